@@ -1,0 +1,198 @@
+"""Amazon Resource Names, and what a task definition may say where a secret is meant.
+
+Nothing here trusts its input: a text becomes an ``Arn`` or a ``SecretReference`` only if it is one, letter by letter.
+Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html
+"""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+from pullguard.errors import Malformed
+
+ARN_MAX_CHARS = 2048
+SECRET_NAME_MAX_CHARS = 512  # CreateSecret, parameter Name
+_PART = re.compile(r"[a-z0-9-]*")
+_ACCOUNT = re.compile(r"(\d{12}|aws|)")
+_RESOURCE = re.compile(r"[A-Za-z0-9/_+=.@:!,-]+")
+_SECRET_NAME = re.compile(r"[A-Za-z0-9/_+=.@!-]+")  # "!" stands in the names of managed secrets: rds!cluster-…
+_SECRET_SUFFIX = re.compile(r"-[A-Za-z0-9]{6}")
+_REGION_PARTITIONS = (
+    ("cn-", "aws-cn"),
+    ("us-gov-", "aws-us-gov"),
+    ("us-iso-", "aws-iso"),
+    ("us-isob-", "aws-iso-b"),
+    ("us-isof-", "aws-iso-f"),
+    ("eu-isoe-", "aws-iso-e"),
+    ("eusc-", "aws-eusc"),
+)
+_DNS_SUFFIXES = {
+    "aws": "amazonaws.com",
+    "aws-cn": "amazonaws.com.cn",
+    "aws-us-gov": "amazonaws.com",
+    "aws-iso": "c2s.ic.gov",
+    "aws-iso-b": "sc2s.sgov.gov",
+    "aws-iso-e": "cloud.adc-e.uk",
+    "aws-iso-f": "csp.hci.ic.gov",
+    "aws-eusc": "amazonaws.eu",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Arn:
+    """One proved ARN; ``str()`` gives its text back unchanged."""
+
+    partition: str
+    service: str
+    region: str
+    account: str
+    resource: str
+
+    def __str__(self) -> str:
+        return f"arn:{self.partition}:{self.service}:{self.region}:{self.account}:{self.resource}"
+
+    @property
+    def resource_name(self) -> str:
+        """What follows the resource type: ``web:7`` of ``task-definition/web:7``, the role name with its path."""
+        return re.split(r"[/:]", self.resource, maxsplit=1)[-1]
+
+    @classmethod
+    def parse(cls, text: str, *, service: str | None = None, resource_type: str | None = None) -> "Arn":
+        """Prove that ``text`` is a literal ARN (no wildcard, no variable), of that service and type if given.
+
+        Raises ``Malformed`` with the rule that is broken.
+        """
+        return _parse_arn(text, service, resource_type)
+
+
+@lru_cache(maxsize=4096)
+def _parse_arn(text: str, service: str | None, resource_type: str | None) -> Arn:
+    def refuse(why: str) -> Malformed:
+        return Malformed("ARN", text, why)
+
+    if len(text) > ARN_MAX_CHARS:
+        raise refuse(f"is longer than {ARN_MAX_CHARS} characters")
+    parts = text.split(":", 5)
+    if len(parts) != 6 or parts[0] != "arn":  # noqa: PLR2004 (the six parts of an ARN)
+        raise refuse("is not an ARN (arn:partition:service:region:account:resource)")
+    _, partition, its_service, region, account, resource = parts
+    if partition not in _DNS_SUFFIXES:
+        raise refuse(f"names no AWS partition ({', '.join(_DNS_SUFFIXES)})")
+    if not (_PART.fullmatch(its_service) and _PART.fullmatch(region) and _ACCOUNT.fullmatch(account)):
+        raise refuse("has a service, Region or account that is none")
+    if not _RESOURCE.fullmatch(resource):
+        raise refuse("has a character in its resource that no resource name may have")
+    if service is not None and its_service != service:
+        raise refuse(f"belongs to {its_service or 'no service'}, not to {service}")
+    if resource_type is not None and not re.match(rf"{re.escape(resource_type)}[/:]", resource):
+        raise refuse(f"is not a {resource_type}")
+    return Arn(partition=partition, service=its_service, region=region, account=account, resource=resource)
+
+
+def partition_of(region: str) -> str:
+    """Return the partition that ``region`` lies in, ``aws`` unless its prefix says otherwise."""
+    return next((partition for prefix, partition in _REGION_PARTITIONS if region.startswith(prefix)), "aws")
+
+
+def dns_suffix_of(partition: str) -> str:
+    """Return the DNS suffix of the service endpoints in ``partition``, such as ``amazonaws.com``."""
+    return _DNS_SUFFIXES[partition]
+
+
+ReferenceProblem = Literal[
+    "not-text", "empty", "too-long", "control-character", "wildcard", "policy-variable", "other-service",
+    "not-a-secret", "suffix", "other-partition", "bad-character",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretReference:
+    """A ``credentialsParameter`` that ECS accepts: a secret's name in the task's own Region, or an ARN.
+
+    ``text`` is the reference as it stands in the task definition. ``arn`` is None for a name.
+    Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RepositoryCredentials.html
+    """
+
+    text: str
+    name: str
+    arn: Arn | None
+
+    @property
+    def name_without_suffix(self) -> str | None:
+        """The secret's name if this is a complete ARN; None if the text cannot be one (it ends in no suffix)."""
+        if self.arn is None or not _SECRET_SUFFIX.fullmatch(self.name[-7:]) or len(self.name) <= 7:  # noqa: PLR2004
+            return None
+        return self.name[:-7]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MalformedReference:
+    """A ``credentialsParameter`` that can name no secret, and why.
+
+    ``meant`` is the reference that results when a ``:json-key:stage:version`` suffix is cut off, else None.
+    """
+
+    text: str
+    problem: ReferenceProblem
+    why: str
+    meant: SecretReference | None = None
+
+
+def parse_reference(text: object, *, region: str) -> SecretReference | MalformedReference:
+    """Read what stands in ``credentialsParameter`` of a task definition registered in ``region``."""
+    if not isinstance(text, str):
+        return MalformedReference(text=repr(text), problem="not-text", why="is not a string")
+    if problem := _unsafe(text):
+        return MalformedReference(text=text, problem=problem[0], why=problem[1])
+    if text.startswith("arn:"):
+        return _parse_arn_reference(text, region)
+    if not _SECRET_NAME.fullmatch(text):
+        return MalformedReference(
+            text=text, problem="bad-character", why="has a character that no secret name may have (A-Z a-z 0-9 /_+=.@-)"
+        )
+    return SecretReference(text=text, name=text, arn=None)
+
+
+def _unsafe(text: str) -> tuple[ReferenceProblem, str] | None:
+    if not text:
+        return "empty", "is empty"
+    if len(text) > ARN_MAX_CHARS:
+        return "too-long", f"is longer than {ARN_MAX_CHARS} characters"
+    if not text.isprintable() or " " in text:
+        return "control-character", "has white space or a control character in it"
+    if "${" in text:
+        return "policy-variable", "has a policy variable in it"
+    if "*" in text or "?" in text:
+        return "wildcard", "has a wildcard in it"
+    if not text.startswith("arn:") and len(text) > SECRET_NAME_MAX_CHARS:
+        return "too-long", f"is longer than the {SECRET_NAME_MAX_CHARS} characters of a secret name"
+    return None
+
+
+def _parse_arn_reference(text: str, region: str) -> SecretReference | MalformedReference:
+    def malformed(problem: ReferenceProblem, why: str, meant: SecretReference | None = None) -> MalformedReference:
+        return MalformedReference(text=text, problem=problem, why=why, meant=meant)
+
+    try:
+        arn = Arn.parse(text)
+    except Malformed as error:
+        return malformed("bad-character", error.why)
+    if arn.service != "secretsmanager":
+        return malformed("other-service", f"is an ARN of {arn.service or 'no service'}, not of Secrets Manager")
+    if arn.partition != partition_of(region):
+        return malformed("other-partition", f"lies in partition {arn.partition}, the task in {partition_of(region)}")
+    kind, _, rest = arn.resource.partition(":")
+    name, colon, _ = rest.partition(":")
+    if kind != "secret" or not arn.region or not re.fullmatch(r"\d{12}", arn.account):
+        return malformed("not-a-secret", "is not the ARN of a secret (…:secretsmanager:REGION:ACCOUNT:secret:NAME)")
+    if not _SECRET_NAME.fullmatch(name) or len(name) > SECRET_NAME_MAX_CHARS + 7:
+        return malformed("bad-character", "has a name that no secret may have")
+    if partition_of(arn.region) != arn.partition:
+        return malformed("other-partition", f"names Region {arn.region}, which is not in partition {arn.partition}")
+    if colon:
+        bare = text[: -len(rest)] + name
+        meant = SecretReference(text=bare, name=name, arn=Arn.parse(bare))
+        why = "ends in a JSON key, stage or version, which is read in secrets[].valueFrom but not here"
+        return malformed("suffix", why, meant)
+    return SecretReference(text=text, name=name, arn=arn)

@@ -1,0 +1,33 @@
+"""What can go wrong in Pullguard itself: each error says what happened, to what, why, and what to do."""
+
+
+class PullguardError(Exception):
+    """The root of every error that Pullguard raises on purpose; its text is fit for a person."""
+
+
+class Malformed(PullguardError):
+    """A text that somebody else wrote is not what it should be.
+
+    ``what`` names the kind of text, ``text`` is the text itself (shown shortened, with control characters
+    escaped), ``why`` the rule that it breaks.
+    """
+
+    def __init__(self, what: str, text: str, why: str) -> None:
+        self.what = what
+        self.text = text
+        self.why = why
+        super().__init__(f"{what} {shown(text)} {why}")
+
+
+class Rejected(PullguardError):
+    """An event or a message that can never be handled: it belongs in the dead-letter queue with this reason."""
+
+
+class Misconfigured(PullguardError):
+    """The deployment lacks something: one line that names the variable or parameter and the remedy."""
+
+
+def shown(text: str, limit: int = 120) -> str:
+    """Return ``text`` quoted for a message: control and other unprintable characters escaped, long texts cut."""
+    cut = text if len(text) <= limit else f"{text[:limit]}…"
+    return f'"{"".join(c if c.isprintable() else ascii(c)[1:-1] for c in cut)}"'

@@ -1,0 +1,297 @@
+"""The facts that checks decide on: frozen, and free of any secret's value.
+
+What could not be looked up is a fact too. A ``Lookup`` is the thing itself, ``Missing`` (AWS says that there is
+none), ``Unreadable`` (AWS would not or could not say) or ``NotLooked`` (switched off): nobody can mistake one for
+another, and a check that forgets a case is a type error.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, TypeAlias, TypeVar
+
+from pullguard.arn import Arn, MalformedReference, SecretReference
+from pullguard.errors import Malformed
+from pullguard.image import ImageReference
+
+Tags: TypeAlias = Mapping[str, str]
+Document: TypeAlias = str | Mapping[str, Any]
+"""A policy as AWS returned it: JSON text, or the parsed object."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Missing:
+    """AWS answered that there is no such thing."""
+
+    resource: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unreadable:
+    """AWS did not answer the question: ``permission`` is the IAM action that was used on ``resource``."""
+
+    permission: str
+    resource: str
+    reason: Literal["denied", "throttled", "unreachable", "refused"]
+    detail: str = ""
+
+    def __str__(self) -> str:
+        why = {
+            "denied": "access was denied",
+            "throttled": "AWS throttled the call",
+            "unreachable": "the service did not answer",
+            "refused": "AWS refused the call",
+        }[self.reason]
+        return f"{self.permission} on {self.resource}: {why}{f' ({self.detail})' if self.detail else ''}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotLooked:
+    """Nobody asked AWS, because something is switched off; ``switch`` says how to switch it on."""
+
+    why: str
+    switch: str
+
+
+T = TypeVar("T")
+Lookup: TypeAlias = T | Missing | Unreadable | NotLooked
+
+
+# --- Secrets ---------------------------------------------------------------------------------------------------
+
+
+FieldState: TypeAlias = Literal["ok", "missing", "empty", "not-a-string"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValueShape:
+    """What is known of a secret's value once the value itself has been thrown away.
+
+    ``form``: ``json-object``, ``not-json``, ``not-an-object``, ``binary`` or ``empty``. ``miscased``: the keys that
+    stand there in another case than ``username`` and ``password`` (key names, never values).
+    """
+
+    form: Literal["json-object", "not-json", "not-an-object", "binary", "empty"]
+    username: FieldState = "missing"
+    password: FieldState = "missing"
+    miscased: tuple[str, ...] = ()
+    version_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rotation:
+    """How the rotation of a secret stands. Times are UTC; ``interval_days`` is None where a schedule is used."""
+
+    enabled: bool
+    interval_days: int | None = None
+    last_rotated_at: datetime | None = None
+    next_rotation_at: datetime | None = None
+    lambda_arn: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replica:
+    """One replica of a secret, as DescribeSecret on the primary tells of it."""
+
+    region: str
+    status: str
+    status_message: str | None = None
+    key_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyGrant:
+    """One KMS grant. Principals are ARNs; an empty constraint mapping constrains nothing."""
+
+    grant_id: str
+    grantee: str
+    operations: tuple[str, ...]
+    encryption_context_equals: Mapping[str, str] = field(default_factory=dict)
+    encryption_context_subset: Mapping[str, str] = field(default_factory=dict)
+    retiring: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """A KMS key. ``manager``: ``AWS`` (``aws/secretsmanager``) or ``CUSTOMER``. ``state`` as DescribeKey says."""
+
+    arn: Arn
+    manager: Literal["AWS", "CUSTOMER"]
+    state: str
+    policy: "Lookup[Document]"
+    grants: "Lookup[tuple[KeyGrant, ...]]"
+    deletion_at: datetime | None = None
+    aliases: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Secret:
+    """A secret as DescribeSecret tells of it, with its resource policy, its key and the shape of its value.
+
+    ``key`` is None where the secret is encrypted under the AWS managed key ``aws/secretsmanager``.
+    ``stages`` maps version ids to their staging labels.
+    """
+
+    arn: Arn
+    name: str
+    tags: Tags = field(default_factory=dict)
+    deleted_at: datetime | None = None
+    stages: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    version_created_at: Mapping[str, datetime] = field(default_factory=dict)
+    rotation: Rotation = Rotation(enabled=False)
+    replicas: tuple[Replica, ...] = ()
+    primary_region: str | None = None
+    owning_service: str | None = None
+    last_changed_at: datetime | None = None
+    resource_policy: "Lookup[Document | None]" = None
+    key: "Lookup[Key] | None" = None
+    value: "Lookup[ValueShape]" = NotLooked(why="the value was not read", switch="--read-values")
+
+
+# --- Roles -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedPolicy:
+    """A policy and the name that people know it by; ``arn`` is None for an inline policy."""
+
+    name: str
+    document: Document
+    arn: str | None = None
+
+    @property
+    def kind(self) -> Literal["inline", "managed"]:
+        """Whether the policy is embedded in the role or attached to it."""
+        return "inline" if self.arn is None else "managed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Role:
+    """An execution role with everything that IAM lets one read about what it may do.
+
+    ``control_policies`` are the levels of service control policies above the account, empty where they are not
+    readable (which is the rule outside the management account).
+    """
+
+    arn: Arn
+    name: str
+    role_id: str = ""
+    tags: Tags = field(default_factory=dict)
+    trust_policy: Document = field(default_factory=dict)
+    inline_policies: "Lookup[tuple[NamedPolicy, ...]]" = ()
+    attached_policies: "Lookup[tuple[NamedPolicy, ...]]" = ()
+    boundary: "Lookup[NamedPolicy] | None" = None
+    control_policies: tuple[tuple[NamedPolicy, ...], ...] = ()
+
+
+# --- Task definitions ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Container:
+    """One container definition, as far as pulling its image goes.
+
+    ``reference`` is None where the container gives no repositoryCredentials. ``index`` is its place in
+    containerDefinitions.
+    """
+
+    index: int
+    name: str
+    image: ImageReference | Malformed
+    reference: SecretReference | MalformedReference | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskDefinition:
+    """One revision. ``raw`` is the whole described task definition, ``tags`` what stands beside it in the answer."""
+
+    arn: Arn
+    family: str
+    revision: int
+    status: str
+    execution_role: str | None
+    containers: tuple[Container, ...]
+    requires_compatibilities: tuple[str, ...] = ()
+    tags: Tags = field(default_factory=dict)
+    raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceUse:
+    """A service that runs a task definition. ``controller``: ``ECS``, ``CODE_DEPLOY`` or ``EXTERNAL``."""
+
+    cluster_arn: str
+    service_arn: str
+    name: str
+    task_definition: str
+    controller: str = "ECS"
+    launch_type: str | None = None
+    platform_version: str | None = None
+    desired_count: int = 0
+    running_count: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskUse:
+    """A running task that no service answers for, or whose platform matters."""
+
+    cluster_arn: str
+    task_arn: str
+    task_definition: str
+    launch_type: str | None = None
+    platform_version: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instance:
+    """A container instance and the version of its agent (``1.18.0``)."""
+
+    cluster_arn: str
+    instance_arn: str
+    agent_version: str
+    attributes: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Where a revision is used now, and whether it is the newest ACTIVE one of its family."""
+
+    newest: bool
+    services: tuple[ServiceUse, ...] = ()
+    tasks: tuple[TaskUse, ...] = ()
+    instances: tuple[Instance, ...] = ()
+
+
+# --- Everything about one task definition ----------------------------------------------------------------------
+
+
+RegistryAnswer: TypeAlias = Literal["ok", "rejected", "no-such-image", "rate-limited", "unreachable", "anonymous-ok"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """What a registry said to the secret's credentials for one image."""
+
+    answer: RegistryAnswer
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """All that the checks may look at for one task definition.
+
+    ``secrets`` is keyed by the reference's text; ``replacements`` by the text of a reference whose secret is gone:
+    the live secret of the same name in the same account and Region. ``registry_secrets`` are the opted-in secrets
+    of the account and Region, looked up only where a container gives no credentials for a registry that is not ECR.
+    ``verifications`` is keyed by container name.
+    """
+
+    task_definition: TaskDefinition
+    now: datetime
+    role: Lookup[Role] | None = None
+    secrets: Mapping[str, Lookup[Secret]] = field(default_factory=dict)
+    replacements: Mapping[str, Lookup[Secret]] = field(default_factory=dict)
+    registry_secrets: Lookup[tuple[Secret, ...]] = ()
+    usage: Lookup[Usage] = NotLooked(why="where the revision runs was not looked up", switch="the audit looks it up")
+    verifications: Mapping[str, Lookup[Verification]] = field(default_factory=dict)
+    start_failure: str | None = None
