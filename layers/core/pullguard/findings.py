@@ -1,0 +1,160 @@
+"""Answers of checks, and the findings that people and programs read.
+
+A check gives one ``Answer`` for each thing that it looked at. ``Failed`` and ``Unsure`` become findings; ``Passed``
+and ``Skipped`` are only counted. The members of ``Finding`` are a public contract (docs/findings.md).
+"""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, TypeAlias
+
+Severity: TypeAlias = Literal["error", "warning"]
+Status: TypeAlias = Literal["fail", "unknown"]
+RemedyAction: TypeAlias = Literal["grant", "reregister", "none"]
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What an answer is about; all are texts as people know them, None where they do not apply."""
+
+    task_definition: str
+    container: str | None = None
+    image: str | None = None
+    secret: str | None = None
+    role: str | None = None
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remedy:
+    """What mends it: ``action`` is what Pullguard itself may do, ``text`` the words, ``snippet`` what to paste."""
+
+    action: RemedyAction = "none"
+    text: str = ""
+    snippet: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passed:
+    """Looked at, and right."""
+
+    subject: Subject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """Looked at, and wrong: one sentence of ``cause``, the ``evidence`` (what AWS said), the ``remedy``."""
+
+    subject: Subject
+    cause: str
+    evidence: str
+    remedy: Remedy = field(default_factory=Remedy)
+    severity: Severity | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unsure:
+    """Looked, and could not tell: ``evidence`` names what AWS did not say or what only the task's start will tell."""
+
+    subject: Subject
+    cause: str
+    evidence: str
+    remedy: Remedy = field(default_factory=Remedy)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped:
+    """Not looked at, because something is switched off; ``switch`` says how to switch it on."""
+
+    subject: Subject
+    why: str
+    switch: str
+
+
+Answer: TypeAlias = Passed | Failed | Unsure | Skipped
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that is wrong (``fail``) or that could not be told (``unknown``). Absent things are None."""
+
+    id: str
+    check: str
+    status: Status
+    severity: Severity
+    task_definition: str
+    container: str | None
+    image: str | None
+    secret: str | None
+    role: str | None
+    key: str | None
+    cause: str
+    evidence: str
+    remedy: Remedy
+    source: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the finding in the shape of the contract: snake_case members, absent things null."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> "Finding":
+        """Return the finding that ``to_dict`` described."""
+        return cls(**{**data, "remedy": Remedy(**data["remedy"])})
+
+
+def finding_id(check: str, subject: Subject) -> str:
+    """Return the stable id of what ``check`` says about ``subject``: 16 hexadecimal digits.
+
+    It depends on the check, the task definition and the container only, since each container has one image and one
+    reference and each task definition one role: a finding keeps its id while its cause changes.
+    """
+    about = "\0".join((check, subject.task_definition, subject.container or ""))
+    return hashlib.sha256(about.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """How many answers there were of each kind, as in the JSON output of the command line."""
+
+    task_definitions: int = 0
+    references: int = 0
+    passed: int = 0
+    failed: int = 0
+    unknown: int = 0
+    not_checked: int = 0
+
+    def __add__(self, other: "Summary") -> "Summary":
+        return Summary(
+            task_definitions=self.task_definitions + other.task_definitions,
+            references=self.references + other.references,
+            passed=self.passed + other.passed,
+            failed=self.failed + other.failed,
+            unknown=self.unknown + other.unknown,
+            not_checked=self.not_checked + other.not_checked,
+        )
+
+    def to_dict(self) -> dict[str, int]:
+        """Return the counts under the names of the contract."""
+        return {
+            "task_definitions": self.task_definitions,
+            "references": self.references,
+            "pass": self.passed,
+            "fail": self.failed,
+            "unknown": self.unknown,
+            "not_checked": self.not_checked,
+        }
+
+
+def count(answers: Iterable[Answer]) -> Summary:
+    """Count ``answers`` by kind (``task_definitions`` and ``references`` stay 0)."""
+    kinds = [type(answer) for answer in answers]
+    return Summary(
+        passed=kinds.count(Passed),
+        failed=kinds.count(Failed),
+        unknown=kinds.count(Unsure),
+        not_checked=kinds.count(Skipped),
+    )

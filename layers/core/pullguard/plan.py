@@ -1,0 +1,77 @@
+"""What could be done about the findings of one task definition: actions as data, made by a pure planner.
+
+Nothing here writes. An action names only things that AWS itself described; an executor makes the same plan again
+from the present state before it writes (docs/adr/0003).
+"""
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from pullguard.arn import Arn
+
+MODES: tuple["Mode", ...] = ("observe", "remediate")
+Mode: TypeAlias = Literal["observe", "remediate"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """Let ``role`` read ``secret`` and, where it has one, decrypt with the customer managed ``key``."""
+
+    task_definition: Arn
+    role: Arn
+    secret: Arn
+    key: Arn | None
+    findings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferenceChange:
+    """The new reference of one container; ``after`` None takes repositoryCredentials away."""
+
+    container: str
+    before: str | None
+    after: Arn | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reregister:
+    """Register ``task_definition`` once more with other references, then move its services if that is allowed."""
+
+    task_definition: Arn
+    changes: tuple[ReferenceChange, ...]
+    findings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoveService:
+    """Let ``service`` run ``after`` instead of ``before``."""
+
+    cluster: str
+    service: str
+    before: Arn
+    after: Arn
+
+
+Action: TypeAlias = Grant | Reregister | MoveService
+ActionKind: TypeAlias = Literal["grant", "reregister", "move-service"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """An action that would mend ``findings`` and that Pullguard must not take: why, and what the owner would do."""
+
+    kind: ActionKind
+    task_definition: Arn
+    target: str
+    why: str
+    remedy: str
+    snippet: str | None
+    findings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """All that would be done for one task definition, in order, and what would not be and why."""
+
+    actions: tuple[Action, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
