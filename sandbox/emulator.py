@@ -1,0 +1,312 @@
+"""An AWS of one's own: starts the embedded AWS with its relay on 127.0.0.1, and always stops it again."""
+
+import atexit
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+import boto3
+from botocore.config import Config
+
+ROOT = Path(__file__).resolve().parents[1]
+INTERPRETER = ROOT / ".tools" / "ministack" / "bin" / "python"
+REGION = "us-east-1"
+ACCOUNT = "111122223333"
+LOG_TAIL_LINES = 25
+_STARTS = 3
+_LAUNCH = "import sys; sys.path.append(sys.argv.pop(1)); from sandbox.relay import main; main()"
+_READ_PREFIXES = ("Get", "List", "Describe", "Head", "Batch", "Simulate", "Receive", "Query", "Scan", "Test", "Filter")
+
+
+class SandboxError(Exception):
+    """The sandbox could not do it; the text says what to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """What a caller signs with. The default is the account's root."""
+
+    access_key_id: str = "test"
+    secret_access_key: str = "test"
+    session_token: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One AWS call that somebody made. ``principal`` is the caller's ARN (``...:assumed-role/ROLE/SESSION``)."""
+
+    epoch_s: float
+    service: str
+    action: str
+    principal: str
+    access_key: str
+    status: int
+    error: str | None
+
+    @property
+    def is_read(self) -> bool:
+        """Whether the call only reads."""
+        return self.action.startswith(_READ_PREFIXES)
+
+    @property
+    def role(self) -> str | None:
+        """The name of the caller's role, or None for any other caller."""
+        _, found, session = self.principal.partition(":assumed-role/")
+        return session.partition("/")[0] if found else None
+
+
+class Emulator:
+    """The embedded AWS, running inside ``with Emulator() as aws:``.
+
+    ``port``: None takes a free one. ``second_address``: another address to listen on (the gateway of Docker's own
+    bridge, for containers). ``log_file``: where its log goes, and stays; without it the log goes with the rest.
+    ``docker``: let it use the machine's Docker engine. ``start_timeout_s`` bounds the start.
+
+    Raises SandboxError if its environment is missing, the port is taken or it does not come up.
+    """
+
+    def __init__(
+        self,
+        *,
+        port: int | None = None,
+        second_address: str | None = None,
+        log_file: Path | None = None,
+        docker: bool = False,
+        start_timeout_s: float = 60,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self.account_id = ACCOUNT
+        self.region = REGION
+        self.credentials = Credentials()
+        self.port = port or 0
+        self._fixed_port = port is not None
+        self._second_address = second_address
+        self._docker = docker
+        self._start_timeout_s = start_timeout_s
+        self._environment = dict(environment or {})
+        self._process: subprocess.Popen[bytes] | None = None
+        self._scratch: Path | None = None
+        self._wanted_log = log_file
+        self._log: IO[bytes] | None = None
+        self.log_file = log_file or Path(os.devnull)
+
+    # --- life ---
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start and wait until it answers."""
+        if not INTERPRETER.exists():
+            raise SandboxError(f"The embedded AWS is not installed ({INTERPRETER} is missing): run `make setup`.")
+        atexit.register(self.stop)
+        for attempt in range(1, _STARTS + 1):
+            if not self._fixed_port:
+                self.port = _free_port()
+            try:
+                self._launch()
+                self._wait()
+            except _PortTaken as taken:
+                self.stop()
+                if self._fixed_port or attempt == _STARTS:
+                    raise SandboxError(f"Port {self.port} is taken: choose another, or leave it out.") from taken
+            except BaseException:
+                self.stop()
+                raise
+            else:
+                return
+
+    def stop(self) -> None:
+        """Stop it and all of its children, and remove what it wrote. Stopping twice is fine."""
+        atexit.unregister(self.stop)
+        process, self._process = self._process, None
+        if process is not None:
+            _end(process)
+        if self._log is not None:
+            self._log.close()
+            self._log = None
+        if self._scratch is not None:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+            self._scratch = None
+
+    def _launch(self) -> None:
+        self._scratch = Path(tempfile.mkdtemp(prefix="pullguard-aws-"))
+        self.log_file = self._wanted_log or self._scratch / "emulator.log"
+        self.log_file.parent.mkdir(parents=True, exist_ok=True)
+        self._log = self.log_file.open("ab")
+        addresses = ["127.0.0.1", *([self._second_address] if self._second_address else [])]
+        binds = [argument for address in addresses for argument in ("--bind", f"{address}:{self.port}")]
+        # -P keeps the working directory out of the import path; standard input is the line that tells it of our death.
+        command = [INTERPRETER, "-P", "-c", _LAUNCH, ROOT, *binds, "--scratch", self._scratch]
+        self._process = subprocess.Popen(
+            [str(argument) for argument in command],
+            stdin=subprocess.PIPE,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            cwd=self._scratch,
+            env=self._child_environment(self._scratch),
+            start_new_session=True,
+        )
+
+    def _child_environment(self, scratch: Path) -> dict[str, str]:
+        """Return a clean environment: functions inherit it, so nothing of ours may be in it."""
+        inherited = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "TZ") if name in os.environ}
+        own = {
+            "HOME": str(scratch),
+            "TMPDIR": str(scratch),
+            "STATE_DIR": str(scratch / "state"),
+            "S3_DATA_DIR": str(scratch / "s3"),
+            "AUTH": "true",
+            "BIND_HOST": "127.0.0.1",
+            "GATEWAY_PORT": str(self.port),
+            "MINISTACK_HOST": "127.0.0.1",
+            "MINISTACK_REGION": self.region,
+            "MINISTACK_ACCOUNT_ID": self.account_id,
+            "SFTP_ENABLED": "0",
+            "IOT_MTLS_ENABLED": "0",
+            "LOG_LEVEL": "INFO",
+            "PYTHONUNBUFFERED": "1",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        if not self._docker:
+            own["DOCKER_HOST"] = f"unix://{scratch}/no-docker.sock"
+        return inherited | own | self._environment
+
+    def _wait(self) -> None:
+        deadline = time.monotonic() + self._start_timeout_s
+        while time.monotonic() < deadline:
+            if self._process is None or self._process.poll() is not None:
+                tail = self.log_tail()
+                if "Address already in use" in tail or "cannot listen on" in tail:
+                    raise _PortTaken
+                raise SandboxError(f"The embedded AWS ended while starting. Its last lines:\n{tail}")
+            with contextlib.suppress(OSError, ValueError):
+                self._fetch("GET", "/_ministack/health")
+                if self._is_ours():
+                    return
+            time.sleep(0.1)
+        raise SandboxError(
+            f"The embedded AWS did not answer within {self._start_timeout_s:g} s. Its last lines:\n{self.log_tail()}"
+        )
+
+    def _is_ours(self) -> bool:
+        """Whether the one who answers on the port is the process that we started."""
+        return self._process is not None and self._process.poll() is None
+
+    # --- use ---
+
+    @property
+    def endpoint_url(self) -> str:
+        """The address of all services."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that point any AWS tool at this AWS, as root."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+            "AWS_ACCESS_KEY_ID": self.credentials.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": self.credentials.secret_access_key,
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_REGION": self.region,
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def client(self, service: str, credentials: Credentials | None = None) -> Any:
+        """Return a boto3 client of a service, as root or with other credentials."""
+        return client(service, endpoint_url=self.endpoint_url, region=self.region, credentials=credentials)
+
+    def calls(self, *, since_epoch_s: float = 0) -> tuple[Call, ...]:
+        """Return every AWS call since then, in order, whoever made it."""
+        names = Call.__dataclass_fields__
+        records = [{name: record[name] for name in names} for record in self._fetch("GET", "/_sandbox/calls")]
+        return tuple(Call(**record) for record in records if record["epoch_s"] >= since_epoch_s)
+
+    def forget_calls(self) -> None:
+        """Empty the list of calls."""
+        self._fetch("DELETE", "/_sandbox/calls")
+
+    def events(self) -> tuple[dict[str, Any], ...]:
+        """Return every event on every bus so far (members as in PutEvents)."""
+        return tuple(self._fetch("GET", "/_sandbox/events"))
+
+    def emit(self, events: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+        """Put events (EventBridge's own form) on the default bus as AWS would, and return their ids."""
+        return tuple(self._fetch("POST", "/_sandbox/emit", list(events)))
+
+    def log_tail(self, lines: int = LOG_TAIL_LINES) -> str:
+        """Return the last lines of the log."""
+        try:
+            text = self.log_file.read_text(errors="replace")
+        except OSError:
+            return "(no log)"
+        return "\n".join(text.splitlines()[-lines:])
+
+    def _fetch(self, method: str, path: str, payload: Any = None) -> Any:
+        body = None if payload is None else json.dumps(payload).encode()
+        request = urllib.request.Request(f"{self.endpoint_url}{path}", data=body, method=method)
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with opener.open(request, timeout=10) as response:
+                return json.loads(response.read())
+        except urllib.error.HTTPError as error:
+            raise SandboxError(f"{method} {path}: {error.code} {error.read().decode(errors='replace')}") from error
+
+
+class _PortTaken(Exception):
+    """Somebody else listens there."""
+
+
+def client(
+    service: str, *, endpoint_url: str | None = None, region: str = REGION, credentials: Credentials | None = None
+) -> Any:
+    """Return a boto3 client that knows nothing of the caller's own AWS configuration."""
+    signer = credentials or Credentials()
+    session = boto3.session.Session(
+        aws_access_key_id=signer.access_key_id,
+        aws_secret_access_key=signer.secret_access_key,
+        aws_session_token=signer.session_token,
+        region_name=region,
+    )
+    config = Config(retries={"max_attempts": 2}, connect_timeout=5, read_timeout=70, s3={"addressing_style": "path"})
+    make: Any = session.client
+    return make(service, endpoint_url=endpoint_url, config=config)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """End a process group: politely, then not; and wait for its leader."""
+    for what, patience_s in ((signal.SIGTERM, 3), (signal.SIGKILL, 5)):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, what)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=patience_s)
+    if process.stdin is not None:
+        with contextlib.suppress(OSError):
+            process.stdin.close()

@@ -1,0 +1,366 @@
+"""What the embedded AWS leaves out, added around it as an ASGI application.
+
+1. CloudTrail: a successful call that CloudTrail records becomes an event on the default bus.
+2. A list of all calls, with their callers: ``GET`` and ``DELETE /_sandbox/calls``; all events: ``GET /_sandbox/events``.
+3. Events by hand, as AWS sends them: ``POST /_sandbox/emit`` with a JSON list of events in EventBridge's own form.
+4. KMS: Secrets Manager reads a value under a customer managed key only if the caller may decrypt with that key. The
+   embedded AWS does not ask; the relay does (key policy, identity policies, grants, key state), with the context
+   keys that Secrets Manager would send.
+
+Run by ``sandbox.emulator`` in the embedded AWS's own interpreter, never imported there by anything else. Whatever
+goes wrong in 1 or 2 is logged and leaves the watched call as it was.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import shutil
+import signal
+import sys
+import threading
+import time
+import uuid
+from collections import deque
+from collections.abc import Awaitable, Callable, MutableMapping
+from datetime import UTC, datetime
+from typing import Any, TypeAlias
+from urllib.parse import parse_qs
+
+from sandbox import cloudtrail
+from sandbox.cloudtrail import ApiCall, Caller, Event
+
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+App: TypeAlias = Callable[[Message, Receive, Send], Awaitable[None]]
+
+CALLS_KEPT = 100_000
+BODY_KEPT_BYTES = 4 * 1024 * 1024
+"""Longer bodies (uploads of code) are passed on and not looked at."""
+
+log = logging.getLogger("sandbox.relay")
+
+
+class Exchange:
+    """One request and its answer, copied while they pass; the answer is held back if ``hold``."""
+
+    def __init__(self, receive: Receive, send: Send, *, hold: bool) -> None:
+        self._receive, self._send, self._hold = receive, send, hold
+        self._held: list[Message] = []
+        self.request, self.response = bytearray(), bytearray()
+        self.status = 0
+
+    async def receive(self) -> Message:
+        """Pass one message of the request on."""
+        message = await self._receive()
+        _keep(self.request, message)
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Pass one message of the answer on, or hold it back."""
+        if message["type"] == "http.response.start":
+            self.status = int(message["status"])
+        _keep(self.response, message)
+        if self._hold:
+            self._held.append(message)
+        else:
+            await self._send(message)
+
+    async def release(self) -> None:
+        """Send what was held back."""
+        for message in self._held:
+            await self._send(message)
+
+    async def replace(self, status: int, payload: dict[str, Any]) -> None:
+        """Send another answer instead of the one that was held back."""
+        self.status, self.response = status, bytearray(json.dumps(payload).encode())
+        await answer(self._send, status, payload, content_type=b"application/x-amz-json-1.1")
+
+
+def _keep(store: bytearray, message: Message) -> None:
+    body = message.get("body") or b""
+    if len(store) + len(body) <= BODY_KEPT_BYTES:
+        store += body
+
+
+class Relay:
+    """The ASGI application around ``app``."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._calls: deque[dict[str, Any]] = deque(maxlen=CALLS_KEPT)
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        if str(scope["path"]).startswith("/_sandbox/"):
+            await self._serve_own(scope, receive, send)
+            return
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        is_read = headers.get("x-amz-target") == "secretsmanager.GetSecretValue"
+        exchange = Exchange(receive, send, hold=is_read)
+        await self._app(scope, exchange.receive, exchange.send)
+        if is_read:
+            refusal = _key_refusal(headers, exchange) if exchange.status == 200 else None  # noqa: PLR2004
+            await (exchange.replace(400, refusal) if refusal else exchange.release())
+        try:
+            self._watch(scope, headers, exchange)
+        except Exception:
+            log.exception("the relay failed on %s %s", scope["method"], scope["path"])
+
+    def _watch(self, scope: Message, headers: dict[str, str], exchange: Exchange) -> None:
+        service, action = _operation(scope, headers, bytes(exchange.request))
+        if not service:
+            return
+        caller = _caller(headers)
+        at = datetime.now(UTC)
+        request_id = str(uuid.uuid4())
+        self._calls.append(
+            {
+                "at": at.isoformat(),
+                "epoch_s": at.timestamp(),
+                "service": service,
+                "action": action,
+                "principal": caller.arn,
+                "access_key": caller.access_key,
+                "status": exchange.status,
+                "error": _error_code(bytes(exchange.response)) if exchange.status >= 400 else None,  # noqa: PLR2004
+                "request_id": request_id,
+            }
+        )
+        if exchange.status >= 300 or not cloudtrail.is_recorded(service, action):  # noqa: PLR2004
+            return
+        call = ApiCall(
+            service=service,
+            action=action,
+            region=_region(),
+            caller=caller,
+            request=bytes(exchange.request),
+            response=bytes(exchange.response),
+            request_id=request_id,
+            event_id=str(uuid.uuid4()),
+            at=at,
+            user_agent=headers.get("user-agent", ""),
+        )
+        emit(cloudtrail.events_of(call))
+
+    async def _serve_own(self, scope: Message, receive: Receive, send: Send) -> None:
+        client = (scope.get("client") or ("",))[0]
+        if client != "127.0.0.1":
+            await answer(send, 403, {"error": "only from 127.0.0.1"})
+            return
+        body = bytearray()
+        while True:
+            message = await receive()
+            body += message.get("body") or b""
+            if not message.get("more_body"):
+                break
+        match scope["method"], scope["path"]:
+            case "GET", "/_sandbox/calls":
+                await answer(send, 200, list(self._calls))
+            case "DELETE", "/_sandbox/calls":
+                self._calls.clear()
+                await answer(send, 200, {})
+            case "GET", "/_sandbox/events":
+                await answer(send, 200, _events())
+            case "POST", "/_sandbox/emit":
+                try:
+                    emitted = emit(json.loads(body))
+                except (ValueError, TypeError, KeyError) as error:
+                    await answer(send, 400, {"error": f"a JSON list of EventBridge events is wanted: {error!r}"})
+                else:
+                    await answer(send, 200, emitted)
+            case _:
+                await answer(send, 404, {"error": "no such path"})
+
+
+async def answer(send: Send, status: int, payload: Any, *, content_type: bytes = b"application/json") -> None:
+    """Send one JSON answer."""
+    body = json.dumps(payload, default=str).encode()
+    headers = [(b"content-type", content_type), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+# --- The embedded AWS's own parts: the request's account, Region and caller are in its context variables -----------
+
+
+def emit(events: list[Event]) -> list[str]:
+    """Put events on the default bus as AWS itself would, and return their ids."""
+    from ministack.services import eventbridge  # noqa: PLC0415
+
+    entries = [
+        {
+            "Source": event["source"],
+            "DetailType": event["detail-type"],
+            "Detail": json.dumps(event["detail"]),
+            "Resources": list(event.get("resources", [])),
+        }
+        for event in events
+    ]
+    ids: list[str] = []
+    for entry in entries:
+        _status, _headers, body = eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)  # noqa: SLF001
+        ids += [str(result.get("EventId")) for result in json.loads(body)["Entries"]]
+    return ids
+
+
+def _events() -> list[dict[str, Any]]:
+    from ministack.services import eventbridge  # noqa: PLC0415
+
+    return list(eventbridge._events_log_list())  # noqa: SLF001
+
+
+def _region() -> str:
+    from ministack.core.responses import get_region  # noqa: PLC0415
+
+    return str(get_region())
+
+
+def _operation(scope: Message, headers: dict[str, str], request: bytes) -> tuple[str, str]:
+    """Return service and action as IAM names them, or two empty strings for what is no AWS call."""
+    from ministack.core.iam_actions import extract_iam_action  # noqa: PLC0415
+    from ministack.core.router import detect_service  # noqa: PLC0415
+
+    if "authorization" not in headers or str(scope["path"]).startswith("/_"):
+        return "", ""
+    query = parse_qs(scope.get("query_string", b"").decode(), keep_blank_values=True)
+    if "x-www-form-urlencoded" in headers.get("content-type", ""):
+        query = {**parse_qs(request.decode("utf-8", "replace"), keep_blank_values=True), **query}
+    method, path = scope["method"], scope["path"]
+    service = detect_service(method, path, headers, query)
+    action = extract_iam_action(service, method, path, headers, request, query)
+    prefix, _, name = str(action or f"{service}:{method} {path}").partition(":")
+    return prefix, name
+
+
+def _caller(headers: dict[str, str]) -> Caller:
+    from ministack.core.iam_evaluator import resolve_caller_identity  # noqa: PLC0415
+    from ministack.core.responses import get_account_id  # noqa: PLC0415
+    from ministack.core.router import extract_access_key_id  # noqa: PLC0415
+
+    access_key = str(extract_access_key_id(headers) or "")
+    found = resolve_caller_identity(access_key)
+    if not found:
+        return Caller(arn="", account=str(get_account_id()), access_key=access_key)
+    return Caller(arn=found["userArn"], account=found["accountId"], access_key=access_key, user_id=found["userId"])
+
+
+def _key_refusal(headers: dict[str, str], exchange: Exchange) -> dict[str, Any] | None:
+    """Return the error that GetSecretValue gives if the caller may not use the secret's key, or None.
+
+    https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html
+    """
+    from ministack.services import kms, secretsmanager  # noqa: PLC0415
+
+    answered = json.loads(exchange.response)
+    _, secret = secretsmanager._resolve(answered["ARN"])  # noqa: SLF001
+    key = kms._resolve_key((secret or {}).get("KmsKeyId"))  # noqa: SLF001
+    if secret is None or not secret.get("KmsKeyId") or "alias/aws/secretsmanager" in secret["KmsKeyId"]:
+        return None
+    if key is None or key["KeyState"] != "Enabled":
+        return _access_to_kms_denied("the key is not usable")
+    context = {"SecretARN": answered["ARN"], "SecretVersionId": answered["VersionId"]}
+    return None if _may_decrypt(headers, key, context) else _access_to_kms_denied("Decrypt is not allowed")
+
+
+def _access_to_kms_denied(why: str) -> dict[str, Any]:
+    log.info("GetSecretValue refused: %s", why)
+    return {"__type": "AccessDeniedException", "message": "Access to KMS is not allowed"}
+
+
+def _may_decrypt(headers: dict[str, str], key: dict[str, Any], context: dict[str, str]) -> bool:
+    from ministack.core.iam_evaluator import EvalResult, enforce  # noqa: PLC0415
+    from ministack.core.router import extract_access_key_id  # noqa: PLC0415
+
+    keys = {f"kms:EncryptionContext:{name}": value for name, value in context.items()}
+    keys |= {
+        "kms:ViaService": f"secretsmanager.{_region()}.amazonaws.com",
+        "kms:CallerAccount": _caller(headers).account,
+        "kms:EncryptionContextKeys": sorted(context),
+    }
+    refused = enforce(
+        extract_access_key_id(headers), "kms:Decrypt", "kms", _region(), resource_arn=key["Arn"], service_context=keys
+    )
+    if refused is None:
+        return True
+    is_explicit = isinstance(refused, EvalResult) and refused.decision == "Deny"
+    return not is_explicit and _granted(_caller(headers).arn, key["Arn"], context)
+
+
+def _granted(principal: str, key_arn: str, context: dict[str, str]) -> bool:
+    from ministack.services import kms  # noqa: PLC0415
+
+    sts_prefix, _, session = principal.partition(":assumed-role/")
+    role = f"{sts_prefix.replace(':sts:', ':iam:')}:role/{session.partition('/')[0]}"
+
+    def fits(grant: dict[str, Any]) -> bool:
+        constraints = grant.get("Constraints") or {}
+        equals = constraints.get("EncryptionContextEquals")
+        subset = constraints.get("EncryptionContextSubset") or {}
+        return (
+            grant["KeyId"] == key_arn
+            and "Decrypt" in grant["Operations"]
+            and grant["GranteePrincipal"] in {principal, role}
+            and (equals is None or equals == context)
+            and subset.items() <= context.items()
+        )
+
+    return any(fits(grant) for grant in kms._grants.values())  # noqa: SLF001
+
+
+def _error_code(body: bytes) -> str | None:
+    try:
+        payload = json.loads(body)
+    except ValueError:
+        start, end = body.find(b"<Code>"), body.find(b"</Code>")
+        return body[start + 6 : end].decode() if 0 <= start < end else None
+    return str(payload.get("__type") or payload.get("code") or "") or None if isinstance(payload, dict) else None
+
+
+# --- The process ----------------------------------------------------------------------------------------------------
+
+
+def _end_with_parent(scratch: str) -> None:
+    """End this process group when standard input closes, which it does when the parent dies, however it dies."""
+    while os.read(0, 4096):
+        pass
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    os.killpg(0, signal.SIGTERM)
+    time.sleep(0.5)
+    shutil.rmtree(scratch, ignore_errors=True)
+    os.killpg(0, signal.SIGKILL)
+
+
+def main() -> None:
+    """Serve the embedded AWS with the relay around it until the parent dies or ends it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--bind", action="append", required=True)
+    parser.add_argument("--scratch", required=True)
+    options = parser.parse_args()
+
+    from hypercorn.asyncio import serve  # noqa: PLC0415
+    from hypercorn.config import Config  # noqa: PLC0415
+    from ministack.app import app  # noqa: PLC0415
+
+    with contextlib.suppress(ImportError, OSError, ValueError):
+        import resource  # noqa: PLC0415
+
+        _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    config = Config()
+    config.bind = options.bind
+    config.keep_alive_timeout = 75
+    config.loglevel = "WARNING"
+    threading.Thread(target=_end_with_parent, args=(options.scratch,), daemon=True).start()
+    try:
+        asyncio.run(serve(Relay(app), config))
+    except OSError as error:
+        sys.exit(f"cannot listen on {', '.join(options.bind)}: {error}")
