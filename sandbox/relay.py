@@ -1,7 +1,7 @@
 """What the embedded AWS leaves out, added around it as an ASGI application.
 
 1. CloudTrail: a successful call that CloudTrail records becomes an event on the default bus.
-2. A list of all calls, with their callers: ``GET`` and ``DELETE /_sandbox/calls``; all events: ``GET /_sandbox/events``.
+2. Lists: calls with their callers (``GET`` and ``DELETE /_sandbox/calls``), events (``GET /_sandbox/events``).
 3. Events by hand, as AWS sends them: ``POST /_sandbox/emit`` with a JSON list of events in EventBridge's own form.
 4. KMS: Secrets Manager reads a value under a customer managed key only if the caller may decrypt with that key. The
    embedded AWS does not ask; the relay does (key policy, identity policies, grants, key state), with the context
@@ -21,7 +21,6 @@ import shutil
 import signal
 import sys
 import threading
-import time
 import uuid
 from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -278,7 +277,7 @@ def _may_decrypt(headers: dict[str, str], key: dict[str, Any], context: dict[str
     from ministack.core.iam_evaluator import EvalResult, enforce  # noqa: PLC0415
     from ministack.core.router import extract_access_key_id  # noqa: PLC0415
 
-    keys = {f"kms:EncryptionContext:{name}": value for name, value in context.items()}
+    keys: dict[str, Any] = {f"kms:EncryptionContext:{name}": value for name, value in context.items()}
     keys |= {
         "kms:ViaService": f"secretsmanager.{_region()}.amazonaws.com",
         "kms:CallerAccount": _caller(headers).account,
@@ -330,9 +329,6 @@ def _end_with_parent(scratch: str) -> None:
     """End this process group when standard input closes, which it does when the parent dies, however it dies."""
     while os.read(0, 4096):
         pass
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    os.killpg(0, signal.SIGTERM)
-    time.sleep(0.5)
     shutil.rmtree(scratch, ignore_errors=True)
     os.killpg(0, signal.SIGKILL)
 
