@@ -73,7 +73,7 @@ class ValueShape:
 
     form: Literal["json-object", "not-json", "not-an-object", "binary", "empty"]
     username: FieldState = "missing"
-    password: FieldState = "missing"
+    password: FieldState = "missing"  # noqa: S105 (a state, not a password)
     miscased: tuple[str, ...] = ()
     version_id: str | None = None
 
@@ -254,9 +254,13 @@ class Instance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Where a revision is used now, and whether it is the newest ACTIVE one of its family."""
+    """Where a revision is used now, and whether it is the newest ACTIVE one of its family.
+
+    ``successor`` is the newest revision where that is our own re-registration of this one.
+    """
 
     newest: bool
+    successor: Arn | None = None
     services: tuple[ServiceUse, ...] = ()
     tasks: tuple[TaskUse, ...] = ()
     instances: tuple[Instance, ...] = ()
@@ -276,6 +280,11 @@ class Verification:
     detail: str = ""
 
 
+USAGE_NOT_LOOKED = NotLooked(
+    why="where the revision runs was not looked up", switch="the audit and the sweep look it up"
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """All that the checks may look at for one task definition.
@@ -292,6 +301,6 @@ class Facts:
     secrets: Mapping[str, Lookup[Secret]] = field(default_factory=dict)
     replacements: Mapping[str, Lookup[Secret]] = field(default_factory=dict)
     registry_secrets: Lookup[tuple[Secret, ...]] = ()
-    usage: Lookup[Usage] = NotLooked(why="where the revision runs was not looked up", switch="the audit looks it up")
+    usage: Lookup[Usage] = USAGE_NOT_LOOKED
     verifications: Mapping[str, Lookup[Verification]] = field(default_factory=dict)
     start_failure: str | None = None

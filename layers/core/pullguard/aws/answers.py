@@ -1,0 +1,80 @@
+"""From an AWS error to a fact: named codes become ``Missing`` or ``Unreadable``, everything else propagates."""
+
+from collections.abc import Callable
+from typing import Any, Final, Literal, TypeVar
+
+from botocore.exceptions import ClientError, ConnectionClosedError, ConnectTimeoutError, EndpointConnectionError
+from botocore.exceptions import ReadTimeoutError as ReadTimedOut
+
+from pullguard.model import Missing, Unreadable
+
+T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
+
+DENIED: Final = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError"})
+# https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
+THROTTLED: Final = frozenset(
+    {
+        "Throttling",
+        "ThrottlingException",
+        "ThrottledException",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "RequestLimitExceeded",
+        "TooManyRequestsException",
+        "ProvisionedThroughputExceededException",
+        "SlowDown",
+    }
+)
+UNREACHABLE: Final = (EndpointConnectionError, ConnectTimeoutError, ReadTimedOut, ConnectionClosedError)
+
+
+def asks(*actions: str) -> Callable[[F], F]:
+    """Mark a gateway's method with the IAM actions that it needs; the template is held against these marks."""
+
+    def mark(method: F) -> F:
+        method.iam_actions = frozenset(actions)  # type: ignore[attr-defined]
+        return method
+
+    return mark
+
+
+def error_code(error: ClientError) -> str:
+    """Return the code of an AWS error, such as ``AccessDeniedException``."""
+    return error.response.get("Error", {}).get("Code", "")
+
+
+def looked_up(
+    permission: str,
+    resource: str,
+    call: Callable[[], T],
+    *,
+    missing: frozenset[str] = frozenset(),
+    refused: frozenset[str] = frozenset(),
+) -> T | Missing | Unreadable:
+    """Make ``call`` and turn its named failures into facts about ``resource``.
+
+    ``permission`` is the IAM action of the call (where ``call`` makes several, the one that failed is named).
+    ``missing`` and ``refused`` are the error codes by which this call says that there is no such thing, or that the
+    thing cannot be read in its present state. Any other error is a fault of ours or of AWS's, and propagates.
+    """
+    try:
+        return call()
+    except ClientError as error:
+        code = error_code(error)
+        if code in missing:
+            return Missing(resource=resource)
+        if (reason := _reason(code, refused)) is None:
+            raise
+        asked = f"{permission.partition(':')[0]}:{error.operation_name}"
+        return Unreadable(permission=asked, resource=resource, reason=reason, detail=code)
+    except UNREACHABLE as error:
+        return Unreadable(permission=permission, resource=resource, reason="unreachable", detail=type(error).__name__)
+
+
+def _reason(code: str, refused: frozenset[str]) -> Literal["denied", "throttled", "refused"] | None:
+    if code in DENIED:
+        return "denied"
+    if code in THROTTLED:
+        return "throttled"
+    return "refused" if code in refused else None

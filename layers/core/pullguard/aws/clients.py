@@ -1,0 +1,33 @@
+"""The one place where boto3 clients are made: lazily, once for each service and Region."""
+
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+
+class Clients:
+    """boto3 clients by service and Region, with retries and time limits that suit a Lambda function."""
+
+    def __init__(self, session: boto3.Session | None = None, *, region: str | None = None, attempts: int = 5) -> None:
+        self._session = session or boto3.Session(region_name=region)
+        self._config = Config(
+            retries={"mode": "adaptive" if attempts > 5 else "standard", "max_attempts": attempts},  # noqa: PLR2004
+            connect_timeout=3,
+            read_timeout=10,
+            max_pool_connections=32,
+            user_agent_extra="pullguard",
+        )
+        self._made: dict[tuple[str, str], Any] = {}
+
+    @property
+    def region(self) -> str:
+        """The Region that the session works in."""
+        return str(self._session.region_name)
+
+    def get(self, service: str, region: str | None = None) -> Any:
+        """Return the client of ``service`` in ``region`` (the session's own where none is given)."""
+        key = (service, region or self.region)
+        if key not in self._made:
+            self._made[key] = self._session.client(service, region_name=key[1], config=self._config)  # type: ignore[call-overload]
+        return self._made[key]

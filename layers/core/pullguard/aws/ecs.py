@@ -1,0 +1,185 @@
+"""Amazon ECS: task definitions, where they run, and the two calls that change something."""
+
+import json
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from pullguard.arn import Arn
+from pullguard.aws.answers import asks, looked_up
+from pullguard.eligibility import REREGISTERED_FROM_TAG
+from pullguard.model import Lookup, ServiceUse, Tags, TaskDefinition, TaskUse, Usage
+from pullguard.remedies.reregister import MemberTree, member_tree
+from pullguard.task_definition import read_task_definition
+
+if TYPE_CHECKING:
+    from mypy_boto3_ecs import ECSClient
+
+# DescribeTaskDefinition has no error of its own for "no such": it answers ClientException.
+# https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTaskDefinition.html
+_NO_SUCH = frozenset({"ClientException"})
+_NO_CLUSTER = frozenset({"ClusterNotFoundException"})
+_SERVICES_A_CALL = 10  # DescribeServices
+_TASKS_A_CALL = 100  # DescribeTasks
+
+
+class Ecs:
+    """Reads and writes of one account and Region."""
+
+    def __init__(self, client: "ECSClient") -> None:
+        self._client = client
+        self._raw: dict[str, Any] = {}
+        client.meta.events.register("before-parse.ecs.DescribeTaskDefinition", self._keep_raw)
+
+    def _keep_raw(self, response_dict: Mapping[str, Any], **_: object) -> None:
+        """Keep the answer as it came over the wire: the SDK's parser drops members that it does not know."""
+        body = response_dict.get("body")
+        self._raw = json.loads(body) if body else {}
+
+    @asks("ecs:DescribeTaskDefinition")
+    def describe(self, reference: str) -> Lookup[TaskDefinition]:
+        """Describe a revision (ARN, ``family:revision``) or the newest ACTIVE revision of a family (name)."""
+
+        def call() -> TaskDefinition:
+            answer = self._client.describe_task_definition(taskDefinition=reference, include=["TAGS"])
+            return read_task_definition(answer["taskDefinition"], _tags(answer.get("tags", [])))
+
+        return looked_up("ecs:DescribeTaskDefinition", reference, call, missing=_NO_SUCH)
+
+    @asks("ecs:DescribeTaskDefinition")
+    def describe_raw(self, arn: Arn) -> tuple[Mapping[str, Any], Mapping[str, Any], Tags]:
+        """Describe a revision for re-registration: as parsed, as it came over the wire, and its tags.
+
+        Errors propagate: this is asked by an executor, which must not guess.
+        """
+        answer = self._client.describe_task_definition(taskDefinition=str(arn), include=["TAGS"])
+        wire = self._raw.get("taskDefinition", {})
+        return answer["taskDefinition"], wire, _tags(answer.get("tags", []))
+
+    def register_members(self) -> MemberTree:
+        """Return what RegisterTaskDefinition takes, as the installed SDK knows it."""
+        return member_tree(self._client.meta.service_model.operation_model("RegisterTaskDefinition").input_shape)
+
+    @asks("ecs:RegisterTaskDefinition", "ecs:TagResource", "iam:PassRole")
+    def register(self, request: Mapping[str, Any]) -> Arn:
+        """Register a task definition with its tags; return the ARN of the new revision."""
+        answer = self._client.register_task_definition(**request)
+        return Arn.parse(answer["taskDefinition"]["taskDefinitionArn"], service="ecs", resource_type="task-definition")
+
+    @asks("ecs:UpdateService", "iam:PassRole")
+    def move_service(self, cluster: str, service: str, task_definition: Arn) -> None:
+        """Let a service run another revision; nothing else of it changes."""
+        self._client.update_service(cluster=cluster, service=service, taskDefinition=str(task_definition))
+
+    @asks("ecs:ListTaskDefinitionFamilies")
+    def families(self, token: str | None = None, prefix: str | None = None) -> tuple[tuple[str, ...], str | None]:
+        """Return one page of the families with an ACTIVE revision, and the token of the next page."""
+        request: dict[str, Any] = {"status": "ACTIVE", "maxResults": 100}
+        if token:
+            request["nextToken"] = token
+        if prefix:
+            request["familyPrefix"] = prefix
+        answer = self._client.list_task_definition_families(**request)
+        return tuple(answer["families"]), answer.get("nextToken")
+
+    @asks("ecs:ListTaskDefinitions")
+    def revisions(self, family: str, limit: int) -> tuple[str, ...]:
+        """Return the ARNs of the newest ``limit`` ACTIVE revisions of ``family``, newest first."""
+        pages = self._client.get_paginator("list_task_definitions").paginate(
+            familyPrefix=family, status="ACTIVE", sort="DESC"
+        )
+        arns = (arn for page in pages for arn in page["taskDefinitionArns"])
+        exact = (arn for arn in arns if arn.split("/", 1)[1].rpartition(":")[0] == family)
+        return tuple(islice(exact, limit))
+
+    @asks("ecs:ListClusters")
+    def clusters(self) -> Iterator[str]:
+        """Yield the ARNs of all clusters."""
+        for page in self._client.get_paginator("list_clusters").paginate():
+            yield from page["clusterArns"]
+
+    @asks("ecs:ListServices", "ecs:DescribeServices")
+    def services(self, cluster: str) -> Iterator[ServiceUse]:
+        """Yield the ACTIVE services of ``cluster`` with what they run."""
+        for page in self._client.get_paginator("list_services").paginate(
+            cluster=cluster, PaginationConfig={"PageSize": 100}
+        ):
+            arns = iter(page["serviceArns"])
+            while some := list(islice(arns, _SERVICES_A_CALL)):
+                for service in self._client.describe_services(cluster=cluster, services=some)["services"]:
+                    if service["status"] == "ACTIVE":
+                        yield _service_use(cluster, service)
+
+    @asks("ecs:ListTasks", "ecs:DescribeTasks")
+    def tasks(self, cluster: str, family: str | None = None) -> Iterator[TaskUse]:
+        """Yield the running tasks of ``cluster`` (of one ``family``, where that is given)."""
+        request: dict[str, Any] = {"cluster": cluster, "desiredStatus": "RUNNING"}
+        if family:
+            request["family"] = family
+        for page in self._client.get_paginator("list_tasks").paginate(**request):
+            arns = iter(page["taskArns"])
+            while some := list(islice(arns, _TASKS_A_CALL)):
+                for task in self._client.describe_tasks(cluster=cluster, tasks=some)["tasks"]:
+                    yield TaskUse(
+                        cluster_arn=cluster,
+                        task_arn=task["taskArn"],
+                        task_definition=task["taskDefinitionArn"],
+                        launch_type=task.get("launchType"),
+                        platform_version=task.get("platformVersion"),
+                    )
+
+    @asks(
+        "ecs:DescribeTaskDefinition",
+        "ecs:ListClusters",
+        "ecs:ListServices",
+        "ecs:DescribeServices",
+        "ecs:ListTasks",
+        "ecs:DescribeTasks",
+    )
+    def usage(self, task_definition: TaskDefinition) -> Lookup[Usage]:
+        """Find where a revision runs, and whether it is the newest ACTIVE one of its family."""
+        arn = str(task_definition.arn)
+
+        def call() -> Usage:
+            clusters = tuple(self.clusters())
+            newest = self.describe(task_definition.family)
+            return Usage(
+                newest=isinstance(newest, TaskDefinition) and newest.arn == task_definition.arn,
+                successor=_successor(newest, task_definition),
+                services=tuple(
+                    use for cluster in clusters for use in self.services(cluster) if use.task_definition == arn
+                ),
+                tasks=tuple(
+                    use
+                    for cluster in clusters
+                    for use in self.tasks(cluster, task_definition.family)
+                    if use.task_definition == arn
+                ),
+            )
+
+        return looked_up("ecs:ListServices", arn, call, missing=_NO_CLUSTER)
+
+
+def _successor(newest: Lookup[TaskDefinition], source: TaskDefinition) -> Arn | None:
+    """Return the newest revision if its tag says that we registered it in the place of ``source``."""
+    if not isinstance(newest, TaskDefinition) or newest.revision <= source.revision:
+        return None
+    return newest.arn if newest.tags.get(REREGISTERED_FROM_TAG) == str(source.arn) else None
+
+
+def _service_use(cluster: str, service: Mapping[str, Any]) -> ServiceUse:
+    return ServiceUse(
+        cluster_arn=cluster,
+        service_arn=service["serviceArn"],
+        name=service["serviceName"],
+        task_definition=service.get("taskDefinition", ""),
+        controller=service.get("deploymentController", {}).get("type", "ECS"),
+        launch_type=service.get("launchType"),
+        platform_version=service.get("platformVersion"),
+        desired_count=service.get("desiredCount", 0),
+        running_count=service.get("runningCount", 0),
+    )
+
+
+def _tags(pairs: Any) -> Tags:
+    return {pair["key"]: pair.get("value", "") for pair in pairs}

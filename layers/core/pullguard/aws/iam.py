@@ -1,0 +1,114 @@
+"""AWS IAM: everything that decides what an execution role may do, and the one policy that is ours to write."""
+
+import json
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from pullguard.arn import Arn
+from pullguard.aws.answers import asks, looked_up
+from pullguard.model import Document, Lookup, NamedPolicy, Role
+
+if TYPE_CHECKING:
+    from mypy_boto3_iam import IAMClient
+
+_NO_SUCH = frozenset({"NoSuchEntity"})
+
+
+class Iam:
+    """Reads and the one write of one account. Managed policy documents are remembered by version."""
+
+    def __init__(self, client: "IAMClient") -> None:
+        self._client = client
+        self._managed: dict[str, NamedPolicy] = {}
+
+    @asks(
+        "iam:GetRole",
+        "iam:ListRolePolicies",
+        "iam:GetRolePolicy",
+        "iam:ListAttachedRolePolicies",
+        "iam:GetPolicy",
+        "iam:GetPolicyVersion",
+    )
+    def role(self, arn: Arn) -> Lookup[Role]:
+        """Read a role of this account by its ARN, path included: a role of another path is another role."""
+        name = arn.resource_name.rsplit("/", 1)[-1]
+        found = looked_up(
+            "iam:GetRole", str(arn), lambda: self._client.get_role(RoleName=name)["Role"], missing=_NO_SUCH
+        )
+        if not isinstance(found, dict):
+            return found
+        boundary = found.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn")
+        return Role(
+            arn=Arn.parse(found["Arn"], service="iam", resource_type="role"),
+            name=found["RoleName"],
+            role_id=found.get("RoleId", ""),
+            tags={tag["Key"]: tag["Value"] for tag in found.get("Tags", ())},
+            trust_policy=_document(found.get("AssumeRolePolicyDocument", {})),
+            inline_policies=self._inline(name),
+            attached_policies=self._attached(name),
+            boundary=None if boundary is None else self._policy(boundary),
+        )
+
+    def _inline(self, role_name: str) -> Lookup[tuple[NamedPolicy, ...]]:
+        def call() -> tuple[NamedPolicy, ...]:
+            pages = self._client.get_paginator("list_role_policies").paginate(RoleName=role_name)
+            names = [name for page in pages for name in page["PolicyNames"]]
+            return tuple(
+                NamedPolicy(
+                    name=name,
+                    document=_document(
+                        self._client.get_role_policy(RoleName=role_name, PolicyName=name)["PolicyDocument"]
+                    ),
+                )
+                for name in names
+            )
+
+        return looked_up("iam:GetRolePolicy", role_name, call, missing=_NO_SUCH)
+
+    def _attached(self, role_name: str) -> Lookup[tuple[NamedPolicy, ...]]:
+        def call() -> list[str]:
+            pages = self._client.get_paginator("list_attached_role_policies").paginate(RoleName=role_name)
+            return [policy["PolicyArn"] for page in pages for policy in page["AttachedPolicies"]]
+
+        arns = looked_up("iam:ListAttachedRolePolicies", role_name, call, missing=_NO_SUCH)
+        if not isinstance(arns, list):
+            return arns
+        policies = [self._policy(arn) for arn in arns]
+        unread = next((policy for policy in policies if not isinstance(policy, NamedPolicy)), None)
+        return unread or tuple(policy for policy in policies if isinstance(policy, NamedPolicy))
+
+    def _policy(self, arn: str) -> Lookup[NamedPolicy]:
+        if arn in self._managed:
+            return self._managed[arn]
+
+        def call() -> NamedPolicy:
+            policy = self._client.get_policy(PolicyArn=arn)["Policy"]
+            version = self._client.get_policy_version(PolicyArn=arn, VersionId=policy["DefaultVersionId"])
+            return NamedPolicy(
+                name=policy["PolicyName"], document=_document(version["PolicyVersion"]["Document"]), arn=arn
+            )
+
+        found = looked_up("iam:GetPolicyVersion", arn, call, missing=_NO_SUCH)
+        if isinstance(found, NamedPolicy):
+            self._managed[arn] = found
+        return found
+
+    @asks("iam:PutRolePolicy")
+    def put_role_policy(self, role_name: str, policy_name: str, document: str) -> None:
+        """Write one inline policy; errors propagate."""
+        self._client.put_role_policy(RoleName=role_name, PolicyName=policy_name, PolicyDocument=document)
+
+    @asks("iam:DeleteRolePolicy")
+    def delete_role_policy(self, role_name: str, policy_name: str) -> None:
+        """Delete one inline policy; one that is gone already is as good."""
+        try:
+            self._client.delete_role_policy(RoleName=role_name, PolicyName=policy_name)
+        except self._client.exceptions.NoSuchEntityException:
+            return
+
+
+def _document(value: Any) -> Document:
+    """Return a policy document; one that came URL-encoded is decoded, and one that is no JSON stays text."""
+    if not isinstance(value, str):
+        return value if isinstance(value, dict) else json.dumps(value)
+    return unquote(value) if value.startswith("%7B") else value

@@ -1,0 +1,80 @@
+"""The core's questions (``gather.Readers``), asked of AWS: each at most once for each thing."""
+
+from collections.abc import Callable, Hashable
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from pullguard.arn import Arn
+from pullguard.aws.clients import Clients
+from pullguard.aws.ecs import Ecs
+from pullguard.aws.iam import Iam
+from pullguard.aws.kms import Kms
+from pullguard.aws.secrets_manager import SecretsManager
+from pullguard.model import Lookup, Role, Secret, TaskDefinition, Usage, ValueShape
+
+T = TypeVar("T")
+
+
+class AwsReaders:
+    """Readers for one account, remembering every answer: make one for each batch, and throw it away after it."""
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+        self._remembered: dict[Hashable, Any] = {}
+
+    def _once(self, key: Hashable, ask: Callable[[], T]) -> T:
+        if key not in self._remembered:
+            self._remembered[key] = ask()
+        answer: T = self._remembered[key]
+        return answer
+
+    @property
+    def ecs(self) -> Ecs:
+        """The gateway to ECS in the session's Region."""
+        return self._once("ecs", lambda: Ecs(self._clients.get("ecs")))
+
+    @property
+    def iam(self) -> Iam:
+        """The gateway to IAM."""
+        return self._once("iam", lambda: Iam(self._clients.get("iam")))
+
+    def _secrets_manager(self, region: str) -> SecretsManager:
+        return self._once(
+            ("secretsmanager", region), lambda: SecretsManager(self._clients.get("secretsmanager", region))
+        )
+
+    def task_definition(self, reference: str) -> Lookup[TaskDefinition]:
+        """Describe a revision (by ARN) or the newest ACTIVE revision of a family (by name)."""
+        return self._once(("task-definition", reference), lambda: self.ecs.describe(reference))
+
+    def role(self, arn: Arn) -> Lookup[Role]:
+        """Read a role: tags, trust, boundary, and every policy that is attached to it or embedded in it."""
+        return self._once(("role", arn), lambda: self.iam.role(arn))
+
+    def secret(self, secret_id: str, region: str) -> Lookup[Secret]:
+        """Describe a secret by ARN, partial ARN or name, with its resource policy and its key."""
+        return self._once(("secret", secret_id, region), lambda: self._secret(secret_id, region))
+
+    def _secret(self, secret_id: str, region: str) -> Lookup[Secret]:
+        gateway = self._secrets_manager(region)
+        described = gateway.describe(secret_id)
+        if not isinstance(described, tuple):
+            return described
+        secret, key_id = described
+        policy = self._once(("policy", secret.arn), lambda: gateway.resource_policy(secret.arn))
+        key = None
+        if key_id is not None:
+            key = self._once(("key", key_id, region), lambda: Kms(self._clients.get("kms", region)).key(key_id))
+        return replace(secret, resource_policy=policy, key=key)
+
+    def value_shape(self, secret: Arn) -> Lookup[ValueShape]:
+        """Read the current value and keep only its shape."""
+        return self._once(("value", secret), lambda: self._secrets_manager(secret.region).value_shape(secret))
+
+    def registry_secrets(self, region: str) -> Lookup[tuple[Secret, ...]]:
+        """List the secrets of the account and Region that are opted in."""
+        return self._once(("registry-secrets", region), lambda: self._secrets_manager(region).opted_in())
+
+    def usage(self, task_definition: TaskDefinition) -> Lookup[Usage]:
+        """Find the services and tasks that run a revision, and whether it is the newest of its family."""
+        return self._once(("usage", task_definition.arn), lambda: self.ecs.usage(task_definition))

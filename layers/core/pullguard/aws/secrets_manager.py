@@ -1,0 +1,103 @@
+"""AWS Secrets Manager: what a secret is, who may read it, and the shape of its value."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pullguard.arn import Arn
+from pullguard.aws.answers import asks, looked_up
+from pullguard.eligibility import REGISTRY_TAG
+from pullguard.model import Document, Lookup, Replica, Rotation, Secret, ValueShape
+from pullguard.secret_value import read_value
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+_NO_SUCH = frozenset({"ResourceNotFoundException"})
+# What GetSecretValue answers for a secret in a state in which nobody can read it.
+# https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html
+_NOT_NOW = frozenset(
+    {"InvalidRequestException", "DecryptionFailure", "InvalidParameterException", "KMSInvalidStateException"}
+)
+
+
+class SecretsManager:
+    """Reads of one account and Region."""
+
+    def __init__(self, client: "SecretsManagerClient") -> None:
+        self._client = client
+
+    @asks("secretsmanager:DescribeSecret")
+    def describe(self, secret_id: str) -> Lookup[tuple[Secret, str | None]]:
+        """Describe a secret by ARN, partial ARN or name; also return the id of its customer managed key, if any."""
+
+        def call() -> tuple[Secret, str | None]:
+            answer = self._client.describe_secret(SecretId=secret_id)
+            return _secret(answer), answer.get("KmsKeyId")
+
+        return looked_up("secretsmanager:DescribeSecret", secret_id, call, missing=_NO_SUCH)
+
+    @asks("secretsmanager:GetResourcePolicy")
+    def resource_policy(self, secret: Arn) -> Lookup[Document | None]:
+        """Read the secret's resource policy; None where it has none."""
+        return looked_up(
+            "secretsmanager:GetResourcePolicy",
+            str(secret),
+            lambda: self._client.get_resource_policy(SecretId=str(secret)).get("ResourcePolicy"),
+            missing=_NO_SUCH,
+            refused=_NOT_NOW,
+        )
+
+    @asks("secretsmanager:GetSecretValue")
+    def value_shape(self, secret: Arn) -> Lookup[ValueShape]:
+        """Read the AWSCURRENT value, judge its shape, and let go of the value."""
+        return looked_up(
+            "secretsmanager:GetSecretValue",
+            str(secret),
+            lambda: read_value(dict(self._client.get_secret_value(SecretId=str(secret))))[0],
+            missing=_NO_SUCH,
+            refused=_NOT_NOW,
+        )
+
+    @asks("secretsmanager:ListSecrets")
+    def opted_in(self) -> Lookup[tuple[Secret, ...]]:
+        """List the secrets that carry the tag by which an owner opts in."""
+
+        def call() -> tuple[Secret, ...]:
+            pages = self._client.get_paginator("list_secrets").paginate(
+                Filters=[{"Key": "tag-key", "Values": [REGISTRY_TAG]}], PaginationConfig={"PageSize": 100}
+            )
+            secrets = (_secret(entry) for page in pages for entry in page["SecretList"])
+            return tuple(secret for secret in secrets if REGISTRY_TAG in secret.tags)
+
+        return looked_up("secretsmanager:ListSecrets", "*", call)
+
+
+def _secret(answer: Mapping[str, Any]) -> Secret:
+    """Read an answer of DescribeSecret, or an entry of ListSecrets, which has nearly the same members."""
+    stages = answer.get("VersionIdsToStages") or answer.get("SecretVersionsToStages") or {}
+    return Secret(
+        arn=Arn.parse(answer["ARN"], service="secretsmanager", resource_type="secret"),
+        name=answer["Name"],
+        tags={tag["Key"]: tag.get("Value", "") for tag in answer.get("Tags", ())},
+        deleted_at=answer.get("DeletedDate"),
+        stages={version: tuple(labels) for version, labels in stages.items()},
+        rotation=Rotation(
+            enabled=bool(answer.get("RotationEnabled")),
+            interval_days=answer.get("RotationRules", {}).get("AutomaticallyAfterDays"),
+            last_rotated_at=answer.get("LastRotatedDate"),
+            next_rotation_at=answer.get("NextRotationDate"),
+            lambda_arn=answer.get("RotationLambdaARN"),
+        ),
+        replicas=tuple(
+            Replica(
+                region=replica["Region"],
+                status=replica.get("Status", ""),
+                status_message=replica.get("StatusMessage"),
+                key_id=replica.get("KmsKeyId"),
+            )
+            for replica in answer.get("ReplicationStatus", ())
+        ),
+        primary_region=answer.get("PrimaryRegion"),
+        owning_service=answer.get("OwningService"),
+        last_changed_at=answer.get("LastChangedDate"),
+    )

@@ -1,0 +1,103 @@
+"""What a check is, and the small vocabulary in which checks are written."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from pullguard.arn import MalformedReference, SecretReference
+from pullguard.errors import Malformed
+from pullguard.findings import Answer, Remedy, RemedyAction, Severity, Skipped, Subject, Unsure
+from pullguard.image import ImageReference
+from pullguard.model import Container, Facts, Key, NotLooked, Role, Secret, Unreadable
+
+Group: TypeAlias = Literal["reference", "secret", "execution role", "key", "registry", "platform and run time"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One rule of the catalogue.
+
+    ``id`` is public and never changes. ``fails_when`` completes the sentence "fails when …". ``fix`` is what
+    Pullguard itself may do. ``source`` is the documentation page that the rule rests on. ``ask`` gives one answer
+    for each thing that the check looked at; it says nothing about things whose earlier gate has failed.
+    """
+
+    id: str
+    group: Group
+    severity: Severity
+    fails_when: str
+    fix: RemedyAction
+    source: str
+    ask: Callable[[Facts], Iterable[Answer]]
+
+
+def subject_of(facts: Facts, container: Container | None = None) -> Subject:
+    """Name everything that an answer about ``container`` (or the whole task definition) touches."""
+    secret = facts.secrets.get(reference_text(container)) if container else None
+    role = facts.role
+    key = secret.key if isinstance(secret, Secret) else None
+    return Subject(
+        task_definition=str(facts.task_definition.arn),
+        container=container.name if container else None,
+        image=image_text(container) if container else None,
+        secret=str(secret.arn) if isinstance(secret, Secret) else (reference_text(container) or None),
+        role=str(role.arn) if isinstance(role, Role) else facts.task_definition.execution_role,
+        key=str(key.arn) if isinstance(key, Key) else None,
+    )
+
+
+def reference_text(container: Container | None) -> str:
+    """Return the text under which the container's secret was looked up; empty where there is none."""
+    match container.reference if container else None:
+        case SecretReference(text=text):
+            return text
+        case MalformedReference(meant=SecretReference(text=text)):
+            return text
+        case MalformedReference(text=text):
+            return text
+        case _:
+            return ""
+
+
+def image_text(container: Container) -> str:
+    """Return the image as it stands in the task definition."""
+    return container.image.text
+
+
+def referring(facts: Facts) -> Iterable[tuple[Container, SecretReference]]:
+    """Yield the containers with a reference that can be looked up and an image to which it applies."""
+    for container in facts.task_definition.containers:
+        if isinstance(container.reference, SecretReference) and not is_ecr(container):
+            yield container, container.reference
+
+
+def secrets_in_use(facts: Facts) -> Iterable[tuple[Container, Secret]]:
+    """Yield the containers whose secret was found, with the secret."""
+    for container, reference in referring(facts):
+        secret = facts.secrets.get(reference.text)
+        if isinstance(secret, Secret):
+            yield container, secret
+
+
+def is_ecr(container: Container) -> bool:
+    """Whether the container's image lies in Amazon ECR."""
+    return isinstance(container.image, ImageReference) and container.image.is_ecr
+
+
+def image_of(container: Container) -> ImageReference | None:
+    """Return the container's image, None where its text is none."""
+    return None if isinstance(container.image, Malformed) else container.image
+
+
+def unreadable(subject: Subject, what: str, unread: Unreadable) -> Unsure:
+    """Say that ``what`` could not be read, and which permission would make it readable."""
+    if unread.reason == "denied":
+        text = f"Allow Pullguard (or whoever runs the audit) {unread.permission} on {unread.resource}."
+    else:
+        text = "Look again later; the next validation or sweep does so by itself."
+    return Unsure(subject=subject, cause=f"{what} could not be read.", evidence=str(unread), remedy=Remedy(text=text))
+
+
+def skipped(subject: Subject, not_looked: NotLooked) -> Skipped:
+    """Say that something was not looked at, and how to switch it on."""
+    return Skipped(subject=subject, why=not_looked.why, switch=not_looked.switch)

@@ -1,0 +1,309 @@
+"""Is the reference well-formed, complete and alive, and does it belong to this image?"""
+
+from collections.abc import Iterable
+
+from pullguard.arn import MalformedReference
+from pullguard.checks.check import Check, image_of, is_ecr, referring, secrets_in_use, subject_of, unreadable
+from pullguard.eligibility import REGISTRY_TAG, registry_hosts
+from pullguard.errors import shown
+from pullguard.findings import Answer, Failed, Passed, Remedy, Severity
+from pullguard.gather import lacks_credentials
+from pullguard.model import Container, Facts, Missing, Secret, Unreadable
+
+_PRIVATE_REGISTRY = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/private-auth.html"
+_REPOSITORY_CREDENTIALS = "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RepositoryCredentials.html"
+_WHATS_IN_A_SECRET = "https://docs.aws.amazon.com/secretsmanager/latest/userguide/whats-in-a-secret.html"  # noqa: S105
+
+
+def reference_snippet(secret: Secret) -> str:
+    """Return the member to paste into the container definition."""
+    return f'"repositoryCredentials": {{"credentialsParameter": "{secret.arn}"}}'
+
+
+def _malformed(facts: Facts) -> Iterable[Answer]:
+    for container in facts.task_definition.containers:
+        subject = subject_of(facts, container)
+        if container.reference is None or is_ecr(container):
+            continue
+        if not isinstance(container.reference, MalformedReference):
+            yield Passed(subject=subject)
+            continue
+        reference = container.reference
+        meant = facts.secrets.get(reference.meant.text) if reference.meant else None
+        found = isinstance(meant, Secret)
+        yield Failed(
+            subject=subject,
+            cause=f"The credentialsParameter of container {container.name} names no secret: it {reference.why}.",
+            evidence=f"credentialsParameter is {shown(reference.text)}",
+            remedy=Remedy(
+                action="reregister" if found else "none",
+                text=(
+                    "Register a revision that names the secret by its full ARN, and nothing after it."
+                    if found
+                    else "Register a revision that names the secret by its full ARN."
+                ),
+                snippet=reference_snippet(meant) if isinstance(meant, Secret) else None,
+            ),
+        )
+
+
+def _not_full_arn(facts: Facts) -> Iterable[Answer]:
+    for container, secret in secrets_in_use(facts):
+        subject = subject_of(facts, container)
+        text = getattr(container.reference, "text", "")
+        if text == str(secret.arn):
+            yield Passed(subject=subject)
+            continue
+        yield Failed(
+            subject=subject,
+            severity=_severity_of_partial(facts, secret),
+            cause=(
+                f"Container {container.name} names its secret by {shown(text)}, not by its full ARN: another secret "
+                "may answer to it tomorrow, and policies on the exact ARN cannot be compared with it."
+            ),
+            evidence=f"DescribeSecret answers {secret.arn}",
+            remedy=Remedy(
+                action="reregister",
+                text="Register a revision with the secret's full ARN.",
+                snippet=reference_snippet(secret),
+            ),
+        )
+
+
+def _severity_of_partial(facts: Facts, secret: Secret) -> Severity:
+    """A partial reference works at home only: another account or Region needs the full ARN."""
+    home = facts.task_definition.arn
+    return "warning" if (secret.arn.account, secret.arn.region) == (home.account, home.region) else "error"
+
+
+def _gone(facts: Facts) -> Iterable[tuple[Container, Secret | None]]:
+    """Yield the containers whose secret is gone, with the live secret of the same name, if there is one."""
+    for container, reference in referring(facts):
+        if isinstance(facts.secrets.get(reference.text), Missing):
+            replacement = facts.replacements.get(reference.text)
+            usable = isinstance(replacement, Secret) and replacement.name == reference.name_without_suffix
+            yield container, replacement if usable and isinstance(replacement, Secret) else None
+
+
+def _stale(facts: Facts) -> Iterable[Answer]:
+    gone = {container.index: secret for container, secret in _gone(facts)}
+    for container, reference in referring(facts):
+        subject = subject_of(facts, container)
+        if container.index not in gone:
+            if isinstance(facts.secrets.get(reference.text), Secret):
+                yield Passed(subject=subject)
+            continue
+        replacement = gone[container.index]
+        looked_up = facts.replacements.get(reference.text)
+        if isinstance(looked_up, Unreadable):
+            yield unreadable(subject, "Whether the secret was created again under the same name", looked_up)
+        if replacement is None:
+            continue
+        yield Failed(
+            subject=subject,
+            cause=(
+                f"The secret that container {container.name} names is gone; a secret of the same name, "
+                f"{replacement.name}, was created again and has another ARN."
+            ),
+            evidence=f"{reference.text} does not exist; DescribeSecret of {replacement.name} answers {replacement.arn}",
+            remedy=Remedy(
+                action="reregister",
+                text="Register a revision with the new ARN, and let the services run it.",
+                snippet=reference_snippet(replacement),
+            ),
+        )
+
+
+def _not_found(facts: Facts) -> Iterable[Answer]:
+    gone = {container.index: secret for container, secret in _gone(facts)}
+    for container, reference in referring(facts):
+        subject = subject_of(facts, container)
+        secret = facts.secrets.get(reference.text)
+        if isinstance(secret, Secret):
+            yield Passed(subject=subject)
+        elif isinstance(secret, Unreadable):
+            yield unreadable(subject, f"The secret of container {container.name}", secret)
+        elif container.index in gone and gone[container.index] is None:
+            if isinstance(facts.replacements.get(reference.text), Unreadable):
+                continue
+            yield Failed(
+                subject=subject,
+                cause=f"The secret that container {container.name} names does not exist.",
+                evidence=f"DescribeSecret of {shown(reference.text)}: ResourceNotFoundException",
+                remedy=Remedy(
+                    text="Create the secret, or register a revision that names the one that is meant.",
+                    snippet=(
+                        f"aws secretsmanager create-secret --name {_name_of(container, facts)} "
+                        "--secret-string file://credentials.json"
+                    ),
+                ),
+            )
+
+
+def _name_of(container: Container, facts: Facts) -> str:
+    text = getattr(container.reference, "text", "")
+    reference = next((r for c, r in referring(facts) if c.index == container.index), None)
+    return (reference.name_without_suffix or reference.name) if reference else text
+
+
+def _credentials_missing(facts: Facts) -> Iterable[Answer]:
+    for container in filter(lacks_credentials, facts.task_definition.containers):
+        subject = subject_of(facts, container)
+        host = getattr(image_of(container), "host", "")
+        if isinstance(facts.registry_secrets, Unreadable):
+            yield unreadable(subject, f"Whether a secret is meant for {host}", facts.registry_secrets)
+            continue
+        candidates = candidates_for(facts, container)
+        if not candidates:
+            yield Passed(subject=subject)
+            continue
+        names = ", ".join(str(secret.arn) for secret in candidates)
+        only = len(candidates) == 1
+        yield Failed(
+            subject=subject,
+            cause=f"Container {container.name} pulls from {host} without credentials, though a secret is kept for it.",
+            evidence=f"tagged {REGISTRY_TAG} for {host}: {names}",
+            remedy=Remedy(
+                action="reregister" if only else "none",
+                text="Register a revision that names the secret."
+                if only
+                else "Choose one of the secrets, and name it.",
+                snippet=reference_snippet(candidates[0]) if only else None,
+            ),
+        )
+
+
+def candidates_for(facts: Facts, container: Container) -> tuple[Secret, ...]:
+    """Return the live opted-in secrets for the registry that the container pulls from, sorted by ARN."""
+    image = image_of(container)
+    if image is None or not isinstance(facts.registry_secrets, tuple):
+        return ()
+    usable = (s for s in facts.registry_secrets if s.deleted_at is None and image.host in registry_hosts(s))
+    return tuple(sorted(usable, key=lambda secret: secret.arn))
+
+
+def _on_ecr_image(facts: Facts) -> Iterable[Answer]:
+    for container in facts.task_definition.containers:
+        if not is_ecr(container):
+            continue
+        subject = subject_of(facts, container)
+        if container.reference is None:
+            yield Passed(subject=subject)
+            continue
+        yield Failed(
+            subject=subject,
+            cause=f"Container {container.name} gives registry credentials for an Amazon ECR image, which takes none.",
+            evidence=f"image {shown(container.image.text)}",
+            remedy=Remedy(
+                action="reregister",
+                text=(
+                    "Register a revision without repositoryCredentials; ECR images are pulled with the execution "
+                    "role's own ecr: permissions."
+                ),
+            ),
+        )
+
+
+def _registry_mismatch(facts: Facts) -> Iterable[Answer]:
+    for container, secret in secrets_in_use(facts):
+        image = image_of(container)
+        if image is None or REGISTRY_TAG not in secret.tags:
+            continue
+        subject = subject_of(facts, container)
+        hosts = registry_hosts(secret)
+        if image.host in hosts:
+            yield Passed(subject=subject)
+            continue
+        yield Failed(
+            subject=subject,
+            cause=(
+                f"Container {container.name} pulls from {image.host}, and its secret {secret.name} is kept for "
+                f"{' and '.join(sorted(hosts)) or 'no registry that can be read from its tag'}."
+            ),
+            evidence=f"tag {REGISTRY_TAG} of the secret is {shown(secret.tags[REGISTRY_TAG])}",
+            remedy=Remedy(
+                text=(
+                    f"Name a secret that is for {image.host}, or, if this one is, have its owner add the host to its tag."
+                ),
+                snippet=(
+                    f"aws secretsmanager tag-resource --secret-id {secret.arn} --tags "
+                    f"'Key={REGISTRY_TAG},Value={' '.join(sorted({*hosts, image.host}))}'"
+                ),
+            ),
+        )
+
+
+CHECKS = (
+    Check(
+        id="reference-malformed",
+        group="reference",
+        severity="error",
+        fails_when=(
+            "the credentialsParameter is neither a secret's name nor a Secrets Manager secret ARN: another service's "
+            "ARN, a wildcard or control character, a :json-key:stage:version suffix, the wrong partition"
+        ),
+        fix="reregister",
+        source=_REPOSITORY_CREDENTIALS,
+        ask=_malformed,
+    ),
+    Check(
+        id="reference-not-full-arn",
+        group="reference",
+        severity="warning",
+        fails_when=(
+            "the reference is a name, or an ARN without its six-character suffix (an error where the secret is in "
+            "another account or Region)"
+        ),
+        fix="reregister",
+        source=_REPOSITORY_CREDENTIALS,
+        ask=_not_full_arn,
+    ),
+    Check(
+        id="reference-stale",
+        group="reference",
+        severity="error",
+        fails_when=(
+            "the ARN's secret is gone, and exactly one live secret of that name exists in the same account and Region, "
+            "with another suffix"
+        ),
+        fix="reregister",
+        source=_WHATS_IN_A_SECRET,
+        ask=_stale,
+    ),
+    Check(
+        id="secret-not-found",
+        group="reference",
+        severity="error",
+        fails_when="there is nothing by that name or ARN, and no replacement",
+        fix="none",
+        source=_PRIVATE_REGISTRY,
+        ask=_not_found,
+    ),
+    Check(
+        id="credentials-missing",
+        group="reference",
+        severity="error",
+        fails_when="a secret is opted in for the image's registry, and the container gives no repositoryCredentials",
+        fix="reregister",
+        source=_PRIVATE_REGISTRY,
+        ask=_credentials_missing,
+    ),
+    Check(
+        id="credentials-on-ecr-image",
+        group="reference",
+        severity="error",
+        fails_when="repositoryCredentials stand on an image in Amazon ECR (private, public, FIPS, dual-stack, China)",
+        fix="reregister",
+        source=_PRIVATE_REGISTRY,
+        ask=_on_ecr_image,
+    ),
+    Check(
+        id="registry-mismatch",
+        group="reference",
+        severity="error",
+        fails_when="the secret is bound to other registry hosts than the image's",
+        fix="none",
+        source=_PRIVATE_REGISTRY,
+        ask=_registry_mismatch,
+    ),
+)

@@ -1,0 +1,279 @@
+"""Is the secret alive, and is its value what the ECS agent takes?"""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+
+from pullguard.checks.check import Check, secrets_in_use, skipped, subject_of, unreadable
+from pullguard.findings import Answer, Failed, Passed, Remedy
+from pullguard.model import Container, Facts, Missing, NotLooked, Secret, Unreadable, ValueShape
+
+_PRIVATE_REGISTRY = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/private-auth.html"
+_RESTORE = "https://docs.aws.amazon.com/secretsmanager/latest/userguide/manage_restore-secret.html"
+_VERSIONS = "https://docs.aws.amazon.com/secretsmanager/latest/userguide/whats-in-a-secret.html"
+_ROTATION = "https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot_rotation.html"
+_REPLICAS = "https://docs.aws.amazon.com/secretsmanager/latest/userguide/replicate-secrets.html"
+# Rotation takes minutes; a day tells a stuck one from a slow one, and leaves room for rotation windows.
+# https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_schedule.html
+_ROTATION_GRACE = timedelta(days=1)
+
+
+def _put_value(secret: Secret) -> str:
+    return (
+        f"aws secretsmanager put-secret-value --secret-id {secret.arn} --secret-string file://credentials.json"
+        '  # {"username": "...", "password": "..."}'
+    )
+
+
+def _scheduled_for_deletion(facts: Facts) -> Iterable[Answer]:
+    for container, secret in secrets_in_use(facts):
+        subject = subject_of(facts, container)
+        if secret.deleted_at is None:
+            yield Passed(subject=subject)
+            continue
+        yield Failed(
+            subject=subject,
+            cause=f"The secret {secret.name} of container {container.name} is to be deleted and cannot be read.",
+            evidence=f"DescribeSecret: DeletedDate {secret.deleted_at:%Y-%m-%d %H:%M} UTC",
+            remedy=Remedy(
+                text="Restore the secret, or register a revision that names another one.",
+                snippet=f"aws secretsmanager restore-secret --secret-id {secret.arn}",
+            ),
+        )
+
+
+def _live(facts: Facts) -> Iterable[tuple[Container, Secret]]:
+    return ((container, secret) for container, secret in secrets_in_use(facts) if secret.deleted_at is None)
+
+
+def _is_current(secret: Secret) -> bool:
+    """Whether a version carries AWSCURRENT; a list of secrets that names no versions proves nothing against it."""
+    return any("AWSCURRENT" in labels for labels in secret.stages.values())
+
+
+def _no_current_version(facts: Facts) -> Iterable[Answer]:
+    for container, secret in _live(facts):
+        subject = subject_of(facts, container)
+        if _is_current(secret):
+            yield Passed(subject=subject)
+            continue
+        yield Failed(
+            subject=subject,
+            cause=f"The secret {secret.name} of container {container.name} has no current version to read.",
+            evidence=f"DescribeSecret: {len(secret.stages)} version(s), none labelled AWSCURRENT",
+            remedy=Remedy(text="Store a value in the secret.", snippet=_put_value(secret)),
+        )
+
+
+def _shapes(facts: Facts) -> Iterable[tuple[Container, Secret, ValueShape]]:
+    for container, secret in _live(facts):
+        if isinstance(secret.value, ValueShape):
+            yield container, secret, secret.value
+
+
+def _binary(facts: Facts) -> Iterable[Answer]:
+    for container, secret, shape in _shapes(facts):
+        subject = subject_of(facts, container)
+        if shape.form != "binary":
+            yield Passed(subject=subject)
+            continue
+        yield Failed(
+            subject=subject,
+            cause=f"The secret {secret.name} of container {container.name} holds a binary, which ECS does not read.",
+            evidence="GetSecretValue: SecretBinary, no SecretString",
+            remedy=Remedy(text="Store the credentials as a JSON text.", snippet=_put_value(secret)),
+        )
+
+
+def _malformed(facts: Facts) -> Iterable[Answer]:
+    for container, secret in _live(facts):
+        subject = subject_of(facts, container)
+        match secret.value:
+            case Unreadable() as unread if _is_current(secret):
+                yield unreadable(subject, f"The value of the secret {secret.name}", unread)
+            case NotLooked() as not_looked:
+                yield skipped(subject, not_looked)
+            case Missing() | Unreadable():
+                continue
+            case shape if shape.form == "binary":
+                continue
+            case shape if (problem := _problem(shape)) is not None:
+                yield Failed(
+                    subject=subject,
+                    cause=f"The secret {secret.name} of container {container.name} holds {problem}.",
+                    evidence=f"GetSecretValue of version {shape.version_id or '(unnamed)'}; the value is not shown",
+                    remedy=Remedy(
+                        text='Store a JSON object with the two texts "username" and "password".',
+                        snippet=_put_value(secret),
+                    ),
+                )
+            case _:
+                yield Passed(subject=subject)
+
+
+def _problem(shape: ValueShape) -> str | None:
+    """Name what makes a value malformed; None where it is an object whose two members are texts, or absent."""
+    if shape.form == "empty":
+        return "an empty value"
+    if shape.form == "not-json":
+        return "a value that is not JSON"
+    if shape.form == "not-an-object":
+        return "JSON that is not an object"
+    wrong = [name for name in ("username", "password") if getattr(shape, name) == "not-a-string"]
+    return f"a {' and a '.join(wrong)} that is not a text" if wrong else None
+
+
+def _empty_field(facts: Facts) -> Iterable[Answer]:
+    for container, secret, shape in _shapes(facts):
+        if shape.form != "json-object" or _problem(shape):
+            continue
+        subject = subject_of(facts, container)
+        lacking = [name for name in ("username", "password") if getattr(shape, name) in {"missing", "empty"}]
+        if not lacking:
+            yield Passed(subject=subject)
+            continue
+        states = ", ".join(f"{name} is {getattr(shape, name)}" for name in lacking)
+        yield Failed(
+            subject=subject,
+            cause=f"The secret {secret.name} of container {container.name} has no {' and no '.join(lacking)}.",
+            evidence=f"GetSecretValue of version {shape.version_id or '(unnamed)'}: {states}",
+            remedy=Remedy(text="Store both a username and a password.", snippet=_put_value(secret)),
+        )
+
+
+def _key_case(facts: Facts) -> Iterable[Answer]:
+    for container, secret, shape in _shapes(facts):
+        if shape.form != "json-object":
+            continue
+        subject = subject_of(facts, container)
+        if not shape.miscased:
+            yield Passed(subject=subject)
+            continue
+        yield Failed(
+            subject=subject,
+            cause=(
+                f"The secret {secret.name} of container {container.name} spells its keys in another case than "
+                '"username" and "password": EC2 reads that, Fargate need not.'
+            ),
+            evidence=f"keys of the value: {', '.join(shape.miscased)}",
+            remedy=Remedy(text="Store the value with its keys in lower case.", snippet=_put_value(secret)),
+        )
+
+
+def _rotation_failed(facts: Facts) -> Iterable[Answer]:
+    for container, secret in _live(facts):
+        if not secret.rotation.enabled:
+            continue
+        subject = subject_of(facts, container)
+        problem = _rotation_problem(secret, facts.now)
+        if problem is None:
+            yield Passed(subject=subject)
+            continue
+        yield Failed(
+            subject=subject,
+            cause=f"The rotation of the secret {secret.name} of container {container.name} did not end well.",
+            evidence=problem,
+            remedy=Remedy(
+                text="Read the rotation function's log, mend it, and rotate again.",
+                snippet=f"aws secretsmanager rotate-secret --secret-id {secret.arn}",
+            ),
+        )
+
+
+def _rotation_problem(secret: Secret, now: datetime) -> str | None:
+    """Say how the rotation is stuck or late; None where it is neither."""
+    stuck = [
+        version for version, labels in secret.stages.items() if "AWSPENDING" in labels and "AWSCURRENT" not in labels
+    ]
+    last = secret.rotation.last_rotated_at
+    started = secret.last_changed_at
+    if stuck and (started is None or now - started > _ROTATION_GRACE):
+        return f"version {stuck[0]} is still labelled AWSPENDING and not AWSCURRENT"
+    due = secret.rotation.next_rotation_at
+    if due is None and last is not None and secret.rotation.interval_days:
+        due = last + timedelta(days=secret.rotation.interval_days)
+    if due is not None and now - due > _ROTATION_GRACE:
+        rotated = f"last rotated {last:%Y-%m-%d}" if last else "never rotated"
+        return f"rotation was due on {due:%Y-%m-%d}; {rotated}"
+    return None
+
+
+def _replica_failed(facts: Facts) -> Iterable[Answer]:
+    home = facts.task_definition.arn.region
+    for container, secret in _live(facts):
+        for replica in secret.replicas:
+            if replica.region != home:
+                continue
+            subject = subject_of(facts, container)
+            if replica.status == "InSync":
+                yield Passed(subject=subject)
+                continue
+            yield Failed(
+                subject=subject,
+                cause=f"The replica of the secret {secret.name} in {home} is not in sync.",
+                evidence=f"ReplicationStatus: {replica.status} {replica.status_message or ''}".strip(),
+                remedy=Remedy(
+                    text="Mend what its status says, and replicate again.",
+                    snippet=(
+                        f"aws secretsmanager replicate-secret-to-regions --secret-id {secret.arn} "
+                        f"--add-replica-regions Region={home} --force-overwrite-replica-secret"
+                    ),
+                ),
+            )
+
+
+def _check(  # one line a check below
+    check_id: str, severity: str, fails_when: str, source: str, ask: Callable[[Facts], Iterable[Answer]]
+) -> Check:
+    return Check(
+        id=check_id,
+        group="secret",
+        severity="warning" if severity == "warning" else "error",
+        fails_when=fails_when,
+        fix="none",
+        source=source,
+        ask=ask,
+    )
+
+
+CHECKS = (
+    _check(
+        "secret-scheduled-for-deletion",
+        "error",
+        "the secret is scheduled for deletion",
+        _RESTORE,
+        _scheduled_for_deletion,
+    ),
+    _check("secret-no-current-version", "error", "no version carries AWSCURRENT", _VERSIONS, _no_current_version),
+    _check("secret-value-binary", "error", "the value is SecretBinary, not SecretString", _PRIVATE_REGISTRY, _binary),
+    _check(
+        "secret-value-malformed",
+        "error",
+        "the value is not a JSON object, or username or password is no string",
+        _PRIVATE_REGISTRY,
+        _malformed,
+    ),
+    _check(
+        "secret-value-empty-field", "error", "username or password is missing or empty", _PRIVATE_REGISTRY, _empty_field
+    ),
+    _check(
+        "secret-value-key-case",
+        "warning",
+        "the keys are spelt Username or PASSWORD: read on EC2, not known on Fargate",
+        _PRIVATE_REGISTRY,
+        _key_case,
+    ),
+    _check(
+        "secret-rotation-failed",
+        "error",
+        "the last rotation failed, was abandoned or is overdue, or AWSPENDING is stuck",
+        _ROTATION,
+        _rotation_failed,
+    ),
+    _check(
+        "secret-replica-failed",
+        "warning",
+        "the replica in the task's Region is not in sync",
+        _REPLICAS,
+        _replica_failed,
+    ),
+)

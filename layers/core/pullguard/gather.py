@@ -1,0 +1,157 @@
+"""From the name of a task definition to all the facts that the checks decide on.
+
+``Readers`` is what AWS is to the core: six questions, each asked at most once for each thing (the readers
+remember). A question that was not answered is a fact of its own; see ``model``.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal, Protocol, TypeAlias
+
+from pullguard.arn import Arn, SecretReference
+from pullguard.eligibility import registry_hosts
+from pullguard.errors import Malformed
+from pullguard.image import ImageReference
+from pullguard.model import (
+    Container,
+    Facts,
+    Lookup,
+    Missing,
+    NotLooked,
+    Role,
+    Secret,
+    TaskDefinition,
+    USAGE_NOT_LOOKED,
+    Unreadable,
+    Usage,
+    ValueShape,
+)
+from pullguard.task_definition import role_arn_of
+
+ReadValues: TypeAlias = Literal["never", "opted-in", "all"]
+
+
+class Readers(Protocol):
+    """The questions that the core asks of AWS. Regions are those of the thing asked for."""
+
+    def task_definition(self, reference: str) -> Lookup[TaskDefinition]:
+        """Describe a revision (by ARN) or the newest ACTIVE revision of a family (by name)."""
+
+    def role(self, arn: Arn) -> Lookup[Role]:
+        """Read a role: tags, trust, boundary, and every policy that is attached to it or embedded in it."""
+
+    def secret(self, secret_id: str, region: str) -> Lookup[Secret]:
+        """Describe a secret by ARN, partial ARN or name, with its resource policy and its key."""
+
+    def value_shape(self, secret: Arn) -> Lookup[ValueShape]:
+        """Read the current value and keep only its shape."""
+
+    def registry_secrets(self, region: str) -> Lookup[tuple[Secret, ...]]:
+        """List the secrets of the account and Region that are opted in, as DescribeSecret would tell of them."""
+
+    def usage(self, task_definition: TaskDefinition) -> Lookup[Usage]:
+        """Find the services and tasks that run a revision, and whether it is the newest of its family."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Depth:
+    """How much is looked at: whose secrets' values are read, and whether it is asked where a revision runs."""
+
+    values: ReadValues = "opted-in"
+    usage: bool = False
+
+
+def gather(
+    reference: str, readers: Readers, *, now: datetime, depth: Depth
+) -> Facts | Missing | Unreadable | NotLooked:
+    """Gather the facts about one task definition, named by ARN or family."""
+    found = readers.task_definition(reference)
+    return gather_about(found, readers, now=now, depth=depth) if isinstance(found, TaskDefinition) else found
+
+
+def gather_about(task_definition: TaskDefinition, readers: Readers, *, now: datetime, depth: Depth) -> Facts:
+    """Gather the facts about a task definition that is described already."""
+    region = task_definition.arn.region
+    secrets = {
+        reference.text: _secret(reference, region, readers, depth)
+        for reference in (_usable_reference(container) for container in task_definition.containers)
+        if reference is not None
+    }
+    return Facts(
+        task_definition=task_definition,
+        now=now,
+        role=_role(task_definition, readers),
+        secrets=secrets,
+        replacements=_replacements(task_definition, secrets, readers),
+        registry_secrets=(
+            readers.registry_secrets(region) if any(map(lacks_credentials, task_definition.containers)) else ()
+        ),
+        usage=readers.usage(task_definition) if depth.usage else USAGE_NOT_LOOKED,
+    )
+
+
+def lacks_credentials(container: Container) -> bool:
+    """Whether the container pulls from a registry other than ECR and gives no credentials for it."""
+    return container.reference is None and isinstance(container.image, ImageReference) and not container.image.is_ecr
+
+
+def _usable_reference(container: Container) -> SecretReference | None:
+    """Return the reference to look up: what stands there, or what a malformed one must have meant."""
+    match container.reference:
+        case SecretReference():
+            return container.reference
+        case None:
+            return None
+        case malformed:
+            return malformed.meant
+
+
+def _role(task_definition: TaskDefinition, readers: Readers) -> Lookup[Role] | None:
+    try:
+        arn = role_arn_of(task_definition)
+    except Malformed:
+        return Missing(resource=str(task_definition.execution_role))
+    return None if arn is None else readers.role(arn)
+
+
+def _secret(reference: SecretReference, region: str, readers: Readers, depth: Depth) -> Lookup[Secret]:
+    secret = readers.secret(reference.text, reference.arn.region if reference.arn else region)
+    return _with_value(secret, readers, depth) if isinstance(secret, Secret) else secret
+
+
+def _with_value(secret: Secret, readers: Readers, depth: Depth) -> Secret:
+    """Read the value's shape where that is allowed: by the owner's tag, or by the caller's own wish."""
+    if secret.deleted_at is not None:
+        return replace(
+            secret,
+            value=NotLooked(
+                why="a secret that is scheduled for deletion has no value to read", switch="restore the secret"
+            ),
+        )
+    if depth.values == "all" or (depth.values == "opted-in" and registry_hosts(secret)):
+        return replace(secret, value=readers.value_shape(secret.arn))
+    if depth.values == "never":
+        return secret
+    return replace(
+        secret,
+        value=NotLooked(
+            why="the secret is not opted in, so its value was not read",
+            switch="tag the secret pullguard:registry=<registry host>, or run the audit with --read-values",
+        ),
+    )
+
+
+def _replacements(
+    task_definition: TaskDefinition, secrets: Mapping[str, Lookup[Secret]], readers: Readers
+) -> dict[str, Lookup[Secret]]:
+    """For each reference to a secret that is gone: the live secret of that name in the same account and Region."""
+    replacements: dict[str, Lookup[Secret]] = {}
+    for container in task_definition.containers:
+        reference = _usable_reference(container)
+        if reference is None or reference.arn is None or not isinstance(secrets.get(reference.text), Missing):
+            continue
+        name = reference.name_without_suffix
+        if name is not None and reference.arn.account == task_definition.arn.account:
+            replacements[reference.text] = readers.secret(name, reference.arn.region)
+    return replacements

@@ -1,0 +1,84 @@
+"""A secret's value: held so that it cannot be printed, and judged as the ECS agent would.
+
+The agent unmarshals ``{"username": …, "password": …}`` loosely as to the case of the keys, ignores other keys, and
+refuses binaries, empty strings, values that are no strings, and empty ones.
+Source: https://github.com/aws/amazon-ecs-agent/blob/master/agent/asm/asm.go
+"""
+
+import json
+from typing import Any, Final, NoReturn
+
+from pullguard.model import FieldState, ValueShape
+
+_HIDDEN: Final = "<hidden>"
+
+
+class HiddenText:
+    """A text that shows itself to nobody by accident: not in logs, exceptions, formats, pickles or JSON."""
+
+    __slots__ = ("__text",)
+
+    def __init__(self, text: str) -> None:
+        self.__text = text
+
+    def reveal(self) -> str:
+        """Return the text. Call this only where it leaves for the registry that it is meant for."""
+        return self.__text
+
+    def __repr__(self) -> str:
+        return _HIDDEN
+
+    def __format__(self, spec: str) -> str:
+        return _HIDDEN
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a hidden text is not to be copied or stored")
+
+
+def read_value(answer: dict[str, Any]) -> tuple[ValueShape, HiddenText | None, HiddenText | None]:
+    """Judge a GetSecretValue answer; return its shape, and username and password where they are usable strings."""
+    version = answer.get("VersionId")
+    text = answer.get("SecretString")
+    if text is None:
+        return ValueShape(form="binary" if "SecretBinary" in answer else "empty", version_id=version), None, None
+    if not text:
+        return ValueShape(form="empty", version_id=version), None, None
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return ValueShape(form="not-json", version_id=version), None, None
+    if not isinstance(value, dict):
+        return ValueShape(form="not-an-object", version_id=version), None, None
+    username, password = _member(value, "username"), _member(value, "password")
+    shape = ValueShape(
+        form="json-object",
+        username=_state(username),
+        password=_state(password),
+        miscased=tuple(
+            sorted(
+                next(key for key in value if key.lower() == name)
+                for name in ("username", "password")
+                if name not in value and any(key.lower() == name for key in value)
+            )
+        ),
+        version_id=version,
+    )
+    return shape, _hidden(username), _hidden(password)
+
+
+def _member(value: dict[str, Any], name: str) -> object:
+    if name in value:
+        return value[name]
+    return next((member for key, member in value.items() if key.lower() == name), None)
+
+
+def _state(member: object) -> FieldState:
+    if member is None:
+        return "missing"
+    if not isinstance(member, str):
+        return "not-a-string"
+    return "ok" if member else "empty"
+
+
+def _hidden(member: object) -> HiddenText | None:
+    return HiddenText(member) if isinstance(member, str) and member else None

@@ -1,0 +1,76 @@
+"""A described task definition, read into facts.
+
+Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTaskDefinition.html
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pullguard.arn import Arn, parse_reference
+from pullguard.errors import Malformed
+from pullguard.image import ImageReference, parse_image
+from pullguard.model import Container, Tags, TaskDefinition
+
+
+def read_task_definition(raw: Mapping[str, Any], tags: Tags) -> TaskDefinition:
+    """Read the ``taskDefinition`` member of a DescribeTaskDefinition answer, and the tags beside it.
+
+    Only ``containerDefinitions[].repositoryCredentials`` is read as a reference: other members of the same name
+    (FSx for Windows File Server) are something else. Raises ``Malformed`` where the answer has no ARN.
+    """
+    arn = Arn.parse(str(raw.get("taskDefinitionArn")), service="ecs", resource_type="task-definition")
+    family, _, revision = arn.resource_name.rpartition(":")
+    if not family or not (revision.isascii() and revision.isdigit()):
+        raise Malformed("ARN", str(arn), "names no revision of a task definition (…:task-definition/FAMILY:REVISION)")
+    return TaskDefinition(
+        arn=arn,
+        family=family,
+        revision=int(revision),
+        status=str(raw.get("status", "ACTIVE")),
+        execution_role=raw.get("executionRoleArn") or None,
+        containers=tuple(
+            read_container(index, container, region=arn.region)
+            for index, container in enumerate(raw.get("containerDefinitions") or ())
+        ),
+        requires_compatibilities=tuple(raw.get("requiresCompatibilities") or ()),
+        tags=dict(tags),
+        raw=raw,
+    )
+
+
+def read_container(index: int, raw: Mapping[str, Any], *, region: str) -> Container:
+    """Read one container definition of a task definition in ``region``."""
+    credentials = raw.get("repositoryCredentials")
+    return Container(
+        index=index,
+        name=str(raw.get("name", f"#{index}")),
+        image=_image(raw.get("image")),
+        reference=None if credentials is None else parse_reference(_parameter(credentials), region=region),
+    )
+
+
+def _parameter(credentials: object) -> object:
+    return credentials.get("credentialsParameter", "") if isinstance(credentials, Mapping) else credentials
+
+
+def _image(text: object) -> ImageReference | Malformed:
+    if not isinstance(text, str):
+        return Malformed("image", repr(text), "is not a string")
+    try:
+        return parse_image(text)
+    except Malformed as malformed:
+        return malformed
+
+
+def role_arn_of(task_definition: TaskDefinition) -> Arn | None:
+    """Return the execution role's ARN; a short role name means a role in the task definition's own account.
+
+    None where no role is given. Raises ``Malformed`` for a text that is neither an ARN of a role nor a role name.
+    """
+    text = task_definition.execution_role
+    if text is None:
+        return None
+    if not text.startswith("arn:"):
+        home = task_definition.arn
+        text = f"arn:{home.partition}:iam::{home.account}:role/{text}"
+    return Arn.parse(text, service="iam", resource_type="role")
