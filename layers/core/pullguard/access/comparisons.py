@@ -1,0 +1,130 @@
+"""How two values compare, one function a family of condition operators.
+
+The first argument is the request's value, always text; the second the policy's, read beforehand by ``READERS``.
+Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import TypeAlias
+
+from pullguard.access.patterns import glob_matches
+from pullguard.access.ternary import Match
+
+Network: TypeAlias = IPv4Network | IPv6Network
+Comparable: TypeAlias = str | bytes | Decimal | Network
+_EPOCH = re.compile(r"-?\d+(\.\d+)?")
+_YEAR_OR_MONTH = re.compile(r"\d{4}-\d{2}")
+
+
+@lru_cache(maxsize=4096)
+def read_number(text: str) -> Decimal:
+    """Read an integer or a decimal number. Raises ``ValueError`` if it is none."""
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        raise ValueError(f'"{text}" is not a number') from None
+    if not number.is_finite():
+        raise ValueError(f'"{text}" is not a number')
+    return number
+
+
+@lru_cache(maxsize=4096)
+def read_date(text: str) -> Decimal:
+    """Read an ISO 8601 date (UTC where it names no zone) or seconds since 1970, as seconds since 1970."""
+    if _EPOCH.fullmatch(text):
+        return Decimal(text)
+    full = f"{text}-01" if _YEAR_OR_MONTH.fullmatch(text) else text
+    try:
+        moment = datetime.fromisoformat(full)
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return Decimal(str(aware.timestamp()))
+    except (ValueError, OverflowError):
+        raise ValueError(f'"{text}" is not a date') from None
+
+
+@lru_cache(maxsize=4096)
+def read_network(text: str) -> Network:
+    """Read an address or a range in CIDR notation, v4 or v6; an address is a range of one."""
+    try:
+        return ip_network(text, strict=False)
+    except ValueError:
+        raise ValueError(f'"{text}" is not an IP address or range') from None
+
+
+def read_boolean(text: str) -> str:
+    """Read ``true`` or ``false``, in any case."""
+    folded = text.lower()
+    if folded not in ("true", "false"):
+        raise ValueError(f'"{text}" is not true or false')
+    return folded
+
+
+def read_binary(text: str) -> bytes:
+    """Read base64."""
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise ValueError(f'"{text}" is not base64') from None
+
+
+@lru_cache(maxsize=4096)
+def _address(text: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(text)
+    except ValueError:
+        return None
+
+
+def equal(value: str, expected: Comparable) -> Match:
+    """Letter by letter."""
+    return value == expected
+
+
+def equal_folded(value: str, expected: Comparable) -> Match:
+    """Without regard to case; ``expected`` may come from a variable and is folded here."""
+    return isinstance(expected, str) and value.lower() == expected.lower()
+
+
+def like(value: str, expected: Comparable) -> Match:
+    """With wildcards in the policy's value."""
+    return isinstance(expected, str) and glob_matches(expected, value)
+
+
+def true_or_false(value: str, expected: Comparable) -> Match:
+    """Two booleans."""
+    return isinstance(expected, str) and value.lower() == expected.lower()
+
+
+def same_bytes(value: str, expected: Comparable) -> Match:
+    """Two base64 texts, byte for byte; a value that is no base64 matches nothing."""
+    try:
+        return read_binary(value) == expected
+    except ValueError:
+        return False
+
+
+def in_network(value: str, expected: Comparable) -> Match:
+    """Whether the address lies in the range; v4 never lies in v6."""
+    address = _address(value)
+    return address is not None and isinstance(expected, (IPv4Network, IPv6Network)) and address in expected
+
+
+def ordered(
+    read: Callable[[str], Decimal], holds: Callable[[Decimal, Decimal], bool]
+) -> Callable[[str, Comparable], Match]:
+    """Make the comparison of two numbers or dates; a value that cannot be read matches nothing."""
+
+    def compare(value: str, expected: Comparable) -> Match:
+        try:
+            return isinstance(expected, Decimal) and holds(read(value), expected)
+        except ValueError:
+            return False
+
+    return compare

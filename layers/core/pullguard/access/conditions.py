@@ -1,0 +1,216 @@
+"""One line of a Condition block, ``operator: {key: values}``, held against a request: true, false or unknown.
+
+A key that the request lacks makes a positive operator false and a negative one true, ``...IfExists`` true,
+``ForAllValues`` true and ``ForAnyValue`` false; a key that cannot be known yet makes every one of them unknown.
+Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html and
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pullguard.access.comparisons import Comparable
+from pullguard.access.operators import OPERATORS, Operator
+from pullguard.access.patterns import ARN_PARTS, MANY, could_start, glob_matches
+from pullguard.access.request import ContextValue, PartialArn, Request
+from pullguard.access.ternary import Match, Unknown, every, negated, some
+from pullguard.access.variables import Template, Unresolved, compile_text, expand
+
+Quantifier = Literal["all", "any"] | None
+_QUANTIFIERS: dict[str, Quantifier] = {"forallvalues": "all", "foranyvalue": "any", "": None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NullTest:
+    """``Null``: whether the request lacks the key (``true``) or has it (``false``)."""
+
+    key: str
+    lacking: tuple[bool, ...]
+
+    def holds(self, request: Request) -> Match:
+        """Hold the test against ``request``."""
+        present = bool(request.context.get(self.key))
+        if not present and request.unknowable.covers(self.key):
+            if self.key not in request.unknowable.present:
+                return Unknown(keys=frozenset((self.key,)))
+            present = True
+        return (not present) in self.lacking
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Malformed:
+    """A line that cannot be read: whether it holds is unknown, and ``problem`` says why."""
+
+    problem: str
+
+    def holds(self, request: Request) -> Match:  # noqa: ARG002 (the interface of a condition)
+        """Return Unknown, whatever the request."""
+        return Unknown(problems=(self.problem,))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """``operator: {key: values}``. ``literals`` are ready to compare, ``templates`` have policy variables in them."""
+
+    operator: Operator
+    quantifier: Quantifier
+    if_exists: bool
+    key: str
+    literals: tuple[Comparable, ...]
+    templates: tuple[Template, ...]
+
+    def holds(self, request: Request) -> Match:
+        """Hold the line against ``request``."""
+        values = request.context.get(self.key)
+        if values and self.quantifier == "all":
+            values = tuple(value for value in values if value)  # an empty text is no value to ForAllValues
+        if not values:
+            return self._holds_without_key(request)
+        if len(values) == 1:
+            return self._fits(values[0], request)
+        fits = [self._fits(value, request) for value in values]
+        match self.quantifier:
+            case "all":
+                return every(fits)
+            case "any":
+                return some(fits)
+            case None:
+                return self._holds_unquantified(fits)
+
+    def _holds_without_key(self, request: Request) -> Match:
+        if request.unknowable.covers(self.key) and self.key not in request.context:
+            return Unknown(keys=frozenset((self.key,)))
+        if self.quantifier is not None:
+            return self.quantifier == "all"
+        return self.if_exists or self.operator.negative
+
+    def _holds_unquantified(self, fits: list[Match]) -> Match:
+        one, all_of_them = some(fits), every(fits)
+        if one == all_of_them:
+            return one
+        return Unknown(
+            keys=frozenset((self.key,)),
+            problems=(f"{self.key} has several values and the operator neither ForAllValues nor ForAnyValue",),
+        )
+
+    def _fits(self, value: ContextValue, request: Request) -> Match:
+        matched = self._matches_any(value, request)
+        return negated(matched) if self.operator.negative else matched
+
+    def _matches_any(self, value: ContextValue, request: Request) -> Match:
+        if isinstance(value, PartialArn):
+            return some(self._matches_partly(value, expected) for expected in self.literals)
+        compare = self.operator.compare
+        doubt: Unknown | None = None
+        for expected in self.literals:
+            match = compare(value, expected)
+            if match is True:
+                return True
+            if match is not False:
+                doubt = match.merged(doubt)
+        for template in self.templates:
+            match = self._matches_template(value, template, request)
+            if match is True:
+                return True
+            if match is not False:
+                doubt = match.merged(doubt)
+        return False if doubt is None else doubt
+
+    def _matches_template(self, value: str, template: Template, request: Request) -> Match:
+        text = expand(template, request)
+        if text is None:
+            return False
+        if isinstance(text, Unresolved):
+            return text.doubt if glob_matches(text.widest.lower(), value.lower()) else False
+        return self.operator.compare(value, text)
+
+    def _matches_partly(self, value: PartialArn, expected: Comparable) -> Match:
+        doubt = Unknown(keys=frozenset((self.key,)))
+        if not isinstance(expected, str):
+            return doubt
+        theirs = expected.split(":", ARN_PARTS - 1)
+        if len(theirs) == ARN_PARTS and self.operator.wildcards:
+            pairs = zip(theirs, value.parts, strict=True)
+            return every(
+                (pattern == MANY or doubt) if part is None else glob_matches(pattern, part) for pattern, part in pairs
+            )
+        return doubt if could_start(expected, value.known_prefix) else False
+
+
+Condition = Comparison | NullTest | Malformed
+
+
+def compile_conditions(block: object, *, variables: bool) -> tuple[Condition, ...]:
+    """Compile a Condition block; a line that cannot be read becomes ``Malformed``, never an error."""
+    if block is None:
+        return ()
+    if not isinstance(block, Mapping):
+        return (Malformed(problem="Condition is not an object"),)
+    compiled: list[Condition] = []
+    for name, lines in block.items():
+        if not isinstance(lines, Mapping):
+            compiled.append(Malformed(problem=f"the condition {name} is not an object"))
+            continue
+        compiled.extend(_compile_line(name, key, values, variables) for key, values in lines.items())
+    return tuple(compiled)
+
+
+def _compile_line(name: str, key: str, values: object, variables: bool) -> Condition:
+    prefix, colon, base = name.lower().rpartition(":")
+    if_exists = base.endswith("ifexists")
+    base = base.removesuffix("ifexists")
+    texts = _texts(values)
+    if texts is None:
+        return Malformed(problem=f"the values of {name} {key} are not texts, numbers or booleans")
+    if base == "null" and not if_exists and not colon:
+        if not texts or not set(map(str.lower, texts)) <= {"true", "false"}:
+            return Malformed(problem=f"Null {key} is neither true nor false")
+        return NullTest(key=key.lower(), lacking=tuple(text.lower() == "true" for text in texts))
+    operator = OPERATORS.get(base)
+    if operator is None or prefix not in _QUANTIFIERS:
+        return Malformed(problem=f"{name} is not a condition operator that is known")
+    try:
+        literals, templates = _compile_values(texts, operator, variables)
+    except ValueError as error:
+        return Malformed(problem=f"in {name} {key}, {error}")
+    return Comparison(
+        operator=operator,
+        quantifier=_QUANTIFIERS[prefix],
+        if_exists=if_exists,
+        key=key.lower(),
+        literals=literals,
+        templates=templates,
+    )
+
+
+def _texts(values: object) -> tuple[str, ...] | None:
+    listed: list[Any] = values if isinstance(values, list) else [values]
+    texts: list[str] = []
+    for value in listed:
+        if isinstance(value, str):
+            texts.append(value)
+        elif isinstance(value, bool):
+            texts.append("true" if value else "false")
+        elif isinstance(value, (int, float)):
+            texts.append(str(value))
+        else:
+            return None
+    return tuple(texts)
+
+
+def _compile_values(
+    texts: tuple[str, ...], operator: Operator, variables: bool
+) -> tuple[tuple[Comparable, ...], tuple[Template, ...]]:
+    literals: list[Comparable] = []
+    templates: list[Template] = []
+    for text in texts:
+        if operator.read is not None:
+            literals.append(operator.read(text))
+            continue
+        compiled = compile_text(text, wildcards=operator.wildcards, variables=variables)
+        if isinstance(compiled, Template):
+            templates.append(compiled)
+        else:
+            literals.append(compiled)
+    return tuple(literals), tuple(templates)

@@ -1,0 +1,296 @@
+"""How AWS combines the policies: any explicit deny wins; then every layer that has to allow must allow.
+
+Sources: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html,
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic-cross-account.html and
+https://docs.aws.amazon.com/kms/latest/developerguide/policy-evaluation.html
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from pullguard.access.decision import Citation, Decision, Verdict
+from pullguard.access.grants import grant_allows
+from pullguard.access.policy import Layer, Policy, Statement
+from pullguard.access.principals import Naming
+from pullguard.access.request import Request
+from pullguard.access.ternary import Match, Unknown, every, some
+from pullguard.model import KeyGrant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policies:
+    """Every policy that bears on a request.
+
+    ``boundary`` is None where the role has none; control policies come as levels, the root's first, none where the
+    account is in no organization (or its levels cannot be read). ``resource`` is the resource's own policy: for a
+    KMS key its key policy. ``grants`` are the key's.
+    """
+
+    identity: tuple[Policy, ...] = ()
+    boundary: tuple[Policy, ...] | None = None
+    service_control: tuple[tuple[Policy, ...], ...] = ()
+    resource_control: tuple[tuple[Policy, ...], ...] = ()
+    resource: Policy | None = None
+    grants: tuple[KeyGrant, ...] | Policy = ()
+
+
+@dataclass(slots=True, kw_only=True)
+class _Tally:
+    """What the statements of one layer say to one request."""
+
+    layer: Layer
+    level: int | None = None
+    certain: list[Citation] = field(default_factory=list)
+    doubtful: list[Citation] = field(default_factory=list)
+    doubt: Unknown | None = None
+
+    def add(self, match: Match, policy: Policy, statement: Statement | None = None) -> None:
+        if match is True:
+            self.certain.append(Citation(policy=policy, statement=statement))
+        elif match is not False:
+            self.doubtful.append(Citation(policy=policy, statement=statement))
+            self.doubt = match.merged(self.doubt)
+
+    @property
+    def match(self) -> Match:
+        if self.certain:
+            return True
+        return False if self.doubt is None else self.doubt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Tallies:
+    """One request, all layers. What the resource's policy allows is kept by how directly it names the caller."""
+
+    denials: _Tally
+    controls: tuple[_Tally, ...]
+    boundary: _Tally | None
+    identity: _Tally
+    account: _Tally
+    role: _Tally
+    session: _Tally
+    grant: _Tally
+
+    @property
+    def every_layer(self) -> Iterable[_Tally]:
+        bounds = () if self.boundary is None else (self.boundary,)
+        return (*self.controls, *bounds, self.identity, self.session, self.role, self.account, self.grant)
+
+
+def decide(request: Request, policies: Policies) -> Decision:
+    """Decide one request as AWS would, or say that it cannot be told yet and why."""
+    tallies = _tally(request, policies)
+    granting = tuple(citation for tally in tallies.every_layer for citation in tally.certain)
+    if tallies.denials.certain:
+        denying = tuple(tallies.denials.certain)
+        return _decision(request, Verdict.EXPLICITLY_DENIED, denying, granting)
+    paths = _paths(request, tallies)
+    allowed = every((*(tally.match for tally in tallies.controls), some(match for match, _ in paths)))
+    if allowed is False:
+        return _implicit_deny(request, tallies, granting)
+    doubt = tallies.denials.doubt
+    if allowed is True and doubt is None:
+        path = next(path for match, path in paths if match is True)
+        return _decision(request, Verdict.ALLOWED, tuple(c for tally in path for c in tally.certain), granting)
+    doubtful = list(tallies.denials.doubtful)
+    if allowed is not True:
+        doubt = allowed.merged(doubt)
+        doubtful += [c for tally in tallies.every_layer if not tally.certain for c in tally.doubtful]
+    return _decision(request, Verdict.UNKNOWN, tuple(doubtful), granting, doubt)
+
+
+def _decision(
+    request: Request,
+    verdict: Verdict,
+    statements: tuple[Citation, ...],
+    granting: tuple[Citation, ...],
+    doubt: Unknown | None = None,
+) -> Decision:
+    first = statements[0].policy if statements else None
+    return Decision(
+        verdict=verdict,
+        action=request.action,
+        resource=request.resource,
+        layer=Layer.IDENTITY if first is None else first.layer,
+        level=None if first is None else first.level,
+        statements=statements,
+        granting=granting,
+        missing_keys=() if doubt is None else tuple(sorted(doubt.keys)),
+        problems=() if doubt is None else doubt.problems,
+    )
+
+
+# --- What each statement says ----------------------------------------------------------------------------------
+
+
+def _tally(request: Request, policies: Policies) -> _Tallies:
+    denials = _Tally(layer=Layer.IDENTITY)
+    own = _own_layer(request)
+    tallies = _Tallies(
+        denials=denials,
+        controls=(
+            *(
+                _weigh_level(Layer.SERVICE_CONTROL, *level, request, denials)
+                for level in _levels(policies.service_control)
+            ),
+            *(
+                _weigh_level(Layer.RESOURCE_CONTROL, *level, request, denials)
+                for level in _levels(policies.resource_control)
+            ),
+        ),
+        boundary=None if policies.boundary is None else _weigh(Layer.BOUNDARY, policies.boundary, request, denials),
+        identity=_weigh(Layer.IDENTITY, policies.identity, request, denials),
+        account=_Tally(layer=own),
+        role=_Tally(layer=own),
+        session=_Tally(layer=own),
+        grant=_weigh_grants(policies.grants, request),
+    )
+    if policies.resource is not None:
+        _weigh_resource_policy(policies.resource, request, tallies)
+    return tallies
+
+
+def _own_layer(request: Request) -> Layer:
+    return Layer.KEY if request.action_folded.startswith("kms:") else Layer.RESOURCE
+
+
+def _levels(levels: tuple[tuple[Policy, ...], ...]) -> Iterable[tuple[int, tuple[Policy, ...]]]:
+    return enumerate(levels)
+
+
+def _weigh_level(layer: Layer, level: int, policies: tuple[Policy, ...], request: Request, denials: _Tally) -> _Tally:
+    tally = _weigh(layer, policies, request, denials)
+    tally.level = level
+    return tally
+
+
+def _weigh(layer: Layer, policies: Iterable[Policy], request: Request, denials: _Tally) -> _Tally:
+    tally = _Tally(layer=layer)
+    for policy in policies:
+        if policy.problem is not None:
+            tally.add(policy.problem, policy)
+            denials.add(policy.problem, policy)
+            continue
+        for statement in policy.allows:
+            tally.add(statement.covers(request), policy, statement)
+        for statement in policy.denies:
+            denials.add(statement.covers(request), policy, statement)
+    return tally
+
+
+def _weigh_resource_policy(policy: Policy, request: Request, tallies: _Tallies) -> None:
+    if policy.problem is not None:
+        tallies.session.add(policy.problem, policy)
+        tallies.denials.add(policy.problem, policy)
+        return
+    for statement in policy.allows:
+        covers = statement.covers(request)
+        if covers is not False:
+            _weigh_allow(statement, covers, policy, request, tallies)
+    for statement in policy.denies:
+        covers = statement.covers(request)
+        if covers is not False:
+            named = _denial_names(statement, request, bounded=tallies.boundary is not None)
+            tallies.denials.add(every((covers, named)), policy, statement)
+
+
+def _weigh_allow(statement: Statement, covers: Match, policy: Policy, request: Request, tallies: _Tallies) -> None:
+    if statement.principals is None:  # a statement that cannot be read
+        tallies.session.add(covers, policy, statement)
+        return
+    match statement.principals.naming(request.caller):
+        case Naming.SESSION:
+            tallies.session.add(covers, policy, statement)
+            return
+        case Naming.ROLE:
+            tallies.role.add(covers, policy, statement)
+        case Naming.ACCOUNT:
+            tallies.account.add(covers, policy, statement)
+        case Naming.NOT:
+            pass
+    doubt = statement.principals.perhaps(request.caller)
+    if doubt is not None:
+        tallies.session.add(every((covers, doubt)), policy, statement)
+
+
+def _denial_names(statement: Statement, request: Request, *, bounded: bool) -> Match:
+    if statement.principals is None:
+        return True
+    if statement.not_principal:
+        # A role with a permissions boundary is always denied:
+        # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_notprincipal.html
+        excluded = False if bounded else statement.principals.excludes(request.caller)
+        return excluded if isinstance(excluded, Unknown) else not excluded
+    if statement.principals.naming(request.caller) is not Naming.NOT:
+        return True
+    doubt = statement.principals.perhaps(request.caller)
+    return False if doubt is None else doubt
+
+
+def _weigh_grants(grants: tuple[KeyGrant, ...] | Policy, request: Request) -> _Tally:
+    tally = _Tally(layer=Layer.GRANT)
+    if isinstance(grants, Policy):
+        if grants.problem is not None:
+            tally.add(grants.problem, grants)
+        return tally
+    for grant in grants:
+        match = grant_allows(grant, request)
+        if match is not False:
+            tally.add(match, Policy(name=grant.grant_id, layer=Layer.GRANT, kind=Layer.GRANT))
+    return tally
+
+
+# --- How the layers combine ------------------------------------------------------------------------------------
+
+
+def _paths(request: Request, tallies: _Tallies) -> list[tuple[Match, tuple[_Tally, ...]]]:
+    """Return each way to be allowed past the control policies, with the layers that it takes."""
+    bounds = () if tallies.boundary is None else (tallies.boundary,)
+    own_side = (tallies.identity, *bounds)
+    named = (tallies.session, tallies.role, tallies.account, tallies.grant)
+    if not request.same_account:
+        return [_path(*own_side, tally) for tally in named]
+    by_identity = (*own_side, tallies.account) if _own_layer(request) is Layer.KEY else own_side
+    return [_path(*by_identity), _path(tallies.session), _path(tallies.role, *bounds), _by_grant(tallies, bounds)]
+
+
+def _path(*layers: _Tally) -> tuple[Match, tuple[_Tally, ...]]:
+    return every(tally.match for tally in layers), layers
+
+
+def _by_grant(tallies: _Tallies, bounds: tuple[_Tally, ...]) -> tuple[Match, tuple[_Tally, ...]]:
+    bounded = every(tally.match for tally in bounds)
+    if bounded is False:
+        bounded = Unknown(problems=("AWS does not say whether a permissions boundary limits what a grant allows",))
+    return every((tallies.grant.match, bounded)), (tallies.grant,)
+
+
+def _implicit_deny(request: Request, tallies: _Tallies, granting: tuple[Citation, ...]) -> Decision:
+    """Name the layers without whose allow nothing helps; first those that the role's owner cannot mend."""
+    lacking = [tally for tally in tallies.controls if tally.match is False]
+    lacking += _lacking(request, tallies)
+    first = lacking[0]
+    return Decision(
+        verdict=Verdict.IMPLICITLY_DENIED,
+        action=request.action,
+        resource=request.resource,
+        layer=first.layer,
+        level=first.level,
+        lacking=tuple(dict.fromkeys(tally.layer for tally in lacking)),
+        granting=granting,
+    )
+
+
+def _lacking(request: Request, tallies: _Tallies) -> list[_Tally]:
+    if some(match for match, _ in _paths(request, tallies)) is not False:
+        return []
+    lacking = [] if tallies.boundary is None or tallies.boundary.match is not False else [tallies.boundary]
+    if tallies.identity.match is False:
+        lacking.append(tallies.identity)
+    if not request.same_account:
+        sides = (tallies.session, tallies.role, tallies.account, tallies.grant)
+        return lacking if some(tally.match for tally in sides) is not False else [*lacking, tallies.account]
+    if _own_layer(request) is Layer.KEY and tallies.account.match is False:
+        by_role = tallies.role.match is not False  # then only the boundary stands in the way
+        return lacking[:1] if by_role else [*lacking, tallies.account]
+    return lacking

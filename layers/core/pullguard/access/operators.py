@@ -1,0 +1,75 @@
+"""The condition operators, by name.
+
+Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
+"""
+
+import operator
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias, cast
+
+from pullguard.access import comparisons
+from pullguard.access.comparisons import Comparable
+from pullguard.access.patterns import arn_matches
+from pullguard.access.ternary import Match
+
+Comparison: TypeAlias = Callable[[str, Comparable], Match]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operator:
+    """One family's way to compare. ``negative`` operators hold where no value of the policy matches.
+
+    ``read`` turns a policy's text into what ``compare`` wants and raises ``ValueError`` where it is malformed;
+    ``variables`` and ``wildcards`` say what that text may contain.
+    """
+
+    compare: Comparison
+    read: Callable[[str], Comparable] | None = None
+    negative: bool = False
+    variables: bool = False
+    wildcards: bool = False
+
+
+def _arn_like(value: str, expected: Comparable) -> Match:
+    return isinstance(expected, str) and arn_matches(expected, value)
+
+
+def _pair(
+    positive: str, negative: str, compare: Comparison, *, read: Callable[[str], Comparable] | None = None
+) -> dict[str, Operator]:
+    text = read is None
+    wild = compare in (comparisons.like, _arn_like)
+    return {
+        name: Operator(compare=compare, read=read, negative=negative, variables=text, wildcards=wild)
+        for name, negative in ((positive, False), (negative, True))
+    }
+
+
+def _ordering(family: str, read: Callable[[str], Comparable]) -> dict[str, Operator]:
+    number = cast("Callable[[str], comparisons.Decimal]", read)
+    return {
+        f"{family}{name}".lower(): Operator(compare=comparisons.ordered(number, holds), read=read, negative=negative)
+        for name, holds, negative in (
+            ("Equals", operator.eq, False),
+            ("NotEquals", operator.eq, True),
+            ("LessThan", operator.lt, False),
+            ("LessThanEquals", operator.le, False),
+            ("GreaterThan", operator.gt, False),
+            ("GreaterThanEquals", operator.ge, False),
+        )
+    }
+
+
+OPERATORS: dict[str, Operator] = {
+    **_pair("stringequals", "stringnotequals", comparisons.equal),
+    **_pair("stringequalsignorecase", "stringnotequalsignorecase", comparisons.equal_folded),
+    **_pair("stringlike", "stringnotlike", comparisons.like),
+    **_pair("arnequals", "arnnotequals", _arn_like),
+    **_pair("arnlike", "arnnotlike", _arn_like),
+    **_pair("ipaddress", "notipaddress", comparisons.in_network, read=comparisons.read_network),
+    **_ordering("Numeric", comparisons.read_number),
+    **_ordering("Date", comparisons.read_date),
+    "bool": Operator(compare=comparisons.true_or_false, variables=True),
+    "binaryequals": Operator(compare=comparisons.same_bytes, read=comparisons.read_binary),
+}

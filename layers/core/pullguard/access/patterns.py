@@ -1,0 +1,89 @@
+"""Wildcards as AWS matches them: ``*`` any characters, ``?`` exactly one, everything else itself.
+
+A pattern is compiled to a *glob*: its text with two control characters in the place of the wildcards, so that a
+``*`` that comes out of a variable's value stays an asterisk. Matching takes no backtracking and no regular
+expression: policies are written by others, and most patterns are used once.
+Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html
+"""
+
+from pullguard.access.ternary import Match, Unknown
+
+MANY = "\x00"
+ONE = "\x01"
+ARN_PARTS = 6
+
+
+def glob(pattern: str) -> str:
+    """Compile the text of a policy: ``*`` and ``?`` become wildcards."""
+    if MANY in pattern or ONE in pattern:
+        pattern = pattern.replace(MANY, "").replace(ONE, "")
+    return pattern.replace("*", MANY).replace("?", ONE)
+
+
+def glob_matches(compiled: str, text: str) -> bool:
+    """Whether the whole of ``text`` matches, letter by letter (case counts)."""
+    if compiled == MANY:
+        return True
+    if MANY not in compiled:
+        return compiled == text if ONE not in compiled else len(compiled) == len(text) and _fits(compiled, text, 0)
+    first, *middle, last = compiled.split(MANY)
+    start, end = len(first), len(text) - len(last)
+    if start > end or not _fits(first, text, 0) or not _fits(last, text, end):
+        return False
+    for chunk in middle:
+        if chunk:
+            start = _find(chunk, text, start, end)
+            if start < 0:
+                return False
+            start += len(chunk)
+    return True
+
+
+def _fits(chunk: str, text: str, at: int) -> bool:
+    if ONE not in chunk:
+        return text.startswith(chunk, at)
+    return all(c in (ONE, text[at + i]) for i, c in enumerate(chunk))
+
+
+def _find(chunk: str, text: str, start: int, end: int) -> int:
+    if ONE not in chunk:
+        return text.find(chunk, start, end)
+    return next((at for at in range(start, end - len(chunk) + 1) if _fits(chunk, text, at)), -1)
+
+
+def could_start(compiled: str, prefix: str) -> bool:
+    """Whether some text that begins with ``prefix`` matches."""
+    at = {0}
+    for letter in prefix:
+        at = {i for i in _closure(at, compiled) if i < len(compiled) and compiled[i] in (letter, ONE, MANY)}
+        at = {i if compiled[i] == MANY else i + 1 for i in at}
+        if not at:
+            return False
+    return True
+
+
+def _closure(states: set[int], compiled: str) -> set[int]:
+    reached = set(states)
+    for state in states:
+        following = state
+        while following < len(compiled) and compiled[following] == MANY:
+            following += 1
+            reached.add(following)
+    return reached
+
+
+def arn_matches(compiled: str, arn: str) -> Match:
+    """Whether ``arn`` matches as the ARN operators compare: each of the six parts by itself.
+
+    A pattern of fewer parts is unknown where its wildcards would cover the ARN as text: AWS does not say.
+    Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
+    """
+    if compiled == arn:
+        return True
+    theirs, ours = compiled.split(":", ARN_PARTS - 1), arn.split(":", ARN_PARTS - 1)
+    if len(ours) < ARN_PARTS:
+        return False
+    if len(theirs) < ARN_PARTS:
+        covers = MANY in compiled and glob_matches(compiled, arn)
+        return Unknown(problems=("an ARN pattern in a condition has fewer than six parts",)) if covers else False
+    return all(glob_matches(pattern, part) for pattern, part in zip(theirs, ours, strict=True))

@@ -1,0 +1,269 @@
+"""A policy document, read once into frozen statements. Whatever is malformed stays in as an unknown, never as a crash.
+
+Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from typing import Any, Literal
+
+from pullguard.access.conditions import Condition, compile_conditions
+from pullguard.access.patterns import MANY, glob, glob_matches
+from pullguard.access.principals import Principals, compile_principals
+from pullguard.access.request import Request
+from pullguard.access.ternary import Match, Unknown
+from pullguard.access.variables import Template, Text, Unresolved, compile_text, expand
+from pullguard.model import Document
+
+VERSIONS = {"2012-10-17": True, "2008-10-17": False}  # whether policies of that Version have variables
+
+
+class Layer(StrEnum):
+    """Which kind of policy it is, in the words that people know it by."""
+
+    IDENTITY = "identity policy"
+    BOUNDARY = "permissions boundary"
+    SERVICE_CONTROL = "service control policy"
+    RESOURCE_CONTROL = "resource control policy"
+    RESOURCE = "resource policy"
+    KEY = "key policy"
+    GRANT = "grant"
+    TRUST = "trust policy"
+
+
+_NAMES_PRINCIPALS = frozenset((Layer.RESOURCE, Layer.KEY, Layer.TRUST, Layer.RESOURCE_CONTROL))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """One statement. ``source`` is its JSON as it stood; ``problem`` says what of it could not be read."""
+
+    index: int
+    sid: str | None
+    effect: Literal["Allow", "Deny"]
+    actions: tuple[str, ...] = ()
+    not_action: bool = False
+    resources: tuple[Text, ...] = ()
+    not_resource: bool = False
+    principals: Principals | None = None
+    not_principal: bool = False
+    conditions: tuple[Condition, ...] = ()
+    problem: Unknown | None = None
+    source: object = None
+
+    @property
+    def label(self) -> str:
+        """The Sid, or the place from 0 where there is none."""
+        return self.sid if self.sid else str(self.index)
+
+    @property
+    def text(self) -> str:
+        """The statement as JSON, to quote."""
+        return json.dumps(self.source, indent=2, ensure_ascii=False, default=str)
+
+    def covers_action(self, request: Request) -> bool:
+        """Whether Action or NotAction covers the request's action; case does not count."""
+        action = request.action_folded
+        return any(glob_matches(pattern, action) for pattern in self.actions) is not self.not_action
+
+    def covers(self, request: Request) -> Match:
+        """Whether action, resource and conditions all cover the request; the principal is another question."""
+        if self.problem is not None:
+            return self.problem
+        if not self.covers_action(request):
+            return False
+        covered = self._covers_resource(request)
+        if covered is False:
+            return False
+        doubt = None if covered is True else covered
+        for condition in self.conditions:
+            holds = condition.holds(request)
+            if holds is False:
+                return False
+            if holds is not True:
+                doubt = holds.merged(doubt)
+        return True if doubt is None else doubt
+
+    def _covers_resource(self, request: Request) -> Match:
+        doubt: Unknown | None = None
+        for pattern in self.resources:
+            text = expand(pattern, request) if isinstance(pattern, Template) else pattern
+            if isinstance(text, Unresolved):
+                if glob_matches(text.widest, request.resource):
+                    doubt = text.doubt.merged(doubt)
+            elif text is not None and glob_matches(text, request.resource):
+                return not self.not_resource
+        return self.not_resource if doubt is None else doubt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """A policy ready to be asked. ``level`` counts control policies from the root, 0; ``problem``: nothing could be read.
+
+    ``kind`` and ``arn`` say where to find it: ``inline``, ``managed``, or the layer's own name.
+    """
+
+    name: str
+    layer: Layer
+    kind: str
+    arn: str | None = None
+    level: int | None = None
+    allows: tuple[Statement, ...] = ()
+    denies: tuple[Statement, ...] = ()
+    problem: Unknown | None = None
+
+    @property
+    def title(self) -> str:
+        """The policy in words: ``the inline policy "registry"``."""
+        kind = self.layer if self.layer is not Layer.IDENTITY else f"{self.kind} policy"
+        level = "" if self.level is None else f" at level {self.level}"
+        return f'the {kind} "{self.name}"{level}' if self.name != self.layer else f"the {kind}{level}"
+
+
+Statements = tuple[tuple[Statement, ...], tuple[Statement, ...], str | None]
+
+
+def parse_policy(
+    document: Document,
+    *,
+    layer: Layer,
+    name: str | None = None,
+    kind: str | None = None,
+    arn: str | None = None,
+    level: int | None = None,
+) -> Policy:
+    """Read ``document``, JSON text or the parsed object, as a policy of ``layer``.
+
+    Never raises: a document that cannot be read is a policy whose every answer is unknown, with the reason.
+    """
+    named = layer in _NAMES_PRINCIPALS
+    needs_resource = layer is not Layer.TRUST
+    if isinstance(document, str):
+        allows, denies, problem = _read_text(document, named, needs_resource)
+    else:
+        allows, denies, problem = _read_document(document, named, needs_resource)
+    policy = Policy(
+        name=layer if name is None else name,
+        layer=layer,
+        kind=layer if kind is None else kind,
+        arn=arn,
+        level=level,
+        allows=allows,
+        denies=denies,
+    )
+    return policy if problem is None else unreadable(policy, f"{policy.title} cannot be read: {problem}")
+
+
+def unreadable(policy: Policy, *problems: str) -> Policy:
+    """Return ``policy`` as one that nobody can read: whatever it is asked, it answers Unknown with ``problems``."""
+    return Policy(
+        name=policy.name,
+        layer=policy.layer,
+        kind=policy.kind,
+        arn=policy.arn,
+        level=policy.level,
+        problem=Unknown(problems=problems),
+    )
+
+
+@lru_cache(maxsize=2048)
+def _read_text(text: str, named: bool, needs_resource: bool) -> Statements:
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        return (), (), "it is not JSON"
+    return _read_document(document, named, needs_resource)
+
+
+def _read_document(document: object, named: bool, needs_resource: bool) -> Statements:
+    if not isinstance(document, Mapping):
+        return (), (), "it is not a JSON object"
+    version = document.get("Version", "2008-10-17")
+    if not isinstance(version, str) or version not in VERSIONS:
+        return (), (), f"its Version {version!r} is none"
+    if "Statement" not in document:
+        return (), (), "it has no Statement"
+    listed = document["Statement"]
+    allows: list[Statement] = []
+    denies: list[Statement] = []
+    for index, source in enumerate(listed if isinstance(listed, list) else [listed]):
+        for statement in _read_statement(index, source, VERSIONS[version], named, needs_resource):
+            (allows if statement.effect == "Allow" else denies).append(statement)
+    return tuple(allows), tuple(denies), None
+
+
+def _read_statement(
+    index: int, source: object, variables: bool, named: bool, needs_resource: bool
+) -> tuple[Statement, ...]:
+    sid, effect = None, None
+    try:
+        if not isinstance(source, Mapping):
+            raise ValueError("it is not a JSON object")  # noqa: TRY004, TRY301 (one kind of error, caught below)
+        sid = source.get("Sid") if isinstance(source.get("Sid"), str) else None
+        effect = source.get("Effect")
+        return (_compile_statement(index, sid, source, variables, named, needs_resource),)
+    except ValueError as error:
+        problem = Unknown(problems=(f"statement {sid or index} cannot be read: {error}",))
+        effects: tuple[Literal["Allow", "Deny"], ...] = ("Allow", "Deny")
+        return tuple(
+            Statement(index=index, sid=sid, effect=each, problem=problem, source=source)
+            for each in effects
+            if effect not in effects or each == effect
+        )
+
+
+def _compile_statement(
+    index: int, sid: str | None, source: Mapping[str, Any], variables: bool, named: bool, needs_resource: bool
+) -> Statement:
+    effect = source.get("Effect")
+    if effect not in ("Allow", "Deny"):
+        raise ValueError("Effect is neither Allow nor Deny")
+    actions, not_action = _either(source, "Action", "NotAction")
+    for action in actions:
+        if action != "*" and ":" not in action:
+            raise ValueError(f'"{action}" is not an action')
+    resources: tuple[Text, ...] = (MANY,)
+    not_resource = False
+    if needs_resource:
+        texts, not_resource = _either(source, "Resource", "NotResource")
+        resources = tuple(compile_text(text, wildcards=True, variables=variables) for text in texts)
+    principals, not_principal = _principals(source, named, effect)
+    return Statement(
+        index=index,
+        sid=sid,
+        effect=effect,
+        actions=tuple(glob(action.lower()) for action in actions),
+        not_action=not_action,
+        resources=resources,
+        not_resource=not_resource,
+        principals=principals,
+        not_principal=not_principal,
+        conditions=compile_conditions(source.get("Condition"), variables=variables),
+        source=source,
+    )
+
+
+def _either(source: Mapping[str, Any], positive: str, negative: str) -> tuple[list[str], bool]:
+    if (positive in source) == (negative in source):
+        raise ValueError(f"it has {'both' if positive in source else 'neither'} {positive} and {negative}")
+    value = source.get(positive, source.get(negative))
+    texts = value if isinstance(value, list) else [value]
+    if not texts or not all(isinstance(text, str) for text in texts):
+        raise ValueError(f"its {positive if positive in source else negative} is neither a text nor a list of texts")
+    return texts, negative in source
+
+
+def _principals(source: Mapping[str, Any], named: bool, effect: str) -> tuple[Principals | None, bool]:
+    given = [key for key in ("Principal", "NotPrincipal") if key in source]
+    if not named:
+        if given:
+            raise ValueError(f"it has a {given[0]}, which only resource policies have")
+        return None, False
+    if len(given) != 1:
+        raise ValueError(f"it has {'both' if given else 'neither'} Principal and NotPrincipal")
+    if given[0] == "NotPrincipal" and effect == "Allow":
+        raise ValueError("NotPrincipal with Allow is not supported")
+    return compile_principals(source[given[0]]), given[0] == "NotPrincipal"

@@ -1,0 +1,107 @@
+"""Principal and NotPrincipal: whom a statement of a resource policy speaks of, and how directly.
+
+It matters how a policy names a role. The account only delegates to its own policies; the role's ARN grants, within
+the permissions boundary; a session's ARN, or everybody (``*``), grants past the boundary's implicit deny.
+Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic_policy-eval-basics.html and
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+
+from pullguard.access.request import Caller, RoleSession, Service
+from pullguard.access.ternary import Match, Unknown
+
+_ACCOUNT = re.compile(r"\d{12}")
+_KINDS = frozenset(("AWS", "Service", "Federated", "CanonicalUser"))
+SESSION_KEY = "aws:userid"
+
+
+class Naming(IntEnum):
+    """How a policy names the caller, from least to most direct."""
+
+    NOT = 0
+    ACCOUNT = 1
+    ROLE = 2
+    SESSION = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Principals:
+    """The principals of one statement. ``aws`` are account ids, ARNs and role ids as they stand."""
+
+    everybody: bool = False
+    aws: frozenset[str] = frozenset()
+    services: frozenset[str] = frozenset()
+
+    def naming(self, caller: Caller) -> Naming:
+        """Return the most direct way in which ``caller`` is certainly named."""
+        if isinstance(caller, Service):
+            return Naming.SESSION if caller.name in self.services else Naming.NOT
+        if self.everybody:
+            return Naming.SESSION
+        if not self.aws:
+            return Naming.NOT
+        if caller.session and caller.session_prefix + caller.session in self.aws:
+            return Naming.SESSION
+        if caller.role_arn in self.aws or (caller.role_id and caller.role_id in self.aws):
+            return Naming.ROLE
+        return Naming.ACCOUNT if self.names_account(caller) else Naming.NOT
+
+    def names_account(self, caller: RoleSession) -> bool:
+        """Whether the caller's whole account is named, by its id or its root."""
+        return caller.account in self.aws or caller.root_arn in self.aws
+
+    def perhaps(self, caller: Caller) -> Unknown | None:
+        """Return what it hangs on whether ``caller`` is named more directly than is certain; None if it cannot be."""
+        if isinstance(caller, Service):
+            if self.everybody:
+                return Unknown(problems=("AWS does not say whether the principal * includes services",))
+            return None
+        if caller.session is None:
+            prefix = caller.session_prefix
+            if any(name.startswith(prefix) for name in self.aws):
+                return Unknown(keys=frozenset((SESSION_KEY,)))
+        return None
+
+    def excludes(self, caller: Caller) -> Match:
+        """Whether a Deny with these as NotPrincipal leaves ``caller`` alone.
+
+        Certain only where both the role (or session) and its account stand there: with one of the two AWS "might
+        deny" the other.
+        Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_notprincipal.html
+        """
+        doubt = self.perhaps(caller)
+        naming = self.naming(caller)
+        if not isinstance(caller, RoleSession) or self.everybody:
+            return naming is not Naming.NOT if doubt is None else doubt
+        account = self.names_account(caller)
+        if account and naming >= Naming.ROLE:
+            return True
+        if account or naming >= Naming.ROLE or doubt is not None:
+            why = Unknown(problems=("NotPrincipal has to name both the role and its account to leave the role alone",))
+            return why.merged(doubt)
+        return False
+
+
+def compile_principals(element: object) -> Principals:
+    """Compile a Principal or NotPrincipal element. Raises ``ValueError`` with the rule that it breaks."""
+    if element == "*":
+        return Principals(everybody=True)
+    if not isinstance(element, Mapping) or not element:
+        raise ValueError("Principal is neither * nor an object")
+    if unknown := set(element) - _KINDS:
+        raise ValueError(f"Principal has a kind that is none: {', '.join(sorted(map(str, unknown)))}")
+    aws = _names(element.get("AWS", []))
+    _names(element.get("Federated", []))
+    _names(element.get("CanonicalUser", []))
+    return Principals(everybody="*" in aws, aws=frozenset(aws), services=frozenset(_names(element.get("Service", []))))
+
+
+def _names(value: object) -> list[str]:
+    names = value if isinstance(value, list) else [value]
+    if not all(isinstance(name, str) for name in names):
+        raise ValueError("Principal has a name that is no text")
+    return names

@@ -1,0 +1,130 @@
+"""One request to AWS as its policies see it: who asks for what, and what is known of the circumstances."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartialArn:
+    """An ARN of which some of the six parts cannot be known beforehand (None)."""
+
+    parts: tuple[str | None, str | None, str | None, str | None, str | None, str | None]
+
+    @property
+    def known_prefix(self) -> str:
+        """The text up to the first part that is not known."""
+        known: list[str] = []
+        for part in self.parts:
+            if part is None:
+                return ":".join([*known, ""])
+            known.append(part)
+        return ":".join(known)
+
+
+ContextValue: TypeAlias = str | PartialArn
+Context: TypeAlias = Mapping[str, tuple[ContextValue, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unknowable:
+    """Which condition keys cannot be known before the task starts. Names and prefixes in small letters.
+
+    Without ``prefixes`` nothing is unknowable: a key that the context lacks is absent. Keys under a prefix are
+    unknowable, unless ``absent`` (or ``absent_prefixes``) says that AWS does not send them. ``present`` are those
+    that AWS is sure to send, with a value that nobody can tell.
+    """
+
+    prefixes: tuple[str, ...] = ()
+    absent: frozenset[str] = frozenset()
+    absent_prefixes: tuple[str, ...] = ()
+    present: frozenset[str] = frozenset()
+
+    def covers(self, key: str) -> bool:
+        """Whether the value, or the presence, of ``key`` (in small letters) is unknowable."""
+        if key in self.present:
+            return True
+        if not key.startswith(self.prefixes):
+            return False
+        return key not in self.absent and not key.startswith(self.absent_prefixes)
+
+
+NOTHING = Unknowable()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoleSession:
+    """A session of a role. ``session`` is its name; None where nobody can know it yet, "" where there is none."""
+
+    role_arn: str
+    account: str
+    partition: str = "aws"
+    role_id: str = ""
+    session: str | None = ""
+
+    @property
+    def root_arn(self) -> str:
+        """The ARN by which policies name the whole account."""
+        return f"arn:{self.partition}:iam::{self.account}:root"
+
+    @property
+    def session_prefix(self) -> str:
+        """What every session ARN of the role begins with; it has the role's name without its path."""
+        name = self.role_arn.rsplit("/", 1)[-1]
+        return f"arn:{self.partition}:sts::{self.account}:assumed-role/{name}/"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """An AWS service that calls on its own behalf, such as ``ecs-tasks.amazonaws.com``."""
+
+    name: str
+
+
+Caller: TypeAlias = RoleSession | Service
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One call. Make it with ``Request.of``: the keys of ``context`` are in small letters, its values tuples."""
+
+    caller: Caller
+    action: str
+    resource: str
+    resource_account: str
+    context: Context
+    unknowable: Unknowable = NOTHING
+    action_folded: str = field(repr=False)
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        caller: Caller,
+        action: str,
+        resource: str,
+        resource_account: str,
+        context: Mapping[str, ContextValue | list[str] | tuple[str, ...]],
+        unknowable: Unknowable = NOTHING,
+    ) -> "Request":
+        """Build a request: names of condition keys are compared without regard to case, a lone value is a list of one.
+
+        Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition.html
+        """
+        return cls(
+            caller=caller,
+            action=action,
+            resource=resource,
+            resource_account=resource_account,
+            context={
+                key.lower(): tuple(value) if isinstance(value, (list, tuple)) else (value,)
+                for key, value in context.items()
+            },
+            unknowable=unknowable,
+            action_folded=action.lower(),
+        )
+
+    @property
+    def same_account(self) -> bool:
+        """Whether the caller and the resource are of one account; a service has none."""
+        return isinstance(self.caller, RoleSession) and self.caller.account == self.resource_account

@@ -1,0 +1,86 @@
+"""Policy variables: ``${aws:PrincipalTag/team}``, with defaults, and the escapes ``${*}``, ``${?}`` and ``${$}``.
+
+Only policies of Version 2012-10-17 have them; elsewhere the same letters are literal text.
+Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
+"""
+
+import re
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from pullguard.access.patterns import MANY, ONE, glob
+from pullguard.access.request import PartialArn, Request
+from pullguard.access.ternary import Unknown
+
+_VARIABLE = re.compile(r"\$\{\s*([^,}]*?)\s*(?:,\s*'([^']*)'\s*)?\}")
+_ESCAPES = frozenset("*?$")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variable:
+    """One variable: ``key`` in small letters; ``default`` stands in where the request lacks the key."""
+
+    key: str
+    default: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Template:
+    """A text with variables in it; the literal parts are compiled already."""
+
+    parts: tuple[str | Variable, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unresolved:
+    """A template with a variable that nobody can know yet: ``widest`` covers whatever it may turn out to be."""
+
+    widest: str
+    doubt: Unknown
+
+
+Text: TypeAlias = str | Template
+
+
+def compile_text(text: str, *, wildcards: bool, variables: bool) -> Text:
+    """Compile a text of a policy to a glob (``wildcards``) or a plain text, or to a template if it has variables."""
+    if not variables or "${" not in text:
+        return glob(text) if wildcards else text
+    parts: list[str | Variable] = []
+    end = 0
+    for found in _VARIABLE.finditer(text):
+        literal = text[end : found.start()]
+        parts.append(glob(literal) if wildcards else literal)
+        key = found[1]
+        parts.append(key if key in _ESCAPES else Variable(key=key.lower(), default=found[2]))
+        end = found.end()
+    parts.append(glob(text[end:]) if wildcards else text[end:])
+    if any(isinstance(part, Variable) for part in parts):
+        return Template(parts=tuple(parts))
+    return "".join(str(part) for part in parts)
+
+
+def expand(template: Template, request: Request) -> str | Unresolved | None:
+    """Put the request's values in. None where a variable has neither value nor default: such a text matches nothing."""
+    texts: list[str] = []
+    hanging: set[str] = set()
+    for part in template.parts:
+        if isinstance(part, str):
+            texts.append(part)
+            continue
+        values = request.context.get(part.key)
+        if not values and request.unknowable.covers(part.key):
+            hanging.add(part.key)
+            texts.append(MANY)
+            continue
+        value = values[0] if values and len(values) == 1 else None if values else part.default
+        if isinstance(value, PartialArn):
+            hanging.add(part.key)
+            texts.append(MANY)
+        elif value is None or MANY in value or ONE in value:
+            return None
+        else:
+            texts.append(value)
+    if hanging:
+        return Unresolved(widest="".join(texts), doubt=Unknown(keys=frozenset(hanging)))
+    return "".join(texts)
