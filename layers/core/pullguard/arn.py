@@ -1,10 +1,12 @@
-"""Amazon Resource Names, and what a task definition may say where a secret is meant.
+r"""Amazon Resource Names, and what a task definition may say where a secret is meant.
 
 Nothing here trusts its input: a text becomes an ``Arn`` or a ``SecretReference`` only if it is one, letter by letter.
+Every pattern names its ASCII characters: ``\d``, ``\w`` and ``str.isalnum`` also take look-alikes of other scripts.
 Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html
 """
 
 import re
+import reprlib
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -14,10 +16,14 @@ from pullguard.errors import Malformed
 ARN_MAX_CHARS = 2048
 SECRET_NAME_MAX_CHARS = 512  # CreateSecret, parameter Name
 _PART = re.compile(r"[a-z0-9-]*")
-_ACCOUNT = re.compile(r"(\d{12}|aws|)")
+_REGION = re.compile(r"[a-z]{2,8}(?:-[a-z]{2,16}){1,3}-[0-9]{1,2}")
+_ACCOUNT = re.compile(r"[0-9]{12}")
 _RESOURCE = re.compile(r"[A-Za-z0-9/_+=.@:!,-]+")
 _SECRET_NAME = re.compile(r"[A-Za-z0-9/_+=.@!-]+")  # "!" stands in the names of managed secrets: rds!cluster-…
 _SECRET_SUFFIX = re.compile(r"-[A-Za-z0-9]{6}")
+_SECRET_SUFFIX_CHARS = 7
+_VALUE_FROM_SUFFIX = re.compile(r"(?::[^:]*){1,3}")  # :json-key:stage:version, of which each may be empty
+_TASK_DEFINITION = re.compile(r"task-definition/[A-Za-z0-9_-]{1,255}:[1-9][0-9]{0,9}")
 _REGION_PARTITIONS = (
     ("cn-", "aws-cn"),
     ("us-gov-", "aws-us-gov"),
@@ -79,7 +85,8 @@ def _parse_arn(text: str, service: str | None, resource_type: str | None) -> Arn
     _, partition, its_service, region, account, resource = parts
     if partition not in _DNS_SUFFIXES:
         raise refuse(f"names no AWS partition ({', '.join(_DNS_SUFFIXES)})")
-    if not (_PART.fullmatch(its_service) and _PART.fullmatch(region) and _ACCOUNT.fullmatch(account)):
+    has_account = account in ("", "aws") or _ACCOUNT.fullmatch(account)
+    if not (_PART.fullmatch(its_service) and _PART.fullmatch(region) and has_account):
         raise refuse("has a service, Region or account that is none")
     if not _RESOURCE.fullmatch(resource):
         raise refuse("has a character in its resource that no resource name may have")
@@ -88,6 +95,27 @@ def _parse_arn(text: str, service: str | None, resource_type: str | None) -> Arn
     if resource_type is not None and not re.match(rf"{re.escape(resource_type)}[/:]", resource):
         raise refuse(f"is not a {resource_type}")
     return Arn(partition=partition, service=its_service, region=region, account=account, resource=resource)
+
+
+def is_region(text: str) -> bool:
+    """Whether ``text`` has the shape of a Region's name (``us-gov-west-1``)."""
+    return _REGION.fullmatch(text) is not None
+
+
+def is_account(text: str) -> bool:
+    """Whether ``text`` has the shape of an account id."""
+    return _ACCOUNT.fullmatch(text) is not None
+
+
+def parse_task_definition(text: str) -> Arn:
+    """Prove that ``text`` is the ARN of one revision (``…:task-definition/web:7``); raises ``Malformed``.
+
+    Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definition_parameters.html (family)
+    """
+    arn = Arn.parse(text, service="ecs", resource_type="task-definition")
+    if not (_TASK_DEFINITION.fullmatch(arn.resource) and is_region(arn.region) and is_account(arn.account)):
+        raise Malformed("ARN", text, "names no revision of a task definition (…:task-definition/FAMILY:REVISION)")
+    return arn
 
 
 def partition_of(region: str) -> str:
@@ -120,10 +148,13 @@ class SecretReference:
 
     @property
     def name_without_suffix(self) -> str | None:
-        """The secret's name if this is a complete ARN; None if the text cannot be one (it ends in no suffix)."""
-        if self.arn is None or not _SECRET_SUFFIX.fullmatch(self.name[-7:]) or len(self.name) <= 7:  # noqa: PLR2004
-            return None
-        return self.name[:-7]
+        """The secret's name *if* this is a complete ARN; None if the text cannot be one (it ends in no suffix).
+
+        It is a candidate, never a proof: a secret may be called ``app-abc123``, and its ARN without the suffix looks
+        like the complete ARN of ``app``. Only DescribeSecret tells which of the two is meant.
+        """
+        name, suffix = self.name[:-_SECRET_SUFFIX_CHARS], self.name[-_SECRET_SUFFIX_CHARS:]
+        return name if self.arn is not None and name and _SECRET_SUFFIX.fullmatch(suffix) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +173,7 @@ class MalformedReference:
 def parse_reference(text: object, *, region: str) -> SecretReference | MalformedReference:
     """Read what stands in ``credentialsParameter`` of a task definition registered in ``region``."""
     if not isinstance(text, str):
-        return MalformedReference(text=repr(text), problem="not-text", why="is not a string")
+        return MalformedReference(text=reprlib.repr(text), problem="not-text", why="is not a string")
     if problem := _unsafe(text):
         return MalformedReference(text=text, problem=problem[0], why=problem[1])
     if text.startswith("arn:"):
@@ -184,12 +215,14 @@ def _parse_arn_reference(text: str, region: str) -> SecretReference | MalformedR
         return malformed("other-partition", f"lies in partition {arn.partition}, the task in {partition_of(region)}")
     kind, _, rest = arn.resource.partition(":")
     name, colon, _ = rest.partition(":")
-    if kind != "secret" or not arn.region or not re.fullmatch(r"\d{12}", arn.account):
+    if kind != "secret" or not is_region(arn.region) or not is_account(arn.account):
         return malformed("not-a-secret", "is not the ARN of a secret (…:secretsmanager:REGION:ACCOUNT:secret:NAME)")
-    if not _SECRET_NAME.fullmatch(name) or len(name) > SECRET_NAME_MAX_CHARS + 7:
+    if not _SECRET_NAME.fullmatch(name) or len(name) > SECRET_NAME_MAX_CHARS + _SECRET_SUFFIX_CHARS:
         return malformed("bad-character", "has a name that no secret may have")
     if partition_of(arn.region) != arn.partition:
         return malformed("other-partition", f"names Region {arn.region}, which is not in partition {arn.partition}")
+    if colon and not _VALUE_FROM_SUFFIX.fullmatch(rest[len(name) :]):
+        return malformed("suffix", "has more parts than any reference to a secret")
     if colon:
         bare = text[: -len(rest)] + name
         meant = SecretReference(text=bare, name=name, arn=Arn.parse(bare))

@@ -1,27 +1,37 @@
 """Image references: which registry host will be asked for which repository.
 
-The grammar is the distribution project's, as Docker and containerd read it.
+The grammar is the distribution project's, as Docker and containerd read it, less the hosts that no resolver and no
+port that no network knows. Credentials follow the host, so a host has one spelling here, and no user-info, no
+trailing dot and no character beyond ASCII.
 Source: https://pkg.go.dev/github.com/distribution/reference
 """
 
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from ipaddress import AddressValueError, IPv6Address
 
 from pullguard.errors import Malformed
 
 DOCKER_HUB = "docker.io"
-_DOCKER_HUB_NAMES = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"})
-_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
-_HOST = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9A-Fa-f:]+\])(?::[0-9]{{1,5}})?")
+# Only these two mean library/ where no namespace is given; the other names are asked for the repository as it stands.
+_DOCKER_HUB_DOMAINS = frozenset({"docker.io", "index.docker.io"})
+_DOCKER_HUB_NAMES = _DOCKER_HUB_DOMAINS | {"registry-1.docker.io", "registry.hub.docker.com"}
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"  # 63 characters: RFC 1035
+_HOST = re.compile(rf"({_LABEL}(?:\.{_LABEL})*|\[[0-9A-Fa-f:]+\])(?::([0-9]{{1,5}}))?")
+_HOST_MAX_CHARS = 253
+_PORT_MAX = 65535
+_HTTPS_PORT = 443
 _PATH = re.compile(r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
-_DIGEST = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}")
-_NAME_MAX_CHARS = 255
+# The algorithms that Docker and containerd verify, in lower case: https://pkg.go.dev/github.com/opencontainers/go-digest
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}")
+_IDENTIFIER = re.compile(r"[0-9a-f]{64}")  # an image id: no runtime pulls by it
+_REPOSITORY_MAX_CHARS = 255  # without the host, with library/
 # Private, public, FIPS and dual-stack endpoints of Amazon ECR, in every partition.
 # Source: https://docs.aws.amazon.com/general/latest/gr/ecr.html
 _ECR = re.compile(
-    r"\d{12}\.dkr[.-]ecr(?:-fips)?\.[a-z0-9-]+\."
+    r"[0-9]{12}\.dkr[.-]ecr(?:-fips)?\.[a-z0-9-]+\."
     r"(?:amazonaws\.com(?:\.cn)?|amazonaws\.eu|on\.aws|on\.amazonwebservices\.com\.cn|c2s\.ic\.gov|sc2s\.sgov\.gov"
     r"|cloud\.adc-e\.uk|csp\.hci\.ic\.gov)"
     r"|public\.ecr\.aws|ecr-public\.aws\.com"
@@ -67,16 +77,36 @@ def parse_image(text: str) -> ImageReference:
     repository, colon, tag = path.partition(":")
     if colon and not _TAG.fullmatch(tag):
         raise refuse("has a tag that is none")
-    if host == DOCKER_HUB and "/" not in repository:
+    if _IDENTIFIER.fullmatch(text):
+        raise refuse("is an image id, which no registry is asked for")
+    if "/" not in repository and (path == rest or first in _DOCKER_HUB_DOMAINS):
         repository = f"library/{repository}"
-    if not _PATH.fullmatch(repository) or len(repository) > _NAME_MAX_CHARS:
+    if not _PATH.fullmatch(repository) or len(repository) > _REPOSITORY_MAX_CHARS:
         raise refuse("has a repository name that no registry takes (lower-case letters, digits, . _ - and /)")
     return ImageReference(text=text, host=host, repository=repository, tag=tag or None, digest=digest or None)
 
 
 def normal_host(text: str) -> str | None:
-    """Return a registry host (``ghcr.io``, ``registry.example.com:5000``) in its one spelling, None if it is none."""
-    if not _HOST.fullmatch(text):
+    """Return a registry host (``ghcr.io``, ``registry.example.com:5000``) in its one spelling, None if it is none.
+
+    Lower case, no ``:443``, no leading zeros in the port, the shortest form of an IPv6 address, and ``docker.io``
+    for each of Docker Hub's names.
+    """
+    match = _HOST.fullmatch(text)
+    if match is None:
         return None
-    host = text.lower().removesuffix(":443")
-    return DOCKER_HUB if host in _DOCKER_HUB_NAMES else host
+    name, port = _normal_name(match[1]), int(match[2] or _HTTPS_PORT)
+    if name is None or not 0 < port <= _PORT_MAX:
+        return None
+    if port != _HTTPS_PORT:
+        return f"{name}:{port}"
+    return DOCKER_HUB if name in _DOCKER_HUB_NAMES else name
+
+
+def _normal_name(name: str) -> str | None:
+    if not name.startswith("["):
+        return name.lower() if len(name) <= _HOST_MAX_CHARS else None
+    try:
+        return f"[{IPv6Address(name[1:-1]).compressed}]"
+    except AddressValueError:
+        return None

@@ -1,0 +1,300 @@
+"""One reader for each kind of event, and the table that says which event is read by what."""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from pullguard import stopped_reason
+from pullguard.arn import Arn, MalformedReference, parse_reference, parse_task_definition, partition_of
+from pullguard.errors import Rejected, shown
+from pullguard.events.envelope import EVENT_MAX_BYTES, Event, open_event, readable
+from pullguard.events.triggers import (
+    KeyChange,
+    KeyChanged,
+    RoleChange,
+    RoleChanged,
+    RotationChanged,
+    RotationOutcome,
+    SecretChange,
+    SecretChanged,
+    ServiceChanged,
+    StoppedContainer,
+    TaskDefinitionRegistered,
+    TaskStopped,
+    Trigger,
+    quoted,
+)
+
+_FAMILY = re.compile(r"[A-Za-z0-9_-]{1,255}")
+_FAMILY_AND_REVISION = re.compile(r"[A-Za-z0-9_-]{1,255}:[1-9][0-9]{0,9}")
+_ROLE_NAME = re.compile(r"[A-Za-z0-9_+=,.@-]{1,64}")
+_KEY_ID = re.compile(r"(?:mrk-[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
+_VERSION_ID = re.compile(r"[A-Za-z0-9_-]{32,64}")
+_LABEL = re.compile(r"[A-Za-z0-9/_+=.@-]{1,256}")
+_CLOUDTRAIL = frozenset({"AWS API Call via CloudTrail", "AWS Service Event via CloudTrail"})
+_DROPPED = "CloudTrail drops parts above 100 KB; the sweep will look at it"
+
+
+def parse_event_text(body: str) -> Trigger:
+    """Read the body of an SQS message that holds one EventBridge event as JSON.
+
+    Raises ``Rejected`` if it is too large, no JSON, no object, or an event that ``parse_event`` rejects.
+    """
+    if len(body) > EVENT_MAX_BYTES or len(body.encode("utf-8", "surrogatepass")) > EVENT_MAX_BYTES:
+        raise Rejected(f"the message is larger than the {EVENT_MAX_BYTES // 1024} KB of an EventBridge event")
+    try:
+        event = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise Rejected(f"the message {shown(body, 40)} is not JSON") from error
+    if not isinstance(event, dict):
+        raise Rejected(f"the message {shown(body, 40)} is not a JSON object")
+    return parse_event(event)
+
+
+def parse_event(event: Mapping[str, Any]) -> Trigger:
+    """Read one EventBridge event as delivered (``source``, ``detail-type``, ``detail``, ...).
+
+    Raises ``Rejected`` if it is malformed, unknown, a failed call, or contradicts itself.
+    """
+    source, detail_type, detail = event.get("source"), event.get("detail-type"), event.get("detail")
+    if not (isinstance(source, str) and isinstance(detail_type, str) and isinstance(detail, Mapping)):
+        raise Rejected(f"the event {quoted(event.get('id'))} lacks its source, detail-type or detail")
+    name = detail.get("eventName") if detail_type in _CLOUDTRAIL else detail_type
+    read = _READERS.get((source, name)) if isinstance(name, str) else None
+    if read is None or not isinstance(name, str):
+        raise Rejected(f"no trigger is known for {quoted(name)} ({quoted(detail_type)}) of {quoted(source)}")
+    opened = open_event(event, name, detail)
+    # An API call that failed changed nothing. The end of a rotation is no call: its error is the news.
+    error = opened.at("errorCode") or opened.at("errorMessage")
+    if detail_type in _CLOUDTRAIL and name not in _ROTATIONS and error:
+        raise opened.refuse(f"the call failed, so nothing changed: {quoted(error)}")
+    return read(opened)
+
+
+# --- Amazon ECS ------------------------------------------------------------------------------------------------
+
+
+def _registered(event: Event) -> Trigger:
+    answered = event.at("responseElements", "taskDefinition", "taskDefinitionArn")
+    if answered is not None:
+        arn = event.arn(answered, "taskDefinitionArn", parse_task_definition)
+        return TaskDefinitionRegistered(
+            task_definition=arn, family=arn.resource_name.rpartition(":")[0], **event.origin
+        )
+    if event.at("requestParameters", "family") is None:
+        raise event.refuse(f"names neither the task definition nor its family: {_DROPPED}")
+    family = event.proved(_FAMILY, "a family", "requestParameters", "family")
+    return TaskDefinitionRegistered(task_definition=None, family=family, **event.origin)
+
+
+def _service(event: Event) -> Trigger:
+    service = event.at("responseElements", "service", "serviceArn")
+    asked = event.at("requestParameters", "taskDefinition")
+    found = event.at("responseElements", "service", "taskDefinition") or asked
+    if found is None:
+        raise event.refuse(f"names no task definition: {_DROPPED}")
+    if isinstance(found, str) and _FAMILY_AND_REVISION.fullmatch(found):
+        found = f"arn:{partition_of(event.region)}:ecs:{event.region}:{event.account}:task-definition/{found}"
+    return ServiceChanged(
+        service=None if service is None else event.arn(service, "serviceArn", _ecs("service")),
+        task_definition=event.arn(found, "taskDefinition", parse_task_definition),
+        **event.origin,
+    )
+
+
+def _stopped(event: Event) -> Trigger:
+    if event.at("lastStatus") != "STOPPED":
+        raise event.refuse(f"the task is {quoted(event.at('lastStatus'))}, not STOPPED")
+    containers = event.at("containers")
+    trigger = TaskStopped(
+        task_definition=event.arn(event.at("taskDefinitionArn"), "taskDefinitionArn", parse_task_definition),
+        task=event.arn(event.at("taskArn"), "taskArn", _ecs("task")),
+        cluster=event.arn(event.at("clusterArn"), "clusterArn", _ecs("cluster")),
+        stop_code=event.text("stopCode"),
+        stopped_reason=event.text("stoppedReason"),
+        containers=tuple(
+            StoppedContainer(**{member: readable(container.get(member)) for member in ("name", "image", "reason")})
+            for container in (containers if isinstance(containers, list) else ())
+            if isinstance(container, Mapping)
+        ),
+        group=event.text("group"),
+        launch_type=event.text("launchType"),
+        platform_version=event.text("platformVersion"),
+        **event.origin,
+    )
+    # An old agent gives no stopCode, so a text about the pull is reason enough to look.
+    if trigger.stop_code != "TaskFailedToStart" and not stopped_reason.explain(trigger.reasons).is_registry_related:
+        raise event.refuse(f"the task stopped ({quoted(trigger.stop_code)}), but not for a pull that failed")
+    return trigger
+
+
+def _ecs(resource_type: str) -> Callable[[str], Arn]:
+    return partial(Arn.parse, service="ecs", resource_type=resource_type)
+
+
+# --- AWS Secrets Manager ---------------------------------------------------------------------------------------
+
+
+def _secret(change: SecretChange, event: Event) -> Trigger:
+    asked = event.at("requestParameters", "secretId") or event.at("requestParameters", "name")
+    found = event.at("responseElements", "arn") or asked
+    if found is None:
+        raise event.refuse("names no secret, neither in responseElements.arn nor in requestParameters.secretId")
+    arn, name = _named(event, found)
+    answered = event.at("responseElements", "name")
+    version_id, label = _labelled(event) if change in ("value", "created") else (None, None)
+    return SecretChanged(
+        secret=arn,
+        name=name if answered is None else _named(event, answered)[1],
+        change=change,
+        version_id=version_id,
+        label=label,
+        **event.origin,
+    )
+
+
+def _label_updated(event: Event) -> Trigger:
+    if not event.resources:
+        raise event.refuse("names no secret in resources")
+    found = event.resources[0]
+    arn, _ = _named(event, found)
+    if arn is None or arn.account != event.account:
+        raise event.refuse(f"resources[0] {quoted(found)} is not the ARN of a secret in the event's account")
+    return SecretChanged(
+        secret=arn,
+        name=_named(event, event.at("name"))[1] if event.at("name") is not None else None,
+        change="value",
+        version_id=event.proved(_VERSION_ID, "a version id", "versionId"),
+        label=event.proved(_LABEL, "a staging label", "labelUpdated"),
+        **event.origin,
+    )
+
+
+def _rotation(outcome: RotationOutcome, event: Event) -> Trigger:
+    found = event.at("additionalEventData", "SecretId") or event.at("serviceEventDetails", "secretId")
+    if found is None:
+        raise event.refuse("names no secret, neither in additionalEventData nor in serviceEventDetails")
+    arn, _ = _named(event, found)
+    if arn is None:
+        raise event.refuse(f"the secret {quoted(found)} is not an ARN")
+    return RotationChanged(secret=arn, outcome=outcome, detail=event.text("errorMessage"), **event.origin)
+
+
+def _named(event: Event, found: object) -> tuple[Arn | None, str | None]:
+    """Prove what names a secret: its ARN, or its name (then there is no ARN)."""
+    if not isinstance(found, str):
+        raise event.refuse(f"the secret {quoted(found)} is not a text")
+    reference = parse_reference(found, region=event.region)
+    if isinstance(reference, MalformedReference):
+        raise event.refuse(f"the secret {shown(reference.text)} {reference.why}")
+    if reference.arn is None:
+        return None, reference.name
+    return event.arn(reference.text, "the secret", Arn.parse, own_account=False), None
+
+
+def _labelled(event: Event) -> tuple[str | None, str | None]:
+    """Return which version got which label, where the call proves both: a write moves AWSCURRENT unless told else.
+
+    Source: https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html
+    """
+    if event.name == "UpdateSecretVersionStage":
+        version = event.at("requestParameters", "moveToVersionId")
+        label = event.at("requestParameters", "versionStage")
+    else:
+        token = event.at("requestParameters", "clientRequestToken")
+        version = event.at("responseElements", "versionId") or token
+        labels = event.at("requestParameters", "versionStages") or ["AWSCURRENT"]
+        label = labels[0] if isinstance(labels, list) and len(labels) == 1 else None
+    if not (isinstance(version, str) and _VERSION_ID.fullmatch(version)):
+        return None, None
+    return (version, label) if isinstance(label, str) and _LABEL.fullmatch(label) else (None, None)
+
+
+# --- AWS KMS and IAM -------------------------------------------------------------------------------------------
+
+
+def _key(change: KeyChange, event: Event) -> Trigger:
+    listed = event.at("resources")
+    arns = [entry.get("ARN") for entry in listed if isinstance(entry, Mapping)] if isinstance(listed, list) else []
+    answered = next((arn for arn in arns if isinstance(arn, str) and ":key/" in arn), None)
+    asked = event.at("responseElements", "keyId") or event.at("requestParameters", "keyId")
+    found = answered or asked
+    if found is None:
+        raise event.refuse("names no key, neither in resources nor in requestParameters.keyId")
+    if isinstance(found, str) and _KEY_ID.fullmatch(found):
+        found = f"arn:{partition_of(event.region)}:kms:{event.region}:{event.account}:key/{found}"
+    parse = partial(Arn.parse, service="kms", resource_type="key")
+    return KeyChanged(key=event.arn(found, "the key", parse, own_account=False), change=change, **event.origin)
+
+
+def _role(change: RoleChange, event: Event) -> Trigger:
+    role_name = event.proved(_ROLE_NAME, "a role name", "requestParameters", "roleName")
+    return RoleChanged(role_name=role_name, change=change, **event.origin)
+
+
+# --- Which event is read by what -------------------------------------------------------------------------------
+
+_SECRETS: Mapping[str, SecretChange] = {
+    "PutSecretValue": "value",
+    "UpdateSecret": "value",
+    "UpdateSecretVersionStage": "value",
+    "CreateSecret": "created",
+    "DeleteSecret": "deleted",
+    "RestoreSecret": "restored",
+    "PutResourcePolicy": "policy",
+    "DeleteResourcePolicy": "policy",
+    "TagResource": "tags",
+    "UntagResource": "tags",
+    "ReplicateSecretToRegions": "replicas",
+    "RemoveRegionsFromReplication": "replicas",
+    "StopReplicationToReplica": "replicas",
+    "RotateSecret": "rotation",
+    "CancelRotateSecret": "rotation",
+}
+_ROTATIONS: Mapping[str, RotationOutcome] = {
+    "RotationStarted": "started",
+    "RotationSucceeded": "succeeded",
+    "RotationFailed": "failed",
+    "RotationAbandoned": "abandoned",
+    "TestRotationFailed": "test-failed",
+}
+_KEYS: Mapping[str, KeyChange] = {
+    "DisableKey": "state",
+    "EnableKey": "state",
+    "ScheduleKeyDeletion": "state",
+    "CancelKeyDeletion": "state",
+    "DeleteImportedKeyMaterial": "state",
+    "ImportKeyMaterial": "state",
+    "PutKeyPolicy": "policy",
+    "CreateGrant": "grants",
+    "RevokeGrant": "grants",
+    "RetireGrant": "grants",
+}
+_ROLES: Mapping[str, RoleChange] = {
+    "PutRolePolicy": "policy",
+    "DeleteRolePolicy": "policy",
+    "AttachRolePolicy": "policy",
+    "DetachRolePolicy": "policy",
+    "PutRolePermissionsBoundary": "boundary",
+    "DeleteRolePermissionsBoundary": "boundary",
+    "UpdateAssumeRolePolicy": "trust",
+    "TagRole": "tags",
+    "UntagRole": "tags",
+    "CreateRole": "created",
+    "DeleteRole": "deleted",
+}
+_READERS: Mapping[tuple[str, str], Callable[[Event], Trigger]] = {
+    ("aws.ecs", "RegisterTaskDefinition"): _registered,
+    ("aws.ecs", "CreateService"): _service,
+    ("aws.ecs", "UpdateService"): _service,
+    ("aws.ecs", "ECS Task State Change"): _stopped,
+    ("aws.secretsmanager", "Secret Label Updated"): _label_updated,
+    **{("aws.secretsmanager", name): partial(_secret, change) for name, change in _SECRETS.items()},
+    **{("aws.secretsmanager", name): partial(_rotation, outcome) for name, outcome in _ROTATIONS.items()},
+    **{("aws.kms", name): partial(_key, change) for name, change in _KEYS.items()},
+    **{("aws.iam", name): partial(_role, change) for name, change in _ROLES.items()},
+}
+BRANCHES: frozenset[tuple[str, str]] = frozenset(_READERS)
+"""Every (source, event name or native detail-type) that becomes a trigger: what the rules may match."""

@@ -1,0 +1,204 @@
+"""What events turn into: frozen records that hold only what was proved."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal, TypeAlias, assert_never
+
+from pullguard.arn import Arn
+from pullguard.errors import Rejected, shown
+
+_EVENT_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
+_CAUSE_KIND = re.compile(r"[A-Za-z][A-Za-z -]{0,63}")
+
+SecretChange: TypeAlias = Literal["value", "created", "deleted", "restored", "policy", "tags", "replicas", "rotation"]
+RotationOutcome: TypeAlias = Literal["started", "succeeded", "failed", "abandoned", "test-failed"]
+KeyChange: TypeAlias = Literal["state", "policy", "grants"]
+RoleChange: TypeAlias = Literal["policy", "boundary", "trust", "tags", "created", "deleted"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """Why somebody looks: ``kind`` is the event's own name (``PutSecretValue``), or ``Sweep`` and the like; UTC."""
+
+    kind: str
+    event_id: str
+    at: datetime
+
+    def to_dict(self) -> dict[str, str]:
+        """Return the cause as it stands in a validation message, its time to the second."""
+        at = self.at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        return {"kind": self.kind, "event_id": self.event_id, "at": at}
+
+    @classmethod
+    def from_dict(cls, data: object) -> "Cause":
+        """Return the cause that ``to_dict`` described; raises ``Rejected`` for anything else."""
+        if not isinstance(data, Mapping):
+            raise Rejected("cause is not an object with kind, event_id and at")
+        kind, event_id = data.get("kind"), data.get("event_id")
+        if not (isinstance(kind, str) and _CAUSE_KIND.fullmatch(kind)):
+            raise Rejected(f"cause.kind {quoted(kind)} is not the name of an event")
+        if not (isinstance(event_id, str) and is_event_id(event_id)):
+            raise Rejected(f"cause.event_id {quoted(event_id)} is not an event id")
+        return cls(kind=kind, event_id=event_id, at=time_of(data.get("at"), "cause.at"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Change:
+    """``account`` and ``region`` are where the event was recorded (for IAM, the partition's one Region of IAM)."""
+
+    cause: Cause
+    account: str
+    region: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskDefinitionRegistered(_Change):
+    """A revision was registered; ``task_definition`` is None where CloudTrail dropped the answer."""
+
+    task_definition: Arn | None
+    family: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretChanged(_Change):
+    """A secret was written, labelled, created, deleted, restored or configured.
+
+    At least one of ``secret`` and ``name`` is there. ``secret`` is complete where AWS answered it; where only the
+    request tells of it, it may lack its suffix. ``version_id`` got ``label``, where the event proves both.
+    """
+
+    secret: Arn | None
+    name: str | None
+    change: SecretChange
+    version_id: str | None = None
+    label: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RotationChanged(_Change):
+    """A rotation started or ended; ``detail`` is what Secrets Manager said, for people, empty if nothing."""
+
+    secret: Arn
+    outcome: RotationOutcome
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyChanged(_Change):
+    """A KMS key changed its state, policy or grants."""
+
+    key: Arn
+    change: KeyChange
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoleChanged(_Change):
+    """An IAM role changed. IAM tells the name without the path, and only in the partition's one Region of IAM."""
+
+    role_name: str
+    change: RoleChange
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoppedContainer:
+    """One container of a stopped task, and why it stopped (for people; empty if ECS did not say)."""
+
+    name: str
+    image: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskStopped(_Change):
+    """A task failed to start. All texts but the ARNs are for people to read."""
+
+    task_definition: Arn
+    task: Arn
+    cluster: Arn
+    stopped_reason: str
+    containers: tuple[StoppedContainer, ...] = ()
+    stop_code: str = ""
+    group: str = ""
+    launch_type: str = ""
+    platform_version: str = ""
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Every reason given, the task's own first (Fargate), then the containers' (EC2)."""
+        return tuple(text for text in (self.stopped_reason, *(c.reason for c in self.containers)) if text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceChanged(_Change):
+    """A service was created or updated and runs ``task_definition``; ``service`` is None if the answer was dropped."""
+
+    service: Arn | None
+    task_definition: Arn
+
+
+Trigger: TypeAlias = (
+    TaskDefinitionRegistered | SecretChanged | RotationChanged | KeyChanged | RoleChanged | TaskStopped | ServiceChanged
+)
+
+
+def deduplication_key(trigger: Trigger) -> str:
+    """Return a text that two events share only if they tell of the same change.
+
+    A label that moves is told natively and through CloudTrail: both name the secret, the version and the label.
+    A label may move away and back, so drop a second event only if ``cause.at`` is close to the first one's.
+    Source (a request token becomes the version id):
+    https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html
+    """
+    match trigger:
+        case TaskDefinitionRegistered(task_definition=Arn() as task_definition):
+            return f"registered {task_definition}"
+        case SecretChanged(secret=Arn() as secret, version_id=str(version_id), label=str(label)):
+            return f"label {secret} {version_id} {label}"
+        case TaskStopped(task=task):
+            return f"stopped {task}"
+        case (
+            TaskDefinitionRegistered()
+            | SecretChanged()
+            | RotationChanged()
+            | KeyChanged()
+            | RoleChanged()
+            | ServiceChanged()
+        ):
+            return f"event {trigger.cause.event_id}"
+    assert_never(trigger)
+
+
+# --- Proofs ----------------------------------------------------------------------------------------------------
+
+
+def is_event_id(text: str) -> bool:
+    """Whether ``text`` has the shape of an event's id."""
+    return _EVENT_ID.fullmatch(text) is not None
+
+
+def time_of(value: object, what: str) -> datetime:
+    """Return the UTC time that ``value`` is in ISO 8601, with its zone; raises ``Rejected``, which names ``what``."""
+    try:
+        at = datetime.fromisoformat(value) if isinstance(value, str) else None
+        if at is not None and at.tzinfo is not None:
+            return at.astimezone(UTC)
+    except (ValueError, OverflowError):  # no date, or a zone that leads out of the calendar
+        pass
+    raise Rejected(f"{what} {quoted(value)} is not a time with its zone (2026-11-23T00:00:00Z)")
+
+
+def quoted(value: object) -> str:
+    """Return a member of an event for a message; of an object or a list only that it is one."""
+    match value:
+        case None:
+            return "(absent)"
+        case str():
+            return shown(value)
+        case Mapping():
+            return "(an object)"
+        case list():
+            return "(a list)"
+        case _:
+            return shown(str(value))
