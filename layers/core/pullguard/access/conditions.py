@@ -6,14 +6,14 @@ Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elem
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from pullguard.access.comparisons import Comparable
-from pullguard.access.operators import OPERATORS, Operator
+from pullguard.access.operators import OPERATORS, Operator, arn_like
 from pullguard.access.patterns import ARN_PARTS, MANY, could_start, glob_matches
-from pullguard.access.request import ContextValue, PartialArn, Request
+from pullguard.access.request import ContextValue, Partial, Request
 from pullguard.access.ternary import Match, Unknown, every, negated, some
 from pullguard.access.variables import Template, Unresolved, compile_text, expand
 
@@ -99,8 +99,8 @@ class Comparison:
         return negated(matched) if self.operator.negative else matched
 
     def _matches_any(self, value: ContextValue, request: Request) -> Match:
-        if isinstance(value, PartialArn):
-            return some(self._matches_partly(value, expected) for expected in self.literals)
+        if isinstance(value, Partial):
+            return some(self._matches_partly(value, expected) for expected in self._expected(request))
         compare = self.operator.compare
         doubt: Unknown | None = None
         for expected in self.literals:
@@ -125,17 +125,28 @@ class Comparison:
             return text.doubt if glob_matches(text.widest.lower(), value.lower()) else False
         return self.operator.compare(value, text)
 
-    def _matches_partly(self, value: PartialArn, expected: Comparable) -> Match:
+    def _expected(self, request: Request) -> Iterator[Comparable | Unresolved]:
+        yield from self.literals
+        for template in self.templates:
+            text = expand(template, request)
+            if text is not None:
+                yield text
+
+    def _matches_partly(self, value: Partial, expected: Comparable | Unresolved) -> Match:
         doubt = Unknown(keys=frozenset((self.key,)))
         if not isinstance(expected, str):
             return doubt
-        theirs = expected.split(":", ARN_PARTS - 1)
-        if len(theirs) == ARN_PARTS and self.operator.wildcards:
-            pairs = zip(theirs, value.parts, strict=True)
+        if self.operator.compare is arn_like:
+            theirs = expected.split(":", ARN_PARTS - 1)
+            if len(theirs) != len(value.parts):
+                return doubt
             return every(
-                (pattern == MANY or doubt) if part is None else glob_matches(pattern, part) for pattern, part in pairs
+                (pattern == MANY or doubt) if part is None else glob_matches(pattern, part)
+                for pattern, part in zip(theirs, value.parts, strict=True)
             )
-        return doubt if could_start(expected, value.known_prefix) else False
+        if expected.endswith(MANY) and glob_matches(expected, value.known_prefix):
+            return True
+        return doubt if could_start(expected.lower(), value.known_prefix.lower()) else False
 
 
 Condition = Comparison | NullTest | Malformed

@@ -12,7 +12,7 @@ from pullguard.access.decision import Citation, Decision, Verdict
 from pullguard.access.grants import grant_allows
 from pullguard.access.policy import Layer, Policy, Statement
 from pullguard.access.principals import Naming
-from pullguard.access.request import Request
+from pullguard.access.request import Request, Service
 from pullguard.access.ternary import Match, Unknown, every, some
 from pullguard.model import KeyGrant
 
@@ -125,18 +125,12 @@ def _decision(
 
 def _tally(request: Request, policies: Policies) -> _Tallies:
     denials = _Tally(layer=Layer.IDENTITY)
-    own = _own_layer(request)
+    own = _own_layer(request) if policies.resource is None else policies.resource.layer
     tallies = _Tallies(
         denials=denials,
         controls=(
-            *(
-                _weigh_level(Layer.SERVICE_CONTROL, *level, request, denials)
-                for level in _levels(policies.service_control)
-            ),
-            *(
-                _weigh_level(Layer.RESOURCE_CONTROL, *level, request, denials)
-                for level in _levels(policies.resource_control)
-            ),
+            *_weigh_levels(Layer.SERVICE_CONTROL, policies.service_control, request, denials),
+            *_weigh_levels(Layer.RESOURCE_CONTROL, policies.resource_control, request, denials),
         ),
         boundary=None if policies.boundary is None else _weigh(Layer.BOUNDARY, policies.boundary, request, denials),
         identity=_weigh(Layer.IDENTITY, policies.identity, request, denials),
@@ -154,14 +148,13 @@ def _own_layer(request: Request) -> Layer:
     return Layer.KEY if request.action_folded.startswith("kms:") else Layer.RESOURCE
 
 
-def _levels(levels: tuple[tuple[Policy, ...], ...]) -> Iterable[tuple[int, tuple[Policy, ...]]]:
-    return enumerate(levels)
-
-
-def _weigh_level(layer: Layer, level: int, policies: tuple[Policy, ...], request: Request, denials: _Tally) -> _Tally:
-    tally = _weigh(layer, policies, request, denials)
-    tally.level = level
-    return tally
+def _weigh_levels(
+    layer: Layer, levels: tuple[tuple[Policy, ...], ...], request: Request, denials: _Tally
+) -> Iterable[_Tally]:
+    for level, policies in enumerate(levels):
+        tally = _weigh(layer, policies, request, denials)
+        tally.level = level
+        yield tally
 
 
 def _weigh(layer: Layer, policies: Iterable[Policy], request: Request, denials: _Tally) -> _Tally:
@@ -248,6 +241,8 @@ def _paths(request: Request, tallies: _Tallies) -> list[tuple[Match, tuple[_Tall
     bounds = () if tallies.boundary is None else (tallies.boundary,)
     own_side = (tallies.identity, *bounds)
     named = (tallies.session, tallies.role, tallies.account, tallies.grant)
+    if isinstance(request.caller, Service):
+        return [_path(tallies.session)]
     if not request.same_account:
         return [_path(*own_side, tally) for tally in named]
     by_identity = (*own_side, tallies.account) if _own_layer(request) is Layer.KEY else own_side
@@ -284,6 +279,8 @@ def _implicit_deny(request: Request, tallies: _Tallies, granting: tuple[Citation
 def _lacking(request: Request, tallies: _Tallies) -> list[_Tally]:
     if some(match for match, _ in _paths(request, tallies)) is not False:
         return []
+    if isinstance(request.caller, Service):
+        return [tallies.session]
     lacking = [] if tallies.boundary is None or tallies.boundary.match is not False else [tallies.boundary]
     if tallies.identity.match is False:
         lacking.append(tallies.identity)

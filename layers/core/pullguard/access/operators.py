@@ -6,7 +6,8 @@ Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elem
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias, cast
+from decimal import Decimal
+from typing import TypeAlias
 
 from pullguard.access import comparisons
 from pullguard.access.comparisons import Comparable
@@ -31,7 +32,8 @@ class Operator:
     wildcards: bool = False
 
 
-def _arn_like(value: str, expected: Comparable) -> Match:
+def arn_like(value: str, expected: Comparable) -> Match:
+    """Two ARNs, part by part, with wildcards in the policy's value: ArnEquals and ArnLike are the same."""
     return isinstance(expected, str) and arn_matches(expected, value)
 
 
@@ -39,17 +41,16 @@ def _pair(
     positive: str, negative: str, compare: Comparison, *, read: Callable[[str], Comparable] | None = None
 ) -> dict[str, Operator]:
     text = read is None
-    wild = compare in (comparisons.like, _arn_like)
+    wild = compare in (comparisons.like, arn_like)
     return {
         name: Operator(compare=compare, read=read, negative=negative, variables=text, wildcards=wild)
         for name, negative in ((positive, False), (negative, True))
     }
 
 
-def _ordering(family: str, read: Callable[[str], Comparable]) -> dict[str, Operator]:
-    number = cast("Callable[[str], comparisons.Decimal]", read)
+def _ordering(family: str, read: Callable[[str], Decimal]) -> dict[str, Operator]:
     return {
-        f"{family}{name}".lower(): Operator(compare=comparisons.ordered(number, holds), read=read, negative=negative)
+        f"{family}{name}".lower(): Operator(compare=comparisons.ordered(read, holds), read=read, negative=negative)
         for name, holds, negative in (
             ("Equals", operator.eq, False),
             ("NotEquals", operator.eq, True),
@@ -65,8 +66,8 @@ OPERATORS: dict[str, Operator] = {
     **_pair("stringequals", "stringnotequals", comparisons.equal),
     **_pair("stringequalsignorecase", "stringnotequalsignorecase", comparisons.equal_folded),
     **_pair("stringlike", "stringnotlike", comparisons.like),
-    **_pair("arnequals", "arnnotequals", _arn_like),
-    **_pair("arnlike", "arnnotlike", _arn_like),
+    **_pair("arnequals", "arnnotequals", arn_like),
+    **_pair("arnlike", "arnnotlike", arn_like),
     **_pair("ipaddress", "notipaddress", comparisons.in_network, read=comparisons.read_network),
     **_ordering("Numeric", comparisons.read_number),
     **_ordering("Date", comparisons.read_date),

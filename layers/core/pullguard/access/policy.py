@@ -57,7 +57,7 @@ class Statement:
     @property
     def label(self) -> str:
         """The Sid, or the place from 0 where there is none."""
-        return self.sid if self.sid else str(self.index)
+        return self.sid or str(self.index)
 
     @property
     def text(self) -> str:
@@ -101,9 +101,10 @@ class Statement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """A policy ready to be asked. ``level`` counts control policies from the root, 0; ``problem``: nothing could be read.
+    """A policy ready to be asked.
 
-    ``kind`` and ``arn`` say where to find it: ``inline``, ``managed``, or the layer's own name.
+    ``kind`` and ``arn`` say where to find it: ``inline``, ``managed``, or the layer's own name. ``level`` counts the
+    levels of control policies from the root, 0. With a ``problem`` nothing of it could be read.
     """
 
     name: str
@@ -139,12 +140,8 @@ def parse_policy(
 
     Never raises: a document that cannot be read is a policy whose every answer is unknown, with the reason.
     """
-    named = layer in _NAMES_PRINCIPALS
-    needs_resource = layer is not Layer.TRUST
-    if isinstance(document, str):
-        allows, denies, problem = _read_text(document, named, needs_resource)
-    else:
-        allows, denies, problem = _read_document(document, named, needs_resource)
+    statements = _read_text(document, layer) if isinstance(document, str) else _read_document(document, layer)
+    allows, denies, problem = statements
     policy = Policy(
         name=layer if name is None else name,
         layer=layer,
@@ -170,15 +167,15 @@ def unreadable(policy: Policy, *problems: str) -> Policy:
 
 
 @lru_cache(maxsize=2048)
-def _read_text(text: str, named: bool, needs_resource: bool) -> Statements:
+def _read_text(text: str, layer: Layer) -> Statements:
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):
         return (), (), "it is not JSON"
-    return _read_document(document, named, needs_resource)
+    return _read_document(document, layer)
 
 
-def _read_document(document: object, named: bool, needs_resource: bool) -> Statements:
+def _read_document(document: object, layer: Layer) -> Statements:
     if not isinstance(document, Mapping):
         return (), (), "it is not a JSON object"
     version = document.get("Version", "2008-10-17")
@@ -190,21 +187,19 @@ def _read_document(document: object, named: bool, needs_resource: bool) -> State
     allows: list[Statement] = []
     denies: list[Statement] = []
     for index, source in enumerate(listed if isinstance(listed, list) else [listed]):
-        for statement in _read_statement(index, source, VERSIONS[version], named, needs_resource):
+        for statement in _read_statement(index, source, VERSIONS[version], layer):
             (allows if statement.effect == "Allow" else denies).append(statement)
     return tuple(allows), tuple(denies), None
 
 
-def _read_statement(
-    index: int, source: object, variables: bool, named: bool, needs_resource: bool
-) -> tuple[Statement, ...]:
+def _read_statement(index: int, source: object, variables: bool, layer: Layer) -> tuple[Statement, ...]:
     sid, effect = None, None
     try:
         if not isinstance(source, Mapping):
             raise ValueError("it is not a JSON object")  # noqa: TRY004, TRY301 (one kind of error, caught below)
         sid = source.get("Sid") if isinstance(source.get("Sid"), str) else None
         effect = source.get("Effect")
-        return (_compile_statement(index, sid, source, variables, named, needs_resource),)
+        return (_compile_statement(index, sid, source, variables, layer),)
     except ValueError as error:
         problem = Unknown(problems=(f"statement {sid or index} cannot be read: {error}",))
         effects: tuple[Literal["Allow", "Deny"], ...] = ("Allow", "Deny")
@@ -216,7 +211,7 @@ def _read_statement(
 
 
 def _compile_statement(
-    index: int, sid: str | None, source: Mapping[str, Any], variables: bool, named: bool, needs_resource: bool
+    index: int, sid: str | None, source: Mapping[str, Any], variables: bool, layer: Layer
 ) -> Statement:
     effect = source.get("Effect")
     if effect not in ("Allow", "Deny"):
@@ -227,10 +222,10 @@ def _compile_statement(
             raise ValueError(f'"{action}" is not an action')
     resources: tuple[Text, ...] = (MANY,)
     not_resource = False
-    if needs_resource:
+    if layer is not Layer.TRUST:
         texts, not_resource = _either(source, "Resource", "NotResource")
         resources = tuple(compile_text(text, wildcards=True, variables=variables) for text in texts)
-    principals, not_principal = _principals(source, named, effect)
+    principals, not_principal = _principals(source, layer, effect)
     return Statement(
         index=index,
         sid=sid,
@@ -256,9 +251,9 @@ def _either(source: Mapping[str, Any], positive: str, negative: str) -> tuple[li
     return texts, negative in source
 
 
-def _principals(source: Mapping[str, Any], named: bool, effect: str) -> tuple[Principals | None, bool]:
+def _principals(source: Mapping[str, Any], layer: Layer, effect: str) -> tuple[Principals | None, bool]:
     given = [key for key in ("Principal", "NotPrincipal") if key in source]
-    if not named:
+    if layer not in _NAMES_PRINCIPALS:
         if given:
             raise ValueError(f"it has a {given[0]}, which only resource policies have")
         return None, False

@@ -101,7 +101,8 @@ def compile_principals(element: object) -> Principals:
 
 
 def _names(value: object) -> list[str]:
-    names = value if isinstance(value, list) else [value]
-    if not all(isinstance(name, str) for name in names):
+    listed = value if isinstance(value, list) else [value]
+    names = [name for name in listed if isinstance(name, str)]
+    if len(names) != len(listed):
         raise ValueError("Principal has a name that is no text")
     return names

@@ -6,10 +6,10 @@ from typing import TypeAlias
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PartialArn:
-    """An ARN of which some of the six parts cannot be known beforehand (None)."""
+class Partial:
+    """A text in parts, colons between them, of which some cannot be known beforehand (None): an ARN, a user id."""
 
-    parts: tuple[str | None, str | None, str | None, str | None, str | None, str | None]
+    parts: tuple[str | None, ...]
 
     @property
     def known_prefix(self) -> str:
@@ -22,7 +22,7 @@ class PartialArn:
         return ":".join(known)
 
 
-ContextValue: TypeAlias = str | PartialArn
+ContextValue: TypeAlias = str | Partial
 Context: TypeAlias = Mapping[str, tuple[ContextValue, ...]]
 
 
@@ -104,7 +104,7 @@ class Request:
         action: str,
         resource: str,
         resource_account: str,
-        context: Mapping[str, ContextValue | list[str] | tuple[str, ...]],
+        context: Mapping[str, ContextValue | list[str] | tuple[ContextValue, ...]],
         unknowable: Unknowable = NOTHING,
     ) -> "Request":
         """Build a request: names of condition keys are compared without regard to case, a lone value is a list of one.

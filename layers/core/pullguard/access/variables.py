@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from pullguard.access.patterns import MANY, ONE, glob
-from pullguard.access.request import PartialArn, Request
+from pullguard.access.request import Partial, Request
 from pullguard.access.ternary import Unknown
 
 _VARIABLE = re.compile(r"\$\{\s*([^,}]*?)\s*(?:,\s*'([^']*)'\s*)?\}")
@@ -74,7 +74,7 @@ def expand(template: Template, request: Request) -> str | Unresolved | None:
             texts.append(MANY)
             continue
         value = values[0] if values and len(values) == 1 else None if values else part.default
-        if isinstance(value, PartialArn):
+        if isinstance(value, Partial):
             hanging.add(part.key)
             texts.append(MANY)
         elif value is None or MANY in value or ONE in value:

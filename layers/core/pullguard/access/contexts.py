@@ -1,0 +1,180 @@
+"""The requests behind one pull as AWS sees them: what is known of them beforehand, and what is not.
+
+The ECS agent calls GetSecretValue with the execution role's session; Secrets Manager then calls Decrypt for it.
+Sources: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html,
+https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecretsmanager.html,
+https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html and
+https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from pullguard.access.request import ContextValue, Partial, Request, RoleSession, Service, Unknowable
+from pullguard.arn import Arn, dns_suffix_of
+from pullguard.model import Role, Secret
+
+GET_SECRET_VALUE = "secretsmanager:GetSecretValue"
+DECRYPT = "kms:Decrypt"
+ASSUME_ROLE = "sts:AssumeRole"
+ECS_TASKS = "ecs-tasks.amazonaws.com"
+
+Values = dict[str, ContextValue | list[str] | tuple[ContextValue, ...]]
+
+_NEVER_SENT = frozenset(
+    (
+        "aws:assumedroot", "aws:chatbotsourcearn", "aws:federatedprovider", "aws:multifactorauthage",
+        "aws:principalservicename", "aws:principalservicenameslist", "aws:sourceaccount", "aws:sourcearn",
+        "aws:sourceidentity", "aws:sourceorgid", "aws:sourceorgpaths", "aws:tagkeys", "aws:username",
+    )
+)  # fmt: skip
+_NEVER_SENT_PREFIXES = ("aws:principaltag/", "aws:requesttag/")
+_ALWAYS_SENT = frozenset(("aws:currenttime", "aws:epochtime", "aws:tokenissuetime", "aws:userid"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Circumstances:
+    """What is known beyond the role and the secret.
+
+    ``reference`` is the text of credentialsParameter, which ECS passes on as it stands (None: the secret's ARN).
+    ``now`` makes conditions on the time decidable; ``organization_id`` (``o-…``) those on the caller's organization.
+    """
+
+    reference: str | None = None
+    now: datetime | None = None
+    organization_id: str | None = None
+
+
+def secret_request(role: Role, secret: Secret, around: Circumstances) -> Request:
+    """GetSecretValue as the ECS agent sends it: the reference verbatim, no version and no stage."""
+    tags = {
+        f"{prefix}ResourceTag/{key}": value
+        for prefix in ("aws:", "secretsmanager:")
+        for key, value in secret.tags.items()
+    }
+    context = _calling(role, secret.arn, around) | {
+        "secretsmanager:SecretId": around.reference or str(secret.arn),
+        "aws:ViaAWSService": "false",
+        **tags,
+    }
+    primary = "secretsmanager:secretprimaryregion"
+    if secret.primary_region is not None:
+        context[primary] = secret.primary_region
+    if secret.rotation.lambda_arn is not None:
+        context["secretsmanager:resource/AllowRotationLambdaArn"] = secret.rotation.lambda_arn
+    unknowable = Unknowable(
+        prefixes=("aws:", "ec2:", primary),
+        absent=_NEVER_SENT | {"aws:calledvia", "aws:calledviafirst", "aws:calledvialast"},
+        absent_prefixes=(*_NEVER_SENT_PREFIXES, "aws:resourcetag/"),
+        present=_ALWAYS_SENT,
+    )
+    return _request(role, GET_SECRET_VALUE, secret.arn, context, unknowable)
+
+
+def decrypt_request(
+    role: Role, secret: Secret, key_arn: Arn, aliases: tuple[str, ...] | None, around: Circumstances
+) -> Request:
+    """Decrypt as Secrets Manager sends it for the role, with the secret's ARN in the encryption context.
+
+    ``aliases`` are the key's (``alias/registry``), None where they are not known.
+    """
+    arn = secret.arn
+    context = _calling(role, key_arn, around) | {
+        "aws:ViaAWSService": "true",
+        "aws:CalledVia": ["secretsmanager.amazonaws.com"],
+        "aws:CalledViaFirst": "secretsmanager.amazonaws.com",
+        "aws:CalledViaLast": "secretsmanager.amazonaws.com",
+        "kms:ViaService": f"secretsmanager.{arn.region}.{dns_suffix_of(arn.partition)}",
+        "kms:CallerAccount": role.arn.account,
+        "kms:EncryptionContext:SecretARN": str(arn),
+        "kms:EncryptionContextKeys": ["SecretARN", "SecretVersionId"],
+        "kms:EncryptionAlgorithm": "SYMMETRIC_DEFAULT",
+        "kms:KeySpec": "SYMMETRIC_DEFAULT",
+        "kms:KeyUsage": "ENCRYPT_DECRYPT",
+        "kms:MultiRegion": "true" if key_arn.resource_name.startswith("mrk-") else "false",
+    }
+    if aliases is not None:
+        context["kms:ResourceAliases"] = list(aliases)
+    no_aliases = frozenset() if aliases is None else frozenset(("kms:resourcealiases",))
+    unknowable = Unknowable(
+        prefixes=("aws:", "ec2:", "kms:"),
+        absent=_NEVER_SENT | no_aliases,
+        absent_prefixes=_NEVER_SENT_PREFIXES,
+        present=_ALWAYS_SENT | {"kms:encryptioncontext:secretversionid"},
+    )
+    return _request(role, DECRYPT, key_arn, context, unknowable)
+
+
+def assume_request(role: Role, region: str | None, around: Circumstances) -> Request:
+    """AssumeRole as ECS sends it for a task of the role's own account in ``region`` (None: any).
+
+    Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html
+    """
+    context = _times(around) | {
+        "aws:PrincipalIsAWSService": "true",
+        "aws:PrincipalServiceName": ECS_TASKS,
+        "aws:PrincipalType": "Service",
+        "aws:SecureTransport": "true",
+        "aws:ResourceAccount": role.arn.account,
+        "aws:SourceAccount": role.arn.account,
+        "aws:SourceArn": Partial(parts=("arn", role.arn.partition, "ecs", region, role.arn.account, None)),
+        **{f"aws:ResourceTag/{key}": value for key, value in role.tags.items()},
+    }
+    unknowable = Unknowable(
+        prefixes=("aws:", "sts:"),
+        absent=frozenset(("aws:principalarn", "aws:principalaccount", "aws:username", "sts:externalid", "aws:tagkeys")),
+        absent_prefixes=("aws:principaltag/", "aws:requesttag/", "aws:resourcetag/"),
+        present=frozenset(("aws:currenttime", "aws:epochtime", "sts:rolesessionname")),
+    )
+    return Request.of(
+        caller=Service(name=ECS_TASKS),
+        action=ASSUME_ROLE,
+        resource=str(role.arn),
+        resource_account=role.arn.account,
+        context=context,
+        unknowable=unknowable,
+    )
+
+
+def _request(role: Role, action: str, resource: Arn, context: Values, unknowable: Unknowable) -> Request:
+    caller = RoleSession(
+        role_arn=str(role.arn),
+        account=role.arn.account,
+        partition=role.arn.partition,
+        role_id=role.role_id,
+        session=None,
+    )
+    return Request.of(
+        caller=caller,
+        action=action,
+        resource=str(resource),
+        resource_account=resource.account,
+        context=context,
+        unknowable=unknowable,
+    )
+
+
+def _calling(role: Role, resource: Arn, around: Circumstances) -> Values:
+    context = _times(around) | {
+        "aws:PrincipalArn": str(role.arn),
+        "aws:PrincipalAccount": role.arn.account,
+        "aws:PrincipalType": "AssumedRole",
+        "aws:PrincipalIsAWSService": "false",
+        "aws:RequestedRegion": resource.region,
+        "aws:ResourceAccount": resource.account,
+        "aws:SecureTransport": "true",
+        **{f"aws:PrincipalTag/{key}": value for key, value in role.tags.items()},
+    }
+    if role.role_id:
+        context["aws:userid"] = Partial(parts=(role.role_id, None))
+    if around.organization_id is not None:
+        context["aws:PrincipalOrgID"] = around.organization_id
+        if role.arn.account == resource.account:
+            context["aws:ResourceOrgID"] = around.organization_id
+    return context
+
+
+def _times(around: Circumstances) -> Values:
+    if around.now is None:
+        return {}
+    return {"aws:CurrentTime": around.now.isoformat(), "aws:EpochTime": str(int(around.now.timestamp()))}

@@ -1,0 +1,111 @@
+"""The gates that one pull passes through, in order, and how each stands."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pullguard.access.decision import Citation, Decision
+from pullguard.model import Unreadable
+
+GateName = Literal[
+    "trust-policy", "secret-access", "secret-resource-policy", "key-usable", "key-access", "access-scope"
+]
+State = Literal["pass", "fail", "unknown"]
+FindingId = Literal[
+    "execution-role-not-assumable",
+    "secret-access-missing",
+    "secret-access-denied",
+    "secret-access-blocked-by-boundary",
+    "secret-access-blocked-by-organization",
+    "secret-resource-policy-missing",
+    "secret-access-too-broad",
+    "key-unusable",
+    "decrypt-access-missing",
+    "decrypt-access-denied",
+    "default-key-cross-account",
+]
+FINDINGS_BY_GATE: dict[GateName, tuple[FindingId, ...]] = {
+    "trust-policy": ("execution-role-not-assumable",),
+    "secret-access": (
+        "secret-access-missing",
+        "secret-access-denied",
+        "secret-access-blocked-by-boundary",
+        "secret-access-blocked-by-organization",
+    ),
+    "secret-resource-policy": ("secret-resource-policy-missing",),
+    "key-usable": ("key-unusable", "default-key-cross-account"),
+    "key-access": (
+        "decrypt-access-missing",
+        "decrypt-access-denied",
+        "secret-access-blocked-by-boundary",
+        "secret-access-blocked-by-organization",
+    ),
+    "access-scope": ("secret-access-too-broad",),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """One gate.
+
+    ``finding`` is the id of what is wrong, or of what could not be ruled out; None where the gate passes. ``reason`` is
+    one sentence. ``statements`` decide. For an unknown gate ``missing_keys`` are the condition keys that hang in the
+    air, ``unreadable`` what AWS would not tell (each names the missing permission), ``problems`` both of these and
+    whatever else could not be read, in words. ``grant_helps``: a statement in an identity policy of the role,
+    on the exact resource, opens this gate.
+    """
+
+    name: GateName
+    state: State
+    reason: str
+    finding: FindingId | None = None
+    severity: Literal["error", "warning"] = "error"
+    decision: Decision | None = None
+    statements: tuple[Citation, ...] = ()
+    missing_keys: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+    unreadable: tuple[Unreadable, ...] = ()
+    grant_helps: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullAccess:
+    """Whether one role can read one secret, gate by gate, in the order in which a pull meets them."""
+
+    role: str
+    secret: str
+    gates: tuple[Gate, ...]
+
+    @property
+    def state(self) -> State:
+        """``fail`` if any gate fails for certain, else ``unknown`` if any is unknown, else ``pass``; warnings aside."""
+        states = {gate.state for gate in self.gates if gate.severity == "error"}
+        return "fail" if "fail" in states else "unknown" if "unknown" in states else "pass"
+
+    @property
+    def failures(self) -> tuple[Gate, ...]:
+        """The gates that fail, first things first; warnings aside."""
+        return tuple(gate for gate in self.gates if gate.state == "fail" and gate.severity == "error")
+
+    @property
+    def first_failure(self) -> Gate | None:
+        """The gate that a pull fails at, None if none is certain to fail."""
+        return next(iter(self.failures), None)
+
+    @property
+    def unknowns(self) -> tuple[Gate, ...]:
+        """The gates of which nobody can tell yet."""
+        return tuple(gate for gate in self.gates if gate.state == "unknown")
+
+    @property
+    def warnings(self) -> tuple[Gate, ...]:
+        """The gates that pass too easily."""
+        return tuple(gate for gate in self.gates if gate.state == "fail" and gate.severity == "warning")
+
+    def gate(self, name: GateName) -> Gate | None:
+        """Return the gate of that name, None if this pull does not meet it."""
+        return next((gate for gate in self.gates if gate.name == name), None)
+
+
+def grant_would_help(access: PullAccess) -> bool:
+    """Whether a grant in the role's identity policy is what every failing gate lacks; False where none fails."""
+    return bool(access.failures) and all(gate.grant_helps for gate in access.failures)

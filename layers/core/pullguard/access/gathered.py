@@ -1,0 +1,86 @@
+"""From the facts of a role, a secret and its key to policies that can be asked.
+
+What could not be read becomes a policy that answers Unknown with the missing permission, so that a certain deny
+elsewhere still decides, and nothing passes.
+"""
+
+from pullguard.access.evaluate import Policies
+from pullguard.access.policy import Layer, Policy, parse_policy, unreadable
+from pullguard.model import Document, Key, KeyGrant, Lookup, Missing, NamedPolicy, NotLooked, Role, Secret, Unreadable
+
+PolicyLevels = tuple[tuple[NamedPolicy, ...], ...]
+
+
+def explained(lookup: Missing | Unreadable | NotLooked) -> str:
+    """Say in words why a lookup has no result."""
+    match lookup:
+        case Missing():
+            return f"{lookup.resource} does not exist"
+        case Unreadable():
+            return str(lookup)
+        case NotLooked():
+            return f"{lookup.why} ({lookup.switch})"
+
+
+def role_policies(role: Role, resource_control: PolicyLevels = ()) -> Policies:
+    """Read every policy on the role's side; the resource's own policy is left out."""
+    boundary = role.boundary
+    bounds: tuple[Policy, ...] | None
+    if boundary is None:
+        bounds = None
+    elif isinstance(boundary, NamedPolicy):
+        bounds = (_parsed(boundary, Layer.BOUNDARY),)
+    else:
+        bounds = (_unreadable(Layer.BOUNDARY, explained(boundary)),)
+    return Policies(
+        identity=(
+            *_identity(role.inline_policies, "inline", "the role's inline policies"),
+            *_identity(role.attached_policies, "managed", "the role's attached policies"),
+        ),
+        boundary=bounds,
+        service_control=_levels(role.control_policies, Layer.SERVICE_CONTROL),
+        resource_control=_levels(resource_control, Layer.RESOURCE_CONTROL),
+    )
+
+
+def secret_policy(secret: Secret) -> Policy | None:
+    """Read the secret's resource policy; None where it has none."""
+    return _resource(secret.resource_policy, Layer.RESOURCE)
+
+
+def key_policy(key: Key) -> Policy | None:
+    """Read the key policy; every key has one."""
+    return _resource(key.policy, Layer.KEY)
+
+
+def key_grants(key: Key) -> tuple[KeyGrant, ...] | Policy:
+    """Return the key's grants, or what stands in for them where they could not be read."""
+    if isinstance(key.grants, tuple):
+        return key.grants
+    return () if isinstance(key.grants, Missing) else _unreadable(Layer.GRANT, explained(key.grants))
+
+
+def _identity(policies: Lookup[tuple[NamedPolicy, ...]], kind: str, name: str) -> tuple[Policy, ...]:
+    if isinstance(policies, tuple):
+        return tuple(_parsed(policy, Layer.IDENTITY) for policy in policies)
+    return (unreadable(Policy(name=name, layer=Layer.IDENTITY, kind=kind), explained(policies)),)
+
+
+def _levels(levels: PolicyLevels, layer: Layer) -> tuple[tuple[Policy, ...], ...]:
+    return tuple(tuple(_parsed(policy, layer, place) for policy in level) for place, level in enumerate(levels))
+
+
+def _parsed(policy: NamedPolicy, layer: Layer, level: int | None = None) -> Policy:
+    return parse_policy(policy.document, layer=layer, name=policy.name, kind=policy.kind, arn=policy.arn, level=level)
+
+
+def _resource(document: Lookup[Document | None], layer: Layer) -> Policy | None:
+    if isinstance(document, (Unreadable, NotLooked)):
+        return _unreadable(layer, explained(document))
+    if document is None or isinstance(document, Missing):
+        return None
+    return parse_policy(document, layer=layer)
+
+
+def _unreadable(layer: Layer, problem: str) -> Policy:
+    return unreadable(Policy(name=layer, layer=layer, kind=layer), problem)

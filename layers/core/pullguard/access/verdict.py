@@ -1,0 +1,295 @@
+"""Can this role read this registry secret? The gates of one pull, each with what decides it.
+
+``pull_access`` is the way in. Each distinct cause has its own finding id; what could not be read, or hangs on a
+condition that nobody can know before the task starts, is ``unknown`` and never passes.
+"""
+
+from dataclasses import replace
+from typing import assert_never
+
+from pullguard.access.contexts import DECRYPT, GET_SECRET_VALUE, Circumstances, decrypt_request, secret_request
+from pullguard.access.decision import Citation, Decision, Verdict
+from pullguard.access.evaluate import Policies, decide
+from pullguard.access.gates import FindingId, Gate, GateName, PullAccess, grant_would_help
+from pullguard.access.gathered import (
+    PolicyLevels,
+    explained,
+    key_grants,
+    key_policy,
+    role_policies,
+    secret_policy,
+)
+from pullguard.access.policy import Layer, Policy, parse_policy
+from pullguard.access.request import Request
+from pullguard.access.trust import trust_allows_ecs_tasks
+from pullguard.arn import Arn
+from pullguard.model import Key, Missing, NotLooked, Role, Secret, Unreadable
+
+__all__ = ["Circumstances", "Gate", "PullAccess", "grant_would_help", "pull_access", "trust_allows_ecs_tasks"]
+
+NOWHERE = Circumstances()
+"""Nothing is known beyond the role and the secret."""
+
+_USABLE = frozenset(("Enabled", "Updating"))
+_UNUSABLE = frozenset(
+    ("Disabled", "PendingDeletion", "PendingReplicaDeletion", "PendingImport", "Unavailable", "Creating")
+)
+_DEFAULT_KEY = "key/00000000-0000-0000-0000-000000000000"  # stands in for aws/secretsmanager, whose id nobody looked up
+_EVERYBODY = '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}}'
+_EVERYTHING = '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}'
+
+
+def pull_access(
+    role: Role,
+    secret: Secret,
+    *,
+    region: str | None = None,
+    around: Circumstances = NOWHERE,
+    resource_control: PolicyLevels = (),
+) -> PullAccess:
+    """Decide every gate between ``role`` and the value of ``secret``, in the order in which a pull meets them.
+
+    ``region`` is the task's; ``resource_control`` are the levels of resource control policies above the secret's
+    account, the root's first, empty where they cannot be read. Never raises for what a policy says.
+    """
+    ours = role_policies(role, resource_control)
+    secret_gates = _secret_gates(role, secret, ours, around)
+    gates = (
+        _trust_gate(role, region, around),
+        *secret_gates,
+        *_key_gates(role, secret, ours, around),
+        *_scope_gates(role, secret, secret_gates[0], around),
+    )
+    return PullAccess(role=str(role.arn), secret=str(secret.arn), gates=gates)
+
+
+# --- Gates -----------------------------------------------------------------------------------------------------
+
+
+def _trust_gate(role: Role, region: str | None, around: Circumstances) -> Gate:
+    decision = trust_allows_ecs_tasks(role, region=region, around=around)
+    return _gate("trust-policy", decision, "execution-role-not-assumable")
+
+
+def _secret_gates(role: Role, secret: Secret, ours: Policies, around: Circumstances) -> tuple[Gate, ...]:
+    request = secret_request(role, secret, around)
+    theirs = secret_policy(secret)
+    looked = _unread(role, secret.resource_policy)
+    if request.same_account:
+        return (_secret_access(request, replace(ours, resource=theirs), looked),)
+    # Across accounts both sides must allow: each is asked as if the other did, so that each cause shows by itself.
+    denies = () if theirs is None else theirs.denies
+    open_door = replace(parse_policy(_EVERYBODY, layer=Layer.RESOURCE), denies=denies)
+    all_powerful = Policies(identity=(parse_policy(_EVERYTHING, layer=Layer.IDENTITY),), resource=theirs)
+    role_side = _secret_access(request, replace(ours, resource=open_door), looked)
+    decision = decide(request, all_powerful)
+    if decision.verdict is Verdict.EXPLICITLY_DENIED:
+        return (role_side,)  # which says so already
+    return role_side, _gate("secret-resource-policy", decision, "secret-resource-policy-missing", looked)
+
+
+def _secret_access(request: Request, policies: Policies, looked: tuple[Unreadable, ...]) -> Gate:
+    decision = decide(request, policies)
+    gate = _gate("secret-access", decision, _secret_finding(decision), looked)
+    return _with_grant(gate, request, policies)
+
+
+def _key_gates(role: Role, secret: Secret, ours: Policies, around: Circumstances) -> tuple[Gate, ...]:
+    key = secret.key
+    match key:
+        case Missing():
+            reason = f"The key {key.resource} does not exist."
+            return (Gate(name="key-usable", state="fail", finding="key-unusable", reason=reason),)
+        case Unreadable() | NotLooked():
+            return tuple(
+                Gate(
+                    name=name,
+                    state="unknown",
+                    finding=finding,
+                    reason=f"The key of the secret could not be looked up: {explained(key)}.",
+                    problems=(explained(key),),
+                    unreadable=(key,) if isinstance(key, Unreadable) else (),
+                )
+                for name, finding in _KEY_FINDINGS
+            )
+        case None:
+            return _default_key_gates(role, secret, ours, around)
+        case Key():
+            if key.manager == "AWS":
+                return _default_key_gates(role, secret, ours, around)
+            return _state_gate(key), _key_access(role, secret, key, ours, around)
+        case _:
+            assert_never(key)
+
+
+_KEY_FINDINGS: tuple[tuple[GateName, FindingId], ...] = (
+    ("key-usable", "key-unusable"),
+    ("key-access", "decrypt-access-missing"),
+)
+
+
+def _state_gate(key: Key) -> Gate:
+    if key.state in _USABLE:
+        return Gate(name="key-usable", state="pass", reason=f"The key {key.arn} is {key.state}.")
+    when = "" if key.deletion_at is None else f", to be deleted at {key.deletion_at.isoformat()}"
+    reason = f"The key {key.arn} is {key.state}{when}."
+    return Gate(
+        name="key-usable",
+        state="fail" if key.state in _UNUSABLE else "unknown",
+        finding="key-unusable",
+        reason=reason,
+        problems=() if key.state in _UNUSABLE else (f"the key state {key.state} is not known",),
+    )
+
+
+def _key_access(role: Role, secret: Secret, key: Key, ours: Policies, around: Circumstances) -> Gate:
+    request = decrypt_request(role, secret, key.arn, key.aliases, around)
+    policies = replace(ours, resource=key_policy(key), grants=key_grants(key))
+    decision = decide(request, policies)
+    looked = _unread(role, key.policy, key.grants)
+    gate = _gate("key-access", decision, _decrypt_finding(decision), looked)
+    return _with_grant(gate, request, policies)
+
+
+def _default_key_gates(role: Role, secret: Secret, ours: Policies, around: Circumstances) -> tuple[Gate, ...]:
+    if role.arn.account != secret.arn.account:
+        reason = (
+            f"The secret is encrypted under aws/secretsmanager of account {secret.arn.account}, which no role of "
+            f"account {role.arn.account} can use."
+        )
+        return (Gate(name="key-usable", state="fail", finding="default-key-cross-account", reason=reason),)
+    arn = secret.key.arn if isinstance(secret.key, Key) else replace(secret.arn, service="kms", resource=_DEFAULT_KEY)
+    request = decrypt_request(role, secret, arn, ("alias/aws/secretsmanager",), around)
+    # Resource control policies do not bear on AWS managed keys.
+    decision = decide(request, replace(ours, resource_control=(), resource=_default_key_policy(secret.arn, request)))
+    usable = Gate(name="key-usable", state="pass", reason="aws/secretsmanager serves every role of its own account.")
+    return usable, _gate("key-access", decision, _decrypt_finding(decision), _unread(role))
+
+
+def _default_key_policy(secret: Arn, request: Request) -> Policy:
+    """Return the key policy that AWS gives aws/secretsmanager.
+
+    Source: https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html
+    """
+    via = request.context["kms:viaservice"][0]
+    statement = {
+        "Sid": "Allow access through AWS Secrets Manager",
+        "Effect": "Allow",
+        "Principal": {"AWS": "*"},
+        "Action": [DECRYPT],
+        "Resource": "*",
+        "Condition": {"StringEquals": {"kms:CallerAccount": secret.account, "kms:ViaService": via}},
+    }
+    return parse_policy({"Version": "2012-10-17", "Statement": [statement]}, layer=Layer.KEY)
+
+
+def _scope_gates(role: Role, secret: Secret, access: Gate, around: Circumstances) -> tuple[Gate, ...]:
+    """Ask the statements that allow about a secret that nobody has: one that allows this too allows them all."""
+    if access.decision is None or access.decision.verdict is not Verdict.ALLOWED:
+        return ()
+    stranger = replace(
+        secret,
+        arn=replace(secret.arn, resource="secret:0x7Qz.not.a.secret/of=anyone-Zz09Yy"),
+        tags={},
+        primary_region=None,
+    )
+    request = secret_request(role, stranger, replace(around, reference=None))
+    broad = tuple(
+        citation
+        for citation in access.decision.granting
+        if citation.policy.layer is Layer.IDENTITY
+        and citation.statement is not None
+        and citation.statement.covers(request) is True
+    )
+    if not broad:
+        reason = "No statement of the role's policies lets it read every secret."
+        return (Gate(name="access-scope", state="pass", severity="warning", reason=reason),)
+    reason = f"{_titles(broad)} lets the role read every secret of the account in {secret.arn.region}."
+    return (
+        Gate(
+            name="access-scope",
+            state="fail",
+            severity="warning",
+            finding="secret-access-too-broad",
+            reason=reason,
+            decision=access.decision,
+            statements=broad,
+        ),
+    )
+
+
+def _titles(citations: tuple[Citation, ...]) -> str:
+    titles = " and ".join(citation.title for citation in citations)
+    return titles[:1].upper() + titles[1:]
+
+
+# --- From a decision to a gate ---------------------------------------------------------------------------------
+
+
+def _gate(name: GateName, decision: Decision, finding: FindingId, looked: tuple[Unreadable, ...] = ()) -> Gate:
+    if decision.verdict is Verdict.ALLOWED:
+        return Gate(name=name, state="pass", reason=decision.reason, decision=decision, statements=decision.statements)
+    return Gate(
+        name=name,
+        state="unknown" if decision.verdict is Verdict.UNKNOWN else "fail",
+        finding=finding,
+        reason=decision.reason,
+        decision=decision,
+        statements=decision.statements,
+        missing_keys=decision.missing_keys,
+        problems=decision.problems,
+        unreadable=tuple(each for each in looked if str(each) in decision.problems),
+    )
+
+
+def _secret_finding(decision: Decision) -> FindingId:
+    blocked = _blocked(decision)
+    if blocked is not None:
+        return blocked
+    return "secret-access-denied" if _denies(decision) else "secret-access-missing"
+
+
+def _decrypt_finding(decision: Decision) -> FindingId:
+    blocked = _blocked(decision)
+    if blocked is not None:
+        return blocked
+    shut = _denies(decision) or Layer.KEY in decision.lacking
+    return "decrypt-access-denied" if shut else "decrypt-access-missing"
+
+
+def _blocked(decision: Decision) -> FindingId | None:
+    if decision.layer in (Layer.SERVICE_CONTROL, Layer.RESOURCE_CONTROL):
+        return "secret-access-blocked-by-organization"
+    if decision.layer is Layer.BOUNDARY and not _denies(decision):
+        return "secret-access-blocked-by-boundary"
+    return None
+
+
+def _denies(decision: Decision) -> bool:
+    """Whether a Deny decides, or may decide."""
+    first = decision.statements[0].statement if decision.statements else None
+    return first is not None and first.effect == "Deny" and decision.verdict is not Verdict.ALLOWED
+
+
+def _unread(role: Role, *lookups: object) -> tuple[Unreadable, ...]:
+    looked = (role.inline_policies, role.attached_policies, role.boundary, *lookups)
+    return tuple(lookup for lookup in looked if isinstance(lookup, Unreadable))
+
+
+def _with_grant(gate: Gate, request: Request, policies: Policies) -> Gate:
+    """Find out whether a grant opens the gate: ask again as if the role had one.
+
+    It does where the answer is then Allowed, or hangs on nothing but conditions that no grant can settle.
+    """
+    if gate.state != "fail":
+        return gate
+    granted = parse_policy(_grant(request), layer=Layer.IDENTITY, name="a grant", kind="inline")
+    after = decide(request, replace(policies, identity=(*policies.identity, granted)))
+    hangs = after.verdict is Verdict.UNKNOWN and not after.problems
+    return replace(gate, grant_helps=after.verdict is Verdict.ALLOWED or hangs)
+
+
+def _grant(request: Request) -> dict[str, object]:
+    action = GET_SECRET_VALUE if request.action == GET_SECRET_VALUE else DECRYPT
+    statement = {"Effect": "Allow", "Action": action, "Resource": request.resource}
+    return {"Version": "2012-10-17", "Statement": [statement]}
