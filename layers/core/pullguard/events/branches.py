@@ -197,13 +197,16 @@ def _named(event: Event, found: object) -> tuple[Arn | None, str | None]:
 def _labelled(event: Event) -> tuple[str | None, str | None]:
     """Return which version got which label, where the call proves both: a write moves AWSCURRENT unless told else.
 
-    Source: https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html
+    PutSecretValue's request token becomes the version's id; UpdateSecret's does only if a value was given, which the
+    event hides, but then the answer has the id.
+    Sources: https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html
+    https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_UpdateSecret.html
     """
     if event.name == "UpdateSecretVersionStage":
         version = event.at("requestParameters", "moveToVersionId")
         label = event.at("requestParameters", "versionStage")
     else:
-        token = event.at("requestParameters", "clientRequestToken")
+        token = event.at("requestParameters", "clientRequestToken") if event.name == "PutSecretValue" else None
         version = event.at("responseElements", "versionId") or token
         labels = event.at("requestParameters", "versionStages") or ["AWSCURRENT"]
         label = labels[0] if isinstance(labels, list) and len(labels) == 1 else None
