@@ -9,11 +9,13 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -183,7 +185,6 @@ class Emulator:
             "MINISTACK_ACCOUNT_ID": self.account_id,
             "SFTP_ENABLED": "0",
             "IOT_MTLS_ENABLED": "0",
-            "LOG_LEVEL": "INFO",
             "PYTHONUNBUFFERED": "1",
             "PYTHONDONTWRITEBYTECODE": "1",
         }
@@ -248,7 +249,7 @@ class Emulator:
         self._fetch("DELETE", "/_sandbox/calls")
 
     def events(self) -> tuple[dict[str, Any], ...]:
-        """Return every event on every bus so far (members as in PutEvents)."""
+        """Return every event on every bus so far, as in PutEvents, but for native ``Secret Label Updated``."""
         return tuple(self._fetch("GET", "/_sandbox/events"))
 
     def emit(self, events: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
@@ -281,17 +282,29 @@ class _PortTaken(Exception):
 def client(
     service: str, *, endpoint_url: str | None = None, region: str = REGION, credentials: Credentials | None = None
 ) -> Any:
-    """Return a boto3 client that knows nothing of the caller's own AWS configuration."""
+    """Return a boto3 client with its own credentials, Region and address, whatever the machine is configured for."""
     signer = credentials or Credentials()
-    session = boto3.session.Session(
-        aws_access_key_id=signer.access_key_id,
-        aws_secret_access_key=signer.secret_access_key,
-        aws_session_token=signer.session_token,
-        region_name=region,
-    )
     config = Config(retries={"max_attempts": 2}, connect_timeout=5, read_timeout=70, s3={"addressing_style": "path"})
-    make: Any = session.client
-    return make(service, endpoint_url=endpoint_url, config=config)
+    with _session_lock:
+        make: Any = _session().client
+        return make(
+            service,
+            endpoint_url=endpoint_url,
+            region_name=region,
+            aws_access_key_id=signer.access_key_id,
+            aws_secret_access_key=signer.secret_access_key,
+            aws_session_token=signer.session_token,
+            config=config,
+        )
+
+
+_session_lock = threading.Lock()
+
+
+@cache
+def _session() -> boto3.session.Session:
+    """Return the one session: it caches the services' descriptions, and making a client is not thread-safe."""
+    return boto3.session.Session()
 
 
 def _free_port() -> int:

@@ -1,0 +1,193 @@
+"""Build a SAM template and deploy it into the embedded AWS, with the same tools and arguments as anywhere else."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sandbox.emulator import ROOT, Emulator, SandboxError
+
+SAM = ROOT / ".tools" / "sam" / "bin" / "sam"
+TEMPLATE = ROOT / "template.yaml"
+BUCKET = "sandbox-artifacts"
+TAIL_LINES = 30
+_TIMEOUT_S = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stack:
+    """A deployed stack. ``resources`` maps logical to physical ids, ``types`` logical ids to resource types."""
+
+    name: str
+    aws: Emulator
+    outputs: Mapping[str, str]
+    resources: Mapping[str, str]
+    types: Mapping[str, str]
+
+    def of_type(self, resource_type: str) -> dict[str, str]:
+        """Return logical and physical ids of all resources of one type (``AWS::SQS::Queue``)."""
+        return {logical: self.resources[logical] for logical, kind in self.types.items() if kind == resource_type}
+
+    @property
+    def functions(self) -> dict[str, str]:
+        """Logical ids and names of the functions."""
+        return self.of_type("AWS::Lambda::Function")
+
+    @property
+    def queues(self) -> dict[str, str]:
+        """Logical ids and addresses of the queues."""
+        return self.of_type("AWS::SQS::Queue")
+
+    def role_of(self, function: str) -> str:
+        """Return the name of a function's role; ``function`` is a logical id."""
+        answer = self.aws.client("lambda").get_function_configuration(FunctionName=self.resources[function])
+        return str(answer["Role"]).rpartition("/")[2]
+
+    def logs(self, function: str) -> list[str]:
+        """Return all log lines of a function so far, in order; ``function`` is a logical id."""
+        client = self.aws.client("logs")
+        configuration = self.aws.client("lambda").get_function_configuration(FunctionName=self.resources[function])
+        fallback = f"/aws/lambda/{self.resources[function]}"
+        group = configuration.get("LoggingConfig", {}).get("LogGroup", fallback)
+        try:
+            pages = list(client.get_paginator("filter_log_events").paginate(logGroupName=group))
+        except client.exceptions.ResourceNotFoundException:
+            return []
+        events = sorted((event for page in pages for event in page["events"]), key=lambda event: event["timestamp"])
+        return [line for event in events for line in str(event["message"]).splitlines()]
+
+    def depths(self) -> dict[str, int]:
+        """Return how many messages each queue holds, waiting or being worked on; queues by logical id."""
+        client = self.aws.client("sqs")
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+
+        def depth(url: str) -> int:
+            attributes = client.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+            return sum(int(attributes[name]) for name in names)
+
+        return {logical: depth(url) for logical, url in self.queues.items()}
+
+    def hasten_retries(self, visibility_timeout_s: int = 2) -> None:
+        """Let failed messages come back at once, so that a test sees a retry or a dead letter within seconds."""
+        client = self.aws.client("sqs")
+        for url in self.queues.values():
+            client.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": str(visibility_timeout_s)})
+
+
+def build(template: Path = TEMPLATE, *, into: Path | None = None, progress: bool = False) -> Path:
+    """Run ``sam build`` and return the built template.
+
+    ``into`` is a directory of this build's own (a temporary one if None), so that builds do not disturb each other.
+    Raises SandboxError with the tool's last lines.
+    """
+    directory: Path = into or Path(tempfile.mkdtemp(prefix="pullguard-build-"))
+    directory.mkdir(parents=True, exist_ok=True)
+    options: list[str | Path] = ["--template-file", template.resolve(), "--build-dir", directory / "build"]
+    _sam("build", *options, directory=directory, environment={}, progress=progress)
+    return directory / "build" / "template.yaml"
+
+
+def deploy(
+    aws: Emulator,
+    built: Path,
+    parameters: Mapping[str, str] | None = None,
+    *,
+    name: str = "pullguard",
+    progress: bool = False,
+) -> Stack:
+    """Run ``sam deploy`` of a built template into the embedded AWS.
+
+    Raises SandboxError with the tool's last lines and the reasons of the resources that failed.
+    """
+    s3 = aws.client("s3")
+    if BUCKET not in {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}:
+        s3.create_bucket(Bucket=BUCKET)
+    overrides = [f"{key}={value}" for key, value in (parameters or {}).items()]
+    options: list[str | Path] = ["--template-file", built, "--stack-name", name, "--region", aws.region]
+    options += ["--s3-bucket", BUCKET, "--s3-prefix", name]
+    options += ["--capabilities", "CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
+    options += ["--no-confirm-changeset", "--no-fail-on-empty-changeset"]
+    options += ["--parameter-overrides", *overrides] if overrides else []
+    directory = built.parent.parent
+    try:
+        _sam("deploy", *options, directory=directory, environment=aws.environment, progress=progress)
+    except SandboxError as error:
+        raise SandboxError("\n".join([str(error), *_failures(aws, name)])) from error
+    return describe(aws, name)
+
+
+def describe(aws: Emulator, name: str = "pullguard") -> Stack:
+    """Return a stack that is deployed already."""
+    client = aws.client("cloudformation")
+    stack = client.describe_stacks(StackName=name)["Stacks"][0]
+    members: list[Any] = client.describe_stack_resources(StackName=name)["StackResources"]
+    return Stack(
+        name=name,
+        aws=aws,
+        outputs={output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])},
+        resources={member["LogicalResourceId"]: member.get("PhysicalResourceId", "") for member in members},
+        types={member["LogicalResourceId"]: member["ResourceType"] for member in members},
+    )
+
+
+def _failures(aws: Emulator, name: str) -> list[str]:
+    client = aws.client("cloudformation")
+    try:
+        events = client.describe_stack_events(StackName=name)["StackEvents"]
+    except client.exceptions.ClientError:
+        return []
+    failed = (event for event in events if str(event["ResourceStatus"]).endswith("FAILED"))
+    return [f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', 'no reason given')}" for event in failed]
+
+
+def _sam(command: str, *options: str | Path, directory: Path, environment: Mapping[str, str], progress: bool) -> None:
+    if not SAM.exists():
+        raise SandboxError(f"The SAM CLI is not installed ({SAM} is missing): run `make setup`.")
+    settings = directory / "samconfig.toml"  # an empty one, so that the project's own settings stay out
+    settings.write_text("version = 0.1\n")
+    full = [SAM, command, *options, "--config-file", settings]
+    process = subprocess.Popen(
+        [str(part) for part in full],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        cwd=directory,
+        env=_environment(directory) | dict(environment),
+    )
+    tail: deque[str] = deque(maxlen=TAIL_LINES)
+    deadline = time.monotonic() + _TIMEOUT_S
+    try:
+        assert process.stdout is not None
+        for line in process.stdout:
+            tail.append(line.rstrip())
+            if progress:
+                print(line, end="", file=sys.stderr)
+            if time.monotonic() > deadline:
+                raise SandboxError(f"sam {command} took more than {_TIMEOUT_S} s.")
+        status = process.wait(timeout=max(1.0, deadline - time.monotonic()))
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+    if status:
+        raise SandboxError(f"sam {command} failed ({status}). Its last lines:\n" + "\n".join(tail))
+
+
+def _environment(directory: Path) -> dict[str, str]:
+    tools = (ROOT / ".venv" / "bin", SAM.parent)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SAM_"))}
+    return kept | {
+        "PATH": os.pathsep.join([*map(str, tools), os.environ.get("PATH", os.defpath)]),
+        "SAM_CLI_TELEMETRY": "0",
+        "__SAM_CLI_APP_DIR": str(directory / "sam"),
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "PYTHONWARNINGS": "ignore",
+    }
