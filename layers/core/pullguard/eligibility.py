@@ -15,7 +15,6 @@ REGISTRY_TAG = "pullguard:registry"
 ROLES_TAG = "pullguard:roles"
 MANAGED_TAG = "pullguard:managed"
 MODE_TAG = "pullguard:mode"
-REREGISTERED_FROM_TAG = "pullguard:reregistered-from"
 _ROLE_PATTERN = re.compile(r"[A-Za-z0-9+=,.@_*?-]{1,64}")
 
 

@@ -1,19 +1,18 @@
 """From the name of a task definition to all the facts that the checks decide on.
 
-``Readers`` is what AWS is to the core: six questions, each asked at most once for each thing (the readers
+``Readers`` is what AWS is to the core: five questions, each asked at most once for each thing (the readers
 remember). A question that was not answered is a fact of its own; see ``model``.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal, Protocol, TypeAlias
+from typing import Protocol
 
 from pullguard.arn import Arn, SecretReference
-from pullguard.eligibility import registry_hosts
 from pullguard.errors import Malformed
 from pullguard.image import ImageReference
 from pullguard.model import (
+    USAGE_NOT_LOOKED,
     Container,
     Facts,
     Lookup,
@@ -22,14 +21,10 @@ from pullguard.model import (
     Role,
     Secret,
     TaskDefinition,
-    USAGE_NOT_LOOKED,
     Unreadable,
     Usage,
-    ValueShape,
 )
 from pullguard.task_definition import role_arn_of
-
-ReadValues: TypeAlias = Literal["never", "opted-in", "all"]
 
 
 class Readers(Protocol):
@@ -42,10 +37,7 @@ class Readers(Protocol):
         """Read a role: tags, trust, boundary, and every policy that is attached to it or embedded in it."""
 
     def secret(self, secret_id: str, region: str) -> Lookup[Secret]:
-        """Describe a secret by ARN, partial ARN or name, with its resource policy and its key."""
-
-    def value_shape(self, secret: Arn) -> Lookup[ValueShape]:
-        """Read the current value and keep only its shape."""
+        """Describe a secret by ARN, partial ARN or name, with its resource policy, its key and its value's shape."""
 
     def registry_secrets(self, region: str) -> Lookup[tuple[Secret, ...]]:
         """List the secrets of the account and Region that are opted in, as DescribeSecret would tell of them."""
@@ -54,27 +46,19 @@ class Readers(Protocol):
         """Find the services and tasks that run a revision, and whether it is the newest of its family."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Depth:
-    """How much is looked at: whose secrets' values are read, and whether it is asked where a revision runs."""
-
-    values: ReadValues = "opted-in"
-    usage: bool = False
-
-
 def gather(
-    reference: str, readers: Readers, *, now: datetime, depth: Depth
+    reference: str, readers: Readers, *, now: datetime, usage: bool = False
 ) -> Facts | Missing | Unreadable | NotLooked:
     """Gather the facts about one task definition, named by ARN or family."""
     found = readers.task_definition(reference)
-    return gather_about(found, readers, now=now, depth=depth) if isinstance(found, TaskDefinition) else found
+    return gather_about(found, readers, now=now, usage=usage) if isinstance(found, TaskDefinition) else found
 
 
-def gather_about(task_definition: TaskDefinition, readers: Readers, *, now: datetime, depth: Depth) -> Facts:
+def gather_about(task_definition: TaskDefinition, readers: Readers, *, now: datetime, usage: bool = False) -> Facts:
     """Gather the facts about a task definition that is described already."""
     region = task_definition.arn.region
     secrets = {
-        reference.text: _secret(reference, region, readers, depth)
+        reference.text: _secret(reference, region, readers)
         for reference in (_usable_reference(container) for container in task_definition.containers)
         if reference is not None
     }
@@ -87,7 +71,7 @@ def gather_about(task_definition: TaskDefinition, readers: Readers, *, now: date
         registry_secrets=(
             readers.registry_secrets(region) if any(map(lacks_credentials, task_definition.containers)) else ()
         ),
-        usage=readers.usage(task_definition) if depth.usage else USAGE_NOT_LOOKED,
+        usage=readers.usage(task_definition) if usage else USAGE_NOT_LOOKED,
     )
 
 
@@ -115,31 +99,8 @@ def _role(task_definition: TaskDefinition, readers: Readers) -> Lookup[Role] | N
     return None if arn is None else readers.role(arn)
 
 
-def _secret(reference: SecretReference, region: str, readers: Readers, depth: Depth) -> Lookup[Secret]:
-    secret = readers.secret(reference.text, reference.arn.region if reference.arn else region)
-    return _with_value(secret, readers, depth) if isinstance(secret, Secret) else secret
-
-
-def _with_value(secret: Secret, readers: Readers, depth: Depth) -> Secret:
-    """Read the value's shape where that is allowed: by the owner's tag, or by the caller's own wish."""
-    if secret.deleted_at is not None:
-        return replace(
-            secret,
-            value=NotLooked(
-                why="a secret that is scheduled for deletion has no value to read", switch="restore the secret"
-            ),
-        )
-    if depth.values == "all" or (depth.values == "opted-in" and registry_hosts(secret)):
-        return replace(secret, value=readers.value_shape(secret.arn))
-    if depth.values == "never":
-        return secret
-    return replace(
-        secret,
-        value=NotLooked(
-            why="the secret is not opted in, so its value was not read",
-            switch="tag the secret pullguard:registry=<registry host>, or run the audit with --read-values",
-        ),
-    )
+def _secret(reference: SecretReference, region: str, readers: Readers) -> Lookup[Secret]:
+    return readers.secret(reference.text, reference.arn.region if reference.arn else region)
 
 
 def _replacements(

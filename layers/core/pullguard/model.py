@@ -6,7 +6,7 @@ another, and a check that forgets a case is a type error.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal, TypeAlias, TypeVar
 
@@ -124,12 +124,12 @@ class Key:
     aliases: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Secret:
     """A secret as DescribeSecret tells of it, with its resource policy, its key and the shape of its value.
 
     ``key`` is None where the secret is encrypted under the AWS managed key ``aws/secretsmanager``.
-    ``stages`` maps version ids to their staging labels.
+    ``stages`` maps version ids to their staging labels. Compared by identity, so that decisions can be remembered.
     """
 
     arn: Arn
@@ -165,12 +165,12 @@ class NamedPolicy:
         return "inline" if self.arn is None else "managed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Role:
     """An execution role with everything that IAM lets one read about what it may do.
 
     ``control_policies`` are the levels of service control policies above the account, empty where they are not
-    readable (which is the rule outside the management account).
+    readable (which is the rule outside the management account). Compared by identity, as ``Secret`` is.
     """
 
     arn: Arn
@@ -304,3 +304,7 @@ class Facts:
     usage: Lookup[Usage] = USAGE_NOT_LOOKED
     verifications: Mapping[str, Lookup[Verification]] = field(default_factory=dict)
     start_failure: str | None = None
+
+    def with_usage(self, usage: Lookup[Usage]) -> "Facts":
+        """Return the same facts with where the revision runs."""
+        return replace(self, usage=usage)

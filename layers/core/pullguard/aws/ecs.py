@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from pullguard.arn import Arn
 from pullguard.aws.answers import asks, looked_up
-from pullguard.eligibility import REREGISTERED_FROM_TAG
 from pullguard.model import Lookup, ServiceUse, Tags, TaskDefinition, TaskUse, Usage
-from pullguard.remedies.reregister import MemberTree, member_tree
+from pullguard.remedies.reregister import REREGISTERED_TAG, MemberTree, member_tree
 from pullguard.task_definition import read_task_definition
 
 if TYPE_CHECKING:
@@ -58,7 +57,8 @@ class Ecs:
 
     def register_members(self) -> MemberTree:
         """Return what RegisterTaskDefinition takes, as the installed SDK knows it."""
-        return member_tree(self._client.meta.service_model.operation_model("RegisterTaskDefinition").input_shape)
+        shape: Any = self._client.meta.service_model.operation_model("RegisterTaskDefinition").input_shape
+        return member_tree(shape)
 
     @asks("ecs:RegisterTaskDefinition", "ecs:TagResource", "iam:PassRole")
     def register(self, request: Mapping[str, Any]) -> Arn:
@@ -164,7 +164,7 @@ def _successor(newest: Lookup[TaskDefinition], source: TaskDefinition) -> Arn | 
     """Return the newest revision if its tag says that we registered it in the place of ``source``."""
     if not isinstance(newest, TaskDefinition) or newest.revision <= source.revision:
         return None
-    return newest.arn if newest.tags.get(REREGISTERED_FROM_TAG) == str(source.arn) else None
+    return newest.arn if newest.tags.get(REREGISTERED_TAG) == str(source.arn) else None
 
 
 def _service_use(cluster: str, service: Mapping[str, Any]) -> ServiceUse:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Hashable
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 from pullguard.arn import Arn
 from pullguard.aws.clients import Clients
@@ -10,16 +10,22 @@ from pullguard.aws.ecs import Ecs
 from pullguard.aws.iam import Iam
 from pullguard.aws.kms import Kms
 from pullguard.aws.secrets_manager import SecretsManager
-from pullguard.model import Lookup, Role, Secret, TaskDefinition, Usage, ValueShape
+from pullguard.eligibility import registry_hosts
+from pullguard.model import Lookup, NotLooked, Role, Secret, TaskDefinition, Usage, ValueShape
 
 T = TypeVar("T")
+ReadValues: TypeAlias = Literal["never", "opted-in", "all"]
 
 
 class AwsReaders:
-    """Readers for one account, remembering every answer: make one for each batch, and throw it away after it."""
+    """Readers for one account, remembering every answer: make one for each batch, and throw it away after it.
 
-    def __init__(self, clients: Clients) -> None:
+    ``values`` says whose secrets' values are read: nobody's, those of secrets that are opted in, or all.
+    """
+
+    def __init__(self, clients: Clients, *, values: ReadValues) -> None:
         self._clients = clients
+        self._values = values
         self._remembered: dict[Hashable, Any] = {}
 
     def _once(self, key: Hashable, ask: Callable[[], T]) -> T:
@@ -52,7 +58,7 @@ class AwsReaders:
         return self._once(("role", arn), lambda: self.iam.role(arn))
 
     def secret(self, secret_id: str, region: str) -> Lookup[Secret]:
-        """Describe a secret by ARN, partial ARN or name, with its resource policy and its key."""
+        """Describe a secret by ARN, partial ARN or name, with its resource policy, its key and its value's shape."""
         return self._once(("secret", secret_id, region), lambda: self._secret(secret_id, region))
 
     def _secret(self, secret_id: str, region: str) -> Lookup[Secret]:
@@ -65,11 +71,20 @@ class AwsReaders:
         key = None
         if key_id is not None:
             key = self._once(("key", key_id, region), lambda: Kms(self._clients.get("kms", region)).key(key_id))
-        return replace(secret, resource_policy=policy, key=key)
+        secret = replace(secret, resource_policy=policy, key=key)
+        return replace(secret, value=self._value(secret))
 
-    def value_shape(self, secret: Arn) -> Lookup[ValueShape]:
-        """Read the current value and keep only its shape."""
-        return self._once(("value", secret), lambda: self._secrets_manager(secret.region).value_shape(secret))
+    def _value(self, secret: Secret) -> Lookup[ValueShape]:
+        """Read the value's shape where that is allowed: by the owner's tag, or by the caller's own wish."""
+        if secret.deleted_at is not None:
+            return NotLooked(why="a secret that is to be deleted has no value to read", switch="restore the secret")
+        if self._values == "all" or (self._values == "opted-in" and registry_hosts(secret)):
+            gateway = self._secrets_manager(secret.arn.region)
+            return self._once(("value", secret.arn), lambda: gateway.value_shape(secret.arn))
+        return NotLooked(
+            why="the secret is not opted in, so its value was not read",
+            switch="tag the secret pullguard:registry=<registry host>, or run the audit with --read-values",
+        )
 
     def registry_secrets(self, region: str) -> Lookup[tuple[Secret, ...]]:
         """List the secrets of the account and Region that are opted in."""

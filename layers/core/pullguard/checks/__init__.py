@@ -1,0 +1,12 @@
+"""The catalogue: every check, in the order in which a pull meets what it looks at."""
+
+from pullguard.checks import access, execution_role, reference, secret
+from pullguard.checks.check import Check
+
+CHECKS: tuple[Check, ...] = (
+    *reference.CHECKS,
+    *secret.CHECKS,
+    *execution_role.CHECKS,
+    *access.ROLE_CHECKS,
+    *access.KEY_CHECKS,
+)

@@ -222,9 +222,7 @@ def _registry_mismatch(facts: Facts) -> Iterable[Answer]:
             ),
             evidence=f"tag {REGISTRY_TAG} of the secret is {shown(secret.tags[REGISTRY_TAG])}",
             remedy=Remedy(
-                text=(
-                    f"Name a secret that is for {image.host}, or, if this one is, have its owner add the host to its tag."
-                ),
+                text=(f"Name a secret that is for {image.host}, or have this one's owner add the host to its tag."),
                 snippet=(
                     f"aws secretsmanager tag-resource --secret-id {secret.arn} --tags "
                     f"'Key={REGISTRY_TAG},Value={' '.join(sorted({*hosts, image.host}))}'"

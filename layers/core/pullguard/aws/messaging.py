@@ -1,0 +1,142 @@
+"""Queues, the Pullguard bus and the topic: how the functions speak to each other and to people."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from pullguard.aws.answers import asks
+from pullguard.errors import PullguardError
+from pullguard.messages import Look
+
+if TYPE_CHECKING:
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_sns import SNSClient
+    from mypy_boto3_sqs import SQSClient
+
+_A_BATCH = 10  # SendMessageBatch and PutEvents
+_REASON_MAX_CHARS = 1024
+BUS_SOURCE = "pullguard"
+
+
+class NotSent(PullguardError):
+    """AWS took a batch of messages or events, and refused some of them: the whole will be sent again."""
+
+
+class Queues:
+    """Sends to the queues of the stack."""
+
+    def __init__(self, client: "SQSClient") -> None:
+        self._client = client
+
+    @asks("sqs:SendMessage")
+    def look(self, queue_url: str, looks: Iterable[Look], *, delay_s: int = 0) -> int:
+        """Send messages to a standard queue; return how many."""
+        remaining, sent = iter(looks), 0
+        while some := list(islice(remaining, _A_BATCH)):
+            answer = self._client.send_message_batch(
+                QueueUrl=queue_url,
+                Entries=[
+                    {"Id": str(number), "MessageBody": look.to_json(), "DelaySeconds": delay_s}
+                    for number, look in enumerate(some)
+                ],
+            )
+            if answer.get("Failed"):
+                raise NotSent(f"{len(answer['Failed'])} of {len(some)} messages were refused by {queue_url}")
+            sent += len(some)
+        return sent
+
+    @asks("sqs:SendMessage")
+    def command(self, queue_url: str, look: Look, *, group: str, occasion: str) -> None:
+        """Send a message to a FIFO queue; messages of one ``group`` are handled one after another.
+
+        ``occasion`` makes the message unlike any sent on another occasion, so that the queue's deduplication drops
+        only the copies of one and the same message, and never a later need for the same role or family.
+        """
+        self._client.send_message(
+            QueueUrl=queue_url,
+            MessageBody=look.to_json(),
+            MessageGroupId=_short(group),
+            MessageDeduplicationId=_short(f"{group}\0{occasion}"),
+        )
+
+    @asks("sqs:SendMessage")
+    def send(self, queue_url: str, message: Mapping[str, Any]) -> None:
+        """Send any JSON object to a standard queue."""
+        self._client.send_message(QueueUrl=queue_url, MessageBody=json.dumps(message))
+
+    @asks("sqs:SendMessage")
+    def reject(self, queue_url: str, body: str, *, reason: str, function: str) -> None:
+        """Put a message that nobody can handle into the dead-letter queue, with the reason beside it."""
+        fifo = (
+            {"MessageGroupId": "rejected", "MessageDeduplicationId": _short(f"{body}\0{reason}")}
+            if queue_url.endswith(".fifo")
+            else {}
+        )
+        self._client.send_message(
+            QueueUrl=queue_url,
+            MessageBody=body or "(empty)",
+            MessageAttributes={
+                "reason": {"DataType": "String", "StringValue": _plain(reason)[:_REASON_MAX_CHARS]},
+                "function": {"DataType": "String", "StringValue": function},
+            },
+            **fifo,  # type: ignore[arg-type]
+        )
+
+
+class Bus:
+    """Publishes facts onto the Pullguard bus."""
+
+    def __init__(self, client: "EventBridgeClient", name: str) -> None:
+        self._client = client
+        self._name = name
+
+    @asks("events:PutEvents")
+    def publish(self, detail_type: str, detail: Mapping[str, Any], resources: Iterable[str] = ()) -> None:
+        """Publish one event; raises ``NotSent`` where the bus refuses it."""
+        answer = self._client.put_events(
+            Entries=[
+                {
+                    "EventBusName": self._name,
+                    "Source": BUS_SOURCE,
+                    "DetailType": detail_type,
+                    "Detail": json.dumps(detail),
+                    "Resources": list(resources),
+                }
+            ]
+        )
+        if answer["FailedEntryCount"]:
+            code = answer["Entries"][0].get("ErrorCode", "no code")
+            raise NotSent(f"the bus {self._name} refused a {detail_type} event: {code}")
+
+
+class Topic:
+    """Publishes alerts to people."""
+
+    def __init__(self, client: "SNSClient", arn: str) -> None:
+        self._client = client
+        self._arn = arn
+
+    @asks("sns:Publish")
+    def publish(self, subject: str, text: str, attributes: Mapping[str, str]) -> str:
+        """Publish one alert; return its message id."""
+        answer = self._client.publish(
+            TopicArn=self._arn,
+            Subject=subject,
+            Message=text,
+            MessageAttributes={
+                name: {"DataType": "String", "StringValue": value} for name, value in attributes.items() if value
+            },
+        )
+        return answer["MessageId"]
+
+
+def _short(text: str) -> str:
+    """Return a group or deduplication id for any text: these may have 128 characters of a small alphabet."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _plain(text: str) -> str:
+    """Return the text without characters that SQS refuses in an attribute."""
+    return "".join(c if c.isprintable() else " " for c in text) or "no reason given"

@@ -1,0 +1,412 @@
+"""May the execution role read the secret and decrypt it? The gates of ``access``, one check for each finding."""
+
+from collections.abc import Callable, Iterable
+from functools import lru_cache, partial
+from typing import Final
+
+from pullguard.access.gates import FINDINGS_BY_GATE, FindingId, Gate, PullAccess
+from pullguard.access.verdict import Circumstances, pull_access
+from pullguard.arn import dns_suffix_of
+from pullguard.checks.check import Check, Group, secrets_in_use, subject_of
+from pullguard.findings import Answer, Failed, Passed, Remedy, RemedyAction, Severity, Subject, Unsure
+from pullguard.model import Container, Document, Facts, Key, NamedPolicy, Role, Secret
+from pullguard.remedies.grant import (
+    INLINE_POLICIES_MAX_CHARS,
+    POLICY_NAME,
+    Granted,
+    fits,
+    grant_command,
+    parse_own,
+    policy_document,
+    total_size_chars,
+)
+
+_EXECUTION_ROLE = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html"
+_PRIVATE_REGISTRY = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/private-auth.html"
+_EVALUATION = "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html"
+_BOUNDARIES = "https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html"
+_CONTROL_POLICIES = "https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps.html"
+_CROSS_ACCOUNT = "https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_examples_cross.html"
+_KEY_STATE = "https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html"
+_KEY_ACCESS = "https://docs.aws.amazon.com/kms/latest/developerguide/control-access-overview.html"
+_IAM_QUOTAS = "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"
+_LEAST_PRIVILEGE = "https://docs.aws.amazon.com/IAM/latest/UserGuide/best-practices.html#grant-least-privilege"
+
+
+def access_of(facts: Facts, role: Role, secret: Secret, reference: str) -> PullAccess:
+    """Decide whether ``role`` can read ``secret`` when ECS asks for it as ``reference``."""
+    around = Circumstances(reference=reference, now=facts.now)
+    return _decided(role, secret, facts.task_definition.arn.region, around)
+
+
+@lru_cache(maxsize=1024)
+def _decided(role: Role, secret: Secret, region: str, around: Circumstances) -> PullAccess:
+    return pull_access(role, secret, region=region, around=around)
+
+
+def _accesses(facts: Facts) -> Iterable[tuple[Container, Secret, PullAccess]]:
+    role = facts.role
+    if not isinstance(role, Role):
+        return
+    for container, secret in secrets_in_use(facts):
+        yield container, secret, access_of(facts, role, secret, getattr(container.reference, "text", ""))
+
+
+def _ask(finding: FindingId, facts: Facts) -> Iterable[Answer]:
+    """Answer for one finding id: from the gates of each container's pull that can give it."""
+    for container, secret, access in _accesses(facts):
+        gates = [gate for gate in access.gates if finding in FINDINGS_BY_GATE[gate.name]]
+        mine = next((gate for gate in gates if gate.finding == finding), None)
+        subject = subject_of(facts, container)
+        if mine is None:
+            if gates and all(gate.state == "pass" for gate in gates):
+                yield Passed(subject=subject)
+        elif mine.state == "unknown":
+            yield _unsure(subject, container, mine)
+        else:
+            yield Failed(
+                subject=subject,
+                severity=mine.severity,
+                cause=f"{_CAUSES[finding].format(container=container.name, secret=secret.name)}",
+                evidence=_evidence(mine),
+                remedy=_remedy(finding, facts, secret, mine),
+            )
+
+
+def _not_assumable(facts: Facts) -> Iterable[Answer]:
+    """The trust policy is the role's own, so this is answered once for the task definition."""
+    for _, _, access in _accesses(facts):
+        gate = access.gate("trust-policy")
+        if gate is None:
+            continue
+        subject = subject_of(facts)
+        if gate.state == "pass":
+            yield Passed(subject=subject)
+        elif gate.state == "unknown":
+            yield Unsure(subject=subject, cause="Whether ECS may assume the role cannot be told.", evidence=gate.reason)
+        else:
+            yield Failed(
+                subject=subject,
+                cause=f"ECS cannot assume the execution role {_role_name(facts)}.",
+                evidence=_evidence(gate),
+                remedy=Remedy(
+                    text="Let ecs-tasks.amazonaws.com assume the role, in the role's trust policy.",
+                    snippet=_TRUST_STATEMENT,
+                ),
+            )
+        return
+
+
+_TRUST_STATEMENT: Final = (
+    '{"Effect": "Allow", "Principal": {"Service": "ecs-tasks.amazonaws.com"}, "Action": "sts:AssumeRole"}'
+)
+
+
+def _unsure(subject: Subject, container: Container, gate: Gate) -> Unsure:
+    asked = " and ".join(f"{each.permission} on {each.resource}" for each in gate.unreadable)
+    if asked:
+        remedy = f"Allow Pullguard (or whoever runs the audit) {asked}."
+    elif gate.missing_keys:
+        remedy = (
+            f"Only the task's start can tell: the statement hangs on {', '.join(gate.missing_keys)}. Check that the "
+            "task's network or session satisfies it, or state the condition on a key that is known beforehand."
+        )
+    else:
+        remedy = "Mend the policy that cannot be read."
+    return Unsure(
+        subject=subject,
+        cause=f"Whether container {container.name} gets its credentials cannot be told.",
+        evidence=_evidence(gate),
+        remedy=Remedy(text=remedy),
+    )
+
+
+def _evidence(gate: Gate) -> str:
+    quoted = " ".join(filter(None, (citation.text for citation in gate.statements)))
+    return f"{gate.reason} {quoted}".strip()
+
+
+def _role_name(facts: Facts) -> str:
+    return facts.role.name if isinstance(facts.role, Role) else str(facts.task_definition.execution_role)
+
+
+# --- Remedies ----------------------------------------------------------------------------------------------------
+
+_CAUSES: Final[dict[FindingId, str]] = {
+    "execution-role-not-assumable": "ECS cannot assume the execution role.",
+    "secret-access-missing": "The execution role may not read the secret {secret} of container {container}.",
+    "secret-access-denied": "A policy forbids the execution role to read the secret {secret} of container {container}.",
+    "secret-access-blocked-by-boundary": (
+        "The execution role's permissions boundary does not let it read the secret {secret} of container {container}."
+    ),
+    "secret-access-blocked-by-organization": (
+        "A control policy of the organization does not let the execution role read the secret {secret} of container "
+        "{container}."
+    ),
+    "secret-resource-policy-missing": (
+        "The secret {secret} of container {container} is another account's, and its resource policy does not let the "
+        "execution role in."
+    ),
+    "secret-access-too-broad": (
+        "The execution role may read every secret, not only the secret {secret} of container {container}."
+    ),
+    "key-unusable": "The key of the secret {secret} of container {container} cannot be used.",
+    "decrypt-access-missing": (
+        "The execution role may not decrypt the secret {secret} of container {container} with its customer managed key."
+    ),
+    "decrypt-access-denied": (
+        "The key of the secret {secret} of container {container} is closed to the execution role."
+    ),
+    "default-key-cross-account": (
+        "The secret {secret} of container {container} is another account's, and encrypted under aws/secretsmanager, "
+        "which works in its own account only."
+    ),
+}
+
+
+def granted_for(secret: Secret) -> Granted:
+    """Return the least that a role needs in order to read ``secret``."""
+    key = secret.key
+    return Granted(secret=secret.arn, key=key.arn if isinstance(key, Key) and key.manager == "CUSTOMER" else None)
+
+
+def _own_policy(role: Role, secret: Secret) -> dict[str, object]:
+    """Return Pullguard's policy on the role as it would be with a grant of ``secret``."""
+    policies = role.inline_policies if isinstance(role.inline_policies, tuple) else ()
+    own = next((policy for policy in policies if policy.name == POLICY_NAME), None)
+    present = {granted.secret: granted for granted in (parse_own(own.document)[0] if own else ())}
+    return policy_document((present | {secret.arn: granted_for(secret)}).values())
+
+
+def _remedy(finding: FindingId, facts: Facts, secret: Secret, gate: Gate) -> Remedy:
+    role = facts.role
+    if gate.grant_helps and isinstance(role, Role):
+        return Remedy(
+            action="grant",
+            text=f"Let the role {role.name} read this secret, by one inline policy that names it alone.",
+            snippet=grant_command(role.name, _own_policy(role, secret)),
+        )
+    text, snippet = _BY_HAND[finding](facts, secret)
+    return Remedy(text=text, snippet=snippet)
+
+
+_Hand = Callable[[Facts, Secret], tuple[str, str | None]]
+
+
+def _say(text: str) -> _Hand:
+    return lambda _facts, _secret: (text, None)
+
+
+def _resource_policy(facts: Facts, secret: Secret) -> tuple[str, str | None]:
+    role = facts.role.arn if isinstance(facts.role, Role) else facts.task_definition.execution_role
+    statement = (
+        f'{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":{{"AWS":"{role}"}},'
+        '"Action":"secretsmanager:GetSecretValue","Resource":"*"}]}'
+    )
+    return (
+        "In the secret's account, let the role in by the secret's resource policy.",
+        f"aws secretsmanager put-resource-policy --secret-id {secret.arn} --resource-policy '{statement}'",
+    )
+
+
+def _key_statement(facts: Facts, secret: Secret) -> tuple[str, str | None]:
+    role = facts.role.arn if isinstance(facts.role, Role) else facts.task_definition.execution_role
+    return (
+        "In the key policy, remove what denies, or add a statement that lets the role decrypt through Secrets Manager.",
+        f'{{"Effect":"Allow","Principal":{{"AWS":"{role}"}},"Action":"kms:Decrypt","Resource":"*","Condition":'
+        f'{{"StringEquals":{{"kms:ViaService":"secretsmanager.{secret.arn.region}.'
+        f'{dns_suffix_of(secret.arn.partition)}","kms:EncryptionContext:SecretARN":"{secret.arn}"}}}}}}',
+    )
+
+
+def _key_state(_facts: Facts, secret: Secret) -> tuple[str, str | None]:
+    key = secret.key
+    if not isinstance(key, Key):
+        return "Encrypt the secret under a key that exists.", (
+            f"aws secretsmanager update-secret --secret-id {secret.arn} --kms-key-id alias/aws/secretsmanager"
+        )
+    command = {
+        "Disabled": f"aws kms enable-key --key-id {key.arn}",
+        "PendingDeletion": f"aws kms cancel-key-deletion --key-id {key.arn} && aws kms enable-key --key-id {key.arn}",
+    }.get(key.state)
+    return f"Make the key usable again (it is {key.state}), or encrypt the secret under another.", command
+
+
+def _own_key(_facts: Facts, secret: Secret) -> tuple[str, str | None]:
+    return (
+        "In the secret's account, encrypt the secret under a customer managed key whose policy lets the role decrypt.",
+        f"aws secretsmanager update-secret --secret-id {secret.arn} --kms-key-id KEY-ARN",
+    )
+
+
+def _narrower(facts: Facts, secret: Secret) -> tuple[str, str | None]:
+    if not isinstance(facts.role, Role):
+        return "Name the secret in the policy.", None
+    document = policy_document((granted_for(secret),))
+    return (
+        "Put a statement that names the secret in the place of the broad one.",
+        grant_command(facts.role.name, document),
+    )
+
+
+_BY_HAND: Final[dict[FindingId, _Hand]] = {
+    "execution-role-not-assumable": _say("Let ecs-tasks.amazonaws.com assume the role."),
+    "secret-access-missing": _say("Let the role read the secret, in one of its policies."),
+    "secret-access-denied": _say("Remove the statement that denies, or make it spare this role and secret."),
+    "secret-access-blocked-by-boundary": _say("Let the boundary allow the action on this secret too."),
+    "secret-access-blocked-by-organization": _say("Ask whoever keeps the organization's policies to allow the action."),
+    "secret-resource-policy-missing": _resource_policy,
+    "secret-access-too-broad": _narrower,
+    "key-unusable": _key_state,
+    "decrypt-access-missing": _say("Let the role decrypt with the key, in one of its policies."),
+    "decrypt-access-denied": _key_statement,
+    "default-key-cross-account": _own_key,
+}
+
+
+# --- The quota ---------------------------------------------------------------------------------------------------
+
+
+def _inline_policy_quota(facts: Facts) -> Iterable[Answer]:
+    role = facts.role
+    if not isinstance(role, Role) or not isinstance(role.inline_policies, tuple):
+        return
+    others = _others(role.inline_policies)
+    for container, secret, access in _accesses(facts):
+        if not any(gate.grant_helps for gate in access.gates):
+            continue
+        document = _own_policy(role, secret)
+        subject = subject_of(facts, container)
+        if fits(others, document):
+            yield Passed(subject=subject)
+            continue
+        size = total_size_chars({**others, POLICY_NAME: document})
+        yield Failed(
+            subject=subject,
+            cause=f"The inline policies of the role {role.name} have no room for a grant of the secret {secret.name}.",
+            evidence=f"they would have {size} of {INLINE_POLICIES_MAX_CHARS} characters",
+            remedy=Remedy(
+                text="Move an inline policy of the role into a managed policy, or give the task a role of its own.",
+                snippet=f"aws iam list-role-policies --role-name {role.name}",
+            ),
+        )
+
+
+def _others(policies: tuple[NamedPolicy, ...]) -> dict[str, Document]:
+    return {policy.name: policy.document for policy in policies if policy.name != POLICY_NAME}
+
+
+# --- The checks --------------------------------------------------------------------------------------------------
+
+
+def _check(
+    check_id: FindingId, group: Group, fails_when: str, fix: RemedyAction, source: str, *, severity: Severity = "error"
+) -> Check:
+    return Check(
+        id=check_id,
+        group=group,
+        severity=severity,
+        fails_when=fails_when,
+        fix=fix,
+        source=source,
+        ask=partial(_ask, check_id),
+    )
+
+
+ROLE_CHECKS = (
+    Check(
+        id="execution-role-not-assumable",
+        group="execution role",
+        severity="error",
+        fails_when="the role's trust policy does not let ecs-tasks.amazonaws.com assume it",
+        fix="none",
+        source=_EXECUTION_ROLE,
+        ask=_not_assumable,
+    ),
+    _check(
+        "secret-access-missing",
+        "execution role",
+        "no statement allows secretsmanager:GetSecretValue (implicit deny)",
+        "grant",
+        _PRIVATE_REGISTRY,
+    ),
+    _check(
+        "secret-access-denied",
+        "execution role",
+        "a statement denies it explicitly; the finding quotes the policy and the statement",
+        "none",
+        _EVALUATION,
+    ),
+    _check(
+        "secret-access-blocked-by-boundary",
+        "execution role",
+        "the role's permissions boundary does not allow it",
+        "none",
+        _BOUNDARIES,
+    ),
+    _check(
+        "secret-access-blocked-by-organization",
+        "execution role",
+        "a service or resource control policy does not allow it",
+        "none",
+        _CONTROL_POLICIES,
+    ),
+    _check(
+        "secret-resource-policy-missing",
+        "execution role",
+        "the secret is another account's, and its resource policy does not let the role in",
+        "none",
+        _CROSS_ACCOUNT,
+    ),
+    _check(
+        "secret-access-too-broad",
+        "execution role",
+        "access comes from a statement over * or over every secret",
+        "none",
+        _LEAST_PRIVILEGE,
+        severity="warning",
+    ),
+    Check(
+        id="inline-policy-quota",
+        group="execution role",
+        severity="error",
+        fails_when="the grant would take the role's inline policies past 10,240 characters",
+        fix="none",
+        source=_IAM_QUOTAS,
+        ask=_inline_policy_quota,
+    ),
+)
+
+KEY_CHECKS = (
+    _check(
+        "key-unusable",
+        "key",
+        "the key is not found, disabled, pending deletion, pending import or unavailable",
+        "none",
+        _KEY_STATE,
+    ),
+    _check(
+        "decrypt-access-missing",
+        "key",
+        "the secret has a customer managed key, and nothing allows kms:Decrypt through Secrets Manager",
+        "grant",
+        _PRIVATE_REGISTRY,
+    ),
+    _check(
+        "decrypt-access-denied",
+        "key",
+        (
+            "a statement denies kms:Decrypt explicitly, or the key policy neither names the role nor delegates to its "
+            "account, and no grant does"
+        ),
+        "none",
+        _KEY_ACCESS,
+    ),
+    _check(
+        "default-key-cross-account",
+        "key",
+        "another account's secret is encrypted under aws/secretsmanager",
+        "none",
+        _CROSS_ACCOUNT,
+    ),
+)

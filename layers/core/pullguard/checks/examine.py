@@ -1,0 +1,85 @@
+"""All checks asked of one task definition, and their answers turned into findings."""
+
+from dataclasses import dataclass
+
+from pullguard.arn import Arn
+from pullguard.checks import CHECKS
+from pullguard.checks.check import Check
+from pullguard.findings import Answer, Failed, Finding, Passed, Remedy, Subject, Summary, Unsure, count, finding_id
+from pullguard.model import Facts, Unreadable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examination:
+    """What the checks say of one task definition; ``passed`` are the ids that would be findings, had they failed."""
+
+    findings: tuple[Finding, ...]
+    passed: frozenset[str]
+    summary: Summary
+
+    @classmethod
+    def of(cls, *findings: Finding) -> "Examination":
+        """Return an examination that has found just these (or, with none, nothing that is looked at)."""
+        unknown = sum(each.status == "unknown" for each in findings)
+        return cls(
+            findings=findings,
+            passed=frozenset(),
+            summary=Summary(task_definitions=1, failed=len(findings) - unknown, unknown=unknown),
+        )
+
+
+def examine(facts: Facts, checks: tuple[Check, ...] = CHECKS) -> Examination:
+    """Ask every check; findings come errors first, then in the order of the checks."""
+    answers = [(check, answer) for check in checks for answer in check.ask(facts)]
+    found = {each.id: each for each in (_finding(check, answer) for check, answer in answers) if each is not None}
+    ids = {finding_id(check.id, answer.subject) for check, answer in answers if isinstance(answer, Passed)}
+    references = sum(container.reference is not None for container in facts.task_definition.containers)
+    return Examination(
+        findings=tuple(sorted(found.values(), key=lambda each: each.severity != "error")),
+        passed=frozenset(ids - found.keys()),
+        summary=Summary(task_definitions=1, references=references) + count(answer for _, answer in answers),
+    )
+
+
+def _finding(check: Check, answer: Answer) -> Finding | None:
+    if not isinstance(answer, Failed | Unsure):
+        return None
+    subject = answer.subject
+    return Finding(
+        id=finding_id(check.id, subject),
+        check=check.id,
+        status="fail" if isinstance(answer, Failed) else "unknown",
+        severity=(answer.severity if isinstance(answer, Failed) else None) or check.severity,
+        task_definition=subject.task_definition,
+        container=subject.container,
+        image=subject.image,
+        secret=subject.secret,
+        role=subject.role,
+        key=subject.key,
+        cause=answer.cause,
+        evidence=answer.evidence,
+        remedy=answer.remedy,
+        source=check.source,
+    )
+
+
+def unread_task_definition(arn: Arn, unread: Unreadable) -> Finding:
+    """Return the finding that a task definition could not even be described: nothing about it is known."""
+    check = "reference-malformed"
+    subject = Subject(task_definition=str(arn))
+    return Finding(
+        id=finding_id(check, subject),
+        check=check,
+        status="unknown",
+        severity="error",
+        task_definition=str(arn),
+        container=None,
+        image=None,
+        secret=None,
+        role=None,
+        key=None,
+        cause=f"The task definition {arn.resource_name} could not be described, so nothing about it is known.",
+        evidence=str(unread),
+        remedy=Remedy(text=f"Allow {unread.permission}, or look again later."),
+        source="https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTaskDefinition.html",
+    )

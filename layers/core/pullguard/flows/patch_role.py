@@ -1,0 +1,156 @@
+"""Grant what a role lacks: our own inline policy, written whole, after both keys are proved again."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from botocore.exceptions import ClientError
+
+from pullguard.arn import Arn
+from pullguard.aws.answers import DENIED, error_code
+from pullguard.aws.iam import Iam
+from pullguard.flows.writing import Executor, TooManyWrites
+from pullguard.messages import Look
+from pullguard.model import NamedPolicy, Role
+from pullguard.plan import Grant
+from pullguard.remediation import Remediation
+from pullguard.remedies.grant import (
+    INLINE_POLICIES_MAX_CHARS,
+    POLICY_NAME,
+    Granted,
+    fits,
+    parse_own,
+    policy_document,
+    render,
+    same,
+    total_size_chars,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patched:
+    """What came of a message, for the log; ``written`` is whether the policy was changed."""
+
+    task_definition: str
+    role: str | None = None
+    written: bool = False
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolePatcher:
+    """Writes Pullguard's policy on execution roles."""
+
+    executor: Executor
+    iam: Iam
+
+    def patch(self, look: Look, *, occasion: str) -> Patched:
+        """Grant what the task definition of ``look`` needs now; ``occasion`` is the message's id."""
+        proof = self.executor.prove(look)
+        needed = tuple(action for action in proof.actions if isinstance(action, Grant)) if proof else ()
+        if proof is None or not needed or not isinstance(proof.facts.role, Role):
+            return Patched(task_definition=str(look.task_definition), why="nothing to grant any more")
+        return self._write(proof.facts.role, needed, look, occasion)
+
+    def _write(self, role: Role, needed: tuple[Grant, ...], look: Look, occasion: str) -> Patched:
+        inline = _by_name(role)
+        before = inline.get(POLICY_NAME)
+        grants = self._union(role.arn, before, needed)
+        document = policy_document(grants)
+        patched = Patched(task_definition=str(look.task_definition), role=str(role.arn))
+        if before is not None and same(before.document, document):
+            return Patched(task_definition=patched.task_definition, role=patched.role, why="granted already")
+
+        others = {name: policy.document for name, policy in inline.items() if name != POLICY_NAME}
+        if not fits(others, document):
+            size = total_size_chars({**others, POLICY_NAME: document})
+            return self._fail(
+                needed,
+                patched,
+                occasion,
+                f"the role's inline policies would have {size} characters, more than the {INLINE_POLICIES_MAX_CHARS} "
+                "that IAM takes",
+                "Move another inline policy of the role into a managed policy, or split the role.",
+            )
+        change = (None if before is None else render(before.document), render(document))
+        try:
+            self.executor.brake(f"role {role.arn}")
+            self._put(role, grants, change, look, occasion)
+        except TooManyWrites as error:
+            return self._fail(
+                needed, patched, occasion, str(error), "Nothing more is written to this role in this hour."
+            )
+        except ClientError as error:
+            if error_code(error) not in DENIED:
+                raise
+            return self._fail(
+                needed,
+                patched,
+                occasion,
+                f"IAM refused iam:PutRolePolicy on {role.arn} ({error_code(error)})",
+                "Check that the role matches the parameter ManagedRolePattern and carries the tag "
+                "pullguard:managed=true, and that no control policy forbids it.",
+            )
+        self._tell(role, needed, change, occasion)
+        self.executor.look_again(look)
+        return Patched(task_definition=patched.task_definition, role=patched.role, written=True)
+
+    def _union(self, role: Arn, before: NamedPolicy | None, needed: Iterable[Grant]) -> tuple[Granted, ...]:
+        """Return what the policy is to grant: what the ledger and the policy itself say already, and the new need.
+
+        What somebody else wrote into our policy has not our shape, and is not kept.
+        """
+        present = parse_own(before.document)[0] if before else ()
+        wanted = tuple(Granted(secret=grant.secret, key=grant.key) for grant in needed)
+        newest = {granted.secret: granted for granted in (*present, *self.executor.ledger.granted(role), *wanted)}
+        return tuple(newest[secret] for secret in sorted(newest))
+
+    def _put(
+        self, role: Role, grants: tuple[Granted, ...], change: tuple[str | None, str], look: Look, id_: str
+    ) -> None:
+        before, after = change
+        record = {
+            "before": before,
+            "after": after,
+            "task_definition": str(look.task_definition),
+            "cause": look.cause.to_dict(),
+        }
+        self.executor.ledger.record_write(role.arn, grants, write_id=id_, record=record, now=self.executor.now())
+        self.iam.put_role_policy(role.name, POLICY_NAME, after)
+
+    def _tell(self, role: Role, needed: tuple[Grant, ...], change: tuple[str | None, str], occasion: str) -> None:
+        secrets = " and ".join(str(grant.secret) for grant in needed)
+        self.executor.tell(
+            Remediation(
+                event="Remediation Completed",
+                action="grant",
+                task_definition=needed[0].task_definition,
+                target=str(role.arn),
+                summary=f"The role {role.name} may now read {secrets}.",
+                before=change[0],
+                after=change[1],
+                findings=tuple(finding for grant in needed for finding in grant.findings),
+            ),
+            occasion=occasion,
+        )
+
+    def _fail(self, needed: tuple[Grant, ...], patched: Patched, occasion: str, why: str, remedy: str) -> Patched:
+        grant = needed[0]
+        self.executor.tell(
+            Remediation(
+                event="Remediation Failed",
+                action="grant",
+                task_definition=grant.task_definition,
+                target=str(grant.role),
+                summary=f"The policy of {grant.role.resource_name} was not changed.",
+                why=why,
+                remedy=remedy,
+                findings=tuple(finding for each in needed for finding in each.findings),
+            ),
+            occasion=occasion,
+        )
+        return Patched(task_definition=patched.task_definition, role=patched.role, why=why)
+
+
+def _by_name(role: Role) -> dict[str, NamedPolicy]:
+    """Return the role's inline policies; they are readable here, since a plan to grant rests on them."""
+    return {policy.name: policy for policy in role.inline_policies} if isinstance(role.inline_policies, tuple) else {}

@@ -1,0 +1,183 @@
+"""Look at one task definition: gather, check, remember, tell, and ask for what mends it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import assert_never
+
+from pullguard.aws.messaging import Queues
+from pullguard.checks.examine import Examination, examine, unread_task_definition
+from pullguard.eligibility import effective_mode
+from pullguard.flows.telling import Teller
+from pullguard.gather import Readers, gather_about
+from pullguard.ledger import Ledger
+from pullguard.lifecycle import advance
+from pullguard.messages import Look
+from pullguard.model import Facts, Missing, Role, Secret, TaskDefinition, Unreadable, Usage
+from pullguard.plan import Action, Grant, Mode, MoveService, Plan, Refusal, Reregister
+from pullguard.planner import Rules, make_plan, next_actions
+from pullguard.references import references_of
+from pullguard.remediation import Remediation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Validated:
+    """What came of a validation, for the log."""
+
+    task_definition: str
+    findings: int
+    told: int
+    asked: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Validator:
+    """Validates task definitions; one for each batch, since ``readers`` remember their answers."""
+
+    readers: Readers
+    ledger: Ledger
+    teller: Teller
+    queues: Queues
+    grant_queue_url: str
+    reregister_queue_url: str
+    mode: Mode
+    rules: Rules
+    now: Callable[[], datetime]
+
+    def validate(self, look: Look, *, occasion: str) -> Validated:
+        """Validate the task definition of ``look``; ``occasion`` is the id of the message that asked for it."""
+        now = self.now()
+
+        # gather
+        facts = self._gather(look, now)
+        entry = self.ledger.entry(look.task_definition)
+
+        # decide
+        examination, facts = self._examine(look, facts)
+        changed = advance(entry.findings, examination.findings, passed=examination.passed, now=now)
+        plan = make_plan(facts, examination.findings, self.rules) if isinstance(facts, Facts) else Plan()
+
+        # apply
+        if isinstance(facts, Facts):
+            after = references_of(facts) if facts.task_definition.status == "ACTIVE" else frozenset()
+            self.ledger.keep_references(look.task_definition, entry.references, after)
+        told = self.teller.findings(look.task_definition, entry.findings, changed, now=now)
+        asked = self._act(plan, facts, look, occasion, now) if isinstance(facts, Facts) else 0
+        return Validated(
+            task_definition=str(look.task_definition),
+            findings=len(examination.findings),
+            told=len(told),
+            asked=asked,
+        )
+
+    def _gather(self, look: Look, now: datetime) -> Facts | Missing | Unreadable:
+        found = self.readers.task_definition(str(look.task_definition))
+        if isinstance(found, TaskDefinition):
+            return gather_about(found, self.readers, now=now)
+        return found if isinstance(found, Missing | Unreadable) else Missing(resource=str(look.task_definition))
+
+    def _examine(
+        self, look: Look, facts: Facts | Missing | Unreadable
+    ) -> tuple[Examination, Facts | Missing | Unreadable]:
+        """Ask the checks; only where something is wrong is it asked where the revision runs, which costs calls."""
+        nothing = Examination.of()
+        if isinstance(facts, Missing):
+            return nothing, facts
+        if isinstance(facts, Unreadable):
+            return Examination.of(unread_task_definition(look.task_definition, facts)), facts
+        first = examine(facts)
+        if not first.findings:
+            return first, facts
+        facts = facts.with_usage(self.readers.usage(facts.task_definition))
+        return (examine(facts) if in_scope(facts) else nothing), facts
+
+    def _act(self, plan: Plan, facts: Facts, look: Look, occasion: str, now: datetime) -> int:
+        """Ask the executors for the next actions, or tell what would be done; tell what is refused."""
+        for refusal in plan.refusals:
+            self.teller.remediation(_refused(refusal), now=now)
+        actions = next_actions(plan)
+        mode = effective_mode(self.mode, *tags_of(facts))
+        if mode == "observe":
+            for action in plan.actions:
+                self.teller.remediation(_planned(action), now=now)
+            return 0
+        for action in actions:
+            self._ask(action, look, occasion)
+        return len(actions)
+
+    def _ask(self, action: Action, look: Look, occasion: str) -> None:
+        family = look.task_definition.resource_name.rpartition(":")[0]
+        match action:
+            case Grant():
+                self.queues.command(self.grant_queue_url, look, group=str(action.role), occasion=occasion)
+            case Reregister() | MoveService():
+                self.queues.command(self.reregister_queue_url, look, group=family, occasion=occasion)
+            case _:
+                assert_never(action)
+
+
+def in_scope(facts: Facts) -> bool:
+    """Whether the revision matters: it is the newest of its family, or something runs it, or nobody could tell."""
+    usage = facts.usage
+    if isinstance(usage, Usage):
+        return usage.newest or bool(usage.services or usage.tasks)
+    return True
+
+
+def tags_of(facts: Facts) -> tuple[dict[str, str], ...]:
+    """Return the tags of everything that may lower the mode: task definition, role, secrets."""
+    secrets = (*facts.secrets.values(), *facts.replacements.values())
+    return (
+        dict(facts.task_definition.tags),
+        *(dict(facts.role.tags) for _ in "x" if isinstance(facts.role, Role)),
+        *(dict(secret.tags) for secret in secrets if isinstance(secret, Secret)),
+    )
+
+
+def _refused(refusal: Refusal) -> Remediation:
+    return Remediation(
+        event="Remediation Refused",
+        action=refusal.kind,
+        task_definition=refusal.task_definition,
+        target=refusal.target,
+        summary=f"Nothing was changed on {refusal.target}.",
+        why=refusal.why,
+        remedy=refusal.remedy,
+        snippet=refusal.snippet,
+        findings=refusal.findings,
+    )
+
+
+def _planned(action: Action) -> Remediation:
+    match action:
+        case Grant():
+            target, findings = str(action.role), action.findings
+            summary = f"would let {action.role.resource_name} read {action.secret}"
+            if action.key is not None:
+                summary += f" and decrypt with {action.key}"
+            after = str(action.secret)
+        case Reregister():
+            target, findings = action.task_definition.resource_name.rpartition(":")[0], action.findings
+            summary = "would register a new revision: " + "; ".join(
+                f"{change.container} names {change.after or 'no secret'}" for change in action.changes
+            )
+            after = ", ".join(str(change.after) for change in action.changes)
+        case MoveService():
+            target, findings = action.service, ()
+            summary, after = f"would let the service run {action.after.resource_name}", str(action.after)
+        case _:
+            assert_never(action)
+    return Remediation(
+        event="Remediation Planned",
+        action="grant"
+        if isinstance(action, Grant)
+        else "reregister"
+        if isinstance(action, Reregister)
+        else "move-service",
+        task_definition=action.before if isinstance(action, MoveService) else action.task_definition,
+        target=target,
+        summary=summary,
+        why="Pullguard only observes here (Mode, or a pullguard:mode tag).",
+        after=after,
+        findings=findings,
+    )

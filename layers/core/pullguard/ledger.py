@@ -1,0 +1,263 @@
+"""What Pullguard remembers: who references what, which findings are open, what was changed.
+
+One DynamoDB table, keyed ``pk`` and ``sk``; each item's data is JSON in ``data``, and ``expires_at_epoch_s`` is the
+table's time to live.
+
+| pk | sk | data |
+|---|---|---|
+| TD#arn | REFERENCES | the things that the task definition references |
+| TD#arn | FINDING#id | a ``FindingRecord`` |
+| TD#arn | REMEDIATION#id | a ``Remediation`` |
+| REF#thing | TD#arn | nothing: an edge of who references what |
+| ROLE#arn | GRANTED#secret | what our policy on the role grants |
+| ROLE#arn | WRITE#time#id | the policy before and after a write |
+| ONCE#what | ONCE | nothing: a thing that is to happen once |
+| LEASE#what | LEASE | nothing: a thing that somebody is at |
+| WRITES#scope | hour | how often it was written to in that hour |
+| SWEEP | STATE | when the last complete sweep began and ended |
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from pullguard.arn import Arn
+from pullguard.aws.answers import asks
+from pullguard.lifecycle import FindingRecord
+from pullguard.remediation import Remediation
+from pullguard.remedies.grant import Granted
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_DAY_S = 86_400
+RESOLVED_KEPT_S = 90 * _DAY_S
+HISTORY_KEPT_S = 400 * _DAY_S
+ONCE_KEPT_S = 14 * _DAY_S  # as long as a message can stay in a queue
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """All that is remembered of one task definition."""
+
+    references: frozenset[str] = frozenset()
+    findings: tuple[FindingRecord, ...] = ()
+    remediations: Mapping[str, Remediation] = field(default_factory=dict)
+
+
+class Ledger:
+    """The table, one method for each thing that is remembered. Errors propagate: forgetting is not an option."""
+
+    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+        self._client = client
+        self._table = table
+
+    # --- one task definition ---
+
+    @asks("dynamodb:Query")
+    def entry(self, task_definition: Arn) -> Entry:
+        """Return all that is remembered of a task definition, by one query."""
+        items = dict(self._query(_td(task_definition)))
+        return Entry(
+            references=frozenset(items.get("REFERENCES", ())),
+            findings=tuple(
+                FindingRecord.from_dict(data) for sort, data in items.items() if sort.startswith("FINDING#")
+            ),
+            remediations={
+                sort.removeprefix("REMEDIATION#"): Remediation.from_dict(data)
+                for sort, data in items.items()
+                if sort.startswith("REMEDIATION#")
+            },
+        )
+
+    @asks("dynamodb:PutItem", "dynamodb:DeleteItem")
+    def keep_references(self, task_definition: Arn, before: frozenset[str], after: frozenset[str]) -> None:
+        """Make the edges of a task definition those of ``after``; the same set costs nothing."""
+        if before == after:
+            return
+        for thing in sorted(after - before):
+            self._put(_ref(thing), _td(task_definition), None)
+        self._put(_td(task_definition), "REFERENCES", sorted(after))
+        for thing in sorted(before - after):
+            self._client.delete_item(TableName=self._table, Key=_key(_ref(thing), _td(task_definition)))
+
+    @asks("dynamodb:Query")
+    def dependents(self, thing: str) -> tuple[Arn, ...]:
+        """Return the task definitions that reference ``thing`` (the ARN of a role, a key or a secret, or a name)."""
+        return tuple(Arn.parse(sort.removeprefix("TD#")) for sort, _ in self._query(_ref(thing)))
+
+    @asks("dynamodb:PutItem")
+    def save_finding(self, task_definition: Arn, record: FindingRecord, *, now: datetime) -> bool:
+        """Keep a finding's new state; False where somebody else has already moved it on."""
+        sequence = {"N": str(record.sequence)}
+        return self._put(
+            _td(task_definition),
+            f"FINDING#{record.finding.id}",
+            record.to_dict(),
+            extra={"sequence": sequence, "announced": {"N": str(record.announced)}},
+            expires=None if record.is_open else now.timestamp() + RESOLVED_KEPT_S,
+            condition="attribute_not_exists(pk) OR #sequence < :sequence OR "
+            "(#sequence = :sequence AND announced < :announced)",
+            values={":sequence": sequence, ":announced": {"N": str(record.announced)}},
+            names={"#sequence": "sequence"},
+        )
+
+    @asks("dynamodb:GetItem")
+    def finding(self, task_definition: Arn, finding_id: str) -> FindingRecord | None:
+        """Return a finding as it stands now; None where there is none of that id."""
+        data = self._get(_td(task_definition), f"FINDING#{finding_id}")
+        return None if data is None else FindingRecord.from_dict(data)
+
+    @asks("dynamodb:PutItem")
+    def save_remediation(self, remediation: Remediation, *, now: datetime) -> bool:
+        """Keep what was or would be done; False where the very same thing has been kept before."""
+        return self._put(
+            _td(remediation.task_definition),
+            f"REMEDIATION#{remediation.id}",
+            remediation.to_dict(),
+            expires=now.timestamp() + RESOLVED_KEPT_S,
+            condition="attribute_not_exists(pk)",
+        )
+
+    @asks("dynamodb:GetItem")
+    def remediation(self, task_definition: Arn, remediation_id: str) -> Remediation | None:
+        """Return what was or would be done; None where there is none of that id."""
+        data = self._get(_td(task_definition), f"REMEDIATION#{remediation_id}")
+        return None if data is None else Remediation.from_dict(data)
+
+    # --- grants ---
+
+    @asks("dynamodb:Query")
+    def granted(self, role: Arn) -> tuple[Granted, ...]:
+        """Return what our policy on ``role`` is meant to grant."""
+        return tuple(
+            Granted(secret=Arn.parse(data["secret"]), key=Arn.parse(data["key"]) if data["key"] else None)
+            for sort, data in self._query(f"ROLE#{role}", prefix="GRANTED#")
+            if sort
+        )
+
+    @asks("dynamodb:PutItem")
+    def record_write(
+        self, role: Arn, grants: Iterable[Granted], *, write_id: str, record: Mapping[str, Any], now: datetime
+    ) -> None:
+        """Keep what our policy on ``role`` grants, and the policy before and after; written before the policy is."""
+        for grant in grants:
+            data = {"secret": str(grant.secret), "key": str(grant.key) if grant.key else None}
+            self._put(f"ROLE#{role}", f"GRANTED#{grant.secret}", data)
+        self._put(
+            f"ROLE#{role}",
+            f"WRITE#{now.isoformat()}#{write_id}",
+            dict(record),
+            expires=now.timestamp() + HISTORY_KEPT_S,
+        )
+
+    # --- once, counts, sweep ---
+
+    @asks("dynamodb:PutItem")
+    def once(self, what: str, *, now: datetime) -> bool:
+        """Whether ``what`` is asked for the first time (in the last two weeks)."""
+        return self._put(
+            f"ONCE#{what}",
+            "ONCE",
+            None,
+            expires=now.timestamp() + ONCE_KEPT_S,
+            condition="attribute_not_exists(pk)",
+        )
+
+    @asks("dynamodb:PutItem")
+    def lease(self, what: str, seconds: int, *, now: datetime) -> bool:
+        """Whether nobody else has taken ``what`` in the last ``seconds``; if so, it is taken."""
+        epoch_s = int(now.timestamp())
+        return self._put(
+            f"LEASE#{what}",
+            "LEASE",
+            None,
+            expires=epoch_s + seconds,
+            condition="attribute_not_exists(pk) OR expires_at_epoch_s <= :now",
+            values={":now": {"N": str(epoch_s)}},
+        )
+
+    @asks("dynamodb:UpdateItem")
+    def count_write(self, scope: str, *, now: datetime) -> int:
+        """Count a write for ``scope`` in this hour; return how many there are with it."""
+        answer = self._client.update_item(
+            TableName=self._table,
+            Key=_key(f"WRITES#{scope}", f"{now:%Y-%m-%dT%H}"),
+            UpdateExpression="ADD writes :one SET expires_at_epoch_s = :expires",
+            ExpressionAttributeValues={":one": {"N": "1"}, ":expires": {"N": str(int(now.timestamp()) + _DAY_S)}},
+            ReturnValues="UPDATED_NEW",
+        )
+        return int(answer["Attributes"]["writes"]["N"])
+
+    @asks("dynamodb:GetItem")
+    def sweep_state(self) -> Mapping[str, Any] | None:
+        """Return when the last sweep began and ended; None where there never was one."""
+        state: Mapping[str, Any] | None = self._get("SWEEP", "STATE")
+        return state
+
+    @asks("dynamodb:PutItem")
+    def save_sweep_state(self, state: Mapping[str, Any]) -> None:
+        """Keep when the last sweep began and ended."""
+        self._put("SWEEP", "STATE", dict(state))
+
+    # --- the table itself ---
+
+    def _query(self, partition: str, prefix: str | None = None) -> Iterable[tuple[str, Any]]:
+        condition, values = "pk = :pk", {":pk": {"S": partition}}
+        if prefix:
+            condition, values = f"{condition} AND begins_with(sk, :sk)", {**values, ":sk": {"S": prefix}}
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            KeyConditionExpression=condition,
+            ExpressionAttributeValues=values,
+            ConsistentRead=True,
+        )
+        for page in pages:
+            for item in page["Items"]:
+                yield item["sk"]["S"], json.loads(item["data"]["S"])
+
+    def _get(self, partition: str, sort: str) -> Any:
+        item = self._client.get_item(TableName=self._table, Key=_key(partition, sort), ConsistentRead=True).get("Item")
+        return None if item is None else json.loads(item["data"]["S"])
+
+    def _put(
+        self,
+        partition: str,
+        sort: str,
+        data: object,
+        *,
+        extra: Mapping[str, Any] | None = None,
+        expires: float | None = None,
+        condition: str | None = None,
+        values: Mapping[str, Any] | None = None,
+        names: Mapping[str, str] | None = None,
+    ) -> bool:
+        item = {**_key(partition, sort), "data": {"S": json.dumps(data)}, **(extra or {})}
+        if expires is not None:
+            item["expires_at_epoch_s"] = {"N": str(int(expires))}
+        request: dict[str, Any] = {"TableName": self._table, "Item": item}
+        if condition:
+            request["ConditionExpression"] = condition
+        if values:
+            request["ExpressionAttributeValues"] = values
+        if names:
+            request["ExpressionAttributeNames"] = names
+        try:
+            self._client.put_item(**request)
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+
+def _key(partition: str, sort: str) -> dict[str, Any]:
+    return {"pk": {"S": partition}, "sk": {"S": sort}}
+
+
+def _td(arn: Arn) -> str:
+    return f"TD#{arn}"
+
+
+def _ref(thing: str) -> str:
+    return f"REF#{thing}"

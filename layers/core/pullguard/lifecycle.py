@@ -1,0 +1,94 @@
+"""The life of a finding: opened, changed, resolved; each told once.
+
+| was | is now | becomes |
+|---|---|---|
+| unknown to us, or resolved | a finding | opened |
+| open | a finding that says something else | changed |
+| open and failing | a finding of the same id that could only not be told | stays as it was |
+| open | passed, or its subject is gone, or the task definition is used no more | resolved |
+| open | not answered, while something could not be read | stays as it was |
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Literal, TypeAlias
+
+from pullguard.findings import Finding
+
+Event: TypeAlias = Literal["Finding Opened", "Finding Changed", "Finding Resolved"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindingRecord:
+    """A finding and where it stands in its life; ``sequence`` counts the changes, ``announced`` those told."""
+
+    finding: Finding
+    event: Event
+    sequence: int
+    announced: int
+    opened_at: datetime
+    changed_at: datetime
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the finding still holds."""
+        return self.event != "Finding Resolved"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the record as it is kept in the ledger."""
+        return {
+            "finding": self.finding.to_dict(),
+            "event": self.event,
+            "sequence": self.sequence,
+            "announced": self.announced,
+            "opened_at": self.opened_at.isoformat(),
+            "changed_at": self.changed_at.isoformat(),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "FindingRecord":
+        """Return the record that ``to_dict`` described."""
+        return cls(
+            finding=Finding.from_dict(data["finding"]),
+            event=data["event"],
+            sequence=data["sequence"],
+            announced=data["announced"],
+            opened_at=datetime.fromisoformat(data["opened_at"]),
+            changed_at=datetime.fromisoformat(data["changed_at"]),
+        )
+
+
+def advance(
+    records: Iterable[FindingRecord], findings: Iterable[Finding], *, passed: frozenset[str], now: datetime
+) -> tuple[FindingRecord, ...]:
+    """Return the records that change, as they are to be after it.
+
+    ``passed`` are the ids that a check has answered with a pass. While any finding is ``unknown``, a finding that is
+    merely not there any more is left open: not having looked proves nothing.
+    """
+    known = {record.finding.id: record for record in records}
+    present = {finding.id: finding for finding in findings}
+    uncertain = any(finding.status == "unknown" for finding in present.values())
+    changes = [_arrive(known.get(id_), finding, now) for id_, finding in present.items()]
+    changes += [
+        replace(record, event="Finding Resolved", sequence=record.sequence + 1, changed_at=now)
+        for id_, record in known.items()
+        if record.is_open and id_ not in present and (id_ in passed or not uncertain)
+    ]
+    return tuple(change for change in changes if change is not None)
+
+
+def _arrive(record: FindingRecord | None, finding: Finding, now: datetime) -> FindingRecord | None:
+    if record is None or not record.is_open:
+        return FindingRecord(
+            finding=finding,
+            event="Finding Opened",
+            sequence=record.sequence + 1 if record else 1,
+            announced=record.announced if record else 0,
+            opened_at=now,
+            changed_at=now,
+        )
+    if record.finding == finding or (finding.status == "unknown" and record.finding.status == "fail"):
+        return None
+    return replace(record, finding=finding, event="Finding Changed", sequence=record.sequence + 1, changed_at=now)

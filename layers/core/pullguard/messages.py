@@ -1,0 +1,60 @@
+"""The messages that the functions send each other, as they lie in the queues.
+
+A message is only a pointer: it says what to look at and why. Whoever receives it reads the present state and decides
+again, so that a forged, late or repeated message can do no more than make somebody look.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pullguard.arn import ARN_MAX_CHARS, Arn
+from pullguard.errors import Malformed, Rejected, shown
+from pullguard.events import Cause
+
+BODY_MAX_CHARS = 262_144  # SQS and EventBridge both stop at 256 KB
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """*Look at this task definition*: the only thing that a message can say."""
+
+    task_definition: Arn
+    cause: Cause
+
+    def to_json(self) -> str:
+        """Return the message's body."""
+        return json.dumps({"task_definition": str(self.task_definition), "cause": self.cause.to_dict()})
+
+    @classmethod
+    def parse(cls, body: str) -> "Look":
+        """Prove that ``body`` is such a message; raises ``Rejected`` with the reason where it is not."""
+        message = parse_object(body)
+        try:
+            arn = Arn.parse(
+                _text(message, "task_definition", ARN_MAX_CHARS), service="ecs", resource_type="task-definition"
+            )
+        except Malformed as error:
+            raise Rejected(str(error)) from error
+        return cls(task_definition=arn, cause=Cause.from_dict(message.get("cause")))
+
+
+def parse_object(body: str) -> dict[str, Any]:
+    """Return the JSON object in ``body``; raises ``Rejected`` with the reason where there is none."""
+    if len(body) > BODY_MAX_CHARS:
+        raise Rejected(f"the message has {len(body)} characters, more than the {BODY_MAX_CHARS} that any queue takes")
+    try:
+        message = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise Rejected(f"the message is not JSON: {type(error).__name__} in {shown(body)}") from error
+    if not isinstance(message, dict):
+        raise Rejected(f"the message is JSON but no object: {shown(body)}")
+    return message
+
+
+def _text(message: Mapping[str, Any], member: str, limit: int) -> str:
+    value = message.get(member)
+    if not isinstance(value, str) or not value or len(value) > limit:
+        raise Rejected(f'the message has no "{member}" (a text of at most {limit} characters): {shown(repr(value))}')
+    return value

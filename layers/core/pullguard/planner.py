@@ -1,0 +1,266 @@
+"""From findings to a plan: which grant, which new revision, which service to move, and what must not be done.
+
+Pure. Only errors are acted on: what works today is never touched. Everything that an action names comes from what
+AWS described; the task definition only says where to look (docs/adr/0002).
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from pullguard.access.verdict import grant_would_help
+from pullguard.arn import Arn, MalformedReference, SecretReference
+from pullguard.checks.access import access_of
+from pullguard.checks.check import image_of
+from pullguard.checks.reference import candidates_for
+from pullguard.eligibility import MANAGED_TAG, REGISTRY_TAG, ROLES_TAG, is_managed, registry_hosts, role_may_use
+from pullguard.findings import Finding
+from pullguard.model import Container, Facts, Key, Role, Secret, Usage
+from pullguard.plan import Action, Grant, Plan, ReferenceChange, Refusal, Reregister
+from pullguard.remedies.infrastructure_as_code import owner, snippets
+from pullguard.remedies.services import moves
+
+_GRANTS = frozenset({"secret-access-missing", "decrypt-access-missing"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """The deployment's choices that bear on a plan."""
+
+    infrastructure_tags: tuple[str, ...] = ()
+    move_services: bool = False
+
+
+def make_plan(facts: Facts, findings: Iterable[Finding], rules: Rules) -> Plan:
+    """Return what would be done about ``findings``, grants first, and what would not be done and why."""
+    errors = tuple(each for each in findings if each.status == "fail" and each.severity == "error")
+    steps = (*_grants(facts, errors), *_reregistration(facts, errors, rules))
+    return Plan(
+        actions=tuple(step for step in steps if not isinstance(step, Refusal)),
+        refusals=tuple(step for step in steps if isinstance(step, Refusal)),
+    )
+
+
+def next_actions(plan: Plan) -> tuple[Action, ...]:
+    """Return the actions that come first: no revision is registered while its role still lacks a grant.
+
+    Every action ends in a new validation, which asks for the rest.
+    """
+    grants = tuple(action for action in plan.actions if isinstance(action, Grant))
+    return grants or plan.actions
+
+
+# --- Grants
+
+
+def _grants(facts: Facts, errors: tuple[Finding, ...]) -> Iterator[Action | Refusal]:
+    role = facts.role
+    if not isinstance(role, Role):
+        return
+    done: set[Arn] = set()
+    for container, secret in (*_denied(facts, errors), *_about_to_be_named(facts, errors)):
+        if secret.arn in done:
+            continue
+        done.add(secret.arn)
+        ids = tuple(each.id for each in errors if each.container == container.name)
+        refusal = _refuse_grant(facts, container, secret, role, ids)
+        key = secret.key
+        yield refusal or Grant(
+            task_definition=facts.task_definition.arn,
+            role=role.arn,
+            secret=secret.arn,
+            key=key.arn if isinstance(key, Key) and key.manager == "CUSTOMER" else None,
+            findings=ids,
+        )
+
+
+def _denied(facts: Facts, errors: tuple[Finding, ...]) -> Iterator[tuple[Container, Secret]]:
+    """Yield the secrets to which the role lacks access."""
+    lacking = {each.container for each in errors if each.check in _GRANTS}
+    for container in facts.task_definition.containers:
+        if container.name in lacking and isinstance(container.reference, SecretReference):
+            secret = facts.secrets.get(container.reference.text)
+            if isinstance(secret, Secret):
+                yield container, secret
+
+
+def _about_to_be_named(facts: Facts, errors: tuple[Finding, ...]) -> Iterator[tuple[Container, Secret]]:
+    """Yield the secrets that a new revision would name and that the role could not read."""
+    for container, after, _ in _changes(facts, errors):
+        if after is not None and isinstance(facts.role, Role):
+            access = access_of(facts, facts.role, after, str(after.arn))
+            if grant_would_help(access):
+                yield container, after
+
+
+def _refuse_grant(
+    facts: Facts, container: Container, secret: Secret, role: Role, findings: tuple[str, ...]
+) -> Refusal | None:
+    """Return why the two keys do not open this grant; None where they do."""
+
+    def refuse(why: str, remedy: str, snippet: str) -> Refusal:
+        return Refusal(
+            kind="grant",
+            task_definition=facts.task_definition.arn,
+            target=str(role.arn),
+            why=why,
+            remedy=remedy,
+            snippet=snippet,
+            findings=findings,
+        )
+
+    image = image_of(container)
+    host = image.host if image else ""
+    tag_secret = f"aws secretsmanager tag-resource --secret-id {secret.arn} --tags"
+    if not registry_hosts(secret):
+        return refuse(
+            f"the secret {secret.name} is not opted in: its tag {REGISTRY_TAG} does not say which registry it is for",
+            "If this secret holds registry credentials, its owner tags it with the registry's host.",
+            f"{tag_secret} 'Key={REGISTRY_TAG},Value={host or 'REGISTRY-HOST'}'",
+        )
+    if host not in registry_hosts(secret):
+        return refuse(
+            f"the secret {secret.name} is for {' and '.join(sorted(registry_hosts(secret)))}, the image is on {host}",
+            "Name the secret that is for this registry, or have the secret's owner add the host to its tag.",
+            f"{tag_secret} 'Key={REGISTRY_TAG},Value={' '.join(sorted({*registry_hosts(secret), host}))}'",
+        )
+    if not role_may_use(secret, role.name):
+        return refuse(
+            f"the tag {ROLES_TAG} of the secret {secret.name} does not name the role {role.name}",
+            "If this role is to read the secret, the secret's owner adds it to the tag.",
+            f"{tag_secret} 'Key={ROLES_TAG},Value={secret.tags.get(ROLES_TAG, '')} {role.name}'",
+        )
+    if not is_managed(role):
+        return refuse(
+            f"the role {role.name} is not opted in: it has no tag {MANAGED_TAG}=true",
+            "If Pullguard is to keep this role's grants, the role's owner tags it.",
+            f"aws iam tag-role --role-name {role.name} --tags Key={MANAGED_TAG},Value=true",
+        )
+    return None
+
+
+# --- Re-registration
+
+
+def _reregistration(facts: Facts, errors: tuple[Finding, ...], rules: Rules) -> Iterator[Action | Refusal]:
+    found = tuple(_changes(facts, errors))
+    if not found:
+        return
+    ids = tuple(each for _, _, each in found)
+    changes = tuple(
+        ReferenceChange(
+            container=container.name,
+            before=container.reference.text if container.reference else None,
+            after=after.arn if after else None,
+        )
+        for container, after, _ in found
+    )
+    refusal = _refuse_reregistration(facts, found, changes, rules, ids)
+    if refusal is not None:
+        yield refusal
+    elif isinstance(facts.usage, Usage) and facts.usage.successor is not None:
+        yield from _moves(facts, facts.usage, facts.usage.successor, rules, ids)
+    else:
+        yield Reregister(task_definition=facts.task_definition.arn, changes=changes, findings=ids)
+
+
+def _changes(facts: Facts, errors: tuple[Finding, ...]) -> Iterator[tuple[Container, Secret | None, str]]:
+    """Yield the containers whose reference is to change, the secret that they are to name, and the finding's id."""
+    by_container = {
+        each.container: each for each in errors if each.remedy.action == "reregister" and each.container is not None
+    }
+    for container in facts.task_definition.containers:
+        finding = by_container.get(container.name)
+        if finding is None:
+            continue
+        if finding.check == "credentials-on-ecr-image":
+            yield container, None, finding.id
+        elif (meant := _meant(facts, container, finding.check)) is not None:
+            yield container, meant, finding.id
+
+
+def _meant(facts: Facts, container: Container, check: str) -> Secret | None:
+    """Return the one secret that the container must have meant."""
+    if check == "credentials-missing":
+        candidates = candidates_for(facts, container)
+        return candidates[0] if len(candidates) == 1 else None
+    reference = container.reference
+    if isinstance(reference, MalformedReference):
+        reference = reference.meant
+    if reference is None:
+        return None
+    source = facts.replacements if check == "reference-stale" else facts.secrets
+    secret = source.get(reference.text)
+    return secret if isinstance(secret, Secret) else None
+
+
+def _refuse_reregistration(
+    facts: Facts,
+    found: tuple[tuple[Container, Secret | None, str], ...],
+    changes: tuple[ReferenceChange, ...],
+    rules: Rules,
+    findings: tuple[str, ...],
+) -> Refusal | None:
+    definition = facts.task_definition
+
+    def refuse(why: str, remedy: str, snippet: str | None = None) -> Refusal:
+        return Refusal(
+            kind="reregister",
+            task_definition=definition.arn,
+            target=definition.family,
+            why=why,
+            remedy=remedy,
+            snippet=snippet,
+            findings=findings,
+        )
+
+    if (iac := owner(definition.tags, rules.infrastructure_tags)) is not None:
+        return refuse(
+            f"the task definition belongs to {iac.tool} (tag {iac.tag}), which would undo or fight the change",
+            "Change the reference in the template that it comes from.",
+            snippets(changes),
+        )
+    for container, after, _ in found:
+        image = image_of(container)
+        if after is not None and (image is None or image.host not in registry_hosts(after)):
+            host = image.host if image else "its registry"
+            return refuse(
+                f"the secret {after.name} is not opted in for {host}",
+                "If this secret is for that registry, its owner tags it with the host.",
+                f"aws secretsmanager tag-resource --secret-id {after.arn} --tags 'Key={REGISTRY_TAG},Value={host}'",
+            )
+    usage = facts.usage
+    if not isinstance(usage, Usage):
+        return refuse(
+            "it could not be read whether this is the newest revision of its family",
+            "Allow Pullguard the ecs: permissions that it asks for, and validate again.",
+        )
+    if not usage.newest and usage.successor is None:
+        return refuse(
+            "a newer revision of the family exists; a copy of this one would become the newest and hide it",
+            "Move whatever still runs this revision to the newest one, or register the change by hand.",
+        )
+    return None
+
+
+def _moves(
+    facts: Facts, usage: Usage, successor: Arn, rules: Rules, findings: tuple[str, ...]
+) -> Iterator[Action | Refusal]:
+    before = facts.task_definition.arn
+    planned, refused = moves(usage.services, before, successor, findings)
+    yield from refused
+    for move in planned:
+        if rules.move_services:
+            yield move
+        else:
+            yield Refusal(
+                kind="move-service",
+                task_definition=before,
+                target=move.service,
+                why="MoveServices is off",
+                remedy=f"Let the service run {successor.resource_name}, or switch MoveServices on.",
+                snippet=(
+                    f"aws ecs update-service --cluster {move.cluster} --service {move.service} "
+                    f"--task-definition {successor}"
+                ),
+                findings=findings,
+            )

@@ -1,0 +1,70 @@
+"""The deployment's settings, as the template hands them to a function through environment variables."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, get_args
+
+from pullguard.errors import Misconfigured, shown
+from pullguard.plan import MODES, Mode
+
+PREFIX = "PULLGUARD_"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Every setting of the application; a function is given only those that it needs, the rest stay empty.
+
+    Texts ending in ``_url``, ``_arn`` or ``_table`` name resources of the stack. ``infrastructure_tags`` are the tag
+    keys by which a task definition is known to belong to infrastructure-as-code.
+    """
+
+    mode: Mode = "observe"
+    ledger_table: str = ""
+    bus_name: str = ""
+    topic_arn: str = ""
+    change_queue_url: str = ""
+    validation_queue_url: str = ""
+    grant_queue_url: str = ""
+    reregister_queue_url: str = ""
+    sweep_queue_url: str = ""
+    rejects_queue_url: str = ""
+    infrastructure_tags: tuple[str, ...] = ()
+    move_services: bool = False
+    writes_per_hour: int = 20
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str], *needed: str) -> "Settings":
+        """Read the ``needed`` settings from ``PULLGUARD_*`` variables.
+
+        Raises ``Misconfigured``, with one line that names the variable, where one is absent or makes no sense.
+        """
+        kinds = {each.name: each.type for each in fields(cls)}
+        values: dict[str, Any] = {name: _read(environment, name, kinds[name]) for name in needed}
+        return cls(**values)
+
+
+def _read(environment: Mapping[str, str], name: str, kind: object) -> object:
+    variable = PREFIX + name.upper()
+    text = environment.get(variable)
+    if text is None or (not text.strip() and kind is str):
+        raise Misconfigured(f"{variable} is not set: deploy the function with the stack's own template.yaml")
+    if kind is bool:
+        return _one_of(variable, text, ("false", "true")) == "true"
+    if kind is int:
+        if not (text.isascii() and text.isdigit() and int(text) > 0):
+            raise Misconfigured(f"{variable} is {shown(text)}: give a whole number above 0")
+        return int(text)
+    if kind == Mode:
+        return _one_of(variable, text, MODES)
+    if kind is str:
+        return text.strip()
+    return tuple(word for word in text.replace(",", " ").split() if word)
+
+
+def _one_of(variable: str, text: str, allowed: tuple[str, ...]) -> str:
+    if text not in allowed:
+        raise Misconfigured(f"{variable} is {shown(text)}: give one of {', '.join(allowed)}")
+    return text
+
+
+assert get_args(Mode) == MODES  # noqa: S101 (the type and the values are one thing said twice)
