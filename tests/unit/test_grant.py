@@ -1,0 +1,278 @@
+import json
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pullguard.arn import Arn
+from pullguard.remedies.grant import (
+    INLINE_POLICIES_MAX_CHARS,
+    POLICY_NAME,
+    Granted,
+    UnprovedGrant,
+    fits,
+    grant_command,
+    parse_own,
+    policy_document,
+    render,
+    same,
+    size_chars,
+    total_size_chars,
+)
+
+SECRET = Arn.parse("arn:aws:secretsmanager:eu-west-1:123456789012:secret:registry/ghcr-AbCdEf")
+OTHER = Arn.parse("arn:aws:secretsmanager:eu-west-1:123456789012:secret:registry/hub-ZyXwVu")
+KEY = Arn.parse("arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab")
+
+regions = st.sampled_from([("aws", "eu-west-1"), ("aws", "us-east-1"), ("aws-cn", "cn-north-1")])
+names = st.from_regex(r"[A-Za-z0-9/_+=.@!-]{1,30}-[A-Za-z0-9]{6}", fullmatch=True)
+
+
+@st.composite
+def grants(draw: st.DrawFn) -> Granted:
+    partition, region = draw(regions)
+    account = draw(st.sampled_from(["111111111111", "222222222222"]))
+    secret = Arn(
+        partition=partition, service="secretsmanager", region=region, account=account, resource=f"secret:{draw(names)}"
+    )
+    key_id = draw(st.none() | st.sampled_from(["key/mrk-1", "key/1234abcd-12ab", "key/f"]))
+    key = Arn(partition=partition, service="kms", region=region, account=account, resource=key_id) if key_id else None
+    return Granted(secret=secret, key=key)
+
+
+def least(these: set[Granted]) -> tuple[Granted, ...]:
+    """The grants without those that another one, of the same secret and with a key, includes."""
+    keyed = {grant.secret for grant in these if grant.key}
+    kept = [grant for grant in these if grant.key or grant.secret not in keyed]
+    return tuple(sorted(kept, key=lambda grant: (str(grant.secret), str(grant.key or ""))))
+
+
+def allowances(document: Mapping[str, Any]) -> set[tuple[str, str, str, str]]:
+    """Every (action, resource, service, secret) that a policy allows."""
+    found = set()
+    for statement in document["Statement"]:
+        equals = statement.get("Condition", {}).get("StringEquals", {})
+        for resource in statement["Resource"]:
+            for secret in equals.get("kms:EncryptionContext:SecretARN", [""]):
+                found.add((statement["Action"], resource, equals.get("kms:ViaService", ""), secret))
+    return found
+
+
+def test_the_policy_of_a_secret_with_a_customer_managed_key() -> None:
+    document = policy_document([Granted(secret=SECRET, key=KEY), Granted(secret=OTHER, key=None)])
+    sid = document["Statement"][1]["Sid"]
+    assert sid.isalnum()
+    assert document == {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Sid": "PullguardSecrets",
+                "Effect": "Allow",
+                "Action": "secretsmanager:GetSecretValue",
+                "Resource": [str(SECRET), str(OTHER)],
+            },
+            {
+                "Sid": sid,
+                "Effect": "Allow",
+                "Action": "kms:Decrypt",
+                "Resource": [str(KEY)],
+                "Condition": {
+                    "StringEquals": {
+                        "kms:EncryptionContext:SecretARN": [str(SECRET)],
+                        "kms:ViaService": "secretsmanager.eu-west-1.amazonaws.com",
+                    }
+                },
+            },
+        ],
+    }
+
+
+def test_in_china_the_service_name_has_the_partitions_suffix() -> None:
+    secret = Arn.parse("arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:a-AbCdEf")
+    key = Arn.parse("arn:aws-cn:kms:cn-north-1:123456789012:key/1")
+    assert "secretsmanager.cn-north-1.amazonaws.com.cn" in render(policy_document([Granted(secret=secret, key=key)]))
+
+
+def test_one_key_and_two_regions_are_two_statements() -> None:
+    abroad = Arn.parse("arn:aws:secretsmanager:us-east-1:123456789012:secret:a-AbCdEf")
+    document = policy_document([Granted(secret=SECRET, key=KEY), Granted(secret=abroad, key=KEY)])
+    services = [each["Condition"]["StringEquals"]["kms:ViaService"] for each in document["Statement"][1:]]
+    assert services == ["secretsmanager.eu-west-1.amazonaws.com", "secretsmanager.us-east-1.amazonaws.com"]
+    assert len({each["Sid"] for each in document["Statement"]}) == 3
+
+
+def secret_arn(**changes: str) -> Arn:
+    whole = {"partition": "aws", "service": "secretsmanager", "region": "eu-west-1", "account": "123456789012"}
+    return Arn(**{**whole, "resource": "secret:a-AbCdEf", **changes})
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        pytest.param(secret_arn(resource="secret:*"), id="wildcard"),
+        pytest.param(secret_arn(resource="secret:a-??????"), id="question-marks"),
+        pytest.param(secret_arn(resource="secret:${aws:username}-AbCdEf"), id="policy-variable"),
+        pytest.param(secret_arn(resource="secret:a"), id="partial"),
+        pytest.param(secret_arn(resource="secret:a-AbCdEf:username::"), id="json-key"),
+        pytest.param(secret_arn(service="ssm"), id="other-service"),
+        pytest.param(secret_arn(service="ssm:eu-west-1:1:secret"), id="colons-in-a-part"),
+        pytest.param(secret_arn(region=""), id="no-region"),
+        pytest.param(secret_arn(account="aws"), id="no-account"),
+        pytest.param(secret_arn(region="cn-north-1"), id="region-of-another-partition"),
+        pytest.param(secret_arn(resource='secret:a"-AbCdEf'), id="quote"),
+        pytest.param(secret_arn(resource="secret:a\n-AbCdEf"), id="newline"),
+        pytest.param(secret_arn(resource="secret:а-AbCdEf"), id="cyrillic"),  # noqa: RUF001
+    ],
+)
+def test_what_is_not_the_arn_of_one_secret_is_refused(secret: Arn) -> None:
+    with pytest.raises(UnprovedGrant, match="cannot be granted"):
+        policy_document([Granted(secret=secret, key=None)])
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "arn:aws:kms:eu-west-1:123456789012:alias/registry",
+        "arn:aws:s3:eu-west-1:123456789012:key/1",
+        "arn:aws:kms::123456789012:key/1",
+        "arn:aws-cn:kms:cn-north-1:123456789012:key/1",
+    ],
+)
+def test_what_is_not_the_arn_of_one_key_is_refused(key: str) -> None:
+    with pytest.raises(UnprovedGrant):
+        policy_document([Granted(secret=SECRET, key=Arn.parse(key))])
+
+
+@given(st.lists(grants(), max_size=12), st.randoms())
+def test_the_order_and_number_of_the_same_grants_do_not_matter(these: list[Granted], random: Any) -> None:
+    shuffled = [*these, *these[:3]]
+    random.shuffle(shuffled)
+    assert json.dumps(policy_document(shuffled)) == json.dumps(policy_document(these))
+
+
+@given(st.sets(grants(), max_size=10), grants())
+def test_another_grant_takes_nothing_away(these: set[Granted], one: Granted) -> None:
+    before, after = policy_document(these), policy_document({*these, one})
+    assert allowances(before) <= allowances(after)
+    assert {each["Sid"] for each in before["Statement"]} <= {each["Sid"] for each in after["Statement"]}
+
+
+@given(st.sets(grants(), max_size=12))
+def test_what_is_written_is_read_back(these: set[Granted]) -> None:
+    document = policy_document(these)
+    assert parse_own(document) == (least(these), ())
+    assert parse_own(render(document)) == (least(these), ())
+    assert same(document, render(document))
+    sids = [statement["Sid"] for statement in document["Statement"]]
+    assert len(set(sids)) == len(sids)
+    assert all(sid.isalnum() for sid in sids)
+
+
+def ours() -> dict[str, Any]:
+    return policy_document([Granted(secret=SECRET, key=KEY)])
+
+
+def edited(index: int, **changes: Any) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(json.dumps(ours()))
+    document["Statement"][index] |= changes
+    return document
+
+
+def condition(**changes: Any) -> dict[str, Any]:
+    equals = ours()["Statement"][1]["Condition"]["StringEquals"]
+    return {"StringEquals": {name.replace("__", ":"): value for name, value in {**equals, **changes}.items()}}
+
+
+@pytest.mark.parametrize(
+    ("document", "kept", "told"),
+    [
+        pytest.param(edited(0, Resource=["*"]), 0, '"*" is no ARN', id="wildcard-resource"),
+        pytest.param(edited(0, Action="secretsmanager:*"), 0, "not Pullguard's", id="wider-action"),
+        pytest.param(edited(0, Effect="Deny"), 0, "not Pullguard's", id="deny"),
+        pytest.param(edited(0, Resource=[str(SECRET), "arn:aws:s3:::x"]), 1, "arn:aws:s3:::x", id="one-more-resource"),
+        pytest.param(edited(1, Condition={}), 1, "not Pullguard's", id="condition-removed"),
+        pytest.param(edited(1, Action=["kms:Decrypt", "kms:Encrypt"]), 1, "not Pullguard's", id="one-more-action"),
+        pytest.param(
+            edited(1, Condition=condition(kms__ViaService="s3.eu-west-1.amazonaws.com")), 1, "s3.eu-west", id="service"
+        ),
+        pytest.param({**ours(), "Id": "mine"}, 1, '"Id"', id="another-member"),
+        pytest.param({**ours(), "Version": "2008-10-17"}, 1, "2008-10-17", id="old-version"),
+        pytest.param({"Version": "2012-10-17", "Statement": "x"}, 0, "not Pullguard's", id="no-statements"),
+        pytest.param({**ours(), "Statement": ours()["Statement"][1:]}, 0, "without the right to read", id="key-alone"),
+        pytest.param("{", 0, "not a JSON object", id="broken-text"),
+        pytest.param("[]", 0, "not a JSON object", id="list"),
+    ],
+)
+def test_what_somebody_else_wrote_is_told_and_not_kept(document: Any, kept: int, told: str) -> None:
+    granted, aliens = parse_own(document)
+    assert len(granted) == kept
+    assert all(grant.secret == SECRET for grant in granted)
+    assert told in "\n".join(aliens)
+
+
+def test_a_single_statement_and_single_values_are_read_too() -> None:
+    statement = {**policy_document([Granted(secret=SECRET, key=None)])["Statement"][0], "Resource": str(SECRET)}
+    document = {"Version": "2012-10-17", "Statement": statement}
+    assert parse_own(document) == ((Granted(secret=SECRET, key=None),), ())
+    assert same(document, policy_document([Granted(secret=SECRET, key=None)]))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param(edited(0, Resource=[str(SECRET), str(OTHER)]), id="resource"),
+        pytest.param(edited(0, Effect="Deny"), id="effect"),
+        pytest.param(edited(1, Condition={}), id="condition"),
+        pytest.param({**ours(), "Version": "2008-10-17"}, id="version"),
+        pytest.param({**ours(), "Statement": ours()["Statement"][:1]}, id="statement"),
+        pytest.param("no policy", id="no-policy"),
+    ],
+)
+def test_policies_that_say_something_else_are_not_the_same(other: Any) -> None:
+    assert not same(ours(), other)
+    assert not same(other, ours())
+
+
+def test_sids_and_order_do_not_make_another_policy() -> None:
+    other = edited(0, Sid="Renamed", Action=["SecretsManager:GetSecretValue"])
+    assert same(ours(), {**other, "Statement": other["Statement"][::-1]})
+
+
+@pytest.mark.parametrize(
+    ("document", "size"),
+    [
+        ({"a": "b c", "d": [1, 2]}, len('{"a":"b c","d":[1,2]}')),
+        ('{ "a" :\n\t"b c" ,\r "d": [1, 2] }', len('{"a":"b c","d":[1,2]}')),
+        (r'{ "a\" b" : "\\" }', len(r'{"a\" b":"\\"}')),
+        ({"a": "é"}, len('{"a":"é"}')),
+        ({}, 2),
+    ],
+)
+def test_white_space_is_counted_inside_strings_only(document: Any, size: int) -> None:
+    assert size_chars(document) == size
+
+
+def test_all_inline_policies_count_and_our_old_one_does_not() -> None:
+    room = INLINE_POLICIES_MAX_CHARS - size_chars(ours())
+    exact = {"a": "x" * (room - len('{"a":""}'))}
+    assert total_size_chars({"theirs": exact, POLICY_NAME: ours()}) == INLINE_POLICIES_MAX_CHARS
+    assert fits({"theirs": exact, POLICY_NAME: {"a": "x" * 9000}}, ours())
+    assert not fits({"theirs": {"a": exact["a"] + "x"}}, ours())
+
+
+def test_eighty_secrets_under_the_managed_key_fit() -> None:
+    many = (
+        Arn.parse(f"arn:aws:secretsmanager:eu-west-1:123456789012:secret:registry/team-{n:03}-AbCdEf")
+        for n in range(80)
+    )
+    assert fits({}, policy_document(Granted(secret=secret, key=None) for secret in many))
+
+
+def test_the_command_survives_a_shell() -> None:
+    words = shlex.split(grant_command("role'; rm -rf $HOME; '", ours()))
+    assert words[:5] == ["aws", "iam", "put-role-policy", "--role-name", "role'; rm -rf $HOME; '"]
+    assert words[5:8] == ["--policy-name", POLICY_NAME, "--policy-document"]
+    assert json.loads(words[8]) == ours()
