@@ -1,6 +1,8 @@
 """Build a SAM template and deploy it into the embedded AWS, with the same tools and arguments as anywhere else."""
 
+import atexit
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -83,10 +85,10 @@ class Stack:
 def build(template: Path = TEMPLATE, *, into: Path | None = None, progress: bool = False) -> Path:
     """Run ``sam build`` and return the built template.
 
-    ``into`` is a directory of this build's own (a temporary one if None), so that builds do not disturb each other.
-    Raises SandboxError with the tool's last lines.
+    ``into`` is a directory of this build's own, so that builds do not disturb each other; without it there is one
+    that goes when the program ends. Raises SandboxError with the tool's last lines.
     """
-    directory: Path = into or Path(tempfile.mkdtemp(prefix="pullguard-build-"))
+    directory = into or _own_directory()
     directory.mkdir(parents=True, exist_ok=True)
     options: list[str | Path] = ["--template-file", template.resolve(), "--build-dir", directory / "build"]
     _sam("build", *options, directory=directory, environment={}, progress=progress)
@@ -134,6 +136,12 @@ def describe(aws: Emulator, name: str = "pullguard") -> Stack:
         resources={member["LogicalResourceId"]: member.get("PhysicalResourceId", "") for member in members},
         types={member["LogicalResourceId"]: member["ResourceType"] for member in members},
     )
+
+
+def _own_directory() -> Path:
+    directory = Path(tempfile.mkdtemp(prefix="pullguard-build-"))
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    return directory
 
 
 def _failures(aws: Emulator, name: str) -> list[str]:
@@ -187,6 +195,7 @@ def _environment(directory: Path) -> dict[str, str]:
     return kept | {
         "PATH": os.pathsep.join([*map(str, tools), os.environ.get("PATH", os.defpath)]),
         "SAM_CLI_TELEMETRY": "0",
+        "SAM_CLI_POLL_DELAY": "0.2",
         "__SAM_CLI_APP_DIR": str(directory / "sam"),
         "AWS_DEFAULT_REGION": "us-east-1",
         "PYTHONWARNINGS": "ignore",
