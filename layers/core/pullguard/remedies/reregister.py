@@ -98,12 +98,12 @@ class Shape(Protocol):
         """``structure``, ``list``, ``map`` or the name of a scalar type."""
 
 
-def member_tree(shape: Shape) -> MemberTree:
+def member_tree(shape: Shape | None) -> MemberTree:
     """Describe what an API takes from the SDK's own model of it, such as RegisterTaskDefinition's input shape.
 
-    Raises ``CannotReregister`` for a shape that contains itself: no finite tree describes it.
+    None is the input shape of an API that takes nothing. Raises ``CannotReregister`` for a shape that contains itself: no finite tree describes it.
     """
-    return _tree(shape, ())
+    return MemberTree(kind="structure") if shape is None else _tree(shape, ())
 
 
 def _tree(shape: Any, above: tuple[str, ...]) -> MemberTree:
