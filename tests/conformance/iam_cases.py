@@ -64,8 +64,10 @@ def _named(policies: Iterable[Mapping[str, Any]], layer: Layer, level: int | Non
 
 
 def _value(value: object) -> str | list[str]:
+    if isinstance(value, str):
+        return value
     if isinstance(value, list):
-        return [str(each) for each in value]
+        return [each if isinstance(each, str) else str(each) for each in value]
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

@@ -8,6 +8,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-si
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 from pullguard.access.comparisons import Comparable
@@ -163,17 +164,21 @@ def compile_conditions(block: object, *, variables: bool) -> tuple[Condition, ..
         if not isinstance(lines, Mapping):
             compiled.append(Malformed(problem=f"the condition {name} is not an object"))
             continue
-        compiled.extend(_compile_line(name, key, values, variables) for key, values in lines.items())
+        for key, values in lines.items():
+            texts = _texts(values)
+            if texts is None:
+                problem = f"the values of {name} {key} are not texts, numbers or booleans"
+                compiled.append(Malformed(problem=problem))
+            else:
+                compiled.append(_compile_line(str(name), str(key), texts, variables))
     return tuple(compiled)
 
 
-def _compile_line(name: str, key: str, values: object, variables: bool) -> Condition:
+@lru_cache(maxsize=8192)
+def _compile_line(name: str, key: str, texts: tuple[str, ...], variables: bool) -> Condition:
     prefix, colon, base = name.lower().rpartition(":")
     if_exists = base.endswith("ifexists")
     base = base.removesuffix("ifexists")
-    texts = _texts(values)
-    if texts is None:
-        return Malformed(problem=f"the values of {name} {key} are not texts, numbers or booleans")
     if base == "null" and not if_exists and not colon:
         if not texts or not set(map(str.lower, texts)) <= {"true", "false"}:
             return Malformed(problem=f"Null {key} is neither true nor false")
@@ -196,6 +201,8 @@ def _compile_line(name: str, key: str, values: object, variables: bool) -> Condi
 
 
 def _texts(values: object) -> tuple[str, ...] | None:
+    if isinstance(values, str):
+        return (values,)
     listed: list[Any] = values if isinstance(values, list) else [values]
     texts: list[str] = []
     for value in listed:

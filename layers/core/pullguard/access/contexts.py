@@ -14,7 +14,7 @@ from pullguard.access.request import ContextValue, Partial, Request, RoleSession
 from pullguard.arn import Arn, dns_suffix_of
 from pullguard.model import Role, Secret
 
-GET_SECRET_VALUE = "secretsmanager:GetSecretValue"
+READ_VALUE = "secretsmanager:GetSecretValue"
 DECRYPT = "kms:Decrypt"
 ASSUME_ROLE = "sts:AssumeRole"
 ECS_TASKS = "ecs-tasks.amazonaws.com"
@@ -68,7 +68,7 @@ def secret_request(role: Role, secret: Secret, around: Circumstances) -> Request
         absent_prefixes=(*_NEVER_SENT_PREFIXES, "aws:resourcetag/"),
         present=_ALWAYS_SENT,
     )
-    return _request(role, GET_SECRET_VALUE, secret.arn, context, unknowable)
+    return _request(role, READ_VALUE, secret.arn, context, unknowable)
 
 
 def decrypt_request(

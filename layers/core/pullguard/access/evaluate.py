@@ -5,8 +5,8 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-l
 https://docs.aws.amazon.com/kms/latest/developerguide/policy-evaluation.html
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from pullguard.access.decision import Citation, Decision, Verdict
 from pullguard.access.grants import grant_allows
@@ -40,15 +40,15 @@ class _Tally:
 
     layer: Layer
     level: int | None = None
-    certain: list[Citation] = field(default_factory=list)
-    doubtful: list[Citation] = field(default_factory=list)
+    certain: tuple[Citation, ...] = ()
+    doubtful: tuple[Citation, ...] = ()
     doubt: Unknown | None = None
 
     def add(self, match: Match, policy: Policy, statement: Statement | None = None) -> None:
         if match is True:
-            self.certain.append(Citation(policy=policy, statement=statement))
+            self.certain += (Citation(policy=policy, statement=statement),)
         elif match is not False:
-            self.doubtful.append(Citation(policy=policy, statement=statement))
+            self.doubtful += (Citation(policy=policy, statement=statement),)
             self.doubt = match.merged(self.doubt)
 
     @property
@@ -58,7 +58,7 @@ class _Tally:
         return False if self.doubt is None else self.doubt
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class _Tallies:
     """One request, all layers. What the resource's policy allows is kept by how directly it names the caller."""
 
@@ -80,18 +80,17 @@ class _Tallies:
 def decide(request: Request, policies: Policies) -> Decision:
     """Decide one request as AWS would, or say that it cannot be told yet and why."""
     tallies = _tally(request, policies)
-    granting = tuple(citation for tally in tallies.every_layer for citation in tally.certain)
+    granting = tuple([citation for tally in tallies.every_layer for citation in tally.certain])
     if tallies.denials.certain:
-        denying = tuple(tallies.denials.certain)
-        return _decision(request, Verdict.EXPLICITLY_DENIED, denying, granting)
-    paths = _paths(request, tallies)
-    allowed = every((*(tally.match for tally in tallies.controls), some(match for match, _ in paths)))
+        return _decision(request, Verdict.EXPLICITLY_DENIED, tallies.denials.certain, granting)
+    let_in, path = _let_in(request, tallies)
+    allowed = every([let_in, *[tally.match for tally in tallies.controls]])
     if allowed is False:
-        return _implicit_deny(request, tallies, granting)
+        return _implicit_deny(request, tallies, let_in, granting)
     doubt = tallies.denials.doubt
     if allowed is True and doubt is None:
-        path = next(path for match, path in paths if match is True)
-        return _decision(request, Verdict.ALLOWED, tuple(c for tally in path for c in tally.certain), granting)
+        deciding = tuple([citation for tally in path for citation in tally.certain])
+        return _decision(request, Verdict.ALLOWED, deciding, granting)
     doubtful = list(tallies.denials.doubtful)
     if allowed is not True:
         doubt = allowed.merged(doubt)
@@ -165,9 +164,13 @@ def _weigh(layer: Layer, policies: Iterable[Policy], request: Request, denials: 
             denials.add(policy.problem, policy)
             continue
         for statement in policy.allows:
-            tally.add(statement.covers(request), policy, statement)
+            covers = statement.covers(request)
+            if covers is not False:
+                tally.add(covers, policy, statement)
         for statement in policy.denies:
-            denials.add(statement.covers(request), policy, statement)
+            covers = statement.covers(request)
+            if covers is not False:
+                denials.add(covers, policy, statement)
     return tally
 
 
@@ -236,34 +239,48 @@ def _weigh_grants(grants: tuple[KeyGrant, ...] | Policy, request: Request) -> _T
 # --- How the layers combine ------------------------------------------------------------------------------------
 
 
-def _paths(request: Request, tallies: _Tallies) -> list[tuple[Match, tuple[_Tally, ...]]]:
-    """Return each way to be allowed past the control policies, with the layers that it takes."""
-    bounds = () if tallies.boundary is None else (tallies.boundary,)
-    own_side = (tallies.identity, *bounds)
-    named = (tallies.session, tallies.role, tallies.account, tallies.grant)
+def _let_in(request: Request, tallies: _Tallies) -> tuple[Match, tuple[_Tally, ...]]:
+    """Return whether any path past the control policies is open, and the layers of the first that certainly is."""
+    doubt: Unknown | None = None
+    for path in _paths(request, tallies):
+        match = every([tally.match for tally in path])
+        if match is True:
+            return True, path
+        if match is not False:
+            doubt = match.merged(doubt)
+    return (False if doubt is None else doubt), ()
+
+
+def _paths(request: Request, tallies: _Tallies) -> Iterator[tuple[_Tally, ...]]:
+    """Yield each way to be allowed, as the layers that must all allow."""
     if isinstance(request.caller, Service):
-        return [_path(tallies.session)]
+        yield (tallies.session,)
+        return
+    bounds = () if tallies.boundary is None else (tallies.boundary,)
     if not request.same_account:
-        return [_path(*own_side, tally) for tally in named]
-    by_identity = (*own_side, tallies.account) if _own_layer(request) is Layer.KEY else own_side
-    return [_path(*by_identity), _path(tallies.session), _path(tallies.role, *bounds), _by_grant(tallies, bounds)]
+        for named in (tallies.session, tallies.role, tallies.account, tallies.grant):
+            yield (tallies.identity, *bounds, named)
+        return
+    delegated = (tallies.account,) if _own_layer(request) is Layer.KEY else ()
+    yield (tallies.identity, *bounds, *delegated)
+    yield (tallies.session,)
+    yield (tallies.role, *bounds)
+    if tallies.grant.match is not False:
+        yield (tallies.grant, *_bounds_of_grant(bounds))
 
 
-def _path(*layers: _Tally) -> tuple[Match, tuple[_Tally, ...]]:
-    return every(tally.match for tally in layers), layers
+def _bounds_of_grant(bounds: tuple[_Tally, ...]) -> tuple[_Tally, ...]:
+    if all(tally.match is not False for tally in bounds):
+        return bounds
+    why = Unknown(problems=("AWS does not say whether a permissions boundary limits what a grant allows",))
+    return (_Tally(layer=Layer.BOUNDARY, doubt=why),)
 
 
-def _by_grant(tallies: _Tallies, bounds: tuple[_Tally, ...]) -> tuple[Match, tuple[_Tally, ...]]:
-    bounded = every(tally.match for tally in bounds)
-    if bounded is False:
-        bounded = Unknown(problems=("AWS does not say whether a permissions boundary limits what a grant allows",))
-    return every((tallies.grant.match, bounded)), (tallies.grant,)
-
-
-def _implicit_deny(request: Request, tallies: _Tallies, granting: tuple[Citation, ...]) -> Decision:
+def _implicit_deny(request: Request, tallies: _Tallies, let_in: Match, granting: tuple[Citation, ...]) -> Decision:
     """Name the layers without whose allow nothing helps; first those that the role's owner cannot mend."""
     lacking = [tally for tally in tallies.controls if tally.match is False]
-    lacking += _lacking(request, tallies)
+    if let_in is False:
+        lacking += _lacking(request, tallies)
     first = lacking[0]
     return Decision(
         verdict=Verdict.IMPLICITLY_DENIED,
@@ -271,23 +288,22 @@ def _implicit_deny(request: Request, tallies: _Tallies, granting: tuple[Citation
         resource=request.resource,
         layer=first.layer,
         level=first.level,
-        lacking=tuple(dict.fromkeys(tally.layer for tally in lacking)),
+        lacking=tuple(dict.fromkeys([tally.layer for tally in lacking])),
         granting=granting,
     )
 
 
 def _lacking(request: Request, tallies: _Tallies) -> list[_Tally]:
-    if some(match for match, _ in _paths(request, tallies)) is not False:
-        return []
     if isinstance(request.caller, Service):
         return [tallies.session]
+    if request.same_account and tallies.role.match is not False and tallies.boundary is not None:
+        return [tallies.boundary]  # else naming the role would have been enough
     lacking = [] if tallies.boundary is None or tallies.boundary.match is not False else [tallies.boundary]
     if tallies.identity.match is False:
         lacking.append(tallies.identity)
     if not request.same_account:
         sides = (tallies.session, tallies.role, tallies.account, tallies.grant)
-        return lacking if some(tally.match for tally in sides) is not False else [*lacking, tallies.account]
+        return lacking if some([tally.match for tally in sides]) is not False else [*lacking, tallies.account]
     if _own_layer(request) is Layer.KEY and tallies.account.match is False:
-        by_role = tallies.role.match is not False  # then only the boundary stands in the way
-        return lacking[:1] if by_role else [*lacking, tallies.account]
+        lacking.append(tallies.account)
     return lacking

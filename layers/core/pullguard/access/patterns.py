@@ -6,6 +6,8 @@ expression: policies are written by others, and most patterns are used once.
 Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html
 """
 
+from functools import lru_cache
+
 from pullguard.access.ternary import Match, Unknown
 
 MANY = "\x00"
@@ -13,6 +15,7 @@ ONE = "\x01"
 ARN_PARTS = 6
 
 
+@lru_cache(maxsize=16384)
 def glob(pattern: str) -> str:
     """Compile the text of a policy: ``*`` and ``?`` become wildcards."""
     if MANY in pattern or ONE in pattern:
@@ -40,9 +43,14 @@ def glob_matches(compiled: str, text: str) -> bool:
 
 
 def _fits(chunk: str, text: str, at: int) -> bool:
+    """Whether ``chunk``, which has no MANY and is no longer than the rest of ``text``, matches there."""
     if ONE not in chunk:
         return text.startswith(chunk, at)
-    return all(c in (ONE, text[at + i]) for i, c in enumerate(chunk))
+    for piece in chunk.split(ONE):
+        if not text.startswith(piece, at):
+            return False
+        at += len(piece) + 1
+    return True
 
 
 def _find(chunk: str, text: str, start: int, end: int) -> int:

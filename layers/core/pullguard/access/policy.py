@@ -67,7 +67,10 @@ class Statement:
     def covers_action(self, request: Request) -> bool:
         """Whether Action or NotAction covers the request's action; case does not count."""
         action = request.action_folded
-        return any(glob_matches(pattern, action) for pattern in self.actions) is not self.not_action
+        for pattern in self.actions:
+            if glob_matches(pattern, action):
+                return not self.not_action
+        return self.not_action
 
     def covers(self, request: Request) -> Match:
         """Whether action, resource and conditions all cover the request; the principal is another question."""
@@ -224,13 +227,13 @@ def _compile_statement(
     not_resource = False
     if layer is not Layer.TRUST:
         texts, not_resource = _either(source, "Resource", "NotResource")
-        resources = tuple(compile_text(text, wildcards=True, variables=variables) for text in texts)
+        resources = tuple([compile_text(text, wildcards=True, variables=variables) for text in texts])
     principals, not_principal = _principals(source, layer, effect)
     return Statement(
         index=index,
         sid=sid,
         effect=effect,
-        actions=tuple(glob(action.lower()) for action in actions),
+        actions=tuple([glob(action.lower()) for action in actions]),
         not_action=not_action,
         resources=resources,
         not_resource=not_resource,
@@ -245,8 +248,8 @@ def _either(source: Mapping[str, Any], positive: str, negative: str) -> tuple[li
     if (positive in source) == (negative in source):
         raise ValueError(f"it has {'both' if positive in source else 'neither'} {positive} and {negative}")
     value = source.get(positive, source.get(negative))
-    texts = value if isinstance(value, list) else [value]
-    if not texts or not all(isinstance(text, str) for text in texts):
+    texts = [text for text in (value if isinstance(value, list) else (value,)) if isinstance(text, str)]
+    if not texts or (isinstance(value, list) and len(texts) < len(value)):
         raise ValueError(f"its {positive if positive in source else negative} is neither a text nor a list of texts")
     return texts, negative in source
 

@@ -16,6 +16,7 @@ from pullguard.access.ternary import Match, Unknown
 
 _ACCOUNT = re.compile(r"\d{12}")
 _KINDS = frozenset(("AWS", "Service", "Federated", "CanonicalUser"))
+_NOBODY: frozenset[str] = frozenset()
 SESSION_KEY = "aws:userid"
 
 
@@ -92,12 +93,11 @@ def compile_principals(element: object) -> Principals:
         return Principals(everybody=True)
     if not isinstance(element, Mapping) or not element:
         raise ValueError("Principal is neither * nor an object")
-    if unknown := set(element) - _KINDS:
+    if unknown := element.keys() - _KINDS:
         raise ValueError(f"Principal has a kind that is none: {', '.join(sorted(map(str, unknown)))}")
-    aws = _names(element.get("AWS", []))
-    _names(element.get("Federated", []))
-    _names(element.get("CanonicalUser", []))
-    return Principals(everybody="*" in aws, aws=frozenset(aws), services=frozenset(_names(element.get("Service", []))))
+    named = {kind: frozenset(_names(names)) for kind, names in element.items()}
+    aws, services = named.get("AWS", _NOBODY), named.get("Service", _NOBODY)
+    return Principals(everybody="*" in aws, aws=aws, services=services)
 
 
 def _names(value: object) -> list[str]:

@@ -7,7 +7,7 @@ condition that nobody can know before the task starts, is ``unknown`` and never 
 from dataclasses import replace
 from typing import assert_never
 
-from pullguard.access.contexts import DECRYPT, GET_SECRET_VALUE, Circumstances, decrypt_request, secret_request
+from pullguard.access.contexts import DECRYPT, READ_VALUE, Circumstances, decrypt_request, secret_request
 from pullguard.access.decision import Citation, Decision, Verdict
 from pullguard.access.evaluate import Policies, decide
 from pullguard.access.gates import FindingId, Gate, GateName, PullAccess, grant_would_help
@@ -266,9 +266,13 @@ def _blocked(decision: Decision) -> FindingId | None:
 
 
 def _denies(decision: Decision) -> bool:
-    """Whether a Deny decides, or may decide."""
-    first = decision.statements[0].statement if decision.statements else None
-    return first is not None and first.effect == "Deny" and decision.verdict is not Verdict.ALLOWED
+    """Whether a Deny decides, or may decide: a resource policy that cannot be read may well have one."""
+    if not decision.statements:
+        return False
+    first = decision.statements[0]
+    if first.statement is None:
+        return first.policy.layer in (Layer.RESOURCE, Layer.KEY)
+    return first.statement.effect == "Deny"
 
 
 def _unread(role: Role, *lookups: object) -> tuple[Unreadable, ...]:
@@ -290,6 +294,6 @@ def _with_grant(gate: Gate, request: Request, policies: Policies) -> Gate:
 
 
 def _grant(request: Request) -> dict[str, object]:
-    action = GET_SECRET_VALUE if request.action == GET_SECRET_VALUE else DECRYPT
+    action = READ_VALUE if request.action == READ_VALUE else DECRYPT
     statement = {"Effect": "Allow", "Action": action, "Resource": request.resource}
     return {"Version": "2012-10-17", "Statement": [statement]}
