@@ -3,9 +3,7 @@
 1. CloudTrail: a successful call that CloudTrail records becomes an event on the default bus.
 2. Lists: calls with their callers (``GET`` and ``DELETE /_sandbox/calls``), events (``GET /_sandbox/events``).
 3. Events by hand, as AWS sends them: ``POST /_sandbox/emit`` with a JSON list of events in EventBridge's own form.
-4. KMS: Secrets Manager reads a value under a customer managed key only if the caller may decrypt with that key. The
-   embedded AWS does not ask; the relay does (key policy, identity policies, grants, key state), with the context
-   keys that Secrets Manager would send.
+4. Permissions that the embedded AWS does not ask for: ``sandbox.authorization``.
 
 Run by ``sandbox.emulator`` in the embedded AWS's own interpreter, never imported there by anything else. Whatever
 goes wrong in 1 or 2 is logged and leaves the watched call as it was.
@@ -25,10 +23,11 @@ import uuid
 from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from typing import Any, TypeAlias
 from urllib.parse import parse_qs
 
-from sandbox import cloudtrail
+from sandbox import authorization, cloudtrail
 from sandbox.cloudtrail import ApiCall, Caller, Event
 
 Message: TypeAlias = MutableMapping[str, Any]
@@ -44,11 +43,10 @@ log = logging.getLogger("sandbox.relay")
 
 
 class Exchange:
-    """One request and its answer, copied while they pass; the answer is held back if ``hold``."""
+    """One request and its answer, copied while they pass."""
 
-    def __init__(self, receive: Receive, send: Send, *, hold: bool) -> None:
-        self._receive, self._send, self._hold = receive, send, hold
-        self._held: list[Message] = []
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._receive, self._send = receive, send
         self.request, self.response = bytearray(), bytearray()
         self.status = 0
 
@@ -59,24 +57,11 @@ class Exchange:
         return message
 
     async def send(self, message: Message) -> None:
-        """Pass one message of the answer on, or hold it back."""
+        """Pass one message of the answer on."""
         if message["type"] == "http.response.start":
             self.status = int(message["status"])
         _keep(self.response, message)
-        if self._hold:
-            self._held.append(message)
-        else:
-            await self._send(message)
-
-    async def release(self) -> None:
-        """Send what was held back."""
-        for message in self._held:
-            await self._send(message)
-
-    async def replace(self, status: int, payload: dict[str, Any]) -> None:
-        """Send another answer instead of the one that was held back."""
-        self.status, self.response = status, bytearray(json.dumps(payload).encode())
-        await answer(self._send, status, payload, content_type=b"application/x-amz-json-1.1")
+        await self._send(message)
 
 
 def _keep(store: bytearray, message: Message) -> None:
@@ -101,12 +86,8 @@ class Relay:
             await self._serve_own(scope, receive, send)
             return
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        is_read = headers.get("x-amz-target") == "secretsmanager.GetSecretValue"
-        exchange = Exchange(receive, send, hold=is_read)
+        exchange = Exchange(receive, send)
         await self._app(scope, exchange.receive, exchange.send)
-        if is_read:
-            refusal = _key_refusal(headers, exchange) if exchange.status == 200 else None  # noqa: PLR2004
-            await (exchange.replace(400, refusal) if refusal else exchange.release())
         try:
             self._watch(scope, headers, exchange)
         except Exception:
@@ -149,9 +130,9 @@ class Relay:
         emit(cloudtrail.events_of(call))
 
     async def _serve_own(self, scope: Message, receive: Receive, send: Send) -> None:
-        client = (scope.get("client") or ("",))[0]
-        if client != "127.0.0.1":
-            await answer(send, 403, {"error": "only from 127.0.0.1"})
+        client = (scope.get("client") or ("0.0.0.0",))[0]
+        if not ip_address(client).is_loopback:
+            await answer(send, 403, {"error": "only from this machine"})
             return
         body = bytearray()
         while True:
@@ -178,10 +159,10 @@ class Relay:
                 await answer(send, 404, {"error": "no such path"})
 
 
-async def answer(send: Send, status: int, payload: Any, *, content_type: bytes = b"application/json") -> None:
+async def answer(send: Send, status: int, payload: Any) -> None:
     """Send one JSON answer."""
     body = json.dumps(payload, default=str).encode()
-    headers = [(b"content-type", content_type), (b"content-length", str(len(body)).encode())]
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
@@ -250,69 +231,6 @@ def _caller(headers: dict[str, str]) -> Caller:
     return Caller(arn=found["userArn"], account=found["accountId"], access_key=access_key, user_id=found["userId"])
 
 
-def _key_refusal(headers: dict[str, str], exchange: Exchange) -> dict[str, Any] | None:
-    """Return the error that GetSecretValue gives if the caller may not use the secret's key, or None.
-
-    https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html
-    """
-    from ministack.services import kms, secretsmanager  # noqa: PLC0415
-
-    answered = json.loads(exchange.response)
-    _, secret = secretsmanager._resolve(answered["ARN"])  # noqa: SLF001
-    key = kms._resolve_key((secret or {}).get("KmsKeyId"))  # noqa: SLF001
-    if secret is None or not secret.get("KmsKeyId") or "alias/aws/secretsmanager" in secret["KmsKeyId"]:
-        return None
-    if key is None or key["KeyState"] != "Enabled":
-        return _access_to_kms_denied("the key is not usable")
-    context = {"SecretARN": answered["ARN"], "SecretVersionId": answered["VersionId"]}
-    return None if _may_decrypt(headers, key, context) else _access_to_kms_denied("Decrypt is not allowed")
-
-
-def _access_to_kms_denied(why: str) -> dict[str, Any]:
-    log.info("GetSecretValue refused: %s", why)
-    return {"__type": "AccessDeniedException", "message": "Access to KMS is not allowed"}
-
-
-def _may_decrypt(headers: dict[str, str], key: dict[str, Any], context: dict[str, str]) -> bool:
-    from ministack.core.iam_evaluator import EvalResult, enforce  # noqa: PLC0415
-    from ministack.core.router import extract_access_key_id  # noqa: PLC0415
-
-    keys: dict[str, Any] = {f"kms:EncryptionContext:{name}": value for name, value in context.items()}
-    keys |= {
-        "kms:ViaService": f"secretsmanager.{_region()}.amazonaws.com",
-        "kms:CallerAccount": _caller(headers).account,
-        "kms:EncryptionContextKeys": sorted(context),
-    }
-    refused = enforce(
-        extract_access_key_id(headers), "kms:Decrypt", "kms", _region(), resource_arn=key["Arn"], service_context=keys
-    )
-    if refused is None:
-        return True
-    is_explicit = isinstance(refused, EvalResult) and refused.decision == "Deny"
-    return not is_explicit and _granted(_caller(headers).arn, key["Arn"], context)
-
-
-def _granted(principal: str, key_arn: str, context: dict[str, str]) -> bool:
-    from ministack.services import kms  # noqa: PLC0415
-
-    sts_prefix, _, session = principal.partition(":assumed-role/")
-    role = f"{sts_prefix.replace(':sts:', ':iam:')}:role/{session.partition('/')[0]}"
-
-    def fits(grant: dict[str, Any]) -> bool:
-        constraints = grant.get("Constraints") or {}
-        equals = constraints.get("EncryptionContextEquals")
-        subset = constraints.get("EncryptionContextSubset") or {}
-        return (
-            grant["KeyId"] == key_arn
-            and "Decrypt" in grant["Operations"]
-            and grant["GranteePrincipal"] in {principal, role}
-            and (equals is None or equals == context)
-            and subset.items() <= context.items()
-        )
-
-    return any(fits(grant) for grant in kms._grants.values())  # noqa: SLF001
-
-
 def _error_code(body: bytes) -> str | None:
     try:
         payload = json.loads(body)
@@ -344,6 +262,7 @@ def main() -> None:
     from hypercorn.config import Config  # noqa: PLC0415
     from ministack.app import app  # noqa: PLC0415
 
+    authorization.install()
     with contextlib.suppress(ImportError, OSError, ValueError):
         import resource  # noqa: PLC0415
 
