@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pullguard.arn import Arn
@@ -146,6 +146,7 @@ def test_what_is_not_the_arn_of_one_key_is_refused(key: str) -> None:
         policy_document([Granted(secret=SECRET, key=Arn.parse(key))])
 
 
+@settings(deadline=None)
 @given(st.lists(grants(), max_size=12), st.randoms())
 def test_the_order_and_number_of_the_same_grants_do_not_matter(these: list[Granted], random: Any) -> None:
     shuffled = [*these, *these[:3]]
@@ -153,6 +154,7 @@ def test_the_order_and_number_of_the_same_grants_do_not_matter(these: list[Grant
     assert json.dumps(policy_document(shuffled)) == json.dumps(policy_document(these))
 
 
+@settings(deadline=None)
 @given(st.sets(grants(), max_size=10), grants())
 def test_another_grant_takes_nothing_away(these: set[Granted], one: Granted) -> None:
     before, after = policy_document(these), policy_document({*these, one})
@@ -160,6 +162,7 @@ def test_another_grant_takes_nothing_away(these: set[Granted], one: Granted) -> 
     assert {each["Sid"] for each in before["Statement"]} <= {each["Sid"] for each in after["Statement"]}
 
 
+@settings(deadline=None)
 @given(st.sets(grants(), max_size=12))
 def test_what_is_written_is_read_back(these: set[Granted]) -> None:
     document = policy_document(these)

@@ -372,6 +372,10 @@ def test_what_an_older_sdk_does_not_know_is_unknown() -> None:
     assert unknown_members({"runtimePlatform": {}}, older) == ("runtimePlatform",)
 
 
+def test_an_api_that_takes_nothing_knows_nothing() -> None:
+    assert unknown_members({"family": "web"}, member_tree(None)) == ("family",)
+
+
 class Loop:
     name = "Loop"
     type_name = "structure"

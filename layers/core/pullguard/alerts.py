@@ -203,7 +203,9 @@ _TYPOGRAPHY: Final = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"',
 _BLANK: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0\u034f\u17b4\u17b5")
 # What a program makes a link of: "://" in prose; in a snippet, where "file://" has a meaning, only what opens a page.
 _LINK = re.compile(r":(?=[/\\]{2})|(?<=mailto):|(?<=javascript):|(?<=tel):|(?<=sms):|(?<=\bwww)\.", re.IGNORECASE)
-_SNIPPET_LINK = re.compile(r"(?<=http):|(?<=https):|(?<=ftp):|(?<=mailto):|(?<=javascript):", re.IGNORECASE)
+_SNIPPET_LINK = re.compile(
+    r"(?<=http):|(?<=https):|(?<=ftp):|(?<=mailto):|(?<=javascript):|(?<=\bwww)\.", re.IGNORECASE
+)
 
 
 def _prose(text: str, limit: int = _PROSE_MAX_CHARS) -> str:
@@ -308,7 +310,7 @@ def _status(notice: Notice) -> str:
 
 def _word(text: str) -> str:
     """Return a text with nothing in it but letters, digits and ``. _ : -``, never empty."""
-    return re.sub(r"[^A-Za-z0-9._:-]", "_", text)[:_ATTRIBUTE_MAX_CHARS] or "none"
+    return re.sub(r"[^A-Za-z0-9._:-]", "_", _defanged(text[:_ATTRIBUTE_MAX_CHARS]))[:_ATTRIBUTE_MAX_CHARS] or "none"
 
 
 def _family(notice: Notice) -> str:

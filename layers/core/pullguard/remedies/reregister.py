@@ -101,7 +101,8 @@ class Shape(Protocol):
 def member_tree(shape: Shape | None) -> MemberTree:
     """Describe what an API takes from the SDK's own model of it, such as RegisterTaskDefinition's input shape.
 
-    None is the input shape of an API that takes nothing. Raises ``CannotReregister`` for a shape that contains itself: no finite tree describes it.
+    None is the input shape of an API that takes nothing. Raises ``CannotReregister`` for a shape that contains
+    itself: no finite tree describes it.
     """
     return MemberTree(kind="structure") if shape is None else _tree(shape, ())
 
