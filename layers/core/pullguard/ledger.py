@@ -166,6 +166,12 @@ class Ledger:
             condition="attribute_not_exists(pk)",
         )
 
+    @asks("dynamodb:GetItem")
+    def happened(self, what: str) -> bool:
+        """Whether ``once`` was asked for ``what`` before."""
+        item = self._client.get_item(TableName=self._table, Key=_key(f"ONCE#{what}", "ONCE"), ConsistentRead=True)
+        return "Item" in item
+
     @asks("dynamodb:PutItem")
     def lease(self, what: str, seconds: int, *, now: datetime) -> bool:
         """Whether nobody else has taken ``what`` in the last ``seconds``; if so, it is taken."""

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeAlias
 
+from pullguard.alerts import Deed
 from pullguard.arn import Arn
-from pullguard.plan import ActionKind
 
 RemediationEvent: TypeAlias = Literal[
     "Remediation Planned", "Remediation Completed", "Remediation Failed", "Remediation Refused"
@@ -15,44 +15,44 @@ RemediationEvent: TypeAlias = Literal[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remediation:
-    """One action and what became of it.
+    """One deed and what became of it.
 
-    ``target`` is what would be written to: a role's ARN, a family, or a service's ARN. ``summary`` says what was
-    done, in one sentence; ``why`` the reason for a refusal or failure; ``remedy`` and ``snippet`` what a person would
-    do. ``before`` and ``after`` are texts to compare: policy documents, or ARNs.
+    ``before`` and ``after`` are texts to compare: policy documents, or ARNs. ``occasion`` is the message on which it
+    happened; what is only planned or refused has none, so that it is told once and not at every look.
     """
 
     event: RemediationEvent
-    action: ActionKind
-    task_definition: Arn
-    target: str
-    summary: str
-    why: str = ""
-    remedy: str = ""
-    snippet: str | None = None
+    deed: Deed
     before: str | None = None
     after: str | None = None
-    findings: tuple[str, ...] = ()
     occasion: str = ""
+
+    @property
+    def task_definition(self) -> Arn:
+        """The task definition that it is about."""
+        return Arn.parse(self.deed.task_definition, service="ecs", resource_type="task-definition")
 
     @property
     def id(self) -> str:
         """A stable id: the same thing said on the same occasion has the same."""
-        about = (self.event, self.action, str(self.task_definition), self.target, self.why, self.occasion)
-        return hashlib.sha256("\0".join((*about, self.after or "", *self.findings)).encode()).hexdigest()[:16]
+        deed = self.deed
+        about = (self.event, deed.kind, deed.task_definition, deed.target, deed.what, deed.why, self.occasion)
+        return hashlib.sha256("\0".join(about).encode()).hexdigest()[:16]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the record in the shape of the bus event's detail and of the ledger."""
-        return {**asdict(self), "id": self.id, "task_definition": str(self.task_definition)}
+        return {
+            "id": self.id,
+            "event": self.event,
+            "before": self.before,
+            "after": self.after,
+            "occasion": self.occasion,
+            **asdict(self.deed),
+        }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Remediation":
         """Return the record that ``to_dict`` described."""
-        members = {name: value for name, value in data.items() if name != "id"}
-        return cls(
-            **{
-                **members,
-                "task_definition": Arn.parse(data["task_definition"]),
-                "findings": tuple(data["findings"]),
-            }
-        )
+        own = {name: data[name] for name in ("event", "before", "after", "occasion")}
+        deed = {name: value for name, value in data.items() if name not in {"id", *own}}
+        return cls(deed=Deed(**{**deed, "findings": tuple(deed["findings"])}), **own)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, get_args
 
+from pullguard.alerts import FORMATS, Format
 from pullguard.errors import Misconfigured, shown
 from pullguard.plan import MODES, Mode
 
@@ -28,6 +29,7 @@ class Settings:
     reregister_queue_url: str = ""
     sweep_queue_url: str = ""
     rejects_queue_url: str = ""
+    alert_format: Format = "text"
     infrastructure_tags: tuple[str, ...] = ()
     move_services: bool = False
     writes_per_hour: int = 20
@@ -56,6 +58,8 @@ def _read(environment: Mapping[str, str], name: str, kind: object) -> object:
         return int(text)
     if kind == Mode:
         return _one_of(variable, text, MODES)
+    if kind == Format:
+        return _one_of(variable, text, FORMATS)
     if kind is str:
         return text.strip()
     return tuple(word for word in text.replace(",", " ").split() if word)

@@ -1,10 +1,11 @@
 """Grant what a role lacks: our own inline policy, written whole, after both keys are proved again."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from botocore.exceptions import ClientError
 
+from pullguard.alerts import describe
 from pullguard.arn import Arn
 from pullguard.aws.answers import DENIED, error_code
 from pullguard.aws.iam import Iam
@@ -58,7 +59,7 @@ class RolePatcher:
         document = policy_document(grants)
         patched = Patched(task_definition=str(look.task_definition), role=str(role.arn))
         if before is not None and same(before.document, document):
-            return Patched(task_definition=patched.task_definition, role=patched.role, why="granted already")
+            return replace(patched, why="granted already")
 
         others = {name: policy.document for name, policy in inline.items() if name != POLICY_NAME}
         if not fits(others, document):
@@ -90,9 +91,9 @@ class RolePatcher:
                 "Check that the role matches the parameter ManagedRolePattern and carries the tag "
                 "pullguard:managed=true, and that no control policy forbids it.",
             )
-        self._tell(role, needed, change, occasion)
+        self._tell(needed, change, occasion)
         self.executor.look_again(look)
-        return Patched(task_definition=patched.task_definition, role=patched.role, written=True)
+        return replace(patched, written=True)
 
     def _union(self, role: Arn, before: NamedPolicy | None, needed: Iterable[Grant]) -> tuple[Granted, ...]:
         """Return what the policy is to grant: what the ledger and the policy itself say already, and the new need.
@@ -117,38 +118,18 @@ class RolePatcher:
         self.executor.ledger.record_write(role.arn, grants, write_id=id_, record=record, now=self.executor.now())
         self.iam.put_role_policy(role.name, POLICY_NAME, after)
 
-    def _tell(self, role: Role, needed: tuple[Grant, ...], change: tuple[str | None, str], occasion: str) -> None:
-        secrets = " and ".join(str(grant.secret) for grant in needed)
-        self.executor.tell(
-            Remediation(
-                event="Remediation Completed",
-                action="grant",
-                task_definition=needed[0].task_definition,
-                target=str(role.arn),
-                summary=f"The role {role.name} may now read {secrets}.",
-                before=change[0],
-                after=change[1],
-                findings=tuple(finding for grant in needed for finding in grant.findings),
-            ),
-            occasion=occasion,
-        )
+    def _tell(self, needed: tuple[Grant, ...], change: tuple[str | None, str], occasion: str) -> None:
+        for grant in needed:
+            remediation = Remediation(
+                event="Remediation Completed", deed=describe(grant), before=change[0], after=change[1]
+            )
+            self.executor.tell(remediation, occasion=occasion)
 
     def _fail(self, needed: tuple[Grant, ...], patched: Patched, occasion: str, why: str, remedy: str) -> Patched:
-        grant = needed[0]
-        self.executor.tell(
-            Remediation(
-                event="Remediation Failed",
-                action="grant",
-                task_definition=grant.task_definition,
-                target=str(grant.role),
-                summary=f"The policy of {grant.role.resource_name} was not changed.",
-                why=why,
-                remedy=remedy,
-                findings=tuple(finding for each in needed for finding in each.findings),
-            ),
-            occasion=occasion,
-        )
-        return Patched(task_definition=patched.task_definition, role=patched.role, why=why)
+        for grant in needed:
+            deed = replace(describe(grant, why), remedy=remedy)
+            self.executor.tell(Remediation(event="Remediation Failed", deed=deed), occasion=occasion)
+        return replace(patched, why=why)
 
 
 def _by_name(role: Role) -> dict[str, NamedPolicy]:

@@ -1,10 +1,11 @@
 """Register a revision with the right reference, and let services run it once it is proved."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from botocore.exceptions import ClientError
 
+from pullguard.alerts import describe
 from pullguard.arn import Arn
 from pullguard.aws.answers import DENIED, error_code
 from pullguard.aws.ecs import Ecs
@@ -13,13 +14,14 @@ from pullguard.flows.writing import Executor, Proof, TooManyWrites
 from pullguard.gather import gather
 from pullguard.messages import Look
 from pullguard.model import Facts
-from pullguard.plan import MoveService, Reregister
+from pullguard.plan import Action, MoveService, Reregister
 from pullguard.remediation import Remediation
 from pullguard.remedies.reregister import CannotReregister, UnknownMembers, build_request, unknown_members
 
 # The new revision carries a tag that names its source, by which everybody sees that the work is done. For as long as
 # that may not be visible yet, or a run that died may still have registered, nobody else registers.
 LEASE_S: Final = 60
+_TRY_AGAIN: Final = "Mend what the reason says; the next validation or sweep tries again."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,11 +54,13 @@ class Reregisterer:
             moves = tuple(action for action in proof.actions if isinstance(action, MoveService))
             return self._move(moves, proof, look, occasion)
         except (CannotReregister, TooManyWrites) as error:
-            return self._fail(look, family, str(error), occasion)
+            return self._fail(proof.actions, look, str(error), occasion)
         except ClientError as error:
             if error_code(error) not in DENIED:
                 raise
-            return self._fail(look, family, f"AWS refused ecs:{error.operation_name} ({error_code(error)})", occasion)
+            return self._fail(
+                proof.actions, look, f"AWS refused ecs:{error.operation_name} ({error_code(error)})", occasion
+            )
 
     def _register(self, action: Reregister, family: str, look: Look, occasion: str) -> Reregistered:
         members = self.ecs.register_members()
@@ -70,7 +74,10 @@ class Reregisterer:
             self.executor.look_again(look, delay_s=LEASE_S)
             return Reregistered(task_definition=str(look.task_definition), why="just registered, or about to be")
         new = self.ecs.register(request)
-        self.executor.tell(_registered(action, family, new), occasion=occasion)
+        done = Remediation(
+            event="Remediation Completed", deed=describe(action), before=str(action.task_definition), after=str(new)
+        )
+        self.executor.tell(done, occasion=occasion)
         self.executor.look_again(Look(task_definition=new, cause=look.cause), look)
         return Reregistered(task_definition=str(look.task_definition), registered=str(new))
 
@@ -78,11 +85,14 @@ class Reregisterer:
         if not moves:
             return Reregistered(task_definition=str(look.task_definition), why="nothing to write any more")
         if (why := self._still_broken(moves[0].after)) is not None:
-            return self._fail(look, proof.facts.task_definition.family, why, occasion)
+            return self._fail(proof.actions, look, why, occasion)
         for move in moves:
             self.executor.brake(f"service {move.service}")
             self.ecs.move_service(move.cluster, move.service, move.after)
-            self.executor.tell(_moved(move), occasion=occasion)
+            done = Remediation(
+                event="Remediation Completed", deed=describe(move), before=str(move.before), after=str(move.after)
+            )
+            self.executor.tell(done, occasion=occasion)
         self.executor.look_again(look)
         return Reregistered(task_definition=str(look.task_definition), moved=len(moves))
 
@@ -94,43 +104,8 @@ class Reregisterer:
         broken = [each.check for each in examine(facts).findings if each.severity == "error"]
         return f"{successor} would not start either: {', '.join(broken)}" if broken else None
 
-    def _fail(self, look: Look, family: str, why: str, occasion: str) -> Reregistered:
-        self.executor.tell(
-            Remediation(
-                event="Remediation Failed",
-                action="reregister",
-                task_definition=look.task_definition,
-                target=family,
-                summary=f"No revision of {family} was registered and no service was moved.",
-                why=why,
-                remedy="Mend what the reason says; the next validation or sweep tries again.",
-            ),
-            occasion=occasion,
-        )
+    def _fail(self, actions: tuple[Action, ...], look: Look, why: str, occasion: str) -> Reregistered:
+        for action in actions:
+            deed = replace(describe(action, why), remedy=_TRY_AGAIN)
+            self.executor.tell(Remediation(event="Remediation Failed", deed=deed), occasion=occasion)
         return Reregistered(task_definition=str(look.task_definition), why=why)
-
-
-def _registered(action: Reregister, family: str, new: Arn) -> Remediation:
-    changes = "; ".join(f"{change.container} names {change.after or 'no secret'}" for change in action.changes)
-    return Remediation(
-        event="Remediation Completed",
-        action="reregister",
-        task_definition=action.task_definition,
-        target=family,
-        summary=f"Registered {new.resource_name}, in which {changes}. The old revision stays, to go back to.",
-        before=str(action.task_definition),
-        after=str(new),
-        findings=action.findings,
-    )
-
-
-def _moved(move: MoveService) -> Remediation:
-    return Remediation(
-        event="Remediation Completed",
-        action="move-service",
-        task_definition=move.before,
-        target=move.service,
-        summary=f"The service {move.service.rsplit('/', 1)[-1]} now runs {move.after.resource_name}.",
-        before=str(move.before),
-        after=str(move.after),
-    )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
 
+from pullguard.alerts import describe
 from pullguard.aws.messaging import Queues
 from pullguard.checks.examine import Examination, examine, unread_task_definition
 from pullguard.eligibility import effective_mode
@@ -14,7 +15,7 @@ from pullguard.ledger import Ledger
 from pullguard.lifecycle import advance
 from pullguard.messages import Look
 from pullguard.model import Facts, Missing, Role, Secret, TaskDefinition, Unreadable, Usage
-from pullguard.plan import Action, Grant, Mode, MoveService, Plan, Refusal, Reregister
+from pullguard.plan import Action, Grant, Mode, MoveService, Plan, Reregister
 from pullguard.planner import Rules, make_plan, next_actions
 from pullguard.references import references_of
 from pullguard.remediation import Remediation
@@ -94,12 +95,13 @@ class Validator:
     def _act(self, plan: Plan, facts: Facts, look: Look, occasion: str, now: datetime) -> int:
         """Ask the executors for the next actions, or tell what would be done; tell what is refused."""
         for refusal in plan.refusals:
-            self.teller.remediation(_refused(refusal), now=now)
+            self.teller.remediation(Remediation(event="Remediation Refused", deed=describe(refusal)), now=now)
         actions = next_actions(plan)
         mode = effective_mode(self.mode, *tags_of(facts))
         if mode == "observe":
             for action in plan.actions:
-                self.teller.remediation(_planned(action), now=now)
+                deed = describe(action, "Pullguard only observes here (parameter Mode, or a tag pullguard:mode)")
+                self.teller.remediation(Remediation(event="Remediation Planned", deed=deed), now=now)
             return 0
         for action in actions:
             self._ask(action, look, occasion)
@@ -131,53 +133,4 @@ def tags_of(facts: Facts) -> tuple[dict[str, str], ...]:
         dict(facts.task_definition.tags),
         *(dict(facts.role.tags) for _ in "x" if isinstance(facts.role, Role)),
         *(dict(secret.tags) for secret in secrets if isinstance(secret, Secret)),
-    )
-
-
-def _refused(refusal: Refusal) -> Remediation:
-    return Remediation(
-        event="Remediation Refused",
-        action=refusal.kind,
-        task_definition=refusal.task_definition,
-        target=refusal.target,
-        summary=f"Nothing was changed on {refusal.target}.",
-        why=refusal.why,
-        remedy=refusal.remedy,
-        snippet=refusal.snippet,
-        findings=refusal.findings,
-    )
-
-
-def _planned(action: Action) -> Remediation:
-    match action:
-        case Grant():
-            target, findings = str(action.role), action.findings
-            summary = f"would let {action.role.resource_name} read {action.secret}"
-            if action.key is not None:
-                summary += f" and decrypt with {action.key}"
-            after = str(action.secret)
-        case Reregister():
-            target, findings = action.task_definition.resource_name.rpartition(":")[0], action.findings
-            summary = "would register a new revision: " + "; ".join(
-                f"{change.container} names {change.after or 'no secret'}" for change in action.changes
-            )
-            after = ", ".join(str(change.after) for change in action.changes)
-        case MoveService():
-            target, findings = action.service, ()
-            summary, after = f"would let the service run {action.after.resource_name}", str(action.after)
-        case _:
-            assert_never(action)
-    return Remediation(
-        event="Remediation Planned",
-        action="grant"
-        if isinstance(action, Grant)
-        else "reregister"
-        if isinstance(action, Reregister)
-        else "move-service",
-        task_definition=action.before if isinstance(action, MoveService) else action.task_definition,
-        target=target,
-        summary=summary,
-        why="Pullguard only observes here (Mode, or a pullguard:mode tag).",
-        after=after,
-        findings=findings,
     )

@@ -1,0 +1,36 @@
+"""Tell people, once for each change of state. The only function that may publish to the topic."""
+
+import os
+from dataclasses import asdict
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+
+from pullguard.deployed import Deployment, outcome
+from pullguard.flows.alert import Alerter
+
+logger, tracer, metrics = Logger(), Tracer(), Metrics()
+processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+deployment = Deployment(os.environ, "ledger_table", "topic_arn", "alert_format")
+
+
+@logger.inject_lambda_context
+@tracer.capture_lambda_handler
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: Any) -> Any:
+    alerter = Alerter(
+        ledger=deployment.ledger,
+        topic=deployment.topic,
+        form=deployment.settings.alert_format,
+        now=deployment.now,
+    )
+
+    def handle(record: SQSRecord) -> None:
+        result = deployment.or_reject(record.body, "publish_alert", lambda: alerter.alert(record.body))
+        logger.info(outcome(result), extra=asdict(result))
+        metrics.add_metric(outcome(result), MetricUnit.Count, 1)
+
+    return process_partial_response(event=event, record_handler=handle, processor=processor, context=context)

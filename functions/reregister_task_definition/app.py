@@ -1,0 +1,37 @@
+"""Register a corrected revision and let services run it. The only function that may write ECS."""
+
+import os
+from dataclasses import asdict
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.batch import SqsFifoPartialProcessor, process_partial_response
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+
+from pullguard.aws.ecs import Ecs
+from pullguard.deployed import Deployment, outcome
+from pullguard.flows.reregister import Reregisterer
+from pullguard.messages import Look
+
+logger, tracer, metrics = Logger(), Tracer(), Metrics()
+processor = SqsFifoPartialProcessor(skip_group_on_error=True)
+deployment = Deployment(os.environ, *Deployment.EXECUTOR_NEEDS)
+
+
+@logger.inject_lambda_context
+@tracer.capture_lambda_handler
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: Any) -> Any:
+    reregisterer = Reregisterer(executor=deployment.executor(), ecs=Ecs(deployment.clients.get("ecs")))
+
+    def handle(record: SQSRecord) -> None:
+        result = deployment.or_reject(
+            record.body,
+            "reregister_task_definition",
+            lambda: reregisterer.run(Look.parse(record.body), occasion=record.message_id),
+        )
+        logger.info(outcome(result), extra=asdict(result))
+        metrics.add_metric(outcome(result), MetricUnit.Count, 1)
+
+    return process_partial_response(event=event, record_handler=handle, processor=processor, context=context)

@@ -1,0 +1,37 @@
+"""Who is affected by what has changed? One validation message for each task definition."""
+
+import os
+from dataclasses import asdict
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+
+from pullguard.deployed import Deployment, outcome
+from pullguard.flows.resolve_change import ChangeResolver
+
+logger, tracer, metrics = Logger(), Tracer(), Metrics()
+processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+deployment = Deployment(os.environ, "ledger_table", "validation_queue_url", "sweep_queue_url")
+
+
+@logger.inject_lambda_context
+@tracer.capture_lambda_handler
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: Any) -> Any:
+    resolver = ChangeResolver(
+        readers=deployment.readers(),
+        ledger=deployment.ledger,
+        queues=deployment.queues,
+        validation_queue_url=deployment.settings.validation_queue_url,
+        sweep_queue_url=deployment.settings.sweep_queue_url,
+    )
+
+    def handle(record: SQSRecord) -> None:
+        result = deployment.or_reject(record.body, "resolve_change", lambda: resolver.resolve(record.body))
+        logger.info(outcome(result), extra=asdict(result))
+        metrics.add_metric(outcome(result), MetricUnit.Count, 1)
+
+    return process_partial_response(event=event, record_handler=handle, processor=processor, context=context)

@@ -1,0 +1,35 @@
+"""Does the pull work now, and what would mend it? Findings and facts onto the bus, commands into the queues."""
+
+import os
+from dataclasses import asdict
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+
+from pullguard.deployed import Deployment, outcome
+from pullguard.messages import Look
+
+logger, tracer, metrics = Logger(), Tracer(), Metrics()
+processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+deployment = Deployment(os.environ, *Deployment.VALIDATOR_NEEDS)
+
+
+@logger.inject_lambda_context
+@tracer.capture_lambda_handler
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: Any) -> Any:
+    validator = deployment.validator()
+
+    def handle(record: SQSRecord) -> None:
+        result = deployment.or_reject(
+            record.body,
+            "validate_task_definition",
+            lambda: validator.validate(Look.parse(record.body), occasion=record.message_id),
+        )
+        logger.info(outcome(result), extra=asdict(result))
+        metrics.add_metric(outcome(result), MetricUnit.Count, 1)
+
+    return process_partial_response(event=event, record_handler=handle, processor=processor, context=context)

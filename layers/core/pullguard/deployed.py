@@ -1,0 +1,135 @@
+"""The composition root of the deployed functions: settings in, the thing that a function runs out.
+
+Clients are made lazily and kept between invocations; readers are made anew for each batch or message, since they
+remember what they read.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import ClassVar, TypeVar
+
+from pullguard.aws.clients import Clients
+from pullguard.aws.messaging import Bus, Queues, Topic
+from pullguard.aws.readers import AwsReaders
+from pullguard.errors import Rejected
+from pullguard.flows.telling import Teller
+from pullguard.flows.validate import Validator
+from pullguard.flows.writing import Executor
+from pullguard.ledger import Ledger
+from pullguard.planner import Rules
+from pullguard.settings import Settings
+
+T = TypeVar("T")
+
+
+class Deployment:
+    """What the functions share: AWS, the ledger, the queues, the bus, under one function's settings."""
+
+    VALIDATOR_NEEDS: ClassVar = (
+        "mode",
+        "ledger_table",
+        "bus_name",
+        "grant_queue_url",
+        "reregister_queue_url",
+        "infrastructure_tags",
+        "move_services",
+    )
+    EXECUTOR_NEEDS: ClassVar = (
+        "mode",
+        "ledger_table",
+        "bus_name",
+        "validation_queue_url",
+        "infrastructure_tags",
+        "move_services",
+        "writes_per_hour",
+    )
+
+    def __init__(self, environment: Mapping[str, str], *needed: str) -> None:
+        self.settings = Settings.read(environment, "rejects_queue_url", *needed)
+        self.clients = Clients()
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The table."""
+        return Ledger(self.clients.get("dynamodb"), self.settings.ledger_table)
+
+    @cached_property
+    def queues(self) -> Queues:
+        """The queues."""
+        return Queues(self.clients.get("sqs"))
+
+    @cached_property
+    def teller(self) -> Teller:
+        """The ledger and the bus, as what is told goes through both."""
+        return Teller(ledger=self.ledger, bus=Bus(self.clients.get("events"), self.settings.bus_name))
+
+    @cached_property
+    def topic(self) -> Topic:
+        """The topic that people subscribe to."""
+        return Topic(self.clients.get("sns"), self.settings.topic_arn)
+
+    @property
+    def rules(self) -> Rules:
+        """The deployment's choices that bear on a plan."""
+        return Rules(infrastructure_tags=self.settings.infrastructure_tags, move_services=self.settings.move_services)
+
+    def readers(self) -> AwsReaders:
+        """Return readers that never read a secret's value."""
+        return AwsReaders(self.clients, values="never")
+
+    def now(self) -> datetime:
+        """Return the time, UTC."""
+        return datetime.now(UTC)
+
+    def validator(self) -> Validator:
+        """Return what validates a batch: its readers remember, and read the values of opted-in secrets."""
+        return Validator(
+            readers=AwsReaders(self.clients, values="opted-in"),
+            ledger=self.ledger,
+            teller=self.teller,
+            queues=self.queues,
+            grant_queue_url=self.settings.grant_queue_url,
+            reregister_queue_url=self.settings.reregister_queue_url,
+            mode=self.settings.mode,
+            rules=self.rules,
+            now=self.now,
+        )
+
+    def executor(self) -> Executor:
+        """Return what both executors work with."""
+        return Executor(
+            readers=self.readers,
+            ledger=self.ledger,
+            teller=self.teller,
+            queues=self.queues,
+            validation_queue_url=self.settings.validation_queue_url,
+            mode=self.settings.mode,
+            rules=self.rules,
+            writes_per_hour=self.settings.writes_per_hour,
+            now=self.now,
+        )
+
+    def or_reject(self, body: str, function: str, handle: Callable[[], T]) -> "T | Refused":
+        """Handle a message; one that can never be handled goes to the dead-letter queue with its reason.
+
+        The message is done with either way, so that it is not tried again and does not hold up its batch mates.
+        """
+        try:
+            return handle()
+        except Rejected as rejected:
+            self.queues.reject(self.settings.rejects_queue_url, body, reason=str(rejected), function=function)
+            return Refused(reason=str(rejected))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """A message that went to the dead-letter queue, and why."""
+
+    reason: str
+
+
+def outcome(result: object) -> str:
+    """Return the name of a result, for the log line and the metric: ``Validated``, ``Patched``, ``Refused``."""
+    return type(result).__name__
