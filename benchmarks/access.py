@@ -1,9 +1,10 @@
 """How many IAM cases a second one core decides: ``python -m benchmarks.access [FILE] [--rounds N]``.
 
-Three figures over FILE (the generated conformance cases by default), each the best of N rounds, in cases a second of CPU time:
-``lines`` from the text of a line, json.loads included; ``parsing`` from the loaded case, with its policies parsed anew
-each time; ``parsed`` where request and policies are ready. The cache of whole policies knows texts only, and these are
-objects, so each is compiled anew; compiled wildcards, dates and address ranges are remembered (``--rounds 1``: not yet).
+Three figures over FILE (the generated conformance cases by default), each the best of N rounds, in cases a second of
+CPU time: ``lines`` from the text of a line, json.loads included; ``parsing`` from the loaded case, with its policies
+parsed anew each time; ``parsed`` where request and policies are ready. The cache of whole policies knows texts only,
+and these are objects, so each is compiled anew; single wildcards, conditions, dates and address ranges are remembered
+from one round to the next (``--rounds 1``: not yet).
 """
 
 import argparse

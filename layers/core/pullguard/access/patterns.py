@@ -83,7 +83,7 @@ def _closure(states: set[int], compiled: str) -> set[int]:
 def arn_matches(compiled: str, arn: str) -> Match:
     """Whether ``arn`` matches as the ARN operators compare: each of the six parts by itself.
 
-    A pattern of fewer parts is unknown where its wildcards would cover the ARN as text: AWS does not say.
+    A pattern of fewer parts that ends in ``*`` is unknown where it would cover the ARN as text: AWS does not say.
     Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
     """
     if compiled == arn:
@@ -92,6 +92,6 @@ def arn_matches(compiled: str, arn: str) -> Match:
     if len(ours) < ARN_PARTS:
         return False
     if len(theirs) < ARN_PARTS:
-        covers = MANY in compiled and glob_matches(compiled, arn)
+        covers = compiled.endswith(MANY) and glob_matches(compiled, arn)
         return Unknown(problems=("an ARN pattern in a condition has fewer than six parts",)) if covers else False
     return all(glob_matches(pattern, part) for pattern, part in zip(theirs, ours, strict=True))

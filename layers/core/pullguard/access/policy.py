@@ -246,7 +246,8 @@ def _compile_statement(
 
 def _either(source: Mapping[str, Any], positive: str, negative: str) -> tuple[list[str], bool]:
     if (positive in source) == (negative in source):
-        raise ValueError(f"it has {'both' if positive in source else 'neither'} {positive} and {negative}")
+        both = positive in source
+        raise ValueError(f"it has {f'both {positive} and' if both else f'neither {positive} nor'} {negative}")
     value = source.get(positive, source.get(negative))
     texts = [text for text in (value if isinstance(value, list) else (value,)) if isinstance(text, str)]
     if not texts or (isinstance(value, list) and len(texts) < len(value)):
@@ -261,7 +262,7 @@ def _principals(source: Mapping[str, Any], layer: Layer, effect: str) -> tuple[P
             raise ValueError(f"it has a {given[0]}, which only resource policies have")
         return None, False
     if len(given) != 1:
-        raise ValueError(f"it has {'both' if given else 'neither'} Principal and NotPrincipal")
+        raise ValueError(f"it has {'both Principal and' if given else 'neither Principal nor'} NotPrincipal")
     if given[0] == "NotPrincipal" and effect == "Allow":
         raise ValueError("NotPrincipal with Allow is not supported")
     return compile_principals(source[given[0]]), given[0] == "NotPrincipal"

@@ -1,0 +1,90 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pullguard.access.patterns import arn_matches, could_start, glob, glob_matches
+from pullguard.access.ternary import Unknown
+
+LETTERS = st.text(alphabet="ab:/", max_size=8)
+PATTERNS = st.text(alphabet="ab:/*?", max_size=8)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "matches"),
+    [
+        ("*", "", True),
+        ("*", "any/thing:at all", True),
+        ("", "", True),
+        ("", "a", False),
+        ("?", "", False),
+        ("a?c", "abc", True),
+        ("a?c", "ac", False),
+        ("a*c", "ac", True),
+        ("a*c", "a:b/c", True),
+        ("a*c", "acb", False),
+        ("*b*", "abc", True),
+        ("*bb*", "abc", False),
+        ("a*b*c", "aXbYbc", True),
+        ("a**c", "abc", True),
+        ("ab*ba", "aba", False),
+        ("*?", "", False),
+        ("*?", "x", True),
+        ("?*?", "x", False),
+        ("a*?b", "axb", True),
+        ("A", "a", False),
+        ("registry-??????", "registry-AbCdEf", True),
+        ("registry-??????", "registry-2-AbCdEf", False),
+        ("[a]", "a", False),
+        ("a.c", "abc", False),
+        ("a\x00b", "ab", True),
+    ],
+)
+def test_wildcards(pattern, text, matches):
+    assert glob_matches(glob(pattern), text) is matches
+
+
+@given(PATTERNS, LETTERS)
+def test_matching_agrees_with_its_definition(pattern, text):
+    def matches(p, t):
+        if not p:
+            return not t
+        if p[0] == "*":
+            return matches(p[1:], t) or (bool(t) and matches(p, t[1:]))
+        return bool(t) and p[0] in ("?", t[0]) and matches(p[1:], t[1:])
+
+    assert glob_matches(glob(pattern), text) is matches(pattern, text)
+
+
+@given(PATTERNS, LETTERS, LETTERS)
+def test_what_matches_could_start_with_each_of_its_prefixes(pattern, prefix, rest):
+    if glob_matches(glob(pattern), prefix + rest):
+        assert could_start(glob(pattern), prefix)
+
+
+def test_what_cannot_start_so_is_seen():
+    assert not could_start(glob("arn:aws:ecs:eu-*:1:*"), "arn:aws:ecs:us-east-1:1:")
+    assert could_start(glob("arn:aws:ecs:us-*:1:*"), "arn:aws:ecs:us-east-1:2:")  # ":1:" may follow still
+    assert not could_start(glob("ab"), "abc")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "matches"),
+    [
+        ("arn:aws:iam::1:role/a", True),
+        ("arn:aws:iam::1:role/*", True),
+        ("arn:*:iam:*:*:*", True),
+        ("arn:aws:*:role/a", False),
+        ("arn:aws:iam::1:role/A", False),
+        ("arn:aws:iam::*", Unknown),
+        ("*", Unknown),
+        ("role/a", False),
+        ("arn:aws:iam::2*", False),
+    ],
+)
+def test_arn_patterns_match_part_by_part(pattern, matches):
+    answer = arn_matches(glob(pattern), "arn:aws:iam::1:role/a")
+    assert isinstance(answer, Unknown) if matches is Unknown else answer is matches
+
+
+def test_a_text_that_is_no_arn_matches_no_arn_pattern():
+    assert arn_matches(glob("arn:*:*:*:*:*"), "registry") is False

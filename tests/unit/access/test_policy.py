@@ -1,0 +1,147 @@
+import json
+
+import pytest
+
+from pullguard.access.decision import Verdict
+from pullguard.access.evaluate import Policies, decide
+from pullguard.access.policy import Layer, parse_policy
+from tests.unit.access.worlds import READ, ROLE, allow, document, identity, policies, request, to
+
+BROKEN_DOCUMENTS = {
+    "empty-text": "",
+    "no-json": "{",
+    "deep": "[" * 100_000,
+    "null": "null",
+    "list": [],
+    "number": 7,
+    "none": None,
+    "no-statement": {"Version": "2012-10-17"},
+    "unknown-version": {"Version": "2030-01-01", "Statement": [allow()]},
+    "version-is-a-list": {"Version": ["2012-10-17"], "Statement": [allow()]},
+}
+BROKEN_STATEMENTS = {
+    "text": "Allow",
+    "null": None,
+    "list": [[]],
+    "empty": {},
+    "no-effect": {"Action": "*", "Resource": "*"},
+    "effect-in-small-letters": {"Effect": "allow", "Action": "*", "Resource": "*"},
+    "effect-is-a-list": {"Effect": ["Allow"], "Action": "*", "Resource": "*"},
+    "no-action": {"Effect": "Allow", "Resource": "*"},
+    "both-actions": {"Effect": "Allow", "Action": "*", "NotAction": "s3:*", "Resource": "*"},
+    "action-is-an-object": {"Effect": "Allow", "Action": {}, "Resource": "*"},
+    "action-is-empty": {"Effect": "Allow", "Action": [], "Resource": "*"},
+    "action-is-a-number": {"Effect": "Allow", "Action": [1], "Resource": "*"},
+    "action-without-service": {"Effect": "Allow", "Action": "GetSecretValue", "Resource": "*"},
+    "no-resource": {"Effect": "Allow", "Action": "*"},
+    "both-resources": {"Effect": "Allow", "Action": "*", "Resource": "*", "NotResource": "*"},
+    "resource-is-null": {"Effect": "Allow", "Action": "*", "Resource": None},
+    "principal-in-an-identity-policy": allow(Principal="*"),
+    "condition-is-a-list": allow(Condition=[]),
+    "condition-is-a-text": allow(Condition={"StringEquals": "x"}),
+    "condition-operator": allow(Condition={"StringIs": {"aws:PrincipalArn": "x"}}),
+    "condition-value": allow(Condition={"NumericEquals": {"n": [{}]}}),
+    "condition-names-are-no-texts": allow(Condition={1: {2: "x"}}),
+}
+BROKEN_PRINCIPALS = {
+    "none": allow(),
+    "both": allow(Principal="*", NotPrincipal="*"),
+    "text": allow(Principal=ROLE),
+    "null": allow(Principal=None),
+    "list": allow(Principal=["*"]),
+    "empty": allow(Principal={}),
+    "kind": allow(Principal={"AWSS": "*"}),
+    "number": allow(Principal={"AWS": 111122223333}),
+    "not-principal-with-allow": {"Effect": "Allow", "NotPrincipal": {"AWS": ROLE}, "Action": "*", "Resource": "*"},
+}
+
+
+@pytest.mark.parametrize("broken", BROKEN_DOCUMENTS.values(), ids=BROKEN_DOCUMENTS)
+@pytest.mark.parametrize("layer", Layer)
+def test_a_document_that_cannot_be_read_is_unknown_and_says_why(broken, layer):
+    policy = parse_policy(broken, layer=layer, name="broken")
+    assert policy.problem is not None
+    assert "broken" in policy.problem.problems[0]
+
+
+@pytest.mark.parametrize("broken", BROKEN_DOCUMENTS.values(), ids=BROKEN_DOCUMENTS)
+def test_beside_a_document_that_cannot_be_read_nothing_passes(broken):
+    unreadable = parse_policy(broken, layer=Layer.IDENTITY, name="broken")
+    decision = decide(request(), Policies(identity=(*identity(allow()), unreadable)))
+    assert decision.verdict is Verdict.UNKNOWN
+    assert decision.problems
+
+
+@pytest.mark.parametrize("broken", BROKEN_STATEMENTS.values(), ids=BROKEN_STATEMENTS)
+def test_a_statement_that_cannot_be_read_allows_nothing_for_certain(broken):
+    decision = decide(request(), policies(broken))
+    assert decision.verdict is Verdict.UNKNOWN
+    assert decision.problems
+
+
+@pytest.mark.parametrize("broken", BROKEN_STATEMENTS.values(), ids=BROKEN_STATEMENTS)
+def test_a_deny_that_cannot_be_read_leaves_nothing_allowed(broken):
+    if isinstance(broken, dict) and broken.get("Effect") == "Allow":
+        broken = broken | {"Effect": "Deny"}
+    assert decide(request(), policies(allow(), broken)).verdict is Verdict.UNKNOWN
+
+
+@pytest.mark.parametrize("broken", BROKEN_PRINCIPALS.values(), ids=BROKEN_PRINCIPALS)
+def test_a_principal_that_cannot_be_read_is_unknown(broken):
+    assert decide(request(), policies(resource=broken)).verdict is Verdict.UNKNOWN
+
+
+def test_an_allow_that_cannot_be_read_does_not_spoil_a_good_one():
+    assert decide(request(), policies({"Effect": "Allow"}, allow())).verdict is Verdict.ALLOWED
+
+
+def test_a_problem_names_the_statement():
+    decision = decide(request(), policies(allow(), {"Sid": "Odd", "Effect": "Deny"}))
+    assert decision.problems == ("statement Odd cannot be read: it has neither Action nor NotAction",)
+
+
+@pytest.mark.parametrize("form", [dict, json.dumps], ids=["object", "text"])
+@pytest.mark.parametrize("statements", [allow(), [allow()], []], ids=["one", "list", "none"])
+def test_a_document_may_be_text_or_object_with_one_statement_or_a_list(form, statements):
+    policy = parse_policy(form({"Version": "2012-10-17", "Statement": statements}), layer=Layer.IDENTITY)
+    assert policy.problem is None
+    assert len(policy.allows) == (1 if statements else 0)
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        ({"NotAction": "secretsmanager:Get*", "Resource": "*"}, Verdict.IMPLICITLY_DENIED),
+        ({"NotAction": "s3:*", "Resource": "*"}, Verdict.ALLOWED),
+        ({"Action": "SECRETSMANAGER:getsecret*", "Resource": "*"}, Verdict.ALLOWED),
+        ({"Action": "*", "NotResource": "arn:aws:s3:::*"}, Verdict.ALLOWED),
+        ({"Action": "*", "NotResource": "arn:aws:secretsmanager:*"}, Verdict.IMPLICITLY_DENIED),
+        ({"Action": "*", "Resource": "ARN:aws:secretsmanager:*"}, Verdict.IMPLICITLY_DENIED),
+        ({"Action": "*", "Resource": "arn:*:secret:${aws:PrincipalTag/t, 'registry'}-??????"}, Verdict.ALLOWED),
+        ({"Action": "*", "Resource": "arn:*:secret:${aws:PrincipalTag/t}-??????"}, Verdict.IMPLICITLY_DENIED),
+    ],
+)
+def test_what_a_statement_covers(statement, expected):
+    assert decide(request(), policies({"Effect": "Allow"} | statement)).verdict is expected
+
+
+def test_a_policy_without_version_is_of_2008_and_has_no_variables():
+    statement = allow(READ, "${*}")
+    assert decide(request(), policies(statement)).verdict is Verdict.IMPLICITLY_DENIED
+    old = parse_policy(
+        {"Statement": allow(Condition={"StringLike": {"k": "${aws:PrincipalArn}"}})}, layer=Layer.IDENTITY
+    )
+    assert decide(request(k="${aws:PrincipalArn}"), Policies(identity=(old,))).verdict is Verdict.ALLOWED
+    assert document(version="2008-10-17")["Version"] == "2008-10-17"
+
+
+def test_a_trust_policy_needs_no_resource():
+    trust = parse_policy(document({"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}), layer=Layer.TRUST)
+    assert trust.allows[0].problem is None
+
+
+def test_titles_are_for_people():
+    assert identity(allow())[0].title == 'the inline policy "the-identity"'
+    assert parse_policy(document(to("*")), layer=Layer.RESOURCE).title == "the resource policy"
+    level = parse_policy(document(allow()), layer=Layer.SERVICE_CONTROL, name="FullAWSAccess", level=2)
+    assert level.title == 'the service control policy "FullAWSAccess" at level 2'
