@@ -30,6 +30,11 @@ def install() -> None:
     from ministack.core import iam_actions  # noqa: PLC0415
 
     resource_of, context_of = iam_actions.extract_resource_arn, iam_actions.request_tag_context
+    action_of = iam_actions.extract_iam_action
+
+    def extract_iam_action(*request: Any) -> Any:
+        action = action_of(*request)
+        return ONE_PERMISSION.get(action, action)
 
     def extract_resource_arn(service: str, *request: Any) -> Any:
         if service == "ecs":
@@ -42,11 +47,23 @@ def install() -> None:
         cluster = _loaded(body).get("cluster") if service == "ecs" else None
         return context | ({"ecs:cluster": _cluster_arn(str(cluster))} if cluster else {})
 
+    iam_actions.extract_iam_action = extract_iam_action
     iam_actions.extract_resource_arn = extract_resource_arn
     iam_actions.request_tag_context = request_tag_context
     app.SERVICE_HANDLERS["ecs"] = _registering(app.SERVICE_HANDLERS["ecs"])
     app.SERVICE_HANDLERS["secretsmanager"] = _decrypting(app.SERVICE_HANDLERS["secretsmanager"])
 
+
+ONE_PERMISSION = {
+    "sqs:SendMessageBatch": "sqs:SendMessage",
+    "sqs:DeleteMessageBatch": "sqs:DeleteMessage",
+    "sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
+    "sns:PublishBatch": "sns:Publish",
+}
+"""Calls on many things at once that AWS allows by the permission for one.
+
+Source: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html
+"""
 
 _IN_CLUSTER = {
     "CreateService": ("service", "serviceName"),

@@ -23,6 +23,7 @@ deployment = Deployment(os.environ, *Deployment.EXECUTOR_NEEDS)
 @tracer.capture_lambda_handler
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: Any) -> Any:
+    metrics.add_metric("Messages", MetricUnit.Count, len(event["Records"]))
     patcher = RolePatcher(executor=deployment.executor(), iam=Iam(deployment.clients.get("iam")))
 
     def handle(record: SQSRecord) -> None:

@@ -21,6 +21,7 @@ deployment = Deployment(os.environ, "ledger_table", "topic_arn", "alert_format")
 @tracer.capture_lambda_handler
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: Any) -> Any:
+    metrics.add_metric("Messages", MetricUnit.Count, len(event["Records"]))
     alerter = Alerter(
         ledger=deployment.ledger,
         topic=deployment.topic,

@@ -21,12 +21,14 @@ deployment = Deployment(os.environ, "ledger_table", "validation_queue_url", "swe
 @tracer.capture_lambda_handler
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: Any) -> Any:
+    metrics.add_metric("Messages", MetricUnit.Count, len(event["Records"]))
     resolver = ChangeResolver(
         readers=deployment.readers(),
         ledger=deployment.ledger,
         queues=deployment.queues,
         validation_queue_url=deployment.settings.validation_queue_url,
         sweep_queue_url=deployment.settings.sweep_queue_url,
+        now=deployment.now,
     )
 
     def handle(record: SQSRecord) -> None:

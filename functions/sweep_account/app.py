@@ -22,6 +22,7 @@ deployment = Deployment(os.environ, "ledger_table", "validation_queue_url", "swe
 @tracer.capture_lambda_handler
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: Any) -> Any:
+    metrics.add_metric("Messages", MetricUnit.Count, len(event["Records"]))
     sweeper = Sweeper(
         ecs=Ecs(deployment.clients.get("ecs")),
         ledger=deployment.ledger,

@@ -21,6 +21,7 @@ deployment = Deployment(os.environ, *Deployment.VALIDATOR_NEEDS)
 @tracer.capture_lambda_handler
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: Any) -> Any:
+    metrics.add_metric("Messages", MetricUnit.Count, len(event["Records"]))
     validator = deployment.validator()
 
     def handle(record: SQSRecord) -> None:

@@ -27,6 +27,7 @@ class NullTest:
     """``Null``: whether the request lacks the key (``true``) or has it (``false``)."""
 
     key: str
+    spelled: str
     lacking: tuple[bool, ...]
 
     def holds(self, request: Request) -> Match:
@@ -34,7 +35,7 @@ class NullTest:
         present = bool(request.context.get(self.key))
         if not present and request.unknowable.covers(self.key):
             if self.key not in request.unknowable.present:
-                return Unknown(keys=frozenset((self.key,)))
+                return Unknown(keys=frozenset((self.spelled,)))
             present = True
         return (not present) in self.lacking
 
@@ -52,12 +53,16 @@ class Malformed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """``operator: {key: values}``. ``literals`` are ready to compare, ``templates`` have policy variables in them."""
+    """``operator: {key: values}``. ``literals`` are ready to compare, ``templates`` have policy variables in them.
+
+    ``key`` is in small letters, ``spelled`` as the policy writes it.
+    """
 
     operator: Operator
     quantifier: Quantifier
     if_exists: bool
     key: str
+    spelled: str
     literals: tuple[Comparable, ...]
     templates: tuple[Template, ...]
 
@@ -81,7 +86,7 @@ class Comparison:
 
     def _holds_without_key(self, request: Request) -> Match:
         if request.unknowable.covers(self.key) and self.key not in request.context:
-            return Unknown(keys=frozenset((self.key,)))
+            return Unknown(keys=frozenset((self.spelled,)))
         if self.quantifier is not None:
             return self.quantifier == "all"
         return self.if_exists or self.operator.negative
@@ -91,8 +96,8 @@ class Comparison:
         if one == all_of_them:
             return one
         return Unknown(
-            keys=frozenset((self.key,)),
-            problems=(f"{self.key} has several values and the operator neither ForAllValues nor ForAnyValue",),
+            keys=frozenset((self.spelled,)),
+            problems=(f"{self.spelled} has several values and the operator neither ForAllValues nor ForAnyValue",),
         )
 
     def _fits(self, value: ContextValue, request: Request) -> Match:
@@ -134,7 +139,7 @@ class Comparison:
                 yield text
 
     def _matches_partly(self, value: Partial, expected: Comparable | Unresolved) -> Match:
-        doubt = Unknown(keys=frozenset((self.key,)))
+        doubt = Unknown(keys=frozenset((self.spelled,)))
         if not isinstance(expected, str):
             return doubt
         if self.operator.compare is arn_like:
@@ -182,7 +187,7 @@ def _compile_line(name: str, key: str, texts: tuple[str, ...], variables: bool) 
     if base == "null" and not if_exists and not colon:
         if not texts or not set(map(str.lower, texts)) <= {"true", "false"}:
             return Malformed(problem=f"Null {key} is neither true nor false")
-        return NullTest(key=key.lower(), lacking=tuple(text.lower() == "true" for text in texts))
+        return NullTest(key=key.lower(), spelled=key, lacking=tuple(text.lower() == "true" for text in texts))
     operator = OPERATORS.get(base)
     if operator is None or prefix not in _QUANTIFIERS:
         return Malformed(problem=f"{name} is not a condition operator that is known")
@@ -195,6 +200,7 @@ def _compile_line(name: str, key: str, texts: tuple[str, ...], variables: bool) 
         quantifier=_QUANTIFIERS[prefix],
         if_exists=if_exists,
         key=key.lower(),
+        spelled=key,
         literals=literals,
         templates=templates,
     )

@@ -1,7 +1,9 @@
 """What was decided on one request, by which statements, and what is not known."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import assert_never
 
 from pullguard.access.policy import Layer, Policy, Statement
 
@@ -42,8 +44,8 @@ class Decision:
 
     ``layer`` (and ``level`` of a control policy, from the root, 0) is what decided: the first that lacks an allow,
     in the order of ``lacking``; or what denies; or what allows. ``statements`` are those that decide: the denying, the
-    allowing or the doubtful ones; none decides an implicit deny. ``missing_keys`` are the condition keys, in small
-    letters, that an Unknown hangs on, ``problems`` what could not be read. ``granting`` are all statements that
+    allowing or the doubtful ones; none decides an implicit deny. ``missing_keys`` are the condition keys, as
+    the policy writes them, that an Unknown hangs on, ``problems`` what could not be read. ``granting`` are all statements that
     allow, whatever the answer.
     """
 
@@ -62,28 +64,39 @@ class Decision:
     def reason(self) -> str:
         """One sentence for people."""
         titles = _listed([citation.title for citation in self.statements])
+        one = len(self.statements) == 1
         asked = f"{self.action} on {self.resource}"
         match self.verdict:
             case Verdict.ALLOWED:
-                return f"{_capital(titles)} allows {asked}."
+                return _sentence(f"{titles} {'allows' if one else 'allow'} {asked}")
             case Verdict.EXPLICITLY_DENIED:
-                return f"{_capital(titles)} denies {asked} explicitly."
+                return _sentence(f"{titles} explicitly {'denies' if one else 'deny'} {asked}")
             case Verdict.IMPLICITLY_DENIED:
-                level = "" if self.level is None else f" at level {self.level}"
-                return f"No {_listed([self.layer + level, *self.lacking[1:]], 'and no')} allows {asked}."
+                lacks = [_lack(layer, self.level if layer is self.layer else None) for layer in self.lacking]
+                return _sentence(f"{_listed(lacks)} {asked}")
             case Verdict.UNKNOWN:
-                return f"Whether {asked} is allowed cannot be told: {self._doubt(titles)}."
-
-    def _doubt(self, titles: str) -> str:
-        hanging = f"{titles} hangs on {_listed(list(self.missing_keys))}" if self.missing_keys else ""
-        return "; ".join([part for part in (hanging, *self.problems) if part]) or titles
+                hangs = f"{titles} {'hangs' if one else 'hang'} on {_listed(self.missing_keys)}"
+                doubts = [*([hangs] if self.missing_keys else []), *self.problems]
+                return _sentence(f"whether {asked} is allowed cannot be told: {'; '.join(doubts)}")
 
 
-def _listed(texts: list[str], word: str = "and") -> str:
-    if len(texts) < 2:  # noqa: PLR2004 (one text needs no "and")
-        return "".join(texts)
-    return f"{', '.join(texts[:-1])} {word} {texts[-1]}"
+def _lack(layer: Layer, level: int | None) -> str:
+    match layer:
+        case Layer.SERVICE_CONTROL | Layer.RESOURCE_CONTROL:
+            return f"no {layer}{'' if level is None else f' at level {level}'} allows"
+        case Layer.IDENTITY:
+            return "no identity policy of the role allows"
+        case Layer.RESOURCE | Layer.GRANT:
+            return f"no {layer} allows"
+        case Layer.BOUNDARY | Layer.KEY | Layer.TRUST:
+            return f"the {layer} does not allow"
+        case _:
+            assert_never(layer)
 
 
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+def _listed(texts: Sequence[str]) -> str:
+    return " and ".join([text for text in (", ".join(texts[:-1]), *texts[-1:]) if text])
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."

@@ -10,8 +10,8 @@ from pullguard.access.request import Request, RoleSession
 from pullguard.access.ternary import Match, Unknown, every
 from pullguard.model import KeyGrant
 
-_CONTEXT = "kms:encryptioncontext:"
-_CONTEXT_KEYS = "kms:encryptioncontextkeys"
+_CONTEXT = "kms:EncryptionContext:"
+_CONTEXT_KEYS = "kms:EncryptionContextKeys"
 
 
 def grant_allows(grant: KeyGrant, request: Request) -> Match:
@@ -43,8 +43,8 @@ def _constraints_hold(grant: KeyGrant, request: Request) -> Match:
 
 
 def _context_equals(wanted: Mapping[str, str], request: Request) -> Match:
-    sent = request.context.get(_CONTEXT_KEYS)
-    if sent is None and request.unknowable.covers(_CONTEXT_KEYS):
+    sent = request.context.get(_CONTEXT_KEYS.lower())
+    if sent is None and request.unknowable.covers(_CONTEXT_KEYS.lower()):
         return Unknown(keys=frozenset((_CONTEXT_KEYS,)))
     if set(sent or ()) != set(wanted):
         return False
@@ -52,9 +52,9 @@ def _context_equals(wanted: Mapping[str, str], request: Request) -> Match:
 
 
 def _pair_holds(name: str, value: str, request: Request) -> Match:
-    key = _CONTEXT + name.lower()
-    sent = request.context.get(key)
+    key = _CONTEXT + name
+    sent = request.context.get(key.lower())
     if sent is None:
-        return Unknown(keys=frozenset((key,))) if request.unknowable.covers(key) else False
-    names = request.context.get(_CONTEXT_KEYS)
+        return Unknown(keys=frozenset((key,))) if request.unknowable.covers(key.lower()) else False
+    names = request.context.get(_CONTEXT_KEYS.lower())
     return sent == (value,) and (names is None or name in names)

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unknown:
-    """Neither true nor false: ``keys`` are the condition keys that it hangs on, ``problems`` what could not be read."""
+    """Neither true nor false: ``keys`` (as written) are what it hangs on, ``problems`` what could not be read."""
 
     keys: frozenset[str] = frozenset()
     problems: tuple[str, ...] = ()

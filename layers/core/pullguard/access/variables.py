@@ -18,9 +18,10 @@ _ESCAPES = frozenset("*?$")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variable:
-    """One variable: ``key`` in small letters; ``default`` stands in where the request lacks the key."""
+    """One variable: ``key`` in small letters and as ``spelled``; ``default`` stands in where the request lacks it."""
 
     key: str
+    spelled: str
     default: str | None = None
 
 
@@ -52,7 +53,7 @@ def compile_text(text: str, *, wildcards: bool, variables: bool) -> Text:
         literal = text[end : found.start()]
         parts.append(glob(literal) if wildcards else literal)
         key = found[1]
-        parts.append(key if key in _ESCAPES else Variable(key=key.lower(), default=found[2]))
+        parts.append(key if key in _ESCAPES else Variable(key=key.lower(), spelled=key, default=found[2]))
         end = found.end()
     parts.append(glob(text[end:]) if wildcards else text[end:])
     if any(isinstance(part, Variable) for part in parts):
@@ -70,12 +71,12 @@ def expand(template: Template, request: Request) -> str | Unresolved | None:
             continue
         values = request.context.get(part.key)
         if not values and request.unknowable.covers(part.key):
-            hanging.add(part.key)
+            hanging.add(part.spelled)
             texts.append(MANY)
             continue
         value = values[0] if values and len(values) == 1 else None if values else part.default
         if isinstance(value, Partial):
-            hanging.add(part.key)
+            hanging.add(part.spelled)
             texts.append(MANY)
         elif value is None or MANY in value or ONE in value:
             return None

@@ -7,7 +7,7 @@ condition that nobody can know before the task starts, is ``unknown`` and never 
 from dataclasses import replace
 from typing import assert_never
 
-from pullguard.access.contexts import DECRYPT, READ_VALUE, Circumstances, decrypt_request, secret_request
+from pullguard.access.contexts import DECRYPT, ECS_TASKS, READ_VALUE, Circumstances, decrypt_request, secret_request
 from pullguard.access.decision import Citation, Decision, Verdict
 from pullguard.access.evaluate import Policies, decide
 from pullguard.access.gates import FindingId, Gate, GateName, PullAccess, grant_would_help
@@ -68,7 +68,8 @@ def pull_access(
 
 def _trust_gate(role: Role, region: str | None, around: Circumstances) -> Gate:
     decision = trust_allows_ecs_tasks(role, region=region, around=around)
-    return _gate("trust-policy", decision, "execution-role-not-assumable")
+    gate = _gate("trust-policy", decision, "execution-role-not-assumable")
+    return replace(gate, reason=f"{gate.reason[:-1]} (for {ECS_TASKS}).")
 
 
 def _secret_gates(role: Role, secret: Secret, ours: Policies, around: Circumstances) -> tuple[Gate, ...]:
@@ -162,6 +163,8 @@ def _default_key_gates(role: Role, secret: Secret, ours: Policies, around: Circu
     request = decrypt_request(role, secret, arn, ("alias/aws/secretsmanager",), around)
     # Resource control policies do not bear on AWS managed keys.
     decision = decide(request, replace(ours, resource_control=(), resource=_default_key_policy(secret.arn, request)))
+    if secret.key is None:  # people know it by its alias
+        decision = replace(decision, resource=str(replace(arn, resource="alias/aws/secretsmanager")))
     usable = Gate(name="key-usable", state="pass", reason="aws/secretsmanager serves every role of its own account.")
     return usable, _gate("key-access", decision, _decrypt_finding(decision), _unread(role))
 

@@ -82,16 +82,6 @@ class Ecs:
         answer = self._client.list_task_definition_families(**request)
         return tuple(answer["families"]), answer.get("nextToken")
 
-    @asks("ecs:ListTaskDefinitions")
-    def revisions(self, family: str, limit: int) -> tuple[str, ...]:
-        """Return the ARNs of the newest ``limit`` ACTIVE revisions of ``family``, newest first."""
-        pages = self._client.get_paginator("list_task_definitions").paginate(
-            familyPrefix=family, status="ACTIVE", sort="DESC"
-        )
-        arns = (arn for page in pages for arn in page["taskDefinitionArns"])
-        exact = (arn for arn in arns if arn.split("/", 1)[1].rpartition(":")[0] == family)
-        return tuple(islice(exact, limit))
-
     @asks("ecs:ListClusters")
     def clusters(self) -> Iterator[str]:
         """Yield the ARNs of all clusters."""

@@ -98,14 +98,6 @@ class Iam:
         """Write one inline policy; errors propagate."""
         self._client.put_role_policy(RoleName=role_name, PolicyName=policy_name, PolicyDocument=document)
 
-    @asks("iam:DeleteRolePolicy")
-    def delete_role_policy(self, role_name: str, policy_name: str) -> None:
-        """Delete one inline policy; one that is gone already is as good."""
-        try:
-            self._client.delete_role_policy(RoleName=role_name, PolicyName=policy_name)
-        except self._client.exceptions.NoSuchEntityException:
-            return
-
 
 def _document(value: Any) -> Document:
     """Return a policy document; one that came URL-encoded is decoded, and one that is no JSON stays text."""

@@ -1,9 +1,10 @@
 """Something changed: who is affected? Each of them is to be looked at."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Protocol, assert_never
+from datetime import datetime
+from typing import Final, Protocol, assert_never
 
 from pullguard.arn import Arn
 from pullguard.aws.messaging import Queues
@@ -23,6 +24,9 @@ from pullguard.ledger import Ledger
 from pullguard.messages import Look
 from pullguard.model import Lookup, Missing, TaskDefinition, Unreadable
 from pullguard.references import role_name, secret_name
+
+# While the ledger is empty, every event would ask for a first sweep: one asks, and for this long nobody else does.
+_FIRST_SWEEP_S: Final = 900
 
 
 class TaskDefinitions(Protocol):
@@ -51,6 +55,7 @@ class ChangeResolver:
     queues: Queues
     validation_queue_url: str
     sweep_queue_url: str
+    now: Callable[[], datetime]
 
     def resolve(self, body: str) -> Resolved:
         """Ask for a look at every task definition that the event in ``body`` may affect.
@@ -63,7 +68,7 @@ class ChangeResolver:
             self.validation_queue_url, (Look(task_definition=arn, cause=trigger.cause) for arn in affected)
         )
         cold = not affected and self.ledger.sweep_state() is None
-        if cold:
+        if cold and self.ledger.lease("first sweep", _FIRST_SWEEP_S, now=self.now()):
             self.queues.send(self.sweep_queue_url, {"sweep": _sweep_id(trigger), "token": None})
         return Resolved(kind=trigger.cause.kind, event_id=trigger.cause.event_id, affected=len(affected), cold=cold)
 

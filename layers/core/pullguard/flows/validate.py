@@ -1,11 +1,12 @@
 """Look at one task definition: gather, check, remember, tell, and ask for what mends it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import assert_never
 
 from pullguard.alerts import describe
+from pullguard.arn import Arn
 from pullguard.aws.messaging import Queues
 from pullguard.checks.examine import Examination, examine, unread_task_definition
 from pullguard.eligibility import effective_mode
@@ -44,9 +45,18 @@ class Validator:
     mode: Mode
     rules: Rules
     now: Callable[[], datetime]
+    done: dict[Arn, Validated] = field(default_factory=dict)
 
     def validate(self, look: Look, *, occasion: str) -> Validated:
-        """Validate the task definition of ``look``; ``occasion`` is the id of the message that asked for it."""
+        """Validate the task definition of ``look``; ``occasion`` is the id of the message that asked for it.
+
+        Several messages about one task definition in a batch ask the same question, and get the same answer.
+        """
+        if look.task_definition not in self.done:
+            self.done[look.task_definition] = self._validate(look, occasion)
+        return self.done[look.task_definition]
+
+    def _validate(self, look: Look, occasion: str) -> Validated:
         now = self.now()
 
         # gather

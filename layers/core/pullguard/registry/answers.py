@@ -1,0 +1,79 @@
+"""What a registry's or a token service's answer means, by its status, its challenges and the specified error codes."""
+
+import json
+import re
+from typing import Any, Final
+
+from pullguard.errors import shown
+from pullguard.model import RegistryAnswer
+from pullguard.registry.challenges import Challenge, parse_challenges
+from pullguard.registry.origins import Url
+from pullguard.registry.transport import Response
+from pullguard.secret_value import HiddenText
+
+_UNAUTHORIZED: Final = 401
+_FORBIDDEN: Final = 403
+_NOT_FOUND: Final = 404
+_TOO_MANY_REQUESTS: Final = 429
+_SUCCESS: Final = range(200, 300)
+_SERVER_ERRORS: Final = range(500, 600)
+# Only these words of an error are believed and repeated: the rest of its text may be anything, even what was sent.
+# https://github.com/opencontainers/distribution-spec/blob/main/spec.md#error-codes
+_REFUSED: Final = frozenset({"UNAUTHORIZED", "DENIED"})
+_UNKNOWN: Final = frozenset({"NAME_UNKNOWN", "MANIFEST_UNKNOWN"})
+_TOO_MANY: Final = frozenset({"TOOMANYREQUESTS"})
+_CODES: Final = _REFUSED | _UNKNOWN | _TOO_MANY | {"NAME_INVALID", "TAG_INVALID", "MANIFEST_INVALID", "UNSUPPORTED"}
+_BEARER_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # https://www.rfc-editor.org/rfc/rfc6750#section-2.1
+
+
+def usable_challenge(response: Response) -> Challenge | None:
+    """Return the challenge of a 401 that Docker would take: Bearer with a realm, else Basic."""
+    if response.status != 401:  # noqa: PLR2004 (Unauthorized)
+        return None
+    challenges = parse_challenges(response.challenges)
+    bearers = [each for each in challenges if each.scheme == "bearer" and each.parameters.get("realm")]
+    return next((*bearers, *(each for each in challenges if each.scheme == "basic")), None)
+
+
+def meaning(response: Response) -> RegistryAnswer:
+    """Say what an answer means, by its status and the error codes of the specification."""
+    status, codes = response.status, codes_of(response)
+    if status == 429 or codes & _TOO_MANY:  # noqa: PLR2004 (Too Many Requests)
+        return "rate-limited"
+    if 200 <= status < 300:  # noqa: PLR2004 (success)
+        return "ok"
+    if status >= 500:  # noqa: PLR2004 (the server's own failure)
+        return "unreachable"
+    if status in {401, 403} or codes & _REFUSED:
+        return "rejected"
+    if status == 404 or codes & _UNKNOWN:  # noqa: PLR2004 (Not Found)
+        return "no-such-image"
+    return "unreachable"
+
+
+def codes_of(response: Response) -> frozenset[str]:
+    body = _json_object(response.body)
+    errors = body.get("errors")
+    entries = errors if isinstance(errors, list) else []
+    codes = (entry.get("code") for entry in entries if isinstance(entry, dict))
+    return frozenset(code.upper() for code in codes if isinstance(code, str)) & _CODES
+
+
+def token_in(body: bytes) -> HiddenText | None:
+    answer = _json_object(body)
+    token = answer.get("token") or answer.get("access_token")
+    return HiddenText(f"Bearer {token}") if isinstance(token, str) and _BEARER_TOKEN.fullmatch(token) else None
+
+
+def _json_object(body: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def said(url: Url, method: str, response: Response) -> str:
+    codes = ", ".join(sorted(codes_of(response)))
+    path = shown(url.path)[1:-1]
+    return f"{url.origin.authority} answered {response.status}{f' ({codes})' if codes else ''} to {method} {path}."

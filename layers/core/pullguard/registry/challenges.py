@@ -1,0 +1,50 @@
+"""The WWW-Authenticate header: which proof of identity a registry asks for.
+
+It is written by whoever answers, so the reader takes any text, in bounded time, and never fails.
+Source: https://www.rfc-editor.org/rfc/rfc9110#name-www-authenticate
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+HEADER_MAX_CHARS: Final = 8192  # the longest that common servers send: https://nginx.org/r/large_client_header_buffers
+_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 (the grammar's word for a name)
+_SCHEME = re.compile(rf"[\s,]*({_TOKEN})(?=[\s,]|$)\s*")
+# Values with ":" or "/" stand unquoted in the answers of some registries, against the grammar.
+_PARAMETER = re.compile(rf'[\s,]*({_TOKEN})[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))', re.DOTALL)
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_NEXT = re.compile(r"[^,]*,?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Challenge:
+    """One challenge: the ``scheme`` and the names of the ``parameters`` in lower case, the first of each name."""
+
+    scheme: str
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+def parse_challenges(headers: Iterable[str]) -> tuple[Challenge, ...]:
+    """Return the challenges of all the WWW-Authenticate ``headers`` of one answer, in order; what is none is left out.
+
+    A header may hold several challenges, and both they and their parameters are separated by commas.
+    """
+    return tuple(challenge for header in headers for challenge in _parse(header[:HEADER_MAX_CHARS]))
+
+
+def _parse(header: str) -> Iterable[Challenge]:
+    at = 0
+    while at < len(header):
+        found = _SCHEME.match(header, at)
+        if found is None:  # not a scheme: skip to behind the next comma
+            at = max(_NEXT.match(header, at).end(), at + 1)  # type: ignore[union-attr]  # it matches everywhere
+            continue
+        at = found.end()
+        parameters: dict[str, str] = {}
+        while parameter := _PARAMETER.match(header, at):
+            at = parameter.end()
+            name, quoted, bare = parameter.groups()
+            parameters.setdefault(name.lower(), bare if quoted is None else _ESCAPED.sub(r"\1", quoted))
+        yield Challenge(scheme=found[1].lower(), parameters=parameters)

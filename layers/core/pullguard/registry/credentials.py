@@ -1,0 +1,111 @@
+"""A secret's credentials, verified at the registry of an image that they are for."""
+
+import base64
+from collections.abc import Callable
+from typing import Final, TypeAlias
+
+from pullguard.arn import Arn
+from pullguard.eligibility import REGISTRY_TAG, registry_hosts
+from pullguard.errors import PullguardError, shown
+from pullguard.image import ImageReference
+from pullguard.model import Lookup, NotLooked, Secret, ValueShape, Verification
+from pullguard.registry.exchange import Exchange, within
+from pullguard.registry.inquiry import Inquiry
+from pullguard.registry.origins import registry_url
+from pullguard.registry.transport import Transport
+from pullguard.secret_value import HiddenText
+
+Credentials: TypeAlias = tuple[ValueShape, HiddenText | None, HiddenText | None]
+"""What ``secret_value.read_value`` returns: the shape, and username and password where they are usable."""
+
+TIMEOUT_S: Final = 10.0
+_THREAD_GRACE_S: Final = 0.25  # so that a wait that knows what it waits for says so, before the clock does
+
+
+class HostNotAllowed(PullguardError):
+    """The secret's owner does not let its credentials go to the image's registry."""
+
+
+class VerificationBroke(PullguardError):
+    """A fault of Pullguard's own: the text names its kind and place, and nothing that was sent."""
+
+
+def verification(
+    secret: Secret,
+    image: ImageReference,
+    read: Callable[[Arn], Lookup[Credentials]],
+    *,
+    ask: Callable[..., Verification] | None = None,
+) -> Lookup[Verification]:
+    """Verify the credentials that ``secret`` holds for ``image``; ``read`` gets its value, if that is to be read.
+
+    The value of a secret whose owner has not bound it to the image's registry host is not even read.
+    """
+    hosts = registry_hosts(secret)
+    if image.host not in hosts:
+        return NotLooked(
+            why=f"the secret's tag {REGISTRY_TAG} does not name the image's registry host",
+            switch=f"tag the secret {REGISTRY_TAG}={image.host}",
+        )
+    if secret.deleted_at is not None:
+        return NotLooked(why="a secret that is to be deleted has no value to verify", switch="restore the secret")
+    value = read(secret.arn)
+    if not isinstance(value, tuple):
+        return value
+    _, username, password = value
+    if username is None or password is None:
+        return NotLooked(why="the secret holds no username and password to verify", switch="store both in the secret")
+    return (ask or verify)(image, username, password, allowed_hosts=hosts)
+
+
+def verify(
+    image: ImageReference,
+    username: HiddenText,
+    password: HiddenText,
+    *,
+    allowed_hosts: frozenset[str],
+    timeout_s: float = TIMEOUT_S,
+    transport: Transport | None = None,
+) -> Verification:
+    """Ask the registry of ``image`` whether these credentials can pull it: by digest, else by tag, else ``latest``.
+
+    ``allowed_hosts`` are the hosts of the secret's tag, in their one spelling. ``timeout_s`` is for all of it.
+    ``unreachable`` says that the registry gave no answer to the question, for whatever reason ``detail`` names.
+
+    Raises ``HostNotAllowed`` before anything is sent, and ``VerificationBroke``.
+    """
+    registry = registry_url(image.host, "/v2/") if image.host in allowed_hosts else None
+    if registry is None:
+        named = ", ".join(sorted(allowed_hosts)) or "no host"
+        raise HostNotAllowed(f"the registry host {shown(image.host)} is not one that the secret is for ({named})")
+    exchange = Exchange(transport or Transport(), timeout_s)
+    inquiry = Inquiry(
+        image=image,
+        registry=registry,
+        allowed_hosts=allowed_hosts,
+        basic=_basic(username, password),
+        exchange=exchange,
+    )
+    broken: str
+    try:
+        return within(timeout_s + _THREAD_GRACE_S, inquiry.outcome, exchange.abort)
+    except TimeoutError:
+        detail = f"{registry.origin.authority} does not answer in time."
+        return Verification(answer="unreachable", detail=detail)
+    except Exception as error:  # noqa: BLE001 (its frames hold what was sent: only its kind and place go on)
+        broken = _place(error)
+    raise VerificationBroke(f"asking {registry.origin.authority} failed on our side: {broken}")
+
+
+def _basic(username: HiddenText, password: HiddenText) -> HiddenText:
+    pair = f"{username.reveal()}:{password.reveal()}".encode(errors="replace")
+    return HiddenText(f"Basic {base64.b64encode(pair).decode()}")
+
+
+def _place(error: BaseException) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    code = trace.tb_frame.f_code if trace is not None else None
+    where = f" in {code.co_name}, line {trace.tb_lineno}" if code is not None and trace is not None else ""
+    return f"{type(error).__name__}{where}"

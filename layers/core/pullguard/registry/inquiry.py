@@ -1,0 +1,156 @@
+"""The questions to a registry about one image, in the order in which Docker asks them."""
+
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlencode
+
+from pullguard.eligibility import REGISTRY_TAG
+from pullguard.errors import shown
+from pullguard.image import ImageReference
+from pullguard.model import Verification
+from pullguard.registry.answers import codes_of, meaning, said, token_in, usable_challenge
+from pullguard.registry.challenges import Challenge, parse_challenges
+from pullguard.registry.exchange import Exchange, NoAnswer
+from pullguard.registry.origins import Url, may_be_trusted, parse_url
+from pullguard.registry.transport import Response
+from pullguard.secret_value import HiddenText
+
+_DEFAULT_TAG: Final = "latest"
+# https://github.com/opencontainers/image-spec/blob/main/media-types.md
+# https://distribution.github.io/distribution/spec/manifest-v2-2/
+_MANIFESTS: Final = ", ".join(
+    (
+        "application/vnd.oci.image.index.v1+json",
+        "application/vnd.oci.image.manifest.v1+json",
+        "application/vnd.docker.distribution.manifest.list.v2+json",
+        "application/vnd.docker.distribution.manifest.v2+json",
+        "application/vnd.docker.distribution.manifest.v1+prettyjws",
+    )
+)
+# Answers to HEAD that may be about HEAD and not about the image: then GET tells, and names the error. It comes second,
+# since on Docker Hub a GET of a manifest counts as a pull and a HEAD does not.
+# https://docs.docker.com/docker-hub/usage/pulls/
+_ASK_AGAIN: Final = frozenset({400, 404, 405, 501})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inquiry:
+    """One verification under way. ``basic`` is the Authorization header that the credentials make."""
+
+    image: ImageReference
+    registry: Url
+    allowed_hosts: frozenset[str]
+    basic: HiddenText
+    exchange: Exchange
+
+    def outcome(self) -> Verification:
+        try:
+            return self._asked()
+        except NoAnswer as failure:
+            return Verification(answer="unreachable", detail=failure.detail)
+
+    def _asked(self) -> Verification:
+        ping = self.exchange.ask("GET", self.registry)
+        if (answer := meaning(ping)) == "rate-limited" or ping.status >= 500:  # noqa: PLR2004 (the HTTP class)
+            return Verification(answer=answer, detail=said(self.registry, ping))
+        challenge = usable_challenge(ping)
+        if challenge is None:
+            manifest = self._manifest(None)
+            challenge = usable_challenge(manifest)
+            if challenge is None:
+                return self._without_challenge(ping, manifest)
+        authorization = self._authorization(challenge, self.basic)
+        if isinstance(authorization, Verification):
+            verified = authorization
+        else:
+            verified = self._judged(self._manifest(authorization), challenge)
+        return self._or_public(verified, challenge) if verified.answer == "rejected" else verified
+
+    # --- the image ---
+
+    @property
+    def _manifest_url(self) -> Url:
+        reference = self.image.digest or self.image.tag or _DEFAULT_TAG
+        target = f"/v2/{self.image.repository}/manifests/{reference}"
+        return Url(origin=self.registry.origin, host=self.registry.host, target=target)
+
+    def _manifest(self, authorization: HiddenText | None) -> Response:
+        """Ask for the manifest by HEAD, and by GET where the answer may be about HEAD and not about the image."""
+        response = self.exchange.ask("HEAD", self._manifest_url, authorization=authorization, accept=_MANIFESTS)
+        if response.status not in _ASK_AGAIN:
+            return response
+        return self.exchange.ask("GET", self._manifest_url, authorization=authorization, accept=_MANIFESTS)
+
+    def _judged(self, manifest: Response, challenge: Challenge) -> Verification:
+        answer, detail = meaning(manifest), said(self._manifest_url, manifest)
+        if answer == "rejected" and challenge.scheme == "bearer":
+            detail += " The token service took the credentials, so they may not read this repository, or there is none."
+        elif answer == "rejected":
+            detail += " The credentials are wrong, or they may not read this repository, or there is none."
+        return Verification(answer=answer, detail=detail)
+
+    def _without_challenge(self, ping: Response, manifest: Response) -> Verification:
+        """Judge the answers of a registry that asked for no credentials, or for none that Docker has."""
+        answer, detail = meaning(manifest), said(self._manifest_url, manifest)
+        if answer == "ok":
+            return Verification(
+                answer="anonymous-ok", detail=f"{detail} It asked for no credentials: the image is public."
+            )
+        schemes = sorted({each.scheme for each in parse_challenges((*ping.challenges, *manifest.challenges))})
+        if answer == "rejected":
+            asked = shown(", ".join(schemes)) if schemes else "nothing"
+            return Verification(answer="unreachable", detail=f"{detail} It asks for {asked}, not for Basic or Bearer.")
+        if answer == "no-such-image" and meaning(ping) == "no-such-image" and not codes_of(manifest):
+            return Verification(answer="unreachable", detail=f"{detail} It does not seem to be a registry.")
+        return Verification(answer=answer, detail=detail)
+
+    def _or_public(self, rejected: Verification, challenge: Challenge) -> Verification:
+        """Say of a refusal whether the image could be pulled without any credentials."""
+        try:
+            authorization = self._authorization(challenge, None)
+            if isinstance(authorization, Verification) or meaning(self._manifest(authorization)) != "ok":
+                return rejected
+        except NoAnswer:
+            return rejected
+        public = "Without credentials it would serve the image, which is public."
+        return Verification(answer="rejected", detail=f"{rejected.detail} {public}")
+
+    # --- the credentials ---
+
+    def _authorization(self, challenge: Challenge, basic: HiddenText | None) -> HiddenText | None | Verification:
+        """Return the Authorization header for the registry; without ``basic``, that of anybody. Else the refusal."""
+        if challenge.scheme == "basic":
+            return basic
+        realm = self._realm(challenge)
+        response = self.exchange.ask("GET", realm, authorization=basic, with_body=True)
+        answer = meaning(response)
+        if answer in {"rejected", "rate-limited"}:
+            return Verification(answer=answer, detail=said(realm, response))
+        token = token_in(response.body) if answer == "ok" else None
+        if token is None:
+            raise NoAnswer(f"{said(realm, response)} That is no token.")
+        return token
+
+    def _realm(self, challenge: Challenge) -> Url:
+        """Return the token request of a Bearer challenge, if credentials may go there; it asks to pull, no more.
+
+        Raises ``NoAnswer`` with the host that is refused.
+        """
+        text = challenge.parameters["realm"]
+        realm = parse_url(text)
+        if realm is None:
+            raise NoAnswer(
+                f"{self.registry.origin.authority} names the token service {shown(text)}, which is no https address: "
+                "no credentials were sent."
+            )
+        if not may_be_trusted(realm, self.image.host, self.allowed_hosts):
+            raise NoAnswer(
+                f"{self.registry.origin.authority} names the token service {shown(realm.host)}, another host, to which "
+                f"no credentials were sent. If it is trusted, add it to the secret's tag {REGISTRY_TAG}."
+            )
+        service = challenge.parameters.get("service")
+        query = urlencode(
+            {**({"service": service} if service else {}), "scope": f"repository:{self.image.repository}:pull"}
+        )
+        joint = "&" if "?" in realm.target else "?"
+        return Url(origin=realm.origin, host=realm.host, target=f"{realm.target}{joint}{query}")

@@ -1,0 +1,130 @@
+"""Where a request goes: scheme, host and port, and which of them may be sent a secret's credentials."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from typing import Final, Literal
+
+from pullguard.image import DOCKER_HUB, normal_host
+
+_HTTPS_PORT: Final = 443
+_HTTP_PORT: Final = 80
+# Docker Hub's name in image references is not where its registry answers.
+# https://docs.docker.com/reference/api/registry/latest/
+_API_HOSTS: Final = {DOCKER_HUB: "registry-1.docker.io"}
+# Registries whose token service is another host of the same owner. Those that answer for themselves (ghcr.io,
+# quay.io, *.azurecr.io, *.pkg.dev) need no entry, and for others the secret's owner adds the host to the tag.
+# https://docs.docker.com/reference/api/registry/auth/
+# https://docs.gitlab.com/administration/packages/container_registry/
+# https://docs.digitalocean.com/products/container-registry/
+TOKEN_HOSTS: Final[Mapping[str, frozenset[str]]] = {
+    DOCKER_HUB: frozenset({"auth.docker.io"}),
+    "registry.gitlab.com": frozenset({"gitlab.com"}),
+    "registry.digitalocean.com": frozenset({"api.digitalocean.com"}),
+}
+_URL = re.compile(r"(https?)://([^/?#]+)(/[^?#]*)?(\?[^#]*)?", re.IGNORECASE)
+_TARGET = re.compile(r"/(?!/)[^#]*")
+_VISIBLE_ASCII = re.compile(r"[!-~]{1,4096}")
+_WITH_PORT = re.compile(r".*:[0-9]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Who is asked. ``name`` is a DNS name or an address, without brackets."""
+
+    scheme: Literal["https", "http"]
+    name: str
+    port: int
+
+    @property
+    def authority(self) -> str:
+        """The value of the Host header."""
+        name = f"[{self.name}]" if ":" in self.name else self.name
+        return name if self.port == self._default_port else f"{name}:{self.port}"
+
+    @property
+    def _default_port(self) -> int:
+        return _HTTPS_PORT if self.scheme == "https" else _HTTP_PORT
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the host says that it is this very machine."""
+        return _is_loopback(self.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Url:
+    """What is asked for: ``target`` is the path with its query, ``host`` the host as an owner writes it in a tag."""
+
+    origin: Origin
+    host: str
+    target: str
+
+    @property
+    def path(self) -> str:
+        """The target without its query."""
+        return self.target.partition("?")[0]
+
+
+def registry_url(host: str, target: str) -> Url | None:
+    """Return where the registry called ``host`` in image references answers; None if it is no host in its one spelling.
+
+    A loopback host is asked over plain HTTP (port 80 where it names none), every other over HTTPS.
+    """
+    if normal_host(host) != host:
+        return None
+    name, port = _split(_API_HOSTS.get(host, host))
+    if _is_loopback(name):
+        return Url(origin=Origin(scheme="http", name=name, port=port or _HTTP_PORT), host=host, target=target)
+    return Url(origin=Origin(scheme="https", name=name, port=port or _HTTPS_PORT), host=host, target=target)
+
+
+def parse_url(text: str) -> Url | None:
+    """Read an absolute URL that a registry wrote, to the letter; None for one that is not to be asked.
+
+    That is anything but https (or http to loopback), user-info, odd hosts, white space, characters beyond ASCII.
+    """
+    found = _URL.fullmatch(text) if _VISIBLE_ASCII.fullmatch(text) else None
+    if found is None:
+        return None
+    plain, authority = found[1].lower() == "http", found[2]
+    host = normal_host(f"{authority}:{_HTTP_PORT}" if plain and not _WITH_PORT.fullmatch(authority) else authority)
+    if host is None:
+        return None
+    name, port = _split(_API_HOSTS.get(host, host))
+    if plain and not _is_loopback(name):
+        return None
+    origin = Origin(scheme="http" if plain else "https", name=name, port=port or _HTTPS_PORT)
+    return Url(origin=origin, host=host, target=f"{found[3] or '/'}{found[4] or ''}")
+
+
+def onward(url: Url, location: str) -> Url | None:
+    """Return where a redirect leads if that is the same scheme, host and port; None if it is not to be followed."""
+    if not _VISIBLE_ASCII.fullmatch(location):
+        return None
+    if _TARGET.fullmatch(location):
+        return Url(origin=url.origin, host=url.host, target=location)
+    there = parse_url(location)
+    return there if there is not None and there.origin == url.origin else None
+
+
+def may_be_trusted(realm: Url, registry: str, allowed_hosts: frozenset[str]) -> bool:
+    """Whether the token service at ``realm`` may be sent credentials that are meant for the host ``registry``."""
+    return realm.host == registry or realm.host in allowed_hosts or realm.host in TOKEN_HOSTS.get(registry, ())
+
+
+def _split(host: str) -> tuple[str, int | None]:
+    """Cut ``[::1]:5000`` into ``::1`` and 5000."""
+    name, colon, port = host.rpartition(":") if _WITH_PORT.fullmatch(host) else (host, "", "")
+    return name.strip("[]"), int(port) if colon else None
+
+
+def _is_loopback(name: str) -> bool:
+    """Whether ``name`` is localhost, ::1 or a complete address in 127.0.0.0/8: what Docker asks over plain HTTP."""
+    if name in {"localhost", "::1"}:
+        return True
+    try:
+        return IPv4Address(name).is_loopback
+    except ValueError:
+        return False
