@@ -264,10 +264,10 @@ UNKNOWNS = [
 def test_a_key_that_nobody_can_know_yet_leaves_the_answer_open(given, verdict):
     decision = decide(request(unknowable=LATER), given)
     assert decision.verdict is verdict
-    assert decision.missing_keys == (("aws:sourcevpce",) if verdict is UNKNOWN else ())
+    assert decision.missing_keys == (("aws:SourceVpce",) if verdict is UNKNOWN else ())
     if verdict is UNKNOWN:
         assert decision.statements
-        assert "aws:sourcevpce" in decision.reason
+        assert "aws:SourceVpce" in decision.reason
 
 
 SUBSET = {"encryption_context_subset": {"SecretARN": SECRET}}
@@ -338,3 +338,20 @@ def test_a_grant_on_a_version_that_nobody_knows_is_unknown():
     later = Unknowable(present=frozenset(("kms:encryptioncontext:secretversionid",)))
     decision = decide(request(DECRYPT, KEY, unknowable=later, **context), policies(grants=(grant(**EQUALS),)))
     assert decision.verdict is UNKNOWN
+
+
+REASONS = [
+    (policies(allow()), f'Statement 0 of the inline policy "the-identity" allows {READ} on {SECRET}.'),
+    (policies(allow(), deny(), deny()), "Statement 1 of the inline policy"),
+    (policies(), f"No identity policy of the role allows {READ} on {SECRET}."),
+    (policies(boundary=OTHER), "The permissions boundary does not allow and no identity policy of the role allows"),
+    (policies(allow(Condition=VPCE)), 'statement 0 of the inline policy "the-identity" hangs on aws:SourceVpce.'),
+]
+
+
+@pytest.mark.parametrize(("given", "says"), REASONS, ids=["allowed", "denied", "missing", "lacking-two", "unknown"])
+def test_the_reason_is_a_sentence_for_people(given, says):
+    reason = decide(request(unknowable=LATER), given).reason
+    assert says in reason
+    assert reason.endswith(".")
+    assert reason[0].isupper()

@@ -440,7 +440,7 @@ UNKNOWNS = [
         secret(resource_policy=document(to("*", "Deny", Condition=LATER))),
         "secret-access",
         "secret-access-denied",
-        "aws:sourcevpce",
+        "aws:SourceVpce",
     ),
     (
         "source-ip",
@@ -448,7 +448,7 @@ UNKNOWNS = [
         ours,
         "secret-access",
         "secret-access-missing",
-        "aws:sourceip",
+        "aws:SourceIp",
     ),
     (
         "session",
@@ -464,7 +464,7 @@ UNKNOWNS = [
         secret(resource_policy=document(to("*", "Deny", Condition={"StringNotEquals": {"aws:PrincipalOrgID": "o-1"}}))),
         "secret-access",
         "secret-access-denied",
-        "aws:principalorgid",
+        "aws:PrincipalOrgID",
     ),
     (
         "key-tag",
@@ -472,7 +472,7 @@ UNKNOWNS = [
         secret(key=key()),
         "key-access",
         "decrypt-access-missing",
-        "aws:resourcetag/a",
+        "aws:ResourceTag/a",
     ),
     (
         "aliases",
@@ -480,7 +480,7 @@ UNKNOWNS = [
         secret(key=key(aliases=None)),
         "key-access",
         "decrypt-access-missing",
-        "kms:resourcealiases",
+        "kms:ResourceAliases",
     ),
     (
         "malformed-policy",
@@ -504,7 +504,7 @@ UNKNOWNS = [
         ours,
         "secret-access",
         "secret-access-missing",
-        "aws:currenttime",
+        "aws:CurrentTime",
     ),
 ]
 

@@ -44,8 +44,8 @@ class Decision:
 
     ``layer`` (and ``level`` of a control policy, from the root, 0) is what decided: the first that lacks an allow,
     in the order of ``lacking``; or what denies; or what allows. ``statements`` are those that decide: the denying, the
-    allowing or the doubtful ones; none decides an implicit deny. ``missing_keys`` are the condition keys, as
-    the policy writes them, that an Unknown hangs on, ``problems`` what could not be read. ``granting`` are all statements that
+    allowing or the doubtful ones; none decides an implicit deny. ``missing_keys`` are the condition keys, as the policy
+    writes them, that an Unknown hangs on, ``problems`` what could not be read. ``granting`` are all statements that
     allow, whatever the answer.
     """
 
