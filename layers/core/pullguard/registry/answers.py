@@ -28,30 +28,32 @@ _BEARER_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # https://www.rfc-editor.or
 
 def usable_challenge(response: Response) -> Challenge | None:
     """Return the challenge of a 401 that Docker would take: Bearer with a realm, else Basic."""
-    if response.status != 401:  # noqa: PLR2004 (Unauthorized)
+    if response.status != _UNAUTHORIZED:
         return None
     challenges = parse_challenges(response.challenges)
     bearers = [each for each in challenges if each.scheme == "bearer" and each.parameters.get("realm")]
-    return next((*bearers, *(each for each in challenges if each.scheme == "basic")), None)
+    basics = [each for each in challenges if each.scheme == "basic"]
+    return next(iter(bearers + basics), None)
 
 
 def meaning(response: Response) -> RegistryAnswer:
     """Say what an answer means, by its status and the error codes of the specification."""
     status, codes = response.status, codes_of(response)
-    if status == 429 or codes & _TOO_MANY:  # noqa: PLR2004 (Too Many Requests)
+    if status == _TOO_MANY_REQUESTS or codes & _TOO_MANY:
         return "rate-limited"
-    if 200 <= status < 300:  # noqa: PLR2004 (success)
+    if status in _SUCCESS:
         return "ok"
-    if status >= 500:  # noqa: PLR2004 (the server's own failure)
+    if status in _SERVER_ERRORS:
         return "unreachable"
-    if status in {401, 403} or codes & _REFUSED:
+    if status in {_UNAUTHORIZED, _FORBIDDEN} or codes & _REFUSED:
         return "rejected"
-    if status == 404 or codes & _UNKNOWN:  # noqa: PLR2004 (Not Found)
+    if status == _NOT_FOUND or codes & _UNKNOWN:
         return "no-such-image"
     return "unreachable"
 
 
 def codes_of(response: Response) -> frozenset[str]:
+    """Return the specified error codes that the answer gives."""
     body = _json_object(response.body)
     errors = body.get("errors")
     entries = errors if isinstance(errors, list) else []
@@ -60,6 +62,7 @@ def codes_of(response: Response) -> frozenset[str]:
 
 
 def token_in(body: bytes) -> HiddenText | None:
+    """Return the Authorization header that a token service's answer makes, None if it holds no token."""
     answer = _json_object(body)
     token = answer.get("token") or answer.get("access_token")
     return HiddenText(f"Bearer {token}") if isinstance(token, str) and _BEARER_TOKEN.fullmatch(token) else None
@@ -73,7 +76,8 @@ def _json_object(body: bytes) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def said(url: Url, method: str, response: Response) -> str:
+def said(url: Url, response: Response) -> str:
+    """Return the sentence that says who answered what to which question; nothing of it is the answer's own text."""
     codes = ", ".join(sorted(codes_of(response)))
     path = shown(url.path)[1:-1]
-    return f"{url.origin.authority} answered {response.status}{f' ({codes})' if codes else ''} to {method} {path}."
+    return f"{url.origin.authority} answered {response.status}{f' ({codes})' if codes else ''} to {path}."

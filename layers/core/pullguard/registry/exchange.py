@@ -16,7 +16,6 @@ REQUESTS_MAX: Final = 12  # ping, token, HEAD, GET, and two more without credent
 REDIRECTS_MAX: Final = 3
 BODY_MAX_BYTES: Final = 65_536
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
-_SUCCESS: Final = range(200, 300)
 _ERRORS: Final = range(400, 600)
 T = TypeVar("T")
 

@@ -31,6 +31,7 @@ _MANIFESTS: Final = ", ".join(
 # since on Docker Hub a GET of a manifest counts as a pull and a HEAD does not.
 # https://docs.docker.com/docker-hub/usage/pulls/
 _ASK_AGAIN: Final = frozenset({400, 404, 405, 501})
+_SERVER_ERRORS: Final = range(500, 600)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +45,7 @@ class Inquiry:
     exchange: Exchange
 
     def outcome(self) -> Verification:
+        """Ask, and say what came of it."""
         try:
             return self._asked()
         except NoAnswer as failure:
@@ -51,7 +53,7 @@ class Inquiry:
 
     def _asked(self) -> Verification:
         ping = self.exchange.ask("GET", self.registry)
-        if (answer := meaning(ping)) == "rate-limited" or ping.status >= 500:  # noqa: PLR2004 (the HTTP class)
+        if (answer := meaning(ping)) == "rate-limited" or ping.status in _SERVER_ERRORS:
             return Verification(answer=answer, detail=said(self.registry, ping))
         challenge = usable_challenge(ping)
         if challenge is None:
@@ -117,7 +119,7 @@ class Inquiry:
 
     # --- the credentials ---
 
-    def _authorization(self, challenge: Challenge, basic: HiddenText | None) -> HiddenText | None | Verification:
+    def _authorization(self, challenge: Challenge, basic: HiddenText | None) -> HiddenText | Verification | None:
         """Return the Authorization header for the registry; without ``basic``, that of anybody. Else the refusal."""
         if challenge.scheme == "basic":
             return basic

@@ -108,11 +108,15 @@ class Transport:
 
     def _connect(self, origin: Origin, timeout_s: float) -> socket.socket:
         failure: OSError = OSError("the name has no address")
-        for address in self.resolve(origin):
+        addresses = self.resolve(origin)
+        for address in addresses:
             try:
-                return socket.create_connection((address, origin.port), timeout_s)
+                connection = socket.create_connection((address, origin.port), timeout_s / len(addresses))
             except OSError as error:
                 failure = error
+            else:
+                connection.settimeout(timeout_s)
+                return connection
         raise failure
 
 

@@ -1,0 +1,160 @@
+"""Does the registry itself take the credentials for the image? Asked only where live verification is on."""
+
+from collections.abc import Callable, Iterable
+
+from pullguard.checks.check import Check, image_of, secrets_in_use, skipped, subject_of, unreadable
+from pullguard.findings import Answer, Failed, Passed, Remedy, Severity, Unsure
+from pullguard.image import ImageReference
+from pullguard.model import Container, Facts, Lookup, Missing, NotLooked, Secret, Unreadable, Verification
+
+SWITCHED_OFF = NotLooked(
+    why="live verification is switched off",
+    switch="parameter VerifyCredentials=true in the deployment, or --live-registry in the command line",
+)
+_PRIVATE_REGISTRY = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/private-auth.html"
+_PULL_ERRORS = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_cannot_pull_image.html"
+
+
+def _looked_up(facts: Facts) -> Iterable[tuple[Container, Secret, ImageReference, Lookup[Verification]]]:
+    for container, secret in secrets_in_use(facts):
+        image = image_of(container)
+        if image is not None and secret.deleted_at is None:
+            yield container, secret, image, facts.verifications.get(container.name, SWITCHED_OFF)
+
+
+def _verified(facts: Facts) -> Iterable[tuple[Container, Secret, ImageReference, Verification]]:
+    for container, secret, image, lookup in _looked_up(facts):
+        if isinstance(lookup, Verification):
+            yield container, secret, image, lookup
+
+
+def _rejected(facts: Facts) -> Iterable[Answer]:
+    """The one check that also says what was not looked at, and what could not be."""
+    for container, secret, image, lookup in _looked_up(facts):
+        subject = subject_of(facts, container)
+        match lookup:
+            case NotLooked() as not_looked:
+                yield skipped(subject, not_looked)
+            case Unreadable() as unread if not isinstance(secret.value, Unreadable):
+                yield unreadable(subject, f"The credentials in the secret {secret.name}", unread)
+            case Missing() | Unreadable():
+                continue  # an earlier gate tells of it
+            case Verification(answer="rejected", detail=detail):
+                yield Failed(
+                    subject=subject,
+                    cause=(
+                        f"The registry {image.host} refuses the credentials in the secret {secret.name} for the image "
+                        f"of container {container.name}."
+                    ),
+                    evidence=detail,
+                    remedy=Remedy(
+                        text=(
+                            "Store credentials that the registry takes, or let these read the repository. Tasks that "
+                            "start afterwards use them; no new revision is needed."
+                        ),
+                        snippet=(
+                            f"aws secretsmanager put-secret-value --secret-id {secret.arn} --secret-string "
+                            'file://credentials.json  # {"username": "...", "password": "..."}'
+                        ),
+                    ),
+                )
+            case Verification(answer="ok" | "anonymous-ok" | "no-such-image"):
+                yield Passed(subject=subject)
+            case Verification():
+                continue  # rate-limited or unreachable: not told, and said by the check of that name
+
+
+def _not_found(facts: Facts) -> Iterable[Answer]:
+    for container, _, image, verification in _verified(facts):
+        subject = subject_of(facts, container)
+        if verification.answer in {"ok", "anonymous-ok"}:
+            yield Passed(subject=subject)
+        elif verification.answer == "no-such-image":
+            yield Failed(
+                subject=subject,
+                cause=f"The registry {image.host} has no image {image.text}, which container {container.name} runs.",
+                evidence=verification.detail,
+                remedy=Remedy(text="Push the image, or register a revision that names a tag or digest that exists."),
+            )
+
+
+def _rate_limited(facts: Facts) -> Iterable[Answer]:
+    for container, secret, image, verification in _verified(facts):
+        subject = subject_of(facts, container)
+        if verification.answer == "rate-limited":
+            yield Failed(
+                subject=subject,
+                cause=(
+                    f"The registry {image.host} answers that there are too many requests with the credentials in the "
+                    f"secret {secret.name}: container {container.name} may not get its image."
+                ),
+                evidence=verification.detail,
+                remedy=Remedy(text="Wait, use an account with a higher limit, or pull through a cache (Amazon ECR)."),
+            )
+        elif verification.answer != "unreachable":
+            yield Passed(subject=subject)
+
+
+def _unreachable(facts: Facts) -> Iterable[Answer]:
+    for container, _, image, verification in _verified(facts):
+        subject = subject_of(facts, container)
+        if verification.answer != "unreachable":
+            yield Passed(subject=subject)
+            continue
+        yield Unsure(
+            subject=subject,
+            cause=f"Whether the registry {image.host} takes the credentials of container {container.name} is not told.",
+            evidence=verification.detail,
+            remedy=Remedy(
+                text=(
+                    "Look at the registry, and at the way from Pullguard to it. The task's own network may reach what "
+                    "Pullguard's does not."
+                )
+            ),
+        )
+
+
+def _check(
+    check_id: str, severity: Severity, fails_when: str, source: str, ask: Callable[[Facts], Iterable[Answer]]
+) -> Check:
+    return Check(
+        id=check_id,
+        group="registry",
+        severity=severity,
+        fails_when=fails_when,
+        fix="none",
+        source=source,
+        ask=ask,
+    )
+
+
+CHECKS = (
+    _check(
+        "credentials-rejected",
+        "error",
+        "the registry answers 401 or 403 to these credentials for this image",
+        _PRIVATE_REGISTRY,
+        _rejected,
+    ),
+    _check(
+        "image-not-found",
+        "error",
+        "the registry takes the credentials, and has no such repository, tag or digest",
+        _PULL_ERRORS,
+        _not_found,
+    ),
+    _check(
+        "registry-rate-limited",
+        "warning",
+        "the registry answers 429 or toomanyrequests",
+        "https://docs.docker.com/docker-hub/usage/",
+        _rate_limited,
+    ),
+    _check(
+        "registry-unreachable",
+        "warning",
+        "never: it is unknown where the registry gives no answer to the question",
+        _PULL_ERRORS,
+        _unreachable,
+    ),
+)
