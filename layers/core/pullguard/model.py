@@ -243,6 +243,15 @@ class TaskUse:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FailedStart:
+    """A task that stopped before it ran: ``reasons`` are the task's own text and its containers', as ECS gives them."""
+
+    task_arn: str
+    stopped_at: datetime
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Instance:
     """A container instance and the version of its agent (``1.18.0``)."""
 
@@ -264,6 +273,7 @@ class Usage:
     services: tuple[ServiceUse, ...] = ()
     tasks: tuple[TaskUse, ...] = ()
     instances: tuple[Instance, ...] = ()
+    failed_starts: tuple[FailedStart, ...] = ()
 
 
 # --- Everything about one task definition ----------------------------------------------------------------------
@@ -303,7 +313,6 @@ class Facts:
     registry_secrets: Lookup[tuple[Secret, ...]] = ()
     usage: Lookup[Usage] = USAGE_NOT_LOOKED
     verifications: Mapping[str, Lookup[Verification]] = field(default_factory=dict)
-    start_failure: str | None = None
 
     def with_usage(self, usage: Lookup[Usage]) -> "Facts":
         """Return the same facts with where the revision runs."""

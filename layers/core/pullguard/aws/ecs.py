@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pullguard.arn import Arn
 from pullguard.aws.answers import asks, looked_up
-from pullguard.model import Lookup, ServiceUse, Tags, TaskDefinition, TaskUse, Usage
+from pullguard.model import FailedStart, Lookup, ServiceUse, Tags, TaskDefinition, TaskUse, Usage
 from pullguard.remedies.reregister import REREGISTERED_TAG, MemberTree, member_tree
 from pullguard.task_definition import read_task_definition
 
@@ -103,20 +103,37 @@ class Ecs:
     @asks("ecs:ListTasks", "ecs:DescribeTasks")
     def tasks(self, cluster: str, family: str | None = None) -> Iterator[TaskUse]:
         """Yield the running tasks of ``cluster`` (of one ``family``, where that is given)."""
-        request: dict[str, Any] = {"cluster": cluster, "desiredStatus": "RUNNING"}
+        for task in self._tasks(cluster, family, "RUNNING"):
+            yield TaskUse(
+                cluster_arn=cluster,
+                task_arn=task["taskArn"],
+                task_definition=task["taskDefinitionArn"],
+                launch_type=task.get("launchType"),
+                platform_version=task.get("platformVersion"),
+            )
+
+    @asks("ecs:ListTasks", "ecs:DescribeTasks")
+    def failed_starts(self, cluster: str, task_definition: TaskDefinition) -> Iterator[FailedStart]:
+        """Yield the tasks of a revision that stopped before they ran; ECS remembers them for about an hour."""
+        for task in self._tasks(cluster, task_definition.family, "STOPPED"):
+            if (
+                task["taskDefinitionArn"] == str(task_definition.arn)
+                and task.get("stopCode") == "TaskFailedToStart"
+                and "stoppedAt" in task
+            ):
+                reasons = (task.get("stoppedReason"), *(each.get("reason") for each in task.get("containers", ())))
+                yield FailedStart(
+                    task_arn=task["taskArn"], stopped_at=task["stoppedAt"], reasons=tuple(filter(None, reasons))
+                )
+
+    def _tasks(self, cluster: str, family: str | None, status: str) -> Iterator[Mapping[str, Any]]:
+        request: dict[str, Any] = {"cluster": cluster, "desiredStatus": status}
         if family:
             request["family"] = family
         for page in self._client.get_paginator("list_tasks").paginate(**request):
             arns = iter(page["taskArns"])
             while some := list(islice(arns, _TASKS_A_CALL)):
-                for task in self._client.describe_tasks(cluster=cluster, tasks=some)["tasks"]:
-                    yield TaskUse(
-                        cluster_arn=cluster,
-                        task_arn=task["taskArn"],
-                        task_definition=task["taskDefinitionArn"],
-                        launch_type=task.get("launchType"),
-                        platform_version=task.get("platformVersion"),
-                    )
+                yield from self._client.describe_tasks(cluster=cluster, tasks=some)["tasks"]
 
     @asks(
         "ecs:DescribeTaskDefinition",
@@ -144,6 +161,9 @@ class Ecs:
                     for cluster in clusters
                     for use in self.tasks(cluster, task_definition.family)
                     if use.task_definition == arn
+                ),
+                failed_starts=tuple(
+                    start for cluster in clusters for start in self.failed_starts(cluster, task_definition)
                 ),
             )
 
