@@ -47,3 +47,48 @@ lock: .venv/.ready ## Renew the lock files (hashes, no addresses)
 	$(COMPILE) --universal --python-version 3.11 requirements/sandbox.in -o requirements/sandbox.txt
 	$(COMPILE) --python-version 3.13 --python-platform linux layers/dependencies/requirements.in \
 		-o layers/dependencies/requirements.txt
+
+# --- everyday ---
+
+TOOLS := .venv/.ready .tools/sam/.ready .tools/ministack/.ready
+PYTEST := .venv/bin/python -m pytest
+CODE := layers cli functions sandbox tests benchmarks
+
+.PHONY: test
+test: $(TOOLS) ## Run all tests: unit, contract, function, conformance, end to end
+	@$(RUN) $(PYTEST) -n 2 --dist loadfile -m "not e2e" --junit-xml build/tests.xml $(ARGS)
+	@$(RUN) $(PYTEST) -m e2e --junit-xml build/e2e.xml $(ARGS)
+
+.PHONY: check
+check: lint test ## Format, lint, types, template, and all tests
+
+.PHONY: lint
+lint: $(TOOLS) ## Format (checked), lint, types, cfn-lint, sam validate
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy $(CODE)
+	for app in functions/*/app.py; do .venv/bin/mypy "$$app" >/dev/null || { .venv/bin/mypy "$$app"; exit 1; }; done
+	.venv/bin/cfn-lint template.yaml
+	$(RUN) SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 sam validate --lint
+
+.PHONY: format
+format: .venv/.ready ## Format the code, and mend what the linter can mend
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+.PHONY: bench
+bench: .venv/.ready ## Measure the access decision (docs/benchmarks.md says how to read it)
+	.venv/bin/python benchmarks/access.py
+
+.PHONY: build
+build: $(TOOLS) ## Build the application with SAM
+	find functions -name __pycache__ -prune -exec rm -rf {} +
+	$(RUN) SAM_CLI_TELEMETRY=0 sam build
+
+.PHONY: deploy
+deploy: build ## Deploy it into your account; asks for every parameter
+	$(RUN) SAM_CLI_TELEMETRY=0 sam deploy --guided
+
+.PHONY: clean
+clean: ## Remove everything that was built or installed here
+	rm -rf .venv .tools .aws-sam build .pytest_cache .mypy_cache .ruff_cache .hypothesis
