@@ -35,6 +35,7 @@ class Deployment:
         "reregister_queue_url",
         "infrastructure_tags",
         "move_services",
+        "verify_credentials",
     )
     EXECUTOR_NEEDS: ClassVar = (
         "mode",
@@ -86,7 +87,7 @@ class Deployment:
     def validator(self) -> Validator:
         """Return what validates a batch: its readers remember, and read the values of opted-in secrets."""
         return Validator(
-            readers=AwsReaders(self.clients, values="opted-in"),
+            readers=AwsReaders(self.clients, values="opted-in", verify=self.settings.verify_credentials),
             ledger=self.ledger,
             teller=self.teller,
             queues=self.queues,

@@ -1,6 +1,6 @@
 """From the name of a task definition to all the facts that the checks decide on.
 
-``Readers`` is what AWS is to the core: five questions, each asked at most once for each thing (the readers
+``Readers`` is what AWS is to the core: six questions, each asked at most once for each thing (the readers
 remember). A question that was not answered is a fact of its own; see ``model``.
 """
 
@@ -23,6 +23,7 @@ from pullguard.model import (
     TaskDefinition,
     Unreadable,
     Usage,
+    Verification,
 )
 from pullguard.task_definition import role_arn_of
 
@@ -44,6 +45,9 @@ class Readers(Protocol):
 
     def usage(self, task_definition: TaskDefinition) -> Lookup[Usage]:
         """Find the services and tasks that run a revision, and whether it is the newest of its family."""
+
+    def verification(self, secret: Secret, image: ImageReference) -> Lookup[Verification]:
+        """Ask the registry whether the secret's credentials pull the image, where that is switched on."""
 
 
 def gather(
@@ -72,6 +76,7 @@ def gather_about(task_definition: TaskDefinition, readers: Readers, *, now: date
             readers.registry_secrets(region) if any(map(lacks_credentials, task_definition.containers)) else ()
         ),
         usage=readers.usage(task_definition) if usage else USAGE_NOT_LOOKED,
+        verifications=_verifications(task_definition, secrets, readers),
     )
 
 
@@ -116,3 +121,17 @@ def _replacements(
         if name is not None and reference.arn.account == task_definition.arn.account:
             replacements[reference.text] = readers.secret(name, reference.arn.region)
     return replacements
+
+
+def _verifications(
+    task_definition: TaskDefinition, secrets: Mapping[str, Lookup[Secret]], readers: Readers
+) -> dict[str, Lookup[Verification]]:
+    """Ask the registry of each container whose secret was found, by the container's name."""
+    answers: dict[str, Lookup[Verification]] = {}
+    for container in task_definition.containers:
+        if not isinstance(container.reference, SecretReference) or not isinstance(container.image, ImageReference):
+            continue
+        secret = secrets.get(container.reference.text)
+        if isinstance(secret, Secret) and not container.image.is_ecr:
+            answers[container.name] = readers.verification(secret, container.image)
+    return answers

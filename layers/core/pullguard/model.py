@@ -290,6 +290,10 @@ class Verification:
     detail: str = ""
 
 
+VERIFICATION_SWITCHED_OFF = NotLooked(
+    why="live verification is switched off",
+    switch="parameter VerifyCredentials=true in the deployment, or --live-registry in the command line",
+)
 USAGE_NOT_LOOKED = NotLooked(
     why="where the revision runs was not looked up", switch="the audit and the sweep look it up"
 )

@@ -6,7 +6,7 @@ Source: https://github.com/aws/amazon-ecs-agent/blob/master/agent/asm/asm.go
 """
 
 import json
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, TypeAlias
 
 from pullguard.model import FieldState, ValueShape
 
@@ -35,7 +35,11 @@ class HiddenText:
         raise TypeError("a hidden text is not to be copied or stored")
 
 
-def read_value(answer: dict[str, Any]) -> tuple[ValueShape, HiddenText | None, HiddenText | None]:
+Credentials: TypeAlias = tuple[ValueShape, HiddenText | None, HiddenText | None]
+"""The shape of a value, and the username and password that it holds, None where they are not usable."""
+
+
+def read_value(answer: dict[str, Any]) -> Credentials:
     """Judge a GetSecretValue answer; return its shape, and username and password where they are usable strings."""
     version = answer.get("VersionId")
     text = answer.get("SecretString")

@@ -32,6 +32,7 @@ class Settings:
     alert_format: Format = "text"
     infrastructure_tags: tuple[str, ...] = ()
     move_services: bool = False
+    verify_credentials: bool = False
     writes_per_hour: int = 20
 
     @classmethod

@@ -11,7 +11,18 @@ from pullguard.aws.iam import Iam
 from pullguard.aws.kms import Kms
 from pullguard.aws.secrets_manager import SecretsManager
 from pullguard.eligibility import registry_hosts
-from pullguard.model import Lookup, NotLooked, Role, Secret, TaskDefinition, Usage, ValueShape
+from pullguard.image import ImageReference
+from pullguard.model import (
+    VERIFICATION_SWITCHED_OFF,
+    Lookup,
+    NotLooked,
+    Role,
+    Secret,
+    TaskDefinition,
+    Usage,
+    ValueShape,
+    Verification,
+)
 
 T = TypeVar("T")
 ReadValues: TypeAlias = Literal["never", "opted-in", "all"]
@@ -20,12 +31,14 @@ ReadValues: TypeAlias = Literal["never", "opted-in", "all"]
 class AwsReaders:
     """Readers for one account, remembering every answer: make one for each batch, and throw it away after it.
 
-    ``values`` says whose secrets' values are read: nobody's, those of secrets that are opted in, or all.
+    ``values`` says whose secrets' values are read: nobody's, those of secrets that are opted in, or all. ``verify``
+    says whether registries are asked, with the credentials of opted-in secrets only.
     """
 
-    def __init__(self, clients: Clients, *, values: ReadValues) -> None:
+    def __init__(self, clients: Clients, *, values: ReadValues, verify: bool = False) -> None:
         self._clients = clients
         self._values = values
+        self._verify = verify
         self._remembered: dict[Hashable, Any] = {}
 
     def _once(self, key: Hashable, ask: Callable[[], T]) -> T:
@@ -93,3 +106,13 @@ class AwsReaders:
     def usage(self, task_definition: TaskDefinition) -> Lookup[Usage]:
         """Find the services and tasks that run a revision, and whether it is the newest of its family."""
         return self._once(("usage", task_definition.arn), lambda: self.ecs.usage(task_definition))
+
+    def verification(self, secret: Secret, image: ImageReference) -> Lookup[Verification]:
+        """Ask the registry whether the secret's credentials pull the image, where that is switched on."""
+        if not self._verify:
+            return VERIFICATION_SWITCHED_OFF
+        # Imported where it is used: the HTTP client costs start-up time that most deployments need not pay.
+        from pullguard.registry import verification  # noqa: PLC0415
+
+        read = self._secrets_manager(secret.arn.region).credentials
+        return self._once(("verification", secret.arn, image), lambda: verification(secret, image, read))

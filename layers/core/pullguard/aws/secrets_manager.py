@@ -7,7 +7,7 @@ from pullguard.arn import Arn
 from pullguard.aws.answers import asks, looked_up
 from pullguard.eligibility import REGISTRY_TAG
 from pullguard.model import Document, Lookup, Replica, Rotation, Secret, ValueShape
-from pullguard.secret_value import read_value
+from pullguard.secret_value import Credentials, read_value
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -50,10 +50,16 @@ class SecretsManager:
     @asks("secretsmanager:GetSecretValue")
     def value_shape(self, secret: Arn) -> Lookup[ValueShape]:
         """Read the AWSCURRENT value, judge its shape, and let go of the value."""
+        value = self.credentials(secret)
+        return value[0] if isinstance(value, tuple) else value
+
+    @asks("secretsmanager:GetSecretValue")
+    def credentials(self, secret: Arn) -> Lookup[Credentials]:
+        """Read the AWSCURRENT value: its shape, and username and password where they are usable, both hidden."""
         return looked_up(
             "secretsmanager:GetSecretValue",
             str(secret),
-            lambda: read_value(dict(self._client.get_secret_value(SecretId=str(secret))))[0],
+            lambda: read_value(dict(self._client.get_secret_value(SecretId=str(secret)))),
             missing=_NO_SUCH,
             refused=_NOT_NOW,
         )

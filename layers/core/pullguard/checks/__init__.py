@@ -1,6 +1,6 @@
 """The catalogue: every check, in the order in which a pull meets what it looks at."""
 
-from pullguard.checks import access, execution_role, platform, reference, secret
+from pullguard.checks import access, execution_role, platform, reference, registry, secret
 from pullguard.checks.check import Check
 
 CHECKS: tuple[Check, ...] = (
@@ -9,5 +9,6 @@ CHECKS: tuple[Check, ...] = (
     *execution_role.CHECKS,
     *access.ROLE_CHECKS,
     *access.KEY_CHECKS,
+    *registry.CHECKS,
     *platform.CHECKS,
 )

@@ -5,12 +5,18 @@ from collections.abc import Callable, Iterable
 from pullguard.checks.check import Check, image_of, secrets_in_use, skipped, subject_of, unreadable
 from pullguard.findings import Answer, Failed, Passed, Remedy, Severity, Unsure
 from pullguard.image import ImageReference
-from pullguard.model import Container, Facts, Lookup, Missing, NotLooked, Secret, Unreadable, Verification
-
-SWITCHED_OFF = NotLooked(
-    why="live verification is switched off",
-    switch="parameter VerifyCredentials=true in the deployment, or --live-registry in the command line",
+from pullguard.model import (
+    VERIFICATION_SWITCHED_OFF,
+    Container,
+    Facts,
+    Lookup,
+    Missing,
+    NotLooked,
+    Secret,
+    Unreadable,
+    Verification,
 )
+
 _PRIVATE_REGISTRY = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/private-auth.html"
 _PULL_ERRORS = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_cannot_pull_image.html"
 
@@ -19,7 +25,7 @@ def _looked_up(facts: Facts) -> Iterable[tuple[Container, Secret, ImageReference
     for container, secret in secrets_in_use(facts):
         image = image_of(container)
         if image is not None and secret.deleted_at is None:
-            yield container, secret, image, facts.verifications.get(container.name, SWITCHED_OFF)
+            yield container, secret, image, facts.verifications.get(container.name, VERIFICATION_SWITCHED_OFF)
 
 
 def _verified(facts: Facts) -> Iterable[tuple[Container, Secret, ImageReference, Verification]]:

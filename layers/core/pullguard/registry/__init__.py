@@ -18,12 +18,11 @@ Sources: https://github.com/opencontainers/distribution-spec/blob/main/spec.md
 https://distribution.github.io/distribution/spec/auth/token/
 """
 
-from pullguard.registry.credentials import Credentials, HostNotAllowed, VerificationBroke, verification, verify
+from pullguard.registry.credentials import HostNotAllowed, VerificationBroke, verification, verify
 from pullguard.registry.exchange import Exchange, NoAnswer
 from pullguard.registry.transport import Transport
 
 __all__ = [
-    "Credentials",
     "Exchange",
     "HostNotAllowed",
     "NoAnswer",

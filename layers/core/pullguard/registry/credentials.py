@@ -2,21 +2,18 @@
 
 import base64
 from collections.abc import Callable
-from typing import Final, TypeAlias
+from typing import Final
 
 from pullguard.arn import Arn
 from pullguard.eligibility import REGISTRY_TAG, registry_hosts
 from pullguard.errors import PullguardError, shown
 from pullguard.image import ImageReference
-from pullguard.model import Lookup, NotLooked, Secret, ValueShape, Verification
+from pullguard.model import Lookup, NotLooked, Secret, Verification
 from pullguard.registry.exchange import Exchange, within
 from pullguard.registry.inquiry import Inquiry
 from pullguard.registry.origins import registry_url
 from pullguard.registry.transport import Transport
-from pullguard.secret_value import HiddenText
-
-Credentials: TypeAlias = tuple[ValueShape, HiddenText | None, HiddenText | None]
-"""What ``secret_value.read_value`` returns: the shape, and username and password where they are usable."""
+from pullguard.secret_value import Credentials, HiddenText
 
 TIMEOUT_S: Final = 10.0
 _THREAD_GRACE_S: Final = 0.25  # so that a wait that knows what it waits for says so, before the clock does
