@@ -1,5 +1,6 @@
 """The one place where boto3 clients are made: lazily, once for each service and Region."""
 
+from threading import Lock
 from typing import Any
 
 import boto3
@@ -19,6 +20,7 @@ class Clients:
             user_agent_extra="pullguard",
         )
         self._made: dict[tuple[str, str], Any] = {}
+        self._making = Lock()  # clients may be shared between threads, sessions may not
 
     @property
     def region(self) -> str:
@@ -28,6 +30,7 @@ class Clients:
     def get(self, service: str, region: str | None = None) -> Any:
         """Return the client of ``service`` in ``region`` (the session's own where none is given)."""
         key = (service, region or self.region)
-        if key not in self._made:
-            self._made[key] = self._session.client(service, region_name=key[1], config=self._config)  # type: ignore[call-overload]
-        return self._made[key]
+        with self._making:
+            if key not in self._made:
+                self._made[key] = self._session.client(service, region_name=key[1], config=self._config)  # type: ignore[call-overload]
+            return self._made[key]

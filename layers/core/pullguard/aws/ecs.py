@@ -3,11 +3,12 @@
 import json
 from collections.abc import Iterator, Mapping
 from itertools import islice
+from threading import local
 from typing import TYPE_CHECKING, Any
 
 from pullguard.arn import Arn
 from pullguard.aws.answers import asks, looked_up
-from pullguard.model import FailedStart, Lookup, ServiceUse, Tags, TaskDefinition, TaskUse, Usage
+from pullguard.model import FailedStart, Instance, Lookup, ServiceUse, Tags, TaskDefinition, TaskUse, Usage
 from pullguard.remedies.reregister import REREGISTERED_TAG, MemberTree, member_tree
 from pullguard.task_definition import read_task_definition
 
@@ -20,6 +21,7 @@ _NO_SUCH = frozenset({"ClientException"})
 _NO_CLUSTER = frozenset({"ClusterNotFoundException"})
 _SERVICES_A_CALL = 10  # DescribeServices
 _TASKS_A_CALL = 100  # DescribeTasks
+_INSTANCES_A_CALL = 100  # DescribeContainerInstances
 
 
 class Ecs:
@@ -27,13 +29,12 @@ class Ecs:
 
     def __init__(self, client: "ECSClient") -> None:
         self._client = client
-        self._raw: dict[str, Any] = {}
+        self._wire = local()
         client.meta.events.register("before-parse.ecs.DescribeTaskDefinition", self._keep_raw)
 
     def _keep_raw(self, response_dict: Mapping[str, Any], **_: object) -> None:
         """Keep the answer as it came over the wire: the SDK's parser drops members that it does not know."""
-        body = response_dict.get("body")
-        self._raw = json.loads(body) if body else {}
+        self._wire.body = response_dict.get("body")
 
     @asks("ecs:DescribeTaskDefinition")
     def describe(self, reference: str) -> Lookup[TaskDefinition]:
@@ -52,8 +53,8 @@ class Ecs:
         Errors propagate: this is asked by an executor, which must not guess.
         """
         answer = self._client.describe_task_definition(taskDefinition=str(arn), include=["TAGS"])
-        wire = self._raw.get("taskDefinition", {})
-        return answer["taskDefinition"], wire, _tags(answer.get("tags", []))
+        wire = json.loads(self._wire.body or "{}")
+        return answer["taskDefinition"], wire.get("taskDefinition", {}), _tags(answer.get("tags", []))
 
     def register_members(self) -> MemberTree:
         """Return what RegisterTaskDefinition takes, as the installed SDK knows it."""
@@ -115,16 +116,39 @@ class Ecs:
     @asks("ecs:ListTasks", "ecs:DescribeTasks")
     def failed_starts(self, cluster: str, task_definition: TaskDefinition) -> Iterator[FailedStart]:
         """Yield the tasks of a revision that stopped before they ran; ECS remembers them for about an hour."""
-        for task in self._tasks(cluster, task_definition.family, "STOPPED"):
-            if (
-                task["taskDefinitionArn"] == str(task_definition.arn)
-                and task.get("stopCode") == "TaskFailedToStart"
-                and "stoppedAt" in task
-            ):
+        for arn, start in self._stopped(cluster, task_definition.family):
+            if arn == str(task_definition.arn):
+                yield start
+
+    @asks("ecs:ListTasks", "ecs:DescribeTasks")
+    def all_failed_starts(self, cluster: str) -> Iterator[tuple[str, FailedStart]]:
+        """Yield each task of ``cluster`` that stopped before it ran, with the ARN of its task definition."""
+        yield from self._stopped(cluster)
+
+    def _stopped(self, cluster: str, family: str | None = None) -> Iterator[tuple[str, FailedStart]]:
+        for task in self._tasks(cluster, family, "STOPPED"):
+            if task.get("stopCode") == "TaskFailedToStart" and "stoppedAt" in task:
                 reasons = (task.get("stoppedReason"), *(each.get("reason") for each in task.get("containers", ())))
-                yield FailedStart(
+                start = FailedStart(
                     task_arn=task["taskArn"], stopped_at=task["stoppedAt"], reasons=tuple(filter(None, reasons))
                 )
+                yield task["taskDefinitionArn"], start
+
+    @asks("ecs:ListContainerInstances", "ecs:DescribeContainerInstances")
+    def instances(self, cluster: str) -> Iterator[Instance]:
+        """Yield the container instances of ``cluster`` that tasks may be placed on, with their agents' versions."""
+        pages = self._client.get_paginator("list_container_instances").paginate(cluster=cluster, status="ACTIVE")
+        for page in pages:
+            arns = iter(page["containerInstanceArns"])
+            while some := list(islice(arns, _INSTANCES_A_CALL)):
+                answer = self._client.describe_container_instances(cluster=cluster, containerInstances=some)
+                for instance in answer["containerInstances"]:
+                    yield Instance(
+                        cluster_arn=cluster,
+                        instance_arn=instance["containerInstanceArn"],
+                        agent_version=instance.get("versionInfo", {}).get("agentVersion", ""),
+                        attributes=frozenset(each["name"] for each in instance.get("attributes", ())),
+                    )
 
     def _tasks(self, cluster: str, family: str | None, status: str) -> Iterator[Mapping[str, Any]]:
         request: dict[str, Any] = {"cluster": cluster, "desiredStatus": status}
@@ -152,7 +176,7 @@ class Ecs:
             newest = self.describe(task_definition.family)
             return Usage(
                 newest=isinstance(newest, TaskDefinition) and newest.arn == task_definition.arn,
-                successor=_successor(newest, task_definition),
+                successor=successor_of(newest, task_definition),
                 services=tuple(
                     use for cluster in clusters for use in self.services(cluster) if use.task_definition == arn
                 ),
@@ -170,7 +194,7 @@ class Ecs:
         return looked_up("ecs:ListServices", arn, call, missing=_NO_CLUSTER)
 
 
-def _successor(newest: Lookup[TaskDefinition], source: TaskDefinition) -> Arn | None:
+def successor_of(newest: Lookup[TaskDefinition], source: TaskDefinition) -> Arn | None:
     """Return the newest revision if its tag says that we registered it in the place of ``source``."""
     if not isinstance(newest, TaskDefinition) or newest.revision <= source.revision:
         return None

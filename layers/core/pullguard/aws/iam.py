@@ -4,9 +4,11 @@ import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+from pullguard.access.cross_check import Question
 from pullguard.arn import Arn
 from pullguard.aws.answers import asks, looked_up
-from pullguard.model import Document, Lookup, NamedPolicy, Role
+from pullguard.aws.once import Once
+from pullguard.model import Document, Lookup, NamedPolicy, Role, Simulated
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
@@ -19,7 +21,7 @@ class Iam:
 
     def __init__(self, client: "IAMClient") -> None:
         self._client = client
-        self._managed: dict[str, NamedPolicy] = {}
+        self._once = Once()
 
     @asks(
         "iam:GetRole",
@@ -78,9 +80,6 @@ class Iam:
         return unread or tuple(policy for policy in policies if isinstance(policy, NamedPolicy))
 
     def _policy(self, arn: str) -> Lookup[NamedPolicy]:
-        if arn in self._managed:
-            return self._managed[arn]
-
         def call() -> NamedPolicy:
             policy = self._client.get_policy(PolicyArn=arn)["Policy"]
             version = self._client.get_policy_version(PolicyArn=arn, VersionId=policy["DefaultVersionId"])
@@ -88,10 +87,41 @@ class Iam:
                 name=policy["PolicyName"], document=_document(version["PolicyVersion"]["Document"]), arn=arn
             )
 
-        found = looked_up("iam:GetPolicyVersion", arn, call, missing=_NO_SUCH)
-        if isinstance(found, NamedPolicy):
-            self._managed[arn] = found
-        return found
+        return self._once(arn, lambda: looked_up("iam:GetPolicyVersion", arn, call, missing=_NO_SUCH))
+
+    @asks("iam:SimulatePrincipalPolicy")
+    def simulate(self, role: Arn, questions: tuple[Question, ...]) -> Lookup[tuple[Simulated, ...]]:
+        """Ask AWS's policy simulator what ``role`` may do."""
+        return looked_up(
+            "iam:SimulatePrincipalPolicy",
+            str(role),
+            lambda: tuple(self._simulate(role, question) for question in questions),
+            missing=_NO_SUCH,
+            refused=frozenset({"InvalidInput", "PolicyEvaluation"}),
+        )
+
+    def _simulate(self, role: Arn, question: Question) -> Simulated:
+        answer = self._client.simulate_principal_policy(
+            PolicySourceArn=str(role),
+            ActionNames=[question.action],
+            ResourceArns=[question.resource],
+            ContextEntries=[
+                {
+                    "ContextKeyName": name,
+                    "ContextKeyValues": list(values),
+                    "ContextKeyType": "string" if len(values) == 1 else "stringList",
+                }
+                for name, values in question.context
+            ],
+        )
+        result = answer["EvaluationResults"][0]
+        organization = result.get("OrganizationsDecisionDetail")
+        return Simulated(
+            action=question.action,
+            resource=question.resource,
+            decision=result["EvalDecision"],
+            organization_allows=None if organization is None else organization.get("AllowedByOrganizations"),
+        )
 
     @asks("iam:PutRolePolicy")
     def put_role_policy(self, role_name: str, policy_name: str, document: str) -> None:

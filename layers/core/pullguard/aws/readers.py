@@ -1,30 +1,33 @@
 """The core's questions (``gather.Readers``), asked of AWS: each at most once for each thing."""
 
-from collections.abc import Callable, Hashable
 from dataclasses import replace
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Literal, TypeAlias
 
+from pullguard.access.contexts import Circumstances
+from pullguard.access.cross_check import questions
 from pullguard.arn import Arn
 from pullguard.aws.clients import Clients
 from pullguard.aws.ecs import Ecs
 from pullguard.aws.iam import Iam
 from pullguard.aws.kms import Kms
+from pullguard.aws.once import Once
 from pullguard.aws.secrets_manager import SecretsManager
 from pullguard.eligibility import registry_hosts
 from pullguard.image import ImageReference
 from pullguard.model import (
+    SIMULATION_SWITCHED_OFF,
     VERIFICATION_SWITCHED_OFF,
     Lookup,
     NotLooked,
     Role,
     Secret,
+    Simulated,
     TaskDefinition,
     Usage,
     ValueShape,
     Verification,
 )
 
-T = TypeVar("T")
 ReadValues: TypeAlias = Literal["never", "opted-in", "all"]
 
 
@@ -35,17 +38,14 @@ class AwsReaders:
     says whether registries are asked, with the credentials of opted-in secrets only.
     """
 
-    def __init__(self, clients: Clients, *, values: ReadValues, verify: bool = False) -> None:
+    def __init__(
+        self, clients: Clients, *, values: ReadValues, verify: bool = False, cross_check: bool = False
+    ) -> None:
         self._clients = clients
         self._values = values
         self._verify = verify
-        self._remembered: dict[Hashable, Any] = {}
-
-    def _once(self, key: Hashable, ask: Callable[[], T]) -> T:
-        if key not in self._remembered:
-            self._remembered[key] = ask()
-        answer: T = self._remembered[key]
-        return answer
+        self._cross_check = cross_check
+        self._once = Once()
 
     @property
     def ecs(self) -> Ecs:
@@ -106,6 +106,13 @@ class AwsReaders:
     def usage(self, task_definition: TaskDefinition) -> Lookup[Usage]:
         """Find the services and tasks that run a revision, and whether it is the newest of its family."""
         return self._once(("usage", task_definition.arn), lambda: self.ecs.usage(task_definition))
+
+    def simulation(self, role: Role, secret: Secret, reference: str) -> Lookup[tuple[Simulated, ...]]:
+        """Ask AWS's policy simulator for a second opinion, where that is switched on."""
+        if not self._cross_check:
+            return SIMULATION_SWITCHED_OFF
+        asked = questions(role, secret, Circumstances(reference=reference))
+        return self._once(("simulation", role.arn, asked), lambda: self.iam.simulate(role.arn, asked))
 
     def verification(self, secret: Secret, image: ImageReference) -> Lookup[Verification]:
         """Ask the registry whether the secret's credentials pull the image, where that is switched on."""
