@@ -36,6 +36,7 @@ class Deployment:
         "infrastructure_tags",
         "move_services",
         "verify_credentials",
+        "cross_check",
     )
     EXECUTOR_NEEDS: ClassVar = (
         "mode",
@@ -87,7 +88,12 @@ class Deployment:
     def validator(self) -> Validator:
         """Return what validates a batch: its readers remember, and read the values of opted-in secrets."""
         return Validator(
-            readers=AwsReaders(self.clients, values="opted-in", verify=self.settings.verify_credentials),
+            readers=AwsReaders(
+                self.clients,
+                values="opted-in",
+                verify=self.settings.verify_credentials,
+                cross_check=self.settings.cross_check,
+            ),
             ledger=self.ledger,
             teller=self.teller,
             queues=self.queues,

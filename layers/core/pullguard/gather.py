@@ -1,6 +1,6 @@
 """From the name of a task definition to all the facts that the checks decide on.
 
-``Readers`` is what AWS is to the core: six questions, each asked at most once for each thing (the readers
+``Readers`` is what AWS is to the core: seven questions, each asked at most once for each thing (the readers
 remember). A question that was not answered is a fact of its own; see ``model``.
 """
 
@@ -20,6 +20,7 @@ from pullguard.model import (
     NotLooked,
     Role,
     Secret,
+    Simulated,
     TaskDefinition,
     Unreadable,
     Usage,
@@ -46,6 +47,9 @@ class Readers(Protocol):
     def usage(self, task_definition: TaskDefinition) -> Lookup[Usage]:
         """Find the services and tasks that run a revision, and whether it is the newest of its family."""
 
+    def simulation(self, role: Role, secret: Secret, reference: str) -> Lookup[tuple[Simulated, ...]]:
+        """Ask AWS's policy simulator for a second opinion, where that is switched on."""
+
     def verification(self, secret: Secret, image: ImageReference) -> Lookup[Verification]:
         """Ask the registry whether the secret's credentials pull the image, where that is switched on."""
 
@@ -61,6 +65,7 @@ def gather(
 def gather_about(task_definition: TaskDefinition, readers: Readers, *, now: datetime, usage: bool = False) -> Facts:
     """Gather the facts about a task definition that is described already."""
     region = task_definition.arn.region
+    role = _role(task_definition, readers)
     secrets = {
         reference.text: _secret(reference, region, readers)
         for reference in (_usable_reference(container) for container in task_definition.containers)
@@ -69,7 +74,7 @@ def gather_about(task_definition: TaskDefinition, readers: Readers, *, now: date
     return Facts(
         task_definition=task_definition,
         now=now,
-        role=_role(task_definition, readers),
+        role=role,
         secrets=secrets,
         replacements=_replacements(task_definition, secrets, readers),
         registry_secrets=(
@@ -77,6 +82,7 @@ def gather_about(task_definition: TaskDefinition, readers: Readers, *, now: date
         ),
         usage=readers.usage(task_definition) if usage else USAGE_NOT_LOOKED,
         verifications=_verifications(task_definition, secrets, readers),
+        simulations=_simulations(task_definition, role, secrets, readers),
     )
 
 
@@ -134,4 +140,20 @@ def _verifications(
         secret = secrets.get(container.reference.text)
         if isinstance(secret, Secret) and not container.image.is_ecr:
             answers[container.name] = readers.verification(secret, container.image)
+    return answers
+
+
+def _simulations(
+    task_definition: TaskDefinition,
+    role: Lookup[Role] | None,
+    secrets: Mapping[str, Lookup[Secret]],
+    readers: Readers,
+) -> dict[str, Lookup[tuple[Simulated, ...]]]:
+    """Ask the simulator of each container whose secret was found, by the container's name."""
+    answers: dict[str, Lookup[tuple[Simulated, ...]]] = {}
+    for container in task_definition.containers:
+        if isinstance(role, Role) and isinstance(container.reference, SecretReference):
+            secret = secrets.get(container.reference.text)
+            if isinstance(secret, Secret):
+                answers[container.name] = readers.simulation(role, secret, container.reference.text)
     return answers

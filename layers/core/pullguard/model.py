@@ -184,6 +184,19 @@ class Role:
     control_policies: tuple[tuple[NamedPolicy, ...], ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Simulated:
+    """What AWS's policy simulator says of one action: ``allowed``, ``explicitDeny`` or ``implicitDeny``.
+
+    ``organization_allows`` is None where it says nothing of control policies.
+    """
+
+    action: str
+    resource: str
+    decision: str
+    organization_allows: bool | None = None
+
+
 # --- Task definitions ------------------------------------------------------------------------------------------
 
 
@@ -294,6 +307,10 @@ VERIFICATION_SWITCHED_OFF = NotLooked(
     why="live verification is switched off",
     switch="parameter VerifyCredentials=true in the deployment, or --live-registry in the command line",
 )
+SIMULATION_SWITCHED_OFF = NotLooked(
+    why="AWS's policy simulator was not asked",
+    switch="parameter CrossCheck=true in the deployment, or --cross-check in the command line",
+)
 USAGE_NOT_LOOKED = NotLooked(
     why="where the revision runs was not looked up", switch="the audit and the sweep look it up"
 )
@@ -306,7 +323,7 @@ class Facts:
     ``secrets`` is keyed by the reference's text; ``replacements`` by the text of a reference whose secret is gone:
     the live secret of the same name in the same account and Region. ``registry_secrets`` are the opted-in secrets
     of the account and Region, looked up only where a container gives no credentials for a registry that is not ECR.
-    ``verifications`` is keyed by container name.
+    ``verifications`` and ``simulations`` are keyed by container name.
     """
 
     task_definition: TaskDefinition
@@ -317,6 +334,7 @@ class Facts:
     registry_secrets: Lookup[tuple[Secret, ...]] = ()
     usage: Lookup[Usage] = USAGE_NOT_LOOKED
     verifications: Mapping[str, Lookup[Verification]] = field(default_factory=dict)
+    simulations: Mapping[str, Lookup[tuple[Simulated, ...]]] = field(default_factory=dict)
 
     def with_usage(self, usage: Lookup[Usage]) -> "Facts":
         """Return the same facts with where the revision runs."""

@@ -33,6 +33,7 @@ class Settings:
     infrastructure_tags: tuple[str, ...] = ()
     move_services: bool = False
     verify_credentials: bool = False
+    cross_check: bool = False
     writes_per_hour: int = 20
 
     @classmethod

@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache, partial
 from typing import Final
 
+from pullguard.access.cross_check import contradiction
 from pullguard.access.gates import FINDINGS_BY_GATE, FindingId, Gate, PullAccess
 from pullguard.access.verdict import Circumstances, pull_access
 from pullguard.arn import dns_suffix_of
-from pullguard.checks.check import Check, Group, secrets_in_use, subject_of
+from pullguard.checks.check import Check, Group, secrets_in_use, subject_of, unreadable
 from pullguard.findings import Answer, Failed, Passed, Remedy, RemedyAction, Severity, Subject, Unsure
-from pullguard.model import Container, Document, Facts, Key, NamedPolicy, Role, Secret
+from pullguard.model import Container, Document, Facts, Key, Lookup, NamedPolicy, Role, Secret, Simulated, Unreadable
 from pullguard.remedies.grant import (
     INLINE_POLICIES_MAX_CHARS,
     POLICY_NAME,
@@ -71,6 +72,43 @@ def _ask(finding: FindingId, facts: Facts) -> Iterable[Answer]:
                 evidence=_evidence(mine),
                 remedy=_remedy(finding, facts, secret, mine),
             )
+
+
+def _blocked_by_organization(facts: Facts) -> Iterable[Answer]:
+    """What the gates say, and what AWS's simulator adds where it was asked: it can only take away."""
+    finding: FindingId = "secret-access-blocked-by-organization"
+    answers = {answer.subject.container: answer for answer in _ask(finding, facts)}
+    for container, secret, access in _accesses(facts):
+        answer = answers.get(container.name)
+        simulated = facts.simulations.get(container.name)
+        if isinstance(answer, Passed) and simulated is not None:
+            answer = _second_opinion(answer, container, secret, access, simulated)
+        if answer is not None:
+            yield answer
+
+
+def _second_opinion(
+    passed: Passed, container: Container, secret: Secret, access: PullAccess, simulated: Lookup[tuple[Simulated, ...]]
+) -> Answer:
+    finding: FindingId = "secret-access-blocked-by-organization"
+    if isinstance(simulated, Unreadable):
+        return unreadable(passed.subject, f"What the organization lets container {container.name} do", simulated)
+    said = contradiction(access, simulated) if isinstance(simulated, tuple) else None
+    if said is None:
+        return passed
+    if said.by_organization:
+        return Failed(
+            subject=passed.subject,
+            cause=_CAUSES[finding].format(container=container.name, secret=secret.name),
+            evidence=said.evidence,
+            remedy=Remedy(text="Ask whoever keeps the organization's policies to allow the action."),
+        )
+    return Unsure(
+        subject=passed.subject,
+        cause=f"AWS's simulator denies what the policies of container {container.name} seem to allow.",
+        evidence=said.evidence,
+        remedy=Remedy(text="Compare the statement with the simulator's: one of the two has a condition that differs."),
+    )
 
 
 def _not_assumable(facts: Facts) -> Iterable[Answer]:
@@ -344,12 +382,14 @@ ROLE_CHECKS = (
         "none",
         _BOUNDARIES,
     ),
-    _check(
-        "secret-access-blocked-by-organization",
-        "execution role",
-        "a service or resource control policy does not allow it",
-        "none",
-        _CONTROL_POLICIES,
+    Check(
+        id="secret-access-blocked-by-organization",
+        group="execution role",
+        severity="error",
+        fails_when="a service or resource control policy does not allow it",
+        fix="none",
+        source=_CONTROL_POLICIES,
+        ask=_blocked_by_organization,
     ),
     _check(
         "secret-resource-policy-missing",

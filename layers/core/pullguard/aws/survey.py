@@ -1,0 +1,171 @@
+"""What runs in an account and Region now, read cluster by cluster: for many task definitions at once.
+
+Asking for each task definition where it runs would cost a walk through all clusters each time; here one walk
+answers for all of them.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from pullguard.aws.answers import looked_up
+from pullguard.aws.ecs import Ecs, successor_of
+from pullguard.model import (
+    FailedStart,
+    Instance,
+    Lookup,
+    Missing,
+    NotLooked,
+    ServiceUse,
+    TaskDefinition,
+    TaskUse,
+    Unreadable,
+    Usage,
+)
+
+T = TypeVar("T")
+_NO_CLUSTER = frozenset({"ClusterNotFoundException"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterSurvey:
+    """One cluster; ``failed_starts`` are pairs of a task definition's ARN and what happened."""
+
+    cluster: str
+    services: Lookup[tuple[ServiceUse, ...]]
+    tasks: Lookup[tuple[TaskUse, ...]]
+    instances: Lookup[tuple[Instance, ...]]
+    failed_starts: Lookup[tuple[tuple[str, FailedStart], ...]]
+
+    @property
+    def unread(self) -> tuple[Unreadable, ...]:
+        """Everything about the cluster that AWS would not tell."""
+        looked = (self.services, self.tasks, self.instances, self.failed_starts)
+        return tuple(lookup for lookup in looked if isinstance(lookup, Unreadable))
+
+    @property
+    def exists(self) -> bool:
+        """Whether AWS knows the cluster."""
+        return not isinstance(self.services, Missing)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Uses:
+    services: list[ServiceUse] = field(default_factory=list)
+    tasks: list[TaskUse] = field(default_factory=list)
+    failed_starts: list[FailedStart] = field(default_factory=list)
+
+    @property
+    def on_instances_of(self) -> frozenset[str]:
+        """The clusters on whose own instances it runs: Fargate has a platform version, other launch types have none."""
+        uses: tuple[ServiceUse | TaskUse, ...] = (*self.services, *self.tasks)
+        return frozenset(
+            use.cluster_arn for use in uses if use.launch_type != "FARGATE" and use.platform_version is None
+        )
+
+
+_NOWHERE = _Uses()
+
+
+class Running:
+    """All that was found running, by the ARN of the task definition."""
+
+    def __init__(self, clusters: Iterable[ClusterSurvey]) -> None:
+        self._clusters = tuple(clusters)
+        self._uses: dict[str, _Uses] = {}
+        for cluster in self._clusters:
+            for service in _found(cluster.services):
+                self._of(service.task_definition).services.append(service)
+            for task in _found(cluster.tasks):
+                self._of(task.task_definition).tasks.append(task)
+            for arn, start in _found(cluster.failed_starts):
+                self._of(arn).failed_starts.append(start)
+
+    def _of(self, arn: str) -> _Uses:
+        return self._uses.setdefault(arn, _Uses())
+
+    @property
+    def clusters(self) -> tuple[ClusterSurvey, ...]:
+        """What was looked at."""
+        return self._clusters
+
+    @property
+    def unread(self) -> tuple[Unreadable, ...]:
+        """Everything that AWS would not tell."""
+        return tuple(unread for cluster in self._clusters for unread in cluster.unread)
+
+    @property
+    def revisions(self) -> tuple[str, ...]:
+        """The ARNs of the task definitions that a service or a running task uses, sorted."""
+        return tuple(sorted(arn for arn, uses in self._uses.items() if arn and (uses.services or uses.tasks)))
+
+    def places(self) -> Mapping[str, tuple[str, ...]]:
+        """Say in words where each of ``revisions`` runs: its services, or else its clusters."""
+        return {arn: tuple(_places(self._uses[arn])) for arn in self.revisions}
+
+    def usage(self, task_definition: TaskDefinition, newest: Lookup[TaskDefinition]) -> Lookup[Usage]:
+        """Say where a revision is used, ``newest`` being what describing its family answered.
+
+        Where AWS would not tell something that may bear on this revision, the answer is that, and no guess.
+        """
+        uses = self._uses.get(str(task_definition.arn), _NOWHERE)
+        if (unread := self._doubt(uses)) is not None:
+            return unread
+        return Usage(
+            newest=isinstance(newest, TaskDefinition) and newest.arn == task_definition.arn,
+            successor=successor_of(newest, task_definition),
+            services=tuple(uses.services),
+            tasks=tuple(uses.tasks),
+            instances=tuple(
+                instance
+                for cluster in self._clusters
+                if cluster.cluster in uses.on_instances_of
+                for instance in _found(cluster.instances)
+            ),
+            failed_starts=tuple(uses.failed_starts),
+        )
+
+    def _doubt(self, uses: _Uses) -> Unreadable | None:
+        for cluster in self._clusters:
+            for lookup in (cluster.services, cluster.tasks, cluster.failed_starts):
+                if isinstance(lookup, Unreadable):
+                    return lookup
+            if isinstance(cluster.instances, Unreadable) and cluster.cluster in uses.on_instances_of:
+                return cluster.instances
+        return None
+
+
+def look_around(ecs: Ecs, clusters: Iterable[str], threads: Executor) -> Running:
+    """Walk through ``clusters`` (ARNs or names), several at a time."""
+    return Running(threads.map(lambda cluster: _look_at(ecs, cluster), clusters))
+
+
+def _look_at(ecs: Ecs, cluster: str) -> ClusterSurvey:
+    def ask(permission: str, question: Callable[[str], Iterator[T]]) -> Lookup[tuple[T, ...]]:
+        return looked_up(permission, cluster, lambda: tuple(question(cluster)), missing=_NO_CLUSTER)
+
+    return ClusterSurvey(
+        cluster=cluster,
+        services=ask("ecs:ListServices", ecs.services),
+        tasks=ask("ecs:ListTasks", ecs.tasks),
+        instances=ask("ecs:ListContainerInstances", ecs.instances),
+        failed_starts=ask("ecs:ListTasks", ecs.all_failed_starts),
+    )
+
+
+def _found(lookup: Lookup[tuple[T, ...]]) -> tuple[T, ...]:
+    return () if isinstance(lookup, Missing | Unreadable | NotLooked) else lookup
+
+
+def _places(uses: _Uses) -> Iterator[str]:
+    for service in sorted(uses.services, key=lambda each: (each.cluster_arn, each.name)):
+        yield f"service {service.name} in cluster {_name(service.cluster_arn)}"
+    if not uses.services:
+        for cluster in sorted({task.cluster_arn for task in uses.tasks}):
+            count = sum(task.cluster_arn == cluster for task in uses.tasks)
+            yield f"{count} {'task' if count == 1 else 'tasks'} in cluster {_name(cluster)}"
+
+
+def _name(cluster: str) -> str:
+    return cluster.rpartition("/")[2]
