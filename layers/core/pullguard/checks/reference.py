@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable
 
-from pullguard.arn import MalformedReference
-from pullguard.checks.check import Check, image_of, is_ecr, referring, secrets_in_use, subject_of, unreadable
+from pullguard.arn import Arn, MalformedReference
+from pullguard.checks.check import Check, image_of, is_ecr, referring, secrets_in_use, skipped, subject_of, unreadable
 from pullguard.eligibility import REGISTRY_TAG, registry_hosts
 from pullguard.errors import shown
 from pullguard.findings import Answer, Failed, Passed, Remedy, Severity
 from pullguard.gather import lacks_credentials
-from pullguard.model import Container, Facts, Missing, Secret, Unreadable
+from pullguard.model import Container, Facts, Missing, NotLooked, Secret, Unreadable
 
 _PRIVATE_REGISTRY = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/private-auth.html"
 _REPOSITORY_CREDENTIALS = "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RepositoryCredentials.html"
@@ -48,32 +48,45 @@ def _malformed(facts: Facts) -> Iterable[Answer]:
 
 
 def _not_full_arn(facts: Facts) -> Iterable[Answer]:
-    for container, secret in secrets_in_use(facts):
+    for container, reference in referring(facts):
+        secret = facts.secrets.get(reference.text)
         subject = subject_of(facts, container)
-        text = getattr(container.reference, "text", "")
-        if text == str(secret.arn):
-            yield Passed(subject=subject)
-            continue
-        yield Failed(
-            subject=subject,
-            severity=_severity_of_partial(facts, secret),
-            cause=(
-                f"Container {container.name} names its secret by {shown(text)}, not by its full ARN: another secret "
-                "may answer to it tomorrow, and policies on the exact ARN cannot be compared with it."
-            ),
-            evidence=f"DescribeSecret answers {secret.arn}",
-            remedy=Remedy(
-                action="reregister",
-                text="Register a revision with the secret's full ARN.",
-                snippet=reference_snippet(secret),
-            ),
+        cause = (
+            f"Container {container.name} names its secret by {shown(reference.text)}, not by its full ARN: another "
+            "secret may answer to it tomorrow, and policies on the exact ARN cannot be compared with it."
         )
+        if isinstance(secret, NotLooked) and reference.name_without_suffix is None:
+            yield Failed(
+                subject=subject,
+                severity=_severity_of_partial(facts, reference.arn),
+                cause=cause,
+                evidence="a full ARN ends in a hyphen and six letters or digits that Secrets Manager has chosen",
+                remedy=Remedy(
+                    text="Name the secret by its full ARN.",
+                    snippet=f"aws secretsmanager describe-secret --secret-id {reference.text} --query ARN",
+                ),
+            )
+        elif isinstance(secret, Secret) and reference.text == str(secret.arn):
+            yield Passed(subject=subject)
+        elif isinstance(secret, Secret):
+            yield Failed(
+                subject=subject,
+                severity=_severity_of_partial(facts, secret.arn),
+                cause=cause,
+                evidence=f"DescribeSecret answers {secret.arn}",
+                remedy=Remedy(
+                    action="reregister",
+                    text="Register a revision with the secret's full ARN.",
+                    snippet=reference_snippet(secret),
+                ),
+            )
 
 
-def _severity_of_partial(facts: Facts, secret: Secret) -> Severity:
-    """A partial reference works at home only: another account or Region needs the full ARN."""
+def _severity_of_partial(facts: Facts, secret: Arn | None) -> Severity:
+    """A partial reference works at home only, where a name always is: another account or Region needs the full ARN."""
     home = facts.task_definition.arn
-    return "warning" if (secret.arn.account, secret.arn.region) == (home.account, home.region) else "error"
+    at_home = secret is None or (secret.account, secret.region) == (home.account, home.region)
+    return "warning" if at_home else "error"
 
 
 def _gone(facts: Facts) -> Iterable[tuple[Container, Secret | None]]:
@@ -123,6 +136,8 @@ def _not_found(facts: Facts) -> Iterable[Answer]:
             yield Passed(subject=subject)
         elif isinstance(secret, Unreadable):
             yield unreadable(subject, f"The secret of container {container.name}", secret)
+        elif isinstance(secret, NotLooked):
+            yield skipped(subject, secret)
         elif container.index in gone and gone[container.index] is None:
             if isinstance(facts.replacements.get(reference.text), Unreadable):
                 continue
@@ -152,6 +167,9 @@ def _credentials_missing(facts: Facts) -> Iterable[Answer]:
         host = getattr(image_of(container), "host", "")
         if isinstance(facts.registry_secrets, Unreadable):
             yield unreadable(subject, f"Whether a secret is meant for {host}", facts.registry_secrets)
+            continue
+        if isinstance(facts.registry_secrets, NotLooked):
+            yield skipped(subject, facts.registry_secrets)
             continue
         candidates = candidates_for(facts, container)
         if not candidates:
