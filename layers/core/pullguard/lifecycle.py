@@ -3,7 +3,8 @@
 | was | is now | becomes |
 |---|---|---|
 | unknown to us, or resolved | a finding | opened |
-| open | a finding that says something else | changed |
+| open | a finding with another status, severity, cause or subject | changed |
+| open | a finding that differs in its evidence or remedy only | stays as it was |
 | open and failing | a finding of the same id that could only not be told | stays as it was |
 | open | passed, or its subject is gone, or the task definition is used no more | resolved |
 | open | not answered, while something could not be read | stays as it was |
@@ -89,6 +90,19 @@ def _arrive(record: FindingRecord | None, finding: Finding, now: datetime) -> Fi
             opened_at=now,
             changed_at=now,
         )
-    if record.finding == finding or (finding.status == "unknown" and record.finding.status == "fail"):
+    if _state(record.finding) == _state(finding) or (finding.status == "unknown" and record.finding.status == "fail"):
         return None
     return replace(record, finding=finding, event="Finding Changed", sequence=record.sequence + 1, changed_at=now)
+
+
+def _state(finding: Finding) -> tuple[str | None, ...]:
+    """Return what people are told again for, if it changes."""
+    return (
+        finding.status,
+        finding.severity,
+        finding.cause,
+        finding.image,
+        finding.secret,
+        finding.role,
+        finding.key,
+    )

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import assert_never
+from typing import Final, assert_never
 
 from pullguard.alerts import describe
 from pullguard.arn import Arn
@@ -20,6 +20,8 @@ from pullguard.plan import Action, Grant, Mode, MoveService, Plan, Reregister
 from pullguard.planner import Rules, make_plan, next_actions
 from pullguard.references import references_of
 from pullguard.remediation import Remediation
+
+FAILED_START: Final = "ECS Task State Change"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +71,8 @@ class Validator:
         plan = make_plan(facts, examination.findings, self.rules) if isinstance(facts, Facts) else Plan()
 
         # apply
-        if isinstance(facts, Facts):
-            after = references_of(facts) if facts.task_definition.status == "ACTIVE" else frozenset()
+        if not isinstance(facts, Unreadable):
+            after = references_of(facts) if isinstance(facts, Facts) and in_scope(facts) else frozenset()
             self.ledger.keep_references(look.task_definition, entry.references, after)
         told = self.teller.findings(look.task_definition, entry.findings, changed, now=now)
         asked = self._act(plan, facts, look, occasion, now) if isinstance(facts, Facts) else 0
@@ -90,14 +92,14 @@ class Validator:
     def _examine(
         self, look: Look, facts: Facts | Missing | Unreadable
     ) -> tuple[Examination, Facts | Missing | Unreadable]:
-        """Ask the checks; only where something is wrong is it asked where the revision runs, which costs calls."""
+        """Ask the checks; only where something is or went wrong is it asked where the revision runs: that costs calls."""
         nothing = Examination.of()
         if isinstance(facts, Missing):
             return nothing, facts
         if isinstance(facts, Unreadable):
             return Examination.of(unread_task_definition(look.task_definition, facts)), facts
         first = examine(facts)
-        if not first.findings:
+        if not first.findings and look.cause.kind != FAILED_START:
             return first, facts
         facts = facts.with_usage(self.readers.usage(facts.task_definition))
         return (examine(facts) if in_scope(facts) else nothing), facts

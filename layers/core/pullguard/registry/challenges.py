@@ -7,15 +7,18 @@ Source: https://www.rfc-editor.org/rfc/rfc9110#name-www-authenticate
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 
+HEADERS_MAX: Final = 8
 HEADER_MAX_CHARS: Final = 8192  # the longest that common servers send: https://nginx.org/r/large_client_header_buffers
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 (the grammar's word for a name)
-_SCHEME = re.compile(rf"[\s,]*({_TOKEN})(?=[\s,]|$)\s*")
+_SEPARATORS = re.compile(r"[\s,]*+")  # nothing here is ever tried twice ("*+"), so the time stays linear
+_SCHEME = re.compile(rf"({_TOKEN})(?=[\s,]|$)\s*+")
 # Values with ":" or "/" stand unquoted in the answers of some registries, against the grammar.
-_PARAMETER = re.compile(rf'[\s,]*({_TOKEN})[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))', re.DOTALL)
+_PARAMETER = re.compile(rf'[\s,]*+({_TOKEN})[ \t]*+=[ \t]*+(?:"((?:[^"\\]|\\.)*+)"|([^\s,"=][^\s,"]*+))', re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
-_NEXT = re.compile(r"[^,]*,?")
+_NEXT = re.compile(r"[^,]*+,?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,15 +34,17 @@ def parse_challenges(headers: Iterable[str]) -> tuple[Challenge, ...]:
 
     A header may hold several challenges, and both they and their parameters are separated by commas.
     """
-    return tuple(challenge for header in headers for challenge in _parse(header[:HEADER_MAX_CHARS]))
+    return tuple(
+        challenge for header in islice(headers, HEADERS_MAX) for challenge in _parse(header[:HEADER_MAX_CHARS])
+    )
 
 
 def _parse(header: str) -> Iterable[Challenge]:
-    at = 0
+    at = _after(_SEPARATORS, header, 0)
     while at < len(header):
         found = _SCHEME.match(header, at)
         if found is None:  # not a scheme: skip to behind the next comma
-            at = max(_NEXT.match(header, at).end(), at + 1)  # type: ignore[union-attr]  # it matches everywhere
+            at = _after(_SEPARATORS, header, _after(_NEXT, header, at))
             continue
         at = found.end()
         parameters: dict[str, str] = {}
@@ -47,4 +52,11 @@ def _parse(header: str) -> Iterable[Challenge]:
             at = parameter.end()
             name, quoted, bare = parameter.groups()
             parameters.setdefault(name.lower(), bare if quoted is None else _ESCAPED.sub(r"\1", quoted))
+        at = _after(_SEPARATORS, header, at)
         yield Challenge(scheme=found[1].lower(), parameters=parameters)
+
+
+def _after(pattern: re.Pattern[str], text: str, at: int) -> int:
+    """Return where the match of a ``pattern`` that matches everywhere ends."""
+    found = pattern.match(text, at)
+    return found.end() if found else at
