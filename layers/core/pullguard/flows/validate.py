@@ -92,7 +92,7 @@ class Validator:
     def _examine(
         self, look: Look, facts: Facts | Missing | Unreadable
     ) -> tuple[Examination, Facts | Missing | Unreadable]:
-        """Ask the checks; only where something is or went wrong is it asked where the revision runs: that costs calls."""
+        """Ask the checks; where it runs is asked only where something is or went wrong, since that costs calls."""
         nothing = Examination.of()
         if isinstance(facts, Missing):
             return nothing, facts
