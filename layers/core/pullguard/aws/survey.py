@@ -9,6 +9,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from pullguard.arn import Arn
 from pullguard.aws.answers import looked_up
 from pullguard.aws.ecs import Ecs, successor_of
 from pullguard.model import (
@@ -71,8 +72,9 @@ _NOWHERE = _Uses()
 class Running:
     """All that was found running, by the ARN of the task definition."""
 
-    def __init__(self, clusters: Iterable[ClusterSurvey]) -> None:
+    def __init__(self, clusters: Iterable[ClusterSurvey] = (), *, unlisted: Unreadable | None = None) -> None:
         self._clusters = tuple(clusters)
+        self._unlisted = unlisted
         self._uses: dict[str, _Uses] = {}
         for cluster in self._clusters:
             for service in _found(cluster.services):
@@ -81,6 +83,11 @@ class Running:
                 self._of(task.task_definition).tasks.append(task)
             for arn, start in _found(cluster.failed_starts):
                 self._of(arn).failed_starts.append(start)
+        self._revisions: dict[str, tuple[Arn, ...]] = {}
+        for text in sorted(arn for arn, uses in self._uses.items() if arn and (uses.services or uses.tasks)):
+            revision = Arn.parse(text, service="ecs", resource_type="task-definition")
+            family = revision.resource_name.rpartition(":")[0]
+            self._revisions[family] = (*self._revisions.get(family, ()), revision)
 
     def _of(self, arn: str) -> _Uses:
         return self._uses.setdefault(arn, _Uses())
@@ -93,16 +100,18 @@ class Running:
     @property
     def unread(self) -> tuple[Unreadable, ...]:
         """Everything that AWS would not tell."""
-        return tuple(unread for cluster in self._clusters for unread in cluster.unread)
+        unlisted = () if self._unlisted is None else (self._unlisted,)
+        return (*unlisted, *(unread for cluster in self._clusters for unread in cluster.unread))
 
     @property
-    def revisions(self) -> tuple[str, ...]:
-        """The ARNs of the task definitions that a service or a running task uses, sorted."""
-        return tuple(sorted(arn for arn, uses in self._uses.items() if arn and (uses.services or uses.tasks)))
+    def revisions(self) -> Mapping[str, tuple[Arn, ...]]:
+        """The revisions that a service or a running task uses, by family."""
+        return self._revisions
 
     def places(self) -> Mapping[str, tuple[str, ...]]:
-        """Say in words where each of ``revisions`` runs: its services, or else its clusters."""
-        return {arn: tuple(_places(self._uses[arn])) for arn in self.revisions}
+        """Say in words where each of ``revisions`` runs, by ARN: its services, or else its clusters."""
+        arns = (str(arn) for family in self._revisions.values() for arn in family)
+        return {arn: tuple(_places(self._uses[arn])) for arn in arns}
 
     def usage(self, task_definition: TaskDefinition, newest: Lookup[TaskDefinition]) -> Lookup[Usage]:
         """Say where a revision is used, ``newest`` being what describing its family answered.
@@ -127,6 +136,8 @@ class Running:
         )
 
     def _doubt(self, uses: _Uses) -> Unreadable | None:
+        if self._unlisted is not None:
+            return self._unlisted
         for cluster in self._clusters:
             for lookup in (cluster.services, cluster.tasks, cluster.failed_starts):
                 if isinstance(lookup, Unreadable):
@@ -136,9 +147,12 @@ class Running:
         return None
 
 
-def look_around(ecs: Ecs, clusters: Iterable[str], threads: Executor) -> Running:
-    """Walk through ``clusters`` (ARNs or names), several at a time."""
-    return Running(threads.map(lambda cluster: _look_at(ecs, cluster), clusters))
+def look_around(ecs: Ecs, threads: Executor, clusters: tuple[str, ...] = ()) -> Running:
+    """Walk through ``clusters`` (ARNs or names; none given: all that there are), several at a time."""
+    listed = clusters or looked_up("ecs:ListClusters", "*", lambda: tuple(ecs.clusters()))
+    if isinstance(listed, Unreadable):
+        return Running(unlisted=listed)
+    return Running(threads.map(lambda cluster: _look_at(ecs, cluster), _found(listed)))
 
 
 def _look_at(ecs: Ecs, cluster: str) -> ClusterSurvey:

@@ -1,0 +1,272 @@
+"""The audit itself: list, describe, gather, examine; many at a time, and never silent about what it did not see."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+from typing import Final, Protocol
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pullguard.arn import Arn, partition_of
+from pullguard.aws.readers import AwsReaders
+from pullguard.aws.survey import Running, look_around
+from pullguard.checks import CHECKS
+from pullguard.checks.check import Check
+from pullguard.checks.examine import Examination, examine, unread_task_definition
+from pullguard.errors import PullguardError, shown
+from pullguard.findings import Finding, Remedy, Severity, Summary
+from pullguard.gather import gather_about
+from pullguard.model import Lookup, Missing, TaskDefinition, Unreadable
+from pullguard_cli.audit import SEVERITIES, Audit
+from pullguard_cli.causes import in_reading_order
+from pullguard_cli.connection import Connection
+from pullguard_cli.failures import CannotRun, is_about_credentials, one_line
+
+THREADS: Final = 16
+_AWS_FAILED: Final = (BotoCoreError, ClientError, PullguardError)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """What to look at, and what to say of it. Empty ``families``, ``clusters`` and ``checks`` mean all."""
+
+    families: tuple[str, ...] = ()
+    clusters: tuple[str, ...] = ()
+    severity: Severity = "warning"
+    checks: tuple[Check, ...] = CHECKS
+    read_values: bool = False
+    live_registry: bool = False
+
+    def wants(self, family: str) -> bool:
+        """Whether the family is among those that were asked for."""
+        return not self.families or any(fnmatchcase(family, pattern) for pattern in self.families)
+
+    @property
+    def prefix(self) -> str | None:
+        """The beginning that all wanted families share, for AWS to filter by; None where there is none."""
+        if len(self.families) != 1:
+            return None
+        literal = self.families[0]
+        for special in "*?[":
+            literal = literal.partition(special)[0]
+        return literal or None
+
+
+class Watcher(Protocol):
+    """Whoever is told how the audit gets on."""
+
+    def found(self, families: int) -> None:
+        """Tell that there are so many more families to look at."""
+
+    def looked(self, family: str) -> None:
+        """Tell that a family has been looked at."""
+
+
+@dataclass(slots=True)
+class _Collected:
+    """What came of the audit so far; ``left`` are the families that are not done, with the reason if there is one."""
+
+    running: Running = field(default_factory=Running)
+    findings: list[Finding] = field(default_factory=list)
+    summary: Summary = field(default_factory=Summary)
+    left: dict[str, str] = field(default_factory=dict)
+    unfinished: list[str] = field(default_factory=list)
+    undescribed: list[str] = field(default_factory=list)
+
+
+class Auditor:
+    """Audits one account and Region, once."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        scope: Scope,
+        watcher: Watcher,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._connection = connection
+        self._scope = scope
+        self._watcher = watcher
+        self._now = now
+        self._started_at = now()
+        self._readers = AwsReaders(
+            connection.clients, values="all" if scope.read_values else "opted-in", verify=scope.live_registry
+        )
+        self._collected = _Collected()
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="audit")
+        self._surveyors = ThreadPoolExecutor(THREADS, thread_name_prefix="survey")
+        self._aside = ThreadPoolExecutor(1, thread_name_prefix="surveyor")
+        self._survey: Future[Running] = Future()
+        self._jobs: dict[Future[tuple[Examination, ...]], str] = {}
+
+    def run(self) -> Audit:
+        """Return what was found, be it only a part: ``unfinished`` then says what is missing, and why.
+
+        Raises ``CannotRun`` where there is nothing to tell: no cluster or family of the names asked for, or no answer
+        to the very first questions.
+        """
+        try:
+            self._look()
+        except KeyboardInterrupt:
+            self._give_up("the audit was interrupted")
+        except CannotRun:
+            raise
+        except _AWS_FAILED as error:
+            if not self._jobs:
+                raise CannotRun(one_line(error)) from error
+            self._give_up(one_line(error))
+        finally:
+            for threads in (self._threads, self._surveyors, self._aside):
+                threads.shutdown(wait=False, cancel_futures=True)
+        return self._audit()
+
+    # --- looking
+
+    def _look(self) -> None:
+        """Ask for families while their list is still being read, and where things run beside that."""
+        ecs = self._readers.ecs
+        survey = self._survey = self._aside.submit(look_around, ecs, self._surveyors, self._scope.clusters)
+        listed = () if self._scope.clusters else self._pages()
+        for page in listed:
+            self._start(family for family in page if self._scope.wants(family))
+        self._collected.running = survey.result()
+        self._check_clusters()
+        unlisted = (family for family in self._collected.running.revisions if family not in self._collected.left)
+        self._start(family for family in unlisted if self._scope.wants(family))
+        if self._scope.families and not self._jobs:
+            raise CannotRun(f"No family matches {' or '.join(map(shown, self._scope.families))}.")
+        for job in as_completed(self._jobs):
+            self._collect(job)
+
+    def _pages(self) -> Iterator[tuple[str, ...]]:
+        token: str | None = None
+        while True:
+            page, token = self._readers.ecs.families(token, self._scope.prefix)
+            yield page
+            if token is None:
+                return
+
+    def _start(self, families: Iterable[str]) -> None:
+        started = tuple(dict.fromkeys(families))
+        self._collected.left |= dict.fromkeys(started, "")
+        self._watcher.found(len(started))
+        self._jobs |= {self._threads.submit(self._family, family): family for family in started}
+
+    def _check_clusters(self) -> None:
+        for cluster in self._collected.running.clusters:
+            if not cluster.exists:
+                raise CannotRun(f"There is no cluster {shown(cluster.cluster)} in {self._connection.region}.")
+        unread = self._collected.running.unread
+        self._collected.unfinished += sorted({f"where revisions run was not read: {each}" for each in unread})
+
+    # --- one family
+
+    def _family(self, family: str) -> tuple[Examination, ...]:
+        """Examine the newest revision of a family and all others that run."""
+        newest = self._readers.ecs.describe(family)
+        running = self._survey.result()
+        in_use = running.revisions.get(family, ())
+        looked = [
+            (arn, self._readers.ecs.describe(str(arn)))
+            for arn in in_use
+            if not isinstance(newest, TaskDefinition) or arn != newest.arn
+        ]
+        if not self._scope.clusters or (isinstance(newest, TaskDefinition) and newest.arn in in_use):
+            looked.insert(0, (self._arn(family), newest))
+        examinations = tuple(self._examine(arn, found, newest, running) for arn, found in looked)
+        self._watcher.looked(family)
+        return examinations
+
+    def _examine(
+        self, arn: Arn, found: Lookup[TaskDefinition], newest: Lookup[TaskDefinition], running: Running
+    ) -> Examination:
+        match found:
+            case TaskDefinition():
+                usage = running.usage(found, newest)
+                facts = gather_about(found, self._readers, now=self._started_at).with_usage(usage)
+                return examine(facts, self._scope.checks)
+            case Unreadable():
+                self._collected.undescribed.append(f"{found.permission}: {found.reason}")
+                return Examination.of(unread_task_definition(arn, found))
+            case Missing():  # deregistered while we looked
+                return replace(Examination.of(), summary=Summary())
+            case _:
+                raise AssertionError(f"nobody switches off describing {arn}")
+
+    def _arn(self, family: str) -> Arn:
+        """Return an ARN for a family of which no revision is known."""
+        region = self._connection.region
+        return Arn(
+            partition=partition_of(region),
+            service="ecs",
+            region=region,
+            account=self._connection.account,
+            resource=f"task-definition/{family}",
+        )
+
+    # --- collecting
+
+    def _collect(self, job: Future[tuple[Examination, ...]]) -> None:
+        family = self._jobs[job]
+        try:
+            examinations = job.result()
+        except _AWS_FAILED as error:
+            if is_about_credentials(error):
+                raise
+            self._collected.left[family] = one_line(error)
+            return
+        del self._collected.left[family]
+        for examination in examinations:
+            self._collected.findings += examination.findings
+            self._collected.summary += examination.summary
+
+    def _give_up(self, why: str) -> None:
+        """Keep what is done; of the rest, say why it is not."""
+        for job, family in self._jobs.items():
+            if family in self._collected.left and job.done() and not job.cancelled() and job.exception() is None:
+                self._collect(job)
+        self._collected.left = {family: reason or why for family, reason in self._collected.left.items()}
+        self._collected.unfinished.append(f"{why} before everything was looked at")
+
+    def _audit(self) -> Audit:
+        collected = self._collected
+        not_looked_at = [self._not_looked_at(family, why) for family, why in collected.left.items()]
+        in_use = collected.running.places()
+        listed = SEVERITIES[: SEVERITIES.index(self._scope.severity) + 1]
+        findings = [each for each in (*collected.findings, *not_looked_at) if each.severity in listed]
+        unknown = sum(each.status == "unknown" for each in findings)
+        return Audit(
+            account=self._connection.account,
+            region=self._connection.region,
+            findings=in_reading_order(findings, in_use),
+            summary=replace(
+                collected.summary,
+                task_definitions=collected.summary.task_definitions + len(not_looked_at),
+                failed=len(findings) - unknown,
+                unknown=unknown,
+            ),
+            in_use=in_use,
+            unfinished=tuple(self._unfinished(len(not_looked_at))),
+            started_at=self._started_at,
+            ended_at=self._now(),
+        )
+
+    def _unfinished(self, not_looked_at: int) -> Iterator[str]:
+        yield from self._collected.unfinished
+        for what, count in Counter(self._collected.undescribed).items():
+            yield f"{count} task definitions could not be described ({what})"
+        if not_looked_at:
+            yield f"{not_looked_at} families were not looked at, or not to the end"
+
+    def _not_looked_at(self, family: str, why: str) -> Finding:
+        unread = Unreadable(permission="ecs:DescribeTaskDefinition", resource=family, reason="refused")
+        return replace(
+            unread_task_definition(self._arn(family), unread),
+            cause=f"The task definition {family} was not looked at, so nothing about it is known.",
+            evidence=why,
+            remedy=Remedy(text="Run the audit again."),
+        )
