@@ -82,9 +82,9 @@ def served(*, throttle: bool) -> Iterator[str]:
 def load(endpoint: str, families: int) -> None:
     """Register ``families`` valid task definitions that share 20 secrets and 20 roles."""
     session = boto3.Session("bench", "bench", region_name=REGION)
-    secretsmanager, iam, ecs = (
-        session.client(name, endpoint_url=endpoint) for name in ("secretsmanager", "iam", "ecs")
-    )
+    secretsmanager = session.client("secretsmanager", endpoint_url=endpoint)
+    iam = session.client("iam", endpoint_url=endpoint)
+    ecs = session.client("ecs", endpoint_url=endpoint)
     value = json.dumps({"username": "bench", "password": "bench"})
     secrets = [
         secretsmanager.create_secret(

@@ -1,6 +1,6 @@
 """A moto server that counts calls and, if asked, throttles as ECS does: ``python -m benchmarks.audit_server PORT``.
 
-With ``--throttle`` the calls that describe and list task definitions share one bucket of 50 that refills by 20 a second.
+With ``--throttle`` the calls that describe and list task definitions share one bucket: 50, refilled by 20 a second.
 Source of the figures: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/request-throttling.html
 """
 
@@ -20,6 +20,7 @@ REFILL_PER_S = 20
 _SHARED = {"DescribeTaskDefinition", "ListTaskDefinitions", "ListTaskDefinitionFamilies"}
 
 StartResponse = Callable[[str, list[tuple[str, str]]], object]
+Application = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
 
 
 class Bucket:
@@ -42,11 +43,9 @@ class Bucket:
 
 
 class Counted:
-    """The WSGI application: moto behind a counter and a bucket. ``/_bench/calls`` answers the counts and resets them."""
+    """The WSGI application: moto behind a counter and a bucket; ``/_bench/calls`` answers and resets the counts."""
 
-    def __init__(
-        self, inner: Callable[[dict[str, Any], StartResponse], Iterable[bytes]], bucket: Bucket | None
-    ) -> None:
+    def __init__(self, inner: Application, bucket: Bucket | None) -> None:
         self._inner, self._bucket = inner, bucket
         self._calls: Counter[str] = Counter()
 
