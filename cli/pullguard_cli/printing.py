@@ -1,0 +1,47 @@
+"""What all output has in common: where it goes, and that other people's text stays text.
+
+Findings quote names and policies that anybody may have written. On a terminal an escape sequence is a command, so
+nothing unprintable is ever printed.
+"""
+
+import sys
+from typing import Any, Final
+
+from rich.console import Console
+from rich.text import Text
+
+_WIDTH_OF_A_FILE: Final = 120
+STYLES: Final = {
+    "error": "bold red",
+    "warning": "yellow",
+    "unknown": "magenta",
+    "pass": "green",
+    "fail": "bold red",
+    "not looked at": "dim",
+}
+
+
+def plain(text: str) -> str:
+    """Return ``text`` without anything that a terminal would obey; lines stay lines."""
+    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
+
+
+def says(text: str, style: str = "") -> Text:
+    """Return other people's text for a console: neither markup nor escape sequences mean anything in it."""
+    return Text(plain(text), style=style)
+
+
+def output(**options: Any) -> Console:
+    """Return the console on standard output; in a file or a pipe it has no colours and a fixed width."""
+    width = None if sys.stdout.isatty() else _WIDTH_OF_A_FILE
+    return Console(file=sys.stdout, highlight=False, emoji=False, **{"width": width, **options})
+
+
+def errors() -> Console:
+    """Return the console on standard error, for progress and for what goes wrong."""
+    return Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
+
+
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """Return ``1 family``, ``2 families``."""
+    return f"{number:,} {one if number == 1 else many or f'{one}s'}"

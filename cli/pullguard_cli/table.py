@@ -1,0 +1,121 @@
+"""The audit for people: one row a cause, what runs first, and how to see more."""
+
+from collections.abc import Iterator
+
+from rich import box
+from rich.console import Console, Group
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from pullguard.findings import Finding
+from pullguard_cli.audit import Audit
+from pullguard_cli.causes import Cause, causes_of
+from pullguard_cli.printing import STYLES, counted, says
+
+_NAMES_SHOWN = 3
+
+
+def print_audit(audit: Audit, console: Console) -> None:
+    """Print the audit as a table of causes, with a summary below it."""
+    causes = causes_of(audit)
+    console.print()
+    if causes:
+        console.print(_table(audit, causes))
+    for line in _footer(audit, causes):
+        console.print(line)
+
+
+def _table(audit: Audit, causes: tuple[Cause, ...]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, expand=True, show_edge=False, pad_edge=False, padding=(0, 2, 1, 0))
+    table.add_column("Severity", no_wrap=True)
+    table.add_column("What is wrong, and what mends it", ratio=1, overflow="fold")
+    table.add_column("Task definitions", overflow="fold", max_width=30)
+    table.add_column("In use", overflow="fold", max_width=24)
+    for cause in causes:
+        table.add_row(_severity(cause), _what(cause), _task_definitions(cause), _in_use(audit, cause))
+    return table
+
+
+def _severity(cause: Cause) -> Text:
+    text = says(cause.severity, STYLES[cause.severity])
+    return text if cause.status == "fail" else Text("\n").join((text, says("unknown", STYLES["unknown"])))
+
+
+def _what(cause: Cause) -> Group:
+    head = Text.assemble(says(cause.check, "bold"), "  ", says(cause.what, "dim"))
+    return Group(head, says(cause.sentence), *_remedy(cause))
+
+
+def _remedy(cause: Cause) -> Iterator[Padding]:
+    remedy = cause.remedy
+    if cause.status == "unknown":
+        yield Padding(says(cause.findings[0].evidence, "dim"), (0, 0, 0, 2))
+    if remedy.text:
+        yield Padding(Text.assemble(("→ ", "bold cyan"), says(remedy.text)), (0, 0, 0, 2))
+    if remedy.action != "none":
+        done = {"grant": "grants this", "reregister": "registers the corrected revision"}[remedy.action]
+        yield Padding(Text(f"Pullguard, once deployed, {done} by itself.", style="dim"), (0, 0, 0, 4))
+    elif remedy.snippet:
+        yield Padding(says(remedy.snippet.rstrip(), "cyan"), (0, 0, 0, 4))
+
+
+def _task_definitions(cause: Cause) -> Text:
+    names = [_name(arn) for arn in cause.task_definitions]
+    shown, more = names[:_NAMES_SHOWN], len(names) - _NAMES_SHOWN
+    if len(names) == 1:
+        return says(names[0])
+    tail = f"\nand {more} more" if more > 0 else ""
+    return Text.assemble((str(len(names)), "bold"), says("\n" + "\n".join(shown) + tail))
+
+
+def _in_use(audit: Audit, cause: Cause) -> Text:
+    if not cause.in_use:
+        return Text("no", style="dim")
+    places = [place for arn in cause.in_use for place in audit.in_use[arn]]
+    if len(places) == 1:
+        return says(places[0])
+    return Text.assemble(("yes", "bold"), says(f"\n{places[0]}\nand {len(places) - 1} more"))
+
+
+def _name(arn: str) -> str:
+    return arn.rpartition("/")[2]
+
+
+# --- Footer
+
+
+def _footer(audit: Audit, causes: tuple[Cause, ...]) -> Iterator[Text]:
+    summary = audit.summary
+    looked = (
+        f"{counted(summary.task_definitions, 'task definition')} ({len(audit.in_use):,} in use), "
+        f"{counted(summary.references, 'reference')} to registry secrets, "
+        f"account {audit.account}, {audit.region}, {(audit.ended_at - audit.started_at).total_seconds():.1f} s"
+    )
+    yield says(looked, "dim")
+    yield _verdict(audit.findings, causes)
+    if summary.not_checked:
+        yield says(
+            f"{counted(summary.not_checked, 'question')} not asked: what is switched off. --read-values reads the "
+            "values of secrets that are not opted in, --live-registry asks the registries."
+        )
+    if audit.findings:
+        family = _name(audit.findings[0].task_definition)
+        yield says(f"More: pullguard explain {family}   pullguard plan {family}   --format json   --format html")
+
+
+def _verdict(findings: tuple[Finding, ...], causes: tuple[Cause, ...]) -> Text:
+    if not findings:
+        return Text("Nothing is wrong.", style="bold green")
+    errors = sum(each.severity == "error" and each.status == "fail" for each in findings)
+    warnings = sum(each.severity == "warning" and each.status == "fail" for each in findings)
+    unknown = sum(each.status == "unknown" for each in findings)
+    parts = (
+        (counted(errors, "error"), STYLES["error"] if errors else ""),
+        (", ", ""),
+        (counted(warnings, "warning"), STYLES["warning"] if warnings else ""),
+        (", ", ""),
+        (f"{unknown:,} unknown", STYLES["unknown"] if unknown else ""),
+        (f", from {counted(len(causes), 'cause')}", ""),
+    )
+    return Text.assemble(*parts)
