@@ -49,13 +49,17 @@ _PUSHER: Final = "sandbox-pusher"
 _STARTS: Final = 3
 _START_TIMEOUT_S: Final = 20.0
 _TOKEN_LIFE: Final = timedelta(minutes=5)
-# Runs the registry, and ends it when standard input closes: that is, when whoever started this is gone.
+_PATIENCE_S: Final = 1.0
+# Runs the registry, and when standard input closes, that is, when whoever started this is gone, ends it and removes
+# what it wrote.
 _SUPERVISE: Final = """
-import select, subprocess, sys
-child = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
+import select, shutil, subprocess, sys
+child = subprocess.Popen(sys.argv[2:], stdin=subprocess.DEVNULL)
 while child.poll() is None:
-    if select.select([sys.stdin], [], [], 0.2)[0] and not sys.stdin.buffer.read(1):
+    if select.select([sys.stdin], [], [], 0.1)[0] and not sys.stdin.buffer.read(1):
         child.kill()
+        child.wait()
+        shutil.rmtree(sys.argv[1], ignore_errors=True)
 sys.exit(child.wait())
 """
 
@@ -166,7 +170,7 @@ class PrivateRegistry:
         path.write_text(json.dumps(config))  # JSON is YAML
         with (self._scratch / "log").open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", _SUPERVISE, BINARY, "serve", str(path)],
+                [sys.executable, "-c", _SUPERVISE, str(self._scratch), BINARY, "serve", str(path)],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -203,8 +207,9 @@ class PrivateRegistry:
             if self._process is None or self._process.poll() is not None:
                 raise _Ended(self.log_tail())
             with contextlib.suppress(OSError):
-                self._fetch("GET", "/v2/", repository=None)
-                return
+                self._fetch("GET", "/v2/", repository=None, timeout_s=_PATIENCE_S)
+                if self._process.poll() is None:
+                    return
             time.sleep(0.05)
         raise SandboxError(f"The registry did not answer within {_START_TIMEOUT_S:g} s.\n{self.log_tail()}")
 
@@ -249,13 +254,15 @@ class PrivateRegistry:
         self._fetch("PUT", f"{where.path}?{query}", repository=repository, body=blob)
         return _digest(blob)
 
-    def _fetch(self, method: str, target: str, *, repository: str | None, body: bytes | None = None) -> Any:
+    def _fetch(
+        self, method: str, target: str, *, repository: str | None, body: bytes | None = None, timeout_s: float = 10
+    ) -> Any:
         """Ask the registry with the right to do anything, and return the answer's headers."""
         kind = MANIFEST_TYPE if "/manifests/" in target else "application/octet-stream"
         headers = {"Authorization": self._authorization(repository), "Content-Type": kind}
         request = urllib.request.Request(f"http://{self.host}{target}", data=body, method=method, headers=headers)
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(request, timeout=10) as response:
+        with opener.open(request, timeout=timeout_s) as response:
             return response.headers
 
     def _authorization(self, repository: str | None) -> str:

@@ -1,0 +1,249 @@
+"""What a registry answers, and what that is taken to mean."""
+
+import json
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from pullguard.image import ImageReference, parse_image
+from pullguard.model import RegistryAnswer, Verification
+from pullguard.registry import verify
+from tests.registry.recording import BASIC, Recording, Reply, Request, Script, credentials, recording
+
+DIGEST = f"sha256:{'0' * 64}"
+
+
+def error(*codes: str) -> bytes:
+    return json.dumps({"errors": [{"code": code, "message": "…"} for code in codes]}).encode()
+
+
+def image_at(record: Recording, rest: str = "team/app:1.0") -> ImageReference:
+    return parse_image(f"{record.host}/{rest}")
+
+
+def ask(record: Recording, rest: str = "team/app:1.0", *more_hosts: str) -> Verification:
+    return verify(
+        image_at(record, rest), *credentials(), allowed_hosts=frozenset({record.host, *more_hosts}), timeout_s=5
+    )
+
+
+def basic(manifest: Reply, *, anonymous: Reply | None = None) -> Script:
+    """A registry with Basic: ``manifest`` for the right credentials, ``anonymous`` for none, else 401."""
+    asks = Reply(status=401, headers=(("WWW-Authenticate", 'Basic realm="r"'),), body=error("UNAUTHORIZED"))
+
+    def script(request: Request) -> Reply:
+        if request.authorization == BASIC:
+            return Reply() if request.path == "/v2/" else manifest
+        return anonymous if anonymous is not None and "/manifests/" in request.path else asks
+
+    return script
+
+
+def bearer(record: Recording, manifest: Reply, token: Reply, *, anonymous: Reply | None = None) -> Script:
+    """A registry that is its own token service, at /token."""
+    challenge = f'Bearer realm="http://{record.host}/token?x=1",service="the registry",scope="repository:a/b:push"'
+
+    def script(request: Request) -> Reply:
+        if request.path == "/token":
+            if request.authorization is None:
+                return Reply(body=b'{"token": "nobody"}')
+            return token if request.authorization == BASIC else Reply(status=401)
+        if request.authorization == "Bearer abc.DEF-1_~+/==":
+            return manifest
+        if request.authorization == "Bearer nobody" and anonymous is not None:
+            return anonymous
+        return Reply(status=401, headers=(("Www-Authenticate", challenge),))
+
+    return script
+
+
+TOKEN = Reply(body=b'{"token": "abc.DEF-1_~+/=="}')
+
+
+@pytest.mark.parametrize(
+    ("manifest", "answer", "word"),
+    [
+        pytest.param(Reply(), "ok", "200", id="200"),
+        pytest.param(Reply(status=401, body=error("UNAUTHORIZED")), "rejected", "401", id="401"),
+        pytest.param(Reply(status=403, body=error("DENIED")), "rejected", "403", id="403"),
+        pytest.param(Reply(status=404, body=error("MANIFEST_UNKNOWN")), "no-such-image", "MANIFEST_UNKNOWN", id="tag"),
+        pytest.param(Reply(status=404, body=error("NAME_UNKNOWN")), "no-such-image", "NAME_UNKNOWN", id="repository"),
+        pytest.param(Reply(status=404, body=b"<html>"), "no-such-image", "404", id="404-without-a-code"),
+        pytest.param(Reply(status=404, body=error("DENIED")), "rejected", "DENIED", id="404-that-denies"),
+        pytest.param(Reply(status=429), "rate-limited", "429", id="429"),
+        pytest.param(Reply(status=400, body=error("toomanyrequests")), "rate-limited", "TOOMANY", id="too-many"),
+        pytest.param(Reply(status=400, body=error("NAME_INVALID")), "unreachable", "NAME_INVALID", id="400"),
+        pytest.param(Reply(status=500), "unreachable", "500", id="500"),
+        pytest.param(Reply(status=503, body=error("UNAUTHORIZED")), "unreachable", "503", id="503"),
+        pytest.param(Reply(status=304), "unreachable", "304", id="304"),
+        pytest.param(Reply(status=418), "unreachable", "418", id="418"),
+    ],
+)
+def test_the_answer_to_the_manifest_request(manifest: Reply, answer: RegistryAnswer, word: str) -> None:
+    with recording() as record:
+        record.script = basic(manifest)
+        verified = ask(record)
+        assert verified.answer == answer
+        assert word in verified.detail
+        record.script = bearer(record, manifest, TOKEN)
+        assert ask(record).answer == answer
+
+
+@pytest.mark.parametrize(
+    ("token", "answer"),
+    [
+        pytest.param(TOKEN, "ok", id="token"),
+        pytest.param(Reply(body=b'{"access_token": "abc.DEF-1_~+/=="}'), "ok", id="access-token"),
+        pytest.param(Reply(status=401), "rejected", id="401"),
+        pytest.param(Reply(status=403, body=error("DENIED")), "rejected", id="403"),
+        pytest.param(Reply(status=429), "rate-limited", id="429"),
+        pytest.param(Reply(status=400), "unreachable", id="400"),
+        pytest.param(Reply(status=404), "unreachable", id="404"),
+        pytest.param(Reply(status=502), "unreachable", id="502"),
+        pytest.param(Reply(body=b""), "unreachable", id="empty"),
+        pytest.param(Reply(body=b"[]"), "unreachable", id="a-list"),
+        pytest.param(Reply(body=b'{"token": 7}'), "unreachable", id="a-number"),
+        pytest.param(Reply(body=b'{"token": "a\\r\\nX-Injected: 1"}'), "unreachable", id="header-injection"),
+        pytest.param(Reply(body=b"[" * 60_000), "unreachable", id="deeply-nested"),
+        pytest.param(Reply(body=b'{"token": "' + b"a" * 70_000 + b'"}'), "unreachable", id="more-than-64-KB"),
+    ],
+)
+def test_the_answer_of_the_token_service(token: Reply, answer: RegistryAnswer) -> None:
+    with recording() as record:
+        record.script = bearer(record, Reply(), token)
+        assert ask(record).answer == answer
+        assert "x-injected" not in record.everything.lower()
+
+
+def test_a_bearer_token_is_asked_for_by_service_and_scope_with_the_credentials_and_used_alone() -> None:
+    with recording() as record:
+        record.script = bearer(record, Reply(), TOKEN)
+        assert ask(record).answer == "ok"
+        ping, token, manifest = record.requests
+        assert (ping.target, ping.authorization) == ("/v2/", None)
+        assert parse_qs(urlsplit(token.target).query) == {
+            "x": ["1"],
+            "service": ["the registry"],
+            "scope": ["repository:team/app:pull"],
+        }
+        assert token.authorization == BASIC
+        assert (manifest.method, manifest.authorization) == ("HEAD", "Bearer abc.DEF-1_~+/==")
+
+
+@pytest.mark.parametrize(
+    ("rest", "path"),
+    [
+        ("app", "/v2/app/manifests/latest"),
+        ("team/app:1.0", "/v2/team/app/manifests/1.0"),
+        ("a/b/c-d/e__f:V_1", "/v2/a/b/c-d/e__f/manifests/V_1"),
+        (f"team/app@{DIGEST}", f"/v2/team/app/manifests/{DIGEST}"),
+        (f"team/app:1.0@{DIGEST}", f"/v2/team/app/manifests/{DIGEST}"),
+    ],
+)
+def test_the_very_reference_is_asked_for_with_every_manifest_type(rest: str, path: str) -> None:
+    with recording() as record:
+        record.script = basic(Reply())
+        assert ask(record, rest).answer == "ok"
+        asked = record.requests[-1]
+        assert (asked.method, asked.path) == ("HEAD", path)
+        for kind in (
+            "application/vnd.docker.distribution.manifest.v2+json",
+            "application/vnd.docker.distribution.manifest.list.v2+json",
+            "application/vnd.oci.image.manifest.v1+json",
+            "application/vnd.oci.image.index.v1+json",
+        ):
+            assert kind in asked.headers["accept"]
+        assert asked.headers["host"] == record.host
+
+
+@pytest.mark.parametrize("odd", [400, 404, 405, 501])
+def test_a_registry_that_answers_head_oddly_is_asked_by_get(odd: int) -> None:
+    with recording() as record:
+        regular = basic(Reply())
+        record.script = lambda request: Reply(status=odd) if request.method == "HEAD" else regular(request)
+        assert ask(record).answer == "ok"
+        assert [each.method for each in record.requests] == ["GET", "HEAD", "GET"]
+
+
+def test_refused_credentials_for_a_public_image_say_that_it_is_public() -> None:
+    with recording() as record:
+        record.script = bearer(record, Reply(status=403), TOKEN, anonymous=Reply())
+        verified = ask(record)
+        assert verified.answer == "rejected"
+        assert "public" in verified.detail
+        record.script = bearer(record, Reply(), Reply(status=401), anonymous=Reply())
+        assert "public" in ask(record).detail
+        record.script = basic(Reply(status=401), anonymous=Reply())
+        assert "public" in ask(record).detail
+        record.script = bearer(record, Reply(status=403), TOKEN)
+        assert "public" not in ask(record).detail
+
+
+def test_a_failure_of_the_question_whether_it_is_public_leaves_the_refusal_as_it_is() -> None:
+    with recording() as record:
+        regular = bearer(record, Reply(status=403), TOKEN)
+        record.script = lambda r: Reply(status=500) if (r.path, r.authorization) == ("/token", None) else regular(r)
+        verified = ask(record)
+        assert verified.answer == "rejected"
+        assert "public" not in verified.detail
+
+
+@pytest.mark.parametrize(
+    ("ping", "manifest", "answer", "words"),
+    [
+        (Reply(), Reply(), "anonymous-ok", "public"),
+        (Reply(status=404), Reply(), "anonymous-ok", "public"),
+        (Reply(), Reply(status=404), "no-such-image", "404"),
+        (Reply(status=404), Reply(status=404, body=b"<html>"), "unreachable", "not seem to be a registry"),
+        (Reply(status=404), Reply(status=404, body=error("NAME_UNKNOWN")), "no-such-image", "NAME_UNKNOWN"),
+        (Reply(), Reply(status=403), "unreachable", "asks for nothing"),
+        (
+            Reply(status=401, headers=(("WWW-Authenticate", "Negotiate"),)),
+            Reply(status=401, headers=(("WWW-Authenticate", "Negotiate"),)),
+            "unreachable",
+            "negotiate",
+        ),
+        (Reply(status=429), Reply(), "rate-limited", "429"),
+        (Reply(status=503), Reply(), "unreachable", "503"),
+        (Reply(status=401, headers=(("WWW-Authenticate", "Bearer"),)), Reply(status=401), "unreachable", "bearer"),
+    ],
+)
+def test_a_registry_that_asks_for_no_usable_credentials_gets_none(
+    ping: Reply, manifest: Reply, answer: RegistryAnswer, words: str
+) -> None:
+    with recording(lambda request: ping if request.path == "/v2/" else manifest) as record:
+        verified = ask(record)
+        assert verified.answer == answer
+        assert words in verified.detail
+        assert {each.authorization for each in record.requests} == {None}
+
+
+def test_a_registry_that_asks_for_credentials_only_at_the_manifest_gets_them_there() -> None:
+    with recording() as record:
+        regular = basic(Reply())
+        record.script = lambda request: Reply() if request.path == "/v2/" else regular(request)
+        assert ask(record).answer == "ok"
+        assert [each.authorization for each in record.requests] == [None, None, BASIC]
+
+
+def test_bearer_comes_before_basic_as_docker_has_it() -> None:
+    with recording() as record:
+        regular = bearer(record, Reply(), TOKEN)
+
+        def both(request: Request) -> Reply:
+            reply = regular(request)
+            offered = tuple(("WWW-Authenticate", f'Basic realm="r", {value}') for _, value in reply.headers)
+            return Reply(status=reply.status, headers=offered, body=reply.body)
+
+        record.script = both
+        assert ask(record).answer == "ok"
+        assert [each.authorization for each in record.requests if each.path != "/token"][1:] == [
+            "Bearer abc.DEF-1_~+/=="
+        ]
+
+
+def test_no_body_of_a_manifest_is_read() -> None:
+    with recording() as record:
+        regular = basic(Reply(body=b"x" * 10_000_000))
+        record.script = lambda request: Reply(status=405) if request.method == "HEAD" else regular(request)
+        assert ask(record).answer == "ok"

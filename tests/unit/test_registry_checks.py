@@ -1,0 +1,184 @@
+"""From a secret and an image to a verification, and from a verification to findings."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import NoReturn
+
+import pytest
+
+from pullguard.arn import Arn, parse_reference
+from pullguard.checks.check import Check
+from pullguard.checks.registry import CHECKS
+from pullguard.findings import Answer, Failed, Passed, Skipped, Unsure
+from pullguard.image import ImageReference, parse_image
+from pullguard.model import (
+    Container,
+    Facts,
+    Lookup,
+    Missing,
+    NotLooked,
+    RegistryAnswer,
+    Secret,
+    TaskDefinition,
+    Unreadable,
+    ValueShape,
+    Verification,
+)
+from pullguard.registry import verification
+from pullguard.secret_value import Credentials, HiddenText, read_value
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+SECRET = Secret(
+    arn=Arn.parse("arn:aws:secretsmanager:eu-west-1:111122223333:secret:hub-AbCdEf"),
+    name="hub",
+    tags={"pullguard:registry": "docker.io ghcr.io"},
+)
+IMAGE = parse_image("acme/app:1.0")
+DENIED = Unreadable(permission="secretsmanager:GetSecretValue", resource=str(SECRET.arn), reason="denied")
+
+
+def read(_: Arn) -> Credentials:
+    return read_value({"SecretString": '{"username": "u", "password": "p"}', "VersionId": "v1"})
+
+
+def never_read(_: Arn) -> NoReturn:
+    raise AssertionError("the value was read")
+
+
+def never_ask(*_: object, **__: object) -> NoReturn:
+    raise AssertionError("the registry was asked")
+
+
+# --- verification ------------------------------------------------------------------------------------------------
+
+
+def test_the_credentials_of_the_secret_are_verified_within_the_hosts_of_its_tag() -> None:
+    asked: list[object] = []
+
+    def ask(
+        image: ImageReference, username: HiddenText, password: HiddenText, *, allowed_hosts: frozenset[str]
+    ) -> Verification:
+        asked.append((image, username.reveal(), password.reveal(), allowed_hosts))
+        return Verification(answer="ok")
+
+    assert verification(SECRET, IMAGE, read, ask=ask) == Verification(answer="ok")
+    assert asked == [(IMAGE, "u", "p", frozenset({"docker.io", "ghcr.io"}))]
+
+
+@pytest.mark.parametrize("tags", [{}, {"pullguard:registry": ""}, {"pullguard:registry": "ghcr.io"},
+                                  {"pullguard:registry": "docker.io *"}])  # fmt: skip
+def test_the_value_of_a_secret_that_is_not_for_the_registry_is_not_read(tags: dict[str, str]) -> None:
+    looked = verification(replace(SECRET, tags=tags), IMAGE, never_read, ask=never_ask)
+    assert isinstance(looked, NotLooked)
+    assert "docker.io" in looked.switch
+
+
+def test_a_secret_that_is_to_be_deleted_is_not_read() -> None:
+    assert isinstance(verification(replace(SECRET, deleted_at=NOW), IMAGE, never_read, ask=never_ask), NotLooked)
+
+
+@pytest.mark.parametrize("unread", [DENIED, Missing(resource=str(SECRET.arn))])
+def test_a_value_that_cannot_be_read_is_said_to_be_so(unread: Missing | Unreadable) -> None:
+    assert verification(SECRET, IMAGE, lambda _: unread, ask=never_ask) == unread
+
+
+@pytest.mark.parametrize("value", ["{}", "no", '{"username": "u", "password": ""}', '{"username": "u", "password": 1}'])
+def test_a_value_without_credentials_is_not_sent(value: str) -> None:
+    looked = verification(SECRET, IMAGE, lambda _: read_value({"SecretString": value}), ask=never_ask)
+    assert isinstance(looked, NotLooked)
+
+
+# --- checks ------------------------------------------------------------------------------------------------------
+
+
+def facts(
+    found: Lookup[Verification] | None = None,
+    *,
+    image: str = "acme/app:1.0",
+    secret: Lookup[Secret] = SECRET,
+    reference: bool = True,
+) -> Facts:
+    parsed = parse_reference(str(SECRET.arn), region="eu-west-1") if reference else None
+    container = Container(index=0, name="web", image=parse_image(image), reference=parsed)
+    arn = Arn.parse("arn:aws:ecs:eu-west-1:111122223333:task-definition/web:7")
+    return Facts(
+        task_definition=TaskDefinition(
+            arn=arn, family="web", revision=7, status="ACTIVE", execution_role=None, containers=(container,)
+        ),
+        now=NOW,
+        secrets={str(SECRET.arn): secret},
+        verifications={} if found is None else {"web": found},
+    )
+
+
+def answers(about: Facts) -> dict[str, type[Answer]]:
+    return {check.id: type(answer) for check in CHECKS for answer in check.ask(about)}
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ("ok", (Passed, Passed, Passed, Passed)),
+        ("anonymous-ok", (Passed, Passed, Passed, Passed)),
+        ("rejected", (Failed, None, Passed, Passed)),
+        ("no-such-image", (Passed, Failed, Passed, Passed)),
+        ("rate-limited", (None, None, Failed, Passed)),
+        ("unreachable", (None, None, None, Unsure)),
+    ],
+)
+def test_each_answer_of_a_registry_is_said_by_the_check_of_that_name(
+    answer: RegistryAnswer, expected: tuple[type[Answer] | None, ...]
+) -> None:
+    found = answers(facts(Verification(answer=answer, detail="the evidence")))
+    assert tuple(found.get(check.id) for check in CHECKS) == expected
+    for check in CHECKS:
+        for each in check.ask(facts(Verification(answer=answer, detail="the evidence"))):
+            if isinstance(each, Failed | Unsure):
+                assert each.evidence == "the evidence"
+                assert "web" in each.cause
+                assert each.remedy.text
+
+
+def test_the_checks_are_those_of_the_catalogue() -> None:
+    assert [(check.id, check.severity, check.fix, check.group) for check in CHECKS] == [
+        ("credentials-rejected", "error", "none", "registry"),
+        ("image-not-found", "error", "none", "registry"),
+        ("registry-rate-limited", "warning", "none", "registry"),
+        ("registry-unreachable", "warning", "none", "registry"),
+    ]
+
+
+@pytest.mark.parametrize("found", [None, NotLooked(why="w", switch="s")], ids=["absent", "not-looked"])
+def test_what_was_not_verified_is_counted_once_with_how_to_switch_it_on(found: NotLooked | None) -> None:
+    given = [answer for check in CHECKS for answer in check.ask(facts(found))]
+    (skipped,) = given
+    assert isinstance(skipped, Skipped)
+    assert skipped.switch == "s" if found else "--live-registry" in skipped.switch
+
+
+@pytest.mark.parametrize(
+    "about",
+    [
+        facts(image="111122223333.dkr.ecr.eu-west-1.amazonaws.com/app"),
+        facts(reference=False),
+        facts(secret=Missing(resource="x")),
+        facts(secret=DENIED),
+        facts(secret=replace(SECRET, deleted_at=NOW)),
+        facts(Missing(resource="x")),
+        facts(DENIED, secret=replace(SECRET, value=DENIED)),
+    ],
+    ids=["ecr", "no-credentials", "secret-gone", "secret-denied", "secret-deleted", "value-gone", "value-denied"],
+)
+def test_nothing_is_said_where_an_earlier_gate_tells_of_it(about: Facts) -> None:
+    assert answers(about) == {}
+
+
+def test_credentials_that_could_not_be_read_are_unknown_once() -> None:
+    about = facts(DENIED, secret=replace(SECRET, value=ValueShape(form="json-object", username="ok", password="ok")))
+    assert answers(about) == {"credentials-rejected": Unsure}
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.id)
+def test_no_check_shows_more_than_the_detail(check: Check) -> None:
+    for each in check.ask(facts(Verification(answer="rejected", detail="d"))):
+        assert "{" not in getattr(each, "cause", "")
