@@ -36,6 +36,12 @@ help: ## Show this list
 	@$(UV) pip sync --quiet --python .tools/ministack/bin/python --require-hashes requirements/sandbox.txt
 	@touch $@
 
+.tools/custodian/.ready: .venv/.ready requirements/bench.txt
+	@echo "Setting up Cloud Custodian, to measure beside …" >&2
+	@$(UV) venv --quiet --allow-existing --python .venv/bin/python .tools/custodian
+	@$(UV) pip sync --quiet --python .tools/custodian/bin/python --require-hashes requirements/bench.txt
+	@touch $@
+
 .PHONY: setup
 setup: .venv/.ready .tools/sam/.ready .tools/ministack/.ready ## Set up all environments, and nothing else
 
@@ -45,6 +51,7 @@ lock: .venv/.ready ## Renew the lock files (hashes, no addresses)
 	$(COMPILE) --universal --python-version 3.11 pyproject.toml requirements/dev.in -o requirements/dev.txt
 	$(COMPILE) --universal --python-version 3.11 requirements/sam.in -o requirements/sam.txt
 	$(COMPILE) --universal --python-version 3.11 requirements/sandbox.in -o requirements/sandbox.txt
+	$(COMPILE) --universal --python-version 3.11 requirements/bench.in -o requirements/bench.txt
 	$(COMPILE) --python-version 3.13 --python-platform linux layers/dependencies/requirements.in \
 		-o layers/dependencies/requirements.txt
 
@@ -77,8 +84,9 @@ format: .venv/.ready ## Format the code, and mend what the linter can mend
 	.venv/bin/ruff format .
 
 .PHONY: bench
-bench: .venv/.ready ## Measure the access decision (docs/benchmarks.md says how to read it)
-	.venv/bin/python benchmarks/access.py
+bench: .venv/.ready .tools/custodian/.ready ## Measure the access decision and the audit (docs/benchmarks.md)
+	.venv/bin/python -m benchmarks.access --rounds 20
+	.venv/bin/python -m benchmarks.audit
 
 .PHONY: build
 build: $(TOOLS) ## Build the application with SAM

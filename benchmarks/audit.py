@@ -8,8 +8,6 @@ that throttles as ECS does. Everything runs on 127.0.0.1.
 import argparse
 import json
 import os
-import resource
-import shutil
 import socket
 import subprocess
 import sys
@@ -116,24 +114,27 @@ def load(endpoint: str, families: int) -> None:
 
 
 def timed(command: list[str], endpoint: str) -> Run:
-    """Run ``command`` against the server and measure it as a whole process."""
+    """Run ``command`` against the server and measure it as a whole process, by the system's own account of it."""
     calls_of(endpoint)
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    started = time.perf_counter()
-    done = subprocess.run(
-        ["/usr/bin/env", "time", "-f", "peak %M", *command] if shutil.which("time") else command,
-        env=ENVIRONMENT | {"AWS_ENDPOINT_URL": endpoint},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    wall_s = time.perf_counter() - started
-    peaks = [line.split()[1] for line in done.stderr.splitlines() if line.startswith("peak ")]
-    peak_kb = int(peaks[-1]) if peaks else resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss - before.ru_maxrss
-    return Run(
-        wall_s=wall_s, peak_mb=peak_kb / 1024, calls=calls_of(endpoint), status=done.returncode, output=done.stdout
-    )
+    with tempfile.TemporaryFile("w+") as output:
+        started = time.perf_counter()
+        process = subprocess.Popen(
+            command,
+            env=ENVIRONMENT | {"AWS_ENDPOINT_URL": endpoint},
+            cwd=ROOT,
+            stdout=output,
+            stderr=subprocess.DEVNULL,
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        wall_s = time.perf_counter() - started
+        output.seek(0)
+        return Run(
+            wall_s=wall_s,
+            peak_mb=usage.ru_maxrss / 1024,
+            calls=calls_of(endpoint),
+            status=os.waitstatus_to_exitcode(status),
+            output=output.read(),
+        )
 
 
 def calls_of(endpoint: str) -> dict[str, int]:
