@@ -109,8 +109,10 @@ class Auditor:
         Raises ``CannotRun`` where there is nothing to tell: no cluster or family of the names asked for, or no answer
         to the very first questions.
         """
+        finished = False
         try:
             self._look()
+            finished = True
         except KeyboardInterrupt:
             self._give_up("the audit was interrupted")
         except CannotRun:
@@ -121,7 +123,7 @@ class Auditor:
             self._give_up(one_line(error))
         finally:
             for threads in (self._threads, self._surveyors, self._aside):
-                threads.shutdown(wait=False, cancel_futures=True)
+                threads.shutdown(wait=finished, cancel_futures=True)
         return self._audit()
 
     # --- looking

@@ -10,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from pullguard.arn import is_region
 from pullguard.aws.clients import Clients
+from pullguard.aws.pace import Pace
 from pullguard.errors import shown
 from pullguard_cli.failures import CannotRun, one_line
 
@@ -26,8 +27,11 @@ class Connection:
     region: str
 
 
-def connect(*, profile: str | None = None, region: str | None = None) -> Connection:
-    """Find credentials and ask AWS whose they are; raises ``CannotRun`` where that fails."""
+def connect(*, profile: str | None = None, region: str | None = None, max_rate: float | None = None) -> Connection:
+    """Find credentials and ask AWS whose they are; raises ``CannotRun`` where that fails.
+
+    ``max_rate`` is the most ECS calls about task definitions in a second.
+    """
     try:
         session = boto3.Session(profile_name=profile, region_name=region or os.environ.get("AWS_REGION"))
         if not session.region_name:
@@ -37,8 +41,10 @@ def connect(*, profile: str | None = None, region: str | None = None) -> Connect
         identity = session.client("sts", config=_FIRST_CONTACT).get_caller_identity()
     except (BotoCoreError, ClientError, ValueError) as error:
         raise CannotRun(one_line(error)) from error
+    clients = Clients(session, attempts=ATTEMPTS)
+    Pace(max_rate).keep(clients.get("ecs"))
     return Connection(
-        clients=Clients(session, attempts=ATTEMPTS),
+        clients=clients,
         account=identity["Account"],
         region=session.region_name,
     )

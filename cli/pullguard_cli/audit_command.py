@@ -1,0 +1,201 @@
+"""``pullguard audit``: options in, one report out, one exit code."""
+
+import difflib
+import io
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pullguard.checks import CHECKS
+from pullguard.checks.check import Check
+from pullguard.errors import shown
+from pullguard_cli.audit import Audit
+from pullguard_cli.failures import EXIT_COULD_NOT_RUN, EXIT_FINDINGS, EXIT_OK, CannotRun
+from pullguard_cli.options import (
+    AWS_PANEL,
+    LOOK_PANEL,
+    SAY_PANEL,
+    FailOn,
+    Least,
+    LiveRegistry,
+    Profile,
+    ReadValues,
+    Region,
+    ReportFormat,
+    complete_check,
+)
+from pullguard_cli.printing import errors, output, says
+from pullguard_cli.table import print_audit
+
+_SUFFIXES = {".json": ReportFormat.JSON, ".html": ReportFormat.HTML, ".htm": ReportFormat.HTML}
+
+
+def audit(
+    *,
+    family: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--family",
+            metavar="GLOB",
+            help="Only families that match, such as 'web-*'. May be given again.",
+            show_default="all",
+            rich_help_panel=LOOK_PANEL,
+        ),
+    ] = None,
+    cluster: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--cluster",
+            metavar="NAME",
+            help="Only what runs in this cluster. May be given again.",
+            show_default="all",
+            rich_help_panel=LOOK_PANEL,
+        ),
+    ] = None,
+    check: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--check",
+            metavar="ID",
+            help="Ask only this check (pullguard findings lists them). May be given again.",
+            show_default="all",
+            autocompletion=complete_check,
+            rich_help_panel=LOOK_PANEL,
+        ),
+    ] = None,
+    read_values: ReadValues = False,
+    live_registry: LiveRegistry = False,
+    severity: Annotated[
+        Least,
+        typer.Option("--severity", help="Tell only of findings at least so severe.", rich_help_panel=SAY_PANEL),
+    ] = Least.WARNING,
+    format_: Annotated[
+        ReportFormat | None,
+        typer.Option(
+            "--format",
+            help="The form of the report.",
+            show_default="table on a terminal, json elsewhere",
+            rich_help_panel=SAY_PANEL,
+        ),
+    ] = None,
+    output_: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write the report to a file; .json and .html tell the form.",
+            show_default="standard output",
+            rich_help_panel=SAY_PANEL,
+        ),
+    ] = None,
+    fail_on: Annotated[
+        FailOn,
+        typer.Option("--fail-on", help="Exit with 1 from this severity on.", rich_help_panel=SAY_PANEL),
+    ] = FailOn.ERROR,
+    max_rate: Annotated[
+        float | None,
+        typer.Option(
+            "--max-rate",
+            metavar="N",
+            min=0.1,
+            help="At most N ECS task definition calls a second (the account's quota is 20, and deployments need some).",
+            show_default="as fast as AWS lets us",
+            rich_help_panel=AWS_PANEL,
+        ),
+    ] = None,
+    profile: Profile = None,
+    region: Region = None,
+) -> None:
+    """Find every task definition that cannot pull its private image, and say why.
+
+    Looks at the newest revision of each family and at every revision that a service or a running task uses. Reads
+    only; changes nothing.
+
+    **Examples**
+
+    - `pullguard audit` — everything, as a table
+    - `pullguard audit --family 'web-*' --fail-on warning` — a gate in a pipeline
+    - `pullguard audit --cluster prod -o report.html` — a report to send around
+    - `pullguard audit | jq '.findings[].check'` — JSON, where it goes to a program
+    """
+    checks = _checks(check or [])
+    form = format_ or _SUFFIXES.get(output_.suffix.lower() if output_ else "") or _usual(output_)
+    if output_ is not None and (output_.is_dir() or not output_.parent.is_dir()):
+        raise CannotRun(f"{output_} cannot be written: name a file in a folder that exists.")
+
+    # Imported where it is used: the help text and the completion of a shell need not wait for boto3.
+    from pullguard_cli.auditing import Auditor, Scope  # noqa: PLC0415
+    from pullguard_cli.connection import connect  # noqa: PLC0415
+    from pullguard_cli.progress import watching  # noqa: PLC0415
+
+    connection = connect(profile=profile, region=region, max_rate=max_rate)
+    scope = Scope(
+        families=tuple(family or ()),
+        clusters=tuple(cluster or ()),
+        severity="error" if severity is Least.ERROR else "warning",
+        checks=checks,
+        read_values=read_values,
+        live_registry=live_registry,
+    )
+    with watching(errors()) as watcher:
+        done = Auditor(connection, scope, watcher).run()
+    _report(done, form, output_)
+    for sentence in done.unfinished:
+        errors().print(says(f"pullguard: not finished: {sentence}"))
+    raise typer.Exit(_exit_code(done, fail_on))
+
+
+def _checks(ids: list[str]) -> tuple[Check, ...]:
+    known = {check.id: check for check in CHECKS}
+    for each in ids:
+        if each not in known:
+            near = difflib.get_close_matches(each, known, n=1)
+            hint = f"Did you mean {near[0]}?" if near else "pullguard findings lists them all."
+            raise CannotRun(f"There is no check {shown(each)}. {hint}")
+    return tuple(check for check in CHECKS if not ids or check.id in ids)
+
+
+def _usual(path: Path | None) -> ReportFormat:
+    return ReportFormat.TABLE if path is not None or sys.stdout.isatty() else ReportFormat.JSON
+
+
+def _report(done: Audit, form: ReportFormat, path: Path | None) -> None:
+    if form is ReportFormat.TABLE and path is None:
+        print_audit(done, output())
+        return
+    text = _written(done, form)
+    if path is None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+        return
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise CannotRun(f"{path} cannot be written: {error.strerror}.") from error
+    errors().print(says(f"pullguard: wrote {path}"))
+
+
+def _written(done: Audit, form: ReportFormat) -> str:
+    match form:
+        case ReportFormat.JSON:
+            return json.dumps(done.to_dict(), indent=2) + "\n"
+        case ReportFormat.HTML:
+            from pullguard_cli.report_html import render  # noqa: PLC0415 (a template engine, for this form only)
+
+            return render(done)
+        case ReportFormat.TABLE:
+            text = io.StringIO()
+            print_audit(done, output(file=text, width=120))
+            return text.getvalue()
+
+
+def _exit_code(done: Audit, fail_on: FailOn) -> int:
+    if done.unfinished:
+        return EXIT_COULD_NOT_RUN
+    if fail_on is FailOn.NEVER or not done.at_least("error" if fail_on is FailOn.ERROR else "warning"):
+        return EXIT_OK
+    return EXIT_FINDINGS

@@ -1,0 +1,119 @@
+"""The options that several commands share, and the values that they take."""
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from pullguard.checks import CHECKS
+
+AWS_PANEL = "Which AWS"
+LOOK_PANEL = "What to look at"
+SAY_PANEL = "What to say, and how"
+EXIT_CODES = (
+    "**Exit codes**: 0 nothing at or above --fail-on · 1 findings · 2 could not run, or not to the end. "
+    "Progress and errors go to standard error."
+)
+
+
+class FailOn(StrEnum):
+    """From which severity on findings make the command fail."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NEVER = "never"
+
+
+class Least(StrEnum):
+    """The least severity to tell of."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+class ReportFormat(StrEnum):
+    """The forms of an audit."""
+
+    TABLE = "table"
+    JSON = "json"
+    HTML = "html"
+
+
+class TextFormat(StrEnum):
+    """The forms of what is for reading: text for people, JSON for programs."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+def complete_check(incomplete: str) -> Iterable[tuple[str, str]]:
+    """Offer the ids of the catalogue, each with what it means."""
+    return [(check.id, check.fails_when) for check in CHECKS if check.id.startswith(incomplete)]
+
+
+def complete_profile(incomplete: str) -> Iterable[str]:
+    """Offer the profiles of the AWS configuration."""
+    import botocore.session  # noqa: PLC0415 (the help text need not wait for it)
+
+    names = botocore.session.Session().available_profiles
+    return [name for name in names if name.startswith(incomplete)]
+
+
+Profile = Annotated[
+    str | None,
+    typer.Option(
+        "--profile",
+        metavar="NAME",
+        help="A profile of your AWS configuration.",
+        show_default="AWS_PROFILE, or the default credential chain",
+        autocompletion=complete_profile,
+        rich_help_panel=AWS_PANEL,
+    ),
+]
+Region = Annotated[
+    str | None,
+    typer.Option(
+        "--region",
+        metavar="REGION",
+        help="The AWS Region to look at.",
+        show_default="AWS_REGION, or the profile's",
+        rich_help_panel=AWS_PANEL,
+    ),
+]
+ReadValues = Annotated[
+    bool,
+    typer.Option(
+        "--read-values",
+        help=(
+            "Judge the values of all referenced secrets, with your own rights. Without it, only of those that carry "
+            "the tag pullguard:registry. A value is never shown."
+        ),
+        rich_help_panel=LOOK_PANEL,
+    ),
+]
+LiveRegistry = Annotated[
+    bool,
+    typer.Option(
+        "--live-registry",
+        help="Ask the registries whether the credentials of secrets that are tagged for them pull the images.",
+        rich_help_panel=LOOK_PANEL,
+    ),
+]
+TaskDefinitionName = Annotated[
+    str,
+    typer.Argument(
+        metavar="TASK_DEFINITION",
+        help="A family (its newest ACTIVE revision), FAMILY:REVISION, or an ARN.",
+        show_default=False,
+    ),
+]
+TextOrJson = Annotated[
+    TextFormat | None,
+    typer.Option(
+        "--format",
+        help="text for people, json for programs.",
+        show_default="text on a terminal, json elsewhere",
+        rich_help_panel=SAY_PANEL,
+    ),
+]
