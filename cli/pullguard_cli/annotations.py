@@ -1,0 +1,54 @@
+"""Findings as annotations of GitHub Actions: they stand beside the line in the pull request.
+
+Source: https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from pullguard_cli.checked import Checked, Placed, path_in_repository, printable
+from pullguard_cli.located import Unusable
+
+_COMMANDS: Final = {"error": "error", "warning": "warning", "unknown": "notice"}
+
+
+def annotations(checked: Checked, environment: Mapping[str, str]) -> Iterator[str]:
+    """Yield one workflow command a finding, and one a file that could not be checked; each is one line."""
+    for unusable in checked.unusable:
+        place = _place(unusable.file, unusable.line, environment)
+        yield _command("error", place | {"title": "pullguard: the file cannot be checked"}, _why(unusable))
+    for placed in checked.placed:
+        place = _place(placed.file, placed.line, environment)
+        yield _command(_COMMANDS[placed.level], place | {"title": f"pullguard: {placed.finding.check}"}, _said(placed))
+
+
+def _said(placed: Placed) -> str:
+    finding = placed.finding
+    return "\n".join(
+        printable(text, keep_lines=True) for text in (finding.cause, finding.remedy.text, finding.source) if text
+    )
+
+
+def _why(unusable: Unusable) -> str:
+    return printable(f"It {unusable.why}.")
+
+
+def _place(file: str, line: int | None, environment: Mapping[str, str]) -> dict[str, str]:
+    path = path_in_repository(file, environment)
+    if path is None:
+        return {}
+    return {"file": path} | ({"line": str(line)} if line is not None else {})
+
+
+def _command(name: str, properties: Mapping[str, str], message: str) -> str:
+    """Spell a workflow command; what is escaped is what actions/toolkit escapes."""
+    spelt = ",".join(f"{key}={_property(value)}" for key, value in properties.items())
+    return f"::{name} {spelt}::{_data(message)}"
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

@@ -1,0 +1,206 @@
+"""`pullguard check FILE...`: judge task definitions in files, before they are registered."""
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pullguard.arn import is_region
+from pullguard.aws.readers import AwsReaders
+from pullguard.errors import shown
+from pullguard.findings import Summary
+from pullguard.gather import Readers
+from pullguard_cli.annotations import annotations
+from pullguard_cli.check_text import as_text
+from pullguard_cli.checked import Checked, Placed
+from pullguard_cli.connection import connect
+from pullguard_cli.declared import Declared, declared_in
+from pullguard_cli.failures import EXIT_COULD_NOT_RUN, EXIT_FINDINGS, EXIT_OK, CannotRun, one_line
+from pullguard_cli.located import Unusable
+from pullguard_cli.options import AWS_PANEL, LOOK_PANEL, SAY_PANEL, FailOn, Profile, ReadValues
+from pullguard_cli.printing import errors, output, says
+from pullguard_cli.reading import read_file
+from pullguard_cli.sarif import sarif
+from pullguard_cli.unregistered import UNKNOWN_ACCOUNT, Home, OfflineReaders, home_of, judge
+
+
+class CheckFormat(StrEnum):
+    """How the findings are printed."""
+
+    TEXT = "text"
+    JSON = "json"
+    SARIF = "sarif"
+    GITHUB = "github"
+
+
+@dataclass(slots=True)
+class _Collected:
+    """What has come of the files so far."""
+
+    placed: list[Placed] = field(default_factory=list)
+    unusable: list[Unusable] = field(default_factory=list)
+    empty: list[str] = field(default_factory=list)
+    homes: set[Home] = field(default_factory=set)
+    summary: Summary = field(default_factory=Summary)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judge:
+    """Who answers about AWS, and what is known of the place of registration."""
+
+    readers: Readers
+    now: datetime
+    region: str | None = None
+    account: str | None = None
+    live: bool = False
+
+
+def check_files(files: Iterable[str], judge_by: Judge) -> Checked:
+    """Check every file; one that cannot be read or understood keeps no other from being checked."""
+    collected = _Collected()
+    for file in dict.fromkeys(files):
+        try:
+            declared = declared_in(file, read_file(file))
+            for each in declared:
+                _judge(each, judge_by, collected)
+        except Unusable as unusable:
+            collected.unusable.append(unusable)
+        else:
+            collected.empty.extend(() if declared else (file,))
+    regions, accounts = ({getattr(home, name) for home in collected.homes} for name in ("region", "account"))
+    return Checked(
+        placed=tuple(collected.placed),
+        unusable=tuple(collected.unusable),
+        empty=tuple(collected.empty),
+        summary=collected.summary,
+        account=min(accounts) if len(accounts) == 1 and UNKNOWN_ACCOUNT not in accounts else judge_by.account,
+        region=min(regions) if len(regions) == 1 else judge_by.region,
+        live=judge_by.live,
+    )
+
+
+def _judge(declared: Declared, judge_by: Judge, collected: _Collected) -> None:
+    home = home_of(declared, region=judge_by.region, account=judge_by.account, environment=os.environ)
+    examination = judge(declared, home, judge_by.readers, now=judge_by.now)
+    lines = {container.name: container for container in declared.containers}
+    collected.homes.add(home)
+    collected.summary += examination.summary
+    for finding in examination.findings:
+        container = lines.get(finding.container or "")
+        if container is not None:
+            line = container.line
+        else:
+            line = declared.role_line if finding.check.startswith("execution-role") else declared.line
+        collected.placed.append(Placed(finding=finding, file=declared.file, line=line))
+
+
+def check_command(
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE...",
+            help="Task definitions as JSON or YAML, CloudFormation templates, or - for standard input.",
+            show_default=False,
+        ),
+    ],
+    *,
+    live: Annotated[
+        bool,
+        typer.Option(
+            "--live",
+            help="Ask AWS too: about the roles, secrets and keys that the files name.",
+            rich_help_panel=LOOK_PANEL,
+        ),
+    ] = False,
+    read_values: ReadValues = False,
+    format_: Annotated[
+        CheckFormat,
+        typer.Option("--format", help="The form; github is annotations.", rich_help_panel=SAY_PANEL),
+    ] = CheckFormat.TEXT,
+    fail_on: Annotated[
+        FailOn, typer.Option("--fail-on", help="Exit with 1 from this severity on.", rich_help_panel=SAY_PANEL)
+    ] = FailOn.ERROR,
+    profile: Profile = None,
+    region: Annotated[
+        str | None,
+        typer.Option(
+            "--region",
+            metavar="REGION",
+            help="The AWS Region in which the task definitions are to be registered.",
+            show_default="what ARNs in the file tell, else AWS_REGION",
+            rich_help_panel=AWS_PANEL,
+        ),
+    ] = None,
+) -> None:
+    """Check task definitions in files, before they are registered.
+
+    Takes what `aws ecs register-task-definition --cli-input-json` takes, what `aws ecs describe-task-definition`
+    prints, and CloudFormation's AWS::ECS::TaskDefinition, alone or in a template. Asks nobody, unless --live is given.
+
+    In GitHub Actions, findings also stand as annotations beside their lines.
+    """
+    if read_values and not live:
+        raise CannotRun("--read-values reads values from AWS, which is asked with --live only. Give both.")
+    try:
+        judge_by = _live_judge(profile, region, read_values=read_values) if live else _offline_judge(region)
+        checked = check_files(files, judge_by)
+    except (BotoCoreError, ClientError) as error:
+        raise CannotRun(one_line(error)) from error
+    for unusable in checked.unusable:
+        errors().print(says(f"pullguard: {unusable}"))
+    _print(checked, format_)
+    raise typer.Exit(exit_code(checked, fail_on))
+
+
+def exit_code(checked: Checked, fail_on: FailOn) -> int:
+    """Return 2 where a file could not be checked, 1 where findings are as severe as ``fail_on``, else 0."""
+    if checked.unusable:
+        return EXIT_COULD_NOT_RUN
+    if fail_on is FailOn.NEVER:
+        return EXIT_OK
+    return EXIT_FINDINGS if checked.at_least("error" if fail_on is FailOn.ERROR else "warning") else EXIT_OK
+
+
+def _offline_judge(region: str | None) -> Judge:
+    if region is not None and not is_region(region):
+        raise CannotRun(f"{shown(region)} is no AWS Region. Give --region one such as eu-central-1.")
+    return Judge(readers=OfflineReaders(), now=datetime.now(UTC), region=region)
+
+
+def _live_judge(profile: str | None, region: str | None, *, read_values: bool) -> Judge:
+    """Ask as the caller, in one Region: the one that the session is for."""
+    connection = connect(profile=profile, region=region)
+    return Judge(
+        readers=AwsReaders(connection.clients, values="all" if read_values else "opted-in"),
+        now=datetime.now(UTC),
+        region=connection.region,
+        account=connection.account,
+        live=True,
+    )
+
+
+def _print(checked: Checked, format_: CheckFormat) -> None:
+    match format_:
+        case CheckFormat.JSON:
+            typer.echo(json.dumps(checked.to_dict(), indent=2))
+        case CheckFormat.SARIF:
+            typer.echo(json.dumps(sarif(checked, os.environ), indent=2))
+        case CheckFormat.GITHUB:
+            _print_annotations(checked)
+        case CheckFormat.TEXT:
+            console = output()
+            for text in as_text(checked):
+                console.print(text, soft_wrap=True)
+            if os.environ.get("GITHUB_ACTIONS") == "true":
+                _print_annotations(checked)
+
+
+def _print_annotations(checked: Checked) -> None:
+    for line in annotations(checked, os.environ):
+        typer.echo(line)

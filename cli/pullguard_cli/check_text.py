@@ -1,0 +1,50 @@
+"""What `pullguard check` found, for people: one block a finding, and the counts."""
+
+from collections.abc import Iterator
+
+from rich.text import Text
+
+from pullguard_cli.checked import Checked, Placed, printable
+from pullguard_cli.printing import STYLES, counted
+
+
+def as_text(checked: Checked) -> Iterator[Text]:
+    """Yield one block a finding, then the counts."""
+    for file in checked.empty:
+        yield Text(f"{printable(file)}: a template without a task definition; there is nothing to check")
+    for placed in checked.placed:
+        yield _block(placed)
+    yield _counts(checked)
+
+
+def _block(placed: Placed) -> Text:
+    finding = placed.finding
+    block = Text()
+    block.append(f"{printable(placed.file)}:{placed.line}: ", style="bold")
+    block.append(placed.level, style=STYLES[placed.level])
+    block.append(f" {finding.check}\n", style="bold")
+    block.append(f"  {printable(finding.cause)}\n")
+    block.append(f"  {printable(finding.evidence)}\n", style="dim")
+    block.append(f"  {printable(finding.remedy.text)}\n")
+    for line in (finding.remedy.snippet or "").splitlines():
+        block.append(f"    {printable(line)}\n", style="cyan")
+    block.append(f"  {finding.source}\n", style="dim")
+    return block
+
+
+def _counts(checked: Checked) -> Text:
+    summary = checked.summary
+    levels = [placed.level for placed in checked.placed]
+    parts = [
+        counted(levels.count(level), noun)
+        for level, noun in (("error", "error"), ("warning", "warning"))
+        if level in levels
+    ]
+    if unknown := levels.count("unknown"):
+        parts.append(f"{unknown} unknown")
+    if summary.not_checked:
+        parts.append(f"{summary.not_checked} not checked{'' if checked.live else ' (--live asks AWS)'}")
+    looked = f"{counted(summary.task_definitions, 'task definition')}, {counted(summary.references, 'reference')}"
+    counts = Text(f"{looked}: ")
+    counts.append(", ".join([*parts, f"{summary.passed} passed"] if levels else ["no findings", *parts]))
+    return counts

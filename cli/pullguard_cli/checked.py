@@ -1,0 +1,85 @@
+"""What `pullguard check` has to say: findings with their places, files that could not be checked, and the counts."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any, Final
+
+from pullguard.errors import shown
+from pullguard.findings import SCHEMA_VERSION, Finding, Severity, Summary
+from pullguard_cli.audit import SEVERITIES
+from pullguard_cli.located import STANDARD_INPUT, Unusable
+
+_SHOWN_CHARS: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placed:
+    """A finding, and the line of the file (from 1) that it is about."""
+
+    finding: Finding
+    file: str
+    line: int
+
+    @property
+    def level(self) -> str:
+        """How it is called: its severity, or that it could not be told."""
+        return "unknown" if self.finding.status == "unknown" else self.finding.severity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """The outcome for all files. ``account`` and ``region`` are None where the files' own differ or none is known."""
+
+    placed: tuple[Placed, ...]
+    unusable: tuple[Unusable, ...]
+    empty: tuple[str, ...]
+    summary: Summary
+    account: str | None
+    region: str | None
+    live: bool
+
+    def at_least(self, severity: Severity) -> tuple[Placed, ...]:
+        """Return the findings of that severity and worse, as ``Audit.at_least`` does."""
+        counted = SEVERITIES[: SEVERITIES.index(severity) + 1]
+        return tuple(placed for placed in self.placed if placed.finding.severity in counted)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the shape of the contract, and beside it where in the files each finding is."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "account": self.account,
+            "region": self.region,
+            "findings": [placed.finding.to_dict() for placed in self.placed],
+            "summary": self.summary.to_dict(),
+            "locations": [
+                {"finding": placed.finding.id, "file": placed.file, "line": placed.line} for placed in self.placed
+            ],
+        }
+
+
+def printable(text: str, *, keep_lines: bool = False) -> str:
+    """Return ``text`` with nothing in it that a terminal or a runner's log would obey.
+
+    Control characters are escaped (``keep_lines``: but for line breaks), and ``##[``, which starts a command in the
+    logs of GitHub Actions and Azure Pipelines wherever it stands, is taken apart.
+    """
+    if keep_lines:
+        return "\n".join(printable(line) for line in text.split("\n"))
+    return shown(text, limit=_SHOWN_CHARS)[1:-1].replace("##[", "## [")
+
+
+def path_in_repository(file: str, environment: Mapping[str, str]) -> str | None:
+    """Return the path of ``file`` as a pipeline knows it: relative to the working tree, with slashes.
+
+    None for standard input, and for a file elsewhere. The working tree is GITHUB_WORKSPACE where that is set.
+    """
+    if file == STANDARD_INPUT:
+        return None
+    try:
+        relative = os.path.relpath(file, environment.get("GITHUB_WORKSPACE") or None)
+    except ValueError:  # another drive, or a name that is none
+        return None
+    path = PurePath(relative)
+    return None if path.is_absolute() or path.parts[:1] == ("..",) else path.as_posix()

@@ -1,0 +1,98 @@
+"""Findings as SARIF 2.1.0, which code scanning services read.
+
+Source: https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/sarif-v2.1.0-os.html
+"""
+
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+from pullguard.checks import CHECKS
+from pullguard.checks.check import Check
+from pullguard_cli.checked import Checked, Placed, path_in_repository
+from pullguard_cli.located import STANDARD_INPUT, Unusable
+
+SCHEMA: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+_INDEX: Final = {check.id: index for index, check in enumerate(CHECKS)}
+
+
+def sarif(checked: Checked, environment: Mapping[str, str]) -> dict[str, Any]:
+    """Return one SARIF log with one run."""
+    return {
+        "$schema": SCHEMA,
+        "version": "2.1.0",
+        "runs": [
+            {
+                "tool": {
+                    "driver": {
+                        "name": "pullguard",
+                        "version": version("pullguard"),
+                        "rules": [_rule(check) for check in CHECKS],
+                    }
+                },
+                "columnKind": "unicodeCodePoints",
+                "invocations": [
+                    {
+                        "executionSuccessful": not checked.unusable,
+                        "toolExecutionNotifications": [_notification(each, environment) for each in checked.unusable],
+                    }
+                ],
+                "results": [_result(placed, environment) for placed in checked.placed],
+            }
+        ],
+    }
+
+
+def _rule(check: Check) -> dict[str, Any]:
+    return {
+        "id": check.id,
+        "shortDescription": {"text": check.id.replace("-", " ").capitalize() + "."},
+        "fullDescription": {"text": f"Fails when {check.fails_when}."},
+        "help": {"text": f"Fails when {check.fails_when}.\n\n{check.source}"},
+        "helpUri": check.source,
+        "defaultConfiguration": {"level": check.severity},
+        "properties": {"tags": [check.group], "precision": "high"},
+    }
+
+
+def _result(placed: Placed, environment: Mapping[str, str]) -> dict[str, Any]:
+    """Return one result; what could not be told is ``open``, and such a result has no level (3.27.9, 3.27.10)."""
+    finding = placed.finding
+    remedy = "\n".join(filter(None, (finding.remedy.text, finding.remedy.snippet)))
+    unknown = finding.status == "unknown"
+    rule = {"ruleIndex": _INDEX[finding.check]} if finding.check in _INDEX else {}
+    return {
+        "ruleId": finding.check,
+        **rule,
+        "kind": "open" if unknown else "fail",
+        "level": "none" if unknown else finding.severity,
+        "message": {"text": "\n".join((finding.cause, f"Evidence: {finding.evidence}", f"Remedy: {remedy}"))},
+        "locations": [_location(placed.file, placed.line, environment)],
+        "partialFingerprints": {"pullguardFinding/v1": finding.id},
+    }
+
+
+def _notification(unusable: Unusable, environment: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "level": "error",
+        "message": {"text": str(unusable)},
+        "locations": [_location(unusable.file, unusable.line, environment)],
+    }
+
+
+def _location(file: str, line: int | None, environment: Mapping[str, str]) -> dict[str, Any]:
+    place: dict[str, Any] = {"artifactLocation": {"uri": _uri(file, environment)}}
+    if line is not None:
+        place["region"] = {"startLine": line}
+    return {"physicalLocation": place}
+
+
+def _uri(file: str, environment: Mapping[str, str]) -> str:
+    if file == STANDARD_INPUT:
+        return "stdin"
+    relative = path_in_repository(file, environment)
+    if relative is not None:
+        return quote(relative)
+    return "file://" + quote(Path(file).absolute().as_posix())

@@ -1,0 +1,191 @@
+"""Judging a task definition that is not registered yet: offline, or with AWS's answers about what it names."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from pullguard.arn import Arn, SecretReference, is_account, is_region, parse_task_definition, partition_of
+from pullguard.checks import CHECKS
+from pullguard.checks.check import Check
+from pullguard.checks.examine import Examination, examine
+from pullguard.errors import Malformed
+from pullguard.findings import Summary
+from pullguard.gather import Readers, gather_about
+from pullguard.image import ImageReference
+from pullguard.model import (
+    Container,
+    Facts,
+    Lookup,
+    NotLooked,
+    Role,
+    Secret,
+    Simulated,
+    TaskDefinition,
+    Usage,
+    Verification,
+)
+from pullguard.task_definition import read_task_definition
+from pullguard_cli.declared import Declared, DeployTime
+from pullguard_cli.located import Unusable
+
+UNKNOWN_ACCOUNT: Final = "000000000000"
+NOT_ASKED: Final = NotLooked(why="AWS was not asked", switch="--live")
+_NOT_DEPLOYED: Final = NotLooked(
+    why="CloudFormation puts the value in when it deploys", switch="pullguard audit, after the deployment"
+)
+_REGIONS: Final = ("us-east-1", "cn-north-1", "us-gov-west-1", "eusc-de-east-1", "us-iso-east-1", "us-isob-east-1")
+"""What stands for an unknown Region, for each partition: only the partition is judged by it."""
+# Of a reference that only the deployment knows, these ask no more than whether it is there.
+_PRESENCE_CHECKS: Final = frozenset({"credentials-on-ecr-image", "execution-role-missing"})
+
+
+class OfflineReaders:
+    """Readers that ask nobody: every answer is that nobody looked."""
+
+    def task_definition(self, reference: str) -> Lookup[TaskDefinition]:  # noqa: ARG002
+        """Not looked up."""
+        return NOT_ASKED
+
+    def role(self, arn: Arn) -> Lookup[Role]:  # noqa: ARG002
+        """Not looked up."""
+        return NOT_ASKED
+
+    def secret(self, secret_id: str, region: str) -> Lookup[Secret]:  # noqa: ARG002
+        """Not looked up."""
+        return NOT_ASKED
+
+    def registry_secrets(self, region: str) -> Lookup[tuple[Secret, ...]]:  # noqa: ARG002
+        """Not looked up."""
+        return NOT_ASKED
+
+    def usage(self, task_definition: TaskDefinition) -> Lookup[Usage]:  # noqa: ARG002
+        """Not looked up."""
+        return NOT_ASKED
+
+    def simulation(self, role: Role, secret: Secret, reference: str) -> Lookup[tuple[Simulated, ...]]:  # noqa: ARG002
+        """Not looked up."""
+        return NOT_ASKED
+
+    def verification(self, secret: Secret, image: ImageReference) -> Lookup[Verification]:  # noqa: ARG002
+        """Not looked up."""
+        return NOT_ASKED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Home:
+    """Where a task definition is to be registered, as far as anything tells."""
+
+    region: str
+    account: str
+
+
+def home_of(declared: Declared, *, region: str | None, account: str | None, environment: Mapping[str, str]) -> Home:
+    """Find Region and account: what was given, else what the file's ARNs and the environment tell.
+
+    A role lies in the account of its tasks, and in their partition: an environment that says another partition is
+    about something else.
+    """
+    own = _arn_of(declared)
+    role = _parsed(declared.execution_role if isinstance(declared.execution_role, str) else None)
+    secrets = [arn for arn in map(_parsed, _references(declared)) if arn and arn.service == "secretsmanager"]
+    partition = role.partition if role else None
+    named = (region, own and own.region, environment.get("AWS_REGION"), environment.get("AWS_DEFAULT_REGION"))
+    regions = [each for each in (*named, *(arn.region for arn in secrets), *_REGIONS) if each and is_region(each)]
+    accounts = [own and own.account, account, role and role.account, *sorted({arn.account for arn in secrets})[:1]]
+    return Home(
+        region=region or next((each for each in regions if partition in {None, partition_of(each)}), regions[0]),
+        account=next((each for each in accounts if each and is_account(each)), UNKNOWN_ACCOUNT),
+    )
+
+
+def _references(declared: Declared) -> Iterator[str]:
+    return (each.reference for each in declared.containers if isinstance(each.reference, str))
+
+
+def _parsed(text: str | None) -> Arn | None:
+    try:
+        return Arn.parse(text) if text else None
+    except Malformed:
+        return None
+
+
+def _arn_of(declared: Declared) -> Arn | None:
+    if declared.arn is None:
+        return None
+    try:
+        return parse_task_definition(declared.arn)
+    except Malformed as error:
+        raise Unusable(declared.file, f"its taskDefinitionArn {error.why}", line=declared.line) from error
+
+
+def definition_of(declared: Declared, home: Home) -> TaskDefinition:
+    """Return the typed view; before it is registered, a task definition is its family's revision 0."""
+    partition = partition_of(home.region)
+    made_up = f"arn:{partition}:ecs:{home.region}:{home.account}:task-definition/{declared.family}:0"
+    role = declared.execution_role
+    return read_task_definition(
+        {
+            "taskDefinitionArn": str(_arn_of(declared) or made_up),
+            "family": declared.family,
+            "executionRoleArn": role.text if isinstance(role, DeployTime) else role,
+            "containerDefinitions": [container.raw for container in declared.containers],
+            "requiresCompatibilities": list(declared.compatibilities),
+        },
+        declared.tags,
+    )
+
+
+def judge(declared: Declared, home: Home, readers: Readers, *, now: datetime) -> Examination:
+    """Ask every check about what the file says, and of what only the deployment knows, whether it is there at all."""
+    definition = definition_of(declared, home)
+    known = _only(definition, lambda index: not _has_later_reference(declared, index))
+    facts = gather_about(known, readers, now=now)
+    if isinstance(declared.execution_role, DeployTime):
+        facts = replace(facts, role=_NOT_DEPLOYED)
+    examination = examine(facts)
+    later = _only(definition, lambda index: _has_later_reference(declared, index))
+    if later.containers:
+        examination = _together(examination, examine(_facts_of_later(facts, later), _presence_checks(known)))
+    return replace(examination, summary=examination.summary + Summary(not_checked=_later_values(declared)))
+
+
+def _has_later_reference(declared: Declared, index: int) -> bool:
+    return isinstance(declared.containers[index].reference, DeployTime)
+
+
+def _only(definition: TaskDefinition, wanted: Callable[[int], bool]) -> TaskDefinition:
+    return replace(definition, containers=tuple(each for each in definition.containers if wanted(each.index)))
+
+
+def _facts_of_later(facts: Facts, later: TaskDefinition) -> Facts:
+    """Return facts in which every reference is one that can be looked up, and nobody did."""
+    containers = tuple(map(_with_some_reference, later.containers))
+    return replace(facts, task_definition=replace(later, containers=containers), secrets={}, registry_secrets=())
+
+
+def _with_some_reference(container: Container) -> Container:
+    text = getattr(container.reference, "text", "")
+    return replace(container, reference=SecretReference(text=text, name=text, arn=None))
+
+
+def _presence_checks(known: TaskDefinition) -> tuple[Check, ...]:
+    already = {"execution-role-missing"} if any(each.reference for each in known.containers) else set()
+    return tuple(check for check in CHECKS if check.id in _PRESENCE_CHECKS - already)
+
+
+def _together(one: Examination, other: Examination) -> Examination:
+    found = {finding.id: finding for finding in (*one.findings, *other.findings)}
+    return Examination(
+        findings=tuple(sorted(found.values(), key=lambda each: each.severity != "error")),
+        passed=one.passed | other.passed,
+        summary=replace(one.summary + other.summary, task_definitions=1),
+    )
+
+
+def _later_values(declared: Declared) -> int:
+    """Count the references, and the images without one, that only the deployment knows."""
+    return sum(
+        isinstance(each.reference, DeployTime) or (each.reference is None and isinstance(each.image, DeployTime))
+        for each in declared.containers
+    )
