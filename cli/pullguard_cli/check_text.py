@@ -14,7 +14,8 @@ def as_text(checked: Checked) -> Iterator[Text]:
         yield Text(f"{printable(file)}: a template without a task definition; there is nothing to check")
     for placed in checked.placed:
         yield _block(placed)
-    yield _counts(checked)
+    if checked.summary.task_definitions or not checked.unusable:
+        yield _counts(checked)
 
 
 def _block(placed: Placed) -> Text:

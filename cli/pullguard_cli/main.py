@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from pullguard_cli.audit_command import audit
+from pullguard_cli.check_files import check_command
 from pullguard_cli.failures import EXIT_COULD_NOT_RUN, CannotRun
 from pullguard_cli.options import EXIT_CODES
 from pullguard_cli.printing import errors, says
@@ -46,6 +47,7 @@ def pullguard(
 
 
 app.command("audit", rich_help_panel=_EVERY_DAY, epilog=EXIT_CODES)(audit)
+app.command("check", rich_help_panel=_BEFORE, epilog=EXIT_CODES)(check_command)
 
 
 def main(arguments: list[str] | None = None) -> None:
