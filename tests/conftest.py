@@ -1,0 +1,46 @@
+"""What holds for every test: no way to AWS or to the net, and a clock that stands still."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+# Tests in folders or files of these names talk to servers of their own on this machine, and to nothing else.
+ON_LOOPBACK = ("e2e", "registry", "test_registry_")
+LOOPBACK = ["127.0.0.1", "::1", "localhost"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Take the net away: all of it from unit, contract and function tests, all but loopback from the others."""
+    for item in items:
+        if any(item.get_closest_marker(name) for name in ("enable_socket", "allow_hosts", "disable_socket")):
+            continue
+        if any(part.startswith(ON_LOOPBACK) for part in item.path.relative_to(HERE).parts):
+            item.add_marker(pytest.mark.allow_hosts(LOOPBACK))
+        else:
+            item.add_marker(pytest.mark.disable_socket)
+
+
+@pytest.fixture(autouse=True)
+def _no_real_aws(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give boto3 credentials that open nothing; end-to-end tests bring those of the embedded AWS themselves."""
+    if request.node.get_closest_marker("e2e"):
+        return
+    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN", "AWS_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_CONFIG_FILE": "/nonexistent",
+        "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def now() -> datetime:
+    """The time at which every test happens."""
+    return datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

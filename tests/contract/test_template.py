@@ -1,0 +1,309 @@
+"""template.yaml against what the design promises of queues, functions, rules, parameters and what they share."""
+
+import ast
+import re
+from typing import Any
+
+import pytest
+
+from pullguard.deployed import Deployment
+from pullguard.events import BRANCHES
+from pullguard.settings import PREFIX
+from tests.contract.cloudformation import ROOT, load, referenced, said, several
+
+TEMPLATE = load()
+QUEUES = TEMPLATE.of_type("AWS::SQS::Queue")
+WORK_QUEUES = {name: each for name, each in QUEUES.items() if "RedrivePolicy" in each}
+DEAD_LETTERS = {name: each for name, each in QUEUES.items() if "RedrivePolicy" not in each}
+FUNCTIONS = TEMPLATE.functions()
+RULES = TEMPLATE.of_type("AWS::Events::Rule")
+PARAMETERS: dict[str, dict[str, Any]] = TEMPLATE.data["Parameters"]
+
+
+def event_source(function: dict[str, Any]) -> dict[str, Any]:
+    (source,) = function["Events"].values()
+    assert source["Type"] == "SQS"
+    properties: dict[str, Any] = source["Properties"]
+    return properties
+
+
+def queue_of(function: dict[str, Any]) -> str:
+    return said(event_source(function)["Queue"]).removesuffix(".Arn")
+
+
+def dead_letters_of(queue: str) -> str:
+    return said(QUEUES[queue]["RedrivePolicy"]["deadLetterTargetArn"]).removesuffix(".Arn")
+
+
+# --- Queues ------------------------------------------------------------------------------------------------------
+
+
+def test_each_function_has_a_queue_of_its_own_and_each_queue_a_function() -> None:
+    assert sorted(queue_of(each) for each in FUNCTIONS.values()) == sorted(WORK_QUEUES)
+
+
+def test_each_queue_has_dead_letters_of_its_own() -> None:
+    assert sorted(dead_letters_of(each) for each in WORK_QUEUES) == sorted(DEAD_LETTERS)
+
+
+@pytest.mark.parametrize("name", QUEUES)
+def test_a_queue_is_encrypted(name: str) -> None:
+    assert QUEUES[name]["SqsManagedSseEnabled"] is True
+
+
+@pytest.mark.parametrize("name", WORK_QUEUES)
+def test_a_message_is_tried_a_few_times_and_kept_for_days(name: str) -> None:
+    assert 2 <= WORK_QUEUES[name]["RedrivePolicy"]["maxReceiveCount"] <= 10
+    assert WORK_QUEUES[name]["MessageRetentionPeriod"] >= 4 * 86_400
+    assert QUEUES[dead_letters_of(name)]["MessageRetentionPeriod"] == 14 * 86_400
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_message_stays_hidden_for_six_times_the_functions_time(function: str) -> None:
+    hidden_s = QUEUES[queue_of(FUNCTIONS[function])]["VisibilityTimeout"]
+    assert hidden_s == 6 * FUNCTIONS[function]["Timeout"]
+
+
+@pytest.mark.parametrize("name", WORK_QUEUES)
+def test_a_queue_is_fifo_where_writes_must_follow_each_other(name: str) -> None:
+    ordered = name in {"GrantQueue", "ReregisterQueue"}
+    assert WORK_QUEUES[name].get("FifoQueue", False) is ordered
+    assert QUEUES[dead_letters_of(name)].get("FifoQueue", False) is ordered
+    # The groups are independent of each other, and a deduplication id must only ever drop copies within its group.
+    assert WORK_QUEUES[name].get("DeduplicationScope") == ("messageGroup" if ordered else None)
+    assert "ContentBasedDeduplication" not in WORK_QUEUES[name]
+
+
+@pytest.mark.parametrize("name", DEAD_LETTERS)
+def test_a_dead_letter_raises_an_alarm_that_reaches_the_topic(name: str) -> None:
+    alarms = [
+        each
+        for each in TEMPLATE.of_type("AWS::CloudWatch::Alarm").values()
+        if said(each["Dimensions"][0]["Value"]) == f"{name}.QueueName"
+    ]
+    assert len(alarms) == 1
+    alarm = alarms[0]
+    assert [said(each) for each in alarm["AlarmActions"]] == ["AlertTopic"]
+    assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/SQS", "ApproximateNumberOfMessagesVisible")
+    assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (0, "GreaterThanThreshold")
+    assert name in alarm["AlarmDescription"]["Fn::Sub"]
+
+
+def _targets(rule: dict[str, Any]) -> set[str]:
+    """The queues that a rule delivers to, its dead letters among them."""
+    return {
+        said(arn).removesuffix(".Arn")
+        for target in rule["Targets"]
+        for arn in (target["Arn"], target.get("DeadLetterConfig", {}).get("Arn"))
+        if arn is not None
+    }
+
+
+@pytest.mark.parametrize("name", QUEUES)
+def test_a_queue_admits_the_rules_that_target_it_and_nobody_else(name: str) -> None:
+    policies = [
+        each
+        for each in TEMPLATE.of_type("AWS::SQS::QueuePolicy").values()
+        if name in {said(queue) for queue in each["Queues"]}
+    ]
+    targeting = {f"{rule}.Arn" for rule, properties in RULES.items() if name in _targets(properties)}
+    if not targeting:
+        assert policies == []
+        return
+    (policy,) = policies
+    (statement,) = policy["PolicyDocument"]["Statement"]
+    assert [said(queue) for queue in policy["Queues"]] == [name]
+    assert statement["Effect"] == "Allow"
+    assert statement["Principal"] == {"Service": "events.amazonaws.com"}
+    assert statement["Action"] == "sqs:SendMessage"
+    assert said(statement["Resource"]) == f"{name}.Arn"
+    assert list(statement["Condition"]) == ["ArnEquals"]
+    (sources,) = statement["Condition"]["ArnEquals"].values()
+    assert {said(each) for each in several(sources)} == targeting
+
+
+# --- Functions ---------------------------------------------------------------------------------------------------
+
+
+def test_every_folder_of_functions_is_deployed() -> None:
+    assert set(FUNCTIONS) == {each.parent.name for each in (ROOT / "functions").glob("*/app.py")}
+
+
+def test_all_functions_run_the_same_way() -> None:
+    shared = TEMPLATE.data["Globals"]["Function"]
+    assert (shared["Runtime"], shared["Handler"], shared["Tracing"]) == ("python3.13", "app.handler", "Active")
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_reports_each_failed_message_and_is_bounded(function: str) -> None:
+    source = event_source(FUNCTIONS[function])
+    assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    # Lambda takes 2 at least.
+    assert source["ScalingConfig"]["MaximumConcurrency"] >= 2
+    # A message of another group must not wait for, or fail with, this one.
+    if QUEUES[queue_of(FUNCTIONS[function])].get("FifoQueue"):
+        assert source["BatchSize"] == 1
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_functions_logs_are_its_own_and_end_some_day(function: str) -> None:
+    group = said(FUNCTIONS[function]["LoggingConfig"]["LogGroup"])
+    assert TEMPLATE.of_type("AWS::Logs::LogGroup")[group]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+    users = [name for name, each in FUNCTIONS.items() if said(each["LoggingConfig"]["LogGroup"]) == group]
+    assert users == [function]
+
+
+def needed_settings(function: str) -> set[str]:
+    """The settings that a function's ``Deployment(os.environ, ...)`` names, read from its code."""
+    tree = ast.parse((ROOT / "functions" / function / "app.py").read_text(encoding="utf-8"))
+    (call,) = (node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "Deployment")
+    assert ast.unparse(call.args[0]) == "os.environ"
+    names: set[str] = {"rejects_queue_url"}
+    for argument in call.args[1:]:
+        if isinstance(argument, ast.Constant):
+            names.add(str(argument.value))
+        else:
+            constant = ast.unparse(argument).removeprefix("*Deployment.")
+            names |= set(getattr(Deployment, constant))
+    return names
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_is_given_the_settings_that_it_reads_and_no_others(function: str) -> None:
+    variables = FUNCTIONS[function]["Environment"]["Variables"]
+    given = {name for name in variables if name.startswith(PREFIX)}
+    assert given == {PREFIX + name.upper() for name in needed_settings(function)}
+    assert variables["POWERTOOLS_SERVICE_NAME"] == function
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_functions_settings_name_the_resources_that_they_say(function: str) -> None:
+    variables = FUNCTIONS[function]["Environment"]["Variables"]
+    own_queue = queue_of(FUNCTIONS[function])
+    expected = {
+        "PULLGUARD_REJECTS_QUEUE_URL": dead_letters_of(own_queue),
+        "PULLGUARD_LEDGER_TABLE": "Ledger",
+        "PULLGUARD_BUS_NAME": "Bus",
+        "PULLGUARD_TOPIC_ARN": "AlertTopic",
+        "PULLGUARD_VALIDATION_QUEUE_URL": "ValidationQueue",
+        "PULLGUARD_GRANT_QUEUE_URL": "GrantQueue",
+        "PULLGUARD_REREGISTER_QUEUE_URL": "ReregisterQueue",
+        "PULLGUARD_SWEEP_QUEUE_URL": "SweepQueue",
+    }
+    named = {name: said(value) for name, value in variables.items() if name in expected}
+    assert named == {name: expected[name] for name in named}
+    # Everything else is a parameter, never a constant that nobody finds.
+    others = {name: said(value) for name, value in variables.items() if name.startswith(PREFIX) and name not in named}
+    assert set(others.values()) <= set(PARAMETERS)
+
+
+# --- What is shared ----------------------------------------------------------------------------------------------
+
+
+def test_the_ledger_survives_and_forgets_on_time() -> None:
+    ledger = TEMPLATE.resources["Ledger"]
+    properties = ledger["Properties"]
+    assert properties["BillingMode"] == "PAY_PER_REQUEST"
+    assert properties["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert properties["SSESpecification"] == {"SSEEnabled": True}
+    assert properties["TimeToLiveSpecification"] == {"AttributeName": "expires_at_epoch_s", "Enabled": True}
+    assert (ledger["DeletionPolicy"], ledger["UpdateReplacePolicy"]) == ("Retain", "Retain")
+
+
+def test_the_topic_is_encrypted_and_open_to_one_function_and_the_accounts_alarms() -> None:
+    assert TEMPLATE.of_type("AWS::SNS::Topic")["AlertTopic"]["KmsMasterKeyId"] == {"Ref": "TopicKey"}
+    function, alarms = TEMPLATE.of_type("AWS::SNS::TopicPolicy")["AlertTopicPolicy"]["PolicyDocument"]["Statement"]
+    assert function["Principal"] == {"AWS": {"Fn::GetAtt": ["PublishAlertRole", "Arn"]}}
+    assert alarms["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert alarms["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+    assert [each["Action"] for each in (function, alarms)] == ["sns:Publish", "sns:Publish"]
+
+
+def test_the_topics_key_opens_to_the_accounts_alarms_only() -> None:
+    account, alarms = TEMPLATE.of_type("AWS::KMS::Key")["TopicKey"]["KeyPolicy"]["Statement"]
+    assert said(account["Principal"]["AWS"]) == "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"
+    assert alarms["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert alarms["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+
+
+@pytest.mark.parametrize("role", TEMPLATE.of_type("AWS::IAM::Role"))
+def test_a_role_can_be_assumed_by_lambda_only(role: str) -> None:
+    (statement,) = TEMPLATE.of_type("AWS::IAM::Role")[role]["AssumeRolePolicyDocument"]["Statement"]
+    assert statement["Principal"] == {"Service": "lambda.amazonaws.com"}
+
+
+# --- Rules -------------------------------------------------------------------------------------------------------
+
+
+def let_in() -> set[tuple[str, str]]:
+    """The (source, name) of every event that a rule of the default bus lets in."""
+    found = set()
+    for rule in RULES.values():
+        pattern = rule.get("EventPattern", {})
+        if "ScheduleExpression" in rule or "EventBusName" in rule:
+            continue
+        names = pattern.get("detail", {}).get("eventName") or pattern["detail-type"]
+        found |= {(source, name) for source in pattern["source"] for name in names}
+    return found
+
+
+def test_the_rules_let_in_what_the_code_can_read_and_nothing_else() -> None:
+    assert let_in() == BRANCHES
+
+
+@pytest.mark.parametrize("name", [name for name, each in RULES.items() if "DeadLetterConfig" in str(each)])
+def test_a_rule_of_the_default_bus_keeps_what_it_cannot_deliver(name: str) -> None:
+    assert _targets(RULES[name]) == {"ChangeQueue", "ChangeDeadLetters"}
+
+
+def test_a_failed_call_is_let_in_by_rules_of_rotations_only() -> None:
+    cloudtrail = {
+        name: each["EventPattern"]
+        for name, each in RULES.items()
+        if "AWS API Call via CloudTrail" in each.get("EventPattern", {}).get("detail-type", ())
+    }
+    unfiltered = {name for name, each in cloudtrail.items() if each["detail"].get("errorCode") != [{"exists": False}]}
+    assert unfiltered == {"SecretRotationRule"}
+
+
+# --- Parameters --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_a_parameter_says_what_it_is_has_a_default_and_takes_no_nonsense(name: str) -> None:
+    parameter = PARAMETERS[name]
+    assert len(parameter["Description"]) > 20
+    assert {"AllowedValues", "AllowedPattern", "MinValue"} & parameter.keys()
+    default = str(parameter["Default"])
+    if "AllowedPattern" in parameter:
+        assert re.fullmatch(parameter["AllowedPattern"], default)
+    if "AllowedValues" in parameter:
+        assert default in {str(each) for each in parameter["AllowedValues"]}
+
+
+def test_nothing_is_changed_by_default() -> None:
+    defaults = {name: PARAMETERS[name]["Default"] for name in ("Mode", "MoveServices", "VerifyCredentials")}
+    assert defaults == {"Mode": "observe", "MoveServices": "false", "VerifyCredentials": "false"}
+
+
+def test_each_parameter_is_used_and_offered_in_a_group() -> None:
+    used = set(referenced([TEMPLATE.data["Resources"], TEMPLATE.data["Globals"], TEMPLATE.data["Conditions"]]))
+    substituted = set(re.findall(r"\$\{(\w+)\}", str(TEMPLATE.data["Resources"])))
+    assert set(PARAMETERS) <= used | substituted
+    groups = TEMPLATE.data["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+    assert sorted(name for group in groups for name in group["Parameters"]) == sorted(PARAMETERS)
+
+
+# --- Layers ------------------------------------------------------------------------------------------------------
+
+
+def services_in_code() -> set[str]:
+    """The services for which the core and the functions make clients."""
+    files = [*(ROOT / "layers/core/pullguard").rglob("*.py"), *(ROOT / "functions").glob("*/app.py")]
+    pattern = re.compile(r"""clients\.get\(\s*"([a-z]+)\"""")
+    return {name for file in files for name in pattern.findall(file.read_text(encoding="utf-8"))}
+
+
+def test_the_dependencies_layer_keeps_the_service_models_that_the_gateways_use() -> None:
+    kept = (ROOT / "layers/dependencies/services.txt").read_text(encoding="utf-8").split()
+    assert kept == sorted(services_in_code())
