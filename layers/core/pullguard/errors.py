@@ -23,6 +23,16 @@ class Rejected(PullguardError):
     """An event or a message that can never be handled: it belongs in the dead-letter queue with this reason."""
 
 
+class Denied(PullguardError):
+    """AWS refused a write; ``permission`` is the IAM action, ``code`` the error's code."""
+
+    def __init__(self, permission: str, resource: str, code: str) -> None:
+        self.permission = permission
+        self.resource = resource
+        self.code = code
+        super().__init__(f"AWS refused {permission} on {resource} ({code})")
+
+
 class Misconfigured(PullguardError):
     """The deployment lacks something: one line that names the variable or parameter and the remedy."""
 

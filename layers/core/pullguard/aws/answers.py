@@ -1,11 +1,13 @@
 """From an AWS error to a fact: named codes become ``Missing`` or ``Unreadable``, everything else propagates."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final, Literal, TypeVar
 
 from botocore.exceptions import ClientError, ConnectionClosedError, ConnectTimeoutError, EndpointConnectionError
 from botocore.exceptions import ReadTimeoutError as ReadTimedOut
 
+from pullguard.errors import Denied
 from pullguard.model import Missing, Unreadable
 
 T = TypeVar("T")
@@ -70,6 +72,17 @@ def looked_up(
         return Unreadable(permission=asked, resource=resource, reason=reason, detail=code)
     except UNREACHABLE as error:
         return Unreadable(permission=permission, resource=resource, reason="unreachable", detail=type(error).__name__)
+
+
+@contextmanager
+def writing(service: str, resource: str) -> Iterator[None]:
+    """Turn AWS's refusal of a call to ``service`` about ``resource`` into ``Denied``; everything else propagates."""
+    try:
+        yield
+    except ClientError as error:
+        if (code := error_code(error)) not in DENIED:
+            raise
+        raise Denied(f"{service}:{error.operation_name}", resource, code) from error
 
 
 def _reason(code: str, refused: frozenset[str]) -> Literal["denied", "throttled", "refused"] | None:

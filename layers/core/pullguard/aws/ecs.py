@@ -7,7 +7,7 @@ from threading import local
 from typing import TYPE_CHECKING, Any
 
 from pullguard.arn import Arn
-from pullguard.aws.answers import asks, looked_up
+from pullguard.aws.answers import asks, looked_up, writing
 from pullguard.model import FailedStart, Instance, Lookup, ServiceUse, Tags, TaskDefinition, TaskUse, Usage
 from pullguard.remedies.reregister import REREGISTERED_TAG, MemberTree, member_tree
 from pullguard.task_definition import read_task_definition
@@ -50,9 +50,10 @@ class Ecs:
     def describe_raw(self, arn: Arn) -> tuple[Mapping[str, Any], Mapping[str, Any], Tags]:
         """Describe a revision for re-registration: as parsed, as it came over the wire, and its tags.
 
-        Errors propagate: this is asked by an executor, which must not guess.
+        Raises ``Denied``; other errors propagate: this is asked by an executor, which must not guess.
         """
-        answer = self._client.describe_task_definition(taskDefinition=str(arn), include=["TAGS"])
+        with writing("ecs", str(arn)):
+            answer = self._client.describe_task_definition(taskDefinition=str(arn), include=["TAGS"])
         wire = json.loads(self._wire.body or "{}")
         return answer["taskDefinition"], wire.get("taskDefinition", {}), _tags(answer.get("tags", []))
 
@@ -63,14 +64,16 @@ class Ecs:
 
     @asks("ecs:RegisterTaskDefinition", "ecs:TagResource", "iam:PassRole")
     def register(self, request: Mapping[str, Any]) -> Arn:
-        """Register a task definition with its tags; return the ARN of the new revision."""
-        answer = self._client.register_task_definition(**request)
+        """Register a task definition with its tags; return the ARN of the new revision. Raises ``Denied``."""
+        with writing("ecs", f"the family {request['family']}"):
+            answer = self._client.register_task_definition(**request)
         return Arn.parse(answer["taskDefinition"]["taskDefinitionArn"], service="ecs", resource_type="task-definition")
 
     @asks("ecs:UpdateService", "iam:PassRole")
     def move_service(self, cluster: str, service: str, task_definition: Arn) -> None:
-        """Let a service run another revision; nothing else of it changes."""
-        self._client.update_service(cluster=cluster, service=service, taskDefinition=str(task_definition))
+        """Let a service run another revision; nothing else of it changes. Raises ``Denied``."""
+        with writing("ecs", service):
+            self._client.update_service(cluster=cluster, service=service, taskDefinition=str(task_definition))
 
     @asks("ecs:ListTaskDefinitionFamilies")
     def families(self, token: str | None = None, prefix: str | None = None) -> tuple[tuple[str, ...], str | None]:

@@ -6,7 +6,7 @@ from urllib.parse import unquote
 
 from pullguard.access.cross_check import Question
 from pullguard.arn import Arn
-from pullguard.aws.answers import asks, looked_up
+from pullguard.aws.answers import asks, looked_up, writing
 from pullguard.aws.once import Once
 from pullguard.model import Document, Lookup, NamedPolicy, Role, Simulated
 
@@ -125,8 +125,9 @@ class Iam:
 
     @asks("iam:PutRolePolicy")
     def put_role_policy(self, role_name: str, policy_name: str, document: str) -> None:
-        """Write one inline policy; errors propagate."""
-        self._client.put_role_policy(RoleName=role_name, PolicyName=policy_name, PolicyDocument=document)
+        """Write one inline policy; raises ``Denied`` where AWS refuses it, other errors propagate."""
+        with writing("iam", f"the role {role_name}"):
+            self._client.put_role_policy(RoleName=role_name, PolicyName=policy_name, PolicyDocument=document)
 
 
 def _document(value: Any) -> Document:

@@ -3,12 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from botocore.exceptions import ClientError
-
 from pullguard.alerts import describe
 from pullguard.arn import Arn
-from pullguard.aws.answers import DENIED, error_code
 from pullguard.aws.iam import Iam
+from pullguard.errors import Denied
 from pullguard.flows.writing import Executor, TooManyWrites
 from pullguard.messages import Look
 from pullguard.model import NamedPolicy, Role
@@ -80,14 +78,12 @@ class RolePatcher:
             return self._fail(
                 needed, patched, occasion, str(error), "Nothing more is written to this role in this hour."
             )
-        except ClientError as error:
-            if error_code(error) not in DENIED:
-                raise
+        except Denied as error:
             return self._fail(
                 needed,
                 patched,
                 occasion,
-                f"IAM refused iam:PutRolePolicy on {role.arn} ({error_code(error)})",
+                str(error),
                 "Check that the role matches the parameter ManagedRolePattern and carries the tag "
                 "pullguard:managed=true, and that no control policy forbids it.",
             )

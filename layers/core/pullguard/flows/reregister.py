@@ -3,13 +3,11 @@
 from dataclasses import dataclass, replace
 from typing import Final
 
-from botocore.exceptions import ClientError
-
 from pullguard.alerts import describe
 from pullguard.arn import Arn
-from pullguard.aws.answers import DENIED, error_code
 from pullguard.aws.ecs import Ecs
 from pullguard.checks.examine import examine
+from pullguard.errors import Denied
 from pullguard.flows.writing import Executor, Proof, TooManyWrites
 from pullguard.gather import gather
 from pullguard.messages import Look
@@ -53,14 +51,8 @@ class Reregisterer:
                     return self._register(action, family, look, occasion)
             moves = tuple(action for action in proof.actions if isinstance(action, MoveService))
             return self._move(moves, proof, look, occasion)
-        except (CannotReregister, TooManyWrites) as error:
+        except (CannotReregister, TooManyWrites, Denied) as error:
             return self._fail(proof.actions, look, str(error), occasion)
-        except ClientError as error:
-            if error_code(error) not in DENIED:
-                raise
-            return self._fail(
-                proof.actions, look, f"AWS refused ecs:{error.operation_name} ({error_code(error)})", occasion
-            )
 
     def _register(self, action: Reregister, family: str, look: Look, occasion: str) -> Reregistered:
         members = self.ecs.register_members()
