@@ -12,14 +12,12 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pullguard.arn import is_region
-from pullguard.aws.readers import AwsReaders
 from pullguard.errors import shown
 from pullguard.findings import Summary
 from pullguard.gather import Readers
 from pullguard_cli.annotations import annotations
 from pullguard_cli.check_text import as_text
 from pullguard_cli.checked import Checked, Placed
-from pullguard_cli.connection import connect
 from pullguard_cli.declared import Declared, declared_in
 from pullguard_cli.failures import EXIT_COULD_NOT_RUN, EXIT_FINDINGS, EXIT_OK, CannotRun, one_line
 from pullguard_cli.located import Unusable
@@ -175,6 +173,10 @@ def _offline_judge(region: str | None) -> Judge:
 
 def _live_judge(profile: str | None, region: str | None, *, read_values: bool) -> Judge:
     """Ask as the caller, in one Region: the one that the session is for."""
+    # Imported where it is used: whoever stays offline need not wait for boto3.
+    from pullguard.aws.readers import AwsReaders  # noqa: PLC0415
+    from pullguard_cli.connection import connect  # noqa: PLC0415
+
     connection = connect(profile=profile, region=region)
     return Judge(
         readers=AwsReaders(connection.clients, values="all" if read_values else "opted-in"),

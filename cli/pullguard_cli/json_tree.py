@@ -1,0 +1,101 @@
+"""JSON with places: the standard library judges the text, and a walk over what is valid notes lines and columns."""
+
+import json
+import re
+from json.decoder import scanstring  # type: ignore[attr-defined]  # public, and missing in typeshed
+
+from pullguard.errors import shown
+from pullguard_cli.located import MAX_DEPTH, Located, Other, Problem, Value
+
+_SPACE = re.compile(r"[ \t\n\r]*")
+_PLAIN = re.compile(r"[^ \t\n\r,\]}]+")
+
+
+def json_tree(text: str, problem: Problem) -> Located:
+    """Let the standard library judge the text, then walk over what is valid JSON and note the places."""
+    try:
+        json.loads(text, parse_int=str, parse_constant=_no_constant)
+    except json.JSONDecodeError as error:
+        raise problem(f"is not JSON: {error.msg}", error.lineno, error.colno) from None
+    except RecursionError:
+        raise problem("is nested too deeply", 1, 1) from None
+    except _NoConstant as error:
+        raise problem(f"is not JSON: {error} is not a value", 1, 1) from None
+    return _JsonWalk(text, problem).value(0, 0)[0]
+
+
+class _NoConstant(ValueError):
+    """NaN and Infinity, which Python reads and JSON does not know."""
+
+
+def _no_constant(name: str) -> object:
+    raise _NoConstant(name)
+
+
+class _JsonWalk:
+    """A walk over text that is known to be JSON."""
+
+    def __init__(self, text: str, problem: Problem) -> None:
+        self._text = text
+        self._problem = problem
+        self._line, self._line_start, self._seen = 1, 0, 0
+
+    def _place(self, at: int) -> tuple[int, int]:
+        """Return line and column of an offset; offsets only grow during a walk."""
+        breaks = self._text.count("\n", self._seen, at)
+        if breaks:
+            self._line += breaks
+            self._line_start = self._text.rindex("\n", self._seen, at) + 1
+        self._seen = at
+        return self._line, at - self._line_start + 1
+
+    def _skip(self, at: int) -> int:
+        match = _SPACE.match(self._text, at)
+        return match.end() if match else at
+
+    def value(self, at: int, depth: int) -> tuple[Located, int]:
+        """Read the value that begins at or after ``at``; return it and the offset after it."""
+        at = self._skip(at)
+        line, column = self._place(at)
+        if depth > MAX_DEPTH:
+            raise self._problem("is nested too deeply", line, column)
+        read: Value
+        match self._text[at]:
+            case "{":
+                read, end = self._object(at + 1, depth + 1)
+            case "[":
+                read, end = self._array(at + 1, depth + 1)
+            case '"':
+                read, end = self._string(at)
+            case _:
+                match = _PLAIN.match(self._text, at)
+                word = match[0] if match else ""
+                read, end = None if word == "null" else Other(word), at + len(word)
+        return Located(value=read, line=line, column=column), end
+
+    def _string(self, at: int) -> tuple[str, int]:
+        text, end = scanstring(self._text, at + 1, True)
+        if any("\ud800" <= character <= "\udfff" for character in text):
+            raise self._problem("half a character (a lone surrogate) stands in a text", *self._place(at))
+        return text, end
+
+    def _object(self, at: int, depth: int) -> tuple[dict[str, Located], int]:
+        members: dict[str, Located] = {}
+        at = self._skip(at)
+        while self._text[at] != "}":
+            key_at = self._skip(at + 1) if self._text[at] == "," else at
+            key, colon = self._string(key_at)
+            if key in members:
+                raise self._problem(f"the key {shown(key)} stands twice", *self._place(key_at))
+            members[key], at = self.value(self._skip(colon) + 1, depth)
+            at = self._skip(at)
+        return members, at + 1
+
+    def _array(self, at: int, depth: int) -> tuple[tuple[Located, ...], int]:
+        items: list[Located] = []
+        at = self._skip(at)
+        while self._text[at] != "]":
+            item, at = self.value(at + 1 if self._text[at] == "," else at, depth)
+            items.append(item)
+            at = self._skip(at)
+        return tuple(items), at + 1
