@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from pullguard.access.conditions import compile_conditions
@@ -5,7 +7,7 @@ from pullguard.access.request import Partial, Unknowable
 from pullguard.access.ternary import Unknown
 from tests.unit.access.worlds import request
 
-CONTEXT = {
+CONTEXT: dict[str, Any] = {
     "k": "web",
     "empty": "",
     "list": ["a", "b"],
@@ -25,7 +27,7 @@ CONTEXT = {
 TRUE, FALSE, UNKNOWN = True, False, None
 
 
-def held(operator, key, values, variables=True):
+def held(operator: str, key: str, values: object, *, variables: bool = True) -> bool | None:
     conditions = compile_conditions({operator: {key: values}}, variables=variables)
     answers = {
         condition.holds(request(unknowable=Unknowable(prefixes=("later",), present=frozenset(("sure",))), **CONTEXT))
@@ -186,28 +188,28 @@ ROWS = [
 
 
 @pytest.mark.parametrize(("operator", "key", "values", "expected"), ROWS, ids=[f"{r[0]}-{r[1]}-{r[2]}" for r in ROWS])
-def test_a_condition_holds_as_the_guide_says(operator, key, values, expected):
+def test_a_condition_holds_as_the_guide_says(operator: str, key: str, values: object, expected: bool | None) -> None:
     assert held(operator, key, values) is expected
 
 
-def test_variables_are_literal_text_before_2012():
+def test_variables_are_literal_text_before_2012() -> None:
     assert held("StringEquals", "k", "${k}", variables=False) is False
 
 
 @pytest.mark.parametrize("block", ["text", ["list"], {"StringEquals": "text"}, {"StringEquals": ["k"]}, 7])
-def test_a_block_that_is_no_block_is_unknown_and_says_why(block):
+def test_a_block_that_is_no_block_is_unknown_and_says_why(block: object) -> None:
     (condition,) = compile_conditions(block, variables=True)
     answer = condition.holds(request())
     assert isinstance(answer, Unknown)
     assert answer.problems
 
 
-def test_an_unknown_condition_names_its_key():
+def test_an_unknown_condition_names_its_key() -> None:
     (condition,) = compile_conditions({"StringEquals": {"Later:Key": "x"}}, variables=True)
     answer = condition.holds(request(unknowable=Unknowable(prefixes=("later",))))
     assert answer == Unknown(keys=frozenset(("Later:Key",)))
 
 
-def test_an_unknown_is_never_taken_for_true_or_false():
+def test_an_unknown_is_never_taken_for_true_or_false() -> None:
     with pytest.raises(TypeError, match="neither true nor false"):
         bool(Unknown())

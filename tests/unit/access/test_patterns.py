@@ -39,13 +39,13 @@ PATTERNS = st.text(alphabet="ab:/*?", max_size=8)
         ("a\x00b", "ab", True),
     ],
 )
-def test_wildcards(pattern, text, matches):
+def test_wildcards(pattern: str, text: str, matches: bool) -> None:
     assert glob_matches(glob(pattern), text) is matches
 
 
 @given(PATTERNS, LETTERS)
-def test_matching_agrees_with_its_definition(pattern, text):
-    def matches(p, t):
+def test_matching_agrees_with_its_definition(pattern: str, text: str) -> None:
+    def matches(p: str, t: str) -> bool:
         if not p:
             return not t
         if p[0] == "*":
@@ -56,12 +56,12 @@ def test_matching_agrees_with_its_definition(pattern, text):
 
 
 @given(PATTERNS, LETTERS, LETTERS)
-def test_what_matches_could_start_with_each_of_its_prefixes(pattern, prefix, rest):
+def test_what_matches_could_start_with_each_of_its_prefixes(pattern: str, prefix: str, rest: str) -> None:
     if glob_matches(glob(pattern), prefix + rest):
         assert could_start(glob(pattern), prefix)
 
 
-def test_what_cannot_start_so_is_seen():
+def test_what_cannot_start_so_is_seen() -> None:
     assert not could_start(glob("arn:aws:ecs:eu-*:1:*"), "arn:aws:ecs:us-east-1:1:")
     assert could_start(glob("arn:aws:ecs:us-*:1:*"), "arn:aws:ecs:us-east-1:2:")  # ":1:" may follow still
     assert not could_start(glob("ab"), "abc")
@@ -81,10 +81,10 @@ def test_what_cannot_start_so_is_seen():
         ("arn:aws:iam::2*", False),
     ],
 )
-def test_arn_patterns_match_part_by_part(pattern, matches):
+def test_arn_patterns_match_part_by_part(pattern: str, matches: bool | type[Unknown]) -> None:
     answer = arn_matches(glob(pattern), "arn:aws:iam::1:role/a")
     assert isinstance(answer, Unknown) if matches is Unknown else answer is matches
 
 
-def test_a_text_that_is_no_arn_matches_no_arn_pattern():
+def test_a_text_that_is_no_arn_matches_no_arn_pattern() -> None:
     assert arn_matches(glob("arn:*:*:*:*:*"), "registry") is False

@@ -1,13 +1,16 @@
 import json
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from pullguard.access.decision import Verdict
 from pullguard.access.evaluate import Policies, decide
 from pullguard.access.policy import Layer, parse_policy
-from tests.unit.access.worlds import READ, ROLE, allow, document, identity, policies, request, to
+from pullguard.model import Document
+from tests.unit.access.worlds import READ, ROLE, Source, allow, document, identity, policies, request, to
 
-BROKEN_DOCUMENTS = {
+BROKEN_DOCUMENTS: dict[str, Any] = {
     "empty-text": "",
     "no-json": "{",
     "deep": "[" * 100_000,
@@ -19,7 +22,7 @@ BROKEN_DOCUMENTS = {
     "unknown-version": {"Version": "2030-01-01", "Statement": [allow()]},
     "version-is-a-list": {"Version": ["2012-10-17"], "Statement": [allow()]},
 }
-BROKEN_STATEMENTS = {
+BROKEN_STATEMENTS: dict[str, Any] = {
     "text": "Allow",
     "null": None,
     "list": [[]],
@@ -58,14 +61,14 @@ BROKEN_PRINCIPALS = {
 
 @pytest.mark.parametrize("broken", BROKEN_DOCUMENTS.values(), ids=BROKEN_DOCUMENTS)
 @pytest.mark.parametrize("layer", Layer)
-def test_a_document_that_cannot_be_read_is_unknown_and_says_why(broken, layer):
+def test_a_document_that_cannot_be_read_is_unknown_and_says_why(broken: Any, layer: Layer) -> None:
     policy = parse_policy(broken, layer=layer, name="broken")
     assert policy.problem is not None
     assert "broken" in policy.problem.problems[0]
 
 
 @pytest.mark.parametrize("broken", BROKEN_DOCUMENTS.values(), ids=BROKEN_DOCUMENTS)
-def test_beside_a_document_that_cannot_be_read_nothing_passes(broken):
+def test_beside_a_document_that_cannot_be_read_nothing_passes(broken: Any) -> None:
     unreadable = parse_policy(broken, layer=Layer.IDENTITY, name="broken")
     decision = decide(request(), Policies(identity=(*identity(allow()), unreadable)))
     assert decision.verdict is Verdict.UNKNOWN
@@ -73,36 +76,38 @@ def test_beside_a_document_that_cannot_be_read_nothing_passes(broken):
 
 
 @pytest.mark.parametrize("broken", BROKEN_STATEMENTS.values(), ids=BROKEN_STATEMENTS)
-def test_a_statement_that_cannot_be_read_allows_nothing_for_certain(broken):
+def test_a_statement_that_cannot_be_read_allows_nothing_for_certain(broken: Any) -> None:
     decision = decide(request(), policies(broken))
     assert decision.verdict is Verdict.UNKNOWN
     assert decision.problems
 
 
 @pytest.mark.parametrize("broken", BROKEN_STATEMENTS.values(), ids=BROKEN_STATEMENTS)
-def test_a_deny_that_cannot_be_read_leaves_nothing_allowed(broken):
+def test_a_deny_that_cannot_be_read_leaves_nothing_allowed(broken: Any) -> None:
     if isinstance(broken, dict) and broken.get("Effect") == "Allow":
         broken = broken | {"Effect": "Deny"}
     assert decide(request(), policies(allow(), broken)).verdict is Verdict.UNKNOWN
 
 
 @pytest.mark.parametrize("broken", BROKEN_PRINCIPALS.values(), ids=BROKEN_PRINCIPALS)
-def test_a_principal_that_cannot_be_read_is_unknown(broken):
+def test_a_principal_that_cannot_be_read_is_unknown(broken: Any) -> None:
     assert decide(request(), policies(resource=broken)).verdict is Verdict.UNKNOWN
 
 
-def test_an_allow_that_cannot_be_read_does_not_spoil_a_good_one():
+def test_an_allow_that_cannot_be_read_does_not_spoil_a_good_one() -> None:
     assert decide(request(), policies({"Effect": "Allow"}, allow())).verdict is Verdict.ALLOWED
 
 
-def test_a_problem_names_the_statement():
+def test_a_problem_names_the_statement() -> None:
     decision = decide(request(), policies(allow(), {"Sid": "Odd", "Effect": "Deny"}))
     assert decision.problems == ("statement Odd cannot be read: it has neither Action nor NotAction",)
 
 
 @pytest.mark.parametrize("form", [dict, json.dumps], ids=["object", "text"])
 @pytest.mark.parametrize("statements", [allow(), [allow()], []], ids=["one", "list", "none"])
-def test_a_document_may_be_text_or_object_with_one_statement_or_a_list(form, statements):
+def test_a_document_may_be_text_or_object_with_one_statement_or_a_list(
+    form: Callable[[dict[str, Any]], Document], statements: Source | list[Source]
+) -> None:
     policy = parse_policy(form({"Version": "2012-10-17", "Statement": statements}), layer=Layer.IDENTITY)
     assert policy.problem is None
     assert len(policy.allows) == (1 if statements else 0)
@@ -121,11 +126,11 @@ def test_a_document_may_be_text_or_object_with_one_statement_or_a_list(form, sta
         ({"Action": "*", "Resource": "arn:*:secret:${aws:PrincipalTag/t}-??????"}, Verdict.IMPLICITLY_DENIED),
     ],
 )
-def test_what_a_statement_covers(statement, expected):
+def test_what_a_statement_covers(statement: Source, expected: Verdict) -> None:
     assert decide(request(), policies({"Effect": "Allow"} | statement)).verdict is expected
 
 
-def test_a_policy_without_version_is_of_2008_and_has_no_variables():
+def test_a_policy_without_version_is_of_2008_and_has_no_variables() -> None:
     statement = allow(READ, "${*}")
     assert decide(request(), policies(statement)).verdict is Verdict.IMPLICITLY_DENIED
     old = parse_policy(
@@ -135,12 +140,12 @@ def test_a_policy_without_version_is_of_2008_and_has_no_variables():
     assert document(version="2008-10-17")["Version"] == "2008-10-17"
 
 
-def test_a_trust_policy_needs_no_resource():
+def test_a_trust_policy_needs_no_resource() -> None:
     trust = parse_policy(document({"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}), layer=Layer.TRUST)
     assert trust.allows[0].problem is None
 
 
-def test_titles_are_for_people():
+def test_titles_are_for_people() -> None:
     assert identity(allow())[0].title == 'the inline policy "the-identity"'
     assert parse_policy(document(to("*")), layer=Layer.RESOURCE).title == "the resource policy"
     level = parse_policy(document(allow()), layer=Layer.SERVICE_CONTROL, name="FullAWSAccess", level=2)

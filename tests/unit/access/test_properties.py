@@ -1,6 +1,9 @@
 """What must hold of every decision, whatever the policies."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from random import Random
+from typing import Any, TypeAlias
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,9 +23,12 @@ from tests.unit.access.worlds import (
     SESSION,
     THEIR_KEY,
     THEIR_SECRET,
+    Source,
     policies,
     policy,
 )  # fmt: skip
+
+World: TypeAlias = Mapping[str, Any]  # the statements of each layer
 
 RANK = {Verdict.EXPLICITLY_DENIED: 0, Verdict.IMPLICITLY_DENIED: 0, Verdict.UNKNOWN: 1, Verdict.ALLOWED: 2}
 KEYS = ("aws:sourcevpce", "aws:principaltag/team", "aws:tagkeys")
@@ -34,8 +40,8 @@ PLAIN = (
 
 
 @st.composite
-def conditions(draw):
-    lines = {}
+def conditions(draw: st.DrawFn) -> Source:
+    lines: dict[str, dict[str, list[str]]] = {}
     for _ in range(draw(st.integers(0, 2))):
         operator = draw(st.sampled_from(PLAIN))
         pool = (
@@ -47,11 +53,11 @@ def conditions(draw):
 
 
 @st.composite
-def statements(draw, effect=None, named=False):
+def statements(draw: st.DrawFn, effect: str | None = None, *, named: bool = False) -> Source:
     effect = effect or draw(st.sampled_from(("Allow", "Deny")))
     action = draw(st.sampled_from(("*", READ, DECRYPT, "s3:*", "kms:*")))
     resource = draw(st.sampled_from(("*", SECRET, "arn:aws:*:${aws:SourceVpce}*", "arn:aws:kms:*")))
-    source = {
+    source: Source = {
         "Effect": effect,
         draw(st.sampled_from(("Action", "Action", "NotAction"))): action,
         draw(st.sampled_from(("Resource", "Resource", "NotResource"))): resource,
@@ -66,7 +72,7 @@ def statements(draw, effect=None, named=False):
 
 
 @st.composite
-def requests(draw):
+def requests(draw: st.DrawFn) -> Request:
     action, resource = draw(
         st.sampled_from(((READ, SECRET), (READ, THEIR_SECRET), (DECRYPT, KEY), (DECRYPT, THEIR_KEY)))
     )
@@ -81,7 +87,7 @@ def requests(draw):
 
 
 @st.composite
-def worlds(draw):
+def worlds(draw: st.DrawFn) -> World:
     """The statements of each layer; None for a boundary or a resource policy that is not there."""
     plain = st.lists(statements(), max_size=3).map(tuple)
     return {
@@ -92,7 +98,7 @@ def worlds(draw):
     }
 
 
-def ready(world, asked) -> Policies:
+def ready(world: World, asked: Request) -> Policies:
     layer = Layer.KEY if asked.action == DECRYPT else Layer.RESOURCE
     return replace(
         policies(service_control=world["service_control"]),
@@ -102,16 +108,16 @@ def ready(world, asked) -> Policies:
     )
 
 
-def verdict(world, asked) -> Verdict:
+def verdict(world: World, asked: Request) -> Verdict:
     return decide(asked, ready(world, asked)).verdict
 
 
-def with_one_more(world, layer, statement):
-    return world | {layer: (*(world[layer] or ()), statement)}
+def with_one_more(world: World, layer: str, statement: Source) -> World:
+    return {**world, layer: (*(world[layer] or ()), statement)}
 
 
 @given(worlds(), requests(), st.data())
-def test_adding_a_deny_never_allows_more(world, asked, data):
+def test_adding_a_deny_never_allows_more(world: World, asked: Request, data: st.DataObject) -> None:
     layer = data.draw(
         st.sampled_from([name for name in ("identity", "boundary", "resource") if world[name] is not None])
     )
@@ -120,7 +126,7 @@ def test_adding_a_deny_never_allows_more(world, asked, data):
 
 
 @given(worlds(), requests(), st.data())
-def test_adding_an_allow_never_denies_more(world, asked, data):
+def test_adding_an_allow_never_denies_more(world: World, asked: Request, data: st.DataObject) -> None:
     layer = data.draw(
         st.sampled_from([name for name in ("identity", "boundary", "resource") if world[name] is not None])
     )
@@ -131,7 +137,7 @@ def test_adding_an_allow_never_denies_more(world, asked, data):
 
 
 @given(worlds(), requests(), st.randoms(use_true_random=False))
-def test_the_order_of_statements_never_matters(world, asked, random):
+def test_the_order_of_statements_never_matters(world: World, asked: Request, random: Random) -> None:
     shuffled = {
         name: tuple(random.sample(part, len(part))) if part and isinstance(part[0], dict) else part
         for name, part in world.items()
@@ -140,7 +146,7 @@ def test_the_order_of_statements_never_matters(world, asked, random):
 
 
 @given(worlds(), requests(), st.sets(st.sampled_from(KEYS), min_size=1))
-def test_what_is_not_known_never_changes_a_certain_answer(world, asked, hidden):
+def test_what_is_not_known_never_changes_a_certain_answer(world: World, asked: Request, hidden: set[str]) -> None:
     """Whatever the keys turn out to be, or whether they are sent at all, a certain answer stays."""
     known = {key: values for key, values in asked.context.items() if key not in hidden}
     veiled = replace(asked, context=known, unknowable=Unknowable(prefixes=tuple(hidden)))
@@ -149,14 +155,15 @@ def test_what_is_not_known_never_changes_a_certain_answer(world, asked, hidden):
 
 
 @given(worlds(), requests())
-def test_a_session_without_a_name_yet_never_changes_a_certain_answer(world, asked):
+def test_a_session_without_a_name_yet_never_changes_a_certain_answer(world: World, asked: Request) -> None:
+    assert isinstance(asked.caller, RoleSession)
     nameless = replace(asked, caller=replace(asked.caller, session=None))
     before, after = verdict(world, nameless), verdict(world, asked)
     assert before in (Verdict.UNKNOWN, after) or (RANK[before] == RANK[after] == 0)
 
 
 @given(worlds(), requests())
-def test_every_answer_says_what_it_rests_on(world, asked):
+def test_every_answer_says_what_it_rests_on(world: World, asked: Request) -> None:
     decision = decide(asked, ready(world, asked))
     assert decision.reason.endswith(".")
     match decision.verdict:

@@ -5,10 +5,10 @@ import pytest
 
 from pullguard.access.contexts import Circumstances
 from pullguard.access.decision import Verdict
-from pullguard.access.gates import FINDINGS_BY_GATE
+from pullguard.access.gates import FINDINGS_BY_GATE, FindingId, GateName, PullAccess
 from pullguard.access.verdict import grant_would_help, pull_access, trust_allows_ecs_tasks
 from pullguard.arn import Arn
-from pullguard.model import KeyGrant, Missing, NamedPolicy, NotLooked, Unreadable
+from pullguard.model import KeyGrant, Missing, NamedPolicy, NotLooked, Role, Secret, Unreadable
 from tests.unit.access.worlds import (
     DECRYPT,
     KEY,
@@ -22,6 +22,7 @@ from tests.unit.access.worlds import (
     THEIR_SECRET,
     THEIRS,
     TRUST,
+    Source,
     allow,
     deny,
     document,
@@ -349,7 +350,12 @@ PASSES = [
     ("by-secret-id", role(allow(READ, "*", Condition={"StringEquals": {"secretsmanager:SecretId": SECRET}})), ours),
 ]
 LATER = {"StringNotEquals": {"aws:SourceVpce": "vpce-1"}}
-denied = lambda permission, resource=SECRET: Unreadable(permission=permission, resource=resource, reason="denied")  # noqa: E731
+
+
+def denied(permission: str, resource: str = SECRET) -> Unreadable:
+    return Unreadable(permission=permission, resource=resource, reason="denied")
+
+
 # what it is, role, secret, the gate, its finding, what it names
 UNKNOWNS = [
     (
@@ -509,13 +515,21 @@ UNKNOWNS = [
 ]
 
 
+def first_finding(access: PullAccess) -> FindingId | None:
+    assert access.first_failure is not None
+    return access.first_failure.finding
+
+
 @pytest.mark.parametrize(
     ("who", "what", "gate", "finding", "helps"), [row[1:] for row in FAILURES], ids=[row[0] for row in FAILURES]
 )
-def test_each_cause_has_its_own_finding(who, what, gate, finding, helps):
+def test_each_cause_has_its_own_finding(
+    who: Role, what: Secret, gate: GateName, finding: FindingId, helps: bool
+) -> None:
     access = pull_access(who, what)
     assert access.state == "fail"
     first = access.first_failure
+    assert first is not None
     assert (first.name, first.finding) == (gate, finding)
     assert finding in FINDINGS_BY_GATE[gate]
     assert first.reason
@@ -523,7 +537,7 @@ def test_each_cause_has_its_own_finding(who, what, gate, finding, helps):
 
 
 @pytest.mark.parametrize(("who", "what"), [row[1:] for row in PASSES], ids=[row[0] for row in PASSES])
-def test_what_works_passes_every_gate(who, what):
+def test_what_works_passes_every_gate(who: Role, what: Secret) -> None:
     access = pull_access(who, what)
     assert [(gate.name, gate.reason) for gate in access.gates if gate.state != "pass"] == []
     assert access.state == "pass"
@@ -533,10 +547,13 @@ def test_what_works_passes_every_gate(who, what):
 @pytest.mark.parametrize(
     ("who", "what", "gate", "finding", "names"), [row[1:] for row in UNKNOWNS], ids=[row[0] for row in UNKNOWNS]
 )
-def test_what_could_not_be_told_is_unknown_and_named(who, what, gate, finding, names):
+def test_what_could_not_be_told_is_unknown_and_named(
+    who: Role, what: Secret, gate: GateName, finding: FindingId, names: str
+) -> None:
     access = pull_access(who, what)
     assert access.state == "unknown"
     unknown = access.gate(gate)
+    assert unknown is not None
     assert (unknown.state, unknown.finding) == ("unknown", finding)
     named_things = [*unknown.missing_keys, *unknown.problems, *(each.permission for each in unknown.unreadable)]
     assert any(names in each for each in named_things), named_things
@@ -544,18 +561,19 @@ def test_what_could_not_be_told_is_unknown_and_named(who, what, gate, finding, n
     assert not grant_would_help(access)
 
 
-def test_every_finding_has_a_row():
+def test_every_finding_has_a_row() -> None:
     found = {row[4] for row in FAILURES} | {"secret-access-too-broad"}
     assert found == {finding for findings in FINDINGS_BY_GATE.values() for finding in findings}
 
 
-def test_a_certain_deny_decides_though_other_policies_cannot_be_read():
+def test_a_certain_deny_decides_though_other_policies_cannot_be_read() -> None:
     access = pull_access(role(deny(READ), attached_policies=UNREAD), ours)
-    assert access.first_failure.finding == "secret-access-denied"
+    assert first_finding(access) == "secret-access-denied"
 
 
-def test_an_unreadable_policy_is_given_with_the_permission_that_lacks():
+def test_an_unreadable_policy_is_given_with_the_permission_that_lacks() -> None:
     gate = pull_access(role(inline_policies=UNREAD), ours).gate("secret-access")
+    assert gate is not None
     assert gate.unreadable == (UNREAD,)
 
 
@@ -572,31 +590,33 @@ BROAD = [
 
 
 @pytest.mark.parametrize(("statement", "broad"), [row[1:] for row in BROAD], ids=[row[0] for row in BROAD])
-def test_access_to_every_secret_is_a_warning(statement, broad):
+def test_access_to_every_secret_is_a_warning(statement: Source, broad: bool) -> None:
     access = pull_access(role(statement), secret(tags={"a": "b"}))
     assert access.state == "pass"
     assert [gate.finding for gate in access.warnings] == (["secret-access-too-broad"] if broad else [])
     if broad:
-        assert access.warnings[0].statements[0].statement.source == statement
+        cited = access.warnings[0].statements[0].statement
+        assert cited is not None
+        assert cited.source == statement
         assert 'policy "registry"' in access.warnings[0].reason
 
 
-def test_a_broad_statement_that_does_not_let_in_is_no_warning():
+def test_a_broad_statement_that_does_not_let_in_is_no_warning() -> None:
     assert pull_access(role(allow(), deny(READ)), ours).gate("access-scope") is None
 
 
-def test_both_sides_of_two_accounts_are_told_apart():
+def test_both_sides_of_two_accounts_are_told_apart() -> None:
     access = pull_access(role(allow(DECRYPT, THEIR_KEY)), replace(theirs, resource_policy=None))
     assert [gate.finding for gate in access.failures] == ["secret-access-missing", "secret-resource-policy-missing"]
     assert [gate.grant_helps for gate in access.failures] == [True, False]
 
 
-def test_a_grant_is_needed_even_if_the_rest_hangs_on_the_endpoint():
+def test_a_grant_is_needed_even_if_the_rest_hangs_on_the_endpoint() -> None:
     access = pull_access(role(), secret(resource_policy=document(to("*", "Deny", Condition=LATER))))
-    assert (access.first_failure.finding, grant_would_help(access)) == ("secret-access-missing", True)
+    assert (first_finding(access), grant_would_help(access)) == ("secret-access-missing", True)
 
 
-def test_the_context_of_other_partitions_and_regions():
+def test_the_context_of_other_partitions_and_regions() -> None:
     china = f"arn:aws-cn:secretsmanager:cn-north-1:{OURS}:secret:registry-AbCdEf"
     china_key = f"arn:aws-cn:kms:cn-north-1:{OURS}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
     via = {"StringEquals": {"kms:ViaService": "secretsmanager.cn-north-1.amazonaws.com.cn"}}
@@ -605,10 +625,10 @@ def test_the_context_of_other_partitions_and_regions():
     )
     delegating = document(to({"AWS": ROOT.replace("aws:", "aws-cn:", 1)}))
     assert pull_access(who, secret(china, key=key(china_key, policy=delegating))).state == "pass"
-    assert pull_access(who, secret(china, key=key(china_key))).first_failure.finding == "decrypt-access-denied"
+    assert first_finding(pull_access(who, secret(china, key=key(china_key)))) == "decrypt-access-denied"
 
 
-def test_a_replica_is_decided_with_its_own_region_and_key():
+def test_a_replica_is_decided_with_its_own_region_and_key() -> None:
     replica = SECRET.replace("us-east-1", "eu-west-1")
     its_key = KEY.replace("us-east-1", "eu-west-1")
     via = {
@@ -619,17 +639,17 @@ def test_a_replica_is_decided_with_its_own_region_and_key():
     }
     who = role(allow(READ, replica), allow(DECRYPT, its_key, Condition=via))
     assert pull_access(who, secret(replica, key=key(its_key), primary_region="us-east-1")).state == "pass"
-    assert pull_access(who, secret(replica, key=key(KEY))).first_failure.finding == "decrypt-access-missing"
+    assert first_finding(pull_access(who, secret(replica, key=key(KEY)))) == "decrypt-access-missing"
 
 
-def test_the_secret_id_is_the_reference_as_it_stands():
+def test_the_secret_id_is_the_reference_as_it_stands() -> None:
     who = role(allow(READ, SECRET, Condition={"ArnLike": {"secretsmanager:SecretId": SECRET}}))
     assert pull_access(who, ours, around=Circumstances(reference=SECRET)).state == "pass"
     by_name = pull_access(who, ours, around=Circumstances(reference="registry"))
-    assert by_name.first_failure.finding == "secret-access-missing"
+    assert first_finding(by_name) == "secret-access-missing"
 
 
-def test_now_and_the_organization_can_be_told():
+def test_now_and_the_organization_can_be_told() -> None:
     until = {"DateLessThan": {"aws:CurrentTime": "2026-06-01T00:00:00Z"}, "StringEquals": {"aws:PrincipalOrgID": "o-1"}}
     who = role(allow(READ, SECRET, Condition=until))
     may = Circumstances(now=datetime(2026, 5, 1, tzinfo=UTC), organization_id="o-1")
@@ -638,12 +658,12 @@ def test_now_and_the_organization_can_be_told():
     assert pull_access(who, ours, around=replace(may, organization_id="o-2")).state == "fail"
 
 
-def test_resource_control_policies_of_the_secrets_organization():
+def test_resource_control_policies_of_the_secrets_organization() -> None:
     control = (
         (named("rcp", to("*"), to("*", "Deny", Condition={"StringNotEquals": {"aws:PrincipalAccount": THEIRS}})),),
     )
     access = pull_access(role(READS), ours, resource_control=control)
-    assert access.first_failure.finding == "secret-access-blocked-by-organization"
+    assert first_finding(access) == "secret-access-blocked-by-organization"
 
 
 ARN_OF = "arn:aws:ecs:us-east-1:{}:*".format
@@ -676,10 +696,10 @@ TRUSTS = [
 
 
 @pytest.mark.parametrize(("changes", "verdict"), [row[1:] for row in TRUSTS], ids=[row[0] for row in TRUSTS])
-def test_whether_ecs_may_assume_the_role(changes, verdict):
+def test_whether_ecs_may_assume_the_role(changes: Source, verdict: Verdict) -> None:
     assert trust_allows_ecs_tasks(role(trust=TRUST | changes), region="us-east-1").verdict is verdict
 
 
-def test_without_a_region_a_condition_on_it_is_unknown():
+def test_without_a_region_a_condition_on_it_is_unknown() -> None:
     who = role(trust=TRUST | {"Condition": {"ArnLike": {"aws:SourceArn": ARN_OF(OURS)}}})
     assert trust_allows_ecs_tasks(who).verdict is Verdict.UNKNOWN
