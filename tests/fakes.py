@@ -1,0 +1,213 @@
+"""A small AWS in memory for the core: builders for its facts, and readers that answer from them."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from pullguard.arn import Arn, parse_reference
+from pullguard.gather import gather_about
+from pullguard.image import ImageReference
+from pullguard.model import (
+    SIMULATION_SWITCHED_OFF,
+    VERIFICATION_SWITCHED_OFF,
+    Container,
+    Facts,
+    Key,
+    Lookup,
+    Missing,
+    NamedPolicy,
+    Role,
+    Secret,
+    ServiceUse,
+    Simulated,
+    TaskDefinition,
+    Unreadable,
+    Usage,
+    ValueShape,
+    Verification,
+)
+from pullguard.remedies.grant import Granted, policy_document
+from pullguard.task_definition import read_task_definition
+
+ACCOUNT, REGION = "111122223333", "us-east-1"
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+CLUSTER = f"arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/main"
+GOOD_VALUE = ValueShape(form="json-object", username="ok", password="ok", version_id="v1")
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Principal": {"Service": "ecs-tasks.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+}
+
+
+# --- Names -------------------------------------------------------------------------------------------------------
+
+
+def secret_arn(name: str = "registry/ghcr", suffix: str = "AbCdEf", *, account: str = ACCOUNT) -> Arn:
+    return Arn.parse(f"arn:aws:secretsmanager:{REGION}:{account}:secret:{name}-{suffix}")
+
+
+def role_arn(name: str = "web-execution") -> Arn:
+    return Arn.parse(f"arn:aws:iam::{ACCOUNT}:role/{name}")
+
+
+def revision_arn(family: str = "web", revision: int = 7) -> Arn:
+    return Arn.parse(f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/{family}:{revision}")
+
+
+# --- Facts -------------------------------------------------------------------------------------------------------
+
+
+def key(number: int = 1, **changes: Any) -> Key:
+    """A customer managed key that delegates to its account."""
+    delegating = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
+                "Action": "kms:*",
+                "Resource": "*",
+            }
+        ],
+    }
+    arn = Arn.parse(f"arn:aws:kms:{REGION}:{ACCOUNT}:key/{number:08}-12ab-34cd-56ef-1234567890ab")
+    return replace(Key(arn=arn, manager="CUSTOMER", state="Enabled", policy=delegating, grants=()), **changes)
+
+
+def secret(
+    name: str = "registry/ghcr", suffix: str = "AbCdEf", *, registry: str | None = "ghcr.io", **changes: Any
+) -> Secret:
+    """A live secret with a good value, opted in for ``registry`` unless that is None; ``tags`` are added."""
+    tags = {**({} if registry is None else {"pullguard:registry": registry}), **changes.pop("tags", {})}
+    whole = Secret(arn=secret_arn(name, suffix), name=name, tags=tags, stages={"v1": ("AWSCURRENT",)}, value=GOOD_VALUE)
+    return replace(whole, **changes)
+
+
+def role(name: str = "web-execution", *, reads: Iterable[Secret] = (), managed: bool = True, **changes: Any) -> Role:
+    """An execution role that may read ``reads`` and decrypt them; opted in unless ``managed`` is false."""
+    tags = {**({"pullguard:managed": "true"} if managed else {}), **changes.pop("tags", {})}
+    grants = [
+        Granted(
+            secret=each.arn, key=each.key.arn if isinstance(each.key, Key) and each.key.manager == "CUSTOMER" else None
+        )
+        for each in reads
+    ]
+    inline = (NamedPolicy(name="registry", document=policy_document(grants)),) if grants else ()
+    whole = Role(
+        arn=role_arn(name), name=name, role_id="AROAEXAMPLE", tags=tags, trust_policy=TRUST, inline_policies=inline
+    )
+    return replace(whole, **changes)
+
+
+def container(
+    reference: object = None, *, name: str = "app", image: str = "ghcr.io/acme/web:1", **more: Any
+) -> dict[str, Any]:
+    """A container definition; ``reference`` may be a secret, an ARN or any text."""
+    credentials = {} if reference is None else {"repositoryCredentials": {"credentialsParameter": _text(reference)}}
+    return {"name": name, "image": image, **credentials, **more}
+
+
+def _text(reference: object) -> object:
+    return str(reference.arn) if isinstance(reference, Secret) else str(reference)
+
+
+def task_definition(
+    *containers: dict[str, Any],
+    family: str = "web",
+    revision: int = 7,
+    role_name: str | None = "web-execution",
+    status: str = "ACTIVE",
+    tags: Mapping[str, str] | None = None,
+) -> TaskDefinition:
+    raw = {
+        "taskDefinitionArn": str(revision_arn(family, revision)),
+        "family": family,
+        "revision": revision,
+        "status": status,
+        "containerDefinitions": list(containers),
+    }
+    if role_name is not None:
+        raw["executionRoleArn"] = str(role_arn(role_name))
+    return read_task_definition(raw, tags or {})
+
+
+def service(name: str = "web", *, runs: Arn | None = None, controller: str = "ECS") -> ServiceUse:
+    return ServiceUse(
+        cluster_arn=CLUSTER,
+        service_arn=f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/main/{name}",
+        name=name,
+        task_definition=str(runs or revision_arn()),
+        controller=controller,
+    )
+
+
+def denied(permission: str = "iam:GetRole", resource: str = "it") -> Unreadable:
+    return Unreadable(permission=permission, resource=resource, reason="denied", detail="AccessDenied")
+
+
+# --- Readers -----------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class World:
+    """What there is, and readers of it; ``asked`` counts what was asked for.
+
+    ``usage`` is where any revision runs. ``unreadable`` are the things that AWS will not tell: a role's or secret's
+    ARN or name, a task definition's ARN, or ``usage`` and ``registry-secrets``.
+    """
+
+    task_definitions: tuple[TaskDefinition, ...] = ()
+    roles: tuple[Role, ...] = ()
+    secrets: tuple[Secret, ...] = ()
+    running: Usage = field(default_factory=lambda: Usage(newest=True))
+    unreadable: dict[str, Unreadable] = field(default_factory=dict)
+    verifications: dict[str, Verification] = field(default_factory=dict)
+    asked: list[tuple[str, str]] = field(default_factory=list)
+
+    def _ask(self, kind: str, about: str) -> Unreadable | None:
+        self.asked.append((kind, about))
+        return self.unreadable.get(about) or self.unreadable.get(kind)
+
+    def task_definition(self, reference: str) -> Lookup[TaskDefinition]:
+        unread = self._ask("task-definition", reference)
+        named = [each for each in self.task_definitions if reference == str(each.arn)]
+        named = named or [each for each in self.task_definitions if (reference, "ACTIVE") == (each.family, each.status)]
+        newest = max(named, key=lambda each: each.revision, default=None)
+        return unread or newest or Missing(resource=reference)
+
+    def role(self, arn: Arn) -> Lookup[Role]:
+        unread = self._ask("role", str(arn))
+        found = next((each for each in self.roles if each.arn == arn), None)
+        return unread or found or Missing(resource=str(arn))
+
+    def secret(self, secret_id: str, region: str) -> Lookup[Secret]:
+        """Find a secret as AWS does: by its ARN, its ARN without the suffix, or its name."""
+        unread = self._ask("secret", secret_id)
+        found = next(
+            (each for each in self.secrets if secret_id in (str(each.arn), str(each.arn)[:-7], each.name)), None
+        )
+        return unread or found or Missing(resource=secret_id)
+
+    def registry_secrets(self, region: str) -> Lookup[tuple[Secret, ...]]:
+        unread = self._ask("registry-secrets", region)
+        return unread or tuple(each for each in self.secrets if "pullguard:registry" in each.tags)
+
+    def usage(self, task_definition: TaskDefinition) -> Lookup[Usage]:
+        return self._ask("usage", str(task_definition.arn)) or self.running
+
+    def simulation(self, role: Role, secret: Secret, reference: str) -> Lookup[tuple[Simulated, ...]]:
+        return SIMULATION_SWITCHED_OFF
+
+    def verification(self, secret: Secret, image: ImageReference) -> Lookup[Verification]:
+        return self.verifications.get(image.text, VERIFICATION_SWITCHED_OFF)
+
+    def facts(self, reference: str | Arn | None = None) -> Facts:
+        """Gather about one task definition (the first unless it is named), with where it runs."""
+        definition = self.task_definitions[0] if reference is None else self.task_definition(str(reference))
+        assert isinstance(definition, TaskDefinition)
+        return gather_about(definition, self, now=NOW, usage=True)
+
+
+def bare_container(text: object, *, image: ImageReference, name: str = "app") -> Container:
+    return Container(index=0, name=name, image=image, reference=parse_reference(text, region=REGION))
