@@ -100,3 +100,7 @@ deploy: build ## Deploy it into your account; asks for every parameter
 .PHONY: clean
 clean: ## Remove everything that was built or installed here
 	rm -rf .venv .tools .aws-sam build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+.PHONY: docs
+docs: .venv/.ready ## Write docs/findings.md anew from the checks
+	.venv/bin/pullguard findings --markdown > docs/findings.md

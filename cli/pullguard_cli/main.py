@@ -12,6 +12,7 @@ import typer
 
 from pullguard_cli.audit_command import audit
 from pullguard_cli.check_files import check_command
+from pullguard_cli.commands import explain, findings, plan
 from pullguard_cli.failures import EXIT_COULD_NOT_RUN, CannotRun
 from pullguard_cli.options import EXIT_CODES
 from pullguard_cli.printing import errors, says
@@ -25,7 +26,8 @@ app = typer.Typer(
     epilog=EXIT_CODES,
 )
 _EVERY_DAY = "Look"
-_BEFORE = "Before and after"
+_BEFORE = "Before it is registered"
+_READ_UP = "Read up"
 
 
 def _print_version(wanted: bool) -> None:
@@ -47,7 +49,10 @@ def pullguard(
 
 
 app.command("audit", rich_help_panel=_EVERY_DAY, epilog=EXIT_CODES)(audit)
+app.command("explain", rich_help_panel=_EVERY_DAY, epilog=EXIT_CODES)(explain)
+app.command("plan", rich_help_panel=_EVERY_DAY, epilog=EXIT_CODES)(plan)
 app.command("check", rich_help_panel=_BEFORE, epilog=EXIT_CODES)(check_command)
+app.command("findings", rich_help_panel=_READ_UP)(findings)
 
 
 def main(arguments: list[str] | None = None) -> None:

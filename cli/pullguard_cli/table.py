@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from rich import box
 from rich.console import Console, Group
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -47,17 +46,22 @@ def _what(cause: Cause) -> Group:
     return Group(head, says(cause.sentence), *_remedy(cause))
 
 
-def _remedy(cause: Cause) -> Iterator[Padding]:
+def _remedy(cause: Cause) -> Iterator[Table]:
     remedy = cause.remedy
     if cause.status == "unknown":
-        yield Padding(says(cause.findings[0].evidence, "dim"), (0, 0, 0, 2))
+        yield _indented("", says(cause.findings[0].evidence, "dim"))
     if remedy.text:
-        yield Padding(Text.assemble(("→ ", "bold cyan"), says(remedy.text)), (0, 0, 0, 2))
+        yield _indented("→ ", says(remedy.text))
     if remedy.action != "none":
-        done = {"grant": "grants this", "reregister": "registers the corrected revision"}[remedy.action]
-        yield Padding(Text(f"Pullguard, once deployed, {done} by itself.", style="dim"), (0, 0, 0, 4))
-    elif remedy.snippet:
-        yield Padding(says(remedy.snippet.rstrip(), "cyan"), (0, 0, 0, 4))
+        yield _indented("", Text("Pullguard can do this, where the secret and the role are opted in.", style="dim"))
+
+
+def _indented(mark: str, text: Text) -> Table:
+    grid = Table.grid()
+    grid.add_column(width=4, justify="right")
+    grid.add_column(ratio=1, overflow="fold")
+    grid.add_row(Text(mark, style="bold cyan"), text)
+    return grid
 
 
 def _task_definitions(cause: Cause) -> Text:
@@ -101,7 +105,10 @@ def _footer(audit: Audit, causes: tuple[Cause, ...]) -> Iterator[Text]:
         )
     if audit.findings:
         family = _name(audit.findings[0].task_definition)
-        yield says(f"More: pullguard explain {family}   pullguard plan {family}   --format json   --format html")
+        yield says(
+            f"More: pullguard explain {family} (gate by gate, with what to type), pullguard plan {family} (what would "
+            "be written), --format json, --format html"
+        )
 
 
 def _verdict(findings: tuple[Finding, ...], causes: tuple[Cause, ...]) -> Text:

@@ -17,11 +17,11 @@ from pullguard.remedies.grant import (
     POLICY_NAME,
     Granted,
     fits,
-    parse_own,
     policy_document,
     render,
     same,
     total_size_chars,
+    united,
 )
 
 
@@ -92,14 +92,9 @@ class RolePatcher:
         return replace(patched, written=True)
 
     def _union(self, role: Arn, before: NamedPolicy | None, needed: Iterable[Grant]) -> tuple[Granted, ...]:
-        """Return what the policy is to grant: what the ledger and the policy itself say already, and the new need.
-
-        What somebody else wrote into our policy has not our shape, and is not kept.
-        """
-        present = parse_own(before.document)[0] if before else ()
-        wanted = tuple(Granted(secret=grant.secret, key=grant.key) for grant in needed)
-        newest = {granted.secret: granted for granted in (*present, *self.executor.ledger.granted(role), *wanted)}
-        return tuple(newest[secret] for secret in sorted(newest))
+        """Return what the policy is to grant: what the ledger and the policy itself say already, and the new need."""
+        wanted = (Granted(secret=grant.secret, key=grant.key) for grant in needed)
+        return united(before.document if before else None, self.executor.ledger.granted(role), wanted)
 
     def _put(
         self, role: Role, grants: tuple[Granted, ...], change: tuple[str | None, str], look: Look, id_: str

@@ -130,6 +130,17 @@ def _prove(arn: Arn, service: str, resource: re.Pattern[str], why: str) -> None:
         raise UnprovedGrant(arn, f"names Region {arn.region}, which is not in partition {arn.partition}")
 
 
+def united(own: Document | None, *others: Iterable[Granted]) -> tuple[Granted, ...]:
+    """Return what the policy is to grant: what ``own``, the policy as it stands, grants already, and all ``others``.
+
+    A later grant of a secret takes the place of an earlier one. What somebody else wrote into the policy has not its
+    shape, and is not kept.
+    """
+    present = () if own is None else parse_own(own)[0]
+    newest = {granted.secret: granted for grants in (present, *others) for granted in grants}
+    return tuple(newest[secret] for secret in sorted(newest))
+
+
 # --- Text and size ---------------------------------------------------------------------------------------------
 
 

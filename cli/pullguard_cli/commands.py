@@ -1,0 +1,111 @@
+"""The commands about one task definition, and the catalogue."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from pullguard_cli.catalogue import as_markdown, check_of, print_catalogue, print_check
+from pullguard_cli.options import (
+    LOOK_PANEL,
+    LiveRegistry,
+    Profile,
+    ReadValues,
+    Region,
+    TaskDefinitionName,
+    TextOrJson,
+    complete_check,
+)
+from pullguard_cli.printing import output
+
+
+def explain(
+    task_definition: TaskDefinitionName,
+    *,
+    read_values: ReadValues = False,
+    live_registry: LiveRegistry = False,
+    format_: TextOrJson = None,
+    profile: Profile = None,
+    region: Region = None,
+) -> None:
+    """Show every gate between a task definition and its image, each with the statement that decides.
+
+    **Examples**
+
+    - `pullguard explain web` — the newest revision of a family
+    - `pullguard explain web:7 --format json | jq '.containers[].steps[] | select(.verdict == "fail")'`
+    """
+    from pullguard_cli.explain import report  # noqa: PLC0415 (the help text need not wait for boto3)
+    from pullguard_cli.one import connect_for, look_at_one  # noqa: PLC0415
+
+    connection = connect_for(task_definition, profile=profile, region=region)
+    one = look_at_one(connection, task_definition, read_values=read_values, live_registry=live_registry)
+    raise typer.Exit(report(one, format_))
+
+
+def plan(
+    task_definition: TaskDefinitionName,
+    *,
+    move_services: Annotated[
+        bool,
+        typer.Option(
+            "--move-services",
+            help="Plan as a deployment does whose parameter MoveServices is true.",
+            rich_help_panel=LOOK_PANEL,
+        ),
+    ] = False,
+    infrastructure_tag: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--infrastructure-tag",
+            metavar="KEY",
+            help="A tag key that marks what infrastructure-as-code owns. May be given again.",
+            show_default="CloudFormation's own",
+            rich_help_panel=LOOK_PANEL,
+        ),
+    ] = None,
+    format_: TextOrJson = None,
+    profile: Profile = None,
+    region: Region = None,
+) -> None:
+    """Show the exact API calls that remediation would make for a task definition, as diffs. Makes none of them.
+
+    Exits with 1 where there is something to mend.
+
+    **Examples**
+
+    - `pullguard plan web` — what would be written, and what would be refused and why
+    - `pullguard plan web:7 --move-services --format json | jq '.calls[].operation'`
+    """
+    from pullguard.planner import Rules  # noqa: PLC0415 (the help text need not wait for boto3)
+    from pullguard_cli.one import connect_for, look_at_one  # noqa: PLC0415
+    from pullguard_cli.plan import report  # noqa: PLC0415
+
+    connection = connect_for(task_definition, profile=profile, region=region)
+    rules = Rules(move_services=move_services, infrastructure_tags=tuple(infrastructure_tag or ()))
+    raise typer.Exit(report(look_at_one(connection, task_definition), rules, format_))
+
+
+def findings(
+    check: Annotated[
+        str | None,
+        typer.Argument(metavar="[ID]", help="One check.", show_default="all", autocompletion=complete_check),
+    ] = None,
+    *,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print docs/findings.md, which is made of nothing else.")
+    ] = False,
+) -> None:
+    """List everything that Pullguard looks for: when it fails, how bad it is, who mends it, and the source.
+
+    **Examples**
+
+    - `pullguard findings` — the catalogue
+    - `pullguard findings reference-stale` — one check
+    """
+    if markdown:
+        sys.stdout.write(as_markdown())
+    elif check is not None:
+        print_check(check_of(check), output())
+    else:
+        print_catalogue(output())

@@ -1,0 +1,106 @@
+"""``pullguard explain``: one task definition, gate by gate, in words."""
+
+import json
+import sys
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
+
+from pullguard.findings import SCHEMA_VERSION
+from pullguard_cli.failures import EXIT_FINDINGS, EXIT_OK
+from pullguard_cli.gates import Pull, Remark, Step, pulls_of
+from pullguard_cli.one import One
+from pullguard_cli.options import TextFormat
+from pullguard_cli.printing import STYLES, output, says
+
+_MARKS = {"pass": "✓", "fail": "✗", "unknown": "?", "not looked at": "–"}  # noqa: RUF001 (a dash)
+_GATE_WIDTH = 14
+_INDENT = 6
+
+
+def report(one: One, form: TextFormat | None) -> int:
+    """Print the explanation; return the exit code: 1 where a pull fails or may fail."""
+    pulls = pulls_of(one.facts)
+    if form is TextFormat.JSON or (form is None and not sys.stdout.isatty()):
+        sys.stdout.write(json.dumps(_as_json(one, pulls), indent=2) + "\n")
+    else:
+        _print(one, pulls, output())
+    stopped = any(step.verdict in ("fail", "unknown") for pull in pulls for step in pull.steps)
+    return EXIT_FINDINGS if stopped else EXIT_OK
+
+
+def _as_json(one: One, pulls: tuple[Pull, ...]) -> dict[str, object]:
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "task_definition": str(one.facts.task_definition.arn),
+        "in_use": list(one.in_use),
+        "containers": [pull.to_dict() for pull in pulls],
+    }
+
+
+def _print(one: One, pulls: tuple[Pull, ...], console: Console) -> None:
+    definition = one.facts.task_definition
+    where = ", ".join(one.in_use) or "not in use"
+    console.print(Text.assemble(says(definition.arn.resource_name, "bold"), says(f"  {where}", "dim")))
+    for pull in pulls:
+        console.print()
+        console.print(Text.assemble("container ", says(pull.container, "bold"), "  ", says(pull.image, "dim")))
+        if not pull.steps:
+            console.print("  gives no repositoryCredentials, and none are known to be needed")
+        for step in pull.steps:
+            _print_step(step, console)
+        if pull.steps:
+            console.print(Text("  ").append_text(_end(pull)))
+
+
+def _print_step(step: Step, console: Console) -> None:
+    style = STYLES[step.verdict]
+    head = Text.assemble("  ", (_MARKS[step.verdict], style), f" {step.gate:<{_GATE_WIDTH}}", (step.verdict, style))
+    console.print(head)
+
+    def indented(text: Text) -> None:
+        console.print(Padding(text, (0, 0, 0, _INDENT), expand=False))
+
+    indented(says(step.reason, "dim" if step.verdict == "not looked at" else ""))
+    for quote in step.quotes:
+        if quote.statement:
+            indented(Text.assemble(says(f"{quote.title}: ", "dim"), says(_compact(quote.statement), "cyan")))
+    for key in step.missing_keys:
+        indented(says(f"Only the task's start tells {key}.", STYLES["unknown"]))
+    for unread in step.unread:
+        indented(says(f"Not read: {unread}", STYLES["unknown"]))
+    for remark in step.remarks:
+        for line in _remark(step, remark):
+            indented(line)
+        if remark.remedy.snippet:  # in one piece, to copy
+            for typed in remark.remedy.snippet.rstrip().splitlines():
+                console.print(says(" " * _INDENT + typed, "cyan"), soft_wrap=True)
+
+
+def _compact(statement: str) -> str:
+    try:
+        return json.dumps(json.loads(statement))
+    except ValueError:
+        return statement
+
+
+def _remark(step: Step, remark: Remark) -> list[Text]:
+    lines = [Text.assemble(says(remark.check, STYLES[remark.severity]), says(f" ({remark.severity})", "dim"))]
+    if remark.cause not in step.reason:
+        lines.append(says(remark.cause))
+    if not step.quotes and remark.evidence not in step.reason:
+        lines.append(says(remark.evidence, "dim"))
+    if remark.remedy.text:
+        lines.append(Text.assemble(("→ ", "bold cyan"), says(remark.remedy.text)))
+    return lines
+
+
+def _end(pull: Pull) -> Text:
+    first = next((step for step in pull.steps if step.verdict == "fail"), None)
+    if first is not None:
+        return Text.assemble("The pull fails at: ", (first.gate, STYLES["fail"]))
+    doubts = [step.gate for step in pull.steps if step.verdict == "unknown"]
+    if doubts:
+        return Text.assemble("The pull may work; not certain: ", (", ".join(doubts), STYLES["unknown"]))
+    return Text("The pull gets its credentials.", style=STYLES["pass"])

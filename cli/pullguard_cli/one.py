@@ -1,0 +1,63 @@
+"""One task definition, by whatever name a person gives it, with all the facts about it."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pullguard.arn import Arn
+from pullguard.aws.readers import AwsReaders
+from pullguard.aws.survey import look_around
+from pullguard.errors import Malformed, shown
+from pullguard.gather import gather_about
+from pullguard.model import Facts, Lookup, TaskDefinition, Unreadable
+from pullguard_cli.connection import Connection, connect
+from pullguard_cli.failures import CannotRun, one_line
+
+_THREADS = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class One:
+    """The facts about one revision; ``in_use`` says in words where it runs."""
+
+    facts: Facts
+    in_use: tuple[str, ...]
+    readers: AwsReaders
+
+
+def connect_for(name: str, *, profile: str | None, region: str | None) -> Connection:
+    """Connect to the Region that was asked for, or else to that of ``name``, where that is an ARN."""
+    if not name.startswith("arn:"):
+        return connect(profile=profile, region=region)
+    try:
+        arn = Arn.parse(name, service="ecs", resource_type="task-definition")
+    except Malformed as malformed:
+        raise CannotRun(f"{malformed}. Give a family, FAMILY:REVISION, or the ARN of a task definition.") from malformed
+    return connect(profile=profile, region=region or arn.region)
+
+
+def look_at_one(connection: Connection, name: str, *, read_values: bool = False, live_registry: bool = False) -> One:
+    """Gather everything about the task definition ``name``; raises ``CannotRun`` where there is none."""
+    readers = AwsReaders(connection.clients, values="all" if read_values else "opted-in", verify=live_registry)
+    try:
+        found = _described(readers.ecs.describe(name), name, connection)
+        newest = readers.ecs.describe(found.family)
+        with ThreadPoolExecutor(_THREADS) as threads:
+            running = look_around(readers.ecs, threads)
+        facts = gather_about(found, readers, now=datetime.now(UTC)).with_usage(running.usage(found, newest))
+    except (BotoCoreError, ClientError) as error:
+        raise CannotRun(one_line(error)) from error
+    return One(facts=facts, in_use=running.places().get(str(found.arn), ()), readers=readers)
+
+
+def _described(found: Lookup[TaskDefinition], name: str, connection: Connection) -> TaskDefinition:
+    match found:
+        case TaskDefinition():
+            return found
+        case Unreadable():
+            raise CannotRun(f"{found}.")
+        case _:
+            where = f"account {connection.account}, {connection.region}"
+            raise CannotRun(f"There is no task definition {shown(name)} in {where}.")
