@@ -43,10 +43,12 @@ def make_plan(facts: Facts, findings: Iterable[Finding], rules: Rules) -> Plan:
 def next_actions(plan: Plan) -> tuple[Action, ...]:
     """Return the actions that come first: no revision is registered while its role still lacks a grant.
 
-    Every action ends in a new validation, which asks for the rest.
+    Every action ends in a new validation, which asks for the rest. Where a grant is refused, the rest waits as well:
+    a revision that could not start either would help nobody.
     """
     grants = tuple(action for action in plan.actions if isinstance(action, Grant))
-    return grants or plan.actions
+    refused = any(refusal.kind == "grant" for refusal in plan.refusals)
+    return grants if grants or refused else plan.actions
 
 
 # --- Grants
@@ -228,6 +230,11 @@ def _refuse_reregistration(
                 "If this secret is for that registry, its owner tags it with the host.",
                 f"aws secretsmanager tag-resource --secret-id {after.arn} --tags 'Key={REGISTRY_TAG},Value={host}'",
             )
+        if after is not None and (why := _out_of_reach(facts, after)) is not None:
+            return refuse(
+                f"a new revision could not pull either: {why}",
+                "Mend the access first; pullguard explain says how each gate stands.",
+            )
     usage = facts.usage
     if not isinstance(usage, Usage):
         return refuse(
@@ -240,6 +247,15 @@ def _refuse_reregistration(
             "Move whatever still runs this revision to the newest one, or register the change by hand.",
         )
     return None
+
+
+def _out_of_reach(facts: Facts, secret: Secret) -> str | None:
+    """Return why the role cannot read ``secret``, nor could with a grant; None where it can, or will be able to."""
+    if not isinstance(facts.role, Role):
+        return "its execution role cannot be read"
+    access = access_of(facts, facts.role, secret, str(secret.arn))
+    gate = next((gate for gate in access.failures if not gate.grant_helps), None)
+    return None if gate is None else gate.reason
 
 
 def _moves(
