@@ -4,6 +4,7 @@
 2. Lists: calls with their callers (``GET`` and ``DELETE /_sandbox/calls``), events (``GET /_sandbox/events``).
 3. Events by hand, as AWS sends them: ``POST /_sandbox/emit`` with a JSON list of events in EventBridge's own form.
 4. Permissions that the embedded AWS does not ask for: ``sandbox.authorization``.
+5. No more workers than the machine can start: ``sandbox.capacity``.
 
 Run by ``sandbox.emulator`` in the embedded AWS's own interpreter, never imported there by anything else. Whatever
 goes wrong in 1 or 2 is logged and leaves the watched call as it was.
@@ -27,7 +28,7 @@ from ipaddress import ip_address
 from typing import Any, TypeAlias
 from urllib.parse import parse_qs
 
-from sandbox import authorization, cloudtrail
+from sandbox import authorization, capacity, cloudtrail
 from sandbox.cloudtrail import ApiCall, Caller, Event
 
 Message: TypeAlias = MutableMapping[str, Any]
@@ -263,6 +264,7 @@ def main() -> None:
     from ministack.app import app  # noqa: PLC0415
 
     authorization.install()
+    capacity.install()
     with contextlib.suppress(ImportError, OSError, ValueError):
         import resource  # noqa: PLC0415
 

@@ -162,13 +162,15 @@ def resolve(value: Any, names: Names) -> Any:
     return value
 
 
-def load(world: World, client: ClientFactory) -> dict[str, str]:
-    """Create the world and return what its references stand for (``secret:web`` to an ARN).
+def load(world: World, client: ClientFactory, known: Names | None = None) -> dict[str, str]:
+    """Create the world and return what its references stand for (``secret:web`` to an ARN), with all of ``known``.
 
     ``client`` makes a boto3 client of a service (``Emulator.client``). What refers comes after what is referred to;
     task definitions come last but for services, so that their registration finds everything in its place.
+    ``known`` is what an earlier call returned, where a world grows on another.
     """
     names = {"account": client("sts").get_caller_identity()["Account"], "region": client("ecs").meta.region_name}
+    names |= known or {}
     for create in (_roles, _policies, _keys, _secrets, _permissions, _states, _task_definitions, _services):
         create(world, client, names)
     return names
