@@ -1,8 +1,8 @@
 """A secret's value: held so that it cannot be printed, and judged as the ECS agent would.
 
-The agent unmarshals ``{"username": …, "password": …}`` loosely as to the case of the keys, ignores other keys, and
-refuses binaries, empty strings, values that are no strings, and empty ones.
-Source: https://github.com/aws/amazon-ecs-agent/blob/master/agent/asm/asm.go
+The agent unmarshals ``{"username": …, "password": …}`` loosely as to the case of the keys, lets the last of several
+count, ignores other keys, and refuses binaries, empty strings, values that are no strings, and empty ones.
+Source: https://github.com/aws/amazon-ecs-agent/blob/master/agent/asm/asm.go and https://pkg.go.dev/encoding/json#Unmarshal
 """
 
 import json
@@ -48,11 +48,12 @@ def read_value(answer: dict[str, Any]) -> Credentials:
     if not text:
         return ValueShape(form="empty", version_id=version), None, None
     try:
-        value = json.loads(text)
+        value = json.loads(text, object_pairs_hook=_Members, parse_constant=_refuse)
     except (ValueError, RecursionError):
         return ValueShape(form="not-json", version_id=version), None, None
-    if not isinstance(value, dict):
+    if not isinstance(value, _Members):
         return ValueShape(form="not-an-object", version_id=version), None, None
+    keys = [key for key, _ in value]
     username, password = _member(value, "username"), _member(value, "password")
     shape = ValueShape(
         form="json-object",
@@ -60,9 +61,9 @@ def read_value(answer: dict[str, Any]) -> Credentials:
         password=_state(password),
         miscased=tuple(
             sorted(
-                next(key for key in value if key.lower() == name)
+                next(key for key in keys if key.lower() == name)
                 for name in ("username", "password")
-                if name not in value and any(key.lower() == name for key in value)
+                if name not in keys and any(key.lower() == name for key in keys)
             )
         ),
         version_id=version,
@@ -70,10 +71,20 @@ def read_value(answer: dict[str, Any]) -> Credentials:
     return shape, _hidden(username), _hidden(password)
 
 
-def _member(value: dict[str, Any], name: str) -> object:
-    if name in value:
-        return value[name]
-    return next((member for key, member in value.items() if key.lower() == name), None)
+class _Members(tuple[tuple[str, Any], ...]):
+    """A JSON object as its members in order: of several of one name the last counts, whatever their case."""
+
+    __slots__ = ()
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no JSON")
+
+
+def _member(value: _Members, name: str) -> object:
+    found = [member for key, member in value if key.lower() == name]
+    wrong = (member for member in found if not isinstance(member, str | None))
+    return next(wrong, found[-1] if found else None)
 
 
 def _state(member: object) -> FieldState:
