@@ -75,7 +75,7 @@ FUNCTIONS = {
     "validate_task_definition": Function(
         queue="Validation",
         flows=("validate", "telling"),
-        reads=(*READS, SecretsManager.value_shape, SecretsManager.credentials, Iam.simulate),
+        reads=(*READS, SecretsManager.credentials, Iam.simulate),
         stack={
             **on("Ledger.Arn", Ledger.entry, Ledger.keep_references, Ledger.save_finding, Ledger.save_remediation),
             **on("Bus.Arn", Bus.publish),
@@ -358,7 +358,7 @@ def test_the_table_names_the_gateway_methods_that_the_flows_call(name: str) -> N
 
 
 # Called by aws/readers.py, which is asked through the Readers protocol.
-BY_READERS: frozenset[Method] = frozenset({SecretsManager.value_shape, SecretsManager.credentials, Iam.simulate})
+BY_READERS: frozenset[Method] = frozenset({SecretsManager.credentials, Iam.simulate})
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

@@ -27,6 +27,7 @@ from pullguard.model import (
     ValueShape,
     Verification,
 )
+from pullguard.secret_value import Credentials
 
 ReadValues: TypeAlias = Literal["never", "opted-in", "all"]
 
@@ -92,12 +93,15 @@ class AwsReaders:
         if secret.deleted_at is not None:
             return NotLooked(why="a secret that is to be deleted has no value to read", switch="restore the secret")
         if self._values == "all" or (self._values == "opted-in" and registry_hosts(secret)):
-            gateway = self._secrets_manager(secret.arn.region)
-            return self._once(("value", secret.arn), lambda: gateway.value_shape(secret.arn))
+            value = self._credentials(secret.arn)
+            return value[0] if isinstance(value, tuple) else value
         return NotLooked(
             why="the secret is not opted in, so its value was not read",
             switch="tag the secret pullguard:registry=<registry host>, or run the audit with --read-values",
         )
+
+    def _credentials(self, secret: Arn) -> Lookup[Credentials]:
+        return self._once(("value", secret), lambda: self._secrets_manager(secret.region).credentials(secret))
 
     def registry_secrets(self, region: str) -> Lookup[tuple[Secret, ...]]:
         """List the secrets of the account and Region that are opted in."""
@@ -121,5 +125,4 @@ class AwsReaders:
         # Imported where it is used: the HTTP client costs start-up time that most deployments need not pay.
         from pullguard.registry import verification  # noqa: PLC0415
 
-        read = self._secrets_manager(secret.arn.region).credentials
-        return self._once(("verification", secret.arn, image), lambda: verification(secret, image, read))
+        return self._once(("verification", secret.arn, image), lambda: verification(secret, image, self._credentials))

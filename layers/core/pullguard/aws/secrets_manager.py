@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from pullguard.arn import Arn
 from pullguard.aws.answers import asks, looked_up
 from pullguard.eligibility import REGISTRY_TAG
-from pullguard.model import Document, Lookup, Replica, Rotation, Secret, ValueShape
+from pullguard.model import Document, Lookup, Replica, Rotation, Secret
 from pullguard.secret_value import Credentials, read_value
 
 if TYPE_CHECKING:
@@ -46,12 +46,6 @@ class SecretsManager:
             missing=_NO_SUCH,
             refused=_NOT_NOW,
         )
-
-    @asks("secretsmanager:GetSecretValue")
-    def value_shape(self, secret: Arn) -> Lookup[ValueShape]:
-        """Read the AWSCURRENT value, judge its shape, and let go of the value."""
-        value = self.credentials(secret)
-        return value[0] if isinstance(value, tuple) else value
 
     @asks("secretsmanager:GetSecretValue")
     def credentials(self, secret: Arn) -> Lookup[Credentials]:

@@ -9,6 +9,7 @@ from pullguard.access.gates import FINDINGS_BY_GATE, FindingId, Gate, PullAccess
 from pullguard.access.verdict import Circumstances, pull_access
 from pullguard.arn import dns_suffix_of
 from pullguard.checks.check import Check, Group, secrets_in_use, subject_of, unreadable
+from pullguard.eligibility import REGISTRY_TAG, registry_hosts
 from pullguard.findings import Answer, Failed, Passed, Remedy, RemedyAction, Severity, Subject, Unsure
 from pullguard.model import Container, Document, Facts, Key, Lookup, NamedPolicy, Role, Secret, Simulated, Unreadable
 from pullguard.remedies.grant import (
@@ -219,9 +220,16 @@ def _own_policy(role: Role, secret: Secret) -> dict[str, object]:
 def _remedy(finding: FindingId, facts: Facts, secret: Secret, gate: Gate) -> Remedy:
     role = facts.role
     if gate.grant_helps and isinstance(role, Role):
+        opted_in = bool(registry_hosts(secret))
+        text = f"Let the role {role.name} read this secret, by one inline policy that names it alone."
+        if not opted_in:
+            text = (
+                f"First make sure that {secret.name} is meant for this image: it has no tag {REGISTRY_TAG} that says "
+                f"so, and Pullguard itself does not grant it. If it is, let the role {role.name} read it."
+            )
         return Remedy(
-            action="grant",
-            text=f"Let the role {role.name} read this secret, by one inline policy that names it alone.",
+            action="grant" if opted_in else "none",
+            text=text,
             snippet=grant_command(role.name, _own_policy(role, secret)),
         )
     text, snippet = _BY_HAND[finding](facts, secret)

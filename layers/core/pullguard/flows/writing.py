@@ -79,5 +79,8 @@ class Executor:
         self.queues.look(self.validation_queue_url, looks, delay_s=delay_s)
 
     def tell(self, remediation: Remediation, *, occasion: str) -> None:
-        """Tell what was done, once for each occasion."""
-        self.teller.remediation(replace(remediation, occasion=occasion), now=self.now())
+        """Tell what was done, once for each occasion; and what failed, once a day for as long as it fails."""
+        now = self.now()
+        if remediation.event == "Remediation Failed":
+            occasion = f"{now:%Y-%m-%d}"
+        self.teller.remediation(replace(remediation, occasion=occasion), now=now)
