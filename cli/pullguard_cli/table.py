@@ -51,14 +51,14 @@ def _remedy(cause: Cause) -> Iterator[Table]:
     if cause.status == "unknown":
         yield _indented("", says(cause.findings[0].evidence, "dim"))
     if remedy.text:
-        yield _indented("→ ", says(remedy.text))
+        yield _indented("  → ", says(remedy.text))
     if remedy.action != "none":
         yield _indented("", Text("Pullguard can do this, where the secret and the role are opted in.", style="dim"))
 
 
 def _indented(mark: str, text: Text) -> Table:
     grid = Table.grid()
-    grid.add_column(width=4, justify="right")
+    grid.add_column(width=4)
     grid.add_column(ratio=1, overflow="fold")
     grid.add_row(Text(mark, style="bold cyan"), text)
     return grid
