@@ -79,6 +79,16 @@ def test_an_answer_that_is_none_is_unreachable_within_the_time(talk: Callable[[B
         assert ask(record.host).answer == "unreachable"
 
 
+def test_a_connection_that_took_too_long_is_cut_and_its_thread_ends() -> None:
+    with recording(lambda _: Reply(raw=TALKERS["drops-of-headers"])) as record:
+        before = set(threading.enumerate())
+        assert ask(record.host).answer == "unreachable"
+        left = [each for each in threading.enumerate() if each.name == "registry" and each not in before]
+        for thread in left:
+            thread.join(1)
+        assert not any(thread.is_alive() for thread in left)
+
+
 @pytest.mark.parametrize("talk", [TALKERS["drops-of-headers"], silent], ids=["drops", "nothing"])
 def test_an_answer_over_tls_that_does_not_come_is_unreachable_within_the_time(
     talk: Callable[[BinaryIO], None],

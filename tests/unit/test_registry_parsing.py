@@ -122,7 +122,18 @@ def test_urls(text: str, host: str, origin: tuple[str, str, int]) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["http://ghcr.io/", "https://user@ghcr.io/", "https://ghcr.io./", "https://ghcr.io /", "ghcr.io"]
+    "text",
+    [
+        "http://ghcr.io/",
+        "https://user@ghcr.io/",
+        "https://ghcr.io./",
+        "https://ghcr.io /",
+        "ghcr.io",
+        "https://ghcr.io/a b",
+        "https://ghcr.io/a\r\nX-Injected: 1",
+        "https://ghcr.io/é",
+        "https://ghcr.io/\x7f",
+    ],
 )
 def test_texts_that_are_no_urls_to_ask(text: str) -> None:
     assert parse_url(text) is None
