@@ -4,9 +4,11 @@ A secret has two: its ARN, and its name in its account and Region, since a secre
 keeps only its name. A role has two as well, since IAM's events tell its name without the path.
 """
 
-from pullguard.arn import Arn
+from pullguard.arn import Arn, MalformedReference, SecretReference
 from pullguard.checks.check import reference_text
-from pullguard.model import Facts, Key, Role, Secret
+from pullguard.errors import Malformed
+from pullguard.model import Container, Facts, Key, Role, Secret, TaskDefinition
+from pullguard.task_definition import role_arn_of
 
 
 def secret_name(region: str, account: str, name: str) -> str:
@@ -20,19 +22,22 @@ def role_name(account: str, name: str) -> str:
 
 
 def references_of(facts: Facts) -> frozenset[str]:
-    """Return the keys of everything that the task definition references."""
+    """Return the keys of everything that the task definition references.
+
+    A reference that is malformed is none: nothing that happens to any secret or role could mend it.
+    """
     home = facts.task_definition.arn
     things: set[str] = set()
     if isinstance(facts.role, Role):
         things |= {str(facts.role.arn), role_name(facts.role.arn.account, facts.role.name)}
-    elif facts.task_definition.execution_role:
-        things.add(role_name(home.account, facts.task_definition.execution_role.rsplit("/", 1)[-1]))
+    else:
+        things |= _of_role_text(facts.task_definition)
     for container in facts.task_definition.containers:
         secret = facts.secrets.get(reference_text(container))
         if isinstance(secret, Secret):
             things |= _of_secret(secret)
-        elif container.reference is not None:
-            things |= _of_text(reference_text(container), home)
+        elif (reference := _usable(container)) is not None:
+            things |= _of_reference(reference, home)
     return frozenset(things)
 
 
@@ -41,9 +46,24 @@ def _of_secret(secret: Secret) -> set[str]:
     return {str(secret.arn), secret_name(secret.arn.region, secret.arn.account, secret.name)} | key
 
 
-def _of_text(text: str, home: Arn) -> set[str]:
+def _of_role_text(task_definition: TaskDefinition) -> set[str]:
+    """A role that could not be read is known by what the task definition says."""
+    try:
+        arn = role_arn_of(task_definition)
+    except Malformed:
+        return set()
+    return set() if arn is None else {role_name(arn.account, arn.resource_name.rsplit("/", 1)[-1])}
+
+
+def _usable(container: Container) -> SecretReference | None:
+    reference = container.reference
+    return reference.meant if isinstance(reference, MalformedReference) else reference
+
+
+def _of_reference(reference: SecretReference, home: Arn) -> set[str]:
     """A secret that could not be described is known by what the reference says, with and without a suffix."""
-    if not text.startswith("arn:"):
-        return {secret_name(home.region, home.account, text)}
-    region, account, name = text.split(":", 6)[3], text.split(":", 6)[4], text.rsplit(":", 1)[-1]
-    return {text, secret_name(region, account, name), secret_name(region, account, name[:-7])}
+    if reference.arn is None:
+        return {secret_name(home.region, home.account, reference.name)}
+    region, account = reference.arn.region, reference.arn.account
+    names = {reference.name, reference.name_without_suffix or reference.name}
+    return {str(reference.arn)} | {secret_name(region, account, name) for name in names}

@@ -1,0 +1,91 @@
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pullguard.model import Secret
+from pullguard.references import references_of, role_name, secret_name
+from tests.fakes import ACCOUNT, REGION, World, container, denied, key, role, secret, secret_arn, task_definition
+
+GHCR, KEYED = secret(), secret("keyed", "KeyKey", key=key())
+ROLE = {f"arn:aws:iam::{ACCOUNT}:role/web-execution", f"role {ACCOUNT} web-execution"}
+
+
+def references(*containers: dict[str, Any], **changes: Any) -> set[str]:
+    """What a task definition references, less its role, in a world of these two secrets."""
+    here = World(task_definitions=(task_definition(*containers),), roles=(role(),), secrets=(GHCR, KEYED), **changes)
+    return set(references_of(here.facts())) - ROLE
+
+
+def names(of: Secret) -> set[str]:
+    return {str(of.arn), f"secret {REGION} {ACCOUNT} {of.name}"}
+
+
+GONE = secret_arn("registry/gone", "GoneGo")
+CASES: dict[str, tuple[object, set[str]]] = {
+    "by-arn": (GHCR, names(GHCR)),
+    "by-name": ("registry/ghcr", names(GHCR)),
+    "by-arn-without-its-suffix": (str(GHCR.arn)[:-7], names(GHCR)),
+    "with-a-suffix-that-is-cut-off": (f"{GHCR.arn}:password::", names(GHCR)),
+    "its-key-too": (KEYED, names(KEYED) | {str(key().arn)}),
+    "a-secret-that-is-gone-by-both-names-that-it-may-have": (
+        GONE,
+        {
+            str(GONE),
+            f"secret {REGION} {ACCOUNT} registry/gone",
+            f"secret {REGION} {ACCOUNT} registry/gone-GoneGo",
+        },
+    ),
+    "a-name-of-nothing-yet": ("not-yet", {f"secret {REGION} {ACCOUNT} not-yet"}),
+    "another-services-arn-can-never-become-a-secret": ("arn:aws:s3:::bucket", set()),
+    "half-an-arn": ("arn:x", set()),
+    "a-wildcard": ("registry/*", set()),
+    "longer-than-any-key-of-the-table": ("x" * 3000, set()),
+    "nothing-at-all": ("", set()),
+    "none": (None, set()),
+}
+
+
+@pytest.mark.parametrize(("reference", "expected"), CASES.values(), ids=CASES)
+def test_a_container_references(reference: object, expected: set[str]) -> None:
+    assert references(container(reference)) == expected
+
+
+def test_containers_are_taken_together() -> None:
+    assert references(container(GHCR, name="a"), container(KEYED, name="b")) == (
+        names(GHCR) | names(KEYED) | {str(key().arn)}
+    )
+
+
+def test_a_secret_that_cannot_be_read_is_known_by_what_the_reference_says() -> None:
+    assert references(container(GHCR), unreadable={str(GHCR.arn): denied()}) >= names(GHCR)
+
+
+@pytest.mark.parametrize(
+    ("named", "roles", "expected"),
+    [
+        ("web-execution", (role(),), ROLE),
+        ("web-execution", (), {f"role {ACCOUNT} web-execution"}),
+        ("path/to/web-execution", (), {f"role {ACCOUNT} web-execution"}),
+        (None, (), set()),
+    ],
+    ids=["found", "gone", "gone-with-a-path", "none"],
+)
+def test_a_role_is_known_by_its_arn_and_by_the_name_that_iams_events_tell(
+    named: str | None, roles: Any, expected: set[str]
+) -> None:
+    here = World(task_definitions=(task_definition(role_name=named),), roles=roles)
+    assert references_of(here.facts()) == expected
+
+
+def test_names_keep_accounts_and_regions_apart() -> None:
+    assert secret_name("us-east-1", ACCOUNT, "a") != secret_name("eu-west-1", ACCOUNT, "a")
+    assert role_name(ACCOUNT, "a") != role_name("444455556666", "a")
+
+
+@given(st.text() | st.text().map(lambda text: f"arn:{text}") | st.text().map(lambda text: f"{GHCR.arn}:{text}"))
+def test_no_text_of_a_task_definition_breaks_the_ledgers_keys(text: str) -> None:
+    # A partition key has 2048 bytes at most.
+    # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
+    assert all(len(f"REF#{thing}".encode()) <= 2048 for thing in references(container(text)))
