@@ -64,7 +64,7 @@ def _read(environment: Mapping[str, str], name: str, kind: object) -> object:
         return _one_of(variable, text, FORMATS)
     if kind is str:
         return text.strip()
-    return tuple(word for word in text.replace(",", " ").split() if word)
+    return tuple(key for key in map(str.strip, text.split(",")) if key)  # a tag's key may have spaces in it
 
 
 def _one_of(variable: str, text: str, allowed: tuple[str, ...]) -> str:

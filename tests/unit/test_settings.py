@@ -1,0 +1,77 @@
+from dataclasses import fields
+from typing import Any
+
+import pytest
+
+from pullguard.errors import Misconfigured
+from pullguard.settings import PREFIX, Settings
+
+GOOD = {
+    "PULLGUARD_MODE": "remediate",
+    "PULLGUARD_LEDGER_TABLE": "ledger",
+    "PULLGUARD_ALERT_FORMAT": "chat",
+    "PULLGUARD_INFRASTRUCTURE_TAGS": "managed-by, Owned By ,,team:iac",
+    "PULLGUARD_MOVE_SERVICES": "true",
+    "PULLGUARD_WRITES_PER_HOUR": "7",
+}
+
+
+def test_settings_are_read_in_their_kinds() -> None:
+    read = Settings.read(GOOD, *(name.removeprefix(PREFIX).lower() for name in GOOD))
+    assert read == Settings(
+        mode="remediate",
+        ledger_table="ledger",
+        alert_format="chat",
+        infrastructure_tags=("managed-by", "Owned By", "team:iac"),
+        move_services=True,
+        writes_per_hour=7,
+    )
+
+
+def test_only_what_is_needed_is_read() -> None:
+    assert Settings.read(GOOD, "ledger_table") == Settings(ledger_table="ledger")
+    assert Settings.read({}) == Settings()
+
+
+@pytest.mark.parametrize("setting", [each.name for each in fields(Settings)])
+def test_a_variable_that_is_absent_is_named_in_one_line(setting: str) -> None:
+    with pytest.raises(Misconfigured) as error:
+        Settings.read({}, setting)
+    assert f"PULLGUARD_{setting.upper()} is not set" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+NONSENSE: dict[str, tuple[str, str, str]] = {
+    "an-empty-name": ("ledger_table", "  ", "is not set"),
+    "an-unknown-mode": ("mode", "destroy", 'is "destroy": give one of observe, remediate'),
+    "an-empty-mode": ("mode", "", "give one of observe, remediate"),
+    "an-unknown-form": ("alert_format", "html", "give one of text, json, chat"),
+    "a-truth-of-another-spelling": ("move_services", "True", "give one of false, true"),
+    "no-number": ("writes_per_hour", "many", "give a whole number above 0"),
+    "zero": ("writes_per_hour", "0", "give a whole number above 0"),
+    "below-zero": ("writes_per_hour", "-1", "give a whole number above 0"),
+    "digits-of-another-script": ("writes_per_hour", "٣", "give a whole number above 0"),
+    "a-control-character": ("mode", "a\nb", r'is "a\nb"'),
+}
+
+
+@pytest.mark.parametrize(("setting", "value", "words"), NONSENSE.values(), ids=NONSENSE)
+def test_nonsense_is_refused_in_one_line(setting: str, value: str, words: str) -> None:
+    with pytest.raises(Misconfigured) as error:
+        Settings.read({f"PULLGUARD_{setting.upper()}": value}, setting)
+    assert words in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+LISTS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "none": ("", ()),
+    "commas-only": (" , ,", ()),
+    "one": ("managed-by", ("managed-by",)),
+    "a-key-with-a-space": ("Managed By", ("Managed By",)),
+}
+
+
+@pytest.mark.parametrize(("value", "keys"), LISTS.values(), ids=LISTS)
+def test_tag_keys_are_separated_by_commas(value: str, keys: tuple[str, ...]) -> None:
+    read: Any = Settings.read({"PULLGUARD_INFRASTRUCTURE_TAGS": value}, "infrastructure_tags")
+    assert read.infrastructure_tags == keys
