@@ -1,0 +1,95 @@
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pullguard.errors import Rejected
+from pullguard.events import Cause
+from pullguard.messages import BODY_MAX_CHARS, Look, parse_object
+from tests.fakes import revision_arn
+
+LOOK = Look(
+    task_definition=revision_arn(),
+    cause=Cause(kind="PutSecretValue", event_id="e-1", at=datetime(2026, 11, 23, tzinfo=UTC)),
+)
+GOOD: dict[str, Any] = json.loads(LOOK.to_json())
+
+
+def test_a_message_is_in_the_shape_of_the_contract() -> None:
+    assert GOOD == {
+        "task_definition": "arn:aws:ecs:us-east-1:111122223333:task-definition/web:7",
+        "cause": {"kind": "PutSecretValue", "event_id": "e-1", "at": "2026-11-23T00:00:00Z"},
+    }
+
+
+def test_a_message_comes_back_as_it_was_sent() -> None:
+    assert Look.parse(LOOK.to_json()) == LOOK
+
+
+def without(member: str) -> dict[str, Any]:
+    return {name: value for name, value in GOOD.items() if name != member}
+
+
+BAD: dict[str, tuple[str, str]] = {
+    "empty": ("", "is not JSON"),
+    "no-json": ("{", "is not JSON"),
+    "nested-too-deep": ("[" * 100_000, "is not JSON"),
+    "an-array": ("[]", "is JSON but no object"),
+    "too-large": (" " * (BODY_MAX_CHARS + 1), "more than the 262144"),
+    "no-task-definition": (json.dumps(without("task_definition")), 'has no "task_definition"'),
+    "a-number-for-it": (json.dumps({**GOOD, "task_definition": 7}), 'has no "task_definition"'),
+    "a-text-for-it": (json.dumps({**GOOD, "task_definition": "web:7"}), "is not an ARN"),
+    "too-long-for-it": (json.dumps({**GOOD, "task_definition": "arn:" + "a" * 5000}), 'has no "task_definition"'),
+    "another-service": (json.dumps({**GOOD, "task_definition": "arn:aws:iam::111122223333:role/x"}), "not to ecs"),
+    "a-cluster": (
+        json.dumps({**GOOD, "task_definition": "arn:aws:ecs:us-east-1:111122223333:cluster/x"}),
+        "is not a task-definition",
+    ),
+    "a-wildcard": (
+        json.dumps({**GOOD, "task_definition": "arn:aws:ecs:us-east-1:111122223333:task-definition/*"}),
+        "has a character in its resource",
+    ),
+    "no-cause": (json.dumps(without("cause")), "cause"),
+    "a-text-for-a-cause": (json.dumps({**GOOD, "cause": "because"}), "cause"),
+    "a-cause-without-its-time": (json.dumps({**GOOD, "cause": {"kind": "x", "event_id": "e"}}), "time"),
+}
+
+
+@pytest.mark.parametrize(("body", "words"), BAD.values(), ids=BAD)
+def test_a_bad_message_is_rejected_with_its_reason(body: str, words: str) -> None:
+    with pytest.raises(Rejected) as rejected:
+        Look.parse(body)
+    assert words in str(rejected.value)
+    assert "\n" not in str(rejected.value)
+    assert len(str(rejected.value)) < 1000
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(st.fixed_dictionaries({"task_definition": values | st.just(GOOD["task_definition"]), "cause": values}))
+def test_no_message_does_anything_but_parse_or_be_rejected(message: dict[str, Any]) -> None:
+    try:
+        parsed = Look.parse(json.dumps(message))
+    except Rejected:
+        return
+    assert parsed.task_definition == revision_arn()
+
+
+@given(st.text())
+def test_no_text_does_anything_but_parse_or_be_rejected(body: str) -> None:
+    try:
+        found = parse_object(body)
+    except Rejected as rejected:
+        reason = str(rejected)
+    else:
+        reason = ""
+        assert isinstance(found, dict)
+    assert "\n" not in reason
