@@ -1,0 +1,180 @@
+"""The chain that an image pull hangs on, as a drawing: task definition → role → secret → key → registry.
+
+One place in it is broken: a thing (the secret is to be deleted) or the step from one to the next (the role may not
+read it). Positions are in CSS pixels; the style sheet stacks the same parts on narrow screens.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+from pullguard.arn import Arn
+from pullguard.checks import CHECKS
+from pullguard.errors import Malformed
+from pullguard.findings import Finding
+from pullguard.image import parse_image
+from pullguard_cli.causes import Cause
+
+Place: TypeAlias = Literal[
+    "definition", "assume", "role", "read", "secret", "decrypt", "key", "sign-in", "registry"
+]  # things stand at even places, the steps between them at odd ones
+State: TypeAlias = Literal["fine", "broken", "beyond"]
+PLACES: Final[tuple[Place, ...]] = (
+    "definition", "assume", "role", "read", "secret", "decrypt", "key", "sign-in", "registry",
+)  # fmt: skip
+
+NODE_WIDTH: Final = 128
+NODE_HEIGHT: Final = 66
+GAP: Final = 36
+_LINE_CHARS: Final = 14
+_LINES: Final = 2
+_SEAM: Final = re.compile(r"[/_.:-]|[a-z0-9](?=[A-Z])")
+_CAPTIONS: Final[Mapping[Place, str]] = {
+    "definition": "Task definition",
+    "role": "Execution role",
+    "secret": "Secret",
+    "key": "Key",
+    "registry": "Registry",
+}
+_STEPS: Final[Mapping[Place, str]] = {
+    "assume": "ECS assumes the role",
+    "read": "the role reads the secret",
+    "decrypt": "the role decrypts it with the key",
+    "sign-in": "the credentials sign in",
+}
+_BY_GROUP: Final[Mapping[str, Place]] = {
+    "reference": "secret",
+    "secret": "secret",
+    "execution role": "read",
+    "key": "decrypt",
+    "registry": "sign-in",
+    "platform and run time": "definition",
+}
+_BY_CHECK: Final[Mapping[str, Place]] = {
+    "credentials-on-ecr-image": "registry",
+    "registry-mismatch": "sign-in",
+    "execution-role-missing": "role",
+    "execution-role-not-found": "role",
+    "execution-role-not-assumable": "assume",
+    "inline-policy-quota": "role",
+    "key-unusable": "key",
+    "default-key-cross-account": "key",
+    "image-not-found": "registry",
+}
+_GROUPS: Final = {check.id: check.group for check in CHECKS}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """A thing of the chain; ``lines`` is its name, broken and shortened to fit."""
+
+    place: Place
+    x: int
+    state: State
+    caption: str
+    name: str | None
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edge:
+    """The step from one thing to the next."""
+
+    place: Place
+    x: int
+    state: State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chain:
+    """The drawing: where it is broken (``mark_x`` is the middle of that place), and what it says in words."""
+
+    nodes: tuple[Node, ...]
+    edges: tuple[Edge, ...]
+    broken: Place
+    mark_x: int
+    words: str
+
+
+def chain_of(cause: Cause) -> Chain:
+    """Draw the chain of a cause's first finding, which is one that is in use if any is."""
+    first = cause.findings[0]
+    broken = _BY_CHECK.get(cause.check) or _BY_GROUP.get(_GROUPS.get(cause.check, ""), "definition")
+    names = _names(first)
+    step = NODE_WIDTH + GAP
+    nodes = tuple(
+        Node(
+            place=place,
+            x=index * step,
+            state=_state(place, broken),
+            caption=_CAPTIONS[place],
+            name=names[place],
+            lines=_fitted(names[place] or "not named"),
+        )
+        for index, place in enumerate(PLACES[::2])
+    )
+    edges = tuple(
+        Edge(place=place, x=index * step + NODE_WIDTH, state=_state(place, broken))
+        for index, place in enumerate(PLACES[1::2])
+    )
+    return Chain(nodes=nodes, edges=edges, broken=broken, mark_x=_middle(broken), words=_words(names, broken))
+
+
+def short_name(text: str) -> str:
+    """Return the name that people know a thing by: an ARN's last part, without a secret's suffix."""
+    try:
+        arn = Arn.parse(text)
+    except Malformed:
+        return text
+    name = arn.resource_name
+    if arn.service == "secretsmanager" and name[-7:-6] == "-":
+        return name[:-7]
+    return name.rpartition("/")[2] if arn.service == "iam" else name
+
+
+def _names(finding: Finding) -> dict[Place, str | None]:
+    names: dict[Place, str | None] = {
+        "definition": finding.task_definition,
+        "role": finding.role,
+        "secret": finding.secret,
+        "key": finding.key,
+    }
+    short = {place: short_name(text) if text else None for place, text in names.items()}
+    return {**short, "registry": _host(finding.image)}
+
+
+def _host(image: str | None) -> str | None:
+    try:
+        return parse_image(image).host if image else None
+    except Malformed:
+        return image
+
+
+def _state(place: Place, broken: Place) -> State:
+    at, of = PLACES.index(place), PLACES.index(broken)
+    return "fine" if at < of else "broken" if at == of else "beyond"
+
+
+def _middle(place: Place) -> int:
+    index = PLACES.index(place)
+    start = index // 2 * (NODE_WIDTH + GAP)
+    return start + NODE_WIDTH // 2 if index % 2 == 0 else start + NODE_WIDTH + GAP // 2
+
+
+def _fitted(name: str) -> tuple[str, ...]:
+    """Break a name into lines, where it has a seam if it can be; the end is cut off with an ellipsis."""
+    lines: list[str] = []
+    rest = name
+    while len(rest) > _LINE_CHARS and len(lines) < _LINES - 1:
+        seams = [seam.end() for seam in _SEAM.finditer(rest[: _LINE_CHARS + 1]) if seam.end() <= _LINE_CHARS]
+        cut = max((seam for seam in seams if seam > _LINE_CHARS // 3), default=_LINE_CHARS)
+        lines.append(rest[:cut])
+        rest = rest[cut:]
+    return (*lines, rest if len(rest) <= _LINE_CHARS else f"{rest[: _LINE_CHARS - 1]}…")
+
+
+def _words(names: Mapping[Place, str | None], broken: Place) -> str:
+    things = ", then ".join(f"{_CAPTIONS[place].lower()} {names[place] or 'not named'}" for place in PLACES[::2])
+    at = _STEPS.get(broken) or f"the {_CAPTIONS[broken].lower()}"
+    return f"The chain: {things}. The mark is at: {at}."

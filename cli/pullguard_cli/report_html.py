@@ -1,0 +1,152 @@
+"""The audit as one HTML file that needs nothing else: no network, no script, no style from elsewhere.
+
+Every text of the audit is a stranger's. The template escapes all of it, what is not printable is spelt out, and the
+page forbids itself by its own content security policy to load or run anything but its one style sheet and script.
+"""
+
+import base64
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
+from importlib.resources import files
+from typing import Final
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
+from markupsafe import Markup
+
+from pullguard.errors import shown
+from pullguard_cli.audit import Audit
+from pullguard_cli.causes import Cause, causes_of
+from pullguard_cli.printing import counted, plain
+from pullguard_cli.report_chain import GAP, NODE_HEIGHT, NODE_WIDTH, Chain, chain_of, short_name
+
+DRAWN_CAUSES: Final = 200
+"""So many causes are told at length; the others, which matter less, are rows of a table."""
+_OPEN_CAUSES: Final = 30
+_LONGEST_TEXT_CHARS: Final = 20_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Behind:
+    """One task definition behind a cause: its name, its containers, and where it runs."""
+
+    name: str
+    containers: tuple[str, ...]
+    places: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """One cause as the page shows it."""
+
+    number: int
+    cause: Cause
+    level: str
+    behind: tuple[Behind, ...]
+    chain: Chain | None
+    is_open: bool
+
+    @property
+    def running(self) -> tuple[Behind, ...]:
+        """The task definitions that something runs."""
+        return tuple(each for each in self.behind if each.places)
+
+    @property
+    def resting(self) -> tuple[Behind, ...]:
+        """The task definitions that nothing runs."""
+        return tuple(each for each in self.behind if not each.places)
+
+
+def render(audit: Audit) -> str:
+    """Return the whole page for an audit, with 0 findings as with thousands."""
+    style, script = _asset("report.css"), _asset("report.js")
+    causes = tuple(_shown(audit, number, cause) for number, cause in enumerate(causes_of(audit), start=1))
+    return _template().render(
+        audit=audit,
+        told=causes[:DRAWN_CAUSES],
+        others=causes[DRAWN_CAUSES:],
+        levels={level: sum(each.level == level for each in causes) for level in ("error", "warning", "unknown")},
+        running=len({arn for each in causes for arn in each.cause.in_use}),
+        style=Markup(style),  # noqa: S704 (our own file)
+        script=Markup(script),  # noqa: S704 (our own file)
+        policy=_policy(style, script),
+        version=version("pullguard"),
+        geometry={"width": NODE_WIDTH, "height": NODE_HEIGHT, "gap": GAP},
+    )
+
+
+def _shown(audit: Audit, number: int, cause: Cause) -> Shown:
+    return Shown(
+        number=number,
+        cause=cause,
+        level="unknown" if cause.status == "unknown" else cause.severity,
+        behind=tuple(_behind(audit, cause)),
+        chain=chain_of(cause) if number <= DRAWN_CAUSES else None,
+        is_open=number <= _OPEN_CAUSES,
+    )
+
+
+def _behind(audit: Audit, cause: Cause) -> Iterable[Behind]:
+    containers: dict[str, list[str]] = {}
+    for finding in cause.findings:
+        named = containers.setdefault(finding.task_definition, [])
+        if finding.container is not None:
+            named.append(finding.container)
+    for arn, names in containers.items():
+        yield Behind(name=short_name(arn), containers=tuple(dict.fromkeys(names)), places=audit.in_use.get(arn, ()))
+
+
+def _policy(style: str, script: str) -> str:
+    """Allow this very style sheet and script, and nothing else at all.
+
+    Source: https://www.w3.org/TR/CSP3/#match-element-to-source-list
+    """
+    return "; ".join(
+        (
+            "default-src 'none'",
+            f"style-src '{_digest(style)}'",
+            f"script-src '{_digest(script)}'",
+            "img-src data:",
+            "base-uri 'none'",
+            "form-action 'none'",
+        )
+    )
+
+
+def _digest(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+
+
+def _asset(name: str) -> str:
+    return files("pullguard_cli").joinpath("templates", name).read_text(encoding="utf-8").strip()
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=FunctionLoader(_asset),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_finalized,
+    )
+    environment.filters["counted"] = counted
+    environment.filters["link"] = _link
+    environment.filters["utc"] = "{:%Y-%m-%d %H:%M} UTC".format
+    return environment.get_template("report.html.j2")
+
+
+def _finalized(value: object) -> object:
+    """Spell out what is not printable: a right-to-left override reorders a page, a lone surrogate cannot be written."""
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    text = plain(value)
+    return text if len(text) <= _LONGEST_TEXT_CHARS else f"{text[:_LONGEST_TEXT_CHARS]}… (shortened)"
+
+
+def _link(url: str) -> str | None:
+    """Return ``url`` if it is one to follow, else None: a page on the web, and no script."""
+    return url if url.startswith("https://") and url == shown(url, limit=len(url))[1:-1] else None
