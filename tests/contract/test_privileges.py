@@ -99,7 +99,7 @@ FUNCTIONS = {
         flows=("reregister", "writing", "telling"),
         reads=(*READS, Ecs.describe_raw, Ecs.register, Ecs.move_service),
         stack={
-            **on("Ledger.Arn", Ledger.lease, Ledger.count_write, Ledger.save_remediation),
+            **on("Ledger.Arn", Ledger.entry, Ledger.lease, Ledger.count_write, Ledger.save_remediation),
             **on("Bus.Arn", Bus.publish),
             **on("ValidationQueue.Arn", Queues.look),
         },

@@ -40,8 +40,9 @@ ONCE_KEPT_S = 14 * _DAY_S  # as long as a message can stay in a queue
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """All that is remembered of one task definition."""
+    """All that is remembered of one task definition; ``seen`` is whether it was ever validated."""
 
+    seen: bool = False
     references: frozenset[str] = frozenset()
     findings: tuple[FindingRecord, ...] = ()
     remediations: Mapping[str, Remediation] = field(default_factory=dict)
@@ -61,6 +62,7 @@ class Ledger:
         """Return all that is remembered of a task definition, by one query."""
         items = dict(self._query(_td(task_definition)))
         return Entry(
+            seen="REFERENCES" in items,
             references=frozenset(items.get("REFERENCES", ())),
             findings=tuple(
                 FindingRecord.from_dict(data) for sort, data in items.items() if sort.startswith("FINDING#")
@@ -73,9 +75,10 @@ class Ledger:
         )
 
     @asks("dynamodb:PutItem", "dynamodb:DeleteItem")
-    def keep_references(self, task_definition: Arn, before: frozenset[str], after: frozenset[str]) -> None:
+    def keep_references(self, task_definition: Arn, known: Entry, after: frozenset[str]) -> None:
         """Make the edges of a task definition those of ``after``; the same set costs nothing."""
-        if before == after:
+        before = known.references
+        if known.seen and before == after:
             return
         for thing in sorted(after - before):
             self._put(_ref(thing), _td(task_definition), None)

@@ -8,7 +8,7 @@ from pullguard.access.cross_check import Question
 from pullguard.arn import Arn
 from pullguard.aws.answers import asks, looked_up, writing
 from pullguard.aws.once import Once
-from pullguard.model import Document, Lookup, NamedPolicy, Role, Simulated
+from pullguard.model import Document, Lookup, Missing, NamedPolicy, Role, Simulated
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
@@ -39,6 +39,8 @@ class Iam:
         )
         if not isinstance(found, dict):
             return found
+        if found["Arn"] != str(arn):  # IAM names roles without their path, ECS assumes them by their whole ARN
+            return Missing(resource=str(arn))
         boundary = found.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn")
         return Role(
             arn=Arn.parse(found["Arn"], service="iam", resource_type="role"),

@@ -1,7 +1,7 @@
 """Register a revision with the right reference, and let services run it once it is proved."""
 
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from pullguard.alerts import describe
 from pullguard.arn import Arn
@@ -10,6 +10,7 @@ from pullguard.checks.examine import examine
 from pullguard.errors import Denied
 from pullguard.flows.writing import Executor, Proof, TooManyWrites
 from pullguard.gather import gather
+from pullguard.ledger import Entry
 from pullguard.messages import Look
 from pullguard.model import Facts
 from pullguard.plan import Action, MoveService, Reregister
@@ -30,6 +31,18 @@ class Reregistered:
     registered: str | None = None
     moved: int = 0
     why: str = ""
+
+
+def request_of(action: Reregister, ecs: Ecs) -> dict[str, Any]:
+    """Describe the revision now, and return the RegisterTaskDefinition request that ``action`` asks for.
+
+    Raises ``CannotReregister`` where it must not be made; errors of AWS propagate.
+    """
+    members = ecs.register_members()
+    described, wire, tags = ecs.describe_raw(action.task_definition)
+    if unknown := unknown_members(wire, members):
+        raise UnknownMembers(str(action.task_definition), unknown)
+    return build_request(described, tags, action.changes, members, action.task_definition)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,11 +68,7 @@ class Reregisterer:
             return self._fail(proof.actions, look, str(error), occasion)
 
     def _register(self, action: Reregister, family: str, look: Look, occasion: str) -> Reregistered:
-        members = self.ecs.register_members()
-        described, wire, tags = self.ecs.describe_raw(action.task_definition)
-        if unknown := unknown_members(wire, members):
-            raise UnknownMembers(str(action.task_definition), unknown)
-        request = build_request(described, tags, action.changes, members, action.task_definition)
+        request = request_of(action, self.ecs)
         self.executor.brake(f"family {family}")
         claim = f"reregister {action.task_definition}"
         if not self.executor.ledger.lease(claim, LEASE_S, now=self.executor.now()):
@@ -76,7 +85,12 @@ class Reregisterer:
     def _move(self, moves: tuple[MoveService, ...], proof: Proof, look: Look, occasion: str) -> Reregistered:
         if not moves:
             return Reregistered(task_definition=str(look.task_definition), why="nothing to write any more")
-        if (why := self._still_broken(moves[0].after)) is not None:
+        successor = moves[0].after
+        entry = self.executor.ledger.entry(successor)
+        if not entry.seen:
+            self.executor.look_again(Look(task_definition=successor, cause=look.cause), look)
+            return Reregistered(task_definition=str(look.task_definition), why="its successor is yet to be validated")
+        if (why := self._still_broken(successor, entry)) is not None:
             return self._fail(proof.actions, look, why, occasion)
         for move in moves:
             self.executor.brake(f"service {move.service}")
@@ -88,13 +102,17 @@ class Reregisterer:
         self.executor.look_again(look)
         return Reregistered(task_definition=str(look.task_definition), moved=len(moves))
 
-    def _still_broken(self, successor: Arn) -> str | None:
-        """Say why a service should not run ``successor`` yet; None where every check of it passes."""
+    def _still_broken(self, successor: Arn, entry: Entry) -> str | None:
+        """Say why a service should not run ``successor`` yet; None where every check of it passes.
+
+        An executor reads no secret's value, so what is wrong with one is taken from the validator's open findings.
+        """
         facts = gather(str(successor), self.executor.readers(), now=self.executor.now())
         if not isinstance(facts, Facts):
             return f"{successor} could not be described"
-        broken = [each.check for each in examine(facts).findings if each.severity == "error"]
-        return f"{successor} would not start either: {', '.join(broken)}" if broken else None
+        known = (record.finding for record in entry.findings if record.is_open)
+        broken = {each.check for each in (*examine(facts).findings, *known) if each.severity == "error"}
+        return f"{successor} would not start either: {', '.join(sorted(broken))}" if broken else None
 
     def _fail(self, actions: tuple[Action, ...], look: Look, why: str, occasion: str) -> Reregistered:
         for action in actions:

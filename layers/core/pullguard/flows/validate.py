@@ -73,7 +73,7 @@ class Validator:
         # apply
         if not isinstance(facts, Unreadable):
             after = references_of(facts) if isinstance(facts, Facts) and in_scope(facts) else frozenset()
-            self.ledger.keep_references(look.task_definition, entry.references, after)
+            self.ledger.keep_references(look.task_definition, entry, after)
         told = self.teller.findings(look.task_definition, entry.findings, changed, now=now)
         asked = self._act(plan, facts, look, occasion, now) if isinstance(facts, Facts) else 0
         return Validated(

@@ -1,0 +1,86 @@
+"""The form for Amazon Q Developer in chat applications, which shows it in Slack or Microsoft Teams."""
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+from pullguard.alerts.affected import finding_ids, named, proved
+from pullguard.alerts.foreign import plain_name, plain_word, snippet_lines
+from pullguard.alerts.headline import attributes_of, headline
+from pullguard.alerts.links import links_of
+from pullguard.alerts.notice import Notice
+from pullguard.alerts.paragraphs import dependent_lines, paragraphs, snippet_of, time_lines
+
+# The schema names no limits; these keep a message readable.
+_CHAT_TITLE_MAX_CHARS: Final = 250
+_CHAT_STEP_MAX_CHARS: Final = 2_000
+
+
+def as_chat(notice: Notice) -> dict[str, Any]:
+    """Return the notice as a custom notification; opening and resolution share a thread.
+
+    Source: https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html
+    """
+    attributes = attributes_of(notice)
+    keywords = (attributes[name] for name in ("check", "severity", "family"))
+    return {
+        "version": "1.0",
+        "source": "custom",
+        "content": {
+            "textType": "client-markdown",
+            "title": f"{_sign(notice)} {_markdown(headline(notice))}"[:_CHAT_TITLE_MAX_CHARS],
+            "description": "\n".join(_chat_lines(notice)),
+            "nextSteps": _chat_steps(notice),
+            "keywords": [*dict.fromkeys((*keywords, plain_word(notice.region)))],
+        },
+        "metadata": {
+            "threadId": next(iter(finding_ids(notice)), attributes["family"]),
+            "summary": _markdown(headline(notice))[:_CHAT_TITLE_MAX_CHARS],
+            "eventType": notice.kind,
+            "relatedResources": _proved_arns(notice),
+            "additionalContext": {
+                "account": plain_name(notice.account, 20),
+                "region": plain_name(notice.region, 40),
+                "status": attributes["status"],
+            },
+        },
+    }
+
+
+def _sign(notice: Notice) -> str:
+    if notice.kind in ("Finding Resolved", "Remediation Completed"):
+        return ":white_check_mark:"
+    return ":x:" if any(finding.severity == "error" for finding in notice.findings[:1]) else ":warning:"
+
+
+def _chat_lines(notice: Notice) -> Iterator[str]:
+    yield f"Account `{plain_name(notice.account, 20)}`, `{plain_name(notice.region, 40)}`"
+    yield from (f"*{title}*: {_markdown(text)}" for title, text in paragraphs(notice) if title != "To do")
+    dependents = tuple(dependent_lines(notice))
+    yield from (_markdown(line) for line in dependents if line)
+    yield from time_lines(notice)
+    yield f"Finding `{', '.join(finding_ids(notice)) or 'none'}`"
+
+
+def _chat_steps(notice: Notice) -> list[str]:
+    """Return what to do: the words, the command where it is short, and our links."""
+    words = (_markdown(text) for title, text in paragraphs(notice) if title == "To do")
+    snippet = _markdown("\n".join(snippet_lines(snippet_of(notice))))
+    command = (f"```{snippet}```",) if 0 < len(snippet) <= _CHAT_STEP_MAX_CHARS else ()
+    return [*words, *command, *(f"{title}: {link}" for title, link in links_of(notice))]
+
+
+def _markdown(text: str) -> str:
+    """Take from a harmless text what Slack or Teams would read as a link, a mention or the end of a code block."""
+    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("`", "'")
+    return re.sub(r"(?<!\w)@(?=\w)", "@ ", escaped.replace("](", "] ("))
+
+
+def _proved_arns(notice: Notice) -> list[str]:
+    kinds: Iterable[tuple[str, str, str]] = (
+        ("task_definition", "ecs", "task-definition"),
+        ("secret", "secretsmanager", "secret"),
+        ("role", "iam", "role"),
+        ("key", "kms", "key"),
+    )
+    return [str(arn) for member, service, kind in kinds if (arn := proved(named(notice, member), service, kind))]

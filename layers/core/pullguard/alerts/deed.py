@@ -1,0 +1,96 @@
+"""What Pullguard did, would do or must not do, in words."""
+
+from dataclasses import dataclass
+from typing import assert_never
+
+from pullguard.plan import Action, ActionKind, Grant, MoveService, ReferenceChange, Refusal, Reregister
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deed:
+    """What Pullguard did, would do or must not do: ``what`` completes "Pullguard would …".
+
+    ``why`` says why it failed or was refused, ``remedy`` and ``snippet`` what the owner would do instead.
+    """
+
+    kind: ActionKind
+    what: str
+    task_definition: str
+    target: str
+    role: str | None = None
+    secret: str | None = None
+    key: str | None = None
+    why: str = ""
+    remedy: str = ""
+    snippet: str | None = None
+    findings: tuple[str, ...] = ()
+
+
+def describe(deed: Action | Refusal, why: str = "") -> Deed:
+    """Put an action or a refusal into words; ``why`` says why an action failed."""
+    match deed:
+        case Grant():
+            key = f" and decrypt with key {deed.key.resource_name}" if deed.key else ""
+            return Deed(
+                kind="grant",
+                what=f"let role {deed.role.resource_name} read secret {deed.secret.resource_name}{key}",
+                task_definition=str(deed.task_definition),
+                target=str(deed.role),
+                role=str(deed.role),
+                secret=str(deed.secret),
+                key=str(deed.key) if deed.key else None,
+                why=why,
+                findings=deed.findings,
+            )
+        case Reregister():
+            changes = ", ".join(_change(change) for change in deed.changes)
+            return Deed(
+                kind="reregister",
+                what=f"register {deed.task_definition.resource_name} once more with {changes}",
+                task_definition=str(deed.task_definition),
+                target=str(deed.task_definition),
+                secret=next((str(change.after) for change in deed.changes if change.after), None),
+                why=why,
+                findings=deed.findings,
+            )
+        case MoveService():
+            service = deed.service.rsplit("/", 1)[-1]
+            return Deed(
+                kind="move-service",
+                what=f"move service {service} from {deed.before.resource_name} to {deed.after.resource_name}",
+                task_definition=str(deed.before),
+                target=deed.service,
+                why=why,
+            )
+        case Refusal():
+            return Deed(
+                kind=deed.kind,
+                what=_refused(deed),
+                task_definition=str(deed.task_definition),
+                target=deed.target,
+                why=deed.why,
+                remedy=deed.remedy,
+                snippet=deed.snippet,
+                findings=deed.findings,
+            )
+        case _:
+            assert_never(deed)
+
+
+def _change(change: ReferenceChange) -> str:
+    if change.after is None:
+        return f"no credentials for container {change.container}"
+    return f"secret {change.after.resource_name} for container {change.container}"
+
+
+def _refused(refusal: Refusal) -> str:
+    revision, target = refusal.task_definition.resource_name, refusal.target.rsplit("/", 1)[-1]
+    match refusal.kind:
+        case "grant":
+            return f"grant {target} what {revision} needs"
+        case "reregister":
+            return f"register {revision} once more"
+        case "move-service":
+            return f"move service {target} away from {revision}"
+        case _:
+            assert_never(refusal.kind)

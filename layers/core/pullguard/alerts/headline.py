@@ -1,0 +1,84 @@
+"""The first line, the subject, and the attributes that subscriptions filter on."""
+
+import re
+from typing import Final
+
+from pullguard.alerts.affected import dependents_of, family_of, is_service
+from pullguard.alerts.foreign import NAME_MAX_CHARS, plain_name, plain_word
+from pullguard.alerts.notice import Notice
+from pullguard.findings import Finding
+
+# "less than 100 characters", no line breaks, no control characters; ASCII is safe for every mail program.
+# https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
+SUBJECT_MAX_CHARS: Final = 99
+
+
+def subject_of(notice: Notice) -> str:
+    """Return the subject: printable ASCII, at most 99 characters, the check last and never cut off."""
+    tail = f" - {plain_word(notice.findings[0].check)[:40]}" if notice.findings else ""
+    head = f"[Pullguard] {headline(notice, short=True)}"
+    room = SUBJECT_MAX_CHARS - len(tail)
+    return (head if len(head) <= room else f"{head[: room - 3]}...") + tail
+
+
+def headline(notice: Notice, *, short: bool = False) -> str:
+    """Say what is broken, or what was done about it; ``short`` as a subject has room for it."""
+    if notice.kind.startswith("Finding") and notice.findings:
+        return _finding_headline(notice, notice.findings[0], 32 if short else NAME_MAX_CHARS)
+    word = {
+        "Remediation Planned": "would",
+        "Remediation Completed": "done:",
+        "Remediation Failed": "failed to",
+        "Remediation Refused": "refused to",
+    }.get(notice.kind, "about:")
+    what = notice.deed.what if notice.deed else f"mend {family_of(notice)}"
+    return f"{word} {plain_name(what)}"
+
+
+def _finding_headline(notice: Notice, finding: Finding, limit: int) -> str:
+    everything = dependents_of(notice)
+    many = len(everything) > 1
+    who = _cut(family_of(notice), limit)
+    if any(map(is_service, everything)):
+        who = f"{who} ({len(everything)} {'services' if many else 'service'})"
+    elif many:
+        who = f"{who} and {len(everything) - 1} more"
+    image = _image(finding.image) if finding.image else ("their images" if many else "its image")
+    if notice.kind == "Finding Resolved":
+        return f"resolved: {who} can pull {image} again"
+    again = "reminder, " if notice.reminder else ""
+    if finding.status == "unknown":
+        return f"{again}unknown: whether {who} can pull {image}"
+    risk = "cannot pull" if finding.severity == "error" else "may fail to pull"
+    return f"{again}{plain_word(finding.severity)}: {who} {risk} {image}"
+
+
+def attributes_of(notice: Notice) -> dict[str, str]:
+    """Return what subscription filter policies select on; a message about no finding says ``none``.
+
+    Source: https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html
+    """
+    leading = notice.findings[0] if notice.findings else None
+    return {
+        "kind": notice.kind,
+        "check": plain_word(leading.check if leading else "none"),
+        "severity": plain_word(leading.severity if leading else "none"),
+        "status": _status(notice),
+        "family": plain_word(family_of(notice)),
+    }
+
+
+def _status(notice: Notice) -> str:
+    about, _, what = notice.kind.partition(" ")
+    if about == "Remediation" or what == "Resolved" or not notice.findings:
+        return what.lower()
+    return plain_word(notice.findings[0].status)
+
+
+def _image(text: str) -> str:
+    """Return an image for a headline: of a long digest the beginning."""
+    return re.sub(r"(@[a-z0-9]+:[0-9a-f]{12})[0-9a-f]+$", r"\1...", plain_name(text))
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else f"{text[: limit - 2]}.."

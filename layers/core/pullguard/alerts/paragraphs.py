@@ -1,0 +1,109 @@
+"""What the forms for people share: why, what Pullguard does, what to do, whom it hits, since when."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from pullguard.alerts.affected import DEPENDENTS_SHOWN, dependents_of, family_of, named
+from pullguard.alerts.foreign import SNIPPET_MAX_CHARS, plain_name, prose
+from pullguard.alerts.notice import Notice
+from pullguard.arn import Arn
+from pullguard.errors import Malformed
+
+
+def paragraphs(notice: Notice) -> Iterator[tuple[str, str]]:
+    """Yield title and text of what is wrong, what Pullguard does about it and what somebody would do."""
+    deed = notice.deed
+    resolved = notice.kind == "Finding Resolved"
+    for finding in notice.findings[:1]:
+        if finding.container:
+            yield "Container", f"{plain_name(finding.container)}, image {plain_name(finding.image)}"
+        yield ("It was" if resolved else "Why"), prose(finding.cause)
+        if finding.evidence and not resolved:
+            yield "Evidence", prose(finding.evidence)
+    if (pullguard := _own_part(notice)) and not resolved:
+        yield "Pullguard", pullguard
+    remedy = deed.remedy if deed and deed.remedy else (notice.findings[0].remedy.text if notice.findings else "")
+    if _wants_somebody(notice) and (remedy or snippet_of(notice)):
+        yield "To do", prose(remedy or "run or paste this.")
+    if (snippet := snippet_of(notice)) and len(snippet) > SNIPPET_MAX_CHARS:
+        yield "Command", f"too long for a message; pullguard plan {family_of(notice)} prints it"
+
+
+def _own_part(notice: Notice) -> str:
+    """Say what Pullguard itself did, would do or does not do."""
+    if notice.deed is None:
+        action = notice.findings[0].remedy.action
+        return {
+            "none": "cannot mend this by itself.",
+            "grant": "can grant the access; what it does about it is told in a message of its own.",
+            "reregister": "can register a corrected revision; what it does about it is told in a message of its own.",
+        }[action]
+    what, why = prose(notice.deed.what), prose(notice.deed.why)
+    reason = f": {why}" if why else ""
+    match notice.kind:
+        case "Remediation Completed":
+            return f"did this: {what}."
+        case "Remediation Failed":
+            return f"tried to {what}, and failed{reason}"
+        case "Remediation Refused":
+            return f"will not {what}{reason}"
+        case _:
+            return f"would {what}{reason}"
+
+
+def _wants_somebody(notice: Notice) -> bool:
+    return notice.kind not in ("Finding Resolved", "Remediation Completed")
+
+
+def snippet_of(notice: Notice) -> str | None:
+    """Return the command or statement that somebody would use, None where there is none or nothing to do."""
+    if not _wants_somebody(notice):
+        return None
+    if notice.deed and (notice.deed.snippet or not notice.findings):
+        return notice.deed.snippet
+    return notice.findings[0].remedy.snippet
+
+
+def dependent_lines(notice: Notice) -> Iterator[str]:
+    """Yield whom it hits, one a line, unless the headline has told it already."""
+    everything = dependents_of(notice)
+    if everything == (named(notice, "task_definition"),) or not everything:
+        return  # the first line has told it
+    yield ""
+    yield f"Affected ({len(everything)}):"
+    yield from (f"- {_briefly(each)}" for each in everything[:DEPENDENTS_SHOWN])
+    if len(everything) > DEPENDENTS_SHOWN:
+        yield f"- and {len(everything) - DEPENDENTS_SHOWN} more"
+
+
+def _briefly(thing: str) -> str:
+    """Return ``service/prod/web`` or ``task-definition/web:7`` for an ARN, another name as it is."""
+    try:
+        return Arn.parse(thing).resource
+    except Malformed:
+        return plain_name(thing)
+
+
+def time_lines(notice: Notice) -> Iterator[str]:
+    """Yield since when it is broken and when it was resolved, as far as that is known."""
+    if notice.opened_at:
+        yield f"Since: {instant(notice.opened_at)}"
+    if notice.resolved_at:
+        lasted = f" (lasted {_duration(notice.lasted)})" if notice.lasted is not None else ""
+        yield f"Resolved: {instant(notice.resolved_at)}{lasted}"
+
+
+def instant(at: datetime) -> str:
+    """Return a time of UTC as ``2026-05-01T08:00:00Z``."""
+    return at.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _duration(length: timedelta) -> str:
+    """Say how long something lasted, in its two largest units."""
+    rest_s = int(length.total_seconds())
+    parts = []
+    for unit, size_s in (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)):
+        amount, rest_s = divmod(rest_s, size_s)
+        if amount:
+            parts.append(f"{amount} {unit}")
+    return " ".join(parts[:2]) or "0 s"

@@ -1,0 +1,67 @@
+"""The form for programs: JSON."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any, Final
+
+from pullguard.alerts.affected import DEPENDENTS_SHOWN, dependents_of
+from pullguard.alerts.foreign import plain_name, prose, snippet_lines
+from pullguard.alerts.headline import subject_of
+from pullguard.alerts.links import links_of
+from pullguard.alerts.notice import Notice
+from pullguard.alerts.paragraphs import instant
+from pullguard.findings import SCHEMA_VERSION
+
+# 256 KB for the message with its attributes, which have 2 KB at most here.
+# https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
+MESSAGE_MAX_BYTES: Final = 262_144 - 4_096
+
+
+def as_json(notice: Notice) -> str:
+    """Return the notice as JSON in ASCII, with as many findings and dependents as one message holds.
+
+    Members are those of the bus events; every text but our own links is harmless, as in the other forms.
+    """
+    for findings, dependents in ((20, 500), (5, 100), (1, DEPENDENTS_SHOWN)):
+        text = json.dumps(_json_object(notice, findings, dependents))
+        if len(text) <= MESSAGE_MAX_BYTES:
+            return text
+    return json.dumps(_json_object(notice, 1, 0))
+
+
+def _json_object(notice: Notice, findings: int, dependents: int) -> dict[str, Any]:
+    everything = dependents_of(notice)
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "kind": notice.kind,
+        "subject": subject_of(notice),
+        "account": plain_name(notice.account, 20),
+        "region": plain_name(notice.region, 40),
+        "findings": [_harmless(finding.to_dict()) for finding in notice.findings[:findings]],
+        "findings_count": len(notice.findings),
+        "deed": _harmless(asdict(notice.deed)) if notice.deed else None,
+        "dependents": [plain_name(each) for each in everything[:dependents]],
+        "dependents_count": len(everything),
+        "opened_at": instant(notice.opened_at) if notice.opened_at else None,
+        "resolved_at": instant(notice.resolved_at) if notice.resolved_at else None,
+        "lasted_s": int(notice.lasted.total_seconds()) if notice.lasted is not None else None,
+        "reminder": notice.reminder,
+        "links": dict(links_of(notice)),
+    }
+
+
+def _harmless(value: Any, member: str = "") -> Any:
+    match value:
+        case str() if member == "snippet":
+            return "\n".join(snippet_lines(value)) or None
+        case str() if member == "source":
+            return value if value.startswith("https://docs.aws.amazon.com/") and value.isprintable() else prose(value)
+        case str():
+            return prose(value)
+        case Mapping():
+            return {name: _harmless(each, name) for name, each in value.items()}
+        case list() | tuple():
+            return [_harmless(each) for each in value[:DEPENDENTS_SHOWN]]
+        case _:
+            return value
