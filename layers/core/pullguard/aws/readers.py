@@ -23,6 +23,7 @@ from pullguard.model import (
     Secret,
     Simulated,
     TaskDefinition,
+    Unreadable,
     Usage,
     ValueShape,
     Verification,
@@ -46,6 +47,7 @@ class AwsReaders:
         self._values = values
         self._verify = verify
         self._cross_check = cross_check
+        self._silent: dict[str, Verification] = {}
         self._once = Once()
 
     @property
@@ -122,7 +124,19 @@ class AwsReaders:
         """Ask the registry whether the secret's credentials pull the image, where that is switched on."""
         if not self._verify:
             return VERIFICATION_SWITCHED_OFF
-        # Imported where it is used: the HTTP client costs start-up time that most deployments need not pay.
-        from pullguard.registry import verification  # noqa: PLC0415
+        return self._once(("verification", secret.arn, image), lambda: self._verified(secret, image))
 
-        return self._once(("verification", secret.arn, image), lambda: verification(secret, image, self._credentials))
+    def _verified(self, secret: Secret, image: ImageReference) -> Lookup[Verification]:
+        """Ask a registry that does not answer once for a batch, and not once for each of its images."""
+        # Imported where it is used: the HTTP client costs start-up time that most deployments need not pay.
+        from pullguard.registry import VerificationBroke, verification  # noqa: PLC0415
+
+        if image.host in self._silent:
+            return self._silent[image.host]
+        try:
+            answer = verification(secret, image, self._credentials)
+        except VerificationBroke as error:
+            return Unreadable(permission="(none)", resource=image.host, reason="refused", detail=str(error))
+        if isinstance(answer, Verification) and answer.answer == "unreachable":
+            self._silent[image.host] = answer
+        return answer
