@@ -1,9 +1,20 @@
 """What holds for every test: no way to AWS or to the net, and a clock that stands still."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import boto3
 import pytest
+from moto import mock_aws
+
+from pullguard.ledger import Ledger
+from tests.fakes import NOW, REGION
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 HERE = Path(__file__).parent
 # Tests in folders or files of these names talk to servers of their own on this machine, and to nothing else.
@@ -43,4 +54,24 @@ def _no_real_aws(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 @pytest.fixture
 def now() -> datetime:
     """The time at which every test happens."""
-    return datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+    return NOW
+
+
+@pytest.fixture
+def dynamodb() -> "Iterator[DynamoDBClient]":
+    """An empty ledger's table, called ``ledger``, keyed as the template says."""
+    with mock_aws():
+        client = boto3.client("dynamodb", region_name=REGION)
+        client.create_table(
+            TableName="ledger",
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        )
+        yield client
+
+
+@pytest.fixture
+def ledger(dynamodb: "DynamoDBClient") -> Ledger:
+    """A ledger that remembers nothing yet."""
+    return Ledger(dynamodb, "ledger")

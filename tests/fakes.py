@@ -1,17 +1,17 @@
 """A small AWS in memory for the core: builders for its facts, and readers that answer from them."""
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from pullguard.arn import Arn, parse_reference
+from pullguard.arn import Arn
 from pullguard.gather import gather_about
 from pullguard.image import ImageReference
 from pullguard.model import (
     SIMULATION_SWITCHED_OFF,
     VERIFICATION_SWITCHED_OFF,
-    Container,
     Facts,
     Key,
     Lookup,
@@ -209,5 +209,56 @@ class World:
         return gather_about(definition, self, now=NOW, usage=True)
 
 
-def bare_container(text: object, *, image: ImageReference, name: str = "app") -> Container:
-    return Container(index=0, name=name, image=image, reference=parse_reference(text, region=REGION))
+# --- What the functions send -------------------------------------------------------------------------------------
+
+
+class Sent:
+    """In the place of the clients of SQS, EventBridge and SNS: keeps what is sent, in order.
+
+    ``failing`` names the operations that raise instead, once for each time that it stands there.
+    """
+
+    def __init__(self) -> None:
+        self.messages: list[dict[str, Any]] = []
+        self.events: list[dict[str, Any]] = []
+        self.alerts: list[dict[str, Any]] = []
+        self.failing: list[str] = []
+
+    def _may_fail(self, operation: str) -> None:
+        if operation in self.failing:
+            self.failing.remove(operation)
+            raise Crash(operation)
+
+    def send_message(self, **message: Any) -> dict[str, Any]:
+        self._may_fail("send_message")
+        self.messages.append(message)
+        return {}
+
+    def send_message_batch(self, *, QueueUrl: str, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
+        self._may_fail("send_message_batch")
+        self.messages += [{"QueueUrl": QueueUrl, **entry} for entry in Entries]
+        return {}
+
+    def put_events(self, *, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
+        self._may_fail("put_events")
+        self.events += Entries
+        return {"FailedEntryCount": 0, "Entries": []}
+
+    def publish(self, **alert: Any) -> dict[str, Any]:
+        self._may_fail("publish")
+        self.alerts.append(alert)
+        return {"MessageId": "1"}
+
+    def told(self) -> list[str]:
+        """The kinds of the events, in order."""
+        return [event["DetailType"] for event in self.events]
+
+    def details(self, kind: str) -> list[dict[str, Any]]:
+        return [json.loads(event["Detail"]) for event in self.events if event["DetailType"] == kind]
+
+    def bodies(self, queue: str) -> list[dict[str, Any]]:
+        return [json.loads(each["MessageBody"]) for each in self.messages if each["QueueUrl"] == queue]
+
+
+class Crash(Exception):
+    """The process ended here."""

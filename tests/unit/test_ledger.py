@@ -1,0 +1,233 @@
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from pullguard.alerts import Deed
+from pullguard.findings import Finding, Remedy
+from pullguard.ledger import HISTORY_KEPT_S, ONCE_KEPT_S, RESOLVED_KEPT_S, Entry, Ledger
+from pullguard.lifecycle import FindingRecord
+from pullguard.remediation import Remediation
+from pullguard.remedies.grant import Granted
+from tests.fakes import NOW, REGION, key, revision_arn, role_arn, secret_arn
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+WEB, API = revision_arn("web"), revision_arn("api")
+ROLE = role_arn()
+
+
+def record(sequence: int = 1, announced: int = 0, event: Any = "Finding Opened", id_: str = "f" * 16) -> FindingRecord:
+    finding = Finding(
+        id=id_,
+        check="secret-not-found",
+        status="fail",
+        severity="error",
+        task_definition=str(WEB),
+        container="app",
+        image=None,
+        secret="ghcr-geheim",
+        role=None,
+        key=None,
+        cause="gone",
+        evidence="",
+        remedy=Remedy(),
+        source="",
+    )
+    return FindingRecord(
+        finding=finding, event=event, sequence=sequence, announced=announced, opened_at=NOW, changed_at=NOW
+    )
+
+
+def remediation(**changes: Any) -> Remediation:
+    deed = Deed(kind="grant", what="grant", task_definition=str(WEB), target=str(ROLE), findings=("a", "b"))
+    return replace(Remediation(event="Remediation Planned", deed=deed), **changes)
+
+
+def known(references: frozenset[str]) -> Entry:
+    return Entry(seen=True, references=references)
+
+
+def item(dynamodb: "DynamoDBClient", pk: str, sk: str) -> dict[str, Any]:
+    return dict(dynamodb.get_item(TableName="ledger", Key={"pk": {"S": pk}, "sk": {"S": sk}}).get("Item", {}))
+
+
+def expires(dynamodb: "DynamoDBClient", pk: str, sk: str) -> int | None:
+    found = item(dynamodb, pk, sk)
+    assert found
+    return int(found["expires_at_epoch_s"]["N"]) if "expires_at_epoch_s" in found else None
+
+
+# --- One task definition -----------------------------------------------------------------------------------------
+
+
+def test_nothing_is_known_of_a_stranger(ledger: Ledger) -> None:
+    assert ledger.entry(WEB) == Entry()
+    assert ledger.finding(WEB, "f" * 16) is None
+    assert ledger.remediation(WEB, "f" * 16) is None
+    assert ledger.sweep_state() is None
+    assert ledger.granted(ROLE) == ()
+    assert ledger.dependents("x") == ()
+
+
+def test_an_entry_holds_all_that_is_remembered_and_nothing_of_others(ledger: Ledger) -> None:
+    ledger.keep_references(WEB, Entry(), frozenset({"a", "b"}))
+    ledger.keep_references(API, Entry(), frozenset({"a"}))
+    ledger.save_finding(WEB, record(), now=NOW)
+    ledger.save_remediation(remediation(), now=NOW)
+    assert ledger.entry(WEB) == Entry(
+        seen=True,
+        references=frozenset({"a", "b"}),
+        findings=(record(),),
+        remediations={remediation().id: remediation()},
+    )
+    assert ledger.entry(API) == Entry(seen=True, references=frozenset({"a"}))
+
+
+def test_edges_come_and_go_with_the_references(ledger: Ledger) -> None:
+    ledger.keep_references(WEB, Entry(), frozenset({"a", "b"}))
+    ledger.keep_references(API, Entry(), frozenset({"b"}))
+    assert [ledger.dependents(thing) for thing in "abc"] == [(WEB,), (API, WEB), ()]
+    ledger.keep_references(WEB, known(frozenset({"a", "b"})), frozenset({"b", "c"}))
+    assert [ledger.dependents(thing) for thing in "abc"] == [(), (API, WEB), (WEB,)]
+    ledger.keep_references(WEB, known(frozenset({"b", "c"})), frozenset())
+    assert [ledger.dependents(thing) for thing in "abc"] == [(), (API,), ()]
+
+
+def test_the_same_references_cost_no_write(ledger: Ledger, dynamodb: "DynamoDBClient") -> None:
+    asked: list[str] = []
+    dynamodb.meta.events.register("before-call.dynamodb", lambda model, **_: asked.append(model.name))
+    ledger.keep_references(WEB, known(frozenset({"a"})), frozenset({"a"}))
+    assert asked == []
+
+
+def test_a_task_definition_without_references_is_seen(ledger: Ledger) -> None:
+    ledger.keep_references(WEB, Entry(), frozenset())
+    assert ledger.entry(WEB) == known(frozenset())
+
+
+def test_more_dependents_than_a_page_are_all_found(ledger: Ledger) -> None:
+    # A page of a query is 1 MB: names as long as this make several of them.
+    families = [f"{number:04}{'x' * 200}" for number in range(30)]
+    padding = frozenset({"b" * 1000})
+    for family in families:
+        ledger.keep_references(revision_arn(family), Entry(), padding | {"a"})
+    assert len(ledger.dependents("a")) == 30
+
+
+# --- Findings ----------------------------------------------------------------------------------------------------
+
+STALE = {
+    "an-earlier-state": (record(2), record(1), False),
+    "the-same-state": (record(2), record(2), False),
+    "the-same-state-now-told": (record(2, 1), record(2, 2), True),
+    "the-same-state-told-before": (record(2, 2), record(2, 1), False),
+    "a-later-state": (record(2, 2), record(3, 2), True),
+    "a-first-state": (None, record(1), True),
+}
+
+
+@pytest.mark.parametrize(("kept", "saved", "taken"), STALE.values(), ids=STALE)
+def test_a_finding_only_ever_moves_on(
+    ledger: Ledger, kept: FindingRecord | None, saved: FindingRecord, taken: bool
+) -> None:
+    if kept:
+        assert ledger.save_finding(WEB, kept, now=NOW)
+    assert ledger.save_finding(WEB, saved, now=NOW) is taken
+    assert ledger.finding(WEB, "f" * 16) == (saved if taken else kept)
+
+
+def test_a_resolved_finding_is_forgotten_some_day_and_an_open_one_is_not(
+    ledger: Ledger, dynamodb: "DynamoDBClient"
+) -> None:
+    where = f"TD#{WEB}", f"FINDING#{'f' * 16}"
+    ledger.save_finding(WEB, record(1), now=NOW)
+    assert expires(dynamodb, *where) is None
+    ledger.save_finding(WEB, record(2, event="Finding Resolved"), now=NOW)
+    assert expires(dynamodb, *where) == NOW.timestamp() + RESOLVED_KEPT_S
+    ledger.save_finding(WEB, record(3), now=NOW)
+    assert expires(dynamodb, *where) is None
+
+
+def test_a_remediation_is_kept_once(ledger: Ledger) -> None:
+    assert ledger.save_remediation(remediation(), now=NOW)
+    assert not ledger.save_remediation(remediation(), now=NOW)
+    assert ledger.save_remediation(remediation(occasion="another"), now=NOW)
+    assert ledger.remediation(WEB, remediation().id) == remediation()
+
+
+# --- Grants ------------------------------------------------------------------------------------------------------
+
+
+def test_grants_are_added_and_each_write_is_kept(ledger: Ledger, dynamodb: "DynamoDBClient") -> None:
+    one, two = Granted(secret=secret_arn("a"), key=None), Granted(secret=secret_arn("b"), key=key().arn)
+    ledger.record_write(ROLE, (one,), write_id="1", record={"before": None, "after": "x"}, now=NOW)
+    ledger.record_write(ROLE, (one, two), write_id="2", record={"before": "x", "after": "y"}, now=NOW)
+    assert ledger.granted(ROLE) == (one, two)
+    assert ledger.granted(role_arn("other")) == ()
+    for write in ("1", "2"):
+        kept_until = expires(dynamodb, f"ROLE#{ROLE}", f"WRITE#{NOW.isoformat()}#{write}")
+        assert kept_until == NOW.timestamp() + HISTORY_KEPT_S
+    assert expires(dynamodb, f"ROLE#{ROLE}", f"GRANTED#{one.secret}") is None
+
+
+# --- Once, leases, counts ----------------------------------------------------------------------------------------
+
+
+def test_a_thing_happens_once(ledger: Ledger, dynamodb: "DynamoDBClient") -> None:
+    assert not ledger.happened("x")
+    assert [ledger.once("x", now=NOW), ledger.once("x", now=NOW), ledger.once("y", now=NOW)] == [True, False, True]
+    assert ledger.happened("x")
+    assert expires(dynamodb, "ONCE#x", "ONCE") == NOW.timestamp() + ONCE_KEPT_S
+
+
+def test_a_lease_keeps_others_out_until_it_ends(ledger: Ledger) -> None:
+    later = [0, 1, 59, 60, 61, 119, 120]
+    taken = [ledger.lease("x", 60, now=NOW + timedelta(seconds=after)) for after in later]
+    assert taken == [True, False, False, True, False, False, True]
+    assert ledger.lease("y", 60, now=NOW)
+
+
+def test_writes_are_counted_by_scope_and_hour(ledger: Ledger) -> None:
+    hour = timedelta(hours=1)
+    times = [("a", NOW), ("a", NOW), ("b", NOW), ("a", NOW + hour), ("a", NOW + timedelta(minutes=59))]
+    assert [ledger.count_write(scope, now=at) for scope, at in times] == [1, 2, 1, 1, 3]
+
+
+def test_the_state_of_the_sweep_is_the_last_one(ledger: Ledger) -> None:
+    ledger.save_sweep_state({"sweep": "1"})
+    ledger.save_sweep_state({"sweep": "2"})
+    assert ledger.sweep_state() == {"sweep": "2"}
+
+
+# --- The table ---------------------------------------------------------------------------------------------------
+
+
+def test_every_read_is_consistent(ledger: Ledger, dynamodb: "DynamoDBClient") -> None:
+    asked: list[tuple[str, bool]] = []
+
+    def note(params: dict[str, Any], model: Any, **_: object) -> None:
+        asked.append((model.name, b'"ConsistentRead":true' in params["body"].replace(b" ", b"")))
+
+    dynamodb.meta.events.register("before-call.dynamodb", note)
+    ledger.entry(WEB)
+    ledger.dependents("x")
+    ledger.finding(WEB, "x")
+    ledger.remediation(WEB, "x")
+    ledger.granted(ROLE)
+    ledger.happened("x")
+    ledger.sweep_state()
+    reads = ["Query", "Query", "GetItem", "GetItem", "Query", "GetItem", "GetItem"]
+    assert asked == [(name, True) for name in reads]
+
+
+def test_a_ledger_that_fails_is_heard_of(dynamodb: "DynamoDBClient") -> None:
+    nowhere = Ledger(boto3.client("dynamodb", region_name=REGION), "another-table")
+    with pytest.raises(ClientError):
+        nowhere.entry(WEB)
+    with pytest.raises(ClientError):
+        nowhere.once("x", now=NOW)
