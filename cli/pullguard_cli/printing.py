@@ -34,7 +34,7 @@ def says(text: str, style: str = "") -> Text:
 def output(**options: Any) -> Console:
     """Return the console on standard output; in a file or a pipe it has no colours and a fixed width."""
     width = None if sys.stdout.isatty() else _WIDTH_OF_A_FILE
-    return Console(file=sys.stdout, highlight=False, emoji=False, **{"width": width, **options})
+    return Console(**{"file": sys.stdout, "width": width, "highlight": False, "emoji": False, **options})
 
 
 def errors() -> Console:

@@ -1,0 +1,162 @@
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from pullguard_cli.audit import Audit
+from pullguard_cli.auditing import Auditor, Scope
+from pullguard_cli.connection import Connection, connect
+from pullguard_cli.failures import CannotRun
+from sandbox.world import World
+from tests.unit.cli.conftest import answering, in_account
+
+
+class Watcher:
+    """Counts, and does what a test wants at a family."""
+
+    def __init__(self, at: Callable[[int], None] = lambda _: None) -> None:
+        self.total = 0
+        self.done: list[str] = []
+        self._at = at
+
+    def found(self, families: int) -> None:
+        self.total += families
+        self._at(self.total)
+
+    def looked(self, family: str) -> None:
+        self.done.append(family)
+
+
+@pytest.fixture
+def connection(broken: World) -> Connection:
+    return connect()
+
+
+def audit(connection: Connection, scope: Scope | None = None, watcher: Watcher | None = None) -> Audit:
+    return Auditor(connection, scope or Scope(), watcher or Watcher()).run()
+
+
+def refuse(connection: Connection, operation: str, code: str, *, after: int = 0) -> None:
+    """Let AWS answer ``code`` to an operation, once ``after`` calls have gone through."""
+    service = operation.partition(".")[0]
+    seen = Counter[str]()
+    answer = answering(code)
+
+    def hook(**arguments: object) -> Any:
+        seen[operation] += 1
+        return answer(**arguments) if seen[operation] > after else None
+
+    connection.clients.get(service).meta.events.register(f"before-call.{operation}", hook)
+
+
+def unknown(done: Audit) -> list[str]:
+    return [each.check for each in done.findings if each.status == "unknown"]
+
+
+def test_a_whole_audit_tells_its_progress(connection: Connection) -> None:
+    watcher = Watcher()
+    done = audit(connection, watcher=watcher)
+    assert done.unfinished == ()
+    assert watcher.total == len(watcher.done) == 7
+    assert done.in_use == {
+        "arn:aws:ecs:us-east-1:123456789012:task-definition/worker:1": ("service worker in cluster demo",)
+    }
+
+
+def test_old_revisions_are_looked_at_only_where_they_run(connection: Connection) -> None:
+    ecs = in_account("ecs")
+    for family in ("worker", "web"):
+        described = ecs.describe_task_definition(taskDefinition=family)["taskDefinition"]
+        ecs.register_task_definition(
+            family=family,
+            executionRoleArn=described["executionRoleArn"],
+            containerDefinitions=[{"name": "c", "image": "public.ecr.aws/a/b:1", "memory": 64}],
+        )
+    done = audit(connection)
+    assert {each.task_definition.rpartition("/")[2] for each in done.findings} >= {"worker:1"}
+    assert "web:1" not in {each.task_definition.rpartition("/")[2] for each in done.findings}
+    assert done.summary.task_definitions == 8
+
+
+def test_an_interrupted_audit_keeps_what_it_found(connection: Connection) -> None:
+    def interrupt(total: int) -> None:
+        if total:
+            raise KeyboardInterrupt
+
+    done = audit(connection, watcher=Watcher(interrupt))
+    assert "the audit was interrupted before everything was looked at" in done.unfinished
+    assert done.summary.unknown == 7
+    assert {each.remedy.text for each in done.findings} == {"Run the audit again."}
+
+
+def test_families_that_cannot_be_listed_are_no_clean_account(connection: Connection) -> None:
+    refuse(connection, "ecs.ListTaskDefinitionFamilies", "AccessDeniedException")
+    with pytest.raises(CannotRun, match="AWS denied ListTaskDefinitionFamilies"):
+        audit(connection)
+
+
+@pytest.mark.parametrize("code", ["ThrottlingException", "AccessDeniedException"])
+def test_what_could_not_be_described_is_unknown_and_unfinished(connection: Connection, code: str) -> None:
+    refuse(connection, "ecs.DescribeTaskDefinition", code, after=3)
+    done = audit(connection)
+    assert len([each for each in done.findings if "could not be described" in each.cause]) == 4
+    assert [text for text in done.unfinished if text.startswith("4 task definitions could not be described")]
+
+
+@pytest.mark.parametrize(
+    ("operation", "checks"),
+    [
+        ("iam.GetRole", {"execution-role-not-found"}),
+        ("secretsmanager.DescribeSecret", {"secret-not-found"}),
+        ("kms.DescribeKey", {"decrypt-access-missing", "key-unusable"}),
+    ],
+)
+@pytest.mark.parametrize("code", ["ThrottlingException", "AccessDeniedException"])
+def test_a_fact_that_is_not_told_is_unknown_and_never_fine(
+    connection: Connection, operation: str, code: str, checks: set[str]
+) -> None:
+    refuse(connection, operation, code)
+    done = audit(connection)
+    assert checks <= set(unknown(done))
+    assert done.unfinished == ()
+    assert done.at_least("error"), "unknown counts with its severity"
+
+
+def test_places_that_cannot_be_read_leave_doubt(connection: Connection) -> None:
+    refuse(connection, "ecs.ListClusters", "AccessDeniedException")
+    done = audit(connection)
+    assert done.unfinished == (
+        "where revisions run was not read: ecs:ListClusters on *: access was denied (AccessDeniedException)",
+    )
+    assert unknown(done)
+
+
+def test_credentials_that_expire_half_way_end_the_audit(connection: Connection) -> None:
+    refuse(connection, "ecs.DescribeTaskDefinition", "ExpiredTokenException", after=2)
+    done = audit(connection)
+    assert any("have expired" in text for text in done.unfinished)
+    assert done.summary.task_definitions == 7
+
+
+def test_an_odd_answer_spoils_only_its_family(connection: Connection) -> None:
+    refuse(connection, "iam.GetRole", "ServiceFailureException", after=6)
+    done = audit(connection)
+    assert done.unfinished == ("1 families were not looked at, or not to the end",)
+    assert [each.evidence for each in done.findings if each.remedy.text == "Run the audit again."]
+
+
+def test_it_calls_no_more_than_it_must(connection: Connection) -> None:
+    calls: Counter[str] = Counter()
+
+    def count(model: Any, **_: object) -> None:
+        calls[model.name] += 1
+
+    for service in ("ecs", "iam", "secretsmanager", "kms"):
+        connection.clients.get(service).meta.events.register("before-call", count)
+    audit(connection)
+    assert calls["DescribeTaskDefinition"] == 7
+    assert calls["ListTaskDefinitionFamilies"] == 1
+    assert calls["GetRole"] == 7, "each role once"
+    assert calls["DescribeSecret"] == 8, "each reference once, and the one that took the place of the stale"
+    assert calls["DescribeKey"] == calls["GetKeyPolicy"] == calls["ListGrants"] == 1

@@ -1,0 +1,104 @@
+from datetime import UTC, datetime
+
+from pullguard.checks import CHECKS
+from pullguard.findings import Finding, Remedy, Severity, Status, Summary
+from pullguard_cli.audit import Audit
+from pullguard_cli.causes import causes_of, in_reading_order
+from pullguard_cli.gates import ORDER, step_of
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+SECRET = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:registry/ghcr-a1b2c3"
+
+
+def finding(
+    family: str,
+    check: str = "secret-value-empty-field",
+    *,
+    severity: Severity = "error",
+    status: Status = "fail",
+    secret: str | None = SECRET,
+    role: str | None = None,
+) -> Finding:
+    return Finding(
+        id="0" * 16,
+        check=check,
+        status=status,
+        severity=severity,
+        task_definition=f"arn:aws:ecs:eu-central-1:111122223333:task-definition/{family}:1",
+        container=f"c-{family}",
+        image="ghcr.io/acme/app:1",
+        secret=secret,
+        role=role,
+        key=None,
+        cause=f"The secret registry/ghcr of container c-{family} has no password.",
+        evidence="-",
+        remedy=Remedy(text="Store both."),
+        source="https://docs.aws.amazon.com/",
+    )
+
+
+def audit(*findings: Finding, in_use: tuple[str, ...] = ()) -> Audit:
+    return Audit(
+        account="111122223333",
+        region="eu-central-1",
+        findings=findings,
+        summary=Summary(),
+        in_use={f"arn:aws:ecs:eu-central-1:111122223333:task-definition/{each}:1": ("service s",) for each in in_use},
+        started_at=NOW,
+        ended_at=NOW,
+    )
+
+
+def test_one_broken_secret_that_breaks_forty_families_is_one_cause() -> None:
+    (cause,) = causes_of(audit(*(finding(f"f{n}") for n in range(40)), in_use=("f7",)))
+    assert len(cause.task_definitions) == 40
+    assert [arn.rpartition("/")[2] for arn in cause.in_use] == ["f7:1"]
+    assert cause.what == "secret registry/ghcr"
+    assert cause.sentence == "The secret registry/ghcr has no password."
+
+
+def test_other_secrets_roles_checks_and_doubts_are_other_causes() -> None:
+    role = "arn:aws:iam::111122223333:role/team/r"
+    causes = causes_of(
+        audit(
+            finding("a"),
+            finding("b", secret=SECRET.replace("ghcr", "hub")),
+            finding("c", "secret-access-missing", role=role),
+            finding("d", "secret-access-missing", role=f"{role}2"),
+            finding("e", status="unknown"),
+        )
+    )
+    assert len(causes) == 5
+    assert "role team/r, secret registry/ghcr" in {cause.what for cause in causes}
+
+
+def test_what_runs_outranks_what_is_forgotten() -> None:
+    causes = causes_of(
+        audit(
+            *(finding(f"old{n}") for n in range(9)),
+            finding("web", "secret-value-binary"),
+            finding("warn", "reference-not-full-arn", severity="warning"),
+            in_use=("web", "warn"),
+        )
+    )
+    assert [cause.check for cause in causes] == [
+        "secret-value-binary",
+        "secret-value-empty-field",
+        "reference-not-full-arn",
+    ]
+
+
+def test_findings_are_read_errors_first_then_what_runs_then_what_is_certain() -> None:
+    findings = (
+        finding("w", severity="warning"),
+        finding("doubt", status="unknown"),
+        finding("sure"),
+        finding("runs", status="unknown"),
+    )
+    running = audit(in_use=("runs",)).in_use
+    ordered = in_reading_order(findings, running)
+    assert [each.container for each in ordered] == ["c-runs", "c-sure", "c-doubt", "c-w"]
+
+
+def test_every_check_stands_at_a_gate() -> None:
+    assert {step_of(check.id) for check in CHECKS} == set(ORDER)

@@ -1,0 +1,195 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pullguard.checks import CHECKS
+from sandbox.world import World
+from tests.unit.cli.conftest import Run, in_account
+
+COMMAND = Path(sys.executable).with_name("pullguard")
+
+
+def gates(run: Run, family: str, *options: str) -> dict[str, str]:
+    (container,) = json.loads(run("explain", family, "--format", "json", *options).out)["containers"]
+    return {step["gate"]: step["verdict"] for step in container["steps"]}
+
+
+@pytest.mark.parametrize(
+    ("family", "code", "verdicts"),
+    [
+        ("web", 1, {"reference": "pass", "trust": "pass", "secret access": "fail", "decrypt": "pass"}),
+        ("api", 1, {"secret access": "pass", "key": "pass", "decrypt": "fail"}),
+        ("worker", 1, {"reference": "fail", "secret": "not looked at", "decrypt": "not looked at"}),
+        ("cron", 1, {"value": "fail", "secret access": "pass"}),
+        ("intruder", 1, {"value": "not looked at", "secret access": "fail"}),
+        ("batch", 0, {"reference": "pass", "decrypt": "pass"}),
+        ("healthy", 0, {"reference": "pass", "value": "pass", "decrypt": "pass", "registry": "not looked at"}),
+    ],
+)
+def test_explain_gives_each_gate_its_verdict(
+    run: Run, broken: World, family: str, code: int, verdicts: dict[str, str]
+) -> None:
+    assert run("explain", family).code == code
+    found = gates(run, family)
+    assert {gate: found[gate] for gate in verdicts} == verdicts
+
+
+def test_explain_reads_well(run: Run, broken: World) -> None:
+    out = " ".join(run("explain", "api:1", "--format", "text").out.split())
+    for text in (
+        'statement 0 of the inline policy "read-registry-credentials": {"Effect": "Allow"',
+        "The pull fails at: decrypt",
+        "decrypt-access-missing (error)",
+        "aws iam put-role-policy --role-name api-execution",
+    ):
+        assert text in out
+    assert "The pull gets its credentials." in run("explain", "healthy", "--format", "text").out
+
+
+def test_explain_names_what_is_not_known(run: Run, broken: World) -> None:
+    document = {
+        "Version": "2012-10-17",
+        "Statement": {
+            "Effect": "Allow",
+            "Action": "secretsmanager:GetSecretValue",
+            "Resource": "*",
+            "Condition": {"StringEquals": {"aws:SourceVpce": "vpce-1"}},
+        },
+    }
+    in_account("iam").put_role_policy(
+        RoleName="web-execution", PolicyName="conditional", PolicyDocument=json.dumps(document)
+    )
+    assert gates(run, "web")["secret access"] == "unknown"
+    out = run("explain", "web", "--format", "text").out
+    assert "Only the task's start tells aws:SourceVpce." in out
+    assert "The pull may work; not certain: secret access" in out
+
+
+def test_explain_takes_an_arn_and_its_region(run: Run, broken: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    arn = in_account("ecs").describe_task_definition(taskDefinition="web")["taskDefinition"]["taskDefinitionArn"]
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    assert run("explain", arn).code == 1
+    assert run("explain", arn.replace("task-definition", "cluster")).code == 2
+    assert "There is no task definition" in run("explain", "nobody").err
+
+
+def test_explain_of_an_image_that_needs_nothing(run: Run, aws: None) -> None:
+    in_account("ecs").register_task_definition(
+        family="plain", containerDefinitions=[{"name": "c", "image": "public.ecr.aws/a/b:1", "memory": 64}]
+    )
+    ran = run("explain", "plain", "--format", "text")
+    assert ran.code == 0
+    assert "gives no repositoryCredentials" in ran.out
+
+
+def test_plan_tells_the_exact_calls_and_makes_none(run: Run, broken: World) -> None:
+    ran = run("plan", "worker", "--move-services", "--format", "json")
+    planned = json.loads(ran.out)
+    assert ran.code == 1
+    assert [call["operation"] for call in planned["calls"]] == [
+        "PutRolePolicy",
+        "RegisterTaskDefinition",
+        "UpdateService",
+    ]
+    put, register, update = planned["calls"]
+    assert put["parameters"]["PolicyName"] == "pullguard-registry-credentials"
+    assert {"key": "pullguard:reregistered-from", "value": planned["task_definition"]} in register["parameters"]["tags"]
+    assert update["parameters"]["taskDefinition"].endswith("worker:2")
+    assert in_account("iam").list_role_policies(RoleName="worker-execution")["PolicyNames"] == [
+        "read-registry-credentials"
+    ]
+    assert in_account("ecs").list_task_definitions(familyPrefix="worker")["taskDefinitionArns"] == [
+        planned["task_definition"]
+    ]
+
+
+def test_plan_shows_a_diff_against_what_stands_there(run: Run, broken: World) -> None:
+    run_text = run("plan", "web", "--format", "text").out
+    assert '+      "Action": "secretsmanager:GetSecretValue",' in run_text
+    assert "Nothing was written." in run_text
+    planned = json.loads(run("plan", "web").out)["calls"][0]["parameters"]
+    in_account("iam").put_role_policy(**planned)
+    after = run("plan", "web", "--format", "json")
+    assert (after.code, json.loads(after.out)["calls"]) == (0, [])
+    assert "There is nothing that Pullguard would do." in run("plan", "web", "--format", "text").out
+
+
+def test_plan_keeps_what_the_own_policy_grants_already(run: Run, broken: World) -> None:
+    other = in_account("secretsmanager").describe_secret(SecretId="registry/dockerhub-batch")["ARN"]
+    own = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Sid": "PullguardSecrets",
+                "Effect": "Allow",
+                "Action": "secretsmanager:GetSecretValue",
+                "Resource": [other],
+            }
+        ],
+    }
+    in_account("iam").put_role_policy(
+        RoleName="web-execution", PolicyName="pullguard-registry-credentials", PolicyDocument=json.dumps(own)
+    )
+    (call,) = json.loads(run("plan", "web").out)["calls"]
+    (statement,) = json.loads(call["parameters"]["PolicyDocument"])["Statement"]
+    assert len(statement["Resource"]) == 2
+    assert [each for each in statement["Resource"] if each == other]
+
+
+@pytest.mark.parametrize(
+    ("family", "options", "why"),
+    [
+        ("intruder", [], "is not opted in"),
+        ("worker", [], "MoveServices is off"),
+        ("worker", ["--infrastructure-tag", "team"], "belongs to"),
+    ],
+)
+def test_plan_says_what_it_refuses(run: Run, broken: World, family: str, options: list[str], why: str) -> None:
+    planned = json.loads(run("plan", family, *options, "--format", "json").out)
+    assert any(why in refusal["why"] for refusal in planned["refusals"])
+    assert "refused" in run("plan", family, *options, "--format", "text").out
+
+
+def test_findings_lists_the_catalogue(run: Run) -> None:
+    out = run("findings").out
+    assert all(check.id in out for check in CHECKS)
+    one = run("findings", "reference-stale")
+    assert (one.code, "re-register" in one.out) == (0, True)
+    assert run("findings", "reference-stall").err == (
+        'pullguard: There is no check "reference-stall". Did you mean reference-stale?\n'
+    )
+
+
+@pytest.mark.parametrize("command", ["", "audit", "explain", "plan", "check", "findings"])
+def test_help_says_what_a_command_does(run: Run, command: str) -> None:
+    ran = run(*filter(None, (command, "--help")))
+    assert ran.code == 0
+    assert "Usage: pullguard" in ran.out
+    assert "Exit codes" in ran.out or command == "findings"
+    assert "Examples" in ran.out or command in ("", "check")
+
+
+def test_version(run: Run) -> None:
+    assert run("--version").out.startswith("pullguard ")
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("pullguard ", {"audit", "explain", "plan", "check", "findings"}),
+        ("pullguard findings reference-st", {"reference-stale"}),
+    ],
+)
+def test_a_shell_completes(words: str, offered: set[str]) -> None:
+    environment = {
+        **os.environ,
+        "_PULLGUARD_COMPLETE": "complete_bash",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(len(words.split(" ")) - 1),
+    }
+    done = subprocess.run([COMMAND], env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert set(done.stdout.split()) == offered

@@ -1,0 +1,101 @@
+import threading
+
+import pytest
+
+from pullguard.aws.once import Once
+from pullguard.aws.pace import QUOTA_PER_S, Pace
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def took(pace: Pace, clock: Clock, calls: int) -> float:
+    began = clock()
+    for _ in range(calls):
+        pace.wait()
+    return clock() - began
+
+
+def test_nothing_limits_it_at_first(clock: Clock) -> None:
+    assert took(Pace(clock=clock, sleep=clock.sleep), clock, 1000) == 0
+
+
+def test_the_wanted_rate_is_kept(clock: Clock) -> None:
+    assert took(Pace(5, clock=clock, sleep=clock.sleep), clock, 101) == pytest.approx(20, abs=0.3)
+
+
+def test_throttling_brings_the_documented_quota(clock: Clock) -> None:
+    pace = Pace(clock=clock, sleep=clock.sleep)
+    pace.throttled()
+    assert pace.per_second == QUOTA_PER_S
+    assert took(pace, clock, 201) == pytest.approx(10, rel=0.1)
+
+
+def test_throttled_together_is_one_sign(clock: Clock) -> None:
+    pace = Pace(clock=clock, sleep=clock.sleep)
+    for _ in range(16):
+        pace.throttled()
+    assert pace.per_second == QUOTA_PER_S
+    clock.now += 3
+    pace.throttled()
+    assert pace.per_second is not None
+    assert pace.per_second < QUOTA_PER_S
+
+
+def test_it_recovers_and_never_passes_what_was_asked(clock: Clock) -> None:
+    pace = Pace(10, clock=clock, sleep=clock.sleep)
+    for _ in range(5):
+        clock.now += 3
+        pace.throttled()
+    slow = pace.per_second
+    clock.now += 3600
+    pace.wait()
+    assert slow is not None
+    assert slow < 10
+    assert pace.per_second == 10
+
+
+def test_a_question_is_asked_once_by_many_threads() -> None:
+    once, asked, start = Once(), [], threading.Barrier(8)
+
+    def ask() -> int:
+        asked.append(1)
+        return 42
+
+    answers: list[int] = []
+
+    def run() -> None:
+        start.wait()
+        answers.append(once("key", ask))
+
+    threads = [threading.Thread(target=run) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (asked, answers) == ([1], [42] * 8)
+
+
+def test_a_question_that_raised_is_asked_again() -> None:
+    once = Once()
+    tries = iter((0, 5))
+
+    def ask() -> float:
+        return 10 / next(tries)
+
+    with pytest.raises(ZeroDivisionError):
+        once("key", ask)
+    assert once("key", ask) == 2
