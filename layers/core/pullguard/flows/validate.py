@@ -9,9 +9,10 @@ from pullguard.alerts import describe
 from pullguard.arn import Arn
 from pullguard.aws.messaging import Queues
 from pullguard.checks.examine import Examination, examine, unread_task_definition
+from pullguard.checks.reference import candidates_for
 from pullguard.eligibility import effective_mode
 from pullguard.flows.telling import Teller
-from pullguard.gather import Readers, gather_about
+from pullguard.gather import Readers, gather_about, lacks_credentials
 from pullguard.ledger import Ledger
 from pullguard.lifecycle import advance
 from pullguard.messages import Look
@@ -139,8 +140,10 @@ def in_scope(facts: Facts) -> bool:
 
 
 def tags_of(facts: Facts) -> tuple[dict[str, str], ...]:
-    """Return the tags of everything that may lower the mode: task definition, role, secrets."""
-    secrets = (*facts.secrets.values(), *facts.replacements.values())
+    """Return the tags of everything that may lower the mode: task definition, role, secrets named or to be named."""
+    bare = filter(lacks_credentials, facts.task_definition.containers)
+    missing = (secret for container in bare for secret in candidates_for(facts, container))
+    secrets = (*facts.secrets.values(), *facts.replacements.values(), *missing)
     return (
         dict(facts.task_definition.tags),
         *(dict(facts.role.tags) for _ in "x" if isinstance(facts.role, Role)),
