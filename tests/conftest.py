@@ -57,18 +57,24 @@ def now() -> datetime:
     return NOW
 
 
-@pytest.fixture
-def dynamodb() -> "Iterator[DynamoDBClient]":
-    """An empty ledger's table, called ``ledger``, keyed as the template says."""
+@pytest.fixture(scope="module")
+def _dynamodb() -> "Iterator[DynamoDBClient]":
+    """One embedded DynamoDB for the tests of a file: to start it costs more than most tests."""
     with mock_aws():
-        client = boto3.client("dynamodb", region_name=REGION)
-        client.create_table(
-            TableName="ledger",
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-        )
-        yield client
+        yield boto3.client("dynamodb", region_name=REGION)
+
+
+@pytest.fixture
+def dynamodb(_dynamodb: "DynamoDBClient") -> "Iterator[DynamoDBClient]":
+    """An empty ledger's table, called ``ledger``, keyed as the template says."""
+    _dynamodb.create_table(
+        TableName="ledger",
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+    )
+    yield _dynamodb
+    _dynamodb.delete_table(TableName="ledger")
 
 
 @pytest.fixture

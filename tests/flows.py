@@ -1,0 +1,89 @@
+"""The flows wired to a world in memory, a ledger on moto, and clients that keep what is sent."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from pullguard.arn import Arn
+from pullguard.aws.messaging import Bus, Queues, Topic
+from pullguard.events import Cause
+from pullguard.flows.alert import Alerter
+from pullguard.flows.telling import Teller
+from pullguard.flows.validate import Validated, Validator
+from pullguard.flows.writing import Executor
+from pullguard.ledger import Ledger
+from pullguard.messages import Look
+from pullguard.plan import Mode
+from pullguard.planner import Rules
+from tests.fakes import NOW, Sent, World, revision_arn
+
+CAUSE = Cause(kind="RegisterTaskDefinition", event_id="e-1", at=NOW)
+LOOK = Look(task_definition=revision_arn(), cause=CAUSE)
+
+
+def look(task_definition: Arn | None = None, kind: str = "RegisterTaskDefinition") -> Look:
+    return Look(task_definition=task_definition or revision_arn(), cause=Cause(kind=kind, event_id="e-1", at=NOW))
+
+
+@dataclass
+class Stage:
+    """Everything that a flow works with; change ``world`` and ``mode`` between the acts, and let time pass."""
+
+    ledger: Ledger
+    world: World
+    mode: Mode = "remediate"
+    rules: Rules = field(default_factory=Rules)
+    writes_per_hour: int = 20
+    sent: Sent = field(default_factory=Sent)
+    time: datetime = NOW
+
+    def now(self) -> datetime:
+        return self.time
+
+    def later(self, **span: float) -> None:
+        self.time += timedelta(**span)
+
+    @property
+    def queues(self) -> Queues:
+        client: Any = self.sent
+        return Queues(client)
+
+    @property
+    def teller(self) -> Teller:
+        client: Any = self.sent
+        return Teller(ledger=self.ledger, bus=Bus(client, "pullguard"))
+
+    def validator(self) -> Validator:
+        return Validator(
+            readers=self.world,
+            ledger=self.ledger,
+            teller=self.teller,
+            queues=self.queues,
+            grant_queue_url="grants.fifo",
+            reregister_queue_url="reregistrations.fifo",
+            mode=self.mode,
+            rules=self.rules,
+            now=self.now,
+        )
+
+    def validate(self, look: Look = LOOK, *, occasion: str = "m-1") -> Validated:
+        """Validate as a batch of its own."""
+        return self.validator().validate(look, occasion=occasion)
+
+    def executor(self, *, readers: Callable[[], World] | None = None) -> Executor:
+        return Executor(
+            readers=readers or (lambda: self.world),
+            ledger=self.ledger,
+            teller=self.teller,
+            queues=self.queues,
+            validation_queue_url="validations",
+            mode=self.mode,
+            rules=self.rules,
+            writes_per_hour=self.writes_per_hour,
+            now=self.now,
+        )
+
+    def alerter(self, form: Any = "text") -> Alerter:
+        client: Any = self.sent
+        return Alerter(ledger=self.ledger, topic=Topic(client, "arn:topic"), form=form, now=self.now)

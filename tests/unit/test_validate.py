@@ -1,0 +1,291 @@
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from pullguard.ledger import Ledger
+from pullguard.model import Usage
+from pullguard.planner import Rules
+from tests.fakes import (
+    Crash,
+    World,
+    container,
+    denied,
+    key,
+    revision_arn,
+    role,
+    secret,
+    secret_arn,
+    service,
+    task_definition,
+)
+from tests.flows import LOOK, Stage, look
+
+GHCR, KEYED = secret(), secret("keyed", "KeyKey", key=key())
+HEALTHY = World((task_definition(container(GHCR)),), (role(reads=[GHCR]),), (GHCR,))
+BROKEN = World((task_definition(container(GHCR)),), (role(),), (GHCR,))
+STALE = World((task_definition(container(secret_arn(suffix="OldOld"))),), (role(reads=[GHCR]),), (GHCR,))
+
+
+def world(of: World, **changes: Any) -> World:
+    """A copy, that counts its own questions."""
+    return replace(of, asked=[], **changes)
+
+
+@pytest.fixture
+def stage(ledger: Ledger) -> Callable[..., Stage]:
+    return lambda of, **changes: Stage(ledger, world(of), **changes)
+
+
+Staged = Callable[..., Stage]
+
+
+# --- What it costs -----------------------------------------------------------------------------------------------
+
+
+def test_a_valid_definition_costs_one_description_and_one_read_of_each_fact(stage: Staged) -> None:
+    here = stage(HEALTHY)
+    assert here.validate().findings == 0
+    assert here.world.asked == [
+        ("task-definition", str(revision_arn())),
+        ("role", str(role().arn)),
+        ("secret", str(GHCR.arn)),
+    ]
+    assert (here.sent.messages, here.sent.events) == ([], [])
+
+
+def test_where_it_runs_is_asked_only_where_something_is_wrong(stage: Staged) -> None:
+    here = stage(BROKEN)
+    here.validate()
+    assert Counter(kind for kind, _ in here.world.asked) == {"task-definition": 1, "role": 1, "secret": 1, "usage": 1}
+
+
+def test_where_it_runs_is_asked_too_where_a_task_failed_to_start(stage: Staged) -> None:
+    here = stage(HEALTHY)
+    here.validate(look(kind="ECS Task State Change"))
+    assert ("usage", str(revision_arn())) in here.world.asked
+
+
+def test_the_same_question_twice_in_a_batch_is_answered_once(stage: Staged) -> None:
+    here = stage(BROKEN)
+    validator = here.validator()
+    first = validator.validate(LOOK, occasion="m-1")
+    asked = len(here.world.asked)
+    assert validator.validate(LOOK, occasion="m-2") == first
+    assert len(here.world.asked) == asked
+    assert len(here.sent.messages) == 1
+
+
+# --- What is told ------------------------------------------------------------------------------------------------
+
+
+def test_a_finding_is_told_once_and_its_end_once(stage: Staged) -> None:
+    here = stage(BROKEN)
+    told = [here.validate().told, here.validate().told]
+    here.world = world(HEALTHY)
+    told += [here.validate().told, here.validate().told]
+    assert told == [1, 0, 1, 0]
+    assert here.sent.told() == ["Finding Opened", "Finding Resolved"]
+
+
+def test_an_event_is_in_the_shape_of_the_contract(stage: Staged) -> None:
+    here = stage(BROKEN)
+    here.validate()
+    (event,) = here.sent.events
+    assert (event["Source"], event["EventBusName"]) == ("pullguard", "pullguard")
+    assert event["Resources"] == [str(revision_arn())]
+    (detail,) = here.sent.details("Finding Opened")
+    assert detail["schema_version"] == 1
+    assert detail["sequence"] == 1
+    assert detail["finding"]["check"] == "secret-access-missing"
+    assert detail["finding"]["task_definition"] == str(revision_arn())
+
+
+CRASHES = {"before-it-is-told": "put_events", "before-anything-is-asked": "send_message"}
+
+
+@pytest.mark.parametrize("operation", CRASHES.values(), ids=CRASHES)
+def test_a_run_that_dies_on_the_way_is_made_good_by_the_next_exactly_once(stage: Staged, operation: str) -> None:
+    here = stage(BROKEN)
+    here.sent.failing = [operation]
+    with pytest.raises(Crash):
+        here.validate()
+    here.validate()
+    here.validate(occasion="m-2")
+    assert here.sent.told() == ["Finding Opened"]
+    assert len(here.sent.messages) == 2
+
+
+def test_a_change_after_an_untold_opening_is_told_as_it_is_now(stage: Staged) -> None:
+    here = stage(BROKEN)
+    here.sent.failing = ["put_events"]
+    with pytest.raises(Crash):
+        here.validate()
+    here.world = world(HEALTHY)
+    here.validate()
+    here.validate()
+    assert here.sent.told() == ["Finding Resolved"]
+
+
+def test_what_cannot_be_read_is_told_as_unknown_and_resolves_nothing(stage: Staged) -> None:
+    here = stage(BROKEN)
+    here.validate()
+    here.world = world(BROKEN, unreadable={str(role().arn): denied("iam:GetRole", str(role().arn))})
+    here.validate()
+    (_, unknown) = here.sent.details("Finding Opened")
+    assert unknown["finding"]["status"] == "unknown"
+    assert "iam:GetRole" in unknown["finding"]["evidence"]
+    assert "Finding Resolved" not in here.sent.told()
+
+
+def test_a_task_definition_that_cannot_be_described_is_told_as_unknown(stage: Staged) -> None:
+    here = stage(HEALTHY)
+    here.world.unreadable = {"task-definition": denied("ecs:DescribeTaskDefinition", str(revision_arn()))}
+    assert here.validate().findings == 1
+    (detail,) = here.sent.details("Finding Opened")
+    assert detail["finding"]["status"] == "unknown"
+    assert here.sent.messages == []
+
+
+def test_a_task_definition_that_is_gone_resolves_its_findings_and_is_forgotten(stage: Staged) -> None:
+    here = stage(BROKEN)
+    here.validate()
+    here.world = World()
+    here.validate()
+    assert here.sent.told() == ["Finding Opened", "Finding Resolved"]
+    assert here.ledger.dependents(str(GHCR.arn)) == ()
+
+
+def test_an_old_revision_that_nothing_runs_has_no_findings(stage: Staged) -> None:
+    here = stage(BROKEN)
+    here.world.running = Usage(newest=False)
+    assert here.validate().findings == 0
+    assert (here.sent.events, here.sent.messages) == ([], [])
+
+
+def test_an_old_revision_that_something_runs_matters(stage: Staged) -> None:
+    here = stage(BROKEN)
+    here.world.running = Usage(newest=False, services=(service(),))
+    assert here.validate().findings == 1
+
+
+# --- Who references what -----------------------------------------------------------------------------------------
+
+
+def test_the_edges_are_those_of_the_present_references(stage: Staged) -> None:
+    here = stage(HEALTHY)
+    here.validate()
+    assert here.ledger.dependents(str(GHCR.arn)) == (revision_arn(),)
+    here.world = World((task_definition(container(KEYED)),), (role(reads=[KEYED]),), (KEYED,))
+    here.validate()
+    assert here.ledger.dependents(str(GHCR.arn)) == ()
+    assert here.ledger.dependents(str(key().arn)) == (revision_arn(),)
+
+
+def test_edges_stay_where_the_task_definition_could_not_be_read(stage: Staged) -> None:
+    here = stage(HEALTHY)
+    here.validate()
+    here.world = world(HEALTHY, unreadable={"task-definition": denied()})
+    here.validate()
+    assert here.ledger.dependents(str(GHCR.arn)) == (revision_arn(),)
+
+
+def test_a_malformed_reference_is_a_finding_and_no_crash(stage: Staged) -> None:
+    here = stage(World((task_definition(container("arn:x")),), (role(),), ()))
+    here.validate()
+    (detail,) = here.sent.details("Finding Opened")
+    assert detail["finding"]["check"] == "reference-malformed"
+
+
+# --- What is asked for -------------------------------------------------------------------------------------------
+
+
+def test_a_grant_is_asked_for_in_the_group_of_its_role(stage: Staged) -> None:
+    here = stage(BROKEN)
+    assert here.validate().asked == 1
+    (message,) = here.sent.messages
+    assert message["QueueUrl"] == "grants.fifo"
+    assert here.sent.bodies("grants.fifo")[0]["task_definition"] == str(revision_arn())
+    # Nothing of what is to be granted stands in the message: the executor finds out by itself.
+    assert set(here.sent.bodies("grants.fifo")[0]) == {"task_definition", "cause"}
+
+
+def test_a_new_revision_is_asked_for_in_the_group_of_its_family(stage: Staged) -> None:
+    here = stage(STALE)
+    here.validate()
+    (message,) = here.sent.messages
+    assert message["QueueUrl"] == "reregistrations.fifo"
+
+
+def test_no_later_need_is_swallowed_as_a_copy(stage: Staged) -> None:
+    here = stage(BROKEN)
+    for occasion in ("m-1", "m-1", "m-2"):
+        here.validate(occasion=occasion)
+    one, copy, later = (message["MessageDeduplicationId"] for message in here.sent.messages)
+    assert one == copy != later
+    assert len({message["MessageGroupId"] for message in here.sent.messages}) == 1
+
+
+def test_observing_asks_for_nothing_and_tells_once_what_would_be_done(stage: Staged) -> None:
+    here = stage(BROKEN, mode="observe")
+    assert [here.validate().asked, here.validate(occasion="m-2").asked] == [0, 0]
+    assert here.sent.messages == []
+    assert here.sent.told() == ["Finding Opened", "Remediation Planned"]
+
+
+def test_observing_tells_of_every_step_ahead(stage: Staged) -> None:
+    here = stage(replace(STALE, roles=(role(),)), mode="observe")
+    here.validate()
+    kinds = [each["remediation"]["kind"] for each in here.sent.details("Remediation Planned")]
+    assert kinds == ["grant", "reregister"]
+
+
+OBSERVE = {"pullguard:mode": "observe"}
+LOWERED: dict[str, World] = {
+    "role": replace(BROKEN, roles=(role(tags=OBSERVE),)),
+    "secret": replace(BROKEN, secrets=(secret(tags=OBSERVE),)),
+    "task-definition": replace(BROKEN, task_definitions=(task_definition(container(GHCR), tags=OBSERVE),)),
+    "replacement": replace(STALE, secrets=(secret(tags=OBSERVE),)),
+    "secret-that-would-be-named": World(
+        (task_definition(container()),), (role(reads=[GHCR]),), (secret(tags=OBSERVE),)
+    ),
+}
+
+
+@pytest.mark.parametrize("lowered", LOWERED.values(), ids=LOWERED)
+def test_a_tag_lowers_the_mode(stage: Staged, lowered: World) -> None:
+    here = stage(lowered)
+    assert here.validate().asked == 0
+    assert here.sent.messages == []
+    assert "Remediation Planned" in here.sent.told()
+
+
+def test_a_tag_never_raises_the_mode(stage: Staged) -> None:
+    here = stage(replace(BROKEN, roles=(role(tags={"pullguard:mode": "remediate"}),)), mode="observe")
+    assert here.validate().asked == 0
+
+
+@pytest.mark.parametrize("mode", ["observe", "remediate"])
+def test_a_refusal_is_told_once(stage: Staged, mode: str) -> None:
+    here = stage(replace(BROKEN, secrets=(secret(registry=None),)), mode=mode)
+    for occasion in ("m-1", "m-2"):
+        here.validate(occasion=occasion)
+    (detail,) = here.sent.details("Remediation Refused")
+    assert "not opted in" in detail["remediation"]["why"]
+    assert here.sent.messages == []
+
+
+def test_services_are_asked_for_where_they_may_be_moved(stage: Staged) -> None:
+    running = Usage(newest=False, successor=revision_arn(revision=8), services=(service(),))
+    here = stage(replace(STALE, running=running), rules=Rules(move_services=True))
+    assert here.validate().asked == 1
+    assert [each["QueueUrl"] for each in here.sent.messages] == ["reregistrations.fifo"]
+
+
+def test_a_warning_is_told_and_nothing_is_done(stage: Staged) -> None:
+    here = stage(World((task_definition(container("registry/ghcr")),), (role(reads=[GHCR]),), (GHCR,)))
+    assert here.validate().asked == 0
+    assert here.sent.told() == ["Finding Opened"]
+    assert here.sent.details("Finding Opened")[0]["finding"]["severity"] == "warning"
