@@ -49,7 +49,7 @@ class Explanation:
 
 _ACCESS_CHECKS = (
     "secret-access-missing", "secret-access-denied", "secret-access-blocked-by-boundary",
-    "secret-access-blocked-by-organization", "secret-resource-policy-missing",
+    "secret-access-blocked-by-organization", "secret-resource-policy-missing", "inline-policy-quota",
 )  # fmt: skip
 _DECRYPT_CHECKS = ("decrypt-access-missing", "decrypt-access-denied", "key-unusable", "default-key-cross-account")
 _PULL_CHECKS = ("credentials-rejected", "credentials-missing", "registry-mismatch", "image-not-found")

@@ -30,7 +30,7 @@ __all__ = ["Circumstances", "Gate", "PullAccess", "grant_would_help", "pull_acce
 NOWHERE = Circumstances()
 """Nothing is known beyond the role and the secret."""
 
-_USABLE = frozenset(("Enabled", "Updating"))
+USABLE_STATES = frozenset(("Enabled", "Updating"))
 _UNUSABLE = frozenset(
     ("Disabled", "PendingDeletion", "PendingReplicaDeletion", "PendingImport", "Unavailable", "Creating")
 )
@@ -130,7 +130,7 @@ _KEY_FINDINGS: tuple[tuple[GateName, FindingId], ...] = (
 
 
 def _state_gate(key: Key) -> Gate:
-    if key.state in _USABLE:
+    if key.state in USABLE_STATES:
         return Gate(name="key-usable", state="pass", reason=f"The key {key.arn} is {key.state}.")
     when = "" if key.deletion_at is None else f", to be deleted at {key.deletion_at.isoformat()}"
     reason = f"The key {key.arn} is {key.state}{when}."

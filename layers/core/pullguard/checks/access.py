@@ -1,5 +1,6 @@
 """May the execution role read the secret and decrypt it? The gates of ``access``, one check for each finding."""
 
+import shlex
 from collections.abc import Callable, Iterable
 from functools import lru_cache, partial
 from typing import Final
@@ -9,9 +10,10 @@ from pullguard.access.gates import FINDINGS_BY_GATE, FindingId, Gate, PullAccess
 from pullguard.access.verdict import Circumstances, pull_access
 from pullguard.arn import dns_suffix_of
 from pullguard.checks.check import Check, Group, secrets_in_use, subject_of, unreadable
+from pullguard.checks.execution_role import TRUST_STATEMENT
 from pullguard.eligibility import REGISTRY_TAG, registry_hosts
 from pullguard.findings import Answer, Failed, Passed, Remedy, RemedyAction, Severity, Subject, Unsure
-from pullguard.model import Container, Document, Facts, Key, Lookup, NamedPolicy, Role, Secret, Simulated, Unreadable
+from pullguard.model import Container, Document, Facts, Key, Lookup, Role, Secret, Simulated, Unreadable
 from pullguard.remedies.grant import (
     INLINE_POLICIES_MAX_CHARS,
     POLICY_NAME,
@@ -20,6 +22,7 @@ from pullguard.remedies.grant import (
     grant_command,
     parse_own,
     policy_document,
+    render,
     total_size_chars,
 )
 
@@ -33,6 +36,7 @@ _KEY_STATE = "https://docs.aws.amazon.com/kms/latest/developerguide/key-state.ht
 _KEY_ACCESS = "https://docs.aws.amazon.com/kms/latest/developerguide/control-access-overview.html"
 _IAM_QUOTAS = "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"
 _LEAST_PRIVILEGE = "https://docs.aws.amazon.com/IAM/latest/UserGuide/best-practices.html#grant-least-privilege"
+_POLICY_NAME_MAX_CHARS: Final = 128  # CreatePolicy, parameter PolicyName
 
 
 def access_of(facts: Facts, role: Role, secret: Secret, reference: str) -> PullAccess:
@@ -65,6 +69,8 @@ def _ask(finding: FindingId, facts: Facts) -> Iterable[Answer]:
                 yield Passed(subject=subject)
         elif mine.state == "unknown":
             yield _unsure(subject, container, mine)
+        elif mine.grant_helps and _no_room(facts.role, secret) is not None:
+            continue  # inline-policy-quota tells of it
         else:
             yield Failed(
                 subject=subject,
@@ -102,7 +108,7 @@ def _second_opinion(
             subject=passed.subject,
             cause=_CAUSES[finding].format(container=container.name, secret=secret.name),
             evidence=said.evidence,
-            remedy=Remedy(text="Ask whoever keeps the organization's policies to allow the action."),
+            remedy=Remedy(text=_ASK_ORGANIZATION, snippet=_needed(secret)),
         )
     return Unsure(
         subject=passed.subject,
@@ -130,15 +136,10 @@ def _not_assumable(facts: Facts) -> Iterable[Answer]:
                 evidence=_evidence(gate),
                 remedy=Remedy(
                     text="Let ecs-tasks.amazonaws.com assume the role, in the role's trust policy.",
-                    snippet=_TRUST_STATEMENT,
+                    snippet=TRUST_STATEMENT,
                 ),
             )
         return
-
-
-_TRUST_STATEMENT: Final = (
-    '{"Effect": "Allow", "Principal": {"Service": "ecs-tasks.amazonaws.com"}, "Action": "sts:AssumeRole"}'
-)
 
 
 def _unsure(subject: Subject, container: Container, gate: Gate) -> Unsure:
@@ -243,6 +244,18 @@ def _say(text: str) -> _Hand:
     return lambda _facts, _secret: (text, None)
 
 
+_ASK_ORGANIZATION: Final = "Ask whoever keeps the organization's policies to let these statements through."
+
+
+def _needed(secret: Secret) -> str:
+    """Return the statements that every layer has to let through."""
+    return render(policy_document((granted_for(secret),)))
+
+
+def _statements(text: str) -> _Hand:
+    return lambda _facts, secret: (text, _needed(secret))
+
+
 def _resource_policy(facts: Facts, secret: Secret) -> tuple[str, str | None]:
     role = facts.role.arn if isinstance(facts.role, Role) else facts.task_definition.execution_role
     statement = (
@@ -299,8 +312,8 @@ _BY_HAND: Final[dict[FindingId, _Hand]] = {
     "execution-role-not-assumable": _say("Let ecs-tasks.amazonaws.com assume the role."),
     "secret-access-missing": _say("Let the role read the secret, in one of its policies."),
     "secret-access-denied": _say("Remove the statement that denies, or make it spare this role and secret."),
-    "secret-access-blocked-by-boundary": _say("Let the boundary allow the action on this secret too."),
-    "secret-access-blocked-by-organization": _say("Ask whoever keeps the organization's policies to allow the action."),
+    "secret-access-blocked-by-boundary": _statements("Let the boundary allow the pull too."),
+    "secret-access-blocked-by-organization": _statements(_ASK_ORGANIZATION),
     "secret-resource-policy-missing": _resource_policy,
     "secret-access-too-broad": _narrower,
     "key-unusable": _key_state,
@@ -314,32 +327,56 @@ _BY_HAND: Final[dict[FindingId, _Hand]] = {
 
 
 def _inline_policy_quota(facts: Facts) -> Iterable[Answer]:
+    """It stands in the place of the findings that the grant would mend: they cannot be mended so."""
     role = facts.role
     if not isinstance(role, Role) or not isinstance(role.inline_policies, tuple):
         return
-    others = _others(role.inline_policies)
     for container, secret, access in _accesses(facts):
-        if not any(gate.grant_helps for gate in access.gates):
+        lacking = [gate for gate in access.gates if gate.grant_helps]
+        if not lacking:
             continue
-        document = _own_policy(role, secret)
         subject = subject_of(facts, container)
-        if fits(others, document):
+        size = _no_room(role, secret)
+        if size is None:
             yield Passed(subject=subject)
             continue
-        size = total_size_chars({**others, POLICY_NAME: document})
         yield Failed(
             subject=subject,
-            cause=f"The inline policies of the role {role.name} have no room for a grant of the secret {secret.name}.",
-            evidence=f"they would have {size} of {INLINE_POLICIES_MAX_CHARS} characters",
+            cause=(
+                f"The execution role may not read the secret {secret.name} of container {container.name}, and the "
+                f"inline policies of the role {role.name} have no room for a grant."
+            ),
+            evidence=(
+                f"With a grant they would have {size} of {INLINE_POLICIES_MAX_CHARS} characters. "
+                f"{' '.join(gate.reason for gate in lacking)}"
+            ),
             remedy=Remedy(
-                text="Move an inline policy of the role into a managed policy, or give the task a role of its own.",
-                snippet=f"aws iam list-role-policies --role-name {role.name}",
+                text=(
+                    "Attach a managed policy that lets the role read this secret, or make room by moving an inline "
+                    "policy of the role into a managed one."
+                ),
+                snippet=_attached_instead(role, secret),
             ),
         )
 
 
-def _others(policies: tuple[NamedPolicy, ...]) -> dict[str, Document]:
-    return {policy.name: policy.document for policy in policies if policy.name != POLICY_NAME}
+def _no_room(role: Lookup[Role] | None, secret: Secret) -> int | None:
+    """Return the characters that the inline policies would have with a grant, if they are too many; else None."""
+    if not isinstance(role, Role) or not isinstance(role.inline_policies, tuple):
+        return None
+    others: dict[str, Document] = {
+        policy.name: policy.document for policy in role.inline_policies if policy.name != POLICY_NAME
+    }
+    document = _own_policy(role, secret)
+    return None if fits(others, document) else total_size_chars({**others, POLICY_NAME: document})
+
+
+def _attached_instead(role: Role, secret: Secret) -> str:
+    name = f"{POLICY_NAME}-{role.name}"[:_POLICY_NAME_MAX_CHARS]
+    arn = f"arn:{role.arn.partition}:iam::{role.arn.account}:policy/{name}"
+    document = render(policy_document((granted_for(secret),)))
+    create = shlex.join(("aws", "iam", "create-policy", "--policy-name", name, "--policy-document", document))
+    return f"{create} && aws iam attach-role-policy --role-name {role.name} --policy-arn {arn}"
 
 
 # --- The checks --------------------------------------------------------------------------------------------------

@@ -1,18 +1,27 @@
 """Is there an execution role at all?"""
 
+import shlex
 from collections.abc import Iterable
+from typing import Final
 
 from pullguard.checks.check import Check, referring, skipped, subject_of, unreadable
+from pullguard.errors import Malformed
 from pullguard.findings import Answer, Failed, Passed, Remedy
 from pullguard.model import Facts, Missing, NotLooked, Role, Unreadable
+from pullguard.task_definition import role_arn_of
 
 _EXECUTION_ROLE = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html"
+
+TRUST_STATEMENT: Final = (
+    '{"Effect":"Allow","Principal":{"Service":"ecs-tasks.amazonaws.com"},"Action":"sts:AssumeRole"}'
+)
 
 
 def _missing(facts: Facts) -> Iterable[Answer]:
     if not any(referring(facts)):
         return
     subject = subject_of(facts)
+    home = facts.task_definition.arn
     if facts.task_definition.execution_role is not None:
         yield Passed(subject=subject)
         return
@@ -22,7 +31,7 @@ def _missing(facts: Facts) -> Iterable[Answer]:
         evidence="DescribeTaskDefinition: no executionRoleArn",
         remedy=Remedy(
             text="Register a revision with an execution role that may read the secret.",
-            snippet='"executionRoleArn": "arn:aws:iam::ACCOUNT:role/ecsTaskExecutionRole"',
+            snippet=f'"executionRoleArn": "arn:{home.partition}:iam::{home.account}:role/ecsTaskExecutionRole"',
         ),
     )
 
@@ -39,12 +48,33 @@ def _not_found(facts: Facts) -> Iterable[Answer]:
                 subject=subject,
                 cause=f"The execution role of {facts.task_definition.arn.resource_name} does not exist.",
                 evidence=f"GetRole of {resource}: NoSuchEntity",
-                remedy=Remedy(text="Create the role, or register a revision that names the one that is meant."),
+                remedy=Remedy(
+                    text="Create the role, or register a revision that names the one that is meant.",
+                    snippet=_create_role(facts),
+                ),
             )
         case Unreadable() as unread:
             yield unreadable(subject, "The execution role", unread)
         case NotLooked() as not_looked:
             yield skipped(subject, not_looked)
+
+
+def _create_role(facts: Facts) -> str | None:
+    """Return the command that creates the role under its name and path; None where the text names no role."""
+    try:
+        arn = role_arn_of(facts.task_definition)
+    except Malformed:
+        return None
+    if arn is None:
+        return None
+    path, _, name = arn.resource.removeprefix("role").rpartition("/")
+    return shlex.join(
+        (
+            *("aws", "iam", "create-role", "--role-name", name),
+            *(("--path", f"{path}/") if path else ()),
+            *("--assume-role-policy-document", f'{{"Version":"2012-10-17","Statement":[{TRUST_STATEMENT}]}}'),
+        )
+    )
 
 
 CHECKS = (

@@ -37,18 +37,16 @@ def _platform_too_old(facts: Facts) -> Iterable[Answer]:
     if usage is None or not str(family).startswith("LINUX"):
         return
     subject = subject_of(facts)
-    old = [
-        f"{what} {arn} runs on platform version {text}"
-        for what, arn, text in (
-            *(("service", use.service_arn, use.platform_version) for use in usage.services),
-            *(("task", use.task_arn, use.platform_version) for use in usage.tasks),
-        )
-        if text is not None and (version := _version(text)) is not None and version < OLDEST_PLATFORM
-    ]
-    if not old:
+    services = [use for use in usage.services if _is_old(use.platform_version)]
+    tasks = [use for use in usage.tasks if _is_old(use.platform_version)]
+    if not services and not tasks:
         yield Passed(subject=subject)
         return
-    service = next((use for use in usage.services if use.platform_version is not None), None)
+    old = (
+        *(f"service {use.service_arn} runs on platform version {use.platform_version}" for use in services),
+        *(f"task {use.task_arn} runs on platform version {use.platform_version}" for use in tasks),
+    )
+    service = next(iter(services), None)
     yield Failed(
         subject=subject,
         cause=f"{facts.task_definition.arn.resource_name} runs on a Fargate platform version before 1.2.0.",
@@ -63,6 +61,11 @@ def _platform_too_old(facts: Facts) -> Iterable[Answer]:
             ),
         ),
     )
+
+
+def _is_old(platform: str | None) -> bool:
+    version = None if platform is None else _version(platform)
+    return version is not None and version < OLDEST_PLATFORM
 
 
 def _not_looked(facts: Facts) -> Iterable[Answer]:

@@ -1,14 +1,15 @@
 """Is the reference well-formed, complete and alive, and does it belong to this image?"""
 
 from collections.abc import Iterable
+from typing import TypeGuard
 
-from pullguard.arn import Arn, MalformedReference
+from pullguard.arn import Arn, MalformedReference, SecretReference
 from pullguard.checks.check import Check, image_of, is_ecr, referring, secrets_in_use, skipped, subject_of, unreadable
 from pullguard.eligibility import REGISTRY_TAG, registry_hosts
 from pullguard.errors import shown
 from pullguard.findings import Answer, Failed, Passed, Remedy, Severity
 from pullguard.gather import lacks_credentials
-from pullguard.model import Container, Facts, Missing, NotLooked, Secret, Unreadable
+from pullguard.model import Container, Facts, Lookup, Missing, NotLooked, Secret, Unreadable
 
 _PRIVATE_REGISTRY = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/private-auth.html"
 _REPOSITORY_CREDENTIALS = "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RepositoryCredentials.html"
@@ -94,8 +95,12 @@ def _gone(facts: Facts) -> Iterable[tuple[Container, Secret | None]]:
     for container, reference in referring(facts):
         if isinstance(facts.secrets.get(reference.text), Missing):
             replacement = facts.replacements.get(reference.text)
-            usable = isinstance(replacement, Secret) and replacement.name == reference.name_without_suffix
-            yield container, replacement if usable and isinstance(replacement, Secret) else None
+            yield container, replacement if _replaces(replacement, reference) else None
+
+
+def _replaces(found: Lookup[Secret] | None, reference: SecretReference) -> TypeGuard[Secret]:
+    """Whether what was found under the name is a live secret of just that name."""
+    return isinstance(found, Secret) and found.deleted_at is None and found.name == reference.name_without_suffix
 
 
 def _stale(facts: Facts) -> Iterable[Answer]:

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
+from pullguard.access.verdict import USABLE_STATES
 from pullguard.checks.check import Check, secrets_in_use, skipped, subject_of, unreadable
 from pullguard.findings import Answer, Failed, Passed, Remedy
-from pullguard.model import Container, Facts, Missing, NotLooked, Secret, Unreadable, ValueShape
+from pullguard.model import Container, Facts, Key, Missing, NotLooked, Secret, Unreadable, ValueShape
 
 _PRIVATE_REGISTRY = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/private-auth.html"
 _RESTORE = "https://docs.aws.amazon.com/secretsmanager/latest/userguide/manage_restore-secret.html"
@@ -15,6 +16,8 @@ _REPLICAS = "https://docs.aws.amazon.com/secretsmanager/latest/userguide/replica
 # Rotation takes minutes; a day tells a stuck one from a slow one, and leaves room for rotation windows.
 # https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_schedule.html
 _ROTATION_GRACE = timedelta(days=1)
+# Replication of a new value takes seconds; an hour tells a stuck one from a slow one.
+_REPLICATION_GRACE = timedelta(hours=1)
 
 
 def _put_value(secret: Secret) -> str:
@@ -88,6 +91,8 @@ def _malformed(facts: Facts) -> Iterable[Answer]:
     for container, secret in _live(facts):
         subject = subject_of(facts, container)
         match secret.value:
+            case Unreadable(reason="refused") if _has_no_usable_key(secret):
+                continue  # key-unusable tells of it
             case Unreadable() as unread if _is_current(secret):
                 yield unreadable(subject, f"The value of the secret {secret.name}", unread)
             case NotLooked() as not_looked:
@@ -108,6 +113,10 @@ def _malformed(facts: Facts) -> Iterable[Answer]:
                 )
             case _:
                 yield Passed(subject=subject)
+
+
+def _has_no_usable_key(secret: Secret) -> bool:
+    return isinstance(secret.key, Missing) or (isinstance(secret.key, Key) and secret.key.state not in USABLE_STATES)
 
 
 def _problem(shape: ValueShape) -> str | None:
@@ -197,6 +206,10 @@ def _rotation_problem(secret: Secret, now: datetime) -> str | None:
     return None
 
 
+def _changed_within(span: timedelta, secret: Secret, now: datetime) -> bool:
+    return secret.last_changed_at is not None and now - secret.last_changed_at <= span
+
+
 def _replica_failed(facts: Facts) -> Iterable[Answer]:
     home = facts.task_definition.arn.region
     for container, secret in _live(facts):
@@ -207,6 +220,8 @@ def _replica_failed(facts: Facts) -> Iterable[Answer]:
             if replica.status == "InSync":
                 yield Passed(subject=subject)
                 continue
+            if replica.status == "InProgress" and _changed_within(_REPLICATION_GRACE, secret, facts.now):
+                continue  # every new value is replicated: neither right nor wrong yet
             yield Failed(
                 subject=subject,
                 cause=f"The replica of the secret {secret.name} in {home} is not in sync.",
