@@ -52,7 +52,7 @@ def _remedy(cause: Cause) -> Iterator[Table]:
         yield _indented("", says(cause.findings[0].evidence, "dim"))
     if remedy.text:
         yield _indented("  → ", says(remedy.text))
-    if remedy.action != "none":
+    if remedy.action != "none" and cause.severity == "error":
         yield _indented("", Text("Pullguard can do this, where the secret and the role are opted in.", style="dim"))
 
 

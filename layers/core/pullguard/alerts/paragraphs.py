@@ -33,6 +33,8 @@ def _own_part(notice: Notice) -> str:
     """Say what Pullguard itself did, would do or does not do."""
     if notice.deed is None:
         action = notice.findings[0].remedy.action
+        if notice.findings[0].severity == "warning" and action != "none":
+            return "leaves this as it is, since it works today."
         return {
             "none": "cannot mend this by itself.",
             "grant": "can grant the access; what it does about it is told in a message of its own.",
