@@ -123,7 +123,7 @@ def _single() -> list[Finding]:
             key=KEY,
             cause="The key of the secret registry/harbor of container app is closed to the execution role.",
             evidence=(
-                'The key policy denies it: {"Sid":"OnlyPayments","Effect":"Deny","Principal":"*","Action":"kms:Decrypt",'
+                'Denied by the key policy: {"Sid":"Payments","Effect":"Deny","Principal":"*","Action":"kms:Decrypt",'
                 '"Resource":"*","Condition":{"StringNotLike":{"aws:PrincipalArn":"*:role/payments-*"}}}'
             ),
             remedy=Remedy(
@@ -200,7 +200,7 @@ def _doubtful() -> list[Finding]:
             role=role("edge-execution"),
             status="unknown",
             cause="Whether container app gets its credentials cannot be told.",
-            evidence="The secret's resource policy denies unless aws:SourceVpce is vpce-0a1b2c3d, known only at the start.",
+            evidence="The secret's resource policy denies unless aws:SourceVpce is vpce-0a1b2c3d, known at the start.",
             remedy=Remedy(
                 text=(
                     "Only the task's start can tell: the statement hangs on aws:SourceVpce. Check that the task's "
@@ -215,8 +215,8 @@ def _doubtful() -> list[Finding]:
                 image="docker.io/acme/tools:3",
                 secret=HUB,
                 role=role("ecsTaskExecutionRole"),
-                cause="The execution role may read every secret, not only the secret registry/docker-hub of container app.",
-                evidence='SecretsManagerReadWrite, statement 1: {"Effect":"Allow","Action":"secretsmanager:*","Resource":"*"}',
+                cause=("The execution role may read every secret, not only registry/docker-hub of container app."),
+                evidence='SecretsManagerAll: {"Effect":"Allow","Action":"secretsmanager:*","Resource":"*"}',
                 remedy=Remedy(
                     text="Put a statement that names the secret in the place of the broad one.",
                     snippet="aws iam put-role-policy --role-name ecsTaskExecutionRole --policy-name read-docker-hub …",

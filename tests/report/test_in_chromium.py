@@ -1,0 +1,98 @@
+"""The report as a browser shows it. Run with DRAW_SCREENSHOTS=1, this draws docs/report-*.png anew."""
+
+import os
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pullguard_cli.report_html import render
+from tests.report.chromium import Chromium, chromium
+from tests.report.hostile import hostile_audit
+from tests.report.png import changes, colours
+from tests.report.sample import clean_audit, sample_audit
+
+__all__ = ["chromium"]
+DOCS = Path(__file__).parents[2] / "docs"
+ABOVE_THE_BUTTONS = "1100,600"
+DARK = "--blink-settings=preferredColorScheme=0"
+COPY_HIDDEN = 'class="copy" hidden'
+COPY_SHOWN = re.compile(r'class="copy">')
+
+
+@pytest.mark.parametrize(
+    ("name", "flags", "size"),
+    [
+        ("light", (), "1100,700"),
+        ("dark", (DARK,), "1100,700"),
+        ("narrow", (), "500,700"),
+    ],
+)
+def test_paints_and_keeps_the_console_quiet(chromium: Chromium, name: str, flags: tuple[str, ...], size: str) -> None:
+    page = render(sample_audit())
+    picture, console = chromium.screenshot(page, *flags, size=size)
+    assert console == []
+    assert colours(picture) > 100
+    assert changes(picture) > 200, "most of the page is empty"
+    if os.environ.get("DRAW_SCREENSHOTS") and name in {"light", "dark"}:
+        (DOCS / f"report-{name}.png").write_bytes(chromium.screenshot(page, *flags, size="1100,1640")[0])
+
+
+def test_needs_no_script(chromium: Chromium) -> None:
+    """All is there but the buttons that copy: without a script there are none."""
+    page = render(sample_audit())
+    with_script, _ = chromium.screenshot_in_a_frame(page, size=ABOVE_THE_BUTTONS, scripts=True)
+    without, console = chromium.screenshot_in_a_frame(page, size=ABOVE_THE_BUTTONS, scripts=False)
+    assert with_script == without
+    assert changes(without) > 200
+    assert [line for line in console if "Blocked script execution" not in line] == []
+    assert any("Blocked script execution" in line for line in console), "a script did run"
+
+
+def test_light_and_dark_differ(chromium: Chromium) -> None:
+    page = render(sample_audit())
+    assert chromium.screenshot(page, size="400,300")[0] != chromium.screenshot(page, DARK, size="400,300")[0]
+
+
+def test_a_clean_audit_paints_too(chromium: Chromium) -> None:
+    picture, console = chromium.screenshot(render(clean_audit()), size="1100,700")
+    assert console == []
+    assert colours(picture) > 50
+
+
+def test_the_script_runs_under_the_policy(chromium: Chromium) -> None:
+    page = render(sample_audit())
+    document, console = chromium.document(page)
+    assert console == []
+    assert page.count(COPY_HIDDEN) == len(COPY_SHOWN.findall(document)) > 0
+
+
+def test_the_policy_forbids_everything_else(chromium: Chromium) -> None:
+    """The console is really heard: a style sheet or a script that was tampered with is refused, loudly."""
+    page = render(sample_audit())
+    for before, after in (
+        ("<style>", "<style>p{color:red}"),
+        ('"use strict";', '"use strict";document.title="owned";'),
+    ):
+        document, console = chromium.document(page.replace(before, after, 1))
+        assert any("Content Security Policy" in line for line in console)
+        assert "<title>owned" not in document
+
+
+def test_a_hostile_account_can_do_nothing(chromium: Chromium) -> None:
+    page = render(hostile_audit())
+    document, console = chromium.document(page)
+    assert console == []
+    assert "<title>Pullguard" in document
+    assert document.count("<script") == page.count("<script") == 1
+    assert "<img" not in document
+
+
+def test_prints_what_is_folded(chromium: Chromium) -> None:
+    """Where everything is unfolded for print, 300 folded task definitions fill pages."""
+    audit = sample_audit()
+    deleted = audit.findings[0]
+    many = (*audit.findings, *(replace(deleted, task_definition=f"{deleted.task_definition}{n}") for n in range(300)))
+    pages = [chromium.pages(render(each)) for each in (audit, replace(audit, findings=many))]
+    assert pages[1] - pages[0] >= 3
