@@ -1,0 +1,161 @@
+"""What to do where a role cannot read a secret or decrypt it, and with which command or statement."""
+
+import shlex
+from collections.abc import Callable
+from typing import Final
+
+from pullguard.access.gates import FindingId, Gate
+from pullguard.arn import dns_suffix_of
+from pullguard.eligibility import REGISTRY_TAG, registry_hosts
+from pullguard.findings import Remedy
+from pullguard.model import Document, Facts, Key, Lookup, Role, Secret
+from pullguard.remedies.grant import (
+    POLICY_NAME,
+    Granted,
+    fits,
+    grant_command,
+    parse_own,
+    policy_document,
+    render,
+    total_size_chars,
+)
+
+_POLICY_NAME_MAX_CHARS: Final = 128  # CreatePolicy, parameter PolicyName
+ASK_ORGANIZATION: Final = "Ask whoever keeps the organization's policies to let these statements through."
+
+
+def granted_for(secret: Secret) -> Granted:
+    """Return the least that a role needs in order to read ``secret``."""
+    key = secret.key
+    return Granted(secret=secret.arn, key=key.arn if isinstance(key, Key) and key.manager == "CUSTOMER" else None)
+
+
+def _own_policy(role: Role, secret: Secret) -> dict[str, object]:
+    """Return Pullguard's policy on the role as it would be with a grant of ``secret``."""
+    policies = role.inline_policies if isinstance(role.inline_policies, tuple) else ()
+    own = next((policy for policy in policies if policy.name == POLICY_NAME), None)
+    present = {granted.secret: granted for granted in (parse_own(own.document)[0] if own else ())}
+    return policy_document((present | {secret.arn: granted_for(secret)}).values())
+
+
+def remedy_of(finding: FindingId, facts: Facts, secret: Secret, gate: Gate) -> Remedy:
+    """Return what opens ``gate``: a grant where one helps, else what somebody does by hand."""
+    role = facts.role
+    if gate.grant_helps and isinstance(role, Role):
+        opted_in = bool(registry_hosts(secret))
+        text = f"Let the role {role.name} read this secret, by one inline policy that names it alone."
+        if not opted_in:
+            text = (
+                f"First make sure that {secret.name} is meant for this image: it has no tag {REGISTRY_TAG} that says "
+                f"so, and Pullguard itself does not grant it. If it is, let the role {role.name} read it."
+            )
+        return Remedy(
+            action="grant" if opted_in else "none",
+            text=text,
+            snippet=grant_command(role.name, _own_policy(role, secret)),
+        )
+    text, snippet = _BY_HAND[finding](facts, secret)
+    return Remedy(text=text, snippet=snippet)
+
+
+def no_room(role: Lookup[Role] | None, secret: Secret) -> int | None:
+    """Return the characters that the inline policies would have with a grant, if they are too many; else None."""
+    if not isinstance(role, Role) or not isinstance(role.inline_policies, tuple):
+        return None
+    others: dict[str, Document] = {
+        policy.name: policy.document for policy in role.inline_policies if policy.name != POLICY_NAME
+    }
+    document = _own_policy(role, secret)
+    return None if fits(others, document) else total_size_chars({**others, POLICY_NAME: document})
+
+
+def attached_instead(role: Role, secret: Secret) -> str:
+    """Return the commands that let the role in by a managed policy, where its inline ones have no room for a grant."""
+    name = f"{POLICY_NAME}-{role.name}"[:_POLICY_NAME_MAX_CHARS]
+    arn = f"arn:{role.arn.partition}:iam::{role.arn.account}:policy/{name}"
+    document = render(policy_document((granted_for(secret),)))
+    create = shlex.join(("aws", "iam", "create-policy", "--policy-name", name, "--policy-document", document))
+    return f"{create} && aws iam attach-role-policy --role-name {role.name} --policy-arn {arn}"
+
+
+def statements_needed(secret: Secret) -> str:
+    """Return the statements that every layer has to let through."""
+    return render(policy_document((granted_for(secret),)))
+
+
+_Hand = Callable[[Facts, Secret], tuple[str, str | None]]
+
+
+def _say(text: str) -> _Hand:
+    return lambda _facts, _secret: (text, None)
+
+
+def _statements(text: str) -> _Hand:
+    return lambda _facts, secret: (text, statements_needed(secret))
+
+
+def _resource_policy(facts: Facts, secret: Secret) -> tuple[str, str | None]:
+    role = facts.role.arn if isinstance(facts.role, Role) else facts.task_definition.execution_role
+    statement = (
+        f'{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":{{"AWS":"{role}"}},'
+        '"Action":"secretsmanager:GetSecretValue","Resource":"*"}]}'
+    )
+    return (
+        "In the secret's account, let the role in by the secret's resource policy.",
+        f"aws secretsmanager put-resource-policy --secret-id {secret.arn} --resource-policy '{statement}'",
+    )
+
+
+def _key_statement(facts: Facts, secret: Secret) -> tuple[str, str | None]:
+    role = facts.role.arn if isinstance(facts.role, Role) else facts.task_definition.execution_role
+    return (
+        "In the key policy, remove what denies, or add a statement that lets the role decrypt through Secrets Manager.",
+        f'{{"Effect":"Allow","Principal":{{"AWS":"{role}"}},"Action":"kms:Decrypt","Resource":"*","Condition":'
+        f'{{"StringEquals":{{"kms:ViaService":"secretsmanager.{secret.arn.region}.'
+        f'{dns_suffix_of(secret.arn.partition)}","kms:EncryptionContext:SecretARN":"{secret.arn}"}}}}}}',
+    )
+
+
+def _key_state(_facts: Facts, secret: Secret) -> tuple[str, str | None]:
+    key = secret.key
+    if not isinstance(key, Key):
+        return "Encrypt the secret under a key that exists.", (
+            f"aws secretsmanager update-secret --secret-id {secret.arn} --kms-key-id alias/aws/secretsmanager"
+        )
+    command = {
+        "Disabled": f"aws kms enable-key --key-id {key.arn}",
+        "PendingDeletion": f"aws kms cancel-key-deletion --key-id {key.arn} && aws kms enable-key --key-id {key.arn}",
+    }.get(key.state)
+    return f"Make the key usable again (it is {key.state}), or encrypt the secret under another.", command
+
+
+def _own_key(_facts: Facts, secret: Secret) -> tuple[str, str | None]:
+    return (
+        "In the secret's account, encrypt the secret under a customer managed key whose policy lets the role decrypt.",
+        f"aws secretsmanager update-secret --secret-id {secret.arn} --kms-key-id KEY-ARN",
+    )
+
+
+def _narrower(facts: Facts, secret: Secret) -> tuple[str, str | None]:
+    if not isinstance(facts.role, Role):
+        return "Name the secret in the policy.", None
+    document = policy_document((granted_for(secret),))
+    return (
+        "Put a statement that names the secret in the place of the broad one.",
+        grant_command(facts.role.name, document),
+    )
+
+
+_BY_HAND: Final[dict[FindingId, _Hand]] = {
+    "execution-role-not-assumable": _say("Let ecs-tasks.amazonaws.com assume the role."),
+    "secret-access-missing": _say("Let the role read the secret, in one of its policies."),
+    "secret-access-denied": _say("Remove the statement that denies, or make it spare this role and secret."),
+    "secret-access-blocked-by-boundary": _statements("Let the boundary allow the pull too."),
+    "secret-access-blocked-by-organization": _statements(ASK_ORGANIZATION),
+    "secret-resource-policy-missing": _resource_policy,
+    "secret-access-too-broad": _narrower,
+    "key-unusable": _key_state,
+    "decrypt-access-missing": _say("Let the role decrypt with the key, in one of its policies."),
+    "decrypt-access-denied": _key_statement,
+    "default-key-cross-account": _own_key,
+}
