@@ -61,6 +61,10 @@ TOOLS := .venv/.ready .tools/sam/.ready .tools/ministack/.ready
 PYTEST := .venv/bin/python -m pytest
 CODE := layers cli functions sandbox tests benchmarks
 
+.PHONY: demo
+demo: $(TOOLS) ## Break a world on an embedded AWS, let Pullguard heal it, and prove it; KEEP=1 leaves it running
+	@KEEP="$(KEEP)" .venv/bin/python -m sandbox.demo
+
 .PHONY: test
 test: $(TOOLS) ## Run all tests: unit, contract, function, conformance, end to end
 	@$(RUN) $(PYTEST) -n 2 --dist loadfile -m "not e2e" --junit-xml build/tests.xml $(ARGS)

@@ -4,6 +4,7 @@ Anyone who may put events onto the bus could forge one. So an event only says wh
 in the ledger is not told.
 """
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +19,10 @@ from pullguard.messages import parse_object
 
 # A claim on a message to people lasts this long: a run that died before it sent leaves the message to the next.
 _CLAIM_S = 30
+# Where another run has it, that run is nearly done: the copy waits this often and long for it. Else the copy would lie
+# in the queue for the visibility timeout, minutes of a message in flight that is only to be thrown away.
+_WAITS = 6
+_WAIT_S = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +43,7 @@ class Alerter:
     topic: Topic
     form: Format
     now: Callable[[], datetime]
+    pause: Callable[[float], None] = time.sleep
 
     def alert(self, body: str) -> Alerted:
         """Tell people of the event in ``body``; raises ``Rejected`` for one that is none of ours."""
@@ -85,11 +91,20 @@ class Alerter:
         if self.ledger.happened(claim):
             return Alerted(event=kind, id=id_, sent=False, why="told before")
         if not self.ledger.lease(claim, _CLAIM_S, now=now):
+            if self._told_meanwhile(claim):
+                return Alerted(event=kind, id=id_, sent=False, why="told by another run")
             raise BeingTold(f"{claim} is being told by another run")
         alert = compose(notice, self.form)
         self.topic.publish(alert.subject, alert.text, alert.attributes)
         self.ledger.once(claim, now=now)
         return Alerted(event=kind, id=id_, sent=True)
+
+    def _told_meanwhile(self, claim: str) -> bool:
+        for _ in range(_WAITS):
+            self.pause(_WAIT_S)
+            if self.ledger.happened(claim):
+                return True
+        return False
 
 
 class BeingTold(Exception):

@@ -1,0 +1,293 @@
+"""The outcomes that the demo states, one function each, which yields what is not as stated.
+
+Nothing here is computed by Pullguard's own code: the policies are written out as they ought to be.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from sandbox.demo.audits import Audit
+from sandbox.demo.observation import Observation, reference_of
+from sandbox.demo.scene import Scene, about
+from sandbox.demo.secrecy import Place
+from sandbox.inbox import Letter
+from sandbox.worlds.demo import KEY, SECRETS
+
+OWN_POLICY = "pullguard-registry-credentials"
+SOURCE_TAG = "pullguard:reregistered-from"
+OPENED, RESOLVED = "Finding Opened", "Finding Resolved"
+DONE, REFUSED = "Remediation Completed", "Remediation Refused"
+NO_CHECK = "none"
+Faults: TypeAlias = Iterator[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What was seen: families before and after, the letters of each act, where passwords were looked for, audits."""
+
+    scene: Scene
+    before: Mapping[str, Observation]
+    after: Mapping[str, Observation]
+    letters: tuple[Letter, ...]
+    broken: tuple[Letter, ...] = ()
+    mended: tuple[Letter, ...] = ()
+    dead: Mapping[str, int] = field(default_factory=dict)
+    places: tuple[Place, ...] = ()
+    audits: tuple[Audit, ...] = ()
+
+    def name(self, reference: str) -> str:
+        """Return what a world's reference stands for (``secret:NAME``)."""
+        return self.scene.names[reference]
+
+    def secret(self, family: str) -> str:
+        """Return the ARN of the secret that a family is meant to use."""
+        return self.name(f"secret:{SECRETS[family]}")
+
+
+# --- What several outcomes ask ------------------------------------------------------------------------------------
+
+
+def fetched(observation: Observation, *, ok: bool, code: str | None = None) -> Faults:
+    """Ask how the agent fared."""
+    fetch = observation.fetch
+    if fetch.ok != ok or (code is not None and fetch.code != code):
+        wanted = "the credentials" if ok else code or "a refusal"
+        yield f"{observation.family}: the agent was to get {wanted}, and got {fetch.text or 'the credentials'}"
+
+
+def policies_are(evidence: Evidence, family: str, own: Mapping[str, Any] | None) -> Faults:
+    """Ask whether the role has exactly ``own`` in the policy of ours, and everything else as it was."""
+    before, after = evidence.before[family], evidence.after[family]
+    wanted = {**before.policies, **({OWN_POLICY: own} if own else {})}
+    if OWN_POLICY in before.policies:
+        yield f"{family}: the role had a policy of ours before anything happened"
+    if after.policies != wanted or after.attached != before.attached:
+        yield f"{family}: the role's policies are {after.policies}, not {wanted}"
+
+
+def revisions_are(observation: Observation, *numbers: int) -> Faults:
+    """Ask which revisions there are."""
+    if observation.numbers != numbers:
+        yield f"{observation.family}: the revisions are {observation.numbers}, not {numbers}"
+
+
+def told(evidence: Evidence, family: str, *wanted: tuple[str, str]) -> Faults:
+    """Ask which letters came about a family: pairs of kind and check, in any order, none more and none less."""
+    yield from letters_are(about(evidence.letters, family), family, *wanted)
+
+
+def letters_are(letters: tuple[Letter, ...], what: str, *wanted: tuple[str, str]) -> Faults:
+    """Ask whether the letters are exactly those wanted."""
+    came = sorted((letter.attributes.get("kind", ""), letter.attributes.get("check", "")) for letter in letters)
+    if came != sorted(wanted):
+        yield f"{what}: the letters are {came}, not {sorted(wanted)}"
+
+
+def reading(*secrets: str) -> dict[str, Any]:
+    """Return the statement that lets a role read secrets, and nothing else."""
+    return {
+        "Sid": "PullguardSecrets",
+        "Effect": "Allow",
+        "Action": "secretsmanager:GetSecretValue",
+        "Resource": list(secrets),
+    }
+
+
+def only(*statements: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a policy of these statements."""
+    return {"Version": "2012-10-17", "Statement": list(statements)}
+
+
+# --- The outcomes --------------------------------------------------------------------------------------------------
+
+
+def web(evidence: Evidence) -> Faults:
+    """Yield what is wrong with: granted GetSecretValue on this secret and nothing else; the agent gets in."""
+    yield from fetched(evidence.before["web"], ok=False, code="AccessDeniedException")
+    yield from fetched(evidence.after["web"], ok=True)
+    yield from policies_are(evidence, "web", only(reading(evidence.secret("web"))))
+    yield from revisions_are(evidence.after["web"], 1)
+    yield from told(
+        evidence, "web", (OPENED, "secret-access-missing"), (DONE, NO_CHECK), (RESOLVED, "secret-access-missing")
+    )
+
+
+def api(evidence: Evidence) -> Faults:
+    """Yield what is wrong with: granted Decrypt with this key, for this secret, through Secrets Manager only."""
+    secret, key = evidence.secret("api"), evidence.name(f"key:{KEY}")
+    yield from fetched(evidence.before["api"], ok=False, code="AccessDeniedException")
+    yield from fetched(evidence.after["api"], ok=True)
+    own = evidence.after["api"].policies.get(OWN_POLICY, {})
+    sid = next((each["Sid"] for each in own.get("Statement", []) if each["Action"] == "kms:Decrypt"), "")
+    decrypting = {
+        "Sid": sid,  # names the key by a digest
+        "Effect": "Allow",
+        "Action": "kms:Decrypt",
+        "Resource": [key],
+        "Condition": {
+            "StringEquals": {
+                "kms:EncryptionContext:SecretARN": [secret],
+                "kms:ViaService": f"secretsmanager.{evidence.name('region')}.amazonaws.com",
+            }
+        },
+    }
+    yield from policies_are(evidence, "api", only(reading(secret), decrypting))
+    yield from revisions_are(evidence.after["api"], 1)
+    check = "decrypt-access-missing"
+    yield from told(evidence, "api", (OPENED, check), (DONE, NO_CHECK), (RESOLVED, check))
+
+
+def worker(evidence: Evidence) -> Faults:
+    """Yield what is wrong with: registered once more with the new ARN, granted, and the service runs worker:2."""
+    secret, stale = evidence.secret("worker"), evidence.name(f"stale:{SECRETS['worker']}")
+    before, after = evidence.before["worker"], evidence.after["worker"]
+    yield from fetched(before, ok=False)
+    yield from fetched(after, ok=True)
+    yield from policies_are(evidence, "worker", only(reading(secret)))
+    yield from revisions_are(before, 1)
+    yield from revisions_are(after, 1, 2)
+    if (reference_of(before.newest), reference_of(after.newest)) != (stale, secret):
+        yield f"worker: the newest revision names {reference_of(after.newest)}, not {secret}"
+    source = after.newest["tags"].get(SOURCE_TAG)
+    if source != before.newest["taskDefinitionArn"]:
+        yield f"worker: the tag {SOURCE_TAG} of the newest revision is {source}"
+    if (lost := _differences(before.newest, after.newest)) != set():
+        yield f"worker: re-registration changed {sorted(lost)}"
+    if (before.running, after.running) != ("worker:1", "worker:2"):
+        yield f"worker: the service ran {before.running} and runs {after.running}, not worker:2"
+    check = "reference-stale"
+    yield from told(evidence, "worker", (OPENED, check), *[(DONE, NO_CHECK)] * 3, (RESOLVED, check))
+
+
+def _differences(source: Mapping[str, Any], copy: Mapping[str, Any]) -> set[str]:
+    """Return the members that differ, but for those that differ by nature and the reference itself."""
+
+    def comparable(revision: Mapping[str, Any]) -> dict[str, Any]:
+        natural = {"taskDefinitionArn", "revision", "registeredAt", "registeredBy", "status", "tags"}
+        containers = [{**each, "repositoryCredentials": None} for each in revision["containerDefinitions"]]
+        tags = {key: value for key, value in revision["tags"].items() if key != SOURCE_TAG}
+        kept = {key: value for key, value in revision.items() if key not in natural}
+        return {**kept, "containerDefinitions": containers, "tags": tags}
+
+    one, other = comparable(source), comparable(copy)
+    return {member for member in one.keys() | other.keys() if one.get(member) != other.get(member)}
+
+
+def batch(evidence: Evidence) -> Faults:
+    """Yield what is wrong with: works by the secret's bare name; one warning, and nobody touches it."""
+    yield from fetched(evidence.before["batch"], ok=True)
+    yield from _untouched(evidence, "batch", (OPENED, "reference-not-full-arn"))
+    for letter in about(evidence.letters, "batch"):
+        if letter.attributes.get("severity") != "warning":
+            yield f"batch: the letter is no warning: {letter.subject}"
+    yield from fetched(evidence.after["batch"], ok=True)
+
+
+def cron(evidence: Evidence) -> Faults:
+    """Yield what is wrong with: the secret has no password, which only its owner can mend; one alert."""
+    yield from fetched(evidence.before["cron"], ok=False, code="value")
+    yield from fetched(evidence.after["cron"], ok=False, code="value")
+    yield from _untouched(evidence, "cron", (OPENED, "secret-value-empty-field"))
+
+
+def intruder(evidence: Evidence) -> Faults:
+    """Yield what is wrong with: names a secret that is not opted in; refused, and its role gets nothing."""
+    yield from fetched(evidence.before["intruder"], ok=False, code="AccessDeniedException")
+    yield from fetched(evidence.after["intruder"], ok=False, code="AccessDeniedException")
+    yield from _untouched(evidence, "intruder", (OPENED, "secret-access-missing"), (REFUSED, NO_CHECK))
+    if evidence.after["intruder"].policies:
+        yield f"intruder: the role has policies: {evidence.after['intruder'].policies}"
+
+
+def healthy(evidence: Evidence) -> Faults:
+    """Yield what is wrong with: nothing to do, and nothing is said."""
+    yield from fetched(evidence.before["healthy"], ok=True)
+    yield from fetched(evidence.after["healthy"], ok=True)
+    yield from _untouched(evidence, "healthy")
+
+
+def _untouched(evidence: Evidence, family: str, *letters: tuple[str, str]) -> Faults:
+    yield from policies_are(evidence, family, None)
+    yield from revisions_are(evidence.after[family], 1)
+    yield from told(evidence, family, *letters)
+
+
+def broken_rotation(evidence: Evidence) -> Faults:
+    """Yield what is wrong with: a rotation writes a broken value; exactly one alert, which names healthy."""
+    yield from letters_are(evidence.broken, "broken rotation", (OPENED, "secret-value-malformed"))
+    yield from _name_healthy(evidence.broken)
+
+
+def good_rotation(evidence: Evidence) -> Faults:
+    """Yield what is wrong with: the next rotation writes a good value; exactly one message that it is resolved."""
+    yield from letters_are(evidence.mended, "good rotation", (RESOLVED, "secret-value-malformed"))
+    yield from _name_healthy(evidence.mended)
+
+
+def _name_healthy(letters: tuple[Letter, ...]) -> Faults:
+    for letter in letters:
+        if letter.attributes.get("family") != "healthy" or "healthy" not in letter.subject:
+            yield f"the letter does not name healthy: {letter.subject}"
+
+
+def dead_letters(evidence: Evidence) -> Faults:
+    """Yield what is wrong with: every message was handled; no queue has a dead letter."""
+    yield from (f"{queue} holds {depth}" for queue, depth in evidence.dead.items() if depth)
+
+
+def secrecy(evidence: Evidence) -> Faults:
+    """Yield what is wrong with: no password in any log, message, event or item of the ledger."""
+    if not evidence.scene.passwords:
+        yield "there was no password to look for"
+    for place in evidence.places:
+        if place.must_hold_something and not place.texts:
+            yield f"{place.name}: nothing was found there at all, so nothing is proved"
+        yield from (f"{place.name}: a password in {text}" for text in place.found(evidence.scene.passwords))
+
+
+def audit(evidence: Evidence) -> Faults:
+    """Yield what is wrong with: `pullguard audit` sees the broken world, and fewer findings in the healed one."""
+    before, after = evidence.audits
+    yield from (f"the audit {each.fault}" for each in (before, after) if each.fault)
+    if before.fault or after.fault:
+        return
+    statuses = (before.status, after.status)
+    if statuses != (1, 1):
+        yield f"the audits ended with {statuses}, not 1 and 1: cron and intruder stay broken"
+    if not before.failures() > after.failures() > 0:
+        yield f"the audits count {before.failures()} failures before and {after.failures()} after"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """One thing that the demo states, and its proof."""
+
+    name: str
+    stated: str
+    proof: Callable[[Evidence], Faults]
+
+    def faults(self, evidence: Evidence) -> tuple[str, ...]:
+        """Return what is not as stated."""
+        return tuple(self.proof(evidence))
+
+
+FAMILIES = (
+    Outcome(name="web", stated="role granted this secret, nothing else", proof=web),
+    Outcome(name="api", stated="role granted Decrypt for this secret", proof=api),
+    Outcome(name="worker", stated="worker:2 registered, granted, service moved", proof=worker),
+    Outcome(name="batch", stated="untouched, one warning", proof=batch),
+    Outcome(name="cron", stated="alert only", proof=cron),
+    Outcome(name="intruder", stated="refused, the role gets nothing", proof=intruder),
+    Outcome(name="healthy", stated="nothing done, nothing said", proof=healthy),
+)
+"""Those that hold before the rotations."""
+
+OUTCOMES = (
+    *FAMILIES,
+    Outcome(name="broken rotation", stated="one alert that names healthy", proof=broken_rotation),
+    Outcome(name="good rotation", stated="one message: resolved", proof=good_rotation),
+    Outcome(name="dead letters", stated="none", proof=dead_letters),
+    Outcome(name="secrecy", stated="no password anywhere else", proof=secrecy),
+    Outcome(name="audit", stated="fewer findings after, exit 1 both times", proof=audit),
+)

@@ -1,0 +1,97 @@
+"""The stage: an embedded AWS with the stack deployed, somebody who reads the alerts, and a world."""
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from sandbox import stack as stacks
+from sandbox.demo.progress import Progress, wait_until
+from sandbox.emulator import Call, Emulator, SandboxError
+from sandbox.inbox import Inbox, Letter
+from sandbox.stack import Stack
+from sandbox.world import World, load
+
+QUIET_S = 4
+"""Nothing is under way if for so long no function has called AWS: twice the delay of a new look after a fix."""
+_SETTLE_TIMEOUT_S = 180
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """A deployed stack and all that happens around it; ``names`` are what the worlds' references stand for."""
+
+    aws: Emulator
+    stack: Stack
+    inbox: Inbox
+    names: dict[str, str] = field(default_factory=dict)
+    passwords: set[str] = field(default_factory=set, repr=False)
+    roles: Mapping[str, str] = field(default_factory=dict)
+
+    def load(self, world: World) -> None:
+        """Let a world, or a part of one, exist."""
+        self.passwords.update(world.passwords())
+        self.names.update(load(world, self.aws.client, self.names))
+
+    def hold(self) -> None:
+        """Keep the functions from their queues: what happens waits there."""
+        self._listen(listens=False)
+
+    def release(self) -> None:
+        """Let the functions at their queues."""
+        self._listen(listens=True)
+
+    def _listen(self, *, listens: bool) -> None:
+        client = self.aws.client("lambda")
+        for mapping in client.list_event_source_mappings()["EventSourceMappings"]:
+            client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=listens)
+
+    def calls(self, *, since_epoch_s: float = 0) -> tuple[Call, ...]:
+        """Return the calls that the functions made."""
+        own = set(self.roles.values())
+        return tuple(call for call in self.aws.calls(since_epoch_s=since_epoch_s) if call.role in own)
+
+    def unsettled(self) -> str:
+        """Say what is under way: messages that wait (dead ones do not), or functions that call AWS; else nothing."""
+        waiting = {queue: depth for queue, depth in self.stack.depths().items() if depth and not is_dead(queue)}
+        if waiting:
+            return f"messages wait in {waiting}"
+        late = self.calls(since_epoch_s=time.time() - QUIET_S)
+        return f"{late[-1].role} called {late[-1].service}:{late[-1].action}" if late else ""
+
+    def settle(self, *, timeout_s: float = _SETTLE_TIMEOUT_S) -> None:
+        """Wait until nothing is under way any more; raises SandboxError if it goes on and on."""
+        if not wait_until(lambda: not self.unsettled(), timeout_s=timeout_s):
+            raise SandboxError(f"after {timeout_s:g} s there is still something under way: {self.unsettled()}")
+
+    def letters(self, *, after: int = 0) -> tuple[Letter, ...]:
+        """Return what subscribers got, but for the first ``after``."""
+        return self.inbox.letters()[after:]
+
+
+def deploy(aws: Emulator, built: Path, parameters: Mapping[str, str], progress: Progress) -> Scene:
+    """Deploy the stack and subscribe to its topic."""
+    progress.say("deploying it into the embedded AWS: sam deploy")
+    stack = stacks.deploy(aws, built, parameters)
+    inbox = Inbox.of(aws, stack.outputs["AlertTopicArn"])
+    return Scene(aws=aws, stack=stack, inbox=inbox, roles={name: stack.role_of(name) for name in stack.functions})
+
+
+def is_dead(queue: str) -> bool:
+    """Whether a queue (its logical id) is one of dead letters."""
+    return queue.endswith("DeadLetters")
+
+
+def things_of(world: World) -> World:
+    """Return a world without what is registered: it breaks nothing yet."""
+    return replace(world, task_definitions=(), services=())
+
+
+def registrations_of(world: World) -> World:
+    """Return the rest: what is registered, and what runs it."""
+    return replace(world, policies=(), roles=(), keys=(), secrets=())
+
+
+def about(letters: Iterable[Letter], family: str) -> tuple[Letter, ...]:
+    """Return the letters about one family."""
+    return tuple(letter for letter in letters if letter.attributes.get("family") == family)
