@@ -1,0 +1,266 @@
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from botocore.stub import Stubber
+
+from pullguard.aws.iam import Iam
+from pullguard.flows.patch_role import RolePatcher
+from pullguard.ledger import Ledger
+from pullguard.model import NamedPolicy
+from pullguard.remedies.grant import POLICY_NAME, Granted, parse_own, policy_document, render
+from tests.fakes import (
+    NOW,
+    REGION,
+    World,
+    container,
+    key,
+    revision_arn,
+    role,
+    role_arn,
+    secret,
+    task_definition,
+)
+from tests.flows import LOOK, Stage, look
+
+GHCR, KEYED = secret(), secret("keyed", "KeyKey", key=key())
+HUB = secret("registry/hub", "HubHub", registry="docker.io")
+DATABASE = secret("prod/db-password", "DbDbDb", registry=None)
+BROKEN = World((task_definition(container(GHCR)),), (role(),), (GHCR,))
+
+
+def granted(*secrets: Any) -> tuple[Granted, ...]:
+    return tuple(Granted(secret=each.arn, key=each.key.arn if each.key else None) for each in secrets)
+
+
+def own(*secrets: Any, extra: tuple[dict[str, Any], ...] = ()) -> NamedPolicy:
+    """Our own policy as it stands, with statements of somebody else's."""
+    document = policy_document(granted(*secrets))
+    return NamedPolicy(name=POLICY_NAME, document={**document, "Statement": [*document["Statement"], *extra]})
+
+
+class Act:
+    """A stage with a role patcher, whose writes to IAM are exactly those that are expected."""
+
+    def __init__(self, stage: Stage, stubber: Stubber, iam: Iam) -> None:
+        self.stage = stage
+        self.stubber = stubber
+        self.iam = iam
+
+    def expect(self, document: str, *, role_name: str = "web-execution", error: str | None = None) -> None:
+        parameters = {"RoleName": role_name, "PolicyName": POLICY_NAME, "PolicyDocument": document}
+        if error is None:
+            self.stubber.add_response("put_role_policy", {}, parameters)
+        else:
+            self.stubber.add_client_error("put_role_policy", error, expected_params=parameters)
+
+    def patch(self, *, occasion: str = "m-1", **changes: Any) -> Any:
+        executor = replace(self.stage.executor(), **changes)
+        return RolePatcher(executor=executor, iam=self.iam).patch(LOOK, occasion=occasion)
+
+    def told(self) -> list[str]:
+        return self.stage.sent.told()
+
+    def failure(self) -> dict[str, Any]:
+        (detail,) = self.stage.sent.details("Remediation Failed")
+        remediation: dict[str, Any] = detail["remediation"]
+        return remediation
+
+
+@pytest.fixture
+def act(ledger: Ledger) -> Iterator[Callable[..., Act]]:
+    client = boto3.client("iam", region_name=REGION)
+    with Stubber(client) as stubber:
+        yield lambda world, **changes: Act(Stage(ledger, world, **changes), stubber, Iam(client))
+        stubber.assert_no_pending_responses()
+
+
+Acted = Callable[..., Act]
+
+
+def test_the_very_request_and_what_is_told_of_it(act: Acted) -> None:
+    here = act(World((task_definition(container(KEYED)),), (role(),), (KEYED,)))
+    here.expect(
+        json.dumps(
+            {
+                "Version": "2012-10-17",
+                "Statement": [
+                    {
+                        "Sid": "PullguardSecrets",
+                        "Effect": "Allow",
+                        "Action": "secretsmanager:GetSecretValue",
+                        "Resource": ["arn:aws:secretsmanager:us-east-1:111122223333:secret:keyed-KeyKey"],
+                    },
+                    {
+                        **policy_document(granted(KEYED))["Statement"][1],
+                        "Effect": "Allow",
+                        "Action": "kms:Decrypt",
+                        "Resource": ["arn:aws:kms:us-east-1:111122223333:key/00000001-12ab-34cd-56ef-1234567890ab"],
+                        "Condition": {
+                            "StringEquals": {
+                                "kms:ViaService": "secretsmanager.us-east-1.amazonaws.com",
+                                "kms:EncryptionContext:SecretARN": [
+                                    "arn:aws:secretsmanager:us-east-1:111122223333:secret:keyed-KeyKey"
+                                ],
+                            }
+                        },
+                    },
+                ],
+            },
+            separators=(",", ":"),
+            sort_keys=True,
+        )
+    )
+    assert here.patch().written
+    (detail,) = here.stage.sent.details("Remediation Completed")
+    assert detail["remediation"]["target"] == str(role_arn())
+    assert detail["remediation"]["before"] is None
+    assert parse_own(detail["remediation"]["after"])[0] == granted(KEYED)
+    (again,) = here.stage.sent.bodies("validations")
+    assert again["task_definition"] == str(revision_arn())
+
+
+def test_the_write_is_remembered_before_it_is_made(act: Acted, ledger: Ledger) -> None:
+    here = act(BROKEN)
+    here.expect(render(policy_document(granted(GHCR))), error="ServiceFailure")
+    with pytest.raises(ClientError):
+        here.patch()
+    assert ledger.granted(role_arn()) == granted(GHCR)
+    assert here.told() == []
+
+
+def test_grants_are_only_ever_added(act: Acted, ledger: Ledger) -> None:
+    ledger.record_write(role_arn(), granted(KEYED), write_id="0", record={}, now=NOW)
+    here = act(replace(BROKEN, roles=(role(inline_policies=(own(HUB),)),)))
+    here.expect(render(policy_document(granted(GHCR, HUB, KEYED))))
+    assert here.patch().written
+    assert set(ledger.granted(role_arn())) == set(granted(GHCR, HUB, KEYED))
+
+
+ALIEN = {
+    "another-action": {"Effect": "Allow", "Action": "s3:*", "Resource": "*"},
+    "another-secret-with-a-wildcard": {
+        "Sid": "PullguardSecrets",
+        "Effect": "Allow",
+        "Action": "secretsmanager:GetSecretValue",
+        "Resource": ["arn:aws:secretsmanager:us-east-1:111122223333:secret:prod/*"],
+    },
+    "a-refusal": {"Effect": "Deny", "Action": "s3:*", "Resource": "*"},
+}
+
+
+@pytest.mark.parametrize("statement", ALIEN.values(), ids=ALIEN)
+def test_what_somebody_else_wrote_into_our_policy_is_dropped(act: Acted, statement: dict[str, Any]) -> None:
+    here = act(replace(BROKEN, roles=(role(inline_policies=(own(HUB, extra=(statement,)),)),)))
+    here.expect(render(policy_document(granted(GHCR, HUB))))
+    assert here.patch().written
+
+
+def test_other_policies_are_left_alone(act: Acted) -> None:
+    other = NamedPolicy(name="somebody-elses", document={"Version": "2012-10-17", "Statement": []})
+    here = act(replace(BROKEN, roles=(role(inline_policies=(other,)),)))
+    here.expect(render(policy_document(granted(GHCR))))
+    assert here.patch().written
+
+
+def test_the_same_document_is_not_written_again(act: Acted) -> None:
+    here = act(replace(BROKEN, roles=(role(inline_policies=(own(GHCR),)),)))
+    assert here.patch().why == "nothing to grant any more"
+    assert (here.told(), here.stage.sent.messages) == ([], [])
+
+
+NOTHING_TO_DO: dict[str, dict[str, Any]] = {
+    "the-need-has-gone": {"world": replace(BROKEN, roles=(role(reads=[GHCR]),))},
+    "the-role-is-not-opted-in-any-more": {"world": replace(BROKEN, roles=(role(managed=False),))},
+    "the-secret-is-not-opted-in-any-more": {"world": replace(BROKEN, secrets=(secret(registry=None),))},
+    "the-role-is-gone": {"world": replace(BROKEN, roles=())},
+    "the-task-definition-is-gone": {"world": World()},
+    "the-mode-is-observe": {"world": BROKEN, "mode": "observe"},
+    "a-tag-lowers-the-mode": {"world": replace(BROKEN, roles=(role(tags={"pullguard:mode": "observe"}),))},
+}
+
+
+@pytest.mark.parametrize("changes", NOTHING_TO_DO.values(), ids=NOTHING_TO_DO)
+def test_a_late_message_writes_nothing(act: Acted, changes: dict[str, Any], ledger: Ledger) -> None:
+    here = act(**changes)
+    assert here.patch().why == "nothing to grant any more"
+    assert (here.told(), here.stage.sent.messages, ledger.granted(role_arn())) == ([], [], ())
+
+
+def test_a_forged_message_can_do_no_more_than_make_somebody_look(act: Acted) -> None:
+    # The attacker's task definition names the database's password and a role of the attacker's own.
+    intruder = World((task_definition(container(DATABASE), role_name="intruder"),), (role("intruder"),), (DATABASE,))
+    here = act(intruder)
+    message = json.loads(LOOK.to_json()) | {"role": str(role_arn("admin")), "secret": str(DATABASE.arn)}
+    forged = look().parse(json.dumps(message))
+    patcher = RolePatcher(executor=here.stage.executor(), iam=here.iam)
+    assert patcher.patch(forged, occasion="m-1").why == "nothing to grant any more"
+
+
+# --- What goes wrong ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("code", ["AccessDenied", "AccessDeniedException"])
+def test_a_refusal_of_iam_is_told_with_its_remedy(act: Acted, code: str) -> None:
+    here = act(BROKEN)
+    here.expect(render(policy_document(granted(GHCR))), error=code)
+    assert not here.patch().written
+    failure = here.failure()
+    assert "iam:PutRolePolicy" in failure["why"]
+    assert code in failure["why"]
+    assert "ManagedRolePattern" in failure["remedy"]
+    assert "pullguard:managed=true" in failure["remedy"]
+    assert here.stage.sent.messages == []
+
+
+def test_a_standing_refusal_is_told_once_a_day(act: Acted) -> None:
+    here = act(BROKEN)
+    for hours in (0, 1, 24):
+        here.stage.time = NOW
+        here.stage.later(hours=hours)
+        here.expect(render(policy_document(granted(GHCR))), error="AccessDenied")
+        here.patch(occasion=f"m-{hours}")
+    assert here.told() == ["Remediation Failed"] * 2
+
+
+def test_any_other_error_of_iam_sends_the_message_back(act: Acted) -> None:
+    here = act(BROKEN)
+    here.expect(render(policy_document(granted(GHCR))), error="Throttling")
+    with pytest.raises(ClientError, match="Throttling"):
+        here.patch()
+    assert here.told() == []
+
+
+def test_a_policy_that_finds_no_room_is_told_and_not_tried(act: Acted, ledger: Ledger) -> None:
+    # The grant alone would fit; with all that was granted before and is gone from the role, it does not.
+    before = granted(*(secret(f"{number:03}-{'x' * 100}") for number in range(70)))
+    ledger.record_write(role_arn(), before, write_id="0", record={}, now=NOW)
+    here = act(BROKEN)
+    assert not here.patch().written
+    assert "more than the 10240 that IAM takes" in here.failure()["why"]
+    assert "managed policy" in here.failure()["remedy"]
+    assert set(ledger.granted(role_arn())) == set(before)
+
+
+def test_the_circuit_breaker_stops_and_tells(act: Acted) -> None:
+    here = act(BROKEN, writes_per_hour=2)
+    for number in range(2):
+        here.expect(render(policy_document(granted(GHCR))))
+        assert here.patch(occasion=f"m-{number}").written
+    assert not here.patch(occasion="m-2").written
+    assert "was written to 2 times in this hour" in here.failure()["why"]
+    here.stage.later(hours=1)
+    here.expect(render(policy_document(granted(GHCR))))
+    assert here.patch(occasion="m-3").written
+
+
+def test_one_message_twice_is_told_once(act: Acted) -> None:
+    here = act(BROKEN)
+    for _ in range(2):
+        here.expect(render(policy_document(granted(GHCR))))
+        here.patch(occasion="m-1")
+    assert here.told() == ["Remediation Completed"]
