@@ -52,10 +52,11 @@ class Ecs:
 
         Raises ``Denied``; other errors propagate: this is asked by an executor, which must not guess.
         """
+        self._wire.body = None  # where nothing is kept of this answer, what follows fails, and nothing is registered
         with writing("ecs", str(arn)):
             answer = self._client.describe_task_definition(taskDefinition=str(arn), include=["TAGS"])
-        wire = json.loads(self._wire.body or "{}")
-        return answer["taskDefinition"], wire.get("taskDefinition", {}), _tags(answer.get("tags", []))
+        wire = json.loads(self._wire.body)["taskDefinition"]
+        return answer["taskDefinition"], wire, _tags(answer.get("tags", []))
 
     def register_members(self) -> MemberTree:
         """Return what RegisterTaskDefinition takes, as the installed SDK knows it."""
