@@ -1,0 +1,356 @@
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from io import BytesIO
+from typing import Any
+
+import boto3
+import pytest
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.compat import HTTPHeaders
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from pullguard.aws.ecs import Ecs
+from pullguard.flows.reregister import LEASE_S, Reregisterer
+from pullguard.ledger import Ledger
+from pullguard.model import Usage
+from pullguard.planner import Rules
+from pullguard.remedies.reregister import REREGISTERED_TAG
+from tests.fakes import (
+    CLUSTER,
+    GOOD_VALUE,
+    REGION,
+    World,
+    container,
+    denied,
+    revision_arn,
+    role,
+    role_arn,
+    secret,
+    secret_arn,
+    service,
+    task_definition,
+)
+from tests.flows import LOOK, Stage, look
+
+OLD, NEW = secret_arn(suffix="OldOld"), secret(suffix="NewNew")
+SOURCE, SUCCESSOR = revision_arn(revision=7), revision_arn(revision=8)
+STALE = World((task_definition(container(OLD)),), (role(reads=[NEW]),), (NEW,))
+MENDED = task_definition(container(NEW), revision=8)
+# The successor is registered, and a service still runs the broken revision.
+MOVING = replace(
+    STALE,
+    task_definitions=(*STALE.task_definitions, MENDED),
+    running=Usage(newest=False, successor=SUCCESSOR, services=(service(),)),
+)
+
+
+def described(**more: Any) -> dict[str, Any]:
+    """The answer of DescribeTaskDefinition about the broken revision."""
+    definition = {
+        "taskDefinitionArn": str(SOURCE),
+        "family": "web",
+        "revision": 7,
+        "status": "ACTIVE",
+        "executionRoleArn": str(role_arn()),
+        "containerDefinitions": [container(OLD, cpu=64)],
+        **more,
+    }
+    return {"taskDefinition": definition, "tags": [{"key": "team", "value": "shop"}]}
+
+
+REQUEST = {
+    "family": "web",
+    "executionRoleArn": str(role_arn()),
+    "containerDefinitions": [container(NEW, cpu=64)],
+    "tags": [{"key": "team", "value": "shop"}, {"key": REREGISTERED_TAG, "value": str(SOURCE)}],
+}
+
+
+class Wire:
+    """ECS at the end of the wire: takes exactly the calls that are expected, in order, and answers them as JSON.
+
+    A Stubber would answer behind the parser, which drops the very members that must not be lost.
+    """
+
+    def __init__(self) -> None:
+        self.expected: list[tuple[str, dict[str, Any], dict[str, Any] | str]] = []
+
+    def __call__(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
+        operation, expected, answer = self.expected.pop(0)
+        target = request.headers["X-Amz-Target"]
+        called = (target if isinstance(target, str) else target.decode()).rpartition(".")[2]
+        body: Any = request.body
+        assert (called, json.loads(body)) == (operation, expected)
+        if isinstance(answer, str):
+            return self._response(request, 400, {"__type": answer})
+        return self._response(request, 200, answer)
+
+    def _response(self, request: AWSPreparedRequest, status: int, answer: dict[str, Any]) -> AWSResponse:
+        raw: Any = Body(json.dumps(answer).encode())
+        return AWSResponse(request.url, status, HTTPHeaders(), raw)
+
+
+class Body(BytesIO):
+    """As much of urllib3's response as botocore reads."""
+
+    def stream(self, **_: Any) -> Iterator[bytes]:
+        yield self.read()
+
+
+class Act:
+    """A stage with a reregisterer, whose calls to ECS are exactly those that are expected."""
+
+    def __init__(self, stage: Stage, wire: Wire, client: Any) -> None:
+        self.stage = stage
+        self.wire = wire
+        self.client = client
+
+    def expect_description(self, **more: Any) -> None:
+        request = {"taskDefinition": str(SOURCE), "include": ["TAGS"]}
+        self.wire.expected.append(("DescribeTaskDefinition", request, described(**more)))
+
+    def expect_registration(self, *, error: str | None = None) -> None:
+        answer = {"taskDefinition": {"taskDefinitionArn": str(SUCCESSOR)}}
+        self.wire.expected.append(("RegisterTaskDefinition", REQUEST, error or answer))
+
+    def expect_move(self, name: str = "web", *, error: str | None = None) -> None:
+        request = {"cluster": CLUSTER, "service": service(name).service_arn, "taskDefinition": str(SUCCESSOR)}
+        self.wire.expected.append(("UpdateService", request, error or {}))
+
+    def run(self, *, occasion: str = "m-1") -> Any:
+        flow = Reregisterer(executor=self.stage.executor(), ecs=Ecs(self.client))
+        return flow.run(LOOK, occasion=occasion)
+
+    def told(self) -> list[str]:
+        return self.stage.sent.told()
+
+    def looks(self) -> list[tuple[str, int]]:
+        """What is to be looked at again, and after how many seconds."""
+        return [
+            (json.loads(each["MessageBody"])["task_definition"], each["DelaySeconds"])
+            for each in self.stage.sent.messages
+        ]
+
+    def failure(self) -> dict[str, Any]:
+        (detail,) = self.stage.sent.details("Remediation Failed")
+        remediation: dict[str, Any] = detail["remediation"]
+        return remediation
+
+
+@pytest.fixture
+def act(ledger: Ledger) -> Iterator[Callable[..., Act]]:
+    wire = Wire()
+    answer: Any = wire
+    client = boto3.client("ecs", region_name=REGION, config=Config(retries={"total_max_attempts": 1}))
+    client.meta.events.register_first("before-send.ecs", answer)
+    yield lambda world, **changes: Act(Stage(ledger, world, **changes), wire, client)
+    assert wire.expected == []
+
+
+@pytest.fixture
+def moving(act: Callable[..., Act]) -> Act:
+    """The successor was validated and is in order; the service may be moved."""
+    here = act(MOVING, rules=Rules(move_services=True))
+    here.stage.validate(look(SUCCESSOR))
+    here.stage.sent.messages.clear()
+    here.stage.sent.events.clear()
+    return here
+
+
+Acted = Callable[..., Act]
+
+
+# --- Registering -------------------------------------------------------------------------------------------------
+
+
+def test_the_very_request_and_what_is_told_of_it(act: Acted) -> None:
+    here = act(STALE)
+    here.expect_description()
+    here.expect_registration()
+    result = here.run()
+    assert result.registered == str(SUCCESSOR)
+    (detail,) = here.stage.sent.details("Remediation Completed")
+    assert (detail["remediation"]["before"], detail["remediation"]["after"]) == (str(SOURCE), str(SUCCESSOR))
+    assert [arn for arn, _ in here.looks()] == [str(SUCCESSOR), str(SOURCE)]
+
+
+def test_a_second_run_finds_the_lease_taken_and_looks_again_after_it(act: Acted) -> None:
+    here = act(STALE)
+    here.expect_description()
+    here.expect_registration()
+    here.run(occasion="m-1")
+    here.stage.sent.messages.clear()
+    here.expect_description()
+    assert here.run(occasion="m-2").why == "just registered, or about to be"
+    assert here.looks() == [(str(SOURCE), LEASE_S)]
+
+
+def test_after_a_run_that_died_the_next_registers_when_the_lease_has_ended(act: Acted) -> None:
+    here = act(STALE)
+    here.expect_description()
+    here.expect_registration(error="ServerException")
+    with pytest.raises(ClientError):
+        here.run()
+    here.stage.later(seconds=LEASE_S)
+    here.expect_description()
+    here.expect_registration()
+    assert here.run(occasion="m-1").registered == str(SUCCESSOR)
+
+
+def test_a_successor_is_adopted_and_nothing_is_registered_twice(act: Acted) -> None:
+    # The run that registered died before it could tell; the tag on the new revision says that it did.
+    here = act(replace(MOVING, running=Usage(newest=False, successor=SUCCESSOR)))
+    assert here.run().why == "nothing to write any more"
+    assert here.told() == []
+
+
+def test_nothing_is_registered_where_it_is_not_seen_what_came_over_the_wire(act: Acted) -> None:
+    here = act(STALE)
+    here.expect_description()
+    ecs = Ecs(here.client)
+    here.client.meta.events.unregister("before-parse.ecs.DescribeTaskDefinition", ecs._keep_raw)
+    with pytest.raises(TypeError):
+        Reregisterer(executor=here.stage.executor(), ecs=ecs).run(LOOK, occasion="m-1")
+    assert here.told() == []
+
+
+@pytest.mark.parametrize("where", ["aThingOfNextYear", "containerDefinitions[0].aThingOfNextYear"])
+def test_a_member_that_the_sdk_does_not_know_stops_the_registration(act: Acted, where: str) -> None:
+    here = act(STALE)
+    if "[" in where:
+        here.expect_description(containerDefinitions=[container(OLD, aThingOfNextYear=1)])
+    else:
+        here.expect_description(aThingOfNextYear={"x": 1})
+    here.run()
+    assert where in here.failure()["why"]
+    assert "Update Pullguard" in here.failure()["why"]
+
+
+NOTHING_TO_DO: dict[str, dict[str, Any]] = {
+    "the-need-has-gone": {"world": replace(STALE, task_definitions=(task_definition(container(NEW)),))},
+    "the-task-definition-is-gone": {"world": World()},
+    "it-cannot-be-described": {"world": replace(STALE, unreadable={"task-definition": denied()})},
+    "infrastructure-as-code-owns-it": {
+        "world": replace(
+            STALE, task_definitions=(task_definition(container(OLD), tags={"aws:cloudformation:stack-name": "prod"}),)
+        )
+    },
+    "a-newer-revision-exists": {"world": replace(STALE, running=Usage(newest=False, services=(service(),)))},
+    "a-grant-comes-first": {"world": replace(STALE, roles=(role(),))},
+    "a-grant-that-comes-first-is-refused": {"world": replace(STALE, roles=(role(managed=False),))},
+    "the-mode-is-observe": {"world": STALE, "mode": "observe"},
+    "services-are-not-to-be-moved": {"world": MOVING},
+}
+
+
+@pytest.mark.parametrize("changes", NOTHING_TO_DO.values(), ids=NOTHING_TO_DO)
+def test_a_late_message_writes_nothing(act: Acted, changes: dict[str, Any]) -> None:
+    here = act(**changes)
+    assert here.run().why == "nothing to write any more"
+    assert (here.told(), here.looks()) == ([], [])
+
+
+def test_what_changed_since_it_was_planned_is_not_registered(act: Acted) -> None:
+    here = act(STALE)
+    here.expect_description(containerDefinitions=[container(NEW)])
+    here.run()
+    assert "not any more" not in here.failure()["what"]
+    assert "any more" in here.failure()["why"]
+
+
+@pytest.mark.parametrize("code", ["AccessDeniedException", "AccessDenied"])
+def test_a_refusal_of_ecs_is_told(act: Acted, code: str) -> None:
+    here = act(STALE)
+    here.expect_description()
+    here.expect_registration(error=code)
+    here.run()
+    assert "ecs:RegisterTaskDefinition" in here.failure()["why"]
+    assert code in here.failure()["why"]
+    assert here.failure()["remedy"]
+
+
+def test_any_other_error_of_ecs_sends_the_message_back(act: Acted) -> None:
+    here = act(STALE)
+    here.expect_description()
+    here.expect_registration(error="ThrottlingException")
+    with pytest.raises(ClientError):
+        here.run()
+    assert here.told() == []
+
+
+def test_the_circuit_breaker_stops_and_tells(act: Acted) -> None:
+    here = act(STALE, writes_per_hour=1)
+    here.expect_description()
+    here.expect_registration()
+    here.run()
+    here.stage.later(seconds=LEASE_S)
+    here.expect_description()
+    here.run(occasion="m-2")
+    assert "family web was written to 1 times in this hour" in here.failure()["why"]
+
+
+# --- Moving services ---------------------------------------------------------------------------------------------
+
+
+def test_a_service_is_moved_to_a_successor_that_is_in_order(moving: Act) -> None:
+    moving.expect_move()
+    assert moving.run().moved == 1
+    (detail,) = moving.stage.sent.details("Remediation Completed")
+    assert detail["remediation"]["kind"] == "move-service"
+    assert (detail["remediation"]["before"], detail["remediation"]["after"]) == (str(SOURCE), str(SUCCESSOR))
+    assert [arn for arn, _ in moving.looks()] == [str(SOURCE)]
+
+
+def test_a_service_is_not_moved_to_a_successor_that_nobody_has_validated(act: Acted) -> None:
+    here = act(MOVING, rules=Rules(move_services=True))
+    assert here.run().why == "its successor is yet to be validated"
+    assert [arn for arn, _ in here.looks()] == [str(SUCCESSOR), str(SOURCE)]
+    assert here.told() == []
+
+
+BROKEN_SUCCESSORS: dict[str, dict[str, Any]] = {
+    "another-container-is-broken": {
+        "task_definitions": (
+            *STALE.task_definitions,
+            task_definition(container(NEW), container("nowhere", name="b"), revision=8),
+        )
+    },
+    "its-role-is-gone": {
+        "task_definitions": (*STALE.task_definitions, task_definition(container(NEW), role_name="gone", revision=8))
+    },
+    "it-cannot-be-described": {"unreadable": {str(SUCCESSOR): denied()}},
+}
+
+
+@pytest.mark.parametrize("changes", BROKEN_SUCCESSORS.values(), ids=BROKEN_SUCCESSORS)
+def test_a_service_is_not_moved_to_a_successor_that_is_broken_as_well(moving: Act, changes: dict[str, Any]) -> None:
+    moving.stage.world = replace(moving.stage.world, **changes)
+    moving.run()
+    assert str(SUCCESSOR) in moving.failure()["why"]
+    assert moving.looks() == []
+
+
+def test_what_the_validator_knows_of_a_successors_value_counts(act: Acted) -> None:
+    here = act(MOVING, rules=Rules(move_services=True))
+    empty = replace(NEW, value=replace(GOOD_VALUE, password="empty"))
+    here.stage.world = replace(MOVING, secrets=(empty,))
+    here.stage.validate(look(SUCCESSOR))
+    here.stage.world = MOVING  # an executor does not read the value
+    here.run()
+    assert "secret-value-empty-field" in here.failure()["why"]
+
+
+def test_a_refused_move_is_told(moving: Act) -> None:
+    moving.expect_move(error="AccessDeniedException")
+    moving.run()
+    assert "ecs:UpdateService" in moving.failure()["why"]
+
+
+def test_a_service_that_is_moved_back_and_forth_trips_the_breaker(moving: Act) -> None:
+    moving.stage.writes_per_hour = 1
+    moving.expect_move()
+    moving.run()
+    moving.run(occasion="m-2")
+    assert "was written to 1 times in this hour" in moving.failure()["why"]
