@@ -25,7 +25,7 @@ from pullguard_cli.causes import in_reading_order
 from pullguard_cli.connection import Connection
 from pullguard_cli.failures import CannotRun, is_about_credentials, one_line
 
-THREADS: Final = 16
+THREADS: Final = 8
 _AWS_FAILED: Final = (BotoCoreError, ClientError, PullguardError)
 
 

@@ -21,6 +21,7 @@ def print_audit(audit: Audit, console: Console) -> None:
     console.print()
     if causes:
         console.print(_table(audit, causes))
+        console.print()
     for line in _footer(audit, causes):
         console.print(line)
 
@@ -29,10 +30,9 @@ def _table(audit: Audit, causes: tuple[Cause, ...]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, expand=True, show_edge=False, pad_edge=False, padding=(0, 2, 1, 0))
     table.add_column("Severity", no_wrap=True)
     table.add_column("What is wrong, and what mends it", ratio=1, overflow="fold")
-    table.add_column("Task definitions", overflow="fold", max_width=30)
-    table.add_column("In use", overflow="fold", max_width=24)
+    table.add_column("Task definitions, in use?", overflow="fold", max_width=28)
     for cause in causes:
-        table.add_row(_severity(cause), _what(cause), _task_definitions(cause), _in_use(audit, cause))
+        table.add_row(_severity(cause), _what(cause), Group(_task_definitions(cause), _in_use(audit, cause)))
     return table
 
 
@@ -75,11 +75,11 @@ def _task_definitions(cause: Cause) -> Text:
 
 def _in_use(audit: Audit, cause: Cause) -> Text:
     if not cause.in_use:
-        return Text("no", style="dim")
+        return Text("not in use", style="dim")
     places = [place for arn in cause.in_use for place in audit.in_use[arn]]
     if len(places) == 1:
-        return says(places[0])
-    return Text.assemble(("yes", "bold"), says(f"\n{places[0]}\nand {len(places) - 1} more"))
+        return Text.assemble(("in use", "bold"), says(f": {places[0]}"))
+    return Text.assemble(("in use", "bold"), says(f": {places[0]} and {len(places) - 1} more"))
 
 
 def _name(arn: str) -> str:

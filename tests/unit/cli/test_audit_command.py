@@ -147,7 +147,7 @@ def test_the_table_groups_and_has_no_colours_in_a_pipe(run: Run, broken: World) 
     assert "\x1b" not in ran.out
     for text in (
         "reference-stale",
-        "service worker in",
+        "in use: service worker",
         "5 errors, 1 warning, 0 unknown",
         "pullguard explain worker:1",
     ):
