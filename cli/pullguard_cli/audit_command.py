@@ -1,6 +1,5 @@
 """``pullguard audit``: options in, one report out, one exit code."""
 
-import difflib
 import io
 import json
 import sys
@@ -11,8 +10,8 @@ import typer
 
 from pullguard.checks import CHECKS
 from pullguard.checks.check import Check
-from pullguard.errors import shown
 from pullguard_cli.audit import Audit
+from pullguard_cli.catalogue import check_of
 from pullguard_cli.failures import EXIT_COULD_NOT_RUN, EXIT_FINDINGS, EXIT_OK, CannotRun
 from pullguard_cli.options import (
     AWS_PANEL,
@@ -150,13 +149,8 @@ def audit(
 
 
 def _checks(ids: list[str]) -> tuple[Check, ...]:
-    known = {check.id: check for check in CHECKS}
-    for each in ids:
-        if each not in known:
-            near = difflib.get_close_matches(each, known, n=1)
-            hint = f"Did you mean {near[0]}?" if near else "pullguard findings lists them all."
-            raise CannotRun(f"There is no check {shown(each)}. {hint}")
-    return tuple(check for check in CHECKS if not ids or check.id in ids)
+    wanted = {check_of(each).id for each in ids}
+    return tuple(check for check in CHECKS if not ids or check.id in wanted)
 
 
 def _usual(path: Path | None) -> ReportFormat:

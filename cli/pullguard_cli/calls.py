@@ -1,0 +1,193 @@
+"""The API calls that a plan comes to, made by the same code that an executor runs, and sent to nobody."""
+
+import difflib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Final, assert_never
+
+from pullguard.arn import Arn
+from pullguard.aws.ecs import Ecs
+from pullguard.checks.examine import examine
+from pullguard.flows.reregister import request_of
+from pullguard.flows.validate import in_scope
+from pullguard.model import Facts, Role, Usage
+from pullguard.plan import Grant, MoveService, Plan, Refusal, Reregister
+from pullguard.planner import Rules, make_plan
+from pullguard.remedies.grant import (
+    INLINE_POLICIES_MAX_CHARS,
+    POLICY_NAME,
+    Granted,
+    fits,
+    policy_document,
+    render,
+    united,
+)
+from pullguard.remedies.reregister import DESCRIBE_ONLY, CannotReregister
+
+_AFTER_GRANT: Final = "once the role can read the secret"
+_AFTER_REGISTER: Final = "once the new revision passes every check; its number is AWS's to give"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One call. ``diff`` compares what it writes with what stands there now; ``when`` says what it waits for."""
+
+    service: str
+    operation: str
+    target: str
+    parameters: Mapping[str, Any]
+    diff: str
+    findings: tuple[str, ...]
+    when: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calls:
+    """What would be called, in order, and what would be refused."""
+
+    calls: tuple[Call, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the calls for JSON."""
+        return {
+            "calls": [asdict(call) for call in self.calls],
+            "refusals": [
+                {
+                    "kind": refusal.kind,
+                    "target": refusal.target,
+                    "why": refusal.why,
+                    "remedy": refusal.remedy,
+                    "snippet": refusal.snippet,
+                    "findings": list(refusal.findings),
+                }
+                for refusal in self.refusals
+            ],
+        }
+
+
+def calls_for(facts: Facts, rules: Rules, ecs: Ecs) -> Calls:
+    """Work out everything that mending one task definition would take, from the first write to the last."""
+    if not in_scope(facts):
+        return Calls()
+    findings = examine(facts).findings
+    plan = make_plan(facts, findings, rules)
+    afterwards = _after_registering(facts, plan, rules)
+    grants = tuple(action for action in plan.actions if isinstance(action, Grant))
+    others = (action for action in (*plan.actions, *afterwards.actions) if not isinstance(action, Grant))
+    steps = (
+        *((_put_role_policy(facts, facts.role, grants),) if isinstance(facts.role, Role) and grants else ()),
+        *(_other(action, facts, ecs, after_grant=bool(grants)) for action in others),
+    )
+    later = (refusal for refusal in afterwards.refusals if refusal.kind == "move-service")
+    return Calls(
+        calls=tuple(step for step in steps if isinstance(step, Call)),
+        refusals=(*plan.refusals, *(step for step in steps if isinstance(step, Refusal)), *later),
+    )
+
+
+def _after_registering(facts: Facts, plan: Plan, rules: Rules) -> Plan:
+    """Plan once more, as if the corrected revision were there: that moves the services."""
+    usage, arn = facts.usage, facts.task_definition.arn
+    if not isinstance(usage, Usage) or not any(isinstance(action, Reregister) for action in plan.actions):
+        return Plan()
+    family, _, revision = arn.resource.rpartition(":")
+    successor = replace(arn, resource=f"{family}:{int(revision) + 1}")
+    facts = facts.with_usage(replace(usage, successor=successor))
+    after = make_plan(facts, examine(facts).findings, rules)
+    return replace(after, actions=tuple(action for action in after.actions if isinstance(action, MoveService)))
+
+
+def _other(action: Reregister | MoveService, facts: Facts, ecs: Ecs, *, after_grant: bool) -> Call | Refusal:
+    match action:
+        case Reregister():
+            return _register(action, facts, ecs, after_grant=after_grant)
+        case MoveService():
+            return _update_service(action, facts)
+        case _:
+            assert_never(action)
+
+
+def _put_role_policy(facts: Facts, role: Role, grants: tuple[Grant, ...]) -> Call | Refusal:
+    policies = role.inline_policies if isinstance(role.inline_policies, tuple) else ()
+    inline = {policy.name: policy.document for policy in policies}
+    own = inline.get(POLICY_NAME)
+    document = policy_document(united(own, (Granted(secret=grant.secret, key=grant.key) for grant in grants)))
+    findings = tuple(dict.fromkeys(each for grant in grants for each in grant.findings))
+    if not fits(inline, document):
+        return Refusal(
+            kind="grant",
+            task_definition=facts.task_definition.arn,
+            target=str(role.arn),
+            why=f"the role's inline policies would pass the {INLINE_POLICIES_MAX_CHARS} characters that IAM takes",
+            remedy="Move another inline policy of the role into a managed policy, or split the role.",
+            snippet=None,
+            findings=findings,
+        )
+    after = render(document)
+    return Call(
+        service="iam",
+        operation="PutRolePolicy",
+        target=str(role.arn),
+        parameters={"RoleName": role.name, "PolicyName": POLICY_NAME, "PolicyDocument": after},
+        diff=_diff(None if own is None else json.loads(render(own)), document, POLICY_NAME),
+        findings=findings,
+    )
+
+
+def _register(action: Reregister, facts: Facts, ecs: Ecs, *, after_grant: bool) -> Call | Refusal:
+    definition = facts.task_definition
+    try:
+        request = request_of(action, ecs)
+    except CannotReregister as error:
+        return Refusal(
+            kind="reregister",
+            task_definition=definition.arn,
+            target=definition.family,
+            why=error.why,
+            remedy=error.remedy,
+            snippet=None,
+            findings=action.findings,
+        )
+    present = {name: value for name, value in definition.raw.items() if name not in DESCRIBE_ONLY}
+    present["tags"] = [{"key": key, "value": value} for key, value in definition.tags.items()]
+    return Call(
+        service="ecs",
+        operation="RegisterTaskDefinition",
+        target=definition.family,
+        parameters=request,
+        diff=_diff(present, request, definition.arn.resource_name),
+        findings=action.findings,
+        when=_AFTER_GRANT if after_grant else None,
+    )
+
+
+def _update_service(action: MoveService, facts: Facts) -> Call:
+    known = isinstance(facts.usage, Usage) and facts.usage.successor == action.after
+    return Call(
+        service="ecs",
+        operation="UpdateService",
+        target=action.service,
+        parameters={"cluster": action.cluster, "service": action.service, "taskDefinition": str(action.after)},
+        diff=_diff({"taskDefinition": str(action.before)}, {"taskDefinition": str(action.after)}, _name(action)),
+        findings=(),
+        when=None if known else _AFTER_REGISTER,
+    )
+
+
+def _name(action: MoveService) -> str:
+    return Arn.parse(action.service).resource_name if action.service.startswith("arn:") else action.service
+
+
+def _diff(before: Mapping[str, Any] | None, after: Mapping[str, Any], name: str) -> str:
+    return "\n".join(
+        difflib.unified_diff(
+            tuple(_lines(before)), tuple(_lines(after)), f"{name} (now)", f"{name} (then)", lineterm=""
+        )
+    )
+
+
+def _lines(document: Mapping[str, Any] | None) -> Iterator[str]:
+    if document is not None:
+        yield from json.dumps(document, indent=2, sort_keys=True, default=str).splitlines()
