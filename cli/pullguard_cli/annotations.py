@@ -37,7 +37,7 @@ def _place(file: str, line: int | None, environment: Mapping[str, str]) -> dict[
     path = path_in_repository(file, environment)
     if path is None:
         return {}
-    return {"file": path} | ({"line": str(line)} if line is not None else {})
+    return {"file": printable(path)} | ({"line": str(line)} if line is not None else {})
 
 
 def _command(name: str, properties: Mapping[str, str], message: str) -> str:

@@ -1,6 +1,7 @@
 """What `pullguard check` has to say: findings with their places, files that could not be checked, and the counts."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -12,6 +13,7 @@ from pullguard_cli.audit import SEVERITIES
 from pullguard_cli.located import STANDARD_INPUT, Unusable
 
 _SHOWN_CHARS: Final = 10_000
+_COMMAND: Final = re.compile(r"^(\s*)::")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,12 +64,13 @@ class Checked:
 def printable(text: str, *, keep_lines: bool = False) -> str:
     """Return ``text`` with nothing in it that a terminal or a runner's log would obey.
 
-    Control characters are escaped (``keep_lines``: but for line breaks), and ``##[``, which starts a command in the
-    logs of GitHub Actions and Azure Pipelines wherever it stands, is taken apart.
+    Control characters are escaped (``keep_lines``: but for line breaks). The runners of GitHub Actions and Azure
+    Pipelines take ``##[`` for a command wherever it stands in a log, and ``::`` at the beginning of a line: both are
+    taken apart.
     """
     if keep_lines:
         return "\n".join(printable(line) for line in text.split("\n"))
-    return shown(text, limit=_SHOWN_CHARS)[1:-1].replace("##[", "## [")
+    return _COMMAND.sub(r"\1: :", shown(text, limit=_SHOWN_CHARS)[1:-1]).replace("##[", "## [")
 
 
 def path_in_repository(file: str, environment: Mapping[str, str]) -> str | None:

@@ -1,0 +1,74 @@
+"""`pullguard check`, run as people run it, in a folder of its own."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pytest
+from typer.testing import CliRunner
+
+from pullguard_cli.main import app
+
+SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:registry/ghcr-AbCdEf"
+ROLE = "arn:aws:iam::123456789012:role/execution"
+
+
+@dataclass(frozen=True)
+class Ran:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def data(self) -> Any:
+        return json.loads(self.out)
+
+    @property
+    def found(self) -> list[tuple[str, str]]:
+        """The findings, as (check, severity), of a run with --format json."""
+        return [(each["check"], each["severity"]) for each in self.data["findings"]]
+
+
+Check: TypeAlias = Callable[..., Ran]
+
+
+@pytest.fixture
+def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Check:
+    """Run the command on files given by name and content; their names are the positional arguments, in order."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("GITHUB_ACTIONS", "GITHUB_WORKSPACE", "AWS_DEFAULT_REGION", "AWS_REGION"):
+        monkeypatch.delenv(name, raising=False)
+
+    def run(*options: str, files: dict[str, Any] | None = None, stdin: bytes | None = None) -> Ran:
+        for name, content in (files or {}).items():
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content if isinstance(content, bytes) else _text(content).encode())
+        result = CliRunner().invoke(app, ["check", *options, *(files or {})], input=stdin)
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return Ran(result.exit_code, result.stdout, result.stderr)
+
+    return run
+
+
+def _text(content: Any) -> str:
+    return content if isinstance(content, str) else json.dumps(content, indent=2)
+
+
+def definition(*containers: dict[str, Any], **members: Any) -> dict[str, Any]:
+    """Return a task definition that is right, but for what is given."""
+    return {
+        "family": "web",
+        "executionRoleArn": ROLE,
+        "containerDefinitions": list(containers) or [container()],
+        **members,
+    }
+
+
+def container(reference: object = SECRET, *, name: str = "app", image: object = "ghcr.io/acme/app:1") -> dict[str, Any]:
+    """Return a container definition; without credentials where ``reference`` is None."""
+    credentials = {} if reference is None else {"repositoryCredentials": {"credentialsParameter": reference}}
+    return {"name": name, "image": image, **credentials}
