@@ -186,6 +186,8 @@ def _sam(command: str, *options: str | Path, directory: Path, environment: Mappi
         watchdog.cancel()
         process.kill()
         process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
     if status == -signal.SIGKILL:
         tail.append(f"(ended after {_TIMEOUT_S} s, if nobody else ended it)")
     if status:

@@ -6,8 +6,9 @@ from pathlib import Path
 from sandbox import incidents
 from sandbox import stack as stacks
 from sandbox.demo import audits, secrecy
+from sandbox.demo.evidence import Evidence
 from sandbox.demo.observation import Observation, observe
-from sandbox.demo.outcomes import FAMILIES, OUTCOMES, Evidence
+from sandbox.demo.outcomes import FAMILIES, OUTCOMES
 from sandbox.demo.progress import Progress, wait_until
 from sandbox.demo.scene import Scene, deploy, is_dead, registrations_of, things_of
 from sandbox.emulator import Emulator

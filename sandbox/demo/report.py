@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
+from rich.box import ASCII_DOUBLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from sandbox.demo.evidence import OWN_POLICY, Evidence
 from sandbox.demo.observation import Observation, reference_of
-from sandbox.demo.outcomes import FAMILIES, OUTCOMES, OWN_POLICY, Evidence
+from sandbox.demo.outcomes import FAMILIES, OUTCOMES
 from sandbox.inbox import Letter
 
 _PLAIN_WIDTH = 160
@@ -23,13 +25,18 @@ def console() -> Console:
 
 def show(evidence: Evidence, faults: Mapping[str, tuple[str, ...]], out: Console) -> None:
     """Print everything."""
-    out.print(_families(evidence, faults))
-    out.print(_messages("Messages to the topic's subscribers", (*evidence.letters, *evidence.broken, *evidence.mended)))
+    tables = (
+        _families(evidence, faults),
+        _messages((*evidence.letters, *evidence.broken, *evidence.mended)),
+        _others(evidence, faults),
+    )
+    for table in tables:
+        table.box = table.box if out.is_terminal else ASCII_DOUBLE_HEAD
+        out.print(table)
     for letter in evidence.broken[:1]:
         out.rule("one of them in full")
         out.print(letter.text, markup=False, soft_wrap=True)
         out.rule()
-    out.print(_others(evidence, faults))
     for name, found in faults.items():
         for fault in found:
             out.print(f"NOT AS STATED: {name}: {fault}", markup=False, soft_wrap=True)
@@ -79,8 +86,8 @@ def _verdict(faults: tuple[str, ...]) -> str:
     return "NO" if faults else "yes"
 
 
-def _messages(title: str, letters: tuple[Letter, ...]) -> Table:
-    table = Table(title=title)
+def _messages(letters: tuple[Letter, ...]) -> Table:
+    table = Table(title="Messages to the topic's subscribers")
     for column in ("kind", "subject"):
         table.add_column(column, overflow="fold")
     for letter in letters:
@@ -101,7 +108,6 @@ def _others(evidence: Evidence, faults: Mapping[str, tuple[str, ...]]) -> Table:
         "audit": "\n".join(
             f"{when}: {audit.summary()}"
             for when, audit in zip(("before", "after"), evidence.audits, strict=True)
-            if audit
         ),
     }
     for outcome in OUTCOMES[len(FAMILIES) :]:

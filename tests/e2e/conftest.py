@@ -1,0 +1,109 @@
+"""One embedded AWS with the deployed stack and the demo's whole play for all end-to-end tests, and one that observes.
+
+The order is in the fixtures: the play; then, while the first stack is left alone for a minute, the second one
+observes the same world; then the tests that stir the first one.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from sandbox.demo import play
+from sandbox.demo.evidence import Evidence
+from sandbox.demo.observation import Observation
+from sandbox.demo.progress import Progress
+from sandbox.demo.scene import Scene, deploy, registrations_of, things_of
+from sandbox.emulator import Call, Emulator
+from sandbox.inbox import Letter
+from sandbox.worlds import demo
+
+LEFT_ALONE_S = 60
+RETRY_AFTER_S = 15
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test of this folder."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.e2e)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Played:
+    """The demo, played to its end at ``settled_epoch_s``, and what is not as stated, by outcome."""
+
+    scene: Scene
+    evidence: Evidence
+    faults: dict[str, tuple[str, ...]]
+    settled_epoch_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """The demo's world under a stack that only observes."""
+
+    before: dict[str, Observation]
+    after: dict[str, Observation]
+    letters: tuple[Letter, ...]
+    calls: tuple[Call, ...]
+
+
+@pytest.fixture(scope="session")
+def built() -> Path:
+    """The built template."""
+    return play.build()
+
+
+@pytest.fixture(scope="session")
+def played(built: Path) -> Iterator[Played]:
+    """The demo, played in a stack that remediates."""
+    quiet = Progress(quiet=True)
+    with Emulator() as aws:
+        scene = deploy(aws, built, play.PARAMETERS, quiet)
+        evidence = play.perform(scene, quiet)
+        faults = play.faults_of(evidence)
+        yield Played(scene=scene, evidence=evidence, faults=faults, settled_epoch_s=time.time())
+
+
+@pytest.fixture(scope="session")
+def observed(built: Path, played: Played) -> Observed:
+    """The demo's world under a stack of its own that only observes."""
+    with Emulator() as aws:
+        scene = deploy(aws, built, {"Mode": "observe", "MoveServices": "true"}, Progress(quiet=True))
+        scene.hold()
+        world = demo.world()
+        scene.load(things_of(world))
+        scene.load(registrations_of(world))
+        before = play.look(scene)
+        scene.release()
+        scene.settle()
+        return Observed(before=before, after=play.look(scene), letters=scene.letters(), calls=scene.calls())
+
+
+@pytest.fixture(scope="session")
+def left_alone(played: Played, observed: Observed) -> tuple[Call, ...]:
+    """What the functions called in the minute after the play."""
+    time.sleep(max(0.0, played.settled_epoch_s + LEFT_ALONE_S - time.time()))
+    return played.scene.calls(since_epoch_s=played.settled_epoch_s)
+
+
+@pytest.fixture(scope="session")
+def hastened(played: Played, left_alone: tuple[Call, ...]) -> Scene:
+    """The first stack, after its minute; what fails comes back soon."""
+    played.scene.stack.hasten_retries(RETRY_AFTER_S)
+    return played.scene
+
+
+@pytest.fixture
+def scene(hastened: Scene) -> Iterator[Scene]:
+    """The first stack, to stir; it has to come to rest again, and every test finds it without dead letters."""
+    yield hastened
+    hastened.release()
+    hastened.settle()
+    queue = hastened.aws.client("sqs")
+    for name, depth in hastened.stack.depths().items():
+        if depth:
+            queue.purge_queue(QueueUrl=hastened.stack.queues[name])

@@ -1,0 +1,82 @@
+"""The demo's outcomes, as `make demo` proves them, and how long they take."""
+
+from collections.abc import Callable
+
+import pytest
+
+from sandbox.demo.outcomes import OUTCOMES
+from sandbox.demo.progress import wait_until
+from sandbox.demo.scene import Scene, about, registrations_of, things_of
+from sandbox.emulator import Call
+from tests.e2e.conftest import Played
+from tests.e2e.families import family, fresh
+
+WRITTEN_WITHIN_S = 20
+"""A few seconds on a machine that does nothing else."""
+
+WRITES = {
+    ("iam", "PutRolePolicy"),
+    ("ecs", "RegisterTaskDefinition"),
+    ("ecs", "UpdateService"),
+    ("ecs", "TagResource"),
+    ("sns", "Publish"),
+    ("events", "PutEvents"),
+    ("sqs", "SendMessage"),
+}
+
+
+@pytest.mark.parametrize("outcome", [outcome.name for outcome in OUTCOMES])
+def test_the_outcome_is_as_stated(played: Played, outcome: str) -> None:
+    assert played.faults[outcome] == ()
+
+
+def test_nothing_is_written_or_said_in_the_minute_after(left_alone: tuple[Call, ...]) -> None:
+    assert [call for call in left_alone if (call.service, call.action) in WRITES] == []
+
+
+def test_our_own_revision_is_registered_once(played: Played) -> None:
+    registered = [call for call in played.scene.calls() if call.action == "RegisterTaskDefinition"]
+    assert [call.role for call in registered] == [played.scene.roles["ReregisterTaskDefinitionFunction"]]
+
+
+def test_only_one_function_writes_iam_one_ecs_and_one_publishes(played: Played) -> None:
+    roles = played.scene.roles
+
+    def writers(service: str) -> set[str | None]:
+        return {call.role for call in played.scene.calls() if call.service == service and not call.is_read}
+
+    assert writers("iam") == {roles["PatchExecutionRoleFunction"]}
+    assert writers("ecs") == {roles["ReregisterTaskDefinitionFunction"]}
+    assert writers("sns") == {roles["PublishAlertFunction"]}
+    assert writers("secretsmanager") == writers("kms") - {roles["PublishAlertFunction"]} == set()
+
+
+def test_no_value_is_read_of_a_secret_that_is_not_opted_in(played: Played) -> None:
+    denied = [call for call in played.scene.calls() if call.error and "AccessDenied" in call.error]
+    assert denied == []
+
+
+def test_from_the_event_to_the_policy_takes_seconds(
+    scene: Scene, record_property: Callable[[str, object], None]
+) -> None:
+    name = fresh("soon")
+    scene.load(things_of(family(name)))
+    scene.settle()
+    scene.load(registrations_of(family(name)))
+    registered = next(
+        call.epoch_s
+        for call in reversed(scene.aws.calls())
+        if (call.action, call.role) == ("RegisterTaskDefinition", None)
+    )
+
+    def written() -> tuple[Call, ...]:
+        return tuple(call for call in scene.calls(since_epoch_s=registered) if call.action == "PutRolePolicy")
+
+    calls = wait_until(written, timeout_s=60)
+    assert calls, "no policy was written"
+    took_s = calls[0].epoch_s - registered
+    record_property("event_to_policy_s", round(took_s, 1))
+    assert took_s < WRITTEN_WITHIN_S
+    scene.settle()
+    kinds = [letter.attributes["kind"] for letter in about(scene.letters(), name)]
+    assert kinds == ["Finding Opened", "Remediation Completed", "Finding Resolved"]

@@ -1,0 +1,40 @@
+"""Mode=observe: everything is said, nothing is done."""
+
+from sandbox.demo.outcomes import FAMILIES
+from sandbox.demo.scene import about
+from tests.e2e.conftest import Observed
+
+WOULD = {
+    "web": ["let role web-execution"],
+    "api": ["let role api-execution"],
+    "worker": ["let role worker-execution", "register worker:1"],
+}
+
+
+def test_no_function_writes_to_iam_or_ecs(observed: Observed) -> None:
+    writes = [call for call in observed.calls if call.service in {"iam", "ecs"} and not call.is_read]
+    assert writes == []
+
+
+def test_roles_and_revisions_stay_as_they_were(observed: Observed) -> None:
+    for name in (outcome.name for outcome in FAMILIES):
+        before, after = observed.before[name], observed.after[name]
+        assert (after.policies, after.numbers, after.running) == (before.policies, before.numbers, before.running)
+
+
+def test_alerts_say_what_would_be_done(observed: Observed) -> None:
+    planned = [letter for letter in observed.letters if letter.attributes["kind"] == "Remediation Planned"]
+    for name, deeds in WOULD.items():
+        subjects = " ".join(letter.subject for letter in about(planned, name))
+        assert all(f"would {deed}" in subjects for deed in deeds), subjects
+    assert {letter.attributes["family"] for letter in planned} == set(WOULD)
+
+
+def test_nothing_is_said_to_be_done_or_resolved(observed: Observed) -> None:
+    kinds = {letter.attributes["kind"] for letter in observed.letters}
+    assert kinds == {"Finding Opened", "Remediation Planned", "Remediation Refused"}
+
+
+def test_findings_are_told_once_each(observed: Observed) -> None:
+    opened = [letter.subject for letter in observed.letters if letter.attributes["kind"] == "Finding Opened"]
+    assert len(opened) == len(set(opened)) == 6
