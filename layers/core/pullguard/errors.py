@@ -23,6 +23,10 @@ class Rejected(PullguardError):
     """An event or a message that can never be handled: it belongs in the dead-letter queue with this reason."""
 
 
+class NotNow(PullguardError):
+    """AWS could not be asked now: the message goes back to its queue, and is tried again."""
+
+
 class Denied(PullguardError):
     """AWS refused a write; ``permission`` is the IAM action, ``code`` the error's code."""
 

@@ -8,7 +8,7 @@ from typing import Final, Protocol, assert_never
 
 from pullguard.arn import Arn
 from pullguard.aws.messaging import Queues
-from pullguard.errors import Rejected
+from pullguard.errors import NotNow, Rejected
 from pullguard.events import (
     KeyChanged,
     RoleChanged,
@@ -104,10 +104,6 @@ class ChangeResolver:
                 raise NotNow(f"the newest revision of {family} could not be read: {unread}")
             case other:
                 raise NotNow(f"the newest revision of {family} was not looked up: {other}")
-
-
-class NotNow(Exception):
-    """AWS could not be asked now: the message goes back to its queue, and is tried again."""
 
 
 def _secret_keys(region: str, account: str, secret: Arn | None, name: str | None) -> Iterable[str]:

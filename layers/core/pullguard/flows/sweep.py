@@ -12,11 +12,11 @@ from typing import Any
 from pullguard.arn import Arn
 from pullguard.aws.ecs import Ecs
 from pullguard.aws.messaging import Queues
-from pullguard.errors import Rejected, shown
+from pullguard.errors import NotNow, Rejected, shown
 from pullguard.events import Cause
 from pullguard.ledger import Ledger
 from pullguard.messages import Look, parse_object
-from pullguard.model import TaskDefinition
+from pullguard.model import TaskDefinition, Unreadable
 
 _TOKEN_MAX_CHARS = 8192
 
@@ -61,6 +61,8 @@ class Sweeper:
     def _newest(self, families: tuple[str, ...]) -> Iterator[Arn]:
         for family in families:
             found = self.ecs.describe(family)
+            if isinstance(found, Unreadable):
+                raise NotNow(f"the newest revision of {family} could not be read: {found}")
             if isinstance(found, TaskDefinition):
                 yield found.arn
 
