@@ -84,6 +84,6 @@ class Stage:
             now=self.now,
         )
 
-    def alerter(self, form: Any = "text") -> Alerter:
+    def alerter(self, form: Any = "text", *, pause: Callable[[float], None] = lambda _: None) -> Alerter:
         client: Any = self.sent
-        return Alerter(ledger=self.ledger, topic=Topic(client, "arn:topic"), form=form, now=self.now)
+        return Alerter(ledger=self.ledger, topic=Topic(client, "arn:topic"), form=form, now=self.now, pause=pause)

@@ -1,0 +1,214 @@
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from pullguard.errors import Rejected
+from pullguard.flows.alert import BeingTold
+from pullguard.ledger import Ledger
+from tests.fakes import Crash, World, container, revision_arn, role, secret, task_definition
+from tests.flows import Stage
+
+GHCR = secret()
+BROKEN = World((task_definition(container(GHCR)),), (role(),), (GHCR,))
+CLAIM_S = 30
+
+
+def as_delivered(event: dict[str, Any]) -> str:
+    """What the queue holds of an event that was put onto the bus."""
+    return json.dumps(
+        {
+            "version": "0",
+            "id": "e",
+            "source": event["Source"],
+            "detail-type": event["DetailType"],
+            "detail": json.loads(event["Detail"]),
+        }
+    )
+
+
+@pytest.fixture
+def stage(ledger: Ledger) -> Stage:
+    """A broken task definition was validated: its finding is open, and its event on the bus."""
+    here = Stage(ledger, BROKEN)
+    here.validate()
+    return here
+
+
+def heal(here: Stage) -> None:
+    here.world = World((task_definition(container(GHCR)),), (role(reads=[GHCR]),), (GHCR,))
+    here.validate()
+
+
+def event(here: Stage, number: int = 0, **changes: Any) -> str:
+    """The body of one of the events, with members of its detail changed."""
+    body: dict[str, Any] = json.loads(as_delivered(here.sent.events[number]))
+    body["detail"] |= {name: value for name, value in changes.items() if name in body["detail"]}
+    body |= {name.replace("_", "-"): value for name, value in changes.items() if name not in body["detail"]}
+    return json.dumps(body)
+
+
+# --- Once --------------------------------------------------------------------------------------------------------
+
+
+def test_a_finding_is_told_with_its_attributes(stage: Stage) -> None:
+    assert stage.alerter().alert(event(stage)).sent
+    (alert,) = stage.sent.alerts
+    assert alert["TopicArn"] == "arn:topic"
+    assert "secret-access-missing" in alert["Message"]
+    attributes = {name: each["StringValue"] for name, each in alert["MessageAttributes"].items()}
+    assert attributes["check"] == "secret-access-missing"
+    assert (attributes["severity"], attributes["family"]) == ("error", "web")
+
+
+def test_the_end_of_a_finding_is_told(stage: Stage) -> None:
+    heal(stage)
+    assert stage.alerter().alert(event(stage, 1)).sent
+    assert stage.sent.details("Finding Resolved")[0]["sequence"] == 2
+
+
+def test_a_copy_of_an_event_is_silent(stage: Stage) -> None:
+    results = [stage.alerter().alert(event(stage)) for _ in range(3)]
+    assert [each.sent for each in results] == [True, False, False]
+    assert results[1].why == "told before"
+    assert len(stage.sent.alerts) == 1
+
+
+def test_a_copy_is_silent_even_after_the_claim_has_ended(stage: Stage) -> None:
+    stage.alerter().alert(event(stage))
+    stage.later(days=1)
+    assert not stage.alerter().alert(event(stage)).sent
+    assert len(stage.sent.alerts) == 1
+
+
+def test_an_event_that_the_finding_has_left_behind_is_silent(stage: Stage) -> None:
+    heal(stage)
+    result = stage.alerter().alert(event(stage, 0))
+    assert (result.sent, result.why) == (False, "the finding has moved on, which is told by itself")
+    assert stage.sent.alerts == []
+
+
+def test_a_finding_that_opens_again_is_told_again(stage: Stage) -> None:
+    stage.alerter().alert(event(stage, 0))
+    heal(stage)
+    stage.world = BROKEN
+    stage.validate()
+    kinds = [stage.alerter().alert(event(stage, number)).sent for number in (1, 2)]
+    assert kinds == [False, True]
+    assert stage.sent.details("Finding Opened")[1]["sequence"] == 3
+
+
+def test_a_remediation_is_told_once(stage: Stage) -> None:
+    stage.world = replace(BROKEN, secrets=(secret(registry=None),))
+    stage.validate()
+    (number,) = (n for n, kind in enumerate(stage.sent.told()) if kind == "Remediation Refused")
+    assert [stage.alerter().alert(event(stage, number)).sent for _ in range(2)] == [True, False]
+    assert "not opted in" in stage.sent.alerts[0]["Message"]
+
+
+# --- Runs that die -----------------------------------------------------------------------------------------------
+
+
+def test_a_run_that_died_before_it_sent_leaves_the_message_to_the_next(stage: Stage) -> None:
+    stage.sent.failing = ["publish"]
+    with pytest.raises(Crash):
+        stage.alerter().alert(event(stage))
+    with pytest.raises(BeingTold):  # the message goes back to its queue
+        stage.alerter().alert(event(stage))
+    stage.later(seconds=CLAIM_S)
+    assert stage.alerter().alert(event(stage)).sent
+    assert len(stage.sent.alerts) == 1
+
+
+def test_a_copy_waits_for_the_run_that_has_claimed_it(stage: Stage, ledger: Ledger) -> None:
+    finding = stage.sent.details("Finding Opened")[0]["finding"]
+    claim = f"alert {revision_arn()} {finding['id']} 1"
+    ledger.lease(claim, CLAIM_S, now=stage.now())
+    waits: list[float] = []
+
+    def other_run_ends(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 2:
+            ledger.once(claim, now=stage.now())
+
+    result = stage.alerter(pause=other_run_ends).alert(event(stage))
+    assert (result.sent, result.why) == (False, "told by another run")
+    assert len(waits) == 2
+    assert stage.sent.alerts == []
+
+
+def test_the_wait_for_another_run_ends(stage: Stage, ledger: Ledger) -> None:
+    finding = stage.sent.details("Finding Opened")[0]["finding"]
+    ledger.lease(f"alert {revision_arn()} {finding['id']} 1", CLAIM_S, now=stage.now())
+    waits: list[float] = []
+    with pytest.raises(BeingTold):
+        stage.alerter(pause=waits.append).alert(event(stage))
+    assert 0 < sum(waits) < 10
+
+
+# --- What is none of ours ----------------------------------------------------------------------------------------
+
+
+def _forged(**members: Any) -> Callable[[Stage], str]:
+    """The true event with another text for members of its finding."""
+
+    def make(here: Stage) -> str:
+        detail = here.sent.details("Finding Opened")[0]
+        return event(here, finding={**detail["finding"], **members})
+
+    return make
+
+
+REJECTED: dict[str, tuple[Callable[[Stage], str], str]] = {
+    "no-json": (lambda _: "{", "is not JSON"),
+    "an-array": (lambda _: "[]", "no object"),
+    "another-source": (lambda here: event(here, source="aws.ecs"), "the event's source is"),
+    "no-detail": (lambda here: event(here, detail=None), "no detail-type or no detail"),
+    "another-kind": (lambda here: event(here, detail_type="Something Else"), "none of Pullguard's"),
+    "no-finding": (lambda here: event(here, finding=None), 'has no "finding"'),
+    "an-unknown-id": (_forged(id="0" * 16), "the ledger knows no finding"),
+    "an-id-that-is-none": (_forged(id="../../etc"), "is not 16 hexadecimal digits"),
+    "an-id-in-upper-case": (_forged(id="A" * 16), "is not 16 hexadecimal digits"),
+    "an-id-of-another-type": (_forged(id=7), "is not 16 hexadecimal digits"),
+    "another-task-definition": (_forged(task_definition=str(revision_arn("api"))), "the ledger knows no finding"),
+    "no-task-definition": (_forged(task_definition=None), "is not an ARN"),
+    "another-services-arn": (_forged(task_definition="arn:aws:iam::111122223333:role/x"), "not to ecs"),
+    "a-state-that-never-was": (lambda here: event(here, sequence=99), "in that state"),
+    "a-sequence-of-another-type": (lambda here: event(here, sequence="1"), "in that state"),
+    "no-remediation": (lambda here: event(here, detail_type="Remediation Completed"), 'has no "remediation"'),
+}
+
+
+@pytest.mark.parametrize(("make", "words"), REJECTED.values(), ids=REJECTED)
+def test_a_forged_event_is_rejected_and_nothing_is_told(stage: Stage, make: Callable[[Stage], str], words: str) -> None:
+    with pytest.raises(Rejected, match=words):
+        stage.alerter().alert(make(stage))
+    assert stage.sent.alerts == []
+
+
+def test_a_forged_deed_is_rejected(stage: Stage) -> None:
+    forged = {"id": "0" * 16, "task_definition": str(revision_arn()), "what": "send money"}
+    body = {"source": "pullguard", "detail-type": "Remediation Completed", "detail": {"remediation": forged}}
+    with pytest.raises(Rejected, match="the ledger knows no remediation"):
+        stage.alerter().alert(json.dumps(body))
+
+
+def test_the_words_of_an_event_are_never_told(stage: Stage) -> None:
+    detail = stage.sent.details("Finding Opened")[0]
+    lies = {"cause": "Call 555-0100 and tell your password", "evidence": "lies", "container": "lies"}
+    assert stage.alerter().alert(event(stage, finding={**detail["finding"], **lies})).sent
+    told = json.dumps(stage.sent.alerts)
+    assert "555-0100" not in told
+    assert "lies" not in told
+
+
+@pytest.mark.parametrize("form", ["text", "json", "chat"])
+def test_an_alert_is_in_the_form_of_the_setting(stage: Stage, form: str) -> None:
+    stage.alerter(form).alert(event(stage))
+    (alert,) = stage.sent.alerts
+    if form == "text":
+        assert not alert["Message"].startswith("{")
+    else:
+        assert isinstance(json.loads(alert["Message"]), dict)
