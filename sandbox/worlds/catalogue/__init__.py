@@ -1,0 +1,18 @@
+"""The catalogue's worlds: for each finding id what brings it about, and the near miss that is fine.
+
+``CASES`` is the table: one row for each way in which a finding comes about. ``clean`` is a world in which everything
+is written in every legal way, and nothing is wrong.
+"""
+
+from sandbox.worlds.catalogue import execution_role, key, organization, platform, reference, registry, secret
+from sandbox.worlds.catalogue.scene import Case
+
+CASES: tuple[Case, ...] = (
+    *reference.CASES,
+    *secret.CASES,
+    *execution_role.CASES,
+    *organization.CASES,
+    *key.CASES,
+    *registry.CASES,
+    *platform.CASES,
+)

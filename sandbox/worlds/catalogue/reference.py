@@ -1,0 +1,268 @@
+"""Worlds in which the reference is wrong, and ones in which it only looks odd."""
+
+from dataclasses import replace
+from typing import Any
+
+from sandbox.world import Role, Secret, World
+from sandbox.worlds.catalogue.parts import (
+    CREDENTIALS,
+    OPTED_IN,
+    READ,
+    ROLE,
+    SECRET,
+    THE_SECRET,
+    WITHOUT_CREDENTIALS,
+    allow,
+    document,
+    healthy,
+    naming,
+    task_definition,
+)
+from sandbox.worlds.catalogue.scene import Call, Case, Scene
+
+HEALTHY = Scene(world=healthy())
+PARTIAL, STALE = f"${{partial:{SECRET}}}", f"${{stale:{SECRET}}}"
+AT_HOME = "arn:aws:secretsmanager:us-east-1:${account}:secret:registry/web"
+READS_ALL_OF_ITS_NAMES = (allow(READ, f"{PARTIAL}-??????"),)
+
+
+def _named(reference: str, **changes: Any) -> Scene:
+    return Scene(world=healthy(container=naming(reference), **changes))
+
+
+def _in_region(region: str, reference: str = THE_SECRET) -> Scene:
+    return Scene(region=region, world=healthy(container=naming(reference)))
+
+
+def _elsewhere(reference: str, *, recreated: bool = False) -> Scene:
+    """A secret in another Region, which the role may read under whatever suffix."""
+    reads = document(allow(READ, f"${{partial-elsewhere:{SECRET}}}-??????"))
+    return Scene(
+        elsewhere=World(secrets=(Secret(name=SECRET, value=CREDENTIALS, tags=OPTED_IN, recreated=recreated),)),
+        world=World(
+            roles=(Role(name=ROLE, inline={"registry": reads}),),
+            task_definitions=(task_definition(naming(reference)),),
+        ),
+    )
+
+
+def _malformed(way: str, reference: str, near_miss: Scene = HEALTHY) -> Case:
+    return Case(check="reference-malformed", way=way, broken=_named(reference), near_miss=near_miss)
+
+
+_INJECTED = {"secrets": [{"name": "TOKEN", "valueFrom": f"{THE_SECRET}:password::"}]}
+_WINDOWS_SHARE = {
+    "fileSystemId": "fs-1",
+    "rootDirectory": "share",
+    "authorizationConfig": {"credentialsParameter": "not a secret at all*", "domain": "example.com"},
+}
+MALFORMED = (
+    _malformed("a JSON key after the ARN", f"{THE_SECRET}:password::", Scene(world=healthy(container=_INJECTED))),
+    _malformed("a version after the ARN", f"{THE_SECRET}:::v1"),
+    _malformed("colons after the ARN", f"{THE_SECRET}:::"),
+    _malformed("a wildcard for the suffix", f"{PARTIAL}-??????", _named(THE_SECRET, allows=READS_ALL_OF_ITS_NAMES)),
+    _malformed("a star", f"{PARTIAL}-*"),
+    _malformed("a line feed at the end", f"{THE_SECRET}\n"),
+    _malformed("a space in front", f" {THE_SECRET}"),
+    _malformed("a policy variable", "registry/${aws:username}"),
+    _malformed("a look-alike letter", "registry/w\N{CYRILLIC SMALL LETTER IE}b"),
+    _malformed("a parameter of Systems Manager", "arn:aws:ssm:us-east-1:${account}:parameter/registry/web"),
+    _malformed("another thing of Secrets Manager", "arn:aws:secretsmanager:us-east-1:${account}:policy:registry"),
+    _malformed("no Region", "arn:aws:secretsmanager::${account}:secret:registry/web-a1B2c3"),
+    _malformed(
+        "another partition",
+        "arn:aws-cn:secretsmanager:cn-north-1:${account}:secret:web-a1B2c3",
+        _in_region("cn-north-1"),
+    ),
+    Case(
+        check="reference-malformed",
+        way="a commercial ARN in GovCloud",
+        broken=_in_region("us-gov-west-1", "arn:aws:secretsmanager:us-gov-west-1:${account}:secret:web-a1B2c3"),
+        near_miss=_in_region("us-gov-west-1"),
+    ),
+    _malformed(
+        "nothing",
+        "",
+        Scene(
+            world=healthy(
+                task={"volumes": [{"name": "v", "fsxWindowsFileServerVolumeConfiguration": _WINDOWS_SHARE}]},
+            )
+        ),
+    ),
+)
+
+NOT_FULL_ARN = (
+    Case(
+        check="reference-not-full-arn",
+        way="the name",
+        severity="warning",
+        broken=_named(SECRET),
+        near_miss=HEALTHY,
+    ),
+    Case(
+        check="reference-not-full-arn",
+        way="the ARN without its suffix",
+        severity="warning",
+        broken=_named(PARTIAL),
+        near_miss=HEALTHY,
+    ),
+    Case(
+        check="reference-not-full-arn",
+        way="a name that ends as suffixes do",
+        severity="warning",
+        broken=_named(
+            "${partial:registry-abc123}",
+            secret={"name": "registry-abc123"},
+            allows=(allow(READ, "${secret:registry-abc123}"),),
+        ),
+        near_miss=_named(
+            "${secret:registry-abc123}",
+            secret={"name": "registry-abc123"},
+            allows=(allow(READ, "${secret:registry-abc123}"),),
+        ),
+    ),
+    Case(
+        check="reference-not-full-arn",
+        way="the ARN without its suffix, in another Region",
+        severity="error",
+        broken=_elsewhere(f"${{partial-elsewhere:{SECRET}}}"),
+        near_miss=_elsewhere(f"${{elsewhere:{SECRET}}}"),
+    ),
+)
+
+_SCHEDULED = Call(service="secretsmanager", operation="delete_secret", arguments={"SecretId": SECRET})
+STALE_ARN = (
+    Case(
+        check="reference-stale",
+        way="deleted and created again",
+        broken=_named(STALE, secret={"recreated": True}),
+        near_miss=_named(THE_SECRET, secret={"recreated": True}),
+    ),
+    Case(
+        check="reference-stale",
+        way="deleted and created again, in another Region",
+        broken=_elsewhere(f"${{stale-elsewhere:{SECRET}}}", recreated=True),
+        near_miss=_elsewhere(f"${{elsewhere:{SECRET}}}", recreated=True),
+    ),
+)
+
+_GONE = Call(
+    service="secretsmanager",
+    operation="delete_secret",
+    arguments={"SecretId": THE_SECRET, "ForceDeleteWithoutRecovery": True},
+)
+NOT_FOUND = (
+    Case(
+        check="secret-not-found",
+        way="the name of nothing",
+        broken=_named("registry/nothing"),
+        near_miss=HEALTHY,
+    ),
+    Case(
+        check="secret-not-found",
+        way="the ARN of nothing",
+        broken=_named(f"{AT_HOME}-nothing-a1B2c3"),
+        near_miss=HEALTHY,
+    ),
+    Case(check="secret-not-found", way="deleted for good", broken=replace(HEALTHY, then=(_GONE,)), near_miss=HEALTHY),
+    Case(
+        check="secret-not-found",
+        way="the name of a secret in another Region",
+        broken=_elsewhere(SECRET),
+        near_miss=_elsewhere(f"${{elsewhere:{SECRET}}}"),
+    ),
+    Case(
+        check="secret-not-found",
+        way="the secret that took its name is to be deleted as well",
+        broken=Scene(world=healthy(secret={"recreated": True, "deleted": True}, container=naming(STALE))),
+        near_miss=_named(THE_SECRET, secret={"recreated": True}),
+    ),
+)
+
+
+def _without(image: str, **changes: Any) -> Scene:
+    return Scene(world=healthy(container={**WITHOUT_CREDENTIALS, "image": image}, **changes))
+
+
+def _missing(way: str, image: str, near_miss: Scene, **changes: Any) -> Case:
+    return Case(check="credentials-missing", way=way, broken=_without(image, **changes), near_miss=near_miss)
+
+
+_FOR_A_PORT = {"tags": {"pullguard:registry": "registry.example.com:5000"}}
+MISSING = (
+    _missing("an image of Docker Hub", "acme/web:1.0", _without("acme/web:1.0", secret={"deleted": True})),
+    _missing("an official image", "nginx", _without("nginx", secret={"tags": {}})),
+    _missing("another name of Docker Hub", "index.docker.io/acme/web", _without("ghcr.io/acme/web")),
+    _missing("an address of Docker Hub", "registry-1.docker.io/acme/web", _without("quay.io/acme/web")),
+    _missing("capitals", "Docker.IO/acme/web", _without("docker.io.example.com/acme/web")),
+    _missing(
+        "a port",
+        "registry.example.com:5000/web",
+        _without("registry.example.com:5001/web", secret=_FOR_A_PORT),
+        secret=_FOR_A_PORT,
+    ),
+    _missing(
+        "two secrets to choose from",
+        "acme/web",
+        _without("public.ecr.aws/docker/library/nginx:1"),
+        more_secrets=(Secret(name="registry/other", value=CREDENTIALS, tags=OPTED_IN),),
+    ),
+    _missing(
+        "one of several hosts of a secret",
+        "ghcr.io/acme/web",
+        _without("ghcr.io/acme/web", secret={"tags": {"pullguard:registry": "docker.io ghcr.io *"}}),
+        secret={"tags": {"pullguard:registry": "docker.io ghcr.io"}},
+    ),
+)
+
+_ECR = "111122223333.dkr.ecr.us-east-1.amazonaws.com"
+_LOOK_ALIKE = {"tags": {"pullguard:registry": f"{_ECR}.example.com"}}
+
+
+def _on_ecr(way: str, image: str, region: str = "us-east-1") -> Case:
+    return Case(
+        check="credentials-on-ecr-image",
+        way=way,
+        broken=Scene(region=region, world=healthy(container={"image": image})),
+        near_miss=Scene(region=region, world=healthy(container={**WITHOUT_CREDENTIALS, "image": image})),
+    )
+
+
+ON_ECR = (
+    _on_ecr("private", f"{_ECR}/web:1.0"),
+    _on_ecr("public", "public.ecr.aws/acme/web:1.0"),
+    _on_ecr("FIPS", "111122223333.dkr.ecr-fips.us-gov-west-1.amazonaws.com/web:1.0", "us-gov-west-1"),
+    _on_ecr("China", "111122223333.dkr.ecr.cn-north-1.amazonaws.com.cn/web:1.0", "cn-north-1"),
+    _on_ecr("dual-stack", "111122223333.dkr-ecr.us-east-1.on.aws/web:1.0"),
+    _on_ecr("by digest", f"{_ECR}/web@sha256:{'0' * 64}"),
+    Case(
+        check="credentials-on-ecr-image",
+        way="a malformed reference beside it",
+        broken=Scene(world=healthy(container={"image": f"{_ECR}/web:1.0", **naming(f"{THE_SECRET}:password::")})),
+        near_miss=Scene(world=healthy(container={"image": f"{_ECR}.example.com/web:1.0"}, secret=_LOOK_ALIKE)),
+    ),
+)
+
+
+def _bound(way: str, image: str, hosts: str, near_miss: tuple[str, str]) -> Case:
+    def scene(image: str, hosts: str) -> Scene:
+        return Scene(world=healthy(container={"image": image}, secret={"tags": {"pullguard:registry": hosts}}))
+
+    return Case(check="registry-mismatch", way=way, broken=scene(image, hosts), near_miss=scene(*near_miss))
+
+
+MISMATCH = (
+    _bound("another registry", "acme/web", "ghcr.io", ("ghcr.io/acme/web", "ghcr.io")),
+    _bound("another port", "r.example.com:5000/web", "r.example.com", ("r.example.com:443/web", "r.example.com")),
+    _bound("a subdomain", "eu.example.com/web", "example.com", ("Example.COM/web", "example.com:443")),
+    _bound("a tag that opens nothing", "acme/web", "docker.io *", ("index.docker.io/acme/web", "docker.io ghcr.io")),
+    _bound("an empty tag", "acme/web", "", ("nginx", "registry-1.docker.io")),
+    Case(
+        check="registry-mismatch",
+        way="a secret that is kept for another registry",
+        broken=Scene(world=healthy(container={"image": "quay.io/acme/web"})),
+        near_miss=Scene(world=healthy(container={"image": "quay.io/acme/web"}, secret={"tags": {}})),
+    ),
+)
+
+CASES = (*MALFORMED, *NOT_FULL_ARN, *STALE_ARN, *NOT_FOUND, *MISSING, *ON_ECR, *MISMATCH)
