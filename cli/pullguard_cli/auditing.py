@@ -26,6 +26,8 @@ from pullguard_cli.connection import Connection
 from pullguard_cli.failures import CannotRun, is_about_credentials, one_line
 
 THREADS: Final = 8
+# Four calls or more for each role: above this many, a page of all the account's roles is cheaper.
+ROLES_ONE_BY_ONE: Final = 25
 _AWS_FAILED: Final = (BotoCoreError, ClientError, PullguardError)
 
 
@@ -94,7 +96,10 @@ class Auditor:
         self._now = now
         self._started_at = now()
         self._readers = AwsReaders(
-            connection.clients, values="all" if scope.read_values else "opted-in", verify=scope.live_registry
+            connection.clients,
+            values="all" if scope.read_values else "opted-in",
+            verify=scope.live_registry,
+            bulk_above=ROLES_ONE_BY_ONE,
         )
         self._collected = _Collected()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="audit")

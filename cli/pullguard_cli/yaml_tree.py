@@ -45,7 +45,8 @@ def _events(text: str, problem: Problem) -> Iterator[yaml.Event]:
 
 
 def _start(event: yaml.Event) -> tuple[int, int]:
-    return event.start_mark.line + 1, event.start_mark.column + 1
+    mark = event.start_mark
+    return (1, 1) if mark is None else (int(mark.line) + 1, int(mark.column) + 1)
 
 
 @dataclass(slots=True)

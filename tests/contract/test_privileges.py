@@ -8,7 +8,7 @@ import ast
 import importlib
 import json
 import pkgutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.resources import files
 from inspect import getmembers, isclass, isfunction
@@ -24,9 +24,9 @@ from pullguard.aws.messaging import Bus, Queues, Topic
 from pullguard.aws.secrets_manager import SecretsManager
 from pullguard.ledger import Ledger
 from tests.contract.cloudformation import ROOT, TEXT, Template, load, said, several
+from tests.contract.roles import Need, Statement, condition_text, given, role_of, statements_of
 
 Method = Callable[..., Any]
-Need = tuple[str, str, str]  # an action, a resource, and the condition as JSON
 
 TEMPLATE = load()
 
@@ -127,7 +127,7 @@ FUNCTIONS = {
 }
 
 # What only the command line asks for, with its own caller's rights.
-COMMAND_LINE_ONLY: frozenset[Method] = frozenset({Ecs.all_failed_starts, Ecs.instances})
+COMMAND_LINE_ONLY: frozenset[Method] = frozenset({Ecs.all_failed_starts, Ecs.instances, Iam.every_role})
 
 _ACCOUNT = "${AWS::Region}:${AWS::AccountId}"
 # Where an action that is not on a resource of the stack applies. Security lives here: change it with care.
@@ -173,19 +173,19 @@ def expected(name: str) -> set[Need]:
     """All that a function needs."""
     function = FUNCTIONS[name]
     needs = {
-        (action, resource, _condition(CONDITIONS.get(action)))
+        (action, resource, condition_text(CONDITIONS.get(action)))
         for method in function.reads
         for action in actions_of(method)
         for resource in RESOURCES[action]
     }
     needs |= {
-        (action, resource, _condition(None))
+        (action, resource, condition_text(None))
         for method, resources in function.stack.items()
         for action in actions_of(method)
         for resource in resources
     }
     needs |= {
-        (action, resource, _condition(VIA_SECRETS_MANAGER if resource.endswith(":key/*") else None))
+        (action, resource, condition_text(VIA_SECRETS_MANAGER if resource.endswith(":key/*") else None))
         for action, resource in function.behind
     }
     own = {
@@ -198,7 +198,7 @@ def expected(name: str) -> set[Need]:
         "sqs:ReceiveMessage": f"{function.queue}Queue.Arn",
         "sqs:SendMessage": f"{function.queue}DeadLetters.Arn",
     }
-    return needs | {(action, resource, _condition(None)) for action, resource in own.items()}
+    return needs | {(action, resource, condition_text(None)) for action, resource in own.items()}
 
 
 def actions_of(method: Method) -> frozenset[str]:
@@ -206,66 +206,11 @@ def actions_of(method: Method) -> frozenset[str]:
     return actions
 
 
-def _condition(condition: Any) -> str:
-    return json.dumps(condition, sort_keys=True)
-
-
 def _logs_of(name: str) -> str:
     return said(TEMPLATE.functions()[name]["LoggingConfig"]["LogGroup"])
 
 
-# --- What the template gives -------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Statement:
-    """One statement, and where it stands (``policy`` and ``index`` find it again in a copy)."""
-
-    path: tuple[Any, ...]
-    body: dict[str, Any]
-
-    @property
-    def sid(self) -> str:
-        return f"{self.path[0]}.{self.body.get('Sid', self.path[-1])}"
-
-    def needs(self) -> set[Need]:
-        return {
-            (action, said(resource), _condition(self.body.get("Condition")))
-            for action in several(self.body["Action"])
-            for resource in several(self.body["Resource"])
-        }
-
-
-def _statements(template: Template, resource: str) -> Iterator[Statement]:
-    """The statements of a role's own policies, or of a managed policy."""
-    properties = template.resources[resource]["Properties"]
-    documents: list[tuple[tuple[Any, ...], dict[str, Any]]] = [
-        ((resource, "Policies", index, "PolicyDocument"), each["PolicyDocument"])
-        for index, each in enumerate(properties.get("Policies", ()))
-    ]
-    if "PolicyDocument" in properties:
-        documents.append(((resource, "PolicyDocument"), properties["PolicyDocument"]))
-    for path, document in documents:
-        for index, body in enumerate(document["Statement"]):
-            # A statement that is there where a parameter switches it on is judged as if it were.
-            branch = body["Fn::If"][1] if "Fn::If" in body else body
-            yield Statement((*path, "Statement", index), branch)
-
-
-def _role_of(name: str) -> str:
-    return said(TEMPLATE.functions()[name]["Role"]).removesuffix(".Arn")
-
-
-def statements_of(template: Template, name: str) -> list[Statement]:
-    """Everything that is allowed to a function: its role's own policies and those that are attached to it."""
-    role = template.resources[_role_of(name)]["Properties"]
-    attached = [said(each) for each in role.get("ManagedPolicyArns", ())]
-    return [each for resource in (_role_of(name), *attached) for each in _statements(template, resource)]
-
-
-def given(template: Template, name: str) -> set[Need]:
-    return set().union(*(statement.needs() for statement in statements_of(template, name)))
-
+# --- The template's statements ------------------------------------------------------------------------------------
 
 ALL = [(name, statement) for name in FUNCTIONS for statement in statements_of(TEMPLATE, name)]
 IDS = [f"{name}-{statement.sid}" for name, statement in ALL]
@@ -459,7 +404,7 @@ def test_beyond_the_stack_a_function_only_reads_or_makes_the_known_writes(name: 
 
 def test_no_other_resource_of_the_stack_carries_a_policy_for_functions() -> None:
     roles = set(TEMPLATE.of_type("AWS::IAM::Role"))
-    assert roles == {_role_of(name) for name in FUNCTIONS}
+    assert roles == {role_of(TEMPLATE, name) for name in FUNCTIONS}
     attached = {
         said(each) for role in TEMPLATE.of_type("AWS::IAM::Role").values() for each in role.get("ManagedPolicyArns", ())
     }

@@ -1,6 +1,7 @@
 """AWS IAM: everything that decides what an execution role may do, and the one policy that is ours to write."""
 
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -41,6 +42,47 @@ class Iam:
             return found
         if found["Arn"] != str(arn):  # IAM names roles without their path, ECS assumes them by their whole ARN
             return Missing(resource=str(arn))
+        return self._role(found, self._inline(name), self._attached(name))
+
+    @asks("iam:GetAccountAuthorizationDetails", "iam:GetPolicy", "iam:GetPolicyVersion")
+    def every_role(self) -> Lookup[dict[Arn, Role]]:
+        """Read all roles of the account at once, a page of them a call: less than four calls for each of many roles.
+
+        Source: https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountAuthorizationDetails.html
+        """
+
+        def call() -> list[Any]:
+            paginator = self._client.get_paginator("get_account_authorization_details")
+            pages = list(paginator.paginate(Filter=["Role", "LocalManagedPolicy"]))
+            for policy in (policy for page in pages for policy in page["Policies"]):
+                self._remember(policy)
+            return [role for page in pages for role in page["RoleDetailList"]]
+
+        found = looked_up("iam:GetAccountAuthorizationDetails", "*", call)
+        return {role.arn: role for role in map(self._detailed, found)} if isinstance(found, list) else found
+
+    def _remember(self, policy: Mapping[str, Any]) -> None:
+        """Keep a managed policy's default version, where the answer has all of it."""
+        versions = policy.get("PolicyVersionList", ())
+        document = next((each.get("Document") for each in versions if each.get("IsDefaultVersion")), None)
+        if document is not None and "Arn" in policy and "PolicyName" in policy:
+            known = NamedPolicy(name=policy["PolicyName"], document=_document(document), arn=policy["Arn"])
+            self._once(policy["Arn"], lambda: known)
+
+    def _detailed(self, found: Mapping[str, Any]) -> Role:
+        inline = (
+            NamedPolicy(name=each["PolicyName"], document=_document(each["PolicyDocument"]))
+            for each in found.get("RolePolicyList", ())
+        )
+        attached = [each["PolicyArn"] for each in found.get("AttachedManagedPolicies", ())]
+        return self._role(found, tuple(inline), self._policies(attached))
+
+    def _role(
+        self,
+        found: Mapping[str, Any],
+        inline: Lookup[tuple[NamedPolicy, ...]],
+        attached: Lookup[tuple[NamedPolicy, ...]],
+    ) -> Role:
         boundary = found.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn")
         return Role(
             arn=Arn.parse(found["Arn"], service="iam", resource_type="role"),
@@ -48,8 +90,8 @@ class Iam:
             role_id=found.get("RoleId", ""),
             tags={tag["Key"]: tag["Value"] for tag in found.get("Tags", ())},
             trust_policy=_document(found.get("AssumeRolePolicyDocument", {})),
-            inline_policies=self._inline(name),
-            attached_policies=self._attached(name),
+            inline_policies=inline,
+            attached_policies=attached,
             boundary=None if boundary is None else self._policy(boundary),
         )
 
@@ -77,6 +119,9 @@ class Iam:
         arns = looked_up("iam:ListAttachedRolePolicies", role_name, call, missing=_NO_SUCH)
         if not isinstance(arns, list):
             return arns
+        return self._policies(arns)
+
+    def _policies(self, arns: list[str]) -> Lookup[tuple[NamedPolicy, ...]]:
         policies = [self._policy(arn) for arn in arns]
         unread = next((policy for policy in policies if not isinstance(policy, NamedPolicy)), None)
         return unread or tuple(policy for policy in policies if isinstance(policy, NamedPolicy))

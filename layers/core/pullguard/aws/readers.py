@@ -37,16 +37,25 @@ class AwsReaders:
     """Readers for one account, remembering every answer: make one for each batch, and throw it away after it.
 
     ``values`` says whose secrets' values are read: nobody's, those of secrets that are opted in, or all. ``verify``
-    says whether registries are asked, with the credentials of opted-in secrets only.
+    says whether registries are asked, with the credentials of opted-in secrets only. ``cross_check`` says whether
+    AWS's simulator is. Where more than ``bulk_above`` roles are asked for, all are read at once (None: never).
     """
 
     def __init__(
-        self, clients: Clients, *, values: ReadValues, verify: bool = False, cross_check: bool = False
+        self,
+        clients: Clients,
+        *,
+        values: ReadValues,
+        verify: bool = False,
+        cross_check: bool = False,
+        bulk_above: int | None = None,
     ) -> None:
         self._clients = clients
         self._values = values
         self._verify = verify
         self._cross_check = cross_check
+        self._bulk_above = bulk_above
+        self._roles: set[Arn] = set()
         self._silent: dict[str, Verification] = {}
         self._once = Once()
 
@@ -71,6 +80,11 @@ class AwsReaders:
 
     def role(self, arn: Arn) -> Lookup[Role]:
         """Read a role: tags, trust, boundary, and every policy that is attached to it or embedded in it."""
+        self._roles.add(arn)
+        if self._bulk_above is not None and len(self._roles) > self._bulk_above:
+            every = self._once("every-role", self.iam.every_role)
+            if isinstance(every, dict) and arn in every:
+                return every[arn]
         return self._once(("role", arn), lambda: self.iam.role(arn))
 
     def secret(self, secret_id: str, region: str) -> Lookup[Secret]:
