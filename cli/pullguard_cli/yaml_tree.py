@@ -37,7 +37,7 @@ def _events(text: str, problem: Problem) -> Iterator[yaml.Event]:
         yield from yaml.parse(io.StringIO(text), Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        line, column = (1, 1) if mark is None else (int(mark.line) + 1, int(mark.column) + 1)
+        line, column = getattr(mark, "line", 0) + 1, getattr(mark, "column", 0) + 1
         raise problem(f"is neither JSON nor YAML: {error.problem or error.context}", line, column) from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, max(error.position, 0)) + 1
