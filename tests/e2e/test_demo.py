@@ -51,13 +51,13 @@ def test_only_one_function_writes_iam_one_ecs_and_one_publishes(played: Played) 
     assert writers("secretsmanager") == writers("kms") - {roles["PublishAlertFunction"]} == set()
 
 
-def test_no_value_is_read_of_a_secret_that_is_not_opted_in(played: Played) -> None:
+def test_no_function_asks_for_what_it_may_not_have(played: Played) -> None:
     denied = [call for call in played.scene.calls() if call.error and "AccessDenied" in call.error]
     assert denied == []
 
 
-def test_from_the_event_to_the_policy_takes_seconds(
-    scene: Scene, record_property: Callable[[str, object], None]
+def test_an_event_becomes_a_policy_in_seconds(
+    scene: Scene, record_testsuite_property: Callable[[str, object], None]
 ) -> None:
     name = fresh("soon")
     scene.load(things_of(family(name)))
@@ -75,7 +75,7 @@ def test_from_the_event_to_the_policy_takes_seconds(
     calls = wait_until(written, timeout_s=60)
     assert calls, "no policy was written"
     took_s = calls[0].epoch_s - registered
-    record_property("event_to_policy_s", round(took_s, 1))
+    record_testsuite_property("event_to_policy_s", round(took_s, 1))
     assert took_s < WRITTEN_WITHIN_S
     scene.settle()
     kinds = [letter.attributes["kind"] for letter in about(scene.letters(), name)]

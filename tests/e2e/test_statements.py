@@ -1,0 +1,139 @@
+"""Each statement matters: without it, what it is for fails, is refused by IAM, and works again once it is back.
+
+What the embedded AWS does not ask for cannot be noticed here, and is held by contract tests alone: OwnLogs, Traces,
+OwnQueue (its poller asks nobody), and TopicKey (its topic does not use the key).
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from sandbox.demo.progress import wait_until
+from sandbox.demo.scene import Scene, about
+from sandbox.emulator import Call
+from tests.e2e.families import family, fresh
+
+REFUSED_WITHIN_S = 60
+HEALED_WITHIN_S = 120
+POLICY = "least-privilege"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """A statement of a function's role, an action that is refused without it, and what makes the function try.
+
+    ``then`` is what subscribers read afterwards about the family: that it healed, for the message was tried again; or
+    that a write was refused, which is told and left to the next look. None where no family is stirred.
+    """
+
+    function: str
+    sid: str
+    refused: str
+    stir: Callable[[Scene, str], None]
+    then: str | None = None
+
+    @property
+    def title(self) -> str:
+        return f"{self.function}-{self.sid}"
+
+
+def _stale_family(scene: Scene, name: str) -> None:
+    scene.load(family(name, stale=True))
+
+
+def _sweep(scene: Scene, name: str) -> None:
+    _send(scene, "SweepQueue", {"sweep": name, "token": None})
+
+
+def _nonsense(queue: str) -> Callable[[Scene, str], None]:
+    def stir(scene: Scene, name: str) -> None:
+        _send(scene, queue, {"nonsense": name})
+
+    return stir
+
+
+def _send(scene: Scene, queue: str, message: dict[str, Any]) -> None:
+    scene.aws.client("sqs").send_message(QueueUrl=scene.stack.queues[queue], MessageBody=json.dumps(message))
+
+
+RESOLVE, VALIDATE = "ResolveChangeFunction", "ValidateTaskDefinitionFunction"
+PATCH, REREGISTER = "PatchExecutionRoleFunction", "ReregisterTaskDefinitionFunction"
+ALERT, SWEEP = "PublishAlertFunction", "SweepAccountFunction"
+
+
+HEALED, TOLD = "Finding Resolved", "Remediation Failed"
+
+
+def _on_the_path(function: str, sid: str, refused: str, then: str = HEALED) -> Statement:
+    return Statement(function=function, sid=sid, refused=refused, stir=_stale_family, then=then)
+
+
+STATEMENTS = (
+    _on_the_path(RESOLVE, "AskForValidation", "sqs:SendMessage"),
+    _on_the_path(VALIDATE, "Remember", "dynamodb:Query"),
+    _on_the_path(VALIDATE, "Tell", "events:PutEvents"),
+    _on_the_path(VALIDATE, "AskForGrant", "sqs:SendMessage"),
+    _on_the_path(VALIDATE, "AskForReregistration", "sqs:SendMessage"),
+    _on_the_path(PATCH, "ManagedRolesOnly", "iam:PutRolePolicy", TOLD),
+    _on_the_path(PATCH, "Remember", "dynamodb:Query"),
+    _on_the_path(REREGISTER, "RegisterRevisions", "ecs:RegisterTaskDefinition", TOLD),
+    _on_the_path(REREGISTER, "PassTheSameRoles", "ecs:RegisterTaskDefinition", TOLD),
+    _on_the_path(REREGISTER, "MoveServices", "ecs:UpdateService", TOLD),
+    _on_the_path(ALERT, "ReadAndMark", "dynamodb:GetItem"),
+    _on_the_path(ALERT, "Publish", "sns:Publish"),
+    Statement(
+        function=SWEEP,
+        sid="TaskDefinitionsAndWhereTheyRun",
+        refused="ecs:ListTaskDefinitionFamilies",
+        stir=_sweep,
+    ),
+    Statement(function=SWEEP, sid="AskForValidation", refused="sqs:SendMessage", stir=_sweep),
+    Statement(function=RESOLVE, sid="OwnDeadLetters", refused="sqs:SendMessage", stir=_nonsense("ChangeQueue")),
+)
+
+
+@pytest.mark.parametrize("statement", STATEMENTS, ids=lambda statement: statement.title)
+def test_without_the_statement_the_path_fails(scene: Scene, statement: Statement) -> None:
+    name = fresh("lacking")
+    with _without(scene, statement):
+        began = scene.aws.calls()[-1].epoch_s
+        statement.stir(scene, name)
+        refusals = wait_until(lambda: _refusals(scene, statement, began), timeout_s=REFUSED_WITHIN_S)
+        assert refusals, f"nobody missed {statement.title}"
+        assert HEALED not in _told(scene, name)
+    if statement.then is not None:
+        wait_until(lambda: statement.then in _told(scene, name), timeout_s=HEALED_WITHIN_S)
+        assert statement.then in _told(scene, name)
+
+
+def _refusals(scene: Scene, statement: Statement, since_epoch_s: float) -> list[Call]:
+    role = scene.roles[statement.function]
+    return [
+        call
+        for call in scene.calls(since_epoch_s=since_epoch_s)
+        if (call.role, f"{call.service}:{call.action}".removesuffix("Batch")) == (role, statement.refused)
+        and "AccessDenied" in (call.error or "")
+    ]
+
+
+def _told(scene: Scene, name: str) -> set[str]:
+    """Return the kinds of what people have read about a family."""
+    return {letter.attributes["kind"] for letter in about(scene.letters(), name)}
+
+
+@contextmanager
+def _without(scene: Scene, statement: Statement) -> Iterator[None]:
+    """Take a statement out of a function's role, and put it back."""
+    iam, role = scene.aws.client("iam"), scene.roles[statement.function]
+    whole = iam.get_role_policy(RoleName=role, PolicyName=POLICY)["PolicyDocument"]
+    rest = [each for each in whole["Statement"] if each["Sid"] != statement.sid]
+    assert len(rest) == len(whole["Statement"]) - 1
+    iam.put_role_policy(RoleName=role, PolicyName=POLICY, PolicyDocument=json.dumps({**whole, "Statement": rest}))
+    try:
+        yield
+    finally:
+        iam.put_role_policy(RoleName=role, PolicyName=POLICY, PolicyDocument=json.dumps(whole))
