@@ -1,0 +1,175 @@
+"""The stack of template.yaml on moto: queues, bus, topic and table; and its functions, called as Lambda does."""
+
+import importlib.util
+import json
+import sys
+from dataclasses import dataclass, field
+from itertools import count
+from types import ModuleType
+from typing import Any
+
+import boto3
+
+from pullguard.aws.clients import Clients
+from tests.contract.cloudformation import ROOT, load, said
+from tests.contract.roles import given
+
+TEMPLATE = load()
+REGION = "us-east-1"
+_numbers = count()
+# A batch call needs the action of the single one; everything else is called what it is allowed by.
+_ACTIONS = {"sqs:SendMessageBatch": "sqs:SendMessage"}
+
+
+@dataclass
+class Context:
+    """What Lambda tells a handler of its invocation."""
+
+    function_name: str
+    memory_limit_in_mb: int = 512
+    invoked_function_arn: str = "arn:aws:lambda:us-east-1:123456789012:function:f"
+    aws_request_id: str = "request"
+
+
+@dataclass
+class Stack:
+    """The stack's resources by their logical ids, and what the functions called, as IAM actions by function."""
+
+    ids: dict[str, str] = field(default_factory=dict)
+    called: dict[str, set[str]] = field(default_factory=dict)
+    breaking: dict[str, Exception] = field(default_factory=dict)
+
+    def client(self, service: str) -> Any:
+        # The name of the service is a variable here, so that no stub knows the client's type.
+        return boto3.client(service, region_name=REGION)  # type: ignore[call-overload]
+
+    def create(self) -> None:
+        sqs, events = self.client("sqs"), self.client("events")
+        for name, properties in TEMPLATE.of_type("AWS::SQS::Queue").items():
+            fifo = properties.get("FifoQueue", False)
+            attributes = {"FifoQueue": "true"} if fifo else {}
+            queue = sqs.create_queue(QueueName=f"{name}{'.fifo' if fifo else ''}", Attributes=attributes)
+            self.ids[name] = queue["QueueUrl"]
+        table = TEMPLATE.of_type("AWS::DynamoDB::Table")["Ledger"]
+        self.client("dynamodb").create_table(
+            TableName="ledger",
+            **{name: table[name] for name in ("BillingMode", "AttributeDefinitions", "KeySchema")},
+        )
+        self.ids["Ledger"] = "ledger"
+        events.create_event_bus(Name="bus")
+        self.ids["Bus"] = "bus"
+        self.ids["AlertTopic"] = self.client("sns").create_topic(Name="topic")["TopicArn"]
+        self._deliver_facts()
+        self._subscribe_an_inbox()
+
+    def _deliver_facts(self) -> None:
+        rule = TEMPLATE.of_type("AWS::Events::Rule")["AlertRule"]
+        events = self.client("events")
+        events.put_rule(Name="alert", EventBusName="bus", EventPattern=json.dumps(rule["EventPattern"]))
+        target = {"Id": "AlertQueue", "Arn": self.arn("AlertQueue")}
+        events.put_targets(Rule="alert", EventBusName="bus", Targets=[target])
+
+    def _subscribe_an_inbox(self) -> None:
+        self.ids["Inbox"] = self.client("sqs").create_queue(QueueName="Inbox")["QueueUrl"]
+        self.client("sns").subscribe(TopicArn=self.ids["AlertTopic"], Protocol="sqs", Endpoint=self.arn("Inbox"))
+
+    def arn(self, queue: str) -> str:
+        answer = self.client("sqs").get_queue_attributes(QueueUrl=self.ids[queue], AttributeNames=["QueueArn"])
+        return str(answer["Attributes"]["QueueArn"])
+
+    # --- functions ---
+
+    def environment(self, function: str, **parameters: str) -> dict[str, str]:
+        """What the template puts into a function's environment, with the parameters' defaults or those given."""
+        shared = TEMPLATE.data["Globals"]["Function"]["Environment"]["Variables"]
+        own = TEMPLATE.functions()[function]["Environment"]["Variables"]
+        defaults = {name: str(each["Default"]) for name, each in TEMPLATE.data["Parameters"].items()}
+        known = {**self.ids, **defaults, **parameters}
+        return {
+            name: known[value["Ref"]] if isinstance(value, dict) else said(value)
+            for name, value in {**shared, **own}.items()
+        }
+
+    def start(self, function: str) -> ModuleType:
+        """Import a function's app.py anew, as a cold start does, in the present environment."""
+        path = ROOT / "functions" / function / "app.py"
+        spec = importlib.util.spec_from_file_location(f"{function}_{next(_numbers)}", path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        # Loggers outlive a module: this one may still write where an earlier test listened.
+        module.logger.registered_handler.stream = sys.stdout
+        session = boto3.Session(region_name=REGION)
+        session.events.register("before-call", lambda model, **_: self._note(function, model))
+        module.deployment.clients = Clients(session)
+        return module
+
+    def _note(self, function: str, model: Any) -> None:
+        name = f"{model.service_model.signing_name}:{model.name}"
+        self.called.setdefault(function, set()).add(_ACTIONS.get(name, name))
+        if model.name in self.breaking:
+            raise self.breaking[model.name]
+
+    def forbidden(self) -> dict[str, set[str]]:
+        """What functions called although their roles in the template do not allow it."""
+        allowed = {name: {action for action, _, _ in given(TEMPLATE, name)} for name in self.called}
+        return {name: more for name, actions in self.called.items() if (more := actions - allowed[name])}
+
+    # --- queues ---
+
+    def messages(self, queue: str) -> list[dict[str, Any]]:
+        """Take everything that lies in a queue: bodies with their attributes."""
+        taken: list[dict[str, Any]] = []
+        while (
+            some := self.client("sqs")
+            .receive_message(
+                QueueUrl=self.ids[queue],
+                MaxNumberOfMessages=10,
+                MessageAttributeNames=["All"],
+                AttributeNames=["All"],
+                VisibilityTimeout=600,
+            )
+            .get("Messages")
+        ):
+            taken += some
+        return taken
+
+    def waiting(self, queue: str) -> int:
+        """How many messages lie in a queue, those that are still delayed among them."""
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesDelayed"]
+        answer = self.client("sqs").get_queue_attributes(QueueUrl=self.ids[queue], AttributeNames=names)
+        return sum(int(answer["Attributes"][name]) for name in names)
+
+    def items(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.client("dynamodb").scan(TableName="ledger")["Items"]
+        return found
+
+
+def sqs_event(*bodies: str, groups: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The event with which Lambda hands over a batch; message ids are ``m-0``, ``m-1``, ..."""
+    return {
+        "Records": [
+            {
+                "messageId": f"m-{number}",
+                "receiptHandle": "handle",
+                "body": body,
+                "attributes": {
+                    "ApproximateReceiveCount": "1",
+                    "SentTimestamp": "1700000000000",
+                    **({"MessageGroupId": groups[number]} if groups else {}),
+                },
+                "messageAttributes": {},
+                "md5OfBody": "",
+                "eventSource": "aws:sqs",
+                "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:queue",
+                "awsRegion": REGION,
+            }
+            for number, body in enumerate(bodies)
+        ]
+    }
+
+
+def failed(response: dict[str, Any]) -> list[str]:
+    """The ids of the messages that go back to their queue."""
+    return [each["itemIdentifier"] for each in response["batchItemFailures"]]

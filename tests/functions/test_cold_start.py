@@ -1,0 +1,46 @@
+"""A function that is deployed without something says so in one line, at its start."""
+
+import pytest
+
+from pullguard.errors import Misconfigured
+from tests.functions.stack import TEMPLATE, Stack
+
+IDS = {"Ledger": "ledger", "Bus": "bus", "AlertTopic": "arn:aws:sns:us-east-1:123456789012:topic"}
+STACK = Stack(ids=IDS | dict.fromkeys(TEMPLATE.of_type("AWS::SQS::Queue"), "https://sqs.us-east-1.amazonaws.com/1/q"))
+FUNCTIONS = sorted(TEMPLATE.functions())
+CASES = [
+    (function, variable)
+    for function in FUNCTIONS
+    for variable in STACK.environment(function)
+    if variable.startswith("PULLGUARD_")
+]
+
+
+def start(function: str, monkeypatch: pytest.MonkeyPatch, **changes: str | None) -> None:
+    for name, value in {**STACK.environment(function), **changes}.items():
+        if value is None:
+            monkeypatch.delenv(name, raising=False)
+        else:
+            monkeypatch.setenv(name, value)
+    STACK.start(function)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_starts_with_what_the_template_gives_it(function: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    start(function, monkeypatch)
+    assert STACK.called == {}  # and asks nothing of AWS before it is called
+
+
+@pytest.mark.parametrize(("function", "variable"), CASES, ids=[f"{function}-{name}" for function, name in CASES])
+def test_a_variable_that_is_missing_is_named_in_one_line(
+    function: str, variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(Misconfigured) as error:
+        start(function, monkeypatch, **{variable: None})
+    assert str(error.value).startswith(f"{variable} is not set")
+    assert "\n" not in str(error.value)
+
+
+def test_nonsense_is_named_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(Misconfigured, match='PULLGUARD_MODE is "destroy"'):
+        start("validate_task_definition", monkeypatch, PULLGUARD_MODE="destroy")

@@ -1,0 +1,239 @@
+"""Each handler on a batch of messages: what it writes, what it puts away, and what goes back to the queue."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pullguard.remedies.grant import POLICY_NAME
+from tests.functions.stack import Stack, failed, sqs_event
+from tests.functions.world import PASSWORD, allow, create_role, create_secret, look_body, register
+
+EVENTS = Path(__file__).parents[2] / "events"
+Start = Callable[..., Callable[[dict[str, Any]], dict[str, Any]]]
+
+
+def sample(name: str) -> str:
+    return (EVENTS / f"{name}.json").read_text(encoding="utf-8")
+
+
+def reasons(stack: Stack, queue: str) -> list[tuple[str, str]]:
+    """The function and the reason beside each message that was put away."""
+    attributes = [each["MessageAttributes"] for each in stack.messages(queue)]
+    return [(each["function"]["StringValue"], each["reason"]["StringValue"]) for each in attributes]
+
+
+def bodies(stack: Stack, queue: str) -> list[dict[str, Any]]:
+    return [json.loads(each["Body"]) for each in stack.messages(queue)]
+
+
+def logged(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines() if line.startswith("{") and '"message"' in line]
+
+
+@pytest.fixture
+def broken(stack: Stack) -> str:
+    """A task definition whose role, opted in, may not read its secret, opted in."""
+    return register(stack, create_secret(stack), role=create_role(stack))
+
+
+# --- Messages that nobody can handle -----------------------------------------------------------------------------
+
+POISON = {
+    "resolve_change": ("ChangeDeadLetters", sample("malformed/unknown-event"), "no trigger is known"),
+    "validate_task_definition": ("ValidationDeadLetters", '{"task_definition": "web"}', "is not an ARN"),
+    "patch_execution_role": ("GrantDeadLetters", "[]", "no object"),
+    "reregister_task_definition": ("ReregisterDeadLetters", "", "is not JSON"),
+    "publish_alert": ("AlertDeadLetters", '{"source": "aws.ecs"}', "the event's source is"),
+    "sweep_account": ("SweepDeadLetters", "{}", "neither a Scheduled Event"),
+}
+
+
+@pytest.mark.parametrize(("function", "case"), POISON.items(), ids=POISON)
+def test_a_poisoned_message_is_put_away_with_its_reason(
+    stack: Stack, start: Start, capsys: pytest.CaptureFixture[str], function: str, case: tuple[str, str, str]
+) -> None:
+    queue, body, words = case
+    response = start(function)(sqs_event(body, groups=("g",)))
+    assert failed(response) == []
+    ((name, reason),) = reasons(stack, queue)
+    assert name == function
+    assert words in reason
+    (line,) = logged(capsys.readouterr().out)
+    assert (line["message"], line["reason"]) == ("Refused", reason)
+
+
+def test_every_malformed_sample_is_put_away_and_no_other(stack: Stack, start: Start) -> None:
+    good = sorted((EVENTS / "eventbridge").glob("*.json"))
+    bad = sorted((EVENTS / "malformed").glob("*.json"))
+    texts = [path.read_text(encoding="utf-8") for path in (*good, *bad)]
+    # The family of the sample whose answer was dropped exists.
+    register(stack, "registry/ghcr", role="arn:aws:iam::123456789012:role/web-execution")
+    response = start("resolve_change")(sqs_event(*texts))
+    assert failed(response) == []
+    put_away = stack.messages("ChangeDeadLetters")
+    assert sorted(each["Body"] for each in put_away) == sorted(path.read_text(encoding="utf-8") for path in bad)
+    assert all(each["MessageAttributes"]["reason"]["StringValue"] for each in put_away)
+    assert len(stack.messages("SweepQueue")) == 1
+
+
+def test_a_poisoned_message_does_not_hold_up_its_batch_mates(stack: Stack, start: Start, broken: str) -> None:
+    response = start("validate_task_definition")(sqs_event("x", look_body(broken), "[]"))
+    assert failed(response) == []
+    assert len(reasons(stack, "ValidationDeadLetters")) == 2
+    assert [each["detail-type"] for each in bodies(stack, "AlertQueue")] == ["Finding Opened", "Remediation Planned"]
+
+
+def test_a_message_that_fails_goes_back_alone(stack: Stack, start: Start, broken: str) -> None:
+    stack.breaking["DescribeTaskDefinition"] = RuntimeError("AWS is on fire")
+    registered, dropped = (
+        sample("eventbridge/register-task-definition"),
+        sample("eventbridge/register-task-definition-response-dropped"),
+    )
+    response = start("resolve_change")(sqs_event(dropped, registered))
+    assert failed(response) == ["m-0"]
+    assert len(bodies(stack, "ValidationQueue")) == 1
+    assert reasons(stack, "ChangeDeadLetters") == []
+
+
+# --- Each function -----------------------------------------------------------------------------------------------
+
+
+def test_resolve_change_asks_for_a_look(stack: Stack, start: Start) -> None:
+    start("resolve_change")(sqs_event(sample("eventbridge/register-task-definition")))
+    (message,) = bodies(stack, "ValidationQueue")
+    assert message["task_definition"] == "arn:aws:ecs:us-east-1:111122223333:task-definition/web:7"
+    assert message["cause"]["kind"] == "RegisterTaskDefinition"
+
+
+def test_validate_tells_and_remembers_and_changes_nothing_by_default(stack: Stack, start: Start, broken: str) -> None:
+    start("validate_task_definition")(sqs_event(look_body(broken)))
+    finding, planned = bodies(stack, "AlertQueue")
+    assert finding["detail"]["finding"]["check"] == "secret-access-missing"
+    assert (finding["source"], finding["resources"]) == ("pullguard", [broken])
+    assert planned["detail-type"] == "Remediation Planned"
+    assert stack.waiting("GrantQueue") == 0
+    kinds = {item["sk"]["S"].partition("#")[0] for item in stack.items() if item["pk"]["S"] == f"TD#{broken}"}
+    assert kinds == {"REFERENCES", "FINDING", "REMEDIATION"}
+
+
+def test_validate_asks_for_a_grant_where_it_may(stack: Stack, start: Start, broken: str) -> None:
+    start("validate_task_definition", Mode="remediate")(sqs_event(look_body(broken)))
+    (message,) = stack.messages("GrantQueue")
+    assert json.loads(message["Body"])["task_definition"] == broken
+    assert message["Attributes"]["MessageGroupId"]
+
+
+def test_no_function_shows_a_password(
+    stack: Stack, start: Start, broken: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    start("validate_task_definition", Mode="remediate", LogLevel="DEBUG")(sqs_event(look_body(broken)))
+    assert "secretsmanager:GetSecretValue" in stack.called["validate_task_definition"]
+    captured = capsys.readouterr()
+    seen = [captured.out, captured.err, stack.items(), *(stack.messages(name) for name in ("AlertQueue", "GrantQueue"))]
+    assert PASSWORD not in str(seen)
+
+
+def test_validate_reads_no_value_of_a_secret_that_is_not_opted_in(stack: Stack, start: Start) -> None:
+    arn = register(stack, create_secret(stack, registry=None), role=create_role(stack))
+    start("validate_task_definition", Mode="remediate")(sqs_event(look_body(arn)))
+    assert "secretsmanager:GetSecretValue" not in stack.called["validate_task_definition"]
+    assert "Remediation Refused" in {each["detail-type"] for each in bodies(stack, "AlertQueue")}
+    assert stack.waiting("GrantQueue") == 0
+
+
+def test_patch_writes_the_policy_and_asks_whether_it_worked(stack: Stack, start: Start, broken: str) -> None:
+    start("patch_execution_role", Mode="remediate")(sqs_event(look_body(broken), groups=("web",)))
+    policy = stack.client("iam").get_role_policy(RoleName="web-execution", PolicyName=POLICY_NAME)
+    (statement,) = policy["PolicyDocument"]["Statement"]
+    (secret,) = stack.client("secretsmanager").list_secrets()["SecretList"]
+    assert statement["Resource"] == [secret["ARN"]]
+    assert [each["detail-type"] for each in bodies(stack, "AlertQueue")] == ["Remediation Completed"]
+    assert stack.waiting("ValidationQueue") == 1
+
+
+def test_patch_writes_nothing_by_default(stack: Stack, start: Start, broken: str) -> None:
+    start("patch_execution_role")(sqs_event(look_body(broken), groups=("web",)))
+    assert stack.client("iam").list_role_policies(RoleName="web-execution")["PolicyNames"] == []
+    assert "iam:PutRolePolicy" not in stack.called["patch_execution_role"]
+
+
+def test_an_error_stops_its_group_and_no_other(stack: Stack, start: Start, broken: str) -> None:
+    gone = look_body(broken.replace("/web:", "/gone:"))
+    stack.breaking["PutRolePolicy"] = RuntimeError("AWS is on fire")
+    event = sqs_event(look_body(broken), gone, gone, groups=("web", "web", "other"))
+    assert failed(start("patch_execution_role", Mode="remediate")(event)) == ["m-0", "m-1"]
+
+
+@pytest.fixture
+def stale(stack: Stack) -> tuple[str, str]:
+    """A task definition that names a secret which was deleted and created again; and the new secret's ARN."""
+    role = create_role(stack)
+    old = create_secret(stack)
+    arn = register(stack, old, role=role)
+    stack.client("secretsmanager").delete_secret(SecretId=old, ForceDeleteWithoutRecovery=True)
+    new = create_secret(stack)
+    assert new != old
+    allow(stack, new)
+    return arn, new
+
+
+def test_reregister_registers_the_corrected_revision(stack: Stack, start: Start, stale: tuple[str, str]) -> None:
+    arn, new = stale
+    handler = start("reregister_task_definition", Mode="remediate")
+    handler(sqs_event(look_body(arn), groups=("web",)))
+    answer = stack.client("ecs").describe_task_definition(taskDefinition="web", include=["TAGS"])
+    assert answer["taskDefinition"]["revision"] == 2
+    (container,) = answer["taskDefinition"]["containerDefinitions"]
+    assert container["repositoryCredentials"] == {"credentialsParameter": new}
+    assert {tag["key"]: tag["value"] for tag in answer["tags"]} == {"team": "shop", "pullguard:reregistered-from": arn}
+    assert stack.waiting("ValidationQueue") == 2
+
+
+def test_reregister_registers_once(stack: Stack, start: Start, stale: tuple[str, str]) -> None:
+    handler = start("reregister_task_definition", Mode="remediate")
+    for _ in range(3):
+        handler(sqs_event(look_body(stale[0]), groups=("web",)))
+    assert len(stack.client("ecs").list_task_definitions()["taskDefinitionArns"]) == 2
+
+
+def test_alerts_reach_the_topic_once(stack: Stack, start: Start, broken: str) -> None:
+    start("validate_task_definition")(sqs_event(look_body(broken)))
+    events = [each["Body"] for each in stack.messages("AlertQueue")]
+    handler = start("publish_alert")
+    assert failed(handler(sqs_event(*events))) == []
+    assert failed(handler(sqs_event(*events))) == []
+    alerts = bodies(stack, "Inbox")
+    assert len(alerts) == len(events) == 2
+    assert all(len(alert["Subject"]) < 100 for alert in alerts)
+    assert {alert["MessageAttributes"]["family"]["Value"] for alert in alerts} == {"web"}
+
+
+def test_a_forged_event_reaches_nobody(stack: Stack, start: Start, broken: str) -> None:
+    start("validate_task_definition")(sqs_event(look_body(broken)))
+    event = bodies(stack, "AlertQueue")[0]
+    event["detail"]["finding"]["id"] = "0" * 16
+    start("publish_alert")(sqs_event(json.dumps(event)))
+    assert bodies(stack, "Inbox") == []
+    ((_, reason),) = reasons(stack, "AlertDeadLetters")
+    assert "the ledger knows no finding" in reason
+
+
+def test_a_sweep_asks_for_a_look_at_everything(stack: Stack, start: Start, broken: str) -> None:
+    other = register(stack, "registry/ghcr", role="arn:aws:iam::123456789012:role/x", family="api")
+    scheduled = json.dumps({"detail-type": "Scheduled Event", "id": "e-1"})
+    assert failed(start("sweep_account")(sqs_event(scheduled))) == []
+    assert {each["task_definition"] for each in bodies(stack, "ValidationQueue")} == {broken, other}
+    assert any(item["pk"]["S"] == "SWEEP" for item in stack.items())
+
+
+def test_from_a_message_to_a_role_that_works(stack: Stack, start: Start, broken: str) -> None:
+    validate, patch = (start(name, Mode="remediate") for name in ("validate_task_definition", "patch_execution_role"))
+    validate(sqs_event(look_body(broken)))
+    patch(sqs_event(*(each["Body"] for each in stack.messages("GrantQueue")), groups=("web",)))
+    validate(sqs_event(look_body(broken)))
+    told = [each["detail-type"] for each in bodies(stack, "AlertQueue")]
+    assert told == ["Finding Opened", "Remediation Completed", "Finding Resolved"]
+    assert stack.waiting("GrantQueue") == 0  # the answer is now: nothing to do

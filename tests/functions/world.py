@@ -1,0 +1,59 @@
+"""A small world on moto for the functions' tests: a role, a secret, a task definition."""
+
+import json
+from typing import Any
+
+from pullguard.events import Cause
+from pullguard.messages import Look
+from tests.fakes import NOW, TRUST
+from tests.functions.stack import Stack
+
+PASSWORD = "correct-horse-battery-staple"
+
+
+def create_role(stack: Stack, name: str = "web-execution", *, managed: bool = True) -> str:
+    tags = [{"Key": "pullguard:managed", "Value": "true"}] if managed else []
+    answer = stack.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST), Tags=tags)
+    return str(answer["Role"]["Arn"])
+
+
+def create_secret(stack: Stack, name: str = "registry/ghcr", *, registry: str | None = "ghcr.io") -> str:
+    tags = [{"Key": "pullguard:registry", "Value": registry}] if registry else []
+    value = json.dumps({"username": "bot", "password": PASSWORD})
+    answer = stack.client("secretsmanager").create_secret(Name=name, SecretString=value, Tags=tags)
+    return str(answer["ARN"])
+
+
+def register(stack: Stack, reference: str, *, role: str, family: str = "web") -> str:
+    """Register a revision; return its ARN."""
+    answer = stack.client("ecs").register_task_definition(
+        family=family,
+        executionRoleArn=role,
+        containerDefinitions=[
+            {
+                "name": "app",
+                "image": "ghcr.io/acme/web:1",
+                "memory": 64,
+                "repositoryCredentials": {"credentialsParameter": reference},
+            }
+        ],
+        tags=[{"key": "team", "value": "shop"}],
+    )
+    return str(answer["taskDefinition"]["taskDefinitionArn"])
+
+
+def allow(stack: Stack, secret: str, *, role_name: str = "web-execution") -> None:
+    statement = {"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": secret}
+    stack.client("iam").put_role_policy(
+        RoleName=role_name,
+        PolicyName="registry",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+    )
+
+
+def look_body(arn: str) -> str:
+    """A validation message about a task definition."""
+    text: Any = Look.parse(
+        json.dumps({"task_definition": arn, "cause": Cause(kind="Test", event_id="e-1", at=NOW).to_dict()})
+    )
+    return str(text.to_json())
