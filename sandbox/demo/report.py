@@ -106,8 +106,7 @@ def _others(evidence: Evidence, faults: Mapping[str, tuple[str, ...]]) -> Table:
         "secrecy": f"{len(evidence.scene.passwords)} passwords; "
         + ", ".join(f"{len(place.texts)} in {place.name}" for place in evidence.places),
         "audit": "\n".join(
-            f"{when}: {audit.summary()}"
-            for when, audit in zip(("before", "after"), evidence.audits, strict=True)
+            f"{when}: {audit.summary()}" for when, audit in zip(("before", "after"), evidence.audits, strict=True)
         ),
     }
     for outcome in OUTCOMES[len(FAMILIES) :]:
