@@ -33,11 +33,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Played:
-    """The demo, played to its end at ``settled_epoch_s``, and what is not as stated, by outcome."""
+    """The demo, played to its end at ``settled_epoch_s``, what is not as stated, by outcome, and the functions' calls."""
 
     scene: Scene
     evidence: Evidence
     faults: dict[str, tuple[str, ...]]
+    calls: tuple[Call, ...]
     settled_epoch_s: float
 
 
@@ -65,7 +66,8 @@ def played(built: Path) -> Iterator[Played]:
         scene = deploy(aws, built, play.PARAMETERS, quiet)
         evidence = play.perform(scene, quiet)
         faults = play.faults_of(evidence)
-        yield Played(scene=scene, evidence=evidence, faults=faults, settled_epoch_s=time.time())
+        calls, now = scene.calls(), time.time()
+        yield Played(scene=scene, evidence=evidence, faults=faults, calls=calls, settled_epoch_s=now)
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ from tests.e2e.families import family, fresh
 
 EVENTS = Path(__file__).parents[2] / "events"
 WITHIN_S = 60
+REFUSED = '"message":"Refused"'
 OVERSIZED = json.dumps({"task_definition": "x" * 300_000})
 NOTHING = ("", "is not JSON", "{", "[]", '"text"', "null", "{}", '{"task_definition": 7}', OVERSIZED)
 A_BATCH = 5
@@ -93,7 +94,7 @@ LANES = (
 @pytest.mark.parametrize("lane", LANES, ids=lambda lane: lane.queue)
 def test_bad_messages_go_to_the_dead_letters_and_their_mates_are_handled(scene: Scene, lane: Lane) -> None:
     bodies, marks = _with_mates(lane)
-    refused_before = _logged(scene, lane.logical, '"Refused"')
+    refused_before = _logged(scene, lane.logical, REFUSED)
 
     _send(scene, lane.queue, bodies)
 
@@ -105,7 +106,7 @@ def test_bad_messages_go_to_the_dead_letters_and_their_mates_are_handled(scene: 
         assert len(attributes["reason"]) > 10
     scene.settle()
     assert all(_logged(scene, lane.logical, mark) for mark in marks)
-    assert _logged(scene, lane.logical, '"Refused"') - refused_before == len(lane.bad)
+    assert _logged(scene, lane.logical, REFUSED) - refused_before == len(lane.bad)
     assert scene.stack.depths()[lane.queue] == 0
 
 

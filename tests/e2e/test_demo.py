@@ -35,7 +35,7 @@ def test_nothing_is_written_or_said_in_the_minute_after(left_alone: tuple[Call, 
 
 
 def test_our_own_revision_is_registered_once(played: Played) -> None:
-    registered = [call for call in played.scene.calls() if call.action == "RegisterTaskDefinition"]
+    registered = [call for call in played.calls if call.action == "RegisterTaskDefinition"]
     assert [call.role for call in registered] == [played.scene.roles["ReregisterTaskDefinitionFunction"]]
 
 
@@ -43,7 +43,7 @@ def test_only_one_function_writes_iam_one_ecs_and_one_publishes(played: Played) 
     roles = played.scene.roles
 
     def writers(service: str) -> set[str | None]:
-        return {call.role for call in played.scene.calls() if call.service == service and not call.is_read}
+        return {call.role for call in played.calls if call.service == service and not call.is_read}
 
     assert writers("iam") == {roles["PatchExecutionRoleFunction"]}
     assert writers("ecs") == {roles["ReregisterTaskDefinitionFunction"]}
@@ -52,7 +52,7 @@ def test_only_one_function_writes_iam_one_ecs_and_one_publishes(played: Played) 
 
 
 def test_no_function_asks_for_what_it_may_not_have(played: Played) -> None:
-    denied = [call for call in played.scene.calls() if call.error and "AccessDenied" in call.error]
+    denied = [call for call in played.calls if call.error and "AccessDenied" in call.error]
     assert denied == []
 
 
