@@ -15,6 +15,8 @@ FLAGS = (
     "--hide-scrollbars", "--enable-logging=stderr",
 )  # fmt: skip
 TIMEOUT_S = 120
+FRAMES = 8
+BLANK_BYTES = 10_000  # a page of one colour has about 3,000, a page of text twenty times as many
 
 
 @dataclass(frozen=True)
@@ -36,12 +38,17 @@ class Chromium:
         """
         (self.folder / "framed.html").write_text(page, encoding="utf-8")
         width, height = size.split(",")
-        return self.screenshot(
+        outer = (
             "<!doctype html><style>*{margin:0;border:0}</style>"
             f'<iframe sandbox="{"allow-scripts" if scripts else ""}" src="framed.html" '
-            f'width="{width}" height="{height}"></iframe>',
-            size=size,
+            f'width="{width}" height="{height}"></iframe>'
         )
+        # Chromium takes the picture when the outer page is painted; on a busy machine the frame may not be yet.
+        for _ in range(FRAMES):
+            picture, console = self.screenshot(outer, size=size)
+            if len(picture) > BLANK_BYTES:
+                return picture, console
+        raise AssertionError(f"the frame stayed blank in {FRAMES} pictures")
 
     def document(self, page: str, *flags: str) -> tuple[str, list[str]]:
         """Return the document after the page has run, and what the console said."""

@@ -1,4 +1,4 @@
-"""One in-process AWS for all worlds: switching it on takes longer than most of them do."""
+"""One in-process AWS for the worlds of a file: switching it on takes longer than most of them do."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ import pytest
 from moto import mock_aws
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def _moto() -> Iterator[None]:
     with mock_aws():
         yield
