@@ -33,7 +33,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Played:
-    """The demo, played to its end at ``settled_epoch_s``, what is not as stated, by outcome, and the functions' calls."""
+    """The demo, played to its end at ``settled_epoch_s``, its faults by outcome, and what the functions called."""
 
     scene: Scene
     evidence: Evidence

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Protocol
 
 from pullguard.arn import Arn, SecretReference
+from pullguard.eligibility import registry_hosts
 from pullguard.errors import Malformed
 from pullguard.image import ImageReference
 from pullguard.model import (
@@ -77,9 +78,7 @@ def gather_about(task_definition: TaskDefinition, readers: Readers, *, now: date
         role=role,
         secrets=secrets,
         replacements=_replacements(task_definition, secrets, readers),
-        registry_secrets=(
-            readers.registry_secrets(region) if any(map(lacks_credentials, task_definition.containers)) else ()
-        ),
+        registry_secrets=_registry_secrets(task_definition, readers),
         usage=readers.usage(task_definition) if usage else USAGE_NOT_LOOKED,
         verifications=_verifications(task_definition, secrets, readers),
         simulations=_simulations(task_definition, role, secrets, readers),
@@ -112,6 +111,23 @@ def _role(task_definition: TaskDefinition, readers: Readers) -> Lookup[Role] | N
 
 def _secret(reference: SecretReference, region: str, readers: Readers) -> Lookup[Secret]:
     return readers.secret(reference.text, reference.arn.region if reference.arn else region)
+
+
+def _registry_secrets(task_definition: TaskDefinition, readers: Readers) -> Lookup[tuple[Secret, ...]]:
+    """Find the opted-in secrets that containers without credentials may be missing, and describe each of them.
+
+    A list of secrets says nothing of their keys and resource policies, on which it hangs whether the role can read.
+    """
+    hosts = {
+        getattr(container.image, "host", "") for container in filter(lacks_credentials, task_definition.containers)
+    }
+    region = task_definition.arn.region
+    listed = readers.registry_secrets(region) if hosts else ()
+    if not isinstance(listed, tuple):
+        return listed
+    found = [readers.secret(str(each.arn), region) for each in listed if hosts & registry_hosts(each)]
+    unread = next((each for each in found if isinstance(each, Unreadable | NotLooked)), None)
+    return unread or tuple(each for each in found if isinstance(each, Secret))
 
 
 def _replacements(

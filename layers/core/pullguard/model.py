@@ -322,7 +322,7 @@ class Facts:
 
     ``secrets`` is keyed by the reference's text; ``replacements`` by the text of a reference whose secret is gone:
     the live secret of the same name in the same account and Region. ``registry_secrets`` are the opted-in secrets
-    of the account and Region, looked up only where a container gives no credentials for a registry that is not ECR.
+    of the account and Region for the registries from which containers pull without giving credentials.
     ``verifications`` and ``simulations`` are keyed by container name.
     """
 

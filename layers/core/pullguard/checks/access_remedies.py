@@ -1,14 +1,17 @@
 """What to do where a role cannot read a secret or decrypt it, and with which command or statement."""
 
+import json
+import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from pullguard.access.gates import FindingId, Gate
 from pullguard.arn import dns_suffix_of
+from pullguard.checks.check import on_secret
 from pullguard.eligibility import REGISTRY_TAG, registry_hosts
 from pullguard.findings import Remedy
-from pullguard.model import Document, Facts, Key, Lookup, Role, Secret
+from pullguard.model import Document, Facts, Key, Lookup, Missing, Role, Secret
 from pullguard.remedies.grant import (
     POLICY_NAME,
     Granted,
@@ -20,7 +23,8 @@ from pullguard.remedies.grant import (
     total_size_chars,
 )
 
-_POLICY_NAME_MAX_CHARS: Final = 128  # CreatePolicy, parameter PolicyName
+_POLICY_NAME_MAX_CHARS: Final = 128  # CreatePolicy and PutRolePolicy, parameter PolicyName
+_SECRET_IN_POLICY_NAME_MAX_CHARS: Final = 100
 ASK_ORGANIZATION: Final = "Ask whoever keeps the organization's policies to let these statements through."
 
 
@@ -52,7 +56,7 @@ def remedy_of(finding: FindingId, facts: Facts, secret: Secret, gate: Gate) -> R
         return Remedy(
             action="grant" if opted_in else "none",
             text=text,
-            snippet=grant_command(role.name, _own_policy(role, secret)),
+            snippet=_grant_by_hand(role, secret),
         )
     text, snippet = _BY_HAND[finding](facts, secret)
     return Remedy(text=text, snippet=snippet)
@@ -83,6 +87,15 @@ def statements_needed(secret: Secret) -> str:
     return render(policy_document((granted_for(secret),)))
 
 
+def _grant_by_hand(role: Role, secret: Secret) -> str:
+    """Return the command that grants ``secret``, in a policy for it alone: it takes no other grant away.
+
+    Pullguard's own policy holds all its grants, and ``put-role-policy`` replaces a policy as a whole.
+    """
+    name = re.sub(r"[^A-Za-z0-9+=,.@_-]", "-", secret.arn.resource_name)[-_SECRET_IN_POLICY_NAME_MAX_CHARS:]
+    return grant_command(role.name, policy_document((granted_for(secret),)), policy_name=f"read-{name}")
+
+
 _Hand = Callable[[Facts, Secret], tuple[str, str | None]]
 
 
@@ -96,14 +109,30 @@ def _statements(text: str) -> _Hand:
 
 def _resource_policy(facts: Facts, secret: Secret) -> tuple[str, str | None]:
     role = facts.role.arn if isinstance(facts.role, Role) else facts.task_definition.execution_role
-    statement = (
-        f'{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":{{"AWS":"{role}"}},'
-        '"Action":"secretsmanager:GetSecretValue","Resource":"*"}]}'
-    )
+    action = "secretsmanager:GetSecretValue"
+    statement = {"Effect": "Allow", "Principal": {"AWS": str(role)}, "Action": action, "Resource": "*"}
+    present = _statements_of(secret.resource_policy)
+    if present is None:
+        return "In the secret's account, add this statement to the secret's resource policy.", render(statement)
+    policy = render({"Version": "2012-10-17", "Statement": [*present, statement]})
     return (
-        "In the secret's account, let the role in by the secret's resource policy.",
-        f"aws secretsmanager put-resource-policy --secret-id {secret.arn} --resource-policy '{statement}'",
+        "In the secret's account, let the role in by the secret's resource policy; what it says already stays.",
+        on_secret(secret, "put-resource-policy", "--resource-policy", policy),
     )
+
+
+def _statements_of(policy: Lookup[Document | None]) -> list[object] | None:
+    """Return the statements of a resource policy, none of no policy; None where they cannot be carried over."""
+    if policy is None or isinstance(policy, Missing):
+        return []
+    try:
+        parsed = json.loads(policy) if isinstance(policy, str) else policy
+    except ValueError:
+        return None
+    if not isinstance(parsed, Mapping) or parsed.get("Version") != "2012-10-17":
+        return None
+    statements = parsed.get("Statement", [])
+    return statements if isinstance(statements, list) else [statements]
 
 
 def _key_statement(facts: Facts, secret: Secret) -> tuple[str, str | None]:
@@ -119,12 +148,13 @@ def _key_statement(facts: Facts, secret: Secret) -> tuple[str, str | None]:
 def _key_state(_facts: Facts, secret: Secret) -> tuple[str, str | None]:
     key = secret.key
     if not isinstance(key, Key):
-        return "Encrypt the secret under a key that exists.", (
-            f"aws secretsmanager update-secret --secret-id {secret.arn} --kms-key-id alias/aws/secretsmanager"
-        )
+        # The old value cannot be decrypted any more, so it has to be given anew.
+        anew = ("--kms-key-id", "alias/aws/secretsmanager", "--secret-string", "file://credentials.json")
+        return "Store the value again, under a key that exists.", on_secret(secret, "update-secret", *anew)
+    named = f"--region {key.arn.region} --key-id {key.arn}"
     command = {
-        "Disabled": f"aws kms enable-key --key-id {key.arn}",
-        "PendingDeletion": f"aws kms cancel-key-deletion --key-id {key.arn} && aws kms enable-key --key-id {key.arn}",
+        "Disabled": f"aws kms enable-key {named}",
+        "PendingDeletion": f"aws kms cancel-key-deletion {named} && aws kms enable-key {named}",
     }.get(key.state)
     return f"Make the key usable again (it is {key.state}), or encrypt the secret under another.", command
 
@@ -132,18 +162,14 @@ def _key_state(_facts: Facts, secret: Secret) -> tuple[str, str | None]:
 def _own_key(_facts: Facts, secret: Secret) -> tuple[str, str | None]:
     return (
         "In the secret's account, encrypt the secret under a customer managed key whose policy lets the role decrypt.",
-        f"aws secretsmanager update-secret --secret-id {secret.arn} --kms-key-id KEY-ARN",
+        on_secret(secret, "update-secret", "--kms-key-id", "KEY-ARN"),
     )
 
 
 def _narrower(facts: Facts, secret: Secret) -> tuple[str, str | None]:
     if not isinstance(facts.role, Role):
         return "Name the secret in the policy.", None
-    document = policy_document((granted_for(secret),))
-    return (
-        "Put a statement that names the secret in the place of the broad one.",
-        grant_command(facts.role.name, document),
-    )
+    return "Put a statement that names the secret in the place of the broad one.", _grant_by_hand(facts.role, secret)
 
 
 _BY_HAND: Final[dict[FindingId, _Hand]] = {

@@ -1,5 +1,6 @@
 """What a check is, and the small vocabulary in which checks are written."""
 
+import shlex
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -96,6 +97,18 @@ def unreadable(subject: Subject, what: str, unread: Unreadable) -> Unsure:
     else:
         text = "Look again later; the next validation or sweep does so by itself."
     return Unsure(subject=subject, cause=f"{what} could not be read.", evidence=str(unread), remedy=Remedy(text=text))
+
+
+def on_secret(secret: Secret, operation: str, *arguments: str) -> str:
+    """Return the AWS CLI command that does ``operation`` to a secret, in the Region that it lies in."""
+    at = ("--region", secret.arn.region, "--secret-id", str(secret.arn))
+    return shlex.join(("aws", "secretsmanager", operation, *at, *arguments))
+
+
+def put_value(secret: Secret) -> str:
+    """Return the command that stores a new value from a file, and what the file holds."""
+    command = on_secret(secret, "put-secret-value", "--secret-string", "file://credentials.json")
+    return f'{command}  # {{"username": "...", "password": "..."}}'
 
 
 def skipped(subject: Subject, not_looked: NotLooked) -> Skipped:

@@ -47,6 +47,7 @@ def _platform_too_old(facts: Facts) -> Iterable[Answer]:
         *(f"task {use.task_arn} runs on platform version {use.platform_version}" for use in tasks),
     )
     service = next(iter(services), None)
+    region = facts.task_definition.arn.region
     yield Failed(
         subject=subject,
         cause=f"{facts.task_definition.arn.resource_name} runs on a Fargate platform version before 1.2.0.",
@@ -54,7 +55,7 @@ def _platform_too_old(facts: Facts) -> Iterable[Answer]:
         remedy=Remedy(
             text="Let the service run on a platform version that is supported, best LATEST.",
             snippet=(
-                f"aws ecs update-service --cluster {service.cluster_arn} --service {service.name} "
+                f"aws ecs update-service --region {region} --cluster {service.cluster_arn} --service {service.name} "
                 "--platform-version LATEST"
                 if service
                 else None
@@ -109,8 +110,8 @@ def _agent_too_old(facts: Facts) -> Iterable[Answer]:
         remedy=Remedy(
             text="Update the agent, or replace the instance by one of a current ECS-optimized image.",
             snippet=(
-                f"aws ecs update-container-agent --cluster {old[0].cluster_arn} "
-                f"--container-instance {old[0].instance_arn}"
+                f"aws ecs update-container-agent --region {facts.task_definition.arn.region} "
+                f"--cluster {old[0].cluster_arn} --container-instance {old[0].instance_arn}"
             ),
         ),
     )
@@ -140,7 +141,7 @@ def _start_failed(facts: Facts) -> Iterable[Answer]:
         remedy=Remedy(
             text=(
                 f"If {checks} is among this task definition's findings, that explains it, and its remedy mends it. If "
-                "not, the credentials are proved fine now: look at the task's network, and at the registry's limits."
+                "not, what was looked at is in order by now: look at the task's network, and at the registry's limits."
                 if checks
                 else "Look at the task's network, and at the registry's limits."
             ),

@@ -1,10 +1,21 @@
 """Is the reference well-formed, complete and alive, and does it belong to this image?"""
 
+import shlex
 from collections.abc import Iterable
 from typing import TypeGuard
 
 from pullguard.arn import Arn, MalformedReference, SecretReference
-from pullguard.checks.check import Check, image_of, is_ecr, referring, secrets_in_use, skipped, subject_of, unreadable
+from pullguard.checks.check import (
+    Check,
+    image_of,
+    is_ecr,
+    on_secret,
+    referring,
+    secrets_in_use,
+    skipped,
+    subject_of,
+    unreadable,
+)
 from pullguard.eligibility import REGISTRY_TAG, registry_hosts
 from pullguard.errors import shown
 from pullguard.findings import Answer, Failed, Passed, Remedy, Severity
@@ -152,18 +163,19 @@ def _not_found(facts: Facts) -> Iterable[Answer]:
                 evidence=f"DescribeSecret of {shown(reference.text)}: ResourceNotFoundException",
                 remedy=Remedy(
                     text="Create the secret, or register a revision that names the one that is meant.",
-                    snippet=(
-                        f"aws secretsmanager create-secret --name {_name_of(container, facts)} "
-                        "--secret-string file://credentials.json"
-                    ),
+                    snippet=_create_secret(facts, reference),
                 ),
             )
 
 
-def _name_of(container: Container, facts: Facts) -> str:
-    text = getattr(container.reference, "text", "")
-    reference = next((r for c, r in referring(facts) if c.index == container.index), None)
-    return (reference.name_without_suffix or reference.name) if reference else text
+def _create_secret(facts: Facts, reference: SecretReference) -> str:
+    """Return the command that creates the secret; of a name that is to be deleted, the one that restores it."""
+    namesake = facts.replacements.get(reference.text)
+    if isinstance(namesake, Secret) and namesake.deleted_at is not None:
+        return on_secret(namesake, "restore-secret")
+    region = reference.arn.region if reference.arn else facts.task_definition.arn.region
+    named = ("--region", region, "--name", reference.name_without_suffix or reference.name)
+    return shlex.join(("aws", "secretsmanager", "create-secret", *named, "--secret-string", "file://credentials.json"))
 
 
 def _credentials_missing(facts: Facts) -> Iterable[Answer]:
@@ -246,9 +258,11 @@ def _registry_mismatch(facts: Facts) -> Iterable[Answer]:
             evidence=f"tag {REGISTRY_TAG} of the secret is {shown(secret.tags[REGISTRY_TAG])}",
             remedy=Remedy(
                 text=(f"Name a secret that is for {image.host}, or have this one's owner add the host to its tag."),
-                snippet=(
-                    f"aws secretsmanager tag-resource --secret-id {secret.arn} --tags "
-                    f"'Key={REGISTRY_TAG},Value={' '.join(sorted({*hosts, image.host}))}'"
+                snippet=on_secret(
+                    secret,
+                    "tag-resource",
+                    "--tags",
+                    f"Key={REGISTRY_TAG},Value={' '.join(sorted({*hosts, image.host}))}",
                 ),
             ),
         )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from pullguard.checks.check import Check, image_of, secrets_in_use, skipped, subject_of, unreadable
+from pullguard.checks.check import Check, image_of, put_value, secrets_in_use, skipped, subject_of, unreadable
 from pullguard.findings import Answer, Failed, Passed, Remedy, Severity, Unsure
 from pullguard.image import ImageReference
 from pullguard.model import (
@@ -58,10 +58,7 @@ def _rejected(facts: Facts) -> Iterable[Answer]:
                             "Store credentials that the registry takes, or let these read the repository. Tasks that "
                             "start afterwards use them; no new revision is needed."
                         ),
-                        snippet=(
-                            f"aws secretsmanager put-secret-value --secret-id {secret.arn} --secret-string "
-                            'file://credentials.json  # {"username": "...", "password": "..."}'
-                        ),
+                        snippet=put_value(secret),
                     ),
                 )
             case Verification(answer="ok" | "anonymous-ok" | "no-such-image"):
@@ -80,7 +77,10 @@ def _not_found(facts: Facts) -> Iterable[Answer]:
                 subject=subject,
                 cause=f"The registry {image.host} has no image {image.text}, which container {container.name} runs.",
                 evidence=verification.detail,
-                remedy=Remedy(text="Push the image, or register a revision that names a tag or digest that exists."),
+                remedy=Remedy(
+                    text="Push the image, or register a revision that names a tag or digest that exists.",
+                    snippet=None if image.digest else f"docker push {image.text}",
+                ),
             )
 
 

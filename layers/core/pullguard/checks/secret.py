@@ -1,12 +1,13 @@
 """Is the secret alive, and is its value what the ECS agent takes?"""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from pullguard.access.verdict import USABLE_STATES
-from pullguard.checks.check import Check, secrets_in_use, skipped, subject_of, unreadable
+from pullguard.checks.check import Check, on_secret, put_value, secrets_in_use, skipped, subject_of, unreadable
 from pullguard.findings import Answer, Failed, Passed, Remedy
-from pullguard.model import Container, Facts, Key, Missing, NotLooked, Secret, Unreadable, ValueShape
+from pullguard.model import Container, Facts, Key, Missing, NotLooked, Replica, Secret, Unreadable, ValueShape
 
 _PRIVATE_REGISTRY = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/private-auth.html"
 _RESTORE = "https://docs.aws.amazon.com/secretsmanager/latest/userguide/manage_restore-secret.html"
@@ -18,13 +19,6 @@ _REPLICAS = "https://docs.aws.amazon.com/secretsmanager/latest/userguide/replica
 _ROTATION_GRACE = timedelta(days=1)
 # Replication of a new value takes seconds; an hour tells a stuck one from a slow one.
 _REPLICATION_GRACE = timedelta(hours=1)
-
-
-def _put_value(secret: Secret) -> str:
-    return (
-        f"aws secretsmanager put-secret-value --secret-id {secret.arn} --secret-string file://credentials.json"
-        '  # {"username": "...", "password": "..."}'
-    )
 
 
 def _scheduled_for_deletion(facts: Facts) -> Iterable[Answer]:
@@ -39,7 +33,7 @@ def _scheduled_for_deletion(facts: Facts) -> Iterable[Answer]:
             evidence=f"DescribeSecret: DeletedDate {secret.deleted_at:%Y-%m-%d %H:%M} UTC",
             remedy=Remedy(
                 text="Restore the secret, or register a revision that names another one.",
-                snippet=f"aws secretsmanager restore-secret --secret-id {secret.arn}",
+                snippet=on_secret(secret, "restore-secret"),
             ),
         )
 
@@ -63,7 +57,7 @@ def _no_current_version(facts: Facts) -> Iterable[Answer]:
             subject=subject,
             cause=f"The secret {secret.name} of container {container.name} has no current version to read.",
             evidence=f"DescribeSecret: {len(secret.stages)} version(s), none labelled AWSCURRENT",
-            remedy=Remedy(text="Store a value in the secret.", snippet=_put_value(secret)),
+            remedy=Remedy(text="Store a value in the secret.", snippet=put_value(secret)),
         )
 
 
@@ -83,7 +77,7 @@ def _binary(facts: Facts) -> Iterable[Answer]:
             subject=subject,
             cause=f"The secret {secret.name} of container {container.name} holds a binary, which ECS does not read.",
             evidence="GetSecretValue: SecretBinary, no SecretString",
-            remedy=Remedy(text="Store the credentials as a JSON text.", snippet=_put_value(secret)),
+            remedy=Remedy(text="Store the credentials as a JSON text.", snippet=put_value(secret)),
         )
 
 
@@ -108,7 +102,7 @@ def _malformed(facts: Facts) -> Iterable[Answer]:
                     evidence=f"GetSecretValue of version {shape.version_id or '(unnamed)'}; the value is not shown",
                     remedy=Remedy(
                         text='Store a JSON object with the two texts "username" and "password".',
-                        snippet=_put_value(secret),
+                        snippet=put_value(secret),
                     ),
                 )
             case _:
@@ -145,7 +139,7 @@ def _empty_field(facts: Facts) -> Iterable[Answer]:
             subject=subject,
             cause=f"The secret {secret.name} of container {container.name} has no {' and no '.join(lacking)}.",
             evidence=f"GetSecretValue of version {shape.version_id or '(unnamed)'}: {states}",
-            remedy=Remedy(text="Store both a username and a password.", snippet=_put_value(secret)),
+            remedy=Remedy(text="Store both a username and a password.", snippet=put_value(secret)),
         )
 
 
@@ -164,7 +158,7 @@ def _key_case(facts: Facts) -> Iterable[Answer]:
                 '"username" and "password": EC2 reads that, Fargate need not.'
             ),
             evidence=f"keys of the value: {', '.join(shape.miscased)}",
-            remedy=Remedy(text="Store the value with its keys in lower case.", snippet=_put_value(secret)),
+            remedy=Remedy(text="Store the value with its keys in lower case.", snippet=put_value(secret)),
         )
 
 
@@ -183,20 +177,34 @@ def _rotation_failed(facts: Facts) -> Iterable[Answer]:
             evidence=problem,
             remedy=Remedy(
                 text="Read the rotation function's log, mend it, and rotate again.",
-                snippet=f"aws secretsmanager rotate-secret --secret-id {secret.arn}",
+                snippet=_rotate_again(secret),
             ),
         )
 
 
+def _pending(secret: Secret) -> str | None:
+    """Return the version that is labelled AWSPENDING and not AWSCURRENT: one that a rotation has begun."""
+    return next(
+        (v for v, labels in secret.stages.items() if "AWSPENDING" in labels and "AWSCURRENT" not in labels), None
+    )
+
+
+def _rotate_again(secret: Secret) -> str:
+    """A rotation that hangs refuses to begin anew until its label is taken away."""
+    rotate, version = on_secret(secret, "rotate-secret"), _pending(secret)
+    if version is None:
+        return rotate
+    labelled = ("--version-stage", "AWSPENDING", "--remove-from-version-id", version)
+    return f"{on_secret(secret, 'update-secret-version-stage', *labelled)} && {rotate}"
+
+
 def _rotation_problem(secret: Secret, now: datetime) -> str | None:
     """Say how the rotation is stuck or late; None where it is neither."""
-    stuck = [
-        version for version, labels in secret.stages.items() if "AWSPENDING" in labels and "AWSCURRENT" not in labels
-    ]
+    stuck = _pending(secret)
     last = secret.rotation.last_rotated_at
     started = secret.last_changed_at
-    if stuck and (started is None or now - started > _ROTATION_GRACE):
-        return f"version {stuck[0]} is still labelled AWSPENDING and not AWSCURRENT"
+    if stuck is not None and (started is None or now - started > _ROTATION_GRACE):
+        return f"version {stuck} is still labelled AWSPENDING and not AWSCURRENT"
     due = secret.rotation.next_rotation_at
     if due is None and last is not None and secret.rotation.interval_days:
         due = last + timedelta(days=secret.rotation.interval_days)
@@ -227,13 +235,23 @@ def _replica_failed(facts: Facts) -> Iterable[Answer]:
                 cause=f"The replica of the secret {secret.name} in {home} is not in sync.",
                 evidence=f"ReplicationStatus: {replica.status} {replica.status_message or ''}".strip(),
                 remedy=Remedy(
-                    text="Mend what its status says, and replicate again.",
-                    snippet=(
-                        f"aws secretsmanager replicate-secret-to-regions --secret-id {secret.arn} "
-                        f"--add-replica-regions Region={home} --force-overwrite-replica-secret"
+                    text=(
+                        "Mend what its status says (a secret of the same name that is in the way has to go or to get "
+                        "another name first), and replicate again."
                     ),
+                    snippet=_replicate_again(secret, replica),
                 ),
             )
+
+
+def _replicate_again(secret: Secret, replica: Replica) -> str:
+    """Nothing is overwritten by it: a secret that is in the way may be somebody's."""
+    arn = replace(secret.arn, region=secret.primary_region or secret.arn.region)
+    primary = replace(secret, arn=arn)
+    key = () if replica.key_id is None else (f"KmsKeyId={replica.key_id}",)
+    remove = on_secret(primary, "remove-regions-from-replication", "--remove-replica-regions", replica.region)
+    where = ",".join((f"Region={replica.region}", *key))
+    return f"{remove} && {on_secret(primary, 'replicate-secret-to-regions', '--add-replica-regions', where)}"
 
 
 def _check(  # one line a check below

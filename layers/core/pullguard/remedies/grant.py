@@ -173,9 +173,9 @@ def fits(existing: Mapping[str, Document], ours: Document) -> bool:
     return total_size_chars({**others, POLICY_NAME: ours}) <= INLINE_POLICIES_MAX_CHARS
 
 
-def grant_command(role_name: str, document: Document) -> str:
-    """Return the AWS CLI command that writes ``document`` as Pullguard's policy on a role, quoted for a shell."""
-    arguments = ("--role-name", role_name, "--policy-name", POLICY_NAME, "--policy-document", render(document))
+def grant_command(role_name: str, document: Document, policy_name: str = POLICY_NAME) -> str:
+    """Return the AWS CLI command that writes ``document`` as an inline policy of a role, quoted for a shell."""
+    arguments = ("--role-name", role_name, "--policy-name", policy_name, "--policy-document", render(document))
     return shlex.join(("aws", "iam", "put-role-policy", *arguments))
 
 

@@ -1,0 +1,164 @@
+from typing import Any
+
+import pytest
+
+from pullguard.deployed import Deployment, Refused, outcome
+from pullguard.errors import Misconfigured, Rejected
+from pullguard.flows.validate import Validated
+from tests.contract.cloudformation import load
+
+ENVIRONMENT = {
+    "PULLGUARD_REJECTS_QUEUE_URL": "https://sqs/rejects",
+    "PULLGUARD_LEDGER_TABLE": "ledger",
+    "PULLGUARD_BUS_NAME": "bus",
+    "PULLGUARD_TOPIC_ARN": "arn:aws:sns:us-east-1:123456789012:topic",
+    "PULLGUARD_VALIDATION_QUEUE_URL": "https://sqs/validations",
+    "PULLGUARD_GRANT_QUEUE_URL": "https://sqs/grants.fifo",
+    "PULLGUARD_REREGISTER_QUEUE_URL": "https://sqs/reregistrations.fifo",
+    "PULLGUARD_SWEEP_QUEUE_URL": "https://sqs/sweeps",
+    "PULLGUARD_MODE": "remediate",
+    "PULLGUARD_ALERT_FORMAT": "json",
+    "PULLGUARD_INFRASTRUCTURE_TAGS": "team-iac",
+    "PULLGUARD_MOVE_SERVICES": "true",
+    "PULLGUARD_VERIFY_CREDENTIALS": "false",
+    "PULLGUARD_CROSS_CHECK": "false",
+    "PULLGUARD_WRITES_PER_HOUR": "3",
+}
+
+
+class Rejects:
+    """In the place of the queue's client: what was put away."""
+
+    def __init__(self) -> None:
+        self.sent: list[dict[str, Any]] = []
+
+    def send_message(self, **message: Any) -> None:
+        self.sent.append(message)
+
+
+class Made:
+    """In the place of the clients: makes none, and keeps which were asked for."""
+
+    def __init__(self, sqs: Rejects) -> None:
+        self.asked: list[str] = []
+        self._sqs = sqs
+
+    def get(self, service: str, region: str | None = None) -> Any:
+        self.asked.append(service)
+        return self._sqs
+
+
+@pytest.fixture
+def rejects() -> Rejects:
+    return Rejects()
+
+
+@pytest.fixture
+def deployment(rejects: Rejects) -> Deployment:
+    here = Deployment(ENVIRONMENT, *Deployment.VALIDATOR_NEEDS, *Deployment.EXECUTOR_NEEDS)
+    made: Any = Made(rejects)
+    here.clients = made
+    return here
+
+
+def test_the_environment_of_these_tests_is_the_templates() -> None:
+    functions = load().functions().values()
+    variables = {name for each in functions for name in each["Environment"]["Variables"]}
+    assert {name for name in variables if name.startswith("PULLGUARD_")} == set(ENVIRONMENT)
+
+
+def test_a_validator_gets_the_deployments_choices(deployment: Deployment) -> None:
+    validator = deployment.validator()
+    assert (validator.mode, validator.rules.move_services) == ("remediate", True)
+    assert validator.rules.infrastructure_tags == ("team-iac",)
+    assert (validator.grant_queue_url, validator.reregister_queue_url) == (
+        "https://sqs/grants.fifo",
+        "https://sqs/reregistrations.fifo",
+    )
+
+
+def test_an_executor_gets_the_deployments_choices(deployment: Deployment) -> None:
+    executor = deployment.executor()
+    assert (executor.mode, executor.writes_per_hour) == ("remediate", 3)
+    assert executor.validation_queue_url == "https://sqs/validations"
+
+
+def test_an_executor_remembers_nothing_from_one_message_to_the_next(deployment: Deployment) -> None:
+    executor = deployment.executor()
+    assert executor.readers() is not executor.readers()
+
+
+def test_validators_share_the_ledger_and_nothing_that_they_read(deployment: Deployment) -> None:
+    one, other = deployment.validator(), deployment.validator()
+    assert one.readers is not other.readers
+    assert one.done is not other.done
+    assert one.ledger is other.ledger
+
+
+def test_no_client_is_made_before_it_is_needed() -> None:
+    made: Any = Made(Rejects())
+    here = Deployment(ENVIRONMENT, *Deployment.VALIDATOR_NEEDS)
+    here.clients = made
+    assert made.asked == []
+
+
+def test_what_is_not_needed_may_be_absent() -> None:
+    only = {name: ENVIRONMENT[name] for name in ("PULLGUARD_REJECTS_QUEUE_URL", "PULLGUARD_LEDGER_TABLE")}
+    assert Deployment(only, "ledger_table").settings.ledger_table == "ledger"
+    with pytest.raises(Misconfigured, match="PULLGUARD_BUS_NAME"):
+        Deployment(only, "bus_name")
+
+
+# --- Messages that nobody can handle -----------------------------------------------------------------------------
+
+
+def reject(text: str) -> Any:
+    raise Rejected(text)
+
+
+def test_what_is_handled_is_returned(deployment: Deployment, rejects: Rejects) -> None:
+    assert deployment.or_reject("body", "f", lambda: 7) == 7
+    assert rejects.sent == []
+
+
+def test_what_is_rejected_is_put_away_with_its_reason(deployment: Deployment, rejects: Rejects) -> None:
+    assert deployment.or_reject("body", "f", lambda: reject("why")) == Refused(reason="why")
+    (message,) = rejects.sent
+    assert (message["QueueUrl"], message["MessageBody"]) == ("https://sqs/rejects", "body")
+    values = {name: each["StringValue"] for name, each in message["MessageAttributes"].items()}
+    assert values == {"reason": "why", "function": "f"}
+
+
+@pytest.mark.parametrize(
+    ("reason", "shown"),
+    [("x" * 5000, "x" * 1024), ("a\x00b\nc", "a b c"), ("", "no reason given")],
+    ids=["long", "control-characters", "none"],
+)
+def test_a_reason_is_one_that_sqs_takes(deployment: Deployment, rejects: Rejects, reason: str, shown: str) -> None:
+    deployment.or_reject("", "f", lambda: reject(reason))
+    assert rejects.sent[0]["MessageAttributes"]["reason"]["StringValue"] == shown
+    assert rejects.sent[0]["MessageBody"] == "(empty)"
+
+
+def test_in_a_fifo_queue_one_rejection_is_kept_once(rejects: Rejects) -> None:
+    here = Deployment({**ENVIRONMENT, "PULLGUARD_REJECTS_QUEUE_URL": "https://sqs/rejects.fifo"})
+    made: Any = Made(rejects)
+    here.clients = made
+    for body in ("a", "a", "b"):
+        here.or_reject(body, "f", lambda: reject("why"))
+    one, copy, other = (message["MessageDeduplicationId"] for message in rejects.sent)
+    assert one == copy != other
+
+
+def test_any_other_error_sends_the_message_back(deployment: Deployment, rejects: Rejects) -> None:
+    def fail() -> None:
+        raise RuntimeError("AWS is on fire")
+
+    with pytest.raises(RuntimeError):
+        deployment.or_reject("body", "f", fail)
+    assert rejects.sent == []
+
+
+def test_a_result_is_logged_by_its_name() -> None:
+    assert outcome(Validated(task_definition="x", findings=0, told=0, asked=0)) == "Validated"
+    assert outcome(Refused(reason="why")) == "Refused"
