@@ -92,7 +92,7 @@ def main(paths: list[str]) -> int:
             try:
                 case = json.loads(line)
                 print(json.dumps({"id": case["id"], "result": answer(case)}))
-            except (ValueError, KeyError, TypeError, AttributeError, Malformed) as error:
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError, Malformed) as error:
                 print(f"{path}:{number}: not a case: {type(error).__name__}: {error}", file=sys.stderr)
                 exit_code = 2
     return exit_code

@@ -150,3 +150,21 @@ def test_titles_are_for_people() -> None:
     assert parse_policy(document(to("*")), layer=Layer.RESOURCE).title == "the resource policy"
     level = parse_policy(document(allow()), layer=Layer.SERVICE_CONTROL, name="FullAWSAccess", level=2)
     assert level.title == 'the service control policy "FullAWSAccess" at level 2'
+
+
+@pytest.mark.parametrize("misspelt", ["Conditions", "condition", "Resources", "Comment"])
+@pytest.mark.parametrize("effect", ["Allow", "Deny"])
+def test_an_unknown_element_makes_a_statement_unreadable(misspelt: str, effect: str) -> None:
+    statement = {"Effect": effect, "Action": "*", "Resource": "*", misspelt: {"StringEquals": {"aws:x": "y"}}}
+    policy = parse_policy({"Version": "2012-10-17", "Statement": [statement]}, layer=Layer.IDENTITY)
+
+    (read,) = (*policy.allows, *policy.denies)
+    assert read.problem is not None
+    assert misspelt in str(read.problem)
+
+
+def test_a_condition_of_null_makes_a_statement_unreadable() -> None:
+    statement = {"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": None}
+    policy = parse_policy({"Version": "2012-10-17", "Statement": [statement]}, layer=Layer.IDENTITY)
+
+    assert policy.allows[0].problem is not None

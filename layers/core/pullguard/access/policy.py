@@ -169,6 +169,12 @@ def unreadable(policy: Policy, *problems: str) -> Policy:
     )
 
 
+# Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
+ELEMENTS = frozenset(
+    ("Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition")
+)
+
+
 @lru_cache(maxsize=2048)
 def _read_text(text: str, layer: Layer) -> Statements:
     try:
@@ -219,6 +225,11 @@ def _compile_statement(
     effect = source.get("Effect")
     if effect not in ("Allow", "Deny"):
         raise ValueError("Effect is neither Allow nor Deny")
+    if unknown := sorted(str(each) for each in source if each not in ELEMENTS):
+        # A misspelt Condition must not lift the restriction that it was to be.
+        raise ValueError(f"{unknown[0]} is no element of a statement")
+    if "Condition" in source and source["Condition"] is None:
+        raise ValueError("its Condition is null")
     actions, not_action = _either(source, "Action", "NotAction")
     for action in actions:
         if action != "*" and ":" not in action:
