@@ -115,7 +115,8 @@ def _not_assumable(facts: Facts) -> Iterable[Answer]:
         if gate.state == "pass":
             yield Passed(subject=subject)
         elif gate.state == "unknown":
-            yield Unsure(subject=subject, cause="Whether ECS may assume the role cannot be told.", evidence=gate.reason)
+            cause = f"Whether ECS may assume the execution role {_role_name(facts)} cannot be told."
+            yield Unsure(subject=subject, cause=cause, evidence=_evidence(gate), remedy=_what_would_tell(gate))
         else:
             yield Failed(
                 subject=subject,
@@ -130,6 +131,15 @@ def _not_assumable(facts: Facts) -> Iterable[Answer]:
 
 
 def _unsure(subject: Subject, container: Container, gate: Gate) -> Unsure:
+    return Unsure(
+        subject=subject,
+        cause=f"Whether container {container.name} gets its credentials cannot be told.",
+        evidence=_evidence(gate),
+        remedy=_what_would_tell(gate),
+    )
+
+
+def _what_would_tell(gate: Gate) -> Remedy:
     asked = " and ".join(f"{each.permission} on {each.resource}" for each in gate.unreadable)
     if asked:
         remedy = f"Allow Pullguard (or whoever runs the audit) {asked}."
@@ -140,12 +150,7 @@ def _unsure(subject: Subject, container: Container, gate: Gate) -> Unsure:
         )
     else:
         remedy = "Mend the policy that cannot be read."
-    return Unsure(
-        subject=subject,
-        cause=f"Whether container {container.name} gets its credentials cannot be told.",
-        evidence=_evidence(gate),
-        remedy=Remedy(text=remedy),
-    )
+    return Remedy(text=remedy)
 
 
 def _evidence(gate: Gate) -> str:
