@@ -34,7 +34,7 @@ def read_request(case: Case) -> Request:
         caller=caller,
         action=case["action"],
         resource=case["resource"],
-        resource_account=case["resourceAccount"],
+        resource_account=_text(case["resourceAccount"]),
         context=context,
     )
 
@@ -66,8 +66,14 @@ def _named(policies: Iterable[Mapping[str, Any]], layer: Layer, level: int | Non
 def _value(value: object) -> str | list[str]:
     if isinstance(value, str):
         return value
+    if value is None:
+        return []
     if isinstance(value, list):
-        return [each if isinstance(each, str) else str(each) for each in value]
+        return [_text(each) for each in value]
+    return _text(value)
+
+
+def _text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

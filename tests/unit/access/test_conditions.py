@@ -43,12 +43,30 @@ ROWS = [
     ("StringEquals", "K", ["a", "web"], TRUE),
     ("StringEquals", "k", "w*", FALSE),
     ("StringEquals", "gone", "web", FALSE),
-    ("StringEquals", "k", [], FALSE),
+    ("StringEquals", "k", [], UNKNOWN),
     ("StringNotEquals", "k", ["a", "web"], FALSE),
     ("StringNotEquals", "k", ["a", "b"], TRUE),
     ("StringNotEquals", "gone", "web", TRUE),
-    ("StringNotEquals", "k", [], TRUE),
+    ("StringNotEquals", "k", [], UNKNOWN),
     ("StringEqualsIgnoreCase", "k", "WEB", TRUE),
+    ("StringEquals", "k", "${k", UNKNOWN),
+    ("Bool", "b", "${b}", TRUE),
+    ("Bool", "b", "maybe", UNKNOWN),
+    ("Bool", "b", ["true", "yes"], UNKNOWN),
+    ("NumericEquals", "n", "3_00", UNKNOWN),
+    ("NumericEquals", "n", "٣٠٠", UNKNOWN),
+    ("NumericEquals", "n", "3e2", UNKNOWN),
+    ("NumericEquals", "k", "300", FALSE),
+    ("NumericNotEquals", "k", "300", UNKNOWN),
+    ("DateLessThan", "d", "2027", UNKNOWN),
+    ("DateLessThan", "d", "2027-01", TRUE),
+    ("DateLessThan", "d", "2027-W01-1", UNKNOWN),
+    ("DateLessThan", "d", "20270101T000000Z", UNKNOWN),
+    ("DateNotEquals", "k", "2026-06-01T12:00:00Z", UNKNOWN),
+    ("IpAddress", "ip", "10.0.0.0/255.0.0.0", UNKNOWN),
+    ("IpAddress", "ip", "10.0.0.0/8 ", UNKNOWN),
+    ("IpAddress", "k", "10.0.0.0/8", FALSE),
+    ("NotIpAddress", "k", "10.0.0.0/8", UNKNOWN),
     ("StringEqualsIgnoreCase", "k", "WE", FALSE),
     ("StringNotEqualsIgnoreCase", "k", "WEB", FALSE),
     ("StringNotEqualsIgnoreCase", "k", "x", TRUE),
@@ -213,3 +231,8 @@ def test_an_unknown_condition_names_its_key() -> None:
 def test_an_unknown_is_never_taken_for_true_or_false() -> None:
     with pytest.raises(TypeError, match="neither true nor false"):
         bool(Unknown())
+
+
+def test_a_key_that_is_named_twice_is_not_guessed_at() -> None:
+    (condition,) = compile_conditions({"StringEquals": {"k": "web", "K": "other"}}, variables=True)
+    assert isinstance(condition.holds(request(**CONTEXT)), Unknown)

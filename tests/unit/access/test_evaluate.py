@@ -96,8 +96,9 @@ def test_a_session_that_is_named_besides_the_account_leaves_the_direct_grant_ope
 NOT_PRINCIPALS = [
     ("role-and-root", [ROLE, ROOT], None, YES),
     ("role-and-account-id", [ROLE, OURS], None, YES),
-    ("session-and-root", [SESSION, ROOT], None, YES),
-    ("somebody-else", ["arn:aws:iam::1:root"], None, DENIED),
+    ("session-and-root", [SESSION, ROOT], None, UNKNOWN),
+    ("session-role-and-root", [SESSION, ROLE, ROOT], None, YES),
+    ("somebody-else", ["arn:aws:iam::999988887777:root"], None, DENIED),
     ("role-only", [ROLE], None, UNKNOWN),
     ("root-only", [ROOT], None, UNKNOWN),
     ("role-and-root-with-a-boundary", [ROLE, ROOT], allow(), DENIED),

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pullguard.access.patterns import arn_matches, could_start, glob, glob_matches
+from pullguard.access.patterns import arn_matches, could_start, glob, glob_matches, resource_matches
 from pullguard.access.ternary import Unknown
 
 LETTERS = st.text(alphabet="ab:/", max_size=8)
@@ -88,3 +88,31 @@ def test_arn_patterns_match_part_by_part(pattern: str, matches: bool | type[Unkn
 
 def test_a_text_that_is_no_arn_matches_no_arn_pattern() -> None:
     assert arn_matches(glob("arn:*:*:*:*:*"), "registry") is False
+
+
+SECRET = "arn:aws:secretsmanager:us-east-1:111122223333:secret:registry/web-AbCdEf"
+CROSSING = [
+    ("*", True),
+    ("arn:*", True),
+    ("arn:aws:secretsmanager:*", True),
+    ("arn:aws:secretsmanager:*:secret:registry/*", True),
+    ("arn:aws:secretsmanager:us-east-1:111122223333:secret:*-??????", True),
+    ("arn:aws:secretsmanager:us-*-1:*:secret:reg*web-*", True),
+    ("arn:aws:secretsmanager:us-*:secret:registry/web-AbCdEf", True),
+    ("arn:aws:secretsmanager:us-east-1:*registry*", None),
+    ("arn:aws:secretsmanager:us-east-1?111122223333:secret:*", None),
+    ("arn:aws:secretsmanager:us-*e:*:secret:*", False),
+    ("arn:aws:s3:::*", False),
+]
+
+
+@pytest.mark.parametrize(("pattern", "expected"), CROSSING)
+def test_only_a_star_that_ends_a_segment_goes_beyond_the_colon_for_certain(pattern: str, expected: bool | None) -> None:
+    match = resource_matches(glob(pattern), SECRET)
+    assert (None if isinstance(match, Unknown) else match) is expected
+
+
+@given(PATTERNS, LETTERS)
+def test_a_resource_matches_at_most_what_the_plain_pattern_matches(pattern: str, text: str) -> None:
+    match = resource_matches(glob(pattern), text)
+    assert (match is False) == (not glob_matches(glob(pattern), text))

@@ -19,6 +19,7 @@ BROKEN_DOCUMENTS: dict[str, Any] = {
     "number": 7,
     "none": None,
     "no-statement": {"Version": "2012-10-17"},
+    "unknown-element": {"Version": "2012-10-17", "Statement": [allow()], "Conditions": {}},
     "unknown-version": {"Version": "2030-01-01", "Statement": [allow()]},
     "version-is-a-list": {"Version": ["2012-10-17"], "Statement": [allow()]},
 }
@@ -39,6 +40,10 @@ BROKEN_STATEMENTS: dict[str, Any] = {
     "no-resource": {"Effect": "Allow", "Action": "*"},
     "both-resources": {"Effect": "Allow", "Action": "*", "Resource": "*", "NotResource": "*"},
     "resource-is-null": {"Effect": "Allow", "Action": "*", "Resource": None},
+    "sid-is-a-number": allow(Sid=1),
+    "sid-is-null": allow(Sid=None),
+    "not-resource-is-no-arn": {"Effect": "Allow", "Action": "*", "NotResource": "registry"},
+    "variable-without-end": {"Effect": "Allow", "Action": "*", "Resource": "arn:aws:secretsmanager:*:*:secret:${aws:x"},
     "principal-in-an-identity-policy": allow(Principal="*"),
     "condition-is-a-list": allow(Condition=[]),
     "condition-is-a-text": allow(Condition={"StringEquals": "x"}),
@@ -67,6 +72,13 @@ def test_a_document_that_cannot_be_read_is_unknown_and_says_why(broken: Any, lay
     assert "broken" in policy.problem.problems[0]
 
 
+@pytest.mark.parametrize("layer", Layer)
+def test_only_iam_and_organizations_are_known_to_refuse_a_sid_twice(layer: Layer) -> None:
+    twice = {"Version": "2012-10-17", "Statement": [allow(Sid="A"), allow(Sid="A")]}
+    refused = {Layer.IDENTITY, Layer.BOUNDARY, Layer.SERVICE_CONTROL, Layer.RESOURCE_CONTROL}
+    assert (parse_policy(twice, layer=layer).problem is not None) == (layer in refused)
+
+
 @pytest.mark.parametrize("broken", BROKEN_DOCUMENTS.values(), ids=BROKEN_DOCUMENTS)
 def test_beside_a_document_that_cannot_be_read_nothing_passes(broken: Any) -> None:
     unreadable = parse_policy(broken, layer=Layer.IDENTITY, name="broken")
@@ -92,6 +104,19 @@ def test_a_deny_that_cannot_be_read_leaves_nothing_allowed(broken: Any) -> None:
 @pytest.mark.parametrize("broken", BROKEN_PRINCIPALS.values(), ids=BROKEN_PRINCIPALS)
 def test_a_principal_that_cannot_be_read_is_unknown(broken: Any) -> None:
     assert decide(request(), policies(resource=broken)).verdict is Verdict.UNKNOWN
+
+
+@pytest.mark.parametrize("name", ["exec", "arn:aws:iam::111122223333:role/*", "arn:aws:iam::1111:root", "aws"])
+@pytest.mark.parametrize("element", ["Principal", "NotPrincipal"])
+def test_whom_a_deny_of_an_impossible_principal_hits_is_unknown(element: str, name: str) -> None:
+    broken = {"Effect": "Deny", element: {"AWS": name}, "Action": "*", "Resource": "*"}
+    assert decide(request(), policies(allow(), resource=broken)).verdict is Verdict.UNKNOWN
+
+
+@pytest.mark.parametrize("broken", [{"Resource": "registry"}, {"NotResource": "registry"}])
+def test_a_deny_of_what_is_no_arn_is_unknown(broken: dict[str, str]) -> None:
+    statement = {"Effect": "Deny", "Action": "*", **broken}
+    assert decide(request(), policies(allow(), statement)).verdict is Verdict.UNKNOWN
 
 
 def test_an_allow_that_cannot_be_read_does_not_spoil_a_good_one() -> None:

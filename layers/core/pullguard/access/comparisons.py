@@ -9,7 +9,7 @@ import binascii
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TypeAlias
@@ -19,28 +19,38 @@ from pullguard.access.ternary import Match
 
 Network: TypeAlias = IPv4Network | IPv6Network
 Comparable: TypeAlias = str | bytes | Decimal | Network
-_EPOCH = re.compile(r"-?\d+(\.\d+)?")
-_YEAR_OR_MONTH = re.compile(r"\d{4}-\d{2}")
+_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
+_EPOCH = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+_YEAR = re.compile(r"[0-9]{4}")
+_MONTH = re.compile(r"[0-9]{4}-[0-9]{2}")
+_DATE = re.compile(
+    r"[0-9]{4}-[0-9]{2}(-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?(Z|[+-][0-9]{2}:[0-9]{2})?)?)?"
+)
+_ADDRESS = re.compile(r"[0-9a-fA-F:.]+")
+_RANGE = re.compile(r"[0-9a-fA-F:.]+(/[0-9]{1,3})?")
 
 
 @lru_cache(maxsize=4096)
 def read_number(text: str) -> Decimal:
     """Read an integer or a decimal number. Raises ``ValueError`` if it is none."""
-    try:
-        number = Decimal(text)
-    except InvalidOperation:
-        raise ValueError(f'"{text}" is not a number') from None
-    if not number.is_finite():
+    if not _NUMBER.fullmatch(text):
         raise ValueError(f'"{text}" is not a number')
-    return number
+    return Decimal(text)
 
 
 @lru_cache(maxsize=4096)
 def read_date(text: str) -> Decimal:
-    """Read an ISO 8601 date (UTC where it names no zone) or seconds since 1970, as seconds since 1970."""
+    """Read an ISO 8601 date (UTC where it names no zone) or seconds since 1970, as seconds since 1970.
+
+    Four digits might be either, so they are neither. Raises ``ValueError`` for what is no date.
+    """
+    if _YEAR.fullmatch(text):
+        raise ValueError(f'"{text}" may be a year or seconds since 1970')
     if _EPOCH.fullmatch(text):
         return Decimal(text)
-    full = f"{text}-01" if _YEAR_OR_MONTH.fullmatch(text) else text
+    if not _DATE.fullmatch(text):
+        raise ValueError(f'"{text}" is not a date')
+    full = f"{text}-01" if _MONTH.fullmatch(text) else text
     try:
         moment = datetime.fromisoformat(full)
         aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
@@ -52,6 +62,8 @@ def read_date(text: str) -> Decimal:
 @lru_cache(maxsize=4096)
 def read_network(text: str) -> Network:
     """Read an address or a range in CIDR notation, v4 or v6; an address is a range of one."""
+    if not _RANGE.fullmatch(text):
+        raise ValueError(f'"{text}" is not an IP address or range')
     try:
         return ip_network(text, strict=False)
     except ValueError:
@@ -75,9 +87,16 @@ def read_binary(text: str) -> bytes:
 
 
 @lru_cache(maxsize=4096)
+def read_address(text: str) -> IPv4Address | IPv6Address:
+    """Read an address, v4 or v6. Raises ``ValueError`` if it is none."""
+    if not _ADDRESS.fullmatch(text):
+        raise ValueError(f'"{text}" is not an IP address')
+    return ip_address(text)
+
+
 def _address(text: str) -> IPv4Address | IPv6Address | None:
     try:
-        return ip_address(text)
+        return read_address(text)
     except ValueError:
         return None
 

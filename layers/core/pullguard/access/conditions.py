@@ -102,7 +102,21 @@ class Comparison:
 
     def _fits(self, value: ContextValue, request: Request) -> Match:
         matched = self._matches_any(value, request)
-        return negated(matched) if self.operator.negative else matched
+        if not self.operator.negative:
+            return matched
+        if matched is False and isinstance(value, str) and (problem := self._unreadable(value)):
+            return Unknown(keys=frozenset((self.spelled,)), problems=(problem,))
+        return negated(matched)
+
+    def _unreadable(self, value: str) -> str | None:
+        """Say why the request's value cannot be compared: then nobody can tell that it differs, either."""
+        if self.operator.read_value is None:
+            return None
+        try:
+            self.operator.read_value(value)
+        except ValueError as error:
+            return f"the request's {self.spelled} cannot be compared: {error}"
+        return None
 
     def _matches_any(self, value: ContextValue, request: Request) -> Match:
         if isinstance(value, Partial):
@@ -169,6 +183,10 @@ def compile_conditions(block: object, *, variables: bool) -> tuple[Condition, ..
         if not isinstance(lines, Mapping):
             compiled.append(Malformed(problem=f"the condition {name} is not an object"))
             continue
+        folded = [str(key).lower() for key in lines]
+        if len(set(folded)) < len(folded):
+            compiled.append(Malformed(problem=f"the condition {name} names a key twice"))
+            continue
         for key, values in lines.items():
             texts = _texts(values)
             if texts is None:
@@ -191,6 +209,8 @@ def _compile_line(name: str, key: str, texts: tuple[str, ...], variables: bool) 
     operator = OPERATORS.get(base)
     if operator is None or prefix not in _QUANTIFIERS:
         return Malformed(problem=f"{name} is not a condition operator that is known")
+    if not texts:
+        return Malformed(problem=f"{name} {key} has no values")
     try:
         literals, templates = _compile_values(texts, operator, variables)
     except ValueError as error:
@@ -229,12 +249,11 @@ def _compile_values(
     literals: list[Comparable] = []
     templates: list[Template] = []
     for text in texts:
-        if operator.read is not None:
-            literals.append(operator.read(text))
-            continue
-        compiled = compile_text(text, wildcards=operator.wildcards, variables=variables)
+        compiled = compile_text(text, wildcards=operator.wildcards, variables=variables and operator.variables)
         if isinstance(compiled, Template):
             templates.append(compiled)
+        elif operator.read is not None:
+            literals.append(operator.read(compiled))
         else:
             literals.append(compiled)
     return tuple(literals), tuple(templates)

@@ -99,7 +99,8 @@ def decrypt_request(
     unknowable = Unknowable(
         prefixes=("aws:", "ec2:", "kms:"),
         absent=_NEVER_SENT | no_aliases,
-        absent_prefixes=_NEVER_SENT_PREFIXES,
+        # Secrets Manager sends the two pairs and no other: SecretARN above, SecretVersionId, whose value nobody knows.
+        absent_prefixes=(*_NEVER_SENT_PREFIXES, "kms:encryptioncontext:"),
         present=_ALWAYS_SENT | {"kms:encryptioncontext:secretversionid"},
     )
     return _request(role, DECRYPT, key_arn, context, unknowable)

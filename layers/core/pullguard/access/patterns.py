@@ -59,6 +59,39 @@ def _find(chunk: str, text: str, start: int, end: int) -> int:
     return next((at for at in range(start, end - len(chunk) + 1) if _fits(chunk, text, at)), -1)
 
 
+def resource_matches(compiled: str, arn: str) -> Match:
+    """Whether ``arn`` matches the pattern of a Resource element.
+
+    A ``*`` that ends a segment goes on beyond the colon. One amid a segment, or a ``?``, is documented for that
+    segment only: where the pattern would match just by crossing a colon there, the answer is unknown.
+    Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html
+    """
+    if not glob_matches(compiled, arn):
+        return False
+    if (MANY not in compiled and ONE not in compiled) or _within_segments(compiled, arn):
+        return True
+    return Unknown(problems=("a wildcard amid a segment of an ARN pattern would have to match a colon",))
+
+
+@lru_cache(maxsize=4096)
+def _within_segments(compiled: str, arn: str) -> bool:
+    at = _closure({0}, compiled)
+    for letter in arn:
+        moved = set()
+        for i in at:
+            if i == len(compiled):
+                continue
+            sign = compiled[i]
+            if sign == MANY:
+                ends_segment = compiled[i + 1 : i + 2] in ("", ":", MANY)
+                if letter != ":" or ends_segment:
+                    moved.add(i)
+            elif sign == letter or (sign == ONE and letter != ":"):
+                moved.add(i + 1)
+        at = _closure(moved, compiled)
+    return len(compiled) in at
+
+
 def could_start(compiled: str, prefix: str) -> bool:
     """Whether some text that begins with ``prefix`` matches."""
     at = {0}

@@ -4,14 +4,14 @@ Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_gram
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Literal
 
 from pullguard.access.conditions import Condition, compile_conditions
-from pullguard.access.patterns import MANY, glob, glob_matches
+from pullguard.access.patterns import MANY, glob, glob_matches, resource_matches
 from pullguard.access.principals import Principals, compile_principals
 from pullguard.access.request import Request
 from pullguard.access.ternary import Match, Unknown
@@ -34,6 +34,8 @@ class Layer(StrEnum):
     TRUST = "trust policy"
 
 
+# IAM and Organizations take no policy with one Sid twice; of the other services AWS does not say it.
+_UNIQUE_SIDS = frozenset((Layer.IDENTITY, Layer.BOUNDARY, Layer.SERVICE_CONTROL, Layer.RESOURCE_CONTROL))
 _NAMES_PRINCIPALS = frozenset((Layer.RESOURCE, Layer.KEY, Layer.TRUST, Layer.RESOURCE_CONTROL))
 
 
@@ -97,8 +99,12 @@ class Statement:
             if isinstance(text, Unresolved):
                 if glob_matches(text.widest, request.resource):
                     doubt = text.doubt.merged(doubt)
-            elif text is not None and glob_matches(text, request.resource):
-                return not self.not_resource
+            elif text is not None:
+                match = resource_matches(text, request.resource)
+                if match is True:
+                    return not self.not_resource
+                if match is not False:
+                    doubt = match.merged(doubt)
         return self.not_resource if doubt is None else doubt
 
 
@@ -170,6 +176,7 @@ def unreadable(policy: Policy, *problems: str) -> Policy:
 
 
 # Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
+_TOP_ELEMENTS = frozenset(("Version", "Id", "Statement"))
 ELEMENTS = frozenset(
     ("Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition")
 )
@@ -192,13 +199,28 @@ def _read_document(document: object, layer: Layer) -> Statements:
         return (), (), f"its Version {version!r} is none"
     if "Statement" not in document:
         return (), (), "it has no Statement"
+    if unknown := sorted(str(each) for each in document if each not in _TOP_ELEMENTS):
+        return (), (), f"{unknown[0]} is no element of a policy"
     listed = document["Statement"]
+    if layer in _UNIQUE_SIDS and (twice := _repeated_sid(listed)) is not None:
+        return (), (), f"two of its statements have the Sid {twice}"
     allows: list[Statement] = []
     denies: list[Statement] = []
     for index, source in enumerate(listed if isinstance(listed, list) else [listed]):
         for statement in _read_statement(index, source, VERSIONS[version], layer):
             (allows if statement.effect == "Allow" else denies).append(statement)
     return tuple(allows), tuple(denies), None
+
+
+def _repeated_sid(listed: object) -> str | None:
+    seen: set[str] = set()
+    for statement in listed if isinstance(listed, list) else ():
+        sid = statement.get("Sid") if isinstance(statement, Mapping) else None
+        if isinstance(sid, str) and sid:
+            if sid in seen:
+                return sid
+            seen.add(sid)
+    return None
 
 
 def _read_statement(index: int, source: object, variables: bool, layer: Layer) -> tuple[Statement, ...]:
@@ -228,6 +250,8 @@ def _compile_statement(
     if unknown := sorted(str(each) for each in source if each not in ELEMENTS):
         # A misspelt Condition must not lift the restriction that it was to be.
         raise ValueError(f"{unknown[0]} is no element of a statement")
+    if "Sid" in source and sid is None:
+        raise ValueError("its Sid is no text")
     if "Condition" in source and source["Condition"] is None:
         raise ValueError("its Condition is null")
     actions, not_action = _either(source, "Action", "NotAction")
@@ -238,6 +262,8 @@ def _compile_statement(
     not_resource = False
     if layer is not Layer.TRUST:
         texts, not_resource = _either(source, "Resource", "NotResource")
+        if not_resource or effect == "Deny":
+            _require_arns(texts)
         resources = tuple([compile_text(text, wildcards=True, variables=variables) for text in texts])
     principals, not_principal = _principals(source, layer, effect)
     return Statement(
@@ -253,6 +279,13 @@ def _compile_statement(
         conditions=compile_conditions(source.get("Condition"), variables=variables),
         source=source,
     )
+
+
+def _require_arns(texts: Iterable[str]) -> None:
+    """Refuse what is no ARN where its matching nothing would let more through; elsewhere it just matches nothing."""
+    for text in texts:
+        if not text.startswith(("*", "arn:")):
+            raise ValueError(f'"{text}" is neither an ARN nor *')
 
 
 def _either(source: Mapping[str, Any], positive: str, negative: str) -> tuple[list[str], bool]:
@@ -276,4 +309,7 @@ def _principals(source: Mapping[str, Any], layer: Layer, effect: str) -> tuple[P
         raise ValueError(f"it has {'both Principal and' if given else 'neither Principal nor'} NotPrincipal")
     if given[0] == "NotPrincipal" and effect == "Allow":
         raise ValueError("NotPrincipal with Allow is not supported")
-    return compile_principals(source[given[0]]), given[0] == "NotPrincipal"
+    principals = compile_principals(source[given[0]])
+    if effect == "Deny":
+        principals.require_possible()
+    return principals, given[0] == "NotPrincipal"

@@ -15,6 +15,10 @@ from pullguard.access.request import Caller, RoleSession, Service
 from pullguard.access.ternary import Match, Unknown
 
 _ACCOUNT = re.compile(r"\d{12}")
+_POSSIBLE = re.compile(
+    r"[0-9]{12}|A[A-Z0-9]{15,127}|arn:[a-z0-9-]+:iam::[0-9]{12}:(root|(user|role)/[^*?]+)"
+    r"|arn:[a-z0-9-]+:sts::[0-9]{12}:(assumed-role/[^*?/]+/[^*?/]+|federated-user/[^*?/]+)"
+)
 _KINDS = frozenset(("AWS", "Service", "Federated", "CanonicalUser"))
 _NOBODY: frozenset[str] = frozenset()
 SESSION_KEY = "aws:userid"
@@ -67,6 +71,12 @@ class Principals:
                 return Unknown(keys=frozenset((SESSION_KEY,)))
         return None
 
+    def require_possible(self) -> None:
+        """Raise ``ValueError`` for a principal that AWS would not take: who is denied by it, nobody can say."""
+        for name in self.aws:
+            if name != "*" and not _POSSIBLE.fullmatch(name):
+                raise ValueError(f'"{name}" is no principal')
+
     def excludes(self, caller: Caller) -> Match:
         """Whether a Deny with these as NotPrincipal leaves ``caller`` alone.
 
@@ -79,7 +89,8 @@ class Principals:
         if not isinstance(caller, RoleSession) or self.everybody:
             return naming is not Naming.NOT if doubt is None else doubt
         account = self.names_account(caller)
-        if account and naming >= Naming.ROLE:
+        role = caller.role_arn in self.aws or bool(caller.role_id and caller.role_id in self.aws)
+        if account and role:
             return True
         if account or naming >= Naming.ROLE or doubt is not None:
             why = Unknown(problems=("NotPrincipal has to name both the role and its account to leave the role alone",))

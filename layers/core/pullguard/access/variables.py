@@ -44,21 +44,31 @@ Text: TypeAlias = str | Template
 
 
 def compile_text(text: str, *, wildcards: bool, variables: bool) -> Text:
-    """Compile a text of a policy to a glob (``wildcards``) or a plain text, or to a template if it has variables."""
+    """Compile a text of a policy to a glob (``wildcards``) or a plain text, or to a template if it has variables.
+
+    Raises ``ValueError`` for a variable that does not end.
+    """
     if not variables or "${" not in text:
         return glob(text) if wildcards else text
     parts: list[str | Variable] = []
     end = 0
     for found in _VARIABLE.finditer(text):
-        literal = text[end : found.start()]
+        literal = _literal(text[end : found.start()])
         parts.append(glob(literal) if wildcards else literal)
         key = found[1]
         parts.append(key if key in _ESCAPES else Variable(key=key.lower(), spelled=key, default=found[2]))
         end = found.end()
-    parts.append(glob(text[end:]) if wildcards else text[end:])
+    rest = _literal(text[end:])
+    parts.append(glob(rest) if wildcards else rest)
     if any(isinstance(part, Variable) for part in parts):
         return Template(parts=tuple(parts))
     return "".join(str(part) for part in parts)
+
+
+def _literal(text: str) -> str:
+    if "${" in text:
+        raise ValueError(f'"{text}" begins a policy variable that does not end')
+    return text
 
 
 def expand(template: Template, request: Request) -> str | Unresolved | None:
