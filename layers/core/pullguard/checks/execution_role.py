@@ -28,7 +28,7 @@ def _missing(facts: Facts) -> Iterable[Answer]:
     yield Failed(
         subject=subject,
         cause=f"The task definition {facts.task_definition.arn.resource_name} has no execution role to read secrets.",
-        evidence="DescribeTaskDefinition: no executionRoleArn",
+        evidence="no executionRoleArn in the task definition",
         remedy=Remedy(
             text="Register a revision with an execution role that may read the secret.",
             snippet=f'"executionRoleArn": "arn:{home.partition}:iam::{home.account}:role/ecsTaskExecutionRole"',
@@ -44,12 +44,20 @@ def _not_found(facts: Facts) -> Iterable[Answer]:
         case Role():
             yield Passed(subject=subject)
         case Missing(resource=resource):
+            definition = facts.task_definition.arn.resource_name
+            malformed = _malformed(facts)
             yield Failed(
                 subject=subject,
-                cause=f"The execution role of {facts.task_definition.arn.resource_name} does not exist.",
-                evidence=f"GetRole of {resource}: NoSuchEntity",
+                cause=f"The execution role of {definition} does not exist."
+                if malformed is None
+                else f"The executionRoleArn of {definition} is not the ARN of a role.",
+                evidence=f"GetRole of {resource}: NoSuchEntity"
+                if malformed is None
+                else f"executionRoleArn: {malformed}",
                 remedy=Remedy(
-                    text="Create the role, or register a revision that names the one that is meant.",
+                    text="Create the role, or register a revision that names the one that is meant."
+                    if malformed is None
+                    else "Register a revision that names the role by its ARN.",
                     snippet=_create_role(facts),
                 ),
             )
@@ -57,6 +65,15 @@ def _not_found(facts: Facts) -> Iterable[Answer]:
             yield unreadable(subject, "The execution role", unread)
         case NotLooked() as not_looked:
             yield skipped(subject, not_looked)
+
+
+def _malformed(facts: Facts) -> Malformed | None:
+    """Return what is wrong with a text that names no role: IAM is not asked for such a one."""
+    try:
+        role_arn_of(facts.task_definition)
+    except Malformed as malformed:
+        return malformed
+    return None
 
 
 def _create_role(facts: Facts) -> str | None:

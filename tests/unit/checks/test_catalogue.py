@@ -1,0 +1,65 @@
+"""The catalogue as the public interface that it is: ids, severities, fixes, sources."""
+
+import pytest
+
+from pullguard.checks import CHECKS
+from pullguard.checks.check import Check
+from pullguard.findings import RemedyAction, Severity
+from pullguard.stopped_reason import EXPLANATIONS
+
+CATALOGUE: dict[str, tuple[Severity, RemedyAction]] = {
+    "reference-malformed": ("error", "reregister"),
+    "reference-not-full-arn": ("warning", "reregister"),
+    "reference-stale": ("error", "reregister"),
+    "secret-not-found": ("error", "none"),
+    "credentials-missing": ("error", "reregister"),
+    "credentials-on-ecr-image": ("error", "reregister"),
+    "registry-mismatch": ("error", "none"),
+    "secret-scheduled-for-deletion": ("error", "none"),
+    "secret-no-current-version": ("error", "none"),
+    "secret-value-binary": ("error", "none"),
+    "secret-value-malformed": ("error", "none"),
+    "secret-value-empty-field": ("error", "none"),
+    "secret-value-key-case": ("warning", "none"),
+    "secret-rotation-failed": ("error", "none"),
+    "secret-replica-failed": ("warning", "none"),
+    "execution-role-missing": ("error", "none"),
+    "execution-role-not-found": ("error", "none"),
+    "execution-role-not-assumable": ("error", "none"),
+    "secret-access-missing": ("error", "grant"),
+    "secret-access-denied": ("error", "none"),
+    "secret-access-blocked-by-boundary": ("error", "none"),
+    "secret-access-blocked-by-organization": ("error", "none"),
+    "secret-resource-policy-missing": ("error", "none"),
+    "secret-access-too-broad": ("warning", "none"),
+    "inline-policy-quota": ("error", "none"),
+    "key-unusable": ("error", "none"),
+    "decrypt-access-missing": ("error", "grant"),
+    "decrypt-access-denied": ("error", "none"),
+    "default-key-cross-account": ("error", "none"),
+    "credentials-rejected": ("error", "none"),
+    "image-not-found": ("error", "none"),
+    "registry-rate-limited": ("warning", "none"),
+    "registry-unreachable": ("warning", "none"),
+    "fargate-platform-too-old": ("error", "none"),
+    "container-agent-too-old": ("error", "none"),
+    "task-start-failed": ("error", "none"),
+}
+
+
+def test_each_check_has_the_id_severity_and_fix_that_people_filter_on() -> None:
+    assert [(check.id, (check.severity, check.fix)) for check in CHECKS] == list(CATALOGUE.items())
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.id)
+def test_each_check_says_when_it_fails_and_rests_on_a_page(check: Check) -> None:
+    assert check.source.startswith(("https://docs.aws.amazon.com/", "https://docs.docker.com/"))
+    assert check.fails_when[:1] == check.fails_when[:1].strip()
+    assert len(check.fails_when) > len("it fails")
+    assert not check.fails_when.endswith(".")
+
+
+def test_what_explains_a_stopped_task_names_checks_that_there_are() -> None:
+    named = {check for explanation in EXPLANATIONS for check in explanation.checks}
+    assert named
+    assert named <= CATALOGUE.keys()
