@@ -89,7 +89,14 @@ FUNCTIONS = {
         flows=("patch_role", "writing", "telling"),
         reads=(*READS, Iam.put_role_policy),
         stack={
-            **on("Ledger.Arn", Ledger.granted, Ledger.record_write, Ledger.count_write, Ledger.save_remediation),
+            **on(
+                "Ledger.Arn",
+                Ledger.granted,
+                Ledger.record_write,
+                Ledger.keep_grants,
+                Ledger.count_write,
+                Ledger.save_remediation,
+            ),
             **on("Bus.Arn", Bus.publish),
             **on("ValidationQueue.Arn", Queues.look),
         },

@@ -165,8 +165,11 @@ def test_a_remediation_is_kept_once(ledger: Ledger) -> None:
 
 def test_grants_are_added_and_each_write_is_kept(ledger: Ledger, dynamodb: "DynamoDBClient") -> None:
     one, two = Granted(secret=secret_arn("a"), key=None), Granted(secret=secret_arn("b"), key=key().arn)
-    ledger.record_write(ROLE, (one,), write_id="1", record={"before": None, "after": "x"}, now=NOW)
-    ledger.record_write(ROLE, (one, two), write_id="2", record={"before": "x", "after": "y"}, now=NOW)
+    ledger.record_write(ROLE, write_id="1", record={"before": None, "after": "x"}, now=NOW)
+    assert ledger.granted(ROLE) == ()
+    ledger.keep_grants(ROLE, (one,))
+    ledger.record_write(ROLE, write_id="2", record={"before": "x", "after": "y"}, now=NOW)
+    ledger.keep_grants(ROLE, (one, two))
     assert ledger.granted(ROLE) == (one, two)
     assert ledger.granted(role_arn("other")) == ()
     for write in ("1", "2"):

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from pullguard.errors import Rejected
 from pullguard.events import Cause
-from pullguard.messages import BODY_MAX_CHARS, Look, parse_object
+from pullguard.messages import ATTEMPTS_MAX, BODY_MAX_CHARS, Look, parse_object
 from tests.fakes import revision_arn
 
 LOOK = Look(
@@ -27,6 +28,8 @@ def test_a_message_is_in_the_shape_of_the_contract() -> None:
 
 def test_a_message_comes_back_as_it_was_sent() -> None:
     assert Look.parse(LOOK.to_json()) == LOOK
+    waiting = replace(LOOK, attempt=ATTEMPTS_MAX)
+    assert Look.parse(waiting.to_json()) == waiting
 
 
 def without(member: str) -> dict[str, Any]:
@@ -52,6 +55,10 @@ BAD: dict[str, tuple[str, str]] = {
         json.dumps({**GOOD, "task_definition": "arn:aws:ecs:us-east-1:111122223333:task-definition/*"}),
         "has a character in its resource",
     ),
+    "a-look-too-many": (json.dumps({**GOOD, "attempt": ATTEMPTS_MAX + 1}), '"attempt"'),
+    "a-look-less-than-none": (json.dumps({**GOOD, "attempt": -1}), '"attempt"'),
+    "a-text-for-an-attempt": (json.dumps({**GOOD, "attempt": "1"}), '"attempt"'),
+    "a-boolean-for-an-attempt": (json.dumps({**GOOD, "attempt": True}), '"attempt"'),
     "no-cause": (json.dumps(without("cause")), "cause"),
     "a-text-for-a-cause": (json.dumps({**GOOD, "cause": "because"}), "cause"),
     "a-cause-without-its-time": (json.dumps({**GOOD, "cause": {"kind": "x", "event_id": "e"}}), "time"),

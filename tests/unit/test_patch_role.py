@@ -124,17 +124,38 @@ def test_the_very_request_and_what_is_told_of_it(act: Acted) -> None:
     assert again["task_definition"] == str(revision_arn())
 
 
-def test_the_write_is_remembered_before_it_is_made(act: Acted, ledger: Ledger) -> None:
+def test_the_write_is_remembered_before_it_is_made_and_its_grants_after(act: Acted, ledger: Ledger) -> None:
     here = act(BROKEN)
     here.expect(render(policy_document(granted(GHCR))), error="ServiceFailure")
     with pytest.raises(ClientError):
         here.patch()
-    assert ledger.granted(role_arn()) == granted(GHCR)
+    assert [sort.split("#")[0] for sort, _ in ledger._query(f"ROLE#{role_arn()}")] == ["WRITE"]
     assert here.told() == []
 
 
+def test_what_iam_refused_does_not_enter_the_next_write(act: Acted, ledger: Ledger) -> None:
+    refused = act(BROKEN)
+    refused.expect(render(policy_document(granted(GHCR))), error="AccessDenied")
+    refused.patch()
+    assert ledger.granted(role_arn()) == ()
+    other = act(World((task_definition(container(HUB, image="docker.io/acme/web:1")),), (role(),), (HUB,)))
+    other.expect(render(policy_document(granted(HUB))))
+    assert other.patch().written
+
+
+@pytest.mark.parametrize(("attempt", "delay_s"), [(0, 2), (1, 8), (2, 30), (3, 120), (4, None)])
+def test_what_is_granted_already_is_looked_at_again_ever_later_until_it_shows(
+    act: Acted, attempt: int, delay_s: int | None
+) -> None:
+    here = act(replace(BROKEN, roles=(role(inline_policies=(own(GHCR),)),)))
+    patcher = RolePatcher(executor=here.stage.executor(), iam=here.iam)
+    assert not patcher.patch(replace(LOOK, attempt=attempt), occasion="m-1").written
+    asked = [(json.loads(each["MessageBody"])["attempt"], each["DelaySeconds"]) for each in here.stage.sent.messages]
+    assert asked == ([] if delay_s is None else [(attempt + 1, delay_s)])
+
+
 def test_grants_are_only_ever_added(act: Acted, ledger: Ledger) -> None:
-    ledger.record_write(role_arn(), granted(KEYED), write_id="0", record={}, now=NOW)
+    ledger.keep_grants(role_arn(), granted(KEYED))
     here = act(replace(BROKEN, roles=(role(inline_policies=(own(HUB),)),)))
     here.expect(render(policy_document(granted(GHCR, HUB, KEYED))))
     assert here.patch().written
@@ -144,7 +165,7 @@ def test_grants_are_only_ever_added(act: Acted, ledger: Ledger) -> None:
 ALIEN = {
     "another-action": {"Effect": "Allow", "Action": "s3:*", "Resource": "*"},
     "another-secret-with-a-wildcard": {
-        "Sid": "PullguardSecrets",
+        "Sid": "PullguardSecretsToo",  # the very same Sid IAM would refuse
         "Effect": "Allow",
         "Action": "secretsmanager:GetSecretValue",
         "Resource": ["arn:aws:secretsmanager:us-east-1:111122223333:secret:prod/*"],
@@ -170,7 +191,7 @@ def test_other_policies_are_left_alone(act: Acted) -> None:
 def test_the_same_document_is_not_written_again(act: Acted) -> None:
     here = act(replace(BROKEN, roles=(role(inline_policies=(own(GHCR),)),)))
     assert here.patch().why == "nothing to grant any more"
-    assert (here.told(), here.stage.sent.messages) == ([], [])
+    assert here.told() == []
 
 
 NOTHING_TO_DO: dict[str, dict[str, Any]] = {
@@ -188,7 +209,9 @@ NOTHING_TO_DO: dict[str, dict[str, Any]] = {
 def test_a_late_message_writes_nothing(act: Acted, changes: dict[str, Any], ledger: Ledger) -> None:
     here = act(**changes)
     assert here.patch().why == "nothing to grant any more"
-    assert (here.told(), here.stage.sent.messages, ledger.granted(role_arn())) == ([], [], ())
+    assert (here.told(), ledger.granted(role_arn())) == ([], ())
+    (asked,) = here.stage.sent.messages  # whether the need is gone for good, the validator sees
+    assert (asked["QueueUrl"], json.loads(asked["MessageBody"])["attempt"]) == ("validations", 1)
 
 
 def test_a_forged_message_can_do_no_more_than_make_somebody_look(act: Acted) -> None:
@@ -238,7 +261,7 @@ def test_any_other_error_of_iam_sends_the_message_back(act: Acted) -> None:
 def test_a_policy_that_finds_no_room_is_told_and_not_tried(act: Acted, ledger: Ledger) -> None:
     # The grant alone would fit; with all that was granted before and is gone from the role, it does not.
     before = granted(*(secret(f"{number:03}-{'x' * 100}") for number in range(70)))
-    ledger.record_write(role_arn(), before, write_id="0", record={}, now=NOW)
+    ledger.keep_grants(role_arn(), before)
     here = act(BROKEN)
     assert not here.patch().written
     assert "more than the 10240 that IAM takes" in here.failure()["why"]

@@ -142,19 +142,21 @@ class Ledger:
         )
 
     @asks("dynamodb:PutItem")
-    def record_write(
-        self, role: Arn, grants: Iterable[Granted], *, write_id: str, record: Mapping[str, Any], now: datetime
-    ) -> None:
-        """Keep what our policy on ``role`` grants, and the policy before and after; written before the policy is."""
-        for grant in grants:
-            data = {"secret": str(grant.secret), "key": str(grant.key) if grant.key else None}
-            self._put(f"ROLE#{role}", f"GRANTED#{grant.secret}", data)
+    def record_write(self, role: Arn, *, write_id: str, record: Mapping[str, Any], now: datetime) -> None:
+        """Keep our policy on ``role`` before and after a write; called before the policy is written."""
         self._put(
             f"ROLE#{role}",
             f"WRITE#{now.isoformat()}#{write_id}",
             dict(record),
             expires=now.timestamp() + HISTORY_KEPT_S,
         )
+
+    @asks("dynamodb:PutItem")
+    def keep_grants(self, role: Arn, grants: Iterable[Granted]) -> None:
+        """Keep what our policy on ``role`` grants; called once IAM has taken the policy."""
+        for grant in grants:
+            data = {"secret": str(grant.secret), "key": str(grant.key) if grant.key else None}
+            self._put(f"ROLE#{role}", f"GRANTED#{grant.secret}", data)
 
     # --- once, counts, sweep ---
 

@@ -13,19 +13,25 @@ from pullguard.arn import ARN_MAX_CHARS, Arn
 from pullguard.errors import Malformed, Rejected, shown
 from pullguard.events import Cause
 
+ATTEMPTS_MAX = 4  # looks in a row at what was written, until it shows
 BODY_MAX_CHARS = 262_144  # SQS and EventBridge both stop at 256 KB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """*Look at this task definition*: the only thing that a message can say."""
+    """*Look at this task definition*: the only thing that a message can say.
+
+    ``attempt`` counts the looks that only wait for a write to show, from 1 to ``ATTEMPTS_MAX``; 0 is any other look.
+    """
 
     task_definition: Arn
     cause: Cause
+    attempt: int = 0
 
     def to_json(self) -> str:
         """Return the message's body."""
-        return json.dumps({"task_definition": str(self.task_definition), "cause": self.cause.to_dict()})
+        attempt = {"attempt": self.attempt} if self.attempt else {}
+        return json.dumps({"task_definition": str(self.task_definition), "cause": self.cause.to_dict(), **attempt})
 
     @classmethod
     def parse(cls, body: str) -> "Look":
@@ -37,7 +43,10 @@ class Look:
             )
         except Malformed as error:
             raise Rejected(str(error)) from error
-        return cls(task_definition=arn, cause=Cause.from_dict(message.get("cause")))
+        attempt = message.get("attempt", 0)
+        if type(attempt) is not int or not 0 <= attempt <= ATTEMPTS_MAX:
+            raise Rejected(f'the message\'s "attempt" is {shown(repr(attempt))}, not a number from 0 to {ATTEMPTS_MAX}')
+        return cls(task_definition=arn, cause=Cause.from_dict(message.get("cause")), attempt=attempt)
 
 
 def parse_object(body: str) -> dict[str, Any]:

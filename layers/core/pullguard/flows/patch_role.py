@@ -47,6 +47,7 @@ class RolePatcher:
         proof = self.executor.prove(look)
         needed = tuple(action for action in proof.actions if isinstance(action, Grant)) if proof else ()
         if proof is None or not needed or not isinstance(proof.facts.role, Role):
+            self.executor.look_until_it_shows(look)
             return Patched(task_definition=str(look.task_definition), why="nothing to grant any more")
         return self._write(proof.facts.role, needed, look, occasion)
 
@@ -57,6 +58,7 @@ class RolePatcher:
         document = policy_document(grants)
         patched = Patched(task_definition=str(look.task_definition), role=str(role.arn))
         if before is not None and same(before.document, document):
+            self.executor.look_until_it_shows(look)
             return replace(patched, why="granted already")
 
         others = {name: policy.document for name, policy in inline.items() if name != POLICY_NAME}
@@ -106,8 +108,10 @@ class RolePatcher:
             "task_definition": str(look.task_definition),
             "cause": look.cause.to_dict(),
         }
-        self.executor.ledger.record_write(role.arn, grants, write_id=id_, record=record, now=self.executor.now())
+        self.executor.ledger.record_write(role.arn, write_id=id_, record=record, now=self.executor.now())
         self.iam.put_role_policy(role.name, POLICY_NAME, after)
+        # Only now: what IAM refused must not enter the next write, when its secret may be opted in no more.
+        self.executor.ledger.keep_grants(role.arn, grants)
 
     def _tell(self, needed: tuple[Grant, ...], change: tuple[str | None, str], occasion: str) -> None:
         for grant in needed:

@@ -13,15 +13,15 @@ from pullguard.flows.telling import Teller
 from pullguard.flows.validate import in_scope, tags_of
 from pullguard.gather import Readers, gather
 from pullguard.ledger import Ledger
-from pullguard.messages import Look
+from pullguard.messages import ATTEMPTS_MAX, Look
 from pullguard.model import Facts
 from pullguard.plan import Action, Mode
 from pullguard.planner import Rules, make_plan, next_actions
 from pullguard.remediation import Remediation
 
-# IAM is eventually consistent: the first new look at what was written comes after this time.
+# IAM is eventually consistent: what was written is looked at again after these times, until it shows.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
-LOOK_AGAIN_S: Final = 2
+WAITS_S: Final = (2, 8, 30, 120)
 
 
 class TooManyWrites(PullguardError):
@@ -74,9 +74,20 @@ class Executor:
                 "the changes. Find out who, or raise the parameter WritesPerHour."
             )
 
-    def look_again(self, *looks: Look, delay_s: int = LOOK_AGAIN_S) -> None:
-        """Ask for a validation, whose answer should now be: nothing to do."""
-        self.queues.look(self.validation_queue_url, looks, delay_s=delay_s)
+    def look_again(self, *looks: Look, delay_s: int = WAITS_S[0]) -> None:
+        """Ask for a validation of what was just written, whose answer should now be: nothing to do."""
+        after = (replace(look, attempt=1) for look in looks)
+        self.queues.look(self.validation_queue_url, after, delay_s=delay_s)
+
+    def look_until_it_shows(self, look: Look) -> None:
+        """Ask for another validation where there is nothing to write, but the last one saw something missing.
+
+        Either somebody else has written it since, or the validator read what is older than the write. Each look
+        waits longer than the one before; after the last, the finding stays open until the next event or sweep.
+        """
+        if look.attempt < ATTEMPTS_MAX:
+            once_more = replace(look, attempt=look.attempt + 1)
+            self.queues.look(self.validation_queue_url, (once_more,), delay_s=WAITS_S[look.attempt])
 
     def tell(self, remediation: Remediation, *, occasion: str) -> None:
         """Tell what was done, once for each occasion; and what failed, once a day for as long as it fails."""
@@ -84,3 +95,6 @@ class Executor:
         if remediation.event == "Remediation Failed":
             occasion = f"{now:%Y-%m-%d}"
         self.teller.remediation(replace(remediation, occasion=occasion), now=now)
+
+
+assert len(WAITS_S) == ATTEMPTS_MAX  # noqa: S101 (one thing said twice)
