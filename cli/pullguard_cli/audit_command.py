@@ -17,6 +17,7 @@ from pullguard_cli.options import (
     AWS_PANEL,
     LOOK_PANEL,
     SAY_PANEL,
+    CrossCheck,
     FailOn,
     Least,
     LiveRegistry,
@@ -67,6 +68,7 @@ def audit(
     ] = None,
     read_values: ReadValues = False,
     live_registry: LiveRegistry = False,
+    cross_check: CrossCheck = False,
     severity: Annotated[
         Least,
         typer.Option("--severity", help="Tell only of findings at least so severe.", rich_help_panel=SAY_PANEL),
@@ -139,6 +141,7 @@ def audit(
         checks=checks,
         read_values=read_values,
         live_registry=live_registry,
+        cross_check=cross_check,
     )
     with watching(errors()) as watcher:
         done = Auditor(connection, scope, watcher).run()

@@ -41,6 +41,7 @@ class Scope:
     checks: tuple[Check, ...] = CHECKS
     read_values: bool = False
     live_registry: bool = False
+    cross_check: bool = False
 
     def wants(self, family: str) -> bool:
         """Whether the family is among those that were asked for."""
@@ -99,6 +100,7 @@ class Auditor:
             connection.clients,
             values="all" if scope.read_values else "opted-in",
             verify=scope.live_registry,
+            cross_check=scope.cross_check,
             bulk_above=ROLES_ONE_BY_ONE,
         )
         self._collected = _Collected()

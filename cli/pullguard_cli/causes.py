@@ -143,17 +143,17 @@ def _what(finding: Finding) -> str:
         case "key":
             named = (_name("key", finding.key), secret)
         case "platform and run time":
-            named = (f"task definition {_resource(finding.task_definition)}",)
+            named = (f"task definition {resource_name(finding.task_definition)}",)
         case _:
             named = (secret or _name("registry", _host(finding)),)
-    return ", ".join(filter(None, named)) or f"task definition {_resource(finding.task_definition)}"
+    return ", ".join(filter(None, named)) or f"task definition {resource_name(finding.task_definition)}"
 
 
 def _name(kind: str, text: str | None) -> str:
-    return f"{kind} {_resource(text)}" if text else ""
+    return f"{kind} {resource_name(text)}" if text else ""
 
 
-def _resource(text: str) -> str:
+def resource_name(text: str) -> str:
     """Return the name that people know a thing by: without the ARN's first five parts and a secret's suffix."""
     try:
         arn = Arn.parse(text)

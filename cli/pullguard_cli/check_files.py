@@ -102,7 +102,7 @@ def check_command(
     files: Annotated[
         list[str],
         typer.Argument(
-            metavar="FILE...",
+            metavar="FILE",
             help="Task definitions as JSON or YAML, CloudFormation templates, or - for standard input.",
             show_default=False,
         ),
@@ -142,6 +142,12 @@ def check_command(
     prints, and CloudFormation's AWS::ECS::TaskDefinition, alone or in a template. Asks nobody, unless --live is given.
 
     In GitHub Actions, findings also stand as annotations beside their lines.
+
+    **Examples**
+
+    - `pullguard check task-definition.json` — offline, before it is registered
+    - `pullguard check template.yaml --region eu-central-1 --live` — with the roles, secrets and keys as they are
+    - `pullguard check deploy/*.json --format sarif > pullguard.sarif` — for code scanning
     """
     if read_values and not live:
         raise CannotRun("--read-values reads values from AWS, which is asked with --live only. Give both.")

@@ -8,6 +8,7 @@ import typer
 from pullguard_cli.catalogue import as_markdown, check_of, print_catalogue, print_check
 from pullguard_cli.options import (
     LOOK_PANEL,
+    CrossCheck,
     LiveRegistry,
     Profile,
     ReadValues,
@@ -24,6 +25,7 @@ def explain(
     *,
     read_values: ReadValues = False,
     live_registry: LiveRegistry = False,
+    cross_check: CrossCheck = False,
     format_: TextOrJson = None,
     profile: Profile = None,
     region: Region = None,
@@ -39,7 +41,9 @@ def explain(
     from pullguard_cli.one import connect_for, look_at_one  # noqa: PLC0415
 
     connection = connect_for(task_definition, profile=profile, region=region)
-    one = look_at_one(connection, task_definition, read_values=read_values, live_registry=live_registry)
+    one = look_at_one(
+        connection, task_definition, read_values=read_values, live_registry=live_registry, cross_check=cross_check
+    )
     raise typer.Exit(report(one, format_))
 
 
@@ -89,7 +93,7 @@ def plan(
 def findings(
     check: Annotated[
         str | None,
-        typer.Argument(metavar="[ID]", help="One check.", show_default="all", autocompletion=complete_check),
+        typer.Argument(metavar="ID", help="One check.", show_default="all", autocompletion=complete_check),
     ] = None,
     *,
     markdown: Annotated[

@@ -2,12 +2,14 @@
 
 import json
 import sys
+from collections.abc import Iterator
 
 from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
 from pullguard.findings import SCHEMA_VERSION
+from pullguard.model import Facts, Unreadable
 from pullguard_cli.failures import EXIT_FINDINGS, EXIT_OK
 from pullguard_cli.gates import Pull, Remark, Step, pulls_of
 from pullguard_cli.one import One
@@ -36,6 +38,7 @@ def _as_json(one: One, pulls: tuple[Pull, ...]) -> dict[str, object]:
         "task_definition": str(one.facts.task_definition.arn),
         "in_use": list(one.in_use),
         "containers": [pull.to_dict() for pull in pulls],
+        "not_looked_at": list(_blind_spots(one.facts)),
     }
 
 
@@ -52,6 +55,20 @@ def _print(one: One, pulls: tuple[Pull, ...], console: Console) -> None:
             _print_step(step, console)
         if pull.steps:
             console.print(Text("  ").append_text(_end(pull)))
+    for blind_spot in _blind_spots(one.facts):
+        console.print()
+        console.print(says(blind_spot, "dim"))
+
+
+def _blind_spots(facts: Facts) -> Iterator[str]:
+    """Say once what may still forbid a pull whose every gate passes."""
+    asked = facts.simulations.values()
+    if not any(isinstance(each, tuple) for each in asked):
+        why = next((f" ({each})" for each in asked if isinstance(each, Unreadable)), "")
+        yield (
+            f"Not looked at: service and resource control policies of the organization{why}. "
+            "They may forbid what the role's own policies allow; --cross-check asks AWS's policy simulator."
+        )
 
 
 def _print_step(step: Step, console: Console) -> None:
@@ -86,7 +103,8 @@ def _compact(statement: str) -> str:
 
 
 def _remark(step: Step, remark: Remark) -> list[Text]:
-    lines = [Text.assemble(says(remark.check, STYLES[remark.severity]), says(f" ({remark.severity})", "dim"))]
+    certainty = remark.severity if remark.status == "fail" else f"{remark.severity}, if it is so"
+    lines = [Text.assemble(says(remark.check, STYLES[remark.severity]), says(f" ({certainty})", "dim"))]
     if remark.cause not in step.reason:
         lines.append(says(remark.cause))
     if not step.quotes and remark.evidence not in step.reason:

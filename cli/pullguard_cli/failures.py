@@ -64,6 +64,8 @@ def _said(error: Exception) -> str:
             return f"AWS did not answer: {error}. Check the Region (--region), the network, and AWS_ENDPOINT_URL."
         case aws.ClientError():
             return _refused(error)
+        case ValueError() if not isinstance(error, aws.BotoCoreError):
+            return f"{error}. Check AWS_ENDPOINT_URL and the AWS configuration."
         case _:
             return f"{type(error).__name__}: {error}"
 

@@ -38,9 +38,21 @@ def connect_for(name: str, *, profile: str | None, region: str | None) -> Connec
     return connect(profile=profile, region=region or arn.region)
 
 
-def look_at_one(connection: Connection, name: str, *, read_values: bool = False, live_registry: bool = False) -> One:
+def look_at_one(
+    connection: Connection,
+    name: str,
+    *,
+    read_values: bool = False,
+    live_registry: bool = False,
+    cross_check: bool = False,
+) -> One:
     """Gather everything about the task definition ``name``; raises ``CannotRun`` where there is none."""
-    readers = AwsReaders(connection.clients, values="all" if read_values else "opted-in", verify=live_registry)
+    readers = AwsReaders(
+        connection.clients,
+        values="all" if read_values else "opted-in",
+        verify=live_registry,
+        cross_check=cross_check,
+    )
     try:
         found = _described(readers.ecs.describe(name), name, connection)
         newest = readers.ecs.describe(found.family)

@@ -100,6 +100,17 @@ LiveRegistry = Annotated[
         rich_help_panel=LOOK_PANEL,
     ),
 ]
+CrossCheck = Annotated[
+    bool,
+    typer.Option(
+        "--cross-check",
+        help=(
+            "Ask AWS's policy simulator too, which sees the service control policies that nobody else may read "
+            "(needs iam:SimulatePrincipalPolicy)."
+        ),
+        rich_help_panel=LOOK_PANEL,
+    ),
+]
 TaskDefinitionName = Annotated[
     str,
     typer.Argument(

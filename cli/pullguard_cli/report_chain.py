@@ -9,12 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-from pullguard.arn import Arn
 from pullguard.checks import CHECKS
 from pullguard.errors import Malformed
 from pullguard.findings import Finding
 from pullguard.image import parse_image
-from pullguard_cli.causes import Cause
+from pullguard_cli.causes import Cause, resource_name
 
 Place: TypeAlias = Literal[
     "definition", "assume", "role", "read", "secret", "decrypt", "key", "sign-in", "registry"
@@ -122,15 +121,9 @@ def chain_of(cause: Cause) -> Chain:
 
 
 def short_name(text: str) -> str:
-    """Return the name that people know a thing by: an ARN's last part, without a secret's suffix."""
-    try:
-        arn = Arn.parse(text)
-    except Malformed:
-        return text
-    name = arn.resource_name
-    if arn.service == "secretsmanager" and name[-7:-6] == "-":
-        return name[:-7]
-    return name.rpartition("/")[2] if arn.service == "iam" else name
+    """Return a name short enough for the drawing: a role's without its path."""
+    name = resource_name(text)
+    return name.rpartition("/")[2] if ":iam:" in text else name
 
 
 def _names(finding: Finding) -> dict[Place, str | None]:

@@ -27,7 +27,7 @@ def print_audit(audit: Audit, console: Console) -> None:
 
 
 def _table(audit: Audit, causes: tuple[Cause, ...]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, expand=True, show_edge=False, pad_edge=False, padding=(0, 2, 1, 0))
+    table = Table(box=box.SIMPLE_HEAD, expand=True, show_edge=False, pad_edge=False, padding=(0, 2, 0, 0), leading=1)
     table.add_column("Severity", no_wrap=True)
     table.add_column("What is wrong, and what mends it", ratio=1, overflow="fold")
     table.add_column("Task definitions, in use?", overflow="fold", max_width=28)

@@ -152,6 +152,11 @@ def test_the_table_groups_and_has_no_colours_in_a_pipe(run: Run, broken: World) 
         "pullguard explain worker:1",
     ):
         assert text in ran.out
+    lines = [line.strip() for line in ran.out.splitlines()]
+    rule = next(place for place, line in enumerate(lines) if line.startswith("──"))
+    assert lines[rule - 1].startswith("Severity")
+    assert lines[rule + 1].startswith("error")
+    assert not any("→" in line and "→ " not in line for line in lines)
     assert run("audit", "--format", "table", "--family", "healthy").out.count("Nothing is wrong.") == 1
 
 

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from pullguard.aws.iam import Iam
 from pullguard.checks import CHECKS
+from pullguard.model import Lookup, Simulated, Unreadable
 from sandbox.world import World
 from tests.unit.cli.conftest import Run, in_account
 
@@ -48,6 +50,27 @@ def test_explain_reads_well(run: Run, broken: World) -> None:
     ):
         assert text in out
     assert "The pull gets its credentials." in run("explain", "healthy", "--format", "text").out
+
+
+def test_explain_says_what_it_did_not_look_at(run: Run, broken: World) -> None:
+    healthy = json.loads(run("explain", "healthy", "--format", "json").out)
+    (blind_spot,) = healthy["not_looked_at"]
+    assert "control policies" in blind_spot
+    assert "--cross-check" in blind_spot
+    assert blind_spot in " ".join(run("explain", "healthy", "--format", "text").out.split())
+
+
+REFUSED = Unreadable(permission="iam:SimulatePrincipalPolicy", resource="execution", reason="denied")
+
+
+@pytest.mark.parametrize(("answer", "left"), [(REFUSED, 1), ((), 0)], ids=["refused", "answered"])
+def test_explain_tells_whether_the_cross_check_came_about(
+    run: Run, broken: World, monkeypatch: pytest.MonkeyPatch, answer: Lookup[tuple[Simulated, ...]], left: int
+) -> None:
+    monkeypatch.setattr(Iam, "simulate", lambda *_: answer)
+    told = json.loads(run("explain", "healthy", "--cross-check", "--format", "json").out)["not_looked_at"]
+    assert len(told) == left
+    assert all("iam:SimulatePrincipalPolicy" in each for each in told)
 
 
 def test_explain_names_what_is_not_known(run: Run, broken: World) -> None:
@@ -170,7 +193,7 @@ def test_help_says_what_a_command_does(run: Run, command: str) -> None:
     assert ran.code == 0
     assert "Usage: pullguard" in ran.out
     assert "Exit codes" in ran.out or command == "findings"
-    assert "Examples" in ran.out or command in ("", "check")
+    assert "Examples" in ran.out or command == ""
 
 
 def test_version(run: Run) -> None:

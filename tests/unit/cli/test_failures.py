@@ -24,6 +24,7 @@ def refused(code: str) -> aws.ClientError:
         (refused("AccessDeniedException"), "ReadOnlyAccess"),
         (refused("ThrottlingException"), "--max-rate"),
         (refused("Surprise"), "(Surprise): two lines"),
+        (ValueError("Invalid endpoint: nowhere"), "Invalid endpoint: nowhere. Check AWS_ENDPOINT_URL"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
 )
