@@ -43,7 +43,10 @@ class Bucket:
 
 
 class Counted:
-    """The WSGI application: moto behind a counter and a bucket; ``/_bench/calls`` answers and resets the counts."""
+    """The WSGI application: moto behind a counter and a bucket.
+
+    ``/_bench/calls`` answers and resets the counts; ``/_bench/cpu`` answers the server's CPU time so far, in seconds.
+    """
 
     def __init__(self, inner: Application, bucket: Bucket | None) -> None:
         self._inner, self._bucket = inner, bucket
@@ -54,6 +57,8 @@ class Counted:
         if environ["PATH_INFO"] == "/_bench/calls":
             counts, self._calls = self._calls, Counter()
             return _answer(start, "200 OK", dict(counts))
+        if environ["PATH_INFO"] == "/_bench/cpu":
+            return _answer(start, "200 OK", {"cpu_s": time.process_time()})
         action = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2] or "query"
         if self._bucket is not None and action in _SHARED and not self._bucket.take():
             self._calls["throttled"] += 1
