@@ -43,12 +43,15 @@ class Chromium:
             f'<iframe sandbox="{"allow-scripts" if scripts else ""}" src="framed.html" '
             f'width="{width}" height="{height}"></iframe>'
         )
-        # Chromium takes the picture when the outer page is painted; on a busy machine the frame may not be yet.
+        # Chromium takes the picture when the outer page is painted; on a busy machine the frame may not be yet, or not
+        # whole. So a picture counts once it is not blank and the next one is the same.
+        before = b""
         for _ in range(FRAMES):
             picture, console = self.screenshot(outer, size=size)
-            if len(picture) > BLANK_BYTES:
+            if len(picture) > BLANK_BYTES and picture == before:
                 return picture, console
-        raise AssertionError(f"the frame stayed blank in {FRAMES} pictures")
+            before = picture
+        raise AssertionError(f"the frame did not come to rest in {FRAMES} pictures")
 
     def document(self, page: str, *flags: str) -> tuple[str, list[str]]:
         """Return the document after the page has run, and what the console said."""
