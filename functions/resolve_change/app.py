@@ -10,7 +10,6 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from pullguard.deployed import Deployment, outcome
-from pullguard.flows.resolve_change import ChangeResolver
 
 logger, tracer, metrics = Logger(), Tracer(), Metrics()
 processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
@@ -22,17 +21,12 @@ deployment = Deployment(os.environ, "ledger_table", "validation_queue_url", "swe
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: Any) -> Any:
     metrics.add_metric("Messages", MetricUnit.Count, len(event["Records"]))
-    resolver = ChangeResolver(
-        readers=deployment.readers(),
-        ledger=deployment.ledger,
-        queues=deployment.queues,
-        validation_queue_url=deployment.settings.validation_queue_url,
-        sweep_queue_url=deployment.settings.sweep_queue_url,
-        now=deployment.now,
-    )
+    resolver = deployment.resolver()
 
     def handle(record: SQSRecord) -> None:
-        result = deployment.or_reject(record.body, "resolve_change", lambda: resolver.resolve(record.body))
+        result = deployment.or_reject(
+            record.body, "resolve_change", lambda: resolver.resolve(record.body, occasion=record.message_id)
+        )
         logger.info(outcome(result), extra=asdict(result))
         metrics.add_metric(outcome(result), MetricUnit.Count, 1)
 

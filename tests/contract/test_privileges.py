@@ -67,7 +67,14 @@ FUNCTIONS = {
         flows=("resolve_change",),
         reads=(Ecs.describe,),
         stack={
-            **on("Ledger.Arn", Ledger.dependents, Ledger.sweep_state, Ledger.lease),
+            **on(
+                "Ledger.Arn",
+                Ledger.dependents,
+                Ledger.sweep_state,
+                Ledger.lease,
+                Ledger.take_up,
+                Ledger.keep_rotation_end,
+            ),
             **on("ValidationQueue.Arn", Queues.look),
             **on("SweepQueue.Arn", Queues.send),
         },
@@ -77,7 +84,14 @@ FUNCTIONS = {
         flows=("validate", "telling"),
         reads=(*READS, SecretsManager.credentials, Iam.simulate),
         stack={
-            **on("Ledger.Arn", Ledger.entry, Ledger.keep_references, Ledger.save_finding, Ledger.save_remediation),
+            **on(
+                "Ledger.Arn",
+                Ledger.entry,
+                Ledger.keep_references,
+                Ledger.save_finding,
+                Ledger.save_remediation,
+                Ledger.rotation_end,
+            ),
             **on("Bus.Arn", Bus.publish),
             Queues.command: ("GrantQueue.Arn", "ReregisterQueue.Arn"),
         },
@@ -313,6 +327,9 @@ def test_the_table_names_the_gateway_methods_that_the_flows_call(name: str) -> N
 BY_READERS: frozenset[Method] = frozenset({SecretsManager.credentials, Iam.simulate})
 
 
+WIRED_BY_DEPLOYMENT = {"resolve_change", "validate_task_definition"}
+
+
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_an_app_wires_its_flow_and_not_anothers(name: str) -> None:
     text = (ROOT / "functions" / name / "app.py").read_text(encoding="utf-8")
@@ -320,7 +337,7 @@ def test_an_app_wires_its_flow_and_not_anothers(name: str) -> None:
     wired = {
         each for function in FUNCTIONS.values() for each in (function.flows[0],) if f"pullguard.flows.{each}" in text
     }
-    assert wired == ({flow} if name != "validate_task_definition" else set())
+    assert wired == (set() if name in WIRED_BY_DEPLOYMENT else {flow})
 
 
 # --- What no statement may do ------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ from pullguard.events import (
     deduplication_key,
     parse_event,
     parse_event_text,
+    sequence,
 )
 
 SAMPLES = Path(__file__).parents[2] / "events" / "eventbridge"
@@ -336,9 +337,20 @@ def test_an_event_delivered_twice_is_one_change_and_two_events_are_two() -> None
     assert first != deduplication_key(read("put-role-policy", {"id": "another"}))
 
 
-def test_a_task_that_stops_is_told_again_with_another_event() -> None:
+def test_a_task_that_goes_on_stopping_is_told_with_another_event_which_may_say_more() -> None:
     first, again = read("task-stopped-fargate"), read("task-stopped-fargate", {"id": "again", "detail.version": 4})
-    assert deduplication_key(first) == deduplication_key(again)
+    assert deduplication_key(first) != deduplication_key(again)
+
+
+@pytest.mark.parametrize(
+    ("name", "same"),
+    [
+        *((name, True) for name in (*SAME_CHANGE, "put-secret-value-pending", "update-secret-description")),
+        *((name, False) for name in ("tag-secret", "delete-secret", "put-resource-policy", "rotation-succeeded")),
+    ],
+)
+def test_all_that_can_move_a_label_is_one_sequence(name: str, same: bool) -> None:
+    assert (sequence(read(name)) == f"labels of {SECRET}") is same
 
 
 def test_a_cause_comes_back_from_a_message() -> None:

@@ -1,14 +1,16 @@
 import json
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pullguard.arn import Arn
 from pullguard.errors import NotNow, Rejected
-from pullguard.flows.resolve_change import ChangeResolver
+from pullguard.flows.resolve_change import COPIES_S, ChangeResolver
 from pullguard.ledger import Ledger
-from tests.fakes import World, container, denied, key, revision_arn, role, secret, task_definition
+from tests.fakes import Crash, World, container, denied, key, revision_arn, role, secret, task_definition
 from tests.flows import Stage, look
 
 EVENTS = Path(__file__).parents[2] / "events"
@@ -80,7 +82,7 @@ AFFECTED: dict[str, list[Any]] = {
 
 @pytest.mark.parametrize(("name", "expected"), AFFECTED.items(), ids=AFFECTED)
 def test_those_that_are_affected_are_looked_at(stage: Stage, name: str, expected: list[Any]) -> None:
-    result = resolver(stage).resolve(sample(name))
+    result = resolver(stage).resolve(sample(name), occasion="m-1")
     assert asked(stage) == [str(each) for each in expected]
     assert (result.affected, result.cold) == (len(expected), result.cold)
 
@@ -89,12 +91,12 @@ def test_a_key_concerns_the_secrets_under_it(stage: Stage) -> None:
     its = json.loads(sample("disable-key"))
     text = json.dumps(its)
     (arn,) = {part for part in text.replace('"', " ").split() if ":key/" in part}
-    resolver(stage).resolve(text.replace(arn, str(key().arn)))
+    resolver(stage).resolve(text.replace(arn, str(key().arn)), occasion="m-1")
     assert asked(stage) == [str(API)]
 
 
 def test_a_message_carries_the_cause(stage: Stage) -> None:
-    resolver(stage).resolve(sample("put-secret-value"))
+    resolver(stage).resolve(sample("put-secret-value"), occasion="m-1")
     causes = [each["cause"]["kind"] for each in stage.sent.bodies("validations")]
     assert causes == ["PutSecretValue"] * 2
 
@@ -104,8 +106,156 @@ def test_what_nobody_uses_concerns_nobody(stage: Stage) -> None:
     text = (
         sample("put-secret-value").replace("registry/ghcr-AbCdEf", "nobodys-Nobody").replace("registry/ghcr", "nobodys")
     )
-    assert resolver(stage).resolve(text).affected == 0
+    assert resolver(stage).resolve(text, occasion="m-1").affected == 0
     assert stage.sent.messages == []
+
+
+# --- What it costs -----------------------------------------------------------------------------------------------
+
+ONE_QUERY = (
+    "secret-label-updated",
+    "put-secret-value",
+    "update-secret",
+    "update-secret-version-stage",
+    "delete-secret",
+    "rotation-succeeded",
+    "rotation-failed",
+    "put-role-policy",
+    "disable-key",
+)
+
+
+@pytest.mark.parametrize("name", ONE_QUERY)
+def test_who_is_affected_is_one_query_and_no_question_to_aws(stage: Stage, name: str) -> None:
+    calls: Counter[str] = Counter()
+    client = stage.ledger._client
+    client.meta.events.register(
+        "before-call.dynamodb", lambda model, **_: calls.update([model.name]), unique_id="count"
+    )
+    try:
+        stage.world.asked.clear()
+        resolver(stage).resolve(sample(name), occasion="m-1")
+    finally:
+        client.meta.events.unregister("before-call.dynamodb", unique_id="count")
+    assert calls["Query"] == 1
+    assert stage.world.asked == []
+
+
+NAMED_OTHERWISE = {
+    "by its name": "registry/ghcr",
+    "without its suffix": "arn:aws:secretsmanager:us-east-1:111122223333:secret:registry/ghcr",
+    "by its ARN": str(GHCR.arn),
+}
+
+
+@pytest.mark.parametrize("reference", NAMED_OTHERWISE.values(), ids=NAMED_OTHERWISE)
+@pytest.mark.parametrize("there", [True, False], ids=["a secret that is there", "a secret that is gone"])
+def test_a_dependent_is_found_however_it_names_the_secret(ledger: Ledger, reference: str, there: bool) -> None:
+    definition = task_definition(container(reference))
+    here = Stage(ledger, World((definition,), (role(),), (GHCR,) if there else ()))
+    here.validate(look(definition.arn))
+    here.sent.messages.clear()
+    for name in ("secret-label-updated", "put-secret-value", "create-secret", "tag-secret", "rotation-failed"):
+        here.sent.messages.clear()
+        here.later(seconds=COPIES_S)
+        resolver(here).resolve(sample(name), occasion=name)
+        assert asked(here) == [str(WEB)], name
+
+
+def test_a_secret_of_another_region_is_found_where_its_events_are_forwarded(ledger: Ledger) -> None:
+    far = replace(GHCR, arn=Arn.parse(str(GHCR.arn).replace("us-east-1", "eu-west-1")))
+    definition = task_definition(container(far))
+    here = Stage(ledger, World((definition,), (role(),), (far,)))
+    here.validate(look(definition.arn))
+    here.sent.messages.clear()
+    resolver(here).resolve(sample("secret-label-updated").replace("us-east-1", "eu-west-1"), occasion="m-1")
+    assert asked(here) == [str(WEB)]
+
+
+# --- Copies ------------------------------------------------------------------------------------------------------
+
+
+NATIVE, CLOUDTRAIL = sample("secret-label-updated"), sample("put-secret-value")
+ELSEWHERE = sample("secret-label-updated", versionId="00000000-084a-49c9-8722-cbfb0f25c456")
+# Each row: the events in the order of their coming, and which of them ask for looks.
+COMINGS: dict[str, tuple[list[str], list[bool]]] = {
+    "natively and through CloudTrail": ([NATIVE, CLOUDTRAIL], [True, False]),
+    "through CloudTrail and natively": ([CLOUDTRAIL, NATIVE], [True, False]),
+    "natively, through CloudTrail, both twice": ([NATIVE, CLOUDTRAIL, NATIVE, CLOUDTRAIL], [True, False, False, False]),
+    "a label that moves away and back": ([NATIVE, ELSEWHERE, NATIVE], [True, True, True]),
+    "a change of another kind in between": ([NATIVE, sample("tag-secret"), CLOUDTRAIL], [True, True, False]),
+    "a write whose version is not told in between": (
+        [NATIVE, sample("update-secret-description"), CLOUDTRAIL],
+        [True, True, True],
+    ),
+    "a task that stops is told twice": ([sample("task-stopped-fargate")] * 2, [True, False]),
+    "a task that stops goes on": (
+        [sample("task-stopped-fargate"), sample("task-stopped-fargate", version=4).replace('"id": "', '"id": "1')],
+        [True, True],
+    ),
+    "two policies of one role": (
+        [sample("put-role-policy"), sample("put-role-policy").replace('"id": "', '"id": "1')],
+        [True, True],
+    ),
+}
+
+
+@pytest.mark.parametrize(("events", "news"), COMINGS.values(), ids=COMINGS)
+def test_the_same_change_is_looked_at_once(stage: Stage, events: list[str], news: list[bool]) -> None:
+    results = [resolver(stage).resolve(event, occasion=f"m-{number}") for number, event in enumerate(events)]
+    assert [not each.copy for each in results] == news
+    assert len(asked(stage)) == sum(each.affected for each in results if not each.copy)
+
+
+def test_a_message_that_comes_back_after_a_crash_is_no_copy(stage: Stage) -> None:
+    stage.sent.failing.append("send_message_batch")
+    with pytest.raises(Crash):
+        resolver(stage).resolve(NATIVE, occasion="m-1")
+    assert not resolver(stage).resolve(NATIVE, occasion="m-1").copy
+    assert asked(stage) == [str(API), str(WEB)]
+
+
+def test_a_copy_that_finds_more_dependents_is_none(stage: Stage) -> None:
+    resolver(stage).resolve(NATIVE, occasion="m-1")
+    late = task_definition(container(GHCR), family="late")
+    stage.world = World((late,), (role(),), (GHCR,))
+    stage.validate(look(late.arn))
+    assert resolver(stage).resolve(CLOUDTRAIL, occasion="m-2").affected == 3
+
+
+def test_after_ten_minutes_nothing_is_a_copy(stage: Stage) -> None:
+    resolver(stage).resolve(NATIVE, occasion="m-1")
+    stage.later(seconds=COPIES_S)
+    assert not resolver(stage).resolve(NATIVE, occasion="m-2").copy
+
+
+# --- How rotations ended -----------------------------------------------------------------------------------------
+
+
+def test_how_a_rotation_ended_is_remembered(stage: Stage) -> None:
+    assert stage.ledger.rotation_end(GHCR.arn) is None
+    resolver(stage).resolve(sample("rotation-started"), occasion="m-1")
+    assert stage.ledger.rotation_end(GHCR.arn) is None
+    resolver(stage).resolve(sample("rotation-failed"), occasion="m-2")
+    end = stage.ledger.rotation_end(GHCR.arn)
+    assert end is not None
+    assert end.outcome == "failed"
+    assert end.detail
+
+
+def test_an_earlier_end_that_comes_later_changes_nothing(stage: Stage) -> None:
+    failed = json.loads(sample("rotation-failed"))
+    failed["time"] = "2026-11-23T00:00:10Z"
+    resolver(stage).resolve(json.dumps(failed), occasion="m-1")
+    resolver(stage).resolve(sample("rotation-succeeded"), occasion="m-2")
+    end = stage.ledger.rotation_end(GHCR.arn)
+    assert end is not None
+    assert end.outcome == "failed"
+
+
+def test_the_rotation_of_a_secret_that_nobody_uses_is_not_remembered(ledger: Ledger) -> None:
+    resolver(Stage(ledger, World())).resolve(sample("rotation-failed"), occasion="m-1")
+    assert ledger.rotation_end(GHCR.arn) is None
 
 
 # --- A dropped answer --------------------------------------------------------------------------------------------
@@ -115,20 +265,20 @@ DROPPED = "register-task-definition-response-dropped"
 
 def test_where_the_answer_was_dropped_the_newest_of_the_family_is_asked_for(stage: Stage) -> None:
     stage.world = World((task_definition(container(GHCR), revision=6), task_definition(container(GHCR), revision=9)))
-    resolver(stage).resolve(sample(DROPPED))
+    resolver(stage).resolve(sample(DROPPED), occasion="m-1")
     assert asked(stage) == [str(revision_arn("web", 9))]
 
 
 def test_a_family_that_is_gone_is_rejected(stage: Stage) -> None:
     stage.world = World()
     with pytest.raises(Rejected, match="no ACTIVE revision of the family web"):
-        resolver(stage).resolve(sample(DROPPED))
+        resolver(stage).resolve(sample(DROPPED), occasion="m-1")
 
 
 def test_a_family_that_cannot_be_asked_for_now_is_asked_for_again(stage: Stage) -> None:
     stage.world = World(unreadable={"task-definition": denied("ecs:DescribeTaskDefinition", "web")})
     with pytest.raises(NotNow, match="ecs:DescribeTaskDefinition"):
-        resolver(stage).resolve(sample(DROPPED))
+        resolver(stage).resolve(sample(DROPPED), occasion="m-1")
     assert stage.sent.messages == []
 
 
@@ -137,7 +287,7 @@ def test_a_family_that_cannot_be_asked_for_now_is_asked_for_again(stage: Stage) 
 
 def test_an_empty_ledger_asks_for_a_first_sweep_and_only_one(ledger: Ledger) -> None:
     here = Stage(ledger, World())
-    results = [resolver(here).resolve(sample("put-secret-value")) for _ in range(3)]
+    results = [resolver(here).resolve(sample("put-secret-value"), occasion="m-1") for _ in range(3)]
     assert [each.cold for each in results] == [True, True, True]
     (sweep,) = here.sent.bodies("sweeps")
     assert sweep["token"] is None
@@ -146,16 +296,16 @@ def test_an_empty_ledger_asks_for_a_first_sweep_and_only_one(ledger: Ledger) -> 
 
 def test_a_first_sweep_that_came_to_nothing_is_asked_for_again(ledger: Ledger) -> None:
     here = Stage(ledger, World())
-    resolver(here).resolve(sample("put-secret-value"))
+    resolver(here).resolve(sample("put-secret-value"), occasion="m-1")
     here.later(minutes=15)
-    resolver(here).resolve(sample("put-secret-value"))
+    resolver(here).resolve(sample("put-secret-value"), occasion="m-1")
     assert len(here.sent.bodies("sweeps")) == 2
 
 
 def test_after_a_sweep_an_event_that_concerns_nobody_asks_for_none(ledger: Ledger) -> None:
     ledger.save_sweep_state({"sweep": "1"})
     here = Stage(ledger, World())
-    assert not resolver(here).resolve(sample("put-secret-value")).cold
+    assert not resolver(here).resolve(sample("put-secret-value"), occasion="m-1").cold
     assert here.sent.messages == []
 
 
@@ -166,12 +316,12 @@ def test_after_a_sweep_an_event_that_concerns_nobody_asks_for_none(ledger: Ledge
 def test_a_malformed_event_asks_for_nothing(ledger: Ledger, path: Path) -> None:
     here = Stage(ledger, World())
     with pytest.raises(Rejected):
-        resolver(here).resolve(path.read_text(encoding="utf-8"))
+        resolver(here).resolve(path.read_text(encoding="utf-8"), occasion="m-1")
     assert here.sent.messages == []
 
 
 @pytest.mark.parametrize("path", sorted((EVENTS / "eventbridge").glob("*.json")), ids=lambda path: path.stem)
 def test_every_sample_can_be_resolved(ledger: Ledger, path: Path) -> None:
     here = Stage(ledger, World((task_definition(container(GHCR)),)))
-    resolver(here).resolve(path.read_text(encoding="utf-8"))
+    resolver(here).resolve(path.read_text(encoding="utf-8"), occasion="m-1")
     assert len(here.sent.messages) == 1  # the one that is named, or the first sweep

@@ -1,14 +1,16 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from pullguard.ledger import Ledger
-from pullguard.model import Usage
+from pullguard.model import Rotation, RotationEnd, Usage
 from pullguard.planner import Rules
 from tests.fakes import (
+    NOW,
     Crash,
     World,
     container,
@@ -289,3 +291,63 @@ def test_a_warning_is_told_and_nothing_is_done(stage: Staged) -> None:
     assert here.validate().asked == 0
     assert here.sent.told() == ["Finding Opened"]
     assert here.sent.details("Finding Opened")[0]["finding"]["severity"] == "warning"
+
+
+# --- How a rotation ended ----------------------------------------------------------------------------------------
+
+ROTATED = secret(rotation=Rotation(enabled=True, interval_days=30, last_rotated_at=NOW - timedelta(days=2)))
+ROTATING = World((task_definition(container(ROTATED)),), (role(reads=[ROTATED]),), (ROTATED,))
+FAILED = RotationEnd(outcome="failed", at=NOW - timedelta(minutes=1), detail="Error when executing lambda")
+
+
+def evidence_of(here: Stage) -> str:
+    (detail,) = here.sent.details("Finding Opened")
+    assert detail["finding"]["check"] == "secret-rotation-failed"
+    return str(detail["finding"]["evidence"])
+
+
+@pytest.mark.parametrize("outcome", ["failed", "abandoned", "test-failed"])
+def test_a_rotation_that_failed_is_told_with_what_is_at_risk(stage: Staged, outcome: Any) -> None:
+    running = replace(service(), desired_count=2, running_count=2)
+    here = stage(replace(ROTATING, running=Usage(newest=True, services=(running, service("other")))))
+    here.ledger.keep_rotation_end(ROTATED.arn, replace(FAILED, outcome=outcome))
+    here.validate(look(kind="RotationFailed"))
+    evidence = evidence_of(here)
+    assert "Error when executing lambda" in evidence
+    assert "service web (2 running) pulls when it is next deployed or scaled out, or a task is replaced" in evidence
+    assert "service other pulls when it is scaled out from 0" in evidence
+
+
+ENDED_WELL = {
+    "the next one succeeded": RotationEnd(outcome="succeeded", at=NOW),
+    "it failed before the last that succeeded": replace(FAILED, at=NOW - timedelta(days=3)),
+}
+
+
+@pytest.mark.parametrize("end", ENDED_WELL.values(), ids=ENDED_WELL)
+def test_a_rotation_that_ended_well_is_not_told(stage: Staged, end: RotationEnd) -> None:
+    here = stage(ROTATING)
+    here.ledger.keep_rotation_end(ROTATED.arn, end)
+    assert here.validate(look(kind="RotationSucceeded")).findings == 0
+
+
+def test_a_rotation_that_failed_is_resolved_by_the_next_one_and_by_nothing_before_it(stage: Staged) -> None:
+    here = stage(ROTATING)
+    here.ledger.keep_rotation_end(ROTATED.arn, FAILED)
+    here.validate(look(kind="RotationFailed"))
+    here.validate(look(kind="Sweep"))
+    assert here.sent.told() == ["Finding Opened"]
+    here.ledger.keep_rotation_end(ROTATED.arn, RotationEnd(outcome="succeeded", at=NOW))
+    here.validate(look(kind="RotationSucceeded"))
+    assert here.sent.told() == ["Finding Opened", "Finding Resolved"]
+
+
+def test_how_a_rotation_ended_is_asked_once_in_a_batch_and_only_of_secrets_that_rotate(stage: Staged) -> None:
+    here = stage(ROTATING)
+    twin = task_definition(container(ROTATED), family="twin")
+    still = task_definition(container(KEYED), family="still")
+    here.world = replace(ROTATING, task_definitions=(*ROTATING.task_definitions, twin, still), secrets=(ROTATED, KEYED))
+    validator = here.validator()
+    for arn in (revision_arn(), twin.arn, still.arn):
+        validator.validate(look(arn), occasion=str(arn))
+    assert set(validator.rotation_ends) == {ROTATED.arn}

@@ -14,6 +14,7 @@ from pullguard.aws.clients import Clients
 from pullguard.aws.messaging import Bus, Queues, Topic
 from pullguard.aws.readers import AwsReaders
 from pullguard.errors import Rejected
+from pullguard.flows.resolve_change import ChangeResolver
 from pullguard.flows.telling import Teller
 from pullguard.flows.validate import Validator
 from pullguard.flows.writing import Executor
@@ -101,6 +102,17 @@ class Deployment:
             reregister_queue_url=self.settings.reregister_queue_url,
             mode=self.settings.mode,
             rules=self.rules,
+            now=self.now,
+        )
+
+    def resolver(self) -> ChangeResolver:
+        """Return what finds out who is affected by a change."""
+        return ChangeResolver(
+            readers=self.readers(),
+            ledger=self.ledger,
+            queues=self.queues,
+            validation_queue_url=self.settings.validation_queue_url,
+            sweep_queue_url=self.settings.sweep_queue_url,
             now=self.now,
         )
 

@@ -13,19 +13,22 @@ table's time to live.
 | ROLE#arn | WRITE#time#id | the policy before and after a write |
 | ONCE#what | ONCE | nothing: a thing that is to happen once |
 | LEASE#what | LEASE | nothing: a thing that somebody is at |
+| CHANGE#sequence | CHANGE | the last change of a sequence that was taken up, and on which occasion |
+| ROTATION#secret | ROTATION | a ``RotationEnd``: how the last rotation ended |
 | WRITES#scope | hour | how often it was written to in that hour |
 | SWEEP | STATE | when the last complete sweep began and ended |
 """
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from pullguard.arn import Arn
 from pullguard.aws.answers import asks
 from pullguard.lifecycle import FindingRecord
+from pullguard.model import RotationEnd
 from pullguard.remediation import Remediation
 from pullguard.remedies.grant import Granted
 
@@ -189,6 +192,44 @@ class Ledger:
             condition="attribute_not_exists(pk) OR expires_at_epoch_s <= :now",
             values={":now": {"N": str(epoch_s)}},
         )
+
+    @asks("dynamodb:PutItem")
+    def take_up(self, sequence: str, change: str, *, occasion: str, seconds: int, now: datetime) -> bool:
+        """Take up a change; False where it is the last that was taken up of its ``sequence``, on another occasion.
+
+        After ``seconds`` it is forgotten. On the same ``occasion`` it is taken up as often as that needs.
+        """
+        epoch_s = int(now.timestamp())
+        return self._put(
+            f"CHANGE#{sequence}",
+            "CHANGE",
+            None,
+            extra={"change": {"S": change}, "occasion": {"S": occasion}},
+            expires=epoch_s + seconds,
+            condition="attribute_not_exists(pk) OR change <> :change OR occasion = :occasion "
+            "OR expires_at_epoch_s <= :now",
+            values={":change": {"S": change}, ":occasion": {"S": occasion}, ":now": {"N": str(epoch_s)}},
+        )
+
+    @asks("dynamodb:PutItem")
+    def keep_rotation_end(self, secret: Arn, end: RotationEnd) -> None:
+        """Keep how a rotation ended, unless a later end is known."""
+        epoch_s = int(end.at.timestamp())
+        self._put(
+            f"ROTATION#{secret}",
+            "ROTATION",
+            {**asdict(end), "at": end.at.isoformat()},
+            extra={"at_epoch_s": {"N": str(epoch_s)}},
+            expires=epoch_s + HISTORY_KEPT_S,
+            condition="attribute_not_exists(pk) OR at_epoch_s <= :at",
+            values={":at": {"N": str(epoch_s)}},
+        )
+
+    @asks("dynamodb:GetItem")
+    def rotation_end(self, secret: Arn) -> RotationEnd | None:
+        """Return how the last rotation of ``secret`` ended; None where no event told of one."""
+        data = self._get(f"ROTATION#{secret}", "ROTATION")
+        return None if data is None else RotationEnd(**{**data, "at": datetime.fromisoformat(data["at"])})
 
     @asks("dynamodb:UpdateItem")
     def count_write(self, scope: str, *, now: datetime) -> int:

@@ -90,6 +90,18 @@ class Rotation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RotationEnd:
+    """How a rotation ended, as an event told it: DescribeSecret says nothing of a rotation that failed.
+
+    ``detail`` is what Secrets Manager said, for people to read; empty if nothing. ``at`` is to the second.
+    """
+
+    outcome: Literal["succeeded", "failed", "abandoned", "test-failed"]
+    at: datetime
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Replica:
     """One replica of a secret, as DescribeSecret on the primary tells of it."""
 
@@ -323,7 +335,8 @@ class Facts:
     ``secrets`` is keyed by the reference's text; ``replacements`` by the text of a reference whose secret is gone:
     the live secret of the same name in the same account and Region. ``registry_secrets`` are the opted-in secrets
     of the account and Region for the registries from which containers pull without giving credentials.
-    ``verifications`` and ``simulations`` are keyed by container name.
+    ``verifications`` and ``simulations`` are keyed by container name. ``rotation_ends`` is what the ledger remembers
+    of the secrets' last rotations, by the secret's ARN; whoever has no ledger has none.
     """
 
     task_definition: TaskDefinition
@@ -335,7 +348,12 @@ class Facts:
     usage: Lookup[Usage] = USAGE_NOT_LOOKED
     verifications: Mapping[str, Lookup[Verification]] = field(default_factory=dict)
     simulations: Mapping[str, Lookup[tuple[Simulated, ...]]] = field(default_factory=dict)
+    rotation_ends: Mapping[Arn, RotationEnd] = field(default_factory=dict)
 
     def with_usage(self, usage: Lookup[Usage]) -> "Facts":
         """Return the same facts with where the revision runs."""
         return replace(self, usage=usage)
+
+    def with_rotation_ends(self, ends: Mapping[Arn, RotationEnd]) -> "Facts":
+        """Return the same facts with how the last rotations of the secrets ended."""
+        return replace(self, rotation_ends=ends)

@@ -6,8 +6,21 @@ from datetime import datetime, timedelta
 
 from pullguard.access.verdict import USABLE_STATES
 from pullguard.checks.check import Check, on_secret, put_value, secrets_in_use, skipped, subject_of, unreadable
+from pullguard.checks.next_pull import next_pulls
+from pullguard.errors import shown
 from pullguard.findings import Answer, Failed, Passed, Remedy
-from pullguard.model import Container, Facts, Key, Missing, NotLooked, Replica, Secret, Unreadable, ValueShape
+from pullguard.model import (
+    Container,
+    Facts,
+    Key,
+    Missing,
+    NotLooked,
+    Replica,
+    RotationEnd,
+    Secret,
+    Unreadable,
+    ValueShape,
+)
 
 _PRIVATE_REGISTRY = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/private-auth.html"
 _RESTORE = "https://docs.aws.amazon.com/secretsmanager/latest/userguide/manage_restore-secret.html"
@@ -19,6 +32,12 @@ _REPLICAS = "https://docs.aws.amazon.com/secretsmanager/latest/userguide/replica
 _ROTATION_GRACE = timedelta(days=1)
 # Replication of a new value takes seconds; an hour tells a stuck one from a slow one.
 _REPLICATION_GRACE = timedelta(hours=1)
+_DETAIL_MAX_CHARS = 300
+_HOW_IT_ENDED = {
+    "failed": "the rotation failed",
+    "abandoned": "the rotation was abandoned",
+    "test-failed": "the test of the rotation failed",
+}
 
 
 def _scheduled_for_deletion(facts: Facts) -> Iterable[Answer]:
@@ -167,14 +186,14 @@ def _rotation_failed(facts: Facts) -> Iterable[Answer]:
         if not secret.rotation.enabled:
             continue
         subject = subject_of(facts, container)
-        problem = _rotation_problem(secret, facts.now)
+        problem = _rotation_problem(secret, facts.rotation_ends.get(secret.arn), facts.now)
         if problem is None:
             yield Passed(subject=subject)
             continue
         yield Failed(
             subject=subject,
             cause=f"The rotation of the secret {secret.name} of container {container.name} did not end well.",
-            evidence=problem,
+            evidence=f"{problem}. {next_pulls(facts.usage)}",
             remedy=Remedy(
                 text="Read the rotation function's log, mend it, and rotate again.",
                 snippet=_rotate_again(secret),
@@ -198,10 +217,16 @@ def _rotate_again(secret: Secret) -> str:
     return f"{on_secret(secret, 'update-secret-version-stage', *labelled)} && {rotate}"
 
 
-def _rotation_problem(secret: Secret, now: datetime) -> str | None:
-    """Say how the rotation is stuck or late; None where it is neither."""
+def _rotation_problem(secret: Secret, end: RotationEnd | None, now: datetime) -> str | None:
+    """Say how the rotation failed, is stuck or late; None where it is neither.
+
+    That it failed is told by an event only; a rotation that succeeded later shows in DescribeSecret as well.
+    """
     stuck = _pending(secret)
     last = secret.rotation.last_rotated_at
+    if end is not None and end.outcome != "succeeded" and (last is None or last <= end.at):
+        said = f": {shown(end.detail, _DETAIL_MAX_CHARS)}" if end.detail else ""
+        return f"{_HOW_IT_ENDED[end.outcome]} at {end.at:%Y-%m-%d %H:%M:%S} UTC{said}"
     started = secret.last_changed_at
     if stuck is not None and (started is None or now - started > _ROTATION_GRACE):
         return f"version {stuck} is still labelled AWSPENDING and not AWSCURRENT"

@@ -31,6 +31,7 @@ from pullguard.events.triggers import (
     TaskStopped,
     Trigger,
     deduplication_key,
+    sequence,
 )
 
 __all__ = [
@@ -53,4 +54,5 @@ __all__ = [
     "deduplication_key",
     "parse_event",
     "parse_event_text",
+    "sequence",
 ]

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from pullguard import stopped_reason
-from pullguard.arn import Arn, MalformedReference, parse_reference, parse_task_definition, partition_of
+from pullguard.arn import Arn, MalformedReference, SecretReference, parse_reference, parse_task_definition, partition_of
 from pullguard.errors import Rejected, shown
 from pullguard.events.envelope import EVENT_MAX_BYTES, Event, open_event, readable
 from pullguard.events.triggers import (
@@ -139,15 +139,15 @@ def _ecs(resource_type: str) -> Callable[[str], Arn]:
 
 def _secret(change: SecretChange, event: Event) -> Trigger:
     asked = event.at("requestParameters", "secretId") or event.at("requestParameters", "name")
-    found = event.at("responseElements", "arn") or asked
+    answered = event.at("responseElements", "arn")
+    found = answered or asked
     if found is None:
         raise event.refuse("names no secret, neither in responseElements.arn nor in requestParameters.secretId")
     arn, name = _named(event, found)
-    answered = event.at("responseElements", "name")
     version_id, label = _labelled(event) if change in ("value", "created") else (None, None)
     return SecretChanged(
         secret=arn,
-        name=name if answered is None else _named(event, answered)[1],
+        name=_complete_name(event, arn, event.at("responseElements", "name")) if answered else name,
         change=change,
         version_id=version_id,
         label=label,
@@ -164,7 +164,7 @@ def _label_updated(event: Event) -> Trigger:
         raise event.refuse(f"resources[0] {quoted(found)} is not the ARN of a secret in the event's account")
     return SecretChanged(
         secret=arn,
-        name=_named(event, event.at("name"))[1] if event.at("name") is not None else None,
+        name=_complete_name(event, arn, event.at("name")),
         change="value",
         version_id=event.proved(_VERSION_ID, "a version id", "versionId"),
         label=event.proved(_LABEL, "a staging label", "labelUpdated"),
@@ -192,6 +192,15 @@ def _named(event: Event, found: object) -> tuple[Arn | None, str | None]:
     if reference.arn is None:
         return None, reference.name
     return event.arn(reference.text, "the secret", Arn.parse, own_account=False), None
+
+
+def _complete_name(event: Event, arn: Arn | None, told: object) -> str | None:
+    """Return the secret's name: as it was told beside the ARN, else that of the ARN, which AWS itself wrote."""
+    if told is not None:
+        return _named(event, told)[1]
+    if arn is None:
+        return None
+    return SecretReference(text=str(arn), name=arn.resource_name, arn=arn).name_without_suffix
 
 
 def _labelled(event: Event) -> tuple[str | None, str | None]:

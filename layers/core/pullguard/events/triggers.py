@@ -65,8 +65,9 @@ class TaskDefinitionRegistered(_Change):
 class SecretChanged(_Change):
     """A secret was written, labelled, created, deleted, restored or configured.
 
-    At least one of ``secret`` and ``name`` is there. ``secret`` is complete where AWS answered it; where only the
-    request tells of it, it may lack its suffix. ``version_id`` got ``label``, where the event proves both.
+    At least one of ``secret`` and ``name`` is there. ``secret`` is complete where AWS answered it, and then ``name`` is
+    there as well; where only the request tells of it, it may lack its suffix. ``version_id`` got ``label``, where the
+    event proves both.
     """
 
     secret: Arn | None
@@ -147,7 +148,7 @@ def deduplication_key(trigger: Trigger) -> str:
     """Return a text that two events share only if they tell of the same change.
 
     A label that moves is told natively and through CloudTrail: both name the secret, the version and the label.
-    A label may move away and back, so drop a second event only if ``cause.at`` is close to the first one's.
+    It may move away and back as well, so an event is a copy only if no other of its ``sequence`` came in between.
     Source (a request token becomes the version id):
     https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html
     """
@@ -156,18 +157,26 @@ def deduplication_key(trigger: Trigger) -> str:
             return f"registered {task_definition}"
         case SecretChanged(secret=Arn() as secret, version_id=str(version_id), label=str(label)):
             return f"label {secret} {version_id} {label}"
-        case TaskStopped(task=task):
-            return f"stopped {task}"
         case (
             TaskDefinitionRegistered()
             | SecretChanged()
             | RotationChanged()
             | KeyChanged()
             | RoleChanged()
+            | TaskStopped()
             | ServiceChanged()
         ):
             return f"event {trigger.cause.event_id}"
     assert_never(trigger)
+
+
+def sequence(trigger: Trigger) -> str:
+    """Return what the change is one of a sequence of: all that can move a secret's labels; else it stands alone."""
+    match trigger:
+        case SecretChanged(secret=Arn() as secret, change="value" | "created"):
+            return f"labels of {secret}"
+        case _:
+            return deduplication_key(trigger)
 
 
 # --- Proofs ----------------------------------------------------------------------------------------------------

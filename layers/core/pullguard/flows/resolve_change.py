@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol, assert_never
 
-from pullguard.arn import Arn
+from pullguard.arn import Arn, SecretReference
 from pullguard.aws.messaging import Queues
 from pullguard.errors import NotNow, Rejected
 from pullguard.events import (
@@ -18,15 +18,20 @@ from pullguard.events import (
     TaskDefinitionRegistered,
     TaskStopped,
     Trigger,
+    deduplication_key,
     parse_event_text,
+    sequence,
 )
 from pullguard.ledger import Ledger
 from pullguard.messages import Look
-from pullguard.model import Lookup, Missing, TaskDefinition, Unreadable
+from pullguard.model import Lookup, Missing, RotationEnd, TaskDefinition, Unreadable
 from pullguard.references import role_name, secret_name
 
 # While the ledger is empty, every event would ask for a first sweep: one asks, and for this long nobody else does.
 _FIRST_SWEEP_S: Final = 900
+# CloudTrail's copy of an event comes seconds, now and then minutes, after the native one.
+# https://docs.aws.amazon.com/awscloudtrail/latest/userguide/how-cloudtrail-works.html
+COPIES_S: Final = 600
 
 
 class TaskDefinitions(Protocol):
@@ -38,12 +43,17 @@ class TaskDefinitions(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolved:
-    """What came of an event, for the log. ``cold`` is whether the ledger was still empty, and a sweep was asked for."""
+    """What came of an event, for the log.
+
+    ``cold`` is whether the ledger was still empty, and a sweep was asked for; ``copy`` is whether another event had
+    told of the very same change, so that nobody was asked again.
+    """
 
     kind: str
     event_id: str
     affected: int
     cold: bool = False
+    copy: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,20 +67,38 @@ class ChangeResolver:
     sweep_queue_url: str
     now: Callable[[], datetime]
 
-    def resolve(self, body: str) -> Resolved:
+    def resolve(self, body: str, *, occasion: str) -> Resolved:
         """Ask for a look at every task definition that the event in ``body`` may affect.
+
+        ``occasion`` is the id of the message that brought it.
 
         Raises ``Rejected``, with the reason, for an event that cannot be used.
         """
         trigger = parse_event_text(body)
         affected = tuple(self._affected(trigger))
+        kind, event_id = trigger.cause.kind, trigger.cause.event_id
+        if affected and not self._is_news(trigger, affected, occasion):
+            return Resolved(kind=kind, event_id=event_id, affected=len(affected), copy=True)
+        if affected and isinstance(trigger, RotationChanged) and trigger.outcome != "started":
+            end = RotationEnd(outcome=trigger.outcome, at=trigger.cause.at, detail=trigger.detail)
+            self.ledger.keep_rotation_end(trigger.secret, end)
         self.queues.look(
             self.validation_queue_url, (Look(task_definition=arn, cause=trigger.cause) for arn in affected)
         )
         cold = not affected and self.ledger.sweep_state() is None
         if cold and self.ledger.lease("first sweep", _FIRST_SWEEP_S, now=self.now()):
             self.queues.send(self.sweep_queue_url, {"sweep": _sweep_id(trigger), "token": None})
-        return Resolved(kind=trigger.cause.kind, event_id=trigger.cause.event_id, affected=len(affected), cold=cold)
+        return Resolved(kind=kind, event_id=event_id, affected=len(affected), cold=cold)
+
+    def _is_news(self, trigger: Trigger, affected: tuple[Arn, ...], occasion: str) -> bool:
+        """Whether nobody has been asked to look at these for this change, or another change has come since.
+
+        A look that was asked for after a change sees it, so copies of its event need no look of their own. But a copy
+        may find more dependents than the first event did, or tell of a label that came back: then it is none.
+        """
+        asked = hashlib.sha256("\0".join(map(str, affected)).encode()).hexdigest()
+        change = f"{deduplication_key(trigger)} {asked}"
+        return self.ledger.take_up(sequence(trigger), change, occasion=occasion, seconds=COPIES_S, now=self.now())
 
     def _affected(self, trigger: Trigger) -> Iterable[Arn]:
         match trigger:
@@ -81,9 +109,9 @@ class ChangeResolver:
             case ServiceChanged(task_definition=arn) | TaskStopped(task_definition=arn):
                 return (arn,)
             case SecretChanged(secret=secret, name=name):
-                return self._dependents(*_secret_keys(trigger.region, trigger.account, secret, name))
+                return self._dependents(*_secret_keys(trigger, secret, name))
             case RotationChanged(secret=secret):
-                return self._dependents(*_secret_keys(trigger.region, trigger.account, secret, None))
+                return self._dependents(*_secret_keys(trigger, secret, _reference(secret).name_without_suffix))
             case KeyChanged(key=key):
                 return self._dependents(str(key))
             case RoleChanged():
@@ -106,15 +134,25 @@ class ChangeResolver:
                 raise NotNow(f"the newest revision of {family} was not looked up: {other}")
 
 
-def _secret_keys(region: str, account: str, secret: Arn | None, name: str | None) -> Iterable[str]:
-    """Return the keys under which dependents may be remembered: the ARN, and the name, which outlives it."""
-    if name is not None:
-        yield secret_name(region, account, name)
-    if secret is not None:
-        full = secret.resource_name
-        yield str(secret)
-        yield secret_name(secret.region, secret.account, full)
-        yield secret_name(secret.region, secret.account, full[:-7])
+def _secret_keys(trigger: Trigger, secret: Arn | None, name: str | None) -> Iterable[str]:
+    """Return the keys under which all dependents of a secret are remembered: its name, which outlives its ARN.
+
+    Where only a request tells of the secret, its ARN may be complete or not, so either reading of it may be the name.
+    """
+    if secret is None:
+        names, region, account = {name}, trigger.region, trigger.account
+    else:
+        full = _reference(secret)
+        names, region, account = (
+            {name} if name else {full.name, full.name_without_suffix},
+            secret.region,
+            secret.account,
+        )
+    return tuple(secret_name(region, account, each) for each in sorted(filter(None, names)))
+
+
+def _reference(secret: Arn) -> SecretReference:
+    return SecretReference(text=str(secret), name=secret.resource_name, arn=secret)
 
 
 def _sweep_id(trigger: Trigger) -> str:

@@ -16,7 +16,7 @@ from pullguard.gather import Readers, gather_about, lacks_credentials
 from pullguard.ledger import Ledger
 from pullguard.lifecycle import advance
 from pullguard.messages import Look
-from pullguard.model import Facts, Missing, Role, Secret, TaskDefinition, Unreadable, Usage
+from pullguard.model import Facts, Missing, Role, RotationEnd, Secret, TaskDefinition, Unreadable, Usage
 from pullguard.plan import Action, Grant, Mode, MoveService, Plan, Reregister
 from pullguard.planner import Rules, make_plan, next_actions
 from pullguard.references import references_of
@@ -49,6 +49,7 @@ class Validator:
     rules: Rules
     now: Callable[[], datetime]
     done: dict[Arn, Validated] = field(default_factory=dict)
+    rotation_ends: dict[Arn, RotationEnd | None] = field(default_factory=dict)
 
     def validate(self, look: Look, *, occasion: str) -> Validated:
         """Validate the task definition of ``look``; ``occasion`` is the id of the message that asked for it.
@@ -87,8 +88,17 @@ class Validator:
     def _gather(self, look: Look, now: datetime) -> Facts | Missing | Unreadable:
         found = self.readers.task_definition(str(look.task_definition))
         if isinstance(found, TaskDefinition):
-            return gather_about(found, self.readers, now=now)
+            facts = gather_about(found, self.readers, now=now)
+            return facts.with_rotation_ends(self._rotation_ends(facts))
         return found if isinstance(found, Missing | Unreadable) else Missing(resource=str(look.task_definition))
+
+    def _rotation_ends(self, facts: Facts) -> dict[Arn, RotationEnd]:
+        """Remember how the last rotations of the secrets ended, which AWS itself does not say where they failed."""
+        rotated = [each.arn for each in facts.secrets.values() if isinstance(each, Secret) and each.rotation.enabled]
+        for arn in rotated:
+            if arn not in self.rotation_ends:
+                self.rotation_ends[arn] = self.ledger.rotation_end(arn)
+        return {arn: end for arn in rotated if (end := self.rotation_ends[arn]) is not None}
 
     def _examine(
         self, look: Look, facts: Facts | Missing | Unreadable

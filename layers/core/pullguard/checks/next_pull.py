@@ -1,0 +1,38 @@
+"""Who is at risk, and when will they pull next? Said with a finding about what works until somebody pulls.
+
+A task that runs has its image: it pulls no more. A service pulls whenever ECS starts a task of it. What a schedule or a
+program starts pulls at each start; who that is, ECS does not tell, and nobody asks the schedulers.
+Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_services.html
+"""
+
+from typing import Final
+
+from pullguard.model import Lookup, ServiceUse, Usage
+
+_NAMED_MAX: Final = 20
+
+
+def next_pulls(usage: Lookup[Usage]) -> str:
+    """Return one or more sentences: what runs the revision, and what makes it pull."""
+    if not isinstance(usage, Usage):
+        return "Where it runs was not read; whatever starts a task of it pulls."
+    told = [_service(use) for use in usage.services[:_NAMED_MAX]]
+    if more := len(usage.services) - len(told):
+        told.append(f"so do {more} more services")
+    alone = len(usage.tasks) - sum(use.running_count for use in usage.services)
+    if alone > 0:
+        told.append(f"{alone} running task(s) of no service, which pull when they are started again")
+    if not told:
+        return "Nothing runs it now; whatever starts a task of it pulls."
+    return f"At risk: {'; '.join(told)}. Tasks that a schedule or a program starts pull at each start."
+
+
+def _service(use: ServiceUse) -> str:
+    if use.running_count < use.desired_count:
+        return f"service {use.name} pulls now: {use.running_count} of {use.desired_count} tasks run"
+    if not use.desired_count:
+        return f"service {use.name} pulls when it is scaled out from 0"
+    return (
+        f"service {use.name} ({use.running_count} running) pulls when it is next deployed or scaled out, or a task "
+        "is replaced"
+    )
