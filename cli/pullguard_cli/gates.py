@@ -5,11 +5,11 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal, TypeAlias
 
 from pullguard.access.gates import Gate, GateName
-from pullguard.checks import CHECKS
 from pullguard.checks.access import access_of
 from pullguard.checks.check import Check, image_text, is_ecr, reference_text
+from pullguard.checks.examine import answers_of
 from pullguard.findings import Answer, Failed, Passed, Remedy, Severity, Skipped, Unsure
-from pullguard.model import Container, Facts, Role, Secret
+from pullguard.model import Container, Facts, Role, Secret, Verification
 
 Verdict: TypeAlias = Literal["pass", "fail", "unknown", "not looked at"]
 _OF_REFERENCE: Final = ("reference-", "credentials-missing", "credentials-on-ecr-image", "registry-mismatch")
@@ -95,7 +95,7 @@ def step_of(check: str) -> str:
 
 def pulls_of(facts: Facts) -> tuple[Pull, ...]:
     """Return every container's pull, gate by gate."""
-    answers = [(check, answer) for check in CHECKS for answer in check.ask(facts)]
+    answers = answers_of(facts)
     return tuple(_pull(facts, container, answers) for container in facts.task_definition.containers)
 
 
@@ -180,14 +180,21 @@ def _reason(verdict: Verdict, fine: str, answers: list[tuple[Check, Answer]], me
     return "There is nothing to look at, because of an earlier gate."
 
 
+_REGISTRY_FINE = {
+    False: "The registry takes the credentials and has the image.",
+    True: "The registry serves the image without credentials: it is public, so nobody can tell whether it takes these.",
+}
+
+
 def _fine(name: str, facts: Facts, container: Container) -> str:
     secret = facts.secrets.get(reference_text(container))
     secret_name = secret.name if isinstance(secret, Secret) else ""
+    verified = facts.verifications.get(container.name)
     role_name = facts.role.name if isinstance(facts.role, Role) else ""
     return {
         "reference": f"{reference_text(container)} is a secret, and it may be used for this image.",
         "secret": f"The secret {secret_name} exists and has a current version.",
         "value": f"The value of {secret_name} has a username and a password.",
         "role": f"The execution role {role_name} exists.",
-        "registry": "The registry takes the credentials and has the image.",
+        "registry": _REGISTRY_FINE[isinstance(verified, Verification) and verified.answer == "anonymous-ok"],
     }.get(name, "Nothing is wrong.")

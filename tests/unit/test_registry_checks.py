@@ -1,8 +1,10 @@
 """From a secret and an image to a verification, and from a verification to findings."""
 
+import json
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
-from typing import NoReturn
+from datetime import UTC, datetime, timedelta
+from typing import Literal, NoReturn
 
 import pytest
 
@@ -18,6 +20,8 @@ from pullguard.model import (
     Missing,
     NotLooked,
     RegistryAnswer,
+    Rotation,
+    RotationEnd,
     Secret,
     TaskDefinition,
     Unreadable,
@@ -37,11 +41,11 @@ IMAGE = parse_image("acme/app:1.0")
 DENIED = Unreadable(permission="secretsmanager:GetSecretValue", resource=str(SECRET.arn), reason="denied")
 
 
-def read(_: Arn) -> Credentials:
+def read(_: Arn, version: str | None) -> Credentials:
     return read_value({"SecretString": '{"username": "u", "password": "p"}', "VersionId": "v1"})
 
 
-def never_read(_: Arn) -> NoReturn:
+def never_read(_: Arn, version: str | None) -> NoReturn:
     raise AssertionError("the value was read")
 
 
@@ -79,13 +83,114 @@ def test_a_secret_that_is_to_be_deleted_is_not_read() -> None:
 
 @pytest.mark.parametrize("unread", [DENIED, Missing(resource=str(SECRET.arn))])
 def test_a_value_that_cannot_be_read_is_said_to_be_so(unread: Missing | Unreadable) -> None:
-    assert verification(SECRET, IMAGE, lambda _: unread, ask=never_ask) == unread
+    assert verification(SECRET, IMAGE, lambda *_: unread, ask=never_ask) == unread
 
 
 @pytest.mark.parametrize("value", ["{}", "no", '{"username": "u", "password": ""}', '{"username": "u", "password": 1}'])
 def test_a_value_without_credentials_is_not_sent(value: str) -> None:
-    looked = verification(SECRET, IMAGE, lambda _: read_value({"SecretString": value}), ask=never_ask)
+    looked = verification(SECRET, IMAGE, lambda *_: read_value({"SecretString": value}), ask=never_ask)
     assert isinstance(looked, NotLooked)
+
+
+# --- a rotation that has begun -----------------------------------------------------------------------------------
+
+BEGUN = replace(
+    SECRET,
+    stages={"v1": ("AWSCURRENT",), "v2": ("AWSPENDING",)},
+    rotation=Rotation(enabled=True, interval_days=30),
+    last_changed_at=NOW - timedelta(minutes=1),
+)
+VALUES = {None: "old", "v2": "new"}
+
+
+def read_version(_: Arn, version: str | None) -> Credentials:
+    return read_value({"SecretString": json.dumps({"username": "u", "password": VALUES[version]})})
+
+
+def takes(*passwords: str) -> Callable[..., Verification]:
+    """A registry that takes these passwords."""
+
+    def ask(_: ImageReference, __: HiddenText, password: HiddenText, **___: object) -> Verification:
+        return Verification(answer="ok" if password.reveal() in passwords else "rejected")
+
+    return ask
+
+
+@pytest.mark.parametrize(
+    ("secret", "taken", "expected"),
+    [
+        (BEGUN, ("old",), ("ok", None)),
+        (BEGUN, ("new",), ("rejected", "ok")),
+        (BEGUN, (), ("rejected", "rejected")),
+        (SECRET, ("new",), ("rejected", None)),
+        (replace(BEGUN, stages={"v1": ("AWSCURRENT", "AWSPENDING")}), ("new",), ("rejected", None)),
+    ],
+    ids=["before setSecret", "after setSecret", "both refused", "no rotation", "after finishSecret"],
+)
+def test_the_pending_credentials_are_asked_about_where_the_current_ones_are_refused(
+    secret: Secret, taken: tuple[str, ...], expected: tuple[str, str | None]
+) -> None:
+    verified = verification(secret, IMAGE, read_version, ask=takes(*taken))
+    assert isinstance(verified, Verification)
+    assert (verified.answer, verified.pending) == expected
+
+
+def test_a_pending_value_that_cannot_be_read_changes_nothing() -> None:
+    def read_current(_: Arn, version: str | None) -> Lookup[Credentials]:
+        return DENIED if version else read_version(_, None)
+
+    verified = verification(BEGUN, IMAGE, read_current, ask=takes("new"))
+    assert verified == Verification(answer="rejected")
+
+
+HALFWAY = Verification(answer="rejected", detail="d", pending="ok")
+
+
+def ended(outcome: Literal["succeeded", "failed"], at: datetime) -> dict[Arn, RotationEnd]:
+    return {SECRET.arn: RotationEnd(outcome=outcome, at=at)}
+
+
+@pytest.mark.parametrize(
+    ("secret", "ends", "found"),
+    [
+        (BEGUN, {}, HALFWAY),
+        (BEGUN, ended("failed", NOW - timedelta(hours=1)), HALFWAY),
+        (BEGUN, ended("succeeded", NOW), HALFWAY),
+    ],
+    ids=["just begun", "the one before failed", "just succeeded"],
+)
+def test_nothing_is_said_in_the_seconds_between_the_registry_and_the_secret(
+    secret: Secret, ends: dict[Arn, RotationEnd], found: Verification
+) -> None:
+    given = answers(replace(facts(found, secret=secret), rotation_ends=ends))
+    assert "credentials-rejected" not in given
+
+
+@pytest.mark.parametrize(
+    ("secret", "ends"),
+    [
+        (replace(BEGUN, last_changed_at=NOW - timedelta(minutes=16)), {}),
+        (BEGUN, ended("failed", NOW)),
+        (replace(BEGUN, rotation=Rotation(enabled=False)), {}),
+    ],
+    ids=["a quarter of an hour ago", "it failed", "not by rotation"],
+)
+def test_a_rotation_that_stopped_halfway_is_told_with_the_command_that_ends_it(
+    secret: Secret, ends: dict[Arn, RotationEnd]
+) -> None:
+    about = replace(facts(HALFWAY, secret=secret), rotation_ends=ends)
+    (failed,) = (each for check in CHECKS[:1] for each in check.ask(about))
+    assert isinstance(failed, Failed)
+    assert "stopped halfway" in failed.cause
+    assert failed.remedy.snippet is not None
+    assert "--move-to-version-id v2 --remove-from-version-id v1" in failed.remedy.snippet
+
+
+def test_both_refused_is_told_as_any_refusal() -> None:
+    found = Verification(answer="rejected", pending="rejected")
+    (failed,) = CHECKS[0].ask(facts(found, secret=BEGUN))
+    assert isinstance(failed, Failed)
+    assert "halfway" not in failed.cause
 
 
 # --- checks ------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pullguard.checks import CHECKS
 from pullguard.stopped_reason import EXPLANATIONS, UNKNOWN, Explanation, explain
 
 FARGATE = (
@@ -128,6 +129,138 @@ NOT_OURS = {
     "access denied elsewhere": ("AccessDeniedException: not authorized to perform: logs:CreateLogStream", "unknown"),
     "nothing": ("", "unknown"),
 }
+
+
+_PREFIX = "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: "
+# The messages that have been seen, by the numbers of the collection: the text, its kind, the check to look at first.
+SEEN: dict[str, tuple[str, str, str | None]] = {
+    "1 Fargate": (FARGATE + "...", "credentials-failed", "reference-stale"),
+    "1 Fargate, no way there": (FARGATE + "RequestError: send request failed", "secret-unreachable", None),
+    "2 EC2 and old Fargate": (
+        "asm fetching secret from the service for registry/ghcr: " + ROLE_DENIED,
+        "credentials-denied",
+        "secret-access-missing",
+    ),
+    "2 with a capital": (
+        "Asm fetching secret from the service for registry/ghcr: " + ROLE_DENIED,
+        "credentials-denied",
+        "secret-access-missing",
+    ),
+    **{
+        f"3 {text}": (f"asm fetching {text}", "value-malformed", "secret-value-malformed")
+        for text in (
+            "authorization data: empty response",
+            "authorization data: empty secrets value",
+            "authorization data: unable to unmarshal secret value, invalid schema",
+            "username: AuthorizationData is malformed, empty field",
+            "password: AuthorizationData is malformed, empty field",
+        )
+    },
+    "4 no role": (
+        "asm resource: unable to find execution role credentials",
+        "role-credentials",
+        "execution-role-missing",
+    ),
+    "4 no client": ("unable to create ASM client: x", "role-credentials", "execution-role-missing"),
+    "5 its name": ("CannotPullContainerAuthError", "credentials-failed", "reference-stale"),
+    "5 its text": (
+        "engine docker private registry credentials: not found",
+        "credentials-failed",
+        "reference-stale",
+    ),
+    **{
+        f"6 {tail[:40]}": (SIBLING + tail, "secret-injection", None)
+        for tail in (
+            "AccessDeniedException: User x is not authorized to perform: secretsmanager:GetSecretValue",
+            "AccessDeniedException: Access to KMS is not allowed",
+            "RequestCanceled: request context canceled caused by: context deadline exceeded",
+            "InvalidRequestException: You can't perform this operation because the secret was marked for deletion.",
+            "InvalidParameter: 1 validation error(s) found. - minimum field size of 32, GetSecretValueInput.VersionId.",
+        )
+    },
+    "7 newer words": (
+        f"{_PREFIX}unable to retrieve secret from asm: There is a connection issue between the task and AWS Secrets "
+        "Manager. Check your task network configuration. failed to fetch secret arn:x from secrets manager: operation "
+        "error Secrets Manager: GetSecretValue, https response error StatusCode: 0, RequestID: , canceled, context "
+        "deadline exceeded",
+        "secret-injection",
+        None,
+    ),
+    "8 newest words": (
+        "ResourceNotFoundException: The task can't retrieve the secret with ARN 'arn:x' from AWS Secrets Manager. "
+        "Check whether the secret exists in the specified Region",
+        "secret-injection",
+        None,
+    ),
+    "9 ECR": (
+        f"{_PREFIX}unable to retrieve ecr registry auth: service call has been retried 3 time(s): x",
+        "ecr-authorization",
+        None,
+    ),
+    "9 ECR, newer words": (
+        "The task cannot pull registry auth from Amazon ECR: There is a connection issue between the task and Amazon "
+        "ECR. Check your task network configuration.",
+        "ecr-authorization",
+        None,
+    ),
+    "10 killed": (
+        "ResourceInitializationError: unable to pull secrets or registry auth: pull command failed: : signal: killed",
+        "unclear",
+        "reference-stale",
+    ),
+    "11 Docker": (
+        "CannotPullContainerError: The task can\u2019t pull the image. Check whether the image exists. Error response "
+        "from daemon: pull access denied for acme/web, repository does not exist or may require 'docker login': denied: "
+        "requested access to the resource is denied",
+        "pull-denied",
+        "credentials-rejected",
+    ),
+    "12 containerd": (
+        "CannotPullContainerError: pull image manifest has been retried 5 time(s): failed to resolve ref "
+        "docker.io/acme/web:1: pull access denied, repository does not exist or may require authorization: server "
+        "message: insufficient_scope: authorization failed",
+        "pull-denied",
+        "credentials-rejected",
+    ),
+    "13 anonymous": (
+        'CannotPullContainerError: inspect image has been retried 1 time(s): failed to resolve ref "ghcr.io/a/b:1": '
+        "failed to authorize: failed to fetch anonymous token",
+        "no-credentials-used",
+        "credentials-missing",
+    ),
+    "14 Docker Hub": (
+        "CannotPullContainerError: requested access to the resource is denied unauthorized: authentication required",
+        "pull-denied",
+        "credentials-rejected",
+    ),
+    "14 GHCR": ("CannotPullContainerError: unexpected status: 401 Unauthorized", "pull-denied", "credentials-rejected"),
+    "15 rate limit": (
+        "CannotPullContainerError: toomanyrequests: You have reached your pull rate limit.",
+        "rate-limited",
+        "registry-rate-limited",
+    ),
+    "15 rate limit, containerd": (
+        "CannotPullContainerError: unexpected status code 429 Too Many Requests - Server message: toomanyrequests: x",
+        "rate-limited",
+        "registry-rate-limited",
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "kind", "check"), SEEN.values(), ids=SEEN)
+def test_every_message_that_has_been_seen_leads_to_its_check(text: str, kind: str, check: str | None) -> None:
+    found = explain(text)
+    assert (found.kind, next(iter(found.checks), None)) == (kind, check)
+    assert set(found.checks) <= {each.id for each in CHECKS}
+
+
+@pytest.mark.parametrize(("text", "kind", "check"), SEEN.values(), ids=SEEN)
+def test_a_cut_message_never_becomes_one_about_something_else(text: str, kind: str, check: str | None) -> None:
+    """Fargate cuts long reasons: what is ours stays ours, or says nothing; what is not ours is at most unclear."""
+    is_ours = explain(text).is_registry_related
+    for length in range(len(text)):
+        found = explain(text[:length])
+        assert found.is_registry_related <= (is_ours or found.kind in {"unclear", "pull-failed"}), text[:length]
 
 
 @pytest.mark.parametrize(("text", "kind"), OURS.values(), ids=OURS)

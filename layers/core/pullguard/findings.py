@@ -46,13 +46,17 @@ class Passed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
-    """Looked at, and wrong: one sentence of ``cause``, the ``evidence`` (what AWS said), the ``remedy``."""
+    """Looked at, and wrong: one sentence of ``cause``, the ``evidence`` (what AWS said), the ``remedy``.
+
+    ``explained_by`` are the checks whose findings would explain it, likeliest first; None where it explains itself.
+    """
 
     subject: Subject
     cause: str
     evidence: str
     remedy: Remedy = field(default_factory=Remedy)
     severity: Severity | None = None
+    explained_by: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

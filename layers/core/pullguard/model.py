@@ -159,6 +159,18 @@ class Secret:
     key: "Lookup[Key] | None" = None
     value: "Lookup[ValueShape]" = NotLooked(why="the value was not read", switch="--read-values")
 
+    @property
+    def pending_version(self) -> str | None:
+        """The version that is labelled AWSPENDING and not AWSCURRENT: one that a rotation has begun."""
+        return next(
+            (v for v, labels in self.stages.items() if "AWSPENDING" in labels and "AWSCURRENT" not in labels), None
+        )
+
+    @property
+    def current_version(self) -> str | None:
+        """The version that is labelled AWSCURRENT: the one that ECS reads."""
+        return next((v for v, labels in self.stages.items() if "AWSCURRENT" in labels), None)
+
 
 # --- Roles -----------------------------------------------------------------------------------------------------
 
@@ -309,10 +321,15 @@ RegistryAnswer: TypeAlias = Literal["ok", "rejected", "no-such-image", "rate-lim
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """What a registry said to the secret's credentials for one image."""
+    """What a registry said to the secret's credentials for one image.
+
+    ``pending`` is what it said to those of the version that is labelled AWSPENDING, which is asked only where it
+    refuses the current ones.
+    """
 
     answer: RegistryAnswer
     detail: str = ""
+    pending: RegistryAnswer | None = None
 
 
 VERIFICATION_SWITCHED_OFF = NotLooked(

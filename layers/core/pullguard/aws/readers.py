@@ -116,8 +116,10 @@ class AwsReaders:
             switch="tag the secret pullguard:registry=<registry host>, or run the audit with --read-values",
         )
 
-    def _credentials(self, secret: Arn) -> Lookup[Credentials]:
-        return self._once(("value", secret), lambda: self._secrets_manager(secret.region).credentials(secret))
+    def _credentials(self, secret: Arn, version_id: str | None = None) -> Lookup[Credentials]:
+        return self._once(
+            ("value", secret, version_id), lambda: self._secrets_manager(secret.region).credentials(secret, version_id)
+        )
 
     def registry_secrets(self, region: str) -> Lookup[tuple[Secret, ...]]:
         """List the secrets of the account and Region that are opted in."""

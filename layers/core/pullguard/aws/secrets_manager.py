@@ -48,12 +48,13 @@ class SecretsManager:
         )
 
     @asks("secretsmanager:GetSecretValue")
-    def credentials(self, secret: Arn) -> Lookup[Credentials]:
-        """Read the AWSCURRENT value: its shape, and username and password where they are usable, both hidden."""
+    def credentials(self, secret: Arn, version_id: str | None = None) -> Lookup[Credentials]:
+        """Read a value, AWSCURRENT unless a version is named: its shape, username and password, both hidden."""
+        version = {"VersionId": version_id} if version_id else {}
         return looked_up(
             "secretsmanager:GetSecretValue",
             str(secret),
-            lambda: read_value(dict(self._client.get_secret_value(SecretId=str(secret)))),
+            lambda: read_value(dict(self._client.get_secret_value(SecretId=str(secret), **version))),
             missing=_NO_SUCH,
             refused=_NOT_NOW,
         )

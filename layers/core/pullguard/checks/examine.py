@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pullguard.arn import Arn
 from pullguard.checks import CHECKS
 from pullguard.checks.check import Check
+from pullguard.checks.explained import explained
 from pullguard.findings import Answer, Failed, Finding, Passed, Remedy, Subject, Summary, Unsure, count, finding_id
 from pullguard.model import Facts, Unreadable
 
@@ -30,7 +31,7 @@ class Examination:
 
 def examine(facts: Facts, checks: tuple[Check, ...] = CHECKS) -> Examination:
     """Ask every check; findings come errors first, then in the order of the checks."""
-    answers = [(check, answer) for check in checks for answer in check.ask(facts)]
+    answers = answers_of(facts, checks)
     found = {each.id: each for each in (_finding(check, answer) for check, answer in answers) if each is not None}
     ids = {finding_id(check.id, answer.subject) for check, answer in answers if isinstance(answer, Passed)}
     references = sum(container.reference is not None for container in facts.task_definition.containers)
@@ -39,6 +40,11 @@ def examine(facts: Facts, checks: tuple[Check, ...] = CHECKS) -> Examination:
         passed=frozenset(ids - found.keys()),
         summary=Summary(task_definitions=1, references=references) + count(answer for _, answer in answers),
     )
+
+
+def answers_of(facts: Facts, checks: tuple[Check, ...] = CHECKS) -> list[tuple[Check, Answer]]:
+    """Return every check's answers, in the order of the checks; a failure that others explain says which."""
+    return explained([(check, answer) for check in checks for answer in check.ask(facts)])
 
 
 def _finding(check: Check, answer: Answer) -> Finding | None:

@@ -130,7 +130,6 @@ def _start_failed(facts: Facts) -> Iterable[Answer]:
         return
     newest = max(related, key=lambda start: start.stopped_at)
     explanation = explain(newest.reasons)
-    checks = " or ".join(explanation.checks)
     yield Failed(
         subject=subject,
         cause=(
@@ -138,14 +137,8 @@ def _start_failed(facts: Facts) -> Iterable[Answer]:
             f"{newest.stopped_at:%Y-%m-%d %H:%M:%S} UTC: {explanation.sentence}"
         ),
         evidence=_quoted(newest),
-        remedy=Remedy(
-            text=(
-                f"If {checks} is among this task definition's findings, that explains it, and its remedy mends it. If "
-                "not, what was looked at is in order by now: look at the task's network, and at the registry's limits."
-                if checks
-                else "Look at the task's network, and at the registry's limits."
-            ),
-        ),
+        remedy=Remedy(text="Look at the task's network, and at the registry's limits."),
+        explained_by=explanation.checks,
     )
 
 

@@ -1,8 +1,18 @@
 """Does the registry itself take the credentials for the image? Asked only where live verification is on."""
 
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 
-from pullguard.checks.check import Check, image_of, put_value, secrets_in_use, skipped, subject_of, unreadable
+from pullguard.checks.check import (
+    Check,
+    image_of,
+    on_secret,
+    put_value,
+    secrets_in_use,
+    skipped,
+    subject_of,
+    unreadable,
+)
 from pullguard.findings import Answer, Failed, Passed, Remedy, Severity, Unsure
 from pullguard.image import ImageReference
 from pullguard.model import (
@@ -18,6 +28,9 @@ from pullguard.model import (
 )
 
 _PRIVATE_REGISTRY = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/private-auth.html"
+# As long as a rotation function may run at most.
+# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+_ROTATION_TAKES = timedelta(minutes=15)
 _PULL_ERRORS = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_cannot_pull_image.html"
 
 
@@ -45,6 +58,22 @@ def _rejected(facts: Facts) -> Iterable[Answer]:
                 yield unreadable(subject, f"The credentials in the secret {secret.name}", unread)
             case Missing() | Unreadable():
                 continue  # an earlier gate tells of it
+            case Verification(answer="rejected", pending="ok") if _rotation_is_under_way(facts, secret):
+                continue  # its end is told within minutes, and then this is asked again
+            case Verification(answer="rejected", pending="ok", detail=detail):
+                yield Failed(
+                    subject=subject,
+                    cause=(
+                        f"The registry {image.host} refuses the current credentials in the secret {secret.name} for "
+                        f"the image of container {container.name}, and takes the pending ones: a rotation stopped "
+                        "halfway."
+                    ),
+                    evidence=f"{detail} It takes those of version {secret.pending_version}, labelled AWSPENDING.",
+                    remedy=Remedy(
+                        text="Let the pending version become the current one. Tasks that start afterwards use it.",
+                        snippet=_make_current(secret),
+                    ),
+                )
             case Verification(answer="rejected", detail=detail):
                 yield Failed(
                     subject=subject,
@@ -65,6 +94,24 @@ def _rejected(facts: Facts) -> Iterable[Answer]:
                 yield Passed(subject=subject)
             case Verification():
                 continue  # rate-limited or unreachable: not told, and said by the check of that name
+
+
+def _rotation_is_under_way(facts: Facts, secret: Secret) -> bool:
+    """Whether the registry has the new credentials already and the secret is about to: seconds of each good rotation.
+
+    A rotation sets the new password at the registry before its version becomes the current one.
+    Source: https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html
+    """
+    changed, end = secret.last_changed_at, facts.rotation_ends.get(secret.arn)
+    if not secret.rotation.enabled or changed is None or facts.now - changed > _ROTATION_TAKES:
+        return False
+    return end is None or end.outcome == "succeeded" or end.at < changed.replace(microsecond=0)
+
+
+def _make_current(secret: Secret) -> str:
+    moved = ("--version-stage", "AWSCURRENT", "--move-to-version-id", secret.pending_version or "")
+    away = ("--remove-from-version-id", secret.current_version) if secret.current_version else ()
+    return on_secret(secret, "update-secret-version-stage", *moved, *away)
 
 
 def _not_found(facts: Facts) -> Iterable[Answer]:

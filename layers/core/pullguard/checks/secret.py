@@ -201,16 +201,9 @@ def _rotation_failed(facts: Facts) -> Iterable[Answer]:
         )
 
 
-def _pending(secret: Secret) -> str | None:
-    """Return the version that is labelled AWSPENDING and not AWSCURRENT: one that a rotation has begun."""
-    return next(
-        (v for v, labels in secret.stages.items() if "AWSPENDING" in labels and "AWSCURRENT" not in labels), None
-    )
-
-
 def _rotate_again(secret: Secret) -> str:
     """A rotation that hangs refuses to begin anew until its label is taken away."""
-    rotate, version = on_secret(secret, "rotate-secret"), _pending(secret)
+    rotate, version = on_secret(secret, "rotate-secret"), secret.pending_version
     if version is None:
         return rotate
     labelled = ("--version-stage", "AWSPENDING", "--remove-from-version-id", version)
@@ -222,7 +215,7 @@ def _rotation_problem(secret: Secret, end: RotationEnd | None, now: datetime) ->
 
     That it failed is told by an event only; a rotation that succeeded later shows in DescribeSecret as well.
     """
-    stuck = _pending(secret)
+    stuck = secret.pending_version
     last = secret.rotation.last_rotated_at
     if end is not None and end.outcome != "succeeded" and (last is None or last <= end.at):
         said = f": {shown(end.detail, _DETAIL_MAX_CHARS)}" if end.detail else ""

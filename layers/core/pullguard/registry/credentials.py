@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from pullguard.arn import Arn
@@ -30,13 +31,14 @@ class VerificationBroke(PullguardError):
 def verification(
     secret: Secret,
     image: ImageReference,
-    read: Callable[[Arn], Lookup[Credentials]],
+    read: Callable[[Arn, str | None], Lookup[Credentials]],
     *,
     ask: Callable[..., Verification] | None = None,
 ) -> Lookup[Verification]:
     """Verify the credentials that ``secret`` holds for ``image``; ``read`` gets its value, if that is to be read.
 
-    The value of a secret whose owner has not bound it to the image's registry host is not even read.
+    The value of a secret whose owner has not bound it to the image's registry host is not even read. Where the current
+    value is refused and a rotation has begun another one, the registry is asked about that one too (docs/adr/0010).
     """
     hosts = registry_hosts(secret)
     if image.host not in hosts:
@@ -46,13 +48,20 @@ def verification(
         )
     if secret.deleted_at is not None:
         return NotLooked(why="a secret that is to be deleted has no value to verify", switch="restore the secret")
-    value = read(secret.arn)
+    value = read(secret.arn, None)
     if not isinstance(value, tuple):
         return value
     _, username, password = value
     if username is None or password is None:
         return NotLooked(why="the secret holds no username and password to verify", switch="store both in the secret")
-    return (ask or verify)(image, username, password, allowed_hosts=hosts)
+    current = (ask or verify)(image, username, password, allowed_hosts=hosts)
+    if current.answer != "rejected" or secret.pending_version is None:
+        return current
+    value = read(secret.arn, secret.pending_version)
+    _, username, password = value if isinstance(value, tuple) else (None, None, None)
+    if username is None or password is None:
+        return current
+    return replace(current, pending=(ask or verify)(image, username, password, allowed_hosts=hosts).answer)
 
 
 def verify(

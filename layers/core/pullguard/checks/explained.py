@@ -1,0 +1,84 @@
+"""A failure that others explain: which of them does, or what was ruled out and what was not looked at."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from pullguard.checks.check import Check
+from pullguard.findings import Answer, Failed, Passed, Skipped, Unsure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Verdicts:
+    """The ids of the checks that failed (``errors``: not only as a warning), could not tell, were not asked, passed."""
+
+    failed: tuple[str, ...]
+    errors: tuple[str, ...]
+    unsure: tuple[str, ...]
+    skipped: dict[str, str]
+    passed: tuple[str, ...]
+
+
+def explained(answers: Sequence[tuple[Check, Answer]]) -> list[tuple[Check, Answer]]:
+    """Return the answers, where those that others explain say in their remedy which do, or what is ruled out."""
+    return [(check, _explain(check, answer, answers)) for check, answer in answers]
+
+
+def _explain(check: Check, answer: Answer, answers: Sequence[tuple[Check, Answer]]) -> Answer:
+    if not isinstance(answer, Failed) or answer.explained_by is None:
+        return answer
+    others = [(each, its) for each, its in answers if each.id != check.id]
+    said = " ".join(_sentences(_verdicts(others), answer.explained_by, answer.remedy.text))
+    return replace(answer, remedy=replace(answer.remedy, text=said))
+
+
+def _sentences(verdicts: _Verdicts, explaining: tuple[str, ...], else_look_at: str) -> Iterable[str]:
+    if reasons := [each for each in explaining if each in verdicts.failed]:
+        yield f"It is explained by the finding {' and '.join(reasons)}, whose remedy mends it."
+        return
+    if verdicts.errors:
+        yield f"It may be explained by the finding {' and '.join(verdicts.errors)}: mend that first."
+        return
+    relevant = [each for each in explaining if each in verdicts.passed]
+    rest = [each for each in verdicts.passed if each not in relevant]
+    if relevant or rest:
+        yield f"Ruled out, since it is in order now: {', '.join((*relevant, *rest))}."
+    if verdicts.unsure:
+        yield f"It could not be told: {', '.join(verdicts.unsure)}."
+    for why, ids in _by_reason(verdicts.skipped).items():
+        yield f"Not looked at: {', '.join(ids)} ({why})."
+    yield else_look_at
+
+
+def _verdicts(answers: Sequence[tuple[Check, Answer]]) -> _Verdicts:
+    by_check: dict[str, list[Answer]] = {}
+    for check, answer in answers:
+        by_check.setdefault(check.id, []).append(answer)
+
+    def those(*kinds: type[Answer], but: tuple[type[Answer], ...] = ()) -> tuple[str, ...]:
+        return tuple(
+            id_
+            for id_, its in by_check.items()
+            if any(isinstance(each, kinds) for each in its) and not any(isinstance(each, but) for each in its)
+        )
+
+    skipped = {
+        id_: next(f"{each.why}; to look: {each.switch}" for each in by_check[id_] if isinstance(each, Skipped))
+        for id_ in those(Skipped, but=(Failed, Unsure))
+    }
+    severities = {
+        check.id: answer.severity or check.severity for check, answer in answers if isinstance(answer, Failed)
+    }
+    return _Verdicts(
+        failed=those(Failed),
+        errors=tuple(id_ for id_ in those(Failed) if severities[id_] == "error"),
+        unsure=those(Unsure, but=(Failed,)),
+        skipped=skipped,
+        passed=those(Passed, but=(Failed, Unsure, Skipped)),
+    )
+
+
+def _by_reason(skipped: dict[str, str]) -> dict[str, list[str]]:
+    by_reason: dict[str, list[str]] = {}
+    for id_, why in skipped.items():
+        by_reason.setdefault(why, []).append(id_)
+    return by_reason

@@ -1,0 +1,89 @@
+"""A task that failed to start: which finding explains it, and what is ruled out where none does."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from pullguard.checks.examine import examine
+from pullguard.findings import Finding
+from pullguard.model import Facts, FailedStart, RegistryAnswer, Usage, Verification
+from tests.fakes import CLUSTER, NOW, World, container, denied, role, secret, task_definition
+
+GHCR = secret()
+IMAGE = "ghcr.io/acme/web:1"
+WORLD = World((task_definition(container(GHCR)),), (role(reads=[GHCR]),), (GHCR,))
+NO_RIGHT = (
+    "asm fetching secret from the service for registry/ghcr: AccessDeniedException: User: arn:x is not authorized to "
+    "perform: secretsmanager:GetSecretValue"
+)
+REFUSED = "CannotPullContainerError: pull access denied for acme/web"
+TOO_MANY = "CannotPullContainerError: toomanyrequests: You have reached your pull rate limit."
+NO_WAY = "unable to get registry auth from asm: asm fetching secret from the service for x: RequestError: dial tcp"
+UNSAID = "CannotPullContainerError: boom"
+
+
+def start_failed(world: World, reason: str, answer: RegistryAnswer | None = None) -> tuple[Finding, list[str]]:
+    """Return the finding about a task that stopped with ``reason``, and the ids of all others."""
+    verifications = {} if answer is None else {IMAGE: Verification(answer=answer)}
+    start = FailedStart(task_arn=f"{CLUSTER}/1", stopped_at=NOW - timedelta(minutes=1), reasons=(reason,))
+    here = replace(world, running=Usage(newest=True, failed_starts=(start,)), verifications=verifications)
+    facts: Facts = here.facts()
+    findings = examine(facts).findings
+    (own,) = (each for each in findings if each.check == "task-start-failed")
+    return own, [each.check for each in findings if each is not own]
+
+
+BROKEN = replace(WORLD, roles=(role(),))
+UNREAD = replace(WORLD, unreadable={str(role().arn): denied()})
+EXPLAINED: dict[str, tuple[World, str, RegistryAnswer | None, str]] = {
+    "by the check that the message leads to": (
+        BROKEN,
+        NO_RIGHT,
+        None,
+        "explained by the finding secret-access-missing",
+    ),
+    "by what the registry says": (WORLD, REFUSED, "rejected", "explained by the finding credentials-rejected"),
+    "by too many pulls": (WORLD, TOO_MANY, "rate-limited", "explained by the finding registry-rate-limited"),
+    "perhaps by another": (BROKEN, REFUSED, "ok", "may be explained by the finding secret-access-missing"),
+}
+
+
+@pytest.mark.parametrize(("world", "reason", "answer", "said"), EXPLAINED.values(), ids=EXPLAINED)
+def test_the_finding_that_explains_it_is_named(
+    world: World, reason: str, answer: RegistryAnswer | None, said: str
+) -> None:
+    finding, others = start_failed(world, reason, answer)
+    assert said in finding.remedy.text
+    assert others
+    assert "Ruled out" not in finding.remedy.text
+
+
+@pytest.mark.parametrize("reason", [NO_RIGHT, REFUSED, TOO_MANY, NO_WAY, UNSAID])
+def test_where_all_is_fine_it_is_said_what_is_ruled_out(reason: str) -> None:
+    finding, others = start_failed(WORLD, reason, "ok")
+    assert others == []
+    ruled_out = finding.remedy.text.partition("Ruled out")[2].partition(".")[0]
+    for check in ("secret-not-found", "secret-value-malformed", "secret-access-missing", "credentials-rejected"):
+        assert check in ruled_out
+    assert "network" in finding.remedy.text
+
+
+def test_what_was_not_looked_at_is_not_ruled_out() -> None:
+    finding, _ = start_failed(WORLD, REFUSED)
+    ruled_out, _, not_looked = finding.remedy.text.partition("Not looked at: ")
+    assert "credentials-rejected" not in ruled_out
+    assert not_looked.startswith("credentials-rejected (live verification is switched off")
+    assert "VerifyCredentials=true" in not_looked
+
+
+def test_what_could_not_be_told_is_not_ruled_out() -> None:
+    finding, _ = start_failed(UNREAD, NO_RIGHT, "ok")
+    ruled_out, _, not_told = finding.remedy.text.partition("It could not be told: ")
+    assert "secret-access-missing" not in ruled_out
+    assert "execution-role-not-found" in not_told or "secret-access-missing" in not_told
+
+
+def test_the_likeliest_comes_first() -> None:
+    finding, _ = start_failed(WORLD, REFUSED, "ok")
+    assert "in order now: credentials-rejected" in finding.remedy.text
