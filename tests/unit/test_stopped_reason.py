@@ -210,8 +210,8 @@ SEEN: dict[str, tuple[str, str, str | None]] = {
     ),
     "11 Docker": (
         "CannotPullContainerError: The task can\u2019t pull the image. Check whether the image exists. Error response "
-        "from daemon: pull access denied for acme/web, repository does not exist or may require 'docker login': denied: "
-        "requested access to the resource is denied",
+        "from daemon: pull access denied for acme/web, repository does not exist or may require 'docker login': "
+        "denied: requested access to the resource is denied",
         "pull-denied",
         "credentials-rejected",
     ),
