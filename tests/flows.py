@@ -5,10 +5,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from pullguard.arn import Arn
 from pullguard.aws.messaging import Bus, Queues, Topic
+from pullguard.aws.ssm import StopSwitch
 from pullguard.events import Cause
 from pullguard.flows.alert import Alerter
+from pullguard.flows.brakes import Brakes
 from pullguard.flows.telling import Teller
 from pullguard.flows.validate import Validated, Validator
 from pullguard.flows.writing import Executor
@@ -16,6 +20,7 @@ from pullguard.ledger import Ledger
 from pullguard.messages import Look
 from pullguard.plan import Mode
 from pullguard.planner import Rules
+from pullguard.stop import GO_ON
 from tests.fakes import NOW, Sent, World, revision_arn
 
 CAUSE = Cause(kind="RegisterTaskDefinition", event_id="e-1", at=NOW)
@@ -24,6 +29,18 @@ LOOK = Look(task_definition=revision_arn(), cause=CAUSE)
 
 def look(task_definition: Arn | None = None, kind: str = "RegisterTaskDefinition") -> Look:
     return Look(task_definition=task_definition or revision_arn(), cause=Cause(kind=kind, event_id="e-1", at=NOW))
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """In the place of the client of SSM: one parameter's value, or the error that AWS answers."""
+
+    value: str | ClientError
+
+    def get_parameter(self, *, Name: str) -> dict[str, Any]:  # noqa: N803
+        if isinstance(self.value, ClientError):
+            raise self.value
+        return {"Parameter": {"Name": Name, "Value": self.value}}
 
 
 @dataclass
@@ -35,6 +52,7 @@ class Stage:
     mode: Mode = "remediate"
     rules: Rules = field(default_factory=Rules)
     writes_per_hour: int = 20
+    stop: str | ClientError = GO_ON
     sent: Sent = field(default_factory=Sent)
     time: datetime = NOW
 
@@ -43,6 +61,12 @@ class Stage:
 
     def later(self, **span: float) -> None:
         self.time += timedelta(**span)
+
+    @property
+    def switch(self) -> StopSwitch:
+        """The stop parameter, as ``stop`` says."""
+        client: Any = Parameter(self.stop)
+        return StopSwitch(client, "/pullguard/stop")
 
     @property
     def queues(self) -> Queues:
@@ -80,7 +104,7 @@ class Stage:
             validation_queue_url="validations",
             mode=self.mode,
             rules=self.rules,
-            writes_per_hour=self.writes_per_hour,
+            brakes=Brakes(switch=self.switch, ledger=self.ledger, writes_per_hour=self.writes_per_hour, now=self.now),
             now=self.now,
         )
 

@@ -20,11 +20,12 @@ _FIRST_CONTACT: Final = Config(connect_timeout=3, read_timeout=10, retries={"mod
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
-    """Whose AWS it is, and how to ask it."""
+    """Whose AWS it is, and how to ask it; ``caller`` is the ARN of whoever asks."""
 
     clients: Clients
     account: str
     region: str
+    caller: str = ""
 
 
 def connect(*, profile: str | None = None, region: str | None = None, max_rate: float | None = None) -> Connection:
@@ -47,4 +48,5 @@ def connect(*, profile: str | None = None, region: str | None = None, max_rate: 
         clients=clients,
         account=identity["Account"],
         region=session.region_name,
+        caller=identity["Arn"],
     )

@@ -16,6 +16,7 @@ from pullguard_cli.commands import explain, findings, plan
 from pullguard_cli.failures import EXIT_COULD_NOT_RUN, CannotRun
 from pullguard_cli.options import EXIT_CODES
 from pullguard_cli.printing import errors, says
+from pullguard_cli.stop_commands import resume, stop
 
 app = typer.Typer(
     name="pullguard",
@@ -27,6 +28,7 @@ app = typer.Typer(
 )
 _EVERY_DAY = "Look"
 _BEFORE = "Before it is registered"
+_DEPLOYED = "Of the deployed application"
 _READ_UP = "Read up"
 
 
@@ -44,7 +46,8 @@ def pullguard(
 ) -> None:
     """Keep every Amazon ECS task able to pull its private-registry image.
 
-    Every command only reads, with your AWS credentials: AWS_PROFILE, AWS_REGION and AWS_ENDPOINT_URL work as usual.
+    Every command works with your AWS credentials and only reads, but for stop, resume and rollback, which ask first.
+    AWS_PROFILE, AWS_REGION and AWS_ENDPOINT_URL work as usual.
     """
 
 
@@ -52,6 +55,8 @@ app.command("audit", rich_help_panel=_EVERY_DAY, epilog=EXIT_CODES)(audit)
 app.command("explain", rich_help_panel=_EVERY_DAY, epilog=EXIT_CODES)(explain)
 app.command("plan", rich_help_panel=_EVERY_DAY, epilog=EXIT_CODES)(plan)
 app.command("check", rich_help_panel=_BEFORE, epilog=EXIT_CODES)(check_command)
+app.command("stop", rich_help_panel=_DEPLOYED)(stop)
+app.command("resume", rich_help_panel=_DEPLOYED)(resume)
 app.command("findings", rich_help_panel=_READ_UP)(findings)
 
 

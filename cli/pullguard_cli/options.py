@@ -128,3 +128,19 @@ TextOrJson = Annotated[
         rich_help_panel=SAY_PANEL,
     ),
 ]
+StackName = Annotated[
+    str,
+    typer.Option("--stack", metavar="NAME", help="The name of Pullguard's stack.", rich_help_panel=AWS_PANEL),
+]
+LedgerTable = Annotated[
+    str | None,
+    typer.Option(
+        "--table",
+        metavar="NAME",
+        help="The ledger's table; then no stack is asked for.",
+        show_default="the stack's",
+        rich_help_panel=AWS_PANEL,
+    ),
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask. Needed where there is no terminal.")]
+Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for whoever wonders.")]

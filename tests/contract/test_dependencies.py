@@ -35,6 +35,7 @@ PURE = (
     "remedies",
     "secret_value",
     "settings",
+    "stop",
     "stopped_reason",
     "task_definition",
 )

@@ -17,11 +17,13 @@ from typing import Any
 import pytest
 
 import pullguard.aws
+from pullguard.aws.cloudformation import Stacks
 from pullguard.aws.ecs import Ecs
 from pullguard.aws.iam import Iam
 from pullguard.aws.kms import Kms
 from pullguard.aws.messaging import Bus, Queues, Topic
 from pullguard.aws.secrets_manager import SecretsManager
+from pullguard.aws.ssm import StopSwitch
 from pullguard.ledger import Ledger
 from tests.contract.cloudformation import ROOT, TEXT, Template, load, said, several
 from tests.contract.roles import Need, Statement, condition_text, given, role_of, statements_of
@@ -60,6 +62,9 @@ class Function:
     # What a service asks for on the caller's behalf: no call of ours, and the call fails without it.
     behind: tuple[tuple[str, str], ...] = ()
 
+
+# What is asked before each write.
+BRAKES: tuple[Method, ...] = (Ledger.hold, Ledger.count_write, Ledger.happened, Ledger.once)
 
 FUNCTIONS = {
     "resolve_change": Function(
@@ -100,15 +105,15 @@ FUNCTIONS = {
     ),
     "patch_execution_role": Function(
         queue="Grant",
-        flows=("patch_role", "writing", "telling"),
-        reads=(*READS, Iam.put_role_policy),
+        flows=("patch_role", "writing", "brakes", "telling"),
+        reads=(*READS, Iam.put_role_policy, StopSwitch.read),
         stack={
             **on(
                 "Ledger.Arn",
                 Ledger.granted,
                 Ledger.record_write,
                 Ledger.keep_grants,
-                Ledger.count_write,
+                *BRAKES,
                 Ledger.save_remediation,
             ),
             **on("Bus.Arn", Bus.publish),
@@ -117,10 +122,10 @@ FUNCTIONS = {
     ),
     "reregister_task_definition": Function(
         queue="Reregister",
-        flows=("reregister", "writing", "telling"),
-        reads=(*READS, Ecs.describe_raw, Ecs.register, Ecs.move_service),
+        flows=("reregister", "writing", "brakes", "telling"),
+        reads=(*READS, Ecs.describe_raw, Ecs.register, Ecs.move_service, StopSwitch.read),
         stack={
-            **on("Ledger.Arn", Ledger.entry, Ledger.lease, Ledger.count_write, Ledger.save_remediation),
+            **on("Ledger.Arn", Ledger.entry, Ledger.lease, *BRAKES, Ledger.save_remediation),
             **on("Bus.Arn", Bus.publish),
             **on("ValidationQueue.Arn", Queues.look),
         },
@@ -148,7 +153,17 @@ FUNCTIONS = {
 }
 
 # What only the command line asks for, with its own caller's rights.
-COMMAND_LINE_ONLY: frozenset[Method] = frozenset({Ecs.all_failed_starts, Ecs.instances, Iam.every_role})
+COMMAND_LINE_ONLY: frozenset[Method] = frozenset(
+    {
+        Ecs.all_failed_starts,
+        Ecs.instances,
+        Iam.every_role,
+        Ledger.save_hold,
+        Ledger.end_hold,
+        Stacks.outputs,
+        StopSwitch.write,
+    }
+)
 
 _ACCOUNT = "${AWS::Region}:${AWS::AccountId}"
 # Where an action that is not on a resource of the stack applies. Security lives here: change it with care.
@@ -179,6 +194,7 @@ RESOURCES = {
     "iam:GetPolicyVersion": ["arn:${AWS::Partition}:iam::*:policy/*"],
     "iam:PassRole": ["arn:${AWS::Partition}:iam::${AWS::AccountId}:role/*"],
     "iam:PutRolePolicy": ["arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${ManagedRolePattern}"],
+    "ssm:GetParameter": [f"arn:${{AWS::Partition}}:ssm:{_ACCOUNT}:parameter${{StopSwitch}}"],
     "iam:SimulatePrincipalPolicy": ["arn:${AWS::Partition}:iam::${AWS::AccountId}:role/*"],
 }
 # The conditions without which an action would be a confused deputy's (docs/adr/0002).
@@ -298,7 +314,15 @@ def test_every_gateway_method_is_used_by_a_function_or_only_by_the_command_line(
     assert used & COMMAND_LINE_ONLY == set()
 
 
-GATEWAYS = {"ledger": Ledger, "queues": Queues, "bus": Bus, "topic": Topic, "ecs": Ecs, "iam": Iam}
+GATEWAYS = {
+    "switch": StopSwitch,
+    "ledger": Ledger,
+    "queues": Queues,
+    "bus": Bus,
+    "topic": Topic,
+    "ecs": Ecs,
+    "iam": Iam,
+}
 
 
 def called(flow: str) -> set[Method]:

@@ -189,6 +189,7 @@ def test_a_functions_settings_name_the_resources_that_they_say(function: str) ->
         "PULLGUARD_GRANT_QUEUE_URL": "GrantQueue",
         "PULLGUARD_REREGISTER_QUEUE_URL": "ReregisterQueue",
         "PULLGUARD_SWEEP_QUEUE_URL": "SweepQueue",
+        "PULLGUARD_STOP_PARAMETER": "StopSwitch",
     }
     named = {name: said(value) for name, value in variables.items() if name in expected}
     assert named == {name: expected[name] for name in named}

@@ -56,6 +56,9 @@ class Stack:
             **{name: table[name] for name in ("BillingMode", "AttributeDefinitions", "KeySchema")},
         )
         self.ids["Ledger"] = "ledger"
+        switch = TEMPLATE.of_type("AWS::SSM::Parameter")["StopSwitch"]
+        self.client("ssm").put_parameter(Name="/pullguard/stop", Value=switch["Value"], Type=switch["Type"])
+        self.ids["StopSwitch"] = "/pullguard/stop"
         events.create_event_bus(Name="bus")
         self.ids["Bus"] = "bus"
         self.ids["AlertTopic"] = self.client("sns").create_topic(Name="topic")["TopicArn"]

@@ -5,7 +5,12 @@ import pytest
 from pullguard.errors import Misconfigured
 from tests.functions.stack import TEMPLATE, Stack
 
-IDS = {"Ledger": "ledger", "Bus": "bus", "AlertTopic": "arn:aws:sns:us-east-1:123456789012:topic"}
+IDS = {
+    "Ledger": "ledger",
+    "Bus": "bus",
+    "AlertTopic": "arn:aws:sns:us-east-1:123456789012:topic",
+    "StopSwitch": "/pullguard/stop",
+}
 STACK = Stack(ids=IDS | dict.fromkeys(TEMPLATE.of_type("AWS::SQS::Queue"), "https://sqs.us-east-1.amazonaws.com/1/q"))
 FUNCTIONS = sorted(TEMPLATE.functions())
 CASES = [

@@ -23,6 +23,7 @@ ENVIRONMENT = {
     "PULLGUARD_VERIFY_CREDENTIALS": "false",
     "PULLGUARD_CROSS_CHECK": "false",
     "PULLGUARD_WRITES_PER_HOUR": "3",
+    "PULLGUARD_STOP_PARAMETER": "/pullguard/stop",
 }
 
 
@@ -79,7 +80,8 @@ def test_a_validator_gets_the_deployments_choices(deployment: Deployment) -> Non
 
 def test_an_executor_gets_the_deployments_choices(deployment: Deployment) -> None:
     executor = deployment.executor()
-    assert (executor.mode, executor.writes_per_hour) == ("remediate", 3)
+    assert (executor.mode, executor.brakes.writes_per_hour) == ("remediate", 3)
+    assert deployment.executor().brakes.switch is executor.brakes.switch  # its short memory is worth keeping
     assert executor.validation_queue_url == "https://sqs/validations"
 
 

@@ -9,13 +9,16 @@ from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 from pullguard.aws.iam import Iam
+from pullguard.errors import NotNow
 from pullguard.flows.patch_role import RolePatcher
 from pullguard.ledger import Ledger
 from pullguard.model import NamedPolicy
 from pullguard.remedies.grant import POLICY_NAME, Granted, parse_own, policy_document, render
+from pullguard.stop import GO_ON, Stop, switch_text
 from tests.fakes import (
     NOW,
     REGION,
+    Crash,
     World,
     container,
     key,
@@ -279,6 +282,93 @@ def test_the_circuit_breaker_stops_and_tells(act: Acted) -> None:
     here.stage.later(hours=1)
     here.expect(render(policy_document(granted(GHCR))))
     assert here.patch(occasion="m-3").written
+
+
+def test_an_open_breaker_is_told_once_in_its_hour_whoever_runs_into_it(act: Acted) -> None:
+    others = tuple(task_definition(container(GHCR), family=f"f{number}") for number in range(20))
+    here = act(replace(BROKEN, task_definitions=others), writes_per_hour=1)
+    here.expect(render(policy_document(granted(GHCR))))
+    patcher = RolePatcher(executor=here.stage.executor(), iam=here.iam)
+    written = [patcher.patch(look(each.arn), occasion=f"m-{each.family}").written for each in others]
+    assert written == [True] + [False] * 19
+    assert here.told() == ["Remediation Completed", "Remediation Failed"]
+    here.stage.later(hours=1)
+    here.expect(render(policy_document(granted(GHCR))))
+    assert patcher.patch(look(others[0].arn), occasion="m-later").written
+
+
+def test_a_crash_before_it_is_told_leaves_the_open_breaker_to_the_next(act: Acted) -> None:
+    here = act(BROKEN, writes_per_hour=1)
+    here.expect(render(policy_document(granted(GHCR))))
+    here.patch()
+    here.stage.sent.failing = ["put_events"]
+    with pytest.raises(Crash):
+        here.patch(occasion="m-2")
+    assert not here.stage.ledger.happened(f"tripped role {role_arn()} {NOW:%Y-%m-%dT%H}")
+
+
+# --- Stopped, held, and not known whether ------------------------------------------------------------------------
+
+STOP = Stop(by="ada", at="2026-11-23T11:59:00+00:00", reason="a bad deploy")
+
+
+def test_while_everything_is_stopped_nothing_is_written_and_what_would_be_is_told_once(act: Acted) -> None:
+    here = act(BROKEN, stop=switch_text(STOP))
+    for occasion in ("m-1", "m-2"):
+        assert not here.patch(occasion=occasion).written
+    (detail,) = here.stage.sent.details("Remediation Planned")
+    assert f"everything is stopped {STOP}" in detail["remediation"]["why"]
+    assert "pullguard resume" in detail["remediation"]["remedy"]
+    assert here.stage.ledger.granted(role_arn()) == ()
+    assert here.told() == ["Remediation Planned"]
+
+
+def test_another_stop_is_told_again(act: Acted) -> None:
+    here = act(BROKEN, stop=switch_text(STOP))
+    here.patch()
+    here.stage.stop = switch_text(replace(STOP, at="2026-11-24T08:00:00+00:00"))
+    here.patch(occasion="m-2")
+    assert here.told() == ["Remediation Planned"] * 2
+
+
+def test_after_the_stop_the_same_message_writes(act: Acted) -> None:
+    here = act(BROKEN, stop=switch_text(STOP))
+    here.patch()
+    here.stage.stop = GO_ON
+    here.expect(render(policy_document(granted(GHCR))))
+    assert here.patch().written
+
+
+def test_a_stop_uses_up_nothing_of_the_hours_writes(act: Acted) -> None:
+    here = act(BROKEN, stop=switch_text(STOP), writes_per_hour=1)
+    for number in range(3):
+        here.patch(occasion=f"m-{number}")
+    here.stage.stop = GO_ON
+    here.expect(render(policy_document(granted(GHCR))))
+    assert here.patch(occasion="m-9").written
+
+
+def test_a_held_role_is_left_alone_and_no_other(act: Acted, ledger: Ledger) -> None:
+    ledger.save_hold(role_arn(), STOP)
+    here = act(BROKEN)
+    assert not here.patch().written
+    (detail,) = here.stage.sent.details("Remediation Planned")
+    assert f"the role is held {STOP}" in detail["remediation"]["why"]
+    assert "pullguard resume web-execution" in detail["remediation"]["remedy"]
+    ledger.end_hold(role_arn())
+    here.expect(render(policy_document(granted(GHCR))))
+    assert here.patch(occasion="m-2").written
+
+
+@pytest.mark.parametrize("code", ["ParameterNotFound", "AccessDeniedException", "ThrottlingException"])
+def test_without_an_answer_nothing_is_written_and_the_message_comes_back(act: Acted, code: str) -> None:
+    here = act(BROKEN, stop=ClientError({"Error": {"Code": code, "Message": ""}}, "GetParameter"))
+    for occasion in ("m-1", "m-1", "m-2"):
+        with pytest.raises(NotNow, match="the stop parameter cannot be read"):
+            here.patch(occasion=occasion)
+    assert here.told() == ["Remediation Failed"]
+    assert "ssm:GetParameter" in here.failure()["why"] or code == "ParameterNotFound"
+    assert here.stage.ledger.granted(role_arn()) == ()
 
 
 def test_one_message_twice_is_told_once(act: Acted) -> None:

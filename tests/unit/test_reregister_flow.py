@@ -17,6 +17,7 @@ from pullguard.ledger import Ledger
 from pullguard.model import Usage
 from pullguard.planner import Rules
 from pullguard.remedies.reregister import REREGISTERED_TAG
+from pullguard.stop import Stop, switch_text
 from tests.fakes import (
     CLUSTER,
     GOOD_VALUE,
@@ -34,6 +35,7 @@ from tests.fakes import (
 )
 from tests.flows import LOOK, Stage, look
 
+STOPPED = switch_text(Stop(by="ada", at="2026-11-23T11:59:00+00:00"))
 OLD, NEW = secret_arn(suffix="OldOld"), secret(suffix="NewNew")
 SOURCE, SUCCESSOR = revision_arn(revision=7), revision_arn(revision=8)
 STALE = World((task_definition(container(OLD)),), (role(reads=[NEW]),), (NEW,))
@@ -291,6 +293,14 @@ def test_the_circuit_breaker_stops_and_tells(act: Acted) -> None:
     assert "family web was written to 1 times in this hour" in here.failure()["why"]
 
 
+def test_while_everything_is_stopped_nothing_is_registered(act: Acted) -> None:
+    here = act(STALE, stop=STOPPED)
+    for occasion in ("m-1", "m-2"):
+        here.expect_description()
+        assert here.run(occasion=occasion).registered is None
+    assert here.told() == ["Remediation Planned"]
+
+
 # --- Moving services ---------------------------------------------------------------------------------------------
 
 
@@ -354,3 +364,9 @@ def test_a_service_that_is_moved_back_and_forth_trips_the_breaker(moving: Act) -
     moving.run()
     moving.run(occasion="m-2")
     assert "was written to 1 times in this hour" in moving.failure()["why"]
+
+
+def test_while_everything_is_stopped_no_service_is_moved(moving: Act) -> None:
+    moving.stage.stop = STOPPED
+    assert moving.run().moved == 0
+    assert moving.told() == ["Remediation Planned"]

@@ -13,7 +13,9 @@ from typing import ClassVar, TypeVar
 from pullguard.aws.clients import Clients
 from pullguard.aws.messaging import Bus, Queues, Topic
 from pullguard.aws.readers import AwsReaders
+from pullguard.aws.ssm import StopSwitch
 from pullguard.errors import Rejected
+from pullguard.flows.brakes import Brakes
 from pullguard.flows.resolve_change import ChangeResolver
 from pullguard.flows.telling import Teller
 from pullguard.flows.validate import Validator
@@ -47,6 +49,7 @@ class Deployment:
         "infrastructure_tags",
         "move_services",
         "writes_per_hour",
+        "stop_parameter",
     )
 
     def __init__(self, environment: Mapping[str, str], *needed: str) -> None:
@@ -67,6 +70,11 @@ class Deployment:
     def teller(self) -> Teller:
         """The ledger and the bus, as what is told goes through both."""
         return Teller(ledger=self.ledger, bus=Bus(self.clients.get("events"), self.settings.bus_name))
+
+    @cached_property
+    def switch(self) -> StopSwitch:
+        """The stack's stop parameter; it remembers for seconds what it read, from one message to the next."""
+        return StopSwitch(self.clients.get("ssm"), self.settings.stop_parameter)
 
     @cached_property
     def topic(self) -> Topic:
@@ -126,7 +134,12 @@ class Deployment:
             validation_queue_url=self.settings.validation_queue_url,
             mode=self.settings.mode,
             rules=self.rules,
-            writes_per_hour=self.settings.writes_per_hour,
+            brakes=Brakes(
+                switch=self.switch,
+                ledger=self.ledger,
+                writes_per_hour=self.settings.writes_per_hour,
+                now=self.now,
+            ),
             now=self.now,
         )
 

@@ -11,6 +11,7 @@ table's time to live.
 | REF#thing | TD#arn | nothing: an edge of who references what |
 | ROLE#arn | GRANTED#secret | what our policy on the role grants |
 | ROLE#arn | WRITE#time#id | the policy before and after a write |
+| ROLE#arn | HOLD | who holds the role, when and why: nothing is written to it |
 | ONCE#what | ONCE | nothing: a thing that is to happen once |
 | LEASE#what | LEASE | nothing: a thing that somebody is at |
 | CHANGE#sequence | CHANGE | the last change of a sequence that was taken up, and on which occasion |
@@ -31,6 +32,7 @@ from pullguard.lifecycle import FindingRecord
 from pullguard.model import RotationEnd
 from pullguard.remediation import Remediation
 from pullguard.remedies.grant import Granted
+from pullguard.stop import Stop
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -160,6 +162,22 @@ class Ledger:
         for grant in grants:
             data = {"secret": str(grant.secret), "key": str(grant.key) if grant.key else None}
             self._put(f"ROLE#{role}", f"GRANTED#{grant.secret}", data)
+
+    @asks("dynamodb:GetItem")
+    def hold(self, role: Arn) -> Stop | None:
+        """Return who holds ``role``, so that nothing is written to it; None where nobody does."""
+        data = self._get(f"ROLE#{role}", "HOLD")
+        return None if data is None else Stop.from_dict(data)
+
+    @asks("dynamodb:PutItem")
+    def save_hold(self, role: Arn, stop: Stop) -> None:
+        """Hold ``role``: nothing is written to it until the hold is taken away."""
+        self._put(f"ROLE#{role}", "HOLD", stop.to_dict())
+
+    @asks("dynamodb:DeleteItem")
+    def end_hold(self, role: Arn) -> None:
+        """Let ``role`` be written to again."""
+        self._client.delete_item(TableName=self._table, Key=_key(f"ROLE#{role}", "HOLD"))
 
     # --- once, counts, sweep ---
 

@@ -15,8 +15,8 @@ PREFIX = "PULLGUARD_"
 class Settings:
     """Every setting of the application; a function is given only those that it needs, the rest stay empty.
 
-    Texts ending in ``_url``, ``_arn`` or ``_table`` name resources of the stack. ``infrastructure_tags`` are the tag
-    keys by which a task definition is known to belong to infrastructure-as-code.
+    Texts ending in ``_url``, ``_arn``, ``_table`` or ``_parameter`` name resources of the stack.
+    ``infrastructure_tags`` are the tag keys by which a task definition is known to belong to infrastructure-as-code.
     """
 
     mode: Mode = "observe"
@@ -29,6 +29,7 @@ class Settings:
     reregister_queue_url: str = ""
     sweep_queue_url: str = ""
     rejects_queue_url: str = ""
+    stop_parameter: str = ""
     alert_format: Format = "text"
     infrastructure_tags: tuple[str, ...] = ()
     move_services: bool = False

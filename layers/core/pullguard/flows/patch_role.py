@@ -7,7 +7,8 @@ from pullguard.alerts import describe
 from pullguard.arn import Arn
 from pullguard.aws.iam import Iam
 from pullguard.errors import Denied
-from pullguard.flows.writing import Executor, TooManyWrites
+from pullguard.flows.brakes import NotWritten
+from pullguard.flows.writing import Executor
 from pullguard.messages import Look
 from pullguard.model import NamedPolicy, Role
 from pullguard.plan import Grant
@@ -74,12 +75,11 @@ class RolePatcher:
             )
         change = (None if before is None else render(before.document), render(document))
         try:
-            self.executor.brake(f"role {role.arn}")
+            self.executor.brakes.check(f"role {role.arn}", role=role.arn)
             self._put(role, grants, change, look, occasion)
-        except TooManyWrites as error:
-            return self._fail(
-                needed, patched, occasion, str(error), "Nothing more is written to this role in this hour."
-            )
+        except NotWritten as error:
+            self.executor.tell_not_written(map(describe, needed), error)
+            return replace(patched, why=str(error))
         except Denied as error:
             return self._fail(
                 needed,

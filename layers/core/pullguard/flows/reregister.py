@@ -8,7 +8,8 @@ from pullguard.arn import Arn
 from pullguard.aws.ecs import Ecs
 from pullguard.checks.examine import examine
 from pullguard.errors import Denied
-from pullguard.flows.writing import Executor, Proof, TooManyWrites
+from pullguard.flows.brakes import NotWritten
+from pullguard.flows.writing import Executor, Proof
 from pullguard.gather import gather
 from pullguard.ledger import Entry
 from pullguard.messages import Look
@@ -64,12 +65,15 @@ class Reregisterer:
                     return self._register(action, family, look, occasion)
             moves = tuple(action for action in proof.actions if isinstance(action, MoveService))
             return self._move(moves, proof, look, occasion)
-        except (CannotReregister, TooManyWrites, Denied) as error:
+        except (CannotReregister, Denied) as error:
             return self._fail(proof.actions, look, str(error), occasion)
+        except NotWritten as error:
+            self.executor.tell_not_written(map(describe, proof.actions), error)
+            return Reregistered(task_definition=str(look.task_definition), why=str(error))
 
     def _register(self, action: Reregister, family: str, look: Look, occasion: str) -> Reregistered:
         request = request_of(action, self.ecs)
-        self.executor.brake(f"family {family}")
+        self.executor.brakes.check(f"family {family}")
         claim = f"reregister {action.task_definition}"
         if not self.executor.ledger.lease(claim, LEASE_S, now=self.executor.now()):
             self.executor.look_again(look, delay_s=LEASE_S)
@@ -93,7 +97,7 @@ class Reregisterer:
         if (why := self._still_broken(successor, entry)) is not None:
             return self._fail(proof.actions, look, why, occasion)
         for move in moves:
-            self.executor.brake(f"service {move.service}")
+            self.executor.brakes.check(f"service {move.service}")
             self.ecs.move_service(move.cluster, move.service, move.after)
             done = Remediation(
                 event="Remediation Completed", deed=describe(move), before=str(move.before), after=str(move.after)

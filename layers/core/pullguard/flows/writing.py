@@ -1,14 +1,16 @@
 """What both executors do: prove the need again from the present state, brake, and tell what came of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
 from typing import Final
 
+from pullguard.alerts import Deed
 from pullguard.aws.messaging import Queues
 from pullguard.checks.examine import Examination, examine
 from pullguard.eligibility import effective_mode
-from pullguard.errors import PullguardError
+from pullguard.flows.brakes import Brakes, CannotTell, Held, NotWritten, TooManyWrites
 from pullguard.flows.telling import Teller
 from pullguard.flows.validate import in_scope, tags_of
 from pullguard.gather import Readers, gather
@@ -17,15 +19,11 @@ from pullguard.messages import ATTEMPTS_MAX, Look
 from pullguard.model import Facts
 from pullguard.plan import Action, Mode
 from pullguard.planner import Rules, make_plan, next_actions
-from pullguard.remediation import Remediation
+from pullguard.remediation import Remediation, RemediationEvent
 
 # IAM is eventually consistent: what was written is looked at again after these times, until it shows.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
 WAITS_S: Final = (2, 8, 30, 120)
-
-
-class TooManyWrites(PullguardError):
-    """The circuit breaker is open for a role or family."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +46,7 @@ class Executor:
     validation_queue_url: str
     mode: Mode
     rules: Rules
-    writes_per_hour: int
+    brakes: Brakes
     now: Callable[[], datetime]
 
     def prove(self, look: Look) -> Proof | None:
@@ -65,14 +63,6 @@ class Executor:
             examination=examination,
             actions=next_actions(make_plan(facts, examination.findings, self.rules)),
         )
-
-    def brake(self, scope: str) -> None:
-        """Count a write for ``scope``; raises ``TooManyWrites`` where this hour has had its share."""
-        if self.ledger.count_write(scope, now=self.now()) > self.writes_per_hour:
-            raise TooManyWrites(
-                f"{scope} was written to {self.writes_per_hour} times in this hour; somebody or something undoes "
-                "the changes. Find out who, or raise the parameter WritesPerHour."
-            )
 
     def look_again(self, *looks: Look, delay_s: int = WAITS_S[0]) -> None:
         """Ask for a validation of what was just written, whose answer should now be: nothing to do."""
@@ -95,6 +85,23 @@ class Executor:
         if remediation.event == "Remediation Failed":
             occasion = f"{now:%Y-%m-%d}"
         self.teller.remediation(replace(remediation, occasion=occasion), now=now)
+
+    def tell_not_written(self, deeds: Iterable[Deed], error: NotWritten) -> None:
+        """Tell why ``deeds`` were not done, and raise ``error`` again where the message is to be tried again.
+
+        What is held back would be done, and is told once for each stop and hold. That the circuit breaker is open is
+        told once in its hour, however many messages run into it.
+        """
+        if isinstance(error, TooManyWrites) and not self.brakes.first_trip(error):
+            return
+        event: RemediationEvent = "Remediation Planned" if isinstance(error, Held) else "Remediation Failed"
+        told = (replace(deed, why=str(error), remedy=error.remedy) for deed in deeds)
+        for deed in islice(told, 1) if isinstance(error, TooManyWrites) else told:
+            self.tell(Remediation(event=event, deed=deed), occasion="")
+        if isinstance(error, TooManyWrites):
+            self.brakes.tripped(error)
+        if isinstance(error, CannotTell):
+            raise error
 
 
 assert len(WAITS_S) == ATTEMPTS_MAX  # noqa: S101 (one thing said twice)

@@ -1,0 +1,104 @@
+"""The deployed stack, as the commands see it that look into the ledger or hold Pullguard back."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pullguard.arn import Arn, partition_of
+from pullguard.aws.cloudformation import Stacks
+from pullguard.aws.iam import Iam
+from pullguard.aws.messaging import Queues
+from pullguard.aws.ssm import StopSwitch
+from pullguard.errors import Malformed, shown
+from pullguard.ledger import Ledger
+from pullguard.model import Missing, Role, Unreadable
+from pullguard_cli.connection import Connection, connect
+from pullguard_cli.failures import CannotRun, one_line
+
+DEFAULT_STACK: Final = "pullguard"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deployment:
+    """A stack's parts, by the stack's outputs, and AWS with the caller's own rights; errors of AWS propagate."""
+
+    connection: Connection
+    stack: str
+    outputs: Mapping[str, str]
+
+    def output(self, name: str) -> str:
+        """Return an output of the stack; raises ``CannotRun`` where it has none of that name."""
+        if name not in self.outputs:
+            raise CannotRun(
+                f"The stack {shown(self.stack)} has no output {name}: it is none of Pullguard's, or older than this "
+                "command. Give --stack its name, or deploy this version."
+            )
+        return self.outputs[name]
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The ledger."""
+        return Ledger(self.connection.clients.get("dynamodb"), self.output("LedgerTable"))
+
+    @cached_property
+    def switch(self) -> StopSwitch:
+        """The stop parameter."""
+        return StopSwitch(self.connection.clients.get("ssm"), self.output("StopParameter"))
+
+    @cached_property
+    def queues(self) -> Queues:
+        """The queues."""
+        return Queues(self.connection.clients.get("sqs"))
+
+    @cached_property
+    def iam(self) -> Iam:
+        """IAM."""
+        return Iam(self.connection.clients.get("iam"))
+
+    def role_arn(self, name: str) -> Arn:
+        """Return the ARN of a role that is named by its ARN, or by its name with or without the path."""
+        connection = self.connection
+        partition = partition_of(connection.region)
+        text = name if name.startswith("arn:") else f"arn:{partition}:iam::{connection.account}:role/{name}"
+        try:
+            return Arn.parse(text, service="iam", resource_type="role")
+        except Malformed as malformed:
+            raise CannotRun(f"{malformed}. Give the name of a role, with its path where it has one, or its ARN.") from (
+                malformed
+            )
+
+    def role(self, arn: Arn) -> Role:
+        """Return a role as it stands in IAM; raises ``CannotRun`` where it cannot be read."""
+        found = self.iam.role(arn)
+        match found:
+            case Role():
+                return found
+            case Missing():
+                raise CannotRun(f"There is no role {shown(str(arn))}. Give its path too, where it has one, or its ARN.")
+            case Unreadable():
+                raise CannotRun(f"{found}.")
+            case _:
+                raise CannotRun(f"The role {shown(str(arn))} was not looked up.")
+
+
+@contextmanager
+def aws_errors() -> Iterator[None]:
+    """Turn an error of AWS into ``CannotRun``, in one line with the remedy."""
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        raise CannotRun(one_line(error)) from error
+
+
+def find(*, stack: str, table: str | None = None, profile: str | None, region: str | None) -> Deployment:
+    """Connect and find the stack; with ``table``, the ledger's table is known and no stack is asked for."""
+    connection = connect(profile=profile, region=region)
+    if table is not None:
+        return Deployment(connection=connection, stack=stack, outputs={"LedgerTable": table})
+    with aws_errors():
+        outputs = Stacks(connection.clients.get("cloudformation")).outputs(stack)
+    return Deployment(connection=connection, stack=stack, outputs=outputs)
