@@ -20,6 +20,7 @@ from pullguard.ledger import Ledger
 from pullguard.messages import Look
 from pullguard.plan import Mode
 from pullguard.planner import Rules
+from pullguard.roster import Roster
 from pullguard.stop import GO_ON
 from tests.fakes import NOW, Sent, World, revision_arn
 
@@ -63,6 +64,10 @@ class Stage:
         self.time += timedelta(**span)
 
     @property
+    def roster(self) -> Roster:
+        return Roster(self.ledger._client, "ledger")
+
+    @property
     def switch(self) -> StopSwitch:
         """The stop parameter, as ``stop`` says."""
         client: Any = Parameter(self.stop)
@@ -82,6 +87,7 @@ class Stage:
         return Validator(
             readers=self.world,
             ledger=self.ledger,
+            roster=self.roster,
             teller=self.teller,
             queues=self.queues,
             grant_queue_url="grants.fifo",

@@ -9,9 +9,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-from pullguard.aws.ecs import Ecs
-from pullguard.deployed import Deployment, outcome
-from pullguard.flows.sweep import Sweeper
+from pullguard.deployed import Deployment, measures, outcome
 
 logger, tracer, metrics = Logger(), Tracer(), Metrics()
 processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
@@ -23,18 +21,12 @@ deployment = Deployment(os.environ, "ledger_table", "validation_queue_url", "swe
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: Any) -> Any:
     metrics.add_metric("Messages", MetricUnit.Count, len(event["Records"]))
-    sweeper = Sweeper(
-        ecs=Ecs(deployment.clients.get("ecs")),
-        ledger=deployment.ledger,
-        queues=deployment.queues,
-        validation_queue_url=deployment.settings.validation_queue_url,
-        sweep_queue_url=deployment.settings.sweep_queue_url,
-        now=deployment.now,
-    )
+    sweeper = deployment.sweeper()
 
     def handle(record: SQSRecord) -> None:
         result = deployment.or_reject(record.body, "sweep_account", lambda: sweeper.step(record.body))
         logger.info(outcome(result), extra=asdict(result))
-        metrics.add_metric(outcome(result), MetricUnit.Count, 1)
+        for name, value in measures(result).items():
+            metrics.add_metric(name, MetricUnit.Count, value)
 
     return process_partial_response(event=event, record_handler=handle, processor=processor, context=context)

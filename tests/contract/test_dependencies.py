@@ -114,13 +114,13 @@ def test_only_gateways_import_boto3() -> None:
     assert {name for name in importing if not name.startswith("pullguard.aws.")} == set()
 
 
-def test_only_gateways_and_the_ledger_know_the_types_of_boto3() -> None:
+def test_only_gateways_and_the_ledgers_table_know_the_types_of_boto3() -> None:
     knowing = {
         name
         for name, path in PULLGUARD.items()
         if any(each.startswith("mypy_boto3") for each in imports(path, typing_too=True))
     }
-    assert {name for name in knowing if not name.startswith("pullguard.aws.")} == {"pullguard.ledger"}
+    assert {name for name in knowing if not name.startswith("pullguard.aws.")} == {"pullguard.table"}
 
 
 def test_only_the_composition_root_and_readers_make_gateways_of_clients() -> None:

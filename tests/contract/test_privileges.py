@@ -25,6 +25,7 @@ from pullguard.aws.messaging import Bus, Queues, Topic
 from pullguard.aws.secrets_manager import SecretsManager
 from pullguard.aws.ssm import StopSwitch
 from pullguard.ledger import Ledger
+from pullguard.roster import Roster
 from tests.contract.cloudformation import ROOT, TEXT, Template, load, said, several
 from tests.contract.roles import Need, Statement, condition_text, given, role_of, statements_of
 
@@ -92,6 +93,10 @@ FUNCTIONS = {
             **on(
                 "Ledger.Arn",
                 Ledger.entry,
+                Ledger.forget_references,
+                Roster.answer,
+                Roster.forget,
+                Roster.remember,
                 Ledger.keep_references,
                 Ledger.save_finding,
                 Ledger.save_remediation,
@@ -142,10 +147,22 @@ FUNCTIONS = {
     ),
     "sweep_account": Function(
         queue="Sweep",
-        flows=("sweep",),
+        flows=("sweep", "settle"),
         reads=(Ecs.families, Ecs.describe, Ecs.clusters, Ecs.services, Ecs.tasks),
         stack={
-            **on("Ledger.Arn", Ledger.save_sweep_state),
+            **on(
+                "Ledger.Arn",
+                Ledger.happened,
+                Ledger.once,
+                Ledger.save_sweep_state,
+                Roster.ask,
+                Roster.begin,
+                Roster.complete,
+                Roster.known,
+                Roster.save,
+                Roster.save_complete,
+                Roster.sweep,
+            ),
             **on("ValidationQueue.Arn", Queues.look),
             **on("SweepQueue.Arn", Queues.send),
         },
@@ -291,7 +308,7 @@ def gateway_methods() -> dict[str, Method]:
         importlib.import_module(f"pullguard.aws.{each.name}") for each in pkgutil.iter_modules(pullguard.aws.__path__)
     ]
     found: dict[str, Method] = {}
-    for module in (*modules, importlib.import_module("pullguard.ledger")):
+    for module in (*modules, *map(importlib.import_module, ("pullguard.ledger", "pullguard.roster"))):
         for _, cls in getmembers(module, isclass):
             for name, method in getmembers(cls, isfunction):
                 if hasattr(method, "iam_actions"):
@@ -317,6 +334,7 @@ def test_every_gateway_method_is_used_by_a_function_or_only_by_the_command_line(
 GATEWAYS = {
     "switch": StopSwitch,
     "ledger": Ledger,
+    "roster": Roster,
     "queues": Queues,
     "bus": Bus,
     "topic": Topic,
@@ -351,7 +369,7 @@ def test_the_table_names_the_gateway_methods_that_the_flows_call(name: str) -> N
 BY_READERS: frozenset[Method] = frozenset({SecretsManager.credentials, Iam.simulate})
 
 
-WIRED_BY_DEPLOYMENT = {"resolve_change", "validate_task_definition"}
+WIRED_BY_DEPLOYMENT = {"resolve_change", "sweep_account", "validate_task_definition"}
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -8,9 +9,11 @@ from botocore.stub import Stubber
 
 from pullguard.aws.ecs import Ecs
 from pullguard.errors import NotNow, Rejected
-from pullguard.flows.sweep import Sweeper
+from pullguard.flows.settle import WAITS_S, Settler
+from pullguard.flows.sweep import Sweeper, Swept
 from pullguard.ledger import Ledger
-from tests.fakes import CLUSTER, NOW, REGION, World, revision_arn, service
+from pullguard.messages import LISTED, UNLISTED
+from tests.fakes import CLUSTER, NOW, REGION, Crash, World, revision_arn, service
 from tests.flows import Stage
 
 SCHEDULED = json.dumps({"detail-type": "Scheduled Event", "source": "aws.events", "id": "e-1", "detail": {}})
@@ -65,15 +68,37 @@ class Act:
             described = [{"taskArn": arn, "taskDefinitionArn": runs} for arn, runs in zip(arns, tasks, strict=True)]
             self.stubber.add_response("describe_tasks", {"tasks": described}, {"cluster": CLUSTER, "tasks": arns})
 
-    def step(self, body: str) -> Any:
+    def step(self, body: str) -> Swept:
+        stage = self.stage
         return Sweeper(
             ecs=Ecs(self.client),
-            ledger=self.stage.ledger,
-            queues=self.stage.queues,
+            ledger=stage.ledger,
+            roster=stage.roster,
+            settler=Settler(roster=stage.roster, now=stage.now),
+            queues=stage.queues,
             validation_queue_url="validations",
             sweep_queue_url="sweeps",
-            now=self.stage.now,
+            now=stage.now,
         ).step(body)
+
+    def check(self, number: int = 0, sweep: str = "e-1") -> Swept:
+        return self.step(json.dumps({"sweep": sweep, "check": number}))
+
+    def sweep(self, *families: str) -> Swept:
+        """Sweep an account whose families fit one page, and nothing runs."""
+        self.expect_families(*families)
+        for family in families:
+            self.expect_newest(family)
+        self.expect_use()
+        return self.step(SCHEDULED)
+
+    def answer(self, *families: str, certain: bool = True, sweep: str = "e-1") -> None:
+        for family in families:
+            self.stage.roster.answer(revision_arn(family), sweep, certain=certain)
+
+    def complete(self) -> str | None:
+        found = self.stage.roster.complete()
+        return found["sweep"] if found else None
 
     def asked(self) -> list[str]:
         return [each["task_definition"] for each in self.stage.sent.bodies("validations")]
@@ -103,6 +128,7 @@ def test_a_sweep_asks_for_the_newest_of_each_family_and_for_all_that_runs(act: A
     ]
     assert (result.asked, result.done, result.sweep) == (4, True, "e-1")
     assert act.stage.ledger.sweep_state() == {"sweep": "e-1", "ended_at": NOW.isoformat()}
+    assert act.stage.sent.bodies("sweeps") == [{"sweep": "e-1", "check": 0}]
 
 
 def test_a_page_asks_for_the_next_one(act: Act) -> None:
@@ -148,6 +174,177 @@ def test_a_service_of_another_controller_may_name_no_revision(act: Act) -> None:
     assert act.step(SCHEDULED).asked == 0
 
 
+# --- What no page lists any more ---------------------------------------------------------------------------------
+
+
+def test_what_is_known_and_not_listed_is_asked_for_as_such(act: Act) -> None:
+    act.stage.roster.remember(revision_arn("gone"))
+    act.stage.roster.remember(revision_arn("web"))
+    assert act.sweep("web").asked == 2
+    asked = {each["task_definition"]: each["cause"]["kind"] for each in act.stage.sent.bodies("validations")}
+    assert asked == {str(revision_arn("web")): LISTED, str(revision_arn("gone")): UNLISTED}
+
+
+def test_it_is_asked_for_after_the_last_page_only(act: Act) -> None:
+    act.stage.roster.remember(revision_arn("web"))
+    act.expect_families("api", following="more")
+    act.expect_newest("api")
+    act.expect_use()
+    act.step(SCHEDULED)
+    assert act.asked() == [str(revision_arn("api"))]
+    act.expect_families("web", token="more")
+    act.expect_newest("web")
+    act.step(json.dumps({"sweep": "e-1", "token": "more"}))
+    assert {each["cause"]["kind"] for each in act.stage.sent.bodies("validations")} == {LISTED}
+
+
+def test_what_came_to_be_known_since_is_asked_for_by_the_next_check(act: Act) -> None:
+    act.sweep("web")
+    act.answer("web")
+    act.stage.roster.remember(revision_arn("late"))
+    swept = act.check()
+    assert (swept.asked, act.complete()) == (1, None)
+    act.answer("late")
+    act.check(1)
+    assert act.complete() == "e-1"
+
+
+# --- Completeness ------------------------------------------------------------------------------------------------
+
+
+def test_a_sweep_is_complete_once_everything_is_answered(act: Act) -> None:
+    act.sweep("api", "web")
+    act.answer("api")
+    waiting = act.check()
+    assert waiting.measures == {"SweepAsked": 2, "SweepAnswered": 1, "SweepUncertain": 0}
+    assert waiting.progress is not None
+    assert waiting.progress.missing == (str(revision_arn("web")),)
+    assert act.complete() is None
+    act.answer("web")
+    assert act.check(1).measures == {"SweepAsked": 2, "SweepAnswered": 2, "SweepUncertain": 0}
+    assert act.complete() == "e-1"
+
+
+def test_the_checks_come_ever_later_and_end(act: Act) -> None:
+    act.sweep("web")
+    for number in range(len(WAITS_S)):
+        act.check(number)
+    assert [each.get("DelaySeconds") for each in act.stage.sent.messages if each["QueueUrl"] == "sweeps"] == [*WAITS_S]
+    sweep = act.stage.roster.sweep()
+    assert sweep is not None
+    assert sweep.end == "incomplete"
+    act.answer("web")  # too late
+    act.check(0)
+    assert act.complete() is None
+
+
+def test_a_question_that_was_asked_in_vain_leaves_the_sweep_incomplete(act: Act) -> None:
+    act.sweep("api", "web")
+    act.answer("api")
+    act.answer("web", certain=False)
+    swept = act.check()
+    assert swept.measures["SweepUncertain"] == 1
+    assert (act.complete(), act.stage.sent.bodies("sweeps")) == (None, [{"sweep": "e-1", "check": 0}])
+
+
+def test_an_empty_account_is_swept_completely(act: Act) -> None:
+    act.sweep()
+    act.check()
+    assert act.complete() == "e-1"
+
+
+def test_the_first_sweep_says_that_it_is(act: Act) -> None:
+    assert act.sweep("web").first
+    act.answer("web")
+    act.check()
+    act.expect_families()
+    act.expect_use()
+    assert not act.step(json.dumps({"sweep": "e-2", "token": None})).first
+
+
+def test_what_was_forgotten_need_not_answer(act: Act) -> None:
+    act.stage.roster.remember(revision_arn("gone"))
+    act.sweep("web")
+    act.answer("web")
+    act.stage.roster.forget(revision_arn("gone"))
+    act.answer("gone")  # the validator stamps what it has just forgotten
+    act.check()
+    assert act.complete() == "e-1"
+    assert [known.task_definition for known in act.stage.roster.known()] == [revision_arn("web")]
+
+
+# --- Sweeps that overlap, die, or are forged ---------------------------------------------------------------------
+
+
+def test_of_two_sweeps_the_later_takes_over_and_the_earlier_never_completes(act: Act) -> None:
+    act.sweep("web")
+    act.expect_families("web")
+    act.expect_newest("web")
+    act.expect_use()
+    act.step(json.dumps({"sweep": "e-2", "token": None}))
+    act.answer("web", sweep="e-1")  # a late answer to the earlier one
+    assert act.check(0, "e-1").why == "another sweep has taken its place"
+    act.check(0, "e-2")
+    assert act.complete() is None
+    act.answer("web", sweep="e-2")
+    act.check(1, "e-2")
+    assert act.complete() == "e-2"
+
+
+def test_a_late_copy_of_an_earlier_sweeps_first_page_begins_nothing(act: Act) -> None:
+    act.sweep("web")
+    act.expect_families()
+    act.expect_use()
+    act.step(json.dumps({"sweep": "e-2", "token": None}))
+    assert act.step(SCHEDULED).why == "another sweep has taken its place"
+    sweep = act.stage.roster.sweep()
+    assert sweep is not None
+    assert sweep.id == "e-2"
+
+
+@pytest.mark.parametrize("operation", ["send_message_batch", "send_message"])
+def test_a_step_that_dies_is_taken_again(act: Act, operation: str) -> None:
+    act.stage.sent.failing = [operation]
+    with pytest.raises(Crash):
+        act.sweep("web")
+    if operation == "send_message_batch":
+        assert act.sweep("web").done
+    else:  # all was listed and asked for: what is missing is the next step only
+        assert act.step(SCHEDULED).why.startswith("a copy")
+    assert act.stage.sent.bodies("sweeps") == [{"sweep": "e-1", "check": 0}]
+
+
+def test_a_sweep_that_died_half_way_is_never_complete(act: Act) -> None:
+    act.expect_families("api", following="more")
+    act.expect_newest("api")
+    act.expect_use()
+    act.step(SCHEDULED)
+    act.answer("api")
+    assert act.check().why == "not everything is listed yet"
+    assert act.complete() is None
+
+
+@pytest.mark.parametrize("token", ["the-last-page", ""])
+def test_a_forged_step_skips_no_page(act: Act, token: str) -> None:
+    act.expect_families("api", following="more")
+    act.expect_newest("api")
+    act.expect_use()
+    act.step(SCHEDULED)
+    sent = len(act.stage.sent.messages)
+    forged = act.step(json.dumps({"sweep": "e-1", "token": token}))
+    assert (forged.asked, forged.done) == (0, False)
+    assert act.stage.sent.bodies("sweeps")[1:] == ([{"sweep": "e-1", "token": "more"}] if token == "" else [])
+    assert len(act.stage.sent.messages) == sent + (token == "")
+
+
+def test_a_step_that_lost_its_place_while_it_listed_ends_there(act: Act) -> None:
+    act.sweep("web")
+    begun = act.stage.roster.sweep()
+    assert begun is not None
+    act.stage.roster.begin(replace(begun, id="e-2"))
+    assert not act.stage.roster.save(begun)
+
+
 REJECTED: dict[str, tuple[Callable[[], str], str]] = {
     "no-json": (lambda: "x", "is not JSON"),
     "an-array": (lambda: "[]", "no object"),
@@ -157,6 +354,10 @@ REJECTED: dict[str, tuple[Callable[[], str], str]] = {
     "a-number-for-a-token": (lambda: json.dumps({"sweep": "a", "token": 7}), "neither a Scheduled Event"),
     "no-sweep": (lambda: json.dumps({"sweep": "", "token": None}), "neither a Scheduled Event"),
     "a-sweep-too-long": (lambda: json.dumps({"sweep": "a" * 65, "token": None}), "longer than any"),
+    "a-check-that-is-no-number": (lambda: json.dumps({"sweep": "a", "check": "0"}), "the message's check"),
+    "a-check-too-many": (lambda: json.dumps({"sweep": "a", "check": len(WAITS_S)}), "the message's check"),
+    "a-check-below-zero": (lambda: json.dumps({"sweep": "a", "check": -1}), "the message's check"),
+    "a-check-that-is-true": (lambda: json.dumps({"sweep": "a", "check": True}), "the message's check"),
     "a-token-too-long": (lambda: json.dumps({"sweep": "a", "token": "t" * 9000}), "longer than any"),
 }
 

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from pullguard.ledger import Ledger
+from pullguard.messages import LISTED, UNLISTED
 from pullguard.model import Rotation, RotationEnd, Usage
 from pullguard.planner import Rules
+from pullguard.roster import Roster
 from tests.fakes import (
     NOW,
     Crash,
@@ -199,6 +201,105 @@ def test_a_malformed_reference_is_a_finding_and_no_crash(stage: Staged) -> None:
     here.validate()
     (detail,) = here.sent.details("Finding Opened")
     assert detail["finding"]["check"] == "reference-malformed"
+
+
+# --- What the sweep is told --------------------------------------------------------------------------------------
+
+
+def known(stage: Stage) -> dict[str, tuple[str | None, bool]]:
+    return {each.task_definition.resource_name: (each.answered, each.certain) for each in stage.roster.known()}
+
+
+def test_a_sweep_is_answered_and_no_other_look_is(stage: Staged) -> None:
+    here = stage(HEALTHY)
+    here.validate()
+    here.roster.ask(revision_arn(), "e-1")
+    here.validate()
+    assert known(here) == {"web:7": (None, False)}
+    here.validate(look(kind=LISTED))
+    assert known(here) == {"web:7": ("e-1", True)}
+
+
+def test_a_crash_answers_nothing(stage: Staged) -> None:
+    here = stage(BROKEN)
+    here.roster.ask(revision_arn(), "e-1")
+    here.sent.failing = ["put_events"]
+    with pytest.raises(Crash):
+        here.validate(look(kind=LISTED))
+    assert known(here) == {"web:7": (None, False)}
+
+
+def test_each_look_of_a_batch_answers_its_own_sweep(stage: Staged) -> None:
+    here = stage(HEALTHY)
+    here.roster.ask(revision_arn(), "e-1")
+    validator = here.validator()
+    validator.validate(LOOK, occasion="m-1")
+    validator.validate(look(kind=LISTED), occasion="m-2")
+    assert known(here) == {"web:7": ("e-1", True)}
+
+
+UNCERTAIN: dict[str, dict[str, Any]] = {
+    "the-task-definition": {"task-definition": denied()},
+    "the-role": {str(role().arn): denied()},
+    "the-secret": {str(GHCR.arn): denied("secretsmanager:DescribeSecret")},
+    "where-it-runs": {"usage": denied("ecs:ListServices")},
+}
+
+
+@pytest.mark.parametrize("unreadable", UNCERTAIN.values(), ids=UNCERTAIN)
+def test_an_answer_that_could_not_read_everything_is_not_certain(stage: Staged, unreadable: dict[str, Any]) -> None:
+    here = stage(BROKEN)
+    here.world.unreadable = unreadable
+    here.roster.ask(revision_arn(), "e-1")
+    here.validate(look(kind=UNLISTED))
+    assert known(here) == {"web:7": ("e-1", False)}
+
+
+@pytest.mark.parametrize("world_after", [HEALTHY, World()], ids=["an-old-revision", "deregistered-and-deleted"])
+def test_what_is_listed_no_more_and_runs_nowhere_is_forgotten(stage: Staged, world_after: World) -> None:
+    here = stage(BROKEN)
+    here.validate()
+    here.world = world(world_after, running=Usage(newest=False))
+    here.roster.ask(revision_arn(), "e-1")
+    here.validate(look(kind=UNLISTED))
+    assert here.sent.told() == ["Finding Opened", "Finding Resolved"]
+    assert here.ledger.dependents(str(GHCR.arn)) == ()
+    assert known(here) == {}
+    assert not here.ledger.entry(revision_arn()).seen
+
+
+def test_what_runs_although_no_page_listed_it_is_kept(stage: Staged) -> None:
+    here = stage(HEALTHY)
+    here.validate()
+    here.world.running = Usage(newest=False, services=(service(),))
+    here.validate(look(kind=UNLISTED))
+    assert here.ledger.dependents(str(GHCR.arn)) == (revision_arn(),)
+    assert list(known(here)) == ["web:7"]
+
+
+def test_whoever_could_not_tell_where_it_runs_forgets_nothing(stage: Staged) -> None:
+    here = stage(HEALTHY)
+    here.validate()
+    here.world.unreadable = {"usage": denied("ecs:ListServices")}
+    here.validate(look(kind=UNLISTED))
+    assert here.ledger.dependents(str(GHCR.arn)) == (revision_arn(),)
+
+
+def test_forgetting_that_dies_half_way_is_asked_for_again(stage: Staged, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = stage(HEALTHY)
+    here.validate()
+    here.world.running = Usage(newest=False)
+    with monkeypatch.context() as patched:
+        patched.setattr(Roster, "forget", crash)
+        with pytest.raises(Crash):
+            here.validate(look(kind=UNLISTED))
+    assert list(known(here)) == ["web:7"]
+    here.validate(look(kind=UNLISTED))
+    assert known(here) == {}
+
+
+def crash(*_: object) -> None:
+    raise Crash("forget")
 
 
 # --- What is asked for -------------------------------------------------------------------------------------------

@@ -11,17 +11,21 @@ from functools import cached_property
 from typing import ClassVar, TypeVar
 
 from pullguard.aws.clients import Clients
+from pullguard.aws.ecs import Ecs
 from pullguard.aws.messaging import Bus, Queues, Topic
 from pullguard.aws.readers import AwsReaders
 from pullguard.aws.ssm import StopSwitch
 from pullguard.errors import Rejected
 from pullguard.flows.brakes import Brakes
 from pullguard.flows.resolve_change import ChangeResolver
+from pullguard.flows.settle import Settler
+from pullguard.flows.sweep import Sweeper
 from pullguard.flows.telling import Teller
 from pullguard.flows.validate import Validator
 from pullguard.flows.writing import Executor
 from pullguard.ledger import Ledger
 from pullguard.planner import Rules
+from pullguard.roster import Roster
 from pullguard.settings import Settings
 
 T = TypeVar("T")
@@ -60,6 +64,11 @@ class Deployment:
     def ledger(self) -> Ledger:
         """The table."""
         return Ledger(self.clients.get("dynamodb"), self.settings.ledger_table)
+
+    @cached_property
+    def roster(self) -> Roster:
+        """The part of the table that the sweeps keep."""
+        return Roster(self.clients.get("dynamodb"), self.settings.ledger_table)
 
     @cached_property
     def queues(self) -> Queues:
@@ -104,6 +113,7 @@ class Deployment:
                 cross_check=self.settings.cross_check,
             ),
             ledger=self.ledger,
+            roster=self.roster,
             teller=self.teller,
             queues=self.queues,
             grant_queue_url=self.settings.grant_queue_url,
@@ -143,6 +153,19 @@ class Deployment:
             now=self.now,
         )
 
+    def sweeper(self) -> Sweeper:
+        """Return what takes the steps of a sweep."""
+        return Sweeper(
+            ecs=Ecs(self.clients.get("ecs")),
+            ledger=self.ledger,
+            roster=self.roster,
+            settler=Settler(roster=self.roster, now=self.now),
+            queues=self.queues,
+            validation_queue_url=self.settings.validation_queue_url,
+            sweep_queue_url=self.settings.sweep_queue_url,
+            now=self.now,
+        )
+
     def or_reject(self, body: str, function: str, handle: Callable[[], T]) -> "T | Refused":
         """Handle a message; one that can never be handled goes to the dead-letter queue with its reason.
 
@@ -165,3 +188,8 @@ class Refused:
 def outcome(result: object) -> str:
     """Return the name of a result, for the log line and the metric: ``Validated``, ``Patched``, ``Refused``."""
     return type(result).__name__
+
+
+def measures(result: object) -> dict[str, int]:
+    """Return the metrics of a result: one by its name, and those that it has itself."""
+    return {outcome(result): 1, **getattr(result, "measures", {})}

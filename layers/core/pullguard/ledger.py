@@ -17,14 +17,15 @@ table's time to live.
 | CHANGE#sequence | CHANGE | the last change of a sequence that was taken up, and on which occasion |
 | ROTATION#secret | ROTATION | a ``RotationEnd``: how the last rotation ended |
 | WRITES#scope | hour | how often it was written to in that hour |
-| SWEEP | STATE | when the last complete sweep began and ended |
+| SWEEP | STATE | when the last sweep had listed everything |
+
+``roster.py`` keeps what is known to the sweeps in the same table.
 """
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pullguard.arn import Arn
 from pullguard.aws.answers import asks
@@ -33,9 +34,7 @@ from pullguard.model import RotationEnd
 from pullguard.remediation import Remediation
 from pullguard.remedies.grant import Granted
 from pullguard.stop import Stop
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+from pullguard.table import Table, key, td
 
 _DAY_S = 86_400
 RESOLVED_KEPT_S = 90 * _DAY_S
@@ -53,19 +52,15 @@ class Entry:
     remediations: Mapping[str, Remediation] = field(default_factory=dict)
 
 
-class Ledger:
+class Ledger(Table):
     """The table, one method for each thing that is remembered. Errors propagate: forgetting is not an option."""
-
-    def __init__(self, client: "DynamoDBClient", table: str) -> None:
-        self._client = client
-        self._table = table
 
     # --- one task definition ---
 
     @asks("dynamodb:Query")
     def entry(self, task_definition: Arn) -> Entry:
         """Return all that is remembered of a task definition, by one query."""
-        items = dict(self._query(_td(task_definition)))
+        items = dict(self._query(td(task_definition)))
         return Entry(
             seen="REFERENCES" in items,
             references=frozenset(items.get("REFERENCES", ())),
@@ -86,10 +81,17 @@ class Ledger:
         if known.seen and before == after:
             return
         for thing in sorted(after - before):
-            self._put(_ref(thing), _td(task_definition), None)
-        self._put(_td(task_definition), "REFERENCES", sorted(after))
+            self._put(_ref(thing), td(task_definition), None)
+        self._put(td(task_definition), "REFERENCES", sorted(after))
         for thing in sorted(before - after):
-            self._client.delete_item(TableName=self._table, Key=_key(_ref(thing), _td(task_definition)))
+            self._delete(_ref(thing), td(task_definition))
+
+    @asks("dynamodb:DeleteItem")
+    def forget_references(self, task_definition: Arn, known: Entry) -> None:
+        """Take away the edges of a task definition, and then that it was ever validated."""
+        for thing in sorted(known.references):
+            self._delete(_ref(thing), td(task_definition))
+        self._delete(td(task_definition), "REFERENCES")
 
     @asks("dynamodb:Query")
     def dependents(self, thing: str) -> tuple[Arn, ...]:
@@ -101,7 +103,7 @@ class Ledger:
         """Keep a finding's new state; False where somebody else has already moved it on."""
         sequence = {"N": str(record.sequence)}
         return self._put(
-            _td(task_definition),
+            td(task_definition),
             f"FINDING#{record.finding.id}",
             record.to_dict(),
             extra={"sequence": sequence, "announced": {"N": str(record.announced)}},
@@ -115,14 +117,14 @@ class Ledger:
     @asks("dynamodb:GetItem")
     def finding(self, task_definition: Arn, finding_id: str) -> FindingRecord | None:
         """Return a finding as it stands now; None where there is none of that id."""
-        data = self._get(_td(task_definition), f"FINDING#{finding_id}")
+        data = self._get(td(task_definition), f"FINDING#{finding_id}")
         return None if data is None else FindingRecord.from_dict(data)
 
     @asks("dynamodb:PutItem")
     def save_remediation(self, remediation: Remediation, *, now: datetime) -> bool:
         """Keep what was or would be done; False where the very same thing has been kept before."""
         return self._put(
-            _td(remediation.task_definition),
+            td(remediation.task_definition),
             f"REMEDIATION#{remediation.id}",
             remediation.to_dict(),
             expires=now.timestamp() + RESOLVED_KEPT_S,
@@ -132,7 +134,7 @@ class Ledger:
     @asks("dynamodb:GetItem")
     def remediation(self, task_definition: Arn, remediation_id: str) -> Remediation | None:
         """Return what was or would be done; None where there is none of that id."""
-        data = self._get(_td(task_definition), f"REMEDIATION#{remediation_id}")
+        data = self._get(td(task_definition), f"REMEDIATION#{remediation_id}")
         return None if data is None else Remediation.from_dict(data)
 
     # --- grants ---
@@ -177,7 +179,7 @@ class Ledger:
     @asks("dynamodb:DeleteItem")
     def end_hold(self, role: Arn) -> None:
         """Let ``role`` be written to again."""
-        self._client.delete_item(TableName=self._table, Key=_key(f"ROLE#{role}", "HOLD"))
+        self._delete(f"ROLE#{role}", "HOLD")
 
     # --- once, counts, sweep ---
 
@@ -195,7 +197,7 @@ class Ledger:
     @asks("dynamodb:GetItem")
     def happened(self, what: str) -> bool:
         """Whether ``once`` was asked for ``what`` before."""
-        item = self._client.get_item(TableName=self._table, Key=_key(f"ONCE#{what}", "ONCE"), ConsistentRead=True)
+        item = self._client.get_item(TableName=self._table, Key=key(f"ONCE#{what}", "ONCE"), ConsistentRead=True)
         return "Item" in item
 
     @asks("dynamodb:PutItem")
@@ -254,7 +256,7 @@ class Ledger:
         """Count a write for ``scope`` in this hour; return how many there are with it."""
         answer = self._client.update_item(
             TableName=self._table,
-            Key=_key(f"WRITES#{scope}", f"{now:%Y-%m-%dT%H}"),
+            Key=key(f"WRITES#{scope}", f"{now:%Y-%m-%dT%H}"),
             UpdateExpression="ADD writes :one SET expires_at_epoch_s = :expires",
             ExpressionAttributeValues={":one": {"N": "1"}, ":expires": {"N": str(int(now.timestamp()) + _DAY_S)}},
             ReturnValues="UPDATED_NEW",
@@ -271,62 +273,6 @@ class Ledger:
     def save_sweep_state(self, state: Mapping[str, Any]) -> None:
         """Keep when the last sweep began and ended."""
         self._put("SWEEP", "STATE", dict(state))
-
-    # --- the table itself ---
-
-    def _query(self, partition: str, prefix: str | None = None) -> Iterable[tuple[str, Any]]:
-        condition, values = "pk = :pk", {":pk": {"S": partition}}
-        if prefix:
-            condition, values = f"{condition} AND begins_with(sk, :sk)", {**values, ":sk": {"S": prefix}}
-        pages = self._client.get_paginator("query").paginate(
-            TableName=self._table,
-            KeyConditionExpression=condition,
-            ExpressionAttributeValues=values,
-            ConsistentRead=True,
-        )
-        for page in pages:
-            for item in page["Items"]:
-                yield item["sk"]["S"], json.loads(item["data"]["S"])
-
-    def _get(self, partition: str, sort: str) -> Any:
-        item = self._client.get_item(TableName=self._table, Key=_key(partition, sort), ConsistentRead=True).get("Item")
-        return None if item is None else json.loads(item["data"]["S"])
-
-    def _put(
-        self,
-        partition: str,
-        sort: str,
-        data: object,
-        *,
-        extra: Mapping[str, Any] | None = None,
-        expires: float | None = None,
-        condition: str | None = None,
-        values: Mapping[str, Any] | None = None,
-        names: Mapping[str, str] | None = None,
-    ) -> bool:
-        item = {**_key(partition, sort), "data": {"S": json.dumps(data)}, **(extra or {})}
-        if expires is not None:
-            item["expires_at_epoch_s"] = {"N": str(int(expires))}
-        request: dict[str, Any] = {"TableName": self._table, "Item": item}
-        if condition:
-            request["ConditionExpression"] = condition
-        if values:
-            request["ExpressionAttributeValues"] = values
-        if names:
-            request["ExpressionAttributeNames"] = names
-        try:
-            self._client.put_item(**request)
-        except self._client.exceptions.ConditionalCheckFailedException:
-            return False
-        return True
-
-
-def _key(partition: str, sort: str) -> dict[str, Any]:
-    return {"pk": {"S": partition}, "sk": {"S": sort}}
-
-
-def _td(arn: Arn) -> str:
-    return f"TD#{arn}"
 
 
 def _ref(thing: str) -> str:

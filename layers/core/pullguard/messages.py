@@ -14,6 +14,8 @@ from pullguard.errors import Malformed, Rejected, shown
 from pullguard.events import Cause
 
 ATTEMPTS_MAX = 4  # looks in a row at what was written, until it shows
+# The causes of a sweep's looks: at what a page listed, and at what the ledger knows and no page listed.
+LISTED, UNLISTED = "Sweep", "Sweep of the unlisted"
 BODY_MAX_CHARS = 262_144  # SQS and EventBridge both stop at 256 KB
 
 

@@ -62,9 +62,9 @@ class Queues:
         )
 
     @asks("sqs:SendMessage")
-    def send(self, queue_url: str, message: Mapping[str, Any]) -> None:
-        """Send any JSON object to a standard queue."""
-        self._client.send_message(QueueUrl=queue_url, MessageBody=json.dumps(message))
+    def send(self, queue_url: str, message: Mapping[str, Any], *, delay_s: int = 0) -> None:
+        """Send any JSON object to a standard queue; it can be received after ``delay_s``, 900 at most."""
+        self._client.send_message(QueueUrl=queue_url, MessageBody=json.dumps(message), DelaySeconds=delay_s)
 
     @asks("sqs:SendMessage")
     def reject(self, queue_url: str, body: str, *, reason: str, function: str) -> None:

@@ -1,10 +1,14 @@
-"""Look at everything: the newest revision of each family, and every revision that a service or a task runs.
+"""Look at everything: the newest revision of each family, every revision that something runs, and all that is known.
 
-The sweep only asks; it is cut into queue messages, so that no account is too large for it. One message lists one
-page of families and asks for the next page.
+The sweep only asks; it is cut into queue messages, so that no account is too large for it. One message lists one page
+of families and asks for the next page. After the last page come those that the ledger knows and no page listed; then
+``flows/settle.py`` waits until all are answered.
+
+The pages have to follow each other: a step is taken only if its page is due. A message that comes again lets only the
+next one be sent again, and a message that is not due is left, so that neither copies nor forgeries skip a page.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,20 +18,42 @@ from pullguard.aws.ecs import Ecs
 from pullguard.aws.messaging import Queues
 from pullguard.errors import NotNow, Rejected, shown
 from pullguard.events import Cause
+from pullguard.flows.settle import WAITS_S, Progress, Settler
 from pullguard.ledger import Ledger
-from pullguard.messages import Look, parse_object
+from pullguard.messages import LISTED, UNLISTED, Look, parse_object
 from pullguard.model import TaskDefinition, Unreadable
+from pullguard.roster import FIRST_PAGE, Roster, Sweep
 
 _TOKEN_MAX_CHARS = 8192
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Swept:
-    """What came of one step, for the log."""
+    """What came of one step, for the log; ``why`` where nothing was done.
+
+    ``done`` is whether all is listed, ``first`` whether the ledger was still cold when the sweep began.
+    """
 
     sweep: str
-    asked: int
-    done: bool
+    asked: int = 0
+    done: bool = False
+    first: bool = False
+    progress: Progress | None = None
+    why: str = ""
+
+    @property
+    def measures(self) -> dict[str, int]:
+        """The metrics of the step."""
+        return self.progress.measures if self.progress else {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What a message asks for: a page of families by its ``token``, or a ``check`` of what was answered."""
+
+    sweep: str
+    token: str = FIRST_PAGE
+    check: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,27 +62,82 @@ class Sweeper:
 
     ecs: Ecs
     ledger: Ledger
+    roster: Roster
+    settler: Settler
     queues: Queues
     validation_queue_url: str
     sweep_queue_url: str
     now: Callable[[], datetime]
 
     def step(self, body: str) -> Swept:
-        """Sweep one page; raises ``Rejected`` for a message that is neither a schedule's event nor our own."""
-        sweep, token = _parse(body)
-        cause = Cause(kind="Sweep", event_id=sweep, at=self.now())
-        families, next_token = self.ecs.families(token)
+        """Take one step; raises ``Rejected`` for a message that is neither a schedule's event nor our own."""
+        step = _parse(body)
+        sweep = self._current(step)
+        if sweep is None:
+            return Swept(sweep=step.sweep, why="another sweep has taken its place")
+        if step.check is not None:
+            return self._check(sweep, step.check)
+        if not sweep.listed and step.token == sweep.due:
+            return self._list(sweep)
+        if step.token == sweep.last:
+            self._send_next(sweep)
+            return Swept(sweep=sweep.id, done=sweep.listed, why="a copy: only the next step was asked for again")
+        return Swept(sweep=sweep.id, why="this page is not due")
+
+    def _current(self, step: Step) -> Sweep | None:
+        """Return the sweep of ``step``, which a first page begins; None where another has taken its place."""
+        known = self.roster.sweep()
+        if known is not None and known.id == step.sweep:
+            return known
+        begun = f"sweep {step.sweep}"
+        if step.check is not None or step.token != FIRST_PAGE or self.ledger.happened(begun):
+            return None
+        now = self.now()
+        sweep = Sweep(id=step.sweep, began_at=now.isoformat(), first=self.roster.complete() is None)
+        self.roster.begin(sweep)
+        self.ledger.once(begun, now=now)
+        return sweep
+
+    def _list(self, sweep: Sweep) -> Swept:
+        families, following = self.ecs.families(sweep.due or None)
         arns = set(self._newest(families))
-        if token is None:
+        if sweep.due == FIRST_PAGE:
             arns |= set(self._in_use())
-        asked = self.queues.look(
-            self.validation_queue_url, (Look(task_definition=arn, cause=cause) for arn in sorted(arns))
-        )
-        if next_token:
-            self.queues.send(self.sweep_queue_url, {"sweep": sweep, "token": next_token})
+        asked = self._ask(sweep, LISTED, arns)
+        after = sweep.turned(following)
+        if after.listed:
+            asked += self._ask(sweep, UNLISTED, self._unlisted(sweep))
+            self.ledger.save_sweep_state({"sweep": sweep.id, "ended_at": self.now().isoformat()})
+        if not self.roster.save(after):
+            return Swept(sweep=sweep.id, asked=asked, why="another sweep has taken its place")
+        self._send_next(after)
+        return Swept(sweep=sweep.id, asked=asked, done=after.listed, first=sweep.first)
+
+    def _check(self, sweep: Sweep, number: int) -> Swept:
+        if not sweep.listed:
+            return Swept(sweep=sweep.id, why="not everything is listed yet")
+        late = self._ask(sweep, UNLISTED, self._unlisted(sweep)) if sweep.end is None else 0
+        progress = self.settler.check(sweep, number)
+        if progress.waits_s is not None:
+            self.queues.send(self.sweep_queue_url, {"sweep": sweep.id, "check": number + 1}, delay_s=progress.waits_s)
+        return Swept(sweep=sweep.id, asked=late, done=True, first=sweep.first, progress=progress)
+
+    def _send_next(self, sweep: Sweep) -> None:
+        if sweep.due is None:
+            self.queues.send(self.sweep_queue_url, {"sweep": sweep.id, "check": 0}, delay_s=WAITS_S[0])
         else:
-            self.ledger.save_sweep_state({"sweep": sweep, "ended_at": self.now().isoformat()})
-        return Swept(sweep=sweep, asked=asked, done=next_token is None)
+            self.queues.send(self.sweep_queue_url, {"sweep": sweep.id, "token": sweep.due})
+
+    def _ask(self, sweep: Sweep, kind: str, arns: Iterable[Arn]) -> int:
+        cause = Cause(kind=kind, event_id=sweep.id, at=self.now())
+        ordered = sorted(arns)
+        for arn in ordered:
+            self.roster.ask(arn, sweep.id)
+        return self.queues.look(self.validation_queue_url, (Look(task_definition=arn, cause=cause) for arn in ordered))
+
+    def _unlisted(self, sweep: Sweep) -> Iterator[Arn]:
+        """Yield what the ledger knows and this sweep has not asked for: it may matter no more."""
+        return (known.task_definition for known in self.roster.known() if known.asked != sweep.id)
 
     def _newest(self, families: tuple[str, ...]) -> Iterator[Arn]:
         for family in families:
@@ -74,13 +155,15 @@ class Sweeper:
                 yield Arn.parse(text, service="ecs", resource_type="task-definition")
 
 
-def _parse(body: str) -> tuple[str, str | None]:
+def _parse(body: str) -> Step:
     message: dict[str, Any] = parse_object(body)
     if message.get("detail-type") == "Scheduled Event" and isinstance(message.get("id"), str):
-        return message["id"][:64], None
-    sweep, token = message.get("sweep"), message.get("token")
+        return Step(sweep=message["id"][:64])
+    sweep, token, check = message.get("sweep"), message.get("token"), message.get("check")
     if not isinstance(sweep, str) or not sweep or not (token is None or isinstance(token, str)):
         raise Rejected(f"the message is neither a Scheduled Event nor a step of a sweep: {shown(body)}")
     if len(sweep) > 64 or len(token or "") > _TOKEN_MAX_CHARS:  # noqa: PLR2004 (an event id)
         raise Rejected("the message's sweep or token is longer than any that was ever sent")
-    return sweep, token
+    if check is not None and (type(check) is not int or not 0 <= check < len(WAITS_S)):
+        raise Rejected(f"the message's check is {shown(repr(check))}, not a number from 0 to {len(WAITS_S) - 1}")
+    return Step(sweep=sweep, token=token or FIRST_PAGE, check=check)

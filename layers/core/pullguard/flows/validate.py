@@ -13,26 +13,28 @@ from pullguard.checks.reference import candidates_for
 from pullguard.eligibility import effective_mode
 from pullguard.flows.telling import Teller
 from pullguard.gather import Readers, gather_about, lacks_credentials
-from pullguard.ledger import Ledger
+from pullguard.ledger import Entry, Ledger
 from pullguard.lifecycle import advance
-from pullguard.messages import Look
+from pullguard.messages import LISTED, UNLISTED, Look
 from pullguard.model import Facts, Missing, Role, RotationEnd, Secret, TaskDefinition, Unreadable, Usage
 from pullguard.plan import Action, Grant, Mode, MoveService, Plan, Reregister
 from pullguard.planner import Rules, make_plan, next_actions
 from pullguard.references import references_of
 from pullguard.remediation import Remediation
+from pullguard.roster import Roster
 
 FAILED_START: Final = "ECS Task State Change"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Validated:
-    """What came of a validation, for the log."""
+    """What came of a validation, for the log; ``certain`` is whether all that bears on its needs could be read."""
 
     task_definition: str
     findings: int
     told: int
     asked: int
+    certain: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +43,7 @@ class Validator:
 
     readers: Readers
     ledger: Ledger
+    roster: Roster
     teller: Teller
     queues: Queues
     grant_queue_url: str
@@ -56,9 +59,12 @@ class Validator:
 
         Several messages about one task definition in a batch ask the same question, and get the same answer.
         """
-        if look.task_definition not in self.done:
+        if look.task_definition not in self.done or look.cause.kind == UNLISTED:
             self.done[look.task_definition] = self._validate(look, occasion)
-        return self.done[look.task_definition]
+        validated = self.done[look.task_definition]
+        if look.cause.kind in (LISTED, UNLISTED):
+            self.roster.answer(look.task_definition, look.cause.event_id, certain=validated.certain)
+        return validated
 
     def _validate(self, look: Look, occasion: str) -> Validated:
         now = self.now()
@@ -73,17 +79,32 @@ class Validator:
         plan = make_plan(facts, examination.findings, self.rules) if isinstance(facts, Facts) else Plan()
 
         # apply
-        if not isinstance(facts, Unreadable):
-            after = references_of(facts) if isinstance(facts, Facts) and in_scope(facts) else frozenset()
-            self.ledger.keep_references(look.task_definition, entry, after)
+        if isinstance(facts, Facts) and in_scope(facts):
+            self._remember(look, entry, facts)
         told = self.teller.findings(look.task_definition, entry.findings, changed, now=now)
+        if isinstance(facts, Missing) or (isinstance(facts, Facts) and not in_scope(facts)):
+            self._forget(look, entry)
         asked = self._act(plan, facts, look, occasion, now) if isinstance(facts, Facts) else 0
         return Validated(
             task_definition=str(look.task_definition),
             findings=len(examination.findings),
             told=len(told),
             asked=asked,
+            certain=is_certain(facts),
         )
+
+    def _remember(self, look: Look, entry: Entry, facts: Facts) -> None:
+        """Keep who references what; what is known is asked for by every sweep."""
+        if not entry.seen:
+            self.roster.remember(look.task_definition)
+        self.ledger.keep_references(look.task_definition, entry, references_of(facts))
+
+    def _forget(self, look: Look, entry: Entry) -> None:
+        """Forget what matters no more, last of all that it is known, so that a sweep asks again after a crash."""
+        if entry.seen:
+            self.ledger.forget_references(look.task_definition, entry)
+        if entry.seen or look.cause.kind in (LISTED, UNLISTED):
+            self.roster.forget(look.task_definition)
 
     def _gather(self, look: Look, now: datetime) -> Facts | Missing | Unreadable:
         found = self.readers.task_definition(str(look.task_definition))
@@ -103,14 +124,14 @@ class Validator:
     def _examine(
         self, look: Look, facts: Facts | Missing | Unreadable
     ) -> tuple[Examination, Facts | Missing | Unreadable]:
-        """Ask the checks; where it runs is asked only where something is or went wrong, since that costs calls."""
+        """Ask the checks; where it runs is asked only where that may decide something, since it costs calls."""
         nothing = Examination.of()
         if isinstance(facts, Missing):
             return nothing, facts
         if isinstance(facts, Unreadable):
             return Examination.of(unread_task_definition(look.task_definition, facts)), facts
         first = examine(facts)
-        if not first.findings and look.cause.kind != FAILED_START:
+        if not first.findings and look.cause.kind not in (FAILED_START, UNLISTED):
             return first, facts
         facts = facts.with_usage(self.readers.usage(facts.task_definition))
         return (examine(facts) if in_scope(facts) else nothing), facts
@@ -139,6 +160,14 @@ class Validator:
                 self.queues.command(self.reregister_queue_url, look, group=family, occasion=occasion)
             case _:
                 assert_never(action)
+
+
+def is_certain(facts: Facts | Missing | Unreadable) -> bool:
+    """Whether everything could be read that says what the task definition needs, and whether it matters."""
+    if isinstance(facts, Facts):
+        read = (*facts.secrets.values(), *facts.replacements.values(), facts.role, facts.registry_secrets, facts.usage)
+        return not any(isinstance(each, Unreadable) for each in read)
+    return isinstance(facts, Missing)
 
 
 def in_scope(facts: Facts) -> bool:

@@ -1,0 +1,72 @@
+"""Wait until everything that a sweep asked for is answered; only then is the sweep complete.
+
+The checks come by queue, each later than the one before. A sweep whose answers are not all there after the last one,
+or rest on something that could not be read, was incomplete: nothing is concluded from it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from pullguard.roster import Roster, Sweep
+
+# From 10 seconds to the most that a queue can delay a message, about half an hour together.
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-timers.html
+WAITS_S: Final = (10, 20, 40, 80, 160, 320, 640, 900)
+_NAMED: Final = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How many task definitions a sweep asked for, how many are answered, and how many of these are not certain.
+
+    ``waits_s`` is after how long it is to be asked again, None where it is at its end, which ``complete`` judges.
+    ``missing`` names some of those that stand in the way.
+    """
+
+    asked: int
+    answered: int
+    uncertain: int
+    missing: tuple[str, ...] = ()
+    waits_s: int | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether something may be concluded from what no task definition needs."""
+        return self.answered == self.asked and not self.uncertain
+
+    @property
+    def measures(self) -> dict[str, int]:
+        """The metrics: how many of how many."""
+        return {"SweepAsked": self.asked, "SweepAnswered": self.answered, "SweepUncertain": self.uncertain}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settler:
+    """Judges whether a sweep is complete."""
+
+    roster: Roster
+    now: Callable[[], datetime]
+
+    def check(self, sweep: Sweep, number: int) -> Progress:
+        """Look at what is answered for the ``number``-th time, and end the sweep where nothing more is to come."""
+        asked = [known for known in self.roster.known() if known.asked == sweep.id]
+        open_ = [known for known in asked if known.answered != sweep.id]
+        uncertain = [known for known in asked if known.answered == sweep.id and not known.certain]
+        last = number + 1 == len(WAITS_S)
+        progress = Progress(
+            asked=len(asked),
+            answered=len(asked) - len(open_),
+            uncertain=len(uncertain),
+            missing=tuple(str(known.task_definition) for known in (*open_, *uncertain)[:_NAMED]),
+            waits_s=WAITS_S[number + 1] if open_ and not last and sweep.end is None else None,
+        )
+        if progress.waits_s is None and sweep.end is None:
+            self._end(sweep, progress)
+        return progress
+
+    def _end(self, sweep: Sweep, progress: Progress) -> None:
+        ended = replace(sweep, end="complete" if progress.complete else "incomplete")
+        if self.roster.save(ended) and progress.complete:
+            self.roster.save_complete(ended, now=self.now())
