@@ -101,6 +101,7 @@ FUNCTIONS = {
                 Ledger.save_finding,
                 Ledger.save_remediation,
                 Ledger.rotation_end,
+                Ledger.keep_verified,
             ),
             **on("Bus.Arn", Bus.publish),
             Queues.command: ("GrantQueue.Arn", "ReregisterQueue.Arn"),
@@ -127,8 +128,8 @@ FUNCTIONS = {
     ),
     "reregister_task_definition": Function(
         queue="Reregister",
-        flows=("reregister", "writing", "brakes", "telling"),
-        reads=(*READS, Ecs.describe_raw, Ecs.register, Ecs.move_service, StopSwitch.read),
+        flows=("reregister", "redeploy", "writing", "brakes", "telling"),
+        reads=(*READS, Ecs.describe_raw, Ecs.register, Ecs.move_service, Ecs.redeploy, StopSwitch.read),
         stack={
             **on("Ledger.Arn", Ledger.entry, Ledger.lease, *BRAKES, Ledger.save_remediation),
             **on("Bus.Arn", Bus.publish),

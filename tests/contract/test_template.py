@@ -284,8 +284,16 @@ def test_a_parameter_says_what_it_is_has_a_default_and_takes_no_nonsense(name: s
 
 
 def test_nothing_is_changed_by_default() -> None:
-    defaults = {name: PARAMETERS[name]["Default"] for name in ("Mode", "MoveServices", "VerifyCredentials")}
-    assert defaults == {"Mode": "observe", "MoveServices": "false", "VerifyCredentials": "false"}
+    defaults = {
+        name: PARAMETERS[name]["Default"]
+        for name in ("Mode", "MoveServices", "RedeployOnRotation", "VerifyCredentials")
+    }
+    assert defaults == {
+        "Mode": "observe",
+        "MoveServices": "false",
+        "RedeployOnRotation": "false",
+        "VerifyCredentials": "false",
+    }
 
 
 def test_each_parameter_is_used_and_offered_in_a_group() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pullguard.arn import Arn
 from pullguard.checks.examine import examine
 from pullguard.model import Key, Role, Secret, Usage
-from pullguard.plan import Action, Grant, MoveService, Plan, ReferenceChange, Refusal, Reregister
+from pullguard.plan import Fix, Grant, MoveService, Plan, ReferenceChange, Refusal, Reregister
 from pullguard.planner import Rules, make_plan, next_actions
 from tests.fakes import (
     CLUSTER,
@@ -70,7 +70,7 @@ def move(name: str = "web") -> MoveService:
     return MoveService(cluster=CLUSTER, service=service(name).service_arn, before=revision_arn(), after=SUCCESSOR)
 
 
-def bare(actions: tuple[Action, ...]) -> tuple[Action, ...]:
+def bare(actions: tuple[Fix, ...]) -> tuple[Fix, ...]:
     """The actions without the ids of their findings, for comparison."""
     return tuple(each if isinstance(each, MoveService) else replace(each, findings=()) for each in actions)
 
@@ -80,7 +80,7 @@ class Case:
     """A world, and what is to be done and refused in it; ``refused`` are kinds with words of their reasons."""
 
     world: World
-    actions: tuple[Action, ...] = ()
+    actions: tuple[Fix, ...] = ()
     refused: tuple[tuple[str, str], ...] = ()
     rules: dict[str, Any] = field(default_factory=dict)
 
@@ -363,7 +363,7 @@ def test_no_arn_of_an_action_is_text_of_the_task_definition(
             assert {change.after for change in action.changes} <= opted_in | {None}
 
 
-def arns_in(actions: tuple[Action, ...]) -> list[Arn]:
+def arns_in(actions: tuple[Fix, ...]) -> list[Arn]:
     found: list[Arn] = []
     for action in actions:
         match action:

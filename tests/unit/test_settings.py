@@ -12,6 +12,7 @@ GOOD = {
     "PULLGUARD_ALERT_FORMAT": "chat",
     "PULLGUARD_INFRASTRUCTURE_TAGS": "managed-by, Owned By ,,team:iac",
     "PULLGUARD_MOVE_SERVICES": "true",
+    "PULLGUARD_REDEPLOY_ON_ROTATION": "true",
     "PULLGUARD_WRITES_PER_HOUR": "7",
 }
 
@@ -24,6 +25,7 @@ def test_settings_are_read_in_their_kinds() -> None:
         alert_format="chat",
         infrastructure_tags=("managed-by", "Owned By", "team:iac"),
         move_services=True,
+        redeploy_on_rotation=True,
         writes_per_hour=7,
     )
 

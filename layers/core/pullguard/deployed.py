@@ -42,6 +42,7 @@ class Deployment:
         "reregister_queue_url",
         "infrastructure_tags",
         "move_services",
+        "redeploy_on_rotation",
         "verify_credentials",
         "cross_check",
     )
@@ -52,6 +53,7 @@ class Deployment:
         "validation_queue_url",
         "infrastructure_tags",
         "move_services",
+        "redeploy_on_rotation",
         "writes_per_hour",
         "stop_parameter",
     )
@@ -93,7 +95,11 @@ class Deployment:
     @property
     def rules(self) -> Rules:
         """The deployment's choices that bear on a plan."""
-        return Rules(infrastructure_tags=self.settings.infrastructure_tags, move_services=self.settings.move_services)
+        return Rules(
+            infrastructure_tags=self.settings.infrastructure_tags,
+            move_services=self.settings.move_services,
+            redeploy_on_rotation=self.settings.redeploy_on_rotation,
+        )
 
     def readers(self) -> AwsReaders:
         """Return readers that never read a secret's value."""

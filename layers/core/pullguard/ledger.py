@@ -8,6 +8,7 @@ table's time to live.
 | TD#arn | REFERENCES | the things that the task definition references |
 | TD#arn | FINDING#id | a ``FindingRecord`` |
 | TD#arn | REMEDIATION#id | a ``Remediation`` |
+| TD#arn | VERIFIED | a list of ``Verified``: what the registries took after the last rotation |
 | REF#thing | TD#arn | nothing: an edge of who references what |
 | ROLE#arn | GRANTED#secret | what our policy on the role grants |
 | ROLE#arn | WRITE#time#id | the policy before and after a write |
@@ -33,6 +34,7 @@ from pullguard.lifecycle import FindingRecord
 from pullguard.model import RotationEnd
 from pullguard.remediation import Remediation
 from pullguard.remedies.grant import Granted
+from pullguard.remedies.redeploy import Verified
 from pullguard.stop import Stop
 from pullguard.table import Table, key, td
 
@@ -50,6 +52,7 @@ class Entry:
     references: frozenset[str] = frozenset()
     findings: tuple[FindingRecord, ...] = ()
     remediations: Mapping[str, Remediation] = field(default_factory=dict)
+    verified: tuple[Verified, ...] = ()
 
 
 class Ledger(Table):
@@ -72,6 +75,7 @@ class Ledger(Table):
                 for sort, data in items.items()
                 if sort.startswith("REMEDIATION#")
             },
+            verified=tuple(Verified.from_dict(data) for data in items.get("VERIFIED", ())),
         )
 
     @asks("dynamodb:PutItem", "dynamodb:DeleteItem")
@@ -113,6 +117,12 @@ class Ledger(Table):
             values={":sequence": sequence, ":announced": {"N": str(record.announced)}},
             names={"#sequence": "sequence"},
         )
+
+    @asks("dynamodb:PutItem")
+    def keep_verified(self, task_definition: Arn, proofs: Iterable[Verified], *, now: datetime) -> None:
+        """Keep which versions of its secrets the registries took."""
+        data = [proof.to_dict() for proof in proofs]
+        self._put(_td(task_definition), "VERIFIED", data, expires=now.timestamp() + RESOLVED_KEPT_S)
 
     @asks("dynamodb:GetItem")
     def finding(self, task_definition: Arn, finding_id: str) -> FindingRecord | None:

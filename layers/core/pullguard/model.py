@@ -68,7 +68,8 @@ class ValueShape:
     """What is known of a secret's value once the value itself has been thrown away.
 
     ``form``: ``json-object``, ``not-json``, ``not-an-object``, ``binary`` or ``empty``. ``miscased``: the keys that
-    stand there in another case than ``username`` and ``password`` (key names, never values).
+    stand there in another case than ``username`` and ``password`` (key names, never values). ``created_at`` is when
+    the version was written.
     """
 
     form: Literal["json-object", "not-json", "not-an-object", "binary", "empty"]
@@ -76,6 +77,7 @@ class ValueShape:
     password: FieldState = "missing"  # noqa: S105 (a state, not a password)
     miscased: tuple[str, ...] = ()
     version_id: str | None = None
+    created_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,7 +257,10 @@ class TaskDefinition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceUse:
-    """A service that runs a task definition. ``controller``: ``ECS``, ``CODE_DEPLOY`` or ``EXTERNAL``."""
+    """A service that runs a task definition. ``controller``: ``ECS``, ``CODE_DEPLOY`` or ``EXTERNAL``.
+
+    ``deployed_at`` is when its newest deployment began.
+    """
 
     cluster_arn: str
     service_arn: str
@@ -266,6 +271,7 @@ class ServiceUse:
     platform_version: str | None = None
     desired_count: int = 0
     running_count: int = 0
+    deployed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

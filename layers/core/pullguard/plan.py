@@ -52,8 +52,21 @@ class MoveService:
     after: Arn
 
 
-Action: TypeAlias = Grant | Reregister | MoveService
-ActionKind: TypeAlias = Literal["grant", "reregister", "move-service"]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redeploy:
+    """Let ``service`` start its tasks anew, so that they pull with ``version`` of ``secret``, which was verified."""
+
+    task_definition: Arn
+    cluster: str
+    service: str
+    secret: Arn
+    version: str
+
+
+Fix: TypeAlias = Grant | Reregister | MoveService
+"""What mends a finding."""
+Action: TypeAlias = Fix | Redeploy
+ActionKind: TypeAlias = Literal["grant", "reregister", "move-service", "redeploy"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,5 +86,5 @@ class Refusal:
 class Plan:
     """All that would be done for one task definition, in order, and what would not be and why."""
 
-    actions: tuple[Action, ...] = ()
+    actions: tuple[Fix, ...] = ()
     refusals: tuple[Refusal, ...] = ()

@@ -15,7 +15,7 @@ from pullguard.checks.reference import candidates_for
 from pullguard.eligibility import MANAGED_TAG, REGISTRY_TAG, ROLES_TAG, is_managed, registry_hosts, role_may_use
 from pullguard.findings import Finding
 from pullguard.model import Container, Facts, Key, Role, Secret, Usage
-from pullguard.plan import Action, Grant, Plan, ReferenceChange, Refusal, Reregister
+from pullguard.plan import Fix, Grant, Plan, ReferenceChange, Refusal, Reregister
 from pullguard.remedies.infrastructure_as_code import owner, snippets
 from pullguard.remedies.services import moves
 
@@ -28,6 +28,7 @@ class Rules:
 
     infrastructure_tags: tuple[str, ...] = ()
     move_services: bool = False
+    redeploy_on_rotation: bool = False
 
 
 def make_plan(facts: Facts, findings: Iterable[Finding], rules: Rules) -> Plan:
@@ -40,7 +41,7 @@ def make_plan(facts: Facts, findings: Iterable[Finding], rules: Rules) -> Plan:
     )
 
 
-def next_actions(plan: Plan) -> tuple[Action, ...]:
+def next_actions(plan: Plan) -> tuple[Fix, ...]:
     """Return the actions that come first: no revision is registered while its role still lacks a grant.
 
     Every action ends in a new validation, which asks for the rest. Where a grant is refused, the rest waits as well:
@@ -54,7 +55,7 @@ def next_actions(plan: Plan) -> tuple[Action, ...]:
 # --- Grants
 
 
-def _grants(facts: Facts, errors: tuple[Finding, ...]) -> Iterator[Action | Refusal]:
+def _grants(facts: Facts, errors: tuple[Finding, ...]) -> Iterator[Fix | Refusal]:
     role = facts.role
     if not isinstance(role, Role):
         return
@@ -143,7 +144,7 @@ def _refuse_grant(
 # --- Re-registration
 
 
-def _reregistration(facts: Facts, errors: tuple[Finding, ...], rules: Rules) -> Iterator[Action | Refusal]:
+def _reregistration(facts: Facts, errors: tuple[Finding, ...], rules: Rules) -> Iterator[Fix | Refusal]:
     found = tuple(_changes(facts, errors))
     if not found:
         return
@@ -260,7 +261,7 @@ def _out_of_reach(facts: Facts, secret: Secret) -> str | None:
 
 def _moves(
     facts: Facts, usage: Usage, successor: Arn, rules: Rules, findings: tuple[str, ...]
-) -> Iterator[Action | Refusal]:
+) -> Iterator[Fix | Refusal]:
     before = facts.task_definition.arn
     planned, refused = moves(usage.services, before, successor, findings)
     yield from refused

@@ -41,18 +41,18 @@ Credentials: TypeAlias = tuple[ValueShape, HiddenText | None, HiddenText | None]
 
 def read_value(answer: dict[str, Any]) -> Credentials:
     """Judge a GetSecretValue answer; return its shape, and username and password where they are usable strings."""
-    version = answer.get("VersionId")
+    version: dict[str, Any] = {"version_id": answer.get("VersionId"), "created_at": answer.get("CreatedDate")}
     text = answer.get("SecretString")
     if text is None:
-        return ValueShape(form="binary" if "SecretBinary" in answer else "empty", version_id=version), None, None
+        return ValueShape(form="binary" if "SecretBinary" in answer else "empty", **version), None, None
     if not text:
-        return ValueShape(form="empty", version_id=version), None, None
+        return ValueShape(form="empty", **version), None, None
     try:
         value = json.loads(text, object_pairs_hook=_Members, parse_constant=_refuse)
     except (ValueError, RecursionError):
-        return ValueShape(form="not-json", version_id=version), None, None
+        return ValueShape(form="not-json", **version), None, None
     if not isinstance(value, _Members):
-        return ValueShape(form="not-an-object", version_id=version), None, None
+        return ValueShape(form="not-an-object", **version), None, None
     keys = [key for key, _ in value]
     username, password = _member(value, "username"), _member(value, "password")
     shape = ValueShape(
@@ -66,7 +66,7 @@ def read_value(answer: dict[str, Any]) -> Credentials:
                 if name not in keys and any(key.lower() == name for key in keys)
             )
         ),
-        version_id=version,
+        **version,
     )
     return shape, _hidden(username), _hidden(password)
 

@@ -33,6 +33,7 @@ class Settings:
     alert_format: Format = "text"
     infrastructure_tags: tuple[str, ...] = ()
     move_services: bool = False
+    redeploy_on_rotation: bool = False
     verify_credentials: bool = False
     cross_check: bool = False
     writes_per_hour: int = 20

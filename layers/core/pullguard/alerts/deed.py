@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import assert_never
 
-from pullguard.plan import Action, ActionKind, Grant, MoveService, ReferenceChange, Refusal, Reregister
+from pullguard.plan import Action, ActionKind, Grant, MoveService, Redeploy, ReferenceChange, Refusal, Reregister
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +62,17 @@ def describe(deed: Action | Refusal, why: str = "") -> Deed:
                 target=deed.service,
                 why=why,
             )
+        case Redeploy():
+            service = deed.service.rsplit("/", 1)[-1]
+            what = f"start the tasks of service {service} anew, with version {deed.version} of the rotated secret"
+            return Deed(
+                kind="redeploy",
+                what=f"{what} {deed.secret.resource_name}",
+                task_definition=str(deed.task_definition),
+                target=deed.service,
+                secret=str(deed.secret),
+                why=why,
+            )
         case Refusal():
             return Deed(
                 kind=deed.kind,
@@ -92,5 +103,7 @@ def _refused(refusal: Refusal) -> str:
             return f"register {revision} once more"
         case "move-service":
             return f"move service {target} away from {revision}"
+        case "redeploy":
+            return f"start the tasks of service {target} ({revision}) anew"
         case _:
             assert_never(refusal.kind)

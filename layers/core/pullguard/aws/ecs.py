@@ -76,6 +76,12 @@ class Ecs:
         with writing("ecs", service):
             self._client.update_service(cluster=cluster, service=service, taskDefinition=str(task_definition))
 
+    @asks("ecs:UpdateService")
+    def redeploy(self, cluster: str, service: str) -> None:
+        """Let a service replace its tasks by new ones of the same revision. Raises ``Denied``."""
+        with writing("ecs", service):
+            self._client.update_service(cluster=cluster, service=service, forceNewDeployment=True)
+
     @asks("ecs:ListTaskDefinitionFamilies")
     def families(self, token: str | None = None, prefix: str | None = None) -> tuple[tuple[str, ...], str | None]:
         """Return one page of the families with an ACTIVE revision, and the token of the next page."""
@@ -216,6 +222,9 @@ def _service_use(cluster: str, service: Mapping[str, Any]) -> ServiceUse:
         platform_version=service.get("platformVersion"),
         desired_count=service.get("desiredCount", 0),
         running_count=service.get("runningCount", 0),
+        deployed_at=next(
+            (each.get("createdAt") for each in service.get("deployments", ()) if each.get("status") == "PRIMARY"), None
+        ),
     )
 
 

@@ -31,6 +31,7 @@ from pullguard.events.triggers import (
     TaskStopped,
     Trigger,
     deduplication_key,
+    is_rotation,
     sequence,
 )
 
@@ -52,6 +53,7 @@ __all__ = [
     "TaskStopped",
     "Trigger",
     "deduplication_key",
+    "is_rotation",
     "parse_event",
     "parse_event_text",
     "sequence",

@@ -12,6 +12,10 @@ from pullguard.errors import Rejected, shown
 _EVENT_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 _CAUSE_KIND = re.compile(r"[A-Za-z][A-Za-z -]{0,63}")
 
+_NEW_VALUES = frozenset(
+    {"Secret Label Updated", "PutSecretValue", "UpdateSecret", "UpdateSecretVersionStage", "RotationSucceeded"}
+)
+
 SecretChange: TypeAlias = Literal["value", "created", "deleted", "restored", "policy", "tags", "replicas", "rotation"]
 RotationOutcome: TypeAlias = Literal["started", "succeeded", "failed", "abandoned", "test-failed"]
 KeyChange: TypeAlias = Literal["state", "policy", "grants"]
@@ -168,6 +172,11 @@ def deduplication_key(trigger: Trigger) -> str:
         ):
             return f"event {trigger.cause.event_id}"
     assert_never(trigger)
+
+
+def is_rotation(cause: Cause) -> bool:
+    """Whether the cause is an event that tells of a new current value of a secret, or may."""
+    return cause.kind in _NEW_VALUES
 
 
 def sequence(trigger: Trigger) -> str:

@@ -1,4 +1,4 @@
-"""Register a revision with the right reference, and let services run it once it is proved."""
+"""Register a revision with the right reference, let services run it once it is proved, and redeploy after rotations."""
 
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -9,12 +9,13 @@ from pullguard.aws.ecs import Ecs
 from pullguard.checks.examine import examine
 from pullguard.errors import Denied
 from pullguard.flows.brakes import NotWritten
+from pullguard.flows.redeploy import NOTHING, Redeployer
 from pullguard.flows.writing import Executor, Proof
 from pullguard.gather import gather
 from pullguard.ledger import Entry
 from pullguard.messages import Look
 from pullguard.model import Facts
-from pullguard.plan import Action, MoveService, Reregister
+from pullguard.plan import Action, MoveService, Redeploy, Reregister
 from pullguard.remediation import Remediation
 from pullguard.remedies.reregister import CannotReregister, UnknownMembers, build_request, unknown_members
 
@@ -31,6 +32,7 @@ class Reregistered:
     task_definition: str
     registered: str | None = None
     moved: int = 0
+    redeployed: str | None = None
     why: str = ""
 
 
@@ -57,19 +59,20 @@ class Reregisterer:
         """Take the next step for the task definition of ``look``; ``occasion`` is the message's id."""
         proof = self.executor.prove(look)
         if proof is None:
-            return Reregistered(task_definition=str(look.task_definition), why="nothing to write any more")
+            return Reregistered(task_definition=str(look.task_definition), why=NOTHING)
         family = proof.facts.task_definition.family
         try:
             for action in proof.actions:
                 if isinstance(action, Reregister):
                     return self._register(action, family, look, occasion)
-            moves = tuple(action for action in proof.actions if isinstance(action, MoveService))
-            return self._move(moves, proof, look, occasion)
+            if moves := tuple(action for action in proof.actions if isinstance(action, MoveService)):
+                return self._move(moves, proof, look, occasion)
         except (CannotReregister, Denied) as error:
             return self._fail(proof.actions, look, str(error), occasion)
         except NotWritten as error:
             self.executor.tell_not_written(map(describe, proof.actions), error)
             return Reregistered(task_definition=str(look.task_definition), why=str(error))
+        return self._redeploy(proof, look, occasion)
 
     def _register(self, action: Reregister, family: str, look: Look, occasion: str) -> Reregistered:
         request = request_of(action, self.ecs)
@@ -87,8 +90,6 @@ class Reregisterer:
         return Reregistered(task_definition=str(look.task_definition), registered=str(new))
 
     def _move(self, moves: tuple[MoveService, ...], proof: Proof, look: Look, occasion: str) -> Reregistered:
-        if not moves:
-            return Reregistered(task_definition=str(look.task_definition), why="nothing to write any more")
         successor = moves[0].after
         entry = self.executor.ledger.entry(successor)
         if not entry.seen:
@@ -105,6 +106,20 @@ class Reregisterer:
             self.executor.tell(done, occasion=occasion)
         self.executor.look_again(look)
         return Reregistered(task_definition=str(look.task_definition), moved=len(moves))
+
+    def _redeploy(self, proof: Proof, look: Look, occasion: str) -> Reregistered:
+        redeployer = Redeployer(executor=self.executor, ecs=self.ecs)
+        action = redeployer.next_of(proof, look)
+        if not isinstance(action, Redeploy):
+            return Reregistered(task_definition=str(look.task_definition), why=action)
+        try:
+            redeployer.redeploy(action, look, occasion=occasion)
+        except Denied as error:
+            return self._fail((action,), look, str(error), occasion)
+        except NotWritten as error:
+            self.executor.tell_not_written((describe(action),), error)
+            return Reregistered(task_definition=str(look.task_definition), why=str(error))
+        return Reregistered(task_definition=str(look.task_definition), redeployed=action.service)
 
     def _still_broken(self, successor: Arn, entry: Entry) -> str | None:
         """Say why a service should not run ``successor`` yet; None where every check of it passes.

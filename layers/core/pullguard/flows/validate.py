@@ -11,19 +11,24 @@ from pullguard.aws.messaging import Queues
 from pullguard.checks.examine import Examination, examine, unread_task_definition
 from pullguard.checks.reference import candidates_for
 from pullguard.eligibility import effective_mode
+from pullguard.events import is_rotation
 from pullguard.flows.telling import Teller
 from pullguard.gather import Readers, gather_about, lacks_credentials
 from pullguard.ledger import Entry, Ledger
 from pullguard.lifecycle import advance
 from pullguard.messages import LISTED, UNLISTED, Look
 from pullguard.model import Facts, Missing, Role, RotationEnd, Secret, TaskDefinition, Unreadable, Usage
-from pullguard.plan import Action, Grant, Mode, MoveService, Plan, Reregister
+from pullguard.plan import Action, Grant, Mode, MoveService, Plan, Redeploy, Refusal, Reregister
 from pullguard.planner import Rules, make_plan, next_actions
 from pullguard.references import references_of
 from pullguard.remediation import Remediation
+from pullguard.remedies.redeploy import redeployments, verified
 from pullguard.roster import Roster
 
 FAILED_START: Final = "ECS Task State Change"
+OBSERVES: Final = "Pullguard only observes here (parameter Mode, or a tag pullguard:mode)"
+# One group of the queue, so that services are redeployed one after another, whatever they run.
+_REDEPLOYMENTS: Final = "redeployments"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +56,7 @@ class Validator:
     mode: Mode
     rules: Rules
     now: Callable[[], datetime]
-    done: dict[Arn, Validated] = field(default_factory=dict)
+    done: dict[tuple[Arn, bool, bool], Validated] = field(default_factory=dict)
     rotation_ends: dict[Arn, RotationEnd | None] = field(default_factory=dict)
 
     def validate(self, look: Look, *, occasion: str) -> Validated:
@@ -59,9 +64,10 @@ class Validator:
 
         Several messages about one task definition in a batch ask the same question, and get the same answer.
         """
-        if look.task_definition not in self.done or look.cause.kind == UNLISTED:
-            self.done[look.task_definition] = self._validate(look, occasion)
-        validated = self.done[look.task_definition]
+        question = (look.task_definition, look.cause.kind == FAILED_START, self._may_redeploy(look))
+        if question not in self.done or look.cause.kind == UNLISTED:
+            self.done[question] = self._validate(look, occasion)
+        validated = self.done[question]
         if look.cause.kind in (LISTED, UNLISTED):
             self.roster.answer(look.task_definition, look.cause.event_id, certain=validated.certain)
         return validated
@@ -85,6 +91,8 @@ class Validator:
         if isinstance(facts, Missing) or (isinstance(facts, Facts) and not in_scope(facts)):
             self._forget(look, entry)
         asked = self._act(plan, facts, look, occasion, now) if isinstance(facts, Facts) else 0
+        if isinstance(facts, Facts) and not any(each.severity == "error" for each in examination.findings):
+            asked += self._redeploy(facts, look, occasion, now)
         return Validated(
             task_definition=str(look.task_definition),
             findings=len(examination.findings),
@@ -131,7 +139,7 @@ class Validator:
         if isinstance(facts, Unreadable):
             return Examination.of(unread_task_definition(look.task_definition, facts)), facts
         first = examine(facts)
-        if not first.findings and look.cause.kind not in (FAILED_START, UNLISTED):
+        if not (first.findings or look.cause.kind in (FAILED_START, UNLISTED) or self._may_redeploy(look)):
             return first, facts
         facts = facts.with_usage(self.readers.usage(facts.task_definition))
         return (examine(facts) if in_scope(facts) else nothing), facts
@@ -144,12 +152,33 @@ class Validator:
         mode = effective_mode(self.mode, *tags_of(facts))
         if mode == "observe":
             for action in plan.actions:
-                deed = describe(action, "Pullguard only observes here (parameter Mode, or a tag pullguard:mode)")
+                deed = describe(action, OBSERVES)
                 self.teller.remediation(Remediation(event="Remediation Planned", deed=deed), now=now)
             return 0
         for action in actions:
             self._ask(action, look, occasion)
         return len(actions)
+
+    def _may_redeploy(self, look: Look) -> bool:
+        return self.rules.redeploy_on_rotation and is_rotation(look.cause)
+
+    def _redeploy(self, facts: Facts, look: Look, occasion: str, now: datetime) -> int:
+        """Ask for a redeployment after a rotation whose credentials were taken, or tell what would be done."""
+        proofs = verified(facts) if self._may_redeploy(look) else ()
+        steps = redeployments(facts, proofs, look.cause)
+        for refusal in (step for step in steps if isinstance(step, Refusal)):
+            self.teller.remediation(Remediation(event="Remediation Refused", deed=describe(refusal)), now=now)
+        actions = tuple(step for step in steps if isinstance(step, Redeploy))
+        if not actions:
+            return 0
+        if effective_mode(self.mode, *tags_of(facts)) == "observe":
+            for action in actions:
+                deed = describe(action, OBSERVES)
+                self.teller.remediation(Remediation(event="Remediation Planned", deed=deed), now=now)
+            return 0
+        self.ledger.keep_verified(look.task_definition, proofs, now=now)
+        self._ask(actions[0], look, occasion)
+        return 1
 
     def _ask(self, action: Action, look: Look, occasion: str) -> None:
         family = look.task_definition.resource_name.rpartition(":")[0]
@@ -158,6 +187,8 @@ class Validator:
                 self.queues.command(self.grant_queue_url, look, group=str(action.role), occasion=occasion)
             case Reregister() | MoveService():
                 self.queues.command(self.reregister_queue_url, look, group=family, occasion=occasion)
+            case Redeploy():
+                self.queues.command(self.reregister_queue_url, look, group=_REDEPLOYMENTS, occasion=occasion)
             case _:
                 assert_never(action)
 

@@ -17,7 +17,7 @@ from pullguard.gather import Readers, gather
 from pullguard.ledger import Ledger
 from pullguard.messages import ATTEMPTS_MAX, Look
 from pullguard.model import Facts
-from pullguard.plan import Action, Mode
+from pullguard.plan import Fix, Mode
 from pullguard.planner import Rules, make_plan, next_actions
 from pullguard.remediation import Remediation, RemediationEvent
 
@@ -32,7 +32,7 @@ class Proof:
 
     facts: Facts
     examination: Examination
-    actions: tuple[Action, ...]
+    actions: tuple[Fix, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

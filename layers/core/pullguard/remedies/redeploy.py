@@ -1,0 +1,127 @@
+"""Which services start their tasks anew after a rotation that was verified: those whose tasks were started before it.
+
+No task needs it in order to run on: a task that runs has its image. It shows at once, and under the owners' eyes, that
+the new credentials pull, and not on the night of the next scale-out.
+
+The need is judged by the present state alone: a service whose newest deployment is younger than the secret's current
+version needs nothing. So copies and repetitions of a message redeploy nothing twice.
+Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateService.html (forceNewDeployment)
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from pullguard.arn import Arn, SecretReference
+from pullguard.errors import shown
+from pullguard.events import Cause, is_rotation
+from pullguard.model import Container, Facts, Secret, ServiceUse, Usage, ValueShape, Verification
+from pullguard.plan import Redeploy, Refusal
+
+# An event tells of a version that was written just before it: within this time, a rotation has gone all its steps. A
+# label that moves back to an old version is no reason to redeploy what has long been deployed with it.
+ROTATION_TAKES: Final = timedelta(minutes=15)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """The version of a secret, written at ``created_at``, with which the registry would serve a container's image."""
+
+    container: str
+    image: str
+    secret: Arn
+    version: str
+    created_at: datetime
+
+    def to_dict(self) -> dict[str, str]:
+        """Return it as it is kept in the ledger."""
+        return {
+            "container": self.container,
+            "image": self.image,
+            "secret": str(self.secret),
+            "version": self.version,
+            "created_at": self.created_at.isoformat(),
+        }
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> "Verified":
+        """Return what ``to_dict`` described."""
+        at = datetime.fromisoformat(data["created_at"])
+        return cls(**{**data, "secret": Arn.parse(data["secret"]), "created_at": at})
+
+
+def verified(facts: Facts) -> tuple[Verified, ...]:
+    """Return what the registries took just now, for every container with credentials; nothing if one is lacking."""
+    found = tuple(_verified(facts))
+    needed = [container for container in facts.task_definition.containers if container.reference is not None]
+    return found if len(found) == len(needed) else ()
+
+
+def _verified(facts: Facts) -> Iterator[Verified]:
+    for container in facts.task_definition.containers:
+        reference = container.reference
+        secret = facts.secrets.get(reference.text) if isinstance(reference, SecretReference) else None
+        answer = facts.verifications.get(container.name)
+        if not (isinstance(secret, Secret) and isinstance(answer, Verification) and answer.answer == "ok"):
+            continue
+        value = secret.value
+        if isinstance(value, ValueShape) and value.version_id and value.created_at:
+            yield Verified(
+                container=container.name,
+                image=container.image.text,
+                secret=secret.arn,
+                version=value.version_id,
+                created_at=value.created_at,
+            )
+
+
+def redeployments(facts: Facts, proofs: Iterable[Verified], cause: Cause) -> tuple[Redeploy | Refusal, ...]:
+    """Return the services to redeploy because of the rotation that ``cause`` tells of, in the order of their ARNs.
+
+    ``proofs`` is what ``verified`` said of the task definition: each of its secrets has to be there, with the version
+    that is its current one now and the image that stands there now. Otherwise nothing is redeployed.
+    """
+    proved = {proof.container: proof for proof in proofs}
+    usage, needed = facts.usage, [each for each in facts.task_definition.containers if each.reference is not None]
+    if not is_rotation(cause) or not isinstance(usage, Usage) or not needed:
+        return ()
+    if any(not _still_holds(facts, proved.get(container.name), container) for container in needed):
+        return ()
+    newest = max((proved[container.name] for container in needed), key=lambda proof: proof.created_at)
+    if newest.created_at < cause.at - ROTATION_TAKES:
+        return ()
+    return tuple(
+        _step(facts, use, newest)
+        for use in sorted(usage.services, key=lambda use: use.service_arn)
+        if use.desired_count and use.deployed_at is not None and use.deployed_at < newest.created_at
+    )
+
+
+def _still_holds(facts: Facts, proof: Verified | None, container: Container) -> bool:
+    secret = facts.secrets.get(container.reference.text) if isinstance(container.reference, SecretReference) else None
+    return (
+        proof is not None
+        and isinstance(secret, Secret)
+        and (proof.secret, proof.version, proof.image) == (secret.arn, secret.current_version, container.image.text)
+    )
+
+
+def _step(facts: Facts, use: ServiceUse, newest: Verified) -> Redeploy | Refusal:
+    if use.controller == "ECS":
+        return Redeploy(
+            task_definition=facts.task_definition.arn,
+            cluster=use.cluster_arn,
+            service=use.service_arn,
+            secret=newest.secret,
+            version=newest.version,
+        )
+    return Refusal(
+        kind="redeploy",
+        task_definition=facts.task_definition.arn,
+        target=use.service_arn,
+        why=f"its deployment controller, {shown(use.controller)}, lets nobody else start a deployment",
+        remedy="Deploy it the way it is deployed, if its tasks are to use the new credentials now.",
+        snippet=None,
+        findings=(),
+    )

@@ -1,0 +1,312 @@
+"""After a rotation that the registry took: which services start their tasks anew, one by one, and which do not."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from pullguard.errors import Denied
+from pullguard.events import Cause
+from pullguard.flows.redeploy import NOTHING
+from pullguard.flows.reregister import Reregistered, Reregisterer
+from pullguard.ledger import Ledger
+from pullguard.messages import Look
+from pullguard.model import Facts, Secret, ServiceUse, Usage, Verification
+from pullguard.plan import Redeploy
+from pullguard.planner import Rules
+from pullguard.remedies.redeploy import Verified, redeployments, verified
+from tests.fakes import (
+    CLUSTER,
+    GOOD_VALUE,
+    NOW,
+    World,
+    container,
+    revision_arn,
+    role,
+    secret,
+    service,
+    task_definition,
+)
+from tests.flows import Stage
+
+IMAGE = "ghcr.io/acme/web:1"
+ROTATED_AT = NOW - timedelta(seconds=30)
+GHCR = secret(value=replace(GOOD_VALUE, version_id="v2", created_at=ROTATED_AT), stages={"v2": ("AWSCURRENT",)})
+ROTATION = Cause(kind="Secret Label Updated", event_id="e-1", at=NOW - timedelta(seconds=29))
+TOOK = {IMAGE: Verification(answer="ok")}
+
+
+def running(name: str = "web", *, ago: timedelta = timedelta(days=1), count: int = 2, **more: Any) -> ServiceUse:
+    return replace(service(name, **more), desired_count=count, running_count=count, deployed_at=NOW - ago)
+
+
+def world(*services: ServiceUse, its: Secret = GHCR, **changes: Any) -> World:
+    whole = World(
+        (task_definition(container(its)),),
+        (role(reads=[its]),),
+        (its,),
+        running=Usage(newest=True, services=services or (running(),)),
+        verifications=TOOK,
+    )
+    return replace(whole, **changes)
+
+
+def steps(facts: Facts, cause: Cause = ROTATION) -> list[str]:
+    return [
+        step.service if isinstance(step, Redeploy) else f"refused {step.target}"
+        for step in redeployments(facts, verified(facts), cause)
+    ]
+
+
+def arn_of(name: str = "web") -> str:
+    return service(name).service_arn
+
+
+# --- The need ----------------------------------------------------------------------------------------------------
+
+NEEDED: dict[str, tuple[World, list[str]]] = {
+    "a service that was deployed before": (world(), [arn_of()]),
+    "two, in order": (world(running("b"), running("a")), [arn_of("a"), arn_of("b")]),
+    "one that was deployed since": (world(running(ago=timedelta(seconds=29))), []),
+    "one that runs nothing": (world(running(count=0)), []),
+    "one whose deployment is not known": (world(replace(running(), deployed_at=None)), []),
+    "one of CodeDeploy": (world(running(controller="CODE_DEPLOY")), [f"refused {arn_of()}"]),
+    "no service": (world(running=Usage(newest=True)), []),
+    "no verification": (world(verifications={}), []),
+    **{
+        f"the registry says {answer}": (world(verifications={IMAGE: Verification(answer=answer)}), [])
+        for answer in ("rejected", "no-such-image", "rate-limited", "unreachable", "anonymous-ok")
+    },
+    "one of two containers is not verified": (
+        world(
+            task_definitions=(
+                task_definition(container(GHCR), container(GHCR, name="side", image="ghcr.io/acme/side:1")),
+            )
+        ),
+        [],
+    ),
+    "a container without credentials does not matter": (
+        world(task_definitions=(task_definition(container(GHCR), container(name="side", image="quay.io/a/b:1")),)),
+        [arn_of()],
+    ),
+    "an old version": (
+        world(its=replace(GHCR, value=replace(GOOD_VALUE, version_id="v2", created_at=NOW - timedelta(hours=1)))),
+        [],
+    ),
+    "the version that was verified is no longer the current one": (
+        world(its=replace(GHCR, stages={"v3": ("AWSCURRENT",), "v2": ("AWSPREVIOUS",)})),
+        [],
+    ),
+}
+
+
+@pytest.mark.parametrize(("here", "expected"), NEEDED.values(), ids=NEEDED)
+def test_who_is_redeployed(here: World, expected: list[str]) -> None:
+    assert steps(here.facts()) == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_one"),
+    [
+        ("Secret Label Updated", True),
+        ("PutSecretValue", True),
+        ("UpdateSecret", True),
+        ("UpdateSecretVersionStage", True),
+        ("RotationSucceeded", True),
+        ("RotationStarted", False),
+        ("RotationFailed", False),
+        ("Sweep", False),
+        ("RegisterTaskDefinition", False),
+        ("ECS Task State Change", False),
+        ("TagResource", False),
+    ],
+)
+def test_only_a_rotation_is_a_reason(kind: str, is_one: bool) -> None:
+    assert bool(steps(world().facts(), replace(ROTATION, kind=kind))) is is_one
+
+
+@pytest.mark.parametrize("change", [{"image": "ghcr.io/acme/web:2"}, {"version": "v1"}, {"secret": secret("x").arn}])
+def test_a_proof_of_something_else_is_none(change: dict[str, Any]) -> None:
+    facts = world().facts()
+    proofs = tuple(replace(proof, **change) for proof in verified(facts))
+    assert redeployments(facts, proofs, ROTATION) == ()
+
+
+def test_a_proof_comes_back_from_the_ledger(ledger: Ledger) -> None:
+    proofs = verified(world().facts())
+    ledger.keep_verified(revision_arn(), proofs, now=NOW)
+    assert ledger.entry(revision_arn()).verified == proofs
+    assert [type(proof) for proof in proofs] == [Verified]
+
+
+# --- The flow ----------------------------------------------------------------------------------------------------
+
+LOOK = Look(task_definition=revision_arn(), cause=ROTATION)
+ON = Rules(redeploy_on_rotation=True)
+
+
+class Services:
+    """In the place of ECS: redeploying a service makes its deployment new."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.redeployed: list[str] = []
+        self.denied = False
+
+    def redeploy(self, cluster: str, service: str) -> None:
+        assert cluster == CLUSTER
+        if self.denied:
+            raise Denied("ecs:UpdateService", service, "AccessDeniedException")
+        self.redeployed.append(service)
+        usage = self.stage.world.running
+        self.stage.world.running = replace(
+            usage,
+            services=tuple(
+                replace(use, deployed_at=self.stage.time) if use.service_arn == service else use
+                for use in usage.services
+            ),
+        )
+
+
+@pytest.fixture
+def stage(ledger: Ledger) -> Stage:
+    return Stage(ledger, world(running("a"), running("b")), rules=ON)
+
+
+def run(here: Stage, services: Services, look: Look = LOOK, occasion: str = "m-1") -> Reregistered:
+    ecs: Any = services
+    return Reregisterer(executor=here.executor(), ecs=ecs).run(look, occasion=occasion)
+
+
+def commands(here: Stage) -> list[dict[str, Any]]:
+    return [each for each in here.sent.messages if each["QueueUrl"] == "reregistrations.fifo"]
+
+
+def test_services_are_redeployed_one_at_a_time_each_after_a_new_verification(stage: Stage) -> None:
+    services = Services(stage)
+    for number in range(4):
+        stage.validate(LOOK, occasion=f"v-{number}")
+        if len(commands(stage)) > number:
+            run(stage, services, occasion=f"m-{number}")
+    assert services.redeployed == [arn_of("a"), arn_of("b")]
+    assert len(commands(stage)) == 2
+    assert [each["attempt"] for each in stage.sent.bodies("validations")] == [1, 1]
+    told = stage.sent.details("Remediation Completed")
+    assert [each["remediation"]["target"] for each in told] == services.redeployed
+    assert {each["remediation"]["kind"] for each in told} == {"redeploy"}
+
+
+def test_all_redeployments_are_one_group_of_the_queue(ledger: Ledger) -> None:
+    other = task_definition(container(GHCR), family="other")
+    both = world()
+    here = Stage(ledger, replace(both, task_definitions=(*both.task_definitions, other)), rules=ON)
+    here.validate(LOOK)
+    here.validate(replace(LOOK, task_definition=other.arn))
+    assert [each["MessageGroupId"] for each in commands(here)] == [commands(here)[0]["MessageGroupId"]] * 2
+
+
+def test_a_copy_of_a_command_redeploys_nothing_again(ledger: Ledger) -> None:
+    here = Stage(ledger, world(), rules=ON)
+    services = Services(here)
+    here.validate(LOOK)
+    assert run(here, services).redeployed == arn_of()
+    assert run(here, services, occasion="m-2").why == NOTHING
+    assert services.redeployed == [arn_of()]
+
+
+def test_observing_tells_what_would_be_done_and_asks_nobody(stage: Stage) -> None:
+    stage.mode = "observe"
+    stage.validate(LOOK)
+    stage.validate(LOOK, occasion="again")
+    assert commands(stage) == []
+    told = stage.sent.details("Remediation Planned")
+    assert [each["remediation"]["target"] for each in told] == [arn_of("a"), arn_of("b")]
+
+
+def test_it_is_off_unless_it_is_switched_on(stage: Stage) -> None:
+    stage.rules = Rules()
+    stage.validate(LOOK)
+    assert (commands(stage), stage.sent.events) == ([], [])
+    assert ("usage", str(revision_arn())) not in stage.world.asked
+
+
+def test_an_executor_without_the_rule_redeploys_nothing(stage: Stage) -> None:
+    stage.validate(LOOK)
+    stage.rules = Rules()
+    services = Services(stage)
+    assert run(stage, services).why == NOTHING
+    assert services.redeployed == []
+
+
+REASONS_AGAINST: dict[str, dict[str, Any]] = {
+    "the role lost its right": {"roles": (role(),)},
+    "the secret changed again": {"secrets": (replace(GHCR, stages={"v3": ("AWSCURRENT",), "v2": ("AWSPREVIOUS",)}),)},
+    "the secret is to be deleted": {"secrets": (replace(GHCR, deleted_at=NOW),)},
+    "the owner holds it back": {"secrets": (replace(GHCR, tags={**GHCR.tags, "pullguard:mode": "observe"}),)},
+    "it was deployed meanwhile": {
+        "running": Usage(newest=True, services=(running("a", ago=timedelta()), running("b", ago=timedelta())))
+    },
+}
+
+
+@pytest.mark.parametrize("change", REASONS_AGAINST.values(), ids=REASONS_AGAINST)
+def test_the_executor_proves_the_need_again(stage: Stage, change: dict[str, Any]) -> None:
+    stage.validate(LOOK)
+    stage.world = replace(stage.world, **change)
+    services = Services(stage)
+    assert run(stage, services).redeployed is None
+    assert services.redeployed == []
+
+
+def test_without_the_validators_word_nothing_is_redeployed(stage: Stage) -> None:
+    """A forged command finds no proof in the ledger: an executor reads no values, so it cannot make one itself."""
+    services = Services(stage)
+    assert run(stage, services).why == NOTHING
+    assert services.redeployed == []
+
+
+def test_an_open_finding_of_the_validators_holds_it_back(stage: Stage) -> None:
+    stage.validate(LOOK)
+    stage.world.verifications = {IMAGE: Verification(answer="rejected")}
+    stage.validate(replace(LOOK, cause=replace(ROTATION, kind="Sweep")))
+    services = Services(stage)
+    assert "credentials-rejected" in run(stage, services).why
+    assert services.redeployed == []
+
+
+def test_the_circuit_breaker_holds(ledger: Ledger) -> None:
+    here = Stage(ledger, world(), rules=ON, writes_per_hour=1)
+    services = Services(here)
+    here.validate(LOOK)
+    run(here, services)
+    here.world.running = Usage(newest=True, services=(running(),))
+    here.validate(LOOK)
+    assert run(here, services, occasion="m-2").redeployed is None
+    assert services.redeployed == [arn_of()]
+    assert len(here.sent.details("Remediation Failed")) == 1
+
+
+def test_a_refused_call_is_told(stage: Stage) -> None:
+    stage.validate(LOOK)
+    services = Services(stage)
+    services.denied = True
+    assert "ecs:UpdateService" in run(stage, services).why
+    (told,) = stage.sent.details("Remediation Failed")
+    assert told["remediation"]["target"] == arn_of("a")
+
+
+def test_a_rotation_in_a_batch_with_another_look_is_not_swallowed(stage: Stage) -> None:
+    validator = stage.validator()
+    validator.validate(replace(LOOK, cause=replace(ROTATION, kind="TagResource")), occasion="v-1")
+    validator.validate(LOOK, occasion="v-2")
+    assert len(commands(stage)) == 1
+
+
+def test_what_pullguard_may_not_redeploy_is_told(ledger: Ledger) -> None:
+    here = Stage(ledger, world(running(controller="EXTERNAL")), rules=ON)
+    here.validate(LOOK)
+    assert commands(here) == []
+    (told,) = here.sent.details("Remediation Refused")
+    assert told["remediation"]["kind"] == "redeploy"
+    assert "EXTERNAL" in told["remediation"]["why"]
