@@ -122,7 +122,7 @@ class Ledger(Table):
     def keep_verified(self, task_definition: Arn, proofs: Iterable[Verified], *, now: datetime) -> None:
         """Keep which versions of its secrets the registries took."""
         data = [proof.to_dict() for proof in proofs]
-        self._put(_td(task_definition), "VERIFIED", data, expires=now.timestamp() + RESOLVED_KEPT_S)
+        self._put(td(task_definition), "VERIFIED", data, expires=now.timestamp() + RESOLVED_KEPT_S)
 
     @asks("dynamodb:GetItem")
     def finding(self, task_definition: Arn, finding_id: str) -> FindingRecord | None:
