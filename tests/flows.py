@@ -10,9 +10,12 @@ from botocore.exceptions import ClientError
 from pullguard.arn import Arn
 from pullguard.aws.messaging import Bus, Queues, Topic
 from pullguard.aws.ssm import StopSwitch
+from pullguard.cause_ledger import CauseLedger
 from pullguard.events import Cause
 from pullguard.flows.alert import Alerter
 from pullguard.flows.brakes import Brakes
+from pullguard.flows.causes import CauseTeller
+from pullguard.flows.publishing import Publisher
 from pullguard.flows.telling import Teller
 from pullguard.flows.validate import Validated, Validator
 from pullguard.flows.writing import Executor
@@ -21,6 +24,7 @@ from pullguard.messages import Look
 from pullguard.plan import Mode
 from pullguard.planner import Rules
 from pullguard.roster import Roster
+from pullguard.service_ledger import ServiceLedger
 from pullguard.stop import GO_ON
 from tests.fakes import NOW, Sent, World, revision_arn
 
@@ -74,6 +78,14 @@ class Stage:
         return StopSwitch(client, "/pullguard/stop")
 
     @property
+    def causes(self) -> CauseLedger:
+        return CauseLedger(self.ledger._client, "ledger")
+
+    @property
+    def services(self) -> ServiceLedger:
+        return ServiceLedger(self.ledger._client, "ledger")
+
+    @property
     def queues(self) -> Queues:
         client: Any = self.sent
         return Queues(client)
@@ -88,6 +100,7 @@ class Stage:
             readers=self.world,
             ledger=self.ledger,
             roster=self.roster,
+            services=self.services,
             teller=self.teller,
             queues=self.queues,
             grant_queue_url="grants.fifo",
@@ -116,4 +129,10 @@ class Stage:
 
     def alerter(self, form: Any = "text", *, pause: Callable[[float], None] = lambda _: None) -> Alerter:
         client: Any = self.sent
-        return Alerter(ledger=self.ledger, topic=Topic(client, "arn:topic"), form=form, now=self.now, pause=pause)
+        publisher = Publisher(
+            ledger=self.ledger, topic=Topic(client, "arn:topic"), form=form, now=self.now, pause=pause
+        )
+        causes = CauseTeller(
+            ledger=self.ledger, causes=self.causes, services=self.services, publisher=publisher, now=self.now
+        )
+        return Alerter(ledger=self.ledger, publisher=publisher, teller=causes, now=self.now)

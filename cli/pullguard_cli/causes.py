@@ -1,22 +1,18 @@
-"""Findings put together by what causes them: one broken secret that breaks forty families is one cause.
+"""The audit's findings put together by what causes them, for the table and the HTML report.
 
-The table and the HTML report both show causes.
+What has one cause is decided by the core, as for alerts; here a cause in two states (some fail, some are unknown) is
+two lines, since a report shows all that there is.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pullguard.arn import Arn
+from pullguard.causes import about, broken_thing, common_sentence
 from pullguard.checks import CHECKS
-from pullguard.errors import Malformed
 from pullguard.findings import Finding, Remedy, Severity, Status
-from pullguard.image import parse_image
 from pullguard_cli.audit import SEVERITIES, Audit
 
 _ORDER = {check.id: place for place, check in enumerate(CHECKS)}
-_GROUPS = {check.id: check.group for check in CHECKS}
-# Checks of the role alone; all others of its group are about a role and a secret.
-_ROLE_ONLY = frozenset({"execution-role-missing", "execution-role-not-found", "execution-role-not-assumable"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,9 +35,7 @@ class Cause:
     def sentence(self) -> str:
         """What is wrong; the container is named only where there is just one."""
         first = self.findings[0]
-        if len(self.findings) == 1 or first.container is None:
-            return first.cause
-        return first.cause.replace(f" of container {first.container}", "")
+        return first.cause if len(self.findings) == 1 else common_sentence(first)
 
     @property
     def remedy(self) -> Remedy:
@@ -87,7 +81,7 @@ def _cause(audit: Audit, findings: list[Finding]) -> Cause:
         check=first.check,
         status=first.status,
         severity=first.severity,
-        what=_what(first),
+        what=broken_thing(first),
         findings=tuple(findings),
         task_definitions=arns,
         in_use=tuple(arn for arn in arns if arn in audit.in_use),
@@ -106,58 +100,6 @@ def _rank(cause: Cause) -> tuple[object, ...]:
 
 
 def _key(finding: Finding) -> tuple[str, ...]:
-    """Return what findings of one cause have in common: the check, the thing it is about, and the kind of remedy."""
+    """Return what findings of one line have in common: the cause, the state that it is in, and the kind of remedy."""
     kind = (finding.check, finding.status, finding.severity, finding.remedy.action)
-    return (*kind, *(thing or "" for thing in _about(finding)))
-
-
-def _about(finding: Finding) -> tuple[str | None, ...]:
-    match _GROUPS.get(finding.check):
-        case "secret":
-            return (finding.secret,)
-        case "execution role" if finding.check in _ROLE_ONLY:
-            return (finding.role,)
-        case "execution role" | "key":
-            return finding.role, finding.secret, finding.key
-        case "platform and run time":
-            return (finding.cause,)
-        case _:
-            return finding.secret, _host(finding)
-
-
-def _host(finding: Finding) -> str | None:
-    try:
-        return parse_image(finding.image).host if finding.image else None
-    except Malformed:
-        return finding.image
-
-
-def _what(finding: Finding) -> str:
-    secret, role = _name("secret", finding.secret), _name("role", finding.role)
-    named: tuple[str, ...]
-    match _GROUPS.get(finding.check):
-        case "execution role" if finding.check in _ROLE_ONLY:
-            named = (role,)
-        case "execution role":
-            named = (role, secret)
-        case "key":
-            named = (_name("key", finding.key), secret)
-        case "platform and run time":
-            named = (f"task definition {resource_name(finding.task_definition)}",)
-        case _:
-            named = (secret or _name("registry", _host(finding)),)
-    return ", ".join(filter(None, named)) or f"task definition {resource_name(finding.task_definition)}"
-
-
-def _name(kind: str, text: str | None) -> str:
-    return f"{kind} {resource_name(text)}" if text else ""
-
-
-def resource_name(text: str) -> str:
-    """Return the name that people know a thing by: without the ARN's first five parts and a secret's suffix."""
-    try:
-        arn = Arn.parse(text)
-    except Malformed:
-        return text
-    name = arn.resource_name
-    return name[:-7] if arn.service == "secretsmanager" and name[-7:-6] == "-" else name
+    return (*kind, *(thing or "" for thing in about(finding)))

@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
+from pullguard.causes import resource_name
 from pullguard.checks import CHECKS
 from pullguard.errors import Malformed
 from pullguard.findings import Finding
 from pullguard.image import parse_image
-from pullguard_cli.causes import Cause, resource_name
+from pullguard_cli.causes import Cause
 
 Place: TypeAlias = Literal[
     "definition", "assume", "role", "read", "secret", "decrypt", "key", "sign-in", "registry"

@@ -10,7 +10,6 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from pullguard.deployed import Deployment, outcome
-from pullguard.flows.alert import Alerter
 
 logger, tracer, metrics = Logger(), Tracer(), Metrics()
 processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
@@ -22,12 +21,7 @@ deployment = Deployment(os.environ, "ledger_table", "topic_arn", "alert_format")
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: Any) -> Any:
     metrics.add_metric("Messages", MetricUnit.Count, len(event["Records"]))
-    alerter = Alerter(
-        ledger=deployment.ledger,
-        topic=deployment.topic,
-        form=deployment.settings.alert_format,
-        now=deployment.now,
-    )
+    alerter = deployment.alerter()
 
     def handle(record: SQSRecord) -> None:
         result = deployment.or_reject(record.body, "publish_alert", lambda: alerter.alert(record.body))

@@ -24,8 +24,10 @@ from pullguard.aws.kms import Kms
 from pullguard.aws.messaging import Bus, Queues, Topic
 from pullguard.aws.secrets_manager import SecretsManager
 from pullguard.aws.ssm import StopSwitch
+from pullguard.cause_ledger import CauseLedger
 from pullguard.ledger import Ledger
 from pullguard.roster import Roster
+from pullguard.service_ledger import ServiceLedger
 from tests.contract.cloudformation import ROOT, TEXT, Template, load, said, several
 from tests.contract.roles import Need, Statement, condition_text, given, role_of, statements_of
 
@@ -80,6 +82,7 @@ FUNCTIONS = {
                 Ledger.lease,
                 Ledger.take_up,
                 Ledger.keep_rotation_end,
+                ServiceLedger.keep,
             ),
             **on("ValidationQueue.Arn", Queues.look),
             **on("SweepQueue.Arn", Queues.send),
@@ -102,6 +105,7 @@ FUNCTIONS = {
                 Ledger.save_remediation,
                 Ledger.rotation_end,
                 Ledger.keep_verified,
+                ServiceLedger.keep,
             ),
             **on("Bus.Arn", Bus.publish),
             Queues.command: ("GrantQueue.Arn", "ReregisterQueue.Arn"),
@@ -138,9 +142,12 @@ FUNCTIONS = {
     ),
     "publish_alert": Function(
         queue="Alert",
-        flows=("alert",),
+        flows=("alert", "causes", "publishing"),
         stack={
             **on("Ledger.Arn", Ledger.finding, Ledger.remediation, Ledger.happened, Ledger.lease, Ledger.once),
+            **on("Ledger.Arn", Ledger.dependents, ServiceLedger.known),
+            **on("Ledger.Arn", CauseLedger.record, CauseLedger.save, CauseLedger.any_member),
+            **on("Ledger.Arn", CauseLedger.members, CauseLedger.past),
             **on("AlertTopic", Topic.publish),
         },
         # Publish to an encrypted topic.
@@ -164,6 +171,7 @@ FUNCTIONS = {
                 Roster.save_complete,
                 Roster.sweep,
             ),
+            **on("Ledger.Arn", ServiceLedger.known, ServiceLedger.keep, ServiceLedger.forget),
             **on("ValidationQueue.Arn", Queues.look),
             **on("SweepQueue.Arn", Queues.send),
         },
@@ -303,13 +311,17 @@ def test_every_function_is_in_the_table() -> None:
 # --- The table against the code ----------------------------------------------------------------------------------
 
 
+LEDGERS = ("pullguard.ledger", "pullguard.roster", "pullguard.cause_ledger", "pullguard.service_ledger")
+
+
 def gateway_methods() -> dict[str, Method]:
     """Every method that is marked with the actions it needs, by ``Class.method``."""
     modules = [
         importlib.import_module(f"pullguard.aws.{each.name}") for each in pkgutil.iter_modules(pullguard.aws.__path__)
     ]
     found: dict[str, Method] = {}
-    for module in (*modules, *map(importlib.import_module, ("pullguard.ledger", "pullguard.roster"))):
+    ledgers = map(importlib.import_module, LEDGERS)
+    for module in (*modules, *ledgers):
         for _, cls in getmembers(module, isclass):
             for name, method in getmembers(cls, isfunction):
                 if hasattr(method, "iam_actions"):
@@ -336,6 +348,8 @@ GATEWAYS = {
     "switch": StopSwitch,
     "ledger": Ledger,
     "roster": Roster,
+    "causes": CauseLedger,
+    "services": ServiceLedger,
     "queues": Queues,
     "bus": Bus,
     "topic": Topic,
@@ -370,7 +384,7 @@ def test_the_table_names_the_gateway_methods_that_the_flows_call(name: str) -> N
 BY_READERS: frozenset[Method] = frozenset({SecretsManager.credentials, Iam.simulate})
 
 
-WIRED_BY_DEPLOYMENT = {"resolve_change", "sweep_account", "validate_task_definition"}
+WIRED_BY_DEPLOYMENT = {"publish_alert", "resolve_change", "sweep_account", "validate_task_definition"}
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

@@ -18,7 +18,10 @@ TEMPLATE = load()
 REGION = "us-east-1"
 _numbers = count()
 # A batch call needs the action of the single one; everything else is called what it is allowed by.
-_ACTIONS = {"sqs:SendMessageBatch": "sqs:SendMessage"}
+_ACTIONS = {
+    "sqs:SendMessageBatch": {"sqs:SendMessage"},
+    "dynamodb:TransactWriteItems": {"dynamodb:PutItem", "dynamodb:DeleteItem"},
+}
 
 
 @dataclass
@@ -110,7 +113,7 @@ class Stack:
 
     def _note(self, function: str, model: Any) -> None:
         name = f"{model.service_model.signing_name}:{model.name}"
-        self.called.setdefault(function, set()).add(_ACTIONS.get(name, name))
+        self.called.setdefault(function, set()).update(_ACTIONS.get(name, {name}))
         if model.name in self.breaking:
             raise self.breaking[model.name]
 

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from pullguard.causes import cause_id
 from pullguard.errors import Rejected
-from pullguard.flows.alert import BeingTold
+from pullguard.findings import Finding
+from pullguard.flows.publishing import BeingTold
 from pullguard.ledger import Ledger
 from tests.fakes import Crash, World, container, revision_arn, role, secret, task_definition
 from tests.flows import Stage
@@ -37,6 +39,10 @@ def stage(ledger: Ledger) -> Stage:
     return here
 
 
+def cause_of(here: Stage) -> str:
+    return cause_id(Finding.from_dict(here.sent.details("Finding Opened")[0]["finding"]))
+
+
 def heal(here: Stage) -> None:
     here.world = World((task_definition(container(GHCR)),), (role(reads=[GHCR]),), (GHCR,))
     here.validate()
@@ -64,15 +70,25 @@ def test_a_finding_is_told_with_its_attributes(stage: Stage) -> None:
 
 
 def test_the_end_of_a_finding_is_told(stage: Stage) -> None:
+    stage.alerter().alert(event(stage))
+    stage.later(minutes=5)
     heal(stage)
     assert stage.alerter().alert(event(stage, 1)).sent
     assert stage.sent.details("Finding Resolved")[0]["sequence"] == 2
+    assert "(lasted 5 min)" in stage.sent.alerts[1]["Message"]
+
+
+def test_what_was_over_before_anybody_was_told_is_not_told(stage: Stage) -> None:
+    heal(stage)
+    results = [stage.alerter().alert(event(stage, number)).sent for number in (0, 1)]
+    assert results == [False, False]
+    assert stage.sent.alerts == []
 
 
 def test_a_copy_of_an_event_is_silent(stage: Stage) -> None:
     results = [stage.alerter().alert(event(stage)) for _ in range(3)]
     assert [each.sent for each in results] == [True, False, False]
-    assert results[1].why == "told before"
+    assert results[1].why == "nothing of the cause has changed for people"
     assert len(stage.sent.alerts) == 1
 
 
@@ -83,21 +99,26 @@ def test_a_copy_is_silent_even_after_the_claim_has_ended(stage: Stage) -> None:
     assert len(stage.sent.alerts) == 1
 
 
-def test_an_event_that_the_finding_has_left_behind_is_silent(stage: Stage) -> None:
+def test_an_event_that_the_finding_has_left_behind_tells_the_present_state(stage: Stage) -> None:
+    stage.alerter().alert(event(stage, 0))
     heal(stage)
-    result = stage.alerter().alert(event(stage, 0))
-    assert (result.sent, result.why) == (False, "the finding has moved on, which is told by itself")
-    assert stage.sent.alerts == []
+    assert stage.alerter().alert(event(stage, 0)).sent
+    assert not stage.alerter().alert(event(stage, 1)).sent
+    assert [each["Subject"].split(":")[0] for each in stage.sent.alerts] == [
+        "[Pullguard] error",
+        "[Pullguard] resolved",
+    ]
 
 
 def test_a_finding_that_opens_again_is_told_again(stage: Stage) -> None:
     stage.alerter().alert(event(stage, 0))
     heal(stage)
+    stage.alerter().alert(event(stage, 1))
     stage.world = BROKEN
     stage.validate()
-    kinds = [stage.alerter().alert(event(stage, number)).sent for number in (1, 2)]
-    assert kinds == [False, True]
+    assert stage.alerter().alert(event(stage, 2)).sent
     assert stage.sent.details("Finding Opened")[1]["sequence"] == 3
+    assert len(stage.sent.alerts) == 3
 
 
 def test_a_remediation_is_told_once(stage: Stage) -> None:
@@ -123,15 +144,15 @@ def test_a_run_that_died_before_it_sent_leaves_the_message_to_the_next(stage: St
 
 
 def test_a_copy_waits_for_the_run_that_has_claimed_it(stage: Stage, ledger: Ledger) -> None:
-    finding = stage.sent.details("Finding Opened")[0]["finding"]
-    claim = f"alert {revision_arn()} {finding['id']} 1"
-    ledger.lease(claim, CLAIM_S, now=stage.now())
+    ledger.lease(f"alert cause {cause_of(stage)} 1", CLAIM_S, now=stage.now())
     waits: list[float] = []
 
     def other_run_ends(seconds: float) -> None:
         waits.append(seconds)
         if len(waits) == 2:
-            ledger.once(claim, now=stage.now())
+            kept = stage.causes.record(cause_of(stage))
+            assert kept is not None
+            stage.causes.save(replace(kept, told=1), over=kept, now=stage.now())
 
     result = stage.alerter(pause=other_run_ends).alert(event(stage))
     assert (result.sent, result.why) == (False, "told by another run")
@@ -140,8 +161,7 @@ def test_a_copy_waits_for_the_run_that_has_claimed_it(stage: Stage, ledger: Ledg
 
 
 def test_the_wait_for_another_run_ends(stage: Stage, ledger: Ledger) -> None:
-    finding = stage.sent.details("Finding Opened")[0]["finding"]
-    ledger.lease(f"alert {revision_arn()} {finding['id']} 1", CLAIM_S, now=stage.now())
+    ledger.lease(f"alert cause {cause_of(stage)} 1", CLAIM_S, now=stage.now())
     waits: list[float] = []
     with pytest.raises(BeingTold):
         stage.alerter(pause=waits.append).alert(event(stage))

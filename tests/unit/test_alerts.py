@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from pullguard.alerts import FORMATS, MESSAGE_MAX_BYTES, Alert, Deed, Format, Notice, NoticeKind, compose, describe
 from pullguard.arn import Arn
+from pullguard.causes import Dependent
 from pullguard.findings import Finding, Remedy
 from pullguard.plan import Action, Grant, MoveService, ReferenceChange, Refusal, Reregister
 
@@ -58,6 +59,15 @@ GRANT = Grant(
 )
 
 
+def service(name: str, runs: str = WEB, **changes: Any) -> Dependent:
+    return Dependent(arn=f"arn:aws:ecs:{HOME}:service/prod/{name}", task_definition=runs, **changes)
+
+
+def definition(family: str, revision: int = 1, **changes: Any) -> Dependent:
+    arn = f"arn:aws:ecs:{HOME}:task-definition/{family}:{revision}"
+    return Dependent(arn=arn, task_definition=arn, **changes)
+
+
 def about_a_deed(kind: NoticeKind, deed: Deed) -> Notice:
     return notice(kind, findings=(), deed=deed, opened_at=None)
 
@@ -86,12 +96,23 @@ def about_a_deed(kind: NoticeKind, deed: Deed) -> Notice:
             "[Pullguard] resolved: web can pull ghcr.io/acme/web again - secret-access-missing",
         ),
         (
-            notice(dependents=(WEB, f"arn:aws:ecs:{HOME}:task-definition/api:1")),
-            "[Pullguard] error: web and 1 more cannot pull ghcr.io/acme/web - secret-access-missing",
+            notice(dependents=(service("web"), service("shop"))),
+            "[Pullguard] error: web (2 services) cannot pull ghcr.io/acme/web - secret-access-missing",
         ),
         (
-            notice(dependents=(f"arn:aws:ecs:{HOME}:service/prod/web", f"arn:aws:ecs:{HOME}:service/prod/shop")),
-            "[Pullguard] error: web (2 services) cannot pull ghcr.io/acme/web - secret-access-missing",
+            notice(
+                findings=(finding(check="secret-value-malformed"),),
+                dependents=(definition("web", 7), service("api", definition("api").arn)),
+            ),
+            "[Pullguard] error: 1 service and 1 task definition cannot pull: secret ... - secret-value-malformed",
+        ),
+        (
+            notice(
+                "Finding Resolved",
+                findings=(finding(check="key-unusable", key=KEY),),
+                dependents=(service("web"), service("api", definition("api").arn)),
+            ),
+            "[Pullguard] resolved: 2 services can pull again: key 1234abcd-12ab, secret regist... - key-unusable",
         ),
         (
             notice(findings=(finding(image=f"ghcr.io/acme/{'w' * 200}"),)),
@@ -158,17 +179,41 @@ def test_a_resolution_says_how_long_it_lasted(lasted: timedelta, words: str) -> 
 
 
 def test_two_hundred_dependents_are_one_message_with_twenty_names() -> None:
-    services = tuple(f"arn:aws:ecs:{HOME}:service/prod/s{n}" for n in range(200))
+    services = tuple(service(f"s{n}") for n in range(200))
     text = compose(notice(dependents=services)).text
-    assert "Affected (200):\n- service/prod/s0\n" in text
-    assert "- service/prod/s19\n- and 180 more\n" in text
+    assert "Affected (200): 200 services\n- service/prod/s0 (web:7)\n" in text
+    assert "- service/prod/s19 (web:7)\n- and 180 more\n" in text
     assert "s20" not in text
+
+
+def test_all_dependents_are_in_the_form_for_programs() -> None:
+    services = tuple(service(f"s{n}", found=n == 0) for n in range(300))
+    message = json.loads(compose(notice(dependents=services), "json").text)
+    assert message["dependents"] == [each.arn for each in services]
+    assert (message["dependents_count"], message["dependents_not_looked_at"]) == (300, 299)
+
+
+def test_who_only_references_it_is_marked() -> None:
+    told = notice(dependents=(service("web"), service("api", definition("api").arn, found=False)))
+    text = compose(told).text
+    assert (
+        "Affected (2): 2 services; 1 of them (marked *) reference it and have not been looked at since\n"
+        "- service/prod/web (web:7)\n"
+        "- service/prod/api (api:1) *\n"
+    ) in text
+
+
+def test_of_several_families_no_container_is_named() -> None:
+    broken = finding(cause="The secret registry/ghcr of container app has no password.")
+    text = compose(notice(findings=(broken,), dependents=(definition("web", 7), definition("api")))).text
+    assert "Why: The secret registry/ghcr has no password.\n" in text
+    assert "Container:" not in text
 
 
 def test_findings_of_one_cause_are_dependents_without_being_told_so() -> None:
     api = finding(id="f2", task_definition=f"arn:aws:ecs:{HOME}:task-definition/api:1")
     text = compose(notice(findings=(finding(), api))).text
-    assert "Affected (2):\n- task-definition/web:7\n- task-definition/api:1\n" in text
+    assert "Affected (2): 2 task definitions\n- task-definition/web:7\n- task-definition/api:1\n" in text
     assert text.endswith("Finding: 0123456789abcdef, f2\n")
 
 
@@ -318,6 +363,10 @@ ATTACKS = {
 }
 
 
+def foreign_dependent(text: str) -> Dependent:
+    return Dependent(arn=text, task_definition=f"{text}x", found=False)
+
+
 def attacked(text: str) -> tuple[Notice, ...]:
     remedy = Remedy(text=text, snippet=f"aws x {text}")
     everywhere = finding(
@@ -329,7 +378,10 @@ def attacked(text: str) -> tuple[Notice, ...]:
         findings=(text,) * 9,
     )  # fmt: skip
     return (
-        notice(findings=(everywhere,) * 30, dependents=(text, *(f"{text}{n}" for n in range(600)))),
+        notice(
+            findings=(everywhere,) * 30,
+            dependents=(foreign_dependent(text), *(foreign_dependent(f"{text}{n}") for n in range(600))),
+        ),
         notice("Finding Resolved", findings=(everywhere,), account=text, region=text),
         about_a_deed("Remediation Refused", deed),
     )
@@ -425,6 +477,9 @@ def test_words_of_other_languages_stay_readable_in_prose() -> None:
         (notice(findings=(finding(status="unknown"),)), (
             "Finding Opened", "secret-access-missing", "error", "unknown", "web"
         )),
+        (notice(dependents=(definition("web", 7), definition("api"))), (
+            "Finding Opened", "secret-access-missing", "error", "fail", "several"
+        )),
         (about_a_deed("Remediation Refused", describe(REFUSAL)), (
             "Remediation Refused", "none", "none", "refused", "web"
         )),
@@ -442,6 +497,7 @@ def test_the_json_form_carries_the_finding_of_the_contract() -> None:
     assert message["findings"] == [finding().to_dict()]
     assert (message["opened_at"], message["lasted_s"]) == ("2026-05-01T08:00:00Z", 180)
     assert message["dependents"] == [WEB]
+    assert message["cause"] is None
     assert message["deed"] is None
 
 
@@ -460,9 +516,9 @@ def test_the_chat_form_is_a_custom_notification() -> None:
 def test_opening_and_resolution_share_a_thread() -> None:
     threads = [
         json.loads(compose(each, "chat").text)["metadata"]["threadId"]
-        for each in (notice(), notice("Finding Resolved"))
+        for each in (notice(cause="c1", findings=(finding(id="f1"),)), notice("Finding Resolved", cause="c1"))
     ]
-    assert threads == ["0123456789abcdef"] * 2
+    assert threads == ["c1"] * 2
 
 
 @pytest.mark.parametrize("name", ["chat-link", "mention", "code-block"])

@@ -31,6 +31,7 @@ def sample(name: str, folder: str = "eventbridge", **changes: Any) -> str:
 def resolver(here: Stage) -> ChangeResolver:
     return ChangeResolver(
         readers=here.world,
+        services=here.services,
         ledger=here.ledger,
         queues=here.queues,
         validation_queue_url="validations",

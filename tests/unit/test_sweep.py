@@ -74,6 +74,7 @@ class Act:
             ecs=Ecs(self.client),
             ledger=stage.ledger,
             roster=stage.roster,
+            services=stage.services,
             settler=Settler(roster=stage.roster, now=stage.now),
             queues=stage.queues,
             validation_queue_url="validations",

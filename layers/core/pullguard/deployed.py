@@ -15,8 +15,12 @@ from pullguard.aws.ecs import Ecs
 from pullguard.aws.messaging import Bus, Queues, Topic
 from pullguard.aws.readers import AwsReaders
 from pullguard.aws.ssm import StopSwitch
+from pullguard.cause_ledger import CauseLedger
 from pullguard.errors import Rejected
+from pullguard.flows.alert import Alerter
 from pullguard.flows.brakes import Brakes
+from pullguard.flows.causes import CauseTeller
+from pullguard.flows.publishing import Publisher
 from pullguard.flows.resolve_change import ChangeResolver
 from pullguard.flows.settle import Settler
 from pullguard.flows.sweep import Sweeper
@@ -26,6 +30,7 @@ from pullguard.flows.writing import Executor
 from pullguard.ledger import Ledger
 from pullguard.planner import Rules
 from pullguard.roster import Roster
+from pullguard.service_ledger import ServiceLedger
 from pullguard.settings import Settings
 
 T = TypeVar("T")
@@ -73,6 +78,11 @@ class Deployment:
         return Roster(self.clients.get("dynamodb"), self.settings.ledger_table)
 
     @cached_property
+    def services(self) -> ServiceLedger:
+        """The table, as it remembers services."""
+        return ServiceLedger(self.clients.get("dynamodb"), self.settings.ledger_table)
+
+    @cached_property
     def queues(self) -> Queues:
         """The queues."""
         return Queues(self.clients.get("sqs"))
@@ -86,11 +96,6 @@ class Deployment:
     def switch(self) -> StopSwitch:
         """The stack's stop parameter; it remembers for seconds what it read, from one message to the next."""
         return StopSwitch(self.clients.get("ssm"), self.settings.stop_parameter)
-
-    @cached_property
-    def topic(self) -> Topic:
-        """The topic that people subscribe to."""
-        return Topic(self.clients.get("sns"), self.settings.topic_arn)
 
     @property
     def rules(self) -> Rules:
@@ -120,6 +125,7 @@ class Deployment:
             ),
             ledger=self.ledger,
             roster=self.roster,
+            services=self.services,
             teller=self.teller,
             queues=self.queues,
             grant_queue_url=self.settings.grant_queue_url,
@@ -134,6 +140,7 @@ class Deployment:
         return ChangeResolver(
             readers=self.readers(),
             ledger=self.ledger,
+            services=self.services,
             queues=self.queues,
             validation_queue_url=self.settings.validation_queue_url,
             sweep_queue_url=self.settings.sweep_queue_url,
@@ -165,12 +172,26 @@ class Deployment:
             ecs=Ecs(self.clients.get("ecs")),
             ledger=self.ledger,
             roster=self.roster,
+            services=self.services,
             settler=Settler(roster=self.roster, now=self.now),
             queues=self.queues,
             validation_queue_url=self.settings.validation_queue_url,
             sweep_queue_url=self.settings.sweep_queue_url,
             now=self.now,
         )
+
+    def alerter(self) -> Alerter:
+        """Return what tells people."""
+        topic = Topic(self.clients.get("sns"), self.settings.topic_arn)
+        publisher = Publisher(ledger=self.ledger, topic=topic, form=self.settings.alert_format, now=self.now)
+        causes = CauseTeller(
+            ledger=self.ledger,
+            causes=CauseLedger(self.clients.get("dynamodb"), self.settings.ledger_table),
+            services=self.services,
+            publisher=publisher,
+            now=self.now,
+        )
+        return Alerter(ledger=self.ledger, publisher=publisher, teller=causes, now=self.now)
 
     def or_reject(self, body: str, function: str, handle: Callable[[], T]) -> "T | Refused":
         """Handle a message; one that can never be handled goes to the dead-letter queue with its reason.

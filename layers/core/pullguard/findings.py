@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias
 
 Severity: TypeAlias = Literal["error", "warning"]
 Status: TypeAlias = Literal["fail", "unknown"]
+Event: TypeAlias = Literal["Finding Opened", "Finding Changed", "Finding Resolved"]
 RemedyAction: TypeAlias = Literal["grant", "reregister", "none"]
 
 SCHEMA_VERSION = 1

@@ -19,8 +19,11 @@ table's time to live.
 | ROTATION#secret | ROTATION | a ``RotationEnd``: how the last rotation ended |
 | WRITES#scope | hour | how often it was written to in that hour |
 | SWEEP | STATE | when the last sweep had listed everything |
+| CAUSE#id | MEMBER#td#finding | an open finding of the cause |
+| CAUSE#id | PAST#td#finding | a finding of the cause that is resolved |
 
-``roster.py`` keeps what is known to the sweeps in the same table.
+In the same table ``roster.py`` keeps what is known to the sweeps, ``cause_ledger.py`` the causes of findings, and
+``service_ledger.py`` what services run.
 """
 
 from collections.abc import Iterable, Mapping
@@ -30,18 +33,17 @@ from typing import Any
 
 from pullguard.arn import Arn
 from pullguard.aws.answers import asks
+from pullguard.causes import Member
 from pullguard.lifecycle import FindingRecord
 from pullguard.model import RotationEnd
 from pullguard.remediation import Remediation
 from pullguard.remedies.grant import Granted
 from pullguard.remedies.redeploy import Verified
 from pullguard.stop import Stop
-from pullguard.table import Table, key, td
+from pullguard.table import DAY_S, RESOLVED_KEPT_S, Table, key, td
 
-_DAY_S = 86_400
-RESOLVED_KEPT_S = 90 * _DAY_S
-HISTORY_KEPT_S = 400 * _DAY_S
-ONCE_KEPT_S = 14 * _DAY_S  # as long as a message can stay in a queue
+HISTORY_KEPT_S = 400 * DAY_S
+ONCE_KEPT_S = 14 * DAY_S  # as long as a message can stay in a queue
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,21 +104,33 @@ class Ledger(Table):
         """Return the task definitions that reference ``thing`` (the ARN of a role, a key or a secret, or a name)."""
         return tuple(Arn.parse(sort.removeprefix("TD#")) for sort, _ in self._query(_ref(thing)))
 
-    @asks("dynamodb:PutItem")
+    @asks("dynamodb:PutItem", "dynamodb:DeleteItem")
     def save_finding(self, task_definition: Arn, record: FindingRecord, *, now: datetime) -> bool:
-        """Keep a finding's new state; False where somebody else has already moved it on."""
+        """Keep a finding's new state; False where somebody else has already moved it on.
+
+        The finding and its place among the members of its cause are written in one transaction, so that a cause never
+        has a member that is no open finding.
+        """
         sequence = {"N": str(record.sequence)}
-        return self._put(
+        finding, cause = record.finding, f"CAUSE#{record.cause_id}"
+        member, expires = Member.of(finding).to_dict(), now.timestamp() + RESOLVED_KEPT_S
+        writing = self._writing(
             td(task_definition),
-            f"FINDING#{record.finding.id}",
+            f"FINDING#{finding.id}",
             record.to_dict(),
             extra={"sequence": sequence, "announced": {"N": str(record.announced)}},
-            expires=None if record.is_open else now.timestamp() + RESOLVED_KEPT_S,
+            expires=None if record.is_open else expires,
             condition="attribute_not_exists(pk) OR #sequence < :sequence OR "
             "(#sequence = :sequence AND announced < :announced)",
             values={":sequence": sequence, ":announced": {"N": str(record.announced)}},
             names={"#sequence": "sequence"},
         )
+        place, gone = f"MEMBER#{task_definition}#{finding.id}", {**member, "gone_at": now.isoformat()}
+        left = [self._deleting(f"CAUSE#{record.left}", place)] if record.left else []
+        if record.is_open:
+            return self._together(put=(writing, self._writing(cause, place, member)), delete=left)
+        past = self._writing(cause, f"PAST#{task_definition}#{finding.id}", gone, expires=expires)
+        return self._together(put=(writing, past), delete=(self._deleting(cause, place), *left))
 
     @asks("dynamodb:PutItem")
     def keep_verified(self, task_definition: Arn, proofs: Iterable[Verified], *, now: datetime) -> None:
@@ -268,7 +282,7 @@ class Ledger(Table):
             TableName=self._table,
             Key=key(f"WRITES#{scope}", f"{now:%Y-%m-%dT%H}"),
             UpdateExpression="ADD writes :one SET expires_at_epoch_s = :expires",
-            ExpressionAttributeValues={":one": {"N": "1"}, ":expires": {"N": str(int(now.timestamp()) + _DAY_S)}},
+            ExpressionAttributeValues={":one": {"N": "1"}, ":expires": {"N": str(int(now.timestamp()) + DAY_S)}},
             ReturnValues="UPDATED_NEW",
         )
         return int(answer["Attributes"]["writes"]["N"])

@@ -13,16 +13,19 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
-from pullguard.findings import Finding
-
-Event: TypeAlias = Literal["Finding Opened", "Finding Changed", "Finding Resolved"]
+from pullguard.causes import cause_id
+from pullguard.findings import Event, Finding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindingRecord:
-    """A finding and where it stands in its life; ``sequence`` counts the changes, ``announced`` those told."""
+    """A finding and where it stands in its life; ``sequence`` counts the changes, ``announced`` those told.
+
+    ``cause_id`` is the cause that it belongs to; ``left`` is the one that it belonged to before its last change, empty
+    where that is the same.
+    """
 
     finding: Finding
     event: Event
@@ -30,6 +33,12 @@ class FindingRecord:
     announced: int
     opened_at: datetime
     changed_at: datetime
+    left: str = ""
+
+    @property
+    def cause_id(self) -> str:
+        """The cause that the finding belongs to."""
+        return cause_id(self.finding)
 
     @property
     def is_open(self) -> bool:
@@ -45,6 +54,7 @@ class FindingRecord:
             "announced": self.announced,
             "opened_at": self.opened_at.isoformat(),
             "changed_at": self.changed_at.isoformat(),
+            "left": self.left,
         }
 
     @classmethod
@@ -57,6 +67,7 @@ class FindingRecord:
             announced=data["announced"],
             opened_at=datetime.fromisoformat(data["opened_at"]),
             changed_at=datetime.fromisoformat(data["changed_at"]),
+            left=data["left"],
         )
 
 
@@ -73,7 +84,7 @@ def advance(
     uncertain = any(finding.status == "unknown" for finding in present.values())
     changes = [_arrive(known.get(id_), finding, now) for id_, finding in present.items()]
     changes += [
-        replace(record, event="Finding Resolved", sequence=record.sequence + 1, changed_at=now)
+        replace(record, event="Finding Resolved", sequence=record.sequence + 1, changed_at=now, left="")
         for id_, record in known.items()
         if record.is_open and id_ not in present and (id_ in passed or not uncertain)
     ]
@@ -92,7 +103,10 @@ def _arrive(record: FindingRecord | None, finding: Finding, now: datetime) -> Fi
         )
     if _state(record.finding) == _state(finding) or (finding.status == "unknown" and record.finding.status == "fail"):
         return None
-    return replace(record, finding=finding, event="Finding Changed", sequence=record.sequence + 1, changed_at=now)
+    left = "" if cause_id(finding) == record.cause_id else record.cause_id
+    return replace(
+        record, finding=finding, event="Finding Changed", sequence=record.sequence + 1, changed_at=now, left=left
+    )
 
 
 def _state(finding: Finding) -> tuple[str | None, ...]:

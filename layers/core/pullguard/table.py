@@ -1,11 +1,15 @@
 """The ledger's table as DynamoDB has it: keys, JSON in ``data``, conditions, time to live."""
 
 import json
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+DAY_S: Final = 86_400
+RESOLVED_KEPT_S: Final = 90 * DAY_S
+_CONFLICTS_MAX: Final = 5
 
 
 class Table:
@@ -15,11 +19,15 @@ class Table:
         self._client = client
         self._table = table
 
-    def _query(self, partition: str, prefix: str | None = None) -> Iterable[tuple[str, Any]]:
-        for item in self._items(partition, prefix):
+    def _query(
+        self, partition: str, prefix: str | None = None, *, limit: int | None = None
+    ) -> Iterator[tuple[str, Any]]:
+        for item in self._items(partition, prefix, limit=limit):
             yield item["sk"]["S"], json.loads(item["data"]["S"])
 
-    def _items(self, partition: str, prefix: str | None = None) -> Iterable[Mapping[str, Any]]:
+    def _items(
+        self, partition: str, prefix: str | None = None, *, limit: int | None = None
+    ) -> Iterator[Mapping[str, Any]]:
         condition, values = "pk = :pk", {":pk": {"S": partition}}
         if prefix:
             condition, values = f"{condition} AND begins_with(sk, :sk)", {**values, ":sk": {"S": prefix}}
@@ -28,6 +36,7 @@ class Table:
             KeyConditionExpression=condition,
             ExpressionAttributeValues=values,
             ConsistentRead=True,
+            PaginationConfig={"MaxItems": limit, "PageSize": limit} if limit else {},
         )
         for page in pages:
             yield from page["Items"]
@@ -48,16 +57,10 @@ class Table:
         values: Mapping[str, Any] | None = None,
         names: Mapping[str, str] | None = None,
     ) -> bool:
-        item = {**key(partition, sort), "data": {"S": json.dumps(data)}, **(extra or {})}
-        if expires is not None:
-            item["expires_at_epoch_s"] = {"N": str(int(expires))}
-        request: dict[str, Any] = {"TableName": self._table, "Item": item}
-        if condition:
-            request["ConditionExpression"] = condition
-        if values:
-            request["ExpressionAttributeValues"] = values
-        if names:
-            request["ExpressionAttributeNames"] = names
+        """Write an item; False where ``condition`` does not hold."""
+        request = self._writing(
+            partition, sort, data, extra=extra, expires=expires, condition=condition, values=values, names=names
+        )
         try:
             self._client.put_item(**request)
         except self._client.exceptions.ConditionalCheckFailedException:
@@ -90,7 +93,56 @@ class Table:
         return True
 
     def _delete(self, partition: str, sort: str) -> None:
-        self._client.delete_item(TableName=self._table, Key=key(partition, sort))
+        self._client.delete_item(**self._deleting(partition, sort))
+
+    def _together(self, *, put: Iterable[Mapping[str, Any]] = (), delete: Iterable[Mapping[str, Any]] = ()) -> bool:
+        """Write and delete items in one transaction; False where a condition does not hold.
+
+        Another transaction on the same items may be under way: then it is tried again, a few times.
+        https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html
+        """
+        steps: Any = [*({"Put": each} for each in put), *({"Delete": each} for each in delete)]
+        for attempt in range(1, _CONFLICTS_MAX + 1):
+            try:
+                self._client.transact_write_items(TransactItems=steps)
+            except self._client.exceptions.TransactionCanceledException as error:
+                reasons = {each.get("Code") for each in error.response.get("CancellationReasons", [])}
+                if "ConditionalCheckFailed" in reasons:
+                    return False
+                if reasons - {"None"} != {"TransactionConflict"} or attempt == _CONFLICTS_MAX:
+                    raise
+            else:
+                return True
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def _writing(
+        self,
+        partition: str,
+        sort: str,
+        data: object,
+        *,
+        extra: Mapping[str, Any] | None = None,
+        expires: float | None = None,
+        condition: str | None = None,
+        values: Mapping[str, Any] | None = None,
+        names: Mapping[str, str] | None = None,
+    ) -> dict[str, Any]:
+        """Return the request that writes an item."""
+        item = {**key(partition, sort), "data": {"S": json.dumps(data)}, **(extra or {})}
+        if expires is not None:
+            item["expires_at_epoch_s"] = {"N": str(int(expires))}
+        request: dict[str, Any] = {"TableName": self._table, "Item": item}
+        if condition:
+            request["ConditionExpression"] = condition
+        if values:
+            request["ExpressionAttributeValues"] = values
+        if names:
+            request["ExpressionAttributeNames"] = names
+        return request
+
+    def _deleting(self, partition: str, sort: str) -> dict[str, Any]:
+        """Return the request that deletes an item."""
+        return {"TableName": self._table, "Key": key(partition, sort)}
 
 
 def key(partition: str, sort: str) -> dict[str, Any]:

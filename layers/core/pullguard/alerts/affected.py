@@ -1,10 +1,12 @@
 """What a notice names, and whom its cause hits."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from pullguard.alerts.foreign import plain_name, plain_word
 from pullguard.alerts.notice import Notice
 from pullguard.arn import Arn
+from pullguard.causes import Dependent
 from pullguard.errors import Malformed
 
 DEPENDENTS_SHOWN: Final = 20
@@ -12,22 +14,32 @@ DEPENDENTS_SHOWN: Final = 20
 
 def family_of(notice: Notice) -> str:
     """Return the family of the task definition that the notice names, proved or else as a plain name."""
-    about = named(notice, "task_definition")
-    arn = proved(about, "ecs", "task-definition")
-    return plain_name(arn.resource_name.partition(":")[0] if arn else about)
+    return _family(named(notice, "task_definition"))
 
 
-def dependents_of(notice: Notice) -> tuple[str, ...]:
-    """Return everything that the cause hits, each once: services where they are told, else the task definitions."""
-    if any(map(is_service, notice.dependents)):
+def families_of(notice: Notice) -> tuple[str, ...]:
+    """Return the families of all that the notice is about, the leading one first."""
+    return tuple(dict.fromkeys((family_of(notice), *(_family(each.task_definition) for each in notice.dependents))))
+
+
+def _family(task_definition: str | None) -> str:
+    arn = proved(task_definition, "ecs", "task-definition")
+    return plain_name(arn.resource_name.partition(":")[0] if arn else task_definition)
+
+
+def dependents_of(notice: Notice) -> tuple[Dependent, ...]:
+    """Return everything that the cause hits, each once."""
+    if notice.dependents:
         return tuple(dict.fromkeys(notice.dependents))
-    leading = tuple(finding.task_definition for finding in notice.findings)
-    return tuple(dict.fromkeys((*leading, *notice.dependents)))
+    arns = dict.fromkeys(finding.task_definition for finding in notice.findings)
+    return tuple(Dependent(arn=arn, task_definition=arn) for arn in arns)
 
 
-def is_service(thing: str) -> bool:
-    """Tell whether ``thing`` is the ARN of an ECS service."""
-    return proved(thing, "ecs", "service") is not None
+def counted(dependents: Iterable[Dependent]) -> str:
+    """Say how many there are: ``3 services and 1 task definition``."""
+    kinds = [each.is_service for each in dependents]
+    counts = ((kinds.count(True), "service"), (kinds.count(False), "task definition"))
+    return " and ".join(f"{count} {what}{'' if count == 1 else 's'}" for count, what in counts if count)
 
 
 def named(notice: Notice, member: str) -> str | None:

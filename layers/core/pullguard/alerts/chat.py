@@ -34,7 +34,7 @@ def as_chat(notice: Notice) -> dict[str, Any]:
             "keywords": [*dict.fromkeys((*keywords, plain_word(notice.region)))],
         },
         "metadata": {
-            "threadId": next(iter(finding_ids(notice)), attributes["family"]),
+            "threadId": plain_word(notice.cause) if notice.cause else _thread(notice, attributes["family"]),
             "summary": _markdown(headline(notice))[:_CHAT_TITLE_MAX_CHARS],
             "eventType": notice.kind,
             "relatedResources": _proved_arns(notice),
@@ -45,6 +45,10 @@ def as_chat(notice: Notice) -> dict[str, Any]:
             },
         },
     }
+
+
+def _thread(notice: Notice, family: str) -> str:
+    return next(iter(finding_ids(notice)), family)
 
 
 def _sign(notice: Notice) -> str:

@@ -3,9 +3,10 @@
 import re
 from typing import Final
 
-from pullguard.alerts.affected import dependents_of, family_of, is_service
+from pullguard.alerts.affected import counted, dependents_of, families_of, family_of
 from pullguard.alerts.foreign import NAME_MAX_CHARS, plain_name, plain_word
 from pullguard.alerts.notice import Notice
+from pullguard.causes import broken_thing
 from pullguard.findings import Finding
 
 # "less than 100 characters", no line breaks, no control characters; ASCII is safe for every mail program.
@@ -36,26 +37,27 @@ def headline(notice: Notice, *, short: bool = False) -> str:
 
 
 def _finding_headline(notice: Notice, finding: Finding, limit: int) -> str:
+    """Name one family and its image; of several say how many they are, and what it is that they share."""
     everything = dependents_of(notice)
-    many = len(everything) > 1
-    who = _cut(family_of(notice), limit)
-    if any(map(is_service, everything)):
-        who = f"{who} ({len(everything)} {'services' if many else 'service'})"
-    elif many:
-        who = f"{who} and {len(everything) - 1} more"
-    image = _image(finding.image) if finding.image else ("their images" if many else "its image")
+    if len(families_of(notice)) > 1:
+        who, image, because = counted(everything), "", f": {plain_name(broken_thing(finding))}"
+    else:
+        many = len(everything) > 1 or any(each.is_service for each in everything)
+        who = _cut(family_of(notice), limit) + (f" ({counted(everything)})" if many else "")
+        image, because = f" {_image(finding.image)}" if finding.image else " its image", ""
     if notice.kind == "Finding Resolved":
-        return f"resolved: {who} can pull {image} again"
+        return f"resolved: {who} can pull{image} again{because}"
     again = "reminder, " if notice.reminder else ""
     if finding.status == "unknown":
-        return f"{again}unknown: whether {who} can pull {image}"
+        return f"{again}unknown: whether {who} can pull{image}{because}"
     risk = "cannot pull" if finding.severity == "error" else "may fail to pull"
-    return f"{again}{plain_word(finding.severity)}: {who} {risk} {image}"
+    return f"{again}{plain_word(finding.severity)}: {who} {risk}{image}{because}"
 
 
 def attributes_of(notice: Notice) -> dict[str, str]:
     """Return what subscription filter policies select on; a message about no finding says ``none``.
 
+    ``family`` is ``several`` where the cause hits more than one.
     Source: https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html
     """
     leading = notice.findings[0] if notice.findings else None
@@ -64,7 +66,7 @@ def attributes_of(notice: Notice) -> dict[str, str]:
         "check": plain_word(leading.check if leading else "none"),
         "severity": plain_word(leading.severity if leading else "none"),
         "status": _status(notice),
-        "family": plain_word(family_of(notice)),
+        "family": "several" if len(families_of(notice)) > 1 else plain_word(family_of(notice)),
     }
 
 

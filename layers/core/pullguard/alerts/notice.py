@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
 
 from pullguard.alerts.deed import Deed
+from pullguard.causes import Dependent
 from pullguard.findings import Finding
 
 NoticeKind: TypeAlias = Literal[
@@ -22,9 +23,9 @@ NoticeKind: TypeAlias = Literal[
 class Notice:
     """Something to tell: findings of one cause, the first of which leads, or a deed, or both.
 
-    ``dependents`` are the ARNs of the services that the cause hits, or of its task definitions, the leading one
-    among them or not.
-    ``opened_at`` and ``resolved_at`` are UTC. ``reminder`` marks what has been told before and still stands.
+    ``cause`` is the id of the cause. ``dependents`` are the services that it hits, and the task definitions that no
+    service runs; none given, it hits the findings' task definitions.
+    ``opened_at``, ``resolved_at`` and ``now`` are UTC. ``reminder`` marks what was told before and still stands.
     """
 
     kind: NoticeKind
@@ -32,9 +33,11 @@ class Notice:
     region: str
     findings: tuple[Finding, ...] = ()
     deed: Deed | None = None
-    dependents: tuple[str, ...] = ()
+    cause: str = ""
+    dependents: tuple[Dependent, ...] = ()
     opened_at: datetime | None = None
     resolved_at: datetime | None = None
+    now: datetime | None = None
     reminder: bool = False
 
     def __post_init__(self) -> None:
@@ -43,7 +46,8 @@ class Notice:
 
     @property
     def lasted(self) -> timedelta | None:
-        """How long it was broken, where both ends are known."""
-        if self.opened_at is None or self.resolved_at is None:
+        """How long it was broken, or is broken by ``now``, where both ends are known."""
+        end = self.resolved_at or self.now
+        if self.opened_at is None or end is None:
             return None
-        return max(self.resolved_at - self.opened_at, timedelta())
+        return max(end - self.opened_at, timedelta())

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from pullguard.alerts.affected import DEPENDENTS_SHOWN, dependents_of, family_of, named
+from pullguard.alerts.affected import DEPENDENTS_SHOWN, counted, dependents_of, families_of, family_of, named
 from pullguard.alerts.foreign import SNIPPET_MAX_CHARS, plain_name, prose
 from pullguard.alerts.notice import Notice
 from pullguard.arn import Arn
+from pullguard.causes import Dependent, common_sentence
 from pullguard.errors import Malformed
 
 
@@ -15,9 +16,11 @@ def paragraphs(notice: Notice) -> Iterator[tuple[str, str]]:
     deed = notice.deed
     resolved = notice.kind == "Finding Resolved"
     for finding in notice.findings[:1]:
-        if finding.container:
+        several = len(families_of(notice)) > 1
+        if finding.container and not several:
             yield "Container", f"{plain_name(finding.container)}, image {plain_name(finding.image)}"
-        yield ("It was" if resolved else "Why"), prose(finding.cause)
+        sentence = common_sentence(finding) if several else finding.cause
+        yield ("It was" if resolved else "Why"), prose(sentence)
         if finding.evidence and not resolved:
             yield "Evidence", prose(finding.evidence)
     if (pullguard := _own_part(notice)) and not resolved:
@@ -69,27 +72,44 @@ def snippet_of(notice: Notice) -> str | None:
 def dependent_lines(notice: Notice) -> Iterator[str]:
     """Yield whom it hits, one a line, unless the headline has told it already."""
     everything = dependents_of(notice)
-    if everything == (named(notice, "task_definition"),) or not everything:
+    if not everything or [each.arn for each in everything] == [named(notice, "task_definition")]:
         return  # the first line has told it
     yield ""
-    yield f"Affected ({len(everything)}):"
+    title = "Was affected" if notice.kind == "Finding Resolved" else "Affected"
+    yield f"{title} ({len(everything)}): {counted(everything)}{_not_found_yet(everything)}"
     yield from (f"- {_briefly(each)}" for each in everything[:DEPENDENTS_SHOWN])
     if len(everything) > DEPENDENTS_SHOWN:
         yield f"- and {len(everything) - DEPENDENTS_SHOWN} more"
 
 
-def _briefly(thing: str) -> str:
-    """Return ``service/prod/web`` or ``task-definition/web:7`` for an ARN, another name as it is."""
+def _not_found_yet(everything: tuple[Dependent, ...]) -> str:
+    """Say of how many it is not known yet that they fail: the message does not wait for all to be looked at."""
+    count = sum(not each.found for each in everything)
+    if not count:
+        return ""
+    return f"; {count} of them (marked *) reference it and have not been looked at since"
+
+
+def _briefly(dependent: Dependent) -> str:
+    """Return ``service/prod/web (web:7)`` or ``task-definition/web:7``, other names as they are."""
+    mark = "" if dependent.found else " *"
+    name = _resource(dependent.arn)
+    runs = f" ({_resource(dependent.task_definition).partition('/')[2]})" if dependent.is_service else ""
+    return f"{name}{runs}{mark}"
+
+
+def _resource(text: str) -> str:
     try:
-        return Arn.parse(thing).resource
+        return Arn.parse(text).resource
     except Malformed:
-        return plain_name(thing)
+        return plain_name(text)
 
 
 def time_lines(notice: Notice) -> Iterator[str]:
-    """Yield since when it is broken and when it was resolved, as far as that is known."""
+    """Yield since when it is broken, for how long, and when it was resolved, as far as that is known."""
     if notice.opened_at:
-        yield f"Since: {instant(notice.opened_at)}"
+        so_far = f" (for {_duration(notice.lasted)} by now)" if notice.lasted is not None and notice.now else ""
+        yield f"Since: {instant(notice.opened_at)}{so_far}"
     if notice.resolved_at:
         lasted = f" (lasted {_duration(notice.lasted)})" if notice.lasted is not None else ""
         yield f"Resolved: {instant(notice.resolved_at)}{lasted}"

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from pullguard.alerts.affected import DEPENDENTS_SHOWN, dependents_of
-from pullguard.alerts.foreign import plain_name, prose, snippet_lines
+from pullguard.alerts.foreign import plain_name, plain_word, prose, snippet_lines
 from pullguard.alerts.headline import subject_of
 from pullguard.alerts.links import links_of
 from pullguard.alerts.notice import Notice
@@ -23,7 +23,8 @@ def as_json(notice: Notice) -> str:
 
     Members are those of the bus events; every text but our own links is harmless, as in the other forms.
     """
-    for findings, dependents in ((20, 500), (5, 100), (1, DEPENDENTS_SHOWN)):
+    everything = len(dependents_of(notice))
+    for findings, dependents in ((20, everything), (1, everything), (1, 1_000), (1, 500), (1, DEPENDENTS_SHOWN)):
         text = json.dumps(_json_object(notice, findings, dependents))
         if len(text) <= MESSAGE_MAX_BYTES:
             return text
@@ -41,8 +42,10 @@ def _json_object(notice: Notice, findings: int, dependents: int) -> dict[str, An
         "findings": [_harmless(finding.to_dict()) for finding in notice.findings[:findings]],
         "findings_count": len(notice.findings),
         "deed": _harmless(asdict(notice.deed)) if notice.deed else None,
-        "dependents": [plain_name(each) for each in everything[:dependents]],
+        "cause": plain_word(notice.cause) if notice.cause else None,
+        "dependents": [plain_name(each.arn) for each in everything[:dependents]],
         "dependents_count": len(everything),
+        "dependents_not_looked_at": sum(not each.found for each in everything),
         "opened_at": instant(notice.opened_at) if notice.opened_at else None,
         "resolved_at": instant(notice.resolved_at) if notice.resolved_at else None,
         "lasted_s": int(notice.lasted.total_seconds()) if notice.lasted is not None else None,

@@ -1,49 +1,32 @@
-"""Tell people: one message for each change of state, written from the ledger, never from the event's own words.
+"""Tell people: one message a cause, for each change of its state, written from the ledger and never from the event.
 
 Anyone who may put events onto the bus could forge one. So an event only says which record to look up; what is not
-in the ledger is not told.
+in the ledger is not told. The same holds for copies and stragglers: what is told depends on the present state.
 """
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pullguard.alerts import Format, Notice, compose
+from pullguard.alerts import Notice
 from pullguard.arn import Arn
-from pullguard.aws.messaging import BUS_SOURCE, Topic
+from pullguard.aws.messaging import BUS_SOURCE
 from pullguard.errors import Malformed, Rejected, shown
+from pullguard.flows.causes import CauseTeller
+from pullguard.flows.publishing import Alerted, Publisher
 from pullguard.ledger import Ledger
 from pullguard.messages import parse_object
-
-# A claim on a message to people lasts this long: a run that died before it sent leaves the message to the next.
-_CLAIM_S = 30
-# Where another run has it, that run is nearly done: the copy waits this often and long for it. Else the copy would lie
-# in the queue for the visibility timeout, minutes of a message in flight that is only to be thrown away.
-_WAITS = 6
-_WAIT_S = 0.5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Alerted:
-    """What came of an event, for the log."""
-
-    event: str
-    id: str
-    sent: bool
-    why: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alerter:
-    """Publishes alerts to the topic."""
+    """Turns the events of the Pullguard bus into alerts."""
 
     ledger: Ledger
-    topic: Topic
-    form: Format
+    publisher: Publisher
+    teller: CauseTeller
     now: Callable[[], datetime]
-    pause: Callable[[float], None] = time.sleep
 
     def alert(self, body: str) -> Alerted:
         """Tell people of the event in ``body``; raises ``Rejected`` for one that is none of ours."""
@@ -65,17 +48,8 @@ class Alerter:
         sequence = detail.get("sequence")
         if record is None or not isinstance(sequence, int) or sequence > record.sequence:
             raise Rejected(f"the ledger knows no finding {shown(id_)} of {arn} in that state")
-        if record.event != kind or record.sequence != sequence:
-            return Alerted(event=kind, id=id_, sent=False, why="the finding has moved on, which is told by itself")
-        notice = Notice(
-            kind=record.event,
-            account=arn.account,
-            region=arn.region,
-            findings=(record.finding,),
-            opened_at=record.opened_at,
-            resolved_at=None if record.is_open else record.changed_at,
-        )
-        return self._send(notice, kind, id_, f"alert {arn} {id_} {sequence}")
+        told = [self.teller.tell(cause, arrived=record) for cause in (record.left, record.cause_id) if cause]
+        return next((each for each in told if each.sent), told[-1]).about(kind)
 
     def _of_remediation(self, kind: str, remediation: Mapping[str, Any]) -> Alerted:
         arn, id_ = _identity(remediation)
@@ -83,32 +57,13 @@ class Alerter:
         if record is None or record.event != kind:
             raise Rejected(f"the ledger knows no remediation {shown(id_)} of {arn} of that kind")
         notice = Notice(kind=record.event, account=arn.account, region=arn.region, deed=record.deed)
-        return self._send(notice, kind, id_, f"alert {arn} {id_}")
-
-    def _send(self, notice: Notice, kind: str, id_: str, claim: str) -> Alerted:
-        """Send once: a short claim keeps two runs apart, a lasting mark keeps a copy of the event silent."""
-        now = self.now()
-        if self.ledger.happened(claim):
-            return Alerted(event=kind, id=id_, sent=False, why="told before")
-        if not self.ledger.lease(claim, _CLAIM_S, now=now):
-            if self._told_meanwhile(claim):
-                return Alerted(event=kind, id=id_, sent=False, why="told by another run")
-            raise BeingTold(f"{claim} is being told by another run")
-        alert = compose(notice, self.form)
-        self.topic.publish(alert.subject, alert.text, alert.attributes)
-        self.ledger.once(claim, now=now)
-        return Alerted(event=kind, id=id_, sent=True)
-
-    def _told_meanwhile(self, claim: str) -> bool:
-        for _ in range(_WAITS):
-            self.pause(_WAIT_S)
-            if self.ledger.happened(claim):
-                return True
-        return False
-
-
-class BeingTold(Exception):
-    """Another run has claimed the message; this one comes back to see whether it was sent."""
+        claim = f"alert {arn} {id_}"
+        return self.publisher.once(
+            notice,
+            claim,
+            is_told=lambda: self.ledger.happened(claim),
+            told=lambda: self.ledger.once(claim, now=self.now()),
+        ).about(kind, id_)
 
 
 def _member(detail: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -26,6 +26,7 @@ from pullguard.ledger import Ledger
 from pullguard.messages import Look
 from pullguard.model import Lookup, Missing, RotationEnd, TaskDefinition, Unreadable
 from pullguard.references import role_name, secret_name
+from pullguard.service_ledger import ServiceLedger
 
 # While the ledger is empty, every event would ask for a first sweep: one asks, and for this long nobody else does.
 _FIRST_SWEEP_S: Final = 900
@@ -62,6 +63,7 @@ class ChangeResolver:
 
     readers: TaskDefinitions
     ledger: Ledger
+    services: ServiceLedger
     queues: Queues
     validation_queue_url: str
     sweep_queue_url: str
@@ -75,6 +77,8 @@ class ChangeResolver:
         Raises ``Rejected``, with the reason, for an event that cannot be used.
         """
         trigger = parse_event_text(body)
+        if isinstance(trigger, ServiceChanged) and trigger.service is not None:
+            self.services.keep(str(trigger.service), str(trigger.task_definition))
         affected = tuple(self._affected(trigger))
         kind, event_id = trigger.cause.kind, trigger.cause.event_id
         if affected and not self._is_news(trigger, affected, occasion):

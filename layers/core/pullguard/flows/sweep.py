@@ -8,7 +8,7 @@ The pages have to follow each other: a step is taken only if its page is due. A 
 next one be sent again, and a message that is not due is left, so that neither copies nor forgeries skip a page.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -23,6 +23,7 @@ from pullguard.ledger import Ledger
 from pullguard.messages import LISTED, UNLISTED, Look, parse_object
 from pullguard.model import TaskDefinition, Unreadable
 from pullguard.roster import FIRST_PAGE, Roster, Sweep
+from pullguard.service_ledger import ServiceLedger
 
 _TOKEN_MAX_CHARS = 8192
 
@@ -63,6 +64,7 @@ class Sweeper:
     ecs: Ecs
     ledger: Ledger
     roster: Roster
+    services: ServiceLedger
     settler: Settler
     queues: Queues
     validation_queue_url: str
@@ -148,11 +150,22 @@ class Sweeper:
                 yield found.arn
 
     def _in_use(self) -> Iterator[Arn]:
+        known, running = self.services.known(), dict[str, str]()
         for cluster in self.ecs.clusters():
-            services = (use.task_definition for use in self.ecs.services(cluster))
+            here = {use.service_arn: use.task_definition for use in self.ecs.services(cluster)}
+            running |= here
             tasks = (use.task_definition for use in self.ecs.tasks(cluster))
-            for text in filter(None, (*services, *tasks)):
+            for text in filter(None, (*here.values(), *tasks)):
                 yield Arn.parse(text, service="ecs", resource_type="task-definition")
+        self._keep_services(known, {service: runs for service, runs in running.items() if runs})
+
+    def _keep_services(self, known: Mapping[str, str], running: Mapping[str, str]) -> None:
+        """Remember what runs now. What was ``known`` before we looked, and does not run, is gone."""
+        for service, runs in running.items():
+            if known.get(service) != runs:
+                self.services.keep(service, runs)
+        for service in known.keys() - running.keys():
+            self.services.forget(service)
 
 
 def _parse(body: str) -> Step:

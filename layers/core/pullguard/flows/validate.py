@@ -24,6 +24,7 @@ from pullguard.references import references_of
 from pullguard.remediation import Remediation
 from pullguard.remedies.redeploy import redeployments, verified
 from pullguard.roster import Roster
+from pullguard.service_ledger import ServiceLedger
 
 FAILED_START: Final = "ECS Task State Change"
 OBSERVES: Final = "Pullguard only observes here (parameter Mode, or a tag pullguard:mode)"
@@ -49,6 +50,7 @@ class Validator:
     readers: Readers
     ledger: Ledger
     roster: Roster
+    services: ServiceLedger
     teller: Teller
     queues: Queues
     grant_queue_url: str
@@ -87,6 +89,7 @@ class Validator:
         # apply
         if isinstance(facts, Facts) and in_scope(facts):
             self._remember(look, entry, facts)
+            self._keep_services(facts)
         told = self.teller.findings(look.task_definition, entry.findings, changed, now=now)
         if isinstance(facts, Missing) or (isinstance(facts, Facts) and not in_scope(facts)):
             self._forget(look, entry)
@@ -106,6 +109,12 @@ class Validator:
         if not entry.seen:
             self.roster.remember(look.task_definition)
         self.ledger.keep_references(look.task_definition, entry, references_of(facts))
+
+    def _keep_services(self, facts: Facts) -> None:
+        """Remember which services run it, where that was asked: an alert names them, and cannot ask again."""
+        if isinstance(facts.usage, Usage):
+            for service in facts.usage.services:
+                self.services.keep(service.service_arn, service.task_definition)
 
     def _forget(self, look: Look, entry: Entry) -> None:
         """Forget what matters no more, last of all that it is known, so that a sweep asks again after a crash."""

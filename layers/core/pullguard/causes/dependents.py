@@ -1,0 +1,64 @@
+"""Whom a cause hits: the services that run its task definitions, or the task definitions where none does."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from pullguard.causes.identity import family_name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dependent:
+    """A service, or a task definition that no service runs.
+
+    ``arn`` names it, ``task_definition`` is the ARN of what it runs. ``found`` is whether the task definition was
+    found failing; else it only references what is broken, and has not been found failing so far.
+    """
+
+    arn: str
+    task_definition: str
+    found: bool = True
+
+    @property
+    def is_service(self) -> bool:
+        """Whether it is a service."""
+        return self.arn != self.task_definition
+
+    def to_list(self) -> list[object]:
+        """Return it as it is kept in the ledger, where there may be hundreds."""
+        return [self.arn, self.task_definition, self.found]
+
+    @classmethod
+    def from_list(cls, data: Sequence[object]) -> "Dependent":
+        """Return what ``to_list`` described."""
+        arn, task_definition, found = data
+        return cls(arn=str(arn), task_definition=str(task_definition), found=bool(found))
+
+
+def dependents_of(
+    failing: Iterable[str], referencing: Iterable[str], services: Mapping[str, Iterable[str]]
+) -> tuple[Dependent, ...]:
+    """Join task definitions with what runs them: those found failing first, then those that only reference it.
+
+    ``failing`` and ``referencing`` are ARNs of task definitions, ``services`` the ARNs of services by that of what
+    they run. A revision that nothing runs, that was not found failing and that is not the newest of its family here
+    is left out: nobody will start it.
+    """
+    found = tuple(dict.fromkeys(failing))
+    known = set(found)
+    others = tuple(arn for arn in dict.fromkeys(referencing) if arn not in known)
+    newest: dict[str, str] = {}
+    for arn in (*found, *others):
+        family = family_name(arn)
+        newest[family] = max(newest.get(family, arn), arn, key=_revision)
+    hit = [*((arn, True) for arn in found)]
+    hit += [(arn, False) for arn in others if arn in services or newest[family_name(arn)] == arn]
+    return tuple(
+        Dependent(arn=thing, task_definition=arn, found=is_found)
+        for arn, is_found in hit
+        for thing in sorted(services.get(arn, ())) or (arn,)
+    )
+
+
+def _revision(task_definition: str) -> int:
+    number = task_definition.rpartition(":")[2]
+    return int(number) if number.isascii() and number.isdigit() else 0

@@ -1,0 +1,131 @@
+"""Tell people of a cause: see how it stands, keep its new state, and tell it; each step may be the last of a run.
+
+The state is kept before it is told, with ``told`` trailing ``sequence``: what a run kept and did not come to tell is
+told by the next one that comes by. Two runs at once cannot both keep a new state, and cannot both claim a message.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from pullguard.alerts import Notice
+from pullguard.arn import Arn
+from pullguard.cause_ledger import CauseLedger
+from pullguard.causes import CauseRecord, Dependent, Member, advance_cause, dependents_of, leading, shared_things
+from pullguard.findings import Finding
+from pullguard.flows.publishing import Alerted, Publisher
+from pullguard.ledger import Ledger
+from pullguard.lifecycle import FindingRecord
+from pullguard.service_ledger import ServiceLedger, by_task_definition
+
+# So many who were named are remembered with a cause: an item of the table holds 400 KB.
+_REMEMBERED_MAX: Final = 1_000
+_ROUNDS: Final = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CauseTeller:
+    """Tells what is due of a cause."""
+
+    ledger: Ledger
+    causes: CauseLedger
+    services: ServiceLedger
+    publisher: Publisher
+    now: Callable[[], datetime]
+
+    def tell(self, cause: str, *, arrived: FindingRecord | None = None) -> Alerted:
+        """Tell every change of ``cause`` that people do not know of.
+
+        ``arrived`` is a finding of it that has just changed: where it is as all the others, there is nothing to tell,
+        and no need to read them.
+        """
+        sent = Alerted(sent=False, why="nothing of the cause has changed for people", id=cause)
+        for _ in range(_ROUNDS):
+            known = self.causes.record(cause)
+            if known is None or known.is_told:
+                after = self._after(cause, known, arrived)
+                if after is None:
+                    return sent
+                if not self.causes.save(after, over=known, now=self.now()):
+                    continue  # another run was faster: look again
+                known = after
+            published = replace(self._publish(known), id=cause)
+            sent = published if published.sent or not sent.sent else sent
+        return sent
+
+    def _after(self, cause: str, known: CauseRecord | None, arrived: FindingRecord | None) -> CauseRecord | None:
+        """Return the state that the cause is in by now, None where it is the one that is kept."""
+        if known is not None and known.is_open and _is_as_told(known, arrived):
+            return None
+        any_member = self.causes.any_member(cause)
+        if any_member is None:
+            return advance_cause(cause, known, None, now=self.now())
+        if known is not None and _is_one_fewer(known, arrived) and any_member.state == Member.of(known.lead).state:
+            return None  # who is worse off tells of it by an event of its own
+        lead = leading(known, self.causes.members(cause))
+        finding = self._finding(lead) if lead else None
+        return advance_cause(cause, known, finding, now=self.now()) if finding else None
+
+    def _finding(self, member: Member) -> Finding | None:
+        record = self.ledger.finding(Arn.parse(member.task_definition), member.finding_id)
+        return record.finding if record else None
+
+    def _publish(self, record: CauseRecord) -> Alerted:
+        affected = self._affected(record)
+        home = Arn.parse(record.lead.task_definition)
+        notice = Notice(
+            kind=record.event,
+            account=home.account,
+            region=home.region,
+            findings=(record.lead,),
+            cause=record.id,
+            dependents=affected,
+            opened_at=record.opened_at,
+            resolved_at=None if record.is_open else record.changed_at,
+        )
+
+        def is_told() -> bool:
+            kept = self.causes.record(record.id)
+            return kept is not None and kept.told >= record.sequence
+
+        def told() -> None:
+            now = self.now()
+            after = replace(
+                record, told=record.sequence, told_at=now, reminded_at=None, affected=affected[:_REMEMBERED_MAX]
+            )
+            self.causes.save(after, over=record, now=now)
+
+        return self.publisher.once(notice, f"alert cause {record.id} {record.sequence}", is_told=is_told, told=told)
+
+    def _affected(self, record: CauseRecord) -> tuple[Dependent, ...]:
+        """Return whom the cause hits, or has hit where it is over."""
+        runners = by_task_definition(self.services.known())
+        if not record.is_open:
+            failed = [each.task_definition for each in self.causes.past(record.id, since=record.opened_at)]
+            for each in record.affected:  # a service that has been moved since ran it then
+                if each.is_service and each.arn not in runners.get(each.task_definition, ()):
+                    runners.setdefault(each.task_definition, []).append(each.arn)
+            return dependents_of(failed, (), runners)
+        failing = [each.task_definition for each in self.causes.members(record.id)]
+        referencing = self._referencing(record.lead) if record.event == "Finding Opened" else ()
+        return dependents_of((record.lead.task_definition, *failing), referencing, runners)
+
+    def _referencing(self, lead: Finding) -> Iterable[str]:
+        """Return who references all of what is broken, found failing or not."""
+        sets = [{str(arn) for key in keys for arn in self.ledger.dependents(key)} for keys in shared_things(lead)]
+        return sorted(set.intersection(*sets)) if sets else ()
+
+
+def _is_one_fewer(known: CauseRecord, arrived: FindingRecord | None) -> bool:
+    return known.is_open and arrived is not None and not arrived.is_open
+
+
+def _is_as_told(known: CauseRecord, arrived: FindingRecord | None) -> bool:
+    """Whether a finding that has arrived is one more of what was told."""
+    return (
+        arrived is not None
+        and arrived.is_open
+        and arrived.cause_id == known.id
+        and Member.of(arrived.finding).state == Member.of(known.lead).state
+    )
