@@ -17,6 +17,7 @@ from pullguard.flows.brakes import Brakes
 from pullguard.flows.causes import CauseTeller
 from pullguard.flows.publishing import Publisher
 from pullguard.flows.telling import Teller
+from pullguard.flows.unused import UnusedGrants
 from pullguard.flows.validate import Validated, Validator
 from pullguard.flows.writing import Executor
 from pullguard.ledger import Ledger
@@ -124,6 +125,16 @@ class Stage:
             mode=self.mode,
             rules=self.rules,
             brakes=Brakes(switch=self.switch, ledger=self.ledger, writes_per_hour=self.writes_per_hour, now=self.now),
+            now=self.now,
+        )
+
+    def unused(self, *, revoke: bool = True, grace_days: int = 14) -> UnusedGrants:
+        return UnusedGrants(
+            ledger=self.ledger,
+            queues=self.queues,
+            grant_queue_url="grants.fifo",
+            revoke=revoke,
+            grace_days=grace_days,
             now=self.now,
         )
 

@@ -1,4 +1,4 @@
-"""Grant what a role lacks, after proving the need and both keys again. The only function that may write IAM."""
+"""Grant what a role lacks, take back what it needs no more, each proved again. The only function that may write IAM."""
 
 import os
 from dataclasses import asdict
@@ -9,14 +9,11 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import SqsFifoPartialProcessor, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-from pullguard.aws.iam import Iam
 from pullguard.deployed import Deployment, outcome
-from pullguard.flows.patch_role import RolePatcher
-from pullguard.messages import Look
 
 logger, tracer, metrics = Logger(), Tracer(), Metrics()
 processor = SqsFifoPartialProcessor(skip_group_on_error=True)
-deployment = Deployment(os.environ, *Deployment.EXECUTOR_NEEDS)
+deployment = Deployment(os.environ, *Deployment.PATCHER_NEEDS)
 
 
 @logger.inject_lambda_context
@@ -24,13 +21,13 @@ deployment = Deployment(os.environ, *Deployment.EXECUTOR_NEEDS)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: Any) -> Any:
     metrics.add_metric("Messages", MetricUnit.Count, len(event["Records"]))
-    patcher = RolePatcher(executor=deployment.executor(), iam=Iam(deployment.clients.get("iam")))
+    patcher = deployment.patcher()
 
     def handle(record: SQSRecord) -> None:
         result = deployment.or_reject(
             record.body,
             "patch_execution_role",
-            lambda: patcher.patch(Look.parse(record.body), occasion=record.message_id),
+            lambda: patcher.run(record.body, occasion=record.message_id),
         )
         logger.info(outcome(result), extra=asdict(result))
         metrics.add_metric(outcome(result), MetricUnit.Count, 1)

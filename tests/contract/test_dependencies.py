@@ -25,6 +25,7 @@ PURE = (
     "events",
     "findings",
     "gather",
+    "holding",
     "image",
     "lifecycle",
     "messages",

@@ -115,14 +115,20 @@ FUNCTIONS = {
     ),
     "patch_execution_role": Function(
         queue="Grant",
-        flows=("patch_role", "writing", "brakes", "telling"),
-        reads=(*READS, Iam.put_role_policy, StopSwitch.read),
+        flows=("patch_role", "withdraw", "writing", "brakes", "telling"),
+        reads=(*READS, Iam.put_role_policy, Iam.delete_role_policy, StopSwitch.read),
         stack={
             **on(
                 "Ledger.Arn",
                 Ledger.granted,
                 Ledger.record_write,
                 Ledger.keep_grants,
+                Ledger.dependents,
+                Ledger.forget_grant,
+                Ledger.holdings,
+                Ledger.mark_needed,
+                Ledger.writes,
+                Roster.complete,
                 *BRAKES,
                 Ledger.save_remediation,
             ),
@@ -155,7 +161,7 @@ FUNCTIONS = {
     ),
     "sweep_account": Function(
         queue="Sweep",
-        flows=("sweep", "settle"),
+        flows=("sweep", "settle", "unused"),
         reads=(Ecs.families, Ecs.describe, Ecs.clusters, Ecs.services, Ecs.tasks),
         stack={
             **on(
@@ -163,6 +169,11 @@ FUNCTIONS = {
                 Ledger.happened,
                 Ledger.once,
                 Ledger.save_sweep_state,
+                Ledger.roles,
+                Ledger.holdings,
+                Ledger.dependents,
+                Ledger.mark_unused,
+                Ledger.mark_needed,
                 Roster.ask,
                 Roster.begin,
                 Roster.complete,
@@ -174,6 +185,7 @@ FUNCTIONS = {
             **on("Ledger.Arn", ServiceLedger.known, ServiceLedger.keep, ServiceLedger.forget),
             **on("ValidationQueue.Arn", Queues.look),
             **on("SweepQueue.Arn", Queues.send),
+            **on("GrantQueue.Arn", Queues.command),
         },
     ),
 }
@@ -219,12 +231,14 @@ RESOURCES = {
     "iam:GetPolicy": ["arn:${AWS::Partition}:iam::*:policy/*"],
     "iam:GetPolicyVersion": ["arn:${AWS::Partition}:iam::*:policy/*"],
     "iam:PassRole": ["arn:${AWS::Partition}:iam::${AWS::AccountId}:role/*"],
+    "iam:DeleteRolePolicy": ["arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${ManagedRolePattern}"],
     "iam:PutRolePolicy": ["arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${ManagedRolePattern}"],
     "ssm:GetParameter": [f"arn:${{AWS::Partition}}:ssm:{_ACCOUNT}:parameter${{StopSwitch}}"],
     "iam:SimulatePrincipalPolicy": ["arn:${AWS::Partition}:iam::${AWS::AccountId}:role/*"],
 }
 # The conditions without which an action would be a confused deputy's (docs/adr/0002).
 CONDITIONS: dict[str, dict[str, Any]] = {
+    "iam:DeleteRolePolicy": {"StringEquals": {"aws:ResourceTag/pullguard:managed": "true"}},
     "iam:PutRolePolicy": {"StringEquals": {"aws:ResourceTag/pullguard:managed": "true"}},
     "iam:PassRole": {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
     "secretsmanager:GetSecretValue": {"StringLike": {"aws:ResourceTag/pullguard:registry": "?*"}},
@@ -384,7 +398,13 @@ def test_the_table_names_the_gateway_methods_that_the_flows_call(name: str) -> N
 BY_READERS: frozenset[Method] = frozenset({SecretsManager.credentials, Iam.simulate})
 
 
-WIRED_BY_DEPLOYMENT = {"publish_alert", "resolve_change", "sweep_account", "validate_task_definition"}
+WIRED_BY_DEPLOYMENT = {
+    "patch_execution_role",
+    "publish_alert",
+    "resolve_change",
+    "sweep_account",
+    "validate_task_definition",
+}
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -452,6 +472,7 @@ def _comment_above(lines: list[str], number: int) -> bool:
     ("action", "function"),
     [
         ("iam:Put", "patch_execution_role"),
+        ("iam:Delete", "patch_execution_role"),
         ("ecs:Register", "reregister_task_definition"),
         ("ecs:Update", "reregister_task_definition"),
         ("ecs:Tag", "reregister_task_definition"),
@@ -466,7 +487,14 @@ def test_only_one_function_may(action: str, function: str) -> None:
 
 
 # What changes something outside the stack itself; everything else that is allowed reads, or feeds the stack.
-WRITES = {"iam:PutRolePolicy", "ecs:RegisterTaskDefinition", "ecs:TagResource", "ecs:UpdateService", "iam:PassRole"}
+WRITES = {
+    "iam:DeleteRolePolicy",
+    "iam:PutRolePolicy",
+    "ecs:RegisterTaskDefinition",
+    "ecs:TagResource",
+    "ecs:UpdateService",
+    "iam:PassRole",
+}
 READING = ("Get", "List", "Describe", "Simulate", "Query", "Decrypt")
 
 

@@ -8,10 +8,11 @@ from botocore.exceptions import ClientError
 
 from pullguard.alerts import Deed
 from pullguard.findings import Finding, Remedy
-from pullguard.ledger import HISTORY_KEPT_S, ONCE_KEPT_S, Entry, Ledger
+from pullguard.ledger import ONCE_KEPT_S, Entry, Ledger
 from pullguard.lifecycle import FindingRecord
 from pullguard.remediation import Remediation
 from pullguard.remedies.grant import Granted
+from pullguard.role_book import HISTORY_KEPT_S
 from pullguard.table import RESOLVED_KEPT_S
 from tests.fakes import NOW, REGION, key, revision_arn, role_arn, secret_arn
 

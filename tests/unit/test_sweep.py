@@ -75,7 +75,7 @@ class Act:
             ledger=stage.ledger,
             roster=stage.roster,
             services=stage.services,
-            settler=Settler(roster=stage.roster, now=stage.now),
+            settler=Settler(roster=stage.roster, unused=stage.unused(), now=stage.now),
             queues=stage.queues,
             validation_queue_url="validations",
             sweep_queue_url="sweeps",

@@ -12,6 +12,7 @@ from typing import ClassVar, TypeVar
 
 from pullguard.aws.clients import Clients
 from pullguard.aws.ecs import Ecs
+from pullguard.aws.iam import Iam
 from pullguard.aws.messaging import Bus, Queues, Topic
 from pullguard.aws.readers import AwsReaders
 from pullguard.aws.ssm import StopSwitch
@@ -20,12 +21,15 @@ from pullguard.errors import Rejected
 from pullguard.flows.alert import Alerter
 from pullguard.flows.brakes import Brakes
 from pullguard.flows.causes import CauseTeller
+from pullguard.flows.patch_role import RolePatcher
 from pullguard.flows.publishing import Publisher
 from pullguard.flows.resolve_change import ChangeResolver
 from pullguard.flows.settle import Settler
 from pullguard.flows.sweep import Sweeper
 from pullguard.flows.telling import Teller
+from pullguard.flows.unused import UnusedGrants
 from pullguard.flows.validate import Validator
+from pullguard.flows.withdraw import Withdrawer
 from pullguard.flows.writing import Executor
 from pullguard.ledger import Ledger
 from pullguard.planner import Rules
@@ -61,6 +65,15 @@ class Deployment:
         "redeploy_on_rotation",
         "writes_per_hour",
         "stop_parameter",
+    )
+    PATCHER_NEEDS: ClassVar = (*EXECUTOR_NEEDS, "revoke_unused_grants", "revoke_grace_days")
+    SWEEPER_NEEDS: ClassVar = (
+        "ledger_table",
+        "validation_queue_url",
+        "sweep_queue_url",
+        "grant_queue_url",
+        "revoke_unused_grants",
+        "revoke_grace_days",
     )
 
     def __init__(self, environment: Mapping[str, str], *needed: str) -> None:
@@ -166,6 +179,18 @@ class Deployment:
             now=self.now,
         )
 
+    def patcher(self) -> RolePatcher:
+        """Return what writes our policy on roles."""
+        executor, iam = self.executor(), Iam(self.clients.get("iam"))
+        withdrawer = Withdrawer(
+            executor=executor,
+            roster=self.roster,
+            iam=iam,
+            revoke=self.settings.revoke_unused_grants,
+            grace_days=self.settings.revoke_grace_days,
+        )
+        return RolePatcher(executor=executor, iam=iam, withdrawer=withdrawer)
+
     def sweeper(self) -> Sweeper:
         """Return what takes the steps of a sweep."""
         return Sweeper(
@@ -173,7 +198,18 @@ class Deployment:
             ledger=self.ledger,
             roster=self.roster,
             services=self.services,
-            settler=Settler(roster=self.roster, now=self.now),
+            settler=Settler(
+                roster=self.roster,
+                unused=UnusedGrants(
+                    ledger=self.ledger,
+                    queues=self.queues,
+                    grant_queue_url=self.settings.grant_queue_url,
+                    revoke=self.settings.revoke_unused_grants,
+                    grace_days=self.settings.revoke_grace_days,
+                    now=self.now,
+                ),
+                now=self.now,
+            ),
             queues=self.queues,
             validation_queue_url=self.settings.validation_queue_url,
             sweep_queue_url=self.settings.sweep_queue_url,

@@ -10,9 +10,6 @@ table's time to live.
 | TD#arn | REMEDIATION#id | a ``Remediation`` |
 | TD#arn | VERIFIED | a list of ``Verified``: what the registries took after the last rotation |
 | REF#thing | TD#arn | nothing: an edge of who references what |
-| ROLE#arn | GRANTED#secret | what our policy on the role grants |
-| ROLE#arn | WRITE#time#id | the policy before and after a write |
-| ROLE#arn | HOLD | who holds the role, when and why: nothing is written to it |
 | ONCE#what | ONCE | nothing: a thing that is to happen once |
 | LEASE#what | LEASE | nothing: a thing that somebody is at |
 | CHANGE#sequence | CHANGE | the last change of a sequence that was taken up, and on which occasion |
@@ -22,8 +19,8 @@ table's time to live.
 | CAUSE#id | MEMBER#td#finding | an open finding of the cause |
 | CAUSE#id | PAST#td#finding | a finding of the cause that is resolved |
 
-In the same table ``roster.py`` keeps what is known to the sweeps, ``cause_ledger.py`` the causes of findings, and
-``service_ledger.py`` what services run.
+In the same table ``role_book.py`` keeps what is granted and written, ``roster.py`` what is known to the sweeps,
+``cause_ledger.py`` the causes of findings, and ``service_ledger.py`` what services run.
 """
 
 from collections.abc import Iterable, Mapping
@@ -37,12 +34,10 @@ from pullguard.causes import Member
 from pullguard.lifecycle import FindingRecord
 from pullguard.model import RotationEnd
 from pullguard.remediation import Remediation
-from pullguard.remedies.grant import Granted
 from pullguard.remedies.redeploy import Verified
-from pullguard.stop import Stop
-from pullguard.table import DAY_S, RESOLVED_KEPT_S, Table, key, td
+from pullguard.role_book import HISTORY_KEPT_S, RoleBook
+from pullguard.table import DAY_S, RESOLVED_KEPT_S, key, td
 
-HISTORY_KEPT_S = 400 * DAY_S
 ONCE_KEPT_S = 14 * DAY_S  # as long as a message can stay in a queue
 
 
@@ -57,7 +52,7 @@ class Entry:
     verified: tuple[Verified, ...] = ()
 
 
-class Ledger(Table):
+class Ledger(RoleBook):
     """The table, one method for each thing that is remembered. Errors propagate: forgetting is not an option."""
 
     # --- one task definition ---
@@ -160,50 +155,6 @@ class Ledger(Table):
         """Return what was or would be done; None where there is none of that id."""
         data = self._get(td(task_definition), f"REMEDIATION#{remediation_id}")
         return None if data is None else Remediation.from_dict(data)
-
-    # --- grants ---
-
-    @asks("dynamodb:Query")
-    def granted(self, role: Arn) -> tuple[Granted, ...]:
-        """Return what our policy on ``role`` is meant to grant."""
-        return tuple(
-            Granted(secret=Arn.parse(data["secret"]), key=Arn.parse(data["key"]) if data["key"] else None)
-            for sort, data in self._query(f"ROLE#{role}", prefix="GRANTED#")
-            if sort
-        )
-
-    @asks("dynamodb:PutItem")
-    def record_write(self, role: Arn, *, write_id: str, record: Mapping[str, Any], now: datetime) -> None:
-        """Keep our policy on ``role`` before and after a write; called before the policy is written."""
-        self._put(
-            f"ROLE#{role}",
-            f"WRITE#{now.isoformat()}#{write_id}",
-            dict(record),
-            expires=now.timestamp() + HISTORY_KEPT_S,
-        )
-
-    @asks("dynamodb:PutItem")
-    def keep_grants(self, role: Arn, grants: Iterable[Granted]) -> None:
-        """Keep what our policy on ``role`` grants; called once IAM has taken the policy."""
-        for grant in grants:
-            data = {"secret": str(grant.secret), "key": str(grant.key) if grant.key else None}
-            self._put(f"ROLE#{role}", f"GRANTED#{grant.secret}", data)
-
-    @asks("dynamodb:GetItem")
-    def hold(self, role: Arn) -> Stop | None:
-        """Return who holds ``role``, so that nothing is written to it; None where nobody does."""
-        data = self._get(f"ROLE#{role}", "HOLD")
-        return None if data is None else Stop.from_dict(data)
-
-    @asks("dynamodb:PutItem")
-    def save_hold(self, role: Arn, stop: Stop) -> None:
-        """Hold ``role``: nothing is written to it until the hold is taken away."""
-        self._put(f"ROLE#{role}", "HOLD", stop.to_dict())
-
-    @asks("dynamodb:DeleteItem")
-    def end_hold(self, role: Arn) -> None:
-        """Let ``role`` be written to again."""
-        self._delete(f"ROLE#{role}", "HOLD")
 
     # --- once, counts, sweep ---
 

@@ -51,6 +51,30 @@ class Look:
         return cls(task_definition=arn, cause=Cause.from_dict(message.get("cause")), attempt=attempt)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Review:
+    """*Look whether this role still needs its grants*: what the sweep asks of whoever may write IAM."""
+
+    role: Arn
+    cause: Cause
+
+    def to_json(self) -> str:
+        """Return the message's body."""
+        return json.dumps({"role": str(self.role), "cause": self.cause.to_dict()})
+
+
+def parse_command(body: str) -> Look | Review:
+    """Prove that ``body`` is what the grant queue carries; raises ``Rejected`` with the reason where it is not."""
+    message = parse_object(body)
+    if "role" not in message or "task_definition" in message:
+        return Look.parse(body)
+    try:
+        role = Arn.parse(_text(message, "role", ARN_MAX_CHARS), service="iam", resource_type="role")
+    except Malformed as error:
+        raise Rejected(str(error)) from error
+    return Review(role=role, cause=Cause.from_dict(message.get("cause")))
+
+
 def parse_object(body: str) -> dict[str, Any]:
     """Return the JSON object in ``body``; raises ``Rejected`` with the reason where there is none."""
     if len(body) > BODY_MAX_CHARS:

@@ -63,10 +63,21 @@ class Redeploy:
     version: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withdraw:
+    """Let ``role`` read ``secret`` no more by our policy; ``task_definition`` is the one that needed it last."""
+
+    task_definition: Arn
+    role: Arn
+    secret: Arn
+    key: Arn | None
+    unused_since: str
+
+
 Fix: TypeAlias = Grant | Reregister | MoveService
 """What mends a finding."""
 Action: TypeAlias = Fix | Redeploy
-ActionKind: TypeAlias = Literal["grant", "reregister", "move-service", "redeploy"]
+ActionKind: TypeAlias = Literal["grant", "reregister", "move-service", "redeploy", "withdraw"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,6 +37,8 @@ class Settings:
     verify_credentials: bool = False
     cross_check: bool = False
     writes_per_hour: int = 20
+    revoke_unused_grants: bool = False
+    revoke_grace_days: int = 14
 
     @classmethod
     def read(cls, environment: Mapping[str, str], *needed: str) -> "Settings":
@@ -57,8 +59,9 @@ def _read(environment: Mapping[str, str], name: str, kind: object) -> object:
     if kind is bool:
         return _one_of(variable, text, ("false", "true")) == "true"
     if kind is int:
-        if not (text.isascii() and text.isdigit() and int(text) > 0):
-            raise Misconfigured(f"{variable} is {shown(text)}: give a whole number above 0")
+        least = 0 if name.endswith("_days") else 1
+        if not (text.isascii() and text.isdigit() and int(text) >= least):
+            raise Misconfigured(f"{variable} is {shown(text)}: give a whole number above {least - 1}")
         return int(text)
     if kind == Mode:
         return _one_of(variable, text, MODES)

@@ -77,15 +77,37 @@ class Table:
         values: Mapping[str, Any] | None = None,
     ) -> bool:
         """Set some attributes and leave the others; False where the condition does not hold."""
+        return self._change(
+            partition,
+            sort,
+            "SET " + ", ".join(f"#{name} = :{name}" for name in attributes),
+            condition=condition,
+            values={**{f":{name}": each for name, each in attributes.items()}, **(values or {})},
+            names={f"#{name}": name for name in attributes},
+        )
+
+    def _change(
+        self,
+        partition: str,
+        sort: str,
+        expression: str,
+        *,
+        condition: str | None = None,
+        values: Mapping[str, Any] | None = None,
+        names: Mapping[str, str] | None = None,
+    ) -> bool:
+        """Change an item by an update expression; False where the condition does not hold."""
         request: dict[str, Any] = {
             "TableName": self._table,
             "Key": key(partition, sort),
-            "UpdateExpression": "SET " + ", ".join(f"#{name} = :{name}" for name in attributes),
-            "ExpressionAttributeNames": {f"#{name}": name for name in attributes},
-            "ExpressionAttributeValues": {**{f":{name}": each for name, each in attributes.items()}, **(values or {})},
+            "UpdateExpression": expression,
         }
         if condition:
             request["ConditionExpression"] = condition
+        if values:
+            request["ExpressionAttributeValues"] = values
+        if names:
+            request["ExpressionAttributeNames"] = names
         try:
             self._client.update_item(**request)
         except self._client.exceptions.ConditionalCheckFailedException:

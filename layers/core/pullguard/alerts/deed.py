@@ -3,7 +3,17 @@
 from dataclasses import dataclass
 from typing import assert_never
 
-from pullguard.plan import Action, ActionKind, Grant, MoveService, Redeploy, ReferenceChange, Refusal, Reregister
+from pullguard.plan import (
+    Action,
+    ActionKind,
+    Grant,
+    MoveService,
+    Redeploy,
+    ReferenceChange,
+    Refusal,
+    Reregister,
+    Withdraw,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +36,7 @@ class Deed:
     findings: tuple[str, ...] = ()
 
 
-def describe(deed: Action | Refusal, why: str = "") -> Deed:
+def describe(deed: Action | Withdraw | Refusal, why: str = "") -> Deed:
     """Put an action or a refusal into words; ``why`` says why an action failed."""
     match deed:
         case Grant():
@@ -73,6 +83,20 @@ def describe(deed: Action | Refusal, why: str = "") -> Deed:
                 secret=str(deed.secret),
                 why=why,
             )
+        case Withdraw():
+            return Deed(
+                kind="withdraw",
+                what=(
+                    f"take back that role {deed.role.resource_name} may read secret {deed.secret.resource_name}, "
+                    f"which nothing has needed since {deed.unused_since}"
+                ),
+                task_definition=str(deed.task_definition),
+                target=str(deed.role),
+                role=str(deed.role),
+                secret=str(deed.secret),
+                key=str(deed.key) if deed.key else None,
+                why=why,
+            )
         case Refusal():
             return Deed(
                 kind=deed.kind,
@@ -105,5 +129,7 @@ def _refused(refusal: Refusal) -> str:
             return f"move service {target} away from {revision}"
         case "redeploy":
             return f"start the tasks of service {target} ({revision}) anew"
+        case "withdraw":
+            return f"take back what {target} was granted"
         case _:
             assert_never(refusal.kind)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -18,7 +19,7 @@ _NO_SUCH = frozenset({"NoSuchEntity"})
 
 
 class Iam:
-    """Reads and the one write of one account. Managed policy documents are remembered by version."""
+    """Reads of one account, and the writes of one inline policy. Managed policy documents are remembered by version."""
 
     def __init__(self, client: "IAMClient") -> None:
         self._client = client
@@ -175,6 +176,12 @@ class Iam:
         """Write one inline policy; raises ``Denied`` where AWS refuses it, other errors propagate."""
         with writing("iam", f"the role {role_name}"):
             self._client.put_role_policy(RoleName=role_name, PolicyName=policy_name, PolicyDocument=document)
+
+    @asks("iam:DeleteRolePolicy")
+    def delete_role_policy(self, role_name: str, policy_name: str) -> None:
+        """Delete one inline policy, if it is still there; raises ``Denied`` where AWS refuses it."""
+        with writing("iam", f"the role {role_name}"), suppress(self._client.exceptions.NoSuchEntityException):
+            self._client.delete_role_policy(RoleName=role_name, PolicyName=policy_name)
 
 
 def _document(value: Any) -> Document:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pullguard.aws.answers import asks
 from pullguard.errors import PullguardError
-from pullguard.messages import Look
+from pullguard.messages import Look, Review
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
@@ -48,7 +48,7 @@ class Queues:
         return sent
 
     @asks("sqs:SendMessage")
-    def command(self, queue_url: str, look: Look, *, group: str, occasion: str) -> None:
+    def command(self, queue_url: str, command: Look | Review, *, group: str, occasion: str) -> None:
         """Send a message to a FIFO queue; messages of one ``group`` are handled one after another.
 
         ``occasion`` makes the message unlike any sent on another occasion, so that the queue's deduplication drops
@@ -56,7 +56,7 @@ class Queues:
         """
         self._client.send_message(
             QueueUrl=queue_url,
-            MessageBody=look.to_json(),
+            MessageBody=command.to_json(),
             MessageGroupId=_short(group),
             MessageDeduplicationId=_short(f"{group}\0{occasion}"),
         )

@@ -1,15 +1,17 @@
 """Grant what a role lacks: our own inline policy, written whole, after both keys are proved again."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import assert_never
 
 from pullguard.alerts import describe
 from pullguard.arn import Arn
 from pullguard.aws.iam import Iam
 from pullguard.errors import Denied
 from pullguard.flows.brakes import NotWritten
+from pullguard.flows.withdraw import Withdrawer, Withdrawn
 from pullguard.flows.writing import Executor
-from pullguard.messages import Look
+from pullguard.messages import Look, Review, parse_command
 from pullguard.model import NamedPolicy, Role
 from pullguard.plan import Grant
 from pullguard.remediation import Remediation
@@ -42,6 +44,19 @@ class RolePatcher:
 
     executor: Executor
     iam: Iam
+    withdrawer: Withdrawer | None = None
+
+    def run(self, body: str, *, occasion: str) -> Patched | Withdrawn:
+        """Do what the message ``body`` asks for; raises ``Rejected`` where that is neither a look nor a review."""
+        command = parse_command(body)
+        match command:
+            case Look():
+                return self.patch(command, occasion=occasion)
+            case Review() if self.withdrawer is not None:
+                return self.withdrawer.review(command, occasion=occasion)
+            case Review():
+                return Withdrawn(role=str(command.role), why="nobody is here to withdraw anything")
+        assert_never(command)
 
     def patch(self, look: Look, *, occasion: str) -> Patched:
         """Grant what the task definition of ``look`` needs now; ``occasion`` is the message's id."""
@@ -76,7 +91,7 @@ class RolePatcher:
         change = (None if before is None else render(before.document), render(document))
         try:
             self.executor.brakes.check(f"role {role.arn}", role=role.arn)
-            self._put(role, grants, change, look, occasion)
+            self._put(role, needed, change, look, occasion)
         except NotWritten as error:
             self.executor.tell_not_written(map(describe, needed), error)
             return replace(patched, why=str(error))
@@ -95,12 +110,9 @@ class RolePatcher:
 
     def _union(self, role: Arn, before: NamedPolicy | None, needed: Iterable[Grant]) -> tuple[Granted, ...]:
         """Return what the policy is to grant: what the ledger and the policy itself say already, and the new need."""
-        wanted = (Granted(secret=grant.secret, key=grant.key) for grant in needed)
-        return united(before.document if before else None, self.executor.ledger.granted(role), wanted)
+        return united(before.document if before else None, self.executor.ledger.granted(role), _wanted(needed))
 
-    def _put(
-        self, role: Role, grants: tuple[Granted, ...], change: tuple[str | None, str], look: Look, id_: str
-    ) -> None:
+    def _put(self, role: Role, needed: tuple[Grant, ...], change: tuple[str | None, str], look: Look, id_: str) -> None:
         before, after = change
         record = {
             "before": before,
@@ -111,7 +123,8 @@ class RolePatcher:
         self.executor.ledger.record_write(role.arn, write_id=id_, record=record, now=self.executor.now())
         self.iam.put_role_policy(role.name, POLICY_NAME, after)
         # Only now: what IAM refused must not enter the next write, when its secret may be opted in no more.
-        self.executor.ledger.keep_grants(role.arn, grants)
+        # And only what this stack needs: what else the policy grants may be another stack's.
+        self.executor.ledger.keep_grants(role.arn, _wanted(needed), task_definition=str(look.task_definition))
 
     def _tell(self, needed: tuple[Grant, ...], change: tuple[str | None, str], occasion: str) -> None:
         for grant in needed:
@@ -125,6 +138,10 @@ class RolePatcher:
             deed = replace(describe(grant, why), remedy=remedy)
             self.executor.tell(Remediation(event="Remediation Failed", deed=deed), occasion=occasion)
         return replace(patched, why=why)
+
+
+def _wanted(needed: Iterable[Grant]) -> Iterator[Granted]:
+    return (Granted(secret=grant.secret, key=grant.key) for grant in needed)
 
 
 def _by_name(role: Role) -> dict[str, NamedPolicy]:

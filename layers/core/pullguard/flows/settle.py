@@ -1,7 +1,8 @@
 """Wait until everything that a sweep asked for is answered; only then is the sweep complete.
 
 The checks come by queue, each later than the one before. A sweep whose answers are not all there after the last one,
-or rest on something that could not be read, was incomplete: nothing is concluded from it.
+or rest on something that could not be read, was incomplete: nothing is concluded from it. After a complete one grants
+that nothing needs are marked, and looked at again where they are past their grace.
 """
 
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
+from pullguard.flows.unused import UnusedGrants
 from pullguard.roster import Roster, Sweep
 
 # From 10 seconds to the most that a queue can delay a message, about half an hour together.
@@ -47,6 +49,7 @@ class Settler:
     """Judges whether a sweep is complete."""
 
     roster: Roster
+    unused: UnusedGrants
     now: Callable[[], datetime]
 
     def check(self, sweep: Sweep, number: int) -> Progress:
@@ -63,10 +66,16 @@ class Settler:
             waits_s=WAITS_S[number + 1] if open_ and not last and sweep.end is None else None,
         )
         if progress.waits_s is None and sweep.end is None:
-            self._end(sweep, progress)
+            sweep = self._ended(sweep, progress)
+        if sweep.end == "complete":
+            self.unused.ask(sweep.id)
         return progress
 
-    def _end(self, sweep: Sweep, progress: Progress) -> None:
+    def _ended(self, sweep: Sweep, progress: Progress) -> Sweep:
+        """Mark what is unused, and only then let the sweep count as complete: a run that dies between marks again."""
         ended = replace(sweep, end="complete" if progress.complete else "incomplete")
+        if progress.complete:
+            self.unused.mark(sweep.id)
         if self.roster.save(ended) and progress.complete:
             self.roster.save_complete(ended, now=self.now())
+        return ended

@@ -1,0 +1,58 @@
+"""After a complete sweep: which grants does nothing need any more? Mark them, and ask for a review of what is due.
+
+A mark takes nothing away. Whoever may write IAM proves it again (``flows/withdraw.py``).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from pullguard.arn import Arn
+from pullguard.aws.messaging import Queues
+from pullguard.events import Cause
+from pullguard.ledger import Ledger
+from pullguard.messages import LISTED, Review
+from pullguard.references import role_name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnusedGrants:
+    """Marks grants as needed or unused, and asks for reviews where ``revoke`` is on."""
+
+    ledger: Ledger
+    queues: Queues
+    grant_queue_url: str
+    revoke: bool
+    grace_days: int
+    now: Callable[[], datetime]
+
+    def mark(self, sweep: str) -> None:
+        """Mark every grant of ours; to be called when all of ``sweep`` is answered, before it counts as complete."""
+        for role in self.ledger.roles():
+            users = set(self.ledger.dependents(role_name(role.account, _bare_name(role))))
+            for holding in self.ledger.holdings(role):
+                secret = holding.granted.secret
+                if users.isdisjoint(self.ledger.dependents(str(secret))):
+                    self.ledger.mark_unused(role, secret, sweep=sweep, now=self.now())
+                elif holding.unused_since is not None:
+                    self.ledger.mark_needed(role, secret)
+
+    def ask(self, sweep: str) -> int:
+        """Ask for a review of each role with a grant that is past its grace; return how many."""
+        if not self.revoke:
+            return 0
+        now = self.now()
+        cause = Cause(kind=LISTED, event_id=sweep, at=now)
+        due = [
+            role
+            for role in self.ledger.roles()
+            if any(each.is_due(sweep, grace_days=self.grace_days, now=now) for each in self.ledger.holdings(role))
+        ]
+        for role in due:
+            review = Review(role=role, cause=cause)
+            self.queues.command(self.grant_queue_url, review, group=str(role), occasion=f"review {sweep}")
+        return len(due)
+
+
+def _bare_name(role: Arn) -> str:
+    return role.resource_name.rsplit("/", 1)[-1]

@@ -1,0 +1,258 @@
+"""Take back what nothing needs any more: our own inline policy without it, after everything is proved again.
+
+A message names a role and nothing else. What may go is decided here: marked by the last complete sweep, past its
+grace, named by no live task definition of the role as they are described now. What cannot be read takes nothing away,
+and raises nothing either: a withdrawal can wait for the next sweep, and must not hold up the grants of its role.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from pullguard.alerts import describe
+from pullguard.arn import Arn
+from pullguard.aws.iam import Iam
+from pullguard.checks.reference import candidates_for
+from pullguard.eligibility import MANAGED_TAG, effective_mode, is_managed
+from pullguard.errors import Denied, PullguardError
+from pullguard.flows.brakes import NotWritten
+from pullguard.flows.validate import in_scope, is_certain
+from pullguard.flows.writing import Executor
+from pullguard.gather import Readers, gather, lacks_credentials
+from pullguard.holding import Holding
+from pullguard.messages import Look, Review
+from pullguard.model import Facts, Missing, NamedPolicy, Role, Secret, Tags
+from pullguard.plan import Mode, Withdraw
+from pullguard.references import role_name
+from pullguard.remediation import Remediation, RemediationEvent
+from pullguard.remedies.grant import POLICY_NAME, Granted, parse_own, policy_document, render, same
+from pullguard.roster import Roster
+
+# Each of them is described again, within one run of the function.
+DEPENDENTS_MAX: Final = 200
+
+
+class NotProved(PullguardError):
+    """It could not be proved that nothing needs the grants: nothing is taken back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withdrawn:
+    """What came of a review, for the log."""
+
+    role: str
+    withdrawn: int = 0
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withdrawer:
+    """Rewrites Pullguard's policy on a role without what nothing needs."""
+
+    executor: Executor
+    roster: Roster
+    iam: Iam
+    revoke: bool
+    grace_days: int
+
+    def review(self, review: Review, *, occasion: str) -> Withdrawn:
+        """Take back what the role of ``review`` needs no more; ``occasion`` is the message's id."""
+        result = Withdrawn(role=str(review.role))
+        due = self._due(review.role)
+        if not due:
+            return replace(result, why="nothing is unused for long enough, or RevokeUnusedGrants is off")
+        readers = self.executor.readers()
+        try:
+            role = self._role(review.role, readers)
+            live = tuple(self._live(role, readers))
+            unused = self._unused(role, due, live)
+            allowed = self._allowed(role, unused, readers)
+        except NotProved as error:
+            return replace(result, why=str(error))
+        if not allowed:
+            return replace(result, why="something needs it again, or a tag holds Pullguard back")
+        return self._take_back(role, allowed, live, review, occasion)
+
+    # --- prove
+
+    def _due(self, role: Arn) -> tuple[Holding, ...]:
+        complete = self.roster.complete()
+        if not self.revoke or complete is None:
+            return ()
+        now = self.executor.now()
+        holdings = (each for each in self.executor.ledger.holdings(role) if each.task_definition)
+        return tuple(each for each in holdings if each.is_due(complete["sweep"], grace_days=self.grace_days, now=now))
+
+    def _role(self, arn: Arn, readers: Readers) -> Role:
+        found = readers.role(arn)
+        if not isinstance(found, Role) or not isinstance(found.inline_policies, tuple):
+            raise NotProved(f"the role and its policies could not be read: {found}")
+        return found
+
+    def _live(self, role: Role, readers: Readers) -> Iterable[Facts]:
+        """Yield what the role is used for, described now; raises ``NotProved`` where that cannot be told of all."""
+        dependents = self.executor.ledger.dependents(role_name(role.arn.account, role.name))
+        if len(dependents) > DEPENDENTS_MAX:
+            raise NotProved(f"{len(dependents)} task definitions use the role, too many to describe at once")
+        for dependent in dependents:
+            facts = gather(str(dependent), readers, now=self.executor.now(), usage=True)
+            if isinstance(facts, Missing):
+                continue
+            if not isinstance(facts, Facts) or not is_certain(facts):
+                raise NotProved(f"{dependent} uses the role, and what it needs could not be read")
+            if in_scope(facts):
+                yield facts
+
+    def _unused(self, role: Role, due: tuple[Holding, ...], live: tuple[Facts, ...]) -> tuple[Holding, ...]:
+        """Return the holdings that nothing alive names; the others are needed again, and said to be."""
+        needed = tuple(each for each in due if any(_names(facts, each.granted.secret) for facts in live))
+        for holding in needed:
+            self.executor.ledger.mark_needed(role.arn, holding.granted.secret)
+        return tuple(each for each in due if each not in needed)
+
+    def _allowed(self, role: Role, unused: tuple[Holding, ...], readers: Readers) -> tuple[Holding, ...]:
+        """Return what may be written away; tell of what would be, and of what must not be and why."""
+        if not unused:
+            return ()
+        if not is_managed(role):
+            why = f"the role {role.name} is not opted in any more: it has no tag {MANAGED_TAG}=true"
+            self._tell(role, unused, "Remediation Refused", why=why)
+            return ()
+        if foreign := self._foreign(role):
+            why = (
+                f"our policy grants {foreign[0].secret}, which this stack has not granted: "
+                "another stack may share the role, and its needs are not known here"
+            )
+            self._tell(role, unused, "Remediation Refused", why=why)
+            return ()
+        allowed = []
+        for holding in unused:
+            if self._mode(role, holding, readers) == "observe":
+                why = "Pullguard only observes here (parameter Mode, or a tag pullguard:mode)"
+                self._tell(role, (holding,), "Remediation Planned", why=why)
+            else:
+                allowed.append(holding)
+        return tuple(allowed)
+
+    def _mode(self, role: Role, holding: Holding, readers: Readers) -> Mode:
+        arn = holding.granted.secret
+        secret = readers.secret(str(arn), arn.region)
+        if not isinstance(secret, Secret | Missing):
+            raise NotProved(f"the tags of {arn} could not be read: {secret}")
+        tags: tuple[Tags, ...] = (role.tags, secret.tags) if isinstance(secret, Secret) else (role.tags,)
+        return effective_mode(self.executor.mode, *map(dict, tags))
+
+    def _foreign(self, role: Role) -> tuple[Granted, ...]:
+        """Return what our policy grants and this stack has not: neither by the ledger nor by the record of a write.
+
+        The record is written before the policy, the ledger's grants after it: a run that died in between leaves the
+        first only. What a write added is ours, and is taken into the ledger's grants here.
+        """
+        present = _grants(_own(role))
+        known = {each.secret for each in self.executor.ledger.granted(role.arn)}
+        unknown = tuple(each for each in present if each.secret not in known)
+        for _, record in self.executor.ledger.writes(role.arn) if unknown else ():
+            before, after = (parse_own(record[name])[0] if record[name] else () for name in ("before", "after"))
+            added = tuple(each for each in after if each not in before and each in unknown)
+            self.executor.ledger.keep_grants(role.arn, added, task_definition=record["task_definition"])
+            unknown = tuple(each for each in unknown if each not in added)
+        return unknown
+
+    # --- write
+
+    def _take_back(
+        self, role: Role, unused: tuple[Holding, ...], live: tuple[Facts, ...], review: Review, occasion: str
+    ) -> Withdrawn:
+        before, result = _own(role), Withdrawn(role=str(role.arn))
+        gone = {each.granted.secret for each in unused}
+        document = policy_document(each for each in _grants(before) if each.secret not in gone)
+        change = (
+            None if before is None else render(before.document),
+            render(document) if document["Statement"] else None,
+        )
+        try:
+            if before is not None and not same(before.document, document):
+                self._write(role, change, unused, review, occasion)
+        except NotWritten as error:
+            self.executor.tell_not_written((describe(self._withdraw(role, each)) for each in unused), error)
+            return replace(result, why=str(error))
+        except Denied as error:
+            self._tell(role, unused, "Remediation Failed", why=str(error))
+            return replace(result, why=str(error))
+        if self._wrote(role, review):
+            self._tell(role, unused, "Remediation Completed", change=change, occasion=review.cause.event_id)
+        for secret in gone:
+            self.executor.ledger.forget_grant(role.arn, secret)
+        self.executor.look_again(*(Look(task_definition=each.task_definition.arn, cause=review.cause) for each in live))
+        return replace(result, withdrawn=len(unused))
+
+    def _write(
+        self,
+        role: Role,
+        change: tuple[str | None, str | None],
+        unused: tuple[Holding, ...],
+        review: Review,
+        occasion: str,
+    ) -> None:
+        before, after = change
+        self.executor.brakes.check(f"role {role.arn}", role=role.arn)
+        record = {
+            "before": before,
+            "after": after,
+            "task_definition": unused[0].task_definition,
+            "cause": review.cause.to_dict(),
+        }
+        self.executor.ledger.record_write(role.arn, write_id=occasion, record=record, now=self.executor.now())
+        if after is None:
+            self.iam.delete_role_policy(role.name, POLICY_NAME)
+        else:
+            self.iam.put_role_policy(role.name, POLICY_NAME, after)
+
+    def _wrote(self, role: Role, review: Review) -> bool:
+        """Whether it was us who wrote, now or in a run that died: otherwise somebody else has taken it back before."""
+        return any(
+            record["cause"]["event_id"] == review.cause.event_id for _, record in self.executor.ledger.writes(role.arn)
+        )
+
+    def _tell(
+        self,
+        role: Role,
+        holdings: Iterable[Holding],
+        event: RemediationEvent,
+        *,
+        why: str = "",
+        change: tuple[str | None, str | None] = (None, None),
+        occasion: str = "",
+    ) -> None:
+        for holding in holdings:
+            deed = describe(self._withdraw(role, holding), why)
+            remediation = Remediation(event=event, deed=deed, before=change[0], after=change[1])
+            self.executor.tell(remediation, occasion=occasion)
+
+    def _withdraw(self, role: Role, holding: Holding) -> Withdraw:
+        return Withdraw(
+            task_definition=Arn.parse(holding.task_definition, service="ecs", resource_type="task-definition"),
+            role=role.arn,
+            secret=holding.granted.secret,
+            key=holding.granted.key,
+            unused_since=f"{holding.unused_since:%Y-%m-%d}",
+        )
+
+
+def _own(role: Role) -> NamedPolicy | None:
+    policies = role.inline_policies if isinstance(role.inline_policies, tuple) else ()
+    return next((policy for policy in policies if policy.name == POLICY_NAME), None)
+
+
+def _grants(policy: NamedPolicy | None) -> tuple[Granted, ...]:
+    return () if policy is None else parse_own(policy.document)[0]
+
+
+def _names(facts: Facts, secret: Arn) -> bool:
+    """Whether a task definition names the secret, or would once its reference is mended, in whatever place and form."""
+    bare = filter(lacks_credentials, facts.task_definition.containers)
+    missing = (each for container in bare for each in candidates_for(facts, container))
+    meant = (*facts.secrets.values(), *facts.replacements.values(), *missing)
+    if any(isinstance(each, Secret) and each.arn == secret for each in meant):
+        return True
+    return str(secret)[:-7] in str(facts.task_definition.raw)

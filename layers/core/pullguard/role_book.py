@@ -1,0 +1,109 @@
+"""The part of the ledger about roles: what our policies grant, each write of them, and who holds a role.
+
+| pk | sk | data |
+|---|---|---|
+| ROLES | ROLE#arn | nothing: a role whose policy we have written |
+| ROLE#arn | GRANTED#secret | a ``Holding``: what our policy on the role grants by this stack's own need |
+| ROLE#arn | WRITE#time#id | the policy before and after a write |
+| ROLE#arn | HOLD | who holds the role, when and why: nothing is written to it |
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from pullguard.arn import Arn
+from pullguard.aws.answers import asks
+from pullguard.holding import Holding
+from pullguard.remedies.grant import Granted
+from pullguard.stop import Stop
+from pullguard.table import DAY_S, Table
+
+HISTORY_KEPT_S: Final = 400 * DAY_S
+
+
+class RoleBook(Table):
+    """What is remembered of execution roles. Errors propagate."""
+
+    @asks("dynamodb:Query")
+    def roles(self) -> tuple[Arn, ...]:
+        """Return the roles whose policies we have written."""
+        return tuple(Arn.parse(sort.removeprefix("ROLE#")) for sort, _ in self._query("ROLES"))
+
+    @asks("dynamodb:Query")
+    def holdings(self, role: Arn) -> tuple[Holding, ...]:
+        """Return what our policy on ``role`` is meant to grant by this stack's own need, and what is unused of it."""
+        items = self._items(f"ROLE#{role}", prefix="GRANTED#")
+        return tuple(Holding.from_item(json.loads(item["data"]["S"]), item) for item in items)
+
+    @asks("dynamodb:Query")
+    def granted(self, role: Arn) -> tuple[Granted, ...]:
+        """Return what our policy on ``role`` is meant to grant by this stack's own need."""
+        return tuple(holding.granted for holding in self.holdings(role))
+
+    @asks("dynamodb:PutItem")
+    def record_write(self, role: Arn, *, write_id: str, record: Mapping[str, Any], now: datetime) -> None:
+        """Keep our policy on ``role`` before and after a write; called before the policy is written."""
+        self._put("ROLES", f"ROLE#{role}", None)
+        self._put(
+            f"ROLE#{role}",
+            f"WRITE#{now.isoformat()}#{write_id}",
+            dict(record),
+            expires=now.timestamp() + HISTORY_KEPT_S,
+        )
+
+    @asks("dynamodb:Query")
+    def writes(self, role: Arn) -> tuple[tuple[str, Mapping[str, Any]], ...]:
+        """Return the writes of our policy on ``role``, the oldest first: ``time#id`` and the record of each."""
+        found = self._query(f"ROLE#{role}", prefix="WRITE#")
+        return tuple((sort.removeprefix("WRITE#"), record) for sort, record in found)
+
+    @asks("dynamodb:PutItem")
+    def keep_grants(self, role: Arn, grants: Iterable[Granted], *, task_definition: str = "") -> None:
+        """Keep what ``task_definition`` needs of our policy on ``role``; called once IAM has taken the policy."""
+        for grant in grants:
+            data = {"secret": str(grant.secret), "key": str(grant.key) if grant.key else None}
+            self._put(f"ROLE#{role}", f"GRANTED#{grant.secret}", {**data, "task_definition": task_definition})
+
+    @asks("dynamodb:UpdateItem")
+    def mark_unused(self, role: Arn, secret: Arn, *, sweep: str, now: datetime) -> None:
+        """Note that a complete sweep found a grant unused; since when stays what it was."""
+        self._change(
+            f"ROLE#{role}",
+            f"GRANTED#{secret}",
+            "SET unused_sweep = :sweep, unused_since = if_not_exists(unused_since, :now)",
+            condition="attribute_exists(pk)",
+            values={":sweep": {"S": sweep}, ":now": {"S": now.isoformat()}},
+        )
+
+    @asks("dynamodb:UpdateItem")
+    def mark_needed(self, role: Arn, secret: Arn) -> None:
+        """Note that a grant is needed."""
+        self._change(
+            f"ROLE#{role}",
+            f"GRANTED#{secret}",
+            "REMOVE unused_sweep, unused_since",
+            condition="attribute_exists(pk)",
+        )
+
+    @asks("dynamodb:DeleteItem")
+    def forget_grant(self, role: Arn, secret: Arn) -> None:
+        """Let our policy on ``role`` grant ``secret`` no more; called once IAM has taken the policy without it."""
+        self._delete(f"ROLE#{role}", f"GRANTED#{secret}")
+
+    @asks("dynamodb:GetItem")
+    def hold(self, role: Arn) -> Stop | None:
+        """Return who holds ``role``, so that nothing is written to it; None where nobody does."""
+        data = self._get(f"ROLE#{role}", "HOLD")
+        return None if data is None else Stop.from_dict(data)
+
+    @asks("dynamodb:PutItem")
+    def save_hold(self, role: Arn, stop: Stop) -> None:
+        """Hold ``role``: nothing is written to it until the hold is taken away."""
+        self._put(f"ROLE#{role}", "HOLD", stop.to_dict())
+
+    @asks("dynamodb:DeleteItem")
+    def end_hold(self, role: Arn) -> None:
+        """Let ``role`` be written to again."""
+        self._delete(f"ROLE#{role}", "HOLD")
