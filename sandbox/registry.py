@@ -220,6 +220,11 @@ class PrivateRegistry:
         """The registry host, as it stands in an image reference and in a secret's tag."""
         return f"127.0.0.1:{self.port}"
 
+    def admit(self, name: str, account: Account) -> None:
+        """Let somebody pull from now on."""
+        self._accounts[name] = account
+        self._write_htpasswd()
+
     def set_password(self, name: str, password: str) -> None:
         """Change an account's password; the old one is refused from now on."""
         self._accounts[name] = replace(self._accounts[name], password=password)

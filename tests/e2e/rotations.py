@@ -1,0 +1,149 @@
+"""The scene of rotations: a stack that verifies credentials, a real registry, and families that pull from it."""
+
+import json
+import time
+import uuid
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from sandbox.demo.progress import wait_until
+from sandbox.demo.scene import Scene
+from sandbox.emulator import Call
+from sandbox.inbox import Letter
+from sandbox.registry import Account, PrivateRegistry
+from sandbox.world import Role, Secret, Service, TaskDefinition, World
+from sandbox.worlds.demo import CLUSTER, MANAGED
+
+IMAGE = "acme/app"
+PROMPT_S = 10.0
+"""Within so many seconds of a bad rotation people are told."""
+RESOLVE, VALIDATE = "ResolveChangeFunction", "ValidateTaskDefinitionFunction"
+REREGISTER = "ReregisterTaskDefinitionFunction"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dependents:
+    """Families that pull with one secret: each with a service of its name."""
+
+    scene: Scene
+    registry: PrivateRegistry
+    account: str
+    secret: str
+    families: tuple[str, ...]
+
+    @property
+    def arn(self) -> str:
+        """The secret's ARN."""
+        return self.scene.names[f"secret:{self.secret}"]
+
+    def password(self) -> str:
+        """Return a password that is found nowhere by chance."""
+        fresh = f"pw-{uuid.uuid4().hex}"
+        self.scene.passwords.add(fresh)
+        return fresh
+
+    def store(self, password: str) -> None:
+        """Write a new value into the secret, as a person or a rotation would."""
+        value = json.dumps({"username": self.account, "password": password})
+        self.scene.aws.client("secretsmanager").put_secret_value(SecretId=self.arn, SecretString=value)
+
+    def rotate_badly(self) -> str:
+        """Change the password in the registry, and write another into the secret; return the right one."""
+        right = self.password()
+        self.registry.set_password(self.account, right)
+        self.store(self.password())
+        return right
+
+    def rotate_well(self) -> None:
+        """Change the password in the registry, then in the secret."""
+        password = self.password()
+        self.registry.set_password(self.account, password)
+        self.store(password)
+
+    def letters(self, *, after: int = 0) -> tuple[Letter, ...]:
+        """Return the alerts that name any of the families."""
+        return tuple(
+            letter for letter in self.scene.letters(after=after) if any(name in letter.text for name in self.families)
+        )
+
+
+def dependents(scene: Scene, registry: PrivateRegistry, count: int, *, desired: int = 0) -> Dependents:
+    """Let ``count`` families with one role, one secret and a service each exist, and be validated."""
+    group = f"g{uuid.uuid4().hex[:8]}"
+    secret, role = f"registry/{group}", f"{group}-execution"
+    families = tuple(f"{group}-{number:03}" for number in range(count))
+    made = Dependents(scene=scene, registry=registry, account=group, secret=secret, families=families)
+    hosts = f"{registry.host} {registry.tokens.host}" if registry.tokens else registry.host
+    password = made.password()
+    registry.admit(group, Account(password=password))
+    allowed = {"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": f"${{secret:{secret}}}"}
+    scene.load(
+        World(
+            roles=(Role(name=role, inline={"own": {"Version": "2012-10-17", "Statement": [allowed]}}, tags=MANAGED),),
+            secrets=(
+                Secret(
+                    name=secret,
+                    value={"username": made.account, "password": password},
+                    tags={"pullguard:registry": hosts},
+                ),
+            ),
+            task_definitions=tuple(_task_definition(name, role, secret, registry) for name in families),
+            services=tuple(
+                Service(
+                    name=name,
+                    cluster=CLUSTER,
+                    task_definition=f"${{task-definition:{name}}}",
+                    desired_count=desired,
+                )
+                for name in families
+            ),
+        )
+    )
+    scene.settle()
+    return made
+
+
+def _task_definition(family: str, role: str, secret: str, registry: PrivateRegistry) -> TaskDefinition:
+    container = {
+        "name": "app",
+        "image": f"{registry.host}/{IMAGE}:1.0",
+        "memory": 128,
+        "repositoryCredentials": {"credentialsParameter": f"${{secret:{secret}}}"},
+    }
+    request = {
+        "executionRoleArn": f"${{role:{role}}}",
+        "networkMode": "awsvpc",
+        "requiresCompatibilities": ["FARGATE"],
+        "cpu": "256",
+        "memory": "512",
+        "containerDefinitions": [container],
+    }
+    return TaskDefinition(family=family, request=request)
+
+
+# --- What the functions did ----------------------------------------------------------------------------------------
+
+
+def logged(scene: Scene, function: str, message: str) -> list[dict[str, Any]]:
+    """Return the log lines of a function whose message is ``message``."""
+    lines = (line for line in scene.stack.logs(function) if f'"message":"{message}"' in line)
+    return [json.loads(line[line.index("{") :]) for line in lines]
+
+
+def counted(scene: Scene, calls: Iterable[Call]) -> dict[str, Counter[str]]:
+    """Count calls by function and action."""
+    names = {role: function for function, role in scene.roles.items()}
+    by_function: dict[str, Counter[str]] = {}
+    for call in calls:
+        counts = by_function.setdefault(names[str(call.role)], Counter())
+        counts[f"{call.service}:{call.action}"] += 1
+    return by_function
+
+
+def wait_for_letter(here: Dependents, *, after: int, timeout_s: float = 60) -> float:
+    """Wait until an alert about the families comes, and return after how many seconds it did."""
+    started = time.monotonic()
+    wait_until(lambda: here.letters(after=after), timeout_s=timeout_s)
+    return time.monotonic() - started

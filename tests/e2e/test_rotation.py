@@ -1,0 +1,261 @@
+"""Rotations, end to end: a real registry, the deployed stack, and what people are told of good ones and bad ones."""
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox import incidents
+from sandbox.capacity import WORKERS_AT_ONCE
+from sandbox.demo.progress import Progress, wait_until
+from sandbox.demo.scene import Scene, deploy
+from sandbox.emulator import Emulator
+from sandbox.inbox import Letter
+from sandbox.registry import PrivateRegistry
+from sandbox.worlds.demo import CLUSTER
+from tests.e2e.families import family, fresh
+from tests.e2e.rotations import (
+    IMAGE,
+    PROMPT_S,
+    REREGISTER,
+    RESOLVE,
+    VALIDATE,
+    Dependents,
+    counted,
+    dependents,
+    logged,
+    wait_for_letter,
+)
+
+PARAMETERS = {"Mode": "remediate", "VerifyCredentials": "true", "RedeployOnRotation": "true"}
+MANY = 300
+WITHIN_S = 120
+
+
+@pytest.fixture(scope="module")
+def stack(built: Path) -> Iterator[Scene]:
+    """A stack that verifies credentials, and whose functions have all run once: a cold start is not what is timed."""
+    with Emulator() as aws:
+        scene = deploy(aws, built, PARAMETERS, Progress(quiet=True))
+        scene.load(family(fresh("warm"), readable=True, opted_in=False, stale=True))
+        wait_until(scene.letters, timeout_s=WITHIN_S)
+        scene.settle()
+        yield scene
+
+
+@pytest.fixture(scope="module", params=["basic", "bearer"])
+def registry(request: pytest.FixtureRequest) -> Iterator[PrivateRegistry]:
+    """A real registry with an image, that asks for a password itself or sends to a token service."""
+    with PrivateRegistry({}, bearer=request.param == "bearer") as running:
+        running.push(IMAGE, "1.0")
+        yield running
+
+
+@pytest.fixture(scope="module")
+def plain() -> Iterator[PrivateRegistry]:
+    """A real registry with an image, that asks for a password itself."""
+    with PrivateRegistry({}) as running:
+        running.push(IMAGE, "1.0")
+        yield running
+
+
+@pytest.fixture(scope="module")
+def four(stack: Scene, registry: PrivateRegistry) -> Dependents:
+    """Four services that pull with one secret, all well."""
+    made = dependents(stack, registry, 4)
+    assert made.letters() == ()
+    return made
+
+
+def told(here: Dependents, *, after: int) -> Letter:
+    """Return the one alert that came about the families."""
+    here.scene.settle()
+    (letter,) = here.letters(after=after)
+    return letter
+
+
+def test_a_good_rotation_is_verified_and_silent(four: Dependents) -> None:
+    validated, read = len(logged(four.scene, VALIDATE, "Validated")), values_read(four.scene)
+    four.rotate_well()
+    four.scene.settle()
+    assert four.letters() == ()
+    assert len(logged(four.scene, VALIDATE, "Validated")) - validated == len(four.families)
+    assert values_read(four.scene) > read
+
+
+def values_read(scene: Scene) -> int:
+    return counted(scene, scene.calls())[VALIDATE]["secretsmanager:GetSecretValue"]
+
+
+def test_a_bad_rotation_is_one_alert_that_names_every_service_and_mending_it_is_one_resolution(
+    four: Dependents,
+) -> None:
+    already = len(four.scene.letters())
+    right = four.rotate_badly()
+    assert wait_for_letter(four, after=already) < PROMPT_S
+    alert = told(four, after=already)
+    assert (alert.attributes["kind"], alert.attributes["check"]) == ("Finding Opened", "credentials-rejected")
+    assert [name for name in four.families if name not in alert.text] == []
+
+    already = len(four.scene.letters())
+    four.store(right)
+    wait_for_letter(four, after=already)
+    assert told(four, after=already).attributes["kind"] == "Finding Resolved"
+
+
+def test_one_change_told_natively_through_cloudtrail_and_twice_is_one_round_and_one_alert(
+    stack: Scene, plain: PrivateRegistry
+) -> None:
+    here = dependents(stack, plain, 2)
+    already, resolved = len(stack.letters()), len(logged(stack, RESOLVE, "Resolved"))
+    validated = len(logged(stack, VALIDATE, "Validated"))
+    here.rotate_badly()
+    copies = [native(here), through_cloudtrail(stack)]
+    stack.aws.emit(copies)
+    wait_for_letter(here, after=already)
+    assert told(here, after=already).attributes["kind"] == "Finding Opened"
+
+    events = logged(stack, RESOLVE, "Resolved")[resolved:]
+    assert sorted(each["kind"] for each in events) == ["PutSecretValue"] * 2 + ["Secret Label Updated"] * 2
+    assert [each["copy"] for each in events].count(False) == 1
+    assert len(logged(stack, VALIDATE, "Validated")) - validated == len(here.families)
+    here.rotate_well()
+    stack.settle()
+
+
+def native(here: Dependents) -> dict[str, Any]:
+    described = here.scene.aws.client("secretsmanager").describe_secret(SecretId=here.arn)
+    (version,) = (v for v, labels in described["VersionIdsToStages"].items() if "AWSCURRENT" in labels)
+    detail = {"name": here.secret, "labelUpdated": "AWSCURRENT", "versionId": version}
+    return {
+        "source": "aws.secretsmanager",
+        "detail-type": "Secret Label Updated",
+        "resources": [here.arn],
+        "detail": detail,
+    }
+
+
+def through_cloudtrail(scene: Scene) -> dict[str, Any]:
+    event = [each for each in scene.aws.events() if '"PutSecretValue"' in each["Detail"]][-1]
+    return {
+        "source": event["Source"],
+        "detail-type": event["DetailType"],
+        "resources": [],
+        "detail": json.loads(event["Detail"]),
+    }
+
+
+def test_a_rotation_that_failed_is_one_alert_until_the_next_one_succeeds(stack: Scene, plain: PrivateRegistry) -> None:
+    here = dependents(stack, plain, 2)
+    rules = {"AutomaticallyAfterDays": 30}
+    stack.aws.client("secretsmanager").rotate_secret(SecretId=here.arn, RotationRules=rules)
+    stack.settle()
+    assert here.letters() == ()
+
+    already = len(stack.letters())
+    incidents.fail_rotation(stack.aws, here.arn)
+    wait_for_letter(here, after=already)
+    alert = told(here, after=already)
+    assert alert.attributes["check"] == "secret-rotation-failed"
+    assert [name for name in here.families if name not in alert.text] == []
+    assert "pulls when" in alert.text
+
+    already = len(stack.letters())
+    stack.aws.client("secretsmanager").rotate_secret(SecretId=here.arn)
+    wait_for_letter(here, after=already)
+    assert told(here, after=already).attributes["kind"] == "Finding Resolved"
+
+
+def test_services_are_redeployed_after_a_rotation_that_was_verified_and_after_no_other(
+    stack: Scene, plain: PrivateRegistry
+) -> None:
+    here = dependents(stack, plain, 2, desired=1)
+    before = deployments(here)
+    already = len(stack.letters())
+    here.rotate_well()
+    wait_until(lambda: set(deployments(here).values()).isdisjoint(before.values()), timeout_s=WITHIN_S)
+    stack.settle()
+    after = deployments(here)
+    assert set(after.values()).isdisjoint(before.values())
+    letters = here.letters(after=already)
+    assert [letter.attributes["kind"] for letter in letters] == ["Remediation Completed"] * 2
+    moves = logged(stack, REREGISTER, "Reregistered")
+    assert sum(bool(each.get("redeployed")) for each in moves) == 2
+
+    right = here.rotate_badly()
+    stack.settle()
+    assert deployments(here) == after
+    here.store(right)
+    stack.settle()
+
+
+def deployments(here: Dependents) -> dict[str, str]:
+    """Return the id of each service's newest deployment."""
+    answer = here.scene.aws.client("ecs").describe_services(cluster=CLUSTER, services=list(here.families))
+    return {
+        service["serviceName"]: next(each["id"] for each in service["deployments"] if each["status"] == "PRIMARY")
+        for service in answer["services"]
+    }
+
+
+def test_every_dependent_of_a_secret_that_was_deleted_and_created_again_gets_the_new_arn(
+    stack: Scene, plain: PrivateRegistry
+) -> None:
+    here = dependents(stack, plain, 3)
+    old, manager = here.arn, stack.aws.client("secretsmanager")
+    manager.delete_secret(SecretId=old, ForceDeleteWithoutRecovery=True)
+    stack.settle()
+    value = json.dumps({"username": here.account, "password": here.password()})
+    plain.set_password(here.account, json.loads(value)["password"])
+    tags = [{"Key": "pullguard:registry", "Value": plain.host}]
+    new = manager.create_secret(Name=here.secret, SecretString=value, Tags=tags)["ARN"]
+    assert new != old
+    wait_until(lambda: set(references(here)) == {new}, timeout_s=WITHIN_S)
+    stack.settle()
+    assert references(here) == [new] * len(here.families)
+
+
+def references(here: Dependents) -> list[str]:
+    """Return what the newest revision of each family names."""
+    client = here.scene.aws.client("ecs")
+    described = [client.describe_task_definition(taskDefinition=name)["taskDefinition"] for name in here.families]
+    return [each["containerDefinitions"][0]["repositoryCredentials"]["credentialsParameter"] for each in described]
+
+
+def test_three_hundred_dependents_are_one_query_one_validation_each_and_one_alert(
+    stack: Scene, plain: PrivateRegistry, record_property: Any
+) -> None:
+    here = dependents(stack, plain, MANY)
+    already, validated = len(stack.letters()), len(logged(stack, VALIDATE, "Validated"))
+    since = stack.aws.calls()[-1].epoch_s + 0.001
+    right = here.rotate_badly()
+    first_s = wait_for_letter(here, after=already)
+    alert = told(here, after=already)
+    assert alert.attributes["check"] == "credentials-rejected"
+
+    looks = logged(stack, VALIDATE, "Validated")[validated:]
+    assert len(looks) == MANY
+    assert len({each["task_definition"] for each in looks}) == MANY
+    assert at_once(looks) <= WORKERS_AT_ONCE
+    counts = counted(stack, stack.calls(since_epoch_s=since))
+    record_property("seconds until the alert", round(first_s, 1))
+    for function, its in counts.items():
+        record_property(function, dict(its.most_common()))
+    assert counts[RESOLVE]["dynamodb:Query"] <= 2
+    assert not any(action.startswith("ecs:") for action in counts[RESOLVE])
+    assert counts[VALIDATE]["ecs:DescribeTaskDefinition"] <= 2 * MANY
+    assert counts[VALIDATE]["secretsmanager:GetSecretValue"] <= MANY
+    here.store(right)
+    stack.settle()
+
+
+def at_once(looks: list[dict[str, Any]]) -> int:
+    """Return how many invocations wrote these log lines at the same time, at most."""
+    spans: dict[str, list[datetime]] = {}
+    for each in looks:
+        spans.setdefault(each["function_request_id"], []).append(datetime.fromisoformat(each["timestamp"]))
+    starts = [(min(its), max(its)) for its in spans.values()]
+    return max(sum(start <= moment <= end for start, end in starts) for moment, _ in starts)
