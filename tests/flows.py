@@ -16,6 +16,7 @@ from pullguard.flows.alert import Alerter
 from pullguard.flows.brakes import Brakes
 from pullguard.flows.causes import CauseTeller
 from pullguard.flows.publishing import Publisher
+from pullguard.flows.reminding import Reminder
 from pullguard.flows.telling import Teller
 from pullguard.flows.unused import UnusedGrants
 from pullguard.flows.validate import Validated, Validator
@@ -58,6 +59,7 @@ class Stage:
     mode: Mode = "remediate"
     rules: Rules = field(default_factory=Rules)
     writes_per_hour: int = 20
+    reminder_every: timedelta | None = timedelta(hours=24)
     stop: str | ClientError = GO_ON
     sent: Sent = field(default_factory=Sent)
     time: datetime = NOW
@@ -143,7 +145,10 @@ class Stage:
         publisher = Publisher(
             ledger=self.ledger, topic=Topic(client, "arn:topic"), form=form, now=self.now, pause=pause
         )
-        causes = CauseTeller(
+        teller = CauseTeller(
             ledger=self.ledger, causes=self.causes, services=self.services, publisher=publisher, now=self.now
         )
-        return Alerter(ledger=self.ledger, publisher=publisher, teller=causes, now=self.now)
+        reminder = Reminder(
+            causes=self.causes, teller=teller, publisher=publisher, every=self.reminder_every, now=self.now
+        )
+        return Alerter(ledger=self.ledger, publisher=publisher, teller=teller, reminder=reminder, now=self.now)

@@ -13,7 +13,7 @@ from pullguard.deployed import Deployment, outcome
 
 logger, tracer, metrics = Logger(), Tracer(), Metrics()
 processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
-deployment = Deployment(os.environ, "ledger_table", "topic_arn", "alert_format")
+deployment = Deployment(os.environ, "ledger_table", "topic_arn", "alert_format", "reminder_hours")
 
 
 @logger.inject_lambda_context
@@ -24,7 +24,7 @@ def handler(event: dict[str, Any], context: Any) -> Any:
     alerter = deployment.alerter()
 
     def handle(record: SQSRecord) -> None:
-        result = deployment.or_reject(record.body, "publish_alert", lambda: alerter.alert(record.body))
+        result = deployment.or_reject(record.body, "publish_alert", lambda: alerter.handle(record.body))
         logger.info(outcome(result), extra=asdict(result))
         metrics.add_metric(outcome(result), MetricUnit.Count, 1)
 

@@ -148,11 +148,11 @@ FUNCTIONS = {
     ),
     "publish_alert": Function(
         queue="Alert",
-        flows=("alert", "causes", "publishing"),
+        flows=("alert", "causes", "publishing", "reminding"),
         stack={
             **on("Ledger.Arn", Ledger.finding, Ledger.remediation, Ledger.happened, Ledger.lease, Ledger.once),
             **on("Ledger.Arn", Ledger.dependents, ServiceLedger.known),
-            **on("Ledger.Arn", CauseLedger.record, CauseLedger.save, CauseLedger.any_member),
+            **on("Ledger.Arn", CauseLedger.record, CauseLedger.records, CauseLedger.save, CauseLedger.any_member),
             **on("Ledger.Arn", CauseLedger.members, CauseLedger.past),
             **on("AlertTopic", Topic.publish),
         },

@@ -513,6 +513,33 @@ def test_the_chat_form_is_a_custom_notification() -> None:
     assert message["metadata"]["relatedResources"] == [WEB, SECRET, ROLE]
 
 
+@pytest.mark.parametrize(
+    ("snippet", "steps", "in_description"),
+    [
+        ("aws x", ["Do it.", "```aws x```"], False),
+        ("a" * 400, ["Do it."], True),
+        ("a" * 6_000, ["Do it."], True),
+        (None, ["Do it."], False),
+    ],
+    ids=["short", "long", "longest", "none"],
+)
+def test_a_long_command_stands_in_the_description(snippet: str | None, steps: list[str], in_description: bool) -> None:
+    told = notice(findings=(finding(remedy=Remedy(text="Do it.", snippet=snippet)),))
+    content = json.loads(compose(told, "chat").text)["content"]
+    assert [step for step in content["nextSteps"] if "https://" not in step] == steps
+    assert ("```" in content["description"]) is in_description
+
+
+@pytest.mark.parametrize("text", [pytest.param(text, id=name) for name, text in ATTACKS.items()])
+def test_a_chat_message_stays_within_its_limits(text: str) -> None:
+    for told in attacked(text):
+        content = json.loads(compose(told, "chat").text)["content"]
+        assert len(content["title"]) <= 250
+        assert len(content["description"]) <= 8_000
+        assert all(len(keyword) <= 75 for keyword in content["keywords"])
+        assert all(len(step) <= 350 for step in content["nextSteps"] if "https://console" not in step)
+
+
 def test_opening_and_resolution_share_a_thread() -> None:
     threads = [
         json.loads(compose(each, "chat").text)["metadata"]["threadId"]

@@ -2,13 +2,17 @@
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from pullguard.alerts import Deed
 from pullguard.flows.publishing import Alerted, BeingTold
+from pullguard.flows.reminding import Reminded
 from pullguard.ledger import Ledger
 from pullguard.model import Usage, ValueShape
+from pullguard.remediation import Remediation, RemediationEvent
 from tests.fakes import Crash, World, container, key, revision_arn, role, secret, service, task_definition
 from tests.flows import Stage, look
 
@@ -248,3 +252,140 @@ def test_a_thousand_further_dependents_cost_two_reads_each(stage: Stage) -> None
     stage.ledger._client.meta.events.register("before-call.dynamodb", lambda model, **_: asked.append(model.name))
     deliver(stage)
     assert asked == ["GetItem", "GetItem"]
+
+
+# --- Reminders ---------------------------------------------------------------------------------------------------
+
+HOURLY = json.dumps({"source": "aws.events", "detail-type": "Scheduled Event", "id": "e-1", "detail": {}})
+
+
+def remind(here: Stage) -> Reminded:
+    result = here.alerter().handle(HOURLY)
+    assert isinstance(result, Reminded)
+    return result
+
+
+def broken(here: Stage, *families: str) -> None:
+    here.world = world(broken=True)
+    validate(here, *families)
+    deliver(here)
+
+
+def test_people_are_reminded_of_what_is_still_broken_each_time_that_it_is_due(stage: Stage) -> None:
+    broken(stage, "f0", "f1")
+    reminded = []
+    for _ in range(50):
+        stage.later(hours=1)
+        reminded.append(remind(stage).reminded)
+    assert [hour for hour, count in enumerate(reminded, start=1) if count] == [24, 48]
+    assert subjects(stage)[1].startswith("[Pullguard] reminder, error: 2 services cannot pull: secret ")
+    assert "(for 1 d by now)" in stage.sent.alerts[1]["Message"]
+    assert "reference it" not in stage.sent.alerts[1]["Message"]
+
+
+def test_nobody_is_reminded_of_what_is_over(stage: Stage) -> None:
+    broken(stage, "f0")
+    stage.world = world(broken=False)
+    validate(stage, "f0")
+    deliver(stage)
+    stage.later(days=2)
+    assert remind(stage) == Reminded()
+    assert len(stage.sent.alerts) == 2
+
+
+def test_a_warning_is_reminded_of_once_a_week(ledger: Ledger) -> None:
+    by_name = task_definition(container("registry/ghcr"))
+    here = Stage(ledger, World((by_name,), (role(reads=[SECRET]),), (SECRET,)))
+    here.validate()
+    deliver(here)
+    assert "warning" in subjects(here)[0]
+    reminded = []
+    for _ in range(15):
+        here.later(days=1)
+        reminded.append(remind(here).reminded)
+    assert [day for day, count in enumerate(reminded, start=1) if count] == [7, 14]
+
+
+def test_reminders_can_be_switched_off(stage: Stage) -> None:
+    stage.reminder_every = None
+    broken(stage, "f0")
+    stage.later(days=30)
+    assert remind(stage) == Reminded(open=1)
+
+
+def test_two_copies_of_the_hour_are_one_reminder(stage: Stage) -> None:
+    broken(stage, "f0")
+    stage.later(hours=24)
+    assert [remind(stage).reminded for _ in range(3)] == [1, 0, 0]
+
+
+def test_a_reminder_that_could_not_be_sent_is_sent_the_next_time(stage: Stage) -> None:
+    broken(stage, "f0")
+    stage.later(hours=24)
+    stage.sent.failing = ["publish"]
+    with pytest.raises(Crash):
+        remind(stage)
+    stage.later(minutes=3)
+    assert remind(stage).reminded == 1
+
+
+def test_the_hour_tells_what_was_left_untold(stage: Stage) -> None:
+    stage.world = world(broken=True)
+    validate(stage, "f0")
+    stage.sent.failing = ["publish"]
+    with pytest.raises(Crash):
+        deliver(stage)
+    stage.later(hours=1)
+    assert remind(stage) == Reminded(open=1, told=1)
+    assert len(stage.sent.alerts) == 1
+
+
+# --- Deeds -------------------------------------------------------------------------------------------------------
+
+
+def refused(here: Stage) -> list[str]:
+    return [each for each in subjects(here) if "refused" in each]
+
+
+def test_a_refusal_for_one_role_is_told_once_however_many_ask(ledger: Ledger) -> None:
+    strange = secret(registry=None)
+    families = tuple(task_definition(container(strange), family=each) for each in FAMILIES)
+    here = Stage(ledger, World(families, (role(),), (strange,)))
+    validate(here, *FAMILIES)
+    assert here.sent.told().count("Remediation Refused") == 12
+    deliver(here)
+    assert len(refused(here)) == 1
+
+
+@pytest.mark.parametrize(
+    ("event", "quiet"),
+    [
+        ("Remediation Planned", timedelta(days=90)),
+        ("Remediation Refused", timedelta(days=90)),
+        ("Remediation Failed", timedelta(days=1)),
+    ],
+)
+def test_the_same_deed_is_told_again_after_its_time(ledger: Ledger, event: RemediationEvent, quiet: timedelta) -> None:
+    here = Stage(ledger, World())
+
+    def tell(family: str, why: str = "IAM refused") -> bool:
+        deed = Deed(kind="grant", what="grant", task_definition=str(revision_arn(family)), target="role", why=why)
+        here.teller.remediation(Remediation(event=event, deed=deed, occasion=here.time.isoformat()), now=here.time)
+        (result,) = deliver(here)
+        return result.sent
+
+    assert [tell("f0"), tell("f1"), tell("f2", why="another reason")] == [True, False, True]
+    here.later(seconds=quiet.total_seconds() - 1)
+    assert not tell("f3")
+    here.later(seconds=1)
+    assert tell("f4")
+
+
+def test_each_write_is_told(ledger: Ledger) -> None:
+    here = Stage(ledger, World())
+    deed = Deed(kind="grant", what="grant", task_definition=str(revision_arn()), target="role")
+    for occasion in ("m-1", "m-2"):
+        done = Remediation(event="Remediation Completed", deed=deed, occasion=occasion)
+        here.teller.remediation(done, now=here.time)
+    deliver(here)
+    assert len(here.sent.alerts) == 2

@@ -305,7 +305,7 @@ def test_a_crash_before_it_is_told_leaves_the_open_breaker_to_the_next(act: Acte
     here.stage.sent.failing = ["put_events"]
     with pytest.raises(Crash):
         here.patch(occasion="m-2")
-    assert not here.stage.ledger.happened(f"tripped role {role_arn()} {NOW:%Y-%m-%dT%H}")
+    assert not here.stage.ledger.happened(f"tripped role {role_arn()} {NOW:%Y-%m-%dT%H}", now=NOW)
 
 
 # --- Stopped, held, and not known whether ------------------------------------------------------------------------

@@ -49,10 +49,11 @@ NONSENSE: dict[str, tuple[str, str, str]] = {
     "an-empty-mode": ("mode", "", "give one of observe, remediate"),
     "an-unknown-form": ("alert_format", "html", "give one of text, json, chat"),
     "a-truth-of-another-spelling": ("move_services", "True", "give one of false, true"),
-    "no-number": ("writes_per_hour", "many", "give a whole number above 0"),
-    "zero": ("writes_per_hour", "0", "give a whole number above 0"),
-    "below-zero": ("writes_per_hour", "-1", "give a whole number above 0"),
-    "digits-of-another-script": ("writes_per_hour", "٣", "give a whole number above 0"),
+    "no-number": ("writes_per_hour", "many", "give a whole number, 1 at least"),
+    "zero": ("writes_per_hour", "0", "give a whole number, 1 at least"),
+    "below-zero-where-zero-means-never": ("reminder_hours", "-1", "give a whole number, 0 at least"),
+    "below-zero": ("writes_per_hour", "-1", "give a whole number, 1 at least"),
+    "digits-of-another-script": ("writes_per_hour", "٣", "give a whole number, 1 at least"),
     "a-control-character": ("mode", "a\nb", r'is "a\nb"'),
 }
 

@@ -7,6 +7,7 @@
 | CAUSE#id | PAST#td#finding | a ``Member`` whose finding was resolved ``gone_at`` |
 """
 
+from collections.abc import Iterator
 from datetime import datetime
 
 from pullguard.aws.answers import asks
@@ -24,6 +25,11 @@ class CauseLedger(Table):
         """Return a cause as it stands; None where people were never to be told of it."""
         data = self._get(_ALL, cause_id)
         return None if data is None else CauseRecord.from_dict(data)
+
+    @asks("dynamodb:Query")
+    def records(self) -> Iterator[CauseRecord]:
+        """Yield every cause that is open, or that was resolved in the last months."""
+        return (CauseRecord.from_dict(data) for _, data in self._query(_ALL))
 
     @asks("dynamodb:PutItem")
     def save(self, record: CauseRecord, *, over: CauseRecord | None, now: datetime) -> bool:

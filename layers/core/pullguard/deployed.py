@@ -6,7 +6,7 @@ remember what they read.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import ClassVar, TypeVar
 
@@ -23,6 +23,7 @@ from pullguard.flows.brakes import Brakes
 from pullguard.flows.causes import CauseTeller
 from pullguard.flows.patch_role import RolePatcher
 from pullguard.flows.publishing import Publisher
+from pullguard.flows.reminding import Reminder
 from pullguard.flows.resolve_change import ChangeResolver
 from pullguard.flows.settle import Settler
 from pullguard.flows.sweep import Sweeper
@@ -220,14 +221,22 @@ class Deployment:
         """Return what tells people."""
         topic = Topic(self.clients.get("sns"), self.settings.topic_arn)
         publisher = Publisher(ledger=self.ledger, topic=topic, form=self.settings.alert_format, now=self.now)
-        causes = CauseTeller(
+        teller = CauseTeller(
             ledger=self.ledger,
             causes=CauseLedger(self.clients.get("dynamodb"), self.settings.ledger_table),
             services=self.services,
             publisher=publisher,
             now=self.now,
         )
-        return Alerter(ledger=self.ledger, publisher=publisher, teller=causes, now=self.now)
+        hours = self.settings.reminder_hours
+        reminder = Reminder(
+            causes=teller.causes,
+            teller=teller,
+            publisher=publisher,
+            every=timedelta(hours=hours) if hours else None,
+            now=self.now,
+        )
+        return Alerter(ledger=self.ledger, publisher=publisher, teller=teller, reminder=reminder, now=self.now)
 
     def or_reject(self, body: str, function: str, handle: Callable[[], T]) -> "T | Refused":
         """Handle a message; one that can never be handled goes to the dead-letter queue with its reason.

@@ -159,21 +159,22 @@ class Ledger(RoleBook):
     # --- once, counts, sweep ---
 
     @asks("dynamodb:PutItem")
-    def once(self, what: str, *, now: datetime) -> bool:
-        """Whether ``what`` is asked for the first time (in the last two weeks)."""
+    def once(self, what: str, *, now: datetime, seconds: int = ONCE_KEPT_S) -> bool:
+        """Whether ``what`` is asked for the first time in the last ``seconds`` (two weeks)."""
         return self._put(
             f"ONCE#{what}",
             "ONCE",
             None,
-            expires=now.timestamp() + ONCE_KEPT_S,
-            condition="attribute_not_exists(pk)",
+            expires=now.timestamp() + seconds,
+            condition="attribute_not_exists(pk) OR expires_at_epoch_s <= :now",
+            values={":now": {"N": str(int(now.timestamp()))}},
         )
 
     @asks("dynamodb:GetItem")
-    def happened(self, what: str) -> bool:
-        """Whether ``once`` was asked for ``what`` before."""
+    def happened(self, what: str, *, now: datetime) -> bool:
+        """Whether ``once`` was asked for ``what`` before, and not too long ago."""
         item = self._client.get_item(TableName=self._table, Key=key(f"ONCE#{what}", "ONCE"), ConsistentRead=True)
-        return "Item" in item
+        return "Item" in item and int(item["Item"]["expires_at_epoch_s"]["N"]) > now.timestamp()
 
     @asks("dynamodb:PutItem")
     def lease(self, what: str, seconds: int, *, now: datetime) -> bool:

@@ -39,6 +39,23 @@ class Remediation:
         about = (self.event, deed.kind, deed.task_definition, deed.target, deed.what, deed.why, self.occasion)
         return hashlib.sha256("\0".join(about).encode()).hexdigest()[:16]
 
+    @property
+    def deed_id(self) -> str:
+        """A stable id of the deed, whichever of its dependents asked for it: people hear of it once.
+
+        A write is one by its occasion. A plan, a refusal and a failure are the same for every task definition of the
+        role (or family), where they are for the same reason.
+        """
+        deed = self.deed
+        target = self.task_definition.resource_name.rpartition(":")[0] if deed.kind == "reregister" else deed.target
+        about = {
+            "Remediation Completed": (self.id,),
+            "Remediation Planned": (deed.what, deed.why),
+            "Remediation Refused": (deed.why,),
+            "Remediation Failed": (deed.why,),
+        }[self.event]
+        return hashlib.sha256("\0".join((self.event, deed.kind, target, *about)).encode()).hexdigest()[:16]
+
     def to_dict(self) -> dict[str, Any]:
         """Return the record in the shape of the bus event's detail and of the ledger."""
         return {

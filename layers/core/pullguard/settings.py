@@ -1,7 +1,7 @@
 """The deployment's settings, as the template hands them to a function through environment variables."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, get_args
 
 from pullguard.alerts import FORMATS, Format
@@ -38,7 +38,8 @@ class Settings:
     cross_check: bool = False
     writes_per_hour: int = 20
     revoke_unused_grants: bool = False
-    revoke_grace_days: int = 14
+    revoke_grace_days: int = field(default=14, metadata={"least": 0})
+    reminder_hours: int = field(default=24, metadata={"least": 0})
 
     @classmethod
     def read(cls, environment: Mapping[str, str], *needed: str) -> "Settings":
@@ -47,11 +48,12 @@ class Settings:
         Raises ``Misconfigured``, with one line that names the variable, where one is absent or makes no sense.
         """
         kinds = {each.name: each.type for each in fields(cls)}
-        values: dict[str, Any] = {name: _read(environment, name, kinds[name]) for name in needed}
+        least = {each.name: each.metadata.get("least", 1) for each in fields(cls)}
+        values: dict[str, Any] = {name: _read(environment, name, kinds[name], least[name]) for name in needed}
         return cls(**values)
 
 
-def _read(environment: Mapping[str, str], name: str, kind: object) -> object:
+def _read(environment: Mapping[str, str], name: str, kind: object, least: int) -> object:
     variable = PREFIX + name.upper()
     text = environment.get(variable)
     if text is None or (not text.strip() and kind is str):
@@ -59,9 +61,8 @@ def _read(environment: Mapping[str, str], name: str, kind: object) -> object:
     if kind is bool:
         return _one_of(variable, text, ("false", "true")) == "true"
     if kind is int:
-        least = 0 if name.endswith("_days") else 1
         if not (text.isascii() and text.isdigit() and int(text) >= least):
-            raise Misconfigured(f"{variable} is {shown(text)}: give a whole number above {least - 1}")
+            raise Misconfigured(f"{variable} is {shown(text)}: give a whole number, {least} at least")
         return int(text)
     if kind == Mode:
         return _one_of(variable, text, MODES)

@@ -11,9 +11,11 @@ from pullguard.alerts.links import links_of
 from pullguard.alerts.notice import Notice
 from pullguard.alerts.paragraphs import dependent_lines, paragraphs, snippet_of, time_lines
 
-# The schema names no limits; these keep a message readable.
+# The page's schema names no limits. These are what chat programs show of a line, a step and a message without cutting.
 _CHAT_TITLE_MAX_CHARS: Final = 250
-_CHAT_STEP_MAX_CHARS: Final = 2_000
+_CHAT_STEP_MAX_CHARS: Final = 350
+_CHAT_KEYWORD_MAX_CHARS: Final = 75
+_CHAT_DESCRIPTION_MAX_CHARS: Final = 8_000
 
 
 def as_chat(notice: Notice) -> dict[str, Any]:
@@ -23,15 +25,16 @@ def as_chat(notice: Notice) -> dict[str, Any]:
     """
     attributes = attributes_of(notice)
     keywords = (attributes[name] for name in ("check", "severity", "family"))
+    notice_region = plain_word(notice.region)
     return {
         "version": "1.0",
         "source": "custom",
         "content": {
             "textType": "client-markdown",
             "title": f"{_sign(notice)} {_markdown(headline(notice))}"[:_CHAT_TITLE_MAX_CHARS],
-            "description": "\n".join(_chat_lines(notice)),
+            "description": _description(notice),
             "nextSteps": _chat_steps(notice),
-            "keywords": [*dict.fromkeys((*keywords, plain_word(notice.region)))],
+            "keywords": [*dict.fromkeys(each[:_CHAT_KEYWORD_MAX_CHARS] for each in (*keywords, notice_region))],
         },
         "metadata": {
             "threadId": plain_word(notice.cause) if notice.cause else _thread(notice, attributes["family"]),
@@ -66,12 +69,36 @@ def _chat_lines(notice: Notice) -> Iterator[str]:
     yield f"Finding `{', '.join(finding_ids(notice)) or 'none'}`"
 
 
+def _description(notice: Notice) -> str:
+    """Return what is wrong and whom it hits; a command that is too long for a step stands here, or nowhere."""
+    text = "\n".join(_chat_lines(notice))[:_CHAT_DESCRIPTION_MAX_CHARS]
+    command = _command(notice)
+    whole = f"{text}\n{command}"
+    return whole if command and not _is_step(command) and len(whole) <= _CHAT_DESCRIPTION_MAX_CHARS else text
+
+
 def _chat_steps(notice: Notice) -> list[str]:
     """Return what to do: the words, the command where it is short, and our links."""
-    words = (_markdown(text) for title, text in paragraphs(notice) if title == "To do")
+    words = (_cut(_markdown(text)) for title, text in paragraphs(notice) if title == "To do")
+    command = _command(notice)
+    return [
+        *words,
+        *((command,) if _is_step(command) else ()),
+        *(f"{title}: {link}" for title, link in links_of(notice)),
+    ]
+
+
+def _command(notice: Notice) -> str:
     snippet = _markdown("\n".join(snippet_lines(snippet_of(notice))))
-    command = (f"```{snippet}```",) if 0 < len(snippet) <= _CHAT_STEP_MAX_CHARS else ()
-    return [*words, *command, *(f"{title}: {link}" for title, link in links_of(notice))]
+    return f"```{snippet}```" if snippet else ""
+
+
+def _is_step(command: str) -> bool:
+    return 0 < len(command) <= _CHAT_STEP_MAX_CHARS
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _CHAT_STEP_MAX_CHARS else f"{text[: _CHAT_STEP_MAX_CHARS - 3]}..."
 
 
 def _markdown(text: str) -> str:

@@ -7,7 +7,7 @@ in the ledger is not told. The same holds for copies and stragglers: what is tol
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from pullguard.alerts import Notice
 from pullguard.arn import Arn
@@ -15,8 +15,20 @@ from pullguard.aws.messaging import BUS_SOURCE
 from pullguard.errors import Malformed, Rejected, shown
 from pullguard.flows.causes import CauseTeller
 from pullguard.flows.publishing import Alerted, Publisher
+from pullguard.flows.reminding import Reminded, Reminder
 from pullguard.ledger import Ledger
 from pullguard.messages import parse_object
+from pullguard.remediation import RemediationEvent
+
+_DAY_S: Final = 86_400
+# For so long the same deed is not told again: a write that happened is news each time; a plan or a refusal is the same
+# for each task definition that asks for it; what fails today fails tomorrow as well.
+QUIET_S: Final[Mapping[RemediationEvent, int]] = {
+    "Remediation Completed": 14 * _DAY_S,
+    "Remediation Planned": 90 * _DAY_S,
+    "Remediation Refused": 90 * _DAY_S,
+    "Remediation Failed": _DAY_S,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +38,15 @@ class Alerter:
     ledger: Ledger
     publisher: Publisher
     teller: CauseTeller
+    reminder: Reminder
     now: Callable[[], datetime]
+
+    def handle(self, body: str) -> Alerted | Reminded:
+        """Do what a message asks for: remind where it is the schedule's, else tell people of the event in it."""
+        event = parse_object(body)
+        if (event.get("source"), event.get("detail-type")) == ("aws.events", "Scheduled Event"):
+            return self.reminder.remind()
+        return self.alert(body)
 
     def alert(self, body: str) -> Alerted:
         """Tell people of the event in ``body``; raises ``Rejected`` for one that is none of ours."""
@@ -57,12 +77,12 @@ class Alerter:
         if record is None or record.event != kind:
             raise Rejected(f"the ledger knows no remediation {shown(id_)} of {arn} of that kind")
         notice = Notice(kind=record.event, account=arn.account, region=arn.region, deed=record.deed)
-        claim = f"alert {arn} {id_}"
+        claim, seconds = f"alert {record.deed_id}", QUIET_S[record.event]
         return self.publisher.once(
             notice,
             claim,
-            is_told=lambda: self.ledger.happened(claim),
-            told=lambda: self.ledger.once(claim, now=self.now()),
+            is_told=lambda: self.ledger.happened(claim, now=self.now()),
+            told=lambda: self.ledger.once(claim, now=self.now(), seconds=seconds),
         ).about(kind, id_)
 
 

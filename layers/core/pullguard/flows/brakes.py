@@ -76,7 +76,7 @@ class Brakes:
 
     def first_trip(self, error: TooManyWrites) -> bool:
         """Whether nobody was told yet that ``error``'s breaker is open in this hour."""
-        return not self.ledger.happened(self._trip(error))
+        return not self.ledger.happened(self._trip(error), now=self.now())
 
     def tripped(self, error: TooManyWrites) -> None:
         """Mark that people were told of it; called after they were, so that a crash between tells them twice."""

@@ -72,18 +72,7 @@ class CauseTeller:
         return record.finding if record else None
 
     def _publish(self, record: CauseRecord) -> Alerted:
-        affected = self._affected(record)
-        home = Arn.parse(record.lead.task_definition)
-        notice = Notice(
-            kind=record.event,
-            account=home.account,
-            region=home.region,
-            findings=(record.lead,),
-            cause=record.id,
-            dependents=affected,
-            opened_at=record.opened_at,
-            resolved_at=None if record.is_open else record.changed_at,
-        )
+        notice = self.notice_of(record)
 
         def is_told() -> bool:
             kept = self.causes.record(record.id)
@@ -91,15 +80,34 @@ class CauseTeller:
 
         def told() -> None:
             now = self.now()
-            after = replace(
-                record, told=record.sequence, told_at=now, reminded_at=None, affected=affected[:_REMEMBERED_MAX]
-            )
+            affected = notice.dependents[:_REMEMBERED_MAX]
+            after = replace(record, told=record.sequence, told_at=now, reminded_at=None, affected=affected)
             self.causes.save(after, over=record, now=now)
 
         return self.publisher.once(notice, f"alert cause {record.id} {record.sequence}", is_told=is_told, told=told)
 
-    def _affected(self, record: CauseRecord) -> tuple[Dependent, ...]:
-        """Return whom the cause hits, or has hit where it is over."""
+    def notice_of(self, record: CauseRecord, *, reminder: bool = False) -> Notice:
+        """Return what there is to tell of a cause as it is kept, with whom it hits now."""
+        home = Arn.parse(record.lead.task_definition)
+        return Notice(
+            kind=record.event,
+            account=home.account,
+            region=home.region,
+            findings=(record.lead,),
+            cause=record.id,
+            dependents=self._affected(record, all_of_them=record.event == "Finding Opened" and not reminder),
+            opened_at=record.opened_at,
+            resolved_at=None if record.is_open else record.changed_at,
+            now=self.now() if reminder else None,
+            reminder=reminder,
+        )
+
+    def _affected(self, record: CauseRecord, *, all_of_them: bool) -> tuple[Dependent, ...]:
+        """Return whom the cause hits, or has hit where it is over.
+
+        ``all_of_them`` is whether those count who reference what is broken and have not been found failing so far: when
+        it has just opened, most of them have not been looked at.
+        """
         runners = by_task_definition(self.services.known())
         if not record.is_open:
             failed = [each.task_definition for each in self.causes.past(record.id, since=record.opened_at)]
@@ -108,7 +116,7 @@ class CauseTeller:
                     runners.setdefault(each.task_definition, []).append(each.arn)
             return dependents_of(failed, (), runners)
         failing = [each.task_definition for each in self.causes.members(record.id)]
-        referencing = self._referencing(record.lead) if record.event == "Finding Opened" else ()
+        referencing = self._referencing(record.lead) if all_of_them else ()
         return dependents_of((record.lead.task_definition, *failing), referencing, runners)
 
     def _referencing(self, lead: Finding) -> Iterable[str]:

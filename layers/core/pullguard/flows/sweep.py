@@ -92,7 +92,7 @@ class Sweeper:
         if known is not None and known.id == step.sweep:
             return known
         begun = f"sweep {step.sweep}"
-        if step.check is not None or step.token != FIRST_PAGE or self.ledger.happened(begun):
+        if step.check is not None or step.token != FIRST_PAGE or self.ledger.happened(begun, now=self.now()):
             return None
         now = self.now()
         sweep = Sweep(id=step.sweep, began_at=now.isoformat(), first=self.roster.complete() is None)
