@@ -115,7 +115,10 @@ class Replica:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyGrant:
-    """One KMS grant. Principals are ARNs; an empty constraint mapping constrains nothing."""
+    """One KMS grant. Principals are ARNs; an empty constraint mapping constrains nothing.
+
+    ``issuer`` is the account under which it was made, None where that is not known.
+    """
 
     grant_id: str
     grantee: str
@@ -123,6 +126,7 @@ class KeyGrant:
     encryption_context_equals: Mapping[str, str] = field(default_factory=dict)
     encryption_context_subset: Mapping[str, str] = field(default_factory=dict)
     retiring: str | None = None
+    issuer: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

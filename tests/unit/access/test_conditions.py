@@ -1,7 +1,9 @@
+import time
 from typing import Any
 
 import pytest
 
+from pullguard.access.comparisons import read_date
 from pullguard.access.conditions import compile_conditions
 from pullguard.access.request import Partial, Unknowable
 from pullguard.access.ternary import Unknown
@@ -12,6 +14,7 @@ CONTEXT: dict[str, Any] = {
     "empty": "",
     "list": ["a", "b"],
     "none": [],
+    "blank": [""],
     "n": "300",
     "d": "2026-06-01T12:00:00Z",
     "e": "1780315200",
@@ -110,6 +113,7 @@ ROWS = [
     ("BinaryEquals", "k", "aGVsbG8=", FALSE),
     ("IpAddress", "ip", "10.0.0.0/8", TRUE),
     ("IpAddress", "ip", "10.1.2.3", TRUE),
+    ("IpAddress", "ip", "10.1.9.9/16", TRUE),
     ("IpAddress", "ip", "10.1.2.4", FALSE),
     ("IpAddress", "ip", ["11.0.0.0/8", "10.1.0.0/16"], TRUE),
     ("NotIpAddress", "ip", "10.0.0.0/8", FALSE),
@@ -156,6 +160,12 @@ ROWS = [
     ("ForAnyValue:StringNotEquals", "list", "a", TRUE),
     ("ForAnyValue:StringNotEquals", "list", ["a", "b"], FALSE),
     ("ForAnyValue:StringNotEquals", "gone", "a", FALSE),
+    ("ForAnyValue:StringNotEquals", "blank", "a", FALSE),
+    ("ForAnyValue:StringLike", "blank", "*", FALSE),
+    ("ForAnyValue:StringEqualsIfExists", "gone", "a", FALSE),
+    ("ForAllValues:StringEquals", "blank", "a", TRUE),
+    ("Null", "blank", "true", UNKNOWN),
+    ("Null", "blank", "false", UNKNOWN),
     ("foranyvalue:stringlike", "list", "?", TRUE),
     ("StringEquals", "list", "c", FALSE),
     ("StringEquals", "list", ["a", "b"], TRUE),
@@ -233,6 +243,18 @@ def test_an_unknown_is_never_taken_for_true_or_false() -> None:
         bool(Unknown())
 
 
-def test_a_key_that_is_named_twice_is_not_guessed_at() -> None:
-    (condition,) = compile_conditions({"StringEquals": {"k": "web", "K": "other"}}, variables=True)
-    assert isinstance(condition.holds(request(**CONTEXT)), Unknown)
+@pytest.mark.parametrize(("other", "expected"), [("web", True), ("w", False)])
+def test_a_key_that_is_named_twice_in_two_cases_has_to_fit_both(other: str, expected: bool) -> None:
+    block = {"StringEquals": {"k": "web", "K": other}}
+    holds = [condition.holds(request(**CONTEXT)) for condition in compile_conditions(block, variables=True)]
+    assert all(holds) is expected
+
+
+def test_a_date_without_a_zone_is_utc_wherever_we_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    try:
+        assert read_date.__wrapped__("2026-06-01T12:00:00") == read_date.__wrapped__("2026-06-01T12:00:00Z")
+    finally:
+        monkeypatch.undo()
+        time.tzset()

@@ -259,7 +259,7 @@ UNKNOWNS = [
     ("scp-hangs", policies(allow(), service_control=((allow(Condition=VPCE),),)), UNKNOWN),
     ("resource-policy-denies-outside", policies(allow(), resource=to("*", "Deny", Condition=NOT_VPCE)), UNKNOWN),
     ("resource-policy-allows-inside", policies(resource=to({"AWS": ROLE}, Condition=VPCE)), UNKNOWN),
-    ("variable-in-a-resource", policies(allow(resource="arn:aws:*:${aws:SourceVpce}")), UNKNOWN),
+    ("variable-in-a-resource", policies(allow(resource="arn:aws:*:*:*:${aws:SourceVpce}")), UNKNOWN),
     ("variable-in-another-resource", policies(allow(resource="arn:aws:s3:::${aws:SourceVpce}")), NO),
     (
         "variable-in-not-resource",
@@ -287,7 +287,7 @@ GRANTS = [
     ("another-operation", {"operations": ("Encrypt", "GenerateDataKey")}, NO),
     ("no-operation", {"operations": ()}, NO),
     ("another-grantee", {"grantee": ROLE + "2"}, NO),
-    ("root-grantee", {"grantee": ROOT}, NO),
+    ("root-grantee", {"grantee": ROOT}, UNKNOWN),
     ("session-grantee", {"grantee": SESSION}, YES),
     ("another-session", {"grantee": SESSION + "2"}, NO),
     ("retiring-only", {"grantee": ROLE + "2", "retiring": ROLE}, NO),
@@ -326,9 +326,19 @@ def test_a_grant_does_nothing_for_a_secret() -> None:
     assert decide(request(), policies(grants=(grant(operations=("GetSecretValue",)),))).verdict is NO
 
 
-def test_a_grant_to_another_account_needs_the_identity_policy_too() -> None:
-    assert decide(request(DECRYPT, THEIR_KEY), policies(grants=(grant(),))).verdict is NO
-    assert decide(request(DECRYPT, THEIR_KEY), policies(allow(), grants=(grant(),))).verdict is YES
+@pytest.mark.parametrize(
+    ("issuer", "identity", "verdict"),
+    [
+        ("theirs", (allow(),), YES),
+        ("theirs", (), UNKNOWN),
+        ("not-known", (), UNKNOWN),
+        ("ours", (), YES),
+    ],
+)
+def test_a_grant_on_another_accounts_key(issuer: str, identity: tuple[Source, ...], verdict: Verdict) -> None:
+    accounts = {"ours": OURS, "theirs": "444455556666", "not-known": None}
+    given = policies(*identity, grants=(grant(issuer=accounts[issuer]),))
+    assert decide(request(DECRYPT, THEIR_KEY), given).verdict is verdict
 
 
 def test_a_grant_under_a_boundary_that_does_not_allow_is_unknown() -> None:

@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,7 +9,21 @@ from pullguard.access.decision import Verdict
 from pullguard.access.evaluate import Policies, decide
 from pullguard.access.policy import Layer, parse_policy
 from pullguard.model import Document
-from tests.unit.access.worlds import READ, ROLE, Source, allow, document, identity, policies, request, to
+from tests.unit.access.worlds import (
+    DECRYPT,
+    KEY,
+    READ,
+    ROLE,
+    ROOT,
+    Source,
+    allow,
+    deny,
+    document,
+    identity,
+    policies,
+    request,
+    to,
+)
 
 BROKEN_DOCUMENTS: dict[str, Any] = {
     "empty-text": "",
@@ -73,10 +88,28 @@ def test_a_document_that_cannot_be_read_is_unknown_and_says_why(broken: Any, lay
 
 
 @pytest.mark.parametrize("layer", Layer)
-def test_only_iam_and_organizations_are_known_to_refuse_a_sid_twice(layer: Layer) -> None:
+def test_a_sid_that_stands_twice_takes_nothing_away(layer: Layer) -> None:
+    """AWS takes no such identity policy, so none is met; what the statements say is certain all the same."""
     twice = {"Version": "2012-10-17", "Statement": [allow(Sid="A"), allow(Sid="A")]}
-    refused = {Layer.IDENTITY, Layer.BOUNDARY, Layer.SERVICE_CONTROL, Layer.RESOURCE_CONTROL}
-    assert (parse_policy(twice, layer=layer).problem is not None) == (layer in refused)
+    assert parse_policy(twice, layer=layer).problem is None
+
+
+def test_an_incomplete_arn_denies_what_it_covers() -> None:
+    denying = deny(resource="arn:aws:secretsmanager")
+    assert decide(request(), policies(allow(), denying)).verdict is Verdict.EXPLICITLY_DENIED
+
+
+@pytest.mark.parametrize("lacking", ["Resource", "Action"])
+@pytest.mark.parametrize("effect", ["Allow", "Deny"])
+def test_a_statement_of_a_key_policy_that_lacks_an_element_has_no_effect(lacking: str, effect: str) -> None:
+    whole = {"Effect": effect, "Principal": {"AWS": ROLE}, "Action": "kms:*", "Resource": "*"}
+    part = {name: value for name, value in whole.items() if name != lacking}
+    asked = request(DECRYPT, KEY)
+    beside = [to({"AWS": ROOT}), part]
+    decision = decide(asked, policies(allow(), resource=part, layer=Layer.KEY))
+    assert decision.verdict is Verdict.IMPLICITLY_DENIED
+    key_policy = parse_policy({"Version": "2012-10-17", "Statement": beside}, layer=Layer.KEY)
+    assert decide(asked, replace(policies(allow()), resource=key_policy)).verdict is Verdict.ALLOWED
 
 
 @pytest.mark.parametrize("broken", BROKEN_DOCUMENTS.values(), ids=BROKEN_DOCUMENTS)
@@ -147,8 +180,20 @@ def test_a_document_may_be_text_or_object_with_one_statement_or_a_list(
         ({"Action": "*", "NotResource": "arn:aws:s3:::*"}, Verdict.ALLOWED),
         ({"Action": "*", "NotResource": "arn:aws:secretsmanager:*"}, Verdict.IMPLICITLY_DENIED),
         ({"Action": "*", "Resource": "ARN:aws:secretsmanager:*"}, Verdict.IMPLICITLY_DENIED),
-        ({"Action": "*", "Resource": "arn:*:secret:${aws:PrincipalTag/t, 'registry'}-??????"}, Verdict.ALLOWED),
-        ({"Action": "*", "Resource": "arn:*:secret:${aws:PrincipalTag/t}-??????"}, Verdict.IMPLICITLY_DENIED),
+        ({"Action": "*", "Resource": "arn:aws:*:*:*:secret:${aws:PrincipalTag/t, 'registry'}-??????"}, Verdict.ALLOWED),
+        ({"Action": "*", "Resource": "arn:aws:*:*:*:secret:${aws:PrincipalTag/t}-??????"}, Verdict.IMPLICITLY_DENIED),
+        ({"Action": "*", "Resource": "arn:aws:secretsmanager:${aws:RequestedRegion}:*:secret:*"}, Verdict.UNKNOWN),
+        # an ARN of fewer than six parts is completed; where a wildcard may stand for several parts, nobody can tell
+        ({"Action": "*", "Resource": "arn:aws:secretsmanager"}, Verdict.ALLOWED),
+        ({"Action": "*", "Resource": "arn:aws:secretsmanager:us-east-1"}, Verdict.ALLOWED),
+        ({"Action": "*", "Resource": "arn:aws:secretsmanager:us-east-1:111122223333"}, Verdict.ALLOWED),
+        ({"Action": "*", "Resource": "arn:aws:secretsmanager:eu-west-1"}, Verdict.IMPLICITLY_DENIED),
+        ({"Action": "*", "Resource": "arn:aws:secrets*"}, Verdict.ALLOWED),
+        ({"Action": "*", "NotResource": "arn:aws:secretsmanager"}, Verdict.IMPLICITLY_DENIED),
+        ({"Action": "*", "NotResource": "arn:aws:s3"}, Verdict.ALLOWED),
+        ({"Action": "*", "Resource": "arn:*:secretsmanager"}, Verdict.UNKNOWN),
+        ({"Action": "*", "Resource": "arn:*:secret:registry-??????"}, Verdict.UNKNOWN),
+        ({"Action": "*", "Resource": "arn:*:s3"}, Verdict.IMPLICITLY_DENIED),
     ],
 )
 def test_what_a_statement_covers(statement: Source, expected: Verdict) -> None:

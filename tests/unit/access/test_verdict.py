@@ -666,6 +666,12 @@ def test_resource_control_policies_of_the_secrets_organization() -> None:
     assert first_finding(access) == "secret-access-blocked-by-organization"
 
 
+def test_resource_control_policies_do_not_bear_on_the_key_that_aws_manages() -> None:
+    no_kms = {"Effect": "Deny", "Principal": "*", "Action": "kms:*", "Resource": "*"}
+    access = pull_access(role(READS), ours, resource_control=((named("rcp", to("*"), no_kms),),))
+    assert access.state == "pass"
+
+
 ARN_OF = "arn:aws:ecs:us-east-1:{}:*".format
 TRUSTS = [
     ("plain", {}, Verdict.ALLOWED),

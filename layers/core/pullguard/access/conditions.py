@@ -32,7 +32,10 @@ class NullTest:
 
     def holds(self, request: Request) -> Match:
         """Hold the test against ``request``."""
-        present = bool(request.context.get(self.key))
+        values = request.context.get(self.key)
+        if values and not any(values):
+            return Unknown(problems=(f"AWS does not say whether Null takes {self.spelled} without a text for absent",))
+        present = bool(values)
         if not present and request.unknowable.covers(self.key):
             if self.key not in request.unknowable.present:
                 return Unknown(keys=frozenset((self.spelled,)))
@@ -69,8 +72,8 @@ class Comparison:
     def holds(self, request: Request) -> Match:
         """Hold the line against ``request``."""
         values = request.context.get(self.key)
-        if values and self.quantifier == "all":
-            values = tuple(value for value in values if value)  # an empty text is no value to ForAllValues
+        if values and self.quantifier is not None:
+            values = tuple(value for value in values if value)  # an empty text is no value to them
         if not values:
             return self._holds_without_key(request)
         if len(values) == 1:
@@ -182,10 +185,6 @@ def compile_conditions(block: object, *, variables: bool) -> tuple[Condition, ..
     for name, lines in block.items():
         if not isinstance(lines, Mapping):
             compiled.append(Malformed(problem=f"the condition {name} is not an object"))
-            continue
-        folded = [str(key).lower() for key in lines]
-        if len(set(folded)) < len(folded):
-            compiled.append(Malformed(problem=f"the condition {name} names a key twice"))
             continue
         for key, values in lines.items():
             texts = _texts(values)

@@ -12,7 +12,7 @@ from pullguard.access.decision import Citation, Decision, Verdict
 from pullguard.access.grants import grant_allows
 from pullguard.access.policy import Layer, Policy, Statement
 from pullguard.access.principals import Naming
-from pullguard.access.request import Request, Service
+from pullguard.access.request import Request, RoleSession, Service
 from pullguard.access.ternary import Match, Unknown, every, some
 from pullguard.model import KeyGrant
 
@@ -70,6 +70,7 @@ class _Tallies:
     role: _Tally
     session: _Tally
     grant: _Tally
+    own_grant: _Tally
 
     @property
     def every_layer(self) -> Iterable[_Tally]:
@@ -136,8 +137,10 @@ def _tally(request: Request, policies: Policies) -> _Tallies:
         account=_Tally(layer=own),
         role=_Tally(layer=own),
         session=_Tally(layer=own),
-        grant=_weigh_grants(policies.grants, request),
+        grant=_Tally(layer=Layer.GRANT),
+        own_grant=_Tally(layer=Layer.GRANT),
     )
+    _weigh_grants(policies.grants, request, tallies)
     if policies.resource is not None:
         _weigh_resource_policy(policies.resource, request, tallies)
     return tallies
@@ -223,17 +226,18 @@ def _denial_names(statement: Statement, request: Request, *, bounded: bool) -> M
     return False if doubt is None else doubt
 
 
-def _weigh_grants(grants: tuple[KeyGrant, ...] | Policy, request: Request) -> _Tally:
-    tally = _Tally(layer=Layer.GRANT)
+def _weigh_grants(grants: tuple[KeyGrant, ...] | Policy, request: Request, tallies: _Tallies) -> None:
     if isinstance(grants, Policy):
         if grants.problem is not None:
-            tally.add(grants.problem, grants)
-        return tally
+            tallies.grant.add(grants.problem, grants)
+        return
     for grant in grants:
         match = grant_allows(grant, request)
         if match is not False:
-            tally.add(match, Policy(name=grant.grant_id, layer=Layer.GRANT, kind=Layer.GRANT))
-    return tally
+            policy = Policy(name=grant.grant_id, layer=Layer.GRANT, kind=Layer.GRANT)
+            tallies.grant.add(match, policy)
+            if isinstance(request.caller, RoleSession) and grant.issuer == request.caller.account:
+                tallies.own_grant.add(match, policy)
 
 
 # --- How the layers combine ------------------------------------------------------------------------------------
@@ -260,6 +264,9 @@ def _paths(request: Request, tallies: _Tallies) -> Iterator[tuple[_Tally, ...]]:
     if not request.same_account:
         for named in (tallies.session, tallies.role, tallies.account, tallies.grant):
             yield (tallies.identity, *bounds, named)
+        yield (tallies.own_grant, *_bounds_of_grant(bounds))
+        if tallies.grant.match is not False:
+            yield (tallies.grant, _DOUBTED_GRANT)
         return
     delegated = (tallies.account,) if _own_layer(request) is Layer.KEY else ()
     yield (tallies.identity, *bounds, *delegated)
@@ -267,6 +274,15 @@ def _paths(request: Request, tallies: _Tallies) -> Iterator[tuple[_Tally, ...]]:
     yield (tallies.role, *bounds)
     if tallies.grant.match is not False:
         yield (tallies.grant, *_bounds_of_grant(bounds))
+
+
+# "A grant or IAM policy in your account" lets a role use another account's key; of a grant made in the key's account
+# AWS does not say whether it does so by itself.
+# Source: https://docs.aws.amazon.com/kms/latest/developerguide/policy-evaluation.html
+_DOUBTED_GRANT = _Tally(
+    layer=Layer.IDENTITY,
+    doubt=Unknown(problems=("AWS does not say whether a grant of the key's account needs an identity policy as well",)),
+)
 
 
 def _bounds_of_grant(bounds: tuple[_Tally, ...]) -> tuple[_Tally, ...]:

@@ -28,6 +28,8 @@ def _is_grantee(grantee: str, request: Request) -> Match:
         return grantee == caller.name
     if grantee == caller.role_arn:
         return True
+    if grantee == caller.root_arn:
+        return Unknown(problems=("AWS does not say whether a grant to an account is one to its roles",))
     if not grantee.startswith(caller.session_prefix):
         return False
     if caller.session is None:

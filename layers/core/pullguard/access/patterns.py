@@ -63,7 +63,8 @@ def resource_matches(compiled: str, arn: str) -> Match:
     """Whether ``arn`` matches the pattern of a Resource element.
 
     A ``*`` that ends a segment goes on beyond the colon. One amid a segment, or a ``?``, is documented for that
-    segment only: where the pattern would match just by crossing a colon there, the answer is unknown.
+    segment only: where the pattern would match just by crossing a colon there, the answer is unknown. The last
+    segment, the resource (``secret:registry/web``), has colons of its own, which are no border to a ``*``.
     Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html
     """
     if not glob_matches(compiled, arn):
@@ -76,6 +77,7 @@ def resource_matches(compiled: str, arn: str) -> Match:
 @lru_cache(maxsize=4096)
 def _within_segments(compiled: str, arn: str) -> bool:
     at = _closure({0}, compiled)
+    borders = ARN_PARTS - 1
     for letter in arn:
         moved = set()
         for i in at:
@@ -84,11 +86,12 @@ def _within_segments(compiled: str, arn: str) -> bool:
             sign = compiled[i]
             if sign == MANY:
                 ends_segment = compiled[i + 1 : i + 2] in ("", ":", MANY)
-                if letter != ":" or ends_segment:
+                if letter != ":" or ends_segment or borders <= 0:
                     moved.add(i)
             elif sign == letter or (sign == ONE and letter != ":"):
                 moved.add(i + 1)
         at = _closure(moved, compiled)
+        borders -= letter == ":"
     return len(compiled) in at
 
 
@@ -119,8 +122,6 @@ def arn_matches(compiled: str, arn: str) -> Match:
     A pattern of fewer parts that ends in ``*`` is unknown where it would cover the ARN as text: AWS does not say.
     Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
     """
-    if compiled == arn:
-        return True
     theirs, ours = compiled.split(":", ARN_PARTS - 1), arn.split(":", ARN_PARTS - 1)
     if len(ours) < ARN_PARTS:
         return False

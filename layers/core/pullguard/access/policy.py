@@ -4,18 +4,18 @@ Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_gram
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Literal
 
 from pullguard.access.conditions import Condition, compile_conditions
-from pullguard.access.patterns import MANY, glob, glob_matches, resource_matches
+from pullguard.access.patterns import glob, glob_matches
 from pullguard.access.principals import Principals, compile_principals
 from pullguard.access.request import Request
+from pullguard.access.resources import EVERYTHING, Resources, compile_resources
 from pullguard.access.ternary import Match, Unknown
-from pullguard.access.variables import Template, Text, Unresolved, compile_text, expand
 from pullguard.model import Document
 
 VERSIONS = {"2012-10-17": True, "2008-10-17": False}  # whether policies of that Version have variables
@@ -34,8 +34,8 @@ class Layer(StrEnum):
     TRUST = "trust policy"
 
 
-# IAM and Organizations take no policy with one Sid twice; of the other services AWS does not say it.
-_UNIQUE_SIDS = frozenset((Layer.IDENTITY, Layer.BOUNDARY, Layer.SERVICE_CONTROL, Layer.RESOURCE_CONTROL))
+# Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html (incomplete ARNs)
+_COMPLETES_ARNS = frozenset((Layer.IDENTITY, Layer.BOUNDARY))
 _NAMES_PRINCIPALS = frozenset((Layer.RESOURCE, Layer.KEY, Layer.TRUST, Layer.RESOURCE_CONTROL))
 
 
@@ -48,8 +48,7 @@ class Statement:
     effect: Literal["Allow", "Deny"]
     actions: tuple[str, ...] = ()
     not_action: bool = False
-    resources: tuple[Text, ...] = ()
-    not_resource: bool = False
+    resources: Resources = EVERYTHING
     principals: Principals | None = None
     not_principal: bool = False
     conditions: tuple[Condition, ...] = ()
@@ -80,7 +79,7 @@ class Statement:
             return self.problem
         if not self.covers_action(request):
             return False
-        covered = self._covers_resource(request)
+        covered = self.resources.cover(request)
         if covered is False:
             return False
         doubt = None if covered is True else covered
@@ -91,21 +90,6 @@ class Statement:
             if holds is not True:
                 doubt = holds.merged(doubt)
         return True if doubt is None else doubt
-
-    def _covers_resource(self, request: Request) -> Match:
-        doubt: Unknown | None = None
-        for pattern in self.resources:
-            text = expand(pattern, request) if isinstance(pattern, Template) else pattern
-            if isinstance(text, Unresolved):
-                if glob_matches(text.widest, request.resource):
-                    doubt = text.doubt.merged(doubt)
-            elif text is not None:
-                match = resource_matches(text, request.resource)
-                if match is True:
-                    return not self.not_resource
-                if match is not False:
-                    doubt = match.merged(doubt)
-        return self.not_resource if doubt is None else doubt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,25 +186,12 @@ def _read_document(document: object, layer: Layer) -> Statements:
     if unknown := sorted(str(each) for each in document if each not in _TOP_ELEMENTS):
         return (), (), f"{unknown[0]} is no element of a policy"
     listed = document["Statement"]
-    if layer in _UNIQUE_SIDS and (twice := _repeated_sid(listed)) is not None:
-        return (), (), f"two of its statements have the Sid {twice}"
     allows: list[Statement] = []
     denies: list[Statement] = []
     for index, source in enumerate(listed if isinstance(listed, list) else [listed]):
         for statement in _read_statement(index, source, VERSIONS[version], layer):
             (allows if statement.effect == "Allow" else denies).append(statement)
     return tuple(allows), tuple(denies), None
-
-
-def _repeated_sid(listed: object) -> str | None:
-    seen: set[str] = set()
-    for statement in listed if isinstance(listed, list) else ():
-        sid = statement.get("Sid") if isinstance(statement, Mapping) else None
-        if isinstance(sid, str) and sid:
-            if sid in seen:
-                return sid
-            seen.add(sid)
-    return None
 
 
 def _read_statement(index: int, source: object, variables: bool, layer: Layer) -> tuple[Statement, ...]:
@@ -230,6 +201,8 @@ def _read_statement(index: int, source: object, variables: bool, layer: Layer) -
             raise ValueError("it is not a JSON object")  # noqa: TRY004, TRY301 (one kind of error, caught below)
         sid = source.get("Sid") if isinstance(source.get("Sid"), str) else None
         effect = source.get("Effect")
+        if layer is Layer.KEY and _has_no_effect(source):
+            return ()
         return (_compile_statement(index, sid, source, variables, layer),)
     except ValueError as error:
         problem = Unknown(problems=(f"statement {sid or index} cannot be read: {error}",))
@@ -239,6 +212,14 @@ def _read_statement(index: int, source: object, variables: bool, layer: Layer) -
             for each in effects
             if effect not in effects or each == effect
         )
+
+
+def _has_no_effect(source: Mapping[str, Any]) -> bool:
+    """Whether a statement of a key policy lacks its actions or resources: KMS takes it, and it does nothing.
+
+    Source: https://docs.aws.amazon.com/kms/latest/APIReference/API_PutKeyPolicy.html
+    """
+    return any(source.keys().isdisjoint(pair) for pair in (("Action", "NotAction"), ("Resource", "NotResource")))
 
 
 def _compile_statement(
@@ -258,13 +239,11 @@ def _compile_statement(
     for action in actions:
         if action != "*" and ":" not in action:
             raise ValueError(f'"{action}" is not an action')
-    resources: tuple[Text, ...] = (MANY,)
-    not_resource = False
+    resources = EVERYTHING
     if layer is not Layer.TRUST:
-        texts, not_resource = _either(source, "Resource", "NotResource")
-        if not_resource or effect == "Deny":
-            _require_arns(texts)
-        resources = tuple([compile_text(text, wildcards=True, variables=variables) for text in texts])
+        texts, negated = _either(source, "Resource", "NotResource")
+        completes, denies = layer in _COMPLETES_ARNS, effect == "Deny"
+        resources = compile_resources(texts, negated=negated, variables=variables, completes=completes, denies=denies)
     principals, not_principal = _principals(source, layer, effect)
     return Statement(
         index=index,
@@ -273,19 +252,11 @@ def _compile_statement(
         actions=tuple([glob(action.lower()) for action in actions]),
         not_action=not_action,
         resources=resources,
-        not_resource=not_resource,
         principals=principals,
         not_principal=not_principal,
         conditions=compile_conditions(source.get("Condition"), variables=variables),
         source=source,
     )
-
-
-def _require_arns(texts: Iterable[str]) -> None:
-    """Refuse what is no ARN where its matching nothing would let more through; elsewhere it just matches nothing."""
-    for text in texts:
-        if not text.startswith(("*", "arn:")):
-            raise ValueError(f'"{text}" is neither an ARN nor *')
 
 
 def _either(source: Mapping[str, Any], positive: str, negative: str) -> tuple[list[str], bool]:

@@ -73,7 +73,7 @@ class Principals:
 
     def require_possible(self) -> None:
         """Raise ``ValueError`` for a principal that AWS would not take: who is denied by it, nobody can say."""
-        for name in self.aws:
+        for name in () if self.everybody else self.aws:
             if name != "*" and not _POSSIBLE.fullmatch(name):
                 raise ValueError(f'"{name}" is no principal')
 

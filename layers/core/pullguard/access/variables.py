@@ -12,7 +12,7 @@ from pullguard.access.patterns import MANY, ONE, glob
 from pullguard.access.request import Partial, Request
 from pullguard.access.ternary import Unknown
 
-_VARIABLE = re.compile(r"\$\{\s*([^,}]*?)\s*(?:,\s*'([^']*)'\s*)?\}")
+VARIABLE = re.compile(r"\$\{\s*([^,}]*?)\s*(?:,\s*'([^']*)'\s*)?\}")
 _ESCAPES = frozenset("*?$")
 
 
@@ -52,7 +52,7 @@ def compile_text(text: str, *, wildcards: bool, variables: bool) -> Text:
         return glob(text) if wildcards else text
     parts: list[str | Variable] = []
     end = 0
-    for found in _VARIABLE.finditer(text):
+    for found in VARIABLE.finditer(text):
         literal = _literal(text[end : found.start()])
         parts.append(glob(literal) if wildcards else literal)
         key = found[1]

@@ -1,5 +1,6 @@
 """AWS KMS: the key of a secret, its state, its policy and its grants."""
 
+import re
 from typing import TYPE_CHECKING
 
 from pullguard.arn import Arn
@@ -9,6 +10,7 @@ from pullguard.model import Document, Key, KeyGrant, Lookup
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient
 
+_ACCOUNT = re.compile(r"(?:arn:[a-z-]+:iam::)?([0-9]{12})(?::root)?")
 _NO_SUCH = frozenset({"NotFoundException"})
 
 
@@ -59,9 +61,16 @@ class Kms:
                     encryption_context_equals=dict(grant.get("Constraints", {}).get("EncryptionContextEquals", {})),
                     encryption_context_subset=dict(grant.get("Constraints", {}).get("EncryptionContextSubset", {})),
                     retiring=grant.get("RetiringPrincipal"),
+                    issuer=_account_of(grant.get("IssuingAccount", "")),
                 )
                 for page in pages
                 for grant in page["Grants"]
             )
 
         return looked_up("kms:ListGrants", str(arn), call, missing=_NO_SUCH)
+
+
+def _account_of(issuer: str) -> str | None:
+    """Return the account id: KMS tells it bare or as the ARN of the account's root."""
+    found = _ACCOUNT.fullmatch(issuer)
+    return found[1] if found else None

@@ -1,0 +1,110 @@
+"""Resource and NotResource: which resources a statement covers, and where AWS does not say it for certain.
+
+Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pullguard.access.patterns import ARN_PARTS, MANY, glob_matches, resource_matches
+from pullguard.access.request import Request
+from pullguard.access.ternary import Match, Unknown
+from pullguard.access.variables import VARIABLE, Template, Text, Unresolved, compile_text, expand
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """The texts of one statement, ready to be asked; ``negated`` for NotResource.
+
+    ``unsure`` are texts of which AWS does not say whether they cover what they match.
+    """
+
+    certain: tuple[Text, ...]
+    unsure: tuple[Text, ...] = ()
+    negated: bool = False
+
+    def cover(self, request: Request) -> Match:
+        """Whether the statement speaks of the request's resource."""
+        doubt: Unknown | None = None
+        for pattern in self.certain:
+            text = expand(pattern, request) if isinstance(pattern, Template) else pattern
+            if isinstance(text, Unresolved):
+                if glob_matches(text.widest, request.resource):
+                    doubt = text.doubt.merged(doubt)
+            elif text is not None:
+                match = resource_matches(text, request.resource)
+                if match is True:
+                    return not self.negated
+                if match is not False:
+                    doubt = match.merged(doubt)
+        if any(_perhaps_covers(text, request) for text in self.unsure):
+            doubt = Unknown(problems=("an ARN of fewer than six parts has a wildcard before its last",)).merged(doubt)
+        return self.negated if doubt is None else doubt
+
+
+EVERYTHING = Resources(certain=(MANY,))
+"""What the statements of a trust policy speak of, which name no resource."""
+
+
+def _perhaps_covers(pattern: Text, request: Request) -> bool:
+    text = expand(pattern, request) if isinstance(pattern, Template) else pattern
+    widest = text.widest if isinstance(text, Unresolved) else text
+    return widest is not None and glob_matches(widest, request.resource)
+
+
+def compile_resources(
+    texts: Iterable[str], *, negated: bool, variables: bool, completes: bool, denies: bool
+) -> Resources:
+    """Compile the texts of a Resource element, or of NotResource (``negated``).
+
+    ``completes``: the layer is one whose incomplete ARNs IAM completes. Raises ``ValueError`` for texts that AWS would
+    not take, where reading them as matching nothing would let more through.
+    """
+    certain, unsure = _completed(texts) if completes else (list(texts), [])
+    if negated or denies:
+        _require_arns(certain)
+    if variables:
+        _require_variables_in_place((*certain, *unsure))
+    return Resources(
+        certain=tuple([compile_text(text, wildcards=True, variables=variables) for text in certain]),
+        unsure=tuple([compile_text(text, wildcards=True, variables=variables) for text in unsure]),
+        negated=negated,
+    )
+
+
+def _require_arns(texts: Iterable[str]) -> None:
+    """Refuse what is no ARN where its matching nothing would let more through; elsewhere it just matches nothing."""
+    for text in texts:
+        if not text.startswith(("*", "arn:")):
+            raise ValueError(f'"{text}" is neither an ARN nor *')
+
+
+def _completed(texts: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Give each ARN that has fewer than six parts ``*`` for those that are missing, as IAM does.
+
+    Where a wildcard before the last part may stand for several parts, nobody can tell how many are missing: such a
+    text comes back in both readings, as the second list.
+    Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html
+    """
+    certain: list[str] = []
+    unsure: list[str] = []
+    for text in texts:
+        parts = VARIABLE.sub("$", text).split(":", ARN_PARTS - 1)
+        whole = text + ":*" * (ARN_PARTS - len(parts))
+        if parts[0] != "arn" or whole == text:
+            certain.append(text)
+        elif any("*" in part for part in parts[:-1]):
+            unsure += [text, whole]
+        else:
+            certain.append(whole)
+    return certain, unsure
+
+
+def _require_variables_in_place(texts: Iterable[str]) -> None:
+    """Refuse a variable before the fifth colon, where IAM does not put one in.
+
+    Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
+    """
+    for text in texts:
+        if "${" in text and any("${" in part for part in VARIABLE.sub("${", text).split(":", ARN_PARTS - 1)[:-1]):
+            raise ValueError(f'"{text}" has a policy variable before the fifth colon')
