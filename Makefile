@@ -106,5 +106,6 @@ clean: ## Remove everything that was built or installed here
 	rm -rf .venv .tools .aws-sam build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .PHONY: docs
-docs: .venv/.ready ## Write docs/findings.md anew from the checks
+docs: .venv/.ready ## Write docs/findings.md anew from the checks, and the alerts in docs/alerts.md from the composer
 	.venv/bin/pullguard findings --markdown > docs/findings.md
+	.venv/bin/python -m sandbox.showcase

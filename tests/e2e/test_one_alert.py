@@ -72,7 +72,7 @@ def test_a_broken_secret_with_many_dependents_is_one_message_and_its_mending_one
     assert f"{DEPENDENTS} services cannot pull: secret registry/{name}"[:40] in opened[0].subject
     assert letters[0].attributes["family"] == "several"
     for letter in letters:
-        assert f"({DEPENDENTS}): {DEPENDENTS} services" in letter.text
+        assert f"ffected: {DEPENDENTS} services" in letter.text
         assert f"service/{CLUSTER}/{families[0]} ({families[0]}:1)" in letter.text
         assert "and 5 more" in letter.text
     kept = _causes_of(scene, secret)

@@ -181,7 +181,7 @@ def test_a_resolution_says_how_long_it_lasted(lasted: timedelta, words: str) -> 
 def test_two_hundred_dependents_are_one_message_with_twenty_names() -> None:
     services = tuple(service(f"s{n}") for n in range(200))
     text = compose(notice(dependents=services)).text
-    assert "Affected (200): 200 services\n- service/prod/s0 (web:7)\n" in text
+    assert "Affected: 200 services\n- service/prod/s0 (web:7)\n" in text
     assert "- service/prod/s19 (web:7)\n- and 180 more\n" in text
     assert "s20" not in text
 
@@ -197,10 +197,16 @@ def test_who_only_references_it_is_marked() -> None:
     told = notice(dependents=(service("web"), service("api", definition("api").arn, found=False)))
     text = compose(told).text
     assert (
-        "Affected (2): 2 services; 1 of them (marked *) reference it and have not been looked at since\n"
+        "Affected: 2 services; 1 of them (marked *) reference it and have not been looked at since\n"
         "- service/prod/web (web:7)\n"
         "- service/prod/api (api:1) *\n"
     ) in text
+
+
+def test_of_several_families_only_what_they_share_is_linked() -> None:
+    broken = finding(check="secret-value-malformed")
+    told = notice(findings=(broken,), dependents=(definition("web", 7), definition("api")))
+    assert set(json.loads(compose(told, "json").text)["links"]) == {"Secret"}
 
 
 def test_of_several_families_no_container_is_named() -> None:
@@ -213,7 +219,7 @@ def test_of_several_families_no_container_is_named() -> None:
 def test_findings_of_one_cause_are_dependents_without_being_told_so() -> None:
     api = finding(id="f2", task_definition=f"arn:aws:ecs:{HOME}:task-definition/api:1")
     text = compose(notice(findings=(finding(), api))).text
-    assert "Affected (2): 2 task definitions\n- task-definition/web:7\n- task-definition/api:1\n" in text
+    assert "Affected: 2 task definitions\n- task-definition/web:7\n- task-definition/api:1\n" in text
     assert text.endswith("Finding: 0123456789abcdef, f2\n")
 
 

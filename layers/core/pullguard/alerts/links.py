@@ -4,9 +4,10 @@ import re
 from typing import Final
 from urllib.parse import quote
 
-from pullguard.alerts.affected import named, proved
+from pullguard.alerts.affected import families_of, named, proved
 from pullguard.alerts.notice import Notice
 from pullguard.arn import Arn
+from pullguard.causes import about
 
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html for the partitions; others get no links.
 _CONSOLES: Final = {
@@ -17,14 +18,21 @@ _CONSOLES: Final = {
 
 
 def links_of(notice: Notice) -> tuple[tuple[str, str], ...]:
-    """Return the pages of the AWS console for what the notice names, as far as it is named by a proved ARN."""
+    """Return the pages of the AWS console for what the notice names, as far as it is named by a proved ARN.
+
+    Where a cause hits several families, only what they share is linked: one of their task definitions says nothing.
+    """
+    shared = about(notice.findings[0]) if len(families_of(notice)) > 1 and notice.findings else None
     things = (
-        ("Task definition", _task_definition_link(named(notice, "task_definition"))),
-        ("Secret", _secret_link(named(notice, "secret"))),
-        ("Role", _role_link(named(notice, "role"))),
-        ("Key", _key_link(named(notice, "key"))),
+        ("Task definition", "task_definition", _task_definition_link),
+        ("Secret", "secret", _secret_link),
+        ("Role", "role", _role_link),
+        ("Key", "key", _key_link),
     )
-    return tuple((title, link) for title, link in things if link)
+    pages = ((title, named(notice, member), page) for title, member, page in things)
+    return tuple(
+        (title, link) for title, text, page in pages if (shared is None or text in shared) and (link := page(text))
+    )
 
 
 def _console(arn: Arn, page: str) -> str | None:

@@ -76,7 +76,7 @@ def dependent_lines(notice: Notice) -> Iterator[str]:
         return  # the first line has told it
     yield ""
     title = "Was affected" if notice.kind == "Finding Resolved" else "Affected"
-    yield f"{title} ({len(everything)}): {counted(everything)}{_not_found_yet(everything)}"
+    yield f"{title}: {counted(everything)}{_not_found_yet(everything)}"
     yield from (f"- {_briefly(each)}" for each in everything[:DEPENDENTS_SHOWN])
     if len(everything) > DEPENDENTS_SHOWN:
         yield f"- and {len(everything) - DEPENDENTS_SHOWN} more"

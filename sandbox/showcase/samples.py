@@ -1,0 +1,99 @@
+"""What the page shows: one broken secret with two hundred and seventy dependents, from its opening to its end."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from pullguard.alerts import Deed, Notice
+from pullguard.causes import Dependent, cause_id
+from pullguard.findings import Finding, Remedy
+
+HOME = "eu-west-1:123456789012"
+SECRET = f"arn:aws:secretsmanager:{HOME}:secret:registry/ghcr-Ab3dEf"
+ROLE = "arn:aws:iam::123456789012:role/shop-execution"
+AT = datetime(2025, 3, 14, 9, 26, 53, tzinfo=UTC)
+_FAMILIES = ("checkout", "basket", "search", "invoices", "mail")
+_LOOKED_AT = frozenset(_FAMILIES[:3])
+
+
+def _task_definition(family: str, revision: int) -> str:
+    return f"arn:aws:ecs:{HOME}:task-definition/{family}:{revision}"
+
+
+FINDING = Finding(
+    id="018728e52d3a5ee9",
+    check="secret-value-empty-field",
+    status="fail",
+    severity="error",
+    task_definition=_task_definition("checkout", 41),
+    container="app",
+    image="ghcr.io/acme/checkout:2.7",
+    secret=SECRET,
+    role=ROLE,
+    key=None,
+    cause="The secret registry/ghcr of container app has no password.",
+    evidence="GetSecretValue of version 5b1e6a0c-4a7e-4c0e-9f0e-2d1d3c5b7a99: password is missing",
+    remedy=Remedy(
+        text="Store both a username and a password.",
+        snippet=f"aws secretsmanager put-secret-value --region eu-west-1 --secret-id {SECRET} "
+        '--secret-string file://credentials.json  # {"username": "...", "password": "..."}',
+    ),
+    source="https://docs.aws.amazon.com/AmazonECS/latest/developerguide/private-auth.html",
+)
+
+
+def _service(name: str, family: str, revision: int, *, found: bool) -> Dependent:
+    arn = f"arn:aws:ecs:{HOME}:service/prod/{name}"
+    return Dependent(arn=arn, task_definition=_task_definition(family, revision), found=found)
+
+
+_HIT = (
+    *(_service(family, family, 41 - number, found=family in _LOOKED_AT) for number, family in enumerate(_FAMILIES)),
+    *(_service(f"tenant-{number:03}", f"tenant-{number:03}", 1, found=False) for number in range(1, 266)),
+)
+
+OPENED = Notice(
+    kind="Finding Opened",
+    account="123456789012",
+    region="eu-west-1",
+    findings=(FINDING,),
+    cause=cause_id(FINDING),
+    dependents=_HIT,
+    opened_at=AT,
+)
+_ALL_FOUND = tuple(replace(each, found=True) for each in _HIT)
+REMINDER = replace(OPENED, dependents=_ALL_FOUND, reminder=True, now=AT + timedelta(hours=24, minutes=31))
+RESOLVED = replace(
+    OPENED, kind="Finding Resolved", dependents=_ALL_FOUND, resolved_at=AT + timedelta(days=1, hours=2, minutes=7)
+)
+ONE_SERVICE = replace(OPENED, dependents=_ALL_FOUND[:1])
+REFUSED = Notice(
+    kind="Remediation Refused",
+    account="123456789012",
+    region="eu-west-1",
+    deed=Deed(
+        kind="grant",
+        what="grant intruder-execution what intruder:1 needs",
+        task_definition=_task_definition("intruder", 1),
+        target="arn:aws:iam::123456789012:role/intruder-execution",
+        why="the secret prod/db-password is not opted in: its tag pullguard:registry does not say which registry it is "
+        "for",
+        remedy="If this secret holds registry credentials, its owner tags it with the registry's host.",
+        snippet=f"aws secretsmanager tag-resource --secret-id arn:aws:secretsmanager:{HOME}:secret:prod/db-password-"
+        "Qw3rTy --tags 'Key=pullguard:registry,Value=docker.io'",
+        findings=("8eca2fdc2eddb3cb",),
+    ),
+)
+DONE = Notice(
+    kind="Remediation Completed",
+    account="123456789012",
+    region="eu-west-1",
+    deed=Deed(
+        kind="grant",
+        what="let role shop-execution read secret registry/ghcr-Ab3dEf",
+        task_definition=_task_definition("checkout", 41),
+        target=ROLE,
+        role=ROLE,
+        secret=SECRET,
+        findings=("1233b092b6946e0e",),
+    ),
+)
