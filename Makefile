@@ -52,6 +52,7 @@ lock: .venv/.ready ## Renew the lock files (hashes, no addresses)
 	$(COMPILE) --universal --python-version 3.11 requirements/sam.in -o requirements/sam.txt
 	$(COMPILE) --universal --python-version 3.11 requirements/sandbox.in -o requirements/sandbox.txt
 	$(COMPILE) --universal --python-version 3.11 requirements/bench.in -o requirements/bench.txt
+	$(COMPILE) --python-version 3.13 --python-platform linux requirements/runtime.in -o requirements/runtime.txt
 	$(COMPILE) --python-version 3.13 --python-platform linux layers/dependencies/requirements.in \
 		-o layers/dependencies/requirements.txt
 
@@ -66,9 +67,15 @@ demo: $(TOOLS) ## Break a world on an embedded AWS, let Pullguard heal it, and p
 	@KEEP="$(KEEP)" .venv/bin/python -m sandbox.demo
 
 .PHONY: test
-test: $(TOOLS) ## Run all tests: unit, contract, function, conformance, end to end
-	@$(RUN) $(PYTEST) -n 2 --dist loadfile -m "not e2e" --junit-xml build/tests.xml $(ARGS)
+test: $(TOOLS) ## Run all tests: unit, contract, function, conformance, end to end, and in the Lambda runtime
+	@$(RUN) $(PYTEST) -n 2 --dist loadfile -m "not e2e and not runtime" --junit-xml build/tests.xml $(ARGS)
 	@$(RUN) $(PYTEST) -m e2e --junit-xml build/e2e.xml $(ARGS)
+	@$(RUN) .venv/bin/python -m sandbox.runtime.available "the tests in the Lambda runtime and real containers (tests/runtime)"; \
+		case $$? in 0) $(RUN) $(PYTEST) -m runtime --junit-xml build/runtime.xml $(ARGS);; 3) ;; *) exit 1;; esac
+
+.PHONY: test-runtime
+test-runtime: $(TOOLS) ## Run the tests in the Lambda runtime and real containers only (needs Docker)
+	@$(RUN) $(PYTEST) -m runtime --junit-xml build/runtime.xml $(ARGS)
 
 .PHONY: check
 check: lint test ## Format, lint, types, template, and all tests

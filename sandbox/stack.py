@@ -83,17 +83,28 @@ class Stack:
             client.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": str(visibility_timeout_s)})
 
 
-def build(template: Path = TEMPLATE, *, into: Path | None = None, progress: bool = False) -> Path:
+def build(
+    template: Path = TEMPLATE,
+    *,
+    into: Path | None = None,
+    parameters: Mapping[str, str] | None = None,
+    for_emulator: bool = True,
+    progress: bool = False,
+) -> Path:
     """Run ``sam build`` and return the built template.
 
     ``into`` is a directory of this build's own, so that builds do not disturb each other; without it there is one
-    that goes when the program ends. Raises SandboxError with the tool's last lines.
+    that goes when the program ends. ``for_emulator`` adds bytecode for the embedded AWS's interpreter; without it the
+    artefact is what would be deployed. Raises SandboxError with the tool's last lines.
     """
     directory = into or _own_directory()
     directory.mkdir(parents=True, exist_ok=True)
     options: list[str | Path] = ["--template-file", template.resolve(), "--build-dir", directory / "build"]
+    overrides = [f"{key}={value}" for key, value in (parameters or {}).items()]
+    options += ["--parameter-overrides", *overrides] if overrides else []
     _sam("build", *options, directory=directory, environment={}, progress=progress)
-    _compile(directory / "build")
+    if for_emulator:
+        add_bytecode(directory / "build")
     return directory / "build" / "template.yaml"
 
 
@@ -170,7 +181,7 @@ def _sam(command: str, *options: str | Path, directory: Path, environment: Mappi
         text=True,
         errors="replace",
         cwd=directory,
-        env=_environment(directory) | dict(environment),
+        env=tool_environment(directory) | dict(environment),
     )
     tail: deque[str] = deque(maxlen=TAIL_LINES)
     watchdog = threading.Timer(_TIMEOUT_S, process.kill)
@@ -194,7 +205,7 @@ def _sam(command: str, *options: str | Path, directory: Path, environment: Mappi
         raise SandboxError(f"sam {command} failed ({status}). Its last lines:\n" + "\n".join(tail))
 
 
-def _compile(directory: Path) -> None:
+def add_bytecode(directory: Path) -> None:
     """Compile what was built, which is the most of a cold start; the embedded AWS unpacks and runs it many times.
 
     By content, not by time: unpacking makes all files new.
@@ -203,7 +214,8 @@ def _compile(directory: Path) -> None:
     subprocess.run([INTERPRETER, "-m", "compileall", *options, directory], check=False, timeout=_TIMEOUT_S)
 
 
-def _environment(directory: Path) -> dict[str, str]:
+def tool_environment(directory: Path) -> dict[str, str]:
+    """Return the environment for the SAM CLI: this one without what is meant for AWS, with the project's tools."""
     tools = (ROOT / ".venv" / "bin", SAM.parent)
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SAM_"))}
     return kept | {

@@ -12,7 +12,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from pullguard.deployed import Deployment, outcome
 
 logger, tracer, metrics = Logger(), Tracer(), Metrics()
-processor = SqsFifoPartialProcessor(skip_group_on_error=True)
+processor = SqsFifoPartialProcessor(skip_group_on_error=True, logger=logger)  # type: ignore[arg-type]
 deployment = Deployment(os.environ, *Deployment.PATCHER_NEEDS)
 
 

@@ -15,7 +15,7 @@ from pullguard.flows.reregister import Reregisterer
 from pullguard.messages import Look
 
 logger, tracer, metrics = Logger(), Tracer(), Metrics()
-processor = SqsFifoPartialProcessor(skip_group_on_error=True)
+processor = SqsFifoPartialProcessor(skip_group_on_error=True, logger=logger)  # type: ignore[arg-type]
 deployment = Deployment(os.environ, *Deployment.EXECUTOR_NEEDS)
 
 

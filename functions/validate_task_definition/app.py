@@ -13,7 +13,7 @@ from pullguard.deployed import Deployment, outcome
 from pullguard.messages import Look
 
 logger, tracer, metrics = Logger(), Tracer(), Metrics()
-processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False, logger=logger)  # type: ignore[arg-type]
 deployment = Deployment(os.environ, *Deployment.VALIDATOR_NEEDS)
 
 

@@ -21,6 +21,9 @@ from pullguard.events import (
     parse_event_text,
 )
 
+MESSAGES = ("finding-opened", "look-at-web", "look-at-worker", "sweep-first-page", "sweep-is-due")
+"""What the functions after the first are given; tests/runtime gives it to them."""
+
 FOLDER = Path(__file__).parents[2] / "events"
 CATALOGUE = (FOLDER / "README.md").read_text(encoding="utf-8")
 
@@ -139,6 +142,7 @@ def test_a_malformed_sample_is_rejected_with_its_reason(name: str) -> None:
 def test_the_folders_hold_what_the_tables_name() -> None:
     assert _names("eventbridge") == set(TRIGGERS)
     assert _names("malformed") == set(REASONS)
+    assert _names("messages") == set(MESSAGES)
 
 
 def test_each_branch_has_a_sample_and_each_sample_a_branch() -> None:
@@ -146,8 +150,9 @@ def test_each_branch_has_a_sample_and_each_sample_a_branch() -> None:
 
 
 def test_the_readme_lists_every_sample_and_no_other() -> None:
-    listed = {line.split("|")[1].strip() for line in CATALOGUE.splitlines() if ".json |" in line}
-    assert listed == {f"{name}.json" for name in TRIGGERS | REASONS}
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in CATALOGUE.splitlines() if ".json |" in line]
+    assert sorted(row[0] for row in rows) == sorted(f"{name}.json" for name in (*TRIGGERS, *REASONS, *MESSAGES))
+    assert [row[0] for row in rows if not all(row)] == []  # each says what it shows
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*/*.json")), ids=lambda path: path.stem)

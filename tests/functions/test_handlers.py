@@ -86,7 +86,9 @@ def test_a_poisoned_message_does_not_hold_up_its_batch_mates(stack: Stack, start
     assert [each["detail-type"] for each in bodies(stack, "AlertQueue")] == ["Finding Opened", "Remediation Planned"]
 
 
-def test_a_message_that_fails_goes_back_alone(stack: Stack, start: Start, broken: str) -> None:
+def test_a_message_that_fails_goes_back_alone(
+    stack: Stack, start: Start, broken: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     stack.breaking["DescribeTaskDefinition"] = RuntimeError("AWS is on fire")
     registered, dropped = (
         sample("eventbridge/register-task-definition"),
@@ -96,6 +98,8 @@ def test_a_message_that_fails_goes_back_alone(stack: Stack, start: Start, broken
     assert failed(response) == ["m-0"]
     assert len(bodies(stack, "ValidationQueue")) == 1
     assert reasons(stack, "ChangeDeadLetters") == []
+    (why,) = (line for line in capsys.readouterr().out.splitlines() if '"level":"WARNING"' in line)
+    assert "RuntimeError: AWS is on fire" in why
 
 
 # --- Each function -----------------------------------------------------------------------------------------------

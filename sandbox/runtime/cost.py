@@ -1,0 +1,136 @@
+"""What a function costs before it has done anything: how long it takes to start, and how much memory it came to use.
+
+The function runs in a container of the Lambda runtime, without network address of AWS's, against a Runtime API of this
+module: the first request for an invocation is the end of the init phase.
+
+Source: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
+"""
+
+import json
+import os
+import queue
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, Final
+
+from sandbox.emulator import SandboxError
+from sandbox.engine import docker, gateway, inspect
+
+_PATIENCE_S: Final = 60
+_TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
+_API: Final = "/2018-06-01/runtime/invocation/"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What the kernel says of the function's process at one moment."""
+
+    age_s: float
+    cpu_s: float
+    peak_memory_mb: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """One cold start: ``init`` as the function first asked for work, ``done`` as it asked again after one event."""
+
+    init: Reading
+    done: Reading
+    response: Any
+
+
+class _RuntimeApi(ThreadingHTTPServer):
+    """Hands out one event; notes when it is asked for work, and what it is answered."""
+
+    daemon_threads = True
+
+    def __init__(self, event: Any) -> None:
+        super().__init__((gateway(), 0), _Handler)
+        self.asked: queue.Queue[float] = queue.Queue()
+        self.go = threading.Semaphore(0)
+        self.event = json.dumps(event).encode()
+        self.answers: list[tuple[str, bytes]] = []
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _RuntimeApi
+
+    def do_GET(self) -> None:
+        self.server.asked.put(time.clock_gettime(time.CLOCK_BOOTTIME))
+        self.server.go.acquire(timeout=_PATIENCE_S)
+        self.send_response(200)
+        self.send_header("Lambda-Runtime-Aws-Request-Id", "00000000-0000-4000-8000-000000000000")
+        self.send_header("Lambda-Runtime-Deadline-Ms", str(int(time.time() * 1000) + 60_000))
+        self.send_header(
+            "Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:us-east-1:111122223333:function:measured"
+        )
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(self.server.event)))
+        self.end_headers()
+        self.wfile.write(self.server.event)
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.server.answers.append((self.path.rpartition("/")[2], body))
+        self.send_response(202)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the name that is overridden)
+        """Stay quiet."""
+
+
+def measure(
+    image: str, *, code: Path, layers: Path | None, environment: Mapping[str, str], event: Any, memory_mb: int
+) -> Cost:
+    """Start a function cold, give it one event, and return what that cost.
+
+    ``code`` is its directory with ``app.py``, ``layers`` what lies in /opt. Raises SandboxError with the container's
+    last lines if it does not come to ask for work, or answers with an error.
+    """
+    api = _RuntimeApi(event)
+    threading.Thread(target=api.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    mounts = [(code, "/var/task"), *([(layers, "/opt")] if layers else [])]
+    options = [part for host, inside in mounts for part in ("--volume", f"{host}:{inside}:ro")]
+    variables = {**environment, "AWS_LAMBDA_RUNTIME_API": f"{gateway()}:{api.server_port}", "_HANDLER": "app.handler"}
+    options += [part for name, value in variables.items() for part in ("--env", f"{name}={value}")]
+    container = docker("run", "--detach", "--memory", f"{memory_mb}m", *options, image)
+    try:
+        process = int((inspect("container", container) or {})["State"]["Pid"])
+        init = _read(process, _await(api, container))
+        api.go.release()
+        done = _read(process, _await(api, container))
+        kind, body = api.answers[-1]
+        if kind != "response":
+            raise SandboxError(f"The function failed: {body.decode(errors='replace')}")
+        return Cost(init=init, done=done, response=json.loads(body))
+    finally:
+        docker("rm", "--force", container)
+        api.shutdown()
+        api.server_close()
+
+
+def _await(api: _RuntimeApi, container: str) -> float:
+    try:
+        return api.asked.get(timeout=_PATIENCE_S)
+    except queue.Empty:
+        raise SandboxError(
+            f"The function did not ask for work within {_PATIENCE_S} s: {docker('logs', '--tail', '20', container)}"
+        ) from None
+
+
+def _read(process: int, now_s: float) -> Reading:
+    """Read /proc of a process. ``now_s`` is the time since the machine's start."""
+    proc = Path("/proc") / str(process)
+    stat = (proc / "stat").read_text().rpartition(")")[2].split()  # after the name, which may hold anything
+    cpu_ns = sum(int((task / "schedstat").read_text().split()[0]) for task in (proc / "task").iterdir())
+    status = dict(line.split(":", 1) for line in (proc / "status").read_text().splitlines())
+    return Reading(
+        age_s=now_s - int(stat[19]) / _TICKS_PER_S,
+        cpu_s=cpu_ns / 1e9,
+        peak_memory_mb=int(status["VmHWM"].split()[0]) / 1024,
+    )

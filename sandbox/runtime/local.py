@@ -1,0 +1,225 @@
+"""`sam local` with functions of a stack that is deployed in the embedded AWS, each under its own role.
+
+`sam local` hands a container what the template declares and the credentials of its own environment, and nothing
+else. So the address of the embedded AWS is put into the image, and the resources of the stack come in by --env-vars.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from sandbox.agent import assume
+from sandbox.emulator import SandboxError
+from sandbox.engine import docker, gateway
+from sandbox.runtime.image import ensure
+from sandbox.stack import SAM, Stack, tool_environment
+
+INVOKE_TIMEOUT_S: Final = 180
+_START_TIMEOUT_S: Final = 60
+_STOP_TIMEOUT_S: Final = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invocation:
+    """What came of one call: the function's answer, and what it logged."""
+
+    answer: Any
+    log: str
+
+
+class LocalRuntime:
+    """The functions of ``stack`` in the Lambda runtime, inside ``with LocalRuntime(...) as runtime:``.
+
+    ``built`` is the built template that the stack was deployed from; ``directory`` is for files of this object's own.
+    The stack's AWS has to listen on the bridge's gateway as well.
+    """
+
+    def __init__(self, stack: Stack, built: Path, directory: Path) -> None:
+        self._stack = stack
+        self._built = built
+        self._directory = directory
+        self._image = ""
+
+    def __enter__(self) -> "LocalRuntime":
+        base = ensure().name
+        port = self._stack.aws.port
+        self._image = f"pullguard/lambda-here:{port}"
+        endpoint = f"http://{gateway()}:{port}"
+        self._directory.mkdir(parents=True, exist_ok=True)
+        recipe = self._directory / "Dockerfile"
+        recipe.write_text(f"FROM {base}\nENV AWS_ENDPOINT_URL={endpoint}\n")
+        docker("build", "--quiet", "--tag", self._image, "--file", str(recipe), str(self._directory))
+        self._variables.write_text(json.dumps({name: self.environment(name) for name in self._stack.functions}))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(SandboxError):
+            docker("rmi", "--force", self._image)
+
+    @property
+    def _variables(self) -> Path:
+        return self._directory / "variables.json"
+
+    def environment(self, function: str) -> dict[str, str]:
+        """Return the variables with which a function (its logical id) is deployed."""
+        client = self._stack.aws.client("lambda")
+        answer = client.get_function_configuration(FunctionName=self._stack.resources[function])
+        return dict(answer["Environment"]["Variables"])
+
+    def credentials(self, function: str) -> dict[str, str]:
+        """Return the variables with credentials of a function's role."""
+        client = self._stack.aws.client("lambda")
+        answer = client.get_function_configuration(FunctionName=self._stack.resources[function])
+        issued = assume(self._stack.aws, answer["Role"], "sam-local")
+        return {
+            "AWS_ACCESS_KEY_ID": issued.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": issued.secret_access_key,
+            "AWS_SESSION_TOKEN": str(issued.session_token),
+        }
+
+    def invoke(self, function: str, event: Any) -> Invocation:
+        """Call a function once by `sam local invoke`; raises SandboxError where it fails or answers with an error."""
+        given = self._directory / "event.json"
+        given.write_text(json.dumps(event))
+        command = [*self._command("invoke"), function, "--event", str(given)]
+        try:
+            result = subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                check=False,
+                cwd=self._directory,
+                env=self._environment(function),
+                timeout=INVOKE_TIMEOUT_S,
+            )
+        except subprocess.TimeoutExpired as expired:
+            raise SandboxError(f"sam local invoke {function} was not done after {INVOKE_TIMEOUT_S} s.") from expired
+        answer = _answer(result.stdout)
+        if result.returncode or answer is None or "errorType" in answer:
+            tail = "\n".join((result.stderr + result.stdout).splitlines()[-30:])
+            raise SandboxError(f"sam local invoke {function} failed ({result.returncode}). Its last lines:\n{tail}")
+        return Invocation(answer=answer, log=result.stderr)
+
+    @contextmanager
+    def serving(self, function: str) -> Iterator[Callable[[Any], Any]]:
+        """Run `sam local start-lambda` and yield what calls the function there, in one warm container.
+
+        One function, since all containers of one `sam local` get the same credentials. Calls may be made at once; the
+        container takes one after the other.
+        """
+        port = _free_port()
+        command = [*self._command("start-lambda"), "--host", "127.0.0.1", "--port", str(port)]
+        command += ["--warm-containers", "LAZY", "--no-watch"]
+        log_file = self._directory / "start-lambda.log"
+        with log_file.open("wb") as log:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self._directory,
+                env=self._environment(function),
+                start_new_session=True,
+            )
+            try:
+                _await(process, port, log_file)
+
+                yield partial(_post, f"http://127.0.0.1:{port}/2015-03-31/functions/{function}/invocations")
+            finally:
+                _end(process)
+
+    def _command(self, what: str) -> list[str]:
+        settings = self._directory / "samconfig.toml"  # an empty one, so that the project's own settings stay out
+        settings.write_text("version = 0.1\n")
+        options = ["--template-file", self._built, "--env-vars", self._variables, "--config-file", settings]
+        options += ["--skip-pull-image", "--invoke-image", self._image, "--region", self._stack.aws.region]
+        options += ["--layer-cache-basedir", self._directory / "layers"]
+        return [str(part) for part in (SAM, "local", what, *options)]
+
+    def _environment(self, function: str) -> dict[str, str]:
+        return tool_environment(self._directory) | self.credentials(function)
+
+
+def sqs_event(*bodies: str, queue: str = "queue", group: str | None = None) -> dict[str, Any]:
+    """Return the event with which Lambda hands a batch of messages over; their ids are ``m-0``, ``m-1``, ...
+
+    Source: https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
+    """
+    attributes = {"ApproximateReceiveCount": "1", "SentTimestamp": str(int(time.time() * 1000))}
+    attributes |= {"MessageGroupId": group} if group else {}
+    return {
+        "Records": [
+            {
+                "messageId": f"m-{number}",
+                "receiptHandle": "handle",
+                "body": body,
+                "attributes": attributes,
+                "messageAttributes": {},
+                "md5OfBody": "",
+                "eventSource": "aws:sqs",
+                "eventSourceARN": f"arn:aws:sqs:us-east-1:111122223333:{queue}",
+                "awsRegion": "us-east-1",
+            }
+            for number, body in enumerate(bodies)
+        ]
+    }
+
+
+def _answer(text: str) -> Any:
+    """Return the function's answer, which is the last line that is JSON; None where there is none."""
+    for line in reversed(text.strip().splitlines()):
+        with contextlib.suppress(ValueError):
+            return json.loads(line)
+    return None
+
+
+def _post(url: str, event: Mapping[str, Any]) -> Any:
+    request = urllib.request.Request(url, data=json.dumps(event).encode(), method="POST")
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(request, timeout=INVOKE_TIMEOUT_S) as response:
+            answer = json.loads(response.read())
+    except urllib.error.HTTPError as error:
+        raise SandboxError(f"the call failed: {error.code} {error.read().decode(errors='replace')}") from error
+    if isinstance(answer, dict) and "errorType" in answer:
+        raise SandboxError(f"the function failed: {answer}")
+    return answer
+
+
+def _await(process: "subprocess.Popen[bytes]", port: int, log_file: Path) -> None:
+    deadline = time.monotonic() + _START_TIMEOUT_S
+    while time.monotonic() < deadline and process.poll() is None:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        time.sleep(0.1)
+    raise SandboxError(f"sam local start-lambda did not start:\n{log_file.read_text(errors='replace')[-2000:]}")
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """Let it remove its containers; then make sure that it is gone."""
+    process.send_signal(signal.SIGINT)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(timeout=_STOP_TIMEOUT_S)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,80 @@
+"""What was built, in the Lambda runtime; and one embedded AWS that containers can reach, with the stack deployed.
+
+The functions there are kept from their queues until `released`, so that a message lies where it was written.
+"""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sandbox import stack as stacks
+from sandbox.demo import play
+from sandbox.demo.progress import Progress
+from sandbox.demo.scene import Scene, deploy
+from sandbox.emulator import Emulator
+from sandbox.engine import absence, gateway
+from sandbox.runtime.image import RuntimeImage, ensure
+from sandbox.runtime.local import LocalRuntime
+from sandbox.worlds import demo
+from tests.runtime.artefact import Artefact
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test of this folder."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.runtime)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def engine() -> None:
+    """There is no test here without Docker: who asks for these tests wants to know."""
+    if missing := absence():
+        pytest.fail(f"No Docker: {missing}", pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def image(engine: None, pytestconfig: pytest.Config) -> RuntimeImage:
+    """The Lambda runtime; the output says which."""
+    found = ensure()
+    reporter = pytestconfig.pluginmanager.getplugin("terminalreporter")
+    reporter.write_line(f"\nLambda runtime: {found.name}, {found.origin}")
+    return found
+
+
+@pytest.fixture(scope="session")
+def artefact(tmp_path_factory: pytest.TempPathFactory) -> Artefact:
+    """What `sam build` makes, as it would be deployed."""
+    directory = tmp_path_factory.mktemp("artefact")
+    built = stacks.build(into=directory, for_emulator=False)
+    layers = directory / "opt"  # as Lambda lays one layer over the other
+    for layer in ("CoreLayer", "DependenciesLayer"):
+        shutil.copytree(built.parent / layer, layers, dirs_exist_ok=True)
+    return Artefact(template=built, layers=layers)
+
+
+@pytest.fixture(scope="session")
+def held(artefact: Artefact, image: RuntimeImage) -> Iterator[Scene]:
+    """The deployed stack with the demo's world; nothing of it runs but what a test calls."""
+    stacks.add_bytecode(artefact.template.parent)  # the copy in artefact.layers stays as it was built
+    with Emulator(second_address=gateway(), docker=True) as aws:
+        scene = deploy(aws, artefact.template, play.PARAMETERS, Progress(quiet=True))
+        scene.hold()
+        scene.load(demo.world())
+        purge(scene)
+        yield scene
+
+
+@pytest.fixture(scope="session")
+def local(held: Scene, artefact: Artefact, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalRuntime]:
+    """The stack's functions by `sam local`."""
+    with LocalRuntime(held.stack, artefact.template, tmp_path_factory.mktemp("local")) as runtime:
+        yield runtime
+
+
+def purge(scene: Scene) -> None:
+    """Empty all queues of the stack."""
+    for url in scene.stack.queues.values():
+        scene.aws.client("sqs").purge_queue(QueueUrl=url)
