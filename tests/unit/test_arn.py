@@ -33,6 +33,7 @@ GOOD_ARNS = {
     "secret": SECRET,
     "managed secret": "arn:aws:secretsmanager:eu-west-1:111122223333:secret:rds!cluster-abc123-GhIjKl",
     "role without region": "arn:aws:iam::111122223333:role/path/web-execution",
+    "role with a path of every kind": "arn:aws:iam::111122223333:role/team~a/(eu)/#%$*?{}\"'<>&;|`^\\[]/oddpath",
     "AWS managed policy": "arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy",
     "China": "arn:aws-cn:kms:cn-north-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",
     "GovCloud": "arn:aws-us-gov:ecs:us-gov-west-1:111122223333:task-definition/web:7",
@@ -57,6 +58,10 @@ BAD_ARNS = {
     "policy variable": (f"{SECRET}${{aws:username}}", "character in its resource"),
     "short account": (SECRET.replace("111122223333", "1111"), "has a service, Region or account that is none"),
     "other digits": (SECRET.replace("1111", FULLWIDTH_1 * 4), "has a service, Region or account that is none"),
+    "role name with a tilde": ("arn:aws:iam::111122223333:role/web~execution", "character in its resource"),
+    "role path with a space": ("arn:aws:iam::111122223333:role/a b/web", "character in its resource"),
+    "role path beyond ASCII": ("arn:aws:iam::111122223333:role/\u00e9/web", "character in its resource"),
+    "such a path in a secret's ARN": (SECRET.replace("registry/", "reg~istry/"), "character in its resource"),
     "homoglyph": (SECRET.replace("registry", f"registr{CYRILLIC_A}"), "character in its resource"),
     "too long": (f"{GOOD_ARNS['as long as may be']}a", "is longer than 2048 characters"),
 }
@@ -81,7 +86,7 @@ def test_any_text_is_an_arn_of_allowed_characters_or_malformed(text: str) -> Non
     except Malformed:
         return
     assert str(arn) == text
-    assert set(text) <= set(RESOURCE_CHARS)
+    assert set(text) <= set(RESOURCE_CHARS) or (arn.service == "iam" and all("!" <= char <= "~" for char in text))
 
 
 @given(resource=st.text(alphabet=RESOURCE_CHARS, min_size=1, max_size=200), account=st.from_regex(r"\A[0-9]{12}\Z"))

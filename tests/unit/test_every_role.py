@@ -35,7 +35,7 @@ def _roles(count: int) -> list[Arn]:
         name = f"execution-{number}"
         role = iam.create_role(
             RoleName=name,
-            Path="/team/",
+            Path="/team~a/(eu)/",
             AssumeRolePolicyDocument=TRUST,
             PermissionsBoundary=managed,
             Tags=[{"Key": "pullguard:managed", "Value": "true"}],
@@ -69,6 +69,20 @@ def test_many_roles_cost_no_call_each_and_say_the_same() -> None:
     assert together == singly
     # moto names no managed policy in its answer, so the one that they share is read by itself, once.
     assert calls == {"GetAccountAuthorizationDetails": 1, "GetPolicy": 1, "GetPolicyVersion": 1}
+
+
+@mock_aws
+def test_a_role_that_is_not_understood_costs_itself_only() -> None:
+    arns = _roles(2)
+    clients = Clients(region="us-east-1")
+
+    def spoil(parsed: dict[str, Any], **_: object) -> None:
+        parsed["RoleDetailList"][0]["Arn"] = "arn:aws:iam::123456789012:role/no role of ours"
+
+    clients.get("iam").meta.events.register("after-call.iam.GetAccountAuthorizationDetails", spoil)
+    readers = AwsReaders(clients, values="never", bulk_above=0)
+
+    assert [_said(readers.role(arn))[0] for arn in arns] == arns
 
 
 @mock_aws

@@ -19,6 +19,9 @@ _PART = re.compile(r"[a-z0-9-]*")
 _REGION = re.compile(r"[a-z]{2,8}(?:-[a-z]{2,16}){1,3}-[0-9]{1,2}")
 _ACCOUNT = re.compile(r"[0-9]{12}")
 _RESOURCE = re.compile(r"[A-Za-z0-9/_+=.@:!,-]+")
+# A path takes every visible character of ASCII, a name does not: parameters Path and RoleName of CreateRole.
+# https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
+_IAM_RESOURCE = re.compile(r"[a-z-]+/(?:[!-~]+/)?[A-Za-z0-9_+=,.@-]+")
 _SECRET_NAME = re.compile(r"[A-Za-z0-9/_+=.@!-]+")  # "!" stands in the names of managed secrets: rds!cluster-…
 _SECRET_SUFFIX = re.compile(r"-[A-Za-z0-9]{6}")
 _SECRET_SUFFIX_CHARS = 7
@@ -67,7 +70,8 @@ class Arn:
     def parse(cls, text: str, *, service: str | None = None, resource_type: str | None = None) -> "Arn":
         """Prove that ``text`` is a literal ARN (no wildcard, no variable), of that service and type if given.
 
-        Raises ``Malformed`` with the rule that is broken.
+        In the path of an IAM ARN every visible character stands for itself: that path is never part of a policy that
+        is written. Raises ``Malformed`` with the rule that is broken.
         """
         return _parse_arn(text, service, resource_type)
 
@@ -88,7 +92,7 @@ def _parse_arn(text: str, service: str | None, resource_type: str | None) -> Arn
     has_account = account in ("", "aws") or _ACCOUNT.fullmatch(account)
     if not (_PART.fullmatch(its_service) and _PART.fullmatch(region) and has_account):
         raise refuse("has a service, Region or account that is none")
-    if not _RESOURCE.fullmatch(resource):
+    if not (_RESOURCE.fullmatch(resource) or (its_service == "iam" and _IAM_RESOURCE.fullmatch(resource))):
         raise refuse("has a character in its resource that no resource name may have")
     if service is not None and its_service != service:
         raise refuse(f"belongs to {its_service or 'no service'}, not to {service}")

@@ -108,6 +108,7 @@ KEYS = (
 
 # --- roles: every way to let one read ------------------------------------------------------------------------------
 
+_ODD_PATH = "/team~a/(eu)/#%?/"
 _HUB, _HUB_PARTIAL = "${secret:registry/hub}", "${partial:registry/hub}"
 _TRUST_BOUND = document(
     {
@@ -274,6 +275,7 @@ OTHER_ACCESS = (
     _pulls("role-spared-by-secret", "spares.example.com/app", "registry/spares", "spared"),
     _pulls("role-by-short-name", "acme/app", "registry/hub", "reader", executionRoleArn="reader"),
     _pulls("role-with-a-path", "acme/app", "registry/hub", "arn:aws:iam::${account}:role/svc/team/pathed"),
+    _pulls("role-with-an-odd-path", "acme/app", "registry/hub", f"arn:aws:iam::${{account}}:role{_ODD_PATH}odd"),
     _pulls("key-delegated", "delegated.example.com/app", "registry/delegated", "key-by-delegation"),
     _pulls("key-by-alias", "by-alias.example.com/app", "registry/by-alias", "key-by-delegation"),
     _pulls("key-narrowly", "delegated.example.com/app", "registry/delegated", "key-by-context"),
@@ -314,6 +316,16 @@ def _service(name: str, family: str, **more: Any) -> Call:
     )
 
 
+def _create_role(path: str, name: str) -> Call:
+    trust = json.dumps(document({**LAB_TRUST["Statement"][0], "Principal": ECS_TASKS}))
+    return _ask("iam", "create_role", RoleName=name, Path=path, AssumeRolePolicyDocument=trust)
+
+
+def _let_read(role: str) -> Call:
+    policy = json.dumps(document(allow(READ, "HUB"))).replace("HUB", _HUB)
+    return _ask("iam", "put_role_policy", RoleName=role, PolicyName="registry", PolicyDocument=policy)
+
+
 _ABROAD = World(
     secrets=(_secret("registry/abroad", "abroad.example.com"), _secret("registry/both", "both.example.com"))
 )
@@ -327,24 +339,11 @@ SCENE = Scene(
             AddReplicaRegions=[{"Region": "us-east-1"}],
         ),
     ),
-    before=(
-        _ask(
-            "iam",
-            "create_role",
-            RoleName="pathed",
-            Path="/svc/team/",
-            AssumeRolePolicyDocument=json.dumps(document({**LAB_TRUST["Statement"][0], "Principal": ECS_TASKS})),
-        ),
-    ),
+    before=(_create_role("/svc/team/", "pathed"), _create_role(_ODD_PATH, "odd")),
     world=World(policies=POLICIES, roles=ROLES, keys=KEYS, secrets=SECRETS, task_definitions=TASK_DEFINITIONS),
     then=(
-        _ask(
-            "iam",
-            "put_role_policy",
-            RoleName="pathed",
-            PolicyName="registry",
-            PolicyDocument=json.dumps(document(allow(READ, "HUB"))).replace("HUB", _HUB),
-        ),
+        _let_read("pathed"),
+        _let_read("odd"),
         _ask("secretsmanager", "restore_secret", SecretId="${secret:registry/restored}"),
         _ask(
             "secretsmanager",

@@ -10,6 +10,7 @@ from pullguard.access.cross_check import Question
 from pullguard.arn import Arn
 from pullguard.aws.answers import asks, looked_up, writing
 from pullguard.aws.once import Once
+from pullguard.errors import Malformed
 from pullguard.model import Document, Lookup, Missing, NamedPolicy, Role, Simulated
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class Iam:
     def every_role(self) -> Lookup[dict[Arn, Role]]:
         """Read all roles of the account at once, a page of them a call: less than four calls for each of many roles.
 
+        A role that is not understood is left out; whoever needs it asks for it by itself.
         Source: https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountAuthorizationDetails.html
         """
 
@@ -60,7 +62,10 @@ class Iam:
             return [role for page in pages for role in page["RoleDetailList"]]
 
         found = looked_up("iam:GetAccountAuthorizationDetails", "*", call)
-        return {role.arn: role for role in map(self._detailed, found)} if isinstance(found, list) else found
+        if not isinstance(found, list):
+            return found
+        roles = (self._detailed(each) for each in found if _is_understood(each))
+        return {role.arn: role for role in roles}
 
     def _remember(self, policy: Mapping[str, Any]) -> None:
         """Keep a managed policy's default version, where the answer has all of it."""
@@ -182,6 +187,14 @@ class Iam:
         """Delete one inline policy, if it is still there; raises ``Denied`` where AWS refuses it."""
         with writing("iam", f"the role {role_name}"), suppress(self._client.exceptions.NoSuchEntityException):
             self._client.delete_role_policy(RoleName=role_name, PolicyName=policy_name)
+
+
+def _is_understood(found: Mapping[str, Any]) -> bool:
+    try:
+        Arn.parse(found.get("Arn", ""), service="iam", resource_type="role")
+    except Malformed:
+        return False
+    return "RoleName" in found
 
 
 def _document(value: Any) -> Document:

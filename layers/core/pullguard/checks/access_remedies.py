@@ -137,11 +137,20 @@ def _statements_of(policy: Lookup[Document | None]) -> list[object] | None:
 
 def _key_statement(facts: Facts, secret: Secret) -> tuple[str, str | None]:
     role = facts.role.arn if isinstance(facts.role, Role) else facts.task_definition.execution_role
+    condition = {
+        "kms:ViaService": f"secretsmanager.{secret.arn.region}.{dns_suffix_of(secret.arn.partition)}",
+        "kms:EncryptionContext:SecretARN": str(secret.arn),
+    }
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"AWS": str(role)},
+        "Action": "kms:Decrypt",
+        "Resource": "*",
+        "Condition": {"StringEquals": condition},
+    }
     return (
         "In the key policy, remove what denies, or add a statement that lets the role decrypt through Secrets Manager.",
-        f'{{"Effect":"Allow","Principal":{{"AWS":"{role}"}},"Action":"kms:Decrypt","Resource":"*","Condition":'
-        f'{{"StringEquals":{{"kms:ViaService":"secretsmanager.{secret.arn.region}.'
-        f'{dns_suffix_of(secret.arn.partition)}","kms:EncryptionContext:SecretARN":"{secret.arn}"}}}}}}',
+        render(statement),
     )
 
 
