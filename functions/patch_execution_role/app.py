@@ -25,7 +25,7 @@ def handler(event: dict[str, Any], context: Any) -> Any:
 
     def handle(record: SQSRecord) -> None:
         result = deployment.or_reject(
-            record.body,
+            record,
             "patch_execution_role",
             lambda: patcher.run(record.body, occasion=record.message_id),
         )

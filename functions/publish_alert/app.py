@@ -24,7 +24,7 @@ def handler(event: dict[str, Any], context: Any) -> Any:
     alerter = deployment.alerter()
 
     def handle(record: SQSRecord) -> None:
-        result = deployment.or_reject(record.body, "publish_alert", lambda: alerter.handle(record.body))
+        result = deployment.or_reject(record, "publish_alert", lambda: alerter.handle(record.body))
         logger.info(outcome(result), extra=asdict(result))
         metrics.add_metric(outcome(result), MetricUnit.Count, 1)
 

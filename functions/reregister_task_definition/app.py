@@ -28,7 +28,7 @@ def handler(event: dict[str, Any], context: Any) -> Any:
 
     def handle(record: SQSRecord) -> None:
         result = deployment.or_reject(
-            record.body,
+            record,
             "reregister_task_definition",
             lambda: reregisterer.run(Look.parse(record.body), occasion=record.message_id),
         )

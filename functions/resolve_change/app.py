@@ -25,7 +25,7 @@ def handler(event: dict[str, Any], context: Any) -> Any:
 
     def handle(record: SQSRecord) -> None:
         result = deployment.or_reject(
-            record.body, "resolve_change", lambda: resolver.resolve(record.body, occasion=record.message_id)
+            record, "resolve_change", lambda: resolver.resolve(record.body, occasion=record.message_id)
         )
         logger.info(outcome(result), extra=asdict(result))
         metrics.add_metric(outcome(result), MetricUnit.Count, 1)

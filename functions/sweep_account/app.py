@@ -24,7 +24,7 @@ def handler(event: dict[str, Any], context: Any) -> Any:
     sweeper = deployment.sweeper()
 
     def handle(record: SQSRecord) -> None:
-        result = deployment.or_reject(record.body, "sweep_account", lambda: sweeper.step(record.body))
+        result = deployment.or_reject(record, "sweep_account", lambda: sweeper.step(record.body))
         logger.info(outcome(result), extra=asdict(result))
         for name, value in measures(result).items():
             metrics.add_metric(name, MetricUnit.Count, value)

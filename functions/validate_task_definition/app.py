@@ -26,7 +26,7 @@ def handler(event: dict[str, Any], context: Any) -> Any:
 
     def handle(record: SQSRecord) -> None:
         result = deployment.or_reject(
-            record.body,
+            record,
             "validate_task_definition",
             lambda: validator.validate(Look.parse(record.body), occasion=record.message_id),
         )

@@ -20,6 +20,7 @@ PURE = (
     "arn",
     "causes",
     "checks",
+    "consent",
     "eligibility",
     "errors",
     "events",

@@ -68,6 +68,8 @@ class Function:
 
 # What is asked before each write.
 BRAKES: tuple[Method, ...] = (Ledger.hold, Ledger.count_write, Ledger.happened, Ledger.once)
+# How what was done is told even where the run that did it ends at once.
+TELLING: tuple[Method, ...] = (Ledger.intend, Ledger.intended, Ledger.save_remediation)
 
 FUNCTIONS = {
     "resolve_change": Function(
@@ -115,7 +117,7 @@ FUNCTIONS = {
     ),
     "patch_execution_role": Function(
         queue="Grant",
-        flows=("patch_role", "withdraw", "writing", "brakes", "telling"),
+        flows=("patch_role", "confirming", "withdraw", "writing", "brakes", "telling"),
         reads=(*READS, Iam.put_role_policy, Iam.delete_role_policy, StopSwitch.read),
         stack={
             **on(
@@ -130,7 +132,7 @@ FUNCTIONS = {
                 Ledger.writes,
                 Roster.complete,
                 *BRAKES,
-                Ledger.save_remediation,
+                *TELLING,
             ),
             **on("Bus.Arn", Bus.publish),
             **on("ValidationQueue.Arn", Queues.look),
@@ -141,7 +143,7 @@ FUNCTIONS = {
         flows=("reregister", "redeploy", "writing", "brakes", "telling"),
         reads=(*READS, Ecs.describe_raw, Ecs.register, Ecs.move_service, Ecs.redeploy, StopSwitch.read),
         stack={
-            **on("Ledger.Arn", Ledger.entry, Ledger.lease, *BRAKES, Ledger.save_remediation),
+            **on("Ledger.Arn", Ledger.entry, Ledger.lease, *BRAKES, *TELLING),
             **on("Bus.Arn", Bus.publish),
             **on("ValidationQueue.Arn", Queues.look),
         },

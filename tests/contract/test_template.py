@@ -8,6 +8,7 @@ import pytest
 
 from pullguard.deployed import Deployment
 from pullguard.events import BRANCHES
+from pullguard.messages import RECEIVES_MAX
 from pullguard.settings import PREFIX
 from tests.contract.cloudformation import ROOT, load, referenced, said, several
 
@@ -53,7 +54,7 @@ def test_a_queue_is_encrypted(name: str) -> None:
 
 @pytest.mark.parametrize("name", WORK_QUEUES)
 def test_a_message_is_tried_a_few_times_and_kept_for_days(name: str) -> None:
-    assert 2 <= WORK_QUEUES[name]["RedrivePolicy"]["maxReceiveCount"] <= 10
+    assert WORK_QUEUES[name]["RedrivePolicy"]["maxReceiveCount"] == RECEIVES_MAX
     assert WORK_QUEUES[name]["MessageRetentionPeriod"] >= 4 * 86_400
     assert QUEUES[dead_letters_of(name)]["MessageRetentionPeriod"] == 14 * 86_400
 

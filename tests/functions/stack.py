@@ -4,6 +4,7 @@ import importlib.util
 import json
 import sys
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import count
 from types import ModuleType
 from typing import Any
@@ -22,6 +23,14 @@ _ACTIONS = {
     "sqs:SendMessageBatch": {"sqs:SendMessage"},
     "dynamodb:TransactWriteItems": {"dynamodb:PutItem", "dynamodb:DeleteItem"},
 }
+
+
+@cache
+def _client(service: str) -> Any:
+    """Clients outlive the stacks: to make one costs more than most of what a test asks of it."""
+    session = boto3.Session(aws_access_key_id="testing", aws_secret_access_key="testing", region_name=REGION)
+    # The name of the service is a variable here, so that no stub knows the client's type.
+    return session.client(service)  # type: ignore[call-overload]
 
 
 @dataclass
@@ -43,8 +52,7 @@ class Stack:
     breaking: dict[str, Exception] = field(default_factory=dict)
 
     def client(self, service: str) -> Any:
-        # The name of the service is a variable here, so that no stub knows the client's type.
-        return boto3.client(service, region_name=REGION)  # type: ignore[call-overload]
+        return _client(service)
 
     def create(self) -> None:
         sqs, events = self.client("sqs"), self.client("events")

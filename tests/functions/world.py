@@ -17,10 +17,13 @@ def create_role(stack: Stack, name: str = "web-execution", *, managed: bool = Tr
     return str(answer["Role"]["Arn"])
 
 
-def create_secret(stack: Stack, name: str = "registry/ghcr", *, registry: str | None = "ghcr.io") -> str:
+def create_secret(
+    stack: Stack, name: str = "registry/ghcr", *, registry: str | None = "ghcr.io", key: str | None = None
+) -> str:
     tags = [{"Key": "pullguard:registry", "Value": registry}] if registry else []
     value = json.dumps({"username": "bot", "password": PASSWORD})
-    answer = stack.client("secretsmanager").create_secret(Name=name, SecretString=value, Tags=tags)
+    under = {"KmsKeyId": key} if key else {}
+    answer = stack.client("secretsmanager").create_secret(Name=name, SecretString=value, Tags=tags, **under)
     return str(answer["ARN"])
 
 

@@ -1,10 +1,13 @@
 from typing import Any
 
 import pytest
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from botocore.exceptions import ClientError
 
 from pullguard.deployed import Deployment, Refused, outcome
-from pullguard.errors import Misconfigured, Rejected
+from pullguard.errors import Misconfigured, NotNow, Rejected
 from pullguard.flows.validate import Validated
+from pullguard.messages import RECEIVES_MAX
 from tests.contract.cloudformation import load
 
 ENVIRONMENT = {
@@ -122,13 +125,18 @@ def reject(text: str) -> Any:
     raise Rejected(text)
 
 
+def received(body: str, times: int = 1) -> SQSRecord:
+    """A message as Lambda hands it over, delivered for the so-manieth time."""
+    return SQSRecord({"body": body, "attributes": {"ApproximateReceiveCount": str(times)}})
+
+
 def test_what_is_handled_is_returned(deployment: Deployment, rejects: Rejects) -> None:
-    assert deployment.or_reject("body", "f", lambda: 7) == 7
+    assert deployment.or_reject(received("body"), "f", lambda: 7) == 7
     assert rejects.sent == []
 
 
 def test_what_is_rejected_is_put_away_with_its_reason(deployment: Deployment, rejects: Rejects) -> None:
-    assert deployment.or_reject("body", "f", lambda: reject("why")) == Refused(reason="why")
+    assert deployment.or_reject(received("body"), "f", lambda: reject("why")) == Refused(reason="why")
     (message,) = rejects.sent
     assert (message["QueueUrl"], message["MessageBody"]) == ("https://sqs/rejects", "body")
     values = {name: each["StringValue"] for name, each in message["MessageAttributes"].items()}
@@ -141,7 +149,7 @@ def test_what_is_rejected_is_put_away_with_its_reason(deployment: Deployment, re
     ids=["long", "control-characters", "none"],
 )
 def test_a_reason_is_one_that_sqs_takes(deployment: Deployment, rejects: Rejects, reason: str, shown: str) -> None:
-    deployment.or_reject("", "f", lambda: reject(reason))
+    deployment.or_reject(received(""), "f", lambda: reject(reason))
     assert rejects.sent[0]["MessageAttributes"]["reason"]["StringValue"] == shown
     assert rejects.sent[0]["MessageBody"] == "(empty)"
 
@@ -151,7 +159,7 @@ def test_in_a_fifo_queue_one_rejection_is_kept_once(rejects: Rejects) -> None:
     made: Any = Made(rejects)
     here.clients = made
     for body in ("a", "a", "b"):
-        here.or_reject(body, "f", lambda: reject("why"))
+        here.or_reject(received(body), "f", lambda: reject("why"))
     one, copy, other = (message["MessageDeduplicationId"] for message in rejects.sent)
     assert one == copy != other
 
@@ -161,8 +169,34 @@ def test_any_other_error_sends_the_message_back(deployment: Deployment, rejects:
         raise RuntimeError("AWS is on fire")
 
     with pytest.raises(RuntimeError):
-        deployment.or_reject("body", "f", fail)
+        deployment.or_reject(received("body"), "f", fail)
     assert rejects.sent == []
+
+
+DENIED = ClientError({"Error": {"Code": "AccessDenied", "Message": "hunter2"}}, "PutItem")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        pytest.param(NotNow("the ledger is away"), "NotNow: the ledger is away", id="our-own-words"),
+        pytest.param(DENIED, "AccessDenied from PutItem", id="the-code-of-aws-and-not-its-words"),
+        pytest.param(ValueError("hunter2"), "ValueError", id="of-any-other-the-name-alone"),
+    ],
+)
+def test_what_fails_at_its_last_delivery_is_put_away_with_its_reason(
+    deployment: Deployment, rejects: Rejects, error: Exception, said: str
+) -> None:
+    def fail() -> None:
+        raise error
+
+    for times in range(1, RECEIVES_MAX):
+        with pytest.raises(type(error)):
+            deployment.or_reject(received("body", times), "f", fail)
+    assert rejects.sent == []
+    refused = deployment.or_reject(received("body", RECEIVES_MAX), "f", fail)
+    assert refused == Refused(reason=f"failed 4 times, at last with {said}")
+    assert rejects.sent[0]["MessageAttributes"]["reason"]["StringValue"] == f"failed 4 times, at last with {said}"
 
 
 def test_a_result_is_logged_by_its_name() -> None:

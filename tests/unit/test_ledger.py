@@ -80,7 +80,7 @@ def test_an_entry_holds_all_that_is_remembered_and_nothing_of_others(ledger: Led
     ledger.keep_references(WEB, Entry(), frozenset({"a", "b"}))
     ledger.keep_references(API, Entry(), frozenset({"a"}))
     ledger.save_finding(WEB, record(), now=NOW)
-    ledger.save_remediation(remediation(), now=NOW)
+    ledger.save_remediation(remediation(), announced=True, now=NOW)
     assert ledger.entry(WEB) == Entry(
         seen=True,
         references=frozenset({"a", "b"}),
@@ -155,11 +155,21 @@ def test_a_resolved_finding_is_forgotten_some_day_and_an_open_one_is_not(
     assert expires(dynamodb, *where) is None
 
 
-def test_a_remediation_is_kept_once(ledger: Ledger) -> None:
-    assert ledger.save_remediation(remediation(), now=NOW)
-    assert not ledger.save_remediation(remediation(), now=NOW)
-    assert ledger.save_remediation(remediation(occasion="another"), now=NOW)
+def test_a_remediation_is_kept_until_it_is_told_and_then_not_again(ledger: Ledger) -> None:
+    assert ledger.save_remediation(remediation(), announced=False, now=NOW)
+    assert ledger.save_remediation(remediation(), announced=False, now=NOW)  # the first run died before it told
+    assert ledger.save_remediation(remediation(), announced=True, now=NOW)
+    assert not ledger.save_remediation(remediation(), announced=False, now=NOW)
+    assert ledger.save_remediation(remediation(occasion="another"), announced=False, now=NOW)
     assert ledger.remediation(WEB, remediation().id) == remediation()
+
+
+def test_what_was_intended_is_known_by_its_occasion(ledger: Ledger) -> None:
+    first, second = remediation(occasion="m-1"), remediation(occasion="m-2")
+    for each in (first, first, second):
+        ledger.intend(each, now=NOW)
+    assert ledger.intended("m-1") == (first,)
+    assert ledger.intended("m-3") == ()
 
 
 # --- Grants ------------------------------------------------------------------------------------------------------

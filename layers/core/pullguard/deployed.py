@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
+from pullguard.aws.answers import safe_words
 from pullguard.aws.clients import Clients
 from pullguard.aws.ecs import Ecs
 from pullguard.aws.iam import Iam
@@ -33,6 +34,7 @@ from pullguard.flows.validate import Validator
 from pullguard.flows.withdraw import Withdrawer
 from pullguard.flows.writing import Executor
 from pullguard.ledger import Ledger
+from pullguard.messages import RECEIVES_MAX
 from pullguard.planner import Rules
 from pullguard.roster import Roster
 from pullguard.service_ledger import ServiceLedger
@@ -238,16 +240,36 @@ class Deployment:
         )
         return Alerter(ledger=self.ledger, publisher=publisher, teller=teller, reminder=reminder, now=self.now)
 
-    def or_reject(self, body: str, function: str, handle: Callable[[], T]) -> "T | Refused":
+    def or_reject(self, record: "Received", function: str, handle: Callable[[], T]) -> "T | Refused":
         """Handle a message; one that can never be handled goes to the dead-letter queue with its reason.
 
-        The message is done with either way, so that it is not tried again and does not hold up its batch mates.
+        The message is done with either way, so that it is not tried again and does not hold up its batch mates. One
+        that has failed as often as its queue delivers it goes the same way; SQS would move it without a word.
         """
         try:
             return handle()
         except Rejected as rejected:
-            self.queues.reject(self.settings.rejects_queue_url, body, reason=str(rejected), function=function)
-            return Refused(reason=str(rejected))
+            return self._reject(record, function, str(rejected))
+        except Exception as error:
+            if (receives := int(record.attributes.approximate_receive_count)) < RECEIVES_MAX:
+                raise
+            return self._reject(record, function, f"failed {receives} times, at last with {safe_words(error)}")
+
+    def _reject(self, record: "Received", function: str, reason: str) -> "Refused":
+        self.queues.reject(self.settings.rejects_queue_url, record.body, reason=reason, function=function)
+        return Refused(reason=reason)
+
+
+class Received(Protocol):
+    """As much of a message from SQS as is looked at: Powertools' ``SQSRecord``."""
+
+    @property
+    def body(self) -> str:
+        """The message's text."""
+
+    @property
+    def attributes(self) -> Any:
+        """What SQS says of it; ``approximate_receive_count`` is how often it was delivered, as text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

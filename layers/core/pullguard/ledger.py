@@ -7,8 +7,9 @@ table's time to live.
 |---|---|---|
 | TD#arn | REFERENCES | the things that the task definition references |
 | TD#arn | FINDING#id | a ``FindingRecord`` |
-| TD#arn | REMEDIATION#id | a ``Remediation`` |
+| TD#arn | REMEDIATION#id | a ``Remediation``, and whether it was told |
 | TD#arn | VERIFIED | a list of ``Verified``: what the registries took after the last rotation |
+| INTENT#occasion | id | a ``Remediation`` that was about to happen on that occasion |
 | REF#thing | TD#arn | nothing: an edge of who references what |
 | ONCE#what | ONCE | nothing: a thing that is to happen once |
 | LEASE#what | LEASE | nothing: a thing that somebody is at |
@@ -140,14 +141,16 @@ class Ledger(RoleBook):
         return None if data is None else FindingRecord.from_dict(data)
 
     @asks("dynamodb:PutItem")
-    def save_remediation(self, remediation: Remediation, *, now: datetime) -> bool:
-        """Keep what was or would be done; False where the very same thing has been kept before."""
+    def save_remediation(self, remediation: Remediation, *, announced: bool, now: datetime) -> bool:
+        """Keep what was or would be done; False where the very same thing has been told before."""
         return self._put(
             td(remediation.task_definition),
             f"REMEDIATION#{remediation.id}",
             remediation.to_dict(),
+            extra={"announced": {"N": str(int(announced))}},
             expires=now.timestamp() + RESOLVED_KEPT_S,
-            condition="attribute_not_exists(pk)",
+            condition="attribute_not_exists(pk) OR announced = :untold",
+            values={":untold": {"N": "0"}},
         )
 
     @asks("dynamodb:GetItem")
@@ -155,6 +158,21 @@ class Ledger(RoleBook):
         """Return what was or would be done; None where there is none of that id."""
         data = self._get(td(task_definition), f"REMEDIATION#{remediation_id}")
         return None if data is None else Remediation.from_dict(data)
+
+    @asks("dynamodb:PutItem")
+    def intend(self, remediation: Remediation, *, now: datetime) -> None:
+        """Keep what is about to be done on an occasion; called before it is done."""
+        self._put(
+            f"INTENT#{remediation.occasion}",
+            remediation.id,
+            remediation.to_dict(),
+            expires=now.timestamp() + ONCE_KEPT_S,
+        )
+
+    @asks("dynamodb:Query")
+    def intended(self, occasion: str) -> tuple[Remediation, ...]:
+        """Return what was about to be done on ``occasion``."""
+        return tuple(Remediation.from_dict(data) for _, data in self._query(f"INTENT#{occasion}"))
 
     # --- once, counts, sweep ---
 

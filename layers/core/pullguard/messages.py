@@ -13,6 +13,7 @@ from pullguard.arn import ARN_MAX_CHARS, Arn
 from pullguard.errors import Malformed, Rejected, shown
 from pullguard.events import Cause
 
+RECEIVES_MAX = 4  # how often each queue of the template delivers a message
 ATTEMPTS_MAX = 4  # looks in a row at what was written, until it shows
 # The causes of a sweep's looks: at what a page listed, and at what the ledger knows and no page listed.
 LISTED, UNLISTED = "Sweep", "Sweep of the unlisted"

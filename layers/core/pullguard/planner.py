@@ -12,7 +12,8 @@ from pullguard.arn import Arn, MalformedReference, SecretReference
 from pullguard.checks.access import access_of
 from pullguard.checks.check import image_of
 from pullguard.checks.reference import candidates_for
-from pullguard.eligibility import MANAGED_TAG, REGISTRY_TAG, ROLES_TAG, is_managed, registry_hosts, role_may_use
+from pullguard.consent import missing_key
+from pullguard.eligibility import REGISTRY_TAG, registry_hosts
 from pullguard.findings import Finding
 from pullguard.model import Container, Facts, Key, Role, Secret, Usage
 from pullguard.plan import Fix, Grant, Plan, ReferenceChange, Refusal, Reregister
@@ -65,7 +66,7 @@ def _grants(facts: Facts, errors: tuple[Finding, ...]) -> Iterator[Fix | Refusal
             continue
         done.add(secret.arn)
         ids = tuple(each.id for each in errors if each.container == container.name)
-        refusal = _refuse_grant(facts, container, secret, role, ids)
+        refusal = missing_key(facts, container, secret, role, ids)
         key = secret.key
         yield refusal or Grant(
             task_definition=facts.task_definition.arn,
@@ -93,52 +94,6 @@ def _about_to_be_named(facts: Facts, errors: tuple[Finding, ...]) -> Iterator[tu
             access = access_of(facts, facts.role, after, str(after.arn))
             if grant_would_help(access):
                 yield container, after
-
-
-def _refuse_grant(
-    facts: Facts, container: Container, secret: Secret, role: Role, findings: tuple[str, ...]
-) -> Refusal | None:
-    """Return why the two keys do not open this grant; None where they do."""
-
-    def refuse(why: str, remedy: str, snippet: str) -> Refusal:
-        return Refusal(
-            kind="grant",
-            task_definition=facts.task_definition.arn,
-            target=str(role.arn),
-            why=why,
-            remedy=remedy,
-            snippet=snippet,
-            findings=findings,
-        )
-
-    image = image_of(container)
-    host = image.host if image else ""
-    tag_secret = f"aws secretsmanager tag-resource --secret-id {secret.arn} --tags"
-    if not registry_hosts(secret):
-        return refuse(
-            f"the secret {secret.name} is not opted in: its tag {REGISTRY_TAG} does not say which registry it is for",
-            "If this secret holds registry credentials, its owner tags it with the registry's host.",
-            f"{tag_secret} 'Key={REGISTRY_TAG},Value={host or 'REGISTRY-HOST'}'",
-        )
-    if host not in registry_hosts(secret):
-        return refuse(
-            f"the secret {secret.name} is for {' and '.join(sorted(registry_hosts(secret)))}, the image is on {host}",
-            "Name the secret that is for this registry, or have the secret's owner add the host to its tag.",
-            f"{tag_secret} 'Key={REGISTRY_TAG},Value={' '.join(sorted({*registry_hosts(secret), host}))}'",
-        )
-    if not role_may_use(secret, role.name):
-        return refuse(
-            f"the tag {ROLES_TAG} of the secret {secret.name} does not name the role {role.name}",
-            "If this role is to read the secret, the secret's owner adds it to the tag.",
-            f"{tag_secret} 'Key={ROLES_TAG},Value={secret.tags.get(ROLES_TAG, '')} {role.name}'",
-        )
-    if not is_managed(role):
-        return refuse(
-            f"the role {role.name} is not opted in: it has no tag {MANAGED_TAG}=true",
-            "If Pullguard is to keep this role's grants, the role's owner tags it.",
-            f"aws iam tag-role --role-name {role.name} --tags Key={MANAGED_TAG},Value=true",
-        )
-    return None
 
 
 # --- Re-registration

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal, TypeVar
 from botocore.exceptions import ClientError, ConnectionClosedError, ConnectTimeoutError, EndpointConnectionError
 from botocore.exceptions import ReadTimeoutError as ReadTimedOut
 
-from pullguard.errors import Denied
+from pullguard.errors import Denied, PullguardError
 from pullguard.model import Missing, Unreadable
 
 T = TypeVar("T")
@@ -28,6 +28,8 @@ THROTTLED: Final = frozenset(
         "SlowDown",
     }
 )
+# Nobody can have heard a request that failed with these.
+NEVER_SENT: Final = (EndpointConnectionError, ConnectTimeoutError)
 UNREACHABLE: Final = (EndpointConnectionError, ConnectTimeoutError, ReadTimedOut, ConnectionClosedError)
 
 
@@ -44,6 +46,17 @@ def asks(*actions: str) -> Callable[[F], F]:
 def error_code(error: ClientError) -> str:
     """Return the code of an AWS error, such as ``AccessDeniedException``."""
     return error.response.get("Error", {}).get("Code", "")
+
+
+def safe_words(error: Exception) -> str:
+    """Say what went wrong, in words in which no secret's value can be: other errors' texts may quote what they read."""
+    match error:
+        case PullguardError():
+            return f"{type(error).__name__}: {error}"
+        case ClientError():
+            return f"{error_code(error)} from {error.operation_name}"
+        case _:
+            return type(error).__name__
 
 
 def looked_up(

@@ -7,7 +7,8 @@ from threading import local
 from typing import TYPE_CHECKING, Any
 
 from pullguard.arn import Arn
-from pullguard.aws.answers import asks, looked_up, writing
+from pullguard.aws.answers import NEVER_SENT, asks, looked_up, writing
+from pullguard.errors import NotNow
 from pullguard.model import FailedStart, Instance, Lookup, ServiceUse, Tags, TaskDefinition, TaskUse, Usage
 from pullguard.remedies.reregister import REREGISTERED_TAG, MemberTree, member_tree
 from pullguard.task_definition import read_task_definition
@@ -31,6 +32,7 @@ class Ecs:
         self._client = client
         self._wire = local()
         client.meta.events.register("before-parse.ecs.DescribeTaskDefinition", self._keep_raw)
+        client.meta.events.register("needs-retry.ecs.RegisterTaskDefinition", _send_once)
 
     def _keep_raw(self, response_dict: Mapping[str, Any], **_: object) -> None:
         """Keep the answer as it came over the wire: the SDK's parser drops members that it does not know."""
@@ -202,6 +204,21 @@ class Ecs:
             )
 
         return looked_up("ecs:ListServices", arn, call, missing=_NO_CLUSTER)
+
+
+def _send_once(
+    *, response: tuple[Any, Mapping[str, Any]] | None, caught_exception: Exception | None, **_: object
+) -> None:
+    """Keep the SDK from sending a registration again where the first one may have taken effect.
+
+    RegisterTaskDefinition knows no idempotency token: sent twice, it makes two revisions. A message that comes back
+    later sees by the new revision's tag that it is there.
+    https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RegisterTaskDefinition.html
+    """
+    if caught_exception is not None and not isinstance(caught_exception, NEVER_SENT):
+        raise caught_exception
+    if response is not None and response[0].status_code >= 500:  # noqa: PLR2004 (a fault of AWS's)
+        raise NotNow(f"AWS answered RegisterTaskDefinition with {response[0].status_code}: it may be registered")
 
 
 def successor_of(newest: Lookup[TaskDefinition], source: TaskDefinition) -> Arn | None:

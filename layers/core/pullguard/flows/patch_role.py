@@ -1,6 +1,6 @@
 """Grant what a role lacks: our own inline policy, written whole, after both keys are proved again."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import assert_never
 
@@ -9,6 +9,7 @@ from pullguard.arn import Arn
 from pullguard.aws.iam import Iam
 from pullguard.errors import Denied
 from pullguard.flows.brakes import NotWritten
+from pullguard.flows.confirming import Change, Confirmer
 from pullguard.flows.withdraw import Withdrawer, Withdrawn
 from pullguard.flows.writing import Executor
 from pullguard.messages import Look, Review, parse_command
@@ -46,6 +47,10 @@ class RolePatcher:
     iam: Iam
     withdrawer: Withdrawer | None = None
 
+    @property
+    def _confirmer(self) -> Confirmer:
+        return Confirmer(executor=self.executor, iam=self.iam)
+
     def run(self, body: str, *, occasion: str) -> Patched | Withdrawn:
         """Do what the message ``body`` asks for; raises ``Rejected`` where that is neither a look nor a review."""
         command = parse_command(body)
@@ -61,6 +66,8 @@ class RolePatcher:
     def patch(self, look: Look, *, occasion: str) -> Patched:
         """Grant what the task definition of ``look`` needs now; ``occasion`` is the message's id."""
         proof = self.executor.prove(look)
+        if proof is not None and isinstance(proof.facts.role, Role):
+            self._confirmer.confirm_earlier(proof.facts.role, look, occasion=occasion)
         needed = tuple(action for action in proof.actions if isinstance(action, Grant)) if proof else ()
         if proof is None or not needed or not isinstance(proof.facts.role, Role):
             self.executor.look_until_it_shows(look)
@@ -88,10 +95,13 @@ class RolePatcher:
                 "that IAM takes",
                 "Move another inline policy of the role into a managed policy, or split the role.",
             )
-        change = (None if before is None else render(before.document), render(document))
+        change = Change(before=None if before is None else render(before.document), after=render(document))
+        done = tuple(change.completed(grant) for grant in needed)
         try:
             self.executor.brakes.check(f"role {role.arn}", role=role.arn)
-            self._put(role, needed, change, look, occasion)
+            self.executor.intend(*done, occasion=occasion)
+            self._confirmer.write(role, change, look, write_id=occasion)
+            self._confirmer.confirm(role, done, look, occasion=occasion)
         except NotWritten as error:
             self.executor.tell_not_written(map(describe, needed), error)
             return replace(patched, why=str(error))
@@ -104,44 +114,19 @@ class RolePatcher:
                 "Check that the role matches the parameter ManagedRolePattern and carries the tag "
                 "pullguard:managed=true, and that no control policy forbids it.",
             )
-        self._tell(needed, change, occasion)
         self.executor.look_again(look)
         return replace(patched, written=True)
 
     def _union(self, role: Arn, before: NamedPolicy | None, needed: Iterable[Grant]) -> tuple[Granted, ...]:
         """Return what the policy is to grant: what the ledger and the policy itself say already, and the new need."""
-        return united(before.document if before else None, self.executor.ledger.granted(role), _wanted(needed))
-
-    def _put(self, role: Role, needed: tuple[Grant, ...], change: tuple[str | None, str], look: Look, id_: str) -> None:
-        before, after = change
-        record = {
-            "before": before,
-            "after": after,
-            "task_definition": str(look.task_definition),
-            "cause": look.cause.to_dict(),
-        }
-        self.executor.ledger.record_write(role.arn, write_id=id_, record=record, now=self.executor.now())
-        self.iam.put_role_policy(role.name, POLICY_NAME, after)
-        # Only now: what IAM refused must not enter the next write, when its secret may be opted in no more.
-        # And only what this stack needs: what else the policy grants may be another stack's.
-        self.executor.ledger.keep_grants(role.arn, _wanted(needed), task_definition=str(look.task_definition))
-
-    def _tell(self, needed: tuple[Grant, ...], change: tuple[str | None, str], occasion: str) -> None:
-        for grant in needed:
-            remediation = Remediation(
-                event="Remediation Completed", deed=describe(grant), before=change[0], after=change[1]
-            )
-            self.executor.tell(remediation, occasion=occasion)
+        wanted = (Granted(secret=grant.secret, key=grant.key) for grant in needed)
+        return united(before.document if before else None, self.executor.ledger.granted(role), wanted)
 
     def _fail(self, needed: tuple[Grant, ...], patched: Patched, occasion: str, why: str, remedy: str) -> Patched:
         for grant in needed:
             deed = replace(describe(grant, why), remedy=remedy)
             self.executor.tell(Remediation(event="Remediation Failed", deed=deed), occasion=occasion)
         return replace(patched, why=why)
-
-
-def _wanted(needed: Iterable[Grant]) -> Iterator[Granted]:
-    return (Granted(secret=grant.secret, key=grant.key) for grant in needed)
 
 
 def _by_name(role: Role) -> dict[str, NamedPolicy]:

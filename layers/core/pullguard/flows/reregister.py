@@ -14,7 +14,7 @@ from pullguard.flows.writing import Executor, Proof
 from pullguard.gather import gather
 from pullguard.ledger import Entry
 from pullguard.messages import Look
-from pullguard.model import Facts
+from pullguard.model import Facts, Usage
 from pullguard.plan import Action, MoveService, Redeploy, Reregister
 from pullguard.remediation import Remediation
 from pullguard.remedies.reregister import CannotReregister, UnknownMembers, build_request, unknown_members
@@ -60,6 +60,7 @@ class Reregisterer:
         proof = self.executor.prove(look)
         if proof is None:
             return Reregistered(task_definition=str(look.task_definition), why=NOTHING)
+        self._tell_what_an_earlier_run_did(proof, occasion)
         family = proof.facts.task_definition.family
         try:
             for action in proof.actions:
@@ -81,11 +82,10 @@ class Reregisterer:
         if not self.executor.ledger.lease(claim, LEASE_S, now=self.executor.now()):
             self.executor.look_again(look, delay_s=LEASE_S)
             return Reregistered(task_definition=str(look.task_definition), why="just registered, or about to be")
+        deed = Remediation(event="Remediation Completed", deed=describe(action), before=str(action.task_definition))
+        self.executor.intend(deed, occasion=occasion)
         new = self.ecs.register(request)
-        done = Remediation(
-            event="Remediation Completed", deed=describe(action), before=str(action.task_definition), after=str(new)
-        )
-        self.executor.tell(done, occasion=occasion)
+        self.executor.tell(replace(deed, after=str(new)), occasion=occasion)
         self.executor.look_again(Look(task_definition=new, cause=look.cause), look)
         return Reregistered(task_definition=str(look.task_definition), registered=str(new))
 
@@ -99,10 +99,11 @@ class Reregisterer:
             return self._fail(proof.actions, look, why, occasion)
         for move in moves:
             self.executor.brakes.check(f"service {move.service}")
-            self.ecs.move_service(move.cluster, move.service, move.after)
             done = Remediation(
                 event="Remediation Completed", deed=describe(move), before=str(move.before), after=str(move.after)
             )
+            self.executor.intend(done, occasion=occasion)
+            self.ecs.move_service(move.cluster, move.service, move.after)
             self.executor.tell(done, occasion=occasion)
         self.executor.look_again(look)
         return Reregistered(task_definition=str(look.task_definition), moved=len(moves))
@@ -120,6 +121,17 @@ class Reregisterer:
             self.executor.tell_not_written((describe(action),), error)
             return Reregistered(task_definition=str(look.task_definition), why=str(error))
         return Reregistered(task_definition=str(look.task_definition), redeployed=action.service)
+
+    def _tell_what_an_earlier_run_did(self, proof: Proof, occasion: str) -> None:
+        """Tell what a run of the same message wrote and did not come to tell; what is told already stays told."""
+        usage = proof.facts.usage
+        successor = usage.successor if isinstance(usage, Usage) else None
+        if successor is None:
+            return  # it registered nothing, or nobody can tell
+        to_move = {action.service for action in proof.actions if isinstance(action, MoveService)}
+        for intent in self.executor.ledger.intended(occasion):
+            if intent.deed.target not in to_move:
+                self.executor.tell(replace(intent, after=str(successor)), occasion=occasion)
 
     def _still_broken(self, successor: Arn, entry: Entry) -> str | None:
         """Say why a service should not run ``successor`` yet; None where every check of it passes.

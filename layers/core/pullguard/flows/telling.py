@@ -40,13 +40,14 @@ class Teller:
 
     def remediation(self, remediation: Remediation, *, now: datetime) -> bool:
         """Keep and tell what was or would be done; False where the very same was told before."""
-        if not self.ledger.save_remediation(remediation, now=now):
+        if not self.ledger.save_remediation(remediation, announced=False, now=now):
             return False
         self.bus.publish(
             remediation.event,
             {"schema_version": SCHEMA_VERSION, "remediation": remediation.to_dict()},
             [str(remediation.task_definition)],
         )
+        self.ledger.save_remediation(remediation, announced=True, now=now)
         return True
 
 

@@ -55,9 +55,7 @@ class Executor:
         facts = gather(str(look.task_definition), readers, now=self.now(), usage=True)
         if not isinstance(facts, Facts) or effective_mode(self.mode, *tags_of(facts)) == "observe":
             return None
-        if not in_scope(facts):
-            return None
-        examination = examine(facts)
+        examination = examine(facts) if in_scope(facts) else Examination.of()
         return Proof(
             facts=facts,
             examination=examination,
@@ -78,6 +76,11 @@ class Executor:
         if look.attempt < ATTEMPTS_MAX:
             once_more = replace(look, attempt=look.attempt + 1)
             self.queues.look(self.validation_queue_url, (once_more,), delay_s=WAITS_S[look.attempt])
+
+    def intend(self, *remediations: Remediation, occasion: str) -> None:
+        """Keep what is about to be done, so that it is told even where this run ends before it can tell."""
+        for remediation in remediations:
+            self.ledger.intend(replace(remediation, occasion=occasion), now=self.now())
 
     def tell(self, remediation: Remediation, *, occasion: str) -> None:
         """Tell what was done, once for each occasion; and what failed, once a day for as long as it fails."""

@@ -1,0 +1,122 @@
+"""The deployed application in one process: the real handlers around queues that behave as SQS does.
+
+A message that fails comes back after its visibility timeout, at most ``RECEIVES_MAX`` times, and is then dead. Time
+passes only here: nobody waits.
+"""
+
+import json
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from tests.functions.stack import Context, Stack, sqs_event
+from tests.functions.wire import Died, Wire
+
+RECEIVES_MAX = 4
+PASSES = timedelta(seconds=2)  # between two messages
+VISIBILITY_TIMEOUT = timedelta(seconds=360)
+LANES = {
+    "ValidationQueue": "validate_task_definition",
+    "GrantQueue": "patch_execution_role",
+    "ReregisterQueue": "reregister_task_definition",
+}
+MESSAGES_MAX = 200
+
+
+@dataclass
+class Message:
+    """A message in a queue, and how often it was received."""
+
+    queue: str
+    id: str
+    body: str
+    receives: int = 0
+    errors: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Application:
+    """``wires`` are what the functions speak to AWS over, by function."""
+
+    stack: Stack
+    monkeypatch: pytest.MonkeyPatch
+    wires: Mapping[str, Wire]
+    parameters: Mapping[str, str] = field(default_factory=lambda: {"Mode": "remediate", "MoveServices": "true"})
+    time: datetime = field(default_factory=lambda: datetime.now(UTC).replace(minute=0, second=0))
+    died: list[Message] = field(default_factory=list)
+    handled: list[Message] = field(default_factory=list)
+    _waiting: deque[Message] = field(default_factory=deque)
+    _modules: dict[str, ModuleType] = field(default_factory=dict)
+
+    def send(self, queue: str, body: str, *, group: str = "g") -> None:
+        """Put a message into a queue, as anybody might."""
+        fifo = {"MessageGroupId": group, "MessageDeduplicationId": f"{group}-{len(self.handled)}-{body[-20:]}"}
+        client, url = self.stack.client("sqs"), self.stack.ids[queue]
+        client.send_message(QueueUrl=url, MessageBody=body, **(fifo if url.endswith(".fifo") else {}))
+
+    def run(self) -> None:
+        """Handle messages until there are none."""
+        for _ in range(MESSAGES_MAX):
+            self._collect()
+            if not self._waiting:
+                return
+            self._handle(self._waiting.popleft())
+        raise AssertionError(f"it goes on and on: {self._waiting[0]}")
+
+    def _collect(self) -> None:
+        client = self.stack.client("sqs")
+        for queue in LANES:
+            for each in self.stack.messages(queue):
+                self._waiting.append(Message(queue=queue, id=each["MessageId"], body=each["Body"]))
+                # Or else the next message of its group would not come.
+                client.delete_message(QueueUrl=self.stack.ids[queue], ReceiptHandle=each["ReceiptHandle"])
+
+    def _handle(self, message: Message) -> None:
+        delays_s = (wire.delays_s.pop(message.body, 0) for wire in self.wires.values())
+        self.time += PASSES + timedelta(seconds=max(delays_s))
+        message.receives += 1
+        error = self._invoke(LANES[message.queue], message)
+        if error is None:
+            self.handled.append(message)
+            return
+        message.errors.append(error)
+        self.time += VISIBILITY_TIMEOUT
+        if message.receives < RECEIVES_MAX:
+            self._waiting.appendleft(message)
+        else:
+            self.died.append(message)
+
+    def _invoke(self, function: str, message: Message) -> str | None:
+        """Let the function handle a message; return what went wrong."""
+        event = sqs_event(message.body, groups=("g",))
+        record = event["Records"][0]
+        record["messageId"] = message.id
+        record["attributes"]["ApproximateReceiveCount"] = str(message.receives)
+        module = self._module(function)
+        try:
+            answer = module.handler(event, Context(function))
+        except Died:
+            del self._modules[function]  # the next message finds a new process
+            return "Died"
+        except Exception as error:  # noqa: BLE001 (as Lambda does)
+            return f"{type(error).__name__}: {error}"
+        return "the handler gave it back" if answer["batchItemFailures"] else None
+
+    def _module(self, function: str) -> ModuleType:
+        if function not in self._modules:
+            for name, value in self.stack.environment(function, **self.parameters).items():
+                self.monkeypatch.setenv(name, value)
+            module = self.stack.start(function)
+            module.deployment.clients = self.wires[function].clients
+            module.deployment.now = lambda: self.time
+            self._modules[function] = module
+        return self._modules[function]
+
+    def told(self) -> list[dict[str, Any]]:
+        """Take the events that are to be told."""
+        return [json.loads(each["Body"]) for each in self.stack.messages("AlertQueue")]

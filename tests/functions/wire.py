@@ -1,0 +1,122 @@
+"""The wire between a function and AWS: every call over it is noted, and one of them can be made to go wrong.
+
+It takes moto's place in botocore and passes requests on to moto, so that botocore's own retries are part of what is
+tried. A call is counted once, however often botocore sends it.
+"""
+
+import json
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import cached_property
+from typing import Any
+
+import boto3
+from botocore.awsrequest import AWSResponse
+from botocore.exceptions import ReadTimeoutError
+from botocore.loaders import Loader
+from moto.core.models import botocore_stubber
+
+from pullguard.aws.clients import Clients
+from tests.functions.stack import REGION
+
+_LOADER = Loader()  # the services' descriptions are read once for all sessions
+
+
+class Died(BaseException):
+    """The function's process ended here: nothing of it can catch this."""
+
+
+class Fault(Enum):
+    """What goes wrong with one call."""
+
+    THROTTLED = "throttled once"
+    THROTTLED_THROUGHOUT = "throttled at every retry"
+    DENIED = "denied once"
+    LOST = "timed out after it took effect"
+    LOST_THROUGHOUT = "every retry timed out after it took effect"
+    DIED = "died after it"
+
+
+_AGAIN = frozenset({Fault.THROTTLED_THROUGHOUT, Fault.LOST_THROUGHOUT})
+_LOST = frozenset({Fault.LOST, Fault.LOST_THROUGHOUT})
+_CODES: dict[Fault | None, str] = {
+    Fault.THROTTLED: "ThrottlingException",
+    Fault.THROTTLED_THROUGHOUT: "ThrottlingException",
+    Fault.DENIED: "AccessDeniedException",
+}
+
+
+@dataclass
+class Wire:
+    """``calls`` are the operations in their order (``iam:PutRolePolicy``); the one at ``place`` has the ``fault``.
+
+    Where ``place`` is the name of an operation, each of its calls has it. A wire can be laid anew for another run: its
+    clients stay, which are costly to make.
+    """
+
+    fault: Fault | None = None
+    place: int | str = -1
+    calls: list[str] = field(default_factory=list)
+    delays_s: dict[str, int] = field(default_factory=dict)
+
+    def lay(self, fault: Fault | None = None, place: int | str = -1) -> None:
+        """Forget what was called, and let another call go wrong."""
+        self.fault, self.place, self.calls, self.delays_s = fault, place, [], {}
+
+    @cached_property
+    def clients(self) -> Clients:
+        """Clients that speak over this wire."""
+        session = boto3.Session(aws_access_key_id="testing", aws_secret_access_key="testing", region_name=REGION)
+        session._session.register_component("data_loader", _LOADER)
+        events: Any = session.events
+        events.unregister("before-send", botocore_stubber)
+        events.register("before-send", self._send)
+        events.register("before-parameter-build.sqs.SendMessageBatch", self._delay)
+        return Clients(session)
+
+    def _delay(self, params: dict[str, Any], **_: object) -> None:
+        """Let a delayed message come at once, and keep how long it would have waited."""
+        for entry in params["Entries"]:
+            self.delays_s[entry["MessageBody"]] = entry.pop("DelaySeconds", 0)
+
+    def _send(self, event_name: str, request: Any, **_: object) -> AWSResponse | None:
+        service, operation = event_name.split(".")[1:]
+        retried = not _first_attempt(request)
+        if not retried:
+            self.calls.append(f"{service}:{operation}")
+        fault = self.fault if self.place in (len(self.calls) - 1, self.calls[-1]) else None
+        if fault in _CODES and (not retried or fault in _AGAIN):
+            return _error(request, _CODES[fault])
+        answer: AWSResponse | None = botocore_stubber(event_name, request)
+        if fault in _LOST and (not retried or fault in _AGAIN):
+            raise ReadTimeoutError(endpoint_url=request.url)
+        if fault is Fault.DIED:
+            raise Died
+        return answer
+
+
+def _first_attempt(request: Any) -> bool:
+    said = request.headers.get("amz-sdk-request", b"")
+    text = said.decode() if isinstance(said, bytes) else str(said)
+    return "attempt=1" in text.split("; ")
+
+
+class _Body:
+    """As much of urllib3's answer as botocore reads."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def stream(self, **_: object) -> Any:
+        yield self._content
+
+
+def _error(request: Any, code: str) -> AWSResponse:
+    """Return AWS's refusal in the form of the request's protocol."""
+    kind = request.headers.get("Content-Type", b"")
+    is_json = b"json" in (kind.encode() if isinstance(kind, str) else kind)
+    content = json.dumps({"__type": code, "message": "injected"})
+    if not is_json:
+        content = f"<ErrorResponse><Error><Code>{code}</Code><Message>injected</Message></Error></ErrorResponse>"
+    headers: Any = {}
+    return AWSResponse(request.url, 400, headers, _Body(content.encode()))
