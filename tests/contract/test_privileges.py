@@ -22,6 +22,7 @@ from pullguard.aws.ecs import Ecs
 from pullguard.aws.iam import Iam
 from pullguard.aws.kms import Kms
 from pullguard.aws.messaging import Bus, Queues, Topic
+from pullguard.aws.schedules import Rules, Schedules
 from pullguard.aws.secrets_manager import SecretsManager
 from pullguard.aws.ssm import StopSwitch
 from pullguard.cause_ledger import CauseLedger
@@ -93,7 +94,7 @@ FUNCTIONS = {
     "validate_task_definition": Function(
         queue="Validation",
         flows=("validate", "telling"),
-        reads=(*READS, SecretsManager.credentials, Iam.simulate),
+        reads=(*READS, SecretsManager.credentials, Rules.pinning, Schedules.pinning, Iam.simulate),
         stack={
             **on(
                 "Ledger.Arn",
@@ -226,6 +227,10 @@ RESOURCES = {
     "kms:DescribeKey": ["arn:${AWS::Partition}:kms:*:*:key/*"],
     "kms:GetKeyPolicy": ["arn:${AWS::Partition}:kms:*:*:key/*"],
     "kms:ListGrants": ["arn:${AWS::Partition}:kms:*:*:key/*"],
+    "events:ListRuleNamesByTarget": ["*"],
+    "events:ListTargetsByRule": [f"arn:${{AWS::Partition}}:events:{_ACCOUNT}:rule/*"],
+    "scheduler:ListSchedules": ["*"],
+    "scheduler:GetSchedule": [f"arn:${{AWS::Partition}}:scheduler:{_ACCOUNT}:schedule/*"],
     "iam:GetRole": ["arn:${AWS::Partition}:iam::${AWS::AccountId}:role/*"],
     "iam:GetRolePolicy": ["arn:${AWS::Partition}:iam::${AWS::AccountId}:role/*"],
     "iam:ListAttachedRolePolicies": ["arn:${AWS::Partition}:iam::${AWS::AccountId}:role/*"],
@@ -397,7 +402,7 @@ def test_the_table_names_the_gateway_methods_that_the_flows_call(name: str) -> N
 
 
 # Called by aws/readers.py, which is asked through the Readers protocol.
-BY_READERS: frozenset[Method] = frozenset({SecretsManager.credentials, Iam.simulate})
+BY_READERS: frozenset[Method] = frozenset({SecretsManager.credentials, Rules.pinning, Schedules.pinning, Iam.simulate})
 
 
 WIRED_BY_DEPLOYMENT = {

@@ -138,6 +138,7 @@ class Deployment:
                 values="opted-in",
                 verify=self.settings.verify_credentials,
                 cross_check=self.settings.cross_check,
+                pins=True,
             ),
             ledger=self.ledger,
             roster=self.roster,

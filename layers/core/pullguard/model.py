@@ -290,6 +290,18 @@ class TaskUse:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleUse:
+    """An EventBridge rule or a schedule of EventBridge Scheduler that starts tasks of one very revision.
+
+    ``within`` is the id of the rule's target, or the schedule's group.
+    """
+
+    kind: Literal["rule", "schedule"]
+    name: str
+    within: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FailedStart:
     """A task that stopped before it ran: ``reasons`` are the task's own text and its containers', as ECS gives them."""
 
@@ -312,7 +324,8 @@ class Instance:
 class Usage:
     """Where a revision is used now, and whether it is the newest ACTIVE one of its family.
 
-    ``successor`` is the newest revision where that is our own re-registration of this one.
+    ``successor`` is the newest revision where that is our own re-registration of this one. ``schedules`` are those
+    that pin this revision; they are looked up where there is a successor.
     """
 
     newest: bool
@@ -321,6 +334,7 @@ class Usage:
     tasks: tuple[TaskUse, ...] = ()
     instances: tuple[Instance, ...] = ()
     failed_starts: tuple[FailedStart, ...] = ()
+    schedules: "Lookup[tuple[ScheduleUse, ...]]" = ()
 
 
 # --- Everything about one task definition ----------------------------------------------------------------------

@@ -18,6 +18,7 @@ from pullguard.findings import Finding
 from pullguard.model import Container, Facts, Key, Role, Secret, Usage
 from pullguard.plan import Fix, Grant, Plan, ReferenceChange, Refusal, Reregister
 from pullguard.remedies.infrastructure_as_code import owner, snippets
+from pullguard.remedies.schedules import pins
 from pullguard.remedies.services import moves
 
 _GRANTS = frozenset({"secret-access-missing", "decrypt-access-missing"})
@@ -220,6 +221,7 @@ def _moves(
     before = facts.task_definition.arn
     planned, refused = moves(usage.services, before, successor, findings)
     yield from refused
+    yield from pins(usage.schedules, before, successor, findings)
     for move in planned:
         if rules.move_services:
             yield move

@@ -11,6 +11,7 @@ from pullguard.aws.ecs import Ecs
 from pullguard.aws.iam import Iam
 from pullguard.aws.kms import Kms
 from pullguard.aws.once import Once
+from pullguard.aws.schedules import Rules, Schedules
 from pullguard.aws.secrets_manager import SecretsManager
 from pullguard.eligibility import registry_hosts
 from pullguard.image import ImageReference
@@ -20,6 +21,7 @@ from pullguard.model import (
     Lookup,
     NotLooked,
     Role,
+    ScheduleUse,
     Secret,
     Simulated,
     TaskDefinition,
@@ -38,7 +40,8 @@ class AwsReaders:
 
     ``values`` says whose secrets' values are read: nobody's, those of secrets that are opted in, or all. ``verify``
     says whether registries are asked, with the credentials of opted-in secrets only. ``cross_check`` says whether
-    AWS's simulator is. Where more than ``bulk_above`` roles are asked for, all are read at once (None: never).
+    AWS's simulator is, ``pins`` whether rules and schedules are looked through for a revision that has a successor.
+    Where more than ``bulk_above`` roles are asked for, all are read at once (None: never).
     """
 
     def __init__(
@@ -48,12 +51,14 @@ class AwsReaders:
         values: ReadValues,
         verify: bool = False,
         cross_check: bool = False,
+        pins: bool = False,
         bulk_above: int | None = None,
     ) -> None:
         self._clients = clients
         self._values = values
         self._verify = verify
         self._cross_check = cross_check
+        self._pins = pins
         self._bulk_above = bulk_above
         self._roles: set[Arn] = set()
         self._silent: dict[str, Verification] = {}
@@ -126,8 +131,24 @@ class AwsReaders:
         return self._once(("registry-secrets", region), lambda: self._secrets_manager(region).opted_in())
 
     def usage(self, task_definition: TaskDefinition) -> Lookup[Usage]:
-        """Find the services and tasks that run a revision, and whether it is the newest of its family."""
-        return self._once(("usage", task_definition.arn), lambda: self.ecs.usage(task_definition))
+        """Find the services and tasks that run a revision, and whether it is the newest of its family.
+
+        Where we have registered its successor, also the rules and schedules that pin it.
+        """
+        return self._once(("usage", task_definition.arn), lambda: self._usage(task_definition))
+
+    def _usage(self, task_definition: TaskDefinition) -> Lookup[Usage]:
+        usage = self.ecs.usage(task_definition)
+        if not self._pins or not isinstance(usage, Usage) or usage.successor is None:
+            return usage
+        clusters = tuple(self.ecs.clusters())
+        found: list[ScheduleUse] = []
+        for gateway in (Rules(self._clients.get("events")), Schedules(self._clients.get("scheduler"))):
+            pinning = gateway.pinning(task_definition.arn, clusters)
+            if isinstance(pinning, Unreadable):
+                return replace(usage, schedules=pinning)
+            found += pinning if isinstance(pinning, tuple) else ()
+        return replace(usage, schedules=tuple(found))
 
     def simulation(self, role: Role, secret: Secret, reference: str) -> Lookup[tuple[Simulated, ...]]:
         """Ask AWS's policy simulator for a second opinion, where that is switched on."""

@@ -211,10 +211,13 @@ def is_certain(facts: Facts | Missing | Unreadable) -> bool:
 
 
 def in_scope(facts: Facts) -> bool:
-    """Whether the revision matters: it is the newest of its family, or something runs it, or nobody could tell."""
+    """Whether the revision matters: it is the newest of its family, or something runs it, or nobody could tell.
+
+    A schedule that starts it runs it too, at its time; an ``Unreadable`` in their place is true as well.
+    """
     usage = facts.usage
     if isinstance(usage, Usage):
-        return usage.newest or bool(usage.services or usage.tasks)
+        return usage.newest or bool(usage.services or usage.tasks or usage.schedules)
     return True
 
 

@@ -1,0 +1,117 @@
+"""Rules and schedules that pin a revision: found exactly, told with the commands, never touched."""
+
+import shlex
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+from moto import mock_aws
+
+from pullguard.arn import Arn
+from pullguard.aws.schedules import Rules, Schedules
+from pullguard.checks.examine import examine
+from pullguard.flows.validate import in_scope
+from pullguard.model import ScheduleUse, Unreadable, Usage
+from pullguard.planner import Rules as PlannerRules
+from pullguard.planner import make_plan
+from pullguard.remedies.schedules import pins
+from tests.fakes import CLUSTER, REGION, World, container, denied, revision_arn, role, secret, task_definition
+
+BEFORE, AFTER = revision_arn("web", 7), revision_arn("web", 8)
+RULE = ScheduleUse(kind="rule", name="nightly", within="target-1")
+SCHEDULE = ScheduleUse(kind="schedule", name="weekly report", within="default")
+ROLE = "arn:aws:iam::123456789012:role/events"
+
+
+def target(task_definition: Arn | str, cluster: str = CLUSTER) -> dict[str, Any]:
+    return {"Arn": cluster, "RoleArn": ROLE, "EcsParameters": {"TaskDefinitionArn": str(task_definition)}}
+
+
+@pytest.fixture
+def aws() -> Iterator[None]:
+    with mock_aws():
+        yield
+
+
+@pytest.mark.usefixtures("aws")
+def test_only_rules_that_start_this_very_revision_in_the_account_are_found() -> None:
+    events = boto3.client("events", region_name=REGION)
+    targets = {
+        "nightly": target(BEFORE),
+        "newer": target(AFTER),
+        "of-the-family": target(str(BEFORE).rpartition(":")[0]),
+        "elsewhere": target(BEFORE, f"{CLUSTER}-other"),
+    }
+    for name, each in targets.items():
+        events.put_rule(Name=name, ScheduleExpression="rate(1 day)")
+        events.put_targets(Rule=name, Targets=[{"Id": "target-1", **each}])  # type: ignore[list-item]
+    assert Rules(events).pinning(BEFORE, [CLUSTER, f"{CLUSTER}-empty"]) == (RULE,)
+
+
+@pytest.mark.usefixtures("aws")
+def test_only_schedules_that_start_this_very_revision_are_found() -> None:
+    scheduler: Any = boto3.client("scheduler", region_name=REGION)
+    for name, each in {"weekly": target(BEFORE), "newer": target(AFTER)}.items():
+        scheduler.create_schedule(
+            Name=name, ScheduleExpression="rate(7 days)", FlexibleTimeWindow={"Mode": "OFF"}, Target=each
+        )
+    found = Schedules(scheduler).pinning(BEFORE, [CLUSTER])
+    assert found == (ScheduleUse(kind="schedule", name="weekly", within="default"),)
+
+
+def test_what_may_not_be_read_is_unreadable() -> None:
+    events = boto3.client("events", region_name=REGION)
+    with Stubber(events) as stubber:
+        stubber.add_client_error("list_rule_names_by_target", "AccessDeniedException")
+        found = Rules(events).pinning(BEFORE, [CLUSTER])
+    assert isinstance(found, Unreadable)
+    assert found.permission == "events:ListRuleNamesByTarget"
+
+
+def test_a_rule_is_told_with_the_commands_that_move_it() -> None:
+    (refusal,) = pins((RULE,), BEFORE, AFTER, ("f1",))
+    assert (refusal.kind, refusal.target, refusal.findings) == ("move-service", "nightly", ("f1",))
+    assert refusal.snippet is not None
+    read, write = refusal.snippet.split("\n")
+    words = shlex.split(read)
+    assert words[:7] == ["aws", "events", "list-targets-by-rule", "--region", REGION, "--rule", "nightly"]
+    assert f's|{BEFORE}"|{AFTER}"|' in words
+    assert shlex.split(write)[:3] == ["aws", "events", "put-targets"]
+
+
+def test_a_schedule_is_told_with_the_commands_that_move_it() -> None:
+    (refusal,) = pins((SCHEDULE,), BEFORE, AFTER)
+    assert refusal.snippet is not None
+    assert "--group-name default --name 'weekly report'" in refusal.snippet
+    assert "aws scheduler update-schedule" in refusal.snippet
+
+
+def test_that_they_could_not_be_read_is_told() -> None:
+    (refusal,) = pins(denied("scheduler:ListSchedules"), BEFORE, AFTER)
+    assert "could not be read" in refusal.why
+    assert "scheduler:ListSchedules" in refusal.why
+
+
+# --- In the plan -------------------------------------------------------------------------------------------------
+
+OLD, NEW = secret(suffix="OldOld"), secret(suffix="NewNew")
+BROKEN = World((task_definition(container(OLD)),), (role(reads=(OLD, NEW)),), (NEW,))
+
+
+@pytest.mark.parametrize(
+    ("schedules", "told"),
+    [
+        pytest.param((), [], id="none"),
+        pytest.param((RULE, SCHEDULE), ["nightly", "weekly report"], id="pinned"),
+        pytest.param(denied(), ["of unknown schedules"], id="unreadable"),
+    ],
+)
+def test_once_there_is_a_successor_they_are_told_and_not_touched(schedules: Any, told: list[str]) -> None:
+    BROKEN.running = Usage(newest=False, successor=revision_arn("web", 8), schedules=schedules)
+    facts = BROKEN.facts()
+    assert in_scope(facts) == bool(told)
+    plan = make_plan(facts, examine(facts).findings, PlannerRules(move_services=True))
+    assert plan.actions == ()
+    assert [each.target for each in plan.refusals] == told
