@@ -69,8 +69,13 @@ class Dependents:
         )
 
 
-def dependents(scene: Scene, registry: PrivateRegistry, count: int, *, desired: int = 0) -> Dependents:
-    """Let ``count`` families with one role, one secret and a service each exist, and be validated."""
+def dependents(
+    scene: Scene, registry: PrivateRegistry, count: int, *, desired: int | None = 0, timeout_s: float = 180
+) -> Dependents:
+    """Let ``count`` families with one role and one secret exist, and be validated.
+
+    Each has a service of its name that is to run ``desired`` tasks; None: no service.
+    """
     group = f"g{uuid.uuid4().hex[:8]}"
     secret, role = f"registry/{group}", f"{group}-execution"
     families = tuple(f"{group}-{number:03}" for number in range(count))
@@ -95,13 +100,14 @@ def dependents(scene: Scene, registry: PrivateRegistry, count: int, *, desired: 
                     name=name,
                     cluster=CLUSTER,
                     task_definition=f"${{task-definition:{name}}}",
-                    desired_count=desired,
+                    desired_count=desired or 0,
                 )
                 for name in families
+                if desired is not None
             ),
         )
     )
-    scene.settle()
+    scene.settle(timeout_s=timeout_s)
     return made
 
 

@@ -9,9 +9,11 @@ from typing import NoReturn
 
 import pytest
 
+from pullguard.arn import Arn
 from pullguard.errors import Malformed
 from pullguard.image import ImageReference, parse_image
-from pullguard.registry import HostNotAllowed, Transport, VerificationBroke, verify
+from pullguard.model import NotLooked, Secret
+from pullguard.registry import HostNotAllowed, Transport, VerificationBroke, verification, verify
 from pullguard.registry.origins import Origin
 from tests.registry.recording import (
     BASIC,
@@ -252,6 +254,46 @@ def test_an_image_on_another_host_than_the_tags_is_refused_before_anything_is_se
 def test_user_info_in_an_image_is_no_image(text: str) -> None:
     with pytest.raises(Malformed):
         parse_image(text)
+
+
+LOOK_ALIKES = (
+    "127.0.0.1:{other}/team/app",
+    "localhost:{other}/team/app",
+    "localhost:{own}/team/app",
+    "127.0.0.2:{own}/team/app",
+    "127.0.0.1/team/app",
+    "127.0.0.1:{other}/127.0.0.1:{own}/app",
+    "127.0.0.1:{own}.evil.example/app",
+    "127.0.0.1:{own}@127.0.0.1:{other}/app",
+    "user:password@127.0.0.1:{own}/app",
+    "http://127.0.0.1:{own}/app",
+    "127.0.0.1:0{own}/app",
+    "127.0.0.1:{own}\\@127.0.0.1:{other}/app",
+    "127.0.0.1:{own}%40127.0.0.1:{other}/app",
+    "[::1]:{own}/app",
+    "\uff11\uff12\uff17.0.0.1:{other}/app",
+)
+
+
+@pytest.mark.parametrize("text", LOOK_ALIKES)
+def test_an_image_that_only_looks_like_one_of_the_tags_registry_collects_nothing(
+    registry: Recording, collector: Recording, text: str
+) -> None:
+    """The whole way of an image: it is none, or its secret's value is not even read; nobody is asked anything."""
+
+    def read(*_: object) -> NoReturn:
+        raise AssertionError("the value was read")
+
+    registry.script = takes_credentials
+    arn = Arn.parse("arn:aws:secretsmanager:us-east-1:111122223333:secret:registry/own-AbCdEf")
+    its = Secret(arn=arn, name="registry/own", tags={"pullguard:registry": registry.host})
+    try:
+        image = parse_image(text.format(own=registry.port, other=collector.port))
+    except Malformed:
+        pass
+    else:
+        assert isinstance(verification(its, image, read), NotLooked)
+    assert (registry.connections, collector.connections) == (0, 0)
 
 
 @pytest.mark.parametrize("host", ["ghcr.io@evil.example", "GHCR.io", "ghcr.io:443", "ghcr.io/", "ghcr.io\r\nx", ""])

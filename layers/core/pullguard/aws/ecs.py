@@ -1,7 +1,7 @@
 """Amazon ECS: task definitions, where they run, and the two calls that change something."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from threading import local
 from typing import TYPE_CHECKING, Any
@@ -179,8 +179,14 @@ class Ecs:
         "ecs:ListTasks",
         "ecs:DescribeTasks",
     )
-    def usage(self, task_definition: TaskDefinition) -> Lookup[Usage]:
-        """Find where a revision runs, and whether it is the newest ACTIVE one of its family."""
+    def usage(
+        self, task_definition: TaskDefinition, services: Callable[[str], Iterable[ServiceUse]] | None = None
+    ) -> Lookup[Usage]:
+        """Find where a revision runs, and whether it is the newest ACTIVE one of its family.
+
+        ECS cannot be asked for the services of one revision, only for all of a cluster: ``services`` are those of a
+        cluster where the caller has asked for them already.
+        """
         arn = str(task_definition.arn)
 
         def call() -> Usage:
@@ -190,7 +196,10 @@ class Ecs:
                 newest=isinstance(newest, TaskDefinition) and newest.arn == task_definition.arn,
                 successor=successor_of(newest, task_definition),
                 services=tuple(
-                    use for cluster in clusters for use in self.services(cluster) if use.task_definition == arn
+                    use
+                    for cluster in clusters
+                    for use in (services or self.services)(cluster)
+                    if use.task_definition == arn
                 ),
                 tasks=tuple(
                     use

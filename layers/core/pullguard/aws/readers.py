@@ -23,6 +23,7 @@ from pullguard.model import (
     Role,
     ScheduleUse,
     Secret,
+    ServiceUse,
     Simulated,
     TaskDefinition,
     Unreadable,
@@ -138,7 +139,7 @@ class AwsReaders:
         return self._once(("usage", task_definition.arn), lambda: self._usage(task_definition))
 
     def _usage(self, task_definition: TaskDefinition) -> Lookup[Usage]:
-        usage = self.ecs.usage(task_definition)
+        usage = self.ecs.usage(task_definition, self._services)
         if not self._pins or not isinstance(usage, Usage) or usage.successor is None:
             return usage
         clusters = tuple(self.ecs.clusters())
@@ -149,6 +150,10 @@ class AwsReaders:
                 return replace(usage, schedules=pinning)
             found += pinning if isinstance(pinning, tuple) else ()
         return replace(usage, schedules=tuple(found))
+
+    def _services(self, cluster: str) -> tuple[ServiceUse, ...]:
+        """List a cluster's services once for a batch, and not once for each of its task definitions."""
+        return self._once(("services", cluster), lambda: tuple(self.ecs.services(cluster)))
 
     def simulation(self, role: Role, secret: Secret, reference: str) -> Lookup[tuple[Simulated, ...]]:
         """Ask AWS's policy simulator for a second opinion, where that is switched on."""

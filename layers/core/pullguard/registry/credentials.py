@@ -38,7 +38,7 @@ def verification(
     """Verify the credentials that ``secret`` holds for ``image``; ``read`` gets its value, if that is to be read.
 
     The value of a secret whose owner has not bound it to the image's registry host is not even read. Where the current
-    value is refused and a rotation has begun another one, the registry is asked about that one too (docs/adr/0010).
+    value is refused and a rotation has begun another one, the registry is asked about that one too (docs/adr/0015).
     """
     hosts = registry_hosts(secret)
     if image.host not in hosts:

@@ -1,4 +1,4 @@
-"""Many roles are read at once, and what is read so is what is read one by one."""
+"""Many roles are read at once, and the services of a cluster once for a batch; what is read so stays the same."""
 
 import json
 from collections import Counter
@@ -10,7 +10,7 @@ from moto import mock_aws
 from pullguard.arn import Arn
 from pullguard.aws.clients import Clients
 from pullguard.aws.readers import AwsReaders
-from pullguard.model import NamedPolicy, Role
+from pullguard.model import NamedPolicy, Role, TaskDefinition, Usage
 
 TRUST = json.dumps(
     {
@@ -91,3 +91,24 @@ def test_a_role_that_the_bulk_does_not_know_is_asked_for_by_itself() -> None:
     readers = AwsReaders(Clients(region="us-east-1"), values="never", bulk_above=0)
 
     assert not isinstance(readers.role(Arn.parse("arn:aws:iam::123456789012:role/gone")), Role)
+
+
+@mock_aws
+def test_the_services_of_a_cluster_are_listed_once_for_all_task_definitions_of_a_batch() -> None:
+    ecs = boto3.client("ecs", region_name="us-east-1")
+    ecs.create_cluster(clusterName="main")
+    for family in ("web", "api", "worker"):
+        container: Any = {"name": "app", "image": "ghcr.io/acme/app:1", "memory": 64}
+        ecs.register_task_definition(family=family, containerDefinitions=[container])
+        ecs.create_service(cluster="main", serviceName=family, taskDefinition=family, desiredCount=0)
+    calls: Counter[str] = Counter()
+    clients = Clients(region="us-east-1")
+    clients.get("ecs").meta.events.register("before-call.ecs", lambda model, **_: calls.update([model.name]))
+    readers = AwsReaders(clients, values="never")
+    for family in ("web", "api", "worker"):
+        definition = readers.task_definition(family)
+        assert isinstance(definition, TaskDefinition)
+        usage = readers.usage(definition)
+        assert isinstance(usage, Usage)
+        assert [use.name for use in usage.services] == [family]
+    assert (calls["ListServices"], calls["DescribeServices"]) == (1, 1)
