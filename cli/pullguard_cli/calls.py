@@ -1,8 +1,7 @@
 """The API calls that a plan comes to, made by the same code that an executor runs, and sent to nobody."""
 
-import difflib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, assert_never
 
@@ -24,6 +23,7 @@ from pullguard.remedies.grant import (
     united,
 )
 from pullguard.remedies.reregister import DESCRIBE_ONLY, CannotReregister
+from pullguard_cli.difference import difference
 
 _AFTER_GRANT: Final = "once the role can read the secret"
 _AFTER_REGISTER: Final = "once the new revision passes every check; its number is AWS's to give"
@@ -131,7 +131,7 @@ def _put_role_policy(facts: Facts, role: Role, grants: tuple[Grant, ...]) -> Cal
         operation="PutRolePolicy",
         target=str(role.arn),
         parameters={"RoleName": role.name, "PolicyName": POLICY_NAME, "PolicyDocument": after},
-        diff=_diff(None if own is None else json.loads(render(own)), document, POLICY_NAME),
+        diff=difference(None if own is None else json.loads(render(own)), document, POLICY_NAME),
         findings=findings,
     )
 
@@ -157,7 +157,7 @@ def _register(action: Reregister, facts: Facts, ecs: Ecs, *, after_grant: bool) 
         operation="RegisterTaskDefinition",
         target=definition.family,
         parameters=request,
-        diff=_diff(present, request, definition.arn.resource_name),
+        diff=difference(present, request, definition.arn.resource_name),
         findings=action.findings,
         when=_AFTER_GRANT if after_grant else None,
     )
@@ -170,7 +170,7 @@ def _update_service(action: MoveService, facts: Facts) -> Call:
         operation="UpdateService",
         target=action.service,
         parameters={"cluster": action.cluster, "service": action.service, "taskDefinition": str(action.after)},
-        diff=_diff({"taskDefinition": str(action.before)}, {"taskDefinition": str(action.after)}, _name(action)),
+        diff=difference({"taskDefinition": str(action.before)}, {"taskDefinition": str(action.after)}, _name(action)),
         findings=(),
         when=None if known else _AFTER_REGISTER,
     )
@@ -178,16 +178,3 @@ def _update_service(action: MoveService, facts: Facts) -> Call:
 
 def _name(action: MoveService) -> str:
     return Arn.parse(action.service).resource_name if action.service.startswith("arn:") else action.service
-
-
-def _diff(before: Mapping[str, Any] | None, after: Mapping[str, Any], name: str) -> str:
-    return "\n".join(
-        difflib.unified_diff(
-            tuple(_lines(before)), tuple(_lines(after)), f"{name} (now)", f"{name} (then)", lineterm=""
-        )
-    )
-
-
-def _lines(document: Mapping[str, Any] | None) -> Iterator[str]:
-    if document is not None:
-        yield from json.dumps(document, indent=2, sort_keys=True, default=str).splitlines()

@@ -9,17 +9,18 @@ from typing import Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pullguard.arn import Arn, partition_of
+from pullguard.aws.answers import DENIED, error_code
 from pullguard.aws.cloudformation import Stacks
 from pullguard.aws.iam import Iam
 from pullguard.aws.messaging import Queues
 from pullguard.aws.ssm import StopSwitch
-from pullguard.errors import Malformed, shown
+from pullguard.errors import Denied, Malformed, shown
 from pullguard.ledger import Ledger
 from pullguard.model import Missing, Role, Unreadable
 from pullguard_cli.connection import Connection, connect
 from pullguard_cli.failures import CannotRun, one_line
 
-DEFAULT_STACK: Final = "pullguard"
+_WHO_MAY: Final = "docs/operations.md says what this command needs."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +91,13 @@ def aws_errors() -> Iterator[None]:
     """Turn an error of AWS into ``CannotRun``, in one line with the remedy."""
     try:
         yield
-    except (BotoCoreError, ClientError) as error:
+    except Denied as error:
+        raise CannotRun(f"{error}. {_WHO_MAY}") from error
+    except ClientError as error:
+        if error_code(error) in DENIED:
+            raise CannotRun(f"AWS denied {error.operation_name} ({error_code(error)}). {_WHO_MAY}") from error
+        raise CannotRun(one_line(error)) from error
+    except BotoCoreError as error:
         raise CannotRun(one_line(error)) from error
 
 

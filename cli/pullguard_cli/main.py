@@ -14,6 +14,7 @@ from pullguard_cli.audit_command import audit
 from pullguard_cli.check_files import check_command
 from pullguard_cli.commands import explain, findings, plan
 from pullguard_cli.failures import EXIT_COULD_NOT_RUN, CannotRun
+from pullguard_cli.history_commands import history, rollback
 from pullguard_cli.options import EXIT_CODES
 from pullguard_cli.printing import errors, says
 from pullguard_cli.stop_commands import resume, stop
@@ -55,6 +56,8 @@ app.command("audit", rich_help_panel=_EVERY_DAY, epilog=EXIT_CODES)(audit)
 app.command("explain", rich_help_panel=_EVERY_DAY, epilog=EXIT_CODES)(explain)
 app.command("plan", rich_help_panel=_EVERY_DAY, epilog=EXIT_CODES)(plan)
 app.command("check", rich_help_panel=_BEFORE, epilog=EXIT_CODES)(check_command)
+app.command("history", rich_help_panel=_DEPLOYED)(history)
+app.command("rollback", rich_help_panel=_DEPLOYED)(rollback)
 app.command("stop", rich_help_panel=_DEPLOYED)(stop)
 app.command("resume", rich_help_panel=_DEPLOYED)(resume)
 app.command("findings", rich_help_panel=_READ_UP)(findings)

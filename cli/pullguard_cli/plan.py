@@ -12,12 +12,11 @@ from pullguard.findings import SCHEMA_VERSION
 from pullguard.flows.validate import in_scope, tags_of
 from pullguard.planner import Rules
 from pullguard_cli.calls import Call, Calls, calls_for
+from pullguard_cli.difference import print_difference
 from pullguard_cli.failures import EXIT_FINDINGS, EXIT_OK, CannotRun, one_line
 from pullguard_cli.one import One
 from pullguard_cli.options import TextFormat
 from pullguard_cli.printing import STYLES, output, says
-
-_STYLES_OF_LINES = {"+": "green", "-": "red", "@": "cyan"}
 
 
 def report(one: One, rules: Rules, form: TextFormat | None) -> int:
@@ -70,5 +69,4 @@ def _print_call(number: int, call: Call, console: Console) -> None:
     console.print(Text.assemble((head, "bold"), says(f"  {call.target}", "dim")))
     if call.when:
         console.print(says(f"   {call.when}", "dim"))
-    for line in call.diff.splitlines():
-        console.print(says(line, _STYLES_OF_LINES.get(line[:1], "")), soft_wrap=True)
+    print_difference(call.diff, console)

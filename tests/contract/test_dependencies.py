@@ -26,6 +26,7 @@ PURE = (
     "events",
     "findings",
     "gather",
+    "history",
     "holding",
     "image",
     "lifecycle",

@@ -186,12 +186,12 @@ def test_every_withdrawal_is_recorded_as_the_other_writes_are(act: Acted) -> Non
     here.unused_for(GRACE_DAYS)
     here.expect_put(HUB)
     here.review()
-    when, written = here.stage.ledger.writes(ROLE)[-1]
-    assert when == f"{here.stage.time.isoformat()}#m-1"
-    assert written["cause"] == {"kind": LISTED, "event_id": "s-2", "at": "2026-11-23T12:00:00Z"}
-    assert written["task_definition"] == str(revision_arn("web", 6))
-    assert written["before"] == render(policy_document(granted(GHCR, HUB)))
-    assert written["after"] == render(policy_document(granted(HUB)))
+    written = here.stage.ledger.writes(ROLE)[-1]
+    assert written.at == here.stage.time.isoformat()
+    assert (written.cause, written.event_id, written.by) == (LISTED, "s-2", "pullguard")
+    assert written.task_definition == str(revision_arn("web", 6))
+    assert written.before == render(policy_document(granted(GHCR, HUB)))
+    assert written.after == render(policy_document(granted(HUB)))
 
 
 def test_after_it_those_who_use_the_role_are_looked_at_again(act: Acted) -> None:
@@ -207,7 +207,7 @@ def test_a_policy_that_would_be_empty_is_deleted(act: Acted) -> None:
     here.unused_for(GRACE_DAYS)
     here.expect_delete()
     assert here.review().withdrawn == 1
-    assert here.stage.ledger.writes(ROLE)[-1][1]["after"] is None
+    assert here.stage.ledger.writes(ROLE)[-1].after is None
     assert here.kept() == set()
 
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from pullguard.arn import Arn
 from pullguard.aws.answers import asks
+from pullguard.history import Write
 from pullguard.holding import Holding
 from pullguard.remedies.grant import Granted
 from pullguard.stop import Stop
@@ -54,10 +55,10 @@ class RoleBook(Table):
         )
 
     @asks("dynamodb:Query")
-    def writes(self, role: Arn) -> tuple[tuple[str, Mapping[str, Any]], ...]:
-        """Return the writes of our policy on ``role``, the oldest first: ``time#id`` and the record of each."""
+    def writes(self, role: Arn) -> tuple[Write, ...]:
+        """Return the writes of our policy on ``role``, the oldest first."""
         found = self._query(f"ROLE#{role}", prefix="WRITE#")
-        return tuple((sort.removeprefix("WRITE#"), record) for sort, record in found)
+        return tuple(Write.from_record(role, sort.removeprefix("WRITE#"), record) for sort, record in found)
 
     @asks("dynamodb:PutItem")
     def keep_grants(self, role: Arn, grants: Iterable[Granted], *, task_definition: str = "") -> None:

@@ -19,6 +19,7 @@ from pullguard.flows.brakes import NotWritten
 from pullguard.flows.validate import in_scope, is_certain
 from pullguard.flows.writing import Executor
 from pullguard.gather import Readers, gather, lacks_credentials
+from pullguard.history import additions
 from pullguard.holding import Holding
 from pullguard.messages import Look, Review
 from pullguard.model import Facts, Missing, NamedPolicy, Role, Secret, Tags
@@ -151,12 +152,10 @@ class Withdrawer:
         present = _grants(_own(role))
         known = {each.secret for each in self.executor.ledger.granted(role.arn)}
         unknown = tuple(each for each in present if each.secret not in known)
-        for _, record in self.executor.ledger.writes(role.arn) if unknown else ():
-            before, after = (parse_own(record[name])[0] if record[name] else () for name in ("before", "after"))
-            added = tuple(each for each in after if each not in before and each in unknown)
-            self.executor.ledger.keep_grants(role.arn, added, task_definition=record["task_definition"])
-            unknown = tuple(each for each in unknown if each not in added)
-        return unknown
+        ours = additions(self.executor.ledger.writes(role.arn)) if unknown else {}
+        for each in (each for each in unknown if each in ours):
+            self.executor.ledger.keep_grants(role.arn, (each,), task_definition=ours[each])
+        return tuple(each for each in unknown if each not in ours)
 
     # --- write
 
@@ -210,9 +209,7 @@ class Withdrawer:
 
     def _wrote(self, role: Role, review: Review) -> bool:
         """Whether it was us who wrote, now or in a run that died: otherwise somebody else has taken it back before."""
-        return any(
-            record["cause"]["event_id"] == review.cause.event_id for _, record in self.executor.ledger.writes(role.arn)
-        )
+        return any(write.event_id == review.cause.event_id for write in self.executor.ledger.writes(role.arn))
 
     def _tell(
         self,

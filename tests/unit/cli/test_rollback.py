@@ -1,0 +1,219 @@
+import json
+import sys
+from io import StringIO
+from typing import Any
+
+import pytest
+
+from pullguard.arn import Arn
+from pullguard.events import Cause
+from pullguard.remedies.grant import POLICY_NAME, Granted, policy_document, render
+from pullguard.stop import Stop
+from tests.fakes import NOW
+from tests.unit.cli.conftest import Run, in_account
+from tests.unit.cli.deployed import Stack, create
+
+ROLE = Arn.parse("arn:aws:iam::123456789012:role/web-execution")
+ONE, TWO, THEIRS = (
+    Granted(secret=Arn.parse(f"arn:aws:secretsmanager:us-east-1:123456789012:secret:{name}-AbCdEf"), key=None)
+    for name in ("one", "two", "theirs")
+)
+TASK_DEFINITION = "arn:aws:ecs:us-east-1:123456789012:task-definition/web:7"
+
+
+def policy(*grants: Granted) -> str | None:
+    return render(policy_document(grants)) if grants else None
+
+
+@pytest.fixture
+def stack(aws: None) -> Stack:
+    """A role to which two grants were written, one after the other."""
+    in_account("iam").create_role(RoleName="web-execution", AssumeRolePolicyDocument="{}")
+    in_account("iam").put_role_policy(RoleName="web-execution", PolicyName="theirs", PolicyDocument=policy(THEIRS))
+    stack = create()
+    write(stack, 1, policy(), policy(ONE))
+    write(stack, 2, policy(ONE), policy(ONE, TWO))
+    return stack
+
+
+def write(stack: Stack, minute: int, before: str | None, after: str | None, *granted: Granted) -> None:
+    """Write a policy as the patcher does."""
+    at = NOW.replace(minute=minute)
+    cause = Cause(kind="RegisterTaskDefinition", event_id=f"e-{minute}", at=at).to_dict()
+    record = {"before": before, "after": after, "task_definition": TASK_DEFINITION, "cause": cause}
+    stack.ledger.record_write(ROLE, write_id=f"m-{minute}", record=record, now=at)
+    if after is not None:
+        in_account("iam").put_role_policy(RoleName="web-execution", PolicyName=POLICY_NAME, PolicyDocument=after)
+    grants = granted or tuple(each for each in (ONE, TWO) if str(each.secret) in (after or ""))
+    stack.ledger.keep_grants(ROLE, grants, task_definition=TASK_DEFINITION)
+
+
+def standing() -> str | None:
+    client = in_account("iam")
+    assert "theirs" in client.list_role_policies(RoleName="web-execution")["PolicyNames"]
+    try:
+        found = client.get_role_policy(RoleName="web-execution", PolicyName=POLICY_NAME)["PolicyDocument"]
+    except client.exceptions.NoSuchEntityException:
+        return None
+    return render(found)
+
+
+def versions(run: Run) -> list[str]:
+    """The versions, the newest first."""
+    return [each["version"] for each in json.loads(run("history", "web-execution").out)["writes"]]
+
+
+# --- History -----------------------------------------------------------------------------------------------------
+
+
+def test_the_history_tells_of_each_write_the_newest_first(run: Run, stack: Stack) -> None:
+    told = json.loads(run("history").out)
+    newest, oldest = told["writes"]
+    assert told["schema_version"] == 1
+    assert (newest["role"], newest["at"]) == (str(ROLE), NOW.replace(minute=2).isoformat())
+    assert (newest["cause"], newest["event_id"], newest["by"]) == ("RegisterTaskDefinition", "e-2", "pullguard")
+    assert newest["task_definition"] == TASK_DEFINITION
+    assert (newest["before"], newest["after"]) == (policy_document([ONE]), policy_document([ONE, TWO]))
+    assert (oldest["before"], oldest["after"]) == (None, policy_document([ONE]))
+
+
+def test_the_history_of_a_role_is_its_own(run: Run, stack: Stack) -> None:
+    assert len(json.loads(run("history", "web-execution").out)["writes"]) == 2
+    assert json.loads(run("history", "other").out)["writes"] == []
+    assert "Nothing was ever written to other" in run("history", "other", "--format", "text").out
+
+
+def test_a_table_names_what_came_and_went(run: Run, stack: Stack) -> None:
+    write(stack, 3, policy(ONE, TWO), policy(TWO))
+    out = run("history", "--format", "text").out
+    for text in ("+ one-AbCdEf", "- one-AbCdEf", "+ two-AbCdEf", "web-execution", "for web:7", *versions(run)):
+        assert text in out
+
+
+def test_a_role_is_told_with_the_diff_of_each_write(run: Run, stack: Stack) -> None:
+    out = run("history", "web-execution", "--format", "text").out
+    assert '+        "arn:aws:secretsmanager:us-east-1:123456789012:secret:two-AbCdEf"' in out
+    assert f"--- {POLICY_NAME} (before)" in out
+
+
+def test_the_ledger_can_be_named_without_a_stack(run: Run, stack: Stack) -> None:
+    in_account("cloudformation").delete_stack(StackName="pullguard")
+    assert run("history").code == 2
+    assert len(json.loads(run("history", "--table", "ledger").out)["writes"]) == 2
+
+
+# --- Rollback ----------------------------------------------------------------------------------------------------
+
+BACK_TO: dict[str, tuple[Any, str | None, tuple[Granted, ...]]] = {
+    "before-the-newest": (lambda _: (), policy(ONE), (ONE,)),
+    "the-first-version": (lambda known: ("--to", known[1]), policy(ONE), (ONE,)),
+    "no-policy": (lambda _: ("--to", "none"), None, ()),
+}
+
+
+@pytest.mark.parametrize(("options", "after", "granted"), BACK_TO.values(), ids=BACK_TO)
+def test_the_policy_is_what_it_was_and_the_ledger_agrees(
+    run: Run, stack: Stack, options: Any, after: str | None, granted: tuple[Granted, ...]
+) -> None:
+    ran = run("rollback", "web-execution", "--yes", *options(versions(run)))
+    assert (ran.code, ran.err, standing()) == (0, "", after)
+    assert stack.ledger.granted(ROLE) == granted
+    written = stack.ledger.writes(ROLE)[-1]
+    assert (written.cause, written.before, written.after) == ("Rollback", policy(ONE, TWO), after)
+    assert written.by.startswith("arn:aws:")
+
+
+def test_a_rollback_is_itself_rolled_back(run: Run, stack: Stack) -> None:
+    run("rollback", "web-execution", "--yes", "--to", "none")
+    run("rollback", "web-execution", "--yes")
+    assert standing() == policy(ONE, TWO)
+    holdings = stack.ledger.holdings(ROLE)
+    assert {each.granted for each in holdings} == {ONE, TWO}
+    assert {each.task_definition for each in holdings} == {TASK_DEFINITION}
+
+
+def test_the_role_is_held_from_then_on_and_the_history_says_so(run: Run, stack: Stack) -> None:
+    ran = run("rollback", "web-execution", "--yes", "--reason", "too wide")
+    hold = stack.ledger.hold(ROLE)
+    assert isinstance(hold, Stop)
+    assert hold.reason == "too wide"
+    assert "pullguard resume web-execution" in ran.out
+    (told,) = json.loads(run("history").out)["holds"]
+    assert (told["role"], told["reason"]) == (str(ROLE), "too wide")
+    assert run("resume", "web-execution", "--yes").code == 0
+    assert stack.ledger.hold(ROLE) is None
+
+
+def test_somebody_elses_hold_stays(run: Run, stack: Stack) -> None:
+    before = Stop(by="ada", at="yesterday", reason="hers")
+    stack.ledger.save_hold(ROLE, before)
+    run("rollback", "web-execution", "--yes")
+    assert stack.ledger.hold(ROLE) == before
+
+
+def test_the_diff_is_shown_before_anybody_agrees(run: Run, stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    typed = StringIO("n\n")
+    monkeypatch.setattr(typed, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stdin", typed)
+    ran = run("rollback", "web-execution")
+    assert ran.code == 1
+    assert '-        "arn:aws:secretsmanager:us-east-1:123456789012:secret:two-AbCdEf"' in ran.out
+    assert standing() == policy(ONE, TWO)
+    assert (stack.ledger.hold(ROLE), len(stack.ledger.writes(ROLE))) == (None, 2)
+
+
+def test_without_a_terminal_and_a_yes_nothing_is_written(run: Run, stack: Stack) -> None:
+    ran = run("rollback", "web-execution")
+    assert (ran.code, standing()) == (2, policy(ONE, TWO))
+    assert "--yes" in ran.err
+    assert stack.ledger.hold(ROLE) is None
+
+
+def test_what_is_so_already_is_not_written_again(run: Run, stack: Stack) -> None:
+    ran = run("rollback", "web-execution", "--yes", "--to", versions(run)[0])
+    assert ran.code == 0
+    assert "is so already" in ran.out
+    assert (len(stack.ledger.writes(ROLE)), stack.ledger.hold(ROLE)) == (2, None)
+
+
+def test_a_rollback_that_died_before_the_ledger_is_finished_by_the_next(run: Run, stack: Stack) -> None:
+    first = versions(run)[1]
+    run("rollback", "web-execution", "--yes", "--to", first)
+    stack.ledger.keep_grants(ROLE, (TWO,), task_definition=TASK_DEFINITION)  # as if it had died just before
+    assert run("rollback", "web-execution", "--yes", "--to", first).code == 0
+    assert stack.ledger.granted(ROLE) == (ONE,)
+
+
+def test_what_is_not_ours_in_a_record_is_never_written(run: Run, stack: Stack) -> None:
+    admin = {"Sid": "X", "Effect": "Allow", "Action": "*", "Resource": "*"}
+    document = policy_document([ONE])
+    planted = json.dumps({**document, "Statement": [*document["Statement"], admin]})
+    write(stack, 3, planted, policy(TWO))
+    ran = run("rollback", "web-execution", "--yes")
+    assert standing() == policy(ONE)
+    assert "Not restored" in ran.out
+
+
+def test_another_stacks_grant_comes_back_without_becoming_ours(run: Run, stack: Stack) -> None:
+    write(stack, 3, policy(ONE, TWO, THEIRS), policy(ONE), ONE)
+    run("rollback", "web-execution", "--yes")
+    assert standing() == policy(ONE, TWO, THEIRS)
+    assert set(stack.ledger.granted(ROLE)) == {ONE, TWO}
+
+
+CANNOT: dict[str, tuple[tuple[str, ...], str]] = {
+    "no-such-version": (("web-execution", "--to", "ffffffff"), "has no version"),
+    "no-such-role": (("web-executoin",), "There is no role"),
+    "a-role-never-written": (("other",), "knows no write"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "words"), CANNOT.values(), ids=CANNOT)
+def test_what_cannot_be_rolled_back_is_said_in_one_line(
+    run: Run, stack: Stack, arguments: tuple[str, ...], words: str
+) -> None:
+    in_account("iam").create_role(RoleName="other", AssumeRolePolicyDocument="{}")
+    ran = run("rollback", *arguments, "--yes")
+    assert (ran.code, standing()) == (2, policy(ONE, TWO))
+    assert words in ran.err
+    assert len(ran.err.splitlines()) == 1
