@@ -9,11 +9,12 @@ from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 from pullguard.aws.iam import Iam
+from pullguard.checks.examine import examine
 from pullguard.errors import NotNow
 from pullguard.flows.patch_role import RolePatcher
 from pullguard.ledger import Ledger
 from pullguard.model import NamedPolicy
-from pullguard.remedies.grant import POLICY_NAME, Granted, parse_own, policy_document, render
+from pullguard.remedies.grant import POLICY_NAME, Granted, fits, parse_own, policy_document, render
 from pullguard.stop import GO_ON, Stop, switch_text
 from tests.fakes import (
     NOW,
@@ -271,6 +272,28 @@ def test_a_policy_that_finds_no_room_is_told_and_not_tried(act: Acted, ledger: L
     assert "more than the 10240 that IAM takes" in here.failure()["why"]
     assert "managed policy" in here.failure()["remedy"]
     assert set(ledger.granted(role_arn())) == set(before)
+
+
+def test_a_role_with_eighty_secrets_fits_and_one_write_is_made_for_each(act: Acted) -> None:
+    many = tuple(secret(f"registry/team-{number:03}") for number in range(80))
+    families = tuple(task_definition(container(each), family=f"f{number}") for number, each in enumerate(many))
+    here = act(World(families, (role(),), many), writes_per_hour=100)
+    for number, family in enumerate(families):
+        here.expect(render(policy_document(granted(*many[: number + 1]))))
+        patcher = RolePatcher(executor=here.stage.executor(), iam=here.iam)
+        assert patcher.patch(look(family.arn), occasion=f"m-{number}").written
+        here.stage.world.roles = (role(inline_policies=(own(*many[: number + 1]),)),)
+    assert set(here.stage.ledger.granted(role_arn())) == set(granted(*many))
+
+
+def test_a_role_with_eighty_secrets_under_keys_of_their_own_is_told_where_it_ends(act: Acted) -> None:
+    many = tuple(secret(f"registry/team-{number:03}", key=key(number)) for number in range(80))
+    full = next(n for n in range(80) if not fits({}, policy_document(granted(*many[:n]))))
+    one_more = task_definition(container(many[full - 1]))
+    here = act(World((one_more,), (role(inline_policies=(own(*many[: full - 1]),)),), many))
+    assert not here.patch().written
+    examined = examine(here.stage.world.facts()).findings
+    assert "inline-policy-quota" in {each.check for each in examined}
 
 
 def test_the_circuit_breaker_stops_and_tells(act: Acted) -> None:

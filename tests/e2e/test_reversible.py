@@ -1,0 +1,118 @@
+"""What was done can be stopped, taken back and withdrawn: on a stack of its own, by the command as a person runs it."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pullguard.remedies.grant import POLICY_NAME
+from sandbox.demo.progress import Progress, insist
+from sandbox.demo.scene import Scene, about, deploy
+from sandbox.emulator import Emulator
+from tests.e2e.families import family, fresh
+
+COMMAND = Path(sys.executable).with_name("pullguard")
+PARAMETERS = {"Mode": "remediate", "RevokeUnusedGrants": "true", "RevokeGraceDays": "0"}
+WITHIN_S = 90
+
+
+@pytest.fixture(scope="module")
+def revoking(built: Path) -> Iterator[Scene]:
+    """A stack that takes back at once what a complete sweep finds unused."""
+    with Emulator() as aws:
+        yield deploy(aws, built, PARAMETERS, Progress(quiet=True))
+
+
+def pullguard(scene: Scene, *arguments: str) -> str:
+    """Run the command against the stack, and return what it says."""
+    environment = {**os.environ, **scene.aws.environment, "AWS_REGION": scene.aws.region}
+    ran = subprocess.run(
+        [COMMAND, *arguments], env=environment, capture_output=True, text=True, timeout=WITHIN_S, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+def policy(scene: Scene, name: str) -> str | None:
+    client = scene.aws.client("iam")
+    try:
+        found = client.get_role_policy(RoleName=f"{name}-execution", PolicyName=POLICY_NAME)
+    except client.exceptions.NoSuchEntityException:
+        return None
+    return json.dumps(found["PolicyDocument"], sort_keys=True)
+
+
+def granted(scene: Scene, name: str) -> str:
+    """Let a family that needs a grant exist, and return the policy once it has it."""
+    scene.load(family(name))
+    document: str | None = insist(lambda: policy(scene, name), f"a grant for {name}", timeout_s=WITHIN_S)
+    assert document is not None
+    return document
+
+
+def told(scene: Scene, name: str, kind: str) -> list[str]:
+    return [each.text for each in about(scene.letters(), name) if each.attributes["kind"] == kind]
+
+
+def test_a_stop_holds_every_write_and_what_was_wanted_happens_after_it(revoking: Scene) -> None:
+    name = fresh("stopped")
+    pullguard(revoking, "stop", "--yes", "--reason", "an end-to-end test")
+    revoking.load(family(name))
+    (planned,) = insist(lambda: told(revoking, name, "Remediation Planned"), "a plan", timeout_s=WITHIN_S)
+    assert "everything is stopped since" in planned
+    assert "an end-to-end test" in planned
+    revoking.settle()
+    assert policy(revoking, name) is None
+
+    assert "A sweep was asked for" in pullguard(revoking, "resume", "--yes")
+    insist(lambda: policy(revoking, name), "the grant after the stop", timeout_s=WITHIN_S)
+    insist(lambda: told(revoking, name, "Remediation Completed"), "an alert of it", timeout_s=WITHIN_S)
+
+
+def test_a_rollback_takes_a_grant_back_and_it_stays_back_until_somebody_resumes(revoking: Scene) -> None:
+    name = fresh("rolled")
+    before = granted(revoking, name)
+    revoking.settle()
+    (write,) = json.loads(pullguard(revoking, "history", f"{name}-execution"))["writes"]
+    assert json.dumps(write["after"], sort_keys=True) == before
+
+    pullguard(revoking, "rollback", f"{name}-execution", "--yes")
+    insist(
+        lambda: any("the role is held since" in text for text in told(revoking, name, "Remediation Planned")),
+        "that the role is held",
+        timeout_s=WITHIN_S,
+    )
+    revoking.settle()
+    assert policy(revoking, name) is None
+
+    pullguard(revoking, "resume", f"{name}-execution", "--yes")
+    insist(lambda: policy(revoking, name) == before, "the grant once more", timeout_s=WITHIN_S)
+    causes = [each["cause"] for each in json.loads(pullguard(revoking, "history", f"{name}-execution"))["writes"]]
+    assert (len(causes), causes[1]) == (3, "Rollback")
+
+
+def test_a_grant_that_nothing_needs_is_withdrawn_after_a_complete_sweep_and_no_other(revoking: Scene) -> None:
+    kept, gone = fresh("kept"), fresh("gone")
+    before = granted(revoking, kept)
+    granted(revoking, gone)
+    revoking.settle()
+    revoking.aws.client("ecs").deregister_task_definition(taskDefinition=f"{gone}:1")
+
+    sweep = json.dumps({"sweep": fresh("sweep"), "token": None})
+    revoking.aws.client("sqs").send_message(QueueUrl=revoking.stack.outputs["SweepQueueUrl"], MessageBody=sweep)
+
+    insist(lambda: policy(revoking, gone) is None, "the withdrawal", timeout_s=WITHIN_S)
+    (done,) = insist(
+        lambda: [text for text in told(revoking, gone, "Remediation Completed") if "take back" in text],
+        "an alert of it",
+        timeout_s=WITHIN_S,
+    )
+    assert f"registry/{gone}" in done
+    revoking.settle()
+    assert policy(revoking, kept) == before
+    (newest, _) = json.loads(pullguard(revoking, "history", f"{gone}-execution"))["writes"]
+    assert (newest["cause"], newest["after"]) == ("Sweep", None)
