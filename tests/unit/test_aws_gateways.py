@@ -21,7 +21,7 @@ from pullguard.aws.readers import AwsReaders
 from pullguard.aws.secrets_manager import SecretsManager
 from pullguard.errors import Denied
 from pullguard.gather import gather
-from pullguard.model import Facts, Key, Missing, NotLooked, Role, Secret, Unreadable, ValueShape
+from pullguard.model import Facts, Key, Missing, NotLooked, Role, Secret, Unreadable, Usage, ValueShape
 from tests.fakes import CLUSTER, NOW, REGION, TRUST, revision_arn, role_arn, secret_arn, task_definition
 from tests.flows import look
 
@@ -347,3 +347,14 @@ def test_a_cluster_that_goes_away_while_it_is_looked_at_leaves_no_false_certaint
         stubber.add_client_error("list_services", "ClusterNotFoundException")
         found = Ecs(client).usage(task_definition())
     assert isinstance(found, Missing)
+
+
+def test_a_deregistered_revision_is_not_the_newest_although_no_other_is_there() -> None:
+    client = boto3.client("ecs", region_name=REGION)
+    gone = {"taskDefinitionArn": str(task_definition().arn), "family": "web", "revision": 7, "status": "INACTIVE"}
+    with Stubber(client) as stubber:
+        stubber.add_response("list_clusters", {"clusterArns": []})
+        stubber.add_response("describe_task_definition", {"taskDefinition": gone})
+        found = Ecs(client).usage(task_definition(status="INACTIVE"))
+    assert isinstance(found, Usage)
+    assert not found.newest

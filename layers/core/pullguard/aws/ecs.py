@@ -193,7 +193,8 @@ class Ecs:
             clusters = tuple(self.clusters())
             newest = self.describe(task_definition.family)
             return Usage(
-                newest=isinstance(newest, TaskDefinition) and newest.arn == task_definition.arn,
+                newest=isinstance(newest, TaskDefinition)
+                and (newest.arn, newest.status) == (task_definition.arn, "ACTIVE"),
                 successor=successor_of(newest, task_definition),
                 services=tuple(
                     use
