@@ -70,6 +70,18 @@ def told(evidence: Evidence, family: str, *wanted: tuple[str, str]) -> Faults:
     yield from letters_are(about(evidence.letters, family), family, *wanted)
 
 
+def told_and_mended(evidence: Evidence, family: str, check: str, *, deeds: int) -> Faults:
+    """Ask whether the letters about a family are that a finding opened, ``deeds`` deeds, and that it is resolved.
+
+    What was mended before anybody could be told that it was broken is told as the deeds alone.
+    """
+    letters = about(evidence.letters, family)
+    deeds_done = [(DONE, NO_CHECK)] * deeds
+    if any(letter.attributes.get("check") == check for letter in letters):
+        deeds_done += [(OPENED, check), (RESOLVED, check)]
+    yield from letters_are(letters, family, *deeds_done)
+
+
 def letters_are(letters: tuple[Letter, ...], what: str, *wanted: tuple[str, str]) -> Faults:
     """Ask whether the letters are exactly those wanted."""
     came = sorted((letter.attributes.get("kind", ""), letter.attributes.get("check", "")) for letter in letters)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.demo.evidence import (
-    DONE,
     NO_CHECK,
     OPENED,
     OWN_POLICY,
@@ -23,6 +22,7 @@ from sandbox.demo.evidence import (
     reading,
     revisions_are,
     told,
+    told_and_mended,
 )
 from sandbox.demo.observation import reference_of
 from sandbox.demo.scene import about
@@ -38,9 +38,7 @@ def web(evidence: Evidence) -> Faults:
     yield from fetched(evidence.after["web"], ok=True)
     yield from policies_are(evidence, "web", only(reading(evidence.secret("web"))))
     yield from revisions_are(evidence.after["web"], 1)
-    yield from told(
-        evidence, "web", (OPENED, "secret-access-missing"), (DONE, NO_CHECK), (RESOLVED, "secret-access-missing")
-    )
+    yield from told_and_mended(evidence, "web", "secret-access-missing", deeds=1)
 
 
 def api(evidence: Evidence) -> Faults:
@@ -64,8 +62,7 @@ def api(evidence: Evidence) -> Faults:
     }
     yield from policies_are(evidence, "api", only(reading(secret), decrypting))
     yield from revisions_are(evidence.after["api"], 1)
-    check = "decrypt-access-missing"
-    yield from told(evidence, "api", (OPENED, check), (DONE, NO_CHECK), (RESOLVED, check))
+    yield from told_and_mended(evidence, "api", "decrypt-access-missing", deeds=1)
 
 
 def worker(evidence: Evidence) -> Faults:
@@ -86,8 +83,7 @@ def worker(evidence: Evidence) -> Faults:
         yield f"worker: re-registration changed {sorted(lost)}"
     if (before.running, after.running) != ("worker:1", "worker:2"):
         yield f"worker: the service ran {before.running} and runs {after.running}, not worker:2"
-    check = "reference-stale"
-    yield from told(evidence, "worker", (OPENED, check), *[(DONE, NO_CHECK)] * 3, (RESOLVED, check))
+    yield from told_and_mended(evidence, "worker", "reference-stale", deeds=3)
 
 
 def _differences(source: Mapping[str, Any], copy: Mapping[str, Any]) -> set[str]:
