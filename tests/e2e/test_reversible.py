@@ -17,7 +17,7 @@ from tests.e2e.families import family, fresh
 
 COMMAND = Path(sys.executable).with_name("pullguard")
 PARAMETERS = {"Mode": "remediate", "RevokeUnusedGrants": "true", "RevokeGraceDays": "0"}
-WITHIN_S = 90
+WITHIN_S = 150
 
 
 @pytest.fixture(scope="module")
