@@ -67,6 +67,10 @@ class OfflineReaders:
         """Not looked up."""
         return NOT_ASKED
 
+    def anonymous_pull(self, image: ImageReference, hosts: frozenset[str]) -> Lookup[Verification]:  # noqa: ARG002
+        """Not looked up."""
+        return NOT_ASKED
+
     def verification(self, secret: Secret, image: ImageReference) -> Lookup[Verification]:  # noqa: ARG002
         """Not looked up."""
         return NOT_ASKED

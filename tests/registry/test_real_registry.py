@@ -13,7 +13,7 @@ import pytest
 
 from pullguard.image import parse_image
 from pullguard.model import RegistryAnswer, Verification
-from pullguard.registry import verify
+from pullguard.registry import anonymous_pull, verify
 from pullguard.secret_value import HiddenText
 from sandbox.emulator import SandboxError
 from sandbox.registry import Account, PrivateRegistry
@@ -62,6 +62,22 @@ def test_an_image_by_its_digest_whatever_its_tag(registry: PrivateRegistry) -> N
     digest = registry.push("team/app", "3.0", b"a third")
     assert ask(registry, f"team/app@{digest}").answer == "ok"
     assert ask(registry, f"team/app:gone@{digest}").answer == "ok"
+
+
+@pytest.mark.parametrize(
+    ("rest", "by_basic", "by_tokens"),
+    [
+        ("team/app:1.0", "rejected", "rejected"),
+        ("public/app:1.0", "rejected", "anonymous-ok"),  # without tokens it asks everybody for a password
+    ],
+)
+def test_without_credentials(
+    registry: PrivateRegistry, rest: str, by_basic: RegistryAnswer, by_tokens: RegistryAnswer
+) -> None:
+    hosts = {registry.host} | ({registry.tokens.host} if registry.tokens else set())
+    asked = anonymous_pull(parse_image(f"{registry.host}/{rest}"), allowed_hosts=frozenset(hosts))
+    assert asked.answer == (by_basic if registry.tokens is None else by_tokens)
+    assert asked.detail.endswith("It was asked without credentials.") or registry.tokens is not None
 
 
 def test_wrong_credentials(registry: PrivateRegistry) -> None:

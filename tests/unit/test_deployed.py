@@ -7,7 +7,9 @@ from botocore.exceptions import ClientError
 from pullguard.deployed import Deployment, Refused, outcome
 from pullguard.errors import Misconfigured, NotNow, Rejected
 from pullguard.flows.validate import Validated
+from pullguard.image import parse_image
 from pullguard.messages import RECEIVES_MAX
+from pullguard.model import Verification
 from tests.contract.cloudformation import load
 
 ENVIRONMENT = {
@@ -73,6 +75,14 @@ def test_the_environment_of_these_tests_is_the_templates() -> None:
     functions = load().functions().values()
     variables = {name for each in functions for name in each["Environment"]["Variables"]}
     assert {name for name in variables if name.startswith("PULLGUARD_")} == set(ENVIRONMENT)
+
+
+@pytest.mark.allow_hosts(["127.0.0.1"])
+@pytest.mark.parametrize("verify", ["true", "false"])
+def test_an_executor_asks_registries_as_anybody_where_the_validator_asks_them(verify: str) -> None:
+    here = Deployment({**ENVIRONMENT, "PULLGUARD_VERIFY_CREDENTIALS": verify}, *Deployment.EXECUTOR_NEEDS)
+    said = here.executor().readers().anonymous_pull(parse_image("127.0.0.1:1/web"), frozenset({"127.0.0.1:1"}))
+    assert isinstance(said, Verification) is (verify == "true")
 
 
 def test_a_validator_gets_the_deployments_choices(deployment: Deployment) -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from pullguard.arn import Arn
 from pullguard.checks.examine import examine
-from pullguard.model import Key, Role, Secret, Usage
+from pullguard.model import Key, Role, Secret, Usage, Verification
 from pullguard.plan import Fix, Grant, MoveService, Plan, ReferenceChange, Refusal, Reregister
 from pullguard.planner import Rules, make_plan, next_actions
 from tests.fakes import (
@@ -42,6 +42,7 @@ KEYED = secret(key=key())
 AWS_KEYED = secret(key=key(2, manager="AWS", policy={}))
 OLD, NEW = secret_arn(suffix="OldOld"), secret(suffix="NewNew")
 SUCCESSOR = revision_arn(revision=8)
+REFUSED = {"ghcr.io/acme/web:1": Verification(answer="rejected")}
 
 
 def grant(of: Secret, **changes: Any) -> Grant:
@@ -181,14 +182,20 @@ CASES = {
         (reregister((ARN, None)),),
     ),
     "missing-credentials-with-one-candidate": Case(
-        world(container(), secrets=(GHCR,), role=role(reads=[GHCR])), (reregister((None, GHCR)),)
+        world(container(), secrets=(GHCR,), role=role(reads=[GHCR]), verifications=REFUSED), (reregister((None, GHCR)),)
     ),
     "missing-credentials-with-one-candidate-that-the-role-cannot-read": Case(
-        world(container(), secrets=(GHCR,)), (grant(GHCR), reregister((None, GHCR)))
+        world(container(), secrets=(GHCR,), verifications=REFUSED), (grant(GHCR), reregister((None, GHCR)))
     ),
     "missing-credentials-with-two-candidates": Case(
-        world(container(), secrets=(GHCR, secret("other", "ZzZzZz")), role=role(reads=[GHCR]))
+        world(
+            container(),
+            secrets=(GHCR, secret("other", "ZzZzZz")),
+            role=role(reads=[GHCR]),
+            verifications=REFUSED,
+        )
     ),
+    "missing-credentials-that-nobody-has-proved": Case(world(container(), secrets=(GHCR,), role=role(reads=[GHCR]))),
     "missing-credentials-where-the-candidates-cannot-be-listed": Case(
         world(container(), secrets=(GHCR,), unreadable={"registry-secrets": denied()})
     ),

@@ -12,8 +12,15 @@ import pytest
 from pullguard.arn import Arn
 from pullguard.errors import Malformed
 from pullguard.image import ImageReference, parse_image
-from pullguard.model import NotLooked, Secret
-from pullguard.registry import HostNotAllowed, Transport, VerificationBroke, verification, verify
+from pullguard.model import NotLooked, RegistryAnswer, Secret
+from pullguard.registry import (
+    HostNotAllowed,
+    Transport,
+    VerificationBroke,
+    anonymous_pull,
+    verification,
+    verify,
+)
 from pullguard.registry.origins import Origin
 from tests.registry.recording import (
     BASIC,
@@ -401,3 +408,44 @@ def test_a_fault_of_our_own_shows_no_credentials_in_its_traceback() -> None:
     assert not any(trace in own for trace in (PASSWORD, BASIC[6:]))
     assert caught.value.__context__ is None
     assert "RuntimeError in explode" in str(caught.value)
+
+
+# --- without credentials -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("status", "answer"),
+    [
+        (200, "anonymous-ok"),
+        (401, "rejected"),
+        (403, "rejected"),
+        (404, "no-such-image"),
+        (429, "rate-limited"),
+        (500, "unreachable"),
+    ],
+)
+@pytest.mark.parametrize("scheme", ["none", "basic", "bearer"])
+def test_as_anybody_nothing_is_sent_but_the_question(
+    registry: Recording, scheme: str, status: int, answer: RegistryAnswer
+) -> None:
+    challenge = {"basic": 'Basic realm="r"', "bearer": f'Bearer realm="http://{registry.host}/token"'}.get(scheme)
+
+    def script(request: Request) -> Reply:
+        if request.path == "/token":
+            return Reply(body=b'{"token": "anybodys"}')
+        if request.path == "/v2/" and challenge:
+            return Reply(status=401, headers=(("WWW-Authenticate", challenge),))
+        return Reply(status=200 if request.path == "/v2/" else status)
+
+    registry.script = script
+    said = anonymous_pull(image_at(registry.host), allowed_hosts=frozenset({registry.host}))
+
+    wanted: RegistryAnswer = "unreachable" if scheme == "none" and answer == "rejected" else answer
+    assert said.answer == wanted
+    assert {sent for _, _, sent in registry.sent} <= {None, "Bearer anybodys"}
+
+
+def test_as_anybody_no_host_is_asked_that_no_tag_names(registry: Recording) -> None:
+    with pytest.raises(HostNotAllowed):
+        anonymous_pull(image_at(registry.host), allowed_hosts=frozenset({"ghcr.io"}))
+    assert registry.connections == 0

@@ -8,7 +8,7 @@ import pytest
 
 from pullguard.ledger import Ledger
 from pullguard.messages import LISTED, UNLISTED
-from pullguard.model import Rotation, RotationEnd, Usage
+from pullguard.model import Rotation, RotationEnd, Usage, Verification
 from pullguard.planner import Rules
 from pullguard.roster import Roster
 from tests.fakes import (
@@ -352,7 +352,10 @@ LOWERED: dict[str, World] = {
     "task-definition": replace(BROKEN, task_definitions=(task_definition(container(GHCR), tags=OBSERVE),)),
     "replacement": replace(STALE, secrets=(secret(tags=OBSERVE),)),
     "secret-that-would-be-named": World(
-        (task_definition(container()),), (role(reads=[GHCR]),), (secret(tags=OBSERVE),)
+        (task_definition(container()),),
+        (role(reads=[GHCR]),),
+        (secret(tags=OBSERVE),),
+        verifications={"ghcr.io/acme/web:1": Verification(answer="rejected")},
     ),
 }
 

@@ -66,6 +66,7 @@ class Deployment:
         "infrastructure_tags",
         "move_services",
         "redeploy_on_rotation",
+        "verify_credentials",
         "writes_per_hour",
         "stop_parameter",
     )
@@ -123,8 +124,8 @@ class Deployment:
         )
 
     def readers(self) -> AwsReaders:
-        """Return readers that never read a secret's value."""
-        return AwsReaders(self.clients, values="never")
+        """Return readers that never read a secret's value; registries they ask as anybody, if at all."""
+        return AwsReaders(self.clients, values="never", as_anybody=self.settings.verify_credentials)
 
     def now(self) -> datetime:
         """Return the time, UTC."""

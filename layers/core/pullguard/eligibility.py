@@ -5,9 +5,10 @@ nothing is opted in that does not parse letter by letter (docs/adr/0002).
 """
 
 import re
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
-from pullguard.image import normal_host
+from pullguard.image import ImageReference, normal_host
 from pullguard.model import Role, Secret, Tags
 from pullguard.plan import Mode
 
@@ -26,6 +27,12 @@ def registry_hosts(secret: Secret) -> frozenset[str]:
     words = secret.tags.get(REGISTRY_TAG, "").split()
     hosts = [normal_host(word) for word in words]
     return frozenset(host for host in hosts if host is not None) if all(hosts) else frozenset()
+
+
+def secrets_for(image: ImageReference, secrets: Iterable[Secret]) -> tuple[Secret, ...]:
+    """Return those of ``secrets`` that live and are kept for the image's registry, sorted by ARN."""
+    usable = (each for each in secrets if each.deleted_at is None and image.host in registry_hosts(each))
+    return tuple(sorted(usable, key=lambda secret: secret.arn))
 
 
 def role_may_use(secret: Secret, role_name: str) -> bool:

@@ -1,6 +1,6 @@
 """From the name of a task definition to all the facts that the checks decide on.
 
-``Readers`` is what AWS is to the core: seven questions, each asked at most once for each thing (the readers
+``Readers`` is what AWS is to the core: eight questions, each asked at most once for each thing (the readers
 remember). A question that was not answered is a fact of its own; see ``model``.
 """
 
@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Protocol
 
 from pullguard.arn import Arn, SecretReference
-from pullguard.eligibility import registry_hosts
+from pullguard.eligibility import registry_hosts, secrets_for
 from pullguard.errors import Malformed
 from pullguard.image import ImageReference
 from pullguard.model import (
@@ -51,6 +51,9 @@ class Readers(Protocol):
     def simulation(self, role: Role, secret: Secret, reference: str) -> Lookup[tuple[Simulated, ...]]:
         """Ask AWS's policy simulator for a second opinion, where that is switched on."""
 
+    def anonymous_pull(self, image: ImageReference, hosts: frozenset[str]) -> Lookup[Verification]:
+        """Ask the registry, one of ``hosts``, whether it serves the image to anybody, where that is switched on."""
+
     def verification(self, secret: Secret, image: ImageReference) -> Lookup[Verification]:
         """Ask the registry whether the secret's credentials pull the image, where that is switched on."""
 
@@ -72,15 +75,19 @@ def gather_about(task_definition: TaskDefinition, readers: Readers, *, now: date
         for reference in (_usable_reference(container) for container in task_definition.containers)
         if reference is not None
     }
+    registry_secrets = _registry_secrets(task_definition, readers)
     return Facts(
         task_definition=task_definition,
         now=now,
         role=role,
         secrets=secrets,
         replacements=_replacements(task_definition, secrets, readers),
-        registry_secrets=_registry_secrets(task_definition, readers),
+        registry_secrets=registry_secrets,
         usage=readers.usage(task_definition) if usage else USAGE_NOT_LOOKED,
-        verifications=_verifications(task_definition, secrets, readers),
+        verifications={
+            **_verifications(task_definition, secrets, readers),
+            **_anonymous_pulls(task_definition, registry_secrets, readers),
+        },
         simulations=_simulations(task_definition, role, secrets, readers),
     )
 
@@ -156,6 +163,24 @@ def _verifications(
         secret = secrets.get(container.reference.text)
         if isinstance(secret, Secret) and not container.image.is_ecr:
             answers[container.name] = readers.verification(secret, container.image)
+    return answers
+
+
+def _anonymous_pulls(
+    task_definition: TaskDefinition, registry_secrets: Lookup[tuple[Secret, ...]], readers: Readers
+) -> dict[str, Lookup[Verification]]:
+    """Ask the registry of each container that gives no credentials, where a secret is kept for it, by its name.
+
+    No host is asked that does not stand in the tag of such a secret.
+    """
+    answers: dict[str, Lookup[Verification]] = {}
+    for container in filter(lacks_credentials, task_definition.containers):
+        if not isinstance(container.image, ImageReference) or not isinstance(registry_secrets, tuple):
+            continue
+        secrets = secrets_for(container.image, registry_secrets)
+        if secrets:
+            hosts = frozenset().union(*map(registry_hosts, secrets))
+            answers[container.name] = readers.anonymous_pull(container.image, hosts)
     return answers
 
 

@@ -36,6 +36,31 @@ _ECR = re.compile(
     r"|cloud\.adc-e\.uk|csp\.hci\.ic\.gov)"
     r"|public\.ecr\.aws|ecr-public\.aws\.com"
 )
+# Where anybody may keep images for everybody, so that one without credentials is nothing odd. What is missing here is
+# taken for a registry of somebody's own; live verification tells, wherever it is switched on.
+_PUBLIC_REGISTRIES = frozenset(
+    {
+        DOCKER_HUB,
+        "cgr.dev",
+        "codeberg.org",
+        "container-registry.oracle.com",
+        "docker.elastic.co",
+        "gcr.io",
+        "ghcr.io",
+        "icr.io",
+        "k8s.gcr.io",
+        "lscr.io",
+        "mcr.microsoft.com",
+        "nvcr.io",
+        "quay.io",
+        "registry.access.redhat.com",
+        "registry.gitlab.com",
+        "registry.k8s.io",
+        "registry.suse.com",
+        "xpkg.upbound.io",
+    }
+)
+_PUBLIC_SUFFIXES = (".gcr.io", ".pkg.dev")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +109,11 @@ def parse_image(text: str) -> ImageReference:
     if not _PATH.fullmatch(repository) or len(repository) > _REPOSITORY_MAX_CHARS:
         raise refuse("has a repository name that no registry takes (lower-case letters, digits, . _ - and /)")
     return ImageReference(text=text, host=host, repository=repository, tag=tag or None, digest=digest or None)
+
+
+def serves_the_public(host: str) -> bool:
+    """Whether ``host`` is a registry at which anybody may keep images for everybody."""
+    return host in _PUBLIC_REGISTRIES or host.endswith(_PUBLIC_SUFFIXES)
 
 
 def normal_host(text: str) -> str | None:

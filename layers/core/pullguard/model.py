@@ -376,7 +376,8 @@ class Facts:
     ``secrets`` is keyed by the reference's text; ``replacements`` by the text of a reference whose secret is gone:
     the live secret of the same name in the same account and Region. ``registry_secrets`` are the opted-in secrets
     of the account and Region for the registries from which containers pull without giving credentials.
-    ``verifications`` and ``simulations`` are keyed by container name. ``rotation_ends`` is what the ledger remembers
+    ``verifications`` and ``simulations`` are keyed by container name; the verification of a container that gives no
+    credentials says whether the registry serves its image to anybody. ``rotation_ends`` is what the ledger remembers
     of the secrets' last rotations, by the secret's ARN; whoever has no ledger has none.
     """
 

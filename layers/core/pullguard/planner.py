@@ -11,7 +11,7 @@ from pullguard.access.verdict import grant_would_help
 from pullguard.arn import Arn, MalformedReference, SecretReference
 from pullguard.checks.access import access_of
 from pullguard.checks.check import image_of
-from pullguard.checks.reference import candidates_for
+from pullguard.checks.credentials_missing import candidates_for
 from pullguard.consent import missing_key
 from pullguard.eligibility import REGISTRY_TAG, registry_hosts
 from pullguard.findings import Finding

@@ -1,7 +1,7 @@
 """Task definitions in every legal way to write them, and the account that they live in: nothing is wrong here.
 
 The bare name of a secret is missing on purpose: it works, and is worth a warning. So is a statement over every
-secret, and an image without credentials from a registry for which the account keeps a secret.
+secret.
 """
 
 import json
@@ -298,6 +298,14 @@ SHAPES = (
         _container("quay.io/acme/app", None, "public"),
     ),
     _runs("secrets-of-another-kind", {**_HUB_ONE, **_INJECTED}),
+    _runs(
+        "sidecars-of-everybody",
+        _HUB_ONE,
+        _container("nginx:1.27", None, "proxy"),
+        _container("amazon/cloudwatch-agent:latest", None, "metrics", essential=False),
+        _container("ghcr.io/open-telemetry/collector:1", None, "traces", essential=False),
+    ),
+    _pulls("everybodys-image-and-no-role", "nginx", None, None),
     _pulls("no-role-and-no-credentials", "quay.io/acme/app", None, None),
     _pulls("a-role-that-nobody-needs", f"{_ECR}/app", None, "nothing-to-read"),
 )

@@ -1,11 +1,12 @@
 """Worlds in which the reference is wrong, and ones in which it only looks odd."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 from sandbox.world import Role, Secret, World
 from sandbox.worlds.catalogue.parts import (
     CREDENTIALS,
+    IMAGE,
     OPTED_IN,
     READ,
     ROLE,
@@ -18,7 +19,7 @@ from sandbox.worlds.catalogue.parts import (
     naming,
     task_definition,
 )
-from sandbox.worlds.catalogue.scene import Call, Case, Scene
+from sandbox.worlds.catalogue.scene import Answers, Call, Case, Scene
 
 HEALTHY = Scene(world=healthy())
 PARTIAL, STALE = f"${{partial:{SECRET}}}", f"${{stale:{SECRET}}}"
@@ -188,13 +189,50 @@ def _missing(way: str, image: str, near_miss: Scene, **changes: Any) -> Case:
     return Case(check="credentials-missing", way=way, broken=_without(image, **changes), near_miss=near_miss)
 
 
+def _twin(image: str, of: str, **changes: Any) -> Scene:
+    """A second container of a repository that the first pulls with the secret; no registry has to be asked."""
+    (one,) = task_definition({"image": of}).request["containerDefinitions"]
+    twin = {"name": "twin", "image": image, "memory": 128}
+    return Scene(world=healthy(container={"image": of}, task={"containerDefinitions": [one, twin]}, **changes))
+
+
+def _twins(way: str, image: str, near_miss: str, of: str = IMAGE) -> Case:
+    return Case(check="credentials-missing", way=way, broken=_twin(image, of), near_miss=_twin(near_miss, of))
+
+
+def _asked(way: str, broken: Answers, near_miss: Answers, status: Literal["fail", "unknown"] = "fail") -> Case:
+    """The registry says itself whether it serves the image to anybody."""
+    world = healthy(
+        container={**WITHOUT_CREDENTIALS, "image": "${registry}/acme/web:1.0"},
+        secret={"tags": {"pullguard:registry": "${registry}"}},
+    )
+    return Case(
+        check="credentials-missing",
+        way=way,
+        status=status,
+        broken=Scene(world=world, registry=broken),
+        near_miss=Scene(world=world, registry=near_miss),
+    )
+
+
+_OWN = "registry.example.com/web"
+_FOR_OUR_OWN = {"tags": {"pullguard:registry": "registry.example.com"}}
 _FOR_A_PORT = {"tags": {"pullguard:registry": "registry.example.com:5000"}}
 MISSING = (
-    _missing("an image of Docker Hub", "acme/web:1.0", _without("acme/web:1.0", secret={"deleted": True})),
-    _missing("an official image", "nginx", _without("nginx", secret={"tags": {}})),
-    _missing("another name of Docker Hub", "index.docker.io/acme/web", _without("ghcr.io/acme/web")),
-    _missing("an address of Docker Hub", "registry-1.docker.io/acme/web", _without("quay.io/acme/web")),
-    _missing("capitals", "Docker.IO/acme/web", _without("docker.io.example.com/acme/web")),
+    _asked("the registry refuses it to anybody", Answers(manifest=401), Answers()),
+    _asked("the registry forbids it to anybody", Answers(manifest=403), Answers(unauthorized=200)),
+    _asked("the registry has it for nobody, or for some", Answers(manifest=404), Answers(), status="unknown"),
+    _missing(
+        "a registry of one's own",
+        _OWN,
+        _without("nginx:1.27"),  # Docker Hub keeps a secret as well, and serves nginx to everybody
+        secret=_FOR_OUR_OWN,
+    ),
+    _missing(
+        "a secret that lives", _OWN, _without(_OWN, secret={**_FOR_OUR_OWN, "deleted": True}), secret=_FOR_OUR_OWN
+    ),
+    _missing("a secret that is opted in", _OWN, _without(_OWN, secret={"tags": {}}), secret=_FOR_OUR_OWN),
+    _missing("capitals", "Registry.Example.COM/web", _without("r.example.com/web"), secret=_FOR_OUR_OWN),
     _missing(
         "a port",
         "registry.example.com:5000/web",
@@ -203,15 +241,25 @@ MISSING = (
     ),
     _missing(
         "two secrets to choose from",
-        "acme/web",
+        _OWN,
         _without("public.ecr.aws/docker/library/nginx:1"),
-        more_secrets=(Secret(name="registry/other", value=CREDENTIALS, tags=OPTED_IN),),
+        secret=_FOR_OUR_OWN,
+        more_secrets=(Secret(name="registry/other", value=CREDENTIALS, tags=_FOR_OUR_OWN["tags"]),),
     ),
     _missing(
         "one of several hosts of a secret",
-        "ghcr.io/acme/web",
-        _without("ghcr.io/acme/web", secret={"tags": {"pullguard:registry": "docker.io ghcr.io *"}}),
-        secret={"tags": {"pullguard:registry": "docker.io ghcr.io"}},
+        _OWN,
+        _without(_OWN, secret={"tags": {"pullguard:registry": "docker.io registry.example.com *"}}),
+        secret={"tags": {"pullguard:registry": "docker.io registry.example.com"}},
+    ),
+    _twins("a twin with credentials", "acme/web:2.0", "acme/web-proxy:2.0"),
+    _twins("a twin under another name of Docker Hub", "index.docker.io/acme/web", "ghcr.io/acme/web"),
+    _twins("a twin at an address of Docker Hub", "registry-1.docker.io/acme/web", "amazon/cloudwatch-agent:latest"),
+    Case(
+        check="credentials-missing",
+        way="a twin that is nobody's official image",
+        broken=_twin("acme/web", IMAGE),
+        near_miss=_twin("nginx:1.27", "docker.io/library/nginx:1.27"),
     ),
 )
 

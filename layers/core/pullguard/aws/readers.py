@@ -1,5 +1,6 @@
 """The core's questions (``gather.Readers``), asked of AWS: each at most once for each thing."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Literal, TypeAlias
 
@@ -40,7 +41,8 @@ class AwsReaders:
     """Readers for one account, remembering every answer: make one for each batch, and throw it away after it.
 
     ``values`` says whose secrets' values are read: nobody's, those of secrets that are opted in, or all. ``verify``
-    says whether registries are asked, with the credentials of opted-in secrets only. ``cross_check`` says whether
+    says whether registries are asked, with the credentials of opted-in secrets only; ``as_anybody`` whether they are
+    asked at least without any. ``cross_check`` says whether
     AWS's simulator is, ``pins`` whether rules and schedules are looked through for a revision that has a successor.
     Where more than ``bulk_above`` roles are asked for, all are read at once (None: never).
     """
@@ -51,6 +53,7 @@ class AwsReaders:
         *,
         values: ReadValues,
         verify: bool = False,
+        as_anybody: bool = False,
         cross_check: bool = False,
         pins: bool = False,
         bulk_above: int | None = None,
@@ -58,6 +61,7 @@ class AwsReaders:
         self._clients = clients
         self._values = values
         self._verify = verify
+        self._as_anybody = as_anybody or verify
         self._cross_check = cross_check
         self._pins = pins
         self._bulk_above = bulk_above
@@ -169,16 +173,32 @@ class AwsReaders:
         return self._once(("verification", secret.arn, image), lambda: self._verified(secret, image))
 
     def _verified(self, secret: Secret, image: ImageReference) -> Lookup[Verification]:
-        """Ask a registry that does not answer once for a batch, and not once for each of its images."""
         # Imported where it is used: the HTTP client costs start-up time that most deployments need not pay.
-        from pullguard.registry import VerificationBroke, verification  # noqa: PLC0415
+        from pullguard.registry import verification  # noqa: PLC0415
 
-        if image.host in self._silent:
-            return self._silent[image.host]
+        return self._answered(image.host, lambda: verification(secret, image, self._credentials))
+
+    def anonymous_pull(self, image: ImageReference, hosts: frozenset[str]) -> Lookup[Verification]:
+        """Ask the registry, one of ``hosts``, whether it serves the image to anybody, where that is switched on."""
+        if not self._as_anybody:
+            return VERIFICATION_SWITCHED_OFF
+        return self._once(("anonymous-pull", image), lambda: self._pulled_as_anybody(image, hosts))
+
+    def _pulled_as_anybody(self, image: ImageReference, hosts: frozenset[str]) -> Lookup[Verification]:
+        from pullguard.registry import anonymous_pull  # noqa: PLC0415 (as above)
+
+        return self._answered(image.host, lambda: anonymous_pull(image, allowed_hosts=hosts))
+
+    def _answered(self, host: str, ask: Callable[[], Lookup[Verification]]) -> Lookup[Verification]:
+        """Ask a registry that does not answer once for a batch, and not once for each of its images."""
+        from pullguard.registry import VerificationBroke  # noqa: PLC0415 (as above)
+
+        if host in self._silent:
+            return self._silent[host]
         try:
-            answer = verification(secret, image, self._credentials)
+            answer = ask()
         except VerificationBroke as error:
-            return Unreadable(permission="(none)", resource=image.host, reason="refused", detail=str(error))
+            return Unreadable(permission="(none)", resource=host, reason="refused", detail=str(error))
         if isinstance(answer, Verification) and answer.answer == "unreachable":
-            self._silent[image.host] = answer
+            self._silent[host] = answer
         return answer

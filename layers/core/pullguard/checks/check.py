@@ -105,6 +105,11 @@ def on_secret(secret: Secret, operation: str, *arguments: str) -> str:
     return shlex.join(("aws", "secretsmanager", operation, *at, *arguments))
 
 
+def reference_snippet(secret: Secret) -> str:
+    """Return the member to paste into the container definition."""
+    return f'"repositoryCredentials": {{"credentialsParameter": "{secret.arn}"}}'
+
+
 def put_value(secret: Secret) -> str:
     """Return the command that stores a new value from a file, and what the file holds."""
     command = on_secret(secret, "put-secret-value", "--secret-string", "file://credentials.json")

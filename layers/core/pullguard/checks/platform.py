@@ -1,13 +1,12 @@
 """Can the platform that runs it fetch registry credentials at all, and did a task just fail to start?"""
 
 from collections.abc import Iterable
-from datetime import timedelta
 from typing import Final
 
 from pullguard.checks.check import Check, referring, skipped, subject_of, unreadable
-from pullguard.errors import shown
+from pullguard.checks.failed_starts import quoted, recent_starts
 from pullguard.findings import Answer, Failed, Passed, Remedy
-from pullguard.model import Facts, FailedStart, Missing, NotLooked, ServiceUse, TaskUse, Unreadable, Usage
+from pullguard.model import Facts, Missing, NotLooked, ServiceUse, TaskUse, Unreadable, Usage
 from pullguard.stopped_reason import explain
 
 _PRIVATE_REGISTRY = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/private-auth.html"
@@ -15,8 +14,6 @@ _STOPPED_TASKS = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/st
 # Both from the page above: "platform version 1.2.0 or later", "version 1.19.0 or later of the container agent".
 OLDEST_PLATFORM: Final = (1, 2, 0)
 OLDEST_AGENT: Final = (1, 19, 0)
-# A task that failed to start says something about now for as long as a service needs for a few more tries.
-_RECENT: Final = timedelta(minutes=15)
 
 
 def _version(text: str) -> tuple[int, ...] | None:
@@ -121,7 +118,7 @@ def _start_failed(facts: Facts) -> Iterable[Answer]:
     usage = facts.usage
     if not isinstance(usage, Usage):
         return
-    recent = [start for start in usage.failed_starts if facts.now - start.stopped_at <= _RECENT]
+    recent = recent_starts(facts)
     related = [start for start in recent if explain(start.reasons).is_registry_related]
     subject = subject_of(facts)
     if not related:
@@ -136,14 +133,10 @@ def _start_failed(facts: Facts) -> Iterable[Answer]:
             f"A task of {facts.task_definition.arn.resource_name} failed to start at "
             f"{newest.stopped_at:%Y-%m-%d %H:%M:%S} UTC: {explanation.sentence}"
         ),
-        evidence=_quoted(newest),
+        evidence=quoted(newest),
         remedy=Remedy(text="Look at the task's network, and at the registry's limits."),
         explained_by=explanation.checks,
     )
-
-
-def _quoted(start: FailedStart) -> str:
-    return f"{start.task_arn}: {'; '.join(shown(reason, 500) for reason in start.reasons)}"
 
 
 CHECKS = (

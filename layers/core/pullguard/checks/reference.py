@@ -5,11 +5,13 @@ from collections.abc import Iterable
 from typing import TypeGuard
 
 from pullguard.arn import Arn, MalformedReference, SecretReference
+from pullguard.checks import credentials_missing
 from pullguard.checks.check import (
     Check,
     image_of,
     is_ecr,
     on_secret,
+    reference_snippet,
     referring,
     secrets_in_use,
     skipped,
@@ -19,17 +21,11 @@ from pullguard.checks.check import (
 from pullguard.eligibility import REGISTRY_TAG, registry_hosts
 from pullguard.errors import shown
 from pullguard.findings import Answer, Failed, Passed, Remedy, Severity
-from pullguard.gather import lacks_credentials
 from pullguard.model import Container, Facts, Lookup, Missing, NotLooked, Secret, Unreadable
 
 _PRIVATE_REGISTRY = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/private-auth.html"
 _REPOSITORY_CREDENTIALS = "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RepositoryCredentials.html"
 _WHATS_IN_A_SECRET = "https://docs.aws.amazon.com/secretsmanager/latest/userguide/whats-in-a-secret.html"  # noqa: S105
-
-
-def reference_snippet(secret: Secret) -> str:
-    """Return the member to paste into the container definition."""
-    return f'"repositoryCredentials": {{"credentialsParameter": "{secret.arn}"}}'
 
 
 def _malformed(facts: Facts) -> Iterable[Answer]:
@@ -178,45 +174,6 @@ def _create_secret(facts: Facts, reference: SecretReference) -> str:
     return shlex.join(("aws", "secretsmanager", "create-secret", *named, "--secret-string", "file://credentials.json"))
 
 
-def _credentials_missing(facts: Facts) -> Iterable[Answer]:
-    for container in filter(lacks_credentials, facts.task_definition.containers):
-        subject = subject_of(facts, container)
-        host = getattr(image_of(container), "host", "")
-        if isinstance(facts.registry_secrets, Unreadable):
-            yield unreadable(subject, f"Whether a secret is meant for {host}", facts.registry_secrets)
-            continue
-        if isinstance(facts.registry_secrets, NotLooked):
-            yield skipped(subject, facts.registry_secrets)
-            continue
-        candidates = candidates_for(facts, container)
-        if not candidates:
-            yield Passed(subject=subject)
-            continue
-        names = ", ".join(str(secret.arn) for secret in candidates)
-        only = len(candidates) == 1
-        yield Failed(
-            subject=subject,
-            cause=f"Container {container.name} pulls from {host} without credentials, though a secret is kept for it.",
-            evidence=f"tagged {REGISTRY_TAG} for {host}: {names}",
-            remedy=Remedy(
-                action="reregister" if only else "none",
-                text="Register a revision that names the secret."
-                if only
-                else "Choose one of the secrets, and name it.",
-                snippet=reference_snippet(candidates[0]) if only else None,
-            ),
-        )
-
-
-def candidates_for(facts: Facts, container: Container) -> tuple[Secret, ...]:
-    """Return the live opted-in secrets for the registry that the container pulls from, sorted by ARN."""
-    image = image_of(container)
-    if image is None or not isinstance(facts.registry_secrets, tuple):
-        return ()
-    usable = (s for s in facts.registry_secrets if s.deleted_at is None and image.host in registry_hosts(s))
-    return tuple(sorted(usable, key=lambda secret: secret.arn))
-
-
 def _on_ecr_image(facts: Facts) -> Iterable[Answer]:
     for container in facts.task_definition.containers:
         if not is_ecr(container):
@@ -314,15 +271,7 @@ CHECKS = (
         source=_PRIVATE_REGISTRY,
         ask=_not_found,
     ),
-    Check(
-        id="credentials-missing",
-        group="reference",
-        severity="error",
-        fails_when="a secret is opted in for the image's registry, and the container gives no repositoryCredentials",
-        fix="reregister",
-        source=_PRIVATE_REGISTRY,
-        ask=_credentials_missing,
-    ),
+    credentials_missing.CHECK,
     Check(
         id="credentials-on-ecr-image",
         group="reference",

@@ -8,8 +8,8 @@ from typing import Final, assert_never
 from pullguard.alerts import describe
 from pullguard.arn import Arn
 from pullguard.aws.messaging import Queues
+from pullguard.checks.credentials_missing import candidates_for
 from pullguard.checks.examine import Examination, examine, unread_task_definition
-from pullguard.checks.reference import candidates_for
 from pullguard.eligibility import effective_mode
 from pullguard.events import is_rotation
 from pullguard.flows.telling import Teller

@@ -12,7 +12,7 @@ from typing import Final
 from pullguard.alerts import describe
 from pullguard.arn import Arn
 from pullguard.aws.iam import Iam
-from pullguard.checks.reference import candidates_for
+from pullguard.checks.credentials_missing import candidates_for
 from pullguard.eligibility import MANAGED_TAG, effective_mode, is_managed
 from pullguard.errors import Denied, PullguardError
 from pullguard.flows.brakes import NotWritten

@@ -18,7 +18,7 @@ Sources: https://github.com/opencontainers/distribution-spec/blob/main/spec.md
 https://distribution.github.io/distribution/spec/auth/token/
 """
 
-from pullguard.registry.credentials import HostNotAllowed, VerificationBroke, verification, verify
+from pullguard.registry.credentials import HostNotAllowed, VerificationBroke, anonymous_pull, verification, verify
 from pullguard.registry.exchange import Exchange, NoAnswer
 from pullguard.registry.transport import Transport
 
@@ -28,6 +28,7 @@ __all__ = [
     "NoAnswer",
     "Transport",
     "VerificationBroke",
+    "anonymous_pull",
     "verification",
     "verify",
 ]

@@ -80,6 +80,30 @@ def verify(
 
     Raises ``HostNotAllowed`` before anything is sent, and ``VerificationBroke``.
     """
+    return _ask(image, _basic(username, password), allowed_hosts, timeout_s, transport)
+
+
+def anonymous_pull(
+    image: ImageReference,
+    *,
+    allowed_hosts: frozenset[str],
+    timeout_s: float = TIMEOUT_S,
+    transport: Transport | None = None,
+) -> Verification:
+    """Ask the registry of ``image`` whether it serves it to anybody: ``verify`` without credentials.
+
+    Raises as ``verify`` does: no registry is asked that no secret is kept for.
+    """
+    return _ask(image, None, allowed_hosts, timeout_s, transport)
+
+
+def _ask(
+    image: ImageReference,
+    basic: HiddenText | None,
+    allowed_hosts: frozenset[str],
+    timeout_s: float,
+    transport: Transport | None,
+) -> Verification:
     registry = registry_url(image.host, "/v2/") if image.host in allowed_hosts else None
     if registry is None:
         named = ", ".join(sorted(allowed_hosts)) or "no host"
@@ -89,7 +113,7 @@ def verify(
         image=image,
         registry=registry,
         allowed_hosts=allowed_hosts,
-        basic=_basic(username, password),
+        basic=basic,
         exchange=exchange,
     )
     broken: str

@@ -36,12 +36,12 @@ _SERVER_ERRORS: Final = range(500, 600)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inquiry:
-    """One verification under way. ``basic`` is the Authorization header that the credentials make."""
+    """One verification under way. ``basic`` is the Authorization header that credentials make; None: anybody's."""
 
     image: ImageReference
     registry: Url
     allowed_hosts: frozenset[str]
-    basic: HiddenText
+    basic: HiddenText | None
     exchange: Exchange
 
     def outcome(self) -> Verification:
@@ -66,7 +66,8 @@ class Inquiry:
             verified = authorization
         else:
             verified = self._judged(self._manifest(authorization), challenge)
-        return self._or_public(verified, challenge) if verified.answer == "rejected" else verified
+        refused = verified.answer == "rejected" and self.basic is not None
+        return self._or_public(verified, challenge) if refused else verified
 
     # --- the image ---
 
@@ -85,6 +86,9 @@ class Inquiry:
 
     def _judged(self, manifest: Response, challenge: Challenge) -> Verification:
         answer, detail = meaning(manifest), said(self._manifest_url, manifest)
+        if self.basic is None:
+            served = "anonymous-ok" if answer == "ok" else answer
+            return Verification(answer=served, detail=f"{detail} It was asked without credentials.")
         if answer == "rejected" and challenge.scheme == "bearer":
             detail += " The token service took the credentials, so they may not read this repository, or there is none."
         elif answer == "rejected":
