@@ -121,6 +121,8 @@ class Ledger(RoleBook):
             values={":sequence": sequence, ":announced": {"N": str(record.announced)}},
             names={"#sequence": "sequence"},
         )
+        if record.announced == record.sequence:  # only told since it was saved: its cause has not changed
+            return self._write(writing)
         place, gone = f"MEMBER#{task_definition}#{finding.id}", {**member, "gone_at": now.isoformat()}
         left = [self._deleting(f"CAUSE#{record.left}", place)] if record.left else []
         if record.is_open:

@@ -61,6 +61,10 @@ class Table:
         request = self._writing(
             partition, sort, data, extra=extra, expires=expires, condition=condition, values=values, names=names
         )
+        return self._write(request)
+
+    def _write(self, request: Mapping[str, Any]) -> bool:
+        """Write an item as ``_writing`` has put it; False where its condition does not hold."""
         try:
             self._client.put_item(**request)
         except self._client.exceptions.ConditionalCheckFailedException:
