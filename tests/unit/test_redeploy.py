@@ -20,6 +20,7 @@ from tests.fakes import (
     CLUSTER,
     GOOD_VALUE,
     NOW,
+    Crash,
     World,
     container,
     revision_arn,
@@ -153,11 +154,14 @@ class Services:
         self.stage = stage
         self.redeployed: list[str] = []
         self.denied = False
+        self.broken = False
 
     def redeploy(self, cluster: str, service: str) -> None:
         assert cluster == CLUSTER
         if self.denied:
             raise Denied("ecs:UpdateService", service, "AccessDeniedException")
+        if self.broken:
+            raise Crash("update_service")
         self.redeployed.append(service)
         usage = self.stage.world.running
         self.stage.world.running = replace(
@@ -213,6 +217,39 @@ def test_a_copy_of_a_command_redeploys_nothing_again(ledger: Ledger) -> None:
     assert run(here, services).redeployed == arn_of()
     assert run(here, services, occasion="m-2").why == NOTHING
     assert services.redeployed == [arn_of()]
+
+
+@pytest.mark.parametrize("names", [("a",), ("a", "b")], ids=["the last", "one of two"])
+def test_what_a_run_redeployed_and_did_not_come_to_tell_is_told_by_the_next(
+    ledger: Ledger, names: tuple[str, ...]
+) -> None:
+    here = Stage(ledger, world(*map(running, names)), rules=ON)
+    services = Services(here)
+    here.validate(LOOK)
+    here.sent.failing.append("put_events")
+    with pytest.raises(Crash):
+        run(here, services)
+    run(here, services)
+    told = [each["remediation"]["target"] for each in here.sent.details("Remediation Completed")]
+    assert told == services.redeployed == [arn_of(name) for name in names]
+
+
+def test_what_a_run_only_meant_to_do_is_not_told(ledger: Ledger) -> None:
+    here = Stage(ledger, world(), rules=ON)
+    services = Services(here)
+    here.validate(LOOK)
+    services.broken = True
+    with pytest.raises(Crash):
+        run(here, services)
+    assert here.sent.told() == []
+    services.broken = False
+    whole, here.world = here.world, replace(here.world, roles=(role(),))
+    run(here, services)
+    assert services.redeployed == []
+    assert here.sent.told() == []
+    here.world = whole
+    run(here, services)
+    assert here.sent.told() == ["Remediation Completed"]
 
 
 def test_observing_tells_what_would_be_done_and_asks_nobody(stage: Stage) -> None:

@@ -6,9 +6,10 @@ from pullguard.alerts import describe
 from pullguard.aws.ecs import Ecs
 from pullguard.flows.writing import Executor, Proof
 from pullguard.messages import Look
+from pullguard.model import Usage
 from pullguard.plan import Redeploy
 from pullguard.remediation import Remediation
-from pullguard.remedies.redeploy import redeployments
+from pullguard.remedies.redeploy import deployed_since, redeployments
 
 NOTHING = "nothing to write any more"
 
@@ -42,6 +43,19 @@ class Redeployer:
         Raises ``NotWritten`` and ``Denied``.
         """
         self.executor.brakes.check(f"service {action.service}")
+        done = Remediation(event="Remediation Completed", deed=describe(action))
+        self.executor.intend(done, occasion=occasion)
         self.ecs.redeploy(action.cluster, action.service)
-        self.executor.tell(Remediation(event="Remediation Completed", deed=describe(action)), occasion=occasion)
+        self.executor.tell(done, occasion=occasion)
         self.executor.look_again(look)
+
+    def tell_what_an_earlier_run_did(self, proof: Proof, look: Look, *, occasion: str) -> None:
+        """Tell what a run of the same message redeployed and did not come to tell, where that shows."""
+        intents = [each for each in self.executor.ledger.intended(occasion) if each.deed.kind == "redeploy"]
+        if not intents or not isinstance(proof.facts.usage, Usage):
+            return
+        verified = self.executor.ledger.entry(look.task_definition).verified
+        fresh = deployed_since(proof.facts.usage, verified)
+        for intent in intents:
+            if intent.deed.target in fresh:
+                self.executor.tell(intent, occasion=occasion)

@@ -110,6 +110,7 @@ class Reregisterer:
 
     def _redeploy(self, proof: Proof, look: Look, occasion: str) -> Reregistered:
         redeployer = Redeployer(executor=self.executor, ecs=self.ecs)
+        redeployer.tell_what_an_earlier_run_did(proof, look, occasion=occasion)
         action = redeployer.next_of(proof, look)
         if not isinstance(action, Redeploy):
             return Reregistered(task_definition=str(look.task_definition), why=action)
@@ -130,7 +131,7 @@ class Reregisterer:
             return  # it registered nothing, or nobody can tell
         to_move = {action.service for action in proof.actions if isinstance(action, MoveService)}
         for intent in self.executor.ledger.intended(occasion):
-            if intent.deed.target not in to_move:
+            if intent.deed.kind != "redeploy" and intent.deed.target not in to_move:
                 self.executor.tell(replace(intent, after=str(successor)), occasion=occasion)
 
     def _still_broken(self, successor: Arn, entry: Entry) -> str | None:

@@ -98,6 +98,16 @@ def redeployments(facts: Facts, proofs: Iterable[Verified], cause: Cause) -> tup
     )
 
 
+def deployed_since(usage: Usage, proofs: Iterable[Verified]) -> frozenset[str]:
+    """Return the ARNs of the services whose newest deployment is younger than all that was verified."""
+    newest = max((proof.created_at for proof in proofs), default=None)
+    return frozenset(
+        use.service_arn
+        for use in usage.services
+        if newest is not None and use.deployed_at is not None and use.deployed_at >= newest
+    )
+
+
 def _still_holds(facts: Facts, proof: Verified | None, container: Container) -> bool:
     secret = facts.secrets.get(container.reference.text) if isinstance(container.reference, SecretReference) else None
     return (
