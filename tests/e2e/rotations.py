@@ -6,6 +6,7 @@ import uuid
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sandbox.demo.progress import wait_until
@@ -132,10 +133,11 @@ def _task_definition(family: str, role: str, secret: str, registry: PrivateRegis
 # --- What the functions did ----------------------------------------------------------------------------------------
 
 
-def logged(scene: Scene, function: str, message: str) -> list[dict[str, Any]]:
-    """Return the log lines of a function whose message is ``message``."""
+def logged(scene: Scene, function: str, message: str, *, since_epoch_s: float = 0) -> list[dict[str, Any]]:
+    """Return what a function has logged since then under ``message``; a line may come later than what it tells of."""
     lines = (line for line in scene.stack.logs(function) if f'"message":"{message}"' in line)
-    return [json.loads(line[line.index("{") :]) for line in lines]
+    found = (json.loads(line[line.index("{") :]) for line in lines)
+    return [each for each in found if datetime.fromisoformat(each["timestamp"]).timestamp() >= since_epoch_s]
 
 
 def counted(scene: Scene, calls: Iterable[Call]) -> dict[str, Counter[str]]:
