@@ -31,6 +31,7 @@ from tests.e2e.rotations import (
     logged,
     wait_for_letter,
 )
+from tests.registry.presence import require_registry
 
 PARAMETERS = {"Mode": "remediate", "VerifyCredentials": "true", "RedeployOnRotation": "true"}
 MANY = 300
@@ -42,6 +43,7 @@ log = logging.getLogger(__name__)  # shown by: -o log_cli=true --log-cli-level=I
 @pytest.fixture(scope="module")
 def stack(built: Path) -> Iterator[Scene]:
     """A stack that verifies credentials, and whose functions have all run once: a cold start is not what is timed."""
+    require_registry()
     with Emulator() as aws:
         scene = deploy(aws, built, PARAMETERS, Progress(quiet=True))
         scene.load(family(fresh("warm"), readable=True, opted_in=False, stale=True))
@@ -53,6 +55,7 @@ def stack(built: Path) -> Iterator[Scene]:
 @pytest.fixture(scope="module", params=["basic", "bearer"])
 def registry(request: pytest.FixtureRequest) -> Iterator[PrivateRegistry]:
     """A real registry with an image, that asks for a password itself or sends to a token service."""
+    require_registry()
     with PrivateRegistry({}, bearer=request.param == "bearer") as running:
         running.push(IMAGE, "1.0")
         yield running
@@ -61,6 +64,7 @@ def registry(request: pytest.FixtureRequest) -> Iterator[PrivateRegistry]:
 @pytest.fixture(scope="module")
 def plain() -> Iterator[PrivateRegistry]:
     """A real registry with an image, that asks for a password itself."""
+    require_registry()
     with PrivateRegistry({}) as running:
         running.push(IMAGE, "1.0")
         yield running

@@ -1,18 +1,11 @@
 """The real registry: left out where it is not installed, but never in continuous integration."""
 
-import os
-
 import pytest
 
-from sandbox.registry import missing_packages
+from tests.registry.presence import require_registry
 
 
 @pytest.fixture(autouse=True, scope="session")
 def installed() -> None:
-    lacking = missing_packages()
-    if not lacking:
-        return
-    reason = f"the Debian package(s) {', '.join(lacking)} are not installed: apt-get install {' '.join(lacking)}"
-    if os.environ.get("CI") == "true":
-        pytest.fail(f"No private registry: {reason}", pytrace=False)
-    pytest.skip(f"left out: {reason}")
+    """The registry's packages."""
+    require_registry()
