@@ -263,7 +263,9 @@ class TaskDefinition:
 class ServiceUse:
     """A service that runs a task definition. ``controller``: ``ECS``, ``CODE_DEPLOY`` or ``EXTERNAL``.
 
-    ``deployed_at`` is when its newest deployment began.
+    ``deployed_at`` is when its newest deployment began. ``beside``: the revision is that of a task set or deployment
+    beside the service's own task definition, whose counts these are. ``capacity_providers`` are the names in its
+    strategy, ``constraints`` its placement constraints, as a person writes them.
     """
 
     cluster_arn: str
@@ -276,6 +278,9 @@ class ServiceUse:
     desired_count: int = 0
     running_count: int = 0
     deployed_at: datetime | None = None
+    beside: bool = False
+    capacity_providers: tuple[str, ...] = ()
+    constraints: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -287,6 +292,7 @@ class TaskUse:
     task_definition: str
     launch_type: str | None = None
     platform_version: str | None = None
+    capacity_provider: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -303,21 +309,37 @@ class ScheduleUse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailedStart:
-    """A task that stopped before it ran: ``reasons`` are the task's own text and its containers', as ECS gives them."""
+    """A task that stopped before it ran: ``reasons`` are the task's own text and its containers', as ECS gives them.
+
+    ``of_service`` says whether a service started it, whose revisions are known from the service itself.
+    """
 
     task_arn: str
     stopped_at: datetime
     reasons: tuple[str, ...]
+    of_service: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instance:
-    """A container instance and the version of its agent (``1.18.0``)."""
+    """A container instance and the version of its agent (``1.18.0``).
+
+    ``capacity_provider`` is None for one that belongs to none.
+    """
 
     cluster_arn: str
     instance_arn: str
     agent_version: str
     attributes: frozenset[str] = frozenset()
+    capacity_provider: str | None = None
+
+    @property
+    def is_external(self) -> bool:
+        """Whether it is a machine of one's own (ECS Anywhere), on which nothing of the EC2 launch type is placed.
+
+        Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-anywhere.html
+        """
+        return "ecs.capability.external" in self.attributes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from itertools import zip_longest
 from typing import Any
 
 from pullguard.model import Instance, ServiceUse, TaskUse
@@ -72,10 +73,24 @@ _ON_INSTANCES = ServiceUse(
 )
 
 
-def _instances(*versions: str, service: ServiceUse = _ON_INSTANCES, cluster: str = CLUSTER) -> Scene:
+def _instances(
+    *versions: str,
+    service: ServiceUse = _ON_INSTANCES,
+    cluster: str = CLUSTER,
+    providers: tuple[str | None, ...] = (),
+    external: bool = False,
+) -> Scene:
+    """Instances with agents of these versions; ``providers`` are the capacity providers of the first of them."""
+    attributes = frozenset({"ecs.capability.external"}) if external else frozenset[str]()
     instances = tuple(
-        Instance(cluster_arn=cluster, instance_arn=f"{cluster}/i-{index}", agent_version=version)
-        for index, version in enumerate(versions)
+        Instance(
+            cluster_arn=cluster,
+            instance_arn=f"{cluster}/i-{index}",
+            agent_version=version,
+            attributes=attributes,
+            capacity_provider=provider,
+        )
+        for index, (version, provider) in enumerate(zip_longest(versions, providers))
     )
     return replace(HEALTHY, facts=by_hand.used(services=(service,), instances=instances))
 
@@ -86,17 +101,44 @@ def _agent(way: str, broken: Scene, near_miss: Scene) -> Case:
 
 _EXTERNAL = replace(_ON_INSTANCES, launch_type="EXTERNAL")
 _BY_CAPACITY_PROVIDER = replace(_ON_INSTANCES, launch_type=None)
+_BY_PROVIDER_A = replace(_BY_CAPACITY_PROVIDER, capacity_providers=("a",))
+_CONSTRAINED = replace(_ON_INSTANCES, constraints=("attribute:stack == prod",))
 _ON_FARGATE = replace(_ON_INSTANCES, launch_type="FARGATE", platform_version="1.4.0")
 _FARGATE_PROVIDER = replace(_ON_INSTANCES, launch_type=None, platform_version="LATEST")
 AGENT = (
     _agent("one of two", _instances("1.18.0", "1.90.0"), _instances("1.19.0", "1.90.0")),
     _agent(
-        "on machines of one's own", _instances("1.18.9", service=_EXTERNAL), _instances("1.52.0", service=_EXTERNAL)
+        "on machines of one's own",
+        _instances("1.18.9", service=_EXTERNAL, external=True),
+        _instances("1.52.0", service=_EXTERNAL, external=True),
     ),
+    _agent("of its launch type", _instances("1.18.9"), _instances("1.18.9", external=True)),
     _agent(
         "by capacity provider",
         _instances("1.3.1", service=_BY_CAPACITY_PROVIDER),
         _instances("1.3.1", service=_FARGATE_PROVIDER),
+    ),
+    _agent(
+        "of its capacity provider",
+        _instances("1.3.1", "1.90.0", service=_BY_PROVIDER_A, providers=("a", "b")),
+        _instances("1.3.1", "1.90.0", "1.3.1", service=_BY_PROVIDER_A, providers=("b", "a")),
+    ),
+    _agent(
+        "whatever its constraints",
+        _instances("1.3.1", service=_CONSTRAINED),
+        _instances("1.90.0", service=_CONSTRAINED),
+    ),
+    Case(
+        check="container-agent-too-old",
+        way="one of two, with a constraint that nobody here reads",
+        status="unknown",
+        broken=_instances("1.3.1", "1.90.0", service=_CONSTRAINED),
+        near_miss=_instances("1.90.0", "1.90.0", service=_CONSTRAINED),
+    ),
+    _agent(
+        "on distinct instances",
+        _instances("1.3.1", "1.90.0", service=replace(_ON_INSTANCES, constraints=("distinctInstance",))),
+        _instances("1.90.0", "1.90.0", service=replace(_ON_INSTANCES, constraints=("distinctInstance",))),
     ),
     _agent("not Fargate", _instances("1.18.0"), _instances("1.18.0", service=_ON_FARGATE)),
     _agent("of its cluster", _instances("1.18.0"), _instances("1.18.0", cluster=f"{CLUSTER}-of-others")),

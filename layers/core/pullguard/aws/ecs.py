@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import islice
 from threading import local
 from typing import TYPE_CHECKING, Any
@@ -103,7 +104,7 @@ class Ecs:
 
     @asks("ecs:ListServices", "ecs:DescribeServices")
     def services(self, cluster: str) -> Iterator[ServiceUse]:
-        """Yield the ACTIVE services of ``cluster`` with what they run."""
+        """Yield the ACTIVE services of ``cluster``, one entry for each revision that they run."""
         for page in self._client.get_paginator("list_services").paginate(
             cluster=cluster, PaginationConfig={"PageSize": 100}
         ):
@@ -111,7 +112,7 @@ class Ecs:
             while some := list(islice(arns, _SERVICES_A_CALL)):
                 for service in self._client.describe_services(cluster=cluster, services=some)["services"]:
                     if service["status"] == "ACTIVE":
-                        yield _service_use(cluster, service)
+                        yield from _service_uses(cluster, service)
 
     @asks("ecs:ListTasks", "ecs:DescribeTasks")
     def tasks(self, cluster: str, family: str | None = None) -> Iterator[TaskUse]:
@@ -123,6 +124,7 @@ class Ecs:
                 task_definition=task["taskDefinitionArn"],
                 launch_type=task.get("launchType"),
                 platform_version=task.get("platformVersion"),
+                capacity_provider=task.get("capacityProviderName"),
             )
 
     @asks("ecs:ListTasks", "ecs:DescribeTasks")
@@ -142,7 +144,10 @@ class Ecs:
             if task.get("stopCode") == "TaskFailedToStart" and "stoppedAt" in task:
                 reasons = (task.get("stoppedReason"), *(each.get("reason") for each in task.get("containers", ())))
                 start = FailedStart(
-                    task_arn=task["taskArn"], stopped_at=task["stoppedAt"], reasons=tuple(filter(None, reasons))
+                    task_arn=task["taskArn"],
+                    stopped_at=task["stoppedAt"],
+                    reasons=tuple(filter(None, reasons)),
+                    of_service=task.get("group", "").startswith("service:"),
                 )
                 yield task["taskDefinitionArn"], start
 
@@ -160,6 +165,7 @@ class Ecs:
                         instance_arn=instance["containerInstanceArn"],
                         agent_version=instance.get("versionInfo", {}).get("agentVersion", ""),
                         attributes=frozenset(each["name"] for each in instance.get("attributes", ())),
+                        capacity_provider=instance.get("capacityProviderName"),
                     )
 
     def _tasks(self, cluster: str, family: str | None, status: str) -> Iterator[Mapping[str, Any]]:
@@ -238,21 +244,54 @@ def successor_of(newest: Lookup[TaskDefinition], source: TaskDefinition) -> Arn 
     return newest.arn if newest.tags.get(REREGISTERED_TAG) == str(source.arn) else None
 
 
-def _service_use(cluster: str, service: Mapping[str, Any]) -> ServiceUse:
-    return ServiceUse(
+def _service_uses(cluster: str, service: Mapping[str, Any]) -> Iterator[ServiceUse]:
+    """Yield what a service runs: its own task definition, and what its task sets and deployments run beside it.
+
+    A service with an external controller has no task definition of its own, but that of its primary task set.
+    Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Service.html
+    """
+    deployments = service.get("deployments", ())
+    own = ServiceUse(
         cluster_arn=cluster,
         service_arn=service["serviceArn"],
         name=service["serviceName"],
         task_definition=service.get("taskDefinition", ""),
         controller=service.get("deploymentController", {}).get("type", "ECS"),
-        launch_type=service.get("launchType"),
-        platform_version=service.get("platformVersion"),
         desired_count=service.get("desiredCount", 0),
         running_count=service.get("runningCount", 0),
-        deployed_at=next(
-            (each.get("createdAt") for each in service.get("deployments", ()) if each.get("status") == "PRIMARY"), None
+        deployed_at=next((each.get("createdAt") for each in deployments if each.get("status") == "PRIMARY"), None),
+        constraints=tuple(
+            each.get("expression") or each.get("type", "") for each in service.get("placementConstraints", ())
         ),
+        **_platform(service),
     )
+    rest = sorted((*service.get("taskSets", ()), *deployments), key=lambda each: each.get("status") != "PRIMARY")
+    if not own.task_definition and rest:
+        first, *rest = rest
+        own = replace(own, task_definition=first.get("taskDefinition", ""), **_platform(first))
+    if own.task_definition:
+        yield own
+    known = {own.task_definition, "", None}
+    for each in rest:
+        if (revision := each.get("taskDefinition")) not in known:
+            known.add(revision)
+            yield replace(
+                own,
+                task_definition=revision,
+                beside=True,
+                desired_count=each.get("computedDesiredCount", each.get("desiredCount", 0)),
+                running_count=each.get("runningCount", 0),
+                deployed_at=each.get("createdAt"),
+                **_platform(each),
+            )
+
+
+def _platform(described: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "launch_type": described.get("launchType"),
+        "platform_version": described.get("platformVersion"),
+        "capacity_providers": tuple(each["capacityProvider"] for each in described.get("capacityProviderStrategy", ())),
+    }
 
 
 def _tags(pairs: Any) -> Tags:

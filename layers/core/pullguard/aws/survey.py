@@ -58,6 +58,16 @@ class _Uses:
     failed_starts: list[FailedStart] = field(default_factory=list)
 
     @property
+    def runs(self) -> bool:
+        """Whether a service or a task runs it."""
+        return bool(self.services or self.tasks)
+
+    @property
+    def matters(self) -> bool:
+        """Whether it runs, or a schedule or a program just failed to start it: what a service starts, it runs."""
+        return self.runs or any(not start.of_service for start in self.failed_starts)
+
+    @property
     def on_instances_of(self) -> frozenset[str]:
         """The clusters on whose own instances it runs: Fargate has a platform version, other launch types have none."""
         uses: tuple[ServiceUse | TaskUse, ...] = (*self.services, *self.tasks)
@@ -84,7 +94,7 @@ class Running:
             for arn, start in _found(cluster.failed_starts):
                 self._of(arn).failed_starts.append(start)
         self._revisions: dict[str, tuple[Arn, ...]] = {}
-        for text in sorted(arn for arn, uses in self._uses.items() if arn and (uses.services or uses.tasks)):
+        for text in sorted(arn for arn, uses in self._uses.items() if arn and uses.matters):
             revision = Arn.parse(text, service="ecs", resource_type="task-definition")
             family = revision.resource_name.rpartition(":")[0]
             self._revisions[family] = (*self._revisions.get(family, ()), revision)
@@ -105,13 +115,13 @@ class Running:
 
     @property
     def revisions(self) -> Mapping[str, tuple[Arn, ...]]:
-        """The revisions that a service or a running task uses, by family."""
+        """The revisions that a service or a running task uses, or that somebody just tried to start, by family."""
         return self._revisions
 
     def places(self) -> Mapping[str, tuple[str, ...]]:
         """Say in words where each of ``revisions`` runs, by ARN: its services, or else its clusters."""
         arns = (str(arn) for family in self._revisions.values() for arn in family)
-        return {arn: tuple(_places(self._uses[arn])) for arn in arns}
+        return {arn: tuple(_places(self._uses[arn])) for arn in arns if self._uses[arn].runs}
 
     def usage(self, task_definition: TaskDefinition, newest: Lookup[TaskDefinition]) -> Lookup[Usage]:
         """Say where a revision is used, ``newest`` being what describing its family answered.

@@ -1,12 +1,15 @@
 """Can the platform that runs it fetch registry credentials at all, and did a task just fail to start?"""
 
+import shlex
 from collections.abc import Iterable
 from typing import Final
 
+from pullguard.arn import Arn
 from pullguard.checks.check import Check, referring, skipped, subject_of, unreadable
 from pullguard.checks.failed_starts import quoted, recent_starts
-from pullguard.findings import Answer, Failed, Passed, Remedy
-from pullguard.model import Facts, Missing, NotLooked, ServiceUse, TaskUse, Unreadable, Usage
+from pullguard.errors import shown
+from pullguard.findings import Answer, Failed, Passed, Remedy, Unsure
+from pullguard.model import Facts, Instance, Missing, NotLooked, ServiceUse, TaskUse, Unreadable, Usage
 from pullguard.stopped_reason import explain
 
 _PRIVATE_REGISTRY = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/private-auth.html"
@@ -14,6 +17,9 @@ _STOPPED_TASKS = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/st
 # Both from the page above: "platform version 1.2.0 or later", "version 1.19.0 or later of the container agent".
 OLDEST_PLATFORM: Final = (1, 2, 0)
 OLDEST_AGENT: Final = (1, 19, 0)
+
+_NAMED_MAX: Final = 10
+_UPDATE_AGENT: Final = "Update the agent, or replace the instance by one of a current ECS-optimized image."
 
 
 def _version(text: str) -> tuple[int, ...] | None:
@@ -34,8 +40,8 @@ def _platform_too_old(facts: Facts) -> Iterable[Answer]:
     if usage is None or not str(family).startswith("LINUX"):
         return
     subject = subject_of(facts)
-    services = [use for use in usage.services if _is_old(use.platform_version)]
-    tasks = [use for use in usage.tasks if _is_old(use.platform_version)]
+    services = [use for use in usage.services if _is_before(OLDEST_PLATFORM, use.platform_version)]
+    tasks = [use for use in usage.tasks if _is_before(OLDEST_PLATFORM, use.platform_version)]
     if not services and not tasks:
         yield Passed(subject=subject)
         return
@@ -51,19 +57,22 @@ def _platform_too_old(facts: Facts) -> Iterable[Answer]:
         evidence="; ".join(old),
         remedy=Remedy(
             text="Let the service run on a platform version that is supported, best LATEST.",
-            snippet=(
-                f"aws ecs update-service --region {region} --cluster {service.cluster_arn} --service {service.name} "
-                "--platform-version LATEST"
-                if service
-                else None
-            ),
+            snippet=_latest_platform(region, service) if service else None,
         ),
     )
 
 
-def _is_old(platform: str | None) -> bool:
-    version = None if platform is None else _version(platform)
-    return version is not None and version < OLDEST_PLATFORM
+def _latest_platform(region: str, service: ServiceUse) -> str | None:
+    """Return the command that helps where ECS deploys the service; other controllers take new task sets only."""
+    if service.controller != "ECS":
+        return None
+    at = ("--region", region, "--cluster", service.cluster_arn, "--service", service.name)
+    return shlex.join(("aws", "ecs", "update-service", *at, "--platform-version", "LATEST"))
+
+
+def _is_before(oldest: tuple[int, ...], text: str | None) -> bool:
+    version = None if text is None else _version(text)
+    return version is not None and version < oldest
 
 
 def _not_looked(facts: Facts) -> Iterable[Answer]:
@@ -80,38 +89,66 @@ def _not_looked(facts: Facts) -> Iterable[Answer]:
 
 
 def _agent_too_old(facts: Facts) -> Iterable[Answer]:
+    """Of the instances on which a service or task may be placed; a constraint that nobody here can read may spare some.
+
+    Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-placement.html
+    """
     usage = _used(facts)
     if usage is None:
         return
     uses: tuple[ServiceUse | TaskUse, ...] = (*usage.services, *usage.tasks)
-    clusters = {use.cluster_arn for use in uses if use.launch_type != "FARGATE" and use.platform_version is None}
-    instances = [instance for instance in usage.instances if instance.cluster_arn in clusters]
+    instances = [each for each in usage.instances if any(_may_be_placed_on(each, use) for use in uses)]
     if not instances:
         return
-    subject = subject_of(facts)
-    old = [
-        instance
-        for instance in instances
-        if (version := _version(instance.agent_version)) is not None and version < OLDEST_AGENT
-    ]
+    subject, definition = subject_of(facts), facts.task_definition.arn
+    old = [each for each in instances if _is_before(OLDEST_AGENT, each.agent_version)]
     if not old:
         yield Passed(subject=subject)
+        return
+    evidence = "; ".join(f"{each.instance_arn}: agent {each.agent_version}" for each in old[:_NAMED_MAX])
+    constraints = _constraints(facts, usage)
+    if constraints and len(old) < len(instances):
+        yield Unsure(
+            subject=subject,
+            cause=(
+                f"{len(old)} of {len(instances)} container instances have a container agent before 1.19.0; whether "
+                f"{definition.resource_name} may be placed on them hangs on its placement constraints."
+            ),
+            evidence=f"{evidence}. Placement constraints: {'; '.join(map(shown, constraints))}",
+            remedy=Remedy(text=_UPDATE_AGENT, snippet=_update_agent(definition, old[0])),
+        )
         return
     yield Failed(
         subject=subject,
         cause=(
-            f"{len(old)} of {len(instances)} container instances that may place "
-            f"{facts.task_definition.arn.resource_name} have a container agent before 1.19.0."
+            f"{len(old)} of {len(instances)} container instances that may place {definition.resource_name} have a "
+            "container agent before 1.19.0."
         ),
-        evidence="; ".join(f"{instance.instance_arn}: agent {instance.agent_version}" for instance in old[:10]),
-        remedy=Remedy(
-            text="Update the agent, or replace the instance by one of a current ECS-optimized image.",
-            snippet=(
-                f"aws ecs update-container-agent --region {facts.task_definition.arn.region} "
-                f"--cluster {old[0].cluster_arn} --container-instance {old[0].instance_arn}"
-            ),
-        ),
+        evidence=evidence,
+        remedy=Remedy(text=_UPDATE_AGENT, snippet=_update_agent(definition, old[0])),
     )
+
+
+def _may_be_placed_on(instance: Instance, use: ServiceUse | TaskUse) -> bool:
+    """Whether ECS looks at the instance for it: by cluster, launch type and capacity provider."""
+    if instance.cluster_arn != use.cluster_arn or use.launch_type == "FARGATE" or use.platform_version is not None:
+        return False
+    if instance.is_external is not (use.launch_type == "EXTERNAL"):
+        return False
+    providers = use.capacity_providers if isinstance(use, ServiceUse) else tuple(filter(None, (use.capacity_provider,)))
+    return not providers or instance.capacity_provider in providers
+
+
+def _constraints(facts: Facts, usage: Usage) -> tuple[str, ...]:
+    """Return the expressions that say where it may be placed; ``distinctInstance`` says nothing of that."""
+    own = (each.get("expression", "") for each in facts.task_definition.raw.get("placementConstraints") or ())
+    services = (each for use in usage.services for each in use.constraints if each != "distinctInstance")
+    return tuple(sorted({*filter(None, own), *services}))
+
+
+def _update_agent(definition: Arn, instance: Instance) -> str:
+    at = ("--region", definition.region, "--cluster", instance.cluster_arn)
+    return shlex.join(("aws", "ecs", "update-container-agent", *at, "--container-instance", instance.instance_arn))
 
 
 def _start_failed(facts: Facts) -> Iterable[Answer]:

@@ -152,12 +152,12 @@ class Sweeper:
     def _in_use(self) -> Iterator[Arn]:
         known, running = self.services.known(), dict[str, str]()
         for cluster in self.ecs.clusters():
-            here = {use.service_arn: use.task_definition for use in self.ecs.services(cluster)}
-            running |= here
+            services = tuple(self.ecs.services(cluster))
+            running |= {use.service_arn: use.task_definition for use in services if not use.beside}
             tasks = (use.task_definition for use in self.ecs.tasks(cluster))
-            for text in filter(None, (*here.values(), *tasks)):
+            for text in sorted({*(use.task_definition for use in services), *tasks}):
                 yield Arn.parse(text, service="ecs", resource_type="task-definition")
-        self._keep_services(known, {service: runs for service, runs in running.items() if runs})
+        self._keep_services(known, running)
 
     def _keep_services(self, known: Mapping[str, str], running: Mapping[str, str]) -> None:
         """Remember what runs now. What was ``known`` before we looked, and does not run, is gone."""

@@ -114,7 +114,8 @@ class Validator:
         """Remember which services run it, where that was asked: an alert names them, and cannot ask again."""
         if isinstance(facts.usage, Usage):
             for service in facts.usage.services:
-                self.services.keep(service.service_arn, service.task_definition)
+                if not service.beside:
+                    self.services.keep(service.service_arn, service.task_definition)
 
     def _forget(self, look: Look, entry: Entry) -> None:
         """Forget what matters no more, last of all that it is known, so that a sweep asks again after a crash."""

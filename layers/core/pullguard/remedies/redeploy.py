@@ -94,7 +94,7 @@ def redeployments(facts: Facts, proofs: Iterable[Verified], cause: Cause) -> tup
     return tuple(
         _step(facts, use, newest)
         for use in sorted(usage.services, key=lambda use: use.service_arn)
-        if use.desired_count and use.deployed_at is not None and use.deployed_at < newest.created_at
+        if not use.beside and use.desired_count and use.deployed_at is not None and use.deployed_at < newest.created_at
     )
 
 

@@ -18,10 +18,10 @@ def moves(
 ) -> tuple[tuple[MoveService, ...], tuple[Refusal, ...]]:
     """Sort the services that run ``before`` into those to move to ``after`` and those to tell about.
 
-    Services that run another revision are left out. Both answers are in the order of the services' ARNs, one entry
-    a service. ``findings`` are the ids that a refusal carries.
+    Services that run another revision are left out, and those whose own revision is another one already. Both answers
+    are in the order of the services' ARNs, one entry a service. ``findings`` are the ids that a refusal carries.
     """
-    running = {use.service_arn: use for use in uses if use.task_definition == str(before)}
+    running = {use.service_arn: use for use in uses if use.task_definition == str(before) and not _moved_on(use)}
     affected = [running[arn] for arn in sorted(running)]
     moved = tuple(
         MoveService(cluster=use.cluster_arn, service=use.service_arn, before=before, after=after)
@@ -29,6 +29,11 @@ def moves(
         if use.controller == "ECS"
     )
     return moved, tuple(_refusal(use, before, after, findings) for use in affected if use.controller != "ECS")
+
+
+def _moved_on(use: ServiceUse) -> bool:
+    """Whether ECS is replacing the revision in this service: only a deployment that is on its way out runs it."""
+    return use.beside and use.controller == "ECS"
 
 
 def _refusal(use: ServiceUse, before: Arn, after: Arn, findings: tuple[str, ...]) -> Refusal:
