@@ -1,11 +1,14 @@
 """What an audit found: the one record that the table, the JSON output and the HTML report are made of."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from pullguard.findings import SCHEMA_VERSION, Finding, Severity, Summary
+from pullguard.model import Unreadable
+from pullguard_cli.scope import Scope
+from pullguard_cli.unread import gaps_of
 
 SEVERITIES: tuple[Severity, ...] = ("error", "warning")
 """From the worst."""
@@ -15,10 +18,12 @@ SEVERITIES: tuple[Severity, ...] = ("error", "warning")
 class Audit:
     """Everything that one audit of one account and Region has to say.
 
-    ``findings`` stand in the order in which people should read them. ``summary`` counts what was looked at; its
-    ``failed`` and ``unknown`` are the numbers of findings listed. ``in_use`` maps the ARN of a revision that runs to
-    where it does (``service web in cluster prod``); a revision that is not there runs nowhere, as far as could be
-    read. ``unfinished`` says, a sentence each, what could not be looked at: empty after a whole audit. Times are UTC.
+    ``findings`` stand in the order in which people should read them; ``unlisted`` are those that are less severe than
+    what was to be told. ``summary`` counts what was looked at; its ``failed`` and ``unknown`` are the numbers of
+    findings listed. ``in_use`` maps the ARN of a revision that runs to where it does (``service web in cluster
+    prod``); a revision that is not there runs nowhere, as far as could be read. ``unread`` is what AWS would not tell,
+    by the ids of the findings that are unknown for it. ``unfinished`` says, a sentence each, what else was not looked
+    at. ``values_denied`` counts the values that the caller may not read, and did not ask for. Times are UTC.
     """
 
     account: str
@@ -27,17 +32,30 @@ class Audit:
     summary: Summary
     in_use: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     unfinished: tuple[str, ...] = ()
+    unread: Mapping[str, tuple[Unreadable, ...]] = field(default_factory=dict)
+    unlisted: tuple[Finding, ...] = ()
+    values_denied: int = 0
+    scope: Scope = field(default_factory=Scope)
     started_at: datetime
     ended_at: datetime
 
+    @property
+    def gaps(self) -> tuple[str, ...]:
+        """All that could not be looked at, a sentence each: empty after a whole audit."""
+        return (*self.unfinished, *gaps_of(self.unread, self._found()))
+
     def to_dict(self) -> dict[str, Any]:
-        """Return the audit in the shape of the contract (docs/audit.schema.json)."""
+        """Return the audit in the shape of the contract (docs/audit.schema.json), and beside it what it rests on."""
         return {
             "schema_version": SCHEMA_VERSION,
             "account": self.account,
             "region": self.region,
             "findings": [finding.to_dict() for finding in self.findings],
             "summary": self.summary.to_dict(),
+            "scope": self.scope.to_dict(),
+            "not_listed": len(self.unlisted),
+            "in_use": {arn: list(places) for arn, places in self.in_use.items()},
+            "unfinished": list(self.gaps),
         }
 
     def is_in_use(self, finding: Finding) -> bool:
@@ -45,6 +63,13 @@ class Audit:
         return finding.task_definition in self.in_use
 
     def at_least(self, severity: Severity) -> tuple[Finding, ...]:
-        """Return the findings of that severity and worse; what is unknown counts as what it may turn out to be."""
+        """Return what was found of that severity and worse, listed or not.
+
+        What is unknown counts as what it may turn out to be.
+        """
         counted = SEVERITIES[: SEVERITIES.index(severity) + 1]
-        return tuple(finding for finding in self.findings if finding.severity in counted)
+        return tuple(finding for finding in self._found() if finding.severity in counted)
+
+    def _found(self) -> Iterator[Finding]:
+        yield from self.findings
+        yield from self.unlisted

@@ -17,6 +17,7 @@ from pullguard_cli.options import (
     AWS_PANEL,
     LOOK_PANEL,
     SAY_PANEL,
+    AcceptUnknown,
     CrossCheck,
     FailOn,
     Least,
@@ -28,9 +29,17 @@ from pullguard_cli.options import (
     complete_check,
 )
 from pullguard_cli.printing import errors, output, says
+from pullguard_cli.scope import Scope
 from pullguard_cli.table import print_audit
 
-_SUFFIXES = {".json": ReportFormat.JSON, ".html": ReportFormat.HTML, ".htm": ReportFormat.HTML}
+_SUFFIXES = {
+    ".json": ReportFormat.JSON,
+    ".html": ReportFormat.HTML,
+    ".htm": ReportFormat.HTML,
+    ".txt": ReportFormat.TABLE,
+    "": ReportFormat.TABLE,
+}
+_NOTHING_HERE = "There is nothing to look at in account {account}, {region}. Is it the right one? (--region, --profile)"
 
 
 def audit(
@@ -97,6 +106,7 @@ def audit(
         FailOn,
         typer.Option("--fail-on", help="Exit with 1 from this severity on.", rich_help_panel=SAY_PANEL),
     ] = FailOn.ERROR,
+    accept_unknown: AcceptUnknown = False,
     max_rate: Annotated[
         float | None,
         typer.Option(
@@ -124,12 +134,12 @@ def audit(
     - `pullguard audit | jq '.findings[].check'` — JSON, where it goes to a program
     """
     checks = _checks(check or [])
-    form = format_ or _SUFFIXES.get(output_.suffix.lower() if output_ else "") or _usual(output_)
+    form = format_ or _form(output_)
     if output_ is not None and (output_.is_dir() or not output_.parent.is_dir()):
         raise CannotRun(f"{output_} cannot be written: name a file in a folder that exists.")
 
     # Imported where it is used: the help text and the completion of a shell need not wait for boto3.
-    from pullguard_cli.auditing import Auditor, Scope  # noqa: PLC0415
+    from pullguard_cli.auditing import Auditor  # noqa: PLC0415
     from pullguard_cli.connection import connect  # noqa: PLC0415
     from pullguard_cli.progress import watching  # noqa: PLC0415
 
@@ -146,9 +156,11 @@ def audit(
     with watching(errors()) as watcher:
         done = Auditor(connection, scope, watcher).run()
     _report(done, form, output_)
-    for sentence in done.unfinished:
+    for sentence in done.gaps:
         errors().print(says(f"pullguard: not finished: {sentence}"))
-    raise typer.Exit(_exit_code(done, fail_on))
+    if not done.summary.task_definitions:
+        errors().print(says(f"pullguard: {_NOTHING_HERE.format(account=done.account, region=done.region)}"))
+    raise typer.Exit(_exit_code(done, fail_on, accept_unknown=accept_unknown))
 
 
 def _checks(ids: list[str]) -> tuple[Check, ...]:
@@ -156,8 +168,14 @@ def _checks(ids: list[str]) -> tuple[Check, ...]:
     return tuple(check for check in CHECKS if not ids or check.id in wanted)
 
 
-def _usual(path: Path | None) -> ReportFormat:
-    return ReportFormat.TABLE if path is not None or sys.stdout.isatty() else ReportFormat.JSON
+def _form(path: Path | None) -> ReportFormat:
+    """Return the form that the name of a file says, on standard output what suits whoever reads there."""
+    if path is None:
+        return ReportFormat.TABLE if sys.stdout.isatty() else ReportFormat.JSON
+    form = _SUFFIXES.get(path.suffix.lower())
+    if form is None:
+        raise CannotRun(f"{path}: the report is written as .json, .html or .txt. Name such a file, or give --format.")
+    return form
 
 
 def _report(done: Audit, form: ReportFormat, path: Path | None) -> None:
@@ -190,9 +208,11 @@ def _written(done: Audit, form: ReportFormat) -> str:
             return text.getvalue()
 
 
-def _exit_code(done: Audit, fail_on: FailOn) -> int:
-    if done.unfinished:
+def _exit_code(done: Audit, fail_on: FailOn, *, accept_unknown: bool) -> int:
+    if done.unfinished or (done.gaps and not accept_unknown):
         return EXIT_COULD_NOT_RUN
-    if fail_on is FailOn.NEVER or not done.at_least("error" if fail_on is FailOn.ERROR else "warning"):
+    if fail_on is FailOn.NEVER:
         return EXIT_OK
-    return EXIT_FINDINGS
+    found = done.at_least("error" if fail_on is FailOn.ERROR else "warning")
+    counted = [each for each in found if each.status == "fail" or not accept_unknown]
+    return EXIT_FINDINGS if counted else EXIT_OK

@@ -5,57 +5,29 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from fnmatch import fnmatchcase
 from typing import Final, Protocol
-
-from botocore.exceptions import BotoCoreError, ClientError
 
 from pullguard.arn import Arn, partition_of
 from pullguard.aws.readers import AwsReaders
 from pullguard.aws.survey import Running, look_around
-from pullguard.checks import CHECKS
-from pullguard.checks.check import Check
 from pullguard.checks.examine import Examination, examine, unread_task_definition
-from pullguard.errors import PullguardError, shown
-from pullguard.findings import Finding, Remedy, Severity, Summary
+from pullguard.errors import shown
+from pullguard.findings import Finding, Remedy, Subject, Summary, finding_id
 from pullguard.gather import gather_about
 from pullguard.model import Lookup, Missing, TaskDefinition, Unreadable
 from pullguard_cli.audit import SEVERITIES, Audit
 from pullguard_cli.causes import in_reading_order
 from pullguard_cli.connection import Connection
 from pullguard_cli.failures import CannotRun, is_about_credentials, one_line
+from pullguard_cli.printing import counted
+from pullguard_cli.scope import Scope
+from pullguard_cli.unread import DeniedValues
 
 THREADS: Final = 8
 # Four calls or more for each role: above this many, a page of all the account's roles is cheaper.
 ROLES_ONE_BY_ONE: Final = 25
-_AWS_FAILED: Final = (BotoCoreError, ClientError, PullguardError)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scope:
-    """What to look at, and what to say of it. Empty ``families``, ``clusters`` and ``checks`` mean all."""
-
-    families: tuple[str, ...] = ()
-    clusters: tuple[str, ...] = ()
-    severity: Severity = "warning"
-    checks: tuple[Check, ...] = CHECKS
-    read_values: bool = False
-    live_registry: bool = False
-    cross_check: bool = False
-
-    def wants(self, family: str) -> bool:
-        """Whether the family is among those that were asked for."""
-        return not self.families or any(fnmatchcase(family, pattern) for pattern in self.families)
-
-    @property
-    def prefix(self) -> str | None:
-        """The beginning that all wanted families share, for AWS to filter by; None where there is none."""
-        if len(self.families) != 1:
-            return None
-        literal = self.families[0]
-        for special in "*?[":
-            literal = literal.partition(special)[0]
-        return literal or None
+NOT_EXAMINED: Final = "task-definition-unread"
+"""Stands in the place of a check's id where no check was asked."""
 
 
 class Watcher(Protocol):
@@ -76,6 +48,7 @@ class _Collected:
     findings: list[Finding] = field(default_factory=list)
     summary: Summary = field(default_factory=Summary)
     left: dict[str, str] = field(default_factory=dict)
+    unread: dict[str, tuple[Unreadable, ...]] = field(default_factory=dict)
     unfinished: list[str] = field(default_factory=list)
     undescribed: list[str] = field(default_factory=list)
 
@@ -103,6 +76,7 @@ class Auditor:
             cross_check=scope.cross_check,
             bulk_above=ROLES_ONE_BY_ONE,
         )
+        self._denied_values = DeniedValues()
         self._collected = _Collected()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="audit")
         self._surveyors = ThreadPoolExecutor(THREADS, thread_name_prefix="survey")
@@ -124,7 +98,7 @@ class Auditor:
             self._give_up("the audit was interrupted")
         except CannotRun:
             raise
-        except _AWS_FAILED as error:
+        except Exception as error:  # whatever it is, what was found so far is not lost
             if not self._jobs:
                 raise CannotRun(one_line(error)) from error
             self._give_up(one_line(error))
@@ -137,8 +111,7 @@ class Auditor:
 
     def _look(self) -> None:
         """Ask for families while their list is still being read, and where things run beside that."""
-        ecs = self._readers.ecs
-        survey = self._survey = self._aside.submit(look_around, ecs, self._surveyors, self._scope.clusters)
+        survey = self._survey = self._aside.submit(self._look_around)
         listed = () if self._scope.clusters else self._pages()
         for page in listed:
             self._start(family for family in page if self._scope.wants(family))
@@ -147,9 +120,20 @@ class Auditor:
         unlisted = (family for family in self._collected.running.revisions if family not in self._collected.left)
         self._start(family for family in unlisted if self._scope.wants(family))
         if self._scope.families and not self._jobs:
-            raise CannotRun(f"No family matches {' or '.join(map(shown, self._scope.families))}.")
+            where = f"account {self._connection.account}, {self._connection.region}"
+            raise CannotRun(f"No family matches {' or '.join(map(shown, self._scope.families))} in {where}.")
         for job in as_completed(self._jobs):
             self._collect(job)
+
+    def _look_around(self) -> Running:
+        """Find what runs; where that cannot be read, all the rest can be, and is in doubt."""
+        try:
+            return look_around(self._readers.ecs, self._surveyors, self._scope.clusters)
+        except Exception as error:
+            if is_about_credentials(error):
+                raise
+            unread = Unreadable(permission="ecs:ListClusters", resource="*", reason="refused", detail=one_line(error))
+            return Running(unlisted=unread)
 
     def _pages(self) -> Iterator[tuple[str, ...]]:
         token: str | None = None
@@ -184,7 +168,8 @@ class Auditor:
             for arn in in_use
             if not isinstance(newest, TaskDefinition) or arn != newest.arn
         ]
-        if not self._scope.clusters or (isinstance(newest, TaskDefinition) and newest.arn in in_use):
+        told_twice = isinstance(newest, Unreadable) and any(isinstance(found, Unreadable) for _, found in looked)
+        if not told_twice and (not self._scope.clusters or getattr(newest, "arn", None) in in_use):
             looked.insert(0, (self._arn(family), newest))
         examinations = tuple(self._examine(arn, found, newest, running) for arn, found in looked)
         self._watcher.looked(family)
@@ -197,10 +182,12 @@ class Auditor:
             case TaskDefinition():
                 usage = running.usage(found, newest)
                 facts = gather_about(found, self._readers, now=self._started_at).with_usage(usage)
+                if not self._scope.read_values:
+                    facts = self._denied_values.left_out(facts)
                 return examine(facts, self._scope.checks)
             case Unreadable():
                 self._collected.undescribed.append(f"{found.permission}: {found.reason}")
-                return Examination.of(unread_task_definition(arn, found))
+                return Examination.of(_undescribed(arn, found))
             case Missing():  # deregistered while we looked
                 return replace(Examination.of(), summary=Summary())
             case _:
@@ -223,7 +210,7 @@ class Auditor:
         family = self._jobs[job]
         try:
             examinations = job.result()
-        except _AWS_FAILED as error:
+        except Exception as error:
             if is_about_credentials(error):
                 raise
             self._collected.left[family] = one_line(error)
@@ -232,6 +219,7 @@ class Auditor:
         for examination in examinations:
             self._collected.findings += examination.findings
             self._collected.summary += examination.summary
+            self._collected.unread |= examination.unread
 
     def _give_up(self, why: str) -> None:
         """Keep what is done; of the rest, say why it is not."""
@@ -239,19 +227,26 @@ class Auditor:
             if family in self._collected.left and job.done() and not job.cancelled() and job.exception() is None:
                 self._collect(job)
         self._collected.left = {family: reason or why for family, reason in self._collected.left.items()}
-        self._collected.unfinished.append(f"{why} before everything was looked at")
+        self._collected.unfinished.append(why)
 
     def _audit(self) -> Audit:
         collected = self._collected
-        not_looked_at = [self._not_looked_at(family, why) for family, why in collected.left.items()]
-        in_use = collected.running.places()
-        listed = SEVERITIES[: SEVERITIES.index(self._scope.severity) + 1]
-        findings = [each for each in (*collected.findings, *not_looked_at) if each.severity in listed]
+        running = self._running()
+        not_looked_at = [
+            self._not_looked_at(arn, why)
+            for family, why in collected.left.items()
+            for arn in running.revisions.get(family, (self._arn(family),))
+        ]
+        in_use = self._in_use(running)
+        severities = SEVERITIES[: SEVERITIES.index(self._scope.severity) + 1]
+        found = in_reading_order((*collected.findings, *not_looked_at), in_use)
+        findings = tuple(each for each in found if each.severity in severities)
         unknown = sum(each.status == "unknown" for each in findings)
         return Audit(
             account=self._connection.account,
             region=self._connection.region,
-            findings=in_reading_order(findings, in_use),
+            findings=findings,
+            unlisted=tuple(each for each in found if each.severity not in severities),
             summary=replace(
                 collected.summary,
                 task_definitions=collected.summary.task_definitions + len(not_looked_at),
@@ -259,23 +254,45 @@ class Auditor:
                 unknown=unknown,
             ),
             in_use=in_use,
-            unfinished=tuple(self._unfinished(len(not_looked_at))),
+            unfinished=tuple(self._unfinished()),
+            unread=collected.unread,
+            values_denied=len(self._denied_values),
+            scope=self._scope,
             started_at=self._started_at,
             ended_at=self._now(),
         )
 
-    def _unfinished(self, not_looked_at: int) -> Iterator[str]:
+    def _running(self) -> Running:
+        """Return where things run; an audit that was interrupted may know it all the same."""
+        survey = self._survey
+        known = survey.done() and not survey.cancelled() and survey.exception() is None
+        return survey.result() if known else self._collected.running
+
+    def _in_use(self, running: Running) -> dict[str, tuple[str, ...]]:
+        """Return where things run, of the families that were to be looked at."""
+        places = running.places()
+        wanted = (arn for family, arns in running.revisions.items() if self._scope.wants(family) for arn in arns)
+        return {str(arn): places[str(arn)] for arn in wanted}
+
+    def _unfinished(self) -> Iterator[str]:
         yield from self._collected.unfinished
         for what, count in Counter(self._collected.undescribed).items():
-            yield f"{count} task definitions could not be described ({what})"
-        if not_looked_at:
-            yield f"{not_looked_at} families were not looked at, or not to the end"
+            yield f"{counted(count, 'task definition')} could not be described ({what})"
+        if left := len(self._collected.left):
+            yield f"{counted(left, 'family was', 'families were')} not looked at, or not to the end"
 
-    def _not_looked_at(self, family: str, why: str) -> Finding:
-        unread = Unreadable(permission="ecs:DescribeTaskDefinition", resource=family, reason="refused")
+    def _not_looked_at(self, arn: Arn, why: str) -> Finding:
+        unread = Unreadable(permission="ecs:DescribeTaskDefinition", resource=str(arn), reason="refused")
         return replace(
-            unread_task_definition(self._arn(family), unread),
-            cause=f"The task definition {family} was not looked at, so nothing about it is known.",
+            _undescribed(arn, unread),
+            cause=f"The task definition {arn.resource_name} was not looked at, so nothing about it is known.",
             evidence=why,
             remedy=Remedy(text="Run the audit again."),
         )
+
+
+def _undescribed(arn: Arn, unread: Unreadable) -> Finding:
+    """Return the finding that nothing is known of a task definition; no check has asked, so it bears no check's id."""
+    subject = Subject(task_definition=str(arn))
+    found = unread_task_definition(arn, unread)
+    return replace(found, id=finding_id(NOT_EXAMINED, subject), check=NOT_EXAMINED)

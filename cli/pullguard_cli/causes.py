@@ -1,17 +1,24 @@
 """The audit's findings put together by what causes them, for the table and the HTML report.
 
 What has one cause is decided by the core, as for alerts; here a cause in two states (some fail, some are unknown) is
-two lines, since a report shows all that there is.
+two lines, since a report shows all that there is. And one right that is missing is one cause, whatever it hides.
 """
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any, Final
 
 from pullguard.causes import about, broken_thing, common_sentence
 from pullguard.checks import CHECKS
 from pullguard.findings import Finding, Remedy, Severity, Status
+from pullguard.model import Unreadable
 from pullguard_cli.audit import SEVERITIES, Audit
+from pullguard_cli.printing import counted
+from pullguard_cli.unread import Lack, lacks_in
 
+_RESOURCES_NAMED: Final = 20
+_WHY: Final = {"denied": "access denied", "throttled": "throttled", "unreachable": "no answer"}
 _ORDER = {check.id: place for place, check in enumerate(CHECKS)}
 
 
@@ -19,28 +26,21 @@ _ORDER = {check.id: place for place, check in enumerate(CHECKS)}
 class Cause:
     """Findings with one cause, and therefore one remedy, those in use first.
 
-    ``what`` names what is broken in a few words (``secret registry/ghcr``). ``in_use`` are the ARNs among
-    ``task_definitions`` that something runs.
+    ``name`` is the check's id, or what kept the checks from being asked; ``what`` names what is broken in a few words
+    (``secret registry/ghcr``). ``in_use`` are the ARNs among ``task_definitions`` that something runs.
     """
 
     check: str
+    name: str
     status: Status
     severity: Severity
     what: str
+    sentence: str
+    evidence: str
+    remedy: Remedy
     findings: tuple[Finding, ...]
     task_definitions: tuple[str, ...]
     in_use: tuple[str, ...]
-
-    @property
-    def sentence(self) -> str:
-        """What is wrong; the container is named only where there is just one."""
-        first = self.findings[0]
-        return first.cause if len(self.findings) == 1 else common_sentence(first)
-
-    @property
-    def remedy(self) -> Remedy:
-        """What mends it."""
-        return self.findings[0].remedy
 
     @property
     def source(self) -> str:
@@ -52,7 +52,7 @@ def causes_of(audit: Audit) -> tuple[Cause, ...]:
     """Group the audit's findings: errors first, what runs before what does not, certainty before doubt."""
     together: dict[tuple[str, ...], list[Finding]] = {}
     for finding in audit.findings:
-        together.setdefault(_key(finding), []).append(finding)
+        together.setdefault(_key(finding, _lacks(audit, finding)), []).append(finding)
     return tuple(sorted((_cause(audit, findings) for findings in together.values()), key=_rank))
 
 
@@ -77,15 +77,71 @@ def _cause(audit: Audit, findings: list[Finding]) -> Cause:
     findings.sort(key=lambda each: not audit.is_in_use(each))
     first = findings[0]
     arns = tuple(dict.fromkeys(each.task_definition for each in findings))
+    lacks = _lacks(audit, first)
     return Cause(
         check=first.check,
         status=first.status,
-        severity=first.severity,
-        what=broken_thing(first),
+        severity=min((each.severity for each in findings), key=SEVERITIES.index),
         findings=tuple(findings),
         task_definitions=arns,
         in_use=tuple(arn for arn in arns if arn in audit.in_use),
+        **(_not_seen(audit, findings, lacks, len(arns)) if lacks else _found(findings)),
     )
+
+
+def _found(findings: list[Finding]) -> dict[str, Any]:
+    """Tell of what a check found; the container is named only where there is just one."""
+    first = findings[0]
+    return {
+        "name": first.check,
+        "what": broken_thing(first),
+        "sentence": first.cause if len(findings) == 1 else common_sentence(first),
+        "evidence": first.evidence,
+        "remedy": first.remedy,
+    }
+
+
+def _lacks(audit: Audit, finding: Finding) -> tuple[Lack, ...]:
+    """Return the missing rights for which the finding is unknown, or what else kept AWS from answering."""
+    return lacks_in(audit.unread.get(finding.id, ())) if finding.status == "unknown" else ()
+
+
+def _not_seen(audit: Audit, findings: list[Finding], lacks: tuple[Lack, ...], definitions: int) -> dict[str, Any]:
+    """Tell of everything that one missing right hides."""
+    unread = tuple(dict.fromkeys(each for finding in findings for each in audit.unread.get(finding.id, ())))
+    permissions = " and ".join(dict.fromkeys(lack.permission for lack in lacks))
+    resources = tuple(dict.fromkeys(each.resource for each in unread))
+    reason = lacks[0].reason
+    denied = reason == "denied"
+    behind = counted(definitions, "task definition hangs", "task definitions hang")
+    cause = {
+        "denied": f"Whoever runs this audit may not call {permissions}",
+        "throttled": f"AWS throttled {permissions}",
+        "unreachable": f"AWS did not answer {permissions}",
+    }[reason]
+    more = len(resources) - _RESOURCES_NAMED
+    return {
+        "name": _WHY[reason],
+        "what": permissions,
+        "sentence": f"{cause}: {counted(len(resources), 'thing')} on which {behind} could not be read.",
+        "evidence": "\n".join((*resources[:_RESOURCES_NAMED], *((f"and {more:,} more",) if more > 0 else ()))),
+        "remedy": Remedy(
+            text="Allow it, and run the audit again." if denied else "Run the audit again later.",
+            snippet=_statement(unread) if denied else None,
+        ),
+    }
+
+
+def _statement(unread: tuple[Unreadable, ...]) -> str:
+    """Return the policy statement that would let the caller read all of it."""
+    resources = sorted({each.resource for each in unread})
+    named = len(resources) <= _RESOURCES_NAMED and all(each.startswith("arn:") for each in resources)
+    statement: Mapping[str, Any] = {
+        "Effect": "Allow",
+        "Action": sorted({each.permission for each in unread}),
+        "Resource": resources if named else "*",
+    }
+    return json.dumps(statement, indent=2)
 
 
 def _rank(cause: Cause) -> tuple[object, ...]:
@@ -99,7 +155,9 @@ def _rank(cause: Cause) -> tuple[object, ...]:
     )
 
 
-def _key(finding: Finding) -> tuple[str, ...]:
+def _key(finding: Finding, lacks: tuple[Lack, ...]) -> tuple[str, ...]:
     """Return what findings of one line have in common: the cause, the state that it is in, and the kind of remedy."""
+    if lacks:
+        return tuple(map(str, lacks))
     kind = (finding.check, finding.status, finding.severity, finding.remedy.action)
     return (*kind, *(thing or "" for thing in about(finding)))

@@ -9,7 +9,6 @@ from enum import StrEnum
 from typing import Annotated
 
 import typer
-from botocore.exceptions import BotoCoreError, ClientError
 
 from pullguard.arn import is_region
 from pullguard.errors import shown
@@ -19,7 +18,7 @@ from pullguard_cli.annotations import annotations
 from pullguard_cli.check_text import as_text
 from pullguard_cli.checked import Checked, Placed
 from pullguard_cli.declared import Declared, declared_in
-from pullguard_cli.failures import EXIT_COULD_NOT_RUN, EXIT_FINDINGS, EXIT_OK, CannotRun, one_line
+from pullguard_cli.failures import EXIT_COULD_NOT_RUN, EXIT_FINDINGS, EXIT_OK, CannotRun, asking_aws
 from pullguard_cli.located import Unusable
 from pullguard_cli.options import AWS_PANEL, LOOK_PANEL, SAY_PANEL, FailOn, Profile, ReadValues
 from pullguard_cli.printing import errors, output, says
@@ -151,11 +150,11 @@ def check_command(
     """
     if read_values and not live:
         raise CannotRun("--read-values reads values from AWS, which is asked with --live only. Give both.")
-    try:
-        judge_by = _live_judge(profile, region, read_values=read_values) if live else _offline_judge(region)
-        checked = check_files(files, judge_by)
-    except (BotoCoreError, ClientError) as error:
-        raise CannotRun(one_line(error)) from error
+    if live:
+        with asking_aws():
+            checked = check_files(files, _live_judge(profile, region, read_values=read_values))
+    else:
+        checked = check_files(files, _offline_judge(region))
     for unusable in checked.unusable:
         errors().print(says(f"pullguard: {unusable}"))
     _print(checked, format_)

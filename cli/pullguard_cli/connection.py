@@ -6,13 +6,12 @@ from typing import Final
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
 
 from pullguard.arn import is_region
 from pullguard.aws.clients import Clients
 from pullguard.aws.pace import Pace
 from pullguard.errors import shown
-from pullguard_cli.failures import CannotRun, one_line
+from pullguard_cli.failures import CannotRun, asking_aws
 
 ATTEMPTS: Final = 8  # more than Clients' default: adaptive retries, which slow down when AWS throttles
 _FIRST_CONTACT: Final = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "max_attempts": 2})
@@ -33,20 +32,14 @@ def connect(*, profile: str | None = None, region: str | None = None, max_rate: 
 
     ``max_rate`` is the most ECS calls about task definitions in a second.
     """
-    try:
+    with asking_aws():
         session = boto3.Session(profile_name=profile, region_name=region or os.environ.get("AWS_REGION"))
         if not session.region_name:
             raise CannotRun("No AWS Region is set. Give --region, or set AWS_REGION.")
         if not is_region(session.region_name):
             raise CannotRun(f"{shown(session.region_name)} is no AWS Region. Give --region one such as eu-central-1.")
         identity = session.client("sts", config=_FIRST_CONTACT).get_caller_identity()
-    except (BotoCoreError, ClientError, ValueError) as error:
-        raise CannotRun(one_line(error)) from error
+        account, caller = identity["Account"], identity["Arn"]
     clients = Clients(session, attempts=ATTEMPTS)
     Pace(max_rate).keep(clients.get("ecs"))
-    return Connection(
-        clients=clients,
-        account=identity["Account"],
-        region=session.region_name,
-        caller=identity["Arn"],
-    )
+    return Connection(clients=clients, account=account, region=session.region_name, caller=caller)

@@ -4,8 +4,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from pullguard.arn import Arn
 from pullguard.aws.readers import AwsReaders
 from pullguard.aws.survey import look_around
@@ -13,7 +11,7 @@ from pullguard.errors import Malformed, shown
 from pullguard.gather import gather_about
 from pullguard.model import Facts, Lookup, TaskDefinition, Unreadable
 from pullguard_cli.connection import Connection, connect
-from pullguard_cli.failures import CannotRun, one_line
+from pullguard_cli.failures import CannotRun, asking_aws
 
 _THREADS = 8
 
@@ -53,14 +51,12 @@ def look_at_one(
         verify=live_registry,
         cross_check=cross_check,
     )
-    try:
+    with asking_aws():
         found = _described(readers.ecs.describe(name), name, connection)
         newest = readers.ecs.describe(found.family)
         with ThreadPoolExecutor(_THREADS) as threads:
             running = look_around(readers.ecs, threads)
         facts = gather_about(found, readers, now=datetime.now(UTC)).with_usage(running.usage(found, newest))
-    except (BotoCoreError, ClientError) as error:
-        raise CannotRun(one_line(error)) from error
     return One(facts=facts, in_use=running.places().get(str(found.arn), ()), readers=readers)
 
 

@@ -111,6 +111,17 @@ CrossCheck = Annotated[
         rich_help_panel=LOOK_PANEL,
     ),
 ]
+AcceptUnknown = Annotated[
+    bool,
+    typer.Option(
+        "--accept-unknown",
+        help=(
+            "Let the exit code depend on what is proved only: not on what your credentials may not read (else 2), nor "
+            "on what only the task's start can tell (else 1). Both are listed all the same."
+        ),
+        rich_help_panel=SAY_PANEL,
+    ),
+]
 TaskDefinitionName = Annotated[
     str,
     typer.Argument(

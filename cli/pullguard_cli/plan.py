@@ -3,7 +3,6 @@
 import json
 import sys
 
-from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.text import Text
 
@@ -13,7 +12,7 @@ from pullguard.flows.validate import in_scope, tags_of
 from pullguard.planner import Rules
 from pullguard_cli.calls import Call, Calls, calls_for
 from pullguard_cli.difference import print_difference
-from pullguard_cli.failures import EXIT_FINDINGS, EXIT_OK, CannotRun, one_line
+from pullguard_cli.failures import EXIT_FINDINGS, EXIT_OK, asking_aws
 from pullguard_cli.one import One
 from pullguard_cli.options import TextFormat
 from pullguard_cli.printing import STYLES, output, says
@@ -21,10 +20,8 @@ from pullguard_cli.printing import STYLES, output, says
 
 def report(one: One, rules: Rules, form: TextFormat | None) -> int:
     """Print the plan; return the exit code: 1 where there is something to mend."""
-    try:
+    with asking_aws():
         calls = calls_for(one.facts, rules, one.readers.ecs)
-    except (BotoCoreError, ClientError) as error:
-        raise CannotRun(one_line(error)) from error
     held_back = effective_mode("remediate", *tags_of(one.facts)) == "observe"
     if form is TextFormat.JSON or (form is None and not sys.stdout.isatty()):
         described = {

@@ -65,6 +65,7 @@ def render(audit: Audit) -> str:
     causes = tuple(_shown(audit, number, cause) for number, cause in enumerate(causes_of(audit), start=1))
     return _template().render(
         audit=audit,
+        gaps=audit.gaps,
         told=causes[:DRAWN_CAUSES],
         others=causes[DRAWN_CAUSES:],
         levels={level: sum(each.level == level for each in causes) for level in ("error", "warning", "unknown")},

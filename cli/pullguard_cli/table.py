@@ -7,7 +7,6 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from pullguard.findings import Finding
 from pullguard_cli.audit import Audit
 from pullguard_cli.causes import Cause, causes_of
 from pullguard_cli.printing import STYLES, counted, says
@@ -42,14 +41,14 @@ def _severity(cause: Cause) -> Text:
 
 
 def _what(cause: Cause) -> Group:
-    head = Text.assemble(says(cause.check, "bold"), "  ", says(cause.what, "dim"))
+    head = Text.assemble(says(cause.name, "bold"), "  ", says(cause.what, "dim"))
     return Group(head, says(cause.sentence), *_remedy(cause))
 
 
 def _remedy(cause: Cause) -> Iterator[Table]:
     remedy = cause.remedy
     if cause.status == "unknown":
-        yield _indented("", says(cause.findings[0].evidence, "dim"))
+        yield _indented("", says(cause.evidence, "dim"))
     if remedy.text:
         yield _indented("  → ", says(remedy.text))
     if remedy.action != "none" and cause.severity == "error":
@@ -91,17 +90,28 @@ def _name(arn: str) -> str:
 
 def _footer(audit: Audit, causes: tuple[Cause, ...]) -> Iterator[Text]:
     summary = audit.summary
+    if audit.scope.words:
+        yield says(f"Only {audit.scope.words}", "bold")
     looked = (
         f"{counted(summary.task_definitions, 'task definition')} ({len(audit.in_use):,} in use), "
         f"{counted(summary.references, 'reference')} to registry secrets, "
         f"account {audit.account}, {audit.region}, {(audit.ended_at - audit.started_at).total_seconds():.1f} s"
     )
     yield says(looked, "dim")
-    yield _verdict(audit.findings, causes)
+    yield _verdict(audit, causes)
+    for sentence in audit.gaps:
+        yield says(f"Not finished: {sentence}.", STYLES["unknown"])
+    if audit.unlisted:
+        yield says(f"{counted(len(audit.unlisted), 'warning')} not listed (--severity error).", STYLES["warning"])
     if summary.not_checked:
         yield says(
-            f"{counted(summary.not_checked, 'question')} not asked: what is switched off. --read-values reads the "
+            f"{counted(summary.not_checked, 'question')} not asked, since it is switched off: --read-values reads the "
             "values of secrets that are not opted in, --live-registry asks the registries."
+        )
+    if audit.values_denied:
+        yield says(
+            f"{counted(audit.values_denied, 'value')} of opted-in secrets not judged: your credentials may not call "
+            "secretsmanager:GetSecretValue on them."
         )
     if audit.findings:
         family = _name(audit.findings[0].task_definition)
@@ -111,9 +121,10 @@ def _footer(audit: Audit, causes: tuple[Cause, ...]) -> Iterator[Text]:
         )
 
 
-def _verdict(findings: tuple[Finding, ...], causes: tuple[Cause, ...]) -> Text:
+def _verdict(audit: Audit, causes: tuple[Cause, ...]) -> Text:
+    findings = audit.findings
     if not findings:
-        return Text("Nothing is wrong.", style="bold green")
+        return _nothing_found(audit)
     errors = sum(each.severity == "error" and each.status == "fail" for each in findings)
     warnings = sum(each.severity == "warning" and each.status == "fail" for each in findings)
     unknown = sum(each.status == "unknown" for each in findings)
@@ -126,3 +137,13 @@ def _verdict(findings: tuple[Finding, ...], causes: tuple[Cause, ...]) -> Text:
         (f", from {counted(len(causes), 'cause')}", ""),
     )
     return Text.assemble(*parts)
+
+
+def _nothing_found(audit: Audit) -> Text:
+    if audit.gaps:
+        return Text("Nothing wrong was seen, and not everything was seen.", style=STYLES["unknown"])
+    if not audit.summary.task_definitions:
+        return Text("There is nothing to look at here. Is it the right account and Region?", style=STYLES["warning"])
+    if audit.unlisted:
+        return Text("No errors.", style="bold green")
+    return Text("Nothing is wrong in what was looked at." if audit.scope.words else "Nothing is wrong.", "bold green")

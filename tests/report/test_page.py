@@ -126,12 +126,12 @@ def test_says_what_the_sample_says() -> None:
     said = " ".join("".join(Page(text).texts).split())
     for expected in (
         "6 causes stop images from being pulled",
-        "2 more causes may, or cannot be told.",
-        "8 task definitions behind them are in use now",
+        "1 warning: what works today and something will break. Of 1 cause it could not be told.",
+        "8 task definitions concerned are in use now",
         "40 task definitions · 3 in use",
         "service storefront in cluster canary",
         "aws secretsmanager restore-secret --secret-id arn:aws:secretsmanager:eu-central-1:210987654321:secret:",
-        "Pullguard can do this itself.",
+        "Pullguard can do this itself, where the secret and the role are opted in.",
         "37 task definitions that nothing runs now",
     ):
         assert expected in said

@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, TypeAlias
 
+from pullguard.model import Unreadable
+
 Severity: TypeAlias = Literal["error", "warning"]
 Status: TypeAlias = Literal["fail", "unknown"]
 Event: TypeAlias = Literal["Finding Opened", "Finding Changed", "Finding Resolved"]
@@ -62,12 +64,16 @@ class Failed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unsure:
-    """Looked, and could not tell: ``evidence`` names what AWS did not say or what only the task's start will tell."""
+    """Looked, and could not tell: ``evidence`` names what AWS did not say or what only the task's start will tell.
+
+    ``unread`` is what AWS did not say; empty where asking again would not help.
+    """
 
     subject: Subject
     cause: str
     evidence: str
     remedy: Remedy = field(default_factory=Remedy)
+    unread: tuple[Unreadable, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,5 @@
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -6,6 +7,8 @@ from typing import Any
 import jsonschema
 import pytest
 
+from pullguard.aws.iam import Iam
+from pullguard.model import Unreadable
 from sandbox.world import World
 from tests.unit.cli.conftest import Ran, Run, in_account
 
@@ -97,6 +100,7 @@ def test_what_runs_comes_first(run: Run, broken: World) -> None:
         (["--family", "[bc]*"], 1, 2),
         (["--family", "web", "--family", "api"], 1, 2),
         (["--severity", "error"], 1, 5),
+        (["--severity", "error", "--family", "batch", "--fail-on", "warning"], 1, 0),
         (["--check", "reference-stale"], 1, 1),
         (["--check", "secret-value-binary", "--fail-on", "warning"], 0, 0),
         (["--cluster", "demo"], 1, 1),
@@ -114,7 +118,8 @@ def test_filters_and_exit_codes(run: Run, broken: World, arguments: list[str], c
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["--family", "nobody-*"], 'No family matches "nobody-*".'),
+        (["--family", "nobody-*"], 'No family matches "nobody-*" in account 123456789012, us-east-1.'),
+        (["-o", "report.csv"], "written as .json, .html or .txt"),
         (["--cluster", "nowhere"], 'There is no cluster "nowhere"'),
         (["--check", "reference-stall"], "Did you mean reference-stale?"),
         (["-o", "/nonexistent/report.json"], "cannot be written"),
@@ -140,6 +145,8 @@ def test_an_empty_account_is_fine(run: Run, aws: None) -> None:
     ran = run("audit")
     assert ran.code == 0
     assert report(ran)["summary"]["task_definitions"] == 0
+    assert "There is nothing to look at in account 123456789012, us-east-1. Is it the right one?" in ran.err
+    assert "Nothing is wrong" not in run("audit", "--format", "table").out
 
 
 def test_the_table_groups_and_has_no_colours_in_a_pipe(run: Run, broken: World) -> None:
@@ -157,7 +164,10 @@ def test_the_table_groups_and_has_no_colours_in_a_pipe(run: Run, broken: World) 
     assert lines[rule - 1].startswith("Severity")
     assert lines[rule + 1].startswith("error")
     assert not any("→" in line and "→ " not in line for line in lines)
-    assert run("audit", "--format", "table", "--family", "healthy").out.count("Nothing is wrong.") == 1
+    assert (
+        run("audit", "--format", "table", "--family", "healthy").out.count("Nothing is wrong in what was looked at.")
+        == 1
+    )
 
 
 @pytest.mark.parametrize(
@@ -171,6 +181,45 @@ def test_a_file_gets_the_form_that_its_name_says(
     assert (ran.code, ran.out) == (1, "")
     assert (tmp_path / name).read_text().lower().startswith(beginning.lower())
     assert f"wrote {tmp_path / name}" in ran.err.replace("\n", "")
+
+
+def test_a_report_names_its_scope_and_what_it_leaves_out(run: Run, broken: World) -> None:
+    options = ("--family", "batch", "--severity", "error", "--check", "reference-not-full-arn")
+    told = report(run("audit", *options, "--format", "json"))
+    assert (told["scope"]["families"], told["scope"]["checks"], told["not_listed"]) == (
+        ["batch"],
+        ["reference-not-full-arn"],
+        1,
+    )
+    for form in ("table", "html"):
+        out = " ".join(re.sub("<[^>]*>", "", run("audit", *options, "--format", form).out).split())
+        assert "Only family batch; check reference-not-full-arn" in out
+        assert "1 warning not listed" in out
+        assert "Nothing wrong was found" not in out
+        assert "Nothing is wrong" not in out
+
+
+def refused(monkeypatch: pytest.MonkeyPatch, permission: str) -> None:
+    """Let IAM say that nobody may be told of a role."""
+    unread = Unreadable(permission=permission, resource="arn:aws:iam::1:role/r", reason="denied")
+    monkeypatch.setattr(Iam, "role", lambda *_: unread)
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [([], 2), (["--fail-on", "never"], 2), (["--accept-unknown"], 1), (["--accept-unknown", "--family", "web"], 0)],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_an_audit_that_is_denied_something_has_not_finished(
+    run: Run, broken: World, monkeypatch: pytest.MonkeyPatch, options: list[str], code: int
+) -> None:
+    refused(monkeypatch, "iam:GetRole")
+    ran = run("audit", *options, "--format", "json")
+    assert ran.code == code
+    assert report(ran)["unfinished"]
+    assert "pullguard: not finished: iam:GetRole was denied on arn:aws:iam::1:role/r" in ran.err
+    assert "This audit did not see everything" in run("audit", *options, "--format", "html").out
+    assert "access denied  iam:GetRole" in run("audit", *options, "--format", "table").out
 
 
 def test_no_value_is_ever_told(run: Run, broken: World) -> None:

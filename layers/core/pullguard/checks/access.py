@@ -116,7 +116,13 @@ def _not_assumable(facts: Facts) -> Iterable[Answer]:
             yield Passed(subject=subject)
         elif gate.state == "unknown":
             cause = f"Whether ECS may assume the execution role {_role_name(facts)} cannot be told."
-            yield Unsure(subject=subject, cause=cause, evidence=_evidence(gate), remedy=_what_would_tell(gate))
+            yield Unsure(
+                subject=subject,
+                cause=cause,
+                evidence=_evidence(gate),
+                remedy=_what_would_tell(gate),
+                unread=gate.unreadable,
+            )
         else:
             yield Failed(
                 subject=subject,
@@ -136,6 +142,7 @@ def _unsure(subject: Subject, container: Container, gate: Gate) -> Unsure:
         cause=f"Whether container {container.name} gets its credentials cannot be told.",
         evidence=_evidence(gate),
         remedy=_what_would_tell(gate),
+        unread=gate.unreadable,
     )
 
 

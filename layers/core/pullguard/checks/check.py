@@ -96,7 +96,13 @@ def unreadable(subject: Subject, what: str, unread: Unreadable) -> Unsure:
         text = f"Allow Pullguard (or whoever runs the audit) {unread.permission} on {unread.resource}."
     else:
         text = "Look again later; the next validation or sweep does so by itself."
-    return Unsure(subject=subject, cause=f"{what} could not be read.", evidence=str(unread), remedy=Remedy(text=text))
+    return Unsure(
+        subject=subject,
+        cause=f"{what} could not be read.",
+        evidence=str(unread),
+        remedy=Remedy(text=text),
+        unread=(unread,),
+    )
 
 
 def on_secret(secret: Secret, operation: str, *arguments: str) -> str:

@@ -1,6 +1,7 @@
 """All checks asked of one task definition, and their answers turned into findings."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from pullguard.arn import Arn
 from pullguard.checks import CHECKS
@@ -12,11 +13,15 @@ from pullguard.model import Facts, Unreadable
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examination:
-    """What the checks say of one task definition; ``passed`` are the ids that would be findings, had they failed."""
+    """What the checks say of one task definition; ``passed`` are the ids that would be findings, had they failed.
+
+    ``unread`` is what AWS did not say, by the ids of the findings that are unknown for it.
+    """
 
     findings: tuple[Finding, ...]
     passed: frozenset[str]
     summary: Summary
+    unread: Mapping[str, tuple[Unreadable, ...]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, *findings: Finding) -> "Examination":
@@ -39,6 +44,11 @@ def examine(facts: Facts, checks: tuple[Check, ...] = CHECKS) -> Examination:
         findings=tuple(sorted(found.values(), key=lambda each: each.severity != "error")),
         passed=frozenset(ids - found.keys()),
         summary=Summary(task_definitions=1, references=references) + count(answer for _, answer in answers),
+        unread={
+            finding_id(check.id, answer.subject): answer.unread
+            for check, answer in answers
+            if isinstance(answer, Unsure) and answer.unread
+        },
     )
 
 

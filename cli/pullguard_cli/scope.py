@@ -1,0 +1,63 @@
+"""What an audit looks at, and what it tells of: the filters of the command line."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+from pullguard.checks import CHECKS
+from pullguard.checks.check import Check
+from pullguard.findings import Severity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """What to look at, and what to say of it. Empty ``families`` and ``clusters`` mean all."""
+
+    families: tuple[str, ...] = ()
+    clusters: tuple[str, ...] = ()
+    severity: Severity = "warning"
+    checks: tuple[Check, ...] = CHECKS
+    read_values: bool = False
+    live_registry: bool = False
+    cross_check: bool = False
+
+    def wants(self, family: str) -> bool:
+        """Whether the family is among those that were asked for."""
+        return not self.families or any(fnmatchcase(family, pattern) for pattern in self.families)
+
+    @property
+    def prefix(self) -> str | None:
+        """The beginning that all wanted families share, for AWS to filter by; None where there is none."""
+        if len(self.families) != 1:
+            return None
+        literal = self.families[0]
+        for special in "*?[":
+            literal = literal.partition(special)[0]
+        return literal or None
+
+    @property
+    def words(self) -> str:
+        """What was looked at, if that was not everything: ``families web-*; cluster prod``; else empty."""
+        return "; ".join(self._words())
+
+    def _words(self) -> Iterator[str]:
+        if self.families:
+            yield f"{'family' if len(self.families) == 1 else 'families'} {', '.join(self.families)}"
+        if self.clusters:
+            yield f"{'cluster' if len(self.clusters) == 1 else 'clusters'} {', '.join(self.clusters)}"
+        if self.checks != CHECKS:
+            ids = ", ".join(check.id for check in self.checks)
+            yield f"{'check' if len(self.checks) == 1 else 'checks'} {ids}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the scope for JSON; empty lists mean all."""
+        return {
+            "families": list(self.families),
+            "clusters": list(self.clusters),
+            "checks": [] if self.checks == CHECKS else [check.id for check in self.checks],
+            "severity": self.severity,
+            "read_values": self.read_values,
+            "live_registry": self.live_registry,
+            "cross_check": self.cross_check,
+        }

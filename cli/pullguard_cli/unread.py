@@ -1,0 +1,78 @@
+"""What AWS would not tell, and what follows from it: an audit that lacks a right has not seen everything."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from pullguard.findings import Finding
+from pullguard.model import Facts, Lookup, NotLooked, Secret, Unreadable
+
+# Asking again, with more rights or later, would help; what AWS refuses for the state of a thing, it refuses always.
+_NOT_SEEN: Final = {"denied": "was denied", "throttled": "was throttled", "unreachable": "got no answer"}
+_MAY_NOT_READ: Final = NotLooked(
+    why="whoever asks may not read the secret's value",
+    switch="allow secretsmanager:GetSecretValue on the secret (docs/permissions.md)",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Lack:
+    """The one reason why many things were not seen: a call that is denied, throttled or not answered."""
+
+    permission: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.permission} {_NOT_SEEN[self.reason]}"
+
+
+def lacks_in(unread: Iterable[Unreadable]) -> tuple[Lack, ...]:
+    """Return what would have to be allowed, or asked again, to see what was not seen; each once."""
+    found = (Lack(permission=each.permission, reason=each.reason) for each in unread if each.reason in _NOT_SEEN)
+    return tuple(sorted(set(found)))
+
+
+def gaps_of(unread: Mapping[str, tuple[Unreadable, ...]], findings: Iterable[Finding]) -> tuple[str, ...]:
+    """Say, a sentence for each lack, what was not seen for it. ``unread`` is by the ids of findings."""
+    resources: dict[Lack, set[str]] = {}
+    definitions: dict[Lack, set[str]] = {}
+    for finding in findings:
+        for each in unread.get(finding.id, ()):
+            for lack in lacks_in((each,)):
+                resources.setdefault(lack, set()).add(each.resource)
+                definitions.setdefault(lack, set()).add(finding.task_definition)
+    return tuple(
+        f"{lack} on {_listed(resources[lack])}, so {_count(len(definitions[lack]))} judged in part"
+        for lack in sorted(resources)
+    )
+
+
+class DeniedValues:
+    """Takes the values that the caller may not read for switched off: for whoever was not told to read them."""
+
+    def __init__(self) -> None:
+        self._without: dict[Secret, Secret] = {}
+
+    def __len__(self) -> int:
+        """How many values were not judged since the caller may not read them."""
+        return len({str(secret.arn) for secret in self._without})
+
+    def left_out(self, facts: Facts) -> Facts:
+        """Return the facts without what those values were answered with."""
+        return replace(facts, secrets={name: self._as_asked(secret) for name, secret in facts.secrets.items()})
+
+    def _as_asked(self, secret: Lookup[Secret]) -> Lookup[Secret]:
+        """Return the same secret for the same one: what is decided about it is remembered by it."""
+        match secret:
+            case Secret(value=Unreadable(reason="denied")):
+                return self._without.setdefault(secret, replace(secret, value=_MAY_NOT_READ))
+            case _:
+                return secret
+
+
+def _listed(resources: set[str]) -> str:
+    return min(resources) if len(resources) == 1 else f"{len(resources):,} resources"
+
+
+def _count(definitions: int) -> str:
+    return "1 task definition was" if definitions == 1 else f"{definitions:,} task definitions were"
