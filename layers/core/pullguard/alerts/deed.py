@@ -126,7 +126,9 @@ def _refused(refusal: Refusal) -> str:
         case "reregister":
             return f"register {revision} once more"
         case "move-service":
-            return f"move service {target} away from {revision}"
+            # A rule or a schedule is called so in its target; a service's name has no space.
+            moved = refusal.target if " " in refusal.target else f"service {target}"
+            return f"move {moved} away from {revision}"
         case "redeploy":
             return f"start the tasks of service {target} ({revision}) anew"
         case "withdraw":

@@ -59,9 +59,10 @@ class Confirmer:
         """Confirm what an earlier run of the same message wrote: what it intended, where its very policy stands."""
         own = own_policy(role)
         if own is not None:
-            stands = render(own.document)
+            ours = (render(own.document), look.task_definition)
             intended = self.executor.ledger.intended(occasion)
-            self.confirm(role, tuple(each for each in intended if each.after == stands), look, occasion=occasion)
+            done = tuple(each for each in intended if (each.after, each.task_definition) == ours)
+            self.confirm(role, done, look, occasion=occasion)
 
     def confirm(self, role: Role, done: tuple[Remediation, ...], look: Look, *, occasion: str) -> None:
         """Ask once more whether both owners agree to what was ``done``; keep and tell it, or take it back and tell why.

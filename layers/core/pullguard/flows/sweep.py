@@ -16,7 +16,7 @@ from typing import Any
 from pullguard.arn import Arn
 from pullguard.aws.ecs import Ecs
 from pullguard.aws.messaging import Queues
-from pullguard.errors import NotNow, Rejected, shown
+from pullguard.errors import Malformed, NotNow, Rejected, shown
 from pullguard.events import Cause
 from pullguard.flows.settle import WAITS_S, Progress, Settler
 from pullguard.ledger import Ledger
@@ -143,7 +143,10 @@ class Sweeper:
 
     def _newest(self, families: tuple[str, ...]) -> Iterator[Arn]:
         for family in families:
-            found = self.ecs.describe(family)
+            try:
+                found = self.ecs.describe(family)
+            except Malformed:
+                continue  # a name that ECS itself would refuse: one such must not keep the sweep from all others
             if isinstance(found, Unreadable):
                 raise NotNow(f"the newest revision of {family} could not be read: {found}")
             if isinstance(found, TaskDefinition):

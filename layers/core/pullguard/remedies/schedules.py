@@ -34,7 +34,7 @@ def pins(
     if not isinstance(schedules, tuple):
         return (
             refuse(
-                "of unknown schedules",
+                "unknown schedules",
                 f"it could not be read which rules and schedules start {before.resource_name} ({schedules})",
                 "Look for them by hand, or let Pullguard read them.",
                 None,
@@ -42,7 +42,7 @@ def pins(
         )
     return tuple(
         refuse(
-            each.name,
+            f"{each.kind} {each.name}",
             f"{_kind(each)} {shown(each.name)} starts tasks of this very revision, and is not Pullguard's to change",
             f"Let it start {after.resource_name}; what else its target says stays as it is.",
             _command(each, before, after),
