@@ -5,6 +5,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 UV := .venv/bin/uv
 RUN := PATH="$(CURDIR)/.venv/bin:$(CURDIR)/.tools/sam/bin:$$PATH"
+SAM := $(RUN) SAM_CLI_TELEMETRY=0 sam
 COMPILE := $(UV) pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links \
 	--no-annotate --custom-compile-command "make lock"
 
@@ -102,11 +103,23 @@ bench: .venv/.ready .tools/custodian/.ready ## Measure the access decision and t
 .PHONY: build
 build: $(TOOLS) ## Build the application with SAM
 	find functions -name __pycache__ -prune -exec rm -rf {} +
-	$(RUN) SAM_CLI_TELEMETRY=0 sam build
+	$(SAM) build
+
+.PHONY: invoke
+invoke: $(TOOLS) ## Run one function with one event in the Lambda runtime: FUNCTION=resolve_change EVENT=events/…
+	@.venv/bin/python -m sandbox.runtime.invoke $(FUNCTION) $(EVENT)
 
 .PHONY: deploy
-deploy: build ## Deploy it into your account; asks for every parameter
-	$(RUN) SAM_CLI_TELEMETRY=0 sam deploy --guided
+deploy: build ## Deploy it into your account; asks for every parameter, or takes an environment's: ENV=dev, ENV=prod
+	$(SAM) deploy $(if $(ENV),--config-env $(ENV),--guided)
+
+.PHONY: sync
+sync: $(TOOLS) ## Carry each change over to your own stack in an account as you save it (ENV=dev)
+	$(SAM) sync --watch --config-env $(or $(ENV),dev)
+
+.PHONY: logs
+logs: $(TOOLS) ## Follow the logs of a deployed stack (ENV=dev); of one function: NAME=ResolveChangeFunction
+	$(SAM) logs --tail --config-env $(or $(ENV),dev) $(if $(NAME),--name $(NAME))
 
 .PHONY: clean
 clean: ## Remove everything that was built or installed here

@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 import os
+import platform
 import secrets
 import shutil
 import signal
@@ -45,6 +46,7 @@ HTPASSWD: Final = "htpasswd"
 DEBIAN_PACKAGES: Final = {BINARY: "docker-registry", HTPASSWD: "apache2-utils"}
 MANIFEST_TYPE: Final = "application/vnd.docker.distribution.manifest.v2+json"
 _SERVICE: Final = "sandbox"
+_ARCHITECTURE: Final = {"aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), "amd64")
 _PUSHER: Final = "sandbox-pusher"
 _STARTS: Final = 3
 _START_TIMEOUT_S: Final = 20.0
@@ -231,7 +233,7 @@ class PrivateRegistry:
         self._write_htpasswd()
 
     def push(self, repository: str, tag: str, content: bytes = b"pullguard") -> str:
-        """Push an image whose only file holds ``content``, and return its digest."""
+        """Push an image whose only file holds ``content`` (a program, if it is to run), and return its digest."""
         layer, config = _layer_and_config(content)
         described = [
             {"mediaType": kind, "size": len(blob), "digest": self._push_blob(repository, blob)}
@@ -414,10 +416,10 @@ def _layer_and_config(content: bytes) -> tuple[bytes, bytes]:
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
         entry = tarfile.TarInfo("pullguard")
-        entry.size = len(content)
+        entry.size, entry.mode = len(content), 0o755
         tar.addfile(entry, io.BytesIO(content))
     rootfs = {"type": "layers", "diff_ids": [_digest(archive.getvalue())]}
-    config = {"architecture": "amd64", "os": "linux", "config": {"Cmd": ["/pullguard"]}, "rootfs": rootfs}
+    config = {"architecture": _ARCHITECTURE, "os": "linux", "config": {"Cmd": ["/pullguard"]}, "rootfs": rootfs}
     return gzip.compress(archive.getvalue(), mtime=0), json.dumps(config).encode()
 
 

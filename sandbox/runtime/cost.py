@@ -1,7 +1,7 @@
 """What a function costs before it has done anything: how long it takes to start, and how much memory it came to use.
 
-The function runs in a container of the Lambda runtime, without network address of AWS's, against a Runtime API of this
-module: the first request for an invocation is the end of the init phase.
+The function runs in a container of the Lambda runtime against a Runtime API of this module: the first request for an
+invocation is the end of the init phase. The kernel's own figures are read, so this works on Linux only.
 
 Source: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 """

@@ -4,7 +4,7 @@ The functions there are kept from their queues until `released`, so that a messa
 """
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -36,11 +36,25 @@ def engine() -> None:
 
 
 @pytest.fixture(scope="session")
-def image(engine: None, pytestconfig: pytest.Config) -> RuntimeImage:
+def say(pytestconfig: pytest.Config) -> Callable[[str], None]:
+    """Write a line into the output, whatever is captured."""
+    reporter = pytestconfig.pluginmanager.getplugin("terminalreporter")
+
+    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
+
+    def write(line: str) -> None:
+        with capture.global_and_fixture_disabled():
+            reporter.ensure_newline()
+            reporter.write_line(line)
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def image(engine: None, say: Callable[[str], None]) -> RuntimeImage:
     """The Lambda runtime; the output says which."""
     found = ensure()
-    reporter = pytestconfig.pluginmanager.getplugin("terminalreporter")
-    reporter.write_line(f"\nLambda runtime: {found.name}, {found.origin}")
+    say(f"Lambda runtime: {found.name}, {found.origin}")
     return found
 
 

@@ -9,31 +9,15 @@ from typing import Any
 
 import pytest
 
-from pullguard.arn import Arn
 from pullguard.events import parse_event_text, sequence
-from pullguard.ledger import Entry, Ledger
 from pullguard.messages import Look
-from pullguard.references import role_name, secret_name
 from sandbox.agent import fetch
 from sandbox.demo.scene import Scene
 from sandbox.inbox import Inbox
 from sandbox.runtime.local import LocalRuntime, sqs_event
+from sandbox.runtime.samples import EVENTS, WEB, remember
 from sandbox.worlds import demo
 from tests.contract.test_events_folder import REASONS, TRIGGERS
-
-EVENTS = Path(__file__).parents[2] / "events"
-ACCOUNT, REGION = "111122223333", "us-east-1"
-WEB, WORKER = (f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/{family}:1" for family in ("web", "worker"))
-KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
-REFERENCES = frozenset(
-    {
-        secret_name(REGION, ACCOUNT, "registry/ghcr"),
-        secret_name(REGION, ACCOUNT, "rds!cluster-abc123"),
-        role_name(ACCOUNT, "web-execution"),
-        KEY,
-    }
-)
-"""What the sample events tell of; in the ledger, web references all of it."""
 
 NAMED = {
     "register-task-definition": "web:7",
@@ -97,8 +81,7 @@ def resolved(held: Scene, local: LocalRuntime) -> dict[str, Resolved]:
 
     Events go in together where none is a copy of another; what they leave in the ledger goes before the next ones.
     """
-    ledger = Ledger(held.aws.client("dynamodb"), held.stack.resources["Ledger"])
-    ledger.keep_references(Arn.parse(WEB), Entry(), REFERENCES)
+    remember(held)
     before = items(held)
     found: dict[str, Resolved] = {}
     with local.serving("ResolveChangeFunction") as call, ThreadPoolExecutor(max_workers=10) as pool:

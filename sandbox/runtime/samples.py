@@ -1,0 +1,27 @@
+"""The sample events of events/, and a ledger in which they mean something."""
+
+from typing import Final
+
+from pullguard.arn import Arn
+from pullguard.ledger import Entry, Ledger
+from pullguard.references import role_name, secret_name
+from sandbox.demo.scene import Scene
+from sandbox.emulator import ACCOUNT, REGION, ROOT
+
+EVENTS: Final = ROOT / "events"
+WEB: Final = f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/web:1"
+REFERENCES: Final = frozenset(
+    {
+        secret_name(REGION, ACCOUNT, "registry/ghcr"),
+        secret_name(REGION, ACCOUNT, "rds!cluster-abc123"),
+        role_name(ACCOUNT, "web-execution"),
+        f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+    }
+)
+"""What the samples tell of."""
+
+
+def remember(scene: Scene) -> None:
+    """Let the stack's ledger know that the demo's web references all of it, as after a look at web."""
+    ledger = Ledger(scene.aws.client("dynamodb"), scene.stack.resources["Ledger"])
+    ledger.keep_references(Arn.parse(WEB), Entry(), REFERENCES)
