@@ -48,11 +48,10 @@ class _RuntimeApi(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, event: Any) -> None:
+    def __init__(self) -> None:
         super().__init__((gateway(), 0), _Handler)
         self.asked: queue.Queue[float] = queue.Queue()
-        self.go = threading.Semaphore(0)
-        self.event = json.dumps(event).encode()
+        self.work: queue.Queue[bytes | None] = queue.Queue()  # None: there will be no more
         self.answers: list[tuple[str, bytes]] = []
 
 
@@ -61,7 +60,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.asked.put(time.clock_gettime(time.CLOCK_BOOTTIME))
-        self.server.go.acquire(timeout=_PATIENCE_S)
+        event = self.server.work.get()
+        if event is None:
+            self.close_connection = True
+            return
         self.send_response(200)
         self.send_header("Lambda-Runtime-Aws-Request-Id", "00000000-0000-4000-8000-000000000000")
         self.send_header("Lambda-Runtime-Deadline-Ms", str(int(time.time() * 1000) + 60_000))
@@ -69,9 +71,9 @@ class _Handler(BaseHTTPRequestHandler):
             "Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:us-east-1:111122223333:function:measured"
         )
         self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(self.server.event)))
+        self.send_header("Content-Length", str(len(event)))
         self.end_headers()
-        self.wfile.write(self.server.event)
+        self.wfile.write(event)
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -92,7 +94,7 @@ def measure(
     ``code`` is its directory with ``app.py``, ``layers`` what lies in /opt. Raises SandboxError with the container's
     last lines if it does not come to ask for work, or answers with an error.
     """
-    api = _RuntimeApi(event)
+    api = _RuntimeApi()
     threading.Thread(target=api.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     mounts = [(code, "/var/task"), *([(layers, "/opt")] if layers else [])]
     options = [part for host, inside in mounts for part in ("--volume", f"{host}:{inside}:ro")]
@@ -102,7 +104,7 @@ def measure(
     try:
         process = int((inspect("container", container) or {})["State"]["Pid"])
         init = _read(process, _await(api, container))
-        api.go.release()
+        api.work.put(json.dumps(event).encode())
         done = _read(process, _await(api, container))
         kind, body = api.answers[-1]
         if kind != "response":
@@ -110,6 +112,7 @@ def measure(
         return Cost(init=init, done=done, response=json.loads(body))
     finally:
         docker("rm", "--force", container)
+        api.work.put(None)
         api.shutdown()
         api.server_close()
 

@@ -14,7 +14,7 @@ from pullguard.messages import Look
 from sandbox.agent import fetch
 from sandbox.demo.scene import Scene
 from sandbox.inbox import Inbox
-from sandbox.runtime.local import LocalRuntime, sqs_event
+from sandbox.runtime.local import Invocation, LocalRuntime, sqs_event
 from sandbox.runtime.samples import EVENTS, WEB, remember
 from sandbox.worlds import demo
 from tests.contract.test_events_folder import REASONS, TRIGGERS
@@ -135,17 +135,22 @@ def test_a_malformed_event_is_put_away_with_its_reason(name: str, resolved: dict
 # --- every function, cold, by `sam local invoke` ---------------------------------------------------------------------
 
 
+def run(local: LocalRuntime, function: str, event: Any) -> Invocation:
+    """Call a function, which has to be done with every message."""
+    invocation = local.invoke(function, event)
+    assert invocation.answer == {"batchItemFailures": []}, invocation.log
+    return invocation
+
+
 def test_resolve_change(held: Scene, local: LocalRuntime) -> None:
-    invocation = local.invoke("ResolveChangeFunction", sqs_event(body("eventbridge", "register-task-definition")))
-    assert invocation.answer == {"batchItemFailures": []}
+    invocation = run(local, "ResolveChangeFunction", sqs_event(body("eventbridge", "register-task-definition")))
     assert '"cold_start":true' in invocation.log
     assert "web:7" in [look.task_definition.resource_name for look in looks(held, "ValidationQueue")]
 
 
 def test_validate_task_definition_then_publish_alert(held: Scene, local: LocalRuntime) -> None:
     inbox = Inbox.of(held.aws, held.stack.outputs["AlertTopicArn"])
-    validated = local.invoke("ValidateTaskDefinitionFunction", sqs_event(body("messages", "look-at-web")))
-    assert validated.answer == {"batchItemFailures": []}
+    validated = run(local, "ValidateTaskDefinitionFunction", sqs_event(body("messages", "look-at-web")))
     assert [str(look.task_definition) for look in looks(held, "GrantQueue")] == [WEB]
     facts = [json.loads(each["Body"]) for each in messages(held, "AlertQueue")]
     assert {(each["detail-type"], each["detail"].get("finding", {}).get("check")) for each in facts} >= {
@@ -154,8 +159,7 @@ def test_validate_task_definition_then_publish_alert(held: Scene, local: LocalRu
     opened = json.loads(body("messages", "finding-opened"))
     assert (f"TD#{WEB}", f"FINDING#{opened['detail']['finding']['id']}") in items(held)
 
-    alerted = local.invoke("PublishAlertFunction", sqs_event(json.dumps(opened)))
-    assert alerted.answer == {"batchItemFailures": []}
+    run(local, "PublishAlertFunction", sqs_event(json.dumps(opened)))
     (letter,) = inbox.wait_for(1)
     assert (letter.attributes["check"], letter.attributes["family"]) == ("secret-access-missing", "web")
     assert not [password for password in held.passwords if password in validated.log + letter.text]
@@ -165,14 +169,14 @@ def test_patch_execution_role_then_reregister_task_definition(held: Scene, local
     agent = {family: (held.names[f"role:{family}-execution"], secret(held, family)) for family in ("web", "worker")}
     assert not any(fetch(held.aws, *each).ok for each in agent.values())
     patch = sqs_event(body("messages", "look-at-web"), body("messages", "look-at-worker"), group="role")
-    assert local.invoke("PatchExecutionRoleFunction", patch).answer == {"batchItemFailures": []}
+    run(local, "PatchExecutionRoleFunction", patch)
     for family, each in agent.items():
         policies = held.aws.client("iam").list_role_policies(RoleName=f"{family}-execution")["PolicyNames"]
         assert "pullguard-registry-credentials" in policies
         assert fetch(held.aws, *each).ok
 
     reregister = sqs_event(body("messages", "look-at-worker"), group="worker")
-    assert local.invoke("ReregisterTaskDefinitionFunction", reregister).answer == {"batchItemFailures": []}
+    run(local, "ReregisterTaskDefinitionFunction", reregister)
     newest = held.aws.client("ecs").describe_task_definition(taskDefinition="worker")["taskDefinition"]
     (container,) = newest["containerDefinitions"]
     assert newest["revision"] == 2
@@ -182,7 +186,7 @@ def test_patch_execution_role_then_reregister_task_definition(held: Scene, local
 def test_sweep_account(held: Scene, local: LocalRuntime) -> None:
     messages(held, "ValidationQueue")
     batch = sqs_event(body("messages", "sweep-is-due"), body("messages", "sweep-first-page"))
-    assert local.invoke("SweepAccountFunction", batch).answer == {"batchItemFailures": []}
+    run(local, "SweepAccountFunction", batch)
     asked = [look.task_definition.resource_name.partition(":")[0] for look in looks(held, "ValidationQueue")]
     assert set(asked) == set(demo.SECRETS)
 
