@@ -30,7 +30,7 @@ def _said(placed: Placed) -> str:
 
 
 def _why(unusable: Unusable) -> str:
-    return printable(f"It {unusable.why}.")
+    return printable(f"{unusable.why[:1].upper()}{unusable.why[1:]}.")
 
 
 def _place(file: str, line: int | None, environment: Mapping[str, str]) -> dict[str, str]:

@@ -14,13 +14,14 @@ from pullguard.arn import is_region
 from pullguard.errors import shown
 from pullguard.findings import Summary
 from pullguard.gather import Readers
+from pullguard.model import Unreadable
 from pullguard_cli.annotations import annotations
 from pullguard_cli.check_text import as_text
-from pullguard_cli.checked import Checked, Placed
+from pullguard_cli.checked import Checked, Placed, in_file
 from pullguard_cli.declared import Declared, declared_in
 from pullguard_cli.failures import EXIT_COULD_NOT_RUN, EXIT_FINDINGS, EXIT_OK, CannotRun, asking_aws
 from pullguard_cli.located import Unusable
-from pullguard_cli.options import AWS_PANEL, LOOK_PANEL, SAY_PANEL, FailOn, Profile, ReadValues
+from pullguard_cli.options import AWS_PANEL, LOOK_PANEL, SAY_PANEL, AcceptUnknown, FailOn, Profile, ReadValues
 from pullguard_cli.printing import errors, output, says
 from pullguard_cli.reading import read_file
 from pullguard_cli.sarif import sarif
@@ -45,6 +46,7 @@ class _Collected:
     empty: list[str] = field(default_factory=list)
     homes: set[Home] = field(default_factory=set)
     summary: Summary = field(default_factory=Summary)
+    unread: dict[str, tuple[Unreadable, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +58,7 @@ class Judge:
     region: str | None = None
     account: str | None = None
     live: bool = False
+    read_values: bool = False
 
 
 def check_files(files: Iterable[str], judge_by: Judge) -> Checked:
@@ -76,6 +79,7 @@ def check_files(files: Iterable[str], judge_by: Judge) -> Checked:
         unusable=tuple(collected.unusable),
         empty=tuple(collected.empty),
         summary=collected.summary,
+        unread=collected.unread,
         account=min(accounts) if len(accounts) == 1 and UNKNOWN_ACCOUNT not in accounts else judge_by.account,
         region=min(regions) if len(regions) == 1 else judge_by.region,
         live=judge_by.live,
@@ -84,7 +88,7 @@ def check_files(files: Iterable[str], judge_by: Judge) -> Checked:
 
 def _judge(declared: Declared, judge_by: Judge, collected: _Collected) -> None:
     home = home_of(declared, region=judge_by.region, account=judge_by.account, environment=os.environ)
-    examination = judge(declared, home, judge_by.readers, now=judge_by.now)
+    examination = judge(declared, home, judge_by.readers, now=judge_by.now, read_values=judge_by.read_values)
     lines = {container.name: container for container in declared.containers}
     collected.homes.add(home)
     collected.summary += examination.summary
@@ -94,7 +98,10 @@ def _judge(declared: Declared, judge_by: Judge, collected: _Collected) -> None:
             line = container.line
         else:
             line = declared.role_line if finding.check.startswith("execution-role") else declared.line
-        collected.placed.append(Placed(finding=finding, file=declared.file, line=line))
+        here = in_file(finding, declared, os.environ)
+        collected.placed.append(Placed(finding=here, file=declared.file, line=line))
+        if finding.id in examination.unread:
+            collected.unread[here.id] = examination.unread[finding.id]
 
 
 def check_command(
@@ -123,6 +130,7 @@ def check_command(
     fail_on: Annotated[
         FailOn, typer.Option("--fail-on", help="Exit with 1 from this severity on.", rich_help_panel=SAY_PANEL)
     ] = FailOn.ERROR,
+    accept_unknown: AcceptUnknown = False,
     profile: Profile = None,
     region: Annotated[
         str | None,
@@ -157,17 +165,21 @@ def check_command(
         checked = check_files(files, _offline_judge(region))
     for unusable in checked.unusable:
         errors().print(says(f"pullguard: {unusable}"))
+    for sentence in checked.gaps:
+        errors().print(says(f"pullguard: not finished: {sentence}"))
     _print(checked, format_)
-    raise typer.Exit(exit_code(checked, fail_on))
+    raise typer.Exit(exit_code(checked, fail_on, accept_unknown=accept_unknown))
 
 
-def exit_code(checked: Checked, fail_on: FailOn) -> int:
-    """Return 2 where a file could not be checked, 1 where findings are as severe as ``fail_on``, else 0."""
-    if checked.unusable:
+def exit_code(checked: Checked, fail_on: FailOn, *, accept_unknown: bool = False) -> int:
+    """Return 2 where something could not be checked, 1 where findings are as severe as ``fail_on``, else 0."""
+    if checked.unusable or (checked.gaps and not accept_unknown):
         return EXIT_COULD_NOT_RUN
     if fail_on is FailOn.NEVER:
         return EXIT_OK
-    return EXIT_FINDINGS if checked.at_least("error" if fail_on is FailOn.ERROR else "warning") else EXIT_OK
+    found = checked.at_least("error" if fail_on is FailOn.ERROR else "warning")
+    counted = [each for each in found if each.finding.status == "fail" or not accept_unknown]
+    return EXIT_FINDINGS if counted else EXIT_OK
 
 
 def _offline_judge(region: str | None) -> Judge:
@@ -189,6 +201,7 @@ def _live_judge(profile: str | None, region: str | None, *, read_values: bool) -
         region=connection.region,
         account=connection.account,
         live=True,
+        read_values=read_values,
     )
 
 

@@ -1,16 +1,20 @@
 """What `pullguard check` has to say: findings with their places, files that could not be checked, and the counts."""
 
+import hashlib
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import Any, Final
 
 from pullguard.errors import shown
 from pullguard.findings import SCHEMA_VERSION, Finding, Severity, Summary
+from pullguard.model import Unreadable
 from pullguard_cli.audit import SEVERITIES
+from pullguard_cli.declared import Declared
 from pullguard_cli.located import STANDARD_INPUT, Unusable
+from pullguard_cli.unread import gaps_of
 
 _SHOWN_CHARS: Final = 10_000
 _COMMAND: Final = re.compile(r"^(\s*)::")
@@ -41,6 +45,12 @@ class Checked:
     account: str | None
     region: str | None
     live: bool
+    unread: Mapping[str, tuple[Unreadable, ...]] = field(default_factory=dict)
+
+    @property
+    def gaps(self) -> tuple[str, ...]:
+        """What AWS would not tell, a sentence for each reason."""
+        return gaps_of(self.unread, (placed.finding for placed in self.placed))
 
     def at_least(self, severity: Severity) -> tuple[Placed, ...]:
         """Return the findings of that severity and worse, as ``Audit.at_least`` does."""
@@ -48,7 +58,7 @@ class Checked:
         return tuple(placed for placed in self.placed if placed.finding.severity in counted)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the shape of the contract, and beside it where in the files each finding is."""
+        """Return the contract's members, and beside them what is of files only (docs/check.schema.json)."""
         return {
             "schema_version": SCHEMA_VERSION,
             "account": self.account,
@@ -58,7 +68,15 @@ class Checked:
             "locations": [
                 {"finding": placed.finding.id, "file": placed.file, "line": placed.line} for placed in self.placed
             ],
+            "unfinished": [*map(str, self.unusable), *self.gaps],
         }
+
+
+def in_file(finding: Finding, declared: Declared, environment: Mapping[str, str]) -> Finding:
+    """Return the finding with an id of this file's: two files may hold two wordings of one task definition."""
+    file = path_in_repository(declared.file, environment) or declared.file
+    about = "\0".join((finding.id, file, declared.resource))
+    return replace(finding, id=hashlib.sha256(about.encode(errors="surrogateescape")).hexdigest()[:16])
 
 
 def printable(text: str, *, keep_lines: bool = False) -> str:

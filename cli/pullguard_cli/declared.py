@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from pullguard.errors import shown
 from pullguard_cli.located import STANDARD_INPUT, Located, Other, Unusable
+from pullguard_cli.members import Level, meant, problem_of, spelt
 
 RESOURCE_TYPE: Final = "AWS::ECS::TaskDefinition"
 _NO_VALUE: Final = "AWS::NoValue"
@@ -50,7 +51,10 @@ class DeclaredContainer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declared:
-    """One task definition of a file. ``arn`` is None before it is registered; lines count from 1."""
+    """One task definition of a file. ``arn`` is None before it is registered; lines count from 1.
+
+    ``resource`` is the logical id in a template, elsewhere the file's own name.
+    """
 
     file: str
     line: int
@@ -59,6 +63,7 @@ class Declared:
     execution_role: str | DeployTime | None
     role_line: int
     arn: str | None = None
+    resource: str = ""
     compatibilities: tuple[str, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
 
@@ -108,12 +113,14 @@ class _Reader:
 
     def _task_definition(self, found: Located, family: str, *, tags: Located | None) -> Declared:
         self._members(found, "the task definition")
+        containers = self._required(found, "containerDefinitions")
+        self._known(found, "task definition")
         named = self._text_or_later(found, "family")
         role = self._text_or_later(found, "executionRoleArn")
         arn = self._text_or_later(found, "taskDefinitionArn")
-        containers = self._required(found, "containerDefinitions")
         return Declared(
             file=self._file,
+            resource=family,
             line=found.line,
             family=self._name(named if isinstance(named, str) else family, found),
             containers=self._containers(containers),
@@ -144,6 +151,7 @@ class _Reader:
         if (later := self._later(item)) is not None:
             return _unknown_container(index, later, item)
         self._members(item, where)
+        self._known(item, "container")
         name, image = self._text_or_later(item, "name"), self._text_or_later(item, "image")
         if image is None:
             raise self._wrong(item, f"{where} has no {self._spelt('image')}")
@@ -165,9 +173,8 @@ class _Reader:
         if (later := self._later(credentials)) is not None:
             return later, credentials.line
         self._members(credentials, f"{where}.{self._spelt('repositoryCredentials')}")
-        parameter = self._get(credentials, "credentialsParameter")
-        if parameter is None:
-            return "", credentials.line
+        self._known(credentials, "credentials")
+        parameter = self._required(credentials, "credentialsParameter")
         if isinstance(parameter.value, Other):
             return parameter.value, parameter.line
         return self._text_or_later(credentials, "credentialsParameter"), parameter.line
@@ -175,7 +182,16 @@ class _Reader:
     # --- members, by their names in either spelling ---
 
     def _spelt(self, name: str) -> str:
-        return name[0].upper() + name[1:] if self._pascal else name
+        return spelt(name, pascal=self._pascal)
+
+    def _known(self, item: Located, level: Level) -> None:
+        """Refuse what AWS refuses: a misspelt member would look like one that is not there."""
+        members = self._members(item, level)
+        if (problem := problem_of(members, level, pascal=self._pascal)) is not None:
+            name, why = problem
+            at = members[name]
+            line, column = at.key or (at.line, at.column)
+            raise Unusable(self._file, why, line=line, column=column)
 
     def _get(self, item: Located, name: str) -> Located | None:
         """Return a member; None where it is absent, null, or ``!Ref AWS::NoValue``."""
@@ -185,9 +201,14 @@ class _Reader:
     def _required(self, item: Located, name: str) -> Located:
         found = self._get(item, name)
         if found is None:
-            hint = "" if name == "Properties" else ": is this a task definition?"
-            raise self._wrong(item, f"has no {self._spelt(name)}{hint}")
+            raise self._wrong(item, f"has no {self._spelt(name)}{self._hint(item, name)}")
         return found
+
+    def _hint(self, item: Located, name: str) -> str:
+        for other in self._members(item, "the task definition"):
+            if meant(other, (self._spelt(name),)) is not None:
+                return f"; {shown(other)} is spelt so"
+        return ": is this a task definition?" if name == "containerDefinitions" else ""
 
     def _members(self, item: Located, what: str) -> Mapping[str, Located]:
         if not isinstance(item.value, Mapping):

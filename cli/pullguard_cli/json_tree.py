@@ -2,12 +2,14 @@
 
 import json
 import re
+from dataclasses import replace
 from json.decoder import scanstring  # type: ignore[attr-defined]  # public, and missing in typeshed
 
 from pullguard.errors import shown
 from pullguard_cli.located import MAX_DEPTH, Located, Other, Problem, Value
 
 _SPACE = re.compile(r"[ \t\n\r]*")
+_STRING_OR_CONSTANT = re.compile(r'"(?:[^"\\]|\\.)*"|-?Infinity|NaN', re.DOTALL)
 _PLAIN = re.compile(r"[^ \t\n\r,\]}]+")
 
 
@@ -16,11 +18,14 @@ def json_tree(text: str, problem: Problem) -> Located:
     try:
         json.loads(text, parse_int=str, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
-        raise problem(f"is not JSON: {error.msg}", error.lineno, error.colno) from None
+        why = error.msg
+        if text.startswith(("//", "/*", "#"), error.pos):
+            why = "it has a comment in it, which JSON does not know"
+        raise problem(f"is not JSON: {why}", error.lineno, error.colno) from None
     except RecursionError:
         raise problem("is nested too deeply", 1, 1) from None
     except _NoConstant as error:
-        raise problem(f"is not JSON: {error} is not a value", 1, 1) from None
+        raise problem(f"is not JSON: {error} is not a value", *_place_of(str(error), text)) from None
     return _JsonWalk(text, problem).value(0, 0)[0]
 
 
@@ -30,6 +35,12 @@ class _NoConstant(ValueError):
 
 def _no_constant(name: str) -> object:
     raise _NoConstant(name)
+
+
+def _place_of(word: str, text: str) -> tuple[int, int]:
+    """Return line and column of the first ``word`` that stands outside of a string."""
+    at = next((each.start() for each in _STRING_OR_CONSTANT.finditer(text) if each[0] == word), 0)
+    return text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
 
 
 class _JsonWalk:
@@ -87,7 +98,9 @@ class _JsonWalk:
             key, colon = self._string(key_at)
             if key in members:
                 raise self._problem(f"the key {shown(key)} stands twice", *self._place(key_at))
-            members[key], at = self.value(self._skip(colon) + 1, depth)
+            place = self._place(key_at)
+            value, at = self.value(self._skip(colon) + 1, depth)
+            members[key] = replace(value, key=place)
             at = self._skip(at)
         return members, at + 1
 

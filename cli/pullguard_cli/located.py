@@ -41,12 +41,16 @@ class Other:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Located:
-    """A value and where it begins: ``line`` and ``column`` count from 1; ``tag`` is a YAML tag such as ``!Ref``."""
+    """A value and where it begins: ``line`` and ``column`` count from 1; ``tag`` is a YAML tag such as ``!Ref``.
+
+    ``key`` is the line and column of the member's name, None where the value is no member.
+    """
 
     value: "Value"
     line: int
     column: int
     tag: str | None = None
+    key: tuple[int, int] | None = None
 
     def get(self, name: str) -> "Located | None":
         """Return a member of a mapping; None where there is none, or where it is null."""

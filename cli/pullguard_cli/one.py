@@ -12,6 +12,7 @@ from pullguard.gather import gather_about
 from pullguard.model import Facts, Lookup, TaskDefinition, Unreadable
 from pullguard_cli.connection import Connection, connect
 from pullguard_cli.failures import CannotRun, asking_aws
+from pullguard_cli.unread import DeniedValues
 
 _THREADS = 8
 
@@ -57,6 +58,8 @@ def look_at_one(
         with ThreadPoolExecutor(_THREADS) as threads:
             running = look_around(readers.ecs, threads)
         facts = gather_about(found, readers, now=datetime.now(UTC)).with_usage(running.usage(found, newest))
+    if not read_values:
+        facts = DeniedValues().left_out(facts)
     return One(facts=facts, in_use=running.places().get(str(found.arn), ()), readers=readers)
 
 

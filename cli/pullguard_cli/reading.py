@@ -23,6 +23,8 @@ def read_file(name: str) -> Located:
     def problem(why: str, line: int, column: int) -> Unusable:
         return Unusable(name, why, line=line, column=column)
 
+    if text.lstrip().startswith(("//", "/*")):
+        raise problem("begins with a comment, which JSON does not know; YAML's begin with #", 1, 1)
     return (
         json_tree(text, problem)
         if text.lstrip()[0] in "{[" and _looks_like_json(name, text)

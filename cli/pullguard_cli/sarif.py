@@ -3,9 +3,10 @@
 Source: https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/sarif-v2.1.0-os.html
 """
 
+import os
 from collections.abc import Mapping
 from importlib.metadata import version
-from pathlib import Path
+from pathlib import PurePath
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -95,4 +96,4 @@ def _uri(file: str, environment: Mapping[str, str]) -> str:
     relative = path_in_repository(file, environment)
     if relative is not None:
         return quote(relative)
-    return "file://" + quote(Path(file).absolute().as_posix())
+    return "file://" + quote(PurePath(os.path.abspath(file)).as_posix())  # noqa: PTH100 (Path leaves ".." in)

@@ -1,12 +1,13 @@
 """YAML with places, built from PyYAML's events.
 
-No tag constructs anything, and nesting is counted, not recursed into. Aliases and merge keys are refused
-(CloudFormation takes none either), and so is a key that stands twice, of which every parser keeps another one.
+No tag constructs anything, and nesting is counted, not recursed into. An alias is the very thing that it names, not a
+copy, so that no file grows by them; merge keys are followed, as the AWS CLI follows them. A key that stands twice is
+refused: every parser keeps another one.
 """
 
 import io
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import yaml
@@ -16,7 +17,7 @@ from pullguard_cli.located import MAX_DEPTH, Located, Other, Problem, Value
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _RESOLVER = yaml.resolver.Resolver()
-_MERGE: Final = "tag:yaml.org,2002:merge"
+_MERGE: Final = Other("<<")
 
 
 def yaml_tree(text: str, problem: Problem) -> Located:
@@ -56,34 +57,50 @@ class _Open:
     event: yaml.MappingStartEvent | yaml.SequenceStartEvent
     items: list[Located] = field(default_factory=list)
     members: dict[str, Located] = field(default_factory=dict)
-    key: str | None = None
+    merged: dict[str, Located] = field(default_factory=dict)
+    key: Located | None = None
 
     def close(self) -> Located:
         is_mapping = isinstance(self.event, yaml.MappingStartEvent)
-        return _located(self.event, dict(self.members) if is_mapping else tuple(self.items))
+        return _located(self.event, self.merged | self.members if is_mapping else tuple(self.items))
 
     def take(self, item: Located, problem: Problem) -> None:
         if not isinstance(self.event, yaml.MappingStartEvent):
             self.items.append(item)
-        elif self.key is not None:
-            self.members[self.key] = item
+        elif self.key is None:
+            self.key = item
+            if isinstance(item.value, Mapping | tuple):
+                raise problem("a key is no text", item.line, item.column)
+            if item.value != _MERGE and _text(item) in self.members:
+                raise problem(f"the key {shown(_text(item))} stands twice", item.line, item.column)
+        elif self.key.value == _MERGE:
+            self._merge(item, problem)
             self.key = None
         else:
-            self.key = self._as_key(item, problem)
+            self.members[_text(self.key)] = replace(item, key=(self.key.line, self.key.column))
+            self.key = None
 
-    def _as_key(self, item: Located, problem: Problem) -> str:
-        if isinstance(item.value, Mapping | tuple):
-            raise problem("a key is no text", item.line, item.column)
-        key = item.value if isinstance(item.value, str) else repr(item.value)
-        if key in self.members:
-            raise problem(f"the key {shown(key)} stands twice", item.line, item.column)
-        return key
+    def _merge(self, item: Located, problem: Problem) -> None:
+        """Take what a merge key brings: the mapping's own members count before it, the first of several before others.
+
+        Source: https://yaml.org/type/merge.html
+        """
+        for mapping in item.value if isinstance(item.value, tuple) else (item,):
+            if not isinstance(mapping.value, Mapping):
+                raise problem("the merge key << has something other than mappings", item.line, item.column)
+            self.merged = dict(mapping.value) | self.merged
+
+
+def _text(key: Located) -> str:
+    return key.value if isinstance(key.value, str) else repr(key.value)
 
 
 def _tree(events: Iterator[yaml.Event], problem: Problem) -> Located:
     """Build the tree of one document, without recursion."""
     stack: list[_Open] = []
+    anchors: dict[str, Located] = {}
     for event in events:
+        anchor = event.anchor if isinstance(event, yaml.ScalarEvent) else None
         match event:
             case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
                 if len(stack) > MAX_DEPTH:
@@ -91,15 +108,25 @@ def _tree(events: Iterator[yaml.Event], problem: Problem) -> Located:
                 stack.append(_Open(event))
                 continue
             case yaml.AliasEvent():
-                raise problem("has a YAML alias in it, which is not followed; write it out", *_start(event))
+                done = _named(event, anchors, problem)
             case yaml.ScalarEvent():
-                done = _located(event, _scalar(event, problem))
+                done = _located(event, _scalar(event))
             case _:
+                anchor = stack[-1].event.anchor
                 done = stack.pop().close()
+        if anchor is not None:
+            anchors[anchor] = done
         if not stack:
             return done
         stack[-1].take(done, problem)
     raise AssertionError("PyYAML closes what it opens")
+
+
+def _named(event: yaml.AliasEvent, anchors: Mapping[str, Located], problem: Problem) -> Located:
+    name = str(event.anchor)
+    if name not in anchors:
+        raise problem(f"the alias *{name} names nothing that ends before it", *_start(event))
+    return anchors[name]
 
 
 def _located(event: yaml.NodeEvent, value: Value) -> Located:
@@ -109,13 +136,11 @@ def _located(event: yaml.NodeEvent, value: Value) -> Located:
     return Located(value=value, line=line, column=column, tag=tag)
 
 
-def _scalar(event: yaml.ScalarEvent, problem: Problem) -> str | Other | None:
+def _scalar(event: yaml.ScalarEvent) -> str | Other | None:
     text = str(event.value)
     if event.tag is not None or not event.implicit[0]:
         return text
     kind = _RESOLVER.resolve(yaml.ScalarNode, text, (True, False))  # type: ignore[no-untyped-call]
-    if kind == _MERGE:
-        raise problem("has a YAML merge key (<<) in it, which is not followed; write it out", *_start(event))
     if kind == "tag:yaml.org,2002:null":
         return None
     return text if kind == "tag:yaml.org,2002:str" else Other(text)

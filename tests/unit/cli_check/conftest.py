@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import jsonschema
 import pytest
 from typer.testing import CliRunner
 
 from pullguard_cli.main import app
 
+SCHEMA = json.loads(Path("docs/check.schema.json").read_text())
 SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:registry/ghcr-AbCdEf"
 ROLE = "arn:aws:iam::123456789012:role/execution"
 
@@ -23,7 +25,11 @@ class Ran:
 
     @property
     def data(self) -> Any:
-        return json.loads(self.out)
+        """Read the JSON, which stands alone on standard output, and prove its shape."""
+        data = json.loads(self.out)
+        if "findings" in data:
+            jsonschema.validate(data, SCHEMA, cls=jsonschema.Draft202012Validator)
+        return data
 
     @property
     def found(self) -> list[tuple[str, str]]:

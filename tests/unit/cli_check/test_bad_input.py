@@ -18,12 +18,19 @@ from pullguard_cli.reading import read_file
 from tests.unit.cli_check.conftest import Check, container, definition
 
 TWICE = '{\n "family": "a",\n "containerDefinitions": [],\n "family": "b"\n}'
+BOMB = "a: &k0 [x]\n" + "".join(f"k{i + 1}: &k{i + 1} [{f'*k{i},' * 9}]\n" for i in range(98))
+MERGES = "".join(f"y{i}: &x{i + 1} {{<<: [*x{i}, *x{i}]}}\n" for i in range(99))
+MISSPELT_IN = """{{"containerDefinitions": [{{"name": "a", "image": "a",
+  "{}": {{"credentialsParameter": "x"}}}}]}}"""
+MISSPELT = 'a.json:2:3: "{}" is no member that AWS takes; it is spelt repositoryCredentials'
 BAD: dict[str, tuple[object, str]] = {
     "empty": ("", "a.json: is empty"),
     "blank": (" \n\t\n", "a.json: is empty"),
     "json": ('{"family": "a",\n "x": }', "a.json:2:7: is not JSON: Expecting value"),
     "comma": ('{"family": "a",}', "a.json:1:"),
-    "constant": ('{"family": NaN}', "a.json:1:1: is not JSON: NaN"),
+    "constant": ('{"family": "NaN",\n "cpu": NaN}', "a.json:2:9: is not JSON: NaN"),
+    "comment": ('{\n  // what runs\n "family": "a"}', "a.json:2:3: is not JSON: it has a comment in it"),
+    "comment-before": ('// what runs\n{"family": "a"}', "a.json:1:1: begins with a comment"),
     "text": ("hello", "a.json:1: is no task definition"),
     "list": ("[]", "a.json:1: is no task definition"),
     "number": ("42", "a.json:1: is no task definition"),
@@ -33,9 +40,12 @@ BAD: dict[str, tuple[object, str]] = {
     "yaml": ("a: b: c", "a.json:1:5: is neither JSON nor YAML"),
     "comments": ("# nothing\n", "a.json:1:1: has nothing but comments"),
     "documents": ("a: 1\n---\nb: 1\n", "a.json:2:1: has a second document"),
-    "alias": ("a: &x {b: 1}\nc: *x\n", "a.json:2:4: has a YAML alias"),
-    "merge": ("<<: {a: 1}\n", "a.json:1:1: has a YAML merge key"),
-    "bomb": ("a: &a [x]\n" + "".join(f"k{i}: &k{i} [{'*a,' * 9}]\n" for i in range(9)), "has a YAML alias"),
+    "alias": ("a: *x\nc: &x {b: 1}\n", "a.json:1:4: the alias *x names nothing that ends before it"),
+    "alias-of-itself": ("a: &x {b: *x}\n", "a.json:1:11: the alias *x names nothing that ends before it"),
+    "merge": ("<<: [a]\n", "a.json:1:5: the merge key << has something other than mappings"),
+    "bomb": (BOMB, "has no containerDefinitions"),
+    "bomb-of-containers": (f"{BOMB}containerDefinitions: *k98\n", '"a" is no member that AWS takes'),
+    "bomb-of-merges": (f"x: &x0 {{image: a}}\n{MERGES}containerDefinitions: [*x99]\n", '"x" is no member'),
     "deep-json": ("[" * 200_000, "is nested too deeply"),
     "deep-closed": ('{"a":' * 500 + "1" + "}" * 500, "is nested too deeply"),
     "deep-yaml": ("a: " + "[" * 100_000, "is nested too deeply"),
@@ -52,6 +62,18 @@ BAD: dict[str, tuple[object, str]] = {
     "mapping-containers": ({"containerDefinitions": {}}, "containerDefinitions is not a list"),
     "text-container": ({"containerDefinitions": ["a"]}, "containerDefinitions[0] is not an object"),
     "no-image": ({"containerDefinitions": [{"name": "a"}]}, "containerDefinitions[0] has no image"),
+    "case": (MISSPELT_IN.format("RepositoryCredentials"), MISSPELT.format("RepositoryCredentials")),
+    "letter": (MISSPELT_IN.format("repositoryCredential"), MISSPELT.format("repositoryCredential")),
+    "parameter": (
+        definition({"name": "a", "image": "a", "repositoryCredentials": {"credentialParameter": "x"}}),
+        '"credentialParameter" is no member that AWS takes; it is spelt credentialsParameter',
+    ),
+    "no-parameter": (
+        definition({"name": "a", "image": "a", "repositoryCredentials": {}}),
+        "has no credentialsParameter",
+    ),
+    "unknown": (definition(replicas=3), '"replicas" is no member that AWS takes (as of botocore'),
+    "containers-in-another-case": ({"containerdefinitions": []}, '"containerdefinitions" is spelt so'),
     "number-image": (definition(container(image=1)), "image is not a text"),
     "list-credentials": (
         {"containerDefinitions": [{"name": "a", "image": "a", "repositoryCredentials": []}]},

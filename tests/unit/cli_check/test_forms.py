@@ -144,6 +144,53 @@ Resources:
 {more}"""
 
 
+ALIASES = f"""\
+family: web
+executionRoleArn: {ROLE}
+containerDefinitions:
+  - &app
+    name: app
+    image: ghcr.io/acme/app:1
+    repositoryCredentials: &credentials
+      credentialsParameter: registry
+  - <<: *app
+    name: beside
+  - name: other
+    image: ghcr.io/acme/other:1
+    repositoryCredentials: *credentials
+"""
+
+
+def test_yaml_aliases_and_merge_keys_are_followed(check: Check) -> None:
+    """`aws ecs register-task-definition --cli-input-yaml` takes them."""
+    ran = check("--format", "json", files={"a.yaml": ALIASES})
+    assert [each["container"] for each in ran.data["findings"]] == ["app", "beside", "other"]
+    assert [each["line"] for each in ran.data["locations"]] == [8, 8, 8]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("repositoryCredentials: *", "RepositoryCredentials: *", "a.yaml:13:5: "),
+        ("repositoryCredentials: *", "repositoryCredential: *", "a.yaml:13:5: "),
+    ],
+)
+def test_a_misspelt_member_is_told_where_its_name_stands(check: Check, before: str, after: str, said: str) -> None:
+    ran = check(files={"a.yaml": ALIASES.replace(before, after)})
+    assert (ran.code, ran.out) == (2, "")
+    assert said in ran.err
+    assert ran.err.endswith("it is spelt repositoryCredentials\n")
+
+
+def test_a_template_has_its_own_spelling(check: Check) -> None:
+    text = cloudformation(SECRET)
+    assert check(files={"t.yaml": text}).code == 0
+    ran = check(files={"t.yaml": text.replace("RepositoryCredentials", "repositoryCredentials")})
+    assert (ran.code, "it is spelt RepositoryCredentials" in ran.err) == (2, True)
+    ran = check(files={"t.yaml": cloudformation("!Ref AWS::NoValue")})
+    assert (ran.code, "has no CredentialsParameter" in ran.err) == (2, True)
+
+
 @pytest.mark.parametrize("reference", LATER.values(), ids=LATER.keys())
 def test_what_the_deployment_puts_in_is_not_guessed(check: Check, reference: str) -> None:
     ran = check("--format", "json", files={"t.yaml": cloudformation(reference)})
@@ -163,13 +210,12 @@ def test_what_the_deployment_puts_in_is_not_guessed(check: Check, reference: str
             ["credentials-on-ecr-image"],
         ),
         (cloudformation("!Ref S", image="!Sub '${Account}.dkr.ecr.eu-west-1.amazonaws.com/x'"), []),
-        (cloudformation("!Ref AWS::NoValue"), ["reference-malformed"]),
         (cloudformation(SECRET, more="        - {Name: b, Image: b, RepositoryCredentials: !Ref AWS::NoValue}\n"), []),
         (cloudformation(SECRET, role="{Ref: 'AWS::NoValue'}"), ["execution-role-missing"]),
         (cloudformation(SECRET, more="        - !If [A, {Name: b}, !Ref AWS::NoValue]\n"), []),
         (cloudformation("registry", more="        - {Name: b, Image: !Ref I}\n"), ["reference-not-full-arn"]),
     ],
-    ids=["no-role", "ecr", "image", "no-text", "no-value", "no-role-in-full", "container", "beside"],
+    ids=["no-role", "ecr", "image", "no-value", "no-role-in-full", "container", "beside"],
 )
 def test_what_is_known_in_spite_of_it(check: Check, made: str, expected: list[str]) -> None:
     ran = check("--format", "json", files={"t.yaml": made})

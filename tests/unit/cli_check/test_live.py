@@ -7,6 +7,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from pullguard.aws.iam import Iam
+from pullguard.model import Unreadable
 from pullguard_cli.failures import CannotRun
 from tests.unit.cli_check.conftest import Check, container, definition
 
@@ -80,6 +82,18 @@ def test_a_name_is_answered_with_the_full_arn(check: Check, role: str) -> None:
     ran = check("--live", "--region", REGION, "--format", "json", files=files)
     assert ran.found == [("reference-not-full-arn", "warning")]
     assert arn in ran.data["findings"][0]["remedy"]["snippet"]
+
+
+@pytest.mark.parametrize(("options", "code"), [([], 2), (["--accept-unknown"], 0)], ids=["", "accepted"])
+def test_what_aws_denies_is_not_finished(
+    check: Check, role: str, monkeypatch: pytest.MonkeyPatch, options: list[str], code: int
+) -> None:
+    unread = Unreadable(permission="iam:GetRole", resource=role, reason="denied")
+    monkeypatch.setattr(Iam, "role", lambda *_: unread)
+    files = {"a.json": definition(container(secret()), executionRoleArn=role)}
+    ran = check("--live", "--region", REGION, "--format", "json", *options, files=files)
+    assert ran.code == code
+    assert ran.data["unfinished"] == [f"iam:GetRole was denied on {role}, so 1 task definition was judged in part"]
 
 
 def test_no_region(check: Check) -> None:

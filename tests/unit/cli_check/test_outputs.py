@@ -185,7 +185,7 @@ def test_sarif_has_every_check_as_a_rule() -> None:
 
 
 def test_sarif_of_the_unknown_is_open() -> None:
-    log = sarif(checked(placed("unknown"), placed(file="-"), placed(file="/elsewhere/x.json")), {})
+    log = sarif(checked(placed("unknown"), placed(file="-"), placed(file="/elsewhere/a/../x.json")), {})
     jsonschema.validate(log, SARIF)
     results = log["runs"][0]["results"]
     assert (results[0]["kind"], results[0]["level"]) == ("open", "none")
@@ -269,11 +269,20 @@ def test_text_obeys_nobody() -> None:
 
 def test_json_is_the_contract_and_where_things_stand(check: Check) -> None:
     ran = check("--format", "json", files={"a.json": definition(container("registry"))})
-    assert list(ran.data) == ["schema_version", "account", "region", "findings", "summary", "locations"]
+    assert list(ran.data) == ["schema_version", "account", "region", "findings", "summary", "locations", "unfinished"]
     (finding,) = ran.data["findings"]
     assert ran.data["locations"] == [{"finding": finding["id"], "file": "a.json", "line": 9}]
     assert finding["task_definition"] == "arn:aws:ecs:us-east-1:123456789012:task-definition/web:0"
     assert Finding.from_dict(finding).to_dict() == finding
+
+
+def test_ids_are_distinct_and_stay_the_same(check: Check) -> None:
+    content = definition(container("registry"), executionRoleArn=None)
+    files = {"a.json": content, "b.json": content}
+    ids = [each["id"] for each in check("--format", "json", files=files).data["findings"]]
+    assert len(set(ids)) == len(ids) == 4
+    assert ids == [each["id"] for each in check("--format", "json", files=files).data["findings"]]
+    assert ids[2:] == [each["id"] for each in check("--format", "json", files={"./b.json": content}).data["findings"]]
 
 
 RIGHT, WARNED, BROKEN = definition(), definition(container("registry")), definition(executionRoleArn=None)

@@ -1,0 +1,68 @@
+"""The members that a task definition may have: what ECS registers and prints, and CloudFormation's spelling of it.
+
+AWS refuses a member that it does not know; one that is misspelt would here look like one that is not there. Looked at
+are the levels on which a pull hangs: the task definition, its containers and their credentials. The names are those of
+the installed SDK's model of ECS.
+Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RegisterTaskDefinition.html
+"""
+
+import difflib
+from collections.abc import Iterable
+from functools import cache
+from typing import Final, Literal, TypeAlias
+
+import botocore
+from botocore.loaders import Loader
+
+from pullguard.errors import shown
+
+Level: TypeAlias = Literal["task definition", "container", "credentials"]
+_SHAPES: Final[dict[Level, tuple[str, ...]]] = {
+    "task definition": ("RegisterTaskDefinitionRequest", "TaskDefinition"),
+    "container": ("ContainerDefinition",),
+    "credentials": ("RepositoryCredentials",),
+}
+_FUNCTIONS: Final = "Fn::"  # CloudFormation's, such as Fn::Transform and Fn::ForEach::Name
+
+
+def spelt(name: str, *, pascal: bool) -> str:
+    """Return a member's name in the spelling of the file."""
+    return name[0].upper() + name[1:] if pascal else name
+
+
+def problem_of(names: Iterable[str], level: Level, *, pascal: bool) -> tuple[str, str] | None:
+    """Return the first name that is none on this level, and what is wrong with it; None where all are known."""
+    known = {spelt(name, pascal=pascal) for name in _members(level)}
+    for name in names:
+        if name not in known and not (pascal and name.startswith(_FUNCTIONS)):
+            return name, _said(name, known)
+    return None
+
+
+def meant(name: str, known: Iterable[str]) -> str | None:
+    """Return which of the known names is meant: the same but for the case, else the one that is nearest."""
+    by_letters = {each.lower(): each for each in known}
+    near = difflib.get_close_matches(name.lower(), by_letters, n=1, cutoff=0.8)
+    return by_letters[near[0]] if near else None
+
+
+def _said(name: str, known: Iterable[str]) -> str:
+    right = meant(name, known)
+    if right is not None:
+        return f"{shown(name)} is no member that AWS takes; it is spelt {right}"
+    return (
+        f"{shown(name)} is no member that AWS takes (as of botocore {botocore.__version__}): remove it, or where AWS "
+        "has added it since, update Pullguard"
+    )
+
+
+@cache
+def _members(level: Level) -> frozenset[str]:
+    shapes = _model()["shapes"]
+    return frozenset(name for shape in _SHAPES[level] for name in shapes[shape]["members"])
+
+
+@cache
+def _model() -> dict[str, dict[str, dict[str, dict[str, object]]]]:
+    model: dict[str, dict[str, dict[str, dict[str, object]]]] = Loader().load_service_model("ecs", "service-2")
+    return model
