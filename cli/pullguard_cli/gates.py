@@ -6,7 +6,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from pullguard.access.gates import Gate, GateName
 from pullguard.checks.access import access_of
-from pullguard.checks.check import Check, image_text, is_ecr, reference_text
+from pullguard.checks.check import Check, image_text, is_ecr, reference_text, told_reference
 from pullguard.checks.examine import answers_of
 from pullguard.findings import Answer, Failed, Passed, Remedy, Severity, Skipped, Unsure
 from pullguard.model import Container, Facts, Role, Secret, Verification
@@ -105,7 +105,7 @@ def _pull(facts: Facts, container: Container, answers: list[tuple[Check, Answer]
     return Pull(
         container=container.name,
         image=image_text(container),
-        reference=reference_text(container) or None,
+        reference=told_reference(container),
         steps=tuple(_steps(facts, container, mine)) if needs else (),
     )
 

@@ -19,6 +19,7 @@ from pullguard.arn import (
     parse_reference,
     parse_task_definition,
     partition_of,
+    told,
 )
 from pullguard.errors import Malformed
 
@@ -257,6 +258,49 @@ def test_what_is_no_text_is_malformed(value: object) -> None:
     reference = parse_reference(value, region=REGION)
     assert isinstance(reference, MalformedReference)
     assert reference.problem == "not-text"
+    assert reference.told in {"null", "a number", "a list", "an object"}
+
+
+PASTED = {
+    "JSON": '{"username":"u","password":"Sup3rS3cret"}',
+    "JSON, spaced": ' {"username": "u", "password": "Sup3rS3cret"}\n',
+    "user and password": "ci:Sup3rS3cret",
+    "a password with a star": "Sup3rS3cret*",
+    "a URL": "https://ci:Sup3rS3cret@ghcr.io",
+    "after an ARN": f"{SECRET}:Sup3rS3cret::",
+    "after an ARN and a space": f"{SECRET} Sup3rS3cret",
+    "after an ARN and a quote": f'{SECRET}","password":"Sup3rS3cret',
+    "in an ARN's place for the type": "arn:aws:secretsmanager:us-east-1:111122223333:secret:ci:Sup3rS3cret:a:b:c",
+}
+
+
+@pytest.mark.parametrize("text", [*PASTED.values(), {"password": "Sup3rS3cret"}, ["Sup3rS3cret"]], ids=repr)
+def test_credentials_pasted_where_a_secret_is_named_are_not_shown(text: object) -> None:
+    reference = parse_reference(text, region=REGION)
+    assert isinstance(reference, MalformedReference)
+    for shown in (reference.told, reference.why, repr(reference), str(reference)):
+        assert "Sup3rS3cret" not in shown.replace(repr(reference.meant), "")
+    assert "Sup3rS3cret" not in str(reference.meant)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("arn:aws:ssm:us-east-1:111122223333:parameter/registry/web", None),
+        (SECRET, None),
+        (f"{SECRET}\n", f'"{SECRET}" and 1 character more, which may hold a secret'),
+        (f"{SECRET}:::", f'"{SECRET}" and 3 characters more, which may hold a secret'),
+        ("", '""'),
+        ("a b", "a text of 3 characters, which is not shown, since it may hold a secret"),
+    ],
+)
+def test_what_is_surely_a_name_is_shown(text: str, shown: str | None) -> None:
+    assert told(text) == (shown or f'"{text}"')
+
+
+@given(st.text())
+def test_what_is_told_can_be_printed(text: str) -> None:
+    assert told(text).isprintable()
 
 
 @given(

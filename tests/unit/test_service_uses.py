@@ -43,11 +43,21 @@ SERVICES: dict[str, tuple[dict[str, Any], list[tuple[str, bool]]]] = {
         {
             "taskDefinition": TWO,
             "deployments": [
-                {"status": "ACTIVE", "taskDefinition": ONE},
+                {"status": "ACTIVE", "taskDefinition": ONE, "desiredCount": 1},
                 {"status": "PRIMARY", "taskDefinition": TWO},
             ],
         },
         [(TWO, False), (ONE, True)],
+    ),
+    "rolling, done": (
+        {
+            "taskDefinition": TWO,
+            "deployments": [
+                {"status": "ACTIVE", "taskDefinition": ONE, "desiredCount": 0, "runningCount": 0},
+                {"status": "PRIMARY", "taskDefinition": TWO},
+            ],
+        },
+        [(TWO, False)],
     ),
     "blue and green": (
         {

@@ -6,12 +6,12 @@ Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html
 """
 
 import re
-import reprlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal
 
-from pullguard.errors import Malformed
+from pullguard.errors import Malformed, shown
 
 ARN_MAX_CHARS = 2048
 SECRET_NAME_MAX_CHARS = 512  # CreateSecret, parameter Name
@@ -23,6 +23,9 @@ _RESOURCE = re.compile(r"[A-Za-z0-9/_+=.@:!,-]+")
 # https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
 _IAM_RESOURCE = re.compile(r"[a-z-]+/(?:[!-~]+/)?[A-Za-z0-9_+=,.@-]+")
 _SECRET_NAME = re.compile(r"[A-Za-z0-9/_+=.@!-]+")  # "!" stands in the names of managed secrets: rds!cluster-…
+_ARN_HEAD = re.compile(
+    r"arn:[a-z-]{1,16}:[a-z0-9-]{1,32}:[a-z0-9-]{0,20}:[0-9]{0,12}:(?:[a-z-]{1,32}:)?[A-Za-z0-9/_+=.@!-]*"
+)
 _SECRET_SUFFIX = re.compile(r"-[A-Za-z0-9]{6}")
 _SECRET_SUFFIX_CHARS = 7
 _VALUE_FROM_SUFFIX = re.compile(r"(?::[^:]*){1,3}")  # :json-key:stage:version, of which each may be empty
@@ -165,28 +168,69 @@ class SecretReference:
 class MalformedReference:
     """A ``credentialsParameter`` that can name no secret, and why.
 
-    ``meant`` is the reference that results when a ``:json-key:stage:version`` suffix is cut off, else None.
+    ``meant`` is the reference that results when a ``:json-key:stage:version`` suffix is cut off, else None. ``text`` is
+    for nobody's eyes: people paste the credentials themselves here. What may be shown of it is ``told``.
     """
 
-    text: str
+    text: str = field(repr=False)
     problem: ReferenceProblem
     why: str
     meant: SecretReference | None = None
+
+    @property
+    def told(self) -> str:
+        """What may be shown of the text, for a sentence."""
+        return self.text if self.problem == "not-text" else told(self.text)
+
+
+def told(text: str) -> str:
+    """Return what may be shown of a text that stands where a secret is named: a name or ARN, as far as it is one.
+
+    The rest is counted, and not shown. A password that is a legal name cannot be told from one.
+    """
+    if not text or _SECRET_NAME.fullmatch(text):
+        return shown(text)
+    head = _ARN_HEAD.match(text)
+    if head is None:
+        return f"a text of {_characters(len(text))}, which is not shown, since it may hold a secret"
+    if head[0] == text:
+        return shown(text)
+    return f"{shown(head[0])} and {_characters(len(text) - len(head[0]))} more, which may hold a secret"
+
+
+def _characters(count: int) -> str:
+    return "1 character" if count == 1 else f"{count} characters"
 
 
 def parse_reference(text: object, *, region: str) -> SecretReference | MalformedReference:
     """Read what stands in ``credentialsParameter`` of a task definition registered in ``region``."""
     if not isinstance(text, str):
-        return MalformedReference(text=reprlib.repr(text), problem="not-text", why="is not a string")
+        return MalformedReference(text=_kind(text), problem="not-text", why="is not a text")
     if problem := _unsafe(text):
         return MalformedReference(text=text, problem=problem[0], why=problem[1])
     if text.startswith("arn:"):
         return _parse_arn_reference(text, region)
     if not _SECRET_NAME.fullmatch(text):
-        return MalformedReference(
-            text=text, problem="bad-character", why="has a character that no secret name may have (A-Z a-z 0-9 /_+=.@-)"
-        )
+        legal = _SECRET_NAME.match(text)
+        place = 1 + (len(legal[0]) if legal else 0)
+        why = f"has a character that no secret name may have (A-Z a-z 0-9 /_+=.@-), at place {place}"
+        return MalformedReference(text=text, problem="bad-character", why=why)
     return SecretReference(text=text, name=text, arn=None)
+
+
+def _kind(value: object) -> str:
+    """Name what stands where a text should, and nothing of what is in it."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true or false"
+        case int() | float():
+            return "a number"
+        case Mapping():
+            return "an object"
+        case _:
+            return "a list"
 
 
 def _unsafe(text: str) -> tuple[ReferenceProblem, str] | None:

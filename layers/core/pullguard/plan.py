@@ -4,7 +4,7 @@ Nothing here writes. An action names only things that AWS itself described; an e
 from the present state before it writes (docs/adr/0003).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from pullguard.arn import Arn
@@ -29,7 +29,7 @@ class ReferenceChange:
     """The new reference of one container; ``after`` None takes repositoryCredentials away."""
 
     container: str
-    before: str | None
+    before: str | None = field(repr=False)
     after: Arn | None
 
 

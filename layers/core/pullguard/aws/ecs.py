@@ -245,7 +245,7 @@ def successor_of(newest: Lookup[TaskDefinition], source: TaskDefinition) -> Arn 
 
 
 def _service_uses(cluster: str, service: Mapping[str, Any]) -> Iterator[ServiceUse]:
-    """Yield what a service runs: its own task definition, and what its task sets and deployments run beside it.
+    """Yield what a service runs: its own task definition, and what task sets and deployments with tasks run beside it.
 
     A service with an external controller has no task definition of its own, but that of its primary task set.
     Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Service.html
@@ -273,7 +273,7 @@ def _service_uses(cluster: str, service: Mapping[str, Any]) -> Iterator[ServiceU
         yield own
     known = {own.task_definition, "", None}
     for each in rest:
-        if (revision := each.get("taskDefinition")) not in known:
+        if _wants_tasks(each) and (revision := each.get("taskDefinition")) not in known:
             known.add(revision)
             yield replace(
                 own,
@@ -284,6 +284,13 @@ def _service_uses(cluster: str, service: Mapping[str, Any]) -> Iterator[ServiceU
                 deployed_at=each.get("createdAt"),
                 **_platform(each),
             )
+
+
+def _wants_tasks(described: Mapping[str, Any]) -> bool:
+    """Whether a task set or deployment has or wants tasks: one that has been replaced may be listed for a while."""
+    return any(
+        described.get(count) for count in ("computedDesiredCount", "desiredCount", "runningCount", "pendingCount")
+    )
 
 
 def _platform(described: Mapping[str, Any]) -> dict[str, Any]:

@@ -48,16 +48,25 @@ def subject_of(facts: Facts, container: Container | None = None) -> Subject:
 
 
 def reference_text(container: Container | None) -> str:
-    """Return the text under which the container's secret was looked up; empty where there is none."""
+    """Return the text under which the container's secret was looked up; empty where none was."""
     match container.reference if container else None:
         case SecretReference(text=text):
             return text
         case MalformedReference(meant=SecretReference(text=text)):
             return text
-        case MalformedReference(text=text):
-            return text
         case _:
             return ""
+
+
+def told_reference(container: Container) -> str | None:
+    """Return what may be shown of the container's reference; None where it gives none."""
+    match container.reference:
+        case SecretReference(text=text):
+            return text
+        case MalformedReference() as malformed:
+            return malformed.told
+        case None:
+            return None
 
 
 def image_text(container: Container) -> str:

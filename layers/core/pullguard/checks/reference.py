@@ -42,7 +42,7 @@ def _malformed(facts: Facts) -> Iterable[Answer]:
         yield Failed(
             subject=subject,
             cause=f"The credentialsParameter of container {container.name} names no secret: it {reference.why}.",
-            evidence=f"credentialsParameter is {shown(reference.text)}",
+            evidence=f"credentialsParameter is {reference.told}",
             remedy=Remedy(
                 action="reregister" if found else "none",
                 text=(

@@ -188,7 +188,7 @@ def _named(event: Event, found: object) -> tuple[Arn | None, str | None]:
         raise event.refuse(f"the secret {quoted(found)} is not a text")
     reference = parse_reference(found, region=event.region)
     if isinstance(reference, MalformedReference):
-        raise event.refuse(f"the secret {shown(reference.text)} {reference.why}")
+        raise event.refuse(f"the secret, {reference.told}, {reference.why}")
     if reference.arn is None:
         return None, reference.name
     return event.arn(reference.text, "the secret", Arn.parse, own_account=False), None

@@ -16,7 +16,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, Protocol, TypeAlias
 
-from pullguard.arn import Arn
+from pullguard.arn import Arn, told
 from pullguard.errors import PullguardError, shown
 from pullguard.model import Tags
 from pullguard.plan import ReferenceChange
@@ -238,7 +238,7 @@ def _is_secret(arn: Arn) -> bool:
 
 
 def _named(reference: object) -> str:
-    return "no secret" if reference is None else shown(str(reference))
+    return "no secret" if reference is None else told(str(reference))
 
 
 def _new_tags(what: str, tags: Tags) -> list[dict[str, str]]:
