@@ -74,8 +74,6 @@ def plan(
 ) -> None:
     """Show the exact API calls that remediation would make for a task definition, as diffs. Makes none of them.
 
-    Exits with 1 where there is something to mend.
-
     **Examples**
 
     - `pullguard plan web` — what would be written, and what would be refused and why

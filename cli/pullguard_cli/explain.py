@@ -10,8 +10,8 @@ from rich.text import Text
 
 from pullguard.findings import SCHEMA_VERSION
 from pullguard.model import Facts, Unreadable
-from pullguard_cli.failures import EXIT_FINDINGS, EXIT_OK
-from pullguard_cli.gates import Pull, Remark, Step, pulls_of
+from pullguard_cli.failures import EXIT_COULD_NOT_RUN, EXIT_FINDINGS, EXIT_OK
+from pullguard_cli.gates import EARLIER, Pull, Remark, Step, pulls_of
 from pullguard_cli.one import One
 from pullguard_cli.options import TextFormat
 from pullguard_cli.printing import STYLES, output, says
@@ -22,14 +22,16 @@ _INDENT = 6
 
 
 def report(one: One, form: TextFormat | None) -> int:
-    """Print the explanation; return the exit code: 1 where a pull fails or may fail."""
+    """Print the explanation; return the exit code: 1 where a pull fails or may fail, 2 where AWS would not tell."""
     pulls = pulls_of(one.facts)
     if form is TextFormat.JSON or (form is None and not sys.stdout.isatty()):
         sys.stdout.write(json.dumps(_as_json(one, pulls), indent=2) + "\n")
     else:
         _print(one, pulls, output())
-    stopped = any(step.verdict in ("fail", "unknown") for pull in pulls for step in pull.steps)
-    return EXIT_FINDINGS if stopped else EXIT_OK
+    verdicts = {step.verdict for pull in pulls for step in pull.steps}
+    if any(pull.unseen for pull in pulls):
+        return EXIT_COULD_NOT_RUN
+    return EXIT_FINDINGS if verdicts & {"fail", "unknown"} else EXIT_OK
 
 
 def _as_json(one: One, pulls: tuple[Pull, ...]) -> dict[str, object]:
@@ -52,7 +54,9 @@ def _print(one: One, pulls: tuple[Pull, ...], console: Console) -> None:
         if not pull.steps:
             console.print("  gives no repositoryCredentials, and none are known to be needed")
         for step in pull.steps:
-            _print_step(step, console)
+            if step.reason != EARLIER:
+                _print_step(step, console)
+        _print_unasked([step.gate for step in pull.steps if step.reason == EARLIER], console)
         if pull.steps:
             console.print(Text("  ").append_text(_end(pull)))
     for blind_spot in _blind_spots(one.facts):
@@ -71,6 +75,13 @@ def _blind_spots(facts: Facts) -> Iterator[str]:
         )
 
 
+def _print_unasked(gates: list[str], console: Console) -> None:
+    if gates:
+        head = Text.assemble("  ", (_MARKS["not looked at"], "dim"), says(f" {', '.join(gates)}", "dim"))
+        console.print(head)
+        console.print(Padding(says("Not looked at, because of an earlier gate.", "dim"), (0, 0, 0, _INDENT)))
+
+
 def _print_step(step: Step, console: Console) -> None:
     style = STYLES[step.verdict]
     head = Text.assemble("  ", (_MARKS[step.verdict], style), f" {step.gate:<{_GATE_WIDTH}}", (step.verdict, style))
@@ -83,10 +94,9 @@ def _print_step(step: Step, console: Console) -> None:
     for quote in step.quotes:
         if quote.statement:
             indented(Text.assemble(says(f"{quote.title}: ", "dim"), says(_compact(quote.statement), "cyan")))
-    for key in step.missing_keys:
-        indented(says(f"Only the task's start tells {key}.", STYLES["unknown"]))
     for unread in step.unread:
-        indented(says(f"Not read: {unread}", STYLES["unknown"]))
+        if unread not in step.reason and all(unread not in remark.evidence for remark in step.remarks):
+            indented(says(f"Not read: {unread}", STYLES["unknown"]))
     for remark in step.remarks:
         for line in _remark(step, remark):
             indented(line)
@@ -105,7 +115,7 @@ def _compact(statement: str) -> str:
 def _remark(step: Step, remark: Remark) -> list[Text]:
     certainty = remark.severity if remark.status == "fail" else f"{remark.severity}, if it is so"
     lines = [Text.assemble(says(remark.check, STYLES[remark.severity]), says(f" ({certainty})", "dim"))]
-    if remark.cause not in step.reason:
+    if remark.cause not in step.reason and remark.status == "fail":
         lines.append(says(remark.cause))
     if not step.quotes and remark.evidence not in step.reason:
         lines.append(says(remark.evidence, "dim"))

@@ -1,16 +1,20 @@
 """The gates of one pull, in the order in which ECS meets them, and how each stands."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, Literal, TypeAlias
 
+from pullguard.access.contexts import Circumstances
 from pullguard.access.gates import Gate, GateName
+from pullguard.access.verdict import trust_gate
 from pullguard.checks.access import access_of
 from pullguard.checks.check import Check, image_text, is_ecr, reference_text, told_reference
 from pullguard.checks.examine import answers_of
 from pullguard.findings import Answer, Failed, Passed, Remedy, Severity, Skipped, Unsure
-from pullguard.model import Container, Facts, Role, Secret, Verification
+from pullguard.model import Container, Facts, Key, NamedPolicy, Role, Secret, Unreadable, Verification
+from pullguard_cli.unread import lacks_in
 
+EARLIER: Final = "There is nothing to look at, because of an earlier gate."
 Verdict: TypeAlias = Literal["pass", "fail", "unknown", "not looked at"]
 _OF_REFERENCE: Final = ("reference-", "credentials-missing", "credentials-on-ecr-image", "registry-mismatch")
 # The gate of each check: by the beginning of its id, the first that fits.
@@ -61,8 +65,8 @@ class Remark:
 class Step:
     """One gate: its verdict, why, the statements that decide, and what the checks found there.
 
-    ``missing_keys`` and ``unread`` are what an unknown hangs on: condition keys that only the task's start will
-    tell, and permissions that the caller lacks. A gate that a warning is about passes.
+    ``missing_keys`` and ``unread`` are why a gate is unknown: condition keys that only the task's start will tell, and
+    what AWS did not answer (``unseen``: asking again may help). A gate that a warning is about passes.
     """
 
     gate: str
@@ -72,6 +76,7 @@ class Step:
     remarks: tuple[Remark, ...] = ()
     missing_keys: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
+    unseen: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +91,11 @@ class Pull:
     def to_dict(self) -> dict[str, Any]:
         """Return the pull for JSON."""
         return asdict(self)
+
+    @property
+    def unseen(self) -> bool:
+        """Whether a gate is unknown since AWS would not tell, now or to this caller."""
+        return any(step.unseen for step in self.steps)
 
 
 def step_of(check: str) -> str:
@@ -121,11 +131,28 @@ def _steps(facts: Facts, container: Container, answers: list[tuple[Check, Answer
 
 
 def _access_gates(facts: Facts, container: Container) -> dict[str, Gate]:
-    secret = facts.secrets.get(reference_text(container))
-    if not isinstance(facts.role, Role) or not isinstance(secret, Secret) or is_ecr(container):
+    """Return the gates that can be answered: whether ECS can assume the role, it can be told without the secret."""
+    role, secret = facts.role, facts.secrets.get(reference_text(container))
+    if not isinstance(role, Role) or is_ecr(container):
         return {}
-    access = access_of(facts, facts.role, secret, reference_text(container))
-    return {gate.name: gate for gate in access.gates}
+    if not isinstance(secret, Secret):
+        around = Circumstances(reference=reference_text(container), now=facts.now)
+        return {"trust-policy": trust_gate(role, facts.task_definition.arn.region, around)}
+    access = access_of(facts, role, secret, reference_text(container))
+    return {gate.name: _told(gate, role, secret) for gate in access.gates}
+
+
+def _told(gate: Gate, role: Role, secret: Secret) -> Gate:
+    """Say of a gate what was read, and no more."""
+    if gate.name == "key-access" and gate.state == "pass" and not _has_own_key(secret):
+        return replace(gate, reason=_DEFAULT_KEY, statements=())  # nobody has read the policy of aws/secretsmanager
+    if gate.finding == "secret-access-blocked-by-boundary" and isinstance(role.boundary, NamedPolicy):
+        return replace(gate, reason=f"{gate.reason} The boundary is {role.boundary.arn or role.boundary.name}.")
+    return gate
+
+
+def _has_own_key(secret: Secret) -> bool:
+    return secret.key is not None and not (isinstance(secret.key, Key) and secret.key.manager == "AWS")
 
 
 def _step(name: str, facts: Facts, container: Container, answers: list[tuple[Check, Answer]], met: list[Gate]) -> Step:
@@ -151,8 +178,16 @@ def _step(name: str, facts: Facts, container: Container, answers: list[tuple[Che
         ),
         remarks=remarks,
         missing_keys=tuple(key for gate in met for key in gate.missing_keys),
-        unread=tuple(str(unread) for gate in met for unread in gate.unreadable),
+        unread=tuple(dict.fromkeys(map(str, _unread(answers, met)))),
+        unseen=bool(lacks_in(_unread(answers, met))),
     )
+
+
+def _unread(answers: list[tuple[Check, Answer]], met: list[Gate]) -> Iterator[Unreadable]:
+    for _, answer in answers:
+        yield from answer.unread if isinstance(answer, Unsure) else ()
+    for gate in met:
+        yield from gate.unreadable
 
 
 def _verdict(answers: list[Answer], remarks: tuple[Remark, ...], met: list[Gate]) -> Verdict:
@@ -177,9 +212,12 @@ def _reason(verdict: Verdict, fine: str, answers: list[tuple[Check, Answer]], me
     skipped = next((answer for _, answer in answers if isinstance(answer, Skipped)), None)
     if skipped is not None:
         return f"{skipped.why[:1].upper()}{skipped.why[1:]}. To look: {skipped.switch}."
-    return "There is nothing to look at, because of an earlier gate."
+    return EARLIER
 
 
+_DEFAULT_KEY: Final = (
+    "By AWS's rule for aws/secretsmanager, whoever may read a secret of its own account may decrypt it as well."
+)
 _REGISTRY_FINE = {
     False: "The registry takes the credentials and has the image.",
     True: "The registry serves the image without credentials: it is public, so nobody can tell whether it takes these.",
@@ -191,8 +229,10 @@ def _fine(name: str, facts: Facts, container: Container) -> str:
     secret_name = secret.name if isinstance(secret, Secret) else ""
     verified = facts.verifications.get(container.name)
     role_name = facts.role.name if isinstance(facts.role, Role) else ""
+    named = reference_text(container)
+    full = isinstance(secret, Secret) and named == str(secret.arn)
     return {
-        "reference": f"{reference_text(container)} is a secret, and it may be used for this image.",
+        "reference": f"{named} is the full ARN of a secret." if full else f"{named} names the secret {secret_name}.",
         "secret": f"The secret {secret_name} exists and has a current version.",
         "value": f"The value of {secret_name} has a username and a password.",
         "role": f"The execution role {role_name} exists.",

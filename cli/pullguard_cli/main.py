@@ -1,5 +1,6 @@
 """The ``pullguard`` command."""
 
+import errno
 import os
 import signal
 import sys
@@ -12,21 +13,25 @@ import typer
 
 from pullguard_cli.audit_command import audit
 from pullguard_cli.check_files import check_command
+from pullguard_cli.command_line import Command, Group, choose_shell
 from pullguard_cli.commands import explain, findings, plan
+from pullguard_cli.entry import INTERRUPTED
 from pullguard_cli.failures import EXIT_COULD_NOT_RUN, CannotRun
 from pullguard_cli.history_commands import history, rollback
-from pullguard_cli.options import EXIT_CODES
-from pullguard_cli.printing import errors, says
+from pullguard_cli.options import EXIT_CODES, EXIT_CODES_IN_SHORT, EXIT_CODES_OF_EXPLAIN, EXIT_CODES_OF_PLAN
+from pullguard_cli.printing import errors, says, write_what_can_be_written
 from pullguard_cli.stop_commands import resume, stop
 
 app = typer.Typer(
     name="pullguard",
+    cls=Group,
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog=EXIT_CODES,
+    epilog=EXIT_CODES_IN_SHORT,
 )
+_INTERRUPTED = 130  # as the library ends a command whose person pressed Ctrl-C
 _EVERY_DAY = "Look"
 _BEFORE = "Before it is registered"
 _DEPLOYED = "Of the deployed application"
@@ -52,27 +57,37 @@ def pullguard(
     """
 
 
-app.command("audit", rich_help_panel=_EVERY_DAY, epilog=EXIT_CODES)(audit)
-app.command("explain", rich_help_panel=_EVERY_DAY, epilog=EXIT_CODES)(explain)
-app.command("plan", rich_help_panel=_EVERY_DAY, epilog=EXIT_CODES)(plan)
-app.command("check", rich_help_panel=_BEFORE, epilog=EXIT_CODES)(check_command)
-app.command("history", rich_help_panel=_DEPLOYED)(history)
-app.command("rollback", rich_help_panel=_DEPLOYED)(rollback)
-app.command("stop", rich_help_panel=_DEPLOYED)(stop)
-app.command("resume", rich_help_panel=_DEPLOYED)(resume)
-app.command("findings", rich_help_panel=_READ_UP)(findings)
+for _command, _name, _panel, _codes in (
+    (audit, "audit", _EVERY_DAY, EXIT_CODES),
+    (explain, "explain", _EVERY_DAY, EXIT_CODES_OF_EXPLAIN),
+    (plan, "plan", _EVERY_DAY, EXIT_CODES_OF_PLAN),
+    (check_command, "check", _BEFORE, EXIT_CODES),
+    (history, "history", _DEPLOYED, None),
+    (rollback, "rollback", _DEPLOYED, None),
+    (stop, "stop", _DEPLOYED, None),
+    (resume, "resume", _DEPLOYED, None),
+    (findings, "findings", _READ_UP, None),
+):
+    app.command(_name, cls=Command, rich_help_panel=_panel, epilog=_codes)(_command)
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command and exit: 0, 1 or 2, and never a traceback for what AWS or a person did."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    write_what_can_be_written()
+    choose_shell(sys.argv[1:] if arguments is None else arguments)
     try:
         app(arguments, prog_name="pullguard")
     except SystemExit as done:
-        _leave(done.code if isinstance(done.code, int) else EXIT_COULD_NOT_RUN if done.code else 0)
+        if done.code == _INTERRUPTED:
+            errors().print(INTERRUPTED)
+        known = isinstance(done.code, int) and done.code != _INTERRUPTED
+        _leave(int(done.code or 0) if known else EXIT_COULD_NOT_RUN if done.code else 0)
     except CannotRun as why:
         errors().print(says(f"pullguard: {why}"))
         _leave(EXIT_COULD_NOT_RUN)
+    except OSError as error:
+        _cannot_be_written(error)
     except Exception:  # noqa: BLE001 (a fault of ours must not look like findings, which exit with 1)
         traceback.print_exc()
         _leave(EXIT_COULD_NOT_RUN)
@@ -80,8 +95,18 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _leave(code: int) -> None:
     """Exit now: threads of an interrupted audit may still wait for AWS, and nobody waits for them."""
-    sys.stdout.flush()
-    sys.stderr.flush()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError as error:
+        _cannot_be_written(error)
     if any(thread.name.startswith("audit") for thread in threading.enumerate()):
         os._exit(code)
     sys.exit(code)
+
+
+def _cannot_be_written(error: OSError) -> None:
+    """Exit at once: what has not been written cannot be, and would be tried again at an orderly end."""
+    if error.errno != errno.EPIPE:  # a reader who has read enough need not be told
+        errors().print(says(f"pullguard: the output cannot be written: {error.strerror}."))
+    os._exit(EXIT_COULD_NOT_RUN)

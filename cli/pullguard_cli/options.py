@@ -11,6 +11,14 @@ from pullguard.checks import CHECKS
 AWS_PANEL = "Which AWS"
 LOOK_PANEL = "What to look at"
 SAY_PANEL = "What to say, and how"
+EXIT_CODES_IN_SHORT = "**Exit codes**: 0 nothing wrong · 1 findings · 2 could not run, or not to the end."
+EXIT_CODES_OF_EXPLAIN = (
+    "**Exit codes**: 0 every gate passes · 1 one fails or may fail · 2 could not run, or not to the end."
+)
+EXIT_CODES_OF_PLAN = (
+    "**Exit codes**: 0 nothing to mend · 1 something to mend, by Pullguard or by people · 2 could not run, or not to "
+    "the end."
+)
 EXIT_CODES = (
     "**Exit codes**: 0 nothing at or above --fail-on · 1 findings · 2 could not run, or not to the end. "
     "Progress and errors go to standard error."

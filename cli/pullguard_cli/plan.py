@@ -2,26 +2,30 @@
 
 import json
 import sys
+from dataclasses import replace
 
 from rich.console import Console
 from rich.text import Text
 
+from pullguard.checks.examine import Examination, examine
 from pullguard.eligibility import effective_mode
-from pullguard.findings import SCHEMA_VERSION
+from pullguard.findings import SCHEMA_VERSION, Finding
 from pullguard.flows.validate import in_scope, tags_of
 from pullguard.planner import Rules
 from pullguard_cli.calls import Call, Calls, calls_for
 from pullguard_cli.difference import print_difference
-from pullguard_cli.failures import EXIT_FINDINGS, EXIT_OK, asking_aws
+from pullguard_cli.failures import EXIT_COULD_NOT_RUN, EXIT_FINDINGS, EXIT_OK, asking_aws
 from pullguard_cli.one import One
 from pullguard_cli.options import TextFormat
 from pullguard_cli.printing import STYLES, output, says
+from pullguard_cli.unread import lacks_in
 
 
 def report(one: One, rules: Rules, form: TextFormat | None) -> int:
-    """Print the plan; return the exit code: 1 where there is something to mend."""
+    """Print the plan; return the exit code: 1 where there is something to mend, 2 where AWS would not tell."""
     with asking_aws():
         calls = calls_for(one.facts, rules, one.readers.ecs)
+    left = _left_to_people(one, calls)
     held_back = effective_mode("remediate", *tags_of(one.facts)) == "observe"
     if form is TextFormat.JSON or (form is None and not sys.stdout.isatty()):
         described = {
@@ -29,20 +33,39 @@ def report(one: One, rules: Rules, form: TextFormat | None) -> int:
             "task_definition": str(one.facts.task_definition.arn),
             "held_back_by_tag": held_back,
             **calls.to_dict(),
+            "left_to_people": [finding.to_dict() for finding in left.findings],
         }
         sys.stdout.write(json.dumps(described, indent=2, default=str) + "\n")
     else:
-        _print(one, calls, held_back, output())
-    return EXIT_FINDINGS if calls.calls or calls.refusals else EXIT_OK
+        _print(one, calls, left.findings, held_back, output())
+    if lacks_in(each for unread in left.unread.values() for each in unread):
+        return EXIT_COULD_NOT_RUN
+    errors = any(finding.severity == "error" for finding in left.findings)
+    return EXIT_FINDINGS if calls.calls or calls.refusals or errors else EXIT_OK
 
 
-def _print(one: One, calls: Calls, held_back: bool, console: Console) -> None:
+def _left_to_people(one: One, calls: Calls) -> Examination:
+    """Return what is wrong, or cannot be told, that no call would mend and no refusal tells of."""
+    if not in_scope(one.facts):
+        return Examination.of()
+    told = {finding for call in calls.calls for finding in call.findings}
+    told |= {finding for refusal in calls.refusals for finding in refusal.findings}
+    examination = examine(one.facts)
+    left = tuple(finding for finding in examination.findings if finding.id not in told)
+    return replace(examination, findings=left)
+
+
+def _print(one: One, calls: Calls, left: tuple[Finding, ...], held_back: bool, console: Console) -> None:
     where = ", ".join(one.in_use) or "not in use"
     console.print(Text.assemble(says(one.facts.task_definition.arn.resource_name, "bold"), says(f"  {where}", "dim")))
     if not in_scope(one.facts):
         console.print("A newer revision exists, and nothing runs this one: it is left alone.")
     elif not calls.calls and not calls.refusals:
-        console.print("There is nothing that Pullguard would do.")
+        console.print(
+            "There is nothing that Pullguard would do: what is wrong is left to people."
+            if left
+            else "There is nothing to mend."
+        )
     if held_back:
         console.print("A tag pullguard:mode holds Pullguard back: it would only tell of this.", style="yellow")
     for number, call in enumerate(calls.calls, start=1):
@@ -56,8 +79,26 @@ def _print(one: One, calls: Calls, held_back: bool, console: Console) -> None:
         console.print(Text.assemble(("→ ", "bold cyan"), says(refusal.remedy)))
         if refusal.snippet:
             console.print(says(refusal.snippet.rstrip(), "cyan"), soft_wrap=True)
+    for finding in left:
+        _print_left(finding, console)
     console.print()
     console.print("Nothing was written.", style="dim")
+
+
+def _print_left(finding: Finding, console: Console) -> None:
+    console.print()
+    certainty = finding.severity if finding.status == "fail" else "unknown"
+    head = Text.assemble((certainty, STYLES[certainty]), says(f"  {finding.check}", "bold"))
+    works = finding.severity == "warning" and finding.remedy.action != "none"
+    console.print(head)
+    console.print(says(finding.cause))
+    if finding.status == "unknown":
+        console.print(says(finding.evidence, "dim"))
+    console.print(Text.assemble(("→ ", "bold cyan"), says(finding.remedy.text)))
+    if works:
+        console.print("Pullguard leaves it as it is, since it works today.", style="dim")
+    if finding.remedy.snippet:
+        console.print(says(finding.remedy.snippet.rstrip(), "cyan"), soft_wrap=True)
 
 
 def _print_call(number: int, call: Call, console: Console) -> None:

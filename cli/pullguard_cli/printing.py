@@ -4,6 +4,8 @@ Findings quote names and policies that anybody may have written. On a terminal a
 nothing unprintable is ever printed.
 """
 
+import codecs
+import io
 import sys
 from typing import Any, Final
 
@@ -19,6 +21,26 @@ STYLES: Final = {
     "fail": "bold red",
     "not looked at": "dim",
 }
+
+
+_IN_ASCII: Final = {
+    "→": "->", "✓": "v", "✗": "x", "\u2013": "-", "—": "-", "·": "-", "•": "*", "…": "...", "─": "-", "━": "-",
+}  # fmt: skip
+
+
+def write_what_can_be_written() -> None:
+    """Let no sign stop the output that the console's encoding lacks: ASCII, or a code page of Windows."""
+    codecs.register_error("pullguard", _spelt_out)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="pullguard")
+
+
+def _spelt_out(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lacking = error.object[error.start : error.end]
+    return "".join(_IN_ASCII.get(sign) or ascii(sign)[1:-1] for sign in lacking), error.end
 
 
 def plain(text: str) -> str:

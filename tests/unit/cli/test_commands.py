@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -88,7 +89,8 @@ def test_explain_names_what_is_not_known(run: Run, broken: World) -> None:
     )
     assert gates(run, "web")["secret access"] == "unknown"
     out = run("explain", "web", "--format", "text").out
-    assert "Only the task's start tells aws:SourceVpce." in out
+    assert out.count("aws:SourceVpce") == 3, "the reason, the statement, the remedy"
+    assert "Only the task's start can tell aws:SourceVpce." in out
     assert "The pull may work; not certain: secret access" in out
 
 
@@ -138,7 +140,7 @@ def test_plan_shows_a_diff_against_what_stands_there(run: Run, broken: World) ->
     in_account("iam").put_role_policy(**planned)
     after = run("plan", "web", "--format", "json")
     assert (after.code, json.loads(after.out)["calls"]) == (0, [])
-    assert "There is nothing that Pullguard would do." in run("plan", "web", "--format", "text").out
+    assert "There is nothing to mend." in run("plan", "web", "--format", "text").out
 
 
 def test_plan_keeps_what_the_own_policy_grants_already(run: Run, broken: World) -> None:
@@ -177,6 +179,44 @@ def test_plan_says_what_it_refuses(run: Run, broken: World, family: str, options
     assert "refused" in run("plan", family, *options, "--format", "text").out
 
 
+def test_plan_tells_of_what_only_people_can_mend(run: Run, broken: World) -> None:
+    ran = run("plan", "cron", "--format", "json")
+    planned = json.loads(ran.out)
+    assert (ran.code, planned["calls"]) == (1, [])
+    assert [each["check"] for each in planned["left_to_people"]] == ["secret-value-empty-field"]
+    out = run("plan", "cron", "--format", "text").out
+    assert "There is nothing that Pullguard would do: what is wrong is left to people." in out
+    assert "put-secret-value" in out
+
+
+def test_plan_leaves_what_works(run: Run, broken: World) -> None:
+    ran = run("plan", "batch", "--format", "text")
+    assert ran.code == 0
+    assert "warning  reference-not-full-arn" in ran.out
+    assert "Pullguard leaves it as it is, since it works today." in ran.out
+
+
+@pytest.mark.parametrize("command", ["explain", "plan"])
+def test_what_aws_denies_is_no_verdict(run: Run, broken: World, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    monkeypatch.setattr(Iam, "role", lambda *_: replace(REFUSED, permission="iam:GetRole"))
+    ran = run(command, "healthy", "--format", "text")
+    assert ran.code == 2
+    assert "iam:GetRole on execution: access was denied" in ran.out
+
+
+def test_explain_says_no_more_than_was_read(run: Run, broken: World) -> None:
+    out = " ".join(run("explain", "intruder", "--format", "text").out.split())
+    assert "is the full ARN of a secret." in out
+    assert "it may be used for this image" not in out
+    healthy = " ".join(run("explain", "healthy", "--format", "text").out.split())
+    assert "By AWS's rule for aws/secretsmanager" in healthy
+    assert "Allow access through AWS Secrets Manager" not in healthy
+    worker = " ".join(run("explain", "worker:1", "--format", "text").out.split())
+    assert "secret, value, secret access, key, decrypt" in worker
+    assert worker.count("because of an earlier gate") == 1
+    assert "✓ trust" in worker
+
+
 def test_findings_lists_the_catalogue(run: Run) -> None:
     out = run("findings").out
     assert all(check.id in out for check in CHECKS)
@@ -193,7 +233,48 @@ def test_help_says_what_a_command_does(run: Run, command: str) -> None:
     assert ran.code == 0
     assert "Usage: pullguard" in ran.out
     assert "Exit codes" in ran.out or command == "findings"
+    assert "<bool>" not in ran.out
+    assert ("--fail-on" in ran.out) == (command in ("audit", "check"))
     assert "Examples" in ran.out or command == ""
+
+
+def test_a_wrong_value_is_told_in_plain_words(run: Run) -> None:
+    ran = run("audit", "--format", "xml")
+    assert (ran.code, "Value error" in ran.err, "is not one of" in ran.err) == (2, False, True)
+
+
+@pytest.mark.parametrize(("shell", "says"), [("fish", "complete --command pullguard"), ("zsh", "#compdef pullguard")])
+def test_completion_is_for_the_shell_that_was_named(shell: str, says: str) -> None:
+    done = subprocess.run([COMMAND, "--show-completion", shell], capture_output=True, text=True, timeout=60, check=True)
+    assert says in done.stdout
+
+
+ASCII = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+
+
+def test_a_console_without_our_signs_gets_others() -> None:
+    done = subprocess.run([COMMAND, "findings"], env=ASCII, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.isascii()
+    assert "reference-stale" in done.stdout
+
+
+def test_a_full_disk_is_told_in_one_line() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [COMMAND, "findings"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False
+        )
+    assert done.returncode == 2
+    assert done.stderr == "pullguard: the output cannot be written: No space left on device.\n"
+
+
+def test_whoever_interrupts_at_once_reads_one_line(monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pullguard_cli.connection.connect", interrupted)
+    ran = run("audit")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err == "pullguard: interrupted before there was anything to tell.\n"
 
 
 def test_version(run: Run) -> None:

@@ -55,7 +55,7 @@ def pull_access(
     ours = role_policies(role, resource_control)
     secret_gates = _secret_gates(role, secret, ours, around)
     gates = (
-        _trust_gate(role, region, around),
+        trust_gate(role, region, around),
         *secret_gates,
         *_key_gates(role, secret, ours, around),
         *_scope_gates(role, secret, secret_gates[0], around),
@@ -66,7 +66,8 @@ def pull_access(
 # --- Gates -----------------------------------------------------------------------------------------------------
 
 
-def _trust_gate(role: Role, region: str | None, around: Circumstances) -> Gate:
+def trust_gate(role: Role, region: str | None, around: Circumstances) -> Gate:
+    """Decide whether ECS can assume the role at all, whatever secret it then reads."""
     decision = trust_allows_ecs_tasks(role, region=region, around=around)
     gate = _gate("trust-policy", decision, "execution-role-not-assumable")
     return replace(gate, reason=f"{gate.reason[:-1]} (for {ECS_TASKS}).")

@@ -152,8 +152,8 @@ def _what_would_tell(gate: Gate) -> Remedy:
         remedy = f"Allow Pullguard (or whoever runs the audit) {asked}."
     elif gate.missing_keys:
         remedy = (
-            f"Only the task's start can tell: the statement hangs on {', '.join(gate.missing_keys)}. Check that the "
-            "task's network or session satisfies it, or state the condition on a key that is known beforehand."
+            f"Only the task's start can tell {' and '.join(gate.missing_keys)}. Check that the task's network or "
+            "session satisfies the statement's condition, or state it on a key that is known beforehand."
         )
     else:
         remedy = "Mend the policy that cannot be read."
