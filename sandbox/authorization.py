@@ -3,6 +3,7 @@
 - KMS: Secrets Manager gives out a value under a customer managed key only if the caller may Decrypt with it: key
   policy, identity policies, grants and key state, with the context keys that Secrets Manager sends.
 - ``iam:PassRole`` for the roles in a task definition, and ``ecs:TagResource`` for tags that it is registered with.
+- EventBridge's rules, for the one action on them that a function asks for.
 - ECS's own resources: a policy on ``task-definition/web:*`` or ``service/CLUSTER/*`` is understood, and
   ``DescribeTaskDefinition`` is not limited to a resource, because AWS does not know it there.
   https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerservice.html
@@ -40,6 +41,10 @@ def install() -> None:
         if service == "ecs":
             _method, _path, headers, body, _query, region, account = request
             return ecs_resource(_action(headers), _loaded(body), region, account)
+        if service == "events":
+            _method, _path, headers, body, _query, region, account = request
+            if _action(headers) == "ListTargetsByRule":
+                return f"arn:aws:events:{region}:{account}:rule/{_loaded(body).get('Rule')}"
         return resource_of(service, *request)
 
     def request_tag_context(service: str, action: str, body: bytes, params: dict[str, Any]) -> dict[str, Any]:

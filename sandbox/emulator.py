@@ -13,7 +13,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -255,6 +255,18 @@ class Emulator:
     def emit(self, events: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
         """Put events (EventBridge's own form) on the default bus as AWS would, and return their ids."""
         return tuple(self._fetch("POST", "/_sandbox/emit", list(events)))
+
+    @contextlib.contextmanager
+    def holding(self, action: str, mark: str) -> Iterator[Callable[[], bool]]:
+        """Keep calls of ``action`` with ``mark`` in their body waiting; yields whether one waits now.
+
+        They pass when this ends, and after ``sandbox.holding.PATIENCE_S`` anyway.
+        """
+        self._fetch("POST", "/_sandbox/holds", [action, mark])
+        try:
+            yield lambda: [action, mark] in self._fetch("GET", "/_sandbox/holds")
+        finally:
+            self._fetch("DELETE", "/_sandbox/holds", [action, mark])
 
     def log_tail(self, lines: int = LOG_TAIL_LINES) -> str:
         """Return the last lines of the log."""

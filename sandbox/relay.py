@@ -5,6 +5,7 @@
 3. Events by hand, as AWS sends them: ``POST /_sandbox/emit`` with a JSON list of events in EventBridge's own form.
 4. Permissions that the embedded AWS does not ask for: ``sandbox.authorization``.
 5. No more workers than the machine can start: ``sandbox.capacity``.
+6. Calls that wait until a test lets them go (``/_sandbox/holds``): ``sandbox.holding``.
 
 Run by ``sandbox.emulator`` in the embedded AWS's own interpreter, never imported there by anything else. Whatever
 goes wrong in 1 or 2 is logged and leaves the watched call as it was.
@@ -30,6 +31,7 @@ from urllib.parse import parse_qs
 
 from sandbox import authorization, capacity, cloudtrail
 from sandbox.cloudtrail import ApiCall, Caller, Event
+from sandbox.holding import Holds
 
 Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
@@ -77,6 +79,7 @@ class Relay:
     def __init__(self, app: App) -> None:
         self._app = app
         self._calls: deque[dict[str, Any]] = deque(maxlen=CALLS_KEPT)
+        self._holds = Holds()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -87,7 +90,7 @@ class Relay:
             await self._serve_own(scope, receive, send)
             return
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        exchange = Exchange(receive, send)
+        exchange = Exchange(await self._holds.passed(headers, receive), send)
         await self._app(scope, exchange.receive, exchange.send)
         try:
             self._watch(scope, headers, exchange)
@@ -135,18 +138,15 @@ class Relay:
         if not ip_address(client).is_loopback:
             await answer(send, 403, {"error": "only from this machine"})
             return
-        body = bytearray()
-        while True:
-            message = await receive()
-            body += message.get("body") or b""
-            if not message.get("more_body"):
-                break
+        body = await _whole(receive)
         match scope["method"], scope["path"]:
             case "GET", "/_sandbox/calls":
                 await answer(send, 200, list(self._calls))
             case "DELETE", "/_sandbox/calls":
                 self._calls.clear()
                 await answer(send, 200, {})
+            case method, "/_sandbox/holds":
+                await answer(send, 200, self._holds.answer(str(method), body))
             case "GET", "/_sandbox/events":
                 await answer(send, 200, _events())
             case "POST", "/_sandbox/emit":
@@ -158,6 +158,16 @@ class Relay:
                     await answer(send, 200, emitted)
             case _:
                 await answer(send, 404, {"error": "no such path"})
+
+
+async def _whole(receive: Receive) -> bytearray:
+    """Return a request's body."""
+    body = bytearray()
+    while True:
+        message = await receive()
+        body += message.get("body") or b""
+        if not message.get("more_body"):
+            return body
 
 
 async def answer(send: Send, status: int, payload: Any) -> None:

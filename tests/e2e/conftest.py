@@ -5,7 +5,7 @@ observes the same world; then the tests that stir the first one.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,10 @@ from sandbox.demo.scene import Scene, deploy, registrations_of, things_of
 from sandbox.emulator import Call, Emulator
 from sandbox.inbox import Letter
 from sandbox.worlds import demo
+from tests.e2e.attacks import ATTACKS
+from tests.e2e.ground import Ground, written
 
+ATTACKED_FOR_S = 300
 LEFT_ALONE_S = 60
 RETRY_AFTER_S = 15
 
@@ -44,12 +47,35 @@ class Played:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
-    """The demo's world under a stack that only observes."""
+    """The demo's world under a stack that only observes, and then all attacks: the last two are from the whole."""
 
     before: dict[str, Observation]
     after: dict[str, Observation]
     letters: tuple[Letter, ...]
     calls: tuple[Call, ...]
+    under_attack: tuple[Letter, ...]
+    written: Mapping[tuple[str, str], int]
+
+
+class Used:
+    """What the functions asked of AWS in the whole run, by function (its logical id): granted, and refused."""
+
+    def __init__(self) -> None:
+        self.granted: dict[str, set[str]] = {}
+        self.refused: dict[str, set[str]] = {}
+
+    def note(self, scene: Scene) -> None:
+        """Add what was called in a stack so far."""
+        functions = {role: function for function, role in scene.roles.items()}
+        for call in scene.calls():
+            kept = self.refused if "AccessDenied" in (call.error or "") else self.granted
+            kept.setdefault(functions[str(call.role)], set()).add(f"{call.service}:{call.action}")
+
+
+@pytest.fixture(scope="session")
+def used() -> Used:
+    """What every test of the run adds to."""
+    return Used()
 
 
 @pytest.fixture(scope="session")
@@ -82,7 +108,19 @@ def observed(built: Path, played: Played) -> Observed:
         before = play.look(scene)
         scene.release()
         scene.settle()
-        return Observed(before=before, after=play.look(scene), letters=scene.letters(), calls=scene.calls())
+        after, letters = play.look(scene), scene.letters()
+        ground = Ground(scene=scene, good="registry.example.com", evil="evil.example")
+        for attack in ATTACKS:
+            attack.mount(ground, attack.name)
+        scene.settle(timeout_s=ATTACKED_FOR_S)
+        return Observed(
+            before=before,
+            after=after,
+            letters=letters,
+            calls=scene.calls(),
+            under_attack=scene.letters(after=len(letters)),
+            written=written(scene),
+        )
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from sandbox.demo.outcomes import FAMILIES
 from sandbox.demo.scene import about
+from tests.e2e.attacks import ATTACKS, TWO_KEYS
 from tests.e2e.conftest import Observed
 
 WOULD = {
@@ -14,6 +15,22 @@ WOULD = {
 def test_no_function_writes_to_iam_or_ecs(observed: Observed) -> None:
     writes = [call for call in observed.calls if call.service in {"iam", "ecs"} and not call.is_read]
     assert writes == []
+
+
+def test_under_attack_nothing_is_written_either(observed: Observed) -> None:
+    assert observed.written == {}
+
+
+def test_under_attack_alerts_say_what_would_be_done(observed: Observed) -> None:
+    planned = {
+        letter.attributes["family"]
+        for letter in observed.under_attack
+        if letter.attributes["kind"] == "Remediation Planned"
+    }
+    # One role is told of once, under one of the families that name it.
+    would = [attack.name for attack in ATTACKS if attack.writes or attack.registered]
+    assert [name for name in would if not any(family.startswith(name) for family in planned)] == []
+    assert {attack.name for attack in TWO_KEYS} & planned == set()
 
 
 def test_roles_and_revisions_stay_as_they_were(observed: Observed) -> None:

@@ -13,6 +13,7 @@ from pullguard.remedies.grant import POLICY_NAME
 from sandbox.demo.progress import Progress, insist
 from sandbox.demo.scene import Scene, about, deploy
 from sandbox.emulator import Emulator
+from tests.e2e.conftest import Used
 from tests.e2e.families import family, fresh
 
 COMMAND = Path(sys.executable).with_name("pullguard")
@@ -21,10 +22,12 @@ WITHIN_S = 150
 
 
 @pytest.fixture(scope="module")
-def revoking(built: Path) -> Iterator[Scene]:
+def revoking(built: Path, used: Used) -> Iterator[Scene]:
     """A stack that takes back at once what a complete sweep finds unused."""
     with Emulator() as aws:
-        yield deploy(aws, built, PARAMETERS, Progress(quiet=True))
+        scene = deploy(aws, built, PARAMETERS, Progress(quiet=True))
+        yield scene
+        used.note(scene)
 
 
 def pullguard(scene: Scene, *arguments: str) -> str:

@@ -18,6 +18,7 @@ from sandbox.emulator import Emulator
 from sandbox.inbox import Letter
 from sandbox.registry import PrivateRegistry
 from sandbox.worlds.demo import CLUSTER
+from tests.e2e.conftest import Used
 from tests.e2e.families import family, fresh
 from tests.e2e.rotations import (
     IMAGE,
@@ -41,7 +42,7 @@ log = logging.getLogger(__name__)  # shown by: -o log_cli=true --log-cli-level=I
 
 
 @pytest.fixture(scope="module")
-def stack(built: Path) -> Iterator[Scene]:
+def stack(built: Path, used: Used) -> Iterator[Scene]:
     """A stack that verifies credentials, and whose functions have all run once: a cold start is not what is timed."""
     require_registry()
     with Emulator() as aws:
@@ -50,6 +51,7 @@ def stack(built: Path) -> Iterator[Scene]:
         wait_until(scene.letters, timeout_s=WITHIN_S)
         scene.settle()
         yield scene
+        used.note(scene)
 
 
 @pytest.fixture(scope="module", params=["basic", "bearer"])

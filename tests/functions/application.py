@@ -25,7 +25,7 @@ LANES = {
     "GrantQueue": "patch_execution_role",
     "ReregisterQueue": "reregister_task_definition",
 }
-MESSAGES_MAX = 200
+MESSAGES_MAX = 2000
 
 
 @dataclass

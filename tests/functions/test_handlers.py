@@ -158,6 +158,24 @@ def test_patch_writes_the_policy_and_asks_whether_it_worked(stack: Stack, start:
     assert stack.waiting("ValidationQueue") == 1
 
 
+def test_200_definitions_that_name_one_role_at_once_are_one_write_a_secret(stack: Stack, start: Start) -> None:
+    role = create_role(stack)
+    secrets = [create_secret(stack, f"registry/{number}") for number in range(3)]
+    arns = [register(stack, secrets[number % 3], role=role, family=f"web-{number}") for number in range(200)]
+    handler = start("patch_execution_role", Mode="remediate")
+    for first in range(0, 200, 10):
+        batch = sqs_event(*map(look_body, arns[first : first + 10]), groups=("web-execution",) * 10)
+        assert failed(handler(batch)) == []
+    document = stack.client("iam").get_role_policy(RoleName="web-execution", PolicyName=POLICY_NAME)["PolicyDocument"]
+    assert [each["Resource"] for each in document["Statement"]] == [sorted(secrets)]
+    writes = stack.client("dynamodb").query(
+        TableName="ledger",
+        KeyConditionExpression="pk = :role AND begins_with(sk, :write)",
+        ExpressionAttributeValues={":role": {"S": f"ROLE#{role}"}, ":write": {"S": "WRITE#"}},
+    )
+    assert writes["Count"] == 3
+
+
 def test_patch_writes_nothing_by_default(stack: Stack, start: Start, broken: str) -> None:
     start("patch_execution_role")(sqs_event(look_body(broken), groups=("web",)))
     assert stack.client("iam").list_role_policies(RoleName="web-execution")["PolicyNames"] == []

@@ -5,6 +5,7 @@ tried. A call is counted once, however often botocore sends it.
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
@@ -50,6 +51,7 @@ _CODES: dict[Fault | None, str] = {
 class Wire:
     """``calls`` are the operations in their order (``iam:PutRolePolicy``); the one at ``place`` has the ``fault``.
 
+    ``ambush`` names an operation, and what somebody does in the moment before its first call reaches AWS.
     Where ``place`` is the name of an operation, each of its calls has it. A wire can be laid anew for another run: its
     clients stay, which are costly to make.
     """
@@ -58,10 +60,12 @@ class Wire:
     place: int | str = -1
     calls: list[str] = field(default_factory=list)
     delays_s: dict[str, int] = field(default_factory=dict)
+    ambush: tuple[str, Callable[[], object]] | None = None
 
     def lay(self, fault: Fault | None = None, place: int | str = -1) -> None:
         """Forget what was called, and let another call go wrong."""
         self.fault, self.place, self.calls, self.delays_s = fault, place, [], {}
+        self.ambush = None
 
     @cached_property
     def clients(self) -> Clients:
@@ -84,6 +88,9 @@ class Wire:
         retried = not _first_attempt(request)
         if not retried:
             self.calls.append(f"{service}:{operation}")
+        if self.ambush is not None and self.ambush[0] == self.calls[-1]:
+            step_in, self.ambush = self.ambush[1], None
+            step_in()
         fault = self.fault if self.place in (len(self.calls) - 1, self.calls[-1]) else None
         if fault in _CODES and (not retried or fault in _AGAIN):
             return _error(request, _CODES[fault])

@@ -72,7 +72,7 @@ def test_what_may_not_be_read_is_unreadable() -> None:
 
 def test_a_rule_is_told_with_the_commands_that_move_it() -> None:
     (refusal,) = pins((RULE,), BEFORE, AFTER, ("f1",))
-    assert (refusal.kind, refusal.target, refusal.findings) == ("move-service", "nightly", ("f1",))
+    assert (refusal.kind, refusal.target, refusal.findings) == ("move-service", "rule nightly", ("f1",))
     assert refusal.snippet is not None
     read, write = refusal.snippet.split("\n")
     words = shlex.split(read)
@@ -104,8 +104,8 @@ BROKEN = World((task_definition(container(OLD)),), (role(reads=(OLD, NEW)),), (N
     ("schedules", "told"),
     [
         pytest.param((), [], id="none"),
-        pytest.param((RULE, SCHEDULE), ["nightly", "weekly report"], id="pinned"),
-        pytest.param(denied(), ["of unknown schedules"], id="unreadable"),
+        pytest.param((RULE, SCHEDULE), ["rule nightly", "schedule weekly report"], id="pinned"),
+        pytest.param(denied(), ["unknown schedules"], id="unreadable"),
     ],
 )
 def test_once_there_is_a_successor_they_are_told_and_not_touched(schedules: Any, told: list[str]) -> None:

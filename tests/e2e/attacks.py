@@ -1,0 +1,309 @@
+"""The attacks: how each is mounted, and what may come of it. Everything that is not said here must not happen.
+
+``mount`` gets the ground and the attack's name, which its family, role (``NAME-execution``) and secret
+(``registry/NAME``) have too. Where nothing else is said, nothing is written: no policy, no revision.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from sandbox.worlds.demo import CLUSTER
+from tests.e2e.ground import OTHER_REGION, Ground
+
+DROPPED = Path(__file__).parents[2] / "events" / "eventbridge" / "register-task-definition-response-dropped.json"
+Mount: TypeAlias = Callable[[Ground, str], None]
+REFUSED, OPENED, DONE = "Remediation Refused", "Finding Opened", "Remediation Completed"
+FAILED, RESOLVED = "Remediation Failed", "Finding Resolved"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attack:
+    """What may come of it.
+
+    ``granted`` are the secrets (names) that the role may read in the end, and no more; ``writes`` how often its policy
+    was written, ``registered`` and ``moved`` how many revisions and services. ``told`` are the kinds of letters about
+    the family, ``words`` what stands in them; ``dead`` is the queue in which something of it ends.
+    """
+
+    name: str
+    mount: Mount
+    granted: tuple[str, ...] = ()
+    writes: int = 0
+    registered: int = 0
+    moved: int = 0
+    told: frozenset[str] = frozenset({OPENED, REFUSED})
+    words: tuple[str, ...] = ()
+    dead: str | None = None
+
+
+def attack(name: str, mount: Mount, *words: str, told: tuple[str, ...] = (OPENED, REFUSED), **more: object) -> Attack:
+    return Attack(name=name, mount=mount, words=words, told=frozenset(told), **more)  # type: ignore[arg-type]
+
+
+# --- Two keys ------------------------------------------------------------------------------------------------------
+
+
+def _keys(
+    *, registry: str | None = "", roles: str | None = None, managed: str | None = "true", image: str | None = None
+) -> Mount:
+    """A family that needs a grant, where the owners' tags say this."""
+
+    def mount(ground: Ground, name: str) -> None:
+        told = None if registry is None else registry.replace("GOOD", ground.good)
+        secret = ground.secret(name, registry=told, roles=roles)
+        role = ground.role(name, {} if managed is None else {"pullguard:managed": managed})
+        there = image and image.replace("GOOD", ground.good).replace("EVIL", ground.evil)
+        ground.define(name, secret, role=role, image=there)
+
+    return mount
+
+
+TWO_KEYS = (
+    attack("secret-not-opted-in", _keys(registry=None), "is not opted in", "If this secret holds registry credentials"),
+    attack("secret-opted-in-for-other-roles", _keys(roles="web-* api-execution"), "does not name the role"),
+    attack("role-not-managed", _keys(managed=None), "has no tag pullguard:managed"),
+    attack("role-managed-in-other-words", _keys(managed="TRUE"), "has no tag pullguard:managed"),
+    attack("roles-tag-with-a-variable", _keys(roles="* ${aws:username}"), "does not name the role"),
+    attack("registry-tag-is-a-wildcard", _keys(registry="*"), "is not opted in"),
+    attack("registry-tag-half-parses", _keys(registry="GOOD evil_host!"), "is not opted in"),
+    attack("registry-tag-with-a-homoglyph", _keys(registry="dock\u0435r.io"), "is not opted in"),
+    attack("registry-tag-with-a-newline", _keys(registry="docker.io\nGOOD\x00"), "is not opted in"),
+    attack("registry-tag-of-10-kb", _keys(registry="GOOD " + "a" * 10_240), "is not opted in"),
+    attack("evil-image-with-an-opted-in-secret", _keys(image="EVIL/acme/x:1"), "the image is on"),
+)
+
+# --- Hostile text --------------------------------------------------------------------------------------------------
+
+
+def _reference(text: str) -> Mount:
+    """A managed role, and a reference that is no honest one."""
+
+    def mount(ground: Ground, name: str) -> None:
+        ground.secret(name)
+        prefix = f"arn:aws:secretsmanager:{ground.scene.aws.region}:{ground.scene.aws.account_id}:secret"
+        ground.define(name, text.replace("PREFIX", prefix).replace("NAME", f"registry/{name}"), role=ground.role(name))
+
+    return mount
+
+
+def _image(text: str) -> Mount:
+    """An honest reference, and an image whose text is meant for somebody else."""
+
+    def mount(ground: Ground, name: str) -> None:
+        ground.define(name, ground.secret(name), role=ground.role(name), image=text.replace("GOOD", ground.good))
+
+    return mount
+
+
+REFERENCES = {
+    "star": "*",
+    "arn-with-star": "PREFIX:*",
+    "arn-with-question-marks": "PREFIX:NAME-??????",
+    "variable": "PREFIX:${aws:PrincipalTag/x}",
+    "quote": 'PREFIX:NAME","Resource":"*',
+    "newline": "NAME\n",
+    "homoglyph": "registr\u0443/x",
+    "10-kb": "PREFIX:" + "a" * 10_240,
+    "control": "NAME\x1b[2J\x00",
+    "role-arn": "arn:aws:iam::111122223333:role/admin",
+}
+IMAGES = {
+    "star": "*",
+    "variable": "GOOD/${aws:username}",
+    "quote": 'GOOD/x"]}',
+    "newline": "GOOD/x:1\nSubject: [Pullguard] all is well",
+    "homoglyph": "ghcr.\u0456o/acme/x:1",
+    "10-kb": "GOOD/" + "a" * 10_240,
+    "control": "GOOD/x:1\x1b[2J\x07",
+    "link": "GOOD/x:1](https://evil.example/click)",
+}
+HOSTILE_TEXT = (
+    *(attack(f"reference-{name}", _reference(text), told=(OPENED,)) for name, text in REFERENCES.items()),
+    *(attack(f"image-{name}", _image(text)) for name, text in IMAGES.items()),
+)
+
+
+def _hostile_names(ground: Ground, name: str) -> None:
+    """All that is written besides the reference is hostile; the need itself is honest."""
+    ground.define(
+        name,
+        ground.secret(name),
+        role=ground.role(name),
+        container="[click](https://evil.example) <!channel> \u202egniht\n\nSubject: [Pullguard] all is well",
+        tags={"team": "\r\nhttps://evil.example/x", "pullguard:reregistered-from": "*", "x" * 100: "${aws:username}"},
+    )
+
+
+def _hostile_family(text: str) -> Mount:
+    def mount(ground: Ground, name: str) -> None:
+        ground.define(f"{name}{text}", ground.secret(name), role=ground.role(name))
+
+    return mount
+
+
+def _hostile_value(ground: Ground, name: str) -> None:
+    password = 'pw"}\n{"level":"ERROR","message":"forged"}\r\n\x1b[31m%s{0}${jndi:x}\x00-b7f2'
+    ground.define(name, ground.secret(name, password=password), role=ground.role(name))
+
+
+FREE_TEXT = (
+    attack("names-and-tags", _hostile_names, told=(OPENED, DONE, RESOLVED), granted=("names-and-tags",), writes=1),
+    attack("family-star", _hostile_family("*"), told=(), dead="ChangeDeadLetters"),
+    attack("family-quote", _hostile_family('"$(id)'), told=(), dead="ChangeDeadLetters"),
+    attack("family-newline", _hostile_family("\nx"), told=(), dead="ChangeDeadLetters"),
+    attack("secret-value", _hostile_value, told=(OPENED, DONE, RESOLVED), granted=("secret-value",), writes=1),
+)
+
+# --- Forged and repeated -------------------------------------------------------------------------------------------
+
+
+def look(arn: str) -> str:
+    """A message that asks for a look at a task definition."""
+    cause = {"kind": "RegisterTaskDefinition", "event_id": "x", "at": "2026-11-23T12:00:00+00:00"}
+    return json.dumps({"task_definition": arn, "cause": cause})
+
+
+def _forged(*queues: str) -> Mount:
+    """Whoever may send to a queue asks for a write that nobody agreed to."""
+
+    def mount(ground: Ground, name: str) -> None:
+        arn = ground.define(name, ground.secret(name, registry=None), role=ground.role(name))
+        forged = {"secret": ground.arns[name], "role": f"{name}-execution", "actions": [{"kind": "grant"}]}
+        if "ChangeQueue" in queues:
+            ground.send("ChangeQueue", DROPPED.read_text(encoding="utf-8"))
+        for queue in queues:
+            ground.send(queue, json.dumps({**json.loads(look(arn)), **forged}))
+
+    return mount
+
+
+def _forged_event(ground: Ground, name: str) -> None:
+    arn = ground.define(name, ground.secret(name, registry=None), role=ground.role(name))
+    said = {"id": "0123456789abcdef", "task_definition": arn, "cause": "Click https://evil.example"}
+    entries = [
+        {"DetailType": kind, "Detail": json.dumps({"schema_version": 1, "sequence": 1, what: said})}
+        for kind, what in ((OPENED, "finding"), (RESOLVED, "finding"), (DONE, "remediation"))
+    ]
+    for entry in entries:
+        bus = {"Source": "pullguard", "EventBusName": ground.scene.stack.outputs["BusName"]}
+        assert ground.client("events").put_events(Entries=[{**entry, **bus}])["FailedEntryCount"] == 0
+
+
+def _replayed(ground: Ground, name: str) -> None:
+    arn = ground.define(name, ground.secret(name), role=ground.role(name))
+    ground.send("ValidationQueue", *[look(arn)] * 100)
+    ground.send("GrantQueue", *[look(arn)] * 10)
+
+
+FORGED = (
+    attack("forged-grant", _forged("GrantQueue"), "is not opted in"),
+    attack("forged-reregistration", _forged("ReregisterQueue"), "is not opted in"),
+    attack("forged-look-and-change", _forged("ValidationQueue", "ChangeQueue", "SweepQueue"), "is not opted in"),
+    attack("forged-event-on-the-bus", _forged_event, "is not opted in", dead="AlertDeadLetters"),
+    attack(
+        "replay-of-100-copies", _replayed, told=(OPENED, DONE, RESOLVED), granted=("replay-of-100-copies",), writes=1
+    ),
+)
+
+# --- Names, quotas, loops ------------------------------------------------------------------------------------------
+
+
+def _two_regions(*, named_is_opted_in: bool) -> Mount:
+    """Two Regions have a secret of one name; only one of them is opted in."""
+
+    def mount(ground: Ground, name: str) -> None:
+        here = ground.secret(name, registry=None if named_is_opted_in else "")
+        there = ground.secret(name, registry="" if named_is_opted_in else None, region=OTHER_REGION)
+        assert here.rpartition("-")[0].replace(ground.scene.aws.region, OTHER_REGION) == there.rpartition("-")[0]
+        ground.define(name, there, role=ground.role(name))
+
+    return mount
+
+
+def _full_role(ground: Ground, name: str) -> None:
+    """Other inline policies fill the role up to 10,200 characters."""
+    role = ground.role(name)
+    document = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "s3:Get*", "Resource": [""]}]}
+    bare = len(json.dumps(document, separators=(",", ":")))
+    document["Statement"][0]["Resource"] = ["arn:aws:s3:::" + "x" * (10_200 - bare - 13)]  # type: ignore[index]
+    text = json.dumps(document, separators=(",", ":"))
+    assert len(text) == 10_200
+    ground.client("iam").put_role_policy(RoleName=f"{name}-execution", PolicyName="full", PolicyDocument=text)
+    ground.define(name, ground.secret(name), role=role)
+
+
+def _many_definitions(ground: Ground, name: str) -> None:
+    """Twenty families name one role at once, and three secrets between them."""
+    role = ground.role(name)
+    secrets = [ground.secret(f"{name}-{letter}") for letter in "abc"]
+    for number in range(20):
+        ground.define(f"{name}-{number}" if number else name, secrets[number % 3], role=role)
+
+
+QUOTAS = (
+    attack("two-regions-the-other-is-opted-in", _two_regions(named_is_opted_in=False), "is not opted in"),
+    attack(
+        "two-regions-this-is-opted-in",
+        _two_regions(named_is_opted_in=True),
+        told=(OPENED, DONE, RESOLVED),
+        granted=(f"{OTHER_REGION}:two-regions-this-is-opted-in",),
+        writes=1,
+    ),
+    attack("role-at-10200-characters", _full_role, "10240", told=(OPENED,)),
+    attack(
+        "many-definitions-one-role",
+        _many_definitions,
+        told=(OPENED, DONE, RESOLVED),
+        granted=tuple(f"many-definitions-one-role-{letter}" for letter in "abc"),
+        writes=3,
+    ),
+)
+
+
+# --- Left to people ------------------------------------------------------------------------------------------------
+
+
+def _pinned(ground: Ground, name: str) -> None:
+    """A stale reference under a key of the account's own; a service, a rule and a schedule start the revision."""
+    key = ground.client("kms").create_key()["KeyMetadata"]["Arn"]
+    old = ground.secret(name, key=key)
+    ground.client("secretsmanager").delete_secret(SecretId=old, ForceDeleteWithoutRecovery=True)
+    role = ground.role(name)
+    arn = ground.define(name, old, role=role)
+    ground.allow(name, {"secretsmanager:GetSecretValue": ground.secret(name, key=key), "kms:Decrypt": key})
+    ground.serve(name, arn)
+    ground.send("GrantQueue", look(arn))
+    cluster = f"arn:aws:ecs:{ground.scene.aws.region}:{ground.scene.aws.account_id}:cluster/{CLUSTER}"
+    target = {"Arn": cluster, "RoleArn": role, "EcsParameters": {"TaskDefinitionArn": arn}}
+    ground.client("events").put_rule(Name=f"{name}-nightly", ScheduleExpression="rate(1 day)")
+    ground.client("events").put_targets(Rule=f"{name}-nightly", Targets=[{"Id": "1", **target}])
+    ground.client("scheduler").create_schedule(
+        Name=f"{name}-weekly", ScheduleExpression="rate(7 days)", FlexibleTimeWindow={"Mode": "OFF"}, Target=target
+    )
+
+
+def _without_credentials(ground: Ground, name: str) -> None:
+    """No credentials at all, and more than one secret that might be meant; both executors are asked to look."""
+    arn = ground.define(name, None, role=ground.role(name))
+    for queue in ("GrantQueue", "ReregisterQueue"):
+        ground.send(queue, look(arn))
+
+
+LEFT_TO_PEOPLE = (
+    attack(
+        "pinned-by-schedules",
+        _pinned,
+        "pinned-by-schedules-nightly",
+        "pinned-by-schedules-weekly",
+        "aws scheduler update-schedule",
+        told=(OPENED, DONE, REFUSED),
+        registered=1,
+        moved=1,
+    ),
+    attack("no-credentials", _without_credentials, told=(OPENED,)),
+)
+
+ATTACKS = (*TWO_KEYS, *HOSTILE_TEXT, *FREE_TEXT, *FORGED, *QUOTAS, *LEFT_TO_PEOPLE)

@@ -1,0 +1,248 @@
+"""The attacks of attacks.py, all at once, against a deployed stack that remediates; then those that need the moment.
+
+Each is judged by what is there afterwards and by CloudTrail's record of who wrote what, never by Pullguard's word.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox.demo import secrecy
+from sandbox.demo.evidence import OWN_POLICY, only, reading
+from sandbox.demo.progress import Progress, insist, wait_until
+from sandbox.demo.scene import Scene, about, deploy
+from sandbox.emulator import ACCOUNT, REGION, Call, Emulator
+from sandbox.inbox import Letter
+from sandbox.worlds.demo import CLUSTER
+from tests.e2e.attacks import ATTACKS, DONE, FAILED, Attack
+from tests.e2e.conftest import Used
+from tests.e2e.ground import Ground, written
+from tests.registry.recording import Recording, Reply, recording
+
+WRITES_PER_HOUR = 5
+PARAMETERS = {
+    "Mode": "remediate",
+    "MoveServices": "true",
+    "VerifyCredentials": "true",
+    "WritesPerHour": str(WRITES_PER_HOUR),
+}
+WITHIN_S = 120
+LINK = re.compile(r"https?://([^/\s]*)")
+OURS = (".aws.amazon.com", ".docker.com")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Siege:
+    """The ground after all attacks, and everything that came of them."""
+
+    ground: Ground
+    good: Recording
+    evil: Recording
+    letters: tuple[Letter, ...]
+    calls: tuple[Call, ...]
+    written: Counter[tuple[str, str]]
+    dead: dict[str, list[dict[str, Any]]]
+
+
+def _registry(served: Callable[[], Recording]) -> Callable[[Any], Reply]:
+    """A registry that wants credentials and takes any."""
+
+    def answer(request: Any) -> Reply:
+        if request.authorization is None:
+            return Reply(status=401, headers=(("WWW-Authenticate", 'Basic realm="recording"'),))
+        return Reply(status=200)
+
+    return answer
+
+
+@pytest.fixture(scope="module")
+def registries() -> Iterator[tuple[Recording, Recording]]:
+    with recording() as good, recording() as evil:
+        good.script = evil.script = _registry(lambda: good)
+        yield good, evil
+
+
+@pytest.fixture(scope="module")
+def ground(built: Path, registries: tuple[Recording, Recording], used: Used) -> Iterator[Ground]:
+    good, evil = registries
+    with Emulator() as aws:
+        scene = deploy(aws, built, PARAMETERS, Progress(quiet=True))
+        yield Ground(scene=scene, good=good.host, evil=evil.host)
+        used.note(scene)
+
+
+@pytest.fixture(scope="module")
+def siege(ground: Ground, registries: tuple[Recording, Recording]) -> Siege:
+    """All attacks at once."""
+    scene = ground.scene
+    scene.hold()
+    for attack in ATTACKS:
+        attack.mount(ground, attack.name)
+    scene.release()
+    scene.settle(timeout_s=300)
+    good, evil = registries
+    return Siege(
+        ground=ground,
+        good=good,
+        evil=evil,
+        letters=scene.letters(),
+        calls=scene.calls(),
+        written=written(scene),
+        dead={name: _dead_letters(scene, name) for name in scene.stack.queues if name.endswith("DeadLetters")},
+    )
+
+
+def _dead_letters(scene: Scene, name: str) -> list[dict[str, Any]]:
+    client, url = scene.aws.client("sqs"), scene.stack.queues[name]
+    found: list[dict[str, Any]] = []
+    while some := client.receive_message(
+        QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"], VisibilityTimeout=600
+    ).get("Messages"):
+        found += some
+    return found
+
+
+ALL = pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
+
+
+@ALL
+def test_only_what_both_owners_agreed_to_is_written(siege: Siege, attack: Attack) -> None:
+    secrets = [siege.ground.arns[name] for name in attack.granted]
+    own = {OWN_POLICY: only(reading(*sorted(secrets)))} if secrets else {}
+    policies = siege.ground.policies(attack.name)
+    assert {name: each for name, each in policies.items() if name == OWN_POLICY} == own
+    assert siege.written["PutRolePolicy", f"{attack.name}-execution"] == attack.writes
+
+
+@ALL
+def test_people_are_told_and_nothing_in_it_is_the_attackers(siege: Siege, attack: Attack) -> None:
+    letters = _letters(siege, attack)
+    assert {letter.attributes["kind"] for letter in letters} == attack.told
+    text = "\n".join(f"{letter.subject}\n{letter.text}" for letter in letters)
+    assert all(word in text for word in attack.words), text
+
+
+def _letters(siege: Siege, attack: Attack) -> tuple[Letter, ...]:
+    """Return the letters about an attack's family; a cause that hits several families is told in one."""
+    several = (letter for letter in siege.letters if letter.attributes.get("family") == "several")
+    return (*about(siege.letters, attack.name), *(letter for letter in several if attack.name in letter.text))
+
+
+def test_nothing_else_is_written(siege: Siege) -> None:
+    allowed = Counter[tuple[str, str]]()
+    for attack in ATTACKS:
+        allowed["PutRolePolicy", f"{attack.name}-execution"] += attack.writes
+        allowed["RegisterTaskDefinition", attack.name] += attack.registered
+        moved = f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/{CLUSTER}/{attack.name}"
+        allowed["UpdateService", moved] += attack.moved
+    assert siege.written == +allowed
+
+
+def test_no_letter_has_a_strangers_link_or_line(siege: Siege) -> None:
+    for letter in siege.letters:
+        whole = f"{letter.subject}\n{letter.text}"
+        assert "://evil" not in whole
+        assert {link for link in LINK.findall(whole) if not link.endswith(OURS)} == set()
+        assert not any(line.startswith("Subject: [Pullguard] all is well") for line in whole.splitlines())
+        assert "\x1b" not in whole
+        assert "\u202e" not in whole
+        assert "\n" not in letter.subject
+
+
+def test_no_credentials_left_for_the_evil_registry(siege: Siege) -> None:
+    assert [each.path for each in siege.evil.requests if each.authorization] == []
+    assert siege.evil.requests == []
+    assert [each.path for each in siege.good.requests if each.authorization], "the good one was never asked"
+
+
+def test_no_password_is_anywhere(siege: Siege) -> None:
+    passwords = siege.ground.passwords | {"-b7f2"}
+    for place in secrecy.places(siege.ground.scene, siege.letters):
+        assert place.texts or not place.must_hold_something
+        assert list(place.found(passwords)) == []
+
+
+def test_no_log_line_is_forged(siege: Siege) -> None:
+    for function in siege.ground.scene.stack.functions:
+        lines = siege.ground.scene.stack.logs(function)
+        assert not any('"message":"forged"' in line and line.startswith('{"level":"ERROR"') for line in lines)
+
+
+@pytest.mark.parametrize("attack", [each for each in ATTACKS if each.dead], ids=lambda attack: attack.name)
+def test_what_cannot_be_handled_lies_in_the_dead_letters_with_its_reason(siege: Siege, attack: Attack) -> None:
+    assert attack.dead is not None
+    letters = siege.dead[attack.dead]
+    assert any(attack.name in letter["Body"] for letter in letters)
+    assert all(letter["MessageAttributes"]["reason"]["StringValue"] for letter in letters)
+
+
+def test_no_function_was_refused_by_iam(siege: Siege) -> None:
+    denied = [(call.role, call.action) for call in siege.calls if call.error and "AccessDenied" in call.error]
+    assert denied == []
+
+
+# --- The moment between the proof and the write ----------------------------------------------------------------------
+
+
+def _untag_secret(ground: Ground, name: str) -> None:
+    manager = ground.client("secretsmanager")
+    manager.untag_resource(SecretId=ground.arns[name], TagKeys=["pullguard:registry"])
+
+
+def _untag_role(ground: Ground, name: str) -> None:
+    ground.client("iam").untag_role(RoleName=f"{name}-execution", TagKeys=["pullguard:managed"])
+
+
+def _swap_secret(ground: Ground, name: str) -> None:
+    ground.client("secretsmanager").delete_secret(SecretId=ground.arns[name], ForceDeleteWithoutRecovery=True)
+    ground.secret(name, registry=None)
+
+
+MOMENTS: dict[str, tuple[Callable[[Ground, str], None], str]] = {
+    "secret-untagged-before-the-write": (_untag_secret, "taken back"),
+    "role-untagged-before-the-write": (_untag_role, "AWS refused iam:PutRolePolicy"),
+    "secret-swapped-before-the-write": (_swap_secret, "taken back"),
+}
+
+
+@pytest.mark.parametrize("name", MOMENTS)
+def test_what_changes_between_the_proof_and_the_write_leaves_no_grant(siege: Siege, name: str) -> None:
+    ground = siege.ground
+    step_in, words = MOMENTS[name]
+    with ground.scene.aws.holding("PutRolePolicy", f"{name}-execution") as held:
+        ground.define(name, ground.secret(name), role=ground.role(name))
+        insist(held, "the write was never tried", timeout_s=WITHIN_S)
+        step_in(ground, name)
+    ground.scene.settle()
+    assert OWN_POLICY not in ground.policies(name)
+    failed = [each for each in about(ground.scene.letters(), name) if each.attributes["kind"] == FAILED]
+    assert any(words in letter.text for letter in failed)
+    assert DONE not in {letter.attributes["kind"] for letter in about(ground.scene.letters(), name)}
+
+
+def test_somebody_who_registers_the_old_revision_again_and_again_is_left_to_people(siege: Siege) -> None:
+    ground, name = siege.ground, "registered-in-a-loop"
+    old = ground.secret(name)
+    ground.client("secretsmanager").delete_secret(SecretId=old, ForceDeleteWithoutRecovery=True)
+    role, new = ground.role(name), ground.secret(name)
+    ground.allow(name, {"secretsmanager:GetSecretValue": new})
+
+    def ours() -> int:
+        return written(ground.scene)["RegisterTaskDefinition", name]
+
+    for turn in range(1, WRITES_PER_HOUR + 2):
+        ground.define(name, old, role=role)
+        assert wait_until(lambda turn=turn: ours() >= turn or _told_to_stop(ground, name), timeout_s=WITHIN_S)  # type: ignore[misc]
+    ground.scene.settle()
+    assert ours() == WRITES_PER_HOUR
+    assert _told_to_stop(ground, name)
+
+
+def _told_to_stop(ground: Ground, name: str) -> bool:
+    said = f"was written to {WRITES_PER_HOUR} times in this hour"
+    return any(said in letter.text for letter in about(ground.scene.letters(), name))

@@ -1,0 +1,121 @@
+"""Attacks that fail because of one defence: with that defence switched off, each of them succeeds.
+
+The real handlers, in one process (tests/functions/application.py), without IAM: what IAM's conditions hold besides is
+shown in tests/contract/test_privileges.py and tests/e2e.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from moto import mock_aws
+
+import pullguard.aws.ecs
+import pullguard.consent
+import pullguard.flows.confirming
+from pullguard.aws.ecs import Ecs
+from pullguard.remedies.grant import POLICY_NAME
+from tests.functions.application import LANES, Application
+from tests.functions.stack import Stack
+from tests.functions.wire import Fault, Wire
+from tests.functions.world import allow, create_role, create_secret, look_body, register
+
+WIRES = {function: Wire() for function in LANES.values()}
+PATCH, REREGISTER = WIRES["patch_execution_role"], WIRES["reregister_task_definition"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attack:
+    """``mount`` returns the revision that somebody asks to look at; ``off`` switches the defence off."""
+
+    mount: Callable[[Stack], str]
+    off: tuple[Any, str, Any]
+    succeeded: Callable[[Stack], bool]
+
+
+def _not_opted_in(stack: Stack) -> str:
+    return register(stack, create_secret(stack, registry=None), role=create_role(stack))
+
+
+def _not_managed(stack: Stack) -> str:
+    return register(stack, create_secret(stack), role=create_role(stack, managed=False))
+
+
+def _untagged_in_between(stack: Stack) -> str:
+    secret = create_secret(stack)
+
+    def untag() -> None:
+        stack.client("secretsmanager").untag_resource(SecretId=secret, TagKeys=["pullguard:registry"])
+
+    PATCH.ambush = ("iam:PutRolePolicy", untag)
+    return register(stack, secret, role=create_role(stack))
+
+
+def _an_answer_that_never_came(stack: Stack) -> str:
+    role, old = create_role(stack), create_secret(stack)
+    arn = register(stack, old, role=role)
+    stack.client("secretsmanager").delete_secret(SecretId=old, ForceDeleteWithoutRecovery=True)
+    allow(stack, create_secret(stack))
+    REREGISTER.lay(Fault.LOST, "ecs:RegisterTaskDefinition")
+    return arn
+
+
+def _granted(stack: Stack) -> bool:
+    return POLICY_NAME in stack.client("iam").list_role_policies(RoleName="web-execution")["PolicyNames"]
+
+
+def _registered_twice(stack: Stack) -> bool:
+    return len(stack.client("ecs").list_task_definitions()["taskDefinitionArns"]) > 2
+
+
+def _retried(self: Ecs, client: Any) -> None:
+    _GUARDED(self, client)
+    client.meta.events.unregister("needs-retry.ecs.RegisterTaskDefinition", pullguard.aws.ecs._send_once)
+
+
+_GUARDED = Ecs.__init__
+ATTACKS = {
+    "a-secret-that-is-not-opted-in": Attack(
+        mount=_not_opted_in,
+        off=(pullguard.consent, "registry_hosts", lambda _: frozenset({"ghcr.io"})),
+        succeeded=_granted,
+    ),
+    "a-role-that-is-not-managed": Attack(
+        mount=_not_managed, off=(pullguard.consent, "is_managed", lambda _: True), succeeded=_granted
+    ),
+    "a-tag-removed-between-proof-and-write": Attack(
+        mount=_untagged_in_between,
+        off=(pullguard.flows.confirming, "withdrawn", lambda *_: None),
+        succeeded=_granted,
+    ),
+    "a-registration-whose-answer-is-lost": Attack(
+        mount=_an_answer_that_never_came, off=(Ecs, "__init__", _retried), succeeded=_registered_twice
+    ),
+}
+
+
+@pytest.fixture
+def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
+    monkeypatch.setattr("time.sleep", lambda _: None)  # botocore waits before it tries again
+    for wire in WIRES.values():
+        wire.lay()
+        wire.__dict__.pop("clients", None)  # clients keep what was registered with them
+    with mock_aws():
+        here = Stack()
+        here.create()
+        yield here
+
+
+@pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS)
+@pytest.mark.parametrize("defended", [True, False], ids=["defended", "defence-off"])
+def test_the_attack_fails_where_the_defence_is_on_and_only_there(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch, attack: Attack, *, defended: bool
+) -> None:
+    if not defended:
+        monkeypatch.setattr(*attack.off)
+    app = Application(stack, monkeypatch, WIRES)
+    app.send("ValidationQueue", look_body(attack.mount(stack)))
+    app.run()
+    assert app.died == []
+    assert attack.succeeded(stack) is not defended
