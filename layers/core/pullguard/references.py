@@ -5,7 +5,6 @@ keeps only its name. A role has two as well, since IAM's events tell its name wi
 """
 
 from pullguard.arn import Arn, MalformedReference, SecretReference
-from pullguard.checks.check import reference_text
 from pullguard.errors import Malformed
 from pullguard.model import Container, Facts, Key, Role, Secret, TaskDefinition
 from pullguard.task_definition import role_arn_of
@@ -26,6 +25,8 @@ def references_of(facts: Facts) -> frozenset[str]:
 
     A reference that is malformed is none: nothing that happens to any secret or role could mend it.
     """
+    from pullguard.checks.check import reference_text  # noqa: PLC0415 (only a look needs it, and all of checks/ with it)
+
     home = facts.task_definition.arn
     things: set[str] = set()
     if isinstance(facts.role, Role):

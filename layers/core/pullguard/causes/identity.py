@@ -16,16 +16,15 @@ are the state that it is in.
 
 import hashlib
 import re
+from functools import cache
 from typing import Final
 
 from pullguard.arn import Arn
-from pullguard.checks import CHECKS
 from pullguard.errors import Malformed
 from pullguard.findings import Finding
 from pullguard.image import parse_image
 from pullguard.references import role_name, secret_name
 
-_GROUPS: Final = {check.id: check.group for check in CHECKS}
 # Checks of the role alone; all others of its group are about a role and a secret.
 _ROLE_ONLY: Final = frozenset({"execution-role-missing", "execution-role-not-found", "execution-role-not-assumable"})
 _KEY_ONLY: Final = frozenset({"key-unusable", "default-key-cross-account"})
@@ -37,7 +36,7 @@ _TIME: Final = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC")
 
 def about(finding: Finding) -> tuple[str | None, ...]:
     """Return the thing that is broken, as its check sees it: the texts that findings of one cause share."""
-    match _GROUPS.get(finding.check):
+    match _groups().get(finding.check):
         case "secret":
             return (finding.secret,)
         case "reference" if finding.check in _SECRET_GONE:
@@ -67,7 +66,7 @@ def shared_things(finding: Finding) -> tuple[tuple[str, ...], ...]:
 
     Each part is one thing under all its keys (as in references.py): hit is who references one key of every part.
     """
-    group = _GROUPS.get(finding.check)
+    group = _groups().get(finding.check)
     if group == "secret" or finding.check in _SECRET_GONE or finding.check == "credentials-rejected":
         return _parts(_secret_keys(finding))
     if finding.check in _ROLE_ONLY:
@@ -114,7 +113,7 @@ def broken_thing(finding: Finding) -> str:
     """Name what is broken in a few words: ``secret registry/ghcr``."""
     secret, role = _name("secret", finding.secret), _name("role", finding.role)
     named: tuple[str, ...]
-    match _GROUPS.get(finding.check):
+    match _groups().get(finding.check):
         case "execution role" if finding.check in _ROLE_ONLY:
             named = (role,)
         case "execution role":
@@ -180,3 +179,11 @@ def _name(kind: str, text: str | None) -> str:
 
 def _task_definition(finding: Finding) -> str:
     return f"task definition {resource_name(finding.task_definition)}"
+
+
+@cache
+def _groups() -> dict[str, str]:
+    """Return the group of each check; the catalogue is imported here, as every function imports this module."""
+    from pullguard.checks import CHECKS  # noqa: PLC0415
+
+    return {check.id: check.group for check in CHECKS}
