@@ -65,6 +65,8 @@ RECORDED: Mapping[str, frozenset[str]] = {
             "UntagRole",
             "CreateRole",
             "DeleteRole",
+            "CreatePolicyVersion",
+            "SetDefaultPolicyVersion",
         }
     ),
 }

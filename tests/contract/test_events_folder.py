@@ -12,6 +12,7 @@ from pullguard.events import (
     BRANCHES,
     EVENT_MAX_BYTES,
     KeyChanged,
+    PolicyChanged,
     RoleChanged,
     RotationChanged,
     SecretChanged,
@@ -27,12 +28,13 @@ MESSAGES = ("finding-opened", "look-at-web", "look-at-worker", "sweep-first-page
 FOLDER = Path(__file__).parents[2] / "events"
 CATALOGUE = (FOLDER / "README.md").read_text(encoding="utf-8")
 
-TRIGGERS: dict[str, tuple[type, dict[str, str]]] = {
+TRIGGERS: dict[str, tuple[type, dict[str, str | None]]] = {
     "register-task-definition": (TaskDefinitionRegistered, {"family": "web"}),
     "register-task-definition-response-dropped": (TaskDefinitionRegistered, {"family": "web"}),
     "create-service": (ServiceChanged, {}),
     "update-service": (ServiceChanged, {}),
-    "update-service-response-dropped": (ServiceChanged, {}),
+    "update-service-response-dropped": (ServiceChanged, {"family": "web"}),
+    "update-service-by-family-response-dropped": (ServiceChanged, {"family": "web", "task_definition": None}),
     "task-stopped-fargate": (TaskStopped, {"launch_type": "FARGATE", "platform_version": "1.4.0"}),
     "task-stopped-ec2": (TaskStopped, {"launch_type": "EC2"}),
     "task-stopped-without-stop-code": (TaskStopped, {"stop_code": ""}),
@@ -81,6 +83,8 @@ TRIGGERS: dict[str, tuple[type, dict[str, str]]] = {
     "update-assume-role-policy": (RoleChanged, {"change": "trust"}),
     "tag-role": (RoleChanged, {"change": "tags"}),
     "untag-role": (RoleChanged, {"change": "tags"}),
+    "create-policy-version": (PolicyChanged, {}),
+    "set-default-policy-version": (PolicyChanged, {}),
     "create-role": (RoleChanged, {"change": "created"}),
     "delete-role": (RoleChanged, {"change": "deleted"}),
 }
@@ -93,6 +97,7 @@ REASONS = {
     "bad-account": 'account "accountid" is not an account id',
     "bad-time": 'time "Nov 23, 2026 12:00:00 AM" is not a time with its zone',
     "other-account": "is not of the event's account, 111122223333",
+    "other-accounts-policy": "is not of the event's account, 111122223333",
     "other-region": "is not of the event's Region, us-east-1",
     "wildcard-arn": "has a character in its resource that no resource name may have",
     "both-parts-dropped": "CloudTrail drops parts above 100 KB; the sweep will look at it",

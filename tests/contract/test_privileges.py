@@ -85,6 +85,7 @@ FUNCTIONS = {
                 Ledger.lease,
                 Ledger.take_up,
                 Ledger.keep_rotation_end,
+                Roster.siblings,
                 ServiceLedger.keep,
             ),
             **on("ValidationQueue.Arn", Queues.look),

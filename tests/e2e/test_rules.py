@@ -15,7 +15,7 @@ SAMPLES = sorted(path.stem for path in (EVENTS / "eventbridge").glob("*.json"))
 REGISTERED, SERVICE = "TaskDefinitionRegisteredRule", "ServiceChangedRule"
 STOPPED, LABEL = "TaskFailedToStartRule", "SecretLabelUpdatedRule"
 SECRET, ROTATION = "SecretChangedRule", "SecretRotationRule"
-KEY, ROLE = "KeyChangedRule", "RoleChangedRule"
+KEY, ROLE, POLICY = "KeyChangedRule", "RoleChangedRule", "PolicyChangedRule"
 
 NOT_LET_IN = {
     "task-stopped-without-stop-code": "without a stop code nothing but the text tells why; the sweep looks at it",
@@ -29,6 +29,7 @@ STEMS = {
     LABEL: ["secret-label-updated"],
     ROTATION: ["rotation-", "test-rotation"],
     KEY: ["grant", "-key", "key-material"],
+    POLICY: ["policy-version"],
     ROLE: ["role"],
     SECRET: ["secret", "resource-policy", "replica", "stop-replication"],
 }
@@ -36,7 +37,8 @@ STEMS = {
 
 RELEVANT = {
     "bad-account", "bad-role-name", "bad-secret-name", "bad-time", "both-parts-dropped", "contradicts-itself",
-    "no-resources", "other-account", "other-region", "rotation-of-nothing", "wildcard-arn", "key-by-alias",
+    "no-resources", "other-account", "other-accounts-policy", "other-region", "rotation-of-nothing", "wildcard-arn",
+    "key-by-alias",
 }  # fmt: skip
 """Malformed samples that look right to a rule, which sees less than the function; the others no rule lets in."""
 

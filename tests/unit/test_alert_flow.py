@@ -197,6 +197,7 @@ REJECTED: dict[str, tuple[Callable[[Stage], str], str]] = {
     "another-services-arn": (_forged(task_definition="arn:aws:iam::111122223333:role/x"), "not to ecs"),
     "a-state-that-never-was": (lambda here: event(here, sequence=99), "in that state"),
     "a-sequence-of-another-type": (lambda here: event(here, sequence="1"), "in that state"),
+    "a-sequence-that-is-true": (lambda here: event(here, sequence=True), "in that state"),
     "no-remediation": (lambda here: event(here, detail_type="Remediation Completed"), 'has no "remediation"'),
 }
 

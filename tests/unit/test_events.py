@@ -217,7 +217,11 @@ def test_a_stopped_task_gives_all_reasons_and_shows_no_control_character() -> No
             'requestParameters.family "web/../x" is not a family',
         ),
         ("update-service", {"detail.responseElements": None, "detail.requestParameters": None}, "names no task"),
-        ("update-service-response-dropped", {"detail.requestParameters.taskDefinition": "web"}, "is not an ARN"),
+        (
+            "update-service-response-dropped",
+            {"detail.requestParameters.taskDefinition": "web:0"},
+            "the sweep will look at it",
+        ),
         ("task-stopped-fargate", {"detail.taskDefinitionArn": None}, "taskDefinitionArn (absent) is not an ARN"),
         (
             "task-stopped-fargate",

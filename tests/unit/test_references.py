@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pullguard.model import Secret
+from pullguard.model import NamedPolicy, Secret
 from pullguard.references import references_of, role_name, secret_name
 from tests.fakes import ACCOUNT, REGION, World, container, denied, key, role, secret, secret_arn, task_definition
 
@@ -89,3 +89,26 @@ def test_no_text_of_a_task_definition_breaks_the_ledgers_keys(text: str) -> None
     # A partition key has 2048 bytes at most.
     # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
     assert all(len(f"REF#{thing}".encode()) <= 2048 for thing in references(container(text)))
+
+
+def test_a_role_brings_the_accounts_own_managed_policies() -> None:
+    """AWS changes its own policies without any event, and another account's can be neither attached nor a boundary."""
+
+    def policy(account: str, name: str) -> NamedPolicy:
+        return NamedPolicy(name=name, document={}, arn=f"arn:aws:iam::{account}:policy/{name}")
+
+    its = role(
+        attached_policies=(policy(ACCOUNT, "reads"), policy("aws", "service-role/AmazonECSTaskExecutionRolePolicy")),
+        boundary=policy(ACCOUNT, "bounds"),
+        inline_policies=(NamedPolicy(name="inline", document={}),),
+    )
+    here = World((task_definition(container(GHCR)),), (its,), (GHCR,))
+    policies = {thing for thing in references_of(here.facts()) if ":policy/" in thing}
+    assert policies == {f"arn:aws:iam::{ACCOUNT}:policy/reads", f"arn:aws:iam::{ACCOUNT}:policy/bounds"}
+
+
+def test_policies_that_could_not_be_read_are_no_references() -> None:
+    unread = denied("iam:GetPolicy", "*")
+    its = role(attached_policies=unread, boundary=unread)
+    here = World((task_definition(container(GHCR)),), (its,), (GHCR,))
+    assert not {thing for thing in references_of(here.facts()) if ":policy/" in thing}

@@ -10,6 +10,8 @@ from pullguard.arn import Arn
 from pullguard.errors import NotNow, Rejected
 from pullguard.flows.resolve_change import COPIES_S, ChangeResolver
 from pullguard.ledger import Ledger
+from pullguard.messages import SIBLING, Look
+from pullguard.model import NamedPolicy, Usage
 from tests.fakes import Crash, World, container, denied, key, revision_arn, role, secret, task_definition
 from tests.flows import Stage, look
 
@@ -31,6 +33,7 @@ def sample(name: str, folder: str = "eventbridge", **changes: Any) -> str:
 def resolver(here: Stage) -> ChangeResolver:
     return ChangeResolver(
         readers=here.world,
+        roster=here.roster,
         services=here.services,
         ledger=here.ledger,
         queues=here.queues,
@@ -67,6 +70,7 @@ def test_the_world_of_these_tests_is_known_to_the_ledger(stage: Stage) -> None:
 AFFECTED: dict[str, list[Any]] = {
     # events about a task definition name it
     "register-task-definition": [WEB],
+    "update-service": [WEB],
     # events about a secret concern those that reference it, by its ARN or by its name
     "put-secret-value": [API, WEB],
     "secret-label-updated": [API, WEB],
@@ -94,6 +98,23 @@ def test_a_key_concerns_the_secrets_under_it(stage: Stage) -> None:
     (arn,) = {part for part in text.replace('"', " ").split() if ":key/" in part}
     resolver(stage).resolve(text.replace(arn, str(key().arn)), occasion="m-1")
     assert asked(stage) == [str(API)]
+
+
+@pytest.mark.parametrize("name", ["create-policy-version", "set-default-policy-version"])
+@pytest.mark.parametrize("place", ["attached_policies", "boundary"])
+def test_a_managed_policy_concerns_the_roles_that_have_it(ledger: Ledger, name: str, place: str) -> None:
+    policy = NamedPolicy(name="its", document={}, arn="arn:aws:iam::111122223333:policy/registry-secrets")
+    its_role = role(reads=[GHCR])
+    changes: Any = {place: (policy,) if place == "attached_policies" else policy}
+    its_role = replace(its_role, **changes)
+    other = task_definition(container(GHCR), family="other", role_name="other-execution")
+    roles = (its_role, role("other-execution", reads=[GHCR]))
+    here = Stage(ledger, World((task_definition(container(GHCR)), other), roles, (GHCR,)))
+    for arn in (WEB, OTHER):
+        here.validate(look(arn))
+    here.sent.messages.clear()
+    resolver(here).resolve(sample(name), occasion="m-1")
+    assert asked(here) == [str(WEB)]
 
 
 def test_a_message_carries_the_cause(stage: Stage) -> None:
@@ -262,12 +283,15 @@ def test_the_rotation_of_a_secret_that_nobody_uses_is_not_remembered(ledger: Led
 # --- A dropped answer --------------------------------------------------------------------------------------------
 
 DROPPED = "register-task-definition-response-dropped"
+BY_FAMILY = "update-service-by-family-response-dropped"
 
 
-def test_where_the_answer_was_dropped_the_newest_of_the_family_is_asked_for(stage: Stage) -> None:
-    stage.world = World((task_definition(container(GHCR), revision=6), task_definition(container(GHCR), revision=9)))
-    resolver(stage).resolve(sample(DROPPED), occasion="m-1")
-    assert asked(stage) == [str(revision_arn("web", 9))]
+@pytest.mark.parametrize("name", [DROPPED, BY_FAMILY])
+def test_where_the_answer_was_dropped_the_newest_of_the_family_is_asked_for(ledger: Ledger, name: str) -> None:
+    revisions = tuple(task_definition(container(GHCR), revision=number) for number in (6, 9))
+    here = Stage(ledger, World(revisions))
+    resolver(here).resolve(sample(name), occasion="m-1")
+    assert asked(here) == [str(revision_arn("web", 9))]
 
 
 def test_a_family_that_is_gone_is_rejected(stage: Stage) -> None:
@@ -281,6 +305,44 @@ def test_a_family_that_cannot_be_asked_for_now_is_asked_for_again(stage: Stage) 
     with pytest.raises(NotNow, match="ecs:DescribeTaskDefinition"):
         resolver(stage).resolve(sample(DROPPED), occasion="m-1")
     assert stage.sent.messages == []
+
+
+# --- The other revisions of a family -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["register-task-definition", "update-service"])
+def test_what_the_ledger_knows_of_the_family_is_looked_at_as_well(stage: Stage, name: str) -> None:
+    """web:7 is the one that the event names."""
+    sibling, namesake = revision_arn("web", 6), revision_arn("web-2", 6)
+    for known in (sibling, namesake):
+        stage.roster.remember(known)
+    resolver(stage).resolve(sample(name), occasion="m-1")
+    looks = [(each["task_definition"], each["cause"]["kind"]) for each in stage.sent.bodies("validations")]
+    kind = json.loads(sample(name))["detail"]["eventName"]
+    assert looks == [(str(WEB), kind), (str(sibling), "Change of the family")]
+
+
+def test_a_good_new_revision_resolves_the_findings_of_the_one_before(ledger: Ledger) -> None:
+    broken, good = task_definition(container("nothing-there"), revision=6), task_definition(container(GHCR))
+    here = Stage(ledger, World((broken,), (role(reads=[GHCR]),), (GHCR,)))
+    here.validate(look(broken.arn))
+    assert len(here.sent.details("Finding Opened")) == 1
+    here.world = replace(here.world, task_definitions=(broken, good), running=Usage(newest=False))
+    resolver(here).resolve(sample("register-task-definition"), occasion="m-2")
+    for body in here.sent.bodies("validations"):
+        here.validate(Look.parse(json.dumps(body)))
+    assert len(here.sent.details("Finding Resolved")) == 1
+    assert here.roster.siblings(good.arn) == ()
+
+
+def test_a_revision_that_was_fine_and_matters_no_more_is_known_no_more(ledger: Ledger) -> None:
+    before = task_definition(container(GHCR), revision=6)
+    here = Stage(ledger, World((before,), (role(reads=[GHCR]),), (GHCR,)))
+    here.validate(look(before.arn))
+    assert here.roster.siblings(WEB) == (before.arn,)
+    here.world = replace(here.world, running=Usage(newest=False))
+    here.validate(look(before.arn, kind=SIBLING))
+    assert here.roster.siblings(WEB) == ()
 
 
 # --- An empty ledger ---------------------------------------------------------------------------------------------

@@ -171,6 +171,7 @@ class Deployment:
         return ChangeResolver(
             readers=self.readers(),
             ledger=self.ledger,
+            roster=self.roster,
             services=self.services,
             queues=self.queues,
             validation_queue_url=self.settings.validation_queue_url,

@@ -17,6 +17,9 @@ RECEIVES_MAX = 4  # how often each queue of the template delivers a message
 ATTEMPTS_MAX = 4  # looks in a row at what was written, until it shows
 # The causes of a sweep's looks: at what a page listed, and at what the ledger knows and no page listed.
 LISTED, UNLISTED = "Sweep", "Sweep of the unlisted"
+# The cause of looks at the other revisions of a family that the ledger knows, once one was registered or put to use.
+SIBLING = "Change of the family"
+MAYBE_UNUSED = frozenset({UNLISTED, SIBLING})  # the causes of looks at what may matter no more
 BODY_MAX_CHARS = 262_144  # SQS and EventBridge both stop at 256 KB
 
 

@@ -1,12 +1,13 @@
 """The things that a task definition references, under the names by which events tell of them.
 
 A secret has two: its ARN, and its name in its account and Region, since a secret that is deleted and created again
-keeps only its name. A role has two as well, since IAM's events tell its name without the path.
+keeps only its name. A role has two as well, since IAM's events tell its name without the path. A managed policy is
+known by its ARN.
 """
 
 from pullguard.arn import Arn, MalformedReference, SecretReference
 from pullguard.errors import Malformed
-from pullguard.model import Container, Facts, Key, Role, Secret, TaskDefinition
+from pullguard.model import Container, Facts, Key, NamedPolicy, Role, Secret, TaskDefinition
 from pullguard.task_definition import role_arn_of
 
 
@@ -30,7 +31,7 @@ def references_of(facts: Facts) -> frozenset[str]:
     home = facts.task_definition.arn
     things: set[str] = set()
     if isinstance(facts.role, Role):
-        things |= {str(facts.role.arn), role_name(facts.role.arn.account, facts.role.name)}
+        things |= {str(facts.role.arn), role_name(facts.role.arn.account, facts.role.name), *_policies(facts.role)}
     else:
         things |= _of_role_text(facts.task_definition)
     for container in facts.task_definition.containers:
@@ -40,6 +41,14 @@ def references_of(facts: Facts) -> frozenset[str]:
         elif (reference := _usable(container)) is not None:
             things |= _of_reference(reference, home)
     return frozenset(things)
+
+
+def _policies(role: Role) -> set[str]:
+    """The account's own managed policies that bear on a role; AWS's change without an event, so no edge leads there."""
+    attached = role.attached_policies if isinstance(role.attached_policies, tuple) else ()
+    boundary = (role.boundary,) if isinstance(role.boundary, NamedPolicy) else ()
+    arns = {policy.arn for policy in (*attached, *boundary) if policy.arn is not None}
+    return {arn for arn in arns if f":iam::{role.arn.account}:policy/" in arn}
 
 
 def _of_secret(secret: Secret) -> set[str]:

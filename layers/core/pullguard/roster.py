@@ -12,6 +12,7 @@ A sweep is complete when every page of families was listed, one after another, w
 answered, what is known but was not listed among it, and when no answer rests on something that could not be read.
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Final, Literal, TypeAlias
@@ -94,15 +95,14 @@ class Roster(Table):
     @asks("dynamodb:Query")
     def known(self) -> tuple[Known, ...]:
         """Return every task definition that is known."""
-        return tuple(
-            Known(
-                task_definition=Arn.parse(item["sk"]["S"].removeprefix("TD#")),
-                asked=item.get("asked", {}).get("S"),
-                answered=item.get("answered", {}).get("S"),
-                certain=item.get("certain", {}).get("BOOL", False),
-            )
-            for item in self._items("KNOWN")
-        )
+        return tuple(_known(item) for item in self._items("KNOWN"))
+
+    @asks("dynamodb:Query")
+    def siblings(self, task_definition: Arn) -> tuple[Arn, ...]:
+        """Return the other revisions of the family that are known, by one query."""
+        family = str(task_definition).rpartition(":")[0]
+        known = (_known(item).task_definition for item in self._items("KNOWN", td(f"{family}:")))
+        return tuple(arn for arn in known if arn != task_definition)
 
     @asks("dynamodb:GetItem")
     def sweep(self) -> Sweep | None:
@@ -137,3 +137,12 @@ class Roster(Table):
     def save_complete(self, sweep: Sweep, *, now: datetime) -> None:
         """Keep that ``sweep`` was complete."""
         self._put("SWEEP", "COMPLETE", {"sweep": sweep.id, "ended_at": now.isoformat()})
+
+
+def _known(item: Mapping[str, Any]) -> Known:
+    return Known(
+        task_definition=Arn.parse(item["sk"]["S"].removeprefix("TD#")),
+        asked=item.get("asked", {}).get("S"),
+        answered=item.get("answered", {}).get("S"),
+        certain=item.get("certain", {}).get("BOOL", False),
+    )

@@ -13,6 +13,7 @@ from pullguard.events.envelope import EVENT_MAX_BYTES, Event, open_event, readab
 from pullguard.events.triggers import (
     KeyChange,
     KeyChanged,
+    PolicyChanged,
     RoleChange,
     RoleChanged,
     RotationChanged,
@@ -80,9 +81,7 @@ def _registered(event: Event) -> Trigger:
     answered = event.at("responseElements", "taskDefinition", "taskDefinitionArn")
     if answered is not None:
         arn = event.arn(answered, "taskDefinitionArn", parse_task_definition)
-        return TaskDefinitionRegistered(
-            task_definition=arn, family=arn.resource_name.rpartition(":")[0], **event.origin
-        )
+        return TaskDefinitionRegistered(task_definition=arn, family=_family_of(arn), **event.origin)
     if event.at("requestParameters", "family") is None:
         raise event.refuse(f"names neither the task definition nor its family: {_DROPPED}")
     family = event.proved(_FAMILY, "a family", "requestParameters", "family")
@@ -90,18 +89,20 @@ def _registered(event: Event) -> Trigger:
 
 
 def _service(event: Event) -> Trigger:
-    service = event.at("responseElements", "service", "serviceArn")
+    answered = event.at("responseElements", "service", "serviceArn")
+    service = None if answered is None else event.arn(answered, "serviceArn", _ecs("service"))
     asked = event.at("requestParameters", "taskDefinition")
     found = event.at("responseElements", "service", "taskDefinition") or asked
     if found is None:
         raise event.refuse(f"names no task definition: {_DROPPED}")
+    if isinstance(found, str) and _FAMILY.fullmatch(found):
+        return ServiceChanged(service=service, task_definition=None, family=found, **event.origin)
     if isinstance(found, str) and _FAMILY_AND_REVISION.fullmatch(found):
         found = f"arn:{partition_of(event.region)}:ecs:{event.region}:{event.account}:task-definition/{found}"
-    return ServiceChanged(
-        service=None if service is None else event.arn(service, "serviceArn", _ecs("service")),
-        task_definition=event.arn(found, "taskDefinition", parse_task_definition),
-        **event.origin,
-    )
+    if not (isinstance(found, str) and found.startswith("arn:")):
+        raise event.refuse(f"taskDefinition {quoted(found)} is no family, revision or ARN: {_DROPPED}")
+    arn = event.arn(found, "taskDefinition", parse_task_definition)
+    return ServiceChanged(service=service, task_definition=arn, family=_family_of(arn), **event.origin)
 
 
 def _stopped(event: Event) -> Trigger:
@@ -128,6 +129,10 @@ def _stopped(event: Event) -> Trigger:
     if trigger.stop_code != "TaskFailedToStart" and not stopped_reason.explain(trigger.reasons).is_registry_related:
         raise event.refuse(f"the task stopped ({quoted(trigger.stop_code)}), but not for a pull that failed")
     return trigger
+
+
+def _family_of(arn: Arn) -> str:
+    return arn.resource_name.rpartition(":")[0]
 
 
 def _ecs(resource_type: str) -> Callable[[str], Arn]:
@@ -246,6 +251,13 @@ def _role(change: RoleChange, event: Event) -> Trigger:
     return RoleChanged(role_name=role_name, change=change, **event.origin)
 
 
+def _policy(event: Event) -> Trigger:
+    """Read which managed policy changed; AWS's own policies change without any event."""
+    parse = partial(Arn.parse, service="iam", resource_type="policy")
+    found = event.at("requestParameters", "policyArn")
+    return PolicyChanged(policy=event.arn(found, "policyArn", parse, regional=False), **event.origin)
+
+
 # --- Which event is read by what -------------------------------------------------------------------------------
 
 _SECRETS: Mapping[str, SecretChange] = {
@@ -297,6 +309,7 @@ _ROLES: Mapping[str, RoleChange] = {
     "CreateRole": "created",
     "DeleteRole": "deleted",
 }
+_POLICIES = ("CreatePolicyVersion", "SetDefaultPolicyVersion")
 _READERS: Mapping[tuple[str, str], Callable[[Event], Trigger]] = {
     ("aws.ecs", "RegisterTaskDefinition"): _registered,
     ("aws.ecs", "CreateService"): _service,
@@ -307,6 +320,7 @@ _READERS: Mapping[tuple[str, str], Callable[[Event], Trigger]] = {
     **{("aws.secretsmanager", name): partial(_rotation, outcome) for name, outcome in _ROTATIONS.items()},
     **{("aws.kms", name): partial(_key, change) for name, change in _KEYS.items()},
     **{("aws.iam", name): partial(_role, change) for name, change in _ROLES.items()},
+    **{("aws.iam", name): _policy for name in _POLICIES},
 }
 BRANCHES: frozenset[tuple[str, str]] = frozenset(_READERS)
 """Every (source, event name or native detail-type) that becomes a trigger: what the rules may match."""

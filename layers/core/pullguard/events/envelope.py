@@ -64,10 +64,19 @@ class Event:
             raise self.refuse(f"{'.'.join(path)} {quoted(found)} is not {what}")
         return found
 
-    def arn(self, text: object, what: str, parse: Callable[[str], Arn], *, own_account: bool = True) -> Arn:
+    def arn(
+        self,
+        text: object,
+        what: str,
+        parse: Callable[[str], Arn],
+        *,
+        own_account: bool = True,
+        regional: bool = True,
+    ) -> Arn:
         """Prove an ARN of this event's Region and account; raises ``Rejected``.
 
-        A call on another account's secret or key is told to the caller's account too: ``own_account=False``.
+        A call on another account's secret or key is told to the caller's account too: ``own_account=False``. What IAM
+        has lies in no Region: ``regional=False``.
         Source: CloudTrail record contents, recipientAccountId.
         """
         if not isinstance(text, str):
@@ -76,7 +85,7 @@ class Event:
             arn = parse(text)
         except Malformed as error:
             raise self.refuse(f"{what}: {error}") from error
-        if arn.region != self.region or arn.partition != partition_of(self.region):
+        if arn.region != (self.region if regional else "") or arn.partition != partition_of(self.region):
             raise self.refuse(f"{what} {shown(text)} is not of the event's Region, {self.region}")
         if not is_account(arn.account) or (own_account and arn.account != self.account):
             raise self.refuse(f"{what} {shown(text)} is not of the event's account, {self.account}")

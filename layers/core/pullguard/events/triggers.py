@@ -107,6 +107,17 @@ class RoleChanged(_Change):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyChanged(_Change):
+    """A managed policy of the account got another version; told, as roles are, in one Region of the partition only.
+
+    Only the default version decides anything, and IAM never deletes that one: DeletePolicyVersion is no trigger.
+    Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_managed-versioning.html
+    """
+
+    policy: Arn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoppedContainer:
     """One container of a stopped task, and why it stopped (for people; empty if ECS did not say)."""
 
@@ -137,14 +148,27 @@ class TaskStopped(_Change):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceChanged(_Change):
-    """A service was created or updated and runs ``task_definition``; ``service`` is None if the answer was dropped."""
+    """A service was created or updated and runs ``task_definition``, of ``family``.
+
+    Where CloudTrail dropped the answer, ``service`` is None, and so is ``task_definition`` if the request names the
+    family only, which means its newest ACTIVE revision.
+    Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateService.html
+    """
 
     service: Arn | None
-    task_definition: Arn
+    task_definition: Arn | None
+    family: str
 
 
 Trigger: TypeAlias = (
-    TaskDefinitionRegistered | SecretChanged | RotationChanged | KeyChanged | RoleChanged | TaskStopped | ServiceChanged
+    TaskDefinitionRegistered
+    | SecretChanged
+    | RotationChanged
+    | KeyChanged
+    | RoleChanged
+    | PolicyChanged
+    | TaskStopped
+    | ServiceChanged
 )
 
 
@@ -167,6 +191,7 @@ def deduplication_key(trigger: Trigger) -> str:
             | RotationChanged()
             | KeyChanged()
             | RoleChanged()
+            | PolicyChanged()
             | TaskStopped()
             | ServiceChanged()
         ):

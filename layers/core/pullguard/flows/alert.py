@@ -66,7 +66,7 @@ class Alerter:
         arn, id_ = _identity(finding)
         record = self.ledger.finding(arn, id_)
         sequence = detail.get("sequence")
-        if record is None or not isinstance(sequence, int) or sequence > record.sequence:
+        if record is None or type(sequence) is not int or sequence > record.sequence:
             raise Rejected(f"the ledger knows no finding {shown(id_)} of {arn} in that state")
         told = [self.teller.tell(cause, arrived=record) for cause in (record.left, record.cause_id) if cause]
         return next((each for each in told if each.sent), told[-1]).about(kind)

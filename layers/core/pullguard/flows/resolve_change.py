@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Protocol, assert_never
 
@@ -11,6 +11,7 @@ from pullguard.aws.messaging import Queues
 from pullguard.errors import NotNow, Rejected
 from pullguard.events import (
     KeyChanged,
+    PolicyChanged,
     RoleChanged,
     RotationChanged,
     SecretChanged,
@@ -23,9 +24,10 @@ from pullguard.events import (
     sequence,
 )
 from pullguard.ledger import Ledger
-from pullguard.messages import Look
+from pullguard.messages import SIBLING, Look
 from pullguard.model import Lookup, Missing, RotationEnd, TaskDefinition, Unreadable
 from pullguard.references import role_name, secret_name
+from pullguard.roster import Roster
 from pullguard.service_ledger import ServiceLedger
 
 # While the ledger is empty, every event would ask for a first sweep: one asks, and for this long nobody else does.
@@ -63,6 +65,7 @@ class ChangeResolver:
 
     readers: TaskDefinitions
     ledger: Ledger
+    roster: Roster
     services: ServiceLedger
     queues: Queues
     validation_queue_url: str
@@ -77,18 +80,16 @@ class ChangeResolver:
         Raises ``Rejected``, with the reason, for an event that cannot be used.
         """
         trigger = parse_event_text(body)
-        if isinstance(trigger, ServiceChanged) and trigger.service is not None:
-            self.services.keep(str(trigger.service), str(trigger.task_definition))
         affected = tuple(self._affected(trigger))
+        if isinstance(trigger, ServiceChanged) and trigger.service is not None:
+            self.services.keep(str(trigger.service), str(affected[0]))
         kind, event_id = trigger.cause.kind, trigger.cause.event_id
         if affected and not self._is_news(trigger, affected, occasion):
             return Resolved(kind=kind, event_id=event_id, affected=len(affected), copy=True)
         if affected and isinstance(trigger, RotationChanged) and trigger.outcome != "started":
             end = RotationEnd(outcome=trigger.outcome, at=trigger.cause.at, detail=trigger.detail)
             self.ledger.keep_rotation_end(trigger.secret, end)
-        self.queues.look(
-            self.validation_queue_url, (Look(task_definition=arn, cause=trigger.cause) for arn in affected)
-        )
+        self.queues.look(self.validation_queue_url, _looks(trigger, affected))
         cold = not affected and self.ledger.sweep_state() is None
         if cold and self.ledger.lease("first sweep", _FIRST_SWEEP_S, now=self.now()):
             self.queues.send(self.sweep_queue_url, {"sweep": _sweep_id(trigger), "token": None})
@@ -106,11 +107,10 @@ class ChangeResolver:
 
     def _affected(self, trigger: Trigger) -> Iterable[Arn]:
         match trigger:
-            case TaskDefinitionRegistered(task_definition=Arn() as arn):
-                return (arn,)
-            case TaskDefinitionRegistered(family=family):
-                return (self._newest(family),)
-            case ServiceChanged(task_definition=arn) | TaskStopped(task_definition=arn):
+            case TaskDefinitionRegistered(family=family) | ServiceChanged(family=family):
+                arn = trigger.task_definition or self._newest(family)
+                return (arn, *self.roster.siblings(arn))
+            case TaskStopped(task_definition=arn):
                 return (arn,)
             case SecretChanged(secret=secret, name=name):
                 return self._dependents(*_secret_keys(trigger, secret, name))
@@ -118,6 +118,8 @@ class ChangeResolver:
                 return self._dependents(*_secret_keys(trigger, secret, _reference(secret).name_without_suffix))
             case KeyChanged(key=key):
                 return self._dependents(str(key))
+            case PolicyChanged(policy=policy):
+                return self._dependents(str(policy))
             case RoleChanged():
                 return self._dependents(role_name(trigger.account, trigger.role_name))
         assert_never(trigger)
@@ -126,7 +128,7 @@ class ChangeResolver:
         return sorted({arn for thing in things for arn in self.ledger.dependents(thing)})
 
     def _newest(self, family: str) -> Arn:
-        """CloudTrail drops answers above 100 KB; then the event names the family only."""
+        """CloudTrail drops answers above 100 KB; then the event may name the family only."""
         match self.readers.task_definition(family):
             case TaskDefinition(arn=arn):
                 return arn
@@ -136,6 +138,14 @@ class ChangeResolver:
                 raise NotNow(f"the newest revision of {family} could not be read: {unread}")
             case other:
                 raise NotNow(f"the newest revision of {family} was not looked up: {other}")
+
+
+def _looks(trigger: Trigger, affected: tuple[Arn, ...]) -> Iterable[Look]:
+    """Return the looks to ask for; what is beside the revision that an event names may matter no more."""
+    sibling = replace(trigger.cause, kind=SIBLING)
+    named = isinstance(trigger, TaskDefinitionRegistered | ServiceChanged)
+    for number, arn in enumerate(affected):
+        yield Look(task_definition=arn, cause=sibling if named and number else trigger.cause)
 
 
 def _secret_keys(trigger: Trigger, secret: Arn | None, name: str | None) -> Iterable[str]:

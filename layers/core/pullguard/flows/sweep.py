@@ -17,7 +17,7 @@ from pullguard.arn import Arn
 from pullguard.aws.ecs import Ecs
 from pullguard.aws.messaging import Queues
 from pullguard.errors import Malformed, NotNow, Rejected, shown
-from pullguard.events import Cause
+from pullguard.events import Cause, is_event_id
 from pullguard.flows.settle import WAITS_S, Progress, Settler
 from pullguard.ledger import Ledger
 from pullguard.messages import LISTED, UNLISTED, Look, parse_object
@@ -173,13 +173,16 @@ class Sweeper:
 
 def _parse(body: str) -> Step:
     message: dict[str, Any] = parse_object(body)
-    if message.get("detail-type") == "Scheduled Event" and isinstance(message.get("id"), str):
-        return Step(sweep=message["id"][:64])
-    sweep, token, check = message.get("sweep"), message.get("token"), message.get("check")
-    if not isinstance(sweep, str) or not sweep or not (token is None or isinstance(token, str)):
+    is_due = message.get("detail-type") == "Scheduled Event"
+    sweep, token, check = message.get("id" if is_due else "sweep"), message.get("token"), message.get("check")
+    if not isinstance(sweep, str) or not (token is None or isinstance(token, str)):
         raise Rejected(f"the message is neither a Scheduled Event nor a step of a sweep: {shown(body)}")
-    if len(sweep) > 64 or len(token or "") > _TOKEN_MAX_CHARS:  # noqa: PLR2004 (an event id)
-        raise Rejected("the message's sweep or token is longer than any that was ever sent")
+    if not is_event_id(sweep):  # looks carry it as the id of their cause
+        raise Rejected(f"the message's sweep {shown(sweep)} is not the id of one (letters, digits, dashes)")
+    if is_due:
+        return Step(sweep=sweep)
+    if len(token or "") > _TOKEN_MAX_CHARS:
+        raise Rejected("the message's token is longer than any that was ever sent")
     if check is not None and (type(check) is not int or not 0 <= check < len(WAITS_S)):
         raise Rejected(f"the message's check is {shown(repr(check))}, not a number from 0 to {len(WAITS_S) - 1}")
     return Step(sweep=sweep, token=token or FIRST_PAGE, check=check)

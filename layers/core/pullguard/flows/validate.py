@@ -16,7 +16,7 @@ from pullguard.flows.telling import Teller
 from pullguard.gather import Readers, gather_about, lacks_credentials
 from pullguard.ledger import Entry, Ledger
 from pullguard.lifecycle import advance
-from pullguard.messages import LISTED, UNLISTED, Look
+from pullguard.messages import LISTED, MAYBE_UNUSED, UNLISTED, Look
 from pullguard.model import Facts, Missing, Role, RotationEnd, Secret, TaskDefinition, Unreadable, Usage
 from pullguard.plan import Action, Grant, Mode, MoveService, Plan, Redeploy, Refusal, Reregister
 from pullguard.planner import Rules, make_plan, next_actions
@@ -67,7 +67,7 @@ class Validator:
         Several messages about one task definition in a batch ask the same question, and get the same answer.
         """
         question = (look.task_definition, look.cause.kind == FAILED_START, self._may_redeploy(look))
-        if question not in self.done or look.cause.kind == UNLISTED:
+        if question not in self.done or look.cause.kind in MAYBE_UNUSED:
             self.done[question] = self._validate(look, occasion)
         validated = self.done[question]
         if look.cause.kind in (LISTED, UNLISTED):
@@ -149,7 +149,7 @@ class Validator:
         if isinstance(facts, Unreadable):
             return Examination.of(unread_task_definition(look.task_definition, facts)), facts
         first = examine(facts)
-        if not (first.findings or look.cause.kind in (FAILED_START, UNLISTED) or self._may_redeploy(look)):
+        if not (first.findings or look.cause.kind in {FAILED_START, *MAYBE_UNUSED} or self._may_redeploy(look)):
             return first, facts
         facts = facts.with_usage(self.readers.usage(facts.task_definition))
         return (examine(facts) if in_scope(facts) else nothing), facts
