@@ -103,7 +103,7 @@ REASONS = {
     "both-parts-dropped": "CloudTrail drops parts above 100 KB; the sweep will look at it",
     "failed-call": 'the call failed, so nothing changed: "ClientException"',
     # What stands before and after a colon may be a name and a password, so it is not repeated.
-    "bad-secret-name": "the secret, a text of 15 characters, which is not shown, since it may hold a secret, has a wildcard",
+    "bad-secret-name": "a text of 15 characters, which is not shown, since it may hold a secret, has a wildcard in it",
     "contradicts-itself": 'detail.awsRegion "eu-west-1" is not the event\'s, us-east-1',
     "no-resources": "names no secret in resources",
     "rotation-of-nothing": "names no secret, neither in additionalEventData nor in serviceEventDetails",
