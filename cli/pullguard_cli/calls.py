@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, assert_never
 
-from pullguard.arn import Arn
+from pullguard.arn import Arn, MalformedReference, parse_reference
 from pullguard.aws.ecs import Ecs
 from pullguard.checks.examine import examine
 from pullguard.flows.reregister import request_of
@@ -152,6 +152,7 @@ def _register(action: Reregister, facts: Facts, ecs: Ecs, *, after_grant: bool) 
         )
     present = {name: value for name, value in definition.raw.items() if name not in DESCRIBE_ONLY}
     present["tags"] = [{"key": key, "value": value} for key, value in definition.tags.items()]
+    present, request = (_without_pasted(each, definition.arn.region) for each in (present, request))
     return Call(
         service="ecs",
         operation="RegisterTaskDefinition",
@@ -161,6 +162,21 @@ def _register(action: Reregister, facts: Facts, ecs: Ecs, *, after_grant: bool) 
         findings=action.findings,
         when=_AFTER_GRANT if after_grant else None,
     )
+
+
+def _without_pasted(document: Mapping[str, Any], region: str) -> dict[str, Any]:
+    """Return a task definition without what stands in the place of a reference and is none: it may be credentials."""
+
+    def shown(container: Mapping[str, Any]) -> Mapping[str, Any]:
+        credentials = container.get("repositoryCredentials")
+        if not isinstance(credentials, Mapping) or "credentialsParameter" not in credentials:
+            return container
+        reference = parse_reference(credentials["credentialsParameter"], region=region)
+        if not isinstance(reference, MalformedReference):
+            return container
+        return {**container, "repositoryCredentials": {**credentials, "credentialsParameter": reference.told}}
+
+    return {**document, "containerDefinitions": [shown(each) for each in document.get("containerDefinitions", ())]}
 
 
 def _update_service(action: MoveService, facts: Facts) -> Call:

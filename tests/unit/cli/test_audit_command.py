@@ -228,6 +228,38 @@ def test_no_value_is_ever_told(run: Run, broken: World) -> None:
         assert not any(password in ran.out + ran.err for password in broken.passwords())
 
 
+PASTED = '{"username":"u","password":"Sup3rS3cret"}'
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *(["audit", "--format", form] for form in ("json", "table", "html")),
+        *([name, "pasted", "--format", form] for name in ("explain", "plan") for form in ("text", "json")),
+    ],
+    ids=" ".join,
+)
+def test_credentials_pasted_in_the_place_of_a_reference_are_never_told(
+    run: Run, broken: World, command: list[str]
+) -> None:
+    """Beside a reference that would be corrected, so that the plan has something to register."""
+    web = in_account("ecs").describe_task_definition(taskDefinition="web")["taskDefinition"]
+    (container,) = web["containerDefinitions"]
+    secret = container["repositoryCredentials"]["credentialsParameter"]
+    references = {"app": f"{secret}:username::", "pasted": PASTED, "url": "https://u:Sup3rS3cret@ghcr.io"}
+    in_account("ecs").register_task_definition(
+        family="pasted",
+        executionRoleArn=web["executionRoleArn"],
+        containerDefinitions=[
+            {**container, "name": name, "repositoryCredentials": {"credentialsParameter": reference}}
+            for name, reference in references.items()
+        ],
+    )
+    ran = run(*command)
+    assert ran.out
+    assert "Sup3rS3cret" not in ran.out + ran.err
+
+
 def test_strangers_text_commands_no_terminal(run: Run, aws: None) -> None:
     in_account("ecs").register_task_definition(
         family="odd",

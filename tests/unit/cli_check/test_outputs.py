@@ -276,6 +276,16 @@ def test_json_is_the_contract_and_where_things_stand(check: Check) -> None:
     assert Finding.from_dict(finding).to_dict() == finding
 
 
+@pytest.mark.parametrize("form", ["text", "json", "sarif", "github"])
+def test_credentials_pasted_in_the_place_of_a_reference_are_never_told(check: Check, form: str) -> None:
+    pasted = json.dumps({"username": "u", "password": "Sup3rS3cret"})
+    content = definition(container(pasted), container("https://u:Sup3rS3cret@ghcr.io", name="url"))
+    for options in ([], ["--region", "eu-west-1"]):
+        ran = check("--format", form, *options, files={"a.json": content, "b.json": definition(container([pasted]))})
+        assert "reference-malformed" in ran.out
+        assert "Sup3rS3cret" not in ran.out + ran.err
+
+
 def test_ids_are_distinct_and_stay_the_same(check: Check) -> None:
     content = definition(container("registry"), executionRoleArn=None)
     files = {"a.json": content, "b.json": content}
