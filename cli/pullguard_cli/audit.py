@@ -62,6 +62,10 @@ class Audit:
         """Whether something runs the revision that the finding is about."""
         return finding.task_definition in self.in_use
 
+    def about(self, task_definition: str) -> Iterator[Finding]:
+        """Yield everything that was found about one revision, listed or not."""
+        return (finding for finding in self._found() if finding.task_definition == task_definition)
+
     def at_least(self, severity: Severity) -> tuple[Finding, ...]:
         """Return what was found of that severity and worse, listed or not.
 

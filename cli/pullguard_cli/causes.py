@@ -5,12 +5,15 @@ two lines, since a report shows all that there is. And one right that is missing
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from pullguard.arn import Arn
 from pullguard.causes import about, broken_thing, common_sentence
 from pullguard.checks import CHECKS
+from pullguard.errors import Malformed
 from pullguard.findings import Finding, Remedy, Severity, Status
 from pullguard.model import Unreadable
 from pullguard_cli.audit import SEVERITIES, Audit
@@ -53,7 +56,24 @@ def causes_of(audit: Audit) -> tuple[Cause, ...]:
     together: dict[tuple[str, ...], list[Finding]] = {}
     for finding in audit.findings:
         together.setdefault(_key(finding, _lacks(audit, finding)), []).append(finding)
-    return tuple(sorted((_cause(audit, findings) for findings in together.values()), key=_rank))
+    causes = [_cause(audit, findings) for findings in together.values()]
+    names = Counter((cause.name, cause.what) for cause in causes)
+    told = (_placed(cause) if names[cause.name, cause.what] > 1 else cause for cause in causes)
+    return tuple(sorted(told, key=_rank))
+
+
+def _placed(cause: Cause) -> Cause:
+    """Tell a thing from another of the same name: by the partition, account and Region that it lies in."""
+    places = dict.fromkeys(filter(None, (_place(text) for text in about(cause.findings[0]) if text)))
+    return replace(cause, what=f"{cause.what} ({'; '.join(places)})") if places else cause
+
+
+def _place(text: str) -> str | None:
+    try:
+        arn = Arn.parse(text)
+    except Malformed:
+        return None
+    return " ".join(filter(None, (arn.partition if arn.partition != "aws" else "", arn.account, arn.region)))
 
 
 def in_reading_order(findings: Iterable[Finding], in_use: Iterable[str]) -> tuple[Finding, ...]:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any, Final
 
+import yaml
+
 from pullguard.errors import shown
 from pullguard_cli.located import STANDARD_INPUT, Located, Other, Unusable
 from pullguard_cli.members import Level, meant, problem_of, spelt
@@ -45,7 +47,7 @@ class DeclaredContainer:
         raw: dict[str, Any] = {"name": self.name, "image": _written(self.image)}
         if self.reference is not None:
             written = _written(self.reference)
-            raw["repositoryCredentials"] = {"credentialsParameter": Other(written) if self.not_text else written}
+            raw["repositoryCredentials"] = {"credentialsParameter": _plain(written) if self.not_text else written}
         return raw
 
 
@@ -66,6 +68,12 @@ class Declared:
     resource: str = ""
     compatibilities: tuple[str, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
+
+
+def _plain(written: str) -> object:
+    """Return the number or truth value that stands in the place of a text."""
+    value = yaml.safe_load(written)
+    return value if isinstance(value, bool | int | float) else 0
 
 
 def _written(value: str | DeployTime) -> str:

@@ -116,6 +116,8 @@ def _fault(error: Exception) -> str:
 
 def _refused(error: aws.ClientError) -> str:
     code, operation = error_code(error), error.operation_name
+    if not code:
+        return f"What answered {operation} is not AWS: it gives no error code. {_NOT_AWS}"
     if code in _EXPIRED:
         return f"The AWS credentials have expired ({operation}: {code}). {_SIGN_IN}"
     if code in _REJECTED:
@@ -125,4 +127,5 @@ def _refused(error: aws.ClientError) -> str:
         return f"AWS denied {operation} ({code}). Use credentials that may read: {may_read}."
     if code in THROTTLED:
         return f"AWS throttled {operation} ({code}). Try again later, or with a lower --max-rate."
-    return f"AWS refused {operation} ({code}): {error.response.get('Error', {}).get('Message', '')}"
+    message = error.response.get("Error", {}).get("Message", "")
+    return f"AWS refused {operation} ({code}){f': {message}' if message else '.'}"

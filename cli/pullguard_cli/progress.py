@@ -3,11 +3,13 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from threading import Lock
 from typing import Final
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from pullguard_cli.auditing import Watcher
 from pullguard_cli.printing import counted
@@ -24,14 +26,32 @@ def watching(console: Console) -> Iterator[Watcher]:
     with Progress(
         TextColumn("Looking at families"),
         BarColumn(),
-        MofNCompleteColumn(),
+        _Counts(),
         TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
+        _Left(),
         console=console,
         transient=True,
     ) as progress:
         yield _Bar(progress)
+
+
+class _Counts(ProgressColumn):
+    """``12/40``, once it is known how many there are."""
+
+    def render(self, task: Task) -> Text:
+        if not task.total:
+            return Text("")
+        return Text(f"{int(task.completed):,}/{int(task.total):,}", style="progress.download")
+
+
+class _Left(ProgressColumn):
+    """``0:00:05 left``, once it can be told."""
+
+    def render(self, task: Task) -> Text:
+        remaining = task.time_remaining
+        if remaining is None or not task.total:
+            return Text("")
+        return Text(f"{timedelta(seconds=int(remaining))} left", style="progress.remaining")
 
 
 class _Bar:

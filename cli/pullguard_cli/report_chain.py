@@ -5,7 +5,7 @@ read it). Positions are in CSS pixels; the style sheet stacks the same parts on 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
@@ -14,6 +14,7 @@ from pullguard.checks import CHECKS
 from pullguard.errors import Malformed
 from pullguard.findings import Finding
 from pullguard.image import parse_image
+from pullguard_cli.audit import Audit
 from pullguard_cli.causes import Cause
 
 Place: TypeAlias = Literal[
@@ -37,6 +38,8 @@ _CAPTIONS: Final[Mapping[Place, str]] = {
     "key": "Key",
     "registry": "Registry",
 }
+_NOT_NAMED: Final = ("not named",)
+_NAMELESS: Final[Mapping[Place, tuple[str, ...]]] = {"key": ("default, or", "not known")}
 _STEPS: Final[Mapping[Place, str]] = {
     "assume": "ECS assumes the role",
     "read": "the role reads the secret",
@@ -97,25 +100,29 @@ class Chain:
     words: str
 
 
-def chain_of(cause: Cause) -> Chain:
-    """Draw the chain of a cause's first finding, which is one that is in use if any is."""
+def chain_of(cause: Cause, audit: Audit) -> Chain:
+    """Draw the chain of a cause's first finding, which is one that is in use if any is.
+
+    What other findings say of the same container is drawn too: nothing is drawn whole that is known to be broken.
+    """
     first = cause.findings[0]
-    broken = _BY_CHECK.get(cause.check) or _BY_GROUP.get(_GROUPS.get(cause.check, ""), "definition")
+    broken = place_of(cause.check)
+    also = frozenset(_also_broken(first, audit))
     names = _names(first)
     step = NODE_WIDTH + GAP
     nodes = tuple(
         Node(
             place=place,
             x=index * step,
-            state=_state(place, broken),
+            state=_state(place, broken, also),
             caption=_CAPTIONS[place],
             name=names[place],
-            lines=_fitted(names[place] or "not named"),
+            lines=_fitted(names[place] or "") if names[place] else _NAMELESS.get(place, _NOT_NAMED),
         )
         for index, place in enumerate(PLACES[::2])
     )
     edges = tuple(
-        Edge(place=place, x=index * step + NODE_WIDTH, state=_state(place, broken))
+        Edge(place=place, x=index * step + NODE_WIDTH, state=_state(place, broken, also))
         for index, place in enumerate(PLACES[1::2])
     )
     return Chain(nodes=nodes, edges=edges, broken=broken, mark_x=_middle(broken), words=_words(names, broken))
@@ -145,9 +152,22 @@ def _host(image: str | None) -> str | None:
         return image
 
 
-def _state(place: Place, broken: Place) -> State:
-    at, of = PLACES.index(place), PLACES.index(broken)
-    return "fine" if at < of else "broken" if at == of else "beyond"
+def place_of(check: str) -> Place:
+    """Return the place of the chain that a check is about."""
+    return _BY_CHECK.get(check) or _BY_GROUP.get(_GROUPS.get(check, ""), "definition")
+
+
+def _also_broken(first: Finding, audit: Audit) -> Iterator[Place]:
+    for other in audit.about(first.task_definition):
+        same = other.container in (None, first.container) or first.container is None
+        if same and other.severity == "error" and other.status == "fail":
+            yield place_of(other.check)
+
+
+def _state(place: Place, broken: Place, also: frozenset[Place]) -> State:
+    if place == broken or place in also:
+        return "broken"
+    return "fine" if PLACES.index(place) < PLACES.index(broken) else "beyond"
 
 
 def _middle(place: Place) -> int:
@@ -169,6 +189,9 @@ def _fitted(name: str) -> tuple[str, ...]:
 
 
 def _words(names: Mapping[Place, str | None], broken: Place) -> str:
-    things = ", then ".join(f"{_CAPTIONS[place].lower()} {names[place] or 'not named'}" for place in PLACES[::2])
+    things = ", then ".join(
+        f"{_CAPTIONS[place].lower()} {names[place] or ' '.join(_NAMELESS.get(place, _NOT_NAMED))}"
+        for place in PLACES[::2]
+    )
     at = _STEPS.get(broken) or f"the {_CAPTIONS[broken].lower()}"
     return f"The chain: {things}. The mark is at: {at}."

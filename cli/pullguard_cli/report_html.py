@@ -84,7 +84,7 @@ def _shown(audit: Audit, number: int, cause: Cause) -> Shown:
         cause=cause,
         level="unknown" if cause.status == "unknown" else cause.severity,
         behind=tuple(_behind(audit, cause)),
-        chain=chain_of(cause) if number <= DRAWN_CAUSES else None,
+        chain=chain_of(cause, audit) if number <= DRAWN_CAUSES else None,
         is_open=number <= _OPEN_CAUSES,
     )
 

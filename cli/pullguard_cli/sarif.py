@@ -50,12 +50,17 @@ def _rule(check: Check) -> dict[str, Any]:
     return {
         "id": check.id,
         "shortDescription": {"text": check.id.replace("-", " ").capitalize() + "."},
-        "fullDescription": {"text": f"Fails when {check.fails_when}."},
-        "help": {"text": f"Fails when {check.fails_when}.\n\n{check.source}"},
+        "fullDescription": {"text": _fails(check)},
+        "help": {"text": f"{_fails(check)}\n\n{check.source}"},
         "helpUri": check.source,
         "defaultConfiguration": {"level": check.severity},
         "properties": {"tags": [check.group], "precision": "high"},
     }
+
+
+def _fails(check: Check) -> str:
+    never = check.fails_when.removeprefix("never: ")
+    return f"Fails when {check.fails_when}." if never == check.fails_when else f"Never fails: {never}."
 
 
 def _result(placed: Placed, environment: Mapping[str, str]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pullguard.checks import CHECKS
 from pullguard.checks.check import Check
 from pullguard.checks.examine import Examination, examine
 from pullguard.errors import Malformed
-from pullguard.findings import Summary
+from pullguard.findings import Finding, Summary
 from pullguard.gather import Readers, gather_about
 from pullguard.image import ImageReference
 from pullguard.model import (
@@ -154,7 +154,23 @@ def judge(declared: Declared, home: Home, readers: Readers, *, now: datetime, re
     later = _only(definition, lambda index: _has_later_reference(declared, index))
     if later.containers:
         examination = _together(examination, examine(_facts_of_later(facts, later), _presence_checks(known)))
-    return replace(examination, summary=examination.summary + Summary(not_checked=_later_values(declared)))
+    return replace(
+        examination,
+        findings=tuple(_as_in_the_file(finding, declared) for finding in examination.findings),
+        summary=examination.summary + Summary(not_checked=_later_values(declared)),
+    )
+
+
+def _as_in_the_file(finding: Finding, declared: Declared) -> Finding:
+    """Name a task definition that is not registered by its family: it has no revision yet."""
+    if declared.arn is not None:
+        return finding
+    made_up = f"{declared.family}:0"
+    return replace(
+        finding,
+        cause=finding.cause.replace(made_up, declared.family),
+        evidence=finding.evidence.replace(made_up, declared.family),
+    )
 
 
 def _has_later_reference(declared: Declared, index: int) -> bool:

@@ -181,11 +181,24 @@ def test_the_same_audit_gives_the_same_page() -> None:
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.id)
 def test_every_check_marks_one_place_of_the_chain(check: Check) -> None:
     one = finding(check.id, "web:1", cause="It is broken.", evidence="seen", remedy=sample_audit().findings[0].remedy)
-    (cause,) = causes_of(replace(sample_audit(), findings=(one,)))
-    chain = chain_of(cause)
+    audit = replace(sample_audit(), findings=(one,))
+    (cause,) = causes_of(audit)
+    chain = chain_of(cause, audit)
     parts: tuple[Node | Edge, ...] = (*chain.nodes, *chain.edges)
     assert [part.place for part in parts if part.state == "broken"] == [chain.broken]
     assert {part.place for part in parts} == set(PLACES)
+
+
+def test_nothing_is_drawn_whole_that_is_known_to_be_broken() -> None:
+    remedy = sample_audit().findings[0].remedy
+    ids = ("secret-access-missing", "decrypt-access-missing", "secret-access-too-broad")
+    found = tuple(finding(each, "web:1", cause="It is broken.", evidence="seen", remedy=remedy) for each in ids)
+    audit = replace(sample_audit(), findings=found)
+    decrypt = next(cause for cause in causes_of(audit) if cause.check == "decrypt-access-missing")
+    chain = chain_of(decrypt, audit)
+    parts: tuple[Node | Edge, ...] = (*chain.nodes, *chain.edges)
+    assert chain.broken == "decrypt"
+    assert {part.place for part in parts if part.state == "broken"} == {"read", "decrypt"}
 
 
 EXPECTED_PLACES = {

@@ -72,6 +72,15 @@ def test_other_secrets_roles_checks_and_doubts_are_other_causes() -> None:
     assert "role team/r, secret registry/ghcr" in {cause.what for cause in causes}
 
 
+def test_things_of_one_name_are_told_apart_by_their_places() -> None:
+    abroad = SECRET.replace("eu-central-1", "us-east-1")
+    causes = causes_of(audit(finding("a"), finding("b", secret=abroad)))
+    assert {cause.what for cause in causes} == {
+        "secret registry/ghcr (111122223333 eu-central-1)",
+        "secret registry/ghcr (111122223333 us-east-1)",
+    }
+
+
 def test_what_runs_outranks_what_is_forgotten() -> None:
     causes = causes_of(
         audit(

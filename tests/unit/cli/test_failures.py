@@ -1,5 +1,6 @@
 import pytest
 from botocore import exceptions as aws
+from botocore.parsers import ResponseParserError
 
 from pullguard_cli.failures import is_about_credentials, one_line
 from tests.unit.cli.conftest import Run
@@ -23,6 +24,10 @@ def refused(code: str) -> aws.ClientError:
         (refused("InvalidClientTokenId"), "does not accept these credentials"),
         (refused("AccessDeniedException"), "ReadOnlyAccess"),
         (refused("ThrottlingException"), "--max-rate"),
+        (refused(""), "What answered GetCallerIdentity is not AWS"),
+        (ResponseParserError("<html>"), "What answered is not AWS"),
+        (KeyError("ARN"), "An answer lacks what AWS always tells (KeyError: 'ARN')"),
+        (RuntimeError("no"), "Pullguard failed: RuntimeError: no"),
         (refused("Surprise"), "(Surprise): two lines"),
         (ValueError("Invalid endpoint: nowhere"), "Invalid endpoint: nowhere. Check AWS_ENDPOINT_URL"),
     ],

@@ -286,6 +286,12 @@ def test_credentials_pasted_in_the_place_of_a_reference_are_never_told(check: Ch
         assert "Sup3rS3cret" not in ran.out + ran.err
 
 
+def test_what_is_not_registered_has_no_revision_in_words(check: Check) -> None:
+    ran = check(files={"a.json": definition(container(5), executionRoleArn=None)})
+    assert "web:0" not in ran.out
+    assert "a number" in ran.out
+
+
 def test_ids_are_distinct_and_stay_the_same(check: Check) -> None:
     content = definition(container("registry"), executionRoleArn=None)
     files = {"a.json": content, "b.json": content}
