@@ -15,10 +15,11 @@ REFERENCES: Final = frozenset(
         secret_name(REGION, ACCOUNT, "registry/ghcr"),
         secret_name(REGION, ACCOUNT, "rds!cluster-abc123"),
         role_name(ACCOUNT, "web-execution"),
+        f"arn:aws:iam::{ACCOUNT}:policy/registry-secrets",
         f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab",
     }
 )
-"""What the samples tell of."""
+"""What the samples tell of; one that tells of something else adds it here."""
 
 
 def remember(scene: Scene) -> None:
