@@ -26,6 +26,7 @@ from sandbox.engine import docker, gateway
 from sandbox.runtime.image import ensure
 from sandbox.stack import SAM, Stack, tool_environment
 
+_LABEL: Final = "pullguard.embedded-aws"
 INVOKE_TIMEOUT_S: Final = 180
 _START_TIMEOUT_S: Final = 60
 _STOP_TIMEOUT_S: Final = 20
@@ -59,14 +60,17 @@ class LocalRuntime:
         endpoint = f"http://{gateway()}:{port}"
         self._directory.mkdir(parents=True, exist_ok=True)
         recipe = self._directory / "Dockerfile"
-        recipe.write_text(f"FROM {base}\nENV AWS_ENDPOINT_URL={endpoint}\n")
+        recipe.write_text(f"FROM {base}\nLABEL {_LABEL}={port}\nENV AWS_ENDPOINT_URL={endpoint}\n")
         docker("build", "--quiet", "--tag", self._image, "--file", str(recipe), str(self._directory))
         self._variables.write_text(json.dumps({name: self.environment(name) for name in self._stack.functions}))
         return self
 
     def __exit__(self, *_: object) -> None:
+        """Remove the image, and what `sam local` has built on it, which has its label."""
+        label = f"label={_LABEL}={self._stack.aws.port}"
         with contextlib.suppress(SandboxError):
-            docker("rmi", "--force", self._image)
+            images = docker("images", "--quiet", "--filter", label).split()
+            docker("rmi", "--force", *dict.fromkeys(images))
 
     @property
     def _variables(self) -> Path:
