@@ -48,7 +48,7 @@ def _what(cause: Cause) -> Group:
 def _remedy(cause: Cause) -> Iterator[Table]:
     remedy = cause.remedy
     if cause.status == "unknown":
-        yield _indented("", says(cause.evidence, "dim"))
+        yield _indented("", says(" ".join(cause.evidence.split()), "dim"))
     if remedy.text:
         yield _indented("  → ", says(remedy.text))
     if remedy.action != "none" and cause.severity == "error":
@@ -105,7 +105,7 @@ def _footer(audit: Audit, causes: tuple[Cause, ...]) -> Iterator[Text]:
         yield says(f"{counted(len(audit.unlisted), 'warning')} not listed (--severity error).", STYLES["warning"])
     if summary.not_checked:
         yield says(
-            f"{counted(summary.not_checked, 'question')} not asked, since it is switched off: --read-values reads the "
+            f"{counted(summary.not_checked, 'question was', 'questions were')} not asked: --read-values reads the "
             "values of secrets that are not opted in, --live-registry asks the registries."
         )
     if audit.values_denied:

@@ -74,7 +74,7 @@ def _deleted() -> list[Finding]:
             evidence="DescribeSecret: DeletedDate 2026-11-28 09:14 UTC",
             remedy=Remedy(
                 text="Restore the secret, or register a revision that names another one.",
-                snippet=f"aws secretsmanager restore-secret --secret-id {GHCR}",
+                snippet=f"aws secretsmanager restore-secret --region {REGION} --secret-id {GHCR}",
             ),
         )
         for name in (
@@ -203,8 +203,9 @@ def _doubtful() -> list[Finding]:
             evidence="The secret's resource policy denies unless aws:SourceVpce is vpce-0a1b2c3d, known at the start.",
             remedy=Remedy(
                 text=(
-                    "Only the task's start can tell: the statement hangs on aws:SourceVpce. Check that the task's "
-                    "network or session satisfies it, or state the condition on a key that is known beforehand."
+                    "Only the task's start can tell aws:SourceVpce. Check that the task's "
+                    "network or session satisfies the statement's condition, or state it on a key that is known "
+                    "beforehand."
                 )
             ),
         ),

@@ -1,19 +1,26 @@
-"""The report as a browser shows it. Run with DRAW_SCREENSHOTS=1, this draws docs/report-*.png anew."""
+"""The report as a browser shows it.
+
+Run with DRAW_SCREENSHOTS=1, this draws docs/report-*.png and docs/audit.svg anew.
+"""
 
 import os
 import re
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from pullguard_cli.report_html import render
 from tests.report.chromium import Chromium, chromium
+from tests.report.drawn import table_as_svg
 from tests.report.hostile import hostile_audit
+from tests.report.pictured import pictured_audit
 from tests.report.png import changes, colours
 from tests.report.sample import clean_audit, sample_audit
 
 __all__ = ["chromium"]
+PICTURED = cache(pictured_audit)
 DOCS = Path(__file__).parents[2] / "docs"
 ABOVE_THE_BUTTONS = "1100,600"
 DARK = "--blink-settings=preferredColorScheme=0"
@@ -35,8 +42,24 @@ def test_paints_and_keeps_the_console_quiet(chromium: Chromium, name: str, flags
     assert console == []
     assert colours(picture) > 100
     assert changes(picture) > 200, "most of the page is empty"
-    if os.environ.get("DRAW_SCREENSHOTS") and name in {"light", "dark"}:
-        (DOCS / f"report-{name}.png").write_bytes(chromium.screenshot(page, *flags, size="1100,1640")[0])
+
+
+@pytest.mark.parametrize(("name", "flags"), [("light", ()), ("dark", (DARK,))])
+def test_the_pictures_show_what_an_audit_found(chromium: Chromium, name: str, flags: tuple[str, ...]) -> None:
+    picture, console = chromium.screenshot(render(PICTURED()), *flags, size="1100,1640")
+    assert console == []
+    assert changes(picture) > 200
+    if os.environ.get("DRAW_SCREENSHOTS"):
+        (DOCS / f"report-{name}.png").write_bytes(picture)
+
+
+def test_the_table_shows_what_an_audit_found() -> None:
+    picture = table_as_svg(PICTURED())
+    assert "http" not in picture.replace("http://www.w3.org/2000/svg", "")
+    for text in ("secret-scheduled-for-deletion", "service&#160;checkout", "50&#160;errors"):
+        assert text in picture
+    if os.environ.get("DRAW_SCREENSHOTS"):
+        (DOCS / "audit.svg").write_text(picture, encoding="utf-8")
 
 
 def test_needs_no_script(chromium: Chromium) -> None:

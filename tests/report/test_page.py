@@ -126,11 +126,11 @@ def test_says_what_the_sample_says() -> None:
     said = " ".join("".join(Page(text).texts).split())
     for expected in (
         "6 causes stop images from being pulled",
-        "1 warning: what works today and something will break. Of 1 cause it could not be told.",
+        "Beside them 1 warning and 1 cause that may, which could not be told.",
         "8 task definitions concerned are in use now",
         "40 task definitions · 3 in use",
         "service storefront in cluster canary",
-        "aws secretsmanager restore-secret --secret-id arn:aws:secretsmanager:eu-central-1:210987654321:secret:",
+        "aws secretsmanager restore-secret --region eu-central-1 --secret-id arn:aws:secretsmanager:",
         "Pullguard can do this itself, where the secret and the role are opted in.",
         "37 task definitions that nothing runs now",
     ):
