@@ -68,7 +68,13 @@ def reregister(*changes: tuple[str | None, Secret | None], name: str = "app") ->
 
 
 def move(name: str = "web") -> MoveService:
-    return MoveService(cluster=CLUSTER, service=service(name).service_arn, before=revision_arn(), after=SUCCESSOR)
+    return MoveService(
+        cluster=CLUSTER,
+        service=service(name).service_arn,
+        before=revision_arn(),
+        after=SUCCESSOR,
+        changes=reregister((str(OLD), NEW)).changes,
+    )
 
 
 def bare(actions: tuple[Fix, ...]) -> tuple[Fix, ...]:
@@ -159,7 +165,19 @@ CASES = {
     ),
     "a-replacement-that-is-not-opted-in": Case(
         world(container(OLD), secrets=(secret(suffix="NewNew", registry=None),)),
-        refused=(("grant", "is not opted in"), ("reregister", "is not opted in for ghcr.io")),
+        refused=(("grant", "is not opted in"), ("reregister", "is not opted in")),
+    ),
+    "a-replacement-that-is-for-other-roles": Case(
+        world(
+            container(OLD),
+            secrets=(secret(suffix="NewNew", tags={"pullguard:registry": "ghcr.io", "pullguard:roles": "api-*"}),),
+            role=role(reads=[NEW]),
+        ),
+        refused=(("reregister", "does not name the role web-execution"),),
+    ),
+    "a-replacement-under-a-role-that-is-not-opted-in": Case(
+        world(container(OLD), secrets=(NEW,), role=role(reads=[NEW], managed=False)),
+        refused=(("reregister", "the role web-execution is not opted in"),),
     ),
     "a-replacement-is-not-granted-where-access-to-it-cannot-be-told": Case(
         world(

@@ -117,6 +117,14 @@ class Act:
         answer = {"taskDefinition": {"taskDefinitionArn": str(SUCCESSOR)}}
         self.wire.expected.append(("RegisterTaskDefinition", REQUEST, error or answer))
 
+    def expect_comparison(self, successor: dict[str, Any] | None = None) -> None:
+        """Expect that both revisions are described once more; ``successor`` are other members of the second."""
+        mended = {"taskDefinitionArn": str(SUCCESSOR), "revision": 8, "containerDefinitions": [container(NEW, cpu=64)]}
+        for arn, answer in ((SOURCE, described()), (SUCCESSOR, described(**{**mended, **(successor or {})}))):
+            self.wire.expected.append(
+                ("DescribeTaskDefinition", {"taskDefinition": str(arn), "include": ["TAGS"]}, answer)
+            )
+
     def expect_move(self, name: str = "web", *, error: str | None = None) -> None:
         request = {"cluster": CLUSTER, "service": service(name).service_arn, "taskDefinition": str(SUCCESSOR)}
         self.wire.expected.append(("UpdateService", request, error or {}))
@@ -305,12 +313,35 @@ def test_while_everything_is_stopped_nothing_is_registered(act: Acted) -> None:
 
 
 def test_a_service_is_moved_to_a_successor_that_is_in_order(moving: Act) -> None:
+    moving.expect_comparison()
     moving.expect_move()
     assert moving.run().moved == 1
     (detail,) = moving.stage.sent.details("Remediation Completed")
     assert detail["remediation"]["kind"] == "move-service"
     assert (detail["remediation"]["before"], detail["remediation"]["after"]) == (str(SOURCE), str(SUCCESSOR))
     assert [arn for arn, _ in moving.looks()] == [str(SOURCE)]
+
+
+FORGED: dict[str, dict[str, Any]] = {
+    "another-image": {"containerDefinitions": [container(NEW, cpu=64, image="evil.example/miner:1")]},
+    "another-secret": {"containerDefinitions": [container(secret("registry/other"), cpu=64)]},
+    "another-role": {"taskRoleArn": str(role_arn("admin"))},
+    "one-more-container": {"containerDefinitions": [container(NEW, cpu=64), container(NEW, name="miner")]},
+    "a-member-that-the-sdk-does-not-know": {"aThingOfNextYear": {"x": 1}},
+}
+
+
+@pytest.mark.parametrize("successor", FORGED.values(), ids=FORGED)
+def test_a_service_is_not_moved_to_what_only_says_that_we_registered_it(moving: Act, successor: dict[str, Any]) -> None:
+    moving.expect_comparison(successor)
+    assert moving.run().moved == 0
+    assert "web:8 says by its tag that Pullguard registered it from web:7, but it differs" in moving.failure()["why"]
+
+
+def test_what_ecs_fills_in_at_registration_is_no_difference(moving: Act) -> None:
+    moving.expect_comparison({"volumes": [], "enableFaultInjection": False})
+    moving.expect_move()
+    assert moving.run().moved == 1
 
 
 def test_a_service_is_not_moved_to_a_successor_that_nobody_has_validated(act: Acted) -> None:
@@ -353,6 +384,7 @@ def test_what_the_validator_knows_of_a_successors_value_counts(act: Acted) -> No
 
 
 def test_a_refused_move_is_told(moving: Act) -> None:
+    moving.expect_comparison()
     moving.expect_move(error="AccessDeniedException")
     moving.run()
     assert "ecs:UpdateService" in moving.failure()["why"]
@@ -360,13 +392,16 @@ def test_a_refused_move_is_told(moving: Act) -> None:
 
 def test_a_service_that_is_moved_back_and_forth_trips_the_breaker(moving: Act) -> None:
     moving.stage.writes_per_hour = 1
+    moving.expect_comparison()
     moving.expect_move()
     moving.run()
+    moving.expect_comparison()
     moving.run(occasion="m-2")
     assert "was written to 1 times in this hour" in moving.failure()["why"]
 
 
 def test_while_everything_is_stopped_no_service_is_moved(moving: Act) -> None:
     moving.stage.stop = STOPPED
+    moving.expect_comparison()
     assert moving.run().moved == 0
     assert moving.told() == ["Remediation Planned"]

@@ -4,13 +4,13 @@ Pure. The two keys are those of docs/adr/0002.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from pullguard.arn import Arn, MalformedReference
-from pullguard.checks.check import image_of
+from pullguard.checks.check import image_of, on_secret
 from pullguard.eligibility import MANAGED_TAG, REGISTRY_TAG, ROLES_TAG, is_managed, registry_hosts, role_may_use
 from pullguard.errors import NotNow
 from pullguard.model import Container, Facts, Role, Secret, Unreadable
-from pullguard.plan import Refusal
 
 
 def withdrawn(facts: Facts, secret: Arn) -> str | None:
@@ -30,8 +30,8 @@ def withdrawn(facts: Facts, secret: Arn) -> str | None:
         if unread is not None:
             raise NotNow(f"it could not be read whether the owner of {secret} still agrees: {unread}")
         return f"the secret {secret.resource_name} is gone, or {facts.task_definition.arn.resource_name} needs another"
-    refusals = [missing_key(facts, each, found, facts.role) for each in _containers_for(facts, found)]
-    return None if None in refusals else next((each.why for each in refusals if each), "no container needs it")
+    missing = [missing_key(each, found, facts.role) for each in _containers_for(facts, found)]
+    return None if None in missing else next((each.why for each in missing if each), "no container needs it")
 
 
 def _containers_for(facts: Facts, secret: Secret) -> Iterator[Container]:
@@ -47,50 +47,62 @@ def _containers_for(facts: Facts, secret: Secret) -> Iterator[Container]:
             yield container
 
 
-def missing_key(
-    facts: Facts, container: Container, secret: Secret, role: Role, findings: tuple[str, ...] = ()
-) -> Refusal | None:
-    """Return why the two keys do not open the grant of ``secret`` to ``role`` for ``container``; None where they do.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissingKey:
+    """Which owner has not agreed: ``why``, what that owner would do, and the command for it, where there is one."""
 
-    ``findings`` are the ids that a refusal carries.
-    """
+    why: str
+    remedy: str
+    snippet: str | None = None
 
-    def refuse(why: str, remedy: str, snippet: str) -> Refusal:
-        return Refusal(
-            kind="grant",
-            task_definition=facts.task_definition.arn,
-            target=str(role.arn),
-            why=why,
-            remedy=remedy,
-            snippet=snippet,
-            findings=findings,
-        )
 
+def missing_key(container: Container, secret: Secret, role: Role) -> MissingKey | None:
+    """Return why the two keys do not let ``role`` read ``secret`` for ``container``; None where they do."""
+    return _missing_secret_key(container, secret, role) or missing_role_key(role)
+
+
+def missing_role_key(role: Role) -> MissingKey | None:
+    """Return why the role's owner has not agreed; None where the role is opted in."""
+    if is_managed(role):
+        return None
+    return MissingKey(
+        why=f"the role {role.name} is not opted in: it has no tag {MANAGED_TAG}=true",
+        remedy="If Pullguard is to keep this role's pulls in order, the role's owner tags it.",
+        snippet=f"aws iam tag-role --role-name {role.name} --tags Key={MANAGED_TAG},Value=true",
+    )
+
+
+def _missing_secret_key(container: Container, secret: Secret, role: Role) -> MissingKey | None:
     image = image_of(container)
-    host = image.host if image else ""
-    tag_secret = f"aws secretsmanager tag-resource --secret-id {secret.arn} --tags"
-    if not registry_hosts(secret):
-        return refuse(
-            f"the secret {secret.name} is not opted in: its tag {REGISTRY_TAG} does not say which registry it is for",
-            "If this secret holds registry credentials, its owner tags it with the registry's host.",
-            f"{tag_secret} 'Key={REGISTRY_TAG},Value={host or 'REGISTRY-HOST'}'",
+    if image is None:
+        return MissingKey(
+            why="the image's name is none, so that nobody can tell from which registry it comes",
+            remedy="Correct the image's name.",
         )
-    if host not in registry_hosts(secret):
-        return refuse(
-            f"the secret {secret.name} is for {' and '.join(sorted(registry_hosts(secret)))}, the image is on {host}",
-            "Name the secret that is for this registry, or have the secret's owner add the host to its tag.",
-            f"{tag_secret} 'Key={REGISTRY_TAG},Value={' '.join(sorted({*registry_hosts(secret), host}))}'",
+    hosts = registry_hosts(secret)
+    if not hosts:
+        return MissingKey(
+            why=f"the secret {secret.name} is not opted in: no tag {REGISTRY_TAG} says which registry it is for",
+            remedy="If this secret holds registry credentials, its owner tags it with the registry's host.",
+            snippet=_tag(secret, REGISTRY_TAG, image.host),
+        )
+    if image.host not in hosts:
+        # No command: one that adds the image's host would hand the credentials to whoever runs it.
+        return MissingKey(
+            why=f"the secret {secret.name} is for {' and '.join(sorted(hosts))}, the image is on {image.host}",
+            remedy=(
+                "Name the secret that is for this registry. Only if the same credentials are meant for both, the "
+                f"secret's owner adds the host to its tag {REGISTRY_TAG}."
+            ),
         )
     if not role_may_use(secret, role.name):
-        return refuse(
-            f"the tag {ROLES_TAG} of the secret {secret.name} does not name the role {role.name}",
-            "If this role is to read the secret, the secret's owner adds it to the tag.",
-            f"{tag_secret} 'Key={ROLES_TAG},Value={secret.tags.get(ROLES_TAG, '')} {role.name}'",
-        )
-    if not is_managed(role):
-        return refuse(
-            f"the role {role.name} is not opted in: it has no tag {MANAGED_TAG}=true",
-            "If Pullguard is to keep this role's grants, the role's owner tags it.",
-            f"aws iam tag-role --role-name {role.name} --tags Key={MANAGED_TAG},Value=true",
+        return MissingKey(
+            why=f"the tag {ROLES_TAG} of the secret {secret.name} does not name the role {role.name}",
+            remedy="If this role is to read the secret, the secret's owner adds it to the tag.",
+            snippet=_tag(secret, ROLES_TAG, f"{secret.tags.get(ROLES_TAG, '')} {role.name}"),
         )
     return None
+
+
+def _tag(secret: Secret, key: str, value: str) -> str:
+    return on_secret(secret, "tag-resource", "--tags", f"Key={key},Value={value.strip()}")

@@ -44,12 +44,13 @@ class Reregister:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MoveService:
-    """Let ``service`` run ``after`` instead of ``before``."""
+    """Let ``service`` run ``after`` instead of ``before``, from which it differs in ``changes`` and nothing else."""
 
     cluster: str
     service: str
     before: Arn
     after: Arn
+    changes: tuple[ReferenceChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

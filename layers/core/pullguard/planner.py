@@ -10,10 +10,8 @@ from dataclasses import dataclass
 from pullguard.access.verdict import grant_would_help
 from pullguard.arn import Arn, MalformedReference, SecretReference
 from pullguard.checks.access import access_of
-from pullguard.checks.check import image_of
 from pullguard.checks.credentials_missing import candidates_for
-from pullguard.consent import missing_key
-from pullguard.eligibility import REGISTRY_TAG, registry_hosts
+from pullguard.consent import MissingKey, missing_key, missing_role_key
 from pullguard.findings import Finding
 from pullguard.model import Container, Facts, Key, Role, Secret, Usage
 from pullguard.plan import Fix, Grant, Plan, ReferenceChange, Refusal, Reregister
@@ -67,9 +65,20 @@ def _grants(facts: Facts, errors: tuple[Finding, ...]) -> Iterator[Fix | Refusal
             continue
         done.add(secret.arn)
         ids = tuple(each.id for each in errors if each.container == container.name)
-        refusal = missing_key(facts, container, secret, role, ids)
+        missing = missing_key(container, secret, role)
+        if missing is not None:
+            yield Refusal(
+                kind="grant",
+                task_definition=facts.task_definition.arn,
+                target=str(role.arn),
+                why=missing.why,
+                remedy=missing.remedy,
+                snippet=missing.snippet,
+                findings=ids,
+            )
+            continue
         key = secret.key
-        yield refusal or Grant(
+        yield Grant(
             task_definition=facts.task_definition.arn,
             role=role.arn,
             secret=secret.arn,
@@ -117,7 +126,7 @@ def _reregistration(facts: Facts, errors: tuple[Finding, ...], rules: Rules) -> 
     if refusal is not None:
         yield refusal
     elif isinstance(facts.usage, Usage) and facts.usage.successor is not None:
-        yield from _moves(facts, facts.usage, facts.usage.successor, rules, ids)
+        yield from _moves(facts, facts.usage, rules, changes, ids)
     else:
         yield Reregister(task_definition=facts.task_definition.arn, changes=changes, findings=ids)
 
@@ -179,19 +188,13 @@ def _refuse_reregistration(
             snippets(changes),
         )
     for container, after, _ in found:
-        image = image_of(container)
-        if after is not None and (image is None or image.host not in registry_hosts(after)):
-            host = image.host if image else "its registry"
-            return refuse(
-                f"the secret {after.name} is not opted in for {host}",
-                "If this secret is for that registry, its owner tags it with the host.",
-                f"aws secretsmanager tag-resource --secret-id {after.arn} --tags 'Key={REGISTRY_TAG},Value={host}'",
-            )
         if after is not None and (why := _out_of_reach(facts, after)) is not None:
             return refuse(
                 f"a new revision could not pull either: {why}",
                 "Mend the access first; pullguard explain says how each gate stands.",
             )
+        if (missing := _missing_consent(facts, container, after)) is not None:
+            return refuse(missing.why, missing.remedy, missing.snippet)
     usage = facts.usage
     if not isinstance(usage, Usage):
         return refuse(
@@ -206,6 +209,16 @@ def _refuse_reregistration(
     return None
 
 
+def _missing_consent(facts: Facts, container: Container, after: Secret | None) -> MissingKey | None:
+    """Return whose consent a new revision lacks: of the role's owner always, of the secret's where it names one."""
+    if isinstance(facts.role, Role):
+        return missing_role_key(facts.role) if after is None else missing_key(container, after, facts.role)
+    return MissingKey(
+        why="it has no execution role that could be read, so that no owner of one has agreed",
+        remedy="Give it an execution role, or change the task definition by hand.",
+    )
+
+
 def _out_of_reach(facts: Facts, secret: Secret) -> str | None:
     """Return why the role cannot read ``secret``, nor could with a grant; None where it can, or will be able to."""
     if not isinstance(facts.role, Role):
@@ -216,10 +229,12 @@ def _out_of_reach(facts: Facts, secret: Secret) -> str | None:
 
 
 def _moves(
-    facts: Facts, usage: Usage, successor: Arn, rules: Rules, findings: tuple[str, ...]
+    facts: Facts, usage: Usage, rules: Rules, changes: tuple[ReferenceChange, ...], findings: tuple[str, ...]
 ) -> Iterator[Fix | Refusal]:
-    before = facts.task_definition.arn
-    planned, refused = moves(usage.services, before, successor, findings)
+    before, successor = facts.task_definition.arn, usage.successor
+    if successor is None:
+        return
+    planned, refused = moves(usage.services, before, successor, findings, changes)
     yield from refused
     yield from pins(usage.schedules, before, successor, findings)
     for move in planned:

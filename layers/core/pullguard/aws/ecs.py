@@ -12,6 +12,7 @@ from pullguard.aws.answers import NEVER_SENT, asks, looked_up, writing
 from pullguard.errors import NotNow
 from pullguard.model import FailedStart, Instance, Lookup, ServiceUse, Tags, TaskDefinition, TaskUse, Usage
 from pullguard.remedies.reregister import REREGISTERED_TAG, MemberTree, member_tree
+from pullguard.remedies.successor import differences
 from pullguard.task_definition import read_task_definition
 
 if TYPE_CHECKING:
@@ -238,10 +239,14 @@ def _send_once(
 
 
 def successor_of(newest: Lookup[TaskDefinition], source: TaskDefinition) -> Arn | None:
-    """Return the newest revision if its tag says that we registered it in the place of ``source``."""
+    """Return the newest revision if its tag says that we registered it in the place of ``source``, and it may be so.
+
+    Anybody may write the tag, so the revision also has to be the same but for its references.
+    """
     if not isinstance(newest, TaskDefinition) or newest.revision <= source.revision:
         return None
-    return newest.arn if newest.tags.get(REREGISTERED_TAG) == str(source.arn) else None
+    says_so = newest.tags.get(REREGISTERED_TAG) == str(source.arn)
+    return newest.arn if says_so and not differences(source.raw, newest.raw) else None
 
 
 def _service_uses(cluster: str, service: Mapping[str, Any]) -> Iterator[ServiceUse]:

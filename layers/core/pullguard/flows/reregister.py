@@ -7,7 +7,7 @@ from pullguard.alerts import describe
 from pullguard.arn import Arn
 from pullguard.aws.ecs import Ecs
 from pullguard.checks.examine import examine
-from pullguard.errors import Denied
+from pullguard.errors import Denied, shown
 from pullguard.flows.brakes import NotWritten
 from pullguard.flows.redeploy import NOTHING, Redeployer
 from pullguard.flows.writing import Executor, Proof
@@ -18,10 +18,12 @@ from pullguard.model import Facts, Usage
 from pullguard.plan import Action, MoveService, Redeploy, Reregister
 from pullguard.remediation import Remediation
 from pullguard.remedies.reregister import CannotReregister, UnknownMembers, build_request, unknown_members
+from pullguard.remedies.successor import differences
 
 # The new revision carries a tag that names its source, by which everybody sees that the work is done. For as long as
 # that may not be visible yet, or a run that died may still have registered, nobody else registers.
 LEASE_S: Final = 60
+_NAMED: Final = 5
 _TRY_AGAIN: Final = "Mend what the reason says; the next validation or sweep tries again."
 
 
@@ -95,7 +97,7 @@ class Reregisterer:
         if not entry.seen:
             self.executor.look_again(Look(task_definition=successor, cause=look.cause), look)
             return Reregistered(task_definition=str(look.task_definition), why="its successor is yet to be validated")
-        if (why := self._still_broken(successor, entry)) is not None:
+        if (why := self._still_broken(successor, entry) or self._strayed(moves[0])) is not None:
             return self._fail(proof.actions, look, why, occasion)
         for move in moves:
             self.executor.brakes.check(f"service {move.service}")
@@ -133,6 +135,19 @@ class Reregisterer:
         for intent in self.executor.ledger.intended(occasion):
             if intent.deed.kind != "redeploy" and intent.deed.target not in to_move:
                 self.executor.tell(replace(intent, after=str(successor)), occasion=occasion)
+
+    def _strayed(self, move: MoveService) -> str | None:
+        """Say in what the successor is another task definition than it has to be; None where it is as we register it.
+
+        What came over the wire is compared: the SDK's parser drops what it does not know.
+        """
+        (_, source, _), (_, successor, _) = self.ecs.describe_raw(move.before), self.ecs.describe_raw(move.after)
+        strayed = differences(source, successor, move.changes)
+        if not strayed:
+            return None
+        named = ", ".join(map(shown, strayed[:_NAMED]))
+        before, after = move.before.resource_name, move.after.resource_name
+        return f"{after} says by its tag that Pullguard registered it from {before}, but it differs in {named}"
 
     def _still_broken(self, successor: Arn, entry: Entry) -> str | None:
         """Say why a service should not run ``successor`` yet; None where every check of it passes.

@@ -10,21 +10,26 @@ import shlex
 from pullguard.arn import Arn
 from pullguard.errors import shown
 from pullguard.model import ServiceUse
-from pullguard.plan import MoveService, Refusal
+from pullguard.plan import MoveService, ReferenceChange, Refusal
 
 
 def moves(
-    uses: tuple[ServiceUse, ...], before: Arn, after: Arn, findings: tuple[str, ...] = ()
+    uses: tuple[ServiceUse, ...],
+    before: Arn,
+    after: Arn,
+    findings: tuple[str, ...] = (),
+    changes: tuple[ReferenceChange, ...] = (),
 ) -> tuple[tuple[MoveService, ...], tuple[Refusal, ...]]:
     """Sort the services that run ``before`` into those to move to ``after`` and those to tell about.
 
     Services that run another revision are left out, and those whose own revision is another one already. Both answers
-    are in the order of the services' ARNs, one entry a service. ``findings`` are the ids that a refusal carries.
+    are in the order of the services' ARNs, one entry a service. ``findings`` are the ids that a refusal carries,
+    ``changes`` what ``after`` changes.
     """
     running = {use.service_arn: use for use in uses if use.task_definition == str(before) and not _moved_on(use)}
     affected = [running[arn] for arn in sorted(running)]
     moved = tuple(
-        MoveService(cluster=use.cluster_arn, service=use.service_arn, before=before, after=after)
+        MoveService(cluster=use.cluster_arn, service=use.service_arn, before=before, after=after, changes=changes)
         for use in affected
         if use.controller == "ECS"
     )

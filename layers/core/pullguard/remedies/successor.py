@@ -1,0 +1,69 @@
+"""Whether a newer revision is a copy of an older one that differs in its references only.
+
+A tag says which revision it was registered from, and whoever may register task definitions may write that tag. So no
+service is moved to a revision for its tag alone: what it says has to be so (docs/threat-model.md).
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from pullguard.plan import ReferenceChange
+from pullguard.remedies.reregister import DESCRIBE_ONLY
+
+_CREDENTIALS: Final = "repositoryCredentials"
+
+
+def differences(
+    source: Mapping[str, Any], copy: Mapping[str, Any], changes: tuple[ReferenceChange, ...] | None = None
+) -> tuple[str, ...]:
+    """Return the paths in which ``copy`` is another task definition than ``source`` with ``changes``, sorted.
+
+    Both are ``taskDefinition`` members of DescribeTaskDefinition's answer. Without ``changes`` the references do not
+    count. Empty texts, lists and objects, zeros, false and null count as absent: ECS fills some in at registration,
+    others than it did for older revisions.
+    """
+    ours, theirs = _comparable(source), _comparable(copy)
+    for definition in (ours, theirs) if changes is None else ():
+        for container in _containers(definition):
+            container.pop(_CREDENTIALS, None)
+    for change in changes or ():
+        _apply(change, ours)
+    return tuple(sorted(_different(ours, theirs, "")))
+
+
+def _comparable(definition: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _without_empties(value) for name, value in definition.items() if name not in DESCRIBE_ONLY and value}
+
+
+def _without_empties(value: Any) -> Any:
+    match value:
+        case Mapping():
+            lean = {name: _without_empties(each) for name, each in value.items()}
+            return {name: each for name, each in lean.items() if each}
+        case list() | tuple():
+            return [_without_empties(each) for each in value]
+        case _:
+            return value
+
+
+def _containers(definition: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    yield from (each for each in definition.get("containerDefinitions", ()) if isinstance(each, dict))
+
+
+def _apply(change: ReferenceChange, definition: Mapping[str, Any]) -> None:
+    for container in _containers(definition):
+        if container.get("name") == change.container:
+            container.pop(_CREDENTIALS, None)
+            if change.after is not None:
+                container[_CREDENTIALS] = {"credentialsParameter": str(change.after)}
+
+
+def _different(one: Any, other: Any, path: str) -> Iterator[str]:
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        for name in one.keys() | other.keys():
+            yield from _different(one.get(name), other.get(name), f"{path}.{name}" if path else str(name))
+    elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        for index, (ours, theirs) in enumerate(zip(one, other, strict=True)):
+            yield from _different(ours, theirs, f"{path}[{index}]")
+    elif one != other or type(one) is not type(other):
+        yield path
