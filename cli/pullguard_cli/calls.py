@@ -18,6 +18,7 @@ from pullguard.remedies.grant import (
     POLICY_NAME,
     Granted,
     fits,
+    parse_own,
     policy_document,
     render,
     united,
@@ -113,7 +114,8 @@ def _put_role_policy(facts: Facts, role: Role, grants: tuple[Grant, ...]) -> Cal
     policies = role.inline_policies if isinstance(role.inline_policies, tuple) else ()
     inline = {policy.name: policy.document for policy in policies}
     own = inline.get(POLICY_NAME)
-    document = policy_document(united(own, (Granted(secret=grant.secret, key=grant.key) for grant in grants)))
+    present = parse_own(own)[0] if own else ()
+    document = policy_document(united(present, (Granted(secret=grant.secret, key=grant.key) for grant in grants)))
     findings = tuple(dict.fromkeys(each for grant in grants for each in grant.findings))
     if not fits(inline, document):
         return Refusal(

@@ -10,7 +10,8 @@ from pullguard.arn import Arn, MalformedReference
 from pullguard.checks.check import image_of, on_secret
 from pullguard.eligibility import MANAGED_TAG, REGISTRY_TAG, ROLES_TAG, is_managed, registry_hosts, role_may_use
 from pullguard.errors import NotNow
-from pullguard.model import Container, Facts, Role, Secret, Unreadable
+from pullguard.model import Container, Facts, Lookup, NotLooked, Role, Secret, Unreadable
+from pullguard.remedies.grant import Granted, granted_for
 
 
 def withdrawn(facts: Facts, secret: Arn) -> str | None:
@@ -47,13 +48,30 @@ def _containers_for(facts: Facts, secret: Secret) -> Iterator[Container]:
             yield container
 
 
+def agreed_grant(arn: Arn, found: Lookup[Secret], role: Role) -> Granted | None:
+    """Return the least that reads the secret ``arn``, as it was ``found`` now, if both owners agree; else None.
+
+    Raises ``NotNow`` where AWS would not tell.
+    """
+    if isinstance(found, Unreadable | NotLooked):
+        raise NotNow(f"it could not be read whether the owner of {arn}, which our policy grants, agrees: {found}")
+    if not isinstance(found, Secret) or found.arn != arn:
+        return None
+    agreed = is_managed(role) and bool(registry_hosts(found)) and role_may_use(found, role.name)
+    return granted_for(found) if agreed else None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MissingKey:
-    """Which owner has not agreed: ``why``, what that owner would do, and the command for it, where there is one."""
+    """Which owner has not agreed: ``why``, what that owner would do, and the command for it, where there is one.
+
+    ``said_no`` is whether the secret's owner has said whom it is for, and this is another.
+    """
 
     why: str
     remedy: str
     snippet: str | None = None
+    said_no: bool = False
 
 
 def missing_key(container: Container, secret: Secret, role: Role) -> MissingKey | None:
@@ -94,12 +112,14 @@ def _missing_secret_key(container: Container, secret: Secret, role: Role) -> Mis
                 "Name the secret that is for this registry. Only if the same credentials are meant for both, the "
                 f"secret's owner adds the host to its tag {REGISTRY_TAG}."
             ),
+            said_no=True,
         )
     if not role_may_use(secret, role.name):
         return MissingKey(
             why=f"the tag {ROLES_TAG} of the secret {secret.name} does not name the role {role.name}",
             remedy="If this role is to read the secret, the secret's owner adds it to the tag.",
             snippet=_tag(secret, ROLES_TAG, f"{secret.tags.get(ROLES_TAG, '')} {role.name}"),
+            said_no=True,
         )
     return None
 

@@ -46,7 +46,7 @@ def _finding_headline(notice: Notice, finding: Finding, limit: int) -> str:
         who = _cut(family_of(notice), limit) + (f" ({counted(everything)})" if many else "")
         image, because = f" {_image(finding.image)}" if finding.image else " its image", ""
     if notice.kind == "Finding Resolved":
-        return f"resolved: {who} can pull{image} again{because}"
+        return f"resolved: one thing that kept {who} from pulling{image}{because}"
     again = "reminder, " if notice.reminder else ""
     if finding.status == "unknown":
         return f"{again}unknown: whether {who} can pull{image}{because}"

@@ -64,7 +64,7 @@ def _ask(finding: FindingId, facts: Facts) -> Iterable[Answer]:
                 severity=mine.severity,
                 cause=f"{_CAUSES[finding].format(container=container.name, secret=secret.name)}",
                 evidence=_evidence(mine),
-                remedy=remedy_of(finding, facts, secret, mine),
+                remedy=remedy_of(finding, facts, container, secret, mine),
             )
 
 

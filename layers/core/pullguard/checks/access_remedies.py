@@ -9,14 +9,14 @@ from typing import Final
 from pullguard.access.gates import FindingId, Gate
 from pullguard.arn import dns_suffix_of
 from pullguard.checks.check import on_secret
-from pullguard.eligibility import REGISTRY_TAG, registry_hosts
+from pullguard.consent import missing_key
 from pullguard.findings import Remedy
-from pullguard.model import Document, Facts, Key, Lookup, Missing, Role, Secret
+from pullguard.model import Container, Document, Facts, Key, Lookup, Missing, Role, Secret
 from pullguard.remedies.grant import (
     POLICY_NAME,
-    Granted,
     fits,
     grant_command,
+    granted_for,
     parse_own,
     policy_document,
     render,
@@ -28,12 +28,6 @@ _SECRET_IN_POLICY_NAME_MAX_CHARS: Final = 100
 ASK_ORGANIZATION: Final = "Ask whoever keeps the organization's policies to let these statements through."
 
 
-def granted_for(secret: Secret) -> Granted:
-    """Return the least that a role needs in order to read ``secret``."""
-    key = secret.key
-    return Granted(secret=secret.arn, key=key.arn if isinstance(key, Key) and key.manager == "CUSTOMER" else None)
-
-
 def _own_policy(role: Role, secret: Secret) -> dict[str, object]:
     """Return Pullguard's policy on the role as it would be with a grant of ``secret``."""
     policies = role.inline_policies if isinstance(role.inline_policies, tuple) else ()
@@ -42,22 +36,19 @@ def _own_policy(role: Role, secret: Secret) -> dict[str, object]:
     return policy_document((present | {secret.arn: granted_for(secret)}).values())
 
 
-def remedy_of(finding: FindingId, facts: Facts, secret: Secret, gate: Gate) -> Remedy:
+def remedy_of(finding: FindingId, facts: Facts, container: Container, secret: Secret, gate: Gate) -> Remedy:
     """Return what opens ``gate``: a grant where one helps, else what somebody does by hand."""
     role = facts.role
     if gate.grant_helps and isinstance(role, Role):
-        opted_in = bool(registry_hosts(secret))
-        text = f"Let the role {role.name} read this secret, by one inline policy that names it alone."
-        if not opted_in:
-            text = (
-                f"First make sure that {secret.name} is meant for this image: it has no tag {REGISTRY_TAG} that says "
-                f"so, and Pullguard itself does not grant it. If it is, let the role {role.name} read it."
-            )
-        return Remedy(
-            action="grant" if opted_in else "none",
-            text=text,
-            snippet=_grant_by_hand(role, secret),
-        )
+        missing = missing_key(container, secret, role)
+        grant = f"et the role {role.name} read this secret, by one inline policy that names it alone."
+        if missing is None:
+            return Remedy(action="grant", text=f"L{grant}", snippet=_grant_by_hand(role, secret))
+        by_itself = f"Pullguard does not grant this by itself: {missing.why}."
+        if missing.said_no:  # no command that grants: whoever registered the task definition may be up to something
+            return Remedy(text=f"{by_itself} {missing.remedy}", snippet=missing.snippet)
+        sure = f"First make sure that {secret.name} is meant for this image and this role. If it is, l{grant}"
+        return Remedy(text=f"{sure} {by_itself}", snippet=_grant_by_hand(role, secret))
     text, snippet = _BY_HAND[finding](facts, secret)
     return Remedy(text=text, snippet=snippet)
 

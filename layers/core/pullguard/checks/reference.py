@@ -213,13 +213,11 @@ def _registry_mismatch(facts: Facts) -> Iterable[Answer]:
                 f"{' and '.join(sorted(hosts)) or 'no registry that can be read from its tag'}."
             ),
             evidence=f"tag {REGISTRY_TAG} of the secret is {shown(secret.tags[REGISTRY_TAG])}",
+            # No command: one that adds the image's host would hand the credentials to whoever runs it.
             remedy=Remedy(
-                text=(f"Name a secret that is for {image.host}, or have this one's owner add the host to its tag."),
-                snippet=on_secret(
-                    secret,
-                    "tag-resource",
-                    "--tags",
-                    f"Key={REGISTRY_TAG},Value={' '.join(sorted({*hosts, image.host}))}",
+                text=(
+                    f"Name a secret that is for {image.host}. Only if the same credentials are meant for both, this "
+                    f"one's owner adds the host to its tag {REGISTRY_TAG}."
                 ),
             ),
         )

@@ -1,12 +1,11 @@
 """Grant what a role lacks: our own inline policy, written whole, after both keys are proved again."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import assert_never
 
 from pullguard.alerts import describe
-from pullguard.arn import Arn
 from pullguard.aws.iam import Iam
+from pullguard.consent import agreed_grant
 from pullguard.errors import Denied
 from pullguard.flows.brakes import NotWritten
 from pullguard.flows.confirming import Change, Confirmer
@@ -21,6 +20,7 @@ from pullguard.remedies.grant import (
     POLICY_NAME,
     Granted,
     fits,
+    parse_own,
     policy_document,
     render,
     same,
@@ -77,8 +77,8 @@ class RolePatcher:
     def _write(self, role: Role, needed: tuple[Grant, ...], look: Look, occasion: str) -> Patched:
         inline = _by_name(role)
         before = inline.get(POLICY_NAME)
-        grants = self._union(role.arn, before, needed)
-        document = policy_document(grants)
+        wanted = (Granted(secret=grant.secret, key=grant.key) for grant in needed)
+        document = policy_document(united(self._kept(role, before), wanted))
         patched = Patched(task_definition=str(look.task_definition), role=str(role.arn))
         if before is not None and same(before.document, document):
             self.executor.look_until_it_shows(look)
@@ -117,10 +117,22 @@ class RolePatcher:
         self.executor.look_again(look)
         return replace(patched, written=True)
 
-    def _union(self, role: Arn, before: NamedPolicy | None, needed: Iterable[Grant]) -> tuple[Granted, ...]:
-        """Return what the policy is to grant: what the ledger and the policy itself say already, and the new need."""
-        wanted = (Granted(secret=grant.secret, key=grant.key) for grant in needed)
-        return united(before.document if before else None, self.executor.ledger.granted(role), wanted)
+    def _kept(self, role: Role, before: NamedPolicy | None) -> tuple[Granted, ...]:
+        """Return what the policy is to grant beside the new need.
+
+        What it grants already by this stack's own doing stays. Of anything else, what another stack or somebody else
+        wrote and what the ledger knows of and the policy lacks (IAM may show it late, or an owner has taken it away),
+        both owners have to agree now. Raises ``NotNow`` where that could not be read.
+        """
+        present = {each.secret: each for each in (parse_own(before.document)[0] if before else ())}
+        ours = {each.secret: each for each in self.executor.ledger.granted(role.arn)}
+        readers = self.executor.readers()
+        agreed = (
+            agreed_grant(secret, readers.secret(str(secret), secret.region), role)
+            for secret in present.keys() ^ ours.keys()
+        )
+        both = (present[secret] for secret in present.keys() & ours.keys())
+        return (*both, *(each for each in agreed if each is not None))
 
     def _fail(self, needed: tuple[Grant, ...], patched: Patched, occasion: str, why: str, remedy: str) -> Patched:
         for grant in needed:

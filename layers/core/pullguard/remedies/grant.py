@@ -19,7 +19,7 @@ from typing import Any, Final, TypeAlias
 
 from pullguard.arn import Arn, dns_suffix_of, partition_of
 from pullguard.errors import Malformed, PullguardError, shown
-from pullguard.model import Document
+from pullguard.model import Document, Key, Secret
 
 POLICY_NAME: Final = "pullguard-registry-credentials"
 # All inline policies of one role together, white space not counted; cannot be raised.
@@ -61,6 +61,12 @@ class Granted:
 
     secret: Arn
     key: Arn | None
+
+
+def granted_for(secret: Secret) -> Granted:
+    """Return the least that a role needs in order to read ``secret``."""
+    key = secret.key
+    return Granted(secret=secret.arn, key=key.arn if isinstance(key, Key) and key.manager == "CUSTOMER" else None)
 
 
 def policy_document(grants: Iterable[Granted]) -> dict[str, Any]:
@@ -130,14 +136,9 @@ def _prove(arn: Arn, service: str, resource: re.Pattern[str], why: str) -> None:
         raise UnprovedGrant(arn, f"names Region {arn.region}, which is not in partition {arn.partition}")
 
 
-def united(own: Document | None, *others: Iterable[Granted]) -> tuple[Granted, ...]:
-    """Return what the policy is to grant: what ``own``, the policy as it stands, grants already, and all ``others``.
-
-    A later grant of a secret takes the place of an earlier one. What somebody else wrote into the policy has not its
-    shape, and is not kept.
-    """
-    present = () if own is None else parse_own(own)[0]
-    newest = {granted.secret: granted for grants in (present, *others) for granted in grants}
+def united(*grants: Iterable[Granted]) -> tuple[Granted, ...]:
+    """Return all ``grants``, one a secret: a later grant of a secret takes the place of an earlier one."""
+    newest = {granted.secret: granted for each in grants for granted in each}
     return tuple(newest[secret] for secret in sorted(newest))
 
 
