@@ -93,7 +93,7 @@ def about_a_deed(kind: NoticeKind, deed: Deed) -> Notice:
         ),
         (
             notice("Finding Resolved"),
-            "[Pullguard] resolved: web can pull ghcr.io/acme/web again - secret-access-missing",
+            "[Pullguard] resolved: web, ghcr.io/acme/web - secret-access-missing",
         ),
         (
             notice(dependents=(service("web"), service("shop"))),
@@ -112,7 +112,7 @@ def about_a_deed(kind: NoticeKind, deed: Deed) -> Notice:
                 findings=(finding(check="key-unusable", key=KEY),),
                 dependents=(service("web"), service("api", definition("api").arn)),
             ),
-            "[Pullguard] resolved: 2 services can pull again: key 1234abcd-12ab, secret regist... - key-unusable",
+            "[Pullguard] resolved: 2 services: key 1234abcd-12ab, secret registry/ghcr - key-unusable",
         ),
         (
             notice(findings=(finding(image=f"ghcr.io/acme/{'w' * 200}"),)),

@@ -75,7 +75,7 @@ def test_a_broken_secret_is_one_message_and_its_mending_one_resolution(stage: St
     deliver(stage)
     assert subjects(stage) == [
         "[Pullguard] error: 12 services cannot pull: secret registry/ghcr - secret-value-empty-field",
-        "[Pullguard] resolved: 12 services can pull again: secret registry/ghcr - secret-value-empty-field",
+        "[Pullguard] resolved: 12 services: secret registry/ghcr - secret-value-empty-field",
     ]
     assert "(lasted 2 h 5 min)" in stage.sent.alerts[1]["Message"]
     for each in FAMILIES:

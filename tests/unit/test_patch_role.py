@@ -22,6 +22,7 @@ from tests.fakes import (
     Crash,
     World,
     container,
+    denied,
     key,
     revision_arn,
     role,
@@ -158,13 +159,48 @@ def test_what_is_granted_already_is_looked_at_again_ever_later_until_it_shows(
     assert asked == ([] if delay_s is None else [(attempt + 1, delay_s)])
 
 
-def test_grants_are_only_ever_added(act: Acted, ledger: Ledger) -> None:
-    ledger.keep_grants(role_arn(), granted(KEYED))
-    here = act(replace(BROKEN, roles=(role(inline_policies=(own(HUB),)),)))
-    here.expect(render(policy_document(granted(GHCR, HUB, KEYED))))
+UNTAGGED = secret("registry/hub", "HubHub", registry=None)
+FOR_OTHERS = secret("registry/hub", "HubHub", registry="docker.io", tags={"pullguard:roles": "api-*"})
+# What our policy grants already, what the ledger says that this stack granted, how the secret is now, whether it stays.
+BESIDE: dict[str, tuple[tuple[Any, ...], tuple[Any, ...], Any, bool]] = {
+    "ours-stays": ((HUB,), (HUB,), HUB, True),
+    "ours-stays-without-its-tag-for-tasks-run-on-it": ((HUB,), (HUB,), UNTAGGED, True),
+    "another-stacks-stays-by-both-keys": ((HUB,), (), HUB, True),
+    "what-somebody-wrote-without-the-secrets-key": ((HUB,), (), UNTAGGED, False),
+    "what-somebody-wrote-for-a-role-that-its-owner-excludes": ((HUB,), (), FOR_OTHERS, False),
+    "what-somebody-wrote-of-a-secret-that-is-gone": ((HUB,), (), None, False),
+    "ours-that-iam-does-not-show-yet": ((), (HUB,), HUB, True),
+    "ours-that-was-taken-away-with-its-tag": ((), (HUB,), UNTAGGED, False),
+    "ours-that-is-gone": ((), (HUB,), None, False),
+}
+
+
+@pytest.mark.parametrize("case", BESIDE.values(), ids=BESIDE)
+def test_what_the_policy_grants_beside_the_new_need(
+    act: Acted, ledger: Ledger, case: tuple[tuple[Any, ...], tuple[Any, ...], Any, bool]
+) -> None:
+    present, known, now, stays = case
+    ledger.keep_grants(role_arn(), granted(*known))
+    inline = (own(*present),) if present else ()
+    here = act(replace(BROKEN, roles=(role(inline_policies=inline),), secrets=(GHCR, *([now] if now else ()))))
+    here.expect(render(policy_document(granted(GHCR, *([HUB] if stays else [])))))
     assert here.patch().written
-    # What stood in the policy only is another stack's, perhaps: it stays there, and is none of this ledger's.
-    assert set(ledger.granted(role_arn())) == set(granted(GHCR, KEYED))
+
+
+def test_nothing_is_written_while_nobody_can_tell_whether_an_owner_agrees(act: Acted) -> None:
+    inline = (own(HUB),)
+    world = replace(BROKEN, roles=(role(inline_policies=inline),), unreadable={str(HUB.arn): denied()})
+    here = act(world)
+    with pytest.raises(NotNow, match="agrees"):
+        here.patch()
+    assert here.told() == []
+
+
+def test_what_this_stack_did_not_grant_is_none_of_its_ledgers(act: Acted, ledger: Ledger) -> None:
+    here = act(replace(BROKEN, roles=(role(inline_policies=(own(HUB),)),), secrets=(GHCR, HUB)))
+    here.expect(render(policy_document(granted(GHCR, HUB))))
+    assert here.patch().written
+    assert set(ledger.granted(role_arn())) == set(granted(GHCR))
 
 
 ALIEN = {
@@ -181,7 +217,7 @@ ALIEN = {
 
 @pytest.mark.parametrize("statement", ALIEN.values(), ids=ALIEN)
 def test_what_somebody_else_wrote_into_our_policy_is_dropped(act: Acted, statement: dict[str, Any]) -> None:
-    here = act(replace(BROKEN, roles=(role(inline_policies=(own(HUB, extra=(statement,)),)),)))
+    here = act(replace(BROKEN, roles=(role(inline_policies=(own(HUB, extra=(statement,)),)),), secrets=(GHCR, HUB)))
     here.expect(render(policy_document(granted(GHCR, HUB))))
     assert here.patch().written
 
@@ -265,9 +301,10 @@ def test_any_other_error_of_iam_sends_the_message_back(act: Acted) -> None:
 
 def test_a_policy_that_finds_no_room_is_told_and_not_tried(act: Acted, ledger: Ledger) -> None:
     # The grant alone would fit; with all that was granted before and is gone from the role, it does not.
-    before = granted(*(secret(f"{number:03}-{'x' * 100}") for number in range(70)))
+    many = tuple(secret(f"{number:03}-{'x' * 100}") for number in range(70))
+    before = granted(*many)
     ledger.keep_grants(role_arn(), before)
-    here = act(BROKEN)
+    here = act(replace(BROKEN, secrets=(GHCR, *many)))
     assert not here.patch().written
     assert "more than the 10240 that IAM takes" in here.failure()["why"]
     assert "managed policy" in here.failure()["remedy"]

@@ -46,7 +46,8 @@ def _finding_headline(notice: Notice, finding: Finding, limit: int) -> str:
         who = _cut(family_of(notice), limit) + (f" ({counted(everything)})" if many else "")
         image, because = f" {_image(finding.image)}" if finding.image else " its image", ""
     if notice.kind == "Finding Resolved":
-        return f"resolved: one thing that kept {who} from pulling{image}{because}"
+        # Not that it can pull again: something else may keep it from that, which has an alert of its own.
+        return f"resolved: {who}{f',{image}' if image and finding.image else ''}{because}"
     again = "reminder, " if notice.reminder else ""
     if finding.status == "unknown":
         return f"{again}unknown: whether {who} can pull{image}{because}"
