@@ -22,14 +22,15 @@ from pullguard.flows.unused import UnusedGrants
 from pullguard.flows.validate import Validated, Validator
 from pullguard.flows.writing import Executor
 from pullguard.ledger import Ledger
-from pullguard.messages import Look
+from pullguard.messages import Home, Look
 from pullguard.plan import Mode
 from pullguard.planner import Rules
 from pullguard.roster import Roster
 from pullguard.service_ledger import ServiceLedger
 from pullguard.stop import GO_ON
-from tests.fakes import NOW, Sent, World, revision_arn
+from tests.fakes import ACCOUNT, NOW, REGION, Sent, World, revision_arn
 
+HOME = Home(account=ACCOUNT, region=REGION)
 CAUSE = Cause(kind="RegisterTaskDefinition", event_id="e-1", at=NOW)
 LOOK = Look(task_definition=revision_arn(), cause=CAUSE)
 
@@ -110,6 +111,7 @@ class Stage:
             reregister_queue_url="reregistrations.fifo",
             mode=self.mode,
             rules=self.rules,
+            home=HOME,
             now=self.now,
         )
 
@@ -126,6 +128,7 @@ class Stage:
             validation_queue_url="validations",
             mode=self.mode,
             rules=self.rules,
+            home=HOME,
             brakes=Brakes(switch=self.switch, ledger=self.ledger, writes_per_hour=self.writes_per_hour, now=self.now),
             now=self.now,
         )

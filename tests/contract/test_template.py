@@ -182,6 +182,8 @@ def test_a_functions_settings_name_the_resources_that_they_say(function: str) ->
     variables = FUNCTIONS[function]["Environment"]["Variables"]
     own_queue = queue_of(FUNCTIONS[function])
     expected = {
+        "PULLGUARD_ACCOUNT": "AWS::AccountId",
+        "PULLGUARD_REGION": "AWS::Region",
         "PULLGUARD_REJECTS_QUEUE_URL": dead_letters_of(own_queue),
         "PULLGUARD_LEDGER_TABLE": "Ledger",
         "PULLGUARD_BUS_NAME": "Bus",

@@ -16,7 +16,7 @@ from tests.contract.cloudformation import ROOT, load, said
 from tests.contract.roles import given
 
 TEMPLATE = load()
-REGION = "us-east-1"
+REGION, ACCOUNT = "us-east-1", "123456789012"
 _numbers = count()
 # A batch call needs the action of the single one; everything else is called what it is allowed by.
 _ACTIONS = {
@@ -98,7 +98,8 @@ class Stack:
         shared = TEMPLATE.data["Globals"]["Function"]["Environment"]["Variables"]
         own = TEMPLATE.functions()[function]["Environment"]["Variables"]
         defaults = {name: str(each["Default"]) for name, each in TEMPLATE.data["Parameters"].items()}
-        known = {**self.ids, **defaults, **parameters}
+        home = {"AWS::AccountId": ACCOUNT, "AWS::Region": REGION}
+        known = {**home, **self.ids, **defaults, **parameters}
         return {
             name: known[value["Ref"]] if isinstance(value, dict) else said(value)
             for name, value in {**shared, **own}.items()

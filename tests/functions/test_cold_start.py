@@ -2,7 +2,7 @@
 
 import pytest
 
-from pullguard.errors import Misconfigured
+from pullguard.settings import POWERTOOLS
 from tests.functions.stack import TEMPLATE, Stack
 
 IDS = {
@@ -17,7 +17,7 @@ CASES = [
     (function, variable)
     for function in FUNCTIONS
     for variable in STACK.environment(function)
-    if variable.startswith("PULLGUARD_")
+    if variable.startswith("PULLGUARD_") or variable in POWERTOOLS
 ]
 
 
@@ -40,12 +40,12 @@ def test_a_function_starts_with_what_the_template_gives_it(function: str, monkey
 def test_a_variable_that_is_missing_is_named_in_one_line(
     function: str, variable: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(Misconfigured) as error:
+    with pytest.raises(SystemExit) as error:
         start(function, monkeypatch, **{variable: None})
-    assert str(error.value).startswith(f"{variable} is not set")
+    assert str(error.value).startswith(f"This function cannot start: {variable} is not set")
     assert "\n" not in str(error.value)
 
 
 def test_nonsense_is_named_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(Misconfigured, match='PULLGUARD_MODE is "destroy"'):
+    with pytest.raises(SystemExit, match='PULLGUARD_MODE is "destroy"'):
         start("validate_task_definition", monkeypatch, PULLGUARD_MODE="destroy")

@@ -5,14 +5,19 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from botocore.exceptions import ClientError
 
 from pullguard.deployed import Deployment, Refused, outcome
-from pullguard.errors import Misconfigured, NotNow, Rejected
+from pullguard.errors import NotNow, Rejected
 from pullguard.flows.validate import Validated
 from pullguard.image import parse_image
 from pullguard.messages import RECEIVES_MAX
 from pullguard.model import Verification
+from pullguard.settings import POWERTOOLS
 from tests.contract.cloudformation import load
 
 ENVIRONMENT = {
+    "POWERTOOLS_METRICS_NAMESPACE": "Pullguard",
+    "POWERTOOLS_SERVICE_NAME": "a_function",
+    "PULLGUARD_ACCOUNT": "123456789012",
+    "PULLGUARD_REGION": "us-east-1",
     "PULLGUARD_REJECTS_QUEUE_URL": "https://sqs/rejects",
     "PULLGUARD_LEDGER_TABLE": "ledger",
     "PULLGUARD_BUS_NAME": "bus",
@@ -74,7 +79,7 @@ def deployment(rejects: Rejects) -> Deployment:
 def test_the_environment_of_these_tests_is_the_templates() -> None:
     functions = load().functions().values()
     variables = {name for each in functions for name in each["Environment"]["Variables"]}
-    assert {name for name in variables if name.startswith("PULLGUARD_")} == set(ENVIRONMENT)
+    assert {name for name in variables if name.startswith("PULLGUARD_")} == set(ENVIRONMENT) - set(POWERTOOLS)
 
 
 @pytest.mark.allow_hosts(["127.0.0.1"])
@@ -122,9 +127,10 @@ def test_no_client_is_made_before_it_is_needed() -> None:
 
 
 def test_what_is_not_needed_may_be_absent() -> None:
-    only = {name: ENVIRONMENT[name] for name in ("PULLGUARD_REJECTS_QUEUE_URL", "PULLGUARD_LEDGER_TABLE")}
+    names = (*POWERTOOLS, "PULLGUARD_REJECTS_QUEUE_URL", "PULLGUARD_LEDGER_TABLE")
+    only = {name: ENVIRONMENT[name] for name in names}
     assert Deployment(only, "ledger_table").settings.ledger_table == "ledger"
-    with pytest.raises(Misconfigured, match="PULLGUARD_BUS_NAME"):
+    with pytest.raises(SystemExit, match="PULLGUARD_BUS_NAME"):
         Deployment(only, "bus_name")
 
 

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pullguard.arn import Arn
 from pullguard.errors import Rejected
 from pullguard.events import Cause
-from pullguard.messages import ATTEMPTS_MAX, BODY_MAX_CHARS, Look, parse_object
+from pullguard.messages import ATTEMPTS_MAX, BODY_MAX_CHARS, Home, Look, parse_object
 from tests.fakes import revision_arn
 
 LOOK = Look(
@@ -36,6 +37,7 @@ def without(member: str) -> dict[str, Any]:
     return {name: value for name, value in GOOD.items() if name != member}
 
 
+ARN = "arn:aws:ecs:us-east-1:111122223333:task-definition/{}"
 BAD: dict[str, tuple[str, str]] = {
     "empty": ("", "is not JSON"),
     "no-json": ("{", "is not JSON"),
@@ -55,6 +57,9 @@ BAD: dict[str, tuple[str, str]] = {
         json.dumps({**GOOD, "task_definition": "arn:aws:ecs:us-east-1:111122223333:task-definition/*"}),
         "has a character in its resource",
     ),
+    "no-revision": (json.dumps({**GOOD, "task_definition": ARN.format("cron")}), "names no revision"),
+    "a-word-for-a-revision": (json.dumps({**GOOD, "task_definition": ARN.format("batch:latest")}), "names no revision"),
+    "two-revisions": (json.dumps({**GOOD, "task_definition": ARN.format("web:1:2")}), "names no revision"),
     "a-look-too-many": (json.dumps({**GOOD, "attempt": ATTEMPTS_MAX + 1}), '"attempt"'),
     "a-look-less-than-none": (json.dumps({**GOOD, "attempt": -1}), '"attempt"'),
     "a-text-for-an-attempt": (json.dumps({**GOOD, "attempt": "1"}), '"attempt"'),
@@ -72,6 +77,26 @@ def test_a_bad_message_is_rejected_with_its_reason(body: str, words: str) -> Non
     assert words in str(rejected.value)
     assert "\n" not in str(rejected.value)
     assert len(str(rejected.value)) < 1000
+
+
+HOME = Home(account="111122223333", region="us-east-1")
+ADMITTED = {
+    "a task definition": (str(revision_arn()), True),
+    "a role": ("arn:aws:iam::111122223333:role/x", True),
+    "another account's": ("arn:aws:ecs:us-east-1:444455556666:task-definition/web:7", False),
+    "another Region's": ("arn:aws:ecs:eu-west-1:111122223333:task-definition/web:7", False),
+    "another partition's": ("arn:aws-cn:ecs:us-east-1:111122223333:task-definition/web:7", False),
+    "another account's role": ("arn:aws:iam::444455556666:role/x", False),
+}
+
+
+@pytest.mark.parametrize(("text", "admitted"), ADMITTED.values(), ids=ADMITTED)
+def test_only_what_lies_at_home_is_admitted(text: str, admitted: bool) -> None:
+    if admitted:
+        HOME.admit(Arn.parse(text))
+        return
+    with pytest.raises(Rejected, match=r"is not of this account and Region \(111122223333, us-east-1\)"):
+        HOME.admit(Arn.parse(text))
 
 
 values = st.recursive(

@@ -13,7 +13,7 @@ from pullguard.ledger import Ledger
 from pullguard.messages import SIBLING, Look
 from pullguard.model import NamedPolicy, Usage
 from tests.fakes import Crash, World, container, denied, key, revision_arn, role, secret, task_definition
-from tests.flows import Stage, look
+from tests.flows import HOME, Stage, look
 
 EVENTS = Path(__file__).parents[2] / "events"
 GHCR = secret()
@@ -39,6 +39,7 @@ def resolver(here: Stage) -> ChangeResolver:
         queues=here.queues,
         validation_queue_url="validations",
         sweep_queue_url="sweeps",
+        home=HOME,
         now=here.now,
     )
 
@@ -369,6 +370,18 @@ def test_after_a_sweep_an_event_that_concerns_nobody_asks_for_none(ledger: Ledge
     ledger.save_sweep_state({"sweep": "1"})
     here = Stage(ledger, World())
     assert not resolver(here).resolve(sample("put-secret-value"), occasion="m-1").cold
+    assert here.sent.messages == []
+
+
+# --- What is not ours --------------------------------------------------------------------------------------------
+
+
+def test_another_accounts_event_that_somebody_forwards_is_rejected(ledger: Ledger) -> None:
+    here = Stage(ledger, World())
+    with pytest.raises(Rejected, match="web:7 is not of this account and Region"):
+        resolver(here).resolve(
+            sample("register-task-definition").replace("111122223333", "444455556666"), occasion="m-1"
+        )
     assert here.sent.messages == []
 
 

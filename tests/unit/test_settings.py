@@ -4,9 +4,10 @@ from typing import Any
 import pytest
 
 from pullguard.errors import Misconfigured
-from pullguard.settings import PREFIX, Settings
+from pullguard.settings import POWERTOOLS, PREFIX, Settings
 
-GOOD = {
+POWERTOOLS_VARIABLES = {"POWERTOOLS_METRICS_NAMESPACE": "Pullguard", "POWERTOOLS_SERVICE_NAME": "a_function"}
+GOOD = POWERTOOLS_VARIABLES | {
     "PULLGUARD_MODE": "remediate",
     "PULLGUARD_LEDGER_TABLE": "ledger",
     "PULLGUARD_ALERT_FORMAT": "chat",
@@ -18,7 +19,7 @@ GOOD = {
 
 
 def test_settings_are_read_in_their_kinds() -> None:
-    read = Settings.read(GOOD, *(name.removeprefix(PREFIX).lower() for name in GOOD))
+    read = Settings.read(GOOD, *(name.removeprefix(PREFIX).lower() for name in GOOD if name.startswith(PREFIX)))
     assert read == Settings(
         mode="remediate",
         ledger_table="ledger",
@@ -32,15 +33,23 @@ def test_settings_are_read_in_their_kinds() -> None:
 
 def test_only_what_is_needed_is_read() -> None:
     assert Settings.read(GOOD, "ledger_table") == Settings(ledger_table="ledger")
-    assert Settings.read({}) == Settings()
+    assert Settings.read(POWERTOOLS_VARIABLES) == Settings()
 
 
 @pytest.mark.parametrize("setting", [each.name for each in fields(Settings)])
 def test_a_variable_that_is_absent_is_named_in_one_line(setting: str) -> None:
     with pytest.raises(Misconfigured) as error:
-        Settings.read({}, setting)
+        Settings.read(POWERTOOLS_VARIABLES, setting)
     assert f"PULLGUARD_{setting.upper()} is not set" in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("value", [None, "", " "], ids=["absent", "empty", "blank"])
+@pytest.mark.parametrize("variable", POWERTOOLS)
+def test_what_powertools_reads_has_to_be_there_too(variable: str, value: str | None) -> None:
+    rest = {name: text for name, text in GOOD.items() if name != variable}
+    with pytest.raises(Misconfigured, match=f"{variable} is not set"):
+        Settings.read(rest if value is None else {**rest, variable: value}, "ledger_table")
 
 
 NONSENSE: dict[str, tuple[str, str, str]] = {
@@ -61,7 +70,7 @@ NONSENSE: dict[str, tuple[str, str, str]] = {
 @pytest.mark.parametrize(("setting", "value", "words"), NONSENSE.values(), ids=NONSENSE)
 def test_nonsense_is_refused_in_one_line(setting: str, value: str, words: str) -> None:
     with pytest.raises(Misconfigured) as error:
-        Settings.read({f"PULLGUARD_{setting.upper()}": value}, setting)
+        Settings.read(POWERTOOLS_VARIABLES | {f"PULLGUARD_{setting.upper()}": value}, setting)
     assert words in str(error.value)
     assert "\n" not in str(error.value)
 
@@ -76,5 +85,5 @@ LISTS: dict[str, tuple[str, tuple[str, ...]]] = {
 
 @pytest.mark.parametrize(("value", "keys"), LISTS.values(), ids=LISTS)
 def test_tag_keys_are_separated_by_commas(value: str, keys: tuple[str, ...]) -> None:
-    read: Any = Settings.read({"PULLGUARD_INFRASTRUCTURE_TAGS": value}, "infrastructure_tags")
+    read: Any = Settings.read(POWERTOOLS_VARIABLES | {"PULLGUARD_INFRASTRUCTURE_TAGS": value}, "infrastructure_tags")
     assert read.infrastructure_tags == keys

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from pullguard.arn import Arn
+from pullguard.errors import Rejected
 from pullguard.ledger import Ledger
 from pullguard.messages import LISTED, UNLISTED
 from pullguard.model import Rotation, RotationEnd, Usage, Verification
@@ -455,3 +457,14 @@ def test_how_a_rotation_ended_is_asked_once_in_a_batch_and_only_of_secrets_that_
     for arn in (revision_arn(), twin.arn, still.arn):
         validator.validate(look(arn), occasion=str(arn))
     assert set(validator.rotation_ends) == {ROTATED.arn}
+
+
+@pytest.mark.parametrize("there", ["arn:aws:ecs:us-east-1:444455556666", "arn:aws:ecs:eu-west-1:111122223333"])
+def test_what_is_another_accounts_or_regions_is_rejected_and_asked_for_nowhere(ledger: Ledger, there: str) -> None:
+    here = Stage(ledger, World())
+    stranger = look(Arn.parse(f"{there}:task-definition/web:7"))
+    with pytest.raises(Rejected, match="is not of this account and Region"):
+        here.validate(stranger)
+    with pytest.raises(Rejected, match="is not of this account and Region"):
+        here.executor().prove(stranger)
+    assert here.world.asked == []

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 from pullguard.aws.answers import safe_words
 from pullguard.aws.clients import Clients
 from pullguard.aws.messaging import Queues
-from pullguard.errors import Rejected
+from pullguard.errors import Misconfigured, Rejected
 from pullguard.ledger import Ledger
-from pullguard.messages import RECEIVES_MAX
+from pullguard.messages import RECEIVES_MAX, Home
 from pullguard.settings import Settings
 
 if TYPE_CHECKING:
@@ -41,7 +41,10 @@ T = TypeVar("T")
 class Deployment:
     """What the functions share: AWS, the ledger, the queues, the bus, under one function's settings."""
 
+    RESOLVER_NEEDS: ClassVar = ("account", "region", "ledger_table", "validation_queue_url", "sweep_queue_url")
     VALIDATOR_NEEDS: ClassVar = (
+        "account",
+        "region",
         "mode",
         "ledger_table",
         "bus_name",
@@ -54,6 +57,8 @@ class Deployment:
         "cross_check",
     )
     EXECUTOR_NEEDS: ClassVar = (
+        "account",
+        "region",
         "mode",
         "ledger_table",
         "bus_name",
@@ -76,8 +81,17 @@ class Deployment:
     )
 
     def __init__(self, environment: Mapping[str, str], *needed: str) -> None:
-        self.settings = Settings.read(environment, "rejects_queue_url", *needed)
+        try:
+            self.settings = Settings.read(environment, "rejects_queue_url", *needed)
+        except Misconfigured as error:
+            # Of an exception the runtime would log a page of frames; this is one line, and no message is taken.
+            raise SystemExit(f"This function cannot start: {error}") from None
         self.clients = Clients()
+
+    @property
+    def home(self) -> Home:
+        """Where all that is looked at lies."""
+        return Home(account=self.settings.account, region=self.settings.region)
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -161,6 +175,7 @@ class Deployment:
             reregister_queue_url=self.settings.reregister_queue_url,
             mode=self.settings.mode,
             rules=self.rules,
+            home=self.home,
             now=self.now,
         )
 
@@ -176,6 +191,7 @@ class Deployment:
             queues=self.queues,
             validation_queue_url=self.settings.validation_queue_url,
             sweep_queue_url=self.settings.sweep_queue_url,
+            home=self.home,
             now=self.now,
         )
 
@@ -192,6 +208,7 @@ class Deployment:
             validation_queue_url=self.settings.validation_queue_url,
             mode=self.settings.mode,
             rules=self.rules,
+            home=self.home,
             brakes=Brakes(
                 switch=self.switch,
                 ledger=self.ledger,

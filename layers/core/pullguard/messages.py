@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pullguard.arn import ARN_MAX_CHARS, Arn
+from pullguard.arn import ARN_MAX_CHARS, Arn, parse_task_definition, partition_of
 from pullguard.errors import Malformed, Rejected, shown
 from pullguard.events import Cause
 
@@ -21,6 +21,20 @@ LISTED, UNLISTED = "Sweep", "Sweep of the unlisted"
 SIBLING = "Change of the family"
 MAYBE_UNUSED = frozenset({UNLISTED, SIBLING})  # the causes of looks at what may matter no more
 BODY_MAX_CHARS = 262_144  # SQS and EventBridge both stop at 256 KB
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Home:
+    """The account and Region that the application is deployed in: all that it looks at lies there."""
+
+    account: str
+    region: str
+
+    def admit(self, arn: Arn) -> None:
+        """Let an ARN of this account and Region pass, or one of IAM, which has none; raises ``Rejected``."""
+        here = (arn.partition, arn.account) == (partition_of(self.region), self.account)
+        if not here or arn.region not in ("", self.region):
+            raise Rejected(f"{arn} is not of this account and Region ({self.account}, {self.region})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,9 +58,7 @@ class Look:
         """Prove that ``body`` is such a message; raises ``Rejected`` with the reason where it is not."""
         message = parse_object(body)
         try:
-            arn = Arn.parse(
-                _text(message, "task_definition", ARN_MAX_CHARS), service="ecs", resource_type="task-definition"
-            )
+            arn = parse_task_definition(_text(message, "task_definition", ARN_MAX_CHARS))
         except Malformed as error:
             raise Rejected(str(error)) from error
         attempt = message.get("attempt", 0)

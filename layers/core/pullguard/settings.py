@@ -9,16 +9,22 @@ from pullguard.errors import Misconfigured, shown
 from pullguard.plan import MODES, Mode
 
 PREFIX = "PULLGUARD_"
+# Without the namespace, Powertools raises after each call's work is done; without the service, metrics have no name.
+# https://docs.aws.amazon.com/powertools/python/latest/core/metrics/#getting-started
+POWERTOOLS = ("POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_SERVICE_NAME")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Every setting of the application; a function is given only those that it needs, the rest stay empty.
 
-    Texts ending in ``_url``, ``_arn``, ``_table`` or ``_parameter`` name resources of the stack.
-    ``infrastructure_tags`` are the tag keys by which a task definition is known to belong to infrastructure-as-code.
+    ``account`` and ``region`` are those of the stack. Texts ending in ``_url``, ``_arn``, ``_table`` or ``_parameter``
+    name resources of it. ``infrastructure_tags`` are the tag keys by which a task definition is known to belong to
+    infrastructure-as-code.
     """
 
+    account: str = ""
+    region: str = ""
     mode: Mode = "observe"
     ledger_table: str = ""
     bus_name: str = ""
@@ -45,8 +51,11 @@ class Settings:
     def read(cls, environment: Mapping[str, str], *needed: str) -> "Settings":
         """Read the ``needed`` settings from ``PULLGUARD_*`` variables.
 
-        Raises ``Misconfigured``, with one line that names the variable, where one is absent or makes no sense.
+        Raises ``Misconfigured``, with one line that names the variable, where one is absent or makes no sense, or where
+        one is absent that Powertools reads.
         """
+        for variable in POWERTOOLS:
+            _set(environment, variable)
         kinds = {each.name: each.type for each in fields(cls)}
         least = {each.name: each.metadata.get("least", 1) for each in fields(cls)}
         values: dict[str, Any] = {name: _read(environment, name, kinds[name], least[name]) for name in needed}
@@ -55,9 +64,7 @@ class Settings:
 
 def _read(environment: Mapping[str, str], name: str, kind: object, least: int) -> object:
     variable = PREFIX + name.upper()
-    text = environment.get(variable)
-    if text is None or (not text.strip() and kind is str):
-        raise Misconfigured(f"{variable} is not set: deploy the function with the stack's own template.yaml")
+    text = _set(environment, variable, empty=kind is not str)
     if kind is bool:
         return _one_of(variable, text, ("false", "true")) == "true"
     if kind is int:
@@ -71,6 +78,14 @@ def _read(environment: Mapping[str, str], name: str, kind: object, least: int) -
     if kind is str:
         return text.strip()
     return tuple(key for key in map(str.strip, text.split(",")) if key)  # a tag's key may have spaces in it
+
+
+def _set(environment: Mapping[str, str], variable: str, *, empty: bool = False) -> str:
+    """Return what a variable holds; raises ``Misconfigured`` where it is absent, or empty and must not be."""
+    text = environment.get(variable)
+    if text is None or not (text.strip() or empty):
+        raise Misconfigured(f"{variable} is not set: deploy the function with the stack's own template.yaml")
+    return text
 
 
 def _one_of(variable: str, text: str, allowed: tuple[str, ...]) -> str:

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from pullguard.alerts import Notice
-from pullguard.arn import Arn
+from pullguard.arn import Arn, parse_task_definition
 from pullguard.aws.messaging import BUS_SOURCE
 from pullguard.errors import Malformed, Rejected, shown
 from pullguard.flows.causes import CauseTeller
@@ -98,6 +98,6 @@ def _identity(thing: Mapping[str, Any]) -> tuple[Arn, str]:
     if not isinstance(id_, str) or len(id_) != 16 or not set(id_) <= set("0123456789abcdef"):  # noqa: PLR2004
         raise Rejected(f"the id {shown(repr(id_))} is not 16 hexadecimal digits")
     try:
-        return Arn.parse(str(thing.get("task_definition")), service="ecs", resource_type="task-definition"), id_
+        return parse_task_definition(str(thing.get("task_definition"))), id_
     except Malformed as error:
         raise Rejected(str(error)) from error

@@ -24,7 +24,7 @@ from pullguard.events import (
     sequence,
 )
 from pullguard.ledger import Ledger
-from pullguard.messages import SIBLING, Look
+from pullguard.messages import SIBLING, Home, Look
 from pullguard.model import Lookup, Missing, RotationEnd, TaskDefinition, Unreadable
 from pullguard.references import role_name, secret_name
 from pullguard.roster import Roster
@@ -70,6 +70,7 @@ class ChangeResolver:
     queues: Queues
     validation_queue_url: str
     sweep_queue_url: str
+    home: Home
     now: Callable[[], datetime]
 
     def resolve(self, body: str, *, occasion: str) -> Resolved:
@@ -81,6 +82,8 @@ class ChangeResolver:
         """
         trigger = parse_event_text(body)
         affected = tuple(self._affected(trigger))
+        for arn in affected:  # other accounts' events come too, where somebody has them forwarded to this bus
+            self.home.admit(arn)
         if isinstance(trigger, ServiceChanged) and trigger.service is not None:
             self.services.keep(str(trigger.service), str(affected[0]))
         kind, event_id = trigger.cause.kind, trigger.cause.event_id

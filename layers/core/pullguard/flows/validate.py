@@ -16,7 +16,7 @@ from pullguard.flows.telling import Teller
 from pullguard.gather import Readers, gather_about, lacks_credentials
 from pullguard.ledger import Entry, Ledger
 from pullguard.lifecycle import advance
-from pullguard.messages import LISTED, MAYBE_UNUSED, UNLISTED, Look
+from pullguard.messages import LISTED, MAYBE_UNUSED, UNLISTED, Home, Look
 from pullguard.model import Facts, Missing, Role, RotationEnd, Secret, TaskDefinition, Unreadable, Usage
 from pullguard.plan import Action, Grant, Mode, MoveService, Plan, Redeploy, Refusal, Reregister
 from pullguard.planner import Rules, make_plan, next_actions
@@ -57,6 +57,7 @@ class Validator:
     reregister_queue_url: str
     mode: Mode
     rules: Rules
+    home: Home
     now: Callable[[], datetime]
     done: dict[tuple[Arn, bool, bool], Validated] = field(default_factory=dict)
     rotation_ends: dict[Arn, RotationEnd | None] = field(default_factory=dict)
@@ -64,8 +65,10 @@ class Validator:
     def validate(self, look: Look, *, occasion: str) -> Validated:
         """Validate the task definition of ``look``; ``occasion`` is the id of the message that asked for it.
 
-        Several messages about one task definition in a batch ask the same question, and get the same answer.
+        Several messages about one task definition in a batch ask the same question, and get the same answer. Raises
+        ``Rejected`` for what is another account's or Region's.
         """
+        self.home.admit(look.task_definition)
         question = (look.task_definition, look.cause.kind == FAILED_START, self._may_redeploy(look))
         if question not in self.done or look.cause.kind in MAYBE_UNUSED:
             self.done[question] = self._validate(look, occasion)

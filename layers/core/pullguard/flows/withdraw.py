@@ -58,6 +58,7 @@ class Withdrawer:
 
     def review(self, review: Review, *, occasion: str) -> Withdrawn:
         """Take back what the role of ``review`` needs no more; ``occasion`` is the message's id."""
+        self.executor.home.admit(review.role)
         result = Withdrawn(role=str(review.role))
         due = self._due(review.role)
         if not due:

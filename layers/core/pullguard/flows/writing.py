@@ -15,7 +15,7 @@ from pullguard.flows.telling import Teller
 from pullguard.flows.validate import in_scope, tags_of
 from pullguard.gather import Readers, gather
 from pullguard.ledger import Ledger
-from pullguard.messages import ATTEMPTS_MAX, Look
+from pullguard.messages import ATTEMPTS_MAX, Home, Look
 from pullguard.model import Facts
 from pullguard.plan import Fix, Mode
 from pullguard.planner import Rules, make_plan, next_actions
@@ -46,11 +46,16 @@ class Executor:
     validation_queue_url: str
     mode: Mode
     rules: Rules
+    home: Home
     brakes: Brakes
     now: Callable[[], datetime]
 
     def prove(self, look: Look) -> Proof | None:
-        """Make the plan again from the present state; None where nothing is to be written any more."""
+        """Make the plan again from the present state; None where nothing is to be written any more.
+
+        Raises ``Rejected`` for what is another account's or Region's.
+        """
+        self.home.admit(look.task_definition)
         readers = self.readers()
         facts = gather(str(look.task_definition), readers, now=self.now(), usage=True)
         if not isinstance(facts, Facts) or effective_mode(self.mode, *tags_of(facts)) == "observe":
