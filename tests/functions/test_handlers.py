@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pullguard.remedies.grant import POLICY_NAME
-from tests.functions.stack import Stack, failed, sqs_event
+from tests.functions.stack import ACCOUNT, Stack, failed, sqs_event
 from tests.functions.world import PASSWORD, allow, create_role, create_secret, look_body, register
 
 EVENTS = Path(__file__).parents[2] / "events"
@@ -16,7 +16,12 @@ Start = Callable[..., Callable[[dict[str, Any]], dict[str, Any]]]
 
 
 def sample(name: str) -> str:
-    return (EVENTS / f"{name}.json").read_text(encoding="utf-8")
+    return at_home(EVENTS / f"{name}.json")
+
+
+def at_home(path: Path) -> str:
+    """A sample, as if it were of the stack's own account."""
+    return path.read_text(encoding="utf-8").replace("111122223333", ACCOUNT)
 
 
 def reasons(stack: Stack, queue: str) -> list[tuple[str, str]]:
@@ -68,13 +73,13 @@ def test_a_poisoned_message_is_put_away_with_its_reason(
 def test_every_malformed_sample_is_put_away_and_no_other(stack: Stack, start: Start) -> None:
     good = sorted((EVENTS / "eventbridge").glob("*.json"))
     bad = sorted((EVENTS / "malformed").glob("*.json"))
-    texts = [path.read_text(encoding="utf-8") for path in (*good, *bad)]
+    texts = [at_home(path) for path in (*good, *bad)]
     # The family of the sample whose answer was dropped exists.
     register(stack, "registry/ghcr", role="arn:aws:iam::123456789012:role/web-execution")
     response = start("resolve_change")(sqs_event(*texts))
     assert failed(response) == []
     put_away = stack.messages("ChangeDeadLetters")
-    assert sorted(each["Body"] for each in put_away) == sorted(path.read_text(encoding="utf-8") for path in bad)
+    assert sorted(each["Body"] for each in put_away) == sorted(at_home(path) for path in bad)
     assert all(each["MessageAttributes"]["reason"]["StringValue"] for each in put_away)
     assert len(stack.messages("SweepQueue")) == 1
 
@@ -108,7 +113,7 @@ def test_a_message_that_fails_goes_back_alone(
 def test_resolve_change_asks_for_a_look(stack: Stack, start: Start) -> None:
     start("resolve_change")(sqs_event(sample("eventbridge/register-task-definition")))
     (message,) = bodies(stack, "ValidationQueue")
-    assert message["task_definition"] == "arn:aws:ecs:us-east-1:111122223333:task-definition/web:7"
+    assert message["task_definition"] == "arn:aws:ecs:us-east-1:123456789012:task-definition/web:7"
     assert message["cause"]["kind"] == "RegisterTaskDefinition"
 
 
