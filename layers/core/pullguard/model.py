@@ -21,9 +21,10 @@ Document: TypeAlias = str | Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Missing:
-    """AWS answered that there is no such thing."""
+    """AWS answered that there is no such thing; ``instead`` is the ARN of what has its name, if anything has."""
 
     resource: str
+    instead: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -346,11 +347,13 @@ class Instance:
 class Usage:
     """Where a revision is used now, and whether it is the newest ACTIVE one of its family.
 
-    ``successor`` is the newest revision where that is our own re-registration of this one. ``schedules`` are those
+    ``latest`` is the newest ACTIVE revision of the family where that is another one, ``successor`` the same where it is
+    our own re-registration of this one. ``schedules`` are those
     that pin this revision; they are looked up where there is a successor.
     """
 
     newest: bool
+    latest: Arn | None = None
     successor: Arn | None = None
     services: tuple[ServiceUse, ...] = ()
     tasks: tuple[TaskUse, ...] = ()

@@ -19,6 +19,15 @@ from pullguard.remedies.infrastructure_as_code import owner, snippets
 from pullguard.remedies.schedules import pins
 from pullguard.remedies.services import moves
 
+_REREGISTRATIONS = frozenset(
+    {
+        "reference-malformed",
+        "reference-not-full-arn",
+        "reference-stale",
+        "credentials-missing",
+        "credentials-on-ecr-image",
+    }
+)
 _GRANTS = frozenset({"secret-access-missing", "decrypt-access-missing"})
 
 
@@ -134,7 +143,7 @@ def _reregistration(facts: Facts, errors: tuple[Finding, ...], rules: Rules) -> 
 def _changes(facts: Facts, errors: tuple[Finding, ...]) -> Iterator[tuple[Container, Secret | None, str]]:
     """Yield the containers whose reference is to change, the secret that they are to name, and the finding's id."""
     by_container = {
-        each.container: each for each in errors if each.remedy.action == "reregister" and each.container is not None
+        each.container: each for each in errors if each.check in _REREGISTRATIONS and each.container is not None
     }
     for container in facts.task_definition.containers:
         finding = by_container.get(container.name)
@@ -202,9 +211,10 @@ def _refuse_reregistration(
             "Allow Pullguard the ecs: permissions that it asks for, and validate again.",
         )
     if not usage.newest and usage.successor is None:
+        newest = usage.latest.resource_name if usage.latest else "the newest one"
         return refuse(
             "a newer revision of the family exists; a copy of this one would become the newest and hide it",
-            "Move whatever still runs this revision to the newest one, or register the change by hand.",
+            f"Let whatever still runs this revision run {newest}, or register the change by hand.",
         )
     return None
 
@@ -248,8 +258,8 @@ def _moves(
                 why="MoveServices is off",
                 remedy=f"Let the service run {successor.resource_name}, or switch MoveServices on.",
                 snippet=(
-                    f"aws ecs update-service --cluster {move.cluster} --service {move.service} "
-                    f"--task-definition {successor}"
+                    f"aws ecs update-service --region {before.region} --cluster {move.cluster} "
+                    f"--service {move.service} --task-definition {successor}"
                 ),
                 findings=findings,
             )

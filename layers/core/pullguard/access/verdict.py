@@ -25,7 +25,15 @@ from pullguard.access.trust import trust_allows_ecs_tasks
 from pullguard.arn import Arn
 from pullguard.model import Key, Missing, NotLooked, Role, Secret, Unreadable
 
-__all__ = ["Circumstances", "Gate", "PullAccess", "grant_would_help", "pull_access", "trust_allows_ecs_tasks"]
+__all__ = [
+    "Circumstances",
+    "Gate",
+    "PullAccess",
+    "grant_would_help",
+    "pull_access",
+    "trust_allows_ecs_tasks",
+    "trust_gate",
+]
 
 NOWHERE = Circumstances()
 """Nothing is known beyond the role and the secret."""
@@ -66,8 +74,8 @@ def pull_access(
 # --- Gates -----------------------------------------------------------------------------------------------------
 
 
-def trust_gate(role: Role, region: str | None, around: Circumstances) -> Gate:
-    """Decide whether ECS can assume the role at all, whatever secret it then reads."""
+def trust_gate(role: Role, region: str | None, around: Circumstances = NOWHERE) -> Gate:
+    """Decide whether ECS may assume ``role`` for a task in ``region``; no secret bears on that."""
     decision = trust_allows_ecs_tasks(role, region=region, around=around)
     gate = _gate("trust-policy", decision, "execution-role-not-assumable")
     return replace(gate, reason=f"{gate.reason[:-1]} (for {ECS_TASKS}).")

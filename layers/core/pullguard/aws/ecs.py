@@ -202,6 +202,7 @@ class Ecs:
             return Usage(
                 newest=isinstance(newest, TaskDefinition)
                 and (newest.arn, newest.status) == (task_definition.arn, "ACTIVE"),
+                latest=latest_of(newest, task_definition),
                 successor=successor_of(newest, task_definition),
                 services=tuple(
                     use
@@ -236,6 +237,13 @@ def _send_once(
         raise caught_exception
     if response is not None and response[0].status_code >= 500:  # noqa: PLR2004 (a fault of AWS's)
         raise NotNow(f"AWS answered RegisterTaskDefinition with {response[0].status_code}: it may be registered")
+
+
+def latest_of(newest: Lookup[TaskDefinition], source: TaskDefinition) -> Arn | None:
+    """Return the newest ACTIVE revision of the family, None where there is none that is newer."""
+    if not isinstance(newest, TaskDefinition) or newest.status != "ACTIVE" or newest.revision <= source.revision:
+        return None
+    return newest.arn
 
 
 def successor_of(newest: Lookup[TaskDefinition], source: TaskDefinition) -> Arn | None:

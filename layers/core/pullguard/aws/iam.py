@@ -43,7 +43,7 @@ class Iam:
         if not isinstance(found, dict):
             return found
         if found["Arn"] != str(arn):  # IAM names roles without their path, ECS assumes them by their whole ARN
-            return Missing(resource=str(arn))
+            return Missing(resource=str(arn), instead=found["Arn"])
         return self._role(found, self._inline(name), self._attached(name))
 
     @asks("iam:GetAccountAuthorizationDetails", "iam:GetPolicy", "iam:GetPolicyVersion")

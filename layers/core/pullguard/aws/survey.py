@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from pullguard.arn import Arn
 from pullguard.aws.answers import looked_up
-from pullguard.aws.ecs import Ecs, successor_of
+from pullguard.aws.ecs import Ecs, latest_of, successor_of
 from pullguard.model import (
     FailedStart,
     Instance,
@@ -133,6 +133,7 @@ class Running:
             return unread
         return Usage(
             newest=isinstance(newest, TaskDefinition) and newest.arn == task_definition.arn,
+            latest=latest_of(newest, task_definition),
             successor=successor_of(newest, task_definition),
             services=tuple(uses.services),
             tasks=tuple(uses.tasks),

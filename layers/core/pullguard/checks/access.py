@@ -4,12 +4,14 @@ from collections.abc import Iterable
 from functools import lru_cache, partial
 from typing import Final
 
+from pullguard.access.contexts import ECS_TASKS
 from pullguard.access.cross_check import contradiction
 from pullguard.access.gates import FINDINGS_BY_GATE, FindingId, Gate, PullAccess
-from pullguard.access.verdict import Circumstances, pull_access
+from pullguard.access.policy import Layer, parse_policy
+from pullguard.access.verdict import Circumstances, pull_access, trust_gate
 from pullguard.checks.access_remedies import ASK_ORGANIZATION, attached_instead, no_room, remedy_of, statements_needed
-from pullguard.checks.check import Check, Group, secrets_in_use, subject_of, unreadable
-from pullguard.checks.execution_role import TRUST_STATEMENT
+from pullguard.checks.check import Check, Group, gives_credentials, secrets_in_use, subject_of, unreadable
+from pullguard.checks.execution_role import trust_statement
 from pullguard.findings import Answer, Failed, Passed, Remedy, RemedyAction, Severity, Subject, Unsure
 from pullguard.model import Container, Facts, Lookup, Role, Secret, Simulated, Unreadable
 from pullguard.remedies.grant import INLINE_POLICIES_MAX_CHARS
@@ -106,34 +108,39 @@ def _second_opinion(
 
 
 def _not_assumable(facts: Facts) -> Iterable[Answer]:
-    """The trust policy is the role's own, so this is answered once for the task definition."""
-    for _, _, access in _accesses(facts):
-        gate = access.gate("trust-policy")
-        if gate is None:
-            continue
-        subject = subject_of(facts)
-        if gate.state == "pass":
-            yield Passed(subject=subject)
-        elif gate.state == "unknown":
-            cause = f"Whether ECS may assume the execution role {_role_name(facts)} cannot be told."
-            yield Unsure(
-                subject=subject,
-                cause=cause,
-                evidence=_evidence(gate),
-                remedy=_what_would_tell(gate),
-                unread=gate.unreadable,
-            )
-        else:
-            yield Failed(
-                subject=subject,
-                cause=f"ECS cannot assume the execution role {_role_name(facts)}.",
-                evidence=_evidence(gate),
-                remedy=Remedy(
-                    text="Let ecs-tasks.amazonaws.com assume the role, in the role's trust policy.",
-                    snippet=TRUST_STATEMENT,
-                ),
-            )
+    """The trust policy is the role's own: it is answered once for the task definition, whatever its secrets."""
+    role = facts.role
+    if not isinstance(role, Role) or not gives_credentials(facts):
         return
+    gate = trust_gate(role, facts.task_definition.arn.region, Circumstances(now=facts.now))
+    subject = subject_of(facts)
+    if gate.state == "pass":
+        yield Passed(subject=subject)
+    elif gate.state == "unknown":
+        cause = f"Whether ECS may assume the execution role {role.name} cannot be told."
+        yield Unsure(subject=subject, cause=cause, evidence=_evidence(gate), remedy=_what_would_tell(gate))
+    else:
+        yield Failed(
+            subject=subject,
+            cause=f"ECS cannot assume the execution role {role.name}.",
+            evidence=_trust_evidence(role, gate),
+            remedy=Remedy(
+                text=(
+                    "Let ecs-tasks.amazonaws.com assume the role, in the role's trust policy; this statement lets it "
+                    "for the tasks of the role's own account."
+                ),
+                snippet=trust_statement(role.arn.account),
+            ),
+        )
+
+
+def _trust_evidence(role: Role, gate: Gate) -> str:
+    """Quote the statements that name ECS and still do not let it: what fails is their condition or their action."""
+    if gate.statements:
+        return _evidence(gate)
+    trust = parse_policy(role.trust_policy, layer=Layer.TRUST)
+    naming = [each.text for each in trust.allows if ECS_TASKS in each.text]
+    return f"{gate.reason} {' '.join(naming)}".strip()
 
 
 def _unsure(subject: Subject, container: Container, gate: Gate) -> Unsure:
@@ -163,10 +170,6 @@ def _what_would_tell(gate: Gate) -> Remedy:
 def _evidence(gate: Gate) -> str:
     quoted = " ".join(filter(None, (citation.text for citation in gate.statements)))
     return f"{gate.reason} {quoted}".strip()
-
-
-def _role_name(facts: Facts) -> str:
-    return facts.role.name if isinstance(facts.role, Role) else str(facts.task_definition.execution_role)
 
 
 # --- Causes ------------------------------------------------------------------------------------------------------

@@ -1,17 +1,19 @@
 """What a check is, and the small vocabulary in which checks are written."""
 
+import re
 import shlex
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from pullguard.arn import MalformedReference, SecretReference
-from pullguard.errors import Malformed
+from pullguard.errors import Malformed, shown
 from pullguard.findings import Answer, Remedy, RemedyAction, Severity, Skipped, Subject, Unsure
 from pullguard.image import ImageReference
 from pullguard.model import Container, Facts, Key, NotLooked, Role, Secret, Unreadable
 
 Group: TypeAlias = Literal["reference", "secret", "execution role", "key", "registry", "platform and run time"]
+_USER_INFO: Final = re.compile(r"^.*@(?!sha\d+:)", re.DOTALL)  # ci:password@registry.example.com/web
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,8 +72,14 @@ def told_reference(container: Container) -> str | None:
 
 
 def image_text(container: Container) -> str:
-    """Return the image as it stands in the task definition."""
-    return container.image.text
+    """Return the image as it stands in the task definition, without what is no image and may be a password."""
+    text = container.image.text
+    return _USER_INFO.sub("…@", text) if isinstance(container.image, Malformed) else text
+
+
+def told_image(container: Container) -> str:
+    """Return the image quoted for a sentence."""
+    return shown(image_text(container))
 
 
 def referring(facts: Facts) -> Iterable[tuple[Container, SecretReference]]:
@@ -79,6 +87,11 @@ def referring(facts: Facts) -> Iterable[tuple[Container, SecretReference]]:
     for container in facts.task_definition.containers:
         if isinstance(container.reference, SecretReference) and not is_ecr(container):
             yield container, container.reference
+
+
+def gives_credentials(facts: Facts) -> bool:
+    """Whether any container gives credentials for its image, be they badly named: a role has to read them."""
+    return any(each.reference is not None and not is_ecr(each) for each in facts.task_definition.containers)
 
 
 def secrets_in_use(facts: Facts) -> Iterable[tuple[Container, Secret]]:
@@ -125,10 +138,13 @@ def reference_snippet(secret: Secret) -> str:
     return f'"repositoryCredentials": {{"credentialsParameter": "{secret.arn}"}}'
 
 
-def put_value(secret: Secret) -> str:
-    """Return the command that stores a new value from a file, and what the file holds."""
+CREDENTIALS_FILE: Final = 'credentials.json holds {"username": "...", "password": "..."}.'
+
+
+def put_value(secret: Secret, text: str) -> Remedy:
+    """Return the remedy that stores a new value from a file; ``text`` says which, and what the file holds is added."""
     command = on_secret(secret, "put-secret-value", "--secret-string", "file://credentials.json")
-    return f'{command}  # {{"username": "...", "password": "..."}}'
+    return Remedy(text=f"{text} {CREDENTIALS_FILE}", snippet=command)
 
 
 def skipped(subject: Subject, not_looked: NotLooked) -> Skipped:

@@ -7,6 +7,7 @@ from pullguard.arn import Arn
 from pullguard.checks import CHECKS
 from pullguard.checks.check import Check
 from pullguard.checks.explained import explained
+from pullguard.checks.older_revision import instead_of_a_copy
 from pullguard.findings import Answer, Failed, Finding, Passed, Remedy, Subject, Summary, Unsure, count, finding_id
 from pullguard.model import Facts, Unreadable
 
@@ -37,7 +38,9 @@ class Examination:
 def examine(facts: Facts, checks: tuple[Check, ...] = CHECKS) -> Examination:
     """Ask every check; findings come errors first, then in the order of the checks."""
     answers = answers_of(facts, checks)
-    found = {each.id: each for each in (_finding(check, answer) for check, answer in answers) if each is not None}
+    found = {
+        each.id: each for each in (_finding(check, answer, facts) for check, answer in answers) if each is not None
+    }
     ids = {finding_id(check.id, answer.subject) for check, answer in answers if isinstance(answer, Passed)}
     references = sum(container.reference is not None for container in facts.task_definition.containers)
     return Examination(
@@ -57,7 +60,7 @@ def answers_of(facts: Facts, checks: tuple[Check, ...] = CHECKS) -> list[tuple[C
     return explained([(check, answer) for check in checks for answer in check.ask(facts)])
 
 
-def _finding(check: Check, answer: Answer) -> Finding | None:
+def _finding(check: Check, answer: Answer, facts: Facts) -> Finding | None:
     if not isinstance(answer, Failed | Unsure):
         return None
     subject = answer.subject
@@ -74,7 +77,7 @@ def _finding(check: Check, answer: Answer) -> Finding | None:
         key=subject.key,
         cause=answer.cause,
         evidence=answer.evidence,
-        remedy=answer.remedy,
+        remedy=instead_of_a_copy(answer.remedy, facts),
         source=check.source,
     )
 

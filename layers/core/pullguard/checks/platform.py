@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from pullguard.arn import Arn
-from pullguard.checks.check import Check, referring, skipped, subject_of, unreadable
+from pullguard.checks.check import Check, gives_credentials, skipped, subject_of, unreadable
 from pullguard.checks.failed_starts import quoted, recent_starts
 from pullguard.errors import shown
 from pullguard.findings import Answer, Failed, Passed, Remedy, Unsure
@@ -29,7 +29,7 @@ def _version(text: str) -> tuple[int, ...] | None:
 
 
 def _used(facts: Facts) -> Usage | None:
-    return facts.usage if isinstance(facts.usage, Usage) and any(referring(facts)) else None
+    return facts.usage if isinstance(facts.usage, Usage) and gives_credentials(facts) else None
 
 
 def _platform_too_old(facts: Facts) -> Iterable[Answer]:
@@ -77,7 +77,7 @@ def _is_before(oldest: tuple[int, ...], text: str | None) -> bool:
 
 def _not_looked(facts: Facts) -> Iterable[Answer]:
     """Say once, for the group, that nobody looked where the revision runs."""
-    if not any(referring(facts)):
+    if not gives_credentials(facts):
         return
     match facts.usage:
         case NotLooked() as not_looked:

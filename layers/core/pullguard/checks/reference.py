@@ -1,5 +1,6 @@
 """Is the reference well-formed, complete and alive, and does it belong to this image?"""
 
+import json
 import shlex
 from collections.abc import Iterable
 from typing import TypeGuard
@@ -7,6 +8,7 @@ from typing import TypeGuard
 from pullguard.arn import Arn, MalformedReference, SecretReference
 from pullguard.checks import credentials_missing
 from pullguard.checks.check import (
+    CREDENTIALS_FILE,
     Check,
     image_of,
     is_ecr,
@@ -48,11 +50,18 @@ def _malformed(facts: Facts) -> Iterable[Answer]:
                 text=(
                     "Register a revision that names the secret by its full ARN, and nothing after it."
                     if found
-                    else "Register a revision that names the secret by its full ARN."
+                    else "Register a revision that names the secret by its full ARN; this lists what is opted in."
                 ),
-                snippet=reference_snippet(meant) if isinstance(meant, Secret) else None,
+                snippet=reference_snippet(meant) if isinstance(meant, Secret) else _list_secrets(facts),
             ),
         )
+
+
+def _list_secrets(facts: Facts) -> str:
+    """Return the command that lists the secrets that a reference may name, with their registry hosts."""
+    query = f"SecretList[].[ARN,Tags[?Key=='{REGISTRY_TAG}'].Value|[0]]"
+    which = ("--filters", f"Key=tag-key,Values={REGISTRY_TAG}", "--query", query, "--output", "text")
+    return shlex.join(("aws", "secretsmanager", "list-secrets", "--region", facts.task_definition.arn.region, *which))
 
 
 def _not_full_arn(facts: Facts) -> Iterable[Answer]:
@@ -71,23 +80,33 @@ def _not_full_arn(facts: Facts) -> Iterable[Answer]:
                 evidence="a full ARN ends in a hyphen and six letters or digits that Secrets Manager has chosen",
                 remedy=Remedy(
                     text="Name the secret by its full ARN.",
-                    snippet=f"aws secretsmanager describe-secret --secret-id {reference.text} --query ARN",
+                    snippet=_describe(facts, reference),
                 ),
             )
         elif isinstance(secret, Secret) and reference.text == str(secret.arn):
             yield Passed(subject=subject)
         elif isinstance(secret, Secret):
+            severity = _severity_of_partial(facts, secret.arn)
             yield Failed(
                 subject=subject,
-                severity=_severity_of_partial(facts, secret.arn),
+                severity=severity,
                 cause=cause,
                 evidence=f"DescribeSecret answers {secret.arn}",
                 remedy=Remedy(
-                    action="reregister",
-                    text="Register a revision with the secret's full ARN.",
+                    action="reregister" if severity == "error" else "none",
+                    text="Register a revision with the secret's full ARN."
+                    if severity == "error"
+                    else "Name it by its full ARN in the next revision. It works today, so Pullguard leaves it alone.",
                     snippet=reference_snippet(secret),
                 ),
             )
+
+
+def _describe(facts: Facts, reference: SecretReference) -> str:
+    """Return the command that tells the full ARN."""
+    region = reference.arn.region if reference.arn else facts.task_definition.arn.region
+    at = ("--region", region, "--secret-id", reference.text, "--query", "ARN", "--output", "text")
+    return shlex.join(("aws", "secretsmanager", "describe-secret", *at))
 
 
 def _severity_of_partial(facts: Facts, secret: Arn | None) -> Severity:
@@ -158,10 +177,21 @@ def _not_found(facts: Facts) -> Iterable[Answer]:
                 cause=f"The secret that container {container.name} names does not exist.",
                 evidence=f"DescribeSecret of {shown(reference.text)}: ResourceNotFoundException",
                 remedy=Remedy(
-                    text="Create the secret, or register a revision that names the one that is meant.",
+                    text=_create_or_name(facts, reference),
                     snippet=_create_secret(facts, reference),
                 ),
             )
+
+
+def _create_or_name(facts: Facts, reference: SecretReference) -> str:
+    home = facts.task_definition.arn.account
+    if reference.arn is not None and reference.arn.account != home:
+        theirs = reference.arn.account
+        return (
+            f"The reference names account {theirs}, and the task runs in {home}: register a revision that names the "
+            f"secret that is meant, or create it with credentials of account {theirs}. {CREDENTIALS_FILE}"
+        )
+    return f"Create the secret, or register a revision that names the one that is meant. {CREDENTIALS_FILE}"
 
 
 def _create_secret(facts: Facts, reference: SecretReference) -> str:
@@ -192,6 +222,7 @@ def _on_ecr_image(facts: Facts) -> Iterable[Answer]:
                     "Register a revision without repositoryCredentials; ECR images are pulled with the execution "
                     "role's own ecr: permissions."
                 ),
+                snippet=json.dumps({"name": container.name, "image": container.image.text}),
             ),
         )
 
@@ -242,7 +273,7 @@ CHECKS = (
         severity="warning",
         fails_when=(
             "the reference is a name, or an ARN without its six-character suffix (an error where the secret is in "
-            "another account or Region)"
+            "another account or Region, which alone is mended: what works is left)"
         ),
         fix="reregister",
         source=_REPOSITORY_CREDENTIALS,

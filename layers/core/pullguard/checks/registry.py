@@ -11,8 +11,10 @@ from pullguard.checks.check import (
     secrets_in_use,
     skipped,
     subject_of,
+    told_image,
     unreadable,
 )
+from pullguard.errors import Malformed
 from pullguard.findings import Answer, Failed, Passed, Remedy, Severity, Unsure
 from pullguard.image import ImageReference
 from pullguard.model import (
@@ -82,12 +84,12 @@ def _rejected(facts: Facts) -> Iterable[Answer]:
                         f"of container {container.name}."
                     ),
                     evidence=detail,
-                    remedy=Remedy(
-                        text=(
+                    remedy=put_value(
+                        secret,
+                        (
                             "Store credentials that the registry takes, or let these read the repository. Tasks that "
                             "start afterwards use them; no new revision is needed."
                         ),
-                        snippet=put_value(secret),
                     ),
                 )
             case Verification(answer="ok" | "anonymous-ok" | "no-such-image"):
@@ -115,6 +117,15 @@ def _make_current(secret: Secret) -> str:
 
 
 def _not_found(facts: Facts) -> Iterable[Answer]:
+    """Of an image that no runtime can ask for, nobody needs to be asked."""
+    for container in facts.task_definition.containers:
+        if container.reference is not None and isinstance(container.image, Malformed):
+            yield Failed(
+                subject=subject_of(facts, container),
+                cause=f"Container {container.name} runs an image that no registry can have: it {container.image.why}.",
+                evidence=f"image is {told_image(container)}",
+                remedy=Remedy(text="Register a revision that names the image as the registry does."),
+            )
     for container, _, image, verification in _verified(facts):
         subject = subject_of(facts, container)
         if verification.answer in {"ok", "anonymous-ok"}:
@@ -192,7 +203,10 @@ CHECKS = (
     _check(
         "image-not-found",
         "error",
-        "the registry takes the credentials, and has no such repository, tag or digest",
+        (
+            "the registry takes the credentials, and has no such repository, tag or digest; or the image's text is "
+            "none that any runtime pulls by"
+        ),
         _PULL_ERRORS,
         _not_found,
     ),

@@ -76,7 +76,7 @@ def _no_current_version(facts: Facts) -> Iterable[Answer]:
             subject=subject,
             cause=f"The secret {secret.name} of container {container.name} has no current version to read.",
             evidence=f"DescribeSecret: {len(secret.stages)} version(s), none labelled AWSCURRENT",
-            remedy=Remedy(text="Store a value in the secret.", snippet=put_value(secret)),
+            remedy=put_value(secret, "Store a value in the secret."),
         )
 
 
@@ -96,7 +96,7 @@ def _binary(facts: Facts) -> Iterable[Answer]:
             subject=subject,
             cause=f"The secret {secret.name} of container {container.name} holds a binary, which ECS does not read.",
             evidence="GetSecretValue: SecretBinary, no SecretString",
-            remedy=Remedy(text="Store the credentials as a JSON text.", snippet=put_value(secret)),
+            remedy=put_value(secret, "Store the credentials as a JSON text."),
         )
 
 
@@ -119,10 +119,7 @@ def _malformed(facts: Facts) -> Iterable[Answer]:
                     subject=subject,
                     cause=f"The secret {secret.name} of container {container.name} holds {problem}.",
                     evidence=f"GetSecretValue of version {shape.version_id or '(unnamed)'}; the value is not shown",
-                    remedy=Remedy(
-                        text='Store a JSON object with the two texts "username" and "password".',
-                        snippet=put_value(secret),
-                    ),
+                    remedy=put_value(secret, 'Store a JSON object with the two texts "username" and "password".'),
                 )
             case _:
                 yield Passed(subject=subject)
@@ -158,7 +155,7 @@ def _empty_field(facts: Facts) -> Iterable[Answer]:
             subject=subject,
             cause=f"The secret {secret.name} of container {container.name} has no {' and no '.join(lacking)}.",
             evidence=f"GetSecretValue of version {shape.version_id or '(unnamed)'}: {states}",
-            remedy=Remedy(text="Store both a username and a password.", snippet=put_value(secret)),
+            remedy=put_value(secret, "Store both a username and a password."),
         )
 
 
@@ -177,7 +174,7 @@ def _key_case(facts: Facts) -> Iterable[Answer]:
                 '"username" and "password": EC2 reads that, Fargate need not.'
             ),
             evidence=f"keys of the value: {', '.join(shape.miscased)}",
-            remedy=Remedy(text="Store the value with its keys in lower case.", snippet=put_value(secret)),
+            remedy=put_value(secret, "Store the value with its keys in lower case."),
         )
 
 

@@ -1,0 +1,41 @@
+"""What to do about a finding on an older revision: Pullguard registers no copy of such a one (docs/adr/0005)."""
+
+import shlex
+from dataclasses import replace
+
+from pullguard.arn import Arn
+from pullguard.findings import Remedy
+from pullguard.model import Facts, Usage
+
+
+def instead_of_a_copy(remedy: Remedy, facts: Facts) -> Remedy:
+    """Return the remedy that moves to the newest revision what runs an older one; of the newest, its own remedy.
+
+    A successor that is our own has its plan already: services are moved to it.
+    """
+    usage = facts.usage
+    if remedy.action != "reregister" or not isinstance(usage, Usage) or usage.newest or usage.successor is not None:
+        return remedy
+    if usage.latest is None:
+        return replace(remedy, action="none")
+    this, latest = facts.task_definition.arn.resource_name, usage.latest.resource_name
+    text = (
+        f"{latest} is newer, and Pullguard registers no copy of an older revision. Let whatever still runs {this} run "
+        f"{latest}, once nothing is wrong with that one."
+    )
+    return Remedy(text=text, snippet=_moving(usage, usage.latest) or remedy.snippet)
+
+
+def _moving(usage: Usage, latest: Arn) -> str | None:
+    """Return the command for each service that ECS itself deploys."""
+    commands = [
+        shlex.join(
+            (
+                *("aws", "ecs", "update-service", "--region", latest.region, "--cluster", use.cluster_arn),
+                *("--service", use.name, "--task-definition", str(latest)),
+            )
+        )
+        for use in usage.services
+        if use.controller == "ECS" and not use.beside
+    ]
+    return " && ".join(commands) or None
