@@ -36,8 +36,12 @@ def test_where_our_own_revision_has_taken_its_place_the_plan_stands() -> None:
     assert stale(Usage(newest=False, latest=newest, successor=newest)).remedy.action == "reregister"
 
 
-def test_what_works_is_left_alone_and_not_promised() -> None:
+def test_what_works_is_left_alone_and_said_to_be() -> None:
     world = World((task_definition(container(NEW.name)),), (role(reads=(NEW,)),), (NEW,))
     (finding,) = examine(replace(world.facts(), usage=Usage(newest=True))).findings
-    assert (finding.check, finding.severity, finding.remedy.action) == ("reference-not-full-arn", "warning", "none")
-    assert "leaves it alone" in finding.remedy.text
+    assert (finding.check, finding.severity, finding.remedy.action) == (
+        "reference-not-full-arn",
+        "warning",
+        "reregister",
+    )
+    assert "left to you" in finding.remedy.text

@@ -93,10 +93,10 @@ def _not_full_arn(facts: Facts) -> Iterable[Answer]:
                 cause=cause,
                 evidence=f"DescribeSecret answers {secret.arn}",
                 remedy=Remedy(
-                    action="reregister" if severity == "error" else "none",
+                    action="reregister",
                     text="Register a revision with the secret's full ARN."
                     if severity == "error"
-                    else "Name it by its full ARN in the next revision. It works today, so Pullguard leaves it alone.",
+                    else "It works today, so it is left to you: name it by its full ARN in the next revision.",
                     snippet=reference_snippet(secret),
                 ),
             )
