@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from pullguard.findings import SCHEMA_VERSION, Finding, Severity, Summary
 from pullguard.model import Unreadable
@@ -12,6 +12,9 @@ from pullguard_cli.unread import gaps_of
 
 SEVERITIES: tuple[Severity, ...] = ("error", "warning")
 """From the worst."""
+
+NOT_EXAMINED: Final = "task-definition-unread"
+"""Stands in the place of a check's id where no check was asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +45,8 @@ class Audit:
     @property
     def gaps(self) -> tuple[str, ...]:
         """All that could not be looked at, a sentence each: empty after a whole audit."""
-        return (*self.unfinished, *gaps_of(self.unread, self._found()))
+        examined = (finding for finding in self._found() if finding.check != NOT_EXAMINED)
+        return (*self.unfinished, *gaps_of(self.unread, examined))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the audit in the shape of the contract (docs/audit.schema.json), and beside it what it rests on."""

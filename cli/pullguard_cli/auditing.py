@@ -15,7 +15,7 @@ from pullguard.errors import shown
 from pullguard.findings import Finding, Remedy, Subject, Summary, finding_id
 from pullguard.gather import gather_about
 from pullguard.model import Lookup, Missing, TaskDefinition, Unreadable
-from pullguard_cli.audit import SEVERITIES, Audit
+from pullguard_cli.audit import NOT_EXAMINED, SEVERITIES, Audit
 from pullguard_cli.causes import in_reading_order
 from pullguard_cli.connection import Connection
 from pullguard_cli.failures import CannotRun, is_about_credentials, one_line
@@ -26,8 +26,6 @@ from pullguard_cli.unread import DeniedValues
 THREADS: Final = 8
 # Four calls or more for each role: above this many, a page of all the account's roles is cheaper.
 ROLES_ONE_BY_ONE: Final = 25
-NOT_EXAMINED: Final = "task-definition-unread"
-"""Stands in the place of a check's id where no check was asked."""
 
 
 class Watcher(Protocol):
@@ -187,7 +185,8 @@ class Auditor:
                 return examine(facts, self._scope.checks)
             case Unreadable():
                 self._collected.undescribed.append(f"{found.permission}: {found.reason}")
-                return Examination.of(_undescribed(arn, found))
+                undescribed = _undescribed(arn, found)
+                return replace(Examination.of(undescribed), unread={undescribed.id: (found,)})
             case Missing():  # deregistered while we looked
                 return replace(Examination.of(), summary=Summary())
             case _:

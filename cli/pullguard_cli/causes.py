@@ -16,7 +16,7 @@ from pullguard.checks import CHECKS
 from pullguard.errors import Malformed
 from pullguard.findings import Finding, Remedy, Severity, Status
 from pullguard.model import Unreadable
-from pullguard_cli.audit import SEVERITIES, Audit
+from pullguard_cli.audit import NOT_EXAMINED, SEVERITIES, Audit
 from pullguard_cli.printing import counted
 from pullguard_cli.unread import Lack, lacks_in
 
@@ -111,14 +111,12 @@ def _cause(audit: Audit, findings: list[Finding]) -> Cause:
 
 def _found(findings: list[Finding]) -> dict[str, Any]:
     """Tell of what a check found; the container is named only where there is just one."""
-    first = findings[0]
-    return {
-        "name": first.check,
-        "what": broken_thing(first),
-        "sentence": first.cause if len(findings) == 1 else common_sentence(first),
-        "evidence": first.evidence,
-        "remedy": first.remedy,
-    }
+    first, several = findings[0], len(findings) > 1
+    told = {"name": first.check, "evidence": first.evidence, "remedy": first.remedy}
+    if first.check == NOT_EXAMINED and several:
+        number = f"{len(findings):,} task definitions"
+        return {**told, "what": number, "sentence": f"{number} were not looked at, so nothing about them is known."}
+    return {**told, "what": broken_thing(first), "sentence": common_sentence(first) if several else first.cause}
 
 
 def _lacks(audit: Audit, finding: Finding) -> tuple[Lack, ...]:
@@ -179,5 +177,7 @@ def _key(finding: Finding, lacks: tuple[Lack, ...]) -> tuple[str, ...]:
     """Return what findings of one line have in common: the cause, the state that it is in, and the kind of remedy."""
     if lacks:
         return tuple(map(str, lacks))
+    if finding.check == NOT_EXAMINED:
+        return (finding.check, finding.evidence)
     kind = (finding.check, finding.status, finding.severity, finding.remedy.action)
     return (*kind, *(thing or "" for thing in about(finding)))

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from botocore.parsers import ResponseParserError
 
-from pullguard_cli.audit import Audit
-from pullguard_cli.auditing import NOT_EXAMINED, Auditor
+from pullguard_cli.audit import NOT_EXAMINED, Audit
+from pullguard_cli.auditing import Auditor
 from pullguard_cli.causes import causes_of
 from pullguard_cli.connection import Connection, connect
 from pullguard_cli.failures import CannotRun
@@ -180,6 +180,8 @@ def test_what_answers_in_the_place_of_aws_loses_nothing_else(
     assert len([each for each in done.findings if each.check == NOT_EXAMINED]) == spoilt
     assert done.gaps
     assert done.summary.task_definitions == 7
+    causes = [each for each in causes_of(done) if each.check == NOT_EXAMINED]
+    assert [len(each.task_definitions) for each in causes] == ([spoilt] if spoilt else [])
 
 
 def test_an_answer_that_cannot_be_read_is_not_quoted(connection: Connection) -> None:
@@ -242,6 +244,8 @@ def test_a_family_that_runs_and_cannot_be_described_counts_once(connection: Conn
     done = audit(connection)
     assert done.summary.task_definitions == 7
     assert {each.check for each in done.findings} == {NOT_EXAMINED}
+    assert [each.what for each in causes_of(done)] == ["ecs:DescribeTaskDefinition"]
+    assert done.gaps == ("7 task definitions could not be described (ecs:DescribeTaskDefinition: denied)",)
 
 
 def test_it_calls_no_more_than_it_must(connection: Connection) -> None:
