@@ -17,6 +17,8 @@ EXIT_PROVED, EXIT_NOT_AS_STATED, EXIT_COULD_NOT_RUN = 0, 1, 2
 
 def main() -> int:
     """Run the demo and return its exit status: 0 proved, 1 something is not as stated, 2 it could not run."""
+    # As Ctrl-C does, so that what was built and started goes with it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     progress = Progress()
     progress.say("starting the embedded AWS")
     try:
@@ -59,7 +61,7 @@ aws --endpoint-url $AWS_ENDPOINT_URL ecs list-task-definitions
 # break something, and see what happens: the topic is {scene.stack.outputs["AlertTopicArn"]}
 .venv/bin/python -c 'import boto3; boto3.client("secretsmanager").put_secret_value(
     SecretId="{web}", SecretString="not json")'
-.venv/bin/python -c 'import boto3; [print(e["message"], end="") for e in boto3.client("logs").filter_log_events(
+.venv/bin/python -c 'import boto3; [print(e["message"].rstrip()) for e in boto3.client("logs").filter_log_events(
     logGroupName="{scene.stack.resources["ValidateTaskDefinitionLogs"]}")["events"][-20:]]'
 """,
         flush=True,

@@ -1,11 +1,11 @@
 """Amazon ECS: task definitions, where they run, and the two calls that change something."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
 from threading import local
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pullguard.arn import Arn
 from pullguard.aws.answers import NEVER_SENT, asks, looked_up, writing
@@ -25,6 +25,25 @@ _NO_CLUSTER = frozenset({"ClusterNotFoundException"})
 _SERVICES_A_CALL = 10  # DescribeServices
 _TASKS_A_CALL = 100  # DescribeTasks
 _INSTANCES_A_CALL = 100  # DescribeContainerInstances
+
+
+class Asked(Protocol):
+    """What ``Ecs.usage`` asks, as ``Ecs`` itself answers it."""
+
+    def describe(self, reference: str) -> Lookup[TaskDefinition]:
+        """Describe a revision, or the newest ACTIVE one of a family."""
+
+    def clusters(self) -> Iterable[str]:
+        """Return the ARNs of all clusters."""
+
+    def services(self, cluster: str) -> Iterable[ServiceUse]:
+        """Return the services of ``cluster``."""
+
+    def tasks(self, cluster: str, family: str) -> Iterable[TaskUse]:
+        """Return running tasks of ``cluster``, those of ``family`` among them."""
+
+    def failed_starts(self, cluster: str, task_definition: TaskDefinition) -> Iterable[FailedStart]:
+        """Return the tasks of a revision that stopped before they ran."""
 
 
 class Ecs:
@@ -186,38 +205,32 @@ class Ecs:
         "ecs:ListTasks",
         "ecs:DescribeTasks",
     )
-    def usage(
-        self, task_definition: TaskDefinition, services: Callable[[str], Iterable[ServiceUse]] | None = None
-    ) -> Lookup[Usage]:
+    def usage(self, task_definition: TaskDefinition, asked: "Asked | None" = None) -> Lookup[Usage]:
         """Find where a revision runs, and whether it is the newest ACTIVE one of its family.
 
-        ECS cannot be asked for the services of one revision, only for all of a cluster: ``services`` are those of a
-        cluster where the caller has asked for them already.
+        ``asked`` answers in the place of ECS, where the caller remembers what it was asked before.
         """
-        arn = str(task_definition.arn)
+        arn, ecs = str(task_definition.arn), asked or self
 
         def call() -> Usage:
-            clusters = tuple(self.clusters())
-            newest = self.describe(task_definition.family)
+            clusters = tuple(ecs.clusters())
+            newest = ecs.describe(task_definition.family)
             return Usage(
                 newest=isinstance(newest, TaskDefinition)
                 and (newest.arn, newest.status) == (task_definition.arn, "ACTIVE"),
                 latest=latest_of(newest, task_definition),
                 successor=successor_of(newest, task_definition),
                 services=tuple(
-                    use
-                    for cluster in clusters
-                    for use in (services or self.services)(cluster)
-                    if use.task_definition == arn
+                    use for cluster in clusters for use in ecs.services(cluster) if use.task_definition == arn
                 ),
                 tasks=tuple(
                     use
                     for cluster in clusters
-                    for use in self.tasks(cluster, task_definition.family)
+                    for use in ecs.tasks(cluster, task_definition.family)
                     if use.task_definition == arn
                 ),
                 failed_starts=tuple(
-                    start for cluster in clusters for start in self.failed_starts(cluster, task_definition)
+                    start for cluster in clusters for start in ecs.failed_starts(cluster, task_definition)
                 ),
             )
 

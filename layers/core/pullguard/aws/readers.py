@@ -14,6 +14,7 @@ from pullguard.aws.kms import Kms
 from pullguard.aws.once import Once
 from pullguard.aws.schedules import Rules, Schedules
 from pullguard.aws.secrets_manager import SecretsManager
+from pullguard.aws.walk import Walk
 from pullguard.eligibility import registry_hosts
 from pullguard.image import ImageReference
 from pullguard.model import (
@@ -24,7 +25,6 @@ from pullguard.model import (
     Role,
     ScheduleUse,
     Secret,
-    ServiceUse,
     Simulated,
     TaskDefinition,
     Unreadable,
@@ -73,6 +73,11 @@ class AwsReaders:
     def ecs(self) -> Ecs:
         """The gateway to ECS in the session's Region."""
         return self._once("ecs", lambda: Ecs(self._clients.get("ecs")))
+
+    @property
+    def _walk(self) -> Walk:
+        """What the batch shares of what runs where."""
+        return self._once("walk", lambda: Walk(self.ecs, self._once))
 
     @property
     def iam(self) -> Iam:
@@ -143,10 +148,10 @@ class AwsReaders:
         return self._once(("usage", task_definition.arn), lambda: self._usage(task_definition))
 
     def _usage(self, task_definition: TaskDefinition) -> Lookup[Usage]:
-        usage = self.ecs.usage(task_definition, self._services)
+        usage = self.ecs.usage(task_definition, self._walk)
         if not self._pins or not isinstance(usage, Usage) or usage.successor is None:
             return usage
-        clusters = tuple(self.ecs.clusters())
+        clusters = self._walk.clusters()
         found: list[ScheduleUse] = []
         for gateway in (Rules(self._clients.get("events")), Schedules(self._clients.get("scheduler"))):
             pinning = gateway.pinning(task_definition.arn, clusters)
@@ -154,10 +159,6 @@ class AwsReaders:
                 return replace(usage, schedules=pinning)
             found += pinning if isinstance(pinning, tuple) else ()
         return replace(usage, schedules=tuple(found))
-
-    def _services(self, cluster: str) -> tuple[ServiceUse, ...]:
-        """List a cluster's services once for a batch, and not once for each of its task definitions."""
-        return self._once(("services", cluster), lambda: tuple(self.ecs.services(cluster)))
 
     def simulation(self, role: Role, secret: Secret, reference: str) -> Lookup[tuple[Simulated, ...]]:
         """Ask AWS's policy simulator for a second opinion, where that is switched on."""

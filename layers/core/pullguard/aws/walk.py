@@ -1,0 +1,55 @@
+"""A walk through the clusters that a batch of task definitions shares: what runs where is asked of ECS once.
+
+ECS can be asked for the tasks of one family, and not for the services of one revision. So services are listed by
+cluster, and so are tasks as soon as more than ``FAMILIES_MAX`` families want to know: by then one listing costs less
+than one more for each of them, and a broken secret with hundreds of dependents stays within ECS's rate for reads.
+Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/request-throttling.html
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from pullguard.aws.ecs import Ecs
+from pullguard.aws.once import Once
+from pullguard.model import FailedStart, Lookup, ServiceUse, TaskDefinition, TaskUse
+
+FAMILIES_MAX: Final = 2
+
+
+class Walk:
+    """The questions of ``Ecs.usage``, each asked once; make one for each batch, as for what remembers the answers."""
+
+    def __init__(self, ecs: Ecs, once: Once) -> None:
+        self._ecs = ecs
+        self._once = once
+        self._families: set[str] = set()
+
+    def describe(self, reference: str) -> Lookup[TaskDefinition]:
+        """Describe a revision, or the newest ACTIVE one of a family."""
+        return self._once(("task-definition", reference), lambda: self._ecs.describe(reference))
+
+    def clusters(self) -> tuple[str, ...]:
+        """Return the ARNs of all clusters."""
+        return self._once("clusters", lambda: tuple(self._ecs.clusters()))
+
+    def services(self, cluster: str) -> tuple[ServiceUse, ...]:
+        """Return the services of ``cluster``."""
+        return self._once(("services", cluster), lambda: tuple(self._ecs.services(cluster)))
+
+    def tasks(self, cluster: str, family: str) -> tuple[TaskUse, ...]:
+        """Return running tasks of ``cluster``, those of ``family`` among them."""
+        if self._alone(family):
+            return self._once(("tasks", cluster, family), lambda: tuple(self._ecs.tasks(cluster, family)))
+        return self._once(("tasks", cluster), lambda: tuple(self._ecs.tasks(cluster)))
+
+    def failed_starts(self, cluster: str, task_definition: TaskDefinition) -> Iterable[FailedStart]:
+        """Return the tasks of a revision that stopped before they ran."""
+        if self._alone(task_definition.family):
+            return tuple(self._ecs.failed_starts(cluster, task_definition))
+        starts = self._once(("failed-starts", cluster), lambda: tuple(self._ecs.all_failed_starts(cluster)))
+        return tuple(start for arn, start in starts if arn == str(task_definition.arn))
+
+    def _alone(self, family: str) -> bool:
+        """Whether so few families are asked for that each is asked for by itself."""
+        self._families.add(family)
+        return len(self._families) <= FAMILIES_MAX
