@@ -476,6 +476,30 @@ def _comment_above(lines: list[str], number: int) -> bool:
     return first.startswith("#")
 
 
+WITHHELD_WHERE_IT_OBSERVES = {
+    "iam:PutRolePolicy": "Remediates",
+    "iam:DeleteRolePolicy": "Remediates",
+    "iam:PassRole": "Remediates",
+    "ecs:RegisterTaskDefinition": "Remediates",
+    "ecs:TagResource": "Remediates",
+    "ecs:UpdateService": "ChangesServices",
+}
+
+
+@pytest.mark.parametrize(("action", "condition"), WITHHELD_WHERE_IT_OBSERVES.items())
+def test_where_pullguard_only_observes_iam_lets_no_function_write(action: str, condition: str) -> None:
+    bodies = [
+        (body["Fn::If"][0] if "Fn::If" in body else None, body["Fn::If"][1] if "Fn::If" in body else body)
+        for role in TEMPLATE.resources.values()
+        for policy in role["Properties"].get("Policies", ())
+        for body in policy["PolicyDocument"]["Statement"]
+    ]
+    assert {where for where, body in bodies if action in several(body["Action"])} == {condition}
+    conditions = TEMPLATE.data["Conditions"]
+    assert conditions["Remediates"] == {"Fn::Equals": [{"Ref": "Mode"}, "remediate"]}
+    assert conditions["ChangesServices"]["Fn::And"][0] == {"Condition": "Remediates"}
+
+
 @pytest.mark.parametrize(
     ("action", "function"),
     [
