@@ -10,6 +10,7 @@ from rich.table import Table
 
 from pullguard.checks import CHECKS
 from pullguard.checks.check import Check
+from pullguard.checks.words import WORDS
 from pullguard.errors import shown
 from pullguard_cli.failures import CannotRun
 from pullguard_cli.printing import STYLES, says
@@ -23,7 +24,8 @@ _HEAD: Final = """\
 Ids are stable and public: filter on them. Each check answers *pass*, *fail* or *unknown*: it could not look, or only
 the task's start will tell; that is never silently "fine". **error**: the image pull fails or will fail. **warning**:
 it works today and something will break it, or it is wider than it needs to be. *Fix* is what Pullguard itself may do,
-where the secret and the role are opted in; everything else is told to people, with the command or the snippet.
+where the secret and the role are opted in; everything else is told to people. *Needs* is what has to be readable or
+switched on, *remedy* what mends it: a finding says it with the real names, as a command or a snippet to paste.
 
 `pullguard findings ID` prints one of them, `pullguard audit --check ID` asks only that one.
 """
@@ -48,7 +50,7 @@ def print_catalogue(console: Console) -> None:
         table.add_row(says(group.upper(), "bold dim"))
         for check in checks:
             severity = says(check.severity, STYLES[check.severity])
-            table.add_row(says(check.id, "bold"), severity, says(check.fails_when), says(_FIXES[check.fix]))
+            table.add_row(says(check.id, "bold"), severity, says(check.fails_when), says(_fix(check)))
     console.print(table)
 
 
@@ -59,7 +61,9 @@ def print_check(check: Check, console: Console) -> None:
         ("Group", check.group),
         ("Severity", check.severity),
         ("Fails when", check.fails_when),
-        ("Fix", _FIXES[check.fix]),
+        ("Needs", WORDS[check.id].needs),
+        ("Fix", _fix(check)),
+        ("Remedy", WORDS[check.id].remedy),
         ("Source", check.source),
     )
     table = Table.grid(padding=(0, 2, 0, 0))
@@ -73,14 +77,21 @@ def as_markdown() -> str:
     parts = [_HEAD]
     for group, checks in groupby(CHECKS, key=lambda check: check.group):
         parts.append(
-            f"\n## {group.capitalize()}\n\n| id | severity | fails when | fix | source |\n|---|---|---|---|---|\n"
+            f"\n## {group.capitalize()}\n\n| id | severity | fails when | needs | fix | remedy | source |\n"
+            "|---|---|---|---|---|---|---|\n"
         )
         parts += [
-            f"| `{check.id}` | {check.severity} | {_cell(check.fails_when)} | {_FIXES[check.fix]} | "
+            f"| `{check.id}` | {check.severity} | {_cell(check.fails_when)} | "
+            f"{_cell(WORDS[check.id].needs)} | {_fix(check)} | {_cell(WORDS[check.id].remedy)} | "
             f"[{_host(check.source)}]({check.source}) |\n"
             for check in checks
         ]
     return "".join(parts)
+
+
+def _fix(check: Check) -> str:
+    """Say what Pullguard itself may do."""
+    return WORDS[check.id].fix or _FIXES[check.fix]
 
 
 def _cell(text: str) -> str:

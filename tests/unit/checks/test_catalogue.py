@@ -4,6 +4,7 @@ import pytest
 
 from pullguard.checks import CHECKS
 from pullguard.checks.check import Check
+from pullguard.checks.words import WORDS
 from pullguard.findings import RemedyAction, Severity
 from pullguard.stopped_reason import EXPLANATIONS
 
@@ -49,6 +50,11 @@ CATALOGUE: dict[str, tuple[Severity, RemedyAction]] = {
 
 def test_each_check_has_the_id_severity_and_fix_that_people_filter_on() -> None:
     assert [(check.id, (check.severity, check.fix)) for check in CHECKS] == list(CATALOGUE.items())
+
+
+def test_each_check_says_what_it_needs_and_what_mends_it() -> None:
+    assert list(WORDS) == [check.id for check in CHECKS]
+    assert not [each for each in WORDS.values() if each.needs.endswith(".") or each.remedy.endswith(".")]
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.id)

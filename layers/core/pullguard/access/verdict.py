@@ -192,7 +192,8 @@ def _default_key_policy(secret: Arn, request: Request) -> Policy:
         "Resource": "*",
         "Condition": {"StringEquals": {"kms:CallerAccount": secret.account, "kms:ViaService": via}},
     }
-    return parse_policy({"Version": "2012-10-17", "Statement": [statement]}, layer=Layer.KEY)
+    policy = {"Version": "2012-10-17", "Statement": [statement]}
+    return parse_policy(policy, layer=Layer.KEY, name="AWS's own rule for aws/secretsmanager, not read")
 
 
 def _scope_gates(role: Role, secret: Secret, access: Gate, around: Circumstances) -> tuple[Gate, ...]:

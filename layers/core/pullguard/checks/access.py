@@ -13,7 +13,7 @@ from pullguard.checks.access_remedies import ASK_ORGANIZATION, attached_instead,
 from pullguard.checks.check import Check, Group, gives_credentials, secrets_in_use, subject_of, unreadable
 from pullguard.checks.execution_role import trust_statement
 from pullguard.findings import Answer, Failed, Passed, Remedy, RemedyAction, Severity, Subject, Unsure
-from pullguard.model import Container, Facts, Lookup, Role, Secret, Simulated, Unreadable
+from pullguard.model import Container, Facts, Lookup, NamedPolicy, Role, Secret, Simulated, Unreadable
 from pullguard.remedies.grant import INLINE_POLICIES_MAX_CHARS
 
 _EXECUTION_ROLE = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html"
@@ -65,7 +65,7 @@ def _ask(finding: FindingId, facts: Facts) -> Iterable[Answer]:
                 subject=subject,
                 severity=mine.severity,
                 cause=f"{_CAUSES[finding].format(container=container.name, secret=secret.name)}",
-                evidence=_evidence(mine),
+                evidence=_evidence(mine, facts.role),
                 remedy=remedy_of(finding, facts, container, secret, mine),
             )
 
@@ -167,8 +167,11 @@ def _what_would_tell(gate: Gate) -> Remedy:
     return Remedy(text=remedy)
 
 
-def _evidence(gate: Gate) -> str:
+def _evidence(gate: Gate, role: Lookup[Role] | None = None) -> str:
     quoted = " ".join(filter(None, (citation.text for citation in gate.statements)))
+    bounds = role.boundary if isinstance(role, Role) else None
+    if gate.finding == "secret-access-blocked-by-boundary" and isinstance(bounds, NamedPolicy):
+        quoted = f"The boundary is {bounds.arn or bounds.name}. {quoted}"
     return f"{gate.reason} {quoted}".strip()
 
 

@@ -6,12 +6,14 @@ import shlex
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from pullguard.access.decision import Citation
 from pullguard.access.gates import FindingId, Gate
+from pullguard.access.policy import Layer
 from pullguard.arn import dns_suffix_of
 from pullguard.checks.check import on_secret
 from pullguard.consent import missing_key
 from pullguard.findings import Remedy
-from pullguard.model import Container, Document, Facts, Key, Lookup, Missing, Role, Secret
+from pullguard.model import Container, Document, Facts, Key, Lookup, Missing, NamedPolicy, Role, Secret
 from pullguard.remedies.grant import (
     POLICY_NAME,
     fits,
@@ -49,6 +51,8 @@ def remedy_of(finding: FindingId, facts: Facts, container: Container, secret: Se
             return Remedy(text=f"{by_itself} {missing.remedy}", snippet=missing.snippet)
         sure = f"First make sure that {secret.name} is meant for this image and this role. If it is, l{grant}"
         return Remedy(text=f"{sure} {by_itself}", snippet=_grant_by_hand(role, secret))
+    if finding == "secret-access-denied" and gate.statements:
+        return _spare(role, secret, gate.statements[0])
     text, snippet = _BY_HAND[finding](facts, secret)
     return Remedy(text=text, snippet=snippet)
 
@@ -126,6 +130,35 @@ def _statements_of(policy: Lookup[Document | None]) -> list[object] | None:
     return statements if isinstance(statements, list) else [statements]
 
 
+def _spare(role: Lookup[Role] | None, secret: Secret, denying: Citation) -> Remedy:
+    """Say which policy denies, and how to look at it: what else it is for, only its owner knows."""
+    policy = denying.policy
+    text = f"Remove {denying.title}, or make it spare this role and secret; its policy is shown by this."
+    if policy.layer is Layer.RESOURCE:
+        return Remedy(text=text, snippet=on_secret(secret, "get-resource-policy"))
+    if policy.layer not in (Layer.IDENTITY, Layer.BOUNDARY) or not isinstance(role, Role):
+        return Remedy(text=f"Remove {denying.title}, or make it spare this role and secret.")
+    if policy.arn is None:
+        names = ("--role-name", role.name, "--policy-name", policy.name)
+        return Remedy(text=text, snippet=shlex.join(("aws", "iam", "get-role-policy", *names)))
+    arn = shlex.quote(policy.arn)
+    version = f'"$(aws iam get-policy --policy-arn {arn} --query Policy.DefaultVersionId --output text)"'
+    return Remedy(text=text, snippet=f"aws iam get-policy-version --policy-arn {arn} --version-id {version}")
+
+
+def _wider_boundary(facts: Facts, secret: Secret) -> tuple[str, str | None]:
+    """Say which policy bounds the role, and what it lacks: by itself that gives no role anything."""
+    needed = policy_document((granted_for(secret),))
+    boundary = facts.role.boundary if isinstance(facts.role, Role) else None
+    if not isinstance(boundary, NamedPolicy) or boundary.arn is None:
+        return "Add these statements to the role's permissions boundary.", render(needed)
+    return (
+        f"Add these statements to the role's permissions boundary, {boundary.arn}: it then lets through what the "
+        "role's own policies allow, for every role that it bounds.",
+        render(needed),
+    )
+
+
 def _key_statement(facts: Facts, secret: Secret) -> tuple[str, str | None]:
     role = facts.role.arn if isinstance(facts.role, Role) else facts.task_definition.execution_role
     condition = {
@@ -176,7 +209,7 @@ _BY_HAND: Final[dict[FindingId, _Hand]] = {
     "execution-role-not-assumable": _say("Let ecs-tasks.amazonaws.com assume the role."),
     "secret-access-missing": _say("Let the role read the secret, in one of its policies."),
     "secret-access-denied": _say("Remove the statement that denies, or make it spare this role and secret."),
-    "secret-access-blocked-by-boundary": _statements("Let the boundary allow the pull too."),
+    "secret-access-blocked-by-boundary": _wider_boundary,
     "secret-access-blocked-by-organization": _statements(ASK_ORGANIZATION),
     "secret-resource-policy-missing": _resource_policy,
     "secret-access-too-broad": _narrower,
