@@ -89,14 +89,11 @@ def _print_left(finding: Finding, console: Console) -> None:
     console.print()
     certainty = finding.severity if finding.status == "fail" else "unknown"
     head = Text.assemble((certainty, STYLES[certainty]), says(f"  {finding.check}", "bold"))
-    works = finding.severity == "warning" and finding.remedy.action != "none"
     console.print(head)
     console.print(says(finding.cause))
     if finding.status == "unknown":
         console.print(says(finding.evidence, "dim"))
     console.print(Text.assemble(("→ ", "bold cyan"), says(finding.remedy.text)))
-    if works:
-        console.print("Pullguard leaves it as it is, since it works today.", style="dim")
     if finding.remedy.snippet:
         console.print(says(finding.remedy.snippet.rstrip(), "cyan"), soft_wrap=True)
 

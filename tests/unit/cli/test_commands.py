@@ -193,7 +193,7 @@ def test_plan_leaves_what_works(run: Run, broken: World) -> None:
     ran = run("plan", "batch", "--format", "text")
     assert ran.code == 0
     assert "warning  reference-not-full-arn" in ran.out
-    assert "Pullguard leaves it as it is, since it works today." in ran.out
+    assert "It works today, so it is left to you" in ran.out
 
 
 @pytest.mark.parametrize("command", ["explain", "plan"])
