@@ -1,6 +1,8 @@
 """Who may import what: the core's pure modules know no AWS, and nobody knows those who stand above them."""
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -18,6 +20,7 @@ PURE = (
     "access",
     "alerts",
     "arn",
+    "aws_cli",
     "causes",
     "checks",
     "consent",
@@ -171,3 +174,17 @@ class TestAHandler:
 
     def test_stands_alone(self, path: Path) -> None:
         assert [each.name for each in path.parent.iterdir() if each.name != "__pycache__"] == ["app.py"]
+
+
+def test_each_module_can_be_the_first_to_be_imported() -> None:
+    """Functions import what they run and nothing else, so that no module may count on another being there already."""
+    script = """
+import importlib, sys
+for name in sys.argv[1:]:
+    for known in [each for each in sys.modules if each.partition(".")[0] == "pullguard"]:
+        del sys.modules[known]
+    importlib.import_module(name)
+"""
+    command = [sys.executable, "-c", script, *modules(CORE / "pullguard", CORE)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert ran.returncode == 0, ran.stderr.splitlines()[-1]

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pullguard.arn import Arn, MalformedReference
-from pullguard.checks.check import image_of, on_secret
+from pullguard.aws_cli import on_secret
 from pullguard.eligibility import MANAGED_TAG, REGISTRY_TAG, ROLES_TAG, is_managed, registry_hosts, role_may_use
-from pullguard.errors import NotNow
+from pullguard.errors import Malformed, NotNow
 from pullguard.model import Container, Facts, Lookup, NotLooked, Role, Secret, Unreadable
 from pullguard.remedies.grant import Granted, granted_for
 
@@ -91,8 +91,8 @@ def missing_role_key(role: Role) -> MissingKey | None:
 
 
 def _missing_secret_key(container: Container, secret: Secret, role: Role) -> MissingKey | None:
-    image = image_of(container)
-    if image is None:
+    image = container.image
+    if isinstance(image, Malformed):
         return MissingKey(
             why="the image's name is none, so that nobody can tell from which registry it comes",
             remedy="Correct the image's name.",

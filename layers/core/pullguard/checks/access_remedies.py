@@ -10,7 +10,7 @@ from pullguard.access.decision import Citation
 from pullguard.access.gates import FindingId, Gate
 from pullguard.access.policy import Layer
 from pullguard.arn import dns_suffix_of
-from pullguard.checks.check import on_secret
+from pullguard.aws_cli import on_secret
 from pullguard.consent import missing_key
 from pullguard.findings import Remedy
 from pullguard.model import Container, Document, Facts, Key, Lookup, Missing, NamedPolicy, Role, Secret

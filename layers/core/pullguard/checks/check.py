@@ -1,12 +1,12 @@
 """What a check is, and the small vocabulary in which checks are written."""
 
 import re
-import shlex
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from pullguard.arn import MalformedReference, SecretReference
+from pullguard.aws_cli import on_secret
 from pullguard.errors import Malformed, shown
 from pullguard.findings import Answer, Remedy, RemedyAction, Severity, Skipped, Subject, Unsure
 from pullguard.image import ImageReference
@@ -125,12 +125,6 @@ def unreadable(subject: Subject, what: str, unread: Unreadable) -> Unsure:
         remedy=Remedy(text=text),
         unread=(unread,),
     )
-
-
-def on_secret(secret: Secret, operation: str, *arguments: str) -> str:
-    """Return the AWS CLI command that does ``operation`` to a secret, in the Region that it lies in."""
-    at = ("--region", secret.arn.region, "--secret-id", str(secret.arn))
-    return shlex.join(("aws", "secretsmanager", operation, *at, *arguments))
 
 
 def reference_snippet(secret: Secret) -> str:

@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from typing import TypeGuard
 
 from pullguard.arn import Arn, MalformedReference, SecretReference
+from pullguard.aws_cli import on_secret
 from pullguard.checks import credentials_missing
 from pullguard.checks.check import (
     CREDENTIALS_FILE,
     Check,
     image_of,
     is_ecr,
-    on_secret,
     reference_snippet,
     referring,
     secrets_in_use,

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 
+from pullguard.aws_cli import on_secret
 from pullguard.checks.check import (
     Check,
     image_of,
-    on_secret,
     put_value,
     secrets_in_use,
     skipped,

@@ -5,7 +5,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from pullguard.access.verdict import USABLE_STATES
-from pullguard.checks.check import Check, on_secret, put_value, secrets_in_use, skipped, subject_of, unreadable
+from pullguard.aws_cli import on_secret
+from pullguard.checks.check import Check, put_value, secrets_in_use, skipped, subject_of, unreadable
 from pullguard.checks.next_pull import next_pulls
 from pullguard.errors import shown
 from pullguard.findings import Answer, Failed, Passed, Remedy
