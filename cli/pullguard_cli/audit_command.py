@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from pullguard.checks import CHECKS
+from pullguard.checks.catalogue import CHECKS
 from pullguard.checks.check import Check
 from pullguard_cli.audit import Audit
 from pullguard_cli.catalogue import check_of

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from pullguard.arn import Arn
 from pullguard.causes import about, broken_thing, common_sentence
-from pullguard.checks import CHECKS
+from pullguard.checks.catalogue import CHECKS
 from pullguard.errors import Malformed
 from pullguard.findings import Finding, Remedy, Severity, Status
 from pullguard.model import Unreadable

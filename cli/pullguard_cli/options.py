@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pullguard.checks import CHECKS
+from pullguard.checks.catalogue import CHECKS
 
 AWS_PANEL = "Which AWS"
 LOOK_PANEL = "What to look at"

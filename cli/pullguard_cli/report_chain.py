@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from pullguard.causes import resource_name
-from pullguard.checks import CHECKS
+from pullguard.checks.catalogue import CHECKS
 from pullguard.errors import Malformed
 from pullguard.findings import Finding
 from pullguard.image import parse_image

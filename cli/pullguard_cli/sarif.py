@@ -10,7 +10,7 @@ from pathlib import PurePath
 from typing import Any, Final
 from urllib.parse import quote
 
-from pullguard.checks import CHECKS
+from pullguard.checks.catalogue import CHECKS
 from pullguard.checks.check import Check
 from pullguard_cli.checked import Checked, Placed, path_in_repository
 from pullguard_cli.located import STANDARD_INPUT, Unusable

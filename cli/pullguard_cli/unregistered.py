@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from pullguard.arn import Arn, SecretReference, is_account, is_region, parse_task_definition, partition_of
-from pullguard.checks import CHECKS
+from pullguard.checks.catalogue import CHECKS
 from pullguard.checks.check import Check
 from pullguard.checks.examine import Examination, examine
 from pullguard.errors import Malformed

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from pullguard.checks import CHECKS
+from pullguard.checks.catalogue import CHECKS
 from pullguard.findings import Finding, Remedy, Severity, Status, Subject, Summary, finding_id
 from pullguard_cli.audit import Audit
 

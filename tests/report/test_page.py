@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pullguard.checks import CHECKS
+from pullguard.checks.catalogue import CHECKS
 from pullguard.checks.check import Check
 from pullguard.findings import Finding, Summary
 from pullguard_cli.audit import Audit

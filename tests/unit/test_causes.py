@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pullguard.causes import broken_thing, cause_id, common_sentence, dependents_of, shared_things
-from pullguard.checks import CHECKS
+from pullguard.checks.catalogue import CHECKS
 from pullguard.findings import Finding, Remedy
 from tests.fakes import ACCOUNT, REGION, key, revision_arn, role_arn, secret_arn, service
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pullguard.checks import CHECKS
+from pullguard.checks.catalogue import CHECKS
 from pullguard.stopped_reason import EXPLANATIONS, UNKNOWN, Explanation, explain
 
 FARGATE = (

@@ -6,6 +6,7 @@ known by its ARN.
 """
 
 from pullguard.arn import Arn, MalformedReference, SecretReference
+from pullguard.checks.check import reference_text
 from pullguard.errors import Malformed
 from pullguard.model import Container, Facts, Key, NamedPolicy, Role, Secret, TaskDefinition
 from pullguard.task_definition import role_arn_of
@@ -26,8 +27,6 @@ def references_of(facts: Facts) -> frozenset[str]:
 
     A reference that is malformed is none: nothing that happens to any secret or role could mend it.
     """
-    from pullguard.checks.check import reference_text  # noqa: PLC0415 (only a look needs it, and all of checks/ with it)
-
     home = facts.task_definition.arn
     things: set[str] = set()
     if isinstance(facts.role, Role):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pullguard.checks import CHECKS
+from pullguard.checks.catalogue import CHECKS
 from pullguard.checks.check import Check
 from pullguard.checks.words import WORDS
 from pullguard.findings import RemedyAction, Severity

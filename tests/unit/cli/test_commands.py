@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pullguard.aws.iam import Iam
-from pullguard.checks import CHECKS
+from pullguard.checks.catalogue import CHECKS
 from pullguard.model import Lookup, Simulated, Unreadable
 from sandbox.world import World
 from tests.unit.cli.conftest import Run, in_account

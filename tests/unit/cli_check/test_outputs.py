@@ -7,7 +7,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from pullguard.checks import CHECKS
+from pullguard.checks.catalogue import CHECKS
 from pullguard.findings import Finding, Remedy, Summary
 from pullguard_cli.annotations import annotations
 from pullguard_cli.check_text import as_text

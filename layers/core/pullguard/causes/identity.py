@@ -184,6 +184,6 @@ def _task_definition(finding: Finding) -> str:
 @cache
 def _groups() -> dict[str, str]:
     """Return the group of each check; the catalogue is imported here, as every function imports this module."""
-    from pullguard.checks import CHECKS  # noqa: PLC0415
+    from pullguard.checks.catalogue import CHECKS  # noqa: PLC0415
 
     return {check.id: check.group for check in CHECKS}

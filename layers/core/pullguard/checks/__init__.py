@@ -1,14 +1,4 @@
-"""The catalogue: every check, in the order in which a pull meets what it looks at."""
+"""The checks: one file a group, and ``catalogue`` with all of them.
 
-from pullguard.checks import access, execution_role, platform, reference, registry, secret
-from pullguard.checks.check import Check
-
-CHECKS: tuple[Check, ...] = (
-    *reference.CHECKS,
-    *secret.CHECKS,
-    *execution_role.CHECKS,
-    *access.ROLE_CHECKS,
-    *access.KEY_CHECKS,
-    *registry.CHECKS,
-    *platform.CHECKS,
-)
+Nothing is imported here, so that what needs one check's words does not start all of them.
+"""

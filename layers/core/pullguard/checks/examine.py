@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pullguard.arn import Arn
-from pullguard.checks import CHECKS
+from pullguard.checks.catalogue import CHECKS
 from pullguard.checks.check import Check
 from pullguard.checks.explained import explained
 from pullguard.checks.older_revision import instead_of_a_copy
