@@ -131,9 +131,11 @@ def test_people_are_told_and_nothing_in_it_is_the_attackers(siege: Siege, attack
 
 
 def _letters(siege: Siege, attack: Attack) -> tuple[Letter, ...]:
-    """Return the letters about an attack's family; a cause that hits several families is told in one."""
+    """Return the letters about an attack's families; a cause that hits several is told in one, a deed under any."""
     several = (letter for letter in siege.letters if letter.attributes.get("family") == "several")
-    return (*about(siege.letters, attack.name), *(letter for letter in several if attack.name in letter.text))
+    own = re.compile(rf"{re.escape(attack.name)}(-[0-9]+)?")
+    mine = (letter for letter in siege.letters if own.fullmatch(letter.attributes.get("family", "")))
+    return (*mine, *(letter for letter in several if attack.name in letter.text))
 
 
 def test_nothing_else_is_written(siege: Siege) -> None:
