@@ -65,7 +65,7 @@ PATCH, REREGISTER = "PatchExecutionRoleFunction", "ReregisterTaskDefinitionFunct
 ALERT, SWEEP = "PublishAlertFunction", "SweepAccountFunction"
 
 
-HEALED, TOLD = "Finding Resolved", "Remediation Failed"
+HEALED, TOLD, DONE = "Finding Resolved", "Remediation Failed", "Remediation Completed"
 
 
 def _on_the_path(function: str, sid: str, refused: str, then: str = HEALED) -> Statement:
@@ -84,7 +84,8 @@ STATEMENTS = (
     _on_the_path(VALIDATE, "AskForGrant", "sqs:SendMessage"),
     _on_the_path(VALIDATE, "AskForReregistration", "sqs:SendMessage"),
     _on_the_path(PATCH, "Remember", "dynamodb:Query"),
-    _on_the_path(ALERT, "ReadAndMark", "dynamodb:GetItem"),
+    # It heals before anybody can be told that it is broken, and is told as the deed alone.
+    _on_the_path(ALERT, "ReadAndMark", "dynamodb:GetItem", DONE),
     Statement(
         function=SWEEP,
         sid="TaskDefinitionsAndWhereTheyRun",

@@ -1,7 +1,7 @@
 """Look at one task definition: gather, check, remember, tell, and ask for what mends it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, assert_never
 
@@ -34,13 +34,17 @@ _REDEPLOYMENTS: Final = "redeployments"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Validated:
-    """What came of a validation, for the log; ``certain`` is whether all that bears on its needs could be read."""
+    """What came of a validation, for the log; ``certain`` is whether all that bears on its needs could be read.
+
+    ``cause`` is the kind of what asked for it.
+    """
 
     task_definition: str
     findings: int
     told: int
     asked: int
     certain: bool = True
+    cause: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +79,7 @@ class Validator:
         validated = self.done[question]
         if look.cause.kind in (LISTED, UNLISTED):
             self.roster.answer(look.task_definition, look.cause.event_id, certain=validated.certain)
-        return validated
+        return replace(validated, cause=look.cause.kind)
 
     def _validate(self, look: Look, occasion: str) -> Validated:
         now = self.now()
