@@ -70,7 +70,7 @@ demo: $(TOOLS) ## Break a world on an embedded AWS, let Pullguard heal it, and p
 .PHONY: test
 test: $(TOOLS) ## Run all tests: unit, contract, function, conformance, end to end, and in the Lambda runtime
 	@$(RUN) $(PYTEST) -n 2 --dist loadfile -m "not e2e and not runtime" --junit-xml build/tests.xml $(ARGS)
-	@$(RUN) $(PYTEST) -m e2e --junit-xml build/e2e.xml $(ARGS)
+	@$(RUN) $(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder -m e2e --junit-xml build/e2e.xml $(ARGS)
 	@status=0; \
 		.venv/bin/python -m sandbox.runtime.available "the tests in the Lambda runtime and real containers (tests/runtime)" || status=$$?; \
 		case $$status in 0) $(RUN) $(PYTEST) -m runtime --junit-xml build/runtime.xml $(ARGS);; 3) ;; *) exit 1;; esac

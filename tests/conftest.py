@@ -10,17 +10,24 @@ from moto import mock_aws
 
 from pullguard.ledger import Ledger
 from tests.fakes import NOW, REGION
+from tests.scheduling import ByFileAndStack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mypy_boto3_dynamodb import DynamoDBClient
+    from xdist.remote import Producer
 
 HERE = Path(__file__).parent
 # Tests in folders or files of these names talk to servers of their own on this machine, and to nothing else. (The
 # functions' import opens the socket by which traces would leave, to a daemon that is not there.)
 ON_LOOPBACK = ("e2e", "functions", "registry", "runtime", "test_registry_")
 LOOPBACK = ["127.0.0.1", "::1", "localhost"]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: "Producer") -> ByFileAndStack | None:
+    """Keep the tests of one stack in one process, where those of one file stay together (``--dist loadfile``)."""
+    return ByFileAndStack(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,7 +1,7 @@
-"""One embedded AWS with the deployed stack and the demo's whole play for all end-to-end tests, and one that observes.
+"""One embedded AWS with the deployed stack and the demo's whole play for most end-to-end tests, and one that observes.
 
 The order is in the fixtures: the play; then, while the first stack is left alone for a minute, the second one
-observes the same world; then the tests that stir the first one.
+observes the same world; then the tests that stir the first one. The stacks beside it are those of order.py.
 """
 
 import time
@@ -21,17 +21,29 @@ from sandbox.inbox import Letter
 from sandbox.worlds import demo
 from tests.e2e.attacks import ATTACKS
 from tests.e2e.ground import Ground, written
+from tests.e2e.order import ORDER, stack_of
+from tests.e2e.stacks import Used
 
 ATTACKED_FOR_S = 300
 LEFT_ALONE_S = 60
 RETRY_AFTER_S = 15
+_USED = pytest.StashKey[Used]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test of this folder."""
-    for item in items:
-        if item.path.parent == Path(__file__).parent:
-            item.add_marker(pytest.mark.e2e)
+    """Mark every test of this folder, and put them into the order of their stacks."""
+    own = [item for item in items if item.path.parent == Path(__file__).parent]
+    for item in own:
+        item.add_marker(pytest.mark.e2e)
+    own.sort(key=lambda item: ORDER.index(stack_of(item.path)))
+    items[:] = [*(item for item in items if item.path.parent != Path(__file__).parent), *own]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Put down what was called in a stack when its last test has run, while it is still there."""
+    if _USED in item.config.stash and (nextitem is None or stack_of(nextitem.path) != stack_of(item.path)):
+        item.config.stash[_USED].close(stack_of(item.path))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,25 +69,12 @@ class Observed:
     written: Mapping[tuple[str, str], int]
 
 
-class Used:
-    """What the functions asked of AWS in the whole run, by function (its logical id): granted, and refused."""
-
-    def __init__(self) -> None:
-        self.granted: dict[str, set[str]] = {}
-        self.refused: dict[str, set[str]] = {}
-
-    def note(self, scene: Scene) -> None:
-        """Add what was called in a stack so far."""
-        functions = {role: function for function, role in scene.roles.items()}
-        for call in scene.calls():
-            kept = self.refused if "AccessDenied" in (call.error or "") else self.granted
-            kept.setdefault(functions[str(call.role)], set()).add(f"{call.service}:{call.action}")
-
-
 @pytest.fixture(scope="session")
-def used() -> Used:
-    """What every test of the run adds to."""
-    return Used()
+def used(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Used:
+    """What was called in all stacks of the run."""
+    base = tmp_path_factory.getbasetemp()
+    used = pytestconfig.stash[_USED] = Used(base if worker_id == "master" else base.parent)
+    return used
 
 
 @pytest.fixture(scope="session")
@@ -85,11 +84,12 @@ def built() -> Path:
 
 
 @pytest.fixture(scope="session")
-def played(built: Path) -> Iterator[Played]:
+def played(built: Path, used: Used) -> Iterator[Played]:
     """The demo, played in a stack that remediates."""
     quiet = Progress(quiet=True)
     with Emulator() as aws:
         scene = deploy(aws, built, play.PARAMETERS, quiet)
+        used.watch(scene)
         evidence = play.perform(scene, quiet)
         faults = play.faults_of(evidence)
         calls, now = scene.calls(), time.time()

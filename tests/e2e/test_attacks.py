@@ -20,8 +20,8 @@ from sandbox.emulator import ACCOUNT, REGION, Call, Emulator
 from sandbox.inbox import Letter
 from sandbox.worlds.demo import CLUSTER
 from tests.e2e.attacks import ATTACKS, DONE, FAILED, OPENED, RESOLVED, Attack
-from tests.e2e.conftest import Used
 from tests.e2e.ground import Ground, written
+from tests.e2e.stacks import Used
 from tests.registry.recording import Recording, Reply, recording
 
 WRITES_PER_HOUR = 5
@@ -72,8 +72,8 @@ def ground(built: Path, registries: tuple[Recording, Recording], used: Used) -> 
     good, evil = registries
     with Emulator() as aws:
         scene = deploy(aws, built, PARAMETERS, Progress(quiet=True))
+        used.watch(scene)
         yield Ground(scene=scene, good=good.host, evil=evil.host)
-        used.note(scene)
 
 
 @pytest.fixture(scope="module")

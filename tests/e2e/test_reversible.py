@@ -13,8 +13,8 @@ from pullguard.remedies.grant import POLICY_NAME
 from sandbox.demo.progress import Progress, insist
 from sandbox.demo.scene import Scene, about, deploy
 from sandbox.emulator import Emulator
-from tests.e2e.conftest import Used
 from tests.e2e.families import family, fresh
+from tests.e2e.stacks import Used
 
 COMMAND = Path(sys.executable).with_name("pullguard")
 PARAMETERS = {"Mode": "remediate", "RevokeUnusedGrants": "true", "RevokeGraceDays": "0"}
@@ -26,8 +26,8 @@ def revoking(built: Path, used: Used) -> Iterator[Scene]:
     """A stack that takes back at once what a complete sweep finds unused."""
     with Emulator() as aws:
         scene = deploy(aws, built, PARAMETERS, Progress(quiet=True))
+        used.watch(scene)
         yield scene
-        used.note(scene)
 
 
 def pullguard(scene: Scene, *arguments: str) -> str:

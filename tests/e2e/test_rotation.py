@@ -19,7 +19,6 @@ from sandbox.emulator import Emulator
 from sandbox.inbox import Letter
 from sandbox.registry import PrivateRegistry
 from sandbox.worlds.demo import CLUSTER
-from tests.e2e.conftest import Used
 from tests.e2e.families import family, fresh
 from tests.e2e.rotations import (
     IMAGE,
@@ -33,6 +32,7 @@ from tests.e2e.rotations import (
     logged,
     wait_for_letter,
 )
+from tests.e2e.stacks import Used
 from tests.registry.presence import require_registry
 
 PARAMETERS = {"Mode": "remediate", "VerifyCredentials": "true", "RedeployOnRotation": "true"}
@@ -48,11 +48,11 @@ def stack(built: Path, used: Used) -> Iterator[Scene]:
     require_registry()
     with Emulator() as aws:
         scene = deploy(aws, built, PARAMETERS, Progress(quiet=True))
+        used.watch(scene)
         scene.load(family(fresh("warm"), readable=True, opted_in=False, stale=True))
         wait_until(scene.letters, timeout_s=WITHIN_S)
         scene.settle()
         yield scene
-        used.note(scene)
 
 
 @pytest.fixture(scope="module", params=["basic", "bearer"])

@@ -1,13 +1,14 @@
 """The functions' roles, by what was called in the whole run: nothing that is allowed is unused, and nothing is missing.
 
-The last file of the run: what the others have called counts. Run alone, it knows the demo only.
+It waits for the others of this folder that were asked for: what they have called counts. Alone it has nothing to say.
 """
 
 import pytest
 
 from tests.contract.cloudformation import load
 from tests.contract.roles import given
-from tests.e2e.conftest import Played, Used
+from tests.e2e.order import ENDED, ORDER, stack_of
+from tests.e2e.stacks import Used
 
 TEMPLATE = load()
 UNSEEN = {
@@ -39,11 +40,17 @@ Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transac
 """
 
 
+@pytest.fixture(scope="module")
+def granted(request: pytest.FixtureRequest, used: Used) -> dict[str, set[str]]:
+    """What was called in all other tests of the run, by function (its logical id)."""
+    asked_for = {stack_of(item.path) for item in request.session.items if item.get_closest_marker("e2e")}
+    return used.granted([stack for stack in ORDER if stack in asked_for - {ENDED}])
+
+
 @pytest.mark.parametrize("function", sorted(TEMPLATE.functions()))
-def test_a_function_uses_all_that_its_role_allows_and_nothing_else(played: Played, used: Used, function: str) -> None:
-    used.note(played.scene)
+def test_a_function_uses_all_that_its_role_allows_and_nothing_else(granted: dict[str, set[str]], function: str) -> None:
     logical = "".join(word.capitalize() for word in function.split("_")) + "Function"
     allowed = {action for action, _, _ in given(TEMPLATE, function)}
-    unused = allowed - used.granted[logical] - UNSEEN.keys()
+    unused = allowed - granted[logical] - UNSEEN.keys()
     assert {action for action in unused if (function, action) not in UNSEEN_OF} == set()
-    assert used.granted[logical] - allowed - BY_ITS_PARTS == set()
+    assert granted[logical] - allowed - BY_ITS_PARTS == set()

@@ -1,0 +1,17 @@
+"""Which stack each test stirs: those of one stay together, in one process, and the longest begins first."""
+
+from pathlib import PurePath
+
+PLAYED, ENDED = "played", "ended"
+ORDER = (PLAYED, "attacks", "rotation", "reversible", ENDED)
+_OF_FILE = {
+    "test_attacks.py": "attacks",
+    "test_rotation.py": "rotation",
+    "test_reversible.py": "reversible",
+    "test_what_was_used.py": ENDED,
+}
+
+
+def stack_of(file: PurePath) -> str:
+    """Return the stack that the tests of a file of this folder stir: the demo's, where nothing else is said."""
+    return _OF_FILE.get(file.name, PLAYED)
