@@ -110,13 +110,37 @@ build: $(TOOLS) ## Build the application with SAM
 invoke: $(TOOLS) ## Run one function with one event in the Lambda runtime: FUNCTION=resolve_change EVENT=events/…
 	@.venv/bin/python -m sandbox.runtime.invoke $(FUNCTION) $(EVENT)
 
+# Where AWS_ENDPOINT_URL is not this machine, or something else decides where a call goes, it is an account: refused.
+# The embedded AWS's own key is the second lock, since no account knows it.
+LOOPBACK := ^http://(127\.0\.0\.1|localhost|\[::1\]):[0-9]+/?$$
+EMBEDDED := env -u AWS_PROFILE -u AWS_SESSION_TOKEN AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test \
+	AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=false
+TO_EMBEDDED := --stack-name pullguard --no-confirm-changeset --parameter-overrides Mode=remediate MoveServices=true
+
 .PHONY: deploy
-deploy: build ## Deploy it into your account; asks for every parameter, or takes an environment's: ENV=dev, ENV=prod
-	$(SAM) deploy $(if $(ENV),--config-env $(ENV),--guided)
+deploy: deploy-where build ## Deploy it: asks for all (no ENV), or an environment's: ENV=dev, ENV=prod; ENV=local the demo
+	$(if $(filter local,$(ENV)),$(EMBEDDED) )$(SAM) deploy \
+		$(if $(ENV),--config-env $(ENV),--guided)$(if $(filter local,$(ENV)), $(TO_EMBEDDED))
+
+.PHONY: deploy-where
+deploy-where:
+	@case "$(ENV)" in \
+		""|dev|prod) ;; \
+		local) endpoint='$(LOOPBACK)'; \
+			[[ "$${AWS_ENDPOINT_URL:-}" =~ $$endpoint ]] && ! env | grep -q '^AWS_ENDPOINT_URL_' || { \
+			echo "ENV=local deploys into the embedded AWS alone, and AWS_ENDPOINT_URL is not (or not only) an address of this machine:" >&2; \
+			echo "run make demo KEEP=1, export here what it prints, and unset AWS_ENDPOINT_URL_…; an account takes ENV=dev." >&2; exit 1; };; \
+		*) echo "samconfig.toml has no environment '$(ENV)': ENV is local, dev or prod." >&2; exit 1;; \
+	esac
 
 .PHONY: sync
-sync: $(TOOLS) ## Carry each change over to your own stack in an account as you save it (ENV=dev)
-	$(SAM) sync --watch --config-env $(or $(ENV),dev)
+sync: sync-where $(TOOLS) ## Carry each change over to your own stack in an account as you save it (ENV=dev)
+	$(SAM) sync --watch --config-env dev
+
+.PHONY: sync-where
+sync-where:
+	@[ "$(or $(ENV),dev)" = dev ] || { \
+		echo "make sync is for ENV=dev alone: it passes by change sets, which every other environment asks for (make deploy)." >&2; exit 1; }
 
 .PHONY: logs
 logs: $(TOOLS) ## Follow the logs of a deployed stack (ENV=dev); of one function: NAME=ResolveChangeFunction
