@@ -1,6 +1,7 @@
 """The machine's Docker engine, by its command line: whether it answers, and what the sandbox asks of it."""
 
 import json
+import select
 import shutil
 import subprocess
 from functools import cache
@@ -11,6 +12,7 @@ from sandbox.emulator import SandboxError
 
 _ANSWER_S: Final = 10
 _CALL_S: Final = 120
+_PULL_S: Final = 600
 
 
 def absence() -> str | None:
@@ -18,10 +20,10 @@ def absence() -> str | None:
     if shutil.which("docker") is None:
         return "there is no docker command: install Docker (Debian: apt-get install docker.io)"
     try:
-        result = _run("info", "--format", "{{.ServerVersion}}", timeout_s=_ANSWER_S)
+        result = _run("ps", "--quiet", timeout_s=_ANSWER_S)
     except subprocess.TimeoutExpired:
         return f"the Docker engine did not answer within {_ANSWER_S} s"
-    if result.returncode == 0 and result.stdout.strip():
+    if result.returncode == 0:
         return None
     return f"no Docker engine answers ({_last_line(result)}): start it (systemctl start docker, or dockerd by hand)"
 
@@ -35,6 +37,34 @@ def docker(*arguments: str, timeout_s: float = _CALL_S) -> str:
     if result.returncode:
         raise SandboxError(f"docker {' '.join(arguments)} failed: {_last_line(result)}")
     return result.stdout.strip()
+
+
+def pull(image: str, *, answer_timeout_s: float, timeout_s: float = _PULL_S) -> None:
+    """Pull an image. Raises SandboxError with the engine's words, or where the registry says nothing for a while.
+
+    Layers may take their time (``timeout_s``) once the registry has answered (``answer_timeout_s``).
+    """
+    command = ["docker", "pull", image]
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as process:
+        try:
+            assert process.stdout is not None
+            if not select.select([process.stdout], [], [], answer_timeout_s)[0]:
+                raise SandboxError(f"the registry of {image} did not answer within {answer_timeout_s:g} s")
+            said = process.communicate(timeout=timeout_s)[0].decode(errors="replace").strip()
+        except subprocess.TimeoutExpired as expired:
+            raise SandboxError(f"docker pull {image} was not done after {timeout_s:g} s") from expired
+        finally:
+            process.kill()
+    if process.returncode:
+        raise SandboxError(f"docker pull {image} failed: {said.splitlines()[-1] if said else process.returncode}")
+
+
+def logs(container: str, *, lines: int = 20) -> str:
+    """Return a container's last lines, those of its standard error among them."""
+    result = _run("logs", "--tail", str(lines), container, timeout_s=_CALL_S)
+    return (result.stdout + result.stderr).strip()
 
 
 def inspect(kind: str, name: str) -> dict[str, Any] | None:

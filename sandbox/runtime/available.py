@@ -1,7 +1,7 @@
 """Whether what needs Docker can run here: ``python -m sandbox.runtime.available WHAT``.
 
 Ends with 0 where it can. Where it can not, says in one line what is left out and ends with 3; in continuous
-integration (``CI=true``) that is a failure, 1: there, nothing may be left out.
+integration (``CI=true``, or anything else that says so) that is a failure, 1: there, nothing may be left out.
 """
 
 import os
@@ -10,6 +10,12 @@ import sys
 from sandbox.engine import absence
 
 CAN, FAILS, LEFT_OUT = 0, 1, 3
+_NOT_CI = {"", "0", "false", "no", "off"}
+
+
+def is_gate() -> bool:
+    """Return whether this is continuous integration, by whatever value of CI: there, nothing may be left out."""
+    return os.environ.get("CI", "").lower() not in _NOT_CI
 
 
 def main() -> int:
@@ -18,7 +24,7 @@ def main() -> int:
     if missing is None:
         return CAN
     what = sys.argv[1]
-    if os.environ.get("CI") == "true":
+    if is_gate():
         print(f"Can not run {what}: {missing}", file=sys.stderr)
         return FAILS
     print(f"Left out: {what}, since {missing}", file=sys.stderr)

@@ -6,6 +6,7 @@ invocation is the end of the init phase. The kernel's own figures are read, so t
 Source: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 """
 
+import contextlib
 import json
 import os
 import queue
@@ -18,9 +19,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from sandbox.emulator import SandboxError
-from sandbox.engine import docker, gateway, inspect
+from sandbox.engine import docker, gateway, inspect, logs
 
+HANDLER: Final = "app.handler"
 _PATIENCE_S: Final = 60
+_LOOK_S: Final = 0.2
 _TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
 _API: Final = "/2018-06-01/runtime/invocation/"
 
@@ -98,9 +101,9 @@ def measure(
     threading.Thread(target=api.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     mounts = [(code, "/var/task"), *([(layers, "/opt")] if layers else [])]
     options = [part for host, inside in mounts for part in ("--volume", f"{host}:{inside}:ro")]
-    variables = {**environment, "AWS_LAMBDA_RUNTIME_API": f"{gateway()}:{api.server_port}", "_HANDLER": "app.handler"}
+    variables = {**environment, "AWS_LAMBDA_RUNTIME_API": f"{gateway()}:{api.server_port}", "_HANDLER": HANDLER}
     options += [part for name, value in variables.items() for part in ("--env", f"{name}={value}")]
-    container = docker("run", "--detach", "--memory", f"{memory_mb}m", *options, image)
+    container = docker("run", "--detach", "--memory", f"{memory_mb}m", *options, image, HANDLER)
     try:
         process = int((inspect("container", container) or {})["State"]["Pid"])
         init = _read(process, _await(api, container))
@@ -118,12 +121,15 @@ def measure(
 
 
 def _await(api: _RuntimeApi, container: str) -> float:
-    try:
-        return api.asked.get(timeout=_PATIENCE_S)
-    except queue.Empty:
-        raise SandboxError(
-            f"The function did not ask for work within {_PATIENCE_S} s: {docker('logs', '--tail', '20', container)}"
-        ) from None
+    """Return when the function asked for work; raises SandboxError as soon as its container has ended."""
+    deadline = time.monotonic() + _PATIENCE_S
+    while time.monotonic() < deadline:
+        with contextlib.suppress(queue.Empty):
+            return api.asked.get(timeout=_LOOK_S)
+        state = (inspect("container", container) or {})["State"]
+        if not state["Running"] and api.asked.empty():
+            raise SandboxError(f"The function's container ended with {state['ExitCode']}:\n{logs(container)}")
+    raise SandboxError(f"The function did not ask for work within {_PATIENCE_S} s:\n{logs(container)}")
 
 
 def _read(process: int, now_s: float) -> Reading:
