@@ -162,7 +162,7 @@ class World:
     secrets: tuple[Secret, ...] = ()
     running: Usage = field(default_factory=lambda: Usage(newest=True))
     unreadable: dict[str, Unreadable] = field(default_factory=dict)
-    verifications: dict[str, Verification] = field(default_factory=dict)
+    verifications: Mapping[str, Lookup[Verification]] = field(default_factory=dict)
     asked: list[tuple[str, str]] = field(default_factory=list)
 
     def _ask(self, kind: str, about: str) -> Unreadable | None:

@@ -65,7 +65,7 @@ TRANSITIONS: dict[str, tuple[FindingRecord | None, tuple[Finding, ...], set[str]
     ),
     "passed": (OPEN, (), {"a"}, BECOMES_RESOLVED),
     "changed-and-passed": (CHANGED, (), {"a"}, BECOMES_RESOLVED),
-    "its-subject-is-gone": (OPEN, (), set(), BECOMES_RESOLVED),
+    "not-answered": (OPEN, (), set(), None),
     "gone-while-something-is-untold": (OPEN, (ELSEWHERE,), set(), None),
     "passed-while-something-else-is-untold": (OPEN, (ELSEWHERE,), {"a"}, BECOMES_RESOLVED),
     "resolved-and-still-gone": (RESOLVED, (), set(), None),
@@ -98,8 +98,27 @@ def test_a_finding_that_changes_keeps_the_time_it_was_opened() -> None:
 
 
 def test_a_resolved_finding_still_says_what_it_was() -> None:
-    (resolved,) = advance((OPEN,), (), passed=frozenset(), now=NOW)
+    (resolved,) = advance((OPEN,), (), passed=frozenset({"a"}), now=NOW)
     assert (resolved.finding, resolved.is_open, resolved.opened_at) == (FAILS, False, THEN)
+
+
+@pytest.mark.parametrize("findings", [(), (ELSEWHERE,)], ids=["nothing-else", "something-else-is-untold"])
+def test_everything_ends_with_the_task_definition(findings: tuple[Finding, ...]) -> None:
+    changes = advance((OPEN,), findings, passed=frozenset(), gone=True, now=NOW)
+    assert [each.event for each in changes if each.finding.id == "a"] == [BECOMES_RESOLVED]
+
+
+PROOFS = {
+    "before": (timedelta(seconds=-1), []),
+    "at-the-same-time": (timedelta(), []),
+    "after": (timedelta(seconds=1), [BECOMES_RESOLVED]),
+}
+
+
+@pytest.mark.parametrize(("since", "becomes"), PROOFS.values(), ids=PROOFS)
+def test_a_proof_ends_no_finding_that_is_younger(since: timedelta, becomes: list[str]) -> None:
+    changes = advance((OPEN,), (), passed=frozenset({"a"}), proved_at={"a": THEN + since}, now=NOW)
+    assert [each.event for each in changes] == becomes
 
 
 @pytest.mark.parametrize("each", [OPEN, CHANGED, RESOLVED], ids=lambda each: each.event)

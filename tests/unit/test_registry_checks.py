@@ -226,7 +226,7 @@ def answers(about: Facts) -> dict[str, type[Answer]]:
         ("ok", (Passed, Passed, Passed, Passed)),
         ("anonymous-ok", (Passed, Passed, Passed, Passed)),
         ("rejected", (Failed, None, Passed, Passed)),
-        ("no-such-image", (Passed, Failed, Passed, Passed)),
+        ("no-such-image", (None, Failed, Passed, Passed)),
         ("rate-limited", (None, None, Failed, Passed)),
         ("unreachable", (None, None, None, Unsure)),
     ],

@@ -1,12 +1,14 @@
 """Answers of checks, and the findings that people and programs read.
 
 A check gives one ``Answer`` for each thing that it looked at. ``Failed`` and ``Unsure`` become findings; ``Passed``
-and ``Skipped`` are only counted. The members of ``Finding`` are a public contract (docs/findings.md).
+and ``Skipped`` are only counted. A finding ends with ``Passed`` or ``Inapplicable``, never with silence. The members of
+``Finding`` are a public contract (docs/findings.md).
 """
 
 import hashlib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
 from pullguard.model import Unreadable
@@ -42,7 +44,22 @@ class Remedy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passed:
-    """Looked at, and right."""
+    """Looked at, and right.
+
+    ``proved_at`` is when that happened which proves it, where it is not the present state that does: it ends no finding
+    that is younger.
+    """
+
+    subject: Subject
+    proved_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inapplicable:
+    """Looked at, and nothing is there any more that could be wrong in this way: it ends a finding, and is not counted.
+
+    A check says nothing at all where it cannot tell, since an earlier gate has failed or nobody looked.
+    """
 
     subject: Subject
 
@@ -85,7 +102,7 @@ class Skipped:
     switch: str
 
 
-Answer: TypeAlias = Passed | Failed | Unsure | Skipped
+Answer: TypeAlias = Passed | Inapplicable | Failed | Unsure | Skipped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,8 +6,13 @@
 | open | a finding with another status, severity, cause or subject | changed |
 | open | a finding that differs in its evidence or remedy only | stays as it was |
 | open and failing | a finding of the same id that could only not be told | stays as it was |
-| open | passed, or its subject is gone, or the task definition is used no more | resolved |
-| open | not answered, while something could not be read | stays as it was |
+| open | passed, or nothing is there any more that could be wrong so | resolved |
+| open | passed, and what proves it is older than the finding's last change | stays as it was |
+| open | of a task definition that is gone, or is used no more | resolved |
+| open | not answered, for whatever reason | stays as it was |
+
+That nobody says it is no cure: an earlier gate may have failed, nobody may have looked, the registry may have answered
+that there are too many requests.
 """
 
 from collections.abc import Iterable, Mapping
@@ -72,21 +77,33 @@ class FindingRecord:
 
 
 def advance(
-    records: Iterable[FindingRecord], findings: Iterable[Finding], *, passed: frozenset[str], now: datetime
+    records: Iterable[FindingRecord],
+    findings: Iterable[Finding],
+    *,
+    passed: frozenset[str],
+    proved_at: Mapping[str, datetime] | None = None,
+    gone: bool = False,
+    now: datetime,
 ) -> tuple[FindingRecord, ...]:
     """Return the records that change, as they are to be after it.
 
-    ``passed`` are the ids that a check has answered with a pass. While any finding is ``unknown``, a finding that is
-    merely not there any more is left open: not having looked proves nothing.
+    ``passed`` are the ids that a check has answered with a pass, ``proved_at`` when that happened which proves some of
+    them. ``gone`` is whether the task definition itself is gone, or nobody uses it any more. A finding that is merely
+    not there any more is left open: not having looked proves nothing.
     """
     known = {record.finding.id: record for record in records}
     present = {finding.id: finding for finding in findings}
-    uncertain = any(finding.status == "unknown" for finding in present.values())
+    proofs = proved_at or {}
+
+    def is_over(record: FindingRecord) -> bool:
+        id_ = record.finding.id
+        return gone or (id_ in passed and (id_ not in proofs or proofs[id_] > record.changed_at))
+
     changes = [_arrive(known.get(id_), finding, now) for id_, finding in present.items()]
     changes += [
         replace(record, event="Finding Resolved", sequence=record.sequence + 1, changed_at=now, left="")
         for id_, record in known.items()
-        if record.is_open and id_ not in present and (id_ in passed or not uncertain)
+        if record.is_open and id_ not in present and is_over(record)
     ]
     return tuple(change for change in changes if change is not None)
 

@@ -294,6 +294,7 @@ class TaskUse:
     launch_type: str | None = None
     platform_version: str | None = None
     capacity_provider: str | None = None
+    started_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -360,6 +361,11 @@ class Usage:
     instances: tuple[Instance, ...] = ()
     failed_starts: tuple[FailedStart, ...] = ()
     schedules: "Lookup[tuple[ScheduleUse, ...]]" = ()
+
+    @property
+    def last_started_at(self) -> datetime | None:
+        """When the youngest of the running tasks had its image and started; None where that is not known."""
+        return max((use.started_at for use in self.tasks if use.started_at is not None), default=None)
 
 
 # --- Everything about one task definition ----------------------------------------------------------------------

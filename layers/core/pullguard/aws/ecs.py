@@ -145,6 +145,7 @@ class Ecs:
                 launch_type=task.get("launchType"),
                 platform_version=task.get("platformVersion"),
                 capacity_provider=task.get("capacityProviderName"),
+                started_at=task.get("startedAt"),
             )
 
     @asks("ecs:ListTasks", "ecs:DescribeTasks")

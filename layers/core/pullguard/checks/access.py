@@ -12,7 +12,7 @@ from pullguard.access.verdict import Circumstances, pull_access, trust_gate
 from pullguard.checks.access_remedies import ASK_ORGANIZATION, attached_instead, no_room, remedy_of, statements_needed
 from pullguard.checks.check import Check, Group, gives_credentials, secrets_in_use, subject_of, unreadable
 from pullguard.checks.execution_role import trust_statement
-from pullguard.findings import Answer, Failed, Passed, Remedy, RemedyAction, Severity, Subject, Unsure
+from pullguard.findings import Answer, Failed, Inapplicable, Passed, Remedy, RemedyAction, Severity, Subject, Unsure
 from pullguard.model import Container, Facts, Lookup, NamedPolicy, Role, Secret, Simulated, Unreadable
 from pullguard.remedies.grant import INLINE_POLICIES_MAX_CHARS
 
@@ -54,8 +54,13 @@ def _ask(finding: FindingId, facts: Facts) -> Iterable[Answer]:
         mine = next((gate for gate in gates if gate.finding == finding), None)
         subject = subject_of(facts, container)
         if mine is None:
-            if gates and all(gate.state == "pass" for gate in gates):
+            states = {gate.state for gate in gates}
+            if states == {"pass"}:
                 yield Passed(subject=subject)
+            elif "fail" in states and "unknown" not in states:
+                yield Inapplicable(subject=subject)  # it is closed by another fault, for certain
+            elif not gates and access.state == "pass":
+                yield Inapplicable(subject=subject)  # there is no such gate any more: the key is another one
         elif mine.state == "unknown":
             yield _unsure(subject, container, mine)
         elif mine.grant_helps and no_room(facts.role, secret) is not None:
@@ -219,9 +224,10 @@ def _inline_policy_quota(facts: Facts) -> Iterable[Answer]:
         return
     for container, secret, access in _accesses(facts):
         lacking = [gate for gate in access.gates if gate.grant_helps]
-        if not lacking:
-            continue
         subject = subject_of(facts, container)
+        if not lacking:
+            yield Inapplicable(subject=subject)
+            continue
         size = no_room(role, secret)
         if size is None:
             yield Passed(subject=subject)

@@ -2,26 +2,44 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
 
 from pullguard.arn import Arn
 from pullguard.checks.catalogue import CHECKS
 from pullguard.checks.check import Check
 from pullguard.checks.explained import explained
 from pullguard.checks.older_revision import instead_of_a_copy
-from pullguard.findings import Answer, Failed, Finding, Passed, Remedy, Subject, Summary, Unsure, count, finding_id
+from pullguard.findings import (
+    Answer,
+    Failed,
+    Finding,
+    Inapplicable,
+    Passed,
+    Remedy,
+    Subject,
+    Summary,
+    Unsure,
+    count,
+    finding_id,
+)
 from pullguard.model import Facts, Unreadable
+
+_FIRST_CHECK: Final = "reference-malformed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examination:
     """What the checks say of one task definition; ``passed`` are the ids that would be findings, had they failed.
 
+    ``proved_at`` is when that happened which proves it, for those of ``passed`` that the present state does not prove.
     ``unread`` is what AWS did not say, by the ids of the findings that are unknown for it.
     """
 
     findings: tuple[Finding, ...]
     passed: frozenset[str]
     summary: Summary
+    proved_at: Mapping[str, datetime] = field(default_factory=dict)
     unread: Mapping[str, tuple[Unreadable, ...]] = field(default_factory=dict)
 
     @classmethod
@@ -41,12 +59,22 @@ def examine(facts: Facts, checks: tuple[Check, ...] = CHECKS) -> Examination:
     found = {
         each.id: each for each in (_finding(check, answer, facts) for check, answer in answers) if each is not None
     }
-    ids = {finding_id(check.id, answer.subject) for check, answer in answers if isinstance(answer, Passed)}
+    right = {
+        finding_id(check.id, answer.subject): answer
+        for check, answer in answers
+        if isinstance(answer, Passed | Inapplicable)
+    }
+    passed = frozenset((*right, _described(facts.task_definition.arn))) - found.keys()
     references = sum(container.reference is not None for container in facts.task_definition.containers)
     return Examination(
         findings=tuple(sorted(found.values(), key=lambda each: each.severity != "error")),
-        passed=frozenset(ids - found.keys()),
+        passed=passed,
         summary=Summary(task_definitions=1, references=references) + count(answer for _, answer in answers),
+        proved_at={
+            id_: answer.proved_at
+            for id_, answer in right.items()
+            if isinstance(answer, Passed) and answer.proved_at is not None
+        },
         unread={
             finding_id(check.id, answer.subject): answer.unread
             for check, answer in answers
@@ -82,13 +110,16 @@ def _finding(check: Check, answer: Answer, facts: Facts) -> Finding | None:
     )
 
 
+def _described(arn: Arn) -> str:
+    """Return the id of the finding that a task definition could not even be described."""
+    return finding_id(_FIRST_CHECK, Subject(task_definition=str(arn)))
+
+
 def unread_task_definition(arn: Arn, unread: Unreadable) -> Finding:
     """Return the finding that a task definition could not even be described: nothing about it is known."""
-    check = "reference-malformed"
-    subject = Subject(task_definition=str(arn))
     return Finding(
-        id=finding_id(check, subject),
-        check=check,
+        id=_described(arn),
+        check=_FIRST_CHECK,
         status="unknown",
         severity="error",
         task_definition=str(arn),

@@ -98,9 +98,9 @@ def _agent_too_old(facts: Facts) -> Iterable[Answer]:
         return
     uses: tuple[ServiceUse | TaskUse, ...] = (*usage.services, *usage.tasks)
     instances = [each for each in usage.instances if any(_may_be_placed_on(each, use) for use in uses)]
+    subject, definition = subject_of(facts), facts.task_definition.arn
     if not instances:
         return
-    subject, definition = subject_of(facts), facts.task_definition.arn
     old = [each for each in instances if _is_before(OLDEST_AGENT, each.agent_version)]
     if not old:
         yield Passed(subject=subject)
@@ -155,14 +155,14 @@ def _start_failed(facts: Facts) -> Iterable[Answer]:
     usage = facts.usage
     if not isinstance(usage, Usage):
         return
-    recent = recent_starts(facts)
-    related = [start for start in recent if explain(start.reasons).is_registry_related]
+    related = [start for start in recent_starts(facts) if explain(start.reasons).is_registry_related]
     subject = subject_of(facts)
-    if not related:
-        if recent or usage.tasks:
-            yield Passed(subject=subject)
-        return
-    newest = max(related, key=lambda start: start.stopped_at)
+    newest = max(related, key=lambda start: start.stopped_at, default=None)
+    started = usage.last_started_at
+    if newest is None or (started is not None and started > newest.stopped_at):
+        if started is not None:
+            yield Passed(subject=subject, proved_at=started)
+        return  # that nothing fails while nobody tries proves nothing
     explanation = explain(newest.reasons)
     yield Failed(
         subject=subject,

@@ -22,7 +22,7 @@ from pullguard.checks.check import (
 )
 from pullguard.eligibility import REGISTRY_TAG, registry_hosts
 from pullguard.errors import shown
-from pullguard.findings import Answer, Failed, Passed, Remedy, Severity
+from pullguard.findings import Answer, Failed, Inapplicable, Passed, Remedy, Severity
 from pullguard.model import Container, Facts, Lookup, Missing, NotLooked, Secret, Unreadable
 
 _PRIVATE_REGISTRY = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/private-auth.html"
@@ -141,7 +141,9 @@ def _stale(facts: Facts) -> Iterable[Answer]:
         looked_up = facts.replacements.get(reference.text)
         if isinstance(looked_up, Unreadable):
             yield unreadable(subject, "Whether the secret was created again under the same name", looked_up)
+            continue
         if replacement is None:
+            yield Inapplicable(subject=subject)  # nothing of that name is alive: secret-not-found tells of it
             continue
         yield Failed(
             subject=subject,
@@ -169,7 +171,9 @@ def _not_found(facts: Facts) -> Iterable[Answer]:
             yield unreadable(subject, f"The secret of container {container.name}", secret)
         elif isinstance(secret, NotLooked):
             yield skipped(subject, secret)
-        elif container.index in gone and gone[container.index] is None:
+        elif container.index in gone and gone[container.index] is not None:
+            yield Inapplicable(subject=subject)  # reference-stale tells of it
+        elif container.index in gone:
             if isinstance(facts.replacements.get(reference.text), Unreadable):
                 continue
             yield Failed(
@@ -230,9 +234,12 @@ def _on_ecr_image(facts: Facts) -> Iterable[Answer]:
 def _registry_mismatch(facts: Facts) -> Iterable[Answer]:
     for container, secret in secrets_in_use(facts):
         image = image_of(container)
-        if image is None or REGISTRY_TAG not in secret.tags:
-            continue
         subject = subject_of(facts, container)
+        if image is None:
+            continue
+        if REGISTRY_TAG not in secret.tags:
+            yield Inapplicable(subject=subject)
+            continue
         hosts = registry_hosts(secret)
         if image.host in hosts:
             yield Passed(subject=subject)

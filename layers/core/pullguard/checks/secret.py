@@ -9,7 +9,7 @@ from pullguard.aws_cli import on_secret
 from pullguard.checks.check import Check, put_value, secrets_in_use, skipped, subject_of, unreadable
 from pullguard.checks.next_pull import next_pulls
 from pullguard.errors import shown
-from pullguard.findings import Answer, Failed, Passed, Remedy
+from pullguard.findings import Answer, Failed, Inapplicable, Passed, Remedy
 from pullguard.model import (
     Container,
     Facts,
@@ -181,9 +181,10 @@ def _key_case(facts: Facts) -> Iterable[Answer]:
 
 def _rotation_failed(facts: Facts) -> Iterable[Answer]:
     for container, secret in _live(facts):
-        if not secret.rotation.enabled:
-            continue
         subject = subject_of(facts, container)
+        if not secret.rotation.enabled:
+            yield Inapplicable(subject=subject)
+            continue
         problem = _rotation_problem(secret, facts.rotation_ends.get(secret.arn), facts.now)
         if problem is None:
             yield Passed(subject=subject)
@@ -237,10 +238,11 @@ def _changed_within(span: timedelta, secret: Secret, now: datetime) -> bool:
 def _replica_failed(facts: Facts) -> Iterable[Answer]:
     home = facts.task_definition.arn.region
     for container, secret in _live(facts):
-        for replica in secret.replicas:
-            if replica.region != home:
-                continue
-            subject = subject_of(facts, container)
+        subject = subject_of(facts, container)
+        here = [replica for replica in secret.replicas if replica.region == home]
+        if not here:
+            yield Inapplicable(subject=subject)
+        for replica in here:
             if replica.status == "InSync":
                 yield Passed(subject=subject)
                 continue

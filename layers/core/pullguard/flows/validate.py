@@ -89,16 +89,24 @@ class Validator:
         entry = self.ledger.entry(look.task_definition)
 
         # decide
-        examination, facts = self._examine(look, facts)
-        changed = advance(entry.findings, examination.findings, passed=examination.passed, now=now)
+        examination, facts = self._examine(look, facts, entry)
+        gone = is_gone(facts)
+        changed = advance(
+            entry.findings,
+            examination.findings,
+            passed=examination.passed,
+            proved_at=examination.proved_at,
+            gone=gone,
+            now=now,
+        )
         plan = make_plan(facts, examination.findings, self.rules) if isinstance(facts, Facts) else Plan()
 
         # apply
-        if isinstance(facts, Facts) and in_scope(facts):
+        if isinstance(facts, Facts) and not gone:
             self._remember(look, entry, facts)
             self._keep_services(facts)
         told = self.teller.findings(look.task_definition, entry.findings, changed, now=now)
-        if isinstance(facts, Missing) or (isinstance(facts, Facts) and not in_scope(facts)):
+        if gone:
             self._forget(look, entry)
         asked = self._act(plan, facts, look, occasion, now) if isinstance(facts, Facts) else 0
         if isinstance(facts, Facts) and not any(each.severity == "error" for each in examination.findings):
@@ -147,7 +155,7 @@ class Validator:
         return {arn: end for arn in rotated if (end := self.rotation_ends[arn]) is not None}
 
     def _examine(
-        self, look: Look, facts: Facts | Missing | Unreadable
+        self, look: Look, facts: Facts | Missing | Unreadable, entry: Entry
     ) -> tuple[Examination, Facts | Missing | Unreadable]:
         """Ask the checks; where it runs is asked only where that may decide something, since it costs calls."""
         nothing = Examination.of()
@@ -156,7 +164,8 @@ class Validator:
         if isinstance(facts, Unreadable):
             return Examination.of(unread_task_definition(look.task_definition, facts)), facts
         first = examine(facts)
-        if not (first.findings or look.cause.kind in {FAILED_START, *MAYBE_UNUSED} or self._may_redeploy(look)):
+        asks = look.cause.kind in {FAILED_START, *MAYBE_UNUSED} or self._may_redeploy(look)
+        if not (first.findings or asks or leaves_open(entry, first)):
             return first, facts
         facts = facts.with_usage(self.readers.usage(facts.task_definition))
         return (examine(facts) if in_scope(facts) else nothing), facts
@@ -216,6 +225,16 @@ def is_certain(facts: Facts | Missing | Unreadable) -> bool:
         read = (*facts.secrets.values(), *facts.replacements.values(), facts.role, facts.registry_secrets, facts.usage)
         return not any(isinstance(each, Unreadable) for each in read)
     return isinstance(facts, Missing)
+
+
+def leaves_open(entry: Entry, examination: Examination) -> bool:
+    """Whether a finding is open that nothing has answered: where the revision runs may tell, or that it does not."""
+    return any(each.is_open and each.finding.id not in examination.passed for each in entry.findings)
+
+
+def is_gone(facts: Facts | Missing | Unreadable) -> bool:
+    """Whether the task definition itself is gone, or nobody uses it any more."""
+    return isinstance(facts, Missing) or (isinstance(facts, Facts) and not in_scope(facts))
 
 
 def in_scope(facts: Facts) -> bool:
