@@ -61,6 +61,7 @@ lock: .venv/.ready ## Renew the lock files (hashes, no addresses)
 
 TOOLS := .venv/.ready .tools/sam/.ready .tools/ministack/.ready
 PYTEST := .venv/bin/python -m pytest
+TOGETHER := -n 3 --dist loadfile --no-loadscope-reorder # end-to-end tests mostly wait: the others run beside them
 CODE := layers cli functions sandbox tests benchmarks
 
 .PHONY: demo
@@ -69,8 +70,7 @@ demo: $(TOOLS) ## Break a world on an embedded AWS, let Pullguard heal it, and p
 
 .PHONY: test
 test: $(TOOLS) ## Run all tests: unit, contract, function, conformance, end to end, and in the Lambda runtime
-	@$(RUN) $(PYTEST) -n 2 --dist loadfile -m "not e2e and not runtime" --junit-xml build/tests.xml $(ARGS)
-	@$(RUN) $(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder -m e2e --junit-xml build/e2e.xml $(ARGS)
+	@$(RUN) $(PYTEST) $(TOGETHER) -m "not runtime" --junit-xml build/tests.xml $(ARGS)
 	@status=0; \
 		.venv/bin/python -m sandbox.runtime.available "the tests in the Lambda runtime and real containers (tests/runtime)" || status=$$?; \
 		case $$status in 0) $(RUN) $(PYTEST) -m runtime --junit-xml build/runtime.xml $(ARGS);; 3) ;; *) exit 1;; esac

@@ -14,5 +14,5 @@ class ByFileAndStack(LoadFileScheduling):  # type: ignore[misc]  # xdist ships n
     """Like ``--dist loadfile``, with the end-to-end files of one stack as one."""
 
     def _split_scope(self, nodeid: str) -> str:
-        file = PurePath(super()._split_scope(nodeid))
-        return stack_of(file) if file.parent.name == "e2e" else str(file)
+        file = str(super()._split_scope(nodeid))
+        return stack_of(PurePath(file)) or file

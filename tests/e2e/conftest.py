@@ -21,7 +21,7 @@ from sandbox.inbox import Letter
 from sandbox.worlds import demo
 from tests.e2e.attacks import ATTACKS
 from tests.e2e.ground import Ground, written
-from tests.e2e.order import ORDER, stack_of
+from tests.e2e.order import ENDED, ORDER, stack_of
 from tests.e2e.stacks import Used
 
 ATTACKED_FOR_S = 300
@@ -31,19 +31,22 @@ _USED = pytest.StashKey[Used]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test of this folder, and put them into the order of their stacks."""
-    own = [item for item in items if item.path.parent == Path(__file__).parent]
-    for item in own:
-        item.add_marker(pytest.mark.e2e)
-    own.sort(key=lambda item: ORDER.index(stack_of(item.path)))
-    items[:] = [*(item for item in items if item.path.parent != Path(__file__).parent), *own]
+    """Mark every test of this folder. What waits longest begins first; what needs all records of the stacks is last."""
+    stacks: dict[str | None, list[pytest.Item]] = {stack: [] for stack in (*ORDER[:-1], None, ENDED)}
+    for item in items:
+        stacks[stack_of(item.path)].append(item)
+    items[:] = [item for each in stacks.values() for item in each]
+    for item in items:
+        if stack_of(item.path):
+            item.add_marker(pytest.mark.e2e)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
     """Put down what was called in a stack when its last test has run, while it is still there."""
-    if _USED in item.config.stash and (nextitem is None or stack_of(nextitem.path) != stack_of(item.path)):
-        item.config.stash[_USED].close(stack_of(item.path))
+    stack = stack_of(item.path)
+    if stack and _USED in item.config.stash and (nextitem is None or stack_of(nextitem.path) != stack):
+        item.config.stash[_USED].close(stack)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,6 @@ _OF_FILE = {
 }
 
 
-def stack_of(file: PurePath) -> str:
-    """Return the stack that the tests of a file of this folder stir: the demo's, where nothing else is said."""
-    return _OF_FILE.get(file.name, PLAYED)
+def stack_of(file: PurePath) -> str | None:
+    """Return the stack that the tests of a file stir: in this folder the demo's, where nothing else is said."""
+    return _OF_FILE.get(file.name, PLAYED) if file.parent.name == "e2e" else None
