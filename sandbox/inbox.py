@@ -54,6 +54,11 @@ class Inbox:
                 self._queue.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
         return tuple(self._letters)
 
+    def clear(self) -> None:
+        """Forget everything that has come so far."""
+        self.letters()
+        self._letters.clear()
+
     def wait_for(self, count: int, *, timeout_s: float = 30) -> tuple[Letter, ...]:
         """Return the letters as soon as there are ``count`` of them, or what there is after ``timeout_s``."""
         deadline = time.monotonic() + timeout_s

@@ -22,7 +22,7 @@ from sandbox.emulator import SandboxError
 from sandbox.engine import docker, gateway, inspect, logs
 
 HANDLER: Final = "app.handler"
-_PATIENCE_S: Final = 60
+_START_S: Final = 60
 _LOOK_S: Final = 0.2
 _TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
 _API: Final = "/2018-06-01/runtime/invocation/"
@@ -30,11 +30,17 @@ _API: Final = "/2018-06-01/runtime/invocation/"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What the kernel says of the function's process at one moment."""
+    """What the kernel says of the function's process at one moment; ``queued_s``: it could run, and others did."""
 
     age_s: float
     cpu_s: float
+    queued_s: float
     peak_memory_mb: float
+
+    @property
+    def own_wall_s(self) -> float:
+        """The time on the wall but for what others did: at work, and waiting for an answer, a disk or a clock."""
+        return self.age_s - self.queued_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +57,9 @@ class _RuntimeApi(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self) -> None:
+    def __init__(self, timeout_s: float) -> None:
         super().__init__((gateway(), 0), _Handler)
+        self.timeout_s = timeout_s
         self.asked: queue.Queue[float] = queue.Queue()
         self.work: queue.Queue[bytes | None] = queue.Queue()  # None: there will be no more
         self.answers: list[tuple[str, bytes]] = []
@@ -69,7 +76,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self.send_response(200)
         self.send_header("Lambda-Runtime-Aws-Request-Id", "00000000-0000-4000-8000-000000000000")
-        self.send_header("Lambda-Runtime-Deadline-Ms", str(int(time.time() * 1000) + 60_000))
+        self.send_header("Lambda-Runtime-Deadline-Ms", str(int((time.time() + self.server.timeout_s) * 1000)))
         self.send_header(
             "Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:us-east-1:111122223333:function:measured"
         )
@@ -89,26 +96,39 @@ class _Handler(BaseHTTPRequestHandler):
         """Stay quiet."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What the template gives a function: memory, and the time that one event may take."""
+
+    memory_mb: int
+    timeout_s: float
+
+
 def measure(
-    image: str, *, code: Path, layers: Path | None, environment: Mapping[str, str], event: Any, memory_mb: int
+    image: str, *, code: Path, layers: Path | None, environment: Mapping[str, str], event: Any, limits: Limits
 ) -> Cost:
     """Start a function cold, give it one event, and return what that cost.
 
     ``code`` is its directory with ``app.py``, ``layers`` what lies in /opt. Raises SandboxError with the container's
-    last lines if it does not come to ask for work, or answers with an error.
+    last lines if it does not come to ask for work, is not done in its time, or answers with an error.
     """
-    api = _RuntimeApi()
+    api = _RuntimeApi(limits.timeout_s)
     threading.Thread(target=api.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     mounts = [(code, "/var/task"), *([(layers, "/opt")] if layers else [])]
     options = [part for host, inside in mounts for part in ("--volume", f"{host}:{inside}:ro")]
-    variables = {**environment, "AWS_LAMBDA_RUNTIME_API": f"{gateway()}:{api.server_port}", "_HANDLER": HANDLER}
+    variables = {
+        **environment,
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(limits.memory_mb),
+        "AWS_LAMBDA_RUNTIME_API": f"{gateway()}:{api.server_port}",
+        "_HANDLER": HANDLER,
+    }
     options += [part for name, value in variables.items() for part in ("--env", f"{name}={value}")]
-    container = docker("run", "--detach", "--memory", f"{memory_mb}m", *options, image, HANDLER)
+    container = docker("run", "--detach", "--memory", f"{limits.memory_mb}m", *options, image, HANDLER)
     try:
         process = int((inspect("container", container) or {})["State"]["Pid"])
-        init = _read(process, _await(api, container))
+        init = _read(process, _await(api, container, "start", _START_S))
         api.work.put(json.dumps(event).encode())
-        done = _read(process, _await(api, container))
+        done = _read(process, _await(api, container, "finish its work", limits.timeout_s))
         kind, body = api.answers[-1]
         if kind != "response":
             raise SandboxError(f"The function failed: {body.decode(errors='replace')}")
@@ -120,26 +140,27 @@ def measure(
         api.server_close()
 
 
-def _await(api: _RuntimeApi, container: str) -> float:
+def _await(api: _RuntimeApi, container: str, what: str, timeout_s: float) -> float:
     """Return when the function asked for work; raises SandboxError as soon as its container has ended."""
-    deadline = time.monotonic() + _PATIENCE_S
+    deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         with contextlib.suppress(queue.Empty):
             return api.asked.get(timeout=_LOOK_S)
         state = (inspect("container", container) or {})["State"]
         if not state["Running"] and api.asked.empty():
             raise SandboxError(f"The function's container ended with {state['ExitCode']}:\n{logs(container)}")
-    raise SandboxError(f"The function did not ask for work within {_PATIENCE_S} s:\n{logs(container)}")
+    raise SandboxError(f"The function did not {what} within {timeout_s:g} s, and was ended:\n{logs(container)}")
 
 
 def _read(process: int, now_s: float) -> Reading:
     """Read /proc of a process. ``now_s`` is the time since the machine's start."""
     proc = Path("/proc") / str(process)
     stat = (proc / "stat").read_text().rpartition(")")[2].split()  # after the name, which may hold anything
-    cpu_ns = sum(int((task / "schedstat").read_text().split()[0]) for task in (proc / "task").iterdir())
+    schedules = [(task / "schedstat").read_text().split() for task in (proc / "task").iterdir()]
     status = dict(line.split(":", 1) for line in (proc / "status").read_text().splitlines())
     return Reading(
         age_s=now_s - int(stat[19]) / _TICKS_PER_S,
-        cpu_s=cpu_ns / 1e9,
+        cpu_s=sum(int(each[0]) for each in schedules) / 1e9,
+        queued_s=int((proc / "schedstat").read_text().split()[1]) / 1e9,  # of the first thread, which imports
         peak_memory_mb=int(status["VmHWM"].split()[0]) / 1024,
     )

@@ -1,7 +1,8 @@
 """`sam local` with functions of a stack that is deployed in the embedded AWS, each under its own role.
 
 `sam local` hands a container what the template declares and the credentials of its own environment, and nothing
-else. So the address of the embedded AWS is put into the image, and the resources of the stack come in by --env-vars.
+else. So the address of the embedded AWS is put into the image, and the resources of the stack come in by --env-vars;
+so do each function's credentials, which a copy of the built template declares.
 """
 
 import contextlib
@@ -13,12 +14,14 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+import uuid
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
+
+import yaml
 
 from sandbox.agent import assume
 from sandbox.emulator import SandboxError
@@ -28,6 +31,7 @@ from sandbox.stack import SAM, Stack, tool_environment
 
 _LABEL: Final = "pullguard.embedded-aws"
 INVOKE_TIMEOUT_S: Final = 180
+_CREDENTIALS: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 _START_TIMEOUT_S: Final = 60
 _STOP_TIMEOUT_S: Final = 20
 
@@ -38,6 +42,25 @@ class Invocation:
 
     answer: Any
     log: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """`sam local start-lambda`: functions that stay warm once they were called."""
+
+    address: str
+    log_file: Path
+
+    def call(self, function: str, event: Any) -> Any:
+        """Call a function (its logical id) and return its answer; raises SandboxError where it fails.
+
+        Calls may be made at once; a function's one container takes one after the other.
+        """
+        return _post(f"{self.address}/2015-03-31/functions/{function}/invocations", event)
+
+    def log(self) -> str:
+        """Return all that was logged so far, by all functions and by `sam local` itself."""
+        return self.log_file.read_text(encoding="utf-8", errors="replace")
 
 
 class LocalRuntime:
@@ -62,11 +85,14 @@ class LocalRuntime:
         recipe = self._directory / "Dockerfile"
         recipe.write_text(f"FROM {base}\nLABEL {_LABEL}={port}\nENV AWS_ENDPOINT_URL={endpoint}\n")
         docker("build", "--quiet", "--tag", self._image, "--file", str(recipe), str(self._directory))
-        self._variables.write_text(json.dumps({name: self.environment(name) for name in self._stack.functions}))
+        given = {name: self.environment(name) | self.credentials(name) for name in self._stack.functions}
+        self._variables.write_text(json.dumps(given))
+        self._write_template()
         return self
 
     def __exit__(self, *_: object) -> None:
         """Remove the image, and what `sam local` has built on it, which has its label."""
+        self._template.unlink(missing_ok=True)
         label = f"label={_LABEL}={self._stack.aws.port}"
         with contextlib.suppress(SandboxError):
             images = docker("images", "--quiet", "--filter", label).split()
@@ -75,6 +101,20 @@ class LocalRuntime:
     @property
     def _variables(self) -> Path:
         return self._directory / "variables.json"
+
+    @property
+    def _template(self) -> Path:
+        """Beside the built template, since the functions' code is found from there."""
+        return self._built.with_name(f"{self._directory.name}.local.yaml")
+
+    def _write_template(self, changed: Mapping[str, Mapping[str, Any]] | None = None) -> None:
+        template = yaml.safe_load(self._built.read_text(encoding="utf-8"))
+        for name in self._stack.functions:
+            properties = template["Resources"][name]["Properties"] | (changed or {}).get(name, {})
+            declared = properties.get("Environment", {}).get("Variables", {})
+            properties["Environment"] = {"Variables": declared | dict.fromkeys(_CREDENTIALS, "")}
+            template["Resources"][name]["Properties"] = properties
+        self._template.write_text(yaml.safe_dump(template, sort_keys=False), encoding="utf-8")
 
     def environment(self, function: str) -> dict[str, str]:
         """Return the variables with which a function (its logical id) is deployed."""
@@ -93,11 +133,15 @@ class LocalRuntime:
             "AWS_SESSION_TOKEN": str(issued.session_token),
         }
 
-    def invoke(self, function: str, event: Any) -> Invocation:
-        """Call a function once by `sam local invoke`; raises SandboxError where it fails or answers with an error."""
+    def invoke(self, function: str, event: Any, *, changed: Mapping[str, Any] | None = None) -> Invocation:
+        """Call a function once by `sam local invoke`; raises SandboxError where it fails or answers with an error.
+
+        ``changed`` are properties of the function that differ from the template's in this call.
+        """
         given = self._directory / "event.json"
         given.write_text(json.dumps(event))
         command = [*self._command("invoke"), function, "--event", str(given)]
+        self._write_template({function: changed or {}})
         try:
             result = subprocess.run(
                 command,
@@ -107,11 +151,13 @@ class LocalRuntime:
                 errors="replace",
                 check=False,
                 cwd=self._directory,
-                env=self._environment(function),
+                env=tool_environment(self._directory),
                 timeout=INVOKE_TIMEOUT_S,
             )
         except subprocess.TimeoutExpired as expired:
             raise SandboxError(f"sam local invoke {function} was not done after {INVOKE_TIMEOUT_S} s.") from expired
+        finally:
+            self._write_template()
         answer = _answer(result.stdout)
         if result.returncode or answer is None or "errorType" in answer:
             tail = "\n".join((result.stderr + result.stdout).splitlines()[-30:])
@@ -119,12 +165,8 @@ class LocalRuntime:
         return Invocation(answer=answer, log=result.stderr)
 
     @contextmanager
-    def serving(self, function: str) -> Iterator[Callable[[Any], Any]]:
-        """Run `sam local start-lambda` and yield what calls the function there, in one warm container.
-
-        One function, since all containers of one `sam local` get the same credentials. Calls may be made at once; the
-        container takes one after the other.
-        """
+    def serving(self) -> Iterator[Served]:
+        """Run `sam local start-lambda` and yield what calls the functions there, each in one container of its own."""
         port = _free_port()
         command = [*self._command("start-lambda"), "--host", "127.0.0.1", "--port", str(port)]
         command += ["--warm-containers", "LAZY", "--no-watch"]
@@ -136,30 +178,26 @@ class LocalRuntime:
                 stdout=log,
                 stderr=log,
                 cwd=self._directory,
-                env=self._environment(function),
+                env=tool_environment(self._directory),
                 start_new_session=True,
             )
             try:
                 _await(process, port, log_file)
-
-                yield partial(_post, f"http://127.0.0.1:{port}/2015-03-31/functions/{function}/invocations")
+                yield Served(address=f"http://127.0.0.1:{port}", log_file=log_file)
             finally:
                 _end(process)
 
     def _command(self, what: str) -> list[str]:
         settings = self._directory / "samconfig.toml"  # an empty one, so that the project's own settings stay out
         settings.write_text("version = 0.1\n")
-        options = ["--template-file", self._built, "--env-vars", self._variables, "--config-file", settings]
+        options = ["--template-file", self._template, "--env-vars", self._variables, "--config-file", settings]
         options += ["--skip-pull-image", "--invoke-image", self._image, "--region", self._stack.aws.region]
         options += ["--layer-cache-basedir", self._directory / "layers"]
         return [str(part) for part in (SAM, "local", what, *options)]
 
-    def _environment(self, function: str) -> dict[str, str]:
-        return tool_environment(self._directory) | self.credentials(function)
-
 
 def sqs_event(*bodies: str, queue: str = "queue", group: str | None = None) -> dict[str, Any]:
-    """Return the event with which Lambda hands a batch of messages over; their ids are ``m-0``, ``m-1``, ...
+    """Return the event with which Lambda hands a batch of messages over, with ids that no message had before.
 
     Source: https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
     """
@@ -168,7 +206,7 @@ def sqs_event(*bodies: str, queue: str = "queue", group: str | None = None) -> d
     return {
         "Records": [
             {
-                "messageId": f"m-{number}",
+                "messageId": str(uuid.uuid4()),
                 "receiptHandle": "handle",
                 "body": body,
                 "attributes": attributes,
@@ -178,7 +216,7 @@ def sqs_event(*bodies: str, queue: str = "queue", group: str | None = None) -> d
                 "eventSourceARN": f"arn:aws:sqs:us-east-1:111122223333:{queue}",
                 "awsRegion": "us-east-1",
             }
-            for number, body in enumerate(bodies)
+            for body in bodies
         ]
     }
 

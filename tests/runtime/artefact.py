@@ -4,6 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
+from sandbox.runtime.cost import Limits
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Artefact:
@@ -16,6 +20,12 @@ class Artefact:
     def python(self) -> Path:
         """What is on the import path."""
         return self.layers / "python"
+
+    def limits(self, logical_id: str) -> Limits:
+        """What the template gives a function."""
+        template = yaml.safe_load(self.template.read_text(encoding="utf-8"))
+        given = template["Globals"]["Function"] | template["Resources"][logical_id]["Properties"]
+        return Limits(memory_mb=given["MemorySize"], timeout_s=given["Timeout"])
 
     def files(self) -> Iterator[Path]:
         """Every file of the layers."""

@@ -4,8 +4,10 @@ The functions there are kept from their queues until `released`, so that a messa
 """
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,9 +18,10 @@ from sandbox.demo.scene import Scene, deploy
 from sandbox.emulator import Emulator
 from sandbox.engine import absence, gateway
 from sandbox.runtime.image import RuntimeImage, ensure
-from sandbox.runtime.local import LocalRuntime
+from sandbox.runtime.local import LocalRuntime, Served, sqs_event
 from sandbox.worlds import demo
 from tests.runtime.artefact import Artefact
+from tests.runtime.deeds import Opened, items, purge, rewind, sample
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -88,7 +91,22 @@ def local(held: Scene, artefact: Artefact, tmp_path_factory: pytest.TempPathFact
         yield runtime
 
 
-def purge(scene: Scene) -> None:
-    """Empty all queues of the stack."""
-    for url in scene.stack.queues.values():
-        scene.aws.client("sqs").purge_queue(QueueUrl=url)
+@pytest.fixture(scope="session")
+def served(local: LocalRuntime) -> Iterator[Served]:
+    """The stack's functions by one `sam local start-lambda`, each cold once and warm from then on."""
+    with local.serving() as functions:
+        yield functions
+
+
+@pytest.fixture(scope="session")
+def opened(held: Scene, served: Served) -> Opened:
+    """The items of the ledger after a look at web, which is taken when they are first asked for."""
+
+    @cache
+    def ask() -> Mapping[tuple[str, str], Any]:
+        rewind(held)
+        answer = served.call("ValidateTaskDefinitionFunction", sqs_event(sample("messages/look-at-web")))
+        assert answer == {"batchItemFailures": []}
+        return items(held)
+
+    return ask

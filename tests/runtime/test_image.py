@@ -8,10 +8,11 @@ import pytest
 
 from sandbox.emulator import SandboxError
 from sandbox.engine import docker
-from sandbox.runtime.cost import measure
+from sandbox.runtime.cost import Limits, measure
 from sandbox.runtime.image import RuntimeImage
 
 AT_ONCE_S = 20
+LIMITS = Limits(memory_mb=512, timeout_s=2)
 NO_AWS: Mapping[str, str] = {"AWS_REGION": "us-east-1", "AWS_LAMBDA_FUNCTION_NAME": "broken"}
 
 
@@ -33,5 +34,24 @@ def test_a_function_that_cannot_start_fails_at_once_with_its_last_words(
     (tmp_path / "app.py").write_text(source, encoding="utf-8")
     begun = time.monotonic()
     with pytest.raises(SandboxError, match=said):
-        measure(image.name, code=tmp_path, layers=None, environment=NO_AWS, event={}, memory_mb=512)
+        measure(image.name, code=tmp_path, layers=None, environment=NO_AWS, event={}, limits=LIMITS)
     assert time.monotonic() - begun < AT_ONCE_S
+
+
+def test_a_function_that_takes_longer_than_it_may_is_ended(image: RuntimeImage, tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(
+        "import time\n\ndef handler(event, context):\n    time.sleep(60)\n", encoding="utf-8"
+    )
+    with pytest.raises(SandboxError, match="did not finish its work within 2 s, and was ended"):
+        measure(image.name, code=tmp_path, layers=None, environment=NO_AWS, event={}, limits=LIMITS)
+
+
+def test_a_function_is_told_how_long_it_has(image: RuntimeImage, tmp_path: Path) -> None:
+    source = (
+        "def handler(_, context):\n    return [context.get_remaining_time_in_millis(), context.memory_limit_in_mb]\n"
+    )
+    (tmp_path / "app.py").write_text(source, encoding="utf-8")
+    cost = measure(image.name, code=tmp_path, layers=None, environment=NO_AWS, event={}, limits=LIMITS)
+    remaining_ms, memory_mb = cost.response
+    assert 0 < remaining_ms <= 1000 * LIMITS.timeout_s
+    assert int(memory_mb) == LIMITS.memory_mb

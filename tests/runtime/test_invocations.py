@@ -1,24 +1,33 @@
-"""Every function and every event of events/ in the Lambda runtime by `sam local`; what was written is what counts."""
+"""Every function and every event of events/ in the Lambda runtime by `sam local`; what was written is what counts.
+
+The functions are served by one `sam local start-lambda`; each has one container, cold once, then warm.
+"""
 
 import json
+import re
+import socket
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import pytest
 
 from pullguard.events import parse_event_text, sequence
 from pullguard.messages import Look
-from sandbox.agent import fetch
+from sandbox.demo.progress import wait_until
 from sandbox.demo.scene import Scene
-from sandbox.inbox import Inbox
-from sandbox.runtime.local import Invocation, LocalRuntime, sqs_event
-from sandbox.runtime.samples import EVENTS, WEB, remember
-from sandbox.worlds import demo
+from sandbox.emulator import SandboxError
+from sandbox.engine import docker, gateway, inspect
+from sandbox.runtime.local import LocalRuntime, Served, sqs_event
+from sandbox.runtime.samples import EVENTS
 from tests.contract.test_events_folder import REASONS, TRIGGERS
+from tests.runtime.artefact import Artefact
+from tests.runtime.deeds import DEEDS, Deed, Opened, items, looks, messages, rewind, sample
 
+LOG_TIMEOUT_S = 10
+README = (EVENTS / "README.md").read_text(encoding="utf-8")
 NAMED = {
     "register-task-definition": "web:7",
     "create-service": "web:7",
@@ -32,35 +41,84 @@ NAMED = {
 
 
 def body(folder: str, name: str) -> str:
-    return (EVENTS / folder / f"{name}.json").read_text(encoding="utf-8")
+    return sample(f"{folder}/{name}")
 
 
-def messages(scene: Scene, queue: str) -> list[dict[str, Any]]:
-    """Take all messages out of a queue of the stack (its logical id)."""
-    client, url = scene.aws.client("sqs"), scene.stack.queues[queue]
-    taken: list[dict[str, Any]] = []
-    while some := client.receive_message(
-        QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"], AttributeNames=["All"]
-    ).get("Messages"):
-        for each in some:
-            client.delete_message(QueueUrl=url, ReceiptHandle=each["ReceiptHandle"])
-        taken += some
-    return taken
+# --- every function, cold and warm ---------------------------------------------------------------------------------
 
 
-def looks(scene: Scene, queue: str) -> list[Look]:
-    return [Look.parse(each["Body"]) for each in messages(scene, queue)]
+def lines(log: str, function: str) -> list[dict[str, Any]]:
+    """What a function itself logged, which is JSON; `sam local` says much besides."""
+    own = (json.loads(line) for line in log.splitlines() if line.startswith('{"level"'))
+    return [line for line in own if line["service"] == function]
 
 
-def secret(scene: Scene, family: str) -> str:
-    """The ARN of a family's secret as it is now."""
-    return scene.names[f"secret:{demo.SECRETS[family]}"]
+def starts(log: str, function: str) -> list[bool]:
+    """Whether each of a function's invocations was a cold start, in order."""
+    return list({line["function_request_id"]: line["cold_start"] for line in lines(log, function)}.values())
 
 
-def items(scene: Scene) -> dict[tuple[str, str], Any]:
-    table = scene.stack.resources["Ledger"]
-    found = scene.aws.client("dynamodb").scan(TableName=table)["Items"]
-    return {(item["pk"]["S"], item["sk"]["S"]): item for item in found}
+@pytest.mark.parametrize("deed", DEEDS, ids=lambda deed: deed.function)
+def test_a_function_does_its_work_cold_and_again_warm(
+    deed: Deed, held: Scene, served: Served, opened: Opened, artefact: Artefact
+) -> None:
+    for _ in ("cold", "warm"):
+        rewind(held)
+        deed.given(held, opened)
+        assert served.call(deed.logical_id, deed.event(held)) == {"batchItemFailures": []}
+        deed.done(held)
+    assert wait_until(lambda: len(starts(served.log(), deed.function)) > 1, timeout_s=LOG_TIMEOUT_S)
+    first, *others = starts(served.log(), deed.function)
+    assert (first, set(others)) == (True, {False})
+    memory_mb = {int(line["function_memory_size"]) for line in lines(served.log(), deed.function)}
+    assert memory_mb == {artefact.limits(deed.logical_id).memory_mb}
+    assert not [password for password in held.passwords if password in served.log()]
+
+
+@pytest.mark.parametrize("deed", DEEDS, ids=lambda deed: deed.function)
+def test_a_function_is_given_the_time_and_the_memory_of_the_template(
+    deed: Deed, held: Scene, served: Served, artefact: Artefact
+) -> None:
+    """Of the container in which it was called just now."""
+    endpoint = f"http://{gateway()}:{held.aws.port}"  # no other run's containers
+    containers = [inspect("container", each) or {} for each in docker("ps", "--quiet").split()]
+    variables = [dict(pair.split("=", 1) for pair in each["Config"]["Env"]) for each in containers]
+    (given,) = (
+        (int(own["AWS_LAMBDA_FUNCTION_TIMEOUT"]), each["HostConfig"]["Memory"])
+        for own, each in zip(variables, containers, strict=True)
+        if own.get("AWS_LAMBDA_FUNCTION_NAME") == deed.logical_id and own.get("AWS_ENDPOINT_URL") == endpoint
+    )
+    limits = artefact.limits(deed.logical_id)
+    assert given == (limits.timeout_s, limits.memory_mb * 1024 * 1024)
+
+
+def test_a_function_whose_aws_does_not_answer_is_ended_in_its_time(held: Scene, local: LocalRuntime) -> None:
+    """By `sam local invoke`, with less time than the template gives, so that nobody waits for it."""
+    deed = next(each for each in DEEDS if each.function == "publish_alert")
+    with socket.create_server((gateway(), 0)) as silent:  # takes calls, and says nothing
+        endpoint = f"http://{gateway()}:{silent.getsockname()[1]}"
+        variables = local.environment(deed.logical_id) | {"AWS_ENDPOINT_URL": endpoint}
+        changed = {"Timeout": 3, "Environment": {"Variables": variables}}
+        with pytest.raises(SandboxError, match="'PublishAlertFunction' timed out after 3 seconds"):
+            local.invoke(deed.logical_id, deed.event(held), changed=changed)
+
+
+def test_resolve_change_by_sam_local_invoke(held: Scene, local: LocalRuntime) -> None:
+    deed = next(each for each in DEEDS if each.function == "resolve_change")
+    rewind(held)
+    invocation = local.invoke(deed.logical_id, deed.event(held))
+    assert invocation.answer == {"batchItemFailures": []}, invocation.log
+    assert starts(invocation.log, deed.function) == [True]
+    deed.done(held)
+
+
+def test_every_message_of_the_folder_is_given_to_the_functions_that_it_is_for() -> None:
+    """events/README.md says in the last column which."""
+    rows = re.findall(r"^\| (\S+)\.json \|.*\| ([a-z_, ]+) \|$", README.partition("## messages/")[2], re.MULTILINE)
+    meant = {(f"messages/{name}", function) for name, functions in rows for function in functions.split(", ")}
+    given = {(each, deed.function) for deed in DEEDS for each in deed.samples if each.startswith("messages/")}
+    assert given == meant
+    assert {name for name, _ in meant} == {f"messages/{path.stem}" for path in (EVENTS / "messages").glob("*.json")}
 
 
 # --- every event, one warm container ---------------------------------------------------------------------------------
@@ -76,15 +134,16 @@ class Resolved:
 
 
 @pytest.fixture(scope="module")
-def resolved(held: Scene, local: LocalRuntime) -> dict[str, Resolved]:
-    """Every sample in one warm container of `sam local start-lambda`; in its ledger, web references everything.
+def resolved(held: Scene, served: Served) -> dict[str, Resolved]:
+    """Every sample in one container of `sam local start-lambda`; in its ledger, web references everything.
 
     Events go in together where none is a copy of another; what they leave in the ledger goes before the next ones.
     """
-    remember(held)
+    rewind(held)
     before = items(held)
     found: dict[str, Resolved] = {}
-    with local.serving("ResolveChangeFunction") as call, ThreadPoolExecutor(max_workers=10) as pool:
+    call = partial(served.call, "ResolveChangeFunction")
+    with ThreadPoolExecutor(max_workers=10) as pool:
         for together in rounds():
             answers = dict(zip(together, pool.map(call, map(sqs_event, together.values())), strict=True))
             asked = looks(held, "ValidationQueue")
@@ -130,68 +189,3 @@ def test_a_malformed_event_is_put_away_with_its_reason(name: str, resolved: dict
     assert came.looks == ()
     (reason,) = came.reasons
     assert REASONS[name] in reason
-
-
-# --- every function, cold, by `sam local invoke` ---------------------------------------------------------------------
-
-
-def run(local: LocalRuntime, function: str, event: Any) -> Invocation:
-    """Call a function, which has to be done with every message."""
-    invocation = local.invoke(function, event)
-    assert invocation.answer == {"batchItemFailures": []}, invocation.log
-    return invocation
-
-
-def test_resolve_change(held: Scene, local: LocalRuntime) -> None:
-    invocation = run(local, "ResolveChangeFunction", sqs_event(body("eventbridge", "register-task-definition")))
-    assert '"cold_start":true' in invocation.log
-    assert "web:7" in [look.task_definition.resource_name for look in looks(held, "ValidationQueue")]
-
-
-def test_validate_task_definition_then_publish_alert(held: Scene, local: LocalRuntime) -> None:
-    inbox = Inbox.of(held.aws, held.stack.outputs["AlertTopicArn"])
-    validated = run(local, "ValidateTaskDefinitionFunction", sqs_event(body("messages", "look-at-web")))
-    assert [str(look.task_definition) for look in looks(held, "GrantQueue")] == [WEB]
-    facts = [json.loads(each["Body"]) for each in messages(held, "AlertQueue")]
-    assert {(each["detail-type"], each["detail"].get("finding", {}).get("check")) for each in facts} >= {
-        ("Finding Opened", "secret-access-missing")
-    }
-    opened = json.loads(body("messages", "finding-opened"))
-    assert (f"TD#{WEB}", f"FINDING#{opened['detail']['finding']['id']}") in items(held)
-
-    run(local, "PublishAlertFunction", sqs_event(json.dumps(opened)))
-    (letter,) = inbox.wait_for(1)
-    assert (letter.attributes["check"], letter.attributes["family"]) == ("secret-access-missing", "web")
-    assert not [password for password in held.passwords if password in validated.log + letter.text]
-
-
-def test_patch_execution_role_then_reregister_task_definition(held: Scene, local: LocalRuntime) -> None:
-    agent = {family: (held.names[f"role:{family}-execution"], secret(held, family)) for family in ("web", "worker")}
-    assert not any(fetch(held.aws, *each).ok for each in agent.values())
-    patch = sqs_event(body("messages", "look-at-web"), body("messages", "look-at-worker"), group="role")
-    run(local, "PatchExecutionRoleFunction", patch)
-    for family, each in agent.items():
-        policies = held.aws.client("iam").list_role_policies(RoleName=f"{family}-execution")["PolicyNames"]
-        assert "pullguard-registry-credentials" in policies
-        assert fetch(held.aws, *each).ok
-
-    reregister = sqs_event(body("messages", "look-at-worker"), group="worker")
-    run(local, "ReregisterTaskDefinitionFunction", reregister)
-    newest = held.aws.client("ecs").describe_task_definition(taskDefinition="worker")["taskDefinition"]
-    (container,) = newest["containerDefinitions"]
-    assert newest["revision"] == 2
-    assert container["repositoryCredentials"]["credentialsParameter"] == secret(held, "worker")
-
-
-def test_sweep_account(held: Scene, local: LocalRuntime) -> None:
-    messages(held, "ValidationQueue")
-    batch = sqs_event(body("messages", "sweep-is-due"), body("messages", "sweep-first-page"))
-    run(local, "SweepAccountFunction", batch)
-    asked = [look.task_definition.resource_name.partition(":")[0] for look in looks(held, "ValidationQueue")]
-    assert set(asked) == set(demo.SECRETS)
-
-
-def test_every_message_of_the_folder_was_given_to_a_function() -> None:
-    source = Path(__file__).read_text(encoding="utf-8")
-    unused = [path.stem for path in (EVENTS / "messages").glob("*.json") if f'"{path.stem}"' not in source]
-    assert unused == []

@@ -17,7 +17,7 @@ from sandbox.engine import docker, inspect
 from sandbox.registry import Account, PrivateRegistry
 from sandbox.world import Role, Secret, TaskDefinition, World
 from sandbox.worlds.demo import MANAGED
-from tests.runtime.conftest import purge
+from tests.runtime.deeds import purge
 from tests.runtime.program import waits_forever
 
 FAMILY, CLUSTER, USER, PASSWORD = "shop", "restart", "ci", "pw-restart-1f0c5d2e9b"
