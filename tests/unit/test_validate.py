@@ -317,6 +317,19 @@ def test_a_grant_is_asked_for_in_the_group_of_its_role(stage: Staged) -> None:
     assert set(here.sent.bodies("grants.fifo")[0]) == {"task_definition", "cause"}
 
 
+def test_what_one_role_is_to_be_granted_is_done_one_after_the_other_and_another_roles_beside_it(stage: Staged) -> None:
+    definitions = (
+        task_definition(container(GHCR)),
+        task_definition(container(GHCR), family="api"),
+        task_definition(container(GHCR), family="batch", role_name="batch-execution"),
+    )
+    here = stage(replace(BROKEN, task_definitions=definitions, roles=(role(), role("batch-execution"))))
+    for each in definitions:
+        here.validate(look(each.arn), occasion=f"m-{each.family}")
+    web, api, batch = (message["MessageGroupId"] for message in here.sent.messages)
+    assert web == api != batch
+
+
 def test_a_new_revision_is_asked_for_in_the_group_of_its_family(stage: Staged) -> None:
     here = stage(STALE)
     here.validate()
