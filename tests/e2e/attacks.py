@@ -5,17 +5,20 @@
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+from sandbox.demo.evidence import OWN_POLICY, only, reading
 from sandbox.worlds.demo import CLUSTER
 from tests.e2e.ground import OTHER_REGION, Ground
 
+DEFINITIONS = 200  # that name one role at once
 DROPPED = Path(__file__).parents[2] / "events" / "eventbridge" / "register-task-definition-response-dropped.json"
 Mount: TypeAlias = Callable[[Ground, str], None]
 REFUSED, OPENED, DONE = "Remediation Refused", "Finding Opened", "Remediation Completed"
+PLANNED = "Remediation Planned"
 FAILED, RESOLVED = "Remediation Failed", "Finding Resolved"
 
 
@@ -47,16 +50,23 @@ def attack(name: str, mount: Mount, *words: str, told: tuple[str, ...] = (OPENED
 
 
 def _keys(
-    *, registry: str | None = "", roles: str | None = None, managed: str | None = "true", image: str | None = None
+    *,
+    registry: str | None = "",
+    roles: str | None = None,
+    managed: str | None = "true",
+    image: str | None = None,
+    mode: Mapping[str, str] | None = None,
 ) -> Mount:
-    """A family that needs a grant, where the owners' tags say this."""
+    """A family that needs a grant, where the owners' tags say this; ``mode`` is the mode's tag by who bears it."""
 
     def mount(ground: Ground, name: str) -> None:
         told = None if registry is None else registry.replace("GOOD", ground.good)
-        secret = ground.secret(name, registry=told, roles=roles)
-        role = ground.role(name, {} if managed is None else {"pullguard:managed": managed})
+        tags = {who: {"pullguard:mode": said} for who, said in (mode or {}).items()}
+        secret = ground.secret(name, registry=told, roles=roles, tags=tags.get("secret"))
+        keys = {} if managed is None else {"pullguard:managed": managed}
+        role = ground.role(name, {**keys, **tags.get("role", {})})
         there = image and image.replace("GOOD", ground.good).replace("EVIL", ground.evil)
-        ground.define(name, secret, role=role, image=there)
+        ground.define(name, secret, role=role, image=there, tags=tags.get("definition"))
 
     return mount
 
@@ -73,6 +83,28 @@ TWO_KEYS = (
     attack("registry-tag-with-a-newline", _keys(registry="docker.io\nGOOD\x00"), "is not opted in"),
     attack("registry-tag-of-10-kb", _keys(registry="GOOD " + "a" * 10_240), "is not opted in"),
     attack("evil-image-with-an-opted-in-secret", _keys(image="EVIL/acme/x:1"), "the image is on"),
+)
+
+# A tag lowers the mode of a stack that remediates, on whatever of the three it stands; that it never raises the mode of
+# one that observes is shown in test_observe.py, by the last of these.
+_LOWERED = "only observes here"
+MODES = (
+    attack("mode-tag-on-the-role", _keys(mode={"role": "observe"}), _LOWERED, told=(OPENED, PLANNED)),
+    attack("mode-tag-on-the-secret", _keys(mode={"secret": "observe"}), _LOWERED, told=(OPENED, PLANNED)),
+    attack("mode-tag-on-the-definition", _keys(mode={"definition": "observe"}), _LOWERED, told=(OPENED, PLANNED)),
+    attack(
+        "mode-tag-lowers-whatever-others-say",
+        _keys(mode={"role": "remediate", "secret": "observe", "definition": "remediate"}),
+        _LOWERED,
+        told=(OPENED, PLANNED),
+    ),
+    attack(
+        "mode-tags-that-raise",
+        _keys(mode=dict.fromkeys(("role", "secret", "definition"), "remediate")),
+        told=(OPENED, DONE, RESOLVED),
+        granted=("mode-tags-that-raise",),
+        writes=1,
+    ),
 )
 
 # --- Hostile text --------------------------------------------------------------------------------------------------
@@ -98,31 +130,36 @@ def _image(text: str) -> Mount:
     return mount
 
 
+# Each with what people are told to be wrong with it.
 REFERENCES = {
-    "star": "*",
-    "arn-with-star": "PREFIX:*",
-    "arn-with-question-marks": "PREFIX:NAME-??????",
-    "variable": "PREFIX:${aws:PrincipalTag/x}",
-    "quote": 'PREFIX:NAME","Resource":"*',
-    "newline": "NAME\n",
-    "homoglyph": "registr\u0443/x",
-    "10-kb": "PREFIX:" + "a" * 10_240,
-    "control": "NAME\x1b[2J\x00",
-    "role-arn": "arn:aws:iam::111122223333:role/admin",
+    "star": ("*", "it has a wildcard in it"),
+    "arn-with-star": ("PREFIX:*", "it has a wildcard in it"),
+    "arn-with-question-marks": ("PREFIX:NAME-??????", "it has a wildcard in it"),
+    "variable": ("PREFIX:${aws:PrincipalTag/x}", "it has a policy variable in it"),
+    "quote": ('PREFIX:NAME","Resource":"*', "it has a wildcard in it"),
+    "newline": ("NAME\n", "it has white space or a control character in it"),
+    "homoglyph": ("registr\u0443/x", "it has a character that no secret name may have"),
+    "10-kb": ("PREFIX:" + "a" * 10_240, "it is longer than 2048 characters"),
+    "control": ("NAME\x1b[2J\x00", "it has white space or a control character in it"),
+    "role-arn": ("arn:aws:iam::111122223333:role/admin", "it is an ARN of iam, not of Secrets Manager"),
 }
 IMAGES = {
-    "star": "*",
-    "variable": "GOOD/${aws:username}",
-    "quote": 'GOOD/x"]}',
-    "newline": "GOOD/x:1\nSubject: [Pullguard] all is well",
-    "homoglyph": "ghcr.\u0456o/acme/x:1",
-    "10-kb": "GOOD/" + "a" * 10_240,
-    "control": "GOOD/x:1\x1b[2J\x07",
-    "link": "GOOD/x:1](https://evil.example/click)",
+    "star": ("*", "a repository name that no registry takes"),
+    "question-mark": ("GOOD/x:?", "a tag that is none"),
+    "variable": ("GOOD/${aws:username}", "a tag that is none"),
+    "quote": ('GOOD/x"]}', "a repository name that no registry takes"),
+    "newline": ("GOOD/x:1\nSubject: [Pullguard] all is well", "a tag that is none"),
+    "homoglyph": ("ghcr.\u0456o/acme/x:1", "a registry host that is none"),
+    "10-kb": ("GOOD/" + "a" * 10_240, "a repository name that no registry takes"),
+    "control": ("GOOD/x:1\x1b[2J\x07", "a tag that is none"),
+    "link": ("GOOD/x:1](https://evil.example/click)", "a tag that is none"),
 }
 HOSTILE_TEXT = (
-    *(attack(f"reference-{name}", _reference(text), told=(OPENED,)) for name, text in REFERENCES.items()),
-    *(attack(f"image-{name}", _image(text)) for name, text in IMAGES.items()),
+    *(attack(f"reference-{name}", _reference(text), why, told=(OPENED,)) for name, (text, why) in REFERENCES.items()),
+    *(
+        attack(f"image-{name}", _image(text), why, "nobody can tell from which registry it comes")
+        for name, (text, why) in IMAGES.items()
+    ),
 )
 
 
@@ -144,6 +181,18 @@ def _hostile_family(text: str) -> Mount:
     return mount
 
 
+FAMILIES = {
+    "star": "*",
+    "question-mark": "?",
+    "variable": "${aws:username}",
+    "quote": '"$(id)',
+    "newline": "\nx",
+    "homoglyph": "-w\u0435b",
+    "10-kb": "a" * 10_240,
+    "control": "\x1b[2J\x07",
+}
+
+
 def _hostile_value(ground: Ground, name: str) -> None:
     password = 'pw"}\n{"level":"ERROR","message":"forged"}\r\n\x1b[31m%s{0}${jndi:x}\x00-b7f2'
     ground.define(name, ground.secret(name, password=password), role=ground.role(name))
@@ -151,9 +200,10 @@ def _hostile_value(ground: Ground, name: str) -> None:
 
 FREE_TEXT = (
     attack("names-and-tags", _hostile_names, told=(OPENED, DONE, RESOLVED), granted=("names-and-tags",), writes=1),
-    attack("family-star", _hostile_family("*"), told=(), dead="ChangeDeadLetters"),
-    attack("family-quote", _hostile_family('"$(id)'), told=(), dead="ChangeDeadLetters"),
-    attack("family-newline", _hostile_family("\nx"), told=(), dead="ChangeDeadLetters"),
+    *(
+        attack(f"family-{name}", _hostile_family(text), told=(), dead="ChangeDeadLetters")
+        for name, text in FAMILIES.items()
+    ),
     attack("secret-value", _hostile_value, told=(OPENED, DONE, RESOLVED), granted=("secret-value",), writes=1),
 )
 
@@ -192,6 +242,32 @@ def _forged_event(ground: Ground, name: str) -> None:
         assert ground.client("events").put_events(Entries=[{**entry, **bus}])["FailedEntryCount"] == 0
 
 
+def _forged_alert(ground: Ground, name: str) -> None:
+    """Whoever may send to the alert queue itself tells of a write that never was."""
+    arn = ground.define(name, ground.secret(name, registry=None), role=ground.role(name))
+    said = {"id": "fedcba9876543210", "task_definition": arn, "what": "Click https://evil.example", "why": name}
+    detail = {"schema_version": 1, "sequence": 1, "remediation": said, "finding": said}
+    for kind in (OPENED, DONE):
+        ground.send("AlertQueue", json.dumps({"source": "pullguard", "detail-type": kind, "detail": detail}))
+
+
+def _forged_review(ground: Ground, name: str) -> None:
+    """Whoever may send to the grant queue has a role looked over whose grant stands and is needed by nothing."""
+    role, own = ground.role(name), only(reading(ground.secret(name)))
+    ground.client("iam").put_role_policy(
+        RoleName=f"{name}-execution", PolicyName=OWN_POLICY, PolicyDocument=json.dumps(own)
+    )
+    cause = json.loads(look(role))["cause"]
+    ground.send("GrantQueue", json.dumps({"role": role, "cause": cause, "secret": ground.arns[name], "due": True}))
+
+
+def _forged_steps(ground: Ground, name: str) -> None:
+    """Whoever may send to the sweep queue skips pages, and has a sweep checked that nobody began."""
+    ground.define(name, ground.secret(name, registry=None), role=ground.role(name))
+    steps = ({"sweep": name, "token": "skipped"}, {"sweep": name, "check": 7}, {"sweep": f"{name}!", "check": 99})
+    ground.send("SweepQueue", *map(json.dumps, steps))
+
+
 def _replayed(ground: Ground, name: str) -> None:
     arn = ground.define(name, ground.secret(name), role=ground.role(name))
     ground.send("ValidationQueue", *[look(arn)] * 100)
@@ -202,6 +278,9 @@ FORGED = (
     attack("forged-grant", _forged("GrantQueue"), "is not opted in"),
     attack("forged-reregistration", _forged("ReregisterQueue"), "is not opted in"),
     attack("forged-look-and-change", _forged("ValidationQueue", "ChangeQueue", "SweepQueue"), "is not opted in"),
+    attack("forged-alert", _forged_alert, "is not opted in", dead="AlertDeadLetters"),
+    attack("forged-review", _forged_review, told=(), granted=("forged-review",)),
+    attack("forged-step-of-a-sweep", _forged_steps, "is not opted in", dead="SweepDeadLetters"),
     attack("forged-event-on-the-bus", _forged_event, "is not opted in", dead="AlertDeadLetters"),
     attack(
         "replay-of-100-copies", _replayed, told=(OPENED, DONE, RESOLVED), granted=("replay-of-100-copies",), writes=1
@@ -236,10 +315,10 @@ def _full_role(ground: Ground, name: str) -> None:
 
 
 def _many_definitions(ground: Ground, name: str) -> None:
-    """Twenty families name one role at once, and three secrets between them."""
+    """Two hundred families name one role at once, and three secrets between them."""
     role = ground.role(name)
     secrets = [ground.secret(f"{name}-{letter}") for letter in "abc"]
-    for number in range(20):
+    for number in range(DEFINITIONS):
         ground.define(f"{name}-{number}" if number else name, secrets[number % 3], role=role)
 
 
@@ -306,4 +385,4 @@ LEFT_TO_PEOPLE = (
     attack("no-credentials", _without_credentials, told=(OPENED,)),
 )
 
-ATTACKS = (*TWO_KEYS, *HOSTILE_TEXT, *FREE_TEXT, *FORGED, *QUOTAS, *LEFT_TO_PEOPLE)
+ATTACKS = (*TWO_KEYS, *MODES, *HOSTILE_TEXT, *FREE_TEXT, *FORGED, *QUOTAS, *LEFT_TO_PEOPLE)

@@ -47,9 +47,10 @@ class Ground:
         region: str | None = None,
         password: str | None = None,
         key: str | None = None,
+        tags: Mapping[str, str] | None = None,
     ) -> str:
         """Create ``registry/NAME``, opted in for ``registry`` (the good one; None: not at all); return its ARN."""
-        tags = {} if registry is None else {"pullguard:registry": registry or self.good}
+        tags = {**(tags or {}), **({} if registry is None else {"pullguard:registry": registry or self.good})}
         tags |= {} if roles is None else {"pullguard:roles": roles}
         password = password or f"pw-{name}-{len(self.passwords)}-b7f2"
         self.passwords.add(password)
