@@ -119,7 +119,7 @@ FUNCTIONS = {
     ),
     "patch_execution_role": Function(
         queue="Grant",
-        flows=("patch_role", "confirming", "withdraw", "writing", "brakes", "telling"),
+        flows=("patch_role", "confirming", "unagreed", "withdraw", "writing", "brakes", "telling"),
         reads=(*READS, Iam.put_role_policy, Iam.delete_role_policy, StopSwitch.read),
         stack={
             **on(
@@ -129,6 +129,9 @@ FUNCTIONS = {
                 Ledger.keep_grants,
                 Ledger.dependents,
                 Ledger.forget_grant,
+                Ledger.unagreed,
+                Ledger.keep_unagreed,
+                Ledger.forget_unagreed,
                 Ledger.holdings,
                 Ledger.mark_needed,
                 Ledger.writes,
@@ -177,6 +180,7 @@ FUNCTIONS = {
                 Ledger.holdings,
                 Ledger.dependents,
                 Ledger.mark_unused,
+                Ledger.unagreed,
                 Ledger.mark_needed,
                 Roster.ask,
                 Roster.begin,

@@ -8,7 +8,16 @@ from dataclasses import dataclass
 
 from pullguard.arn import Arn, MalformedReference
 from pullguard.aws_cli import on_secret
-from pullguard.eligibility import MANAGED_TAG, REGISTRY_TAG, ROLES_TAG, is_managed, registry_hosts, role_may_use
+from pullguard.eligibility import (
+    MANAGED_TAG,
+    MODE_TAG,
+    REGISTRY_TAG,
+    ROLES_TAG,
+    effective_mode,
+    is_managed,
+    registry_hosts,
+    role_may_use,
+)
 from pullguard.errors import Malformed, NotNow
 from pullguard.model import Container, Facts, Lookup, NotLooked, Role, Secret, Unreadable
 from pullguard.remedies.grant import Granted, granted_for
@@ -31,6 +40,8 @@ def withdrawn(facts: Facts, secret: Arn) -> str | None:
         if unread is not None:
             raise NotNow(f"it could not be read whether the owner of {secret} still agrees: {unread}")
         return f"the secret {secret.resource_name} is gone, or {facts.task_definition.arn.resource_name} needs another"
+    if effective_mode("remediate", facts.task_definition.tags, facts.role.tags, found.tags) == "observe":
+        return f"a tag {MODE_TAG} says that Pullguard is to observe only"
     missing = [missing_key(each, found, facts.role) for each in _containers_for(facts, found)]
     return None if None in missing else next((each.why for each in missing if each), "no container needs it")
 

@@ -1,4 +1,4 @@
-"""A grant that this stack made, as the ledger remembers it: for which task definition, and since when unused."""
+"""A grant that this stack made, as the ledger remembers it: needed, unused since when, or standing against consent."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Holding:
         """Return the holding of an item of the table; ``data`` is its JSON."""
         since = item.get("unused_since", {}).get("S")
         return cls(
-            granted=Granted(secret=Arn.parse(data["secret"]), key=Arn.parse(data["key"]) if data["key"] else None),
+            granted=_granted(data),
             task_definition=data.get("task_definition", ""),
             unused_since=datetime.fromisoformat(since) if since else None,
             unused_sweep=item.get("unused_sweep", {}).get("S"),
@@ -38,3 +38,40 @@ class Holding:
         if self.unused_since is None or self.unused_sweep != sweep:
             return False
         return (now - self.unused_since).total_seconds() >= grace_days * 86_400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unagreed:
+    """A grant that was written and to which an owner does not agree (``why``): it is to be taken back.
+
+    ``before`` is what the policy granted of the same secret when ``task_definition`` asked for more of it.
+    """
+
+    granted: Granted
+    before: Granted | None
+    task_definition: str
+    why: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the shape in which it is kept."""
+        pairs = {"granted": self.granted, "before": self.before}
+        kept = {name: None if each is None else _pair(each) for name, each in pairs.items()}
+        return {**kept, "task_definition": self.task_definition, "why": self.why}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "Unagreed":
+        """Return the grant that ``to_dict`` described."""
+        return cls(
+            granted=_granted(data["granted"]),
+            before=None if data["before"] is None else _granted(data["before"]),
+            task_definition=data["task_definition"],
+            why=data["why"],
+        )
+
+
+def _pair(granted: Granted) -> dict[str, str | None]:
+    return {"secret": str(granted.secret), "key": None if granted.key is None else str(granted.key)}
+
+
+def _granted(data: Mapping[str, Any]) -> Granted:
+    return Granted(secret=Arn.parse(data["secret"]), key=Arn.parse(data["key"]) if data["key"] else None)

@@ -5,6 +5,7 @@
 | ROLES | ROLE#arn | nothing: a role whose policy we have written |
 | ROLE#arn | GRANTED#secret | a ``Holding``: what our policy on the role grants by this stack's own need |
 | ROLE#arn | WRITE#time#id | the policy before and after a write |
+| ROLE#arn | UNAGREED#secret | an ``Unagreed``: what our policy grants against an owner's will, until it is taken back |
 | ROLE#arn | HOLD | who holds the role, when and why: nothing is written to it |
 """
 
@@ -16,7 +17,7 @@ from typing import Any, Final
 from pullguard.arn import Arn
 from pullguard.aws.answers import asks
 from pullguard.history import Write
-from pullguard.holding import Holding
+from pullguard.holding import Holding, Unagreed
 from pullguard.remedies.grant import Granted
 from pullguard.stop import Stop
 from pullguard.table import DAY_S, Table
@@ -92,6 +93,23 @@ class RoleBook(Table):
     def forget_grant(self, role: Arn, secret: Arn) -> None:
         """Let our policy on ``role`` grant ``secret`` no more; called once IAM has taken the policy without it."""
         self._delete(f"ROLE#{role}", f"GRANTED#{secret}")
+
+    @asks("dynamodb:Query")
+    def unagreed(self, role: Arn) -> tuple[Unagreed, ...]:
+        """Return what stands in our policy on ``role``, as far as is known, although an owner does not agree to it."""
+        return tuple(Unagreed.from_dict(data) for _, data in self._query(f"ROLE#{role}", prefix="UNAGREED#"))
+
+    @asks("dynamodb:PutItem")
+    def keep_unagreed(self, role: Arn, unagreed: Iterable[Unagreed]) -> None:
+        """Keep what is to be taken back from ``role``; called before that is tried."""
+        for each in unagreed:
+            self._put(f"ROLE#{role}", f"UNAGREED#{each.granted.secret}", each.to_dict())
+
+    @asks("dynamodb:DeleteItem")
+    def forget_unagreed(self, role: Arn, unagreed: Iterable[Unagreed]) -> None:
+        """Forget what was to be taken back from ``role``; called once it is gone, or both owners agree again."""
+        for each in unagreed:
+            self._delete(f"ROLE#{role}", f"UNAGREED#{each.granted.secret}")
 
     @asks("dynamodb:GetItem")
     def hold(self, role: Arn) -> Stop | None:

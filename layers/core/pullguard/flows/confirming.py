@@ -3,22 +3,29 @@
 Between the proof and the write lie milliseconds, in which a tag may go or a secret be swapped. IAM itself holds the
 role's tag; the rest is asked here once more. A run that ends in between leaves its intents, by which the next run of
 the same message finds what was written and confirms it.
+
+What cannot be taken back now, because AWS refuses it or somebody has stopped all writes, is kept in the ledger, and
+people are told that it stands and how to remove it. The message is tried again; later each sweep has it looked at
+(``flows/unagreed.py``).
 """
 
+import shlex
 from dataclasses import dataclass, replace
 
 from pullguard.alerts import describe
 from pullguard.arn import Arn
 from pullguard.aws.iam import Iam
 from pullguard.consent import withdrawn
-from pullguard.errors import NotNow
+from pullguard.errors import Denied, NotNow
+from pullguard.flows.brakes import NotWritten
 from pullguard.flows.writing import Executor
 from pullguard.gather import gather
+from pullguard.holding import Unagreed
 from pullguard.messages import Look
 from pullguard.model import Facts, NamedPolicy, Role, Unreadable
 from pullguard.plan import Grant
 from pullguard.remediation import Remediation
-from pullguard.remedies.grant import POLICY_NAME, Granted, parse_own, policy_document, render
+from pullguard.remedies.grant import POLICY_NAME, Granted, grant_command, parse_own, policy_document, render
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,25 +62,31 @@ class Confirmer:
         else:
             self.iam.put_role_policy(role.name, POLICY_NAME, change.after)
 
-    def confirm_earlier(self, role: Role, look: Look, *, occasion: str) -> None:
-        """Confirm what an earlier run of the same message wrote: what it intended, where its very policy stands."""
-        own = own_policy(role)
-        if own is not None:
+    def confirm_earlier(self, look: Look, *, occasion: str) -> None:
+        """Confirm what an earlier run of the same message wrote: what it intended, where its very policy stands.
+
+        Whatever the message would ask for now: its task definition may be gone, or a tag may have lowered the mode.
+        """
+        intended = self.executor.ledger.intended(occasion)
+        role = self.executor.readers().role(Arn.parse(intended[0].deed.target)) if intended else None
+        if isinstance(role, Unreadable) or (isinstance(role, Role) and not isinstance(role.inline_policies, tuple)):
+            raise NotNow(f"it could not be read whether what was written on {intended[0].deed.target} stands")
+        own = own_policy(role) if isinstance(role, Role) else None
+        if isinstance(role, Role) and own is not None:
             ours = (render(own.document), look.task_definition)
-            intended = self.executor.ledger.intended(occasion)
             done = tuple(each for each in intended if (each.after, each.task_definition) == ours)
             self.confirm(role, done, look, occasion=occasion)
 
     def confirm(self, role: Role, done: tuple[Remediation, ...], look: Look, *, occasion: str) -> None:
         """Ask once more whether both owners agree to what was ``done``; keep and tell it, or take it back and tell why.
 
-        Raises ``NotNow`` where AWS would not tell, and ``Denied`` where it refuses the write that takes back.
+        Raises ``NotNow`` where AWS would not tell, or where what has to be taken back stands for now.
         """
         if not done:
             return
-        reasons = self._withdrawn(done, look)
+        reasons = self.withdrawn(str(look.task_definition), tuple(_granted(each).secret for each in done))
         if reasons:
-            self._take_back(role, done[0], frozenset(reasons), look, occasion)
+            self._take_back(role, done, reasons, look, occasion)
         # Only now: what IAM refused must not enter the next write, when its secret may be opted in no more.
         # And only what this stack needs: what else the policy grants may be another stack's.
         kept = (_granted(each) for each in done if str(each.deed.secret) not in reasons)
@@ -82,26 +95,63 @@ class Confirmer:
             why = reasons.get(str(each.deed.secret))
             self.executor.tell(each if why is None else _taken_back(each, why), occasion=occasion)
 
-    def _withdrawn(self, done: tuple[Remediation, ...], look: Look) -> dict[str, str]:
-        """Return the secrets whose grant has lost an owner's consent, each with the reason."""
-        facts = gather(str(look.task_definition), self.executor.readers(), now=self.executor.now())
+    def withdrawn(self, task_definition: str, secrets: tuple[Arn, ...]) -> dict[str, str]:
+        """Return those of ``secrets`` whose grant for ``task_definition`` lacks an owner's consent, with the reason."""
+        facts = gather(task_definition, self.executor.readers(), now=self.executor.now())
         if isinstance(facts, Unreadable):
             raise NotNow(f"it could not be read whether the owners still agree: {facts}")
-        secrets = [_granted(each).secret for each in done]
         if not isinstance(facts, Facts):
             return {str(secret): "the task definition is gone" for secret in secrets}
         reasons = {str(secret): withdrawn(facts, secret) for secret in secrets}
         return {secret: why for secret, why in reasons.items() if why is not None}
 
-    def _take_back(self, role: Role, done: Remediation, secrets: frozenset[str], look: Look, occasion: str) -> None:
-        """Write the policy without ``secrets``, but for what it granted of them before."""
-        written, before = parse_own(done.after or "")[0], parse_own(done.before or "")[0]
-        kept = (
-            *(each for each in written if str(each.secret) not in secrets),
-            *(each for each in before if str(each.secret) in secrets),
+    def _take_back(
+        self, role: Role, done: tuple[Remediation, ...], reasons: dict[str, str], look: Look, occasion: str
+    ) -> None:
+        """Write the policy without the secrets of ``reasons``, but for what it granted of them before."""
+        earlier = {each.secret: each for each in parse_own(done[0].before or "")[0]}
+        unagreed = tuple(
+            Unagreed(
+                granted=(granted := _granted(each)),
+                before=earlier.get(granted.secret),
+                task_definition=str(look.task_definition),
+                why=reasons[str(granted.secret)],
+            )
+            for each in done
+            if str(each.deed.secret) in reasons
         )
-        after = render(policy_document(kept)) if kept else None
-        self.write(role, Change(before=done.after, after=after), look, write_id=f"{occasion}-taken-back")
+        self.executor.ledger.keep_unagreed(role.arn, unagreed)
+        own = str(done[0].after)
+        self.take_back(role, own, unagreed, look, occasion=occasion)
+
+    def take_back(self, role: Role, own: str, unagreed: tuple[Unagreed, ...], look: Look, *, occasion: str) -> None:
+        """Write ``own``, our policy as it stands, without what is ``unagreed``, and forget that.
+
+        Raises ``NotNow`` where that may not be written now; people are told first.
+        """
+        change = Change(before=own, after=without(own, unagreed))
+        try:
+            self._lower(role, change, look, write_id=f"{occasion}-taken-back")
+        except (Denied, NotNow, NotWritten) as error:
+            for each in unagreed:
+                self.executor.tell(_standing(role, change, each, error), occasion=occasion)
+            raise NotNow(f"what an owner does not agree to stands on {role.arn}: {error}") from error
+        self.executor.ledger.forget_unagreed(role.arn, unagreed)
+
+    def _lower(self, role: Role, change: Change, look: Look, *, write_id: str) -> None:
+        if self.executor.mode == "observe":
+            raise NotNow("Pullguard only observes (parameter Mode)")
+        self.write(role, change, look, write_id=write_id)
+
+
+def without(own: str, unagreed: tuple[Unagreed, ...]) -> str | None:
+    """Return our policy without what is ``unagreed``, but for what was granted of it before; None for an empty one."""
+    gone = {each.granted.secret for each in unagreed}
+    kept = (
+        *(each for each in parse_own(own)[0] if each.secret not in gone),
+        *(each.before for each in unagreed if each.before is not None),
+    )
+    return render(policy_document(kept)) if kept else None
 
 
 def own_policy(role: Role) -> NamedPolicy | None:
@@ -113,6 +163,29 @@ def own_policy(role: Role) -> NamedPolicy | None:
 def _granted(done: Remediation) -> Granted:
     key = done.deed.key
     return Granted(secret=Arn.parse(str(done.deed.secret)), key=None if key is None else Arn.parse(key))
+
+
+def grant_of(role: Role, unagreed: Unagreed) -> Grant:
+    """Return the action that made a grant."""
+    return Grant(
+        task_definition=Arn.parse(unagreed.task_definition, service="ecs", resource_type="task-definition"),
+        role=role.arn,
+        secret=unagreed.granted.secret,
+        key=unagreed.granted.key,
+        findings=(),
+    )
+
+
+def _standing(role: Role, change: Change, unagreed: Unagreed, error: Exception) -> Remediation:
+    """Return that a grant stands against an owner's will, with the command that removes it."""
+    delete = f"aws iam delete-role-policy --role-name {shlex.quote(role.name)} --policy-name {POLICY_NAME}"
+    deed = replace(
+        describe(grant_of(role, unagreed)),
+        why=f"the grant STANDS without an owner's consent ({unagreed.why}), since it could not be taken back: {error}",
+        remedy="Remove it by hand. Until it is gone Pullguard tries again, and each sweep has it looked at.",
+        snippet=delete if change.after is None else grant_command(role.name, change.after),
+    )
+    return Remediation(event="Remediation Failed", deed=deed)
 
 
 def _taken_back(done: Remediation, why: str) -> Remediation:

@@ -65,9 +65,8 @@ class RolePatcher:
 
     def patch(self, look: Look, *, occasion: str) -> Patched:
         """Grant what the task definition of ``look`` needs now; ``occasion`` is the message's id."""
+        self._confirmer.confirm_earlier(look, occasion=occasion)
         proof = self.executor.prove(look)
-        if proof is not None and isinstance(proof.facts.role, Role):
-            self._confirmer.confirm_earlier(proof.facts.role, look, occasion=occasion)
         needed = tuple(action for action in proof.actions if isinstance(action, Grant)) if proof else ()
         if proof is None or not needed or not isinstance(proof.facts.role, Role):
             self.executor.look_until_it_shows(look)

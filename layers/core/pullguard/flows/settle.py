@@ -67,8 +67,8 @@ class Settler:
         )
         if progress.waits_s is None and sweep.end is None:
             sweep = self._ended(sweep, progress)
-        if sweep.end == "complete":
-            self.unused.ask(sweep.id)
+        if sweep.end is not None:
+            self.unused.ask(sweep.id, complete=sweep.end == "complete")
         return progress
 
     def _ended(self, sweep: Sweep, progress: Progress) -> Sweep:

@@ -37,21 +37,24 @@ class UnusedGrants:
                 elif holding.unused_since is not None:
                     self.ledger.mark_needed(role, secret)
 
-    def ask(self, sweep: str) -> int:
-        """Ask for a review of each role with a grant that is past its grace; return how many."""
-        if not self.revoke:
-            return 0
-        now = self.now()
-        cause = Cause(kind=LISTED, event_id=sweep, at=now)
-        due = [
-            role
-            for role in self.ledger.roles()
-            if any(each.is_due(sweep, grace_days=self.grace_days, now=now) for each in self.ledger.holdings(role))
-        ]
-        for role in due:
+    def ask(self, sweep: str, *, complete: bool = True) -> int:
+        """Ask for a review of each role with a grant that is past its grace, or without consent; return how many.
+
+        Without consent is what could not be taken back at once. That needs no ``complete`` sweep, and no ``revoke``.
+        """
+        roles = [role for role in self.ledger.roles() if (complete and self._is_due(role, sweep)) or self._owes(role)]
+        cause = Cause(kind=LISTED, event_id=sweep, at=self.now())
+        for role in roles:
             review = Review(role=role, cause=cause)
             self.queues.command(self.grant_queue_url, review, group=str(role), occasion=f"review {sweep}")
-        return len(due)
+        return len(roles)
+
+    def _is_due(self, role: Arn, sweep: str) -> bool:
+        holdings = self.ledger.holdings(role) if self.revoke else ()
+        return any(each.is_due(sweep, grace_days=self.grace_days, now=self.now()) for each in holdings)
+
+    def _owes(self, role: Arn) -> bool:
+        return bool(self.ledger.unagreed(role))
 
 
 def _bare_name(role: Arn) -> str:

@@ -14,8 +14,10 @@ from pullguard.arn import Arn
 from pullguard.aws.iam import Iam
 from pullguard.checks.credentials_missing import candidates_for
 from pullguard.eligibility import MANAGED_TAG, effective_mode, is_managed
-from pullguard.errors import Denied, PullguardError
+from pullguard.errors import Denied, NotNow, PullguardError
 from pullguard.flows.brakes import NotWritten
+from pullguard.flows.confirming import Confirmer
+from pullguard.flows.unagreed import UnagreedGrants
 from pullguard.flows.validate import in_scope, is_certain
 from pullguard.flows.writing import Executor
 from pullguard.gather import Readers, gather, lacks_credentials
@@ -39,11 +41,12 @@ class NotProved(PullguardError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Withdrawn:
-    """What came of a review, for the log."""
+    """What came of a review, for the log: how many unused grants went, and how many without an owner's consent."""
 
     role: str
     withdrawn: int = 0
     why: str = ""
+    taken_back: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +63,11 @@ class Withdrawer:
         """Take back what the role of ``review`` needs no more; ``occasion`` is the message's id."""
         self.executor.home.admit(review.role)
         result = Withdrawn(role=str(review.role))
+        try:
+            unagreed = UnagreedGrants(confirmer=Confirmer(executor=self.executor, iam=self.iam))
+            result = replace(result, taken_back=unagreed.settle(review, occasion=occasion))
+        except NotNow as error:
+            return replace(result, why=str(error))  # it stays known, and the next sweep asks again
         due = self._due(review.role)
         if not due:
             return replace(result, why="nothing is unused for long enough, or RevokeUnusedGrants is off")

@@ -1,0 +1,75 @@
+"""Take back what stands on a role without an owner's consent, because it could not be taken back when it was written.
+
+The ledger knows it from the moment at which that was tried. Each sweep asks for a review of such a role, whether
+``RevokeUnusedGrants`` is on or off: no owner ever agreed to it. Everything is proved again: what is no more in the
+policy is forgotten, and so is what both owners agree to by now.
+"""
+
+from dataclasses import dataclass, replace
+
+from pullguard.alerts import describe
+from pullguard.arn import Arn
+from pullguard.errors import NotNow
+from pullguard.flows.confirming import Confirmer, grant_of, own_policy
+from pullguard.holding import Unagreed
+from pullguard.messages import Look, Review
+from pullguard.model import Missing, Role
+from pullguard.remediation import Remediation
+from pullguard.remedies.grant import parse_own, render
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnagreedGrants:
+    """Takes back what an owner never agreed to."""
+
+    confirmer: Confirmer
+
+    def settle(self, review: Review, *, occasion: str) -> int:
+        """Take back what is known to stand on the role of ``review`` without consent; return how many grants.
+
+        Raises ``NotNow`` where that cannot be read or written now; it stays known.
+        """
+        executor = self.confirmer.executor
+        known = executor.ledger.unagreed(review.role)
+        if not known:
+            return 0
+        role = executor.readers().role(review.role)
+        if isinstance(role, Missing):
+            executor.ledger.forget_unagreed(review.role, known)
+            return 0
+        if not isinstance(role, Role) or not isinstance(role.inline_policies, tuple):
+            raise NotNow(f"what stands on {review.role} could not be read: {role}")
+        own = own_policy(role)
+        text = "" if own is None else render(own.document)
+        standing = self._standing(role.arn, text, known)
+        if standing:
+            first = Arn.parse(standing[0].task_definition)
+            look = Look(task_definition=first, cause=review.cause)
+            self.confirmer.take_back(role, text, standing, look, occasion=occasion)
+        for each in standing:
+            executor.tell(_gone(role, each), occasion=occasion)
+        return len(standing)
+
+    def _standing(self, role: Arn, own: str, known: tuple[Unagreed, ...]) -> tuple[Unagreed, ...]:
+        """Return what is to go; what is gone, is this stack's by a later need or is agreed to by now is forgotten."""
+        ledger = self.confirmer.executor.ledger
+        present, ours = set(parse_own(own)[0]), set(ledger.granted(role))
+        there = tuple(each for each in known if each.granted in present - ours)
+        agreed = tuple(each for each in there if not self._lacks_consent(each))
+        for each in agreed:
+            ledger.keep_grants(role, (each.granted,), task_definition=each.task_definition)
+        standing = tuple(each for each in there if each not in agreed)
+        ledger.forget_unagreed(role, (each for each in known if each not in standing))
+        return standing
+
+    def _lacks_consent(self, unagreed: Unagreed) -> bool:
+        return bool(self.confirmer.withdrawn(unagreed.task_definition, (unagreed.granted.secret,)))
+
+
+def _gone(role: Role, unagreed: Unagreed) -> Remediation:
+    deed = replace(
+        describe(grant_of(role, unagreed)),
+        why=f"an owner's consent ended while it was written ({unagreed.why}); it stood until now, and is taken back",
+        remedy="Where both owners agree by their tags again, it is granted again.",
+    )
+    return Remediation(event="Remediation Failed", deed=deed)
