@@ -57,6 +57,14 @@ class Dependents:
         self.store(self.password())
         return right
 
+    def rotate(self) -> None:
+        """Let Secrets Manager rotate the secret: RotateSecret, RotationStarted, the move of the label, RotationSucceeded.
+
+        The embedded AWS has no rotation function: the new version has the old value.
+        """
+        rules = {"AutomaticallyAfterDays": 30}
+        self.scene.aws.client("secretsmanager").rotate_secret(SecretId=self.arn, RotationRules=rules)
+
     def rotate_well(self) -> None:
         """Change the password in the registry, then in the secret."""
         password = self.password()

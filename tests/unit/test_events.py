@@ -22,6 +22,7 @@ from pullguard.events import (
     TaskDefinitionRegistered,
     TaskStopped,
     Trigger,
+    begins_rotation,
     deduplication_key,
     parse_event,
     parse_event_text,
@@ -349,12 +350,27 @@ def test_a_task_that_goes_on_stopping_is_told_with_another_event_which_may_say_m
 @pytest.mark.parametrize(
     ("name", "same"),
     [
-        *((name, True) for name in (*SAME_CHANGE, "put-secret-value-pending", "update-secret-description")),
+        *((name, True) for name in (*SAME_CHANGE, "update-secret-description", "create-secret")),
         *((name, False) for name in ("tag-secret", "delete-secret", "put-resource-policy", "rotation-succeeded")),
+        ("put-secret-value-pending", False),
     ],
 )
-def test_all_that_can_move_a_label_is_one_sequence(name: str, same: bool) -> None:
+def test_all_that_can_move_the_current_value_is_one_sequence(name: str, same: bool) -> None:
     assert (sequence(read(name)) == f"labels of {SECRET}") is same
+
+
+BEGINS = ("rotate-secret", "rotation-started", "put-secret-value-pending")
+
+
+@pytest.mark.parametrize("name", BEGINS)
+def test_all_that_tells_of_a_rotation_before_its_value_is_current_is_one_change(name: str) -> None:
+    assert begins_rotation(read(name))
+    assert deduplication_key(read(name)) == sequence(read(name)) == f"begin of a rotation of {SECRET}"
+
+
+def test_nothing_else_begins_a_rotation() -> None:
+    begins = {path.stem for path in SAMPLES.glob("*.json") if begins_rotation(read(path.stem))}
+    assert begins == set(BEGINS)
 
 
 def test_a_cause_comes_back_from_a_message() -> None:

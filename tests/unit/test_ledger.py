@@ -1,6 +1,7 @@
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
 
 import boto3
 import pytest
@@ -14,7 +15,7 @@ from pullguard.remediation import Remediation
 from pullguard.remedies.grant import Granted
 from pullguard.role_book import HISTORY_KEPT_S
 from pullguard.table import RESOLVED_KEPT_S
-from tests.fakes import NOW, REGION, key, revision_arn, role_arn, secret_arn
+from tests.fakes import NOW, REGION, Crash, key, revision_arn, role_arn, secret_arn
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -98,6 +99,19 @@ def test_edges_come_and_go_with_the_references(ledger: Ledger) -> None:
     assert [ledger.dependents(thing) for thing in "abc"] == [(), (API, WEB), (WEB,)]
     ledger.keep_references(WEB, known(frozenset({"b", "c"})), frozenset())
     assert [ledger.dependents(thing) for thing in "abc"] == [(), (API,), ()]
+
+
+@pytest.mark.parametrize("dies_at", ["_put", "_delete"])
+def test_a_look_after_a_crash_leaves_no_edge_behind(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, dies_at: str
+) -> None:
+    ledger.keep_references(WEB, Entry(), frozenset({"a"}))
+    with monkeypatch.context() as patch:
+        patch.setattr(ledger, dies_at, Mock(side_effect=Crash))
+        with pytest.raises(Crash):
+            ledger.keep_references(WEB, known(frozenset({"a"})), frozenset({"b"}))
+    ledger.keep_references(WEB, ledger.entry(WEB), frozenset({"b"}))
+    assert [ledger.dependents(thing) for thing in "ab"] == [(), (WEB,)]
 
 
 def test_the_same_references_cost_no_write(ledger: Ledger, dynamodb: "DynamoDBClient") -> None:

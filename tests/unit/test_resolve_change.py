@@ -228,6 +228,7 @@ def test_the_same_change_is_looked_at_once(stage: Stage, events: list[str], news
     results = [resolver(stage).resolve(event, occasion=f"m-{number}") for number, event in enumerate(events)]
     assert [not each.copy for each in results] == news
     assert len(asked(stage)) == sum(each.affected for each in results if not each.copy)
+    assert [bool(each.asked) for each in results] == news
 
 
 def test_a_message_that_comes_back_after_a_crash_is_no_copy(stage: Stage) -> None:
@@ -250,6 +251,101 @@ def test_after_ten_minutes_nothing_is_a_copy(stage: Stage) -> None:
     resolver(stage).resolve(NATIVE, occasion="m-1")
     stage.later(seconds=COPIES_S)
     assert not resolver(stage).resolve(NATIVE, occasion="m-2").copy
+
+
+# --- What a rotation costs ---------------------------------------------------------------------------------------
+
+SECONDS = iter(range(1, 1000))
+
+
+def event(name: str, **changes: Any) -> str:
+    """A sample as another event, later than all others of this process."""
+    made, second = json.loads(sample(name, **changes)), next(SECONDS)
+    return json.dumps(
+        {**made, "id": f"rotation-{second}", "time": f"2026-11-23T00:{second // 60:02}:{second % 60:02}Z"}
+    )
+
+
+def moved(version: int = 1) -> list[str]:
+    """AWSCURRENT moves to a version: natively, and through CloudTrail."""
+    token = f"{version:08}-084a-49c9-8722-cbfb0f25c456"
+    parameters = json.loads(sample("update-secret-version-stage"))["detail"]["requestParameters"]
+    asked_for = {**parameters, "moveToVersionId": token}
+    return [
+        event("secret-label-updated", versionId=token),
+        event("update-secret-version-stage", requestParameters=asked_for),
+    ]
+
+
+def begun() -> list[str]:
+    return [event("rotate-secret"), event("rotation-started"), event("put-secret-value-pending")]
+
+
+ENDED, FAILED = event("rotation-succeeded"), event("rotation-failed")
+NATIVELY, BY_CLOUDTRAIL = moved()
+# Each row: the events in the order of their coming, and how many of the two dependents each of them asks for.
+ROTATIONS: dict[str, tuple[list[str], list[int]]] = {
+    "a good one": ([*begun(), *moved(), event("rotation-succeeded")], [1, 0, 0, 2, 0, 1]),
+    "its end is told twice": ([*moved(), ENDED, ENDED], [2, 0, 1, 0]),
+    "a copy comes after its end": ([NATIVELY, event("rotation-succeeded"), BY_CLOUDTRAIL], [2, 1, 0]),
+    "two, one after the other": (
+        [*begun(), *moved(2), event("rotation-succeeded"), *begun(), *moved(3), event("rotation-succeeded")],
+        [1, 0, 0, 2, 0, 1, 0, 0, 0, 2, 0, 1],
+    ),
+    "the move was not told": ([*begun(), event("rotation-succeeded")], [1, 0, 0, 2]),
+    "the move of the second was not told": (
+        [*moved(4), event("rotation-succeeded"), *begun(), event("rotation-succeeded")],
+        [2, 0, 1, 1, 0, 0, 2],
+    ),
+    "a write whose version is not told in between": (
+        [*moved(5), event("update-secret-description"), event("rotation-succeeded")],
+        [2, 0, 2, 2],
+    ),
+    "one that failed": ([*begun(), event("rotation-failed")], [1, 0, 0, 2]),
+    "one that ends what had failed": (
+        [event("rotation-failed"), *moved(6), event("rotation-succeeded"), *moved(7), event("rotation-succeeded")],
+        [2, 2, 0, 2, 2, 0, 1],
+    ),
+    "one that is switched off": ([event("cancel-rotate-secret")], [2]),
+    "one whose test failed": ([event("test-rotation-failed")], [2]),
+}
+
+
+@pytest.mark.parametrize(("events", "looks"), ROTATIONS.values(), ids=ROTATIONS)
+def test_a_rotation_costs_one_round_of_looks_and_one_before_and_after_it(
+    stage: Stage, events: list[str], looks: list[int]
+) -> None:
+    asked_for = []
+    for number, each in enumerate(events):
+        stage.sent.messages.clear()
+        result = resolver(stage).resolve(each, occasion=f"m-{number}")
+        assert result.asked == len(asked(stage))
+        asked_for.append(result.asked)
+    assert asked_for == looks
+
+
+def test_the_end_of_a_rotation_finds_a_dependent_that_its_move_did_not(stage: Stage) -> None:
+    resolver(stage).resolve(NATIVELY, occasion="m-1")
+    late = task_definition(container(GHCR), family="late")
+    stage.world = World((late,), (role(),), (GHCR,))
+    stage.validate(look(late.arn))
+    assert resolver(stage).resolve(event("rotation-succeeded"), occasion="m-2").asked == 3
+
+
+def test_the_end_of_a_rotation_that_crashed_asks_everybody(stage: Stage) -> None:
+    resolver(stage).resolve(NATIVELY, occasion="m-1")
+    stage.sent.messages.clear()
+    end = event("rotation-succeeded")
+    stage.sent.failing.append("send_message_batch")
+    with pytest.raises(Crash):
+        resolver(stage).resolve(end, occasion="m-2")
+    assert resolver(stage).resolve(end, occasion="m-2").asked == 2
+
+
+def test_long_after_the_move_the_end_of_a_rotation_asks_everybody(stage: Stage) -> None:
+    resolver(stage).resolve(NATIVELY, occasion="m-1")
+    stage.later(seconds=COPIES_S)
+    assert resolver(stage).resolve(event("rotation-succeeded"), occasion="m-2").asked == 2
 
 
 # --- How rotations ended -----------------------------------------------------------------------------------------

@@ -78,15 +78,18 @@ class Ledger(RoleBook):
 
     @asks("dynamodb:PutItem", "dynamodb:DeleteItem")
     def keep_references(self, task_definition: Arn, known: Entry, after: frozenset[str]) -> None:
-        """Make the edges of a task definition those of ``after``; the same set costs nothing."""
+        """Make the edges of a task definition those of ``after``; the same set costs nothing.
+
+        The list is written last: whoever dies before leaves it as it was, and the next look does all of it again.
+        """
         before = known.references
         if known.seen and before == after:
             return
         for thing in sorted(after - before):
             self._put(_ref(thing), td(task_definition), None)
-        self._put(td(task_definition), "REFERENCES", sorted(after))
         for thing in sorted(before - after):
             self._delete(_ref(thing), td(task_definition))
+        self._put(td(task_definition), "REFERENCES", sorted(after))
 
     @asks("dynamodb:DeleteItem")
     def forget_references(self, task_definition: Arn, known: Entry) -> None:
@@ -226,6 +229,16 @@ class Ledger(RoleBook):
             "OR expires_at_epoch_s <= :now",
             values={":change": {"S": change}, ":occasion": {"S": occasion}, ":now": {"N": str(epoch_s)}},
         )
+
+    @asks("dynamodb:GetItem")
+    def taken_up(self, sequence: str, *, now: datetime) -> str | None:
+        """Return the last change of its ``sequence`` that was taken up; None where none was, or that is forgotten."""
+        item = self._client.get_item(
+            TableName=self._table, Key=key(f"CHANGE#{sequence}", "CHANGE"), ConsistentRead=True
+        ).get("Item")
+        if item is None or int(item["expires_at_epoch_s"]["N"]) <= now.timestamp():
+            return None
+        return item["change"]["S"]
 
     @asks("dynamodb:PutItem")
     def keep_rotation_end(self, secret: Arn, end: RotationEnd) -> None:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal, TypeAlias, assert_never
+from typing import Final, Literal, TypeAlias, assert_never
 
 from pullguard.arn import Arn
 from pullguard.errors import Rejected, shown
@@ -12,6 +12,7 @@ from pullguard.errors import Rejected, shown
 _EVENT_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 _CAUSE_KIND = re.compile(r"[A-Za-z][A-Za-z -]{0,63}")
 
+CURRENT: Final = "AWSCURRENT"
 _NEW_VALUES = frozenset(
     {"Secret Label Updated", "PutSecretValue", "UpdateSecret", "UpdateSecretVersionStage", "RotationSucceeded"}
 )
@@ -172,17 +173,36 @@ Trigger: TypeAlias = (
 )
 
 
+def begins_rotation(trigger: Trigger) -> bool:
+    """Whether a rotation begins, or is on its way, and what ECS reads has not changed: that is AWSCURRENT alone.
+
+    Source: https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html
+    """
+    match trigger:
+        case RotationChanged(outcome="started"):
+            return True
+        case SecretChanged(change="rotation"):
+            return trigger.cause.kind == "RotateSecret"
+        case SecretChanged(version_id=str(), label=str(label)):
+            return label != CURRENT
+        case _:
+            return False
+
+
 def deduplication_key(trigger: Trigger) -> str:
     """Return a text that two events share only if they tell of the same change.
 
     A label that moves is told natively and through CloudTrail: both name the secret, the version and the label.
     It may move away and back as well, so an event is a copy only if no other of its ``sequence`` came in between.
+    All that tells of a rotation before it has moved AWSCURRENT asks one question, whether the pull works before it.
     Source (a request token becomes the version id):
     https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html
     """
     match trigger:
         case TaskDefinitionRegistered(task_definition=Arn() as task_definition):
             return f"registered {task_definition}"
+        case RotationChanged(secret=secret) | SecretChanged(secret=Arn() as secret) if begins_rotation(trigger):
+            return f"begin of a rotation of {secret}"
         case SecretChanged(secret=Arn() as secret, version_id=str(version_id), label=str(label)):
             return f"label {secret} {version_id} {label}"
         case (
@@ -205,12 +225,17 @@ def is_rotation(cause: Cause) -> bool:
 
 
 def sequence(trigger: Trigger) -> str:
-    """Return what the change is one of a sequence of: all that can move a secret's labels; else it stands alone."""
+    """Return what the change is one of a sequence of: all that can move AWSCURRENT; else it stands alone."""
     match trigger:
-        case SecretChanged(secret=Arn() as secret, change="value" | "created"):
-            return f"labels of {secret}"
+        case SecretChanged(secret=Arn() as secret, change="value" | "created") if not begins_rotation(trigger):
+            return current_value_of(secret)
         case _:
             return deduplication_key(trigger)
+
+
+def current_value_of(secret: Arn) -> str:
+    """Return the sequence of what can move a secret's AWSCURRENT."""
+    return f"labels of {secret}"
 
 
 # --- Proofs ----------------------------------------------------------------------------------------------------

@@ -19,6 +19,8 @@ from pullguard.events import (
     TaskDefinitionRegistered,
     TaskStopped,
     Trigger,
+    begins_rotation,
+    current_value_of,
     deduplication_key,
     parse_event_text,
     sequence,
@@ -48,13 +50,15 @@ class TaskDefinitions(Protocol):
 class Resolved:
     """What came of an event, for the log.
 
-    ``cold`` is whether the ledger was still empty, and a sweep was asked for; ``copy`` is whether another event had
-    told of the very same change, so that nobody was asked again.
+    ``asked`` is how many of the ``affected`` are to be looked at. ``cold`` is whether the ledger was still empty, and a
+    sweep was asked for; ``copy`` is whether another event had told of the very same change, so that nobody was asked
+    again.
     """
 
     kind: str
     event_id: str
     affected: int
+    asked: int = 0
     cold: bool = False
     copy: bool = False
 
@@ -89,14 +93,15 @@ class ChangeResolver:
         kind, event_id = trigger.cause.kind, trigger.cause.event_id
         if affected and not self._is_news(trigger, affected, occasion):
             return Resolved(kind=kind, event_id=event_id, affected=len(affected), copy=True)
+        asked = self._to_ask(trigger, affected, occasion)
         if affected and isinstance(trigger, RotationChanged) and trigger.outcome != "started":
             end = RotationEnd(outcome=trigger.outcome, at=trigger.cause.at, detail=trigger.detail)
             self.ledger.keep_rotation_end(trigger.secret, end)
-        self.queues.look(self.validation_queue_url, _looks(trigger, affected))
+        self.queues.look(self.validation_queue_url, _looks(trigger, asked))
         cold = not affected and self.ledger.sweep_state() is None
         if cold and self.ledger.lease("first sweep", _FIRST_SWEEP_S, now=self.now()):
             self.queues.send(self.sweep_queue_url, {"sweep": _sweep_id(trigger), "token": None})
-        return Resolved(kind=kind, event_id=event_id, affected=len(affected), cold=cold)
+        return Resolved(kind=kind, event_id=event_id, affected=len(affected), asked=len(asked), cold=cold)
 
     def _is_news(self, trigger: Trigger, affected: tuple[Arn, ...], occasion: str) -> bool:
         """Whether nobody has been asked to look at these for this change, or another change has come since.
@@ -104,9 +109,36 @@ class ChangeResolver:
         A look that was asked for after a change sees it, so copies of its event need no look of their own. But a copy
         may find more dependents than the first event did, or tell of a label that came back: then it is none.
         """
-        asked = hashlib.sha256("\0".join(map(str, affected)).encode()).hexdigest()
-        change = f"{deduplication_key(trigger)} {asked}"
+        change = f"{deduplication_key(trigger)} {_digest(affected)}"
         return self.ledger.take_up(sequence(trigger), change, occasion=occasion, seconds=COPIES_S, now=self.now())
+
+    def _to_ask(self, trigger: Trigger, affected: tuple[Arn, ...], occasion: str) -> tuple[Arn, ...]:
+        """Return who is to be looked at: one for all, where what all of them pull with is what it was.
+
+        Before a rotation has moved AWSCURRENT, and after it where all were looked at since, one dependent says whether
+        the registry takes the credentials; if it does not, its cause names the others (docs/adr/0015).
+        """
+        if begins_rotation(trigger) or self._was_looked_at_since(trigger, affected, occasion):
+            return affected[-1:]
+        return affected
+
+    def _was_looked_at_since(self, trigger: Trigger, affected: tuple[Arn, ...], occasion: str) -> bool:
+        """Whether the rotation that has succeeded moved AWSCURRENT, and all of ``affected`` were asked for then.
+
+        Each such move counts for one rotation, the first that ends after it: of another, the move's event is still to
+        come or was lost. Where the one before it did not succeed, or that is not known for certain, it is False: then
+        this end is news to everybody.
+        """
+        if not isinstance(trigger, RotationChanged) or trigger.outcome != "succeeded":
+            return False
+        secret, before = trigger.secret, self.ledger.rotation_end(trigger.secret)
+        if before is not None and not (before.outcome == "succeeded" and before.at < trigger.cause.at):
+            return False
+        moved = self.ledger.taken_up(current_value_of(secret), now=self.now())
+        if moved is None or not (moved.startswith(f"label {secret} ") and moved.endswith(f" {_digest(affected)}")):
+            return False
+        end = f"end of a rotation of {secret}"
+        return self.ledger.take_up(end, moved, occasion=occasion, seconds=COPIES_S, now=self.now())
 
     def _affected(self, trigger: Trigger) -> Iterable[Arn]:
         match trigger:
@@ -141,6 +173,10 @@ class ChangeResolver:
                 raise NotNow(f"the newest revision of {family} could not be read: {unread}")
             case other:
                 raise NotNow(f"the newest revision of {family} was not looked up: {other}")
+
+
+def _digest(affected: Iterable[Arn]) -> str:
+    return hashlib.sha256("\0".join(map(str, affected)).encode()).hexdigest()
 
 
 def _looks(trigger: Trigger, affected: tuple[Arn, ...]) -> Iterable[Look]:
