@@ -58,7 +58,7 @@ class Dependents:
         return right
 
     def rotate(self) -> None:
-        """Let Secrets Manager rotate the secret: RotateSecret, RotationStarted, the move of the label, RotationSucceeded.
+        """Rotate the secret: RotateSecret, RotationStarted, a label that moves, RotationSucceeded.
 
         The embedded AWS has no rotation function: the new version has the old value.
         """
