@@ -12,13 +12,38 @@ from sandbox import stack as stacks
 from sandbox.engine import docker
 from sandbox.runtime.image import RuntimeImage
 from tests.contract.cloudformation import ROOT
-from tests.contract.test_dependencies import reachable
+from tests.contract.test_dependencies import FUNCTIONS, imports
 from tests.functions.stack import TEMPLATE
 from tests.functions.test_cold_start import STACK
 from tests.runtime.artefact import Artefact
+from tests.runtime.imports import modules, reached
 
 UNZIPPED_MAX_BYTES = 20 * 1000 * 1000
 NATIVE = (b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"MZ")
+SAMPLING = "the recorder imports it where nobody says that it runs in Lambda"
+LATE = {
+    "aws_xray_sdk.core.sampling.connector": SAMPLING,
+    "aws_xray_sdk.core.sampling.reservoir": SAMPLING,
+    "aws_xray_sdk.core.sampling.rule_cache": SAMPLING,
+    "aws_xray_sdk.core.sampling.rule_poller": SAMPLING,
+    "aws_xray_sdk.core.sampling.sampler": SAMPLING,
+    "aws_xray_sdk.core.sampling.sampling_rule": SAMPLING,
+    "aws_xray_sdk.core.sampling.target_poller": SAMPLING,
+    "botocore.crt.auth": "botocore imports it where the runtime brings awscrt",
+    "urllib3.http2.connection": "urllib3 imports it where HTTP/2 is switched on",
+}
+READ = (
+    "botocore/cacert.pem",
+    "botocore/data/*.json",
+    "botocore/data/*/*/endpoint-rule-set-1.json.gz",
+    "botocore/data/*/*/paginators-1.json",
+    "botocore/data/*/*/service-2.json.gz",
+    "botocore/data/*/*/service-2.sdk-extras.json",
+    "botocore/data/*/*/waiters-2.json",
+    "aws_xray_sdk/core/sampling/local/sampling_rule.json",
+    "aws_xray_sdk/ext/resources/aws_para_whitelist.json",
+    "*/py.typed",
+)
 SERVICES = (ROOT / "layers/dependencies/services.txt").read_text(encoding="utf-8").split()
 
 
@@ -105,16 +130,24 @@ def test_calls_are_traced(imported: dict[str, str]) -> None:
     assert {"aws_xray_sdk.ext.botocore.patch", "aws_xray_sdk.ext.boto_utils"} <= imported.keys()
 
 
-def test_there_is_no_package_that_nobody_imports(artefact: Artefact, imported: dict[str, str]) -> None:
-    used = imported.keys() | reachable("pullguard.deployed")  # which imports a part of the core only when it is needed
-    packages = {
-        ".".join(each.relative_to(artefact.python).parent.parts): each.parent
-        for each in artefact.python.rglob("*.py")
-        if each.parent != artefact.python
-    }
-    packages |= {each.stem: each for each in artefact.python.glob("*.py")}
-    assert sorted(name for name in packages if not is_used(name, used)) == []
+def test_there_is_no_module_that_nobody_imports(artefact: Artefact, imported: dict[str, str]) -> None:
+    """Neither as the functions start and make their clients, nor by any import statement that they can come to."""
+    start = imported.keys() | {name for app in FUNCTIONS for name in imports(app)}
+    assert modules(artefact.python).keys() - reached(start, artefact.python) == set()
 
 
-def is_used(package: str, used: set[str]) -> bool:
-    return any(name == package or name.startswith(f"{package}.") for name in used)
+def test_what_is_imported_late_is_known(artefact: Artefact, imported: dict[str, str]) -> None:
+    """An import within a function may be one that is never made; these are kept, for the reason given."""
+    start = imported.keys() | {name for app in FUNCTIONS for name in imports(app)}
+    late = reached(start, artefact.python) - imported.keys()
+    assert {name for name in late if not name.startswith("pullguard")} == set(LATE)
+
+
+def test_every_other_file_is_one_that_is_read(artefact: Artefact) -> None:
+    others = [path.relative_to(artefact.python) for path in artefact.files() if path.suffix not in {".py", ".pyc"}]
+    assert [str(path) for path in others if not any(path.match(pattern) for pattern in READ)] == []
+
+
+def test_a_service_has_one_version_of_its_api(artefact: Artefact) -> None:
+    data = artefact.python / "botocore" / "data"
+    assert {name: len(list((data / name).iterdir())) for name in SERVICES} == dict.fromkeys(SERVICES, 1)
