@@ -1,8 +1,9 @@
-"""The history of our policies: a table or diffs for people, JSON for programs."""
+"""The history of what was written, policies and ECS: a table or diffs for people, JSON for programs."""
 
 import json
 import sys
 from collections.abc import Iterable
+from typing import Final, TypeVar
 
 from rich import box
 from rich.console import Console
@@ -11,7 +12,7 @@ from rich.text import Text
 
 from pullguard.arn import Arn
 from pullguard.findings import SCHEMA_VERSION
-from pullguard.history import Write
+from pullguard.history import EcsWrite, Outcome, Write
 from pullguard.remedies.grant import POLICY_NAME, parse_own
 from pullguard.stop import Stop
 from pullguard_cli.deployment import Deployment, aws_errors
@@ -20,23 +21,36 @@ from pullguard_cli.failures import EXIT_OK
 from pullguard_cli.options import TextFormat
 from pullguard_cli.printing import output, says
 
+_BECAME: Final[dict[Outcome, str]] = {
+    "written": "",
+    "refused": "refused, nothing was written",
+    "unknown": "not known whether it came about",
+}
+W = TypeVar("W", Write, EcsWrite, Write | EcsWrite)
 
-def report(deployment: Deployment, name: str | None, form: TextFormat | None) -> int:
-    """Print the writes, the newest first; return the exit code."""
+
+def report(deployment: Deployment, name: str | None, family: str | None, form: TextFormat | None) -> int:
+    """Print the writes to the role of ``name``, to ``family``, or all of them, the newest first.
+
+    Returns the exit code.
+    """
+    every = name is None and family is None
     with aws_errors():
         ledger = deployment.ledger
-        roles = ledger.roles() if name is None else (deployment.role_arn(name),)
-        found = [write for role in roles for write in ledger.writes(role)]
+        roles = ledger.roles() if every else () if name is None else (deployment.role_arn(name),)
+        families = ledger.families() if every else () if family is None else (family,)
+        writes = _newest_first(write for role in roles for write in ledger.writes(role))
+        ecs_writes = _newest_first(write for each in families for write in ledger.ecs_writes(each))
         holds = {role: hold for role in roles if (hold := ledger.hold(role)) is not None}
-    writes = sorted(found, key=lambda write: write.at, reverse=True)
     if form is TextFormat.JSON or (form is None and not sys.stdout.isatty()):
-        sys.stdout.write(json.dumps(_described(writes, holds), indent=2) + "\n")
+        sys.stdout.write(json.dumps(_described(writes, ecs_writes, holds), indent=2) + "\n")
         return EXIT_OK
     console = output()
-    if not writes:
-        console.print("Nothing was ever written." if name is None else says(f"Nothing was ever written to {name}."))
-    elif name is None:
-        console.print(_table(writes))
+    if not writes and not ecs_writes:
+        about = " and ".join(each for each in (name, family) if each is not None)
+        console.print(says(f"Nothing was ever written{f' to {about}' if about else ''}."))
+    elif every or ecs_writes:
+        console.print(_table(_newest_first((*writes, *ecs_writes))))
     else:
         for write in writes:
             _print(write, console)
@@ -45,24 +59,42 @@ def report(deployment: Deployment, name: str | None, form: TextFormat | None) ->
     return EXIT_OK
 
 
-def _described(writes: Iterable[Write], holds: dict[Arn, Stop]) -> dict[str, object]:
+def _newest_first(writes: Iterable[W]) -> list[W]:
+    return sorted(writes, key=lambda write: write.at, reverse=True)
+
+
+def _described(writes: Iterable[Write], ecs_writes: Iterable[EcsWrite], holds: dict[Arn, Stop]) -> dict[str, object]:
     return {
         "schema_version": SCHEMA_VERSION,
         "writes": [write.to_dict() for write in writes],
+        "ecs_writes": [write.to_dict() for write in ecs_writes],
         "holds": [{"role": str(role), **hold.to_dict()} for role, hold in holds.items()],
     }
 
 
-def _table(writes: Iterable[Write]) -> Table:
+def _table(writes: Iterable[Write | EcsWrite]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, expand=True, show_edge=False, pad_edge=False, padding=(0, 2, 0, 0))
-    for column in ("Version", "When", "Role", "What", "Why"):
+    for column in ("Version", "When", "Where", "What", "Why"):
         table.add_column(column, no_wrap=column == "Version", overflow="fold")
     for write in writes:
-        role = write.role.partition(":role/")[2]
-        table.add_row(
-            says(write.version, "bold"), says(_time(write)), says(role), _change(write), says(_why(write), "dim")
-        )
+        where = f"family {write.family}" if isinstance(write, EcsWrite) else write.role.partition(":role/")[2]
+        what = _deed(write) if isinstance(write, EcsWrite) else _change(write)
+        if became := _BECAME[write.outcome]:
+            what = Text("\n").join((what, says(f"({became})", "yellow")))
+        table.add_row(says(write.version, "bold"), says(_time(write)), says(where), what, says(_why(write), "dim"))
     return table
+
+
+def _deed(write: EcsWrite) -> Text:
+    """Return what was done to ECS: the revision that came, or the service that was touched."""
+    before, after = (each.rpartition("/")[2] if each else "" for each in (write.before, write.after))
+    target = f"service {write.target.rpartition('/')[2]}"
+    words = {
+        "reregister": ("registered", f"{after or 'a revision'} from {before}"),
+        "move-service": ("moved", f"{target} from {before} to {after}"),
+        "redeploy": ("redeployed", target),
+    }
+    return says(" ".join(words.get(write.kind, (write.kind, target))))
 
 
 def _change(write: Write) -> Text:
@@ -78,7 +110,9 @@ def _change(write: Write) -> Text:
 
 def _print(write: Write, console: Console) -> None:
     console.print()
-    console.print(Text.assemble(says(write.version, "bold"), says(f"  {_time(write)}  {_why(write)}", "dim")))
+    became = f"  ({_BECAME[write.outcome]})" if _BECAME[write.outcome] else ""
+    head = (says(write.version, "bold"), says(f"  {_time(write)}  {_why(write)}", "dim"), says(became, "yellow"))
+    console.print(Text.assemble(*head))
     diff = difference(_object(write, "before"), _object(write, "after"), POLICY_NAME)
     print_difference(diff.replace(" (now)", " (before)", 1).replace(" (then)", " (after)", 1), console)
 
@@ -88,11 +122,11 @@ def _object(write: Write, name: str) -> dict[str, object] | None:
     return document if isinstance(document, dict) or document is None else {"not JSON": document}
 
 
-def _why(write: Write) -> str:
+def _why(write: Write | EcsWrite) -> str:
     family = write.task_definition.rpartition("/")[2]
     by = "" if write.by == "pullguard" else f", by {write.by}"
     return f"{write.cause} {write.event_id}{f' for {family}' if family else ''}{by}"
 
 
-def _time(write: Write) -> str:
+def _time(write: Write | EcsWrite) -> str:
     return write.at.partition(".")[0].removesuffix("+00:00").replace("T", " ")

@@ -1,4 +1,4 @@
-"""``pullguard history`` and ``pullguard rollback``: what was written to roles, and how to take it back."""
+"""``pullguard history`` and ``pullguard rollback``: what was written, and how a policy is taken back."""
 
 from typing import Annotated
 
@@ -13,28 +13,36 @@ def history(
         typer.Argument(
             metavar="ROLE",
             help="One role: its name, with its path where it has one, or its ARN.",
-            show_default="every role",
+            show_default="every role and family",
         ),
     ] = None,
     *,
+    family: Annotated[
+        str | None,
+        typer.Option("--family", metavar="FAMILY", help="What was written to ECS for one family.", show_default=False),
+    ] = None,
     format_: TextOrJson = None,
     stack: StackName = "pullguard",
     table: LedgerTable = None,
     profile: Profile = None,
     region: Region = None,
 ) -> None:
-    """Show each write of Pullguard's policies: when, why, for which task definition, and what it changed.
+    """Show each write, of Pullguard's policies and to ECS: when, why, for which task definition, what it changed.
+
+    A write that AWS refused is said to be refused; one whose run ended before it could tell, not to be known.
 
     **Examples**
 
     - `pullguard history` — the newest first, as a table
     - `pullguard history web-execution` — one role, with the diff of each write
+    - `pullguard history --family web` — revisions registered, services moved and redeployed
     - `pullguard history web-execution --format json | jq '.writes[0].after'`
     """
     from pullguard_cli.deployment import find  # noqa: PLC0415 (the help text need not wait for boto3)
     from pullguard_cli.history import report  # noqa: PLC0415
 
-    raise typer.Exit(report(find(stack=stack, table=table, profile=profile, region=region), role, format_))
+    deployment = find(stack=stack, table=table, profile=profile, region=region)
+    raise typer.Exit(report(deployment, role, family, format_))
 
 
 def rollback(
@@ -51,7 +59,7 @@ def rollback(
             "--to",
             metavar="VERSION",
             help="The write whose outcome comes back, by its version in the history; none takes our policy away.",
-            show_default="before the newest write",
+            show_default="before the write that made what stands",
         ),
     ] = None,
     reason: Reason = "",
@@ -68,7 +76,7 @@ def rollback(
 
     **Examples**
 
-    - `pullguard rollback web-execution` — before the newest write
+    - `pullguard rollback web-execution` — before the write that made what stands
     - `pullguard rollback web-execution --to 3f9a1c20` — as that write left it
     - `pullguard rollback web-execution --to none --yes` — without our policy, unasked
     """

@@ -1,41 +1,30 @@
-"""Put our policy on a role back so that it stays back: the hold, the record, the policy, and what counts as granted."""
+"""Put our policy on a role back so that it stays back: the hold, the record, the policy, what counts as granted.
+
+Afterwards it is looked at what stands.
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import uuid4
 
 from pullguard.arn import Arn
-from pullguard.errors import shown
+from pullguard.errors import Denied
 from pullguard.events import Cause
 from pullguard.history import Write, additions
 from pullguard.model import NamedPolicy, Role
-from pullguard.remedies.grant import POLICY_NAME, Granted, parse_own, policy_document, render, same
+from pullguard.remedies.grant import POLICY_NAME, render
 from pullguard.stop import REASON_MAX_CHARS, Stop
 from pullguard_cli.asking import confirmed
 from pullguard_cli.deployment import Deployment, aws_errors
 from pullguard_cli.difference import difference, print_difference
 from pullguard_cli.failures import EXIT_FINDINGS, EXIT_OK, CannotRun
 from pullguard_cli.printing import output, plain, says
+from pullguard_cli.rollback_target import Target, choose, disagreements
 
-NO_POLICY: Final = "none"
 KIND: Final = "Rollback"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
-    """What is to come back: grants (none: no policy), in whose place, and what of the text was not ours."""
-
-    grants: tuple[Granted, ...]
-    what: str
-    task_definition: str = ""
-    aliens: tuple[str, ...] = ()
-
-    @property
-    def document(self) -> Mapping[str, Any] | None:
-        """The policy; None where there is to be none."""
-        return policy_document(self.grants) if self.grants else None
+# As long as a run of the patcher may last, by its time limit in template.yaml.
+UNDER_WAY_S: Final = 60
 
 
 def roll_back(deployment: Deployment, name: str, *, to: str | None, reason: str, yes: bool) -> int:
@@ -45,15 +34,14 @@ def roll_back(deployment: Deployment, name: str, *, to: str | None, reason: str,
     with aws_errors():
         writes = deployment.ledger.writes(arn)
         role = deployment.role(arn)
-    target, now = _target(writes, to, arn), _own(role)
+    now = _own(role)
+    target = choose(writes, now, to, arn)
     for alien in target.aliens:
         console.print(says(f"Not restored, since it is not Pullguard's: {alien}", "yellow"))
-    if _is_so(now, target):
-        console.print(says(f"{POLICY_NAME} on {arn.resource_name} is so already."))
-        with aws_errors():
-            if deployment.ledger.hold(arn) is not None:
-                _keep_in_step(deployment, arn, target, writes)
-        return EXIT_OK
+    for why in disagreements(deployment, role, target):
+        console.print(says(f"Pullguard itself would not grant this now: {why}", "yellow"))
+    if target.stands(now):
+        return _keep(deployment, arn, target, writes, reason=reason, yes=yes)
     standing = None if now is None else _readable(now)
     print_difference(difference(standing, target.document, POLICY_NAME), console)
     if not confirmed(f"Put {POLICY_NAME} on {arn.resource_name} back to {target.what}?", yes=yes):
@@ -61,34 +49,33 @@ def roll_back(deployment: Deployment, name: str, *, to: str | None, reason: str,
         return EXIT_FINDINGS
     _write(deployment, role, now, target, reason=reason, writes=writes)
     console.print(says(f"{POLICY_NAME} on {arn.resource_name} is back to {target.what}."))
-    console.print(
-        says(
-            "The role is held: nothing is granted on it or taken back until "
-            f"`pullguard resume {arn.resource_name}`. What a task definition lacks is told."
-        )
-    )
+    console.print(says(_held(arn)))
     return EXIT_OK
 
 
-def _target(writes: tuple[Write, ...], to: str | None, arn: Arn) -> Target:
-    """Return what is to come back, rebuilt grant by grant: the ledger's text is never written as it is."""
-    if to == NO_POLICY:
-        return Target(grants=(), what="no policy at all")
-    if not writes:
-        raise CannotRun(f"The ledger knows no write to {arn}. Look at `pullguard history`.")
-    if to is None:
-        newest = writes[-1]
-        what = f"what it was before {newest.version} of {newest.at}"
-        return _restored(newest.before, what, newest)
-    chosen = [write for write in writes if write.version == to]
-    if not chosen:
-        raise CannotRun(f"The history of {arn} has no version {shown(to)}. Look at `pullguard history ROLE`.")
-    return _restored(chosen[0].after, f"what {to} of {chosen[0].at} made it", chosen[0])
+def _held(arn: Arn) -> str:
+    return (
+        "The role is held: nothing is granted on it or taken back until "
+        f"`pullguard resume {arn.resource_name}`. What a task definition lacks is told."
+    )
 
 
-def _restored(text: str | None, what: str, write: Write) -> Target:
-    grants, aliens = parse_own(text) if text else ((), ())
-    return Target(grants=grants, what=what, task_definition=write.task_definition, aliens=aliens)
+def _keep(
+    deployment: Deployment, arn: Arn, target: Target, writes: tuple[Write, ...], *, reason: str, yes: bool
+) -> int:
+    """Let what stands stay: hold the role, where nobody does, and let the ledger agree."""
+    console, name = output(), arn.resource_name
+    console.print(says(f"{POLICY_NAME} on {name} is so already."))
+    with aws_errors():
+        is_held = deployment.ledger.hold(arn) is not None
+    if not is_held and not confirmed(f"Hold {name}, so that it stays so?", yes=yes):
+        console.print("Nothing was changed.")
+        return EXIT_FINDINGS
+    with aws_errors():
+        _hold(deployment, arn, target, reason=reason)
+        _keep_in_step(deployment, arn, target, writes)
+    console.print(says(_held(arn)))
+    return EXIT_OK
 
 
 def _own(role: Role) -> NamedPolicy | None:
@@ -100,13 +87,6 @@ def _own(role: Role) -> NamedPolicy | None:
 def _readable(policy: NamedPolicy) -> Mapping[str, Any]:
     """Return a policy's document for the diff; a text that is no JSON is shown as one."""
     return policy.document if isinstance(policy.document, Mapping) else {"not JSON": policy.document}
-
-
-def _is_so(now: NamedPolicy | None, target: Target) -> bool:
-    document = target.document
-    if now is None or document is None:
-        return now is None and document is None
-    return same(now.document, document)
 
 
 def _write(
@@ -128,20 +108,48 @@ def _write(
         "cause": Cause(kind=KIND, event_id=id_, at=at).to_dict(),
         "by": deployment.connection.caller,
     }
-    because = plain(reason)[:REASON_MAX_CHARS] or f"rolled back to {target.what}"
     with aws_errors():
-        if ledger.hold(role.arn) is None:
-            hold = Stop(by=deployment.connection.caller, at=at.replace(microsecond=0).isoformat(), reason=because)
-            ledger.save_hold(role.arn, hold)
-        ledger.record_write(role.arn, write_id=id_, record=record, now=at)
-        if target.document is None:
-            deployment.iam.delete_role_policy(role.name, POLICY_NAME)
-        else:
-            deployment.iam.put_role_policy(role.name, POLICY_NAME, render(target.document))
+        _hold(deployment, role.arn, target, reason=reason)
+        ledger.record_write(role.arn, write_id=id_, record={**record, "outcome": "unknown"}, now=at)
+        try:
+            if target.document is None:
+                deployment.iam.delete_role_policy(role.name, POLICY_NAME)
+            else:
+                deployment.iam.put_role_policy(role.name, POLICY_NAME, render(target.document))
+        except Denied:
+            ledger.record_write(role.arn, write_id=id_, record={**record, "outcome": "refused"}, now=at)
+            raise
+        ledger.record_write(role.arn, write_id=id_, record={**record, "outcome": "written"}, now=at)
         _keep_in_step(deployment, role.arn, target, writes)
-        newest = ledger.writes(role.arn)[-1]
-    if newest.event_id != id_:
-        raise CannotRun(f"{newest.version} was written to {role.arn} at the same time. Run this again.")
+        _check(deployment, role.arn, target, id_, since=at)
+
+
+def _hold(deployment: Deployment, arn: Arn, target: Target, *, reason: str) -> None:
+    """Hold the role; somebody else's hold stays as it is."""
+    if deployment.ledger.hold(arn) is None:
+        at = datetime.now(UTC).replace(microsecond=0).isoformat()
+        because = plain(reason)[:REASON_MAX_CHARS] or f"rolled back to {target.what}"
+        deployment.ledger.save_hold(arn, Stop(by=deployment.connection.caller, at=at, reason=because))
+
+
+def _check(deployment: Deployment, arn: Arn, target: Target, id_: str, *, since: datetime) -> None:
+    """Look whether what was written stands, and whether a write of a run that saw no hold yet may still come.
+
+    Raises ``CannotRun`` where it does not, or may be written over.
+    """
+    begun = (since - timedelta(seconds=UNDER_WAY_S)).isoformat()
+    for write in deployment.ledger.writes(arn):
+        if write.event_id != id_ and write.at >= begun and (write.at > since.isoformat() or write.outcome == "unknown"):
+            raise CannotRun(
+                f"{write.version} was written to {arn} at the same time, or may still be. The role is held: run this "
+                f"again in {UNDER_WAY_S} seconds."
+            )
+    standing = _own(deployment.role(arn))
+    if not target.stands(standing):
+        raise CannotRun(
+            f"{POLICY_NAME} on {arn} was written, and IAM shows another one: either it shows the write late, or "
+            "somebody else has written since. The role is held: run this again in a minute."
+        )
 
 
 def _keep_in_step(deployment: Deployment, arn: Arn, target: Target, writes: tuple[Write, ...]) -> None:

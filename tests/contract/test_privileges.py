@@ -68,7 +68,13 @@ class Function:
 
 
 # What is asked before each write.
-BRAKES: tuple[Method, ...] = (Ledger.hold, Ledger.count_write, Ledger.happened, Ledger.once)
+BRAKES: tuple[Method, ...] = (
+    Ledger.hold,
+    Ledger.written_in_hour,
+    Ledger.count_write,
+    Ledger.happened,
+    Ledger.once,
+)
 # How what was done is told even where the run that did it ends at once.
 TELLING: tuple[Method, ...] = (Ledger.intend, Ledger.intended, Ledger.save_remediation)
 
@@ -121,7 +127,7 @@ FUNCTIONS = {
     ),
     "patch_execution_role": Function(
         queue="Grant",
-        flows=("patch_role", "confirming", "unagreed", "withdraw", "writing", "brakes", "telling"),
+        flows=("patch_role", "confirming", "unagreed", "policy_writing", "withdraw", "writing", "brakes", "telling"),
         reads=(*READS, Iam.put_role_policy, Iam.delete_role_policy, StopSwitch.read),
         stack={
             **on(
@@ -140,6 +146,7 @@ FUNCTIONS = {
                 Roster.complete,
                 *BRAKES,
                 *TELLING,
+                Ledger.record_ecs_write,  # by what both executors share
             ),
             **on("Bus.Arn", Bus.publish),
             **on("ValidationQueue.Arn", Queues.look),
@@ -150,7 +157,7 @@ FUNCTIONS = {
         flows=("reregister", "redeploy", "writing", "brakes", "telling"),
         reads=(*READS, Ecs.describe_raw, Ecs.register, Ecs.move_service, Ecs.redeploy, StopSwitch.read),
         stack={
-            **on("Ledger.Arn", Ledger.entry, Ledger.lease, *BRAKES, *TELLING),
+            **on("Ledger.Arn", Ledger.entry, Ledger.lease, *BRAKES, *TELLING, Ledger.record_ecs_write),
             **on("Bus.Arn", Bus.publish),
             **on("ValidationQueue.Arn", Queues.look),
         },
@@ -208,6 +215,8 @@ COMMAND_LINE_ONLY: frozenset[Method] = frozenset(
         Iam.every_role,
         Ledger.save_hold,
         Ledger.end_hold,
+        Ledger.families,
+        Ledger.ecs_writes,
         Stacks.outputs,
         StopSwitch.write,
     }

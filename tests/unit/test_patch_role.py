@@ -314,7 +314,7 @@ def test_a_policy_that_finds_no_room_is_told_and_not_tried(act: Acted, ledger: L
 def test_a_role_with_eighty_secrets_fits_and_one_write_is_made_for_each(act: Acted) -> None:
     many = tuple(secret(f"registry/team-{number:03}") for number in range(80))
     families = tuple(task_definition(container(each), family=f"f{number}") for number, each in enumerate(many))
-    here = act(World(families, (role(),), many), writes_per_hour=100)
+    here = act(World(families, (role(),), many))  # with the default of WritesPerHour
     for number, family in enumerate(families):
         here.expect(render(policy_document(granted(*many[: number + 1]))))
         patcher = RolePatcher(executor=here.stage.executor(), iam=here.iam)
@@ -365,7 +365,53 @@ def test_a_crash_before_it_is_told_leaves_the_open_breaker_to_the_next(act: Acte
     here.stage.sent.failing = ["put_events"]
     with pytest.raises(Crash):
         here.patch(occasion="m-2")
-    assert not here.stage.ledger.happened(f"tripped role {role_arn()} {NOW:%Y-%m-%dT%H}", now=NOW)
+    scope = f"the grant of {GHCR.arn} on the role {role_arn()}"
+    assert not here.stage.ledger.happened(f"tripped {scope} {NOW:%Y-%m-%dT%H}", now=NOW)
+
+
+def test_what_iam_refuses_is_not_counted_and_kept_as_refused(act: Acted, ledger: Ledger) -> None:
+    here = act(BROKEN, writes_per_hour=2)
+    for number in range(3):
+        here.expect(render(policy_document(granted(GHCR))), error="AccessDenied")
+        here.patch(occasion=f"m-{number}")
+    assert {each["remediation"]["why"] for each in here.stage.sent.details("Remediation Failed")} == {
+        "AWS refused iam:PutRolePolicy on the role web-execution (AccessDenied)"
+    }
+    assert [each.outcome for each in ledger.writes(role_arn())] == ["refused"] * 3
+    here.expect(render(policy_document(granted(GHCR))))
+    assert here.patch(occasion="m-9").written
+    assert ledger.writes(role_arn())[-1].outcome == "written"
+
+
+def last_delay_s(here: Act) -> int:
+    messages = [each for each in here.stage.sent.messages if each["QueueUrl"] == "validations"]
+    return int(messages[-1]["DelaySeconds"])
+
+
+def test_an_open_breaker_asks_for_another_look_until_the_hour_is_over(act: Acted) -> None:
+    here = act(BROKEN, writes_per_hour=1)
+    here.expect(render(policy_document(granted(GHCR))))
+    here.patch()
+    here.stage.time = NOW.replace(minute=50)
+    here.patch(occasion="m-2")
+    assert last_delay_s(here) == 601
+    here.stage.time = NOW.replace(minute=1)
+    here.patch(occasion="m-3")
+    assert last_delay_s(here) == 900
+
+
+def test_a_hold_that_comes_between_the_proof_and_the_write_stops_the_write(act: Acted, ledger: Ledger) -> None:
+    here = act(BROKEN)
+    kept = Ledger.record_write
+
+    def hold_then_keep(self: Ledger, *args: Any, **kwargs: Any) -> None:
+        ledger.save_hold(role_arn(), STOP)
+        kept(self, *args, **kwargs)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Ledger, "record_write", hold_then_keep)
+        assert not here.patch().written
+    assert [each.outcome for each in ledger.writes(role_arn())] == ["refused"]
 
 
 # --- Stopped, held, and not known whether ------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from io import BytesIO
 from typing import Any
@@ -21,6 +22,7 @@ from pullguard.stop import Stop, switch_text
 from tests.fakes import (
     CLUSTER,
     GOOD_VALUE,
+    NOW,
     REGION,
     World,
     container,
@@ -33,7 +35,7 @@ from tests.fakes import (
     service,
     task_definition,
 )
-from tests.flows import LOOK, Stage, look
+from tests.flows import CAUSE, LOOK, Stage, look
 
 STOPPED = switch_text(Stop(by="ada", at="2026-11-23T11:59:00+00:00"))
 OLD, NEW = secret_arn(suffix="OldOld"), secret(suffix="NewNew")
@@ -281,6 +283,23 @@ def test_a_refusal_of_ecs_is_told(act: Acted, code: str) -> None:
     assert here.failure()["remedy"]
 
 
+@pytest.mark.parametrize(
+    ("error", "outcome"), [(None, "written"), ("AccessDenied", "refused"), ("Throttling", "unknown")]
+)
+def test_what_was_written_to_ecs_is_in_the_history(act: Acted, error: str | None, outcome: str) -> None:
+    here = act(STALE)
+    here.expect_description()
+    here.expect_registration(error=error)
+    with suppress(ClientError):
+        here.run()
+    (write,) = here.stage.ledger.ecs_writes("web")
+    assert here.stage.ledger.families() == ("web",)
+    assert (write.kind, write.outcome, write.before) == ("reregister", outcome, str(SOURCE))
+    assert write.after == (None if error else str(SUCCESSOR))
+    assert (write.cause, write.event_id) == (CAUSE.kind, CAUSE.event_id)
+    assert here.stage.ledger.written_in_hour("family web", now=NOW) == (0 if error else 1)
+
+
 def test_any_other_error_of_ecs_sends_the_message_back(act: Acted) -> None:
     here = act(STALE)
     here.expect_description()
@@ -398,6 +417,9 @@ def test_a_service_that_is_moved_back_and_forth_trips_the_breaker(moving: Act) -
     moving.expect_comparison()
     moving.run(occasion="m-2")
     assert "was written to 1 times in this hour" in moving.failure()["why"]
+    (move,) = moving.stage.ledger.ecs_writes("web")
+    assert (move.kind, move.outcome) == ("move-service", "written")
+    assert (move.before, move.after) == (str(SOURCE), str(SUCCESSOR))
 
 
 def test_while_everything_is_stopped_no_service_is_moved(moving: Act) -> None:

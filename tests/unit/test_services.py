@@ -50,7 +50,8 @@ def test_a_codedeploy_service_is_told_about_with_an_app_spec_of_the_new_revision
 
 
 def test_an_external_service_is_told_about_with_the_commands() -> None:
-    _, (refusal,) = moves((use("web", "EXTERNAL"),), BEFORE, AFTER)
+    moved, (refusal,) = moves((use("web", "EXTERNAL"),), BEFORE, AFTER)
+    assert moved == ()
     assert refusal.snippet
     assert f"--task-definition {AFTER} --launch-type FARGATE" in refusal.snippet
     assert "aws ecs update-service-primary-task-set --region eu-west-1" in refusal.snippet

@@ -18,6 +18,7 @@ from pullguard.ledger import Ledger
 from pullguard.messages import LISTED, Look, Review
 from pullguard.model import NamedPolicy
 from pullguard.remedies.grant import POLICY_NAME, Granted, policy_document, render
+from pullguard.stop import GO_ON, Stop, switch_text
 from tests.fakes import NOW, REGION, Crash, World, container, denied, revision_arn, role, role_arn, secret
 from tests.fakes import task_definition as definition
 from tests.flows import LOOK, Stage
@@ -244,3 +245,36 @@ def test_a_mode_tag_that_is_set_while_it_is_written_is_honoured(act: Acted, ledg
     here.patch(AGREED, replace(WRITTEN, roles=(holding(GHCR, tags={"pullguard:mode": "observe"}),)))
     assert ledger.granted(ROLE) == ()
     assert "observe only" in here.failures()[0]["why"]
+
+
+# --- While nobody may write --------------------------------------------------------------------------------------
+
+STOP = Stop(by="ada", at="2026-11-23T11:59:00+00:00", reason="a bad deploy")
+
+
+@pytest.mark.parametrize("how", ["stopped", "held"])
+def test_while_it_is_stopped_or_held_not_even_a_grant_is_taken_back_and_people_hear_that_it_stands(
+    act: Acted, ledger: Ledger, how: str
+) -> None:
+    here = act()
+    here.untagged_in_between()  # and IAM refuses to have it taken back
+    if how == "stopped":
+        here.stage.stop = switch_text(STOP)
+    else:
+        ledger.save_hold(ROLE, STOP)
+    here.stage.later(days=1)  # what fails is told once a day
+    with pytest.raises(NotNow, match="stands on"):
+        here.patch(UNTAGGED)
+    assert "STANDS" in here.failures()[-1]["why"]
+    assert str(STOP) in here.failures()[-1]["why"]
+    assert here.review(UNTAGGED).taken_back == 0
+    here.stage.stop = GO_ON
+    ledger.end_hold(ROLE)
+    here.expect()
+    assert here.review(UNTAGGED).taken_back == 1
+
+
+def test_an_open_circuit_breaker_does_not_hold_up_the_taking_back_which_is_counted(act: Acted, ledger: Ledger) -> None:
+    here = act(writes_per_hour=1)
+    here.untagged_in_between(error=None)
+    assert ledger.written_in_hour(f"the grant of {GHCR.arn} on the role {ROLE}", now=NOW) == 2

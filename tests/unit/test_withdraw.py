@@ -420,7 +420,7 @@ def test_while_it_is_stopped_or_held_nothing_is_taken_back(act: Acted, how: str)
 def test_the_circuit_breaker_counts_withdrawals_too(act: Acted) -> None:
     here = act(UNUSED, writes_per_hour=1)
     here.unused_for(GRACE_DAYS)
-    here.stage.ledger.count_write(f"role {ROLE}", now=here.stage.time)
+    here.stage.ledger.count_write(f"the grant of {GHCR.arn} on the role {ROLE}", now=here.stage.time)
     assert here.review().withdrawn == 0
     assert "was written to 1 times in this hour" in here.why("Remediation Failed")
 

@@ -20,8 +20,9 @@ table's time to live.
 | CAUSE#id | MEMBER#td#finding | an open finding of the cause |
 | CAUSE#id | PAST#td#finding | a finding of the cause that is resolved |
 
-In the same table ``role_book.py`` keeps what is granted and written, ``roster.py`` what is known to the sweeps,
-``cause_ledger.py`` the causes of findings, and ``service_ledger.py`` what services run.
+In the same table ``role_book.py`` keeps what is granted and written, ``ecs_book.py`` what was written to ECS,
+``roster.py`` what is known to the sweeps, ``cause_ledger.py`` the causes of findings, and ``service_ledger.py`` what
+services run.
 """
 
 from collections.abc import Iterable, Mapping
@@ -32,6 +33,7 @@ from typing import Any
 from pullguard.arn import Arn
 from pullguard.aws.answers import asks
 from pullguard.causes import Member
+from pullguard.ecs_book import EcsBook
 from pullguard.lifecycle import FindingRecord
 from pullguard.model import RotationEnd
 from pullguard.remediation import Remediation
@@ -53,7 +55,7 @@ class Entry:
     verified: tuple[Verified, ...] = ()
 
 
-class Ledger(RoleBook):
+class Ledger(RoleBook, EcsBook):
     """The table, one method for each thing that is remembered. Errors propagate: forgetting is not an option."""
 
     # --- one task definition ---
@@ -261,16 +263,22 @@ class Ledger(RoleBook):
         return None if data is None else RotationEnd(**{**data, "at": datetime.fromisoformat(data["at"])})
 
     @asks("dynamodb:UpdateItem")
-    def count_write(self, scope: str, *, now: datetime) -> int:
-        """Count a write for ``scope`` in this hour; return how many there are with it."""
-        answer = self._client.update_item(
+    def count_write(self, scope: str, *, now: datetime) -> None:
+        """Count a write for ``scope`` in this hour; called once it was made."""
+        self._client.update_item(
             TableName=self._table,
             Key=key(f"WRITES#{scope}", f"{now:%Y-%m-%dT%H}"),
             UpdateExpression="ADD writes :one SET expires_at_epoch_s = :expires",
             ExpressionAttributeValues={":one": {"N": "1"}, ":expires": {"N": str(int(now.timestamp()) + DAY_S)}},
-            ReturnValues="UPDATED_NEW",
         )
-        return int(answer["Attributes"]["writes"]["N"])
+
+    @asks("dynamodb:GetItem")
+    def written_in_hour(self, scope: str, *, now: datetime) -> int:
+        """Return how many writes were counted for ``scope`` in this hour."""
+        item = self._client.get_item(
+            TableName=self._table, Key=key(f"WRITES#{scope}", f"{now:%Y-%m-%dT%H}"), ConsistentRead=True
+        )
+        return int(item["Item"]["writes"]["N"]) if "Item" in item else 0
 
     @asks("dynamodb:GetItem")
     def sweep_state(self) -> Mapping[str, Any] | None:

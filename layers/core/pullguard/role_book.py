@@ -4,7 +4,7 @@
 |---|---|---|
 | ROLES | ROLE#arn | nothing: a role whose policy we have written |
 | ROLE#arn | GRANTED#secret | a ``Holding``: what our policy on the role grants by this stack's own need |
-| ROLE#arn | WRITE#time#id | the policy before and after a write |
+| ROLE#arn | WRITE#time#id | the policy before and after a write, and what became of the write |
 | ROLE#arn | UNAGREED#secret | an ``Unagreed``: what our policy grants against an owner's will, until it is taken back |
 | ROLE#arn | HOLD | who holds the role, when and why: nothing is written to it |
 """
@@ -46,7 +46,11 @@ class RoleBook(Table):
 
     @asks("dynamodb:PutItem")
     def record_write(self, role: Arn, *, write_id: str, record: Mapping[str, Any], now: datetime) -> None:
-        """Keep our policy on ``role`` before and after a write; called before the policy is written."""
+        """Keep our policy on ``role`` before and after a write.
+
+        Called before the policy is written, and again with the same ``write_id`` and ``now`` once the ``outcome`` in
+        ``record`` is known.
+        """
         self._put("ROLES", f"ROLE#{role}", None)
         self._put(
             f"ROLE#{role}",

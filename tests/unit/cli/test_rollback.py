@@ -1,11 +1,13 @@
 import json
 import sys
+from datetime import UTC, datetime
 from io import StringIO
 from typing import Any
 
 import pytest
 
 from pullguard.arn import Arn
+from pullguard.aws.iam import Iam
 from pullguard.events import Cause
 from pullguard.remedies.grant import POLICY_NAME, Granted, policy_document, render
 from pullguard.stop import Stop
@@ -41,11 +43,25 @@ def write(stack: Stack, minute: int, before: str | None, after: str | None, *gra
     at = NOW.replace(minute=minute)
     cause = Cause(kind="RegisterTaskDefinition", event_id=f"e-{minute}", at=at).to_dict()
     record = {"before": before, "after": after, "task_definition": TASK_DEFINITION, "cause": cause}
-    stack.ledger.record_write(ROLE, write_id=f"m-{minute}", record=record, now=at)
+    stack.ledger.record_write(ROLE, write_id=f"m-{minute}", record={**record, "outcome": "written"}, now=at)
     if after is not None:
-        in_account("iam").put_role_policy(RoleName="web-execution", PolicyName=POLICY_NAME, PolicyDocument=after)
+        put(after)
     grants = granted or tuple(each for each in (ONE, TWO) if str(each.secret) in (after or ""))
     stack.ledger.keep_grants(ROLE, grants, task_definition=TASK_DEFINITION)
+
+
+def put(document: str | None) -> None:
+    in_account("iam").put_role_policy(RoleName="web-execution", PolicyName=POLICY_NAME, PolicyDocument=document)
+
+
+_LATER = NOW.replace(minute=3)
+
+
+def record_only(stack: Stack, before: str | None, after: str | None, outcome: str, at: datetime = _LATER) -> None:
+    """Leave the record of a write and nothing else, as a run does that IAM refuses or that dies."""
+    cause = Cause(kind="RegisterTaskDefinition", event_id="e-3", at=at).to_dict()
+    record = {"before": before, "after": after, "task_definition": TASK_DEFINITION, "cause": cause}
+    stack.ledger.record_write(ROLE, write_id="m-3", record={**record, "outcome": outcome}, now=at)
 
 
 def standing() -> str | None:
@@ -169,11 +185,114 @@ def test_without_a_terminal_and_a_yes_nothing_is_written(run: Run, stack: Stack)
     assert stack.ledger.hold(ROLE) is None
 
 
-def test_what_is_so_already_is_not_written_again(run: Run, stack: Stack) -> None:
+def test_what_is_so_already_is_not_written_again_and_held_all_the_same(run: Run, stack: Stack) -> None:
     ran = run("rollback", "web-execution", "--yes", "--to", versions(run)[0])
     assert ran.code == 0
     assert "is so already" in ran.out
-    assert (len(stack.ledger.writes(ROLE)), stack.ledger.hold(ROLE)) == (2, None)
+    assert len(stack.ledger.writes(ROLE)) == 2
+    assert stack.ledger.hold(ROLE) is not None
+
+
+# --- Writes that never came about ----------------------------------------------------------------------------------
+
+THREE = Granted(secret=Arn.parse("arn:aws:secretsmanager:us-east-1:123456789012:secret:three-AbCdEf"), key=None)
+
+
+@pytest.mark.parametrize("outcome", ["refused", "unknown"])
+def test_a_write_that_never_came_about_is_not_what_is_undone(run: Run, stack: Stack, outcome: str) -> None:
+    record_only(stack, policy(ONE, TWO), policy(ONE, TWO, THREE), outcome)
+    ran = run("rollback", "web-execution", "--yes")
+    assert (ran.code, standing()) == (0, policy(ONE))
+    assert stack.ledger.hold(ROLE) is not None
+
+
+@pytest.mark.parametrize(
+    ("outcome", "said"), [("refused", "refused, nothing was"), ("unknown", "not known whether it came")]
+)
+def test_the_history_says_what_became_of_a_write(run: Run, stack: Stack, outcome: str, said: str) -> None:
+    record_only(stack, policy(ONE, TWO), policy(ONE, TWO, THREE), outcome)
+    assert [each["outcome"] for each in json.loads(run("history").out)["writes"]] == [outcome, "written", "written"]
+    for options in ((), ("web-execution",)):
+        assert said in " ".join(run("history", *options, "--format", "text").out.split())
+
+
+def test_nobody_goes_back_to_what_was_refused(run: Run, stack: Stack) -> None:
+    record_only(stack, policy(ONE, TWO), policy(ONE, TWO, THREE), "refused")
+    ran = run("rollback", "web-execution", "--yes", "--to", versions(run)[0])
+    assert (ran.code, standing()) == (2, policy(ONE, TWO))
+    assert "it made nothing" in ran.err
+
+
+def test_what_no_write_made_is_rolled_back_to_a_named_version_only(run: Run, stack: Stack) -> None:
+    put(policy(THREE))
+    ran = run("rollback", "web-execution", "--yes")
+    assert (ran.code, standing(), stack.ledger.hold(ROLE)) == (2, policy(THREE), None)
+    for choice in ("--to none", *versions(run)):
+        assert choice in " ".join(ran.err.split())
+    assert run("rollback", "web-execution", "--yes", "--to", versions(run)[1]).code == 0
+    assert standing() == policy(ONE)
+
+
+# --- The owners, and what stands afterwards ------------------------------------------------------------------------
+
+
+def test_a_grant_to_which_an_owner_does_not_agree_is_named_before_it_comes_back(run: Run, stack: Stack) -> None:
+    out = " ".join(run("rollback", "web-execution", "--yes").out.split())
+    assert "would not grant this now: the role web-execution is not opted in" in out
+    in_account("iam").tag_role(RoleName="web-execution", Tags=[{"Key": "pullguard:managed", "Value": "true"}])
+    in_account("secretsmanager").create_secret(Name="one", SecretString="{}")
+    out = " ".join(run("rollback", "web-execution", "--yes", "--to", versions(run)[1]).out.split())
+    assert "the secret one-AbCdEf is gone" in out
+    assert "the secret two-AbCdEf is gone" in out
+
+
+def test_a_write_that_may_still_come_about_is_told(run: Run, stack: Stack) -> None:
+    record_only(stack, policy(ONE, TWO), policy(ONE, TWO, THREE), "unknown", at=datetime.now(UTC))
+    ran = run("rollback", "web-execution", "--yes")
+    assert ran.code == 2
+    assert "or may still be" in ran.err
+    assert stack.ledger.hold(ROLE) is not None
+
+
+def test_a_policy_that_does_not_stand_after_the_write_is_told(
+    run: Run, stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Iam, "put_role_policy", lambda *_: None)  # as where somebody else writes right after it
+    ran = run("rollback", "web-execution", "--yes")
+    assert ran.code == 2
+    assert "IAM shows another one" in " ".join(ran.err.split())
+
+
+# --- Writes to ECS -------------------------------------------------------------------------------------------------
+
+
+def test_the_history_holds_what_was_written_to_ecs(run: Run, stack: Stack) -> None:
+    new = TASK_DEFINITION.replace("web:7", "web:8")
+    cause = Cause(kind="RegisterTaskDefinition", event_id="e-9", at=NOW).to_dict()
+    record = {
+        "kind": "reregister",
+        "target": TASK_DEFINITION,
+        "before": TASK_DEFINITION,
+        "after": new,
+        "task_definition": TASK_DEFINITION,
+        "cause": cause,
+        "outcome": "written",
+    }
+    stack.ledger.record_ecs_write("web", write_id="m-9", record=record, now=NOW.replace(minute=9))
+    told = json.loads(run("history", "--family", "web").out)
+    (write,) = told["ecs_writes"]
+    assert told["writes"] == []
+    assert (write["before"], write["after"], write["outcome"]) == (TASK_DEFINITION, new, "written")
+    assert (write["cause"], write["event_id"], write["at"][:16]) == (
+        "RegisterTaskDefinition",
+        "e-9",
+        "2026-11-23T12:09",
+    )
+    assert "registered web:8 from web:7" in " ".join(run("history", "--family", "web", "--format", "text").out.split())
+    every = json.loads(run("history").out)
+    assert (len(every["writes"]), len(every["ecs_writes"])) == (2, 1)
+    assert json.loads(run("history", "web-execution").out)["ecs_writes"] == []
+    assert "family web" in " ".join(run("history", "--format", "text").out.split())
 
 
 def test_a_rollback_that_died_before_the_ledger_is_finished_by_the_next(run: Run, stack: Stack) -> None:

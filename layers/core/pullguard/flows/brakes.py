@@ -1,8 +1,13 @@
-"""What is asked before every write: does anybody want it to stop, and were there not too many in this hour?"""
+"""What is asked before every write: does anybody want it to stop, and was the same not written too often?
+
+A write is counted once it was made, under the thing that it writes: a secret of a role, a family, a service. A role
+that eighty families need for eighty secrets is written to eighty times and nothing is amiss; one secret that comes
+and goes is a fight (docs/adr/0020).
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from pullguard.arn import Arn
 from pullguard.aws.ssm import StopSwitch
@@ -33,15 +38,18 @@ class CannotTell(NotWritten, NotNow):
 
 
 class TooManyWrites(NotWritten):
-    """The circuit breaker is open for ``scope``: a role, a family or a service."""
+    """The circuit breaker is open for ``scope``: a grant of a role, a family or a service."""
 
-    remedy = "Nothing more is written there in this hour; find out who undoes the changes."
+    remedy = (
+        "It is looked at again when the hour is over. If something undoes what Pullguard writes, find out what it is; "
+        "if so many writes are wanted, raise the parameter WritesPerHour."
+    )
 
     def __init__(self, scope: str, writes_per_hour: int) -> None:
         self.scope = scope
         super().__init__(
-            f"{scope} was written to {writes_per_hour} times in this hour; somebody or something undoes "
-            "the changes. Find out who, or raise the parameter WritesPerHour."
+            f"{scope} was written to {writes_per_hour} times in this hour, as often as WritesPerHour allows; "
+            "it waits for the next hour"
         )
 
 
@@ -54,17 +62,33 @@ class Brakes:
     writes_per_hour: int
     now: Callable[[], datetime]
 
-    def check(self, scope: str, *, role: Arn | None = None) -> None:
-        """Let the next write to ``scope`` pass and count it; ``role`` is the role that it writes to.
+    def check(self, *scopes: str, role: Arn | None = None) -> None:
+        """Let the next write to ``scopes`` pass; ``role`` is the role that it writes to.
 
         Raises ``NotWritten``, in one of its three forms, where nothing may be written.
         """
+        self.admit(role=role)
+        for scope in scopes:
+            if self.ledger.written_in_hour(scope, now=self.now()) >= self.writes_per_hour:
+                raise TooManyWrites(scope, self.writes_per_hour)
+
+    def admit(self, *, role: Arn | None = None) -> None:
+        """Let a write pass that nobody has stopped; raises ``Held`` or ``CannotTell``."""
         if (stop := self._stop()) is not None:
             raise Held("everything is stopped", stop, "pullguard resume")
         if role is not None and (hold := self.ledger.hold(role)) is not None:
             raise Held("the role is held", hold, f"pullguard resume {role.resource_name}")
-        if self.ledger.count_write(scope, now=self.now()) > self.writes_per_hour:
-            raise TooManyWrites(scope, self.writes_per_hour)
+
+    def count(self, *scopes: str) -> None:
+        """Count a write to ``scopes``; called once AWS has taken it."""
+        for scope in scopes:
+            self.ledger.count_write(scope, now=self.now())
+
+    def rest_of_the_hour_s(self) -> int:
+        """Return after how many seconds an open breaker closes."""
+        now = self.now().astimezone(UTC)
+        ends = now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+        return int((ends - now).total_seconds()) + 1
 
     def _stop(self) -> Stop | None:
         found = self.switch.read()

@@ -10,6 +10,7 @@ people are told that it stands and how to remove it. The message is tried again;
 """
 
 import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from pullguard.alerts import describe
@@ -18,6 +19,7 @@ from pullguard.aws.iam import Iam
 from pullguard.consent import withdrawn
 from pullguard.errors import Denied, NotNow
 from pullguard.flows.brakes import NotWritten
+from pullguard.flows.policy_writing import Change, PolicyWriter
 from pullguard.flows.writing import Executor
 from pullguard.gather import gather
 from pullguard.holding import Unagreed
@@ -28,17 +30,9 @@ from pullguard.remediation import Remediation
 from pullguard.remedies.grant import POLICY_NAME, Granted, grant_command, parse_own, policy_document, render
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """Our policy on a role before and after a write, as text; None where there is none."""
-
-    before: str | None
-    after: str | None
-
-    def completed(self, grant: Grant) -> Remediation:
-        """Return the record of ``grant``, made by this change."""
-        deed = describe(grant)
-        return Remediation(event="Remediation Completed", deed=deed, before=self.before, after=self.after)
+def completed(grant: Grant, change: Change) -> Remediation:
+    """Return the record of ``grant``, made by ``change``."""
+    return Remediation(event="Remediation Completed", deed=describe(grant), before=change.before, after=change.after)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,19 +42,9 @@ class Confirmer:
     executor: Executor
     iam: Iam
 
-    def write(self, role: Role, change: Change, look: Look, *, write_id: str) -> None:
-        """Write the policy, or delete it where nothing is left of it; what was there is kept first."""
-        record = {
-            "before": change.before,
-            "after": change.after,
-            "task_definition": str(look.task_definition),
-            "cause": look.cause.to_dict(),
-        }
-        self.executor.ledger.record_write(role.arn, write_id=write_id, record=record, now=self.executor.now())
-        if change.after is None:
-            self.iam.delete_role_policy(role.name, POLICY_NAME)
-        else:
-            self.iam.put_role_policy(role.name, POLICY_NAME, change.after)
+    def write(self, role: Role, change: Change, secrets: Iterable[Arn], *, write_id: str) -> None:
+        """Write the policy for ``secrets``; raises ``NotWritten`` and ``Denied``."""
+        PolicyWriter(executor=self.executor, iam=self.iam).write(role, change, secrets, write_id=write_id)
 
     def confirm_earlier(self, look: Look, *, occasion: str) -> None:
         """Confirm what an earlier run of the same message wrote: what it intended, where its very policy stands.
@@ -129,19 +113,27 @@ class Confirmer:
 
         Raises ``NotNow`` where that may not be written now; people are told first.
         """
-        change = Change(before=own, after=without(own, unagreed))
+        change = Change(
+            before=own,
+            after=without(own, unagreed),
+            task_definition=str(look.task_definition),
+            cause=look.cause,
+        )
+        secrets = tuple(each.granted.secret for each in unagreed)
         try:
-            self._lower(role, change, look, write_id=f"{occasion}-taken-back")
+            self._lower(role, change, secrets, write_id=f"{occasion}-taken-back")
         except (Denied, NotNow, NotWritten) as error:
             for each in unagreed:
                 self.executor.tell(_standing(role, change, each, error), occasion=occasion)
             raise NotNow(f"what an owner does not agree to stands on {role.arn}: {error}") from error
         self.executor.ledger.forget_unagreed(role.arn, unagreed)
 
-    def _lower(self, role: Role, change: Change, look: Look, *, write_id: str) -> None:
+    def _lower(self, role: Role, change: Change, secrets: tuple[Arn, ...], *, write_id: str) -> None:
+        """Write what grants less: a stop and a hold keep it from being written, an open circuit breaker does not."""
         if self.executor.mode == "observe":
             raise NotNow("Pullguard only observes (parameter Mode)")
-        self.write(role, change, look, write_id=write_id)
+        self.executor.brakes.admit(role=role.arn)
+        self.write(role, change, secrets, write_id=write_id)
 
 
 def without(own: str, unagreed: tuple[Unagreed, ...]) -> str | None:

@@ -8,7 +8,8 @@ from pullguard.aws.iam import Iam
 from pullguard.consent import agreed_grant
 from pullguard.errors import Denied
 from pullguard.flows.brakes import NotWritten
-from pullguard.flows.confirming import Change, Confirmer
+from pullguard.flows.confirming import Confirmer, completed
+from pullguard.flows.policy_writing import Change, scopes
 from pullguard.flows.withdraw import Withdrawer, Withdrawn
 from pullguard.flows.writing import Executor
 from pullguard.messages import Look, Review, parse_command
@@ -94,15 +95,20 @@ class RolePatcher:
                 "that IAM takes",
                 "Move another inline policy of the role into a managed policy, or split the role.",
             )
-        change = Change(before=None if before is None else render(before.document), after=render(document))
-        done = tuple(change.completed(grant) for grant in needed)
+        change = Change(
+            before=None if before is None else render(before.document),
+            after=render(document),
+            task_definition=str(look.task_definition),
+            cause=look.cause,
+        )
+        done, secrets = tuple(completed(grant, change) for grant in needed), tuple(grant.secret for grant in needed)
         try:
-            self.executor.brakes.check(f"role {role.arn}", role=role.arn)
+            self.executor.brakes.check(*scopes(role, secrets), role=role.arn)
             self.executor.intend(*done, occasion=occasion)
-            self._confirmer.write(role, change, look, write_id=occasion)
+            self._confirmer.write(role, change, secrets, write_id=occasion)
             self._confirmer.confirm(role, done, look, occasion=occasion)
         except NotWritten as error:
-            self.executor.tell_not_written(map(describe, needed), error)
+            self.executor.tell_not_written(map(describe, needed), error, look)
             return replace(patched, why=str(error))
         except Denied as error:
             return self._fail(

@@ -44,8 +44,13 @@ class Redeployer:
         """
         self.executor.brakes.check(f"service {action.service}")
         done = Remediation(event="Remediation Completed", deed=describe(action))
-        self.executor.intend(done, occasion=occasion)
-        self.ecs.redeploy(action.cluster, action.service)
+        self.executor.write(
+            done,
+            look,
+            lambda: self.ecs.redeploy(action.cluster, action.service),
+            scope=f"service {action.service}",
+            occasion=occasion,
+        )
         self.executor.tell(done, occasion=occasion)
         self.executor.look_again(look)
 

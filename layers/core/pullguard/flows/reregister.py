@@ -73,7 +73,7 @@ class Reregisterer:
         except (CannotReregister, Denied) as error:
             return self._fail(proof.actions, look, str(error), occasion)
         except NotWritten as error:
-            self.executor.tell_not_written(map(describe, proof.actions), error)
+            self.executor.tell_not_written(map(describe, proof.actions), error, look)
             return Reregistered(task_definition=str(look.task_definition), why=str(error))
         return self._redeploy(proof, look, occasion)
 
@@ -85,8 +85,8 @@ class Reregisterer:
             self.executor.look_again(look, delay_s=LEASE_S)
             return Reregistered(task_definition=str(look.task_definition), why="just registered, or about to be")
         deed = Remediation(event="Remediation Completed", deed=describe(action), before=str(action.task_definition))
-        self.executor.intend(deed, occasion=occasion)
-        new = self.ecs.register(request)
+        scope = f"family {family}"
+        new = self.executor.write(deed, look, lambda: self.ecs.register(request), scope=scope, occasion=occasion)
         self.executor.tell(replace(deed, after=str(new)), occasion=occasion)
         self.executor.look_again(Look(task_definition=new, cause=look.cause), look)
         return Reregistered(task_definition=str(look.task_definition), registered=str(new))
@@ -100,15 +100,24 @@ class Reregisterer:
         if (why := self._still_broken(successor, entry) or self._strayed(moves[0])) is not None:
             return self._fail(proof.actions, look, why, occasion)
         for move in moves:
-            self.executor.brakes.check(f"service {move.service}")
-            done = Remediation(
-                event="Remediation Completed", deed=describe(move), before=str(move.before), after=str(move.after)
-            )
-            self.executor.intend(done, occasion=occasion)
-            self.ecs.move_service(move.cluster, move.service, move.after)
-            self.executor.tell(done, occasion=occasion)
+            self._move_one(move, look, occasion)
         self.executor.look_again(look)
         return Reregistered(task_definition=str(look.task_definition), moved=len(moves))
+
+    def _move_one(self, move: MoveService, look: Look, occasion: str) -> None:
+        scope = f"service {move.service}"
+        self.executor.brakes.check(scope)
+        done = Remediation(
+            event="Remediation Completed", deed=describe(move), before=str(move.before), after=str(move.after)
+        )
+        self.executor.write(
+            done,
+            look,
+            lambda: self.ecs.move_service(move.cluster, move.service, move.after),
+            scope=scope,
+            occasion=occasion,
+        )
+        self.executor.tell(done, occasion=occasion)
 
     def _redeploy(self, proof: Proof, look: Look, occasion: str) -> Reregistered:
         redeployer = Redeployer(executor=self.executor, ecs=self.ecs)
@@ -121,7 +130,7 @@ class Reregisterer:
         except Denied as error:
             return self._fail((action,), look, str(error), occasion)
         except NotWritten as error:
-            self.executor.tell_not_written((describe(action),), error)
+            self.executor.tell_not_written((describe(action),), error, look)
             return Reregistered(task_definition=str(look.task_definition), why=str(error))
         return Reregistered(task_definition=str(look.task_definition), redeployed=action.service)
 

@@ -17,6 +17,7 @@ from pullguard.eligibility import MANAGED_TAG, effective_mode, is_managed
 from pullguard.errors import Denied, NotNow, PullguardError
 from pullguard.flows.brakes import NotWritten
 from pullguard.flows.confirming import Confirmer
+from pullguard.flows.policy_writing import Change, PolicyWriter, scopes
 from pullguard.flows.unagreed import UnagreedGrants
 from pullguard.flows.validate import in_scope, is_certain
 from pullguard.flows.writing import Executor
@@ -174,13 +175,15 @@ class Withdrawer:
         before, result = _own(role), Withdrawn(role=str(role.arn))
         gone = {each.granted.secret for each in unused}
         document = policy_document(each for each in _grants(before) if each.secret not in gone)
-        change = (
-            None if before is None else render(before.document),
-            render(document) if document["Statement"] else None,
+        change = Change(
+            before=None if before is None else render(before.document),
+            after=render(document) if document["Statement"] else None,
+            task_definition=unused[0].task_definition,
+            cause=review.cause,
         )
         try:
             if before is not None and not same(before.document, document):
-                self._write(role, change, unused, review, occasion)
+                self._write(role, change, gone, occasion)
         except NotWritten as error:
             self.executor.tell_not_written((describe(self._withdraw(role, each)) for each in unused), error)
             return replace(result, why=str(error))
@@ -194,31 +197,15 @@ class Withdrawer:
         self.executor.look_again(*(Look(task_definition=each.task_definition.arn, cause=review.cause) for each in live))
         return replace(result, withdrawn=len(unused))
 
-    def _write(
-        self,
-        role: Role,
-        change: tuple[str | None, str | None],
-        unused: tuple[Holding, ...],
-        review: Review,
-        occasion: str,
-    ) -> None:
-        before, after = change
-        self.executor.brakes.check(f"role {role.arn}", role=role.arn)
-        record = {
-            "before": before,
-            "after": after,
-            "task_definition": unused[0].task_definition,
-            "cause": review.cause.to_dict(),
-        }
-        self.executor.ledger.record_write(role.arn, write_id=occasion, record=record, now=self.executor.now())
-        if after is None:
-            self.iam.delete_role_policy(role.name, POLICY_NAME)
-        else:
-            self.iam.put_role_policy(role.name, POLICY_NAME, after)
+    def _write(self, role: Role, change: Change, gone: Iterable[Arn], occasion: str) -> None:
+        secrets = sorted(gone, key=str)
+        self.executor.brakes.check(*scopes(role, secrets), role=role.arn)
+        PolicyWriter(executor=self.executor, iam=self.iam).write(role, change, secrets, write_id=occasion)
 
     def _wrote(self, role: Role, review: Review) -> bool:
         """Whether it was us who wrote, now or in a run that died: otherwise somebody else has taken it back before."""
-        return any(write.event_id == review.cause.event_id for write in self.executor.ledger.writes(role.arn))
+        writes = (each for each in self.executor.ledger.writes(role.arn) if each.outcome != "refused")
+        return any(write.event_id == review.cause.event_id for write in writes)
 
     def _tell(
         self,
@@ -227,12 +214,13 @@ class Withdrawer:
         event: RemediationEvent,
         *,
         why: str = "",
-        change: tuple[str | None, str | None] = (None, None),
+        change: Change | None = None,
         occasion: str = "",
     ) -> None:
         for holding in holdings:
             deed = describe(self._withdraw(role, holding), why)
-            remediation = Remediation(event=event, deed=deed, before=change[0], after=change[1])
+            before, after = (None, None) if change is None else (change.before, change.after)
+            remediation = Remediation(event=event, deed=deed, before=before, after=after)
             self.executor.tell(remediation, occasion=occasion)
 
     def _withdraw(self, role: Role, holding: Holding) -> Withdraw:

@@ -4,16 +4,18 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from pullguard.alerts import Deed
 from pullguard.aws.messaging import Queues
 from pullguard.checks.examine import Examination, examine
 from pullguard.eligibility import effective_mode
+from pullguard.errors import Denied
 from pullguard.flows.brakes import Brakes, CannotTell, Held, NotWritten, TooManyWrites
 from pullguard.flows.telling import Teller
 from pullguard.flows.validate import in_scope, tags_of
 from pullguard.gather import Readers, gather
+from pullguard.history import Outcome
 from pullguard.ledger import Ledger
 from pullguard.messages import ATTEMPTS_MAX, Home, Look
 from pullguard.model import Facts
@@ -24,6 +26,11 @@ from pullguard.remediation import Remediation, RemediationEvent
 # IAM is eventually consistent: what was written is looked at again after these times, until it shows.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
 WAITS_S: Final = (2, 8, 30, 120)
+# The longest that SQS delays a message; what waits longer is asked about again and again.
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
+DELAY_MAX_S: Final = 900
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +94,37 @@ class Executor:
         for remediation in remediations:
             self.ledger.intend(replace(remediation, occasion=occasion), now=self.now())
 
+    def write(self, deed: Remediation, look: Look, call: Callable[[], T], *, scope: str, occasion: str) -> T:
+        """Make a write to ECS and return what ``call`` returns: intended and recorded before it, counted after it.
+
+        What ``call`` returns other than None is the revision that came of it. Raises what ``call`` raises.
+        """
+        self.intend(deed, occasion=occasion)
+        family, now = deed.task_definition.resource_name.rpartition(":")[0], self.now()
+
+        def keep(outcome: Outcome, after: str | None) -> None:
+            record: dict[str, Any] = {
+                "kind": deed.deed.kind,
+                "target": deed.deed.target,
+                "before": deed.before,
+                "after": after,
+                "task_definition": str(look.task_definition),
+                "cause": look.cause.to_dict(),
+                "outcome": outcome,
+            }
+            write_id = f"{occasion}#{deed.deed.target}"
+            self.ledger.record_ecs_write(family, write_id=write_id, record=record, now=now)
+
+        keep("unknown", deed.after)
+        try:
+            made = call()
+        except Denied:
+            keep("refused", deed.after)
+            raise
+        keep("written", deed.after if made is None else str(made))
+        self.brakes.count(scope)
+        return made
+
     def tell(self, remediation: Remediation, *, occasion: str) -> None:
         """Tell what was done, once for each occasion; and what failed, once a day for as long as it fails."""
         now = self.now()
@@ -94,12 +132,14 @@ class Executor:
             occasion = f"{now:%Y-%m-%d}"
         self.teller.remediation(replace(remediation, occasion=occasion), now=now)
 
-    def tell_not_written(self, deeds: Iterable[Deed], error: NotWritten) -> None:
+    def tell_not_written(self, deeds: Iterable[Deed], error: NotWritten, *look: Look) -> None:
         """Tell why ``deeds`` were not done, and raise ``error`` again where the message is to be tried again.
 
         What is held back would be done, and is told once for each stop and hold. That the circuit breaker is open is
-        told once in its hour, however many messages run into it.
+        told once in its hour, however many messages run into it; each asks for another ``look`` once the hour is over.
         """
+        if isinstance(error, TooManyWrites):
+            self.look_again(*look, delay_s=min(self.brakes.rest_of_the_hour_s(), DELAY_MAX_S))
         if isinstance(error, TooManyWrites) and not self.brakes.first_trip(error):
             return
         event: RemediationEvent = "Remediation Planned" if isinstance(error, Held) else "Remediation Failed"
