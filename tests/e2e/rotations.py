@@ -17,7 +17,7 @@ from sandbox.registry import Account, PrivateRegistry
 from sandbox.world import Role, Secret, Service, TaskDefinition, World
 from sandbox.worlds.demo import CLUSTER, MANAGED
 
-IMAGE = "acme/app"
+IMAGE, OTHER_IMAGE = "acme/app", "other/app"
 PROMPT_S = 10.0
 """Within so many seconds of a bad rotation people are told."""
 RESOLVE, VALIDATE = "ResolveChangeFunction", "ValidateTaskDefinitionFunction"
@@ -71,11 +71,15 @@ class Dependents:
         self.registry.set_password(self.account, password)
         self.store(password)
 
+    def one_more(self, image: str) -> str:
+        """Register one more family with the same role and secret, for another image; return its name."""
+        name, role = f"{self.account}-odd", f"{self.account}-execution"
+        self.scene.load(World(task_definitions=(_task_definition(name, role, self.secret, self.registry, image),)))
+        return name
+
     def letters(self, *, after: int = 0) -> tuple[Letter, ...]:
-        """Return the alerts that name any of the families."""
-        return tuple(
-            letter for letter in self.scene.letters(after=after) if any(name in letter.text for name in self.families)
-        )
+        """Return the alerts that name any of the families: all begin with the account's name."""
+        return tuple(letter for letter in self.scene.letters(after=after) if f"{self.account}-" in letter.text)
 
 
 def dependents(
@@ -120,10 +124,12 @@ def dependents(
     return made
 
 
-def _task_definition(family: str, role: str, secret: str, registry: PrivateRegistry) -> TaskDefinition:
+def _task_definition(
+    family: str, role: str, secret: str, registry: PrivateRegistry, image: str = IMAGE
+) -> TaskDefinition:
     container = {
         "name": "app",
-        "image": f"{registry.host}/{IMAGE}:1.0",
+        "image": f"{registry.host}/{image}:1.0",
         "memory": 128,
         "repositoryCredentials": {"credentialsParameter": f"${{secret:{secret}}}"},
     }

@@ -17,11 +17,12 @@ from sandbox.demo.progress import Progress, wait_until
 from sandbox.demo.scene import Scene, deploy
 from sandbox.emulator import Emulator
 from sandbox.inbox import Letter
-from sandbox.registry import PrivateRegistry
+from sandbox.registry import Account, PrivateRegistry
 from sandbox.worlds.demo import CLUSTER
 from tests.e2e.families import family, fresh
 from tests.e2e.rotations import (
     IMAGE,
+    OTHER_IMAGE,
     PROMPT_S,
     REREGISTER,
     RESOLVE,
@@ -135,6 +136,38 @@ def test_one_change_told_natively_through_cloudtrail_and_twice_is_one_round_and_
     assert len(logged(stack, VALIDATE, "Validated", since_epoch_s=since)) == len(here.families)
     here.rotate_well()
     stack.settle()
+
+
+def test_one_repository_that_may_not_be_read_is_told_alone_and_mutes_no_outage(stack: Scene) -> None:
+    with PrivateRegistry({}, bearer=True) as registry:
+        registry.push(IMAGE, "1.0")
+        registry.push(OTHER_IMAGE, "1.0")
+        here = dependents(stack, registry, 3)
+        password = here.password()
+        registry.admit(here.account, Account(password=password, repositories=(IMAGE,)))
+        here.store(password)
+        stack.settle()
+        assert here.letters() == ()
+
+        already = len(stack.letters())
+        odd = here.one_more(OTHER_IMAGE)
+        wait_for_letter(here, after=already)
+        alert = told(here, after=already)
+        assert (alert.attributes["kind"], alert.attributes["family"]) == ("Finding Opened", odd)
+
+        already = len(stack.letters())
+        right = here.password()
+        registry.admit(here.account, Account(password=right, repositories=(IMAGE,)))
+        here.store(here.password())
+        assert wait_for_letter(here, after=already) < PROMPT_S
+        alert = told(here, after=already)
+        assert alert.attributes["kind"] == "Finding Opened"
+        assert [name for name in here.families if name not in alert.text] == []
+
+        already = len(stack.letters())
+        here.store(right)
+        wait_for_letter(here, after=already)
+        assert told(here, after=already).attributes["kind"] == "Finding Resolved"
 
 
 def native(here: Dependents) -> dict[str, Any]:

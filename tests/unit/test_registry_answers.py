@@ -246,3 +246,35 @@ def test_no_body_of_a_manifest_is_read() -> None:
         regular = basic(Reply(body=b"x" * 10_000_000))
         record.script = lambda request: Reply(status=405) if request.method == "HEAD" else regular(request)
         assert ask(record).answer == "ok"
+
+
+# What is refused: the credentials as such, or to let them read the one repository. Answers to: the manifest, the token
+# request, and the token request of no scope.
+DENIED = Reply(status=403, body=error("DENIED"))
+UNAUTHORIZED = Reply(status=401, body=error("UNAUTHORIZED"))
+REFUSES = {
+    "basic-401": (UNAUTHORIZED, None, None, "credentials"),
+    "basic-403": (DENIED, None, None, "repository"),
+    "token-refused": (UNAUTHORIZED, UNAUTHORIZED, UNAUTHORIZED, "credentials"),
+    "token-forbidden-for-anything": (UNAUTHORIZED, DENIED, DENIED, "credentials"),
+    "token-forbidden-for-this-repository": (UNAUTHORIZED, DENIED, TOKEN, "repository"),
+    "token-of-no-right": (UNAUTHORIZED, TOKEN, TOKEN, "repository"),
+}
+
+
+@pytest.mark.parametrize(("manifest", "token", "login", "refuses"), REFUSES.values(), ids=REFUSES)
+def test_what_is_refused_is_told_apart(manifest: Reply, token: Reply | None, login: Reply | None, refuses: str) -> None:
+    with recording() as record:
+        scripted = basic(manifest) if token is None else bearer(record, manifest, token)
+
+        def script(request: Request) -> Reply:
+            asks_for_nothing = urlsplit(request.target).path == "/token" and "scope=" not in request.target
+            return (
+                login
+                if login is not None and asks_for_nothing and request.authorization == BASIC
+                else scripted(request)
+            )
+
+        record.script = script
+        verified = ask(record)
+    assert (verified.answer, verified.refuses) == ("rejected", refuses)

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from pullguard.model import Unreadable
 
@@ -19,6 +19,7 @@ Event: TypeAlias = Literal["Finding Opened", "Finding Changed", "Finding Resolve
 RemedyAction: TypeAlias = Literal["grant", "reregister", "none"]
 
 SCHEMA_VERSION = 1
+_OWN: Final = frozenset({"scope", "part_of"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +70,7 @@ class Failed:
     """Looked at, and wrong: one sentence of ``cause``, the ``evidence`` (what AWS said), the ``remedy``.
 
     ``explained_by`` are the checks whose findings would explain it, likeliest first; None where it explains itself.
+    ``scope`` is what else makes its cause, beside what the check is about (causes/identity.py).
     """
 
     subject: Subject
@@ -77,6 +79,7 @@ class Failed:
     remedy: Remedy = field(default_factory=Remedy)
     severity: Severity | None = None
     explained_by: tuple[str, ...] | None = None
+    scope: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +110,12 @@ Answer: TypeAlias = Passed | Inapplicable | Failed | Unsure | Skipped
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing that is wrong (``fail``) or that could not be told (``unknown``). Absent things are None."""
+    """One thing that is wrong (``fail``) or that could not be told (``unknown``). Absent things are None.
+
+    ``scope`` and ``part_of`` decide about its cause, and are kept with it; they are no part of the contract.
+    ``scope`` is what else makes its cause (causes/identity.py). ``part_of`` is the cause of the finding that explains
+    this one, which then has none of its own.
+    """
 
     id: str
     check: str
@@ -123,14 +131,21 @@ class Finding:
     evidence: str
     remedy: Remedy
     source: str
+    scope: str = ""
+    part_of: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the finding in the shape of the contract: snake_case members, absent things null."""
+        kept = self.to_kept()
+        return {name: kept[name] for name in kept if name not in _OWN}
+
+    def to_kept(self) -> dict[str, Any]:
+        """Return the finding as the ledger keeps it: with what decides about its cause."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "Finding":
-        """Return the finding that ``to_dict`` described."""
+        """Return the finding that ``to_kept`` or ``to_dict`` described."""
         return cls(**{**data, "remedy": Remedy(**data["remedy"])})
 
 

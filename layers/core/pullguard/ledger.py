@@ -113,7 +113,7 @@ class Ledger(RoleBook, EcsBook):
         has a member that is no open finding.
         """
         sequence = {"N": str(record.sequence)}
-        finding, cause = record.finding, f"CAUSE#{record.cause_id}"
+        finding = record.finding
         member, expires = Member.of(finding).to_dict(), now.timestamp() + RESOLVED_KEPT_S
         writing = self._writing(
             td(task_definition),
@@ -128,12 +128,18 @@ class Ledger(RoleBook, EcsBook):
         )
         if record.announced == record.sequence:  # only told since it was saved: its cause has not changed
             return self._write(writing)
-        place, gone = f"MEMBER#{task_definition}#{finding.id}", {**member, "gone_at": now.isoformat()}
-        left = [self._deleting(f"CAUSE#{record.left}", place)] if record.left else []
+        about = f"{task_definition}#{finding.id}"
+        cause, left = ([f"CAUSE#{each}"] if each else [] for each in (record.cause_id, record.left))
         if record.is_open:
-            return self._together(put=(writing, self._writing(cause, place, member)), delete=left)
-        past = self._writing(cause, f"PAST#{task_definition}#{finding.id}", gone, expires=expires)
-        return self._together(put=(writing, past), delete=(self._deleting(cause, place), *left))
+            member_of = [self._writing(each, f"MEMBER#{about}", member) for each in cause]
+            return self._together(
+                put=(writing, *member_of), delete=[self._deleting(each, f"MEMBER#{about}") for each in left]
+            )
+        gone = {**member, "gone_at": now.isoformat()}
+        past = [self._writing(each, f"PAST#{about}", gone, expires=expires) for each in (*cause, *left)]
+        return self._together(
+            put=(writing, *past), delete=[self._deleting(each, f"MEMBER#{about}") for each in (*cause, *left)]
+        )
 
     @asks("dynamodb:PutItem")
     def keep_verified(self, task_definition: Arn, proofs: Iterable[Verified], *, now: datetime) -> None:

@@ -29,7 +29,8 @@ class FindingRecord:
     """A finding and where it stands in its life; ``sequence`` counts the changes, ``announced`` those told.
 
     ``cause_id`` is the cause that it belongs to; ``left`` is the one that it belonged to before its last change, empty
-    where that is the same.
+    where that is the same. ``behind`` is a narrower one that it still belongs to: that all is refused does not tell
+    whether the one repository would be.
     """
 
     finding: Finding
@@ -39,10 +40,11 @@ class FindingRecord:
     opened_at: datetime
     changed_at: datetime
     left: str = ""
+    behind: str = ""
 
     @property
     def cause_id(self) -> str:
-        """The cause that the finding belongs to."""
+        """The cause that the finding belongs to; empty where that of another finding explains it."""
         return cause_id(self.finding)
 
     @property
@@ -53,13 +55,14 @@ class FindingRecord:
     def to_dict(self) -> dict[str, Any]:
         """Return the record as it is kept in the ledger."""
         return {
-            "finding": self.finding.to_dict(),
+            "finding": self.finding.to_kept(),
             "event": self.event,
             "sequence": self.sequence,
             "announced": self.announced,
             "opened_at": self.opened_at.isoformat(),
             "changed_at": self.changed_at.isoformat(),
             "left": self.left,
+            "behind": self.behind,
         }
 
     @classmethod
@@ -73,6 +76,7 @@ class FindingRecord:
             opened_at=datetime.fromisoformat(data["opened_at"]),
             changed_at=datetime.fromisoformat(data["changed_at"]),
             left=data["left"],
+            behind=data.get("behind", ""),
         )
 
 
@@ -101,7 +105,14 @@ def advance(
 
     changes = [_arrive(known.get(id_), finding, now) for id_, finding in present.items()]
     changes += [
-        replace(record, event="Finding Resolved", sequence=record.sequence + 1, changed_at=now, left="")
+        replace(
+            record,
+            event="Finding Resolved",
+            sequence=record.sequence + 1,
+            changed_at=now,
+            left=record.behind,
+            behind="",
+        )
         for id_, record in known.items()
         if record.is_open and id_ not in present and is_over(record)
     ]
@@ -118,12 +129,35 @@ def _arrive(record: FindingRecord | None, finding: Finding, now: datetime) -> Fi
             opened_at=now,
             changed_at=now,
         )
+    finding = _in_its_place(record, finding)
     if _state(record.finding) == _state(finding) or (finding.status == "unknown" and record.finding.status == "fail"):
         return None
-    left = "" if cause_id(finding) == record.cause_id else record.cause_id
+    left, behind = _moved(record, finding)
     return replace(
-        record, finding=finding, event="Finding Changed", sequence=record.sequence + 1, changed_at=now, left=left
+        record,
+        finding=finding,
+        event="Finding Changed",
+        sequence=record.sequence + 1,
+        changed_at=now,
+        left=left,
+        behind=behind,
     )
+
+
+def _in_its_place(record: FindingRecord, finding: Finding) -> Finding:
+    """Leave a start that failed with the cause that people were told of, whatever the next one says or is due to."""
+    if finding.check != "task-start-failed" or record.finding.part_of:
+        return finding
+    return replace(finding, scope=record.finding.scope, part_of="")
+
+
+def _moved(record: FindingRecord, finding: Finding) -> tuple[str, str]:
+    """Return which cause the finding leaves, and which it stays with behind its new one."""
+    if cause_id(finding) == record.cause_id:
+        return "", record.behind
+    if finding.check == "credentials-rejected" and record.finding.scope and not finding.scope:
+        return "", record.cause_id
+    return record.cause_id, "" if cause_id(finding) == record.behind else record.behind
 
 
 def _state(finding: Finding) -> tuple[str | None, ...]:
@@ -131,6 +165,7 @@ def _state(finding: Finding) -> tuple[str | None, ...]:
     return (
         finding.status,
         finding.severity,
+        finding.scope,
         finding.cause,
         finding.image,
         finding.secret,

@@ -373,11 +373,14 @@ class Usage:
 
 RegistryAnswer: TypeAlias = Literal["ok", "rejected", "no-such-image", "rate-limited", "unreachable", "anonymous-ok"]
 
+Refused: TypeAlias = Literal["credentials", "repository"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
     """What a registry said to the secret's credentials for one image.
 
+    ``refuses`` is what was refused: the credentials as such, or to let them read the one repository.
     ``pending`` is what it said to those of the version that is labelled AWSPENDING, which is asked only where it
     refuses the current ones.
     """
@@ -385,6 +388,7 @@ class Verification:
     answer: RegistryAnswer
     detail: str = ""
     pending: RegistryAnswer | None = None
+    refuses: Refused = "credentials"
 
 
 VERIFICATION_SWITCHED_OFF = NotLooked(

@@ -8,6 +8,7 @@ known by its ARN.
 from pullguard.arn import Arn, MalformedReference, SecretReference
 from pullguard.checks.check import reference_text
 from pullguard.errors import Malformed
+from pullguard.image import ImageReference
 from pullguard.model import Container, Facts, Key, NamedPolicy, Role, Secret, TaskDefinition
 from pullguard.task_definition import role_arn_of
 
@@ -20,6 +21,11 @@ def secret_name(region: str, account: str, name: str) -> str:
 def role_name(account: str, name: str) -> str:
     """Return the key of a role's name."""
     return f"role {account} {name}"
+
+
+def pulls_with(secret: str, host: str) -> str:
+    """Return the key of the use of a secret (its ARN) at one registry host: what is refused there hits nobody else."""
+    return f"registry {host} {secret}"
 
 
 def references_of(facts: Facts) -> frozenset[str]:
@@ -37,6 +43,8 @@ def references_of(facts: Facts) -> frozenset[str]:
         secret = facts.secrets.get(reference_text(container))
         if isinstance(secret, Secret):
             things |= _of_secret(secret)
+            if isinstance(container.image, ImageReference):
+                things.add(pulls_with(str(secret.arn), container.image.host))
         elif (reference := _usable(container)) is not None:
             things |= _of_reference(reference, home)
     return frozenset(things)

@@ -5,10 +5,13 @@
 | the task definition's own text, the platform | family |
 | a secret; a secret that is gone | secret |
 | credentials at a registry | secret and host |
+| credentials that may not read one repository | secret, host and repository |
 | an image that a registry does not have | image |
 | the role alone | role |
 | a role's access to a secret | role, secret and key |
 | the key alone | key |
+| a task that failed to start, where the host or the network is at fault | what happened, and the hosts |
+| a task that failed to start for what another finding explains | none: it belongs to that one |
 
 A new revision with its family's old fault is no new cause. Status, severity and words are not part of a cause: they
 are the state that it is in.
@@ -23,7 +26,7 @@ from pullguard.arn import Arn
 from pullguard.errors import Malformed
 from pullguard.findings import Finding
 from pullguard.image import parse_image
-from pullguard.references import role_name, secret_name
+from pullguard.references import pulls_with, role_name, secret_name
 
 # Checks of the role alone; all others of its group are about a role and a secret.
 _ROLE_ONLY: Final = frozenset({"execution-role-missing", "execution-role-not-found", "execution-role-not-assumable"})
@@ -50,13 +53,17 @@ def about(finding: Finding) -> tuple[str | None, ...]:
         case "registry" if finding.check in _IMAGE_ONLY:
             return (finding.image,)
         case "registry":
-            return finding.secret, host_of(finding)
+            return finding.secret, host_of(finding), *filter(None, (finding.scope,))
+        case "platform and run time" if finding.scope:
+            return (finding.scope,)
         case _:
             return (family_name(finding.task_definition),)
 
 
 def cause_id(finding: Finding) -> str:
-    """Return the stable id of a finding's cause: 16 hexadecimal digits."""
+    """Return the stable id of a finding's cause: 16 hexadecimal digits. Empty where another finding explains it."""
+    if finding.part_of:
+        return ""
     texts = (finding.check, *(thing or "" for thing in about(finding)))
     return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
 
@@ -67,8 +74,10 @@ def shared_things(finding: Finding) -> tuple[tuple[str, ...], ...]:
     Each part is one thing under all its keys (as in references.py): hit is who references one key of every part.
     """
     group = _groups().get(finding.check)
-    if group == "secret" or finding.check in _SECRET_GONE or finding.check == "credentials-rejected":
+    if group == "secret" or finding.check in _SECRET_GONE:
         return _parts(_secret_keys(finding))
+    if finding.check == "credentials-rejected" and not finding.scope:
+        return _parts((_pulling(finding),))
     if finding.check in _ROLE_ONLY:
         return _parts(_role_keys(finding))
     if finding.check in _KEY_ONLY:
@@ -94,6 +103,11 @@ def _secret_keys(finding: Finding) -> tuple[str, ...]:
     except Malformed:
         return (secret_name(home.region, home.account, finding.secret),)
     return finding.secret, secret_name(arn.region, arn.account, resource_name(finding.secret))
+
+
+def _pulling(finding: Finding) -> str | None:
+    host = host_of(finding)
+    return None if finding.secret is None or host is None else pulls_with(finding.secret, host)
 
 
 def _role_keys(finding: Finding) -> tuple[str, ...]:
@@ -122,6 +136,10 @@ def broken_thing(finding: Finding) -> str:
             named = (_name("key", finding.key), secret)
         case "registry" if finding.check in _IMAGE_ONLY:
             named = (f"image {finding.image}",)
+        case "registry" if finding.scope:
+            named = (secret, f"repository {finding.scope}")
+        case "platform and run time" if finding.scope:
+            named = (finding.scope,)
         case "platform and run time":
             named = (_task_definition(finding),)
         case _:

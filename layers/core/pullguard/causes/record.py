@@ -104,7 +104,7 @@ class CauseRecord:
             "told": self.told,
             "opened_at": self.opened_at.isoformat(),
             "changed_at": self.changed_at.isoformat(),
-            "lead": self.lead.to_dict(),
+            "lead": self.lead.to_kept(),
             "affected": [each.to_list() for each in self.affected],
             "told_at": self.told_at.isoformat() if self.told_at else None,
             "reminded_at": self.reminded_at.isoformat() if self.reminded_at else None,

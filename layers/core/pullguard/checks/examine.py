@@ -1,11 +1,12 @@
 """All checks asked of one task definition, and their answers turned into findings."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
 from pullguard.arn import Arn
+from pullguard.causes import cause_id
 from pullguard.checks.catalogue import CHECKS
 from pullguard.checks.check import Check
 from pullguard.checks.explained import explained
@@ -56,9 +57,8 @@ class Examination:
 def examine(facts: Facts, checks: tuple[Check, ...] = CHECKS) -> Examination:
     """Ask every check; findings come errors first, then in the order of the checks."""
     answers = answers_of(facts, checks)
-    found = {
-        each.id: each for each in (_finding(check, answer, facts) for check, answer in answers) if each is not None
-    }
+    told = [_finding(check, answer, facts) for check, answer in answers]
+    found = _joined({each.id: each for each in told if each is not None}, answers)
     right = {
         finding_id(check.id, answer.subject): answer
         for check, answer in answers
@@ -88,6 +88,19 @@ def answers_of(facts: Facts, checks: tuple[Check, ...] = CHECKS) -> list[tuple[C
     return explained([(check, answer) for check in checks for answer in check.ask(facts)])
 
 
+def _joined(found: dict[str, Finding], answers: Iterable[tuple[Check, Answer]]) -> dict[str, Finding]:
+    """Return the findings, where one that another error explains says to which cause it belongs."""
+    joined = dict(found)
+    for check, answer in answers:
+        if isinstance(answer, Failed) and answer.explained_by:
+            id_ = finding_id(check.id, answer.subject)
+            errors = [each for each in found.values() if (each.status, each.severity) == ("fail", "error")]
+            reasons = (each for checked in answer.explained_by for each in errors if each.check == checked)
+            if (reason := next(reasons, None)) is not None:
+                joined[id_] = replace(found[id_], part_of=cause_id(reason))
+    return joined
+
+
 def _finding(check: Check, answer: Answer, facts: Facts) -> Finding | None:
     if not isinstance(answer, Failed | Unsure):
         return None
@@ -107,6 +120,7 @@ def _finding(check: Check, answer: Answer, facts: Facts) -> Finding | None:
         evidence=answer.evidence,
         remedy=instead_of_a_copy(answer.remedy, facts),
         source=check.source,
+        scope=answer.scope if isinstance(answer, Failed) else "",
     )
 
 

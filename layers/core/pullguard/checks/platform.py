@@ -5,12 +5,12 @@ from collections.abc import Iterable
 from typing import Final
 
 from pullguard.arn import Arn
-from pullguard.checks.check import Check, gives_credentials, skipped, subject_of, unreadable
+from pullguard.checks.check import Check, gives_credentials, image_of, skipped, subject_of, unreadable
 from pullguard.checks.failed_starts import quoted, recent_starts
 from pullguard.errors import shown
 from pullguard.findings import Answer, Failed, Passed, Remedy, Unsure
 from pullguard.model import Facts, Instance, Missing, NotLooked, ServiceUse, TaskUse, Unreadable, Usage
-from pullguard.stopped_reason import explain
+from pullguard.stopped_reason import Kind, explain
 
 _PRIVATE_REGISTRY = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/private-auth.html"
 _STOPPED_TASKS = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html"
@@ -173,7 +173,23 @@ def _start_failed(facts: Facts) -> Iterable[Answer]:
         evidence=quoted(newest),
         remedy=Remedy(text="Look at the task's network, and at the registry's limits."),
         explained_by=explanation.checks,
+        scope=_shared_fault(facts, explanation.kind),
     )
+
+
+def _shared_fault(facts: Facts, kind: Kind) -> str:
+    """Return what is at fault where that is no one family's: the way to a host, or the host; empty for all else."""
+    images = (image_of(container) for container in facts.task_definition.containers)
+    hosts = sorted({image.host for image in images if image is not None and not image.is_ecr})
+    match kind:
+        case "rate-limited":
+            return f"pull limit of {' and '.join(hosts)}"
+        case "registry-unreachable":
+            return f"way to {' and '.join(hosts)}"
+        case "secret-unreachable":
+            return "way to Secrets Manager"
+        case _:
+            return ""
 
 
 CHECKS = (

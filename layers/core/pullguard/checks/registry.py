@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from datetime import timedelta
+from typing import Final
 
 from pullguard.aws_cli import on_secret
 from pullguard.checks.check import (
@@ -15,7 +16,7 @@ from pullguard.checks.check import (
     unreadable,
 )
 from pullguard.errors import Malformed
-from pullguard.findings import Answer, Failed, Passed, Remedy, Severity, Unsure
+from pullguard.findings import Answer, Failed, Passed, Remedy, Severity, Subject, Unsure
 from pullguard.image import ImageReference
 from pullguard.model import (
     VERIFICATION_SWITCHED_OFF,
@@ -33,6 +34,7 @@ _PRIVATE_REGISTRY = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide
 # As long as a rotation function may run at most.
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 _ROTATION_TAKES = timedelta(minutes=15)
+_NO_NEW_REVISION: Final = "Tasks that start afterwards use them; no new revision is needed."
 _PULL_ERRORS = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_cannot_pull_image.html"
 
 
@@ -62,40 +64,55 @@ def _rejected(facts: Facts) -> Iterable[Answer]:
                 continue  # an earlier gate tells of it
             case Verification(answer="rejected", pending="ok") if _rotation_is_under_way(facts, secret):
                 continue  # its end is told within minutes, and then this is asked again
-            case Verification(answer="rejected", pending="ok", detail=detail):
-                yield Failed(
-                    subject=subject,
-                    cause=(
-                        f"The registry {image.host} refuses the current credentials in the secret {secret.name} for "
-                        f"the image of container {container.name}, and takes the pending ones: a rotation stopped "
-                        "halfway."
-                    ),
-                    evidence=f"{detail} It takes those of version {secret.pending_version}, labelled AWSPENDING.",
-                    remedy=Remedy(
-                        text="Let the pending version become the current one. Tasks that start afterwards use it.",
-                        snippet=_make_current(secret),
-                    ),
-                )
-            case Verification(answer="rejected", detail=detail):
-                yield Failed(
-                    subject=subject,
-                    cause=(
-                        f"The registry {image.host} refuses the credentials in the secret {secret.name} for the image "
-                        f"of container {container.name}."
-                    ),
-                    evidence=detail,
-                    remedy=put_value(
-                        secret,
-                        (
-                            "Store credentials that the registry takes, or let these read the repository. Tasks that "
-                            "start afterwards use them; no new revision is needed."
-                        ),
-                    ),
-                )
+            case Verification(answer="rejected") as refusal:
+                yield _refused(subject, container, secret, image, refusal)
             case Verification(answer="ok" | "anonymous-ok"):
                 yield Passed(subject=subject)
             case Verification():
                 continue  # the check of that name tells; behind a 404 many registries hide what they deny
+
+
+def _refused(
+    subject: Subject, container: Container, secret: Secret, image: ImageReference, refusal: Verification
+) -> Failed:
+    """Say what is refused: the credentials as such, whatever image they are for, or to let them read one repository."""
+    detail = refusal.detail
+    if refusal.pending == "ok":
+        return Failed(
+            subject=subject,
+            cause=(
+                f"The registry {image.host} refuses the current credentials in the secret {secret.name} of container "
+                f"{container.name}, and takes the pending ones: a rotation stopped halfway."
+            ),
+            evidence=f"{detail} It takes those of version {secret.pending_version}, labelled AWSPENDING.",
+            remedy=Remedy(
+                text="Let the pending version become the current one. Tasks that start afterwards use it.",
+                snippet=_make_current(secret),
+            ),
+        )
+    if refusal.refuses == "repository":
+        repository = f"{image.host}/{image.repository}"
+        text = "Let these credentials read the repository at the registry, or store others that may."
+        return Failed(
+            subject=subject,
+            scope=repository,
+            cause=(
+                f"The registry {image.host} does not let the credentials in the secret {secret.name} read the "
+                f"repository {repository} of container {container.name}, or has none of that name."
+            ),
+            evidence=detail,
+            remedy=put_value(secret, f"{text} {_NO_NEW_REVISION}"),
+        )
+    version = f" (version {secret.current_version})" if secret.current_version else ""
+    return Failed(
+        subject=subject,
+        cause=(
+            f"The registry {image.host} refuses the credentials in the secret {secret.name}{version} of container "
+            f"{container.name}."
+        ),
+        evidence=detail,
+        remedy=put_value(secret, f"Store credentials that the registry takes. {_NO_NEW_REVISION}"),
+    )
 
 
 def _rotation_is_under_way(facts: Facts, secret: Secret) -> bool:

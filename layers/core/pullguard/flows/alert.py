@@ -69,6 +69,8 @@ class Alerter:
         if record is None or type(sequence) is not int or sequence > record.sequence:
             raise Rejected(f"the ledger knows no finding {shown(id_)} of {arn} in that state")
         told = [self.teller.tell(cause, arrived=record) for cause in (record.left, record.cause_id) if cause]
+        if not told:
+            return Alerted(sent=False, why="the finding that explains it has been told", id=id_).about(kind)
         return next((each for each in told if each.sent), told[-1]).about(kind)
 
     def _of_remediation(self, kind: str, remediation: Mapping[str, Any]) -> Alerted:

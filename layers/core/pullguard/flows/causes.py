@@ -64,12 +64,13 @@ class CauseTeller:
         if known is not None and _is_one_fewer(known, arrived) and any_member.state == Member.of(known.lead).state:
             return None  # who is worse off tells of it by an event of its own
         lead = leading(known, self.causes.members(cause))
-        finding = self._finding(lead) if lead else None
+        finding = self._finding(lead, cause) if lead else None
         return advance_cause(cause, known, finding, now=self.now()) if finding else None
 
-    def _finding(self, member: Member) -> Finding | None:
+    def _finding(self, member: Member, cause: str) -> Finding | None:
+        """Return the finding that a member stands for; None where a wider cause hides it, or it has moved on."""
         record = self.ledger.finding(Arn.parse(member.task_definition), member.finding_id)
-        return record.finding if record else None
+        return record.finding if record and record.cause_id == cause else None
 
     def _publish(self, record: CauseRecord) -> Alerted:
         notice = self.notice_of(record)

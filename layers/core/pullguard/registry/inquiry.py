@@ -1,13 +1,14 @@
 """The questions to a registry about one image, in the order in which Docker asks them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlencode
 
 from pullguard.eligibility import REGISTRY_TAG
 from pullguard.errors import shown
 from pullguard.image import ImageReference
-from pullguard.model import Verification
+from pullguard.model import Refused, Verification
 from pullguard.registry.answers import codes_of, meaning, said, token_in, usable_challenge
 from pullguard.registry.challenges import Challenge, parse_challenges
 from pullguard.registry.exchange import Exchange, NoAnswer
@@ -89,11 +90,16 @@ class Inquiry:
         if self.basic is None:
             served = "anonymous-ok" if answer == "ok" else answer
             return Verification(answer=served, detail=f"{detail} It was asked without credentials.")
-        if answer == "rejected" and challenge.scheme == "bearer":
+        if answer != "rejected":
+            return Verification(answer=answer, detail=detail)
+        if challenge.scheme == "bearer":
             detail += " The token service took the credentials, so they may not read this repository, or there is none."
-        elif answer == "rejected":
-            detail += " The credentials are wrong, or they may not read this repository, or there is none."
-        return Verification(answer=answer, detail=detail)
+            return Verification(answer=answer, detail=detail, refuses="repository")
+        detail += " The credentials are wrong, or they may not read this repository, or there is none."
+        # A 401 asks for other credentials; whoever is known and may not gets another answer.
+        # https://www.rfc-editor.org/rfc/rfc9110#section-15.5.4
+        refuses: Refused = "credentials" if manifest.status == HTTPStatus.UNAUTHORIZED else "repository"
+        return Verification(answer=answer, detail=detail, refuses=refuses)
 
     def _without_challenge(self, ping: Response, manifest: Response) -> Verification:
         """Judge the answers of a registry that asked for no credentials, or for none that Docker has."""
@@ -119,7 +125,7 @@ class Inquiry:
         except NoAnswer:
             return rejected
         public = "Without credentials it would serve the image, which is public."
-        return Verification(answer="rejected", detail=f"{rejected.detail} {public}")
+        return replace(rejected, detail=f"{rejected.detail} {public}")
 
     # --- the credentials ---
 
@@ -130,6 +136,9 @@ class Inquiry:
         realm = self._realm(challenge)
         response = self.exchange.ask("GET", realm, authorization=basic, with_body=True)
         answer = meaning(response)
+        if answer == "rejected" and response.status != HTTPStatus.UNAUTHORIZED and self._are_taken(challenge, basic):
+            detail = f"{said(realm, response)} It takes the credentials where no repository is asked for."
+            return Verification(answer=answer, detail=detail, refuses="repository")
         if answer in {"rejected", "rate-limited"}:
             return Verification(answer=answer, detail=said(realm, response))
         token = token_in(response.body) if answer == "ok" else None
@@ -137,10 +146,26 @@ class Inquiry:
             raise NoAnswer(f"{said(realm, response)} That is no token.")
         return token
 
-    def _realm(self, challenge: Challenge) -> Url:
+    def _are_taken(self, challenge: Challenge, basic: HiddenText | None) -> bool:
+        """Whether the token service takes the credentials as such: some answer 403 to wrong ones, some to a repository.
+
+        Docker's own login asks for a token of no scope as well.
+        Source: https://distribution.github.io/distribution/spec/auth/token/
+        """
+        if basic is None:
+            return False
+        try:
+            response = self.exchange.ask(
+                "GET", self._realm(challenge, scoped=False), authorization=basic, with_body=True
+            )
+        except NoAnswer:
+            return False
+        return meaning(response) == "ok" and token_in(response.body) is not None
+
+    def _realm(self, challenge: Challenge, *, scoped: bool = True) -> Url:
         """Return the token request of a Bearer challenge, if credentials may go there; it asks to pull, no more.
 
-        Raises ``NoAnswer`` with the host that is refused.
+        Without ``scoped`` it asks for no repository. Raises ``NoAnswer`` with the host that is refused.
         """
         text = challenge.parameters["realm"]
         realm = parse_url(text)
@@ -156,7 +181,10 @@ class Inquiry:
             )
         service = challenge.parameters.get("service")
         query = urlencode(
-            {**({"service": service} if service else {}), "scope": f"repository:{self.image.repository}:pull"}
+            {
+                **({"service": service} if service else {}),
+                **({"scope": f"repository:{self.image.repository}:pull"} if scoped else {}),
+            }
         )
-        joint = "&" if "?" in realm.target else "?"
+        joint = ("&" if "?" in realm.target else "?") if query else ""
         return Url(origin=realm.origin, host=realm.host, target=f"{realm.target}{joint}{query}")
