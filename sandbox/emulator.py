@@ -48,11 +48,15 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One AWS call that somebody made. ``principal`` is the caller's ARN (``...:assumed-role/ROLE/SESSION``)."""
+    """One AWS call that somebody made. ``principal`` is the caller's ARN (``...:assumed-role/ROLE/SESSION``).
+
+    ``target`` are the names in its request: a table and a key, a queue, a role and a policy.
+    """
 
     epoch_s: float
     service: str
     action: str
+    target: str
     principal: str
     access_key: str
     status: int

@@ -32,6 +32,7 @@ from urllib.parse import parse_qs
 from sandbox import authorization, capacity, cloudtrail
 from sandbox.cloudtrail import ApiCall, Caller, Event
 from sandbox.holding import Holds
+from sandbox.target import target
 
 Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
@@ -110,6 +111,7 @@ class Relay:
                 "epoch_s": at.timestamp(),
                 "service": service,
                 "action": action,
+                "target": target(bytes(exchange.request)),
                 "principal": caller.arn,
                 "access_key": caller.access_key,
                 "status": exchange.status,

@@ -15,7 +15,7 @@ from sandbox import stack as stacks
 from sandbox.demo import play
 from sandbox.demo.progress import Progress
 from sandbox.demo.scene import Scene, deploy
-from sandbox.emulator import Emulator, SandboxError
+from sandbox.emulator import Call, Emulator, SandboxError
 from sandbox.engine import gateway
 from sandbox.runtime.image import ensure
 from sandbox.runtime.local import Invocation, LocalRuntime, sqs_event
@@ -76,12 +76,16 @@ def _show(scene: Scene, function: str, event: Any, runtime: LocalRuntime) -> int
     _print("log", _log(invocation))
     _print("answer", [json.dumps(invocation.answer)])
     writes = [call for call in scene.aws.calls(since_epoch_s=since) if call.role == role and not call.is_read]
-    _print("calls that write", [f"{call.service}:{call.action} {call.error or ''}".rstrip() for call in writes])
+    _print("calls that write", [_told(call) for call in writes])
     _print("ledger", [f"{pk}  {sk}" for pk, sk in sorted(_ledger(scene) - before)])
     for queue, url in scene.stack.queues.items():
         _print(queue, [message["Body"] for message in _messages(scene, url)])
     _print("alerts", [letter.subject for letter in scene.inbox.letters()])
     return 1 if invocation.answer.get("batchItemFailures") else 0
+
+
+def _told(call: Call) -> str:
+    return " ".join(part for part in (f"{call.service}:{call.action}", call.target, call.error) if part)
 
 
 def _log(invocation: Invocation) -> list[str]:
