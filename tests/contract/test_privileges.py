@@ -70,6 +70,7 @@ class Function:
 # What is asked before each write.
 BRAKES: tuple[Method, ...] = (
     Ledger.hold,
+    Ledger.family_hold,
     Ledger.written_in_hour,
     Ledger.count_write,
     Ledger.happened,
@@ -154,10 +155,19 @@ FUNCTIONS = {
     ),
     "reregister_task_definition": Function(
         queue="Reregister",
-        flows=("reregister", "redeploy", "writing", "brakes", "telling"),
-        reads=(*READS, Ecs.describe_raw, Ecs.register, Ecs.move_service, Ecs.redeploy, StopSwitch.read),
+        flows=("reregister", "moving", "redeploy", "writing", "brakes", "telling"),
+        reads=(
+            *READS,
+            Ecs.describe_raw,
+            Ecs.own_revision,
+            Ecs.register,
+            Ecs.move_service,
+            Ecs.redeploy,
+            StopSwitch.read,
+        ),
         stack={
             **on("Ledger.Arn", Ledger.entry, Ledger.lease, *BRAKES, *TELLING, Ledger.record_ecs_write),
+            **on("Ledger.Arn", Ledger.reregistered, Ledger.keep_reregistered, Ledger.was_moved, Ledger.keep_move),
             **on("Bus.Arn", Bus.publish),
             **on("ValidationQueue.Arn", Queues.look),
         },
@@ -217,6 +227,10 @@ COMMAND_LINE_ONLY: frozenset[Method] = frozenset(
         Ledger.end_hold,
         Ledger.families,
         Ledger.ecs_writes,
+        Ledger.save_family_hold,
+        Ledger.end_family_hold,
+        Ledger.done_in,
+        Ledger.let_again,
         Stacks.outputs,
         StopSwitch.write,
     }

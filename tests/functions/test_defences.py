@@ -7,6 +7,7 @@ shown in tests/contract/test_privileges.py and tests/e2e.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 from moto import mock_aws
@@ -14,6 +15,8 @@ from moto import mock_aws
 import pullguard.aws.ecs
 import pullguard.consent
 import pullguard.flows.confirming
+import pullguard.flows.moving
+import pullguard.flows.reregister
 from pullguard.aws.ecs import Ecs
 from pullguard.remedies.grant import POLICY_NAME
 from tests.functions.application import LANES, Application
@@ -61,6 +64,58 @@ def _an_answer_that_never_came(stack: Stack) -> str:
     return arn
 
 
+def _service_on_a_stale_reference(stack: Stack) -> str:
+    role, old = create_role(stack), create_secret(stack)
+    arn = register(stack, old, role=role)
+    stack.client("secretsmanager").delete_secret(SecretId=old, ForceDeleteWithoutRecovery=True)
+    allow(stack, create_secret(stack))
+    ecs = stack.client("ecs")
+    ecs.create_cluster(clusterName="main")
+    ecs.create_service(cluster="main", serviceName="web", taskDefinition=arn, desiredCount=0)
+    return arn
+
+
+def _registered_by_somebody(when: str) -> Callable[[Stack], str]:
+    """Somebody registers a revision of his own right before the first ``when`` of the executor."""
+
+    def mount(stack: Stack) -> str:
+        arn = _service_on_a_stale_reference(stack)
+        ecs = stack.client("ecs")
+        own = [{"name": "app", "image": "ghcr.io/acme/web:2", "memory": 64}]
+        REREGISTER.ambush = (when, lambda: ecs.register_task_definition(family="web", containerDefinitions=own))
+        return arn
+
+    return mount
+
+
+def _deployed_by_somebody(stack: Stack) -> str:
+    """Somebody deploys something else after the executor, which has registered, has proved that it has to move."""
+    arn = _service_on_a_stale_reference(stack)
+    ecs = stack.client("ecs")
+    own = [{"name": "app", "image": "ghcr.io/acme/web:2", "memory": 64}]
+    answer = ecs.register_task_definition(family="theirs", containerDefinitions=own)
+    theirs = answer["taskDefinition"]["taskDefinitionArn"]
+
+    def deploy() -> None:
+        ecs.update_service(cluster="main", service="web", taskDefinition=theirs)
+
+    def wait_for_the_move() -> None:
+        REREGISTER.ambush = ("dynamodb:Query", deploy)
+
+    REREGISTER.ambush = ("ecs:RegisterTaskDefinition", wait_for_the_move)
+    return arn
+
+
+def _hidden(stack: Stack) -> bool:
+    newest = stack.client("ecs").describe_task_definition(taskDefinition="web")["taskDefinition"]
+    return str(newest["containerDefinitions"][0]["image"]) != "ghcr.io/acme/web:2"
+
+
+def _runs(revision: str, stack: Stack) -> bool:
+    (service,) = stack.client("ecs").describe_services(cluster="main", services=["web"])["services"]
+    return str(service["taskDefinition"]).endswith(f"/{revision}")
+
+
 def _granted(stack: Stack) -> bool:
     return POLICY_NAME in stack.client("iam").list_role_policies(RoleName="web-execution")["PolicyNames"]
 
@@ -91,6 +146,21 @@ ATTACKS = {
     ),
     "a-registration-whose-answer-is-lost": Attack(
         mount=_an_answer_that_never_came, off=(Ecs, "__init__", _retried), succeeded=_registered_twice
+    ),
+    "a-revision-registered-between-proof-and-registration": Attack(
+        mount=_registered_by_somebody("dynamodb:PutItem"),
+        off=(pullguard.flows.reregister, "family_of", lambda arn: arn.resource_name),
+        succeeded=_hidden,
+    ),
+    "a-revision-registered-in-the-moment-of-ours": Attack(
+        mount=_registered_by_somebody("ecs:RegisterTaskDefinition"),
+        off=(pullguard.flows.moving, "hidden_by", lambda *_: None),
+        succeeded=lambda stack: _runs("web:3", stack),
+    ),
+    "a-service-deployed-between-proof-and-move": Attack(
+        mount=_deployed_by_somebody,
+        off=(Ecs, "own_revision", lambda *_: ANY),
+        succeeded=lambda stack: not _runs("theirs:1", stack),
     ),
 }
 

@@ -12,8 +12,11 @@ from botocore.compat import HTTPHeaders
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from pullguard.arn import Arn
 from pullguard.aws.ecs import Ecs
+from pullguard.errors import NotNow
 from pullguard.flows.reregister import LEASE_S, Reregisterer
+from pullguard.flows.writing import WAITS_S
 from pullguard.ledger import Ledger
 from pullguard.model import Usage
 from pullguard.planner import Rules
@@ -111,12 +114,21 @@ class Act:
         self.wire = wire
         self.client = client
 
-    def expect_description(self, **more: Any) -> None:
-        request = {"taskDefinition": str(SOURCE), "include": ["TAGS"]}
-        self.wire.expected.append(("DescribeTaskDefinition", request, described(**more)))
+    def expect_description(self, *, beside: dict[str, Any] | None = None, **more: Any) -> None:
+        """Expect that the newest revision of the family is described; ``beside`` stands beside its definition."""
+        request = {"taskDefinition": "web", "include": ["TAGS"]}
+        self.wire.expected.append(("DescribeTaskDefinition", request, {**described(**more), **(beside or {})}))
 
-    def expect_registration(self, *, error: str | None = None) -> None:
-        answer = {"taskDefinition": {"taskDefinitionArn": str(SUCCESSOR)}}
+    def expect_look_at(self, reference: str, **members: Any) -> None:
+        """Expect that one revision is described; without ``members`` there is none."""
+        request = {"taskDefinition": reference, "include": ["TAGS"]}
+        answer: Any = described(**members) if members else "ClientException"
+        self.wire.expected.append(("DescribeTaskDefinition", request, answer))
+
+    def expect_registration(self, *, error: str | None = None, new: Arn | None = None) -> None:
+        """Expect that the family is described once more, and then the registration."""
+        self.expect_description()
+        answer = {"taskDefinition": {"taskDefinitionArn": str(new or SUCCESSOR)}}
         self.wire.expected.append(("RegisterTaskDefinition", REQUEST, error or answer))
 
     def expect_comparison(self, successor: dict[str, Any] | None = None) -> None:
@@ -127,7 +139,16 @@ class Act:
                 ("DescribeTaskDefinition", {"taskDefinition": str(arn), "include": ["TAGS"]}, answer)
             )
 
+    def expect_service(self, name: str = "web", **members: Any) -> None:
+        """Expect that a service is asked what it is to run; it is the broken revision, unless ``members`` say else."""
+        arn = service(name).service_arn
+        found = {"serviceArn": arn, "serviceName": name, "status": "ACTIVE", "taskDefinition": str(SOURCE), **members}
+        self.wire.expected.append(("DescribeServices", {"cluster": CLUSTER, "services": [arn]}, {"services": [found]}))
+
     def expect_move(self, name: str = "web", *, error: str | None = None) -> None:
+        """Expect that the service is asked twice what it is to run, and then the move."""
+        self.expect_service(name)
+        self.expect_service(name)
         request = {"cluster": CLUSTER, "service": service(name).service_arn, "taskDefinition": str(SUCCESSOR)}
         self.wire.expected.append(("UpdateService", request, error or {}))
 
@@ -144,6 +165,11 @@ class Act:
             (json.loads(each["MessageBody"])["task_definition"], each["DelaySeconds"])
             for each in self.stage.sent.messages
         ]
+
+    def deeds(self, event: str) -> list[tuple[str, str]]:
+        """The targets and reasons of what was told as ``event``, a target by its last part."""
+        details = (detail["remediation"] for detail in self.stage.sent.details(event))
+        return [(each["target"].rpartition("/")[2], each["why"]) for each in details]
 
     def failure(self) -> dict[str, Any]:
         (detail,) = self.stage.sent.details("Remediation Failed")
@@ -194,7 +220,6 @@ def test_a_second_run_finds_the_lease_taken_and_looks_again_after_it(act: Acted)
     here.expect_registration()
     here.run(occasion="m-1")
     here.stage.sent.messages.clear()
-    here.expect_description()
     assert here.run(occasion="m-2").why == "just registered, or about to be"
     assert here.looks() == [(str(SOURCE), LEASE_S)]
 
@@ -314,8 +339,9 @@ def test_the_circuit_breaker_stops_and_tells(act: Acted) -> None:
     here.expect_description()
     here.expect_registration()
     here.run()
+    for done in here.stage.ledger.done_in("web"):  # somebody undid it, and lets it be done again
+        here.stage.ledger.let_again("web", done)
     here.stage.later(seconds=LEASE_S)
-    here.expect_description()
     here.run(occasion="m-2")
     assert "family web was written to 1 times in this hour" in here.failure()["why"]
 
@@ -323,9 +349,202 @@ def test_the_circuit_breaker_stops_and_tells(act: Acted) -> None:
 def test_while_everything_is_stopped_nothing_is_registered(act: Acted) -> None:
     here = act(STALE, stop=STOPPED)
     for occasion in ("m-1", "m-2"):
-        here.expect_description()
         assert here.run(occasion=occasion).registered is None
+        here.stage.later(seconds=LEASE_S)
     assert here.told() == ["Remediation Planned"]
+
+
+# --- What somebody else does meanwhile ---
+
+HUMAN: dict[str, Any] = {
+    "taskDefinitionArn": str(SUCCESSOR),
+    "revision": 8,
+    "containerDefinitions": [container(NEW, image="x/web:2")],
+}
+LATE = revision_arn(revision=9)
+
+
+@pytest.mark.parametrize("earlier_looks", [0, 1])
+def test_a_revision_that_somebody_registered_after_the_proof_is_not_hidden(act: Acted, earlier_looks: int) -> None:
+    here = act(STALE)
+    for _ in range(earlier_looks):
+        here.expect_description()
+    here.expect_description(**HUMAN)
+    result = here.run()
+    assert (result.registered, here.told()) == (None, [])
+    assert "web:8" in result.why
+    assert here.looks() == [(str(SOURCE), WAITS_S[0])]
+
+
+BETWEEN: dict[str, tuple[dict[str, Any], bool]] = {
+    "somebody's": (HUMAN, True),
+    "somebody's-that-is-deregistered": ({**HUMAN, "status": "INACTIVE"}, False),
+    "there-is-none": ({}, False),
+}
+
+
+@pytest.mark.parametrize(("members", "hidden"), BETWEEN.values(), ids=BETWEEN)
+def test_a_revision_that_was_hidden_in_the_last_moment_is_told(
+    act: Acted, members: dict[str, Any], *, hidden: bool
+) -> None:
+    here = act(STALE)
+    here.expect_description()
+    here.expect_registration(new=LATE)
+    here.expect_look_at("web:8", **members)
+    assert here.run().registered == str(LATE)
+    assert here.told() == ["Remediation Completed", *(["Remediation Failed"] if hidden else [])]
+    if hidden:
+        assert "web:8 was registered by somebody else" in here.failure()["why"]
+        assert f"deregister-task-definition --region {REGION} --task-definition {LATE}" in here.failure()["remedy"]
+
+
+def test_no_service_is_moved_to_a_copy_that_hides_somebodys_revision(act: Acted) -> None:
+    late = task_definition(container(NEW), revision=9)
+    usage = Usage(newest=False, successor=LATE, services=(service(),))
+    here = act(
+        replace(STALE, task_definitions=(*STALE.task_definitions, late), running=usage), rules=Rules(move_services=True)
+    )
+    here.stage.validate(look(LATE))
+    here.stage.sent.events.clear()
+    here.expect_look_at("web:8", **HUMAN)
+    assert here.run().moved == 0
+    assert here.told() == ["Remediation Failed"]
+
+
+DEPLOYED: dict[str, dict[str, Any]] = {
+    "another-revision": {"taskDefinition": str(LATE)},
+    "a-deployment-of-another-revision-began": {"deployments": [{"status": "PRIMARY", "taskDefinition": str(LATE)}]},
+    "it-is-gone": {"status": "INACTIVE"},
+    "codedeploy-has-it-now": {"deploymentController": {"type": "CODE_DEPLOY"}},
+}
+
+
+@pytest.mark.parametrize("earlier_looks", [0, 1])
+@pytest.mark.parametrize("members", DEPLOYED.values(), ids=DEPLOYED)
+def test_a_service_that_was_deployed_meanwhile_is_not_moved_back(
+    moving: Act, members: dict[str, Any], earlier_looks: int
+) -> None:
+    moving.expect_comparison()
+    for _ in range(earlier_looks):
+        moving.expect_service()
+    moving.expect_service(**members)
+    result = moving.run()
+    assert (result.moved, moving.told()) == (0, [])
+    assert [arn for arn, _ in moving.looks()] == [str(SOURCE)]
+
+
+def test_copies_of_a_message_are_not_counted_by_the_circuit_breaker(act: Acted) -> None:
+    here = act(STALE, writes_per_hour=1)
+    here.expect_description()
+    here.expect_registration()
+    for number in range(5):
+        here.run(occasion=f"m-{number}")
+    assert here.told() == ["Remediation Completed"]
+
+
+# --- What stands beside the definition ---
+
+BESIDE: dict[str, tuple[dict[str, Any], str]] = {
+    "a-sibling": ({"aThingOfNextYear": {"x": 1}}, "aThingOfNextYear"),
+    "a-member-of-a-tag": ({"tags": [{"key": "a", "value": "b", "propagate": True}]}, "tags[0].propagate"),
+}
+
+
+@pytest.mark.parametrize(("beside", "named"), BESIDE.values(), ids=BESIDE)
+def test_what_would_be_lost_beside_the_definition_stops_the_registration(
+    act: Acted, beside: dict[str, Any], named: str
+) -> None:
+    here = act(STALE)
+    here.expect_description(beside=beside)
+    assert here.run().registered is None
+    assert named in here.failure()["why"]
+
+
+# --- What was undone stays undone ---
+
+UNDONE: dict[str, dict[str, Any]] = {
+    "deregistered": {"taskDefinitionArn": str(SUCCESSOR), "status": "INACTIVE"},
+    "about-to-be-deleted": {"taskDefinitionArn": str(SUCCESSOR), "status": "DELETE_IN_PROGRESS"},
+    "deleted": {},
+}
+
+
+@pytest.mark.parametrize("members", UNDONE.values(), ids=UNDONE)
+def test_what_somebody_deregistered_is_not_registered_again(act: Acted, members: dict[str, Any]) -> None:
+    here = act(STALE)
+    here.expect_description()
+    here.expect_registration()
+    here.run(occasion="m-0")
+    for number in range(1, 4):
+        here.stage.later(hours=6)
+        here.expect_look_at(str(SUCCESSOR), **members)
+        assert here.run(occasion=f"m-{number}").registered is None
+    assert here.told() == ["Remediation Completed", "Remediation Refused"]
+    ((_, why),) = here.deeds("Remediation Refused")
+    assert "web:8, which Pullguard registered in its place, is not active any more" in why
+
+
+def test_what_ecs_does_not_show_yet_is_not_registered_again(act: Acted) -> None:
+    here = act(STALE)
+    here.expect_description()
+    here.expect_registration()
+    here.run(occasion="m-0")
+    here.stage.later(seconds=LEASE_S)
+    here.expect_look_at(str(SUCCESSOR), taskDefinitionArn=str(SUCCESSOR), revision=8)
+    with pytest.raises(NotNow, match="does not say yet"):
+        here.run(occasion="m-1")
+
+
+def test_what_a_run_registered_that_died_at_once_stays_undone_too(act: Acted) -> None:
+    here = act(STALE)
+    here.expect_description()
+    here.expect_registration(error="ServerException")  # and yet it took effect
+    with pytest.raises(ClientError):
+        here.run()
+    here.stage.world = replace(MOVING, running=Usage(newest=False, successor=SUCCESSOR))
+    here.run()
+    here.stage.world = STALE
+    here.stage.later(hours=6)
+    here.expect_look_at(str(SUCCESSOR))
+    assert here.run(occasion="m-2").registered is None
+
+
+def test_a_service_that_somebody_moved_back_stays_there(moving: Act) -> None:
+    moving.expect_comparison()
+    moving.expect_move()
+    moving.run()
+    for number in range(2, 4):
+        moving.stage.later(hours=6)
+        moving.expect_comparison()
+        assert moving.run(occasion=f"m-{number}").moved == 0
+    assert moving.told() == ["Remediation Completed", "Remediation Refused"]
+    ((target, why),) = moving.deeds("Remediation Refused")
+    assert (target, "moved it back" in why) == ("web", True)
+
+
+@pytest.mark.parametrize("held", ["family", "role"])
+def test_where_the_family_or_the_role_is_held_nothing_is_registered(act: Acted, held: str) -> None:
+    here = act(STALE)
+    hold(here, held)
+    assert here.run().registered is None
+    ((_, why),) = here.deeds("Remediation Planned")
+    assert f"the {held} is held since" in why
+
+
+@pytest.mark.parametrize("held", ["family", "role"])
+def test_where_the_family_or_the_role_is_held_no_service_is_moved(moving: Act, held: str) -> None:
+    hold(moving, held)
+    moving.expect_comparison()
+    assert moving.run().moved == 0
+    assert [target for target, _ in moving.deeds("Remediation Planned")] == ["web"]
+
+
+def hold(here: Act, held: str) -> None:
+    stop = Stop(by="ada", at="2026-11-23T11:59:00+00:00")
+    if held == "family":
+        here.stage.ledger.save_family_hold("web", stop)
+    else:
+        here.stage.ledger.save_hold(role_arn(), stop)
 
 
 # --- Moving services ---------------------------------------------------------------------------------------------
@@ -335,6 +554,9 @@ def test_a_service_is_moved_to_a_successor_that_is_in_order(moving: Act) -> None
     moving.expect_comparison()
     moving.expect_move()
     assert moving.run().moved == 1
+    (move,) = moving.stage.ledger.ecs_writes("web")
+    assert (move.kind, move.outcome) == ("move-service", "written")
+    assert (move.before, move.after) == (str(SOURCE), str(SUCCESSOR))
     (detail,) = moving.stage.sent.details("Remediation Completed")
     assert detail["remediation"]["kind"] == "move-service"
     assert (detail["remediation"]["before"], detail["remediation"]["after"]) == (str(SOURCE), str(SUCCESSOR))
@@ -409,17 +631,42 @@ def test_a_refused_move_is_told(moving: Act) -> None:
     assert "ecs:UpdateService" in moving.failure()["why"]
 
 
-def test_a_service_that_is_moved_back_and_forth_trips_the_breaker(moving: Act) -> None:
+def test_a_service_that_was_written_to_too_often_is_left(moving: Act) -> None:
     moving.stage.writes_per_hour = 1
+    moving.stage.ledger.count_write(f"service {service().service_arn}", now=moving.stage.now())
     moving.expect_comparison()
-    moving.expect_move()
     moving.run()
-    moving.expect_comparison()
-    moving.run(occasion="m-2")
     assert "was written to 1 times in this hour" in moving.failure()["why"]
     (move,) = moving.stage.ledger.ecs_writes("web")
     assert (move.kind, move.outcome) == ("move-service", "written")
     assert (move.before, move.after) == (str(SOURCE), str(SUCCESSOR))
+
+
+@pytest.mark.parametrize("why", ["the breaker is open", "it is denied", "it was moved back"])
+@pytest.mark.parametrize("which", ["a", "b", "c"])
+def test_a_service_that_stays_does_not_keep_the_others(moving: Act, which: str, why: str) -> None:
+    services = tuple(map(service, "abc"))
+    moving.stage.world = replace(
+        moving.stage.world, running=Usage(newest=False, successor=SUCCESSOR, services=services)
+    )
+    moving.stage.writes_per_hour = 1
+    if why == "the breaker is open":
+        moving.stage.ledger.count_write(f"service {service(which).service_arn}", now=moving.stage.now())
+    if why == "it was moved back":
+        moving.stage.ledger.keep_move(service(which).service_arn, SOURCE, SUCCESSOR)
+    moving.expect_comparison()
+    for name in "abc":
+        if name != which:
+            moving.expect_move(name)
+        elif why == "it is denied":
+            moving.expect_move(name, error="AccessDeniedException")
+
+    assert moving.run().moved == 2
+
+    event = "Remediation Refused" if why == "it was moved back" else "Remediation Failed"
+    assert [target for target, _ in moving.deeds(event)] == [which]
+    assert [target for target, _ in moving.deeds("Remediation Completed")] == [name for name in "abc" if name != which]
+    assert [arn for arn, _ in moving.looks()] == [str(SOURCE)]
 
 
 def test_while_everything_is_stopped_no_service_is_moved(moving: Act) -> None:

@@ -79,6 +79,16 @@ class Arn:
         return _parse_arn(text, service, resource_type)
 
 
+def family_of(task_definition: Arn) -> str:
+    """Return the family of a task definition's ARN: ``web`` of ``task-definition/web:7``."""
+    return task_definition.resource_name.rpartition(":")[0]
+
+
+def revision_of(task_definition: Arn) -> int:
+    """Return the revision number of a task definition's ARN: 7 of ``task-definition/web:7``."""
+    return int(task_definition.resource_name.rpartition(":")[2])
+
+
 @lru_cache(maxsize=4096)
 def _parse_arn(text: str, service: str | None, resource_type: str | None) -> Arn:
     def refuse(why: str) -> Malformed:

@@ -2,17 +2,17 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from itertools import islice
 from threading import local
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pullguard.arn import Arn
 from pullguard.aws.answers import NEVER_SENT, asks, looked_up, writing
+from pullguard.aws.service_uses import own_revision, service_uses
 from pullguard.errors import NotNow
 from pullguard.model import FailedStart, Instance, Lookup, ServiceUse, Tags, TaskDefinition, TaskUse, Usage
-from pullguard.remedies.reregister import REREGISTERED_TAG, MemberTree, member_tree
-from pullguard.remedies.successor import differences
+from pullguard.remedies.reregister import MemberTree, member_tree
+from pullguard.remedies.successor import latest_of, successor_of
 from pullguard.task_definition import read_task_definition
 
 if TYPE_CHECKING:
@@ -70,16 +70,17 @@ class Ecs:
         return looked_up("ecs:DescribeTaskDefinition", reference, call, missing=_NO_SUCH)
 
     @asks("ecs:DescribeTaskDefinition")
-    def describe_raw(self, arn: Arn) -> tuple[Mapping[str, Any], Mapping[str, Any], Tags]:
-        """Describe a revision for re-registration: as parsed, as it came over the wire, and its tags.
+    def describe_raw(self, reference: str) -> tuple[Mapping[str, Any], Mapping[str, Any], Tags]:
+        """Describe a revision (by ARN), or the newest ACTIVE one of a family (by name), for re-registration.
+
+        Returned are the task definition as parsed, the whole answer as it came over the wire, and the tags.
 
         Raises ``Denied``; other errors propagate: this is asked by an executor, which must not guess.
         """
         self._wire.body = None  # where nothing is kept of this answer, what follows fails, and nothing is registered
-        with writing("ecs", str(arn)):
-            answer = self._client.describe_task_definition(taskDefinition=str(arn), include=["TAGS"])
-        wire = json.loads(self._wire.body)["taskDefinition"]
-        return answer["taskDefinition"], wire, _tags(answer.get("tags", []))
+        with writing("ecs", reference):
+            answer = self._client.describe_task_definition(taskDefinition=reference, include=["TAGS"])
+        return answer["taskDefinition"], json.loads(self._wire.body), _tags(answer.get("tags", []))
 
     def register_members(self) -> MemberTree:
         """Return what RegisterTaskDefinition takes, as the installed SDK knows it."""
@@ -132,7 +133,18 @@ class Ecs:
             while some := list(islice(arns, _SERVICES_A_CALL)):
                 for service in self._client.describe_services(cluster=cluster, services=some)["services"]:
                     if service["status"] == "ACTIVE":
-                        yield from _service_uses(cluster, service)
+                        yield from service_uses(cluster, service)
+
+    @asks("ecs:DescribeServices")
+    def own_revision(self, cluster: str, service: str) -> str | None:
+        """Return the ARN of the task definition that a service is to run, as of now; None where ECS could not move it.
+
+        Raises ``Denied``; other errors propagate: this is asked by an executor, which must not guess.
+        Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Service.html
+        """
+        with writing("ecs", service):
+            found = self._client.describe_services(cluster=cluster, services=[service])["services"]
+        return next((revision for each in found if (revision := own_revision(each)) is not None), None)
 
     @asks("ecs:ListTasks", "ecs:DescribeTasks")
     def tasks(self, cluster: str, family: str | None = None) -> Iterator[TaskUse]:
@@ -251,81 +263,6 @@ def _send_once(
         raise caught_exception
     if response is not None and response[0].status_code >= 500:  # noqa: PLR2004 (a fault of AWS's)
         raise NotNow(f"AWS answered RegisterTaskDefinition with {response[0].status_code}: it may be registered")
-
-
-def latest_of(newest: Lookup[TaskDefinition], source: TaskDefinition) -> Arn | None:
-    """Return the newest ACTIVE revision of the family, None where there is none that is newer."""
-    if not isinstance(newest, TaskDefinition) or newest.status != "ACTIVE" or newest.revision <= source.revision:
-        return None
-    return newest.arn
-
-
-def successor_of(newest: Lookup[TaskDefinition], source: TaskDefinition) -> Arn | None:
-    """Return the newest revision if its tag says that we registered it in the place of ``source``, and it may be so.
-
-    Anybody may write the tag, so the revision also has to be the same but for its references.
-    """
-    if not isinstance(newest, TaskDefinition) or newest.revision <= source.revision:
-        return None
-    says_so = newest.tags.get(REREGISTERED_TAG) == str(source.arn)
-    return newest.arn if says_so and not differences(source.raw, newest.raw) else None
-
-
-def _service_uses(cluster: str, service: Mapping[str, Any]) -> Iterator[ServiceUse]:
-    """Yield what a service runs: its own task definition, and what task sets and deployments with tasks run beside it.
-
-    A service with an external controller has no task definition of its own, but that of its primary task set.
-    Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Service.html
-    """
-    deployments = service.get("deployments", ())
-    own = ServiceUse(
-        cluster_arn=cluster,
-        service_arn=service["serviceArn"],
-        name=service["serviceName"],
-        task_definition=service.get("taskDefinition", ""),
-        controller=service.get("deploymentController", {}).get("type", "ECS"),
-        desired_count=service.get("desiredCount", 0),
-        running_count=service.get("runningCount", 0),
-        deployed_at=next((each.get("createdAt") for each in deployments if each.get("status") == "PRIMARY"), None),
-        constraints=tuple(
-            each.get("expression") or each.get("type", "") for each in service.get("placementConstraints", ())
-        ),
-        **_platform(service),
-    )
-    rest = sorted((*service.get("taskSets", ()), *deployments), key=lambda each: each.get("status") != "PRIMARY")
-    if not own.task_definition and rest:
-        first, *rest = rest
-        own = replace(own, task_definition=first.get("taskDefinition", ""), **_platform(first))
-    if own.task_definition:
-        yield own
-    known = {own.task_definition, "", None}
-    for each in rest:
-        if _wants_tasks(each) and (revision := each.get("taskDefinition")) not in known:
-            known.add(revision)
-            yield replace(
-                own,
-                task_definition=revision,
-                beside=True,
-                desired_count=each.get("computedDesiredCount", each.get("desiredCount", 0)),
-                running_count=each.get("runningCount", 0),
-                deployed_at=each.get("createdAt"),
-                **_platform(each),
-            )
-
-
-def _wants_tasks(described: Mapping[str, Any]) -> bool:
-    """Whether a task set or deployment has or wants tasks: one that has been replaced may be listed for a while."""
-    return any(
-        described.get(count) for count in ("computedDesiredCount", "desiredCount", "runningCount", "pendingCount")
-    )
-
-
-def _platform(described: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "launch_type": described.get("launchType"),
-        "platform_version": described.get("platformVersion"),
-        "capacity_providers": tuple(each["capacityProvider"] for each in described.get("capacityProviderStrategy", ())),
-    }
 
 
 def _tags(pairs: Any) -> Tags:

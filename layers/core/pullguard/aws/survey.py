@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from pullguard.arn import Arn
 from pullguard.aws.answers import looked_up
-from pullguard.aws.ecs import Ecs, latest_of, successor_of
+from pullguard.aws.ecs import Ecs
 from pullguard.model import (
     FailedStart,
     Instance,
@@ -24,6 +24,7 @@ from pullguard.model import (
     Unreadable,
     Usage,
 )
+from pullguard.remedies.successor import latest_of, successor_of
 
 T = TypeVar("T")
 _NO_CLUSTER = frozenset({"ClusterNotFoundException"})

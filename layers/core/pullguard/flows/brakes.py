@@ -55,29 +55,31 @@ class TooManyWrites(NotWritten):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Brakes:
-    """The stack-wide stop, the holds on roles, and the circuit breaker."""
+    """The stack-wide stop, the holds on roles and families, and the circuit breaker."""
 
     switch: StopSwitch
     ledger: Ledger
     writes_per_hour: int
     now: Callable[[], datetime]
 
-    def check(self, *scopes: str, role: Arn | None = None) -> None:
-        """Let the next write to ``scopes`` pass; ``role`` is the role that it writes to.
+    def check(self, *scopes: str, role: Arn | None = None, family: str | None = None) -> None:
+        """Let the next write to ``scopes`` pass; ``role`` and ``family`` are what it concerns.
 
         Raises ``NotWritten``, in one of its three forms, where nothing may be written.
         """
-        self.admit(role=role)
+        self.admit(role=role, family=family)
         for scope in scopes:
             if self.ledger.written_in_hour(scope, now=self.now()) >= self.writes_per_hour:
                 raise TooManyWrites(scope, self.writes_per_hour)
 
-    def admit(self, *, role: Arn | None = None) -> None:
+    def admit(self, *, role: Arn | None = None, family: str | None = None) -> None:
         """Let a write pass that nobody has stopped; raises ``Held`` or ``CannotTell``."""
         if (stop := self._stop()) is not None:
             raise Held("everything is stopped", stop, "pullguard resume")
         if role is not None and (hold := self.ledger.hold(role)) is not None:
             raise Held("the role is held", hold, f"pullguard resume {role.resource_name}")
+        if family is not None and (hold := self.ledger.family_hold(family)) is not None:
+            raise Held("the family is held", hold, f"pullguard resume --family {family}")
 
     def count(self, *scopes: str) -> None:
         """Count a write to ``scopes``; called once AWS has taken it."""

@@ -4,27 +4,29 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from pullguard.alerts import describe
-from pullguard.arn import Arn
+from pullguard.arn import Arn, family_of
 from pullguard.aws.ecs import Ecs
-from pullguard.checks.examine import examine
-from pullguard.errors import Denied, shown
+from pullguard.errors import Denied, NotNow, shown
 from pullguard.flows.brakes import NotWritten
+from pullguard.flows.moving import Mover, hidden_by, hides, show_again
 from pullguard.flows.redeploy import NOTHING, Redeployer
 from pullguard.flows.writing import Executor, Proof
-from pullguard.gather import gather
-from pullguard.ledger import Entry
 from pullguard.messages import Look
-from pullguard.model import Facts, Usage
-from pullguard.plan import Action, MoveService, Redeploy, Reregister
+from pullguard.model import Role, TaskDefinition, Unreadable, Usage
+from pullguard.plan import Action, MoveService, Redeploy, Refusal, Reregister
 from pullguard.remediation import Remediation
-from pullguard.remedies.reregister import CannotReregister, UnknownMembers, build_request, unknown_members
-from pullguard.remedies.successor import differences
+from pullguard.remedies.reregister import (
+    CannotReregister,
+    NotTheNewest,
+    UnknownMembers,
+    build_request,
+    uncopied_members,
+    unknown_members,
+)
 
 # The new revision carries a tag that names its source, by which everybody sees that the work is done. For as long as
 # that may not be visible yet, or a run that died may still have registered, nobody else registers.
 LEASE_S: Final = 60
-_NAMED: Final = 5
-_TRY_AGAIN: Final = "Mend what the reason says; the next validation or sweep tries again."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,14 +41,19 @@ class Reregistered:
 
 
 def request_of(action: Reregister, ecs: Ecs) -> dict[str, Any]:
-    """Describe the revision now, and return the RegisterTaskDefinition request that ``action`` asks for.
+    """Describe the family now, and return the RegisterTaskDefinition request that ``action`` asks for.
 
-    Raises ``CannotReregister`` where it must not be made; errors of AWS propagate.
+    It is the family that is asked for, and not the revision, so that the same answer says that the revision is still
+    the newest. Raises ``NotTheNewest`` where it is not, ``CannotReregister`` where the request must not be made for
+    another reason; errors of AWS propagate.
     """
-    members = ecs.register_members()
-    described, wire, tags = ecs.describe_raw(action.task_definition)
-    if unknown := unknown_members(wire, members):
-        raise UnknownMembers(str(action.task_definition), unknown)
+    members, source = ecs.register_members(), str(action.task_definition)
+    described, answer, tags = ecs.describe_raw(family_of(action.task_definition))
+    if (newest := described.get("taskDefinitionArn")) != source:
+        why = f"{shown(str(newest).rpartition('/')[2])} is the newest revision of its family by now"
+        raise NotTheNewest(source, why, "Look at that.")
+    if unknown := (*uncopied_members(answer), *unknown_members(answer["taskDefinition"], members)):
+        raise UnknownMembers(source, unknown)
     return build_request(described, tags, action.changes, members, action.task_definition)
 
 
@@ -63,13 +70,15 @@ class Reregisterer:
         if proof is None:
             return Reregistered(task_definition=str(look.task_definition), why=NOTHING)
         self._tell_what_an_earlier_run_did(proof, occasion)
-        family = proof.facts.task_definition.family
         try:
             for action in proof.actions:
                 if isinstance(action, Reregister):
-                    return self._register(action, family, look, occasion)
+                    return self._register(action, proof, look, occasion)
             if moves := tuple(action for action in proof.actions if isinstance(action, MoveService)):
                 return self._move(moves, proof, look, occasion)
+        except NotTheNewest as error:
+            self.executor.look_again(look)
+            return Reregistered(task_definition=str(look.task_definition), why=str(error))
         except (CannotReregister, Denied) as error:
             return self._fail(proof.actions, look, str(error), occasion)
         except NotWritten as error:
@@ -77,32 +86,58 @@ class Reregisterer:
             return Reregistered(task_definition=str(look.task_definition), why=str(error))
         return self._redeploy(proof, look, occasion)
 
-    def _register(self, action: Reregister, family: str, look: Look, occasion: str) -> Reregistered:
-        request = request_of(action, self.ecs)
-        self.executor.brakes.check(f"family {family}")
-        claim = f"reregister {action.task_definition}"
-        if not self.executor.ledger.lease(claim, LEASE_S, now=self.executor.now()):
-            self.executor.look_again(look, delay_s=LEASE_S)
-            return Reregistered(task_definition=str(look.task_definition), why="just registered, or about to be")
-        deed = Remediation(event="Remediation Completed", deed=describe(action), before=str(action.task_definition))
+    def _register(self, action: Reregister, proof: Proof, look: Look, occasion: str) -> Reregistered:
+        source, family = action.task_definition, proof.facts.task_definition.family
+        executor = self.executor
+        if not executor.ledger.lease(f"reregister {source}", LEASE_S, now=executor.now()):
+            executor.look_again(look, delay_s=LEASE_S)
+            return Reregistered(task_definition=str(source), why="just registered, or about to be")
+        if (undone := self._undone(source)) is not None:
+            executor.tell(Remediation(event="Remediation Refused", deed=describe(undone)), occasion="")
+            return Reregistered(task_definition=str(source), why=undone.why)
+        role = proof.facts.role.arn if isinstance(proof.facts.role, Role) else None
         scope = f"family {family}"
-        new = self.executor.write(deed, look, lambda: self.ecs.register(request), scope=scope, occasion=occasion)
-        self.executor.tell(replace(deed, after=str(new)), occasion=occasion)
-        self.executor.look_again(Look(task_definition=new, cause=look.cause), look)
-        return Reregistered(task_definition=str(look.task_definition), registered=str(new))
+        executor.brakes.check(scope, role=role, family=family)
+        request_of(action, self.ecs)  # what must not be registered is not even recorded
+        deed = Remediation(event="Remediation Completed", deed=describe(action), before=str(source))
+        new = executor.write(
+            deed, look, lambda: self.ecs.register(request_of(action, self.ecs)), scope=scope, occasion=occasion
+        )
+        executor.ledger.keep_reregistered(source, new)
+        executor.tell(replace(deed, after=str(new)), occasion=occasion)
+        executor.look_again(Look(task_definition=new, cause=look.cause), look)
+        if (hidden := hidden_by(new, proof.facts.task_definition, self.ecs)) is not None:
+            why = hides(new, hidden, source)
+            executor.tell_failed((action,), why, occasion=occasion, remedy=show_again(new, hidden))
+        return Reregistered(task_definition=str(source), registered=str(new))
+
+    def _undone(self, source: Arn) -> Refusal | None:
+        """Refuse to register once more what somebody has deregistered; None where nobody has (docs/adr/0023).
+
+        Raises ``NotNow`` where it cannot be told, or where ECS does not show yet what is registered.
+        """
+        new = self.executor.ledger.reregistered(source)
+        if new is None:
+            return None
+        found = self.ecs.describe(str(new))
+        if isinstance(found, Unreadable):
+            raise NotNow(f"it could not be read what became of {new}: {found}")
+        if isinstance(found, TaskDefinition) and found.status == "ACTIVE":
+            raise NotNow(f"{new} is registered, and ECS does not say yet that it is the newest of its family")
+        family = family_of(source)
+        return Refusal(
+            kind="reregister",
+            task_definition=source,
+            target=family,
+            why=f"{new.resource_name}, which Pullguard registered in its place, is not active any more: it was undone",
+            remedy=f"Find out why. `pullguard resume --family {family}` lets Pullguard register it once more.",
+            snippet=f"pullguard resume --family {family}",
+            findings=(),
+        )
 
     def _move(self, moves: tuple[MoveService, ...], proof: Proof, look: Look, occasion: str) -> Reregistered:
-        successor = moves[0].after
-        entry = self.executor.ledger.entry(successor)
-        if not entry.seen:
-            self.executor.look_again(Look(task_definition=successor, cause=look.cause), look)
-            return Reregistered(task_definition=str(look.task_definition), why="its successor is yet to be validated")
-        if (why := self._still_broken(successor, entry) or self._strayed(moves[0])) is not None:
-            return self._fail(proof.actions, look, why, occasion)
-        for move in moves:
-            self._move_one(move, look, occasion)
-        self.executor.look_again(look)
-        return Reregistered(task_definition=str(look.task_definition), moved=len(moves))
+        outcome = Mover(executor=self.executor, ecs=self.ecs).move(moves, proof, look, occasion)
+        return Reregistered(task_definition=str(look.task_definition), moved=outcome.moved, why=outcome.why)
 
     def _move_one(self, move: MoveService, look: Look, occasion: str) -> None:
         scope = f"service {move.service}"
@@ -135,7 +170,10 @@ class Reregisterer:
         return Reregistered(task_definition=str(look.task_definition), redeployed=action.service)
 
     def _tell_what_an_earlier_run_did(self, proof: Proof, occasion: str) -> None:
-        """Tell what a run of the same message wrote and did not come to tell; what is told already stays told."""
+        """Tell what a run of the same message wrote and did not come to tell; what is told already stays told.
+
+        What it did not come to remember is remembered as well.
+        """
         usage = proof.facts.usage
         successor = usage.successor if isinstance(usage, Usage) else None
         if successor is None:
@@ -143,35 +181,10 @@ class Reregisterer:
         to_move = {action.service for action in proof.actions if isinstance(action, MoveService)}
         for intent in self.executor.ledger.intended(occasion):
             if intent.deed.kind != "redeploy" and intent.deed.target not in to_move:
+                if intent.deed.kind == "reregister":
+                    self.executor.ledger.keep_reregistered(intent.task_definition, successor)
                 self.executor.tell(replace(intent, after=str(successor)), occasion=occasion)
 
-    def _strayed(self, move: MoveService) -> str | None:
-        """Say in what the successor is another task definition than it has to be; None where it is as we register it.
-
-        What came over the wire is compared: the SDK's parser drops what it does not know.
-        """
-        (_, source, _), (_, successor, _) = self.ecs.describe_raw(move.before), self.ecs.describe_raw(move.after)
-        strayed = differences(source, successor, move.changes)
-        if not strayed:
-            return None
-        named = ", ".join(map(shown, strayed[:_NAMED]))
-        before, after = move.before.resource_name, move.after.resource_name
-        return f"{after} says by its tag that Pullguard registered it from {before}, but it differs in {named}"
-
-    def _still_broken(self, successor: Arn, entry: Entry) -> str | None:
-        """Say why a service should not run ``successor`` yet; None where every check of it passes.
-
-        An executor reads no secret's value, so what is wrong with one is taken from the validator's open findings.
-        """
-        facts = gather(str(successor), self.executor.readers(), now=self.executor.now())
-        if not isinstance(facts, Facts):
-            return f"{successor} could not be described"
-        known = (record.finding for record in entry.findings if record.is_open)
-        broken = {each.check for each in (*examine(facts).findings, *known) if each.severity == "error"}
-        return f"{successor} would not start either: {', '.join(sorted(broken))}" if broken else None
-
     def _fail(self, actions: tuple[Action, ...], look: Look, why: str, occasion: str) -> Reregistered:
-        for action in actions:
-            deed = replace(describe(action, why), remedy=_TRY_AGAIN)
-            self.executor.tell(Remediation(event="Remediation Failed", deed=deed), occasion=occasion)
+        self.executor.tell_failed(actions, why, occasion=occasion)
         return Reregistered(task_definition=str(look.task_definition), why=why)

@@ -6,11 +6,11 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, Final, TypeVar
 
-from pullguard.alerts import Deed
+from pullguard.alerts import Deed, describe
 from pullguard.aws.messaging import Queues
 from pullguard.checks.examine import Examination, examine
 from pullguard.eligibility import effective_mode
-from pullguard.errors import Denied
+from pullguard.errors import NotNow, PullguardError
 from pullguard.flows.brakes import Brakes, CannotTell, Held, NotWritten, TooManyWrites
 from pullguard.flows.telling import Teller
 from pullguard.flows.validate import in_scope, tags_of
@@ -19,7 +19,7 @@ from pullguard.history import Outcome
 from pullguard.ledger import Ledger
 from pullguard.messages import ATTEMPTS_MAX, Home, Look
 from pullguard.model import Facts
-from pullguard.plan import Fix, Mode
+from pullguard.plan import Action, Fix, Mode
 from pullguard.planner import Rules, make_plan, next_actions
 from pullguard.remediation import Remediation, RemediationEvent
 
@@ -29,6 +29,8 @@ WAITS_S: Final = (2, 8, 30, 120)
 # The longest that SQS delays a message; what waits longer is asked about again and again.
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
 DELAY_MAX_S: Final = 900
+
+TRY_AGAIN: Final = "Mend what the reason says; the next validation or sweep tries again."
 
 T = TypeVar("T")
 
@@ -118,7 +120,9 @@ class Executor:
         keep("unknown", deed.after)
         try:
             made = call()
-        except Denied:
+        except NotNow:
+            raise
+        except PullguardError:
             keep("refused", deed.after)
             raise
         keep("written", deed.after if made is None else str(made))
@@ -131,6 +135,12 @@ class Executor:
         if remediation.event == "Remediation Failed":
             occasion = f"{now:%Y-%m-%d}"
         self.teller.remediation(replace(remediation, occasion=occasion), now=now)
+
+    def tell_failed(self, actions: Iterable[Action], why: str, *, occasion: str, remedy: str = TRY_AGAIN) -> None:
+        """Tell that ``actions`` were to be taken and were not, and ``why``."""
+        for action in actions:
+            deed = replace(describe(action, why), remedy=remedy)
+            self.tell(Remediation(event="Remediation Failed", deed=deed), occasion=occasion)
 
     def tell_not_written(self, deeds: Iterable[Deed], error: NotWritten, *look: Look) -> None:
         """Tell why ``deeds`` were not done, and raise ``error`` again where the message is to be tried again.

@@ -70,6 +70,10 @@ class ReferenceMoved(CannotReregister):
     """What is to be changed does not stand where it was seen, or the change is none."""
 
 
+class NotTheNewest(CannotReregister):
+    """A newer revision was registered meanwhile: a copy of the older one would become the newest and hide it."""
+
+
 class TagDoesNotFit(CannotReregister):
     """The tag that says where the revision came from finds no room."""
 
@@ -84,6 +88,12 @@ class MemberTree:
     kind: ShapeKind
     members: Mapping[str, "MemberTree"] = field(default_factory=dict)
     element: "MemberTree | None" = None
+
+
+_SCALAR: Final = MemberTree(kind="scalar")
+_TAG: Final = MemberTree(kind="structure", members={"key": _SCALAR, "value": _SCALAR})
+# What is copied of DescribeTaskDefinition's answer beside the task definition itself.
+_COPIED_BESIDE: Final = MemberTree(kind="structure", members={"tags": MemberTree(kind="list", element=_TAG)})
 
 
 class Shape(Protocol):
@@ -136,6 +146,17 @@ def unknown_members(raw_json: Mapping[str, Any], known: MemberTree) -> tuple[str
     """
     registered = {name: value for name, value in raw_json.items() if name not in DESCRIBE_ONLY}
     return tuple(sorted(_unknown(registered, known, "")))
+
+
+def uncopied_members(answer: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the paths of what stands beside the task definition in an answer and is not copied, sorted.
+
+    ``answer`` is DescribeTaskDefinition's, as it came over the wire. Of it the task definition is copied, and key and
+    value of each tag; what AWS adds beside them some day may be as much the owner's.
+    Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTaskDefinition.html
+    """
+    beside = {name: value for name, value in answer.items() if name != "taskDefinition"}
+    return tuple(sorted(_unknown(beside, _COPIED_BESIDE, "")))
 
 
 def _unknown(value: object, known: MemberTree, path: str) -> Iterator[str]:

@@ -7,8 +7,10 @@ service is moved to a revision for its tag alone: what it says has to be so (doc
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from pullguard.arn import Arn
+from pullguard.model import Lookup, TaskDefinition
 from pullguard.plan import ReferenceChange
-from pullguard.remedies.reregister import DESCRIBE_ONLY
+from pullguard.remedies.reregister import DESCRIBE_ONLY, REREGISTERED_TAG
 
 _CREDENTIALS: Final = "repositoryCredentials"
 
@@ -29,6 +31,24 @@ def differences(
     for change in changes or ():
         _apply(change, ours)
     return tuple(sorted(_different(ours, theirs, "")))
+
+
+def latest_of(newest: Lookup[TaskDefinition], source: TaskDefinition) -> Arn | None:
+    """Return the newest ACTIVE revision of the family, None where there is none that is newer."""
+    if not isinstance(newest, TaskDefinition) or newest.status != "ACTIVE" or newest.revision <= source.revision:
+        return None
+    return newest.arn
+
+
+def successor_of(newest: Lookup[TaskDefinition], source: TaskDefinition) -> Arn | None:
+    """Return the newest revision if its tag says that we registered it in the place of ``source``, and it may be so.
+
+    Anybody may write the tag, so the revision also has to be the same but for its references.
+    """
+    if not isinstance(newest, TaskDefinition) or newest.revision <= source.revision:
+        return None
+    says_so = newest.tags.get(REREGISTERED_TAG) == str(source.arn)
+    return newest.arn if says_so and not differences(source.raw, newest.raw) else None
 
 
 def _comparable(definition: Mapping[str, Any]) -> dict[str, Any]:
