@@ -12,7 +12,7 @@ from pullguard_cli.deployment import Deployment, aws_errors
 from pullguard_cli.failures import EXIT_FINDINGS, EXIT_OK, CannotRun, one_line
 from pullguard_cli.printing import output, plain, says
 
-_LEFT_AS_IT_IS = "Nothing was changed."
+LEFT_AS_IT_IS = "Nothing was changed."
 
 
 def stop_everything(deployment: Deployment, reason: str, *, yes: bool) -> int:
@@ -20,13 +20,13 @@ def stop_everything(deployment: Deployment, reason: str, *, yes: bool) -> int:
     with aws_errors():
         known = deployment.switch.read()
     if isinstance(known, Stop):
-        return _say(f"The stack {deployment.stack} is stopped already, {known}.")
+        return say(f"The stack {deployment.stack} is stopped already, {known}.")
     if not confirmed(f"Stop every write of the stack {deployment.stack}?", yes=yes):
-        return _say(_LEFT_AS_IT_IS, EXIT_FINDINGS)
-    stop = _stop(deployment, reason)
+        return say(LEFT_AS_IT_IS, EXIT_FINDINGS)
+    stop = stop_by(deployment, reason)
     with aws_errors():
         deployment.switch.write(stop)
-    return _say(f"The stack {deployment.stack} is stopped {stop}. It writes nothing until `pullguard resume`.")
+    return say(f"The stack {deployment.stack} is stopped {stop}. It writes nothing until `pullguard resume`.")
 
 
 def resume_everything(deployment: Deployment, *, yes: bool) -> int:
@@ -36,12 +36,12 @@ def resume_everything(deployment: Deployment, *, yes: bool) -> int:
     if isinstance(known, Missing | Unreadable | NotLooked):
         raise CannotRun(f"The stop parameter cannot be read ({known}); where it is gone, deploy the stack again.")
     if known is None:
-        return _say(f"The stack {deployment.stack} is not stopped.")
+        return say(f"The stack {deployment.stack} is not stopped.")
     if not confirmed(f"The stack {deployment.stack} is stopped {known}. Let it write again?", yes=yes):
-        return _say(_LEFT_AS_IT_IS, EXIT_FINDINGS)
+        return say(LEFT_AS_IT_IS, EXIT_FINDINGS)
     with aws_errors():
         deployment.switch.write(None)
-    _say(f"The stack {deployment.stack} may write again.")
+    say(f"The stack {deployment.stack} may write again.")
     return ask_for_a_sweep(deployment)
 
 
@@ -53,13 +53,13 @@ def stop_role(deployment: Deployment, name: str, reason: str, *, yes: bool) -> i
         if known is None:
             deployment.role(arn)  # a name that is misspelt must not look as if it were held
     if known is not None:
-        return _say(f"{arn} is held already, {known}.")
+        return say(f"{arn} is held already, {known}.")
     if not confirmed(f"Let Pullguard write nothing to {arn}?", yes=yes):
-        return _say(_LEFT_AS_IT_IS, EXIT_FINDINGS)
-    hold = _stop(deployment, reason)
+        return say(LEFT_AS_IT_IS, EXIT_FINDINGS)
+    hold = stop_by(deployment, reason)
     with aws_errors():
         deployment.ledger.save_hold(arn, hold)
-    return _say(f"{arn} is held {hold}. Nothing is written to it until `pullguard resume {arn.resource_name}`.")
+    return say(f"{arn} is held {hold}. Nothing is written to it until `pullguard resume {arn.resource_name}`.")
 
 
 def resume_role(deployment: Deployment, name: str, *, yes: bool) -> int:
@@ -68,12 +68,12 @@ def resume_role(deployment: Deployment, name: str, *, yes: bool) -> int:
     with aws_errors():
         known = deployment.ledger.hold(arn)
     if known is None:
-        return _say(f"{arn} is not held.")
+        return say(f"{arn} is not held.")
     if not confirmed(f"{arn} is held {known}. Let Pullguard write to it again?", yes=yes):
-        return _say(_LEFT_AS_IT_IS, EXIT_FINDINGS)
+        return say(LEFT_AS_IT_IS, EXIT_FINDINGS)
     with aws_errors():
         deployment.ledger.end_hold(arn)
-    _say(f"Pullguard may write to {arn} again.")
+    say(f"Pullguard may write to {arn} again.")
     return ask_for_a_sweep(deployment)
 
 
@@ -82,15 +82,17 @@ def ask_for_a_sweep(deployment: Deployment) -> int:
     try:
         deployment.queues.send(deployment.output("SweepQueueUrl"), {"sweep": f"asked-{uuid4()}", "token": None})
     except (BotoCoreError, ClientError) as error:
-        return _say(f"What was wanted meanwhile is looked at by the next scheduled sweep. ({one_line(error)})")
-    return _say("A sweep was asked for: what was wanted meanwhile is looked at now.")
+        return say(f"What was wanted meanwhile is looked at by the next scheduled sweep. ({one_line(error)})")
+    return say("A sweep was asked for: what was wanted meanwhile is looked at now.")
 
 
-def _stop(deployment: Deployment, reason: str) -> Stop:
+def stop_by(deployment: Deployment, reason: str) -> Stop:
+    """Return a stop by whoever runs the command, now."""
     now = datetime.now(UTC).replace(microsecond=0)
     return Stop(by=deployment.connection.caller, at=now.isoformat(), reason=plain(reason)[:REASON_MAX_CHARS])
 
 
-def _say(text: str, code: int = EXIT_OK) -> int:
+def say(text: str, code: int = EXIT_OK) -> int:
+    """Print a sentence; return the exit code."""
     output(soft_wrap=True).print(says(text))
     return code

@@ -637,9 +637,6 @@ def test_a_service_that_was_written_to_too_often_is_left(moving: Act) -> None:
     moving.expect_comparison()
     moving.run()
     assert "was written to 1 times in this hour" in moving.failure()["why"]
-    (move,) = moving.stage.ledger.ecs_writes("web")
-    assert (move.kind, move.outcome) == ("move-service", "written")
-    assert (move.before, move.after) == (str(SOURCE), str(SUCCESSOR))
 
 
 @pytest.mark.parametrize("why", ["the breaker is open", "it is denied", "it was moved back"])
@@ -666,7 +663,7 @@ def test_a_service_that_stays_does_not_keep_the_others(moving: Act, which: str, 
     event = "Remediation Refused" if why == "it was moved back" else "Remediation Failed"
     assert [target for target, _ in moving.deeds(event)] == [which]
     assert [target for target, _ in moving.deeds("Remediation Completed")] == [name for name in "abc" if name != which]
-    assert [arn for arn, _ in moving.looks()] == [str(SOURCE)]
+    assert {arn for arn, _ in moving.looks()} == {str(SOURCE)}
 
 
 def test_while_everything_is_stopped_no_service_is_moved(moving: Act) -> None:
