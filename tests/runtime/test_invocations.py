@@ -20,6 +20,7 @@ from sandbox.demo.progress import wait_until
 from sandbox.demo.scene import Scene
 from sandbox.emulator import SandboxError
 from sandbox.engine import docker, gateway, inspect
+from sandbox.runtime.cost import Limits
 from sandbox.runtime.local import LocalRuntime, Served, sqs_event
 from sandbox.runtime.samples import EVENTS
 from tests.contract.test_events_folder import REASONS, TRIGGERS
@@ -58,8 +59,23 @@ def starts(log: str, function: str) -> list[bool]:
     return list({line["function_request_id"]: line["cold_start"] for line in lines(log, function)}.values())
 
 
+def given(scene: Scene, function: str) -> Limits:
+    """The memory and the time of the container that runs a function (its logical id) of this stack."""
+    endpoint = f"http://{gateway()}:{scene.aws.port}"  # no other run's containers
+    containers = [inspect("container", each) for each in docker("ps", "--quiet").split()]
+    variables = [(dict(pair.split("=", 1) for pair in each["Config"]["Env"]), each) for each in containers if each]
+    (found,) = (
+        Limits(
+            memory_mb=each["HostConfig"]["Memory"] // (1024 * 1024), timeout_s=int(own["AWS_LAMBDA_FUNCTION_TIMEOUT"])
+        )
+        for own, each in variables
+        if (own.get("AWS_LAMBDA_FUNCTION_NAME"), own.get("AWS_ENDPOINT_URL")) == (function, endpoint)
+    )
+    return found
+
+
 @pytest.mark.parametrize("deed", DEEDS, ids=lambda deed: deed.function)
-def test_a_function_does_its_work_cold_and_again_warm(
+def test_a_function_does_its_work_cold_and_again_warm_within_the_templates_limits(
     deed: Deed, held: Scene, served: Served, opened: Opened, artefact: Artefact
 ) -> None:
     for _ in ("cold", "warm"):
@@ -70,26 +86,10 @@ def test_a_function_does_its_work_cold_and_again_warm(
     assert wait_until(lambda: len(starts(served.log(), deed.function)) > 1, timeout_s=LOG_TIMEOUT_S)
     first, *others = starts(served.log(), deed.function)
     assert (first, set(others)) == (True, {False})
-    memory_mb = {int(line["function_memory_size"]) for line in lines(served.log(), deed.function)}
-    assert memory_mb == {artefact.limits(deed.logical_id).memory_mb}
-    assert not [password for password in held.passwords if password in served.log()]
-
-
-@pytest.mark.parametrize("deed", DEEDS, ids=lambda deed: deed.function)
-def test_a_function_is_given_the_time_and_the_memory_of_the_template(
-    deed: Deed, held: Scene, served: Served, artefact: Artefact
-) -> None:
-    """Of the container in which it was called just now."""
-    endpoint = f"http://{gateway()}:{held.aws.port}"  # no other run's containers
-    containers = [inspect("container", each) or {} for each in docker("ps", "--quiet").split()]
-    variables = [dict(pair.split("=", 1) for pair in each["Config"]["Env"]) for each in containers]
-    (given,) = (
-        (int(own["AWS_LAMBDA_FUNCTION_TIMEOUT"]), each["HostConfig"]["Memory"])
-        for own, each in zip(variables, containers, strict=True)
-        if own.get("AWS_LAMBDA_FUNCTION_NAME") == deed.logical_id and own.get("AWS_ENDPOINT_URL") == endpoint
-    )
     limits = artefact.limits(deed.logical_id)
-    assert given == (limits.timeout_s, limits.memory_mb * 1024 * 1024)
+    assert given(held, deed.logical_id) == limits
+    assert {int(line["function_memory_size"]) for line in lines(served.log(), deed.function)} == {limits.memory_mb}
+    assert not [password for password in held.passwords if password in served.log()]
 
 
 def test_a_function_whose_aws_does_not_answer_is_ended_in_its_time(held: Scene, local: LocalRuntime) -> None:

@@ -18,7 +18,7 @@ from tests.runtime.artefact import Artefact
 from tests.runtime.budget import MEMORY, PROCESSOR, WALL, excess, figures
 from tests.runtime.deeds import DEEDS, Deed, Opened, rewind
 
-ROUNDS = 3
+ROUNDS_MIN, ROUNDS_MAX = 2, 6
 A_CALL = {
     "dynamodb": "list_tables",
     "ecs": "list_clusters",
@@ -85,7 +85,8 @@ def test_a_cold_start_stays_within_its_budget(  # noqa: PLR0917 (fixtures, by na
     (tmp_path / "app.py").write_text(bare(deed.services))
     ours: list[Cost] = []
     theirs: list[Cost] = []
-    for _ in range(ROUNDS):  # in turn, so that what else the machine does hits both
+    while len(ours) < ROUNDS_MIN or (excess(ours, theirs) and len(ours) < ROUNDS_MAX):
+        # In turn, so that what else the machine does hits both; more often where it has done so.
         rewind(held)
         deed.given(held, opened)
         since = time.time()
@@ -97,7 +98,9 @@ def test_a_cold_start_stays_within_its_budget(  # noqa: PLR0917 (fixtures, by na
         theirs.append(start(tmp_path, limits=limits))
 
     costs = {name: (mine, figures(theirs)[name]) for name, mine in figures(ours).items()}
-    record_property("costs", json.dumps({"services": deed.services, "limits": str(limits), **costs}))
+    record_property(
+        "costs", json.dumps({"services": deed.services, "limits": str(limits), "rounds": len(ours), **costs})
+    )
     told = "; ".join(f"{name} {mine:.2f} to {base:.2f} ({mine / base:.2f}x)" for name, (mine, base) in costs.items())
     say(f"{deed.function} to bare boto3 with {', '.join(deed.services)}: {told}")
     assert excess(ours, theirs) == []
