@@ -93,10 +93,20 @@ class LocalRuntime:
     def __exit__(self, *_: object) -> None:
         """Remove the image, and what `sam local` has built on it, which has its label."""
         self._template.unlink(missing_ok=True)
-        label = f"label={_LABEL}={self._stack.aws.port}"
         with contextlib.suppress(SandboxError):
-            images = docker("images", "--quiet", "--filter", label).split()
+            images = docker("images", "--quiet", "--filter", self._label).split()
             docker("rmi", "--force", *dict.fromkeys(images))
+
+    @property
+    def _label(self) -> str:
+        """The filter for images of this AWS, and for what runs of them."""
+        return f"label={_LABEL}={self._stack.aws.port}"
+
+    def _end_containers(self) -> None:
+        """End warm containers at once: `sam local` would wait for each in turn, longer than it is waited for itself."""
+        with contextlib.suppress(SandboxError):
+            if containers := docker("ps", "--quiet", "--filter", self._label).split():
+                docker("rm", "--force", *containers)
 
     @property
     def _variables(self) -> Path:
@@ -185,6 +195,7 @@ class LocalRuntime:
                 _await(process, port, log_file)
                 yield Served(address=f"http://127.0.0.1:{port}", log_file=log_file)
             finally:
+                self._end_containers()
                 _end(process)
 
     def _command(self, what: str) -> list[str]:
