@@ -172,6 +172,7 @@ BESIDE: dict[str, tuple[tuple[Any, ...], tuple[Any, ...], Any, bool]] = {
     "ours-that-iam-does-not-show-yet": ((), (HUB,), HUB, True),
     "ours-that-was-taken-away-with-its-tag": ((), (HUB,), UNTAGGED, False),
     "ours-that-is-gone": ((), (HUB,), None, False),
+    "ours-that-still-stands-of-a-secret-that-is-gone": ((HUB,), (HUB,), None, False),
 }
 
 
@@ -187,13 +188,42 @@ def test_what_the_policy_grants_beside_the_new_need(
     assert here.patch().written
 
 
-def test_nothing_is_written_while_nobody_can_tell_whether_an_owner_agrees(act: Acted) -> None:
-    inline = (own(HUB),)
-    world = replace(BROKEN, roles=(role(inline_policies=inline),), unreadable={str(HUB.arn): denied()})
-    here = act(world)
-    with pytest.raises(NotNow, match="agrees"):
-        here.patch()
-    assert here.told() == []
+@pytest.mark.parametrize("known", [(), (HUB,)], ids=["another-stacks", "ours"])
+def test_what_cannot_be_read_stays_as_it_stands_and_holds_up_nothing(
+    act: Acted, ledger: Ledger, known: tuple[Any, ...]
+) -> None:
+    ledger.keep_grants(role_arn(), granted(*known))
+    unread = {str(HUB.arn): denied()}
+    here = act(replace(BROKEN, roles=(role(inline_policies=(own(HUB),)),), unreadable=unread))
+    here.expect(render(policy_document(granted(GHCR, HUB))))
+    assert here.patch().written
+    (detail,) = here.stage.sent.details("Remediation Completed")
+    assert f"{HUB.arn} could not be read" in detail["remediation"]["why"]
+
+
+def test_what_cannot_be_read_is_not_added(act: Acted, ledger: Ledger) -> None:
+    ledger.keep_grants(role_arn(), granted(HUB))
+    here = act(replace(BROKEN, unreadable={str(HUB.arn): denied()}))
+    here.expect(render(policy_document(granted(GHCR))))
+    assert here.patch().written
+
+
+REKEYED: dict[str, tuple[Any, Any, Any]] = {
+    "from-a-key-of-ones-own-to-awss": (KEYED, secret("keyed", "KeyKey"), secret("keyed", "KeyKey")),
+    "to-another-key": (KEYED, secret("keyed", "KeyKey", key=key(2)), secret("keyed", "KeyKey", key=key(2))),
+    "to-a-key-that-cannot-be-read": (KEYED, secret("keyed", "KeyKey", key=denied("kms:DescribeKey")), KEYED),
+}
+
+
+@pytest.mark.parametrize("case", REKEYED.values(), ids=REKEYED)
+def test_a_secret_that_has_moved_to_another_key_takes_the_right_to_the_old_one_along(
+    act: Acted, ledger: Ledger, case: tuple[Any, Any, Any]
+) -> None:
+    before, now, after = case
+    ledger.keep_grants(role_arn(), granted(before))
+    here = act(replace(BROKEN, roles=(role(inline_policies=(own(before),)),), secrets=(GHCR, now)))
+    here.expect(render(policy_document(granted(GHCR, after))))
+    assert here.patch().written
 
 
 def test_what_this_stack_did_not_grant_is_none_of_its_ledgers(act: Acted, ledger: Ledger) -> None:
@@ -220,6 +250,8 @@ def test_what_somebody_else_wrote_into_our_policy_is_dropped(act: Acted, stateme
     here = act(replace(BROKEN, roles=(role(inline_policies=(own(HUB, extra=(statement,)),)),), secrets=(GHCR, HUB)))
     here.expect(render(policy_document(granted(GHCR, HUB))))
     assert here.patch().written
+    (detail,) = here.stage.sent.details("Remediation Completed")
+    assert "what was not Pullguard's in its policy is left out" in detail["remediation"]["why"]
 
 
 def test_other_policies_are_left_alone(act: Acted) -> None:

@@ -19,7 +19,7 @@ from pullguard.messages import LISTED, Look, Review
 from pullguard.model import NamedPolicy
 from pullguard.remedies.grant import POLICY_NAME, Granted, policy_document, render
 from pullguard.stop import GO_ON, Stop, switch_text
-from tests.fakes import NOW, REGION, Crash, World, container, denied, revision_arn, role, role_arn, secret
+from tests.fakes import NOW, REGION, Crash, World, container, denied, key, revision_arn, role, role_arn, secret
 from tests.fakes import task_definition as definition
 from tests.flows import LOOK, Stage
 
@@ -108,6 +108,21 @@ def test_what_can_be_taken_back_at_once_leaves_nothing_to_do(act: Acted, ledger:
     assert (ledger.unagreed(ROLE), ledger.granted(ROLE)) == ((), ())
     (failure,) = here.failures()
     assert "taken back" in failure["why"]
+
+
+def test_what_was_granted_before_of_the_same_secret_is_left(act: Acted, ledger: Ledger) -> None:
+    """The secret got a key of its own, and lost its tag while that was granted: the earlier grant stays."""
+    here, keyed = act(), replace(GHCR, key=key())
+    wanted = (Granted(secret=GHCR.arn, key=key().arn),)
+    names = {"RoleName": "web-execution", "PolicyName": POLICY_NAME}
+    document = render(policy_document(wanted))
+    here.stubber.add_response("put_role_policy", {}, {**names, "PolicyDocument": document})
+    here.expect(GHCR)
+    ledger.keep_grants(ROLE, granted(GHCR))
+    world = replace(AGREED, roles=(holding(GHCR),), secrets=(keyed,))
+    # Three looks: the proof, what else the policy grants, and whether the owners still agree.
+    here.patch(world, world, replace(world, secrets=(replace(secret(registry=None), key=key()),)))
+    assert ledger.unagreed(ROLE) == ()
 
 
 def test_what_aws_does_not_let_be_taken_back_is_known_and_told_as_standing(act: Acted, ledger: Ledger) -> None:

@@ -9,6 +9,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
+from pullguard.arn import Arn
 from pullguard.aws.iam import Iam
 from pullguard.errors import Rejected
 from pullguard.events import Cause
@@ -363,6 +364,35 @@ def test_a_role_that_another_stack_writes_to_is_left_and_told(act: Acted) -> Non
     here.unused_for(GRACE_DAYS)
     assert here.review().withdrawn == 0
     assert "another stack may share the role" in here.why("Remediation Refused")
+
+
+def test_a_policy_into_which_somebody_else_wrote_is_left_and_told(act: Acted) -> None:
+    document = policy_document(granted(GHCR, HUB))
+    alien = {"Effect": "Deny", "Action": "s3:*", "Resource": "*"}
+    policy = NamedPolicy(name=POLICY_NAME, document={**document, "Statement": [*document["Statement"], alien]})
+    here = act(replace(UNUSED, roles=(role(inline_policies=(policy,)),)))
+    here.unused_for(GRACE_DAYS)
+    assert here.review().withdrawn == 0
+    assert "holds what is not Pullguard's" in here.why("Remediation Refused")
+
+
+def test_a_review_of_another_accounts_role_is_rejected(act: Acted) -> None:
+    here = act(UNUSED)
+    withdrawer = Withdrawer(
+        executor=here.stage.executor(), roster=here.stage.roster, iam=here.iam, revoke=True, grace_days=0
+    )
+    foreign = Arn.parse(str(ROLE).replace(ACCOUNT, "999999999999"))
+    cause = Cause(kind=LISTED, event_id="s-1", at=NOW)
+    with pytest.raises(Rejected, match="not of this account"):
+        withdrawer.review(Review(role=foreign, cause=cause), occasion="m-1")
+
+
+def test_a_mark_of_an_earlier_sweep_is_none_of_the_last_ones(act: Acted) -> None:
+    here = act(UNUSED)
+    here.unused_for(GRACE_DAYS)
+    (due,) = (each for each in here.stage.ledger.holdings(ROLE) if each.unused_since)
+    assert due.is_due("s-2", grace_days=GRACE_DAYS, now=here.stage.time)
+    assert not due.is_due("s-3", grace_days=GRACE_DAYS, now=here.stage.time)
 
 
 def test_what_a_run_that_died_had_granted_is_known_by_the_record_of_its_write(act: Acted) -> None:

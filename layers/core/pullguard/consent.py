@@ -19,7 +19,7 @@ from pullguard.eligibility import (
     role_may_use,
 )
 from pullguard.errors import Malformed, NotNow
-from pullguard.model import Container, Facts, Lookup, NotLooked, Role, Secret, Unreadable
+from pullguard.model import Container, Facts, Key, Lookup, NotLooked, Role, Secret, Unreadable
 from pullguard.remedies.grant import Granted, granted_for
 
 
@@ -68,8 +68,30 @@ def agreed_grant(arn: Arn, found: Lookup[Secret], role: Role) -> Granted | None:
         raise NotNow(f"it could not be read whether the owner of {arn}, which our policy grants, agrees: {found}")
     if not isinstance(found, Secret) or found.arn != arn:
         return None
-    agreed = is_managed(role) and bool(registry_hosts(found)) and role_may_use(found, role.name)
-    return granted_for(found) if agreed else None
+    return granted_for(found) if _agreed(found, role) else None
+
+
+def kept_grant(found: Lookup[Secret], role: Role, *, present: Granted | None, ours: Granted | None) -> Granted | None:
+    """Return what a rewrite of our policy keeps of one secret beside the new need; None where that is nothing.
+
+    ``found`` is the secret as it is now, ``present`` what the policy grants of it, ``ours`` what the ledger says that
+    this stack granted; at least one of the two is given. What is ours and stands stays, with the key that the secret
+    has now, until the secret is gone. Anything else needs both owners' consent. What cannot be read stays as it
+    stands, and is not added where it does not.
+    """
+    standing = ours or present
+    if isinstance(found, Unreadable | NotLooked) or standing is None:
+        return present
+    if not isinstance(found, Secret) or found.arn != standing.secret:
+        return None
+    if not (present and ours) and not _agreed(found, role):
+        return None
+    # Where the key could not be looked at, nobody knows that another one is needed.
+    return granted_for(found) if isinstance(found.key, Key | None) else (present or granted_for(found))
+
+
+def _agreed(secret: Secret, role: Role) -> bool:
+    return is_managed(role) and bool(registry_hosts(secret)) and role_may_use(secret, role.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

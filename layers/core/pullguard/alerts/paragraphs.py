@@ -47,7 +47,7 @@ def _own_part(notice: Notice) -> str:
     reason = f": {why}" if why else ""
     match notice.kind:
         case "Remediation Completed":
-            return f"did this: {what}."
+            return f"did this: {what}{reason}" if why else f"did this: {what}."
         case "Remediation Failed":
             return f"tried to {what}, and failed{reason}"
         case "Remediation Refused":

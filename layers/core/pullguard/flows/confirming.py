@@ -30,9 +30,10 @@ from pullguard.remediation import Remediation
 from pullguard.remedies.grant import POLICY_NAME, Granted, grant_command, parse_own, policy_document, render
 
 
-def completed(grant: Grant, change: Change) -> Remediation:
-    """Return the record of ``grant``, made by ``change``."""
-    return Remediation(event="Remediation Completed", deed=describe(grant), before=change.before, after=change.after)
+def completed(grant: Grant, change: Change, notes: str = "") -> Remediation:
+    """Return the record of ``grant``, made by ``change``; ``notes`` say what else the change did."""
+    deed = describe(grant, notes)
+    return Remediation(event="Remediation Completed", deed=deed, before=change.before, after=change.after)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from typing import assert_never
 
 from pullguard.alerts import describe
 from pullguard.aws.iam import Iam
-from pullguard.consent import agreed_grant
+from pullguard.consent import kept_grant
 from pullguard.errors import Denied
 from pullguard.flows.brakes import NotWritten
 from pullguard.flows.confirming import Confirmer, completed
@@ -13,7 +13,7 @@ from pullguard.flows.policy_writing import Change, scopes
 from pullguard.flows.withdraw import Withdrawer, Withdrawn
 from pullguard.flows.writing import Executor
 from pullguard.messages import Look, Review, parse_command
-from pullguard.model import NamedPolicy, Role
+from pullguard.model import NamedPolicy, NotLooked, Role, Unreadable
 from pullguard.plan import Grant
 from pullguard.remediation import Remediation
 from pullguard.remedies.grant import (
@@ -78,7 +78,8 @@ class RolePatcher:
         inline = _by_name(role)
         before = inline.get(POLICY_NAME)
         wanted = (Granted(secret=grant.secret, key=grant.key) for grant in needed)
-        document = policy_document(united(self._kept(role, before), wanted))
+        kept, notes = self._kept(role, before)
+        document = policy_document(united(kept, wanted))
         patched = Patched(task_definition=str(look.task_definition), role=str(role.arn))
         if before is not None and same(before.document, document):
             self.executor.look_until_it_shows(look)
@@ -101,7 +102,10 @@ class RolePatcher:
             task_definition=str(look.task_definition),
             cause=look.cause,
         )
-        done, secrets = tuple(completed(grant, change) for grant in needed), tuple(grant.secret for grant in needed)
+        done, secrets = (
+            tuple(completed(grant, change, notes) for grant in needed),
+            tuple(grant.secret for grant in needed),
+        )
         try:
             self.executor.brakes.check(*scopes(role, secrets), role=role.arn)
             self.executor.intend(*done, occasion=occasion)
@@ -122,22 +126,22 @@ class RolePatcher:
         self.executor.look_again(look)
         return replace(patched, written=True)
 
-    def _kept(self, role: Role, before: NamedPolicy | None) -> tuple[Granted, ...]:
-        """Return what the policy is to grant beside the new need.
-
-        What it grants already by this stack's own doing stays. Of anything else, what another stack or somebody else
-        wrote and what the ledger knows of and the policy lacks (IAM may show it late, or an owner has taken it away),
-        both owners have to agree now. Raises ``NotNow`` where that could not be read.
-        """
-        present = {each.secret: each for each in (parse_own(before.document)[0] if before else ())}
+    def _kept(self, role: Role, before: NamedPolicy | None) -> tuple[tuple[Granted, ...], str]:
+        """Return what the policy is to grant beside the new need, and in words what people should know of the rest."""
+        granted, aliens = parse_own(before.document) if before else ((), ())
+        present = {each.secret: each for each in granted}
         ours = {each.secret: each for each in self.executor.ledger.granted(role.arn)}
         readers = self.executor.readers()
-        agreed = (
-            agreed_grant(secret, readers.secret(str(secret), secret.region), role)
-            for secret in present.keys() ^ ours.keys()
+        found = {secret: readers.secret(str(secret), secret.region) for secret in sorted(present.keys() | ours.keys())}
+        kept = (
+            kept_grant(each, role, present=present.get(secret), ours=ours.get(secret)) for secret, each in found.items()
         )
-        both = (present[secret] for secret in present.keys() & ours.keys())
-        return (*both, *(each for each in agreed if each is not None))
+        unread = (each for each, it in found.items() if isinstance(it, Unreadable | NotLooked) and each in present)
+        notes = (
+            *(f"what was not Pullguard's in its policy is left out: {alien}" for alien in aliens),
+            *(f"{secret} could not be read, and what was granted of it is left as it was" for secret in unread),
+        )
+        return tuple(each for each in kept if each is not None), "; ".join(notes)
 
     def _fail(self, needed: tuple[Grant, ...], patched: Patched, occasion: str, why: str, remedy: str) -> Patched:
         for grant in needed:

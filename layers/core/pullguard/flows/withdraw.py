@@ -136,6 +136,10 @@ class Withdrawer:
             )
             self._tell(role, unused, "Remediation Refused", why=why)
             return ()
+        if aliens := _aliens(_own(role)):
+            why = f"our policy holds what is not Pullguard's, and would lose it: {aliens[0]}"
+            self._tell(role, unused, "Remediation Refused", why=why)
+            return ()
         allowed = []
         for holding in unused:
             if self._mode(role, holding, readers) == "observe":
@@ -240,6 +244,11 @@ def _own(role: Role) -> NamedPolicy | None:
 
 def _grants(policy: NamedPolicy | None) -> tuple[Granted, ...]:
     return () if policy is None else parse_own(policy.document)[0]
+
+
+def _aliens(policy: NamedPolicy | None) -> tuple[str, ...]:
+    """Return what in our policy somebody else wrote, in words."""
+    return () if policy is None else parse_own(policy.document)[1]
 
 
 def _names(facts: Facts, secret: Arn) -> bool:
