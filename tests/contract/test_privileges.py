@@ -27,6 +27,7 @@ from pullguard.aws.secrets_manager import SecretsManager
 from pullguard.aws.ssm import StopSwitch
 from pullguard.cause_ledger import CauseLedger
 from pullguard.ledger import Ledger
+from pullguard.login_ledger import LoginLedger
 from pullguard.roster import Roster
 from pullguard.service_ledger import ServiceLedger
 from tests.contract.cloudformation import ROOT, TEXT, Template, load, said, several
@@ -119,6 +120,8 @@ FUNCTIONS = {
                 Ledger.rotation_end,
                 Ledger.keep_verified,
                 ServiceLedger.keep,
+                LoginLedger.known,
+                LoginLedger.keep,
             ),
             **on("Bus.Arn", Bus.publish),
             Queues.command: ("GrantQueue.Arn", "ReregisterQueue.Arn"),
@@ -432,7 +435,16 @@ def test_the_table_names_the_gateway_methods_that_the_flows_call(name: str) -> N
 
 
 # Called by aws/readers.py, which is asked through the Readers protocol.
-BY_READERS: frozenset[Method] = frozenset({SecretsManager.credentials, Rules.pinning, Schedules.pinning, Iam.simulate})
+BY_READERS: frozenset[Method] = frozenset(
+    {
+        SecretsManager.credentials,
+        Rules.pinning,
+        Schedules.pinning,
+        Iam.simulate,
+        LoginLedger.known,
+        LoginLedger.keep,
+    }
+)
 
 
 WIRED_BY_DEPLOYMENT = {

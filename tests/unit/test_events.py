@@ -342,9 +342,11 @@ def test_an_event_delivered_twice_is_one_change_and_two_events_are_two() -> None
     assert first != deduplication_key(read("put-role-policy", {"id": "another"}))
 
 
-def test_a_task_that_goes_on_stopping_is_told_with_another_event_which_may_say_more() -> None:
+def test_a_task_that_goes_on_stopping_is_one_failure_for_each_kind_of_reason() -> None:
     first, again = read("task-stopped-fargate"), read("task-stopped-fargate", {"id": "again", "detail.version": 4})
-    assert deduplication_key(first) != deduplication_key(again)
+    assert deduplication_key(first) == deduplication_key(again)
+    other = {"detail.stoppedReason": "CannotPullContainerError: toomanyrequests", "detail.containers": []}
+    assert deduplication_key(first) != deduplication_key(read("task-stopped-fargate", other))
 
 
 @pytest.mark.parametrize(

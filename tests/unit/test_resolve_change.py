@@ -8,7 +8,7 @@ import pytest
 
 from pullguard.arn import Arn
 from pullguard.errors import NotNow, Rejected
-from pullguard.flows.resolve_change import COPIES_S, ChangeResolver
+from pullguard.flows.resolve_change import COPIES_S, STOPS_S, ChangeResolver
 from pullguard.ledger import Ledger
 from pullguard.messages import SIBLING, Look
 from pullguard.model import NamedPolicy, Usage
@@ -212,8 +212,15 @@ COMINGS: dict[str, tuple[list[str], list[bool]]] = {
         [True, True, True],
     ),
     "a task that stops is told twice": ([sample("task-stopped-fargate")] * 2, [True, False]),
-    "a task that stops goes on": (
+    "a task that stops is started again, and stops again": (
         [sample("task-stopped-fargate"), sample("task-stopped-fargate", version=4).replace('"id": "', '"id": "1')],
+        [True, False],
+    ),
+    "a task stops for another kind of reason": (
+        [
+            sample("task-stopped-fargate"),
+            sample("task-stopped-fargate", stoppedReason="CannotPullContainerError: toomanyrequests", containers=[]),
+        ],
         [True, True],
     ),
     "two policies of one role": (
@@ -251,6 +258,14 @@ def test_after_ten_minutes_nothing_is_a_copy(stage: Stage) -> None:
     resolver(stage).resolve(NATIVE, occasion="m-1")
     stage.later(seconds=COPIES_S)
     assert not resolver(stage).resolve(NATIVE, occasion="m-2").copy
+
+
+def test_a_storm_of_stops_is_one_look_a_minute(stage: Stage) -> None:
+    for number in range(120):  # a stop each second
+        stop = sample("task-stopped-fargate", version=number).replace('"id": "', f'"id": "{number}')
+        resolver(stage).resolve(stop, occasion=f"m-{number}")
+        stage.later(seconds=1)
+    assert len(asked(stage)) == 120 / STOPS_S
 
 
 # --- What a rotation costs ---------------------------------------------------------------------------------------

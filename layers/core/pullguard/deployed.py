@@ -157,7 +157,9 @@ class Deployment:
         """Return what validates a batch: its readers remember, and read the values of opted-in secrets."""
         from pullguard.aws.readers import AwsReaders
         from pullguard.flows.validate import Validator
+        from pullguard.login_ledger import LoginLedger
 
+        logins = LoginLedger(self.clients.get("dynamodb"), self.settings.ledger_table, now=self.now)
         return Validator(
             readers=AwsReaders(
                 self.clients,
@@ -165,6 +167,7 @@ class Deployment:
                 verify=self.settings.verify_credentials,
                 cross_check=self.settings.cross_check,
                 pins=True,
+                logins=logins,
             ),
             ledger=self.ledger,
             roster=self.roster,

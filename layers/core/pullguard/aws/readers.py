@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from pullguard.access.contexts import Circumstances
 from pullguard.access.cross_check import questions
@@ -32,7 +32,11 @@ from pullguard.model import (
     ValueShape,
     Verification,
 )
+from pullguard.refused_logins import RefusedLogins
 from pullguard.secret_value import Credentials
+
+if TYPE_CHECKING:
+    from pullguard.registry import Logins
 
 ReadValues: TypeAlias = Literal["never", "opted-in", "all"]
 
@@ -44,7 +48,8 @@ class AwsReaders:
     says whether registries are asked, with the credentials of opted-in secrets only; ``as_anybody`` whether they are
     asked at least without any. ``cross_check`` says whether
     AWS's simulator is, ``pins`` whether rules and schedules are looked through for a revision that has a successor.
-    Where more than ``bulk_above`` roles are asked for, all are read at once (None: never).
+    Where more than ``bulk_above`` roles are asked for, all are read at once (None: never). ``logins`` remembers what
+    registries refused; by default as long as these readers live.
     """
 
     def __init__(
@@ -57,6 +62,7 @@ class AwsReaders:
         cross_check: bool = False,
         pins: bool = False,
         bulk_above: int | None = None,
+        logins: "Logins | None" = None,
     ) -> None:
         self._clients = clients
         self._values = values
@@ -67,6 +73,7 @@ class AwsReaders:
         self._bulk_above = bulk_above
         self._roles: set[Arn] = set()
         self._silent: dict[str, Verification] = {}
+        self._logins = RefusedLogins(logins)
         self._once = Once()
 
     @property
@@ -177,7 +184,7 @@ class AwsReaders:
         # Imported where it is used: the HTTP client costs start-up time that most deployments need not pay.
         from pullguard.registry import verification  # noqa: PLC0415
 
-        return self._answered(image.host, lambda: verification(secret, image, self._credentials))
+        return self._answered(image.host, lambda: verification(secret, image, self._credentials, logins=self._logins))
 
     def anonymous_pull(self, image: ImageReference, hosts: frozenset[str]) -> Lookup[Verification]:
         """Ask the registry, one of ``hosts``, whether it serves the image to anybody, where that is switched on."""

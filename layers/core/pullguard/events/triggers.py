@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Literal, TypeAlias, assert_never
 
+from pullguard import stopped_reason
 from pullguard.arn import Arn
 from pullguard.errors import Rejected, shown
 
@@ -194,6 +195,7 @@ def deduplication_key(trigger: Trigger) -> str:
 
     A label that moves is told natively and through CloudTrail: both name the secret, the version and the label.
     It may move away and back as well, so an event is a copy only if no other of its ``sequence`` came in between.
+    A service that tries again and again is one failure for each kind of reason, as long as its first is remembered.
     All that tells of a rotation before it has moved AWSCURRENT asks one question, whether the pull works before it.
     Source (a request token becomes the version id):
     https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html
@@ -205,6 +207,8 @@ def deduplication_key(trigger: Trigger) -> str:
             return f"begin of a rotation of {secret}"
         case SecretChanged(secret=Arn() as secret, version_id=str(version_id), label=str(label)):
             return f"label {secret} {version_id} {label}"
+        case TaskStopped(task_definition=task_definition, reasons=reasons):
+            return f"stop of {task_definition} {stopped_reason.explain(reasons).kind}"
         case (
             TaskDefinitionRegistered()
             | SecretChanged()
@@ -212,7 +216,6 @@ def deduplication_key(trigger: Trigger) -> str:
             | KeyChanged()
             | RoleChanged()
             | PolicyChanged()
-            | TaskStopped()
             | ServiceChanged()
         ):
             return f"event {trigger.cause.event_id}"

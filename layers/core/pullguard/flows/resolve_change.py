@@ -37,6 +37,8 @@ _FIRST_SWEEP_S: Final = 900
 # CloudTrail's copy of an event comes seconds, now and then minutes, after the native one.
 # https://docs.aws.amazon.com/awscloudtrail/latest/userguide/how-cloudtrail-works.html
 COPIES_S: Final = 600
+# A service whose tasks cannot start tries again after seconds; what is wrong with them is looked at once in this time.
+STOPS_S: Final = 60
 
 
 class TaskDefinitions(Protocol):
@@ -110,7 +112,8 @@ class ChangeResolver:
         may find more dependents than the first event did, or tell of a label that came back: then it is none.
         """
         change = f"{deduplication_key(trigger)} {_digest(affected)}"
-        return self.ledger.take_up(sequence(trigger), change, occasion=occasion, seconds=COPIES_S, now=self.now())
+        seconds = STOPS_S if isinstance(trigger, TaskStopped) else COPIES_S
+        return self.ledger.take_up(sequence(trigger), change, occasion=occasion, seconds=seconds, now=self.now())
 
     def _to_ask(self, trigger: Trigger, affected: tuple[Arn, ...], occasion: str) -> tuple[Arn, ...]:
         """Return who is to be looked at: one for all, where what all of them pull with is what it was.

@@ -18,13 +18,21 @@ Sources: https://github.com/opencontainers/distribution-spec/blob/main/spec.md
 https://distribution.github.io/distribution/spec/auth/token/
 """
 
-from pullguard.registry.credentials import HostNotAllowed, VerificationBroke, anonymous_pull, verification, verify
+from pullguard.registry.credentials import (
+    HostNotAllowed,
+    Logins,
+    VerificationBroke,
+    anonymous_pull,
+    verification,
+    verify,
+)
 from pullguard.registry.exchange import Exchange, NoAnswer
 from pullguard.registry.transport import Transport
 
 __all__ = [
     "Exchange",
     "HostNotAllowed",
+    "Logins",
     "NoAnswer",
     "Transport",
     "VerificationBroke",

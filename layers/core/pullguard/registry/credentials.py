@@ -3,13 +3,13 @@
 import base64
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final
+from typing import Final, Protocol
 
 from pullguard.arn import Arn
 from pullguard.eligibility import REGISTRY_TAG, registry_hosts
 from pullguard.errors import PullguardError, shown
 from pullguard.image import ImageReference
-from pullguard.model import Lookup, NotLooked, Secret, Verification
+from pullguard.model import Lookup, NotLooked, Secret, ValueShape, Verification
 from pullguard.registry.exchange import Exchange, within
 from pullguard.registry.inquiry import Inquiry
 from pullguard.registry.origins import registry_url
@@ -18,6 +18,16 @@ from pullguard.secret_value import Credentials, HiddenText
 
 TIMEOUT_S: Final = 10.0
 _THREAD_GRACE_S: Final = 0.25  # so that a wait that knows what it waits for says so, before the clock does
+
+
+class Logins(Protocol):
+    """What registries said to logins (a secret, its version, a host), so that a wrong password is tried once."""
+
+    def known(self, login: tuple[Arn, str, str]) -> Verification | None:
+        """Return what was said to that login, and is still to be believed; None: ask, and then ``keep`` it."""
+
+    def keep(self, login: tuple[Arn, str, str], said: Verification) -> None:
+        """Keep what a registry has said to a login."""
 
 
 class HostNotAllowed(PullguardError):
@@ -34,8 +44,11 @@ def verification(
     read: Callable[[Arn, str | None], Lookup[Credentials]],
     *,
     ask: Callable[..., Verification] | None = None,
+    logins: Logins | None = None,
 ) -> Lookup[Verification]:
     """Verify the credentials that ``secret`` holds for ``image``; ``read`` gets its value, if that is to be read.
+
+    ``logins`` answers where the registry has refused this version before: it is not asked again, for any image.
 
     The value of a secret whose owner has not bound it to the image's registry host is not even read. Where the current
     value is refused and a rotation has begun another one, the registry is asked about that one too (docs/adr/0015).
@@ -51,17 +64,26 @@ def verification(
     value = read(secret.arn, None)
     if not isinstance(value, tuple):
         return value
-    _, username, password = value
-    if username is None or password is None:
+    if value[1] is None or value[2] is None:
         return NotLooked(why="the secret holds no username and password to verify", switch="store both in the secret")
-    current = (ask or verify)(image, username, password, allowed_hosts=hosts)
+
+    def asked(shape: ValueShape, username: HiddenText, password: HiddenText) -> Verification:
+        login = (secret.arn, shape.version_id, image.host) if shape.version_id else None
+        known = logins.known(login) if logins and login else None
+        if known is not None:
+            return known
+        said = (ask or verify)(image, username, password, allowed_hosts=hosts)
+        if logins and login:
+            logins.keep(login, said)
+        return said
+
+    current = asked(value[0], value[1], value[2])
     if current.answer != "rejected" or secret.pending_version is None:
         return current
     value = read(secret.arn, secret.pending_version)
-    _, username, password = value if isinstance(value, tuple) else (None, None, None)
-    if username is None or password is None:
+    if not isinstance(value, tuple) or value[1] is None or value[2] is None:
         return current
-    return replace(current, pending=(ask or verify)(image, username, password, allowed_hosts=hosts).answer)
+    return replace(current, pending=asked(value[0], value[1], value[2]).answer)
 
 
 def verify(
