@@ -180,6 +180,22 @@ TAG = st.none() | st.from_regex(r"\A[A-Za-z0-9_][A-Za-z0-9._-]{0,10}\Z")
 DIGEST = st.none() | st.from_regex(r"\Asha256:[0-9a-f]{64}\Z")
 
 
+# What Docker asks over plain HTTP is another server at port 443 than at none, which means port 80 there.
+LOOPBACK = ("localhost:443", "127.0.0.1:443", "127.8.9.10:443", "[::1]:443", "localhost", "127.0.0.1", "[::1]")
+
+
+@pytest.mark.parametrize("host", LOOPBACK)
+def test_a_loopback_host_keeps_its_port(host: str) -> None:
+    assert normal_host(host) == parse_image(f"{host}/team/app:1").host == host
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1.example.com:443", "localhost.example.com:443", "[::2]:443", "10.0.0.1:443"]
+)
+def test_every_other_host_has_port_443_anyhow(host: str) -> None:
+    assert normal_host(host) == host.removesuffix(":443")
+
+
 @given(host=HOST, path=PATH, tag=TAG, digest=DIGEST)
 def test_the_parts_come_back(host: str, path: str, tag: str | None, digest: str | None) -> None:
     text = f"{host}/{path}{f':{tag}' if tag else ''}{f'@{digest}' if digest else ''}"

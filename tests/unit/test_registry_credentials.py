@@ -303,6 +303,17 @@ def test_an_image_that_only_looks_like_one_of_the_tags_registry_collects_nothing
     assert (registry.connections, collector.connections) == (0, 0)
 
 
+@pytest.mark.parametrize(("host", "port"), [("127.0.0.1:443", 443), ("127.0.0.1:80", 80), ("127.0.0.1", 80)])
+def test_a_loopback_host_is_asked_at_its_port_and_at_no_other(host: str, port: int) -> None:
+    with recording(takes_credentials) as record:
+        transport = Elsewhere(ports={f"127.0.0.1:{port}": record.port})
+        verified = verify(image_at(host), *credentials(), allowed_hosts=frozenset({host}), transport=transport)
+    assert verified.answer == "ok"
+    others = frozenset({"127.0.0.1", "127.0.0.1:80", "127.0.0.1:443"} - {host})
+    with pytest.raises(HostNotAllowed):
+        verify(image_at(host), *credentials(), allowed_hosts=others, transport=transport)
+
+
 @pytest.mark.parametrize("host", ["ghcr.io@evil.example", "GHCR.io", "ghcr.io:443", "ghcr.io/", "ghcr.io\r\nx", ""])
 def test_a_host_that_is_not_in_its_one_spelling_is_refused_even_where_a_tag_names_it(host: str) -> None:
     image = ImageReference(text=host, host=host, repository="app", tag=None, digest=None)

@@ -112,6 +112,7 @@ def test_no_url_breaks_the_parser_and_none_hides_another_host(text: str) -> None
         ),
         ("http://127.0.0.1/t", "127.0.0.1:80", ("http", "127.0.0.1", 80)),
         ("http://[::1]:7/t", "[::1]:7", ("http", "::1", 7)),
+        ("http://127.0.0.1:443/t", "127.0.0.1:443", ("http", "127.0.0.1", 443)),
     ],
 )
 def test_urls(text: str, host: str, origin: tuple[str, str, int]) -> None:

@@ -9,7 +9,7 @@ Source: https://pkg.go.dev/github.com/distribution/reference
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from ipaddress import AddressValueError, IPv6Address
+from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
 from pullguard.errors import Malformed
 
@@ -119,8 +119,8 @@ def serves_the_public(host: str) -> bool:
 def normal_host(text: str) -> str | None:
     """Return a registry host (``ghcr.io``, ``registry.example.com:5000``) in its one spelling, None if it is none.
 
-    Lower case, no ``:443``, no leading zeros in the port, the shortest form of an IPv6 address, and ``docker.io``
-    for each of Docker Hub's names.
+    Lower case, no ``:443`` (but for loopback hosts, where none means port 80), no leading zeros in the port, the
+    shortest form of an IPv6 address, and ``docker.io`` for each of Docker Hub's names.
     """
     match = _HOST.fullmatch(text)
     if match is None:
@@ -128,9 +128,19 @@ def normal_host(text: str) -> str | None:
     name, port = _normal_name(match[1]), int(match[2] or _HTTPS_PORT)
     if name is None or not 0 < port <= _PORT_MAX:
         return None
-    if port != _HTTPS_PORT:
+    if port != _HTTPS_PORT or (match[2] and is_loopback(name.strip("[]"))):
         return f"{name}:{port}"
     return DOCKER_HUB if name in _DOCKER_HUB_NAMES else name
+
+
+def is_loopback(name: str) -> bool:
+    """Whether ``name`` is localhost, ::1 or a complete address in 127.0.0.0/8: what Docker asks over plain HTTP."""
+    if name in {"localhost", "::1"}:
+        return True
+    try:
+        return IPv4Address(name).is_loopback
+    except ValueError:
+        return False
 
 
 def _normal_name(name: str) -> str | None:

@@ -13,15 +13,12 @@ with at once. What is believed here is what a registry has said; that nobody ask
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from pullguard.arn import Arn
 from pullguard.aws.answers import asks
 from pullguard.model import Verification
 from pullguard.table import DAY_S, Table
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
 
 Login: TypeAlias = tuple[Arn, str, str]
 """A secret, the id of its version, and the registry host that it is tried at."""
@@ -42,7 +39,7 @@ class LoginLedger(Table):
 
     def __init__(
         self,
-        client: "DynamoDBClient",
+        client: Any,
         table: str,
         *,
         now: Callable[[], datetime],

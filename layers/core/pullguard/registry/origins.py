@@ -3,10 +3,9 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Address
 from typing import Final, Literal
 
-from pullguard.image import DOCKER_HUB, normal_host
+from pullguard.image import DOCKER_HUB, is_loopback, normal_host
 
 _HTTPS_PORT: Final = 443
 _HTTP_PORT: Final = 80
@@ -50,7 +49,7 @@ class Origin:
     @property
     def is_loopback(self) -> bool:
         """Whether the host says that it is this very machine."""
-        return _is_loopback(self.name)
+        return is_loopback(self.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +74,7 @@ def registry_url(host: str, target: str) -> Url | None:
     if normal_host(host) != host:
         return None
     name, port = _split(_API_HOSTS.get(host, host))
-    if _is_loopback(name):
+    if is_loopback(name):
         return Url(origin=Origin(scheme="http", name=name, port=port or _HTTP_PORT), host=host, target=target)
     return Url(origin=Origin(scheme="https", name=name, port=port or _HTTPS_PORT), host=host, target=target)
 
@@ -93,7 +92,7 @@ def parse_url(text: str) -> Url | None:
     if host is None:
         return None
     name, port = _split(_API_HOSTS.get(host, host))
-    if plain and not _is_loopback(name):
+    if plain and not is_loopback(name):
         return None
     origin = Origin(scheme="http" if plain else "https", name=name, port=port or _HTTPS_PORT)
     return Url(origin=origin, host=host, target=f"{found[3] or '/'}{found[4] or ''}")
@@ -118,13 +117,3 @@ def _split(host: str) -> tuple[str, int | None]:
     """Cut ``[::1]:5000`` into ``::1`` and 5000."""
     name, colon, port = host.rpartition(":") if _WITH_PORT.fullmatch(host) else (host, "", "")
     return name.strip("[]"), int(port) if colon else None
-
-
-def _is_loopback(name: str) -> bool:
-    """Whether ``name`` is localhost, ::1 or a complete address in 127.0.0.0/8: what Docker asks over plain HTTP."""
-    if name in {"localhost", "::1"}:
-        return True
-    try:
-        return IPv4Address(name).is_loopback
-    except ValueError:
-        return False
