@@ -130,7 +130,9 @@ def test_one_change_told_natively_through_cloudtrail_and_twice_is_one_round_and_
     wait_for_letter(here, after=already)
     assert told(here, after=already).attributes["kind"] == "Finding Opened"
 
-    wait_until(lambda: len(logged(stack, RESOLVE, "Resolved", since_epoch_s=since)) == 1 + 1 + len(copies))
+    wait_until(
+        lambda: len(logged(stack, RESOLVE, "Resolved", since_epoch_s=since)) == 2 + len(copies), timeout_s=WITHIN_S
+    )
     events = logged(stack, RESOLVE, "Resolved", since_epoch_s=since)
     assert sorted(each["kind"] for each in events) == ["PutSecretValue"] * 2 + ["Secret Label Updated"] * 2
     assert [each["copy"] for each in events].count(False) == 1
