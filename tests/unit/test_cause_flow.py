@@ -13,6 +13,7 @@ from pullguard.flows.reminding import Reminded
 from pullguard.ledger import Ledger
 from pullguard.model import Usage, ValueShape
 from pullguard.remediation import Remediation, RemediationEvent
+from pullguard.service_ledger import Kept
 from tests.fakes import Crash, World, container, key, revision_arn, role, secret, service, task_definition
 from tests.flows import Stage, look
 
@@ -38,7 +39,7 @@ def stage(ledger: Ledger) -> Stage:
     here = Stage(ledger, world(broken=False))
     validate(here, *FAMILIES)
     for each in FAMILIES:
-        here.services.keep(service(each).service_arn, str(revision_arn(each)))
+        here.services.keep(service(each).service_arn, Kept(task_definition=str(revision_arn(each))))
     assert here.sent.events == []
     return here
 
@@ -120,7 +121,7 @@ def test_what_a_service_ran_then_is_named_though_it_has_moved_since(stage: Stage
     stage.world = world(broken=True)
     validate(stage, "f0", "f1")
     deliver(stage)
-    stage.services.keep(service("f0").service_arn, str(revision_arn("f0", 8)))
+    stage.services.keep(service("f0").service_arn, Kept(task_definition=str(revision_arn("f0", 8))))
     stage.world = world(broken=False)
     validate(stage, "f0", "f1")
     deliver(stage)

@@ -7,7 +7,8 @@ import pytest
 
 from pullguard.eligibility import REGISTRY_TAG
 from pullguard.ledger import Ledger
-from pullguard.model import FailedStart, Usage, Verification
+from pullguard.model import FailedStart, Rotation, RotationEnd, Usage, Verification
+from pullguard.service_ledger import Kept
 from tests.fakes import CLUSTER, World, container, revision_arn, role, secret, service, task_definition
 from tests.flows import Stage, look
 from tests.unit.test_cause_flow import deliver
@@ -41,7 +42,7 @@ def stage(ledger: Ledger) -> Stage:
     here = Stage(ledger, world({}))
     assert round_of(here) == []
     for each in FAMILIES:
-        here.services.keep(service(each).service_arn, str(revision_arn(each)))
+        here.services.keep(service(each).service_arn, Kept(task_definition=str(revision_arn(each))))
     return here
 
 
@@ -109,6 +110,32 @@ def test_who_pulls_from_another_host_with_the_secret_is_not_named(ledger: Ledger
     here.world = world({ODD: WRONG}, hosts=elsewhere)
     round_of(here)
     assert not any(f"/{each}" in here.sent.alerts[0]["Message"] for each in HEALTHY)
+
+
+# --- A rotation that failed --------------------------------------------------------------------------------------
+
+
+def test_a_failed_rotation_says_who_is_at_risk_and_when_each_pulls_next(ledger: Ledger) -> None:
+    rotating = replace(SECRET, rotation=Rotation(enabled=True))
+    definitions = tuple(task_definition(container(rotating), family=each) for each in FAMILIES[:3])
+    here = Stage(ledger, World(definitions, (role(reads=[rotating]),), (rotating,)))
+    here.world.verifications = {image("web"): OK}
+    round_of(here, *FAMILIES[:3])
+    for each, (desired, running) in zip(FAMILIES, ((2, 2), (2, 1), (0, 0)), strict=False):
+        use = replace(service(each, runs=revision_arn(each)), desired_count=desired, running_count=running)
+        here.services.keep(use.service_arn, Kept.of(use))
+    here.ledger.keep_rotation_end(rotating.arn, RotationEnd(outcome="failed", at=here.time, detail="boom"))
+    here.validate(look(revision_arn("f0"), kind="RotationFailed"))
+    deliver(here)
+    (alert,) = here.sent.alerts
+    assert alert["Subject"].startswith("[Pullguard] error: 3 services at risk: secret registry/ghcr")
+    assert "cannot pull" not in alert["Message"]
+    for line in (
+        "- service/main/f0 (f0:7): pulls when it is next deployed or scaled out, or a task is replaced\n",
+        "- service/main/f1 (f1:7) *: pulls now, since tasks are missing\n",
+        "- service/main/f2 (f2:7) *: pulls when it is scaled out from 0\n",
+    ):
+        assert line in alert["Message"]
 
 
 # --- Tasks that fail to start ------------------------------------------------------------------------------------

@@ -9,6 +9,8 @@ from pullguard.alerts.notice import Notice
 from pullguard.causes import broken_thing
 from pullguard.findings import Finding
 
+# What works until somebody pulls, and then may not: an error by the catalogue, and no outage yet.
+_AT_RISK: Final = frozenset({"secret-rotation-failed"})
 # "less than 100 characters", no line breaks, no control characters; ASCII is safe for every mail program.
 # https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 SUBJECT_MAX_CHARS: Final = 99
@@ -51,6 +53,10 @@ def _finding_headline(notice: Notice, finding: Finding, limit: int) -> str:
     again = "reminder, " if notice.reminder else ""
     if finding.status == "unknown":
         return f"{again}unknown: whether {who} can pull{image}{because}"
+    if finding.check in _AT_RISK:
+        return (
+            f"{again}{plain_word(finding.severity)}: {who} at risk: {plain_name(broken_thing(finding))} did not rotate"
+        )
     risk = "cannot pull" if finding.severity == "error" else "may fail to pull"
     return f"{again}{plain_word(finding.severity)}: {who} {risk}{image}{because}"
 

@@ -2,13 +2,17 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import Final
 
 from pullguard.alerts.affected import DEPENDENTS_SHOWN, counted, dependents_of, families_of, family_of, named
 from pullguard.alerts.foreign import SNIPPET_MAX_CHARS, plain_name, prose
 from pullguard.alerts.notice import Notice
 from pullguard.arn import Arn
 from pullguard.causes import Dependent, common_sentence
+from pullguard.checks.next_pull import IN_WORDS
 from pullguard.errors import Malformed
+
+_ROTATION: Final = "secret-rotation-failed"
 
 
 def paragraphs(notice: Notice) -> Iterator[tuple[str, str]]:
@@ -77,7 +81,10 @@ def dependent_lines(notice: Notice) -> Iterator[str]:
     yield ""
     title = "Was affected" if notice.kind == "Finding Resolved" else "Affected"
     yield f"{title}: {counted(everything)}{_not_found_yet(everything)}"
-    yield from (f"- {_briefly(each)}" for each in everything[:DEPENDENTS_SHOWN])
+    tells_pulls = notice.kind != "Finding Resolved" and any(each.check == _ROTATION for each in notice.findings[:1])
+    yield from (
+        f"- {_briefly(each)}{_next_pull(each) if tells_pulls else ''}" for each in everything[:DEPENDENTS_SHOWN]
+    )
     if len(everything) > DEPENDENTS_SHOWN:
         yield f"- and {len(everything) - DEPENDENTS_SHOWN} more"
 
@@ -96,6 +103,12 @@ def _briefly(dependent: Dependent) -> str:
     name = _resource(dependent.arn)
     runs = f" ({_resource(dependent.task_definition).partition('/')[2]})" if dependent.is_service else ""
     return f"{name}{runs}{mark}"
+
+
+def _next_pull(dependent: Dependent) -> str:
+    """Say what makes a service pull next, as it was last seen; nothing where that is not known."""
+    words = IN_WORDS.get(dependent.next_pull)
+    return f": {words}" if words else ""
 
 
 def _resource(text: str) -> str:

@@ -11,12 +11,14 @@ class Dependent:
     """A service, or a task definition that no service runs.
 
     ``arn`` names it, ``task_definition`` is the ARN of what it runs. ``found`` is whether the task definition was
-    found failing; else it only references what is broken, and has not been found failing so far.
+    found failing; else it only references what is broken, and has not been found failing so far. ``next_pull`` is what
+    makes a service pull next (checks/next_pull.py), as far as that is known; it is not kept.
     """
 
     arn: str
     task_definition: str
     found: bool = True
+    next_pull: str = ""
 
     @property
     def is_service(self) -> bool:
@@ -35,14 +37,18 @@ class Dependent:
 
 
 def dependents_of(
-    failing: Iterable[str], referencing: Iterable[str], services: Mapping[str, Iterable[str]]
+    failing: Iterable[str],
+    referencing: Iterable[str],
+    services: Mapping[str, Iterable[str]],
+    next_pulls: Mapping[str, str] | None = None,
 ) -> tuple[Dependent, ...]:
     """Join task definitions with what runs them: those found failing first, then those that only reference it.
 
-    ``failing`` and ``referencing`` are ARNs of task definitions, ``services`` the ARNs of services by that of what
-    they run. A revision that nothing runs, that was not found failing and that is not the newest of its family here
-    is left out: nobody will start it.
+    ``failing`` and ``referencing`` are ARNs of task definitions, ``services`` the ARNs of services by that of what they
+    run, ``next_pulls`` what makes each service pull next. A revision that nothing runs, that was not found failing and
+    that is not the newest of its family here is left out: nobody will start it.
     """
+    pulls = next_pulls or {}
     found = tuple(dict.fromkeys(failing))
     known = set(found)
     others = tuple(arn for arn in dict.fromkeys(referencing) if arn not in known)
@@ -53,7 +59,7 @@ def dependents_of(
     hit = [*((arn, True) for arn in found)]
     hit += [(arn, False) for arn in others if arn in services or newest[family_name(arn)] == arn]
     return tuple(
-        Dependent(arn=thing, task_definition=arn, found=is_found)
+        Dependent(arn=thing, task_definition=arn, found=is_found, next_pull=pulls.get(thing, ""))
         for arn, is_found in hit
         for thing in sorted(services.get(arn, ())) or (arn,)
     )

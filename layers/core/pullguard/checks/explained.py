@@ -2,9 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from pullguard.checks.check import Check
 from pullguard.findings import Answer, Failed, Passed, Skipped, Unsure
+
+# Asked from Pullguard's own network: that they pass rules nothing out for the task's.
+_OF_THE_NETWORK: Final = frozenset({"registry-unreachable", "registry-rate-limited"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,15 +42,24 @@ def _sentences(verdicts: _Verdicts, explaining: tuple[str, ...], else_look_at: s
     if verdicts.errors:
         yield f"It may be explained by the finding {' and '.join(verdicts.errors)}: mend that first."
         return
-    relevant = [each for each in explaining if each in verdicts.passed]
-    rest = [each for each in verdicts.passed if each not in relevant]
-    if relevant or rest:
-        yield f"Ruled out, since it is in order now: {', '.join((*relevant, *rest))}."
+    yield else_look_at
+    passed = [each for each in verdicts.passed if each not in _OF_THE_NETWORK]
+    if relevant := [each for each in explaining if each in passed]:
+        more = len(passed) - len(relevant)
+        yield f"Ruled out, since it is in order now: {', '.join(relevant)}{_and_more(more)}."
+    elif passed:
+        yield f"Ruled out, since all {len(passed)} checks are in order now that bear on it."
+    if any(each in _OF_THE_NETWORK for each in verdicts.passed):
+        yield "From Pullguard's network the registry answers; the task's own may not reach it."
     if verdicts.unsure:
         yield f"It could not be told: {', '.join(verdicts.unsure)}."
     for why, ids in _by_reason(verdicts.skipped).items():
         yield f"Not looked at: {', '.join(ids)} ({why})."
-    yield else_look_at
+
+
+def _and_more(count: int) -> str:
+    """Say how many further checks passed; their names are in the audit."""
+    return f", and {count} further checks" if count else ""
 
 
 def _verdicts(answers: Sequence[tuple[Check, Answer]]) -> _Verdicts:

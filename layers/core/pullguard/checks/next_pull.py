@@ -5,11 +5,17 @@ program starts pulls at each start; who that is, ECS does not tell, and nobody a
 Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_services.html
 """
 
-from typing import Final
+from typing import Final, Literal, TypeAlias, assert_never
 
 from pullguard.model import Lookup, ServiceUse, Usage
 
 _NAMED_MAX: Final = 20
+NextPull: TypeAlias = Literal["now", "scaled-out", "deployed"]
+IN_WORDS: Final[dict[str, str]] = {
+    "now": "pulls now, since tasks are missing",
+    "scaled-out": "pulls when it is scaled out from 0",
+    "deployed": "pulls when it is next deployed or scaled out, or a task is replaced",
+}
 
 
 def next_pulls(usage: Lookup[Usage]) -> str:
@@ -27,12 +33,20 @@ def next_pulls(usage: Lookup[Usage]) -> str:
     return f"At risk: {'; '.join(told)}. Tasks that a schedule or a program starts pull at each start."
 
 
-def _service(use: ServiceUse) -> str:
+def next_pull_of(use: ServiceUse) -> NextPull:
+    """Return what makes a service pull next."""
     if use.running_count < use.desired_count:
-        return f"service {use.name} pulls now: {use.running_count} of {use.desired_count} tasks run"
-    if not use.desired_count:
-        return f"service {use.name} pulls when it is scaled out from 0"
-    return (
-        f"service {use.name} ({use.running_count} running) pulls when it is next deployed or scaled out, or a task "
-        "is replaced"
-    )
+        return "now"
+    return "deployed" if use.desired_count else "scaled-out"
+
+
+def _service(use: ServiceUse) -> str:
+    match next_pull_of(use):
+        case "now":
+            return f"service {use.name} pulls now: {use.running_count} of {use.desired_count} tasks run"
+        case "scaled-out" as kind:
+            return f"service {use.name} {IN_WORDS[kind]}"
+        case "deployed" as kind:
+            return f"service {use.name} ({use.running_count} running) {IN_WORDS[kind]}"
+        case kind:
+            assert_never(kind)

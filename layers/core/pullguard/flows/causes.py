@@ -109,7 +109,8 @@ class CauseTeller:
         ``all_of_them`` is whether those count who reference what is broken and have not been found failing so far: when
         it has just opened, most of them have not been looked at.
         """
-        runners = by_task_definition(self.services.known())
+        services = self.services.known()
+        runners = by_task_definition(services)
         if not record.is_open:
             failed = [each.task_definition for each in self.causes.past(record.id, since=record.opened_at)]
             for each in record.affected:  # a service that has been moved since ran it then
@@ -118,7 +119,8 @@ class CauseTeller:
             return dependents_of(failed, (), runners)
         failing = [each.task_definition for each in self.causes.members(record.id)]
         referencing = self._referencing(record.lead) if all_of_them else ()
-        return dependents_of((record.lead.task_definition, *failing), referencing, runners)
+        next_pulls = {arn: kept.next_pull for arn, kept in services.items()}
+        return dependents_of((record.lead.task_definition, *failing), referencing, runners, next_pulls)
 
     def _referencing(self, lead: Finding) -> Iterable[str]:
         """Return who references all of what is broken, found failing or not."""

@@ -30,7 +30,7 @@ from pullguard.messages import SIBLING, Home, Look
 from pullguard.model import Lookup, Missing, RotationEnd, TaskDefinition, Unreadable
 from pullguard.references import role_name, secret_name
 from pullguard.roster import Roster
-from pullguard.service_ledger import ServiceLedger
+from pullguard.service_ledger import Kept, ServiceLedger
 
 # While the ledger is empty, every event would ask for a first sweep: one asks, and for this long nobody else does.
 _FIRST_SWEEP_S: Final = 900
@@ -91,7 +91,7 @@ class ChangeResolver:
         for arn in affected:  # other accounts' events come too, where somebody has them forwarded to this bus
             self.home.admit(arn)
         if isinstance(trigger, ServiceChanged) and trigger.service is not None:
-            self.services.keep(str(trigger.service), str(affected[0]))
+            self.services.keep(str(trigger.service), Kept(task_definition=str(affected[0])))
         kind, event_id = trigger.cause.kind, trigger.cause.event_id
         if affected and not self._is_news(trigger, affected, occasion):
             return Resolved(kind=kind, event_id=event_id, affected=len(affected), copy=True)

@@ -23,7 +23,7 @@ from pullguard.ledger import Ledger
 from pullguard.messages import LISTED, UNLISTED, Look, parse_object
 from pullguard.model import TaskDefinition, Unreadable
 from pullguard.roster import FIRST_PAGE, Roster, Sweep
-from pullguard.service_ledger import ServiceLedger
+from pullguard.service_ledger import Kept, ServiceLedger
 
 _TOKEN_MAX_CHARS = 8192
 
@@ -153,16 +153,16 @@ class Sweeper:
                 yield found.arn
 
     def _in_use(self) -> Iterator[Arn]:
-        known, running = self.services.known(), dict[str, str]()
+        known, running = self.services.known(), dict[str, Kept]()
         for cluster in self.ecs.clusters():
             services = tuple(self.ecs.services(cluster))
-            running |= {use.service_arn: use.task_definition for use in services if not use.beside}
+            running |= {use.service_arn: Kept.of(use) for use in services if not use.beside}
             tasks = (use.task_definition for use in self.ecs.tasks(cluster))
             for text in sorted({*(use.task_definition for use in services), *tasks}):
                 yield Arn.parse(text, service="ecs", resource_type="task-definition")
         self._keep_services(known, running)
 
-    def _keep_services(self, known: Mapping[str, str], running: Mapping[str, str]) -> None:
+    def _keep_services(self, known: Mapping[str, Kept], running: Mapping[str, Kept]) -> None:
         """Remember what runs now. What was ``known`` before we looked, and does not run, is gone."""
         for service, runs in running.items():
             if known.get(service) != runs:

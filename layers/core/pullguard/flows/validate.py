@@ -24,7 +24,7 @@ from pullguard.references import references_of
 from pullguard.remediation import Remediation
 from pullguard.remedies.redeploy import redeployments, verified
 from pullguard.roster import Roster
-from pullguard.service_ledger import ServiceLedger
+from pullguard.service_ledger import Kept, ServiceLedger
 
 FAILED_START: Final = "ECS Task State Change"
 OBSERVES: Final = "Pullguard only observes here (parameter Mode, or a tag pullguard:mode)"
@@ -130,7 +130,7 @@ class Validator:
         if isinstance(facts.usage, Usage):
             for service in facts.usage.services:
                 if not service.beside:
-                    self.services.keep(service.service_arn, service.task_definition)
+                    self.services.keep(service.service_arn, Kept.of(service))
 
     def _forget(self, look: Look, entry: Entry) -> None:
         """Forget what matters no more, last of all that it is known, so that a sweep asks again after a crash."""
