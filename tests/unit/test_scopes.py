@@ -168,9 +168,32 @@ def test_what_was_explained_is_no_news_when_the_cause_is_mended(stage: Stage) ->
     assert checks(stage) == ["credentials-rejected", "credentials-rejected", "task-start-failed"]
 
 
-def fail(here: Stage, reason: str) -> None:
+def test_one_dead_family_mutes_no_failure_of_all(stage: Stage) -> None:
+    reason = "CannotPullContainerError: toomanyrequests: You have reached your pull rate limit."
+    fail(stage, reason, ODD)
+    stage.later(hours=20)
+    fail(stage, reason, *HEALTHY[:2])
+    assert kinds(stage) == ["Finding Opened", "Finding Changed"]  # which names the first
+    assert f"service/main/{HEALTHY[0]}" in stage.sent.alerts[-1]["Message"]
+
+    fail(stage, reason, *HEALTHY)
+    stage.later(minutes=30)
+    stage.alerter().reminder.remind()
+    assert len(stage.sent.alerts) == 2
+    stage.later(minutes=31)
+    stage.alerter().reminder.remind()
+    stage.alerter().reminder.remind()
+    assert kinds(stage) == ["Finding Opened", "Finding Changed", "Finding Changed"]
+    assert [each for each in FAMILIES if f"service/main/{each}" not in stage.sent.alerts[-1]["Message"]] == []
+
+
+def kinds(here: Stage) -> list[Any]:
+    return [alert["MessageAttributes"]["kind"]["StringValue"] for alert in here.sent.alerts]
+
+
+def fail(here: Stage, reason: str, *families: str) -> None:
     """A task of each family fails to start, and is looked at."""
-    for each in FAMILIES:
+    for each in families or FAMILIES:
         start = FailedStart(task_arn=f"{CLUSTER}/{each}", stopped_at=here.time, reasons=(reason,))
         here.world.running = Usage(
             newest=True, services=(service(each, runs=revision_arn(each)),), failed_starts=(start,)

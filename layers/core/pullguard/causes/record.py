@@ -4,6 +4,7 @@
 |---|---|---|
 | unknown to us, or resolved | has members | opened |
 | open | has no member that is as it was told, or one that is worse | changed |
+| open | has members of families that were not named, an hour or more after people were told | changed |
 | open | has more members, or fewer | stays as it was |
 | open | has no members | resolved |
 
@@ -142,8 +143,13 @@ def leading(known: CauseRecord | None, members: Iterable[Member]) -> Member | No
     return min(members, key=order, default=None)
 
 
-def advance_cause(id_: str, known: CauseRecord | None, lead: Finding | None, *, now: datetime) -> CauseRecord | None:
-    """Return the record as it is to be, ``lead`` speaking for the members there are; None where nothing changes."""
+def advance_cause(
+    id_: str, known: CauseRecord | None, lead: Finding | None, *, joined: bool = False, now: datetime
+) -> CauseRecord | None:
+    """Return the record as it is to be, ``lead`` speaking for the members there are; None where nothing changes.
+
+    ``joined`` is whether members of families have joined that nobody was told of, and that is due.
+    """
     if known is None or not known.is_open:
         if lead is None:
             return None
@@ -158,7 +164,7 @@ def advance_cause(id_: str, known: CauseRecord | None, lead: Finding | None, *, 
         )
     if lead is None:
         return replace(known, event="Finding Resolved", sequence=known.sequence + 1, changed_at=now)
-    if Member.of(known.lead).state == Member.of(lead).state:
+    if Member.of(known.lead).state == Member.of(lead).state and not joined:
         return None
     return replace(known, event="Finding Changed", sequence=known.sequence + 1, changed_at=now, lead=lead)
 

@@ -6,13 +6,14 @@ told by the next one that comes by. Two runs at once cannot both keep a new stat
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from pullguard.alerts import Notice
 from pullguard.arn import Arn
 from pullguard.cause_ledger import CauseLedger
 from pullguard.causes import CauseRecord, Dependent, Member, advance_cause, dependents_of, leading, shared_things
+from pullguard.causes.identity import family_name
 from pullguard.findings import Finding
 from pullguard.flows.publishing import Alerted, Publisher
 from pullguard.ledger import Ledger
@@ -21,6 +22,8 @@ from pullguard.service_ledger import ServiceLedger, by_task_definition
 
 # So many who were named are remembered with a cause: an item of the table holds 400 KB.
 _REMEMBERED_MAX: Final = 1_000
+# Whoever joins a cause is told of once in so long, all at once.
+_QUIET: Final = timedelta(hours=1)
 _ROUNDS: Final = 10
 
 
@@ -56,16 +59,33 @@ class CauseTeller:
 
     def _after(self, cause: str, known: CauseRecord | None, arrived: FindingRecord | None) -> CauseRecord | None:
         """Return the state that the cause is in by now, None where it is the one that is kept."""
-        if known is not None and known.is_open and _is_as_told(known, arrived):
+        if known is not None and _is_as_told(known, arrived) and not self._has_joined(known, arrived):
             return None
         any_member = self.causes.any_member(cause)
         if any_member is None:
             return advance_cause(cause, known, None, now=self.now())
         if known is not None and _is_one_fewer(known, arrived) and any_member.state == Member.of(known.lead).state:
             return None  # who is worse off tells of it by an event of its own
-        lead = leading(known, self.causes.members(cause))
+        members = self.causes.members(cause)
+        lead = leading(known, members)
         finding = self._finding(lead, cause) if lead else None
-        return advance_cause(cause, known, finding, now=self.now()) if finding else None
+        joined = known is not None and self._has_joined(known, *members)
+        return advance_cause(cause, known, finding, joined=joined, now=self.now()) if finding else None
+
+    def _has_joined(self, known: CauseRecord, *those: FindingRecord | Member | None) -> bool:
+        """Whether one of ``those`` is of a family that was not named, and people have heard nothing for a while.
+
+        What is open for one long dead family must not mute what hits all others later.
+        """
+        if known.told_at is None or self.now() - known.told_at < _QUIET or len(known.affected) >= _REMEMBERED_MAX:
+            return False
+        named = {family_name(each.task_definition) for each in known.affected}
+        definitions = (
+            each.finding.task_definition if isinstance(each, FindingRecord) else each.task_definition
+            for each in those
+            if each is not None
+        )
+        return any(family_name(each) not in named for each in definitions)
 
     def _finding(self, member: Member, cause: str) -> Finding | None:
         """Return the finding that a member stands for; None where a wider cause hides it, or it has moved on."""
@@ -109,8 +129,8 @@ class CauseTeller:
         ``all_of_them`` is whether those count who reference what is broken and have not been found failing so far: when
         it has just opened, most of them have not been looked at.
         """
-        services = self.services.known()
-        runners = by_task_definition(services)
+        kept = self.services.known()
+        runners = by_task_definition(kept)
         if not record.is_open:
             failed = [each.task_definition for each in self.causes.past(record.id, since=record.opened_at)]
             for each in record.affected:  # a service that has been moved since ran it then
@@ -119,7 +139,7 @@ class CauseTeller:
             return dependents_of(failed, (), runners)
         failing = [each.task_definition for each in self.causes.members(record.id)]
         referencing = self._referencing(record.lead) if all_of_them else ()
-        next_pulls = {arn: kept.next_pull for arn, kept in services.items()}
+        next_pulls = {arn: each.next_pull for arn, each in kept.items()}
         return dependents_of((record.lead.task_definition, *failing), referencing, runners, next_pulls)
 
     def _referencing(self, lead: Finding) -> Iterable[str]:
@@ -135,7 +155,8 @@ def _is_one_fewer(known: CauseRecord, arrived: FindingRecord | None) -> bool:
 def _is_as_told(known: CauseRecord, arrived: FindingRecord | None) -> bool:
     """Whether a finding that has arrived is one more of what was told."""
     return (
-        arrived is not None
+        known.is_open
+        and arrived is not None
         and arrived.is_open
         and arrived.cause_id == known.id
         and Member.of(arrived.finding).state == Member.of(known.lead).state
