@@ -2,16 +2,17 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any, Final, assert_never
 
+from pullguard.afterwards import after_registering
 from pullguard.arn import Arn, MalformedReference, parse_reference
 from pullguard.aws.ecs import Ecs
 from pullguard.checks.examine import examine
 from pullguard.flows.reregister import request_of
 from pullguard.flows.validate import in_scope
 from pullguard.model import Facts, Role, Usage
-from pullguard.plan import Grant, MoveService, Plan, Refusal, Reregister
+from pullguard.plan import Grant, MoveService, Refusal, Reregister
 from pullguard.planner import Rules, make_plan
 from pullguard.remedies.grant import (
     INLINE_POLICIES_MAX_CHARS,
@@ -74,30 +75,17 @@ def calls_for(facts: Facts, rules: Rules, ecs: Ecs) -> Calls:
         return Calls()
     findings = examine(facts).findings
     plan = make_plan(facts, findings, rules)
-    afterwards = _after_registering(facts, plan, rules)
+    afterwards = after_registering(facts, findings, plan, rules)
     grants = tuple(action for action in plan.actions if isinstance(action, Grant))
     others = (action for action in (*plan.actions, *afterwards.actions) if not isinstance(action, Grant))
     steps = (
         *((_put_role_policy(facts, facts.role, grants),) if isinstance(facts.role, Role) and grants else ()),
         *(_other(action, facts, ecs, after_grant=bool(grants)) for action in others),
     )
-    later = (refusal for refusal in afterwards.refusals if refusal.kind == "move-service")
     return Calls(
         calls=tuple(step for step in steps if isinstance(step, Call)),
-        refusals=(*plan.refusals, *(step for step in steps if isinstance(step, Refusal)), *later),
+        refusals=(*plan.refusals, *(step for step in steps if isinstance(step, Refusal)), *afterwards.refusals),
     )
-
-
-def _after_registering(facts: Facts, plan: Plan, rules: Rules) -> Plan:
-    """Plan once more, as if the corrected revision were there: that moves the services."""
-    usage, arn = facts.usage, facts.task_definition.arn
-    if not isinstance(usage, Usage) or not any(isinstance(action, Reregister) for action in plan.actions):
-        return Plan()
-    family, _, revision = arn.resource.rpartition(":")
-    successor = replace(arn, resource=f"{family}:{int(revision) + 1}")
-    facts = facts.with_usage(replace(usage, successor=successor))
-    after = make_plan(facts, examine(facts).findings, rules)
-    return replace(after, actions=tuple(action for action in after.actions if isinstance(action, MoveService)))
 
 
 def _other(action: Reregister | MoveService, facts: Facts, ecs: Ecs, *, after_grant: bool) -> Call | Refusal:

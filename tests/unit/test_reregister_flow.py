@@ -18,7 +18,7 @@ from pullguard.errors import NotNow
 from pullguard.flows.reregister import LEASE_S, Reregisterer
 from pullguard.flows.writing import WAITS_S
 from pullguard.ledger import Ledger
-from pullguard.model import Usage
+from pullguard.model import ScheduleUse, Usage
 from pullguard.planner import Rules
 from pullguard.remedies.reregister import REREGISTERED_TAG
 from pullguard.stop import Stop, switch_text
@@ -545,6 +545,32 @@ def hold(here: Act, held: str) -> None:
         here.stage.ledger.save_family_hold("web", stop)
     else:
         here.stage.ledger.save_hold(role_arn(), stop)
+
+
+# --- Where it only observes ---
+
+OBSERVED: dict[str, tuple[Rules, list[str]]] = {
+    "moves-are-on": (
+        Rules(move_services=True),
+        ['Then it would move service "a" to the new revision.', 'tell them: "rule nightly", service "b", service "c".'],
+    ),
+    "moves-are-off": (Rules(), ['tell them: "rule nightly", service "a", service "b", service "c".']),
+}
+
+
+@pytest.mark.parametrize(("rules", "words"), OBSERVED.values(), ids=OBSERVED)
+def test_observing_says_what_would_follow_the_registration(act: Acted, rules: Rules, words: list[str]) -> None:
+    owned = replace(service("c"), tags={"aws:cloudformation:stack-name": "prod"})
+    usage = Usage(
+        newest=True,
+        services=(service("a"), service("b", controller="CODE_DEPLOY"), owned),
+        schedules=(ScheduleUse(kind="rule", name="nightly", within="1"),),
+    )
+    here = act(replace(STALE, running=usage), mode="observe", rules=rules)
+    here.stage.validate()
+    ((_, why),) = here.deeds("Remediation Planned")
+    assert all(each in why for each in words)
+    assert ("would move" in why) == rules.move_services
 
 
 # --- Moving services ---------------------------------------------------------------------------------------------

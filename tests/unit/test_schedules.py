@@ -1,6 +1,8 @@
 """Rules and schedules that pin a revision: found exactly, told with the commands, never touched."""
 
+import json
 import shlex
+import subprocess
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,6 +24,7 @@ from tests.fakes import CLUSTER, REGION, World, container, denied, revision_arn,
 BEFORE, AFTER = revision_arn("web", 7), revision_arn("web", 8)
 RULE = ScheduleUse(kind="rule", name="nightly", within="target-1")
 SCHEDULE = ScheduleUse(kind="schedule", name="weekly report", within="default")
+UNIVERSAL = ScheduleUse(kind="schedule", name="nightly", within="default", in_input=True)
 ROLE = "arn:aws:iam::123456789012:role/events"
 
 
@@ -59,6 +62,45 @@ def test_only_schedules_that_start_this_very_revision_are_found() -> None:
         )
     found = Schedules(scheduler).pinning(BEFORE, [CLUSTER])
     assert found == (ScheduleUse(kind="schedule", name="weekly", within="default"),)
+
+
+INPUTS: dict[str, tuple[str, bool]] = {
+    "its-arn": (json.dumps({"Cluster": "main", "TaskDefinition": str(BEFORE)}), True),
+    "its-name": (json.dumps({"Cluster": "main", "TaskDefinition": "web:7"}), True),
+    "in-lower-case": (json.dumps({"taskDefinition": "web:7"}), True),
+    "another-revision": (json.dumps({"TaskDefinition": "web:77"}), False),
+    "the-newest-of-the-family": (json.dumps({"TaskDefinition": "web"}), False),
+    "no-object": ('["web:7"]', False),
+    "no-json": ("web:7", False),
+    "nothing-of-it": ("{}", False),
+}
+
+
+@pytest.mark.parametrize("operation", ["runTask", "startTask"])
+@pytest.mark.parametrize(("text", "found"), INPUTS.values(), ids=INPUTS)
+def test_a_schedule_that_calls_ecs_by_itself_is_found_by_its_input(operation: str, text: str, *, found: bool) -> None:
+    scheduler = boto3.client("scheduler", region_name=REGION)
+    universal = f"arn:aws:scheduler:::aws-sdk:ecs:{operation}"
+    with Stubber(scheduler) as stubber:
+        each = {"Name": "nightly", "GroupName": "default", "Target": {"Arn": universal}}
+        stubber.add_response("list_schedules", {"Schedules": [each]})
+        stubber.add_response("get_schedule", {"Target": {"Arn": universal, "RoleArn": ROLE, "Input": text}})
+        uses = Schedules(scheduler).pinning(BEFORE, [CLUSTER])
+    assert uses == ((UNIVERSAL,) if found else ())
+
+
+@pytest.mark.parametrize(
+    ("named", "wanted"),
+    [(str(BEFORE), str(AFTER)), ("web:7", "web:8"), ("my-web:7", "my-web:7"), ("web:77", "web:77")],
+)
+def test_the_command_changes_the_revision_in_the_input_and_no_other(named: str, wanted: str) -> None:
+    (refusal,) = pins((UNIVERSAL,), BEFORE, AFTER)
+    assert refusal.snippet is not None
+    words = shlex.split(refusal.snippet.replace("\n", " "))
+    script = words[words.index("sed") + 2]
+    document = json.dumps({"Target": {"Input": json.dumps({"TaskDefinition": named, "Cluster": "main"})}}, indent=2)
+    changed = subprocess.run(["sed", "-E", script], input=document, text=True, capture_output=True, check=True).stdout
+    assert json.loads(json.loads(changed)["Target"]["Input"])["TaskDefinition"] == wanted
 
 
 def test_what_may_not_be_read_is_unreadable() -> None:

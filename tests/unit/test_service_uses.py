@@ -110,6 +110,17 @@ def test_capacity_providers_and_constraints_are_read() -> None:
     assert use.constraints == ("distinctInstance", "attribute:x == y")
 
 
+def test_the_tags_of_a_service_are_asked_for_and_read() -> None:
+    client = boto3.client("ecs", region_name=REGION)
+    tagged = {**OWN, "taskDefinition": ONE, "tags": [{"key": "aws:cloudformation:stack-name", "value": "prod"}]}
+    with Stubber(client) as stubber:
+        stubber.add_response("list_services", {"serviceArns": [OWN["serviceArn"]]})
+        asked = {"cluster": CLUSTER, "services": [OWN["serviceArn"]], "include": ["TAGS"]}
+        stubber.add_response("describe_services", {"services": [tagged]}, asked)
+        (use,) = Ecs(client).services(CLUSTER)
+    assert use.tags == {"aws:cloudformation:stack-name": "prod"}
+
+
 def test_a_service_that_has_moved_on_is_not_moved_again() -> None:
     rolling = tuple(uses(**SERVICES["rolling, under way"][0]))
     assert moves(rolling, revision_arn(revision=1), revision_arn(revision=3)) == ((), ())

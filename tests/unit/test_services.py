@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 import yaml
@@ -55,6 +56,23 @@ def test_an_external_service_is_told_about_with_the_commands() -> None:
     assert refusal.snippet
     assert f"--task-definition {AFTER} --launch-type FARGATE" in refusal.snippet
     assert "aws ecs update-service-primary-task-set --region eu-west-1" in refusal.snippet
+
+
+@pytest.mark.parametrize(
+    ("tags", "tool"),
+    [
+        ({"aws:cloudformation:stack-name": "prod"}, "CloudFormation"),
+        ({"ManagedBy": "terraform"}, "Terraform"),
+        ({"stack": "x"}, "infrastructure-as-code"),
+    ],
+)
+def test_a_service_that_infrastructure_as_code_owns_is_told_and_not_moved(tags: dict[str, str], tool: str) -> None:
+    owned = replace(use("web"), tags=tags)
+    moved, (refusal,) = moves((owned, use("other")), BEFORE, AFTER, infrastructure_tags=("stack",))
+    assert [each.service.rpartition("/")[2] for each in moved] == ["other"]
+    assert f"the service belongs to {tool}" in refusal.why
+    assert refusal.snippet
+    assert refusal.snippet.count(str(AFTER)) == 3
 
 
 def test_an_unknown_controller_is_never_moved() -> None:

@@ -266,7 +266,7 @@ class ServiceUse:
 
     ``deployed_at`` is when its newest deployment began. ``beside``: the revision is that of a task set or deployment
     beside the service's own task definition, whose counts these are. ``capacity_providers`` are the names in its
-    strategy, ``constraints`` its placement constraints, as a person writes them.
+    strategy, ``constraints`` its placement constraints, as a person writes them. ``tags`` are the service's own.
     """
 
     cluster_arn: str
@@ -282,6 +282,7 @@ class ServiceUse:
     beside: bool = False
     capacity_providers: tuple[str, ...] = ()
     constraints: tuple[str, ...] = ()
+    tags: Tags = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -301,12 +302,14 @@ class TaskUse:
 class ScheduleUse:
     """An EventBridge rule or a schedule of EventBridge Scheduler that starts tasks of one very revision.
 
-    ``within`` is the id of the rule's target, or the schedule's group.
+    ``within`` is the id of the rule's target, or the schedule's group. ``in_input``: the schedule has a universal
+    target, and names the revision in the text of its input.
     """
 
     kind: Literal["rule", "schedule"]
     name: str
     within: str
+    in_input: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

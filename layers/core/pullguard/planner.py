@@ -244,7 +244,9 @@ def _moves(
     before, successor = facts.task_definition.arn, usage.successor
     if successor is None:
         return
-    planned, refused = moves(usage.services, before, successor, findings, changes)
+    planned, refused = moves(
+        usage.services, before, successor, findings, changes, infrastructure_tags=rules.infrastructure_tags
+    )
     yield from refused
     yield from pins(usage.schedules, before, successor, findings)
     for move in planned:

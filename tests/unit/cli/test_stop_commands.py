@@ -138,6 +138,63 @@ def test_a_role_that_is_misspelt_is_not_held(run: Run, stack: Stack, name: str, 
     assert words in ran.err
 
 
+# --- One family ---
+
+BEFORE, AFTER = (Arn.parse(f"arn:aws:ecs:us-east-1:123456789012:task-definition/web:{number}") for number in (7, 8))
+
+
+@pytest.fixture
+def family(stack: Stack) -> str:
+    in_account("ecs").register_task_definition(
+        family="web", containerDefinitions=[{"name": "app", "image": "x", "memory": 64}]
+    )
+    return "web"
+
+
+def test_a_family_is_held_and_let_go(run: Run, stack: Stack, family: str) -> None:
+    assert run("stop", "--family", family, "--yes", "--reason", "mine").code == 0
+    hold = stack.ledger.family_hold(family)
+    assert isinstance(hold, Stop)
+    assert (hold.reason, stack.stopped()) == ("mine", None)
+    assert "held already" in run("stop", "--family", family, "--yes").out
+    ran = run("resume", "--family", family, "--yes")
+    assert (ran.code, stack.ledger.family_hold(family)) == (0, None)
+    assert len(stack.sweeps()) == 1
+    assert "is not held" in run("resume", "--family", family, "--yes").out
+
+
+def test_resuming_a_family_lets_what_was_undone_be_done_again(run: Run, stack: Stack, family: str) -> None:
+    ledger, service = stack.ledger, "arn:aws:ecs:us-east-1:123456789012:service/main/web"
+    ledger.keep_reregistered(BEFORE, AFTER)
+    ledger.keep_move(service, BEFORE, AFTER)
+    assert ledger.reregistered(BEFORE) == AFTER
+    assert ledger.was_moved(service, BEFORE, AFTER)
+    ran = run("resume", "--family", family, "--yes")
+    assert "What was undone in it is done again" in ran.out.replace("\n", " ")
+    assert ledger.reregistered(BEFORE) is None
+    assert not ledger.was_moved(service, BEFORE, AFTER)
+    assert len(stack.sweeps()) == 1
+
+
+@pytest.mark.parametrize("command", ["stop", "resume"])
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [(("--family", "a b"), "Give the name of a family"), (("x", "--family", "web"), "and not both")],
+    ids=["no-name", "role-and-family"],
+)
+def test_what_is_no_family_is_said(run: Run, stack: Stack, command: str, words: tuple[str, ...], said: str) -> None:
+    ran = run(command, *words, "--yes")
+    assert ran.code == 2
+    assert said in ran.err
+
+
+def test_a_family_that_is_misspelt_is_not_held(run: Run, stack: Stack, family: str) -> None:
+    ran = run("stop", "--family", "wbe", "--yes")
+    assert ran.code == 2
+    assert "There is no family wbe" in ran.err
+    assert stack.ledger.family_hold("wbe") is None
+
+
 # --- Which stack -------------------------------------------------------------------------------------------------
 
 

@@ -131,7 +131,8 @@ class Ecs:
         ):
             arns = iter(page["serviceArns"])
             while some := list(islice(arns, _SERVICES_A_CALL)):
-                for service in self._client.describe_services(cluster=cluster, services=some)["services"]:
+                answer = self._client.describe_services(cluster=cluster, services=some, include=["TAGS"])
+                for service in answer["services"]:
                     if service["status"] == "ACTIVE":
                         yield from service_uses(cluster, service)
 

@@ -1,7 +1,8 @@
 """Amazon EventBridge: which rules and which schedules start tasks of one very revision."""
 
+import json
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pullguard.arn import Arn
 from pullguard.aws.answers import asks, looked_up
@@ -10,6 +11,8 @@ from pullguard.model import Lookup, ScheduleUse
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
 
+# What a universal target can call to start tasks.
+_STARTING: Final = ("runTask", "startTask")
 _NO_SUCH = frozenset({"ResourceNotFoundException"})
 
 
@@ -54,25 +57,47 @@ class Schedules:
     def pinning(self, task_definition: Arn, clusters: Iterable[str]) -> Lookup[tuple[ScheduleUse, ...]]:
         """Find the schedules that start tasks of ``task_definition`` in one of ``clusters`` (ARNs).
 
+        Those with a universal target, which calls ECS as its input says, are found whatever the cluster.
         Source: https://docs.aws.amazon.com/scheduler/latest/APIReference/API_EcsParameters.html
         """
         known = frozenset(clusters)
+        sdk = f"arn:{task_definition.partition}:scheduler:::aws-sdk:ecs:"
+        universal = frozenset(f"{sdk}{operation}" for operation in _STARTING)
 
         def call() -> tuple[ScheduleUse, ...]:
             return tuple(
-                ScheduleUse(kind="schedule", name=name, within=group)
-                for name, group in sorted(self._named(known))
-                if self._revision(name, group) == str(task_definition)
+                use
+                for name, group in sorted(self._named(known | universal))
+                if (use := self._use(name, group, task_definition)) is not None
             )
 
         return looked_up("scheduler:ListSchedules", str(task_definition), call, missing=_NO_SUCH)
 
-    def _named(self, clusters: frozenset[str]) -> Iterator[tuple[str, str]]:
+    def _named(self, targets: frozenset[str]) -> Iterator[tuple[str, str]]:
         for page in self._client.get_paginator("list_schedules").paginate():
             for schedule in page["Schedules"]:
-                if schedule.get("Target", {}).get("Arn") in clusters:
+                if schedule.get("Target", {}).get("Arn") in targets:
                     yield schedule["Name"], schedule["GroupName"]
 
-    def _revision(self, name: str, group: str) -> object:
+    def _use(self, name: str, group: str, task_definition: Arn) -> ScheduleUse | None:
         target = self._client.get_schedule(Name=name, GroupName=group)["Target"]
-        return target.get("EcsParameters", {}).get("TaskDefinitionArn")
+        if target.get("EcsParameters", {}).get("TaskDefinitionArn") == str(task_definition):
+            return ScheduleUse(kind="schedule", name=name, within=group)
+        if _named_in(target.get("Input")) in (str(task_definition), task_definition.resource_name):
+            return ScheduleUse(kind="schedule", name=name, within=group, in_input=True)
+        return None
+
+
+def _named_in(request: object) -> object:
+    """Return the task definition that a universal target's input names: an ARN, ``family:revision``, or a family.
+
+    An input that is no JSON object, or names none, starts nothing.
+    Source: https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-universal.html
+    """
+    try:
+        members = json.loads(request) if isinstance(request, str) else None
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(members, dict):
+        return None
+    return next((value for name, value in members.items() if name.lower() == "taskdefinition"), None)

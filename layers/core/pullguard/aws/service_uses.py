@@ -26,6 +26,7 @@ def service_uses(cluster: str, service: Mapping[str, Any]) -> Iterator[ServiceUs
         constraints=tuple(
             each.get("expression") or each.get("type", "") for each in service.get("placementConstraints", ())
         ),
+        tags={each["key"]: each.get("value", "") for each in service.get("tags", ())},
         **_platform(service),
     )
     rest = sorted((*service.get("taskSets", ()), *deployments), key=lambda each: each.get("status") != "PRIMARY")

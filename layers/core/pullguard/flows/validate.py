@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, assert_never
 
+from pullguard.afterwards import after_registering, in_words
 from pullguard.alerts import describe
 from pullguard.arn import Arn
 from pullguard.aws.messaging import Queues
@@ -12,6 +13,7 @@ from pullguard.checks.credentials_missing import candidates_for
 from pullguard.checks.examine import Examination, examine, unread_task_definition
 from pullguard.eligibility import effective_mode
 from pullguard.events import is_rotation
+from pullguard.findings import Finding
 from pullguard.flows.telling import Teller
 from pullguard.gather import Readers, gather_about, lacks_credentials
 from pullguard.ledger import Entry, Ledger
@@ -108,7 +110,7 @@ class Validator:
         told = self.teller.findings(look.task_definition, entry.findings, changed, now=now)
         if gone:
             self._forget(look, entry)
-        asked = self._act(plan, facts, look, occasion, now) if isinstance(facts, Facts) else 0
+        asked = self._act(plan, facts, examination.findings, look, occasion) if isinstance(facts, Facts) else 0
         if isinstance(facts, Facts) and not any(each.severity == "error" for each in examination.findings):
             asked += self._redeploy(facts, look, occasion, now)
         return Validated(
@@ -170,15 +172,18 @@ class Validator:
         facts = facts.with_usage(self.readers.usage(facts.task_definition))
         return (examine(facts) if in_scope(facts) else nothing), facts
 
-    def _act(self, plan: Plan, facts: Facts, look: Look, occasion: str, now: datetime) -> int:
+    def _act(self, plan: Plan, facts: Facts, findings: tuple[Finding, ...], look: Look, occasion: str) -> int:
         """Ask the executors for the next actions, or tell what would be done; tell what is refused."""
+        now = self.now()
         for refusal in plan.refusals:
             self.teller.remediation(Remediation(event="Remediation Refused", deed=describe(refusal)), now=now)
         actions = next_actions(plan)
         mode = effective_mode(self.mode, *tags_of(facts))
         if mode == "observe":
+            then = in_words(after_registering(facts, findings, plan, self.rules))
             for action in plan.actions:
-                deed = describe(action, OBSERVES)
+                why = f"{OBSERVES}. {then}" if then and isinstance(action, Reregister) else OBSERVES
+                deed = describe(action, why)
                 self.teller.remediation(Remediation(event="Remediation Planned", deed=deed), now=now)
             return 0
         for action in actions:

@@ -149,3 +149,21 @@ def _hcl(text: str) -> str:
         return "".join(f"\\u{ord(each):04x}" for each in before) + f"{sign}{sign}{{"
 
     return re.sub(r"[$%]+\{", doubled, _quoted(text))
+
+
+def service_snippets(after: Arn) -> str:
+    """Return how the templates of a service name the revision ``after``.
+
+    Sources: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ecs-service.html
+    https://registry.terraform.io/providers/hashicorp/aws/latest/docs/resources/ecs_service
+    """
+    return f"""\
+# CloudFormation, in the Properties of the AWS::ECS::Service
+TaskDefinition: "{after}"
+
+// CDK (TypeScript), with service: ecs.FargateService or ecs.Ec2Service
+(service.node.defaultChild as ecs.CfnService).taskDefinition = "{after}";
+
+# Terraform, in the resource "aws_ecs_service"
+task_definition = "{after}"
+"""

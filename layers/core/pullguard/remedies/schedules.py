@@ -62,8 +62,9 @@ def _command(use: ScheduleUse, before: Arn, after: Arn) -> str:
     https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutTargets.html
     https://docs.aws.amazon.com/scheduler/latest/APIReference/API_UpdateSchedule.html
     """
-    change = f's|{before}"|{after}"|'
-    changed = f"sed {shlex.quote(change)}"
+    changed = (
+        f"sed -E {shlex.quote(_in_input(before, after))}" if use.in_input else f"sed {shlex.quote(_in(before, after))}"
+    )
     if use.kind == "rule":
         where = shlex.join(("--region", before.region, "--rule", use.name))
         query = shlex.quote(f"Targets[?Id==`{use.within}`]")
@@ -77,3 +78,13 @@ def _command(use: ScheduleUse, before: Arn, after: Arn) -> str:
         f"| jq 'del(.Arn, .CreationDate, .LastModificationDate)' | {changed} > schedule.json\n"
         f"aws scheduler update-schedule --region {before.region} --cli-input-json file://schedule.json"
     )
+
+
+def _in(before: Arn, after: Arn) -> str:
+    """Return the sed script that changes the revision where its ARN is a whole text of a JSON document."""
+    return f's|{before}"|{after}"|'
+
+
+def _in_input(before: Arn, after: Arn) -> str:
+    """Return the sed script that changes it in a JSON text inside of a JSON document, as an ARN or a short name."""
+    return rf's#(/|\\"){before.resource_name}\\"#\1{after.resource_name}\\"#g'

@@ -11,6 +11,7 @@ from pullguard.arn import Arn
 from pullguard.errors import shown
 from pullguard.model import ServiceUse
 from pullguard.plan import MoveService, ReferenceChange, Refusal
+from pullguard.remedies.infrastructure_as_code import IacOwner, owner, service_snippets
 
 
 def moves(
@@ -19,21 +20,31 @@ def moves(
     after: Arn,
     findings: tuple[str, ...] = (),
     changes: tuple[ReferenceChange, ...] = (),
+    *,
+    infrastructure_tags: tuple[str, ...] = (),
 ) -> tuple[tuple[MoveService, ...], tuple[Refusal, ...]]:
     """Sort the services that run ``before`` into those to move to ``after`` and those to tell about.
 
     Services that run another revision are left out, and those whose own revision is another one already. Both answers
     are in the order of the services' ARNs, one entry a service. ``findings`` are the ids that a refusal carries,
-    ``changes`` what ``after`` changes.
+    ``changes`` what ``after`` changes. A service whose own tags say that infrastructure-as-code owns it is told about,
+    ``infrastructure_tags`` being tag keys that say so besides the well-known ones: its template would move it back.
     """
     running = {use.service_arn: use for use in uses if use.task_definition == str(before) and not _moved_on(use)}
     affected = [running[arn] for arn in sorted(running)]
-    moved = tuple(
-        MoveService(cluster=use.cluster_arn, service=use.service_arn, before=before, after=after, changes=changes)
-        for use in affected
-        if use.controller == "ECS"
-    )
-    return moved, tuple(_refusal(use, before, after, findings) for use in affected if use.controller != "ECS")
+    moved, refused = [], []
+    for use in affected:
+        if use.controller != "ECS":
+            refused.append(_refusal(use, before, after, findings))
+        elif (iac := owner(use.tags, infrastructure_tags)) is not None:
+            refused.append(_owned(use, iac, before, after, findings))
+        else:
+            moved.append(
+                MoveService(
+                    cluster=use.cluster_arn, service=use.service_arn, before=before, after=after, changes=changes
+                )
+            )
+    return tuple(moved), tuple(refused)
 
 
 def _moved_on(use: ServiceUse) -> bool:
@@ -62,6 +73,18 @@ def _refusal(use: ServiceUse, before: Arn, after: Arn, findings: tuple[str, ...]
         why=why,
         remedy=remedy,
         snippet=snippet,
+        findings=findings,
+    )
+
+
+def _owned(use: ServiceUse, iac: IacOwner, before: Arn, after: Arn, findings: tuple[str, ...]) -> Refusal:
+    return Refusal(
+        kind="move-service",
+        task_definition=before,
+        target=use.service_arn,
+        why=f"the service belongs to {iac.tool} (tag {iac.tag}), which would move it back",
+        remedy=f"Let the template that it comes from name {after.resource_name}.",
+        snippet=service_snippets(after),
         findings=findings,
     )
 
