@@ -15,6 +15,7 @@ from pullguard.events import Cause
 from pullguard.flows.alert import Alerter
 from pullguard.flows.brakes import Brakes
 from pullguard.flows.causes import CauseTeller
+from pullguard.flows.looking_again import LookingAgain
 from pullguard.flows.publishing import Publisher
 from pullguard.flows.reminding import Reminder
 from pullguard.flows.telling import Teller
@@ -154,4 +155,13 @@ class Stage:
         reminder = Reminder(
             causes=self.causes, teller=teller, publisher=publisher, every=self.reminder_every, now=self.now
         )
-        return Alerter(ledger=self.ledger, publisher=publisher, teller=teller, reminder=reminder, now=self.now)
+        again = LookingAgain(
+            ledger=self.ledger,
+            causes=self.causes,
+            queues=self.queues,
+            validation_queue_url="validations",
+            now=self.now,
+        )
+        return Alerter(
+            ledger=self.ledger, publisher=publisher, teller=teller, reminder=reminder, again=again, now=self.now
+        )

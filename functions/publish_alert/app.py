@@ -13,7 +13,7 @@ from pullguard.deployed import Deployment, outcome
 
 logger, tracer, metrics = Logger(), Tracer(), Metrics()
 processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False, logger=logger)  # type: ignore[arg-type]
-deployment = Deployment(os.environ, "ledger_table", "topic_arn", "alert_format", "reminder_hours")
+deployment = Deployment(os.environ, *Deployment.ALERTER_NEEDS)
 
 
 @logger.inject_lambda_context

@@ -177,12 +177,13 @@ FUNCTIONS = {
     ),
     "publish_alert": Function(
         queue="Alert",
-        flows=("alert", "causes", "publishing", "reminding"),
+        flows=("alert", "causes", "looking_again", "publishing", "reminding"),
         stack={
             **on("Ledger.Arn", Ledger.finding, Ledger.remediation, Ledger.happened, Ledger.lease, Ledger.once),
             **on("Ledger.Arn", Ledger.dependents, ServiceLedger.known),
             **on("Ledger.Arn", CauseLedger.record, CauseLedger.records, CauseLedger.save, CauseLedger.any_member),
             **on("Ledger.Arn", CauseLedger.members, CauseLedger.past),
+            **on("ValidationQueue.Arn", Queues.look),
             **on("AlertTopic", Topic.publish),
         },
         # Publish to an encrypted topic.

@@ -80,6 +80,8 @@ class Deployment:
         "revoke_grace_days",
     )
 
+    ALERTER_NEEDS: ClassVar = ("ledger_table", "validation_queue_url", "topic_arn", "alert_format", "reminder_hours")
+
     def __init__(self, environment: Mapping[str, str], *needed: str) -> None:
         try:
             self.settings = Settings.read(environment, "rejects_queue_url", *needed)
@@ -273,6 +275,7 @@ class Deployment:
         from pullguard.cause_ledger import CauseLedger
         from pullguard.flows.alert import Alerter
         from pullguard.flows.causes import CauseTeller
+        from pullguard.flows.looking_again import LookingAgain
         from pullguard.flows.publishing import Publisher
         from pullguard.flows.reminding import Reminder
 
@@ -293,7 +296,16 @@ class Deployment:
             every=timedelta(hours=hours) if hours else None,
             now=self.now,
         )
-        return Alerter(ledger=self.ledger, publisher=publisher, teller=teller, reminder=reminder, now=self.now)
+        again = LookingAgain(
+            ledger=self.ledger,
+            causes=teller.causes,
+            queues=self.queues,
+            validation_queue_url=self.settings.validation_queue_url,
+            now=self.now,
+        )
+        return Alerter(
+            ledger=self.ledger, publisher=publisher, teller=teller, reminder=reminder, again=again, now=self.now
+        )
 
     def or_reject(self, record: "Received", function: str, handle: Callable[[], T]) -> "T | Refused":
         """Handle a message; one that can never be handled goes to the dead-letter queue with its reason.

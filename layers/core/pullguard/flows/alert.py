@@ -5,7 +5,7 @@ in the ledger is not told. The same holds for copies and stragglers: what is tol
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from pullguard.arn import Arn, parse_task_definition
 from pullguard.aws.messaging import BUS_SOURCE
 from pullguard.errors import Malformed, Rejected, shown
 from pullguard.flows.causes import CauseTeller
+from pullguard.flows.looking_again import LookingAgain
 from pullguard.flows.publishing import Alerted, Publisher
 from pullguard.flows.reminding import Reminded, Reminder
 from pullguard.ledger import Ledger
@@ -39,13 +40,15 @@ class Alerter:
     publisher: Publisher
     teller: CauseTeller
     reminder: Reminder
+    again: LookingAgain
     now: Callable[[], datetime]
 
     def handle(self, body: str) -> Alerted | Reminded:
         """Do what a message asks for: remind where it is the schedule's, else tell people of the event in it."""
         event = parse_object(body)
         if (event.get("source"), event.get("detail-type")) == ("aws.events", "Scheduled Event"):
-            return self.reminder.remind()
+            reminded = self.reminder.remind()
+            return replace(reminded, asked=self.again.ask())
         return self.alert(body)
 
     def alert(self, body: str) -> Alerted:

@@ -16,11 +16,15 @@ SOFT_EVERY: Final = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reminded:
-    """What came of an hour, for the log: how many causes are open, of how many people were told or reminded."""
+    """What came of an hour, for the log: how many causes are open, of how many people were told or reminded.
+
+    ``asked`` is how many task definitions are looked at again, since a registry may have changed.
+    """
 
     open: int = 0
     told: int = 0
     reminded: int = 0
+    asked: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
