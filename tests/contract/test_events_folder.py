@@ -35,6 +35,8 @@ TRIGGERS: dict[str, tuple[type, dict[str, str | None]]] = {
     "update-service": (ServiceChanged, {}),
     "update-service-response-dropped": (ServiceChanged, {"family": "web"}),
     "update-service-by-family-response-dropped": (ServiceChanged, {"family": "web", "task_definition": None}),
+    "key-deleted": (KeyChanged, {"change": "state"}),
+    "key-material-expired": (KeyChanged, {"change": "state"}),
     "task-stopped-fargate": (TaskStopped, {"launch_type": "FARGATE", "platform_version": "1.4.0"}),
     "task-stopped-ec2": (TaskStopped, {"launch_type": "EC2"}),
     "task-stopped-without-stop-code": (TaskStopped, {"stop_code": ""}),

@@ -246,6 +246,17 @@ def _key(change: KeyChange, event: Event) -> Trigger:
     return KeyChanged(key=event.arn(found, "the key", parse, own_account=False), change=change, **event.origin)
 
 
+def _key_noticed(event: Event) -> Trigger:
+    """Read what AWS KMS itself tells of a key: its material has expired, or its waiting time is over and it is deleted.
+
+    Source: https://docs.aws.amazon.com/kms/latest/developerguide/kms-events.html
+    """
+    key_id = event.proved(_KEY_ID, "a key id", "key-id")
+    arn = f"arn:{partition_of(event.region)}:kms:{event.region}:{event.account}:key/{key_id}"
+    parse = partial(Arn.parse, service="kms", resource_type="key")
+    return KeyChanged(key=event.arn(arn, "the key", parse), change="state", **event.origin)
+
+
 def _role(change: RoleChange, event: Event) -> Trigger:
     role_name = event.proved(_ROLE_NAME, "a role name", "requestParameters", "roleName")
     return RoleChanged(role_name=role_name, change=change, **event.origin)
@@ -296,6 +307,7 @@ _KEYS: Mapping[str, KeyChange] = {
     "RevokeGrant": "grants",
     "RetireGrant": "grants",
 }
+_KEYS_NOTICED = ("KMS CMK Deletion", "KMS Imported Key Material Expiration")
 _ROLES: Mapping[str, RoleChange] = {
     "PutRolePolicy": "policy",
     "DeleteRolePolicy": "policy",
@@ -319,6 +331,7 @@ _READERS: Mapping[tuple[str, str], Callable[[Event], Trigger]] = {
     **{("aws.secretsmanager", name): partial(_secret, change) for name, change in _SECRETS.items()},
     **{("aws.secretsmanager", name): partial(_rotation, outcome) for name, outcome in _ROTATIONS.items()},
     **{("aws.kms", name): partial(_key, change) for name, change in _KEYS.items()},
+    **{("aws.kms", name): _key_noticed for name in _KEYS_NOTICED},
     **{("aws.iam", name): partial(_role, change) for name, change in _ROLES.items()},
     **{("aws.iam", name): _policy for name in _POLICIES},
 }
