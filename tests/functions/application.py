@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+import pullguard.deployed
 from tests.functions.stack import Context, Stack, sqs_event
 from tests.functions.wire import Died, Wire
 
@@ -26,6 +27,8 @@ LANES = {
     "ReregisterQueue": "reregister_task_definition",
 }
 MESSAGES_MAX = 2000
+# What there has to be for them: their queues, where what they give up ends, and where what they tell is collected.
+QUEUES = frozenset({*LANES, *(each.replace("Queue", "DeadLetters") for each in LANES), "AlertQueue"})
 
 
 @dataclass
@@ -50,6 +53,8 @@ class Application:
     time: datetime = field(default_factory=lambda: datetime.now(UTC).replace(minute=0, second=0))
     died: list[Message] = field(default_factory=list)
     handled: list[Message] = field(default_factory=list)
+    _sent: int = 0
+    _collected: int = -1
     _waiting: deque[Message] = field(default_factory=deque)
     _modules: dict[str, ModuleType] = field(default_factory=dict)
 
@@ -57,6 +62,7 @@ class Application:
         """Put a message into a queue, as anybody might."""
         fifo = {"MessageGroupId": group, "MessageDeduplicationId": f"{group}-{len(self.handled)}-{body[-20:]}"}
         client, url = self.stack.client("sqs"), self.stack.ids[queue]
+        self._sent += 1
         client.send_message(QueueUrl=url, MessageBody=body, **(fifo if url.endswith(".fifo") else {}))
 
     def run(self) -> None:
@@ -69,12 +75,22 @@ class Application:
         raise AssertionError(f"it goes on and on: {self._waiting[0]}")
 
     def _collect(self) -> None:
-        client = self.stack.client("sqs")
+        """Take what was sent since the last time."""
+        sent = self._sent + sum(wire.sent for wire in self.wires.values())
+        if sent == self._collected:
+            return
+        self._collected = sent
         for queue in LANES:
-            for each in self.stack.messages(queue):
-                self._waiting.append(Message(queue=queue, id=each["MessageId"], body=each["Body"]))
-                # Or else the next message of its group would not come.
-                client.delete_message(QueueUrl=self.stack.ids[queue], ReceiptHandle=each["ReceiptHandle"])
+            while messages := self.stack.messages(queue):
+                self._waiting.extend(Message(queue=queue, id=each["MessageId"], body=each["Body"]) for each in messages)
+                if not self.stack.ids[queue].endswith(".fifo"):
+                    break
+                self._delete(queue, messages)  # or else the next message of a group would not come
+
+    def _delete(self, queue: str, messages: list[dict[str, Any]]) -> None:
+        for each in messages:
+            client = self.stack.client("sqs")
+            client.delete_message(QueueUrl=self.stack.ids[queue], ReceiptHandle=each["ReceiptHandle"])
 
     def _handle(self, message: Message) -> None:
         delays_s = (wire.delays_s.pop(message.body, 0) for wire in self.wires.values())
@@ -111,8 +127,11 @@ class Application:
         if function not in self._modules:
             for name, value in self.stack.environment(function, **self.parameters).items():
                 self.monkeypatch.setenv(name, value)
-            module = self.stack.start(function)
-            module.deployment.clients = self.wires[function].clients
+            with (
+                self.monkeypatch.context() as patched
+            ):  # a session of its own would cost most of what a cold start does
+                patched.setattr(pullguard.deployed, "Clients", lambda: self.wires[function].clients)
+                module = self.stack.load(function)
             module.deployment.now = lambda: self.time
             self._modules[function] = module
         return self._modules[function]

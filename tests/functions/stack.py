@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 import boto3
+import jsonpath_ng.ext
 
 from pullguard.aws.clients import Clients
 from tests.contract.cloudformation import ROOT, load, said
@@ -17,6 +18,9 @@ from tests.contract.roles import given
 
 TEMPLATE = load()
 REGION, ACCOUNT = "us-east-1", "123456789012"
+BATCH_MAX = 10
+# moto parses the same paths for each event that it delivers, which takes longer than all else that it does for one.
+jsonpath_ng.ext.parse = cache(jsonpath_ng.ext.parse)  # type: ignore[attr-defined]
 _numbers = count()
 # A batch call needs the action of the single one; everything else is called what it is allowed by.
 _ACTIONS = {
@@ -54,9 +58,12 @@ class Stack:
     def client(self, service: str) -> Any:
         return _client(service)
 
-    def create(self) -> None:
+    def create(self, queues: frozenset[str] | None = None) -> None:
+        """Create everything; or only these ``queues``, by their logical ids, and nobody who hears of alerts."""
         sqs, events = self.client("sqs"), self.client("events")
         for name, properties in TEMPLATE.of_type("AWS::SQS::Queue").items():
+            if queues is not None and name not in queues:
+                continue
             fifo = properties.get("FifoQueue", False)
             attributes = {"FifoQueue": "true"} if fifo else {}
             queue = sqs.create_queue(QueueName=f"{name}{'.fifo' if fifo else ''}", Attributes=attributes)
@@ -72,9 +79,10 @@ class Stack:
         self.ids["StopSwitch"] = "/pullguard/stop"
         events.create_event_bus(Name="bus")
         self.ids["Bus"] = "bus"
-        self.ids["AlertTopic"] = self.client("sns").create_topic(Name="topic")["TopicArn"]
         self._deliver_facts()
-        self._subscribe_an_inbox()
+        if queues is None:
+            self.ids["AlertTopic"] = self.client("sns").create_topic(Name="topic")["TopicArn"]
+            self._subscribe_an_inbox()
 
     def _deliver_facts(self) -> None:
         rule = TEMPLATE.of_type("AWS::Events::Rule")["AlertRule"]
@@ -105,7 +113,7 @@ class Stack:
             for name, value in {**shared, **own}.items()
         }
 
-    def start(self, function: str) -> ModuleType:
+    def load(self, function: str) -> ModuleType:
         """Import a function's app.py anew, as a cold start does, in the present environment."""
         path = ROOT / "functions" / function / "app.py"
         spec = importlib.util.spec_from_file_location(f"{function}_{next(_numbers)}", path)
@@ -115,6 +123,11 @@ class Stack:
         spec.loader.exec_module(module)
         # Loggers outlive a module: this one may still write where an earlier test listened.
         module.logger.registered_handler.stream = sys.stdout
+        return module
+
+    def start(self, function: str) -> ModuleType:
+        """Load a function, and note what it calls."""
+        module = self.load(function)
         session = boto3.Session(region_name=REGION)
         session.events.register("before-call", lambda model, **_: self._note(function, model))
         module.deployment.clients = Clients(session)
@@ -136,19 +149,17 @@ class Stack:
     def messages(self, queue: str) -> list[dict[str, Any]]:
         """Take everything that lies in a queue: bodies with their attributes."""
         taken: list[dict[str, Any]] = []
-        while (
-            some := self.client("sqs")
-            .receive_message(
+        while True:
+            answer = self.client("sqs").receive_message(
                 QueueUrl=self.ids[queue],
-                MaxNumberOfMessages=10,
+                MaxNumberOfMessages=BATCH_MAX,
                 MessageAttributeNames=["All"],
                 AttributeNames=["All"],
                 VisibilityTimeout=600,
             )
-            .get("Messages")
-        ):
-            taken += some
-        return taken
+            taken += (some := answer.get("Messages", []))
+            if len(some) < BATCH_MAX:
+                return taken
 
     def waiting(self, queue: str) -> int:
         """How many messages lie in a queue, those that are still delayed among them."""

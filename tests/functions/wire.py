@@ -12,7 +12,9 @@ from functools import cached_property
 from typing import Any
 
 import boto3
+from botocore import UNSIGNED
 from botocore.awsrequest import AWSResponse
+from botocore.config import Config
 from botocore.exceptions import ReadTimeoutError
 from botocore.loaders import Loader
 from moto.core.models import botocore_stubber
@@ -20,6 +22,7 @@ from moto.core.models import botocore_stubber
 from pullguard.aws.clients import Clients
 from tests.functions.stack import REGION
 
+_UNSIGNED = Config(signature_version=UNSIGNED)  # moto reads no signature, and making one costs as much as its answer
 _LOADER = Loader()  # the services' descriptions are read once for all sessions
 
 
@@ -53,7 +56,7 @@ class Wire:
 
     ``ambush`` names an operation, and what somebody does in the moment before its first call reaches AWS.
     Where ``place`` is the name of an operation, each of its calls has it. A wire can be laid anew for another run: its
-    clients stay, which are costly to make.
+    clients stay, which are costly to make. ``sent`` counts the calls that send messages, over all runs.
     """
 
     fault: Fault | None = None
@@ -61,6 +64,7 @@ class Wire:
     calls: list[str] = field(default_factory=list)
     delays_s: dict[str, int] = field(default_factory=dict)
     ambush: tuple[str, Callable[[], object]] | None = None
+    sent: int = 0
 
     def lay(self, fault: Fault | None = None, place: int | str = -1) -> None:
         """Forget what was called, and let another call go wrong."""
@@ -72,6 +76,7 @@ class Wire:
         """Clients that speak over this wire."""
         session = boto3.Session(aws_access_key_id="testing", aws_secret_access_key="testing", region_name=REGION)
         session._session.register_component("data_loader", _LOADER)
+        session._session.set_default_client_config(_UNSIGNED)
         events: Any = session.events
         events.unregister("before-send", botocore_stubber)
         events.register("before-send", self._send)
@@ -88,6 +93,7 @@ class Wire:
         retried = not _first_attempt(request)
         if not retried:
             self.calls.append(f"{service}:{operation}")
+            self.sent += operation.startswith("SendMessage")
         if self.ambush is not None and self.ambush[0] == self.calls[-1]:
             step_in, self.ambush = self.ambush[1], None
             step_in()
