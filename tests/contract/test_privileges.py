@@ -253,7 +253,7 @@ RESOURCES = {
     "ecs:DescribeTasks": [f"arn:${{AWS::Partition}}:ecs:{_ACCOUNT}:{each}/*" for each in ("service", "task")],
     "ecs:RegisterTaskDefinition": [f"arn:${{AWS::Partition}}:ecs:{_ACCOUNT}:task-definition/*"],
     "ecs:TagResource": [f"arn:${{AWS::Partition}}:ecs:{_ACCOUNT}:task-definition/*"],
-    "ecs:UpdateService": [f"arn:${{AWS::Partition}}:ecs:{_ACCOUNT}:service/*"],
+    "ecs:UpdateService": [f"arn:${{AWS::Partition}}:ecs:{_ACCOUNT}:service/${{ServicePattern}}"],
     "secretsmanager:DescribeSecret": ["arn:${AWS::Partition}:secretsmanager:*:*:secret:*"],
     "secretsmanager:GetResourcePolicy": ["arn:${AWS::Partition}:secretsmanager:*:*:secret:*"],
     "secretsmanager:GetSecretValue": ["arn:${AWS::Partition}:secretsmanager:*:*:secret:*"],
@@ -271,7 +271,7 @@ RESOURCES = {
     "iam:ListRolePolicies": ["arn:${AWS::Partition}:iam::${AWS::AccountId}:role/*"],
     "iam:GetPolicy": ["arn:${AWS::Partition}:iam::*:policy/*"],
     "iam:GetPolicyVersion": ["arn:${AWS::Partition}:iam::*:policy/*"],
-    "iam:PassRole": ["arn:${AWS::Partition}:iam::${AWS::AccountId}:role/*"],
+    "iam:PassRole": ["arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${PassedRolePattern}"],
     "iam:DeleteRolePolicy": ["arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${ManagedRolePattern}"],
     "iam:PutRolePolicy": ["arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${ManagedRolePattern}"],
     "ssm:GetParameter": [f"arn:${{AWS::Partition}}:ssm:{_ACCOUNT}:parameter${{StopSwitch}}"],
@@ -282,6 +282,8 @@ CONDITIONS: dict[str, dict[str, Any]] = {
     "iam:DeleteRolePolicy": {"StringEquals": {"aws:ResourceTag/pullguard:managed": "true"}},
     "iam:PutRolePolicy": {"StringEquals": {"aws:ResourceTag/pullguard:managed": "true"}},
     "iam:PassRole": {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
+    # Whoever can tag what stands can raise what a tag lowers, or claim that Pullguard registered it.
+    "ecs:TagResource": {"StringEquals": {"ecs:CreateAction": "RegisterTaskDefinition"}},
     "secretsmanager:GetSecretValue": {"StringLike": {"aws:ResourceTag/pullguard:registry": "?*"}},
 }
 VIA_SECRETS_MANAGER = {"StringLike": {"kms:ViaService": {"Fn::Sub": "secretsmanager.*.${AWS::URLSuffix}"}}}

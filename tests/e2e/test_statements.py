@@ -77,6 +77,7 @@ STATEMENTS = (
     # First those that are not tried again, so that nothing of an earlier test comes back and meets them.
     _on_the_path(PATCH, "ManagedRolesOnly", "iam:PutRolePolicy", TOLD),
     _on_the_path(REREGISTER, "RegisterRevisions", "ecs:RegisterTaskDefinition", TOLD),
+    _on_the_path(REREGISTER, "TagNewRevisions", "ecs:RegisterTaskDefinition", TOLD),
     _on_the_path(REREGISTER, "PassTheSameRoles", "ecs:RegisterTaskDefinition", TOLD),
     _on_the_path(REREGISTER, "MoveServices", "ecs:UpdateService", TOLD),
     _on_the_path(RESOLVE, "AskForValidation", "sqs:SendMessage"),
