@@ -42,7 +42,19 @@ def resume_everything(deployment: Deployment, *, yes: bool) -> int:
     with aws_errors():
         deployment.switch.write(None)
     say(f"The stack {deployment.stack} may write again.")
+    _say_what_is_held(deployment)
     return ask_for_a_sweep(deployment)
+
+
+def _say_what_is_held(deployment: Deployment) -> None:
+    """Say which of the roles that were written to are held all the same."""
+    try:
+        held = [role.resource_name for role in deployment.ledger.roles() if deployment.ledger.hold(role) is not None]
+    except (BotoCoreError, ClientError) as error:
+        say(f"Whether roles are still held could not be read. ({one_line(error)})")
+        return
+    for name in held:
+        say(f"{name} is still held: `pullguard resume {name}` lets Pullguard write to it.")
 
 
 def stop_role(deployment: Deployment, name: str, reason: str, *, yes: bool) -> int:
