@@ -218,10 +218,11 @@ def _reason(verdict: Verdict, fine: str, answers: list[tuple[Check, Answer]], me
 _DEFAULT_KEY: Final = (
     "By AWS's rule for aws/secretsmanager, whoever may read a secret of its own account may decrypt it as well."
 )
-_REGISTRY_FINE = {
-    False: "The registry takes the credentials and has the image.",
-    True: "The registry serves the image without credentials: it is public, so nobody can tell whether it takes these.",
-}
+_REGISTRY_FINE = "The registry takes the credentials and has the image."
+_ANYBODYS = " It serves the image to anybody as well: the pull needs no credentials."
+_ASKS_NOBODY = (
+    "The registry serves the image without credentials: it is public, so nobody can tell whether it takes these."
+)
 
 
 def _fine(name: str, facts: Facts, container: Container) -> str:
@@ -236,5 +237,13 @@ def _fine(name: str, facts: Facts, container: Container) -> str:
         "secret": f"The secret {secret_name} exists and has a current version.",
         "value": f"The value of {secret_name} has a username and a password.",
         "role": f"The execution role {role_name} exists.",
-        "registry": _REGISTRY_FINE[isinstance(verified, Verification) and verified.answer == "anonymous-ok"],
+        "registry": _registry_fine(verified if isinstance(verified, Verification) else None),
     }.get(name, "Nothing is wrong.")
+
+
+def _registry_fine(verified: Verification | None) -> str:
+    if verified is None:
+        return _REGISTRY_FINE
+    if verified.answer == "anonymous-ok":
+        return _ASKS_NOBODY
+    return _REGISTRY_FINE + _ANYBODYS if verified.is_public else _REGISTRY_FINE

@@ -58,6 +58,12 @@ def test_images_and_their_references(registry: PrivateRegistry, rest: str, answe
     assert ask(registry, rest).answer == answer
 
 
+@pytest.mark.parametrize(("rest", "is_public"), [("team/app:1.0", False), ("public/app:1.0", True)])
+def test_good_credentials_for_what_is_anybodys(registry: PrivateRegistry, rest: str, is_public: bool) -> None:
+    # Without a token service it asks everybody for a password.
+    assert ask(registry, rest).is_public is (is_public and registry.tokens is not None)
+
+
 def test_an_image_by_its_digest_whatever_its_tag(registry: PrivateRegistry) -> None:
     digest = registry.push("team/app", "3.0", b"a third")
     assert ask(registry, f"team/app@{digest}").answer == "ok"

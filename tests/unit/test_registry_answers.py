@@ -118,7 +118,7 @@ def test_a_bearer_token_is_asked_for_by_service_and_scope_with_the_credentials_a
     with recording() as record:
         record.script = bearer(record, Reply(), TOKEN)
         assert ask(record).answer == "ok"
-        ping, token, manifest = record.requests
+        ping, token, manifest, *as_anybody = record.requests
         assert (ping.target, ping.authorization) == ("/v2/", None)
         assert parse_qs(urlsplit(token.target).query) == {
             "x": ["1"],
@@ -127,6 +127,7 @@ def test_a_bearer_token_is_asked_for_by_service_and_scope_with_the_credentials_a
         }
         assert token.authorization == BASIC
         assert (manifest.method, manifest.authorization) == ("HEAD", "Bearer abc.DEF-1_~+/==")
+        assert {each.authorization for each in as_anybody} == {None, "Bearer nobody"}
 
 
 @pytest.mark.parametrize(
@@ -161,7 +162,7 @@ def test_a_registry_that_answers_head_oddly_is_asked_by_get(odd: int) -> None:
         regular = basic(Reply())
         record.script = lambda request: Reply(status=odd) if request.method == "HEAD" else regular(request)
         assert ask(record).answer == "ok"
-        assert [each.method for each in record.requests] == ["GET", "HEAD", "GET"]
+        assert [each.method for each in record.requests if each.authorization] == ["HEAD", "GET"]
 
 
 def test_refused_credentials_for_a_public_image_say_that_it_is_public() -> None:
@@ -176,6 +177,17 @@ def test_refused_credentials_for_a_public_image_say_that_it_is_public() -> None:
         assert "public" in ask(record).detail
         record.script = bearer(record, Reply(status=403), TOKEN)
         assert "public" not in ask(record).detail
+
+
+def test_credentials_that_are_taken_for_a_public_image_say_that_it_is_public() -> None:
+    with recording() as record:
+        record.script = bearer(record, Reply(), TOKEN, anonymous=Reply())
+        verified = ask(record)
+        assert (verified.answer, verified.is_public) == ("ok", True)
+        assert "Without credentials it would serve the image" in verified.detail
+        for private in (bearer(record, Reply(), TOKEN), basic(Reply())):
+            record.script = private
+            assert (ask(record).answer, ask(record).is_public) == ("ok", False)
 
 
 def test_a_failure_of_the_question_whether_it_is_public_leaves_the_refusal_as_it_is() -> None:
@@ -222,7 +234,7 @@ def test_a_registry_that_asks_for_credentials_only_at_the_manifest_gets_them_the
         regular = basic(Reply())
         record.script = lambda request: Reply() if request.path == "/v2/" else regular(request)
         assert ask(record).answer == "ok"
-        assert [each.authorization for each in record.requests] == [None, None, BASIC]
+        assert [each.authorization for each in record.requests] == [None, None, BASIC, None]  # last, as anybody
 
 
 def test_bearer_comes_before_basic_as_docker_has_it() -> None:
@@ -236,9 +248,8 @@ def test_bearer_comes_before_basic_as_docker_has_it() -> None:
 
         record.script = both
         assert ask(record).answer == "ok"
-        assert [each.authorization for each in record.requests if each.path != "/token"][1:] == [
-            "Bearer abc.DEF-1_~+/=="
-        ]
+        asked = [each.authorization for each in record.requests if each.path != "/token"]
+        assert asked == [None, "Bearer abc.DEF-1_~+/==", "Bearer nobody"]  # last, as anybody
 
 
 def test_no_body_of_a_manifest_is_read() -> None:

@@ -385,13 +385,14 @@ class Verification:
 
     ``refuses`` is what was refused: the credentials as such, or to let them read the one repository.
     ``pending`` is what it said to those of the version that is labelled AWSPENDING, which is asked only where it
-    refuses the current ones.
+    refuses the current ones. ``is_public``: it serves the image to anybody as well, so that a pull needs none of them.
     """
 
     answer: RegistryAnswer
     detail: str = ""
     pending: RegistryAnswer | None = None
     refuses: Refused = "credentials"
+    is_public: bool = False
 
 
 VERIFICATION_SWITCHED_OFF = NotLooked(

@@ -67,8 +67,8 @@ class Inquiry:
             verified = authorization
         else:
             verified = self._judged(self._manifest(authorization), challenge)
-        refused = verified.answer == "rejected" and self.basic is not None
-        return self._or_public(verified, challenge) if refused else verified
+        told_apart = verified.answer in {"ok", "rejected"} and self.basic is not None
+        return self._or_public(verified, challenge) if told_apart else verified
 
     # --- the image ---
 
@@ -88,8 +88,9 @@ class Inquiry:
     def _judged(self, manifest: Response, challenge: Challenge) -> Verification:
         answer, detail = meaning(manifest), said(self._manifest_url, manifest)
         if self.basic is None:
-            served = "anonymous-ok" if answer == "ok" else answer
-            return Verification(answer=served, detail=f"{detail} It was asked without credentials.")
+            public = answer == "ok"
+            detail += " It was asked without credentials."
+            return Verification(answer="anonymous-ok" if public else answer, detail=detail, is_public=public)
         if answer != "rejected":
             return Verification(answer=answer, detail=detail)
         if challenge.scheme == "bearer":
@@ -106,7 +107,9 @@ class Inquiry:
         answer, detail = meaning(manifest), said(self._manifest_url, manifest)
         if answer == "ok":
             return Verification(
-                answer="anonymous-ok", detail=f"{detail} It asked for no credentials: the image is public."
+                answer="anonymous-ok",
+                detail=f"{detail} It asked for no credentials: the image is public.",
+                is_public=True,
             )
         schemes = sorted({each.scheme for each in parse_challenges((*ping.challenges, *manifest.challenges))})
         if answer == "rejected":
@@ -116,16 +119,16 @@ class Inquiry:
             return Verification(answer="unreachable", detail=f"{detail} It does not seem to be a registry.")
         return Verification(answer=answer, detail=detail)
 
-    def _or_public(self, rejected: Verification, challenge: Challenge) -> Verification:
-        """Say of a refusal whether the image could be pulled without any credentials."""
+    def _or_public(self, verified: Verification, challenge: Challenge) -> Verification:
+        """Say whether the image could be pulled without any credentials, whatever became of these."""
         try:
             authorization = self._authorization(challenge, None)
             if isinstance(authorization, Verification) or meaning(self._manifest(authorization)) != "ok":
-                return rejected
+                return verified
         except NoAnswer:
-            return rejected
+            return verified
         public = "Without credentials it would serve the image, which is public."
-        return replace(rejected, detail=f"{rejected.detail} {public}")
+        return replace(verified, detail=f"{verified.detail} {public}", is_public=True)
 
     # --- the credentials ---
 
