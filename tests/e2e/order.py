@@ -3,11 +3,12 @@
 from pathlib import PurePath
 
 PLAYED, ENDED = "played", "ended"
-ORDER = (PLAYED, "attacks", "rotation", "reversible", ENDED)
+ORDER = (PLAYED, "attacks", "rotation", "reversible", "observing", ENDED)
 _OF_FILE = {
     "test_attacks.py": "attacks",
     "test_rotation.py": "rotation",
     "test_reversible.py": "reversible",
+    "test_observe_options.py": "observing",
     "test_what_was_used.py": ENDED,
 }
 

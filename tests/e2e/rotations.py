@@ -164,6 +164,15 @@ def counted(scene: Scene, calls: Iterable[Call]) -> dict[str, Counter[str]]:
     return by_function
 
 
+def deployments(here: Dependents) -> dict[str, str]:
+    """Return the id of each service's newest deployment."""
+    answer = here.scene.aws.client("ecs").describe_services(cluster=CLUSTER, services=list(here.families))
+    return {
+        service["serviceName"]: next(each["id"] for each in service["deployments"] if each["status"] == "PRIMARY")
+        for service in answer["services"]
+    }
+
+
 def wait_for_letter(here: Dependents, *, after: int, timeout_s: float = 60) -> float:
     """Wait until an alert about the families comes, and return after how many seconds it did."""
     started = time.monotonic()

@@ -13,6 +13,7 @@ from pullguard.remedies.grant import POLICY_NAME
 from sandbox.demo.progress import Progress, insist
 from sandbox.demo.scene import Scene, about, deploy
 from sandbox.emulator import Emulator
+from sandbox.worlds.demo import CLUSTER
 from tests.e2e.families import family, fresh
 from tests.e2e.stacks import Used
 
@@ -102,8 +103,12 @@ def test_a_grant_that_nothing_needs_is_withdrawn_after_a_complete_sweep_and_no_o
     kept, gone = fresh("kept"), fresh("gone")
     before = granted(revoking, kept)
     granted(revoking, gone)
+    ecs = revoking.aws.client("ecs")
+    ecs.run_task(cluster=CLUSTER, taskDefinition=f"{kept}:1", count=1)
+    (task,) = ecs.run_task(cluster=CLUSTER, taskDefinition=f"{gone}:1", count=1)["tasks"]
+    ecs.stop_task(cluster=CLUSTER, task=task["taskArn"])
     revoking.settle()
-    revoking.aws.client("ecs").deregister_task_definition(taskDefinition=f"{gone}:1")
+    ecs.deregister_task_definition(taskDefinition=f"{gone}:1")
 
     sweep = json.dumps({"sweep": fresh("sweep"), "token": None})
     revoking.aws.client("sqs").send_message(QueueUrl=revoking.stack.outputs["SweepQueueUrl"], MessageBody=sweep)
@@ -119,3 +124,14 @@ def test_a_grant_that_nothing_needs_is_withdrawn_after_a_complete_sweep_and_no_o
     assert policy(revoking, kept) == before
     (newest, _) = json.loads(pullguard(revoking, "history", f"{gone}-execution"))["writes"]
     assert (newest["cause"], newest["after"]) == ("Sweep", None)
+
+
+def test_a_running_task_is_looked_at_by_all_who_ask_what_is_in_use(revoking: Scene) -> None:
+    name = fresh("running")
+    revoking.load(family(name, stale=True, readable=True))
+    revoking.aws.client("ecs").run_task(cluster=CLUSTER, taskDefinition=f"{name}:1", count=1)
+    insist(lambda: told(revoking, name, "Remediation Completed"), "a corrected revision", timeout_s=WITHIN_S)
+    revoking.settle()
+    asked = {call.role for call in revoking.calls() if (call.service, call.action) == ("ecs", "DescribeTasks")}
+    askers = ("ValidateTaskDefinitionFunction", "ReregisterTaskDefinitionFunction")
+    assert {revoking.roles[each] for each in askers} <= asked

@@ -18,7 +18,6 @@ from sandbox.demo.scene import Scene, deploy
 from sandbox.emulator import Emulator
 from sandbox.inbox import Letter
 from sandbox.registry import Account, PrivateRegistry
-from sandbox.worlds.demo import CLUSTER
 from tests.e2e.families import family, fresh
 from tests.e2e.rotations import (
     IMAGE,
@@ -30,6 +29,7 @@ from tests.e2e.rotations import (
     Dependents,
     counted,
     dependents,
+    deployments,
     logged,
     wait_for_letter,
 )
@@ -236,15 +236,6 @@ def test_services_are_redeployed_after_a_rotation_that_was_verified_and_after_no
     assert deployments(here) == after
     here.store(right)
     stack.settle()
-
-
-def deployments(here: Dependents) -> dict[str, str]:
-    """Return the id of each service's newest deployment."""
-    answer = here.scene.aws.client("ecs").describe_services(cluster=CLUSTER, services=list(here.families))
-    return {
-        service["serviceName"]: next(each["id"] for each in service["deployments"] if each["status"] == "PRIMARY")
-        for service in answer["services"]
-    }
 
 
 def test_every_dependent_of_a_secret_that_was_deleted_and_created_again_gets_the_new_arn(

@@ -7,7 +7,7 @@ application.py); afterwards, as every sweep does, somebody asks for another look
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cache
 from typing import Any
@@ -30,6 +30,7 @@ WIRES = {function: Wire() for function in LANES.values()}
 # A read has no effect that a timeout could hide, and one that is throttled throughout is one that is denied. One that
 # is throttled once botocore sends again: that is tried for the first read of each operation.
 READS = (Fault.DENIED, Fault.DIED)
+ASKS = ("Describe", "Get", "List")
 WRITES = ("Put", "Register", "Update", "Delete", "Send")
 
 
@@ -334,3 +335,14 @@ def test_undisturbed_it_is_mended_and_told_once(play: Play) -> None:
     assert len(outcome.told) == len(set(outcome.told))
     assert {kind for kind, _ in outcome.told} == play.told
     assert (outcome.died, outcome.reasons) == ((), ())
+
+
+@pytest.mark.parametrize("play", PLAYS, ids=lambda play: play.name)
+def test_while_observing_nothing_is_written_and_what_would_be_is_told(play: Play) -> None:
+    outcome = perform(replace(play, parameters=(*play.parameters, ("Mode", "observe"))))
+    called = {*outcome.calls, *(call for wire in WIRES.values() for call in wire.calls)}
+    changes = {call for call in called if call.startswith(("iam:", "ecs:")) and not call.split(":")[1].startswith(ASKS)}
+    assert changes == set()
+    kinds = {kind for kind, _ in outcome.told}
+    assert "Remediation Planned" in kinds
+    assert kinds.isdisjoint({"Remediation Completed", "Remediation Failed"})
