@@ -10,9 +10,14 @@ from xdist.scheduler import LoadFileScheduling
 from tests.e2e.order import stack_of
 
 
+_BY_PLAY = "test_faults.py"  # so long that its plays are spread
+
+
 class ByFileAndStack(LoadFileScheduling):  # type: ignore[misc]  # xdist ships no types
     """Like ``--dist loadfile``, with the end-to-end files of one stack as one."""
 
     def _split_scope(self, nodeid: str) -> str:
-        file = str(super()._split_scope(nodeid))
-        return stack_of(PurePath(file)) or file
+        file = PurePath(super()._split_scope(nodeid))
+        if file.name == _BY_PLAY:
+            return f"{file}[{nodeid.partition('[')[2].partition('-')[0]}"
+        return stack_of(file) or str(file)
