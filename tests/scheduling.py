@@ -9,7 +9,6 @@ from xdist.scheduler import LoadFileScheduling
 
 from tests.e2e.order import stack_of
 
-
 _BY_PLAY = "test_faults.py"  # so long that its plays are spread
 
 
