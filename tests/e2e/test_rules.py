@@ -16,6 +16,7 @@ REGISTERED, SERVICE = "TaskDefinitionRegisteredRule", "ServiceChangedRule"
 STOPPED, LABEL = "TaskFailedToStartRule", "SecretLabelUpdatedRule"
 SECRET, ROTATION = "SecretChangedRule", "SecretRotationRule"
 KEY, ROLE, POLICY = "KeyChangedRule", "RoleChangedRule", "PolicyChangedRule"
+NOTICED = "KeyNoticedRule"
 
 NOT_LET_IN = {
     "task-stopped-without-stop-code": "without a stop code nothing but the text tells why; the sweep looks at it",
@@ -28,6 +29,7 @@ STEMS = {
     STOPPED: ["task-stopped"],
     LABEL: ["secret-label-updated"],
     ROTATION: ["rotation-", "test-rotation"],
+    NOTICED: ["key-deleted", "key-material-expired"],
     KEY: ["grant", "-key", "key-material"],
     POLICY: ["policy-version"],
     ROLE: ["role"],

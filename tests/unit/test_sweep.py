@@ -60,7 +60,7 @@ class Act:
                         for each, runs in zip(named, services, strict=True)
                     ]
                 },
-                {"cluster": CLUSTER, "services": [each.service_arn for each in named]},
+                {"cluster": CLUSTER, "services": [each.service_arn for each in named], "include": ["TAGS"]},
             )
         arns = [f"arn:aws:ecs:{REGION}:111122223333:task/main/{number}" for number, _ in enumerate(tasks)]
         self.stubber.add_response("list_tasks", {"taskArns": arns}, {"cluster": CLUSTER, "desiredStatus": "RUNNING"})

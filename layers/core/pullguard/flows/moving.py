@@ -68,6 +68,15 @@ class Moved:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Outcome:
+    """What came of one service; ``changed``: it runs, or is to run, something else than it did when it was proved."""
+
+    moved: bool = False
+    changed: bool = False
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Mover:
     """Moves services; each has its own outcome, and one that stays does not keep the others."""
 
@@ -93,16 +102,17 @@ class Mover:
             return Moved(why=why_not)
         role = proof.facts.role.arn if isinstance(proof.facts.role, Role) else None
         outcomes = tuple(self._move(move, role, look, occasion) for move in moves)
-        self.executor.look_again(look)
-        whys = dict.fromkeys(why for why in outcomes if why)
-        return Moved(moved=outcomes.count(""), why="; ".join(whys))
+        if any(each.changed for each in outcomes):  # else the next look would end here as well, and ask for another
+            self.executor.look_again(look)
+        whys = dict.fromkeys(each.why for each in outcomes if each.why)
+        return Moved(moved=sum(each.moved for each in outcomes), why="; ".join(whys))
 
-    def _move(self, move: MoveService, role: Arn | None, look: Look, occasion: str) -> str:
-        """Move one service and tell it; return why it was not moved, the empty text where it was."""
+    def _move(self, move: MoveService, role: Arn | None, look: Look, occasion: str) -> _Outcome:
+        """Move one service and tell what came of it."""
         if self.executor.ledger.was_moved(move.service, move.before, move.after):
             refusal = _moved_back(move)
             self.executor.tell(Remediation(event="Remediation Refused", deed=describe(refusal)), occasion="")
-            return refusal.why
+            return _Outcome(why=refusal.why)
         scope = f"service {move.service}"
         done = Remediation(
             event="Remediation Completed", deed=describe(move), before=str(move.before), after=str(move.after)
@@ -112,16 +122,16 @@ class Mover:
             self._prove(move)  # what must not be moved is not even recorded
             self.executor.write(done, look, lambda: self._proved_move(move), scope=scope, occasion=occasion)
         except MovedOn as error:
-            return str(error)
+            return _Outcome(changed=True, why=str(error))
         except Denied as error:
             self.executor.tell_failed((move,), str(error), occasion=occasion)
-            return str(error)
+            return _Outcome(why=str(error))
         except NotWritten as error:
             self.executor.tell_not_written((describe(move),), error, look)
-            return str(error)
+            return _Outcome(why=str(error))
         self.executor.ledger.keep_move(move.service, move.before, move.after)
         self.executor.tell(done, occasion=occasion)
-        return ""
+        return _Outcome(moved=True, changed=True)
 
     def _proved_move(self, move: MoveService) -> None:
         """Move a service that was asked right before what it is to run.
