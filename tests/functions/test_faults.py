@@ -28,8 +28,8 @@ from tests.functions.world import allow, create_role, create_secret, look_body, 
 
 WIRES = {function: Wire() for function in LANES.values()}
 # A read has no effect that a timeout could hide, and one that is throttled throughout is one that is denied. One that
-# is throttled once botocore sends again: that is tried for the first read of each operation.
-READS = (Fault.DENIED, Fault.DIED)
+# is throttled once botocore sends again: that is tried for the first read of each operation. To die after a read leaves
+# behind what to die after the write before it does: that is tried at the first call and at each write.
 ASKS = ("Describe", "Get", "List")
 WRITES = ("Put", "Register", "Update", "Delete", "Send")
 
@@ -284,8 +284,9 @@ def calls() -> Iterator[Any]:
     for play in PLAYS:
         known = undisturbed(play).calls
         for place, call in enumerate(known):
-            first = (Fault.THROTTLED,) if known.index(call) == place else ()
-            for fault in Fault if call.partition(":")[2].startswith(WRITES) else (*first, *READS):
+            is_first = known.index(call) == place
+            asked = (Fault.DENIED, *[Fault.THROTTLED] * is_first, *[Fault.DIED] * (place == 0))
+            for fault in Fault if call.partition(":")[2].startswith(WRITES) else asked:
                 yield pytest.param(play, place, fault, id=f"{play.name}-{place:02}-{call}-{fault.name.lower()}")
 
 
