@@ -7,16 +7,16 @@ from pathlib import PurePath
 
 from xdist.scheduler import LoadFileScheduling
 
-from tests.e2e.order import stack_of
+from tests.e2e.order import process_of
 
 _BY_PLAY = "test_faults.py"  # so long that its plays are spread
 
 
 class ByFileAndStack(LoadFileScheduling):  # type: ignore[misc]  # xdist ships no types
-    """Like ``--dist loadfile``, with the end-to-end files of one stack as one."""
+    """Like ``--dist loadfile``, with the end-to-end files of one process as one."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = PurePath(super()._split_scope(nodeid))
         if file.name == _BY_PLAY:
             return f"{file}[{nodeid.partition('[')[2].partition('-')[0]}"
-        return stack_of(file) or str(file)
+        return process_of(file) or str(file)

@@ -194,7 +194,7 @@ FAMILIES = {
 
 
 def _hostile_value(ground: Ground, name: str) -> None:
-    password = 'pw"}\n{"level":"ERROR","message":"forged"}\r\n\x1b[31m%s{0}${jndi:x}\x00-b7f2'
+    password = 'pw"}\n{"level":"ERROR","message":"forged"}\r\n\x1b[31m%s{0}${jndi:x}\x00-unmistakable'
     ground.define(name, ground.secret(name, password=password), role=ground.role(name))
 
 

@@ -52,7 +52,7 @@ class Ground:
         """Create ``registry/NAME``, opted in for ``registry`` (the good one; None: not at all); return its ARN."""
         tags = {**(tags or {}), **({} if registry is None else {"pullguard:registry": registry or self.good})}
         tags |= {} if roles is None else {"pullguard:roles": roles}
-        password = password or f"pw-{name}-{len(self.passwords)}-b7f2"
+        password = password or f"pw-{name}-{len(self.passwords)}-unmistakable"
         self.passwords.add(password)
         manager = client(
             "secretsmanager", endpoint_url=self.scene.aws.endpoint_url, region=region or self.scene.aws.region

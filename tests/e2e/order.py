@@ -1,4 +1,4 @@
-"""Which stack each test stirs: those of one stay together, in one process, and the longest begins first."""
+"""Which stack each test stirs: those of one stay together, in one process, and two stacks are stirred at a time."""
 
 from pathlib import PurePath
 
@@ -16,3 +16,9 @@ _OF_FILE = {
 def stack_of(file: PurePath) -> str | None:
     """Return the stack that the tests of a file stir: in this folder the demo's, where nothing else is said."""
     return _OF_FILE.get(file.name, PLAYED) if file.parent.name == "e2e" else None
+
+
+def process_of(file: PurePath) -> str | None:
+    """Return what is played in one process, stack after stack: the demo's, the others, and what comes after them."""
+    stack = stack_of(file)
+    return stack if stack in {PLAYED, ENDED, None} else "others"

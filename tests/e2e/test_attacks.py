@@ -166,7 +166,7 @@ def test_no_credentials_left_for_the_evil_registry(siege: Siege) -> None:
 
 
 def test_no_password_is_anywhere(siege: Siege) -> None:
-    passwords = siege.ground.passwords | {"-b7f2"}
+    passwords = siege.ground.passwords | {"-unmistakable"}
     for place in secrecy.places(siege.ground.scene, siege.letters):
         assert place.texts or not place.must_hold_something
         assert list(place.found(passwords)) == []

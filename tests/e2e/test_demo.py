@@ -79,4 +79,6 @@ def test_an_event_becomes_a_policy_in_seconds(
     assert took_s < WRITTEN_WITHIN_S
     scene.settle()
     kinds = [letter.attributes["kind"] for letter in about(scene.letters(), name)]
-    assert kinds == ["Finding Opened", "Remediation Completed", "Finding Resolved"]
+    # Two functions told the first two at once, and a bus promises no order.
+    assert sorted(kinds[:-1]) == ["Finding Opened", "Remediation Completed"]
+    assert kinds[-1] == "Finding Resolved"
