@@ -6,6 +6,7 @@
 4. Permissions that the embedded AWS does not ask for: ``sandbox.authorization``.
 5. No more workers than the machine can start: ``sandbox.capacity``.
 6. Calls that wait until a test lets them go (``/_sandbox/holds``): ``sandbox.holding``.
+7. Functions' log lines to the last one: ``sandbox.loglines``.
 
 Run by ``sandbox.emulator`` in the embedded AWS's own interpreter, never imported there by anything else. Whatever
 goes wrong in 1 or 2 is logged and leaves the watched call as it was.
@@ -29,7 +30,7 @@ from ipaddress import ip_address
 from typing import Any, TypeAlias
 from urllib.parse import parse_qs
 
-from sandbox import authorization, capacity, cloudtrail
+from sandbox import authorization, capacity, cloudtrail, loglines
 from sandbox.cloudtrail import ApiCall, Caller, Event
 from sandbox.holding import Holds
 from sandbox.target import target
@@ -277,6 +278,7 @@ def main() -> None:
 
     authorization.install()
     capacity.install()
+    loglines.install()
     with contextlib.suppress(ImportError, OSError, ValueError):
         import resource  # noqa: PLC0415
 

@@ -148,7 +148,7 @@ def _task_definition(
 
 
 def logged(scene: Scene, function: str, message: str, *, since_epoch_s: float = 0) -> list[dict[str, Any]]:
-    """Return what a function has logged since then under ``message``; a line may come later than what it tells of."""
+    """Return what a function has logged since then under ``message``: all of it, once the scene has settled."""
     lines = (line for line in scene.stack.logs(function) if f'"message":"{message}"' in line)
     found = (json.loads(line[line.index("{") :]) for line in lines)
     return [each for each in found if datetime.fromisoformat(each["timestamp"]).timestamp() >= since_epoch_s]
