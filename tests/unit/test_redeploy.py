@@ -1,14 +1,16 @@
 """After a rotation that the registry took: which services start their tasks anew, one by one, and which do not."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
-from pullguard.errors import Denied
+from pullguard.errors import Denied, NotNow
 from pullguard.events import Cause
-from pullguard.flows.redeploy import NOTHING
+from pullguard.flows.redeploy import BY_HAND, NOTHING
 from pullguard.flows.reregister import Reregistered, Reregisterer
 from pullguard.ledger import Ledger
 from pullguard.messages import Look
@@ -16,6 +18,7 @@ from pullguard.model import Facts, Secret, ServiceUse, Usage, Verification
 from pullguard.plan import Redeploy
 from pullguard.planner import Rules
 from pullguard.remedies.redeploy import Verified, redeployments, verified
+from pullguard.stop import Stop, switch_text
 from tests.fakes import (
     CLUSTER,
     GOOD_VALUE,
@@ -153,12 +156,12 @@ class Services:
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
         self.redeployed: list[str] = []
-        self.denied = False
+        self.denied: frozenset[str] = frozenset()
         self.broken = False
 
     def redeploy(self, cluster: str, service: str) -> None:
         assert cluster == CLUSTER
-        if self.denied:
+        if service in self.denied:
             raise Denied("ecs:UpdateService", service, "AccessDeniedException")
         if self.broken:
             raise Crash("update_service")
@@ -324,13 +327,85 @@ def test_the_circuit_breaker_holds(ledger: Ledger) -> None:
     assert len(here.sent.details("Remediation Failed")) == 1
 
 
-def test_a_refused_call_is_told(stage: Stage) -> None:
+def test_a_refused_call_is_told_and_does_not_keep_the_other_services(stage: Stage) -> None:
     stage.validate(LOOK)
     services = Services(stage)
-    services.denied = True
+    services.denied = frozenset({arn_of("a")})
     assert "ecs:UpdateService" in run(stage, services).why
+    assert services.redeployed == [arn_of("b")]
     (told,) = stage.sent.details("Remediation Failed")
     assert told["remediation"]["target"] == arn_of("a")
+    assert told["remediation"]["remedy"] == BY_HAND
+    assert told["remediation"]["snippet"] == (
+        f"aws ecs update-service --region us-east-1 --cluster {CLUSTER} --service {arn_of('a')} --force-new-deployment"
+    )
+    looks = len(stage.sent.bodies("validations"))
+    run(stage, services, occasion="m-2")
+    assert len(stage.sent.bodies("validations")) == looks  # what AWS refuses is not asked for without end
+
+
+# --- What is held ---
+
+HOLD = Stop(by="ada", at="2026-11-23T11:59:00+00:00")
+HELD: dict[str, Callable[[Stage], None]] = {
+    "everything is stopped": lambda here: setattr(here, "stop", switch_text(HOLD)),
+    "the family is held": lambda here: here.ledger.save_family_hold("web", HOLD),
+    "the role is held": lambda here: here.ledger.save_hold(role().arn, HOLD),
+}
+BEFORE_THE_WRITE = [name for name in HELD if name != "everything is stopped"]  # a stop is believed for five seconds
+
+
+@pytest.mark.parametrize("held", HELD)
+def test_what_is_held_is_not_redeployed_and_told_once_for_each_service(stage: Stage, held: str) -> None:
+    stage.validate(LOOK)
+    HELD[held](stage)
+    services = Services(stage)
+    for occasion in ("m-1", "m-2"):
+        assert f"{held} since" in run(stage, services, occasion=occasion).why
+    assert (services.redeployed, stage.ledger.ecs_writes("web")) == ([], ())
+    told = [each["remediation"] for each in stage.sent.details("Remediation Planned")]
+    assert [each["target"] for each in told] == [arn_of("a"), arn_of("b")]
+    assert all(held in each["why"] and "pullguard resume" in each["remedy"] for each in told)
+    assert all(BY_HAND in each["remedy"] and each["target"] in each["snippet"] for each in told)
+
+
+def test_another_familys_and_another_roles_hold_hold_nothing(stage: Stage) -> None:
+    stage.validate(LOOK)
+    stage.ledger.save_family_hold("web-2", HOLD)
+    stage.ledger.save_hold(role(name="other").arn, HOLD)
+    services = Services(stage)
+    run(stage, services)
+    assert services.redeployed == [arn_of("a")]
+
+
+@pytest.mark.parametrize("held", BEFORE_THE_WRITE)
+def test_a_hold_that_comes_between_the_proof_and_the_write_stops_the_redeployment(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, held: str
+) -> None:
+    stage.validate(LOOK)
+    intend = Ledger.intend
+
+    def intend_and_hold(ledger: Ledger, *args: Any, **named: Any) -> None:
+        intend(ledger, *args, **named)
+        HELD[held](stage)
+
+    monkeypatch.setattr(Ledger, "intend", intend_and_hold)
+    services = Services(stage)
+    assert held in run(stage, services).why
+    assert services.redeployed == []
+    assert [write.outcome for write in stage.ledger.ecs_writes("web")] == ["refused"]
+    assert stage.sent.told() == ["Remediation Planned", "Remediation Planned"]
+
+
+def test_where_the_stop_cannot_be_read_nothing_is_redeployed_and_the_message_comes_back(stage: Stage) -> None:
+    stage.validate(LOOK)
+    stage.stop = "no such text"
+    services = Services(stage)
+    assert "the stop parameter says" in run(stage, services).why
+    stage.stop = ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "GetParameter")
+    with pytest.raises(NotNow):
+        run(stage, services, occasion="m-2")
+    assert services.redeployed == []
 
 
 def test_a_rotation_in_a_batch_with_another_look_is_not_swallowed(stage: Stage) -> None:

@@ -539,6 +539,40 @@ def test_where_the_family_or_the_role_is_held_no_service_is_moved(moving: Act, h
     assert [target for target, _ in moving.deeds("Remediation Planned")] == ["web"]
 
 
+@pytest.mark.parametrize("held", ["family", "role"])
+def test_a_hold_that_comes_between_the_proof_and_the_write_stops_the_registration(
+    act: Acted, monkeypatch: pytest.MonkeyPatch, held: str
+) -> None:
+    here = act(STALE)
+    here.expect_description()
+    hold_before_the_record(here, monkeypatch, held)
+    assert here.run().registered is None
+    assert [write.outcome for write in here.stage.ledger.ecs_writes("web")] == ["refused"]
+    assert here.told() == ["Remediation Planned"]
+
+
+@pytest.mark.parametrize("held", ["family", "role"])
+def test_a_hold_that_comes_between_the_proof_and_the_write_stops_the_move(
+    moving: Act, monkeypatch: pytest.MonkeyPatch, held: str
+) -> None:
+    moving.expect_comparison()
+    moving.expect_service()
+    hold_before_the_record(moving, monkeypatch, held)
+    assert moving.run().moved == 0
+    assert [write.outcome for write in moving.stage.ledger.ecs_writes("web")] == ["refused"]
+    assert moving.told() == ["Remediation Planned"]
+
+
+def hold_before_the_record(here: Act, monkeypatch: pytest.MonkeyPatch, held: str) -> None:
+    kept = Ledger.record_ecs_write
+
+    def hold_then_keep(ledger: Ledger, *args: Any, **kwargs: Any) -> None:
+        hold(here, held)
+        kept(ledger, *args, **kwargs)
+
+    monkeypatch.setattr(Ledger, "record_ecs_write", hold_then_keep)
+
+
 def hold(here: Act, held: str) -> None:
     stop = Stop(by="ada", at="2026-11-23T11:59:00+00:00")
     if held == "family":

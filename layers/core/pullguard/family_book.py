@@ -2,7 +2,7 @@
 
 | pk | sk | data |
 |---|---|---|
-| FAMILY#family | HOLD | who holds the family, when and why: no revision is registered, no service of it moved |
+| FAMILY#family | HOLD | who holds the family, when and why: no revision is registered, no service moved or redeployed |
 | FAMILY#family | REREGISTERED#arn | ARN of the revision that was registered in the place of the revision ``arn`` |
 | FAMILY#family | MOVED#service | the revisions, before and after, between which the service was moved last |
 
@@ -30,7 +30,7 @@ class FamilyBook(Table):
 
     @asks("dynamodb:PutItem")
     def save_family_hold(self, family: str, stop: Stop) -> None:
-        """Hold ``family``: no revision of it is registered and no service of it moved until the hold is taken away."""
+        """Hold ``family`` until the hold is taken away: no revision is registered, no service moved or redeployed."""
         self._put(_family(family), "HOLD", stop.to_dict())
 
     @asks("dynamodb:DeleteItem")

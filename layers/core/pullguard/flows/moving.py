@@ -120,7 +120,7 @@ class Mover:
         try:
             self.executor.brakes.check(scope, role=role, family=family_of(move.before))
             self._prove(move)  # what must not be moved is not even recorded
-            self.executor.write(done, look, lambda: self._proved_move(move), scope=scope, occasion=occasion)
+            self.executor.write(done, look, lambda: self._proved_move(move), scope=scope, role=role, occasion=occasion)
         except MovedOn as error:
             return _Outcome(changed=True, why=str(error))
         except Denied as error:

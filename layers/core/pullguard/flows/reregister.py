@@ -13,7 +13,7 @@ from pullguard.flows.redeploy import NOTHING, Redeployer
 from pullguard.flows.writing import Executor, Proof
 from pullguard.messages import Look
 from pullguard.model import Role, TaskDefinition, Unreadable, Usage
-from pullguard.plan import Action, MoveService, Redeploy, Refusal, Reregister
+from pullguard.plan import Action, MoveService, Refusal, Reregister
 from pullguard.remediation import Remediation
 from pullguard.remedies.reregister import (
     CannotReregister,
@@ -101,7 +101,12 @@ class Reregisterer:
         request_of(action, self.ecs)  # what must not be registered is not even recorded
         deed = Remediation(event="Remediation Completed", deed=describe(action), before=str(source))
         new = executor.write(
-            deed, look, lambda: self.ecs.register(request_of(action, self.ecs)), scope=scope, occasion=occasion
+            deed,
+            look,
+            lambda: self.ecs.register(request_of(action, self.ecs)),
+            scope=scope,
+            role=role,
+            occasion=occasion,
         )
         executor.ledger.keep_reregistered(source, new)
         executor.tell(replace(deed, after=str(new)), occasion=occasion)
@@ -139,35 +144,9 @@ class Reregisterer:
         outcome = Mover(executor=self.executor, ecs=self.ecs).move(moves, proof, look, occasion)
         return Reregistered(task_definition=str(look.task_definition), moved=outcome.moved, why=outcome.why)
 
-    def _move_one(self, move: MoveService, look: Look, occasion: str) -> None:
-        scope = f"service {move.service}"
-        self.executor.brakes.check(scope)
-        done = Remediation(
-            event="Remediation Completed", deed=describe(move), before=str(move.before), after=str(move.after)
-        )
-        self.executor.write(
-            done,
-            look,
-            lambda: self.ecs.move_service(move.cluster, move.service, move.after),
-            scope=scope,
-            occasion=occasion,
-        )
-        self.executor.tell(done, occasion=occasion)
-
     def _redeploy(self, proof: Proof, look: Look, occasion: str) -> Reregistered:
-        redeployer = Redeployer(executor=self.executor, ecs=self.ecs)
-        redeployer.tell_what_an_earlier_run_did(proof, look, occasion=occasion)
-        action = redeployer.next_of(proof, look)
-        if not isinstance(action, Redeploy):
-            return Reregistered(task_definition=str(look.task_definition), why=action)
-        try:
-            redeployer.redeploy(action, look, occasion=occasion)
-        except Denied as error:
-            return self._fail((action,), look, str(error), occasion)
-        except NotWritten as error:
-            self.executor.tell_not_written((describe(action),), error, look)
-            return Reregistered(task_definition=str(look.task_definition), why=str(error))
-        return Reregistered(task_definition=str(look.task_definition), redeployed=action.service)
+        outcome = Redeployer(executor=self.executor, ecs=self.ecs).run(proof, look, occasion=occasion)
+        return Reregistered(task_definition=str(look.task_definition), redeployed=outcome.service, why=outcome.why)
 
     def _tell_what_an_earlier_run_did(self, proof: Proof, occasion: str) -> None:
         """Tell what a run of the same message wrote and did not come to tell; what is told already stays told.

@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Any, Final, TypeVar
 
 from pullguard.alerts import Deed, describe
+from pullguard.arn import Arn, family_of
 from pullguard.aws.messaging import Queues
 from pullguard.checks.examine import Examination, examine
 from pullguard.eligibility import effective_mode
@@ -96,13 +97,17 @@ class Executor:
         for remediation in remediations:
             self.ledger.intend(replace(remediation, occasion=occasion), now=self.now())
 
-    def write(self, deed: Remediation, look: Look, call: Callable[[], T], *, scope: str, occasion: str) -> T:
+    def write(
+        self, deed: Remediation, look: Look, call: Callable[[], T], *, scope: str, role: Arn | None, occasion: str
+    ) -> T:
         """Make a write to ECS and return what ``call`` returns: intended and recorded before it, counted after it.
 
-        What ``call`` returns other than None is the revision that came of it. Raises what ``call`` raises.
+        Whoever calls has asked the brakes. The stop and the holds on ``role`` and the family are asked once more when
+        the record stands, as ``PolicyWriter`` does. What ``call`` returns other than None is the revision that came of
+        it. Raises ``NotWritten`` where nobody may write now, and what ``call`` raises.
         """
         self.intend(deed, occasion=occasion)
-        family, now = deed.task_definition.resource_name.rpartition(":")[0], self.now()
+        family, now = family_of(deed.task_definition), self.now()
 
         def keep(outcome: Outcome, after: str | None) -> None:
             record: dict[str, Any] = {
@@ -119,7 +124,11 @@ class Executor:
 
         keep("unknown", deed.after)
         try:
+            self.brakes.admit(role=role, family=family)
             made = call()
+        except NotWritten:
+            keep("refused", deed.after)
+            raise
         except NotNow:
             raise
         except PullguardError:
@@ -153,7 +162,9 @@ class Executor:
         if isinstance(error, TooManyWrites) and not self.brakes.first_trip(error):
             return
         event: RemediationEvent = "Remediation Planned" if isinstance(error, Held) else "Remediation Failed"
-        told = (replace(deed, why=str(error), remedy=error.remedy) for deed in deeds)
+        told = (
+            replace(deed, why=str(error), remedy=" ".join(filter(None, (error.remedy, deed.remedy)))) for deed in deeds
+        )
         for deed in islice(told, 1) if isinstance(error, TooManyWrites) else told:
             self.tell(Remediation(event=event, deed=deed), occasion="")
         if isinstance(error, TooManyWrites):
