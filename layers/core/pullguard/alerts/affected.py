@@ -17,9 +17,10 @@ def family_of(notice: Notice) -> str:
     return _family(named(notice, "task_definition"))
 
 
-def families_of(notice: Notice) -> tuple[str, ...]:
-    """Return the families of all that the notice is about, the leading one first."""
-    return tuple(dict.fromkeys((family_of(notice), *(_family(each.task_definition) for each in notice.dependents))))
+def concerns_several(notice: Notice) -> bool:
+    """Whether the notice is about more than one family."""
+    leading = family_of(notice)
+    return any(_family(each.task_definition) != leading for each in notice.dependents)
 
 
 def _family(task_definition: str | None) -> str:

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Callable
 from typing import Final
 
 NAME_MAX_CHARS: Final = 300
@@ -22,20 +23,20 @@ def prose(text: str, limit: int = _PROSE_MAX_CHARS) -> str:
     """Return a foreign text as one harmless line: no more than ``limit`` characters, and a mark where it was cut."""
     shortened = text[: 4 * limit]
     flat = " ".join(unicodedata.normalize("NFC", shortened).translate(_TYPOGRAPHY).split())
-    safe = _defanged("".join(map(_visible, flat)))
+    safe = _defanged(_numbered(flat, _is_hidden))
     return safe if len(safe) <= limit and shortened == text else f"{safe[: limit - 3]}..."
 
 
 def plain_name(text: str | None, limit: int = NAME_MAX_CHARS) -> str:
     """Return a foreign name as one harmless line of printable ASCII; what is not ASCII is shown by its number."""
-    return "".join(c if c.isascii() else _number(c) for c in prose(text or "?", limit))[:limit]
+    return _numbered(prose(text or "?", limit), lambda character: not character.isascii())[:limit]
 
 
 def snippet_lines(text: str | None) -> tuple[str, ...]:
     """Return the lines of a snippet, each harmless; none where there is no snippet or it is too long to be shown."""
     if not text or len(text) > SNIPPET_MAX_CHARS:
         return ()
-    return tuple(_defanged("".join(map(_visible, line)), _SNIPPET_LINK) for line in text.rstrip("\n").split("\n"))
+    return tuple(_defanged(_numbered(line, _is_hidden), _SNIPPET_LINK) for line in text.rstrip("\n").split("\n"))
 
 
 def plain_word(text: str) -> str:
@@ -48,11 +49,11 @@ def _defanged(text: str, link: re.Pattern[str] = _LINK) -> str:
     return link.sub(lambda match: f"[{match[0]}]", text)
 
 
-def _visible(character: str) -> str:
-    """Return a character, or its number where it is a control, a format, a mark or a blank that nobody can see."""
-    hidden = not character.isprintable() or character in _BLANK or unicodedata.category(character) in ("Mn", "Me")
-    return _number(character) if hidden else character
+def _numbered(text: str, which: Callable[[str], bool]) -> str:
+    """Return a text with the numbers of some of its characters in their place."""
+    return text.translate({ord(each): f"\\u{ord(each):04x}" for each in set(text) if which(each)})
 
 
-def _number(character: str) -> str:
-    return f"\\u{ord(character):04x}"
+def _is_hidden(character: str) -> bool:
+    """Whether a character is a control, a format, a mark or a blank that nobody can see."""
+    return not character.isprintable() or character in _BLANK or unicodedata.category(character) in ("Mn", "Me")

@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from pullguard.alerts.affected import counted, dependents_of, families_of, family_of
+from pullguard.alerts.affected import concerns_several, counted, dependents_of, family_of
 from pullguard.alerts.foreign import NAME_MAX_CHARS, plain_name, plain_word
 from pullguard.alerts.notice import Notice
 from pullguard.causes import broken_thing
@@ -41,7 +41,7 @@ def headline(notice: Notice, *, short: bool = False) -> str:
 def _finding_headline(notice: Notice, finding: Finding, limit: int) -> str:
     """Name one family and its image; of several say how many they are, and what it is that they share."""
     everything = dependents_of(notice)
-    if len(families_of(notice)) > 1:
+    if concerns_several(notice):
         who, image, because = counted(everything), "", f": {plain_name(broken_thing(finding))}"
     else:
         many = len(everything) > 1 or any(each.is_service for each in everything)
@@ -73,7 +73,7 @@ def attributes_of(notice: Notice) -> dict[str, str]:
         "check": plain_word(leading.check if leading else "none"),
         "severity": plain_word(leading.severity if leading else "none"),
         "status": _status(notice),
-        "family": "several" if len(families_of(notice)) > 1 else plain_word(family_of(notice)),
+        "family": "several" if concerns_several(notice) else plain_word(family_of(notice)),
     }
 
 

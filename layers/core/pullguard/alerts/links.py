@@ -4,7 +4,7 @@ import re
 from typing import Final
 from urllib.parse import quote
 
-from pullguard.alerts.affected import families_of, named, proved
+from pullguard.alerts.affected import concerns_several, named, proved
 from pullguard.alerts.notice import Notice
 from pullguard.arn import Arn
 from pullguard.causes import about
@@ -22,7 +22,7 @@ def links_of(notice: Notice) -> tuple[tuple[str, str], ...]:
 
     Where a cause hits several families, only what they share is linked: one of their task definitions says nothing.
     """
-    shared = about(notice.findings[0]) if len(families_of(notice)) > 1 and notice.findings else None
+    shared = about(notice.findings[0]) if concerns_several(notice) and notice.findings else None
     things = (
         ("Task definition", "task_definition", _task_definition_link),
         ("Secret", "secret", _secret_link),

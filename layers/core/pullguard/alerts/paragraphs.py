@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
-from pullguard.alerts.affected import DEPENDENTS_SHOWN, counted, dependents_of, families_of, family_of, named
+from pullguard.alerts.affected import DEPENDENTS_SHOWN, concerns_several, counted, dependents_of, family_of, named
 from pullguard.alerts.foreign import SNIPPET_MAX_CHARS, plain_name, prose
 from pullguard.alerts.notice import Notice
 from pullguard.arn import Arn
@@ -20,7 +20,7 @@ def paragraphs(notice: Notice) -> Iterator[tuple[str, str]]:
     deed = notice.deed
     resolved = notice.kind == "Finding Resolved"
     for finding in notice.findings[:1]:
-        several = len(families_of(notice)) > 1
+        several = concerns_several(notice)
         if finding.container and not several:
             yield "Container", f"{plain_name(finding.container)}, image {plain_name(finding.image)}"
         sentence = common_sentence(finding) if several else finding.cause

@@ -16,6 +16,7 @@ from pullguard.findings import SCHEMA_VERSION
 # 256 KB for the message with its attributes, which have 2 KB at most here.
 # https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 MESSAGE_MAX_BYTES: Final = 262_144 - 4_096
+_FINDINGS_MAX: Final = 20
 
 
 def as_json(notice: Notice) -> str:
@@ -23,15 +24,26 @@ def as_json(notice: Notice) -> str:
 
     Members are those of the bus events; every text but our own links is harmless, as in the other forms.
     """
-    everything = len(dependents_of(notice))
-    for findings, dependents in ((20, everything), (1, everything), (1, 1_000), (1, 500), (1, DEPENDENTS_SHOWN)):
-        text = json.dumps(_json_object(notice, findings, dependents))
+    whole = _json_object(notice)
+    everything = len(whole["dependents"])
+    for findings, dependents in (
+        (_FINDINGS_MAX, everything),
+        (1, everything),
+        (1, 1_000),
+        (1, 500),
+        (1, DEPENDENTS_SHOWN),
+    ):
+        text = json.dumps(_cut(whole, findings, dependents))
         if len(text) <= MESSAGE_MAX_BYTES:
             return text
-    return json.dumps(_json_object(notice, 1, 0))
+    return json.dumps(_cut(whole, 1, 0))
 
 
-def _json_object(notice: Notice, findings: int, dependents: int) -> dict[str, Any]:
+def _cut(whole: Mapping[str, Any], findings: int, dependents: int) -> dict[str, Any]:
+    return {**whole, "findings": whole["findings"][:findings], "dependents": whole["dependents"][:dependents]}
+
+
+def _json_object(notice: Notice) -> dict[str, Any]:
     everything = dependents_of(notice)
     return {
         "schema_version": SCHEMA_VERSION,
@@ -39,11 +51,11 @@ def _json_object(notice: Notice, findings: int, dependents: int) -> dict[str, An
         "subject": subject_of(notice),
         "account": plain_name(notice.account, 20),
         "region": plain_name(notice.region, 40),
-        "findings": [_harmless(finding.to_dict()) for finding in notice.findings[:findings]],
+        "findings": [_harmless(finding.to_dict()) for finding in notice.findings[:_FINDINGS_MAX]],
         "findings_count": len(notice.findings),
         "deed": _harmless(asdict(notice.deed)) if notice.deed else None,
         "cause": plain_word(notice.cause) if notice.cause else None,
-        "dependents": [plain_name(each.arn) for each in everything[:dependents]],
+        "dependents": [plain_name(each.arn) for each in everything],
         "dependents_count": len(everything),
         "dependents_not_looked_at": sum(not each.found for each in everything),
         "opened_at": instant(notice.opened_at) if notice.opened_at else None,
