@@ -295,10 +295,14 @@ class _PortTaken(Exception):
     """Somebody else listens there."""
 
 
+@cache
 def client(
     service: str, *, endpoint_url: str | None = None, region: str = REGION, credentials: Credentials | None = None
 ) -> Any:
-    """Return a boto3 client with its own credentials, Region and address, whatever the machine is configured for."""
+    """Return a boto3 client with its own credentials, Region and address, whatever the machine is configured for.
+
+    There is one of each: to make it costs more than most of what is asked of it.
+    """
     signer = credentials or Credentials()
     config = Config(retries={"max_attempts": 2}, connect_timeout=5, read_timeout=70, s3={"addressing_style": "path"})
     with _session_lock:

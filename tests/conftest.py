@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import boto3
 import pytest
+from botocore.loaders import create_loader
 from moto import mock_aws
 
 from pullguard.ledger import Ledger
@@ -57,6 +58,15 @@ def _no_real_aws(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
         "AWS_EC2_METADATA_DISABLED": "true",
     }.items():
         monkeypatch.setenv(name, value)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _read_once() -> "Iterator[None]":
+    """Let all sessions of boto3 share what they have read of the services: each reads megabytes of JSON otherwise."""
+    loader = create_loader()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("botocore.session.create_loader", lambda *_paths: loader)
+        yield
 
 
 @pytest.fixture
