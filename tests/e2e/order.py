@@ -3,7 +3,7 @@
 from pathlib import PurePath
 
 PLAYED, ENDED = "played", "ended"
-ORDER = (PLAYED, "attacks", "rotation", "reversible", "observing", ENDED)
+ORDER = (PLAYED, "reversible", "attacks", "rotation", "observing", ENDED)
 _OF_FILE = {
     "test_attacks.py": "attacks",
     "test_rotation.py": "rotation",
@@ -11,6 +11,7 @@ _OF_FILE = {
     "test_observe_options.py": "observing",
     "test_what_was_used.py": ENDED,
 }
+_BESIDE = {PLAYED: PLAYED, "reversible": PLAYED, ENDED: ENDED}
 
 
 def stack_of(file: PurePath) -> str | None:
@@ -19,6 +20,6 @@ def stack_of(file: PurePath) -> str | None:
 
 
 def process_of(file: PurePath) -> str | None:
-    """Return what is played in one process, stack after stack: the demo's, the others, and what comes after them."""
+    """Return what is played in one process, stack after stack: two that take as long, and what comes after them."""
     stack = stack_of(file)
-    return stack if stack in {PLAYED, ENDED, None} else "others"
+    return _BESIDE.get(stack, "others") if stack else None
