@@ -16,7 +16,8 @@ from pullguard.aws.messaging import Queues
 from pullguard.aws.ssm import StopSwitch
 from pullguard.errors import Denied, Malformed, shown
 from pullguard.ledger import Ledger
-from pullguard.model import Missing, Role, Unreadable
+from pullguard.model import Lookup, Missing, NotLooked, Role, Unreadable
+from pullguard.stop import Stop
 from pullguard_cli.connection import Connection, connect
 from pullguard_cli.failures import CannotRun, one_line
 
@@ -49,6 +50,14 @@ class Deployment:
     def switch(self) -> StopSwitch:
         """The stop parameter."""
         return StopSwitch(self.connection.clients.get("ssm"), self.output("StopParameter"))
+
+    def stop(self) -> Lookup[Stop | None]:
+        """Return the stack-wide stop, None where there is none; not looked where nobody knows the parameter."""
+        if "StopParameter" not in self.outputs:
+            return NotLooked(
+                why="the stop parameter is an output of the stack, which has none or was not asked", switch="--stack"
+            )
+        return self.switch.read()
 
     @cached_property
     def queues(self) -> Queues:

@@ -1,4 +1,4 @@
-"""The history of what was written, policies and ECS: a table or diffs for people, JSON for programs."""
+"""What was written, policies and ECS, and what is held: tables or diffs for people, JSON for programs."""
 
 import json
 import sys
@@ -10,16 +10,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pullguard.arn import Arn
 from pullguard.findings import SCHEMA_VERSION
 from pullguard.history import EcsWrite, Outcome, Write
 from pullguard.remedies.grant import POLICY_NAME, parse_own
-from pullguard.stop import Stop
 from pullguard_cli.deployment import Deployment, aws_errors
 from pullguard_cli.difference import difference, print_difference
 from pullguard_cli.failures import EXIT_OK
+from pullguard_cli.held import Held, described, look, print_held
 from pullguard_cli.options import TextFormat
-from pullguard_cli.printing import output, says
+from pullguard_cli.printing import output, says, time_of
 
 _BECAME: Final[dict[Outcome, str]] = {
     "written": "",
@@ -37,25 +36,25 @@ def report(deployment: Deployment, name: str | None, family: str | None, form: T
     every = name is None and family is None
     with aws_errors():
         ledger = deployment.ledger
-        roles = ledger.roles() if every else () if name is None else (deployment.role_arn(name),)
+        role = None if name is None else deployment.role_arn(name)
+        roles = ledger.roles() if every else () if role is None else (role,)
         families = ledger.families() if every else () if family is None else (family,)
-        writes = _newest_first(write for role in roles for write in ledger.writes(role))
+        writes = _newest_first(write for each in roles for write in ledger.writes(each))
         ecs_writes = _newest_first(write for each in families for write in ledger.ecs_writes(each))
-        holds = {role: hold for role in roles if (hold := ledger.hold(role)) is not None}
+        held = look(deployment, role=role, family=family)
     if form is TextFormat.JSON or (form is None and not sys.stdout.isatty()):
-        sys.stdout.write(json.dumps(_described(writes, ecs_writes, holds), indent=2) + "\n")
+        sys.stdout.write(json.dumps(_described(writes, ecs_writes, held), indent=2) + "\n")
         return EXIT_OK
-    console = output()
+    console, about = output(), " and ".join(each for each in (name, family) if each is not None)
     if not writes and not ecs_writes:
-        about = " and ".join(each for each in (name, family) if each is not None)
         console.print(says(f"Nothing was ever written{f' to {about}' if about else ''}."))
     elif every or ecs_writes:
         console.print(_table(_newest_first((*writes, *ecs_writes))))
     else:
         for write in writes:
             _print(write, console)
-    for role, hold in holds.items():
-        console.print(says(f"{role.resource_name} is held {hold}.", "yellow"))
+    console.print()
+    print_held(held, console, nothing=f"Nothing {f'of {about} ' if about else ''}is held.")
     return EXIT_OK
 
 
@@ -63,12 +62,12 @@ def _newest_first(writes: Iterable[W]) -> list[W]:
     return sorted(writes, key=lambda write: write.at, reverse=True)
 
 
-def _described(writes: Iterable[Write], ecs_writes: Iterable[EcsWrite], holds: dict[Arn, Stop]) -> dict[str, object]:
+def _described(writes: Iterable[Write], ecs_writes: Iterable[EcsWrite], held: Held) -> dict[str, object]:
     return {
         "schema_version": SCHEMA_VERSION,
         "writes": [write.to_dict() for write in writes],
         "ecs_writes": [write.to_dict() for write in ecs_writes],
-        "holds": [{"role": str(role), **hold.to_dict()} for role, hold in holds.items()],
+        **described(held),
     }
 
 
@@ -81,7 +80,7 @@ def _table(writes: Iterable[Write | EcsWrite]) -> Table:
         what = _deed(write) if isinstance(write, EcsWrite) else _change(write)
         if became := _BECAME[write.outcome]:
             what = Text("\n").join((what, says(f"({became})", "yellow")))
-        table.add_row(says(write.version, "bold"), says(_time(write)), says(where), what, says(_why(write), "dim"))
+        table.add_row(says(write.version, "bold"), says(time_of(write.at)), says(where), what, says(_why(write), "dim"))
     return table
 
 
@@ -111,7 +110,7 @@ def _change(write: Write) -> Text:
 def _print(write: Write, console: Console) -> None:
     console.print()
     became = f"  ({_BECAME[write.outcome]})" if _BECAME[write.outcome] else ""
-    head = (says(write.version, "bold"), says(f"  {_time(write)}  {_why(write)}", "dim"), says(became, "yellow"))
+    head = (says(write.version, "bold"), says(f"  {time_of(write.at)}  {_why(write)}", "dim"), says(became, "yellow"))
     console.print(Text.assemble(*head))
     diff = difference(_object(write, "before"), _object(write, "after"), POLICY_NAME)
     print_difference(diff.replace(" (now)", " (before)", 1).replace(" (then)", " (after)", 1), console)
@@ -126,7 +125,3 @@ def _why(write: Write | EcsWrite) -> str:
     family = write.task_definition.rpartition("/")[2]
     by = "" if write.by == "pullguard" else f", by {write.by}"
     return f"{write.cause} {write.event_id}{f' for {family}' if family else ''}{by}"
-
-
-def _time(write: Write | EcsWrite) -> str:
-    return write.at.partition(".")[0].removesuffix("+00:00").replace("T", " ")

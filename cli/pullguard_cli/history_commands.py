@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from pullguard_cli.options import LedgerTable, Profile, Reason, Region, StackName, TextOrJson, Yes
+from pullguard_cli.options import DEFAULT_STACK, LedgerTable, Profile, Reason, Region, StackName, TextOrJson, Yes
 
 
 def history(
@@ -22,7 +22,7 @@ def history(
         typer.Option("--family", metavar="FAMILY", help="What was written to ECS for one family.", show_default=False),
     ] = None,
     format_: TextOrJson = None,
-    stack: StackName = "pullguard",
+    stack: StackName = DEFAULT_STACK,
     table: LedgerTable = None,
     profile: Profile = None,
     region: Region = None,
@@ -64,7 +64,7 @@ def rollback(
     ] = None,
     reason: Reason = "",
     yes: Yes = False,
-    stack: StackName = "pullguard",
+    stack: StackName = DEFAULT_STACK,
     table: LedgerTable = None,
     profile: Profile = None,
     region: Region = None,

@@ -8,6 +8,7 @@ import typer
 
 from pullguard.checks.catalogue import CHECKS
 
+DEFAULT_STACK = "pullguard"
 AWS_PANEL = "Which AWS"
 LOOK_PANEL = "What to look at"
 SAY_PANEL = "What to say, and how"

@@ -7,6 +7,7 @@ nothing unprintable is ever printed.
 import codecs
 import io
 import sys
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from rich.console import Console
@@ -51,6 +52,15 @@ def plain(text: str) -> str:
 def says(text: str, style: str = "") -> Text:
     """Return other people's text for a console: neither markup nor escape sequences mean anything in it."""
     return Text(plain(text), style=style)
+
+
+def time_of(at: str) -> str:
+    """Return an ISO 8601 time as people read it, in UTC and to the second; any other text as it is."""
+    try:
+        time = datetime.fromisoformat(at)
+    except ValueError:
+        return at
+    return at if time.tzinfo is None else f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
 
 
 def output(**options: Any) -> Console:

@@ -1,11 +1,16 @@
 """``pullguard stop`` and ``pullguard resume``: nothing is written any more, anywhere, to one role or in one family."""
 
-from typing import Annotated
+import sys
+from contextlib import redirect_stdout
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pullguard_cli.failures import CannotRun
-from pullguard_cli.options import Profile, Reason, Region, StackName, Yes
+from pullguard_cli.options import DEFAULT_STACK, SAY_PANEL, Profile, Reason, Region, StackName, TextFormat, Yes
+
+if TYPE_CHECKING:
+    from pullguard_cli.deployment import Deployment
 
 RoleToHold = Annotated[
     str | None,
@@ -19,6 +24,14 @@ OneFamily = Annotated[
     str | None,
     typer.Option("--family", metavar="FAMILY", help="One family of task definitions and the services that run it."),
 ]
+HeldFormat = Annotated[
+    TextFormat,
+    typer.Option(
+        "--format",
+        help="How what is still held is told: json is alone on standard output, with all else on standard error.",
+        rich_help_panel=SAY_PANEL,
+    ),
+]
 
 
 def stop(
@@ -27,7 +40,7 @@ def stop(
     family: OneFamily = None,
     reason: Reason = "",
     yes: Yes = False,
-    stack: StackName = "pullguard",
+    stack: StackName = DEFAULT_STACK,
     profile: Profile = None,
     region: Region = None,
 ) -> None:
@@ -60,11 +73,12 @@ def resume(
     *,
     family: OneFamily = None,
     yes: Yes = False,
-    stack: StackName = "pullguard",
+    format_: HeldFormat = TextFormat.TEXT,
+    stack: StackName = DEFAULT_STACK,
     profile: Profile = None,
     region: Region = None,
 ) -> None:
-    """Let Pullguard write again, and look at what was wanted meanwhile.
+    """Let Pullguard write again, look at what was wanted meanwhile, and show what is still held.
 
     With --family it also does again what somebody undid there: registers a revision that was deregistered, moves a
     service that was moved back.
@@ -74,16 +88,26 @@ def resume(
     - `pullguard resume` — what `pullguard stop` stopped
     - `pullguard resume web-execution` — a role that was stopped or rolled back
     - `pullguard resume --family web` — a family that was stopped, or in which something was undone
+    - `pullguard resume --yes --format json | jq '.holds[].resume'` — what is still held, and how that is let go
     """
     from pullguard_cli.deployment import find  # noqa: PLC0415
-    from pullguard_cli.holding_families import resume_family  # noqa: PLC0415
-    from pullguard_cli.stopping import resume_everything, resume_role  # noqa: PLC0415
+    from pullguard_cli.stopping import show_what_is_held  # noqa: PLC0415
 
     _not_both(role, family)
     deployment = find(stack=stack, profile=profile, region=region)
+    with redirect_stdout(sys.stderr if format_ is TextFormat.JSON else sys.stdout):  # where the JSON stands alone
+        code = _let_go(deployment, role, family, yes=yes)
+    show_what_is_held(deployment, format_)
+    raise typer.Exit(code)
+
+
+def _let_go(deployment: "Deployment", role: str | None, family: str | None, *, yes: bool) -> int:
+    from pullguard_cli.holding_families import resume_family  # noqa: PLC0415
+    from pullguard_cli.stopping import resume_everything, resume_role  # noqa: PLC0415
+
     if family is not None:
-        raise typer.Exit(resume_family(deployment, family, yes=yes))
-    raise typer.Exit(resume_everything(deployment, yes=yes) if role is None else resume_role(deployment, role, yes=yes))
+        return resume_family(deployment, family, yes=yes)
+    return resume_everything(deployment, yes=yes) if role is None else resume_role(deployment, role, yes=yes)
 
 
 def _not_both(role: str | None, family: str | None) -> None:

@@ -1,15 +1,20 @@
-"""Set and end the stack-wide stop and the holds on roles, and ask for a look at what was wanted meanwhile."""
+"""Set and end the stack-wide stop and the holds on roles, show what is held, and ask for a look at what was wanted."""
 
+import json
+import sys
 from datetime import UTC, datetime
 from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from pullguard.findings import SCHEMA_VERSION
 from pullguard.model import Missing, NotLooked, Unreadable
 from pullguard.stop import REASON_MAX_CHARS, Stop
 from pullguard_cli.asking import confirmed
 from pullguard_cli.deployment import Deployment, aws_errors
 from pullguard_cli.failures import EXIT_FINDINGS, EXIT_OK, CannotRun, one_line
+from pullguard_cli.held import described, look, print_held
+from pullguard_cli.options import TextFormat
 from pullguard_cli.printing import output, plain, says
 
 LEFT_AS_IT_IS = "Nothing was changed."
@@ -42,19 +47,7 @@ def resume_everything(deployment: Deployment, *, yes: bool) -> int:
     with aws_errors():
         deployment.switch.write(None)
     say(f"The stack {deployment.stack} may write again.")
-    _say_what_is_held(deployment)
     return ask_for_a_sweep(deployment)
-
-
-def _say_what_is_held(deployment: Deployment) -> None:
-    """Say which of the roles that were written to are held all the same."""
-    try:
-        held = [role.resource_name for role in deployment.ledger.roles() if deployment.ledger.hold(role) is not None]
-    except (BotoCoreError, ClientError) as error:
-        say(f"Whether roles are still held could not be read. ({one_line(error)})")
-        return
-    for name in held:
-        say(f"{name} is still held: `pullguard resume {name}` lets Pullguard write to it.")
 
 
 def stop_role(deployment: Deployment, name: str, reason: str, *, yes: bool) -> int:
@@ -108,3 +101,22 @@ def say(text: str, code: int = EXIT_OK) -> int:
     """Print a sentence; return the exit code."""
     output(soft_wrap=True).print(says(text))
     return code
+
+
+def show_what_is_held(deployment: Deployment, form: TextFormat) -> None:
+    """Show what is held all the same: a table for people, JSON for programs.
+
+    Raises ``CannotRun`` where a program asks and it cannot be read; people are told so in a sentence.
+    """
+    try:
+        held = look(deployment)
+    except (BotoCoreError, ClientError) as error:
+        why = f"What is still held could not be read. ({one_line(error)})"
+        if form is TextFormat.JSON:
+            raise CannotRun(why) from error
+        say(why)
+        return
+    if form is TextFormat.JSON:
+        sys.stdout.write(json.dumps({"schema_version": SCHEMA_VERSION, **described(held)}, indent=2) + "\n")
+        return
+    print_held(held, output(), nothing="Nothing is held any more.")

@@ -233,6 +233,8 @@ COMMAND_LINE_ONLY: frozenset[Method] = frozenset(
         Ledger.ecs_writes,
         Ledger.save_family_hold,
         Ledger.end_family_hold,
+        Ledger.held_roles,
+        Ledger.held_families,
         Ledger.done_in,
         Ledger.let_again,
         Stacks.outputs,

@@ -14,6 +14,7 @@ from pullguard.lifecycle import FindingRecord
 from pullguard.remediation import Remediation
 from pullguard.remedies.grant import Granted
 from pullguard.role_book import HISTORY_KEPT_S
+from pullguard.stop import Stop
 from pullguard.table import RESOLVED_KEPT_S
 from tests.fakes import NOW, REGION, Crash, key, revision_arn, role_arn, secret_arn
 
@@ -242,6 +243,32 @@ def test_the_state_of_the_sweep_is_the_last_one(ledger: Ledger) -> None:
     ledger.save_sweep_state({"sweep": "1"})
     ledger.save_sweep_state({"sweep": "2"})
     assert ledger.sweep_state() == {"sweep": "2"}
+
+
+# --- Holds -------------------------------------------------------------------------------------------------------
+
+HOLD = Stop(by="ada", at="2026-11-23T12:00:00+00:00", reason="hers")
+
+
+def test_whatever_is_held_is_listed_until_it_is_let_go(ledger: Ledger, dynamodb: "DynamoDBClient") -> None:
+    ledger.save_hold(ROLE, HOLD)
+    ledger.save_family_hold("web", HOLD)
+    assert (ledger.hold(ROLE), ledger.family_hold("web")) == (HOLD, HOLD)
+    assert (ledger.held_roles(), ledger.held_families()) == ({ROLE: HOLD}, {"web": HOLD})
+    assert "expires_at_epoch_s" not in item(dynamodb, "HOLDS", "FAMILY#web")
+    assert (ledger.hold(role_arn("other")), ledger.family_hold("web-2")) == (None, None)
+    ledger.end_hold(ROLE)
+    assert (ledger.hold(ROLE), ledger.held_roles(), ledger.held_families()) == (None, {}, {"web": HOLD})
+    ledger.end_family_hold("web")
+    assert (ledger.family_hold("web"), ledger.held_families()) == (None, {})
+
+
+def test_a_hold_comes_and_goes_whole(ledger: Ledger, dynamodb: "DynamoDBClient") -> None:
+    asked: list[str] = []
+    dynamodb.meta.events.register("before-call.dynamodb", lambda model, **_: asked.append(model.name))
+    ledger.save_hold(ROLE, HOLD)
+    ledger.end_hold(ROLE)
+    assert asked == ["TransactWriteItems"] * 2
 
 
 # --- The table ---------------------------------------------------------------------------------------------------

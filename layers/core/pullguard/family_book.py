@@ -1,8 +1,7 @@
-"""The part of the ledger about families: who holds one, and what was done in it, so that what is undone stays undone.
+"""The part of the ledger about families: what was done in each, so that what is undone stays undone.
 
 | pk | sk | data |
 |---|---|---|
-| FAMILY#family | HOLD | who holds the family, when and why: no revision is registered, no service moved or redeployed |
 | FAMILY#family | REREGISTERED#arn | ARN of the revision that was registered in the place of the revision ``arn`` |
 | FAMILY#family | MOVED#service | the revisions, before and after, between which the service was moved last |
 
@@ -13,7 +12,6 @@ from typing import Final
 
 from pullguard.arn import Arn, family_of
 from pullguard.aws.answers import asks
-from pullguard.stop import Stop
 from pullguard.table import Table
 
 _DONE: Final = ("REREGISTERED#", "MOVED#")
@@ -21,22 +19,6 @@ _DONE: Final = ("REREGISTERED#", "MOVED#")
 
 class FamilyBook(Table):
     """What is remembered of families of task definitions. Errors propagate."""
-
-    @asks("dynamodb:GetItem")
-    def family_hold(self, family: str) -> Stop | None:
-        """Return who holds ``family``, so that nothing of it is written; None where nobody does."""
-        data = self._get(_family(family), "HOLD")
-        return None if data is None else Stop.from_dict(data)
-
-    @asks("dynamodb:PutItem")
-    def save_family_hold(self, family: str, stop: Stop) -> None:
-        """Hold ``family`` until the hold is taken away: no revision is registered, no service moved or redeployed."""
-        self._put(_family(family), "HOLD", stop.to_dict())
-
-    @asks("dynamodb:DeleteItem")
-    def end_family_hold(self, family: str) -> None:
-        """Let ``family`` be written to again."""
-        self._delete(_family(family), "HOLD")
 
     @asks("dynamodb:GetItem")
     def reregistered(self, source: Arn) -> Arn | None:

@@ -21,8 +21,8 @@ table's time to live.
 | CAUSE#id | PAST#td#finding | a finding of the cause that is resolved |
 
 In the same table ``role_book.py`` keeps what is granted and written, ``ecs_book.py`` what was written to ECS,
-``family_book.py`` what was done in families and who holds one, ``roster.py`` what is known to the sweeps,
-``cause_ledger.py`` the causes of findings, and ``service_ledger.py`` what services run.
+``family_book.py`` what was done in families, ``hold_book.py`` what somebody holds, ``roster.py`` what is known to the
+sweeps, ``cause_ledger.py`` the causes of findings, and ``service_ledger.py`` what services run.
 """
 
 from collections.abc import Iterable, Mapping
@@ -35,6 +35,7 @@ from pullguard.aws.answers import asks
 from pullguard.causes import Member
 from pullguard.ecs_book import EcsBook
 from pullguard.family_book import FamilyBook
+from pullguard.hold_book import HoldBook
 from pullguard.lifecycle import FindingRecord
 from pullguard.model import RotationEnd
 from pullguard.remediation import Remediation
@@ -56,7 +57,7 @@ class Entry:
     verified: tuple[Verified, ...] = ()
 
 
-class Ledger(RoleBook, EcsBook, FamilyBook):
+class Ledger(RoleBook, EcsBook, FamilyBook, HoldBook):
     """The table, one method for each thing that is remembered. Errors propagate: forgetting is not an option."""
 
     # --- one task definition ---

@@ -1,4 +1,4 @@
-"""The part of the ledger about roles: what our policies grant, each write of them, and who holds a role.
+"""The part of the ledger about roles: what our policies grant, and each write of them.
 
 | pk | sk | data |
 |---|---|---|
@@ -6,7 +6,6 @@
 | ROLE#arn | GRANTED#secret | a ``Holding``: what our policy on the role grants by this stack's own need |
 | ROLE#arn | WRITE#time#id | the policy before and after a write, and what became of the write |
 | ROLE#arn | UNAGREED#secret | an ``Unagreed``: what our policy grants against an owner's will, until it is taken back |
-| ROLE#arn | HOLD | who holds the role, when and why: nothing is written to it |
 """
 
 import json
@@ -19,7 +18,6 @@ from pullguard.aws.answers import asks
 from pullguard.history import Write
 from pullguard.holding import Holding, Unagreed
 from pullguard.remedies.grant import Granted
-from pullguard.stop import Stop
 from pullguard.table import DAY_S, Table
 
 HISTORY_KEPT_S: Final = 400 * DAY_S
@@ -114,19 +112,3 @@ class RoleBook(Table):
         """Forget what was to be taken back from ``role``; called once it is gone, or both owners agree again."""
         for each in unagreed:
             self._delete(f"ROLE#{role}", f"UNAGREED#{each.granted.secret}")
-
-    @asks("dynamodb:GetItem")
-    def hold(self, role: Arn) -> Stop | None:
-        """Return who holds ``role``, so that nothing is written to it; None where nobody does."""
-        data = self._get(f"ROLE#{role}", "HOLD")
-        return None if data is None else Stop.from_dict(data)
-
-    @asks("dynamodb:PutItem")
-    def save_hold(self, role: Arn, stop: Stop) -> None:
-        """Hold ``role``: nothing is written to it until the hold is taken away."""
-        self._put(f"ROLE#{role}", "HOLD", stop.to_dict())
-
-    @asks("dynamodb:DeleteItem")
-    def end_hold(self, role: Arn) -> None:
-        """Let ``role`` be written to again."""
-        self._delete(f"ROLE#{role}", "HOLD")

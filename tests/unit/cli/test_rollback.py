@@ -336,10 +336,3 @@ def test_what_cannot_be_rolled_back_is_said_in_one_line(
     assert (ran.code, standing()) == (2, policy(ONE, TWO))
     assert words in ran.err
     assert len(ran.err.splitlines()) == 1
-
-
-def test_to_resume_everything_names_the_roles_that_are_still_held(run: Run, stack: Stack) -> None:
-    run("rollback", "web-execution", "--yes")
-    run("stop", "--yes")
-    assert "`pullguard resume web-execution`" in " ".join(run("resume", "--yes").out.split())
-    assert stack.ledger.hold(ROLE) is not None

@@ -45,7 +45,7 @@ class StopSwitch:
 
     @asks("ssm:PutParameter")
     def write(self, stop: Stop | None) -> None:
-        """Stop everything, or (None) let it go on; errors propagate."""
+        """Stop everything, or (None) let it go on; what was written is believed as an answer is. Errors propagate."""
         text = GO_ON if stop is None else switch_text(stop)
         self._client.put_parameter(Name=self._name, Value=text, Type="String", Overwrite=True)
-        self._answer = None
+        self._answer = (self._clock(), stop)

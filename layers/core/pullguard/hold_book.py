@@ -1,0 +1,78 @@
+"""The part of the ledger about holds: which roles and families are left alone, and by whose will.
+
+| pk | sk | data |
+|---|---|---|
+| ROLE#arn | HOLD | who holds the role, when and why: nothing is written to it |
+| FAMILY#family | HOLD | who holds the family, when and why: no revision is registered, no service moved or redeployed |
+| HOLDS | ROLE#arn, FAMILY#family | the same once more, so that all that is held is one query, written to or not |
+
+Both items of a hold come and go in one transaction, so that nothing is held that is not listed.
+"""
+
+from typing import Final
+
+from pullguard.arn import Arn
+from pullguard.aws.answers import asks
+from pullguard.stop import Stop
+from pullguard.table import Table
+
+_ALL: Final = "HOLDS"
+
+
+class HoldBook(Table):
+    """What somebody holds. Errors propagate."""
+
+    @asks("dynamodb:GetItem")
+    def hold(self, role: Arn) -> Stop | None:
+        """Return who holds ``role``, so that nothing is written to it; None where nobody does."""
+        return self._held(f"ROLE#{role}")
+
+    @asks("dynamodb:PutItem")
+    def save_hold(self, role: Arn, stop: Stop) -> None:
+        """Hold ``role``: nothing is written to it until the hold is taken away."""
+        self._hold(f"ROLE#{role}", stop)
+
+    @asks("dynamodb:DeleteItem")
+    def end_hold(self, role: Arn) -> None:
+        """Let ``role`` be written to again."""
+        self._let_go(f"ROLE#{role}")
+
+    @asks("dynamodb:Query")
+    def held_roles(self) -> dict[Arn, Stop]:
+        """Return every role that is held, with who holds it."""
+        return {Arn.parse(role): stop for role, stop in self._listed("ROLE#").items()}
+
+    @asks("dynamodb:GetItem")
+    def family_hold(self, family: str) -> Stop | None:
+        """Return who holds ``family``, so that nothing of it is written; None where nobody does."""
+        return self._held(f"FAMILY#{family}")
+
+    @asks("dynamodb:PutItem")
+    def save_family_hold(self, family: str, stop: Stop) -> None:
+        """Hold ``family`` until the hold is taken away: no revision is registered, no service moved or redeployed."""
+        self._hold(f"FAMILY#{family}", stop)
+
+    @asks("dynamodb:DeleteItem")
+    def end_family_hold(self, family: str) -> None:
+        """Let ``family`` be written to again."""
+        self._let_go(f"FAMILY#{family}")
+
+    @asks("dynamodb:Query")
+    def held_families(self) -> dict[str, Stop]:
+        """Return every family that is held, with who holds it."""
+        return self._listed("FAMILY#")
+
+    def _held(self, what: str) -> Stop | None:
+        data = self._get(what, "HOLD")
+        return None if data is None else Stop.from_dict(data)
+
+    def _hold(self, what: str, stop: Stop) -> None:
+        data = stop.to_dict()
+        self._together(put=(self._writing(what, "HOLD", data), self._writing(_ALL, what, data)))
+
+    def _let_go(self, what: str) -> None:
+        self._together(delete=(self._deleting(what, "HOLD"), self._deleting(_ALL, what)))
+
+    def _listed(self, prefix: str) -> dict[str, Stop]:
+        found = self._query(_ALL, prefix=prefix)
+        return {sort.removeprefix(prefix): Stop.from_dict(data) for sort, data in found}

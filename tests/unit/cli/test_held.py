@@ -1,0 +1,217 @@
+"""``history`` and ``resume`` show everything that is held, whether it was ever written to or not."""
+
+import json
+from io import StringIO
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from rich.console import Console
+
+from pullguard.arn import Arn
+from pullguard.ledger import Ledger
+from pullguard.model import Missing, NotLooked, Unreadable
+from pullguard.stop import Stop
+from pullguard_cli.held import Held, described, print_held
+from tests.unit.cli.conftest import Run, in_account
+from tests.unit.cli.deployed import PARAMETER, Stack, create
+
+ROLE = Arn.parse("arn:aws:iam::123456789012:role/team/web-execution")
+ADA = Stop(by="arn:aws:iam::123456789012:user/ada", at="2026-11-23T13:00:00+01:00", reason="incident 4711")
+BOB = Stop(by="bob", at="2026-11-24T08:30:00+00:00")
+
+
+@pytest.fixture
+def stack(aws: None) -> Stack:
+    """A stack that has never written anything, in which a role and a family are held."""
+    in_account("iam").create_role(RoleName="web-execution", Path="/team/", AssumeRolePolicyDocument="{}")
+    stack = create()
+    stack.ledger.save_hold(ROLE, ADA)
+    stack.ledger.save_family_hold("web", BOB)
+    return stack
+
+
+def words(out: str) -> str:
+    return " ".join(out.split())
+
+
+OF_THE_ROLE = {"role": str(ROLE), **ADA.to_dict(), "resume": "pullguard resume team/web-execution"}
+OF_THE_FAMILY = {"family": "web", **BOB.to_dict(), "resume": "pullguard resume --family web"}
+
+
+# --- The history -------------------------------------------------------------------------------------------------
+
+
+def test_the_history_holds_what_is_held_although_nothing_was_ever_written(run: Run, stack: Stack) -> None:
+    told = json.loads(run("history").out)
+    assert (told["writes"], told["ecs_writes"]) == ([], [])
+    assert (told["holds"], told["family_holds"]) == ([OF_THE_ROLE], [OF_THE_FAMILY])
+    assert told["stop"] == {"stopped": False}
+
+
+def test_the_history_says_that_everything_is_stopped_and_by_whom(run: Run, stack: Stack) -> None:
+    run("stop", "--yes", "--reason", "incident 4711")
+    stop = stack.stopped()
+    assert stop is not None
+    told = json.loads(run("history").out)["stop"]
+    assert told == {"stopped": True, **stop.to_dict(), "resume": "pullguard resume"}
+
+
+def test_for_people_it_is_a_table_of_who_holds_what_since_when_and_why(run: Run, stack: Stack) -> None:
+    out = run("history", "--format", "text").out
+    assert "Nothing was ever written." in out
+    rows = {words(line) for line in out.splitlines()}
+    assert "family web 2026-11-24 08:30:00 bob pullguard resume --family web" in rows
+    for text in (
+        "role",
+        "team/web-execution",
+        "2026-11-23 12:00:00",
+        "incident",
+        "pullguard resume team/web-execution",
+    ):
+        assert text in out  # 13:00 an hour east of UTC
+
+
+ONE: dict[str, tuple[tuple[str, ...], list[Any], list[Any]]] = {
+    "its-role": (("team/web-execution",), [OF_THE_ROLE], []),
+    "its-family": (("--family", "web"), [], [OF_THE_FAMILY]),
+    "another-role": (("other",), [], []),
+    "another-family": (("--family", "web-2"), [], []),
+    "both": (("team/web-execution", "--family", "web"), [OF_THE_ROLE], [OF_THE_FAMILY]),
+}
+
+
+@pytest.mark.parametrize(("asked", "holds", "family_holds"), ONE.values(), ids=ONE)
+def test_the_history_of_one_has_the_holds_of_one(
+    run: Run, stack: Stack, asked: tuple[str, ...], holds: list[Any], family_holds: list[Any]
+) -> None:
+    told = json.loads(run("history", *asked).out)
+    assert (told["holds"], told["family_holds"]) == (holds, family_holds)
+    said = words(run("history", *asked, "--format", "text").out)
+    assert ("is held." in said) is not bool(holds or family_holds)
+
+
+def test_what_is_let_go_is_held_no_more(run: Run, stack: Stack) -> None:
+    stack.ledger.end_hold(ROLE)
+    stack.ledger.end_family_hold("web")
+    told = json.loads(run("history").out)
+    assert (told["holds"], told["family_holds"]) == ([], [])
+    assert "Nothing is held." in run("history", "--format", "text").out
+
+
+def test_the_command_that_lets_go_names_a_stack_that_is_not_the_usual_one(run: Run, aws: None) -> None:
+    create("prod").ledger.save_family_hold("web", BOB)
+    (told,) = json.loads(run("history", "--stack", "prod").out)["family_holds"]
+    assert told["resume"] == "pullguard resume --family web --stack prod"
+
+
+# --- A stop that cannot be read is not taken for none ---------------------------------------------------------------
+
+
+def test_a_stop_that_is_gone_is_not_taken_for_none(run: Run, stack: Stack) -> None:
+    in_account("ssm").delete_parameter(Name=PARAMETER)
+    told = json.loads(run("history").out)["stop"]
+    assert (told["stopped"], PARAMETER in told["why"]) == (None, True)
+
+
+def test_where_only_the_table_is_known_it_is_said_that_nobody_looked_for_a_stop(run: Run, stack: Stack) -> None:
+    told = json.loads(run("history", "--table", "ledger").out)
+    assert told["holds"] == [OF_THE_ROLE]
+    assert (told["stop"]["stopped"], "--stack" in told["stop"]["why"]) == (None, True)
+
+
+UNREAD: dict[str, tuple[Missing | Unreadable | NotLooked, str]] = {
+    "gone": (Missing(resource="/p/stop"), "there is no parameter /p/stop, so that nothing is written"),
+    "denied": (
+        Unreadable(permission="ssm:GetParameter", resource="/p/stop", reason="denied"),
+        "ssm:GetParameter on /p/stop: access was denied",
+    ),
+    "not-asked": (NotLooked(why="no stack was asked", switch="--stack"), "no stack was asked (--stack)"),
+}
+
+
+@pytest.mark.parametrize(("stop", "why"), UNREAD.values(), ids=UNREAD)
+def test_why_it_is_not_known_whether_everything_is_stopped(stop: Any, why: str) -> None:
+    held = Held(stack="pullguard", stop=stop, roles={}, families={})
+    console = Console(file=StringIO(), width=200)
+    print_held(held, console)
+    assert isinstance(console.file, StringIO)
+    assert f"Whether everything is stopped is not known: {why}" in console.file.getvalue()
+    told = described(held)["stop"]
+    assert (told["stopped"], told["why"].startswith(why)) == (None, True)
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_a_command_is_whole_however_narrow_the_terminal_and_nobodys_text_is_obeyed(width: int) -> None:
+    name = "x" * 60
+    evil = Stop(by="\x1b[2Jada", at="an unknown time", reason="[red]r[/red]")
+    held = Held(stack="pullguard", stop=evil, roles={}, families={name: evil, "a'; rm -rf ~": evil})
+    console = Console(file=StringIO(), width=width)
+    print_held(held, console)
+    assert isinstance(console.file, StringIO)
+    out = console.file.getvalue()
+    assert ("\x1b" in out, out.count("x") >= 2 * len(name)) == (False, True)
+    assert described(held)["family_holds"][1]["resume"] == """pullguard resume --family 'a'"'"'; rm -rf ~'"""
+
+
+# --- Resume ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stopped", [True, False], ids=["stopped", "not-stopped"])
+def test_to_resume_everything_names_the_roles_and_families_that_are_still_held(
+    run: Run, stack: Stack, *, stopped: bool
+) -> None:
+    if stopped:
+        run("stop", "--yes")
+    out = run("resume", "--yes").out
+    assert ("may write again" in out) is stopped
+    assert "pullguard resume team/web-execution" in out
+    assert "pullguard resume --family web" in out
+    assert "everything in the stack" not in out
+    assert stack.ledger.hold(ROLE) == ADA
+
+
+RESUMED: dict[str, tuple[tuple[str, ...], bool, list[Any], list[Any]]] = {
+    "everything": ((), False, [OF_THE_ROLE], [OF_THE_FAMILY]),
+    "a-role": (("team/web-execution",), True, [], [OF_THE_FAMILY]),
+    "a-family": (("--family", "web"), True, [OF_THE_ROLE], []),
+}
+
+
+@pytest.mark.parametrize(("asked", "stopped", "holds", "family_holds"), RESUMED.values(), ids=RESUMED)
+def test_what_is_still_held_is_alone_on_standard_output_for_programs(
+    run: Run, stack: Stack, asked: tuple[str, ...], holds: list[Any], family_holds: list[Any], *, stopped: bool
+) -> None:
+    run("stop", "--yes")
+    ran = run("resume", *asked, "--yes", "--format", "json")
+    told = json.loads(ran.out)
+    assert (told["schema_version"], told["stop"]["stopped"]) == (1, stopped)
+    assert (told["holds"], told["family_holds"]) == (holds, family_holds)
+    assert (ran.code, "write" in ran.err, "A sweep was asked for" in words(ran.err)) == (0, True, True)
+
+
+def test_a_role_that_is_let_go_while_everything_is_stopped_is_told_so(run: Run, stack: Stack) -> None:
+    run("stop", "--yes")
+    out = words(run("resume", "team/web-execution", "--yes").out)
+    assert "may write to arn:aws:iam::123456789012:role/team/web-execution again" in out
+    assert "everything in the stack" in out
+
+
+def test_where_nothing_is_held_any_more_that_is_said(run: Run, stack: Stack) -> None:
+    run("resume", "team/web-execution", "--yes")
+    assert "Nothing is held any more." in run("resume", "--family", "web", "--yes").out
+
+
+@pytest.mark.parametrize(("form", "code"), [("text", 0), ("json", 2)])
+def test_where_it_cannot_be_read_what_is_held_that_is_said_and_not_nothing(
+    run: Run, stack: Stack, monkeypatch: pytest.MonkeyPatch, form: str, code: int
+) -> None:
+    def denied(_: Ledger) -> dict[Arn, Stop]:
+        raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "Query")
+
+    monkeypatch.setattr(Ledger, "held_roles", denied)
+    run("stop", "--yes")
+    ran = run("resume", "--yes", "--format", form)
+    assert (ran.code, stack.stopped()) == (code, None)
+    assert "What is still held could not be read." in words(ran.out + ran.err)
+    assert "is held any more" not in ran.out
