@@ -37,6 +37,11 @@ OURS = {
         "deletion.",
         "secret-deleted",
     ),
+    "was deleted": (
+        FARGATE + "InvalidRequestException: You can't perform this operation on the secret because it was deleted.",
+        "secret-deleted",
+    ),
+    "throttled": (FARGATE + "ThrottlingException: Rate exceeded", "secret-throttled"),
     "no such name": (FARGATE + "ValidationException: Invalid name. Must be a valid name", "secret-not-found"),
     "time-out": (FARGATE + "RequestCanceled: request context canceled", "secret-unreachable"),
     "request error": (FARGATE + "RequestError: send request failed: dial tcp 192.0.2.1:443", "secret-unreachable"),
@@ -74,6 +79,11 @@ OURS = {
     "anonymous": (
         'CannotPullContainerError: inspect image has been retried 1 time(s): failed to resolve ref "ghcr.io/acme/web:1"'
         ": failed to authorize: failed to fetch anonymous token",
+        "no-credentials-used",
+    ),
+    "anonymous, docker": (
+        "CannotPullContainerError: Error response from daemon: Get https://registry.example.com/v2/acme/web/manifests/1"
+        ": no basic auth credentials",
         "no-credentials-used",
     ),
     "rate limit": (

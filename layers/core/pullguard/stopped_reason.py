@@ -17,6 +17,7 @@ Kind: TypeAlias = Literal[
     "secret-not-found",
     "secret-deleted",  # scheduled for deletion
     "secret-unreachable",  # no way from the task to Secrets Manager
+    "secret-throttled",  # too many calls of Secrets Manager in this account and Region
     "role-credentials",  # the agent has no credentials of the execution role
     "credentials-failed",  # the secret was not read; the text does not say why, or was cut
     "ecr-authorization",  # not ours: Amazon ECR
@@ -96,7 +97,7 @@ _ROWS: tuple[tuple[str, Explanation], ...] = (
         ),
     ),
     (
-        rf"{_FETCH}.*marked (?:for deletion|deleted)",
+        rf"{_FETCH}.*(?:marked (?:for deletion|deleted)|was deleted|scheduled for deletion)",
         Explanation(
             kind="secret-deleted",
             sentence="The secret with registry credentials is scheduled for deletion.",
@@ -128,6 +129,14 @@ _ROWS: tuple[tuple[str, Explanation], ...] = (
             kind="secret-unreachable",
             sentence="The task could not reach Secrets Manager for the registry credentials: look at its network.",
             source=f"{_DOCS}resource-initialization-error.html",
+        ),
+    ),
+    (
+        rf"{_FETCH}.*(?:throttl|rate exceeded|too many requests)",
+        Explanation(
+            kind="secret-throttled",
+            sentence="Secrets Manager had too many calls when the task asked for the registry credentials.",
+            source="https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html",
         ),
     ),
     (
@@ -175,7 +184,7 @@ _ROWS: tuple[tuple[str, Explanation], ...] = (
         ),
     ),
     (
-        r"failed to fetch anonymous token",
+        r"failed to fetch anonymous token|no basic auth credentials",
         Explanation(
             kind="no-credentials-used",
             sentence="The image was pulled without credentials, and the registry refused.",

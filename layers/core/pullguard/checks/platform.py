@@ -188,6 +188,8 @@ def _shared_fault(facts: Facts, kind: Kind) -> str:
             return f"way to {' and '.join(hosts)}"
         case "secret-unreachable":
             return "way to Secrets Manager"
+        case "secret-throttled":
+            return "quota of Secrets Manager"
         case _:
             return ""
 
