@@ -54,6 +54,7 @@ class Ecs:
         self._wire = local()
         client.meta.events.register("before-parse.ecs.DescribeTaskDefinition", self._keep_raw)
         client.meta.events.register("needs-retry.ecs.RegisterTaskDefinition", _send_once)
+        client.meta.events.register("needs-retry.ecs.UpdateService", _force_once)
 
     def _keep_raw(self, response_dict: Mapping[str, Any], **_: object) -> None:
         """Keep the answer as it came over the wire: the SDK's parser drops members that it does not know."""
@@ -252,18 +253,29 @@ class Ecs:
 
 
 def _send_once(
-    *, response: tuple[Any, Mapping[str, Any]] | None, caught_exception: Exception | None, **_: object
+    *,
+    operation: Any,
+    response: tuple[Any, Mapping[str, Any]] | None,
+    caught_exception: Exception | None,
+    **_: object,
 ) -> None:
-    """Keep the SDK from sending a registration again where the first one may have taken effect.
+    """Keep the SDK from sending what may have taken effect, and would take effect once more.
 
     RegisterTaskDefinition knows no idempotency token: sent twice, it makes two revisions. A message that comes back
-    later sees by the new revision's tag that it is there.
+    later sees by the new revision's tag that it is there, or by a service's newest deployment that it was redeployed.
     https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RegisterTaskDefinition.html
     """
     if caught_exception is not None and not isinstance(caught_exception, NEVER_SENT):
         raise caught_exception
     if response is not None and response[0].status_code >= 500:  # noqa: PLR2004 (a fault of AWS's)
-        raise NotNow(f"AWS answered RegisterTaskDefinition with {response[0].status_code}: it may be registered")
+        code = response[0].status_code
+        raise NotNow(f"AWS answered {operation.name} with {code}: it may have taken effect")
+
+
+def _force_once(*, request_dict: Mapping[str, Any], **answered: Any) -> None:
+    """Keep the SDK from sending a forced deployment twice; to move a service twice is to move it once."""
+    if json.loads(request_dict["body"]).get("forceNewDeployment"):
+        _send_once(**answered)
 
 
 def _tags(pairs: Any) -> Tags:

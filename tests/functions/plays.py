@@ -1,0 +1,252 @@
+"""What the fault suite plays: a world for each executor, the message that sets it going, and how it must end."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from moto.ecs.models import EC2ContainerServiceBackend, ecs_backends
+
+import pullguard.registry
+from pullguard.arn import Arn
+from pullguard.events import Cause
+from pullguard.ledger import Ledger
+from pullguard.messages import LISTED, Look, Review
+from pullguard.model import Verification
+from pullguard.remedies.grant import POLICY_NAME, Granted, policy_document, render
+from pullguard.roster import Roster, Sweep
+from tests.functions.application import Application
+from tests.functions.stack import ACCOUNT, REGION, Stack
+from tests.functions.world import PASSWORD, allow, create_role, create_secret, look_body, register
+
+
+def _look_at_everything(app: Application) -> None:
+    for revision in app.stack.client("ecs").list_task_definitions()["taskDefinitionArns"]:
+        app.send("ValidationQueue", look_body(revision))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Play:
+    """A world for one executor: ``begin`` makes it and sends the message, ``mended`` is how it must end.
+
+    ``again`` sends what a later sweep asks for. ``told`` are the kinds of what is told where nothing goes wrong.
+    """
+
+    name: str
+    function: str
+    begin: Callable[[Application], None]
+    mended: Callable[[Stack], Any]
+    again: Callable[[Application], None] = _look_at_everything
+    told: frozenset[str] = frozenset({"Finding Opened", "Remediation Completed", "Finding Resolved"})
+    parameters: tuple[tuple[str, str], ...] = (("Mode", "remediate"), ("MoveServices", "true"))
+
+
+def _broken(broken: Callable[[Stack], str]) -> Callable[[Application], None]:
+    """Let somebody ask for a look at what ``broken`` makes."""
+    return lambda app: app.send("ValidationQueue", look_body(broken(app.stack)))
+
+
+def _lacking_grant(stack: Stack) -> str:
+    key = stack.client("kms").create_key()["KeyMetadata"]["Arn"]
+    return register(stack, create_secret(stack, key=key), role=create_role(stack))
+
+
+def _stale_reference(stack: Stack) -> str:
+    role, old = create_role(stack), create_secret(stack)
+    arn = register(stack, old, role=role)
+    stack.client("secretsmanager").delete_secret(SecretId=old, ForceDeleteWithoutRecovery=True)
+    allow(stack, create_secret(stack))
+    _run_in_services(stack, arn)
+    return arn
+
+
+def _run_in_services(stack: Stack, revision: str, *, desired: int = 0) -> None:
+    ecs = stack.client("ecs")
+    ecs.create_cluster(clusterName="main")
+    for name in SERVICES:
+        ecs.create_service(cluster="main", serviceName=name, taskDefinition=revision, desiredCount=desired)
+
+
+def _ledger(stack: Stack) -> Ledger:
+    return Ledger(stack.client("dynamodb"), "ledger")
+
+
+SERVICES = ["web", "admin"]
+ROLE = Arn.parse(f"arn:aws:iam::{ACCOUNT}:role/web-execution")
+
+
+def _unused(app: Application) -> None:
+    """A grant of ours that a complete sweep has found unused, beside one that is needed."""
+    stack, ledger = app.stack, _ledger(app.stack)
+    key = stack.client("kms").create_key()["KeyMetadata"]["Arn"]
+    role, needed, unused = create_role(stack), create_secret(stack, "registry/two"), create_secret(stack, key=key)
+    revision = register(stack, needed, role=role)
+    grants = (
+        Granted(secret=Arn.parse(needed), key=None),
+        Granted(secret=Arn.parse(unused), key=Arn.parse(key)),
+    )
+    stack.client("iam").put_role_policy(
+        RoleName="web-execution", PolicyName=POLICY_NAME, PolicyDocument=render(policy_document(grants))
+    )
+    ledger.record_write(ROLE, write_id="m-0", record={}, now=app.time)
+    ledger.keep_grants(ROLE, grants, task_definition=revision)
+    _sweep_finds_it_unused(app)
+
+
+def _sweep_finds_it_unused(app: Application) -> None:
+    """Let a complete sweep mark what nothing needs, as it did for longer than the grace, and ask for a review."""
+    ledger, sweep = _ledger(app.stack), f"s-{app.time:%H%M%S}"
+    for each in ledger.holdings(ROLE):
+        if each.granted.key is not None:
+            ledger.mark_unused(ROLE, each.granted.secret, sweep=sweep, now=app.time - timedelta(days=20))
+    roster = Roster(app.stack.client("dynamodb"), "ledger")
+    roster.save_complete(Sweep(id=sweep, began_at=app.time.isoformat(), due=None), now=app.time)
+    _review(app, sweep)
+
+
+def _review(app: Application, sweep: str) -> None:
+    review = Review(role=ROLE, cause=Cause(kind=LISTED, event_id=sweep, at=app.time))
+    app.send("GrantQueue", review.to_json(), group=sweep)
+
+
+def _untagged_while_it_is_granted(app: Application) -> None:
+    """The secret's owner takes the tag away in the moment of the write, which has to be taken back."""
+    stack = app.stack
+    app.wires["patch_execution_role"].ambush = ("iam:PutRolePolicy", lambda: _untag(stack))
+    app.send("ValidationQueue", look_body(register(stack, create_secret(stack), role=create_role(stack))))
+
+
+def _untag(stack: Stack) -> None:
+    stack.client("secretsmanager").untag_resource(SecretId="registry/ghcr", TagKeys=["pullguard:registry"])
+
+
+def _look_and_review(app: Application) -> None:
+    _untag(app.stack)  # where no write was tried, its owner has not done so yet
+    _look_at_everything(app)
+    if _ledger(app.stack).unagreed(ROLE):
+        _review(app, "s-1")
+
+
+def _rotated(app: Application) -> None:
+    """A secret whose new value the registry takes, and two services whose tasks were started before it."""
+    stack = app.stack
+    secret = create_secret(stack)
+    revision = register(stack, secret, role=create_role(stack))
+    allow(stack, secret)
+    _run_in_services(stack, revision, desired=1)
+    for service in ecs_backends[ACCOUNT][REGION].services.values():
+        service.deployments[0]["createdAt"] = datetime.now(UTC) - timedelta(days=1)
+    app.monkeypatch.setattr(EC2ContainerServiceBackend, "update_service", _telling_of_its_deployments)
+    app.monkeypatch.setattr(pullguard.registry, "verification", lambda *_, **__: Verification(answer="ok"))
+    value = json.dumps({"username": "bot", "password": PASSWORD[::-1]})
+    stack.client("secretsmanager").put_secret_value(SecretId=secret, SecretString=value)
+    _tell_of_the_rotation(app, "Secret Label Updated")
+
+
+_UPDATE_SERVICE = EC2ContainerServiceBackend.update_service
+
+
+def _telling_of_its_deployments(self: EC2ContainerServiceBackend, properties: dict[str, Any]) -> Any:
+    """Let a service tell of each new deployment among its events, as ECS does; of moto's only the last one shows."""
+    is_new = bool(properties.get("force_new_deployment"))
+    service = _UPDATE_SERVICE(self, properties)
+    service.events += [{"id": f"e-{len(service.events)}", "message": "has a new deployment"}] * is_new
+    return service
+
+
+def _tell_of_the_rotation(app: Application, kind: str = "RotationSucceeded") -> None:
+    """Let an event of the rotation ask for a look. No sweep asks for a redeployment, so the next event has to."""
+    cause = Cause(kind=kind, event_id=kind.replace(" ", "-"), at=datetime.now(UTC))
+    for revision in app.stack.client("ecs").list_task_definitions()["taskDefinitionArns"]:
+        look = Look(task_definition=Arn.parse(revision, service="ecs", resource_type="task-definition"), cause=cause)
+        app.send("ValidationQueue", look.to_json())
+
+
+def _held(stack: Stack) -> Any:
+    """The role's policies, and what the ledger holds of them."""
+    ledger = _ledger(stack)
+    names = {each["ARN"]: each["Name"] for each in stack.client("secretsmanager").list_secrets()["SecretList"]}
+    holdings = sorted(names[str(each.secret)] for each in ledger.granted(ROLE))
+    return _policies(stack), holdings, len(ledger.unagreed(ROLE))
+
+
+def _policies(stack: Stack) -> Any:
+    """All inline policies of the role, with keys and secrets by other names than their random ones."""
+    iam = stack.client("iam")
+    names = iam.list_role_policies(RoleName="web-execution")["PolicyNames"]
+    found = {
+        name: iam.get_role_policy(RoleName="web-execution", PolicyName=name)["PolicyDocument"]["Statement"]
+        for name in names
+    }
+    text = json.dumps(found)
+    for secret in stack.client("secretsmanager").list_secrets()["SecretList"]:
+        text = text.replace(secret["ARN"], secret["Name"]).replace(secret.get("KmsKeyId", "no key"), "KEY")
+    return {
+        name: [(each["Action"], each["Resource"], each.get("Condition")) for each in statements]
+        for name, statements in json.loads(text).items()
+    }
+
+
+def _revisions_and_services(stack: Stack) -> Any:
+    """The revisions by number with the source that each names, and what each service runs."""
+    ecs = stack.client("ecs")
+    sources = {}
+    for arn in ecs.list_task_definitions()["taskDefinitionArns"]:
+        answer = ecs.describe_task_definition(taskDefinition=arn, include=["TAGS"])
+        tags = {tag["key"]: tag["value"] for tag in answer["tags"]}
+        sources[short(arn)] = short(tags.get("pullguard:reregistered-from", ""))
+    services = ecs.describe_services(cluster="main", services=SERVICES)["services"]
+    return sources, {each["serviceName"]: short(each["taskDefinition"]) for each in services}
+
+
+def _deployments(stack: Stack) -> Any:
+    """How often each service was deployed anew, and the revision that it runs."""
+    services = stack.client("ecs").describe_services(cluster="main", services=SERVICES)["services"]
+    return {
+        each["serviceName"]: (short(each["taskDefinition"]), [event["message"] for event in each["events"]])
+        for each in services
+    }
+
+
+def short(arn: str) -> str:
+    return arn.rpartition("/")[2]
+
+
+ROTATING = (("Mode", "remediate"), ("VerifyCredentials", "true"), ("RedeployOnRotation", "true"))
+REVOKING = (("Mode", "remediate"), ("RevokeUnusedGrants", "true"))
+PLAYS = (
+    Play(name="grant", function="patch_execution_role", begin=_broken(_lacking_grant), mended=_held),
+    Play(
+        name="withdraw",
+        function="patch_execution_role",
+        begin=_unused,
+        mended=_held,
+        again=_sweep_finds_it_unused,
+        told=frozenset({"Remediation Completed"}),
+        parameters=REVOKING,
+    ),
+    Play(
+        name="take-back",
+        function="patch_execution_role",
+        begin=_untagged_while_it_is_granted,
+        mended=_held,
+        again=_look_and_review,
+        told=frozenset({"Finding Opened", "Remediation Failed", "Remediation Refused"}),
+    ),
+    Play(
+        name="reregister",
+        function="reregister_task_definition",
+        begin=_broken(_stale_reference),
+        mended=_revisions_and_services,
+    ),
+    Play(
+        name="redeploy",
+        function="reregister_task_definition",
+        begin=_rotated,
+        mended=_deployments,
+        again=_tell_of_the_rotation,
+        told=frozenset({"Remediation Completed"}),
+        parameters=ROTATING,
+    ),
+)
