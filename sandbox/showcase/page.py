@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pullguard.alerts import Notice, compose
+from sandbox.showcase.rotations import FAILED, REJECTED
 from sandbox.showcase.samples import DONE, ONE_SERVICE, OPENED, REFUSED, REMINDER, RESOLVED
 
 _DOCS: Final = Path(__file__).parents[2] / "docs"
@@ -59,6 +60,8 @@ PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "text-resolved": _text(RESOLVED),
     "text-refused": _text(REFUSED),
     "text-done": _text(DONE),
+    "text-rotation-failed": _text(FAILED),
+    "text-rotation-rejected": _text(REJECTED),
     "json-opened": _json(OPENED, "json"),
     "chat-opened": _json(OPENED, "chat"),
     "attributes": _attributes,

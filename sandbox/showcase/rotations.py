@@ -1,0 +1,117 @@
+"""Two rotations that went wrong, as the page shows them: what is said of them, the checks themselves have found."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from pullguard.alerts import Notice
+from pullguard.arn import Arn
+from pullguard.causes import cause_id, dependents_of
+from pullguard.checks.examine import examine
+from pullguard.checks.next_pull import next_pull_of
+from pullguard.findings import Finding
+from pullguard.model import Facts, Rotation, RotationEnd, Secret, ServiceUse, Usage, Verification
+from pullguard.registry.answers import said
+from pullguard.registry.origins import registry_url
+from pullguard.registry.transport import Response
+from pullguard.task_definition import read_task_definition
+from sandbox.showcase.samples import HOME, ROLE, SECRET
+
+AT = datetime(2025, 3, 17, 3, 0, 41, tzinfo=UTC)
+_SECRET = Arn.parse(SECRET)
+_OLD, _NEW = "5b1e6a0c-4a7e-4c0e-9f0e-2d1d3c5b7a99", "c1f0b1a2-6a34-4a5f-8f6e-90a4b7d2e613"
+_CLUSTER = f"arn:aws:ecs:{HOME}:cluster/prod"
+
+
+def _arn(family: str, revision: int) -> str:
+    return f"arn:aws:ecs:{HOME}:task-definition/{family}:{revision}"
+
+
+def _use(family: str, revision: int, *, running: int, desired: int) -> ServiceUse:
+    return ServiceUse(
+        cluster_arn=_CLUSTER,
+        service_arn=f"arn:aws:ecs:{HOME}:service/prod/{family}",
+        name=family,
+        task_definition=_arn(family, revision),
+        running_count=running,
+        desired_count=desired,
+    )
+
+
+_USES = (
+    _use("checkout", 41, running=3, desired=3),
+    _use("basket", 40, running=1, desired=2),
+    _use("search", 39, running=0, desired=0),
+)
+_NIGHTLY = _arn("nightly-report", 12)  # which only a schedule starts
+
+_SHOP = Facts(
+    task_definition=read_task_definition(
+        {
+            "taskDefinitionArn": _arn("checkout", 41),
+            "executionRoleArn": ROLE,
+            "containerDefinitions": [
+                {
+                    "name": "app",
+                    "image": "ghcr.io/acme/checkout:2.7",
+                    "repositoryCredentials": {"credentialsParameter": SECRET},
+                }
+            ],
+        },
+        {},
+    ),
+    now=AT,
+    usage=Usage(newest=True, services=_USES[:1]),
+)
+
+
+def _rotating(stages: dict[str, tuple[str, ...]]) -> Facts:
+    secret = Secret(
+        arn=_SECRET,
+        name="registry/ghcr",
+        stages=stages,
+        rotation=Rotation(enabled=True, interval_days=30, last_rotated_at=AT - timedelta(days=30)),
+        last_changed_at=AT,
+    )
+    return replace(_SHOP, secrets={SECRET: secret})
+
+
+def _found(facts: Facts, check: str) -> Finding:
+    return next(finding for finding in examine(facts).findings if finding.check == check)
+
+
+def _opened(finding: Finding, *, looked_at: int) -> Notice:
+    """Return what is told of ``finding``, while the first ``looked_at`` dependents have been found failing."""
+    everybody = (*(use.task_definition for use in _USES), _NIGHTLY)
+    services = {use.task_definition: (use.service_arn,) for use in _USES}
+    next_pulls = {use.service_arn: next_pull_of(use) for use in _USES}
+    return Notice(
+        kind="Finding Opened",
+        account="123456789012",
+        region="eu-west-1",
+        findings=(finding,),
+        cause=cause_id(finding),
+        dependents=dependents_of(everybody[:looked_at], everybody, services, next_pulls),
+        opened_at=AT,
+    )
+
+
+def _failed() -> Finding:
+    """The rotation function died in its third step: AWSCURRENT is what it was, and still works."""
+    function = f"arn:aws:lambda:{HOME}:function:rotate-registry"
+    end = RotationEnd(outcome="failed", at=AT, detail=f"Error when executing lambda {function} during testSecret step")
+    facts = _rotating({_OLD: ("AWSCURRENT",), _NEW: ("AWSPENDING",)})
+    return _found(facts.with_rotation_ends({_SECRET: end}), "secret-rotation-failed")
+
+
+def _rejected() -> Finding:
+    """The rotation succeeded, and the registry was never told of the password that it made."""
+    token_service = registry_url("ghcr.io", "/token")
+    assert token_service is not None
+    refusal = said(token_service, Response(status=401, body=b'{"errors": [{"code": "UNAUTHORIZED"}]}'))
+    facts = _rotating({_NEW: ("AWSCURRENT", "AWSPENDING"), _OLD: ("AWSPREVIOUS",)})
+    verified = {"app": Verification(answer="rejected", detail=refusal)}
+    return _found(replace(facts, verifications=verified), "credentials-rejected")
+
+
+FAILED = _opened(_failed(), looked_at=4)
+REJECTED = _opened(_rejected(), looked_at=1)
