@@ -27,9 +27,14 @@ class Held:
     families: Mapping[str, Stop]
 
     def resume(self, *what: str) -> str:
-        """Return the command that lets go of the stack, or of ``what``: a role, or ``--family`` and a family."""
-        stack = () if self.stack == DEFAULT_STACK else ("--stack", self.stack)
-        return " ".join(map(quote, ("pullguard", "resume", *what, *stack)))
+        """Return the command that lets go of all, or of ``what``."""
+        return resume_command(self.stack, *what)
+
+
+def resume_command(stack: str, *what: str) -> str:
+    """Return the command that lets go of ``stack``, or of ``what`` in it: a role, or ``--family`` and a family."""
+    named = () if stack == DEFAULT_STACK else ("--stack", stack)
+    return " ".join(map(quote, ("pullguard", "resume", *what, *named)))
 
 
 def look(deployment: Deployment, *, role: Arn | None = None, family: str | None = None) -> Held:

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pullguard.findings import SCHEMA_VERSION
-from pullguard.history import EcsWrite, Outcome, Write
+from pullguard.history import EcsWrite, Outcome, Recorded, Write
 from pullguard.remedies.grant import POLICY_NAME, parse_own
 from pullguard_cli.deployment import Deployment, aws_errors
 from pullguard_cli.difference import difference, print_difference
@@ -25,7 +25,7 @@ _BECAME: Final[dict[Outcome, str]] = {
     "refused": "refused, nothing was written",
     "unknown": "not known whether it came about",
 }
-W = TypeVar("W", Write, EcsWrite, Write | EcsWrite)
+W = TypeVar("W", bound=Recorded)
 
 
 def report(deployment: Deployment, name: str | None, family: str | None, form: TextFormat | None) -> int:
@@ -121,7 +121,7 @@ def _object(write: Write, name: str) -> dict[str, object] | None:
     return document if isinstance(document, dict) or document is None else {"not JSON": document}
 
 
-def _why(write: Write | EcsWrite) -> str:
+def _why(write: Recorded) -> str:
     family = write.task_definition.rpartition("/")[2]
     by = "" if write.by == "pullguard" else f", by {write.by}"
     return f"{write.cause} {write.event_id}{f' for {family}' if family else ''}{by}"

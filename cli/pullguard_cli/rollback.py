@@ -14,13 +14,14 @@ from pullguard.events import Cause
 from pullguard.history import Write, additions
 from pullguard.model import NamedPolicy, Role
 from pullguard.remedies.grant import POLICY_NAME, render
-from pullguard.stop import REASON_MAX_CHARS, Stop
 from pullguard_cli.asking import confirmed
 from pullguard_cli.deployment import Deployment, aws_errors
 from pullguard_cli.difference import difference, print_difference
 from pullguard_cli.failures import EXIT_FINDINGS, EXIT_OK, CannotRun
-from pullguard_cli.printing import output, plain, says
+from pullguard_cli.held import resume_command
+from pullguard_cli.printing import output, says
 from pullguard_cli.rollback_target import Target, choose, disagreements
+from pullguard_cli.stopping import stop_by
 
 KIND: Final = "Rollback"
 # As long as a run of the patcher may last, by its time limit in template.yaml.
@@ -49,14 +50,14 @@ def roll_back(deployment: Deployment, name: str, *, to: str | None, reason: str,
         return EXIT_FINDINGS
     _write(deployment, role, now, target, reason=reason, writes=writes)
     console.print(says(f"{POLICY_NAME} on {arn.resource_name} is back to {target.what}."))
-    console.print(says(_held(arn)))
+    console.print(says(_held(deployment, arn)))
     return EXIT_OK
 
 
-def _held(arn: Arn) -> str:
+def _held(deployment: Deployment, arn: Arn) -> str:
     return (
         "The role is held: nothing is granted on it or taken back until "
-        f"`pullguard resume {arn.resource_name}`. What a task definition lacks is told."
+        f"`{resume_command(deployment.stack, arn.resource_name)}`. What a task definition lacks is told."
     )
 
 
@@ -74,7 +75,7 @@ def _keep(
     with aws_errors():
         _hold(deployment, arn, target, reason=reason)
         _keep_in_step(deployment, arn, target, writes)
-    console.print(says(_held(arn)))
+    console.print(says(_held(deployment, arn)))
     return EXIT_OK
 
 
@@ -127,9 +128,7 @@ def _write(
 def _hold(deployment: Deployment, arn: Arn, target: Target, *, reason: str) -> None:
     """Hold the role; somebody else's hold stays as it is."""
     if deployment.ledger.hold(arn) is None:
-        at = datetime.now(UTC).replace(microsecond=0).isoformat()
-        because = plain(reason)[:REASON_MAX_CHARS] or f"rolled back to {target.what}"
-        deployment.ledger.save_hold(arn, Stop(by=deployment.connection.caller, at=at, reason=because))
+        deployment.ledger.save_hold(arn, stop_by(deployment, reason or f"rolled back to {target.what}"))
 
 
 def _check(deployment: Deployment, arn: Arn, target: Target, id_: str, *, since: datetime) -> None:

@@ -11,6 +11,7 @@ from pullguard_cli.options import DEFAULT_STACK, SAY_PANEL, Profile, Reason, Reg
 
 if TYPE_CHECKING:
     from pullguard_cli.deployment import Deployment
+    from pullguard_cli.targets import Target
 
 RoleToHold = Annotated[
     str | None,
@@ -55,17 +56,15 @@ def stop(
     - `pullguard stop web-execution` — one role
     - `pullguard stop --family web` — one family
     """
-    from pullguard_cli.deployment import find  # noqa: PLC0415
-    from pullguard_cli.holding_families import stop_family  # noqa: PLC0415
-    from pullguard_cli.stopping import stop_everything, stop_role  # noqa: PLC0415 (the help text need not wait for boto3)
+    from pullguard_cli.deployment import find  # noqa: PLC0415 (the help text need not wait for boto3)
+    from pullguard_cli.stopping import stop_everything, stop_one  # noqa: PLC0415
 
     _not_both(role, family)
     deployment = find(stack=stack, profile=profile, region=region)
-    if family is not None:
-        raise typer.Exit(stop_family(deployment, family, reason, yes=yes))
-    raise typer.Exit(
-        stop_everything(deployment, reason, yes=yes) if role is None else stop_role(deployment, role, reason, yes=yes)
-    )
+    target = _target(deployment, role, family)
+    if target is None:
+        raise typer.Exit(stop_everything(deployment, reason, yes=yes))
+    raise typer.Exit(stop_one(deployment, target, reason, yes=yes))
 
 
 def resume(
@@ -91,25 +90,26 @@ def resume(
     - `pullguard resume --yes --format json | jq '.holds[].resume'` — what is still held, and how that is let go
     """
     from pullguard_cli.deployment import find  # noqa: PLC0415
-    from pullguard_cli.stopping import show_what_is_held  # noqa: PLC0415
+    from pullguard_cli.stopping import resume_everything, resume_one, show_what_is_held  # noqa: PLC0415
 
     _not_both(role, family)
     deployment = find(stack=stack, profile=profile, region=region)
+    target = _target(deployment, role, family)
     with redirect_stdout(sys.stderr if format_ is TextFormat.JSON else sys.stdout):  # where the JSON stands alone
-        code = _let_go(deployment, role, family, yes=yes)
+        code = resume_everything(deployment, yes=yes) if target is None else resume_one(deployment, target, yes=yes)
     show_what_is_held(deployment, format_)
     raise typer.Exit(code)
-
-
-def _let_go(deployment: "Deployment", role: str | None, family: str | None, *, yes: bool) -> int:
-    from pullguard_cli.holding_families import resume_family  # noqa: PLC0415
-    from pullguard_cli.stopping import resume_everything, resume_role  # noqa: PLC0415
-
-    if family is not None:
-        return resume_family(deployment, family, yes=yes)
-    return resume_everything(deployment, yes=yes) if role is None else resume_role(deployment, role, yes=yes)
 
 
 def _not_both(role: str | None, family: str | None) -> None:
     if role is not None and family is not None:
         raise CannotRun("Give a role or a family, and not both: each is stopped for itself.")
+
+
+def _target(deployment: "Deployment", role: str | None, family: str | None) -> "Target | None":
+    """Return the role or the family that was named; None is everything."""
+    from pullguard_cli.targets import one_family, one_role  # noqa: PLC0415
+
+    if family is not None:
+        return one_family(deployment, family)
+    return None if role is None else one_role(deployment, role)

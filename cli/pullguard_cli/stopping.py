@@ -1,8 +1,9 @@
-"""Set and end the stack-wide stop and the holds on roles, show what is held, and ask for a look at what was wanted."""
+"""Set and end the stop and the holds, show what is held, and ask for a look at what was wanted meanwhile."""
 
 import json
 import sys
 from datetime import UTC, datetime
+from typing import Final
 from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -13,11 +14,12 @@ from pullguard.stop import REASON_MAX_CHARS, Stop
 from pullguard_cli.asking import confirmed
 from pullguard_cli.deployment import Deployment, aws_errors
 from pullguard_cli.failures import EXIT_FINDINGS, EXIT_OK, CannotRun, one_line
-from pullguard_cli.held import described, look, print_held
+from pullguard_cli.held import described, look, print_held, resume_command
 from pullguard_cli.options import TextFormat
 from pullguard_cli.printing import output, plain, says
+from pullguard_cli.targets import Target
 
-LEFT_AS_IT_IS = "Nothing was changed."
+_LEFT_AS_IT_IS: Final = "Nothing was changed."
 
 
 def stop_everything(deployment: Deployment, reason: str, *, yes: bool) -> int:
@@ -27,11 +29,13 @@ def stop_everything(deployment: Deployment, reason: str, *, yes: bool) -> int:
     if isinstance(known, Stop):
         return say(f"The stack {deployment.stack} is stopped already, {known}.")
     if not confirmed(f"Stop every write of the stack {deployment.stack}?", yes=yes):
-        return say(LEFT_AS_IT_IS, EXIT_FINDINGS)
+        return say(_LEFT_AS_IT_IS, EXIT_FINDINGS)
     stop = stop_by(deployment, reason)
     with aws_errors():
         deployment.switch.write(stop)
-    return say(f"The stack {deployment.stack} is stopped {stop}. It writes nothing until `pullguard resume`.")
+    return say(
+        f"The stack {deployment.stack} is stopped {stop}. It writes nothing until `{resume_command(deployment.stack)}`."
+    )
 
 
 def resume_everything(deployment: Deployment, *, yes: bool) -> int:
@@ -43,42 +47,46 @@ def resume_everything(deployment: Deployment, *, yes: bool) -> int:
     if known is None:
         return say(f"The stack {deployment.stack} is not stopped.")
     if not confirmed(f"The stack {deployment.stack} is stopped {known}. Let it write again?", yes=yes):
-        return say(LEFT_AS_IT_IS, EXIT_FINDINGS)
+        return say(_LEFT_AS_IT_IS, EXIT_FINDINGS)
     with aws_errors():
         deployment.switch.write(None)
     say(f"The stack {deployment.stack} may write again.")
     return ask_for_a_sweep(deployment)
 
 
-def stop_role(deployment: Deployment, name: str, reason: str, *, yes: bool) -> int:
-    """Hold one role; return the exit code."""
-    arn = deployment.role_arn(name)
+def stop_one(deployment: Deployment, target: Target, reason: str, *, yes: bool) -> int:
+    """Hold a role or a family; return the exit code."""
     with aws_errors():
-        known = deployment.ledger.hold(arn)
+        known = target.held()
         if known is None:
-            deployment.role(arn)  # a name that is misspelt must not look as if it were held
+            target.find()  # a name that is misspelt must not look as if it were held
     if known is not None:
-        return say(f"{arn} is held already, {known}.")
-    if not confirmed(f"Let Pullguard write nothing to {arn}?", yes=yes):
-        return say(LEFT_AS_IT_IS, EXIT_FINDINGS)
+        return say(f"{target.name} is held already, {known}.")
+    if not confirmed(f"Let Pullguard write nothing to {target.name}?", yes=yes):
+        return say(_LEFT_AS_IT_IS, EXIT_FINDINGS)
     hold = stop_by(deployment, reason)
     with aws_errors():
-        deployment.ledger.save_hold(arn, hold)
-    return say(f"{arn} is held {hold}. Nothing is written to it until `pullguard resume {arn.resource_name}`.")
+        target.hold(hold)
+    ends = resume_command(deployment.stack, *target.option)
+    return say(f"{target.name} is held {hold}. Nothing is written to it until `{ends}`.")
 
 
-def resume_role(deployment: Deployment, name: str, *, yes: bool) -> int:
-    """End the hold on one role, and ask for a sweep; return the exit code."""
-    arn = deployment.role_arn(name)
+def resume_one(deployment: Deployment, target: Target, *, yes: bool) -> int:
+    """End the hold on a role or a family, let be done again what was undone there, and ask for a sweep.
+
+    Returns the exit code.
+    """
     with aws_errors():
-        known = deployment.ledger.hold(arn)
-    if known is None:
-        return say(f"{arn} is not held.")
-    if not confirmed(f"{arn} is held {known}. Let Pullguard write to it again?", yes=yes):
-        return say(LEFT_AS_IT_IS, EXIT_FINDINGS)
+        known, done = target.held(), target.done()
+    if known is None and not done:
+        return say(f"{target.name} is not held, and nothing that Pullguard did there stays undone.")
+    held = "is not held" if known is None else f"is held {known}"
+    again = " What was undone in it is done again, where it is still needed." if done else ""
+    if not confirmed(f"{target.name} {held}.{again} Let Pullguard write to it again?", yes=yes):
+        return say(_LEFT_AS_IT_IS, EXIT_FINDINGS)
     with aws_errors():
-        deployment.ledger.end_hold(arn)
-    say(f"Pullguard may write to {arn} again.")
+        target.let_go()
+    say(f"Pullguard may write to {target.name} again.{again}")
     return ask_for_a_sweep(deployment)
 
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, Self, TypeAlias, get_args
 
 from pullguard.remedies.grant import Granted, parse_own
 
@@ -14,14 +14,13 @@ Outcome: TypeAlias = Literal["written", "refused", "unknown"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Write:
-    """One write: our policy before and after it (None where there was none), why and when (ISO 8601), and by whom.
+class Recorded:
+    """What is kept of every write: what stood there before and after it, why and when (ISO 8601), and by whom.
 
     ``version`` is a short name that never changes; ``outcome`` is what is known to have become of it.
     """
 
     version: str
-    role: str
     at: str
     before: str | None
     after: str | None
@@ -32,12 +31,11 @@ class Write:
     outcome: Outcome = "unknown"
 
     @classmethod
-    def from_record(cls, role: object, sort: str, record: Mapping[str, Any]) -> "Write":
-        """Return the write that the ledger keeps for ``role`` under ``sort`` (time and message)."""
+    def _read(cls, subject: object, sort: str, record: Mapping[str, Any], **own: str) -> Self:
+        """Return the write that the ledger keeps for ``subject`` under ``sort``, which begins with its time."""
         cause = record.get("cause") or {}
         return cls(
-            version=_version(role, sort),
-            role=str(role),
+            version=hashlib.sha256(f"{subject} {sort}".encode()).hexdigest()[:8],
             at=sort.partition("#")[0],
             before=record.get("before"),
             after=record.get("after"),
@@ -46,56 +44,47 @@ class Write:
             task_definition=str(record.get("task_definition") or ""),
             by=str(record.get("by") or "pullguard"),
             outcome=_outcome(record),
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the write for programs, with its policies as JSON objects."""
-        parsed = {name: _parsed(getattr(self, name)) for name in ("before", "after")}
-        return {**asdict(self), **parsed}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EcsWrite:
-    """One write to ECS: a registration, a move or a redeployment, of which family and for which cause.
-
-    ``kind`` is the deed's (``reregister``, ``move-service``, ``redeploy``), ``target`` what was written to. ``before``
-    and ``after`` are ARNs of revisions; ``after`` is None where that is not known, and both are for a redeployment.
-    """
-
-    version: str
-    family: str
-    at: str
-    kind: str
-    target: str
-    before: str | None
-    after: str | None
-    cause: str
-    event_id: str
-    task_definition: str
-    by: str = "pullguard"
-    outcome: Outcome = "unknown"
-
-    @classmethod
-    def from_record(cls, family: str, sort: str, record: Mapping[str, Any]) -> "EcsWrite":
-        """Return the write that the ledger keeps for ``family`` under ``sort`` (time, message and target)."""
-        cause = record.get("cause") or {}
-        return cls(
-            version=_version(family, sort),
-            family=family,
-            at=sort.partition("#")[0],
-            kind=str(record.get("kind") or ""),
-            target=str(record.get("target") or ""),
-            before=record.get("before"),
-            after=record.get("after"),
-            cause=str(cause.get("kind", "")),
-            event_id=str(cause.get("event_id", "")),
-            task_definition=str(record.get("task_definition") or ""),
-            outcome=_outcome(record),
+            **own,
         )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the write for programs."""
         return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Write(Recorded):
+    """One write of our policy on ``role``; ``before`` and ``after`` are its text, None where there was none."""
+
+    role: str
+
+    @classmethod
+    def from_record(cls, role: object, sort: str, record: Mapping[str, Any]) -> Self:
+        """Return the write that the ledger keeps for ``role`` under ``sort`` (time and message)."""
+        return cls._read(role, sort, record, role=str(role))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the write for programs, with its policies as JSON objects."""
+        return {**asdict(self), "before": _parsed(self.before), "after": _parsed(self.after)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EcsWrite(Recorded):
+    """One write to ECS for ``family``: a registration, a move or a redeployment.
+
+    ``kind`` is the deed's (``reregister``, ``move-service``, ``redeploy``), ``target`` what was written to. ``before``
+    and ``after`` are ARNs of revisions; ``after`` is None where that is not known, and both are for a redeployment.
+    """
+
+    family: str
+    kind: str
+    target: str
+
+    @classmethod
+    def from_record(cls, family: str, sort: str, record: Mapping[str, Any]) -> Self:
+        """Return the write that the ledger keeps for ``family`` under ``sort`` (time, message and target)."""
+        deed = {name: str(record.get(name) or "") for name in ("kind", "target")}
+        return cls._read(family, sort, record, family=family, **deed)
 
 
 def additions(writes: Iterable[Write]) -> dict[Granted, str]:
@@ -108,10 +97,6 @@ def additions(writes: Iterable[Write]) -> dict[Granted, str]:
         before, after = (frozenset(parse_own(each)[0]) if each else frozenset() for each in (write.before, write.after))
         added |= dict.fromkeys(after - before, write.task_definition)
     return added
-
-
-def _version(subject: object, sort: str) -> str:
-    return hashlib.sha256(f"{subject} {sort}".encode()).hexdigest()[:8]
 
 
 def _outcome(record: Mapping[str, Any]) -> Outcome:
