@@ -5,10 +5,11 @@ from dataclasses import replace
 from typing import Any
 
 from pullguard.access.evaluate import Policies
+from pullguard.access.gates import FindingId, PullAccess
 from pullguard.access.policy import Layer, Policy, parse_policy
 from pullguard.access.request import NOTHING, Request, RoleSession, Unknowable
 from pullguard.arn import Arn
-from pullguard.model import Key, KeyGrant, NamedPolicy, Role, Secret
+from pullguard.model import Key, KeyGrant, NamedPolicy, Role, Secret, Unreadable
 
 OURS, THEIRS = "111122223333", "444455556666"
 ROLE = f"arn:aws:iam::{OURS}:role/svc/exec"
@@ -119,3 +120,29 @@ def key(arn: str = KEY, **changes: Any) -> Key:
 def secret(arn: str = SECRET, tags: Mapping[str, str] | None = None, **changes: Any) -> Secret:
     """A secret without a resource policy under aws/secretsmanager."""
     return replace(Secret(arn=Arn.parse(arn), name="registry", tags=tags or {}), **changes)
+
+
+# --- What rows about a whole pull share ----------------------------------------------------------------------------
+
+READS, READS_THEIRS = allow(READ, SECRET), allow(READ, THEIR_SECRET)
+DECRYPTS = allow(DECRYPT, KEY)
+BOTH = (READS_THEIRS, allow(DECRYPT, THEIR_KEY))
+FULL, S3 = named("full", allow()), named("s3", allow("s3:*"))
+LETS_IN = document(to({"AWS": ROLE}, action=READ))
+LATER = {"StringNotEquals": {"aws:SourceVpce": "vpce-1"}}
+ours = secret()
+theirs = secret(
+    THEIR_SECRET, resource_policy=LETS_IN, key=key(THEIR_KEY, policy=document(to({"AWS": ROOT}, action=DECRYPT)))
+)
+
+
+def denied(permission: str, resource: str = SECRET) -> Unreadable:
+    return Unreadable(permission=permission, resource=resource, reason="denied")
+
+
+UNREAD = denied("iam:ListRolePolicies", ROLE)
+
+
+def first_finding(access: PullAccess) -> FindingId | None:
+    assert access.first_failure is not None
+    return access.first_failure.finding

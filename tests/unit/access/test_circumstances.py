@@ -1,0 +1,84 @@
+"""What decides beside the role and the secret: the Region, the reference, the time, the organization."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from pullguard.access.contexts import Circumstances
+from pullguard.access.verdict import pull_access
+from pullguard.arn import Arn
+from tests.unit.access.worlds import (
+    DECRYPT,
+    KEY,
+    OURS,
+    READ,
+    READS,
+    ROLE,
+    ROOT,
+    SECRET,
+    THEIRS,
+    allow,
+    document,
+    first_finding,
+    key,
+    named,
+    ours,
+    role,
+    secret,
+    to,
+)
+
+
+def test_the_context_of_other_partitions_and_regions() -> None:
+    china = f"arn:aws-cn:secretsmanager:cn-north-1:{OURS}:secret:registry-AbCdEf"
+    china_key = f"arn:aws-cn:kms:cn-north-1:{OURS}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+    via = {"StringEquals": {"kms:ViaService": "secretsmanager.cn-north-1.amazonaws.com.cn"}}
+    who = role(
+        allow(READ, china), allow(DECRYPT, china_key, Condition=via), arn=Arn.parse(ROLE.replace("aws:", "aws-cn:", 1))
+    )
+    delegating = document(to({"AWS": ROOT.replace("aws:", "aws-cn:", 1)}))
+    assert pull_access(who, secret(china, key=key(china_key, policy=delegating))).state == "pass"
+    assert first_finding(pull_access(who, secret(china, key=key(china_key)))) == "decrypt-access-denied"
+
+
+def test_a_replica_is_decided_with_its_own_region_and_key() -> None:
+    replica = SECRET.replace("us-east-1", "eu-west-1")
+    its_key = KEY.replace("us-east-1", "eu-west-1")
+    via = {
+        "StringEquals": {
+            "kms:ViaService": "secretsmanager.eu-west-1.amazonaws.com",
+            "kms:EncryptionContext:SecretARN": replica,
+        }
+    }
+    who = role(allow(READ, replica), allow(DECRYPT, its_key, Condition=via))
+    assert pull_access(who, secret(replica, key=key(its_key), primary_region="us-east-1")).state == "pass"
+    assert first_finding(pull_access(who, secret(replica, key=key(KEY)))) == "decrypt-access-missing"
+
+
+def test_the_secret_id_is_the_reference_as_it_stands() -> None:
+    who = role(allow(READ, SECRET, Condition={"ArnLike": {"secretsmanager:SecretId": SECRET}}))
+    assert pull_access(who, ours, around=Circumstances(reference=SECRET)).state == "pass"
+    by_name = pull_access(who, ours, around=Circumstances(reference="registry"))
+    assert first_finding(by_name) == "secret-access-missing"
+
+
+def test_now_and_the_organization_can_be_told() -> None:
+    until = {"DateLessThan": {"aws:CurrentTime": "2026-06-01T00:00:00Z"}, "StringEquals": {"aws:PrincipalOrgID": "o-1"}}
+    who = role(allow(READ, SECRET, Condition=until))
+    may = Circumstances(now=datetime(2026, 5, 1, tzinfo=UTC), organization_id="o-1")
+    assert pull_access(who, ours, around=may).state == "pass"
+    assert pull_access(who, ours, around=replace(may, now=datetime(2026, 7, 1, tzinfo=UTC))).state == "fail"
+    assert pull_access(who, ours, around=replace(may, organization_id="o-2")).state == "fail"
+
+
+def test_resource_control_policies_of_the_secrets_organization() -> None:
+    control = (
+        (named("rcp", to("*"), to("*", "Deny", Condition={"StringNotEquals": {"aws:PrincipalAccount": THEIRS}})),),
+    )
+    access = pull_access(role(READS), ours, resource_control=control)
+    assert first_finding(access) == "secret-access-blocked-by-organization"
+
+
+def test_resource_control_policies_do_not_bear_on_the_key_that_aws_manages() -> None:
+    no_kms = {"Effect": "Deny", "Principal": "*", "Action": "kms:*", "Resource": "*"}
+    access = pull_access(role(READS), ours, resource_control=((named("rcp", to("*"), no_kms),),))
+    assert access.state == "pass"
