@@ -1,0 +1,281 @@
+"""What each function asks of AWS, and on what: the table against which the template and the code are held.
+
+What code asks is marked at the gateways (``@asks``).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from pullguard.aws.cloudformation import Stacks
+from pullguard.aws.ecs import Ecs
+from pullguard.aws.iam import Iam
+from pullguard.aws.kms import Kms
+from pullguard.aws.messaging import Bus, Queues, Topic
+from pullguard.aws.schedules import Rules, Schedules
+from pullguard.aws.secrets_manager import SecretsManager
+from pullguard.aws.ssm import StopSwitch
+from pullguard.cause_ledger import CauseLedger
+from pullguard.ledger import Ledger
+from pullguard.login_ledger import LoginLedger
+from pullguard.roster import Roster
+from pullguard.service_ledger import ServiceLedger
+from tests.contract.cloudformation import load, said
+from tests.contract.resources import CONDITIONS, RESOURCES, VIA_SECRETS_MANAGER
+from tests.contract.roles import Need, condition_text, statements_of
+
+Method = Callable[..., Any]
+
+TEMPLATE = load()
+
+
+def on(resource: str, *methods: Method) -> dict[Method, tuple[str, ...]]:
+    """These methods, on a resource of the stack."""
+    return dict.fromkeys(methods, (resource,))
+
+
+# --- What each function uses -------------------------------------------------------------------------------------
+
+READS: tuple[Method, ...] = (
+    Ecs.describe,
+    Ecs.usage,
+    Iam.role,
+    Kms.key,
+    SecretsManager.describe,
+    SecretsManager.resource_policy,
+    SecretsManager.opted_in,
+)
+
+
+@dataclass(frozen=True)
+class Function:
+    """What a function uses: gateway methods on anything, and on resources of the stack."""
+
+    queue: str
+    flows: tuple[str, ...]
+    reads: tuple[Method, ...] = ()
+    stack: dict[Method, tuple[str, ...]] = field(default_factory=dict)
+    # What a service asks for on the caller's behalf: no call of ours, and the call fails without it.
+    behind: tuple[tuple[str, str], ...] = ()
+
+
+# What is asked before each write.
+BRAKES: tuple[Method, ...] = (
+    Ledger.hold,
+    Ledger.family_hold,
+    Ledger.written_in_hour,
+    Ledger.count_write,
+    Ledger.happened,
+    Ledger.once,
+)
+# How what was done is told even where the run that did it ends at once.
+TELLING: tuple[Method, ...] = (Ledger.intend, Ledger.intended, Ledger.save_remediation)
+
+FUNCTIONS = {
+    "resolve_change": Function(
+        queue="Change",
+        flows=("resolve_change",),
+        reads=(Ecs.describe,),
+        stack={
+            **on(
+                "Ledger.Arn",
+                Ledger.dependents,
+                Ledger.sweep_state,
+                Ledger.lease,
+                Ledger.take_up,
+                Ledger.taken_up,
+                Ledger.keep_rotation_end,
+                Ledger.rotation_end,
+                Roster.siblings,
+                ServiceLedger.keep,
+            ),
+            **on("ValidationQueue.Arn", Queues.look),
+            **on("SweepQueue.Arn", Queues.send),
+        },
+    ),
+    "validate_task_definition": Function(
+        queue="Validation",
+        flows=("validate", "telling"),
+        reads=(*READS, SecretsManager.credentials, Rules.pinning, Schedules.pinning, Iam.simulate),
+        stack={
+            **on(
+                "Ledger.Arn",
+                Ledger.entry,
+                Ledger.forget_references,
+                Roster.answer,
+                Roster.forget,
+                Roster.remember,
+                Ledger.keep_references,
+                Ledger.save_finding,
+                Ledger.save_remediation,
+                Ledger.rotation_end,
+                Ledger.keep_verified,
+                ServiceLedger.keep,
+                LoginLedger.known,
+                LoginLedger.keep,
+            ),
+            **on("Bus.Arn", Bus.publish),
+            Queues.command: ("GrantQueue.Arn", "ReregisterQueue.Arn"),
+        },
+        # GetSecretValue of a secret under a customer managed key.
+        behind=(("kms:Decrypt", "arn:${AWS::Partition}:kms:*:*:key/*"),),
+    ),
+    "patch_execution_role": Function(
+        queue="Grant",
+        flows=("patch_role", "confirming", "unagreed", "policy_writing", "withdraw", "writing", "brakes", "telling"),
+        reads=(*READS, Iam.put_role_policy, Iam.delete_role_policy, StopSwitch.read),
+        stack={
+            **on(
+                "Ledger.Arn",
+                Ledger.granted,
+                Ledger.record_write,
+                Ledger.keep_grants,
+                Ledger.dependents,
+                Ledger.forget_grant,
+                Ledger.unagreed,
+                Ledger.keep_unagreed,
+                Ledger.forget_unagreed,
+                Ledger.holdings,
+                Ledger.mark_needed,
+                Ledger.writes,
+                Roster.complete,
+                *BRAKES,
+                *TELLING,
+                Ledger.record_ecs_write,  # by what both executors share
+            ),
+            **on("Bus.Arn", Bus.publish),
+            **on("ValidationQueue.Arn", Queues.look),
+        },
+    ),
+    "reregister_task_definition": Function(
+        queue="Reregister",
+        flows=("reregister", "moving", "redeploy", "writing", "brakes", "telling"),
+        reads=(
+            *READS,
+            Ecs.describe_raw,
+            Ecs.own_revision,
+            Ecs.register,
+            Ecs.move_service,
+            Ecs.redeploy,
+            StopSwitch.read,
+        ),
+        stack={
+            **on("Ledger.Arn", Ledger.entry, Ledger.lease, *BRAKES, *TELLING, Ledger.record_ecs_write),
+            **on("Ledger.Arn", Ledger.reregistered, Ledger.keep_reregistered, Ledger.was_moved, Ledger.keep_move),
+            **on("Bus.Arn", Bus.publish),
+            **on("ValidationQueue.Arn", Queues.look),
+        },
+    ),
+    "publish_alert": Function(
+        queue="Alert",
+        flows=("alert", "causes", "looking_again", "publishing", "reminding"),
+        stack={
+            **on("Ledger.Arn", Ledger.finding, Ledger.remediation, Ledger.happened, Ledger.lease, Ledger.once),
+            **on("Ledger.Arn", Ledger.dependents, ServiceLedger.known),
+            **on("Ledger.Arn", CauseLedger.record, CauseLedger.records, CauseLedger.save, CauseLedger.any_member),
+            **on("Ledger.Arn", CauseLedger.members, CauseLedger.past),
+            **on("ValidationQueue.Arn", Queues.look),
+            **on("AlertTopic", Topic.publish),
+        },
+        # Publish to an encrypted topic.
+        behind=(("kms:Decrypt", "TopicKey.Arn"), ("kms:GenerateDataKey", "TopicKey.Arn")),
+    ),
+    "sweep_account": Function(
+        queue="Sweep",
+        flows=("sweep", "settle", "unused"),
+        reads=(Ecs.families, Ecs.describe, Ecs.clusters, Ecs.services, Ecs.tasks),
+        stack={
+            **on(
+                "Ledger.Arn",
+                Ledger.happened,
+                Ledger.once,
+                Ledger.save_sweep_state,
+                Ledger.roles,
+                Ledger.holdings,
+                Ledger.dependents,
+                Ledger.mark_unused,
+                Ledger.unagreed,
+                Ledger.mark_needed,
+                Roster.ask,
+                Roster.begin,
+                Roster.complete,
+                Roster.known,
+                Roster.save,
+                Roster.save_complete,
+                Roster.sweep,
+            ),
+            **on("Ledger.Arn", ServiceLedger.known, ServiceLedger.keep, ServiceLedger.forget),
+            **on("ValidationQueue.Arn", Queues.look),
+            **on("SweepQueue.Arn", Queues.send),
+            **on("GrantQueue.Arn", Queues.command),
+        },
+    ),
+}
+
+# What only the command line asks for, with its own caller's rights.
+COMMAND_LINE_ONLY: frozenset[Method] = frozenset(
+    {
+        Ecs.all_failed_starts,
+        Ecs.instances,
+        Iam.every_role,
+        Ledger.save_hold,
+        Ledger.end_hold,
+        Ledger.families,
+        Ledger.ecs_writes,
+        Ledger.save_family_hold,
+        Ledger.end_family_hold,
+        Ledger.held_roles,
+        Ledger.held_families,
+        Ledger.done_in,
+        Ledger.let_again,
+        Stacks.outputs,
+        StopSwitch.write,
+    }
+)
+
+
+def expected(name: str) -> set[Need]:
+    """All that a function needs."""
+    function = FUNCTIONS[name]
+    needs = {
+        (action, resource, condition_text(CONDITIONS.get(action)))
+        for method in function.reads
+        for action in actions_of(method)
+        for resource in RESOURCES[action]
+    }
+    needs |= {
+        (action, resource, condition_text(None))
+        for method, resources in function.stack.items()
+        for action in actions_of(method)
+        for resource in resources
+    }
+    needs |= {
+        (action, resource, condition_text(VIA_SECRETS_MANAGER if resource.endswith(":key/*") else None))
+        for action, resource in function.behind
+    }
+    own = {
+        "logs:CreateLogStream": f"${{{_logs_of(name)}.Arn}}:*",
+        "logs:PutLogEvents": f"${{{_logs_of(name)}.Arn}}:*",
+        "xray:PutTelemetryRecords": "*",
+        "xray:PutTraceSegments": "*",
+        "sqs:DeleteMessage": f"{function.queue}Queue.Arn",
+        "sqs:GetQueueAttributes": f"{function.queue}Queue.Arn",
+        "sqs:ReceiveMessage": f"{function.queue}Queue.Arn",
+        "sqs:SendMessage": f"{function.queue}DeadLetters.Arn",
+    }
+    return needs | {(action, resource, condition_text(None)) for action, resource in own.items()}
+
+
+def actions_of(method: Method) -> frozenset[str]:
+    actions: frozenset[str] = method.iam_actions  # type: ignore[attr-defined]
+    return actions
+
+
+def _logs_of(name: str) -> str:
+    return said(TEMPLATE.functions()[name]["LoggingConfig"]["LogGroup"])
+
+
+# --- The template's statements ------------------------------------------------------------------------------------
+
+ALL = [(name, statement) for name in FUNCTIONS for statement in statements_of(TEMPLATE, name)]
+IDS = [f"{name}-{statement.sid}" for name, statement in ALL]

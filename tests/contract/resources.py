@@ -1,0 +1,51 @@
+"""What an action of AWS may be on, and under which condition, whoever asks for it."""
+
+from typing import Any
+
+_ACCOUNT = "${AWS::Region}:${AWS::AccountId}"
+# Where an action that is not on a resource of the stack applies. Security lives here: change it with care.
+RESOURCES = {
+    "ecs:DescribeTaskDefinition": ["*"],
+    "ecs:ListClusters": ["*"],
+    "ecs:ListServices": ["*"],
+    "ecs:ListTasks": ["*"],
+    "ecs:ListTaskDefinitionFamilies": ["*"],
+    # One statement for both, since each has its own form of ARN and IAM matches an action with no other.
+    "ecs:DescribeServices": [f"arn:${{AWS::Partition}}:ecs:{_ACCOUNT}:{each}/*" for each in ("service", "task")],
+    "ecs:DescribeTasks": [f"arn:${{AWS::Partition}}:ecs:{_ACCOUNT}:{each}/*" for each in ("service", "task")],
+    "ecs:RegisterTaskDefinition": [f"arn:${{AWS::Partition}}:ecs:{_ACCOUNT}:task-definition/*"],
+    "ecs:TagResource": [f"arn:${{AWS::Partition}}:ecs:{_ACCOUNT}:task-definition/*"],
+    "ecs:UpdateService": [f"arn:${{AWS::Partition}}:ecs:{_ACCOUNT}:service/${{ServicePattern}}"],
+    "secretsmanager:DescribeSecret": ["arn:${AWS::Partition}:secretsmanager:*:*:secret:*"],
+    "secretsmanager:GetResourcePolicy": ["arn:${AWS::Partition}:secretsmanager:*:*:secret:*"],
+    "secretsmanager:GetSecretValue": ["arn:${AWS::Partition}:secretsmanager:*:*:secret:*"],
+    "secretsmanager:ListSecrets": ["*"],
+    "kms:DescribeKey": ["arn:${AWS::Partition}:kms:*:*:key/*"],
+    "kms:GetKeyPolicy": ["arn:${AWS::Partition}:kms:*:*:key/*"],
+    "kms:ListGrants": ["arn:${AWS::Partition}:kms:*:*:key/*"],
+    "events:ListRuleNamesByTarget": ["*"],
+    "events:ListTargetsByRule": [f"arn:${{AWS::Partition}}:events:{_ACCOUNT}:rule/*"],
+    "scheduler:ListSchedules": ["*"],
+    "scheduler:GetSchedule": [f"arn:${{AWS::Partition}}:scheduler:{_ACCOUNT}:schedule/*"],
+    "iam:GetRole": ["arn:${AWS::Partition}:iam::${AWS::AccountId}:role/*"],
+    "iam:GetRolePolicy": ["arn:${AWS::Partition}:iam::${AWS::AccountId}:role/*"],
+    "iam:ListAttachedRolePolicies": ["arn:${AWS::Partition}:iam::${AWS::AccountId}:role/*"],
+    "iam:ListRolePolicies": ["arn:${AWS::Partition}:iam::${AWS::AccountId}:role/*"],
+    "iam:GetPolicy": ["arn:${AWS::Partition}:iam::*:policy/*"],
+    "iam:GetPolicyVersion": ["arn:${AWS::Partition}:iam::*:policy/*"],
+    "iam:PassRole": ["arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${PassedRolePattern}"],
+    "iam:DeleteRolePolicy": ["arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${ManagedRolePattern}"],
+    "iam:PutRolePolicy": ["arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${ManagedRolePattern}"],
+    "ssm:GetParameter": [f"arn:${{AWS::Partition}}:ssm:{_ACCOUNT}:parameter${{StopSwitch}}"],
+    "iam:SimulatePrincipalPolicy": ["arn:${AWS::Partition}:iam::${AWS::AccountId}:role/*"],
+}
+# The conditions without which an action would be a confused deputy's (docs/adr/0002).
+CONDITIONS: dict[str, dict[str, Any]] = {
+    "iam:DeleteRolePolicy": {"StringEquals": {"aws:ResourceTag/pullguard:managed": "true"}},
+    "iam:PutRolePolicy": {"StringEquals": {"aws:ResourceTag/pullguard:managed": "true"}},
+    "iam:PassRole": {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
+    # Whoever can tag what stands can raise what a tag lowers, or claim that Pullguard registered it.
+    "ecs:TagResource": {"StringEquals": {"ecs:CreateAction": "RegisterTaskDefinition"}},
+    "secretsmanager:GetSecretValue": {"StringLike": {"aws:ResourceTag/pullguard:registry": "?*"}},
+}
+VIA_SECRETS_MANAGER = {"StringLike": {"kms:ViaService": {"Fn::Sub": "secretsmanager.*.${AWS::URLSuffix}"}}}
