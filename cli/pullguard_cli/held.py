@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pullguard.arn import Arn
+from pullguard.errors import Malformed
 from pullguard.model import Lookup, Missing, NotLooked, Unreadable
 from pullguard.stop import Stop
 from pullguard_cli.deployment import Deployment
@@ -90,7 +91,11 @@ def print_held(held: Held, console: Console, *, nothing: str = "Nothing is held.
     table.add_column("Let go with", overflow="fold", no_wrap=longest <= console.width // 2)  # for copying
     for what, hold, command in rows:
         table.add_row(
-            says(what, "yellow"), says(time_of(hold.at)), says(hold.by), says(hold.reason, "dim"), says(command, "bold")
+            says(what, "yellow"),
+            says(time_of(hold.at)),
+            says(_who(hold.by)),
+            says(hold.reason, "dim"),
+            says(command, "bold"),
         )
     console.print(table)
 
@@ -114,3 +119,11 @@ def _unread(fact: Missing | Unreadable | NotLooked) -> str:
             return f"{fact.why} ({fact.switch})"
         case _:
             assert_never(fact)
+
+
+def _who(by: str) -> str:
+    """Return ``user/ada`` for the ARN of a caller, any other text as it is; programs get all of it."""
+    try:
+        return Arn.parse(by).resource
+    except Malformed:
+        return by
