@@ -122,11 +122,23 @@ FUNCTIONS = {
     ),
     "patch_execution_role": Function(
         queue="Grant",
-        flows=("patch_role", "confirming", "unagreed", "policy_writing", "withdraw", "writing", "brakes", "telling"),
+        flows=(
+            "patch_role",
+            "role_lease",
+            "confirming",
+            "unagreed",
+            "policy_writing",
+            "withdraw",
+            "writing",
+            "brakes",
+            "telling",
+        ),
         reads=(*READS, Iam.put_role_policy, Iam.delete_role_policy, StopSwitch.read),
         stack={
             **on(
                 "Ledger.Arn",
+                Ledger.lease,
+                Ledger.release,
                 Ledger.granted,
                 Ledger.record_write,
                 Ledger.keep_grants,

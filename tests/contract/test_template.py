@@ -9,6 +9,7 @@ import pytest
 
 from pullguard.deployed import Deployment
 from pullguard.events import BRANCHES
+from pullguard.flows.role_lease import ROLE_LEASE_S
 from pullguard.messages import RECEIVES_MAX
 from pullguard.settings import PREFIX
 from tests.contract.cloudformation import ROOT, load, referenced, said, several
@@ -64,6 +65,10 @@ def test_a_message_is_tried_a_few_times_and_kept_for_days(name: str) -> None:
 def test_a_message_stays_hidden_for_six_times_the_functions_time(function: str) -> None:
     hidden_s = QUEUES[queue_of(FUNCTIONS[function])]["VisibilityTimeout"]
     assert hidden_s == 6 * FUNCTIONS[function]["Timeout"]
+
+
+def test_a_lease_of_a_role_outlives_every_run_that_may_take_it() -> None:
+    assert FUNCTIONS["patch_execution_role"]["Timeout"] <= ROLE_LEASE_S
 
 
 @pytest.mark.parametrize("name", WORK_QUEUES)

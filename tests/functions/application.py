@@ -68,11 +68,17 @@ class Application:
     def run(self) -> None:
         """Handle messages until there are none."""
         for _ in range(MESSAGES_MAX):
-            self._collect()
-            if not self._waiting:
+            if not self.step():
                 return
-            self._handle(self._waiting.popleft())
         raise AssertionError(f"it goes on and on: {self._waiting[0]}")
+
+    def step(self) -> bool:
+        """Handle the next message; return whether there was one."""
+        self._collect()
+        if not self._waiting:
+            return False
+        self._handle(self._waiting.popleft())
+        return True
 
     def _collect(self) -> None:
         """Take what was sent since the last time."""

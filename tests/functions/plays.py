@@ -68,7 +68,7 @@ def _run_in_services(stack: Stack, revision: str, *, desired: int = 0) -> None:
         ecs.create_service(cluster="main", serviceName=name, taskDefinition=revision, desiredCount=desired)
 
 
-def _ledger(stack: Stack) -> Ledger:
+def ledger_of(stack: Stack) -> Ledger:
     return Ledger(stack.client("dynamodb"), "ledger")
 
 
@@ -76,9 +76,9 @@ SERVICES = ["web", "admin"]
 ROLE = Arn.parse(f"arn:aws:iam::{ACCOUNT}:role/web-execution")
 
 
-def _unused(app: Application) -> None:
-    """A grant of ours that a complete sweep has found unused, beside one that is needed."""
-    stack, ledger = app.stack, _ledger(app.stack)
+def hold_unused(app: Application) -> None:
+    """A grant of ours that nothing needs, beside one that is needed."""
+    stack, ledger = app.stack, ledger_of(app.stack)
     key = stack.client("kms").create_key()["KeyMetadata"]["Arn"]
     role, needed, unused = create_role(stack), create_secret(stack, "registry/two"), create_secret(stack, key=key)
     revision = register(stack, needed, role=role)
@@ -91,12 +91,16 @@ def _unused(app: Application) -> None:
     )
     ledger.record_write(ROLE, write_id="m-0", record={}, now=app.time)
     ledger.keep_grants(ROLE, grants, task_definition=revision)
-    _sweep_finds_it_unused(app)
 
 
-def _sweep_finds_it_unused(app: Application) -> None:
+def _unused(app: Application) -> None:
+    hold_unused(app)
+    sweep_finds_it_unused(app)
+
+
+def sweep_finds_it_unused(app: Application) -> None:
     """Let a complete sweep mark what nothing needs, as it did for longer than the grace, and ask for a review."""
-    ledger, sweep = _ledger(app.stack), f"s-{app.time:%H%M%S}"
+    ledger, sweep = ledger_of(app.stack), f"s-{app.time:%H%M%S}"
     for each in ledger.holdings(ROLE):
         if each.granted.key is not None:
             ledger.mark_unused(ROLE, each.granted.secret, sweep=sweep, now=app.time - timedelta(days=20))
@@ -124,7 +128,7 @@ def _untag(stack: Stack) -> None:
 def _look_and_review(app: Application) -> None:
     _untag(app.stack)  # where no write was tried, its owner has not done so yet
     _look_at_everything(app)
-    if _ledger(app.stack).unagreed(ROLE):
+    if ledger_of(app.stack).unagreed(ROLE):
         _review(app, "s-1")
 
 
@@ -165,7 +169,7 @@ def _tell_of_the_rotation(app: Application, kind: str = "RotationSucceeded") -> 
 
 def _held(stack: Stack) -> Any:
     """The role's policies, and what the ledger holds of them."""
-    ledger = _ledger(stack)
+    ledger = ledger_of(stack)
     names = {each["ARN"]: each["Name"] for each in stack.client("secretsmanager").list_secrets()["SecretList"]}
     holdings = sorted(names[str(each.secret)] for each in ledger.granted(ROLE))
     return _policies(stack), holdings, len(ledger.unagreed(ROLE))
@@ -222,7 +226,7 @@ PLAYS = (
         function="patch_execution_role",
         begin=_unused,
         mended=_held,
-        again=_sweep_finds_it_unused,
+        again=sweep_finds_it_unused,
         told=frozenset({"Remediation Completed"}),
         parameters=REVOKING,
     ),

@@ -7,6 +7,7 @@ application.py); afterwards, as every sweep does, somebody asks for another look
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import cache
 from typing import Any
 
@@ -24,6 +25,7 @@ WIRES = {function: Wire() for function in LANES.values()}
 # behind what to die after the write before it does: that is tried at the first call and at each write.
 ASKS = ("Describe", "Get", "List")
 WRITES = ("Put", "Register", "Update", "Delete", "Send")
+SWEPT_AFTER = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +58,7 @@ def perform(play: Play, fault: Fault | None = None, place: int | str = -1) -> Ou
         app.run()
         calls = tuple(WIRES[play.function].calls)
         WIRES[play.function].lay()
+        app.time += SWEPT_AFTER
         play.again(app)
         app.run()
         return Outcome(

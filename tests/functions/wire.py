@@ -54,7 +54,8 @@ _CODES: dict[Fault | None, str] = {
 class Wire:
     """``calls`` are the operations in their order (``iam:PutRolePolicy``); the one at ``place`` has the ``fault``.
 
-    ``ambush`` names an operation, and what somebody does in the moment before its first call reaches AWS.
+    ``ambush`` names a place or an operation, and what somebody does in the moment before that call, or the first one
+    of the operation, reaches AWS.
     Where ``place`` is the name of an operation, each of its calls has it. A wire can be laid anew for another run: its
     clients stay, which are costly to make. ``sent`` counts the calls that send messages, over all runs.
     """
@@ -63,7 +64,7 @@ class Wire:
     place: int | str = -1
     calls: list[str] = field(default_factory=list)
     delays_s: dict[str, int] = field(default_factory=dict)
-    ambush: tuple[str, Callable[[], object]] | None = None
+    ambush: tuple[int | str, Callable[[], object]] | None = None
     sent: int = 0
 
     def lay(self, fault: Fault | None = None, place: int | str = -1) -> None:
@@ -94,7 +95,7 @@ class Wire:
         if not retried:
             self.calls.append(f"{service}:{operation}")
             self.sent += operation.startswith("SendMessage")
-        if self.ambush is not None and self.ambush[0] == self.calls[-1]:
+        if self.ambush is not None and self.ambush[0] in (len(self.calls) - 1, self.calls[-1]):
             step_in, self.ambush = self.ambush[1], None
             step_in()
         fault = self.fault if self.place in (len(self.calls) - 1, self.calls[-1]) else None

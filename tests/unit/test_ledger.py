@@ -230,6 +230,13 @@ def test_a_lease_keeps_others_out_until_it_ends(ledger: Ledger) -> None:
     assert ledger.lease("y", 60, now=NOW)
 
 
+def test_who_has_a_lease_may_take_it_again_and_gives_it_back(ledger: Ledger) -> None:
+    takers = ["m-1", "m-1", "m-2", ""]
+    assert [ledger.lease("x", 60, now=NOW, by=each) for each in takers] == [True, True, False, False]
+    ledger.release("x")
+    assert [ledger.lease("x", 60, now=NOW, by=each) for each in ("m-2", "m-1")] == [True, False]
+
+
 def test_writes_are_counted_by_scope_and_hour(ledger: Ledger) -> None:
     hour = timedelta(hours=1)
     times = [("a", NOW), ("a", NOW), ("b", NOW), ("a", NOW + hour), ("a", NOW + timedelta(minutes=59))]

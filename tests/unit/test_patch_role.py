@@ -12,6 +12,7 @@ from pullguard.aws.iam import Iam
 from pullguard.checks.examine import examine
 from pullguard.errors import NotNow
 from pullguard.flows.patch_role import RolePatcher
+from pullguard.flows.role_lease import ROLE_LEASE_S
 from pullguard.ledger import Ledger
 from pullguard.model import NamedPolicy
 from pullguard.remedies.grant import POLICY_NAME, Granted, fits, parse_own, policy_document, render
@@ -430,6 +431,26 @@ def test_an_open_breaker_asks_for_another_look_until_the_hour_is_over(act: Acted
     here.stage.time = NOW.replace(minute=1)
     here.patch(occasion="m-3")
     assert last_delay_s(here) == 900
+
+
+def test_what_another_run_is_at_is_looked_at_again_when_its_lease_has_ended(act: Acted, ledger: Ledger) -> None:
+    here = act(BROKEN)
+    assert ledger.lease(f"write {role_arn()}", ROLE_LEASE_S, now=NOW)
+    patched = here.patch()
+    assert (patched.written, "another run is at" in patched.why) == (False, True)
+    assert (ledger.writes(role_arn()), last_delay_s(here)) == ((), ROLE_LEASE_S)
+    here.stage.later(seconds=ROLE_LEASE_S)
+    here.expect(render(policy_document(granted(GHCR))))
+    assert here.patch(occasion="m-2").written
+
+
+def test_a_role_that_cannot_be_read_again_is_not_written_and_its_message_comes_back(act: Acted) -> None:
+    here = act(BROKEN)
+    worlds = iter((BROKEN, replace(BROKEN, unreadable={str(role_arn()): denied()})))
+    with pytest.raises(NotNow, match="could not be read once more"):
+        here.patch(readers=lambda: next(worlds))
+    here.expect(render(policy_document(granted(GHCR))))
+    assert here.patch(occasion="m-2").written  # the lease went with it, since nothing was written
 
 
 def test_a_hold_that_comes_between_the_proof_and_the_write_stops_the_write(act: Acted, ledger: Ledger) -> None:

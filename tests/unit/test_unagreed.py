@@ -70,10 +70,10 @@ class Act:
         self.expect(GHCR)
         self.expect(error=error)
         if error is None:
-            self.patch(AGREED, UNTAGGED)
+            self.patch(AGREED, AGREED, UNTAGGED)
             return
         with pytest.raises(NotNow, match="stands on"):
-            self.patch(AGREED, UNTAGGED)
+            self.patch(AGREED, AGREED, UNTAGGED)
 
     def review(self, world: World) -> Withdrawn:
         self.stage.world = world
@@ -249,7 +249,7 @@ def test_a_run_that_dies_before_it_takes_back_has_left_it_known(act: Acted, ledg
     here.expect(error="AccessDenied")
     here.stage.sent.failing = ["put_events"]
     with pytest.raises(Crash):
-        here.patch(AGREED, UNTAGGED)
+        here.patch(AGREED, AGREED, UNTAGGED)
     assert len(ledger.unagreed(ROLE)) == 1
 
 
@@ -257,7 +257,7 @@ def test_a_mode_tag_that_is_set_while_it_is_written_is_honoured(act: Acted, ledg
     here = act()
     here.expect(GHCR)
     here.expect()
-    here.patch(AGREED, replace(WRITTEN, roles=(holding(GHCR, tags={"pullguard:mode": "observe"}),)))
+    here.patch(AGREED, AGREED, replace(WRITTEN, roles=(holding(GHCR, tags={"pullguard:mode": "observe"}),)))
     assert ledger.granted(ROLE) == ()
     assert "observe only" in here.failures()[0]["why"]
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import boto3
@@ -14,6 +15,7 @@ from pullguard.aws.iam import Iam
 from pullguard.errors import Rejected
 from pullguard.events import Cause
 from pullguard.flows.patch_role import RolePatcher
+from pullguard.flows.role_lease import ROLE_LEASE_S
 from pullguard.flows.settle import Settler
 from pullguard.flows.withdraw import DEPENDENTS_MAX, Withdrawer, Withdrawn
 from pullguard.ledger import Entry, Ledger
@@ -472,10 +474,27 @@ def test_a_run_that_dies_after_the_write_is_made_good_by_the_next_exactly_once(a
     with pytest.raises(Crash):
         here.review()
     here.stage.world.roles = (holder(HUB),)
+    assert "another run is at" in here.review(occasion="m-2").why  # nobody knows yet what the dead run wrote
     assert here.review().withdrawn == 1
-    assert here.review().withdrawn == 0
+    here.stage.later(seconds=ROLE_LEASE_S)
+    assert here.review(occasion="m-2").withdrawn == 0
     assert here.kept() == set(granted(HUB))
     assert len(here.stage.ledger.writes(ROLE)) == 2
+
+
+@pytest.mark.parametrize(("minutes", "withdrawn"), [(1, 0), (6, 1)], ids=["a-moment-ago", "long-ago"])
+def test_what_was_granted_a_moment_ago_and_iam_does_not_show_yet_is_not_written_away(
+    act: Acted, minutes: int, withdrawn: int
+) -> None:
+    here, quay = act(UNUSED), secret("registry/quay", "QuayQu", registry="quay.io")
+    here.unused_for(GRACE_DAYS)
+    here.stage.ledger.record_write(ROLE, write_id="m-0", record={}, now=here.stage.time - timedelta(minutes=minutes))
+    here.stage.ledger.keep_grants(ROLE, granted(quay))
+    if withdrawn:
+        here.expect_put(HUB)
+    reviewed = here.review()
+    assert reviewed.withdrawn == withdrawn
+    assert withdrawn or "IAM does not show yet" in reviewed.why
 
 
 # --- Marks and messages ------------------------------------------------------------------------------------------

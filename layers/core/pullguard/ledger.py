@@ -12,7 +12,7 @@ table's time to live.
 | INTENT#occasion | id | a ``Remediation`` that was about to happen on that occasion |
 | REF#thing | TD#arn | nothing: an edge of who references what |
 | ONCE#what | ONCE | nothing: a thing that is to happen once |
-| LEASE#what | LEASE | nothing: a thing that somebody is at |
+| LEASE#what | LEASE | for whom, where that matters: a thing that somebody is at |
 | CHANGE#sequence | CHANGE | the last change of a sequence that was taken up, and on which occasion |
 | ROTATION#secret | ROTATION | a ``RotationEnd``: how the last rotation ended |
 | WRITES#scope | hour | how often it was written to in that hour |
@@ -25,6 +25,7 @@ In the same table ``role_book.py`` keeps what is granted and written, ``ecs_book
 sweeps, ``cause_ledger.py`` the causes of findings, and ``service_ledger.py`` what services run.
 """
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -210,17 +211,26 @@ class Ledger(RoleBook, EcsBook, FamilyBook, HoldBook):
         return "Item" in item and int(item["Item"]["expires_at_epoch_s"]["N"]) > now.timestamp()
 
     @asks("dynamodb:PutItem")
-    def lease(self, what: str, seconds: int, *, now: datetime) -> bool:
-        """Whether nobody else has taken ``what`` in the last ``seconds``; if so, it is taken."""
-        epoch_s = int(now.timestamp())
+    def lease(self, what: str, seconds: int, *, now: datetime, by: str = "") -> bool:
+        """Whether nobody else has taken ``what`` in the last ``seconds``; if so, it is taken.
+
+        ``by`` says for whom: who has it may take it again, so that a request that the SDK sends twice is one.
+        """
+        epoch_s, whose = int(now.timestamp()), "attribute_not_exists(pk) OR expires_at_epoch_s <= :now"
         return self._put(
             f"LEASE#{what}",
             "LEASE",
-            None,
+            by or None,
             expires=epoch_s + seconds,
-            condition="attribute_not_exists(pk) OR expires_at_epoch_s <= :now",
-            values={":now": {"N": str(epoch_s)}},
+            condition=f"{whose} OR #data = :by" if by else whose,
+            values={":now": {"N": str(epoch_s)}, **({":by": {"S": json.dumps(by)}} if by else {})},
+            names={"#data": "data"} if by else None,
         )
+
+    @asks("dynamodb:DeleteItem")
+    def release(self, what: str) -> None:
+        """Let others take ``what``; called by whoever has the lease."""
+        self._delete(f"LEASE#{what}", "LEASE")
 
     @asks("dynamodb:PutItem")
     def take_up(self, sequence: str, change: str, *, occasion: str, seconds: int, now: datetime) -> bool:

@@ -20,6 +20,7 @@ from pullguard.consent import withdrawn
 from pullguard.errors import Denied, NotNow
 from pullguard.flows.brakes import NotWritten
 from pullguard.flows.policy_writing import Change, PolicyWriter
+from pullguard.flows.role_lease import RoleLease
 from pullguard.flows.writing import Executor
 from pullguard.gather import gather
 from pullguard.holding import Unagreed
@@ -51,11 +52,17 @@ class Confirmer:
         """Confirm what an earlier run of the same message wrote: what it intended, where its very policy stands.
 
         Whatever the message would ask for now: its task definition may be gone, or a tag may have lowered the mode.
+        Raises ``NotNow`` where that cannot be told, or where another run writes to the role.
         """
         intended = self.executor.ledger.intended(occasion)
-        role = self.executor.readers().role(Arn.parse(intended[0].deed.target)) if intended else None
+        if intended:
+            lease = RoleLease(executor=self.executor, role=Arn.parse(intended[0].deed.target), occasion=occasion)
+            lease.hold(lambda: self._confirm_intended(lease.role, intended, look, occasion))
+
+    def _confirm_intended(self, arn: Arn, intended: tuple[Remediation, ...], look: Look, occasion: str) -> None:
+        role = self.executor.readers().role(arn)
         if isinstance(role, Unreadable) or (isinstance(role, Role) and not isinstance(role.inline_policies, tuple)):
-            raise NotNow(f"it could not be read whether what was written on {intended[0].deed.target} stands")
+            raise NotNow(f"it could not be read whether what was written on {arn} stands")
         own = own_policy(role) if isinstance(role, Role) else None
         if isinstance(role, Role) and own is not None:
             ours = (render(own.document), look.task_definition)

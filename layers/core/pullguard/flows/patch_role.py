@@ -4,14 +4,17 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from pullguard.alerts import describe
+from pullguard.arn import Arn
 from pullguard.aws.iam import Iam
 from pullguard.consent import kept_grant
-from pullguard.errors import Denied
+from pullguard.errors import Denied, NotNow
 from pullguard.flows.brakes import NotWritten
 from pullguard.flows.confirming import Confirmer, completed
 from pullguard.flows.policy_writing import Change, scopes
+from pullguard.flows.role_lease import ROLE_LEASE_S, Busy, RoleLease
 from pullguard.flows.withdraw import Withdrawer, Withdrawn
 from pullguard.flows.writing import Executor
+from pullguard.gather import Readers
 from pullguard.messages import Look, Review, parse_command
 from pullguard.model import NamedPolicy, NotLooked, Role, Unreadable
 from pullguard.plan import Grant
@@ -72,13 +75,23 @@ class RolePatcher:
         if proof is None or not needed or not isinstance(proof.facts.role, Role):
             self.executor.look_until_it_shows(look)
             return Patched(task_definition=str(look.task_definition), why="nothing to grant any more")
-        return self._write(proof.facts.role, needed, look, occasion)
+        role = proof.facts.role.arn
+        lease = RoleLease(executor=self.executor, role=role, occasion=occasion)
+        try:
+            return lease.hold(lambda: self._write(role, needed, look, occasion))
+        except Busy as error:
+            self.executor.look_again(look, delay_s=ROLE_LEASE_S)
+            return Patched(task_definition=str(look.task_definition), role=str(role), why=str(error))
 
-    def _write(self, role: Role, needed: tuple[Grant, ...], look: Look, occasion: str) -> Patched:
-        inline = _by_name(role)
+    def _write(self, arn: Arn, needed: tuple[Grant, ...], look: Look, occasion: str) -> Patched:
+        readers = self.executor.readers()
+        role = readers.role(arn)  # as it is now that nobody else writes to it
+        if not isinstance(role, Role) or not isinstance(role.inline_policies, tuple):
+            raise NotNow(f"{arn} could not be read once more before its policy is written: {role}")
+        inline = {policy.name: policy for policy in role.inline_policies}
         before = inline.get(POLICY_NAME)
         wanted = (Granted(secret=grant.secret, key=grant.key) for grant in needed)
-        kept, notes = self._kept(role, before)
+        kept, notes = self._kept(role, before, readers)
         document = policy_document(united(kept, wanted))
         patched = Patched(task_definition=str(look.task_definition), role=str(role.arn))
         if before is not None and same(before.document, document):
@@ -126,12 +139,11 @@ class RolePatcher:
         self.executor.look_again(look)
         return replace(patched, written=True)
 
-    def _kept(self, role: Role, before: NamedPolicy | None) -> tuple[tuple[Granted, ...], str]:
+    def _kept(self, role: Role, before: NamedPolicy | None, readers: Readers) -> tuple[tuple[Granted, ...], str]:
         """Return what the policy is to grant beside the new need, and in words what people should know of the rest."""
         granted, aliens = parse_own(before.document) if before else ((), ())
         present = {each.secret: each for each in granted}
         ours = {each.secret: each for each in self.executor.ledger.granted(role.arn)}
-        readers = self.executor.readers()
         found = {secret: readers.secret(str(secret), secret.region) for secret in sorted(present.keys() | ours.keys())}
         kept = (
             kept_grant(each, role, present=present.get(secret), ours=ours.get(secret)) for secret, each in found.items()
@@ -148,8 +160,3 @@ class RolePatcher:
             deed = replace(describe(grant, why), remedy=remedy)
             self.executor.tell(Remediation(event="Remediation Failed", deed=deed), occasion=occasion)
         return replace(patched, why=why)
-
-
-def _by_name(role: Role) -> dict[str, NamedPolicy]:
-    """Return the role's inline policies; they are readable here, since a plan to grant rests on them."""
-    return {policy.name: policy for policy in role.inline_policies} if isinstance(role.inline_policies, tuple) else {}

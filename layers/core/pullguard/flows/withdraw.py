@@ -7,6 +7,7 @@ and raises nothing either: a withdrawal can wait for the next sweep, and must no
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Final
 
 from pullguard.alerts import describe
@@ -18,6 +19,7 @@ from pullguard.errors import Denied, NotNow, PullguardError
 from pullguard.flows.brakes import NotWritten
 from pullguard.flows.confirming import Confirmer
 from pullguard.flows.policy_writing import Change, PolicyWriter, scopes
+from pullguard.flows.role_lease import Busy, RoleLease
 from pullguard.flows.unagreed import UnagreedGrants
 from pullguard.flows.validate import in_scope, is_certain
 from pullguard.flows.writing import Executor
@@ -34,6 +36,9 @@ from pullguard.roster import Roster
 
 # Each of them is described again, within one run of the function.
 DEPENDENTS_MAX: Final = 200
+# IAM is eventually consistent; what it does not show after this time is not there.
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
+SHOWS_AFTER: Final = timedelta(minutes=5)
 
 
 class NotProved(PullguardError):
@@ -63,6 +68,17 @@ class Withdrawer:
     def review(self, review: Review, *, occasion: str) -> Withdrawn:
         """Take back what the role of ``review`` needs no more; ``occasion`` is the message's id."""
         self.executor.home.admit(review.role)
+        lease = RoleLease(executor=self.executor, role=review.role, occasion=occasion)
+        try:
+            # Where something went, IAM may show it for some seconds more, and the next writer would keep it.
+            return lease.hold(
+                lambda: self._review(review, occasion=occasion),
+                let_end=lambda result: bool(result.withdrawn or result.taken_back),
+            )
+        except Busy as error:
+            return Withdrawn(role=str(review.role), why=str(error))  # the next sweep asks again
+
+    def _review(self, review: Review, *, occasion: str) -> Withdrawn:
         result = Withdrawn(role=str(review.role))
         try:
             unagreed = UnagreedGrants(confirmer=Confirmer(executor=self.executor, iam=self.iam))
@@ -74,7 +90,7 @@ class Withdrawer:
             return replace(result, why="nothing is unused for long enough, or RevokeUnusedGrants is off")
         readers = self.executor.readers()
         try:
-            role = self._role(review.role, readers)
+            role = self._role(review.role, due, readers)
             live = tuple(self._live(role, readers))
             unused = self._unused(role, due, live)
             allowed = self._allowed(role, unused, readers)
@@ -94,11 +110,20 @@ class Withdrawer:
         holdings = (each for each in self.executor.ledger.holdings(role) if each.task_definition)
         return tuple(each for each in holdings if each.is_due(complete["sweep"], grace_days=self.grace_days, now=now))
 
-    def _role(self, arn: Arn, readers: Readers) -> Role:
+    def _role(self, arn: Arn, due: tuple[Holding, ...], readers: Readers) -> Role:
+        """Read the role; raises ``NotProved`` also where IAM may not show yet what was granted moments ago."""
         found = readers.role(arn)
         if not isinstance(found, Role) or not isinstance(found.inline_policies, tuple):
             raise NotProved(f"the role and its policies could not be read: {found}")
+        shown = {each.secret for each in (*_grants(_own(found)), *(each.granted for each in due))}
+        missing = [each.secret for each in self.executor.ledger.granted(arn) if each.secret not in shown]
+        if missing and self._written_within(arn, SHOWS_AFTER):
+            raise NotProved(f"IAM does not show yet that {missing[0]} is granted; a rewrite would take it away")
         return found
+
+    def _written_within(self, role: Arn, span: timedelta) -> bool:
+        writes = self.executor.ledger.writes(role)
+        return bool(writes) and self.executor.now() - datetime.fromisoformat(writes[-1].at) < span
 
     def _live(self, role: Role, readers: Readers) -> Iterable[Facts]:
         """Yield what the role is used for, described now; raises ``NotProved`` where that cannot be told of all."""
