@@ -1,13 +1,15 @@
-"""After a write: do both owners still agree? No answer is not a yes."""
+"""Do both owners agree: after a write, to what comes back, to what a rewrite keeps? No answer is not a yes."""
 
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from pullguard.consent import withdrawn
+from pullguard.consent import agreed_grant, kept_grant, withdrawn
 from pullguard.errors import NotNow
-from tests.fakes import World, container, denied, role, secret, task_definition
+from pullguard.model import Lookup, Missing, Role, Secret
+from pullguard.remedies.grant import Granted
+from tests.fakes import World, container, denied, key, role, secret, task_definition
 
 GHCR, OTHER = secret(), secret("registry/other", "OtherO")
 AGREED = World((task_definition(container(GHCR)),), (role(),), (GHCR,))
@@ -46,3 +48,45 @@ def test_consent_has_ended(changes: dict[str, Any], why: str) -> None:
 def test_what_cannot_be_read_is_asked_again(what: str) -> None:
     with pytest.raises(NotNow):
         withdrawn(replace(AGREED, unreadable={what: denied()}).facts(), GHCR.arn)
+
+
+# --- One secret by itself ----------------------------------------------------------------------------------------
+
+GRANT = Granted(secret=GHCR.arn, key=None)
+# Deleted and created again: another secret, though it has the name, and both owners would agree to it.
+RECREATED = secret(suffix="NewNew")
+JUDGED: dict[str, tuple[Lookup[Secret], Role, Granted | None]] = {
+    "both-agree": (GHCR, role(), GRANT),
+    "with-the-key-that-it-has-now": (replace(GHCR, key=key()), role(), Granted(secret=GHCR.arn, key=key().arn)),
+    "another-secret-is-found-by-its-name": (RECREATED, role(), None),
+    "it-is-gone": (Missing(resource=str(GHCR.arn)), role(), None),
+    "its-tag-is-gone": (replace(GHCR, tags={}), role(), None),
+    "it-is-for-other-roles": (replace(GHCR, tags={**GHCR.tags, "pullguard:roles": "x-*"}), role(), None),
+    "the-roles-tag-is-gone": (GHCR, role(managed=False), None),
+}
+
+
+@pytest.mark.parametrize(("found", "to", "expected"), JUDGED.values(), ids=JUDGED)
+def test_what_comes_back_needs_both_owners_and_the_very_secret(
+    found: Lookup[Secret], to: Role, expected: Granted | None
+) -> None:
+    assert agreed_grant(GHCR.arn, found, to) == expected
+
+
+@pytest.mark.parametrize(("found", "to", "expected"), JUDGED.values(), ids=JUDGED)
+@pytest.mark.parametrize("known", ["present", "ours"])
+def test_what_a_rewrite_keeps_of_only_the_policy_or_only_the_ledger_needs_the_same(
+    found: Lookup[Secret], to: Role, expected: Granted | None, known: str
+) -> None:
+    grants: dict[str, Granted | None] = {"present": None, "ours": None, known: GRANT}
+    assert kept_grant(found, to, **grants) == expected
+
+
+def test_what_this_stack_granted_and_stands_is_kept_for_the_very_secret_only() -> None:
+    assert kept_grant(replace(GHCR, tags={}), role(), present=GRANT, ours=GRANT) == GRANT
+    assert kept_grant(RECREATED, role(), present=GRANT, ours=GRANT) is None
+
+
+def test_what_comes_back_waits_where_aws_would_not_tell() -> None:
+    with pytest.raises(NotNow):
+        agreed_grant(GHCR.arn, denied(), role())
