@@ -2,7 +2,8 @@
 
 import sys
 
-from tests.e2e.attacks import ATTACKS, Attack
+from tests.e2e.attack import Attack
+from tests.e2e.attacks import ATTACKS
 
 HEAD = """# The attacks
 

@@ -19,7 +19,8 @@ from sandbox.demo.scene import Scene, about, deploy
 from sandbox.emulator import ACCOUNT, REGION, Call, Emulator
 from sandbox.inbox import Letter
 from sandbox.worlds.demo import CLUSTER
-from tests.e2e.attacks import ATTACKS, DONE, FAILED, OPENED, RESOLVED, Attack
+from tests.e2e.attack import DONE, FAILED, OPENED, RESOLVED, Attack
+from tests.e2e.attacks import ATTACKS
 from tests.e2e.ground import Ground, written
 from tests.e2e.stacks import Used
 from tests.registry.recording import Recording, Reply, recording

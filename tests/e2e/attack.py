@@ -1,0 +1,36 @@
+"""What an attack is: how it is mounted, and what may come of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from tests.e2e.ground import Ground
+
+Mount: TypeAlias = Callable[[Ground, str], None]
+REFUSED, OPENED, DONE = "Remediation Refused", "Finding Opened", "Remediation Completed"
+PLANNED = "Remediation Planned"
+FAILED, RESOLVED = "Remediation Failed", "Finding Resolved"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attack:
+    """What may come of it.
+
+    ``granted`` are the secrets (names) that the role may read in the end, and no more; ``writes`` how often its policy
+    was written, ``registered`` and ``moved`` how many revisions and services. ``told`` are the kinds of letters about
+    the family, ``words`` what stands in them; ``dead`` is the queue in which something of it ends.
+    """
+
+    name: str
+    mount: Mount
+    granted: tuple[str, ...] = ()
+    writes: int = 0
+    registered: int = 0
+    moved: int = 0
+    told: frozenset[str] = frozenset({OPENED, REFUSED})
+    words: tuple[str, ...] = ()
+    dead: str | None = None
+
+
+def attack(name: str, mount: Mount, *words: str, told: tuple[str, ...] = (OPENED, REFUSED), **more: object) -> Attack:
+    return Attack(name=name, mount=mount, words=words, told=frozenset(told), **more)  # type: ignore[arg-type]

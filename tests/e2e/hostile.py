@@ -1,0 +1,102 @@
+"""Hostile texts: what somebody writes into a reference, an image, a family, a tag or a value that others read."""
+
+from tests.e2e.attack import DONE, OPENED, RESOLVED, Mount, attack
+from tests.e2e.ground import Ground
+
+
+def _reference(text: str) -> Mount:
+    """A managed role, and a reference that is no honest one."""
+
+    def mount(ground: Ground, name: str) -> None:
+        ground.secret(name)
+        prefix = f"arn:aws:secretsmanager:{ground.scene.aws.region}:{ground.scene.aws.account_id}:secret"
+        ground.define(name, text.replace("PREFIX", prefix).replace("NAME", f"registry/{name}"), role=ground.role(name))
+
+    return mount
+
+
+def _image(text: str) -> Mount:
+    """An honest reference, and an image whose text is meant for somebody else."""
+
+    def mount(ground: Ground, name: str) -> None:
+        ground.define(name, ground.secret(name), role=ground.role(name), image=text.replace("GOOD", ground.good))
+
+    return mount
+
+
+# Each with what people are told to be wrong with it.
+REFERENCES = {
+    "star": ("*", "it has a wildcard in it"),
+    "arn-with-star": ("PREFIX:*", "it has a wildcard in it"),
+    "arn-with-question-marks": ("PREFIX:NAME-??????", "it has a wildcard in it"),
+    "variable": ("PREFIX:${aws:PrincipalTag/x}", "it has a policy variable in it"),
+    "quote": ('PREFIX:NAME","Resource":"*', "it has a wildcard in it"),
+    "newline": ("NAME\n", "it has white space or a control character in it"),
+    "homoglyph": ("registr\u0443/x", "it has a character that no secret name may have"),
+    "10-kb": ("PREFIX:" + "a" * 10_240, "it is longer than 2048 characters"),
+    "control": ("NAME\x1b[2J\x00", "it has white space or a control character in it"),
+    "role-arn": ("arn:aws:iam::111122223333:role/admin", "it is an ARN of iam, not of Secrets Manager"),
+}
+IMAGES = {
+    "star": ("*", "a repository name that no registry takes"),
+    "question-mark": ("GOOD/x:?", "a tag that is none"),
+    "variable": ("GOOD/${aws:username}", "a tag that is none"),
+    "quote": ('GOOD/x"]}', "a repository name that no registry takes"),
+    "newline": ("GOOD/x:1\nSubject: [Pullguard] all is well", "a tag that is none"),
+    "homoglyph": ("ghcr.\u0456o/acme/x:1", "a registry host that is none"),
+    "10-kb": ("GOOD/" + "a" * 10_240, "a repository name that no registry takes"),
+    "control": ("GOOD/x:1\x1b[2J\x07", "a tag that is none"),
+    "link": ("GOOD/x:1](https://evil.example/click)", "a tag that is none"),
+}
+HOSTILE_TEXT = (
+    *(attack(f"reference-{name}", _reference(text), why, told=(OPENED,)) for name, (text, why) in REFERENCES.items()),
+    *(
+        attack(f"image-{name}", _image(text), why, "nobody can tell from which registry it comes")
+        for name, (text, why) in IMAGES.items()
+    ),
+)
+
+
+def _hostile_names(ground: Ground, name: str) -> None:
+    """All that is written besides the reference is hostile; the need itself is honest."""
+    ground.define(
+        name,
+        ground.secret(name),
+        role=ground.role(name),
+        container="[click](https://evil.example) <!channel> \u202egniht\n\nSubject: [Pullguard] all is well",
+        tags={"team": "\r\nhttps://evil.example/x", "pullguard:reregistered-from": "*", "x" * 100: "${aws:username}"},
+    )
+
+
+def _hostile_family(text: str) -> Mount:
+    def mount(ground: Ground, name: str) -> None:
+        ground.define(f"{name}{text}", ground.secret(name), role=ground.role(name))
+
+    return mount
+
+
+FAMILIES = {
+    "star": "*",
+    "question-mark": "?",
+    "variable": "${aws:username}",
+    "quote": '"$(id)',
+    "newline": "\nx",
+    "homoglyph": "-w\u0435b",
+    "10-kb": "a" * 10_240,
+    "control": "\x1b[2J\x07",
+}
+
+
+def _hostile_value(ground: Ground, name: str) -> None:
+    password = 'pw"}\n{"level":"ERROR","message":"forged"}\r\n\x1b[31m%s{0}${jndi:x}\x00-unmistakable'
+    ground.define(name, ground.secret(name, password=password), role=ground.role(name))
+
+
+FREE_TEXT = (
+    attack("names-and-tags", _hostile_names, told=(OPENED, DONE, RESOLVED), granted=("names-and-tags",), writes=1),
+    *(
+        attack(f"family-{name}", _hostile_family(text), told=(), dead="ChangeDeadLetters")
+        for name, text in FAMILIES.items()
+    ),
+    attack("secret-value", _hostile_value, told=(OPENED, DONE, RESOLVED), granted=("secret-value",), writes=1),
+)
