@@ -26,7 +26,7 @@ class Audit:
     findings listed. ``in_use`` maps the ARN of a revision that runs to where it does (``service web in cluster
     prod``); a revision that is not there runs nowhere, as far as could be read. ``unread`` is what AWS would not tell,
     by the ids of the findings that are unknown for it. ``unfinished`` says, a sentence each, what else was not looked
-    at. ``values_denied`` counts the values that the caller may not read, and did not ask for. Times are UTC.
+    at. Times are UTC.
     """
 
     account: str
@@ -37,7 +37,6 @@ class Audit:
     unfinished: tuple[str, ...] = ()
     unread: Mapping[str, tuple[Unreadable, ...]] = field(default_factory=dict)
     unlisted: tuple[Finding, ...] = ()
-    values_denied: int = 0
     scope: Scope = field(default_factory=Scope)
     started_at: datetime
     ended_at: datetime

@@ -29,7 +29,7 @@ from pullguard_cli.options import (
     complete_check,
 )
 from pullguard_cli.printing import errors, output, says
-from pullguard_cli.scope import Scope
+from pullguard_cli.scope import Scope, values_to_read
 from pullguard_cli.table import print_audit
 
 _SUFFIXES = {
@@ -75,7 +75,7 @@ def audit(
             rich_help_panel=LOOK_PANEL,
         ),
     ] = None,
-    read_values: ReadValues = False,
+    read_values: ReadValues = None,
     live_registry: LiveRegistry = False,
     cross_check: CrossCheck = False,
     severity: Annotated[
@@ -149,7 +149,7 @@ def audit(
         clusters=tuple(cluster or ()),
         severity="error" if severity is Least.ERROR else "warning",
         checks=checks,
-        read_values=read_values,
+        read_values=values_to_read(read_values),
         live_registry=live_registry,
         cross_check=cross_check,
     )

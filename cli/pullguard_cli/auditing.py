@@ -21,7 +21,6 @@ from pullguard_cli.connection import Connection
 from pullguard_cli.failures import CannotRun, is_about_credentials, one_line
 from pullguard_cli.printing import counted
 from pullguard_cli.scope import Scope
-from pullguard_cli.unread import DeniedValues
 
 THREADS: Final = 8
 # Four calls or more for each role: above this many, a page of all the account's roles is cheaper.
@@ -69,12 +68,11 @@ class Auditor:
         self._started_at = now()
         self._readers = AwsReaders(
             connection.clients,
-            values="all" if scope.read_values else "opted-in",
+            values=scope.read_values,
             verify=scope.live_registry,
             cross_check=scope.cross_check,
             bulk_above=ROLES_ONE_BY_ONE,
         )
-        self._denied_values = DeniedValues()
         self._collected = _Collected()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="audit")
         self._surveyors = ThreadPoolExecutor(THREADS, thread_name_prefix="survey")
@@ -180,8 +178,6 @@ class Auditor:
             case TaskDefinition():
                 usage = running.usage(found, newest)
                 facts = gather_about(found, self._readers, now=self._started_at).with_usage(usage)
-                if not self._scope.read_values:
-                    facts = self._denied_values.left_out(facts)
                 return examine(facts, self._scope.checks)
             case Unreadable():
                 self._collected.undescribed.append(f"{found.permission}: {found.reason}")
@@ -255,7 +251,6 @@ class Auditor:
             in_use=in_use,
             unfinished=tuple(self._unfinished()),
             unread=collected.unread,
-            values_denied=len(self._denied_values),
             scope=self._scope,
             started_at=self._started_at,
             ended_at=self._now(),

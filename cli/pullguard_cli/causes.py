@@ -6,7 +6,7 @@ two lines, since a report shows all that there is. And one right that is missing
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -21,6 +21,11 @@ from pullguard_cli.printing import counted
 from pullguard_cli.unread import Lack, lacks_in
 
 _RESOURCES_NAMED: Final = 20
+# What a statement over all resources is narrowed with where it would open values.
+_OF_VALUES: Final = {
+    "secretsmanager:GetSecretValue": {"aws:ResourceTag/pullguard:registry": "?*"},
+    "kms:Decrypt": {"kms:ViaService": "secretsmanager.*.amazonaws.com"},
+}
 _WHY: Final = {"denied": "access denied", "throttled": "throttled", "unreachable": "no answer"}
 _ORDER = {check.id: place for place, check in enumerate(CHECKS)}
 
@@ -138,27 +143,29 @@ def _not_seen(audit: Audit, findings: list[Finding], lacks: tuple[Lack, ...], de
         "unreachable": f"AWS did not answer {permissions}",
     }[reason]
     more = len(resources) - _RESOURCES_NAMED
+    allow = "Allow it, and run the audit again."
+    if set(permissions.split(" and ")) <= _OF_VALUES.keys():
+        allow = f"{allow} --no-values leaves the values unjudged: they are counted as not checked then."
     return {
         "name": _WHY[reason],
         "what": permissions,
         "sentence": f"{cause}: {counted(len(resources), 'thing')} on which {behind} could not be read.",
         "evidence": "\n".join((*resources[:_RESOURCES_NAMED], *((f"and {more:,} more",) if more > 0 else ()))),
         "remedy": Remedy(
-            text="Allow it, and run the audit again." if denied else "Run the audit again later.",
+            text=allow if denied else "Run the audit again later.",
             snippet=_statement(unread) if denied else None,
         ),
     }
 
 
 def _statement(unread: tuple[Unreadable, ...]) -> str:
-    """Return the policy statement that would let the caller read all of it."""
-    resources = sorted({each.resource for each in unread})
+    """Return the policy statement that would let the caller read all of it, and never the value of any secret."""
+    resources, permissions = sorted({each.resource for each in unread}), sorted({each.permission for each in unread})
     named = len(resources) <= _RESOURCES_NAMED and all(each.startswith("arn:") for each in resources)
-    statement: Mapping[str, Any] = {
-        "Effect": "Allow",
-        "Action": sorted({each.permission for each in unread}),
-        "Resource": resources if named else "*",
-    }
+    statement: dict[str, Any] = {"Effect": "Allow", "Action": permissions, "Resource": resources if named else "*"}
+    conditions = [_OF_VALUES[each] for each in permissions if each in _OF_VALUES]
+    if conditions and not named:
+        statement["Condition"] = {"StringLike": {key: value for each in conditions for key, value in each.items()}}
     return json.dumps(statement, indent=2)
 
 

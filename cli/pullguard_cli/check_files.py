@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -25,7 +25,11 @@ from pullguard_cli.options import AWS_PANEL, LOOK_PANEL, SAY_PANEL, AcceptUnknow
 from pullguard_cli.printing import errors, output, says
 from pullguard_cli.reading import read_file
 from pullguard_cli.sarif import sarif
+from pullguard_cli.scope import values_to_read
 from pullguard_cli.unregistered import UNKNOWN_ACCOUNT, Home, OfflineReaders, home_of, judge
+
+if TYPE_CHECKING:
+    from pullguard.aws.readers import ReadValues as Values
 
 
 class CheckFormat(StrEnum):
@@ -58,7 +62,6 @@ class Judge:
     region: str | None = None
     account: str | None = None
     live: bool = False
-    read_values: bool = False
 
 
 def check_files(files: Iterable[str], judge_by: Judge) -> Checked:
@@ -88,7 +91,7 @@ def check_files(files: Iterable[str], judge_by: Judge) -> Checked:
 
 def _judge(declared: Declared, judge_by: Judge, collected: _Collected) -> None:
     home = home_of(declared, region=judge_by.region, account=judge_by.account, environment=os.environ)
-    examination = judge(declared, home, judge_by.readers, now=judge_by.now, read_values=judge_by.read_values)
+    examination = judge(declared, home, judge_by.readers, now=judge_by.now)
     lines = {container.name: container for container in declared.containers}
     collected.homes.add(home)
     collected.summary += examination.summary
@@ -122,7 +125,7 @@ def check_command(
             rich_help_panel=LOOK_PANEL,
         ),
     ] = False,
-    read_values: ReadValues = False,
+    read_values: ReadValues = None,
     format_: Annotated[
         CheckFormat,
         typer.Option("--format", help="The form; github is annotations.", rich_help_panel=SAY_PANEL),
@@ -156,11 +159,11 @@ def check_command(
     - `pullguard check template.yaml --region eu-central-1 --live` — with the roles, secrets and keys as they are
     - `pullguard check deploy/*.json --format sarif > pullguard.sarif` — for code scanning
     """
-    if read_values and not live:
-        raise CannotRun("--read-values reads values from AWS, which is asked with --live only. Give both.")
+    if read_values is not None and not live:
+        raise CannotRun("Whose values are read is a question to AWS, which is asked with --live only. Give both.")
     if live:
         with asking_aws():
-            checked = check_files(files, _live_judge(profile, region, read_values=read_values))
+            checked = check_files(files, _live_judge(profile, region, values_to_read(read_values)))
     else:
         checked = check_files(files, _offline_judge(region))
     for unusable in checked.unusable:
@@ -188,7 +191,7 @@ def _offline_judge(region: str | None) -> Judge:
     return Judge(readers=OfflineReaders(), now=datetime.now(UTC), region=region)
 
 
-def _live_judge(profile: str | None, region: str | None, *, read_values: bool) -> Judge:
+def _live_judge(profile: str | None, region: str | None, values: "Values") -> Judge:
     """Ask as the caller, in one Region: the one that the session is for."""
     # Imported where it is used: whoever stays offline need not wait for boto3.
     from pullguard.aws.readers import AwsReaders  # noqa: PLC0415
@@ -196,12 +199,11 @@ def _live_judge(profile: str | None, region: str | None, *, read_values: bool) -
 
     connection = connect(profile=profile, region=region)
     return Judge(
-        readers=AwsReaders(connection.clients, values="all" if read_values else "opted-in"),
+        readers=AwsReaders(connection.clients, values=values),
         now=datetime.now(UTC),
         region=connection.region,
         account=connection.account,
         live=True,
-        read_values=read_values,
     )
 
 

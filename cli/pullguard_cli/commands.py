@@ -18,12 +18,13 @@ from pullguard_cli.options import (
     complete_check,
 )
 from pullguard_cli.printing import output
+from pullguard_cli.scope import values_to_read
 
 
 def explain(
     task_definition: TaskDefinitionName,
     *,
-    read_values: ReadValues = False,
+    read_values: ReadValues = None,
     live_registry: LiveRegistry = False,
     cross_check: CrossCheck = False,
     format_: TextOrJson = None,
@@ -42,7 +43,11 @@ def explain(
 
     connection = connect_for(task_definition, profile=profile, region=region)
     one = look_at_one(
-        connection, task_definition, read_values=read_values, live_registry=live_registry, cross_check=cross_check
+        connection,
+        task_definition,
+        values=values_to_read(read_values),
+        live_registry=live_registry,
+        cross_check=cross_check,
     )
     raise typer.Exit(report(one, format_))
 
@@ -58,6 +63,7 @@ def plan(
             rich_help_panel=LOOK_PANEL,
         ),
     ] = False,
+    read_values: ReadValues = None,
     infrastructure_tag: Annotated[
         list[str] | None,
         typer.Option(
@@ -84,8 +90,9 @@ def plan(
     from pullguard_cli.plan import report  # noqa: PLC0415
 
     connection = connect_for(task_definition, profile=profile, region=region)
+    one = look_at_one(connection, task_definition, values=values_to_read(read_values))
     rules = Rules(move_services=move_services, infrastructure_tags=tuple(infrastructure_tag or ()))
-    raise typer.Exit(report(look_at_one(connection, task_definition), rules, format_))
+    raise typer.Exit(report(one, rules, format_))
 
 
 def findings(

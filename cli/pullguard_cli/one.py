@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from pullguard.arn import Arn
-from pullguard.aws.readers import AwsReaders
+from pullguard.aws.readers import AwsReaders, ReadValues
 from pullguard.aws.survey import look_around
 from pullguard.errors import Malformed, shown
 from pullguard.gather import gather_about
 from pullguard.model import Facts, Lookup, TaskDefinition, Unreadable
 from pullguard_cli.connection import Connection, connect
 from pullguard_cli.failures import CannotRun, asking_aws
-from pullguard_cli.unread import DeniedValues
 
 _THREADS = 8
 
@@ -41,14 +40,14 @@ def look_at_one(
     connection: Connection,
     name: str,
     *,
-    read_values: bool = False,
+    values: ReadValues = "opted-in",
     live_registry: bool = False,
     cross_check: bool = False,
 ) -> One:
     """Gather everything about the task definition ``name``; raises ``CannotRun`` where there is none."""
     readers = AwsReaders(
         connection.clients,
-        values="all" if read_values else "opted-in",
+        values=values,
         verify=live_registry,
         cross_check=cross_check,
     )
@@ -58,8 +57,6 @@ def look_at_one(
         with ThreadPoolExecutor(_THREADS) as threads:
             running = look_around(readers.ecs, threads)
         facts = gather_about(found, readers, now=datetime.now(UTC)).with_usage(running.usage(found, newest))
-    if not read_values:
-        facts = DeniedValues().left_out(facts)
     return One(facts=facts, in_use=running.places().get(str(found.arn), ()), readers=readers)
 
 

@@ -91,13 +91,14 @@ Region = Annotated[
     ),
 ]
 ReadValues = Annotated[
-    bool,
+    bool | None,
     typer.Option(
-        "--read-values",
+        "--read-values/--no-values",
         help=(
-            "Judge the values of all referenced secrets, with your own rights. Without it, only of those that carry "
-            "the tag pullguard:registry. A value is never shown."
+            "Judge the values of all referenced secrets, or of none: with ReadOnlyAccess, which may read none. A value "
+            "is never shown."
         ),
+        show_default="those that are tagged pullguard:registry",
         rich_help_panel=LOOK_PANEL,
     ),
 ]

@@ -3,11 +3,25 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pullguard.checks.catalogue import CHECKS
 from pullguard.checks.check import Check
 from pullguard.findings import Severity
+
+if TYPE_CHECKING:
+    from pullguard.aws.readers import ReadValues
+
+
+def values_to_read(choice: bool | None) -> "ReadValues":
+    """Return whose values are read, by ``--read-values``, ``--no-values`` or neither."""
+    match choice:
+        case None:
+            return "opted-in"
+        case True:
+            return "all"
+        case False:
+            return "never"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +32,7 @@ class Scope:
     clusters: tuple[str, ...] = ()
     severity: Severity = "warning"
     checks: tuple[Check, ...] = CHECKS
-    read_values: bool = False
+    read_values: "ReadValues" = "opted-in"
     live_registry: bool = False
     cross_check: bool = False
 

@@ -105,13 +105,8 @@ def _footer(audit: Audit, causes: tuple[Cause, ...]) -> Iterator[Text]:
         yield says(f"{counted(len(audit.unlisted), 'warning')} not listed (--severity error).", STYLES["warning"])
     if summary.not_checked:
         yield says(
-            f"{counted(summary.not_checked, 'question was', 'questions were')} not asked: --read-values reads the "
-            "values of secrets that are not opted in, --live-registry asks the registries."
-        )
-    if audit.values_denied:
-        yield says(
-            f"{counted(audit.values_denied, 'value')} of opted-in secrets not judged: your credentials may not call "
-            "secretsmanager:GetSecretValue on them."
+            f"{counted(summary.not_checked, 'question was', 'questions were')} not asked: --read-values judges the "
+            "values of all secrets, --live-registry asks the registries."
         )
     if audit.findings:
         family = _name(audit.findings[0].task_definition)

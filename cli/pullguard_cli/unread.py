@@ -1,18 +1,14 @@
 """What AWS would not tell, and what follows from it: an audit that lacks a right has not seen everything."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from pullguard.findings import Finding
-from pullguard.model import Facts, Lookup, NotLooked, Secret, Unreadable
+from pullguard.model import Unreadable
 
 # Asking again, with more rights or later, would help; what AWS refuses for the state of a thing, it refuses always.
 _NOT_SEEN: Final = {"denied": "was denied", "throttled": "was throttled", "unreachable": "got no answer"}
-_MAY_NOT_READ: Final = NotLooked(
-    why="whoever asks may not read the secret's value",
-    switch="allow secretsmanager:GetSecretValue on the secret (docs/permissions.md)",
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -45,29 +41,6 @@ def gaps_of(unread: Mapping[str, tuple[Unreadable, ...]], findings: Iterable[Fin
         f"{lack} on {_listed(resources[lack])}, so {_count(len(definitions[lack]))} judged in part"
         for lack in sorted(resources)
     )
-
-
-class DeniedValues:
-    """Takes the values that the caller may not read for switched off: for whoever was not told to read them."""
-
-    def __init__(self) -> None:
-        self._without: dict[Secret, Secret] = {}
-
-    def __len__(self) -> int:
-        """How many values were not judged since the caller may not read them."""
-        return len({str(secret.arn) for secret in self._without})
-
-    def left_out(self, facts: Facts) -> Facts:
-        """Return the facts without what those values were answered with."""
-        return replace(facts, secrets={name: self._as_asked(secret) for name, secret in facts.secrets.items()})
-
-    def _as_asked(self, secret: Lookup[Secret]) -> Lookup[Secret]:
-        """Return the same secret for the same one: what is decided about it is remembered by it."""
-        match secret:
-            case Secret(value=Unreadable(reason="denied")):
-                return self._without.setdefault(secret, replace(secret, value=_MAY_NOT_READ))
-            case _:
-                return secret
 
 
 def _listed(resources: set[str]) -> str:

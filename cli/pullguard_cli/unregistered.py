@@ -28,7 +28,6 @@ from pullguard.model import (
 from pullguard.task_definition import read_task_definition
 from pullguard_cli.declared import Declared, DeployTime
 from pullguard_cli.located import Unusable
-from pullguard_cli.unread import DeniedValues
 
 UNKNOWN_ACCOUNT: Final = "000000000000"
 NOT_ASKED: Final = NotLooked(why="AWS was not asked", switch="--live")
@@ -141,15 +140,13 @@ def definition_of(declared: Declared, home: Home) -> TaskDefinition:
     )
 
 
-def judge(declared: Declared, home: Home, readers: Readers, *, now: datetime, read_values: bool = False) -> Examination:
+def judge(declared: Declared, home: Home, readers: Readers, *, now: datetime) -> Examination:
     """Ask every check about what the file says, and of what only the deployment knows, whether it is there at all."""
     definition = definition_of(declared, home)
     known = _only(definition, lambda index: not _has_later_reference(declared, index))
     facts = gather_about(known, readers, now=now)
     if isinstance(declared.execution_role, DeployTime):
         facts = replace(facts, role=_NOT_DEPLOYED)
-    if not read_values:
-        facts = DeniedValues().left_out(facts)
     examination = examine(facts)
     later = _only(definition, lambda index: _has_later_reference(declared, index))
     if later.containers:

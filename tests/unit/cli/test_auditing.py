@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from botocore.parsers import ResponseParserError
 
+from pullguard.aws.readers import ReadValues
 from pullguard_cli.audit import NOT_EXAMINED, Audit
 from pullguard_cli.auditing import Auditor
 from pullguard_cli.causes import causes_of
@@ -195,20 +196,35 @@ def test_an_answer_that_cannot_be_read_is_not_quoted(connection: Connection) -> 
     assert "html" not in evidence
 
 
-def test_values_that_the_caller_may_not_read_are_not_asked_for(connection: Connection) -> None:
+@pytest.mark.parametrize(("values", "denied"), [("opted-in", 5), ("all", 6)])
+def test_a_value_that_was_denied_is_unknown(connection: Connection, values: ReadValues, denied: int) -> None:
     refuse(connection, "secretsmanager.GetSecretValue", "AccessDeniedException")
-    done = audit(connection)
-    assert done.gaps == ()
-    assert "secret-value-empty-field" not in {each.check for each in done.findings}
-    assert done.values_denied == 5
-
-
-def test_values_that_were_to_be_read_and_may_not_be_are_unknown(connection: Connection) -> None:
-    refuse(connection, "secretsmanager.GetSecretValue", "AccessDeniedException")
-    done = audit(connection, Scope(read_values=True))
+    done = audit(connection, Scope(read_values=values))
     assert done.gaps == (
-        "secretsmanager:GetSecretValue was denied on 6 resources, so 6 task definitions were judged in part",
+        f"secretsmanager:GetSecretValue was denied on {denied} resources, so {denied} task definitions were judged in "
+        "part",
     )
+    (cause,) = (each for each in causes_of(done) if each.what == "secretsmanager:GetSecretValue")
+    assert len(json.loads(cause.remedy.snippet or "")["Resource"]) == denied
+    assert "--no-values" in (cause.remedy.text or "")
+
+
+def test_no_advice_opens_the_values_of_all_secrets(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pullguard_cli.causes._RESOURCES_NAMED", 2)
+    refuse(connection, "secretsmanager.GetSecretValue", "AccessDeniedException")
+    (cause,) = (each for each in causes_of(audit(connection)) if each.what == "secretsmanager:GetSecretValue")
+    statement = json.loads(cause.remedy.snippet or "")
+    assert statement["Resource"] == "*"
+    assert statement["Condition"] == {"StringLike": {"aws:ResourceTag/pullguard:registry": "?*"}}
+
+
+def test_values_that_are_not_to_be_read_are_not_asked_for(connection: Connection) -> None:
+    refuse(connection, "secretsmanager.GetSecretValue", "AccessDeniedException")
+    judged, unjudged = audit(connection, Scope(families=("healthy",))), audit(connection, Scope(read_values="never"))
+    assert judged.summary.unknown > 0
+    assert unjudged.gaps == ()
+    assert unjudged.summary.not_checked > 0
+    assert "secret-value-empty-field" not in {each.check for each in unjudged.findings}
 
 
 def test_one_missing_right_is_one_cause(connection: Connection) -> None:
