@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from pullguard.alerts import Notice, compose
 from sandbox.showcase.rotations import FAILED, REJECTED
-from sandbox.showcase.samples import DONE, ONE_SERVICE, OPENED, REFUSED, REMINDER, RESOLVED
+from sandbox.showcase.samples import DONE, ONE_SERVICE, OPENED, REFUSED, REMINDER, RESOLVED, UNKNOWN
 
 _DOCS: Final = Path(__file__).parents[2] / "docs"
 PAGE: Final = _DOCS / "alerts.md"
@@ -58,6 +58,7 @@ PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "text-one-service": _text(ONE_SERVICE),
     "text-reminder": _text(REMINDER),
     "text-resolved": _text(RESOLVED),
+    "text-unknown": _text(UNKNOWN),
     "text-refused": _text(REFUSED),
     "text-done": _text(DONE),
     "text-rotation-failed": _text(FAILED),

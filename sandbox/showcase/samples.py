@@ -4,8 +4,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from pullguard.alerts import Deed, Notice
+from pullguard.arn import Arn
 from pullguard.causes import Dependent, cause_id
+from pullguard.checks.examine import unread_task_definition
 from pullguard.findings import Finding, Remedy
+from pullguard.model import Unreadable
 
 HOME = "eu-west-1:123456789012"
 SECRET = f"arn:aws:secretsmanager:{HOME}:secret:registry/ghcr-Ab3dEf"
@@ -66,6 +69,16 @@ RESOLVED = replace(
     OPENED, kind="Finding Resolved", dependents=_ALL_FOUND, resolved_at=AT + timedelta(days=1, hours=2, minutes=7)
 )
 ONE_SERVICE = replace(OPENED, dependents=_ALL_FOUND[:1])
+_UNREAD = unread_task_definition(
+    Arn.parse(FINDING.task_definition),
+    Unreadable(
+        permission="ecs:DescribeTaskDefinition",
+        resource=FINDING.task_definition,
+        reason="denied",
+        detail="AccessDeniedException",
+    ),
+)
+UNKNOWN = replace(ONE_SERVICE, findings=(_UNREAD,), cause=cause_id(_UNREAD))
 REFUSED = Notice(
     kind="Remediation Refused",
     account="123456789012",

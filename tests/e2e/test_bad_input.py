@@ -204,6 +204,7 @@ def test_what_may_not_be_read_is_unknown_and_names_the_permission(scene: Scene) 
     letters = about(scene.letters(), name)
     assert {letter.attributes["status"] for letter in letters} == {"unknown"}
     assert all("secretsmanager:DescribeSecret" in letter.text for letter in letters)
+    assert all(letter.subject.endswith(" - secretsmanager:DescribeSecret denied") for letter in letters)
     assert SECRETS["web"] not in letters[0].text
 
 

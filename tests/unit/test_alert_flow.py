@@ -10,7 +10,8 @@ from pullguard.errors import Rejected
 from pullguard.findings import Finding
 from pullguard.flows.publishing import BeingTold
 from pullguard.ledger import Ledger
-from tests.fakes import Crash, World, container, revision_arn, role, secret, task_definition
+from pullguard.model import NO_PERMISSION, Unreadable
+from tests.fakes import Crash, World, container, denied, revision_arn, role, secret, task_definition
 from tests.flows import Stage
 
 GHCR = secret()
@@ -67,6 +68,44 @@ def test_a_finding_is_told_with_its_attributes(stage: Stage) -> None:
     attributes = {name: each["StringValue"] for name, each in alert["MessageAttributes"].items()}
     assert attributes["check"] == "secret-access-missing"
     assert (attributes["severity"], attributes["family"]) == ("error", "web")
+
+
+NOBODY_COULD_TELL = {
+    "the-task-definition": (
+        World(unreadable={"task-definition": denied("ecs:DescribeTaskDefinition", str(revision_arn()))}),
+        "reference-malformed",
+        "whether web can pull its image - ecs:DescribeTaskDefinition denied",
+    ),
+    "the-secret": (
+        replace(BROKEN, unreadable={str(GHCR.arn): denied("secretsmanager:DescribeSecret", str(GHCR.arn))}),
+        "secret-not-found",
+        "whether web can pull ghcr.io/acme/web:1 - secretsmanager:DescribeSecret denied",
+    ),
+    "the-registry": (
+        replace(
+            BROKEN,
+            roles=(role(reads=[GHCR]),),
+            verifications={
+                "ghcr.io/acme/web:1": Unreadable(permission=NO_PERMISSION, resource="ghcr.io", reason="refused")
+            },
+        ),
+        "credentials-rejected",
+        "whether web can pull ghcr.io/acme/web:1",
+    ),
+}
+
+
+@pytest.mark.parametrize(("world", "check", "told"), NOBODY_COULD_TELL.values(), ids=NOBODY_COULD_TELL)
+def test_what_nobody_could_tell_is_told_without_a_diagnosis(
+    ledger: Ledger, world: World, check: str, told: str
+) -> None:
+    here = Stage(ledger, world)
+    here.validate()
+    here.alerter().alert(event(here))
+    (alert,) = here.sent.alerts
+    assert alert["Subject"] == f"[Pullguard] unknown: {told}"
+    assert alert["MessageAttributes"]["check"]["StringValue"] == check
+    assert alert["MessageAttributes"]["status"]["StringValue"] == "unknown"
 
 
 def test_the_end_of_a_finding_is_told(stage: Stage) -> None:

@@ -19,7 +19,7 @@ Event: TypeAlias = Literal["Finding Opened", "Finding Changed", "Finding Resolve
 RemedyAction: TypeAlias = Literal["grant", "reregister", "none"]
 
 SCHEMA_VERSION = 1
-_OWN: Final = frozenset({"scope", "part_of"})
+_OWN: Final = frozenset({"scope", "part_of", "unread"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,9 +112,9 @@ Answer: TypeAlias = Passed | Inapplicable | Failed | Unsure | Skipped
 class Finding:
     """One thing that is wrong (``fail``) or that could not be told (``unknown``). Absent things are None.
 
-    ``scope`` and ``part_of`` decide about its cause, and are kept with it; they are no part of the contract.
-    ``scope`` is what else makes its cause (causes/identity.py). ``part_of`` is the cause of the finding that explains
-    this one, which then has none of its own.
+    ``scope``, ``part_of`` and ``unread`` are kept with it; they are no part of the contract. ``scope`` is what else
+    makes its cause (causes/identity.py). ``part_of`` is the cause of the finding that explains this one, which then has
+    none of its own. ``unread`` is the call that AWS did not answer (``Unreadable.brief``); empty where it is none.
     """
 
     id: str
@@ -133,6 +133,7 @@ class Finding:
     source: str
     scope: str = ""
     part_of: str = ""
+    unread: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the finding in the shape of the contract: snake_case members, absent things null."""
@@ -140,7 +141,7 @@ class Finding:
         return {name: kept[name] for name in kept if name not in _OWN}
 
     def to_kept(self) -> dict[str, Any]:
-        """Return the finding as the ledger keeps it: with what decides about its cause."""
+        """Return the finding as the ledger keeps it: with what is no part of the contract."""
         return asdict(self)
 
     @classmethod

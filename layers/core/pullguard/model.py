@@ -8,11 +8,13 @@ another, and a check that forgets a case is a type error.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 from pullguard.arn import Arn, MalformedReference, SecretReference
 from pullguard.errors import Malformed
 from pullguard.image import ImageReference
+
+NO_PERMISSION: Final = "(none)"
 
 Tags: TypeAlias = Mapping[str, str]
 Document: TypeAlias = str | Mapping[str, Any]
@@ -29,7 +31,10 @@ class Missing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unreadable:
-    """AWS did not answer the question: ``permission`` is the IAM action that was used on ``resource``."""
+    """AWS did not answer the question: ``permission`` is the IAM action that was used on ``resource``.
+
+    It is ``NO_PERMISSION`` where it was no call to AWS.
+    """
 
     permission: str
     resource: str
@@ -44,6 +49,13 @@ class Unreadable:
             "refused": "AWS refused the call",
         }[self.reason]
         return f"{self.permission} on {self.resource}: {why}{f' ({self.detail})' if self.detail else ''}"
+
+    @property
+    def brief(self) -> str:
+        """The call and what came of it, in two words: ``ecs:DescribeTaskDefinition denied``; empty where it is none."""
+        if self.permission == NO_PERMISSION:
+            return ""
+        return f"{self.permission} {'unanswered' if self.reason == 'unreachable' else self.reason}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 import json
 import re
 import unicodedata
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -57,6 +58,7 @@ def attacked(text: str) -> tuple[Notice, ...]:
             dependents=(foreign_dependent(text), *(foreign_dependent(f"{text}{n}") for n in range(600))),
         ),
         notice("Finding Resolved", findings=(everywhere,), account=text, region=text),
+        notice(findings=(replace(everywhere, status="unknown", unread=text),)),
         about_a_deed("Remediation Refused", deed),
     )
 

@@ -7,7 +7,9 @@ import pytest
 
 from pullguard.alerts import Deed, Notice, NoticeKind, compose, describe
 from pullguard.arn import Arn
+from pullguard.checks.examine import unread_task_definition
 from pullguard.findings import Remedy
+from pullguard.model import Unreadable
 from pullguard.plan import Action, MoveService, ReferenceChange, Refusal, Reregister
 from tests.unit.alerts.notices import (
     GRANT,
@@ -22,6 +24,10 @@ from tests.unit.alerts.notices import (
     finding,
     notice,
     service,
+)
+
+UNREAD = unread_task_definition(
+    Arn.parse(WEB), Unreadable(permission="ecs:DescribeTaskDefinition", resource=WEB, reason="denied")
 )
 
 # --- Subjects -------------------------------------------------------------------------------------------------------
@@ -41,7 +47,22 @@ from tests.unit.alerts.notices import (
         ),
         (
             notice(findings=(finding(status="unknown", image=None),)),
-            "[Pullguard] unknown: whether web can pull its image - secret-access-missing",
+            "[Pullguard] unknown: whether web can pull its image",
+        ),
+        (
+            notice(findings=(UNREAD,)),
+            "[Pullguard] unknown: whether web can pull its image - ecs:DescribeTaskDefinition denied",
+        ),
+        (
+            notice(
+                findings=(finding(status="unknown", unread="secretsmanager:GetResourcePolicy unanswered"),),
+                reminder=True,
+            ),
+            "[Pullguard] reminder, unknown: whether web can pul... - secretsmanager:GetResourcePolicy unanswered",
+        ),
+        (
+            notice("Finding Resolved", findings=(UNREAD,)),
+            "[Pullguard] resolved: web - ecs:DescribeTaskDefinition denied",
         ),
         (
             notice("Finding Resolved"),

@@ -14,14 +14,27 @@ _AT_RISK: Final = frozenset({"secret-rotation-failed"})
 # "less than 100 characters", no line breaks, no control characters; ASCII is safe for every mail program.
 # https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 SUBJECT_MAX_CHARS: Final = 99
+_CHECK_MAX_CHARS: Final = 40
+_UNREAD_MAX_CHARS: Final = 48  # secretsmanager:GetResourcePolicy unanswered
 
 
 def subject_of(notice: Notice) -> str:
-    """Return the subject: printable ASCII, at most 99 characters, the check last and never cut off."""
-    tail = f" - {plain_word(notice.findings[0].check)[:40]}" if notice.findings else ""
+    """Return the subject: printable ASCII, at most 99 characters, what was found last and never cut off."""
+    tail = f" - {found}" if (found := _found(notice)) else ""
     head = f"[Pullguard] {headline(notice, short=True)}"
     room = SUBJECT_MAX_CHARS - len(tail)
     return (head if len(head) <= room else f"{head[: room - 3]}...") + tail
+
+
+def _found(notice: Notice) -> str:
+    """Return what a check has found: its id. Where it could not tell, it has found nothing: what it could not read."""
+    match notice.findings:
+        case (Finding(status="unknown", unread=unread), *_):
+            return plain_name(unread)[:_UNREAD_MAX_CHARS] if unread else ""
+        case (leading, *_):
+            return plain_word(leading.check)[:_CHECK_MAX_CHARS]
+        case _:
+            return ""
 
 
 def headline(notice: Notice, *, short: bool = False) -> str:

@@ -18,6 +18,7 @@ from pullguard.aws.walk import Walk
 from pullguard.eligibility import registry_hosts
 from pullguard.image import ImageReference
 from pullguard.model import (
+    NO_PERMISSION,
     SIMULATION_SWITCHED_OFF,
     VERIFICATION_SWITCHED_OFF,
     Lookup,
@@ -206,7 +207,7 @@ class AwsReaders:
         try:
             answer = ask()
         except VerificationBroke as error:
-            return Unreadable(permission="(none)", resource=host, reason="refused", detail=str(error))
+            return Unreadable(permission=NO_PERMISSION, resource=host, reason="refused", detail=str(error))
         if isinstance(answer, Verification) and answer.answer == "unreachable":
             self._silent[host] = answer
         return answer

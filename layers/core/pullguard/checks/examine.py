@@ -121,7 +121,13 @@ def _finding(check: Check, answer: Answer, facts: Facts) -> Finding | None:
         remedy=instead_of_a_copy(answer.remedy, facts),
         source=check.source,
         scope=answer.scope if isinstance(answer, Failed) else "",
+        unread=_briefly(answer.unread) if isinstance(answer, Unsure) else "",
     )
+
+
+def _briefly(unread: Iterable[Unreadable]) -> str:
+    """Return the call that a finding is unknown for: of several one that was denied, since somebody has to allow it."""
+    return next((each.brief for each in sorted(unread, key=lambda each: each.reason != "denied")), "")
 
 
 def _described(arn: Arn) -> str:
@@ -146,4 +152,5 @@ def unread_task_definition(arn: Arn, unread: Unreadable) -> Finding:
         evidence=str(unread),
         remedy=Remedy(text=f"Allow {unread.permission}, or look again later."),
         source="https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTaskDefinition.html",
+        unread=unread.brief,
     )
