@@ -48,4 +48,11 @@ CONDITIONS: dict[str, dict[str, Any]] = {
     "ecs:TagResource": {"StringEquals": {"ecs:CreateAction": "RegisterTaskDefinition"}},
     "secretsmanager:GetSecretValue": {"StringLike": {"aws:ResourceTag/pullguard:registry": "?*"}},
 }
-VIA_SECRETS_MANAGER = {"StringLike": {"kms:ViaService": {"Fn::Sub": "secretsmanager.*.${AWS::URLSuffix}"}}}
+# Whatever else is under a key stays closed: what Secrets Manager encrypts has the secret's ARN in its context.
+# https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html
+VIA_SECRETS_MANAGER = {
+    "StringLike": {
+        "kms:ViaService": {"Fn::Sub": "secretsmanager.*.${AWS::URLSuffix}"},
+        "kms:EncryptionContext:SecretARN": {"Fn::Sub": "arn:${AWS::Partition}:secretsmanager:*:*:secret:*"},
+    }
+}
