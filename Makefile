@@ -115,12 +115,40 @@ invoke: $(TOOLS) ## Run one function with one event in the Lambda runtime: FUNCT
 LOOPBACK := ^http://(127\.0\.0\.1|localhost|\[::1\]):[0-9]+/?$$
 EMBEDDED := env -u AWS_PROFILE -u AWS_SESSION_TOKEN AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test \
 	AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=false
-TO_EMBEDDED := --stack-name pullguard --no-confirm-changeset --parameter-overrides Mode=remediate MoveServices=true
+DEMO := --stack-name pullguard --no-confirm-changeset
+DEMO_PARAMETERS := Mode=remediate MoveServices=true
+
+# What a first deployment was answered, for this directory alone: git ignores it. Its parameters are forgotten once they are
+# the stack's, since the next deployment would set them again, whatever the stack has been given in the meantime.
+ANSWERS := $(CURDIR)/samconfig.guided.toml
+ANSWERED = "$$(sed -n 's/^stack_name = "\(.*\)"/\1/p' "$(ANSWERS)")"
+STANDS = $(SAM) list stack-outputs --output json $(SETTINGS) --stack-name $(ANSWERED) 2>/dev/null | grep -q LedgerTable
+FORGET_PARAMETERS = test ! -e "$(ANSWERS)" || ! $(STANDS) \
+	|| { sed -i.old '/^parameter_overrides/d' "$(ANSWERS)" && rm -f "$(ANSWERS).old"; }
+FORGET = $(STANDS) || rm -f "$(ANSWERS)"
+FIRST = $(if $(ENV),,$(shell test -e "$(ANSWERS)" || echo first))
+SETTINGS = $(if $(ENV),--config-env $(ENV),--config-file "$(ANSWERS)")
+# The shell hands the text on as it is, so that a wildcard in it stays one.
+CHANGES = $(if $(PARAMETERS), --parameter-overrides "$$PARAMETERS")
+export PARAMETERS
 
 .PHONY: deploy
-deploy: deploy-where build ## Deploy it: asks for all (no ENV), or an environment's: ENV=dev, ENV=prod; ENV=local the demo
-	$(if $(filter local,$(ENV)),$(EMBEDDED) )$(SAM) deploy \
-		$(if $(ENV),--config-env $(ENV),--guided)$(if $(filter local,$(ENV)), $(TO_EMBEDDED))
+deploy: $(if $(FIRST),deploy-first,deploy-again) ## Deploy, or upgrade; asks for all the first time; PARAMETERS="Mode=…" changes these alone; ENV=dev, prod, or local: the demo
+
+.PHONY: deploy-first
+deploy-first: deploy-where build
+	@echo "A first deployment: sam asks for everything, and what it offers are the template's defaults. A stack that runs already" \
+		"keeps its parameters with make deploy ENV=prod (the stack pullguard) or ENV=dev." >&2
+	@echo 'version = 0.1' > "$(ANSWERS)"
+	@trap 'grep -qs "^stack_name" "$(ANSWERS)" || rm -f "$(ANSWERS)"' EXIT; \
+		$(SAM) deploy --guided $(SETTINGS) --stack-name pullguard --capabilities CAPABILITY_IAM --confirm-changeset$(CHANGES)
+	@$(FORGET_PARAMETERS)
+
+.PHONY: deploy-again
+deploy-again: deploy-where build
+	$(if $(filter local,$(ENV)),$(EMBEDDED) )$(SAM) deploy $(SETTINGS)$(if $(filter local,$(ENV)), \
+		$(DEMO) --parameter-overrides "$${PARAMETERS:-$(DEMO_PARAMETERS)}",$(CHANGES))
+	@$(if $(ENV),,$(FORGET_PARAMETERS))
 
 .PHONY: deploy-where
 deploy-where:
@@ -128,10 +156,22 @@ deploy-where:
 		""|dev|prod) ;; \
 		local) endpoint='$(LOOPBACK)'; \
 			[[ "$${AWS_ENDPOINT_URL:-}" =~ $$endpoint ]] && ! env | grep -q '^AWS_ENDPOINT_URL_' || { \
-			echo "ENV=local deploys into the embedded AWS alone, and AWS_ENDPOINT_URL is not (or not only) an address of this machine:" >&2; \
+			echo "ENV=local is the embedded AWS alone, and AWS_ENDPOINT_URL is not (or not only) an address of this machine:" >&2; \
 			echo "run make demo KEEP=1, export here what it prints, and unset AWS_ENDPOINT_URL_…; an account takes ENV=dev." >&2; exit 1; };; \
 		*) echo "samconfig.toml has no environment '$(ENV)': ENV is local, dev or prod." >&2; exit 1;; \
 	esac
+
+.PHONY: remove
+remove: remove-where $(TOOLS) ## Remove what make deploy with the same ENV deployed; asks first (ENV=local does not)
+	$(if $(filter local,$(ENV)),$(EMBEDDED) )$(SAM) delete $(SETTINGS)$(if $(filter local,$(ENV)), \
+		--stack-name pullguard --no-prompts,$(if $(ENV),, --stack-name $(ANSWERED)))
+	@$(if $(ENV),,$(FORGET))
+
+.PHONY: remove-where
+remove-where: deploy-where
+	@[ -z "$(FIRST)" ] || { \
+		echo "Nothing was deployed from this directory without ENV: say which stack, make remove ENV=prod (pullguard) or ENV=dev (pullguard-dev)." >&2; \
+		exit 1; }
 
 .PHONY: sync
 sync: sync-where $(TOOLS) ## Carry each change over to your own stack in an account as you save it (ENV=dev)

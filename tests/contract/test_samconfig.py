@@ -3,6 +3,7 @@
 import os
 import subprocess
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -49,8 +50,14 @@ def test_it_sets_parameters_that_exist_to_values_that_are_allowed(environment: s
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_no_environment_writes_before_somebody_says_so(environment: str) -> None:
     """Not even ``local``: sam takes it to an account where nothing says that it is the embedded AWS."""
-    assert overrides(environment, "deploy")["Mode"] == "observe"
+    assert {"Mode": PARAMETERS["Mode"]["Default"], **overrides(environment, "deploy")}["Mode"] == "observe"
     assert overrides(environment, "deploy").keys() <= {"Mode", "LogLevel"}
+
+
+@pytest.mark.parametrize("environment", ["default", "prod"])
+def test_an_upgrade_resets_no_parameter(environment: str) -> None:
+    """What is named here is set at each deployment, whatever the stack was told since; dev may be reset."""
+    assert overrides(environment, "deploy") == {}
 
 
 @pytest.mark.parametrize("environment", ["local", "prod"])
@@ -75,6 +82,7 @@ def test_it_has_settings_only_for_commands_that_work_with_them(environment: str)
 # --- where make lets them go: every case stops before anything is built, or is only printed (-n) ---
 
 
+@pytest.mark.parametrize("target", ["deploy-where", "remove-where"])
 @pytest.mark.parametrize(
     "variables",
     [
@@ -89,41 +97,158 @@ def test_it_has_settings_only_for_commands_that_work_with_them(environment: str)
         ),
     ],
 )
-def test_local_is_refused_where_it_is_not_this_machine(variables: dict[str, str]) -> None:
-    ran = make("deploy-where", "ENV=local", **variables)
+def test_local_is_refused_where_it_is_not_this_machine(variables: dict[str, str], target: str) -> None:
+    ran = make(target, "ENV=local", **variables)
     assert ran.returncode != 0
     assert "make demo KEEP=1" in ran.stderr
 
 
+@pytest.mark.parametrize("target", ["deploy-where", "remove-where"])
 @pytest.mark.parametrize("endpoint", [EMBEDDED, "http://localhost:4566/", "http://[::1]:4566"])
-def test_local_is_let_through_on_this_machine(endpoint: str) -> None:
-    ran = make("deploy-where", "ENV=local", AWS_ENDPOINT_URL=endpoint)
+def test_local_is_let_through_on_this_machine(endpoint: str, target: str) -> None:
+    ran = make(target, "ENV=local", AWS_ENDPOINT_URL=endpoint)
     assert (ran.returncode, ran.stderr) == (0, "")
 
 
-def deployment(environment: str) -> str:
-    printed = make("-n", "deploy", f"ENV={environment}", AWS_ENDPOINT_URL=EMBEDDED).stdout.replace("\\\n", " ")
-    assert printed.index("AWS_ENDPOINT_URL:-") < printed.index("sam build")  # asked before anything is done
-    (line,) = (line for line in printed.splitlines() if "sam deploy" in line)
+def printed(*arguments: str, command: str) -> str:
+    """The one line with a sam command that make would run, asked where it goes before anything is done."""
+    text = make("-n", *arguments, AWS_ENDPOINT_URL=EMBEDDED).stdout.replace("\\\n", " ")
+    assert text.index("AWS_ENDPOINT_URL:-") < text.index(f"sam {command}")
+    (line,) = (line for line in text.splitlines() if f"sam {command}" in line)
     return " ".join(line.split())
 
 
+EMBEDDED_KEY = "-u AWS_PROFILE -u AWS_SESSION_TOKEN AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test"
+
+
 def test_local_goes_out_with_the_embedded_aws_key_and_into_the_demos_stack() -> None:
-    line = deployment("local")
-    assert "-u AWS_PROFILE -u AWS_SESSION_TOKEN AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test" in line
+    line = printed("deploy", "ENV=local", command="deploy")
+    assert EMBEDDED_KEY in line
     assert "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=false" in line
-    assert "--stack-name pullguard --no-confirm-changeset --parameter-overrides Mode=remediate" in line
+    assert "--stack-name pullguard --no-confirm-changeset --parameter-overrides" in line
+    assert '"${PARAMETERS:-Mode=remediate MoveServices=true}"' in line
+
+
+def test_local_is_removed_with_the_embedded_aws_key() -> None:
+    line = printed("remove", "ENV=local", command="delete")
+    assert EMBEDDED_KEY in line
+    assert "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=false" in line
+    assert line.endswith(" sam delete --config-env local --stack-name pullguard --no-prompts")
 
 
 @pytest.mark.parametrize("environment", ["dev", "prod"])
-def test_an_account_is_given_the_environments_own_settings_alone(environment: str) -> None:
-    assert deployment(environment).endswith(f" sam deploy --config-env {environment}")
+@pytest.mark.parametrize(("target", "command"), [("deploy", "deploy"), ("remove", "delete")])
+def test_an_account_is_given_the_environments_own_settings_alone(environment: str, target: str, command: str) -> None:
+    line = printed(target, f"ENV={environment}", command=command)
+    assert line.endswith(f" sam {command} --config-env {environment}")
+    assert "AWS_ACCESS_KEY_ID" not in line
 
 
-def test_an_environment_that_there_is_not_is_refused() -> None:
-    ran = make("deploy-where", "ENV=production")
+@pytest.mark.parametrize("target", ["deploy-where", "remove-where"])
+def test_an_environment_that_there_is_not_is_refused(target: str) -> None:
+    ran = make(target, "ENV=production")
     assert ran.returncode != 0
     assert "ENV is local, dev or prod" in ran.stderr
+
+
+def test_parameters_reach_sam_as_they_were_given() -> None:
+    given = 'Mode=remediate ManagedRolePattern=*-execution SweepSchedule="rate(1 hour)" LogLevel=`false`; false'
+    ran = make("-o", "build", "deploy", "ENV=prod", f"PARAMETERS={given}", "SAM=printf '<%s>'")
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.splitlines()[-1] == f"<deploy><--config-env><prod><--parameter-overrides><{given}>"
+
+
+# --- without ENV: a first deployment asks, and what it was answered is remembered beside samconfig.toml ---
+
+SAM = """#!/bin/bash
+# A stand-in for the SAM CLI: what it is told to answer, and what it would write.
+echo "$@" >> "$LOG"
+answers=$(echo "$*" | sed -n 's/.*--config-file \\([^ ]*\\).*/\\1/p')
+case "$1" in
+  list) grep -qx there "$STACK" && echo '[{"OutputKey": "LedgerTable"}]';;
+  delete) [ "$SAYS" = no ] || echo gone > "$STACK";;
+  deploy) [ "$SAYS" = abort ] && exit 1
+    [[ "$*" != *--guided* ]] \\
+      || printf '%s = "%s"\\n' stack_name own region eu-west-1 parameter_overrides Mode=remediate >> "$answers"
+    [ "$SAYS" = no ] || echo there > "$STACK";;
+esac
+"""
+
+
+class Directory:
+    """Where somebody deploys without ENV, with a SAM CLI that answers as it is told."""
+
+    def __init__(self, path: Path) -> None:
+        self.answers, self._stack, self._log, self._sam = (path / each for each in ("a.toml", "stack", "log", "sam"))
+        self._sam.write_text(SAM, encoding="utf-8")
+        self._sam.chmod(0o755)
+        self._stack.write_text("", encoding="utf-8")
+
+    def make(self, target: str, *, says: str = "yes") -> "subprocess.CompletedProcess[str]":
+        variables = {"LOG": str(self._log), "STACK": str(self._stack), "SAYS": says}
+        return make("-o", "build", target, f"ANSWERS={self.answers}", f"SAM={self._sam}", **variables)
+
+    @property
+    def kept(self) -> list[str]:
+        return [line.partition(" = ")[0] for line in self.answers.read_text(encoding="utf-8").splitlines()]
+
+    @property
+    def asked(self) -> list[str]:
+        lines = self._log.read_text(encoding="utf-8").splitlines()
+        return [line for line in lines if not line.startswith("list")]
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Directory:
+    return Directory(tmp_path)
+
+
+def test_a_first_deployment_says_so_asks_and_keeps_the_answers_but_for_the_parameters(directory: Directory) -> None:
+    ran = directory.make("deploy")
+    assert (ran.returncode, len(ran.stderr.splitlines())) == (0, 1)
+    assert ran.stderr.startswith("A first deployment: ")
+    assert "--guided" in directory.asked[0]
+    assert directory.kept == ["version", "stack_name", "region"]
+    assert list(directory.answers.parent.glob("a.toml.*")) == []
+
+
+def test_the_next_one_asks_for_nothing_and_names_no_parameter(directory: Directory) -> None:
+    directory.make("deploy")
+    ran = directory.make("deploy")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert directory.asked[1:] == [f"deploy --config-file {directory.answers}"]
+
+
+def test_answers_that_were_given_up_are_not_kept(directory: Directory) -> None:
+    assert directory.make("deploy", says="abort").returncode != 0
+    assert not directory.answers.exists()
+
+
+def test_parameters_are_kept_until_the_stack_has_them(directory: Directory) -> None:
+    directory.make("deploy", says="no")  # to the change set
+    assert "parameter_overrides" in directory.kept
+    directory.make("deploy")
+    assert "parameter_overrides" not in directory.kept
+
+
+def test_what_was_deployed_without_env_is_removed_without_env(directory: Directory) -> None:
+    directory.make("deploy")
+    directory.make("remove", says="no")
+    assert directory.answers.exists()
+    assert directory.make("remove").returncode == 0
+    assert directory.asked[-1] == f"delete --config-file {directory.answers} --stack-name own"
+    assert not directory.answers.exists()
+
+
+def test_where_nothing_was_deployed_without_env_nothing_is_removed(directory: Directory) -> None:
+    ran = directory.make("remove")
+    assert ran.returncode != 0
+    assert "make remove ENV=prod" in ran.stderr
+
+
+def test_the_answers_leave_the_tree_clean() -> None:
+    assert "/samconfig.guided.toml" in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
+    assert "ANSWERS := $(CURDIR)/samconfig.guided.toml" in (ROOT / "Makefile").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("environment", ["local", "prod", "production"])
@@ -131,6 +256,6 @@ def test_only_your_own_stack_is_synced(environment: str) -> None:
     ran = make("sync-where", f"ENV={environment}")
     assert ran.returncode != 0
     assert "ENV=dev alone" in ran.stderr
-    printed = make("-n", "sync", f"ENV={environment}").stdout
-    assert printed.index("make sync is for ENV=dev alone") < printed.index("sam sync")
-    assert printed.rstrip().endswith("--config-env dev")
+    text = make("-n", "sync", f"ENV={environment}").stdout
+    assert text.index("make sync is for ENV=dev alone") < text.index("sam sync")
+    assert text.rstrip().endswith("--config-env dev")
