@@ -21,26 +21,26 @@ help: ## Show this list
 		|| { echo "Pullguard needs Python 3.11 or newer: make PYTHON=/path/to/python3.13 …" >&2; exit 1; }
 	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
-	@$(UV) pip sync --quiet --python .venv/bin/python --require-hashes requirements/dev.txt
+	@$(UV) pip sync --quiet --compile-bytecode --python .venv/bin/python --require-hashes requirements/dev.txt
 	@$(UV) pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .tools/sam/.ready: .venv/.ready requirements/sam.txt
 	@echo "Setting up the SAM CLI …" >&2
 	@$(UV) venv --quiet --allow-existing --python .venv/bin/python .tools/sam
-	@$(UV) pip sync --quiet --python .tools/sam/bin/python --require-hashes requirements/sam.txt
+	@$(UV) pip sync --quiet --compile-bytecode --python .tools/sam/bin/python --require-hashes requirements/sam.txt
 	@touch $@
 
 .tools/ministack/.ready: .venv/.ready requirements/sandbox.txt
 	@echo "Setting up the embedded AWS …" >&2
 	@$(UV) venv --quiet --allow-existing --python .venv/bin/python .tools/ministack
-	@$(UV) pip sync --quiet --python .tools/ministack/bin/python --require-hashes requirements/sandbox.txt
+	@$(UV) pip sync --quiet --compile-bytecode --python .tools/ministack/bin/python --require-hashes requirements/sandbox.txt
 	@touch $@
 
 .tools/custodian/.ready: .venv/.ready requirements/bench.txt
 	@echo "Setting up Cloud Custodian, to measure beside …" >&2
 	@$(UV) venv --quiet --allow-existing --python .venv/bin/python .tools/custodian
-	@$(UV) pip sync --quiet --python .tools/custodian/bin/python --require-hashes requirements/bench.txt
+	@$(UV) pip sync --quiet --compile-bytecode --python .tools/custodian/bin/python --require-hashes requirements/bench.txt
 	@touch $@
 
 .PHONY: setup
