@@ -48,7 +48,8 @@ def stop(
     """Let Pullguard write nothing any more: no grant, no withdrawal, no revision, no move. Findings go on.
 
     It takes hold within seconds, and lasts until `pullguard resume`. With ROLE, only that role is left alone, and
-    the revisions that name it. With --family, no revision of that family is registered, and no service of it moved.
+    the revisions that name it. With --family, no revision of that family is registered, and no service of it moved or
+    redeployed.
 
     **Examples**
 
