@@ -122,7 +122,7 @@ DEMO_PARAMETERS := Mode=remediate MoveServices=true
 # the stack's, since the next deployment would set them again, whatever the stack has been given in the meantime.
 ANSWERS := $(CURDIR)/samconfig.guided.toml
 ANSWERED = "$$(sed -n 's/^stack_name = "\(.*\)"/\1/p' "$(ANSWERS)")"
-STANDS = $(SAM) list stack-outputs --output json $(SETTINGS) --stack-name $(ANSWERED) 2>/dev/null | grep -q LedgerTable
+STANDS = $(SAM) list stack-outputs --output json $(SETTINGS) --stack-name $(ANSWERED) 2>/dev/null | grep LedgerTable >/dev/null
 FORGET_PARAMETERS = test ! -e "$(ANSWERS)" || ! $(STANDS) \
 	|| { sed -i.old '/^parameter_overrides/d' "$(ANSWERS)" && rm -f "$(ANSWERS).old"; }
 FORGET = $(STANDS) || rm -f "$(ANSWERS)"
@@ -138,7 +138,7 @@ deploy: $(if $(FIRST),deploy-first,deploy-again) ## Deploy, or upgrade; asks for
 .PHONY: deploy-first
 deploy-first: deploy-where build
 	@echo "A first deployment: sam asks for everything, and what it offers are the template's defaults. A stack that runs already" \
-		"keeps its parameters with make deploy ENV=prod (the stack pullguard) or ENV=dev." >&2
+		"keeps its parameters with make deploy ENV=prod (the stack pullguard)." >&2
 	@echo 'version = 0.1' > "$(ANSWERS)"
 	@trap 'grep -qs "^stack_name" "$(ANSWERS)" || rm -f "$(ANSWERS)"' EXIT; \
 		$(SAM) deploy --guided $(SETTINGS) --stack-name pullguard --capabilities CAPABILITY_IAM --confirm-changeset$(CHANGES)
@@ -146,7 +146,7 @@ deploy-first: deploy-where build
 
 .PHONY: deploy-again
 deploy-again: deploy-where build
-	$(if $(filter local,$(ENV)),$(EMBEDDED) )$(SAM) deploy $(SETTINGS)$(if $(filter local,$(ENV)), \
+	$(if $(filter local,$(ENV)),$(EMBEDDED) )$(SAM) deploy --no-fail-on-empty-changeset $(SETTINGS)$(if $(filter local,$(ENV)), \
 		$(DEMO) --parameter-overrides "$${PARAMETERS:-$(DEMO_PARAMETERS)}",$(CHANGES))
 	@$(if $(ENV),,$(FORGET_PARAMETERS))
 

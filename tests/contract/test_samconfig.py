@@ -137,7 +137,9 @@ def test_local_is_removed_with_the_embedded_aws_key() -> None:
 
 
 @pytest.mark.parametrize("environment", ["dev", "prod"])
-@pytest.mark.parametrize(("target", "command"), [("deploy", "deploy"), ("remove", "delete")])
+@pytest.mark.parametrize(
+    ("target", "command"), [("deploy", "deploy --no-fail-on-empty-changeset"), ("remove", "delete")]
+)
 def test_an_account_is_given_the_environments_own_settings_alone(environment: str, target: str, command: str) -> None:
     line = printed(target, f"ENV={environment}", command=command)
     assert line.endswith(f" sam {command} --config-env {environment}")
@@ -155,7 +157,10 @@ def test_parameters_reach_sam_as_they_were_given() -> None:
     given = 'Mode=remediate ManagedRolePattern=*-execution SweepSchedule="rate(1 hour)" LogLevel=`false`; false'
     ran = make("-o", "build", "deploy", "ENV=prod", f"PARAMETERS={given}", "SAM=printf '<%s>'")
     assert ran.returncode == 0, ran.stderr
-    assert ran.stdout.splitlines()[-1] == f"<deploy><--config-env><prod><--parameter-overrides><{given}>"
+    assert (
+        ran.stdout.splitlines()[-1]
+        == f"<deploy><--no-fail-on-empty-changeset><--config-env><prod><--parameter-overrides><{given}>"
+    )
 
 
 # --- without ENV: a first deployment asks, and what it was answered is remembered beside samconfig.toml ---
@@ -216,7 +221,7 @@ def test_the_next_one_asks_for_nothing_and_names_no_parameter(directory: Directo
     directory.make("deploy")
     ran = directory.make("deploy")
     assert (ran.returncode, ran.stderr) == (0, "")
-    assert directory.asked[1:] == [f"deploy --config-file {directory.answers}"]
+    assert directory.asked[1:] == [f"deploy --no-fail-on-empty-changeset --config-file {directory.answers}"]
 
 
 def test_answers_that_were_given_up_are_not_kept(directory: Directory) -> None:
