@@ -12,11 +12,17 @@ from sandbox.emulator import Emulator
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
-    """One message as a subscriber sees it."""
+    """One message as a subscriber sees it; of an attribute with several values its JSON text."""
 
     subject: str
     text: str
     attributes: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """The values of the attribute ``family``, any of which a filter policy may match; none where there is none."""
+        text = self.attributes.get("family", "")
+        return tuple(json.loads(text)) if text.startswith("[") else (text,) if text else ()
 
 
 class Inbox:

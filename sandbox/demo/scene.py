@@ -93,5 +93,5 @@ def registrations_of(world: World) -> World:
 
 
 def about(letters: Iterable[Letter], family: str) -> tuple[Letter, ...]:
-    """Return the letters about one family."""
-    return tuple(letter for letter in letters if letter.attributes.get("family") == family)
+    """Return the letters about one family alone."""
+    return tuple(letter for letter in letters if letter.families == (family,))

@@ -50,7 +50,8 @@ def _shortened(value: Any) -> Any:
 
 
 def _attributes() -> str:
-    return f"```json\n{json.dumps(dict(compose(OPENED).attributes), indent=2)}\n```"
+    values = {name: each if isinstance(each, str) else [*each] for name, each in compose(OPENED).attributes.items()}
+    return f"```json\n{json.dumps(_shortened(values), indent=2)}\n```"
 
 
 PARTS: Final[Mapping[str, Callable[[], str]]] = {

@@ -133,7 +133,7 @@ def test_people_are_told_and_nothing_in_it_is_the_attackers(siege: Siege, attack
 
 def _letters(siege: Siege, attack: Attack) -> tuple[Letter, ...]:
     """Return the letters about an attack's families; a cause that hits several is told in one, a deed under any."""
-    several = (letter for letter in siege.letters if letter.attributes.get("family") == "several")
+    several = (letter for letter in siege.letters if "several" in letter.families)
     own = re.compile(rf"{re.escape(attack.name)}(-[0-9]+)?")
     mine = (letter for letter in siege.letters if own.fullmatch(letter.attributes.get("family", "")))
     return (*mine, *(letter for letter in several if attack.name in letter.text))

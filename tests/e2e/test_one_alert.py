@@ -55,7 +55,9 @@ def test_a_broken_secret_with_many_dependents_is_one_message_and_its_mending_one
     scene.load(sharing(name, families))
     scene.settle()
     secret, check = scene.names[f"secret:registry/{name}"], "secret-value-malformed"
-    inbox = Inbox.of(scene.aws, scene.stack.outputs["AlertTopicArn"], {"check": [check]})
+    topic = scene.stack.outputs["AlertTopicArn"]
+    inbox = Inbox.of(scene.aws, topic, {"check": [check]})
+    owners = [Inbox.of(scene.aws, topic, {"check": [check], "family": [each]}) for each in (families[-1], "several")]
 
     rotated_at = time.monotonic()
     incidents.rotate(scene.aws, secret, "no JSON at all")
@@ -70,8 +72,9 @@ def test_a_broken_secret_with_many_dependents_is_one_message_and_its_mending_one
     assert [each.attributes["kind"] for each in letters] == ["Finding Opened", "Finding Resolved"]
     assert took_s < WITHIN_S
     assert f"{DEPENDENTS} services cannot pull: secret registry/{name}"[:40] in opened[0].subject
-    assert letters[0].attributes["family"] == "several"
+    assert [inbox.letters() for inbox in owners] == [letters] * 2
     for letter in letters:
+        assert (letter.families[0], {*letter.families[1:]}) == ("several", {*families})
         assert f"ffected: {DEPENDENTS} services" in letter.text
         assert f"service/{CLUSTER}/{families[0]} ({families[0]}:1)" in letter.text
         assert "and 5 more" in letter.text

@@ -194,6 +194,17 @@ def test_an_empty_attribute_is_left_out_since_sns_refuses_it() -> None:
     assert Topic(client, "arn").publish("s", "t", {"check": "x", "family": ""}) == "m-1"
 
 
+def test_an_attribute_of_several_values_is_an_array_of_strings() -> None:
+    class Client:
+        def publish(self, **request: Any) -> dict[str, Any]:
+            array = {"DataType": "String.Array", "StringValue": '["several", "web"]'}
+            assert request["MessageAttributes"] == {"family": array}
+            return {"MessageId": "m-1"}
+
+    client: Any = Client()
+    assert Topic(client, "arn").publish("s", "t", {"family": ("several", "web")}) == "m-1"
+
+
 # --- Clients -----------------------------------------------------------------------------------------------------
 
 

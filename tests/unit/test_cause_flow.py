@@ -128,6 +128,65 @@ def test_what_a_service_ran_then_is_named_though_it_has_moved_since(stage: Stage
     assert "- service/main/f0 (f0:7)\n- service/main/f1 (f1:7)\n" in stage.sent.alerts[1]["Message"]
 
 
+def families_told(here: Stage) -> list[list[str]]:
+    """The values of the attribute ``family`` of each alert, any of which a filter may match."""
+    return [json.loads(each["MessageAttributes"]["family"]["StringValue"]) for each in here.sent.alerts]
+
+
+@pytest.mark.parametrize("changes", [False, True], ids=["opened", "opened-and-changed"])
+def test_whoever_heard_the_opening_hears_the_end(stage: Stage, changes: bool) -> None:
+    stage.world = world(broken=True)
+    validate(stage, "f3")
+    deliver(stage)
+    validate(stage, "f1")
+    if changes:
+        stage.world = replace(stage.world, secrets=(replace(SECRET, value=NO_USERNAME),))
+        validate(stage, "f1", "f3")
+    stage.world = world(broken=False)
+    deliver(stage)
+    validate(stage, "f1", "f3")
+    deliver(stage)
+    opening, *_, end = families_told(stage)
+    assert len(stage.sent.alerts) == 2 + changes
+    assert opening == end
+    assert sorted(end) == sorted(("several", *FAMILIES))
+    text = stage.sent.alerts[-1]["Message"]
+    assert "Was affected: 12 services; 10 of them (marked *) reference it and were not seen failing\n" in text
+    first, last = (
+        [line for line in stage.sent.alerts[number]["Message"].splitlines() if line.startswith("- ")]
+        for number in (0, -1)
+    )
+    assert [line.removesuffix(" *") for line in last] == [line.removesuffix(" *") for line in first]
+    assert [line for line in last if "*" not in line] == ["- service/main/f3 (f3:7)", "- service/main/f1 (f1:7)"]
+
+
+def test_the_end_names_those_too_who_joined_and_were_not_told_of(stage: Stage) -> None:
+    stage.world = world(broken=True)
+    validate(stage, "f0")
+    deliver(stage)
+    stage.world = world(broken=True, families=(*FAMILIES, "late"))
+    validate(stage, "late")
+    stage.world = world(broken=False, families=(*FAMILIES, "late"))
+    validate(stage, "f0", "late")
+    deliver(stage)
+    assert families_told(stage)[-1] == [*families_told(stage)[0], "late"]
+    assert "- task-definition/late:7\n" in stage.sent.alerts[-1]["Message"]
+
+
+def test_a_cause_that_opens_again_has_told_nobody_yet(stage: Stage) -> None:
+    for is_broken in (True, False):
+        stage.world = world(broken=is_broken)
+        validate(stage, "f0")
+        deliver(stage)
+    stage.world = world(broken=True)
+    validate(stage, "f0")
+    stage.sent.failing = ["publish"]
+    with pytest.raises(Crash):
+        deliver(stage)
+    (record,) = stage.causes.records()
+    assert (record.event, record.affected) == ("Finding Opened", ())
+
+
 def test_two_broken_things_are_two_messages(ledger: Ledger) -> None:
     other = secret("registry/hub", "Hubbbb")
     lame = replace(other, value=NO_PASSWORD.value)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pullguard.causes import broken_thing, cause_id, common_sentence, dependents_of, shared_things
+from pullguard.causes import Dependent, broken_thing, cause_id, common_sentence, dependents_of, shared_things, together
 from pullguard.checks.catalogue import CHECKS
 from pullguard.findings import Finding, Remedy
 from tests.fakes import ACCOUNT, REGION, key, revision_arn, role_arn, secret_arn, service
@@ -116,6 +116,22 @@ def test_who_else_is_hit_is_known_by_what_they_share(
 def test_the_common_sentence_names_no_container() -> None:
     assert common_sentence(FINDING) == "The secret registry/ghcr holds no JSON."
     assert common_sentence(replace(FINDING, container=None)) == FINDING.cause
+
+
+def test_together_are_each_once_and_found_where_either_says_so() -> None:
+    def runs(family: str, number: int, *, found: bool, name: str = "a") -> Dependent:
+        arn = str(revision_arn(family, number))
+        return Dependent(arn=service(name).service_arn if name else arn, task_definition=arn, found=found)
+
+    told = (runs("web", 7, found=False), runs("api", 1, found=True, name=""))
+    others = (
+        runs("web", 8, found=True),  # the same service, which has moved on since
+        runs("job", 1, found=True),  # of another family by now
+        runs("api", 1, found=False, name=""),
+        runs("api", 2, found=True, name=""),
+    )
+    assert together(told, others) == (runs("web", 7, found=True), told[1], others[1], others[3])
+    assert together((), told) == told
 
 
 def test_dependents_are_services_then_task_definitions_and_no_old_revision_that_nothing_runs() -> None:

@@ -80,7 +80,8 @@ def test_one_closed_repository_mutes_no_outage(stage: Stage, first: str) -> None
     assert round_of(stage, *order) == [("Finding Opened", len(FAMILIES))]
 
     stage.world = world({ODD: CLOSED}, version="v3")
-    assert round_of(stage, *order) == [("Finding Resolved", len(HEALTHY))]  # the odd one is closed as before
+    assert round_of(stage, *order) == [("Finding Resolved", len(FAMILIES))]  # the odd one was hit by that one as well
+    assert "*" not in stage.sent.alerts[-1]["Message"]
 
     stage.world = world({}, version="v3")
     assert round_of(stage) == [("Finding Resolved", 1)]

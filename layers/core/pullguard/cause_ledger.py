@@ -4,7 +4,7 @@
 |---|---|---|
 | CAUSES | id | a ``CauseRecord`` |
 | CAUSE#id | MEMBER#td#finding | a ``Member``, while its finding is open; written with the finding (ledger.py) |
-| CAUSE#id | PAST#td#finding | a ``Member`` whose finding was resolved ``gone_at`` |
+| CAUSE#id | PAST#td#finding | a ``Member`` whose finding was resolved, or went over to another cause, ``gone_at`` |
 """
 
 from collections.abc import Iterator
@@ -59,7 +59,7 @@ class CauseLedger(Table):
 
     @asks("dynamodb:Query")
     def past(self, cause_id: str, *, since: datetime) -> tuple[Member, ...]:
-        """Return the findings of the cause that were resolved ``since`` a time; some may be open again."""
+        """Return the findings that the cause has lost ``since`` a time; some may be open again."""
         return tuple(
             Member.from_dict(data)
             for _, data in self._query(_of(cause_id), "PAST#")

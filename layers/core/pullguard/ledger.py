@@ -18,7 +18,7 @@ table's time to live.
 | WRITES#scope | hour | how often it was written to in that hour |
 | SWEEP | STATE | when the last sweep had listed everything |
 | CAUSE#id | MEMBER#td#finding | an open finding of the cause |
-| CAUSE#id | PAST#td#finding | a finding of the cause that is resolved |
+| CAUSE#id | PAST#td#finding | a finding of the cause that is resolved, or has gone over to another |
 
 In the same table ``role_book.py`` keeps what is granted and written, ``ecs_book.py`` what was written to ECS,
 ``family_book.py`` what was done in families, ``hold_book.py`` what somebody holds, ``roster.py`` what is known to the
@@ -133,15 +133,12 @@ class Ledger(RoleBook, EcsBook, FamilyBook, HoldBook):
             return self._write(writing)
         about = f"{task_definition}#{finding.id}"
         cause, left = ([f"CAUSE#{each}"] if each else [] for each in (record.cause_id, record.left))
-        if record.is_open:
-            member_of = [self._writing(each, f"MEMBER#{about}", member) for each in cause]
-            return self._together(
-                put=(writing, *member_of), delete=[self._deleting(each, f"MEMBER#{about}") for each in left]
-            )
+        stays, leaves = (cause, left) if record.is_open else ([], [*cause, *left])
         gone = {**member, "gone_at": now.isoformat()}
-        past = [self._writing(each, f"PAST#{about}", gone, expires=expires) for each in (*cause, *left)]
+        member_of = [self._writing(each, f"MEMBER#{about}", member) for each in stays]
+        past = [self._writing(each, f"PAST#{about}", gone, expires=expires) for each in leaves]
         return self._together(
-            put=(writing, *past), delete=[self._deleting(each, f"MEMBER#{about}") for each in (*cause, *left)]
+            put=(writing, *member_of, *past), delete=[self._deleting(each, f"MEMBER#{about}") for each in leaves]
         )
 
     @asks("dynamodb:PutItem")

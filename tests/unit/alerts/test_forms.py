@@ -32,17 +32,29 @@ from tests.unit.alerts.notices import (
         (notice(findings=(finding(status="unknown"),)), (
             "Finding Opened", "secret-access-missing", "error", "unknown", "web"
         )),
-        (notice(dependents=(definition("web", 7), definition("api"))), (
-            "Finding Opened", "secret-access-missing", "error", "fail", "several"
+        (notice(dependents=(definition("web", 7), service("api", definition("api").arn), definition("web", 6))), (
+            "Finding Opened", "secret-access-missing", "error", "fail", ("several", "web", "api")
+        )),
+        (notice(dependents=(definition("api"),)), (
+            "Finding Opened", "secret-access-missing", "error", "fail", ("several", "web", "api")
         )),
         (about_a_deed("Remediation Refused", describe(REFUSAL)), (
             "Remediation Refused", "none", "none", "refused", "web"
         )),
     ],
 )  # fmt: skip
-def test_attributes_for_subscription_filters(told: Notice, attributes: tuple[str, ...]) -> None:
+def test_attributes_for_subscription_filters(told: Notice, attributes: tuple[str | tuple[str, ...], ...]) -> None:
     names = ("kind", "check", "severity", "status", "family")
     assert compose(told).attributes == dict(zip(names, attributes, strict=True))
+
+
+@pytest.mark.parametrize("length", [1, 20, 255])
+def test_of_hundreds_of_families_as_many_as_fit_can_be_filtered_on_and_several_always(length: int) -> None:
+    families = [f"{number:03}".ljust(length, "x") for number in range(600)]
+    told = compose(notice(dependents=(definition("web", 7), *map(definition, families)))).attributes["family"]
+    assert told[: len(told)] == ("several", "web", *families)[: len(told)]
+    size = len(json.dumps(told))
+    assert size <= 1_500 < size + len(json.dumps(families[len(told) - 2])) + len(", ")
 
 
 # --- For programs ---------------------------------------------------------------------------------------------------

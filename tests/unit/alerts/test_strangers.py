@@ -88,7 +88,9 @@ def assert_harmless(alert: Alert, form: Format) -> None:
     assert re.fullmatch(r"[!-~][ -~]*", alert.subject)
     assert len(alert.text.encode()) <= MESSAGE_MAX_BYTES
     for name, value in alert.attributes.items():
-        assert re.fullmatch(r"[A-Za-z0-9._: -]{1,256}", value), name
+        for word in (value,) if isinstance(value, str) else value:
+            assert re.fullmatch(r"[A-Za-z0-9._: -]{1,256}", word), name
+    assert len(json.dumps(alert.attributes)) < 4_096
     for piece in [alert.subject, *texts(alert, form)]:
         for character in set(piece) - {"\n"}:
             assert unicodedata.category(character)[0] != "C", f"{character!r} in {piece[:200]!r}"

@@ -19,8 +19,14 @@ def family_of(notice: Notice) -> str:
 
 def concerns_several(notice: Notice) -> bool:
     """Whether the notice is about more than one family."""
+    return len(families_of(notice)) > 1
+
+
+def families_of(notice: Notice) -> tuple[str, ...]:
+    """Return the families that the notice is about, each once, in the order in which it names whom it hits."""
     leading = family_of(notice)
-    return any(_family(each.task_definition) != leading for each in notice.dependents)
+    hit = dict.fromkeys(_family(each.task_definition) for each in notice.dependents)
+    return tuple(hit) if leading in hit else (leading, *hit)
 
 
 def _family(task_definition: str | None) -> str:

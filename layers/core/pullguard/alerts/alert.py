@@ -17,11 +17,11 @@ FORMATS: tuple[Format, ...] = ("text", "json", "chat")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
-    """One message for SNS Publish: ``attributes`` are message attributes of type String, none of them empty."""
+    """One message for SNS Publish: ``attributes`` are its message attributes, of one value or several, none empty."""
 
     subject: str
     text: str
-    attributes: Mapping[str, str] = field(default_factory=dict)
+    attributes: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
 
 
 def compose(notice: Notice, form: Format = "text") -> Alert:

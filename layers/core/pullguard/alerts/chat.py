@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from pullguard.alerts.affected import finding_ids, named, proved
 from pullguard.alerts.foreign import plain_name, plain_word, snippet_lines
-from pullguard.alerts.headline import attributes_of, headline
+from pullguard.alerts.headline import headline, words_of
 from pullguard.alerts.links import links_of
 from pullguard.alerts.notice import Notice
 from pullguard.alerts.paragraphs import dependent_lines, paragraphs, snippet_of, time_lines
@@ -23,8 +23,8 @@ def as_chat(notice: Notice) -> dict[str, Any]:
 
     Source: https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html
     """
-    attributes = attributes_of(notice)
-    keywords = (attributes[name] for name in ("check", "severity", "family"))
+    words = words_of(notice)
+    keywords = (words[name] for name in ("check", "severity", "family"))
     notice_region = plain_word(notice.region)
     return {
         "version": "1.0",
@@ -37,14 +37,14 @@ def as_chat(notice: Notice) -> dict[str, Any]:
             "keywords": [*dict.fromkeys(each[:_CHAT_KEYWORD_MAX_CHARS] for each in (*keywords, notice_region))],
         },
         "metadata": {
-            "threadId": plain_word(notice.cause) if notice.cause else _thread(notice, attributes["family"]),
+            "threadId": plain_word(notice.cause) if notice.cause else _thread(notice, words["family"]),
             "summary": _markdown(headline(notice))[:_CHAT_TITLE_MAX_CHARS],
             "eventType": notice.kind,
             "relatedResources": _proved_arns(notice),
             "additionalContext": {
                 "account": plain_name(notice.account, 20),
                 "region": plain_name(notice.region, 40),
-                "status": attributes["status"],
+                "status": words["status"],
             },
         },
     }

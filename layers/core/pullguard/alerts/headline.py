@@ -1,9 +1,11 @@
 """The first line, the subject, and the attributes that subscriptions filter on."""
 
+import json
 import re
+from itertools import accumulate
 from typing import Final
 
-from pullguard.alerts.affected import concerns_several, counted, dependents_of, family_of
+from pullguard.alerts.affected import concerns_several, counted, dependents_of, families_of, family_of
 from pullguard.alerts.foreign import NAME_MAX_CHARS, plain_name, plain_word
 from pullguard.alerts.notice import Notice
 from pullguard.causes import broken_thing
@@ -14,6 +16,9 @@ _AT_RISK: Final = frozenset({"secret-rotation-failed"})
 # "less than 100 characters", no line breaks, no control characters; ASCII is safe for every mail program.
 # https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 SUBJECT_MAX_CHARS: Final = 99
+# Attributes are part of the message, which may have 256 KB; the text leaves them 4 KB (structured.py).
+FAMILIES_MAX_BYTES: Final = 1_500
+SEVERAL: Final = "several"
 _CHECK_MAX_CHARS: Final = 40
 _UNREAD_MAX_CHARS: Final = 48  # secretsmanager:GetResourcePolicy unanswered
 
@@ -74,19 +79,32 @@ def _finding_headline(notice: Notice, finding: Finding, limit: int) -> str:
     return f"{again}{plain_word(finding.severity)}: {who} {risk}{image}{because}"
 
 
-def attributes_of(notice: Notice) -> dict[str, str]:
+def attributes_of(notice: Notice) -> dict[str, str | tuple[str, ...]]:
     """Return what subscription filter policies select on; a message about no finding says ``none``.
 
-    ``family`` is ``several`` where the cause hits more than one.
+    ``family`` has several values where the cause hits more than one: ``several``, and then the families, as many as fit
+    into 1,500 bytes. A filter policy takes a message if it matches any of them.
     Source: https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html
     """
+    words = words_of(notice)
+    return {**words, "family": _families(notice)} if concerns_several(notice) else {**words}
+
+
+def _families(notice: Notice) -> tuple[str, ...]:
+    words = dict.fromkeys((SEVERAL, *map(plain_word, families_of(notice))))
+    sizes = accumulate(len(json.dumps(word)) + len(", ") for word in words)
+    return tuple(word for word, size in zip(words, sizes, strict=True) if size <= FAMILIES_MAX_BYTES)
+
+
+def words_of(notice: Notice) -> dict[str, str]:
+    """Return what the attributes say, in one word each; ``family`` is ``several`` where there are more."""
     leading = notice.findings[0] if notice.findings else None
     return {
         "kind": notice.kind,
         "check": plain_word(leading.check if leading else "none"),
         "severity": plain_word(leading.severity if leading else "none"),
         "status": _status(notice),
-        "family": "several" if concerns_several(notice) else plain_word(family_of(notice)),
+        "family": SEVERAL if concerns_several(notice) else plain_word(family_of(notice)),
     }
 
 

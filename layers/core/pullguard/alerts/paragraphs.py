@@ -79,9 +79,10 @@ def dependent_lines(notice: Notice) -> Iterator[str]:
     if not everything or [each.arn for each in everything] == [named(notice, "task_definition")]:
         return  # the first line has told it
     yield ""
-    title = "Was affected" if notice.kind == "Finding Resolved" else "Affected"
-    yield f"{title}: {counted(everything)}{_not_found_yet(everything)}"
-    tells_pulls = notice.kind != "Finding Resolved" and any(each.check == _ROTATION for each in notice.findings[:1])
+    over = notice.kind == "Finding Resolved"
+    title = "Was affected" if over else "Affected"
+    yield f"{title}: {counted(everything)}{_not_found(everything, over=over)}"
+    tells_pulls = not over and any(each.check == _ROTATION for each in notice.findings[:1])
     yield from (
         f"- {_briefly(each)}{_next_pull(each) if tells_pulls else ''}" for each in everything[:DEPENDENTS_SHOWN]
     )
@@ -89,12 +90,13 @@ def dependent_lines(notice: Notice) -> Iterator[str]:
         yield f"- and {len(everything) - DEPENDENTS_SHOWN} more"
 
 
-def _not_found_yet(everything: tuple[Dependent, ...]) -> str:
-    """Say of how many it is not known yet that they fail: the message does not wait for all to be looked at."""
+def _not_found(everything: tuple[Dependent, ...], *, over: bool) -> str:
+    """Say of how many it is not known that they fail: no message waits for all to be looked at, nor does the end."""
     count = sum(not each.found for each in everything)
     if not count:
         return ""
-    return f"; {count} of them (marked *) reference it and have not been looked at since"
+    seen = "were not seen failing" if over else "have not been looked at since"
+    return f"; {count} of them (marked *) reference it and {seen}"
 
 
 def _briefly(dependent: Dependent) -> str:

@@ -13,7 +13,7 @@ from pullguard.alerts.notice import Notice
 from pullguard.alerts.paragraphs import instant
 from pullguard.findings import SCHEMA_VERSION
 
-# 256 KB for the message with its attributes, which have 2 KB at most here.
+# 256 KB for the message with its attributes, which have less than 4 KB here.
 # https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 MESSAGE_MAX_BYTES: Final = 262_144 - 4_096
 _FINDINGS_MAX: Final = 20

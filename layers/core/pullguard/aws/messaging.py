@@ -13,6 +13,7 @@ from pullguard.messages import Look, Review
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_sns import SNSClient
+    from mypy_boto3_sns.type_defs import MessageAttributeValueTypeDef
     from mypy_boto3_sqs import SQSClient
 
 _A_BATCH = 10  # SendMessageBatch and PutEvents
@@ -119,17 +120,25 @@ class Topic:
         self._arn = arn
 
     @asks("sns:Publish")
-    def publish(self, subject: str, text: str, attributes: Mapping[str, str]) -> str:
-        """Publish one alert; return its message id."""
+    def publish(self, subject: str, text: str, attributes: Mapping[str, str | tuple[str, ...]]) -> str:
+        """Publish one alert; return its message id.
+
+        An attribute of several values is a String.Array, any of which a filter policy may match.
+        Source: https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html
+        """
         answer = self._client.publish(
             TopicArn=self._arn,
             Subject=subject,
             Message=text,
-            MessageAttributes={
-                name: {"DataType": "String", "StringValue": value} for name, value in attributes.items() if value
-            },
+            MessageAttributes={name: _attribute(value) for name, value in attributes.items() if value},
         )
         return answer["MessageId"]
+
+
+def _attribute(value: str | tuple[str, ...]) -> "MessageAttributeValueTypeDef":
+    if isinstance(value, str):
+        return {"DataType": "String", "StringValue": value}
+    return {"DataType": "String.Array", "StringValue": json.dumps(value)}
 
 
 def _short(text: str) -> str:

@@ -5,7 +5,7 @@ changed, resolved, each told once. ``dependents`` says whom it hits. The audit's
 these rules, so that what is one line there is one message here.
 """
 
-from pullguard.causes.dependents import Dependent, dependents_of
+from pullguard.causes.dependents import Dependent, dependents_of, together
 from pullguard.causes.identity import about, broken_thing, cause_id, common_sentence, resource_name, shared_things
 from pullguard.causes.record import CauseRecord, Member, advance_cause, leading
 
@@ -22,4 +22,5 @@ __all__ = [
     "leading",
     "resource_name",
     "shared_things",
+    "together",
 ]

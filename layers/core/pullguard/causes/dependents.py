@@ -1,7 +1,7 @@
 """Whom a cause hits: the services that run its task definitions, or the task definitions where none does."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pullguard.causes.identity import family_name
 
@@ -63,6 +63,18 @@ def dependents_of(
         for arn, is_found in hit
         for thing in sorted(services.get(arn, ())) or (arn,)
     )
+
+
+def together(told: Iterable[Dependent], others: Iterable[Dependent]) -> tuple[Dependent, ...]:
+    """Return ``told``, and of ``others`` whoever is not among them; found failing where either says so.
+
+    A service is the same one whichever revision of a family it runs.
+    """
+    joined: dict[tuple[str, str], Dependent] = {}
+    for each in (*told, *others):
+        first = joined.setdefault((each.arn, family_name(each.task_definition)), each)
+        joined[first.arn, family_name(first.task_definition)] = replace(first, found=first.found or each.found)
+    return tuple(joined.values())
 
 
 def _revision(task_definition: str) -> int:

@@ -71,7 +71,7 @@ class CauseRecord:
     """A cause and where it stands in its life.
 
     ``lead`` is the finding that speaks for all. ``sequence`` counts the changes, ``told`` those that people were told.
-    ``affected`` are those that were named when people were told last. ``reminded_at`` is when they were told of it
+    ``affected`` are those that people were told of since it opened. ``reminded_at`` is when they were told of it
     again, ``told_at`` when they were told of its last change.
     """
 

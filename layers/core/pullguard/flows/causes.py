@@ -12,7 +12,16 @@ from typing import Final
 from pullguard.alerts import Notice
 from pullguard.arn import Arn
 from pullguard.cause_ledger import CauseLedger
-from pullguard.causes import CauseRecord, Dependent, Member, advance_cause, dependents_of, leading, shared_things
+from pullguard.causes import (
+    CauseRecord,
+    Dependent,
+    Member,
+    advance_cause,
+    dependents_of,
+    leading,
+    shared_things,
+    together,
+)
 from pullguard.causes.identity import family_name
 from pullguard.findings import Finding
 from pullguard.flows.publishing import Alerted, Publisher
@@ -101,7 +110,7 @@ class CauseTeller:
 
         def told() -> None:
             now = self.now()
-            affected = notice.dependents[:_REMEMBERED_MAX]
+            affected = together(record.affected, notice.dependents)[:_REMEMBERED_MAX]
             after = replace(record, told=record.sequence, told_at=now, reminded_at=None, affected=affected)
             self.causes.save(after, over=record, now=now)
 
@@ -124,7 +133,7 @@ class CauseTeller:
         )
 
     def _affected(self, record: CauseRecord, *, all_of_them: bool) -> tuple[Dependent, ...]:
-        """Return whom the cause hits, or has hit where it is over.
+        """Return whom the cause hits; where it is over, whom people were told of and whoever else it has hit.
 
         ``all_of_them`` is whether those count who reference what is broken and have not been found failing so far: when
         it has just opened, most of them have not been looked at.
@@ -132,11 +141,10 @@ class CauseTeller:
         kept = self.services.known()
         runners = by_task_definition(kept)
         if not record.is_open:
-            failed = [each.task_definition for each in self.causes.past(record.id, since=record.opened_at)]
-            for each in record.affected:  # a service that has been moved since ran it then
-                if each.is_service and each.arn not in runners.get(each.task_definition, ()):
-                    runners.setdefault(each.task_definition, []).append(each.arn)
-            return dependents_of(failed, (), runners)
+            failed = {each.task_definition for each in self.causes.past(record.id, since=record.opened_at)}
+            told = [replace(each, found=each.found or each.task_definition in failed) for each in record.affected]
+            others = failed - {each.task_definition for each in told}  # what is told ran what it was told to run
+            return together(told, dependents_of(sorted(others), (), runners))
         failing = [each.task_definition for each in self.causes.members(record.id)]
         referencing = self._referencing(record.lead) if all_of_them else ()
         next_pulls = {arn: each.next_pull for arn, each in kept.items()}
