@@ -53,11 +53,15 @@ class Scene:
 
     def unsettled(self) -> str:
         """Say what is under way: messages that wait (dead ones do not), or functions that call AWS; else nothing."""
-        waiting = {queue: depth for queue, depth in self.stack.depths().items() if depth and not is_dead(queue)}
-        if waiting:
-            return f"messages wait in {waiting}"
+        return self._calling() or self._waiting() or self._calling()  # a message may end while the queues are asked
+
+    def _calling(self) -> str:
         late = self.calls(since_epoch_s=time.time() - QUIET_S)
         return f"{late[-1].role} called {late[-1].service}:{late[-1].action}" if late else ""
+
+    def _waiting(self) -> str:
+        waiting = {queue: depth for queue, depth in self.stack.depths().items() if depth and not is_dead(queue)}
+        return f"messages wait in {waiting}" if waiting else ""
 
     def settle(self, *, timeout_s: float = _SETTLE_TIMEOUT_S) -> None:
         """Wait until nothing is under way any more; raises SandboxError if it goes on and on."""
