@@ -100,6 +100,11 @@ def role(name: str = "web-execution", *, reads: Iterable[Secret] = (), managed: 
     return replace(whole, **changes)
 
 
+def granted(*secrets: Secret) -> tuple[Granted, ...]:
+    """Return the grants of these secrets, with the keys that they are under."""
+    return tuple(Granted(secret=each.arn, key=each.key.arn if isinstance(each.key, Key) else None) for each in secrets)
+
+
 def container(
     reference: object = None, *, name: str = "app", image: str = "ghcr.io/acme/web:1", **more: Any
 ) -> dict[str, Any]:

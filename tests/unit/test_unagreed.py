@@ -19,17 +19,13 @@ from pullguard.messages import LISTED, Look, Review
 from pullguard.model import NamedPolicy
 from pullguard.remedies.grant import POLICY_NAME, Granted, policy_document, render
 from pullguard.stop import GO_ON, Stop, switch_text
-from tests.fakes import NOW, REGION, Crash, World, container, denied, key, revision_arn, role, role_arn, secret
+from tests.fakes import NOW, REGION, Crash, World, container, denied, granted, key, revision_arn, role, role_arn, secret
 from tests.fakes import task_definition as definition
 from tests.flows import LOOK, Stage
 
 GHCR = secret()
 HUB = secret("registry/hub", "HubHub", registry="docker.io")
 ROLE, AGREED = role_arn(), World((definition(container(GHCR)),), (role(),), (GHCR,))
-
-
-def granted(*secrets: Any) -> tuple[Granted, ...]:
-    return tuple(Granted(secret=each.arn, key=None) for each in secrets)
 
 
 def holding(*secrets: Any, **changes: Any) -> Any:

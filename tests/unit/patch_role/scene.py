@@ -1,0 +1,56 @@
+"""A role that lacks the grant that its task definition needs, and a patcher."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from botocore.stub import Stubber
+
+from pullguard.aws.iam import Iam
+from pullguard.flows.patch_role import RolePatcher
+from pullguard.model import NamedPolicy
+from pullguard.remedies.grant import POLICY_NAME, policy_document
+from tests.fakes import World, container, granted, key, role, secret, task_definition
+from tests.flows import LOOK, Stage
+
+GHCR, KEYED = secret(), secret("keyed", "KeyKey", key=key())
+HUB = secret("registry/hub", "HubHub", registry="docker.io")
+DATABASE = secret("prod/db-password", "DbDbDb", registry=None)
+BROKEN = World((task_definition(container(GHCR)),), (role(),), (GHCR,))
+
+
+def own(*secrets: Any, extra: tuple[dict[str, Any], ...] = ()) -> NamedPolicy:
+    """Our own policy as it stands, with statements of somebody else's."""
+    document = policy_document(granted(*secrets))
+    return NamedPolicy(name=POLICY_NAME, document={**document, "Statement": [*document["Statement"], *extra]})
+
+
+class Act:
+    """A stage with a role patcher, whose writes to IAM are exactly those that are expected."""
+
+    def __init__(self, stage: Stage, stubber: Stubber, iam: Iam) -> None:
+        self.stage = stage
+        self.stubber = stubber
+        self.iam = iam
+
+    def expect(self, document: str, *, role_name: str = "web-execution", error: str | None = None) -> None:
+        parameters = {"RoleName": role_name, "PolicyName": POLICY_NAME, "PolicyDocument": document}
+        if error is None:
+            self.stubber.add_response("put_role_policy", {}, parameters)
+        else:
+            self.stubber.add_client_error("put_role_policy", error, expected_params=parameters)
+
+    def patch(self, *, occasion: str = "m-1", **changes: Any) -> Any:
+        executor = replace(self.stage.executor(), **changes)
+        return RolePatcher(executor=executor, iam=self.iam).patch(LOOK, occasion=occasion)
+
+    def told(self) -> list[str]:
+        return self.stage.sent.told()
+
+    def failure(self) -> dict[str, Any]:
+        (detail,) = self.stage.sent.details("Remediation Failed")
+        remediation: dict[str, Any] = detail["remediation"]
+        return remediation
+
+
+Acted = Callable[..., Act]
