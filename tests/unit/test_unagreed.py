@@ -12,6 +12,7 @@ from pullguard.aws.iam import Iam
 from pullguard.errors import NotNow
 from pullguard.events import Cause
 from pullguard.flows.patch_role import RolePatcher
+from pullguard.flows.role_lease import ROLE_LEASE_S
 from pullguard.flows.withdraw import Withdrawer, Withdrawn
 from pullguard.holding import Unagreed
 from pullguard.ledger import Ledger
@@ -72,6 +73,8 @@ class Act:
             self.patch(AGREED, AGREED, UNTAGGED)
 
     def review(self, world: World) -> Withdrawn:
+        """Let the next sweep have the role looked at, when the lease of who wrote before has ended."""
+        self.stage.later(seconds=ROLE_LEASE_S)
         self.stage.world = world
         executor = self.stage.executor()
         withdrawer = Withdrawer(executor=executor, roster=self.stage.roster, iam=self.iam, revoke=False, grace_days=14)

@@ -20,7 +20,7 @@ from pullguard.consent import withdrawn
 from pullguard.errors import Denied, NotNow
 from pullguard.flows.brakes import NotWritten
 from pullguard.flows.policy_writing import Change, PolicyWriter
-from pullguard.flows.role_lease import RoleLease
+from pullguard.flows.role_lease import RoleLease, Unconfirmed
 from pullguard.flows.writing import Executor
 from pullguard.gather import gather
 from pullguard.holding import Unagreed
@@ -48,37 +48,43 @@ class Confirmer:
         """Write the policy for ``secrets``; raises ``NotWritten`` and ``Denied``."""
         PolicyWriter(executor=self.executor, iam=self.iam).write(role, change, secrets, write_id=write_id)
 
-    def confirm_earlier(self, look: Look, *, occasion: str) -> None:
+    def confirm_earlier(self, look: Look, *, occasion: str) -> int:
         """Confirm what an earlier run of the same message wrote: what it intended, where its very policy stands.
+
+        Return how many grants were taken back.
 
         Whatever the message would ask for now: its task definition may be gone, or a tag may have lowered the mode.
         Raises ``NotNow`` where that cannot be told, or where another run writes to the role.
         """
         intended = self.executor.ledger.intended(occasion)
-        if intended:
-            lease = RoleLease(executor=self.executor, role=Arn.parse(intended[0].deed.target), occasion=occasion)
-            lease.hold(lambda: self._confirm_intended(lease.role, intended, look, occasion))
+        if not intended:
+            return 0
+        lease = RoleLease(executor=self.executor, role=Arn.parse(intended[0].deed.target), occasion=occasion)
+        return lease.hold(lambda: self._confirm_intended(lease.role, intended, look, occasion), let_end=bool)
 
-    def _confirm_intended(self, arn: Arn, intended: tuple[Remediation, ...], look: Look, occasion: str) -> None:
+    def _confirm_intended(self, arn: Arn, intended: tuple[Remediation, ...], look: Look, occasion: str) -> int:
         role = self.executor.readers().role(arn)
         if isinstance(role, Unreadable) or (isinstance(role, Role) and not isinstance(role.inline_policies, tuple)):
             raise NotNow(f"it could not be read whether what was written on {arn} stands")
         own = own_policy(role) if isinstance(role, Role) else None
-        if isinstance(role, Role) and own is not None:
-            ours = (render(own.document), look.task_definition)
-            done = tuple(each for each in intended if (each.after, each.task_definition) == ours)
-            self.confirm(role, done, look, occasion=occasion)
+        if not isinstance(role, Role) or own is None:
+            return 0
+        ours = (render(own.document), look.task_definition)
+        done = tuple(each for each in intended if (each.after, each.task_definition) == ours)
+        return self.confirm(role, done, look, occasion=occasion) if done else 0
 
-    def confirm(self, role: Role, done: tuple[Remediation, ...], look: Look, *, occasion: str) -> None:
+    def confirm(self, role: Role, done: tuple[Remediation, ...], look: Look, *, occasion: str) -> int:
         """Ask once more whether both owners agree to what was ``done``; keep and tell it, or take it back and tell why.
 
-        Raises ``NotNow`` where AWS would not tell, or where what has to be taken back stands for now.
+        Return how many grants were taken back. Raises ``Unconfirmed`` where AWS would not tell, or where what has to be
+        taken back stands for now.
         """
-        if not done:
-            return
-        reasons = self.withdrawn(str(look.task_definition), tuple(_granted(each).secret for each in done))
-        if reasons:
-            self._take_back(role, done, reasons, look, occasion)
+        try:
+            reasons = self.withdrawn(str(look.task_definition), tuple(_granted(each).secret for each in done))
+            if reasons:
+                self._take_back(role, done, reasons, look, occasion)
+        except NotNow as error:
+            raise Unconfirmed(str(error)) from error
         # Only now: what IAM refused must not enter the next write, when its secret may be opted in no more.
         # And only what this stack needs: what else the policy grants may be another stack's.
         kept = (_granted(each) for each in done if str(each.deed.secret) not in reasons)
@@ -86,6 +92,7 @@ class Confirmer:
         for each in done:
             why = reasons.get(str(each.deed.secret))
             self.executor.tell(each if why is None else _taken_back(each, why), occasion=occasion)
+        return len(reasons)
 
     def withdrawn(self, task_definition: str, secrets: tuple[Arn, ...]) -> dict[str, str]:
         """Return those of ``secrets`` whose grant for ``task_definition`` lacks an owner's consent, with the reason."""

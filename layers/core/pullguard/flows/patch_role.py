@@ -35,12 +35,13 @@ from pullguard.remedies.grant import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patched:
-    """What came of a message, for the log; ``written`` is whether the policy was changed."""
+    """What came of a message, for the log: whether the policy was written, and how many grants were taken back."""
 
     task_definition: str
     role: str | None = None
     written: bool = False
     why: str = ""
+    taken_back: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +70,10 @@ class RolePatcher:
 
     def patch(self, look: Look, *, occasion: str) -> Patched:
         """Grant what the task definition of ``look`` needs now; ``occasion`` is the message's id."""
-        self._confirmer.confirm_earlier(look, occasion=occasion)
+        if taken_back := self._confirmer.confirm_earlier(look, occasion=occasion):
+            self.executor.look_again(look, delay_s=ROLE_LEASE_S)
+            why = "IAM may still show what was just taken back, and what else is needed is looked at after that"
+            return Patched(task_definition=str(look.task_definition), why=why, taken_back=taken_back)
         proof = self.executor.prove(look)
         needed = tuple(action for action in proof.actions if isinstance(action, Grant)) if proof else ()
         if proof is None or not needed or not isinstance(proof.facts.role, Role):
@@ -78,7 +82,9 @@ class RolePatcher:
         role = proof.facts.role.arn
         lease = RoleLease(executor=self.executor, role=role, occasion=occasion)
         try:
-            return lease.hold(lambda: self._write(role, needed, look, occasion))
+            return lease.hold(
+                lambda: self._write(role, needed, look, occasion), let_end=lambda patched: bool(patched.taken_back)
+            )
         except Busy as error:
             self.executor.look_again(look, delay_s=ROLE_LEASE_S)
             return Patched(task_definition=str(look.task_definition), role=str(role), why=str(error))
@@ -123,7 +129,7 @@ class RolePatcher:
             self.executor.brakes.check(*scopes(role, secrets), role=role.arn)
             self.executor.intend(*done, occasion=occasion)
             self._confirmer.write(role, change, secrets, write_id=occasion)
-            self._confirmer.confirm(role, done, look, occasion=occasion)
+            taken_back = self._confirmer.confirm(role, done, look, occasion=occasion)
         except NotWritten as error:
             self.executor.tell_not_written(map(describe, needed), error, look)
             return replace(patched, why=str(error))
@@ -137,7 +143,7 @@ class RolePatcher:
                 "pullguard:managed=true, and that no control policy forbids it.",
             )
         self.executor.look_again(look)
-        return replace(patched, written=True)
+        return replace(patched, written=True, taken_back=taken_back)
 
     def _kept(self, role: Role, before: NamedPolicy | None, readers: Readers) -> tuple[tuple[Granted, ...], str]:
         """Return what the policy is to grant beside the new need, and in words what people should know of the rest."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from pullguard.arn import Arn
-from pullguard.errors import NotNow, PullguardError
+from pullguard.errors import NotNow
 from pullguard.flows.writing import Executor
 
 # No run of the function is longer (its Timeout in the template): a lease never ends under its writer.
@@ -27,6 +27,10 @@ class Busy(NotNow):
         super().__init__(f"another run is at Pullguard's policy on {role}, or was within the last {ROLE_LEASE_S} s")
 
 
+class Unconfirmed(NotNow):
+    """What was written to the role could not be confirmed: neither may IAM show it yet, nor does the ledger hold it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoleLease:
     """The right to write our policy on ``role``, for a message: ``occasion`` is its id."""
@@ -38,14 +42,18 @@ class RoleLease:
     def hold(self, write: Callable[[], T], *, let_end: Callable[[T], bool] = lambda _: False) -> T:
         """Return what ``write`` returns, which nobody else writes to the role beside; raises ``Busy``.
 
-        Where ``write`` breaks, or dies, nobody knows what it wrote: the lease ends by itself then, and only the same
-        message may take it before. So it is where ``let_end`` says so of the result.
+        Whoever comes next must read what is written, in IAM or in the ledger. Where ``let_end`` says of the result that
+        IAM alone would tell, where ``write`` raises ``Unconfirmed``, and where it breaks or dies, so that nobody knows
+        what it wrote, the lease ends by itself, and only the same message may take it before. Any other ``NotNow``
+        says that nothing was written.
         """
         if not self.executor.ledger.lease(self._what, ROLE_LEASE_S, now=self.executor.now(), by=self.occasion):
             raise Busy(self.role)
         try:
             result = write()
-        except PullguardError:
+        except Unconfirmed:
+            raise
+        except NotNow:
             self.executor.ledger.release(self._what)
             raise
         if not let_end(result):

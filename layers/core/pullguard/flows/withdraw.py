@@ -85,6 +85,8 @@ class Withdrawer:
             result = replace(result, taken_back=unagreed.settle(review, occasion=occasion))
         except NotNow as error:
             return replace(result, why=str(error))  # it stays known, and the next sweep asks again
+        if result.taken_back:
+            return replace(result, why="IAM may still show what was taken back: the rest waits for the next sweep")
         due = self._due(review.role)
         if not due:
             return replace(result, why="nothing is unused for long enough, or RevokeUnusedGrants is off")
