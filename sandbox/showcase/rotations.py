@@ -14,7 +14,7 @@ from pullguard.registry.answers import said
 from pullguard.registry.origins import registry_url
 from pullguard.registry.transport import Response
 from pullguard.task_definition import read_task_definition
-from sandbox.showcase.samples import HOME, ROLE, SECRET
+from sandbox.showcase.samples import HOME, ROLE, SECRET, notice, task_definition
 
 AT = datetime(2025, 3, 17, 3, 0, 41, tzinfo=UTC)
 _SECRET = Arn.parse(SECRET)
@@ -22,16 +22,12 @@ _OLD, _NEW = "5b1e6a0c-4a7e-4c0e-9f0e-2d1d3c5b7a99", "c1f0b1a2-6a34-4a5f-8f6e-90
 _CLUSTER = f"arn:aws:ecs:{HOME}:cluster/prod"
 
 
-def _arn(family: str, revision: int) -> str:
-    return f"arn:aws:ecs:{HOME}:task-definition/{family}:{revision}"
-
-
 def _use(family: str, revision: int, *, running: int, desired: int) -> ServiceUse:
     return ServiceUse(
         cluster_arn=_CLUSTER,
         service_arn=f"arn:aws:ecs:{HOME}:service/prod/{family}",
         name=family,
-        task_definition=_arn(family, revision),
+        task_definition=task_definition(family, revision),
         running_count=running,
         desired_count=desired,
     )
@@ -42,12 +38,12 @@ _USES = (
     _use("basket", 40, running=1, desired=2),
     _use("search", 39, running=0, desired=0),
 )
-_NIGHTLY = _arn("nightly-report", 12)  # which only a schedule starts
+_NIGHTLY = task_definition("nightly-report", 12)  # which only a schedule starts
 
 _SHOP = Facts(
     task_definition=read_task_definition(
         {
-            "taskDefinitionArn": _arn("checkout", 41),
+            "taskDefinitionArn": task_definition("checkout", 41),
             "executionRoleArn": ROLE,
             "containerDefinitions": [
                 {
@@ -84,10 +80,8 @@ def _opened(finding: Finding, *, looked_at: int) -> Notice:
     everybody = (*(use.task_definition for use in _USES), _NIGHTLY)
     services = {use.task_definition: (use.service_arn,) for use in _USES}
     next_pulls = {use.service_arn: next_pull_of(use) for use in _USES}
-    return Notice(
-        kind="Finding Opened",
-        account="123456789012",
-        region="eu-west-1",
+    return notice(
+        "Finding Opened",
         findings=(finding,),
         cause=cause_id(finding),
         dependents=dependents_of(everybody[:looked_at], everybody, services, next_pulls),

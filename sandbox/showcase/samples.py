@@ -2,24 +2,38 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from pullguard.alerts import Deed, Notice
+from pullguard.alerts import Deed, Notice, NoticeKind
 from pullguard.arn import Arn
 from pullguard.causes import Dependent, cause_id
 from pullguard.checks.examine import unread_task_definition
 from pullguard.findings import Finding, Remedy
 from pullguard.model import Unreadable
 
-HOME = "eu-west-1:123456789012"
+ACCOUNT, REGION = "123456789012", "eu-west-1"
+HOME = f"{REGION}:{ACCOUNT}"
 SECRET = f"arn:aws:secretsmanager:{HOME}:secret:registry/ghcr-Ab3dEf"
-ROLE = "arn:aws:iam::123456789012:role/shop-execution"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/shop-execution"
 AT = datetime(2025, 3, 14, 9, 26, 53, tzinfo=UTC)
 _FAMILIES = ("checkout", "basket", "search", "invoices", "mail")
+_TENANTS = tuple(f"tenant-{number:03}" for number in range(1, 266))
 _LOOKED_AT = frozenset(_FAMILIES[:3])
 
 
-def _task_definition(family: str, revision: int) -> str:
+def task_definition(family: str, revision: int) -> str:
+    """Return the ARN of a revision here."""
     return f"arn:aws:ecs:{HOME}:task-definition/{family}:{revision}"
+
+
+def service(name: str, runs: str, **members: Any) -> Dependent:
+    """Return a service of the cluster prod that runs the revision with this ARN."""
+    return Dependent(arn=f"arn:aws:ecs:{HOME}:service/prod/{name}", task_definition=runs, **members)
+
+
+def notice(kind: NoticeKind, **members: Any) -> Notice:
+    """Return a notice of what happened here."""
+    return Notice(kind=kind, **{"account": ACCOUNT, "region": REGION, **members})
 
 
 FINDING = Finding(
@@ -27,7 +41,7 @@ FINDING = Finding(
     check="secret-value-empty-field",
     status="fail",
     severity="error",
-    task_definition=_task_definition("checkout", 41),
+    task_definition=task_definition("checkout", 41),
     container="app",
     image="ghcr.io/acme/checkout:2.7",
     secret=SECRET,
@@ -43,21 +57,16 @@ FINDING = Finding(
     source="https://docs.aws.amazon.com/AmazonECS/latest/developerguide/private-auth.html",
 )
 
-
-def _service(name: str, family: str, revision: int, *, found: bool) -> Dependent:
-    arn = f"arn:aws:ecs:{HOME}:service/prod/{name}"
-    return Dependent(arn=arn, task_definition=_task_definition(family, revision), found=found)
-
-
 _HIT = (
-    *(_service(family, family, 41 - number, found=family in _LOOKED_AT) for number, family in enumerate(_FAMILIES)),
-    *(_service(f"tenant-{number:03}", f"tenant-{number:03}", 1, found=False) for number in range(1, 266)),
+    *(
+        service(family, task_definition(family, 41 - number), found=family in _LOOKED_AT)
+        for number, family in enumerate(_FAMILIES)
+    ),
+    *(service(tenant, task_definition(tenant, 1), found=False) for tenant in _TENANTS),
 )
 
-OPENED = Notice(
-    kind="Finding Opened",
-    account="123456789012",
-    region="eu-west-1",
+OPENED = notice(
+    "Finding Opened",
     findings=(FINDING,),
     cause=cause_id(FINDING),
     dependents=_HIT,
@@ -79,15 +88,13 @@ _UNREAD = unread_task_definition(
     ),
 )
 UNKNOWN = replace(ONE_SERVICE, findings=(_UNREAD,), cause=cause_id(_UNREAD))
-REFUSED = Notice(
-    kind="Remediation Refused",
-    account="123456789012",
-    region="eu-west-1",
+REFUSED = notice(
+    "Remediation Refused",
     deed=Deed(
         kind="grant",
         what="grant intruder-execution what intruder:1 needs",
-        task_definition=_task_definition("intruder", 1),
-        target="arn:aws:iam::123456789012:role/intruder-execution",
+        task_definition=task_definition("intruder", 1),
+        target=f"arn:aws:iam::{ACCOUNT}:role/intruder-execution",
         why="the secret prod/db-password is not opted in: its tag pullguard:registry does not say which registry it is "
         "for",
         remedy="If this secret holds registry credentials, its owner tags it with the registry's host.",
@@ -96,14 +103,12 @@ REFUSED = Notice(
         findings=("8eca2fdc2eddb3cb",),
     ),
 )
-DONE = Notice(
-    kind="Remediation Completed",
-    account="123456789012",
-    region="eu-west-1",
+DONE = notice(
+    "Remediation Completed",
     deed=Deed(
         kind="grant",
         what="let role shop-execution read secret registry/ghcr-Ab3dEf",
-        task_definition=_task_definition("checkout", 41),
+        task_definition=task_definition("checkout", 41),
         target=ROLE,
         role=ROLE,
         secret=SECRET,

@@ -1,4 +1,4 @@
-"""What there is to tell: notices about a finding, its dependents and a deed."""
+"""What there is to tell, where docs/alerts.md plays: notices about another finding, its dependents and a deed."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -9,50 +9,32 @@ from pullguard.arn import Arn
 from pullguard.causes import Dependent
 from pullguard.findings import Finding, Remedy
 from pullguard.plan import Grant, Refusal
+from sandbox.showcase import samples
+from sandbox.showcase.samples import ACCOUNT, HOME, SECRET, task_definition
 
-HOME = "eu-west-1:123456789012"
-
-
-WEB = f"arn:aws:ecs:{HOME}:task-definition/web:7"
-
-
-SECRET = f"arn:aws:secretsmanager:{HOME}:secret:registry/ghcr-AbCdEf"
-
-
-ROLE = "arn:aws:iam::123456789012:role/apps/web-execution"
-
-
+WEB = task_definition("web", 7)
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/apps/web-execution"
 KEY = f"arn:aws:kms:{HOME}:key/1234abcd-12ab"
-
-
 OPENED = datetime(2026, 5, 1, 8, 0, tzinfo=UTC)
+FINDING = replace(
+    samples.FINDING,
+    id="0123456789abcdef",
+    check="secret-access-missing",
+    task_definition=WEB,
+    image="ghcr.io/acme/web",
+    role=ROLE,
+    cause="The role web-execution may not read the secret registry/ghcr.",
+    evidence="No policy of the role allows secretsmanager:GetSecretValue.",
+    remedy=Remedy(action="grant", text="Let the role read the secret.", snippet="aws iam put-role-policy\n  --more"),
+)
 
 
 def finding(**changes: Any) -> Finding:
-    whole = Finding(
-        id="0123456789abcdef",
-        check="secret-access-missing",
-        status="fail",
-        severity="error",
-        task_definition=WEB,
-        container="app",
-        image="ghcr.io/acme/web",
-        secret=SECRET,
-        role=ROLE,
-        key=None,
-        cause="The role web-execution may not read the secret registry/ghcr.",
-        evidence="No policy of the role allows secretsmanager:GetSecretValue.",
-        remedy=Remedy(
-            action="grant", text="Let the role read the secret.", snippet="aws iam put-role-policy\n  --more"
-        ),
-        source="https://docs.aws.amazon.com/AmazonECS/latest/developerguide/private-auth.html",
-    )
-    return replace(whole, **changes)
+    return replace(FINDING, **changes)
 
 
 def notice(kind: NoticeKind = "Finding Opened", **changes: Any) -> Notice:
-    whole = {"findings": (finding(),), "opened_at": OPENED, "account": "123456789012", "region": "eu-west-1"}
-    return Notice(kind=kind, **{**whole, **changes})
+    return samples.notice(kind, **{"findings": (FINDING,), "opened_at": OPENED, **changes})
 
 
 GRANT = Grant(
@@ -65,11 +47,11 @@ GRANT = Grant(
 
 
 def service(name: str, runs: str = WEB, **changes: Any) -> Dependent:
-    return Dependent(arn=f"arn:aws:ecs:{HOME}:service/prod/{name}", task_definition=runs, **changes)
+    return samples.service(name, runs, **changes)
 
 
 def definition(family: str, revision: int = 1, **changes: Any) -> Dependent:
-    arn = f"arn:aws:ecs:{HOME}:task-definition/{family}:{revision}"
+    arn = task_definition(family, revision)
     return Dependent(arn=arn, task_definition=arn, **changes)
 
 

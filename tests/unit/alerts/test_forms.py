@@ -7,12 +7,12 @@ import pytest
 
 from pullguard.alerts import Notice, compose, describe
 from pullguard.findings import Remedy
+from sandbox.showcase.samples import SECRET
 from tests.unit.alerts.notices import (
     KEY,
     OPENED,
     REFUSAL,
     ROLE,
-    SECRET,
     WEB,
     about_a_deed,
     definition,

@@ -11,13 +11,12 @@ from pullguard.checks.examine import unread_task_definition
 from pullguard.findings import Remedy
 from pullguard.model import Unreadable
 from pullguard.plan import Action, MoveService, ReferenceChange, Refusal, Reregister
+from sandbox.showcase.samples import HOME, SECRET
 from tests.unit.alerts.notices import (
     GRANT,
-    HOME,
     KEY,
     OPENED,
     REFUSAL,
-    SECRET,
     WEB,
     about_a_deed,
     definition,
@@ -93,7 +92,7 @@ UNREAD = unread_task_definition(
         ),
         (
             about_a_deed("Remediation Planned", describe(GRANT)),
-            "[Pullguard] would let role apps/web-execution read secret registry/ghcr-AbCdEf and decrypt with ...",
+            "[Pullguard] would let role apps/web-execution read secret registry/ghcr-Ab3dEf and decrypt with ...",
         ),
     ],
 )
@@ -231,7 +230,7 @@ def test_a_deed_is_told_as_what_it_is(kind: NoticeKind, deed: Deed, lines: tuple
                 ),
                 findings=(),
             ),
-            "register web:7 once more with secret registry/ghcr-AbCdEf for container app, "
+            "register web:7 once more with secret registry/ghcr-Ab3dEf for container app, "
             "no credentials for container side",
         ),
         (
