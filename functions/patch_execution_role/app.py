@@ -9,7 +9,8 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import SqsFifoPartialProcessor, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-from pullguard.deployed import Deployment, outcome
+from pullguard.deployed import Deployment
+from pullguard.receiver import outcome
 
 logger, tracer, metrics = Logger(), Tracer(), Metrics()
 processor = SqsFifoPartialProcessor(skip_group_on_error=True, logger=logger)  # type: ignore[arg-type]
@@ -21,14 +22,10 @@ deployment = Deployment(os.environ, *Deployment.PATCHER_NEEDS)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: Any) -> Any:
     metrics.add_metric("Messages", MetricUnit.Count, len(event["Records"]))
-    patcher = deployment.patcher()
+    patcher, receiver = deployment.patcher(), deployment.receiver("patch_execution_role")
 
     def handle(record: SQSRecord) -> None:
-        result = deployment.or_reject(
-            record,
-            "patch_execution_role",
-            lambda: patcher.run(record.body, occasion=record.message_id),
-        )
+        result = receiver.receive(record, lambda: patcher.run(record.body, occasion=record.message_id))
         logger.info(outcome(result), extra=asdict(result))
         metrics.add_metric(outcome(result), MetricUnit.Count, 1)
 

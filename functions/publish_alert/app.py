@@ -9,7 +9,8 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-from pullguard.deployed import Deployment, outcome
+from pullguard.deployed import Deployment
+from pullguard.receiver import outcome
 
 logger, tracer, metrics = Logger(), Tracer(), Metrics()
 processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False, logger=logger)  # type: ignore[arg-type]
@@ -21,10 +22,10 @@ deployment = Deployment(os.environ, *Deployment.ALERTER_NEEDS)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: Any) -> Any:
     metrics.add_metric("Messages", MetricUnit.Count, len(event["Records"]))
-    alerter = deployment.alerter()
+    alerter, receiver = deployment.alerter(), deployment.receiver("publish_alert")
 
     def handle(record: SQSRecord) -> None:
-        result = deployment.or_reject(record, "publish_alert", lambda: alerter.handle(record.body))
+        result = receiver.receive(record, lambda: alerter.handle(record.body))
         logger.info(outcome(result), extra=asdict(result))
         metrics.add_metric(outcome(result), MetricUnit.Count, 1)
 

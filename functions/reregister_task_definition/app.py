@@ -10,9 +10,10 @@ from aws_lambda_powertools.utilities.batch import SqsFifoPartialProcessor, proce
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from pullguard.aws.ecs import Ecs
-from pullguard.deployed import Deployment, outcome
+from pullguard.deployed import Deployment
 from pullguard.flows.reregister import Reregisterer
 from pullguard.messages import Look
+from pullguard.receiver import outcome
 
 logger, tracer, metrics = Logger(), Tracer(), Metrics()
 processor = SqsFifoPartialProcessor(skip_group_on_error=True, logger=logger)  # type: ignore[arg-type]
@@ -24,14 +25,11 @@ deployment = Deployment(os.environ, *Deployment.EXECUTOR_NEEDS)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: Any) -> Any:
     metrics.add_metric("Messages", MetricUnit.Count, len(event["Records"]))
+    receiver = deployment.receiver("reregister_task_definition")
     reregisterer = Reregisterer(executor=deployment.executor(), ecs=Ecs(deployment.clients.get("ecs")))
 
     def handle(record: SQSRecord) -> None:
-        result = deployment.or_reject(
-            record,
-            "reregister_task_definition",
-            lambda: reregisterer.run(Look.parse(record.body), occasion=record.message_id),
-        )
+        result = receiver.receive(record, lambda: reregisterer.run(Look.parse(record.body), occasion=record.message_id))
         logger.info(outcome(result), extra=asdict(result))
         metrics.add_metric(outcome(result), MetricUnit.Count, 1)
 

@@ -9,7 +9,8 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-from pullguard.deployed import Deployment, outcome
+from pullguard.deployed import Deployment
+from pullguard.receiver import outcome
 
 logger, tracer, metrics = Logger(), Tracer(), Metrics()
 processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False, logger=logger)  # type: ignore[arg-type]
@@ -21,12 +22,10 @@ deployment = Deployment(os.environ, *Deployment.RESOLVER_NEEDS)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: Any) -> Any:
     metrics.add_metric("Messages", MetricUnit.Count, len(event["Records"]))
-    resolver = deployment.resolver()
+    resolver, receiver = deployment.resolver(), deployment.receiver("resolve_change")
 
     def handle(record: SQSRecord) -> None:
-        result = deployment.or_reject(
-            record, "resolve_change", lambda: resolver.resolve(record.body, occasion=record.message_id)
-        )
+        result = receiver.receive(record, lambda: resolver.resolve(record.body, occasion=record.message_id))
         logger.info(outcome(result), extra=asdict(result))
         metrics.add_metric(outcome(result), MetricUnit.Count, 1)
 

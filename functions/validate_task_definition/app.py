@@ -9,8 +9,9 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-from pullguard.deployed import Deployment, outcome
+from pullguard.deployed import Deployment
 from pullguard.messages import Look
+from pullguard.receiver import outcome
 
 logger, tracer, metrics = Logger(), Tracer(), Metrics()
 processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False, logger=logger)  # type: ignore[arg-type]
@@ -22,13 +23,11 @@ deployment = Deployment(os.environ, *Deployment.VALIDATOR_NEEDS)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: Any) -> Any:
     metrics.add_metric("Messages", MetricUnit.Count, len(event["Records"]))
-    validator = deployment.validator()
+    validator, receiver = deployment.validator(), deployment.receiver("validate_task_definition")
 
     def handle(record: SQSRecord) -> None:
-        result = deployment.or_reject(
-            record,
-            "validate_task_definition",
-            lambda: validator.validate(Look.parse(record.body), occasion=record.message_id),
+        result = receiver.receive(
+            record, lambda: validator.validate(Look.parse(record.body), occasion=record.message_id)
         )
         logger.info(outcome(result), extra=asdict(result))
         metrics.add_metric(outcome(result), MetricUnit.Count, 1)

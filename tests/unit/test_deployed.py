@@ -2,14 +2,12 @@ from typing import Any
 
 import pytest
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
-from botocore.exceptions import ClientError
 
-from pullguard.deployed import Deployment, Refused, outcome
-from pullguard.errors import NotNow, Rejected
-from pullguard.flows.validate import Validated
+from pullguard.deployed import Deployment
+from pullguard.errors import Rejected
 from pullguard.image import parse_image
-from pullguard.messages import RECEIVES_MAX
 from pullguard.model import Verification
+from pullguard.receiver import Refused
 from pullguard.settings import POWERTOOLS
 from tests.contract.cloudformation import load
 
@@ -134,87 +132,10 @@ def test_what_is_not_needed_may_be_absent() -> None:
         Deployment(only, "bus_name")
 
 
-# --- Messages that nobody can handle -----------------------------------------------------------------------------
+def test_a_receiver_puts_away_where_the_deployment_says(deployment: Deployment, rejects: Rejects) -> None:
+    def reject() -> None:
+        raise Rejected("why")
 
-
-def reject(text: str) -> Any:
-    raise Rejected(text)
-
-
-def received(body: str, times: int = 1) -> SQSRecord:
-    """A message as Lambda hands it over, delivered for the so-manieth time."""
-    return SQSRecord({"body": body, "attributes": {"ApproximateReceiveCount": str(times)}})
-
-
-def test_what_is_handled_is_returned(deployment: Deployment, rejects: Rejects) -> None:
-    assert deployment.or_reject(received("body"), "f", lambda: 7) == 7
-    assert rejects.sent == []
-
-
-def test_what_is_rejected_is_put_away_with_its_reason(deployment: Deployment, rejects: Rejects) -> None:
-    assert deployment.or_reject(received("body"), "f", lambda: reject("why")) == Refused(reason="why")
-    (message,) = rejects.sent
-    assert (message["QueueUrl"], message["MessageBody"]) == ("https://sqs/rejects", "body")
-    values = {name: each["StringValue"] for name, each in message["MessageAttributes"].items()}
-    assert values == {"reason": "why", "function": "f"}
-
-
-@pytest.mark.parametrize(
-    ("reason", "shown"),
-    [("x" * 5000, "x" * 1024), ("a\x00b\nc", "a b c"), ("", "no reason given")],
-    ids=["long", "control-characters", "none"],
-)
-def test_a_reason_is_one_that_sqs_takes(deployment: Deployment, rejects: Rejects, reason: str, shown: str) -> None:
-    deployment.or_reject(received(""), "f", lambda: reject(reason))
-    assert rejects.sent[0]["MessageAttributes"]["reason"]["StringValue"] == shown
-    assert rejects.sent[0]["MessageBody"] == "(empty)"
-
-
-def test_in_a_fifo_queue_one_rejection_is_kept_once(rejects: Rejects) -> None:
-    here = Deployment({**ENVIRONMENT, "PULLGUARD_REJECTS_QUEUE_URL": "https://sqs/rejects.fifo"})
-    made: Any = Made(rejects)
-    here.clients = made
-    for body in ("a", "a", "b"):
-        here.or_reject(received(body), "f", lambda: reject("why"))
-    one, copy, other = (message["MessageDeduplicationId"] for message in rejects.sent)
-    assert one == copy != other
-
-
-def test_any_other_error_sends_the_message_back(deployment: Deployment, rejects: Rejects) -> None:
-    def fail() -> None:
-        raise RuntimeError("AWS is on fire")
-
-    with pytest.raises(RuntimeError):
-        deployment.or_reject(received("body"), "f", fail)
-    assert rejects.sent == []
-
-
-DENIED = ClientError({"Error": {"Code": "AccessDenied", "Message": "hunter2"}}, "PutItem")
-
-
-@pytest.mark.parametrize(
-    ("error", "said"),
-    [
-        pytest.param(NotNow("the ledger is away"), "NotNow: the ledger is away", id="our-own-words"),
-        pytest.param(DENIED, "AccessDenied from PutItem", id="the-code-of-aws-and-not-its-words"),
-        pytest.param(ValueError("hunter2"), "ValueError", id="of-any-other-the-name-alone"),
-    ],
-)
-def test_what_fails_at_its_last_delivery_is_put_away_with_its_reason(
-    deployment: Deployment, rejects: Rejects, error: Exception, said: str
-) -> None:
-    def fail() -> None:
-        raise error
-
-    for times in range(1, RECEIVES_MAX):
-        with pytest.raises(type(error)):
-            deployment.or_reject(received("body", times), "f", fail)
-    assert rejects.sent == []
-    refused = deployment.or_reject(received("body", RECEIVES_MAX), "f", fail)
-    assert refused == Refused(reason=f"failed 4 times, at last with {said}")
-    assert rejects.sent[0]["MessageAttributes"]["reason"]["StringValue"] == f"failed 4 times, at last with {said}"
-
-
-def test_a_result_is_logged_by_its_name() -> None:
-    assert outcome(Validated(task_definition="x", findings=0, told=0, asked=0)) == "Validated"
-    assert outcome(Refused(reason="why")) == "Refused"
+    record = SQSRecord({"body": "body", "attributes": {"ApproximateReceiveCount": "1"}})
+    assert deployment.receiver("f").receive(record, reject) == Refused(reason="why")
+    assert [message["QueueUrl"] for message in rejects.sent] == ["https://sqs/rejects"]

@@ -7,18 +7,17 @@ Clients are made lazily and kept between invocations; readers are made anew for 
 remember what they read.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
+from typing import TYPE_CHECKING, ClassVar
 
-from pullguard.aws.answers import safe_words
 from pullguard.aws.clients import Clients
 from pullguard.aws.messaging import Queues
-from pullguard.errors import Misconfigured, Rejected
+from pullguard.errors import Misconfigured
 from pullguard.ledger import Ledger
-from pullguard.messages import RECEIVES_MAX, Home
+from pullguard.messages import Home
+from pullguard.receiver import Receiver
 from pullguard.settings import Settings
 
 if TYPE_CHECKING:
@@ -35,41 +34,24 @@ if TYPE_CHECKING:
     from pullguard.roster import Roster
     from pullguard.service_ledger import ServiceLedger
 
-T = TypeVar("T")
-
 
 class Deployment:
     """What the functions share: AWS, the ledger, the queues, the bus, under one function's settings."""
 
     RESOLVER_NEEDS: ClassVar = ("account", "region", "ledger_table", "validation_queue_url", "sweep_queue_url")
-    VALIDATOR_NEEDS: ClassVar = (
+    _PLANNER_NEEDS: ClassVar = (
         "account",
         "region",
         "mode",
         "ledger_table",
         "bus_name",
-        "grant_queue_url",
-        "reregister_queue_url",
         "infrastructure_tags",
         "move_services",
         "redeploy_on_rotation",
         "verify_credentials",
-        "cross_check",
     )
-    EXECUTOR_NEEDS: ClassVar = (
-        "account",
-        "region",
-        "mode",
-        "ledger_table",
-        "bus_name",
-        "validation_queue_url",
-        "infrastructure_tags",
-        "move_services",
-        "redeploy_on_rotation",
-        "verify_credentials",
-        "writes_per_hour",
-        "stop_parameter",
-    )
+    VALIDATOR_NEEDS: ClassVar = (*_PLANNER_NEEDS, "grant_queue_url", "reregister_queue_url", "cross_check")
+    EXECUTOR_NEEDS: ClassVar = (*_PLANNER_NEEDS, "validation_queue_url", "writes_per_hour", "stop_parameter")
     PATCHER_NEEDS: ClassVar = (*EXECUTOR_NEEDS, "revoke_unused_grants", "revoke_grace_days")
     SWEEPER_NEEDS: ClassVar = (
         "ledger_table",
@@ -79,7 +61,6 @@ class Deployment:
         "revoke_unused_grants",
         "revoke_grace_days",
     )
-
     ALERTER_NEEDS: ClassVar = ("ledger_table", "validation_queue_url", "topic_arn", "alert_format", "reminder_hours")
 
     def __init__(self, environment: Mapping[str, str], *needed: str) -> None:
@@ -154,6 +135,10 @@ class Deployment:
     def now(self) -> datetime:
         """Return the time, UTC."""
         return datetime.now(UTC)
+
+    def receiver(self, function: str) -> Receiver:
+        """Return what takes the messages of a function, which is named with each that it puts away."""
+        return Receiver(function, queues=self.queues, rejects_queue_url=self.settings.rejects_queue_url)
 
     def validator(self) -> "Validator":
         """Return what validates a batch: its readers remember, and read the values of opted-in secrets."""
@@ -306,51 +291,3 @@ class Deployment:
         return Alerter(
             ledger=self.ledger, publisher=publisher, teller=teller, reminder=reminder, again=again, now=self.now
         )
-
-    def or_reject(self, record: "Received", function: str, handle: Callable[[], T]) -> "T | Refused":
-        """Handle a message; one that can never be handled goes to the dead-letter queue with its reason.
-
-        The message is done with either way, so that it is not tried again and does not hold up its batch mates. One
-        that has failed as often as its queue delivers it goes the same way; SQS would move it without a word.
-        """
-        try:
-            return handle()
-        except Rejected as rejected:
-            return self._reject(record, function, str(rejected))
-        except Exception as error:
-            if (receives := int(record.attributes.approximate_receive_count)) < RECEIVES_MAX:
-                raise
-            return self._reject(record, function, f"failed {receives} times, at last with {safe_words(error)}")
-
-    def _reject(self, record: "Received", function: str, reason: str) -> "Refused":
-        self.queues.reject(self.settings.rejects_queue_url, record.body, reason=reason, function=function)
-        return Refused(reason=reason)
-
-
-class Received(Protocol):
-    """As much of a message from SQS as is looked at: Powertools' ``SQSRecord``."""
-
-    @property
-    def body(self) -> str:
-        """The message's text."""
-
-    @property
-    def attributes(self) -> Any:
-        """What SQS says of it; ``approximate_receive_count`` is how often it was delivered, as text."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refused:
-    """A message that went to the dead-letter queue, and why."""
-
-    reason: str
-
-
-def outcome(result: object) -> str:
-    """Return the name of a result, for the log line and the metric: ``Validated``, ``Patched``, ``Refused``."""
-    return type(result).__name__
-
-
-def measures(result: object) -> dict[str, int]:
-    """Return the metrics of a result: one by its name, and those that it has itself."""
-    return {outcome(result): 1, **getattr(result, "measures", {})}
