@@ -12,9 +12,9 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from pullguard.deployed import Deployment
 from pullguard.receiver import outcome
 
+deployment = Deployment(os.environ, *Deployment.PATCHER_NEEDS)
 logger, tracer, metrics = Logger(), Tracer(), Metrics()
 processor = SqsFifoPartialProcessor(skip_group_on_error=True, logger=logger)  # type: ignore[arg-type]
-deployment = Deployment(os.environ, *Deployment.PATCHER_NEEDS)
 
 
 @logger.inject_lambda_context

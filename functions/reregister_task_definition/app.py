@@ -15,9 +15,9 @@ from pullguard.flows.reregister import Reregisterer
 from pullguard.messages import Look
 from pullguard.receiver import outcome
 
+deployment = Deployment(os.environ, *Deployment.EXECUTOR_NEEDS)
 logger, tracer, metrics = Logger(), Tracer(), Metrics()
 processor = SqsFifoPartialProcessor(skip_group_on_error=True, logger=logger)  # type: ignore[arg-type]
-deployment = Deployment(os.environ, *Deployment.EXECUTOR_NEEDS)
 
 
 @logger.inject_lambda_context

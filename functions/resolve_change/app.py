@@ -12,9 +12,9 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from pullguard.deployed import Deployment
 from pullguard.receiver import outcome
 
+deployment = Deployment(os.environ, *Deployment.RESOLVER_NEEDS)
 logger, tracer, metrics = Logger(), Tracer(), Metrics()
 processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False, logger=logger)  # type: ignore[arg-type]
-deployment = Deployment(os.environ, *Deployment.RESOLVER_NEEDS)
 
 
 @logger.inject_lambda_context

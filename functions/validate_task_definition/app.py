@@ -13,9 +13,9 @@ from pullguard.deployed import Deployment
 from pullguard.messages import Look
 from pullguard.receiver import outcome
 
+deployment = Deployment(os.environ, *Deployment.VALIDATOR_NEEDS)
 logger, tracer, metrics = Logger(), Tracer(), Metrics()
 processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False, logger=logger)  # type: ignore[arg-type]
-deployment = Deployment(os.environ, *Deployment.VALIDATOR_NEEDS)
 
 
 @logger.inject_lambda_context

@@ -49,3 +49,14 @@ def test_a_variable_that_is_missing_is_named_in_one_line(
 def test_nonsense_is_named_too(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SystemExit, match='PULLGUARD_MODE is "destroy"'):
         start("validate_task_definition", monkeypatch, PULLGUARD_MODE="destroy")
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_level_that_powertools_does_not_know_is_named_before_powertools_breaks(
+    function: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(SystemExit) as error:
+        start(function, monkeypatch, POWERTOOLS_LOG_LEVEL="LOUD")
+    assert str(error.value) == (
+        'This function cannot start: POWERTOOLS_LOG_LEVEL is "LOUD": give one of DEBUG, INFO, WARNING, ERROR, CRITICAL'
+    )

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from pullguard.errors import Misconfigured
-from pullguard.settings import POWERTOOLS, PREFIX, Settings
+from pullguard.settings import LOG_LEVEL, POWERTOOLS, PREFIX, Settings
 
 POWERTOOLS_VARIABLES = {"POWERTOOLS_METRICS_NAMESPACE": "Pullguard", "POWERTOOLS_SERVICE_NAME": "a_function"}
 GOOD = POWERTOOLS_VARIABLES | {
@@ -72,6 +72,18 @@ def test_nonsense_is_refused_in_one_line(setting: str, value: str, words: str) -
     with pytest.raises(Misconfigured) as error:
         Settings.read(POWERTOOLS_VARIABLES | {f"PULLGUARD_{setting.upper()}": value}, setting)
     assert words in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("level", [None, "", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL", "debug"])
+def test_a_level_that_powertools_takes_is_taken(level: str | None) -> None:
+    assert Settings.read(POWERTOOLS_VARIABLES | ({} if level is None else {LOG_LEVEL: level})) == Settings()
+
+
+@pytest.mark.parametrize("level", ["LOUD", " ", "INFO ", "30", "a\nb"])
+def test_a_level_that_it_would_break_at_is_refused_in_one_line(level: str) -> None:
+    with pytest.raises(Misconfigured, match=r"POWERTOOLS_LOG_LEVEL is .*: give one of DEBUG, INFO, ") as error:
+        Settings.read(POWERTOOLS_VARIABLES | {LOG_LEVEL: level})
     assert "\n" not in str(error.value)
 
 

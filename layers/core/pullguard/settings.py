@@ -12,6 +12,10 @@ PREFIX = "PULLGUARD_"
 # Without the namespace, Powertools raises after each call's work is done; without the service, metrics have no name.
 # https://docs.aws.amazon.com/powertools/python/latest/core/metrics/#getting-started
 POWERTOOLS = ("POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_SERVICE_NAME")
+# Of a level that is none, Powertools' logger raises; where none is given it takes INFO, and any case will do.
+# https://docs.aws.amazon.com/powertools/python/latest/#environment-variables
+LOG_LEVEL = "POWERTOOLS_LOG_LEVEL"
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,11 +55,13 @@ class Settings:
     def read(cls, environment: Mapping[str, str], *needed: str) -> "Settings":
         """Read the ``needed`` settings from ``PULLGUARD_*`` variables.
 
-        Raises ``Misconfigured``, with one line that names the variable, where one is absent or makes no sense, or where
-        one is absent that Powertools reads.
+        Raises ``Misconfigured``, with one line that names the variable, where one is absent or makes no sense, be it
+        one of ours or one that Powertools reads.
         """
         for variable in POWERTOOLS:
             _set(environment, variable)
+        if (level := environment.get(LOG_LEVEL)) and level.upper() not in LOG_LEVELS:
+            raise _none_of(LOG_LEVEL, level, LOG_LEVELS)
         kinds = {each.name: each.type for each in fields(cls)}
         least = {each.name: each.metadata.get("least", 1) for each in fields(cls)}
         values: dict[str, Any] = {name: _read(environment, name, kinds[name], least[name]) for name in needed}
@@ -90,8 +96,12 @@ def _set(environment: Mapping[str, str], variable: str, *, empty: bool = False) 
 
 def _one_of(variable: str, text: str, allowed: tuple[str, ...]) -> str:
     if text not in allowed:
-        raise Misconfigured(f"{variable} is {shown(text)}: give one of {', '.join(allowed)}")
+        raise _none_of(variable, text, allowed)
     return text
+
+
+def _none_of(variable: str, text: str, allowed: tuple[str, ...]) -> Misconfigured:
+    return Misconfigured(f"{variable} is {shown(text)}: give one of {', '.join(allowed)}")
 
 
 assert get_args(Mode) == MODES  # noqa: S101 (the type and the values are one thing said twice)
