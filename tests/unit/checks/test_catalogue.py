@@ -65,6 +65,13 @@ def test_each_check_says_when_it_fails_and_rests_on_a_page(check: Check) -> None
     assert not check.fails_when.endswith(".")
 
 
+@pytest.mark.parametrize("check", [each for each in CHECKS if each.severity == "warning"], ids=lambda check: check.id)
+def test_of_a_warning_no_fix_is_promised_without_saying_that_it_is_made_of_errors_alone(check: Check) -> None:
+    """The planner leaves alone what works today (``planner.make_plan``)."""
+    said = WORDS[check.id].fix
+    assert check.fix == "none" if said is None else ("where it is an error" in said and "told to people" in said)
+
+
 def test_what_explains_a_stopped_task_names_checks_that_there_are() -> None:
     named = {check for explanation in EXPLANATIONS for check in explanation.checks}
     assert named

@@ -5,6 +5,8 @@ from dataclasses import replace
 from pullguard.checks.examine import examine
 from pullguard.findings import Finding
 from pullguard.model import Usage
+from pullguard.plan import Plan
+from pullguard.planner import Rules, make_plan
 from tests.fakes import CLUSTER, World, container, revision_arn, role, secret, secret_arn, service, task_definition
 
 NEW = secret(suffix="NewNew")
@@ -45,3 +47,4 @@ def test_what_works_is_left_alone_and_said_to_be() -> None:
         "reregister",
     )
     assert "left to you" in finding.remedy.text
+    assert make_plan(world.facts(), (finding,), Rules()) == Plan()

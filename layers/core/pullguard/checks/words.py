@@ -31,7 +31,9 @@ _NAME_IT: Final = "register a revision that names the secret by its full ARN"
 
 WORDS: Final[dict[str, Words]] = {
     "reference-malformed": Words(needs=_DEFINITION, remedy=f"{_NAME_IT}, and nothing after it"),
-    "reference-not-full-arn": Words(needs=_SECRET, remedy=_NAME_IT),
+    "reference-not-full-arn": Words(
+        needs=_SECRET, remedy=_NAME_IT, fix="re-register where it is an error; a warning is told to people"
+    ),
     "reference-stale": Words(needs=_SECRET, remedy="register a revision with the new ARN, and let the services run it"),
     "secret-not-found": Words(
         needs=_SECRET,
