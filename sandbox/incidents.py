@@ -1,4 +1,4 @@
-"""Things that happen to an account: a rotation that writes a value, one that fails, a task that cannot start."""
+"""Things that happen to an account: a rotation that writes a value, and one that fails."""
 
 import json
 import uuid
@@ -20,36 +20,6 @@ def rotate(aws: Emulator, secret_arn: str, value: Mapping[str, Any] | str) -> No
 def fail_rotation(aws: Emulator, secret_arn: str, error: str = "Error when executing lambda during setSecret") -> None:
     """Let a rotation fail: the value stays as it is."""
     aws.emit([_rotation(aws, "RotationFailed", secret_arn, error)])
-
-
-def stop_task(aws: Emulator, task_definition_arn: str, reason: str, *, service: str, cluster: str = "default") -> None:
-    """Let a service's task stop before it started, for ``reason`` (ECS Task State Change, TaskFailedToStart)."""
-    aws.emit([task_stopped(task_definition_arn, reason, service=service, cluster=cluster)])
-
-
-def task_stopped(task_definition_arn: str, reason: str, *, service: str, cluster: str) -> dict[str, Any]:
-    """Return the event of a Fargate task that failed to start.
-
-    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_task_events.html
-    """
-    prefix = task_definition_arn.partition(":task-definition/")[0]
-    task = f"{prefix}:task/{cluster}/{uuid.uuid4().hex}"
-    family = task_definition_arn.rpartition("/")[2].partition(":")[0]
-    detail = {
-        "clusterArn": f"{prefix}:cluster/{cluster}",
-        "containers": [{"name": family, "lastStatus": "STOPPED", "taskArn": task}],
-        "desiredStatus": "STOPPED",
-        "group": f"service:{service}",
-        "lastStatus": "STOPPED",
-        "launchType": "FARGATE",
-        "platformVersion": "1.4.0",
-        "stopCode": "TaskFailedToStart",
-        "stoppedReason": reason,
-        "taskArn": task,
-        "taskDefinitionArn": task_definition_arn,
-        "version": 3,
-    }
-    return {"source": "aws.ecs", "detail-type": "ECS Task State Change", "resources": [task], "detail": detail}
 
 
 def _rotation(aws: Emulator, name: str, secret_arn: str, error: str | None = None) -> dict[str, Any]:

@@ -1,8 +1,7 @@
 """What the embedded AWS leaves out, added around it as an ASGI application.
 
 1. CloudTrail: a successful call that CloudTrail records becomes an event on the default bus.
-2. Lists: calls with their callers (``GET /_sandbox/calls?since=EPOCH_S``, and ``DELETE``), events (``GET
-   /_sandbox/events``).
+2. Lists: calls with their callers (``GET /_sandbox/calls?since=EPOCH_S``), events (``GET /_sandbox/events``).
 3. Events by hand, as AWS sends them: ``POST /_sandbox/emit`` with a JSON list of events in EventBridge's own form.
 4. Permissions that the embedded AWS does not ask for: ``sandbox.authorization``.
 5. No more workers than the machine can start: ``sandbox.capacity``.
@@ -147,9 +146,6 @@ class Relay:
             case "GET", "/_sandbox/calls":
                 since = float(parse_qs(scope["query_string"].decode()).get("since", ["0"])[0])
                 await answer(send, 200, [call for call in self._calls if call["epoch_s"] >= since])
-            case "DELETE", "/_sandbox/calls":
-                self._calls.clear()
-                await answer(send, 200, {})
             case method, "/_sandbox/holds":
                 await answer(send, 200, self._holds.answer(str(method), body))
             case "GET", "/_sandbox/events":

@@ -168,7 +168,6 @@ class Secret:
     tags: Tags = field(default_factory=dict)
     deleted_at: datetime | None = None
     stages: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    version_created_at: Mapping[str, datetime] = field(default_factory=dict)
     rotation: Rotation = Rotation(enabled=False)
     replicas: tuple[Replica, ...] = ()
     primary_region: str | None = None

@@ -33,7 +33,6 @@ class Settings:
     ledger_table: str = ""
     bus_name: str = ""
     topic_arn: str = ""
-    change_queue_url: str = ""
     validation_queue_url: str = ""
     grant_queue_url: str = ""
     reregister_queue_url: str = ""

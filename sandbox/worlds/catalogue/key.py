@@ -20,7 +20,7 @@ from sandbox.worlds.catalogue.parts import (
     healthy,
     to,
 )
-from sandbox.worlds.catalogue.scene import Call, Case, Scene
+from sandbox.worlds.catalogue.scene import Case, Scene
 
 BOTH = (READS, DECRYPTS)
 VIA = {"StringEquals": {"kms:ViaService": "secretsmanager.us-east-1.amazonaws.com"}}
@@ -47,9 +47,6 @@ def _state(state: str) -> Case:
     return _key("key-unusable", state, replace(_KEYED, facts=by_hand.key(state=state)), _KEYED)
 
 
-_IMPORTED = Call(
-    service="kms", operation="create_key", arguments={"Origin": "EXTERNAL"}, keep="KeyMetadata", name="imported"
-)
 UNUSABLE = (
     _key("key-unusable", "disabled", _keyed(state="Disabled"), _KEYED),
     _key("key-unusable", "to be deleted", _keyed(state="PendingDeletion"), _KEYED),

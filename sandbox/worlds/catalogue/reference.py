@@ -131,7 +131,6 @@ NOT_FULL_ARN = (
     ),
 )
 
-_SCHEDULED = Call(service="secretsmanager", operation="delete_secret", arguments={"SecretId": SECRET})
 STALE_ARN = (
     Case(
         check="reference-stale",

@@ -92,11 +92,6 @@ class PullAccess:
         return next(iter(self.failures), None)
 
     @property
-    def unknowns(self) -> tuple[Gate, ...]:
-        """The gates of which nobody can tell yet."""
-        return tuple(gate for gate in self.gates if gate.state == "unknown")
-
-    @property
     def warnings(self) -> tuple[Gate, ...]:
         """The gates that pass too easily."""
         return tuple(gate for gate in self.gates if gate.state == "fail" and gate.severity == "warning")
