@@ -1,12 +1,10 @@
 """An AWS of one's own: starts the embedded AWS with its relay on 127.0.0.1, and always stops it again."""
 
-import atexit
 import contextlib
 import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import threading
@@ -17,24 +15,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Any
 
 import boto3
 from botocore.config import Config
+
+from sandbox.server import PortTaken, SandboxError, Server
 
 ROOT = Path(__file__).resolve().parents[1]
 INTERPRETER = ROOT / ".tools" / "ministack" / "bin" / "python"
 REGION = "us-east-1"
 ACCOUNT = "111122223333"
 LOG_TAIL_LINES = 25
-_STARTS = 3
 _LAUNCH = "import sys; sys.path.append(sys.argv.pop(1)); from sandbox.relay import main; main()"
 _READ_PREFIXES = ("Get", "List", "Describe", "Head", "Batch", "Simulate", "Receive", "Query", "Scan", "Test", "Filter")
-
-
-class SandboxError(Exception):
-    """The sandbox could not do it; the text says what to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +68,7 @@ class Call:
         return session.partition("/")[0] if found else None
 
 
-class Emulator:
+class Emulator(Server):
     """The embedded AWS, running inside ``with Emulator() as aws:``.
 
     ``port``: None takes a free one. ``second_address``: another address to listen on (the gateway of Docker's own
@@ -94,11 +88,10 @@ class Emulator:
         start_timeout_s: float = 60,
         environment: Mapping[str, str] | None = None,
     ) -> None:
+        super().__init__(port)
         self.account_id = ACCOUNT
         self.region = REGION
         self.credentials = Credentials()
-        self.port = port or 0
-        self._fixed_port = port is not None
         self._second_address = second_address
         self._docker = docker
         self._start_timeout_s = start_timeout_s
@@ -111,48 +104,9 @@ class Emulator:
 
     # --- life ---
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
-    def start(self) -> None:
-        """Start and wait until it answers."""
+    def _require(self) -> None:
         if not INTERPRETER.exists():
             raise SandboxError(f"The embedded AWS is not installed ({INTERPRETER} is missing): run `make setup`.")
-        atexit.register(self.stop)
-        for attempt in range(1, _STARTS + 1):
-            if not self._fixed_port:
-                self.port = _free_port()
-            try:
-                self._launch()
-                self._wait()
-            except _PortTaken as taken:
-                self.stop()
-                if self._fixed_port or attempt == _STARTS:
-                    raise SandboxError(f"Port {self.port} is taken: choose another, or leave it out.") from taken
-            except BaseException:
-                self.stop()
-                raise
-            else:
-                return
-
-    def stop(self) -> None:
-        """Stop it and all of its children, and remove what it wrote. Stopping twice is fine."""
-        atexit.unregister(self.stop)
-        process, self._process = self._process, None
-        if process is not None:
-            _end(process)
-        if self._log is not None:
-            self._log.close()
-            self._log = None
-        if self._scratch is not None:
-            shutil.rmtree(self._scratch, ignore_errors=True)
-            self._scratch = None
 
     def _launch(self) -> None:
         self._scratch = Path(tempfile.mkdtemp(prefix="pullguard-aws-"))
@@ -202,7 +156,7 @@ class Emulator:
             if self._process is None or self._process.poll() is not None:
                 tail = self.log_tail()
                 if "Address already in use" in tail or "cannot listen on" in tail:
-                    raise _PortTaken
+                    raise PortTaken(tail)
                 raise SandboxError(f"The embedded AWS ended while starting. Its last lines:\n{tail}")
             with contextlib.suppress(OSError, ValueError):
                 self._fetch("GET", "/_ministack/health")
@@ -212,6 +166,17 @@ class Emulator:
         raise SandboxError(
             f"The embedded AWS did not answer within {self._start_timeout_s:g} s. Its last lines:\n{self.log_tail()}"
         )
+
+    def _end(self) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            _end_group(process)
+        if self._log is not None:
+            self._log.close()
+            self._log = None
+        if self._scratch is not None:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+            self._scratch = None
 
     def _is_ours(self) -> bool:
         """Whether the one who answers on the port is the process that we started."""
@@ -247,10 +212,6 @@ class Emulator:
         names = Call.__dataclass_fields__
         found = self._fetch("GET", f"/_sandbox/calls?since={since_epoch_s!r}")
         return tuple(Call(**{name: record[name] for name in names}) for record in found)
-
-    def forget_calls(self) -> None:
-        """Empty the list of calls."""
-        self._fetch("DELETE", "/_sandbox/calls")
 
     def events(self) -> tuple[dict[str, Any], ...]:
         """Return every event on every bus so far, as in PutEvents, but for native ``Secret Label Updated``."""
@@ -291,10 +252,6 @@ class Emulator:
             raise SandboxError(f"{method} {path}: {error.code} {error.read().decode(errors='replace')}") from error
 
 
-class _PortTaken(Exception):
-    """Somebody else listens there."""
-
-
 @cache
 def client(
     service: str, *, endpoint_url: str | None = None, region: str = REGION, credentials: Credentials | None = None
@@ -327,13 +284,7 @@ def _session() -> boto3.session.Session:
     return boto3.session.Session()
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _end(process: "subprocess.Popen[bytes]") -> None:
+def _end_group(process: "subprocess.Popen[bytes]") -> None:
     """End a process group: politely, then not; and wait for its leader."""
     for what, patience_s in ((signal.SIGTERM, 3), (signal.SIGKILL, 5)):
         with contextlib.suppress(ProcessLookupError, PermissionError):

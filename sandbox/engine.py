@@ -8,7 +8,7 @@ from functools import cache
 from ipaddress import ip_network
 from typing import Any, Final
 
-from sandbox.emulator import SandboxError
+from sandbox.server import SandboxError
 
 _ANSWER_S: Final = 10
 _CALL_S: Final = 120

@@ -3,7 +3,6 @@
 Nothing of Docker's is needed besides: images are pushed by the registry's HTTP API.
 """
 
-import atexit
 import base64
 import contextlib
 import gzip
@@ -15,42 +14,29 @@ import platform
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tarfile
 import tempfile
-import threading
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from fnmatch import fnmatchcase
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
-
-from sandbox.emulator import SandboxError
+from sandbox.server import PortTaken, SandboxError, Server
+from sandbox.token_service import SERVICE, Account, TokenService
 
 BINARY: Final = "docker-registry"
 HTPASSWD: Final = "htpasswd"
 DEBIAN_PACKAGES: Final = {BINARY: "docker-registry", HTPASSWD: "apache2-utils"}
 MANIFEST_TYPE: Final = "application/vnd.docker.distribution.manifest.v2+json"
-_SERVICE: Final = "sandbox"
 _ARCHITECTURE: Final = {"aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), "amd64")
 _PUSHER: Final = "sandbox-pusher"
-_STARTS: Final = 3
 _START_TIMEOUT_S: Final = 20.0
-_TOKEN_LIFE: Final = timedelta(minutes=5)
 _PATIENCE_S: Final = 1.0
 # Runs the registry, and when standard input closes, that is, when whoever started this is gone, ends it and removes
 # what it wrote.
@@ -66,20 +52,12 @@ sys.exit(child.wait())
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
-    """Who may pull. ``repositories`` are patterns; they count with a token service only (htpasswd knows none)."""
-
-    password: str
-    repositories: tuple[str, ...] = ("*",)
-
-
 def missing_packages() -> tuple[str, ...]:
     """Return the Debian packages that a private registry needs and this machine lacks."""
     return tuple(package for program, package in DEBIAN_PACKAGES.items() if shutil.which(program) is None)
 
 
-class PrivateRegistry:
+class PrivateRegistry(Server):
     """A registry, running inside ``with PrivateRegistry({"ci": Account(password=...)}) as registry:``.
 
     ``bearer``: tokens from a token service on another port, instead of Basic. ``public``: patterns of the
@@ -96,53 +74,17 @@ class PrivateRegistry:
         public: Iterable[str] = (),
         port: int | None = None,
     ) -> None:
+        super().__init__(port)
         self._accounts = {_PUSHER: Account(password=secrets.token_urlsafe(16)), **accounts}
         self.tokens = TokenService(self._accounts, tuple(public)) if bearer else None
-        self._fixed_port = port
-        self.port = port or 0
         self._scratch: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
     # --- life ---
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
-    def start(self) -> None:
-        """Start it, and wait until it answers."""
+    def _require(self) -> None:
         if lacking := missing_packages():
             raise SandboxError(f"No private registry: install the Debian package(s) {', '.join(lacking)} with apt-get.")
-        atexit.register(self.stop)
-        if self.tokens is not None:
-            self.tokens.start()
-        for attempt in range(1, _STARTS + 1):
-            self.port = self._fixed_port or _free_port()
-            try:
-                self._launch()
-                self._wait()
-            except _Ended as ended:
-                self._end()
-                if self._fixed_port or attempt == _STARTS or "address already in use" not in str(ended):
-                    self.stop()
-                    raise SandboxError(f"The registry ended while starting. Its last lines:\n{ended}") from None
-            except BaseException:
-                self.stop()
-                raise
-            else:
-                return
-
-    def stop(self) -> None:
-        """Stop it and its token service, and remove what they wrote. Stopping twice is fine."""
-        atexit.unregister(self.stop)
-        self._end()
-        if self.tokens is not None:
-            self.tokens.stop()
 
     def _end(self) -> None:
         process, self._process = self._process, None
@@ -157,8 +99,12 @@ class PrivateRegistry:
         scratch, self._scratch = self._scratch, None
         if scratch is not None:
             shutil.rmtree(scratch, ignore_errors=True)
+        if self.tokens is not None:
+            self.tokens.stop()
 
     def _launch(self) -> None:
+        if self.tokens is not None:
+            self.tokens.start()
         self._scratch = Path(tempfile.mkdtemp(prefix="pullguard-registry-"))
         self._write_htpasswd()
         config = {
@@ -188,8 +134,8 @@ class PrivateRegistry:
         return {
             "token": {
                 "realm": self.tokens.realm,
-                "service": _SERVICE,
-                "issuer": _SERVICE,
+                "service": SERVICE,
+                "issuer": SERVICE,
                 "rootcertbundle": str(certificate),
             }
         }
@@ -207,7 +153,10 @@ class PrivateRegistry:
         deadline = time.monotonic() + _START_TIMEOUT_S
         while time.monotonic() < deadline:
             if self._process is None or self._process.poll() is not None:
-                raise _Ended(self.log_tail())
+                tail = self.log_tail()
+                if "address already in use" in tail:
+                    raise PortTaken(tail)
+                raise SandboxError(f"The registry ended while starting. Its last lines:\n{tail}")
             with contextlib.suppress(OSError):
                 self._fetch("GET", "/v2/", repository=None, timeout_s=_PATIENCE_S)
                 if self._process.poll() is None:
@@ -279,131 +228,6 @@ class PrivateRegistry:
         return f"Bearer {self.tokens.sign(_PUSHER, {repository: ['pull', 'push']} if repository else {})}"
 
 
-class TokenService:
-    """The token service of a registry, in this process: who asks with a right password gets what the account may."""
-
-    def __init__(self, accounts: Mapping[str, Account], public: tuple[str, ...]) -> None:
-        self._accounts = accounts
-        self._public = public
-        self._key = ec.generate_private_key(ec.SECP256R1())
-        self._certificate = _self_signed(self._key)
-        self._server: ThreadingHTTPServer | None = None
-
-    def start(self) -> None:
-        """Serve, in a thread, until ``stop``."""
-        service = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                status, answer = service.answer(self.path, self.headers.get("Authorization"))
-                body = json.dumps(answer).encode()
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the name that is overridden)
-                """Stay quiet."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-
-    def stop(self) -> None:
-        """Stop serving. Stopping twice is fine."""
-        server, self._server = self._server, None
-        if server is not None:
-            server.shutdown()
-            server.server_close()
-
-    @property
-    def host(self) -> str:
-        """Its host and port, as an owner adds it to a secret's tag."""
-        if self._server is None:
-            raise SandboxError("The token service is not running.")
-        return f"127.0.0.1:{self._server.server_port}"
-
-    @property
-    def realm(self) -> str:
-        """The URL that the registry names in its challenge."""
-        return f"http://{self.host}/token"
-
-    @property
-    def certificate_pem(self) -> bytes:
-        """What the registry trusts."""
-        return self._certificate.public_bytes(serialization.Encoding.PEM)
-
-    def answer(self, target: str, authorization: str | None) -> tuple[int, dict[str, Any]]:
-        """Return status and body for a token request."""
-        account: Account | None = None
-        name = ""
-        if authorization is not None:
-            name, _, password = base64.b64decode(authorization.removeprefix("Basic ")).decode().partition(":")
-            account = self._accounts.get(name)
-            if account is None or not secrets.compare_digest(account.password.encode(), password.encode()):
-                return 401, {"errors": [{"code": "UNAUTHORIZED", "message": "incorrect username or password"}]}
-        patterns = (account.repositories if account else ()) + self._public
-        granted: dict[str, list[str]] = {}
-        for scope in urllib.parse.parse_qs(urllib.parse.urlsplit(target).query).get("scope", []):
-            kind, _, rest = scope.partition(":")
-            repository, _, actions = rest.rpartition(":")
-            if kind == "repository" and any(fnmatchcase(repository, pattern) for pattern in patterns):
-                granted[repository] = [action for action in actions.split(",") if action == "pull"]
-        return 200, {"token": self.sign(name, granted), "expires_in": int(_TOKEN_LIFE.total_seconds())}
-
-    def sign(self, name: str, granted: Mapping[str, list[str]]) -> str:
-        """Return a token that lets ``name`` do ``granted``.
-
-        Source: https://distribution.github.io/distribution/spec/auth/jwt/
-        """
-        now = datetime.now(UTC)
-        certificate = base64.b64encode(self._certificate.public_bytes(serialization.Encoding.DER)).decode()
-        claims = {
-            "iss": _SERVICE,
-            "sub": name,
-            "aud": _SERVICE,
-            "iat": int(now.timestamp()),
-            "nbf": int((now - timedelta(minutes=1)).timestamp()),
-            "exp": int((now + _TOKEN_LIFE).timestamp()),
-            "jti": secrets.token_hex(8),
-            "access": [
-                {"type": "repository", "name": repository, "actions": actions}
-                for repository, actions in granted.items()
-            ],
-        }
-        signed = ".".join(_url_safe(json.dumps(part).encode()) for part in (_header(certificate), claims))
-        r, s = decode_dss_signature(self._key.sign(signed.encode(), ec.ECDSA(hashes.SHA256())))
-        return f"{signed}.{_url_safe(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}"
-
-
-class _Ended(Exception):
-    """The registry did not live to answer."""
-
-
-def _header(certificate: str) -> dict[str, Any]:
-    return {"typ": "JWT", "alg": "ES256", "x5c": [certificate]}
-
-
-def _url_safe(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-def _self_signed(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Pullguard sandbox token service")])
-    now = datetime.now(UTC)
-    return (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-
-
 def _htpasswd_line(name: str, password: str) -> str:
     """Hash a password as the registry wants it (bcrypt, at its lowest cost); it goes by standard input."""
     command = [HTPASSWD, "-n", "-i", "-B", "-C", "4", name]
@@ -425,9 +249,3 @@ def _layer_and_config(content: bytes) -> tuple[bytes, bytes]:
 
 def _digest(blob: bytes) -> str:
     return f"sha256:{hashlib.sha256(blob).hexdigest()}"
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

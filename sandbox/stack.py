@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sandbox.emulator import INTERPRETER, ROOT, Emulator, SandboxError
+from sandbox.emulator import INTERPRETER, ROOT, Emulator
+from sandbox.server import SandboxError
 
 SAM = ROOT / ".tools" / "sam" / "bin" / "sam"
 TEMPLATE = ROOT / "template.yaml"

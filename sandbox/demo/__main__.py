@@ -9,7 +9,8 @@ from sandbox.demo.play import faults_of, perform, prepare
 from sandbox.demo.progress import Progress
 from sandbox.demo.report import console, show
 from sandbox.demo.scene import Scene
-from sandbox.emulator import Emulator, SandboxError
+from sandbox.emulator import Emulator
+from sandbox.server import SandboxError
 from sandbox.worlds.demo import SECRETS, role_name
 
 EXIT_PROVED, EXIT_NOT_AS_STATED, EXIT_COULD_NOT_RUN = 0, 1, 2

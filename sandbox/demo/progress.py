@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from sandbox.emulator import SandboxError
+from sandbox.server import SandboxError
 
 T = TypeVar("T")
 POLL_S = 0.3

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from sandbox import stack as stacks
 from sandbox.demo.progress import Progress, wait_until
-from sandbox.emulator import Call, Emulator, SandboxError
+from sandbox.emulator import Call, Emulator
 from sandbox.inbox import Inbox, Letter
+from sandbox.server import SandboxError
 from sandbox.stack import Stack
 from sandbox.world import World, load
 

@@ -18,14 +18,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Final
 
-from sandbox.emulator import SandboxError
 from sandbox.engine import docker, gateway, inspect, logs
+from sandbox.server import SandboxError
 
 HANDLER: Final = "app.handler"
 _START_S: Final = 60
 _LOOK_S: Final = 0.2
 _TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
-_API: Final = "/2018-06-01/runtime/invocation/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
-from sandbox.emulator import SandboxError
 from sandbox.engine import absence, inspect, pull
 from sandbox.runtime import stand_in
+from sandbox.server import SandboxError
 
 REPOSITORY: Final = "public.ecr.aws/lambda/python"
 ARCHITECTURES: Final = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}

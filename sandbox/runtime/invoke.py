@@ -15,11 +15,12 @@ from sandbox import stack as stacks
 from sandbox.demo import play
 from sandbox.demo.progress import Progress
 from sandbox.demo.scene import Scene, deploy
-from sandbox.emulator import Call, Emulator, SandboxError
+from sandbox.emulator import Call, Emulator
 from sandbox.engine import gateway
 from sandbox.runtime.image import ensure
 from sandbox.runtime.local import Invocation, LocalRuntime, sqs_event
 from sandbox.runtime.samples import EVENTS, remember
+from sandbox.server import SandboxError
 from sandbox.worlds import demo
 
 USAGE = "usage: make invoke FUNCTION=resolve_change EVENT=events/eventbridge/disable-key.json"

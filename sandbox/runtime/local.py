@@ -24,9 +24,9 @@ from typing import Any, Final
 import yaml
 
 from sandbox.agent import assume
-from sandbox.emulator import SandboxError
 from sandbox.engine import docker, gateway
 from sandbox.runtime.image import ensure
+from sandbox.server import SandboxError, free_port
 from sandbox.stack import SAM, Stack, tool_environment
 
 _LABEL: Final = "pullguard.embedded-aws"
@@ -177,7 +177,7 @@ class LocalRuntime:
     @contextmanager
     def serving(self) -> Iterator[Served]:
         """Run `sam local start-lambda` and yield what calls the functions there, each in one container of its own."""
-        port = _free_port()
+        port = free_port()
         command = [*self._command("start-lambda"), "--host", "127.0.0.1", "--port", str(port)]
         command += ["--warm-containers", "LAZY", "--no-watch"]
         log_file = self._directory / "start-lambda.log"
@@ -270,9 +270,3 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

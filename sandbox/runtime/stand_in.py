@@ -14,8 +14,9 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from sandbox.emulator import ROOT, SandboxError
+from sandbox.emulator import ROOT
 from sandbox.engine import inspect
+from sandbox.server import SandboxError
 
 PYTHON: Final = "3.13"
 SUITE: Final = "trixie"  # the Debian release that has this Python

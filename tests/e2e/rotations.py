@@ -13,7 +13,8 @@ from sandbox.demo.progress import wait_until
 from sandbox.demo.scene import Scene
 from sandbox.emulator import Call
 from sandbox.inbox import Letter
-from sandbox.registry import Account, PrivateRegistry
+from sandbox.registry import PrivateRegistry
+from sandbox.token_service import Account
 from sandbox.world import Role, Secret, Service, TaskDefinition, World
 from sandbox.worlds.demo import CLUSTER, MANAGED
 

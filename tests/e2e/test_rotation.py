@@ -17,7 +17,8 @@ from sandbox.demo.progress import Progress, wait_until
 from sandbox.demo.scene import Scene, deploy
 from sandbox.emulator import Emulator
 from sandbox.inbox import Letter
-from sandbox.registry import Account, PrivateRegistry
+from sandbox.registry import PrivateRegistry
+from sandbox.token_service import Account
 from tests.e2e.families import family, fresh
 from tests.e2e.rotations import (
     IMAGE,

@@ -15,8 +15,9 @@ from pullguard.image import parse_image
 from pullguard.model import RegistryAnswer, Verification
 from pullguard.registry import anonymous_pull, verify
 from pullguard.secret_value import HiddenText
-from sandbox.emulator import SandboxError
-from sandbox.registry import Account, PrivateRegistry
+from sandbox.registry import PrivateRegistry
+from sandbox.server import SandboxError
+from sandbox.token_service import Account
 
 PASSWORD = "s3cr:et-ü /+"
 ROOT = Path(__file__).resolve().parents[2]

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.emulator import SandboxError
 from sandbox.engine import docker
 from sandbox.runtime.cost import Limits, measure
 from sandbox.runtime.image import RuntimeImage
+from sandbox.server import SandboxError
 
 AT_ONCE_S = 20
 LIMITS = Limits(memory_mb=512, timeout_s=2)

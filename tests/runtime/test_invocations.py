@@ -18,11 +18,11 @@ from pullguard.events import parse_event_text, sequence
 from pullguard.messages import Look
 from sandbox.demo.progress import wait_until
 from sandbox.demo.scene import Scene
-from sandbox.emulator import SandboxError
 from sandbox.engine import docker, gateway, inspect
 from sandbox.runtime.cost import Limits
 from sandbox.runtime.local import LocalRuntime, Served, sqs_event
 from sandbox.runtime.samples import EVENTS
+from sandbox.server import SandboxError
 from tests.contract.test_events_folder import REASONS, TRIGGERS
 from tests.runtime.artefact import Artefact
 from tests.runtime.deeds import DEEDS, Deed, Opened, items, looks, messages, rewind, sample

@@ -12,9 +12,10 @@ import pytest
 
 from sandbox.demo.progress import wait_until
 from sandbox.demo.scene import Scene
-from sandbox.emulator import SandboxError
 from sandbox.engine import docker, inspect
-from sandbox.registry import Account, PrivateRegistry
+from sandbox.registry import PrivateRegistry
+from sandbox.server import SandboxError
+from sandbox.token_service import Account
 from sandbox.world import Role, Secret, TaskDefinition, World
 from sandbox.worlds.demo import MANAGED
 from tests.runtime.deeds import purge

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from sandbox import engine
-from sandbox.emulator import SandboxError
 from sandbox.runtime import available, image, stand_in
+from sandbox.server import SandboxError
 
 ANSWER_TIMEOUT_S = 0.5
 REFUSED = "Error response from daemon: no such host"
