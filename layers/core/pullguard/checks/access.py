@@ -10,14 +10,21 @@ from pullguard.access.gates import FINDINGS_BY_GATE, FindingId, Gate, PullAccess
 from pullguard.access.policy import Layer, parse_policy
 from pullguard.access.verdict import Circumstances, pull_access, trust_gate
 from pullguard.checks.access_remedies import ASK_ORGANIZATION, attached_instead, no_room, remedy_of, statements_needed
-from pullguard.checks.check import Check, Group, gives_credentials, secrets_in_use, subject_of, unreadable
+from pullguard.checks.check import (
+    PRIVATE_REGISTRY,
+    Check,
+    Group,
+    gives_credentials,
+    secrets_in_use,
+    subject_of,
+    unreadable,
+)
 from pullguard.checks.execution_role import trust_statement
 from pullguard.findings import Answer, Failed, Inapplicable, Passed, Remedy, RemedyAction, Severity, Subject, Unsure
 from pullguard.model import Container, Facts, Lookup, NamedPolicy, Role, Secret, Simulated, Unreadable
 from pullguard.remedies.grant import INLINE_POLICIES_MAX_CHARS
 
 _EXECUTION_ROLE = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html"
-_PRIVATE_REGISTRY = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/private-auth.html"
 _EVALUATION = "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html"
 _BOUNDARIES = "https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html"
 _CONTROL_POLICIES = "https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps.html"
@@ -284,7 +291,7 @@ ROLE_CHECKS = (
         "execution role",
         "no statement allows secretsmanager:GetSecretValue (implicit deny)",
         "grant",
-        _PRIVATE_REGISTRY,
+        PRIVATE_REGISTRY,
     ),
     _check(
         "secret-access-denied",
@@ -348,7 +355,7 @@ KEY_CHECKS = (
         "key",
         "the secret has a customer managed key, and nothing allows kms:Decrypt through Secrets Manager",
         "grant",
-        _PRIVATE_REGISTRY,
+        PRIVATE_REGISTRY,
     ),
     _check(
         "decrypt-access-denied",

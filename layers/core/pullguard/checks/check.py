@@ -13,6 +13,7 @@ from pullguard.image import ImageReference
 from pullguard.model import Container, Facts, Key, NotLooked, Role, Secret, Unreadable
 
 Group: TypeAlias = Literal["reference", "secret", "execution role", "key", "registry", "platform and run time"]
+PRIVATE_REGISTRY: Final = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/private-auth.html"
 _USER_INFO: Final = re.compile(r"^.*@(?!sha\d+:)", re.DOTALL)  # ci:password@registry.example.com/web
 
 
@@ -32,6 +33,19 @@ class Check:
     fix: RemedyAction
     source: str
     ask: Callable[[Facts], Iterable[Answer]]
+
+
+def for_people(
+    check_id: str,
+    severity: Severity,
+    fails_when: str,
+    source: str,
+    ask: Callable[[Facts], Iterable[Answer]],
+    *,
+    group: Group,
+) -> Check:
+    """Return a check whose findings only people mend."""
+    return Check(id=check_id, group=group, severity=severity, fails_when=fails_when, fix="none", source=source, ask=ask)
 
 
 def subject_of(facts: Facts, container: Container | None = None) -> Subject:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 
 from pullguard.checks.check import (
+    PRIVATE_REGISTRY,
     Check,
     image_of,
     reference_snippet,
@@ -34,7 +35,6 @@ from pullguard.model import (
 )
 from pullguard.stopped_reason import explain
 
-_PRIVATE_REGISTRY = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/private-auth.html"
 _REFUSALS = frozenset({"no-credentials-used", "pull-denied"})
 _OFFICIAL = "library/"  # the images that Docker itself publishes, for everybody
 
@@ -142,6 +142,6 @@ CHECK = Check(
         "credentials for the same repository tells, or it is no registry of public images"
     ),
     fix="reregister",
-    source=_PRIVATE_REGISTRY,
+    source=PRIVATE_REGISTRY,
     ask=_missing,
 )

@@ -5,14 +5,13 @@ from collections.abc import Iterable
 from typing import Final
 
 from pullguard.arn import Arn
-from pullguard.checks.check import Check, gives_credentials, image_of, skipped, subject_of, unreadable
+from pullguard.checks.check import PRIVATE_REGISTRY, Check, gives_credentials, image_of, skipped, subject_of, unreadable
 from pullguard.checks.failed_starts import quoted, recent_starts
 from pullguard.errors import shown
 from pullguard.findings import Answer, Failed, Passed, Remedy, Unsure
 from pullguard.model import Facts, Instance, Missing, NotLooked, ServiceUse, TaskUse, Unreadable, Usage
 from pullguard.stopped_reason import Kind, explain
 
-_PRIVATE_REGISTRY = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/private-auth.html"
 _STOPPED_TASKS = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html"
 # Both from the page above: "platform version 1.2.0 or later", "version 1.19.0 or later of the container agent".
 OLDEST_PLATFORM: Final = (1, 2, 0)
@@ -201,7 +200,7 @@ CHECKS = (
         severity="error",
         fails_when="a service or task runs it on a Fargate (Linux) platform version before 1.2.0",
         fix="none",
-        source=_PRIVATE_REGISTRY,
+        source=PRIVATE_REGISTRY,
         ask=_platform_too_old,
     ),
     Check(
@@ -210,7 +209,7 @@ CHECKS = (
         severity="error",
         fails_when="a container instance that may place it has a container agent before 1.19.0",
         fix="none",
-        source=_PRIVATE_REGISTRY,
+        source=PRIVATE_REGISTRY,
         ask=_agent_too_old,
     ),
     Check(

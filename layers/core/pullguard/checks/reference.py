@@ -10,6 +10,7 @@ from pullguard.aws_cli import on_secret
 from pullguard.checks import credentials_missing
 from pullguard.checks.check import (
     CREDENTIALS_FILE,
+    PRIVATE_REGISTRY,
     Check,
     image_of,
     is_ecr,
@@ -25,7 +26,6 @@ from pullguard.errors import shown
 from pullguard.findings import Answer, Failed, Inapplicable, Passed, Remedy, Severity
 from pullguard.model import Container, Facts, Lookup, Missing, NotLooked, Secret, Unreadable
 
-_PRIVATE_REGISTRY = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/private-auth.html"
 _REPOSITORY_CREDENTIALS = "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RepositoryCredentials.html"
 _WHATS_IN_A_SECRET = "https://docs.aws.amazon.com/secretsmanager/latest/userguide/whats-in-a-secret.html"  # noqa: S105
 
@@ -304,7 +304,7 @@ CHECKS = (
         severity="error",
         fails_when="there is nothing by that name or ARN, and no replacement",
         fix="none",
-        source=_PRIVATE_REGISTRY,
+        source=PRIVATE_REGISTRY,
         ask=_not_found,
     ),
     credentials_missing.CHECK,
@@ -314,7 +314,7 @@ CHECKS = (
         severity="error",
         fails_when="repositoryCredentials stand on an image in Amazon ECR (private, public, FIPS, dual-stack, China)",
         fix="reregister",
-        source=_PRIVATE_REGISTRY,
+        source=PRIVATE_REGISTRY,
         ask=_on_ecr_image,
     ),
     Check(
@@ -323,7 +323,7 @@ CHECKS = (
         severity="error",
         fails_when="the secret is bound to other registry hosts than the image's",
         fix="none",
-        source=_PRIVATE_REGISTRY,
+        source=PRIVATE_REGISTRY,
         ask=_registry_mismatch,
     ),
 )

@@ -1,12 +1,14 @@
 """Does the registry itself take the credentials for the image? Asked only where live verification is on."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 from pullguard.aws_cli import on_secret
 from pullguard.checks.check import (
-    Check,
+    PRIVATE_REGISTRY,
+    for_people,
     image_of,
     put_value,
     secrets_in_use,
@@ -16,7 +18,7 @@ from pullguard.checks.check import (
     unreadable,
 )
 from pullguard.errors import Malformed
-from pullguard.findings import Answer, Failed, Passed, Remedy, Severity, Subject, Unsure
+from pullguard.findings import Answer, Failed, Passed, Remedy, Subject, Unsure
 from pullguard.image import ImageReference
 from pullguard.model import (
     VERIFICATION_SWITCHED_OFF,
@@ -30,7 +32,6 @@ from pullguard.model import (
     Verification,
 )
 
-_PRIVATE_REGISTRY = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/private-auth.html"
 # As long as a rotation function may run at most.
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 _ROTATION_TAKES = timedelta(minutes=15)
@@ -195,26 +196,13 @@ def _unreachable(facts: Facts) -> Iterable[Answer]:
         )
 
 
-def _check(
-    check_id: str, severity: Severity, fails_when: str, source: str, ask: Callable[[Facts], Iterable[Answer]]
-) -> Check:
-    return Check(
-        id=check_id,
-        group="registry",
-        severity=severity,
-        fails_when=fails_when,
-        fix="none",
-        source=source,
-        ask=ask,
-    )
-
-
+_check = partial(for_people, group="registry")  # one line a check below
 CHECKS = (
     _check(
         "credentials-rejected",
         "error",
         "the registry answers 401 or 403 to these credentials for this image",
-        _PRIVATE_REGISTRY,
+        PRIVATE_REGISTRY,
         _rejected,
     ),
     _check(

@@ -1,12 +1,21 @@
 """Is the secret alive, and is its value what the ECS agent takes?"""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from pullguard.access.verdict import USABLE_STATES
 from pullguard.aws_cli import on_secret
-from pullguard.checks.check import Check, put_value, secrets_in_use, skipped, subject_of, unreadable
+from pullguard.checks.check import (
+    PRIVATE_REGISTRY,
+    for_people,
+    put_value,
+    secrets_in_use,
+    skipped,
+    subject_of,
+    unreadable,
+)
 from pullguard.checks.next_pull import next_pulls
 from pullguard.errors import shown
 from pullguard.findings import Answer, Failed, Inapplicable, Passed, Remedy
@@ -23,7 +32,6 @@ from pullguard.model import (
     ValueShape,
 )
 
-_PRIVATE_REGISTRY = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/private-auth.html"
 _RESTORE = "https://docs.aws.amazon.com/secretsmanager/latest/userguide/manage_restore-secret.html"
 _VERSIONS = "https://docs.aws.amazon.com/secretsmanager/latest/userguide/whats-in-a-secret.html"
 _ROTATION = "https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot_rotation.html"
@@ -272,20 +280,7 @@ def _replicate_again(secret: Secret, replica: Replica) -> str:
     return f"{remove} && {on_secret(primary, 'replicate-secret-to-regions', '--add-replica-regions', where)}"
 
 
-def _check(  # one line a check below
-    check_id: str, severity: str, fails_when: str, source: str, ask: Callable[[Facts], Iterable[Answer]]
-) -> Check:
-    return Check(
-        id=check_id,
-        group="secret",
-        severity="warning" if severity == "warning" else "error",
-        fails_when=fails_when,
-        fix="none",
-        source=source,
-        ask=ask,
-    )
-
-
+_check = partial(for_people, group="secret")  # one line a check below
 CHECKS = (
     _check(
         "secret-scheduled-for-deletion",
@@ -295,22 +290,22 @@ CHECKS = (
         _scheduled_for_deletion,
     ),
     _check("secret-no-current-version", "error", "no version carries AWSCURRENT", _VERSIONS, _no_current_version),
-    _check("secret-value-binary", "error", "the value is SecretBinary, not SecretString", _PRIVATE_REGISTRY, _binary),
+    _check("secret-value-binary", "error", "the value is SecretBinary, not SecretString", PRIVATE_REGISTRY, _binary),
     _check(
         "secret-value-malformed",
         "error",
         "the value is not a JSON object, or username or password is no string",
-        _PRIVATE_REGISTRY,
+        PRIVATE_REGISTRY,
         _malformed,
     ),
     _check(
-        "secret-value-empty-field", "error", "username or password is missing or empty", _PRIVATE_REGISTRY, _empty_field
+        "secret-value-empty-field", "error", "username or password is missing or empty", PRIVATE_REGISTRY, _empty_field
     ),
     _check(
         "secret-value-key-case",
         "warning",
         "the keys are spelt Username or PASSWORD: read on EC2, not known on Fargate",
-        _PRIVATE_REGISTRY,
+        PRIVATE_REGISTRY,
         _key_case,
     ),
     _check(
