@@ -398,6 +398,32 @@ def test_a_refusal_is_told_once(stage: Staged, mode: str) -> None:
     assert here.sent.messages == []
 
 
+UNREAD = replace(STALE, roles=(role(),))  # its role cannot read the secret that a new revision would name
+CLOSED = secret(registry=None)
+REFUSALS: dict[str, tuple[World, list[str]]] = {
+    "the-secrets-owner-has-not-agreed": (replace(UNREAD, secrets=(CLOSED,)), ["grant"]),
+    "the-roles-owner-has-not-agreed": (replace(UNREAD, roles=(role(managed=False),)), ["grant"]),
+    "no-grant-is-missing": (replace(STALE, roles=(role(reads=[CLOSED], managed=False),)), ["reregister"]),
+    "the-registration-is-refused-for-a-reason-of-its-own": (
+        replace(
+            UNREAD,
+            secrets=(CLOSED,),
+            task_definitions=tuple(
+                replace(each, tags={"aws:cloudformation:stack-name": "prod"}) for each in STALE.task_definitions
+            ),
+        ),
+        ["grant", "reregister"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("world", "kinds"), REFUSALS.values(), ids=REFUSALS)
+def test_a_family_is_refused_once_for_each_reason(stage: Staged, world: World, kinds: list[str]) -> None:
+    here = stage(world)
+    assert here.validate().asked == 0
+    assert [each["remediation"]["kind"] for each in here.sent.details("Remediation Refused")] == kinds
+
+
 def test_services_are_asked_for_where_they_may_be_moved(stage: Staged) -> None:
     running = Usage(newest=False, successor=revision_arn(revision=8), services=(service(),))
     here = stage(replace(STALE, running=running), rules=Rules(move_services=True))

@@ -61,6 +61,15 @@ def next_actions(plan: Plan) -> tuple[Fix, ...]:
     return grants if grants or refused else plan.actions
 
 
+def told_apart(refusals: tuple[Refusal, ...]) -> tuple[Refusal, ...]:
+    """Return what people are told: of a grant and a registration that wait for the same owner's word, the grant alone.
+
+    That is one alert for all families that wait, and names the revision as well.
+    """
+    grants = {each.why for each in refusals if each.kind == "grant"}
+    return tuple(each for each in refusals if each.kind != "reregister" or each.why not in grants)
+
+
 # --- Grants
 
 

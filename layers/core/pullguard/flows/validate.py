@@ -21,7 +21,7 @@ from pullguard.lifecycle import advance
 from pullguard.messages import LISTED, MAYBE_UNUSED, UNLISTED, Home, Look
 from pullguard.model import Facts, Missing, Role, RotationEnd, Secret, TaskDefinition, Unreadable, Usage
 from pullguard.plan import Action, Grant, Mode, MoveService, Plan, Redeploy, Refusal, Reregister
-from pullguard.planner import Rules, make_plan, next_actions
+from pullguard.planner import Rules, make_plan, next_actions, told_apart
 from pullguard.references import references_of
 from pullguard.remediation import Remediation
 from pullguard.remedies.redeploy import redeployments, verified
@@ -175,7 +175,7 @@ class Validator:
     def _act(self, plan: Plan, facts: Facts, findings: tuple[Finding, ...], look: Look, occasion: str) -> int:
         """Ask the executors for the next actions, or tell what would be done; tell what is refused."""
         now = self.now()
-        for refusal in plan.refusals:
+        for refusal in told_apart(plan.refusals):
             self.teller.remediation(Remediation(event="Remediation Refused", deed=describe(refusal)), now=now)
         actions = next_actions(plan)
         mode = effective_mode(self.mode, *tags_of(facts))
