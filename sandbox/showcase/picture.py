@@ -12,7 +12,7 @@ _WIDTH_PX: Final = 760
 _LINE_PX: Final = 20
 _LEFT_PX: Final = 34
 _LINE_CHARS: Final = 88
-_SIGNS: Final = {":x:": "\u2716", ":warning:": "\u26a0", ":white_check_mark:": "\u2714"}
+_SIGNS: Final = {":x:": "\u2716", ":warning:": "\u26a0", ":grey_question:": "\u2754", ":white_check_mark:": "\u2714"}
 _SANS: Final = "font-family='Helvetica, Arial, sans-serif' font-size='14'"
 
 

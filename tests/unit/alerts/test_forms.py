@@ -1,6 +1,7 @@
 """Attributes, links, and the forms for programs and for chats."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -128,6 +129,26 @@ def test_the_chat_form_is_a_custom_notification() -> None:
     assert message["content"]["nextSteps"][1] == "```aws iam put-role-policy\n  --more```"
     assert message["content"]["keywords"] == ["secret-access-missing", "error", "web", "eu-west-1"]
     assert message["metadata"]["relatedResources"] == [WEB, SECRET, ROLE]
+
+
+UNKNOWN = finding(status="unknown")
+SIGNS: dict[str, tuple[Notice, str]] = {
+    "an-error": (notice(), ":x:"),
+    "a-reminder-of-one": (notice(reminder=True), ":x:"),
+    "a-warning": (notice(findings=(finding(severity="warning"),)), ":warning:"),
+    "nobody-could-tell": (notice(findings=(UNKNOWN,)), ":grey_question:"),
+    "nobody-could-tell-of-a-warning": (notice(findings=(replace(UNKNOWN, severity="warning"),)), ":grey_question:"),
+    "nobody-could-tell-of-the-second-alone": (notice(findings=(finding(), UNKNOWN)), ":x:"),
+    "the-end-of-what-nobody-could-tell": (notice("Finding Resolved", findings=(UNKNOWN,)), ":white_check_mark:"),
+    "a-deed": (about_a_deed("Remediation Completed", describe(REFUSAL)), ":white_check_mark:"),
+    "a-refusal": (about_a_deed("Remediation Refused", describe(REFUSAL)), ":warning:"),
+}
+
+
+@pytest.mark.parametrize(("told", "sign"), SIGNS.values(), ids=SIGNS)
+def test_what_could_not_be_looked_at_is_a_question_and_no_error(told: Notice, sign: str) -> None:
+    title = json.loads(compose(told, "chat").text)["content"]["title"]
+    assert title.partition(" ")[0] == sign
 
 
 @pytest.mark.parametrize(

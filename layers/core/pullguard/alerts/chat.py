@@ -10,6 +10,7 @@ from pullguard.alerts.headline import headline, words_of
 from pullguard.alerts.links import links_of
 from pullguard.alerts.notice import Notice
 from pullguard.alerts.paragraphs import dependent_lines, paragraphs, snippet_of, time_lines
+from pullguard.findings import Finding
 
 # The page's schema names no limits. These are what chat programs show of a line, a step and a message without cutting.
 _CHAT_TITLE_MAX_CHARS: Final = 250
@@ -57,7 +58,13 @@ def _thread(notice: Notice, family: str) -> str:
 def _sign(notice: Notice) -> str:
     if notice.kind in ("Finding Resolved", "Remediation Completed"):
         return ":white_check_mark:"
-    return ":x:" if any(finding.severity == "error" for finding in notice.findings[:1]) else ":warning:"
+    match notice.findings:
+        case (Finding(status="unknown"), *_):
+            return ":grey_question:"  # its severity would be the check's, which has found nothing
+        case (Finding(severity="error"), *_):
+            return ":x:"
+        case _:
+            return ":warning:"
 
 
 def _chat_lines(notice: Notice) -> Iterator[str]:
