@@ -1,5 +1,6 @@
 """What holds for every test: no way to AWS or to the net, and a clock that stands still."""
 
+import gc
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from moto import mock_aws
 
 from pullguard.ledger import Ledger
 from tests.fakes import NOW, REGION
+from tests.memoized import memoize
 from tests.scheduling import ByFileAndStack
 
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ HERE = Path(__file__).parent
 # functions' import opens the socket by which traces would leave, to a daemon that is not there.)
 ON_LOOPBACK = ("e2e", "functions", "registry", "runtime", "test_registry_")
 LOOPBACK = ["127.0.0.1", "::1", "localhost"]
+
+memoize()
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: "Producer") -> ByFileAndStack | None:
@@ -40,6 +44,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.allow_hosts(LOOPBACK))
         else:
             item.add_marker(pytest.mark.disable_socket)
+
+
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector from walking all that was collected again and again: it lives to the end."""
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,6 @@ from types import ModuleType
 from typing import Any
 
 import boto3
-import jsonpath_ng.ext
 
 from pullguard.aws.clients import Clients
 from tests.contract.cloudformation import ROOT, load, said
@@ -19,8 +18,6 @@ from tests.contract.roles import given
 TEMPLATE = load()
 REGION, ACCOUNT = "us-east-1", "123456789012"
 BATCH_MAX = 10
-# moto parses the same paths for each event that it delivers, which takes longer than all else that it does for one.
-jsonpath_ng.ext.parse = cache(jsonpath_ng.ext.parse)  # type: ignore[attr-defined]
 _numbers = count()
 # A batch call needs the action of the single one; everything else is called what it is allowed by.
 _ACTIONS = {

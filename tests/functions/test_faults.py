@@ -5,16 +5,17 @@ from the day it is made. One message of a play (tests/functions/plays.py) enters
 application.py); afterwards, as every sweep does, somebody asks for another look at what is in use.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import pytest
 from moto import mock_aws
 
 from tests.functions.application import LANES, QUEUES, Application, Message
+from tests.functions.branches import Branches
 from tests.functions.plays import PLAYS, Play, short
 from tests.functions.stack import Stack
 from tests.functions.wire import Fault, Wire
@@ -26,6 +27,7 @@ WIRES = {function: Wire() for function in LANES.values()}
 ASKS = ("Describe", "Get", "List")
 WRITES = ("Put", "Register", "Update", "Delete", "Send")
 SWEPT_AFTER = timedelta(hours=1)
+Point = tuple[int | str, Fault]  # the place of a call, or the operation of many; and what goes wrong there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,11 +46,11 @@ class Outcome:
         return any(kind == "Remediation Failed" for kind, _ in self.told)
 
 
-def perform(play: Play, fault: Fault | None = None, place: int | str = -1) -> Outcome:
+def perform(play: Play, watch: Callable[[int, str], None] | None = None) -> Outcome:
     """Let one message about the broken revision run to its end, and a sweep's look after it."""
     for wire in WIRES.values():
         wire.lay()
-    WIRES[play.function].lay(fault, place)
+    WIRES[play.function].watch = watch
     with mock_aws(), pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setattr("time.sleep", lambda _: None)  # botocore waits before it tries again
         stack = Stack()
@@ -102,6 +104,30 @@ def undisturbed(play: Play) -> Outcome:
     return perform(play)
 
 
+@cache
+def disturbed(play: Play, points: frozenset[Point]) -> Branches[Outcome]:
+    """The same run, which branches at each of these points."""
+    branches, wire, asked = Branches[Outcome](), WIRES[play.function], set(points)
+
+    def watch(place: int, call: str) -> None:
+        for point in sorted((each for each in asked if each[0] in (place, call)), key=str):
+            asked.remove(point)  # an operation is reached more than once
+            branches.branch(point, partial(wire.spoil, *point))
+
+    run = branches.run(lambda: perform(play, watch))
+    assert run.calls == undisturbed(play).calls  # or else a place would be that of another call
+    return branches
+
+
+@pytest.fixture
+def outcome(request: pytest.FixtureRequest, play: Play, place: int | str, fault: Fault) -> Outcome:
+    """How the play ends where something goes wrong there. The first one who asks waits for all tests of the play."""
+    tests = (item for item in request.session.items if isinstance(item, pytest.Function) and item.path == request.path)
+    asked = (item.callspec.params for item in tests if "outcome" in item.fixturenames)
+    points = frozenset((each["place"], each["fault"]) for each in asked if each["play"] is play)
+    return disturbed(play, points).result((place, fault))
+
+
 def calls() -> Iterator[Any]:
     """Every call of every executor, in every way in which it can go wrong."""
     for play in PLAYS:
@@ -114,23 +140,20 @@ def calls() -> Iterator[Any]:
 
 
 def operations() -> Iterator[Any]:
+    """Every operation of every executor, denied throughout."""
     for play in PLAYS:
         for operation in sorted(set(undisturbed(play).calls)):
-            yield pytest.param(play, operation, id=f"{play.name}-{operation}")
+            yield pytest.param(play, operation, Fault.DENIED, id=f"{play.name}-{operation}")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "fault" in metafunc.fixturenames:
-        metafunc.parametrize(("play", "place", "fault"), list(calls()))
-    elif "operation" in metafunc.fixturenames:
-        metafunc.parametrize(("play", "operation"), list(operations()))
+    if "outcome" in metafunc.fixturenames:
+        is_once = metafunc.function is test_one_call_goes_wrong_once
+        metafunc.parametrize(("play", "place", "fault"), list(calls() if is_once else operations()))
 
 
-def test_one_call_goes_wrong_once(play: Play, place: int, fault: Fault) -> None:
+def test_one_call_goes_wrong_once(play: Play, outcome: Outcome, fault: Fault) -> None:
     wanted = undisturbed(play)
-
-    outcome = perform(play, fault, place)
-
     assert outcome.state == wanted.state
     assert (outcome.died, outcome.reasons) == ((), ())
     told = [each for each in outcome.told if each[0] != "Remediation Failed"]
@@ -139,16 +162,12 @@ def test_one_call_goes_wrong_once(play: Play, place: int, fault: Fault) -> None:
     assert not outcome.failed or wanted.failed or fault is Fault.DENIED
 
 
-def test_one_operation_is_denied_throughout(play: Play, operation: str) -> None:
-    wanted = undisturbed(play)
-
-    outcome = perform(play, Fault.DENIED, operation)
-
+def test_one_operation_is_denied_throughout(play: Play, outcome: Outcome) -> None:
     # While it lasts, the message is handled, or told of as failed, or lies in the dead letters and says why.
     assert outcome.died == ()
     assert all("AccessDenied" in reason for reason in outcome.reasons)
     # Once it is over, the next look mends everything.
-    assert outcome.state == wanted.state
+    assert outcome.state == undisturbed(play).state
     told = [each for each in outcome.told if each[0] != "Remediation Failed"]
     assert len(told) == len(set(told))
 

@@ -55,7 +55,7 @@ class Wire:
     """``calls`` are the operations in their order (``iam:PutRolePolicy``); the one at ``place`` has the ``fault``.
 
     ``ambush`` names a place or an operation, and what somebody does in the moment before that call, or the first one
-    of the operation, reaches AWS.
+    of the operation, reaches AWS. ``watch`` is told the place and the operation of every call before that.
     Where ``place`` is the name of an operation, each of its calls has it. A wire can be laid anew for another run: its
     clients stay, which are costly to make. ``sent`` counts the calls that send messages, over all runs.
     """
@@ -65,12 +65,17 @@ class Wire:
     calls: list[str] = field(default_factory=list)
     delays_s: dict[str, int] = field(default_factory=dict)
     ambush: tuple[int | str, Callable[[], object]] | None = None
+    watch: Callable[[int, str], None] | None = None
     sent: int = 0
 
     def lay(self, fault: Fault | None = None, place: int | str = -1) -> None:
         """Forget what was called, and let another call go wrong."""
         self.fault, self.place, self.calls, self.delays_s = fault, place, [], {}
-        self.ambush = None
+        self.ambush = self.watch = None
+
+    def spoil(self, place: int | str, fault: Fault) -> None:
+        """Let a call go wrong that is still to come, or is just being made."""
+        self.fault, self.place = fault, place
 
     @cached_property
     def clients(self) -> Clients:
@@ -95,6 +100,8 @@ class Wire:
         if not retried:
             self.calls.append(f"{service}:{operation}")
             self.sent += operation.startswith("SendMessage")
+            if self.watch is not None:
+                self.watch(len(self.calls) - 1, self.calls[-1])
         if self.ambush is not None and self.ambush[0] in (len(self.calls) - 1, self.calls[-1]):
             step_in, self.ambush = self.ambush[1], None
             step_in()

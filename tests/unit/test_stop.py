@@ -72,7 +72,8 @@ class Clock:
         return self.time_s
 
 
-def test_a_stop_takes_hold_within_seconds_and_a_burst_costs_one_read() -> None:
+@pytest.mark.parametrize("later_s", [BELIEVED_S, -1], ids=["later", "clock set back"])
+def test_a_stop_takes_hold_within_seconds_and_a_burst_costs_one_read(later_s: float) -> None:
     assert 0 < BELIEVED_S <= 5  # what README.md and docs/operations.md promise
     with mock_aws():
         client, clock = boto3.client("ssm", region_name=REGION), Clock()
@@ -82,7 +83,7 @@ def test_a_stop_takes_hold_within_seconds_and_a_burst_costs_one_read() -> None:
         switch = StopSwitch(client, "/p/stop", clock)
         assert [switch.read() for _ in range(10)] == [None] * 10
         StopSwitch(client, "/p/stop").write(STOP)
-        clock.time_s = BELIEVED_S
+        clock.time_s += later_s
         assert switch.read() == STOP
     assert asked.count("GetParameter") == 2
 

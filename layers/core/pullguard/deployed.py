@@ -113,7 +113,7 @@ class Deployment:
         """The stack's stop parameter; it remembers for seconds what it read, from one message to the next."""
         from pullguard.aws.ssm import StopSwitch
 
-        return StopSwitch(self.clients.get("ssm"), self.settings.stop_parameter)
+        return StopSwitch(self.clients.get("ssm"), self.settings.stop_parameter, lambda: self.now().timestamp())
 
     @property
     def rules(self) -> "Rules":

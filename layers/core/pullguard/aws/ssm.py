@@ -17,7 +17,10 @@ BELIEVED_S: Final = 5.0
 
 
 class StopSwitch:
-    """The stack's stop parameter ``name``. What could not be read is never remembered."""
+    """The stack's stop parameter ``name``. What could not be read is never remembered.
+
+    ``clock`` tells seconds. An answer from its future is not believed.
+    """
 
     def __init__(self, client: "SSMClient", name: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._client = client
@@ -32,7 +35,7 @@ class StopSwitch:
         Source: https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameter.html
         """
         now = self._clock()
-        if self._answer is not None and now - self._answer[0] < BELIEVED_S:
+        if self._answer is not None and 0 <= now - self._answer[0] < BELIEVED_S:
             return self._answer[1]
 
         def call() -> Stop | None:
