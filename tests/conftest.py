@@ -48,6 +48,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish() -> None:
     """Keep the garbage collector from walking all that was collected again and again: it lives to the end."""
+    gc.collect()
     gc.freeze()
 
 

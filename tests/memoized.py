@@ -9,7 +9,7 @@ import moto.core.responses
 import moto.kms.models
 import moto.sqs.models
 
-# Each is a function of its arguments alone. Keys of KMS share their key material, which no test looks at.
+# Each answers the same to the same; only keys of KMS are made, and share their material, at which nobody looks.
 _PURE: tuple[tuple[Any, str], ...] = (
     (botocore.useragent, "sanitize_user_agent_string_component"),
     (jsonpath_ng.ext, "parse"),

@@ -80,6 +80,13 @@ class Branches(Generic[Result]):
 
 
 def _report(to: int, end: End[Result]) -> NoReturn:
-    with os.fdopen(to, "wb") as report:
-        pickle.dump(end, report)
-    os._exit(0)
+    """Hand an end over, and end: whatever happens, a copy does not go on."""
+    try:
+        try:
+            said = pickle.dumps(end)
+        except Exception:  # noqa: BLE001 (a result may be anything)
+            said = pickle.dumps(End(result=None, error=format_exc(), printed=end.printed))
+        with os.fdopen(to, "wb") as report:
+            report.write(said)
+    finally:
+        os._exit(0)

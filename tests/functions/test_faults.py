@@ -32,13 +32,17 @@ Point = tuple[int | str, Fault]  # the place of a call, or the operation of many
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How it ended: the state, what was told (each thing once), the messages that died, and the executor's calls."""
+    """How it ended: the state, what was told (each thing once), the messages that died, and the executor's calls.
+
+    ``spoilt`` is whether one of these calls went wrong.
+    """
 
     state: Any
     told: tuple[tuple[str, str], ...]
     died: tuple[Message, ...]
     reasons: tuple[str, ...]
     calls: tuple[str, ...]
+    spoilt: bool
 
     @property
     def failed(self) -> bool:
@@ -58,7 +62,7 @@ def perform(play: Play, watch: Callable[[int, str], None] | None = None) -> Outc
         app = Application(stack, monkeypatch, WIRES, parameters=dict(play.parameters))
         play.begin(app)
         app.run()
-        calls = tuple(WIRES[play.function].calls)
+        calls, spoilt = tuple(WIRES[play.function].calls), WIRES[play.function].spoilt
         WIRES[play.function].lay()
         app.time += SWEPT_AFTER
         play.again(app)
@@ -69,6 +73,7 @@ def perform(play: Play, watch: Callable[[int, str], None] | None = None) -> Outc
             died=tuple(app.died),
             reasons=tuple(_reasons(stack, play.function)),
             calls=calls,
+            spoilt=spoilt,
         )
 
 
@@ -125,7 +130,9 @@ def outcome(request: pytest.FixtureRequest, play: Play, place: int | str, fault:
     tests = (item for item in request.session.items if isinstance(item, pytest.Function) and item.path == request.path)
     asked = (item.callspec.params for item in tests if "outcome" in item.fixturenames)
     points = frozenset((each["place"], each["fault"]) for each in asked if each["play"] is play)
-    return disturbed(play, points).result((place, fault))
+    outcome = disturbed(play, points).result((place, fault))
+    assert outcome.spoilt
+    return outcome
 
 
 def calls() -> Iterator[Any]:

@@ -57,7 +57,8 @@ class Wire:
     ``ambush`` names a place or an operation, and what somebody does in the moment before that call, or the first one
     of the operation, reaches AWS. ``watch`` is told the place and the operation of every call before that.
     Where ``place`` is the name of an operation, each of its calls has it. A wire can be laid anew for another run: its
-    clients stay, which are costly to make. ``sent`` counts the calls that send messages, over all runs.
+    clients stay, which are costly to make. ``spoilt`` is whether anything went wrong; ``sent`` counts the calls that
+    send messages, over all runs.
     """
 
     fault: Fault | None = None
@@ -66,12 +67,14 @@ class Wire:
     delays_s: dict[str, int] = field(default_factory=dict)
     ambush: tuple[int | str, Callable[[], object]] | None = None
     watch: Callable[[int, str], None] | None = None
+    spoilt: bool = False
     sent: int = 0
 
     def lay(self, fault: Fault | None = None, place: int | str = -1) -> None:
         """Forget what was called, and let another call go wrong."""
         self.fault, self.place, self.calls, self.delays_s = fault, place, [], {}
         self.ambush = self.watch = None
+        self.spoilt = False
 
     def spoil(self, place: int | str, fault: Fault) -> None:
         """Let a call go wrong that is still to come, or is just being made."""
@@ -107,11 +110,14 @@ class Wire:
             step_in()
         fault = self.fault if self.place in (len(self.calls) - 1, self.calls[-1]) else None
         if fault in _CODES and (not retried or fault in _AGAIN):
+            self.spoilt = True
             return _error(request, _CODES[fault])
         answer: AWSResponse | None = botocore_stubber(event_name, request)
         if fault in _LOST and (not retried or fault in _AGAIN):
+            self.spoilt = True
             raise ReadTimeoutError(endpoint_url=request.url)
         if fault is Fault.DIED:
+            self.spoilt = True
             raise Died
         return answer
 

@@ -20,6 +20,7 @@ from pullguard.events import Cause
 from pullguard.flows.patch_role import Patched, RolePatcher
 from pullguard.flows.role_lease import ROLE_LEASE_S
 from pullguard.flows.withdraw import Withdrawer
+from pullguard.flows.writing import WAITS_S
 from pullguard.holding import Unagreed
 from pullguard.ledger import Ledger
 from pullguard.messages import LISTED, Look, Review
@@ -172,6 +173,12 @@ def takes_back_what_it_wrote_earlier(here: Act) -> None:
     here.patch(OBSERVED)
 
 
+def cannot_read_whether_it_stands(here: Act) -> None:
+    with pytest.raises(NotNow):
+        cannot_ask_an_owner(here)
+    here.patch(UNREAD_ROLE)
+
+
 def withdraws(here: Act) -> None:
     here.unused(GHCR)
     here.expect()
@@ -215,6 +222,7 @@ CASES = (
     Case(first=cannot_take_back, writes=None),
     Case(first=takes_back, writes=None),
     Case(first=takes_back_what_it_wrote_earlier, writes=None),
+    Case(first=cannot_read_whether_it_stands, writes=None),
     Case(first=withdraws, writes=None),
     Case(first=withdraws_and_cannot_tell, writes=None),
     Case(first=takes_back_at_a_review, writes=None),
@@ -243,6 +251,17 @@ def test_the_message_that_left_its_lease_gets_through_when_it_comes_again(act: A
     assert act.stage.sent.told() == ["Remediation Completed"]
     act.expect(GHCR, HUB)
     assert act.other().written  # with what is confirmed the lease goes as well
+
+
+@pytest.mark.parametrize(
+    ("first", "delay_s"),
+    [(confirms, WAITS_S[0]), (takes_back, ROLE_LEASE_S), (takes_back_what_it_wrote_earlier, ROLE_LEASE_S)],
+)
+def test_what_is_taken_back_may_show_for_a_while_and_is_looked_at_after_that(
+    act: Act, first: Callable[[Act], None], delay_s: int
+) -> None:
+    first(act)
+    assert [each["DelaySeconds"] for each in act.stage.sent.messages] == [delay_s]
 
 
 def test_what_is_taken_back_may_show_for_a_while_and_no_withdrawal_of_the_same_run_reads_it(

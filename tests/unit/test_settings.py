@@ -75,7 +75,9 @@ def test_nonsense_is_refused_in_one_line(setting: str, value: str, words: str) -
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("level", [None, "", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL", "debug"])
+@pytest.mark.parametrize(
+    "level", [None, "", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL", "debug", "WARN", "FATAL", "NOTSET"]
+)
 def test_a_level_that_powertools_takes_is_taken(level: str | None) -> None:
     assert Settings.read(POWERTOOLS_VARIABLES | ({} if level is None else {LOG_LEVEL: level})) == Settings()
 

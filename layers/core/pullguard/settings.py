@@ -16,6 +16,7 @@ POWERTOOLS = ("POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_SERVICE_NAME")
 # https://docs.aws.amazon.com/powertools/python/latest/#environment-variables
 LOG_LEVEL = "POWERTOOLS_LOG_LEVEL"
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+OTHER_LOG_LEVELS = ("WARN", "FATAL", "NOTSET")  # other names that Python's logging takes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +60,7 @@ class Settings:
         """
         for variable in POWERTOOLS:
             _set(environment, variable)
-        if (level := environment.get(LOG_LEVEL)) and level.upper() not in LOG_LEVELS:
+        if (level := environment.get(LOG_LEVEL)) and level.upper() not in LOG_LEVELS + OTHER_LOG_LEVELS:
             raise _none_of(LOG_LEVEL, level, LOG_LEVELS)
         kinds = {each.name: each.type for each in fields(cls)}
         least = {each.name: each.metadata.get("least", 1) for each in fields(cls)}

@@ -19,7 +19,8 @@ BELIEVED_S: Final = 5.0
 class StopSwitch:
     """The stack's stop parameter ``name``. What could not be read is never remembered.
 
-    ``clock`` tells seconds. An answer from its future is not believed.
+    ``clock`` tells seconds: of the wall where the process may be frozen, as in Lambda. An answer from its future is not
+    believed; set back by less than an answer's age, it lengthens the belief by that much.
     """
 
     def __init__(self, client: "SSMClient", name: str, clock: Callable[[], float] = time.monotonic) -> None:

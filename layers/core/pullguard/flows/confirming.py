@@ -65,7 +65,7 @@ class Confirmer:
     def _confirm_intended(self, arn: Arn, intended: tuple[Remediation, ...], look: Look, occasion: str) -> int:
         role = self.executor.readers().role(arn)
         if isinstance(role, Unreadable) or (isinstance(role, Role) and not isinstance(role.inline_policies, tuple)):
-            raise NotNow(f"it could not be read whether what was written on {arn} stands")
+            raise Unconfirmed(f"it could not be read whether what was written on {arn} stands")
         own = own_policy(role) if isinstance(role, Role) else None
         if not isinstance(role, Role) or own is None:
             return 0

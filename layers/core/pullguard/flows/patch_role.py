@@ -13,7 +13,7 @@ from pullguard.flows.confirming import Confirmer, completed
 from pullguard.flows.policy_writing import Change, scopes
 from pullguard.flows.role_lease import ROLE_LEASE_S, Busy, RoleLease
 from pullguard.flows.withdraw import Withdrawer, Withdrawn
-from pullguard.flows.writing import Executor
+from pullguard.flows.writing import WAITS_S, Executor
 from pullguard.gather import Readers
 from pullguard.messages import Look, Review, parse_command
 from pullguard.model import NamedPolicy, NotLooked, Role, Unreadable
@@ -142,7 +142,8 @@ class RolePatcher:
                 "Check that the role matches the parameter ManagedRolePattern and carries the tag "
                 "pullguard:managed=true, and that no control policy forbids it.",
             )
-        self.executor.look_again(look)
+        # What was taken back may still show, and would pass as granted.
+        self.executor.look_again(look, delay_s=ROLE_LEASE_S if taken_back else WAITS_S[0])
         return replace(patched, written=True, taken_back=taken_back)
 
     def _kept(self, role: Role, before: NamedPolicy | None, readers: Readers) -> tuple[tuple[Granted, ...], str]:
