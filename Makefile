@@ -183,8 +183,13 @@ sync-where:
 		echo "make sync is for ENV=dev alone: it passes by change sets, which every other environment asks for (make deploy)." >&2; exit 1; }
 
 .PHONY: logs
-logs: $(TOOLS) ## Follow the logs of a deployed stack (ENV=dev); of one function: NAME=ResolveChangeFunction
+logs: logs-where $(TOOLS) ## Follow the logs of a deployed stack (ENV=dev); of one function: NAME=ResolveChangeFunction
 	$(SAM) logs --tail --config-env $(or $(ENV),dev) $(if $(NAME),--name $(NAME))
+
+.PHONY: logs-where
+logs-where:
+	@case "$(or $(ENV),dev)" in dev|prod) ;; \
+		*) echo "make logs follows a stack in an account: ENV is dev or prod. What a function logs here, make invoke shows." >&2; exit 1;; esac
 
 .PHONY: clean
 clean: ## Remove everything that was built or installed here

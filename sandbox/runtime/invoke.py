@@ -51,8 +51,13 @@ def _arguments(given: list[str]) -> tuple[str, Any]:
     """Return the function's logical id and the event, in an envelope of SQS's if it is none yet."""
     known = {path.parent.name: path for path in stacks.TEMPLATE.parent.glob("functions/*/app.py")}
     if len(given) != 2 or given[0] not in known or not Path(given[1]).is_file():  # noqa: PLR2004
+        wrong = "Both are needed."
+        if len(given) == 2:  # noqa: PLR2004
+            wrong = f"There is no function {given[0]}." if given[0] not in known else f"There is no file {given[1]}."
         samples = f"{EVENTS.name}/README.md says what each sample shows"
-        raise SandboxError(f"{USAGE}\nFUNCTION is one of {', '.join(sorted(known))}; EVENT is a file ({samples}).")
+        raise SandboxError(
+            f"{wrong}\n{USAGE}\nFUNCTION is one of {', '.join(sorted(known))}; EVENT is a file ({samples})."
+        )
     function, text = given[0], Path(given[1]).read_text(encoding="utf-8")
     logical_id = f"{''.join(part.title() for part in function.split('_'))}Function"
     try:

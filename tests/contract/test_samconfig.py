@@ -256,6 +256,19 @@ def test_the_answers_leave_the_tree_clean() -> None:
     assert "ANSWERS := $(CURDIR)/samconfig.guided.toml" in (ROOT / "Makefile").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("environment", ["local", "production"])
+def test_only_the_logs_of_an_account_are_followed(environment: str) -> None:
+    ran = make("logs-where", f"ENV={environment}")
+    assert ran.returncode != 0
+    assert "ENV is dev or prod" in ran.stderr
+
+
+@pytest.mark.parametrize("environment", ["", "dev", "prod"])
+def test_logs_are_those_of_the_environment(environment: str) -> None:
+    assert make("logs-where", f"ENV={environment}").returncode == 0
+    assert f"--config-env {environment or 'dev'}" in make("-n", "logs", f"ENV={environment}").stdout
+
+
 @pytest.mark.parametrize("environment", ["local", "prod", "production"])
 def test_only_your_own_stack_is_synced(environment: str) -> None:
     ran = make("sync-where", f"ENV={environment}")

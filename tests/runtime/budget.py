@@ -13,8 +13,6 @@ from sandbox.runtime.cost import Cost
 
 INIT_RATIO_MAX: Final = 1.5
 MEMORY_RATIO_MAX: Final = 1.5
-WALL_ALLOWANCE_S: Final = 0.3
-"""For disks and bridges, which no counter tells from a wait of the function's own."""
 
 PROCESSOR, WALL, MEMORY = "init, processor s", "init, wall s", "peak memory MB"
 
@@ -33,7 +31,7 @@ def excess(ours: Sequence[Cost], theirs: Sequence[Cost]) -> list[str]:
     found, bare = figures(ours), figures(theirs)
     most = {
         PROCESSOR: INIT_RATIO_MAX * bare[PROCESSOR],
-        WALL: INIT_RATIO_MAX * bare[WALL] + WALL_ALLOWANCE_S,
+        WALL: INIT_RATIO_MAX * bare[WALL],
         MEMORY: MEMORY_RATIO_MAX * bare[MEMORY],
     }
     return [f"{name} {found[name]:.2f}, at most {most[name]:.2f}" for name in found if found[name] > most[name]]

@@ -120,7 +120,7 @@ def cost(*, cpu_s: float = 0.2, waiting_s: float = 0.1, queued_s: float = 0.0, m
         pytest.param(cost(), [], id="the same"),
         pytest.param(cost(cpu_s=0.29, memory_mb=74), [], id="just within"),
         pytest.param(cost(cpu_s=0.31), [PROCESSOR], id="more imports"),
-        pytest.param(cost(waiting_s=0.7), [WALL], id="a wait"),
+        pytest.param(cost(waiting_s=0.3), [WALL], id="a wait"),
         pytest.param(cost(queued_s=9), [], id="a machine with other work to do"),
         pytest.param(cost(memory_mb=76), [MEMORY], id="more memory"),
         pytest.param(cost(cpu_s=9, memory_mb=900), [PROCESSOR, WALL, MEMORY], id="all of it"),
@@ -134,7 +134,7 @@ def test_what_is_over_budget_is_named(ours: Cost, over: list[str]) -> None:
 
 def test_a_start_that_waits_is_over_budget(start: Callable[..., Cost], tmp_path: Path) -> None:
     """As the kernel tells it: no processor's time is spent in a sleep."""
-    for name, wait in (("prompt", ""), ("late", "import time\ntime.sleep(1)\n")):
+    for name, wait in (("prompt", ""), ("late", "import time\ntime.sleep(0.5)\n")):
         (tmp_path / name).mkdir()
         (tmp_path / name / "app.py").write_text(f"{wait}{bare(('sqs',))}")
     (said,) = excess([start(tmp_path / "late")], [start(tmp_path / "prompt")])

@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 
 from pullguard.aws.ecs import Ecs
 from pullguard.errors import NotNow
+from pullguard.flows.redeploy import NOTHING
 from pullguard.flows.reregister import LEASE_S, Reregisterer
 from pullguard.model import ScheduleUse, Usage
 from pullguard.planner import Rules
@@ -53,7 +54,7 @@ def test_after_a_run_that_died_the_next_registers_when_the_lease_has_ended(act: 
 def test_a_successor_is_adopted_and_nothing_is_registered_twice(act: Acted) -> None:
     # The run that registered died before it could tell; the tag on the new revision says that it did.
     here = act(replace(MOVING, running=Usage(newest=False, successor=SUCCESSOR)))
-    assert here.run().why == "nothing to write any more"
+    assert here.run().why == NOTHING
     assert here.told() == []
 
 
@@ -88,7 +89,7 @@ NOTHING_TO_DO: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("changes", NOTHING_TO_DO.values(), ids=NOTHING_TO_DO)
 def test_a_late_message_writes_nothing(act: Acted, changes: dict[str, Any]) -> None:
     here = act(**changes)
-    assert here.run().why == "nothing to write any more"
+    assert here.run().why == NOTHING
     assert (here.told(), here.looks()) == ([], [])
 
 

@@ -15,7 +15,7 @@ from pullguard.plan import Redeploy
 from pullguard.remediation import Remediation
 from pullguard.remedies.redeploy import deployed_since, redeployments
 
-NOTHING = "nothing to write any more"
+NOTHING = "nothing to write now: it is done, or something else has to come first"
 BY_HAND = (
     "A redeployment is wanted right after its rotation only, and is not made up for: deploy the service by hand, if "
     "its tasks are to use the new credentials now."
