@@ -174,6 +174,20 @@ def test_after_the_dead_letters_every_sweep_asks_for_it_and_a_review_takes_it_ba
     assert "it stood until now" in here.failures()[-1]["why"]
 
 
+def test_that_it_is_gone_is_told_although_the_bus_refuses_once(act: Acted, ledger: Ledger) -> None:
+    here = act()
+    here.untagged_in_between()
+    here.expect()
+    here.stage.sent.failing = ["put_events"]
+    with pytest.raises(Crash):
+        here.review(UNTAGGED)
+    assert len(ledger.unagreed(ROLE)) == 1
+    here.stage.sent.failing = []
+    here.review(replace(UNTAGGED, roles=(role(),)))
+    assert ledger.unagreed(ROLE) == ()
+    assert "it stood until now" in here.failures()[-1]["why"]
+
+
 def test_a_review_that_is_refused_too_keeps_it(act: Acted, ledger: Ledger) -> None:
     here = act()
     here.untagged_in_between()

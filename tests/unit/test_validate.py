@@ -424,6 +424,17 @@ def test_a_family_is_refused_once_for_each_reason(stage: Staged, world: World, k
     assert [each["remediation"]["kind"] for each in here.sent.details("Remediation Refused")] == kinds
 
 
+def test_each_family_hears_of_a_wrong_host_which_no_command_of_the_owner_ends(stage: Staged) -> None:
+    (web,) = STALE.task_definitions
+    families = (web, replace(web, arn=revision_arn("api"), family="api"))
+    here = stage(replace(UNREAD, task_definitions=families, secrets=(secret(registry="docker.io"),)))
+    for each in families:
+        here.validate(look(each.arn), occasion=each.family)
+    refused = [each["remediation"] for each in here.sent.details("Remediation Refused")]
+    assert {each["snippet"] for each in refused} == {None}
+    assert [each["target"] for each in refused if each["kind"] == "reregister"] == ["web", "api"]
+
+
 def test_services_are_asked_for_where_they_may_be_moved(stage: Staged) -> None:
     running = Usage(newest=False, successor=revision_arn(revision=8), services=(service(),))
     here = stage(replace(STALE, running=running), rules=Rules(move_services=True))

@@ -62,12 +62,13 @@ def next_actions(plan: Plan) -> tuple[Fix, ...]:
 
 
 def told_apart(refusals: tuple[Refusal, ...]) -> tuple[Refusal, ...]:
-    """Return what people are told: of a grant and a registration that wait for the same owner's word, the grant alone.
+    """Return what people are told: of a grant and a registration that one owner's command ends, the grant alone.
 
-    That is one alert for all families that wait, and names the revision as well.
+    That is one alert for all families that wait. Where there is no command, each family has a mistake of its own to
+    mend, and hears of it.
     """
-    grants = {each.why for each in refusals if each.kind == "grant"}
-    return tuple(each for each in refusals if each.kind != "reregister" or each.why not in grants)
+    ended = {(each.why, each.snippet) for each in refusals if each.kind == "grant" and each.snippet is not None}
+    return tuple(each for each in refusals if each.kind != "reregister" or (each.why, each.snippet) not in ended)
 
 
 # --- Grants

@@ -115,7 +115,7 @@ Why: The role web-execution may not read the secret registry/ghcr.
 
 Evidence: No policy of the role allows secretsmanager:GetSecretValue.
 
-Pullguard: can grant the access; what it does about it is told in a message of its own.
+Pullguard: can grant the access; what it does about it is told in a message of its own, once for all that it concerns.
 
 To do: Let the role read the secret.
     aws iam put-role-policy

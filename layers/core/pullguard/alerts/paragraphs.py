@@ -13,6 +13,7 @@ from pullguard.checks.next_pull import IN_WORDS
 from pullguard.errors import Malformed
 
 _ROTATION: Final = "secret-rotation-failed"
+_TOLD_APART: Final = "what it does about it is told in a message of its own, once for all that it concerns."
 
 
 def paragraphs(notice: Notice) -> Iterator[tuple[str, str]]:
@@ -44,8 +45,8 @@ def _own_part(notice: Notice) -> str:
             return "leaves this as it is, since it works today."
         return {
             "none": "cannot mend this by itself.",
-            "grant": "can grant the access; what it does about it is told in a message of its own.",
-            "reregister": "can register a corrected revision; what it does about it is told in a message of its own.",
+            "grant": f"can grant the access; {_TOLD_APART}",
+            "reregister": f"can register a corrected revision; {_TOLD_APART}",
         }[action]
     what, why = prose(notice.deed.what), prose(notice.deed.why)
     reason = f": {why}" if why else ""

@@ -5,6 +5,7 @@ The ledger knows it from the moment at which that was tried. Each sweep asks for
 policy is forgotten, and so is what both owners agree to by now.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from pullguard.alerts import describe
@@ -41,19 +42,29 @@ class UnagreedGrants:
             raise NotNow(f"what stands on {review.role} could not be read: {role}")
         own = own_policy(role)
         text = "" if own is None else render(own.document)
-        standing = self._standing(role.arn, text, known)
+        standing = self._standing(role, text, known, occasion)
         if standing:
             first = Arn.parse(standing[0].task_definition)
             look = Look(task_definition=first, cause=review.cause)
             self.confirmer.take_back(role, text, standing, look, occasion=occasion)
-        for each in standing:
-            executor.tell(_gone(role, each), occasion=occasion)
+            # Known until people have been told: where that fails, the next run finds it gone, and tells.
+            executor.ledger.keep_unagreed(role.arn, standing)
+            self._tell_gone(role, standing, occasion)
+            executor.ledger.forget_unagreed(role.arn, standing)
         return len(standing)
 
-    def _standing(self, role: Arn, own: str, known: tuple[Unagreed, ...]) -> tuple[Unagreed, ...]:
-        """Return what is to go; what is gone, is this stack's by a later need or is agreed to by now is forgotten."""
-        ledger = self.confirmer.executor.ledger
+    def _tell_gone(self, role: Role, gone: Iterable[Unagreed], occasion: str) -> None:
+        for each in gone:
+            self.confirmer.executor.tell(_gone(role, each), occasion=occasion)
+
+    def _standing(self, holder: Role, own: str, known: tuple[Unagreed, ...], occasion: str) -> tuple[Unagreed, ...]:
+        """Return what is to go; what is gone, is this stack's by a later need or is agreed to by now is forgotten.
+
+        Of what is gone people are told first: they may have been told that it stands.
+        """
+        ledger, role = self.confirmer.executor.ledger, holder.arn
         present, ours = set(parse_own(own)[0]), set(ledger.granted(role))
+        self._tell_gone(holder, (each for each in known if each.granted not in present | ours), occasion)
         there = tuple(each for each in known if each.granted in present - ours)
         agreed = tuple(each for each in there if not self._lacks_consent(each))
         for each in agreed:
@@ -69,7 +80,7 @@ class UnagreedGrants:
 def _gone(role: Role, unagreed: Unagreed) -> Remediation:
     deed = replace(
         describe(grant_of(role, unagreed)),
-        why=f"an owner's consent ended while it was written ({unagreed.why}); it stood until now, and is taken back",
+        why=f"an owner's consent ended while it was written ({unagreed.why}); it stood until now, and is gone",
         remedy="Where both owners agree by their tags again, it is granted again.",
     )
     return Remediation(event="Remediation Failed", deed=deed)
