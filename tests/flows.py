@@ -6,8 +6,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError
+from botocore.stub import Stubber
 
 from pullguard.arn import Arn
+from pullguard.aws.iam import Iam
 from pullguard.aws.messaging import Bus, Queues, Topic
 from pullguard.aws.ssm import StopSwitch
 from pullguard.cause_ledger import CauseLedger
@@ -26,10 +28,11 @@ from pullguard.ledger import Ledger
 from pullguard.messages import Home, Look
 from pullguard.plan import Mode
 from pullguard.planner import Rules
+from pullguard.remedies.grant import POLICY_NAME, policy_document, render
 from pullguard.roster import Roster
 from pullguard.service_ledger import ServiceLedger
 from pullguard.stop import GO_ON
-from tests.fakes import ACCOUNT, NOW, REGION, Sent, World, revision_arn
+from tests.fakes import ACCOUNT, NOW, REGION, Sent, World, granted, revision_arn
 
 HOME = Home(account=ACCOUNT, region=REGION)
 CAUSE = Cause(kind="RegisterTaskDefinition", event_id="e-1", at=NOW)
@@ -165,3 +168,22 @@ class Stage:
         return Alerter(
             ledger=self.ledger, publisher=publisher, teller=teller, reminder=reminder, again=again, now=self.now
         )
+
+
+@dataclass
+class Writes:
+    """A stage whose writes to IAM are exactly those that are expected."""
+
+    stage: Stage
+    stubber: Stubber
+    iam: Iam
+
+    def expect(self, *secrets: Any, error: str | None = None) -> None:
+        """Expect a write that leaves these secrets: of none, the policy's deletion."""
+        names = {"RoleName": "web-execution", "PolicyName": POLICY_NAME}
+        document = {"PolicyDocument": render(policy_document(granted(*secrets)))} if secrets else {}
+        operation = "put_role_policy" if secrets else "delete_role_policy"
+        if error:
+            self.stubber.add_client_error(operation, error, expected_params={**names, **document})
+        else:
+            self.stubber.add_response(operation, {}, {**names, **document})

@@ -42,7 +42,7 @@ from tests.fakes import (
     secret,
     task_definition,
 )
-from tests.flows import LOOK, Stage, look
+from tests.flows import LOOK, Stage, Writes, look
 
 ROLE, GHCR = role_arn(), secret()
 HUB = secret("registry/hub", "HubHub", registry="docker.io")
@@ -64,21 +64,8 @@ UNTAGGED = replace(GRANTED, secrets=(secret(registry=None), HUB))
 OBSERVED = replace(GRANTED, roles=(holding(GHCR, tags={"pullguard:mode": "observe"}),))
 
 
-class Act:
+class Act(Writes):
     """A stage with writers of one role, whose writes to IAM are exactly those that are expected."""
-
-    def __init__(self, stage: Stage, stubber: Stubber, iam: Iam) -> None:
-        self.stage, self.stubber, self.iam = stage, stubber, iam
-
-    def expect(self, *secrets: Any, error: str | None = None) -> None:
-        """Expect a write that leaves these secrets: of none, the policy's deletion."""
-        names = {"RoleName": "web-execution", "PolicyName": POLICY_NAME}
-        document = {"PolicyDocument": render(policy_document(granted(*secrets)))} if secrets else {}
-        operation = "put_role_policy" if secrets else "delete_role_policy"
-        if error:
-            self.stubber.add_client_error(operation, error, expected_params={**names, **document})
-        else:
-            self.stubber.add_response(operation, {}, {**names, **document})
 
     def patch(self, *worlds: World, look: Look = LOOK, occasion: str = "m-1") -> Patched:
         """Handle one message, which finds another world each time that it looks; the last one stays."""

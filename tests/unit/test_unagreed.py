@@ -22,7 +22,7 @@ from pullguard.remedies.grant import POLICY_NAME, Granted, policy_document, rend
 from pullguard.stop import GO_ON, Stop, switch_text
 from tests.fakes import NOW, REGION, Crash, World, container, denied, granted, key, revision_arn, role, role_arn, secret
 from tests.fakes import task_definition as definition
-from tests.flows import LOOK, Stage
+from tests.flows import LOOK, Stage, Writes
 
 GHCR = secret()
 HUB = secret("registry/hub", "HubHub", registry="docker.io")
@@ -40,21 +40,8 @@ WRITTEN = replace(AGREED, roles=(holding(GHCR),))
 UNTAGGED = replace(WRITTEN, secrets=(secret(registry=None),))
 
 
-class Act:
+class Act(Writes):
     """A stage whose world is another one after the proof, and writes to IAM that are exactly those expected."""
-
-    def __init__(self, stage: Stage, stubber: Stubber, iam: Iam) -> None:
-        self.stage, self.stubber, self.iam = stage, stubber, iam
-
-    def expect(self, *secrets: Any, error: str | None = None) -> None:
-        """Expect a write that leaves these secrets: of none, the policy's deletion."""
-        names = {"RoleName": "web-execution", "PolicyName": POLICY_NAME}
-        document = {"PolicyDocument": render(policy_document(granted(*secrets)))} if secrets else {}
-        operation = "put_role_policy" if secrets else "delete_role_policy"
-        if error:
-            self.stubber.add_client_error(operation, error, expected_params={**names, **document})
-        else:
-            self.stubber.add_response(operation, {}, {**names, **document})
 
     def patch(self, *worlds: World, look: Look = LOOK) -> Any:
         """Handle one message, which finds another world each time that it looks; the last one stays."""

@@ -122,9 +122,10 @@ class Confirmer:
         self.executor.ledger.keep_unagreed(role.arn, unagreed)
         own = str(done[0].after)
         self.take_back(role, own, unagreed, look, occasion=occasion)
+        self.executor.ledger.forget_unagreed(role.arn, unagreed)
 
     def take_back(self, role: Role, own: str, unagreed: tuple[Unagreed, ...], look: Look, *, occasion: str) -> None:
-        """Write ``own``, our policy as it stands, without what is ``unagreed``, and forget that.
+        """Write ``own``, our policy as it stands, without what is ``unagreed``, which the ledger goes on knowing.
 
         Raises ``NotNow`` where that may not be written now; people are told first.
         """
@@ -141,7 +142,6 @@ class Confirmer:
             for each in unagreed:
                 self.executor.tell(_standing(role, change, each, error), occasion=occasion)
             raise NotNow(f"what an owner does not agree to stands on {role.arn}: {error}") from error
-        self.executor.ledger.forget_unagreed(role.arn, unagreed)
 
     def _lower(self, role: Role, change: Change, secrets: tuple[Arn, ...], *, write_id: str) -> None:
         """Write what grants less: a stop and a hold keep it from being written, an open circuit breaker does not."""

@@ -48,7 +48,6 @@ class UnagreedGrants:
             look = Look(task_definition=first, cause=review.cause)
             self.confirmer.take_back(role, text, standing, look, occasion=occasion)
             # Known until people have been told: where that fails, the next run finds it gone, and tells.
-            executor.ledger.keep_unagreed(role.arn, standing)
             self._tell_gone(role, standing, occasion)
             executor.ledger.forget_unagreed(role.arn, standing)
         return len(standing)
