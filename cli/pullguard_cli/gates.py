@@ -1,6 +1,6 @@
 """The gates of one pull, in the order in which ECS meets them, and how each stands."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, Literal, TypeAlias
 
@@ -8,7 +8,7 @@ from pullguard.access.contexts import Circumstances
 from pullguard.access.gates import Gate, GateName
 from pullguard.access.verdict import trust_gate
 from pullguard.checks.access import access_of
-from pullguard.checks.check import Check, image_text, is_ecr, reference_text, told_reference
+from pullguard.checks.check import GATES, Check, PullGate, image_text, is_ecr, reference_text, told_reference
 from pullguard.checks.examine import answers_of
 from pullguard.findings import Answer, Failed, Passed, Remedy, Severity, Skipped, Unsure
 from pullguard.model import Container, Facts, Key, NamedPolicy, Role, Secret, Unreadable, Verification
@@ -16,24 +16,7 @@ from pullguard_cli.unread import lacks_in
 
 EARLIER: Final = "There is nothing to look at, because of an earlier gate."
 Verdict: TypeAlias = Literal["pass", "fail", "unknown", "not looked at"]
-_OF_REFERENCE: Final = ("reference-", "credentials-missing", "credentials-on-ecr-image", "registry-mismatch")
-# The gate of each check: by the beginning of its id, the first that fits.
-STEPS: Final[dict[str, tuple[str, ...]]] = {
-    "reference": _OF_REFERENCE,
-    "value": ("secret-value-",),
-    "secret access": ("secret-access-", "secret-resource-policy-", "inline-policy-quota"),
-    "secret": ("secret-",),
-    "role": ("execution-role-missing", "execution-role-not-found"),
-    "trust": ("execution-role-not-assumable",),
-    "key": ("key-", "default-key-"),
-    "decrypt": ("decrypt-",),
-    "registry": ("credentials-rejected", "image-not-found", "registry-"),
-    "platform": ("fargate-", "container-agent-", "task-start-"),
-}
-ORDER: Final = (
-    "reference", "secret", "value", "role", "trust", "secret access", "key", "decrypt", "registry", "platform",
-)  # fmt: skip
-_ACCESS_GATES: Final[dict[str, tuple[GateName, ...]]] = {
+_ACCESS_GATES: Final[Mapping[PullGate, tuple[GateName, ...]]] = {
     "trust": ("trust-policy",),
     "secret access": ("secret-access", "secret-resource-policy"),
     "key": ("key-usable",),
@@ -98,11 +81,6 @@ class Pull:
         return any(step.unseen for step in self.steps)
 
 
-def step_of(check: str) -> str:
-    """Return the gate that a check of this id is about."""
-    return next(step for step, beginnings in STEPS.items() if check.startswith(beginnings))
-
-
 def pulls_of(facts: Facts) -> tuple[Pull, ...]:
     """Return every container's pull, gate by gate."""
     answers = answers_of(facts)
@@ -122,8 +100,8 @@ def _pull(facts: Facts, container: Container, answers: list[tuple[Check, Answer]
 
 def _steps(facts: Facts, container: Container, answers: list[tuple[Check, Answer]]) -> Iterator[Step]:
     gates = _access_gates(facts, container)
-    for name in ORDER:
-        here = [(check, answer) for check, answer in answers if step_of(check.id) == name]
+    for name in GATES:
+        here = [(check, answer) for check, answer in answers if check.gate == name]
         met = [gates[gate] for gate in _ACCESS_GATES.get(name, ()) if gate in gates]
         if name == "platform" and not any(isinstance(answer, Failed | Unsure) for _, answer in here):
             continue

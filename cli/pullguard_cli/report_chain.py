@@ -11,16 +11,15 @@ from typing import Final, Literal, TypeAlias
 
 from pullguard.causes import resource_name
 from pullguard.checks.catalogue import CHECKS
+from pullguard.checks.check import Place
 from pullguard.errors import Malformed
 from pullguard.findings import Finding
 from pullguard.image import parse_image
 from pullguard_cli.audit import Audit
 from pullguard_cli.causes import Cause
 
-Place: TypeAlias = Literal[
-    "definition", "assume", "role", "read", "secret", "decrypt", "key", "sign-in", "registry"
-]  # things stand at even places, the steps between them at odd ones
 State: TypeAlias = Literal["fine", "broken", "beyond"]
+# Things are at even places, the steps between them at odd ones.
 PLACES: Final[tuple[Place, ...]] = (
     "definition", "assume", "role", "read", "secret", "decrypt", "key", "sign-in", "registry",
 )  # fmt: skip
@@ -46,26 +45,7 @@ _STEPS: Final[Mapping[Place, str]] = {
     "decrypt": "the role decrypts it with the key",
     "sign-in": "the credentials sign in",
 }
-_BY_GROUP: Final[Mapping[str, Place]] = {
-    "reference": "secret",
-    "secret": "secret",
-    "execution role": "read",
-    "key": "decrypt",
-    "registry": "sign-in",
-    "platform and run time": "definition",
-}
-_BY_CHECK: Final[Mapping[str, Place]] = {
-    "credentials-on-ecr-image": "registry",
-    "registry-mismatch": "sign-in",
-    "execution-role-missing": "role",
-    "execution-role-not-found": "role",
-    "execution-role-not-assumable": "assume",
-    "inline-policy-quota": "role",
-    "key-unusable": "key",
-    "default-key-cross-account": "key",
-    "image-not-found": "registry",
-}
-_GROUPS: Final = {check.id: check.group for check in CHECKS}
+_DRAWN_AT: Final[Mapping[str, Place]] = {check.id: check.drawn_at for check in CHECKS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +134,7 @@ def _host(image: str | None) -> str | None:
 
 def place_of(check: str) -> Place:
     """Return the place of the chain that a check is about."""
-    return _BY_CHECK.get(check) or _BY_GROUP.get(_GROUPS.get(check, ""), "definition")
+    return _DRAWN_AT.get(check, "definition")
 
 
 def _also_broken(first: Finding, audit: Audit) -> Iterator[Place]:

@@ -1,10 +1,11 @@
 """The catalogue as the public interface that it is: ids, severities, fixes, sources."""
 
+from itertools import groupby
+
 import pytest
 
 from pullguard.checks.catalogue import CHECKS
-from pullguard.checks.check import Check
-from pullguard.checks.words import WORDS
+from pullguard.checks.check import GATES, Check
 from pullguard.findings import RemedyAction, Severity
 from pullguard.stopped_reason import EXPLANATIONS
 
@@ -52,11 +53,6 @@ def test_each_check_has_the_id_severity_and_fix_that_people_filter_on() -> None:
     assert [(check.id, (check.severity, check.fix)) for check in CHECKS] == list(CATALOGUE.items())
 
 
-def test_each_check_says_what_it_needs_and_what_mends_it() -> None:
-    assert list(WORDS) == [check.id for check in CHECKS]
-    assert not [each for each in WORDS.values() if each.needs.endswith(".") or each.remedy.endswith(".")]
-
-
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.id)
 def test_each_check_says_when_it_fails_and_rests_on_a_page(check: Check) -> None:
     assert check.source.startswith(("https://docs.aws.amazon.com/", "https://docs.docker.com/"))
@@ -65,11 +61,23 @@ def test_each_check_says_when_it_fails_and_rests_on_a_page(check: Check) -> None
     assert not check.fails_when.endswith(".")
 
 
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.id)
+def test_each_check_says_what_it_needs_and_how_to_fix_it(check: Check) -> None:
+    assert check.needs.strip()
+    assert check.remedy.strip()
+    assert not [each for each in (check.needs, check.remedy) if each.endswith(".")]
+
+
+def test_the_checks_follow_the_gates_of_a_pull_group_by_group() -> None:
+    groups = [group for group, _ in groupby(check.group for check in CHECKS)]
+    assert groups == list(dict.fromkeys(info.group for info in GATES.values()))
+
+
 @pytest.mark.parametrize("check", [each for each in CHECKS if each.severity == "warning"], ids=lambda check: check.id)
-def test_of_a_warning_no_fix_is_promised_without_saying_that_it_is_made_of_errors_alone(check: Check) -> None:
+def test_a_warning_with_a_fix_says_that_only_errors_are_fixed(check: Check) -> None:
     """The planner leaves alone what works today (``planner.make_plan``)."""
-    said = WORDS[check.id].fix
-    assert check.fix == "none" if said is None else ("where it is an error" in said and "told to people" in said)
+    said = check.fix_words
+    assert check.fix == "none" if said is None else ("where it is an error" in said and "reported" in said)
 
 
 def test_what_explains_a_stopped_task_names_checks_that_there_are() -> None:

@@ -1,10 +1,8 @@
 from datetime import UTC, datetime
 
-from pullguard.checks.catalogue import CHECKS
 from pullguard.findings import Finding, Remedy, Severity, Status, Summary
 from pullguard_cli.audit import Audit
 from pullguard_cli.causes import causes_of, in_reading_order
-from pullguard_cli.gates import ORDER, step_of
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SECRET = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:registry/ghcr-a1b2c3"
@@ -107,7 +105,3 @@ def test_findings_are_read_errors_first_then_what_runs_then_what_is_certain() ->
     running = audit(in_use=("runs",)).in_use
     ordered = in_reading_order(findings, running)
     assert [each.container for each in ordered] == ["c-runs", "c-sure", "c-doubt", "c-w"]
-
-
-def test_every_check_stands_at_a_gate() -> None:
-    assert {step_of(check.id) for check in CHECKS} == set(ORDER)

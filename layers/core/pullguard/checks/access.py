@@ -11,16 +11,20 @@ from pullguard.access.policy import Layer, parse_policy
 from pullguard.access.verdict import Circumstances, pull_access, trust_gate
 from pullguard.checks.access_remedies import ASK_ORGANIZATION, attached_instead, no_room, remedy_of, statements_needed
 from pullguard.checks.check import (
+    NEEDS_KEY,
+    NEEDS_KEY_POLICY,
+    NEEDS_POLICIES,
+    NEEDS_ROLE,
+    NEEDS_SECRET,
     PRIVATE_REGISTRY,
     Check,
-    Group,
     gives_credentials,
     secrets_in_use,
     subject_of,
     unreadable,
 )
 from pullguard.checks.execution_role import trust_statement
-from pullguard.findings import Answer, Failed, Inapplicable, Passed, Remedy, RemedyAction, Severity, Subject, Unsure
+from pullguard.findings import Answer, Failed, Inapplicable, Passed, Remedy, Subject, Unsure
 from pullguard.model import Container, Facts, Lookup, NamedPolicy, Role, Secret, Simulated, Unreadable
 from pullguard.remedies.grant import INLINE_POLICIES_MAX_CHARS
 
@@ -262,116 +266,134 @@ def _inline_policy_quota(facts: Facts) -> Iterable[Answer]:
 # --- The checks --------------------------------------------------------------------------------------------------
 
 
-def _check(
-    check_id: FindingId, group: Group, fails_when: str, fix: RemedyAction, source: str, *, severity: Severity = "error"
-) -> Check:
-    return Check(
-        id=check_id,
-        group=group,
-        severity=severity,
-        fails_when=fails_when,
-        fix=fix,
-        source=source,
-        ask=partial(_ask, check_id),
-    )
-
-
 ROLE_CHECKS = (
     Check(
         id="execution-role-not-assumable",
-        group="execution role",
+        gate="trust",
         severity="error",
         fails_when="the role's trust policy does not let ecs-tasks.amazonaws.com assume it",
-        fix="none",
+        needs=NEEDS_ROLE,
+        remedy="let ecs-tasks.amazonaws.com assume the role: aws iam update-assume-role-policy",
         source=_EXECUTION_ROLE,
         ask=_not_assumable,
     ),
-    _check(
-        "secret-access-missing",
-        "execution role",
-        "no statement allows secretsmanager:GetSecretValue (implicit deny)",
-        "grant",
-        PRIVATE_REGISTRY,
+    Check(
+        id="secret-access-missing",
+        gate="secret access",
+        severity="error",
+        fails_when="no statement allows secretsmanager:GetSecretValue (implicit deny)",
+        fix="grant",
+        needs=NEEDS_POLICIES,
+        remedy="aws iam put-role-policy with secretsmanager:GetSecretValue on this secret alone",
+        source=PRIVATE_REGISTRY,
+        ask=partial(_ask, "secret-access-missing"),
     ),
-    _check(
-        "secret-access-denied",
-        "execution role",
-        "a statement denies it explicitly; the finding quotes the policy and the statement",
-        "none",
-        _EVALUATION,
+    Check(
+        id="secret-access-denied",
+        gate="secret access",
+        severity="error",
+        fails_when="a statement denies it explicitly; the finding quotes the policy and the statement",
+        needs=NEEDS_POLICIES,
+        remedy="remove the statement that denies, or make it spare this role and secret",
+        source=_EVALUATION,
+        ask=partial(_ask, "secret-access-denied"),
     ),
-    _check(
-        "secret-access-blocked-by-boundary",
-        "execution role",
-        "the role's permissions boundary does not allow it",
-        "none",
-        _BOUNDARIES,
+    Check(
+        id="secret-access-blocked-by-boundary",
+        gate="secret access",
+        severity="error",
+        fails_when="the role's permissions boundary does not allow it",
+        needs=NEEDS_POLICIES,
+        remedy="aws iam create-policy-version of the boundary, which allows the pull too",
+        source=_BOUNDARIES,
+        ask=partial(_ask, "secret-access-blocked-by-boundary"),
     ),
     Check(
         id="secret-access-blocked-by-organization",
-        group="execution role",
+        gate="secret access",
         severity="error",
         fails_when="a service or resource control policy does not allow it",
-        fix="none",
+        needs="the organization's policies, or the simulator (CrossCheck, --cross-check)",
+        remedy="ask whoever keeps the organization's policies to let the statements through",
         source=_CONTROL_POLICIES,
         ask=_blocked_by_organization,
     ),
-    _check(
-        "secret-resource-policy-missing",
-        "execution role",
-        "the secret is another account's, and its resource policy does not let the role in",
-        "none",
-        _CROSS_ACCOUNT,
+    Check(
+        id="secret-resource-policy-missing",
+        gate="secret access",
+        severity="error",
+        fails_when="the secret is another account's, and its resource policy does not let the role in",
+        needs=NEEDS_POLICIES,
+        remedy="in the secret's account, aws secretsmanager put-resource-policy that lets the role in",
+        source=_CROSS_ACCOUNT,
+        ask=partial(_ask, "secret-resource-policy-missing"),
     ),
-    _check(
-        "secret-access-too-broad",
-        "execution role",
-        "access comes from a statement over * or over every secret",
-        "none",
-        _LEAST_PRIVILEGE,
+    Check(
+        id="secret-access-too-broad",
+        gate="secret access",
         severity="warning",
+        fails_when="access comes from a statement over * or over every secret",
+        needs=NEEDS_POLICIES,
+        remedy="put a statement that names the secret in the place of the broad one",
+        source=_LEAST_PRIVILEGE,
+        ask=partial(_ask, "secret-access-too-broad"),
     ),
     Check(
         id="inline-policy-quota",
-        group="execution role",
+        gate="secret access",
+        place="role",
         severity="error",
         fails_when="the grant would take the role's inline policies past 10,240 characters",
-        fix="none",
+        needs=NEEDS_POLICIES,
+        remedy="aws iam create-policy and attach-role-policy, or make room among the inline policies",
         source=_IAM_QUOTAS,
         ask=_inline_policy_quota,
     ),
 )
 
 KEY_CHECKS = (
-    _check(
-        "key-unusable",
-        "key",
-        "the key is not found, disabled, pending deletion, pending import or unavailable",
-        "none",
-        _KEY_STATE,
+    Check(
+        id="key-unusable",
+        gate="key",
+        severity="error",
+        fails_when="the key is not found, disabled, pending deletion, pending import or unavailable",
+        needs=NEEDS_KEY,
+        remedy="aws kms enable-key or cancel-key-deletion, or encrypt the secret under another key",
+        source=_KEY_STATE,
+        ask=partial(_ask, "key-unusable"),
     ),
-    _check(
-        "decrypt-access-missing",
-        "key",
-        "the secret has a customer managed key, and nothing allows kms:Decrypt through Secrets Manager",
-        "grant",
-        PRIVATE_REGISTRY,
+    Check(
+        id="decrypt-access-missing",
+        gate="decrypt",
+        severity="error",
+        fails_when="the secret has a customer managed key, and nothing allows kms:Decrypt through Secrets Manager",
+        fix="grant",
+        needs=NEEDS_KEY_POLICY,
+        remedy="aws iam put-role-policy with kms:Decrypt on this key, through Secrets Manager",
+        source=PRIVATE_REGISTRY,
+        ask=partial(_ask, "decrypt-access-missing"),
     ),
-    _check(
-        "decrypt-access-denied",
-        "key",
-        (
-            "a statement denies kms:Decrypt explicitly, or the key policy neither names the role nor delegates to its "
-            "account, and no grant does"
+    Check(
+        id="decrypt-access-denied",
+        gate="decrypt",
+        severity="error",
+        fails_when=(
+            "a statement denies kms:Decrypt explicitly, or the key policy neither names the role nor delegates to its"
+            " account, and no grant does"
         ),
-        "none",
-        _KEY_ACCESS,
+        needs=NEEDS_KEY_POLICY,
+        remedy="let the key policy name the role, for Decrypt through Secrets Manager",
+        source=_KEY_ACCESS,
+        ask=partial(_ask, "decrypt-access-denied"),
     ),
-    _check(
-        "default-key-cross-account",
-        "key",
-        "another account's secret is encrypted under aws/secretsmanager",
-        "none",
-        _CROSS_ACCOUNT,
+    Check(
+        id="default-key-cross-account",
+        gate="key",
+        severity="error",
+        fails_when="another account's secret is encrypted under aws/secretsmanager",
+        needs=NEEDS_SECRET,
+        remedy="in the secret's account, aws secretsmanager update-secret --kms-key-id KEY-ARN",
+        source=_CROSS_ACCOUNT,
+        ask=partial(_ask, "default-key-cross-account"),
     ),
 )

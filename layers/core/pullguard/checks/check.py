@@ -1,7 +1,7 @@
 """What a check is, and the small vocabulary in which checks are written."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
@@ -13,39 +13,85 @@ from pullguard.image import ImageReference
 from pullguard.model import Container, Facts, Key, NotLooked, Role, Secret, Unreadable
 
 Group: TypeAlias = Literal["reference", "secret", "execution role", "key", "registry", "platform and run time"]
+PullGate: TypeAlias = Literal[
+    "reference", "secret", "value", "role", "trust", "secret access", "key", "decrypt", "registry", "platform"
+]
+Place: TypeAlias = Literal["definition", "assume", "role", "read", "secret", "decrypt", "key", "sign-in", "registry"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateInfo:
+    """Where a gate appears: its ``group`` in the catalogue, its ``place`` in the drawing of the report."""
+
+    group: Group
+    place: Place
+
+
+GATES: Final[Mapping[PullGate, GateInfo]] = {
+    "reference": GateInfo(group="reference", place="secret"),
+    "secret": GateInfo(group="secret", place="secret"),
+    "value": GateInfo(group="secret", place="secret"),
+    "role": GateInfo(group="execution role", place="role"),
+    "trust": GateInfo(group="execution role", place="assume"),
+    "secret access": GateInfo(group="execution role", place="read"),
+    "key": GateInfo(group="key", place="key"),
+    "decrypt": GateInfo(group="key", place="decrypt"),
+    "registry": GateInfo(group="registry", place="sign-in"),
+    "platform": GateInfo(group="platform and run time", place="definition"),
+}
+"""The gates of one pull, in the order in which ECS meets them."""
+
 PRIVATE_REGISTRY: Final = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/private-auth.html"
 _USER_INFO: Final = re.compile(r"^.*@(?!sha\d+:)", re.DOTALL)  # ci:password@registry.example.com/web
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One rule of the catalogue.
+    """One rule of the catalogue, with everything that the catalogue, ``explain`` and the report say of it.
 
-    ``id`` is public and never changes. ``fails_when`` completes the sentence "fails when …". ``fix`` is what
-    Pullguard itself may do. ``source`` is the documentation page that the rule rests on. ``ask`` gives one answer
-    for each thing that the check looked at; it says nothing about things whose earlier gate has failed.
+    ``id`` is public and never changes. ``gate`` is the step of a pull that it is about; ``place`` is where the report
+    draws it, if not at the gate's own place. ``fails_when`` completes the sentence "fails when …". ``needs`` is what
+    has to be readable or switched on, ``remedy`` how to fix it: the general form, without a full stop; a finding
+    fills in the real names. ``fix`` is what Pullguard itself may do, ``fix_words`` says it where the action does not.
+    ``source`` is the documentation page that the rule rests on. ``ask`` gives one answer for each thing that the check
+    examined, and none for things whose earlier gate has failed.
     """
 
     id: str
-    group: Group
+    gate: PullGate
     severity: Severity
     fails_when: str
-    fix: RemedyAction
+    needs: str
+    remedy: str
     source: str
     ask: Callable[[Facts], Iterable[Answer]]
+    fix: RemedyAction = "none"
+    fix_words: str | None = None
+    place: Place | None = None
+
+    @property
+    def group(self) -> Group:
+        """The heading of the catalogue under which the check appears."""
+        return GATES[self.gate].group
+
+    @property
+    def drawn_at(self) -> Place:
+        """The place in the report's drawing of the pull that the check is about."""
+        return self.place or GATES[self.gate].place
 
 
-def for_people(
-    check_id: str,
-    severity: Severity,
-    fails_when: str,
-    source: str,
-    ask: Callable[[Facts], Iterable[Answer]],
-    *,
-    group: Group,
-) -> Check:
-    """Return a check whose findings only people mend."""
-    return Check(id=check_id, group=group, severity=severity, fails_when=fails_when, fix="none", source=source, ask=ask)
+# What checks need in order to answer, and forms of remedies that several share: for the catalogue.
+NEEDS_DEFINITION: Final = "the task definition alone"
+NEEDS_SECRET: Final = "secretsmanager:DescribeSecret"  # noqa: S105 (an action)
+NEEDS_VALUE: Final = "secretsmanager:GetSecretValue (kms:Decrypt) on an opted-in secret, or --read-values"
+NEEDS_ROLE: Final = "iam:GetRole"
+NEEDS_POLICIES: Final = "iam:GetRole and the role's policies, secretsmanager:GetResourcePolicy"
+NEEDS_KEY: Final = "kms:DescribeKey"
+NEEDS_KEY_POLICY: Final = "kms:DescribeKey, kms:GetKeyPolicy, kms:ListGrants, and the role's policies"
+NEEDS_REGISTRY: Final = "live verification (VerifyCredentials, --live-registry)"
+NEEDS_RUNNING: Final = "ecs:ListServices, ecs:DescribeServices, ecs:ListTasks, ecs:DescribeTasks"
+PUT_VALUE: Final = "aws secretsmanager put-secret-value --secret-id ARN --secret-string file://credentials.json"
+NAME_FULL_ARN: Final = "register a revision that names the secret by its full ARN"
 
 
 def subject_of(facts: Facts, container: Container | None = None) -> Subject:

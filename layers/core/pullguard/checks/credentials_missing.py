@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 
 from pullguard.checks.check import (
+    NEEDS_REGISTRY,
     PRIVATE_REGISTRY,
     Check,
     image_of,
@@ -134,14 +135,16 @@ def _not_told(subject: Subject, container: Container, image: ImageReference, det
 
 CHECK = Check(
     id="credentials-missing",
-    group="reference",
+    gate="reference",
     severity="error",
     fails_when=(
-        "a secret is opted in for the image's registry, the container gives no repositoryCredentials, and the registry "
-        "does not serve the image to anybody: it was asked, or a task that could not start or a container with "
-        "credentials for the same repository tells, or it is no registry of public images"
+        "a secret is opted in for the image's registry, the container gives no repositoryCredentials, and the "
+        "registry does not serve the image to anybody: it was asked, or a task that could not start or a container "
+        "with credentials for the same repository tells, or it is no registry of public images"
     ),
     fix="reregister",
+    needs=f"secretsmanager:ListSecrets; {NEEDS_REGISTRY} for registries at which anybody keeps public images",
+    remedy="register a revision that names the secret that is kept for the registry",
     source=PRIVATE_REGISTRY,
     ask=_missing,
 )

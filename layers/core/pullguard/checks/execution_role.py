@@ -7,7 +7,15 @@ from dataclasses import replace
 from typing import Final
 
 from pullguard.arn import Arn
-from pullguard.checks.check import Check, gives_credentials, skipped, subject_of, unreadable
+from pullguard.checks.check import (
+    NEEDS_DEFINITION,
+    NEEDS_ROLE,
+    Check,
+    gives_credentials,
+    skipped,
+    subject_of,
+    unreadable,
+)
 from pullguard.errors import Malformed
 from pullguard.findings import Answer, Failed, Passed, Remedy
 from pullguard.model import Facts, Missing, NotLooked, Role, Unreadable
@@ -174,19 +182,21 @@ def _create_role(facts: Facts) -> str | None:
 CHECKS = (
     Check(
         id="execution-role-missing",
-        group="execution role",
+        gate="role",
         severity="error",
         fails_when="the task definition gives no executionRoleArn",
-        fix="none",
+        needs=NEEDS_DEFINITION,
+        remedy="register a revision with an executionRoleArn",
         source=_EXECUTION_ROLE,
         ask=_missing,
     ),
     Check(
         id="execution-role-not-found",
-        group="execution role",
+        gate="role",
         severity="error",
         fails_when="the role does not exist, or is one of another account",
-        fix="none",
+        needs=NEEDS_ROLE,
+        remedy="register a revision that names a role of its own account, or aws iam create-role",
         source=_EXECUTION_ROLE,
         ask=_not_found,
     ),

@@ -5,7 +5,16 @@ from collections.abc import Iterable
 from typing import Final
 
 from pullguard.arn import Arn
-from pullguard.checks.check import PRIVATE_REGISTRY, Check, gives_credentials, image_of, skipped, subject_of, unreadable
+from pullguard.checks.check import (
+    NEEDS_RUNNING,
+    PRIVATE_REGISTRY,
+    Check,
+    gives_credentials,
+    image_of,
+    skipped,
+    subject_of,
+    unreadable,
+)
 from pullguard.checks.failed_starts import quoted, recent_starts
 from pullguard.errors import shown
 from pullguard.findings import Answer, Failed, Passed, Remedy, Unsure
@@ -196,31 +205,35 @@ def _shared_fault(facts: Facts, kind: Kind) -> str:
 CHECKS = (
     Check(
         id="fargate-platform-too-old",
-        group="platform and run time",
+        gate="platform",
         severity="error",
         fails_when="a service or task runs it on a Fargate (Linux) platform version before 1.2.0",
-        fix="none",
+        needs=NEEDS_RUNNING,
+        remedy="aws ecs update-service --service NAME --platform-version LATEST",
         source=PRIVATE_REGISTRY,
         ask=_platform_too_old,
     ),
     Check(
         id="container-agent-too-old",
-        group="platform and run time",
+        gate="platform",
         severity="error",
         fails_when="a container instance that may place it has a container agent before 1.19.0",
-        fix="none",
+        needs=f"{NEEDS_RUNNING}, ecs:ListContainerInstances, ecs:DescribeContainerInstances",
+        remedy="aws ecs update-container-agent, or a current ECS-optimized image",
         source=PRIVATE_REGISTRY,
         ask=_agent_too_old,
     ),
     Check(
         id="task-start-failed",
-        group="platform and run time",
+        gate="platform",
         severity="error",
         fails_when=(
-            "a task stopped within the last 15 minutes with a registry-authentication or pull reason; the finding says "
-            "which check explains it"
+            "a task stopped within the last 15 minutes with a registry-authentication or pull reason; the finding "
+            "says which check explains it"
         ),
-        fix="none",
+        fix_words="that of the check that explains it",
+        needs=NEEDS_RUNNING,
+        remedy="the remedy of the finding that explains it",
         source=_STOPPED_TASKS,
         ask=_start_failed,
     ),

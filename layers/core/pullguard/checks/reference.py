@@ -10,6 +10,9 @@ from pullguard.aws_cli import on_secret
 from pullguard.checks import credentials_missing
 from pullguard.checks.check import (
     CREDENTIALS_FILE,
+    NAME_FULL_ARN,
+    NEEDS_DEFINITION,
+    NEEDS_SECRET,
     PRIVATE_REGISTRY,
     Check,
     image_of,
@@ -264,65 +267,78 @@ def _registry_mismatch(facts: Facts) -> Iterable[Answer]:
 CHECKS = (
     Check(
         id="reference-malformed",
-        group="reference",
+        gate="reference",
         severity="error",
         fails_when=(
             "the credentialsParameter is neither a secret's name nor a Secrets Manager secret ARN: another service's "
             "ARN, a wildcard or control character, a :json-key:stage:version suffix, the wrong partition"
         ),
         fix="reregister",
+        needs=NEEDS_DEFINITION,
+        remedy=f"{NAME_FULL_ARN}, and nothing after it",
         source=_REPOSITORY_CREDENTIALS,
         ask=_malformed,
     ),
     Check(
         id="reference-not-full-arn",
-        group="reference",
+        gate="reference",
         severity="warning",
         fails_when=(
             "the reference is a name, or an ARN without its six-character suffix (an error where the secret is in "
-            "another account or Region, which alone is mended: what works is left)"
+            "another account or Region, which Pullguard fixes; what works it leaves)"
         ),
         fix="reregister",
+        fix_words="re-register where it is an error; a warning is reported",
+        needs=NEEDS_SECRET,
+        remedy=NAME_FULL_ARN,
         source=_REPOSITORY_CREDENTIALS,
         ask=_not_full_arn,
     ),
     Check(
         id="reference-stale",
-        group="reference",
+        gate="reference",
         severity="error",
         fails_when=(
-            "the ARN's secret is gone, and exactly one live secret of that name exists in the same account and Region, "
-            "with another suffix"
+            "the ARN's secret is gone, and exactly one live secret of that name exists in the same account and "
+            "Region, with another suffix"
         ),
         fix="reregister",
+        needs=NEEDS_SECRET,
+        remedy="register a revision with the new ARN, and let the services run it",
         source=_WHATS_IN_A_SECRET,
         ask=_stale,
     ),
     Check(
         id="secret-not-found",
-        group="reference",
+        gate="reference",
         severity="error",
         fails_when="there is nothing by that name or ARN, and no replacement",
-        fix="none",
+        needs=NEEDS_SECRET,
+        remedy="register a revision that names the one that is meant, or aws secretsmanager create-secret --name NAME",
         source=PRIVATE_REGISTRY,
         ask=_not_found,
     ),
     credentials_missing.CHECK,
     Check(
         id="credentials-on-ecr-image",
-        group="reference",
+        gate="reference",
+        place="registry",
         severity="error",
         fails_when="repositoryCredentials stand on an image in Amazon ECR (private, public, FIPS, dual-stack, China)",
         fix="reregister",
+        needs=NEEDS_DEFINITION,
+        remedy="register a revision without repositoryCredentials",
         source=PRIVATE_REGISTRY,
         ask=_on_ecr_image,
     ),
     Check(
         id="registry-mismatch",
-        group="reference",
+        gate="reference",
+        place="sign-in",
         severity="error",
         fails_when="the secret is bound to other registry hosts than the image's",
-        fix="none",
+        needs=NEEDS_SECRET,
+        remedy="name a secret that is for this registry, or have its owner add the host to the tag",
         source=PRIVATE_REGISTRY,
         ask=_registry_mismatch,
     ),

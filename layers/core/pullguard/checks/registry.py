@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable
 from datetime import timedelta
-from functools import partial
 from typing import Final
 
 from pullguard.aws_cli import on_secret
 from pullguard.checks.check import (
+    NEEDS_REGISTRY,
     PRIVATE_REGISTRY,
-    for_people,
+    PUT_VALUE,
+    Check,
     image_of,
     put_value,
     secrets_in_use,
@@ -196,37 +197,49 @@ def _unreachable(facts: Facts) -> Iterable[Answer]:
         )
 
 
-_check = partial(for_people, group="registry")  # one line a check below
 CHECKS = (
-    _check(
-        "credentials-rejected",
-        "error",
-        "the registry answers 401 or 403 to these credentials for this image",
-        PRIVATE_REGISTRY,
-        _rejected,
+    Check(
+        id="credentials-rejected",
+        gate="registry",
+        severity="error",
+        fails_when="the registry answers 401 or 403 to these credentials for this image",
+        needs=NEEDS_REGISTRY,
+        remedy=f"{PUT_VALUE}, with credentials that the registry takes",
+        source=PRIVATE_REGISTRY,
+        ask=_rejected,
     ),
-    _check(
-        "image-not-found",
-        "error",
-        (
+    Check(
+        id="image-not-found",
+        gate="registry",
+        place="registry",
+        severity="error",
+        fails_when=(
             "the registry takes the credentials, and has no such repository, tag or digest; or the image's text is "
             "none that any runtime pulls by"
         ),
-        _PULL_ERRORS,
-        _not_found,
+        needs=f"{NEEDS_REGISTRY}; for a text that is no image, the task definition alone",
+        remedy="push the image, or register a revision that names one that exists",
+        source=_PULL_ERRORS,
+        ask=_not_found,
     ),
-    _check(
-        "registry-rate-limited",
-        "warning",
-        "the registry answers 429 or toomanyrequests",
-        "https://docs.docker.com/docker-hub/usage/",
-        _rate_limited,
+    Check(
+        id="registry-rate-limited",
+        gate="registry",
+        severity="warning",
+        fails_when="the registry answers 429 or toomanyrequests",
+        needs=NEEDS_REGISTRY,
+        remedy="wait, use an account with a higher limit, or pull through a cache",
+        source="https://docs.docker.com/docker-hub/usage/",
+        ask=_rate_limited,
     ),
-    _check(
-        "registry-unreachable",
-        "warning",
-        "never: it is unknown where the registry gives no answer to the question",
-        _PULL_ERRORS,
-        _unreachable,
+    Check(
+        id="registry-unreachable",
+        gate="registry",
+        severity="warning",
+        fails_when="never: it is unknown where the registry gives no answer to the question",
+        needs=NEEDS_REGISTRY,
+        remedy="look at the registry, and at the way to it",
+        source=_PULL_ERRORS,
+        ask=_unreachable,
     ),
 )

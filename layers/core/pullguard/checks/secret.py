@@ -3,13 +3,15 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import partial
 
 from pullguard.access.verdict import USABLE_STATES
 from pullguard.aws_cli import on_secret
 from pullguard.checks.check import (
+    NEEDS_SECRET,
+    NEEDS_VALUE,
     PRIVATE_REGISTRY,
-    for_people,
+    PUT_VALUE,
+    Check,
     put_value,
     secrets_in_use,
     skipped,
@@ -280,46 +282,85 @@ def _replicate_again(secret: Secret, replica: Replica) -> str:
     return f"{remove} && {on_secret(primary, 'replicate-secret-to-regions', '--add-replica-regions', where)}"
 
 
-_check = partial(for_people, group="secret")  # one line a check below
 CHECKS = (
-    _check(
-        "secret-scheduled-for-deletion",
-        "error",
-        "the secret is scheduled for deletion",
-        _RESTORE,
-        _scheduled_for_deletion,
+    Check(
+        id="secret-scheduled-for-deletion",
+        gate="secret",
+        severity="error",
+        fails_when="the secret is scheduled for deletion",
+        needs=NEEDS_SECRET,
+        remedy="aws secretsmanager restore-secret --secret-id ARN",
+        source=_RESTORE,
+        ask=_scheduled_for_deletion,
     ),
-    _check("secret-no-current-version", "error", "no version carries AWSCURRENT", _VERSIONS, _no_current_version),
-    _check("secret-value-binary", "error", "the value is SecretBinary, not SecretString", PRIVATE_REGISTRY, _binary),
-    _check(
-        "secret-value-malformed",
-        "error",
-        "the value is not a JSON object, or username or password is no string",
-        PRIVATE_REGISTRY,
-        _malformed,
+    Check(
+        id="secret-no-current-version",
+        gate="secret",
+        severity="error",
+        fails_when="no version carries AWSCURRENT",
+        needs=NEEDS_SECRET,
+        remedy=PUT_VALUE,
+        source=_VERSIONS,
+        ask=_no_current_version,
     ),
-    _check(
-        "secret-value-empty-field", "error", "username or password is missing or empty", PRIVATE_REGISTRY, _empty_field
+    Check(
+        id="secret-value-binary",
+        gate="value",
+        severity="error",
+        fails_when="the value is SecretBinary, not SecretString",
+        needs=NEEDS_VALUE,
+        remedy=PUT_VALUE,
+        source=PRIVATE_REGISTRY,
+        ask=_binary,
     ),
-    _check(
-        "secret-value-key-case",
-        "warning",
-        "the keys are spelt Username or PASSWORD: read on EC2, not known on Fargate",
-        PRIVATE_REGISTRY,
-        _key_case,
+    Check(
+        id="secret-value-malformed",
+        gate="value",
+        severity="error",
+        fails_when="the value is not a JSON object, or username or password is no string",
+        needs=NEEDS_VALUE,
+        remedy=PUT_VALUE,
+        source=PRIVATE_REGISTRY,
+        ask=_malformed,
     ),
-    _check(
-        "secret-rotation-failed",
-        "error",
-        "the last rotation failed, was abandoned or is overdue, or AWSPENDING is stuck",
-        _ROTATION,
-        _rotation_failed,
+    Check(
+        id="secret-value-empty-field",
+        gate="value",
+        severity="error",
+        fails_when="username or password is missing or empty",
+        needs=NEEDS_VALUE,
+        remedy=PUT_VALUE,
+        source=PRIVATE_REGISTRY,
+        ask=_empty_field,
     ),
-    _check(
-        "secret-replica-failed",
-        "warning",
-        "the replica in the task's Region is not in sync",
-        _REPLICAS,
-        _replica_failed,
+    Check(
+        id="secret-value-key-case",
+        gate="value",
+        severity="warning",
+        fails_when="the keys are spelt Username or PASSWORD: read on EC2, not known on Fargate",
+        needs=NEEDS_VALUE,
+        remedy=f"{PUT_VALUE}, with its keys in lower case",
+        source=PRIVATE_REGISTRY,
+        ask=_key_case,
+    ),
+    Check(
+        id="secret-rotation-failed",
+        gate="secret",
+        severity="error",
+        fails_when="the last rotation failed, was abandoned or is overdue, or AWSPENDING is stuck",
+        needs=f"{NEEDS_SECRET}; only an event says that a rotation failed",
+        remedy="fix the rotation function, then aws secretsmanager rotate-secret --secret-id ARN",
+        source=_ROTATION,
+        ask=_rotation_failed,
+    ),
+    Check(
+        id="secret-replica-failed",
+        gate="secret",
+        severity="warning",
+        fails_when="the replica in the task's Region is not in sync",
+        needs=f"{NEEDS_SECRET} on the primary",
+        remedy="aws secretsmanager replicate-secret-to-regions, once its way is free",
+        source=_REPLICAS,
+        ask=_replica_failed,
     ),
 )
