@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from pullguard.findings import SCHEMA_VERSION, Finding, Severity, Summary
+from pullguard.findings import Finding, NotChecked, Severity, Summary
 from pullguard.model import Unreadable
+from pullguard_cli.contract import SCHEMA_VERSION, finding_json
 from pullguard_cli.scope import Scope
 from pullguard_cli.unread import gaps_of
 
@@ -25,8 +26,8 @@ class Audit:
     what was to be told. ``summary`` counts what was looked at; its ``failed`` and ``unknown`` are the numbers of
     findings listed. ``in_use`` maps the ARN of a revision that runs to where it does (``service web in cluster
     prod``); a revision that is not there runs nowhere, as far as could be read. ``unread`` is what AWS would not tell,
-    by the ids of the findings that are unknown for it. ``unfinished`` says, a sentence each, what else was not looked
-    at. Times are UTC.
+    by the ids of the findings that are unknown for it. ``not_checked`` are the questions that were not asked, since
+    something is switched off. ``unfinished`` says, a sentence each, what else was not looked at. Times are UTC.
     """
 
     account: str
@@ -37,6 +38,7 @@ class Audit:
     unfinished: tuple[str, ...] = ()
     unread: Mapping[str, tuple[Unreadable, ...]] = field(default_factory=dict)
     unlisted: tuple[Finding, ...] = ()
+    not_checked: tuple[NotChecked, ...] = ()
     scope: Scope = field(default_factory=Scope)
     started_at: datetime
     ended_at: datetime
@@ -53,8 +55,9 @@ class Audit:
             "schema_version": SCHEMA_VERSION,
             "account": self.account,
             "region": self.region,
-            "findings": [finding.to_dict() for finding in self.findings],
+            "findings": [finding_json(finding, account=self.account, region=self.region) for finding in self.findings],
             "summary": self.summary.to_dict(),
+            "not_checked": [question.to_dict() for question in self.not_checked],
             "scope": self.scope.to_dict(),
             "not_listed": len(self.unlisted),
             "in_use": {arn: list(places) for arn, places in self.in_use.items()},

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Final, Protocol
 
 from pullguard.arn import Arn, partition_of
@@ -12,7 +13,7 @@ from pullguard.aws.readers import AwsReaders
 from pullguard.aws.survey import Running, look_around
 from pullguard.checks.examine import Examination, examine, unread_task_definition
 from pullguard.errors import shown
-from pullguard.findings import Finding, Remedy, Subject, Summary, finding_id
+from pullguard.findings import Finding, NotChecked, Remedy, Subject, Summary, finding_id
 from pullguard.gather import gather_about
 from pullguard.model import Lookup, Missing, TaskDefinition, Unreadable
 from pullguard_cli.audit import NOT_EXAMINED, SEVERITIES, Audit
@@ -44,6 +45,7 @@ class _Collected:
     running: Running = field(default_factory=Running)
     findings: list[Finding] = field(default_factory=list)
     summary: Summary = field(default_factory=Summary)
+    not_checked: list[NotChecked] = field(default_factory=list)
     left: dict[str, str] = field(default_factory=dict)
     unread: dict[str, tuple[Unreadable, ...]] = field(default_factory=dict)
     unfinished: list[str] = field(default_factory=list)
@@ -214,6 +216,7 @@ class Auditor:
         for examination in examinations:
             self._collected.findings += examination.findings
             self._collected.summary += examination.summary
+            self._collected.not_checked += examination.not_checked
             self._collected.unread |= examination.unread
 
     def _give_up(self, why: str) -> None:
@@ -251,6 +254,7 @@ class Auditor:
             in_use=in_use,
             unfinished=tuple(self._unfinished()),
             unread=collected.unread,
+            not_checked=tuple(sorted(collected.not_checked, key=attrgetter("task_definition"))),
             scope=self._scope,
             started_at=self._started_at,
             ended_at=self._now(),

@@ -12,7 +12,7 @@ import typer
 
 from pullguard.arn import is_region
 from pullguard.errors import shown
-from pullguard.findings import Summary
+from pullguard.findings import NotChecked, Summary
 from pullguard.gather import Readers
 from pullguard.model import Unreadable
 from pullguard_cli.annotations import annotations
@@ -26,7 +26,7 @@ from pullguard_cli.printing import errors, output, says
 from pullguard_cli.reading import read_file
 from pullguard_cli.sarif import sarif
 from pullguard_cli.scope import values_to_read
-from pullguard_cli.unregistered import UNKNOWN_ACCOUNT, Home, OfflineReaders, home_of, judge
+from pullguard_cli.unregistered import Home, OfflineReaders, home_of, judge
 
 if TYPE_CHECKING:
     from pullguard.aws.readers import ReadValues as Values
@@ -51,6 +51,7 @@ class _Collected:
     homes: set[Home] = field(default_factory=set)
     summary: Summary = field(default_factory=Summary)
     unread: dict[str, tuple[Unreadable, ...]] = field(default_factory=dict)
+    not_checked: list[NotChecked] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,15 +77,17 @@ def check_files(files: Iterable[str], judge_by: Judge) -> Checked:
             collected.unusable.append(unusable)
         else:
             collected.empty.extend(() if declared else (file,))
-    regions, accounts = ({getattr(home, name) for home in collected.homes} for name in ("region", "account"))
+    regions = {home.known_region for home in collected.homes}
+    accounts = {home.known_account for home in collected.homes}
     return Checked(
         placed=tuple(collected.placed),
         unusable=tuple(collected.unusable),
         empty=tuple(collected.empty),
         summary=collected.summary,
         unread=collected.unread,
-        account=min(accounts) if len(accounts) == 1 and UNKNOWN_ACCOUNT not in accounts else judge_by.account,
-        region=min(regions) if len(regions) == 1 else judge_by.region,
+        not_checked=tuple(collected.not_checked),
+        account=next(iter(accounts)) if len(accounts) == 1 else judge_by.account,
+        region=next(iter(regions)) if len(regions) == 1 else judge_by.region,
         live=judge_by.live,
     )
 
@@ -95,6 +98,7 @@ def _judge(declared: Declared, judge_by: Judge, collected: _Collected) -> None:
     lines = {container.name: container for container in declared.containers}
     collected.homes.add(home)
     collected.summary += examination.summary
+    collected.not_checked += examination.not_checked
     for finding in examination.findings:
         container = lines.get(finding.container or "")
         if container is not None:
@@ -102,7 +106,10 @@ def _judge(declared: Declared, judge_by: Judge, collected: _Collected) -> None:
         else:
             line = declared.role_line if finding.check.startswith("execution-role") else declared.line
         here = in_file(finding, declared, os.environ)
-        collected.placed.append(Placed(finding=here, file=declared.file, line=line))
+        place = Placed(
+            finding=here, file=declared.file, line=line, account=home.known_account, region=home.known_region
+        )
+        collected.placed.append(place)
         if finding.id in examination.unread:
             collected.unread[here.id] = examination.unread[finding.id]
 

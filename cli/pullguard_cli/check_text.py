@@ -4,18 +4,26 @@ from collections.abc import Iterator
 
 from rich.text import Text
 
+from pullguard.model import USAGE_NOT_LOOKED
 from pullguard_cli.checked import Checked, Placed, printable
 from pullguard_cli.printing import STYLES, counted
+from pullguard_cli.unasked import sentences
+from pullguard_cli.unregistered import NOT_ASKED
+
+# Every file leaves these open: the counts say so in a word, and the JSON lists them.
+_OF_EVERY_FILE = frozenset({NOT_ASKED.switch, USAGE_NOT_LOOKED.switch})
 
 
 def as_text(checked: Checked) -> Iterator[Text]:
-    """Yield one block a finding, then the counts."""
+    """Yield one block a finding, then the counts, then what only the deployment or a switch can answer."""
     for file in checked.empty:
         yield Text(f"{printable(file)}: a template without a task definition; there is nothing to check")
     for placed in checked.placed:
         yield _block(placed)
     if checked.summary.task_definitions or not checked.unusable:
         yield _counts(checked)
+    for sentence in sentences(each for each in checked.not_checked if each.how_to not in _OF_EVERY_FILE):
+        yield Text(printable(sentence))
 
 
 def _block(placed: Placed) -> Text:

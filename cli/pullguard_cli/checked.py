@@ -9,9 +9,10 @@ from pathlib import PurePath
 from typing import Any, Final
 
 from pullguard.errors import shown
-from pullguard.findings import SCHEMA_VERSION, Finding, Severity, Summary
+from pullguard.findings import Finding, NotChecked, Severity, Summary
 from pullguard.model import Unreadable
 from pullguard_cli.audit import SEVERITIES
+from pullguard_cli.contract import SCHEMA_VERSION, finding_json
 from pullguard_cli.declared import Declared
 from pullguard_cli.located import STANDARD_INPUT, Unusable
 from pullguard_cli.unread import gaps_of
@@ -22,11 +23,16 @@ _COMMAND: Final = re.compile(r"^(\s*)::")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placed:
-    """A finding, and the line of the file (from 1) that it is about."""
+    """A finding, and the line of the file (from 1) that it is about.
+
+    ``account`` and ``region`` are those in which the task definition is to be registered, None where not known.
+    """
 
     finding: Finding
     file: str
     line: int
+    account: str | None = None
+    region: str | None = None
 
     @property
     def level(self) -> str:
@@ -46,6 +52,7 @@ class Checked:
     region: str | None
     live: bool
     unread: Mapping[str, tuple[Unreadable, ...]] = field(default_factory=dict)
+    not_checked: tuple[NotChecked, ...] = ()
 
     @property
     def gaps(self) -> tuple[str, ...]:
@@ -63,8 +70,11 @@ class Checked:
             "schema_version": SCHEMA_VERSION,
             "account": self.account,
             "region": self.region,
-            "findings": [placed.finding.to_dict() for placed in self.placed],
+            "findings": [
+                finding_json(placed.finding, account=placed.account, region=placed.region) for placed in self.placed
+            ],
             "summary": self.summary.to_dict(),
+            "not_checked": [question.to_dict() for question in self.not_checked],
             "locations": [
                 {"finding": placed.finding.id, "file": placed.file, "line": placed.line} for placed in self.placed
             ],

@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from pullguard.findings import SCHEMA_VERSION
 from pullguard.model import Facts, Unreadable
+from pullguard_cli.contract import SCHEMA_VERSION
 from pullguard_cli.failures import EXIT_COULD_NOT_RUN, EXIT_FINDINGS, EXIT_OK
 from pullguard_cli.gates import EARLIER, Pull, Remark, Step, pulls_of
 from pullguard_cli.one import One

@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pullguard.findings import SCHEMA_VERSION
 from pullguard.history import EcsWrite, Outcome, Recorded, Write
 from pullguard.remedies.grant import POLICY_NAME, parse_own
+from pullguard_cli.contract import SCHEMA_VERSION
 from pullguard_cli.deployment import Deployment, aws_errors
 from pullguard_cli.difference import difference, print_difference
 from pullguard_cli.failures import EXIT_OK

@@ -9,10 +9,11 @@ from rich.text import Text
 
 from pullguard.checks.examine import Examination, examine
 from pullguard.eligibility import effective_mode
-from pullguard.findings import SCHEMA_VERSION, Finding
+from pullguard.findings import Finding
 from pullguard.flows.validate import in_scope, tags_of
 from pullguard.planner import Rules
 from pullguard_cli.calls import Call, Calls, calls_for
+from pullguard_cli.contract import SCHEMA_VERSION, finding_json
 from pullguard_cli.difference import print_difference
 from pullguard_cli.failures import EXIT_COULD_NOT_RUN, EXIT_FINDINGS, EXIT_OK, asking_aws
 from pullguard_cli.one import One
@@ -28,12 +29,15 @@ def report(one: One, rules: Rules, form: TextFormat | None) -> int:
     left = _left_to_people(one, calls)
     held_back = effective_mode("remediate", *tags_of(one.facts)) == "observe"
     if form is TextFormat.JSON or (form is None and not sys.stdout.isatty()):
+        home = one.facts.task_definition.arn
         described = {
             "schema_version": SCHEMA_VERSION,
             "task_definition": str(one.facts.task_definition.arn),
             "held_back_by_tag": held_back,
             **calls.to_dict(),
-            "left_to_people": [finding.to_dict() for finding in left.findings],
+            "left_to_people": [
+                finding_json(finding, account=home.account, region=home.region) for finding in left.findings
+            ],
         }
         sys.stdout.write(json.dumps(described, indent=2, default=str) + "\n")
     else:

@@ -21,6 +21,7 @@ from pullguard_cli.audit import Audit
 from pullguard_cli.causes import Cause, causes_of
 from pullguard_cli.printing import counted, plain
 from pullguard_cli.report_chain import GAP, NODE_HEIGHT, NODE_WIDTH, Chain, chain_of, short_name
+from pullguard_cli.unasked import sentences
 
 DRAWN_CAUSES: Final = 200
 """So many causes are told at length; the others, which matter less, are rows of a table."""
@@ -66,6 +67,7 @@ def render(audit: Audit) -> str:
     return _template().render(
         audit=audit,
         gaps=audit.gaps,
+        not_checked=sentences(audit.not_checked),
         told=causes[:DRAWN_CAUSES],
         others=causes[DRAWN_CAUSES:],
         levels={level: sum(each.level == level for each in causes) for level in ("error", "warning", "unknown")},

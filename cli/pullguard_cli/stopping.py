@@ -8,10 +8,10 @@ from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pullguard.findings import SCHEMA_VERSION
 from pullguard.model import Missing, NotLooked, Unreadable
 from pullguard.stop import REASON_MAX_CHARS, Stop
 from pullguard_cli.asking import confirmed
+from pullguard_cli.contract import SCHEMA_VERSION
 from pullguard_cli.deployment import Deployment, aws_errors
 from pullguard_cli.failures import EXIT_FINDINGS, EXIT_OK, CannotRun, one_line
 from pullguard_cli.held import described, look, print_held, resume_command

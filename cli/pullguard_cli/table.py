@@ -10,6 +10,7 @@ from rich.text import Text
 from pullguard_cli.audit import Audit
 from pullguard_cli.causes import Cause, causes_of
 from pullguard_cli.printing import STYLES, counted, says
+from pullguard_cli.unasked import sentences
 
 _NAMES_SHOWN = 3
 
@@ -103,11 +104,10 @@ def _footer(audit: Audit, causes: tuple[Cause, ...]) -> Iterator[Text]:
         yield says(f"Not finished: {sentence}.", STYLES["unknown"])
     if audit.unlisted:
         yield says(f"{counted(len(audit.unlisted), 'warning')} not listed (--severity error).", STYLES["warning"])
-    if summary.not_checked:
-        yield says(
-            f"{counted(summary.not_checked, 'question was', 'questions were')} not asked: --read-values judges the "
-            "values of all secrets, --live-registry asks the registries."
-        )
+    if audit.not_checked:
+        yield says(f"{counted(len(audit.not_checked), 'question was', 'questions were')} not checked:")
+        for sentence in sentences(audit.not_checked):
+            yield says(f"  – {sentence}")  # noqa: RUF001 (a dash)
     if audit.findings:
         family = _name(audit.findings[0].task_definition)
         yield says(
@@ -141,4 +141,5 @@ def _nothing_found(audit: Audit) -> Text:
         return Text("There is nothing to look at here. Is it the right account and Region?", style=STYLES["warning"])
     if audit.unlisted:
         return Text("No errors.", style="bold green")
-    return Text("Nothing is wrong in what was looked at." if audit.scope.words else "Nothing is wrong.", "bold green")
+    partly = audit.scope.words or audit.not_checked
+    return Text("Nothing is wrong in what was checked." if partly else "Nothing is wrong.", "bold green")

@@ -10,7 +10,7 @@ from pullguard.checks.catalogue import CHECKS
 from pullguard.checks.check import Check
 from pullguard.checks.examine import Examination, examine
 from pullguard.errors import Malformed
-from pullguard.findings import Finding, Summary
+from pullguard.findings import Finding, NotChecked, Skipped, Subject, Summary
 from pullguard.gather import Readers, gather_about
 from pullguard.image import ImageReference
 from pullguard.model import (
@@ -30,7 +30,7 @@ from pullguard_cli.declared import Declared, DeployTime
 from pullguard_cli.located import Unusable
 
 UNKNOWN_ACCOUNT: Final = "000000000000"
-NOT_ASKED: Final = NotLooked(why="AWS was not asked", switch="--live")
+NOT_ASKED: Final = NotLooked(why="AWS was not asked", switch="pullguard check --live")
 _NOT_DEPLOYED: Final = NotLooked(
     why="CloudFormation puts the value in when it deploys", switch="pullguard audit, after the deployment"
 )
@@ -78,10 +78,21 @@ class OfflineReaders:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Home:
-    """Where a task definition is to be registered, as far as anything tells."""
+    """Where a task definition is to be registered; an unknown Region or account has a stand-in."""
 
     region: str
     account: str
+    region_is_known: bool = True
+
+    @property
+    def known_region(self) -> str | None:
+        """The Region, None where it is only a stand-in."""
+        return self.region if self.region_is_known else None
+
+    @property
+    def known_account(self) -> str | None:
+        """The account, None where it is only a stand-in."""
+        return None if self.account == UNKNOWN_ACCOUNT else self.account
 
 
 def home_of(declared: Declared, *, region: str | None, account: str | None, environment: Mapping[str, str]) -> Home:
@@ -95,10 +106,13 @@ def home_of(declared: Declared, *, region: str | None, account: str | None, envi
     secrets = [arn for arn in map(_parsed, _references(declared)) if arn and arn.service == "secretsmanager"]
     partition = role.partition if role else None
     named = (region, own and own.region, environment.get("AWS_REGION"), environment.get("AWS_DEFAULT_REGION"))
-    regions = [each for each in (*named, *(arn.region for arn in secrets), *_REGIONS) if each and is_region(each)]
+    known = [each for each in (*named, *(arn.region for arn in secrets)) if each and is_region(each)]
+    regions = [*known, *_REGIONS]
     accounts = [own and own.account, account, role and role.account, *sorted({arn.account for arn in secrets})[:1]]
+    here = region or next((each for each in regions if partition in {None, partition_of(each)}), regions[0])
     return Home(
-        region=region or next((each for each in regions if partition in {None, partition_of(each)}), regions[0]),
+        region=here,
+        region_is_known=here in known,
         account=next((each for each in accounts if each and is_account(each)), UNKNOWN_ACCOUNT),
     )
 
@@ -151,10 +165,12 @@ def judge(declared: Declared, home: Home, readers: Readers, *, now: datetime) ->
     later = _only(definition, lambda index: _has_later_reference(declared, index))
     if later.containers:
         examination = _together(examination, examine(_facts_of_later(facts, later), _presence_checks(known)))
+    unknown = tuple(_later_values(declared, definition))
     return replace(
         examination,
         findings=tuple(_as_in_the_file(finding, declared) for finding in examination.findings),
-        summary=examination.summary + Summary(not_checked=_later_values(declared)),
+        summary=examination.summary + Summary(not_checked=len(unknown)),
+        not_checked=(*examination.not_checked, *unknown),
     )
 
 
@@ -200,13 +216,24 @@ def _together(one: Examination, other: Examination) -> Examination:
         findings=tuple(sorted(found.values(), key=lambda each: each.severity != "error")),
         passed=one.passed | other.passed,
         unread={**one.unread, **other.unread},
+        not_checked=(*one.not_checked, *other.not_checked),
         summary=replace(one.summary + other.summary, task_definitions=1),
     )
 
 
-def _later_values(declared: Declared) -> int:
-    """Count the references, and the images without one, that only the deployment knows."""
-    return sum(
-        isinstance(each.reference, DeployTime) or (each.reference is None and isinstance(each.image, DeployTime))
-        for each in declared.containers
-    )
+def _later_values(declared: Declared, definition: TaskDefinition) -> Iterator[NotChecked]:
+    """Yield the questions about references, and about images without one, that only the deployment knows."""
+    for each in declared.containers:
+        if isinstance(each.reference, DeployTime):
+            check, question = "secret-not-found", "Which secret does the reference name, and does it work?"
+        elif each.reference is None and isinstance(each.image, DeployTime):
+            check, question = "credentials-missing", "Which image is it, and does its pull need credentials?"
+        else:
+            continue
+        skipped = Skipped(
+            subject=Subject(task_definition=str(definition.arn), container=each.name),
+            question=question,
+            why=_NOT_DEPLOYED.why,
+            switch=_NOT_DEPLOYED.switch,
+        )
+        yield NotChecked.of(check, skipped)

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from pullguard.checks.catalogue import CHECKS
-from pullguard.findings import Finding, Remedy, Severity, Status, Subject, Summary, finding_id
+from pullguard.findings import Finding, NotChecked, Remedy, Severity, Status, Subject, Summary, finding_id
 from pullguard_cli.audit import Audit
 
 ACCOUNT = "210987654321"
@@ -228,6 +228,19 @@ def _doubtful() -> list[Finding]:
     ]
 
 
+NOT_CHECKED = tuple(
+    NotChecked(
+        check="credentials-rejected",
+        task_definition=definition(f"web-{n:03}:1"),
+        container="app",
+        question="Does the registry accept the secret's credentials for the image?",
+        why="live verification is switched off",
+        how_to="parameter VerifyCredentials=true in the deployment, or --live-registry in the command line",
+    )
+    for n in range(214)
+)
+
+
 def sample_audit() -> Audit:
     findings = (*_deleted(), *_not_granted(), *_single(), *_doubtful())
     in_use = {
@@ -253,8 +266,9 @@ def sample_audit() -> Audit:
             passed=4218,
             failed=sum(each.status == "fail" for each in findings),
             unknown=sum(each.status == "unknown" for each in findings),
-            not_checked=214,
+            not_checked=len(NOT_CHECKED),
         ),
+        not_checked=NOT_CHECKED,
         in_use=in_use,
         started_at=datetime(2026, 11, 23, 8, 30, 2, tzinfo=UTC),
         ended_at=datetime(2026, 11, 23, 8, 30, 41, tzinfo=UTC),
@@ -266,7 +280,8 @@ def clean_audit() -> Audit:
         account=ACCOUNT,
         region=REGION,
         findings=(),
-        summary=Summary(task_definitions=312, references=347, passed=4279, not_checked=214),
+        summary=Summary(task_definitions=312, references=347, passed=4279, not_checked=len(NOT_CHECKED)),
+        not_checked=NOT_CHECKED,
         started_at=datetime(2026, 11, 23, 8, 30, 2, tzinfo=UTC),
         ended_at=datetime(2026, 11, 23, 8, 30, 41, tzinfo=UTC),
     )

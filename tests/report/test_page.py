@@ -18,7 +18,7 @@ from pullguard_cli.causes import causes_of
 from pullguard_cli.report_chain import PLACES, Edge, Node, chain_of
 from pullguard_cli.report_html import DRAWN_CAUSES, render
 from tests.report.hostile import ATTACKS, hostile_audit
-from tests.report.sample import clean_audit, definition, finding, role, sample_audit
+from tests.report.sample import NOT_CHECKED, clean_audit, definition, finding, role, sample_audit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -138,16 +138,25 @@ def test_says_what_the_sample_says() -> None:
     assert said.index("checkout:118") < said.index("batch-01:4")
 
 
+NOTHING_NAMED = replace(clean_audit(), summary=Summary(task_definitions=1), not_checked=())
+
+
 @pytest.mark.parametrize(
     ("audit", "headline"),
     [
-        (clean_audit(), "Nothing wrong was found"),
-        (replace(clean_audit(), summary=Summary(task_definitions=1)), "No private registry is in use here"),
+        (replace(clean_audit(), not_checked=()), "Nothing wrong was found 347 references"),
+        (clean_audit(), "Nothing wrong was found in what was checked"),
+        (
+            clean_audit(),
+            "Does the registry accept the secret's credentials for the image? Not checked for web-000:1 (app), ",
+        ),
+        (NOTHING_NAMED, "No private registry is in use here"),
+        (replace(NOTHING_NAMED, not_checked=NOT_CHECKED), "Nothing wrong was found in what was checked"),
         (replace(clean_audit(), unfinished=("Interrupted.",)), "Nothing wrong was seen, and not everything was seen"),
         (replace(sample_audit(), findings=sample_audit().findings[-6:]), "Nothing is proved to be broken now"),
         (replace(sample_audit(), findings=sample_audit().findings[:1]), "1 cause stops images from being pulled"),
     ],
-    ids=["clean", "empty", "unfinished", "doubts", "one"],
+    ids=["whole", "clean", "listed", "empty", "empty but", "unfinished", "doubts", "one"],
 )
 def test_headline(audit: Audit, headline: str) -> None:
     said = " ".join("".join(Page(render(audit)).texts).split())

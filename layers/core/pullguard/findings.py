@@ -1,8 +1,9 @@
 """Answers of checks, and the findings that people and programs read.
 
-A check gives one ``Answer`` for each thing that it looked at. ``Failed`` and ``Unsure`` become findings; ``Passed``
-and ``Skipped`` are only counted. A finding ends with ``Passed`` or ``Inapplicable``, never with silence. The members of
-``Finding`` are a public contract (docs/findings.md).
+A check gives one ``Answer`` for each thing that it looked at. ``Failed`` and ``Unsure`` become findings, ``Skipped``
+becomes a listed question (``NotChecked``), ``Passed`` is only counted. A finding ends with ``Passed`` or
+``Inapplicable``, never with silence. The members of ``Finding`` and ``NotChecked`` are a public contract
+(docs/findings.md, docs/audit.schema.json).
 """
 
 import hashlib
@@ -18,7 +19,9 @@ Status: TypeAlias = Literal["fail", "unknown"]
 Event: TypeAlias = Literal["Finding Opened", "Finding Changed", "Finding Resolved"]
 RemedyAction: TypeAlias = Literal["grant", "reregister", "none"]
 
-SCHEMA_VERSION = 1
+EVENT_SCHEMA_VERSION: Final = 1
+"""The version of bus events and of alerts in JSON. The command line has its own (``pullguard_cli.contract``): either
+changes only with its own shape, and those who read events need not change because a report did."""
 _OWN: Final = frozenset({"scope", "part_of", "unread"})
 
 
@@ -98,9 +101,14 @@ class Unsure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skipped:
-    """Not looked at, because something is switched off; ``switch`` says how to switch it on."""
+    """Not checked, because something is switched off.
+
+    ``question`` is what remains open, in the same words for all subjects of its kind, so that reports can group by it.
+    ``switch`` says how to switch it on.
+    """
 
     subject: Subject
+    question: str
     why: str
     switch: str
 
@@ -158,6 +166,34 @@ def finding_id(check: str, subject: Subject) -> str:
     """
     about = "\0".join((check, subject.task_definition, subject.container or ""))
     return hashlib.sha256(about.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotChecked:
+    """A question that was not asked, why, and how to ask it; ``container`` is None for the whole task definition."""
+
+    check: str
+    task_definition: str
+    container: str | None
+    question: str
+    why: str
+    how_to: str
+
+    @classmethod
+    def of(cls, check: str, skipped: Skipped) -> "NotChecked":
+        """Return the question that the check left open."""
+        return cls(
+            check=check,
+            task_definition=skipped.subject.task_definition,
+            container=skipped.subject.container,
+            question=skipped.question,
+            why=skipped.why,
+            how_to=skipped.switch,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the question in the shape of the contract."""
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -415,7 +415,7 @@ SIMULATION_SWITCHED_OFF = NotLooked(
     switch="parameter CrossCheck=true in the deployment, or --cross-check in the command line",
 )
 USAGE_NOT_LOOKED = NotLooked(
-    why="where the revision runs was not looked up", switch="the audit and the sweep look it up"
+    why="where the revision runs was not looked up", switch="pullguard audit, or the sweep"
 )
 
 

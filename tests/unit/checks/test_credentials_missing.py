@@ -40,7 +40,8 @@ def failed(reason: str, ago: timedelta = timedelta(minutes=1)) -> FailedStart:
 def test_what_may_be_everybodys_is_not_checked_and_it_is_said_how_to(image: str) -> None:
     answer = asked(world(image))
     assert isinstance(answer, Skipped)
-    assert image in answer.why
+    assert answer.question == "Does docker.io serve the image without credentials?"
+    assert answer.why.startswith("a secret is kept for docker.io, and ")
     assert "--live-registry" in answer.switch
 
 

@@ -10,9 +10,10 @@ import pytest
 from pullguard.aws.iam import Iam
 from pullguard.model import Unreadable
 from sandbox.world import World
+from tests.schemas import schema_of
 from tests.unit.cli.conftest import Ran, Run, in_account
 
-SCHEMA = json.loads(Path("docs/audit.schema.json").read_text())
+SCHEMA = schema_of("audit")
 BROKEN = {
     ("web", "secret-access-missing", "error"),
     ("api", "decrypt-access-missing", "error"),
@@ -165,8 +166,7 @@ def test_the_table_groups_and_has_no_colours_in_a_pipe(run: Run, broken: World) 
     assert lines[rule + 1].startswith("error")
     assert not any("→" in line and "→ " not in line for line in lines)
     assert (
-        run("audit", "--format", "table", "--family", "healthy").out.count("Nothing is wrong in what was looked at.")
-        == 1
+        run("audit", "--format", "table", "--family", "healthy").out.count("Nothing is wrong in what was checked.") == 1
     )
 
 

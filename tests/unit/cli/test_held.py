@@ -185,7 +185,7 @@ def test_what_is_still_held_is_alone_on_standard_output_for_programs(
     run("stop", "--yes")
     ran = run("resume", *asked, "--yes", "--format", "json")
     told = json.loads(ran.out)
-    assert (told["schema_version"], told["stop"]["stopped"]) == (1, stopped)
+    assert (told["schema_version"], told["stop"]["stopped"]) == (2, stopped)
     assert (told["holds"], told["family_holds"]) == (holds, family_holds)
     assert (ran.code, "write" in ran.err, "A sweep was asked for" in words(ran.err)) == (0, True, True)
 

@@ -85,7 +85,7 @@ def versions(run: Run) -> list[str]:
 def test_the_history_tells_of_each_write_the_newest_first(run: Run, stack: Stack) -> None:
     told = json.loads(run("history").out)
     newest, oldest = told["writes"]
-    assert told["schema_version"] == 1
+    assert told["schema_version"] == 2
     assert (newest["role"], newest["at"]) == (str(ROLE), NOW.replace(minute=2).isoformat())
     assert (newest["cause"], newest["event_id"], newest["by"]) == ("RegisterTaskDefinition", "e-2", "pullguard")
     assert newest["task_definition"] == TASK_DEFINITION

@@ -11,8 +11,9 @@ import pytest
 from typer.testing import CliRunner
 
 from pullguard_cli.main import app
+from tests.schemas import schema_of, undescribed
 
-SCHEMA = json.loads(Path("docs/check.schema.json").read_text())
+SCHEMA = schema_of("check")
 SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:registry/ghcr-AbCdEf"
 ROLE = "arn:aws:iam::123456789012:role/execution"
 
@@ -29,6 +30,8 @@ class Ran:
         data = json.loads(self.out)
         if "findings" in data:
             jsonschema.validate(data, SCHEMA, cls=jsonschema.Draft202012Validator)
+            assert list(undescribed(data, SCHEMA)) == []
+            assert len(data["not_checked"]) == data["summary"]["not_checked"]
         return data
 
     @property

@@ -53,6 +53,14 @@ def test_standard_input(check: Check) -> None:
     assert ran.data["locations"][0]["file"] == "-"
 
 
+_ABOUT = {
+    "execution-role-not-found": "role",
+    "secret-not-found": "secret",
+    "fargate-platform-too-old": "usage",
+    "credentials-missing": "registry secrets",
+}
+
+
 @pytest.mark.parametrize(
     ("given", "expected", "not_checked"),
     [
@@ -73,10 +81,12 @@ def test_standard_input(check: Check) -> None:
 def test_what_is_decided_offline(
     check: Check, given: dict[str, Any], expected: list[str], not_checked: set[str]
 ) -> None:
-    """What is not decided is counted, and nothing that nobody looked at passes."""
+    """What is not decided is listed, and nothing passes that was not asked."""
     ran = check("--format", "json", files={"a.json": definition(given)})
     assert [name for name, _ in ran.found] == expected
-    assert ran.data["summary"]["not_checked"] == len(not_checked)
+    asked = [_ABOUT[each["check"]] for each in ran.data["not_checked"]]
+    assert (set(asked), len(asked)) == (not_checked, len(not_checked))
+    assert all("pullguard " in each["how_to"] for each in ran.data["not_checked"])
 
 
 @pytest.mark.parametrize(
@@ -199,6 +209,11 @@ def test_what_the_deployment_puts_in_is_not_guessed(check: Check, reference: str
         "task_definitions": 1, "references": 1, "pass": 0, "fail": 0, "unknown": 0, "not_checked": 1,
     }  # fmt: skip
     assert ran.code == 0
+    (question,) = ran.data["not_checked"]
+    assert question["task_definition"].endswith(":task-definition/Web:0")
+    assert (question["container"], question["how_to"]) == ("app", "pullguard audit, after the deployment")
+    said = check(files={"t.yaml": cloudformation(reference)}).out
+    assert "Which secret does the reference name, and does it work? Not checked for Web (app), because" in said
 
 
 @pytest.mark.parametrize(

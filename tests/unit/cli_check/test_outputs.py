@@ -269,11 +269,38 @@ def test_text_obeys_nobody() -> None:
 
 def test_json_is_the_contract_and_where_things_stand(check: Check) -> None:
     ran = check("--format", "json", files={"a.json": definition(container("registry"))})
-    assert list(ran.data) == ["schema_version", "account", "region", "findings", "summary", "locations", "unfinished"]
+    assert list(ran.data) == [
+        "schema_version", "account", "region", "findings", "summary", "not_checked", "locations",
+        "unfinished",
+    ]  # fmt: skip
     (finding,) = ran.data["findings"]
     assert ran.data["locations"] == [{"finding": finding["id"], "file": "a.json", "line": 9}]
     assert finding["task_definition"] == "arn:aws:ecs:us-east-1:123456789012:task-definition/web:0"
+    place = {"account": finding.pop("account"), "region": finding.pop("region")}
     assert Finding.from_dict(finding).to_dict() == finding
+    assert place == {"account": "123456789012", "region": None}, "nothing names the Region"
+
+
+@pytest.mark.parametrize(
+    ("files", "options", "account", "region"),
+    [
+        ({"a.json": {"executionRoleArn": None}}, [], None, None),
+        ({"a.json": {"executionRoleArn": None}}, ["--region", "eu-west-1"], None, "eu-west-1"),
+        ({"a.json": {}}, [], "123456789012", None),
+        ({"a.json": {}, "b.json": {"executionRoleArn": "arn:aws:iam::999999999999:role/r"}}, [], None, None),
+        ({"a.json": {"executionRoleArn": "arn:aws-cn:iam::123456789012:role/r"}}, [], "123456789012", None),
+    ],
+    ids=["none", "given", "of the role", "several", "of its partition"],
+)
+def test_account_and_region_are_null_where_nothing_names_them(
+    check: Check, files: dict[str, Any], options: list[str], account: str | None, region: str | None
+) -> None:
+    made = {name: definition(container("registry"), **members) for name, members in files.items()}
+    data = check("--format", "json", *options, files=made).data
+    assert (data["account"], data["region"]) == (account, region)
+    assert {each["region"] for each in data["findings"]} == {region}
+    accounts = {each["account"] for each in data["findings"]}
+    assert accounts == ({account} if len(files) == 1 else {"123456789012", "999999999999"})
 
 
 @pytest.mark.parametrize("form", ["text", "json", "sarif", "github"])

@@ -11,7 +11,7 @@ from pullguard.alerts.headline import subject_of
 from pullguard.alerts.links import links_of
 from pullguard.alerts.notice import Notice
 from pullguard.alerts.paragraphs import instant
-from pullguard.findings import SCHEMA_VERSION
+from pullguard.findings import EVENT_SCHEMA_VERSION
 
 # 256 KB for the message with its attributes, which have less than 4 KB here.
 # https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
@@ -46,7 +46,7 @@ def _cut(whole: Mapping[str, Any], findings: int, dependents: int) -> dict[str, 
 def _json_object(notice: Notice) -> dict[str, Any]:
     everything = dependents_of(notice)
     return {
-        "schema_version": SCHEMA_VERSION,
+        "schema_version": EVENT_SCHEMA_VERSION,
         "kind": notice.kind,
         "subject": subject_of(notice),
         "account": plain_name(notice.account, 20),

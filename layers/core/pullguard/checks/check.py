@@ -201,6 +201,6 @@ def put_value(secret: Secret, text: str) -> Remedy:
     return Remedy(text=f"{text} {CREDENTIALS_FILE}", snippet=command)
 
 
-def skipped(subject: Subject, not_looked: NotLooked) -> Skipped:
-    """Say that something was not looked at, and how to switch it on."""
-    return Skipped(subject=subject, why=not_looked.why, switch=not_looked.switch)
+def skipped(subject: Subject, question: str, not_looked: NotLooked) -> Skipped:
+    """Say that a question was not asked, why, and how to switch it on."""
+    return Skipped(subject=subject, question=question, why=not_looked.why, switch=not_looked.switch)

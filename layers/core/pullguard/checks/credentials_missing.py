@@ -48,7 +48,7 @@ def _missing(facts: Facts) -> Iterable[Answer]:
         if isinstance(facts.registry_secrets, Unreadable):
             yield unreadable(subject, f"Whether a secret is meant for {image.host}", facts.registry_secrets)
         elif isinstance(facts.registry_secrets, NotLooked):
-            yield skipped(subject, facts.registry_secrets)
+            yield skipped(subject, f"Does a pull from {image.host} need credentials?", facts.registry_secrets)
         elif not (candidates := candidates_for(facts, container)):
             yield Passed(subject=subject)
         else:
@@ -78,9 +78,10 @@ def _judged(facts: Facts, container: Container, image: ImageReference, candidate
             proof = _proof(facts, image)
             if proof is not None:
                 return _failed(subject, container, image, candidates, proof)
-            why = f"whether {image.host} serves the image {image.text} to anybody was not asked"
-            switch = not_asked.switch if isinstance(not_asked, NotLooked) else VERIFICATION_SWITCHED_OFF.switch
-            return skipped(subject, NotLooked(why=why, switch=switch))
+            off = not_asked if isinstance(not_asked, NotLooked) else VERIFICATION_SWITCHED_OFF
+            why = f"a secret is kept for {image.host}, and {off.why}"
+            question = f"Does {image.host} serve the image without credentials?"
+            return skipped(subject, question, NotLooked(why=why, switch=off.switch))
 
 
 def _proof(facts: Facts, image: ImageReference) -> str | None:

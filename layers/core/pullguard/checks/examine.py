@@ -16,8 +16,10 @@ from pullguard.findings import (
     Failed,
     Finding,
     Inapplicable,
+    NotChecked,
     Passed,
     Remedy,
+    Skipped,
     Subject,
     Summary,
     Unsure,
@@ -34,7 +36,8 @@ class Examination:
     """What the checks say of one task definition; ``passed`` are the ids that would be findings, had they failed.
 
     ``proved_at`` is when that happened which proves it, for those of ``passed`` that the present state does not prove.
-    ``unread`` is what AWS did not say, by the ids of the findings that are unknown for it.
+    ``unread`` is what AWS did not say, by the ids of the findings that are unknown for it. ``not_checked`` are the
+    questions that were not asked; ``summary`` counts them.
     """
 
     findings: tuple[Finding, ...]
@@ -42,6 +45,7 @@ class Examination:
     summary: Summary
     proved_at: Mapping[str, datetime] = field(default_factory=dict)
     unread: Mapping[str, tuple[Unreadable, ...]] = field(default_factory=dict)
+    not_checked: tuple[NotChecked, ...] = ()
 
     @classmethod
     def of(cls, *findings: Finding) -> "Examination":
@@ -80,6 +84,7 @@ def examine(facts: Facts, checks: tuple[Check, ...] = CHECKS) -> Examination:
             for check, answer in answers
             if isinstance(answer, Unsure) and answer.unread
         },
+        not_checked=tuple(NotChecked.of(check.id, answer) for check, answer in answers if isinstance(answer, Skipped)),
     )
 
 

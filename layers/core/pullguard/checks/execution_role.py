@@ -84,7 +84,7 @@ def _not_found(facts: Facts) -> Iterable[Answer]:
         case Unreadable() as unread:
             yield unreadable(subject, "The execution role", unread)
         case NotLooked() as not_looked:
-            yield skipped(subject, not_looked)
+            yield skipped(subject, "Does the execution role exist, and may it read the secret?", not_looked)
 
 
 def _names_no_role(facts: Facts) -> Failed | None:

@@ -89,7 +89,8 @@ def _not_looked(facts: Facts) -> Iterable[Answer]:
         return
     match facts.usage:
         case NotLooked() as not_looked:
-            yield skipped(subject_of(facts), not_looked)
+            question = "Can the platform versions and container agents that run it pull with credentials?"
+            yield skipped(subject_of(facts), question, not_looked)
         case Unreadable() as unread:
             yield unreadable(subject_of(facts), "Where the revision runs", unread)
         case Missing() | Usage():

@@ -173,7 +173,7 @@ def _not_found(facts: Facts) -> Iterable[Answer]:
         elif isinstance(secret, Unreadable):
             yield unreadable(subject, f"The secret of container {container.name}", secret)
         elif isinstance(secret, NotLooked):
-            yield skipped(subject, secret)
+            yield skipped(subject, "Does the secret exist?", secret)
         elif container.index in gone and gone[container.index] is not None:
             yield Inapplicable(subject=subject)  # reference-stale tells of it
         elif container.index in gone:

@@ -54,12 +54,12 @@ def _verified(facts: Facts) -> Iterable[tuple[Container, Secret, ImageReference,
 
 
 def _rejected(facts: Facts) -> Iterable[Answer]:
-    """The one check that also says what was not looked at, and what could not be."""
+    """The one check that also says what was not checked, and what could not be read."""
     for container, secret, image, lookup in _looked_up(facts):
         subject = subject_of(facts, container)
         match lookup:
             case NotLooked() as not_looked:
-                yield skipped(subject, not_looked)
+                yield skipped(subject, "Does the registry accept the secret's credentials for the image?", not_looked)
             case Unreadable() as unread if not isinstance(secret.value, Unreadable):
                 yield unreadable(subject, f"The credentials in the secret {secret.name}", unread)
             case Missing() | Unreadable():

@@ -120,7 +120,7 @@ def _malformed(facts: Facts) -> Iterable[Answer]:
             case Unreadable() as unread if _is_current(secret):
                 yield unreadable(subject, f"The value of the secret {secret.name}", unread)
             case NotLooked() as not_looked:
-                yield skipped(subject, not_looked)
+                yield skipped(subject, "Does the secret hold a username and a password?", not_looked)
             case Missing() | Unreadable():
                 continue
             case shape if shape.form == "binary":

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from pullguard.arn import Arn
 from pullguard.aws.messaging import Bus
-from pullguard.findings import SCHEMA_VERSION
+from pullguard.findings import EVENT_SCHEMA_VERSION
 from pullguard.ledger import Ledger
 from pullguard.lifecycle import FindingRecord
 from pullguard.remediation import Remediation
@@ -44,7 +44,7 @@ class Teller:
             return False
         self.bus.publish(
             remediation.event,
-            {"schema_version": SCHEMA_VERSION, "remediation": remediation.to_dict()},
+            {"schema_version": EVENT_SCHEMA_VERSION, "remediation": remediation.to_dict()},
             [str(remediation.task_definition)],
         )
         self.ledger.save_remediation(remediation, announced=True, now=now)
@@ -54,7 +54,7 @@ class Teller:
 def finding_detail(record: FindingRecord) -> dict[str, object]:
     """Return the detail of a finding's event."""
     return {
-        "schema_version": SCHEMA_VERSION,
+        "schema_version": EVENT_SCHEMA_VERSION,
         "finding": record.finding.to_dict(),
         "sequence": record.sequence,
         "opened_at": record.opened_at.isoformat(),
