@@ -306,7 +306,8 @@ VALUES = {
     "never": ("never", "ghcr.io", False),
     "opted-in": ("opted-in", "ghcr.io", True),
     "not-opted-in": ("opted-in", None, False),
-    "opted-in-by-a-tag-that-says-nothing": ("opted-in", "https://ghcr.io", False),
+    "opted-in-by-a-tag-that-does-not-parse": ("opted-in", "https://ghcr.io/acme", False),
+    "opted-in-by-another-spelling": ("opted-in", "https://ghcr.io/", True),
     "by-the-callers-own-wish": ("all", None, True),
 }
 

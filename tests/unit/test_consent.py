@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pullguard.consent import agreed_grant, kept_grant, withdrawn
+from pullguard.consent import agreed_grant, kept_grant, missing_key, withdrawn
 from pullguard.errors import NotNow
 from pullguard.model import Lookup, Missing, Role, Secret
 from pullguard.remedies.grant import Granted
@@ -48,6 +48,24 @@ def test_consent_has_ended(changes: dict[str, Any], why: str) -> None:
 def test_what_cannot_be_read_is_asked_again(what: str) -> None:
     with pytest.raises(NotNow):
         withdrawn(replace(AGREED, unreadable={what: denied()}).facts(), GHCR.arn)
+
+
+UNREADABLE = {
+    "a-path": ("https://ghcr.io/acme quay.io", "Key=pullguard:registry,Value=ghcr.io quay.io"),
+    "a-wildcard": ("*", None),
+}
+
+
+@pytest.mark.parametrize(("tag", "command"), UNREADABLE.values(), ids=UNREADABLE)
+def test_a_tag_that_does_not_parse_gets_the_command_that_was_meant_and_never_the_images_host(
+    tag: str, command: str | None
+) -> None:
+    facts = replace(AGREED, task_definitions=(task_definition(EVIL),)).facts()
+    missing = missing_key(facts.task_definition.containers[0], secret(registry=tag), role())
+    assert missing is not None
+    assert "not opted in: its tag pullguard:registry does not parse" in missing.why
+    assert "evil.example" not in f"{missing}"
+    assert (missing.snippet is None) if command is None else f"'{command}'" in str(missing.snippet)
 
 
 # --- One secret by itself ----------------------------------------------------------------------------------------

@@ -2,7 +2,14 @@ from typing import Any
 
 import pytest
 
-from pullguard.eligibility import effective_mode, is_managed, registry_hosts, role_may_use
+from pullguard.eligibility import (
+    effective_mode,
+    has_unreadable_registry_tag,
+    intended_hosts,
+    is_managed,
+    registry_hosts,
+    role_may_use,
+)
 from tests.fakes import role, secret
 
 HOSTS: dict[str, tuple[str | None, set[str]]] = {
@@ -16,8 +23,39 @@ HOSTS: dict[str, tuple[str | None, set[str]]] = {
     "white-space": ("   ", set()),
     "a-wildcard-opens-nothing": ("*", set()),
     "a-wildcard-among-hosts-closes-them-all": ("ghcr.io *.example.com", set()),
-    "a-url-is-no-host": ("https://ghcr.io", set()),
+    "the-key-of-dockers-own-file": ("https://index.docker.io/v1/", {"docker.io"}),
+    "without-its-trailing-slash": ("https://index.docker.io/v1", {"docker.io"}),
+    "without-its-scheme": ("index.docker.io/v1/", {"docker.io"}),
+    "docker-hubs-api": ("https://registry-1.docker.io/v2/", {"docker.io"}),
+    "docker-hubs-other-name": ("https://registry.hub.docker.com/", {"docker.io"}),
+    "docker-hubs-web-site": ("https://hub.docker.com", {"docker.io"}),
+    "docker-hub-in-upper-case": ("HTTPS://INDEX.DOCKER.IO/v1/", {"docker.io"}),
+    "an-address": ("https://ghcr.io", {"ghcr.io"}),
+    "an-address-with-a-trailing-slash": ("https://ghcr.io/", {"ghcr.io"}),
+    "an-address-in-upper-case": ("Https://GHCR.IO/", {"ghcr.io"}),
+    "a-trailing-slash": ("ghcr.io/", {"ghcr.io"}),
+    "an-address-with-a-port": ("https://registry.example.com:5000/", {"registry.example.com:5000"}),
+    "the-port-of-https": ("https://ghcr.io:443/", {"ghcr.io"}),
+    "a-name-with-a-port": ("registry:5000", {"registry:5000"}),
+    "localhost": ("localhost", {"localhost"}),
+    "spellings-side-by-side": ("https://index.docker.io/v1/ ghcr.io/ QUAY.IO", {"docker.io", "ghcr.io", "quay.io"}),
+    "plain-http": ("http://registry.example.com", set()),
+    "another-scheme": ("docker://ghcr.io", set()),
+    "a-scheme-alone": ("https://", set()),
+    "a-scheme-twice": ("https://https://ghcr.io", set()),
+    "no-scheme-before-the-slashes": ("//ghcr.io", set()),
     "a-path-is-no-host": ("ghcr.io/acme", set()),
+    "a-path-in-an-address": ("https://ghcr.io/acme/", set()),
+    "a-repository-of-docker-hub": ("docker.io/acme", set()),
+    "docker-hubs-path-elsewhere": ("https://ghcr.io/v1/", set()),
+    "a-path-below-docker-hubs": ("https://index.docker.io/v1/acme", set()),
+    "two-slashes-at-the-end": ("https://ghcr.io//", set()),
+    "a-query": ("https://ghcr.io/?a=b", set()),
+    "a-user": ("https://ci@ghcr.io/", set()),
+    "a-trailing-dot": ("ghcr.io.", set()),
+    "a-product": ("dockerhub", set()),
+    "one-bad-item-after-a-good-one": ("https://ghcr.io/ quay.io/acme", set()),
+    "one-bad-item-before-a-good-one": ("quay.io/acme https://ghcr.io/", set()),
     "a-comma-is-no-separator": ("ghcr.io,docker.io", set()),
 }
 
@@ -25,6 +63,30 @@ HOSTS: dict[str, tuple[str | None, set[str]]] = {
 @pytest.mark.parametrize(("tag", "hosts"), HOSTS.values(), ids=HOSTS)
 def test_the_hosts_that_a_secret_is_for(tag: str | None, hosts: set[str]) -> None:
     assert registry_hosts(secret(registry=tag)) == hosts
+
+
+@pytest.mark.parametrize(("tag", "hosts"), HOSTS.values(), ids=HOSTS)
+def test_a_tag_that_is_there_and_names_no_host_is_unreadable(tag: str | None, hosts: set[str]) -> None:
+    assert has_unreadable_registry_tag(secret(registry=tag)) is (tag is not None and not hosts)
+
+
+INTENDED: dict[str, tuple[str, tuple[str, ...]]] = {
+    "a-path": ("https://ghcr.io/acme", ("ghcr.io",)),
+    "plain-http": ("http://registry.example.com:5000/", ("registry.example.com:5000",)),
+    "commas": ("quay.io, GHCR.io;docker.io", ("docker.io", "ghcr.io", "quay.io")),
+    "another-scheme": ("docker://index.docker.io/v1/", ("docker.io",)),
+    "a-user": ("ci:hunter2@registry.example.com", ("registry.example.com",)),
+    "only-what-can-be-understood": ("ghcr.io *.example.com", ("ghcr.io",)),
+    "products": ("DockerHub quay", ("docker.io", "quay.io")),
+    "nothing": ("*", ()),
+    "empty": ("", ()),
+}
+
+
+@pytest.mark.parametrize(("tag", "hosts"), INTENDED.values(), ids=INTENDED)
+def test_the_hosts_that_an_unreadable_tag_seems_to_mean(tag: str, hosts: tuple[str, ...]) -> None:
+    assert intended_hosts(secret(registry=tag)) == hosts
+    assert registry_hosts(secret(registry=tag)) == set()
 
 
 ROLES: dict[str, tuple[dict[str, str], bool]] = {

@@ -14,6 +14,8 @@ from pullguard.eligibility import (
     REGISTRY_TAG,
     ROLES_TAG,
     effective_mode,
+    has_unreadable_registry_tag,
+    intended_hosts,
     is_managed,
     registry_hosts,
     role_may_use,
@@ -131,11 +133,20 @@ def _missing_secret_key(container: Container, secret: Secret, role: Role) -> Mis
             remedy="Correct the image's name.",
         )
     hosts = registry_hosts(secret)
+    if has_unreadable_registry_tag(secret):
+        return MissingKey(
+            why=f"the secret {secret.name} is not opted in: its tag {REGISTRY_TAG} does not parse",
+            remedy=(
+                "If this secret holds registry credentials, its owner corrects the tag: registry hosts, separated by "
+                "spaces, without paths."
+            ),
+            snippet=intended_tag(secret),
+        )
     if not hosts:
         return MissingKey(
             why=f"the secret {secret.name} is not opted in: no tag {REGISTRY_TAG} says which registry it is for",
             remedy="If this secret holds registry credentials, its owner tags it with the registry's host.",
-            snippet=_tag(secret, REGISTRY_TAG, image.host),
+            snippet=tagging(secret, REGISTRY_TAG, image.host),
         )
     if image.host not in hosts:
         # No command: one that adds the image's host would hand the credentials to whoever runs it.
@@ -151,11 +162,21 @@ def _missing_secret_key(container: Container, secret: Secret, role: Role) -> Mis
         return MissingKey(
             why=f"the tag {ROLES_TAG} of the secret {secret.name} does not name the role {role.name}",
             remedy="If this role is to read the secret, the secret's owner adds it to the tag.",
-            snippet=_tag(secret, ROLES_TAG, f"{secret.tags.get(ROLES_TAG, '')} {role.name}"),
+            snippet=tagging(secret, ROLES_TAG, f"{secret.tags.get(ROLES_TAG, '')} {role.name}"),
             said_no=True,
         )
     return None
 
 
-def _tag(secret: Secret, key: str, value: str) -> str:
+def intended_tag(secret: Secret) -> str | None:
+    """Return the command that corrects a registry tag that does not parse; None if it does not say what it means.
+
+    An image's host is never in it: that would hand the credentials to anyone who registers a task definition.
+    """
+    hosts = intended_hosts(secret)
+    return tagging(secret, REGISTRY_TAG, " ".join(hosts)) if hosts else None
+
+
+def tagging(secret: Secret, key: str, value: str) -> str:
+    """Return the command that sets a tag of the secret."""
     return on_secret(secret, "tag-resource", "--tags", f"Key={key},Value={value.strip()}")

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
-from pullguard.image import ImageReference, normal_host
+from pullguard.image import DOCKER_HUB, ImageReference, normal_host
 from pullguard.model import Role, Secret, Tags
 from pullguard.plan import Mode
 
@@ -16,17 +16,57 @@ REGISTRY_TAG = "pullguard:registry"
 ROLES_TAG = "pullguard:roles"
 MANAGED_TAG = "pullguard:managed"
 MODE_TAG = "pullguard:mode"
+# Docker's own file keeps the login to Docker Hub under https://index.docker.io/v1/; /v2/ is the API of today.
+# https://docs.docker.com/reference/cli/docker/login/
+_DOCKER_HUB_SITE = "hub.docker.com"
+_DOCKER_HUB_PATHS = frozenset({"v1", "v1/", "v2", "v2/"})
+_HTTPS = re.compile(r"^https://", re.IGNORECASE)
+_SCHEME_AND_USER = re.compile(r"^(?:[A-Za-z][A-Za-z0-9+.-]*://)?(?:[^/@]*@)?")
+_PRODUCTS = {
+    "docker": DOCKER_HUB,
+    "dockerhub": DOCKER_HUB,
+    "docker-hub": DOCKER_HUB,
+    "ghcr": "ghcr.io",
+    "quay": "quay.io",
+}
+_SEPARATORS = re.compile(r"[\s,;]+")
 _ROLE_PATTERN = re.compile(r"[A-Za-z0-9+=,.@_*?-]{1,64}")
 
 
 def registry_hosts(secret: Secret) -> frozenset[str]:
     """Return the registry hosts that the secret's owner says it is for; empty where it is not opted in.
 
-    One word that is no registry host makes the whole tag void: a tag that cannot be understood opens nothing.
+    One item that is not a registry host voids the whole tag: a tag that does not parse opts nothing in.
     """
-    words = secret.tags.get(REGISTRY_TAG, "").split()
-    hosts = [normal_host(word) for word in words]
+    hosts = [registry_host(item) for item in secret.tags.get(REGISTRY_TAG, "").split()]
     return frozenset(host for host in hosts if host is not None) if all(hosts) else frozenset()
+
+
+def registry_host(item: str) -> str | None:
+    """Return the registry host that one item of the tag names, in its one spelling; None if it names none.
+
+    A host may be written in any case, as an https address, with a trailing slash, and Docker Hub also by its web site
+    and by the addresses of its API, such as the key of its login in Docker's own file. A path names a repository, which
+    a tag cannot. ``http://`` is refused: it says that the registry has no TLS, and credentials are sent by TLS only.
+    """
+    host, _, path = _HTTPS.sub("", item).partition("/")
+    if "." not in host and ":" not in host and host.lower() != "localhost":
+        return None  # no image names such a host: it would be a part of Docker Hub's repository name
+    normal = DOCKER_HUB if host.lower() == _DOCKER_HUB_SITE else normal_host(host)
+    return normal if not path or (normal == DOCKER_HUB and path in _DOCKER_HUB_PATHS) else None
+
+
+def has_unreadable_registry_tag(secret: Secret) -> bool:
+    """Whether the owner has written the tag, and it does not parse."""
+    return REGISTRY_TAG in secret.tags and not registry_hosts(secret)
+
+
+def intended_hosts(secret: Secret) -> tuple[str, ...]:
+    """Return the hosts that a tag that does not parse seems to mean, sorted: for people to judge, never to act on."""
+    items = (_SCHEME_AND_USER.sub("", item) for item in _SEPARATORS.split(secret.tags.get(REGISTRY_TAG, "")))
+    names = (item.partition("/")[0] for item in items)
+    hosts = (_PRODUCTS.get(name.lower()) or registry_host(name) for name in names)
+    return tuple(sorted({host for host in hosts if host is not None}))
 
 
 def secrets_for(image: ImageReference, secrets: Iterable[Secret]) -> tuple[Secret, ...]:
