@@ -222,6 +222,32 @@ CASES = {
         world(container(OLD), secrets=(NEW,), role=role(reads=[NEW]), tags={"aws:cloudformation:stack-name": "prod"}),
         refused=(("reregister", "belongs to CloudFormation (tag aws:cloudformation:stack-name)"),),
     ),
+    "aws-batch-owns-it": Case(
+        world(container(OLD), secrets=(NEW,), role=role(reads=[NEW]), tags={"AWSBatchServiceTag": "batch"}),
+        refused=(("reregister", "AWS Batch registered the task definition for its jobs"),),
+    ),
+    "aws-batch-owns-it-and-a-template-is-named-too": Case(
+        world(
+            container(OLD),
+            secrets=(NEW,),
+            role=role(reads=[NEW]),
+            tags={"AWSBatchServiceTag": "batch", "aws:cloudformation:stack-name": "prod"},
+        ),
+        refused=(("reregister", "AWS Batch registered"),),
+    ),
+    "aws-batch-owns-it-and-a-newer-revision-exists": Case(
+        world(
+            container(OLD),
+            secrets=(NEW,),
+            role=role(reads=[NEW]),
+            tags={"AWSBatchServiceTag": "batch"},
+            running=Usage(newest=False),
+        ),
+        refused=(("reregister", "AWS Batch registered"),),
+    ),
+    "aws-batch-does-not-own-the-role": Case(
+        world(container(GHCR), secrets=(GHCR,), tags={"AWSBatchServiceTag": "batch"}), (grant(GHCR),)
+    ),
     "a-tag-key-of-the-parameter-owns-it": Case(
         world(container(OLD), secrets=(NEW,), role=role(reads=[NEW]), tags={"team-iac": "x"}),
         refused=(("reregister", "(tag team-iac)"),),

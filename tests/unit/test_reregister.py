@@ -19,6 +19,7 @@ from pullguard.remedies.reregister import (
     REREGISTERED_TAG,
     CannotReregister,
     MemberTree,
+    OwnedByBatch,
     ReferenceMoved,
     TagDoesNotFit,
     UnknownMembers,
@@ -401,6 +402,19 @@ def new_tags(tags: dict[str, str]) -> dict[str, str]:
 def test_tags_are_copied_but_for_those_of_aws_and_our_own_old_one() -> None:
     tags = {"team": "web", "empty": "", "aws:cloudformation:stack-name": "x", "AWS:y": "z", REREGISTERED_TAG: "old"}
     assert new_tags(tags) == {"team": "web", "empty": "", REREGISTERED_TAG: str(SOURCE)}
+
+
+BATCH: dict[str, tuple[dict[str, str], dict[str, Any]]] = {
+    "its-tag": ({"AWSBatchServiceTag": "batch"}, {}),
+    "its-role": ({}, {"registeredBy": "arn:aws:sts::123456789012:assumed-role/AWSServiceRoleForBatch/aws-batch"}),
+}
+
+
+@pytest.mark.parametrize(("tags", "more"), BATCH.values(), ids=BATCH)
+def test_what_aws_batch_registered_is_refused(tags: dict[str, str], more: dict[str, Any]) -> None:
+    with pytest.raises(OwnedByBatch) as refused:
+        build_request(described(**more), tags, (CHANGE,), KNOWN, SOURCE)
+    assert "Register the job definition again" in refused.value.remedy
 
 
 def test_the_fiftieth_tag_is_ours_and_a_fifty_first_is_refused() -> None:

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 
 from pullguard.access.verdict import grant_would_help
 from pullguard.arn import Arn, MalformedReference, SecretReference
+from pullguard.aws_batch import OWNED, is_owned_by_batch, register_job_definition, registering_job_definition
 from pullguard.checks.access import access_of
 from pullguard.checks.credentials_missing import candidates_for
 from pullguard.consent import MissingKey, missing_key, missing_role_key
+from pullguard.errors import shown
 from pullguard.findings import Finding
 from pullguard.model import Container, Facts, Key, Role, Secret, Usage
 from pullguard.plan import Fix, Grant, Plan, ReferenceChange, Refusal, Reregister
@@ -200,6 +202,9 @@ def _refuse_reregistration(
             findings=findings,
         )
 
+    if is_owned_by_batch(definition):
+        belongs = "; ".join(map(_belongs, changes))
+        return refuse(OWNED, registering_job_definition(belongs), register_job_definition(definition.arn))
     if (iac := owner(definition.tags, rules.infrastructure_tags)) is not None:
         return refuse(
             f"the task definition belongs to {iac.tool} (tag {iac.tag}), which would undo or fight the change",
@@ -227,6 +232,11 @@ def _refuse_reregistration(
             f"Let whatever still runs this revision run {newest}, or register the change by hand.",
         )
     return None
+
+
+def _belongs(change: ReferenceChange) -> str:
+    member = f'"repositoryCredentials": {{"credentialsParameter": "{change.after}"}}' if change.after else None
+    return f"{member or 'no repositoryCredentials'} (container {shown(change.container)})"
 
 
 def _missing_consent(facts: Facts, container: Container, after: Secret | None) -> MissingKey | None:

@@ -13,7 +13,7 @@ from pullguard.flows.redeploy import NOTHING
 from pullguard.flows.reregister import LEASE_S, Reregisterer
 from pullguard.model import ScheduleUse, Usage
 from pullguard.planner import Rules
-from tests.fakes import NOW, World, container, denied, role, service, task_definition
+from tests.fakes import ACCOUNT, NOW, World, container, denied, role, service, task_definition
 from tests.flows import CAUSE, LOOK
 from tests.unit.reregister_flow.scene import MOVING, NEW, OLD, SOURCE, STALE, SUCCESSOR, Acted
 
@@ -124,6 +124,15 @@ def test_a_member_that_the_sdk_does_not_know_stops_the_registration(act: Acted, 
     here.run()
     assert where in here.failure()["why"]
     assert "Update Pullguard" in here.failure()["why"]
+
+
+def test_what_aws_batch_registered_meanwhile_is_not_registered(act: Acted) -> None:
+    here = act(STALE)
+    by_batch = f"arn:aws:sts::{ACCOUNT}:assumed-role/AWSServiceRoleForBatch/aws-batch"
+    here.expect_description(registeredBy=by_batch)
+    here.run()
+    assert "AWS Batch registered the task definition for its jobs" in here.failure()["why"]
+    assert "Register the job definition again" in here.failure()["why"]
 
 
 BESIDE: dict[str, tuple[dict[str, Any], str]] = {

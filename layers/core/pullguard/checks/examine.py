@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from pullguard.arn import Arn
+from pullguard.aws_batch import instead_of_a_revision
 from pullguard.causes import cause_id
 from pullguard.checks.catalogue import CHECKS
 from pullguard.checks.check import Check
@@ -61,7 +62,7 @@ class Examination:
 def examine(facts: Facts, checks: tuple[Check, ...] = CHECKS) -> Examination:
     """Ask every check; findings come errors first, then in the order of the checks."""
     answers = answers_of(facts, checks)
-    told = [_finding(check, answer, facts) for check, answer in answers]
+    told = [_finding(check, answer) for check, answer in answers]
     found = _joined({each.id: each for each in told if each is not None}, answers)
     right = {
         finding_id(check.id, answer.subject): answer
@@ -89,8 +90,19 @@ def examine(facts: Facts, checks: tuple[Check, ...] = CHECKS) -> Examination:
 
 
 def answers_of(facts: Facts, checks: tuple[Check, ...] = CHECKS) -> list[tuple[Check, Answer]]:
-    """Return every check's answers, in the order of the checks; a failure that others explain says which."""
-    return explained([(check, answer) for check in checks for answer in check.ask(facts)])
+    """Return every check's answers, in the order of the checks; a failure that others explain says which.
+
+    A remedy that registers a revision is replaced where that would not help: for AWS Batch, and for older revisions.
+    """
+    answers = explained([(check, answer) for check in checks for answer in check.ask(facts)])
+    return [(check, _with_remedy(answer, facts)) for check, answer in answers]
+
+
+def _with_remedy(answer: Answer, facts: Facts) -> Answer:
+    if not isinstance(answer, Failed | Unsure):
+        return answer
+    remedy = instead_of_a_revision(answer.remedy, facts.task_definition)
+    return replace(answer, remedy=instead_of_a_copy(remedy, facts))
 
 
 def _joined(found: dict[str, Finding], answers: Iterable[tuple[Check, Answer]]) -> dict[str, Finding]:
@@ -106,7 +118,7 @@ def _joined(found: dict[str, Finding], answers: Iterable[tuple[Check, Answer]]) 
     return joined
 
 
-def _finding(check: Check, answer: Answer, facts: Facts) -> Finding | None:
+def _finding(check: Check, answer: Answer) -> Finding | None:
     if not isinstance(answer, Failed | Unsure):
         return None
     subject = answer.subject
@@ -123,7 +135,7 @@ def _finding(check: Check, answer: Answer, facts: Facts) -> Finding | None:
         key=subject.key,
         cause=answer.cause,
         evidence=answer.evidence,
-        remedy=instead_of_a_copy(answer.remedy, facts),
+        remedy=answer.remedy,
         source=check.source,
         scope=answer.scope if isinstance(answer, Failed) else "",
         unread=_briefly(answer.unread) if isinstance(answer, Unsure) else "",

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal, Protocol, TypeAlias
 
 from pullguard.arn import Arn, told
+from pullguard.aws_batch import OWNED, owned_by_batch, registering_job_definition
 from pullguard.errors import PullguardError, shown
 from pullguard.model import Tags
 from pullguard.plan import ReferenceChange
@@ -72,6 +73,10 @@ class ReferenceMoved(CannotReregister):
 
 class NotTheNewest(CannotReregister):
     """A newer revision was registered meanwhile: a copy of the older one would become the newest and hide it."""
+
+
+class OwnedByBatch(CannotReregister):
+    """AWS Batch registered the task definition, and would never run another revision of it."""
 
 
 class TagDoesNotFit(CannotReregister):
@@ -194,12 +199,15 @@ def build_request(
     the tree of RegisterTaskDefinition's input, ``source`` the ARN of the described revision. The arguments are left
     as they are; the request shares nothing with them.
 
-    Raises ``UnknownMembers`` where something would be lost, ``ReferenceMoved`` where a change does not fit what
-    stands there, ``TagDoesNotFit`` where the tag that names ``source`` finds no room.
+    Raises ``OwnedByBatch`` where AWS Batch registered the revision, ``UnknownMembers`` where something would be lost,
+    ``ReferenceMoved`` where a change does not fit what stands there, ``TagDoesNotFit`` where the tag that names
+    ``source`` finds no room.
     """
     what = str(source)
     if described.get("taskDefinitionArn") != what:
         raise ReferenceMoved(what, f"{shown(str(described.get('taskDefinitionArn')))} was described", _LOOK_AGAIN)
+    if owned_by_batch(tags, described.get("registeredBy")):
+        raise OwnedByBatch(what, OWNED, registering_job_definition(None))
     if unknown := unknown_members(described, known):
         raise UnknownMembers(what, unknown)
     request: dict[str, Any] = {

@@ -1,0 +1,80 @@
+"""A task definition that AWS Batch registered: its findings lead to its job definition, never to a revision."""
+
+import shlex
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from pullguard.aws_batch import is_owned_by_batch
+from pullguard.checks.examine import examine
+from pullguard.findings import Finding
+from pullguard.model import Usage
+from pullguard.planner import Rules, make_plan
+from pullguard_cli.gates import pulls_of
+from tests.fakes import ACCOUNT, World, container, revision_arn, role, secret, secret_arn, task_definition
+
+OLD, NEW = secret_arn(suffix="OldOld"), secret(suffix="NewNew")
+BATCH = {"AWSBatchServiceTag": "batch"}
+_ROLE = f"arn:aws:sts::{ACCOUNT}:assumed-role"
+
+OWNERS: dict[str, tuple[dict[str, str], str | None, bool]] = {
+    "its-tag": (BATCH, None, True),
+    "its-tag-with-another-value": ({"AWSBatchServiceTag": ""}, None, True),
+    "its-service-linked-role": ({}, f"{_ROLE}/AWSServiceRoleForBatch/aws-batch", True),
+    "a-tag-in-another-case": ({"awsbatchservicetag": "batch"}, None, False),
+    "a-role-of-nearly-its-name": ({}, f"{_ROLE}/AWSServiceRoleForBatchJobs/me", False),
+    "a-session-of-its-name": ({}, f"{_ROLE}/deploy/AWSServiceRoleForBatch", False),
+    "a-person": ({}, f"arn:aws:iam::{ACCOUNT}:user/me", False),
+    "nothing": ({}, None, False),
+}
+
+
+@pytest.mark.parametrize(("tags", "registered_by", "owned"), OWNERS.values(), ids=OWNERS)
+def test_who_registered_it(tags: dict[str, str], registered_by: str | None, owned: bool) -> None:
+    definition = task_definition(container(NEW), tags=tags)
+    if registered_by is not None:
+        definition = replace(definition, raw={**definition.raw, "registeredBy": registered_by})
+    assert is_owned_by_batch(definition) is owned
+
+
+def findings(*containers: dict[str, Any], role_name: str | None = "web-execution", **more: Any) -> tuple[Finding, ...]:
+    definition = task_definition(*containers, tags=BATCH, role_name=role_name)
+    world = World((definition,), (role(reads=[NEW]),), (NEW,), **more)
+    return examine(world.facts()).findings
+
+
+def test_a_reference_is_corrected_in_the_job_definition() -> None:
+    (found,) = findings(container(OLD))
+    assert (found.check, found.severity, found.remedy.action) == ("reference-stale", "error", "none")
+    assert f'"repositoryCredentials": {{"credentialsParameter": "{NEW.arn}"}}' in found.remedy.text
+    assert "Register the job definition again" in found.remedy.text
+    command = shlex.split(str(found.remedy.snippet))
+    assert command[:5] == ["aws", "batch", "register-job-definition", "--region", revision_arn().region]
+
+
+def test_explain_gives_the_same_remedy() -> None:
+    facts = World((task_definition(container(OLD), tags=BATCH),), (role(reads=[NEW]),), (NEW,)).facts()
+    (found,), (pull,) = examine(facts).findings, pulls_of(facts)
+    assert [remark.remedy for step in pull.steps for remark in step.remarks] == [found.remedy]
+
+
+def test_an_older_revision_is_not_moved_to_a_newer_one() -> None:
+    (found,) = findings(container(OLD), running=Usage(newest=False, latest=revision_arn(revision=8)))
+    assert "job definition" in found.remedy.text
+    assert "update-service" not in str(found.remedy.snippet)
+
+
+def test_what_only_people_correct_leads_there_too() -> None:
+    (found,) = findings(container(NEW), role_name=None)
+    assert found.check == "execution-role-missing"
+    assert found.remedy.text.endswith("is changed in the job definition (RegisterJobDefinition).")
+
+
+def test_the_refusal_names_the_change_of_each_container() -> None:
+    definition = task_definition(container(OLD, name="a"), container(OLD, name="b"), tags=BATCH)
+    facts = World((definition,), (role(reads=[NEW]),), (NEW,)).facts()
+    (refusal,) = make_plan(facts, examine(facts).findings, Rules()).refusals
+    assert refusal.remedy.count(str(NEW.arn)) == 2
+    assert refusal.snippet is not None
+    assert "aws batch register-job-definition" in refusal.snippet
