@@ -65,14 +65,21 @@ def _print(one: One, pulls: tuple[Pull, ...], console: Console) -> None:
 
 
 def _blind_spots(facts: Facts) -> Iterator[str]:
-    """Say once what may still forbid a pull whose every gate passes."""
+    """Name, once, what may still forbid a pull whose every gate passes.
+
+    Source: https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html
+    """
     asked = facts.simulations.values()
     if not any(isinstance(each, tuple) for each in asked):
         why = next((f" ({each})" for each in asked if isinstance(each, Unreadable)), "")
         yield (
-            f"Not looked at: service and resource control policies of the organization{why}. "
+            f"Not checked: service and resource control policies of the organization{why}. "
             "They may forbid what the role's own policies allow; --cross-check asks AWS's policy simulator."
         )
+    yield (
+        "Not checked: the policies of VPC endpoints. If the tasks reach Secrets Manager or AWS KMS through an endpoint, "
+        "its policy may forbid what the role's own policies allow."
+    )
 
 
 def _print_unasked(gates: list[str], console: Console) -> None:

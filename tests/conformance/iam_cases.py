@@ -4,7 +4,8 @@ A case is one JSON object a line: ``id``, ``principal`` (a role's ARN), ``action
 ``context``, ``identityPolicies`` [{name, policy}], ``permissionBoundaryPolicies`` (the same, or null),
 ``serviceControlPolicies`` (levels {orgIdentifier, policies}, or a bare list each), ``resourcePolicy`` (or null). The
 context is complete: a key that it lacks is absent from the request. Results: ``Allowed``, ``ImplicitlyDenied``,
-``ExplicitlyDenied``, ``Unknown``. A line that is no case is named on standard error; the exit code is then 2.
+``ExplicitlyDenied``, ``Unknown``. An object in a policy may give a member twice. A line that is no case is named on
+standard error; the exit code is then 2.
 """
 
 import json
@@ -13,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from pullguard.access.documents import read_json
 from pullguard.access.evaluate import Policies, decide
 from pullguard.access.policy import Layer, Policy, parse_policy
 from pullguard.access.request import Request, RoleSession
@@ -96,7 +98,7 @@ def main(paths: list[str]) -> int:
             if not line.strip():
                 continue
             try:
-                case = json.loads(line)
+                case = read_json(line)
                 print(json.dumps({"id": case["id"], "result": answer(case)}))
             except (ValueError, KeyError, TypeError, AttributeError, RecursionError, Malformed) as error:
                 print(f"{path}:{number}: not a case: {type(error).__name__}: {error}", file=sys.stderr)

@@ -3,11 +3,12 @@ from pathlib import Path
 
 import pytest
 
+from pullguard.access.documents import read_json
 from tests.conformance.iam_cases import Case, answer, main
 
 HERE = Path(__file__).parent
 CASES = [
-    json.loads(line)
+    read_json(line)
     for name in ("documented.jsonl", "generated.jsonl", "reasoned.jsonl")
     for line in (HERE / name).read_text(encoding="utf-8").split("\n")
     if line
@@ -20,7 +21,7 @@ def test_the_answer_is_the_one_that_aws_gives(case: Case) -> None:
 
 
 def test_all_the_cases_are_here() -> None:
-    assert len(CASES) == 1_088 + 371
+    assert len(CASES) == 1_088 + 399
 
 
 def test_the_runner_prints_one_line_a_case(capsys: pytest.CaptureFixture[str]) -> None:

@@ -77,6 +77,32 @@ def test_many_roles_cost_no_call_each_and_say_the_same() -> None:
     assert calls == {"GetAccountAuthorizationDetails": 1, "GetPolicy": 1, "GetPolicyVersion": 1}
 
 
+TWICE = (
+    '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"s3:GetObject","Action":"secretsmanager:*",'
+    '"Resource":"*"}}'
+)
+
+TRUSTS_TWICE = TRUST.replace('"Action":', '"Action": "sts:TagSession", "Action":')
+
+
+@mock_aws
+@pytest.mark.parametrize("bulk_above", [None, 0], ids=["one-by-one", "at-once"])
+def test_a_policy_that_gives_a_member_twice_is_read_as_it_is(bulk_above: int | None) -> None:
+    """botocore's own decoding would keep the last of the two, and so allow what AWS may not."""
+    (arn,) = _roles(1)
+    name = arn.resource_name.rpartition("/")[2]
+    iam = boto3.client("iam", region_name="us-east-1")
+    iam.put_role_policy(RoleName=name, PolicyName="twice", PolicyDocument=TWICE)
+    iam.update_assume_role_policy(RoleName=name, PolicyDocument=TRUSTS_TWICE)
+    found = AwsReaders(Clients(region="us-east-1"), values="never", bulk_above=bulk_above).role(arn)
+    assert isinstance(found, Role)
+    assert isinstance(found.inline_policies, tuple)
+    documents = {policy.name: policy.document for policy in found.inline_policies}
+    assert documents["twice"] == TWICE
+    assert found.trust_policy == TRUSTS_TWICE
+    assert all(isinstance(document, dict) for name, document in documents.items() if name != "twice")
+
+
 @mock_aws
 def test_a_role_that_is_not_understood_costs_itself_only() -> None:
     arns = _roles(2)

@@ -2,6 +2,9 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
+
+import pytest
 
 from pullguard.access.contexts import Circumstances
 from pullguard.access.verdict import pull_access
@@ -17,6 +20,7 @@ from tests.unit.access.worlds import (
     SECRET,
     THEIRS,
     allow,
+    deny,
     document,
     first_finding,
     key,
@@ -68,6 +72,79 @@ def test_now_and_the_organization_can_be_told() -> None:
     assert pull_access(who, ours, around=may).state == "pass"
     assert pull_access(who, ours, around=replace(may, now=datetime(2026, 7, 1, tzinfo=UTC))).state == "fail"
     assert pull_access(who, ours, around=replace(may, organization_id="o-2")).state == "fail"
+
+
+REVOKED = "2026-05-01T00:00:00Z"
+NOW = datetime(2026, 5, 1, tzinfo=UTC)
+
+
+def revoking(operator: str = "DateLessThan", at: str = REVOKED) -> dict[str, Any]:
+    """What the console's "Revoke active sessions" puts into the role's policy AWSRevokeOlderSessions."""
+    return deny(Condition={operator: {"aws:TokenIssueTime": at}})
+
+
+@pytest.mark.parametrize(
+    ("statements", "state"),
+    [
+        ((READS, revoking()), "pass"),
+        ((READS, revoking("DateLessThanIfExists")), "pass"),
+        ((READS, revoking(at="2026-05-02T00:00:00Z")), "unknown"),
+        ((READS, revoking("DateGreaterThan", "2026-04-30T00:00:00Z")), "fail"),
+        ((READS, revoking("DateNotEquals", "2026-04-30T00:00:00Z")), "fail"),
+        ((allow(READ, SECRET, Condition={"DateGreaterThan": {"aws:TokenIssueTime": "2026-04-30"}}),), "pass"),
+        ((allow(READ, SECRET, Condition={"DateLessThan": {"aws:TokenIssueTime": "2026-04-30"}}),), "fail"),
+        ((allow(READ, SECRET, Condition={"DateLessThan": {"aws:TokenIssueTime": "2027-01-01"}}),), "unknown"),
+    ],
+)
+def test_a_session_of_a_task_is_issued_from_now_on(statements: tuple[dict[str, Any], ...], state: str) -> None:
+    assert pull_access(role(*statements), ours, around=Circumstances(now=NOW)).state == state
+
+
+def test_the_key_is_asked_for_with_the_same_session() -> None:
+    who = role(READS, allow(DECRYPT, KEY), revoking())
+    assert pull_access(who, secret(key=key()), around=Circumstances(now=NOW)).state == "pass"
+
+
+def test_without_the_time_nothing_is_known_of_a_session() -> None:
+    assert pull_access(role(READS, revoking()), ours).state == "unknown"
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        {"StringEquals": {"secretsmanager:VersionStage": "AWSCURRENT"}},
+        {"ForAnyValue:StringEquals": {"secretsmanager:VersionStage": "AWSCURRENT"}},
+        {"StringEqualsIfExists": {"secretsmanager:VersionStage": "AWSCURRENT"}},
+        {"StringNotEquals": {"SecretsManager:versionstage": "AWSPENDING"}},
+        {"Null": {"secretsmanager:VersionStage": "true"}},
+        {"Null": {"secretsmanager:VersionStage": "false"}},
+    ],
+)
+@pytest.mark.parametrize("effect", ["Allow", "Deny"])
+def test_whether_a_request_without_a_stage_has_the_key_is_unknown(condition: dict[str, Any], effect: str) -> None:
+    narrow = {**READS, "Effect": effect, "Condition": condition}
+    access = pull_access(role(*((narrow,) if effect == "Allow" else (READS, narrow))), ours)
+    gate = access.gate("secret-access")
+    assert gate is not None
+    assert (gate.state, gate.grant_helps) == ("unknown", False)
+    assert "secretsmanager:VersionStage" in gate.reason
+
+
+def test_two_tags_of_a_secret_that_differ_in_case_are_not_told_apart() -> None:
+    two = secret(tags={"Team": "web", "team": "api"})
+    who = role(allow(READ, SECRET, Condition={"StringEquals": {"aws:ResourceTag/team": "web"}}))
+    gate = pull_access(who, two).gate("secret-access")
+    assert gate is not None
+    assert (gate.state, gate.missing_keys) == ("unknown", ())
+    assert "aws:ResourceTag/team" in gate.reason
+
+
+def test_a_tag_without_a_value_does_not_decide_what_a_variable_stands_for() -> None:
+    who = role(allow(READ, SECRET.replace("registry", "${aws:PrincipalTag/team}registry")), tags={"team": ""})
+    gate = pull_access(who, ours).gate("secret-access")
+    assert gate is not None
+    assert gate.state == "unknown"
+    assert "aws:PrincipalTag/team" in gate.reason
 
 
 def test_resource_control_policies_of_the_secrets_organization() -> None:

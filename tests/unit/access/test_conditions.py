@@ -1,11 +1,12 @@
 import time
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from pullguard.access.comparisons import read_date
 from pullguard.access.conditions import compile_conditions
-from pullguard.access.request import Partial, Unknowable
+from pullguard.access.request import NotBefore, Partial, Unknowable
 from pullguard.access.ternary import Unknown
 from tests.unit.access.worlds import request
 
@@ -18,6 +19,7 @@ CONTEXT: dict[str, Any] = {
     "n": "300",
     "d": "2026-06-01T12:00:00Z",
     "e": "1780315200",
+    "issued": NotBefore(epoch_s=Decimal(1780315200)),
     "b": "true",
     "ip": "10.1.2.3",
     "ip6": "2001:db8::17",
@@ -53,7 +55,7 @@ ROWS = [
     ("StringNotEquals", "k", [], UNKNOWN),
     ("StringEqualsIgnoreCase", "k", "WEB", TRUE),
     ("StringEquals", "k", "${k", UNKNOWN),
-    ("Bool", "b", "${b}", TRUE),
+    ("Bool", "b", "${b}", UNKNOWN),
     ("Bool", "b", "maybe", UNKNOWN),
     ("Bool", "b", ["true", "yes"], UNKNOWN),
     ("NumericEquals", "n", "3_00", UNKNOWN),
@@ -190,12 +192,42 @@ ROWS = [
     ("StringEquals", "star", "${*}", TRUE),
     ("StringLike", "k", "w${gone, 'e'}*", TRUE),
     ("StringEquals", "k", "${list}", FALSE),
+    ("StringEquals", "k", "${empty}", FALSE),
+    ("StringLike", "k", "${empty}web", UNKNOWN),
+    ("StringLike", "k", "x${empty}*", FALSE),
+    ("StringNotLike", "k", "w${empty}*", UNKNOWN),
+    ("StringEquals", "empty", "${empty}", UNKNOWN),
+    ("StringEquals", "k", "${empty, 'web'}", UNKNOWN),
+    ("StringEquals", "k", ["${empty}", "web"], TRUE),
+    ("ArnLike", "arn", "arn:aws:iam::1:role/${empty}*", UNKNOWN),
+    ("DateLessThan", "issued", "2026-06-01T11:59:59Z", FALSE),
+    ("DateLessThan", "issued", "2026-06-01T12:00:00Z", FALSE),
+    ("DateLessThan", "issued", "2026-06-01T12:00:01Z", UNKNOWN),
+    ("DateLessThanEquals", "issued", "2026-06-01T11:59:59Z", FALSE),
+    ("DateLessThanEquals", "issued", "2026-06-01T12:00:00Z", UNKNOWN),
+    ("DateGreaterThan", "issued", "2026-06-01T11:59:59Z", TRUE),
+    ("DateGreaterThan", "issued", "2026-06-01T12:00:00Z", UNKNOWN),
+    ("DateGreaterThanEquals", "issued", "2026-06-01T12:00:00Z", TRUE),
+    ("DateGreaterThanEquals", "issued", "2026-06-01T12:00:01Z", UNKNOWN),
+    ("DateEquals", "issued", "2026-06-01", FALSE),
+    ("DateEquals", "issued", "2026-06-02", UNKNOWN),
+    ("DateNotEquals", "issued", "2026-06-01", TRUE),
+    ("DateNotEquals", "issued", "2026-06-02", UNKNOWN),
+    ("DateLessThan", "issued", ["2026-05-01", "2026-06-01"], FALSE),
+    ("DateLessThan", "issued", ["2026-05-01", "2027-01-01"], UNKNOWN),
+    ("DateGreaterThan", "issued", ["2026-05-01", "2027-01-01"], TRUE),
+    ("DateLessThanIfExists", "issued", "1780315200", FALSE),
+    ("DateLessThan", "issued", "soon", UNKNOWN),
+    ("NumericLessThan", "issued", "1", UNKNOWN),
+    ("StringEquals", "issued", "x", UNKNOWN),
+    ("StringLike", "k", "${issued}", UNKNOWN),
+    ("Null", "issued", "false", TRUE),
     ("StringEquals", "k", "${later}", UNKNOWN),
     ("StringEquals", "k", "x${later}", FALSE),
     ("StringNotEquals", "k", "x${later}", TRUE),
     ("ArnLike", "arn", "arn:aws:iam::1:role/${later}", UNKNOWN),
     ("ArnLike", "arn", "arn:aws:iam::2:role/${later}", FALSE),
-    ("Bool", "b", "${b}", TRUE),
+    ("BoolIfExists", "b", ["true", "${gone, 'false'}"], UNKNOWN),
     ("StringEqualsIgnoreCase", "k", "W${later}", UNKNOWN),
     ("StringLike", "id", "AROAEXAMPLE:*", TRUE),
     ("StringLike", "id", "AROAOTHER:*", FALSE),
@@ -248,6 +280,38 @@ def test_a_key_that_is_named_twice_in_two_cases_has_to_fit_both(other: str, expe
     block = {"StringEquals": {"k": "web", "K": other}}
     holds = [condition.holds(request(**CONTEXT)) for condition in compile_conditions(block, variables=True)]
     assert all(holds) is expected
+
+
+TWO_TAGS: dict[str, Any] = {"tag/Team": "a", "tag/team": "b", "tag/App": "x", "tag/app": "x"}
+
+
+@pytest.mark.parametrize(
+    ("operator", "key", "values", "expected"),
+    [
+        ("StringEquals", "tag/team", "a", UNKNOWN),
+        ("StringEquals", "tag/TEAM", "c", UNKNOWN),
+        ("StringNotEquals", "tag/team", "a", UNKNOWN),
+        ("StringEqualsIfExists", "tag/team", "a", UNKNOWN),
+        ("ForAnyValue:StringEquals", "tag/team", "a", UNKNOWN),
+        ("StringLike", "tag/app", "${tag/team}", UNKNOWN),
+        ("Null", "tag/team", "true", FALSE),
+        ("Null", "tag/team", "false", TRUE),
+        ("StringEquals", "tag/app", "x", TRUE),
+    ],
+)
+def test_of_two_keys_that_differ_in_case_nothing_but_the_presence_is_known(
+    operator: str, key: str, values: str, expected: bool | None
+) -> None:
+    (condition,) = compile_conditions({operator: {key: values}}, variables=True)
+    answer = condition.holds(request(**TWO_TAGS))
+    assert (UNKNOWN if isinstance(answer, Unknown) else answer) is expected
+
+
+def test_two_keys_that_differ_in_case_are_named() -> None:
+    (condition,) = compile_conditions({"StringEquals": {"tag/team": "a"}}, variables=True)
+    answer = condition.holds(request(**TWO_TAGS))
+    assert isinstance(answer, Unknown)
+    assert (answer.keys, "tag/team" in answer.problems[0]) == (frozenset(), True)
 
 
 def test_a_date_without_a_zone_is_utc_wherever_we_run(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from pullguard.access.decision import Verdict
+from pullguard.access.documents import object_of
 from pullguard.access.evaluate import Policies, decide
 from pullguard.access.policy import Layer, parse_policy
 from pullguard.model import Document
@@ -238,3 +239,25 @@ def test_a_condition_of_null_makes_a_statement_unreadable() -> None:
     policy = parse_policy({"Version": "2012-10-17", "Statement": [statement]}, layer=Layer.IDENTITY)
 
     assert policy.allows[0].problem is not None
+
+
+ALLOWS = '{"Effect":"Allow","Action":"secretsmanager:*","Resource":"*"}'
+TWICE = {
+    "top": f'{{"Version":"2012-10-17","Statement":[{ALLOWS}],"Statement":[{ALLOWS}]}}',
+    "statement": '{"Effect":"Allow","Action":"s3:*","Action":"secretsmanager:*","Resource":"*"}',
+    "condition": ALLOWS[:-1] + ',"Condition":{"Bool":{"aws:SecureTransport":"true","aws:SecureTransport":"false"}}}',
+    "operator": ALLOWS[:-1] + ',"Condition":{"Bool":{"a":"true"},"Bool":{"a":"false"}}}',
+}
+
+
+@pytest.mark.parametrize("text", TWICE.values(), ids=TWICE)
+def test_a_member_that_is_given_twice_leaves_it_open_what_is_allowed(text: str) -> None:
+    whole = text if text.startswith('{"Version"') else f'{{"Version":"2012-10-17","Statement":[{text}]}}'
+    decision = decide(request(), Policies(identity=(parse_policy(whole, layer=Layer.IDENTITY),)))
+    assert decision.verdict is Verdict.UNKNOWN
+    assert "twice" in decision.problems[0]
+
+
+def test_an_object_that_gives_a_member_twice_is_none() -> None:
+    assert object_of('{"a": {"b": 1}}') == {"a": {"b": 1}}
+    assert [object_of(text) for text in ('{"a": 1, "a": 1}', '[{"b": 1, "b": 2}]', "[]", "{", "null")] == [None] * 5

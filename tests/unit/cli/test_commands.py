@@ -55,10 +55,13 @@ def test_explain_reads_well(run: Run, broken: World) -> None:
 
 def test_explain_says_what_it_did_not_look_at(run: Run, broken: World) -> None:
     healthy = json.loads(run("explain", "healthy", "--format", "json").out)
-    (blind_spot,) = healthy["not_looked_at"]
-    assert "control policies" in blind_spot
-    assert "--cross-check" in blind_spot
-    assert blind_spot in " ".join(run("explain", "healthy", "--format", "text").out.split())
+    organization, endpoints = healthy["not_looked_at"]
+    assert "control policies" in organization
+    assert "--cross-check" in organization
+    assert "policies of VPC endpoints" in endpoints
+    out = " ".join(run("explain", "healthy", "--format", "text").out.split())
+    assert organization in out
+    assert endpoints in out
 
 
 REFUSED = Unreadable(permission="iam:SimulatePrincipalPolicy", resource="execution", reason="denied")
@@ -69,9 +72,11 @@ def test_explain_tells_whether_the_cross_check_came_about(
     run: Run, broken: World, monkeypatch: pytest.MonkeyPatch, answer: Lookup[tuple[Simulated, ...]], left: int
 ) -> None:
     monkeypatch.setattr(Iam, "simulate", lambda *_: answer)
-    told = json.loads(run("explain", "healthy", "--cross-check", "--format", "json").out)["not_looked_at"]
-    assert len(told) == left
-    assert all("iam:SimulatePrincipalPolicy" in each for each in told)
+    blind_spots = json.loads(run("explain", "healthy", "--cross-check", "--format", "json").out)["not_looked_at"]
+    organization = [each for each in blind_spots if "control policies" in each]
+    assert len(organization) == left
+    assert all("iam:SimulatePrincipalPolicy" in each for each in organization)
+    assert any("VPC endpoints" in each for each in blind_spots)
 
 
 def test_explain_names_what_is_not_known(run: Run, broken: World) -> None:

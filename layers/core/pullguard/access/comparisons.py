@@ -27,6 +27,7 @@ _DATE = re.compile(
     r"[0-9]{4}-[0-9]{2}(-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?(Z|[+-][0-9]{2}:[0-9]{2})?)?)?"
 )
 _ADDRESS = re.compile(r"[0-9a-fA-F:.]+")
+_END = Decimal("Infinity")
 _RANGE = re.compile(r"[0-9a-fA-F:.]+(/[0-9]{1,3})?")
 
 
@@ -133,6 +134,21 @@ def in_network(value: str, expected: Comparable) -> Match:
     """Whether the address lies in the range; v4 never lies in v6."""
     address = _address(value)
     return address is not None and isinstance(expected, (IPv4Network, IPv6Network)) and address in expected
+
+
+def from_then_on(
+    holds: Callable[[Decimal, Decimal], bool],
+) -> Callable[[Decimal, Comparable], bool | None]:
+    """Make the comparison of every instant from a first one on; None where it holds for some of them only."""
+
+    def compare(first: Decimal, expected: Comparable) -> bool | None:
+        if not isinstance(expected, Decimal):
+            return None
+        instants = (first, _END) if expected < first else (first, expected, _END)
+        answers = {holds(instant, expected) for instant in instants}
+        return answers.pop() if len(answers) == 1 else None
+
+    return compare
 
 
 def ordered(

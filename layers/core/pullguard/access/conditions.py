@@ -12,9 +12,10 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from pullguard.access.comparisons import Comparable
+from pullguard.access.documents import why_no_object
 from pullguard.access.operators import OPERATORS, Operator, arn_like
 from pullguard.access.patterns import ARN_PARTS, MANY, could_start, glob_matches
-from pullguard.access.request import ContextValue, Partial, Request
+from pullguard.access.request import ContextValue, NotBefore, Partial, Request
 from pullguard.access.ternary import Match, Unknown, every, negated, some
 from pullguard.access.variables import Template, Unresolved, compile_text, expand
 
@@ -38,7 +39,7 @@ class NullTest:
         present = bool(values)
         if not present and request.unknowable.covers(self.key):
             if self.key not in request.unknowable.present:
-                return Unknown(keys=frozenset((self.spelled,)))
+                return request.unknowable.doubt(self.key, self.spelled)
             present = True
         return (not present) in self.lacking
 
@@ -89,7 +90,7 @@ class Comparison:
 
     def _holds_without_key(self, request: Request) -> Match:
         if request.unknowable.covers(self.key) and self.key not in request.context:
-            return Unknown(keys=frozenset((self.spelled,)))
+            return request.unknowable.doubt(self.key, self.spelled)
         if self.quantifier is not None:
             return self.quantifier == "all"
         return self.if_exists or self.operator.negative
@@ -124,6 +125,8 @@ class Comparison:
     def _matches_any(self, value: ContextValue, request: Request) -> Match:
         if isinstance(value, Partial):
             return some(self._matches_partly(value, expected) for expected in self._expected(request))
+        if isinstance(value, NotBefore):
+            return some(self._matches_from(value, expected) for expected in self._expected(request))
         compare = self.operator.compare
         doubt: Unknown | None = None
         for expected in self.literals:
@@ -155,6 +158,11 @@ class Comparison:
             if text is not None:
                 yield text
 
+    def _matches_from(self, value: NotBefore, expected: Comparable | Unresolved) -> Match:
+        compare = self.operator.from_then_on
+        match = None if compare is None or isinstance(expected, Unresolved) else compare(value.epoch_s, expected)
+        return Unknown(keys=frozenset((self.spelled,))) if match is None else match
+
     def _matches_partly(self, value: Partial, expected: Comparable | Unresolved) -> Match:
         doubt = Unknown(keys=frozenset((self.spelled,)))
         if not isinstance(expected, str):
@@ -180,11 +188,11 @@ def compile_conditions(block: object, *, variables: bool) -> tuple[Condition, ..
     if block is None:
         return ()
     if not isinstance(block, Mapping):
-        return (Malformed(problem="Condition is not an object"),)
+        return (Malformed(problem=f"Condition {why_no_object(block)}"),)
     compiled: list[Condition] = []
     for name, lines in block.items():
         if not isinstance(lines, Mapping):
-            compiled.append(Malformed(problem=f"the condition {name} is not an object"))
+            compiled.append(Malformed(problem=f"the condition {name} {why_no_object(lines)}"))
             continue
         for key, values in lines.items():
             texts = _texts(values)

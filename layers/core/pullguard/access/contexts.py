@@ -9,8 +9,9 @@ https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
-from pullguard.access.request import ContextValue, Partial, Request, RoleSession, Service, Unknowable
+from pullguard.access.request import ContextValue, NotBefore, Partial, Request, RoleSession, Service, Unknowable
 from pullguard.arn import Arn, dns_suffix_of
 from pullguard.model import Role, Secret
 
@@ -29,6 +30,10 @@ _NEVER_SENT = frozenset(
     )
 )  # fmt: skip
 _NEVER_SENT_PREFIXES = ("aws:principaltag/", "aws:requesttag/")
+# GetSecretValue returns AWSCURRENT where it names no stage, and policies that allow that stage only are in use; the
+# table of condition keys says that the key is what the request names.
+# https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecretsmanager.html
+_NO_STAGE = "AWS does not say whether secretsmanager:VersionStage is absent where a request names no stage"
 _ALWAYS_SENT = frozenset(("aws:currenttime", "aws:epochtime", "aws:tokenissuetime", "aws:userid"))
 
 
@@ -57,16 +62,17 @@ def secret_request(role: Role, secret: Secret, around: Circumstances) -> Request
         "aws:ViaAWSService": "false",
         **tags,
     }
-    primary = "secretsmanager:secretprimaryregion"
+    primary, stage = "secretsmanager:secretprimaryregion", "secretsmanager:versionstage"
     if secret.primary_region is not None:
         context[primary] = secret.primary_region
     if secret.rotation.lambda_arn is not None:
         context["secretsmanager:resource/AllowRotationLambdaArn"] = secret.rotation.lambda_arn
     unknowable = Unknowable(
-        prefixes=("aws:", "ec2:", primary),
+        prefixes=("aws:", "ec2:", primary, stage),
         absent=_NEVER_SENT | {"aws:calledvia", "aws:calledviafirst", "aws:calledvialast"},
         absent_prefixes=(*_NEVER_SENT_PREFIXES, "aws:resourcetag/"),
         present=_ALWAYS_SENT,
+        problems={stage: _NO_STAGE},
     )
     return _request(role, READ_VALUE, secret.arn, context, unknowable)
 
@@ -156,7 +162,7 @@ def _request(role: Role, action: str, resource: Arn, context: Values, unknowable
 
 
 def _calling(role: Role, resource: Arn, around: Circumstances) -> Values:
-    context = _times(around) | {
+    context = _session_times(around) | {
         "aws:PrincipalArn": str(role.arn),
         "aws:PrincipalAccount": role.arn.account,
         "aws:PrincipalType": "AssumedRole",
@@ -173,6 +179,14 @@ def _calling(role: Role, resource: Arn, around: Circumstances) -> Values:
         if role.arn.account == resource.account:
             context["aws:ResourceOrgID"] = around.organization_id
     return context
+
+
+def _session_times(around: Circumstances) -> Values:
+    """The session's credentials are issued when the task starts, which is not before now."""
+    if around.now is None:
+        return {}
+    issued = NotBefore(epoch_s=Decimal(str(around.now.timestamp())))
+    return _times(around) | {"aws:TokenIssueTime": issued}
 
 
 def _times(around: Circumstances) -> Values:

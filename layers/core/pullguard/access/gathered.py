@@ -57,7 +57,8 @@ def key_grants(key: Key) -> tuple[KeyGrant, ...] | Policy:
     """Return the key's grants, or what stands in for them where they could not be read."""
     if isinstance(key.grants, tuple):
         return key.grants
-    return () if isinstance(key.grants, Missing) else _unreadable(Layer.GRANT, explained(key.grants))
+    why = f"the grants of {_gone(key.grants)}" if isinstance(key.grants, Missing) else explained(key.grants)
+    return _unreadable(Layer.GRANT, why)
 
 
 def _identity(policies: Lookup[tuple[NamedPolicy, ...]], kind: str, name: str) -> tuple[Policy, ...]:
@@ -75,11 +76,15 @@ def _parsed(policy: NamedPolicy, layer: Layer, level: int | None = None) -> Poli
 
 
 def _resource(document: Lookup[Document | None], layer: Layer) -> Policy | None:
+    if isinstance(document, Missing):  # of a secret or a key that another answer has just described
+        return _unreadable(layer, f"the {layer} of {_gone(document)}")
     if isinstance(document, (Unreadable, NotLooked)):
         return _unreadable(layer, explained(document))
-    if document is None or isinstance(document, Missing):
-        return None
-    return parse_policy(document, layer=layer)
+    return None if document is None else parse_policy(document, layer=layer)
+
+
+def _gone(lookup: Missing) -> str:
+    return f"{lookup.resource} was not found, although AWS had just described it"
 
 
 def _unreadable(layer: Layer, problem: str) -> Policy:

@@ -23,11 +23,13 @@ class Operator:
 
     ``read`` turns a policy's text into what ``compare`` wants and raises ``ValueError`` where it is malformed, as
     ``read_value`` does for the request's; ``variables`` and ``wildcards`` say what the policy's text may contain.
+    ``from_then_on`` compares every instant from a first one on; only the date operators have it.
     """
 
     compare: Comparison
     read: Callable[[str], Comparable] | None = None
     read_value: Callable[[str], object] | None = None
+    from_then_on: Callable[[Decimal, Comparable], bool | None] | None = None
     negative: bool = False
     variables: bool = False
     wildcards: bool = False
@@ -56,10 +58,14 @@ def _pair(
     }
 
 
-def _ordering(family: str, read: Callable[[str], Decimal]) -> dict[str, Operator]:
+def _ordering(family: str, read: Callable[[str], Decimal], *, dates: bool = False) -> dict[str, Operator]:
     return {
         f"{family}{name}".lower(): Operator(
-            compare=comparisons.ordered(read, holds), read=read, read_value=read, negative=negative
+            compare=comparisons.ordered(read, holds),
+            read=read,
+            read_value=read,
+            from_then_on=comparisons.from_then_on(holds) if dates else None,
+            negative=negative,
         )
         for name, holds, negative in (
             ("Equals", operator.eq, False),
@@ -86,7 +92,9 @@ OPERATORS: dict[str, Operator] = {
         read_value=comparisons.read_address,
     ),
     **_ordering("Numeric", comparisons.read_number),
-    **_ordering("Date", comparisons.read_date),
-    "bool": Operator(compare=comparisons.true_or_false, read=comparisons.read_boolean, variables=True),
+    **_ordering("Date", comparisons.read_date, dates=True),
+    # One page says that Bool takes policy variables, two say that it does not: a text with one is not read.
+    # https://docs.aws.amazon.com/IAM/latest/UserGuide/access-analyzer-reference-policy-checks.html
+    "bool": Operator(compare=comparisons.true_or_false, read=comparisons.read_boolean),
     "binaryequals": Operator(compare=comparisons.same_bytes, read=comparisons.read_binary),
 }

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from pullguard.access.conditions import Condition, compile_conditions
+from pullguard.access.documents import Repeating, read_json, why_no_object
 from pullguard.access.patterns import glob, glob_matches
 from pullguard.access.principals import Principals, compile_principals
 from pullguard.access.request import Request
@@ -169,7 +170,7 @@ ELEMENTS = frozenset(
 @lru_cache(maxsize=2048)
 def _read_text(text: str, layer: Layer) -> Statements:
     try:
-        document = json.loads(text)
+        document = read_json(text)
     except (ValueError, RecursionError):
         return (), (), "it is not JSON"
     return _read_document(document, layer)
@@ -177,7 +178,7 @@ def _read_text(text: str, layer: Layer) -> Statements:
 
 def _read_document(document: object, layer: Layer) -> Statements:
     if not isinstance(document, Mapping):
-        return (), (), "it is not a JSON object"
+        return (), (), f"it {why_no_object(document)}"
     version = document.get("Version", "2008-10-17")
     if not isinstance(version, str) or version not in VERSIONS:
         return (), (), f"its Version {version!r} is none"
@@ -198,7 +199,8 @@ def _read_statement(index: int, source: object, variables: bool, layer: Layer) -
     sid, effect = None, None
     try:
         if not isinstance(source, Mapping):
-            raise ValueError("it is not a JSON object")  # noqa: TRY004, TRY301 (one kind of error, caught below)
+            effect = source.once.get("Effect") if isinstance(source, Repeating) else None
+            raise ValueError(f"it {why_no_object(source)}")  # noqa: TRY004, TRY301 (one kind of error, caught below)
         sid = source.get("Sid") if isinstance(source.get("Sid"), str) else None
         effect = source.get("Effect")
         if layer is Layer.KEY and _has_no_effect(source):

@@ -1,8 +1,11 @@
 """One request to AWS as its policies see it: who asks for what, and what is known of the circumstances."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import TypeAlias
+
+from pullguard.access.ternary import Unknown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +25,14 @@ class Partial:
         return ":".join(known)
 
 
-ContextValue: TypeAlias = str | Partial
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotBefore:
+    """An instant that is still to come: ``epoch_s`` (seconds since 1970) or any later one."""
+
+    epoch_s: Decimal
+
+
+ContextValue: TypeAlias = str | Partial | NotBefore
 Context: TypeAlias = Mapping[str, tuple[ContextValue, ...]]
 
 
@@ -32,13 +42,15 @@ class Unknowable:
 
     Without ``prefixes`` nothing is unknowable: a key that the context lacks is absent. Keys under a prefix are
     unknowable, unless ``absent`` (or ``absent_prefixes``) says that AWS does not send them. ``present`` are those
-    that AWS is sure to send, with a value that nobody can tell.
+    that AWS is sure to send, with an unknown value. ``problems`` say why a key is unknown, where the reason is not
+    that the task has yet to start.
     """
 
     prefixes: tuple[str, ...] = ()
     absent: frozenset[str] = frozenset()
     absent_prefixes: tuple[str, ...] = ()
     present: frozenset[str] = frozenset()
+    problems: Mapping[str, str] = field(default_factory=dict)
 
     def covers(self, key: str) -> bool:
         """Whether the value, or the presence, of ``key`` (in small letters) is unknowable."""
@@ -47,6 +59,11 @@ class Unknowable:
         if not key.startswith(self.prefixes):
             return False
         return key not in self.absent and not key.startswith(self.absent_prefixes)
+
+    def doubt(self, key: str, spelled: str) -> Unknown:
+        """Return what hangs on ``key`` (in small letters), which a policy writes as ``spelled``."""
+        problem = self.problems.get(key)
+        return Unknown(keys=frozenset((spelled,))) if problem is None else Unknown(problems=(problem,))
 
 
 NOTHING = Unknowable()
@@ -109,17 +126,27 @@ class Request:
     ) -> "Request":
         """Build a request: names of condition keys are compared without regard to case, a lone value is a list of one.
 
+        Of two keys that differ by case only (two tags ``Team`` and ``team``) AWS does not say which one counts: such
+        a key is present, and its value unknown.
         Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition.html
         """
+        folded: dict[str, tuple[ContextValue, ...]] = {}
+        ambiguous: dict[str, str] = {}
+        for key, value in context.items():
+            values = tuple(value) if isinstance(value, (list, tuple)) else (value,)
+            if folded.setdefault(key.lower(), values) != values:
+                ambiguous[key.lower()] = f"AWS does not say which counts of two values of {key} that differ in case"
+        for key in ambiguous:
+            del folded[key]
+        if ambiguous:
+            present = unknowable.present | ambiguous.keys()
+            unknowable = replace(unknowable, present=present, problems={**unknowable.problems, **ambiguous})
         return cls(
             caller=caller,
             action=action,
             resource=resource,
             resource_account=resource_account,
-            context={
-                key.lower(): tuple(value) if isinstance(value, (list, tuple)) else (value,)
-                for key, value in context.items()
-            },
+            context=folded,
             unknowable=unknowable,
             action_folded=action.lower(),
         )

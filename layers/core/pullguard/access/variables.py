@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from pullguard.access.patterns import MANY, ONE, glob
-from pullguard.access.request import Partial, Request
+from pullguard.access.request import Request
 from pullguard.access.ternary import Unknown
 
 VARIABLE = re.compile(r"\$\{\s*([^,}]*?)\s*(?:,\s*'([^']*)'\s*)?\}")
@@ -72,26 +72,31 @@ def _literal(text: str) -> str:
 
 
 def expand(template: Template, request: Request) -> str | Unresolved | None:
-    """Put the request's values in. None where a variable has neither value nor default: such a text matches nothing."""
+    """Put the request's values in. None where a variable has neither value nor default: such a text matches nothing.
+
+    AWS does not say whether a value that is an empty text (a tag without a value) is one.
+    """
     texts: list[str] = []
-    hanging: set[str] = set()
+    doubt: Unknown | None = None
     for part in template.parts:
         if isinstance(part, str):
             texts.append(part)
             continue
         values = request.context.get(part.key)
         if not values and request.unknowable.covers(part.key):
-            hanging.add(part.spelled)
+            doubt = request.unknowable.doubt(part.key, part.spelled).merged(doubt)
             texts.append(MANY)
             continue
         value = values[0] if values and len(values) == 1 else None if values else part.default
-        if isinstance(value, Partial):
-            hanging.add(part.spelled)
-            texts.append(MANY)
-        elif value is None or MANY in value or ONE in value:
+        if values and value == "":
+            why = f"AWS does not say what a policy variable stands for whose value is empty: {part.spelled}"
+            doubt = Unknown(problems=(why,)).merged(doubt)
+            texts.append("" if part.default is None else MANY)
+        elif value is None or (isinstance(value, str) and (MANY in value or ONE in value)):
             return None
-        else:
+        elif isinstance(value, str):
             texts.append(value)
-    if hanging:
-        return Unresolved(widest="".join(texts), doubt=Unknown(keys=frozenset(hanging)))
-    return "".join(texts)
+        else:
+            doubt = Unknown(keys=frozenset((part.spelled,))).merged(doubt)
+            texts.append(MANY)
+    return "".join(texts) if doubt is None else Unresolved(widest="".join(texts), doubt=doubt)

@@ -6,7 +6,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+from botocore.handlers import json_decode_policies
+
 from pullguard.access.cross_check import Question
+from pullguard.access.documents import object_of
 from pullguard.arn import Arn
 from pullguard.aws.answers import asks, looked_up, writing
 from pullguard.aws.once import Once
@@ -24,6 +27,8 @@ class Iam:
 
     def __init__(self, client: "IAMClient") -> None:
         self._client = client
+        # botocore's own decoding keeps the last of two members of one name, and so hides that there are two.
+        client.meta.events.unregister("after-call.iam", json_decode_policies)
         self._once = Once()
 
     @asks(
@@ -198,7 +203,8 @@ def _is_understood(found: Mapping[str, Any]) -> bool:
 
 
 def _document(value: Any) -> Document:
-    """Return a policy document; one that came URL-encoded is decoded, and one that is no JSON stays text."""
+    """Return a policy document as an object; as text where it is no JSON object, or gives a member twice."""
     if not isinstance(value, str):
         return value if isinstance(value, dict) else json.dumps(value)
-    return unquote(value) if value.startswith("%7B") else value
+    text = unquote(value) if value.startswith("%") else value
+    return object_of(text) or text

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from pullguard.model import KeyGrant, NotLooked
+from pullguard.model import KeyGrant, Missing, NotLooked
 from tests.unit.access.by_gate.rows import Failures, Passes, Unknowns
 from tests.unit.access.worlds import (
     BOTH,
@@ -156,6 +156,18 @@ UNKNOWNS: Unknowns = {
         secret(key=key(policy=document(to({"AWS": "1" * 12})), grants=denied("kms:ListGrants", KEY))),
         "decrypt-access-missing",
         "kms:ListGrants",
+    ),
+    "key-policy-not-found": (
+        role(READS, DECRYPTS),
+        secret(key=key(policy=Missing(resource=KEY))),
+        "decrypt-access-denied",
+        "although AWS had just described it",
+    ),
+    "grants-not-found": (
+        role(READS),
+        secret(key=key(policy=document(to({"AWS": "1" * 12})), grants=Missing(resource=KEY))),
+        "decrypt-access-missing",
+        "although AWS had just described it",
     ),
     "key-tag": (
         role(READS, allow(DECRYPT, KEY, Condition={"StringEquals": {"aws:ResourceTag/a": "b"}})),
