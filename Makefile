@@ -13,7 +13,7 @@ COMPILE := $(UV) pip compile --quiet --upgrade --generate-hashes --no-emit-index
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-# --- environments: the project's own, SAM's and the embedded AWS's (each of the two pins its own botocore) ---
+# --- environments: the project's own, and those of SAM, the embedded AWS and the AWS CLI (each pins its own botocore) ---
 
 .venv/.ready: pyproject.toml requirements/dev.txt requirements/uv.txt
 	@echo "Setting up .venv …" >&2
@@ -37,6 +37,12 @@ help: ## Show this list
 	@$(UV) pip sync --quiet --compile-bytecode --python .tools/ministack/bin/python --require-hashes requirements/sandbox.txt
 	@touch $@
 
+.tools/aws/.ready: .venv/.ready requirements/aws-cli.txt
+	@echo "Setting up the AWS CLI …" >&2
+	@$(UV) venv --quiet --allow-existing --python .venv/bin/python .tools/aws
+	@$(UV) pip sync --quiet --compile-bytecode --python .tools/aws/bin/python --require-hashes requirements/aws-cli.txt
+	@touch $@
+
 .tools/custodian/.ready: .venv/.ready requirements/bench.txt
 	@echo "Setting up Cloud Custodian, to measure beside …" >&2
 	@$(UV) venv --quiet --allow-existing --python .venv/bin/python .tools/custodian
@@ -44,7 +50,7 @@ help: ## Show this list
 	@touch $@
 
 .PHONY: setup
-setup: .venv/.ready .tools/sam/.ready .tools/ministack/.ready ## Set up all environments, and nothing else
+setup: .venv/.ready .tools/sam/.ready .tools/ministack/.ready .tools/aws/.ready ## Set up all environments, and nothing else
 
 .PHONY: lock
 lock: .venv/.ready ## Renew the lock files (hashes, no addresses)
@@ -52,6 +58,7 @@ lock: .venv/.ready ## Renew the lock files (hashes, no addresses)
 	$(COMPILE) --universal --python-version 3.11 pyproject.toml requirements/dev.in -o requirements/dev.txt
 	$(COMPILE) --universal --python-version 3.11 requirements/sam.in -o requirements/sam.txt
 	$(COMPILE) --universal --python-version 3.11 requirements/sandbox.in -o requirements/sandbox.txt
+	$(COMPILE) --universal --python-version 3.11 requirements/aws-cli.in -o requirements/aws-cli.txt
 	$(COMPILE) --universal --python-version 3.11 requirements/bench.in -o requirements/bench.txt
 	$(COMPILE) --python-version 3.13 --python-platform linux requirements/runtime.in -o requirements/runtime.txt
 	$(COMPILE) --python-version 3.13 --python-platform linux layers/dependencies/requirements.in \
@@ -69,7 +76,7 @@ demo: $(TOOLS) ## Break a world on an embedded AWS, let Pullguard heal it, and p
 	@KEEP="$(KEEP)" .venv/bin/python -m sandbox.demo
 
 .PHONY: test
-test: $(TOOLS) ## Run all tests: unit, contract, function, conformance, end to end, and in the Lambda runtime
+test: $(TOOLS) .tools/aws/.ready ## Run all tests: unit, contract, function, conformance, end to end, and in the Lambda runtime
 	@$(RUN) $(PYTEST) $(TOGETHER) -m "not runtime" --junit-xml build/tests.xml $(ARGS)
 	@status=0; \
 		.venv/bin/python -m sandbox.runtime.available "the tests in the Lambda runtime and real containers (tests/runtime)" || status=$$?; \

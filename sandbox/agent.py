@@ -32,8 +32,16 @@ def assume(aws: Emulator, role_arn: str, session: str = "ecs-agent") -> Credenti
 
 
 def fetch(aws: Emulator, role_arn: str, reference: str) -> Fetch:
-    """Assume the execution role and read what ``credentialsParameter`` names, verbatim and without a version."""
-    manager = aws.client("secretsmanager", assume(aws, role_arn))
+    """Take the execution role as ECS does, and read what ``credentialsParameter`` names, verbatim, without a version.
+
+    A full ARN is asked for in its own Region, everything else in the task's.
+    """
+    credentials = aws.task_credentials(role_arn)
+    if credentials is None:
+        text = f"ECS was unable to assume the role '{role_arn}' that was provided for this task."
+        return Fetch(ok=False, code="not-assumed", text=text)
+    region = reference.split(":")[3] if reference.startswith("arn:") else aws.region
+    manager = aws.client("secretsmanager", credentials, region=region)
     try:
         answer = manager.get_secret_value(SecretId=reference)
     except ClientError as error:

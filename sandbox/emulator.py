@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from http import HTTPStatus
 from pathlib import Path
 from typing import IO, Any
 
@@ -66,6 +67,10 @@ class Call:
         """The name of the caller's role, or None for any other caller."""
         _, found, session = self.principal.partition(":assumed-role/")
         return session.partition("/")[0] if found else None
+
+
+class Refused(SandboxError):
+    """The embedded AWS says no, as AWS would."""
 
 
 class Emulator(Server):
@@ -203,9 +208,9 @@ class Emulator(Server):
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 
-    def client(self, service: str, credentials: Credentials | None = None) -> Any:
-        """Return a boto3 client of a service, as root or with other credentials."""
-        return client(service, endpoint_url=self.endpoint_url, region=self.region, credentials=credentials)
+    def client(self, service: str, credentials: Credentials | None = None, *, region: str | None = None) -> Any:
+        """Return a boto3 client of a service, as root or with other credentials, in this AWS's Region or another."""
+        return client(service, endpoint_url=self.endpoint_url, region=region or self.region, credentials=credentials)
 
     def calls(self, *, since_epoch_s: float = 0) -> tuple[Call, ...]:
         """Return every AWS call since then, in order, whoever made it."""
@@ -220,6 +225,18 @@ class Emulator(Server):
     def emit(self, events: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
         """Put events (EventBridge's own form) on the default bus as AWS would, and return their ids."""
         return tuple(self._fetch("POST", "/_sandbox/emit", list(events)))
+
+    def task_credentials(self, role_arn: str) -> Credentials | None:
+        """Return an execution role's credentials as ECS gets them; None where the role does not let ECS in."""
+        try:
+            issued = self._fetch("POST", "/_sandbox/task-credentials", {"role": role_arn, "region": self.region})
+        except Refused:
+            return None
+        return Credentials(**issued)
+
+    def reset(self) -> None:
+        """Remove everything that was created; the lists of calls and events stay."""
+        self._fetch("POST", "/_ministack/reset")
 
     @contextlib.contextmanager
     def holding(self, action: str, mark: str) -> Iterator[Callable[[], bool]]:
@@ -249,6 +266,8 @@ class Emulator(Server):
             with opener.open(request, timeout=10) as response:
                 return json.loads(response.read())
         except urllib.error.HTTPError as error:
+            if error.code == HTTPStatus.FORBIDDEN:
+                raise Refused(error.read().decode(errors="replace")) from error
             raise SandboxError(f"{method} {path}: {error.code} {error.read().decode(errors='replace')}") from error
 
 

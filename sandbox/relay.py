@@ -7,6 +7,7 @@
 5. No more workers than the machine can start: ``sandbox.capacity``.
 6. Calls that wait until a test lets them go (``/_sandbox/holds``): ``sandbox.holding``.
 7. Functions' log lines to the last one: ``sandbox.loglines``.
+8. Execution roles, assumed as ECS assumes them (``POST /_sandbox/task-credentials``): ``sandbox.task_roles``.
 
 Run by ``sandbox.emulator`` in the embedded AWS's own interpreter, never imported there by anything else. Whatever
 goes wrong in 1 or 2 is logged and leaves the watched call as it was.
@@ -30,7 +31,7 @@ from ipaddress import ip_address
 from typing import Any, TypeAlias
 from urllib.parse import parse_qs
 
-from sandbox import authorization, capacity, cloudtrail, loglines
+from sandbox import authorization, capacity, cloudtrail, loglines, task_roles
 from sandbox.cloudtrail import ApiCall, Caller, Event
 from sandbox.holding import Holds
 from sandbox.target import target
@@ -150,6 +151,12 @@ class Relay:
                 await answer(send, 200, self._holds.answer(str(method), body))
             case "GET", "/_sandbox/events":
                 await answer(send, 200, _events())
+            case "POST", "/_sandbox/task-credentials":
+                wanted = json.loads(body)
+                try:
+                    await answer(send, 200, task_roles.assume(wanted["role"], wanted["region"]))
+                except task_roles.NotTrusted as error:
+                    await answer(send, 403, {"error": str(error)})
             case "POST", "/_sandbox/emit":
                 try:
                     emitted = emit(json.loads(body))

@@ -40,7 +40,7 @@ def facts_of(scene: Scene, *, values: ReadValues = "opted-in") -> tuple[Facts, .
         with mock_aws() as aws, _registry(scene.registry) as host:
             aws.reset()
             prepare(scene, client, {"registry": host})
-            _GATHERED[key] = tuple(_gathered(bare, values))
+            _GATHERED[key] = tuple(gathered(bare, clients(scene.region), values=values))
     return tuple(scene.facts(each) if scene.facts is not None else each for each in _GATHERED[key])
 
 
@@ -52,8 +52,9 @@ def findings_of(scene: Scene, *, values: ReadValues = "opted-in") -> tuple[Findi
     return tuple(finding for facts in facts_of(scene, values=values) for finding in examine(facts).findings)
 
 
-def _gathered(scene: Scene, values: ReadValues) -> Iterator[Facts]:
-    readers = AwsReaders(clients(scene.region), values=values, verify=scene.registry is not None)
+def gathered(scene: Scene, aws: Clients, *, values: ReadValues = "opted-in") -> Iterator[Facts]:
+    """Gather the facts about each family of a scene that is loaded already."""
+    readers = AwsReaders(aws, values=values, verify=scene.registry is not None)
     now = datetime.now(UTC) + scene.after
     with ThreadPoolExecutor(1) as threads:
         running = look_around(readers.ecs, threads)

@@ -1,0 +1,157 @@
+"""Do what a remedy says, as a person who pastes it: commands into a shell, members into the task definition."""
+
+import base64
+import json
+import os
+import re
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from pullguard.alerts import Notice, compose
+from pullguard.aws.clients import Clients
+from pullguard.checks.examine import examine
+from pullguard.findings import Finding
+from sandbox.agent import Fetch, fetch
+from sandbox.emulator import ROOT, Emulator, client
+from sandbox.worlds.catalogue.scene import Answers, Scene, prepare
+from tests.registry.recording import Reply, Request, recording
+from tests.worlds.looking import gathered
+
+AWS_CLI = ROOT / ".tools" / "aws" / "bin"
+CREDENTIALS_FILE = "credentials.json"
+GOOD = {"username": "acme-web", "password": "the-registry-accepts-this-one"}
+"""What a person puts into the file that a remedy names."""
+
+_SHELL_TIMEOUT_S = 120
+_INDENT = "    "  # of a snippet in an alert
+_OUTPUT_ONLY = (
+    *("taskDefinitionArn", "revision", "status", "requiresAttributes", "compatibilities"),
+    *("registeredAt", "registeredBy", "deregisteredAt"),
+)
+
+
+class PasteFailed(Exception):
+    """The shell ended with an error; the text has the commands and what they printed."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Place:
+    """A loaded scene on the embedded AWS, and the person in front of it, in ``directory``."""
+
+    aws: Emulator
+    scene: Scene
+    directory: Path
+    names: Mapping[str, str] = field(default_factory=dict)
+
+    def findings(self) -> tuple[Finding, ...]:
+        """Return what an audit finds now."""
+        session = boto3.Session(
+            aws_access_key_id=self.aws.credentials.access_key_id,
+            aws_secret_access_key=self.aws.credentials.secret_access_key,
+            region_name=self.scene.region,
+        )
+        return tuple(found for facts in gathered(self.scene, Clients(session)) for found in examine(facts).findings)
+
+    def revision(self) -> dict[str, Any]:
+        """Return the newest revision of the scene's family, as described."""
+        (definition,) = self.scene.world.task_definitions
+        described = self.ecs.describe_task_definition(taskDefinition=definition.family)
+        return dict(described["taskDefinition"])
+
+    def pulls(self) -> list[Fetch]:
+        """Return what the ECS agent gets for each reference of the newest revision."""
+        revision = self.revision()
+        return [
+            fetch(self.aws, revision["executionRoleArn"], each["repositoryCredentials"]["credentialsParameter"])
+            for each in revision["containerDefinitions"]
+            if "repositoryCredentials" in each
+        ]
+
+    @property
+    def ecs(self) -> Any:
+        return self.aws.client("ecs", region=self.scene.region)
+
+    def paste(self, finding: Finding, *, account: str | None = None) -> str:
+        """Do what the alert about ``finding`` shows; return what the shell printed.
+
+        ``account``: the account whose shell it is, where it is not the task's. Raises PasteFailed.
+        """
+        commands, members = parts_of(shown_in_alert(finding))
+        printed = self._run(commands, account) if commands else ""
+        if members:
+            self.register(finding.container, members)
+        return printed
+
+    def _run(self, commands: str, account: str | None) -> str:
+        own = {**self.aws.environment, "HOME": str(self.directory)}
+        own |= {"AWS_ACCESS_KEY_ID": account} if account else {}
+        done = subprocess.run(
+            ["bash", "-e", "-o", "pipefail"],
+            input=commands,
+            cwd=self.directory,
+            env={**own, "PATH": f"{AWS_CLI}{os.pathsep}{os.environ.get('PATH', os.defpath)}"},
+            capture_output=True,
+            text=True,
+            timeout=_SHELL_TIMEOUT_S,
+            check=False,
+        )
+        if done.returncode:
+            raise PasteFailed(f"{commands}\n{done.stdout}\n{done.stderr}")
+        return done.stdout
+
+    def register(self, container: str | None, members: Mapping[str, Any]) -> None:
+        """Register a revision with these members changed: of the container, or else of the task; None removes one."""
+        request = {name: value for name, value in self.revision().items() if name not in _OUTPUT_ONLY}
+        for target in request["containerDefinitions"] if container else (request,):
+            if container in (None, target.get("name")):
+                target.update(members)
+        self.ecs.register_task_definition(**request)
+
+
+def shown_in_alert(finding: Finding) -> str:
+    """Return what an alert shows to paste, line by line."""
+    notice = Notice(kind="Finding Opened", account="111122223333", region="us-east-1", findings=(finding,))
+    lines = compose(notice).text.splitlines()
+    return "\n".join(line.removeprefix(_INDENT) for line in lines if line.startswith(_INDENT))
+
+
+def parts_of(snippet: str) -> tuple[str, dict[str, Any]]:
+    """Return the commands for a shell, and the members for a task definition: lines such as ``"name": value``."""
+    lines = snippet.splitlines()
+    members = [line for line in lines if re.match(r'"\w+": ', line)]
+    commands = "\n".join(line for line in lines if line not in members)
+    return commands, json.loads(f"{{{','.join(members)}}}")
+
+
+@contextmanager
+def placed(aws: Emulator, scene: Scene, directory: Path) -> Iterator[Place]:
+    """Load ``scene`` into an emptied AWS; a registry of the scene takes ``GOOD`` and refuses everything else."""
+    aws.reset()
+    (directory / CREDENTIALS_FILE).write_text(json.dumps(GOOD))
+
+    def clients(service: str, region: str) -> Any:
+        return client(service, endpoint_url=aws.endpoint_url, region=region)
+
+    with recording(_reply) as registry:
+        names = prepare(scene, clients, {"registry": registry.host})
+        yield Place(aws=aws, scene=replace(scene, facts=None), directory=directory, names=names)
+
+
+def verified(scene: Scene) -> Scene:
+    """Return the scene with its registry asked."""
+    return replace(scene, registry=Answers())
+
+
+_BASIC = base64.b64encode(f"{GOOD['username']}:{GOOD['password']}".encode()).decode()
+
+
+def _reply(request: Request) -> Reply:
+    if request.authorization == f"Basic {_BASIC}":
+        return Reply(status=200)
+    return Reply(status=401, headers=(("WWW-Authenticate", 'Basic realm="registry"'),))
