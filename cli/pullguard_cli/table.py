@@ -1,6 +1,8 @@
-"""The audit for people: one row a cause, what runs first, and how to see more."""
+"""The audit for people: one row a cause, what runs first; below it what to paste, and how to see more."""
 
 from collections.abc import Iterator
+from itertools import count
+from typing import Final
 
 from rich import box
 from rich.console import Console, Group
@@ -13,6 +15,7 @@ from pullguard_cli.printing import STYLES, counted, says
 from pullguard_cli.unasked import sentences
 
 _NAMES_SHOWN = 3
+OWN_FIX: Final = "With Mode=remediate Pullguard does this itself, where the secret and the role are opted in."
 
 
 def print_audit(audit: Audit, console: Console) -> None:
@@ -22,6 +25,7 @@ def print_audit(audit: Audit, console: Console) -> None:
     if causes:
         console.print(_table(audit, causes))
         console.print()
+        _print_snippets(causes, console)
     for line in _footer(audit, causes):
         console.print(line)
 
@@ -29,11 +33,28 @@ def print_audit(audit: Audit, console: Console) -> None:
 def _table(audit: Audit, causes: tuple[Cause, ...]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, expand=True, show_edge=False, pad_edge=False, padding=(0, 2, 0, 0), leading=1)
     table.add_column("Severity", no_wrap=True)
-    table.add_column("What is wrong, and what mends it", ratio=1, overflow="fold")
+    table.add_column("What is wrong, and how to fix it", ratio=1, overflow="fold")
     table.add_column("Task definitions, in use?", overflow="fold", max_width=28)
-    for cause in causes:
-        table.add_row(_severity(cause), _what(cause), Group(_task_definitions(cause), _in_use(audit, cause)))
+    for cause, number in _numbered(causes):
+        what = _what(cause, number)
+        table.add_row(_severity(cause), what, Group(_task_definitions(cause), _in_use(audit, cause)))
     return table
+
+
+def _numbered(causes: tuple[Cause, ...]) -> Iterator[tuple[Cause, int | None]]:
+    """Yield the causes, with a number where there is something to paste."""
+    numbers = count(1)
+    for cause in causes:
+        yield cause, next(numbers) if cause.remedy.snippet else None
+
+
+def _print_snippets(causes: tuple[Cause, ...], console: Console) -> None:
+    """Print what to paste below the table, where no column breaks its lines."""
+    for cause, number in _numbered(causes):
+        if cause.remedy.snippet:
+            console.print(says(f"[{number}] {cause.name}  {cause.what}", "dim"), soft_wrap=True)
+            console.print(says(cause.remedy.snippet.rstrip(), "cyan"), soft_wrap=True)
+            console.print()
 
 
 def _severity(cause: Cause) -> Text:
@@ -41,19 +62,19 @@ def _severity(cause: Cause) -> Text:
     return text if cause.status == "fail" else Text("\n").join((text, says("unknown", STYLES["unknown"])))
 
 
-def _what(cause: Cause) -> Group:
+def _what(cause: Cause, number: int | None) -> Group:
     head = Text.assemble(says(cause.name, "bold"), "  ", says(cause.what, "dim"))
-    return Group(head, says(cause.sentence), *_remedy(cause))
+    return Group(head, says(cause.sentence), *_remedy(cause, number))
 
 
-def _remedy(cause: Cause) -> Iterator[Table]:
+def _remedy(cause: Cause, number: int | None) -> Iterator[Table]:
     remedy = cause.remedy
     if cause.status == "unknown":
         yield _indented("", says(" ".join(cause.evidence.split()), "dim"))
     if remedy.text:
-        yield _indented("  → ", says(remedy.text))
+        yield _indented("  → ", Text.assemble(says(remedy.text), says(f" [{number}]" if number else "", "cyan")))
     if remedy.action != "none" and cause.severity == "error":
-        yield _indented("", Text("Pullguard can do this, where the secret and the role are opted in.", style="dim"))
+        yield _indented("", Text(OWN_FIX, style="dim"))
 
 
 def _indented(mark: str, text: Text) -> Table:

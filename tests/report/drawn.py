@@ -11,7 +11,7 @@ from pullguard_cli.audit import Audit
 from pullguard_cli.table import print_audit
 
 _FONTS = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
-_TITLE = "pullguard audit: findings by cause, each with what mends it"
+_TITLE = "pullguard audit: findings by cause, each with how to fix it"
 _COLOURS = [
     (72, 79, 88), (255, 123, 114), (86, 211, 100), (227, 179, 65),
     (121, 192, 255), (210, 168, 255), (86, 212, 221), (222, 227, 233),

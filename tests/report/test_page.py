@@ -131,7 +131,7 @@ def test_says_what_the_sample_says() -> None:
         "40 task definitions · 3 in use",
         "service storefront in cluster canary",
         "aws secretsmanager restore-secret --region eu-central-1 --secret-id arn:aws:secretsmanager:",
-        "Pullguard can do this itself, where the secret and the role are opted in.",
+        "With Mode=remediate Pullguard does this itself, where the secret and the role are opted in.",
         "37 task definitions that nothing runs now",
     ):
         assert expected in said

@@ -11,6 +11,7 @@ from pullguard.errors import Rejected
 from pullguard.ledger import Ledger
 from pullguard.messages import LISTED, UNLISTED
 from pullguard.model import Rotation, RotationEnd, Usage, Verification
+from pullguard.plan import Mode
 from pullguard.planner import Rules
 from pullguard.roster import Roster
 from tests.fakes import (
@@ -381,6 +382,23 @@ def test_a_tag_lowers_the_mode(stage: Staged, lowered: World) -> None:
     assert here.validate().asked == 0
     assert here.sent.messages == []
     assert "Remediation Planned" in here.sent.told()
+
+
+@pytest.mark.parametrize(
+    ("world", "mode", "observed"),
+    [
+        (BROKEN, "remediate", False),
+        (BROKEN, "observe", True),
+        *((lowered, "remediate", True) for lowered in LOWERED.values()),
+    ],
+    ids=["remediates", "observes", *LOWERED],
+)
+def test_a_finding_is_kept_with_whether_its_fix_follows(
+    stage: Staged, world: World, mode: Mode, observed: bool
+) -> None:
+    here = stage(world, mode=mode)
+    here.validate()
+    assert {each.finding.observed for each in here.ledger.entry(revision_arn()).findings} == {observed}
 
 
 def test_a_tag_never_raises_the_mode(stage: Staged) -> None:

@@ -22,7 +22,7 @@ RemedyAction: TypeAlias = Literal["grant", "reregister", "none"]
 EVENT_SCHEMA_VERSION: Final = 1
 """The version of bus events and of alerts in JSON. The command line has its own (``pullguard_cli.contract``): either
 changes only with its own shape, and those who read events need not change because a report did."""
-_OWN: Final = frozenset({"scope", "part_of", "unread"})
+_OWN: Final = frozenset({"scope", "part_of", "unread", "observed"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,9 +120,11 @@ Answer: TypeAlias = Passed | Inapplicable | Failed | Unsure | Skipped
 class Finding:
     """One thing that is wrong (``fail``) or that could not be told (``unknown``). Absent things are None.
 
-    ``scope``, ``part_of`` and ``unread`` are kept with it; they are no part of the contract. ``scope`` is what else
-    makes its cause (causes/identity.py). ``part_of`` is the cause of the finding that explains this one, which then has
-    none of its own. ``unread`` is the call that AWS did not answer (``Unreadable.brief``); empty where it is none.
+    ``scope``, ``part_of``, ``unread`` and ``observed`` are kept with it; they are no part of the contract. ``scope`` is
+    what else makes its cause (causes/identity.py). ``part_of`` is the cause of the finding that explains this one,
+    which then has none of its own. ``unread`` is the call that AWS did not answer (``Unreadable.brief``); empty where
+    there is no such call. ``observed`` is whether Pullguard was set to observe when it found this, so that
+    ``remedy.action`` does not follow.
     """
 
     id: str
@@ -142,6 +144,7 @@ class Finding:
     scope: str = ""
     part_of: str = ""
     unread: str = ""
+    observed: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return the finding in the shape of the contract: snake_case members, absent things null."""

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -115,7 +116,7 @@ Why: The role web-execution may not read the secret registry/ghcr.
 
 Evidence: No policy of the role allows secretsmanager:GetSecretValue.
 
-Pullguard: can grant the access; what it does about it is told in a message of its own, once for all that it concerns.
+Pullguard: will try to grant the access; the result follows in a separate alert, one for all that it concerns.
 
 To do: Let the role read the secret.
     aws iam put-role-policy
@@ -129,6 +130,27 @@ Since: 2026-05-01T08:00:00Z
 Finding: 0123456789abcdef
 """
     )
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"remedy": Remedy(action="grant")}, "will try to grant the access; the result follows in a separate alert"),
+        (
+            {"remedy": Remedy(action="reregister")},
+            "will try to register a corrected revision; the result follows in a separate alert",
+        ),
+        (
+            {"remedy": Remedy(action="grant"), "observed": True},
+            "only observes here: it would grant the access, and changes nothing. The plan follows in a separate alert",
+        ),
+        ({"remedy": Remedy(action="none"), "observed": True}, "cannot fix this by itself."),
+        ({"remedy": Remedy(action="reregister"), "severity": "warning"}, "leaves this as it is, since it works today."),
+    ],
+    ids=["grants", "registers", "observes", "leaves to people", "leaves a warning"],
+)
+def test_what_pullguard_does_depends_on_its_mode(changes: dict[str, Any], words: str) -> None:
+    assert f"\nPullguard: {words}" in compose(notice(findings=(finding(**changes),))).text
 
 
 @pytest.mark.parametrize(

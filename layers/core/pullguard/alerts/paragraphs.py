@@ -11,9 +11,11 @@ from pullguard.arn import Arn
 from pullguard.causes import Dependent, common_sentence
 from pullguard.checks.next_pull import IN_WORDS
 from pullguard.errors import Malformed
+from pullguard.findings import Finding
 
 _ROTATION: Final = "secret-rotation-failed"
-_TOLD_APART: Final = "what it does about it is told in a message of its own, once for all that it concerns."
+_FIXES: Final = {"grant": "grant the access", "reregister": "register a corrected revision"}
+_ONCE: Final = "follows in a separate alert, one for all that it concerns."
 
 
 def paragraphs(notice: Notice) -> Iterator[tuple[str, str]]:
@@ -40,14 +42,7 @@ def paragraphs(notice: Notice) -> Iterator[tuple[str, str]]:
 def _own_part(notice: Notice) -> str:
     """Say what Pullguard itself did, would do or does not do."""
     if notice.deed is None:
-        action = notice.findings[0].remedy.action
-        if notice.findings[0].severity == "warning" and action != "none":
-            return "leaves this as it is, since it works today."
-        return {
-            "none": "cannot mend this by itself.",
-            "grant": f"can grant the access; {_TOLD_APART}",
-            "reregister": f"can register a corrected revision; {_TOLD_APART}",
-        }[action]
+        return _own_fix(notice.findings[0])
     what, why = prose(notice.deed.what), prose(notice.deed.why)
     reason = f": {why}" if why else ""
     match notice.kind:
@@ -59,6 +54,18 @@ def _own_part(notice: Notice) -> str:
             return f"will not {what}{reason}"
         case _:
             return f"would {what}{reason}"
+
+
+def _own_fix(finding: Finding) -> str:
+    """Say what Pullguard does about a finding, by the mode in which it found it."""
+    if finding.remedy.action == "none":
+        return "cannot fix this by itself."
+    if finding.severity == "warning":
+        return "leaves this as it is, since it works today."
+    fix = _FIXES[finding.remedy.action]
+    if finding.observed:
+        return f"only observes here: it would {fix}, and changes nothing. The plan {_ONCE}"
+    return f"will try to {fix}; the result {_ONCE}"
 
 
 def _wants_somebody(notice: Notice) -> bool:

@@ -92,6 +92,7 @@ class Validator:
 
         # decide
         examination, facts = self._examine(look, facts, entry)
+        examination = self._as_observed(examination, facts)
         gone = is_gone(facts)
         changed = advance(
             entry.findings,
@@ -171,6 +172,13 @@ class Validator:
             return first, facts
         facts = facts.with_usage(self.readers.usage(facts.task_definition))
         return (examine(facts) if in_scope(facts) else nothing), facts
+
+    def _as_observed(self, examination: Examination, facts: Facts | Missing | Unreadable) -> Examination:
+        """Mark the findings of what Pullguard only observes: an alert must not announce a fix that does not follow."""
+        tags = tags_of(facts) if isinstance(facts, Facts) else ()
+        if effective_mode(self.mode, *tags) == "remediate":
+            return examination
+        return replace(examination, findings=tuple(replace(each, observed=True) for each in examination.findings))
 
     def _act(self, plan: Plan, facts: Facts, findings: tuple[Finding, ...], look: Look, occasion: str) -> int:
         """Ask the executors for the next actions, or tell what would be done; tell what is refused."""
