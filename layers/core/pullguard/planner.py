@@ -12,10 +12,11 @@ from pullguard.arn import Arn, MalformedReference, SecretReference
 from pullguard.aws_batch import OWNED, is_owned_by_batch, register_job_definition, registering_job_definition
 from pullguard.checks.access import access_of
 from pullguard.checks.credentials_missing import candidates_for
+from pullguard.checks.unread import how_to_read
 from pullguard.consent import MissingKey, missing_key, missing_role_key
 from pullguard.errors import shown
 from pullguard.findings import Finding
-from pullguard.model import Container, Facts, Key, Role, Secret, Usage
+from pullguard.model import Container, Facts, Key, Role, Secret, Unreadable, Usage
 from pullguard.plan import Fix, Grant, Plan, ReferenceChange, Refusal, Reregister
 from pullguard.remedies.infrastructure_as_code import owner, snippets
 from pullguard.remedies.schedules import pins
@@ -223,7 +224,7 @@ def _refuse_reregistration(
     if not isinstance(usage, Usage):
         return refuse(
             "it could not be read whether this is the newest revision of its family",
-            "Allow Pullguard the ecs: permissions that it asks for, and validate again.",
+            how_to_read((usage,)) if isinstance(usage, Unreadable) else "Run the audit, which reads where it runs.",
         )
     if not usage.newest and usage.successor is None:
         newest = usage.latest.resource_name if usage.latest else "the newest one"

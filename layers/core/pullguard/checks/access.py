@@ -24,6 +24,7 @@ from pullguard.checks.check import (
     unreadable,
 )
 from pullguard.checks.execution_role import trust_statement
+from pullguard.checks.unread import how_to_read
 from pullguard.findings import Answer, Failed, Inapplicable, Passed, Remedy, Subject, Unsure
 from pullguard.model import Container, Facts, Lookup, NamedPolicy, Role, Secret, Simulated, Unreadable
 from pullguard.remedies.grant import INLINE_POLICIES_MAX_CHARS
@@ -170,16 +171,15 @@ def _unsure(subject: Subject, container: Container, gate: Gate) -> Unsure:
 
 
 def _what_would_tell(gate: Gate) -> Remedy:
-    asked = " and ".join(f"{each.permission} on {each.resource}" for each in gate.unreadable)
-    if asked:
-        remedy = f"Allow Pullguard (or whoever runs the audit) {asked}."
+    if gate.unreadable:
+        remedy = how_to_read(gate.unreadable)
     elif gate.missing_keys:
         remedy = (
             f"Only the task's start can tell {' and '.join(gate.missing_keys)}. Check that the task's network or "
             "session satisfies the statement's condition, or state it on a key that is known beforehand."
         )
     else:
-        remedy = "Mend the policy that cannot be read."
+        remedy = "Correct the policy that cannot be read."
     return Remedy(text=remedy)
 
 

@@ -7,6 +7,7 @@ from typing import Final, Literal, TypeAlias
 
 from pullguard.arn import MalformedReference, SecretReference
 from pullguard.aws_cli import on_secret
+from pullguard.checks.unread import how_to_read
 from pullguard.errors import Malformed, shown
 from pullguard.findings import Answer, Remedy, RemedyAction, Severity, Skipped, Subject, Unsure
 from pullguard.image import ImageReference
@@ -173,16 +174,12 @@ def image_of(container: Container) -> ImageReference | None:
 
 
 def unreadable(subject: Subject, what: str, unread: Unreadable) -> Unsure:
-    """Say that ``what`` could not be read, and which permission would make it readable."""
-    if unread.reason == "denied":
-        text = f"Allow Pullguard (or whoever runs the audit) {unread.permission} on {unread.resource}."
-    else:
-        text = "Look again later; the next validation or sweep does so by itself."
+    """Say that ``what`` could not be read, and what makes it readable."""
     return Unsure(
         subject=subject,
         cause=f"{what} could not be read.",
         evidence=str(unread),
-        remedy=Remedy(text=text),
+        remedy=Remedy(text=how_to_read((unread,))),
         unread=(unread,),
     )
 

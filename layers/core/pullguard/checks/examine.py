@@ -12,6 +12,7 @@ from pullguard.checks.catalogue import CHECKS
 from pullguard.checks.check import Check
 from pullguard.checks.explained import explained
 from pullguard.checks.older_revision import instead_of_a_copy
+from pullguard.checks.unread import how_to_read
 from pullguard.findings import (
     Answer,
     Failed,
@@ -167,7 +168,7 @@ def unread_task_definition(arn: Arn, unread: Unreadable) -> Finding:
         key=None,
         cause=f"The task definition {arn.resource_name} could not be described, so nothing about it is known.",
         evidence=str(unread),
-        remedy=Remedy(text=f"Allow {unread.permission}, or look again later."),
+        remedy=Remedy(text=how_to_read((unread,))),
         source="https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTaskDefinition.html",
         unread=unread.brief,
     )

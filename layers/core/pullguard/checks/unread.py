@@ -1,0 +1,46 @@
+"""What to do about what AWS did not answer: allow it, wait, or correct what AWS refuses to read."""
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from pullguard.model import NO_PERMISSION, Unreadable
+
+_SEE_SECRET: Final = "aws secretsmanager describe-secret shows"  # noqa: S105 (a command)
+_SEE_KEY: Final = "aws kms describe-key shows its state"
+# What AWS refuses for the state of a thing: no permission changes the answer.
+# https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html
+# https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html
+_REFUSALS: Final = {
+    "DecryptionFailure": f"Make the KMS key of the secret usable again ({_SEE_KEY})",
+    "KMSInvalidStateException": f"Make the KMS key of the secret usable again ({_SEE_KEY})",
+    "InvalidRequestException": f"Correct the state of the secret ({_SEE_SECRET} whether it is to be deleted)",
+    "InvalidParameterException": f"Correct the state of the secret ({_SEE_SECRET} its versions)",
+    "PolicyEvaluation": "Correct the policy of the role that AWS's policy simulator cannot evaluate",
+    "InvalidInput": "The policy simulator does not accept the question; rely on the quoted statements",
+}
+
+
+def how_to_read(unread: Iterable[Unreadable]) -> str:
+    """Return, in whole sentences, what makes AWS answer: one for each reason why it did not."""
+    return " ".join(_sentences(tuple(dict.fromkeys(unread))))
+
+
+def _sentences(unread: tuple[Unreadable, ...]) -> Iterator[str]:
+    if denied := [each for each in unread if each.reason == "denied"]:
+        yield f"Allow Pullguard (or the principal that runs the audit) {_named(denied)}."
+    for each in (each for each in unread if each.reason == "refused"):
+        yield _refused(each)
+    if unanswered := [each for each in unread if each.reason in ("throttled", "unreachable")]:
+        yield f"AWS did not answer {_named(unanswered)}; the next validation or sweep asks again."
+
+
+def _named(unread: Iterable[Unreadable]) -> str:
+    return " and ".join(f"{each.permission} on {each.resource}" for each in unread)
+
+
+def _refused(unread: Unreadable) -> str:
+    if unread.permission == NO_PERMISSION:  # a fault of our own, of which the detail names kind and place
+        return f"Pullguard failed to ask {unread.resource}; the next validation or sweep tries again."
+    code = f" ({unread.detail})" if unread.detail else ""
+    what = f"AWS refused {unread.permission} on {unread.resource}{code}, which no permission changes."
+    return f"{what} {_REFUSALS.get(unread.detail, 'Run the call yourself: its error message says why')}."
