@@ -13,6 +13,7 @@ from moto import mock_aws
 from pullguard.ledger import Ledger
 from tests.fakes import NOW, REGION
 from tests.memoized import memoize
+from tests.moto_as_aws import answer_as_aws
 from tests.scheduling import ByFileAndStack
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ ON_LOOPBACK = ("e2e", "functions", "registry", "remedies", "runtime", "test_regi
 LOOPBACK = ["127.0.0.1", "::1", "localhost"]
 
 memoize()
+answer_as_aws()
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: "Producer") -> ByFileAndStack | None:

@@ -29,6 +29,7 @@ from pullguard.model import (
 )
 from pullguard.remedies.grant import Granted, policy_document
 from pullguard.task_definition import read_task_definition
+from sandbox.secret_ids import ends_as_a_complete_arn
 
 ACCOUNT, REGION = "111122223333", "us-east-1"
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -187,11 +188,15 @@ class World:
         return unread or found or Missing(resource=str(arn))
 
     def secret(self, secret_id: str, region: str) -> Lookup[Secret]:
-        """Find a secret as AWS does: by its ARN, its ARN without the suffix, or its name."""
+        """Find a secret as AWS does: by its ARN, its ARN without the suffix, or its name.
+
+        An ARN that ends as a suffix does is taken for complete.
+        """
         unread = self._ask("secret", secret_id)
-        found = next(
-            (each for each in self.secrets if secret_id in (str(each.arn), str(each.arn)[:-7], each.name)), None
-        )
+        found = next((each for each in self.secrets if str(each.arn) == secret_id), None)
+        if found is None and not ends_as_a_complete_arn(secret_id):
+            here = [each for each in self.secrets if each.arn.region == region]
+            found = next((each for each in here if secret_id in (str(each.arn)[:-7], each.name)), None)
         return unread or found or Missing(resource=secret_id)
 
     def registry_secrets(self, region: str) -> Lookup[tuple[Secret, ...]]:

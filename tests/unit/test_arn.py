@@ -232,6 +232,28 @@ def test_a_reference_is_read(text: str, region: str, name: str, without_suffix: 
     assert (str(reference.arn) if reference.arn else None) == (text if text.startswith("arn:") else None)
 
 
+@pytest.mark.parametrize(
+    ("text", "ends_so"),
+    [
+        (f"{SECRET[:-7]}-docker", True),
+        (f"{SECRET[:-7]}-202612", True),
+        ("arn:aws:secretsmanager:us-east-1:111122223333:secret:prod/gitlab-reader", True),
+        (SECRET, False),
+        (SECRET[:-7], False),
+        (f"{SECRET[:-7]}-DOCKER", False),
+        (f"{SECRET[:-7]}-a1b2c3", False),
+        (f"{SECRET[:-7]}-abcdef", False),
+        (f"{SECRET[:-7]}-123456", False),
+        ("app-docker", False),
+        (SECRET.replace("registry/ghcr-AbCdEf", "-docker"), False),
+    ],
+)
+def test_a_suffix_that_reads_as_a_word_may_be_part_of_the_name(text: str, ends_so: bool) -> None:
+    reference = parse_reference(text, region=REGION)
+    assert isinstance(reference, SecretReference)
+    assert reference.ends_in_a_word is ends_so
+
+
 @pytest.mark.parametrize(("text", "problem"), BAD_REFERENCES.values(), ids=BAD_REFERENCES)
 def test_a_malformed_reference_is_told_with_its_problem(text: str, problem: str) -> None:
     reference = parse_reference(text, region=REGION)

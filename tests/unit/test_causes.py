@@ -85,6 +85,7 @@ def test_no_two_checks_share_a_cause() -> None:
 
 
 SECRET_KEYS = (str(secret_arn()), f"secret {REGION} {ACCOUNT} registry/ghcr")
+BOTH_NAMES = (*SECRET_KEYS, f"{SECRET_KEYS[1]}-AbCdEf")
 ROLE_KEYS = (str(role_arn()), f"role {ACCOUNT} web-execution")
 
 
@@ -93,6 +94,8 @@ ROLE_KEYS = (str(role_arn()), f"role {ACCOUNT} web-execution")
     [
         (FINDING, (SECRET_KEYS,), "secret registry/ghcr"),
         (replace(FINDING, secret="registry/ghcr"), (SECRET_KEYS[1:],), "secret registry/ghcr"),
+        (replace(FINDING, check="reference-stale"), (BOTH_NAMES,), "secret registry/ghcr"),
+        (replace(FINDING, check="secret-not-found"), (BOTH_NAMES,), "secret registry/ghcr-AbCdEf"),
         (replace(FINDING, check="secret-access-missing"), (ROLE_KEYS, SECRET_KEYS), "role web-execution, secret reg"),
         (replace(FINDING, check="secret-access-missing", role=None), (), "secret registry/ghcr"),
         (replace(FINDING, check="execution-role-not-found"), (ROLE_KEYS,), "role web-execution"),

@@ -11,11 +11,12 @@ from tests.fakes import NOW, World, container, denied, key, revision_arn, role, 
 GHCR, HUB = secret(), secret("registry/hub", "HubHub", registry="docker.io")
 KEYED = secret(key=key())
 GONE = secret_arn("registry/ghcr", "OldOld")
+ENDS_SO, ITS_BEGINNING = secret("app-docker", "DocDoc", registry=None), secret("app", "AppApp", registry=None)
 ECR = "111122223333.dkr.ecr.us-east-1.amazonaws.com/web:1"
 
 
 def world(*containers: dict[str, Any], **changes: Any) -> World:
-    whole = World((task_definition(*containers),), (role(),), (GHCR, HUB))
+    whole = World((task_definition(*containers),), (role(),), (GHCR, HUB, ITS_BEGINNING, ENDS_SO))
     return replace(whole, **changes)
 
 
@@ -69,7 +70,9 @@ REFERENCES: dict[str, tuple[object, list[str]]] = {
     "a-suffix-is-cut-off": (f"{GHCR.arn}:password::", [str(GHCR.arn)]),
     "a-malformed-one-is-not-asked-for": ("registry/*", []),
     "another-services-arn-is-not-asked-for": ("arn:aws:s3:::x", []),
-    "the-name-of-one-that-is-gone-is-asked-for-too": (GONE, [str(GONE), "registry/ghcr"]),
+    "both-names-of-one-that-is-gone-are-asked-for": (GONE, [str(GONE), GONE.resource_name, "registry/ghcr"]),
+    "a-partial-arn-of-nothing-has-no-other-name": (f"{str(GONE)[:-7]}s", [f"{str(GONE)[:-7]}s"]),
+    "the-whole-name-decides": (str(ENDS_SO.arn)[:-7], [str(ENDS_SO.arn)[:-7], "app-docker"]),
     "a-name-that-is-gone-has-no-other-name": ("nowhere", ["nowhere"]),
     "another-accounts-name-is-none-of-ours": (
         secret_arn("theirs", "Theirs", account="444455556666"),
@@ -88,13 +91,19 @@ def test_a_reference_is_asked_for(reference: object, asked: list[str]) -> None:
 def test_a_secret_that_is_gone_may_have_a_replacement() -> None:
     found = facts(world(container(GONE)))
     assert isinstance(found.secrets[str(GONE)], Missing)
+    assert isinstance(found.namesakes[str(GONE)], Missing)
     assert found.replacements == {str(GONE): GHCR}
 
 
 def test_a_secret_that_cannot_be_read_has_none() -> None:
     found = facts(world(container(GHCR), unreadable={str(GHCR.arn): denied()}))
     assert isinstance(found.secrets[str(GHCR.arn)], Unreadable)
-    assert found.replacements == {}
+    assert (found.namesakes, found.replacements) == ({}, {})
+
+
+def test_where_a_secret_has_the_whole_name_no_replacement_is_asked_for() -> None:
+    found = facts(world(container(str(ENDS_SO.arn)[:-7])))
+    assert (found.namesakes, found.replacements) == ({str(ENDS_SO.arn)[:-7]: ENDS_SO}, {})
 
 
 # --- Containers without credentials ------------------------------------------------------------------------------

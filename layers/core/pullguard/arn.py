@@ -28,6 +28,9 @@ _ARN_HEAD = re.compile(
 )
 _SECRET_SUFFIX = re.compile(r"-[A-Za-z0-9]{6}")
 _SECRET_SUFFIX_CHARS = 7
+# One complete ARN in about 180 ends so by chance: Secrets Manager draws from 62 characters.
+_WORD_SUFFIX = re.compile(r"-(?:[a-z]{6}|[0-9]{6})")
+_SAMPLE_SUFFIXES = frozenset({"-abcdef", "-xxxxxx", "-123456", "-000000"})  # what people write where AWS chose another
 _VALUE_FROM_SUFFIX = re.compile(r"(?::[^:]*){1,3}")  # :json-key:stage:version, of which each may be empty
 _TASK_DEFINITION = re.compile(r"task-definition/[A-Za-z0-9_-]{1,255}:[1-9][0-9]{0,9}")
 _REGION_PARTITIONS = (
@@ -168,10 +171,20 @@ class SecretReference:
         """The secret's name *if* this is a complete ARN; None if the text cannot be one (it ends in no suffix).
 
         It is a candidate, never a proof: a secret may be called ``app-abc123``, and its ARN without the suffix looks
-        like the complete ARN of ``app``. Only DescribeSecret tells which of the two is meant.
+        like the complete ARN of ``app``. Only DescribeSecret decides which of the two is meant (``meaning.py``).
         """
         name, suffix = self.name[:-_SECRET_SUFFIX_CHARS], self.name[-_SECRET_SUFFIX_CHARS:]
         return name if self.arn is not None and name and _SECRET_SUFFIX.fullmatch(suffix) else None
+
+    @property
+    def ends_in_a_word(self) -> bool:
+        """Whether what may be the suffix reads as a word or a number (``app-docker``): more likely part of the name.
+
+        It shapes a message, and proves nothing.
+        """
+        suffix = self.name[-_SECRET_SUFFIX_CHARS:]
+        is_word = _WORD_SUFFIX.fullmatch(suffix) is not None and suffix not in _SAMPLE_SUFFIXES
+        return self.name_without_suffix is not None and is_word
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

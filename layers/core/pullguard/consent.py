@@ -6,6 +6,7 @@ Pure. The two keys are those of docs/adr/0002.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from pullguard import meaning
 from pullguard.arn import Arn, MalformedReference
 from pullguard.aws_cli import on_secret
 from pullguard.eligibility import (
@@ -35,7 +36,7 @@ def withdrawn(facts: Facts, secret: Arn) -> str | None:
     if not isinstance(facts.role, Role):
         return "the role is gone"
     offered = facts.registry_secrets if isinstance(facts.registry_secrets, tuple) else (facts.registry_secrets,)
-    looked = (*facts.secrets.values(), *facts.replacements.values(), *offered)
+    looked = (*facts.described, *offered)
     found = next((each for each in looked if isinstance(each, Secret) and each.arn == secret), None)
     if found is None:
         unread = next((each for each in looked if isinstance(each, Unreadable)), None)
@@ -54,10 +55,7 @@ def _containers_for(facts: Facts, secret: Secret) -> Iterator[Container]:
         reference = container.reference
         if isinstance(reference, MalformedReference):
             reference = reference.meant
-        if reference is None or any(
-            isinstance(each, Secret) and each.arn == secret.arn
-            for each in (facts.secrets.get(reference.text), facts.replacements.get(reference.text))
-        ):
+        if reference is None or ((named := meaning.meant(facts, reference)) is not None and named.arn == secret.arn):
             yield container
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol
 
-from pullguard.arn import Arn, SecretReference
+from pullguard.arn import SECRET_NAME_MAX_CHARS, Arn, SecretReference
 from pullguard.eligibility import registry_hosts, secrets_for
 from pullguard.errors import Malformed
 from pullguard.image import ImageReference
@@ -76,12 +76,14 @@ def gather_about(task_definition: TaskDefinition, readers: Readers, *, now: date
         if reference is not None
     }
     registry_secrets = _registry_secrets(task_definition, readers)
+    namesakes, replacements = _other_readings(task_definition, secrets, readers)
     return Facts(
         task_definition=task_definition,
         now=now,
         role=role,
         secrets=secrets,
-        replacements=_replacements(task_definition, secrets, readers),
+        namesakes=namesakes,
+        replacements=replacements,
         registry_secrets=registry_secrets,
         usage=readers.usage(task_definition) if usage else USAGE_NOT_LOOKED,
         verifications={
@@ -137,19 +139,29 @@ def _registry_secrets(task_definition: TaskDefinition, readers: Readers) -> Look
     return unread or tuple(each for each in found if isinstance(each, Secret))
 
 
-def _replacements(
+def _other_readings(
     task_definition: TaskDefinition, secrets: Mapping[str, Lookup[Secret]], readers: Readers
-) -> dict[str, Lookup[Secret]]:
-    """For each reference to a secret that is gone: the live secret of that name in the same account and Region."""
+) -> tuple[dict[str, Lookup[Secret]], dict[str, Lookup[Secret]]]:
+    """Ask the two queries that decide what each ARN means that AWS does not find: ``Facts.namesakes, replacements``.
+
+    Names are looked up in our own account only: DescribeSecret takes another account's secret by its ARN alone.
+    """
+    namesakes: dict[str, Lookup[Secret]] = {}
     replacements: dict[str, Lookup[Secret]] = {}
-    for container in task_definition.containers:
-        reference = _usable_reference(container)
-        if reference is None or reference.arn is None or not isinstance(secrets.get(reference.text), Missing):
+    for reference in filter(None, map(_usable_reference, task_definition.containers)):
+        arn, shorter = reference.arn, reference.name_without_suffix
+        if arn is None or shorter is None or not isinstance(secrets.get(reference.text), Missing):
             continue
-        name = reference.name_without_suffix
-        if name is not None and reference.arn.account == task_definition.arn.account:
-            replacements[reference.text] = readers.secret(name, reference.arn.region)
-    return replacements
+        if arn.account != task_definition.arn.account:
+            continue
+        namesakes[reference.text] = (
+            readers.secret(reference.name, arn.region)
+            if len(reference.name) <= SECRET_NAME_MAX_CHARS
+            else Missing(resource=reference.name)
+        )
+        if isinstance(namesakes[reference.text], Missing):
+            replacements[reference.text] = readers.secret(shorter, arn.region)
+    return namesakes, replacements
 
 
 def _verifications(

@@ -414,17 +414,17 @@ SIMULATION_SWITCHED_OFF = NotLooked(
     why="AWS's policy simulator was not asked",
     switch="parameter CrossCheck=true in the deployment, or --cross-check in the command line",
 )
-USAGE_NOT_LOOKED = NotLooked(
-    why="where the revision runs was not looked up", switch="pullguard audit, or the sweep"
-)
+USAGE_NOT_LOOKED = NotLooked(why="where the revision runs was not looked up", switch="pullguard audit, or the sweep")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """All that the checks may look at for one task definition.
 
-    ``secrets`` is keyed by the reference's text; ``replacements`` by the text of a reference whose secret is gone:
-    the live secret of the same name in the same account and Region. ``registry_secrets`` are the opted-in secrets
+    ``secrets`` is keyed by the reference's text. So are the two queries that decide what an ARN means that AWS does
+    not find (``meaning.py``): ``namesakes`` is what DescribeSecret of its whole last part, as a name, answered, and
+    ``replacements``, where that is ``Missing``, what DescribeSecret of that name without the suffix answered.
+    ``registry_secrets`` are the opted-in secrets
     of the account and Region for the registries from which containers pull without giving credentials.
     ``verifications`` and ``simulations`` are keyed by container name; the verification of a container that gives no
     credentials says whether the registry serves its image to anybody. ``rotation_ends`` is what the ledger remembers
@@ -435,12 +435,18 @@ class Facts:
     now: datetime
     role: Lookup[Role] | None = None
     secrets: Mapping[str, Lookup[Secret]] = field(default_factory=dict)
+    namesakes: Mapping[str, Lookup[Secret]] = field(default_factory=dict)
     replacements: Mapping[str, Lookup[Secret]] = field(default_factory=dict)
     registry_secrets: Lookup[tuple[Secret, ...]] = ()
     usage: Lookup[Usage] = USAGE_NOT_LOOKED
     verifications: Mapping[str, Lookup[Verification]] = field(default_factory=dict)
     simulations: Mapping[str, Lookup[tuple[Simulated, ...]]] = field(default_factory=dict)
     rotation_ends: Mapping[Arn, RotationEnd] = field(default_factory=dict)
+
+    @property
+    def described(self) -> tuple[Lookup[Secret], ...]:
+        """Every answer about a secret that a reference names or may mean."""
+        return (*self.secrets.values(), *self.namesakes.values(), *self.replacements.values())
 
     def with_usage(self, usage: Lookup[Usage]) -> "Facts":
         """Return the same facts with where the revision runs."""

@@ -7,6 +7,7 @@ AWS described; the task definition only says where to look (docs/adr/0002).
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from pullguard import meaning
 from pullguard.access.verdict import grant_would_help
 from pullguard.arn import Arn, MalformedReference, SecretReference
 from pullguard.aws_batch import OWNED, is_owned_by_batch, register_job_definition, registering_job_definition
@@ -178,9 +179,10 @@ def _meant(facts: Facts, container: Container, check: str) -> Secret | None:
         reference = reference.meant
     if reference is None:
         return None
-    source = facts.replacements if check == "reference-stale" else facts.secrets
-    secret = source.get(reference.text)
-    return secret if isinstance(secret, Secret) else None
+    if check == "reference-stale":
+        return meaning.replacement(facts, reference)
+    secret = facts.secrets.get(reference.text)
+    return secret if isinstance(secret, Secret) else meaning.namesake(facts, reference)
 
 
 def _refuse_reregistration(

@@ -5,6 +5,7 @@ keeps only its name. A role has two as well, since IAM's events tell its name wi
 known by its ARN.
 """
 
+from pullguard import meaning
 from pullguard.arn import Arn, MalformedReference, SecretReference
 from pullguard.checks.check import reference_text
 from pullguard.errors import Malformed
@@ -47,6 +48,8 @@ def references_of(facts: Facts) -> frozenset[str]:
                 things.add(pulls_with(str(secret.arn), container.image.host))
         elif (reference := _usable(container)) is not None:
             things |= _of_reference(reference, home)
+            if (other := meaning.meant(facts, reference)) is not None:
+                things |= _of_secret(other)
     return frozenset(things)
 
 
@@ -78,7 +81,7 @@ def _usable(container: Container) -> SecretReference | None:
 
 
 def _of_reference(reference: SecretReference, home: Arn) -> set[str]:
-    """A secret that could not be described is known by what the reference says, with and without a suffix."""
+    """A secret that could not be described is known by both names that its ARN may hold, with and without a suffix."""
     if reference.arn is None:
         return {secret_name(home.region, home.account, reference.name)}
     region, account = reference.arn.region, reference.arn.account

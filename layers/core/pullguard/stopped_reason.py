@@ -110,7 +110,13 @@ _ROWS: tuple[tuple[str, Explanation], ...] = (
         Explanation(
             kind="secret-not-found",
             sentence="The secret with registry credentials, or its current version, does not exist.",
-            checks=("reference-stale", "secret-not-found", "secret-no-current-version", "reference-malformed"),
+            checks=(
+                "reference-stale",
+                "reference-not-full-arn",
+                "secret-not-found",
+                "secret-no-current-version",
+                "reference-malformed",
+            ),
             source="https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html",
         ),
     ),

@@ -92,6 +92,29 @@ MALFORMED = (
     ),
 )
 
+_ENDS_SO, _OTHER = "registry-docker", Secret(name="registry", value=CREDENTIALS, tags=OPTED_IN)
+
+
+def _ends_as_suffixes_do(way: str, *more_secrets: Secret) -> Case:
+    """AWS takes the ARN without its suffix for complete, and finds nothing."""
+
+    def scene(reference: str) -> Scene:
+        return _named(
+            reference,
+            secret={"name": _ENDS_SO},
+            allows=(allow(READ, f"${{secret:{_ENDS_SO}}}"),),
+            more_secrets=more_secrets,
+        )
+
+    return Case(
+        check="reference-not-full-arn",
+        way=way,
+        severity="error",
+        broken=scene(f"${{partial:{_ENDS_SO}}}"),
+        near_miss=scene(f"${{secret:{_ENDS_SO}}}"),
+    )
+
+
 NOT_FULL_ARN = (
     Case(
         check="reference-not-full-arn",
@@ -107,21 +130,8 @@ NOT_FULL_ARN = (
         broken=_named(PARTIAL),
         near_miss=HEALTHY,
     ),
-    Case(
-        check="reference-not-full-arn",
-        way="a name that ends as suffixes do",
-        severity="warning",
-        broken=_named(
-            "${partial:registry-abc123}",
-            secret={"name": "registry-abc123"},
-            allows=(allow(READ, "${secret:registry-abc123}"),),
-        ),
-        near_miss=_named(
-            "${secret:registry-abc123}",
-            secret={"name": "registry-abc123"},
-            allows=(allow(READ, "${secret:registry-abc123}"),),
-        ),
-    ),
+    _ends_as_suffixes_do("a name that ends as suffixes do"),
+    _ends_as_suffixes_do("a name that ends as suffixes do, and a secret of the rest of it", _OTHER),
     Case(
         check="reference-not-full-arn",
         way="the ARN without its suffix, in another Region",
@@ -132,6 +142,12 @@ NOT_FULL_ARN = (
 )
 
 STALE_ARN = (
+    Case(
+        check="reference-stale",
+        way="an ARN that ends in a word, of a secret that is gone",
+        broken=_named(f"{AT_HOME}-docker", secret={"name": SECRET}),
+        near_miss=HEALTHY,
+    ),
     Case(
         check="reference-stale",
         way="deleted and created again",
@@ -152,6 +168,17 @@ _GONE = Call(
     arguments={"SecretId": THE_SECRET, "ForceDeleteWithoutRecovery": True},
 )
 NOT_FOUND = (
+    Case(
+        check="secret-not-found",
+        way="a name that ends as suffixes do, scheduled for deletion beside a secret of the rest of it",
+        broken=_named(
+            f"${{partial:{_ENDS_SO}}}",
+            secret={"name": _ENDS_SO, "deleted": True},
+            more_secrets=(_OTHER,),
+            allows=(allow(READ),),
+        ),
+        near_miss=HEALTHY,
+    ),
     Case(
         check="secret-not-found",
         way="the name of nothing",

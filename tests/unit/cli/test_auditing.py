@@ -276,5 +276,5 @@ def test_it_calls_no_more_than_it_must(connection: Connection) -> None:
     assert calls["DescribeTaskDefinition"] == 7
     assert calls["ListTaskDefinitionFamilies"] == 1
     assert calls["GetRole"] == 7, "each role once"
-    assert calls["DescribeSecret"] == 8, "each reference once, and the one that took the place of the stale"
+    assert calls["DescribeSecret"] == 9, "each reference once, and both names that the stale one may hold"
     assert calls["DescribeKey"] == calls["GetKeyPolicy"] == calls["ListGrants"] == 1

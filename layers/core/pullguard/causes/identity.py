@@ -102,7 +102,10 @@ def _secret_keys(finding: Finding) -> tuple[str, ...]:
         arn = Arn.parse(finding.secret, service="secretsmanager", resource_type="secret")
     except Malformed:
         return (secret_name(home.region, home.account, finding.secret),)
-    return finding.secret, secret_name(arn.region, arn.account, resource_name(finding.secret))
+    names = {resource_name(finding.secret)}
+    if finding.check in _SECRET_GONE:
+        names.add(arn.resource_name)  # AWS did not find it: the ARN's end may be part of the name
+    return finding.secret, *(secret_name(arn.region, arn.account, name) for name in sorted(names))
 
 
 def _pulling(finding: Finding) -> str | None:
@@ -125,7 +128,7 @@ def _role_keys(finding: Finding) -> tuple[str, ...]:
 
 def broken_thing(finding: Finding) -> str:
     """Name what is broken in a few words: ``secret registry/ghcr``."""
-    secret, role = _name("secret", finding.secret), _name("role", finding.role)
+    secret, role = _name("secret", _known_name(finding)), _name("role", finding.role)
     named: tuple[str, ...]
     match _groups().get(finding.check):
         case "execution role" if finding.check in _ROLE_ONLY:
@@ -193,6 +196,13 @@ def resource_name(text: str) -> str:
 
 def _name(kind: str, text: str | None) -> str:
     return f"{kind} {resource_name(text)}" if text else ""
+
+
+def _known_name(finding: Finding) -> str | None:
+    """Return the secret's ARN; of one that does not exist all that its ARN says, whose end may be part of the name."""
+    if finding.secret and finding.check == "secret-not-found":
+        return finding.secret.rpartition(":secret:")[2]
+    return finding.secret
 
 
 def _task_definition(finding: Finding) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
+from pullguard import meaning
 from pullguard.arn import MalformedReference, SecretReference
 from pullguard.aws_cli import on_secret
 from pullguard.checks.unread import how_to_read
@@ -97,17 +98,24 @@ NAME_FULL_ARN: Final = "register a revision that names the secret by its full AR
 
 def subject_of(facts: Facts, container: Container | None = None) -> Subject:
     """Name everything that an answer about ``container`` (or the whole task definition) touches."""
-    secret = facts.secrets.get(reference_text(container)) if container else None
+    secret = _secret_of(facts, container) if container else None
     role = facts.role
-    key = secret.key if isinstance(secret, Secret) else None
+    key = secret.key if secret is not None else None
     return Subject(
         task_definition=str(facts.task_definition.arn),
         container=container.name if container else None,
         image=image_text(container) if container else None,
-        secret=str(secret.arn) if isinstance(secret, Secret) else (reference_text(container) or None),
+        secret=str(secret.arn) if secret is not None else (reference_text(container) or None),
         role=str(role.arn) if isinstance(role, Role) else facts.task_definition.execution_role,
         key=str(key.arn) if isinstance(key, Key) else None,
     )
+
+
+def _secret_of(facts: Facts, container: Container) -> Secret | None:
+    """Return the secret that the container names, be it by an ARN that AWS takes for another's; never a replacement."""
+    reference = container.reference
+    reference = reference.meant if isinstance(reference, MalformedReference) else reference
+    return meaning.named(facts, reference) if reference is not None else None
 
 
 def reference_text(container: Container | None) -> str:

@@ -3,8 +3,8 @@
 import json
 import shlex
 from collections.abc import Iterable
-from typing import TypeGuard
 
+from pullguard import meaning
 from pullguard.arn import Arn, MalformedReference, SecretReference
 from pullguard.aws_cli import on_secret
 from pullguard.checks import credentials_missing
@@ -27,7 +27,7 @@ from pullguard.checks.check import (
 from pullguard.eligibility import REGISTRY_TAG, registry_hosts
 from pullguard.errors import shown
 from pullguard.findings import Answer, Failed, Inapplicable, Passed, Remedy, Severity
-from pullguard.model import Container, Facts, Lookup, Missing, NotLooked, Secret, Unreadable
+from pullguard.model import Container, Facts, Missing, NotLooked, Secret, Unreadable
 
 _REPOSITORY_CREDENTIALS = "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RepositoryCredentials.html"
 _WHATS_IN_A_SECRET = "https://docs.aws.amazon.com/secretsmanager/latest/userguide/whats-in-a-secret.html"  # noqa: S105
@@ -42,22 +42,29 @@ def _malformed(facts: Facts) -> Iterable[Answer]:
             yield Passed(subject=subject)
             continue
         reference = container.reference
-        meant = facts.secrets.get(reference.meant.text) if reference.meant else None
-        found = isinstance(meant, Secret)
+        meant = _behind_a_suffix(facts, reference)
         yield Failed(
             subject=subject,
             cause=f"The credentialsParameter of container {container.name} names no secret: it {reference.why}.",
             evidence=f"credentialsParameter is {reference.told}",
             remedy=Remedy(
-                action="reregister" if found else "none",
+                action="reregister" if meant else "none",
                 text=(
                     "Register a revision that names the secret by its full ARN, and nothing after it."
-                    if found
+                    if meant
                     else "Register a revision that names the secret by its full ARN; this lists what is opted in."
                 ),
-                snippet=reference_snippet(meant) if isinstance(meant, Secret) else _list_secrets(facts),
+                snippet=reference_snippet(meant) if meant else _list_secrets(facts),
             ),
         )
+
+
+def _behind_a_suffix(facts: Facts, reference: MalformedReference) -> Secret | None:
+    """Return the secret that a malformed reference names, less what follows the ARN; None where none is proved."""
+    if reference.meant is None:
+        return None
+    found = facts.secrets.get(reference.meant.text)
+    return found if isinstance(found, Secret) else meaning.namesake(facts, reference.meant)
 
 
 def _list_secrets(facts: Facts) -> str:
@@ -69,46 +76,101 @@ def _list_secrets(facts: Facts) -> str:
 
 def _not_full_arn(facts: Facts) -> Iterable[Answer]:
     for container, reference in referring(facts):
-        secret = facts.secrets.get(reference.text)
         subject = subject_of(facts, container)
-        cause = (
-            f"Container {container.name} names its secret by {shown(reference.text)}, not by its full ARN: another "
-            "secret may answer to it tomorrow, and policies on the exact ARN cannot be compared with it."
-        )
-        if isinstance(secret, NotLooked) and reference.name_without_suffix is None:
-            yield Failed(
-                subject=subject,
-                severity=_severity_of_partial(facts, reference.arn),
-                cause=cause,
-                evidence="a full ARN ends in a hyphen and six letters or digits that Secrets Manager has chosen",
-                remedy=Remedy(
-                    text="Name the secret by its full ARN.",
-                    snippet=_describe(facts, reference),
-                ),
-            )
-        elif isinstance(secret, Secret) and reference.text == str(secret.arn):
-            yield Passed(subject=subject)
-        elif isinstance(secret, Secret):
-            severity = _severity_of_partial(facts, secret.arn)
-            yield Failed(
-                subject=subject,
-                severity=severity,
-                cause=cause,
-                evidence=f"DescribeSecret answers {secret.arn}",
-                remedy=Remedy(
-                    action="reregister",
-                    text="Register a revision with the secret's full ARN."
-                    if severity == "error"
-                    else "It works today, so it is left to you: name it by its full ARN in the next revision.",
-                    snippet=reference_snippet(secret),
-                ),
-            )
+        match facts.secrets.get(reference.text):
+            case Secret(arn=arn) if reference.text == str(arn):
+                yield Passed(subject=subject)
+            case Secret() as secret:
+                yield _resolves(facts, container, reference, secret)
+            case Missing() if (namesake := meaning.namesake(facts, reference)) is not None:
+                yield _is_taken_for_complete(facts, container, reference, namesake)
+            case Missing() if isinstance(facts.namesakes.get(reference.text), Missing):
+                yield Inapplicable(subject=subject)  # no secret has that name: the checks below report what is wrong
+            case NotLooked() if reference.name_without_suffix is None:
+                yield _offline(facts, container, reference)
+            case NotLooked() if reference.ends_in_a_word:
+                yield _may_be_complete(facts, container, reference)
+            case _:
+                continue
 
 
-def _describe(facts: Facts, reference: SecretReference) -> str:
-    """Return the command that tells the full ARN."""
+def _cause(container: Container, reference: SecretReference) -> str:
+    return (
+        f"Container {container.name} names its secret by {shown(reference.text)}, not by its full ARN: another "
+        "secret may answer to it tomorrow, and policies on the exact ARN cannot be compared with it."
+    )
+
+
+def _resolves(facts: Facts, container: Container, reference: SecretReference, secret: Secret) -> Failed:
+    severity = _severity_of_partial(facts, secret.arn)
+    return Failed(
+        subject=subject_of(facts, container),
+        severity=severity,
+        cause=_cause(container, reference),
+        evidence=f"DescribeSecret answers {secret.arn}",
+        remedy=Remedy(
+            action="reregister",
+            text="Register a revision with the secret's full ARN."
+            if severity == "error"
+            else "It works today, so it is left to you: name it by its full ARN in the next revision.",
+            snippet=reference_snippet(secret),
+        ),
+    )
+
+
+def _is_taken_for_complete(facts: Facts, container: Container, reference: SecretReference, secret: Secret) -> Failed:
+    return Failed(
+        subject=subject_of(facts, container),
+        severity="error",
+        cause=(
+            f"Container {container.name} names its secret {secret.name} by an ARN without the suffix. The name itself "
+            "ends in a hyphen and six characters, so AWS takes the ARN for complete and does not find the secret."
+        ),
+        evidence=(
+            f"DescribeSecret of {shown(reference.text)}: ResourceNotFoundException; DescribeSecret of {secret.name} "
+            f"answers {secret.arn}"
+        ),
+        remedy=Remedy(
+            action="reregister",
+            text="Register a revision with the secret's full ARN.",
+            snippet=reference_snippet(secret),
+        ),
+    )
+
+
+def _offline(facts: Facts, container: Container, reference: SecretReference) -> Failed:
+    return Failed(
+        subject=subject_of(facts, container),
+        severity=_severity_of_partial(facts, reference.arn),
+        cause=_cause(container, reference),
+        evidence="a full ARN ends in a hyphen and six letters or digits that Secrets Manager has chosen",
+        remedy=Remedy(text="Name the secret by its full ARN.", snippet=_describe(facts, reference, reference.text)),
+    )
+
+
+def _may_be_complete(facts: Facts, container: Container, reference: SecretReference) -> Failed:
+    return Failed(
+        subject=subject_of(facts, container),
+        severity="warning",
+        cause=(
+            f"Container {container.name} names its secret by {shown(reference.text)}: that may be a complete ARN, or "
+            f"the ARN of a secret called {reference.name} without its suffix, which AWS does not find."
+        ),
+        evidence=(
+            f"the ARN ends in {reference.name[-7:]}, which reads as part of a name; AWS takes any hyphen and six "
+            "characters at the end for the suffix"
+        ),
+        remedy=Remedy(
+            text=f"If the secret is called {reference.name}, write the full ARN, which this command prints.",
+            snippet=_describe(facts, reference, reference.name),
+        ),
+    )
+
+
+def _describe(facts: Facts, reference: SecretReference, secret_id: str) -> str:
+    """Return the command that prints the full ARN of the secret that ``secret_id`` names."""
     region = reference.arn.region if reference.arn else facts.task_definition.arn.region
-    at = ("--region", region, "--secret-id", reference.text, "--query", "ARN", "--output", "text")
+    at = ("--region", region, "--secret-id", secret_id, "--query", "ARN", "--output", "text")
     return shlex.join(("aws", "secretsmanager", "describe-secret", *at))
 
 
@@ -119,75 +181,72 @@ def _severity_of_partial(facts: Facts, secret: Arn | None) -> Severity:
     return "warning" if at_home else "error"
 
 
-def _gone(facts: Facts) -> Iterable[tuple[Container, Secret | None]]:
-    """Yield the containers whose secret is gone, with the live secret of the same name, if there is one."""
-    for container, reference in referring(facts):
-        if isinstance(facts.secrets.get(reference.text), Missing):
-            replacement = facts.replacements.get(reference.text)
-            yield container, replacement if _replaces(replacement, reference) else None
-
-
-def _replaces(found: Lookup[Secret] | None, reference: SecretReference) -> TypeGuard[Secret]:
-    """Whether what was found under the name is a live secret of just that name."""
-    return isinstance(found, Secret) and found.deleted_at is None and found.name == reference.name_without_suffix
-
-
 def _stale(facts: Facts) -> Iterable[Answer]:
-    gone = {container.index: secret for container, secret in _gone(facts)}
     for container, reference in referring(facts):
         subject = subject_of(facts, container)
-        if container.index not in gone:
-            if isinstance(facts.secrets.get(reference.text), Secret):
-                yield Passed(subject=subject)
+        found = facts.secrets.get(reference.text)
+        if isinstance(found, Secret):
+            yield Passed(subject=subject)
+        if not isinstance(found, Missing):
             continue
-        replacement = gone[container.index]
-        looked_up = facts.replacements.get(reference.text)
-        if isinstance(looked_up, Unreadable):
-            yield unreadable(subject, "Whether the secret was created again under the same name", looked_up)
+        if (unread := meaning.unread(facts, reference)) is not None:
+            yield unreadable(subject, f"Which secret {shown(reference.text)} means", unread)
             continue
-        if replacement is None:
-            yield Inapplicable(subject=subject)  # nothing of that name is alive: secret-not-found tells of it
+        secret = meaning.replacement(facts, reference)
+        if secret is None:
+            yield Inapplicable(subject=subject)  # reference-not-full-arn or secret-not-found reports it
             continue
         yield Failed(
             subject=subject,
             cause=(
                 f"The secret that container {container.name} names is gone; a secret of the same name, "
-                f"{replacement.name}, was created again and has another ARN."
+                f"{secret.name}, was created again and has another ARN."
             ),
-            evidence=f"{reference.text} does not exist; DescribeSecret of {replacement.name} answers {replacement.arn}",
+            evidence=(
+                f"DescribeSecret of {reference.text} and of the name {reference.name}: ResourceNotFoundException; "
+                f"DescribeSecret of {secret.name} answers {secret.arn}"
+            ),
             remedy=Remedy(
                 action="reregister",
                 text="Register a revision with the new ARN, and let the services run it.",
-                snippet=reference_snippet(replacement),
+                snippet=reference_snippet(secret),
             ),
         )
 
 
 def _not_found(facts: Facts) -> Iterable[Answer]:
-    gone = {container.index: secret for container, secret in _gone(facts)}
     for container, reference in referring(facts):
         subject = subject_of(facts, container)
-        secret = facts.secrets.get(reference.text)
-        if isinstance(secret, Secret):
-            yield Passed(subject=subject)
-        elif isinstance(secret, Unreadable):
-            yield unreadable(subject, f"The secret of container {container.name}", secret)
-        elif isinstance(secret, NotLooked):
-            yield skipped(subject, "Does the secret exist?", secret)
-        elif container.index in gone and gone[container.index] is not None:
-            yield Inapplicable(subject=subject)  # reference-stale tells of it
-        elif container.index in gone:
-            if isinstance(facts.replacements.get(reference.text), Unreadable):
+        match facts.secrets.get(reference.text):
+            case Secret():
+                yield Passed(subject=subject)
+            case Unreadable() as unread:
+                yield unreadable(subject, f"The secret of container {container.name}", unread)
+            case NotLooked() as not_looked:
+                yield skipped(subject, "Does the secret exist?", not_looked)
+            case Missing() if meaning.meant(facts, reference) is not None:
+                yield Inapplicable(subject=subject)  # reference-not-full-arn or reference-stale reports it
+            case Missing() if meaning.unread(facts, reference) is None:
+                yield Failed(
+                    subject=subject,
+                    cause=f"The secret that container {container.name} names does not exist.",
+                    evidence=f"DescribeSecret of {shown(reference.text)}: ResourceNotFoundException",
+                    remedy=_create_or_restore(facts, reference),
+                )
+            case _:
                 continue
-            yield Failed(
-                subject=subject,
-                cause=f"The secret that container {container.name} names does not exist.",
-                evidence=f"DescribeSecret of {shown(reference.text)}: ResourceNotFoundException",
-                remedy=Remedy(
-                    text=_create_or_name(facts, reference),
-                    snippet=_create_secret(facts, reference),
-                ),
-            )
+
+
+def _create_or_restore(facts: Facts, reference: SecretReference) -> Remedy:
+    if (deleted := meaning.deleted(facts, reference)) is not None:
+        return Remedy(
+            text=(
+                f"The secret {deleted.name} is scheduled for deletion: restore it, and register a revision that names "
+                f"it by its full ARN, {deleted.arn}."
+            ),
+            snippet=on_secret(deleted, "restore-secret"),
+        )
+    return Remedy(text=_create_or_name(facts, reference), snippet=_create_secret(facts, reference))
 
 
 def _create_or_name(facts: Facts, reference: SecretReference) -> str:
@@ -202,12 +261,10 @@ def _create_or_name(facts: Facts, reference: SecretReference) -> str:
 
 
 def _create_secret(facts: Facts, reference: SecretReference) -> str:
-    """Return the command that creates the secret; of a name that is to be deleted, the one that restores it."""
-    namesake = facts.replacements.get(reference.text)
-    if isinstance(namesake, Secret) and namesake.deleted_at is not None:
-        return on_secret(namesake, "restore-secret")
+    """Return the command that creates the secret, under the likelier of the two names that an ARN may have."""
     region = reference.arn.region if reference.arn else facts.task_definition.arn.region
-    named = ("--region", region, "--name", reference.name_without_suffix or reference.name)
+    shorter = None if reference.ends_in_a_word else reference.name_without_suffix
+    named = ("--region", region, "--name", shorter or reference.name)
     return shlex.join(("aws", "secretsmanager", "create-secret", *named, "--secret-string", "file://credentials.json"))
 
 
@@ -285,7 +342,8 @@ CHECKS = (
         severity="warning",
         fails_when=(
             "the reference is a name, or an ARN without its six-character suffix (an error where the secret is in "
-            "another account or Region, which Pullguard fixes; what works it leaves)"
+            "another account or Region, or where its name ends in a hyphen and six characters, so that AWS does not "
+            "find it: Pullguard fixes an error, and leaves what works)"
         ),
         fix="reregister",
         fix_words="re-register where it is an error; a warning is reported",
@@ -299,8 +357,8 @@ CHECKS = (
         gate="reference",
         severity="error",
         fails_when=(
-            "the ARN's secret is gone, and exactly one live secret of that name exists in the same account and "
-            "Region, with another suffix"
+            "the ARN's secret is gone, no secret has the ARN's full last part as its name, and exactly one live secret "
+            "has the name without the suffix, in the same account and Region"
         ),
         fix="reregister",
         needs=NEEDS_SECRET,
@@ -312,7 +370,7 @@ CHECKS = (
         id="secret-not-found",
         gate="reference",
         severity="error",
-        fails_when="there is nothing by that name or ARN, and no replacement",
+        fails_when="no secret has that name or ARN, and no other is proved to be meant",
         needs=NEEDS_SECRET,
         remedy="register a revision that names the one that is meant, or aws secretsmanager create-secret --name NAME",
         source=PRIVATE_REGISTRY,

@@ -1,11 +1,8 @@
-"""Once an hour: revalidate what no event reports as fixed.
+"""Once an hour: look again at what only a registry knows to be mended, since no event tells of it.
 
-Correcting a password in the registry, pushing an image or opening a repository changes nothing in AWS. So what is open
-for such a reason is revalidated with each run of the schedule. How often the registry is asked with credentials that it
-refused is decided elsewhere (``login_ledger.py``).
-
-The end of a stop or a hold is no event either. ``pullguard resume`` asks for a sweep; if that request is lost, or the
-stop parameter was set by hand, this run asks about what was refused meanwhile.
+Whoever puts a password right in the registry, pushes an image or opens a repository changes nothing in AWS. So what is
+open for such a reason is looked at with each run of the schedule, and by nobody who waits. How often the registry is
+asked with credentials that it refused is decided elsewhere (``login_ledger.py``).
 """
 
 from collections.abc import Callable, Iterator
@@ -18,7 +15,7 @@ from pullguard.aws.messaging import Queues
 from pullguard.cause_ledger import CauseLedger
 from pullguard.events import Cause
 from pullguard.ledger import Ledger
-from pullguard.messages import request_about
+from pullguard.messages import Look
 
 LOOK_AGAIN: Final = "Look again"
 AT_THE_REGISTRY: Final = frozenset(
@@ -30,7 +27,7 @@ _AN_HOUR_BARELY_S: Final = 3000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookingAgain:
-    """Asks about the task definitions that a registry refuses, and about what a stop or a hold refused."""
+    """Asks for looks at the task definitions that a registry refuses."""
 
     ledger: Ledger
     causes: CauseLedger
@@ -39,13 +36,13 @@ class LookingAgain:
     now: Callable[[], datetime]
 
     def ask(self) -> int:
-        """Ask once about each; return how many were asked about."""
+        """Ask for one look at each; return how many were asked for."""
         now = self.now()
-        found = sorted({*self._refused(), *self.ledger.waiting(now=now)})
+        found = sorted(set(self._refused()))
         if not found or not self.ledger.lease("look again", _AN_HOUR_BARELY_S, now=now):
             return 0
         cause = Cause(kind=LOOK_AGAIN, event_id=f"look-again-{int(now.timestamp())}", at=now)
-        return self.queues.look(self.validation_queue_url, (request_about(each, cause) for each in found))
+        return self.queues.look(self.validation_queue_url, (Look(task_definition=each, cause=cause) for each in found))
 
     def _refused(self) -> Iterator[Arn]:
         for record in self.causes.records():

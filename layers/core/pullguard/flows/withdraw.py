@@ -216,8 +216,7 @@ class Withdrawer:
             if before is not None and not same(before.document, document):
                 self._write(role, change, gone, occasion)
         except NotWritten as error:
-            deeds = (describe(self._withdraw(role, each)) for each in unused)
-            self.executor.tell_not_written(deeds, error, review)
+            self.executor.tell_not_written((describe(self._withdraw(role, each)) for each in unused), error)
             return replace(result, why=str(error))
         except Denied as error:
             self._tell(role, unused, "Remediation Failed", why=str(error))
@@ -283,7 +282,7 @@ def _names(facts: Facts, secret: Arn) -> bool:
     """Whether a task definition names the secret, or would once its reference is mended, in whatever place and form."""
     bare = filter(lacks_credentials, facts.task_definition.containers)
     missing = (each for container in bare for each in candidates_for(facts, container))
-    meant = (*facts.secrets.values(), *facts.replacements.values(), *missing)
+    meant = (*facts.described, *missing)
     if any(isinstance(each, Secret) and each.arn == secret for each in meant):
         return True
     return str(secret)[:-7] in str(facts.task_definition.raw)

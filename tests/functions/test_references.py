@@ -1,0 +1,86 @@
+"""References that AWS does not find: the deployed functions answer as the audit does, and prove it again."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from pullguard_cli.auditing import Auditor
+from pullguard_cli.connection import connect
+from pullguard_cli.scope import Scope
+from tests.functions.stack import REGION, Stack, sqs_event
+from tests.functions.world import allow, create_role, create_secret, look_body, register
+
+Start = Callable[..., Callable[[dict[str, Any]], dict[str, Any]]]
+
+
+class Unwatched:
+    """Watches no audit."""
+
+    def found(self, families: int) -> None:
+        """Ignore it."""
+
+    def looked(self, family: str) -> None:
+        """Ignore it."""
+
+
+def audited() -> list[dict[str, Any]]:
+    done = Auditor(connect(region=REGION), Scope(read_values="opted-in"), Unwatched()).run()
+    return [each.to_dict() for each in done.findings]
+
+
+def validated(stack: Stack, start: Start, task_definition: str) -> list[dict[str, Any]]:
+    """What the validator finds."""
+    start("validate_task_definition", Mode="remediate")(sqs_event(look_body(task_definition)))
+    opened = [json.loads(each["Body"])["detail"] for each in stack.messages("AlertQueue")]
+    return [each["finding"] for each in opened if "finding" in each]
+
+
+def newest_reference(stack: Stack) -> str:
+    (container,) = stack.client("ecs").describe_task_definition(taskDefinition="web")["taskDefinition"][
+        "containerDefinitions"
+    ]
+    return str(container["repositoryCredentials"]["credentialsParameter"])
+
+
+CASES = {
+    "the-whole-name": (("app-docker",), "reference-not-full-arn", "app-docker"),
+    "both": (("app", "app-docker"), "reference-not-full-arn", "app-docker"),
+    "only-the-beginning": (("app",), "reference-stale", "app"),
+    "neither": ((), "secret-not-found", None),
+}
+
+
+@pytest.mark.parametrize(("names", "check", "meant"), CASES.values(), ids=CASES)
+def test_the_functions_find_and_register_what_the_audit_finds(
+    stack: Stack, start: Start, names: tuple[str, ...], check: str, meant: str | None
+) -> None:
+    secrets = {name: create_secret(stack, name) for name in names}
+    role = create_role(stack)
+    allow(stack, "*" if meant is None else secrets[meant])
+    partial = f"{create_secret(stack, 'x')[: -len('x-AbCdEf')]}app-docker"
+    arn = register(stack, partial, role=role)
+
+    found = validated(stack, start, arn)
+
+    assert [each["check"] for each in found] == [check]
+    assert found == audited()
+    assert stack.waiting("ReregisterQueue") == (meant is not None)
+    start("reregister_task_definition", Mode="remediate")(sqs_event(look_body(arn), groups=("web",)))
+    assert newest_reference(stack) == (secrets[meant] if meant else partial)
+
+
+def test_the_executor_asks_both_queries_again(stack: Stack, start: Start) -> None:
+    """Between the message and the write the secret of the whole name was created: the other one is not registered."""
+    other, role = create_secret(stack, "app"), create_role(stack)
+    allow(stack, other)
+    partial = other[: -len("-AbCdEf")] + "-docker"
+    arn = register(stack, partial, role=role)
+    assert [each["check"] for each in validated(stack, start, arn)] == ["reference-stale"]
+    meant = create_secret(stack, "app-docker")
+    allow(stack, meant)
+
+    start("reregister_task_definition", Mode="remediate")(sqs_event(look_body(arn), groups=("web",)))
+
+    assert newest_reference(stack) == meant

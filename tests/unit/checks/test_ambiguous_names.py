@@ -1,0 +1,197 @@
+"""An ARN that ends in a hyphen and six characters: complete, or less its suffix, of a secret whose name ends so.
+
+Two queries decide it; the text never does.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import pytest
+
+from pullguard.arn import Arn
+from pullguard.checks.examine import examine
+from pullguard.consent import withdrawn
+from pullguard.flows.validate import is_certain, tags_of
+from pullguard.model import Unreadable
+from pullguard.plan import Grant, Reregister
+from pullguard.planner import Rules, make_plan
+from pullguard.references import references_of, secret_name
+from tests.fakes import ACCOUNT, NOW, REGION, World, container, denied, key, role, secret, task_definition
+
+APP, APP_DOCKER = secret("app", "AppApp"), secret("app-docker", "DocDoc")
+PARTIAL = str(APP_DOCKER.arn)[:-7]
+READER = secret("prod/gitlab-reader", "ReaRea")
+ABROAD = replace(APP_DOCKER, arn=Arn.parse(f"arn:aws:secretsmanager:eu-west-1:{ACCOUNT}:secret:app-docker-DocDoc"))
+# Secrets Manager has drawn "docker" for the suffix of app.
+UNLUCKY = replace(APP, arn=Arn.parse(PARTIAL))
+DELETED = replace(APP_DOCKER, deleted_at=NOW)
+PARTIAL_ERROR = [("reference-not-full-arn", "fail", "error")]
+NOT_FOUND = [("secret-not-found", "fail", "error")]
+STALE = [("reference-stale", "fail", "error")]
+UNKNOWN = [("reference-stale", "unknown", "error")]
+THROTTLED = Unreadable(permission="secretsmanager:DescribeSecret", resource="it", reason="throttled")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A reference in a world of these secrets: what is found, and with which secret a revision is registered."""
+
+    reference: str
+    secrets: tuple[object, ...]
+    found: list[tuple[str, str, str]]
+    after: Arn | None = None
+    unreadable: tuple[tuple[str, Unreadable], ...] = ()
+
+
+def _case(reference: object, *secrets: object, found: list[tuple[str, str, str]], after: Arn | None = None) -> Case:
+    return Case(str(reference), secrets, found, after)
+
+
+CASES = {
+    "the-whole-name-lives": _case(PARTIAL, APP_DOCKER, found=PARTIAL_ERROR, after=APP_DOCKER.arn),
+    "with-a-slash": _case(str(READER.arn)[:-7], READER, found=PARTIAL_ERROR, after=READER.arn),
+    "both-names-live": _case(PARTIAL, APP, APP_DOCKER, found=PARTIAL_ERROR, after=APP_DOCKER.arn),
+    "in-any-order": _case(PARTIAL, APP_DOCKER, APP, found=PARTIAL_ERROR, after=APP_DOCKER.arn),
+    "only-the-name-without-the-suffix-lives": _case(PARTIAL, APP, found=STALE, after=APP.arn),
+    "neither-lives": _case(PARTIAL, found=NOT_FOUND),
+    "the-full-arn": _case(APP_DOCKER.arn, APP, APP_DOCKER, found=[]),
+    "the-suffix-of-another-secret": _case(PARTIAL, UNLUCKY, found=[]),
+    "the-suffix-of-another-secret-beside-the-name": _case(PARTIAL, APP_DOCKER, UNLUCKY, found=[]),
+    "a-name-is-no-arn": _case(
+        "app-docker", APP, APP_DOCKER, found=[("reference-not-full-arn", "fail", "warning")]
+    ),
+    "a-name-of-nothing": _case("app-docker", APP, found=NOT_FOUND),
+    "the-full-arn-of-one-created-again": _case(
+        secret("app-docker", "OldOld").arn, APP, APP_DOCKER, found=STALE, after=APP_DOCKER.arn
+    ),
+    "scheduled-for-deletion": _case(PARTIAL, DELETED, found=NOT_FOUND),
+    "scheduled-for-deletion-beside-the-other": _case(PARTIAL, APP, DELETED, found=NOT_FOUND),
+    "the-other-is-scheduled-for-deletion": _case(
+        PARTIAL, replace(APP, deleted_at=NOW), APP_DOCKER, found=PARTIAL_ERROR, after=APP_DOCKER.arn
+    ),
+    "in-another-region": _case(str(ABROAD.arn)[:-7], APP, ABROAD, found=PARTIAL_ERROR, after=ABROAD.arn),
+    "here-is-another-of-that-name": _case(str(ABROAD.arn)[:-7], APP, APP_DOCKER, found=NOT_FOUND),
+    "behind-a-json-key": _case(
+        f"{PARTIAL}:password::", APP, APP_DOCKER, found=[("reference-malformed", "fail", "error")], after=APP_DOCKER.arn
+    ),
+    "behind-a-json-key-of-another": _case(
+        f"{PARTIAL}:password::", APP, found=[("reference-malformed", "fail", "error")]
+    ),
+    "another-accounts": _case(PARTIAL.replace(ACCOUNT, "444455556666"), APP, APP_DOCKER, found=NOT_FOUND),
+    "the-whole-name-is-denied": replace(
+        _case(PARTIAL, APP, APP_DOCKER, found=UNKNOWN), unreadable=(("app-docker", denied()),)
+    ),
+    "the-whole-name-is-throttled": replace(
+        _case(PARTIAL, APP, found=UNKNOWN), unreadable=(("app-docker", THROTTLED),)
+    ),
+    "the-name-without-the-suffix-is-denied": replace(
+        _case(PARTIAL, APP, found=UNKNOWN), unreadable=(("app", denied()),)
+    ),
+    "the-name-without-the-suffix-does-not-matter": replace(
+        _case(PARTIAL, APP, APP_DOCKER, found=PARTIAL_ERROR, after=APP_DOCKER.arn), unreadable=(("app", denied()),)
+    ),
+    "longer-than-any-name": _case(
+        f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{'x' * 512}-docker", found=NOT_FOUND
+    ),
+}  # fmt: skip
+PROVED = [name for name, case in CASES.items() if case.after is not None]
+EVERY = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+
+
+def world(case: Case, *, reads: bool = True) -> World:
+    secrets = tuple(each for each in case.secrets if isinstance(each, type(APP)))
+    return World(
+        (task_definition(container(case.reference)),),
+        (role(reads=secrets if reads else ()),),
+        secrets,
+        unreadable=dict(case.unreadable),
+    )
+
+
+@EVERY
+def test_what_is_found(case: Case) -> None:
+    found = examine(world(case).facts()).findings
+    assert [(each.check, each.status, each.severity) for each in found] == case.found
+
+
+@EVERY
+def test_what_is_planned(case: Case) -> None:
+    facts = world(case).facts()
+    made = make_plan(facts, examine(facts).findings, Rules())
+    after = [change.after for each in made.actions if isinstance(each, Reregister) for change in each.changes]
+    assert after == ([case.after] if case.after else [])
+    assert made.refusals == ()
+
+
+@EVERY
+def test_no_secret_but_that_one_is_ever_granted(case: Case) -> None:
+    facts = world(case, reads=False).facts()
+    made = make_plan(facts, examine(facts).findings, Rules())
+    granted = {each.secret for each in made.actions if isinstance(each, Grant)}
+    named = {each.arn for each in world(case).secrets if case.reference in (each.name, str(each.arn))}
+    assert granted == ({case.after} if case.after else named)
+
+
+@pytest.mark.parametrize("name", PROVED)
+def test_what_is_proved_is_agreed_to_and_reached_by_its_events(name: str) -> None:
+    case = CASES[name]
+    (meant,) = (each for each in case.secrets if isinstance(each, type(APP)) and each.arn == case.after)
+    keyed = replace(meant, key=key(), tags={**meant.tags, "pullguard:mode": "observe"})
+    watched = replace(case, secrets=tuple(keyed if each is meant else each for each in case.secrets))
+    facts = world(watched).facts()
+    assert case.after is not None
+    assert "observe only" in (withdrawn(facts, case.after) or "")
+    assert {"pullguard:mode": "observe"}.items() <= {k: v for tags in tags_of(facts) for k, v in tags.items()}.items()
+    assert withdrawn(world(case).facts(), case.after) is None
+    names = {str(case.after), secret_name(case.after.region, ACCOUNT, meant.name), str(key().arn)}
+    assert names <= references_of(facts)
+
+
+def test_what_cannot_be_read_is_not_certain() -> None:
+    assert not is_certain(world(CASES["the-whole-name-is-denied"]).facts())
+    assert is_certain(world(CASES["the-whole-name-lives"]).facts())
+
+
+def test_a_reference_that_nothing_answers_to_is_known_by_both_names() -> None:
+    known = references_of(world(CASES["neither-lives"]).facts())
+    assert {PARTIAL, secret_name(REGION, ACCOUNT, "app"), secret_name(REGION, ACCOUNT, "app-docker")} <= known
+
+
+def _told(case: Case) -> str:
+    (found,) = examine(world(case).facts()).findings
+    assert found.remedy.snippet is not None
+    return f"{found.cause}\n{found.evidence}\n{found.remedy.text}\n{found.remedy.snippet}"
+
+
+WORDS: dict[str, tuple[str, Callable[[str], bool]]] = {
+    "the-whole-name-lives": ("its full ARN", lambda text: f'"{APP_DOCKER.arn}"' in text),
+    "both-names-live": ("never the other", lambda text: str(APP.arn) not in text),
+    "neither-lives": ("the likelier name", lambda text: "create-secret --region us-east-1 --name app-docker " in text),
+    "scheduled-for-deletion": (
+        "restored",
+        lambda text: f"restore-secret --region us-east-1 --secret-id {DELETED.arn}" in text,
+    ),
+    "scheduled-for-deletion-beside-the-other": ("not the other", lambda text: str(APP.arn) not in text),
+}
+
+
+@pytest.mark.parametrize("name", WORDS)
+def test_what_people_read(name: str) -> None:
+    assert WORDS[name][1](_told(CASES[name])), WORDS[name][0]
+
+
+@pytest.mark.parametrize("name", ["both-names-live", "scheduled-for-deletion-beside-the-other"])
+def test_the_finding_names_the_secret_that_is_meant(name: str) -> None:
+    (found,) = examine(world(CASES[name]).facts()).findings
+    assert found.secret == str(APP_DOCKER.arn)
+
+
+def test_it_ends_when_nothing_has_the_name_any_more() -> None:
+    before = {each.id for each in examine(world(CASES["the-whole-name-lives"]).facts()).findings}
+    assert before <= examine(world(CASES["neither-lives"]).facts()).passed
+    assert before <= examine(world(CASES["only-the-name-without-the-suffix-lives"]).facts()).passed
+
+
+def test_while_it_is_not_known_it_stays_open() -> None:
+    before = {each.id for each in examine(world(CASES["the-whole-name-lives"]).facts()).findings}
+    assert not before & examine(world(CASES["the-whole-name-is-denied"]).facts()).passed
