@@ -77,8 +77,8 @@ def _blind_spots(facts: Facts) -> Iterator[str]:
             "They may forbid what the role's own policies allow; --cross-check asks AWS's policy simulator."
         )
     yield (
-        "Not checked: the policies of VPC endpoints. If the tasks reach Secrets Manager or AWS KMS through an endpoint, "
-        "its policy may forbid what the role's own policies allow."
+        "Not checked: the policies of VPC endpoints. If the tasks reach Secrets Manager or AWS KMS through an "
+        "endpoint, its policy may forbid what the role's own policies allow."
     )
 
 
