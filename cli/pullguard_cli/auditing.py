@@ -160,7 +160,7 @@ class Auditor:
         """Examine the newest revision of a family and all others that run."""
         newest = self._readers.ecs.describe(family)
         running = self._survey.result()
-        in_use = running.revisions.get(family, ())
+        in_use = running.revisions.get(family, {})
         looked = [
             (arn, self._readers.ecs.describe(str(arn)))
             for arn in in_use
@@ -267,10 +267,9 @@ class Auditor:
         return survey.result() if known else self._collected.running
 
     def _in_use(self, running: Running) -> dict[str, tuple[str, ...]]:
-        """Return where things run, of the families that were to be looked at."""
-        places = running.places()
-        wanted = (arn for family, arns in running.revisions.items() if self._scope.wants(family) for arn in arns)
-        return {str(arn): places[str(arn)] for arn in wanted}
+        """Return where the revisions in use run, of the families in scope."""
+        wanted = (revisions for family, revisions in running.revisions.items() if self._scope.wants(family))
+        return {str(arn): places for revisions in wanted for arn, places in revisions.items()}
 
     def _unfinished(self) -> Iterator[str]:
         yield from self._collected.unfinished

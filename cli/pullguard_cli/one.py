@@ -57,7 +57,7 @@ def look_at_one(
         with ThreadPoolExecutor(_THREADS) as threads:
             running = look_around(readers.ecs, threads)
         facts = gather_about(found, readers, now=datetime.now(UTC)).with_usage(running.usage(found, newest))
-    return One(facts=facts, in_use=running.places().get(str(found.arn), ()), readers=readers)
+    return One(facts=facts, in_use=running.places(found.arn), readers=readers)
 
 
 def _described(found: Lookup[TaskDefinition], name: str, connection: Connection) -> TaskDefinition:

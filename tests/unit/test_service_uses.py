@@ -153,16 +153,15 @@ def start(*, of_service: bool) -> FailedStart:
 def test_an_old_revision_of_a_task_set_is_looked_at_and_in_use() -> None:
     running = survey(services=uses(**SERVICES["an external controller, before any is primary"][0]))
     assert [str(arn) for arn in running.revisions["web"]] == [ONE, TWO, THREE]
-    assert set(running.places()) == {ONE, TWO, THREE}
+    assert running.places(revision_arn(revision=1)) == ("service web in cluster main",)
 
 
-def test_a_pinned_revision_that_just_failed_to_start_is_looked_at_and_not_in_use() -> None:
-    running = survey(start(of_service=False))
-    assert [str(arn) for arn in running.revisions["web"]] == [ONE]
-    assert running.places() == {}
+def test_a_pinned_revision_that_just_failed_to_start_is_in_use() -> None:
+    running = survey(start(of_service=False), start(of_service=False))
+    assert running.revisions == {"web": {revision_arn(revision=1): ("2 failed starts in cluster main",)}}
     usage = running.usage(task_definition(revision=1), Missing(resource="web"))
     assert isinstance(usage, Usage)
-    assert len(usage.failed_starts) == 1
+    assert len(usage.failed_starts) == 2
 
 
 def test_what_a_service_no_longer_runs_is_left_alone() -> None:

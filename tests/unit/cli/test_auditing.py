@@ -1,7 +1,9 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -278,3 +280,41 @@ def test_it_calls_no_more_than_it_must(connection: Connection) -> None:
     assert calls["GetRole"] == 7, "each role once"
     assert calls["DescribeSecret"] == 9, "each reference once, and both names that the stale one may hold"
     assert calls["DescribeKey"] == calls["GetKeyPolicy"] == calls["ListGrants"] == 1
+
+
+@pytest.mark.parametrize("group", ["family:web", "service:web"])
+def test_a_task_that_failed_to_start_without_a_service_is_audited(connection: Connection, group: str) -> None:
+    """RunTask and schedules start tasks too, and for an hour ECS remembers those that failed."""
+    web = in_account("ecs").describe_task_definition(taskDefinition="web")["taskDefinition"]["taskDefinitionArn"]
+    stopped(connection, web, group)
+    done = audit(connection)
+    assert done.unfinished == ()
+    assert "task-start-failed" in {each.check for each in done.about(web)}
+    expected = ("1 failed start in cluster demo",) if group == "family:web" else None
+    assert done.in_use.get(web) == expected
+
+
+def stopped(connection: Connection, task_definition: str, group: str) -> None:
+    """Let ECS remember one task that could not pull, beside what runs."""
+    task = {
+        "taskArn": "arn:aws:ecs:us-east-1:123456789012:task/demo/1",
+        "taskDefinitionArn": task_definition,
+        "stopCode": "TaskFailedToStart",
+        "stoppedAt": datetime.now(UTC),
+        "stoppedReason": "CannotPullContainerError: pull access denied for acme/web",
+        "group": group,
+    }
+
+    def answered(answer: Mapping[str, Any]) -> tuple[Any, Mapping[str, Any]]:
+        return SimpleNamespace(status_code=200), {**answer, "ResponseMetadata": {"HTTPStatusCode": 200}}
+
+    def listed(params: Mapping[str, Any], **_: object) -> Any:
+        wanted = json.loads(params["body"]).get("desiredStatus") == "STOPPED"
+        return answered({"taskArns": [task["taskArn"]]}) if wanted else None
+
+    def described(params: Mapping[str, Any], **_: object) -> Any:
+        return answered({"tasks": [task]}) if task["taskArn"] in json.loads(params["body"])["tasks"] else None
+
+    events = connection.clients.get("ecs").meta.events
+    events.register("before-call.ecs.ListTasks", listed)
+    events.register("before-call.ecs.DescribeTasks", described)

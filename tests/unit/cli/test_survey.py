@@ -42,9 +42,10 @@ def test_what_was_not_told_is_a_doubt_where_it_matters() -> None:
 
 def test_places_are_told_in_words() -> None:
     task = TaskUse(cluster_arn=CLUSTER, task_arn="t", task_definition=ARN)
-    assert Running([cluster(service(), tasks=(task,))]).places() == {ARN: ("service web in cluster prod",)}
-    assert Running([cluster(tasks=(task, task))]).places() == {ARN: ("2 tasks in cluster prod",)}
-    assert Running([cluster(service())]).revisions == {"web": (WEB.arn,)}
+    assert Running([cluster(service(), tasks=(task,))]).places(WEB.arn) == ("service web in cluster prod",)
+    assert Running([cluster(tasks=(task, task))]).places(WEB.arn) == ("2 tasks in cluster prod",)
+    assert Running([cluster(service())]).revisions == {"web": {WEB.arn: ("service web in cluster prod",)}}
+    assert Running([cluster()]).places(WEB.arn) == ()
 
 
 def test_an_old_revision_is_not_the_newest() -> None:

@@ -4,6 +4,7 @@ Asking for each task definition where it runs would cost a walk through all clus
 answers for all of them.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
@@ -54,9 +55,12 @@ class ClusterSurvey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Uses:
+    """Who uses one revision; ``failed_in`` are the clusters of ``failed_starts``, one for each."""
+
     services: list[ServiceUse] = field(default_factory=list)
     tasks: list[TaskUse] = field(default_factory=list)
     failed_starts: list[FailedStart] = field(default_factory=list)
+    failed_in: list[str] = field(default_factory=list)
 
     @property
     def runs(self) -> bool:
@@ -94,11 +98,13 @@ class Running:
                 self._of(task.task_definition).tasks.append(task)
             for arn, start in _found(cluster.failed_starts):
                 self._of(arn).failed_starts.append(start)
-        self._revisions: dict[str, tuple[Arn, ...]] = {}
-        for text in sorted(arn for arn, uses in self._uses.items() if arn and uses.matters):
-            revision = Arn.parse(text, service="ecs", resource_type="task-definition")
-            family = revision.resource_name.rpartition(":")[0]
-            self._revisions[family] = (*self._revisions.get(family, ()), revision)
+                self._of(arn).failed_in.append(cluster.cluster)
+        self._revisions: dict[str, dict[Arn, tuple[str, ...]]] = {}
+        for text, uses in sorted(self._uses.items()):
+            if text and uses.matters:
+                revision = Arn.parse(text, service="ecs", resource_type="task-definition")
+                family = revision.resource_name.rpartition(":")[0]
+                self._revisions.setdefault(family, {})[revision] = tuple(_places(uses))
 
     def _of(self, arn: str) -> _Uses:
         return self._uses.setdefault(arn, _Uses())
@@ -115,14 +121,17 @@ class Running:
         return (*unlisted, *(unread for cluster in self._clusters for unread in cluster.unread))
 
     @property
-    def revisions(self) -> Mapping[str, tuple[Arn, ...]]:
-        """The revisions that a service or a running task uses, or that somebody just tried to start, by family."""
+    def revisions(self) -> Mapping[str, Mapping[Arn, tuple[str, ...]]]:
+        """The revisions in use, by family, each with its places in words: its services, or else its clusters.
+
+        In use is what a service or a running task uses, or what a schedule or a program just failed to start.
+        """
         return self._revisions
 
-    def places(self) -> Mapping[str, tuple[str, ...]]:
-        """Say in words where each of ``revisions`` runs, by ARN: its services, or else its clusters."""
-        arns = (str(arn) for family in self._revisions.values() for arn in family)
-        return {arn: tuple(_places(self._uses[arn])) for arn in arns if self._uses[arn].runs}
+    def places(self, revision: Arn) -> tuple[str, ...]:
+        """Return the places of one revision; empty if it is not in use."""
+        family = revision.resource_name.rpartition(":")[0]
+        return self._revisions.get(family, {}).get(revision, ())
 
     def usage(self, task_definition: TaskDefinition, newest: Lookup[TaskDefinition]) -> Lookup[Usage]:
         """Say where a revision is used, ``newest`` being what describing its family answered.
@@ -188,9 +197,14 @@ def _places(uses: _Uses) -> Iterator[str]:
     for service in sorted(uses.services, key=lambda each: (each.cluster_arn, each.name)):
         yield f"service {service.name} in cluster {_name(service.cluster_arn)}"
     if not uses.services:
-        for cluster in sorted({task.cluster_arn for task in uses.tasks}):
-            count = sum(task.cluster_arn == cluster for task in uses.tasks)
-            yield f"{count} {'task' if count == 1 else 'tasks'} in cluster {_name(cluster)}"
+        yield from _counted("task", (task.cluster_arn for task in uses.tasks))
+    if not uses.runs:
+        yield from _counted("failed start", uses.failed_in)
+
+
+def _counted(what: str, clusters: Iterable[str]) -> Iterator[str]:
+    for cluster, count in sorted(Counter(map(_name, clusters)).items()):
+        yield f"{count} {what if count == 1 else what + 's'} in cluster {cluster}"
 
 
 def _name(cluster: str) -> str:
