@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pullguard.ledger import Ledger
-from pullguard.model import FailedStart, Lookup, NotLooked, TaskUse, Usage, Verification
+from pullguard.model import FailedStart, Lookup, NotLooked, Reason, TaskUse, Usage, Verification
 from tests.fakes import CLUSTER, World, container, revision_arn, role, secret, service, task_definition
 from tests.flows import Stage, look
 from tests.unit.test_cause_flow import deliver, subjects
@@ -62,7 +62,9 @@ def test_a_refusal_ends_with_a_pull_that_works_and_with_nothing_before(stage: St
 
 def failing(here: Stage, *running: TaskUse) -> None:
     """ECS remembers a task that failed a moment ago, and says what runs."""
-    start = FailedStart(task_arn=f"{CLUSTER}/{here.time:%d%H%M%S}", stopped_at=here.time, reasons=(NO_WAY,))
+    start = FailedStart(
+        task_arn=f"{CLUSTER}/{here.time:%d%H%M%S}", stopped_at=here.time, reasons=(Reason(text=NO_WAY),)
+    )
     here.world.running = Usage(newest=True, services=(service(),), failed_starts=(start,), tasks=running)
 
 

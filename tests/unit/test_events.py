@@ -177,8 +177,8 @@ def test_a_stopped_task_gives_all_reasons_and_shows_no_control_character() -> No
         "task-stopped-ec2", {"detail.stoppedReason": "a\x1b[31m\nb\ud800", "detail.group": 7, "detail.stopCode": None}
     )
     assert isinstance(trigger, TaskStopped)
-    assert trigger.reasons[0] == r"a\x1b[31m\nb\ud800"
-    assert trigger.reasons[1].startswith("CannotPullContainerError")
+    assert trigger.reasons[0].text == r"a\x1b[31m\nb\ud800"
+    assert trigger.reasons[1].text.startswith("CannotPullContainerError")
     assert (trigger.group, trigger.stop_code) == ("", "")
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from pullguard.eligibility import REGISTRY_TAG
 from pullguard.ledger import Ledger
-from pullguard.model import FailedStart, Rotation, RotationEnd, Usage, Verification
+from pullguard.model import FailedStart, Reason, Rotation, RotationEnd, Usage, Verification
 from pullguard.service_ledger import Kept
 from tests.fakes import CLUSTER, World, container, revision_arn, role, secret, service, task_definition
 from tests.flows import Stage, look
@@ -206,7 +206,7 @@ def kinds(here: Stage) -> list[Any]:
 def fail(here: Stage, reason: str, *families: str) -> None:
     """A task of each family fails to start, and is looked at."""
     for each in families or FAMILIES:
-        start = FailedStart(task_arn=f"{CLUSTER}/{each}", stopped_at=here.time, reasons=(reason,))
+        start = FailedStart(task_arn=f"{CLUSTER}/{each}", stopped_at=here.time, reasons=(Reason(text=reason),))
         here.world.running = Usage(
             newest=True, services=(service(each, runs=revision_arn(each)),), failed_starts=(start,)
         )

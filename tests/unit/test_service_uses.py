@@ -8,7 +8,7 @@ from botocore.stub import Stubber
 
 from pullguard.aws.ecs import Ecs
 from pullguard.aws.survey import ClusterSurvey, Running
-from pullguard.model import FailedStart, Missing, Usage
+from pullguard.model import FailedStart, Missing, Reason, Usage
 from pullguard.remedies.services import moves
 from tests.fakes import CLUSTER, NOW, REGION, revision_arn, service, task_definition
 
@@ -147,7 +147,7 @@ def survey(*starts: FailedStart, services: Any = ()) -> Running:
 
 
 def start(*, of_service: bool) -> FailedStart:
-    return FailedStart(task_arn="task/1", stopped_at=NOW, reasons=("CannotPull",), of_service=of_service)
+    return FailedStart(task_arn="task/1", stopped_at=NOW, reasons=(Reason(text="CannotPull"),), of_service=of_service)
 
 
 def test_an_old_revision_of_a_task_set_is_looked_at_and_in_use() -> None:

@@ -1,319 +1,295 @@
 """What ECS says about tasks that did not start, against what explains it."""
 
+from typing import get_args
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pullguard.checks.catalogue import CHECKS
-from pullguard.stopped_reason import EXPLANATIONS, UNKNOWN, Explanation, explain
+from pullguard.image import ImageReference, parse_images
+from pullguard.model import Reason
+from pullguard.stopped_reason import EXPLANATIONS, UNKNOWN, Diagnosis, Explanation, Kind, diagnose, explain
+from pullguard.stopped_text import NamedRole
+from tests.unit.stopped_texts import TEXTS
 
-FARGATE = (
-    "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: "
-    "unable to get registry auth from asm: service call has been retried 1 time(s): asm fetching secret from the "
-    "service for registry/ghcr: "
-)
-SIBLING = (
-    "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: "
-    "unable to retrieve secret from asm: service call has been retried 1 time(s): failed to fetch secret "
-    "arn:aws:secretsmanager:us-east-1:111122223333:secret:app-AbCdEf from secrets manager: "
-)
-ROLE_DENIED = (
-    "AccessDeniedException: User: arn:aws:sts::111122223333:assumed-role/web/1 is not authorized to perform: "
-    "secretsmanager:GetSecretValue on resource: registry/ghcr"
+NOT_OURS = frozenset({"ecr-authorization", "secret-injection", "unknown"})
+CASES = [
+    pytest.param(text, kind, id=f"{kind} {number}")
+    for kind, texts in TEXTS.items()
+    for number, text in enumerate(texts)
+]
+ECR_IMAGE, OTHER_IMAGE = parse_images(
+    ["111122223333.dkr.ecr.us-east-1.amazonaws.com/web:1", "artifactory.example.com/public.ecr.aws/nginx/nginx:1"]
 )
 
-OURS = {
-    "fargate denied": (FARGATE + ROLE_DENIED, "credentials-denied"),
-    "ec2 denied": ("asm fetching secret from the service for registry/ghcr: " + ROLE_DENIED, "credentials-denied"),
-    "fargate, capital A": ("Asm fetching secret from the service for x: " + ROLE_DENIED, "credentials-denied"),
-    "kms denied": (FARGATE + "AccessDeniedException: Access to KMS is not allowed", "decrypt-denied"),
-    "not found": (
-        FARGATE + "ResourceNotFoundException: Secrets Manager can\u2019t find the specified secret.",
-        "secret-not-found",
-    ),
-    "apostrophe alone": (FARGATE + "Secrets Manager can\u2019t find the specified secret.", "secret-not-found"),
-    "marked for deletion": (
-        FARGATE + "InvalidRequestException: You can't perform this operation on the secret because it was marked for "
-        "deletion.",
-        "secret-deleted",
-    ),
-    "was deleted": (
-        FARGATE + "InvalidRequestException: You can't perform this operation on the secret because it was deleted.",
-        "secret-deleted",
-    ),
-    "throttled": (FARGATE + "ThrottlingException: Rate exceeded", "secret-throttled"),
-    "no such name": (FARGATE + "ValidationException: Invalid name. Must be a valid name", "secret-not-found"),
-    "time-out": (FARGATE + "RequestCanceled: request context canceled", "secret-unreachable"),
-    "request error": (FARGATE + "RequestError: send request failed: dial tcp 192.0.2.1:443", "secret-unreachable"),
-    "cut before the reason": (FARGATE[:255], "credentials-failed"),
-    "cut inside the reason": (FARGATE + "AccessDeni", "credentials-failed"),
-    "empty response": ("asm fetching authorization data: empty response", "value-malformed"),
-    "empty value": ("asm fetching authorization data: empty secrets value", "value-malformed"),
-    "invalid schema": (
-        "asm fetching authorization data: unable to unmarshal secret value, invalid schema",
-        "value-malformed",
-    ),
-    "no username": ("asm fetching username: AuthorizationData is malformed, empty field", "value-malformed"),
-    "no password": ("asm fetching password: AuthorizationData is malformed, empty field", "value-malformed"),
-    "agent without role": ("asm resource: unable to find execution role credentials", "role-credentials"),
-    "agent without client": ("unable to create ASM client: no region", "role-credentials"),
-    "agent without auth data": ("engine docker private registry credentials: not found", "credentials-failed"),
-    "agent auth error": ("CannotPullContainerAuthError: something", "credentials-failed"),
-    "docker denied": (
-        "CannotPullContainerError: The task can\u2019t pull the image. Check whether the image exists. Error response "
-        "from daemon: pull access denied for acme/web, repository does not exist or may require 'docker login': "
-        "denied: requested access to the resource is denied",
-        "pull-denied",
-    ),
-    "containerd denied": (
-        "CannotPullContainerError: pull image manifest has been retried 5 time(s): failed to resolve ref "
-        "docker.io/acme/web:1: pull access denied, repository does not exist or may require authorization: server "
-        "message: insufficient_scope: authorization failed",
-        "pull-denied",
-    ),
-    "unauthorized": (
-        "Error: image acme/web: requested access to the resource is denied unauthorized: authentication required",
-        "pull-denied",
-    ),
-    "ghcr 401": ("CannotPullContainerError: failed to resolve ref ghcr.io/acme/web:1: 401 Unauthorized", "pull-denied"),
-    "anonymous": (
-        'CannotPullContainerError: inspect image has been retried 1 time(s): failed to resolve ref "ghcr.io/acme/web:1"'
-        ": failed to authorize: failed to fetch anonymous token",
-        "no-credentials-used",
-    ),
-    "anonymous, docker": (
-        "CannotPullContainerError: Error response from daemon: Get https://registry.example.com/v2/acme/web/manifests/1"
-        ": no basic auth credentials",
-        "no-credentials-used",
-    ),
-    "rate limit": (
-        "CannotPullContainerError: toomanyrequests: You have reached your pull rate limit.",
-        "rate-limited",
-    ),
-    "rate limit, containerd": (
-        "CannotPullContainerError: httpReadSeeker: unexpected status code 429 Too Many Requests - Server message: "
-        "toomanyrequests",
-        "rate-limited",
-    ),
-    "no such tag": (
-        "CannotPullContainerError: failed to resolve ref ghcr.io/acme/web:9: ghcr.io/acme/web:9: not found",
-        "image-not-found",
-    ),
-    "registry time-out": (
-        "CannotPullContainerError: failed to resolve ref registry.example.com/web: dial tcp 192.0.2.1:443: i/o timeout",
-        "registry-unreachable",
-    ),
-    "another pull error": ("CannotPullContainerError: ref pull has been retried 5 time(s): boom", "pull-failed"),
-    "pull command killed": (
-        "ResourceInitializationError: unable to pull secrets or registry auth: pull command failed: : signal: killed",
-        "unclear",
-    ),
-}
 
-NOT_OURS = {
-    "secrets[] denied": (SIBLING + ROLE_DENIED, "secret-injection"),
-    "secrets[] kms": (SIBLING + "AccessDeniedException: Access to KMS is not allowed", "secret-injection"),
-    "secrets[] time-out": (SIBLING + "RequestCanceled: context deadline exceeded", "secret-injection"),
-    "secrets[] deleted": (SIBLING + "InvalidRequestException: ... marked for deletion.", "secret-injection"),
-    "secrets[] not found, new words": (
-        "ResourceNotFoundException: The task can\u2019t retrieve the secret with ARN 'arn:x' from AWS Secrets Manager.",
-        "secret-injection",
-    ),
-    "ecr auth": (
-        "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: "
-        "unable to retrieve ecr registry auth: service call has been retried 3 time(s): RequestError",
-        "ecr-authorization",
-    ),
-    "ecr auth, new words": (
-        "ResourceInitializationError: unable to pull secrets or registry auth: The task cannot pull registry auth from "
-        "Amazon ECR: There is a connection issue between the task and Amazon ECR.",
-        "ecr-authorization",
-    ),
-    "ecr pull denied": (
-        "CannotPullContainerError: pull access denied for 111122223333.dkr.ecr.us-east-1.amazonaws.com/web, denied: "
-        "User is not authorized to perform: ecr:BatchGetImage",
-        "ecr-authorization",
-    ),
-    "essential container": ("Essential container in task exited", "unknown"),
-    "ec2's own words": ("Task failed to start", "unknown"),
-    "access denied elsewhere": ("AccessDeniedException: not authorized to perform: logs:CreateLogStream", "unknown"),
-    "nothing": ("", "unknown"),
+@pytest.mark.parametrize(("text", "kind"), CASES)
+def test_a_text_is_explained_by_its_cause(text: str, kind: str) -> None:
+    for spelled in (text, text.lower()):
+        found = explain(spelled)
+        assert (found.kind, found.is_registry_related) == (kind, kind not in NOT_OURS)
+
+
+@pytest.mark.parametrize(("text", "kind"), [case for case in CASES if case.values[1] not in NOT_OURS])
+def test_upper_case_changes_nothing(text: str, kind: str) -> None:
+    assert explain(text.upper()).kind == kind
+
+
+@pytest.mark.parametrize(("text", "kind"), CASES)
+def test_a_cut_text_never_becomes_one_about_something_else(text: str, kind: str) -> None:
+    """Fargate cuts long reasons: what is ours stays ours, or says nothing; what is not ours is at most unclear.
+
+    A host that was cut off says nothing: then the images of the task's containers decide.
+    """
+    images = (ECR_IMAGE,) if kind == "ecr-authorization" else ()
+    for length in range(0, len(text), 5):
+        found = explain(text[:length], images)
+        assert found.is_registry_related <= (kind not in NOT_OURS or found.kind in {"unclear", "pull-failed"}), found
+
+
+FIRST_CHECKS: dict[Kind, str | None] = {
+    "value-malformed": "secret-value-malformed",
+    "credentials-denied": "secret-access-missing",
+    "decrypt-denied": "decrypt-access-missing",
+    "secret-deleted": "secret-scheduled-for-deletion",
+    "secret-unreachable": None,
+    "secret-throttled": None,
+    "credentials-failed": "reference-stale",
+    "no-credentials-used": "credentials-missing",
+    "locked-out": "credentials-rejected",
+    "address-refused": "registry-unreachable",
+    "pull-denied": "credentials-rejected",
+    "image-not-found": "image-not-found",
+    "platform-mismatch": None,
+    "image-unsupported": None,
+    "invalid-reference": None,
+    "tls-failed": None,
+    "disk-full": None,
+    "rate-limited": "registry-rate-limited",
+    "registry-error": "registry-unreachable",
+    "registry-unreachable": "registry-unreachable",
+    "pull-failed": "credentials-rejected",
+    "unclear": "reference-stale",
+    "ecr-authorization": None,
+    "secret-injection": None,
 }
 
 
-_PREFIX = "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: "
-# The messages that have been seen, by the numbers of the collection: the text, its kind, the check to look at first.
-SEEN: dict[str, tuple[str, str, str | None]] = {
-    "1 Fargate": (FARGATE + "...", "credentials-failed", "reference-stale"),
-    "1 Fargate, no way there": (FARGATE + "RequestError: send request failed", "secret-unreachable", None),
-    "2 EC2 and old Fargate": (
-        "asm fetching secret from the service for registry/ghcr: " + ROLE_DENIED,
+@pytest.mark.parametrize(("kind", "check"), FIRST_CHECKS.items())
+def test_a_kind_leads_to_the_likeliest_check(kind: Kind, check: str | None) -> None:
+    assert {next(iter(explain(text).checks), None) for text in TEXTS[kind]} == {check}
+
+
+def test_an_unassumable_role_leads_to_its_trust_policy_and_a_missing_one_to_the_task_definition() -> None:
+    assert explain("ECS was unable to assume the role 'x'").checks[0] == "execution-role-not-assumable"
+    assert explain("asm resource: unable to find execution role credentials").checks[0] == "execution-role-missing"
+
+
+def test_a_missing_attribute_leads_to_the_agent() -> None:
+    event = "(service web) was unable to place a task because the closest matching is missing an attribute"
+    assert explain(event).checks == ("container-agent-too-old",)
+
+
+# --- Names ---------------------------------------------------------------------------------------------------------
+
+# Each is a valid image, and words of another kind's texts.
+HOSTILE_IMAGES = (
+    "denied", "timeout", "toomanyrequests", "unauthorized", "ecr", "x509", "eof", "manifest", "unknown", "locked",
+    "not", "found", "schema1", "web:401", "ecr:latest", "forbidden:toomanyrequests", "acme/denied",
+    "ghcr.io/acme/timeout:503", "acme/no-such-host", "ecr.example.com/web", "public.ecr.aws.example.com/web:1",
+    "registry.example.com/public.ecr.aws/nginx:1", "registry.example.com:5000/i/o/timeout",
+    "artifactory.example.com/111122223333.dkr.ecr.us-east-1.amazonaws.com/web:1",
+    "quay.io/x509/certificate-signed-by-unknown-authority:no-space-left-on-device",
+)  # fmt: skip
+_CANNOT = "CannotPullContainerError: "
+ABOUT_AN_IMAGE: tuple[tuple[Kind, str], ...] = (
+    (
+        "pull-denied",
+        f"{_CANNOT}Error response from daemon: pull access denied for @, repository does not exist or may require "
+        "'docker login': denied: requested access to the resource is denied",
+    ),
+    (
+        "pull-denied",
+        f"{_CANNOT}pull image manifest has been retried 1 time(s): failed to resolve ref @: pull access denied, "
+        "repository does not exist or may require authorization: server message: insufficient_scope: authorization "
+        "failed",
+    ),
+    ("image-not-found", f"{_CANNOT}Error response from daemon: manifest for @ not found: manifest unknown"),
+    ("image-not-found", f"{_CANNOT}Error: image @ not found"),
+    ("image-not-found", f'{_CANNOT}failed to resolve ref "@": @: not found'),
+    ("registry-unreachable", f"{_CANNOT}failed to resolve ref @: failed to do request: dial tcp 10.0.0.1: i/o timeout"),
+    (
+        "registry-error",
+        f"{_CANNOT}failed to resolve ref @: unexpected status from HEAD request to https://r.example.com/v2/@/m/1: 503 "
+        "Service Unavailable",
+    ),
+    ("tls-failed", f"{_CANNOT}failed to resolve ref @: x509: certificate signed by unknown authority"),
+    (
+        "rate-limited",
+        f'{_CANNOT}failed to resolve ref "@": unexpected status code [manifests @]: 429 Too Many Requests',
+    ),
+    ("disk-full", f"{_CANNOT}failed to pull image @: write /@: no space left on device"),
+    ("pull-failed", f"{_CANNOT}failed to resolve ref @: boom"),
+    ("pull-failed", f"{_CANNOT}failed to resolve ref @"),
+)
+
+
+@pytest.mark.parametrize("image", HOSTILE_IMAGES)
+@pytest.mark.parametrize(("kind", "text"), ABOUT_AN_IMAGE)
+def test_the_name_of_an_image_decides_nothing(kind: Kind, text: str, image: str) -> None:
+    assert explain(text.replace("@", image)).kind == kind
+    assert explain(text.replace("@", image), parse_images([image])).kind == kind
+
+
+HOSTILE_NAMES = ("denied", "throttling", "kms-key", "registry/x509", "AccessDenied", "ecr", "timeout", "was-deleted")
+ABOUT_A_SECRET: tuple[tuple[Kind, str], ...] = (
+    ("credentials-failed", "asm fetching secret from the service for @: boom"),
+    ("credentials-failed", "asm fetching secret from the service for @"),
+    (
         "credentials-denied",
-        "secret-access-missing",
+        "asm fetching secret from the service for @: AccessDeniedException: User: "
+        "arn:aws:sts::111122223333:assumed-role/@/1 is not authorized to perform: secretsmanager:GetSecretValue on "
+        "resource: @",
     ),
-    "2 with a capital": (
-        "Asm fetching secret from the service for registry/ghcr: " + ROLE_DENIED,
-        "credentials-denied",
-        "secret-access-missing",
-    ),
-    **{
-        f"3 {text}": (f"asm fetching {text}", "value-malformed", "secret-value-malformed")
-        for text in (
-            "authorization data: empty response",
-            "authorization data: empty secrets value",
-            "authorization data: unable to unmarshal secret value, invalid schema",
-            "username: AuthorizationData is malformed, empty field",
-            "password: AuthorizationData is malformed, empty field",
-        )
-    },
-    "4 no role": (
-        "asm resource: unable to find execution role credentials",
-        "role-credentials",
-        "execution-role-missing",
-    ),
-    "4 no client": ("unable to create ASM client: x", "role-credentials", "execution-role-missing"),
-    "5 its name": ("CannotPullContainerAuthError", "credentials-failed", "reference-stale"),
-    "5 its text": (
-        "engine docker private registry credentials: not found",
-        "credentials-failed",
-        "reference-stale",
-    ),
-    **{
-        f"6 {tail[:40]}": (SIBLING + tail, "secret-injection", None)
-        for tail in (
-            "AccessDeniedException: User x is not authorized to perform: secretsmanager:GetSecretValue",
-            "AccessDeniedException: Access to KMS is not allowed",
-            "RequestCanceled: request context canceled caused by: context deadline exceeded",
-            "InvalidRequestException: You can't perform this operation because the secret was marked for deletion.",
-            "InvalidParameter: 1 validation error(s) found. - minimum field size of 32, GetSecretValueInput.VersionId.",
-        )
-    },
-    "7 newer words": (
-        f"{_PREFIX}unable to retrieve secret from asm: There is a connection issue between the task and AWS Secrets "
-        "Manager. Check your task network configuration. failed to fetch secret arn:x from secrets manager: operation "
-        "error Secrets Manager: GetSecretValue, https response error StatusCode: 0, RequestID: , canceled, context "
-        "deadline exceeded",
-        "secret-injection",
-        None,
-    ),
-    "8 newest words": (
-        "ResourceNotFoundException: The task can't retrieve the secret with ARN 'arn:x' from AWS Secrets Manager. "
-        "Check whether the secret exists in the specified Region",
-        "secret-injection",
-        None,
-    ),
-    "9 ECR": (
-        f"{_PREFIX}unable to retrieve ecr registry auth: service call has been retried 3 time(s): x",
-        "ecr-authorization",
-        None,
-    ),
-    "9 ECR, newer words": (
-        "The task cannot pull registry auth from Amazon ECR: There is a connection issue between the task and Amazon "
-        "ECR. Check your task network configuration.",
-        "ecr-authorization",
-        None,
-    ),
-    "10 killed": (
-        "ResourceInitializationError: unable to pull secrets or registry auth: pull command failed: : signal: killed",
-        "unclear",
-        "reference-stale",
-    ),
-    "11 Docker": (
-        "CannotPullContainerError: The task can\u2019t pull the image. Check whether the image exists. Error response "
-        "from daemon: pull access denied for acme/web, repository does not exist or may require 'docker login': "
-        "denied: requested access to the resource is denied",
-        "pull-denied",
-        "credentials-rejected",
-    ),
-    "12 containerd": (
-        "CannotPullContainerError: pull image manifest has been retried 5 time(s): failed to resolve ref "
-        "docker.io/acme/web:1: pull access denied, repository does not exist or may require authorization: server "
-        "message: insufficient_scope: authorization failed",
-        "pull-denied",
-        "credentials-rejected",
-    ),
-    "13 anonymous": (
-        'CannotPullContainerError: inspect image has been retried 1 time(s): failed to resolve ref "ghcr.io/a/b:1": '
-        "failed to authorize: failed to fetch anonymous token",
-        "no-credentials-used",
-        "credentials-missing",
-    ),
-    "14 Docker Hub": (
-        "CannotPullContainerError: requested access to the resource is denied unauthorized: authentication required",
-        "pull-denied",
-        "credentials-rejected",
-    ),
-    "14 GHCR": ("CannotPullContainerError: unexpected status: 401 Unauthorized", "pull-denied", "credentials-rejected"),
-    "15 rate limit": (
-        "CannotPullContainerError: toomanyrequests: You have reached your pull rate limit.",
-        "rate-limited",
-        "registry-rate-limited",
-    ),
-    "15 rate limit, containerd": (
-        "CannotPullContainerError: unexpected status code 429 Too Many Requests - Server message: toomanyrequests: x",
-        "rate-limited",
-        "registry-rate-limited",
-    ),
+    ("secret-deleted", "asm fetching secret from the service for @: it was marked for deletion."),
+    ("unknown", "(service @) has reached a steady state."),
+    ("unknown", "(service @) is unable to consistently start tasks successfully."),
+)
+
+
+@pytest.mark.parametrize("name", HOSTILE_NAMES)
+@pytest.mark.parametrize(("kind", "text"), ABOUT_A_SECRET)
+def test_the_name_of_a_secret_role_or_service_decides_nothing(kind: Kind, text: str, name: str) -> None:
+    assert explain(text.replace("@", name)).kind == kind
+
+
+# --- Whose pull it was -------------------------------------------------------------------------------------------
+
+NAMELESS = f"{_CANNOT}context canceled"
+NAMES_ECR = f'{_CANNOT}Get "https://111122223333.dkr.ecr.us-east-1.amazonaws.com/v2/": EOF'
+NAMES_OTHER = f'{_CANNOT}Get "https://artifactory.example.com/v2/public.ecr.aws/nginx/nginx/manifests/1": EOF'
+WHOSE: dict[str, tuple[str, tuple[ImageReference, ...], bool]] = {
+    "no image known, none named": (NAMELESS, (), True),
+    "no image known, one of ECR named": (NAMES_ECR, (), False),
+    "no image known, another named": (NAMES_OTHER, (), True),
+    "all of ECR, none named": (NAMELESS, (ECR_IMAGE, ECR_IMAGE), False),
+    "none of ECR, one of ECR named": (NAMES_ECR, (OTHER_IMAGE,), True),
+    "some of ECR, none named": (NAMELESS, (ECR_IMAGE, OTHER_IMAGE), True),
+    "some of ECR, one of ECR named": (NAMES_ECR, (ECR_IMAGE, OTHER_IMAGE), False),
+    "some of ECR, another named": (NAMES_OTHER, (ECR_IMAGE, OTHER_IMAGE), True),
 }
 
 
-@pytest.mark.parametrize(("text", "kind", "check"), SEEN.values(), ids=SEEN)
-def test_every_message_that_has_been_seen_leads_to_its_check(text: str, kind: str, check: str | None) -> None:
-    found = explain(text)
-    assert (found.kind, next(iter(found.checks), None)) == (kind, check)
-    assert set(found.checks) <= {each.id for each in CHECKS}
+@pytest.mark.parametrize(("text", "images", "ours"), WHOSE.values(), ids=WHOSE)
+def test_the_images_of_the_containers_decide_whose_pull_it_was(
+    text: str, images: tuple[ImageReference, ...], ours: bool
+) -> None:
+    assert explain(text, images).kind == ("registry-unreachable" if ours else "ecr-authorization")
 
 
-@pytest.mark.parametrize(("text", "kind", "check"), SEEN.values(), ids=SEEN)
-def test_a_cut_message_never_becomes_one_about_something_else(text: str, kind: str, check: str | None) -> None:
-    """Fargate cuts long reasons: what is ours stays ours, or says nothing; what is not ours is at most unclear."""
-    is_ours = explain(text).is_registry_related
-    for length in range(len(text)):
-        found = explain(text[:length])
-        assert found.is_registry_related <= (is_ours or found.kind in {"unclear", "pull-failed"}), text[:length]
+@pytest.mark.parametrize(("own", "ours"), [(ECR_IMAGE, False), (OTHER_IMAGE, True)])
+def test_the_container_that_gives_a_reason_knows_its_image(own: ImageReference, ours: bool) -> None:
+    reasons = (Reason(text="Task failed to start"), Reason(text=NAMELESS, image=own.text))
+    found = diagnose(reasons, (ECR_IMAGE, OTHER_IMAGE))
+    assert (found.explanation.is_registry_related, found.registry) == (ours, own.host if ours else None)
 
 
-@pytest.mark.parametrize(("text", "kind"), OURS.values(), ids=OURS)
-def test_a_text_about_registry_credentials_is_explained(text: str, kind: str) -> None:
-    for spelled in (text, text.upper(), text.lower()):
-        assert (explain(spelled).kind, explain(spelled).is_registry_related) == (kind, True)
+def test_registry_credentials_are_read_whatever_the_images_are() -> None:
+    denied = TEXTS["credentials-denied"][0]
+    assert explain(denied, (ECR_IMAGE,)).kind == "credentials-denied"
 
 
-@pytest.mark.parametrize(("text", "kind"), NOT_OURS.values(), ids=NOT_OURS)
-def test_a_text_about_something_else_is_not_taken_for_ours(text: str, kind: str) -> None:
-    assert (explain(text).kind, explain(text).is_registry_related) == (kind, False)
+REGISTRIES = {
+    "resolved": (f"{_CANNOT}failed to resolve ref ghcr.io/acme/web:1: EOF", "ghcr.io"),
+    "of Docker Hub": (f'{_CANNOT}Get "https://registry-1.docker.io/v2/": EOF', "docker.io"),
+    "with a port": (f"{_CANNOT}failed to resolve ref nexus.example.com:8083/web: EOF", "nexus.example.com:8083"),
+    "its token service alone": (f'{_CANNOT}Post "https://auth.docker.io/token": EOF', None),
+    "nothing": (NAMELESS, None),
+}
 
 
-def test_every_explanation_is_reached_by_a_text() -> None:
-    reached = {explain(text) for text, _ in (*OURS.values(), *NOT_OURS.values())}
-    assert reached == set(EXPLANATIONS)
+@pytest.mark.parametrize(("text", "host"), REGISTRIES.values(), ids=REGISTRIES)
+def test_a_text_names_its_registry(text: str, host: str | None) -> None:
+    assert diagnose(text).registry == host
+
+
+ROLES = {
+    "a session": (
+        "asm fetching secret from the service for x: AccessDeniedException: User: "
+        "arn:aws:sts::111122223333:assumed-role/batch/0a is not authorized to perform: secretsmanager:GetSecretValue",
+        NamedRole(account="111122223333", name="batch"),
+    ),
+    "a role with its path": (
+        "ECS was unable to assume the role 'arn:aws:iam::111122223333:role/service/batch' that was provided",
+        NamedRole(account="111122223333", name="batch"),
+    ),
+    "of another partition": (
+        "ECS was unable to assume the role 'arn:aws-us-gov:iam::111122223333:role/batch' that was provided",
+        NamedRole(account="111122223333", name="batch"),
+    ),
+    "cut": ("ECS was unable to assume the role 'arn:aws:iam::111122223333:role/bat", None),
+    "a cut session": ("asm fetching secret: User: arn:aws:sts::111122223333:assumed-role/bat", None),
+    "none": (NAMELESS, None),
+}
+
+
+@pytest.mark.parametrize(("text", "role"), ROLES.values(), ids=ROLES)
+def test_a_text_names_its_role(text: str, role: NamedRole | None) -> None:
+    assert diagnose(text).role == role
+
+
+# --- All texts ---------------------------------------------------------------------------------------------------
+
+
+def test_every_explanation_is_reached_by_a_text_and_every_kind_has_one() -> None:
+    assert {explain(text) for texts in TEXTS.values() for text in texts} == set(EXPLANATIONS)
+    assert {each.kind for each in EXPLANATIONS} == set(get_args(Kind)) == set(TEXTS)
 
 
 @pytest.mark.parametrize("explanation", EXPLANATIONS, ids=lambda explanation: explanation.kind)
-def test_an_explanation_is_a_sentence_with_a_source(explanation: Explanation) -> None:
-    assert explanation.sentence.endswith((".", ": look at its network."))
-    assert explanation is UNKNOWN or explanation.source.startswith("https://")
-    assert explanation.is_registry_related or not explanation.checks
+def test_an_explanation_is_a_sentence_with_a_fix_and_a_source(explanation: Explanation) -> None:
+    assert explanation.sentence.endswith(".")
+    assert explanation.how_to_fix
+    assert explanation.source.startswith("https://")
+    assert set(explanation.checks) <= {each.id for each in CHECKS}
+    assert explanation.is_registry_related or explanation.kind in NOT_OURS
 
 
-def test_the_containers_tell_what_the_task_does_not() -> None:
-    assert explain(("Task failed to start", "", OURS["docker denied"][0])).kind == "pull-denied"
+def test_an_unknown_text_is_said_to_be_unknown() -> None:
+    assert UNKNOWN.sentence == "This is not a text that Pullguard knows."
+    assert not any("not say why" in each.sentence for each in EXPLANATIONS if each.kind != "unknown")
+
+
+def test_the_containers_say_what_the_task_does_not() -> None:
+    assert explain(("Task failed to start", "", TEXTS["pull-denied"][0])).kind == "pull-denied"
 
 
 def test_a_registry_text_comes_before_any_other() -> None:
-    texts = (NOT_OURS["ecr pull denied"][0], SIBLING, OURS["rate limit"][0])
+    texts = (TEXTS["ecr-authorization"][0], TEXTS["secret-injection"][0], TEXTS["rate-limited"][0])
     assert explain(texts).kind == explain(reversed(texts)).kind == "rate-limited"
 
 
-def test_a_cut_text_about_both_kinds_of_secrets_is_not_dismissed() -> None:
-    assert explain("ResourceInitializationError: unable to pull secrets or registry auth: exec").is_registry_related
+def test_the_cause_comes_before_the_containers_that_were_canceled_for_it() -> None:
+    texts = (NAMELESS, TEXTS["pull-denied"][1])
+    assert explain(texts).kind == explain(reversed(texts)).kind == "pull-denied"
+
+
+def test_of_a_long_text_the_end_is_read_as_well() -> None:
+    text = f"{_CANNOT}{'ref pull has been retried; ' * 1000}no space left on device"
+    assert explain(text).kind == "disk-full"
 
 
 @given(st.text())
 def test_any_text_is_explained(text: str) -> None:
-    assert explain(text) in EXPLANATIONS
+    assert diagnose(text).explanation in EXPLANATIONS
+
+
+def test_no_text_at_all_is_unknown() -> None:
+    assert diagnose(()) == Diagnosis(explanation=UNKNOWN)
 
 
 @pytest.mark.timeout(5)
-def test_a_long_hostile_text_takes_no_time() -> None:
-    assert explain("asm fetching secret from the service " * 50_000).kind == "credentials-failed"
+@pytest.mark.parametrize("part", ["asm fetching secret from the service ", "a:", "/", "'", "media type ", "[", "x."])
+def test_a_long_hostile_text_takes_no_time(part: str) -> None:
+    assert explain(f"{_CANNOT}{part * 50_000}") in EXPLANATIONS

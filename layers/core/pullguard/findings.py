@@ -73,6 +73,7 @@ class Failed:
     """Looked at, and wrong: one sentence of ``cause``, the ``evidence`` (what AWS said), the ``remedy``.
 
     ``explained_by`` are the checks whose findings would explain it, likeliest first; None where it explains itself.
+    Checks of the ``unrelated_gates`` say nothing about it, whatever their outcome.
     ``scope`` is what else makes its cause, beside what the check is about (causes/identity.py).
     """
 
@@ -82,6 +83,7 @@ class Failed:
     remedy: Remedy = field(default_factory=Remedy)
     severity: Severity | None = None
     explained_by: tuple[str, ...] | None = None
+    unrelated_gates: frozenset[str] = frozenset()
     scope: str = ""
 
 

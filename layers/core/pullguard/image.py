@@ -7,6 +7,8 @@ Source: https://pkg.go.dev/github.com/distribution/reference
 """
 
 import re
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
@@ -76,7 +78,7 @@ class ImageReference:
     @property
     def is_ecr(self) -> bool:
         """Whether the image lies in Amazon ECR, where repositoryCredentials do not apply."""
-        return _ECR.fullmatch(self.host) is not None
+        return is_ecr_host(self.host)
 
 
 @lru_cache(maxsize=4096)
@@ -109,6 +111,20 @@ def parse_image(text: str) -> ImageReference:
     if not _PATH.fullmatch(repository) or len(repository) > _REPOSITORY_MAX_CHARS:
         raise refuse("has a repository name that no registry takes (lower-case letters, digits, . _ - and /)")
     return ImageReference(text=text, host=host, repository=repository, tag=tag or None, digest=digest or None)
+
+
+def parse_images(texts: Iterable[str]) -> tuple[ImageReference, ...]:
+    """Return those of ``texts`` that are image references."""
+    found = []
+    for text in texts:
+        with suppress(Malformed):
+            found.append(parse_image(text))
+    return tuple(found)
+
+
+def is_ecr_host(host: str) -> bool:
+    """Whether ``host`` is a registry of Amazon ECR."""
+    return _ECR.fullmatch(host) is not None
 
 
 def serves_the_public(host: str) -> bool:

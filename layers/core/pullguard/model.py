@@ -324,16 +324,27 @@ class ScheduleUse:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """A text with which ECS says why a task stopped. ``image`` is its container's; None if the task itself says it."""
+
+    text: str
+    image: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FailedStart:
     """A task that stopped before it ran: ``reasons`` are the task's own text and its containers', as ECS gives them.
 
-    ``of_service`` says whether a service started it, whose revisions are known from the service itself.
+    ``of_service`` says whether a service started it, whose revisions are known from the service itself. ``images`` are
+    those of its containers. ``execution_role`` is that of the task's overrides; None if they give none.
     """
 
     task_arn: str
     stopped_at: datetime
-    reasons: tuple[str, ...]
+    reasons: tuple[Reason, ...]
     of_service: bool = False
+    images: tuple[str, ...] = ()
+    execution_role: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

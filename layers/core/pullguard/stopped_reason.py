@@ -1,276 +1,196 @@
 """The texts with which ECS says why a task did not start, and what explains them.
 
 The words change with the platform and the agent, and Fargate cuts long ones: that a text lacks ``AccessDenied``
-proves nothing. So a text only causes a validation and phrases the message; a finding's status comes from the facts.
-Patterns are matched without case, after typographic apostrophes (U+2019) became plain ones.
+proves nothing. So a text only leads to a validation and phrases the message; a finding's status comes from the facts.
+
+A text is a chain from the step that failed to its cause: "failed to fetch anonymous token: … i/o timeout" is about the
+network. The step decides only what the text is about (a secret, a pull, something else); of the causes in it the one
+that ends last decides the rest.
 """
 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Final
 
-Kind: TypeAlias = Literal[
-    "value-malformed",  # the secret was read, and holds no user name and password
-    "credentials-denied",  # the execution role may not read the secret
-    "decrypt-denied",  # ... or not decrypt it
-    "secret-not-found",
-    "secret-deleted",  # scheduled for deletion
-    "secret-unreachable",  # no way from the task to Secrets Manager
-    "secret-throttled",  # too many calls of Secrets Manager in this account and Region
-    "role-credentials",  # the agent has no credentials of the execution role
-    "credentials-failed",  # the secret was not read; the text does not say why, or was cut
-    "ecr-authorization",  # not ours: Amazon ECR
-    "secret-injection",  # not ours: secrets[].valueFrom
-    "no-credentials-used",
-    "rate-limited",
-    "pull-denied",  # the registry refuses these credentials, or there is no such repository
-    "image-not-found",
-    "registry-unreachable",
-    "pull-failed",  # a pull failed; the text does not say why
-    "unclear",  # the words that registry credentials and secrets[] have in common, and no more
-    "unknown",
-]
+from pullguard.image import ImageReference, parse_images
+from pullguard.model import Reason
+from pullguard.stopped_causes import (
+    ADDRESS_REFUSED,
+    ECR,
+    HOST_ROWS,
+    LOCKED_OUT,
+    NO_CREDENTIALS,
+    PULL_FAILED,
+    PULL_ROWS,
+    ROLE_ROWS,
+    SECRET_FAILED,
+    SECRET_INJECTION,
+    SECRET_ROWS,
+    SERVICE_ROWS,
+    UNCLEAR,
+    UNKNOWN,
+    Explanation,
+    Kind,
+    Row,
+)
+from pullguard.stopped_text import NamedRole, StoppedText, read_stopped_text
 
-_AGENT = "https://github.com/aws/amazon-ecs-agent/blob/master/"
-_DOCS = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/"
-MATCHED_MAX_CHARS = 4096
+__all__ = ["EXPLANATIONS", "UNKNOWN", "Diagnosis", "Explanation", "Kind", "diagnose", "explain"]
+
+# What a text is about. Of the first three the one that stands last: each begins with words of the others.
+_CREDENTIALS: Final = (
+    r"registry auth from asm|asm fetching (?:secret from the service|authorization data|username|password)"
+    r"|authorizationdata is malformed|empty secrets value|unable to unmarshal secret value"
+    r"|private registry credentials: not found|cannotpullcontainerautherror|container's registry auth data"
+)
+_ECR_LOGIN: Final = (
+    r"unable to retrieve ecr registry auth|registry auth from amazon ecr|cannotpullecrcontainererror"
+    r"|engine ecr credentials|ecr auth(?: data|:)"
+)
+_INJECTION: Final = (
+    r"unable to retrieve secrets? from (?:asm|ssm)|failed to fetch secret <> from secrets manager"
+    r"|can't retrieve the secret with arn|fetching secret data from|did not contain json key"
+    r"|unable to create ssm client|trying to retrieve secret with value"
+    r"|could not find a secretsmanager secretid|invalid ssm parameters"
+)
+_FETCHES: Final = re.compile(f"(?P<credentials>{_CREDENTIALS})|(?P<ecr>{_ECR_LOGIN})|(?P<injected>{_INJECTION})")
+_GENERIC: Final = re.compile(r"unable to pull secrets or registry auth")
+_PULL: Final = re.compile(
+    r"cannotpull|failed to resolve ref|resolve image|pull access denied|requested access to the resource is denied"
+    r"|insufficient_scope|authentication required|failed to fetch (?:anonymous|oauth) token|failed to authorize"
+    r"|pull image manifest|inspect image has been|ref pull has been|failed to pull|httpread\w*|can't pull the image"
+    r"|toomanyrequests|pull rate limit|too many failed login|manifest unknown|manifest for <>|basic auth credentials"
+    r"|registry endpoint|invalid reference format|matching manifest for|image manifest does not|error from registry"
+    r"|failed to (?:register|extract) layer|unexpected status from (?:get|head) request"
+    r"|error response from daemon: (?:get|head) <>|(?<!permission )\b(?:denied|unauthorized|name unknown): "
+)
+_OTHER: Final = re.compile(r"cannot(?:start|create|stop|inspect|describe)|logging driver|log stream|env files")
+_OF_ECR: Final = re.compile(
+    r"perform: <ecr(?:-public)?>|does not exist in the registry with id|redacted ecr url|amazon ecr\b"
+)
+_TOKEN_STEP: Final = re.compile(r"failed to fetch (?:anonymous|oauth) token")
+
+# At the end of a chain containerd names the class of an error, which says less than what precedes it.
+_CLASS: Final = r"(?:[^:]{0,120}: (?:not found|unknown|failed precondition|unavailable|invalid argument))?"
+_Compiled = tuple[tuple[re.Pattern[str], Explanation], ...]
+
+
+def _compiled(*rows: Row) -> _Compiled:
+    return tuple((re.compile(f"(?:{pattern}){_CLASS}"), explanation) for pattern, explanation in rows)
+
+
+_SECRET_CAUSES: Final = _compiled(*SECRET_ROWS)
+_ROLE_CAUSES: Final = _compiled(*ROLE_ROWS)
+_PULL_CAUSES: Final = _compiled(*PULL_ROWS, *HOST_ROWS)
+_SERVICE_CAUSES: Final = _compiled(*SERVICE_ROWS)
+# The more special explanation, wherever it stands, of what is explained by one of the others.
+_SPECIAL: Final[tuple[tuple[Explanation, frozenset[Kind]], ...]] = (
+    (LOCKED_OUT, frozenset({"rate-limited", "pull-denied", "no-credentials-used"})),
+    (ADDRESS_REFUSED, frozenset({"pull-denied", "no-credentials-used"})),
+    (NO_CREDENTIALS, frozenset({"pull-denied"})),
+)
+EXPLANATIONS: Final[tuple[Explanation, ...]] = tuple(
+    dict.fromkeys(
+        (
+            *(explanation for _, explanation in (*SECRET_ROWS, *ROLE_ROWS)),
+            SECRET_FAILED,
+            *(explanation for _, explanation in PULL_ROWS),
+            PULL_FAILED,
+            UNCLEAR,
+            ECR,
+            SECRET_INJECTION,
+            *(explanation for _, explanation in SERVICE_ROWS),
+            UNKNOWN,
+        )
+    )
+)
+"""In the order in which one of several counts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Explanation:
-    """What a text means: one sentence, the checks that may tell more (likeliest first), where the words are from."""
+class Diagnosis:
+    """An explanation, and what the text names: the ``registry`` of the image that failed, and the ``role``.
 
-    kind: Kind
-    sentence: str
-    checks: tuple[str, ...] = ()
-    source: str = ""
-    is_registry_related: bool = True
+    Each is None where neither the text nor the container that gave it says so.
+    """
 
-
-_ACCESS_CHECKS = (
-    "secret-access-missing", "secret-access-denied", "secret-access-blocked-by-boundary",
-    "secret-access-blocked-by-organization", "secret-resource-policy-missing", "inline-policy-quota",
-)  # fmt: skip
-_DECRYPT_CHECKS = ("decrypt-access-missing", "decrypt-access-denied", "key-unusable", "default-key-cross-account")
-_PULL_CHECKS = ("credentials-rejected", "credentials-missing", "registry-mismatch", "image-not-found")
-
-# What the agents say before the error of Secrets Manager, for registry credentials only.
-_FETCH = r"(?:registry auth from asm|asm fetching secret from the service)"
-_NO_WAY = (
-    r"(?:connection issue|deadline exceeded|requestcanceled|requesterror|dial tcp|i/o timeout|timeout exceeded"
-    r"|no such host|connection re(?:fused|set)|tls handshake)"
-)
-
-_ROWS: tuple[tuple[str, Explanation], ...] = (
-    (
-        r"asm fetching (?:authorization data|username|password)|authorizationdata is malformed"
-        r"|empty secrets value|unable to unmarshal secret value",
-        Explanation(
-            kind="value-malformed",
-            sentence="The secret was read, but it does not hold a user name and a password.",
-            checks=(
-                "secret-value-malformed",
-                "secret-value-empty-field",
-                "secret-value-binary",
-                "secret-value-key-case",
-            ),
-            source=f"{_AGENT}agent/asm/asm.go",
-        ),
-    ),
-    (
-        rf"{_FETCH}.*(?:access to kms is not allowed|kms:decrypt|kmsaccessdenied|kms key)",
-        Explanation(
-            kind="decrypt-denied",
-            sentence="The execution role may not decrypt the secret with registry credentials.",
-            checks=_DECRYPT_CHECKS,
-            source="https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html",
-        ),
-    ),
-    (
-        rf"{_FETCH}.*(?:accessdenied|not authorized to perform)",
-        Explanation(
-            kind="credentials-denied",
-            sentence="The execution role may not read the secret with registry credentials.",
-            checks=(*_ACCESS_CHECKS, *_DECRYPT_CHECKS),
-            source=f"{_AGENT}agent/asm/asm.go",
-        ),
-    ),
-    (
-        rf"{_FETCH}.*(?:marked (?:for deletion|deleted)|was deleted|scheduled for deletion)",
-        Explanation(
-            kind="secret-deleted",
-            sentence="The secret with registry credentials is scheduled for deletion.",
-            checks=("secret-scheduled-for-deletion",),
-            source="https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html",
-        ),
-    ),
-    (
-        rf"{_FETCH}.*(?:resourcenotfound|can't find the specified secret)",
-        Explanation(
-            kind="secret-not-found",
-            sentence="The secret with registry credentials, or its current version, does not exist.",
-            checks=(
-                "reference-stale",
-                "reference-not-full-arn",
-                "secret-not-found",
-                "secret-no-current-version",
-                "reference-malformed",
-            ),
-            source="https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html",
-        ),
-    ),
-    (
-        rf"{_FETCH}.*(?:validationexception|invalidparameter|invalid name)",
-        Explanation(
-            kind="secret-not-found",
-            sentence="The reference to the secret with registry credentials is none that Secrets Manager takes.",
-            checks=("reference-malformed", "reference-not-full-arn", "secret-not-found"),
-            source="https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html",
-        ),
-    ),
-    (
-        rf"{_FETCH}.*{_NO_WAY}",
-        Explanation(
-            kind="secret-unreachable",
-            sentence="The task could not reach Secrets Manager for the registry credentials: look at its network.",
-            source=f"{_DOCS}resource-initialization-error.html",
-        ),
-    ),
-    (
-        rf"{_FETCH}.*(?:throttl|rate exceeded|too many requests)",
-        Explanation(
-            kind="secret-throttled",
-            sentence="Secrets Manager had too many calls when the task asked for the registry credentials.",
-            source="https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html",
-        ),
-    ),
-    (
-        r"asm resource: unable to find execution role credentials|unable to create asm client",
-        Explanation(
-            kind="role-credentials",
-            sentence="The agent got no credentials of the execution role to read the registry credentials with.",
-            checks=("execution-role-missing", "execution-role-not-found", "execution-role-not-assumable"),
-            source=f"{_AGENT}agent/taskresource/asmauth/asmauth.go",
-        ),
-    ),
-    (
-        rf"{_FETCH}|cannotpullcontainerautherror|private registry credentials: not found",
-        Explanation(
-            kind="credentials-failed",
-            sentence="The registry credentials could not be read; the message does not say why.",
-            checks=(
-                "reference-stale",
-                *_ACCESS_CHECKS,
-                *_DECRYPT_CHECKS,
-                "secret-scheduled-for-deletion",
-                "secret-not-found",
-            ),
-            source=f"{_AGENT}agent/engine/docker_task_engine.go",
-        ),
-    ),
-    (
-        r"unable to retrieve ecr registry auth|registry auth from amazon ecr|cannotpullecrcontainererror"
-        r"|\becr:[a-z]|\.dkr[.-]ecr(?:-fips)?\.|public\.ecr\.aws",
-        Explanation(
-            kind="ecr-authorization",
-            sentence="The image is in Amazon ECR, which does not use repositoryCredentials.",
-            source=f"{_DOCS}task_cannot_pull_image.html",
-            is_registry_related=False,
-        ),
-    ),
-    (
-        r"unable to retrieve secrets? from (?:asm|ssm)|failed to fetch secret .* from secrets manager"
-        r"|can't retrieve the secret with arn|fetching secret data from (?:aws secrets manager|ssm)",
-        Explanation(
-            kind="secret-injection",
-            sentence="A secret of secrets[].valueFrom could not be read; these are not registry credentials.",
-            source=f"{_DOCS}resource-initialization-error.html",
-            is_registry_related=False,
-        ),
-    ),
-    (
-        r"failed to fetch anonymous token|no basic auth credentials",
-        Explanation(
-            kind="no-credentials-used",
-            sentence="The image was pulled without credentials, and the registry refused.",
-            checks=("credentials-missing", "registry-mismatch"),
-            source="https://github.com/aws/containers-roadmap/issues/1658",
-        ),
-    ),
-    (
-        r"toomanyrequests|too many requests|pull rate limit",
-        Explanation(
-            kind="rate-limited",
-            sentence="The registry refused because of too many pulls.",
-            checks=("registry-rate-limited", "credentials-missing"),
-            source=f"{_DOCS}task_cannot_pull_image.html",
-        ),
-    ),
-    (
-        r"pull access denied|requested access to the resource is denied|insufficient_scope|authentication required"
-        r"|authorization failed|cannotpull.*(?:\b40[13]\b|unauthorized|forbidden|denied|failed to authorize)",
-        Explanation(
-            kind="pull-denied",
-            sentence="The registry refused the pull: wrong credentials, none, or no such repository.",
-            checks=_PULL_CHECKS,
-            source=f"{_DOCS}task_cannot_pull_image.html",
-        ),
-    ),
-    (
-        r"manifest unknown|manifest for .* not found|cannotpull.*(?:not found|does not exist)",
-        Explanation(
-            kind="image-not-found",
-            sentence="The registry has no such image.",
-            checks=("image-not-found", "registry-mismatch"),
-            source=f"{_DOCS}task_cannot_pull_image.html",
-        ),
-    ),
-    (
-        rf"cannotpull.*{_NO_WAY}",
-        Explanation(
-            kind="registry-unreachable",
-            sentence="The task could not reach the registry: look at its network.",
-            checks=("registry-unreachable",),
-            source=f"{_DOCS}task_cannot_pull_image.html",
-        ),
-    ),
-    (
-        r"cannotpull",
-        Explanation(
-            kind="pull-failed",
-            sentence="The image could not be pulled; the message does not say why.",
-            checks=_PULL_CHECKS,
-            source=f"{_DOCS}task_cannot_pull_image.html",
-        ),
-    ),
-    (
-        r"unable to pull secrets or registry auth",
-        Explanation(
-            kind="unclear",
-            sentence="Registry credentials or another secret could not be read; the message does not say which.",
-            checks=("reference-stale", *_ACCESS_CHECKS, *_DECRYPT_CHECKS),
-            source=f"{_DOCS}resource-initialization-error.html",
-        ),
-    ),
-)
-_TABLE = tuple((re.compile(pattern, re.IGNORECASE | re.DOTALL), explanation) for pattern, explanation in _ROWS)
-UNKNOWN = Explanation(
-    kind="unknown", sentence="The message says nothing about pulling an image.", is_registry_related=False
-)
-EXPLANATIONS: tuple[Explanation, ...] = (*(explanation for _, explanation in _ROWS), UNKNOWN)
+    explanation: Explanation
+    registry: str | None = None
+    role: NamedRole | None = None
 
 
-def explain(reasons: str | Iterable[str]) -> Explanation:
+def explain(reasons: str | Iterable[str | Reason], images: Iterable[ImageReference] = ()) -> Explanation:
+    """Return what explains ``reasons``; as ``diagnose``."""
+    return diagnose(reasons, images).explanation
+
+
+def diagnose(reasons: str | Iterable[str | Reason], images: Iterable[ImageReference] = ()) -> Diagnosis:
     """Return what explains ``reasons``: a task's stoppedReason, its containers' reasons, or all of them.
 
-    Each text is explained by the first row that fits; of several, one about registry credentials comes first.
+    ``images`` are those of the task's containers, where they are known: they decide whether a pull was one from Amazon
+    ECR, and the text does only if some are and some are not, or none is known. Of several texts, one about registry
+    credentials comes first.
     """
+    known = tuple(images)
     texts = (reasons,) if isinstance(reasons, str) else tuple(reasons)
-    found = [explanation for text in texts if (explanation := _explain_one(text)) is not UNKNOWN]
-    return min(found, key=lambda e: (not e.is_registry_related, EXPLANATIONS.index(e)), default=UNKNOWN)
+    found = [_diagnose_one(Reason(text=text) if isinstance(text, str) else text, known) for text in texts]
+    return min(
+        found,
+        key=lambda each: (not each.explanation.is_registry_related, EXPLANATIONS.index(each.explanation)),
+        default=Diagnosis(explanation=UNKNOWN),
+    )
 
 
-def _explain_one(text: str) -> Explanation:
-    plain = text[:MATCHED_MAX_CHARS].replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
-    return next((explanation for pattern, explanation in _TABLE if pattern.search(plain)), UNKNOWN)
+def _diagnose_one(reason: Reason, images: tuple[ImageReference, ...]) -> Diagnosis:
+    text = read_stopped_text(reason.text)
+    own = parse_images((reason.image,) if reason.image else ())
+    explanation = _explain_one(text, own or images)
+    registry = (own[0].host if own else text.registry) if explanation.is_registry_related else None
+    return Diagnosis(explanation=explanation, registry=registry, role=text.role)
+
+
+def _explain_one(text: StoppedText, images: tuple[ImageReference, ...]) -> Explanation:
+    words = text.words
+    if (role := _cause(_ROLE_CAUSES, words)) is not None:
+        return role
+    fetched = [found.lastgroup for found in _FETCHES.finditer(words)]
+    if fetched and fetched[-1] == "ecr":
+        return ECR
+    if fetched and fetched[-1] == "injected":
+        return SECRET_INJECTION
+    if fetched:
+        return _cause(_SECRET_CAUSES, words) or SECRET_FAILED
+    if _PULL.search(words) and (_OTHER.search(words) is None or "cannotpull" in words):
+        return ECR if _is_of_ecr(text, images) else _pull_cause(words)
+    if _GENERIC.search(words):
+        return UNCLEAR
+    return _cause(_SERVICE_CAUSES, words) or UNKNOWN
+
+
+def _cause(rows: _Compiled, words: str) -> Explanation | None:
+    """Return the explanation of the cause that ends last; of two that end together, that of the longer."""
+    found = [
+        (match.end(), -match.start(), explanation) for pattern, explanation in rows for match in pattern.finditer(words)
+    ]
+    return max(found, key=lambda each: each[:2])[2] if found else None
+
+
+def _pull_cause(words: str) -> Explanation:
+    cause = _cause(_PULL_CAUSES, words) or PULL_FAILED
+    matching = [explanation for pattern, explanation in _PULL_CAUSES if pattern.search(words)]
+    for special, kinds in _SPECIAL:
+        if cause.kind in kinds and special in matching:
+            return special
+    if cause.kind == "image-not-found" and _TOKEN_STEP.search(words):
+        return PULL_FAILED  # the token service has no such page; that says nothing about the image
+    return cause
+
+
+def _is_of_ecr(text: StoppedText, images: tuple[ImageReference, ...]) -> bool:
+    """Whether the image that could not be pulled lies in Amazon ECR; what is unclear is taken for ours."""
+    if images and len({image.is_ecr for image in images}) == 1:
+        return images[0].is_ecr
+    if text.registry is not None:
+        return text.names_ecr
+    return text.names_ecr or _OF_ECR.search(text.words) is not None

@@ -63,14 +63,18 @@ def _image(text: object) -> ImageReference | Malformed:
 
 
 def role_arn_of(task_definition: TaskDefinition) -> Arn | None:
-    """Return the execution role's ARN; a short role name means a role in the task definition's own account.
+    """Return the execution role's ARN; None where no role is given.
 
-    None where no role is given. Raises ``Malformed`` for a text that is neither an ARN of a role nor a role name.
+    Raises ``Malformed`` for a text that is neither an ARN of a role nor a role name.
     """
     text = task_definition.execution_role
-    if text is None:
-        return None
-    if not text.startswith("arn:"):
-        home = task_definition.arn
-        text = f"arn:{home.partition}:iam::{home.account}:role/{text}"
-    return Arn.parse(text, service="iam", resource_type="role")
+    return None if text is None else role_arn(text, task_definition.arn)
+
+
+def role_arn(text: str, home: Arn) -> Arn:
+    """Return the ARN of the role that ``text`` is or names; a name means a role in the account of ``home``.
+
+    Raises ``Malformed`` for a text that is neither an ARN of a role nor a role name.
+    """
+    whole = text if text.startswith("arn:") else f"arn:{home.partition}:iam::{home.account}:role/{text}"
+    return Arn.parse(whole, service="iam", resource_type="role")

@@ -13,6 +13,7 @@ from pullguard.model import (
     Instance,
     Key,
     NamedPolicy,
+    Reason,
     Replica,
     Role,
     Secret,
@@ -152,7 +153,7 @@ def used(
 
     def change(facts: Facts) -> Facts:
         starts = tuple(
-            FailedStart(task_arn=f"{CLUSTER}/{index}", stopped_at=facts.now - ago, reasons=(reason,))
+            FailedStart(task_arn=f"{CLUSTER}/{index}", stopped_at=facts.now - ago, reasons=(Reason(text=reason),))
             for index, (ago, reason) in enumerate(failed_starts)
         )
         usage = Usage(newest=True, services=services, tasks=tasks, instances=instances, failed_starts=starts)

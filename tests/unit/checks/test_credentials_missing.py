@@ -8,7 +8,7 @@ import pytest
 from pullguard.checks.credentials_missing import CHECK
 from pullguard.findings import Answer, Failed, Passed, Skipped, Unsure
 from pullguard.image import parse_image, serves_the_public
-from pullguard.model import FailedStart, RegistryAnswer, Usage, Verification
+from pullguard.model import FailedStart, Reason, RegistryAnswer, Usage, Verification
 from tests.fakes import NOW, World, container, role, secret, task_definition
 
 HUB = secret("registry/hub", registry="docker.io")
@@ -33,7 +33,7 @@ def world(image: str = IMAGE, *, said: Verification | None = None, start: Failed
 
 
 def failed(reason: str, ago: timedelta = timedelta(minutes=1)) -> FailedStart:
-    return FailedStart(task_arn="task/1", stopped_at=NOW - ago, reasons=(reason,))
+    return FailedStart(task_arn="task/1", stopped_at=NOW - ago, reasons=(Reason(text=reason),))
 
 
 @pytest.mark.parametrize("image", [IMAGE, "nginx", "amazon/cloudwatch-agent:latest"])

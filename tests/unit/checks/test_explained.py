@@ -8,7 +8,7 @@ import pytest
 
 from pullguard.checks.examine import examine
 from pullguard.findings import Finding
-from pullguard.model import Facts, FailedStart, RegistryAnswer, Usage, Verification
+from pullguard.model import Facts, FailedStart, Reason, RegistryAnswer, Usage, Verification
 from tests.fakes import CLUSTER, NOW, World, container, denied, role, secret, task_definition
 
 GHCR = secret()
@@ -28,7 +28,7 @@ UNSAID = "CannotPullContainerError: boom"
 def start_failed(world: World, reason: str, answer: RegistryAnswer | None = None) -> tuple[Finding, list[str]]:
     """Return the finding about a task that stopped with ``reason``, and the ids of all others."""
     verifications = {} if answer is None else {IMAGE: Verification(answer=answer)}
-    start = FailedStart(task_arn=f"{CLUSTER}/1", stopped_at=NOW - timedelta(minutes=1), reasons=(reason,))
+    start = FailedStart(task_arn=f"{CLUSTER}/1", stopped_at=NOW - timedelta(minutes=1), reasons=(Reason(text=reason),))
     here = replace(world, running=Usage(newest=True, failed_starts=(start,)), verifications=verifications)
     facts: Facts = here.facts()
     findings = examine(facts).findings
@@ -65,7 +65,7 @@ def test_the_finding_that_explains_it_is_named(
 def test_where_all_is_fine_it_is_said_what_is_ruled_out(reason: str) -> None:
     finding, others = start_failed(WORLD, reason, "ok")
     assert others == []
-    assert finding.remedy.text.startswith("Look at the task's network")
+    assert finding.remedy.text.startswith(("Check the task's network", "Give the task's subnets a way"))
     ruled_out = finding.remedy.text.partition("Ruled out")[2].partition(".")[0]
     assert "further checks" in ruled_out or re.search(r"all \d+ checks are in order", ruled_out)
     assert len(ruled_out) < 400

@@ -10,7 +10,7 @@ from pullguard.arn import Arn
 from pullguard.aws.answers import NEVER_SENT, asks, looked_up, writing
 from pullguard.aws.service_uses import own_revision, service_uses
 from pullguard.errors import NotNow
-from pullguard.model import FailedStart, Instance, Lookup, ServiceUse, Tags, TaskDefinition, TaskUse, Usage
+from pullguard.model import FailedStart, Instance, Lookup, Reason, ServiceUse, Tags, TaskDefinition, TaskUse, Usage
 from pullguard.remedies.reregister import MemberTree, member_tree
 from pullguard.remedies.successor import latest_of, successor_of
 from pullguard.task_definition import read_task_definition
@@ -177,12 +177,13 @@ class Ecs:
     def _stopped(self, cluster: str, family: str | None = None) -> Iterator[tuple[str, FailedStart]]:
         for task in self._tasks(cluster, family, "STOPPED"):
             if task.get("stopCode") == "TaskFailedToStart" and "stoppedAt" in task:
-                reasons = (task.get("stoppedReason"), *(each.get("reason") for each in task.get("containers", ())))
                 start = FailedStart(
                     task_arn=task["taskArn"],
                     stopped_at=task["stoppedAt"],
-                    reasons=tuple(filter(None, reasons)),
+                    reasons=tuple(_reasons(task)),
                     of_service=task.get("group", "").startswith("service:"),
+                    images=tuple(each["image"] for each in task.get("containers", ()) if each.get("image")),
+                    execution_role=task.get("overrides", {}).get("executionRoleArn"),
                 )
                 yield task["taskDefinitionArn"], start
 
@@ -250,6 +251,14 @@ class Ecs:
             )
 
         return looked_up("ecs:ListServices", arn, call, missing=_NO_CLUSTER)
+
+
+def _reasons(task: Mapping[str, Any]) -> Iterator[Reason]:
+    if text := task.get("stoppedReason"):
+        yield Reason(text=text)
+    for container in task.get("containers", ()):
+        if text := container.get("reason"):
+            yield Reason(text=text, image=container.get("image"))
 
 
 def _send_once(

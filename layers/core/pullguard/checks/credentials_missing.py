@@ -19,7 +19,7 @@ from pullguard.checks.check import (
     subject_of,
     unreadable,
 )
-from pullguard.checks.failed_starts import quoted, recent_starts
+from pullguard.checks.failed_starts import diagnosed, quoted, recent_starts
 from pullguard.eligibility import REGISTRY_TAG, secrets_for
 from pullguard.findings import Answer, Failed, Passed, Remedy, Subject, Unsure
 from pullguard.gather import lacks_credentials
@@ -34,7 +34,6 @@ from pullguard.model import (
     Unreadable,
     Verification,
 )
-from pullguard.stopped_reason import explain
 
 _REFUSALS = frozenset({"no-credentials-used", "pull-denied"})
 _OFFICIAL = "library/"  # the images that Docker itself publishes, for everybody
@@ -87,7 +86,9 @@ def _judged(facts: Facts, container: Container, image: ImageReference, candidate
 def _proof(facts: Facts, image: ImageReference) -> str | None:
     """Return what tells without asking the registry that the image is not served to anybody; None if nothing does."""
     for start in recent_starts(facts):
-        if explain(start.reasons).kind in _REFUSALS and any(_names(reason, image) for reason in start.reasons):
+        if diagnosed(start, facts).explanation.kind in _REFUSALS and any(
+            _names(reason.text, image) for reason in start.reasons
+        ):
             return f"A task failed to start: {quoted(start)}."
     for other, secret in secrets_in_use(facts):
         its = image_of(other)

@@ -30,9 +30,11 @@ def explained(answers: Sequence[tuple[Check, Answer]]) -> list[tuple[Check, Answ
 def _explain(check: Check, answer: Answer, answers: Sequence[tuple[Check, Answer]]) -> Answer:
     if not isinstance(answer, Failed) or answer.explained_by is None:
         return answer
-    others = [(each, its) for each, its in answers if each.id != check.id]
-    said = " ".join(_sentences(_verdicts(others), answer.explained_by, answer.remedy.text))
-    return replace(answer, remedy=replace(answer.remedy, text=said))
+    unrelated = {each.id for each, _ in answers if each.gate in answer.unrelated_gates} | {check.id}
+    others = [(each, its) for each, its in answers if each.id not in unrelated]
+    explaining = tuple(each for each in answer.explained_by if each not in unrelated)
+    said = " ".join(_sentences(_verdicts(others), explaining, answer.remedy.text))
+    return replace(answer, explained_by=explaining, remedy=replace(answer.remedy, text=said))
 
 
 def _sentences(verdicts: _Verdicts, explaining: tuple[str, ...], else_look_at: str) -> Iterable[str]:

@@ -1,14 +1,33 @@
 """The tasks that failed to start a moment ago, which say something about now."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from pullguard.errors import shown
-from pullguard.model import Facts, FailedStart, Usage
+from pullguard.checks.check import PullGate
+from pullguard.errors import Malformed, shown
+from pullguard.image import ImageReference, parse_images
+from pullguard.model import Facts, FailedStart, TaskDefinition, Usage
+from pullguard.stopped_reason import Diagnosis, diagnose
+from pullguard.stopped_text import NamedRole
+from pullguard.task_definition import role_arn
 
 # As long as a service needs for a few more tries.
 _RECENT: Final = timedelta(minutes=15)
 _REASON_MAX_CHARS: Final = 500
+ROLE_GATES: Final[frozenset[PullGate]] = frozenset({"role", "trust", "secret access", "decrypt"})
+"""The gates of the task definition's own execution role: of another role their checks say nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OtherRole:
+    """The role that a task was started with, if that is not its task definition's execution role.
+
+    ``arn`` is None if only the role's name is known; ``sentence`` says which role it is and where it is named.
+    """
+
+    arn: str | None
+    sentence: str
 
 
 def recent_starts(facts: Facts) -> tuple[FailedStart, ...]:
@@ -17,6 +36,48 @@ def recent_starts(facts: Facts) -> tuple[FailedStart, ...]:
     return tuple(start for start in starts if facts.now - start.stopped_at <= _RECENT)
 
 
+def diagnosed(start: FailedStart, facts: Facts) -> Diagnosis:
+    """Return what explains ``start``, given the images of its containers or else those of the task definition."""
+    images = parse_images(start.images) or tuple(
+        container.image for container in facts.task_definition.containers if isinstance(container.image, ImageReference)
+    )
+    return diagnose(start.reasons, images)
+
+
 def quoted(start: FailedStart) -> str:
     """Return the task and what ECS says of it, shortened and without control characters."""
-    return f"{start.task_arn}: {'; '.join(shown(reason, _REASON_MAX_CHARS) for reason in start.reasons)}"
+    return f"{start.task_arn}: {'; '.join(shown(reason.text, _REASON_MAX_CHARS) for reason in start.reasons)}"
+
+
+def other_role(start: FailedStart, diagnosis: Diagnosis, definition: TaskDefinition) -> OtherRole | None:
+    """Return the role that the task was started with, if it is known not to be the task definition's execution role.
+
+    The role that the text names is the one that was used; otherwise it is the one of the task's overrides.
+    """
+    own, overriding = (_named(text, definition) for text in (definition.execution_role, start.execution_role))
+    used = diagnosis.role or overriding
+    if used is None or used == own or (own is None and definition.execution_role is not None):
+        return None
+    if used == overriding:
+        used, where = overriding, "its overrides name"
+    else:
+        where = "the text names"
+    role = used.arn or f"{used.name} of account {used.account}"
+    if used == _named(definition.raw.get("taskRoleArn"), definition):
+        what = "the task definition's task role, not its execution role"
+    elif own is None:
+        what = "not the task definition's: that has no execution role"
+    else:
+        what = f"not the task definition's execution role ({definition.execution_role})"
+    return OtherRole(arn=used.arn, sentence=f"The task used the role that {where}, {role}: it is {what}.")
+
+
+def _named(text: object, definition: TaskDefinition) -> NamedRole | None:
+    """Read a role as ECS takes it, by its ARN or its name."""
+    if not isinstance(text, str) or not text:
+        return None
+    try:
+        arn = role_arn(text, definition.arn)
+    except Malformed:
+        return None
+    return NamedRole(account=arn.account, name=arn.resource_name.rpartition("/")[2], arn=str(arn))

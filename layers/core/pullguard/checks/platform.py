@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final
 
 from pullguard.arn import Arn
@@ -15,11 +16,11 @@ from pullguard.checks.check import (
     subject_of,
     unreadable,
 )
-from pullguard.checks.failed_starts import quoted, recent_starts
+from pullguard.checks.failed_starts import ROLE_GATES, diagnosed, other_role, quoted, recent_starts
 from pullguard.errors import shown
 from pullguard.findings import Answer, Failed, Passed, Remedy, Unsure
-from pullguard.model import Facts, Instance, Missing, NotLooked, ServiceUse, TaskUse, Unreadable, Usage
-from pullguard.stopped_reason import Kind, explain
+from pullguard.model import Facts, FailedStart, Instance, Missing, NotLooked, ServiceUse, TaskUse, Unreadable, Usage
+from pullguard.stopped_reason import Diagnosis, Explanation, Kind
 
 _STOPPED_TASKS = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html"
 # Both from the page above: "platform version 1.2.0 or later", "version 1.19.0 or later of the container agent".
@@ -27,6 +28,13 @@ OLDEST_PLATFORM: Final = (1, 2, 0)
 OLDEST_AGENT: Final = (1, 19, 0)
 
 _NAMED_MAX: Final = 10
+_CHECK_THE_NETWORK: Final = "Check the task's network and the registry's limits."
+_CHECK_THE_OTHER_ROLE: Final = (
+    "Check that role: Pullguard examines the task definition's own only. Give it the access that the text says is "
+    "missing, or start the task with the task definition's role."
+)
+# What also happens to a task that needs the role or Secrets Manager for something else only.
+_OF_ANY_SECRET: Final[frozenset[Kind]] = frozenset({"role-credentials", "unclear"})
 _UPDATE_AGENT: Final = "Update the agent, or replace the instance by one of a current ECS-optimized image."
 
 
@@ -164,37 +172,69 @@ def _start_failed(facts: Facts) -> Iterable[Answer]:
     usage = facts.usage
     if not isinstance(usage, Usage):
         return
-    related = [start for start in recent_starts(facts) if explain(start.reasons).is_registry_related]
+    found = [(start, diagnosed(start, facts)) for start in recent_starts(facts)]
+    related = [(start, diagnosis) for start, diagnosis in found if _is_related(diagnosis.explanation, facts)]
     subject = subject_of(facts)
-    newest = max(related, key=lambda start: start.stopped_at, default=None)
+    newest = max(related, key=lambda each: each[0].stopped_at, default=None)
     started = usage.last_started_at
-    if newest is None or (started is not None and started > newest.stopped_at):
+    if newest is None or (started is not None and started > newest[0].stopped_at):
         if started is not None:
             yield Passed(subject=subject, proved_at=started)
         return  # that nothing fails while nobody tries proves nothing
-    explanation = explain(newest.reasons)
-    yield Failed(
+    yield _failed_to_start(facts, *newest)
+
+
+def _is_related(explanation: Explanation, facts: Facts) -> bool:
+    """Whether a start failed for registry credentials or a pull. Other secrets need the execution role as well."""
+    if explanation.kind in _OF_ANY_SECRET and not gives_credentials(facts):
+        return False
+    return explanation.is_registry_related
+
+
+def _failed_to_start(facts: Facts, start: FailedStart, diagnosis: Diagnosis) -> Failed:
+    explanation, subject = diagnosis.explanation, subject_of(facts)
+    cause = (
+        f"A task of {facts.task_definition.arn.resource_name} failed to start at "
+        f"{start.stopped_at:%Y-%m-%d %H:%M:%S} UTC: {explanation.sentence}"
+    )
+    failed = Failed(
         subject=subject,
-        cause=(
-            f"A task of {facts.task_definition.arn.resource_name} failed to start at "
-            f"{newest.stopped_at:%Y-%m-%d %H:%M:%S} UTC: {explanation.sentence}"
-        ),
-        evidence=quoted(newest),
-        remedy=Remedy(text="Look at the task's network, and at the registry's limits."),
+        cause=cause,
+        evidence=quoted(start),
+        remedy=Remedy(text=_CHECK_THE_NETWORK if explanation.checks else explanation.how_to_fix),
         explained_by=explanation.checks,
-        scope=_shared_fault(facts, explanation.kind),
+        scope=_shared_fault(facts, diagnosis),
+    )
+    other = other_role(start, diagnosis, facts.task_definition)
+    if other is None:
+        return failed
+    return replace(
+        failed,
+        subject=replace(subject, role=other.arn),
+        cause=f"{cause} {other.sentence}",
+        remedy=Remedy(text=_CHECK_THE_OTHER_ROLE),
+        unrelated_gates=ROLE_GATES,
     )
 
 
-def _shared_fault(facts: Facts, kind: Kind) -> str:
-    """Return what is at fault where that is no one family's: the way to a host, or the host; empty for all else."""
+def _shared_fault(facts: Facts, diagnosis: Diagnosis) -> str:
+    """Return what is at fault if several families share it: the way to a host, or the host; otherwise empty."""
     images = (image_of(container) for container in facts.task_definition.containers)
     hosts = sorted({image.host for image in images if image is not None and not image.is_ecr})
-    match kind:
+    at = diagnosis.registry if diagnosis.registry in hosts else " and ".join(hosts)
+    match diagnosis.explanation.kind:
         case "rate-limited":
-            return f"pull limit of {' and '.join(hosts)}"
+            return f"pull limit of {at}"
+        case "locked-out":
+            return f"locked login at {at}"
+        case "tls-failed":
+            return f"certificate of {at}"
+        case "address-refused":
+            return f"firewall of {at}"
+        case "registry-error":
+            return f"registry {at}"
         case "registry-unreachable":
-            return f"way to {' and '.join(hosts)}"
+            return f"way to {at}"
         case "secret-unreachable":
             return "way to Secrets Manager"
         case "secret-throttled":

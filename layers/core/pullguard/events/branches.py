@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from pullguard import stopped_reason
 from pullguard.arn import Arn, MalformedReference, SecretReference, parse_reference, parse_task_definition, partition_of
 from pullguard.errors import Rejected, shown
 from pullguard.events.envelope import EVENT_MAX_BYTES, Event, open_event, readable
@@ -126,7 +125,7 @@ def _stopped(event: Event) -> Trigger:
         **event.origin,
     )
     # An old agent gives no stopCode, so a text about the pull is reason enough to look.
-    if trigger.stop_code != "TaskFailedToStart" and not stopped_reason.explain(trigger.reasons).is_registry_related:
+    if trigger.stop_code != "TaskFailedToStart" and not trigger.explanation.is_registry_related:
         raise event.refuse(f"the task stopped ({quoted(trigger.stop_code)}), but not for a pull that failed")
     return trigger
 

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Literal, TypeAlias, assert_never
 
-from pullguard import stopped_reason
 from pullguard.arn import Arn
 from pullguard.errors import Rejected, shown
+from pullguard.image import parse_images
+from pullguard.model import Reason
+from pullguard.stopped_reason import Explanation, explain
 
 _EVENT_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 _CAUSE_KIND = re.compile(r"[A-Za-z][A-Za-z -]{0,63}")
@@ -143,9 +145,16 @@ class TaskStopped(_Change):
     platform_version: str = ""
 
     @property
-    def reasons(self) -> tuple[str, ...]:
+    def reasons(self) -> tuple[Reason, ...]:
         """Every reason given, the task's own first (Fargate), then the containers' (EC2)."""
-        return tuple(text for text in (self.stopped_reason, *(c.reason for c in self.containers)) if text)
+        own = Reason(text=self.stopped_reason)
+        others = (Reason(text=each.reason, image=each.image or None) for each in self.containers)
+        return tuple(reason for reason in (own, *others) if reason.text)
+
+    @property
+    def explanation(self) -> Explanation:
+        """What explains the reasons, given the images of the containers."""
+        return explain(self.reasons, parse_images(each.image for each in self.containers))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,8 +216,8 @@ def deduplication_key(trigger: Trigger) -> str:
             return f"begin of a rotation of {secret}"
         case SecretChanged(secret=Arn() as secret, version_id=str(version_id), label=str(label)):
             return f"label {secret} {version_id} {label}"
-        case TaskStopped(task_definition=task_definition, reasons=reasons):
-            return f"stop of {task_definition} {stopped_reason.explain(reasons).kind}"
+        case TaskStopped(task_definition=task_definition):
+            return f"stop of {task_definition} {trigger.explanation.kind}"
         case (
             TaskDefinitionRegistered()
             | SecretChanged()
