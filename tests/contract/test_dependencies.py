@@ -43,7 +43,9 @@ PURE = (
     "secret_value",
     "settings",
     "stop",
+    "stopped_causes",
     "stopped_reason",
+    "stopped_text",
     "task_definition",
 )
 IMPURE = {"boto3", "botocore", "os", "logging", "socket", "subprocess", "aws_lambda_powertools"}

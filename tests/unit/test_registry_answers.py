@@ -7,7 +7,7 @@ import pytest
 
 from pullguard.image import ImageReference, parse_image
 from pullguard.model import RegistryAnswer, Verification
-from pullguard.registry import verify
+from pullguard.registry import anonymous_pull, verify
 from tests.registry.recording import BASIC, Recording, Reply, Request, Script, credentials, recording
 
 DIGEST = f"sha256:{'0' * 64}"
@@ -112,6 +112,52 @@ def test_the_answer_of_the_token_service(token: Reply, answer: RegistryAnswer) -
         record.script = bearer(record, Reply(), token)
         assert ask(record).answer == answer
         assert "x-injected" not in record.everything.lower()
+
+
+LOCKED = json.dumps({"details": "too many failed login attempts for username or IP address"}).encode()
+LOCKED_AS_SPECIFIED = json.dumps(
+    {"errors": [{"code": "TOOMANYREQUESTS", "message": "too many failed login attempts for username or IP address"}]}
+).encode()
+LOCKS = {
+    "429": Reply(status=429, body=LOCKED),
+    "429, as specified": Reply(status=429, body=LOCKED_AS_SPECIFIED),
+    "403": Reply(status=403, body=b"This request is blocked due to recurrent login failures, try again in 3 seconds"),
+    "400 with the code": Reply(status=400, body=LOCKED_AS_SPECIFIED),
+}
+
+
+@pytest.mark.parametrize("place", ["the manifest", "the manifest, with a token", "the token service", "the first"])
+@pytest.mark.parametrize("lock", LOCKS.values(), ids=LOCKS)
+def test_a_lock_after_failed_logins_is_a_rejection(lock: Reply, place: str) -> None:
+    with recording() as record:
+        record.script = {
+            "the manifest": basic(lock),
+            "the manifest, with a token": bearer(record, lock, TOKEN),
+            "the token service": bearer(record, Reply(), lock),
+            "the first": lambda _: lock,
+        }[place]
+        verified = ask(record)
+        assert verified.answer == "rejected"
+        assert "username or IP" not in verified.detail
+        if lock.status != 403 or not place.startswith(
+            "the manifest"
+        ):  # an answer to HEAD has no body, and is a rejection as it is
+            assert verified.refuses == "credentials"
+            assert "Too many logins have failed there" in verified.detail
+        assert sum(each.authorization == BASIC for each in record.requests) <= 2, "logins prolong the lock"
+
+
+@pytest.mark.parametrize("lock", LOCKS.values(), ids=LOCKS)
+def test_a_lock_says_nothing_about_an_image_that_is_asked_for_without_credentials(lock: Reply) -> None:
+    with recording(lambda _: lock) as record:
+        said = anonymous_pull(image_at(record), allowed_hosts=frozenset({record.host}), timeout_s=5)
+        assert said.answer == "rate-limited"
+
+
+def test_a_server_error_is_no_lock_whatever_it_says() -> None:
+    with recording() as record:
+        record.script = basic(Reply(status=503, body=LOCKED))
+        assert ask(record).answer == "unreachable"
 
 
 def test_a_bearer_token_is_asked_for_by_service_and_scope_with_the_credentials_and_used_alone() -> None:

@@ -261,13 +261,13 @@ ADDRESS_REFUSED: Final = Explanation(
 )
 _REFUSED = r"(?:not (?:allowed|permitted|authorized|white-?listed|in )|blocked|banned|denied|forbidden|restricted)"
 
+TOO_MANY_LOGINS: Final = (
+    r"too many (?:\w+ ){0,3}(?:log-?in|sign-?in|authentication|password) (?:attempts|failures)"
+    r"|(?:recurrent|repeated|recurring) (?:\w+ )?log-?in failures"
+    r"|locked out|account (?:is |has been |was )?(?:temporarily )?(?:locked|blocked)"
+)
 PULL_ROWS: Final[tuple[Row, ...]] = (
-    (
-        r"too many (?:\w+ ){0,3}(?:log-?in|sign-?in|authentication|password) (?:attempts|failures)"
-        r"|too many (?:log-?in|sign-?in) attempts|(?:recurrent|repeated|recurring) (?:\w+ )?log-?in failures"
-        r"|locked out|account (?:is |has been |was )?(?:temporarily )?(?:locked|blocked)",
-        LOCKED_OUT,
-    ),
+    (TOO_MANY_LOGINS, LOCKED_OUT),
     (
         rf"client with ip|\bip (?:address )?(?:<> )?(?:is |was |has been )?{_REFUSED}|not allowed access"
         r"|ip (?:allow|white)[- ]?list|(?:allow|white)[- ]?list enabled, and <> is not permitted"

@@ -10,6 +10,7 @@ from pullguard.registry.challenges import Challenge, parse_challenges
 from pullguard.registry.origins import Url
 from pullguard.registry.transport import Response
 from pullguard.secret_value import HiddenText
+from pullguard.stopped_causes import TOO_MANY_LOGINS
 
 _UNAUTHORIZED: Final = 401
 _FORBIDDEN: Final = 403
@@ -23,6 +24,9 @@ _REFUSED: Final = frozenset({"UNAUTHORIZED", "DENIED"})
 _UNKNOWN: Final = frozenset({"NAME_UNKNOWN", "MANIFEST_UNKNOWN"})
 _TOO_MANY: Final = frozenset({"TOOMANYREQUESTS"})
 _CODES: Final = _REFUSED | _UNKNOWN | _TOO_MANY | {"NAME_INVALID", "TAG_INVALID", "MANIFEST_INVALID", "UNSUPPORTED"}
+_REFUSALS: Final = frozenset({_UNAUTHORIZED, _FORBIDDEN, _TOO_MANY_REQUESTS})
+_TOO_MANY_LOGINS = re.compile(TOO_MANY_LOGINS, re.IGNORECASE)
+_LOCKED: Final = "Too many logins have failed there: wrong credentials are in use somewhere, perhaps these."
 _BEARER_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # https://www.rfc-editor.org/rfc/rfc6750#section-2.1
 
 
@@ -36,9 +40,15 @@ def usable_challenge(response: Response) -> Challenge | None:
     return next(iter(bearers + basics), None)
 
 
-def meaning(response: Response) -> RegistryAnswer:
-    """Say what an answer means, by its status and the error codes of the specification."""
+def meaning(response: Response, *, of_login: bool = False) -> RegistryAnswer:
+    """Say what an answer means, by its status and the error codes of the specification.
+
+    ``of_login`` is whether credentials are being verified. A lock after failed logins rejects them; of a pull without
+    credentials it says no more than a limit.
+    """
     status, codes = response.status, codes_of(response)
+    if is_locked_out(response):
+        return "rejected" if of_login else "rate-limited"
     if status == _TOO_MANY_REQUESTS or codes & _TOO_MANY:
         return "rate-limited"
     if status in _SUCCESS:
@@ -50,6 +60,16 @@ def meaning(response: Response) -> RegistryAnswer:
     if status == _NOT_FOUND or codes & _UNKNOWN:
         return "no-such-image"
     return "unreachable"
+
+
+def is_locked_out(response: Response) -> bool:
+    """Whether the answer refuses because too many logins have failed, by the words of its body.
+
+    Docker Hub answers that with 429, as its limit of pulls. https://github.com/docker/hub-feedback/issues/2217
+    """
+    if response.status not in _REFUSALS and not codes_of(response) & _TOO_MANY:
+        return False
+    return _TOO_MANY_LOGINS.search(response.body.decode(errors="replace")) is not None
 
 
 def codes_of(response: Response) -> frozenset[str]:
@@ -80,4 +100,5 @@ def said(url: Url, response: Response) -> str:
     """Return the sentence that says who answered what to which question; nothing of it is the answer's own text."""
     codes = ", ".join(sorted(codes_of(response)))
     path = shown(url.path)[1:-1]
-    return f"{url.origin.authority} answered {response.status}{f' ({codes})' if codes else ''} to {path}."
+    answered = f"{url.origin.authority} answered {response.status}{f' ({codes})' if codes else ''} to {path}."
+    return f"{answered} {_LOCKED}" if is_locked_out(response) else answered

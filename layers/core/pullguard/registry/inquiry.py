@@ -8,8 +8,15 @@ from urllib.parse import urlencode
 from pullguard.eligibility import REGISTRY_TAG
 from pullguard.errors import shown
 from pullguard.image import ImageReference
-from pullguard.model import Refused, Verification
-from pullguard.registry.answers import codes_of, meaning, said, token_in, usable_challenge
+from pullguard.model import Refused, RegistryAnswer, Verification
+from pullguard.registry.answers import (
+    codes_of,
+    is_locked_out,
+    meaning,
+    said,
+    token_in,
+    usable_challenge,
+)
 from pullguard.registry.challenges import Challenge, parse_challenges
 from pullguard.registry.exchange import Exchange, NoAnswer
 from pullguard.registry.origins import Url, may_be_trusted, parse_url
@@ -54,8 +61,8 @@ class Inquiry:
 
     def _asked(self) -> Verification:
         ping = self.exchange.ask("GET", self.registry)
-        if (answer := meaning(ping)) == "rate-limited" or ping.status in _SERVER_ERRORS:
-            return Verification(answer=answer, detail=said(self.registry, ping))
+        if meaning(ping) == "rate-limited" or ping.status in _SERVER_ERRORS or is_locked_out(ping):
+            return Verification(answer=self._meaning(ping), detail=said(self.registry, ping))
         challenge = usable_challenge(ping)
         if challenge is None:
             manifest = self._manifest(None)
@@ -78,20 +85,27 @@ class Inquiry:
         target = f"/v2/{self.image.repository}/manifests/{reference}"
         return Url(origin=self.registry.origin, host=self.registry.host, target=target)
 
+    def _meaning(self, response: Response) -> RegistryAnswer:
+        return meaning(response, of_login=self.basic is not None)
+
     def _manifest(self, authorization: HiddenText | None) -> Response:
-        """Ask for the manifest by HEAD, and by GET where the answer may be about HEAD and not about the image."""
+        """Ask for the manifest by HEAD, and by GET where the answer may be about HEAD and not about the image.
+
+        So too where it may be a lock after failed logins: an answer to HEAD has no body that says so.
+        """
         response = self.exchange.ask("HEAD", self._manifest_url, authorization=authorization, accept=_MANIFESTS)
-        if response.status not in _ASK_AGAIN:
+        maybe_locked = authorization is not None and response.status == HTTPStatus.TOO_MANY_REQUESTS
+        if response.status not in _ASK_AGAIN and not maybe_locked:
             return response
         return self.exchange.ask("GET", self._manifest_url, authorization=authorization, accept=_MANIFESTS)
 
     def _judged(self, manifest: Response, challenge: Challenge) -> Verification:
-        answer, detail = meaning(manifest), said(self._manifest_url, manifest)
+        answer, detail = self._meaning(manifest), said(self._manifest_url, manifest)
         if self.basic is None:
             public = answer == "ok"
             detail += " It was asked without credentials."
             return Verification(answer="anonymous-ok" if public else answer, detail=detail, is_public=public)
-        if answer != "rejected":
+        if answer != "rejected" or is_locked_out(manifest):
             return Verification(answer=answer, detail=detail)
         if challenge.scheme == "bearer":
             detail += " The token service took the credentials, so they may not read this repository, or there is none."
@@ -104,7 +118,9 @@ class Inquiry:
 
     def _without_challenge(self, ping: Response, manifest: Response) -> Verification:
         """Judge the answers of a registry that asked for no credentials, or for none that Docker has."""
-        answer, detail = meaning(manifest), said(self._manifest_url, manifest)
+        answer, detail = self._meaning(manifest), said(self._manifest_url, manifest)
+        if is_locked_out(manifest):
+            return Verification(answer=answer, detail=detail)
         if answer == "ok":
             return Verification(
                 answer="anonymous-ok",
@@ -138,8 +154,9 @@ class Inquiry:
             return basic
         realm = self._realm(challenge)
         response = self.exchange.ask("GET", realm, authorization=basic, with_body=True)
-        answer = meaning(response)
-        if answer == "rejected" and response.status != HTTPStatus.UNAUTHORIZED and self._are_taken(challenge, basic):
+        answer = meaning(response, of_login=basic is not None)
+        asks_again = answer == "rejected" and response.status != HTTPStatus.UNAUTHORIZED
+        if asks_again and not is_locked_out(response) and self._are_taken(challenge, basic):
             detail = f"{said(realm, response)} It takes the credentials where no repository is asked for."
             return Verification(answer=answer, detail=detail, refuses="repository")
         if answer in {"rejected", "rate-limited"}:
