@@ -11,12 +11,12 @@ from rich.text import Text
 from pullguard.model import Facts, Unreadable
 from pullguard_cli.contract import SCHEMA_VERSION
 from pullguard_cli.failures import EXIT_COULD_NOT_RUN, EXIT_FINDINGS, EXIT_OK
-from pullguard_cli.gates import EARLIER, Pull, Remark, Step, pulls_of
+from pullguard_cli.gates import OTHER_GATE, Pull, Remark, Step, pulls_of
 from pullguard_cli.one import One
 from pullguard_cli.options import TextFormat
 from pullguard_cli.printing import STYLES, output, says
 
-_MARKS = {"pass": "✓", "fail": "✗", "unknown": "?", "not looked at": "–"}  # noqa: RUF001 (a dash)
+_MARKS = {"pass": "✓", "fail": "✗", "unknown": "?", "not checked": "–", "not looked at": "–"}  # noqa: RUF001 (a dash)
 _GATE_WIDTH = 14
 _INDENT = 6
 
@@ -51,14 +51,14 @@ def _print(one: One, pulls: tuple[Pull, ...], console: Console) -> None:
     for pull in pulls:
         console.print()
         console.print(Text.assemble("container ", says(pull.container, "bold"), "  ", says(pull.image, "dim")))
-        if not pull.steps:
+        if pull.reference is None and all(step.gate != "credentials" for step in pull.steps):
             console.print("  gives no repositoryCredentials, and none are known to be needed")
         for step in pull.steps:
-            if step.reason != EARLIER:
+            if step.reason != OTHER_GATE:
                 _print_step(step, console)
-        _print_unasked([step.gate for step in pull.steps if step.reason == EARLIER], console)
+        _print_unasked([step.gate for step in pull.steps if step.reason == OTHER_GATE], console)
         if pull.steps:
-            console.print(Text("  ").append_text(_end(pull)))
+            console.print(Text("  ").append_text(end_of(pull)))
     for blind_spot in _blind_spots(one.facts):
         console.print()
         console.print(says(blind_spot, "dim"))
@@ -86,7 +86,7 @@ def _print_unasked(gates: list[str], console: Console) -> None:
     if gates:
         head = Text.assemble("  ", (_MARKS["not looked at"], "dim"), says(f" {', '.join(gates)}", "dim"))
         console.print(head)
-        console.print(Padding(says("Not looked at, because of an earlier gate.", "dim"), (0, 0, 0, _INDENT)))
+        console.print(Padding(says("Not checked, because of another gate.", "dim"), (0, 0, 0, _INDENT)))
 
 
 def _print_step(step: Step, console: Console) -> None:
@@ -97,7 +97,7 @@ def _print_step(step: Step, console: Console) -> None:
     def indented(text: Text) -> None:
         console.print(Padding(text, (0, 0, 0, _INDENT), expand=False))
 
-    indented(says(step.reason, "dim" if step.verdict == "not looked at" else ""))
+    indented(says(step.reason, "dim" if step.verdict in {"not checked", "not looked at"} else ""))
     for quote in step.quotes:
         if quote.statement:
             indented(Text.assemble(says(f"{quote.title}: ", "dim"), says(_compact(quote.statement), "cyan")))
@@ -131,11 +131,21 @@ def _remark(step: Step, remark: Remark) -> list[Text]:
     return lines
 
 
-def _end(pull: Pull) -> Text:
+def end_of(pull: Pull) -> Text:
+    """Say how the pull ends."""
     first = next((step for step in pull.steps if step.verdict == "fail"), None)
     if first is not None:
         return Text.assemble("The pull fails at: ", (first.gate, STYLES["fail"]))
     doubts = [step.gate for step in pull.steps if step.verdict == "unknown"]
     if doubts:
         return Text.assemble("The pull may work; not certain: ", (", ".join(doubts), STYLES["unknown"]))
-    return Text("The pull gets its credentials.", style=STYLES["pass"])
+    unchecked = ", ".join(step.gate for step in pull.steps if step.verdict == "not checked")
+    if pull.reference is None:
+        known = (
+            "Whether the pull needs credentials was not checked."
+            if unchecked
+            else "No credentials are known to be needed."
+        )
+        return Text(known)
+    end = Text("The pull gets its credentials.", style=STYLES["pass"])
+    return end.append(f" Not checked: {unchecked}.", style=STYLES["not checked"]) if unchecked else end

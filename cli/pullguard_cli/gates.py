@@ -11,11 +11,11 @@ from pullguard.checks.access import access_of
 from pullguard.checks.check import GATES, Check, PullGate, image_text, is_ecr, reference_text, told_reference
 from pullguard.checks.examine import answers_of
 from pullguard.findings import Answer, Failed, Passed, Remedy, Severity, Skipped, Unsure
-from pullguard.model import Container, Facts, Key, NamedPolicy, Role, Secret, Unreadable, Verification
+from pullguard.model import Container, Facts, Key, Lookup, NamedPolicy, Role, Secret, Unreadable, Verification
 from pullguard_cli.unread import lacks_in
 
-EARLIER: Final = "There is nothing to look at, because of an earlier gate."
-Verdict: TypeAlias = Literal["pass", "fail", "unknown", "not looked at"]
+OTHER_GATE: Final = "There is nothing to check, because of another gate."
+Verdict: TypeAlias = Literal["pass", "fail", "unknown", "not checked", "not looked at"]
 _ACCESS_GATES: Final[Mapping[PullGate, tuple[GateName, ...]]] = {
     "trust": ("trust-policy",),
     "secret access": ("secret-access", "secret-resource-policy"),
@@ -49,7 +49,8 @@ class Step:
     """One gate: its verdict, why, the statements that decide, and what the checks found there.
 
     ``missing_keys`` and ``unread`` are why a gate is unknown: condition keys that only the task's start will tell, and
-    what AWS did not answer (``unseen``: asking again may help). A gate that a warning is about passes.
+    what AWS did not answer (``unseen``: asking again may help). ``how_to`` says how a gate that was not checked is
+    checked; None for all others. A gate that a warning is about passes.
     """
 
     gate: str
@@ -60,6 +61,7 @@ class Step:
     missing_keys: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
     unseen: bool = False
+    how_to: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,23 +91,31 @@ def pulls_of(facts: Facts) -> tuple[Pull, ...]:
 
 def _pull(facts: Facts, container: Container, answers: list[tuple[Check, Answer]]) -> Pull:
     mine = [(check, answer) for check, answer in answers if answer.subject.container in (None, container.name)]
-    needs = container.reference is not None or any(isinstance(each, Failed) for _, each in mine)
     return Pull(
         container=container.name,
         image=image_text(container),
         reference=told_reference(container),
-        steps=tuple(_steps(facts, container, mine)) if needs else (),
+        steps=tuple(_steps(facts, container, mine)),
     )
 
 
 def _steps(facts: Facts, container: Container, answers: list[tuple[Check, Answer]]) -> Iterator[Step]:
-    gates = _access_gates(facts, container)
+    """Yield the gates that the pull meets: without a reference, whether it needs one, and what is wrong otherwise."""
+    gates = _access_gates(facts, container) if container.reference is not None else {}
     for name in GATES:
         here = [(check, answer) for check, answer in answers if check.gate == name]
-        met = [gates[gate] for gate in _ACCESS_GATES.get(name, ()) if gate in gates]
-        if name == "platform" and not any(isinstance(answer, Failed | Unsure) for _, answer in here):
-            continue
-        yield _step(name, facts, container, here, met)
+        open_ = any(isinstance(answer, Failed | Unsure) for _, answer in here)
+        if name == "credentials":
+            applies = open_ or any(isinstance(answer, Skipped) for _, answer in here)
+        elif name == "platform":
+            applies = open_
+        else:
+            applies = container.reference is not None or any(
+                isinstance(answer, Failed | Unsure) and answer.subject.container is not None for _, answer in here
+            )
+        if applies:
+            met = [gates[gate] for gate in _ACCESS_GATES.get(name, ()) if gate in gates]
+            yield _step(name, facts, container, here, met)
 
 
 def _access_gates(facts: Facts, container: Container) -> dict[str, Gate]:
@@ -133,7 +143,9 @@ def _has_own_key(secret: Secret) -> bool:
     return secret.key is not None and not (isinstance(secret.key, Key) and secret.key.manager == "AWS")
 
 
-def _step(name: str, facts: Facts, container: Container, answers: list[tuple[Check, Answer]], met: list[Gate]) -> Step:
+def _step(
+    name: PullGate, facts: Facts, container: Container, answers: list[tuple[Check, Answer]], met: list[Gate]
+) -> Step:
     remarks = tuple(
         Remark(
             check=check.id,
@@ -147,10 +159,12 @@ def _step(name: str, facts: Facts, container: Container, answers: list[tuple[Che
         if isinstance(answer, Failed | Unsure)
     )
     verdict = _verdict([answer for _, answer in answers], remarks, met)
+    skipped = next((answer for _, answer in answers if isinstance(answer, Skipped)), None)
+    not_checked = skipped if verdict == "not checked" else None
     return Step(
         gate=name,
         verdict=verdict,
-        reason=_reason(verdict, _fine(name, facts, container), answers, met),
+        reason=_why_not(not_checked) if not_checked else _reason(verdict, _fine(name, facts, container), answers, met),
         quotes=tuple(
             Quote(title=citation.title, statement=citation.text) for gate in met for citation in gate.statements
         ),
@@ -158,6 +172,7 @@ def _step(name: str, facts: Facts, container: Container, answers: list[tuple[Che
         missing_keys=tuple(key for gate in met for key in gate.missing_keys),
         unread=tuple(dict.fromkeys(map(str, _unread(answers, met)))),
         unseen=bool(lacks_in(_unread(answers, met))),
+        how_to=not_checked.switch if not_checked else None,
     )
 
 
@@ -175,8 +190,15 @@ def _verdict(answers: list[Answer], remarks: tuple[Remark, ...], met: list[Gate]
         return "fail"
     if "unknown" in states or any(remark.status == "unknown" for remark in remarks):
         return "unknown"
-    looked = met or any(isinstance(answer, Passed | Failed) for answer in answers)
-    return "pass" if looked else "not looked at"
+    if met or any(isinstance(answer, Failed) for answer in answers):
+        return "pass"
+    if any(isinstance(answer, Skipped) for answer in answers):
+        return "not checked"
+    return "pass" if any(isinstance(answer, Passed) for answer in answers) else "not looked at"
+
+
+def _why_not(skipped: Skipped) -> str:
+    return f"{skipped.question} Not checked, because {skipped.why}. To check: {skipped.switch}."
 
 
 def _reason(verdict: Verdict, fine: str, answers: list[tuple[Check, Answer]], met: list[Gate]) -> str:
@@ -185,12 +207,7 @@ def _reason(verdict: Verdict, fine: str, answers: list[tuple[Check, Answer]], me
     wrong = [answer.cause for _, answer in answers if isinstance(answer, Failed | Unsure)]
     if wrong:
         return " ".join(dict.fromkeys(wrong))
-    if verdict == "pass":
-        return fine
-    skipped = next((answer for _, answer in answers if isinstance(answer, Skipped)), None)
-    if skipped is not None:
-        return f"{skipped.why[:1].upper()}{skipped.why[1:]}. To look: {skipped.switch}."
-    return EARLIER
+    return fine if verdict == "pass" else OTHER_GATE
 
 
 _DEFAULT_KEY: Final = (
@@ -203,20 +220,33 @@ _ASKS_NOBODY = (
 )
 
 
-def _fine(name: str, facts: Facts, container: Container) -> str:
+def _fine(name: PullGate, facts: Facts, container: Container) -> str:
+    """Say of a gate that passes what was found there, and name only what was found."""
     secret = facts.secrets.get(reference_text(container))
-    secret_name = secret.name if isinstance(secret, Secret) else ""
-    verified = facts.verifications.get(container.name)
-    role_name = facts.role.name if isinstance(facts.role, Role) else ""
-    named = reference_text(container)
-    full = isinstance(secret, Secret) and named == str(secret.arn)
-    return {
-        "reference": f"{named} is the full ARN of a secret." if full else f"{named} names the secret {secret_name}.",
-        "secret": f"The secret {secret_name} exists and has a current version.",
-        "value": f"The value of {secret_name} has a username and a password.",
-        "role": f"The execution role {role_name} exists.",
-        "registry": _registry_fine(verified if isinstance(verified, Verification) else None),
-    }.get(name, "Nothing is wrong.")
+    match name:
+        case "reference":
+            return _reference_fine(secret, told_reference(container))
+        case "secret" if isinstance(secret, Secret):
+            return f"The secret {secret.name} exists and has a current version."
+        case "value" if isinstance(secret, Secret):
+            return f"The value of {secret.name} has a username and a password."
+        case "role" if isinstance(facts.role, Role):
+            return f"The execution role {facts.role.name} exists."
+        case "registry":
+            verified = facts.verifications.get(container.name)
+            return _registry_fine(verified if isinstance(verified, Verification) else None)
+        case _:
+            return "Nothing is wrong."
+
+
+def _reference_fine(secret: Lookup[Secret] | None, named: str | None) -> str:
+    if named is None:
+        return "Nothing is wrong."
+    if not isinstance(secret, Secret):
+        return f"The reference {named} is well-formed."
+    if named == str(secret.arn):
+        return f"{named} is the full ARN of a secret."
+    return f"{named} names the secret {secret.name}."
 
 
 def _registry_fine(verified: Verification | None) -> str:

@@ -20,6 +20,7 @@ STYLES: Final = {
     "unknown": "magenta",
     "pass": "green",
     "fail": "bold red",
+    "not checked": "dim",
     "not looked at": "dim",
 }
 

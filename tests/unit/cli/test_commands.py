@@ -28,9 +28,9 @@ def gates(run: Run, family: str, *options: str) -> dict[str, str]:
         ("api", 1, {"secret access": "pass", "key": "pass", "decrypt": "fail"}),
         ("worker", 1, {"reference": "fail", "secret": "not looked at", "decrypt": "not looked at"}),
         ("cron", 1, {"value": "fail", "secret access": "pass"}),
-        ("intruder", 1, {"value": "not looked at", "secret access": "fail"}),
+        ("intruder", 1, {"value": "not checked", "secret access": "fail"}),
         ("batch", 0, {"reference": "pass", "decrypt": "pass"}),
-        ("healthy", 0, {"reference": "pass", "value": "pass", "decrypt": "pass", "registry": "not looked at"}),
+        ("healthy", 0, {"reference": "pass", "value": "pass", "decrypt": "pass", "registry": "not checked"}),
     ],
 )
 def test_explain_gives_each_gate_its_verdict(
@@ -218,7 +218,7 @@ def test_explain_says_no_more_than_was_read(run: Run, broken: World) -> None:
     assert "Allow access through AWS Secrets Manager" not in healthy
     worker = " ".join(run("explain", "worker:1", "--format", "text").out.split())
     assert "secret, value, secret access, key, decrypt" in worker
-    assert worker.count("because of an earlier gate") == 1
+    assert worker.count("because of another gate") == 1
     assert "✓ trust" in worker
 
 

@@ -73,6 +73,8 @@ def _ask(finding: FindingId, facts: Facts) -> Iterable[Answer]:
                 yield Inapplicable(subject=subject)  # it is closed by another fault, for certain
             elif not gates and access.state == "pass":
                 yield Inapplicable(subject=subject)  # there is no such gate any more: the key is another one
+        elif mine.state == "unknown" and _is_deleted(secret, mine):
+            continue  # secret-scheduled-for-deletion reports it
         elif mine.state == "unknown":
             yield _unsure(subject, container, mine)
         elif mine.grant_helps and no_room(facts.role, secret) is not None:
@@ -85,6 +87,15 @@ def _ask(finding: FindingId, facts: Facts) -> Iterable[Answer]:
                 evidence=_evidence(mine, facts.role),
                 remedy=remedy_of(finding, facts, container, secret, mine),
             )
+
+
+def _is_deleted(secret: Secret, gate: Gate) -> bool:
+    """Whether all that is unknown is what Secrets Manager refuses to say of a secret that is to be deleted.
+
+    Source: https://docs.aws.amazon.com/secretsmanager/latest/userguide/manage_delete-secret.html
+    """
+    refused = gate.unreadable and all(each.reason == "refused" for each in gate.unreadable)
+    return secret.deleted_at is not None and bool(refused) and not gate.missing_keys
 
 
 def _blocked_by_organization(facts: Facts) -> Iterable[Answer]:

@@ -16,7 +16,17 @@ from pullguard.model import Container, Facts, Key, NotLooked, Role, Secret, Unre
 
 Group: TypeAlias = Literal["reference", "secret", "execution role", "key", "registry", "platform and run time"]
 PullGate: TypeAlias = Literal[
-    "reference", "secret", "value", "role", "trust", "secret access", "key", "decrypt", "registry", "platform"
+    "credentials",
+    "reference",
+    "secret",
+    "value",
+    "role",
+    "trust",
+    "secret access",
+    "key",
+    "decrypt",
+    "registry",
+    "platform",
 ]
 Place: TypeAlias = Literal["definition", "assume", "role", "read", "secret", "decrypt", "key", "sign-in", "registry"]
 
@@ -30,6 +40,7 @@ class GateInfo:
 
 
 GATES: Final[Mapping[PullGate, GateInfo]] = {
+    "credentials": GateInfo(group="reference", place="secret"),
     "reference": GateInfo(group="reference", place="secret"),
     "secret": GateInfo(group="secret", place="secret"),
     "value": GateInfo(group="secret", place="secret"),
@@ -56,7 +67,8 @@ class Check:
     has to be readable or switched on, ``remedy`` how to fix it: the general form, without a full stop; a finding
     fills in the real names. ``fix`` is what Pullguard itself may do, ``fix_words`` says it where the action does not.
     ``source`` is the documentation page that the rule rests on. ``ask`` gives one answer for each thing that the check
-    examined, and none for things whose earlier gate has failed.
+    examined, and none for things whose earlier gate has failed. ``moot_after`` are the ids of checks whose error
+    explains why this one has no answer: what is unknown or not checked here is then left to that finding.
     """
 
     id: str
@@ -70,6 +82,7 @@ class Check:
     fix: RemedyAction = "none"
     fix_words: str | None = None
     place: Place | None = None
+    moot_after: tuple[str, ...] = ()
 
     @property
     def group(self) -> Group:
@@ -93,6 +106,10 @@ NEEDS_KEY_POLICY: Final = "kms:DescribeKey, kms:GetKeyPolicy, kms:ListGrants, an
 NEEDS_REGISTRY: Final = "live verification (VerifyCredentials, --live-registry)"
 NEEDS_RUNNING: Final = "ecs:ListServices, ecs:DescribeServices, ecs:ListTasks, ecs:DescribeTasks"
 PUT_VALUE: Final = "aws secretsmanager put-secret-value --secret-id ARN --secret-string file://credentials.json"
+MOOT_VALUE: Final = (
+    "secret-scheduled-for-deletion", "secret-no-current-version", "key-unusable", "default-key-cross-account",
+)  # fmt: skip
+"""The checks whose error explains why a value was not read."""
 NAME_FULL_ARN: Final = "register a revision that names the secret by its full ARN"
 
 

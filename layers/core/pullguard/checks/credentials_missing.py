@@ -78,9 +78,8 @@ def _judged(facts: Facts, container: Container, image: ImageReference, candidate
             if proof is not None:
                 return _failed(subject, container, image, candidates, proof)
             off = not_asked if isinstance(not_asked, NotLooked) else VERIFICATION_SWITCHED_OFF
-            why = f"a secret is kept for {image.host}, and {off.why}"
-            question = f"Does {image.host} serve the image without credentials?"
-            return skipped(subject, question, NotLooked(why=why, switch=off.switch))
+            question = f"Does the pull need the credentials that are kept for {image.host}?"
+            return skipped(subject, question, off)
 
 
 def _proof(facts: Facts, image: ImageReference) -> str | None:
@@ -137,7 +136,7 @@ def _not_told(subject: Subject, container: Container, image: ImageReference, det
 
 CHECK = Check(
     id="credentials-missing",
-    gate="reference",
+    gate="credentials",
     severity="error",
     fails_when=(
         "a secret is opted in for the image's registry, the container gives no repositoryCredentials, and the "

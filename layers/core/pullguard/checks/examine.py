@@ -93,10 +93,11 @@ def examine(facts: Facts, checks: tuple[Check, ...] = CHECKS) -> Examination:
 def answers_of(facts: Facts, checks: tuple[Check, ...] = CHECKS) -> list[tuple[Check, Answer]]:
     """Return every check's answers, in the order of the checks; a failure that others explain says which.
 
-    A remedy that registers a revision is replaced where that would not help: for AWS Batch, and for older revisions.
+    A question that another finding leaves without an answer is left out. A remedy that registers a revision is
+    replaced where that would not help: for AWS Batch, and for older revisions.
     """
-    answers = explained([(check, answer) for check in checks for answer in check.ask(facts)])
-    return [(check, _with_remedy(answer, facts)) for check, answer in answers]
+    asked = _without_moot([(check, answer) for check in checks for answer in check.ask(facts)])
+    return [(check, _with_remedy(answer, facts)) for check, answer in explained(asked)]
 
 
 def _with_remedy(answer: Answer, facts: Facts) -> Answer:
@@ -104,6 +105,22 @@ def _with_remedy(answer: Answer, facts: Facts) -> Answer:
         return answer
     remedy = instead_of_a_revision(answer.remedy, facts.task_definition)
     return replace(answer, remedy=instead_of_a_copy(remedy, facts))
+
+
+def _without_moot(answers: list[tuple[Check, Answer]]) -> list[tuple[Check, Answer]]:
+    """Leave out what is unknown or not checked for a reason that another finding about the same container reports."""
+    errors = {
+        (check.id, answer.subject.container)
+        for check, answer in answers
+        if isinstance(answer, Failed) and (answer.severity or check.severity) == "error"
+    }
+
+    def is_moot(check: Check, answer: Answer) -> bool:
+        return isinstance(answer, Unsure | Skipped) and any(
+            (id_, answer.subject.container) in errors for id_ in check.moot_after
+        )
+
+    return [(check, answer) for check, answer in answers if not is_moot(check, answer)]
 
 
 def _joined(found: dict[str, Finding], answers: Iterable[tuple[Check, Answer]]) -> dict[str, Finding]:

@@ -6,6 +6,7 @@ from typing import Final
 
 from pullguard.aws_cli import on_secret
 from pullguard.checks.check import (
+    MOOT_VALUE,
     NEEDS_REGISTRY,
     PRIVATE_REGISTRY,
     PUT_VALUE,
@@ -207,6 +208,13 @@ CHECKS = (
         remedy=f"{PUT_VALUE}, with credentials that the registry takes",
         source=PRIVATE_REGISTRY,
         ask=_rejected,
+        moot_after=(
+            *MOOT_VALUE,
+            "secret-value-binary",
+            "secret-value-malformed",
+            "secret-value-empty-field",
+            "registry-mismatch",
+        ),
     ),
     Check(
         id="image-not-found",

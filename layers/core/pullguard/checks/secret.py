@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from pullguard.access.verdict import USABLE_STATES
 from pullguard.aws_cli import on_secret
 from pullguard.checks.check import (
+    MOOT_VALUE,
     NEEDS_SECRET,
     NEEDS_VALUE,
     PRIVATE_REGISTRY,
@@ -24,7 +24,6 @@ from pullguard.findings import Answer, Failed, Inapplicable, Passed, Remedy
 from pullguard.model import (
     Container,
     Facts,
-    Key,
     Missing,
     NotLooked,
     Replica,
@@ -115,8 +114,6 @@ def _malformed(facts: Facts) -> Iterable[Answer]:
     for container, secret in _live(facts):
         subject = subject_of(facts, container)
         match secret.value:
-            case Unreadable(reason="refused") if _has_no_usable_key(secret):
-                continue  # key-unusable tells of it
             case Unreadable() as unread if _is_current(secret):
                 yield unreadable(subject, f"The value of the secret {secret.name}", unread)
             case NotLooked() as not_looked:
@@ -134,10 +131,6 @@ def _malformed(facts: Facts) -> Iterable[Answer]:
                 )
             case _:
                 yield Passed(subject=subject)
-
-
-def _has_no_usable_key(secret: Secret) -> bool:
-    return isinstance(secret.key, Missing) or (isinstance(secret.key, Key) and secret.key.state not in USABLE_STATES)
 
 
 def _problem(shape: ValueShape) -> str | None:
@@ -322,6 +315,7 @@ CHECKS = (
         remedy=PUT_VALUE,
         source=PRIVATE_REGISTRY,
         ask=_malformed,
+        moot_after=MOOT_VALUE,
     ),
     Check(
         id="secret-value-empty-field",

@@ -1,0 +1,25 @@
+"""What ``explain`` says of each world of the catalogue names only what is there, and is whole sentences."""
+
+import pytest
+
+from pullguard_cli.explain import end_of
+from pullguard_cli.gates import pulls_of
+from sandbox.worlds.catalogue import CASES, clean
+from sandbox.worlds.catalogue.scene import Scene
+from tests.sentences import faults, said_of
+from tests.worlds.looking import facts_of
+
+pytestmark = pytest.mark.allow_hosts(["127.0.0.1"])
+SCENES = [
+    *(pytest.param(case.broken, id=f"{case.check}: {case.way}") for case in CASES),
+    *(pytest.param(case.near_miss, id=f"{case.check}: {case.way}: near miss") for case in CASES),
+    pytest.param(clean.SCENE, id="clean"),
+]
+
+
+@pytest.mark.parametrize("scene", SCENES)
+def test_no_sentence_names_what_is_not_there(scene: Scene) -> None:
+    for facts in facts_of(scene):
+        for pull in pulls_of(facts):
+            told = [*said_of(pull), ("end", f"{end_of(pull).plain.rstrip('.')}.")]
+            assert [(gate, text) for gate, text in told if faults(text)] == []
