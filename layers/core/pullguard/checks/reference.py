@@ -229,7 +229,7 @@ def _not_found(facts: Facts) -> Iterable[Answer]:
             case Missing() if meaning.unread(facts, reference) is None:
                 yield Failed(
                     subject=subject,
-                    cause=f"The secret that container {container.name} names does not exist.",
+                    cause=f"The secret {shown(reference.text)} that container {container.name} names does not exist.",
                     evidence=f"DescribeSecret of {shown(reference.text)}: ResourceNotFoundException",
                     remedy=_create_or_restore(facts, reference),
                 )
