@@ -1,5 +1,7 @@
-"""Headless Chromium, where it is installed: a page in, a picture or its final document out."""
+"""Headless Chromium, where it is installed: a page in, a picture, its final document or its layout out."""
 
+import html
+import json
 import re
 import shutil
 import subprocess
@@ -16,8 +18,47 @@ FLAGS = (
     "--hide-scrollbars", "--enable-logging=stderr",
 )  # fmt: skip
 TIMEOUT_S = 120
-FRAMES = 8
-BLANK_BYTES = 10_000  # a page of one colour has about 3,000, a page of text twenty times as many
+# Takes the copy buttons away, and lists every element with its own text, whether it shows, its box and its style.
+MEASURE = """
+addEventListener("load", () => {
+  const { contentDocument: page, contentWindow: view } = document.querySelector("iframe");
+  const buttons = [...page.querySelectorAll(".copy")].filter((each) => each.checkVisibility()).length;
+  page.querySelectorAll(".copy").forEach((each) => each.remove());
+  page.querySelectorAll(".with-copy").forEach((each) => each.classList.remove("with-copy"));
+  const styled = ["display", "visibility", "opacity", "color", "background-color", "fill", "font", "overflow"];
+  const elements = [...page.body.querySelectorAll("*")].map((each) => {
+    const box = each.getBoundingClientRect(), style = view.getComputedStyle(each);
+    const text = [...each.childNodes].filter((node) => node.nodeType === Node.TEXT_NODE).map((node) => node.data);
+    const visible = each.checkVisibility({ opacityProperty: true, visibilityProperty: true });
+    return [
+      each.tagName,
+      text.join(" ").trim(),
+      visible && box.width > 0 && box.height > 0,
+      [box.x, box.y, box.width, box.height].map(Math.round).join(" "),
+      styled.map((name) => style.getPropertyValue(name)).join("; "),
+    ];
+  });
+  const out = document.createElement("pre");
+  out.id = "measured";
+  out.textContent = JSON.stringify({ buttons, elements });
+  document.body.append(out);
+});
+"""
+
+Element = tuple[str, str, bool, str, str]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """How many copy buttons a page shows, and its other elements: tag, own text, whether it shows, box, style."""
+
+    buttons: int
+    elements: list[Element]
+
+    @property
+    def shown(self) -> str:
+        """The text that shows."""
+        return "\n".join(text for tag, text, shows, *_ in self.elements if shows and text and tag != "SCRIPT")
 
 
 @dataclass(frozen=True)
@@ -32,27 +73,19 @@ class Chromium:
         console = self._run(page, f"--screenshot={picture}", f"--window-size={size}", *flags)[1]
         return picture.read_bytes(), console
 
-    def screenshot_in_a_frame(self, page: str, *, size: str, scripts: bool) -> tuple[bytes, list[str]]:
-        """Return the picture of the page in a frame that lets it run scripts, or, by its sandbox attribute, does not.
+    def measured(self, page: str, *, scripts: bool) -> tuple[Measured, list[str]]:
+        """Return what is in the page in a frame that may run scripts, or, by its sandbox attribute, may not.
 
-        Chromium's own switch for that (--blink-settings=scriptEnabled=false) also stops its taking of screenshots.
+        The page around it measures, so that nothing depends on when or how Chromium paints. It may see into the frame
+        since both have one origin, and it takes the buttons away before it measures: they make no difference then.
         """
-        (self.folder / "framed.html").write_text(page, encoding="utf-8")
-        width, height = size.split(",")
-        outer = (
-            "<!doctype html><style>*{margin:0;border:0}</style>"
-            f'<iframe sandbox="{"allow-scripts" if scripts else ""}" src="framed.html" '
-            f'width="{width}" height="{height}"></iframe>'
-        )
-        # Chromium takes the picture when the outer page is painted; on a busy machine the frame may not be yet, or not
-        # whole. So a picture counts once it is not blank and the next one is the same.
-        before = b""
-        for _ in range(FRAMES):
-            picture, console = self.screenshot(outer, size=size)
-            if len(picture) > BLANK_BYTES and picture == before:
-                return picture, console
-            before = picture
-        raise AssertionError(f"the frame did not come to rest in {FRAMES} pictures")
+        sandbox = f"allow-same-origin{' allow-scripts' if scripts else ''}"
+        frame = f'<iframe sandbox="{sandbox}" srcdoc="{html.escape(page)}" width="1100" height="600"></iframe>'
+        document, console = self.document(f"<!doctype html><body>{frame}<script>{MEASURE}</script>")
+        found = re.search(r'<pre id="measured">(.*?)</pre>', document, re.DOTALL)
+        assert found, "the frame was not measured"
+        data = json.loads(html.unescape(found[1]))
+        return Measured(buttons=data["buttons"], elements=[tuple(each) for each in data["elements"]]), console
 
     def document(self, page: str, *flags: str) -> tuple[str, list[str]]:
         """Return the document after the page has run, and what the console said."""

@@ -22,7 +22,6 @@ from tests.report.sample import clean_audit, sample_audit
 __all__ = ["chromium"]
 PICTURED = cache(pictured_audit)
 DOCS = Path(__file__).parents[2] / "docs"
-ABOVE_THE_BUTTONS = "1100,600"
 DARK = "--blink-settings=preferredColorScheme=0"
 COPY_HIDDEN = 'class="copy" hidden'
 COPY_SHOWN = re.compile(r'class="copy">')
@@ -72,13 +71,31 @@ def _lasting(picture: str) -> str:
 
 def test_needs_no_script(chromium: Chromium) -> None:
     """All is there but the buttons that copy: without a script there are none."""
-    page = render(sample_audit())
-    with_script, _ = chromium.screenshot_in_a_frame(page, size=ABOVE_THE_BUTTONS, scripts=True)
-    without, console = chromium.screenshot_in_a_frame(page, size=ABOVE_THE_BUTTONS, scripts=False)
-    assert with_script == without
-    assert changes(without) > 200
+    audit = sample_audit()
+    with_script, _ = chromium.measured(render(audit), scripts=True)
+    without, console = chromium.measured(render(audit), scripts=False)
+    assert with_script.buttons > 0 == without.buttons
+    assert with_script.elements == without.elements
+    assert all(each.check in without.shown for each in audit.findings)
     assert [line for line in console if "Blocked script execution" not in line] == []
     assert any("Blocked script execution" in line for line in console), "a script did run"
+
+
+NEEDS_A_SCRIPT = {
+    "to-show": ("<main>", "<main hidden>", "document.querySelector('main').hidden = false"),
+    "to-unfold": ("<main>", "<main><details>", "document.querySelector('main > details').open = true"),
+    "to-say": ("<h1 ", "<h2 id='late'></h2><h1 ", "document.getElementById('late').textContent = 'Two errors'"),
+    "to-place": ("<main>", "<main style='margin-left: 3000px'>", "document.querySelector('main').style = ''"),
+    "to-colour": ("<main>", "<main style='opacity: 0'>", "document.querySelector('main').style = ''"),
+}
+
+
+@pytest.mark.parametrize(("before", "after", "script"), NEEDS_A_SCRIPT.values(), ids=NEEDS_A_SCRIPT)
+def test_a_page_that_needs_one_would_be_noticed(chromium: Chromium, before: str, after: str, script: str) -> None:
+    page = re.sub(r"<meta http-equiv[^>]*>", "", render(sample_audit())).replace(before, after, 1)
+    page = page.replace("</body>", f"<script>{script}</script></body>")
+    with_script, without = (chromium.measured(page, scripts=scripts)[0] for scripts in (True, False))
+    assert with_script.elements != without.elements
 
 
 def test_light_and_dark_differ(chromium: Chromium) -> None:
