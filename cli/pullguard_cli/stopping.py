@@ -91,12 +91,12 @@ def resume_one(deployment: Deployment, target: Target, *, yes: bool) -> int:
 
 
 def ask_for_a_sweep(deployment: Deployment) -> int:
-    """Ask for a look at everything; where that fails, the schedule does it, and nothing is lost."""
+    """Request a sweep, which begins with what was refused; if that fails, the hourly run asks about it."""
     try:
         deployment.queues.send(deployment.output("SweepQueueUrl"), {"sweep": f"asked-{uuid4()}", "token": None})
     except (BotoCoreError, ClientError) as error:
-        return say(f"What was wanted meanwhile is looked at by the next scheduled sweep. ({one_line(error)})")
-    return say("A sweep was asked for: what was wanted meanwhile is looked at now.")
+        return say(f"No sweep could be requested: what was refused is revalidated within the hour. ({one_line(error)})")
+    return say("A sweep was asked for: what was refused meanwhile is revalidated now, before everything else.")
 
 
 def stop_by(deployment: Deployment, reason: str) -> Stop:

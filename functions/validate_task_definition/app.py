@@ -10,7 +10,6 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from pullguard.deployed import Deployment
-from pullguard.messages import Look
 from pullguard.receiver import outcome
 
 deployment = Deployment(os.environ, *Deployment.VALIDATOR_NEEDS)
@@ -26,9 +25,7 @@ def handler(event: dict[str, Any], context: Any) -> Any:
     validator, receiver = deployment.validator(), deployment.receiver("validate_task_definition")
 
     def handle(record: SQSRecord) -> None:
-        result = receiver.receive(
-            record, lambda: validator.validate(Look.parse(record.body), occasion=record.message_id)
-        )
+        result = receiver.receive(record, lambda: validator.run(record.body, occasion=record.message_id))
         logger.info(outcome(result), extra=asdict(result))
         metrics.add_metric(outcome(result), MetricUnit.Count, 1)
 

@@ -67,6 +67,7 @@ BRAKES: tuple[Method, ...] = (
     Ledger.count_write,
     Ledger.happened,
     Ledger.once,
+    Ledger.keep_waiting,
 )
 # How what was done is told even where the run that did it ends at once.
 TELLING: tuple[Method, ...] = (Ledger.intend, Ledger.intended, Ledger.save_remediation)
@@ -183,7 +184,7 @@ FUNCTIONS = {
         flows=("alert", "causes", "looking_again", "publishing", "reminding"),
         stack={
             **on("Ledger.Arn", Ledger.finding, Ledger.remediation, Ledger.happened, Ledger.lease, Ledger.once),
-            **on("Ledger.Arn", Ledger.dependents, ServiceLedger.known),
+            **on("Ledger.Arn", Ledger.dependents, Ledger.waiting, ServiceLedger.known),
             **on("Ledger.Arn", CauseLedger.record, CauseLedger.records, CauseLedger.save, CauseLedger.any_member),
             **on("Ledger.Arn", CauseLedger.members, CauseLedger.past),
             **on("ValidationQueue.Arn", Queues.look),
@@ -208,6 +209,7 @@ FUNCTIONS = {
                 Ledger.mark_unused,
                 Ledger.unagreed,
                 Ledger.mark_needed,
+                Ledger.waiting,
                 Roster.ask,
                 Roster.begin,
                 Roster.complete,

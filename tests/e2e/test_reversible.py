@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pullguard.remedies.grant import POLICY_NAME
+from pullguard.stop import GO_ON
 from sandbox.demo.progress import Progress, insist
 from sandbox.demo.scene import Scene, about, deploy
 from sandbox.emulator import Emulator
@@ -75,6 +76,23 @@ def test_a_stop_holds_every_write_and_what_was_wanted_happens_after_it(revoking:
     assert "A sweep was asked for" in pullguard(revoking, "resume", "--yes")
     insist(lambda: policy(revoking, name), "the grant after the stop", timeout_s=WITHIN_S)
     insist(lambda: told(revoking, name, "Remediation Completed"), "an alert of it", timeout_s=WITHIN_S)
+
+
+def test_a_stop_that_was_ended_by_hand_is_followed_by_the_hourly_run(revoking: Scene) -> None:
+    name = fresh("by-hand")
+    pullguard(revoking, "stop", "--yes")
+    revoking.load(family(name))
+    insist(lambda: told(revoking, name, "Remediation Planned"), "a plan", timeout_s=WITHIN_S)
+    revoking.settle()
+    parameter = revoking.stack.outputs["StopParameter"]
+    revoking.aws.client("ssm").put_parameter(Name=parameter, Value=GO_ON, Type="String", Overwrite=True)
+    assert policy(revoking, name) is None
+
+    hourly = {"source": "aws.events", "detail-type": "Scheduled Event", "id": fresh("hour"), "detail": {}}
+    revoking.aws.client("sqs").send_message(
+        QueueUrl=revoking.stack.queues["AlertQueue"], MessageBody=json.dumps(hourly)
+    )
+    insist(lambda: policy(revoking, name), "the grant after the stop", timeout_s=WITHIN_S)
 
 
 def test_a_rollback_takes_a_grant_back_and_it_stays_back_until_somebody_resumes(revoking: Scene) -> None:

@@ -327,6 +327,17 @@ def test_the_circuit_breaker_holds(ledger: Ledger) -> None:
     assert len(here.sent.details("Remediation Failed")) == 1
 
 
+def test_an_open_breaker_asks_once_for_all_services_that_ran_into_it(ledger: Ledger) -> None:
+    services_of = tuple(running(name) for name in "abcde")
+    here = Stage(ledger, world(*services_of), rules=ON, writes_per_hour=1)
+    here.validate(LOOK)
+    for each in services_of:
+        ledger.count_write(f"service {each.service_arn}", now=here.time)
+    assert run(here, Services(here)).redeployed is None
+    (asked,) = here.sent.bodies("validations")
+    assert asked["cause"] == LOOK.cause.to_dict()
+
+
 def test_a_refused_call_is_told_and_does_not_keep_the_other_services(stage: Stage) -> None:
     stage.validate(LOOK)
     services = Services(stage)
@@ -352,7 +363,7 @@ HELD: dict[str, Callable[[Stage], None]] = {
     "the family is held": lambda here: here.ledger.save_family_hold("web", HOLD),
     "the role is held": lambda here: here.ledger.save_hold(role().arn, HOLD),
 }
-BEFORE_THE_WRITE = [name for name in HELD if name != "everything is stopped"]  # a stop is believed for five seconds
+BEFORE_THE_WRITE = [name for name in HELD if name != "everything is stopped"]  # "may write" is remembered
 
 
 @pytest.mark.parametrize("held", HELD)

@@ -88,6 +88,28 @@ def test_a_stop_takes_hold_within_seconds_and_a_burst_costs_one_read(later_s: fl
     assert asked.count("GetParameter") == 2
 
 
+def test_a_stop_is_read_again_each_time_so_that_its_end_counts_at_once() -> None:
+    with mock_aws():
+        client, clock = boto3.client("ssm", region_name=REGION), Clock()
+        StopSwitch(client, "/p/stop").write(STOP)
+        switch = StopSwitch(client, "/p/stop", clock)
+        assert [switch.read(), switch.read()] == [STOP, STOP]
+        StopSwitch(client, "/p/stop").write(None)
+        assert switch.read() is None
+
+
+def test_a_stop_that_was_read_ends_what_was_remembered_before_it() -> None:
+    with mock_aws():
+        client, clock = boto3.client("ssm", region_name=REGION), Clock()
+        switch = StopSwitch(client, "/p/stop", clock)
+        switch.write(None)
+        StopSwitch(client, "/p/stop").write(STOP)
+        clock.time_s += BELIEVED_S
+        assert switch.read() == STOP
+        clock.time_s -= 1  # within the time for which "may write" had been remembered
+        assert switch.read() == STOP
+
+
 def test_who_writes_reads_at_once_what_was_written() -> None:
     with mock_aws():
         switch = StopSwitch(boto3.client("ssm", region_name=REGION), "/p/stop", Clock())

@@ -282,6 +282,7 @@ def test_while_it_is_stopped_or_held_not_even_a_grant_is_taken_back_and_people_h
         here.patch(UNTAGGED)
     assert "STANDS" in here.failures()[-1]["why"]
     assert str(STOP) in here.failures()[-1]["why"]
+    assert ledger.waiting(now=here.stage.time) == (ROLE,)
     assert here.review(UNTAGGED).taken_back == 0
     here.stage.stop = GO_ON
     ledger.end_hold(ROLE)

@@ -5,10 +5,16 @@
 | ROLE#arn | HOLD | who holds the role, when and why: nothing is written to it |
 | FAMILY#family | HOLD | who holds the family, when and why: no revision is registered, no service moved or redeployed |
 | HOLDS | ROLE#arn, FAMILY#family | the same once more, so that all that is held is one query, written to or not |
+| WAITING | arn | nothing: a stop or a hold refused a write for this task definition, or for the grants of this role |
 
 Both items of a hold come and go in one transaction, so that nothing is held that is not listed.
+
+What waits is one item per task definition or role, however often it is refused. Nothing deletes it: it expires some
+hours after the last refusal. Until then each sweep (``pullguard resume`` asks for one) and each hourly run asks about
+it once more, and a refusal renews it.
 """
 
+from datetime import datetime
 from typing import Final
 
 from pullguard.arn import Arn
@@ -16,7 +22,10 @@ from pullguard.aws.answers import asks
 from pullguard.stop import Stop
 from pullguard.table import Table
 
+# Three of the hourly runs.
+WAITING_KEPT_S: Final = 3 * 3600
 _ALL: Final = "HOLDS"
+_WAITING: Final = "WAITING"
 
 
 class HoldBook(Table):
@@ -61,6 +70,20 @@ class HoldBook(Table):
     def held_families(self) -> dict[str, Stop]:
         """Return every family that is held, with who holds it."""
         return self._listed("FAMILY#")
+
+    @asks("dynamodb:PutItem")
+    def keep_waiting(self, subject: Arn, *, now: datetime) -> None:
+        """Keep that a stop or a hold refused a write for ``subject``, a task definition or a role."""
+        self._put(_WAITING, str(subject), None, expires=now.timestamp() + WAITING_KEPT_S)
+
+    @asks("dynamodb:Query")
+    def waiting(self, *, now: datetime) -> tuple[Arn, ...]:
+        """Return the task definitions and roles for which a stop or a hold refused a write in the last hours."""
+        return tuple(
+            Arn.parse(item["sk"]["S"])
+            for item in self._items(_WAITING)
+            if int(item["expires_at_epoch_s"]["N"]) > now.timestamp()
+        )
 
     def _held(self, what: str) -> Stop | None:
         data = self._get(what, "HOLD")

@@ -48,6 +48,11 @@ class Look:
     cause: Cause
     attempt: int = 0
 
+    @property
+    def subject(self) -> Arn:
+        """What is to be validated."""
+        return self.task_definition
+
     def to_json(self) -> str:
         """Return the message's body."""
         attempt = {"attempt": self.attempt} if self.attempt else {}
@@ -74,13 +79,25 @@ class Review:
     role: Arn
     cause: Cause
 
+    @property
+    def subject(self) -> Arn:
+        """What is to be reviewed."""
+        return self.role
+
     def to_json(self) -> str:
         """Return the message's body."""
         return json.dumps({"role": str(self.role), "cause": self.cause.to_dict()})
 
 
+def request_about(subject: Arn, cause: Cause) -> Look | Review:
+    """Return the message that asks about ``subject``: the validation of a task definition, or the review of a role."""
+    if subject.service == "iam":
+        return Review(role=subject, cause=cause)
+    return Look(task_definition=subject, cause=cause)
+
+
 def parse_command(body: str) -> Look | Review:
-    """Prove that ``body`` is what the grant queue carries; raises ``Rejected`` with the reason where it is not."""
+    """Prove that ``body`` asks about a task definition or a role; raises ``Rejected`` with the reason if not."""
     message = parse_object(body)
     if "role" not in message or "task_definition" in message:
         return Look.parse(body)

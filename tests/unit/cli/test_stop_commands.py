@@ -50,12 +50,12 @@ def test_resume_lets_it_write_again_and_asks_for_a_sweep(run: Run, stack: Stack)
     assert "A sweep was asked for" in ran.out
 
 
-def test_who_may_not_ask_for_a_sweep_is_told_that_the_next_one_looks(run: Run, stack: Stack) -> None:
+def test_who_may_not_ask_for_a_sweep_reads_that_the_hourly_run_asks(run: Run, stack: Stack) -> None:
     run("stop", "--yes")
     in_account("sqs").delete_queue(QueueUrl=stack.sweep_queue_url)
     ran = run("resume", "--yes")
     assert (ran.code, stack.stopped()) == (0, None)
-    assert "by the next scheduled sweep" in ran.out
+    assert "revalidated within the hour" in ran.out
 
 
 @pytest.mark.parametrize(("command", "words"), [("stop", "is stopped already"), ("resume", "is not stopped")])

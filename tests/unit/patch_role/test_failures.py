@@ -1,6 +1,7 @@
 """What goes wrong: IAM's refusals, its quota, the breaker, and two runs at one role."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from botocore.exceptions import ClientError
@@ -143,12 +144,38 @@ def test_an_open_breaker_asks_for_another_look_until_the_hour_is_over(act: Acted
     here = act(BROKEN, writes_per_hour=1)
     here.expect(render(policy_document(granted(GHCR))))
     here.patch()
-    here.stage.time = NOW.replace(minute=50)
+    delays_s = []
+    here.stage.time = NOW.replace(minute=0, second=1)
+    while here.stage.time < NOW.replace(minute=0) + timedelta(hours=1):
+        here.patch(occasion=f"m-{here.stage.time}")
+        delays_s.append(last_delay_s(here))
+        here.stage.later(seconds=delays_s[-1])
+    assert delays_s == [900] * 4
+    here.expect(render(policy_document(granted(GHCR))))
+    assert here.patch(occasion="m-last").written
+
+
+@pytest.mark.parametrize(("minute", "second", "delay_s"), [(50, 0, 601), (1, 0, 841), (14, 59, 2), (45, 0, 900)])
+def test_it_asks_at_the_next_quarter_of_the_hour(act: Acted, minute: int, second: int, delay_s: int) -> None:
+    here = act(BROKEN, writes_per_hour=1)
+    here.stage.time = NOW.replace(minute=minute, second=second)
+    here.expect(render(policy_document(granted(GHCR))))
+    here.patch()
     here.patch(occasion="m-2")
-    assert last_delay_s(here) == 601
-    here.stage.time = NOW.replace(minute=1)
-    here.patch(occasion="m-3")
-    assert last_delay_s(here) == 900
+    assert last_delay_s(here) == delay_s
+
+
+def test_it_asks_once_in_a_quarter_for_the_same_event_and_again_after_a_crash(act: Acted) -> None:
+    here = act(BROKEN, writes_per_hour=1)
+    here.expect(render(policy_document(granted(GHCR))))
+    here.patch()
+    here.stage.sent.messages.clear()
+    here.stage.sent.failing = ["send_message_batch"]
+    with pytest.raises(Crash):
+        here.patch(occasion="m-2")
+    for occasion in ("m-2", "m-2", "m-3"):
+        here.patch(occasion=occasion)
+    assert len(here.stage.sent.bodies("validations")) == 1
 
 
 def test_what_another_run_is_at_is_looked_at_again_when_its_lease_has_ended(act: Acted, ledger: Ledger) -> None:

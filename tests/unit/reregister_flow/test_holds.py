@@ -6,9 +6,9 @@ import pytest
 
 from pullguard.flows.reregister import LEASE_S
 from pullguard.ledger import Ledger
-from pullguard.stop import Stop, switch_text
+from pullguard.stop import GO_ON, Stop, switch_text
 from tests.fakes import role_arn
-from tests.unit.reregister_flow.scene import STALE, Act, Acted
+from tests.unit.reregister_flow.scene import STALE, SUCCESSOR, Act, Acted
 
 STOPPED = switch_text(Stop(by="ada", at="2026-11-23T11:59:00+00:00"))
 
@@ -19,6 +19,20 @@ def test_while_everything_is_stopped_nothing_is_registered(act: Acted) -> None:
         assert here.run(occasion=occasion).registered is None
         here.stage.later(seconds=LEASE_S)
     assert here.told() == ["Remediation Planned"]
+
+
+@pytest.mark.parametrize("held", ["everything", "family", "role"])
+def test_right_after_it_ends_the_next_message_registers(act: Acted, held: str) -> None:
+    here = act(STALE, stop=STOPPED if held == "everything" else GO_ON)
+    if held != "everything":
+        hold(here, held)
+    assert here.run().registered is None
+    here.stage.stop = GO_ON
+    here.stage.ledger.end_family_hold("web")
+    here.stage.ledger.end_hold(role_arn())
+    here.expect_description()
+    here.expect_registration()
+    assert here.run(occasion="m-2").registered == str(SUCCESSOR)
 
 
 def test_while_everything_is_stopped_no_service_is_moved(moving: Act) -> None:

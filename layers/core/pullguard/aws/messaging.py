@@ -32,7 +32,7 @@ class Queues:
         self._client = client
 
     @asks("sqs:SendMessage")
-    def look(self, queue_url: str, looks: Iterable[Look], *, delay_s: int = 0) -> int:
+    def look(self, queue_url: str, looks: Iterable[Look | Review], *, delay_s: int = 0) -> int:
         """Send messages to a standard queue; return how many."""
         remaining, sent = iter(looks), 0
         while some := list(islice(remaining, _A_BATCH)):

@@ -5,51 +5,52 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from pullguard.aws.answers import asks, looked_up
-from pullguard.model import Lookup, Missing, Unreadable
+from pullguard.model import Lookup
 from pullguard.stop import GO_ON, Stop, read_switch, switch_text
 
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
 
 _NO_SUCH = frozenset({"ParameterNotFound"})
-# How long an answer is believed: a stop takes hold within this time, and a burst of writes costs one read.
+# How long "may write" is remembered: a stop takes effect within this time, and a burst of writes costs one read.
 BELIEVED_S: Final = 5.0
 
 
 class StopSwitch:
-    """The stack's stop parameter ``name``. What could not be read is never remembered.
+    """The stack's stop parameter ``name``. Only the answer "may write" is remembered.
 
-    ``clock`` tells seconds: of the wall where the process may be frozen, as in Lambda. An answer from its future is not
-    believed; set back by less than an answer's age, it lengthens the belief by that much.
+    A stop is read again each time: the first attempt after ``pullguard resume`` must not fail on what was read before.
+
+    ``clock`` returns seconds: of the wall where the process may be frozen, as in Lambda. An answer from its future is
+    not believed; set back by less than an answer's age, it lengthens the belief by that much.
     """
 
     def __init__(self, client: "SSMClient", name: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._client = client
         self._name = name
         self._clock = clock
-        self._answer: tuple[float, Stop | None] | None = None
+        self._may_write_at: float | None = None
 
     @asks("ssm:GetParameter")
     def read(self) -> Lookup[Stop | None]:
-        """Return the stop, or None where Pullguard may write; an answer is believed for ``BELIEVED_S``.
+        """Return the stop, or None if Pullguard may write, which is remembered for ``BELIEVED_S``.
 
         Source: https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameter.html
         """
         now = self._clock()
-        if self._answer is not None and 0 <= now - self._answer[0] < BELIEVED_S:
-            return self._answer[1]
+        if self._may_write_at is not None and 0 <= now - self._may_write_at < BELIEVED_S:
+            return None
 
         def call() -> Stop | None:
             return read_switch(self._client.get_parameter(Name=self._name)["Parameter"]["Value"])
 
         found = looked_up("ssm:GetParameter", self._name, call, missing=_NO_SUCH)
-        if not isinstance(found, Missing | Unreadable):
-            self._answer = (now, found)
+        self._may_write_at = now if found is None else None
         return found
 
     @asks("ssm:PutParameter")
     def write(self, stop: Stop | None) -> None:
-        """Stop everything, or (None) let it go on; what was written is believed as an answer is. Errors propagate."""
+        """Stop everything, or (None) let it go on; the latter is remembered as an answer is. Errors propagate."""
         text = GO_ON if stop is None else switch_text(stop)
         self._client.put_parameter(Name=self._name, Value=text, Type="String", Overwrite=True)
-        self._answer = (self._clock(), stop)
+        self._may_write_at = self._clock() if stop is None else None

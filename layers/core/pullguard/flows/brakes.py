@@ -7,7 +7,7 @@ and goes is a fight (docs/adr/0020).
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from pullguard.arn import Arn
 from pullguard.aws.ssm import StopSwitch
@@ -85,12 +85,6 @@ class Brakes:
         """Count a write to ``scopes``; called once AWS has taken it."""
         for scope in scopes:
             self.ledger.count_write(scope, now=self.now())
-
-    def rest_of_the_hour_s(self) -> int:
-        """Return after how many seconds an open breaker closes."""
-        now = self.now().astimezone(UTC)
-        ends = now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
-        return int((ends - now).total_seconds()) + 1
 
     def _stop(self) -> Stop | None:
         found = self.switch.read()

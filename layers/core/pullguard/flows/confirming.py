@@ -4,9 +4,9 @@ Between the proof and the write lie milliseconds, in which a tag may go or a sec
 role's tag; the rest is asked here once more. A run that ends in between leaves its intents, by which the next run of
 the same message finds what was written and confirms it.
 
-What cannot be taken back now, because AWS refuses it or somebody has stopped all writes, is kept in the ledger, and
-people are told that it stands and how to remove it. The message is tried again; later each sweep has it looked at
-(``flows/unagreed.py``).
+What cannot be taken back now, because AWS refuses it or all writes are stopped, is kept in the ledger, and people are
+alerted that the grant remains and how to remove it. The message is tried again; later each sweep, and each hourly run
+if a stop or a hold refused it, asks for a review of the role (``flows/unagreed.py``).
 """
 
 import shlex
@@ -18,7 +18,7 @@ from pullguard.arn import Arn
 from pullguard.aws.iam import Iam
 from pullguard.consent import withdrawn
 from pullguard.errors import Denied, NotNow
-from pullguard.flows.brakes import NotWritten
+from pullguard.flows.brakes import Held, NotWritten
 from pullguard.flows.policy_writing import Change, PolicyWriter
 from pullguard.flows.role_lease import RoleLease, Unconfirmed
 from pullguard.flows.writing import Executor
@@ -139,6 +139,8 @@ class Confirmer:
         try:
             self._lower(role, change, secrets, write_id=f"{occasion}-taken-back")
         except (Denied, NotNow, NotWritten) as error:
+            if isinstance(error, Held):
+                self.executor.ledger.keep_waiting(role.arn, now=self.executor.now())
             for each in unagreed:
                 self.executor.tell(_standing(role, change, each, error), occasion=occasion)
             raise NotNow(f"what an owner does not agree to stands on {role.arn}: {error}") from error

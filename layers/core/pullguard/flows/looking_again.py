@@ -1,8 +1,11 @@
-"""Once an hour: look again at what only a registry knows to be mended, since no event tells of it.
+"""Once an hour: revalidate what no event reports as fixed.
 
-Whoever puts a password right in the registry, pushes an image or opens a repository changes nothing in AWS. So what is
-open for such a reason is looked at with each run of the schedule, and by nobody who waits. How often the registry is
-asked with credentials that it refused is decided elsewhere (``login_ledger.py``).
+Correcting a password in the registry, pushing an image or opening a repository changes nothing in AWS. So what is open
+for such a reason is revalidated with each run of the schedule. How often the registry is asked with credentials that it
+refused is decided elsewhere (``login_ledger.py``).
+
+The end of a stop or a hold is no event either. ``pullguard resume`` asks for a sweep; if that request is lost, or the
+stop parameter was set by hand, this run asks about what was refused meanwhile.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,7 +18,7 @@ from pullguard.aws.messaging import Queues
 from pullguard.cause_ledger import CauseLedger
 from pullguard.events import Cause
 from pullguard.ledger import Ledger
-from pullguard.messages import Look
+from pullguard.messages import request_about
 
 LOOK_AGAIN: Final = "Look again"
 AT_THE_REGISTRY: Final = frozenset(
@@ -27,7 +30,7 @@ _AN_HOUR_BARELY_S: Final = 3000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookingAgain:
-    """Asks for looks at the task definitions that a registry refuses."""
+    """Asks about the task definitions that a registry refuses, and about what a stop or a hold refused."""
 
     ledger: Ledger
     causes: CauseLedger
@@ -36,13 +39,13 @@ class LookingAgain:
     now: Callable[[], datetime]
 
     def ask(self) -> int:
-        """Ask for one look at each; return how many were asked for."""
+        """Ask once about each; return how many were asked about."""
         now = self.now()
-        found = sorted(set(self._refused()))
+        found = sorted({*self._refused(), *self.ledger.waiting(now=now)})
         if not found or not self.ledger.lease("look again", _AN_HOUR_BARELY_S, now=now):
             return 0
         cause = Cause(kind=LOOK_AGAIN, event_id=f"look-again-{int(now.timestamp())}", at=now)
-        return self.queues.look(self.validation_queue_url, (Look(task_definition=each, cause=cause) for each in found))
+        return self.queues.look(self.validation_queue_url, (request_about(each, cause) for each in found))
 
     def _refused(self) -> Iterator[Arn]:
         for record in self.causes.records():

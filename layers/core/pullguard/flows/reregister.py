@@ -89,13 +89,14 @@ class Reregisterer:
     def _register(self, action: Reregister, proof: Proof, look: Look, occasion: str) -> Reregistered:
         source, family = action.task_definition, proof.facts.task_definition.family
         executor = self.executor
+        role = proof.facts.role.arn if isinstance(proof.facts.role, Role) else None
+        executor.brakes.admit(role=role, family=family)  # before the lease, which would outlast the stop
         if not executor.ledger.lease(f"reregister {source}", LEASE_S, now=executor.now()):
             executor.look_again(look, delay_s=LEASE_S)
             return Reregistered(task_definition=str(source), why="just registered, or about to be")
         if (undone := self._undone(source)) is not None:
             executor.tell(Remediation(event="Remediation Refused", deed=describe(undone)), occasion="")
             return Reregistered(task_definition=str(source), why=undone.why)
-        role = proof.facts.role.arn if isinstance(proof.facts.role, Role) else None
         scope = f"family {family}"
         executor.brakes.check(scope, role=role, family=family)
         request_of(action, self.ecs)  # what must not be registered is not even recorded

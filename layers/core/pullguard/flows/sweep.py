@@ -20,7 +20,7 @@ from pullguard.errors import Malformed, NotNow, Rejected, shown
 from pullguard.events import Cause, is_event_id
 from pullguard.flows.settle import WAITS_S, Progress, Settler
 from pullguard.ledger import Ledger
-from pullguard.messages import LISTED, UNLISTED, Look, parse_object
+from pullguard.messages import LISTED, UNLISTED, Look, parse_object, request_about
 from pullguard.model import TaskDefinition, Unreadable
 from pullguard.roster import FIRST_PAGE, Roster, Sweep
 from pullguard.service_ledger import Kept, ServiceLedger
@@ -101,6 +101,8 @@ class Sweeper:
         return sweep
 
     def _list(self, sweep: Sweep) -> Swept:
+        if sweep.due == FIRST_PAGE:
+            self._revalidate_what_waits(sweep)
         families, following = self.ecs.families(sweep.due or None)
         arns = set(self._newest(families))
         if sweep.due == FIRST_PAGE:
@@ -114,6 +116,16 @@ class Sweeper:
             return Swept(sweep=sweep.id, asked=asked, why="another sweep has taken its place")
         self._send_next(after)
         return Swept(sweep=sweep.id, asked=asked, done=after.listed, first=sweep.first)
+
+    def _revalidate_what_waits(self, sweep: Sweep) -> None:
+        """Ask first about what a stop or a hold refused: ``pullguard resume`` may have just ended it.
+
+        The pages ask about the same task definitions; in a large account those take minutes.
+        """
+        now = self.now()
+        cause = Cause(kind=LISTED, event_id=sweep.id, at=now)
+        waiting = self.ledger.waiting(now=now)
+        self.queues.look(self.validation_queue_url, (request_about(each, cause) for each in waiting))
 
     def _check(self, sweep: Sweep, number: int) -> Swept:
         if not sweep.listed:

@@ -18,7 +18,7 @@ from pullguard.flows.telling import Teller
 from pullguard.gather import Readers, gather_about, lacks_credentials
 from pullguard.ledger import Entry, Ledger
 from pullguard.lifecycle import advance
-from pullguard.messages import LISTED, MAYBE_UNUSED, UNLISTED, Home, Look
+from pullguard.messages import LISTED, MAYBE_UNUSED, UNLISTED, Home, Look, Review, parse_command
 from pullguard.model import Facts, Missing, Role, RotationEnd, Secret, TaskDefinition, Unreadable, Usage
 from pullguard.plan import Action, Grant, Mode, MoveService, Plan, Redeploy, Refusal, Reregister
 from pullguard.planner import Rules, make_plan, next_actions, told_apart
@@ -50,6 +50,13 @@ class Validated:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Forwarded:
+    """A review that went on to the grant queue, for the log."""
+
+    role: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Validator:
     """Validates task definitions; one for each batch, since ``readers`` remember their answers."""
 
@@ -67,6 +74,22 @@ class Validator:
     now: Callable[[], datetime]
     done: dict[tuple[Arn, bool, bool], Validated] = field(default_factory=dict)
     rotation_ends: dict[Arn, RotationEnd | None] = field(default_factory=dict)
+
+    def run(self, body: str, *, occasion: str) -> Validated | Forwarded:
+        """Do what the message ``body`` asks for; raises ``Rejected`` if that is neither a look nor a review."""
+        command = parse_command(body)
+        match command:
+            case Look():
+                return self.validate(command, occasion=occasion)
+            case Review():
+                return self._forward(command, occasion)
+        assert_never(command)
+
+    def _forward(self, review: Review, occasion: str) -> Forwarded:
+        """Send a review on to the grant queue: a FIFO queue delays no message, and its readers cannot send to it."""
+        self.home.admit(review.role)
+        self.queues.command(self.grant_queue_url, review, group=str(review.role), occasion=occasion)
+        return Forwarded(role=str(review.role))
 
     def validate(self, look: Look, *, occasion: str) -> Validated:
         """Validate the task definition of ``look``; ``occasion`` is the id of the message that asked for it.

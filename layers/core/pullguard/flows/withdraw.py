@@ -216,7 +216,8 @@ class Withdrawer:
             if before is not None and not same(before.document, document):
                 self._write(role, change, gone, occasion)
         except NotWritten as error:
-            self.executor.tell_not_written((describe(self._withdraw(role, each)) for each in unused), error)
+            deeds = (describe(self._withdraw(role, each)) for each in unused)
+            self.executor.tell_not_written(deeds, error, review)
             return replace(result, why=str(error))
         except Denied as error:
             self._tell(role, unused, "Remediation Failed", why=str(error))

@@ -18,7 +18,7 @@ from pullguard.flows.validate import in_scope, tags_of
 from pullguard.gather import Readers, gather
 from pullguard.history import Outcome
 from pullguard.ledger import Ledger
-from pullguard.messages import ATTEMPTS_MAX, Home, Look
+from pullguard.messages import ATTEMPTS_MAX, Home, Look, Review
 from pullguard.model import Facts
 from pullguard.plan import Action, Fix, Mode
 from pullguard.planner import Rules, make_plan, next_actions
@@ -27,7 +27,7 @@ from pullguard.remediation import Remediation, RemediationEvent
 # IAM is eventually consistent: what was written is looked at again after these times, until it shows.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
 WAITS_S: Final = (2, 8, 30, 120)
-# The longest that SQS delays a message; what waits longer is asked about again and again.
+# The longest that SQS delays a message, and a quarter of the hour that an open circuit breaker waits for.
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
 DELAY_MAX_S: Final = 900
 
@@ -151,14 +151,17 @@ class Executor:
             deed = replace(describe(action, why), remedy=remedy)
             self.tell(Remediation(event="Remediation Failed", deed=deed), occasion=occasion)
 
-    def tell_not_written(self, deeds: Iterable[Deed], error: NotWritten, *look: Look) -> None:
-        """Tell why ``deeds`` were not done, and raise ``error`` again where the message is to be tried again.
+    def tell_not_written(self, deeds: Iterable[Deed], error: NotWritten, request: Look | Review) -> None:
+        """Report why ``deeds`` were not done, and raise ``error`` again if the message is to be tried again.
 
-        What is held back would be done, and is told once for each stop and hold. That the circuit breaker is open is
-        told once in its hour, however many messages run into it; each asks for another ``look`` once the hour is over.
+        What is held back would be done, and is reported once for each stop and hold. That the circuit breaker is open
+        is reported once in its hour, however many messages run into it. Either way ``request`` is made once more when
+        that ends.
         """
+        if isinstance(error, Held):
+            self.ledger.keep_waiting(request.subject, now=self.now())
         if isinstance(error, TooManyWrites):
-            self.look_again(*look, delay_s=min(self.brakes.rest_of_the_hour_s(), DELAY_MAX_S))
+            self._ask_when_the_breaker_closes(request)
         if isinstance(error, TooManyWrites) and not self.brakes.first_trip(error):
             return
         event: RemediationEvent = "Remediation Planned" if isinstance(error, Held) else "Remediation Failed"
@@ -171,6 +174,22 @@ class Executor:
             self.brakes.tripped(error)
         if isinstance(error, CannotTell):
             raise error
+
+    def _ask_when_the_breaker_closes(self, request: Look | Review) -> None:
+        """Make ``request`` again at the next quarter of an hour; a breaker closes at the fourth.
+
+        Once per subject, event and quarter, however many services ran into an open breaker: otherwise a task definition
+        of five services would ask five times, and each of these five times more.
+        """
+        now_s = int(self.now().timestamp())
+        due_s = (now_s // DELAY_MAX_S + 1) * DELAY_MAX_S
+        mark = f"revalidation of {request.subject} for {request.cause.event_id} at {due_s}"
+        if self.ledger.happened(mark, now=self.now()):
+            return
+        again = replace(request, attempt=1) if isinstance(request, Look) else request
+        delay_s = min(due_s - now_s + 1, DELAY_MAX_S)
+        self.queues.look(self.validation_queue_url, (again,), delay_s=delay_s)
+        self.ledger.once(mark, now=self.now(), seconds=2 * DELAY_MAX_S)
 
 
 assert len(WAITS_S) == ATTEMPTS_MAX  # noqa: S101 (one thing said twice)
