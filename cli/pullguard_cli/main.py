@@ -15,10 +15,17 @@ from pullguard_cli.audit_command import audit
 from pullguard_cli.check_files import check_command
 from pullguard_cli.command_line import Command, Group, choose_shell
 from pullguard_cli.commands import explain, findings, plan
+from pullguard_cli.diagnose import diagnose_command
 from pullguard_cli.entry import INTERRUPTED
 from pullguard_cli.failures import EXIT_COULD_NOT_RUN, CannotRun
 from pullguard_cli.history_commands import history, rollback
-from pullguard_cli.options import EXIT_CODES, EXIT_CODES_IN_SHORT, EXIT_CODES_OF_EXPLAIN, EXIT_CODES_OF_PLAN
+from pullguard_cli.options import (
+    EXIT_CODES,
+    EXIT_CODES_IN_SHORT,
+    EXIT_CODES_OF_DIAGNOSE,
+    EXIT_CODES_OF_EXPLAIN,
+    EXIT_CODES_OF_PLAN,
+)
 from pullguard_cli.printing import errors, says, write_what_can_be_written
 from pullguard_cli.stop_commands import resume, stop
 
@@ -61,6 +68,7 @@ for _command, _name, _panel, _codes in (
     (audit, "audit", _EVERY_DAY, EXIT_CODES),
     (explain, "explain", _EVERY_DAY, EXIT_CODES_OF_EXPLAIN),
     (plan, "plan", _EVERY_DAY, EXIT_CODES_OF_PLAN),
+    (diagnose_command, "diagnose", _EVERY_DAY, EXIT_CODES_OF_DIAGNOSE),
     (check_command, "check", _BEFORE, EXIT_CODES),
     (history, "history", _DEPLOYED, None),
     (rollback, "rollback", _DEPLOYED, None),

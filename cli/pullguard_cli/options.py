@@ -20,6 +20,7 @@ EXIT_CODES_OF_PLAN = (
     "**Exit codes**: 0 nothing to mend · 1 something to mend, by Pullguard or by people · 2 could not run, or not to "
     "the end."
 )
+EXIT_CODES_OF_DIAGNOSE = "**Exit codes**: 0 for any text, known or not · 2 the text cannot be read."
 EXIT_CODES = (
     "**Exit codes**: 0 nothing at or above --fail-on · 1 findings · 2 could not run, or not to the end. "
     "Progress and errors go to standard error."

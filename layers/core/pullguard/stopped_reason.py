@@ -8,7 +8,6 @@ network. The step decides only what the text is about (a secret, a pull, somethi
 that ends last decides the rest.
 """
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -34,9 +33,9 @@ from pullguard.stopped_causes import (
     Kind,
     Row,
 )
-from pullguard.stopped_text import NamedRole, StoppedText, read_stopped_text
+from pullguard.stopped_text import NamedRole, StoppedText, compiled, read_stopped_text
 
-__all__ = ["EXPLANATIONS", "UNKNOWN", "Diagnosis", "Explanation", "Kind", "diagnose", "explain"]
+__all__ = ["EXPLANATIONS", "UNKNOWN", "Diagnosis", "Explanation", "Kind", "diagnose", "explain", "priority"]
 
 # What a text is about. Of the first three the one that stands last: each begins with words of the others.
 _CREDENTIALS: Final = (
@@ -54,9 +53,9 @@ _INJECTION: Final = (
     r"|unable to create ssm client|trying to retrieve secret with value"
     r"|could not find a secretsmanager secretid|invalid ssm parameters"
 )
-_FETCHES: Final = re.compile(f"(?P<credentials>{_CREDENTIALS})|(?P<ecr>{_ECR_LOGIN})|(?P<injected>{_INJECTION})")
-_GENERIC: Final = re.compile(r"unable to pull secrets or registry auth")
-_PULL: Final = re.compile(
+_FETCHES: Final = f"(?P<credentials>{_CREDENTIALS})|(?P<ecr>{_ECR_LOGIN})|(?P<injected>{_INJECTION})"
+_GENERIC: Final = "unable to pull secrets or registry auth"
+_PULL: Final = (
     r"cannotpull|failed to resolve ref|resolve image|pull access denied|requested access to the resource is denied"
     r"|insufficient_scope|authentication required|failed to fetch (?:anonymous|oauth) token|failed to authorize"
     r"|pull image manifest|inspect image has been|ref pull has been|failed to pull|httpread\w*|can't pull the image"
@@ -65,25 +64,12 @@ _PULL: Final = re.compile(
     r"|failed to (?:register|extract) layer|unexpected status from (?:get|head) request"
     r"|error response from daemon: (?:get|head) <>|(?<!permission )\b(?:denied|unauthorized|name unknown): "
 )
-_OTHER: Final = re.compile(r"cannot(?:start|create|stop|inspect|describe)|logging driver|log stream|env files")
-_OF_ECR: Final = re.compile(
-    r"perform: <ecr(?:-public)?>|does not exist in the registry with id|redacted ecr url|amazon ecr\b"
-)
-_TOKEN_STEP: Final = re.compile(r"failed to fetch (?:anonymous|oauth) token")
+_OTHER: Final = r"cannot(?:start|create|stop|inspect|describe)|logging driver|log stream|env files"
+_OF_ECR: Final = r"perform: <ecr(?:-public)?>|does not exist in the registry with id|redacted ecr url|amazon ecr\b"
+_TOKEN_STEP: Final = r"failed to fetch (?:anonymous|oauth) token"  # noqa: S105 (a step of a pull)
 
 # At the end of a chain containerd names the class of an error, which says less than what precedes it.
 _CLASS: Final = r"(?:[^:]{0,120}: (?:not found|unknown|failed precondition|unavailable|invalid argument))?"
-_Compiled = tuple[tuple[re.Pattern[str], Explanation], ...]
-
-
-def _compiled(*rows: Row) -> _Compiled:
-    return tuple((re.compile(f"(?:{pattern}){_CLASS}"), explanation) for pattern, explanation in rows)
-
-
-_SECRET_CAUSES: Final = _compiled(*SECRET_ROWS)
-_ROLE_CAUSES: Final = _compiled(*ROLE_ROWS)
-_PULL_CAUSES: Final = _compiled(*PULL_ROWS, *HOST_ROWS)
-_SERVICE_CAUSES: Final = _compiled(*SERVICE_ROWS)
 # The more special explanation, wherever it stands, of what is explained by one of the others.
 _SPECIAL: Final[tuple[tuple[Explanation, frozenset[Kind]], ...]] = (
     (LOCKED_OUT, frozenset({"rate-limited", "pull-denied", "no-credentials-used"})),
@@ -135,11 +121,13 @@ def diagnose(reasons: str | Iterable[str | Reason], images: Iterable[ImageRefere
     known = tuple(images)
     texts = (reasons,) if isinstance(reasons, str) else tuple(reasons)
     found = [_diagnose_one(Reason(text=text) if isinstance(text, str) else text, known) for text in texts]
-    return min(
-        found,
-        key=lambda each: (not each.explanation.is_registry_related, EXPLANATIONS.index(each.explanation)),
-        default=Diagnosis(explanation=UNKNOWN),
-    )
+    return min(found, key=priority, default=Diagnosis(explanation=UNKNOWN))
+
+
+def priority(diagnosis: Diagnosis) -> tuple[bool, int]:
+    """Return the key by which the diagnosis that says most about registry credentials or a pull comes first."""
+    explanation = diagnosis.explanation
+    return not explanation.is_registry_related, EXPLANATIONS.index(explanation)
 
 
 def _diagnose_one(reason: Reason, images: tuple[ImageReference, ...]) -> Diagnosis:
@@ -152,37 +140,43 @@ def _diagnose_one(reason: Reason, images: tuple[ImageReference, ...]) -> Diagnos
 
 def _explain_one(text: StoppedText, images: tuple[ImageReference, ...]) -> Explanation:
     words = text.words
-    if (role := _cause(_ROLE_CAUSES, words)) is not None:
+    if (role := _cause(ROLE_ROWS, words)) is not None:
         return role
-    fetched = [found.lastgroup for found in _FETCHES.finditer(words)]
+    fetched = [found.lastgroup for found in compiled(_FETCHES).finditer(words)]
     if fetched and fetched[-1] == "ecr":
         return ECR
     if fetched and fetched[-1] == "injected":
         return SECRET_INJECTION
     if fetched:
-        return _cause(_SECRET_CAUSES, words) or SECRET_FAILED
-    if _PULL.search(words) and (_OTHER.search(words) is None or "cannotpull" in words):
+        return _cause(SECRET_ROWS, words) or SECRET_FAILED
+    if _has(_PULL, words) and (not _has(_OTHER, words) or "cannotpull" in words):
         return ECR if _is_of_ecr(text, images) else _pull_cause(words)
-    if _GENERIC.search(words):
+    if _GENERIC in words:
         return UNCLEAR
-    return _cause(_SERVICE_CAUSES, words) or UNKNOWN
+    return _cause(SERVICE_ROWS, words) or UNKNOWN
 
 
-def _cause(rows: _Compiled, words: str) -> Explanation | None:
+def _cause(rows: tuple[Row, ...], words: str) -> Explanation | None:
     """Return the explanation of the cause that ends last; of two that end together, that of the longer."""
     found = [
-        (match.end(), -match.start(), explanation) for pattern, explanation in rows for match in pattern.finditer(words)
+        (match.end(), -match.start(), explanation)
+        for pattern, explanation in rows
+        for match in compiled(f"(?:{pattern}){_CLASS}").finditer(words)
     ]
     return max(found, key=lambda each: each[:2])[2] if found else None
 
 
+def _has(pattern: str, words: str) -> bool:
+    return compiled(pattern).search(words) is not None
+
+
 def _pull_cause(words: str) -> Explanation:
-    cause = _cause(_PULL_CAUSES, words) or PULL_FAILED
-    matching = [explanation for pattern, explanation in _PULL_CAUSES if pattern.search(words)]
+    cause = _cause((*PULL_ROWS, *HOST_ROWS), words) or PULL_FAILED
+    matching = [explanation for pattern, explanation in PULL_ROWS if _has(pattern, words)]
     for special, kinds in _SPECIAL:
         if cause.kind in kinds and special in matching:
             return special
-    if cause.kind == "image-not-found" and _TOKEN_STEP.search(words):
+    if cause.kind == "image-not-found" and _has(_TOKEN_STEP, words):
         return PULL_FAILED  # the token service has no such page; that says nothing about the image
     return cause
 
@@ -193,4 +187,4 @@ def _is_of_ecr(text: StoppedText, images: tuple[ImageReference, ...]) -> bool:
         return images[0].is_ecr
     if text.registry is not None:
         return text.names_ecr
-    return text.names_ecr or _OF_ECR.search(text.words) is not None
+    return text.names_ecr or _has(_OF_ECR, text.words)

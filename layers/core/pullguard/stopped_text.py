@@ -7,6 +7,7 @@ Which registry a text is about is read from the image reference or URL in it, as
 
 import re
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Final
 
 from pullguard.errors import Malformed
@@ -15,35 +16,35 @@ from pullguard.image import is_ecr_host, normal_host, parse_image
 READ_CHARS_MAX: Final = 4096  # ECS's own texts have at most about 1,000
 _GAP = " … "
 _PLAIN = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "`": "'"})
-_SPELLINGS = (
-    (re.compile(r'\\+"'), '"'),  # a text that was copied out of JSON
-    (re.compile(r"\\+[nrt]"), " "),
-    (re.compile(r"username/password", re.IGNORECASE), "username or password"),
-    (re.compile(r"\b(status|statuscode|code|http)([:=])(?=\d)", re.IGNORECASE), r"\1\2 "),
-    (re.compile(r"\b(\w+(?:Error|Exception)):(?=\S)", re.IGNORECASE), r"\1: "),
+_SPELLINGS: Final = (
+    (r'\\+"', '"'),  # a text that was copied out of JSON
+    (r"\\+[nrt]", " "),
+    (r"username/password", "username or password"),
+    (r"client\.timeout", "client timeout"),
+    (r"\b(status|statuscode|code|http)([:=])(?=\d)", r"\1\2 "),
+    (r"\b(\w+(?:Error|Exception)):(?=\S)", r"\1: "),
 )
 
 # --- What the names say ----------------------------------------------------------------------------------------
 
 _END = r"(?=[:,.;)\]]*(?:[\s\"'<>]|$))"
-_URL = re.compile(rf"\b[a-z][a-z0-9+.-]{{0,20}}://([^\s\"'<>/?#]+?)((?:[/?#][^\s\"'<>]*?)?){_END}", re.IGNORECASE)
-_ARN = re.compile(rf"\barn:aws[a-z-]*:[^\s\"'<>]*?{_END}", re.IGNORECASE)
-_IMAGE = re.compile(
+_URL = rf"\b[a-z][a-z0-9+.-]{{0,20}}://([^\s\"'<>/?#]+?)((?:[/?#][^\s\"'<>]*?)?){_END}"
+_ARN = rf"\barn:aws[a-z-]*:[^\s\"'<>]*?{_END}"
+_IMAGE = (
     r"(?:resolve ref(?:erence)?|resolve image|access denied for|(?<!matching )manifest for|no such image:|related to"
     r"|(?:pull(?:ing)?|pull and unpack|inspect) image(?! manifest| has)"
     r"|(?:image|repository)(?= \S+ (?:not found|does not exist)))"
-    r"\s+[\"']?([^\s\"',]+)",
-    re.IGNORECASE,
+    r"\s+[\"']?([^\s\"',]+)"
 )
-_LOOKED_UP = re.compile(r"\blookup (\S+?)(?=:? )", re.IGNORECASE)
+_LOOKED_UP = r"\blookup (\S+?)(?=:? )"
 # A name that is cut off ends the text: it is no name.
-_ROLE = re.compile(
+_ROLE = (
     r"arn:aws[a-z-]*:(?:sts|iam)::(?P<account>\d{12})"
     r":(?:assumed-role/(?P<session>[\w+=,.@-]+)/|role/(?:[\w+=,.@/-]+/)?(?P<name>[\w+=,.@-]+)(?=['\"\s]))"
 )
 # Amazon ECR's own endpoints beside those of its registries, and the buckets that its layers come from.
 # https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html
-_ECR_ENDPOINT = re.compile(
+_ECR_ENDPOINT = (
     r"(?:api\.)?ecr(?:-public)?(?:-fips)?\.[a-z0-9-]+\.(?:amazonaws\.com(?:\.cn)?|api\.aws)"
     r"|prod-[a-z0-9-]+-starport-layer-bucket\.s3\.[a-z0-9.-]+"
 )
@@ -75,17 +76,23 @@ class StoppedText:
     role: NamedRole | None
 
 
+@cache
+def compiled(pattern: str) -> re.Pattern[str]:
+    """Return a pattern that is the same in any case; compiled when a text is read, since few functions read any."""
+    return re.compile(pattern, re.IGNORECASE)
+
+
 def read_stopped_text(text: str) -> StoppedText:
     """Read a text of any length; of a long one the beginning and the end."""
     half = READ_CHARS_MAX // 2
     clipped = text if len(text) <= READ_CHARS_MAX else f"{text[:half]}{_GAP}{text[-half:]}"
     plain = clipped.translate(_PLAIN)
     for pattern, spelling in _SPELLINGS:
-        plain = pattern.sub(spelling, plain)
+        plain = compiled(pattern).sub(spelling, plain)
     plain = " ".join(plain.split())
     registry = _registry(plain)
-    hosts = [_host_of_url(found[1]) for found in _URL.finditer(plain)] + [
-        found[1].lower() for found in _LOOKED_UP.finditer(plain)
+    hosts = [_host_of_url(found[1]) for found in compiled(_URL).finditer(plain)] + [
+        found[1].lower() for found in compiled(_LOOKED_UP).finditer(plain)
     ]
     return StoppedText(
         words=_words(plain),
@@ -96,7 +103,7 @@ def read_stopped_text(text: str) -> StoppedText:
 
 
 def _registry(plain: str) -> str | None:
-    for found in _IMAGE.finditer(plain):
+    for found in compiled(_IMAGE).finditer(plain):
         reference = found[1].rstrip(":.")
         if found.end() == len(plain) and "/" not in reference:
             continue  # its host may be cut off
@@ -104,12 +111,12 @@ def _registry(plain: str) -> str | None:
             return parse_image(reference).host
         except Malformed:
             continue
-    asked = (found for found in _URL.finditer(plain) if found[2].startswith("/v2"))
+    asked = (found for found in compiled(_URL).finditer(plain) if found[2].startswith("/v2"))
     return next((host for found in asked if (host := _host_of_url(found[1]))), None)
 
 
 def _role(plain: str) -> NamedRole | None:
-    found = _ROLE.search(plain)
+    found = compiled(_ROLE).search(plain)
     if found is None:
         return None
     name = found["name"]
@@ -121,50 +128,46 @@ def _host_of_url(authority: str) -> str | None:
 
 
 def _is_of_ecr(host: str) -> bool:
-    return is_ecr_host(host) or _ECR_ENDPOINT.fullmatch(host) is not None
+    return is_ecr_host(host) or compiled(_ECR_ENDPOINT).fullmatch(host) is not None
 
 
 # --- The words without them ------------------------------------------------------------------------------------
 
 _TOKEN_END = r"(?=[:,.;]*(?:\s|$))"  # noqa: S105 (a part of a text)
-_NAMES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
-    (re.compile(pattern, re.IGNORECASE), words)
-    for pattern, words in (
-        (_URL.pattern, "<>"),
-        (_ARN.pattern, "<>"),
-        (r'"code"\s*:\s*"([a-z_]+)"', r"\1:"),  # of a registry's JSON
-        (r"(?<!\w)([\"'])[^\"'\s]*\1(?!\w)", "<>"),
-        (r"\[(?:manifests?|blobs?) [^\]]*\]", "<>"),
-        (r"\((?:service|task|task-set|taskset|deployment|instance|container-instance|port) [^()]*\)", "<>"),
-        (r"\bservice (?!<>)\S+ (?=is |was |has |failed )", "<> "),
-        (
-            r"\b(resolve ref(?:erence)?|access denied for|manifest for|from the service for|on resource:?|lookup"
-            r"|from host|fetch secret|no such image:|with arn|(?:pull(?:ing)?|pull and unpack|inspect) image"
-            rf"(?! manifest| has)) (?!<>)\S+?{_TOKEN_END}",
-            r"\1 <>",
-        ),
-        (r"(resolve ref(?:erence)? <>:) (?!<>)\S+(?=: not found)", r"\1 <>"),
-        (r"\b(repository|image|tag|repo|manifest) (?!<>|not |does |name )\S+ (?=not found|does not exist)", r"\1 <> "),
-        (r"\bperform: ([a-z0-9-]+):\w+", r"perform: <\1>"),
-        (rf"(?<![^\s(=>])(?!i/o\b|net/http\b)[^\s/\"'()\[\]<>,;]*/[^\s\"'()\[\]<>,;]*?{_TOKEN_END}", "<>"),
-        (r"\[[0-9a-f:]*:[0-9a-f:]*\](?::\d+)?", "<>"),
-        (r"(?<![\w<>-])[a-z0-9_-]+(?:\.[a-z0-9_-]+)+(?::\d+)?(?![\w-])", "<>"),
-        (r"(?<![\w<>-])[\w.-]+(?::[\w.-]+)+", "<>"),
-        (r"\bapi error \(5\d\d\)", ""),  # the daemon's own
-        (r"\bapi error \((4\d\d)\)", r"status\1"),
-        (r"\b(status(?: ?code)?|code|http)\b([^.\d]{0,60}?) ([45]\d\d)\b", r"\1\2 status\3"),
-        (
-            r"(?<![\w-])([45]\d\d) (?=unauthorized|forbidden|not found|too many|proxy auth|bad |internal server"
-            r"|service |gateway time|method not)",
-            r"status\1 ",
-        ),
-    )
+_NAMES: Final = (
+    (_URL, "<>"),
+    (_ARN, "<>"),
+    (r'"code"\s*:\s*"([a-z_]+)"', r"\1:"),  # of a registry's JSON
+    (r"(?<!\w)([\"'])[^\"'\s]*\1(?!\w)", "<>"),
+    (r"\[(?:manifests?|blobs?) [^\]]*\]", "<>"),
+    (r"\((?:service|task|task-set|taskset|deployment|instance|container-instance|port) [^()]*\)", "<>"),
+    (r"\bservice (?!<>)\S+ (?=is |was |has |failed )", "<> "),
+    (
+        r"\b(resolve ref(?:erence)?|access denied for|manifest for|from the service for|on resource:?|lookup"
+        r"|from host|fetch secret|no such image:|with arn|(?:pull(?:ing)?|pull and unpack|inspect) image"
+        rf"(?! manifest| has)) (?!<>)\S+?{_TOKEN_END}",
+        r"\1 <>",
+    ),
+    (r"(resolve ref(?:erence)? <>:) (?!<>)\S+(?=: not found)", r"\1 <>"),
+    (r"\b(repository|image|tag|repo|manifest) (?!<>|not |does |name )\S+ (?=not found|does not exist)", r"\1 <> "),
+    (r"\bperform: ([a-z0-9-]+):\w+", r"perform: <\1>"),
+    (rf"(?<![^\s(=>])(?!i/o\b|net/http\b)[^\s/\"'()\[\]<>,;]*/[^\s\"'()\[\]<>,;]*?{_TOKEN_END}", "<>"),
+    (r"\[[0-9a-f:]*:[0-9a-f:]*\](?::\d+)?", "<>"),
+    (r"(?<![\w<>-])[a-z0-9_-]+(?:\.[a-z0-9_-]+)+(?::\d+)?(?![\w-])", "<>"),
+    (r"(?<![\w<>-])[\w.-]+(?::[\w.-]+)+", "<>"),
+    (r"\bapi error \(5\d\d\)", ""),  # the daemon's own
+    (r"\bapi error \((4\d\d)\)", r"status\1"),
+    (r"\b(status(?: ?code)?|code|http)\b([^.\d]{0,60}?) ([45]\d\d)\b", r"\1\2 status\3"),
+    (
+        r"(?<![\w-])([45]\d\d) (?=unauthorized|forbidden|not found|too many|proxy auth|bad |internal server"
+        r"|service |gateway time|method not)",
+        r"status\1 ",
+    ),
 )
-_CASE_MATTERS = re.compile(r"Client\.Timeout")
 
 
 def _words(plain: str) -> str:
-    words = _CASE_MATTERS.sub("client timeout", plain)
+    words = plain
     for pattern, replacement in _NAMES:
-        words = pattern.sub(replacement, words)
+        words = compiled(pattern).sub(replacement, words)
     return words.lower()

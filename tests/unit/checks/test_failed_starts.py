@@ -184,6 +184,12 @@ def test_a_cause_without_a_check_brings_its_own_fix() -> None:
     assert finding.remedy.text.startswith("On Fargate set ephemeralStorage")
 
 
+def test_credentials_in_a_url_are_not_repeated() -> None:
+    (finding,) = findings(reason='CannotPullContainerError: proxyconnect tcp: dial "http://ci:hunter2@proxy:3128": EOF')
+    assert "hunter2" not in str(finding)
+    assert "//…@proxy:3128" in finding.evidence
+
+
 # --- How it is gathered ------------------------------------------------------------------------------------------
 
 

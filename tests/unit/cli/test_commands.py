@@ -289,7 +289,10 @@ def test_version(run: Run) -> None:
 @pytest.mark.parametrize(
     ("words", "offered"),
     [
-        ("pullguard ", {"audit", "explain", "plan", "check", "history", "rollback", "stop", "resume", "findings"}),
+        (
+            "pullguard ",
+            {"audit", "explain", "plan", "diagnose", "check", "history", "rollback", "stop", "resume", "findings"},
+        ),
         ("pullguard findings reference-st", {"reference-stale"}),
     ],
 )

@@ -1,0 +1,176 @@
+"""``pullguard diagnose``: what a stopped reason or a service event means. It asks neither AWS nor a registry."""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from pullguard.errors import shown
+from pullguard.image import ImageReference, parse_images
+from pullguard.model import Reason
+from pullguard.stopped_reason import Diagnosis, diagnose, priority
+from pullguard_cli.failures import CannotRun
+from pullguard_cli.options import TextFormat, TextOrJson
+from pullguard_cli.printing import output, says
+
+STANDARD_INPUT: Final = "-"
+# The answer of DescribeTasks for 100 tasks, the most that it takes, is well below.
+MAX_BYTES: Final = 1024 * 1024
+_HOW_TO_GIVE_IT: Final = "Give a stopped reason or a service event in quotes, or - to read one from standard input."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """What was said of one task: the reasons, the images of its containers, and the role of its overrides."""
+
+    reasons: tuple[Reason, ...]
+    images: tuple[ImageReference, ...] = ()
+    role: str | None = None
+
+
+def diagnose_command(
+    text: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="TEXT|-",
+            help="A stopped reason, a service event, or JSON that holds them; - for standard input.",
+            show_default=False,
+        ),
+    ],
+    *,
+    format_: TextOrJson = None,
+) -> None:
+    """Explain why a task did not start, by the text that Amazon ECS gives. Asks neither AWS nor a registry.
+
+    Takes a task's or container's reason, a service event, what `aws ecs describe-tasks` or `describe-services` prints,
+    and an event of EventBridge. Of several texts the one that says most about a pull is explained.
+
+    **Examples**
+
+    - `pullguard diagnose "CannotPullContainerError: pull access denied for acme/web, repository does not exist"`
+    - `aws ecs describe-tasks --cluster prod --tasks ID | pullguard diagnose -`
+    """
+    told = _standard_input() if text == [STANDARD_INPUT] else _argument(" ".join(text))
+    answer = answer_to(told)
+    if format_ is TextFormat.JSON or (format_ is None and not sys.stdout.isatty()):
+        sys.stdout.write(json.dumps(answer, indent=2) + "\n")
+    else:
+        _print(answer, output())
+
+
+def answer_to(text: str) -> dict[str, Any]:
+    """Return the answer in the shape of the contract: kind, summary, checks, how_to_fix and source."""
+    found = [(diagnose(stop.reasons, stop.images), stop) for stop in stops_in(text)]
+    diagnosis, stop = min(found, key=lambda each: priority(each[0]))
+    explanation = diagnosis.explanation
+    return {
+        "kind": explanation.kind,
+        "summary": " ".join((explanation.sentence, *_named(diagnosis, stop))),
+        "checks": list(explanation.checks),
+        "how_to_fix": explanation.how_to_fix,
+        "source": explanation.source,
+    }
+
+
+def stops_in(text: str) -> tuple[Stop, ...]:
+    """Return what ``text`` says: as JSON that AWS prints, or else as a reason itself."""
+    try:
+        found = tuple(_stops(json.loads(text))) if text.lstrip()[:1] in ("{", "[", '"') else ()
+    except (ValueError, RecursionError):
+        found = ()
+    return found or (Stop(reasons=(Reason(text=text),)),)
+
+
+def _stops(value: object) -> Iterator[Stop]:
+    match value:
+        case str() if value.strip():
+            yield Stop(reasons=(Reason(text=value),))
+        case list():
+            for each in value:
+                yield from _stops(each)
+        case {"detail": Mapping() as detail}:  # an event of EventBridge
+            yield from _stops(detail)
+        case {"tasks": list() as tasks}:
+            yield from _stops(tasks)
+        case {"services": list() as services}:
+            for service in services:
+                yield from _stops(service.get("events") if isinstance(service, Mapping) else None)
+        case {"message": str() as message} | {"reason": str() as message}:  # a service's event
+            yield from _stops(message)
+        case Mapping() if "stoppedReason" in value or "containers" in value:
+            yield from _task(value)
+        case _:
+            return
+
+
+def _task(task: Mapping[str, Any]) -> Iterator[Stop]:
+    containers = [each for each in _list(task.get("containers")) if isinstance(each, Mapping)]
+    texts = ((task.get("stoppedReason"), None), *((each.get("reason"), each.get("image")) for each in containers))
+    reasons = tuple(Reason(text=text, image=_text(image)) for text, image in texts if isinstance(text, str) and text)
+    overrides = task.get("overrides")
+    if reasons:
+        yield Stop(
+            reasons=reasons,
+            images=parse_images(filter(None, (_text(each.get("image")) for each in containers))),
+            role=_text(overrides.get("executionRoleArn")) if isinstance(overrides, Mapping) else None,
+        )
+
+
+def _list(value: object) -> Sequence[object]:
+    return value if isinstance(value, list) else ()
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _named(diagnosis: Diagnosis, stop: Stop) -> Iterator[str]:
+    """Say what the text names: hosts and roles of proved form, and nothing else of it."""
+    if diagnosis.registry is not None:
+        yield f"The image is at {diagnosis.registry}."
+    if diagnosis.role is not None:
+        yield f"The role is {diagnosis.role.arn or f'{diagnosis.role.name} of account {diagnosis.role.account}'}."
+    if stop.role is not None:
+        yield f"The task's overrides name the execution role {shown(stop.role)}, in place of the task definition's."
+
+
+def _argument(text: str) -> str:
+    try:
+        return _usable(text.encode())
+    except UnicodeEncodeError:  # Python keeps bytes that are not UTF-8 as surrogates
+        raise CannotRun(f"The text is not UTF-8. {_HOW_TO_GIVE_IT}") from None
+
+
+def _standard_input() -> str:
+    return _usable(sys.stdin.buffer.read(MAX_BYTES + 1))
+
+
+def _usable(data: bytes) -> str:
+    """Return what can be diagnosed; raises ``CannotRun`` for anything else, without repeating it."""
+    if len(data) > MAX_BYTES:
+        raise CannotRun(f"The text is larger than 1 MB, which no stopped reason is. {_HOW_TO_GIVE_IT}")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise CannotRun(f"The text is not UTF-8. {_HOW_TO_GIVE_IT}") from None
+    if not text.strip():
+        raise CannotRun(f"The text is empty. {_HOW_TO_GIVE_IT}")
+    if "\0" in text:
+        raise CannotRun(f"The text is binary. {_HOW_TO_GIVE_IT}")
+    return text
+
+
+def _print(answer: Mapping[str, Any], console: Console) -> None:
+    console.print(says(answer["kind"], "bold"))
+    console.print(says(answer["summary"]))
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_row(says("How to fix it", "dim"), says(answer["how_to_fix"]))
+    if answer["checks"]:
+        table.add_row(says("Checks", "dim"), says(", ".join(answer["checks"])))
+    table.add_row(says("Source", "dim"), says(answer["source"]))
+    console.print(table)
