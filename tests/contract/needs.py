@@ -43,6 +43,7 @@ READS: tuple[Method, ...] = (
     Kms.key,
     SecretsManager.describe,
     SecretsManager.resource_policy,
+    SecretsManager.other_policies,
     SecretsManager.opted_in,
 )
 

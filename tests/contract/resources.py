@@ -18,6 +18,7 @@ RESOURCES = {
     "ecs:UpdateService": [f"arn:${{AWS::Partition}}:ecs:{_ACCOUNT}:service/${{ServicePattern}}"],
     "secretsmanager:DescribeSecret": ["arn:${AWS::Partition}:secretsmanager:*:*:secret:*"],
     "secretsmanager:GetResourcePolicy": ["arn:${AWS::Partition}:secretsmanager:*:*:secret:*"],
+    "secretsmanager:ListResourcePolicies": ["arn:${AWS::Partition}:secretsmanager:*:*:secret:*"],
     "secretsmanager:GetSecretValue": ["arn:${AWS::Partition}:secretsmanager:*:*:secret:*"],
     "secretsmanager:ListSecrets": ["*"],
     "kms:DescribeKey": ["arn:${AWS::Partition}:kms:*:*:key/*"],

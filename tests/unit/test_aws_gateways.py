@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import boto3
 import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 from botocore.exceptions import ClientError, EndpointConnectionError
 from botocore.stub import Stubber
 from moto import mock_aws
@@ -19,9 +21,23 @@ from pullguard.aws.kms import Kms
 from pullguard.aws.messaging import Bus, NotSent, Queues, Topic
 from pullguard.aws.readers import AwsReaders
 from pullguard.aws.secrets_manager import SecretsManager
+from pullguard.eligibility import UNREADABLE_TAG
 from pullguard.errors import Denied
 from pullguard.gather import gather
-from pullguard.model import Facts, Key, Missing, NotLooked, Role, Secret, Unreadable, Usage, ValueShape
+from pullguard.model import (
+    CrossAccountPrimary,
+    Facts,
+    Key,
+    Missing,
+    NamedPolicy,
+    NotLooked,
+    Role,
+    Rotation,
+    Secret,
+    Unreadable,
+    Usage,
+    ValueShape,
+)
 from tests.fakes import CLUSTER, NOW, REGION, TRUST, revision_arn, role_arn, secret_arn, task_definition
 from tests.flows import look
 
@@ -113,6 +129,12 @@ GATEWAYS: dict[str, tuple[str, str, Callable[[Any], Any], str]] = {
         lambda c: SecretsManager(c).resource_policy(secret_arn()),
         "ResourceNotFoundException",
     ),
+    "other-resource-policies": (
+        "secretsmanager",
+        "list_resource_policies",
+        lambda c: SecretsManager(c).other_policies(secret_arn()),
+        "ResourceNotFoundException",
+    ),
     "value": (
         "secretsmanager",
         "get_secret_value",
@@ -120,6 +142,78 @@ GATEWAYS: dict[str, tuple[str, str, Callable[[Any], Any], str]] = {
         "ResourceNotFoundException",
     ),
 }
+
+
+OTHERS: Any = {"ResourcePolicies": [{"PolicyName": "default"}, {"PolicyName": "cross-account-replication"}]}
+POLICY = '{"Version":"2012-10-17","Statement":[]}'
+
+
+def test_the_resource_policies_beside_the_default_one_are_read_by_name() -> None:
+    client = boto3.client("secretsmanager", region_name=REGION)
+    arn = str(secret_arn())
+    with Stubber(client) as stubber:
+        stubber.add_response("list_resource_policies", {**OTHERS, "NextToken": "more"}, {"SecretId": arn})
+        last: Any = {"ResourcePolicies": [{"PolicyName": "another"}]}
+        stubber.add_response("list_resource_policies", last, {"SecretId": arn, "NextToken": "more"})
+        for name in ("another", "cross-account-replication"):
+            asked = {"SecretId": arn, "PolicyName": name}
+            stubber.add_response("get_resource_policy", {"ResourcePolicy": POLICY}, asked)
+        found = SecretsManager(client).other_policies(secret_arn())
+        stubber.assert_no_pending_responses()
+    assert found == tuple(NamedPolicy(name=each, document=POLICY) for each in ("another", "cross-account-replication"))
+
+
+@pytest.mark.parametrize("code", ["InvalidAction", "UnknownOperationException"])
+def test_where_the_policies_cannot_be_listed_nothing_is_certain(code: str) -> None:
+    found = ask(
+        "secretsmanager", "list_resource_policies", lambda c: SecretsManager(c).other_policies(secret_arn()), code
+    )
+    assert isinstance(found, Unreadable)
+    assert (found.permission, found.reason) == ("secretsmanager:ListResourcePolicies", "refused")
+
+
+def test_an_sdk_that_cannot_list_policies_is_a_fact() -> None:
+    found = SecretsManager(cast("Any", object())).other_policies(secret_arn())
+    assert isinstance(found, Unreadable)
+    assert "SDK" in found.detail
+
+
+DESCRIBED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "a-managed-external-secret": ({"Type": "GitLabAccessToken"}, {"type": "GitLabAccessToken"}),
+    "a-rotation-by-the-hour": (
+        {
+            "RotationEnabled": True,
+            "RotationRules": {"ScheduleExpression": "rate(4 hours)", "AutomaticallyAfterDays": 1},
+        },
+        {"rotation": Rotation(enabled=True, interval_days=1, schedule="rate(4 hours)")},
+    ),
+    "a-cross-account-replica": (
+        {
+            "CrossAccountPrimary": {
+                "PrimarySecretARN": str(secret_arn(account="444455556666")),
+                "ReplicationStatus": "Detached",
+                "StatusMessage": "stopped",
+            }
+        },
+        {
+            "cross_account_primary": CrossAccountPrimary(
+                arn=str(secret_arn(account="444455556666")), status="Detached", status_message="stopped"
+            )
+        },
+    ),
+    "an-ordinary-secret": ({}, {"type": None, "cross_account_primary": None, "rotation": Rotation(enabled=False)}),
+}
+
+
+@pytest.mark.parametrize(("answer", "expected"), DESCRIBED.values(), ids=DESCRIBED)
+def test_what_a_secret_is(answer: dict[str, Any], expected: dict[str, Any]) -> None:
+    client = boto3.client("secretsmanager", region_name=REGION)
+    with Stubber(client) as stubber:
+        described: Any = {"ARN": str(secret_arn()), "Name": "registry/ghcr", **answer}
+        stubber.add_response("describe_secret", described)
+        found = SecretsManager(client).describe("registry/ghcr")
+    assert isinstance(found, tuple)
+    assert {name: getattr(found[0], name) for name in expected} == expected
 
 
 def ask(service: str, operation: str, call: Callable[[Any], Any], code: str) -> Any:
@@ -296,6 +390,35 @@ def test_the_next_batch_reads_anew(session: Session) -> None:
     assert session[1].count("DescribeSecret") == 2
 
 
+# What moto's DescribeSecret would say more, were the secret a replica of another account's, or not one of ours to read.
+MORE: dict[str, tuple[dict[str, Any], int, int]] = {
+    "an-ordinary-secret": ({}, 0, 1),
+    "a-cross-account-replica": ({"CrossAccountPrimary": {"ReplicationStatus": "InSync"}}, 1, 1),
+    "a-managed-external-secret": ({"Type": "GitLabAccessToken"}, 0, 0),
+}
+
+
+@pytest.mark.parametrize(("more", "lists", "reads"), MORE.values(), ids=MORE)
+def test_what_else_is_read_of_a_secret_depends_on_what_it_is(
+    session: Session, more: dict[str, Any], lists: int, reads: int
+) -> None:
+    build(session[0])
+
+    def answered(model: Any, parsed: dict[str, Any], **_: Any) -> None:
+        parsed.update(more)
+
+    def listed(**_: Any) -> Any:
+        session[1].append("ListResourcePolicies")
+        return AWSResponse("", 200, HTTPHeaders(), None), {"ResourcePolicies": [{"PolicyName": "default"}]}
+
+    session[0].events.register("after-call.secretsmanager.DescribeSecret", answered)
+    session[0].events.register_first("before-call.secretsmanager.ListResourcePolicies", listed)
+    session[1].clear()
+    found = secret_as_read(session, "opted-in")
+    assert found.other_policies == ()
+    assert (session[1].count("ListResourcePolicies"), session[1].count("GetSecretValue")) == (lists, reads)
+
+
 def secret_as_read(session: Session, values: Any) -> Secret:
     found = AwsReaders(Clients(session[0]), values=values).secret("ghcr", REGION)
     assert isinstance(found, Secret)
@@ -320,6 +443,8 @@ def test_a_value_is_read_where_its_owner_or_the_caller_wants_it(
     found = secret_as_read(session, values)
     assert isinstance(found.value, ValueShape if read else NotLooked)
     assert ("GetSecretValue" in session[1]) is read
+    if isinstance(found.value, NotLooked):
+        assert (found.value == UNREADABLE_TAG) is (registry == "https://ghcr.io/acme")
     assert PASSWORD not in repr(found)
 
 

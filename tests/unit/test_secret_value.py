@@ -92,10 +92,14 @@ def test_a_hidden_text_is_revealed_on_purpose() -> None:
 # --- What the agent makes of a value -----------------------------------------------------------------------------
 
 
-def shape(form: Any = "json-object", username: Any = "ok", password: Any = "ok", miscased: Any = ()) -> ValueShape:
+def shape(
+    form: Any = "json-object", username: Any = "ok", password: Any = "ok", miscased: Any = (), lookalike: Any = None
+) -> ValueShape:
     if form != "json-object":
-        return ValueShape(form=form, version_id="v1")
-    return ValueShape(form=form, username=username, password=password, miscased=miscased, version_id="v1")
+        return ValueShape(form=form, version_id="v1", lookalike=lookalike)
+    return ValueShape(
+        form=form, username=username, password=password, miscased=miscased, version_id="v1", lookalike=lookalike
+    )
 
 
 # https://github.com/aws/amazon-ecs-agent/blob/master/agent/asm/asm.go
@@ -110,7 +114,10 @@ TEXTS = {
     ),
     "no-password": ('{"username": "u"}', shape(password="missing")),
     "nothing-in-it": ("{}", shape(username="missing", password="missing")),
-    "keys-with-spaces-are-other-keys": ('{"username ": "u", "password": "p"}', shape(username="missing")),
+    "keys-with-spaces-are-other-keys": (
+        '{"username ": "u", "password": "p"}',
+        shape(username="missing", lookalike="other-names"),
+    ),
     "a-null": ('{"username": null, "password": "p"}', shape(username="missing")),
     "an-empty-text": ('{"username": "u", "password": ""}', shape(password="empty")),
     "a-number": ('{"username": "u", "password": 12345}', shape(password="not-a-string")),
@@ -121,7 +128,7 @@ TEXTS = {
     ),
     "nested-below-another-key": (
         '{"ghcr.io": {"username": "u", "password": "p"}}',
-        shape(username="missing", password="missing"),
+        shape(username="missing", password="missing", lookalike="by-host"),
     ),
     "duplicates-the-last-counts": ('{"username": "u", "username": "", "password": "p"}', shape(username="empty")),
     "duplicates-in-another-case-the-last-counts": (
@@ -138,9 +145,9 @@ TEXTS = {
     ),
     "an-array": ('["u", "p"]', shape("not-an-object")),
     "an-empty-array": ("[]", shape("not-an-object")),
-    "a-text": ('"u:p"', shape("not-an-object")),
+    "a-text": ('"u:p"', shape("not-an-object", lookalike="user-and-password")),
     "null": ("null", shape("not-an-object")),
-    "a-docker-config-without-braces": ("u:p", shape("not-json")),
+    "a-docker-config-without-braces": ("u:p", shape("not-json", lookalike="user-and-password")),
     "single-quotes": ("{'username': 'u', 'password': 'p'}", shape("not-json")),
     "a-comma-too-many": ('{"username": "u", "password": "p",}', shape("not-json")),
     "two-objects": ('{"username": "u"}{"password": "p"}', shape("not-json")),

@@ -9,13 +9,14 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
 from pullguard.image import DOCKER_HUB, ImageReference, normal_host
-from pullguard.model import Role, Secret, Tags
+from pullguard.model import NotLooked, Role, Secret, Tags
 from pullguard.plan import Mode
 
 REGISTRY_TAG = "pullguard:registry"
 ROLES_TAG = "pullguard:roles"
 MANAGED_TAG = "pullguard:managed"
 MODE_TAG = "pullguard:mode"
+EXPIRES_TAG = "pullguard:expires"
 # Docker's own file keeps the login to Docker Hub under https://index.docker.io/v1/; /v2/ is the API of today.
 # https://docs.docker.com/reference/cli/docker/login/
 _DOCKER_HUB_SITE = "hub.docker.com"
@@ -56,6 +57,12 @@ def registry_host(item: str) -> str | None:
     return normal if not path or (normal == DOCKER_HUB and path in _DOCKER_HUB_PATHS) else None
 
 
+UNREADABLE_TAG = NotLooked(
+    why=f"the secret's tag {REGISTRY_TAG} does not parse, so the secret is not opted in",
+    switch=f"correct the secret's tag {REGISTRY_TAG}",
+)
+
+
 def has_unreadable_registry_tag(secret: Secret) -> bool:
     """Whether the owner has written the tag, and it does not parse."""
     return REGISTRY_TAG in secret.tags and not registry_hosts(secret)
@@ -70,8 +77,13 @@ def intended_hosts(secret: Secret) -> tuple[str, ...]:
 
 
 def secrets_for(image: ImageReference, secrets: Iterable[Secret]) -> tuple[Secret, ...]:
-    """Return those of ``secrets`` that live and are kept for the image's registry, sorted by ARN."""
-    usable = (each for each in secrets if each.deleted_at is None and image.host in registry_hosts(each))
+    """Return those of ``secrets`` that can be used and are kept for the image's registry, sorted by ARN.
+
+    A managed external secret cannot: its value never has a username and a password.
+    """
+    usable = (
+        each for each in secrets if each.deleted_at is None and each.type is None and image.host in registry_hosts(each)
+    )
     return tuple(sorted(usable, key=lambda secret: secret.arn))
 
 

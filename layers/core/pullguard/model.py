@@ -74,6 +74,22 @@ Lookup: TypeAlias = T | Missing | Unreadable | NotLooked
 
 
 FieldState: TypeAlias = Literal["ok", "missing", "empty", "not-a-string"]
+Oddity: TypeAlias = Literal["blank", "placeholder", "white-space-around"]
+"""Why a username or password looks as if no registry ever issued it."""
+Lookalike: TypeAlias = Literal[
+    "pull-through-cache",
+    "docker-config",
+    "credential-helper",
+    "by-host",
+    "token-alone",
+    "other-names",
+    "quoted-json",
+    "list",
+    "user-and-password",
+]
+"""The name of a form that people store where ECS expects ``username`` and ``password``."""
+ShortLived: TypeAlias = Literal["ecr-token", "google-token", "acr-token", "gitlab-job-token"]
+"""The kind of a password that expires by itself within hours, known from the username that goes with it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,24 +97,33 @@ class ValueShape:
     """What is known of a secret's value once the value itself has been thrown away.
 
     ``form``: ``json-object``, ``not-json``, ``not-an-object``, ``binary`` or ``empty``. ``miscased``: the keys that
-    stand there in another case than ``username`` and ``password`` (key names, never values). ``created_at`` is when
-    the version was written.
+    stand there in another case than ``username`` and ``password`` (key names, never values). ``lookalike`` is the form
+    of a value that ECS cannot use, where it is a known one. ``created_at`` is when the version was written.
     """
 
     form: Literal["json-object", "not-json", "not-an-object", "binary", "empty"]
     username: FieldState = "missing"
     password: FieldState = "missing"  # noqa: S105 (a state, not a password)
     miscased: tuple[str, ...] = ()
+    username_oddity: Oddity | None = None
+    password_oddity: Oddity | None = None
+    short_lived: ShortLived | None = None
+    lookalike: Lookalike | None = None
     version_id: str | None = None
     created_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rotation:
-    """How the rotation of a secret stands. Times are UTC; ``interval_days`` is None where a schedule is used."""
+    """How the rotation of a secret stands. Times are UTC.
+
+    ``schedule`` is its expression (``rate(4 hours)``), None where only ``interval_days`` are given. With an expression
+    AWS calculates ``interval_days`` from it, in whole days.
+    """
 
     enabled: bool
     interval_days: int | None = None
+    schedule: str | None = None
     last_rotated_at: datetime | None = None
     next_rotation_at: datetime | None = None
     lambda_arn: str | None = None
@@ -124,6 +149,19 @@ class Replica:
     status: str
     status_message: str | None = None
     key_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrossAccountPrimary:
+    """The primary, in another account, of a secret that is a cross-account replica, and how its replication is going.
+
+    ``status``: ``InSync``, ``Failed``, ``InProgress``, ``Pending`` or ``Detached``.
+    Source: https://docs.aws.amazon.com/secretsmanager/latest/userguide/cross-account-replicate-status.html
+    """
+
+    arn: str
+    status: str
+    status_message: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +198,9 @@ class Secret:
     """A secret as DescribeSecret tells of it, with its resource policy, its key and the shape of its value.
 
     ``key`` is None where the secret is encrypted under the AWS managed key ``aws/secretsmanager``.
-    ``stages`` maps version ids to their staging labels. Compared by identity, so that decisions can be remembered.
+    ``stages`` maps version ids to their staging labels. ``type`` names the partner of a managed external secret.
+    ``other_policies`` are the resource policies beside the default one. Compared by identity, so that decisions can be
+    remembered.
     """
 
     arn: Arn
@@ -171,9 +211,12 @@ class Secret:
     rotation: Rotation = Rotation(enabled=False)
     replicas: tuple[Replica, ...] = ()
     primary_region: str | None = None
+    cross_account_primary: CrossAccountPrimary | None = None
+    type: str | None = None
     owning_service: str | None = None
     last_changed_at: datetime | None = None
     resource_policy: "Lookup[Document | None]" = None
+    other_policies: "Lookup[tuple[NamedPolicy, ...]]" = ()
     key: "Lookup[Key] | None" = None
     value: "Lookup[ValueShape]" = NotLooked(why="the value was not read", switch="--read-values")
 

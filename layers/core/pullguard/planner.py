@@ -116,7 +116,7 @@ def _denied(facts: Facts, errors: tuple[Finding, ...]) -> Iterator[tuple[Contain
     for container in facts.task_definition.containers:
         if container.name in lacking and isinstance(container.reference, SecretReference):
             secret = facts.secrets.get(container.reference.text)
-            if isinstance(secret, Secret):
+            if isinstance(secret, Secret) and secret.type is None:  # no grant makes another type usable
                 yield container, secret
 
 
@@ -180,9 +180,11 @@ def _meant(facts: Facts, container: Container, check: str) -> Secret | None:
     if reference is None:
         return None
     if check == "reference-stale":
-        return meaning.replacement(facts, reference)
-    secret = facts.secrets.get(reference.text)
-    return secret if isinstance(secret, Secret) else meaning.namesake(facts, reference)
+        secret = meaning.replacement(facts, reference)
+    else:
+        found = facts.secrets.get(reference.text)
+        secret = found if isinstance(found, Secret) else meaning.namesake(facts, reference)
+    return secret if secret is not None and secret.type is None else None
 
 
 def _refuse_reregistration(

@@ -6,11 +6,25 @@ Source: https://github.com/aws/amazon-ecs-agent/blob/master/agent/asm/asm.go and
 """
 
 import json
+from collections.abc import Mapping
 from typing import Any, Final, NoReturn, TypeAlias
 
-from pullguard.model import FieldState, ValueShape
+from pullguard.lookalikes import Members, lookalike_of, lookalike_of_text
+from pullguard.model import FieldState, ShortLived, ValueShape
+from pullguard.oddities import oddity_of
 
 _HIDDEN: Final = "<hidden>"
+# Usernames that go with a password that expires by itself. _json_key goes with a key that does not.
+# https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry_auth.html
+# https://cloud.google.com/artifact-registry/docs/docker/authentication
+# https://learn.microsoft.com/azure/container-registry/container-registry-authentication
+# https://docs.gitlab.com/ci/jobs/ci_job_token/
+SHORT_LIVED: Final[Mapping[str, ShortLived]] = {
+    "AWS": "ecr-token",
+    "oauth2accesstoken": "google-token",
+    "00000000-0000-0000-0000-000000000000": "acr-token",
+    "gitlab-ci-token": "gitlab-job-token",
+}
 
 
 class HiddenText:
@@ -48,11 +62,11 @@ def read_value(answer: dict[str, Any]) -> Credentials:
     if not text:
         return ValueShape(form="empty", **version), None, None
     try:
-        value = json.loads(text, object_pairs_hook=_Members, parse_constant=_refuse)
+        value = json.loads(text, object_pairs_hook=Members, parse_constant=_refuse)
     except (ValueError, RecursionError):
-        return ValueShape(form="not-json", **version), None, None
-    if not isinstance(value, _Members):
-        return ValueShape(form="not-an-object", **version), None, None
+        return ValueShape(form="not-json", lookalike=lookalike_of_text(text), **version), None, None
+    if not isinstance(value, Members):
+        return ValueShape(form="not-an-object", lookalike=lookalike_of(value), **version), None, None
     keys = [key for key, _ in value]
     username, password = _member(value, "username"), _member(value, "password")
     shape = ValueShape(
@@ -66,22 +80,28 @@ def read_value(answer: dict[str, Any]) -> Credentials:
                 if name not in keys and any(key.lower() == name for key in keys)
             )
         ),
+        **_what_is_odd(value, username, password),
         **version,
     )
     return shape, _hidden(username), _hidden(password)
 
 
-class _Members(tuple[tuple[str, Any], ...]):
-    """A JSON object as its members in order: of several of one name the last counts, whatever their case."""
-
-    __slots__ = ()
+def _what_is_odd(value: Members, username: object, password: object) -> dict[str, Any]:
+    """Judge two usable texts; of a value that lacks one of them, name its form if it is a known one."""
+    if not (isinstance(username, str) and username and isinstance(password, str) and password):
+        return {"lookalike": lookalike_of(value)}
+    return {
+        "username_oddity": oddity_of(username),
+        "password_oddity": oddity_of(password),
+        "short_lived": SHORT_LIVED.get(username),
+    }
 
 
 def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is no JSON")
 
 
-def _member(value: _Members, name: str) -> object:
+def _member(value: Members, name: str) -> object:
     found = [member for key, member in value if key.lower() == name]
     wrong = (member for member in found if not isinstance(member, str | None))
     return next(wrong, found[-1] if found else None)

@@ -125,6 +125,7 @@ SECRET_ROWS: Final[tuple[Row, ...]] = (
                 "secret-value-empty-field",
                 "secret-value-binary",
                 "secret-value-key-case",
+                "secret-type-unusable",
             ),
             source=f"{_AGENT}agent/asm/asm.go",
         ),

@@ -4,12 +4,13 @@
 is written in every legal way, and nothing is wrong.
 """
 
-from sandbox.worlds.catalogue import execution_role, key, organization, platform, reference, registry, secret
+from sandbox.worlds.catalogue import execution_role, key, organization, platform, reference, registry, secret, value
 from sandbox.worlds.catalogue.scene import Case
 
 CASES: tuple[Case, ...] = (
     *reference.CASES,
     *secret.CASES,
+    *value.CASES,
     *execution_role.CASES,
     *organization.CASES,
     *key.CASES,

@@ -329,8 +329,6 @@ MISMATCH = (
     _bound("another registry", "acme/web", "ghcr.io", ("ghcr.io/acme/web", "ghcr.io")),
     _bound("another port", "r.example.com:5000/web", "r.example.com", ("r.example.com:443/web", "r.example.com")),
     _bound("a subdomain", "eu.example.com/web", "example.com", ("Example.COM/web", "example.com:443")),
-    _bound("a tag that opens nothing", "acme/web", "docker.io *", ("index.docker.io/acme/web", "docker.io ghcr.io")),
-    _bound("an empty tag", "acme/web", "", ("nginx", "registry-1.docker.io")),
     Case(
         check="registry-mismatch",
         way="a secret that is kept for another registry",

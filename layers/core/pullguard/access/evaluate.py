@@ -23,7 +23,7 @@ class Policies:
 
     ``boundary`` is None where the role has none; control policies come as levels, the root's first, none where the
     account is in no organization (or its levels cannot be read). ``resource`` is the resource's own policy: for a
-    KMS key its key policy. ``grants`` are the key's.
+    KMS key its key policy; ``more_resource`` are further ones. ``grants`` are the key's.
     """
 
     identity: tuple[Policy, ...] = ()
@@ -31,6 +31,7 @@ class Policies:
     service_control: tuple[tuple[Policy, ...], ...] = ()
     resource_control: tuple[tuple[Policy, ...], ...] = ()
     resource: Policy | None = None
+    more_resource: tuple[Policy, ...] = ()
     grants: tuple[KeyGrant, ...] | Policy = ()
 
 
@@ -141,8 +142,8 @@ def _tally(request: Request, policies: Policies) -> _Tallies:
         own_grant=_Tally(layer=Layer.GRANT),
     )
     _weigh_grants(policies.grants, request, tallies)
-    if policies.resource is not None:
-        _weigh_resource_policy(policies.resource, request, tallies)
+    for policy in (*((policies.resource,) if policies.resource else ()), *policies.more_resource):
+        _weigh_resource_policy(policy, request, tallies)
     return tallies
 
 

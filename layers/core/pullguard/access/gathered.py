@@ -48,6 +48,14 @@ def secret_policy(secret: Secret) -> Policy | None:
     return _resource(secret.resource_policy, Layer.RESOURCE)
 
 
+def other_secret_policies(secret: Secret) -> tuple[Policy, ...]:
+    """Read the secret's resource policies beside the default one."""
+    others = secret.other_policies
+    if isinstance(others, tuple):
+        return tuple(parse_policy(each.document, layer=Layer.RESOURCE, name=each.name) for each in others)
+    return () if isinstance(others, Missing) else (_unreadable(Layer.RESOURCE, explained(others)),)
+
+
 def key_policy(key: Key) -> Policy | None:
     """Read the key policy; every key has one."""
     return _resource(key.policy, Layer.KEY)

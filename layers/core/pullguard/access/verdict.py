@@ -16,6 +16,7 @@ from pullguard.access.gathered import (
     explained,
     key_grants,
     key_policy,
+    other_secret_policies,
     role_policies,
     secret_policy,
 )
@@ -83,14 +84,18 @@ def trust_gate(role: Role, region: str | None, around: Circumstances = NOWHERE) 
 
 def _secret_gates(role: Role, secret: Secret, ours: Policies, around: Circumstances) -> tuple[Gate, ...]:
     request = secret_request(role, secret, around)
-    theirs = secret_policy(secret)
-    looked = _unread(role, secret.resource_policy)
+    theirs, ours = secret_policy(secret), replace(ours, more_resource=other_secret_policies(secret))
+    looked = _unread(role, secret.resource_policy, secret.other_policies)
     if request.same_account:
         return (_secret_access(request, replace(ours, resource=theirs), looked),)
     # Across accounts both sides must allow: each is asked as if the other did, so that each cause shows by itself.
     denies = () if theirs is None else theirs.denies
     open_door = replace(parse_policy(_EVERYBODY, layer=Layer.RESOURCE), denies=denies)
-    all_powerful = Policies(identity=(parse_policy(_EVERYTHING, layer=Layer.IDENTITY),), resource=theirs)
+    all_powerful = Policies(
+        identity=(parse_policy(_EVERYTHING, layer=Layer.IDENTITY),),
+        resource=theirs,
+        more_resource=ours.more_resource,
+    )
     role_side = _secret_access(request, replace(ours, resource=open_door), looked)
     decision = decide(request, all_powerful)
     if decision.verdict is Verdict.EXPLICITLY_DENIED:

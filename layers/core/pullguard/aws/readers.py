@@ -15,13 +15,14 @@ from pullguard.aws.once import Once
 from pullguard.aws.schedules import Rules, Schedules
 from pullguard.aws.secrets_manager import SecretsManager
 from pullguard.aws.walk import Walk
-from pullguard.eligibility import registry_hosts
+from pullguard.eligibility import UNREADABLE_TAG, has_unreadable_registry_tag, registry_hosts
 from pullguard.image import ImageReference
 from pullguard.model import (
     NO_PERMISSION,
     SIMULATION_SWITCHED_OFF,
     VERIFICATION_SWITCHED_OFF,
     Lookup,
+    NamedPolicy,
     NotLooked,
     Role,
     ScheduleUse,
@@ -124,16 +125,23 @@ class AwsReaders:
         key = None
         if key_id is not None:
             key = self._once(("key", key_id, region), lambda: Kms(self._clients.get("kms", region)).key(key_id))
-        secret = replace(secret, resource_policy=policy, key=key)
+        others: Lookup[tuple[NamedPolicy, ...]] = ()
+        if secret.cross_account_primary is not None:
+            others = self._once(("other-policies", secret.arn), lambda: gateway.other_policies(secret.arn))
+        secret = replace(secret, resource_policy=policy, other_policies=others, key=key)
         return replace(secret, value=self._value(secret))
 
     def _value(self, secret: Secret) -> Lookup[ValueShape]:
         """Read the value's shape where that is allowed: by the owner's tag, or by the caller's own wish."""
         if secret.deleted_at is not None:
             return NotLooked(why="a secret that is to be deleted has no value to read", switch="restore the secret")
+        if secret.type is not None:
+            return NotLooked(why="a managed external secret is never read", switch="name a secret of the usual kind")
         if self._values == "all" or (self._values == "opted-in" and registry_hosts(secret)):
             value = self._credentials(secret.arn)
             return value[0] if isinstance(value, tuple) else value
+        if has_unreadable_registry_tag(secret):
+            return UNREADABLE_TAG
         return NotLooked(
             why="the secret is not opted in, so its value was not read",
             switch="tag the secret pullguard:registry=<registry host>, or run the audit with --read-values",

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Any
 from pullguard.arn import Arn
 from pullguard.aws.answers import asks, looked_up
 from pullguard.eligibility import REGISTRY_TAG
-from pullguard.model import Document, Lookup, Replica, Rotation, Secret
+from pullguard.model import (
+    CrossAccountPrimary,
+    Document,
+    Lookup,
+    NamedPolicy,
+    Replica,
+    Rotation,
+    Secret,
+    Unreadable,
+)
 from pullguard.secret_value import Credentials, read_value
 
 if TYPE_CHECKING:
@@ -18,6 +27,10 @@ _NO_SUCH = frozenset({"ResourceNotFoundException"})
 _NOT_NOW = frozenset(
     {"InvalidRequestException", "DecryptionFailure", "InvalidParameterException", "KMSInvalidStateException"}
 )
+# Where the call is not known yet: some partitions get it later than others.
+_NO_SUCH_CALL = frozenset({"InvalidAction", "UnknownOperationException"})
+_LIST_POLICIES = "secretsmanager:ListResourcePolicies"
+_DEFAULT_POLICY = "default"
 
 
 class SecretsManager:
@@ -46,6 +59,33 @@ class SecretsManager:
             missing=_NO_SUCH,
             refused=_NOT_NOW,
         )
+
+    @asks("secretsmanager:ListResourcePolicies", "secretsmanager:GetResourcePolicy")
+    def other_policies(self, secret: Arn) -> Lookup[tuple[NamedPolicy, ...]]:
+        """Read the resource policies that AWS itself attached beside the default one, sorted by name.
+
+        People can attach only the default one; AWS attaches another to a cross-account replica.
+        Source: https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_cross-account-replication.html
+        """
+        client: Any = self._client  # the installed stubs may be older than the SDK
+        if not hasattr(client, "list_resource_policies"):
+            return Unreadable(
+                permission=_LIST_POLICIES,
+                resource=str(secret),
+                reason="refused",
+                detail="the installed AWS SDK does not know the call",
+            )
+
+        def call() -> tuple[NamedPolicy, ...]:
+            pages = client.get_paginator("list_resource_policies").paginate(SecretId=str(secret))
+            names = sorted(each["PolicyName"] for page in pages for each in page["ResourcePolicies"])
+            return tuple(read(name) for name in names if name != _DEFAULT_POLICY)
+
+        def read(name: str) -> NamedPolicy:
+            answer = client.get_resource_policy(SecretId=str(secret), PolicyName=name)
+            return NamedPolicy(name=name, document=answer["ResourcePolicy"])
+
+        return looked_up(_LIST_POLICIES, str(secret), call, missing=_NO_SUCH, refused=_NOT_NOW | _NO_SUCH_CALL)
 
     @asks("secretsmanager:GetSecretValue")
     def credentials(self, secret: Arn, version_id: str | None = None) -> Lookup[Credentials]:
@@ -85,6 +125,7 @@ def _secret(answer: Mapping[str, Any]) -> Secret:
         rotation=Rotation(
             enabled=bool(answer.get("RotationEnabled")),
             interval_days=answer.get("RotationRules", {}).get("AutomaticallyAfterDays"),
+            schedule=answer.get("RotationRules", {}).get("ScheduleExpression"),
             last_rotated_at=answer.get("LastRotatedDate"),
             next_rotation_at=answer.get("NextRotationDate"),
             lambda_arn=answer.get("RotationLambdaARN"),
@@ -99,6 +140,18 @@ def _secret(answer: Mapping[str, Any]) -> Secret:
             for replica in answer.get("ReplicationStatus", ())
         ),
         primary_region=answer.get("PrimaryRegion"),
+        cross_account_primary=_cross_account_primary(answer.get("CrossAccountPrimary")),
+        type=answer.get("Type") or None,
         owning_service=answer.get("OwningService"),
         last_changed_at=answer.get("LastChangedDate"),
+    )
+
+
+def _cross_account_primary(answer: Mapping[str, Any] | None) -> CrossAccountPrimary | None:
+    if not answer:
+        return None
+    return CrossAccountPrimary(
+        arn=answer.get("PrimarySecretARN", ""),
+        status=answer.get("ReplicationStatus", ""),
+        status_message=answer.get("StatusMessage"),
     )

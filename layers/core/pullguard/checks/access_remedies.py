@@ -135,7 +135,8 @@ def _spare(role: Lookup[Role] | None, secret: Secret, denying: Citation) -> Reme
     policy = denying.policy
     text = f"Remove {denying.title}, or make it spare this role and secret; its policy is shown by this."
     if policy.layer is Layer.RESOURCE:
-        return Remedy(text=text, snippet=on_secret(secret, "get-resource-policy"))
+        which = () if policy.name == policy.layer else ("--policy-name", policy.name)
+        return Remedy(text=text, snippet=on_secret(secret, "get-resource-policy", *which))
     if policy.layer not in (Layer.IDENTITY, Layer.BOUNDARY) or not isinstance(role, Role):
         return Remedy(text=f"Remove {denying.title}, or make it spare this role and secret.")
     if policy.arn is None:

@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
 from pullguard import meaning
-from pullguard.arn import MalformedReference, SecretReference
+from pullguard.arn import Arn, MalformedReference, SecretReference
 from pullguard.aws_cli import on_secret
 from pullguard.checks.unread import how_to_read
 from pullguard.errors import Malformed, shown
@@ -54,6 +54,8 @@ GATES: Final[Mapping[PullGate, GateInfo]] = {
 }
 """The gates of one pull, in the order in which ECS meets them."""
 
+Ask: TypeAlias = Callable[[Facts], Iterable[Answer]]
+
 PRIVATE_REGISTRY: Final = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/private-auth.html"
 _USER_INFO: Final = re.compile(r"^.*@(?!sha\d+:)", re.DOTALL)  # ci:password@registry.example.com/web
 
@@ -78,7 +80,7 @@ class Check:
     needs: str
     remedy: str
     source: str
-    ask: Callable[[Facts], Iterable[Answer]]
+    ask: Ask
     fix: RemedyAction = "none"
     fix_words: str | None = None
     place: Place | None = None
@@ -218,9 +220,30 @@ CREDENTIALS_FILE: Final = 'credentials.json holds {"username": "...", "password"
 
 
 def put_value(secret: Secret, text: str) -> Remedy:
-    """Return the remedy that stores a new value from a file; ``text`` says which, and what the file holds is added."""
-    command = on_secret(secret, "put-secret-value", "--secret-string", "file://credentials.json")
-    return Remedy(text=f"{text} {CREDENTIALS_FILE}", snippet=command)
+    """Return the remedy that stores a new value from a file; ``text`` says which, and what the file holds is added.
+
+    A replica takes no value of its own: the command is for its primary.
+    """
+    primary = primary_of(secret)
+    where = ""
+    if primary.arn.account != secret.arn.account:
+        where = f" The secret is a replica: its value is stored in the primary, in account {primary.arn.account}."
+    elif primary.arn != secret.arn:
+        where = f" The secret is a replica: its value is stored in the primary, in {primary.arn.region}."
+    command = on_secret(primary, "put-secret-value", "--secret-string", "file://credentials.json")
+    return Remedy(text=f"{text}{where} {CREDENTIALS_FILE}", snippet=command)
+
+
+def primary_of(secret: Secret) -> Secret:
+    """Return the secret as the primary that its value is stored in; itself where it is no replica."""
+    elsewhere = secret.cross_account_primary
+    if elsewhere is not None:
+        try:
+            arn = Arn.parse(elsewhere.arn, service="secretsmanager", resource_type="secret")
+        except Malformed:
+            return secret
+        return replace(secret, arn=arn)
+    return replace(secret, arn=replace(secret.arn, region=secret.primary_region or secret.arn.region))
 
 
 def skipped(subject: Subject, question: str, not_looked: NotLooked) -> Skipped:

@@ -24,7 +24,7 @@ from pullguard.checks.check import (
     subject_of,
     unreadable,
 )
-from pullguard.eligibility import REGISTRY_TAG, registry_hosts
+from pullguard.eligibility import REGISTRY_TAG, has_unreadable_registry_tag, registry_hosts
 from pullguard.errors import shown
 from pullguard.findings import Answer, Failed, Inapplicable, Passed, Remedy, Severity
 from pullguard.model import Container, Facts, Missing, NotLooked, Secret, Unreadable
@@ -297,8 +297,8 @@ def _registry_mismatch(facts: Facts) -> Iterable[Answer]:
         subject = subject_of(facts, container)
         if image is None:
             continue
-        if REGISTRY_TAG not in secret.tags:
-            yield Inapplicable(subject=subject)
+        if REGISTRY_TAG not in secret.tags or has_unreadable_registry_tag(secret):
+            yield Inapplicable(subject=subject)  # registry-tag-unreadable explains the latter
             continue
         hosts = registry_hosts(secret)
         if image.host in hosts:
@@ -308,7 +308,7 @@ def _registry_mismatch(facts: Facts) -> Iterable[Answer]:
             subject=subject,
             cause=(
                 f"Container {container.name} pulls from {image.host}, and its secret {secret.name} is kept for "
-                f"{' and '.join(sorted(hosts)) or 'no registry that can be read from its tag'}."
+                f"{' and '.join(sorted(hosts))}."
             ),
             evidence=f"tag {REGISTRY_TAG} of the secret is {shown(secret.tags[REGISTRY_TAG])}",
             # No command: one that adds the image's host would hand the credentials to whoever runs it.

@@ -44,7 +44,7 @@ _PULL_ERRORS = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task
 def _looked_up(facts: Facts) -> Iterable[tuple[Container, Secret, ImageReference, Lookup[Verification]]]:
     for container, secret in secrets_in_use(facts):
         image = image_of(container)
-        if image is not None and secret.deleted_at is None:
+        if image is not None and secret.deleted_at is None and secret.type is None:
             yield container, secret, image, facts.verifications.get(container.name, VERIFICATION_SWITCHED_OFF)
 
 

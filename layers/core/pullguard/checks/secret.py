@@ -1,28 +1,32 @@
 """Is the secret alive, and is its value what the ECS agent takes?"""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime, timedelta
 
-from pullguard.aws_cli import on_secret
+from pullguard.aws_cli import create_beside, on_secret
 from pullguard.checks.check import (
+    CREDENTIALS_FILE,
     MOOT_VALUE,
     NEEDS_SECRET,
     NEEDS_VALUE,
     PRIVATE_REGISTRY,
     PUT_VALUE,
+    Ask,
     Check,
+    primary_of,
     put_value,
     secrets_in_use,
     skipped,
     subject_of,
     unreadable,
 )
+from pullguard.checks.forms import form_of, rewriting
 from pullguard.checks.next_pull import next_pulls
 from pullguard.errors import shown
 from pullguard.findings import Answer, Failed, Inapplicable, Passed, Remedy
 from pullguard.model import (
     Container,
+    CrossAccountPrimary,
     Facts,
     Missing,
     NotLooked,
@@ -36,12 +40,14 @@ from pullguard.model import (
 _RESTORE = "https://docs.aws.amazon.com/secretsmanager/latest/userguide/manage_restore-secret.html"
 _VERSIONS = "https://docs.aws.amazon.com/secretsmanager/latest/userguide/whats-in-a-secret.html"
 _ROTATION = "https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot_rotation.html"
+_EXTERNAL = "https://docs.aws.amazon.com/secretsmanager/latest/userguide/mes-partners.html"
 _REPLICAS = "https://docs.aws.amazon.com/secretsmanager/latest/userguide/replicate-secrets.html"
 # Rotation takes minutes; a day tells a stuck one from a slow one, and leaves room for rotation windows.
 # https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_schedule.html
 _ROTATION_GRACE = timedelta(days=1)
 # Replication of a new value takes seconds; an hour tells a stuck one from a slow one.
 _REPLICATION_GRACE = timedelta(hours=1)
+_UNDER_WAY = frozenset({"Pending", "InProgress"})
 _DETAIL_MAX_CHARS = 300
 _HOW_IT_ENDED = {
     "failed": "the rotation failed",
@@ -67,8 +73,48 @@ def _scheduled_for_deletion(facts: Facts) -> Iterable[Answer]:
         )
 
 
-def _live(facts: Facts) -> Iterable[tuple[Container, Secret]]:
+def _unusable_type(facts: Facts) -> Iterable[Answer]:
+    for container, secret in live_secrets(facts):
+        subject = subject_of(facts, container)
+        if secret.type is None:
+            yield Passed(subject=subject)
+            continue
+        yield Failed(
+            subject=subject,
+            cause=(
+                f"The secret {secret.name} of container {container.name} is a managed external secret, whose value "
+                "never has a username and a password."
+            ),
+            evidence=f"DescribeSecret: Type {shown(secret.type)}",
+            remedy=Remedy(
+                text=(
+                    "Store credentials in a secret of their own, and register a revision that names it. Do not copy "
+                    f"the token of this one: its rotation revokes it. {CREDENTIALS_FILE}"
+                ),
+                snippet=create_beside(secret, f"{secret.name}/pull"),
+            ),
+        )
+
+
+def unless_external(ask: Ask) -> Ask:
+    """Return ``ask``, with nothing to say of managed external secrets: secret-type-unusable explains all of it."""
+
+    def asked(facts: Facts) -> Iterable[Answer]:
+        for container, secret in live_secrets(facts):
+            if secret.type is not None:
+                yield Inapplicable(subject=subject_of(facts, container))
+        yield from ask(facts)
+
+    return asked
+
+
+def live_secrets(facts: Facts) -> Iterable[tuple[Container, Secret]]:
+    """Yield the containers whose secret exists and is not to be deleted, with the secret."""
     return ((container, secret) for container, secret in secrets_in_use(facts) if secret.deleted_at is None)
+
+
+def _usual(facts: Facts) -> Iterable[tuple[Container, Secret]]:
+    return ((container, secret) for container, secret in live_secrets(facts) if secret.type is None)
 
 
 def _is_current(secret: Secret) -> bool:
@@ -77,7 +123,7 @@ def _is_current(secret: Secret) -> bool:
 
 
 def _no_current_version(facts: Facts) -> Iterable[Answer]:
-    for container, secret in _live(facts):
+    for container, secret in _usual(facts):
         subject = subject_of(facts, container)
         if _is_current(secret):
             yield Passed(subject=subject)
@@ -86,18 +132,19 @@ def _no_current_version(facts: Facts) -> Iterable[Answer]:
             subject=subject,
             cause=f"The secret {secret.name} of container {container.name} has no current version to read.",
             evidence=f"DescribeSecret: {len(secret.stages)} version(s), none labelled AWSCURRENT",
-            remedy=put_value(secret, "Store a value in the secret."),
+            remedy=_associate(secret) or put_value(secret, "Store a value in the secret."),
         )
 
 
-def _shapes(facts: Facts) -> Iterable[tuple[Container, Secret, ValueShape]]:
-    for container, secret in _live(facts):
+def shapes(facts: Facts) -> Iterable[tuple[Container, Secret, ValueShape]]:
+    """Yield the containers whose secret's value was read, with the secret and what is known of the value."""
+    for container, secret in _usual(facts):
         if isinstance(secret.value, ValueShape):
             yield container, secret, secret.value
 
 
 def _binary(facts: Facts) -> Iterable[Answer]:
-    for container, secret, shape in _shapes(facts):
+    for container, secret, shape in shapes(facts):
         subject = subject_of(facts, container)
         if shape.form != "binary":
             yield Passed(subject=subject)
@@ -111,7 +158,7 @@ def _binary(facts: Facts) -> Iterable[Answer]:
 
 
 def _malformed(facts: Facts) -> Iterable[Answer]:
-    for container, secret in _live(facts):
+    for container, secret in _usual(facts):
         subject = subject_of(facts, container)
         match secret.value:
             case Unreadable() as unread if _is_current(secret):
@@ -125,12 +172,19 @@ def _malformed(facts: Facts) -> Iterable[Answer]:
             case shape if (problem := _problem(shape)) is not None:
                 yield Failed(
                     subject=subject,
-                    cause=f"The secret {secret.name} of container {container.name} holds {problem}.",
+                    cause=f"The secret {secret.name} of container {container.name} holds {problem}{_form(shape)}.",
                     evidence=f"GetSecretValue of version {shape.version_id or '(unnamed)'}; the value is not shown",
-                    remedy=put_value(secret, 'Store a JSON object with the two texts "username" and "password".'),
+                    remedy=rewriting(
+                        secret, shape, 'Store a JSON object with the string fields "username" and "password".'
+                    ),
                 )
             case _:
                 yield Passed(subject=subject)
+
+
+def _form(shape: ValueShape) -> str:
+    form = form_of(shape)
+    return "" if form is None else f": it holds {form.what}"
 
 
 def _problem(shape: ValueShape) -> str | None:
@@ -146,7 +200,7 @@ def _problem(shape: ValueShape) -> str | None:
 
 
 def _empty_field(facts: Facts) -> Iterable[Answer]:
-    for container, secret, shape in _shapes(facts):
+    for container, secret, shape in shapes(facts):
         if shape.form != "json-object" or _problem(shape):
             continue
         subject = subject_of(facts, container)
@@ -157,14 +211,17 @@ def _empty_field(facts: Facts) -> Iterable[Answer]:
         states = ", ".join(f"{name} is {getattr(shape, name)}" for name in lacking)
         yield Failed(
             subject=subject,
-            cause=f"The secret {secret.name} of container {container.name} has no {' and no '.join(lacking)}.",
+            cause=(
+                f"The secret {secret.name} of container {container.name} has no {' and no '.join(lacking)}"
+                f"{_form(shape)}."
+            ),
             evidence=f"GetSecretValue of version {shape.version_id or '(unnamed)'}: {states}",
-            remedy=put_value(secret, "Store both a username and a password."),
+            remedy=rewriting(secret, shape, "Store both a username and a password."),
         )
 
 
 def _key_case(facts: Facts) -> Iterable[Answer]:
-    for container, secret, shape in _shapes(facts):
+    for container, secret, shape in shapes(facts):
         if shape.form != "json-object":
             continue
         subject = subject_of(facts, container)
@@ -183,7 +240,7 @@ def _key_case(facts: Facts) -> Iterable[Answer]:
 
 
 def _rotation_failed(facts: Facts) -> Iterable[Answer]:
-    for container, secret in _live(facts):
+    for container, secret in live_secrets(facts):
         subject = subject_of(facts, container)
         if not secret.rotation.enabled:
             yield Inapplicable(subject=subject)
@@ -239,11 +296,59 @@ def _changed_within(span: timedelta, secret: Secret, now: datetime) -> bool:
 
 
 def _replica_failed(facts: Facts) -> Iterable[Answer]:
+    yield from _regional_replica_failed(facts)
+    for container, secret in live_secrets(facts):
+        if secret.cross_account_primary is not None:
+            yield from _cross_account_replica_failed(facts, container, secret, secret.cross_account_primary)
+
+
+def _cross_account_replica_failed(
+    facts: Facts, container: Container, secret: Secret, primary: CrossAccountPrimary
+) -> Iterable[Answer]:
+    """Judge a replica that another account's secret feeds; what was replicated before stays readable."""
+    subject = subject_of(facts, container)
+    if primary.status == "InSync":
+        yield Passed(subject=subject)
+        return
+    if primary.status in _UNDER_WAY and _changed_within(_REPLICATION_GRACE, secret, facts.now):
+        return
+    detached = "stopped" if primary.status == "Detached" else "not in sync"
+    yield Failed(
+        subject=subject,
+        cause=(
+            f"The replication of the secret {secret.name} of container {container.name} from its primary in another "
+            f"account is {detached}, so it misses new values."
+        ),
+        evidence=f"CrossAccountPrimary: {primary.status} {primary.status_message or ''}".strip(),
+        remedy=_associate(secret) or Remedy(text="In the primary's account, associate the replica again."),
+    )
+
+
+def _associate(secret: Secret) -> Remedy | None:
+    """Return the remedy that starts or repairs cross-account replication; None where ``secret`` is no such replica.
+
+    Source: https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_AssociateCrossAccountReplica.html
+    """
+    primary = primary_of(secret)
+    if secret.cross_account_primary is None or primary.arn == secret.arn:
+        return None
+    replica = ("--cross-account-replica-arn", str(secret.arn))
+    return Remedy(
+        text=(
+            f"Fix what the status says, and associate the replica again, in account {primary.arn.account} (with "
+            "--replication-role-arn, if it has a role). To end the replication for good, call "
+            "stop-replication-to-replica on the replica, which then takes values of its own."
+        ),
+        snippet=on_secret(primary, "associate-cross-account-replica", *replica),
+    )
+
+
+def _regional_replica_failed(facts: Facts) -> Iterable[Answer]:
     home = facts.task_definition.arn.region
-    for container, secret in _live(facts):
+    for container, secret in live_secrets(facts):
         subject = subject_of(facts, container)
         here = [replica for replica in secret.replicas if replica.region == home]
-        if not here:
+        if not here and secret.cross_account_primary is None:
             yield Inapplicable(subject=subject)
         for replica in here:
             if replica.status == "InSync":
@@ -267,8 +372,7 @@ def _replica_failed(facts: Facts) -> Iterable[Answer]:
 
 def _replicate_again(secret: Secret, replica: Replica) -> str:
     """Nothing is overwritten by it: a secret that is in the way may be somebody's."""
-    arn = replace(secret.arn, region=secret.primary_region or secret.arn.region)
-    primary = replace(secret, arn=arn)
+    primary = primary_of(secret)
     key = () if replica.key_id is None else (f"KmsKeyId={replica.key_id}",)
     remove = on_secret(primary, "remove-regions-from-replication", "--remove-replica-regions", replica.region)
     where = ",".join((f"Region={replica.region}", *key))
@@ -287,6 +391,18 @@ CHECKS = (
         ask=_scheduled_for_deletion,
     ),
     Check(
+        id="secret-type-unusable",
+        gate="secret",
+        severity="error",
+        fails_when=(
+            "DescribeSecret gives a Type: the value of a managed external secret never has a username and a password"
+        ),
+        needs=NEEDS_SECRET,
+        remedy="aws secretsmanager create-secret, and register a revision that names it",
+        source=_EXTERNAL,
+        ask=_unusable_type,
+    ),
+    Check(
         id="secret-no-current-version",
         gate="secret",
         severity="error",
@@ -294,7 +410,7 @@ CHECKS = (
         needs=NEEDS_SECRET,
         remedy=PUT_VALUE,
         source=_VERSIONS,
-        ask=_no_current_version,
+        ask=unless_external(_no_current_version),
     ),
     Check(
         id="secret-value-binary",
@@ -304,7 +420,7 @@ CHECKS = (
         needs=NEEDS_VALUE,
         remedy=PUT_VALUE,
         source=PRIVATE_REGISTRY,
-        ask=_binary,
+        ask=unless_external(_binary),
     ),
     Check(
         id="secret-value-malformed",
@@ -314,7 +430,7 @@ CHECKS = (
         needs=NEEDS_VALUE,
         remedy=PUT_VALUE,
         source=PRIVATE_REGISTRY,
-        ask=_malformed,
+        ask=unless_external(_malformed),
         moot_after=MOOT_VALUE,
     ),
     Check(
@@ -325,7 +441,7 @@ CHECKS = (
         needs=NEEDS_VALUE,
         remedy=PUT_VALUE,
         source=PRIVATE_REGISTRY,
-        ask=_empty_field,
+        ask=unless_external(_empty_field),
     ),
     Check(
         id="secret-value-key-case",
@@ -335,7 +451,7 @@ CHECKS = (
         needs=NEEDS_VALUE,
         remedy=f"{PUT_VALUE}, with its keys in lower case",
         source=PRIVATE_REGISTRY,
-        ask=_key_case,
+        ask=unless_external(_key_case),
     ),
     Check(
         id="secret-rotation-failed",
@@ -351,9 +467,12 @@ CHECKS = (
         id="secret-replica-failed",
         gate="secret",
         severity="warning",
-        fails_when="the replica in the task's Region is not in sync",
-        needs=f"{NEEDS_SECRET} on the primary",
-        remedy="aws secretsmanager replicate-secret-to-regions, once its way is free",
+        fails_when="the replica in the task's Region, or a cross-account replica, is not in sync",
+        needs=f"{NEEDS_SECRET} on the primary; of a cross-account replica, on itself",
+        remedy=(
+            "aws secretsmanager replicate-secret-to-regions, once its way is free; of a cross-account replica, aws "
+            "secretsmanager associate-cross-account-replica in the primary's account"
+        ),
         source=_REPLICAS,
         ask=_replica_failed,
     ),

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Final, Protocol
 
 from pullguard.arn import Arn
-from pullguard.eligibility import REGISTRY_TAG, registry_hosts
+from pullguard.eligibility import REGISTRY_TAG, UNREADABLE_TAG, has_unreadable_registry_tag, registry_hosts
 from pullguard.errors import PullguardError, shown
 from pullguard.image import ImageReference
 from pullguard.model import Lookup, NotLooked, Secret, ValueShape, Verification
@@ -53,14 +53,9 @@ def verification(
     The value of a secret whose owner has not bound it to the image's registry host is not even read. Where the current
     value is refused and a rotation has begun another one, the registry is asked about that one too (docs/adr/0015).
     """
+    if (why_not := _not_to_verify(secret, image)) is not None:
+        return why_not
     hosts = registry_hosts(secret)
-    if image.host not in hosts:
-        return NotLooked(
-            why=f"the secret's tag {REGISTRY_TAG} does not name the image's registry host",
-            switch=f"tag the secret {REGISTRY_TAG}={image.host}",
-        )
-    if secret.deleted_at is not None:
-        return NotLooked(why="a secret that is to be deleted has no value to verify", switch="restore the secret")
     value = read(secret.arn, None)
     if not isinstance(value, tuple):
         return value
@@ -84,6 +79,21 @@ def verification(
     if not isinstance(value, tuple) or value[1] is None or value[2] is None:
         return current
     return replace(current, pending=asked(value[0], value[1], value[2]).answer)
+
+
+def _not_to_verify(secret: Secret, image: ImageReference) -> NotLooked | None:
+    if has_unreadable_registry_tag(secret):
+        return UNREADABLE_TAG
+    if image.host not in registry_hosts(secret):
+        return NotLooked(
+            why=f"the secret's tag {REGISTRY_TAG} does not name the image's registry host",
+            switch=f"tag the secret {REGISTRY_TAG}={image.host}",
+        )
+    if secret.deleted_at is not None:
+        return NotLooked(why="a secret that is to be deleted has no value to verify", switch="restore the secret")
+    if secret.type is not None:
+        return NotLooked(why="a managed external secret is never read", switch="name a secret of the usual kind")
+    return None
 
 
 def verify(

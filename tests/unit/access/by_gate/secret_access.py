@@ -47,6 +47,12 @@ FAILURES: Failures = {
         "secret-access-denied",
         False,
     ),
+    "another-resource-policy-denies": (
+        role(READS),
+        secret(resource_policy=LETS_IN, other_policies=(named("cross-account-replication", to("*", "Deny")),)),
+        "secret-access-denied",
+        False,
+    ),
     "boundary-denies": (role(READS, boundary=named("b", allow(), deny(READ))), ours, "secret-access-denied", False),
     "boundary-lacks": (role(READS, boundary=S3), ours, "secret-access-blocked-by-boundary", False),
     "boundary-and-identity-lack": (role(boundary=S3), ours, "secret-access-blocked-by-boundary", False),
@@ -80,6 +86,10 @@ PASSES: Passes = {
     ),
     "six-question-marks": (role(allow(READ, SECRET[:-6] + "??????")), ours),
     "named-by-the-secret": (role(), secret(resource_policy=LETS_IN)),
+    "named-by-another-resource-policy": (
+        role(),
+        secret(other_policies=(NamedPolicy(name="cross-account-replication", document=LETS_IN),)),
+    ),
     "boundary-allows": (role(READS, boundary=FULL), ours),
     "session-outside-boundary": (
         role(boundary=S3),
@@ -147,6 +157,12 @@ UNKNOWNS: Unknowns = {
         ours,
         "secret-access-missing",
         "aws:SourceIp",
+    ),
+    "other-resource-policies-unread": (
+        role(READS),
+        secret(resource_policy=LETS_IN, other_policies=denied("secretsmanager:ListResourcePolicies")),
+        "secret-access-denied",
+        "secretsmanager:ListResourcePolicies",
     ),
     "session": (role(), secret(resource_policy=document(to({"AWS": SESSION}))), "secret-access-missing", "aws:userid"),
     "organization": (

@@ -1,0 +1,77 @@
+r"""What makes a username or password look as if no registry ever issued it: judged once, and then forgotten.
+
+A real password is random and may contain ``$``, ``{`` or ``<``. So a placeholder is one from its first character to its
+last, or contains what only a template language writes; a text that merely looks unusual is not one.
+"""
+
+import re
+from typing import Final
+
+from pullguard.model import Oddity
+
+# Longer texts are no placeholders of that kind, and cost no time.
+_WHOLE_MAX_CHARS: Final = 500
+_WORDS_MAX_CHARS: Final = 80
+_INVISIBLE: Final = "\u200b\u200c\u200d\u2060\ufeff"
+_AROUND: Final = re.compile(rf"^[\s{_INVISIBLE}]+|[\s{_INVISIBLE}]+$")
+
+_NOUN: Final = r"(?:PASSWORD|PASSWD|PASS|PWD|TOKEN|SECRET|USERNAME|USER|LOGIN|KEY|APIKEY|PAT|CREDENTIALS?|AUTH)"
+_VARIABLE: Final = rf"(?:[A-Z0-9]+_)*{_NOUN}(?:_[A-Z0-9]+)*"
+# What shells, Compose, Terraform, CloudFormation, Helm, CI systems and secret stores replace, or people bracket.
+_WHOLE: Final = re.compile(
+    r"|".join(
+        (
+            r"\$?\{\{[^\n]*\}\}",  # {{resolve:...}}, {{ .Values.token }}, ${{ secrets.TOKEN }}
+            r"\$\{[A-Za-z_][A-Za-z0-9_.:/()\[\]'\" ,?=+*-]*\}",  # ${TOKEN}, ${var.token}, ${TOKEN:-none}
+            r"\$\([A-Za-z_][A-Za-z0-9_. -]*\)",  # $(TOKEN)
+            rf"\$(?:[Ee][Nn][Vv]:)?(?i:{_VARIABLE})",  # $TOKEN, $env:TOKEN
+            rf"%(?i:{_VARIABLE})%",  # %TOKEN%
+            rf"<[^<>\n]*(?i:{_NOUN}|YOUR|HERE|VALUE|NAME|REDACTED)[^<>\n]*>",  # <your token>
+            rf"(?i:[\[({{]{_VARIABLE}[\])}}]|__{_VARIABLE}__|@@?{_VARIABLE}@@?|#\{{{_VARIABLE}\}}#?)",
+            r"([xX*?#._\u2022\u2026-])\1{2,}",  # xxx, ***, ...
+            r"(?:[A-Za-z]{1,8}[_-]){1,2}(?:[xX]{6,}|[*\u2022]{3,}|\.{3,}|\u2026)",  # ghp_xxxxxxxx, dckr_pat_...
+            r"arn:aws[a-z-]*:(?:secretsmanager|ssm|kms):\S+",
+            r"(?:file|env|ssm|op|vault|secretsmanager|awssm)://\S+",
+            r"ENC\[\S+\]|vault:v[0-9]+:\S+",
+            # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/private-auth.html
+            r"(?i:privateRegistry(?:Username|Password))",
+            r"(?i:null|undefined|nil|<nil>|\[object Object\]|to-?do|tbd|fix-?me|place-?holder)",
+        )
+    )
+)
+_ANYWHERE: Final = re.compile(
+    rf"\{{\{{resolve:[a-z-]+:|\$\{{\{{ *(?:secrets|vars|env|inputs|github)\.|\$\{{{_VARIABLE}\}}"
+)
+# change-me, REPLACE_WITH_YOUR_TOKEN, YourPasswordHere: words of an instruction, and nothing else.
+_INSTRUCTION: Final = "change|replace|fill|insert|enter|paste|provide|update|your|here|placeholder"
+_WORDS: Final = re.compile(
+    rf"(?:{_INSTRUCTION}|add|put|set|me|this|it|in|with|before|after|later|please|the|an|a|my|real|actual|own|to|be|by"
+    r"|value|password|passwd|pass|pwd|token|secret|username|user|name|login|apikey|api|key|access|personal|pat"
+    r"|credentials|credential|private|registry|docker|hub|github|gitlab|ghcr|quay|account|robot|id)+[0-9!]{0,4}"
+)
+_SEPARATORS: Final = re.compile(r"[ _.\-]+")
+
+
+def oddity_of(text: str) -> Oddity | None:
+    """Return what is odd about a username or password; None for what a registry may well have issued."""
+    bare = _AROUND.sub("", text)
+    if not bare:
+        return "blank"
+    if _is_placeholder(bare):
+        return "placeholder"
+    return "white-space-around" if bare != text else None
+
+
+def _is_placeholder(text: str) -> bool:
+    if _ANYWHERE.search(text) or (len(text) <= _WHOLE_MAX_CHARS and _WHOLE.fullmatch(text)):
+        return True
+    if len(text) > _WORDS_MAX_CHARS:
+        return False
+    words = _SEPARATORS.sub("", text).lower()
+    return _WORDS.fullmatch(words) is not None and _is_instruction(words)
+
+
+def _is_instruction(words: str) -> bool:
+    """Whether words of the vocabulary ask for something: one verb alone may be a name."""
+    verbs = re.findall(_INSTRUCTION, words)
+    return bool(verbs) and words not in verbs

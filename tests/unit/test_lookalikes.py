@@ -1,0 +1,77 @@
+"""Forms of values that people store for other readers, known by the names of their members."""
+
+import json
+from typing import Any
+
+import pytest
+
+from pullguard.secret_value import SHORT_LIVED, read_value
+
+PASSWORD = "hunter2-correct-horse"
+AUTH = {"auth": "dTpodW50ZXIy"}
+FORMS: dict[str, tuple[Any, str | None]] = {
+    "ecr-pull-through-cache": ({"username": "u", "accessToken": PASSWORD}, "pull-through-cache"),
+    "its-keys-in-another-case": ({"Username": "u", "access_token": PASSWORD}, "pull-through-cache"),
+    "dockers-own-file": ({"auths": {"ghcr.io": AUTH}, "credsStore": "desktop"}, "docker-config"),
+    "dockers-own-file-with-more-hosts": ({"auths": {"ghcr.io": AUTH, "quay.io": AUTH}}, "docker-config"),
+    "dockers-own-file-of-old": ({"https://index.docker.io/v1/": {**AUTH, "email": "a@example.com"}}, "docker-config"),
+    "one-entry-of-it": (AUTH, "docker-config"),
+    "a-credential-helpers-answer": ({"ServerURL": "ghcr.io", "Username": "u", "Secret": PASSWORD}, "credential-helper"),
+    "a-token-alone": ({"token": PASSWORD}, "token-alone"),
+    "a-managed-external-secrets-token": ({"token": PASSWORD, "tokenId": "1", "gitlabUrl": "x"}, "token-alone"),
+    "other-names": ({"user": "u", "pass": PASSWORD}, "other-names"),
+    "one-other-name": ({"username": "u", "passwd": PASSWORD}, "other-names"),
+    "a-name-with-a-space": ({"username ": "u", "password": PASSWORD}, "other-names"),
+    "one-object-for-each-host": ({"ghcr.io": {"username": "u", "password": PASSWORD}}, "by-host"),
+    "quoted-once-more": (json.dumps({"username": "u", "password": PASSWORD}), "quoted-json"),
+    "in-a-list": ([{"username": "u", "password": PASSWORD}], "list"),
+    "several-in-a-list": ([{"username": "u"}, {"password": PASSWORD}], None),
+    "as-curl-takes-it": (f"u:{PASSWORD}", "user-and-password"),
+    "an-address": ("https://ghcr.io", None),
+    "an-empty-password": ({"username": "u", "password": ""}, None),
+    "a-username-only": ({"username": "u"}, None),
+    "nothing": ({}, None),
+    "something-else": ({"host": "db", "port": 5432}, None),
+    "auths-that-is-none": ({"auths": "x"}, None),
+}
+
+
+@pytest.mark.parametrize(("value", "form"), FORMS.values(), ids=FORMS)
+def test_a_form_is_known_by_its_names(value: Any, form: str | None) -> None:
+    shape, _, _ = read_value({"SecretString": json.dumps(value), "VersionId": "v1"})
+    assert shape.lookalike == form
+    assert PASSWORD not in repr(shape)
+
+
+def test_a_plain_text_of_username_and_password_is_known_too() -> None:
+    assert read_value({"SecretString": f"u:{PASSWORD}\n"})[0].lookalike == "user-and-password"
+
+
+def test_a_usable_value_is_no_other_form() -> None:
+    value = {"username": "u", "password": "p", "accessToken": "t", "auths": {}}
+    assert read_value({"SecretString": json.dumps(value)})[0].lookalike is None
+
+
+KINDS = {**SHORT_LIVED, "_json_key": None, "aws": None, "gitlab+deploy-token-1": None, "octocat": None}
+
+
+@pytest.mark.parametrize(("username", "kind"), KINDS.items(), ids=KINDS)
+def test_the_usernames_of_passwords_that_expire_by_themselves(username: str, kind: str | None) -> None:
+    shape, _, _ = read_value({"SecretString": json.dumps({"username": username, "password": PASSWORD})})
+    assert shape.short_lived == kind
+
+
+ODD = {
+    "username": ({"username": "<username>", "password": PASSWORD}, ("placeholder", None)),
+    "password": ({"username": "u", "password": f"{PASSWORD}\n"}, (None, "white-space-around")),
+    "the-one-that-counts": ({"username": "u", "password": PASSWORD, "Password": " "}, (None, "blank")),
+    "neither": ({"username": "u", "password": PASSWORD}, (None, None)),
+    "not-usable-anyway": ({"username": " ", "password": ""}, (None, None)),
+}
+
+
+@pytest.mark.parametrize(("value", "oddities"), ODD.values(), ids=ODD)
+def test_what_is_odd_is_told_of_each_field(value: Any, oddities: tuple[str | None, str | None]) -> None:
+    shape, _, _ = read_value({"SecretString": json.dumps(value)})
+    assert (shape.username_oddity, shape.password_oddity) == oddities
+    assert PASSWORD not in repr(shape)
