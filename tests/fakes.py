@@ -33,6 +33,7 @@ from sandbox.secret_ids import ends_as_a_complete_arn
 
 ACCOUNT, REGION = "111122223333", "us-east-1"
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+NO_ORGANIZATION = Missing(resource="*")
 CLUSTER = f"arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/main"
 GOOD_VALUE = ValueShape(form="json-object", username="ok", password="ok", version_id="v1")
 TRUST = {
@@ -168,6 +169,7 @@ class World:
     secrets: tuple[Secret, ...] = ()
     running: Usage = field(default_factory=lambda: Usage(newest=True))
     unreadable: dict[str, Unreadable] = field(default_factory=dict)
+    in_organization: Lookup[str] = NO_ORGANIZATION
     verifications: Mapping[str, Lookup[Verification]] = field(default_factory=dict)
     asked: list[tuple[str, str]] = field(default_factory=list)
 
@@ -205,6 +207,9 @@ class World:
 
     def usage(self, task_definition: TaskDefinition) -> Lookup[Usage]:
         return self._ask("usage", str(task_definition.arn)) or self.running
+
+    def organization(self) -> Lookup[str]:
+        return self._ask("organization", "") or self.in_organization
 
     def simulation(self, role: Role, secret: Secret, reference: str) -> Lookup[tuple[Simulated, ...]]:
         return SIMULATION_SWITCHED_OFF

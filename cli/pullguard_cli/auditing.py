@@ -71,6 +71,7 @@ class Auditor:
         self._readers = AwsReaders(
             connection.clients,
             values=scope.read_values,
+            account=connection.account,
             verify=scope.live_registry,
             cross_check=scope.cross_check,
             bulk_above=ROLES_ONE_BY_ONE,

@@ -48,6 +48,7 @@ def look_at_one(
     readers = AwsReaders(
         connection.clients,
         values=values,
+        account=connection.account,
         verify=live_registry,
         cross_check=cross_check,
     )

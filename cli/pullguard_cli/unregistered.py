@@ -59,6 +59,10 @@ class OfflineReaders:
         """Not looked up."""
         return NOT_ASKED
 
+    def organization(self) -> Lookup[str]:
+        """Not looked up."""
+        return NOT_ASKED
+
     def usage(self, task_definition: TaskDefinition) -> Lookup[Usage]:  # noqa: ARG002
         """Not looked up."""
         return NOT_ASKED

@@ -12,6 +12,7 @@ from pullguard.aws.ecs import Ecs
 from pullguard.aws.iam import Iam
 from pullguard.aws.kms import Kms
 from pullguard.aws.messaging import Bus, Queues, Topic
+from pullguard.aws.organizations import Organizations
 from pullguard.aws.schedules import Rules, Schedules
 from pullguard.aws.secrets_manager import SecretsManager
 from pullguard.aws.ssm import StopSwitch
@@ -41,6 +42,7 @@ READS: tuple[Method, ...] = (
     Ecs.usage,
     Iam.role,
     Kms.key,
+    Organizations.organization,
     SecretsManager.describe,
     SecretsManager.resource_policy,
     SecretsManager.other_policies,

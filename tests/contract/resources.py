@@ -23,6 +23,8 @@ RESOURCES = {
     "secretsmanager:ListSecrets": ["*"],
     "kms:DescribeKey": ["arn:${AWS::Partition}:kms:*:*:key/*"],
     "kms:GetKeyPolicy": ["arn:${AWS::Partition}:kms:*:*:key/*"],
+    "kms:ListAliases": ["*"],
+    "organizations:DescribeOrganization": ["*"],
     "kms:ListGrants": ["arn:${AWS::Partition}:kms:*:*:key/*"],
     "events:ListRuleNamesByTarget": ["*"],
     "events:ListTargetsByRule": [f"arn:${{AWS::Partition}}:events:{_ACCOUNT}:rule/*"],

@@ -38,9 +38,11 @@ from pullguard.model import (
     Usage,
     ValueShape,
 )
-from tests.fakes import CLUSTER, NOW, REGION, TRUST, revision_arn, role_arn, secret_arn, task_definition
+from tests.fakes import ACCOUNT, CLUSTER, NOW, REGION, TRUST, revision_arn, role_arn, secret_arn, task_definition
 from tests.flows import look
 
+MOTO = "123456789012"  # the account of moto
+KEY = Arn.parse(f"arn:aws:kms:{REGION}:{ACCOUNT}:alias/x")
 PASSWORD = "correct-horse-battery-staple"
 
 
@@ -116,7 +118,7 @@ def test_a_refused_write_is_denied_and_any_other_error_is_not() -> None:
 GATEWAYS: dict[str, tuple[str, str, Callable[[Any], Any], str]] = {
     "task-definition": ("ecs", "describe_task_definition", lambda c: Ecs(c).describe("web"), "ClientException"),
     "role": ("iam", "get_role", lambda c: Iam(c).role(role_arn()), "NoSuchEntity"),
-    "key": ("kms", "describe_key", lambda c: Kms(c).key("alias/x"), "NotFoundException"),
+    "key": ("kms", "describe_key", lambda c: Kms(c, account=ACCOUNT).key(KEY), "NotFoundException"),
     "secret": (
         "secretsmanager",
         "describe_secret",
@@ -369,13 +371,14 @@ ONE_READ_OF_EACH_FACT = {
     "DescribeKey": 1,
     "GetKeyPolicy": 1,
     "ListGrants": 1,
+    "ListAliases": 1,
 }
 
 
 def test_a_batch_reads_each_fact_once(session: Session) -> None:
     one, other = build(session[0])
     session[1].clear()
-    readers = AwsReaders(Clients(session[0]), values="opted-in")
+    readers = AwsReaders(Clients(session[0]), account=MOTO, values="opted-in")
     for arn in (one, other, one):
         found = gather(arn, readers, now=NOW)
         assert isinstance(found, Facts)
@@ -386,7 +389,7 @@ def test_a_batch_reads_each_fact_once(session: Session) -> None:
 def test_the_next_batch_reads_anew(session: Session) -> None:
     arn, _ = build(session[0])
     for _ in range(2):
-        gather(arn, AwsReaders(Clients(session[0]), values="never"), now=NOW)
+        gather(arn, AwsReaders(Clients(session[0]), account=MOTO, values="never"), now=NOW)
     assert session[1].count("DescribeSecret") == 2
 
 
@@ -420,7 +423,7 @@ def test_what_else_is_read_of_a_secret_depends_on_what_it_is(
 
 
 def secret_as_read(session: Session, values: Any) -> Secret:
-    found = AwsReaders(Clients(session[0]), values=values).secret("ghcr", REGION)
+    found = AwsReaders(Clients(session[0]), account=MOTO, values=values).secret("ghcr", REGION)
     assert isinstance(found, Secret)
     return found
 
@@ -463,7 +466,7 @@ def test_a_secret_under_awss_own_key_has_none_to_read(session: Session) -> None:
 
 def test_a_role_of_another_path_is_another_role(session: Session) -> None:
     build(session[0])
-    readers = AwsReaders(Clients(session[0]), values="never")
+    readers = AwsReaders(Clients(session[0]), account=MOTO, values="never")
     assert isinstance(readers.role(Arn.parse("arn:aws:iam::123456789012:role/web")), Role)
     assert isinstance(readers.role(Arn.parse("arn:aws:iam::123456789012:role/team/web")), Missing)
 
@@ -471,7 +474,7 @@ def test_a_role_of_another_path_is_another_role(session: Session) -> None:
 def test_only_opted_in_secrets_are_listed(session: Session) -> None:
     build(session[0])
     session[0].client("secretsmanager").create_secret(Name="prod/db-password", SecretString="x")
-    found = AwsReaders(Clients(session[0]), values="never").registry_secrets(REGION)
+    found = AwsReaders(Clients(session[0]), account=MOTO, values="never").registry_secrets(REGION)
     assert isinstance(found, tuple)
     assert [each.name for each in found] == ["ghcr"]
 

@@ -14,7 +14,7 @@ from pullguard.model import Secret, Verification
 from pullguard.refused_logins import RefusedLogins
 from pullguard.registry import verification
 from pullguard.secret_value import Credentials, read_value
-from tests.fakes import NOW, secret
+from tests.fakes import ACCOUNT, NOW, secret
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -231,7 +231,7 @@ def ghcr(monkeypatch: pytest.MonkeyPatch) -> Registry:
 def test_an_audit_of_many_images_tries_wrong_credentials_once(ghcr: Registry, says: Verification) -> None:
     ghcr.says = says
     clients: Any = None
-    readers = AwsReaders(clients, values="never", verify=True)
+    readers = AwsReaders(clients, account=ACCOUNT, values="never", verify=True)
     answers = [readers.verification(GHCR, image) for image in IMAGES]
     assert answers == [says] * 10
     assert len(ghcr.asked) == 1

@@ -18,6 +18,7 @@ from pullguard.aws.walk import Walk
 from pullguard.model import NamedPolicy, Role, TaskDefinition, Usage
 from tests.fakes import NOW, task_definition
 
+MOTO = "123456789012"  # the account of moto
 TRUST = json.dumps(
     {
         "Version": "2012-10-17",
@@ -66,10 +67,10 @@ def test_many_roles_cost_no_call_each_and_say_the_same() -> None:
     clients = Clients(region="us-east-1")
     clients.get("iam").meta.events.register("before-call.iam", lambda model, **_: calls.update([model.name]))
 
-    one_by_one = AwsReaders(clients, values="never")
+    one_by_one = AwsReaders(clients, account=MOTO, values="never")
     singly = [_said(one_by_one.role(arn)) for arn in arns]
     calls.clear()
-    at_once = AwsReaders(clients, values="never", bulk_above=0)
+    at_once = AwsReaders(clients, account=MOTO, values="never", bulk_above=0)
     together = [_said(at_once.role(arn)) for arn in arns]
 
     assert together == singly
@@ -94,7 +95,7 @@ def test_a_policy_that_gives_a_member_twice_is_read_as_it_is(bulk_above: int | N
     iam = boto3.client("iam", region_name="us-east-1")
     iam.put_role_policy(RoleName=name, PolicyName="twice", PolicyDocument=TWICE)
     iam.update_assume_role_policy(RoleName=name, PolicyDocument=TRUSTS_TWICE)
-    found = AwsReaders(Clients(region="us-east-1"), values="never", bulk_above=bulk_above).role(arn)
+    found = AwsReaders(Clients(region="us-east-1"), account=MOTO, values="never", bulk_above=bulk_above).role(arn)
     assert isinstance(found, Role)
     assert isinstance(found.inline_policies, tuple)
     documents = {policy.name: policy.document for policy in found.inline_policies}
@@ -112,7 +113,7 @@ def test_a_role_that_is_not_understood_costs_itself_only() -> None:
         parsed["RoleDetailList"][0]["Arn"] = "arn:aws:iam::123456789012:role/no role of ours"
 
     clients.get("iam").meta.events.register("after-call.iam.GetAccountAuthorizationDetails", spoil)
-    readers = AwsReaders(clients, values="never", bulk_above=0)
+    readers = AwsReaders(clients, account=MOTO, values="never", bulk_above=0)
 
     assert [_said(readers.role(arn))[0] for arn in arns] == arns
 
@@ -120,7 +121,7 @@ def test_a_role_that_is_not_understood_costs_itself_only() -> None:
 @mock_aws
 def test_a_role_that_the_bulk_does_not_know_is_asked_for_by_itself() -> None:
     _roles(1)
-    readers = AwsReaders(Clients(region="us-east-1"), values="never", bulk_above=0)
+    readers = AwsReaders(Clients(region="us-east-1"), account=MOTO, values="never", bulk_above=0)
 
     assert not isinstance(readers.role(Arn.parse("arn:aws:iam::123456789012:role/gone")), Role)
 
@@ -146,7 +147,7 @@ def test_what_runs_where_is_asked_once_for_all_task_definitions_of_a_batch(famil
     calls: Counter[str] = Counter()
     clients = Clients(region="us-east-1")
     clients.get("ecs").meta.events.register("before-call.ecs", lambda model, **_: calls.update([model.name]))
-    readers = AwsReaders(clients, values="never")
+    readers = AwsReaders(clients, account=MOTO, values="never")
     for family in names:
         definition = readers.task_definition(family)
         assert isinstance(definition, TaskDefinition)

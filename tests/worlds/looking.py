@@ -54,7 +54,8 @@ def findings_of(scene: Scene, *, values: ReadValues = "opted-in") -> tuple[Findi
 
 def gathered(scene: Scene, aws: Clients, *, values: ReadValues = "opted-in") -> Iterator[Facts]:
     """Gather the facts about each family of a scene that is loaded already."""
-    readers = AwsReaders(aws, values=values, verify=scene.registry is not None)
+    account = aws.get("sts").get_caller_identity()["Account"]
+    readers = AwsReaders(aws, account=account, values=values, verify=scene.registry is not None)
     now = datetime.now(UTC) + scene.after
     with ThreadPoolExecutor(1) as threads:
         running = look_around(readers.ecs, threads)

@@ -32,6 +32,8 @@ _SECRET_SUFFIX_CHARS = 7
 _WORD_SUFFIX = re.compile(r"-(?:[a-z]{6}|[0-9]{6})")
 _SAMPLE_SUFFIXES = frozenset({"-abcdef", "-xxxxxx", "-123456", "-000000"})  # what people write where AWS chose another
 _VALUE_FROM_SUFFIX = re.compile(r"(?::[^:]*){1,3}")  # :json-key:stage:version, of which each may be empty
+# Parameters KeyId and AliasName: https://docs.aws.amazon.com/kms/latest/APIReference/API_DescribeKey.html
+_KEY = re.compile(r"key/[A-Za-z0-9-]+|alias/[A-Za-z0-9/_-]+")
 _TASK_DEFINITION = re.compile(r"task-definition/[A-Za-z0-9_-]{1,255}:[1-9][0-9]{0,9}")
 _REGION_PARTITIONS = (
     ("cn-", "aws-cn"),
@@ -82,6 +84,21 @@ class Arn:
         return _parse_arn(text, service, resource_type)
 
 
+def key_beside(text: str, secret: Arn) -> Arn:
+    """Return the full ARN of the KMS key or alias that ``secret`` names as ``text``.
+
+    A bare id or alias has neither account nor Region: it belongs to those of the secret, whoever asks for it.
+    Raises ``Malformed`` for what is neither a key nor an alias, or an ARN that lacks its account or Region.
+    Source: https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DescribeSecret.html (KmsKeyId)
+    """
+    resource = text if text.startswith(("alias/", "key/")) else f"key/{text}"
+    beside = f"arn:{secret.partition}:kms:{secret.region}:{secret.account}:{resource}"
+    arn = Arn.parse(text if text.startswith("arn:") else beside, service="kms")
+    if not (_KEY.fullmatch(arn.resource) and is_region(arn.region) and is_account(arn.account)):
+        raise Malformed("KMS key", text, "is neither a key id, nor an alias, nor the full ARN of one of the two")
+    return arn
+
+
 def family_of(task_definition: Arn) -> str:
     """Return the family of a task definition's ARN: ``web`` of ``task-definition/web:7``."""
     return task_definition.resource_name.rpartition(":")[0]
@@ -120,6 +137,14 @@ def _parse_arn(text: str, service: str | None, resource_type: str | None) -> Arn
 def is_region(text: str) -> bool:
     """Whether ``text`` has the shape of a Region's name (``us-gov-west-1``)."""
     return _REGION.fullmatch(text) is not None
+
+
+def account_of(text: str) -> str | None:
+    """Return the account of an ARN; None for any other text, and for an ARN of no account."""
+    try:
+        return Arn.parse(text).account or None
+    except Malformed:
+        return None
 
 
 def is_account(text: str) -> bool:

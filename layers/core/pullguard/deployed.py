@@ -130,7 +130,12 @@ class Deployment:
         """Return readers that never read a secret's value; registries they ask as anybody, if at all."""
         from pullguard.aws.readers import AwsReaders
 
-        return AwsReaders(self.clients, values="never", as_anybody=self.settings.verify_credentials)
+        return AwsReaders(
+            self.clients,
+            values="never",
+            account=self.settings.account,
+            as_anybody=self.settings.verify_credentials,
+        )
 
     def now(self) -> datetime:
         """Return the time, UTC."""
@@ -151,6 +156,7 @@ class Deployment:
             readers=AwsReaders(
                 self.clients,
                 values="opted-in",
+                account=self.settings.account,
                 verify=self.settings.verify_credentials,
                 cross_check=self.settings.cross_check,
                 pins=True,

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol
 
+from pullguard.access.gathered import concerns_organization
 from pullguard.arn import SECRET_NAME_MAX_CHARS, Arn, SecretReference
 from pullguard.eligibility import registry_hosts, secrets_for
 from pullguard.errors import Malformed
@@ -48,6 +49,9 @@ class Readers(Protocol):
     def usage(self, task_definition: TaskDefinition) -> Lookup[Usage]:
         """Find the services and tasks that run a revision, and whether it is the newest of its family."""
 
+    def organization(self) -> Lookup[str]:
+        """Return the id of the account's organization, Missing where it is in none. Asked where a policy needs it."""
+
     def simulation(self, role: Role, secret: Secret, reference: str) -> Lookup[tuple[Simulated, ...]]:
         """Ask AWS's policy simulator for a second opinion, where that is switched on."""
 
@@ -77,10 +81,15 @@ def gather_about(task_definition: TaskDefinition, readers: Readers, *, now: date
     }
     registry_secrets = _registry_secrets(task_definition, readers)
     namesakes, replacements = _other_readings(task_definition, secrets, readers)
+    listed = registry_secrets if isinstance(registry_secrets, tuple) else ()
+    everything = (*secrets.values(), *namesakes.values(), *replacements.values(), *listed)
     return Facts(
         task_definition=task_definition,
         now=now,
         role=role,
+        organization=(
+            readers.organization() if isinstance(role, Role) and concerns_organization(role, everything) else None
+        ),
         secrets=secrets,
         namesakes=namesakes,
         replacements=replacements,

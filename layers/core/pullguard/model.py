@@ -60,14 +60,29 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotLooked:
-    """Nobody asked AWS, because something is switched off; ``switch`` says how to switch it on."""
+    """AWS was not asked: something is switched off, or AWS would not answer here.
+
+    ``switch`` says what to do about it, ``command`` what to run where that answers the question.
+    """
 
     why: str
     switch: str
+    command: str | None = None
 
 
 T = TypeVar("T")
 Lookup: TypeAlias = T | Missing | Unreadable | NotLooked
+
+
+def explained(lookup: Missing | Unreadable | NotLooked) -> str:
+    """Say in words why a lookup has no result."""
+    match lookup:
+        case Missing():
+            return f"{lookup.resource} does not exist"
+        case Unreadable():
+            return str(lookup)
+        case NotLooked():
+            return f"{lookup.why} ({lookup.switch})"
 
 
 # --- Secrets ---------------------------------------------------------------------------------------------------
@@ -182,7 +197,10 @@ class KeyGrant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """A KMS key. ``manager``: ``AWS`` (``aws/secretsmanager``) or ``CUSTOMER``. ``state`` as DescribeKey says."""
+    """A KMS key. ``manager``: ``AWS`` (``aws/secretsmanager``) or ``CUSTOMER``. ``state`` as DescribeKey says.
+
+    ``aliases`` are its names (``alias/registry``), None where they are not known.
+    """
 
     arn: Arn
     manager: Literal["AWS", "CUSTOMER"]
@@ -190,7 +208,7 @@ class Key:
     policy: "Lookup[Document]"
     grants: "Lookup[tuple[KeyGrant, ...]]"
     deletion_at: datetime | None = None
-    aliases: tuple[str, ...] | None = None
+    aliases: "Lookup[tuple[str, ...]] | None" = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -475,6 +493,7 @@ USAGE_NOT_LOOKED = NotLooked(why="where the revision runs was not looked up", sw
 class Facts:
     """All that the checks may look at for one task definition.
 
+    ``organization`` is the id of the account's organization (Missing: it is in none), None where no policy has one.
     ``secrets`` is keyed by the reference's text. So are the two queries that decide what an ARN means that AWS does
     not find (``meaning.py``): ``namesakes`` is what DescribeSecret of its whole last part, as a name, answered, and
     ``replacements``, where that is ``Missing``, what DescribeSecret of that name without the suffix answered.
@@ -488,6 +507,7 @@ class Facts:
     task_definition: TaskDefinition
     now: datetime
     role: Lookup[Role] | None = None
+    organization: Lookup[str] | None = None
     secrets: Mapping[str, Lookup[Secret]] = field(default_factory=dict)
     namesakes: Mapping[str, Lookup[Secret]] = field(default_factory=dict)
     replacements: Mapping[str, Lookup[Secret]] = field(default_factory=dict)

@@ -111,22 +111,27 @@ def _grants(facts: Facts, errors: tuple[Finding, ...]) -> Iterator[Fix | Refusal
 
 
 def _denied(facts: Facts, errors: tuple[Finding, ...]) -> Iterator[tuple[Container, Secret]]:
-    """Yield the secrets to which the role lacks access."""
+    """Yield the secrets to which the role lacks access, and a grant is all that it lacks."""
     lacking = {each.container for each in errors if each.check in _GRANTS}
     for container in facts.task_definition.containers:
         if container.name in lacking and isinstance(container.reference, SecretReference):
             secret = facts.secrets.get(container.reference.text)
-            if isinstance(secret, Secret) and secret.type is None:  # no grant makes another type usable
+            if not isinstance(secret, Secret) or secret.type is not None:  # no grant makes another type usable
+                continue
+            if _grant_helps(facts, secret, container.reference.text):
                 yield container, secret
+
+
+def _grant_helps(facts: Facts, secret: Secret, reference: str) -> bool:
+    """Whether a grant opens every gate that fails: one that leaves another shut would widen a role for nothing."""
+    return isinstance(facts.role, Role) and grant_would_help(access_of(facts, facts.role, secret, reference))
 
 
 def _about_to_be_named(facts: Facts, errors: tuple[Finding, ...]) -> Iterator[tuple[Container, Secret]]:
     """Yield the secrets that a new revision would name and that the role could not read."""
     for container, after, _ in _changes(facts, errors):
-        if after is not None and isinstance(facts.role, Role):
-            access = access_of(facts, facts.role, after, str(after.arn))
-            if grant_would_help(access):
-                yield container, after
+        if after is not None and _grant_helps(facts, after, str(after.arn)):
+            yield container, after
 
 
 # --- Re-registration

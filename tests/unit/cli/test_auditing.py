@@ -279,7 +279,7 @@ def test_it_calls_no_more_than_it_must(connection: Connection) -> None:
     assert calls["ListTaskDefinitionFamilies"] == 1
     assert calls["GetRole"] == 7, "each role once"
     assert calls["DescribeSecret"] == 9, "each reference once, and both names that the stale one may hold"
-    assert calls["DescribeKey"] == calls["GetKeyPolicy"] == calls["ListGrants"] == 1
+    assert calls["DescribeKey"] == calls["GetKeyPolicy"] == calls["ListGrants"] == calls["ListAliases"] == 1
 
 
 @pytest.mark.parametrize("group", ["family:web", "service:web"])

@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from pullguard.access.request import ContextValue, NotBefore, Partial, Request, RoleSession, Service, Unknowable
 from pullguard.arn import Arn, dns_suffix_of
-from pullguard.model import Role, Secret
+from pullguard.model import Lookup, Missing, Role, Secret, explained
 
 READ_VALUE = "secretsmanager:GetSecretValue"
 DECRYPT = "kms:Decrypt"
@@ -29,6 +29,9 @@ _NEVER_SENT = frozenset(
         "aws:sourceidentity", "aws:sourceorgid", "aws:sourceorgpaths", "aws:tagkeys", "aws:username",
     )
 )  # fmt: skip
+_ALIASES = "kms:resourcealiases"
+_OF_PRINCIPAL = frozenset(("aws:principalorgid", "aws:principalorgpaths"))
+_OF_RESOURCE = frozenset(("aws:resourceorgid", "aws:resourceorgpaths"))
 _NEVER_SENT_PREFIXES = ("aws:principaltag/", "aws:requesttag/")
 # GetSecretValue returns AWSCURRENT where it names no stage, and policies that allow that stage only are in use; the
 # table of condition keys says that the key is what the request names.
@@ -42,12 +45,13 @@ class Circumstances:
     """What is known beyond the role and the secret.
 
     ``reference`` is the text of credentialsParameter, which ECS passes on as it stands (None: the secret's ARN).
-    ``now`` makes conditions on the time decidable; ``organization_id`` (``o-…``) those on the caller's organization.
+    ``now`` makes conditions on the time decidable; ``organization_id`` (``o-…``, Missing where the account is in no
+    organization) those on the caller's organization.
     """
 
     reference: str | None = None
     now: datetime | None = None
-    organization_id: str | None = None
+    organization_id: Lookup[str] | None = None
 
 
 def secret_request(role: Role, secret: Secret, around: Circumstances) -> Request:
@@ -67,22 +71,24 @@ def secret_request(role: Role, secret: Secret, around: Circumstances) -> Request
         context[primary] = secret.primary_region
     if secret.rotation.lambda_arn is not None:
         context["secretsmanager:resource/AllowRotationLambdaArn"] = secret.rotation.lambda_arn
+    absent, problems = _of_organization(role, secret.arn, around)
     unknowable = Unknowable(
         prefixes=("aws:", "ec2:", primary, stage),
-        absent=_NEVER_SENT | {"aws:calledvia", "aws:calledviafirst", "aws:calledvialast"},
+        absent=_NEVER_SENT | {"aws:calledvia", "aws:calledviafirst", "aws:calledvialast"} | absent,
         absent_prefixes=(*_NEVER_SENT_PREFIXES, "aws:resourcetag/"),
         present=_ALWAYS_SENT,
-        problems={stage: _NO_STAGE},
+        problems={**problems, stage: _NO_STAGE},
     )
     return _request(role, READ_VALUE, secret.arn, context, unknowable)
 
 
 def decrypt_request(
-    role: Role, secret: Secret, key_arn: Arn, aliases: tuple[str, ...] | None, around: Circumstances
+    role: Role, secret: Secret, key_arn: Arn, aliases: Lookup[tuple[str, ...]] | None, around: Circumstances
 ) -> Request:
     """Decrypt as Secrets Manager sends it for the role, with the secret's ARN in the encryption context.
 
     ``aliases`` are the key's (``alias/registry``), None where they are not known.
+    Source: https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-resource-aliases
     """
     arn = secret.arn
     context = _calling(role, key_arn, around) | {
@@ -99,15 +105,19 @@ def decrypt_request(
         "kms:KeyUsage": "ENCRYPT_DECRYPT",
         "kms:MultiRegion": "true" if key_arn.resource_name.startswith("mrk-") else "false",
     }
-    if aliases is not None:
+    absent, problems = _of_organization(role, key_arn, around)
+    if isinstance(aliases, tuple):
         context["kms:ResourceAliases"] = list(aliases)
-    no_aliases = frozenset() if aliases is None else frozenset(("kms:resourcealiases",))
+        absent |= {_ALIASES}
+    elif aliases is not None:
+        problems[_ALIASES] = explained(aliases)
     unknowable = Unknowable(
         prefixes=("aws:", "ec2:", "kms:"),
-        absent=_NEVER_SENT | no_aliases,
+        absent=_NEVER_SENT | absent,
         # Secrets Manager sends the two pairs and no other: SecretARN above, SecretVersionId, whose value nobody knows.
         absent_prefixes=(*_NEVER_SENT_PREFIXES, "kms:encryptioncontext:"),
         present=_ALWAYS_SENT | {"kms:encryptioncontext:secretversionid"},
+        problems=problems,
     )
     return _request(role, DECRYPT, key_arn, context, unknowable)
 
@@ -174,11 +184,22 @@ def _calling(role: Role, resource: Arn, around: Circumstances) -> Values:
     }
     if role.role_id:
         context["aws:userid"] = Partial(parts=(role.role_id, None))
-    if around.organization_id is not None:
+    if isinstance(around.organization_id, str):
         context["aws:PrincipalOrgID"] = around.organization_id
         if role.arn.account == resource.account:
             context["aws:ResourceOrgID"] = around.organization_id
     return context
+
+
+def _of_organization(role: Role, resource: Arn, around: Circumstances) -> tuple[frozenset[str], dict[str, str]]:
+    """Return which keys of an organization are absent, since there is none, and why any of them is not known."""
+    organization = around.organization_id
+    if organization is None or isinstance(organization, str):
+        return frozenset(), {}
+    keys = _OF_PRINCIPAL | (_OF_RESOURCE if role.arn.account == resource.account else frozenset())
+    if isinstance(organization, Missing):
+        return keys, {}
+    return frozenset(), dict.fromkeys(keys, explained(organization))
 
 
 def _session_times(around: Circumstances) -> Values:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pullguard.access.decision import Citation, Decision
-from pullguard.model import Unreadable
+from pullguard.model import NotLooked, Unreadable
 
 GateName = Literal[
     "trust-policy", "secret-access", "secret-resource-policy", "key-usable", "key-access", "access-scope"
@@ -49,9 +49,9 @@ class Gate:
 
     ``finding`` is the id of what is wrong, or of what could not be ruled out; None where the gate passes. ``reason`` is
     one sentence. ``statements`` decide. For an unknown gate ``missing_keys`` are the condition keys that hang in the
-    air, ``unreadable`` what AWS would not tell (each names the missing permission), ``problems`` both of these and
-    whatever else could not be read, in words. ``grant_helps``: a statement in an identity policy of the role,
-    on the exact resource, opens this gate.
+    air, ``unreadable`` what AWS did not answer (each names the missing permission), ``not_looked`` what was not asked,
+    ``problems`` all of these and whatever else could not be read, in words. ``grant_helps``: a statement in an identity
+    policy of the role, on the exact resource, opens this gate.
     """
 
     name: GateName
@@ -64,6 +64,7 @@ class Gate:
     missing_keys: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     unreadable: tuple[Unreadable, ...] = ()
+    not_looked: tuple[NotLooked, ...] = ()
     grant_helps: bool = False
 
 

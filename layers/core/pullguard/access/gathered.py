@@ -4,22 +4,27 @@ What could not be read becomes a policy that answers Unknown with the missing pe
 elsewhere still decides, and nothing passes.
 """
 
+import json
+from collections.abc import Iterable, Mapping
+
 from pullguard.access.evaluate import Policies
 from pullguard.access.policy import Layer, Policy, parse_policy, unreadable
-from pullguard.model import Document, Key, KeyGrant, Lookup, Missing, NamedPolicy, NotLooked, Role, Secret, Unreadable
+from pullguard.model import (
+    Document,
+    Key,
+    KeyGrant,
+    Lookup,
+    Missing,
+    NamedPolicy,
+    NotLooked,
+    Role,
+    Secret,
+    Unreadable,
+    explained,
+)
 
+_ORGANIZATION = "orgid"  # aws:PrincipalOrgID, aws:ResourceOrgID, in any case
 PolicyLevels = tuple[tuple[NamedPolicy, ...], ...]
-
-
-def explained(lookup: Missing | Unreadable | NotLooked) -> str:
-    """Say in words why a lookup has no result."""
-    match lookup:
-        case Missing():
-            return f"{lookup.resource} does not exist"
-        case Unreadable():
-            return str(lookup)
-        case NotLooked():
-            return f"{lookup.why} ({lookup.switch})"
 
 
 def role_policies(role: Role, resource_control: PolicyLevels = ()) -> Policies:
@@ -53,7 +58,8 @@ def other_secret_policies(secret: Secret) -> tuple[Policy, ...]:
     others = secret.other_policies
     if isinstance(others, tuple):
         return tuple(parse_policy(each.document, layer=Layer.RESOURCE, name=each.name) for each in others)
-    return () if isinstance(others, Missing) else (_unreadable(Layer.RESOURCE, explained(others)),)
+    why = f"the resource policies of {_gone(others)}" if isinstance(others, Missing) else explained(others)
+    return (_unreadable(Layer.RESOURCE, why),)
 
 
 def key_policy(key: Key) -> Policy | None:
@@ -67,6 +73,25 @@ def key_grants(key: Key) -> tuple[KeyGrant, ...] | Policy:
         return key.grants
     why = f"the grants of {_gone(key.grants)}" if isinstance(key.grants, Missing) else explained(key.grants)
     return _unreadable(Layer.GRANT, why)
+
+
+def concerns_organization(role: Role, secrets: Iterable[Lookup[Secret]]) -> bool:
+    """Whether any policy that bears on these pulls mentions the id of an organization."""
+    found = [secret for secret in secrets if isinstance(secret, Secret)]
+    named = (role.inline_policies, role.attached_policies, *(secret.other_policies for secret in found))
+    listed = [policy for policies in named if isinstance(policies, tuple) for policy in policies]
+    bounds = [role.boundary] if isinstance(role.boundary, NamedPolicy) else []
+    keys = [secret.key for secret in found if isinstance(secret.key, Key)]
+    documents = (
+        *(policy.document for policy in (*listed, *bounds)),
+        *(secret.resource_policy for secret in found),
+        *(key.policy for key in keys),
+    )
+    return any(_ORGANIZATION in json.dumps(document).lower() for document in documents if _is_document(document))
+
+
+def _is_document(document: object) -> bool:
+    return isinstance(document, (str, Mapping))
 
 
 def _identity(policies: Lookup[tuple[NamedPolicy, ...]], kind: str, name: str) -> tuple[Policy, ...]:

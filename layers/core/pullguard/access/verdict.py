@@ -13,7 +13,6 @@ from pullguard.access.evaluate import Policies, decide
 from pullguard.access.gates import FindingId, Gate, GateName, PullAccess, grant_would_help
 from pullguard.access.gathered import (
     PolicyLevels,
-    explained,
     key_grants,
     key_policy,
     other_secret_policies,
@@ -24,7 +23,7 @@ from pullguard.access.policy import Layer, Policy, parse_policy
 from pullguard.access.request import Request
 from pullguard.access.trust import trust_allows_ecs_tasks
 from pullguard.arn import Arn
-from pullguard.model import Key, Missing, NotLooked, Role, Secret, Unreadable
+from pullguard.model import Key, Missing, NotLooked, Role, Secret, Unreadable, explained
 
 __all__ = [
     "Circumstances",
@@ -43,6 +42,7 @@ USABLE_STATES = frozenset(("Enabled", "Updating"))
 _UNUSABLE = frozenset(
     ("Disabled", "PendingDeletion", "PendingReplicaDeletion", "PendingImport", "Unavailable", "Creating")
 )
+_Unread = Unreadable | NotLooked
 _DEFAULT_KEY = "key/00000000-0000-0000-0000-000000000000"  # stands in for aws/secretsmanager, whose id nobody looked up
 _EVERYBODY = '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}}'
 _EVERYTHING = '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}'
@@ -85,7 +85,7 @@ def trust_gate(role: Role, region: str | None, around: Circumstances = NOWHERE) 
 def _secret_gates(role: Role, secret: Secret, ours: Policies, around: Circumstances) -> tuple[Gate, ...]:
     request = secret_request(role, secret, around)
     theirs, ours = secret_policy(secret), replace(ours, more_resource=other_secret_policies(secret))
-    looked = _unread(role, secret.resource_policy, secret.other_policies)
+    looked = _unread(role, secret.resource_policy, secret.other_policies, around.organization_id)
     if request.same_account:
         return (_secret_access(request, replace(ours, resource=theirs), looked),)
     # Across accounts both sides must allow: each is asked as if the other did, so that each cause shows by itself.
@@ -103,7 +103,7 @@ def _secret_gates(role: Role, secret: Secret, ours: Policies, around: Circumstan
     return role_side, _gate("secret-resource-policy", decision, "secret-resource-policy-missing", looked)
 
 
-def _secret_access(request: Request, policies: Policies, looked: tuple[Unreadable, ...]) -> Gate:
+def _secret_access(request: Request, policies: Policies, looked: tuple[_Unread, ...]) -> Gate:
     decision = decide(request, policies)
     gate = _gate("secret-access", decision, _secret_finding(decision), looked)
     return _with_grant(gate, request, policies)
@@ -124,6 +124,7 @@ def _key_gates(role: Role, secret: Secret, ours: Policies, around: Circumstances
                     reason=f"The key of the secret could not be looked up: {explained(key)}.",
                     problems=(explained(key),),
                     unreadable=(key,) if isinstance(key, Unreadable) else (),
+                    not_looked=(key,) if isinstance(key, NotLooked) else (),
                 )
                 for name, finding in _KEY_FINDINGS
             )
@@ -161,7 +162,7 @@ def _key_access(role: Role, secret: Secret, key: Key, ours: Policies, around: Ci
     request = decrypt_request(role, secret, key.arn, key.aliases, around)
     policies = replace(ours, resource=key_policy(key), grants=key_grants(key))
     decision = decide(request, policies)
-    looked = _unread(role, key.policy, key.grants)
+    looked = _unread(role, key.policy, key.grants, key.aliases, around.organization_id)
     gate = _gate("key-access", decision, _decrypt_finding(decision), looked)
     return _with_grant(gate, request, policies)
 
@@ -180,7 +181,8 @@ def _default_key_gates(role: Role, secret: Secret, ours: Policies, around: Circu
     if secret.key is None:  # people know it by its alias
         decision = replace(decision, resource=str(replace(arn, resource="alias/aws/secretsmanager")))
     usable = Gate(name="key-usable", state="pass", reason="aws/secretsmanager serves every role of its own account.")
-    return usable, _gate("key-access", decision, _decrypt_finding(decision), _unread(role))
+    looked = _unread(role, around.organization_id)
+    return usable, _gate("key-access", decision, _decrypt_finding(decision), looked)
 
 
 def _default_key_policy(secret: Arn, request: Request) -> Policy:
@@ -244,9 +246,10 @@ def _titles(citations: tuple[Citation, ...]) -> str:
 # --- From a decision to a gate ---------------------------------------------------------------------------------
 
 
-def _gate(name: GateName, decision: Decision, finding: FindingId, looked: tuple[Unreadable, ...] = ()) -> Gate:
+def _gate(name: GateName, decision: Decision, finding: FindingId, looked: tuple[_Unread, ...] = ()) -> Gate:
     if decision.verdict is Verdict.ALLOWED:
         return Gate(name=name, state="pass", reason=decision.reason, decision=decision, statements=decision.statements)
+    hanging = [each for each in looked if explained(each) in decision.problems]
     return Gate(
         name=name,
         state="unknown" if decision.verdict is Verdict.UNKNOWN else "fail",
@@ -256,7 +259,8 @@ def _gate(name: GateName, decision: Decision, finding: FindingId, looked: tuple[
         statements=decision.statements,
         missing_keys=decision.missing_keys,
         problems=decision.problems,
-        unreadable=tuple(each for each in looked if str(each) in decision.problems),
+        unreadable=tuple(each for each in hanging if isinstance(each, Unreadable)),
+        not_looked=tuple(each for each in hanging if isinstance(each, NotLooked)),
     )
 
 
@@ -293,9 +297,9 @@ def _denies(decision: Decision) -> bool:
     return first.statement.effect == "Deny"
 
 
-def _unread(role: Role, *lookups: object) -> tuple[Unreadable, ...]:
+def _unread(role: Role, *lookups: object) -> tuple[_Unread, ...]:
     looked = (role.inline_policies, role.attached_policies, role.boundary, *lookups)
-    return tuple(lookup for lookup in looked if isinstance(lookup, Unreadable))
+    return tuple(dict.fromkeys(lookup for lookup in looked if isinstance(lookup, Unreadable | NotLooked)))
 
 
 def _with_grant(gate: Gate, request: Request, policies: Policies) -> Gate:

@@ -1,46 +1,73 @@
-"""AWS KMS: the key of a secret, its state, its policy and its grants."""
+"""AWS KMS: the key of a secret, its state, its policy, its grants and its aliases."""
 
 import re
+import shlex
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pullguard.arn import Arn
 from pullguard.aws.answers import asks, looked_up
-from pullguard.model import Document, Key, KeyGrant, Lookup
+from pullguard.model import Document, Key, KeyGrant, Lookup, NotLooked
 
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient
 
 _ACCOUNT = re.compile(r"(?:arn:[a-z-]+:iam::)?([0-9]{12})(?::root)?")
 _NO_SUCH = frozenset({"NotFoundException"})
+_NOT_TAKEN = frozenset({"InvalidArnException"})
 
 
 class Kms:
-    """Reads of one account and Region."""
+    """Reads of one Region as a caller of ``account``.
 
-    def __init__(self, client: "KMSClient") -> None:
+    DescribeKey and ListGrants work across accounts, GetKeyPolicy and ListAliases do not: those two are not asked about
+    another account's key.
+    Source: https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-modifying-external-accounts.html
+    """
+
+    def __init__(self, client: "KMSClient", *, account: str) -> None:
         self._client = client
+        self._account = account
 
-    @asks("kms:DescribeKey", "kms:GetKeyPolicy", "kms:ListGrants")
-    def key(self, key_id: str) -> Lookup[Key]:
-        """Resolve a key id, key ARN or alias, and read what decides who may decrypt with it.
+    @asks("kms:DescribeKey", "kms:GetKeyPolicy", "kms:ListGrants", "kms:ListAliases")
+    def key(self, arn: Arn) -> Lookup[Key]:
+        """Resolve the ARN of a key or an alias, and read what decides who may decrypt with it.
 
         The policy and the grants of an AWS managed key are not asked for: its use is fixed by AWS.
         """
 
         def describe() -> Key:
-            data = self._client.describe_key(KeyId=key_id)["KeyMetadata"]
-            arn = Arn.parse(data["Arn"], service="kms", resource_type="key")
-            managed_by_aws = data.get("KeyManager") == "AWS"
-            return Key(
-                arn=arn,
-                manager="AWS" if managed_by_aws else "CUSTOMER",
+            data = self._client.describe_key(KeyId=str(arn))["KeyMetadata"]
+            found = Arn.parse(data["Arn"], service="kms", resource_type="key")
+            key = Key(
+                arn=found,
+                manager="AWS" if data.get("KeyManager") == "AWS" else "CUSTOMER",
                 state=data.get("KeyState", ""),
-                policy={} if managed_by_aws else self._policy(arn),
-                grants=() if managed_by_aws else self._grants(arn),
+                policy={},
+                grants=(),
                 deletion_at=data.get("DeletionDate"),
             )
+            return key if key.manager == "AWS" else self._with_access(key)
 
-        return looked_up("kms:DescribeKey", key_id, describe, missing=_NO_SUCH)
+        return looked_up("kms:DescribeKey", str(arn), describe, missing=_NO_SUCH, refused=_NOT_TAKEN)
+
+    def _with_access(self, key: Key) -> Key:
+        arn = key.arn
+        if arn.account == self._account:
+            return replace(key, policy=self._policy(arn), grants=self._grants(arn), aliases=self._aliases(arn))
+        return replace(
+            key,
+            policy=_answered_at_home(arn, "GetKeyPolicy", "get-key-policy", "--policy-name", "default"),
+            grants=self._grants(arn),
+            aliases=_answered_at_home(arn, "ListAliases", "list-aliases"),
+        )
+
+    def _aliases(self, arn: Arn) -> Lookup[tuple[str, ...]]:
+        def call() -> tuple[str, ...]:
+            pages = self._client.get_paginator("list_aliases").paginate(KeyId=str(arn))
+            return tuple(alias["AliasName"] for page in pages for alias in page["Aliases"])
+
+        return looked_up("kms:ListAliases", str(arn), call, missing=_NO_SUCH)
 
     def _policy(self, arn: Arn) -> Lookup[Document]:
         return looked_up(
@@ -68,6 +95,15 @@ class Kms:
             )
 
         return looked_up("kms:ListGrants", str(arn), call, missing=_NO_SUCH)
+
+
+def _answered_at_home(arn: Arn, operation: str, command: str, *more: str) -> NotLooked:
+    """Say that AWS KMS answers ``operation`` only to callers of the key's own account, and what to run there."""
+    return NotLooked(
+        why=f"AWS KMS answers {operation} of {arn} in account {arn.account} only",
+        switch=f"run {command} in account {arn.account}",
+        command=shlex.join(("aws", "kms", command, "--region", arn.region, "--key-id", str(arn), *more)),
+    )
 
 
 def _account_of(issuer: str) -> str | None:

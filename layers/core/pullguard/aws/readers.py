@@ -6,21 +6,24 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from pullguard.access.contexts import Circumstances
 from pullguard.access.cross_check import questions
-from pullguard.arn import Arn
+from pullguard.arn import Arn, key_beside
 from pullguard.aws.clients import Clients
 from pullguard.aws.ecs import Ecs
 from pullguard.aws.iam import Iam
 from pullguard.aws.kms import Kms
 from pullguard.aws.once import Once
+from pullguard.aws.organizations import Organizations
 from pullguard.aws.schedules import Rules, Schedules
 from pullguard.aws.secrets_manager import SecretsManager
 from pullguard.aws.walk import Walk
 from pullguard.eligibility import UNREADABLE_TAG, has_unreadable_registry_tag, registry_hosts
+from pullguard.errors import Malformed
 from pullguard.image import ImageReference
 from pullguard.model import (
     NO_PERMISSION,
     SIMULATION_SWITCHED_OFF,
     VERIFICATION_SWITCHED_OFF,
+    Key,
     Lookup,
     NamedPolicy,
     NotLooked,
@@ -46,7 +49,8 @@ ReadValues: TypeAlias = Literal["never", "opted-in", "all"]
 class AwsReaders:
     """Readers for one account, remembering every answer: make one for each batch, and throw it away after it.
 
-    ``values`` says whose secrets' values are read: nobody's, those of secrets that are opted in, or all. ``verify``
+    ``values`` says whose secrets' values are read: nobody's, those of secrets that are opted in, or all. ``account`` is
+    the caller's. ``verify``
     says whether registries are asked, with the credentials of opted-in secrets only; ``as_anybody`` whether they are
     asked at least without any. ``cross_check`` says whether
     AWS's simulator is, ``pins`` whether rules and schedules are looked through for a revision that has a successor.
@@ -59,6 +63,7 @@ class AwsReaders:
         clients: Clients,
         *,
         values: ReadValues,
+        account: str,
         verify: bool = False,
         as_anybody: bool = False,
         cross_check: bool = False,
@@ -68,6 +73,7 @@ class AwsReaders:
     ) -> None:
         self._clients = clients
         self._values = values
+        self._account = account
         self._verify = verify
         self._as_anybody = as_anybody or verify
         self._cross_check = cross_check
@@ -122,14 +128,26 @@ class AwsReaders:
             return described
         secret, key_id = described
         policy = self._once(("policy", secret.arn), lambda: gateway.resource_policy(secret.arn))
-        key = None
-        if key_id is not None:
-            key = self._once(("key", key_id, region), lambda: Kms(self._clients.get("kms", region)).key(key_id))
+        key = None if key_id is None else self._key(key_id, secret.arn)
         others: Lookup[tuple[NamedPolicy, ...]] = ()
         if secret.cross_account_primary is not None:
             others = self._once(("other-policies", secret.arn), lambda: gateway.other_policies(secret.arn))
         secret = replace(secret, resource_policy=policy, other_policies=others, key=key)
         return replace(secret, value=self._value(secret))
+
+    def _key(self, key_id: str, secret: Arn) -> Lookup[Key]:
+        """Read the key that a secret names. One that cannot be placed in an account and a Region is not asked for."""
+        try:
+            arn = key_beside(key_id, secret)
+        except Malformed as malformed:
+            return NotLooked(why=str(malformed), switch=f"aws secretsmanager describe-secret --secret-id {secret}")
+        return self._once(
+            ("key", arn), lambda: Kms(self._clients.get("kms", arn.region), account=self._account).key(arn)
+        )
+
+    def organization(self) -> Lookup[str]:
+        """Return the id of the organization of the caller's account; Missing where it is in none."""
+        return self._once("organization", lambda: Organizations(self._clients.get("organizations")).organization())
 
     def _value(self, secret: Secret) -> Lookup[ValueShape]:
         """Read the value's shape where that is allowed: by the owner's tag, or by the caller's own wish."""

@@ -9,7 +9,14 @@ from pullguard.access.cross_check import contradiction
 from pullguard.access.gates import FINDINGS_BY_GATE, FindingId, Gate, PullAccess
 from pullguard.access.policy import Layer, parse_policy
 from pullguard.access.verdict import Circumstances, pull_access, trust_gate
-from pullguard.checks.access_remedies import ASK_ORGANIZATION, attached_instead, no_room, remedy_of, statements_needed
+from pullguard.checks.access_remedies import (
+    ASK_ORGANIZATION,
+    attached_instead,
+    no_room,
+    remedy_of,
+    statements_needed,
+    to_find_out,
+)
 from pullguard.checks.check import (
     NEEDS_KEY,
     NEEDS_KEY_POLICY,
@@ -24,7 +31,6 @@ from pullguard.checks.check import (
     unreadable,
 )
 from pullguard.checks.execution_role import trust_statement
-from pullguard.checks.unread import how_to_read
 from pullguard.findings import Answer, Failed, Inapplicable, Passed, Remedy, Subject, Unsure
 from pullguard.model import Container, Facts, Lookup, NamedPolicy, Role, Secret, Simulated, Unreadable
 from pullguard.remedies.grant import INLINE_POLICIES_MAX_CHARS
@@ -42,7 +48,7 @@ _LEAST_PRIVILEGE = "https://docs.aws.amazon.com/IAM/latest/UserGuide/best-practi
 
 def access_of(facts: Facts, role: Role, secret: Secret, reference: str) -> PullAccess:
     """Decide whether ``role`` can read ``secret`` when ECS asks for it as ``reference``."""
-    around = Circumstances(reference=reference, now=facts.now)
+    around = Circumstances(reference=reference, now=facts.now, organization_id=facts.organization)
     return _decided(role, secret, facts.task_definition.arn.region, around)
 
 
@@ -51,17 +57,17 @@ def _decided(role: Role, secret: Secret, region: str, around: Circumstances) -> 
     return pull_access(role, secret, region=region, around=around)
 
 
-def _accesses(facts: Facts) -> Iterable[tuple[Container, Secret, PullAccess]]:
+def _accesses(facts: Facts) -> Iterable[tuple[Container, Role, Secret, PullAccess]]:
     role = facts.role
     if not isinstance(role, Role):
         return
     for container, secret in secrets_in_use(facts):
-        yield container, secret, access_of(facts, role, secret, getattr(container.reference, "text", ""))
+        yield container, role, secret, access_of(facts, role, secret, getattr(container.reference, "text", ""))
 
 
 def _ask(finding: FindingId, facts: Facts) -> Iterable[Answer]:
     """Answer for one finding id: from the gates of each container's pull that can give it."""
-    for container, secret, access in _accesses(facts):
+    for container, role, secret, access in _accesses(facts):
         gates = [gate for gate in access.gates if finding in FINDINGS_BY_GATE[gate.name]]
         mine = next((gate for gate in gates if gate.finding == finding), None)
         subject = subject_of(facts, container)
@@ -76,16 +82,16 @@ def _ask(finding: FindingId, facts: Facts) -> Iterable[Answer]:
         elif mine.state == "unknown" and _is_deleted(secret, mine):
             continue  # secret-scheduled-for-deletion reports it
         elif mine.state == "unknown":
-            yield _unsure(subject, container, mine)
-        elif mine.grant_helps and no_room(facts.role, secret) is not None:
+            yield _unsure(subject, container, role, mine)
+        elif mine.grant_helps and no_room(role, secret) is not None:
             continue  # inline-policy-quota tells of it
         else:
             yield Failed(
                 subject=subject,
                 severity=mine.severity,
                 cause=f"{_CAUSES[finding].format(container=container.name, secret=secret.name)}",
-                evidence=_evidence(mine, facts.role),
-                remedy=remedy_of(finding, facts, container, secret, mine),
+                evidence=_evidence(mine, role),
+                remedy=remedy_of(finding, facts, container, secret, gate=mine, access=access),
             )
 
 
@@ -102,7 +108,7 @@ def _blocked_by_organization(facts: Facts) -> Iterable[Answer]:
     """What the gates say, and what AWS's simulator adds where it was asked: it can only take away."""
     finding: FindingId = "secret-access-blocked-by-organization"
     answers = {answer.subject.container: answer for answer in _ask(finding, facts)}
-    for container, secret, access in _accesses(facts):
+    for container, _, secret, access in _accesses(facts):
         answer = answers.get(container.name)
         simulated = facts.simulations.get(container.name)
         if isinstance(answer, Passed) and simulated is not None:
@@ -146,7 +152,7 @@ def _not_assumable(facts: Facts) -> Iterable[Answer]:
         yield Passed(subject=subject)
     elif gate.state == "unknown":
         cause = f"Whether ECS may assume the execution role {role.name} cannot be told."
-        yield Unsure(subject=subject, cause=cause, evidence=_evidence(gate), remedy=_what_would_tell(gate))
+        yield Unsure(subject=subject, cause=cause, evidence=_evidence(gate), remedy=to_find_out(gate, role))
     else:
         yield Failed(
             subject=subject,
@@ -171,27 +177,14 @@ def _trust_evidence(role: Role, gate: Gate) -> str:
     return f"{gate.reason} {' '.join(naming)}".strip()
 
 
-def _unsure(subject: Subject, container: Container, gate: Gate) -> Unsure:
+def _unsure(subject: Subject, container: Container, role: Role, gate: Gate) -> Unsure:
     return Unsure(
         subject=subject,
         cause=f"Whether container {container.name} gets its credentials cannot be told.",
         evidence=_evidence(gate),
-        remedy=_what_would_tell(gate),
+        remedy=to_find_out(gate, role),
         unread=gate.unreadable,
     )
-
-
-def _what_would_tell(gate: Gate) -> Remedy:
-    if gate.unreadable:
-        remedy = how_to_read(gate.unreadable)
-    elif gate.missing_keys:
-        remedy = (
-            f"Only the task's start can tell {' and '.join(gate.missing_keys)}. Check that the task's network or "
-            "session satisfies the statement's condition, or state it on a key that is known beforehand."
-        )
-    else:
-        remedy = "Correct the policy that cannot be read."
-    return Remedy(text=remedy)
 
 
 def _evidence(gate: Gate, role: Lookup[Role] | None = None) -> str:
@@ -244,7 +237,7 @@ def _inline_policy_quota(facts: Facts) -> Iterable[Answer]:
     role = facts.role
     if not isinstance(role, Role) or not isinstance(role.inline_policies, tuple):
         return
-    for container, secret, access in _accesses(facts):
+    for container, _, secret, access in _accesses(facts):
         lacking = [gate for gate in access.gates if gate.grant_helps]
         subject = subject_of(facts, container)
         if not lacking:

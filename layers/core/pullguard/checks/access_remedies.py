@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from pullguard.access.decision import Citation
-from pullguard.access.gates import FindingId, Gate
+from pullguard.access.gates import FindingId, Gate, PullAccess
 from pullguard.access.policy import Layer
-from pullguard.arn import dns_suffix_of
+from pullguard.arn import account_of, dns_suffix_of
 from pullguard.aws_cli import on_secret
+from pullguard.checks.unread import how_to_read
 from pullguard.consent import missing_key
 from pullguard.findings import Remedy
 from pullguard.model import Container, Document, Facts, Key, Lookup, Missing, NamedPolicy, Role, Secret
@@ -27,6 +28,10 @@ from pullguard.remedies.grant import (
 
 _POLICY_NAME_MAX_CHARS: Final = 128  # CreatePolicy and PutRolePolicy, parameter PolicyName
 _SECRET_IN_POLICY_NAME_MAX_CHARS: Final = 100
+_LEFT_OPEN: Final = (
+    "Correct the policy that cannot be read, or write the statement so that it does not rest on what AWS's "
+    "documentation leaves open."
+)
 ASK_ORGANIZATION: Final = "Ask whoever keeps the organization's policies to let these statements through."
 
 
@@ -38,12 +43,18 @@ def _own_policy(role: Role, secret: Secret) -> dict[str, object]:
     return policy_document((present | {secret.arn: granted_for(secret)}).values())
 
 
-def remedy_of(finding: FindingId, facts: Facts, container: Container, secret: Secret, gate: Gate) -> Remedy:
-    """Return what opens ``gate``: a grant where one helps, else what somebody does by hand."""
+def remedy_of(
+    finding: FindingId, facts: Facts, container: Container, secret: Secret, *, gate: Gate, access: PullAccess
+) -> Remedy:
+    """Return what opens ``gate``, one of ``access``: a grant where one helps, else what people do by hand."""
     role = facts.role
     if gate.grant_helps and isinstance(role, Role):
         missing = missing_key(container, secret, role)
         grant = f"et the role {role.name} read this secret, by one inline policy that names it alone."
+        shut = next((each for each in access.failures if not each.grant_helps), None)
+        if missing is None and shut is not None:
+            enough = f"Pullguard does not grant this by itself, since the pull would still fail: {shut.reason}"
+            return Remedy(text=f"L{grant} {enough}", snippet=_grant_by_hand(role, secret))
         if missing is None:
             return Remedy(action="grant", text=f"L{grant}", snippet=_grant_by_hand(role, secret))
         by_itself = f"Pullguard does not grant this by itself: {missing.why}."
@@ -51,10 +62,27 @@ def remedy_of(finding: FindingId, facts: Facts, container: Container, secret: Se
             return Remedy(text=f"{by_itself} {missing.remedy}", snippet=missing.snippet)
         sure = f"First make sure that {secret.name} is meant for this image and this role. If it is, l{grant}"
         return Remedy(text=f"{sure} {by_itself}", snippet=_grant_by_hand(role, secret))
-    if finding == "secret-access-denied" and gate.statements:
+    if finding in _DENIALS and gate.statements:
         return _spare(role, secret, gate.statements[0])
     text, snippet = _BY_HAND[finding](facts, secret)
     return Remedy(text=text, snippet=snippet)
+
+
+def to_find_out(gate: Gate, role: Role) -> Remedy:
+    """Return what settles an unknown gate of ``role``: a permission, a command, or another condition."""
+    sentences = [f"To check it: {each.switch}." for each in gate.not_looked]
+    if gate.unreadable:
+        denied = [each.resource for each in gate.unreadable if each.reason == "denied"]
+        others = {account for account in map(account_of, denied) if account not in (None, role.arn.account)}
+        sentences.append(how_to_read(gate.unreadable))
+        sentences += [f"Account {account} has to allow it too." for account in sorted(filter(None, others))]
+    if gate.missing_keys:
+        sentences.append(
+            f"Only the task's start can tell {' and '.join(gate.missing_keys)}. Check that the task's network or "
+            "session satisfies the statement's condition, or state it on a key that is known beforehand."
+        )
+    commands = [each.command for each in gate.not_looked if each.command]
+    return Remedy(text=" ".join(sentences) or _LEFT_OPEN, snippet=" && ".join(commands) or None)
 
 
 def no_room(role: Lookup[Role] | None, secret: Secret) -> int | None:
@@ -91,6 +119,7 @@ def _grant_by_hand(role: Role, secret: Secret) -> str:
     return grant_command(role.name, policy_document((granted_for(secret),)), policy_name=f"read-{name}")
 
 
+_DENIALS: Final = frozenset({"secret-access-denied", "decrypt-access-denied"})
 _Hand = Callable[[Facts, Secret], tuple[str, str | None]]
 
 
@@ -137,6 +166,8 @@ def _spare(role: Lookup[Role] | None, secret: Secret, denying: Citation) -> Reme
     if policy.layer is Layer.RESOURCE:
         which = () if policy.name == policy.layer else ("--policy-name", policy.name)
         return Remedy(text=text, snippet=on_secret(secret, "get-resource-policy", *which))
+    if policy.layer is Layer.KEY and isinstance(secret.key, Key):
+        return Remedy(text=text, snippet=_on_key(secret.key, "get-key-policy", "--policy-name", "default"))
     if policy.layer not in (Layer.IDENTITY, Layer.BOUNDARY) or not isinstance(role, Role):
         return Remedy(text=f"Remove {denying.title}, or make it spare this role and secret.")
     if policy.arn is None:
@@ -179,18 +210,37 @@ def _key_statement(facts: Facts, secret: Secret) -> tuple[str, str | None]:
     )
 
 
-def _key_state(_facts: Facts, secret: Secret) -> tuple[str, str | None]:
+def _key_state(facts: Facts, secret: Secret) -> tuple[str, str | None]:
     key = secret.key
     if not isinstance(key, Key):
-        # The old value cannot be decrypted any more, so it has to be given anew.
-        anew = ("--kms-key-id", "alias/aws/secretsmanager", "--secret-string", "file://credentials.json")
-        return "Store the value again, under a key that exists.", on_secret(secret, "update-secret", *anew)
-    named = f"--region {key.arn.region} --key-id {key.arn}"
+        return _another_key(facts, secret)
+    enable = _on_key(key, "enable-key")
     command = {
-        "Disabled": f"aws kms enable-key {named}",
-        "PendingDeletion": f"aws kms cancel-key-deletion {named} && aws kms enable-key {named}",
+        "Disabled": enable,
+        "PendingDeletion": f"{_on_key(key, 'cancel-key-deletion')} && {enable}",
     }.get(key.state)
-    return f"Make the key usable again (it is {key.state}), or encrypt the secret under another.", command
+    where = "" if key.arn.account == _own_account(facts) else f" in account {key.arn.account}"
+    return f"Make the key usable again{where} (it is {key.state}), or encrypt the secret under another.", command
+
+
+def _another_key(facts: Facts, secret: Secret) -> tuple[str, str | None]:
+    """The old value cannot be decrypted any more, so it has to be stored again, under another key.
+
+    ``aws/secretsmanager`` works for roles of its own account only: other accounts would lose the secret.
+    """
+    value = ("--secret-string", "file://credentials.json")
+    if secret.arn.account == _own_account(facts) and secret.resource_policy is None:
+        anew = ("--kms-key-id", "alias/aws/secretsmanager", *value)
+        return "Store the value again, under a key that exists.", on_secret(secret, "update-secret", *anew)
+    return (
+        f"In account {secret.arn.account}, store the value again under a customer managed key whose policy lets the "
+        "role decrypt, in the place of KEY-ARN. aws/secretsmanager would shut out all other accounts.",
+        on_secret(secret, "update-secret", "--kms-key-id", "KEY-ARN", *value),
+    )
+
+
+def _own_account(facts: Facts) -> str:
+    return facts.task_definition.arn.account
 
 
 def _own_key(_facts: Facts, secret: Secret) -> tuple[str, str | None]:
@@ -198,6 +248,23 @@ def _own_key(_facts: Facts, secret: Secret) -> tuple[str, str | None]:
         "In the secret's account, encrypt the secret under a customer managed key whose policy lets the role decrypt.",
         on_secret(secret, "update-secret", "--kms-key-id", "KEY-ARN"),
     )
+
+
+def _decrypting(facts: Facts, secret: Secret) -> tuple[str, str | None]:
+    """A grant that does not help by itself: the key's account has to allow it too, and nobody else can read that."""
+    text = "Let the role decrypt with the key, in one of its policies."
+    key, role = secret.key, facts.role
+    if not isinstance(key, Key) or not isinstance(role, Role):
+        return text, None
+    if key.arn.account != role.arn.account:
+        command = _on_key(key, "get-key-policy", "--policy-name", "default")
+        text = f"{text} The key policy has to allow it as well: in account {key.arn.account}, {command} shows it."
+    return text, _grant_by_hand(role, secret)
+
+
+def _on_key(key: Key, operation: str, *arguments: str) -> str:
+    named = ("--region", key.arn.region, "--key-id", str(key.arn))
+    return shlex.join(("aws", "kms", operation, *named, *arguments))
 
 
 def _narrower(facts: Facts, secret: Secret) -> tuple[str, str | None]:
@@ -215,7 +282,7 @@ _BY_HAND: Final[dict[FindingId, _Hand]] = {
     "secret-resource-policy-missing": _resource_policy,
     "secret-access-too-broad": _narrower,
     "key-unusable": _key_state,
-    "decrypt-access-missing": _say("Let the role decrypt with the key, in one of its policies."),
+    "decrypt-access-missing": _decrypting,
     "decrypt-access-denied": _key_statement,
     "default-key-cross-account": _own_key,
 }
