@@ -270,7 +270,7 @@ TOO_MANY_LOGINS: Final = (
 PULL_ROWS: Final[tuple[Row, ...]] = (
     (TOO_MANY_LOGINS, LOCKED_OUT),
     (
-        rf"client with ip|\bip (?:address )?(?:<> )?(?:is |was |has been )?{_REFUSED}|not allowed access"
+        rf"client with ip|\bip (?:address )?(?:\(?<>\)? )?(?:is |was |has been )?{_REFUSED}|not allowed access"
         r"|ip (?:allow|white)[- ]?list|(?:allow|white)[- ]?list enabled, and <> is not permitted"
         r"|public network access|firewall rules?|blocked by (?:a |the )?firewall|vpcservicecontrols\w*"
         r"|prohibited by organization's policy",
@@ -309,9 +309,10 @@ PULL_ROWS: Final[tuple[Row, ...]] = (
         ),
     ),
     (
-        r"descriptor (?:matching|for) platform|matching manifest for|match for platform"
+        r"descriptor (?:matching|for) platform|matching manifest for|match for platform|for architecture"
         r"|does not match the[^:]* platform"
-        r"|cannot be used on this platform(?:: operating system is not supported)?|incompatible with (?:a|the) <> host"
+        r"|cannot be used on this platform|operating system is not supported|cannot download \w+ image on"
+        r"|incompatible with (?:a|the) <> host"
         r"|unsupported (?:platform|os\b|operating system|architecture)|(?:platform|architecture) mismatch"
         r"|(?:platform|architecture)(?: <>)? (?:is )?not supported|no (?:image|manifest|child) [^:]{0,40}platform",
         Explanation(
@@ -328,7 +329,8 @@ PULL_ROWS: Final[tuple[Row, ...]] = (
         r"|(?:no longer |not |un)supported (?:manifest|media ?type|schema|compression|image)"
         r"|media ?type [^:]{0,80}(?:not supported|no longer supported)|unexpected media ?type"
         r"|media ?type in manifest should be|<> (?:is )?not supported|not implemented: media ?type|no signatures"
-        r"|unknown image config|manifest[_ ]invalid|invalid manifest|invalid tar header",
+        r"|unknown image config|manifest[_ ]invalid|invalid manifest|invalid tar header|invalid rootfs|: unsupported$"
+        r"|missing signature key|encountered remote",
         Explanation(
             kind="image-unsupported",
             sentence="The image has a manifest type or schema that the task's container runtime does not support.",
@@ -338,7 +340,8 @@ PULL_ROWS: Final[tuple[Row, ...]] = (
     (
         r"invalid reference(?: format[^:]*)?|invalid (?:repository|image|tag)(?: name| format)?"
         r"|repository name must be[^:]*"
-        r"|(?:could not|failed to|unable to) parse (?:the )?(?:image|reference)|invalid (?:checksum )?digest"
+        r"|(?:could not|failed to|unable to) parse (?:the )?(?:image|reference)"
+        r"|(?:invalid|unsupported) (?:checksum )?digest"
         r"|not a valid (?:repository|image|reference)|object required",
         Explanation(
             kind="invalid-reference",
@@ -365,6 +368,7 @@ PULL_ROWS: Final[tuple[Row, ...]] = (
     ),
     (
         r"no space left on device|not enough (?:free )?(?:disk )?space|insufficient (?:disk )?space|disk quota exceeded"
+        r"|thin pool has"
         r"|disk (?:is )?full|enospc",
         Explanation(
             kind="disk-full",

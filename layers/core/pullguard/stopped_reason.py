@@ -37,9 +37,9 @@ from pullguard.stopped_text import NamedRole, StoppedText, compiled, read_stoppe
 
 __all__ = ["EXPLANATIONS", "UNKNOWN", "Diagnosis", "Explanation", "Kind", "diagnose", "explain", "priority"]
 
-# What a text is about. Of the first three the one that stands last: each begins with words of the others.
+# What a text is about.
 _CREDENTIALS: Final = (
-    r"registry auth from asm|asm fetching (?:secret from the service|authorization data|username|password)"
+    r"registry auth from asm|\basm fetching"
     r"|authorizationdata is malformed|empty secrets value|unable to unmarshal secret value"
     r"|private registry credentials: not found|cannotpullcontainerautherror|container's registry auth data"
 )
@@ -49,16 +49,16 @@ _ECR_LOGIN: Final = (
 )
 _INJECTION: Final = (
     r"unable to retrieve secrets? from (?:asm|ssm)|failed to fetch secret <> from secrets manager"
-    r"|can't retrieve the secret with arn|fetching secret data from|did not contain json key"
+    r"|can(?:'t|not) retrieve the secret with arn|fetching secret data from|did not contain json key"
     r"|unable to create ssm client|trying to retrieve secret with value"
     r"|could not find a secretsmanager secretid|invalid ssm parameters"
 )
-_FETCHES: Final = f"(?P<credentials>{_CREDENTIALS})|(?P<ecr>{_ECR_LOGIN})|(?P<injected>{_INJECTION})"
 _GENERIC: Final = "unable to pull secrets or registry auth"
 _PULL: Final = (
     r"cannotpull|failed to resolve ref|resolve image|pull access denied|requested access to the resource is denied"
     r"|insufficient_scope|authentication required|failed to fetch (?:anonymous|oauth) token|failed to authorize"
-    r"|pull image manifest|inspect image has been|ref pull has been|failed to pull|httpread\w*|can't pull the image"
+    r"|pull image manifest|inspect image has been|ref pull has been|failed to pull|transition to pulled"
+    r"|httpread\w*|can't pull the image"
     r"|toomanyrequests|pull rate limit|too many failed login|manifest unknown|manifest for <>|basic auth credentials"
     r"|registry endpoint|invalid reference format|matching manifest for|image manifest does not|error from registry"
     r"|failed to (?:register|extract) layer|unexpected status from (?:get|head) request"
@@ -142,13 +142,12 @@ def _explain_one(text: StoppedText, images: tuple[ImageReference, ...]) -> Expla
     words = text.words
     if (role := _cause(ROLE_ROWS, words)) is not None:
         return role
-    fetched = [found.lastgroup for found in compiled(_FETCHES).finditer(words)]
-    if fetched and fetched[-1] == "ecr":
-        return ECR
-    if fetched and fetched[-1] == "injected":
-        return SECRET_INJECTION
-    if fetched:
+    if _has(_CREDENTIALS, words):
         return _cause(SECRET_ROWS, words) or SECRET_FAILED
+    if _has(_ECR_LOGIN, words):
+        return ECR
+    if _has(_INJECTION, words):
+        return SECRET_INJECTION
     if _has(_PULL, words) and (not _has(_OTHER, words) or "cannotpull" in words):
         return ECR if _is_of_ecr(text, images) else _pull_cause(words)
     if _GENERIC in words:

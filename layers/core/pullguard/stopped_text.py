@@ -6,12 +6,13 @@ Which registry a text is about is read from the image reference or URL in it, as
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Final
 
 from pullguard.errors import Malformed
-from pullguard.image import is_ecr_host, normal_host, parse_image
+from pullguard.image import is_ecr_host, normal_host, parse_image, parse_images
 
 READ_CHARS_MAX: Final = 4096  # ECS's own texts have at most about 1,000
 _GAP = " … "
@@ -22,7 +23,7 @@ _SPELLINGS: Final = (
     (r"username/password", "username or password"),
     (r"client\.timeout", "client timeout"),
     (r"\b(status|statuscode|code|http)([:=])(?=\d)", r"\1\2 "),
-    (r"\b(\w+(?:Error|Exception)):(?=\S)", r"\1: "),
+    (r"(?<![\w/.:-])(\w+(?:Error|Exception)):(?=\S)", r"\1: "),
 )
 
 # --- What the names say ----------------------------------------------------------------------------------------
@@ -36,6 +37,7 @@ _IMAGE = (
     r"|(?:image|repository)(?= \S+ (?:not found|does not exist)))"
     r"\s+[\"']?([^\s\"',]+)"
 )
+_PATH = rf"(?<![^\s\"'(])[^\s/\"'()\[\]<>,;]+/[^\s\"'()\[\]<>,;]+?{_END}"
 _LOOKED_UP = r"\blookup (\S+?)(?=:? )"
 # A name that is cut off ends the text: it is no name.
 _ROLE = (
@@ -91,13 +93,10 @@ def read_stopped_text(text: str) -> StoppedText:
         plain = compiled(pattern).sub(spelling, plain)
     plain = " ".join(plain.split())
     registry = _registry(plain)
-    hosts = [_host_of_url(found[1]) for found in compiled(_URL).finditer(plain)] + [
-        found[1].lower() for found in compiled(_LOOKED_UP).finditer(plain)
-    ]
     return StoppedText(
         words=_words(plain),
         registry=registry,
-        names_ecr=is_ecr_host(registry) if registry else any(map(_is_of_ecr, filter(None, hosts))),
+        names_ecr=is_ecr_host(registry) if registry else any(map(_is_of_ecr, _hosts(plain))),
         role=_role(plain),
     )
 
@@ -113,6 +112,13 @@ def _registry(plain: str) -> str | None:
             continue
     asked = (found for found in compiled(_URL).finditer(plain) if found[2].startswith("/v2"))
     return next((host for found in asked if (host := _host_of_url(found[1]))), None)
+
+
+def _hosts(plain: str) -> Iterator[str]:
+    """Yield whatever in the text has the form of a host."""
+    yield from (host for found in compiled(_URL).finditer(plain) if (host := _host_of_url(found[1])))
+    yield from (found[1].lower() for found in compiled(_LOOKED_UP).finditer(plain))
+    yield from (image.host for image in parse_images(compiled(_PATH).findall(plain)))
 
 
 def _role(plain: str) -> NamedRole | None:
@@ -141,7 +147,7 @@ _NAMES: Final = (
     (r"(?<!\w)([\"'])[^\"'\s]*\1(?!\w)", "<>"),
     (r"\[(?:manifests?|blobs?) [^\]]*\]", "<>"),
     (r"\((?:service|task|task-set|taskset|deployment|instance|container-instance|port) [^()]*\)", "<>"),
-    (r"\bservice (?!<>)\S+ (?=is |was |has |failed )", "<> "),
+    (r"^service (?!<>)\S+ (?=is |was |has |failed )", "<> "),
     (
         r"\b(resolve ref(?:erence)?|access denied for|manifest for|from the service for|on resource:?|lookup"
         r"|from host|fetch secret|no such image:|with arn|(?:pull(?:ing)?|pull and unpack|inspect) image"
@@ -149,7 +155,10 @@ _NAMES: Final = (
         r"\1 <>",
     ),
     (r"(resolve ref(?:erence)? <>:) (?!<>)\S+(?=: not found)", r"\1 <>"),
-    (r"\b(repository|image|tag|repo|manifest) (?!<>|not |does |name )\S+ (?=not found|does not exist)", r"\1 <> "),
+    (
+        r"\b(repository|image|tag|repo|manifest) (?!<>|not |does |name )\S*[^\s:] (?=not found|does not exist)",
+        r"\1 <> ",
+    ),
     (r"\bperform: ([a-z0-9-]+):\w+", r"perform: <\1>"),
     (rf"(?<![^\s(=>])(?!i/o\b|net/http\b)[^\s/\"'()\[\]<>,;]*/[^\s\"'()\[\]<>,;]*?{_TOKEN_END}", "<>"),
     (r"\[[0-9a-f:]*:[0-9a-f:]*\](?::\d+)?", "<>"),
