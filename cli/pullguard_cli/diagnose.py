@@ -55,8 +55,8 @@ def diagnose_command(
     - `pullguard diagnose "CannotPullContainerError: pull access denied for acme/web, repository does not exist"`
     - `aws ecs describe-tasks --cluster prod --tasks ID | pullguard diagnose -`
     """
-    told = _standard_input() if text == [STANDARD_INPUT] else _argument(" ".join(text))
-    answer = answer_to(told)
+    given = _standard_input() if text == [STANDARD_INPUT] else _argument(" ".join(text))
+    answer = answer_to(given)
     if format_ is TextFormat.JSON or (format_ is None and not sys.stdout.isatty()):
         sys.stdout.write(json.dumps(answer, indent=2) + "\n")
     else:

@@ -1,7 +1,7 @@
 """The causes that texts of stopped tasks give, and what each means: the table behind ``stopped_reason``.
 
 Patterns are matched on words without names (``stopped_text``), in lower case; ``<>`` is a name, ``status503`` an HTTP
-status. An explanation stands before those that say less than it: of several texts, the first one in order counts.
+status. An explanation precedes those that say less than it: of several texts, the first one in order counts.
 """
 
 from dataclasses import dataclass

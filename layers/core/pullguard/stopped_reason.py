@@ -70,7 +70,7 @@ _TOKEN_STEP: Final = r"failed to fetch (?:anonymous|oauth) token"  # noqa: S105 
 
 # At the end of a chain containerd names the class of an error, which says less than what precedes it.
 _CLASS: Final = r"(?:[^:]{0,120}: (?:not found|unknown|failed precondition|unavailable|invalid argument))?"
-# The more special explanation, wherever it stands, of what is explained by one of the others.
+# The more special explanation, wherever it appears, of what is explained by one of the others.
 _SPECIAL: Final[tuple[tuple[Explanation, frozenset[Kind]], ...]] = (
     (LOCKED_OUT, frozenset({"rate-limited", "pull-denied", "no-credentials-used"})),
     (ADDRESS_REFUSED, frozenset({"pull-denied", "no-credentials-used"})),

@@ -138,7 +138,7 @@ UNUSABLE = {
 
 
 @pytest.mark.parametrize(("data", "why"), UNUSABLE.values(), ids=UNUSABLE)
-def test_what_cannot_be_read_is_told_in_one_line(
+def test_what_cannot_be_read_is_reported_in_one_line(
     run: Run, monkeypatch: pytest.MonkeyPatch, data: bytes, why: str
 ) -> None:
     piped(monkeypatch, data)
@@ -149,7 +149,7 @@ def test_what_cannot_be_read_is_told_in_one_line(
 
 
 @pytest.mark.parametrize(("text", "why"), [("", "is empty"), ("  ", "is empty"), ("x\udcff", "is not UTF-8")])
-def test_an_argument_that_cannot_be_read_is_told_in_one_line(run: Run, text: str, why: str) -> None:
+def test_an_argument_that_cannot_be_read_is_reported_in_one_line(run: Run, text: str, why: str) -> None:
     ran = run("diagnose", text)
     assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1)
     assert why in ran.err
@@ -173,7 +173,7 @@ def test_neither_credentials_nor_control_characters_are_repeated(run: Run, text:
     assert "\x1b" not in ran.out
 
 
-def test_it_asks_nobody(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_needs_no_credentials(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "no-such-profile")
     answered(run("diagnose", DENIED))
 

@@ -33,7 +33,7 @@ class OtherRole:
 
 
 def recent_starts(facts: Facts) -> tuple[FailedStart, ...]:
-    """Return the starts that failed within the last minutes; none where nobody looked."""
+    """Return the starts that failed within the last minutes; none if the usage was not read."""
     starts = facts.usage.failed_starts if isinstance(facts.usage, Usage) else ()
     return tuple(start for start in starts if facts.now - start.stopped_at <= _RECENT)
 
