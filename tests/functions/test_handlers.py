@@ -2,11 +2,15 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pullguard.arn import Arn
+from pullguard.events import Cause
+from pullguard.messages import LISTED, Review
 from pullguard.remedies.grant import POLICY_NAME
 from tests.functions.stack import ACCOUNT, Stack, failed, sqs_event
 from tests.functions.world import PASSWORD, allow, create_role, create_secret, look_body, register
@@ -133,6 +137,16 @@ def test_validate_asks_for_a_grant_where_it_may(stack: Stack, start: Start, brok
     (message,) = stack.messages("GrantQueue")
     assert json.loads(message["Body"])["task_definition"] == broken
     assert message["Attributes"]["MessageGroupId"]
+
+
+def test_validate_sends_a_review_on_and_judges_its_batch_mates(stack: Stack, start: Start, broken: str) -> None:
+    role = Arn.parse(f"arn:aws:iam::{ACCOUNT}:role/web-execution")
+    review = Review(role=role, cause=Cause(kind=LISTED, event_id="s-1", at=datetime.now(UTC)))
+    response = start("validate_task_definition")(sqs_event(review.to_json(), look_body(broken)))
+    assert failed(response) == []
+    (message,) = stack.messages("GrantQueue")
+    assert message["Body"] == review.to_json()
+    assert [each["detail-type"] for each in bodies(stack, "AlertQueue")] == ["Finding Opened", "Remediation Planned"]
 
 
 def test_no_function_shows_a_password(
