@@ -71,7 +71,7 @@ ODD = {
 
 
 @pytest.mark.parametrize(("value", "oddities"), ODD.values(), ids=ODD)
-def test_what_is_odd_is_told_of_each_field(value: Any, oddities: tuple[str | None, str | None]) -> None:
+def test_each_field_says_what_is_odd_about_it(value: Any, oddities: tuple[str | None, str | None]) -> None:
     shape, _, _ = read_value({"SecretString": json.dumps(value)})
     assert (shape.username_oddity, shape.password_oddity) == oddities
     assert PASSWORD not in repr(shape)

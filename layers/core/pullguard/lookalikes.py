@@ -1,7 +1,7 @@
-"""Known forms of a value that ECS cannot use: told by the names of its members, of which nothing is kept.
+"""Known forms of a value that ECS cannot use, recognised by the names of its members; nothing of the value is kept.
 
-Secrets Manager holds credentials for many readers, and each has its own form. Who stores one of them for ECS needs to
-know which it is, and how the same credentials look for ECS.
+Secrets Manager holds credentials for many readers, and each has its own form. The name of the form says which one was
+stored for ECS by mistake, and so how the same credentials look for ECS.
 """
 
 import re

@@ -5,6 +5,7 @@ last, or contains what only a template language writes; a text that merely looks
 """
 
 import re
+from functools import cache
 from typing import Final
 
 from pullguard.model import Oddity
@@ -18,38 +19,40 @@ _AROUND: Final = re.compile(rf"^[\s{_INVISIBLE}]+|[\s{_INVISIBLE}]+$")
 _NOUN: Final = r"(?:PASSWORD|PASSWD|PASS|PWD|TOKEN|SECRET|USERNAME|USER|LOGIN|KEY|APIKEY|PAT|CREDENTIALS?|AUTH)"
 _VARIABLE: Final = rf"(?:[A-Z0-9]+_)*{_NOUN}(?:_[A-Z0-9]+)*"
 # What shells, Compose, Terraform, CloudFormation, Helm, CI systems and secret stores replace, or people bracket.
-_WHOLE: Final = re.compile(
-    r"|".join(
-        (
-            r"\$?\{\{[^\n]*\}\}",  # {{resolve:...}}, {{ .Values.token }}, ${{ secrets.TOKEN }}
-            r"\$\{[A-Za-z_][A-Za-z0-9_.:/()\[\]'\" ,?=+*-]*\}",  # ${TOKEN}, ${var.token}, ${TOKEN:-none}
-            r"\$\([A-Za-z_][A-Za-z0-9_. -]*\)",  # $(TOKEN)
-            rf"\$(?:[Ee][Nn][Vv]:)?(?i:{_VARIABLE})",  # $TOKEN, $env:TOKEN
-            rf"%(?i:{_VARIABLE})%",  # %TOKEN%
-            rf"<[^<>\n]*(?i:{_NOUN}|YOUR|HERE|VALUE|NAME|REDACTED)[^<>\n]*>",  # <your token>
-            rf"(?i:[\[({{]{_VARIABLE}[\])}}]|__{_VARIABLE}__|@@?{_VARIABLE}@@?|#\{{{_VARIABLE}\}}#?)",
-            r"([xX*?#._\u2022\u2026-])\1{2,}",  # xxx, ***, ...
-            r"(?:[A-Za-z]{1,8}[_-]){1,2}(?:[xX]{6,}|[*\u2022]{3,}|\.{3,}|\u2026)",  # ghp_xxxxxxxx, dckr_pat_...
-            r"arn:aws[a-z-]*:(?:secretsmanager|ssm|kms):\S+",
-            r"(?:file|env|ssm|op|vault|secretsmanager|awssm)://\S+",
-            r"ENC\[\S+\]|vault:v[0-9]+:\S+",
-            # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/private-auth.html
-            r"(?i:privateRegistry(?:Username|Password))",
-            r"(?i:null|undefined|nil|<nil>|\[object Object\]|to-?do|tbd|fix-?me|place-?holder)",
-        )
+_WHOLE: Final = "|".join(
+    (
+        r"\$?\{\{[^\n]*\}\}",  # {{resolve:...}}, {{ .Values.token }}, ${{ secrets.TOKEN }}
+        r"\$\{[A-Za-z_][A-Za-z0-9_.:/()\[\]'\" ,?=+*-]*\}",  # ${TOKEN}, ${var.token}, ${TOKEN:-none}
+        r"\$\([A-Za-z_][A-Za-z0-9_. -]*\)",  # $(TOKEN)
+        rf"\$(?:[Ee][Nn][Vv]:)?(?i:{_VARIABLE})",  # $TOKEN, $env:TOKEN
+        rf"%(?i:{_VARIABLE})%",  # %TOKEN%
+        rf"<[^<>\n]*(?i:{_NOUN}|YOUR|HERE|VALUE|NAME|REDACTED)[^<>\n]*>",  # <your token>
+        rf"(?i:[\[({{]{_VARIABLE}[\])}}]|__{_VARIABLE}__|@@?{_VARIABLE}@@?|#\{{{_VARIABLE}\}}#?)",
+        r"([xX*?#._\u2022\u2026-])\1{2,}",  # xxx, ***, ...
+        r"(?:[A-Za-z]{1,8}[_-]){1,2}(?:[xX]{6,}|[*\u2022]{3,}|\.{3,}|\u2026)",  # ghp_xxxxxxxx, dckr_pat_...
+        r"arn:aws[a-z-]*:(?:secretsmanager|ssm|kms):\S+",
+        r"(?:file|env|ssm|op|vault|secretsmanager|awssm)://\S+",
+        r"ENC\[\S+\]|vault:v[0-9]+:\S+",
+        # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/private-auth.html
+        r"(?i:privateRegistry(?:Username|Password))",
+        r"(?i:null|undefined|nil|<nil>|\[object Object\]|to-?do|tbd|fix-?me|place-?holder)",
     )
 )
-_ANYWHERE: Final = re.compile(
-    rf"\{{\{{resolve:[a-z-]+:|\$\{{\{{ *(?:secrets|vars|env|inputs|github)\.|\$\{{{_VARIABLE}\}}"
-)
+_ANYWHERE: Final = rf"\{{\{{resolve:[a-z-]+:|\$\{{\{{ *(?:secrets|vars|env|inputs|github)\.|\$\{{{_VARIABLE}\}}"
 # change-me, REPLACE_WITH_YOUR_TOKEN, YourPasswordHere: words of an instruction, and nothing else.
 _INSTRUCTION: Final = "change|replace|fill|insert|enter|paste|provide|update|your|here|placeholder"
-_WORDS: Final = re.compile(
+_WORDS: Final = (
     rf"(?:{_INSTRUCTION}|add|put|set|me|this|it|in|with|before|after|later|please|the|an|a|my|real|actual|own|to|be|by"
     r"|value|password|passwd|pass|pwd|token|secret|username|user|name|login|apikey|api|key|access|personal|pat"
     r"|credentials|credential|private|registry|docker|hub|github|gitlab|ghcr|quay|account|robot|id)+[0-9!]{0,4}"
 )
 _SEPARATORS: Final = re.compile(r"[ _.\-]+")
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """Compile a pattern where it is first needed: most starts of a function read no value."""
+    return re.compile(pattern)
 
 
 def oddity_of(text: str) -> Oddity | None:
@@ -63,12 +66,14 @@ def oddity_of(text: str) -> Oddity | None:
 
 
 def _is_placeholder(text: str) -> bool:
-    if _ANYWHERE.search(text) or (len(text) <= _WHOLE_MAX_CHARS and _WHOLE.fullmatch(text)):
+    if _compiled(_ANYWHERE).search(text):
+        return True
+    if len(text) <= _WHOLE_MAX_CHARS and _compiled(_WHOLE).fullmatch(text):
         return True
     if len(text) > _WORDS_MAX_CHARS:
         return False
     words = _SEPARATORS.sub("", text).lower()
-    return _WORDS.fullmatch(words) is not None and _is_instruction(words)
+    return _compiled(_WORDS).fullmatch(words) is not None and _is_instruction(words)
 
 
 def _is_instruction(words: str) -> bool:

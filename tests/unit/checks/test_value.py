@@ -163,12 +163,12 @@ OUTLIVED = {
 }
 
 
-@pytest.mark.parametrize(("created_at", "verification", "told"), OUTLIVED.values(), ids=OUTLIVED)
+@pytest.mark.parametrize(("created_at", "verification", "is_found"), OUTLIVED.values(), ids=OUTLIVED)
 def test_a_password_that_outlives_such_a_token_is_not_one(
-    created_at: datetime | None, verification: Verification | None, told: bool
+    created_at: datetime | None, verification: Verification | None, is_found: bool
 ) -> None:
     checks = [each.check for each in found(holding(TOKEN, created_at), verification)]
-    assert ("credentials-short-lived" in checks) is told
+    assert ("credentials-short-lived" in checks) is is_found
 
 
 # --- The owner's date --------------------------------------------------------------------------------------------
@@ -199,8 +199,8 @@ DATES: dict[str, tuple[str, str | None]] = {
 
 @pytest.mark.parametrize(("tag", "severity"), DATES.values(), ids=DATES)
 def test_the_date_that_the_owner_gave(tag: str, severity: str | None) -> None:
-    told = found(secret(tags={"pullguard:expires": tag}))
-    assert [(each.check, each.severity) for each in told] == (
+    findings = found(secret(tags={"pullguard:expires": tag}))
+    assert [(each.check, each.severity) for each in findings] == (
         [] if severity is None else [("credentials-expiring", severity)]
     )
 
@@ -224,8 +224,8 @@ def test_a_tag_that_is_out_of_date_is_no_error(
     created_at: datetime | None, verification: Verification | None, severity: str
 ) -> None:
     own = holding({"username": "u", "password": PASSWORD}, created_at, tags=GONE_BY)
-    told = {each.check: each.severity for each in found(own, verification)}
-    assert told["credentials-expiring"] == severity
+    severities = {each.check: each.severity for each in found(own, verification)}
+    assert severities["credentials-expiring"] == severity
 
 
 def test_the_remedy_of_an_expired_password_ends_the_finding() -> None:
@@ -277,11 +277,11 @@ STATES: dict[str, tuple[str, timedelta, bool]] = {
 }
 
 
-@pytest.mark.parametrize(("status", "changed", "told"), STATES.values(), ids=STATES)
-def test_how_a_cross_account_replica_is_fed(status: str, changed: timedelta, told: bool) -> None:
+@pytest.mark.parametrize(("status", "changed", "is_found"), STATES.values(), ids=STATES)
+def test_how_a_cross_account_replica_is_fed(status: str, changed: timedelta, is_found: bool) -> None:
     own = secret(cross_account_primary=replace(PRIMARY, status=status), last_changed_at=NOW - changed)
     checks = [(each.check, each.severity) for each in found(own)]
-    assert checks == ([("secret-replica-failed", "warning")] if told else [])
+    assert checks == ([("secret-replica-failed", "warning")] if is_found else [])
 
 
 def test_it_is_repaired_from_its_primarys_account() -> None:
@@ -296,9 +296,9 @@ def test_it_is_repaired_from_its_primarys_account() -> None:
 
 def test_a_replica_that_was_never_fed_is_associated_and_not_written_to() -> None:
     pending = replace(PRIMARY, status="Pending")
-    told = found(secret(cross_account_primary=pending, stages={}, last_changed_at=NOW))
-    assert [each.check for each in told] == ["secret-no-current-version"]
-    assert "associate-cross-account-replica" in str(told[0].remedy.snippet)
+    findings = found(secret(cross_account_primary=pending, stages={}, last_changed_at=NOW))
+    assert [each.check for each in findings] == ["secret-no-current-version"]
+    assert "associate-cross-account-replica" in str(findings[0].remedy.snippet)
 
 
 WHERE = {

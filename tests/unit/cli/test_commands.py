@@ -194,6 +194,22 @@ def test_plan_tells_of_what_only_people_can_mend(run: Run, broken: World) -> Non
     assert "put-secret-value" in out
 
 
+def test_plan_registers_no_revision_of_what_aws_batch_registered(run: Run, broken: World) -> None:
+    ecs = in_account("ecs")
+    newest = ecs.describe_task_definition(taskDefinition="worker")["taskDefinition"]["taskDefinitionArn"]
+    ecs.tag_resource(resourceArn=newest, tags=[{"key": "AWSBatchServiceTag", "value": "batch"}])
+    planned = json.loads(run("plan", "worker", "--format", "json").out)
+    assert [call["operation"] for call in planned["calls"]] == ["PutRolePolicy"]
+    (refusal,) = planned["refusals"]
+    assert "AWS Batch registered the task definition" in refusal["why"]
+    assert "aws batch register-job-definition" in refusal["snippet"]
+    explained = json.loads(run("explain", "worker", "--format", "json").out)
+    remarks = [each for pull in explained["containers"] for step in pull["steps"] for each in step["remarks"]]
+    (stale,) = (each["remedy"] for each in remarks if each["check"] == "reference-stale")
+    assert stale["action"] == "none"
+    assert "Register the job definition again" in stale["text"]
+
+
 def test_plan_leaves_what_works(run: Run, broken: World) -> None:
     ran = run("plan", "batch", "--format", "text")
     assert ran.code == 0
