@@ -127,20 +127,20 @@ def _access_gates(facts: Facts, container: Container) -> dict[str, Gate]:
         around = Circumstances(reference=reference_text(container), now=facts.now)
         return {"trust-policy": trust_gate(role, facts.task_definition.arn.region, around)}
     access = access_of(facts, role, secret, reference_text(container))
-    return {gate.name: _told(gate, role, secret) for gate in access.gates}
+    return {gate.name: _told(gate, role) for gate in access.gates if not gate.is_of_next_version}
 
 
-def _told(gate: Gate, role: Role, secret: Secret) -> Gate:
+def _told(gate: Gate, role: Role) -> Gate:
     """Say of a gate what was read, and no more."""
-    if gate.name == "key-access" and gate.state == "pass" and not _has_own_key(secret):
+    if gate.name == "key-access" and gate.state == "pass" and not _has_own_key(gate):
         return replace(gate, reason=_DEFAULT_KEY, statements=())  # nobody has read the policy of aws/secretsmanager
     if gate.finding == "secret-access-blocked-by-boundary" and isinstance(role.boundary, NamedPolicy):
         return replace(gate, reason=f"{gate.reason} The boundary is {role.boundary.arn or role.boundary.name}.")
     return gate
 
 
-def _has_own_key(secret: Secret) -> bool:
-    return secret.key is not None and not (isinstance(secret.key, Key) and secret.key.manager == "AWS")
+def _has_own_key(gate: Gate) -> bool:
+    return gate.key is not None and not (isinstance(gate.key, Key) and gate.key.manager == "AWS")
 
 
 def _step(
@@ -149,7 +149,7 @@ def _step(
     remarks = tuple(
         Remark(
             check=check.id,
-            severity=(answer.severity if isinstance(answer, Failed) else None) or check.severity,
+            severity=answer.severity or check.severity,
             status="fail" if isinstance(answer, Failed) else "unknown",
             cause=answer.cause,
             evidence=answer.evidence,
@@ -188,7 +188,7 @@ def _verdict(answers: list[Answer], remarks: tuple[Remark, ...], met: list[Gate]
     states = {gate.state for gate in met if gate.severity == "error"} | errors
     if "fail" in states:
         return "fail"
-    if "unknown" in states or any(remark.status == "unknown" for remark in remarks):
+    if "unknown" in states or any(isinstance(answer, Unsure) and answer.severity is None for answer in answers):
         return "unknown"
     if met or any(isinstance(answer, Failed) for answer in answers):
         return "pass"

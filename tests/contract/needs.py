@@ -45,6 +45,7 @@ READS: tuple[Method, ...] = (
     Organizations.organization,
     SecretsManager.describe,
     SecretsManager.resource_policy,
+    SecretsManager.current_keys,
     SecretsManager.other_policies,
     SecretsManager.opted_in,
 )

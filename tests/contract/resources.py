@@ -17,6 +17,7 @@ RESOURCES = {
     "ecs:TagResource": [f"arn:${{AWS::Partition}}:ecs:{_ACCOUNT}:task-definition/*"],
     "ecs:UpdateService": [f"arn:${{AWS::Partition}}:ecs:{_ACCOUNT}:service/${{ServicePattern}}"],
     "secretsmanager:DescribeSecret": ["arn:${AWS::Partition}:secretsmanager:*:*:secret:*"],
+    "secretsmanager:ListSecretVersionIds": ["arn:${AWS::Partition}:secretsmanager:*:*:secret:*"],
     "secretsmanager:GetResourcePolicy": ["arn:${AWS::Partition}:secretsmanager:*:*:secret:*"],
     "secretsmanager:ListResourcePolicies": ["arn:${AWS::Partition}:secretsmanager:*:*:secret:*"],
     "secretsmanager:GetSecretValue": ["arn:${AWS::Partition}:secretsmanager:*:*:secret:*"],

@@ -368,6 +368,7 @@ ONE_READ_OF_EACH_FACT = {
     "DescribeSecret": 1,
     "GetResourcePolicy": 1,
     "GetSecretValue": 1,
+    "ListSecretVersionIds": 1,
     "DescribeKey": 1,
     "GetKeyPolicy": 1,
     "ListGrants": 1,

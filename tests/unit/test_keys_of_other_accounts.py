@@ -91,6 +91,7 @@ def described(aws: Answering, key_id: str | None, secret: Arn = THEIR_SECRET) ->
     under: dict[str, Any] = {} if key_id is None else {"KmsKeyId": key_id}
     aws.on("secretsmanager").add_response("describe_secret", {"ARN": str(secret), "Name": "registry/ghcr", **under})
     aws.on("secretsmanager").add_response("get_resource_policy", {"ARN": str(secret), "Name": "registry/ghcr"})
+    aws.on("secretsmanager").add_response("list_secret_version_ids", {"Versions": []})
 
 
 def has_key(aws: Answering, asked: str, arn: str, *, own: bool) -> None:

@@ -98,6 +98,7 @@ class Unsure:
     cause: str
     evidence: str
     remedy: Remedy = field(default_factory=Remedy)
+    severity: Severity | None = None
     unread: tuple[Unreadable, ...] = ()
 
 

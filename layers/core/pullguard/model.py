@@ -215,10 +215,11 @@ class Key:
 class Secret:
     """A secret as DescribeSecret tells of it, with its resource policy, its key and the shape of its value.
 
-    ``key`` is None where the secret is encrypted under the AWS managed key ``aws/secretsmanager``.
-    ``stages`` maps version ids to their staging labels. ``type`` names the partner of a managed external secret.
-    ``other_policies`` are the resource policies beside the default one. Compared by identity, so that decisions can be
-    remembered.
+    ``key`` is the one that new versions are encrypted under, None for the AWS managed key ``aws/secretsmanager``.
+    ``current_keys`` are those that each decrypt the current version, None among them as above; None where AWS names
+    none, which then is ``key``. ``stages`` maps version ids to their staging labels. ``type`` names the partner of a
+    managed external secret. ``other_policies`` are the resource policies beside the default one. Compared by identity,
+    so that decisions can be remembered.
     """
 
     arn: Arn
@@ -236,7 +237,13 @@ class Secret:
     resource_policy: "Lookup[Document | None]" = None
     other_policies: "Lookup[tuple[NamedPolicy, ...]]" = ()
     key: "Lookup[Key] | None" = None
+    current_keys: "Lookup[tuple[Lookup[Key] | None, ...]] | None" = None
     value: "Lookup[ValueShape]" = NotLooked(why="the value was not read", switch="--read-values")
+
+    @property
+    def keys(self) -> "tuple[Lookup[Key] | None, ...]":
+        """Every key that decrypts the current version or will decrypt the next one, as far as they are known."""
+        return (self.key, *(self.current_keys if isinstance(self.current_keys, tuple) else ()))
 
     @property
     def pending_version(self) -> str | None:

@@ -62,8 +62,8 @@ def _policies(role: Role) -> set[str]:
 
 
 def _of_secret(secret: Secret) -> set[str]:
-    key = {str(secret.key.arn)} if isinstance(secret.key, Key) else set()
-    return {str(secret.arn), secret_name(secret.arn.region, secret.arn.account, secret.name)} | key
+    keys = {str(key.arn) for key in secret.keys if isinstance(key, Key)}
+    return {str(secret.arn), secret_name(secret.arn.region, secret.arn.account, secret.name)} | keys
 
 
 def _of_role_text(task_definition: TaskDefinition) -> set[str]:

@@ -27,10 +27,10 @@ class Question:
 
 
 def questions(role: Role, secret: Secret, around: Circumstances) -> tuple[Question, ...]:
-    """Return what to simulate for a pull: GetSecretValue, and Decrypt where the key is a customer managed one."""
+    """Return what to simulate for a pull: GetSecretValue, and Decrypt with each customer managed key."""
     requests = [secret_request(role, secret, around)]
-    if isinstance(secret.key, Key) and secret.key.manager == "CUSTOMER":
-        requests.append(decrypt_request(role, secret, secret.key.arn, secret.key.aliases, around))
+    keys = {key.arn: key for key in secret.keys if isinstance(key, Key) and key.manager == "CUSTOMER"}
+    requests += [decrypt_request(role, secret, arn, key.aliases, around) for arn, key in keys.items()]
     return tuple(_question(request) for request in requests)
 
 
@@ -60,12 +60,20 @@ def contradiction(access: PullAccess, answers: tuple[Simulated, ...]) -> Contrad
     if access.state != "pass":
         return None
     for answer in answers:
+        if not _rests_on(access, answer):
+            continue
         said = f"SimulatePrincipalPolicy: {answer.action} on {answer.resource} is {answer.decision}"
         if answer.organization_allows is False:
             return Contradiction(by_organization=True, evidence=f"{said}; AllowedByOrganizations is false")
         if answer.decision != "allowed" and _identity_allows(access, answer.action):
             return Contradiction(by_organization=False, evidence=f"{said}, and an identity policy allows it")
     return None
+
+
+def _rests_on(access: PullAccess, answer: Simulated) -> bool:
+    """Whether the pull needs what was simulated: of several keys of a version, one is enough."""
+    decisions = (gate.decision for gate in access.gates if gate.state == "pass")
+    return any(each and (each.action, each.resource) == (answer.action, answer.resource) for each in decisions)
 
 
 def _identity_allows(access: PullAccess, action: str) -> bool:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pullguard.access.decision import Citation, Decision
-from pullguard.model import NotLooked, Unreadable
+from pullguard.model import Key, Lookup, NotLooked, Unreadable
 
 GateName = Literal[
     "trust-policy", "secret-access", "secret-resource-policy", "key-usable", "key-access", "access-scope"
@@ -43,6 +43,9 @@ FINDINGS_BY_GATE: dict[GateName, tuple[FindingId, ...]] = {
 }
 
 
+KEY_GATES: frozenset[GateName] = frozenset(("key-usable", "key-access"))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
     """One gate.
@@ -51,7 +54,9 @@ class Gate:
     one sentence. ``statements`` decide. For an unknown gate ``missing_keys`` are the condition keys that hang in the
     air, ``unreadable`` what AWS did not answer (each names the missing permission), ``not_looked`` what was not asked,
     ``problems`` all of these and whatever else could not be read, in words. ``grant_helps``: a statement in an identity
-    policy of the role, on the exact resource, opens this gate.
+    policy of the role, on the exact resource, opens this gate. ``key`` is the key that a key's gate is about (None:
+    ``aws/secretsmanager``); one that the next version of the secret will meet is a ``warning``.
+    ``new_version_helps``: storing the value again opens it, since that happens under another key.
     """
 
     name: GateName
@@ -66,6 +71,13 @@ class Gate:
     unreadable: tuple[Unreadable, ...] = ()
     not_looked: tuple[NotLooked, ...] = ()
     grant_helps: bool = False
+    key: Lookup[Key] | None = None
+    new_version_helps: bool = False
+
+    @property
+    def is_of_next_version(self) -> bool:
+        """Whether the pull works now, and fails here once the secret has a new version."""
+        return self.severity == "warning" and self.name in KEY_GATES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

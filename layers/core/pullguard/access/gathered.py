@@ -81,7 +81,7 @@ def concerns_organization(role: Role, secrets: Iterable[Lookup[Secret]]) -> bool
     named = (role.inline_policies, role.attached_policies, *(secret.other_policies for secret in found))
     listed = [policy for policies in named if isinstance(policies, tuple) for policy in policies]
     bounds = [role.boundary] if isinstance(role.boundary, NamedPolicy) else []
-    keys = [secret.key for secret in found if isinstance(secret.key, Key)]
+    keys = [key for secret in found for key in secret.keys if isinstance(key, Key)]
     documents = (
         *(policy.document for policy in (*listed, *bounds)),
         *(secret.resource_policy for secret in found),

@@ -4,6 +4,7 @@
 condition that nobody can know before the task starts, is ``unknown`` and never passes.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import assert_never
 
@@ -23,7 +24,7 @@ from pullguard.access.policy import Layer, Policy, parse_policy
 from pullguard.access.request import Request
 from pullguard.access.trust import trust_allows_ecs_tasks
 from pullguard.arn import Arn
-from pullguard.model import Key, Missing, NotLooked, Role, Secret, Unreadable, explained
+from pullguard.model import Key, Lookup, Missing, NotLooked, Role, Secret, Unreadable, explained
 
 __all__ = [
     "Circumstances",
@@ -43,6 +44,7 @@ _UNUSABLE = frozenset(
     ("Disabled", "PendingDeletion", "PendingReplicaDeletion", "PendingImport", "Unavailable", "Creating")
 )
 _Unread = Unreadable | NotLooked
+_BY_AWS = "aws/secretsmanager"
 _DEFAULT_KEY = "key/00000000-0000-0000-0000-000000000000"  # stands in for aws/secretsmanager, whose id nobody looked up
 _EVERYBODY = '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}}'
 _EVERYTHING = '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}'
@@ -110,24 +112,80 @@ def _secret_access(request: Request, policies: Policies, looked: tuple[_Unread, 
 
 
 def _key_gates(role: Role, secret: Secret, ours: Policies, around: Circumstances) -> tuple[Gate, ...]:
+    """Decide the keys of the current version, any one of which opens it; warn where the next one will stay shut.
+
+    Source: https://docs.aws.amazon.com/secretsmanager/latest/userguide/manage_update-encryption-key.html
+    """
+    current, present = secret.current_keys, _gates_under(secret.key, role, secret, ours, around)
+    if current is None:
+        return present
+    if not isinstance(current, tuple):
+        why = "it was not found, although AWS had just described it" if isinstance(current, Missing) else None
+        return _unknown_key_gates(current, "The keys of the current version", why)
+    of_present = _name_of(secret.key)
+    others = [_gates_under(key, role, secret, ours, around) for key in current if _name_of(key) != of_present]
+    opening = [present] if len(others) < len(current) else []
+    best = min((*opening, *others), key=_hardness)
+    if best is present:
+        return best
+    if _hardness(best) == 0:
+        return (*best, *_of_next_version(present, best))
+    if opening:
+        return best
+    renewed = _hardness(present) == 0
+    after = f" A new version is encrypted under {of_present}{', which the role can use' if renewed else ''}."
+    return tuple(
+        replace(gate, reason=f"{gate.reason}{after}", grant_helps=False, new_version_helps=renewed)
+        if gate.state != "pass"
+        else gate
+        for gate in best
+    )
+
+
+def _hardness(gates: tuple[Gate, ...]) -> int:
+    states = {gate.state for gate in gates}
+    return 2 if "fail" in states else 1 if "unknown" in states else 0
+
+
+def _of_next_version(present: tuple[Gate, ...], best: tuple[Gate, ...]) -> Iterator[Gate]:
+    """Yield what shuts the secret's present key. No grant is planned for it: what works now is left alone."""
+    now = f" The current version opens with {_name_of(best[0].key)}; the next one is encrypted under this key."
+    for gate in present:
+        if gate.state != "pass":
+            yield replace(gate, severity="warning", reason=f"{gate.reason}{now}", grant_helps=False)
+
+
+def _name_of(key: Lookup[Key] | None) -> str:
+    """Return what tells one key from another, and what people know it by."""
+    match key:
+        case None:
+            return _BY_AWS
+        case Key():
+            return _BY_AWS if key.manager == "AWS" else str(key.arn)
+        case Missing() | Unreadable():
+            return key.resource
+        case NotLooked():
+            return key.why
+        case _:
+            assert_never(key)
+
+
+def _gates_under(
+    key: Lookup[Key] | None, role: Role, secret: Secret, ours: Policies, around: Circumstances
+) -> tuple[Gate, ...]:
+    """Decide the gates of one key, as if it were the only one."""
+    gates = _gates_of_key(role, replace(secret, key=key), ours, around)
+    return tuple(replace(gate, key=key) for gate in gates)
+
+
+def _gates_of_key(role: Role, secret: Secret, ours: Policies, around: Circumstances) -> tuple[Gate, ...]:
     key = secret.key
     match key:
         case Missing():
             reason = f"The key {key.resource} does not exist."
             return (Gate(name="key-usable", state="fail", finding="key-unusable", reason=reason),)
         case Unreadable() | NotLooked():
-            return tuple(
-                Gate(
-                    name=name,
-                    state="unknown",
-                    finding=finding,
-                    reason=f"The key of the secret could not be looked up: {explained(key)}.",
-                    problems=(explained(key),),
-                    unreadable=(key,) if isinstance(key, Unreadable) else (),
-                    not_looked=(key,) if isinstance(key, NotLooked) else (),
-                )
-                for name, finding in _KEY_FINDINGS
-            )
+            return _unknown_key_gates(key, "The key of the secret")
         case None:
             return _default_key_gates(role, secret, ours, around)
         case Key():
@@ -136,6 +194,22 @@ def _key_gates(role: Role, secret: Secret, ours: Policies, around: Circumstances
             return _state_gate(key), _key_access(role, secret, key, ours, around)
         case _:
             assert_never(key)
+
+
+def _unknown_key_gates(unread: Missing | Unreadable | NotLooked, what: str, why: str | None = None) -> tuple[Gate, ...]:
+    problem = why or explained(unread)
+    return tuple(
+        Gate(
+            name=name,
+            state="unknown",
+            finding=finding,
+            reason=f"{what} could not be looked up: {problem}.",
+            problems=(problem,),
+            unreadable=(unread,) if isinstance(unread, Unreadable) else (),
+            not_looked=(unread,) if isinstance(unread, NotLooked) else (),
+        )
+        for name, finding in _KEY_FINDINGS
+    )
 
 
 _KEY_FINDINGS: tuple[tuple[GateName, FindingId], ...] = (

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from pullguard.access.contexts import Circumstances
 from pullguard.access.cross_check import questions
@@ -43,6 +43,9 @@ from pullguard.secret_value import Credentials
 if TYPE_CHECKING:
     from pullguard.registry import Logins
 
+# How ListSecretVersionIds names aws/secretsmanager.
+# https://docs.aws.amazon.com/cli/latest/reference/secretsmanager/list-secret-version-ids.html
+_DEFAULT_KEY: Final = "DefaultEncryptionKey"
 ReadValues: TypeAlias = Literal["never", "opted-in", "all"]
 
 
@@ -132,8 +135,16 @@ class AwsReaders:
         others: Lookup[tuple[NamedPolicy, ...]] = ()
         if secret.cross_account_primary is not None:
             others = self._once(("other-policies", secret.arn), lambda: gateway.other_policies(secret.arn))
-        secret = replace(secret, resource_policy=policy, other_policies=others, key=key)
+        current = self._once(("current-keys", secret.arn), lambda: self._current_keys(secret.arn))
+        secret = replace(secret, resource_policy=policy, other_policies=others, key=key, current_keys=current)
         return replace(secret, value=self._value(secret))
+
+    def _current_keys(self, secret: Arn) -> Lookup[tuple[Lookup[Key] | None, ...]] | None:
+        """Read the keys of the secret's current version."""
+        ids = self._secrets_manager(secret.region).current_keys(secret)
+        if not isinstance(ids, tuple):
+            return ids
+        return tuple(None if each == _DEFAULT_KEY else self._key(each, secret) for each in ids)
 
     def _key(self, key_id: str, secret: Arn) -> Lookup[Key]:
         """Read the key that a secret names. One that cannot be placed in an account and a Region is not asked for."""

@@ -87,6 +87,28 @@ class SecretsManager:
 
         return looked_up(_LIST_POLICIES, str(secret), call, missing=_NO_SUCH, refused=_NOT_NOW | _NO_SUCH_CALL)
 
+    @asks("secretsmanager:ListSecretVersionIds")
+    def current_keys(self, secret: Arn) -> Lookup[tuple[str, ...] | None]:
+        """Read which keys the current version is encrypted under, each of which decrypts it; None where none is named.
+
+        After a change of the secret's key these are the former and the new one, or the former alone where whoever
+        changed it may not use both.
+        Source: https://docs.aws.amazon.com/secretsmanager/latest/userguide/manage_update-encryption-key.html
+        """
+
+        def call() -> tuple[str, ...] | None:
+            more: dict[str, Any] = {}
+            while True:
+                answer = self._client.list_secret_version_ids(SecretId=str(secret), **more)
+                for version in answer.get("Versions", ()):
+                    if "AWSCURRENT" in version.get("VersionStages", ()):
+                        return tuple(version.get("KmsKeyIds", ())) or None
+                if "NextToken" not in answer:
+                    return None
+                more = {"NextToken": answer["NextToken"]}
+
+        return looked_up("secretsmanager:ListSecretVersionIds", str(secret), call, missing=_NO_SUCH, refused=_NOT_NOW)
+
     @asks("secretsmanager:GetSecretValue")
     def credentials(self, secret: Arn, version_id: str | None = None) -> Lookup[Credentials]:
         """Read a value, AWSCURRENT unless a version is named: its shape, username and password, both hidden."""

@@ -1,12 +1,13 @@
 """May the execution role read the secret and decrypt it? The gates of ``access``, one check for each finding."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Final
 
 from pullguard.access.contexts import ECS_TASKS
 from pullguard.access.cross_check import contradiction
-from pullguard.access.gates import FINDINGS_BY_GATE, FindingId, Gate, PullAccess
+from pullguard.access.gates import FINDINGS_BY_GATE, KEY_GATES, FindingId, Gate, PullAccess
 from pullguard.access.policy import Layer, parse_policy
 from pullguard.access.verdict import Circumstances, pull_access, trust_gate
 from pullguard.checks.access_remedies import (
@@ -32,7 +33,7 @@ from pullguard.checks.check import (
 )
 from pullguard.checks.execution_role import trust_statement
 from pullguard.findings import Answer, Failed, Inapplicable, Passed, Remedy, Subject, Unsure
-from pullguard.model import Container, Facts, Lookup, NamedPolicy, Role, Secret, Simulated, Unreadable
+from pullguard.model import Container, Facts, Key, Lookup, NamedPolicy, Role, Secret, Simulated, Unreadable
 from pullguard.remedies.grant import INLINE_POLICIES_MAX_CHARS
 
 _EXECUTION_ROLE = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html"
@@ -70,9 +71,9 @@ def _ask(finding: FindingId, facts: Facts) -> Iterable[Answer]:
     for container, role, secret, access in _accesses(facts):
         gates = [gate for gate in access.gates if finding in FINDINGS_BY_GATE[gate.name]]
         mine = next((gate for gate in gates if gate.finding == finding), None)
-        subject = subject_of(facts, container)
+        subject = _subject(facts, container, mine)
         if mine is None:
-            states = {gate.state for gate in gates}
+            states = {gate.state for gate in gates if not gate.is_of_next_version}
             if states == {"pass"}:
                 yield Passed(subject=subject)
             elif "fail" in states and "unknown" not in states:
@@ -89,10 +90,23 @@ def _ask(finding: FindingId, facts: Facts) -> Iterable[Answer]:
             yield Failed(
                 subject=subject,
                 severity=mine.severity,
-                cause=f"{_CAUSES[finding].format(container=container.name, secret=secret.name)}",
+                cause=_cause(finding, container, secret, mine),
                 evidence=_evidence(mine, role),
                 remedy=remedy_of(finding, facts, container, secret, gate=mine, access=access),
             )
+
+
+def _subject(facts: Facts, container: Container, gate: Gate | None) -> Subject:
+    """Name what an answer is about, with the key of its gate: of several keys that is not always the secret's own."""
+    subject = subject_of(facts, container)
+    if gate is None or gate.name not in KEY_GATES or gate.state == "unknown":
+        return subject
+    return replace(subject, key=str(gate.key.arn) if isinstance(gate.key, Key) else None)
+
+
+def _cause(finding: FindingId, container: Container, secret: Secret, gate: Gate | None = None) -> str:
+    which = "next version of the secret" if gate is not None and gate.is_of_next_version else "secret"
+    return _CAUSES[finding].format(container=container.name, secret=f"{which} {secret.name}")
 
 
 def _is_deleted(secret: Secret, gate: Gate) -> bool:
@@ -129,7 +143,7 @@ def _second_opinion(
     if said.by_organization:
         return Failed(
             subject=passed.subject,
-            cause=_CAUSES[finding].format(container=container.name, secret=secret.name),
+            cause=_cause(finding, container, secret),
             evidence=said.evidence,
             remedy=Remedy(text=ASK_ORGANIZATION, snippet=statements_needed(secret)),
         )
@@ -178,9 +192,11 @@ def _trust_evidence(role: Role, gate: Gate) -> str:
 
 
 def _unsure(subject: Subject, container: Container, role: Role, gate: Gate) -> Unsure:
+    what = "read the next version of its credentials" if gate.is_of_next_version else "get its credentials"
     return Unsure(
         subject=subject,
-        cause=f"Whether container {container.name} gets its credentials cannot be told.",
+        severity="warning" if gate.is_of_next_version else None,
+        cause=f"Could not verify whether container {container.name} can {what}.",
         evidence=_evidence(gate),
         remedy=to_find_out(gate, role),
         unread=gate.unreadable,
@@ -199,31 +215,29 @@ def _evidence(gate: Gate, role: Lookup[Role] | None = None) -> str:
 
 _CAUSES: Final[dict[FindingId, str]] = {
     "execution-role-not-assumable": "ECS cannot assume the execution role.",
-    "secret-access-missing": "The execution role may not read the secret {secret} of container {container}.",
-    "secret-access-denied": "A policy forbids the execution role to read the secret {secret} of container {container}.",
+    "secret-access-missing": "The execution role may not read the {secret} of container {container}.",
+    "secret-access-denied": "A policy forbids the execution role to read the {secret} of container {container}.",
     "secret-access-blocked-by-boundary": (
-        "The execution role's permissions boundary does not let it read the secret {secret} of container {container}."
+        "The execution role's permissions boundary does not let it read the {secret} of container {container}."
     ),
     "secret-access-blocked-by-organization": (
-        "A control policy of the organization does not let the execution role read the secret {secret} of container "
+        "A control policy of the organization does not let the execution role read the {secret} of container "
         "{container}."
     ),
     "secret-resource-policy-missing": (
-        "The secret {secret} of container {container} is another account's, and its resource policy does not let the "
+        "The {secret} of container {container} is another account's, and its resource policy does not let the "
         "execution role in."
     ),
     "secret-access-too-broad": (
-        "The execution role may read every secret, not only the secret {secret} of container {container}."
+        "The execution role may read every secret, not only the {secret} of container {container}."
     ),
-    "key-unusable": "The key of the secret {secret} of container {container} cannot be used.",
+    "key-unusable": "The key of the {secret} of container {container} cannot be used.",
     "decrypt-access-missing": (
-        "The execution role may not decrypt the secret {secret} of container {container} with its customer managed key."
+        "The execution role may not decrypt the {secret} of container {container} with its customer managed key."
     ),
-    "decrypt-access-denied": (
-        "The key of the secret {secret} of container {container} is closed to the execution role."
-    ),
+    "decrypt-access-denied": ("The key of the {secret} of container {container} is closed to the execution role."),
     "default-key-cross-account": (
-        "The secret {secret} of container {container} is another account's, and encrypted under aws/secretsmanager, "
+        "The {secret} of container {container} is another account's, and encrypted under aws/secretsmanager, "
         "which works in its own account only."
     ),
 }
@@ -360,7 +374,10 @@ KEY_CHECKS = (
         id="key-unusable",
         gate="key",
         severity="error",
-        fails_when="the key is not found, disabled, pending deletion, pending import or unavailable",
+        fails_when=(
+            "the key is not found, disabled, pending deletion, pending import or unavailable; a warning where another "
+            "key still opens the current version"
+        ),
         needs=NEEDS_KEY,
         remedy="aws kms enable-key or cancel-key-deletion, or encrypt the secret under another key",
         source=_KEY_STATE,
@@ -370,7 +387,10 @@ KEY_CHECKS = (
         id="decrypt-access-missing",
         gate="decrypt",
         severity="error",
-        fails_when="the secret has a customer managed key, and nothing allows kms:Decrypt through Secrets Manager",
+        fails_when=(
+            "the secret has a customer managed key, and nothing allows kms:Decrypt through Secrets Manager; a warning "
+            "where another key still opens the current version"
+        ),
         fix="grant",
         needs=NEEDS_KEY_POLICY,
         remedy="aws iam put-role-policy with kms:Decrypt on this key, through Secrets Manager",

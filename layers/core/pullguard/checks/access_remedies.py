@@ -4,13 +4,15 @@ import json
 import re
 import shlex
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Final
 
 from pullguard.access.decision import Citation
-from pullguard.access.gates import FindingId, Gate, PullAccess
+from pullguard.access.gates import KEY_GATES, FindingId, Gate, PullAccess
 from pullguard.access.policy import Layer
 from pullguard.arn import account_of, dns_suffix_of
 from pullguard.aws_cli import on_secret
+from pullguard.checks.check import put_value
 from pullguard.checks.unread import how_to_read
 from pullguard.consent import missing_key
 from pullguard.findings import Remedy
@@ -28,6 +30,7 @@ from pullguard.remedies.grant import (
 
 _POLICY_NAME_MAX_CHARS: Final = 128  # CreatePolicy and PutRolePolicy, parameter PolicyName
 _SECRET_IN_POLICY_NAME_MAX_CHARS: Final = 100
+_NOT_GRANTED: Final = "Pullguard does not grant this by itself"
 _LEFT_OPEN: Final = (
     "Correct the policy that cannot be read, or write the statement so that it does not rest on what AWS's "
     "documentation leaves open."
@@ -48,24 +51,46 @@ def remedy_of(
 ) -> Remedy:
     """Return what opens ``gate``, one of ``access``: a grant where one helps, else what people do by hand."""
     role = facts.role
-    if gate.grant_helps and isinstance(role, Role):
-        missing = missing_key(container, secret, role)
-        grant = f"et the role {role.name} read this secret, by one inline policy that names it alone."
-        shut = next((each for each in access.failures if not each.grant_helps), None)
-        if missing is None and shut is not None:
-            enough = f"Pullguard does not grant this by itself, since the pull would still fail: {shut.reason}"
-            return Remedy(text=f"L{grant} {enough}", snippet=_grant_by_hand(role, secret))
-        if missing is None:
-            return Remedy(action="grant", text=f"L{grant}", snippet=_grant_by_hand(role, secret))
-        by_itself = f"Pullguard does not grant this by itself: {missing.why}."
-        if missing.said_no:  # no command that grants: whoever registered the task definition may be up to something
-            return Remedy(text=f"{by_itself} {missing.remedy}", snippet=missing.snippet)
-        sure = f"First make sure that {secret.name} is meant for this image and this role. If it is, l{grant}"
-        return Remedy(text=f"{sure} {by_itself}", snippet=_grant_by_hand(role, secret))
+    if gate.name in KEY_GATES:
+        secret = replace(secret, key=gate.key)
+    if gate.new_version_helps:
+        return put_value(secret, "Store the value again: the new version is encrypted under the secret's present key.")
+    if isinstance(role, Role) and (gate.grant_helps or finding == "decrypt-access-missing"):
+        return _granting(container, secret, role, gate, access)
     if finding in _DENIALS and gate.statements:
         return _spare(role, secret, gate.statements[0])
     text, snippet = _BY_HAND[finding](facts, secret)
     return Remedy(text=text, snippet=snippet)
+
+
+def _granting(container: Container, secret: Secret, role: Role, gate: Gate, access: PullAccess) -> Remedy:
+    missing = missing_key(container, secret, role)
+    if missing is not None and missing.said_no:
+        # No command that grants: the author of the task definition may want what the owner does not.
+        return Remedy(text=f"{_NOT_GRANTED}: {missing.why}. {missing.remedy}", snippet=missing.snippet)
+    grant = f"et the role {role.name} read this secret, by one inline policy that names it alone."
+    snippet = _grant_by_hand(role, secret)
+    if missing is not None:
+        sure = f"First make sure that {secret.name} is meant for this image and this role. If it is, l{grant}"
+        return Remedy(text=f"{sure} {_NOT_GRANTED}: {missing.why}.", snippet=snippet)
+    why_not = _why_not_granted(role, gate, access)
+    if why_not is not None:
+        return Remedy(text=f"L{grant} {why_not}", snippet=snippet)
+    return Remedy(action="grant", text=f"L{grant}", snippet=snippet)
+
+
+def _why_not_granted(role: Role, gate: Gate, access: PullAccess) -> str | None:
+    """Return why Pullguard leaves a grant to people that both owners agree to; None where it does not."""
+    if gate.is_of_next_version:
+        return "The pull works now, and Pullguard grants only what a pull needs."
+    shut = next((each for each in access.failures if not each.grant_helps), None)
+    if shut is None:
+        return None
+    key = shut.key
+    if isinstance(key, Key) and key.arn.account != role.arn.account and shut.finding == "decrypt-access-missing":
+        shows = _on_key(key, "get-key-policy", "--policy-name", "default")
+        return f"{_NOT_GRANTED}: the key policy has to allow it too, which {shows} shows in account {key.arn.account}."
+    return f"{_NOT_GRANTED}, since the pull would still fail: {shut.reason}"
 
 
 def to_find_out(gate: Gate, role: Role) -> Remedy:
@@ -250,18 +275,6 @@ def _own_key(_facts: Facts, secret: Secret) -> tuple[str, str | None]:
     )
 
 
-def _decrypting(facts: Facts, secret: Secret) -> tuple[str, str | None]:
-    """A grant that does not help by itself: the key's account has to allow it too, and nobody else can read that."""
-    text = "Let the role decrypt with the key, in one of its policies."
-    key, role = secret.key, facts.role
-    if not isinstance(key, Key) or not isinstance(role, Role):
-        return text, None
-    if key.arn.account != role.arn.account:
-        command = _on_key(key, "get-key-policy", "--policy-name", "default")
-        text = f"{text} The key policy has to allow it as well: in account {key.arn.account}, {command} shows it."
-    return text, _grant_by_hand(role, secret)
-
-
 def _on_key(key: Key, operation: str, *arguments: str) -> str:
     named = ("--region", key.arn.region, "--key-id", str(key.arn))
     return shlex.join(("aws", "kms", operation, *named, *arguments))
@@ -282,7 +295,7 @@ _BY_HAND: Final[dict[FindingId, _Hand]] = {
     "secret-resource-policy-missing": _resource_policy,
     "secret-access-too-broad": _narrower,
     "key-unusable": _key_state,
-    "decrypt-access-missing": _decrypting,
+    "decrypt-access-missing": _say("Let the role decrypt with the key, in one of its policies."),
     "decrypt-access-denied": _key_statement,
     "default-key-cross-account": _own_key,
 }

@@ -144,7 +144,7 @@ def _finding(check: Check, answer: Answer) -> Finding | None:
         id=finding_id(check.id, subject),
         check=check.id,
         status="fail" if isinstance(answer, Failed) else "unknown",
-        severity=(answer.severity if isinstance(answer, Failed) else None) or check.severity,
+        severity=answer.severity or check.severity,
         task_definition=subject.task_definition,
         container=subject.container,
         image=subject.image,
