@@ -3,8 +3,8 @@
 import pytest
 
 from pullguard.access.decision import Verdict
-from pullguard.access.verdict import trust_allows_ecs_tasks
-from tests.unit.access.worlds import OURS, ROOT, THEIRS, TRUST, Source, role
+from pullguard.access.verdict import pull_access, trust_allows_ecs_tasks
+from tests.unit.access.worlds import OURS, READS, ROOT, THEIRS, TRUST, Source, document, role, secret, to
 
 ARN_OF = "arn:aws:ecs:us-east-1:{}:*".format
 
@@ -15,6 +15,12 @@ TRUSTS = [
     ("ecs-itself", {"Principal": {"Service": "ecs.amazonaws.com"}}, Verdict.IMPLICITLY_DENIED),
     ("account", {"Principal": {"AWS": ROOT}}, Verdict.IMPLICITLY_DENIED),
     ("everybody", {"Principal": "*"}, Verdict.UNKNOWN),
+    ("every-service", {"Principal": {"Service": "*"}}, Verdict.IMPLICITLY_DENIED),
+    (
+        "services-by-a-wildcard",
+        {"Principal": {"Service": ["ecs-tasks.*", "ec2.amazonaws.com"]}},
+        Verdict.IMPLICITLY_DENIED,
+    ),
     ("other-action", {"Action": "sts:TagSession"}, Verdict.IMPLICITLY_DENIED),
     ("all-of-sts", {"Action": "sts:*"}, Verdict.ALLOWED),
     ("source-account", {"Condition": {"StringEquals": {"aws:SourceAccount": OURS}}}, Verdict.ALLOWED),
@@ -40,6 +46,17 @@ TRUSTS = [
 @pytest.mark.parametrize(("changes", "verdict"), [row[1:] for row in TRUSTS], ids=[row[0] for row in TRUSTS])
 def test_whether_ecs_may_assume_the_role(changes: Source, verdict: Verdict) -> None:
     assert trust_allows_ecs_tasks(role(trust=TRUST | changes), region="us-east-1").verdict is verdict
+
+
+def test_a_deny_of_services_by_a_wildcard_is_unknown() -> None:
+    denies = {**TRUST, "Effect": "Deny", "Principal": {"Service": "*"}}
+    who = role(trust_policy=document(TRUST, denies))
+    assert trust_allows_ecs_tasks(who, region="us-east-1").verdict is Verdict.UNKNOWN
+
+
+def test_a_deny_of_services_is_none_of_a_role() -> None:
+    theirs = secret(resource_policy=document(to({"Service": "*"}, "Deny")))
+    assert pull_access(role(READS), theirs).state == "pass"
 
 
 def test_without_a_region_a_condition_on_it_is_unknown() -> None:

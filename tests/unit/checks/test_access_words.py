@@ -7,7 +7,7 @@ import pytest
 from pullguard.checks.examine import examine
 from pullguard.findings import Finding
 from pullguard.model import NamedPolicy
-from tests.fakes import TRUST, World, container, role, secret, task_definition
+from tests.fakes import TRUST, World, container, key, role, secret, task_definition
 
 GHCR = secret()
 READ = "secretsmanager:GetSecretValue"
@@ -72,6 +72,60 @@ def test_a_condition_that_ecs_does_not_meet_is_quoted() -> None:
     assert finding.check == "execution-role-not-assumable"
     assert "444455556666" in finding.evidence
     assert '"aws:SourceAccount":"111122223333"' in (finding.remedy.snippet or "")
+
+
+WILDCARDS: dict[str, tuple[Any, str]] = {
+    "every-service": ("*", '"Service": "*" is no service'),
+    "a-pattern": ("ecs-*.amazonaws.com", '"Service": "ecs-*.amazonaws.com" is no service'),
+    "among-others": (["ec2.amazonaws.com", "*"], '"Service": "*" is no service'),
+}
+
+
+@pytest.mark.parametrize(("services", "says"), WILDCARDS.values(), ids=WILDCARDS)
+def test_a_wildcard_in_the_place_of_a_service_is_said_to_be_none(services: Any, says: str) -> None:
+    (statement,) = TRUST["Statement"]
+    finding = found(trust_policy=document({**statement, "Principal": {"Service": services}}))  # type: ignore[dict-item]
+    assert (finding.check, finding.status) == ("execution-role-not-assumable", "fail")
+    assert f"{says}: IAM supports no wildcard there" in finding.evidence
+    assert "has to name ecs-tasks.amazonaws.com" in finding.evidence
+
+
+ALIASES = {
+    "by-its-arn": "arn:aws:kms:us-east-1:111122223333:alias/registry",
+    "by-a-pattern": "arn:aws:kms:*:*:alias/*",
+    "by-its-name": "alias/registry",
+    "among-others": ["arn:aws:s3:::x", "arn:aws:kms:us-east-1:111122223333:alias/registry"],
+}
+
+
+@pytest.mark.parametrize("resource", ALIASES.values(), ids=ALIASES)
+@pytest.mark.parametrize("layer", ["identity", "boundary"])
+def test_an_alias_as_a_resource_is_said_to_be_no_key(resource: Any, layer: str) -> None:
+    its = secret(key=key(aliases=("alias/registry",)))
+    reads = {"Effect": "Allow", "Action": READ, "Resource": str(its.arn)}
+    by_alias = {"Sid": "ByAlias", "Effect": "Allow", "Action": ["kms:Decrypt"], "Resource": resource}
+    decrypts = {**by_alias, "Resource": "*"}
+    own = NamedPolicy(name="own", document=document(reads, by_alias if layer == "identity" else decrypts))
+    bounds = NamedPolicy(name="t-pb", arn=BOUNDARY, document=document(reads, by_alias))
+    who = role(inline_policies=(own,), boundary=bounds if layer == "boundary" else None)
+    world = World((task_definition(container(its)),), (who,), (its,))
+    (finding,) = examine(world.facts()).findings
+    expected = {"identity": "decrypt-access-missing", "boundary": "secret-access-blocked-by-boundary"}
+    assert finding.check == expected[layer]
+    assert 'tatement "ByAlias" of' in finding.evidence
+    assert f"the alias itself, not its key, so it has to name {key().arn}" in finding.evidence
+
+
+def test_an_alias_that_another_action_names_is_not_mentioned() -> None:
+    its = secret(key=key())
+    statements = (
+        {"Effect": "Allow", "Action": READ, "Resource": str(its.arn)},
+        {"Effect": "Allow", "Action": "kms:CreateAlias", "Resource": ALIASES["by-its-arn"]},
+    )
+    who = role(inline_policies=(NamedPolicy(name="own", document=document(*statements)),))
+    world = World((task_definition(container(its)),), (who,), (its,))
+    (finding,) = examine(world.facts()).findings
+    assert "alias" not in finding.evidence
 
 
 def test_the_policy_of_the_default_key_is_not_said_to_be_read() -> None:

@@ -223,7 +223,7 @@ def _denial_names(statement: Statement, request: Request, *, bounded: bool) -> M
         return excluded if isinstance(excluded, Unknown) else not excluded
     if statement.principals.naming(request.caller) is not Naming.NOT:
         return True
-    doubt = statement.principals.perhaps(request.caller)
+    doubt = statement.principals.perhaps_denied(request.caller)
     return False if doubt is None else doubt
 
 

@@ -66,6 +66,13 @@ class Statement:
         """The statement as JSON, to quote."""
         return json.dumps(self.source, indent=2, ensure_ascii=False, default=str)
 
+    @property
+    def resource_texts(self) -> tuple[str, ...]:
+        """The texts of Resource as they stood; none where the statement has no Resource, or one that cannot be read."""
+        named = self.source.get("Resource") if isinstance(self.source, Mapping) else None
+        listed = named if isinstance(named, list) else [named]
+        return tuple(text for text in listed if isinstance(text, str))
+
     def covers_action(self, request: Request) -> bool:
         """Whether Action or NotAction covers the request's action; case does not count."""
         action = request.action_folded

@@ -71,6 +71,22 @@ class Principals:
                 return Unknown(keys=frozenset((SESSION_KEY,)))
         return None
 
+    @property
+    def wildcard_services(self) -> tuple[str, ...]:
+        """The texts under ``Service`` that name no service: IAM supports no wildcard there.
+
+        Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/access-analyzer-reference-policy-checks.html
+        """
+        return tuple(sorted(name for name in self.services if "*" in name or "?" in name))
+
+    def perhaps_denied(self, caller: Caller) -> Unknown | None:
+        """Return why a Deny may be about ``caller`` that does not name it for certain; None if it cannot be."""
+        if isinstance(caller, Service) and self.wildcard_services:
+            return Unknown(
+                problems=("AWS does not say whether a Deny takes a wildcard under Service for every service",)
+            )
+        return self.perhaps(caller)
+
     def require_possible(self) -> None:
         """Raise ``ValueError`` for a principal that AWS would not take: who is denied by it, nobody can say."""
         for name in () if self.everybody else self.aws:

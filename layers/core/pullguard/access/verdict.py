@@ -4,6 +4,7 @@
 condition that nobody can know before the task starts, is ``unknown`` and never passes.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import assert_never
@@ -44,6 +45,7 @@ _UNUSABLE = frozenset(
     ("Disabled", "PendingDeletion", "PendingReplicaDeletion", "PendingImport", "Unavailable", "Creating")
 )
 _Unread = Unreadable | NotLooked
+_ALIAS = re.compile(r"(?:arn:[^:]*:kms:[^:]*:[^:]*:)?alias/")
 _BY_AWS = "aws/secretsmanager"
 _DEFAULT_KEY = "key/00000000-0000-0000-0000-000000000000"  # stands in for aws/secretsmanager, whose id nobody looked up
 _EVERYBODY = '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}}'
@@ -238,7 +240,25 @@ def _key_access(role: Role, secret: Secret, key: Key, ours: Policies, around: Ci
     decision = decide(request, policies)
     looked = _unread(role, key.policy, key.grants, key.aliases, around.organization_id)
     gate = _gate("key-access", decision, _decrypt_finding(decision), looked)
+    if gate.state == "fail":
+        gate = replace(gate, reason=" ".join((gate.reason, *_names_aliases(ours, request))))
     return _with_grant(gate, request, policies)
+
+
+def _names_aliases(ours: Policies, request: Request) -> Iterator[str]:
+    """Say of each statement that was to allow the request what its Resource means: an alias, and never a key.
+
+    Source: https://docs.aws.amazon.com/kms/latest/developerguide/alias-authorization.html
+    """
+    for policy in (*ours.identity, *(ours.boundary or ())):
+        for statement in policy.allows:
+            aliases = [text for text in statement.resource_texts if _ALIAS.match(text)]
+            if aliases and statement.covers_action(request):
+                title = Citation(policy=policy, statement=statement).title
+                yield (
+                    f"{title[:1].upper()}{title[1:]} names {' and '.join(aliases)}: as a Resource that is the alias "
+                    f"itself, not its key, so it has to name {request.resource}."
+                )
 
 
 def _default_key_gates(role: Role, secret: Secret, ours: Policies, around: Circumstances) -> tuple[Gate, ...]:

@@ -1,5 +1,6 @@
 """May the execution role read the secret and decrypt it? The gates of ``access``, one check for each finding."""
 
+import json
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import lru_cache, partial
@@ -45,6 +46,10 @@ _KEY_STATE = "https://docs.aws.amazon.com/kms/latest/developerguide/key-state.ht
 _KEY_ACCESS = "https://docs.aws.amazon.com/kms/latest/developerguide/control-access-overview.html"
 _IAM_QUOTAS = "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"
 _LEAST_PRIVILEGE = "https://docs.aws.amazon.com/IAM/latest/UserGuide/best-practices.html#grant-least-privilege"
+
+
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/access-analyzer-reference-policy-checks.html
+_NO_WILDCARD: Final = f"IAM supports no wildcard there, so the statement has to name {ECS_TASKS}"
 
 
 def access_of(facts: Facts, role: Role, secret: Secret, reference: str) -> PullAccess:
@@ -183,12 +188,17 @@ def _not_assumable(facts: Facts) -> Iterable[Answer]:
 
 
 def _trust_evidence(role: Role, gate: Gate) -> str:
-    """Quote the statements that name ECS and still do not let it: what fails is their condition or their action."""
+    """Quote the statements that name ECS and still do not let it, or that name services by a wildcard."""
     if gate.statements:
         return _evidence(gate)
-    trust = parse_policy(role.trust_policy, layer=Layer.TRUST)
-    naming = [each.text for each in trust.allows if ECS_TASKS in each.text]
-    return f"{gate.reason} {' '.join(naming)}".strip()
+    said = [gate.reason]
+    for statement in parse_policy(role.trust_policy, layer=Layer.TRUST).allows:
+        wildcards = statement.principals.wildcard_services if statement.principals is not None else ()
+        if wildcards:
+            said.append(f'"Service": {" and ".join(map(json.dumps, wildcards))} is no service: {_NO_WILDCARD}.')
+        if wildcards or ECS_TASKS in statement.text:
+            said.append(statement.text)
+    return " ".join(said)
 
 
 def _unsure(subject: Subject, container: Container, role: Role, gate: Gate) -> Unsure:
