@@ -19,6 +19,7 @@ from pullguard_cli.failures import EXIT_COULD_NOT_RUN, EXIT_FINDINGS, EXIT_OK, a
 from pullguard_cli.one import One
 from pullguard_cli.options import TextFormat
 from pullguard_cli.printing import STYLES, output, says
+from pullguard_cli.unasked import sentences
 from pullguard_cli.unread import lacks_in
 
 
@@ -38,10 +39,11 @@ def report(one: One, rules: Rules, form: TextFormat | None) -> int:
             "left_to_people": [
                 finding_json(finding, account=home.account, region=home.region) for finding in left.findings
             ],
+            "not_checked": [question.to_dict() for question in left.not_checked],
         }
         sys.stdout.write(json.dumps(described, indent=2, default=str) + "\n")
     else:
-        _print(one, calls, left.findings, held_back, output())
+        _print(one, calls, left, held_back, output())
     if lacks_in(each for unread in left.unread.values() for each in unread):
         return EXIT_COULD_NOT_RUN
     errors = any(finding.severity == "error" for finding in left.findings)
@@ -59,7 +61,7 @@ def _left_to_people(one: One, calls: Calls) -> Examination:
     return replace(examination, findings=left)
 
 
-def _print(one: One, calls: Calls, left: tuple[Finding, ...], held_back: bool, console: Console) -> None:
+def _print(one: One, calls: Calls, left: Examination, held_back: bool, console: Console) -> None:
     where = ", ".join(one.in_use) or "not in use"
     console.print(Text.assemble(says(one.facts.task_definition.arn.resource_name, "bold"), says(f"  {where}", "dim")))
     if not in_scope(one.facts):
@@ -67,7 +69,7 @@ def _print(one: One, calls: Calls, left: tuple[Finding, ...], held_back: bool, c
     elif not calls.calls and not calls.refusals:
         console.print(
             "There is nothing that Pullguard would do: what is wrong is left to people."
-            if left
+            if left.findings
             else "There is nothing to mend."
         )
     if held_back:
@@ -83,9 +85,11 @@ def _print(one: One, calls: Calls, left: tuple[Finding, ...], held_back: bool, c
         console.print(Text.assemble(("→ ", "bold cyan"), says(refusal.remedy)))
         if refusal.snippet:
             console.print(says(refusal.snippet.rstrip(), "cyan"), soft_wrap=True)
-    for finding in left:
+    for finding in left.findings:
         _print_left(finding, console)
     console.print()
+    for sentence in sentences(left.not_checked):
+        console.print(says(sentence))
     console.print("Nothing was written.", style="dim")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from sandbox.emulator import ROOT, Emulator
 
 PULLGUARD = ROOT / ".venv" / "bin" / "pullguard"
-MEMBERS = frozenset({"schema_version", "account", "region", "findings", "summary"})
+MEMBERS = frozenset({"schema_version", "account", "region", "findings", "summary", "not_checked"})
 _TIMEOUT_S = 120
 _FAULT_CHARS = 300
 _MAY_TELL = (0, 1)

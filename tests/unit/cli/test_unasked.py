@@ -108,6 +108,21 @@ def test_it_is_a_line_for_people_and_nothing_is_called_fine(run: Run, unreferenc
     assert "No private registry is in use here" not in out
 
 
+@pytest.mark.parametrize("command", ["explain", "plan"])
+def test_it_is_said_of_the_one_task_definition(run: Run, unreferenced: str, command: str) -> None:
+    ran = run(command, "web", "--format", "text")
+    assert ran.code == 0
+    out = " ".join(ran.out.split())
+    question, how_to = "Does the pull need the credentials that are kept for docker.io? Not checked", "--live-registry"
+    assert question in out
+    assert how_to in out.partition(question)[2]
+    assert "none are known to be needed" not in out
+    data = json.loads(run(command, "web", "--format", "json").out)
+    (asked,) = data["containers"][0]["steps"] if command == "explain" else data["not_checked"]
+    assert how_to in asked["how_to"]
+    assert command == "plan" or (asked["gate"], asked["verdict"]) == ("credentials", "not checked")
+
+
 # --- every question, of every command ------------------------------------------------------------------------------
 
 
