@@ -203,7 +203,15 @@ class World:
 
     def registry_secrets(self, region: str) -> Lookup[tuple[Secret, ...]]:
         unread = self._ask("registry-secrets", region)
-        return unread or tuple(each for each in self.secrets if "pullguard:registry" in each.tags)
+        here = (each for each in self.secrets if each.arn.region == region)
+        return unread or tuple(each for each in here if "pullguard:registry" in each.tags)
+
+    def every_secret(self, region: str) -> Lookup[tuple[Secret, ...]]:
+        unread = self._ask("every-secret", region)
+        return unread or tuple(each for each in self.secrets if each.arn.region == region)
+
+    def every_role(self) -> Lookup[tuple[Role, ...]]:
+        return self._ask("every-role", "*") or self.roles
 
     def usage(self, task_definition: TaskDefinition) -> Lookup[Usage]:
         return self._ask("usage", str(task_definition.arn)) or self.running

@@ -75,6 +75,7 @@ class Auditor:
             verify=scope.live_registry,
             cross_check=scope.cross_check,
             bulk_above=ROLES_ONE_BY_ONE,
+            lists="secrets and roles",
         )
         self._collected = _Collected()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="audit")

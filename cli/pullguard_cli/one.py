@@ -51,6 +51,7 @@ def look_at_one(
         account=connection.account,
         verify=live_registry,
         cross_check=cross_check,
+        lists="secrets and roles",
     )
     with asking_aws():
         found = _described(readers.ecs.describe(name), name, connection)

@@ -48,6 +48,7 @@ READS: tuple[Method, ...] = (
     SecretsManager.current_keys,
     SecretsManager.other_policies,
     SecretsManager.opted_in,
+    SecretsManager.every,
 )
 
 

@@ -71,7 +71,10 @@ REFERENCES: dict[str, tuple[object, list[str]]] = {
     "a-malformed-one-is-not-asked-for": ("registry/*", []),
     "another-services-arn-is-not-asked-for": ("arn:aws:s3:::x", []),
     "both-names-of-one-that-is-gone-are-asked-for": (GONE, [str(GONE), GONE.resource_name, "registry/ghcr"]),
-    "a-partial-arn-of-nothing-has-no-other-name": (f"{str(GONE)[:-7]}s", [f"{str(GONE)[:-7]}s"]),
+    "a-partial-arn-of-nothing-has-no-other-name": (
+        f"{str(GONE)[:-7]}/of/somewhere/else",
+        [f"{str(GONE)[:-7]}/of/somewhere/else"],
+    ),
     "the-whole-name-decides": (str(ENDS_SO.arn)[:-7], [str(ENDS_SO.arn)[:-7], "app-docker"]),
     "a-name-that-is-gone-has-no-other-name": ("nowhere", ["nowhere"]),
     "another-accounts-name-is-none-of-ours": (

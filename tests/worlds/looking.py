@@ -55,7 +55,8 @@ def findings_of(scene: Scene, *, values: ReadValues = "opted-in") -> tuple[Findi
 def gathered(scene: Scene, aws: Clients, *, values: ReadValues = "opted-in") -> Iterator[Facts]:
     """Gather the facts about each family of a scene that is loaded already."""
     account = aws.get("sts").get_caller_identity()["Account"]
-    readers = AwsReaders(aws, account=account, values=values, verify=scene.registry is not None)
+    verify = scene.registry is not None
+    readers = AwsReaders(aws, account=account, values=values, verify=verify, lists="secrets and roles")
     now = datetime.now(UTC) + scene.after
     with ThreadPoolExecutor(1) as threads:
         running = look_around(readers.ecs, threads)

@@ -160,6 +160,7 @@ class Deployment:
                 verify=self.settings.verify_credentials,
                 cross_check=self.settings.cross_check,
                 pins=True,
+                lists="secrets",
                 logins=logins,
             ),
             ledger=self.ledger,

@@ -4,13 +4,15 @@
 remember). A question that was not answered is a fact of its own; see ``model``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
+from pullguard import meaning
 from pullguard.access.gathered import concerns_organization
 from pullguard.arn import SECRET_NAME_MAX_CHARS, Arn, SecretReference
-from pullguard.eligibility import registry_hosts, secrets_for
+from pullguard.eligibility import REGISTRY_TAG, registry_hosts, secrets_for
 from pullguard.errors import Malformed
 from pullguard.image import ImageReference
 from pullguard.model import (
@@ -28,6 +30,7 @@ from pullguard.model import (
     Usage,
     Verification,
 )
+from pullguard.near_names import nearest
 from pullguard.task_definition import role_arn_of
 
 
@@ -45,6 +48,12 @@ class Readers(Protocol):
 
     def registry_secrets(self, region: str) -> Lookup[tuple[Secret, ...]]:
         """List the secrets of the account and Region that are opted in, as DescribeSecret would tell of them."""
+
+    def every_secret(self, region: str) -> Lookup[tuple[Secret, ...]]:
+        """List the secrets of the account and Region, as ``registry_secrets`` does, up to ``NAMES_MAX``."""
+
+    def every_role(self) -> Lookup[tuple[Role, ...]]:
+        """Return the account's roles, where they may be listed."""
 
     def usage(self, task_definition: TaskDefinition) -> Lookup[Usage]:
         """Find the services and tasks that run a revision, and whether it is the newest of its family."""
@@ -83,7 +92,7 @@ def gather_about(task_definition: TaskDefinition, readers: Readers, *, now: date
     namesakes, replacements = _other_readings(task_definition, secrets, readers)
     listed = registry_secrets if isinstance(registry_secrets, tuple) else ()
     everything = (*secrets.values(), *namesakes.values(), *replacements.values(), *listed)
-    return Facts(
+    facts = Facts(
         task_definition=task_definition,
         now=now,
         role=role,
@@ -101,6 +110,7 @@ def gather_about(task_definition: TaskDefinition, readers: Readers, *, now: date
         },
         simulations=_simulations(task_definition, role, secrets, readers),
     )
+    return _with_near_names(facts, readers)
 
 
 def lacks_credentials(container: Container) -> bool:
@@ -171,6 +181,61 @@ def _other_readings(
         if isinstance(namesakes[reference.text], Missing):
             replacements[reference.text] = readers.secret(shorter, arn.region)
     return namesakes, replacements
+
+
+def _with_near_names(facts: Facts, readers: Readers) -> Facts:
+    """Return the facts with what may be meant in place of secrets and of a role that do not exist."""
+    near_roles = _near_roles(facts.task_definition, readers) if isinstance(facts.role, Missing) else ()
+    return replace(facts, near_secrets=dict(_near_secrets(facts, readers)), near_roles=near_roles)
+
+
+def _near_secrets(facts: Facts, readers: Readers) -> Iterator[tuple[str, tuple[Secret, ...]]]:
+    """Look for secrets of similar names in our own account; what cannot be listed offers nothing.
+
+    The secrets of the image's registry come first: they are listed by their tag, in one call.
+    """
+    home = facts.task_definition.arn
+    for container in facts.task_definition.containers:
+        reference, image = container.reference, container.image
+        if not isinstance(reference, SecretReference) or not isinstance(image, ImageReference) or image.is_ecr:
+            continue
+        place = reference.arn or home
+        if place.account != home.account or not meaning.is_lost(facts, reference):
+            continue
+        wanted = tuple(filter(None, (reference.name, reference.name_without_suffix)))
+        for secrets in _offered(image, place.region, readers):
+            by_name = {each.name: each for each in secrets}
+            described = [readers.secret(str(by_name[name].arn), place.region) for name in nearest(wanted, by_name)]
+            if near := tuple(each for each in described if isinstance(each, Secret)):
+                yield container.name, near
+                break
+
+
+def _offered(image: ImageReference, region: str, readers: Readers) -> Iterator[tuple[Secret, ...]]:
+    """Yield the secrets that may be meant for an image: those of its registry, then those of no registry yet."""
+    opted_in = readers.registry_secrets(region)
+    yield secrets_for(image, opted_in) if isinstance(opted_in, tuple) else ()
+    listed = readers.every_secret(region)
+    yield tuple(
+        each
+        for each in (listed if isinstance(listed, tuple) else ())
+        if {each.deleted_at, each.owning_service, each.type} == {None} and REGISTRY_TAG not in each.tags
+    )
+
+
+def _near_roles(task_definition: TaskDefinition, readers: Readers) -> Lookup[tuple[Role, ...]]:
+    """Look for roles of similar names that the task definition's own account has and that ECS tasks may take."""
+    try:
+        arn = role_arn_of(task_definition)
+    except Malformed:
+        return ()
+    if arn is None or arn.account != task_definition.arn.account:
+        return ()
+    listed = readers.every_role()
+    if not isinstance(listed, tuple):
+        return listed
+    by_name = {each.name: each for each in listed if "ecs-tasks.amazonaws.com" in str(each.trust_policy)}
+    return tuple(by_name[name] for name in nearest((arn.resource.rsplit("/", 1)[-1],), by_name))
 
 
 def _verifications(

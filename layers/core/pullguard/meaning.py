@@ -52,6 +52,13 @@ def meant(facts: Facts, reference: SecretReference) -> Secret | None:
     return namesake(facts, reference) or replacement(facts, reference)
 
 
+def is_lost(facts: Facts, reference: SecretReference) -> bool:
+    """Whether AWS answered that there is no such secret, and that no other, not even a deleted one, is meant."""
+    if not isinstance(facts.secrets.get(reference.text), Missing) or unread(facts, reference) is not None:
+        return False
+    return meant(facts, reference) is None and deleted(facts, reference) is None
+
+
 def _replacement(facts: Facts, reference: SecretReference) -> Secret | None:
     if not isinstance(facts.namesakes.get(reference.text), Missing):
         return None

@@ -493,6 +493,12 @@ SIMULATION_SWITCHED_OFF = NotLooked(
     why="AWS's policy simulator was not asked",
     switch="parameter CrossCheck=true in the deployment, or --cross-check in the command line",
 )
+SECRETS_NOT_LISTED = NotLooked(
+    why="the account's secrets were not listed", switch="the validator and the command line list them"
+)
+ROLES_NOT_LISTED = NotLooked(
+    why="the account's roles were not listed", switch="pullguard explain, which offers roles of similar names"
+)
 USAGE_NOT_LOOKED = NotLooked(why="where the revision runs was not looked up", switch="pullguard audit, or the sweep")
 
 
@@ -504,7 +510,8 @@ class Facts:
     ``secrets`` is keyed by the reference's text. So are the two queries that decide what an ARN means that AWS does
     not find (``meaning.py``): ``namesakes`` is what DescribeSecret of its whole last part, as a name, answered, and
     ``replacements``, where that is ``Missing``, what DescribeSecret of that name without the suffix answered.
-    ``registry_secrets`` are the opted-in secrets
+    ``near_secrets`` (by the container's name) and ``near_roles`` are what may be meant where a secret or the role does
+    not exist, the likeliest first: offered to people, never acted on. ``registry_secrets`` are the opted-in secrets
     of the account and Region for the registries from which containers pull without giving credentials.
     ``verifications`` and ``simulations`` are keyed by container name; the verification of a container that gives no
     credentials says whether the registry serves its image to anybody. ``rotation_ends`` is what the ledger remembers
@@ -518,6 +525,8 @@ class Facts:
     secrets: Mapping[str, Lookup[Secret]] = field(default_factory=dict)
     namesakes: Mapping[str, Lookup[Secret]] = field(default_factory=dict)
     replacements: Mapping[str, Lookup[Secret]] = field(default_factory=dict)
+    near_secrets: Mapping[str, tuple[Secret, ...]] = field(default_factory=dict)
+    near_roles: Lookup[tuple[Role, ...]] = ()
     registry_secrets: Lookup[tuple[Secret, ...]] = ()
     usage: Lookup[Usage] = USAGE_NOT_LOOKED
     verifications: Mapping[str, Lookup[Verification]] = field(default_factory=dict)

@@ -94,6 +94,12 @@ ROLE_NOT_FOUND = (
         healthy(task={"executionRoleArn": "nothing"}),
         healthy(task={"executionRoleArn": ROLE}),
     ),
+    _role(
+        "a misspelt name",
+        _NOT_FOUND,
+        healthy(task={"executionRoleArn": "arn:aws:iam::${account}:role/web-exectuion"}),
+        healthy(),
+    ),
     Case(check=_NOT_FOUND, way="another path", broken=_by_path(""), near_miss=_by_path("svc/")),
     _role(
         "no role's ARN",

@@ -187,6 +187,18 @@ NOT_FOUND = (
     ),
     Case(
         check="secret-not-found",
+        way="a misspelt name",
+        broken=_named("registry/wbe"),
+        near_miss=HEALTHY,
+    ),
+    Case(
+        check="secret-not-found",
+        way="a misspelt ARN",
+        broken=_named(f"{AT_HOME.removesuffix('web')}wbe-a1B2c3"),
+        near_miss=HEALTHY,
+    ),
+    Case(
+        check="secret-not-found",
         way="the ARN of nothing",
         broken=_named(f"{AT_HOME}-nothing-a1B2c3"),
         near_miss=HEALTHY,

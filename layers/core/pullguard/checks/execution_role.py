@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from pullguard.arn import Arn
+from pullguard.checks import near
 from pullguard.checks.check import (
     NEEDS_DEFINITION,
     NEEDS_ROLE,
@@ -154,9 +155,12 @@ def _is_gone(facts: Facts, missing: Missing) -> Failed:
         subject=subject_of(facts),
         cause=f"The execution role of {definition} does not exist.",
         evidence=f"GetRole of {missing.resource}: NoSuchEntity",
-        remedy=Remedy(
-            text="Create the role, or register a revision that names the one that is meant.",
-            snippet=_create_role(facts),
+        remedy=near.of_role(
+            facts,
+            Remedy(
+                text="Create the role, or register a revision that names the one that is meant.",
+                snippet=_create_role(facts),
+            ),
         ),
     )
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pullguard import meaning
 from pullguard.arn import Arn, MalformedReference, SecretReference
 from pullguard.aws_cli import on_secret
-from pullguard.checks import credentials_missing
+from pullguard.checks import credentials_missing, near
 from pullguard.checks.check import (
     CREDENTIALS_FILE,
     NAME_FULL_ARN,
@@ -231,13 +231,13 @@ def _not_found(facts: Facts) -> Iterable[Answer]:
                     subject=subject,
                     cause=f"The secret {shown(reference.text)} that container {container.name} names does not exist.",
                     evidence=f"DescribeSecret of {shown(reference.text)}: ResourceNotFoundException",
-                    remedy=_create_or_restore(facts, reference),
+                    remedy=_create_or_restore(facts, container, reference),
                 )
             case _:
                 continue
 
 
-def _create_or_restore(facts: Facts, reference: SecretReference) -> Remedy:
+def _create_or_restore(facts: Facts, container: Container, reference: SecretReference) -> Remedy:
     if (deleted := meaning.deleted(facts, reference)) is not None:
         return Remedy(
             text=(
@@ -246,7 +246,8 @@ def _create_or_restore(facts: Facts, reference: SecretReference) -> Remedy:
             ),
             snippet=on_secret(deleted, "restore-secret"),
         )
-    return Remedy(text=_create_or_name(facts, reference), snippet=_create_secret(facts, reference))
+    otherwise = Remedy(text=_create_or_name(facts, reference), snippet=_create_secret(facts, reference))
+    return near.of_secret(facts, container, otherwise)
 
 
 def _create_or_name(facts: Facts, reference: SecretReference) -> str:
@@ -311,13 +312,7 @@ def _registry_mismatch(facts: Facts) -> Iterable[Answer]:
                 f"{' and '.join(sorted(hosts))}."
             ),
             evidence=f"tag {REGISTRY_TAG} of the secret is {shown(secret.tags[REGISTRY_TAG])}",
-            # No command: one that adds the image's host would hand the credentials to whoever runs it.
-            remedy=Remedy(
-                text=(
-                    f"Name a secret that is for {image.host}. Only if the same credentials are meant for both, this "
-                    f"one's owner adds the host to its tag {REGISTRY_TAG}."
-                ),
-            ),
+            remedy=near.of_registry_host(image, secret),
         )
 
 

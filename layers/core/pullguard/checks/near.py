@@ -1,0 +1,97 @@
+"""Remedies for what is probably misspelt: the near name comes first, and a new thing only if that is not meant.
+
+An offer is made to a person. Nothing here is ever planned: a near name is an inference.
+"""
+
+import json
+from collections.abc import Iterable
+
+from pullguard.checks.check import reference_snippet
+from pullguard.consent import tagging
+from pullguard.eligibility import REGISTRY_TAG, registry_hosts
+from pullguard.findings import Remedy
+from pullguard.image import ImageReference, serves_the_public
+from pullguard.model import Container, Facts, NotLooked, Secret
+from pullguard.near_names import is_near
+
+
+def of_secret(facts: Facts, container: Container, otherwise: Remedy) -> Remedy:
+    """Return the remedy that names the nearest secret; ``otherwise`` is what to do where none is meant."""
+    secrets = facts.near_secrets.get(container.name, ())
+    if not secrets:
+        return otherwise
+    return Remedy(
+        text=(
+            f"{_did_you_mean(each.name for each in secrets)} Then register a revision that names {secrets[0].name} by "
+            f"its full ARN. {_if_not(otherwise)}"
+        ),
+        snippet=reference_snippet(secrets[0]),
+    )
+
+
+def of_role(facts: Facts, otherwise: Remedy) -> Remedy:
+    """Return the remedy that names the nearest role; ``otherwise`` is what to do where none is meant."""
+    roles = facts.near_roles
+    if isinstance(roles, NotLooked):
+        return Remedy(text=f"{otherwise.text} Roles of similar names: {roles.switch}.", snippet=otherwise.snippet)
+    if not isinstance(roles, tuple) or not roles:
+        return otherwise
+    return Remedy(
+        text=(
+            f"{_did_you_mean(each.name for each in roles)} Then register a revision with the role {roles[0].name}. "
+            f"{_if_not(otherwise)}"
+        ),
+        snippet=f'"executionRoleArn": {json.dumps(str(roles[0].arn))}',
+    )
+
+
+def _did_you_mean(names: Iterable[str]) -> str:
+    first, *more = names
+    others = f" (or {' or '.join(more)})" if more else ""
+    return f"Did you mean {first}{others}?"
+
+
+def _if_not(otherwise: Remedy) -> str:
+    """Say what to do where nothing near is meant, with the commands: they are not what is pasted first."""
+    commands = f" `{' '.join(otherwise.snippet.splitlines())}`" if otherwise.snippet else ""
+    return f"If not: {otherwise.text}{commands}"
+
+
+def of_registry_host(image: ImageReference, secret: Secret) -> Remedy:
+    """Return what to do where a secret is for other registries than the image's.
+
+    No command adds the image's host to the tag, which would hand the credentials to whoever runs that host: save where
+    it is a public registry, and the tag has a misspelling of it.
+    """
+    hosts = registry_hosts(secret)
+    near = next((host for host in sorted(hosts) if is_near(host, image.host)), None)
+    other = (
+        f"Name a secret that is for {image.host}. Only if the same credentials are meant for both, this one's owner "
+        f"adds the host to its tag {REGISTRY_TAG}."
+    )
+    if near is None or (serves_the_public(near) and serves_the_public(image.host)):
+        return Remedy(text=other)
+    if serves_the_public(image.host):
+        return Remedy(
+            text=(
+                f"Did you mean {image.host} in the tag {REGISTRY_TAG}, which says {near}? Then the secret's owner "
+                f"corrects it. Otherwise: {other}"
+            ),
+            snippet=tagging(secret, REGISTRY_TAG, " ".join(sorted((hosts - {near}) | {image.host}))),
+        )
+    if serves_the_public(near):
+        return Remedy(
+            text=f"Did you mean {near} in the image? Then register a revision with that image. Otherwise: {other}",
+            snippet=f'"image": {json.dumps(_on_host(image, near))}',
+        )
+    return Remedy(
+        text=(
+            f"Did you mean {near} in the image, or {image.host} in the tag {REGISTRY_TAG}? Correct the one that is "
+            f"misspelt, once you know which. Otherwise: {other}"
+        )
+    )
+
+
+def _on_host(image: ImageReference, host: str) -> str:
+    """Return the same image at another host; one whose host has a misspelling names a host."""
+    return f"{host}/{image.text.partition('/')[2]}"

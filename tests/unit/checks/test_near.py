@@ -1,0 +1,201 @@
+"""Near names are offered first; nothing is planned for them, and no stranger's host gets into a tag."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from pullguard.arn import Arn
+from pullguard.checks.examine import examine
+from pullguard.findings import Finding
+from pullguard.model import ROLES_NOT_LISTED, Lookup, Role, Secret
+from pullguard.plan import Plan
+from pullguard.planner import Rules, make_plan
+from tests.fakes import ACCOUNT, NOW, REGION, World, container, denied, role, secret, secret_arn, task_definition
+
+
+def only_finding(world: World) -> Finding:
+    facts = world.facts()
+    (finding,) = examine(facts).findings
+    assert make_plan(facts, (finding,), Rules()) == Plan()
+    return finding
+
+
+# --- Secrets -----------------------------------------------------------------------------------------------------
+
+WEB = secret("registry/dockerhub-web")
+PLAIN = secret("registry/dockerhub-wob", "PlaPla", registry=None)
+MISSPELT = "registry/dockerhub-wbe"
+
+
+def not_found(reference: object, *secrets: Secret, image: str = "ghcr.io/acme/web:1", **changes: Any) -> Finding:
+    world = World(
+        (task_definition(container(reference, image=image)),),
+        (role(reads=secrets),),
+        secrets,
+        **changes,
+    )
+    finding = only_finding(world)
+    assert finding.check == "secret-not-found"
+    return finding
+
+
+OFFERED: dict[str, tuple[object, tuple[Secret, ...], Secret]] = {
+    "a-name": (MISSPELT, (WEB, secret("registry/other", "OthOth")), WEB),
+    "a-full-arn": (secret_arn(MISSPELT), (WEB,), WEB),
+    "an-arn-without-its-suffix": (str(secret_arn(MISSPELT))[:-7], (WEB,), WEB),
+    "an-arn-of-another-region": (
+        str(secret_arn(MISSPELT)).replace(REGION, "eu-west-1"),
+        (WEB, elsewhere := replace(WEB, arn=Arn.parse(str(WEB.arn).replace(REGION, "eu-west-1")))),
+        elsewhere,
+    ),
+    "one-of-the-registry-before-one-that-is-nearer": (
+        "registry/dockerhub-wobb", (WEB, PLAIN, webb := secret("registry/dockerhub-webb", "WebbWe")), webb,
+    ),
+    "one-of-no-registry-else": ("registry/dockerhub-wobb", (PLAIN, secret("x", "XxXxXx")), PLAIN),
+    "a-name-that-the-suffix-was-pasted-to": ("registry/ghcr-AbCdEf", (secret(),), secret()),
+    "a-word-that-may-be-a-suffix": (str(secret_arn("app-dockre"))[:-7], (docker := secret("app-docker"),), docker),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("reference", "secrets", "meant"), OFFERED.values(), ids=OFFERED)
+def test_a_near_secret_is_offered_first(reference: object, secrets: tuple[Secret, ...], meant: Secret) -> None:
+    remedy = not_found(reference, *secrets).remedy
+    assert remedy.text.startswith(f"Did you mean {meant.name}")
+    assert remedy.snippet == f'"repositoryCredentials": {{"credentialsParameter": "{meant.arn}"}}'
+    assert remedy.action == "none"
+    assert "If not: " in remedy.text
+    assert "aws secretsmanager create-secret" in remedy.text
+
+
+def test_several_are_named_and_the_likeliest_is_pasted() -> None:
+    webs = secret("registry/dockerhub-webs", "WebsWe")
+    remedy = not_found("registry/dockerhub-webb", webs, WEB).remedy
+    assert remedy.text.startswith("Did you mean registry/dockerhub-web (or registry/dockerhub-webs)?")
+    assert str(WEB.arn) in (remedy.snippet or "")
+
+
+NOT_OFFERED: dict[str, tuple[object, tuple[Secret, ...]]] = {
+    "nothing-near": ("registry/nothing", (WEB,)),
+    "one-for-another-registry": (MISSPELT, (secret("registry/dockerhub-web", registry="docker.io"),)),
+    "one-whose-tag-does-not-parse": (MISSPELT, (secret("registry/dockerhub-web", registry="ghcr.io/acme"),)),
+    "one-that-is-scheduled-for-deletion": (MISSPELT, (replace(WEB, deleted_at=NOW),)),
+    "one-that-a-service-manages": (MISSPELT, (replace(PLAIN, name="registry/dockerhub-web", owning_service="rds"),)),
+    "one-of-an-external-service": (MISSPELT, (replace(PLAIN, name="registry/dockerhub-web", type="Salesforce"),)),
+    "one-of-another-region": (MISSPELT, (replace(WEB, arn=Arn.parse(str(WEB.arn).replace(REGION, "eu-west-1"))),)),
+    "a-secret-of-another-account": (str(secret_arn(MISSPELT, account="444455556666")), (WEB,)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("reference", "secrets"), NOT_OFFERED.values(), ids=NOT_OFFERED)
+def test_what_would_not_do_is_not_offered(reference: object, secrets: tuple[Secret, ...]) -> None:
+    remedy = not_found(reference, *secrets).remedy
+    assert "Did you mean" not in remedy.text
+    assert "repositoryCredentials" not in (remedy.snippet or "")
+
+
+def test_where_secrets_may_not_be_listed_nothing_is_offered_and_nothing_is_unknown() -> None:
+    unreadable = {"registry-secrets": denied(), "every-secret": denied()}
+    assert "Did you mean" not in not_found(MISSPELT, WEB, unreadable=unreadable).remedy.text
+
+
+def test_one_that_cannot_be_described_is_not_offered() -> None:
+    assert "Did you mean" not in not_found(MISSPELT, WEB, unreadable={str(WEB.arn): denied()}).remedy.text
+
+
+def test_each_container_is_offered_one_for_its_own_registry() -> None:
+    hub = secret("registry/dockerhub-web", "HubHub", registry="docker.io")
+    ghcr = secret("registry/dockerhub_web", registry="ghcr.io")
+    containers = (container(MISSPELT, name="a", image="acme/web"), container(MISSPELT, name="b"))
+    facts = World((task_definition(*containers),), (role(reads=(hub, ghcr)),), (hub, ghcr)).facts()
+    offered = {each.container: each.remedy.snippet or "" for each in examine(facts).findings}
+    assert str(hub.arn) in offered["a"]
+    assert str(ghcr.arn) in offered["b"]
+
+
+def test_nothing_is_listed_where_nothing_is_lost() -> None:
+    world = World((task_definition(container(WEB)),), (role(reads=(WEB,)),), (WEB,))
+    world.facts()
+    assert not {"every-secret", "registry-secrets", "every-role"} & {kind for kind, _ in world.asked}
+
+
+# --- Roles -------------------------------------------------------------------------------------------------------
+
+
+def gone(named: str, *roles: Role, listed: Lookup[tuple[Role, ...]] | None = None) -> Finding:
+    facts = World((task_definition(container(WEB), role_name=named),), roles, (WEB,)).facts()
+    facts = facts if listed is None else replace(facts, near_roles=listed)
+    (finding,) = (each for each in examine(facts).findings if each.check == "execution-role-not-found")
+    return finding
+
+
+def test_a_near_role_is_offered_first() -> None:
+    remedy = gone("web-exectuion", role(reads=(WEB,)), role("worker-execution")).remedy
+    assert remedy.text.startswith("Did you mean web-execution? Then register a revision with the role web-execution.")
+    assert remedy.snippet == f'"executionRoleArn": "arn:aws:iam::{ACCOUNT}:role/web-execution"'
+    assert "aws iam create-role" in remedy.text
+
+
+@pytest.mark.parametrize(
+    "other", [role("worker-execution"), role("web-execution", trust_policy={})], ids=["far", "not-assumable"]
+)
+def test_a_role_that_would_not_do_is_not_offered(other: Role) -> None:
+    remedy = gone("web-exectuion", other).remedy
+    assert "Did you mean" not in remedy.text
+    assert "aws iam create-role" in (remedy.snippet or "")
+
+
+def test_who_may_not_list_roles_says_who_may() -> None:
+    remedy = gone("web-exectuion", listed=ROLES_NOT_LISTED).remedy
+    assert "pullguard explain" in remedy.text
+    assert "aws iam create-role" in (remedy.snippet or "")
+
+
+def test_where_the_list_is_denied_nothing_is_said() -> None:
+    assert "similar" not in gone("web-exectuion", listed=denied("iam:GetAccountAuthorizationDetails")).remedy.text
+
+
+# --- Registry hosts ----------------------------------------------------------------------------------------------
+
+
+def mismatch(image: str, tag: str) -> Finding:
+    kept = secret(registry=tag)
+    finding = only_finding(World((task_definition(container(kept, image=image)),), (role(reads=(kept,)),), (kept,)))
+    assert finding.check == "registry-mismatch"
+    return finding
+
+
+def test_a_misspelt_tag_is_corrected_in_favour_of_a_public_registry() -> None:
+    remedy = mismatch("ghcr.io/acme/web:1", "quay.io ghrc.io").remedy
+    assert remedy.text.startswith("Did you mean ghcr.io in the tag pullguard:registry, which says ghrc.io?")
+    assert remedy.snippet is not None
+    assert "tag-resource" in remedy.snippet
+    assert "Key=pullguard:registry,Value=ghcr.io quay.io" in remedy.snippet
+
+
+def test_a_misspelt_image_is_corrected_in_the_next_revision() -> None:
+    remedy = mismatch("GHRC.io/acme/web:1@sha256:" + "0" * 64, "ghcr.io").remedy
+    assert remedy.text.startswith("Did you mean ghcr.io in the image?")
+    assert remedy.snippet == f'"image": "ghcr.io/acme/web:1@sha256:{"0" * 64}"'
+
+
+def test_of_two_private_hosts_neither_is_written_for_people() -> None:
+    remedy = mismatch("registry.exmaple.com/web", "registry.example.com").remedy
+    assert "Did you mean registry.example.com in the image, or registry.exmaple.com in the tag" in remedy.text
+    assert remedy.snippet is None
+
+
+@pytest.mark.parametrize(
+    ("image", "tag"),
+    [
+        ("gcr.io/acme/web", "ghcr.io"),
+        ("quay.io/acme/web", "ghcr.io"),
+        ("eu.example.com/web", "example.com"),
+        ("evil.example/web", "ghcr.io"),
+    ],
+    ids=["two-public-registries", "another", "a-subdomain", "a-stranger"],
+)
+def test_another_registry_is_no_misspelling(image: str, tag: str) -> None:
+    remedy = mismatch(image, tag).remedy
+    assert "Did you mean" not in remedy.text
+    assert remedy.snippet is None
