@@ -104,9 +104,9 @@ class SecretsManager:
                 for version in answer.get("Versions", ()):
                     if "AWSCURRENT" in version.get("VersionStages", ()):
                         return tuple(version.get("KmsKeyIds", ())) or None
-                if "NextToken" not in answer:
+                if not (token := answer.get("NextToken")):
                     return None
-                more = {"NextToken": answer["NextToken"]}
+                more = {"NextToken": token}
 
         return looked_up("secretsmanager:ListSecretVersionIds", str(secret), call, missing=_NO_SUCH, refused=_NOT_NOW)
 
