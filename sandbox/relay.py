@@ -8,7 +8,7 @@
 6. Calls that wait until a test lets them go (``/_sandbox/holds``): ``sandbox.holding``.
 7. Functions' log lines to the last one: ``sandbox.loglines``.
 8. Execution roles, assumed as ECS assumes them (``POST /_sandbox/task-credentials``): ``sandbox.task_roles``.
-9. Secrets found by their ARN as AWS does: ``sandbox.secret_ids``.
+9. Secrets found by their ARN, and stored, as AWS does: ``sandbox.secret_ids``, ``sandbox.secret_state``.
 
 Run by ``sandbox.emulator`` in the embedded AWS's own interpreter, never imported there by anything else. Whatever
 goes wrong in 1 or 2 is logged and leaves the watched call as it was.
@@ -32,7 +32,7 @@ from ipaddress import ip_address
 from typing import Any, TypeAlias
 from urllib.parse import parse_qs
 
-from sandbox import authorization, capacity, cloudtrail, loglines, secret_ids, task_roles
+from sandbox import authorization, capacity, cloudtrail, loglines, secret_ids, secret_state, task_roles
 from sandbox.cloudtrail import ApiCall, Caller, Event
 from sandbox.holding import Holds
 from sandbox.target import target
@@ -286,6 +286,7 @@ def main() -> None:
     capacity.install()
     loglines.install()
     secret_ids.install()
+    secret_state.install()
     with contextlib.suppress(ImportError, OSError, ValueError):
         import resource  # noqa: PLC0415
 

@@ -115,6 +115,7 @@ FUNCTIONS = {
                 Ledger.save_finding,
                 Ledger.save_remediation,
                 Ledger.rotation_end,
+                Ledger.granted,
                 Ledger.keep_verified,
                 ServiceLedger.keep,
                 LoginLedger.known,

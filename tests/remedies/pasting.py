@@ -3,7 +3,6 @@
 import base64
 import json
 import os
-import re
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -34,6 +33,8 @@ _OUTPUT_ONLY = (
     *("taskDefinitionArn", "revision", "status", "requiresAttributes", "compatibilities"),
     *("registeredAt", "registeredBy", "deregisteredAt"),
 )
+
+_OF_THE_TASK = frozenset({"executionRoleArn"})
 
 
 class PasteFailed(Exception):
@@ -82,10 +83,11 @@ class Place:
 
         ``account``: the account whose shell it is, where it is not the task's. Raises PasteFailed.
         """
-        commands, members = parts_of(shown_in_alert(finding))
-        printed = self._run(commands, account) if commands else ""
-        if members:
-            self.register(finding.container, members)
+        shown = replace(finding.remedy, snippet=shown_in_alert(finding))
+        assert shown.snippet == finding.remedy.snippet
+        printed = self._run(shown.commands, account) if shown.commands else ""
+        if shown.members:
+            self.register(finding.container, json.loads(f"{{{','.join(shown.members)}}}"))
         return printed
 
     def _run(self, commands: str, account: str | None) -> str:
@@ -106,11 +108,11 @@ class Place:
         return done.stdout
 
     def register(self, container: str | None, members: Mapping[str, Any]) -> None:
-        """Register a revision with these members changed: of the container, or else of the task; None removes one."""
+        """Register a revision with these members: of the task those that are its own, of ``container`` all others."""
         request = {name: value for name, value in self.revision().items() if name not in _OUTPUT_ONLY}
-        for target in request["containerDefinitions"] if container else (request,):
-            if container in (None, target.get("name")):
-                target.update(members)
+        request |= {name: value for name, value in members.items() if name in _OF_THE_TASK}
+        for target in (each for each in request["containerDefinitions"] if each["name"] == container):
+            target |= {name: value for name, value in members.items() if name not in _OF_THE_TASK}
         self.ecs.register_task_definition(**request)
 
 
@@ -119,14 +121,6 @@ def shown_in_alert(finding: Finding) -> str:
     notice = Notice(kind="Finding Opened", account="111122223333", region="us-east-1", findings=(finding,))
     lines = compose(notice).text.splitlines()
     return "\n".join(line.removeprefix(_INDENT) for line in lines if line.startswith(_INDENT))
-
-
-def parts_of(snippet: str) -> tuple[str, dict[str, Any]]:
-    """Return the commands for a shell, and the members for a task definition: lines such as ``"name": value``."""
-    lines = snippet.splitlines()
-    members = [line for line in lines if re.match(r'"\w+": ', line)]
-    commands = "\n".join(line for line in lines if line not in members)
-    return commands, json.loads(f"{{{','.join(members)}}}")
 
 
 @contextmanager

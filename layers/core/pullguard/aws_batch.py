@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Final
 
 from pullguard.arn import Arn
+from pullguard.aws_cli import in_order
 from pullguard.findings import Remedy
 from pullguard.model import Tags, TaskDefinition
 
@@ -55,6 +56,6 @@ def instead_of_a_revision(remedy: Remedy, definition: TaskDefinition) -> Remedy:
     if not is_owned_by_batch(definition):
         return remedy
     if remedy.action == "reregister":
-        text = f"{OWNED}. {registering_job_definition(remedy.snippet)}"
-        return Remedy(text=text, snippet=register_job_definition(definition.arn))
+        text = f"{OWNED}. {registering_job_definition(', '.join(remedy.members) or None)}"
+        return Remedy(text=text, snippet=in_order(remedy.commands, register_job_definition(definition.arn)))
     return remedy if remedy.action == "grant" else replace(remedy, text=f"{remedy.text} {_INSTEAD}".strip())

@@ -1,32 +1,53 @@
 """Commands of the AWS CLI that people may copy: each argument quoted for a shell."""
 
+import json
 import re
 import shlex
+from collections.abc import Mapping
 from typing import Final
 
-from pullguard.eligibility import REGISTRY_TAG, ROLES_TAG
-from pullguard.model import Key, Secret
+from pullguard.model import Secret
 
 # AWS advises against such names: it takes their end for the six characters of an ARN.
 # https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html
 _LIKE_A_SUFFIX: Final = re.compile(r"-[A-Za-z0-9]{6}$")
+
+_PLAIN: Final = re.compile(r"[A-Za-z0-9._:/ -]+")
+"""What the shorthand syntax of the AWS CLI takes as it is; a comma or an equals sign means something in it.
+
+Source: https://docs.aws.amazon.com/cli/latest/userguide/cli-usage-shorthand.html
+"""
+
+
+def command(service: str, operation: str, *options: tuple[str, ...]) -> str:
+    """Return one command; each of ``options`` is a name with its values.
+
+    A value that begins with a hyphen is joined to its option, since the AWS CLI takes it for another option otherwise.
+    """
+    words = [word for option in options for word in _joined(*option)]
+    return shlex.join(("aws", service, operation, *words))
+
+
+def _joined(name: str, *values: str) -> tuple[str, ...]:
+    return (f"{name}={values[0]}", *values[1:]) if values and values[0].startswith("-") else (name, *values)
+
+
+def in_order(*commands: str | None) -> str:
+    """Return commands of which each runs only if those before it succeeded, one on each line."""
+    return " &&\n".join(filter(None, commands))
+
+
+def tags_option(tags: Mapping[str, str]) -> tuple[str, ...]:
+    """Return ``--tags`` with its values, in a form that the AWS CLI reads whatever the tags' values are."""
+    if all(_PLAIN.fullmatch(text) for pair in tags.items() for text in pair):
+        return ("--tags", *(f"Key={key},Value={value}" for key, value in tags.items()))
+    return ("--tags", json.dumps([{"Key": key, "Value": value} for key, value in tags.items()]))
 
 
 def on_secret(secret: Secret, operation: str, *arguments: str) -> str:
     """Return the AWS CLI command that does ``operation`` to a secret, in the Region that it lies in."""
     at = ("--region", secret.arn.region, "--secret-id", str(secret.arn))
     return shlex.join(("aws", "secretsmanager", operation, *at, *arguments))
-
-
-def create_beside(secret: Secret, name: str) -> str:
-    """Return the AWS CLI command that creates another secret for the same registry and roles, under the same key."""
-    if _LIKE_A_SUFFIX.search(name):
-        name = f"{name}/pull"
-    tags = [f"Key={key},Value={secret.tags[key]}" for key in (REGISTRY_TAG, ROLES_TAG) if key in secret.tags]
-    key = secret.key
-    under = ("--kms-key-id", str(key.arn)) if isinstance(key, Key) and key.manager == "CUSTOMER" else ()
-    named = ("--region", secret.arn.region, "--name", name, "--secret-string", "file://credentials.json")
-    return shlex.join(("aws", "secretsmanager", "create-secret", *named, *under, *(("--tags", *tags) if tags else ())))
 
 
 def redeploying(region: str, cluster: str, service: str) -> str:

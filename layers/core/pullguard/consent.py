@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from pullguard import meaning
 from pullguard.arn import Arn, MalformedReference
-from pullguard.aws_cli import on_secret
+from pullguard.aws_cli import command, on_secret, tags_option
 from pullguard.eligibility import (
     MANAGED_TAG,
     MODE_TAG,
@@ -119,7 +119,7 @@ def missing_role_key(role: Role) -> MissingKey | None:
     return MissingKey(
         why=f"the role {role.name} is not opted in: it has no tag {MANAGED_TAG}=true",
         remedy="If Pullguard is to keep this role's pulls in order, the role's owner tags it.",
-        snippet=f"aws iam tag-role --role-name {role.name} --tags Key={MANAGED_TAG},Value=true",
+        snippet=command("iam", "tag-role", ("--role-name", role.name), tags_option({MANAGED_TAG: "true"})),
     )
 
 
@@ -177,4 +177,4 @@ def intended_tag(secret: Secret) -> str | None:
 
 def tagging(secret: Secret, key: str, value: str) -> str:
     """Return the command that sets a tag of the secret."""
-    return on_secret(secret, "tag-resource", "--tags", f"Key={key},Value={value.strip()}")
+    return on_secret(secret, "tag-resource", *tags_option({key: value.strip()}))

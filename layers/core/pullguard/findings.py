@@ -7,6 +7,7 @@ becomes a listed question (``NotChecked``), ``Passed`` is only counted. A findin
 """
 
 import hashlib
+import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -22,6 +23,7 @@ RemedyAction: TypeAlias = Literal["grant", "reregister", "none"]
 EVENT_SCHEMA_VERSION: Final = 1
 """The version of bus events and of alerts in JSON. The command line has its own (``pullguard_cli.contract``): either
 changes only with its own shape, and those who read events need not change because a report did."""
+_MEMBER: Final = re.compile(r'"[A-Za-z]+": ')
 _OWN: Final = frozenset({"scope", "part_of", "unread", "observed"})
 
 
@@ -39,11 +41,24 @@ class Subject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remedy:
-    """What mends it: ``action`` is what Pullguard itself may do, ``text`` the words, ``snippet`` what to paste."""
+    """How to fix it: ``action`` is what Pullguard itself may do, ``text`` the words, ``snippet`` what to paste.
+
+    A snippet is commands for a shell, then members for the next revision: lines such as ``"executionRoleArn": "…"``.
+    """
 
     action: RemedyAction = "none"
     text: str = ""
     snippet: str | None = None
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """The lines of the snippet that belong into the task definition."""
+        return tuple(line for line in (self.snippet or "").splitlines() if _MEMBER.match(line))
+
+    @property
+    def commands(self) -> str:
+        """What belongs into a shell; empty where nothing does."""
+        return "\n".join(line for line in (self.snippet or "").splitlines() if not _MEMBER.match(line))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -515,7 +515,8 @@ class Facts:
     of the account and Region for the registries from which containers pull without giving credentials.
     ``verifications`` and ``simulations`` are keyed by container name; the verification of a container that gives no
     credentials says whether the registry serves its image to anybody. ``rotation_ends`` is what the ledger remembers
-    of the secrets' last rotations, by the secret's ARN; whoever has no ledger has none.
+    of the secrets' last rotations, by the secret's ARN. ``granted_keys`` is which secrets the ledger has grant records
+    of for the role, with the key that each was granted with; both are empty without a ledger.
     """
 
     task_definition: TaskDefinition
@@ -532,6 +533,7 @@ class Facts:
     verifications: Mapping[str, Lookup[Verification]] = field(default_factory=dict)
     simulations: Mapping[str, Lookup[tuple[Simulated, ...]]] = field(default_factory=dict)
     rotation_ends: Mapping[Arn, RotationEnd] = field(default_factory=dict)
+    granted_keys: Mapping[Arn, Arn | None] = field(default_factory=dict)
 
     @property
     def described(self) -> tuple[Lookup[Secret], ...]:
@@ -545,3 +547,7 @@ class Facts:
     def with_rotation_ends(self, ends: Mapping[Arn, RotationEnd]) -> "Facts":
         """Return the same facts with how the last rotations of the secrets ended."""
         return replace(self, rotation_ends=ends)
+
+    def with_granted_keys(self, keys: Mapping[Arn, Arn | None]) -> "Facts":
+        """Return the same facts with what this stack granted to the role."""
+        return replace(self, granted_keys=keys)

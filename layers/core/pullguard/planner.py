@@ -11,6 +11,7 @@ from pullguard import meaning
 from pullguard.access.verdict import grant_would_help
 from pullguard.arn import Arn, MalformedReference, SecretReference
 from pullguard.aws_batch import OWNED, is_owned_by_batch, register_job_definition, registering_job_definition
+from pullguard.aws_cli import command
 from pullguard.checks.access import access_of
 from pullguard.checks.credentials_missing import candidates_for
 from pullguard.checks.unread import how_to_read
@@ -289,9 +290,11 @@ def _moves(
                 target=move.service,
                 why="MoveServices is off",
                 remedy=f"Let the service run {successor.resource_name}, or switch MoveServices on.",
-                snippet=(
-                    f"aws ecs update-service --region {before.region} --cluster {move.cluster} "
-                    f"--service {move.service} --task-definition {successor}"
+                snippet=command(
+                    "ecs",
+                    "update-service",
+                    *(("--region", before.region), ("--cluster", move.cluster), ("--service", move.service)),
+                    ("--task-definition", str(successor)),
                 ),
                 findings=findings,
             )

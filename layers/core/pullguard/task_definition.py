@@ -78,3 +78,11 @@ def role_arn(text: str, home: Arn) -> Arn:
     """
     whole = text if text.startswith("arn:") else f"arn:{home.partition}:iam::{home.account}:role/{text}"
     return Arn.parse(whole, service="iam", resource_type="role")
+
+
+def proved_role_arn(task_definition: TaskDefinition) -> Arn | None:
+    """Return the execution role's ARN; None where there is no role, or a text that only a deployment completes."""
+    try:
+        return role_arn_of(task_definition)
+    except Malformed:
+        return None

@@ -82,7 +82,13 @@ def test_what_amazon_ecr_reads_in_its_form_is_left_alone() -> None:
     assert command[:3] == ["aws", "secretsmanager", "create-secret"]
     assert command[command.index("--name") + 1] == "registry/hub"
     assert command[command.index("--kms-key-id") + 1] == str(key().arn)
-    assert command[-2:] == ["Key=pullguard:registry,Value=ghcr.io", "Key=pullguard:roles,Value=web-*"]
+    tags = json.loads(command[command.index("--tags") + 1])
+    assert tags == [
+        {"Key": "pullguard:registry", "Value": "ghcr.io"},
+        {"Key": "pullguard:roles", "Value": "web-*"},
+    ]
+    grant = command[command.index("put-role-policy") :]
+    assert "secret:registry/hub-??????" in grant[grant.index("--policy-document") + 1]
     assert "Leave this secret" in finding.remedy.text
 
 

@@ -8,17 +8,11 @@ from typing import Final
 
 from pullguard.access.contexts import ECS_TASKS
 from pullguard.access.cross_check import contradiction
+from pullguard.access.decision import Verdict
 from pullguard.access.gates import FINDINGS_BY_GATE, KEY_GATES, FindingId, Gate, PullAccess
 from pullguard.access.policy import Layer, parse_policy
 from pullguard.access.verdict import Circumstances, pull_access, trust_gate
-from pullguard.checks.access_remedies import (
-    ASK_ORGANIZATION,
-    attached_instead,
-    no_room,
-    remedy_of,
-    statements_needed,
-    to_find_out,
-)
+from pullguard.checks.access_remedies import ASK_ORGANIZATION, remedy_of, spare, statements_needed, to_find_out
 from pullguard.checks.check import (
     NEEDS_KEY,
     NEEDS_KEY_POLICY,
@@ -32,7 +26,7 @@ from pullguard.checks.check import (
     subject_of,
     unreadable,
 )
-from pullguard.checks.execution_role import trust_statement
+from pullguard.checks.role_steps import attached_instead, no_room, trust_command, trust_statement
 from pullguard.findings import Answer, Failed, Inapplicable, Passed, Remedy, Subject, Unsure
 from pullguard.model import Container, Facts, Key, Lookup, NamedPolicy, Role, Secret, Simulated, Unreadable
 from pullguard.remedies.grant import INLINE_POLICIES_MAX_CHARS
@@ -177,14 +171,21 @@ def _not_assumable(facts: Facts) -> Iterable[Answer]:
             subject=subject,
             cause=f"ECS cannot assume the execution role {role.name}.",
             evidence=_trust_evidence(role, gate),
-            remedy=Remedy(
-                text=(
-                    "Let ecs-tasks.amazonaws.com assume the role, in the role's trust policy; this statement lets it "
-                    "for the tasks of the role's own account."
-                ),
-                snippet=trust_statement(role.arn.account),
-            ),
+            remedy=_let_ecs_assume(role, gate),
         )
+
+
+def _let_ecs_assume(role: Role, gate: Gate) -> Remedy:
+    if gate.decision is not None and gate.decision.verdict is Verdict.EXPLICITLY_DENIED:
+        return spare(role, None, gate.statements[0])
+    if (trust := trust_command(role, gate)) is not None:
+        text = (
+            "Let ecs-tasks.amazonaws.com assume the role for the tasks of its own account; whom the trust policy lets "
+            "in already stays."
+        )
+        return Remedy(text=text, snippet=trust)
+    text = "Put a trust policy on the role that lets ecs-tasks.amazonaws.com assume it, by this statement."
+    return Remedy(text=text, snippet=trust_statement(role.arn.account))
 
 
 def _trust_evidence(role: Role, gate: Gate) -> str:
@@ -322,7 +323,7 @@ ROLE_CHECKS = (
         severity="error",
         fails_when="a statement denies it explicitly; the finding quotes the policy and the statement",
         needs=NEEDS_POLICIES,
-        remedy="remove the statement that denies, or make it spare this role and secret",
+        remedy="its owner removes the statement that denies, or exempts this role and secret in it",
         source=_EVALUATION,
         ask=partial(_ask, "secret-access-denied"),
     ),
@@ -362,7 +363,7 @@ ROLE_CHECKS = (
         severity="warning",
         fails_when="access comes from a statement over * or over every secret",
         needs=NEEDS_POLICIES,
-        remedy="put a statement that names the secret in the place of the broad one",
+        remedy="aws iam put-role-policy for this secret alone, then remove the broad statement",
         source=_LEAST_PRIVILEGE,
         ask=partial(_ask, "secret-access-too-broad"),
     ),
@@ -373,7 +374,7 @@ ROLE_CHECKS = (
         severity="error",
         fails_when="the grant would take the role's inline policies past 10,240 characters",
         needs=NEEDS_POLICIES,
-        remedy="aws iam create-policy and attach-role-policy, or make room among the inline policies",
+        remedy="aws iam create-policy and attach-role-policy for this secret alone",
         source=_IAM_QUOTAS,
         ask=_inline_policy_quota,
     ),
@@ -389,7 +390,7 @@ KEY_CHECKS = (
             "key still opens the current version"
         ),
         needs=NEEDS_KEY,
-        remedy="aws kms enable-key or cancel-key-deletion, or encrypt the secret under another key",
+        remedy="aws kms enable-key or cancel-key-deletion; if it is gone, store the value again under another key",
         source=_KEY_STATE,
         ask=partial(_ask, "key-unusable"),
     ),
@@ -416,7 +417,7 @@ KEY_CHECKS = (
             " account, and no grant does"
         ),
         needs=NEEDS_KEY_POLICY,
-        remedy="let the key policy name the role, for Decrypt through Secrets Manager",
+        remedy="aws kms put-key-policy that lets the role decrypt through Secrets Manager, or remove what denies",
         source=_KEY_ACCESS,
         ask=partial(_ask, "decrypt-access-denied"),
     ),

@@ -13,13 +13,13 @@ from pullguard.checks.check import (
     PRIVATE_REGISTRY,
     Check,
     image_of,
-    reference_snippet,
     secrets_in_use,
     skipped,
     subject_of,
     unreadable,
 )
 from pullguard.checks.failed_starts import diagnosed, quoted, recent_starts
+from pullguard.checks.role_steps import naming
 from pullguard.eligibility import REGISTRY_TAG, secrets_for
 from pullguard.findings import Answer, Failed, Passed, Remedy, Subject, Unsure
 from pullguard.gather import lacks_credentials
@@ -68,7 +68,7 @@ def _judged(facts: Facts, container: Container, image: ImageReference, candidate
         case Verification(answer="ok" | "anonymous-ok"):
             return Passed(subject=subject)
         case Verification(answer="rejected", detail=detail):
-            return _failed(subject, container, image, candidates, detail)
+            return _failed(facts, container, image, candidates, detail)
         case Verification(detail=detail):
             return _not_told(subject, container, image, detail)
         case Unreadable() as unread:
@@ -76,7 +76,7 @@ def _judged(facts: Facts, container: Container, image: ImageReference, candidate
         case NotLooked() | Missing() as not_asked:
             proof = _proof(facts, image)
             if proof is not None:
-                return _failed(subject, container, image, candidates, proof)
+                return _failed(facts, container, image, candidates, proof)
             off = not_asked if isinstance(not_asked, NotLooked) else VERIFICATION_SWITCHED_OFF
             question = f"Does the pull need the credentials that are kept for {image.host}?"
             return skipped(subject, question, off)
@@ -109,19 +109,17 @@ def _official(image: ImageReference) -> bool:
 
 
 def _failed(
-    subject: Subject, container: Container, image: ImageReference, candidates: tuple[Secret, ...], proof: str
+    facts: Facts, container: Container, image: ImageReference, candidates: tuple[Secret, ...], proof: str
 ) -> Failed:
     names = ", ".join(str(secret.arn) for secret in candidates)
-    only, host = len(candidates) == 1, image.host
+    host = image.host
     return Failed(
-        subject=subject,
+        subject=subject_of(facts, container),
         cause=f"Container {container.name} pulls from {host} without credentials, though a secret is kept for it.",
         evidence=f"{proof} Tagged {REGISTRY_TAG} for {host}: {names}",
-        remedy=Remedy(
-            action="reregister" if only else "none",
-            text="Register a revision that names the secret." if only else "Choose one of the secrets, and name it.",
-            snippet=reference_snippet(candidates[0]) if only else None,
-        ),
+        remedy=naming(facts, container, candidates[0], "register a revision that names the secret.")
+        if len(candidates) == 1
+        else Remedy(text="Choose one of the secrets, and name it."),
     )
 
 

@@ -1,7 +1,6 @@
 """Is there an execution role at all?"""
 
 import json
-import shlex
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
@@ -17,28 +16,15 @@ from pullguard.checks.check import (
     subject_of,
     unreadable,
 )
+from pullguard.checks.role_steps import new_role
 from pullguard.errors import Malformed
 from pullguard.findings import Answer, Failed, Passed, Remedy
 from pullguard.model import Facts, Missing, NotLooked, Role, Unreadable
-from pullguard.task_definition import role_arn_of
+from pullguard.task_definition import proved_role_arn, role_arn_of
 
 _EXECUTION_ROLE = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html"
 
 _NO_ACCOUNT: Final = "000000000000"  # what stands for the account where a file is checked and nothing tells it
-
-
-def trust_statement(account: str) -> str:
-    """Return the statement by which a role of ``account`` lets ECS assume it for tasks of that account.
-
-    Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html
-    """
-    statement = {
-        "Effect": "Allow",
-        "Principal": {"Service": "ecs-tasks.amazonaws.com"},
-        "Action": "sts:AssumeRole",
-        "Condition": {"StringEquals": {"aws:SourceAccount": account}},
-    }
-    return json.dumps(statement, separators=(",", ":"))
 
 
 def _missing(facts: Facts) -> Iterable[Answer]:
@@ -52,11 +38,21 @@ def _missing(facts: Facts) -> Iterable[Answer]:
         subject=subject,
         cause=f"The task definition {facts.task_definition.arn.resource_name} has no execution role to read secrets.",
         evidence="no executionRoleArn in the task definition",
-        remedy=Remedy(
-            text="Register a revision with an execution role that may read the secret.",
-            snippet=_member(_some_role(facts.task_definition.arn)),
-        ),
+        remedy=_give_a_role(facts),
     )
+
+
+def _give_a_role(facts: Facts) -> Remedy:
+    home = facts.task_definition.arn
+    text = "Register a revision with an execution role that may read the secret."
+    if home.account == _NO_ACCOUNT:
+        return Remedy(text=text, snippet=_member(_some_role(home)))
+    steps = new_role(facts)
+    text = (
+        "Create an execution role that may read the secret, and register a revision with it. If there is such a role "
+        "already, register a revision with that one instead."
+    )
+    return Remedy(text=" ".join((text, *steps.remarks)), snippet=steps.snippet())
 
 
 def _member(role: str) -> str:
@@ -109,7 +105,7 @@ def _is_elsewhere(facts: Facts) -> Failed | None:
 
     Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html
     """
-    arn, home = _proved_arn(facts), facts.task_definition.arn
+    arn, home = proved_role_arn(facts.task_definition), facts.task_definition.arn
     if arn is None or home.account == _NO_ACCOUNT or isinstance(facts.role, Role):  # IAM found it by its whole ARN
         return None
     if arn.partition != home.partition:
@@ -119,6 +115,7 @@ def _is_elsewhere(facts: Facts) -> Failed | None:
     else:
         return None
     found = facts.role.instead if isinstance(facts.role, Missing) else None
+    create = new_role(facts).snippet() if isinstance(facts.role, Missing) and found is None else None
     return Failed(
         subject=subject_of(facts),
         cause=f"The execution role of {home.resource_name} is one of {where}, and its tasks run in {here}.",
@@ -126,17 +123,9 @@ def _is_elsewhere(facts: Facts) -> Failed | None:
         remedy=Remedy(
             text=f"Register a revision that names a role of {here}"
             + (f": the one of the same name there is {found}, if that is meant." if found else "."),
-            snippet=_member(found or _some_role(home)),
+            snippet=create or _member(found or _some_role(home)),
         ),
     )
-
-
-def _proved_arn(facts: Facts) -> Arn | None:
-    """Return the role's ARN; None where none stands there, or one that only a deployment puts in."""
-    try:
-        return role_arn_of(facts.task_definition)
-    except Malformed:
-        return None
 
 
 def _is_gone(facts: Facts, missing: Missing) -> Failed:
@@ -155,32 +144,20 @@ def _is_gone(facts: Facts, missing: Missing) -> Failed:
         subject=subject_of(facts),
         cause=f"The execution role of {definition} does not exist.",
         evidence=f"GetRole of {missing.resource}: NoSuchEntity",
-        remedy=near.of_role(
-            facts,
-            Remedy(
-                text="Create the role, or register a revision that names the one that is meant.",
-                snippet=_create_role(facts),
-            ),
-        ),
+        remedy=near.of_role(facts, _create(facts)),
     )
 
 
-def _create_role(facts: Facts) -> str | None:
-    """Return the command that creates the role under its name and path."""
-    arn = role_arn_of(facts.task_definition)
+def _create(facts: Facts) -> Remedy:
+    arn = proved_role_arn(facts.task_definition)
     if arn is None:
-        return None
-    path, _, name = arn.resource.removeprefix("role").rpartition("/")
-    return shlex.join(
-        (
-            *("aws", "iam", "create-role", "--role-name", name),
-            *(("--path", f"{path}/") if path else ()),
-            *(
-                "--assume-role-policy-document",
-                f'{{"Version":"2012-10-17","Statement":[{trust_statement(arn.account)}]}}',
-            ),
-        )
+        return Remedy(text="Register a revision that names the role that is meant.")
+    steps = new_role(facts, arn=arn)
+    text = (
+        "Create the role again, with the trust and the access that this pull needs; what else it allowed is not known. "
+        "If another role is meant, register a revision that names that one instead."
     )
+    return Remedy(text=" ".join((text, *steps.remarks)), snippet=steps.snippet())
 
 
 CHECKS = (
@@ -190,7 +167,7 @@ CHECKS = (
         severity="error",
         fails_when="the task definition gives no executionRoleArn",
         needs=NEEDS_DEFINITION,
-        remedy="register a revision with an executionRoleArn",
+        remedy="aws iam create-role with trust and access, and a revision with its ARN",
         source=_EXECUTION_ROLE,
         ask=_missing,
     ),
@@ -200,7 +177,7 @@ CHECKS = (
         severity="error",
         fails_when="the role does not exist, or is one of another account",
         needs=NEEDS_ROLE,
-        remedy="register a revision that names a role of its own account, or aws iam create-role",
+        remedy="aws iam create-role with trust and access, or a revision that names a role of its own account",
         source=_EXECUTION_ROLE,
         ask=_not_found,
     ),

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from pullguard.aws_cli import create_beside
-from pullguard.checks.check import CREDENTIALS_FILE, put_value
+from pullguard.checks.check import put_value
+from pullguard.checks.new_secret import beside
+from pullguard.checks.role_steps import creating
 from pullguard.findings import Remedy
-from pullguard.model import Lookalike, Secret, ValueShape
+from pullguard.model import Container, Facts, Lookalike, Secret, ValueShape
 
 # Amazon ECR reads these by their form: https://docs.aws.amazon.com/AmazonECR/latest/userguide/pull-through-cache.html
 _PULL_THROUGH_CACHE: Final = "ecr-pullthroughcache/"
@@ -67,7 +68,7 @@ def form_of(shape: ValueShape) -> Form | None:
     return None if shape.lookalike is None else FORMS[shape.lookalike]
 
 
-def rewriting(secret: Secret, shape: ValueShape, otherwise: str) -> Remedy:
+def rewriting(facts: Facts, container: Container, secret: Secret, shape: ValueShape, otherwise: str) -> Remedy:
     """Return the remedy for a value that ECS cannot use: the exact rewrite of a known form, ``otherwise`` of none.
 
     Where Amazon ECR needs the form that the value has, the credentials go into a secret of their own.
@@ -77,11 +78,9 @@ def rewriting(secret: Secret, shape: ValueShape, otherwise: str) -> Remedy:
         return put_value(secret, otherwise)
     if shape.lookalike == "pull-through-cache" and secret.name.startswith(_PULL_THROUGH_CACHE):
         name = f"registry/{secret.name.removeprefix(_PULL_THROUGH_CACHE)}"
-        return Remedy(
-            text=(
-                "Leave this secret, since Amazon ECR's pull through cache reads that form; store the credentials in "
-                f"a secret of their own, and register a revision that names it. {CREDENTIALS_FILE}"
-            ),
-            snippet=create_beside(secret, name),
+        text = (
+            "Leave this secret, since Amazon ECR's pull through cache reads that form, and store the credentials in a "
+            "secret of their own."
         )
+        return creating(facts, container, beside(facts, secret, name), text)
     return put_value(secret, form.rewrite)

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable
 
 from pullguard.checks.check import reference_snippet
+from pullguard.checks.role_steps import steps_for, steps_of_role
 from pullguard.consent import tagging
 from pullguard.eligibility import REGISTRY_TAG, registry_hosts
 from pullguard.findings import Remedy
@@ -20,12 +21,11 @@ def of_secret(facts: Facts, container: Container, otherwise: Remedy) -> Remedy:
     secrets = facts.near_secrets.get(container.name, ())
     if not secrets:
         return otherwise
+    steps = steps_for(facts, container, secrets[0])
+    then = steps.text(f"register a revision that names {secrets[0].name} by its full ARN.", first="Then ")
     return Remedy(
-        text=(
-            f"{_did_you_mean(each.name for each in secrets)} Then register a revision that names {secrets[0].name} by "
-            f"its full ARN. {_if_not(otherwise)}"
-        ),
-        snippet=reference_snippet(secrets[0]),
+        text=f"{_did_you_mean(each.name for each in secrets)} {then} {_if_not(otherwise)}",
+        snippet=steps.snippet(reference_snippet(secrets[0])),
     )
 
 
@@ -36,12 +36,11 @@ def of_role(facts: Facts, otherwise: Remedy) -> Remedy:
         return Remedy(text=f"{otherwise.text} Roles of similar names: {roles.switch}.", snippet=otherwise.snippet)
     if not isinstance(roles, tuple) or not roles:
         return otherwise
+    steps = steps_of_role(facts, roles[0])
+    then = steps.text(f"register a revision with the role {roles[0].name}.", first="Then ")
     return Remedy(
-        text=(
-            f"{_did_you_mean(each.name for each in roles)} Then register a revision with the role {roles[0].name}. "
-            f"{_if_not(otherwise)}"
-        ),
-        snippet=f'"executionRoleArn": {json.dumps(str(roles[0].arn))}',
+        text=f"{_did_you_mean(each.name for each in roles)} {then} {_if_not(otherwise)}",
+        snippet=steps.snippet(f'"executionRoleArn": {json.dumps(str(roles[0].arn))}'),
     )
 
 

@@ -1,11 +1,11 @@
 """Can the platform that runs it fetch registry credentials at all, and did a task just fail to start?"""
 
-import shlex
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
 from pullguard.arn import Arn
+from pullguard.aws_cli import command, in_order
 from pullguard.checks.check import (
     NEEDS_RUNNING,
     PRIVATE_REGISTRY,
@@ -65,15 +65,14 @@ def _platform_too_old(facts: Facts) -> Iterable[Answer]:
         *(f"service {use.service_arn} runs on platform version {use.platform_version}" for use in services),
         *(f"task {use.task_arn} runs on platform version {use.platform_version}" for use in tasks),
     )
-    service = next(iter(services), None)
     region = facts.task_definition.arn.region
     yield Failed(
         subject=subject,
         cause=f"{facts.task_definition.arn.resource_name} runs on a Fargate platform version before 1.2.0.",
         evidence="; ".join(old),
         remedy=Remedy(
-            text="Let the service run on a platform version that is supported, best LATEST.",
-            snippet=_latest_platform(region, service) if service else None,
+            text="Run it on a platform version that is supported, best LATEST.",
+            snippet=in_order(*(_latest_platform(region, service) for service in services)) or None,
         ),
     )
 
@@ -82,8 +81,8 @@ def _latest_platform(region: str, service: ServiceUse) -> str | None:
     """Return the command that helps where ECS deploys the service; other controllers take new task sets only."""
     if service.controller != "ECS":
         return None
-    at = ("--region", region, "--cluster", service.cluster_arn, "--service", service.name)
-    return shlex.join(("aws", "ecs", "update-service", *at, "--platform-version", "LATEST"))
+    at = (("--region", region), ("--cluster", service.cluster_arn), ("--service", service.name))
+    return command("ecs", "update-service", *at, ("--platform-version", "LATEST"))
 
 
 def _is_before(oldest: tuple[int, ...], text: str | None) -> bool:
@@ -132,7 +131,7 @@ def _agent_too_old(facts: Facts) -> Iterable[Answer]:
                 f"{definition.resource_name} may be placed on them hangs on its placement constraints."
             ),
             evidence=f"{evidence}. Placement constraints: {'; '.join(map(shown, constraints))}",
-            remedy=Remedy(text=_UPDATE_AGENT, snippet=_update_agent(definition, old[0])),
+            remedy=_update_agents(definition, old),
         )
         return
     yield Failed(
@@ -142,7 +141,7 @@ def _agent_too_old(facts: Facts) -> Iterable[Answer]:
             "container agent before 1.19.0."
         ),
         evidence=evidence,
-        remedy=Remedy(text=_UPDATE_AGENT, snippet=_update_agent(definition, old[0])),
+        remedy=_update_agents(definition, old),
     )
 
 
@@ -163,9 +162,18 @@ def _constraints(facts: Facts, usage: Usage) -> tuple[str, ...]:
     return tuple(sorted({*filter(None, own), *services}))
 
 
+def _update_agents(definition: Arn, old: list[Instance]) -> Remedy:
+    named = old[:_NAMED_MAX]
+    more = f" These are the first {len(named)} of {len(old)}." if len(old) > len(named) else ""
+    return Remedy(
+        text=f"{_UPDATE_AGENT}{more}",
+        snippet=in_order(*(_update_agent(definition, instance) for instance in named)),
+    )
+
+
 def _update_agent(definition: Arn, instance: Instance) -> str:
-    at = ("--region", definition.region, "--cluster", instance.cluster_arn)
-    return shlex.join(("aws", "ecs", "update-container-agent", *at, "--container-instance", instance.instance_arn))
+    at = (("--region", definition.region), ("--cluster", instance.cluster_arn))
+    return command("ecs", "update-container-agent", *at, ("--container-instance", instance.instance_arn))
 
 
 def _start_failed(facts: Facts) -> Iterable[Answer]:

@@ -1,15 +1,14 @@
 """Is the reference well-formed, complete and alive, and does it belong to this image?"""
 
-import json
 import shlex
 from collections.abc import Iterable
+from dataclasses import replace
 
 from pullguard import meaning
 from pullguard.arn import Arn, MalformedReference, SecretReference
 from pullguard.aws_cli import on_secret
 from pullguard.checks import credentials_missing, near
 from pullguard.checks.check import (
-    CREDENTIALS_FILE,
     NAME_FULL_ARN,
     NEEDS_DEFINITION,
     NEEDS_SECRET,
@@ -24,6 +23,8 @@ from pullguard.checks.check import (
     subject_of,
     unreadable,
 )
+from pullguard.checks.new_secret import future_of
+from pullguard.checks.role_steps import creating, naming, steps_for
 from pullguard.eligibility import REGISTRY_TAG, has_unreadable_registry_tag, registry_hosts
 from pullguard.errors import shown
 from pullguard.findings import Answer, Failed, Inapplicable, Passed, Remedy, Severity
@@ -48,13 +49,12 @@ def _malformed(facts: Facts) -> Iterable[Answer]:
             cause=f"The credentialsParameter of container {container.name} names no secret: it {reference.why}.",
             evidence=f"credentialsParameter is {reference.told}",
             remedy=Remedy(
-                action="reregister" if meant else "none",
-                text=(
-                    "Register a revision that names the secret by its full ARN, and nothing after it."
-                    if meant
-                    else "Register a revision that names the secret by its full ARN; this lists what is opted in."
-                ),
-                snippet=reference_snippet(meant) if meant else _list_secrets(facts),
+                text="Register a revision that names the secret by its full ARN; this lists what is opted in.",
+                snippet=_list_secrets(facts),
+            )
+            if meant is None
+            else naming(
+                facts, container, meant, "register a revision that names the secret by its full ARN, nothing after it."
             ),
         )
 
@@ -108,11 +108,11 @@ def _resolves(facts: Facts, container: Container, reference: SecretReference, se
         severity=severity,
         cause=_cause(container, reference),
         evidence=f"DescribeSecret answers {secret.arn}",
-        remedy=Remedy(
+        remedy=naming(facts, container, secret, "register a revision with the secret's full ARN.")
+        if severity == "error"
+        else Remedy(
             action="reregister",
-            text="Register a revision with the secret's full ARN."
-            if severity == "error"
-            else "It works today, so it is left to you: name it by its full ARN in the next revision.",
+            text="It works today, so it is left to you: name it by its full ARN in the next revision.",
             snippet=reference_snippet(secret),
         ),
     )
@@ -130,11 +130,7 @@ def _is_taken_for_complete(facts: Facts, container: Container, reference: Secret
             f"DescribeSecret of {shown(reference.text)}: ResourceNotFoundException; DescribeSecret of {secret.name} "
             f"answers {secret.arn}"
         ),
-        remedy=Remedy(
-            action="reregister",
-            text="Register a revision with the secret's full ARN.",
-            snippet=reference_snippet(secret),
-        ),
+        remedy=naming(facts, container, secret, "register a revision with the secret's full ARN."),
     )
 
 
@@ -206,10 +202,8 @@ def _stale(facts: Facts) -> Iterable[Answer]:
                 f"DescribeSecret of {reference.text} and of the name {reference.name}: ResourceNotFoundException; "
                 f"DescribeSecret of {secret.name} answers {secret.arn}"
             ),
-            remedy=Remedy(
-                action="reregister",
-                text="Register a revision with the new ARN, and let the services run it.",
-                snippet=reference_snippet(secret),
+            remedy=naming(
+                facts, container, secret, "register a revision with the new ARN, and let the services run it."
             ),
         )
 
@@ -239,34 +233,29 @@ def _not_found(facts: Facts) -> Iterable[Answer]:
 
 def _create_or_restore(facts: Facts, container: Container, reference: SecretReference) -> Remedy:
     if (deleted := meaning.deleted(facts, reference)) is not None:
-        return Remedy(
-            text=(
-                f"The secret {deleted.name} is scheduled for deletion: restore it, and register a revision that names "
-                f"it by its full ARN, {deleted.arn}."
-            ),
-            snippet=on_secret(deleted, "restore-secret"),
+        steps = steps_for(facts, container, deleted)
+        restored = replace(steps, commands=(on_secret(deleted, "restore-secret"), *steps.commands))
+        text = (
+            f"The secret {deleted.name} is scheduled for deletion: restore it, and register a revision that names it "
+            "by its full ARN."
         )
-    otherwise = Remedy(text=_create_or_name(facts, reference), snippet=_create_secret(facts, reference))
-    return near.of_secret(facts, container, otherwise)
-
-
-def _create_or_name(facts: Facts, reference: SecretReference) -> str:
+        return Remedy(
+            text=" ".join((text, *steps.remarks)),
+            snippet=restored.snippet(reference_snippet(deleted)),
+        )
     home = facts.task_definition.arn.account
     if reference.arn is not None and reference.arn.account != home:
         theirs = reference.arn.account
-        return (
-            f"The reference names account {theirs}, and the task runs in {home}: register a revision that names the "
-            f"secret that is meant, or create it with credentials of account {theirs}. {CREDENTIALS_FILE}"
+        return Remedy(
+            text=(
+                f"The reference names account {theirs}, and the task runs in {home}: register a revision that names "
+                f"the secret that is meant. Or the owner of account {theirs} creates it under a customer managed key, "
+                "and lets the execution role in by the resource policy and the key policy."
+            )
         )
-    return f"Create the secret, or register a revision that names the one that is meant. {CREDENTIALS_FILE}"
-
-
-def _create_secret(facts: Facts, reference: SecretReference) -> str:
-    """Return the command that creates the secret, under the likelier of the two names that an ARN may have."""
-    region = reference.arn.region if reference.arn else facts.task_definition.arn.region
-    shorter = None if reference.ends_in_a_word else reference.name_without_suffix
-    named = ("--region", region, "--name", shorter or reference.name)
-    return shlex.join(("aws", "secretsmanager", "create-secret", *named, "--secret-string", "file://credentials.json"))
+    full = reference.name_without_suffix is not None
+    otherwise = creating(facts, container, future_of(facts, reference), "Create the secret.", printed=full)
+    return near.of_secret(facts, container, otherwise)
 
 
 def _on_ecr_image(facts: Facts) -> Iterable[Answer]:
@@ -284,10 +273,9 @@ def _on_ecr_image(facts: Facts) -> Iterable[Answer]:
             remedy=Remedy(
                 action="reregister",
                 text=(
-                    "Register a revision without repositoryCredentials; ECR images are pulled with the execution "
-                    "role's own ecr: permissions."
+                    f"Register a revision in which container {container.name} has no repositoryCredentials; ECR images "
+                    "are pulled with the execution role's own ecr: permissions."
                 ),
-                snippet=json.dumps({"name": container.name, "image": container.image.text}),
             ),
         )
 
@@ -367,7 +355,7 @@ CHECKS = (
         severity="error",
         fails_when="no secret has that name or ARN, and no other is proved to be meant",
         needs=NEEDS_SECRET,
-        remedy="register a revision that names the one that is meant, or aws secretsmanager create-secret --name NAME",
+        remedy="a revision that names the one that is meant, or aws secretsmanager create-secret with tags and key",
         source=PRIVATE_REGISTRY,
         ask=_not_found,
     ),

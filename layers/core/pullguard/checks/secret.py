@@ -3,9 +3,8 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from pullguard.aws_cli import create_beside, on_secret
+from pullguard.aws_cli import on_secret
 from pullguard.checks.check import (
-    CREDENTIALS_FILE,
     MOOT_VALUE,
     NEEDS_SECRET,
     NEEDS_VALUE,
@@ -21,7 +20,9 @@ from pullguard.checks.check import (
     unreadable,
 )
 from pullguard.checks.forms import form_of, rewriting
+from pullguard.checks.new_secret import beside
 from pullguard.checks.next_pull import next_pulls
+from pullguard.checks.role_steps import creating
 from pullguard.errors import shown
 from pullguard.findings import Answer, Failed, Inapplicable, Passed, Remedy
 from pullguard.model import (
@@ -67,8 +68,7 @@ def _scheduled_for_deletion(facts: Facts) -> Iterable[Answer]:
             cause=f"The secret {secret.name} of container {container.name} is to be deleted and cannot be read.",
             evidence=f"DescribeSecret: DeletedDate {secret.deleted_at:%Y-%m-%d %H:%M} UTC",
             remedy=Remedy(
-                text="Restore the secret, or register a revision that names another one.",
-                snippet=on_secret(secret, "restore-secret"),
+                text="Restore the secret, if no other is meant.", snippet=on_secret(secret, "restore-secret")
             ),
         )
 
@@ -86,12 +86,11 @@ def _unusable_type(facts: Facts) -> Iterable[Answer]:
                 "never has a username and a password."
             ),
             evidence=f"DescribeSecret: Type {shown(secret.type)}",
-            remedy=Remedy(
-                text=(
-                    "Store credentials in a secret of their own, and register a revision that names it. Do not copy "
-                    f"the token of this one: its rotation revokes it. {CREDENTIALS_FILE}"
-                ),
-                snippet=create_beside(secret, f"{secret.name}/pull"),
+            remedy=creating(
+                facts,
+                container,
+                beside(facts, secret, f"{secret.name}/pull"),
+                "Store credentials in a secret of their own. Do not copy this one's token: its rotation revokes it.",
             ),
         )
 
@@ -175,7 +174,11 @@ def _malformed(facts: Facts) -> Iterable[Answer]:
                     cause=f"The secret {secret.name} of container {container.name} holds {problem}{_form(shape)}.",
                     evidence=f"GetSecretValue of version {shape.version_id or '(unnamed)'}; the value is not shown",
                     remedy=rewriting(
-                        secret, shape, 'Store a JSON object with the string fields "username" and "password".'
+                        facts,
+                        container,
+                        secret,
+                        shape,
+                        'Store a JSON object with the string fields "username" and "password".',
                     ),
                 )
             case _:
@@ -216,7 +219,7 @@ def _empty_field(facts: Facts) -> Iterable[Answer]:
                 f"{_form(shape)}."
             ),
             evidence=f"GetSecretValue of version {shape.version_id or '(unnamed)'}: {states}",
-            remedy=rewriting(secret, shape, "Store both a username and a password."),
+            remedy=rewriting(facts, container, secret, shape, "Store both a username and a password."),
         )
 
 

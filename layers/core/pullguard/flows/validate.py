@@ -27,6 +27,7 @@ from pullguard.remediation import Remediation
 from pullguard.remedies.redeploy import redeployments, verified
 from pullguard.roster import Roster
 from pullguard.service_ledger import Kept, ServiceLedger
+from pullguard.task_definition import proved_role_arn
 
 FAILED_START: Final = "ECS Task State Change"
 OBSERVES: Final = "Pullguard only observes here (parameter Mode, or a tag pullguard:mode)"
@@ -169,8 +170,15 @@ class Validator:
         found = self.readers.task_definition(str(look.task_definition))
         if isinstance(found, TaskDefinition):
             facts = gather_about(found, self.readers, now=now)
-            return facts.with_rotation_ends(self._rotation_ends(facts))
+            return facts.with_rotation_ends(self._rotation_ends(facts)).with_granted_keys(self._granted_keys(facts))
         return found if isinstance(found, Missing | Unreadable) else Missing(resource=str(look.task_definition))
+
+    def _granted_keys(self, facts: Facts) -> dict[Arn, Arn | None]:
+        """Read the grant records of the role where something of it is gone: they say what it takes to replace that."""
+        role = proved_role_arn(facts.task_definition)
+        if role is None or not any(isinstance(each, Missing) for each in (facts.role, *facts.secrets.values())):
+            return {}
+        return {granted.secret: granted.key for granted in self.ledger.granted(role)}
 
     def _rotation_ends(self, facts: Facts) -> dict[Arn, RotationEnd]:
         """Remember how the last rotations of the secrets ended, which AWS itself does not say where they failed."""

@@ -11,13 +11,13 @@ The rules of this file:
 import hashlib
 import json
 import re
-import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Final, TypeAlias
 
 from pullguard.arn import Arn, dns_suffix_of, partition_of
+from pullguard.aws_cli import command
 from pullguard.errors import Malformed, PullguardError, shown
 from pullguard.model import Document, Key, Secret
 
@@ -176,8 +176,8 @@ def fits(existing: Mapping[str, Document], ours: Document) -> bool:
 
 def grant_command(role_name: str, document: Document, policy_name: str = POLICY_NAME) -> str:
     """Return the AWS CLI command that writes ``document`` as an inline policy of a role, quoted for a shell."""
-    arguments = ("--role-name", role_name, "--policy-name", policy_name, "--policy-document", render(document))
-    return shlex.join(("aws", "iam", "put-role-policy", *arguments))
+    named = (("--role-name", role_name), ("--policy-name", policy_name))
+    return command("iam", "put-role-policy", *named, ("--policy-document", render(document)))
 
 
 # --- Reading back ----------------------------------------------------------------------------------------------

@@ -1,0 +1,305 @@
+"""What lets a task's execution role read a secret, as commands to paste: a grant, a trust, or a whole new role.
+
+A remedy that names a secret leads nowhere if the role cannot read it. So what the role lacks stands before the member
+that names the secret, in the order in which it is pasted. No command grants what an owner has said no to.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Final, TypeAlias
+
+from pullguard import meaning
+from pullguard.access.decision import Verdict
+from pullguard.access.gates import KEY_GATES, Gate
+from pullguard.access.verdict import Circumstances, pull_access
+from pullguard.arn import Arn, MalformedReference, SecretReference
+from pullguard.aws_cli import command, in_order, tags_option
+from pullguard.checks.check import CREDENTIALS_FILE, gives_credentials, reference_snippet
+from pullguard.checks.new_secret import create_command, future_of
+from pullguard.consent import missing_key
+from pullguard.eligibility import MANAGED_TAG, secrets_for
+from pullguard.findings import Remedy
+from pullguard.gather import lacks_credentials
+from pullguard.image import ImageReference
+from pullguard.model import Container, Document, Facts, Lookup, Missing, NamedPolicy, Role, Secret
+from pullguard.remedies.by_hand import Future, extended, reading_policy
+from pullguard.remedies.grant import (
+    POLICY_NAME,
+    fits,
+    grant_command,
+    granted_for,
+    parse_own,
+    policy_document,
+    render,
+    total_size_chars,
+)
+
+Wanted: TypeAlias = Secret | Future
+
+_POLICY_NAME_MAX_CHARS: Final = 128  # CreatePolicy and PutRolePolicy, parameter PolicyName
+_ROLE_NAME_MAX_CHARS: Final = 64  # CreateRole, parameter RoleName
+# The default quota: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+_TRUST_MAX_CHARS: Final = 2048
+_ECS_PERMISSIONS: Final = "policy/service-role/AmazonECSTaskExecutionRolePolicy"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Steps:
+    """What to paste, in order: ``commands``, and then ``members`` of the next revision.
+
+    ``remarks`` are sentences about what none of these changes, or about what to make sure of before.
+    """
+
+    commands: tuple[str, ...] = ()
+    members: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+    def snippet(self, *members: str) -> str:
+        """Return what to paste, with these members at the end."""
+        return "\n".join(filter(None, (in_order(*self.commands), *self.members, *members)))
+
+    def text(self, text: str, *, first: str = "") -> str:
+        """Return what to do, after ``first``; ``text`` begins in lower case and says what the members are for."""
+        before = "let the execution role read the secret by the command, and " if self.commands else ""
+        sentence = f"{first}{before}{text}"
+        return " ".join((f"{sentence[:1].upper()}{sentence[1:]}", *self.remarks))
+
+
+def steps_for(facts: Facts, container: Container, wanted: Wanted) -> Steps:
+    """Return what the role of ``facts`` lacks to read a secret that the container is to name."""
+    match facts.role:
+        case Role() as role:
+            return _of_role(facts, role, container, wanted)
+        case None if not gives_credentials(facts):  # else execution-role-missing reports it
+            return new_role(facts, ((container, wanted),))
+        case _:
+            return Steps()
+
+
+def steps_of_role(facts: Facts, role: Role) -> Steps:
+    """Return what ``role`` lacks to read all that the containers name, were it the task's."""
+    steps = [_of_role(facts, role, container, wanted) for container, wanted in _all_wanted(facts)]
+    return Steps(
+        commands=tuple(dict.fromkeys(each for step in steps for each in step.commands)),
+        remarks=tuple(dict.fromkeys(each for step in steps for each in step.remarks)),
+    )
+
+
+def naming(facts: Facts, container: Container, secret: Secret, what: str) -> Remedy:
+    """Return the remedy that names ``secret``: ``what`` is done once the role can read it."""
+    steps = steps_for(facts, container, secret)
+    return Remedy(action="reregister", text=steps.text(what), snippet=steps.snippet(reference_snippet(secret)))
+
+
+def creating(facts: Facts, container: Container, future: Future, text: str, *, printed: bool = True) -> Remedy:
+    """Return the remedy that creates ``future``; ``printed``: a revision has to name the ARN that it prints."""
+    steps = steps_for(facts, container, future)
+    then = (
+        "Then register a revision whose credentialsParameter is the ARN that create-secret prints." if printed else ""
+    )
+    return Remedy(
+        text=" ".join(filter(None, (text, CREDENTIALS_FILE, then, *steps.remarks))),
+        snippet=replace(steps, commands=(create_command(future), *steps.commands)).snippet(),
+    )
+
+
+def _of_role(facts: Facts, role: Role, container: Container, wanted: Wanted) -> Steps:
+    secret = wanted if isinstance(wanted, Secret) else wanted.as_secret()
+    around = Circumstances(reference=str(secret.arn), now=facts.now, organization_id=facts.organization)
+    failures = pull_access(role, secret, region=facts.task_definition.arn.region, around=around).failures
+    commands, remarks = [], []
+    for gate in (each for each in failures if not each.grant_helps):
+        if gate.name == "trust-policy" and (trust := trust_command(role, gate)) is not None:
+            commands.append(trust)
+        else:
+            remarks.append(f"That alone does not let the role read it: {gate.reason}")
+    if any(gate.grant_helps for gate in failures) or (isinstance(wanted, Future) and wanted.key is not None):
+        missing = missing_key(container, secret, role)
+        if missing is not None and missing.said_no:
+            remarks.append(f"The role {role.name} cannot read it, and {missing.why}. {missing.remedy}")
+        else:
+            commands.append(grant_by_hand(role, _with_its_key(wanted, failures)))
+            if missing is not None:
+                remarks.insert(0, f"First make sure that {secret.name} is meant for this image and this role.")
+    return Steps(commands=tuple(commands), remarks=tuple(remarks))
+
+
+def _with_its_key(wanted: Wanted, failures: tuple[Gate, ...]) -> Wanted:
+    """Return the secret under the key that its current version needs, where that is another than its own."""
+    gate = next((each for each in failures if each.grant_helps and each.name in KEY_GATES), None)
+    return replace(wanted, key=gate.key) if gate is not None and isinstance(wanted, Secret) else wanted
+
+
+# --- A grant -----------------------------------------------------------------------------------------------------
+
+
+def grant_by_hand(role: Role, wanted: Wanted) -> str:
+    """Return the command that grants one secret, in a policy for it alone: it takes no other grant away.
+
+    Pullguard's own policy holds all its grants, and ``put-role-policy`` replaces a policy as a whole.
+    """
+    if isinstance(wanted, Secret):
+        if no_room(role, wanted) is not None:
+            return attached_instead(role, wanted)
+        name, document = wanted.arn.resource_name, reading_policy((granted_for(wanted),))
+    else:
+        name, document = wanted.name, reading_policy((), (wanted,))
+    return grant_command(role.name, document, policy_name=_policy_name("read", name))
+
+
+def _policy_name(*parts: str) -> str:
+    """Return a policy's name; of one that is too long the end, which tells one secret from another."""
+    return re.sub(r"[^A-Za-z0-9+=,.@_-]", "-", "-".join(parts))[-_POLICY_NAME_MAX_CHARS:]
+
+
+def no_room(role: Lookup[Role] | None, secret: Secret) -> int | None:
+    """Return the characters that the inline policies would have with a grant, if they are too many; else None."""
+    if not isinstance(role, Role) or not isinstance(role.inline_policies, tuple):
+        return None
+    others: dict[str, Document] = {
+        policy.name: policy.document for policy in role.inline_policies if policy.name != POLICY_NAME
+    }
+    document = _own_policy(role.inline_policies, secret)
+    return None if fits(others, document) else total_size_chars({**others, POLICY_NAME: document})
+
+
+def _own_policy(policies: tuple[NamedPolicy, ...], secret: Secret) -> dict[str, object]:
+    """Return Pullguard's policy on a role as it would be with a grant of ``secret``."""
+    own = next((policy for policy in policies if policy.name == POLICY_NAME), None)
+    present = {granted.secret: granted for granted in (parse_own(own.document)[0] if own else ())}
+    return policy_document((present | {secret.arn: granted_for(secret)}).values())
+
+
+def attached_instead(role: Role, secret: Secret) -> str:
+    """Return the commands that let the role in by a managed policy, where its inline ones have no room for a grant."""
+    name = _policy_name(role.name, "read", secret.arn.resource_name)
+    arn = f"arn:{role.arn.partition}:iam::{role.arn.account}:policy/{name}"
+    document = render(reading_policy((granted_for(secret),)))
+    return in_order(
+        command("iam", "create-policy", ("--policy-name", name), ("--policy-document", document)),
+        command("iam", "attach-role-policy", ("--role-name", role.name), ("--policy-arn", arn)),
+    )
+
+
+# --- Trust -------------------------------------------------------------------------------------------------------
+
+
+def trust_statement(account: str) -> str:
+    """Return the statement by which a role of ``account`` lets ECS assume it for tasks of that account.
+
+    Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html
+    """
+    return json.dumps(_trust(account), separators=(",", ":"))
+
+
+def _trust(account: str) -> dict[str, object]:
+    return {
+        "Effect": "Allow",
+        "Principal": {"Service": "ecs-tasks.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+        "Condition": {"StringEquals": {"aws:SourceAccount": account}},
+    }
+
+
+def trust_command(role: Role, gate: Gate) -> str | None:
+    """Return the command that lets ECS assume ``role`` and keeps whom it trusts; None where no added statement does."""
+    if gate.decision is not None and gate.decision.verdict is Verdict.EXPLICITLY_DENIED:
+        return None
+    trust = extended(role.trust_policy, _trust(role.arn.account))
+    document = None if trust is None else render(trust)
+    if document is None or len(document) > _TRUST_MAX_CHARS:
+        return None
+    options = (("--role-name", role.name), ("--policy-document", document))
+    return command("iam", "update-assume-role-policy", *options)
+
+
+# --- A new role --------------------------------------------------------------------------------------------------
+
+
+def new_role(facts: Facts, wanted: Iterable[tuple[Container, Wanted]] = (), *, arn: Arn | None = None) -> Steps:
+    """Return the commands for a role that lets ECS pull all images of the task definition.
+
+    ``arn`` is the role that it names; without it, the role gets a name, and ``members`` say it. ``wanted`` is what the
+    containers are to name beside what they name.
+    """
+    home = facts.task_definition.arn
+    named = arn or Arn(
+        partition=home.partition,
+        service="iam",
+        region="",
+        account=home.account,
+        resource=f"role/ecsTaskExecutionRole-{facts.task_definition.family}"[: len("role/") + _ROLE_NAME_MAX_CHARS],
+    )
+    path, _, name = named.resource.removeprefix("role").rpartition("/")
+    all_of_them = (*wanted, *_all_wanted(facts))
+    granted, futures, remarks = _agreed(named, name, all_of_them)
+    trust = render({"Version": "2012-10-17", "Statement": [_trust(named.account)]})
+    tags = (tags_option({MANAGED_TAG: "true"}),) if facts.granted_keys else ()
+    at = (("--role-name", name), *((("--path", f"{path}/"),) if path else ()))
+    commands = [command("iam", "create-role", *at, ("--assume-role-policy-document", trust), *tags)]
+    if granted or futures:
+        document = reading_policy(map(granted_for, granted), futures)
+        commands.append(grant_command(name, document, policy_name="read-registry-credentials"))
+    if _uses_more_of_ecs(facts):
+        attached = ("--policy-arn", f"arn:{named.partition}:iam::aws:{_ECS_PERMISSIONS}")
+        commands.append(command("iam", "attach-role-policy", ("--role-name", name), attached))
+    member = () if arn else (f'"executionRoleArn": {json.dumps(str(named))}',)
+    return Steps(commands=tuple(commands), members=member, remarks=remarks)
+
+
+def _agreed(
+    arn: Arn, name: str, wanted: Iterable[tuple[Container, Wanted]]
+) -> tuple[tuple[Secret, ...], tuple[Future, ...], tuple[str, ...]]:
+    """Return what a new role may read: what no owner keeps for another registry or for other roles."""
+    role = Role(arn=arn, name=name)
+    secrets: dict[Arn, Secret] = {}
+    futures: dict[str, Future] = {}
+    remarks: dict[str, None] = {}
+    for container, each in wanted:
+        if isinstance(each, Future):
+            futures[each.pattern] = each
+            continue
+        missing = missing_key(container, each, role)
+        if missing is not None and missing.said_no:
+            remarks[f"The policy leaves out {each.name}, since {missing.why}. {missing.remedy}"] = None
+        else:
+            secrets[each.arn] = each
+    return tuple(secrets.values()), tuple(futures.values()), tuple(remarks)
+
+
+def _all_wanted(facts: Facts) -> Iterator[tuple[Container, Wanted]]:
+    """Yield the secrets that the containers name, or will once what is wrong with their references is corrected."""
+    for container in facts.task_definition.containers:
+        wanted = _wanted_by(facts, container)
+        if wanted is not None:
+            yield container, wanted
+
+
+def _wanted_by(facts: Facts, container: Container) -> Wanted | None:
+    reference = container.reference
+    if isinstance(reference, MalformedReference):
+        reference = reference.meant
+    if isinstance(reference, SecretReference):
+        found = meaning.named(facts, reference) or meaning.replacement(facts, reference)
+        is_gone = isinstance(facts.secrets.get(reference.text), Missing) and meaning.unread(facts, reference) is None
+        return found or meaning.deleted(facts, reference) or (future_of(facts, reference) if is_gone else None)
+    if lacks_credentials(container) and isinstance(container.image, ImageReference):
+        listed = facts.registry_secrets if isinstance(facts.registry_secrets, tuple) else ()
+        candidates = secrets_for(container.image, listed)
+        return candidates[0] if len(candidates) == 1 else None
+    return None
+
+
+def _uses_more_of_ecs(facts: Facts) -> bool:
+    """Whether the task needs what AWS's own policy allows: images from Amazon ECR, and logs to CloudWatch.
+
+    Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html
+    """
+    drivers = (
+        (each.get("logConfiguration") or {}).get("logDriver")
+        for each in facts.task_definition.raw.get("containerDefinitions") or ()
+    )
+    images = (container.image for container in facts.task_definition.containers)
+    return "awslogs" in drivers or any(isinstance(image, ImageReference) and image.is_ecr for image in images)

@@ -1,0 +1,355 @@
+"""For each check: a broken world and what the remedy's snippet has to do for it, or why no paste finishes the job.
+
+Most worlds are the catalogue's; some are one's own, since the catalogue breaks one thing at a time and people find
+more than that.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final, TypeAlias
+
+from sandbox.world import Role, Secret, World
+from sandbox.worlds.catalogue import CASES
+from sandbox.worlds.catalogue.parts import (
+    CREDENTIALS,
+    DECRYPT,
+    FAMILY,
+    OPTED_IN,
+    READ,
+    ROLE,
+    SECRET,
+    THE_KEY,
+    THE_SECRET,
+    WITHOUT_CREDENTIALS,
+    allow,
+    document,
+    healthy,
+    naming,
+    task_definition,
+)
+from sandbox.worlds.catalogue.scene import Answers, Call, Scene
+from tests.remedies.pasting import GOOD, Place
+
+Person: TypeAlias = Callable[[Place, str], None]
+"""What the remedy's text leaves to a person; the text is what the shell printed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One broken world. ``leaves`` are the checks that still find what the text says is left as it is.
+
+    ``way`` says how it is broken: where ``scene`` is None it is the catalogue's world of that way.
+    """
+
+    check: str
+    way: str
+    scene: Scene | None = None
+    by_person: Person | None = None
+    leaves: tuple[str, ...] = ()
+    text: str = ""
+
+    @property
+    def broken(self) -> Scene:
+        """The broken world."""
+        return self.scene or next(each.broken for each in CASES if (each.check, each.way) == (self.check, self.way))
+
+
+# --- Worlds in which more than one thing is broken ------------------------------------------------------------------
+
+STALE, PARTIAL = f"${{stale:{SECRET}}}", f"${{partial:{SECRET}}}"
+_IAM_GONE = (
+    Call(service="iam", operation="delete_role_policy", arguments={"RoleName": ROLE, "PolicyName": "registry"}),
+    Call(service="iam", operation="delete_role", arguments={"RoleName": ROLE}),
+)
+_SECRET_GONE = Call(
+    service="secretsmanager",
+    operation="delete_secret",
+    arguments={"SecretId": THE_SECRET, "ForceDeleteWithoutRecovery": True},
+)
+MANAGED = {"pullguard:managed": "true"}
+VIA: Mapping[str, Any] = {
+    "StringEquals": {
+        "kms:EncryptionContext:SecretARN": [THE_SECRET],
+        "kms:ViaService": "secretsmanager.us-east-1.amazonaws.com",
+    }
+}
+# The shape of Pullguard's own policy, which says under which key the secret was.
+GRANTED = document(
+    {"Sid": "PullguardSecrets", **allow(READ, [THE_SECRET])},
+    {"Sid": "PullguardKey0123456789ab", **allow(DECRYPT, [THE_KEY], Condition=VIA)},
+)
+ODD = "registry/a+b=c@d.e_f"
+"""A name with every sign that may be in one."""
+
+_RECREATED = healthy(container=naming(STALE), secret={"recreated": True}, allows=(allow(READ, STALE),))
+_KEYED = {"value": CREDENTIALS, "tags": OPTED_IN, "key": THE_KEY}
+_LOGGED = {"logConfiguration": {"logDriver": "awslogs", "options": {"awslogs-group": "web"}}}
+
+
+def _role_gone(**changes: Any) -> Scene:
+    return Scene(world=healthy(**changes), then=_IAM_GONE)
+
+
+def _misspelt_role() -> Scene:
+    """The role that the task definition names is gone; another one, of a similar name, has no access."""
+    world = healthy()
+    return Scene(world=replace(world, roles=(*world.roles, Role(name="web-exeuction"))), then=_IAM_GONE)
+
+
+def _odd() -> World:
+    secret = Secret(name=ODD, value=CREDENTIALS, tags=OPTED_IN)
+    role = Role(name="-web+exec=a,b@c.d_e", tags=MANAGED)
+    task = {"executionRoleArn": f"${{role:{role.name}}}"}
+    return World(
+        roles=(role,),
+        secrets=(secret,),
+        task_definitions=(task_definition(naming(f"${{secret:{ODD}}}"), task),),
+    )
+
+
+def _pulled_through() -> World:
+    """A secret for Amazon ECR's pull through cache, which a task names as well."""
+    name = "ecr-pullthroughcache/docker-hub"
+    value = {"username": "acme-web", "accessToken": "dckr_pat_0123456789"}
+    return healthy(
+        secret={"name": name, "value": value},
+        container=naming(f"${{secret:{name}}}"),
+        allows=(allow(READ, f"${{secret:{name}}}"),),
+    )
+
+
+def _expired(on: str) -> Scene:
+    return Scene(world=healthy(secret={"tags": {**OPTED_IN, "pullguard:expires": on}}))
+
+
+def _crowded() -> Scene:
+    """A role whose inline policies have no room left."""
+    statement = {"Sid": "x" * 10_100, "Effect": "Deny", "Action": "none:Null", "Resource": "*"}
+    return Scene(world=healthy(allows=(), role={"inline": {"crowd": document(statement)}}))
+
+
+def _crowded_twice() -> Scene:
+    """The same, and two containers with a secret each."""
+    one = {"name": "one", "image": "docker.io/acme/one", "memory": 128, **naming(THE_SECRET)}
+    two = {"name": "two", "image": "docker.io/acme/two", "memory": 128, **naming("${secret:registry/two}")}
+    statement = {"Sid": "x" * 10_100, "Effect": "Deny", "Action": "none:Null", "Resource": "*"}
+    return Scene(
+        world=healthy(
+            allows=(),
+            role={"inline": {"crowd": document(statement)}},
+            more_secrets=(Secret(name="registry/two", value=CREDENTIALS, tags=OPTED_IN),),
+            task={"containerDefinitions": [one, two]},
+        )
+    )
+
+
+def _bounded_with_key() -> Scene:
+    case = next(each for each in CASES if each.way == "not its key")
+    return case.broken
+
+
+_ALIAS_GONE = Scene(
+    world=healthy(key={}, secret={"key": "alias/registry", "value": CREDENTIALS, "tags": OPTED_IN}),
+    then=(Call(service="kms", operation="delete_alias", arguments={"AliasName": "alias/registry"}),),
+)
+_FROM_REGISTRY = {"image": "${registry}/acme/web:1.0"}
+_FOR_REGISTRY = {"tags": {"pullguard:registry": "${registry}"}}
+_HALFWAY = Scene(
+    world=healthy(container=_FROM_REGISTRY, secret=_FOR_REGISTRY),
+    then=(
+        Call(
+            service="secretsmanager",
+            operation="put_secret_value",
+            arguments={"SecretId": THE_SECRET, "SecretString": json.dumps(GOOD), "VersionStages": ["AWSPENDING"]},
+        ),
+    ),
+    registry=Answers(),
+)
+_REFUSED_TO_ALL = Scene(
+    world=healthy(
+        container={**WITHOUT_CREDENTIALS, **_FROM_REGISTRY}, secret={"value": GOOD, **_FOR_REGISTRY}, allows=()
+    ),
+    registry=Answers(),
+)
+_NO_ROLE_AT_ALL = Scene(
+    world=replace(
+        healthy(
+            container={**WITHOUT_CREDENTIALS, **_FROM_REGISTRY},
+            secret={"value": GOOD, **_FOR_REGISTRY},
+            task={"executionRoleArn": None},
+        ),
+        roles=(),
+    ),
+    registry=Answers(),
+)
+_CLUSTER = Call(service="ecs", operation="create_cluster", arguments={"clusterName": "main"})
+
+
+def _old_service(name: str) -> Call:
+    arguments = {"cluster": "main", "serviceName": name, "taskDefinition": FAMILY, "desiredCount": 0}
+    old = {"launchType": "FARGATE", "platformVersion": "1.1.0"}
+    return Call(service="ecs", operation="create_service", arguments={**arguments, **old})
+
+
+# --- What a person does -----------------------------------------------------------------------------------------------
+
+
+def _register_what_was_printed(place: Place, printed: str) -> None:
+    place.register("web", naming(printed.splitlines()[0]))
+
+
+def _remove_the_broad_one(place: Place, printed: str) -> None:
+    place.aws.client("iam").delete_role_policy(RoleName=ROLE, PolicyName="registry")
+
+
+PASTED: Final = (
+    Row(check="reference-malformed", way="a JSON key after the ARN"),
+    Row(
+        check="reference-malformed",
+        way="a JSON key after the ARN, and no access",
+        scene=Scene(world=healthy(container=naming(f"{THE_SECRET}:password::"), allows=())),
+    ),
+    Row(check="reference-not-full-arn", way="the name"),
+    Row(check="reference-not-full-arn", way="the ARN without its suffix, in another Region"),
+    Row(check="reference-stale", way="deleted and created again"),
+    Row(check="reference-stale", way="the role may read the old ARN only", scene=Scene(world=_RECREATED)),
+    Row(
+        check="reference-stale",
+        way="neither read nor decrypted nor assumed",
+        scene=Scene(
+            world=healthy(
+                container=naming(STALE),
+                secret={"recreated": True, **_KEYED},
+                key={},
+                allows=(),
+                role={"trust": document({"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:TagSession"})},
+            )
+        ),
+    ),
+    Row(check="secret-not-found", way="the name of nothing", leaves=("reference-not-full-arn",)),
+    Row(check="secret-not-found", way="deleted for good", by_person=_register_what_was_printed),
+    Row(
+        check="secret-not-found",
+        way="deleted for good, with its key known by the grant",
+        scene=Scene(
+            world=healthy(key={}, allows=(), role={"inline": {"pullguard-registry-credentials": GRANTED}}),
+            then=(_SECRET_GONE,),
+        ),
+        by_person=_register_what_was_printed,
+    ),
+    Row(
+        check="secret-not-found",
+        way="the role may read the secret of that name, whatever its suffix",
+        scene=Scene(world=healthy(allows=(allow(READ, f"{PARTIAL}-??????"),)), then=(_SECRET_GONE,)),
+        by_person=_register_what_was_printed,
+    ),
+    Row(check="secret-not-found", way="the secret that took its name is to be deleted as well"),
+    Row(
+        check="secret-not-found",
+        way="an odd name",
+        scene=Scene(world=healthy(container=naming(ODD), allows=())),
+        leaves=("reference-not-full-arn",),
+    ),
+    Row(
+        check="secret-not-found",
+        way="a misspelt name, which the role may not read by its right one",
+        scene=Scene(world=healthy(container=naming("registry/wbe"), allows=())),
+    ),
+    Row(check="credentials-missing", way="a registry of one's own"),
+    Row(check="credentials-missing", way="a twin with credentials"),
+    Row(check="credentials-missing", way="and the role may not read them", scene=_REFUSED_TO_ALL),
+    Row(check="credentials-missing", way="and there is no role", scene=_NO_ROLE_AT_ALL),
+    Row(check="secret-scheduled-for-deletion", way="in its recovery window"),
+    Row(check="secret-no-current-version", way="created without a value"),
+    Row(check="secret-value-binary", way="the JSON as bytes"),
+    Row(check="secret-value-malformed", way="user:password"),
+    Row(check="secret-value-malformed", way="a number for a password"),
+    Row(check="secret-value-empty-field", way="other names"),
+    Row(check="secret-value-key-case", way="a capital"),
+    Row(
+        check="secret-value-empty-field",
+        way="what another service reads by that form",
+        scene=Scene(world=_pulled_through()),
+        by_person=_register_what_was_printed,
+    ),
+    Row(check="secret-value-suspicious", way="CHANGE_ME"),
+    Row(check="credentials-short-lived", way="of a job"),
+    Row(check="credentials-expiring", way="long ago", scene=_expired("2020-01-01")),
+    Row(check="registry-tag-unreadable", way="a path in an address"),
+    Row(check="secret-rotation-failed", way="pending ever since"),
+    Row(check="execution-role-missing", way="no executionRoleArn"),
+    Row(
+        check="execution-role-missing",
+        way="no executionRoleArn, and the secret has a key",
+        scene=Scene(world=replace(healthy(task={"executionRoleArn": None}, container=_LOGGED, key={}), roles=())),
+    ),
+    Row(check="execution-role-not-found", way="deleted", scene=_role_gone()),
+    Row(check="execution-role-not-found", way="deleted, and the secret has a key", scene=_role_gone(key={})),
+    Row(
+        check="execution-role-not-found",
+        way="deleted, and logs are to be written",
+        scene=_role_gone(container=_LOGGED),
+    ),
+    Row(check="execution-role-not-found", way="another path"),
+    Row(
+        check="execution-role-not-found",
+        way="a misspelt name of a role that may not read the secret",
+        scene=_misspelt_role(),
+    ),
+    Row(
+        check="registry-mismatch",
+        way="a misspelt registry in the tag",
+        scene=Scene(world=healthy(secret={"tags": {"pullguard:registry": "dokcer.io"}})),
+    ),
+    Row(
+        check="registry-mismatch",
+        way="a misspelt registry in the image",
+        scene=Scene(world=healthy(container={"image": "dokcer.io/acme/web:1.0"})),
+    ),
+    Row(check="execution-role-not-assumable", way="for EC2 instances"),
+    Row(check="execution-role-not-assumable", way="for another account's tasks"),
+    Row(check="secret-access-missing", way="no policy at all"),
+    Row(check="secret-access-missing", way="a partial ARN"),
+    Row(check="secret-access-missing", way="odd names", scene=Scene(world=_odd())),
+    Row(
+        check="secret-access-missing",
+        way="both owners agree",
+        scene=Scene(world=healthy(allows=(), role={"tags": MANAGED})),
+    ),
+    Row(check="secret-access-blocked-by-boundary", way="no such action"),
+    Row(check="secret-access-blocked-by-boundary", way="not its key"),
+    Row(check="secret-access-too-broad", way="every secret", by_person=_remove_the_broad_one),
+    Row(check="inline-policy-quota", way="no room", scene=_crowded()),
+    Row(check="inline-policy-quota", way="no room for two", scene=_crowded_twice()),
+    Row(check="key-unusable", way="disabled"),
+    Row(check="key-unusable", way="to be deleted"),
+    Row(check="key-unusable", way="its alias is gone", scene=_ALIAS_GONE),
+    Row(check="decrypt-access-missing", way="no such statement"),
+    Row(check="decrypt-access-denied", way="the key policy neither names nor delegates"),
+    Row(check="decrypt-access-denied", way="the key policy names another role"),
+    Row(check="credentials-rejected", way="wrong credentials"),
+    Row(check="credentials-rejected", way="a rotation stopped halfway", scene=_HALFWAY),
+    Row(check="fargate-platform-too-old", way="a service"),
+    Row(
+        check="fargate-platform-too-old",
+        way="two services",
+        scene=Scene(world=healthy(), then=(_CLUSTER, _old_service("one"), _old_service("two"))),
+    ),
+)
+
+NOT_PASTED: Final[Mapping[str, str]] = {
+    "credentials-on-ecr-image": "a member is removed, and none is pasted; AWS registers no such revision today",
+    "secret-replica-failed": "the embedded AWS refuses what AWS replicates late and reports as failed",
+    "secret-type-unusable": "the embedded AWS has no managed external secrets; the commands are tried for another kind",
+    "secret-access-denied": "a Deny is there on purpose: its owner decides, and the command shows the policy",
+    "secret-access-blocked-by-organization": "the embedded AWS enforces no control policies; another account decides",
+    "secret-resource-policy-missing": "the embedded AWS finds no secret of another account; test_on_paper pastes it",
+    "default-key-cross-account": "the embedded AWS finds no secret of another account, and two accounts have to act",
+    "image-not-found": "the image has to be built and pushed; nothing in AWS is wrong",
+    "registry-rate-limited": "nothing to paste: the registry's limit ends by itself, or by another contract",
+    "registry-unreachable": "nothing to paste: never a failure, and the way to the registry is not AWS's",
+    "container-agent-too-old": "the embedded AWS has no container instances; test_on_paper reads the command",
+    "task-start-failed": "its remedy is that of the finding that explains it",
+}
+"""The checks whose remedy no test pastes, each with the reason."""

@@ -1,0 +1,38 @@
+"""World broken, alert read, snippet pasted, pull works: for each check whose broken state the embedded AWS can hold."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from sandbox.emulator import Emulator
+from tests.remedies.pasting import placed
+from tests.remedies.table import PASTED, Row
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[Emulator]:
+    with Emulator() as aws, pytest.MonkeyPatch.context() as patch:
+        for name, value in aws.environment.items():
+            patch.setenv(name, value)
+        yield aws
+
+
+@pytest.mark.parametrize("row", [pytest.param(row, id=f"{row.check}: {row.way}") for row in PASTED])
+def test_what_is_pasted_leaves_the_pull_working(aws: Emulator, row: Row, tmp_path: Path) -> None:
+    with placed(aws, row.broken, tmp_path) as place:
+        wrong = [each for each in place.findings() if each.check == row.check]
+        assert wrong
+        for finding in wrong:
+            printed = place.paste(finding)
+            if row.by_person is not None:
+                row.by_person(place, printed)
+        place.scene = replace(place.scene, after=timedelta())
+        assert [each.check for each in place.findings()] == list(row.leaves)
+        pulls = place.pulls()
+        assert pulls
+        assert [each for each in pulls if not each.ok] == []
