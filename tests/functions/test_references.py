@@ -71,6 +71,28 @@ def test_the_functions_find_and_register_what_the_audit_finds(
     assert newest_reference(stack) == (secrets[meant] if meant else partial)
 
 
+def test_the_functions_offer_the_near_name_that_the_audit_offers(stack: Stack, start: Start) -> None:
+    near, role = create_secret(stack, "registry/dockerhub-web"), create_role(stack)
+    allow(stack, near)
+    found = validated(stack, start, register(stack, "registry/dockerhub-wbe", role=role))
+    assert [each["check"] for each in found] == ["secret-not-found"]
+    assert "Did you mean registry/dockerhub-web?" in found[0]["remedy"]["text"]
+    assert near in found[0]["remedy"]["snippet"]
+    assert found == audited()
+    assert stack.waiting("ReregisterQueue") == 0
+
+
+def test_only_the_command_line_lists_roles(stack: Stack, start: Start) -> None:
+    create_role(stack)
+    gone = "arn:aws:iam::123456789012:role/web-exectuion"
+    found = validated(stack, start, register(stack, create_secret(stack), role=gone))
+    assert [each["check"] for each in found] == ["execution-role-not-found"]
+    assert "pullguard explain" in found[0]["remedy"]["text"]
+    assert "iam:GetAccountAuthorizationDetails" not in stack.called["validate_task_definition"]
+    (offered,) = audited()
+    assert "Did you mean web-execution?" in offered["remedy"]["text"]
+
+
 def test_the_executor_asks_both_queries_again(stack: Stack, start: Start) -> None:
     """Between the message and the write the secret of the whole name was created: the other one is not registered."""
     other, role = create_secret(stack, "app"), create_role(stack)

@@ -180,6 +180,12 @@ def test_what_people_read(name: str) -> None:
     assert WORDS[name][1](_told(CASES[name])), WORDS[name][0]
 
 
+def test_of_another_accounts_secret_both_readings_are_named() -> None:
+    (found,) = examine(world(CASES["another-accounts"]).facts()).findings
+    assert "444455556666" in found.remedy.text
+    assert "If the secret is called app-docker, the ARN lacks its suffix" in found.remedy.text
+
+
 @pytest.mark.parametrize("name", ["both-names-live", "scheduled-for-deletion-beside-the-other"])
 def test_the_finding_names_the_secret_that_is_meant(name: str) -> None:
     (found,) = examine(world(CASES[name]).facts()).findings

@@ -177,7 +177,10 @@ CHECKS = (
         severity="error",
         fails_when="the role does not exist, or is one of another account",
         needs=NEEDS_ROLE,
-        remedy="aws iam create-role with trust and access, or a revision that names a role of its own account",
+        remedy=(
+            "a revision that names a role of its own account (the command line offers similar names), or aws iam "
+            "create-role with trust and access"
+        ),
         source=_EXECUTION_ROLE,
         ask=_not_found,
     ),

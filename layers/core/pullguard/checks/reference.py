@@ -246,11 +246,16 @@ def _create_or_restore(facts: Facts, container: Container, reference: SecretRefe
     home = facts.task_definition.arn.account
     if reference.arn is not None and reference.arn.account != home:
         theirs = reference.arn.account
+        partial = (
+            f" If the secret is called {reference.name}, the ARN lacks its suffix and finds nothing."
+            if reference.ends_in_a_word
+            else ""
+        )
         return Remedy(
             text=(
                 f"The reference names account {theirs}, and the task runs in {home}: register a revision that names "
                 f"the secret that is meant. Or the owner of account {theirs} creates it under a customer managed key, "
-                "and lets the execution role in by the resource policy and the key policy."
+                f"and lets the execution role in by the resource policy and the key policy.{partial}"
             )
         )
     full = reference.name_without_suffix is not None
@@ -355,7 +360,10 @@ CHECKS = (
         severity="error",
         fails_when="no secret has that name or ARN, and no other is proved to be meant",
         needs=NEEDS_SECRET,
-        remedy="a revision that names the one that is meant, or aws secretsmanager create-secret with tags and key",
+        remedy=(
+            "a revision that names the one that is meant (similar names are offered), or aws secretsmanager "
+            "create-secret with tags and key"
+        ),
         source=PRIVATE_REGISTRY,
         ask=_not_found,
     ),
