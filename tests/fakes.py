@@ -206,10 +206,6 @@ class World:
         here = (each for each in self.secrets if each.arn.region == region)
         return unread or tuple(each for each in here if "pullguard:registry" in each.tags)
 
-    def every_secret(self, region: str) -> Lookup[tuple[Secret, ...]]:
-        unread = self._ask("every-secret", region)
-        return unread or tuple(each for each in self.secrets if each.arn.region == region)
-
     def every_role(self) -> Lookup[tuple[Role, ...]]:
         return self._ask("every-role", "*") or self.roles
 

@@ -75,7 +75,7 @@ class Auditor:
             verify=scope.live_registry,
             cross_check=scope.cross_check,
             bulk_above=ROLES_ONE_BY_ONE,
-            lists="secrets and roles",
+            lists_roles=True,
         )
         self._collected = _Collected()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="audit")

@@ -51,7 +51,7 @@ def look_at_one(
         account=connection.account,
         verify=live_registry,
         cross_check=cross_check,
-        lists="secrets and roles",
+        lists_roles=True,
     )
     with asking_aws():
         found = _described(readers.ecs.describe(name), name, connection)

@@ -48,7 +48,6 @@ READS: tuple[Method, ...] = (
     SecretsManager.current_keys,
     SecretsManager.other_policies,
     SecretsManager.opted_in,
-    SecretsManager.every,
 )
 
 

@@ -501,26 +501,9 @@ def test_a_deregistered_revision_is_not_the_newest_although_no_other_is_there() 
     assert not found.newest
 
 
-def test_secrets_are_listed_for_near_names_where_that_is_wanted(session: Session) -> None:
+@pytest.mark.parametrize("lists_roles", [False, True])
+def test_roles_are_listed_by_people_only(session: Session, lists_roles: bool) -> None:
     build(session[0])
-    manager = session[0].client("secretsmanager")
-    for number in range(101):
-        manager.create_secret(Name=f"more/{number}", SecretString="x")
-    manager.create_secret(Name="old", SecretString="x")
-    manager.delete_secret(SecretId="old", RecoveryWindowInDays=7)
-    session[1].clear()
-    assert isinstance(AwsReaders(Clients(session[0]), values="never", account=ACCOUNT).every_secret(REGION), NotLooked)
-    readers = AwsReaders(Clients(session[0]), values="never", account=ACCOUNT, lists="secrets")
-    found = readers.every_secret(REGION)
-    assert isinstance(found, tuple)
-    assert readers.every_secret(REGION) is found
-    assert {each.name for each in found} == {"ghcr", *(f"more/{number}" for number in range(101))}
-    assert session[1] == ["ListSecrets"] * 2
-
-
-@pytest.mark.parametrize("lists", ["nothing", "secrets", "secrets and roles"])
-def test_roles_are_listed_by_people_only(session: Session, lists: Any) -> None:
-    build(session[0])
-    found = AwsReaders(Clients(session[0]), values="never", account=ACCOUNT, lists=lists).every_role()
-    assert isinstance(found, NotLooked) is (lists != "secrets and roles")
-    assert ("GetAccountAuthorizationDetails" in session[1]) is (lists == "secrets and roles")
+    found = AwsReaders(Clients(session[0]), values="never", account=ACCOUNT, lists_roles=lists_roles).every_role()
+    assert isinstance(found, NotLooked) is not lists_roles
+    assert ("GetAccountAuthorizationDetails" in session[1]) is lists_roles

@@ -160,7 +160,6 @@ class Deployment:
                 verify=self.settings.verify_credentials,
                 cross_check=self.settings.cross_check,
                 pins=True,
-                lists="secrets",
                 logins=logins,
             ),
             ledger=self.ledger,

@@ -12,7 +12,7 @@ from typing import Protocol
 from pullguard import meaning
 from pullguard.access.gathered import concerns_organization
 from pullguard.arn import SECRET_NAME_MAX_CHARS, Arn, SecretReference
-from pullguard.eligibility import REGISTRY_TAG, registry_hosts, secrets_for
+from pullguard.eligibility import registry_hosts, secrets_for
 from pullguard.errors import Malformed
 from pullguard.image import ImageReference
 from pullguard.model import (
@@ -48,9 +48,6 @@ class Readers(Protocol):
 
     def registry_secrets(self, region: str) -> Lookup[tuple[Secret, ...]]:
         """List the secrets of the account and Region that are opted in, as DescribeSecret would tell of them."""
-
-    def every_secret(self, region: str) -> Lookup[tuple[Secret, ...]]:
-        """List the secrets of the account and Region, as ``registry_secrets`` does, up to ``NAMES_MAX``."""
 
     def every_role(self) -> Lookup[tuple[Role, ...]]:
         """Return the account's roles, where they may be listed."""
@@ -190,9 +187,10 @@ def _with_near_names(facts: Facts, readers: Readers) -> Facts:
 
 
 def _near_secrets(facts: Facts, readers: Readers) -> Iterator[tuple[str, tuple[Secret, ...]]]:
-    """Look for secrets of similar names in our own account; what cannot be listed offers nothing.
+    """Look for secrets of similar names in our own account that are opted in for the image's registry.
 
-    The secrets of the image's registry come first: they are listed by their tag, in one call.
+    No other is named: anyone who may register a task definition could otherwise learn the names of all secrets, and
+    would be advised to use one that holds something else. What cannot be listed or described offers nothing.
     """
     home = facts.task_definition.arn
     for container in facts.task_definition.containers:
@@ -203,24 +201,12 @@ def _near_secrets(facts: Facts, readers: Readers) -> Iterator[tuple[str, tuple[S
         if place.account != home.account or not meaning.is_lost(facts, reference):
             continue
         wanted = tuple(filter(None, (reference.name, reference.name_without_suffix)))
-        for secrets in _offered(image, place.region, readers):
-            by_name = {each.name: each for each in secrets}
-            described = [readers.secret(str(by_name[name].arn), place.region) for name in nearest(wanted, by_name)]
-            if near := tuple(each for each in described if isinstance(each, Secret)):
-                yield container.name, near
-                break
-
-
-def _offered(image: ImageReference, region: str, readers: Readers) -> Iterator[tuple[Secret, ...]]:
-    """Yield the secrets that may be meant for an image: those of its registry, then those of no registry yet."""
-    opted_in = readers.registry_secrets(region)
-    yield secrets_for(image, opted_in) if isinstance(opted_in, tuple) else ()
-    listed = readers.every_secret(region)
-    yield tuple(
-        each
-        for each in (listed if isinstance(listed, tuple) else ())
-        if {each.deleted_at, each.owning_service, each.type} == {None} and REGISTRY_TAG not in each.tags
-    )
+        opted_in = readers.registry_secrets(place.region)
+        by_name = {each.name: each for each in secrets_for(image, opted_in if isinstance(opted_in, tuple) else ())}
+        described = (readers.secret(str(by_name[name].arn), place.region) for name in nearest(wanted, by_name))
+        # The list may lag behind the secret: what counts is the tag as it is described.
+        if near := tuple(each for each in described if isinstance(each, Secret) and secrets_for(image, (each,))):
+            yield container.name, near
 
 
 def _near_roles(task_definition: TaskDefinition, readers: Readers) -> Lookup[tuple[Role, ...]]:

@@ -493,9 +493,6 @@ SIMULATION_SWITCHED_OFF = NotLooked(
     why="AWS's policy simulator was not asked",
     switch="parameter CrossCheck=true in the deployment, or --cross-check in the command line",
 )
-SECRETS_NOT_LISTED = NotLooked(
-    why="the account's secrets were not listed", switch="the validator and the command line list them"
-)
 ROLES_NOT_LISTED = NotLooked(
     why="the account's roles were not listed", switch="pullguard explain, which offers roles of similar names"
 )

@@ -1,5 +1,6 @@
 """Near names are offered first; nothing is planned for them, and no stranger's host gets into a tag."""
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -49,10 +50,9 @@ OFFERED: dict[str, tuple[object, tuple[Secret, ...], Secret]] = {
         (WEB, elsewhere := replace(WEB, arn=Arn.parse(str(WEB.arn).replace(REGION, "eu-west-1")))),
         elsewhere,
     ),
-    "one-of-the-registry-before-one-that-is-nearer": (
+    "one-of-the-registry-beside-one-that-is-nearer": (
         "registry/dockerhub-wobb", (WEB, PLAIN, webb := secret("registry/dockerhub-webb", "WebbWe")), webb,
     ),
-    "one-of-no-registry-else": ("registry/dockerhub-wobb", (PLAIN, secret("x", "XxXxXx")), PLAIN),
     "a-name-that-the-suffix-was-pasted-to": ("registry/ghcr-AbCdEf", (secret(),), secret()),
     "a-word-that-may-be-a-suffix": (str(secret_arn("app-dockre"))[:-7], (docker := secret("app-docker"),), docker),
 }  # fmt: skip
@@ -78,6 +78,9 @@ def test_several_are_named_and_the_likeliest_is_pasted() -> None:
 NOT_OFFERED: dict[str, tuple[object, tuple[Secret, ...]]] = {
     "nothing-near": ("registry/nothing", (WEB,)),
     "one-for-another-registry": (MISSPELT, (secret("registry/dockerhub-web", registry="docker.io"),)),
+    "one-that-is-not-opted-in": ("registry/dockerhub-wobb", (PLAIN,)),
+    "a-database-secret": ("prod/db-passwort", (secret("prod/db-password", registry=None, tags={"team": "db"}),)),
+    "one-whose-tag-is-empty": (MISSPELT, (secret("registry/dockerhub-web", registry=""),)),
     "one-whose-tag-does-not-parse": (MISSPELT, (secret("registry/dockerhub-web", registry="ghcr.io/acme"),)),
     "one-that-is-scheduled-for-deletion": (MISSPELT, (replace(WEB, deleted_at=NOW),)),
     "one-that-a-service-manages": (MISSPELT, (replace(PLAIN, name="registry/dockerhub-web", owning_service="rds"),)),
@@ -89,13 +92,27 @@ NOT_OFFERED: dict[str, tuple[object, tuple[Secret, ...]]] = {
 
 @pytest.mark.parametrize(("reference", "secrets"), NOT_OFFERED.values(), ids=NOT_OFFERED)
 def test_what_would_not_do_is_not_offered(reference: object, secrets: tuple[Secret, ...]) -> None:
-    remedy = not_found(reference, *secrets).remedy
-    assert "Did you mean" not in remedy.text
-    assert "repositoryCredentials" not in (remedy.snippet or "")
+    finding = not_found(reference, *secrets)
+    assert "Did you mean" not in finding.remedy.text
+    assert "repositoryCredentials" not in (finding.remedy.snippet or "")
+    for each in secrets:
+        assert re.search(rf"{re.escape(each.name)}\b", str(finding)) is None
+
+
+class Lagging(World):
+    """Lists ``WEB`` as it was before its tags were removed."""
+
+    def registry_secrets(self, region: str) -> Lookup[tuple[Secret, ...]]:
+        return super().registry_secrets(region) or (WEB,)
+
+
+def test_one_that_was_opted_in_when_it_was_listed_only_is_not_offered() -> None:
+    world = Lagging((task_definition(container(MISSPELT)),), (role(),), (replace(WEB, tags={}),))
+    assert "Did you mean" not in only_finding(world).remedy.text
 
 
 def test_where_secrets_may_not_be_listed_nothing_is_offered_and_nothing_is_unknown() -> None:
-    unreadable = {"registry-secrets": denied(), "every-secret": denied()}
+    unreadable = {"registry-secrets": denied()}
     assert "Did you mean" not in not_found(MISSPELT, WEB, unreadable=unreadable).remedy.text
 
 
@@ -116,7 +133,7 @@ def test_each_container_is_offered_one_for_its_own_registry() -> None:
 def test_nothing_is_listed_where_nothing_is_lost() -> None:
     world = World((task_definition(container(WEB)),), (role(reads=(WEB,)),), (WEB,))
     world.facts()
-    assert not {"every-secret", "registry-secrets", "every-role"} & {kind for kind, _ in world.asked}
+    assert not {"registry-secrets", "every-role"} & {kind for kind, _ in world.asked}
 
 
 # --- Roles -------------------------------------------------------------------------------------------------------

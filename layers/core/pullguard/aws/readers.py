@@ -22,7 +22,6 @@ from pullguard.image import ImageReference
 from pullguard.model import (
     NO_PERMISSION,
     ROLES_NOT_LISTED,
-    SECRETS_NOT_LISTED,
     SIMULATION_SWITCHED_OFF,
     VERIFICATION_SWITCHED_OFF,
     Key,
@@ -49,7 +48,6 @@ if TYPE_CHECKING:
 # https://docs.aws.amazon.com/cli/latest/reference/secretsmanager/list-secret-version-ids.html
 _DEFAULT_KEY: Final = "DefaultEncryptionKey"
 ReadValues: TypeAlias = Literal["never", "opted-in", "all"]
-Lists: TypeAlias = Literal["nothing", "secrets", "secrets and roles"]
 
 
 class AwsReaders:
@@ -61,9 +59,9 @@ class AwsReaders:
     asked at least without any. ``cross_check`` says whether
     AWS's simulator is, ``pins`` whether rules and schedules are looked through for a revision that has a successor.
     Where more than ``bulk_above`` roles are asked for, all are read at once (None: never).
-    ``lists`` says what is listed in order to offer similar names for a secret or a role that does not exist: only
-    people's own credentials may list roles. ``logins`` remembers what registries refused; by default as long as these
-    readers live.
+    ``lists_roles`` says whether roles are listed, in order to offer similar names for one that does not exist: only
+    people's own credentials may. ``logins`` remembers what registries refused; by default as long as these readers
+    live.
     """
 
     def __init__(
@@ -77,7 +75,7 @@ class AwsReaders:
         cross_check: bool = False,
         pins: bool = False,
         bulk_above: int | None = None,
-        lists: Lists = "nothing",
+        lists_roles: bool = False,
         logins: "Logins | None" = None,
     ) -> None:
         self._clients = clients
@@ -88,7 +86,7 @@ class AwsReaders:
         self._cross_check = cross_check
         self._pins = pins
         self._bulk_above = bulk_above
-        self._lists = lists
+        self._lists_roles = lists_roles
         self._roles: set[Arn] = set()
         self._silent: dict[str, Verification] = {}
         self._logins = RefusedLogins(logins)
@@ -192,15 +190,9 @@ class AwsReaders:
         """List the secrets of the account and Region that are opted in."""
         return self._once(("registry-secrets", region), lambda: self._secrets_manager(region).opted_in())
 
-    def every_secret(self, region: str) -> Lookup[tuple[Secret, ...]]:
-        """List the secrets of the account and Region, where that is wanted."""
-        if self._lists == "nothing":
-            return SECRETS_NOT_LISTED
-        return self._once(("every-secret", region), lambda: self._secrets_manager(region).every())
-
     def every_role(self) -> Lookup[tuple[Role, ...]]:
         """Return the account's roles, where they may be listed."""
-        if self._lists != "secrets and roles":
+        if not self._lists_roles:
             return ROLES_NOT_LISTED
         every = self._once("every-role", self.iam.every_role)
         return tuple(every.values()) if isinstance(every, dict) else every

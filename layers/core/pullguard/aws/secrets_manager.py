@@ -16,7 +16,6 @@ from pullguard.model import (
     Secret,
     Unreadable,
 )
-from pullguard.near_names import NAMES_MAX
 from pullguard.secret_value import Credentials, read_value
 
 if TYPE_CHECKING:
@@ -132,18 +131,6 @@ class SecretsManager:
             )
             secrets = (_secret(entry) for page in pages for entry in page["SecretList"])
             return tuple(secret for secret in secrets if REGISTRY_TAG in secret.tags)
-
-        return looked_up("secretsmanager:ListSecrets", "*", call)
-
-    @asks("secretsmanager:ListSecrets")
-    def every(self) -> Lookup[tuple[Secret, ...]]:
-        """List the secrets, up to ``NAMES_MAX`` of them; none that is scheduled for deletion."""
-
-        def call() -> tuple[Secret, ...]:
-            pages = self._client.get_paginator("list_secrets").paginate(
-                PaginationConfig={"PageSize": 100, "MaxItems": NAMES_MAX}
-            )
-            return tuple(_secret(entry) for page in pages for entry in page["SecretList"])
 
         return looked_up("secretsmanager:ListSecrets", "*", call)
 

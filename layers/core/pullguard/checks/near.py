@@ -1,6 +1,7 @@
 """Remedies for what is probably misspelt: the near name comes first, and a new thing only if that is not meant.
 
-An offer is made to a person. Nothing here is ever planned: a near name is an inference.
+An offer is made to a person. Nothing here is ever planned: a near name is an inference. Only secrets that are opted in
+for the image's registry are offered (``gather``).
 """
 
 import json
