@@ -222,11 +222,11 @@ ROLES = {
     ),
     "a role with its path": (
         "ECS was unable to assume the role 'arn:aws:iam::111122223333:role/service/batch' that was provided",
-        NamedRole(account="111122223333", name="batch"),
+        NamedRole(account="111122223333", name="batch", arn="arn:aws:iam::111122223333:role/service/batch"),
     ),
     "of another partition": (
         "ECS was unable to assume the role 'arn:aws-us-gov:iam::111122223333:role/batch' that was provided",
-        NamedRole(account="111122223333", name="batch"),
+        NamedRole(account="111122223333", name="batch", arn="arn:aws-us-gov:iam::111122223333:role/batch"),
     ),
     "cut": ("ECS was unable to assume the role 'arn:aws:iam::111122223333:role/bat", None),
     "a cut session": ("asm fetching secret: User: arn:aws:sts::111122223333:assumed-role/bat", None),

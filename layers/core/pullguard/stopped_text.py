@@ -7,7 +7,7 @@ Which registry a text is about is read from the image reference or URL in it, as
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
@@ -54,14 +54,17 @@ _ECR_ENDPOINT = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedRole:
-    """A role as texts name it: IAM knows one role of a name in an account, whatever its path.
-
-    ``arn`` is None where the text is that of a session, which leaves the path out.
-    """
+    """A role as texts name it. ``arn`` is None where the text is that of a session, which leaves the path out."""
 
     account: str
     name: str
-    arn: str | None = field(default=None, compare=False)
+    arn: str | None = None
+
+    def may_be(self, other: "NamedRole") -> bool:
+        """Whether both name one role: by their ARNs; where a path is not known, the name decides in its account."""
+        if self.arn is not None and other.arn is not None:
+            return self.arn == other.arn
+        return (self.account, self.name) == (other.account, other.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

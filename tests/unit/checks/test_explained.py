@@ -1,6 +1,5 @@
 """A task that failed to start: which finding explains it, and what is ruled out where none does."""
 
-import re
 from dataclasses import replace
 from datetime import timedelta
 
@@ -8,8 +7,11 @@ import pytest
 
 from pullguard.checks.examine import examine
 from pullguard.findings import Finding
+from pullguard.image import parse_image
 from pullguard.model import Facts, FailedStart, Reason, RegistryAnswer, Usage, Verification
+from pullguard.stopped_reason import diagnose, explain
 from tests.fakes import CLUSTER, NOW, World, container, denied, role, secret, task_definition
+from tests.unit.stopped_texts import TEXTS
 
 GHCR = secret()
 IMAGE = "ghcr.io/acme/web:1"
@@ -61,14 +63,53 @@ def test_the_finding_that_explains_it_is_named(
     assert "Ruled out" not in finding.remedy.text
 
 
-@pytest.mark.parametrize("reason", [NO_RIGHT, REFUSED, TOO_MANY, NO_WAY, UNSAID])
+@pytest.mark.parametrize("reason", [NO_RIGHT, REFUSED, UNSAID])
 def test_where_all_is_fine_it_is_said_what_is_ruled_out(reason: str) -> None:
     finding, others = start_failed(WORLD, reason, "ok")
     assert others == []
-    assert finding.remedy.text.startswith(("Check the task's network", "Give the task's subnets a way"))
-    ruled_out = finding.remedy.text.partition("Ruled out")[2].partition(".")[0]
-    assert "further checks" in ruled_out or re.search(r"all \d+ checks are in order", ruled_out)
+    ruled_out = finding.remedy.text.partition("Ruled out, since it is in order now: ")[2].partition(".")[0]
+    assert set(explain(reason).checks) & set(ruled_out.split(", "))
+    assert ruled_out.endswith("further checks")
     assert len(ruled_out) < 400
+
+
+@pytest.mark.parametrize(
+    "kind", [kind for kind in TEXTS if kind not in {"ecr-authorization", "secret-injection", "unknown"}]
+)
+def test_the_fix_is_that_of_what_the_text_says(kind: str) -> None:
+    for text in (each for each in TEXTS[kind] if diagnose(each).role is None):
+        finding, others = start_failed(WORLD, text, "ok")
+        assert others == []
+        assert finding.remedy.text.startswith(explain(text, [parse_image(IMAGE)]).how_to_fix)
+
+
+NO_CHECK_BEARS_ON_IT = (
+    NO_WAY,
+    "CannotPullContainerError: no space left on device",
+    "CannotPullContainerError: x509: certificate signed by unknown authority",
+    "CannotPullContainerError: image Manifest does not contain descriptor matching platform 'linux/amd64'",
+    "CannotPullContainerError: invalid reference format",
+    "CannotPullContainerError: media type application/x is not supported",
+)
+
+
+@pytest.mark.parametrize("world", [WORLD, BROKEN, UNREAD], ids=["fine", "broken", "unread"])
+@pytest.mark.parametrize("reason", NO_CHECK_BEARS_ON_IT)
+def test_what_no_check_bears_on_has_its_own_fix_alone(reason: str, world: World) -> None:
+    finding, _ = start_failed(world, reason)
+    assert finding.remedy.text == explain(reason).how_to_fix
+    assert finding.part_of == ""
+
+
+def test_what_the_registry_answers_says_nothing_about_a_secret_that_was_not_read() -> None:
+    finding, _ = start_failed(WORLD, NO_RIGHT, "ok")
+    assert "From Pullguard's network" not in finding.remedy.text
+
+
+@pytest.mark.parametrize("reason", [TOO_MANY, TIMED_OUT, "CannotPullContainerError: 503 Service Unavailable"])
+def test_checks_that_do_not_bear_on_it_rule_nothing_out(reason: str) -> None:
+    finding, _ = start_failed(WORLD, reason, "ok")
+    assert "Ruled out" not in finding.remedy.text
 
 
 @pytest.mark.parametrize("reason", [REFUSED, TOO_MANY, TIMED_OUT])

@@ -1,5 +1,6 @@
 """A failed start in the facts: whose pull it was, and with which role."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -10,9 +11,12 @@ from botocore.stub import Stubber
 from pullguard.aws.ecs import Ecs
 from pullguard.checks.examine import examine
 from pullguard.findings import Finding
+from pullguard.image import parse_images
 from pullguard.model import FailedStart, Reason, Usage, Verification
+from pullguard.stopped_reason import diagnose, explain
 from pullguard.task_definition import read_task_definition
 from tests.fakes import CLUSTER, NOW, REGION, World, container, revision_arn, role, role_arn, secret, task_definition
+from tests.unit.stopped_texts import TEXTS
 
 GHCR = secret()
 IMAGE = "ghcr.io/acme/web:1"
@@ -71,9 +75,17 @@ ANOTHER: dict[str, tuple[dict[str, Any], str]] = {
         {"reason": denied("batch"), "execution_role": str(OTHER)},
         f"its overrides name, {OTHER}: it is not",
     ),
-    "the overrides, whatever went wrong": (
-        {"reason": "CannotPullContainerError: boom", "execution_role": str(OTHER)},
-        f"its overrides name, {OTHER}: it is not",
+    "of another path": (
+        {"reason": unassumable("arn:aws:iam::111122223333:role/svc/team/web-execution")},
+        "the text names, arn:aws:iam::111122223333:role/svc/team/web-execution: it is not",
+    ),
+    "the overrides of another path": (
+        {"reason": denied("web-execution"), "execution_role": "arn:aws:iam::111122223333:role/svc/web-execution"},
+        "its overrides name, arn:aws:iam::111122223333:role/svc/web-execution: it is not",
+    ),
+    "of another partition": (
+        {"reason": unassumable("arn:aws-us-gov:iam::111122223333:role/web-execution")},
+        "the text names, arn:aws-us-gov:iam::111122223333:role/web-execution: it is not",
     ),
     "of another account": (
         {"reason": unassumable("arn:aws:iam::999988887777:role/web-execution")},
@@ -90,7 +102,37 @@ def test_another_role_than_the_task_definitions_is_named_and_never_ruled_out(sta
     assert "execution-role" not in finding.remedy.text
     assert "decrypt-access" not in finding.remedy.text
     assert finding.remedy.text.startswith("Check that role: Pullguard examines the task definition's own only.")
+    assert "Ruled out" not in finding.remedy.text
     assert finding.role != str(OWN)
+
+
+OF_THE_ROLE = {"role-credentials", "credentials-denied", "decrypt-denied", "credentials-failed", "unclear"}
+
+
+@pytest.mark.parametrize(
+    "kind", [kind for kind in TEXTS if kind not in {"ecr-authorization", "secret-injection", "unknown"}]
+)
+def test_the_fix_is_that_of_another_role_only_where_the_cause_lies_in_the_role(kind: str) -> None:
+    for text in (each for each in TEXTS[kind] if diagnose(each).role is None):
+        (finding,) = findings(reason=text, execution_role=str(OTHER))
+        used = re.search("The task used the role that .*, (.*): it is not", finding.cause)
+        assert used is not None
+        assert "Ruled out" not in finding.remedy.text
+        if kind in OF_THE_ROLE:
+            assert finding.remedy.text.startswith("Check that role: ")
+            assert finding.remedy.text.endswith(", or start the task with the task definition's role.")
+        else:
+            assert finding.remedy.text.startswith(explain(text, parse_images([IMAGE])).how_to_fix)
+            assert "Check that role" not in finding.remedy.text
+            assert used[1] in finding.remedy.text
+
+
+def test_access_that_no_text_names_is_not_said_to_be_named() -> None:
+    (finding,) = findings(reason="unable to get registry auth from asm", execution_role=str(OTHER))
+    assert "that the text says" not in finding.remedy.text
+    assert "secretsmanager:GetSecretValue" in finding.remedy.text
+    (finding,) = findings(reason=unassumable(OTHER))
+    assert "Let ecs-tasks.amazonaws.com assume it" in finding.remedy.text
 
 
 def test_an_error_of_the_task_definitions_role_does_not_explain_a_start_with_another() -> None:

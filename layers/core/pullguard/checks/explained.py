@@ -28,29 +28,33 @@ def explained(answers: Sequence[tuple[Check, Answer]]) -> list[tuple[Check, Answ
 
 
 def _explain(check: Check, answer: Answer, answers: Sequence[tuple[Check, Answer]]) -> Answer:
-    if not isinstance(answer, Failed) or answer.explained_by is None:
+    if not isinstance(answer, Failed) or not answer.explained_by:
         return answer
     unrelated = {each.id for each, _ in answers if each.gate in answer.unrelated_gates} | {check.id}
-    others = [(each, its) for each, its in answers if each.id not in unrelated]
     explaining = tuple(each for each in answer.explained_by if each not in unrelated)
-    said = " ".join(_sentences(_verdicts(others), explaining, answer.remedy.text))
+    if not any(each.gate == "registry" and each.id in explaining for each, _ in answers):
+        unrelated |= _OF_THE_NETWORK  # the pull was not reached
+    others = [(each, its) for each, its in answers if each.id not in unrelated]
+    if explaining:
+        rules_out = not answer.unrelated_gates  # else what passed was asked of another role than the one that was used
+        said = " ".join(_sentences(_verdicts(others), explaining, answer.remedy.text, rules_out=rules_out))
+    else:
+        said = answer.remedy.text
     return replace(answer, explained_by=explaining, remedy=replace(answer.remedy, text=said))
 
 
-def _sentences(verdicts: _Verdicts, explaining: tuple[str, ...], else_look_at: str) -> Iterable[str]:
+def _sentences(verdicts: _Verdicts, explaining: tuple[str, ...], how_to_fix: str, *, rules_out: bool) -> Iterable[str]:
     if reasons := [each for each in explaining if each in verdicts.failed]:
-        yield f"It is explained by the finding {' and '.join(reasons)}, whose remedy mends it."
+        yield f"It is explained by the finding {' and '.join(reasons)}, whose remedy fixes it."
         return
     if verdicts.errors:
-        yield f"It may be explained by the finding {' and '.join(verdicts.errors)}: mend that first."
+        yield f"It may be explained by the finding {' and '.join(verdicts.errors)}: fix that first."
         return
-    yield else_look_at
+    yield how_to_fix
     passed = [each for each in verdicts.passed if each not in _OF_THE_NETWORK]
-    if relevant := [each for each in explaining if each in passed]:
+    if rules_out and (relevant := [each for each in explaining if each in passed]):
         more = len(passed) - len(relevant)
         yield f"Ruled out, since it is in order now: {', '.join(relevant)}{_and_more(more)}."
-    elif passed:
-        yield f"Ruled out, since all {len(passed)} checks are in order now that bear on it."
     if any(each in _OF_THE_NETWORK for each in verdicts.passed):
         yield "From Pullguard's network the registry answers; the task's own may not reach it."
     if verdicts.unsure:

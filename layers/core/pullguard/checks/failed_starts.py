@@ -25,10 +25,12 @@ ROLE_GATES: Final[frozenset[PullGate]] = frozenset({"role", "trust", "secret acc
 class OtherRole:
     """The role that a task was started with, if that is not its task definition's execution role.
 
-    ``arn`` is None if only the role's name is known; ``sentence`` says which role it is and where it is named.
+    ``arn`` is None if only the role's name is known; ``role`` names it either way; ``sentence`` says which role it is
+    and where it is named.
     """
 
     arn: str | None
+    role: str
     sentence: str
 
 
@@ -58,21 +60,22 @@ def other_role(start: FailedStart, diagnosis: Diagnosis, definition: TaskDefinit
     The role that the text names is the one that was used; otherwise it is the one of the task's overrides.
     """
     own, overriding = (_named(text, definition) for text in (definition.execution_role, start.execution_role))
-    used = diagnosis.role or overriding
-    if used is None or used == own or (own is None and definition.execution_role is not None):
+    if own is None and definition.execution_role is not None:
         return None
-    if used == overriding:
+    used, where = diagnosis.role, "the text names"
+    if overriding is not None and (used is None or used.may_be(overriding)):
         used, where = overriding, "its overrides name"
-    else:
-        where = "the text names"
+    if used is None or (own is not None and used.may_be(own)):
+        return None
     role = used.arn or f"{used.name} of account {used.account}"
-    if used == _named(definition.raw.get("taskRoleArn"), definition):
+    task_role = _named(definition.raw.get("taskRoleArn"), definition)
+    if task_role is not None and used.may_be(task_role):
         what = "the task definition's task role, not its execution role"
     elif own is None:
         what = "not the task definition's: that has no execution role"
     else:
         what = f"not the task definition's execution role ({definition.execution_role})"
-    return OtherRole(arn=used.arn, sentence=f"The task used the role that {where}, {role}: it is {what}.")
+    return OtherRole(arn=used.arn, role=role, sentence=f"The task used the role that {where}, {role}: it is {what}.")
 
 
 def _named(text: object, definition: TaskDefinition) -> NamedRole | None:

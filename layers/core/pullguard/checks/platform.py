@@ -1,6 +1,6 @@
 """Can the platform that runs it fetch registry credentials at all, and did a task just fail to start?"""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -16,7 +16,7 @@ from pullguard.checks.check import (
     subject_of,
     unreadable,
 )
-from pullguard.checks.failed_starts import ROLE_GATES, diagnosed, other_role, quoted, recent_starts
+from pullguard.checks.failed_starts import ROLE_GATES, OtherRole, diagnosed, other_role, quoted, recent_starts
 from pullguard.errors import shown
 from pullguard.findings import Answer, Failed, Passed, Remedy, Unsure
 from pullguard.model import Facts, FailedStart, Instance, Missing, NotLooked, ServiceUse, TaskUse, Unreadable, Usage
@@ -28,11 +28,19 @@ OLDEST_PLATFORM: Final = (1, 2, 0)
 OLDEST_AGENT: Final = (1, 19, 0)
 
 _NAMED_MAX: Final = 10
-_CHECK_THE_NETWORK: Final = "Check the task's network and the registry's limits."
-_CHECK_THE_OTHER_ROLE: Final = (
-    "Check that role: Pullguard examines the task definition's own only. Give it the access that the text says is "
-    "missing, or start the task with the task definition's role."
+_CHECK_THE_OTHER_ROLE: Final = "Check that role: Pullguard examines the task definition's own only."
+_OR_THE_OWN_ROLE: Final = "or start the task with the task definition's role."
+_ALLOW_READING: Final = (
+    "Let it read the secret (secretsmanager:GetSecretValue) and decrypt it with the secret's key (kms:Decrypt)"
 )
+# The causes that lie in the role, and what it then lacks.
+_LACKED_BY_THE_ROLE: Final[Mapping[Kind, str]] = {
+    "role-credentials": "Let ecs-tasks.amazonaws.com assume it, and check that it exists under the ARN that is named",
+    "credentials-denied": "Give it the access that the text says is missing",
+    "decrypt-denied": "Let it kms:Decrypt with the secret's key, in its own policy and in the key's",
+    "credentials-failed": _ALLOW_READING,
+    "unclear": _ALLOW_READING,
+}
 # What also happens to a task that needs the role or Secrets Manager for something else only.
 _OF_ANY_SECRET: Final[frozenset[Kind]] = frozenset({"role-credentials", "unclear"})
 _UPDATE_AGENT: Final = "Update the agent, or replace the instance by one of a current ECS-optimized image."
@@ -209,7 +217,7 @@ def _failed_to_start(facts: Facts, start: FailedStart, diagnosis: Diagnosis) -> 
         subject=subject,
         cause=cause,
         evidence=quoted(start),
-        remedy=Remedy(text=_CHECK_THE_NETWORK if explanation.checks else explanation.how_to_fix),
+        remedy=Remedy(text=explanation.how_to_fix),
         explained_by=explanation.checks,
         scope=_shared_fault(facts, diagnosis),
     )
@@ -220,9 +228,17 @@ def _failed_to_start(facts: Facts, start: FailedStart, diagnosis: Diagnosis) -> 
         failed,
         subject=replace(subject, role=other.arn),
         cause=f"{cause} {other.sentence}",
-        remedy=Remedy(text=_CHECK_THE_OTHER_ROLE),
+        remedy=Remedy(text=_fix_with(other, explanation)),
         unrelated_gates=ROLE_GATES,
     )
+
+
+def _fix_with(other: OtherRole, explanation: Explanation) -> str:
+    """Return the fix for a task that used ``other``: of that role only where the cause lies in the role."""
+    lacked = _LACKED_BY_THE_ROLE.get(explanation.kind)
+    if lacked is not None:
+        return f"{_CHECK_THE_OTHER_ROLE} {lacked}, {_OR_THE_OWN_ROLE}"
+    return f"{explanation.how_to_fix} Pullguard did not check the role that the task used, {other.role}."
 
 
 def _shared_fault(facts: Facts, diagnosis: Diagnosis) -> str:
