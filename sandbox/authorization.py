@@ -17,6 +17,8 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeAlias
 
+from sandbox.version_keys import DEFAULT_KEY, keys_of
+
 Answer: TypeAlias = tuple[int, dict[str, str], Any]
 Handler: TypeAlias = Callable[[str, str, dict[str, str], bytes, dict[str, Any]], Awaitable[Answer]]
 Question: TypeAlias = tuple[str, str, Mapping[str, Any]]
@@ -139,22 +141,32 @@ def _decrypting(handler: Handler) -> Handler:
 
 
 def _may_use_key(headers: dict[str, str], answered: Mapping[str, Any]) -> bool:
-    """Whether the caller may decrypt the secret that was answered.
+    """Whether the caller may decrypt the version that was answered, with any of its keys.
 
     https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html
     """
-    from ministack.core.iam_evaluator import EvalResult  # noqa: PLC0415
+    from ministack.core.responses import request_scope  # noqa: PLC0415
     from ministack.services import kms, secretsmanager  # noqa: PLC0415
 
-    _, secret = secretsmanager._resolve(answered["ARN"])  # noqa: SLF001
-    key_id = (secret or {}).get("KmsKeyId")
-    if not key_id or "alias/aws/secretsmanager" in key_id:
-        return True
-    key = kms._resolve_key(key_id)  # noqa: SLF001
-    if key is None or key["KeyState"] != "Enabled":
-        return False
     region, account = _scope()
+    owner = str(answered["ARN"]).split(":")[4]
+    with request_scope(owner, region):
+        _, secret = secretsmanager._resolve(answered["ARN"])  # noqa: SLF001
+        named = keys_of(secret, answered["VersionId"]) if secret else []
+        found = [kms._resolve_key(each) for each in named if each != DEFAULT_KEY]  # noqa: SLF001
+        grants = list(kms._grants.values())  # noqa: SLF001
+    if not secret or (DEFAULT_KEY in named and owner == account):  # AWS's own key works at home only
+        return True
     encryption = {"SecretARN": answered["ARN"], "SecretVersionId": answered["VersionId"]}
+    return any(_may_decrypt(headers, key, grants, encryption) for key in found if key and key["KeyState"] == "Enabled")
+
+
+def _may_decrypt(
+    headers: dict[str, str], key: Mapping[str, Any], grants: list[dict[str, Any]], encryption: Mapping[str, str]
+) -> bool:
+    from ministack.core.iam_evaluator import EvalResult  # noqa: PLC0415
+
+    region, account = _scope()
     context = {f"kms:EncryptionContext:{name}": value for name, value in encryption.items()} | {
         "kms:ViaService": f"secretsmanager.{region}.amazonaws.com",
         "kms:CallerAccount": account,
@@ -163,8 +175,8 @@ def _may_use_key(headers: dict[str, str], answered: Mapping[str, Any]) -> bool:
     if denied is None:
         return True
     is_explicit = isinstance(denied, EvalResult) and denied.decision == "Deny"
-    grants = [grant for grant in kms._grants.values() if grant["KeyId"] == key["Arn"]]  # noqa: SLF001
-    return not is_explicit and granted(grants, getattr(denied, "principal_arn", ""), encryption)
+    of_key = [grant for grant in grants if grant["KeyId"] == key["Arn"]]
+    return not is_explicit and granted(of_key, getattr(denied, "principal_arn", ""), encryption)
 
 
 def granted(grants: list[dict[str, Any]], principal: str, encryption: Mapping[str, str]) -> bool:

@@ -9,6 +9,8 @@
 7. Functions' log lines to the last one: ``sandbox.loglines``.
 8. Execution roles, assumed as ECS assumes them (``POST /_sandbox/task-credentials``): ``sandbox.task_roles``.
 9. Secrets found by their ARN, and stored, as AWS does: ``sandbox.secret_ids``, ``sandbox.secret_state``.
+10. Another account's secrets and keys, answered in that account: ``sandbox.other_accounts``.
+11. The keys of each version of a secret: ``sandbox.version_keys``.
 
 Run by ``sandbox.emulator`` in the embedded AWS's own interpreter, never imported there by anything else. Whatever
 goes wrong in 1 or 2 is logged and leaves the watched call as it was.
@@ -32,7 +34,17 @@ from ipaddress import ip_address
 from typing import Any, TypeAlias
 from urllib.parse import parse_qs
 
-from sandbox import authorization, capacity, cloudtrail, loglines, secret_ids, secret_state, task_roles
+from sandbox import (
+    authorization,
+    capacity,
+    cloudtrail,
+    loglines,
+    other_accounts,
+    secret_ids,
+    secret_state,
+    task_roles,
+    version_keys,
+)
 from sandbox.cloudtrail import ApiCall, Caller, Event
 from sandbox.holding import Holds
 from sandbox.target import target
@@ -282,6 +294,8 @@ def main() -> None:
     from hypercorn.config import Config  # noqa: PLC0415
     from ministack.app import app  # noqa: PLC0415
 
+    version_keys.install()
+    other_accounts.install()
     authorization.install()
     capacity.install()
     loglines.install()

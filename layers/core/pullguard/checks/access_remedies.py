@@ -54,17 +54,16 @@ def _granting(container: Container, secret: Secret, role: Role, gate: Gate, acce
         # No command that grants: the author of the task definition may want what the owner does not.
         return Remedy(text=f"{_NOT_GRANTED}: {missing.why}. {missing.remedy}", snippet=missing.snippet)
     grant = f"et the role {role.name} read this secret, by one inline policy that names it alone."
-    snippet = grant_by_hand(role, secret)
+    snippet, more = grant_by_hand(role, secret), _not_enough(role, gate, access)
     if missing is not None:
         sure = f"First make sure that {secret.name} is meant for this image and this role. If it is, l{grant}"
-        return Remedy(text=f"{sure} {_NOT_GRANTED}: {missing.why}.", snippet=snippet)
-    why_not = _why_not_granted(role, gate, access)
-    if why_not is not None:
-        return Remedy(text=f"L{grant} {why_not}", snippet=snippet)
+        return Remedy(text=" ".join(filter(None, (sure, f"{_NOT_GRANTED}: {missing.why}.", more))), snippet=snippet)
+    if more is not None:
+        return Remedy(text=f"L{grant} {_NOT_GRANTED}. {more}", snippet=snippet)
     return Remedy(action="grant", text=f"L{grant}", snippet=snippet)
 
 
-def _why_not_granted(role: Role, gate: Gate, access: PullAccess) -> str | None:
+def _not_enough(role: Role, gate: Gate, access: PullAccess) -> str | None:
     """Return why Pullguard leaves a grant to people that both owners agree to; None where it does not."""
     if gate.is_of_next_version:
         return "The pull works now, and Pullguard grants only what a pull needs."
@@ -74,8 +73,8 @@ def _why_not_granted(role: Role, gate: Gate, access: PullAccess) -> str | None:
     key = shut.key
     if isinstance(key, Key) and key.arn.account != role.arn.account and shut.finding == "decrypt-access-missing":
         shows = _on_key(key, "get-key-policy", ("--policy-name", "default"))
-        return f"{_NOT_GRANTED}: the key policy has to allow it too, which {shows} shows in account {key.arn.account}."
-    return f"{_NOT_GRANTED}, since the pull would still fail: {shut.reason}"
+        return f"The key policy has to allow it too: in account {key.arn.account}, {shows} shows it."
+    return f"The pull would still fail: {shut.reason}"
 
 
 def to_find_out(gate: Gate, role: Role) -> Remedy:
