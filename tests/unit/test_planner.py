@@ -1,3 +1,4 @@
+import json
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 
 from pullguard.arn import Arn
 from pullguard.checks.examine import examine
-from pullguard.model import Key, Role, Secret, Usage, Verification
+from pullguard.model import Key, NamedPolicy, Role, Secret, Usage, Verification
 from pullguard.plan import Fix, Grant, MoveService, Plan, ReferenceChange, Refusal, Reregister
 from pullguard.planner import Rules, make_plan, next_actions
 from tests.fakes import (
@@ -346,6 +347,28 @@ def test_without_grants_everything_comes_next() -> None:
     made = plan(CASES["a-stale-arn"].world)
     assert next_actions(made) == made.actions
     assert next_actions(Plan()) == ()
+
+
+STAGE = {"StringEquals": {"secretsmanager:VersionStage": "AWSCURRENT"}}
+ENDPOINT = {"StringEquals": {"aws:SourceVpce": "vpce-1"}}
+READS = {"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": str(KEYED.arn)}
+DECRYPTS = {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": str(key().arn)}
+NARROWED: dict[str, tuple[Secret, list[dict[str, Any]]]] = {
+    "to-a-stage": (GHCR, [{**READS, "Resource": str(GHCR.arn), "Condition": STAGE}]),
+    "to-a-stage-and-no-decrypt": (KEYED, [{**READS, "Condition": STAGE}]),
+    "to-an-endpoint-and-no-decrypt": (KEYED, [{**READS, "Condition": ENDPOINT}]),
+    "decrypt-to-an-endpoint-and-no-read": (KEYED, [{**DECRYPTS, "Condition": ENDPOINT}]),
+    "by-a-member-that-is-given-twice": (KEYED, ['{"Effect":"Allow","Action":"s3:*","Action":"kms:*","Resource":"*"}']),  # type: ignore[list-item]
+}
+
+
+@pytest.mark.parametrize(("its", "statements"), NARROWED.values(), ids=NARROWED)
+def test_a_grant_never_widens_what_an_owner_may_have_narrowed(its: Secret, statements: list[Any]) -> None:
+    texts = ",".join(each if isinstance(each, str) else json.dumps(each) for each in statements)
+    narrow = NamedPolicy(name="own", document=f'{{"Version":"2012-10-17","Statement":[{texts}]}}')
+    here = world(container(its), secrets=(its,), role=role(inline_policies=(narrow,)))
+    assert plan(here).actions == ()
+    assert {each.remedy.action for each in examine(here.facts()).findings} == {"none"}
 
 
 def test_warnings_and_unknowns_are_never_acted_on() -> None:

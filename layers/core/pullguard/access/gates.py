@@ -43,6 +43,7 @@ FINDINGS_BY_GATE: dict[GateName, tuple[FindingId, ...]] = {
 }
 
 
+_GRANTED: frozenset[GateName] = frozenset(("secret-access", "key-access"))
 KEY_GATES: frozenset[GateName] = frozenset(("key-usable", "key-access"))
 
 
@@ -105,6 +106,12 @@ class PullAccess:
         return next(iter(self.failures), None)
 
     @property
+    def unsettled(self) -> Gate | None:
+        """The first gate that a grant is about and that is unknown; None if there is none."""
+        granted = (gate for gate in self.gates if gate.name in _GRANTED and gate.severity == "error")
+        return next((gate for gate in granted if gate.state == "unknown"), None)
+
+    @property
     def warnings(self) -> tuple[Gate, ...]:
         """The gates that pass too easily."""
         return tuple(gate for gate in self.gates if gate.state == "fail" and gate.severity == "warning")
@@ -115,5 +122,8 @@ class PullAccess:
 
 
 def grant_would_help(access: PullAccess) -> bool:
-    """Whether a grant in the role's identity policy is what every failing gate lacks; False where none fails."""
-    return bool(access.failures) and all(gate.grant_helps for gate in access.failures)
+    """Whether a grant in the role's identity policy is what every failing gate lacks; False where none fails.
+
+    False as well where a gate that it would also open is unknown: the owner may have narrowed what a grant would widen.
+    """
+    return bool(access.failures) and all(gate.grant_helps for gate in access.failures) and access.unsettled is None

@@ -69,7 +69,8 @@ def _not_enough(role: Role, gate: Gate, access: PullAccess) -> str | None:
         return "The pull works now, and Pullguard grants only what a pull needs."
     shut = next((each for each in access.failures if not each.grant_helps), None)
     if shut is None:
-        return None
+        unsettled = access.unsettled
+        return None if unsettled is None else f"It may widen what the role's owner has narrowed: {unsettled.reason}"
     key = shut.key
     if isinstance(key, Key) and key.arn.account != role.arn.account and shut.finding == "decrypt-access-missing":
         shows = _on_key(key, "get-key-policy", ("--policy-name", "default"))
