@@ -27,11 +27,16 @@ from tests.e2e.stacks import Used
 ATTACKED_FOR_S = 300
 LEFT_ALONE_S = 60
 RETRY_AFTER_S = 15
+TEST_ENDS_WITHIN_S = 600
 _USED = pytest.StashKey[Used]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test of this folder. What waits longest begins first; what needs all records of the stacks is last."""
+    """Mark every test of this folder. What waits longest begins first; what needs all records of the stacks is last.
+
+    The time limit is for the test alone. What many share, as the demo's whole play, is bounded by its own waits: on a
+    busy machine it took the first test of the play eight of its ten minutes.
+    """
     stacks: dict[str | None, list[pytest.Item]] = {stack: [] for stack in (*ORDER[:-1], None, ENDED)}
     for item in items:
         stacks[stack_of(item.path)].append(item)
@@ -39,6 +44,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if stack_of(item.path):
             item.add_marker(pytest.mark.e2e)
+            if item.get_closest_marker("timeout") is None:
+                item.add_marker(pytest.mark.timeout(TEST_ENDS_WITHIN_S, func_only=True))
 
 
 @pytest.hookimpl(tryfirst=True)

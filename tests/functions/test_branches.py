@@ -1,6 +1,7 @@
 """A run that branches tells how each branch ended, and no branch outlives it."""
 
 import os
+import time
 from collections.abc import Callable
 
 import pytest
@@ -70,3 +71,17 @@ def test_what_the_run_does_not_come_to_has_no_result() -> None:
 def test_an_error_of_the_run_itself_is_raised() -> None:
     with pytest.raises(ZeroDivisionError):
         Branches[object]().run(fail)
+
+
+def test_a_branch_that_does_not_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.functions.branches.COPY_ENDS_WITHIN_S", 0.5)
+    branches, here = Branches[object](), os.getpid()
+
+    def perform() -> str:
+        branches.branch("endless", lambda: time.sleep(600))
+        return "well"
+
+    assert branches.run(perform) == "well"
+    assert os.getpid() == here
+    with pytest.raises(LookupError, match="the process ended there"):
+        branches.result("endless")

@@ -27,6 +27,8 @@ WIRES = {function: Wire() for function in LANES.values()}
 ASKS = ("Describe", "Get", "List")
 WRITES = ("Put", "Register", "Update", "Delete", "Send")
 SWEPT_AFTER = timedelta(hours=1)
+# The first test of a play waits for hundreds of branches, each of which has a limit of its own.
+pytestmark = pytest.mark.timeout(600, func_only=True)
 Point = tuple[int | str, Fault]  # the place of a call, or the operation of many; and what goes wrong there
 
 
