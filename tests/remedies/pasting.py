@@ -85,27 +85,10 @@ class Place:
         """
         shown = replace(finding.remedy, snippet=shown_in_alert(finding))
         assert shown.snippet == finding.remedy.snippet
-        printed = self._run(shown.commands, account) if shown.commands else ""
+        printed = shell(self.aws, shown.commands, self.directory, account=account) if shown.commands else ""
         if shown.members:
             self.register(finding.container, json.loads(f"{{{','.join(shown.members)}}}"))
         return printed
-
-    def _run(self, commands: str, account: str | None) -> str:
-        own = {**self.aws.environment, "HOME": str(self.directory)}
-        own |= {"AWS_ACCESS_KEY_ID": account} if account else {}
-        done = subprocess.run(
-            ["bash", "-e", "-o", "pipefail"],
-            input=commands,
-            cwd=self.directory,
-            env={**own, "PATH": f"{AWS_CLI}{os.pathsep}{os.environ.get('PATH', os.defpath)}"},
-            capture_output=True,
-            text=True,
-            timeout=_SHELL_TIMEOUT_S,
-            check=False,
-        )
-        if done.returncode:
-            raise PasteFailed(f"{commands}\n{done.stdout}\n{done.stderr}")
-        return done.stdout
 
     def register(self, container: str | None, members: Mapping[str, Any]) -> None:
         """Register a revision with these members: of the task those that are its own, of ``container`` all others."""
@@ -114,6 +97,25 @@ class Place:
         for target in (each for each in request["containerDefinitions"] if each["name"] == container):
             target |= {name: value for name, value in members.items() if name not in _OF_THE_TASK}
         self.ecs.register_task_definition(**request)
+
+
+def shell(aws: Emulator, commands: str, directory: Path, *, account: str | None = None) -> str:
+    """Run ``commands`` in a shell with the real AWS CLI; return what it printed. Raises PasteFailed."""
+    own = {**aws.environment, "HOME": str(directory)}
+    own |= {"AWS_ACCESS_KEY_ID": account} if account else {}
+    done = subprocess.run(
+        ["bash", "-e", "-o", "pipefail"],
+        input=commands,
+        cwd=directory,
+        env={**own, "PATH": f"{AWS_CLI}{os.pathsep}{os.environ.get('PATH', os.defpath)}"},
+        capture_output=True,
+        text=True,
+        timeout=_SHELL_TIMEOUT_S,
+        check=False,
+    )
+    if done.returncode:
+        raise PasteFailed(f"{commands}\n{done.stdout}\n{done.stderr}")
+    return done.stdout
 
 
 def shown_in_alert(finding: Finding) -> str:

@@ -68,6 +68,18 @@ def test_a_tag_that_does_not_parse_gets_the_command_that_was_meant_and_never_the
     assert (missing.snippet is None) if command is None else f"'{command}'" in str(missing.snippet)
 
 
+def test_patterns_that_are_separated_by_commas_grant_nothing_and_the_text_says_why() -> None:
+    tagged = secret(tags={"pullguard:roles": "api-*,web-*"})
+    missing = missing_key(AGREED.facts().task_definition.containers[0], tagged, role())
+    assert missing is not None
+    assert missing.said_no
+    assert "does not name the role web-execution" in missing.why
+    assert "separated by spaces" in missing.why
+    assert '"Value": "api-* web-*"' in str(missing.snippet)
+    assert withdrawn(replace(AGREED, secrets=(tagged,)).facts(), GHCR.arn) == missing.why
+    assert agreed_grant(GHCR.arn, tagged, role()) is None
+
+
 # --- One secret by itself ----------------------------------------------------------------------------------------
 
 GRANT = Granted(secret=GHCR.arn, key=None)

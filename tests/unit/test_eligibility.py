@@ -6,6 +6,7 @@ from pullguard.eligibility import (
     effective_mode,
     has_unreadable_registry_tag,
     intended_hosts,
+    intended_roles,
     is_managed,
     registry_hosts,
     role_may_use,
@@ -107,6 +108,38 @@ ROLES: dict[str, tuple[dict[str, str], bool]] = {
 @pytest.mark.parametrize(("tags", "may"), ROLES.values(), ids=ROLES)
 def test_the_roles_that_a_secrets_owner_lets_in(tags: dict[str, str], may: bool) -> None:
     assert role_may_use(secret(tags=tags), "web-execution") is may
+
+
+MEANT: dict[str, tuple[str, tuple[str, ...]]] = {
+    "a-comma": ("api-*,web-*", ("api-*", "web-*")),
+    "the-other-side": ("web-*,api-*", ("web-*", "api-*")),
+    "a-comma-and-a-space": ("web-*, api-*", ("web-*", "api-*")),
+    "semicolons": ("web-execution;api-execution", ("web-execution", "api-execution")),
+    "another-role-beside": ("x,web-* y", ("x", "web-*", "y")),
+    "a-trailing-comma": ("web-execution,", ("web-execution",)),
+    "it-names-the-role-already": ("web-*, web-execution", ()),
+    "no-side-names-the-role": ("api-*,x-*", ()),
+    "one-side-is-no-pattern": ("web-*,${aws:username}", ()),
+    "spaces": ("api-* x-*", ()),
+    "empty": ("", ()),
+}
+
+
+@pytest.mark.parametrize(("tag", "patterns"), MEANT.values(), ids=MEANT)
+def test_patterns_that_are_separated_by_commas_name_no_role_and_seem_to(tag: str, patterns: tuple[str, ...]) -> None:
+    tagged = secret(tags={"pullguard:roles": tag})
+    assert intended_roles(tagged, "web-execution") == patterns
+    assert not (patterns and role_may_use(tagged, "web-execution"))
+
+
+def test_a_comma_may_be_part_of_a_name() -> None:
+    tagged = secret(tags={"pullguard:roles": "a,b=c"})
+    assert role_may_use(tagged, "a,b=c")
+    assert intended_roles(tagged, "a,b=c") == ()
+
+
+def test_without_the_tag_nothing_seems_to_be_meant() -> None:
+    assert intended_roles(secret(), "web-execution") == ()
 
 
 @pytest.mark.parametrize(

@@ -24,8 +24,12 @@ def command(service: str, operation: str, *options: tuple[str, ...]) -> str:
 
     A value that begins with a hyphen is joined to its option, since the AWS CLI takes it for another option otherwise.
     """
-    words = [word for option in options for word in _joined(*option)]
-    return shlex.join(("aws", service, operation, *words))
+    return shlex.join(("aws", service, operation)) + (f" {arguments(*options)}" if options else "")
+
+
+def arguments(*options: tuple[str, ...]) -> str:
+    """Return only the options of a command, for one that is written out around them."""
+    return shlex.join(word for option in options for word in _joined(*option))
 
 
 def _joined(name: str, *values: str) -> tuple[str, ...]:
@@ -44,13 +48,13 @@ def tags_option(tags: Mapping[str, str]) -> tuple[str, ...]:
     return ("--tags", json.dumps([{"Key": key, "Value": value} for key, value in tags.items()]))
 
 
-def on_secret(secret: Secret, operation: str, *arguments: str) -> str:
+def on_secret(secret: Secret, operation: str, *options: tuple[str, ...]) -> str:
     """Return the AWS CLI command that does ``operation`` to a secret, in the Region that it lies in."""
-    at = ("--region", secret.arn.region, "--secret-id", str(secret.arn))
-    return shlex.join(("aws", "secretsmanager", operation, *at, *arguments))
+    at = (("--region", secret.arn.region), ("--secret-id", str(secret.arn)))
+    return command("secretsmanager", operation, *at, *options)
 
 
 def redeploying(region: str, cluster: str, service: str) -> str:
     """Return the AWS CLI command that lets a service start its tasks anew."""
-    at = ("--region", region, "--cluster", cluster, "--service", service)
-    return shlex.join(("aws", "ecs", "update-service", *at, "--force-new-deployment"))
+    at = (("--region", region), ("--cluster", cluster), ("--service", service))
+    return command("ecs", "update-service", *at, ("--force-new-deployment",))

@@ -17,6 +17,7 @@ from pullguard.eligibility import (
     effective_mode,
     has_unreadable_registry_tag,
     intended_hosts,
+    intended_roles,
     is_managed,
     registry_hosts,
     role_may_use,
@@ -157,13 +158,25 @@ def _missing_secret_key(container: Container, secret: Secret, role: Role) -> Mis
             said_no=True,
         )
     if not role_may_use(secret, role.name):
+        return _for_other_roles(secret, role)
+    return None
+
+
+def _for_other_roles(secret: Secret, role: Role) -> MissingKey:
+    why = f"the tag {ROLES_TAG} of the secret {secret.name} does not name the role {role.name}"
+    if patterns := intended_roles(secret, role.name):
         return MissingKey(
-            why=f"the tag {ROLES_TAG} of the secret {secret.name} does not name the role {role.name}",
-            remedy="If this role is to read the secret, the secret's owner adds it to the tag.",
-            snippet=tagging(secret, ROLES_TAG, f"{secret.tags.get(ROLES_TAG, '')} {role.name}"),
+            why=f"{why}: its patterns have to be separated by spaces, and a comma is part of a name",
+            remedy="If the tag is meant for this role, the secret's owner separates its patterns by spaces.",
+            snippet=tagging(secret, ROLES_TAG, " ".join(patterns)),
             said_no=True,
         )
-    return None
+    return MissingKey(
+        why=why,
+        remedy="If this role is to read the secret, the secret's owner adds it to the tag.",
+        snippet=tagging(secret, ROLES_TAG, f"{secret.tags.get(ROLES_TAG, '')} {role.name}"),
+        said_no=True,
+    )
 
 
 def intended_tag(secret: Secret) -> str | None:
@@ -177,4 +190,4 @@ def intended_tag(secret: Secret) -> str | None:
 
 def tagging(secret: Secret, key: str, value: str) -> str:
     """Return the command that sets a tag of the secret."""
-    return on_secret(secret, "tag-resource", *tags_option({key: value.strip()}))
+    return on_secret(secret, "tag-resource", tags_option({key: value.strip()}))

@@ -5,7 +5,7 @@ nothing is opted in that does not parse letter by letter (docs/adr/0002).
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 
 from pullguard.image import DOCKER_HUB, ImageReference, normal_host
@@ -89,10 +89,20 @@ def secrets_for(image: ImageReference, secrets: Iterable[Secret]) -> tuple[Secre
 
 def role_may_use(secret: Secret, role_name: str) -> bool:
     """Whether the secret's owner lets a role of this name be granted (no tag: every managed role)."""
-    if ROLES_TAG not in secret.tags:
-        return True
-    patterns = secret.tags[ROLES_TAG].split()
-    if not patterns or not all(_ROLE_PATTERN.fullmatch(pattern) for pattern in patterns):
+    return ROLES_TAG not in secret.tags or _names_role(secret.tags[ROLES_TAG].split(), role_name)
+
+
+def intended_roles(secret: Secret, role_name: str) -> tuple[str, ...]:
+    """Return the tag's patterns as separated by commas too, if only so they name the role: for people, never to act on.
+
+    A role's name may have a comma in it, so a comma separates nothing.
+    """
+    patterns = tuple(filter(None, _SEPARATORS.split(secret.tags.get(ROLES_TAG, ""))))
+    return patterns if not role_may_use(secret, role_name) and _names_role(patterns, role_name) else ()
+
+
+def _names_role(patterns: Sequence[str], role_name: str) -> bool:
+    if not all(_ROLE_PATTERN.fullmatch(pattern) for pattern in patterns):
         return False
     return any(fnmatchcase(role_name, pattern) for pattern in patterns)
 

@@ -99,6 +99,29 @@ def test_what_would_not_do_is_not_offered(reference: object, secrets: tuple[Secr
         assert re.search(rf"{re.escape(each.name)}\b", str(finding)) is None
 
 
+CREATED: dict[str, tuple[object, str, bool]] = {
+    "a-name-that-ends-like-an-arn": (str(secret_arn("app-docker"))[:-7], "app-docker", True),
+    "a-full-arn": (secret_arn("registry/quay", "OldOld"), "registry/quay", True),
+    "an-arn-without-its-suffix-in-another-region": (
+        str(secret_arn("registry/quay"))[:-7].replace(REGION, "eu-west-1"), "registry/quay", True,
+    ),
+    "an-arn-without-its-suffix": (str(secret_arn("registry/quay"))[:-7], "registry/quay", False),
+    "a-name": ("registry/quay", "registry/quay", False),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("reference", "name", "registered"), CREATED.values(), ids=CREATED)
+def test_it_is_created_and_then_registered_where_the_reference_would_not_find_it(
+    reference: object, name: str, registered: bool
+) -> None:
+    remedy = not_found(reference).remedy
+    first, then, _ = remedy.text.partition("Then register a revision")
+    assert first.startswith("Create the secret.")
+    assert bool(then) is registered
+    assert " or " not in remedy.text
+    assert f" --name {name} --tags Key=pullguard:registry,Value=ghcr.io " in str(remedy.snippet)
+
+
 class Lagging(World):
     """Lists ``WEB`` as it was before its tags were removed."""
 

@@ -124,7 +124,7 @@ def _resource_policy(facts: Facts, secret: Secret, _gate: Gate) -> tuple[str, st
         return "In the secret's account, add this statement to the secret's resource policy.", render(statement)
     return (
         f"In the secret's account, let the role in by the secret's resource policy. {_KEEPS}",
-        on_secret(secret, "put-resource-policy", "--resource-policy", render(policy)),
+        on_secret(secret, "put-resource-policy", ("--resource-policy", render(policy))),
     )
 
 
@@ -144,7 +144,7 @@ def spare(role: Lookup[Role] | None, secret: Secret | None, denying: Citation) -
 def _shows(role: Lookup[Role] | None, secret: Secret | None, policy: Policy) -> str | None:
     """Return the command that shows a policy; None for one that the account itself cannot read."""
     if policy.layer is Layer.RESOURCE and secret is not None:
-        which = () if policy.name == policy.layer else ("--policy-name", policy.name)
+        which = () if policy.name == policy.layer else (("--policy-name", policy.name),)
         return on_secret(secret, "get-resource-policy", *which)
     if policy.layer is Layer.KEY and secret is not None and isinstance(secret.key, Key):
         return _on_key(secret.key, "get-key-policy", ("--policy-name", "default"))
@@ -229,14 +229,14 @@ def _another_key(facts: Facts, secret: Secret) -> tuple[str, str | None]:
     """
     value = ("--secret-string", "file://credentials.json")
     if secret.arn.account == _own_account(facts) and secret.resource_policy is None:
-        anew = ("--kms-key-id", "alias/aws/secretsmanager", *value)
+        anew = (("--kms-key-id", "alias/aws/secretsmanager"), value)
         text = f"Store the value again, under a key that exists. {CREDENTIALS_FILE}"
         return text, on_secret(secret, "update-secret", *anew)
     return (
         f"In account {secret.arn.account}, store the value again under a customer managed key whose policy lets the "
         "role decrypt, in the place of KEY-ARN. aws/secretsmanager would shut out all other accounts. "
         f"{CREDENTIALS_FILE}",
-        on_secret(secret, "update-secret", "--kms-key-id", "KEY-ARN", *value),
+        on_secret(secret, "update-secret", ("--kms-key-id", "KEY-ARN"), value),
     )
 
 
@@ -247,7 +247,7 @@ def _own_account(facts: Facts) -> str:
 def _own_key(_facts: Facts, secret: Secret, _gate: Gate) -> tuple[str, str | None]:
     return (
         "In the secret's account, encrypt the secret under a customer managed key whose policy lets the role decrypt.",
-        on_secret(secret, "update-secret", "--kms-key-id", "KEY-ARN"),
+        on_secret(secret, "update-secret", ("--kms-key-id", "KEY-ARN")),
     )
 
 

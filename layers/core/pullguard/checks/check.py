@@ -230,7 +230,7 @@ def put_value(secret: Secret, text: str) -> Remedy:
         where = f" The secret is a replica: its value is stored in the primary, in account {primary.arn.account}."
     elif primary.arn != secret.arn:
         where = f" The secret is a replica: its value is stored in the primary, in {primary.arn.region}."
-    command = on_secret(primary, "put-secret-value", "--secret-string", "file://credentials.json")
+    command = on_secret(primary, "put-secret-value", ("--secret-string", "file://credentials.json"))
     return Remedy(text=f"{text}{where} {CREDENTIALS_FILE}", snippet=command)
 
 

@@ -1,9 +1,9 @@
 """What to do about a finding on an older revision: Pullguard registers no copy of such a one (docs/adr/0005)."""
 
-import shlex
 from dataclasses import replace
 
 from pullguard.arn import Arn
+from pullguard.aws_cli import command
 from pullguard.findings import Remedy
 from pullguard.model import Facts, Usage
 
@@ -29,11 +29,11 @@ def instead_of_a_copy(remedy: Remedy, facts: Facts) -> Remedy:
 def _moving(usage: Usage, latest: Arn) -> str | None:
     """Return the command for each service that ECS itself deploys."""
     commands = [
-        shlex.join(
-            (
-                *("aws", "ecs", "update-service", "--region", latest.region, "--cluster", use.cluster_arn),
-                *("--service", use.name, "--task-definition", str(latest)),
-            )
+        command(
+            "ecs",
+            "update-service",
+            *(("--region", latest.region), ("--cluster", use.cluster_arn)),
+            *(("--service", use.name), ("--task-definition", str(latest))),
         )
         for use in usage.services
         if use.controller == "ECS" and not use.beside

@@ -1,12 +1,11 @@
 """Is the reference well-formed, complete and alive, and does it belong to this image?"""
 
-import shlex
 from collections.abc import Iterable
 from dataclasses import replace
 
 from pullguard import meaning
 from pullguard.arn import Arn, MalformedReference, SecretReference
-from pullguard.aws_cli import on_secret
+from pullguard.aws_cli import command, on_secret
 from pullguard.checks import credentials_missing, near
 from pullguard.checks.check import (
     NAME_FULL_ARN,
@@ -70,8 +69,9 @@ def _behind_a_suffix(facts: Facts, reference: MalformedReference) -> Secret | No
 def _list_secrets(facts: Facts) -> str:
     """Return the command that lists the secrets that a reference may name, with their registry hosts."""
     query = f"SecretList[].[ARN,Tags[?Key=='{REGISTRY_TAG}'].Value|[0]]"
-    which = ("--filters", f"Key=tag-key,Values={REGISTRY_TAG}", "--query", query, "--output", "text")
-    return shlex.join(("aws", "secretsmanager", "list-secrets", "--region", facts.task_definition.arn.region, *which))
+    at = ("--region", facts.task_definition.arn.region)
+    which = (("--filters", f"Key=tag-key,Values={REGISTRY_TAG}"), ("--query", query), ("--output", "text"))
+    return command("secretsmanager", "list-secrets", at, *which)
 
 
 def _not_full_arn(facts: Facts) -> Iterable[Answer]:
@@ -166,8 +166,8 @@ def _may_be_complete(facts: Facts, container: Container, reference: SecretRefere
 def _describe(facts: Facts, reference: SecretReference, secret_id: str) -> str:
     """Return the command that prints the full ARN of the secret that ``secret_id`` names."""
     region = reference.arn.region if reference.arn else facts.task_definition.arn.region
-    at = ("--region", region, "--secret-id", secret_id, "--query", "ARN", "--output", "text")
-    return shlex.join(("aws", "secretsmanager", "describe-secret", *at))
+    at = (("--region", region), ("--secret-id", secret_id))
+    return command("secretsmanager", "describe-secret", *at, ("--query", "ARN"), ("--output", "text"))
 
 
 def _severity_of_partial(facts: Facts, secret: Arn | None) -> Severity:
@@ -258,8 +258,10 @@ def _create_or_restore(facts: Facts, container: Container, reference: SecretRefe
                 f"and lets the execution role in by the resource policy and the key policy.{partial}"
             )
         )
-    full = reference.name_without_suffix is not None
-    otherwise = creating(facts, container, future_of(facts, reference), "Create the secret.", printed=full)
+    # A name, or an ARN without its suffix, finds the new secret at home only: elsewhere AWS needs the full ARN.
+    at_home = reference.arn is None or reference.arn.region == facts.task_definition.arn.region
+    printed = reference.name_without_suffix is not None or not at_home
+    otherwise = creating(facts, container, future_of(facts, reference), "Create the secret.", printed=printed)
     return near.of_secret(facts, container, otherwise)
 
 

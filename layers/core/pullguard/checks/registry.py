@@ -131,8 +131,8 @@ def _rotation_is_under_way(facts: Facts, secret: Secret) -> bool:
 
 
 def _make_current(secret: Secret) -> str:
-    moved = ("--version-stage", "AWSCURRENT", "--move-to-version-id", secret.pending_version or "")
-    away = ("--remove-from-version-id", secret.current_version) if secret.current_version else ()
+    moved = (("--version-stage", "AWSCURRENT"), ("--move-to-version-id", secret.pending_version or ""))
+    away = (("--remove-from-version-id", secret.current_version),) if secret.current_version else ()
     return on_secret(secret, "update-secret-version-stage", *moved, *away)
 
 

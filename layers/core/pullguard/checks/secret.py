@@ -268,7 +268,7 @@ def _rotate_again(secret: Secret) -> str:
     rotate, version = on_secret(secret, "rotate-secret"), secret.pending_version
     if version is None:
         return rotate
-    labelled = ("--version-stage", "AWSPENDING", "--remove-from-version-id", version)
+    labelled = (("--version-stage", "AWSPENDING"), ("--remove-from-version-id", version))
     return f"{on_secret(secret, 'update-secret-version-stage', *labelled)} && {rotate}"
 
 
@@ -342,7 +342,7 @@ def _associate(secret: Secret) -> Remedy | None:
             "--replication-role-arn, if it has a role). To end the replication for good, call "
             "stop-replication-to-replica on the replica, which then takes values of its own."
         ),
-        snippet=on_secret(primary, "associate-cross-account-replica", *replica),
+        snippet=on_secret(primary, "associate-cross-account-replica", replica),
     )
 
 
@@ -377,9 +377,9 @@ def _replicate_again(secret: Secret, replica: Replica) -> str:
     """Nothing is overwritten by it: a secret that is in the way may be somebody's."""
     primary = primary_of(secret)
     key = () if replica.key_id is None else (f"KmsKeyId={replica.key_id}",)
-    remove = on_secret(primary, "remove-regions-from-replication", "--remove-replica-regions", replica.region)
+    remove = on_secret(primary, "remove-regions-from-replication", ("--remove-replica-regions", replica.region))
     where = ",".join((f"Region={replica.region}", *key))
-    return f"{remove} && {on_secret(primary, 'replicate-secret-to-regions', '--add-replica-regions', where)}"
+    return f"{remove} && {on_secret(primary, 'replicate-secret-to-regions', ('--add-replica-regions', where))}"
 
 
 CHECKS = (

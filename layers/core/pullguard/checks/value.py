@@ -248,7 +248,7 @@ def _renew(secret: Secret) -> Remedy:
     stored = put_value(
         secret, "Store new credentials. The command also removes the old date: tag the secret with the new one."
     )
-    untag = on_secret(primary_of(secret), "untag-resource", "--tag-keys", EXPIRES_TAG)
+    untag = on_secret(primary_of(secret), "untag-resource", ("--tag-keys", EXPIRES_TAG))
     return Remedy(text=stored.text, snippet=f"{stored.snippet} && {untag}")
 
 

@@ -7,6 +7,7 @@ and that is other people's. For the same reason nothing of a target but its name
 import shlex
 
 from pullguard.arn import Arn
+from pullguard.aws_cli import arguments
 from pullguard.errors import shown
 from pullguard.model import Lookup, ScheduleUse
 from pullguard.plan import Refusal
@@ -66,13 +67,13 @@ def _command(use: ScheduleUse, before: Arn, after: Arn) -> str:
         f"sed -E {shlex.quote(_in_input(before, after))}" if use.in_input else f"sed {shlex.quote(_in(before, after))}"
     )
     if use.kind == "rule":
-        where = shlex.join(("--region", before.region, "--rule", use.name))
+        where = arguments(("--region", before.region), ("--rule", use.name))
         query = shlex.quote(f"Targets[?Id==`{use.within}`]")
         return (
             f"aws events list-targets-by-rule {where} --query {query} --output json | {changed} > targets.json\n"
             f"aws events put-targets {where} --targets file://targets.json"
         )
-    where = shlex.join(("--region", before.region, "--group-name", use.within, "--name", use.name))
+    where = arguments(("--region", before.region), ("--group-name", use.within), ("--name", use.name))
     return (
         f"aws scheduler get-schedule {where} --output json "
         f"| jq 'del(.Arn, .CreationDate, .LastModificationDate)' | {changed} > schedule.json\n"

@@ -1,0 +1,85 @@
+"""Commands to copy: each value reaches the AWS CLI as it is (tests/remedies/test_values.py asks the real one)."""
+
+import json
+import shlex
+from dataclasses import replace
+
+import pytest
+
+from pullguard.aws_cli import command, on_secret, redeploying, tags_option
+from pullguard.checks.examine import examine
+from pullguard.checks.older_revision import instead_of_a_copy
+from pullguard.findings import Remedy
+from pullguard.model import NotLooked, ScheduleUse, Usage
+from pullguard.remedies.schedules import pins
+from tests.fakes import World, container, revision_arn, role, secret, service, task_definition
+
+SHORTHAND = {
+    "a-host": "ghcr.io",
+    "a-port": "registry.example.com:5000",
+    "two-hosts": "ghcr.io quay.io",
+    "true": "true",
+}
+JSON = {
+    "patterns-with-a-comma": "api-*,web-* web-execution",
+    "an-equals-sign": "a,b=c",
+    "an-address": "[::1]:5000",
+    "braces": "{a}",
+    "quotes": 'it\'s "so"',
+    "a-tab": "a\tb",
+    "a-backslash": "a\\b",
+    "an-at-sign": "web@example.com",
+    "nothing": "",
+    "beyond-ascii": "r\u00f4le",
+}
+
+
+@pytest.mark.parametrize("value", SHORTHAND.values(), ids=SHORTHAND)
+def test_what_the_shorthand_takes_is_written_in_it(value: str) -> None:
+    assert tags_option({"pullguard:roles": value}) == ("--tags", f"Key=pullguard:roles,Value={value}")
+
+
+@pytest.mark.parametrize("value", JSON.values(), ids=JSON)
+def test_what_means_something_in_the_shorthand_is_written_as_json(value: str) -> None:
+    option, *texts = tags_option({"pullguard:registry": "ghcr.io", "pullguard:roles": value})
+    assert option == "--tags"
+    assert [json.loads(text) for text in texts] == [
+        [{"Key": "pullguard:registry", "Value": "ghcr.io"}, {"Key": "pullguard:roles", "Value": value}]
+    ]
+
+
+def test_a_value_that_begins_with_a_hyphen_is_joined_to_its_option() -> None:
+    assert shlex.split(command("iam", "get-role", ("--role-name", "--help"))) == [
+        *("aws", "iam", "get-role", "--role-name=--help")
+    ]
+    assert " --version-id=-1 " in f"{on_secret(secret(), 'get-secret-value', ('--version-id', '-1'))} "
+    assert " --service=-web " in redeploying("us-east-1", "main", "-web")
+
+
+def test_an_older_revisions_service_may_begin_with_a_hyphen() -> None:
+    usage = Usage(newest=False, latest=revision_arn("web", 8), services=(service("-web"),))
+    facts = World((task_definition(container(secret())),), running=usage).facts()
+    moved = instead_of_a_copy(Remedy(action="reregister", text="x"), facts)
+    assert " --service=-web " in str(moved.snippet)
+
+
+RULES = {
+    "rule": (ScheduleUse(kind="rule", name="-nightly", within="1"), ("--rule=-nightly",)),
+    "schedule": (ScheduleUse(kind="schedule", name="-a", within="-b"), ("--name=-a", "--group-name=-b")),
+}
+
+
+@pytest.mark.parametrize(("use", "options"), RULES.values(), ids=RULES)
+def test_a_rule_and_a_schedule_may_begin_with_a_hyphen(use: ScheduleUse, options: tuple[str, ...]) -> None:
+    (refusal,) = pins((use,), revision_arn("web", 7), revision_arn("web", 8))
+    assert all(f" {option} " in str(refusal.snippet) for option in options)
+
+
+def test_an_offline_reference_may_begin_with_a_hyphen() -> None:
+    facts = World((task_definition(container("--help")),), (role(),)).facts()
+    (found,) = (
+        each
+        for each in examine(replace(facts, secrets={"--help": NotLooked(why="offline", switch="go online")})).findings
+        if each.check == "reference-not-full-arn"
+    )
+    assert " --secret-id=--help " in str(found.remedy.snippet)
