@@ -262,10 +262,19 @@ ADDRESS_REFUSED: Final = Explanation(
 )
 _REFUSED = r"(?:not (?:allowed|permitted|authorized|white-?listed|in )|blocked|banned|denied|forbidden|restricted)"
 
+_LOGIN = r"(?:log[- ]?(?:in|on)s?|sign[- ]?ins?|auth(?:entications?)?|passwords?|credentials?)"
+_FAILED = r"(?:failed|failing|unsuccessful|incorrect|invalid|wrong|bad)"
+_MANY = r"(?:too many|many|multiple|several|repeated(?:ly)?|recurr(?:ent|ing)|consecutive|successive|excessive)"
 TOO_MANY_LOGINS: Final = (
-    r"too many (?:\w+ ){0,3}(?:log-?in|sign-?in|authentication|password) (?:attempts|failures)"
-    r"|(?:recurrent|repeated|recurring) (?:\w+ )?log-?in failures"
+    rf"too many (?:\w+ ){{0,3}}{_LOGIN} (?:attempts|failures|tries)"
+    rf"|{_MANY} (?:\w+ ){{0,2}}{_FAILED} (?:\w+ ){{0,2}}{_LOGIN}\b(?: (?:attempts|tries))?"
+    rf"|{_MANY} (?:\w+ ){{0,2}}{_LOGIN} failures"
+    rf"|(?:maximum|max|allowed|permitted|exceed\w*) (?:\w+ ){{0,5}}{_LOGIN} (?:attempts|failures|tries)"
+    rf"|{_LOGIN} (?:attempts?|failures) (?:\w+ ){{0,2}}(?:exceed\w*|limit|reached)"
+    r"|(?:sign|signed|log|logged) in too many times|brute[- ]force"
     r"|locked out|account (?:is |has been |was )?(?:temporarily )?(?:locked|blocked)"
+    r"|\b(?:account|user|log-?in|sign-?in|credentials?) (?:\S+ )?(?:is |are |was |has |have |been |currently ){0,3}"
+    r"(?:locked|temporarily (?:locked|blocked|disabled|suspended))"
 )
 PULL_ROWS: Final[tuple[Row, ...]] = (
     (TOO_MANY_LOGINS, LOCKED_OUT),
@@ -326,9 +335,13 @@ PULL_ROWS: Final[tuple[Row, ...]] = (
     ),
     (
         r"schema ?(?:version ?)?1\b|image format v1|deprecation notice"
-        r"|(?:no longer |not |un)supported (?:manifest|media ?type|schema|compression|image)"
-        r"|media ?type [^:]{0,80}(?:not supported|no longer supported)|unexpected media ?type"
-        r"|media ?type in manifest should be|<> (?:is )?not supported|not implemented: media ?type|no signatures"
+        r"|(?:no longer |not |un)supported (?:manifest|(?:\w+ )?media[- ]?type|schema|compression|image|layer)"
+        r"|media[- ]?type [^:]{0,80}(?:not supported|no longer supported)"
+        r"|(?:unexpected|unknown|unrecogni[sz]ed|invalid) (?:\w+ )?(?:media[- ]?type|compression)(?: type| format)?"
+        r"|no (?:\w+ ){0,2}(?:processor|handler|unpacker|decompressor|decoder|differ|applier)s? for "
+        r"(?:media[- ]?type|<>)"
+        r"|failed to get (?:stream )?processor"
+        r"|media[- ]?type in manifest should be|<> (?:is )?not supported|not implemented: media[- ]?type|no signatures"
         r"|unknown image config|manifest[_ ]invalid|invalid manifest|invalid tar header|invalid rootfs|: unsupported$"
         r"|missing signature key|encountered remote",
         Explanation(

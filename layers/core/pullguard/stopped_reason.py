@@ -64,7 +64,12 @@ _PULL: Final = (
     r"|failed to (?:register|extract) layer|unexpected status from (?:get|head) request"
     r"|error response from daemon: (?:get|head) <>|(?<!permission )\b(?:denied|unauthorized|name unknown): "
 )
-_OTHER: Final = r"cannot(?:start|create|stop|inspect|describe)|logging driver|log stream|env files"
+_OTHER: Final = (
+    r"cannot(?:start|create|stop|inspect|describe)|logging driver|log stream|env files"
+    # What a service does beside starting tasks: targets, service discovery, scaling, volumes.
+    r"|^<> (?:(?:is|was|has) )?(?:failed to|unable to) (?!(?:consistently )?(?:launch|start|place|run|pull)\b)"
+    r"|target-group|\belb\b|load balancer|health checks?\b|service discovery"
+)
 _OF_ECR: Final = r"perform: <ecr(?:-public)?>|does not exist in the registry with id|redacted ecr url|amazon ecr\b"
 _TOKEN_STEP: Final = r"failed to fetch (?:anonymous|oauth) token"  # noqa: S105 (a step of a pull)
 
