@@ -10,7 +10,7 @@ def confirmed(question: str, *, yes: bool) -> bool:
     """Whether somebody agrees; raises ``CannotRun`` where there is nobody to ask."""
     if yes:
         return True
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():
         raise CannotRun(f"{question} There is no terminal to answer on. Give --yes to agree.")
     errors().print(says(f"{question} [y/N] "), end="")
     return sys.stdin.readline().strip().lower() in {"y", "yes"}

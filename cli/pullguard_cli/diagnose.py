@@ -11,9 +11,10 @@ from rich.console import Console
 from rich.table import Table
 
 from pullguard.errors import shown
+from pullguard.hidden_text import without_credentials
 from pullguard.image import ImageReference, parse_images
 from pullguard.model import Reason
-from pullguard.stopped_reason import Diagnosis, diagnose, priority
+from pullguard.stopped_reason import UNKNOWN, Diagnosis, Explanation, diagnose, priority
 from pullguard_cli.failures import CannotRun
 from pullguard_cli.options import TextFormat, TextOrJson
 from pullguard_cli.printing import output, says
@@ -21,6 +22,17 @@ from pullguard_cli.printing import output, says
 STANDARD_INPUT: Final = "-"
 # The answer of DescribeTasks for 100 tasks, the most that it takes, is well below.
 MAX_BYTES: Final = 1024 * 1024
+_LISTS: Final = ("tasks", "services", "taskArns", "serviceArns")
+_NOTHING_STOPPED: Final = Explanation(
+    kind="unknown",
+    sentence="This is JSON that holds no stopped task and no event of a service.",
+    how_to_fix=(
+        "ECS keeps a stopped task for about an hour. aws ecs list-tasks --cluster CLUSTER --desired-status STOPPED "
+        "lists those that it keeps; give what aws ecs describe-tasks prints of them to pullguard diagnose -."
+    ),
+    source="https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-errors.html",
+    is_registry_related=False,
+)
 _HOW_TO_GIVE_IT: Final = "Give a stopped reason or a service event in quotes, or - to read one from standard input."
 
 
@@ -65,9 +77,12 @@ def diagnose_command(
 
 def answer_to(text: str) -> dict[str, Any]:
     """Return the answer in the shape of the contract: kind, summary, checks, how_to_fix and source."""
-    found = [(diagnose(stop.reasons, stop.images), stop) for stop in stops_in(text)]
+    stops = stops_in(text)
+    found = [(diagnose(stop.reasons, stop.images), stop) for stop in stops or (Stop(reasons=(Reason(text=text),)),)]
     diagnosis, stop = min(found, key=lambda each: priority(each[0]))
     explanation = diagnosis.explanation
+    if stops is not None and not stops and (explanation == UNKNOWN or _is_list_of_aws(text)):
+        diagnosis, explanation = Diagnosis(explanation=_NOTHING_STOPPED), _NOTHING_STOPPED
     return {
         "kind": explanation.kind,
         "summary": " ".join((explanation.sentence, *_named(diagnosis, stop))),
@@ -77,13 +92,23 @@ def answer_to(text: str) -> dict[str, Any]:
     }
 
 
-def stops_in(text: str) -> tuple[Stop, ...]:
-    """Return what ``text`` says: as JSON that AWS prints, or else as a reason itself."""
+def stops_in(text: str) -> tuple[Stop, ...] | None:
+    """Return what ``text`` says as JSON that AWS prints; None if it is no JSON."""
+    document = _document(text)
+    return None if document is None else tuple(_stops(document))
+
+
+def _document(text: str) -> object:
     try:
-        found = tuple(_stops(json.loads(text))) if text.lstrip()[:1] in ("{", "[", '"') else ()
+        return json.loads(text) if text.lstrip()[:1] in ("{", "[", '"') else None
     except (ValueError, RecursionError):
-        found = ()
-    return found or (Stop(reasons=(Reason(text=text),)),)
+        return None
+
+
+def _is_list_of_aws(text: str) -> bool:
+    """Whether the text is what AWS prints of tasks or services, whose other words say nothing about a pull."""
+    document = _document(text)
+    return isinstance(document, Mapping) and any(isinstance(document.get(each), list) for each in _LISTS)
 
 
 def _stops(value: object) -> Iterator[Stop]:
@@ -136,7 +161,8 @@ def _named(diagnosis: Diagnosis, stop: Stop) -> Iterator[str]:
     if diagnosis.role is not None:
         yield f"The role is {diagnosis.role.arn or f'{diagnosis.role.name} of account {diagnosis.role.account}'}."
     if stop.role is not None:
-        yield f"The task's overrides name the execution role {shown(stop.role)}, in place of the task definition's."
+        role = shown(without_credentials(stop.role))
+        yield f"The task's overrides name the execution role {role}, in place of the task definition's."
 
 
 def _argument(text: str) -> str:
@@ -147,7 +173,13 @@ def _argument(text: str) -> str:
 
 
 def _standard_input() -> str:
-    return _usable(sys.stdin.buffer.read(MAX_BYTES + 1))
+    if sys.stdin is None:  # it is closed
+        raise CannotRun(f"There is no standard input. {_HOW_TO_GIVE_IT}")
+    try:
+        data = sys.stdin.buffer.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise CannotRun(f"Standard input cannot be read: {error.strerror}. {_HOW_TO_GIVE_IT}") from None
+    return _usable(data)
 
 
 def _usable(data: bytes) -> str:

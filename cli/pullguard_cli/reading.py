@@ -35,6 +35,8 @@ def read_file(name: str) -> Located:
 def _bytes(name: str) -> bytes:
     try:
         if name == STANDARD_INPUT:
+            if sys.stdin is None:  # it is closed
+                raise Unusable(name, "there is no standard input")
             data = sys.stdin.buffer.read(MAX_BYTES + 1)
         else:
             with Path(name).open("rb") as file:

@@ -232,6 +232,21 @@ def test_credentials_in_a_url_are_not_repeated() -> None:
     assert "//…@proxy:3128" in finding.evidence
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Get https://ghcr.io/token?password=hunter2&account=x: unauthorized",
+        "unexpected status code https://x.blob.core.windows.net/b?sig=hunter2: 403",
+        "unauthorized: Authorization: Basic hunter2",
+        "unauthorized: sent Bearer hunter2",
+    ],
+)
+def test_credentials_in_queries_and_headers_are_not_repeated(said: str) -> None:
+    (finding,) = findings(reason=f"CannotPullContainerError: {said}")
+    assert "hunter2" not in str(finding)
+    assert "…" in finding.evidence
+
+
 # --- How it is gathered ------------------------------------------------------------------------------------------
 
 

@@ -120,6 +120,47 @@ def test_the_role_of_the_overrides_is_named(run: Run, monkeypatch: pytest.Monkey
     assert 'The task\'s overrides name the execution role "arn:aws:iam::111122223333:role/batch"' in summary
 
 
+NOTHING_STOPPED = {
+    "no task": {"tasks": [], "failures": [{"arn": "x", "reason": "MISSING"}]},
+    "no task, and words of a pull": {"tasks": [], "failures": [{"arn": "x", "reason": "denied: x"}]},
+    "a task that runs": {"tasks": [{"lastStatus": "RUNNING", "containers": [{"name": "web", "image": ECR}]}]},
+    "list-tasks": {"taskArns": ["arn:aws:ecs:us-east-1:111122223333:task/main/denied"]},
+    "a service without events": {"services": [{"serviceName": "unauthorized: x", "events": []}]},
+    "no service": {"services": [], "failures": [{"reason": "MISSING"}]},
+    "a query without results": [],
+    "nothing": {},
+    "an event without a reason": {"detail-type": "ECS Task State Change", "detail": {"lastStatus": "RUNNING"}},
+}
+
+
+@pytest.mark.parametrize("document", NOTHING_STOPPED.values(), ids=NOTHING_STOPPED)
+def test_json_without_a_stopped_task_is_said_to_hold_none(
+    run: Run, monkeypatch: pytest.MonkeyPatch, document: object
+) -> None:
+    piped(monkeypatch, json.dumps(document).encode())
+    answer = answered(run("diagnose", "-"))
+    assert (answer["kind"], answer["checks"]) == ("unknown", [])
+    assert answer["summary"] == "This is JSON that holds no stopped task and no event of a service."
+    assert "--desired-status STOPPED" in answer["how_to_fix"]
+
+
+def test_a_closed_standard_input_is_reported_in_one_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    ran = run("diagnose", "-")
+    assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1)
+    assert "There is no standard input." in ran.err
+
+
+def test_a_standard_input_that_cannot_be_read_is_reported_in_one_line(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with (tmp_path / "written").open("w") as written, open(written.fileno(), "rb", closefd=False) as unreadable:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(unreadable))
+        ran = run("diagnose", "-")
+    assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1)
+    assert "Standard input cannot be read: " in ran.err
+
+
 @pytest.mark.parametrize("text", ["{", '{"tasks": [', "[" * 100_000, "\ufeffEssential container", "no JSON {}"])
 def test_what_is_no_json_is_a_text(run: Run, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     piped(monkeypatch, text.encode())
@@ -161,6 +202,9 @@ HOSTILE = (
     "CannotPullContainerError: pull access denied for hunter2\x1b[2J, repository does not exist",
     'CannotPullContainerError: proxyconnect tcp: dial "http://ci:hunter2@proxy.example.com:3128": EOF',
     json.dumps({"tasks": [{"stoppedReason": "denied: hunter2", "overrides": {"executionRoleArn": "\x1b[31m"}}]}),
+    json.dumps({"tasks": [{"stoppedReason": "denied: x", "overrides": {"executionRoleArn": "password=hunter2"}}]}),
+    "CannotPullContainerError: Get https://ghcr.io/token?password=hunter2&account=x: unauthorized",
+    "CannotPullContainerError: unauthorized: Authorization: Basic hunter2",
 )
 
 

@@ -68,14 +68,15 @@ def test_what_is_so_already_is_said_and_nothing_is_written(run: Run, stack: Stac
     assert words in ran.out
 
 
+@pytest.mark.parametrize("standard_input", [StringIO("y\n"), None], ids=["a pipe", "closed"])
 @pytest.mark.parametrize("command", ["stop", "resume"])
 def test_without_a_terminal_nothing_is_done_unasked(
-    run: Run, stack: Stack, monkeypatch: pytest.MonkeyPatch, command: str
+    run: Run, stack: Stack, monkeypatch: pytest.MonkeyPatch, command: str, standard_input: StringIO | None
 ) -> None:
     if command == "resume":
         run("stop", "--yes")
     before = stack.stopped()
-    monkeypatch.setattr(sys, "stdin", StringIO("y\n"))
+    monkeypatch.setattr(sys, "stdin", standard_input)
     ran = run(command)
     assert (ran.code, stack.stopped()) == (2, before)
     assert "--yes" in ran.err

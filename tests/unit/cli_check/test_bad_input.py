@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -180,3 +181,9 @@ def test_json_is_read_as_the_standard_library_reads_it(tmp_path: Path, value: An
         return json.loads(located.value.text) if hasattr(located.value, "text") else located.value
 
     assert plain(read_file(str(file))) == [value]
+
+
+def test_a_closed_standard_input_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(Unusable, match="there is no standard input"):
+        read_file("-")

@@ -1,12 +1,12 @@
 """The tasks that failed to start a moment ago, which say something about now."""
 
-import re
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
 from pullguard.checks.check import PullGate
 from pullguard.errors import Malformed, shown
+from pullguard.hidden_text import without_credentials
 from pullguard.image import ImageReference, parse_images
 from pullguard.model import Facts, FailedStart, TaskDefinition, Usage
 from pullguard.stopped_reason import Diagnosis, diagnose
@@ -16,7 +16,6 @@ from pullguard.task_definition import role_arn
 # As long as a service needs for a few more tries.
 _RECENT: Final = timedelta(minutes=15)
 _REASON_MAX_CHARS: Final = 500
-_USER_INFO: Final = re.compile(r"//[^/\s]+@")  # https://ci:password@registry.example.com/v2/
 ROLE_GATES: Final[frozenset[PullGate]] = frozenset({"role", "trust", "secret access", "decrypt"})
 """The gates of the task definition's own execution role: of another role their checks say nothing."""
 
@@ -49,9 +48,9 @@ def diagnosed(start: FailedStart, facts: Facts) -> Diagnosis:
 
 
 def quoted(start: FailedStart) -> str:
-    """Return the task and what ECS says of it, shortened, without control characters and credentials of URLs."""
-    texts = (_USER_INFO.sub("//…@", reason.text) for reason in start.reasons)
-    return f"{start.task_arn}: {'; '.join(shown(text, _REASON_MAX_CHARS) for text in texts)}"
+    """Return the task and what ECS says of it, shortened, without control characters and credentials."""
+    texts = (shown(without_credentials(reason.text), _REASON_MAX_CHARS) for reason in start.reasons)
+    return f"{start.task_arn}: {'; '.join(texts)}"
 
 
 def other_role(start: FailedStart, diagnosis: Diagnosis, definition: TaskDefinition) -> OtherRole | None:
