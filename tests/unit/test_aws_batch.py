@@ -1,5 +1,6 @@
 """A task definition that AWS Batch registered: its findings lead to its job definition, never to a revision."""
 
+import re
 import shlex
 from dataclasses import replace
 from typing import Any
@@ -9,10 +10,10 @@ import pytest
 from pullguard.aws_batch import is_owned_by_batch
 from pullguard.checks.examine import examine
 from pullguard.findings import Finding
-from pullguard.model import Usage
+from pullguard.model import FailedStart, Reason, Usage, Verification
 from pullguard.planner import Rules, make_plan
 from pullguard_cli.gates import pulls_of
-from tests.fakes import ACCOUNT, World, container, revision_arn, role, secret, secret_arn, task_definition
+from tests.fakes import ACCOUNT, NOW, World, container, revision_arn, role, secret, secret_arn, task_definition
 
 OLD, NEW = secret_arn(suffix="OldOld"), secret(suffix="NewNew")
 BATCH = {"AWSBatchServiceTag": "batch"}
@@ -44,6 +45,11 @@ def findings(*containers: dict[str, Any], role_name: str | None = "web-execution
     return examine(world.facts()).findings
 
 
+def started(reason: str) -> Usage:
+    start = FailedStart(task_arn="task/1", stopped_at=NOW, reasons=(Reason(text=reason),))
+    return Usage(newest=True, failed_starts=(start,))
+
+
 def test_a_reference_is_corrected_in_the_job_definition() -> None:
     (found,) = findings(container(OLD))
     assert (found.check, found.severity, found.remedy.action) == ("reference-stale", "error", "none")
@@ -68,7 +74,37 @@ def test_an_older_revision_is_not_moved_to_a_newer_one() -> None:
 def test_what_only_people_correct_leads_there_too() -> None:
     (found,) = findings(container(NEW), role_name=None)
     assert found.check == "execution-role-missing"
-    assert found.remedy.text.endswith("is changed in the job definition (RegisterJobDefinition).")
+    assert found.remedy.text.startswith("Create an execution role that may read the secret, and register a new job def")
+    assert '"executionRoleArn": "arn:aws:iam::' in found.remedy.text
+    assert found.remedy.text.count("RegisterJobDefinition") == 1
+    *before, last = str(found.remedy.snippet).splitlines()
+    assert before[0].startswith("aws iam create-role")
+    assert shlex.split(last)[:3] == ["aws", "batch", "register-job-definition"]
+
+
+WRONG: dict[str, dict[str, Any]] = {
+    "no role": {"role_name": None},
+    "a role that is gone": {"role_name": "gone"},
+    "a secret that is gone": {"containers": [container(secret_arn("registry/gone"))]},
+    "a reference that is not valid": {"containers": [container("registry ghcr")]},
+    "an image of Amazon ECR": {
+        "containers": [container(NEW, image=f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/web:1")]
+    },
+    "no such image": {"verifications": {"ghcr.io/acme/web:1": Verification(answer="no-such-image")}},
+    "a start without credentials": {"running": started("CannotPullContainerError: no basic auth credentials")},
+    "a start of an image that is not valid": {"running": started("CannotPullContainerError: invalid reference format")},
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)
+def test_no_remedy_registers_a_revision_of_the_task_definition(wrong: dict[str, Any]) -> None:
+    more = dict(wrong)
+    found = findings(*more.pop("containers", [container(NEW)]), **more)
+    assert found
+    for each in found:
+        assert not re.search("register a revision|register-task-definition", str(each.remedy), re.IGNORECASE)
+        assert each.remedy.members == ()
+        assert "job definition" in each.remedy.text
 
 
 def test_the_refusal_names_the_change_of_each_container() -> None:

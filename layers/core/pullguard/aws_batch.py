@@ -5,6 +5,7 @@ Its role may register task definitions only with the request tag ``AWSBatchServi
 Source: https://docs.aws.amazon.com/aws-managed-policy/latest/reference/BatchServiceRolePolicy.html
 """
 
+import re
 import shlex
 from dataclasses import replace
 from typing import Final
@@ -26,6 +27,12 @@ _HOW: Final = (
 _INSTEAD: Final = (
     "AWS Batch runs only the revisions that it registered itself: what is to change in the task definition is changed "
     "in the job definition (RegisterJobDefinition)."
+)
+_A_REVISION: Final = re.compile(r"\b(register) a revision\b", re.IGNORECASE)
+_BY_JOB_DEFINITION: Final = (
+    "This is RegisterJobDefinition: AWS Batch runs only the revisions that it registered itself. job-definition.json "
+    "holds what aws batch describe-job-definitions --status ACTIVE shows of it, with that change, without its ARN, "
+    "revision and status."
 )
 
 
@@ -58,4 +65,11 @@ def instead_of_a_revision(remedy: Remedy, definition: TaskDefinition) -> Remedy:
     if remedy.action == "reregister":
         text = f"{OWNED}. {registering_job_definition(', '.join(remedy.members) or None)}"
         return Remedy(text=text, snippet=in_order(remedy.commands, register_job_definition(definition.arn)))
-    return remedy if remedy.action == "grant" else replace(remedy, text=f"{remedy.text} {_INSTEAD}".strip())
+    if remedy.action == "grant":
+        return remedy
+    text, said = _A_REVISION.subn(r"\1 a new job definition revision", remedy.text)
+    if not said:
+        return replace(remedy, text=f"{remedy.text} {_INSTEAD}".strip())
+    members = f" In the job definition belongs {', '.join(remedy.members)}." if remedy.members else ""
+    commands = in_order(remedy.commands, register_job_definition(definition.arn))
+    return Remedy(text=f"{text}{members} {_BY_JOB_DEFINITION}", snippet=commands)
