@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Literal
 
 from pullguard.errors import Malformed, shown
+from pullguard.pasted import kind_of
 
 ARN_MAX_CHARS = 2048
 SECRET_NAME_MAX_CHARS = 512  # CreateSecret, parameter Name
@@ -175,7 +176,7 @@ def dns_suffix_of(partition: str) -> str:
 
 ReferenceProblem = Literal[
     "not-text", "empty", "too-long", "control-character", "wildcard", "policy-variable", "other-service",
-    "not-a-secret", "suffix", "other-partition", "bad-character",
+    "not-a-secret", "suffix", "other-partition", "bad-character", "token",
 ]  # fmt: skip
 
 
@@ -234,9 +235,11 @@ class MalformedReference:
 def told(text: str) -> str:
     """Return what may be shown of a text that stands where a secret is named: a name or ARN, as far as it is one.
 
-    The rest is counted, and not shown. A password that is a legal name cannot be told from one.
+    The rest is counted, and not shown. A short password that is a legal name cannot be distinguished from one.
     """
-    if not text or _SECRET_NAME.fullmatch(text):
+    if (kind := kind_of(text)) is not None:
+        return f"(a text that looks like {kind}; not shown)"
+    if not text or (len(text) <= SECRET_NAME_MAX_CHARS and _SECRET_NAME.fullmatch(text)):
         return shown(text)
     head = _ARN_HEAD.match(text)
     if head is None:
@@ -251,9 +254,19 @@ def _characters(count: int) -> str:
 
 
 def parse_reference(text: object, *, region: str) -> SecretReference | MalformedReference:
-    """Read what stands in ``credentialsParameter`` of a task definition registered in ``region``."""
+    """Read what stands in ``credentialsParameter`` of a task definition registered in ``region``.
+
+    What looks like a token is none: a query for it would write it to CloudTrail.
+    """
     if not isinstance(text, str):
         return MalformedReference(text=_kind(text), problem="not-text", why="is not a text")
+    if (kind := kind_of(text)) is not None:
+        return MalformedReference(text=text, problem="token", why=f"looks like {kind}")
+    return parse_secret_id(text, region=region)
+
+
+def parse_secret_id(text: str, *, region: str) -> SecretReference | MalformedReference:
+    """Read what an API call in ``region`` named a secret by, whatever the name looks like."""
     if problem := _unsafe(text):
         return MalformedReference(text=text, problem=problem[0], why=problem[1])
     if text.startswith("arn:"):

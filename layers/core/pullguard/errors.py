@@ -1,5 +1,7 @@
 """What can go wrong in Pullguard itself: each error says what happened, to what, why, and what to do."""
 
+from pullguard.pasted import redacted
+
 
 class PullguardError(Exception):
     """The root of every error that Pullguard raises on purpose; its text is fit for a person."""
@@ -42,6 +44,7 @@ class Misconfigured(PullguardError):
 
 
 def shown(text: str, limit: int = 120) -> str:
-    """Return ``text`` quoted for a message: control and other unprintable characters escaped, long texts cut."""
+    """Return ``text`` quoted for a message: control characters escaped, long texts cut, known tokens not shown."""
+    text = redacted(text)
     cut = text if len(text) <= limit else f"{text[:limit]}…"
     return f'"{"".join(c if c.isprintable() else ascii(c)[1:-1] for c in cut)}"'

@@ -32,6 +32,12 @@ from pullguard.model import Container, Facts, Missing, NotLooked, Secret, Unread
 _REPOSITORY_CREDENTIALS = "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RepositoryCredentials.html"
 _WHATS_IN_A_SECRET = "https://docs.aws.amazon.com/secretsmanager/latest/userguide/whats-in-a-secret.html"  # noqa: S105
 
+_NAME_SECRET = "Register a revision that names the secret by its full ARN; this lists what is opted in."  # noqa: S105
+_REPLACE_TOKEN = (
+    "Revoke the token where it was issued, since it can be read in the task definition, and store a new one in a "
+    f"secret. {_NAME_SECRET}"
+)
+
 
 def _malformed(facts: Facts) -> Iterable[Answer]:
     for container in facts.task_definition.containers:
@@ -48,7 +54,7 @@ def _malformed(facts: Facts) -> Iterable[Answer]:
             cause=f"The credentialsParameter of container {container.name} names no secret: it {reference.why}.",
             evidence=f"credentialsParameter is {reference.told}",
             remedy=Remedy(
-                text="Register a revision that names the secret by its full ARN; this lists what is opted in.",
+                text=_REPLACE_TOKEN if reference.problem == "token" else _NAME_SECRET,
                 snippet=_list_secrets(facts),
             )
             if meant is None
@@ -318,7 +324,8 @@ CHECKS = (
         severity="error",
         fails_when=(
             "the credentialsParameter is neither a secret's name nor a Secrets Manager secret ARN: another service's "
-            "ARN, a wildcard or control character, a :json-key:stage:version suffix, the wrong partition"
+            "ARN, a wildcard or control character, a :json-key:stage:version suffix, the wrong partition, or what "
+            "looks like a pasted token"
         ),
         fix="reregister",
         needs=NEEDS_DEFINITION,

@@ -12,6 +12,7 @@ from pullguard.checks.check import (
     PUT_VALUE,
     Check,
     image_of,
+    image_text,
     put_value,
     secrets_in_use,
     skipped,
@@ -148,16 +149,17 @@ def _not_found(facts: Facts) -> Iterable[Answer]:
             )
     for container, _, image, verification in _verified(facts):
         subject = subject_of(facts, container)
+        text = image_text(container)
         if verification.answer in {"ok", "anonymous-ok"}:
             yield Passed(subject=subject)
         elif verification.answer == "no-such-image":
             yield Failed(
                 subject=subject,
-                cause=f"The registry {image.host} has no image {image.text}, which container {container.name} runs.",
+                cause=f"The registry {image.host} has no image {text}, which container {container.name} runs.",
                 evidence=verification.detail,
                 remedy=Remedy(
                     text="Push the image, or register a revision that names a tag or digest that exists.",
-                    snippet=None if image.digest else f"docker push {image.text}",
+                    snippet=None if image.digest or text != image.text else f"docker push {text}",
                 ),
             )
 

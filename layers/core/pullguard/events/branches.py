@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from pullguard.arn import Arn, MalformedReference, SecretReference, parse_reference, parse_task_definition, partition_of
+from pullguard.arn import Arn, MalformedReference, SecretReference, parse_secret_id, parse_task_definition, partition_of
 from pullguard.errors import Rejected, shown
 from pullguard.events.envelope import EVENT_MAX_BYTES, Event, open_event, readable
 from pullguard.events.triggers import (
@@ -190,7 +190,7 @@ def _named(event: Event, found: object) -> tuple[Arn | None, str | None]:
     """Prove what names a secret: its ARN, or its name (then there is no ARN)."""
     if not isinstance(found, str):
         raise event.refuse(f"the secret {quoted(found)} is not a text")
-    reference = parse_reference(found, region=event.region)
+    reference = parse_secret_id(found, region=event.region)
     if isinstance(reference, MalformedReference):
         raise event.refuse(f"the secret, {reference.told}, {reference.why}")
     if reference.arn is None:

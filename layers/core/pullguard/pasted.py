@@ -1,0 +1,130 @@
+"""Recognise tokens and passwords that were pasted where a name belongs, so that they are neither shown nor queried.
+
+A token's public prefix or length identifies it. A text without one is recognised only if it is long and random: names
+consist of words, and AWS's own tools add short suffixes to them. A short password is a legal name, and is not
+recognised.
+Sources: https://docs.github.com/authentication/keeping-your-account-and-data-secure/about-authentication-to-github
+https://docs.gitlab.com/security/tokens/#token-prefixes, https://docs.docker.com/security/access-tokens/
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids
+"""
+
+import re
+from base64 import b64decode
+from functools import cache
+from typing import Final
+
+_URL: Final = "[A-Za-z0-9_-]"  # base64 for URLs
+_BASE64: Final = "[A-Za-z0-9+/=_-]"
+# Each token's public prefix, with a little less than the shortest length that is issued: a token may be cut off.
+_PREFIXED: Final = {
+    "a GitHub token": r"gh[pousr]_[A-Za-z0-9_.-]{20,}|github_pat_[A-Za-z0-9_]{20,}",
+    "a Docker Hub token": rf"dckr_(?:pat|oat|jti)_{_URL}{{20,}}",
+    "a GitLab token": (r"(?:gl(?:agent|cbt|dt|ffct|ft|imt|oas|pat|ptt|rt|rtr|soat|wt)-|GR1348941)[A-Za-z0-9_.-]{18,}"),
+    "an npm token": r"npm_[A-Za-z0-9]{30,}",
+    "a JSON web token or encoded JSON": rf"eyJ{_BASE64}{{17,}}(?:\.{_BASE64}*){{0,4}}",
+    "an AWS session token": rf"(?:IQoJb3JpZ2lu|FwoGZXIv){_BASE64}{{20,}}",
+    "a HashiCorp Vault token": rf"hv[sbr]\.{_URL}{{20,}}",
+    "a Slack token": r"(?:xox[a-z]|xapp)-[A-Za-z0-9-]{20,}",
+    "an Artifactory token": rf"AKCp[A-Za-z0-9]{{20,}}|cmVmdGtu{_BASE64}{{20,}}",
+    "a Google token": rf"ya29\.[A-Za-z0-9_.-]{{20,}}|AIza{_URL}{{30,}}|GOCSPX-{_URL}{{20,}}",
+    "an Atlassian token": r"AT(?:ATT|CTT|BB)[A-Za-z0-9_=-]{20,}",
+    "an access token": (
+        r"(?:do[opr]_v1_|pul-|rubygems_)[0-9a-f]{32,}|(?:hf|tfp|sk_live|rk_live)_[A-Za-z0-9]{20,}"
+        rf"|(?:pypi-|sk-(?:ant|proj)-){_URL}{{30,}}"
+    ),
+}
+_ACCESS_KEY: Final = re.compile(r"(?:AKIA|ASIA)[A-Z0-9]{16}")
+_AZURE: Final = re.compile(r"[A-Za-z0-9+/]{32,64}\+ACR[A-Za-z0-9]{6}")
+_IN_BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]{12,}={0,2}")
+_PAIR: Final = re.compile(r"[!-9;-~]{1,128}:[^\s:](?:.*\S)?")
+_SEPARATORS: Final = re.compile(r"[-_.@/+=]")
+_WORD: Final = re.compile(r"[a-z]*(?:[A-Z][a-z]+)*[0-9]{0,4}|[A-Z]+[0-9]{0,4}")
+_WORD_MAX_CHARS: Final = 16
+_RANDOM_MIN_CHARS: Final = 32
+_PART_MIN_CHARS: Final = 12
+# AWS secret access keys, and other base64, whose alphabet has two characters that separate the parts of a name.
+_ONE_RANDOM: Final = re.compile(rf"[A-Za-z0-9+/]{{{_RANDOM_MIN_CHARS},}}={{0,2}}")
+_HEX: Final = re.compile(r"[0-9a-f]+|[0-9A-F]+")
+_LETTERS: Final = re.compile(r"[A-Z]?[a-z]{3,}")
+_DIGITS: Final = re.compile(r"[0-9]+")
+_HASH_CHARS: Final = 8  # AWS CDK ends a logical id in so many hexadecimal digits
+
+
+def kind_of(text: str) -> str | None:
+    """Return what a text in the place of a secret's name looks like (``a GitHub token``); None for a name or an ARN."""
+    text = text.strip()
+    if (found := _prefixed(text)) is not None:
+        return found
+    if text.startswith("arn:"):
+        return None
+    if _ACCESS_KEY.fullmatch(text):
+        return "an AWS access key"
+    if _AZURE.fullmatch(text):
+        return "an Azure Container Registry password"
+    if _is_encoded_pair(text):
+        return "an encoded username and password"
+    return "a password or token" if _is_random(text) else None
+
+
+def redacted(text: str) -> str:
+    """Return ``text`` with what looks like a known token replaced, wherever it is in the text."""
+
+    def hidden(found: re.Match[str]) -> str:
+        return found[0] if _reads_as_words(found[0]) else f"({_kind(found)}; not shown)"
+
+    return _known().sub(hidden, text)
+
+
+def _prefixed(text: str) -> str | None:
+    return next((_kind(found) for found in _known().finditer(text) if not _reads_as_words(found[0])), None)
+
+
+@cache
+def _known() -> re.Pattern[str]:
+    """Compile the known tokens where a text is first read: each is a group of its own."""
+    groups = "|".join(f"({pattern})" for pattern in _PREFIXED.values())
+    return re.compile(rf"(?<![A-Za-z0-9])(?:{groups})")
+
+
+def _kind(found: re.Match[str]) -> str:
+    return tuple(_PREFIXED)[(found.lastindex or 1) - 1]
+
+
+def _reads_as_words(text: str) -> bool:
+    """Whether what follows a prefix are words, as in ``github_pat_for_production_pulls``."""
+    return all(len(each) <= _WORD_MAX_CHARS and _WORD.fullmatch(each) for each in _SEPARATORS.split(text))
+
+
+def _is_encoded_pair(text: str) -> bool:
+    """Whether a text is the base64 form of ``username:password``, as in Docker's configuration."""
+    if not _IN_BASE64.fullmatch(text):
+        return False
+    bare = text.rstrip("=").translate({ord("-"): "+", ord("_"): "/"})
+    try:
+        pair = b64decode(bare + "=" * (-len(bare) % 4), validate=True).decode().rstrip("\r\n")
+    except ValueError:
+        return False
+    return pair.isprintable() and _PAIR.fullmatch(pair) is not None
+
+
+def _is_random(text: str) -> bool:
+    if _ONE_RANDOM.fullmatch(text) and text != text.lower() and _lacks_words(text):
+        longest = max(_SEPARATORS.split(text), key=len)  # a path of many short parts is a name
+        return len(longest) >= _PART_MIN_CHARS and not _reads_as_words(longest)
+    if _HEX.fullmatch(text):
+        # 32 digits are a UUID without hyphens.
+        return len(text) > _RANDOM_MIN_CHARS and len(_DIGITS.findall(text)) > 1
+    pieces = (each for each in _SEPARATORS.split(text) if len(each) >= _RANDOM_MIN_CHARS)
+    return any(not _HEX.fullmatch(each) and (_lacks_words(each) or _alternates(each)) for each in pieces)
+
+
+def _lacks_words(text: str) -> bool:
+    """Whether less than 60 % of a text are letters as words have them, and more than one number interrupts them."""
+    head = text[:-_HASH_CHARS]
+    return sum(map(len, _LETTERS.findall(head))) * 5 < len(head) * 3 and len(_DIGITS.findall(text)) > 1
+
+
+def _alternates(text: str) -> bool:
+    """Whether digits interrupt a text as often as only a random one."""
+    head = text[:-_HASH_CHARS]
+    return len(_DIGITS.findall(head)) >= max(4, len(head) // 10)

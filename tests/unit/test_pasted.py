@@ -1,0 +1,168 @@
+"""Which texts in the place of a name look like tokens, and which are names; the tokens are made up, each in parts."""
+
+import base64
+import random
+import string
+from typing import Final
+
+import pytest
+
+from pullguard.arn import MalformedReference, SecretReference, parse_reference
+from pullguard.errors import shown
+from pullguard.pasted import kind_of, redacted
+
+made: Final = random.Random(31)
+ALNUM: Final = string.ascii_letters + string.digits
+UPPER: Final = string.ascii_uppercase + string.digits
+HEX: Final = "0123456789abcdef"
+
+
+def body(length: int, alphabet: str = ALNUM) -> str:
+    return "".join(made.choices(alphabet, k=length))
+
+
+def encoded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+PREFIXED: Final = {
+    "a GitHub token": [*(f"gh{each}_" + body(36) for each in "pousr"), "github_pat_" + body(22) + "_" + body(59)],
+    "a Docker Hub token": ["dckr_" + "pat_" + body(27, ALNUM + "-_"), "dckr_" + "oat_" + body(32)],
+    "a GitLab token": [
+        *(f"gl{each}-" + body(20, ALNUM + "-_") for each in ("pat", "dt", "rt", "cbt", "ptt", "soat")),
+        "glpat" + "-" + body(27, ALNUM + "-_") + ".01." + body(9),
+    ],
+    "an npm token": ["npm_" + body(36)],
+    "a JSON web token or encoded JSON": [
+        "eyJhbGciOiJSUzI1NiJ9" + "." + body(60) + "." + body(43),
+        encoded('{"username":"ci","password":"hunter2"}'),
+    ],
+    "an AWS session token": ["IQoJb3JpZ2lu" + body(300)],
+    "a HashiCorp Vault token": ["hvs." + body(24), "hvs." + body(90, ALNUM + "-_")],
+    "a Slack token": ["xoxb-" + "123456789012-" + body(24), "xoxp-" + body(40)],
+    "an Artifactory token": ["AKCp" + body(69), "cmVmdGtu" + body(56)],
+    "a Google token": ["ya29." + body(150, ALNUM + "-_"), "AIza" + body(35)],
+    "an Atlassian token": ["ATBB" + body(32)],
+    "an access token": ["pul-" + body(40, HEX), "dop_v1_" + body(64, HEX)],
+}
+OTHERS: Final = {
+    "an AWS access key": ["AKIA" + body(16, UPPER), "ASIA" + body(16, UPPER)],
+    "an Azure Container Registry password": [body(42) + "+ACR" + body(6)],
+    "an encoded username and password": [
+        encoded("user:hunter2hunter2"),
+        encoded("AWS:" + body(600)),
+        encoded("ci:hunter2\n").rstrip("="),
+        encoded("robot$ci:pass phrase?>"),
+    ],
+    "a password or token": [
+        "wJalrXUtnFEMI/K7MDENG/bPxRfiCY" + "a1B2c3D4e5",
+        body(64, UPPER),
+        body(40, HEX),
+        body(64, HEX),
+        body(48),
+        "acme+ci/" + body(64, UPPER),
+        body(32) + "+" + body(10) + "/7" + body(10) + "A=",
+    ],
+}
+TOKENS: Final = [(token, kind) for table in (PREFIXED, OTHERS) for kind, tokens in table.items() for token in tokens]
+NAMES: Final = (
+    "prod/registry-credentials",
+    "registry/ghcr",
+    "ghcr",
+    "dockerhub",
+    "npm_token",
+    "npm_token_for_the_web_team_of_production",
+    "ghp_readonly",
+    "ghp_token_for_the_web_team",
+    "github_pat_for_production_registry_pulls",
+    "github_pat_v2_for_ProductionPulls",
+    "dckr_pat_for-production-registry",
+    "glpat-registry-read-only-production",
+    "global-registry-credentials-production-2024",
+    "xoxb-token-of-the-build-notifications",
+    "eyJ",
+    "eyJeyJeyJ",
+    "AKIA",
+    "iam/AKIAIOSFODNN7EXAMPLE",
+    "rds!cluster-5f7ac8a1-9c6e-4b3e-8c1a-0d5a1b8f4c11",
+    "6f1c1d3e-7a55-4f0e-9a43-0d5a1b8f4c11",
+    "registry/6f1c1d3e-7a55-4f0e-9a43-0d5a1b8f4c11",
+    "6f1c1d3e7a554f0e9a430d5a1b8f4c11",
+    "registry/6f1c1d3e7a554f0e9a430d5a1b8f4c11",
+    "ghcr-3f786850e387550fdab836ed7e6dc881de23001b",
+    "StackName-Secret-AbCdEf123456-xYz",
+    "RegistrySecret9D3A7F21-a1B2c3D4e5F6-x1Y2z3",
+    "ApiStackRegistryCredentialsSecretF3A2B1C0-aB3dE5fG7hJ9",
+    "MyCompanyProductionRegistryCredentialsForGhcr",
+    "MyAppProdEcsRegCredsForWebUiV2AndApi",
+    "registrycredentialsproduction2024useast1",
+    "PRODUCTION_REGISTRY_CREDENTIALS_FOR_GHCR",
+    "PRODUCTIONREGISTRYCREDENTIALSFORGHCR",
+    "prod/TeamAlpha/Registry2/GhcrCreds1/WebA",
+    "hvs.registry-credentials-of-production",
+    "ci@example.com",
+)
+REGION: Final = "us-east-1"
+ARN: Final = f"arn:aws:secretsmanager:{REGION}:111122223333:secret:"
+
+
+@pytest.mark.parametrize(("token", "kind"), TOKENS, ids=[f"{kind}-{n}" for n, (_, kind) in enumerate(TOKENS)])
+def test_a_token_in_the_place_of_a_name_is_not_shown(token: str, kind: str) -> None:
+    assert kind_of(token) == kind
+    assert kind_of(f" {token}\n") == kind
+    reference = parse_reference(token, region=REGION)
+    assert isinstance(reference, MalformedReference)
+    assert (reference.problem, reference.meant) == ("token", None)
+    assert token not in f"{reference.told} {reference.why} {reference!r}"
+    assert token[:8] not in reference.told
+
+
+@pytest.mark.parametrize("around", ["{}", "registry/{}", f"{ARN}{{}}", f"{ARN}{{}}-AbCdEf", "ci@{}", "token={}"])
+@pytest.mark.parametrize("kind", PREFIXED)
+def test_a_known_token_is_recognised_wherever_it_is(kind: str, around: str) -> None:
+    for token in PREFIXED[kind]:
+        text = around.format(token)
+        assert kind_of(text) == kind
+        assert token not in redacted(text)
+        assert token[:20] not in shown(text)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_is_no_token(name: str) -> None:
+    assert kind_of(name) is None
+    assert redacted(name) == name
+    assert isinstance(parse_reference(name, region=REGION), SecretReference)
+    assert isinstance(parse_reference(f"{ARN}{name}-AbCdEf", region=REGION), SecretReference)
+
+
+def test_a_full_arn_of_a_secret_with_a_random_name_is_a_reference() -> None:
+    """AWS has made the ARN: the secret exists."""
+    assert isinstance(parse_reference(f"{ARN}{body(64, UPPER)}-AbCdEf", region=REGION), SecretReference)
+
+
+def test_names_of_words_are_no_tokens() -> None:
+    words = ["prod", "team", "web", "api", "registry", "ghcr", "docker", "hub", "pull", "credentials", "secret", "App"]
+    words += ["v2", "eu", "west", "1", "2024", "Ecs", "QA"]
+    for _ in range(5000):
+        name = made.choice("-_/.").join(made.choices(words, k=made.randint(1, 9)))
+        assert kind_of(name) is None, name
+        stack = "".join(each.title() for each in made.choices(words[:12], k=3)) + body(8, HEX.upper())
+        assert kind_of(f"Stack-{stack}-{body(12)}-{body(6)}") is None, stack
+
+
+def test_most_long_random_texts_are_recognised() -> None:
+    for alphabet in (ALNUM, UPPER):
+        tokens = [body(40, alphabet) for _ in range(2000)]
+        assert sum(kind_of(each) is None for each in tokens) < len(tokens) // 50
+
+
+@pytest.mark.timeout(5)
+@pytest.mark.parametrize(
+    "part",
+    ["ghp_", "eyJ", "eyJ.", "-eyJ", "glpat-", "-glpat-a", "A", "a1", "+A1", "A/", "aA", "+ACR", "dckr_pat_", "=="],
+)
+def test_a_long_text_costs_no_time(part: str) -> None:
+    text = part * (200_000 // len(part))
+    redacted(text)
+    kind_of(text)
+    assert isinstance(parse_reference(text, region=REGION), MalformedReference)
