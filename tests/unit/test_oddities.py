@@ -29,6 +29,14 @@ PLACEHOLDERS: Final = (
     "__TOKEN__",
     "@@PASSWORD@@",
     "ci-${REGISTRY_USER}",
+    "svc-${Env}",
+    "${AWS::StackName}-bot",
+    "#{DockerPassword}",
+    "#{docker.password}",
+    "%HUB_LOGIN%",
+    "__HUB_LOGIN__",
+    "@Microsoft.KeyVault(SecretUri=https://v.example.com/secrets/hub)",
+    "!Ref Password",
     # of people
     "CHANGE_ME",
     "changeme",
@@ -53,6 +61,21 @@ PLACEHOLDERS: Final = (
     "[password]",
     "{password}",
     "privateRegistryPassword",
+    "set-me-later",
+    "SET_ME",
+    "tobechanged",
+    "to be replaced",
+    "to-be-defined",
+    "dummy-password",
+    "example-token",
+    "fake_secret",
+    "dckr_pat_CHANGE_ME",
+    "ghp_REPLACE_ME",
+    "REDACTED",
+    "[REDACTED]",
+    "***REDACTED***",
+    "<redacted>",
+    "--masked--",
     # masked
     "xxx",
     "XXXXXXXX",
@@ -64,6 +87,8 @@ PLACEHOLDERS: Final = (
     # of programs that found nothing, and references to where the value is
     "null",
     "undefined",
+    "None",
+    "N/A",
     "[object Object]",
     "arn:aws:secretsmanager:us-east-1:111122223333:secret:hub-AbCdEf",
     "op://vault/hub/password",
@@ -101,6 +126,14 @@ UNUSUAL: Final = (
     "token",
     "user",
     "none",
+    "dummy",
+    "example",
+    "offset",
+    "redactedX1k",
+    "${xX}y",
+    "svc-$Env",
+    "%ab%",
+    "__init__",
     "oauth2",
     "my-user",
     "github",
@@ -155,7 +188,16 @@ def test_a_random_password_is_not_odd() -> None:
 
 @pytest.mark.timeout(5)
 @pytest.mark.parametrize(
-    "text", ["<" + "pass" * 15_000, "${" * 30_000, "{{" * 30_000, "$" + "A_" * 30_000, "apikey" * 10_000]
+    "text",
+    [
+        "<" + "pass" * 15_000,
+        "${" * 30_000,
+        "{{" * 30_000,
+        "$" + "A_" * 30_000,
+        "apikey" * 10_000,
+        "[redacted" * 10_000,
+        "${aaa" * 20_000,
+    ],
 )
 def test_a_long_value_costs_no_time(text: str) -> None:
     assert oddity_of(text) is None

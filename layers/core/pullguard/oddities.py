@@ -27,22 +27,34 @@ _WHOLE: Final = "|".join(
         rf"\$(?:[Ee][Nn][Vv]:)?(?i:{_VARIABLE})",  # $TOKEN, $env:TOKEN
         rf"%(?i:{_VARIABLE})%",  # %TOKEN%
         rf"<[^<>\n]*(?i:{_NOUN}|YOUR|HERE|VALUE|NAME|REDACTED)[^<>\n]*>",  # <your token>
-        rf"(?i:[\[({{]{_VARIABLE}[\])}}]|__{_VARIABLE}__|@@?{_VARIABLE}@@?|#\{{{_VARIABLE}\}}#?)",
+        rf"(?i:[\[({{]{_VARIABLE}[\])}}]|__{_VARIABLE}__|@@?{_VARIABLE}@@?)",
+        r"#\{[A-Za-z_][A-Za-z0-9_.-]*\}#?",  # #{DockerPassword}
+        r"__(?!X)[A-Z]{2}[A-Z0-9_]*__|%(?!X)[A-Z]{2}[A-Z0-9_]*%",  # __HUB_LOGIN__, %HUB%
+        r"@Microsoft\.KeyVault\(\S+\)|!(?:Ref|Sub|GetAtt|ImportValue) \S+",
         r"([xX*?#._\u2022\u2026-])\1{2,}",  # xxx, ***, ...
+        r"[\[(<{*_#-]*(?i:redacted|masked|hidden|removed|sanitized|scrubbed)[\])>}*_#-]*",  # ***REDACTED***
         r"(?:[A-Za-z]{1,8}[_-]){1,2}(?:[xX]{6,}|[*\u2022]{3,}|\.{3,}|\u2026)",  # ghp_xxxxxxxx, dckr_pat_...
         r"arn:aws[a-z-]*:(?:secretsmanager|ssm|kms):\S+",
         r"(?:file|env|ssm|op|vault|secretsmanager|awssm)://\S+",
         r"ENC\[\S+\]|vault:v[0-9]+:\S+",
         # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/private-auth.html
         r"(?i:privateRegistry(?:Username|Password))",
-        r"(?i:null|undefined|nil|<nil>|\[object Object\]|to-?do|tbd|fix-?me|place-?holder)",
+        r"None|(?i:null|undefined|n/a|nil|<nil>|\[object Object\]|to-?do|tbd|fix-?me|place-?holder)",
     )
 )
-_ANYWHERE: Final = rf"\{{\{{resolve:[a-z-]+:|\$\{{\{{ *(?:secrets|vars|env|inputs|github)\.|\$\{{{_VARIABLE}\}}"
+# The last one is ${Env} within a text; random passwords have such braces around less than a name.
+_ANYWHERE: Final = (
+    rf"\{{\{{resolve:[a-z-]+:|\$\{{\{{ *(?:secrets|vars|env|inputs|github)\.|\$\{{{_VARIABLE}\}}"
+    r"|\$\{(?![xX_]*\})(?:[A-Z]?[a-z]{2}|[A-Z]{3}|[A-Z]{2}_)[A-Za-z0-9_.:]{0,60}\}"
+)
 # change-me, REPLACE_WITH_YOUR_TOKEN, YourPasswordHere: words of an instruction, and nothing else.
-_INSTRUCTION: Final = "change|replace|fill|insert|enter|paste|provide|update|your|here|placeholder"
+_INSTRUCTION: Final = (
+    "change|replace|fill|insert|enter|paste|provide|update|your|here|placeholder|dummy|fake|example|sample"
+)
+_PHRASE: Final = "(?:set|add|put)(?:me|it|this|the|your)|tobe"
 _WORDS: Final = (
     rf"(?:{_INSTRUCTION}|add|put|set|me|this|it|in|with|before|after|later|please|the|an|a|my|real|actual|own|to|be|by"
+    r"|later|soon|changed|replaced|filled|provided|updated|defined|dckr|ghp|glpat|npm"
     r"|value|password|passwd|pass|pwd|token|secret|username|user|name|login|apikey|api|key|access|personal|pat"
     r"|credentials|credential|private|registry|docker|hub|github|gitlab|ghcr|quay|account|robot|id)+[0-9!]{0,4}"
 )
@@ -78,5 +90,4 @@ def _is_placeholder(text: str) -> bool:
 
 def _is_instruction(words: str) -> bool:
     """Whether words of the vocabulary ask for something: one verb alone may be a name."""
-    verbs = re.findall(_INSTRUCTION, words)
-    return bool(verbs) and words not in verbs
+    return re.search(rf"{_INSTRUCTION}|{_PHRASE}", words) is not None and not re.fullmatch(_INSTRUCTION, words)
