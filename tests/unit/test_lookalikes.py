@@ -9,6 +9,8 @@ from pullguard.secret_value import SHORT_LIVED, read_value
 
 PASSWORD = "hunter2-correct-horse"
 AUTH = {"auth": "dTpodW50ZXIy"}
+BOTH = {"username": "u", "password": PASSWORD}
+KUBERNETES = "kubernetes-docker-config"
 FORMS: dict[str, tuple[Any, str | None]] = {
     "ecr-pull-through-cache": ({"username": "u", "accessToken": PASSWORD}, "pull-through-cache"),
     "its-keys-in-another-case": ({"Username": "u", "access_token": PASSWORD}, "pull-through-cache"),
@@ -23,6 +25,21 @@ FORMS: dict[str, tuple[Any, str | None]] = {
     "one-other-name": ({"username": "u", "passwd": PASSWORD}, "other-names"),
     "a-name-with-a-space": ({"username ": "u", "password": PASSWORD}, "other-names"),
     "one-object-for-each-host": ({"ghcr.io": {"username": "u", "password": PASSWORD}}, "by-host"),
+    "by-host-with-ports": ({"r.example.com:5000": BOTH, "https://index.docker.io/v1/": BOTH}, "by-host"),
+    "in-an-object-of-another-name": ({"credentials": BOTH}, "nested"),
+    "beside-other-members": ({"version": 1, "data": {"credentials": BOTH}}, "nested"),
+    "by-stage": ({"dev": BOTH, "prod": BOTH}, "nested"),
+    "half-of-it-in-an-object": ({"credentials": {"username": "u"}}, None),
+    "kubernetes-type-as-text": ({".dockerconfigjson": json.dumps({"auths": {"ghcr.io": AUTH}})}, KUBERNETES),
+    "kubernetes-type-as-object": ({".dockerconfigjson": {"auths": {"ghcr.io": AUTH}}}, KUBERNETES),
+    "kubernetes-type-of-old": ({".dockercfg": {"ghcr.io": AUTH}}, KUBERNETES),
+    "a-manifest": (
+        {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "hub"}, "data": {".dockerconfigjson": "e30="}},
+        "kubernetes-secret",
+    ),
+    "a-manifest-with-plain-texts": ({"kind": "Secret", "stringData": BOTH}, "kubernetes-secret"),
+    "a-manifests-data-alone": ({"data": {".dockerconfigjson": "e30="}}, "kubernetes-secret"),
+    "another-manifest": ({"kind": "ConfigMap", "data": {"a": "b"}}, None),
     "quoted-once-more": (json.dumps({"username": "u", "password": PASSWORD}), "quoted-json"),
     "in-a-list": ([{"username": "u", "password": PASSWORD}], "list"),
     "several-in-a-list": ([{"username": "u"}, {"password": PASSWORD}], None),
@@ -45,6 +62,18 @@ def test_a_form_is_known_by_its_names(value: Any, form: str | None) -> None:
 
 def test_a_plain_text_of_username_and_password_is_known_too() -> None:
     assert read_value({"SecretString": f"u:{PASSWORD}\n"})[0].lookalike == "user-and-password"
+
+
+def test_a_manifest_in_yaml_is_known_too() -> None:
+    text = f"apiVersion: v1\nkind: Secret\nstringData:\n  password: {PASSWORD}\n"
+    shape, _, _ = read_value({"SecretString": text})
+    assert shape.lookalike == "kubernetes-secret"
+    assert PASSWORD not in repr(shape)
+
+
+def test_objects_in_objects_have_an_end() -> None:
+    deep = '{"a":' * 300 + json.dumps(BOTH) + "}" * 300
+    assert read_value({"SecretString": deep})[0].lookalike is None
 
 
 def test_a_usable_value_is_no_other_form() -> None:

@@ -14,6 +14,10 @@ _USERS: Final = frozenset({"user", "login", "name", "account", "email", "userid"
 _PASSWORDS: Final = frozenset({"pass", "passwd", "pwd", "clientsecret"}) | _TOKENS
 # A username and a password as curl takes them: no white space, no quotation mark and no address before the colon.
 _PAIR: Final = re.compile(r"[^\s:/{}\[\]\"']{1,128}:(?!//)\S+")
+_KUBERNETES_TYPES: Final = frozenset({"dockerconfigjson", "dockercfg"})  # less the dot that each begins with
+_MANIFEST: Final = re.compile(r"^kind:[ \t]*[\"']?Secret[\"']?[ \t]*\r?$", re.MULTILINE)
+_HOST: Final = re.compile(r"(?:https?://)?(?:[^\s/:]+[.:][^\s/]+|localhost)(?:/\S*)?")
+_DEPTH_MAX: Final = 4  # objects in objects: credentials are not stored any deeper
 
 
 class Members(tuple[tuple[str, Any], ...]):
@@ -33,6 +37,8 @@ def lookalike_of(value: object) -> Lookalike | None:
 
 def lookalike_of_text(text: str) -> Lookalike | None:
     """Return the name of the form that a text has which is not JSON."""
+    if _MANIFEST.search(text):
+        return "kubernetes-secret"
     return "user-and-password" if _PAIR.fullmatch(text.strip()) else None
 
 
@@ -40,6 +46,10 @@ def _of_object(value: Members) -> Lookalike | None:
     members = {_plain(key): member for key, member in value}
     if {"username", "password"} <= {key.lower() for key, _ in value}:
         return None  # the form is right: one of the two is empty, or not a text
+    if _is_manifest(members):
+        return "kubernetes-secret"
+    if _KUBERNETES_TYPES & members.keys():
+        return "kubernetes-docker-config"
     if _is_docker(members):
         return "docker-config"
     if {"serverurl", "secret"} <= members.keys():
@@ -50,9 +60,25 @@ def _of_object(value: Members) -> Lookalike | None:
         return "other-names" if (_PASSWORDS | {"password"}) & members.keys() else None
     if _TOKENS & members.keys():
         return "token-alone"
-    if value and all(isinstance(member, Members) for member in members.values()):
-        return "by-host" if all({"username", "password"} <= _names(each) for each in members.values()) else None
-    return None
+    if value and all(_HOST.fullmatch(key) and _has_both(member) for key, member in value):
+        return "by-host"
+    return "nested" if _holds_both(value, _DEPTH_MAX) else None
+
+
+def _is_manifest(members: dict[str, Any]) -> bool:
+    """Whether it is a Secret of Kubernetes, or its data alone."""
+    data = [_names(members.get(each)) for each in ("data", "stringdata")]
+    return (members.get("kind") == "Secret" and any(data)) or any(_KUBERNETES_TYPES & each for each in data)
+
+
+def _has_both(member: object) -> bool:
+    return _names(member) >= {"username", "password"}
+
+
+def _holds_both(value: Members, depth: int) -> bool:
+    """Whether an object in ``value``, or in one of its objects, has a username and a password."""
+    inner = [member for _, member in value if isinstance(member, Members)]
+    return any(map(_has_both, inner)) or (depth > 1 and any(_holds_both(each, depth - 1) for each in inner))
 
 
 def _is_docker(members: dict[str, Any]) -> bool:

@@ -94,8 +94,11 @@ Oddity: TypeAlias = Literal["blank", "placeholder", "white-space-around"]
 Lookalike: TypeAlias = Literal[
     "pull-through-cache",
     "docker-config",
+    "kubernetes-docker-config",
+    "kubernetes-secret",
     "credential-helper",
     "by-host",
+    "nested",
     "token-alone",
     "other-names",
     "quoted-json",

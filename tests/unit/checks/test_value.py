@@ -52,6 +52,21 @@ FORMS: dict[str, tuple[Any, str, str]] = {
         "secret-value-empty-field",
         '{"auths": {"HOST": {"auth": "..."}}} becomes {"username": "...", "password": "..."}.',
     ),
+    "kubernetes-docker-config": (
+        {".dockerconfigjson": json.dumps({"auths": {"ghcr.io": {"auth": PASSWORD}}})},
+        "secret-value-empty-field",
+        '{".dockerconfigjson": {"auths": {"HOST": {"auth": "..."}}}} becomes {"username": "...", "password": "..."}.',
+    ),
+    "kubernetes-secret": (
+        {"kind": "Secret", "data": {".dockerconfigjson": PASSWORD}},
+        "secret-value-empty-field",
+        '{"kind": "Secret", "data": {".dockerconfigjson": "..."}} becomes {"username": "...", "password": "..."}.',
+    ),
+    "nested": (
+        {"credentials": {"username": "u", "password": PASSWORD}},
+        "secret-value-empty-field",
+        '{"NAME": {"username": "...", "password": "..."}} becomes {"username": "...", "password": "..."}.',
+    ),
     "as-curl-takes-it": (
         f"u:{PASSWORD}",
         "secret-value-malformed",

@@ -35,6 +35,21 @@ FORMS: Final[Mapping[Lookalike, Form]] = {
             "auth is the base64 form of username:password."
         ),
     ),
+    "kubernetes-docker-config": Form(
+        what="Docker's own configuration, as a Secret of Kubernetes holds it",
+        rewrite=(
+            'Store one entry\'s credentials alone: {".dockerconfigjson": {"auths": {"HOST": {"auth": "..."}}}} becomes '
+            f"{_ECS}. auth is the base64 form of username:password."
+        ),
+    ),
+    "kubernetes-secret": Form(
+        what="the manifest of a Kubernetes Secret",
+        rewrite=(
+            'Store the credentials alone: {"kind": "Secret", "data": {".dockerconfigjson": "..."}} becomes '
+            f"{_ECS}. The members of data are in base64, and so is auth in .dockerconfigjson, which is the base64 form "
+            "of username:password."
+        ),
+    ),
     "credential-helper": Form(
         what="the answer of one of Docker's credential helpers",
         rewrite=f'Rename its members: {{"ServerURL": "...", "Username": "...", "Secret": "..."}} becomes {_ECS}.',
@@ -42,6 +57,10 @@ FORMS: Final[Mapping[Lookalike, Form]] = {
     "by-host": Form(
         what="an object for each registry host",
         rewrite=f'Store one host\'s object alone: {{"HOST": {_ECS}}} becomes {_ECS}.',
+    ),
+    "nested": Form(
+        what="username and password in an object within the object",
+        rewrite=f'Store the inner object alone: {{"NAME": {_ECS}}} becomes {_ECS}.',
     ),
     "token-alone": Form(
         what="a token without the name of its account",
