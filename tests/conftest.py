@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import boto3
 import pytest
 from botocore.loaders import create_loader
+from hypothesis import HealthCheck, settings
 from moto import mock_aws
 
 from pullguard.ledger import Ledger
@@ -30,6 +31,9 @@ LOOPBACK = ["127.0.0.1", "::1", "localhost"]
 
 memoize()
 answer_as_aws()
+# Properties are about answers: how long one takes depends on what else the machine does.
+settings.register_profile("patient", settings(), deadline=None, suppress_health_check=(HealthCheck.too_slow,))
+settings.load_profile("patient")
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: "Producer") -> ByFileAndStack | None:
