@@ -122,6 +122,7 @@ LOCKS = {
     "429": Reply(status=429, body=LOCKED),
     "429, as specified": Reply(status=429, body=LOCKED_AS_SPECIFIED),
     "403": Reply(status=403, body=b"This request is blocked due to recurrent login failures, try again in 3 seconds"),
+    "429, in other words": Reply(status=429, body=b"User was locked due to multiple failed login attempts"),
     "400 with the code": Reply(status=400, body=LOCKED_AS_SPECIFIED),
 }
 

@@ -106,6 +106,16 @@ def test_another_role_than_the_task_definitions_is_named_and_never_ruled_out(sta
     assert finding.role != str(OWN)
 
 
+@pytest.mark.parametrize("reason", ["unable to get registry auth from asm", "CannotPullContainerError: denied: x"])
+def test_overrides_that_name_no_role_rule_nothing_out(reason: str) -> None:
+    (finding,) = findings(reason=reason, execution_role="\x1b[31m password=hunter2")
+    assert "The task's overrides name the execution role " in finding.cause
+    assert "which is not the ARN or name of a role" in finding.cause
+    assert "Ruled out" not in finding.remedy.text
+    assert "hunter2" not in str(finding)
+    assert "\x1b" not in str(finding)
+
+
 OF_THE_ROLE = {"role-credentials", "credentials-denied", "decrypt-denied", "credentials-failed", "unclear"}
 
 

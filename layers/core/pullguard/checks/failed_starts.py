@@ -64,6 +64,13 @@ def other_role(start: FailedStart, diagnosis: Diagnosis, definition: TaskDefinit
     used, where = diagnosis.role, "the text names"
     if overriding is not None and (used is None or used.may_be(overriding)):
         used, where = overriding, "its overrides name"
+    if used is None and start.execution_role and start.execution_role != definition.execution_role:
+        role = shown(without_credentials(start.execution_role))
+        return OtherRole(
+            arn=None,
+            role=role,
+            sentence=f"The task's overrides name the execution role {role}, which is not the ARN or name of a role.",
+        )
     if used is None or (own is not None and used.may_be(own)):
         return None
     role = used.arn or f"{used.name} of account {used.account}"
