@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pullguard.arn import Arn
+from pullguard.remedies.by_hand import extended
 from pullguard.remedies.grant import (
     INLINE_POLICIES_MAX_CHARS,
     POLICY_NAME,
@@ -279,3 +280,13 @@ def test_the_command_survives_a_shell() -> None:
     assert words[:5] == ["aws", "iam", "put-role-policy", "--role-name", "role'; rm -rf $HOME; '"]
     assert words[5:8] == ["--policy-name", POLICY_NAME, "--policy-document"]
     assert json.loads(words[8]) == ours()
+
+
+def test_a_policy_that_gives_a_member_twice_is_neither_ours_nor_extended() -> None:
+    """Of two members of one name AWS does not say which counts: what is read of it may not be what it says."""
+    ours = json.dumps(policy_document((Granted(secret=SECRET, key=None),)))
+    twice = ours.replace('"Version":', '"Version": "2008-10-17", "Version":')
+    assert parse_own(ours)[0] != ()
+    assert parse_own(twice) == ((), ("the policy is not a JSON object",))
+    assert extended(ours, {"Effect": "Allow"}) is not None
+    assert extended(twice, {"Effect": "Allow"}) is None

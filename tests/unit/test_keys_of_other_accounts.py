@@ -154,6 +154,14 @@ def test_our_own_secret_may_be_under_another_accounts_key(aws: Answering) -> Non
     assert isinstance(found.policy, NotLooked)
 
 
+@pytest.mark.parametrize(
+    "named", ["alias/aws/secretsmanager", f"arn:aws:kms:{REGION}:{THEIRS}:alias/aws/secretsmanager"]
+)
+def test_the_key_of_aws_is_known_by_its_alias_and_not_asked_for(aws: Answering, named: str) -> None:
+    described(aws, named)
+    assert read(aws).key is None
+
+
 def test_a_key_that_cannot_be_placed_is_not_asked_for(aws: Answering) -> None:
     described(aws, f"arn:aws:kms:{REGION}::key/{KEY_ID}")
     assert isinstance(read(aws).key, NotLooked)

@@ -88,7 +88,7 @@ class Arn:
 def key_beside(text: str, secret: Arn) -> Arn:
     """Return the full ARN of the KMS key or alias that ``secret`` names as ``text``.
 
-    A bare id or alias has neither account nor Region: it belongs to those of the secret, whoever asks for it.
+    A bare id or alias has neither account nor Region: it belongs to those of the secret, never to the caller's.
     Raises ``Malformed`` for what is neither a key nor an alias, or an ARN that lacks its account or Region.
     Source: https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DescribeSecret.html (KmsKeyId)
     """

@@ -89,7 +89,7 @@ def expand(template: Template, request: Request) -> str | Unresolved | None:
             continue
         value = values[0] if values and len(values) == 1 else None if values else part.default
         if values and value == "":
-            why = f"AWS does not say what a policy variable stands for whose value is empty: {part.spelled}"
+            why = f"AWS does not say whether a policy variable has a value if that is empty: {part.spelled}"
             doubt = Unknown(problems=(why,)).merged(doubt)
             texts.append("" if part.default is None else MANY)
         elif value is None or (isinstance(value, str) and (MANY in value or ONE in value)):

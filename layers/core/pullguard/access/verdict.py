@@ -158,7 +158,7 @@ def _of_next_version(present: tuple[Gate, ...], best: tuple[Gate, ...]) -> Itera
 
 
 def _name_of(key: Lookup[Key] | None) -> str:
-    """Return what tells one key from another, and what people know it by."""
+    """Return the name by which keys are compared and people know them."""
     match key:
         case None:
             return _BY_AWS

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 # How ListSecretVersionIds names aws/secretsmanager.
 # https://docs.aws.amazon.com/cli/latest/reference/secretsmanager/list-secret-version-ids.html
 _DEFAULT_KEY: Final = "DefaultEncryptionKey"
+_DEFAULT_ALIAS: Final = "alias/aws/secretsmanager"
 ReadValues: TypeAlias = Literal["never", "opted-in", "all"]
 
 
@@ -136,7 +137,7 @@ class AwsReaders:
             return described
         secret, key_id = described
         policy = self._once(("policy", secret.arn), lambda: gateway.resource_policy(secret.arn))
-        key = None if key_id is None else self._key(key_id, secret.arn)
+        key = self._key(key_id, secret.arn) if key_id and not _is_awss_own(key_id) else None
         others: Lookup[tuple[NamedPolicy, ...]] = ()
         if secret.cross_account_primary is not None:
             others = self._once(("other-policies", secret.arn), lambda: gateway.other_policies(secret.arn))
@@ -149,7 +150,7 @@ class AwsReaders:
         ids = self._secrets_manager(secret.region).current_keys(secret)
         if not isinstance(ids, tuple):
             return ids
-        return tuple(None if each == _DEFAULT_KEY else self._key(each, secret) for each in ids)
+        return tuple(None if _is_awss_own(each) else self._key(each, secret) for each in ids)
 
     def _key(self, key_id: str, secret: Arn) -> Lookup[Key]:
         """Read the key that a secret names. One that cannot be placed in an account and a Region is not asked for."""
@@ -260,3 +261,8 @@ class AwsReaders:
         if isinstance(answer, Verification) and answer.answer == "unreachable":
             self._silent[host] = answer
         return answer
+
+
+def _is_awss_own(key_id: str) -> bool:
+    """Whether this names aws/secretsmanager, of which no account but the secret's own may even ask."""
+    return key_id in (_DEFAULT_KEY, _DEFAULT_ALIAS) or key_id.endswith(f":{_DEFAULT_ALIAS}")

@@ -91,8 +91,8 @@ class SecretsManager:
     def current_keys(self, secret: Arn) -> Lookup[tuple[str, ...] | None]:
         """Read which keys the current version is encrypted under, each of which decrypts it; None where none is named.
 
-        After a change of the secret's key these are the former and the new one, or the former alone where whoever
-        changed it may not use both.
+        After a change of the secret's key these are the former and the new one, or the former alone where the
+        principal that changed it may not use both.
         Source: https://docs.aws.amazon.com/secretsmanager/latest/userguide/manage_update-encryption-key.html
         """
 

@@ -4,11 +4,11 @@ Pullguard itself writes none of them. A secret that is yet to be created has no 
 marks, which match one secret of that name and no other.
 """
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from pullguard.access.documents import object_of
 from pullguard.arn import Arn, dns_suffix_of
 from pullguard.model import Document, NotLooked, Secret, Tags
 from pullguard.remedies.grant import Granted, policy_document
@@ -67,10 +67,7 @@ def extended(policy: Document | None, *statements: Mapping[str, Any]) -> dict[st
     if policy is None:
         parsed: object = {"Version": _VERSION, "Statement": []}
     else:
-        try:
-            parsed = json.loads(policy) if isinstance(policy, str) else policy
-        except ValueError:
-            return None
+        parsed = object_of(policy) if isinstance(policy, str) else policy
     if not isinstance(parsed, Mapping):
         return None
     present = parsed.get("Statement", [])

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Final, TypeAlias
 
+from pullguard.access.documents import object_of
 from pullguard.arn import Arn, dns_suffix_of, partition_of
 from pullguard.aws_cli import command
 from pullguard.errors import Malformed, PullguardError, shown
@@ -315,13 +316,7 @@ def _key_arn(text: str) -> Arn:
 
 
 def _parsed(document: Document) -> Mapping[str, Any] | None:
-    if not isinstance(document, str):
-        return document
-    try:
-        parsed = json.loads(document)
-    except ValueError:
-        return None
-    return parsed if isinstance(parsed, dict) else None
+    return object_of(document) if isinstance(document, str) else document
 
 
 def _listed(value: object) -> list[Any]:
