@@ -21,7 +21,7 @@ def test_the_answer_is_the_one_that_aws_gives(case: Case) -> None:
 
 
 def test_all_the_cases_are_here() -> None:
-    assert len(CASES) == 1_088 + 399
+    assert len(CASES) == 1_088 + 431
 
 
 def test_the_runner_prints_one_line_a_case(capsys: pytest.CaptureFixture[str]) -> None:

@@ -103,6 +103,13 @@ ROWS: dict[str, tuple[Secret, tuple[Key, ...], Expected]] = {
     "from-the-default-to-a-key": (under(NEW, None, NEW), (), [(MISSING, "fail", "warning", NEW_ARN)]),
     "the-default-by-both-of-its-names": (under(AWS_KEY, None), (), []),
     "the-same-key-twice": (under(NEW, NEW, NEW), (), [(MISSING, "fail", "error", NEW_ARN)]),
+    "a-list-without-a-key": (secret(key=NEW, current_keys=()), (), [(MISSING, "fail", "error", NEW_ARN)]),
+    "a-list-without-a-key-and-the-present-one-allowed": (secret(key=NEW, current_keys=()), (NEW,), []),
+    "the-list-is-denied": (
+        secret(key=NEW, current_keys=denied("secretsmanager:ListSecretVersionIds")),
+        (NEW,),
+        [("key-unusable", "unknown", "error", NEW_ARN)],
+    ),
     "no-keys-are-named": (secret(key=NEW), (), [(MISSING, "fail", "error", NEW_ARN)]),
     "another-accounts-from-the-default": (
         under(THEIR_KEY, None, **SHARED), (THEIR_KEY,), [("default-key-cross-account", "fail", "error", None)]
@@ -121,12 +128,12 @@ ROWS: dict[str, tuple[Secret, tuple[Key, ...], Expected]] = {
     "keys-not-read": (
         secret(key=NEW, current_keys=denied("secretsmanager:ListSecretVersionIds")),
         (NEW,),
-        [("decrypt-access-missing", "unknown", "error", NEW_ARN), ("key-unusable", "unknown", "error", NEW_ARN)],
+        [("key-unusable", "unknown", "error", NEW_ARN)],
     ),
     "versions-not-found": (
         secret(current_keys=Missing(resource="it")),
         (),
-        [("decrypt-access-missing", "unknown", "error", None), ("key-unusable", "unknown", "error", None)],
+        [("key-unusable", "unknown", "error", None)],
     ),
 }  # fmt: skip
 

@@ -358,6 +358,18 @@ NARROWED: dict[str, tuple[Secret, list[dict[str, Any]]]] = {
     "to-a-stage-and-no-decrypt": (KEYED, [{**READS, "Condition": STAGE}]),
     "to-an-endpoint-and-no-decrypt": (KEYED, [{**READS, "Condition": ENDPOINT}]),
     "decrypt-to-an-endpoint-and-no-read": (KEYED, [{**DECRYPTS, "Condition": ENDPOINT}]),
+    "to-the-present-stage-and-no-decrypt": (
+        KEYED,
+        [{**READS, "Condition": {"StringEqualsIfExists": {"secretsmanager:VersionStage": "AWSCURRENT"}}}],
+    ),
+    "until-a-date-and-no-decrypt": (
+        KEYED,
+        [{**READS, "Condition": {"DateLessThan": {"aws:CurrentTime": "2099-01-01T00:00:00Z"}}}],
+    ),
+    "decrypt-until-a-date-and-no-read": (
+        KEYED,
+        [{**DECRYPTS, "Condition": {"DateLessThan": {"aws:CurrentTime": "2099-01-01T00:00:00Z"}}}],
+    ),
     "by-a-member-that-is-given-twice": (KEYED, ['{"Effect":"Allow","Action":"s3:*","Action":"kms:*","Resource":"*"}']),  # type: ignore[list-item]
 }
 
@@ -368,7 +380,50 @@ def test_a_grant_never_widens_what_an_owner_may_have_narrowed(its: Secret, state
     narrow = NamedPolicy(name="own", document=f'{{"Version":"2012-10-17","Statement":[{texts}]}}')
     here = world(container(its), secrets=(its,), role=role(inline_policies=(narrow,)))
     assert plan(here).actions == ()
-    assert {each.remedy.action for each in examine(here.facts()).findings} == {"none"}
+    findings = examine(here.facts()).findings
+    assert {each.remedy.action for each in findings} == {"none"}
+    allowed = [action for action in ("GetSecretValue", "kms:Decrypt") if f'{action}"' in texts]
+    assert not [each for each in findings for action in allowed if action in (each.remedy.snippet or "")]
+
+
+BOTH_ACTIONS = ("secretsmanager:GetSecretValue", "kms:Decrypt")
+GRANTED: dict[str, tuple[list[dict[str, Any]], tuple[str, ...]]] = {
+    "neither": ([], BOTH_ACTIONS),
+    "read": ([READS], BOTH_ACTIONS[1:]),
+    "read-twice-once-narrowed": ([READS, {**READS, "Condition": STAGE}], BOTH_ACTIONS[1:]),
+    "decrypt": ([DECRYPTS], BOTH_ACTIONS[:1]),
+    "decrypt-through-secrets-manager": (
+        [{**DECRYPTS, "Condition": {"StringEquals": {"kms:ViaService": "secretsmanager.us-east-1.amazonaws.com"}}}],
+        BOTH_ACTIONS[:1],
+    ),
+    "read-of-another-stage-only": (
+        [{**READS, "Condition": {"StringEquals": {"secretsmanager:VersionStage": "AWSPREVIOUS"}}}],
+        BOTH_ACTIONS,
+    ),
+}
+
+
+@pytest.mark.parametrize(("statements", "lacks"), GRANTED.values(), ids=GRANTED)
+def test_what_a_role_lacks_is_granted_and_a_command_grants_no_more(
+    statements: list[dict[str, Any]], lacks: tuple[str, ...]
+) -> None:
+    policies = (NamedPolicy(name="own", document={"Version": "2012-10-17", "Statement": statements}),)
+    here = world(container(KEYED), secrets=(KEYED,), role=role(inline_policies=policies if statements else ()))
+    assert [type(each) for each in plan(here).actions] == [Grant]
+    for finding in examine(here.facts()).findings:
+        assert finding.remedy.action == "grant"
+        assert tuple(action for action in BOTH_ACTIONS if action in (finding.remedy.snippet or "")) == lacks
+
+
+def test_no_revision_names_a_secret_that_the_role_cannot_read_and_no_grant_lets_in() -> None:
+    narrow = NamedPolicy(
+        name="own", document={"Version": "2012-10-17", "Statement": [{**READS, "Condition": ENDPOINT}]}
+    )
+    stale = f"{str(KEYED.arn)[:-6]}Gone12"
+    made = plan(world(container(stale), secrets=(KEYED,), role=role(inline_policies=(narrow,))))
+    assert made.actions == ()
+    (refusal,) = made.refusals
+    assert (refusal.kind, "could not pull either" in refusal.why) == ("reregister", True)
 
 
 def test_warnings_and_unknowns_are_never_acted_on() -> None:

@@ -265,8 +265,9 @@ def _out_of_reach(facts: Facts, secret: Secret) -> str | None:
     if not isinstance(facts.role, Role):
         return "its execution role cannot be read"
     access = access_of(facts, facts.role, secret, str(secret.arn))
-    gate = next((gate for gate in access.failures if not gate.grant_helps), None)
-    return None if gate is None else gate.reason
+    if not access.failures or grant_would_help(access):
+        return None
+    return next((gate for gate in access.failures if not gate.grant_helps), access.failures[0]).reason
 
 
 def _moves(

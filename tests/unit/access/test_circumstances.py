@@ -114,8 +114,9 @@ def test_without_the_time_nothing_is_known_of_a_session() -> None:
     [
         {"StringEquals": {"secretsmanager:VersionStage": "AWSCURRENT"}},
         {"ForAnyValue:StringEquals": {"secretsmanager:VersionStage": "AWSCURRENT"}},
-        {"StringEqualsIfExists": {"secretsmanager:VersionStage": "AWSCURRENT"}},
-        {"StringNotEquals": {"SecretsManager:versionstage": "AWSPENDING"}},
+        {"StringNotEquals": {"SecretsManager:versionstage": "AWSCURRENT"}},
+        {"StringEqualsIfExists": {"secretsmanager:VersionStage": "AWSPREVIOUS"}},
+        {"ForAllValues:StringEquals": {"secretsmanager:VersionStage": "AWSPREVIOUS"}},
         {"Null": {"secretsmanager:VersionStage": "true"}},
         {"Null": {"secretsmanager:VersionStage": "false"}},
     ],
@@ -128,6 +129,46 @@ def test_whether_a_request_without_a_stage_has_the_key_is_unknown(condition: dic
     assert gate is not None
     assert (gate.state, gate.grant_helps) == ("unknown", False)
     assert "secretsmanager:VersionStage" in gate.reason
+
+
+STAGE = "secretsmanager:VersionStage"
+
+
+@pytest.mark.parametrize(
+    ("condition", "holds"),
+    [
+        ({"StringEqualsIfExists": {STAGE: "AWSCURRENT"}}, True),
+        ({"StringLikeIfExists": {STAGE: "AWSC*"}}, True),
+        ({"ForAllValues:StringEquals": {STAGE: ["AWSCURRENT", "AWSPREVIOUS"]}}, True),
+        ({"StringNotEquals": {"SecretsManager:versionstage": "AWSPENDING"}}, True),
+        ({"StringNotLike": {STAGE: "AWSP*"}}, True),
+        ({"StringEquals": {STAGE: "AWSPREVIOUS"}}, False),
+        ({"StringEquals": {STAGE: ["AWSPREVIOUS", "AWSPENDING"]}}, False),
+        ({"ForAnyValue:StringEquals": {STAGE: "AWSPENDING"}}, False),
+        ({"StringEquals": {STAGE: "AWSCURRENT"}, "Null": {STAGE: "true"}}, False),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("effect", ["Allow", "Deny"])
+def test_what_both_readings_of_a_request_without_a_stage_decide_is_known(
+    condition: dict[str, Any], holds: bool, effect: str
+) -> None:
+    narrow = {**READS, "Effect": effect, "Condition": condition}
+    access = pull_access(role(*((narrow,) if effect == "Allow" else (READS, narrow))), ours)
+    assert access.state == ("pass" if holds == (effect == "Allow") else "fail")
+
+
+def test_two_statements_that_cover_both_readings_allow() -> None:
+    absent = {**READS, "Condition": {"Null": {STAGE: "true"}}}
+    current = {**READS, "Condition": {"StringEquals": {STAGE: "AWSCURRENT"}}}
+    assert pull_access(role(absent, current), ours).state == "pass"
+
+
+def test_a_stage_that_is_known_leaves_other_doubts() -> None:
+    vpce = {"StringEqualsIfExists": {STAGE: "AWSCURRENT"}, "StringEquals": {"aws:SourceVpce": "vpce-1"}}
+    gate = pull_access(role({**READS, "Condition": vpce}), ours).gate("secret-access")
+    assert gate is not None
+    assert (gate.state, gate.missing_keys) == ("unknown", ("aws:SourceVpce",))
 
 
 def test_two_tags_of_a_secret_that_differ_in_case_are_not_told_apart() -> None:

@@ -8,6 +8,7 @@ import pytest
 from pullguard.checks.catalogue import CHECKS
 from pullguard.checks.examine import examine
 from pullguard.model import Missing, NotLooked, Secret, Unreadable
+from pullguard.planner import Rules, make_plan
 from tests.fakes import GOOD_VALUE, NOW, World, container, key, role, secret, task_definition
 
 GHCR = secret(key=key())
@@ -103,6 +104,48 @@ STANDS_BY_ITSELF: dict[str, tuple[tuple[Secret, Any], set[tuple[str, str]]]] = {
 def test_what_nothing_explains_stays_unknown(its: tuple[Secret, Any], expected: set[tuple[str, str]]) -> None:
     findings, _ = reported(*its)
     assert findings == expected
+
+
+def test_a_managed_external_secret_needs_no_access() -> None:
+    its = replace(GHCR, type="SalesforceClientSecret")
+    for who in (role(), role(reads=[its])):
+        facts = World((task_definition(container(its)),), (who,), (its,)).facts()
+        assert {each.check for each in examine(facts).findings} == {"secret-type-unusable"}
+        assert make_plan(facts, examine(facts).findings, Rules()).actions == ()
+
+
+KEY_1, KEY_2 = key(1), key(2)
+VALUES: dict[str, tuple[Secret, str]] = {
+    "under a customer managed key": (
+        replace(GHCR, key=KEY_1),
+        f", and kms:Decrypt on {KEY_1.arn} (through Secrets Manager).",
+    ),
+    "under a key that was not described": (
+        replace(GHCR, key=unread("denied", "kms:DescribeKey")),
+        f", and kms:Decrypt on {GHCR.arn} (through Secrets Manager).",
+    ),
+    "under either of two": (
+        replace(GHCR, key=KEY_2, current_keys=(KEY_1, KEY_2)),
+        f", and kms:Decrypt on {KEY_1.arn} or {KEY_2.arn} (through Secrets Manager).",
+    ),
+    "also under the default key": (replace(GHCR, key=KEY_2, current_keys=(None, KEY_2)), f" on {GHCR.arn}."),
+    "under the default key": (replace(GHCR, key=None), f" on {GHCR.arn}."),
+    "under the default key, described": (replace(GHCR, key=key(3, manager="AWS")), f" on {GHCR.arn}."),
+}
+
+
+@pytest.mark.parametrize(("its", "ends"), VALUES.values(), ids=VALUES)
+@pytest.mark.parametrize("check", ["secret-value-malformed", "credentials-rejected"])
+def test_a_denied_value_may_lack_its_key(its: Secret, ends: str, check: str) -> None:
+    denied = unread()
+    shown = replace(its, value=denied if check == "secret-value-malformed" else GOOD_VALUE)
+    verifications: dict[str, Any] = {} if check == "secret-value-malformed" else {IMAGE: denied}
+    world = World(
+        (task_definition(container(its, image=IMAGE)),), (role(reads=[its]),), (shown,), verifications=verifications
+    )
+    (finding,) = (each for each in examine(world.facts()).findings if each.check == check)
+    assert finding.remedy.text.startswith("Allow Pullguard (or the principal that runs the audit) " + VALUE)
+    assert finding.remedy.text.endswith(f"{GHCR.arn}{ends}" if ends.startswith(",") else ends)
 
 
 def test_another_containers_finding_explains_nothing() -> None:

@@ -234,3 +234,21 @@ def test_what_somebody_else_wrote_into_our_policy_is_dropped(act: Acted, stateme
     assert here.patch().written
     (detail,) = here.stage.sent.details("Remediation Completed")
     assert "what was not Pullguard's in its policy is left out" in detail["remediation"]["why"]
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        {"StringEquals": {"secretsmanager:VersionStage": "AWSCURRENT"}},
+        {"StringEquals": {"aws:SourceVpce": "vpce-1"}},
+        {"StringEqualsIfExists": {"secretsmanager:VersionStage": "AWSCURRENT"}},
+    ],
+    ids=["a-stage", "an-endpoint", "a-stage-that-holds"],
+)
+def test_what_an_owner_may_have_narrowed_is_not_written(act: Acted, condition: dict[str, Any]) -> None:
+    reads = {"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": str(KEYED.arn)}
+    narrow = {"Version": "2012-10-17", "Statement": {**reads, "Condition": condition}}
+    who = role(inline_policies=(NamedPolicy(name="own", document=narrow),))
+    here = act(World((task_definition(container(KEYED)),), (who,), (KEYED,)))
+    assert (here.patch().written, here.patch().why) == (False, "nothing to grant any more")
+    assert here.told() == []

@@ -34,7 +34,7 @@ _OF_PRINCIPAL = frozenset(("aws:principalorgid", "aws:principalorgpaths"))
 _OF_RESOURCE = frozenset(("aws:resourceorgid", "aws:resourceorgpaths"))
 _NEVER_SENT_PREFIXES = ("aws:principaltag/", "aws:requesttag/")
 # GetSecretValue returns AWSCURRENT where it names no stage, and policies that allow that stage only are in use; the
-# table of condition keys says that the key is what the request names.
+# table of condition keys says that the key is what the request names: it is absent, or it is AWSCURRENT.
 # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecretsmanager.html
 _NO_STAGE = "AWS does not say whether secretsmanager:VersionStage is absent where a request names no stage"
 _ALWAYS_SENT = frozenset(("aws:currenttime", "aws:epochtime", "aws:tokenissuetime", "aws:userid"))
@@ -78,6 +78,7 @@ def secret_request(role: Role, secret: Secret, around: Circumstances) -> Request
         absent_prefixes=(*_NEVER_SENT_PREFIXES, "aws:resourcetag/"),
         present=_ALWAYS_SENT,
         problems={**problems, stage: _NO_STAGE},
+        either={stage: ("AWSCURRENT",)},
     )
     return _request(role, READ_VALUE, secret.arn, context, unknowable)
 

@@ -80,7 +80,19 @@ class _Tallies:
 
 
 def decide(request: Request, policies: Policies) -> Decision:
-    """Decide one request as AWS would, or say that it cannot be told yet and why."""
+    """Decide one request as AWS would, or say that it cannot be told yet and why.
+
+    Where AWS's documentation allows two readings of the request, the answer is known if both have the same.
+    """
+    decision = _decide(request, policies)
+    if decision.verdict is not Verdict.UNKNOWN or not request.unknowable.either:
+        return decision
+    first, *others = (_decide(reading, policies) for reading in request.readings)
+    settled = first.verdict is not Verdict.UNKNOWN and all(each.verdict is first.verdict for each in others)
+    return first if settled else decision
+
+
+def _decide(request: Request, policies: Policies) -> Decision:
     tallies = _tally(request, policies)
     granting = tuple([citation for tally in tallies.every_layer for citation in tally.certain])
     if tallies.denials.certain:

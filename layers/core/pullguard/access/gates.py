@@ -57,7 +57,8 @@ class Gate:
     ``problems`` all of these and whatever else could not be read, in words. ``grant_helps``: a statement in an identity
     policy of the role, on the exact resource, opens this gate. ``key`` is the key that a key's gate is about (None:
     ``aws/secretsmanager``); one that the next version of the secret will meet is a ``warning``.
-    ``new_version_helps``: storing the value again opens it, since that happens under another key.
+    ``new_version_helps``: storing the value again opens it, since that happens under another key. ``conditional``: it
+    passes, but only under conditions that a grant would not have.
     """
 
     name: GateName
@@ -74,6 +75,7 @@ class Gate:
     grant_helps: bool = False
     key: Lookup[Key] | None = None
     new_version_helps: bool = False
+    conditional: bool = False
 
     @property
     def is_of_next_version(self) -> bool:
@@ -106,10 +108,10 @@ class PullAccess:
         return next(iter(self.failures), None)
 
     @property
-    def unsettled(self) -> Gate | None:
-        """The first gate that a grant is about and that is unknown; None if there is none."""
+    def may_be_narrowed(self) -> Gate | None:
+        """The first gate that a grant would also open and that is unknown, or passes under conditions; else None."""
         granted = (gate for gate in self.gates if gate.name in _GRANTED and gate.severity == "error")
-        return next((gate for gate in granted if gate.state == "unknown"), None)
+        return next((gate for gate in granted if gate.state == "unknown" or gate.conditional), None)
 
     @property
     def warnings(self) -> tuple[Gate, ...]:
@@ -124,6 +126,8 @@ class PullAccess:
 def grant_would_help(access: PullAccess) -> bool:
     """Whether a grant in the role's identity policy is what every failing gate lacks; False where none fails.
 
-    False as well where a gate that it would also open is unknown: the owner may have narrowed what a grant would widen.
+    False as well where another gate that it would open is unknown or passes under conditions: a grant has none of the
+    owner's conditions, so it might cancel them.
     """
-    return bool(access.failures) and all(gate.grant_helps for gate in access.failures) and access.unsettled is None
+    lacking = access.failures
+    return bool(lacking) and all(gate.grant_helps for gate in lacking) and access.may_be_narrowed is None

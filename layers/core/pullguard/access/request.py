@@ -43,7 +43,8 @@ class Unknowable:
     Without ``prefixes`` nothing is unknowable: a key that the context lacks is absent. Keys under a prefix are
     unknowable, unless ``absent`` (or ``absent_prefixes``) says that AWS does not send them. ``present`` are those
     that AWS is sure to send, with an unknown value. ``problems`` say why a key is unknown, where the reason is not
-    that the task has yet to start.
+    that the task has yet to start. ``either`` are keys of which only this is known: they are absent, or have these
+    values; all of them absent or all of them present.
     """
 
     prefixes: tuple[str, ...] = ()
@@ -51,6 +52,7 @@ class Unknowable:
     absent_prefixes: tuple[str, ...] = ()
     present: frozenset[str] = frozenset()
     problems: Mapping[str, str] = field(default_factory=dict)
+    either: Mapping[str, tuple[ContextValue, ...]] = field(default_factory=dict)
 
     def covers(self, key: str) -> bool:
         """Whether the value, or the presence, of ``key`` (in small letters) is unknowable."""
@@ -155,3 +157,13 @@ class Request:
     def same_account(self) -> bool:
         """Whether the caller and the resource are of one account; a service has none."""
         return isinstance(self.caller, RoleSession) and self.caller.account == self.resource_account
+
+    @property
+    def readings(self) -> tuple["Request", ...]:
+        """The request with the keys of ``unknowable.either`` absent, and present; itself alone where there are none."""
+        either = self.unknowable.either
+        if not either:
+            return (self,)
+        rest = replace(self.unknowable, absent=self.unknowable.absent | either.keys(), either={})
+        absent = replace(self, unknowable=rest)
+        return absent, replace(absent, context={**self.context, **either})

@@ -45,6 +45,8 @@ _UNUSABLE = frozenset(
     ("Disabled", "PendingDeletion", "PendingReplicaDeletion", "PendingImport", "Unavailable", "Creating")
 )
 _Unread = Unreadable | NotLooked
+# Conditions that a grant has as well, or that hold for every Decrypt that Secrets Manager sends for the role.
+_OF_A_GRANT = frozenset(("kms:viaservice", "kms:encryptioncontext:secretarn", "kms:calleraccount"))
 _ALIAS = re.compile(r"(?:arn:[^:]*:kms:[^:]*:[^:]*:)?alias/")
 _BY_AWS = "aws/secretsmanager"
 _DEFAULT_KEY = "key/00000000-0000-0000-0000-000000000000"  # stands in for aws/secretsmanager, whose id nobody looked up
@@ -119,7 +121,7 @@ def _key_gates(role: Role, secret: Secret, ours: Policies, around: Circumstances
     Source: https://docs.aws.amazon.com/secretsmanager/latest/userguide/manage_update-encryption-key.html
     """
     current, present = secret.current_keys, _gates_under(secret.key, role, secret, ours, around)
-    if current is None:
+    if current is None or current == ():
         return present
     if not isinstance(current, tuple):
         why = "it was not found, although AWS had just described it" if isinstance(current, Missing) else None
@@ -313,7 +315,7 @@ def _scope_gates(role: Role, secret: Secret, access: Gate, around: Circumstances
         for citation in access.decision.granting
         if citation.policy.layer is Layer.IDENTITY
         and citation.statement is not None
-        and citation.statement.covers(request) is True
+        and all(citation.statement.covers(reading) is True for reading in request.readings)
     )
     if not broad:
         reason = "No statement of the role's policies lets it read every secret."
@@ -402,11 +404,24 @@ def _with_grant(gate: Gate, request: Request, policies: Policies) -> Gate:
     It does where the answer is then Allowed, or hangs on nothing but conditions that no grant can settle.
     """
     if gate.state != "fail":
-        return gate
+        return replace(gate, conditional=gate.state == "pass" and _is_conditional(gate.decision))
     granted = parse_policy(_grant(request), layer=Layer.IDENTITY, name="a grant", kind="inline")
     after = decide(request, replace(policies, identity=(*policies.identity, granted)))
     hangs = after.verdict is Verdict.UNKNOWN and not after.problems
     return replace(gate, grant_helps=after.verdict is Verdict.ALLOWED or hangs)
+
+
+def _is_conditional(decision: Decision | None) -> bool:
+    """Whether all that lets the role in, in its own policies or else in the resource's, has conditions of an owner."""
+    granting = () if decision is None else decision.granting
+    own = [each for each in granting if each.policy.layer is Layer.IDENTITY]
+    letting_in = own or [each for each in granting if each.policy.layer in (Layer.RESOURCE, Layer.KEY, Layer.GRANT)]
+    return bool(letting_in) and all(map(_has_conditions, letting_in))
+
+
+def _has_conditions(citation: Citation) -> bool:
+    conditions = () if citation.statement is None else citation.statement.conditions
+    return any(getattr(each, "key", "") not in _OF_A_GRANT for each in conditions)
 
 
 def _grant(request: Request) -> dict[str, object]:

@@ -26,7 +26,7 @@ from pullguard.checks.check import (
     subject_of,
     unreadable,
 )
-from pullguard.checks.role_steps import attached_instead, no_room, trust_command, trust_statement
+from pullguard.checks.role_steps import attached_instead, lacking, no_room, trust_command, trust_statement
 from pullguard.findings import Answer, Failed, Inapplicable, Passed, Remedy, Subject, Unsure
 from pullguard.model import Container, Facts, Key, Lookup, NamedPolicy, Role, Secret, Simulated, Unreadable
 from pullguard.remedies.grant import INLINE_POLICIES_MAX_CHARS
@@ -68,6 +68,9 @@ def _accesses(facts: Facts) -> Iterable[tuple[Container, Role, Secret, PullAcces
 def _ask(finding: FindingId, facts: Facts) -> Iterable[Answer]:
     """Answer for one finding id: from the gates of each container's pull that can give it."""
     for container, role, secret, access in _accesses(facts):
+        if secret.type is not None:  # secret-type-unusable explains it: no access makes such a secret usable
+            yield Inapplicable(subject=subject_of(facts, container))
+            continue
         gates = [gate for gate in access.gates if finding in FINDINGS_BY_GATE[gate.name]]
         mine = next((gate for gate in gates if gate.finding == finding), None)
         subject = _subject(facts, container, mine)
@@ -79,8 +82,8 @@ def _ask(finding: FindingId, facts: Facts) -> Iterable[Answer]:
                 yield Inapplicable(subject=subject)  # it is closed by another fault, for certain
             elif not gates and access.state == "pass":
                 yield Inapplicable(subject=subject)  # there is no such gate any more: the key is another one
-        elif mine.state == "unknown" and _is_deleted(secret, mine):
-            continue  # secret-scheduled-for-deletion reports it
+        elif mine.state == "unknown" and (_is_deleted(secret, mine) or _is_reported(access, mine)):
+            continue  # secret-scheduled-for-deletion, or the finding of an earlier gate, says it
         elif mine.state == "unknown":
             yield _unsure(subject, container, role, mine)
         elif mine.grant_helps and no_room(role, secret) is not None:
@@ -93,6 +96,12 @@ def _ask(finding: FindingId, facts: Facts) -> Iterable[Answer]:
                 evidence=_evidence(mine, role),
                 remedy=remedy_of(finding, facts, container, secret, gate=mine, access=access),
             )
+
+
+def _is_reported(access: PullAccess, gate: Gate) -> bool:
+    """Whether the keys of the current version could not be listed, which the finding of ``key-usable`` reports."""
+    listed = (each for each in access.gates if each.name == "key-usable" and each.key is None)
+    return gate.name == "key-access" and any(each.reason == gate.reason for each in listed)
 
 
 def _subject(facts: Facts, container: Container, gate: Gate | None) -> Subject:
@@ -263,9 +272,9 @@ def _inline_policy_quota(facts: Facts) -> Iterable[Answer]:
     if not isinstance(role, Role) or not isinstance(role.inline_policies, tuple):
         return
     for container, _, secret, access in _accesses(facts):
-        lacking = [gate for gate in access.gates if gate.grant_helps]
+        shut = [gate for gate in access.gates if gate.grant_helps]
         subject = subject_of(facts, container)
-        if not lacking:
+        if not shut or secret.type is not None:
             yield Inapplicable(subject=subject)
             continue
         size = no_room(role, secret)
@@ -280,14 +289,14 @@ def _inline_policy_quota(facts: Facts) -> Iterable[Answer]:
             ),
             evidence=(
                 f"With a grant they would have {size} of {INLINE_POLICIES_MAX_CHARS} characters. "
-                f"{' '.join(gate.reason for gate in lacking)}"
+                f"{' '.join(gate.reason for gate in shut)}"
             ),
             remedy=Remedy(
                 text=(
                     "Attach a managed policy that lets the role read this secret, or make room by moving an inline "
                     "policy of the role into a managed one."
                 ),
-                snippet=attached_instead(role, secret),
+                snippet=attached_instead(role, secret, lacking(access)),
             ),
         )
 

@@ -11,17 +11,20 @@ from pullguard.access.policy import Layer, Policy
 from pullguard.arn import account_of, dns_suffix_of
 from pullguard.aws_cli import command, in_order, on_secret
 from pullguard.checks.check import CREDENTIALS_FILE, put_value
-from pullguard.checks.role_steps import grant_by_hand
+from pullguard.checks.role_steps import grant_by_hand, lacking
 from pullguard.checks.unread import how_to_read
 from pullguard.consent import missing_key
 from pullguard.findings import Remedy
 from pullguard.model import Container, Facts, Key, Lookup, Missing, NamedPolicy, Role, Secret
-from pullguard.remedies.by_hand import extended
+from pullguard.remedies.by_hand import BOTH, DECRYPT, READ, extended
 from pullguard.remedies.grant import granted_for, policy_document, render, size_chars
 
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 _MANAGED_POLICY_MAX_CHARS: Final = 6_144
 _NOT_GRANTED: Final = "Pullguard does not grant this by itself"
+_NARROWED: Final = (
+    "Its grant lets a role both read and decrypt, without the conditions under which the owner may have allowed one."
+)
 _KEEPS: Final = "The command keeps what the policy says now; where it has changed since, validate again first."
 _DENIALS: Final = frozenset({"secret-access-denied", "decrypt-access-denied"})
 _LEFT_OPEN: Final = (
@@ -40,6 +43,8 @@ def remedy_of(
         secret = replace(secret, key=gate.key)
     if gate.new_version_helps:
         return put_value(secret, "Store the value again: the new version is encrypted under the secret's present key.")
+    if isinstance(role, Role) and finding == "secret-access-too-broad":
+        return _narrower(role, secret, gate, access)
     if isinstance(role, Role) and (gate.grant_helps or finding == "decrypt-access-missing"):
         return _granting(container, secret, role, gate, access)
     if finding in _DENIALS and gate.statements:
@@ -53,8 +58,10 @@ def _granting(container: Container, secret: Secret, role: Role, gate: Gate, acce
     if missing is not None and missing.said_no:
         # No command that grants: the author of the task definition may want what the owner does not.
         return Remedy(text=f"{_NOT_GRANTED}: {missing.why}. {missing.remedy}", snippet=missing.snippet)
-    grant = f"et the role {role.name} read this secret, by one inline policy that names it alone."
-    snippet, more = grant_by_hand(role, secret), _not_enough(role, gate, access)
+    actions = lacking(access)
+    does = "decrypt" if actions == {DECRYPT} else "read"
+    grant = f"et the role {role.name} {does} this secret, by one inline policy that names it alone."
+    snippet, more = grant_by_hand(role, secret, actions), _not_enough(role, gate, access)
     if missing is not None:
         sure = f"First make sure that {secret.name} is meant for this image and this role. If it is, l{grant}"
         return Remedy(text=" ".join(filter(None, (sure, f"{_NOT_GRANTED}: {missing.why}.", more))), snippet=snippet)
@@ -69,8 +76,8 @@ def _not_enough(role: Role, gate: Gate, access: PullAccess) -> str | None:
         return "The pull works now, and Pullguard grants only what a pull needs."
     shut = next((each for each in access.failures if not each.grant_helps), None)
     if shut is None:
-        unsettled = access.unsettled
-        return None if unsettled is None else f"It may widen what the role's owner has narrowed: {unsettled.reason}"
+        narrowed = access.may_be_narrowed
+        return None if narrowed is None else f"{_NARROWED} {narrowed.reason}"
     key = shut.key
     if isinstance(key, Key) and key.arn.account != role.arn.account and shut.finding == "decrypt-access-missing":
         shows = _on_key(key, "get-key-policy", ("--policy-name", "default"))
@@ -251,12 +258,13 @@ def _own_key(_facts: Facts, secret: Secret, _gate: Gate) -> tuple[str, str | Non
     )
 
 
-def _narrower(facts: Facts, secret: Secret, gate: Gate) -> tuple[str, str | None]:
-    if not isinstance(facts.role, Role):
-        return "Name the secret in the policy.", None
+def _narrower(role: Role, secret: Secret, gate: Gate, access: PullAccess) -> Remedy:
+    """Name the secret instead of all of them; where the right to decrypt may be narrowed, that stays as it is."""
     broad = " and ".join(citation.title for citation in gate.statements)
     text = f"Let the role read this secret by name; then remove {broad}, or narrow it to what else needs it."
-    return text, grant_by_hand(facts.role, secret)
+    decrypts = access.gate("key-access")
+    actions = BOTH if decrypts is None or decrypts.state != "unknown" else {READ}
+    return Remedy(text=text, snippet=grant_by_hand(role, secret, actions))
 
 
 _BY_HAND: Final[dict[FindingId, _Hand]] = {
@@ -266,7 +274,7 @@ _BY_HAND: Final[dict[FindingId, _Hand]] = {
     "secret-access-blocked-by-boundary": _wider_boundary,
     "secret-access-blocked-by-organization": _statements(ASK_ORGANIZATION),
     "secret-resource-policy-missing": _resource_policy,
-    "secret-access-too-broad": _narrower,
+    "secret-access-too-broad": _say("Name the secret in the policy."),
     "key-unusable": _key_state,
     "decrypt-access-missing": _say("Let the role decrypt with the key, in one of its policies."),
     "decrypt-access-denied": _key_statement,

@@ -8,7 +8,7 @@ from typing import Final, Literal, TypeAlias
 from pullguard import meaning
 from pullguard.arn import Arn, MalformedReference, SecretReference
 from pullguard.aws_cli import on_secret
-from pullguard.checks.unread import how_to_read
+from pullguard.checks.unread import how_to_read, how_to_read_value
 from pullguard.errors import Malformed, shown
 from pullguard.findings import Answer, Remedy, RemedyAction, Severity, Skipped, Subject, Unsure
 from pullguard.image import ImageReference
@@ -201,13 +201,13 @@ def image_of(container: Container) -> ImageReference | None:
     return None if isinstance(container.image, Malformed) else container.image
 
 
-def unreadable(subject: Subject, what: str, unread: Unreadable) -> Unsure:
-    """Say that ``what`` could not be read, and what makes it readable."""
+def unreadable(subject: Subject, what: str, unread: Unreadable, *, value_of: Secret | None = None) -> Unsure:
+    """Say that ``what`` could not be read, and what makes it readable; ``value_of`` is the secret whose value it is."""
     return Unsure(
         subject=subject,
         cause=f"{what} could not be read.",
         evidence=str(unread),
-        remedy=Remedy(text=how_to_read((unread,))),
+        remedy=Remedy(text=how_to_read((unread,)) if value_of is None else how_to_read_value(unread, value_of)),
         unread=(unread,),
     )
 

@@ -63,7 +63,7 @@ def _rejected(facts: Facts) -> Iterable[Answer]:
             case NotLooked() as not_looked:
                 yield skipped(subject, "Does the registry accept the secret's credentials for the image?", not_looked)
             case Unreadable() as unread if not isinstance(secret.value, Unreadable):
-                yield unreadable(subject, f"The credentials in the secret {secret.name}", unread)
+                yield unreadable(subject, f"The credentials in the secret {secret.name}", unread, value_of=secret)
             case Missing() | Unreadable():
                 continue  # an earlier gate tells of it
             case Verification(answer="rejected", pending="ok") if _rotation_is_under_way(facts, secret):

@@ -6,13 +6,13 @@ that names the secret, in the order in which it is pasted. No command grants wha
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 from pullguard import meaning
 from pullguard.access.decision import Verdict
-from pullguard.access.gates import KEY_GATES, Gate
+from pullguard.access.gates import KEY_GATES, Gate, PullAccess
 from pullguard.access.verdict import Circumstances, pull_access
 from pullguard.arn import Arn, MalformedReference, SecretReference
 from pullguard.aws_cli import command, in_order, tags_option
@@ -24,7 +24,7 @@ from pullguard.findings import Remedy
 from pullguard.gather import lacks_credentials
 from pullguard.image import ImageReference
 from pullguard.model import Container, Document, Facts, Lookup, Missing, NamedPolicy, Role, Secret
-from pullguard.remedies.by_hand import Future, extended, reading_policy
+from pullguard.remedies.by_hand import BOTH, DECRYPT, READ, Future, extended, reading_policy
 from pullguard.remedies.grant import (
     POLICY_NAME,
     fits,
@@ -108,7 +108,8 @@ def creating(facts: Facts, container: Container, future: Future, text: str, *, p
 def _of_role(facts: Facts, role: Role, container: Container, wanted: Wanted) -> Steps:
     secret = wanted if isinstance(wanted, Secret) else wanted.as_secret()
     around = Circumstances(reference=str(secret.arn), now=facts.now, organization_id=facts.organization)
-    failures = pull_access(role, secret, region=facts.task_definition.arn.region, around=around).failures
+    access = pull_access(role, secret, region=facts.task_definition.arn.region, around=around)
+    failures = access.failures
     commands, remarks = [], []
     for gate in (each for each in failures if not each.grant_helps):
         if gate.name == "trust-policy" and (trust := trust_command(role, gate)) is not None:
@@ -120,7 +121,7 @@ def _of_role(facts: Facts, role: Role, container: Container, wanted: Wanted) -> 
         if missing is not None and missing.said_no:
             remarks.append(f"The role {role.name} cannot read it, and {missing.why}. {missing.remedy}")
         else:
-            commands.append(grant_by_hand(role, _with_its_key(wanted, failures)))
+            commands.append(grant_by_hand(role, _with_its_key(wanted, failures), lacking(access)))
             if missing is not None:
                 remarks.insert(0, f"First make sure that {secret.name} is meant for this image and this role.")
     return Steps(commands=tuple(commands), remarks=tuple(remarks))
@@ -135,15 +136,29 @@ def _with_its_key(wanted: Wanted, failures: tuple[Gate, ...]) -> Wanted:
 # --- A grant -----------------------------------------------------------------------------------------------------
 
 
-def grant_by_hand(role: Role, wanted: Wanted) -> str:
+def lacking(access: PullAccess) -> frozenset[str]:
+    """Return the actions that no policy allows, for certain: what else a grant could allow, conditions may narrow."""
+    return frozenset(
+        _ACTIONS[gate.name]
+        for gate in access.gates
+        if gate.state == "fail" and gate.name in _ACTIONS and (gate.grant_helps or gate.finding in _MISSING)
+    )
+
+
+_ACTIONS: Final[Mapping[str, str]] = {"secret-access": READ, "key-access": DECRYPT}
+_MISSING: Final = frozenset({"secret-access-missing", "decrypt-access-missing"})
+
+
+def grant_by_hand(role: Role, wanted: Wanted, actions: Set[str] = BOTH) -> str:
     """Return the command that grants one secret, in a policy for it alone: it takes no other grant away.
 
-    Pullguard's own policy holds all its grants, and ``put-role-policy`` replaces a policy as a whole.
+    Pullguard's own policy holds all its grants, and ``put-role-policy`` replaces a policy as a whole. Of a secret that
+    exists it allows ``actions`` alone.
     """
     if isinstance(wanted, Secret):
         if no_room(role, wanted) is not None:
-            return attached_instead(role, wanted)
-        name, document = wanted.arn.resource_name, reading_policy((granted_for(wanted),))
+            return attached_instead(role, wanted, actions)
+        name, document = wanted.arn.resource_name, reading_policy((granted_for(wanted),), actions=actions)
     else:
         name, document = wanted.name, reading_policy((), (wanted,))
     return grant_command(role.name, document, policy_name=_policy_name("read", name))
@@ -172,11 +187,11 @@ def _own_policy(policies: tuple[NamedPolicy, ...], secret: Secret) -> dict[str, 
     return policy_document((present | {secret.arn: granted_for(secret)}).values())
 
 
-def attached_instead(role: Role, secret: Secret) -> str:
+def attached_instead(role: Role, secret: Secret, actions: Set[str] = BOTH) -> str:
     """Return the commands that let the role in by a managed policy, where its inline ones have no room for a grant."""
     name = _policy_name(role.name, "read", secret.arn.resource_name)
     arn = f"arn:{role.arn.partition}:iam::{role.arn.account}:policy/{name}"
-    document = render(reading_policy((granted_for(secret),)))
+    document = render(reading_policy((granted_for(secret),), actions=actions))
     return in_order(
         command("iam", "create-policy", ("--policy-name", name), ("--policy-document", document)),
         command("iam", "attach-role-policy", ("--role-name", role.name), ("--policy-arn", arn)),

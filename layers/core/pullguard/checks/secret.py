@@ -161,7 +161,7 @@ def _malformed(facts: Facts) -> Iterable[Answer]:
         subject = subject_of(facts, container)
         match secret.value:
             case Unreadable() as unread if _is_current(secret):
-                yield unreadable(subject, f"The value of the secret {secret.name}", unread)
+                yield unreadable(subject, f"The value of the secret {secret.name}", unread, value_of=secret)
             case NotLooked() as not_looked:
                 yield skipped(subject, "Does the secret hold a username and a password?", not_looked)
             case Missing() | Unreadable():

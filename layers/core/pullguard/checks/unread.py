@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from pullguard.model import NO_PERMISSION, Unreadable
+from pullguard.model import NO_PERMISSION, Key, Secret, Unreadable
 
 _SEE_SECRET: Final = "aws secretsmanager describe-secret shows"  # noqa: S105 (a command)
 _SEE_KEY: Final = "aws kms describe-key shows its state"
@@ -20,14 +20,36 @@ _REFUSALS: Final = {
 }
 
 
-def how_to_read(unread: Iterable[Unreadable]) -> str:
-    """Return, in whole sentences, what makes AWS answer: one for each reason why it did not."""
-    return " ".join(_sentences(tuple(dict.fromkeys(unread))))
+def how_to_read(unread: Iterable[Unreadable], *, decrypting: str | None = None) -> str:
+    """Return, in whole sentences, what makes AWS answer: one for each reason why it did not.
+
+    ``decrypting`` names the keys, if what was denied also needs one of them.
+    """
+    return " ".join(_sentences(tuple(dict.fromkeys(unread)), decrypting))
 
 
-def _sentences(unread: tuple[Unreadable, ...]) -> Iterator[str]:
+def how_to_read_value(unread: Unreadable, secret: Secret) -> str:
+    """Return what makes AWS give a value: where a key was denied, the error code names the secret all the same.
+
+    Source: https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html
+    """
+    is_of_value = unread.permission == "secretsmanager:GetSecretValue"
+    return how_to_read((unread,), decrypting=_keys_of(secret) if is_of_value else None)
+
+
+def _keys_of(secret: Secret) -> str | None:
+    """Name the keys of which the current version needs one; None where it needs no permission on any."""
+    current = secret.current_keys if isinstance(secret.current_keys, tuple) and secret.current_keys else (secret.key,)
+    if any(key is None or (isinstance(key, Key) and key.manager == "AWS") for key in current):
+        return None
+    names = (str(key.arn) if isinstance(key, Key) else getattr(key, "resource", None) for key in current)
+    return " or ".join(filter(None, names)) or None
+
+
+def _sentences(unread: tuple[Unreadable, ...], decrypting: str | None) -> Iterator[str]:
     if denied := [each for each in unread if each.reason == "denied"]:
-        yield f"Allow Pullguard (or the principal that runs the audit) {_named(denied)}."
+        more = "" if decrypting is None else f", and kms:Decrypt on {decrypting} (through Secrets Manager)"
+        yield f"Allow Pullguard (or the principal that runs the audit) {_named(denied)}{more}."
     for each in (each for each in unread if each.reason == "refused"):
         yield _refused(each)
     if unanswered := [each for each in unread if each.reason in ("throttled", "unreachable")]:

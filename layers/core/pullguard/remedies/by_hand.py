@@ -4,7 +4,7 @@ Pullguard itself writes none of them. A secret that is yet to be created has no 
 marks, which match one secret of that name and no other.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -17,6 +17,9 @@ _VERSION: Final = "2012-10-17"
 # What Secrets Manager adds to a name: https://docs.aws.amazon.com/secretsmanager/latest/userguide/whats-in-a-secret.html
 _ANY_SUFFIX: Final = "-??????"
 _SOME_SUFFIX: Final = "-Zz09Yy"
+READ: Final = "secretsmanager:GetSecretValue"
+DECRYPT: Final = "kms:Decrypt"
+BOTH: Final = frozenset({READ, DECRYPT})
 _NOT_YET: Final = NotLooked(why="the secret is yet to be created", switch="create it")
 
 
@@ -40,10 +43,16 @@ class Future:
         return Secret(arn=arn, name=self.name, tags=self.tags, key=None if self.key is None else _NOT_YET)
 
 
-def reading_policy(granted: Iterable[Granted], futures: Iterable[Future] = ()) -> dict[str, Any]:
-    """Return the policy that lets a role read these secrets and decrypt them, and nothing else."""
+def reading_policy(
+    granted: Iterable[Granted], futures: Iterable[Future] = (), *, actions: Container[str] = BOTH
+) -> dict[str, Any]:
+    """Return the policy that lets a role read these secrets and decrypt them, and nothing else.
+
+    Of ``granted`` it allows these ``actions`` only: what a role has already, perhaps under conditions, it leaves alone.
+    """
     present = policy_document(granted)
-    return {**present, "Statement": [*present["Statement"], *(each for future in futures for each in _of(future))]}
+    needed = [each for each in present["Statement"] if each["Action"] in actions]
+    return {**present, "Statement": [*needed, *(each for future in futures for each in _of(future))]}
 
 
 def _of(future: Future) -> Iterable[dict[str, Any]]:
