@@ -1,11 +1,19 @@
 """Each finding in its world, and nothing in the near miss."""
 
+import json
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from pullguard.checks.examine import examine
+from pullguard.model import Usage
+from pullguard_cli.gates import pulls_of
 from sandbox.worlds.catalogue import CASES
+from sandbox.worlds.catalogue.by_hand import the_secret, with_secret
 from sandbox.worlds.catalogue.parts import CREDENTIALS
 from sandbox.worlds.catalogue.scene import Case
+from tests.worlds.commands import commands_of
 from tests.worlds.looking import facts_of, findings_of
 
 pytestmark = pytest.mark.allow_hosts(["127.0.0.1"])
@@ -53,3 +61,63 @@ def test_the_near_miss_ends_the_finding(case: Case) -> None:
     open_ = {finding.id for facts in facts_of(case.broken) for finding in examine(facts).findings}
     passed = {id_ for facts in facts_of(case.near_miss) for id_ in examine(facts).passed}
     assert (open_ <= passed) is (f"{case.check}: {case.way}" not in PROVES_NOTHING)
+
+
+# --- Remedies ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("case", BY_NAME)
+def test_what_is_to_paste_is_what_the_aws_cli_and_ecs_accept(case: Case) -> None:
+    for facts in facts_of(case.broken):
+        for remedy in (finding.remedy for finding in examine(facts).findings):
+            if remedy.commands.startswith("{"):  # a statement to put somewhere by hand
+                assert json.loads(remedy.commands)
+                continue
+            commands = tuple(commands_of(remedy))
+            assert [fault for command in commands for fault in command.faults()] == []
+            assert all(json.loads(f"{{{member}}}") for member in remedy.members)
+            granting = (command for command in commands if command.operation in ("put-role-policy", "create-policy"))
+            given = [document for command in granting for document in command.documents()]
+            assert [each for each in given if _is_broad(each)] == []
+
+
+def _is_broad(document: Any) -> bool:
+    """Whether a policy that a remedy writes on a role allows something on everything."""
+    statements = document.get("Statement", []) if isinstance(document, dict) else []
+    return any(each["Effect"] == "Allow" and each.get("Resource") in ("*", ["*"]) for each in statements)
+
+
+@pytest.mark.parametrize("case", BY_NAME)
+def test_explain_gives_the_remedy_of_the_audit(case: Case) -> None:
+    for facts in facts_of(case.broken):
+        found = {(each.check, each.remedy) for each in examine(facts).findings}
+        remarks = [remark for pull in pulls_of(facts) for step in pull.steps for remark in step.remarks]
+        assert {(each.check, each.remedy) for each in remarks} == found
+
+
+OF_ANOTHER_ACCOUNT = [case for case in CASES if case.check == "secret-resource-policy-missing"]
+
+
+@pytest.mark.parametrize("case", OF_ANOTHER_ACCOUNT, ids=lambda case: case.way)
+def test_the_resource_policy_to_paste_lets_the_role_in(case: Case) -> None:
+    """The embedded AWS finds no secret of another account, so this is pasted on paper."""
+    (facts,) = facts_of(case.broken)
+    (finding,) = examine(facts).findings
+    (command,) = commands_of(finding.remedy)
+    assert (command.operation, command.options["--secret-id"]) == ("put-resource-policy", finding.secret)
+    secret = replace(the_secret(facts), resource_policy=command.options["--resource-policy"])
+    assert examine(with_secret(facts, secret)).findings == ()
+
+
+def test_every_agent_that_is_too_old_is_updated() -> None:
+    (case,) = (
+        each for each in CASES if (each.check, each.way) == ("container-agent-too-old", "whatever its constraints")
+    )
+    (facts,) = facts_of(case.broken)
+    assert isinstance(facts.usage, Usage)
+    (instance,) = facts.usage.instances
+    several = tuple(replace(instance, instance_arn=f"{instance.instance_arn}{number}") for number in range(12))
+    (finding,) = examine(facts.with_usage(replace(facts.usage, instances=several))).findings
+    updated = [command.options["--container-instance"] for command in commands_of(finding.remedy)]
+    assert updated == [each.instance_arn for each in several[:10]]
+    assert "the first 10 of 12" in finding.remedy.text
