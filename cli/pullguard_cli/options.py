@@ -17,7 +17,7 @@ EXIT_CODES_OF_EXPLAIN = (
     "**Exit codes**: 0 every gate passes · 1 one fails or may fail · 2 could not run, or not to the end."
 )
 EXIT_CODES_OF_PLAN = (
-    "**Exit codes**: 0 nothing to mend · 1 something to mend, by Pullguard or by people · 2 could not run, or not to "
+    "**Exit codes**: 0 nothing to fix · 1 something to fix, by Pullguard or by people · 2 could not run, or not to "
     "the end."
 )
 EXIT_CODES_OF_DIAGNOSE = "**Exit codes**: 0 for any text, known or not · 2 the text cannot be read."

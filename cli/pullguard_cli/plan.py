@@ -3,6 +3,7 @@
 import json
 import sys
 from dataclasses import replace
+from typing import Final
 
 from rich.console import Console
 from rich.text import Text
@@ -21,6 +22,9 @@ from pullguard_cli.options import TextFormat
 from pullguard_cli.printing import STYLES, output, says
 from pullguard_cli.unasked import sentences
 from pullguard_cli.unread import lacks_in
+
+HELD_BACK: Final = "A tag pullguard:mode sets observe here: Pullguard reports this, and makes no call."
+BY_MODE: Final = "With Mode=remediate, a deployed Pullguard makes these calls; with Mode=observe it only reports them."
 
 
 def report(one: One, rules: Rules, form: TextFormat | None) -> int:
@@ -51,13 +55,12 @@ def report(one: One, rules: Rules, form: TextFormat | None) -> int:
 
 
 def _left_to_people(one: One, calls: Calls) -> Examination:
-    """Return what is wrong, or cannot be told, that no call would mend and no refusal tells of."""
+    """Return what is wrong, or unknown, that no call would fix: also what a refusal is about, to be fixed by hand."""
     if not in_scope(one.facts):
         return Examination.of()
-    told = {finding for call in calls.calls for finding in call.findings}
-    told |= {finding for refusal in calls.refusals for finding in refusal.findings}
+    fixed = {finding for call in calls.calls for finding in call.findings}
     examination = examine(one.facts)
-    left = tuple(finding for finding in examination.findings if finding.id not in told)
+    left = tuple(finding for finding in examination.findings if finding.id not in fixed)
     return replace(examination, findings=left)
 
 
@@ -70,10 +73,12 @@ def _print(one: One, calls: Calls, left: Examination, held_back: bool, console: 
         console.print(
             "There is nothing that Pullguard would do: what is wrong is left to people."
             if left.findings
-            else "There is nothing to mend."
+            else "There is nothing to fix."
         )
     if held_back:
-        console.print("A tag pullguard:mode holds Pullguard back: it would only tell of this.", style="yellow")
+        console.print(HELD_BACK, style="yellow")
+    elif calls.calls:
+        console.print(BY_MODE, style="dim")
     for number, call in enumerate(calls.calls, start=1):
         _print_call(number, call, console)
     for refusal in calls.refusals:

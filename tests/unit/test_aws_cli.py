@@ -5,8 +5,10 @@ import shlex
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from pullguard.aws_cli import command, on_secret, redeploying, tags_option
+from pullguard.aws_cli import command, in_order, on_secret, redeploying, tags_option
 from pullguard.checks.examine import examine
 from pullguard.checks.older_revision import instead_of_a_copy
 from pullguard.findings import Remedy
@@ -83,3 +85,23 @@ def test_an_offline_reference_may_begin_with_a_hyphen() -> None:
         if each.check == "reference-not-full-arn"
     )
     assert " --secret-id=--help " in str(found.remedy.snippet)
+
+
+# --- Whatever a name is ------------------------------------------------------------------------------------------
+
+NAMES = st.text("abz019/_+=.@-!,", min_size=1, max_size=20)
+
+
+@given(NAMES)
+def test_a_legal_name_stays_one_argument(name: str) -> None:
+    words = shlex.split(command("iam", "get-role", ("--role-name", name)))
+    assert words in (["aws", "iam", "get-role", "--role-name", name], ["aws", "iam", "get-role", f"--role-name={name}"])
+    assert not words[-1].startswith("-") or words[-1].startswith("--role-name=")
+
+
+@pytest.mark.parametrize(
+    ("commands", "text"),
+    [((), ""), (("a", "b"), "a &&\nb"), (("a", None, "", "b"), "a &&\nb"), (("a",), "a")],
+)
+def test_commands_run_in_order(commands: tuple[str | None, ...], text: str) -> None:
+    assert in_order(*commands) == text

@@ -145,7 +145,7 @@ def test_plan_shows_a_diff_against_what_stands_there(run: Run, broken: World) ->
     in_account("iam").put_role_policy(**planned)
     after = run("plan", "web", "--format", "json")
     assert (after.code, json.loads(after.out)["calls"]) == (0, [])
-    assert "There is nothing to mend." in run("plan", "web", "--format", "text").out
+    assert "There is nothing to fix." in run("plan", "web", "--format", "text").out
 
 
 def test_plan_keeps_what_the_own_policy_grants_already(run: Run, broken: World) -> None:

@@ -119,7 +119,7 @@ def _resolves(facts: Facts, container: Container, reference: SecretReference, se
         else Remedy(
             action="reregister",
             text="It works today, so it is left to you: name it by its full ARN in the next revision.",
-            snippet=reference_snippet(secret),
+            snippet=steps_for(facts, container, secret).snippet(reference_snippet(secret)),
         ),
     )
 

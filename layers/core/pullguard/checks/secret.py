@@ -257,7 +257,7 @@ def _rotation_failed(facts: Facts) -> Iterable[Answer]:
             cause=f"The rotation of the secret {secret.name} of container {container.name} did not end well.",
             evidence=f"{problem}. {next_pulls(facts.usage)}",
             remedy=Remedy(
-                text="Read the rotation function's log, mend it, and rotate again.",
+                text="Read the rotation function's log, correct it, and rotate again.",
                 snippet=_rotate_again(secret),
             ),
         )
