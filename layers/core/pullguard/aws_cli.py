@@ -8,10 +8,6 @@ from typing import Final
 
 from pullguard.model import Secret
 
-# AWS advises against such names: it takes their end for the six characters of an ARN.
-# https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html
-_LIKE_A_SUFFIX: Final = re.compile(r"-[A-Za-z0-9]{6}$")
-
 _PLAIN: Final = re.compile(r"[A-Za-z0-9._:/ -]+")
 """What the shorthand syntax of the AWS CLI takes as it is; a comma or an equals sign means something in it.
 
