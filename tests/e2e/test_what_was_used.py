@@ -22,7 +22,13 @@ BY_LAMBDA = {
 }
 """What every role allows, and Lambda itself uses."""
 
+_READERS = ("validate_task_definition", "patch_execution_role", "reregister_task_definition")
 UNSEEN = {
+    **{(each, "organizations:DescribeOrganization"): "no policy here names an organization" for each in _READERS},
+    **{
+        (each, "secretsmanager:ListResourcePolicies"): "no secret here is another account's replica"
+        for each in _READERS
+    },
     ("validate_task_definition", "kms:Decrypt"): "Secrets Manager asks for it in the caller's name",
     ("publish_alert", "kms:Decrypt"): "SNS asks for it in the caller's name",
     ("publish_alert", "kms:GenerateDataKey"): "the same",
