@@ -18,7 +18,7 @@ from pullguard.checks.examine import examine
 from pullguard.findings import Finding
 from sandbox.agent import Fetch, fetch
 from sandbox.emulator import ROOT, Emulator, client
-from sandbox.worlds.catalogue.scene import Answers, Scene, prepare
+from sandbox.worlds.catalogue.scene import Scene, prepare
 from tests.registry.recording import Reply, Request, recording
 from tests.worlds.looking import gathered
 
@@ -78,17 +78,22 @@ class Place:
     def ecs(self) -> Any:
         return self.aws.client("ecs", region=self.scene.region)
 
-    def paste(self, finding: Finding, *, account: str | None = None) -> str:
-        """Do what the alert about ``finding`` shows; return what the shell printed.
-
-        ``account``: the account whose shell it is, where it is not the task's. Raises PasteFailed.
-        """
-        shown = replace(finding.remedy, snippet=shown_in_alert(finding))
-        assert shown.snippet == finding.remedy.snippet
-        printed = shell(self.aws, shown.commands, self.directory, account=account) if shown.commands else ""
-        if shown.members:
-            self.register(finding.container, json.loads(f"{{{','.join(shown.members)}}}"))
+    def paste(self, finding: Finding) -> str:
+        """Do what the alert about ``finding`` shows; return what the shell printed. Raises PasteFailed."""
+        printed = self.run(finding)
+        self.register_members(finding)
         return printed
+
+    def run(self, finding: Finding) -> str:
+        """Run the commands that the alert about ``finding`` shows; return what the shell printed."""
+        shown = replace(finding.remedy, snippet=shown_in_alert(finding) or None)
+        assert shown.snippet == finding.remedy.snippet
+        return shell(self.aws, shown.commands, self.directory) if shown.commands else ""
+
+    def register_members(self, finding: Finding) -> None:
+        """Register a revision with the members that the finding gives, if it gives any."""
+        if members := finding.remedy.members:
+            self.register(finding.container, json.loads(f"{{{','.join(members)}}}"))
 
     def register(self, container: str | None, members: Mapping[str, Any]) -> None:
         """Register a revision with these members: of the task those that are its own, of ``container`` all others."""
@@ -99,10 +104,9 @@ class Place:
         self.ecs.register_task_definition(**request)
 
 
-def shell(aws: Emulator, commands: str, directory: Path, *, account: str | None = None) -> str:
+def shell(aws: Emulator, commands: str, directory: Path) -> str:
     """Run ``commands`` in a shell with the real AWS CLI; return what it printed. Raises PasteFailed."""
     own = {**aws.environment, "HOME": str(directory)}
-    own |= {"AWS_ACCESS_KEY_ID": account} if account else {}
     done = subprocess.run(
         ["bash", "-e", "-o", "pipefail"],
         input=commands,
@@ -137,11 +141,6 @@ def placed(aws: Emulator, scene: Scene, directory: Path) -> Iterator[Place]:
     with recording(_reply) as registry:
         names = prepare(scene, clients, {"registry": registry.host})
         yield Place(aws=aws, scene=replace(scene, facts=None), directory=directory, names=names)
-
-
-def verified(scene: Scene) -> Scene:
-    """Return the scene with its registry asked."""
-    return replace(scene, registry=Answers())
 
 
 _BASIC = base64.b64encode(f"{GOOD['username']}:{GOOD['password']}".encode()).decode()

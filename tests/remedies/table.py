@@ -123,23 +123,53 @@ def _expired(on: str) -> Scene:
     return Scene(world=healthy(secret={"tags": {**OPTED_IN, "pullguard:expires": on}}))
 
 
+_CROWD: Mapping[str, Any] = {"Sid": "x" * 10_100, "Effect": "Deny", "Action": "none:Null", "Resource": "*"}
+_FOR_EC2: Mapping[str, Any] = {
+    "Effect": "Allow",
+    "Principal": {"Service": "ec2.amazonaws.com"},
+    "Action": "sts:AssumeRole",
+}
+
+
+def _two(one: Mapping[str, Any], two: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return two containers."""
+    return [{"name": name, "memory": 128, **members} for name, members in (("one", one), ("two", two))]
+
+
+def _two_without_anything() -> Scene:
+    containers = _two({"image": "registry.example.com/one"}, {"image": "registry.example.com/two"})
+    world = healthy(
+        secret={"tags": {"pullguard:registry": "registry.example.com"}},
+        task={"containerDefinitions": containers, "executionRoleArn": None},
+    )
+    return Scene(world=replace(world, roles=()))
+
+
+def _two_denied() -> Scene:
+    containers = _two(
+        {"image": "docker.io/acme/one", **naming(THE_SECRET)},
+        {"image": "docker.io/acme/two", **naming("${secret:registry/two}")},
+    )
+    more = (Secret(name="registry/two", value=CREDENTIALS, tags=OPTED_IN, key=THE_KEY),)
+    task = {"containerDefinitions": containers}
+    return Scene(world=healthy(key={}, allows=(), more_secrets=more, task=task))
+
+
 def _crowded() -> Scene:
     """A role whose inline policies have no room left."""
-    statement = {"Sid": "x" * 10_100, "Effect": "Deny", "Action": "none:Null", "Resource": "*"}
-    return Scene(world=healthy(allows=(), role={"inline": {"crowd": document(statement)}}))
+    return Scene(world=healthy(allows=(), role={"inline": {"crowd": document(_CROWD)}}))
 
 
 def _crowded_twice() -> Scene:
     """The same, and two containers with a secret each."""
-    one = {"name": "one", "image": "docker.io/acme/one", "memory": 128, **naming(THE_SECRET)}
-    two = {"name": "two", "image": "docker.io/acme/two", "memory": 128, **naming("${secret:registry/two}")}
-    statement = {"Sid": "x" * 10_100, "Effect": "Deny", "Action": "none:Null", "Resource": "*"}
+    one = {"image": "docker.io/acme/one", **naming(THE_SECRET)}
+    two = {"image": "docker.io/acme/two", **naming("${secret:registry/two}")}
     return Scene(
         world=healthy(
             allows=(),
-            role={"inline": {"crowd": document(statement)}},
+            role={"inline": {"crowd": document(_CROWD)}},
             more_secrets=(Secret(name="registry/two", value=CREDENTIALS, tags=OPTED_IN),),
-            task={"containerDefinitions": [one, two]},
+            task={"containerDefinitions": _two(one, two)},
         )
     )
 
@@ -337,6 +367,30 @@ PASTED: Final = (
         scene=Scene(world=healthy(), then=(_CLUSTER, _old_service("one"), _old_service("two"))),
     ),
 )
+
+EVERYTHING: Final[Mapping[str, tuple[Scene, Person | None]]] = {
+    "the secret and the role are gone": (
+        Scene(world=healthy(), then=(_SECRET_GONE, *_IAM_GONE)),
+        _register_what_was_printed,
+    ),
+    "two containers without credentials or a role": (_two_without_anything(), None),
+    "the key is disabled, and the role may do nothing": (
+        Scene(world=healthy(key={"state": "Disabled"}, allows=())),
+        None,
+    ),
+    "two containers whose secrets the role may not read": (_two_denied(), None),
+    "a malformed reference, a broad trust and no room": (
+        Scene(
+            world=healthy(
+                container=naming(f"{THE_SECRET}:password::"),
+                allows=(),
+                role={"inline": {"crowd": document(_CROWD)}, "trust": document(_FOR_EC2)},
+            )
+        ),
+        None,
+    ),
+}
+"""Worlds in which several things are broken: everything that is found is pasted, in the order of the audit."""
 
 NOT_PASTED: Final[Mapping[str, str]] = {
     "credentials-on-ecr-image": "a member is removed, and none is pasted; AWS registers no such revision today",

@@ -9,7 +9,7 @@ import pytest
 
 from sandbox.emulator import Emulator
 from tests.remedies.pasting import placed
-from tests.remedies.table import PASTED, Row
+from tests.remedies.table import EVERYTHING, PASTED, Row
 
 pytestmark = pytest.mark.e2e
 
@@ -36,3 +36,19 @@ def test_what_is_pasted_leaves_the_pull_working(aws: Emulator, row: Row, tmp_pat
         pulls = place.pulls()
         assert pulls
         assert [each for each in pulls if not each.ok] == []
+
+
+@pytest.mark.parametrize("name", EVERYTHING)
+def test_all_that_is_found_is_pasted_in_its_order(aws: Emulator, name: str, tmp_path: Path) -> None:
+    """First every command, then the revision with all members: ECS registers none whose role does not exist."""
+    scene, by_person = EVERYTHING[name]
+    with placed(aws, scene, tmp_path) as place:
+        wrong = place.findings()
+        assert len(wrong) > 1
+        printed = "".join(place.run(finding) for finding in wrong)
+        for finding in wrong:
+            place.register_members(finding)
+        if by_person is not None:
+            by_person(place, printed)
+        assert [(each.check, each.cause) for each in place.findings()] == []
+        assert [each for each in place.pulls() if not each.ok] == []

@@ -9,7 +9,7 @@ import pytest
 
 from pullguard.checks.examine import examine
 from pullguard.findings import Finding
-from pullguard.model import Missing, NamedPolicy, Role, Secret
+from pullguard.model import Missing, NamedPolicy, NotLooked, Role, Secret, Verification
 from pullguard.remedies.grant import policy_document
 from tests.fakes import (
     ACCOUNT,
@@ -167,6 +167,24 @@ def test_without_a_role_there_is_one_and_a_member_that_names_it() -> None:
     name = option(finding, "--role-name", of="create-role")
     assert finding.remedy.members == (f'"executionRoleArn": "arn:aws:iam::{ACCOUNT}:role/{name}"',)
     assert len(name) <= 64
+
+
+def test_two_containers_get_one_role() -> None:
+    definition = task_definition(container(name="one"), container(name="two"), role_name=None)
+    world = World((definition,), (), (NEW,), verifications={"ghcr.io/acme/web:1": Verification(answer="rejected")})
+    one, two = (each for each in examine(world.facts()).findings if each.check == "credentials-missing")
+    assert [line.partition(":")[0] for line in one.remedy.members] == ['"executionRoleArn"', '"repositoryCredentials"']
+    assert "create-role" in one.remedy.commands
+    assert two.remedy.snippet == MEMBER
+
+
+def test_a_secret_that_was_not_looked_up_is_granted_by_its_name() -> None:
+    facts = World((task_definition(container(NEW), role_name=None),), (), (NEW,)).facts()
+    offline = NotLooked(why="offline", switch="ask")
+    facts = replace(facts, secrets={str(NEW.arn): offline})
+    (finding,) = (each for each in examine(facts).findings if each.check == "execution-role-missing")
+    document = json.loads(option(finding, "--policy-document", of="put-role-policy"))
+    assert document["Statement"][0]["Resource"] == [f"{str(NEW.arn)[:-7]}-??????"]
 
 
 def test_a_long_family_gives_a_legal_role_name() -> None:

@@ -23,7 +23,7 @@ from pullguard.eligibility import MANAGED_TAG, secrets_for
 from pullguard.findings import Remedy
 from pullguard.gather import lacks_credentials
 from pullguard.image import ImageReference
-from pullguard.model import Container, Document, Facts, Lookup, Missing, NamedPolicy, Role, Secret
+from pullguard.model import Container, Document, Facts, Lookup, Missing, NamedPolicy, NotLooked, Role, Secret
 from pullguard.remedies.by_hand import BOTH, DECRYPT, READ, Future, extended, reading_policy
 from pullguard.remedies.grant import (
     POLICY_NAME,
@@ -73,7 +73,8 @@ def steps_for(facts: Facts, container: Container, wanted: Wanted) -> Steps:
         case Role() as role:
             return _of_role(facts, role, container, wanted)
         case None if not gives_credentials(facts):  # else execution-role-missing reports it
-            return new_role(facts, ((container, wanted),))
+            first = next((each for each, _ in _all_wanted(facts)), container)
+            return new_role(facts, ((container, wanted),)) if first == container else Steps()
         case _:
             return Steps()
 
@@ -298,8 +299,11 @@ def _wanted_by(facts: Facts, container: Container) -> Wanted | None:
         reference = reference.meant
     if isinstance(reference, SecretReference):
         found = meaning.named(facts, reference) or meaning.replacement(facts, reference)
-        is_gone = isinstance(facts.secrets.get(reference.text), Missing) and meaning.unread(facts, reference) is None
-        return found or meaning.deleted(facts, reference) or (future_of(facts, reference) if is_gone else None)
+        looked_up = facts.secrets.get(reference.text)
+        is_gone = isinstance(looked_up, Missing) and meaning.unread(facts, reference) is None
+        # Of what was not looked up, the reference itself says what the role is to read.
+        is_named = is_gone or isinstance(looked_up, NotLooked)
+        return found or meaning.deleted(facts, reference) or (future_of(facts, reference) if is_named else None)
     if lacks_credentials(container) and isinstance(container.image, ImageReference):
         listed = facts.registry_secrets if isinstance(facts.registry_secrets, tuple) else ()
         candidates = secrets_for(container.image, listed)
