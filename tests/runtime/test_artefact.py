@@ -37,6 +37,7 @@ READ = (
     "botocore/data/*.json",
     "botocore/data/*/*/endpoint-rule-set-1.json.gz",
     "botocore/data/*/*/paginators-1.json",
+    "botocore/data/*/*/paginators-1.sdk-extras.json",
     "botocore/data/*/*/service-2.json.gz",
     "botocore/data/*/*/service-2.sdk-extras.json",
     "botocore/data/*/*/waiters-2.json",
