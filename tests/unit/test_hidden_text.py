@@ -60,7 +60,11 @@ HIDDEN = {
     "JSON": ('{"username": "ci", "password": "hunter2 x"}', '{"username": "ci", "password": …}'),
     "an assignment": ("login failed with password=hunter2, denied", "login failed with password=…, denied"),
     "an option": ("docker login --password hunter2 ghcr.io", "docker login --password … ghcr.io"),
-    "a token of GitHub": ("denied for ghp_hunter2hunter2", "denied for …"),
+    "a token of GitHub, cut": ("denied for ghp_hunter2hunter2", "denied for …"),
+    "a token without a key": (
+        f"denied for {'npm' + '_'}{'hunter2A' * 5}: unauthorized",
+        "denied for (an npm token; not shown): unauthorized",
+    ),
 }
 
 

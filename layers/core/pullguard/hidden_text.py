@@ -3,6 +3,8 @@
 import re
 from typing import Final
 
+from pullguard.pasted import redacted
+
 READ_CHARS_MAX: Final = 4096
 _TAIL = r"(?=[\"'<>:,.;)\]}]*(?:\s|$))"
 _KEY = (
@@ -35,7 +37,7 @@ _HIDDEN: Final = tuple(
         (rf"([\"']{_KEY}\\*[\"']\s*:\s*)\\*(?:\"[^\"]*\"?|'[^']*'?|[^\s,}}]+)", r"\1…"),
         (rf"(?<![\w-])(-*{_KEY}\s?=\s?)(?:\\*\"[^\"]*\"?|'[^']*'?|[^\s\"',;&]+)", r"\1…"),
         (r"(?<!\S)(--?(?:password|token|secret)\s+)\S+", r"\1…"),
-        # Tokens that say themselves what they are.
+        # The beginnings of tokens, which a runtime may cut shorter than pasted.py takes for one.
         (r"\b(?:gh[opsur]_|github_pat_|dckr_(?:pat|oat)_|glpat-|eyJ)[\w.~+/=-]{8,}", "…"),
     )
 )
@@ -46,7 +48,7 @@ def without_credentials(text: str) -> str:
 
     It rather hides a word too many: what remains is meant to be read, not to be parsed.
     """
-    hidden = text[:READ_CHARS_MAX]
+    hidden = redacted(text[:READ_CHARS_MAX])
     for pattern, kept in _HIDDEN:
         hidden = pattern.sub(kept, hidden)
     return hidden
