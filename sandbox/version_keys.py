@@ -24,7 +24,7 @@ def remember(secret: Mapping[str, Any]) -> None:
 
 
 def encrypt_anew(secret: Mapping[str, Any]) -> None:
-    """Add the secret's key to the versions that a change of it encrypts anew."""
+    """Add the secret's key to the versions that a change of it re-encrypts."""
     key = _named(secret)
     for version in secret["Versions"].values():
         if _ENCRYPTED_ANEW & set(version["Stages"]) and key not in version[_KEYS]:

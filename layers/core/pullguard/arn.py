@@ -254,7 +254,7 @@ def _characters(count: int) -> str:
 
 
 def parse_reference(text: object, *, region: str) -> SecretReference | MalformedReference:
-    """Read what stands in ``credentialsParameter`` of a task definition registered in ``region``.
+    """Read the ``credentialsParameter`` of a task definition registered in ``region``.
 
     What looks like a token is none: a query for it would write it to CloudTrail.
     """

@@ -80,7 +80,7 @@ class _Tallies:
 
 
 def decide(request: Request, policies: Policies) -> Decision:
-    """Decide one request as AWS would, or say that it cannot be told yet and why.
+    """Decide one request as AWS would, or say why that is still unknown.
 
     Where AWS's documentation allows two readings of the request, the answer is known if both have the same.
     """

@@ -352,7 +352,7 @@ ROLE_CHECKS = (
         severity="error",
         fails_when="a service or resource control policy does not allow it",
         needs="the organization's policies, or the simulator (CrossCheck, --cross-check)",
-        remedy="ask whoever keeps the organization's policies to let the statements through",
+        remedy="ask the owners of the organization's policies to allow the statements",
         source=_CONTROL_POLICIES,
         ask=_blocked_by_organization,
     ),

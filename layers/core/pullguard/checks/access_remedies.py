@@ -31,7 +31,7 @@ _LEFT_OPEN: Final = (
     "Correct the policy that cannot be read, or write the statement so that it does not rest on what AWS's "
     "documentation leaves open."
 )
-ASK_ORGANIZATION: Final = "Ask whoever keeps the organization's policies to let these statements through."
+ASK_ORGANIZATION: Final = "Ask the owners of the organization's policies to allow these statements."
 
 
 def remedy_of(
@@ -236,9 +236,9 @@ def _another_key(facts: Facts, secret: Secret) -> tuple[str, str | None]:
     """
     value = ("--secret-string", "file://credentials.json")
     if secret.arn.account == _own_account(facts) and secret.resource_policy is None:
-        anew = (("--kms-key-id", "alias/aws/secretsmanager"), value)
+        renewed = (("--kms-key-id", "alias/aws/secretsmanager"), value)
         text = f"Store the value again, under a key that exists. {CREDENTIALS_FILE}"
-        return text, on_secret(secret, "update-secret", *anew)
+        return text, on_secret(secret, "update-secret", *renewed)
     return (
         f"In account {secret.arn.account}, store the value again under a customer managed key whose policy lets the "
         "role decrypt, in the place of KEY-ARN. aws/secretsmanager would shut out all other accounts. "

@@ -63,8 +63,8 @@ class Examination:
 def examine(facts: Facts, checks: tuple[Check, ...] = CHECKS) -> Examination:
     """Ask every check; findings come errors first, then in the order of the checks."""
     answers = answers_of(facts, checks)
-    told = [_finding(check, answer) for check, answer in answers]
-    found = _joined({each.id: each for each in told if each is not None}, answers)
+    listed = [_finding(check, answer) for check, answer in answers]
+    found = _joined({each.id: each for each in listed if each is not None}, answers)
     right = {
         finding_id(check.id, answer.subject): answer
         for check, answer in answers

@@ -61,7 +61,7 @@ def _if_not(otherwise: Remedy) -> str:
 def of_registry_host(image: ImageReference, secret: Secret) -> Remedy:
     """Return what to do where a secret is for other registries than the image's.
 
-    No command adds the image's host to the tag, which would hand the credentials to whoever runs that host: save where
+    No command adds the image's host to the tag, which would hand the credentials to that host: save where
     it is a public registry, and the tag has a misspelling of it.
     """
     hosts = registry_hosts(secret)

@@ -1,7 +1,7 @@
 """How to create a secret that a task definition names and that does not exist, so that nothing else is wrong with it.
 
 What is known of it: the registries of the images that it is for, and, if a policy of the role let it decrypt the secret
-of that name, the key. The tags opt it in, as far as whoever creates it has the right to.
+of that name, the key. The tags opt it in, if its creator has the right to.
 """
 
 import re

@@ -1,6 +1,6 @@
 """What lets a task's execution role read a secret, as commands to paste: a grant, a trust, or a whole new role.
 
-A remedy that names a secret leads nowhere if the role cannot read it. So what the role lacks stands before the member
+A remedy that names a secret leads nowhere if the role cannot read it. So what the role lacks comes before the member
 that names the secret, in the order in which it is pasted. No command grants what an owner has said no to.
 """
 
