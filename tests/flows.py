@@ -45,14 +45,15 @@ def look(task_definition: Arn | None = None, kind: str = "RegisterTaskDefinition
 
 @dataclass(frozen=True)
 class Parameter:
-    """In the place of the client of SSM: one parameter's value, or the error that AWS answers."""
+    """In the place of the client of SSM: one parameter, of which ``asked`` returns the value or AWS's error."""
 
-    value: str | ClientError
+    asked: Callable[[], str | ClientError]
 
     def get_parameter(self, *, Name: str) -> dict[str, Any]:  # noqa: N803
-        if isinstance(self.value, ClientError):
-            raise self.value
-        return {"Parameter": {"Name": Name, "Value": self.value}}
+        value = self.asked()
+        if isinstance(value, ClientError):
+            raise value
+        return {"Parameter": {"Name": Name, "Value": value}}
 
 
 @dataclass
@@ -82,7 +83,7 @@ class Stage:
     @property
     def switch(self) -> StopSwitch:
         """The stop parameter, as ``stop`` says."""
-        client: Any = Parameter(self.stop)
+        client: Any = Parameter(lambda: self.stop)
         return StopSwitch(client, "/pullguard/stop")
 
     @property

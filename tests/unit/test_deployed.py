@@ -101,7 +101,6 @@ def test_a_validator_gets_the_deployments_choices(deployment: Deployment) -> Non
 def test_an_executor_gets_the_deployments_choices(deployment: Deployment) -> None:
     executor = deployment.executor()
     assert (executor.mode, executor.brakes.writes_per_hour) == ("remediate", 3)
-    assert deployment.executor().brakes.switch is executor.brakes.switch  # its short memory is worth keeping
     assert executor.validation_queue_url == "https://sqs/validations"
 
 

@@ -363,7 +363,6 @@ HELD: dict[str, Callable[[Stage], None]] = {
     "the family is held": lambda here: here.ledger.save_family_hold("web", HOLD),
     "the role is held": lambda here: here.ledger.save_hold(role().arn, HOLD),
 }
-BEFORE_THE_WRITE = [name for name in HELD if name != "everything is stopped"]  # "may write" is remembered
 
 
 @pytest.mark.parametrize("held", HELD)
@@ -389,7 +388,7 @@ def test_another_familys_and_another_roles_hold_hold_nothing(stage: Stage) -> No
     assert services.redeployed == [arn_of("a")]
 
 
-@pytest.mark.parametrize("held", BEFORE_THE_WRITE)
+@pytest.mark.parametrize("held", HELD)
 def test_a_hold_that_comes_between_the_proof_and_the_write_stops_the_redeployment(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, held: str
 ) -> None:

@@ -110,10 +110,10 @@ class Deployment:
 
     @cached_property
     def switch(self) -> "StopSwitch":
-        """The stack's stop parameter; it remembers for seconds what it read, from one message to the next."""
+        """The stack's stop parameter."""
         from pullguard.aws.ssm import StopSwitch
 
-        return StopSwitch(self.clients.get("ssm"), self.settings.stop_parameter, lambda: self.now().timestamp())
+        return StopSwitch(self.clients.get("ssm"), self.settings.stop_parameter)
 
     @property
     def rules(self) -> "Rules":

@@ -6,13 +6,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from pullguard.aws.ssm import StopSwitch
 from pullguard.errors import NotNow
 from pullguard.ledger import Ledger
 from pullguard.remedies.grant import policy_document, render
 from pullguard.stop import GO_ON, Stop, switch_text
 from tests.fakes import granted, role_arn
-from tests.flows import Parameter
 from tests.unit.patch_role.scene import BROKEN, GHCR, Acted
 
 STOP = Stop(by="ada", at="2026-11-23T11:59:00+00:00", reason="a bad deploy")
@@ -43,19 +41,6 @@ def test_after_the_stop_the_same_message_writes(act: Acted) -> None:
     here.stage.stop = GO_ON
     here.expect(render(policy_document(granted(GHCR))))
     assert here.patch().written
-
-
-def test_resumed_right_after_a_refusal_the_next_message_writes(act: Acted) -> None:
-    here = act(BROKEN)
-    parameter: Any = Parameter(switch_text(STOP))
-    clock_s = 0.0
-    switch = StopSwitch(parameter, "/pullguard/stop", lambda: clock_s)  # kept between messages, as a function keeps it
-    brakes = replace(here.stage.executor().brakes, switch=switch)
-    assert not here.patch(brakes=brakes).written
-    switch._client = Parameter(GO_ON)  # type: ignore[assignment]
-    clock_s += 0.1
-    here.expect(render(policy_document(granted(GHCR))))
-    assert here.patch(occasion="m-2", brakes=brakes).written
 
 
 def test_a_stop_uses_up_nothing_of_the_hours_writes(act: Acted) -> None:
