@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from pullguard.access.patterns import arn_matches, could_start, glob, glob_matches, resource_matches
 from pullguard.access.ternary import Unknown
+from pullguard.access.work import Work
 
 LETTERS = st.text(alphabet="ab:/", max_size=8)
 PATTERNS = st.text(alphabet="ab:/*?", max_size=8)
@@ -108,11 +109,11 @@ CROSSING = [
 
 @pytest.mark.parametrize(("pattern", "expected"), CROSSING)
 def test_only_a_star_that_ends_a_segment_goes_beyond_the_colon_for_certain(pattern: str, expected: bool | None) -> None:
-    match = resource_matches(glob(pattern), SECRET)
+    match = resource_matches(glob(pattern), SECRET, Work())
     assert (None if isinstance(match, Unknown) else match) is expected
 
 
 @given(PATTERNS, LETTERS)
 def test_a_resource_matches_at_most_what_the_plain_pattern_matches(pattern: str, text: str) -> None:
-    match = resource_matches(glob(pattern), text)
+    match = resource_matches(glob(pattern), text, Work())
     assert (match is False) == (not glob_matches(glob(pattern), text))

@@ -29,11 +29,11 @@ def document(*statements: Source, version: str = "2012-10-17") -> dict[str, Any]
     return {"Version": version, "Statement": list(statements)}
 
 
-def allow(action: str = "*", resource: str = "*", **more: Any) -> Source:
+def allow(action: str | list[str] = "*", resource: str | list[str] = "*", **more: Any) -> Source:
     return {"Effect": "Allow", "Action": action, "Resource": resource, **more}
 
 
-def deny(action: str = "*", resource: str = "*", **more: Any) -> Source:
+def deny(action: str | list[str] = "*", resource: str | list[str] = "*", **more: Any) -> Source:
     return {"Effect": "Deny", "Action": action, "Resource": resource, **more}
 
 

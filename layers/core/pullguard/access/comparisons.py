@@ -16,6 +16,7 @@ from typing import TypeAlias
 
 from pullguard.access.patterns import glob_matches
 from pullguard.access.ternary import Match
+from pullguard.errors import shown
 
 Network: TypeAlias = IPv4Network | IPv6Network
 Comparable: TypeAlias = str | bytes | Decimal | Network
@@ -35,7 +36,7 @@ _RANGE = re.compile(r"[0-9a-fA-F:.]+(/[0-9]{1,3})?")
 def read_number(text: str) -> Decimal:
     """Read an integer or a decimal number. Raises ``ValueError`` if it is none."""
     if not _NUMBER.fullmatch(text):
-        raise ValueError(f'"{text}" is not a number')
+        raise ValueError(f"{shown(text)} is not a number")
     return Decimal(text)
 
 
@@ -46,36 +47,36 @@ def read_date(text: str) -> Decimal:
     Four digits might be either, so they are neither. Raises ``ValueError`` for what is no date.
     """
     if _YEAR.fullmatch(text):
-        raise ValueError(f'"{text}" may be a year or seconds since 1970')
+        raise ValueError(f"{shown(text)} may be a year or seconds since 1970")
     if _EPOCH.fullmatch(text):
         return Decimal(text)
     if not _DATE.fullmatch(text):
-        raise ValueError(f'"{text}" is not a date')
+        raise ValueError(f"{shown(text)} is not a date")
     full = f"{text}-01" if _MONTH.fullmatch(text) else text
     try:
         moment = datetime.fromisoformat(full)
         aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         return Decimal(str(aware.timestamp()))
     except (ValueError, OverflowError):
-        raise ValueError(f'"{text}" is not a date') from None
+        raise ValueError(f"{shown(text)} is not a date") from None
 
 
 @lru_cache(maxsize=4096)
 def read_network(text: str) -> Network:
     """Read an address or a range in CIDR notation, v4 or v6; an address is a range of one."""
     if not _RANGE.fullmatch(text):
-        raise ValueError(f'"{text}" is not an IP address or range')
+        raise ValueError(f"{shown(text)} is not an IP address or range")
     try:
         return ip_network(text, strict=False)
     except ValueError:
-        raise ValueError(f'"{text}" is not an IP address or range') from None
+        raise ValueError(f"{shown(text)} is not an IP address or range") from None
 
 
 def read_boolean(text: str) -> str:
     """Read ``true`` or ``false``, in any case."""
     folded = text.lower()
     if folded not in ("true", "false"):
-        raise ValueError(f'"{text}" is not true or false')
+        raise ValueError(f"{shown(text)} is not true or false")
     return folded
 
 
@@ -84,14 +85,14 @@ def read_binary(text: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        raise ValueError(f'"{text}" is not base64') from None
+        raise ValueError(f"{shown(text)} is not base64") from None
 
 
 @lru_cache(maxsize=4096)
 def read_address(text: str) -> IPv4Address | IPv6Address:
     """Read an address, v4 or v6. Raises ``ValueError`` if it is none."""
     if not _ADDRESS.fullmatch(text):
-        raise ValueError(f'"{text}" is not an IP address')
+        raise ValueError(f"{shown(text)} is not an IP address")
     return ip_address(text)
 
 

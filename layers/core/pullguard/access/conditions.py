@@ -14,10 +14,11 @@ from typing import Any, Literal
 from pullguard.access.comparisons import Comparable
 from pullguard.access.documents import why_no_object
 from pullguard.access.operators import OPERATORS, Operator, arn_like
-from pullguard.access.patterns import ARN_PARTS, MANY, could_start, glob_matches
+from pullguard.access.patterns import ARN_PARTS, MANY, could_start, glob_matches, steps_of
 from pullguard.access.request import ContextValue, NotBefore, Partial, Request
 from pullguard.access.ternary import Match, Unknown, every, negated, some
 from pullguard.access.variables import Template, Unresolved, compile_text, expand
+from pullguard.access.work import TOO_MUCH
 
 Quantifier = Literal["all", "any"] | None
 _QUANTIFIERS: dict[str, Quantifier] = {"forallvalues": "all", "foranyvalue": "any", "": None}
@@ -123,6 +124,8 @@ class Comparison:
         return None
 
     def _matches_any(self, value: ContextValue, request: Request) -> Match:
+        if not request.work.take(self._steps(value)):
+            return TOO_MUCH
         if isinstance(value, Partial):
             return some(self._matches_partly(value, expected) for expected in self._expected(request))
         if isinstance(value, NotBefore):
@@ -143,10 +146,19 @@ class Comparison:
                 doubt = match.merged(doubt)
         return False if doubt is None else doubt
 
+    def _steps(self, value: ContextValue) -> int:
+        """Return what it costs at most to compare the literals, and one a template, whose text is not known yet."""
+        if not self.operator.wildcards:
+            return len(self.literals) + len(self.templates)
+        text = value if isinstance(value, str) else value.known_prefix if isinstance(value, Partial) else ""
+        return len(self.templates) + sum([steps_of(each, text) for each in self.literals if isinstance(each, str)])
+
     def _matches_template(self, value: str, template: Template, request: Request) -> Match:
         text = expand(template, request)
         if text is None:
             return False
+        if not request.work.take(steps_of(text.widest if isinstance(text, Unresolved) else text, value)):
+            return TOO_MUCH
         if isinstance(text, Unresolved):
             return text.doubt if glob_matches(text.widest.lower(), value.lower()) else False
         return self.operator.compare(value, text)

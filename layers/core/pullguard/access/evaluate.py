@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/kms/latest/developerguide/policy-evaluation.html
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pullguard.access.decision import Citation, Decision, Verdict
 from pullguard.access.grants import grant_allows
@@ -14,6 +14,7 @@ from pullguard.access.policy import Layer, Policy, Statement
 from pullguard.access.principals import Naming
 from pullguard.access.request import Request, RoleSession, Service
 from pullguard.access.ternary import Match, Unknown, every, some
+from pullguard.access.work import Work
 from pullguard.model import KeyGrant
 
 
@@ -84,6 +85,7 @@ def decide(request: Request, policies: Policies) -> Decision:
 
     Where AWS's documentation allows two readings of the request, the answer is known if both have the same.
     """
+    request = replace(request, work=Work())
     decision = _decide(request, policies)
     if decision.verdict is not Verdict.UNKNOWN or not request.unknowable.either:
         return decision

@@ -2,13 +2,15 @@
 
 A pattern is compiled to a *glob*: its text with two control characters in the place of the wildcards, so that a
 ``*`` that comes out of a variable's value stays an asterisk. Matching takes no backtracking and no regular
-expression: policies are written by others, and most patterns are used once.
+expression: policies are written by others, and most patterns are used once. A run of ``*`` is one ``*``. Each caller
+charges the steps to its request (``Work``), so that no policy, however written, delays the answer to another question.
 Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html
 """
 
 from functools import lru_cache
 
 from pullguard.access.ternary import Match, Unknown
+from pullguard.access.work import STEPS_MAX, TOO_MUCH, Work
 
 MANY = "\x00"
 ONE = "\x01"
@@ -20,7 +22,22 @@ def glob(pattern: str) -> str:
     """Compile the text of a policy: ``*`` and ``?`` become wildcards."""
     if MANY in pattern or ONE in pattern:
         pattern = pattern.replace(MANY, "").replace(ONE, "")
-    return pattern.replace("*", MANY).replace("?", ONE)
+    return collapsed(pattern.replace("*", MANY).replace("?", ONE))
+
+
+def collapsed(compiled: str) -> str:
+    """Return a glob in which each run of ``*`` is one: it matches the same texts."""
+    while MANY + MANY in compiled:
+        compiled = compiled.replace(MANY + MANY, MANY)
+    return compiled
+
+
+def steps_of(compiled: str, text: str) -> int:
+    """Return how many steps ``glob_matches`` takes at most: one a chunk, one a piece between ``?`` at each place."""
+    chunks = 1 + compiled.count(MANY)
+    if ONE not in compiled:
+        return chunks
+    return chunks + (1 + compiled.count(ONE)) * (len(text) + 1 if chunks > 1 else 1)
 
 
 def glob_matches(compiled: str, text: str) -> bool:
@@ -59,7 +76,7 @@ def _find(chunk: str, text: str, start: int, end: int) -> int:
     return next((at for at in range(start, end - len(chunk) + 1) if _fits(chunk, text, at)), -1)
 
 
-def resource_matches(compiled: str, arn: str) -> Match:
+def resource_matches(compiled: str, arn: str, work: Work) -> Match:
     """Whether ``arn`` matches the pattern of a Resource element.
 
     A ``*`` that ends a segment goes on beyond the colon. One amid a segment, or a ``?``, is documented for that
@@ -67,53 +84,53 @@ def resource_matches(compiled: str, arn: str) -> Match:
     segment, the resource (``secret:registry/web``), has colons of its own, which are no border to a ``*``.
     Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html
     """
+    if not work.take(steps_of(compiled, arn)):
+        return TOO_MUCH
     if not glob_matches(compiled, arn):
         return False
-    if (MANY not in compiled and ONE not in compiled) or _within_segments(compiled, arn):
+    if MANY not in compiled and ONE not in compiled:
         return True
-    return Unknown(problems=("a wildcard amid a segment of an ARN pattern would have to match a colon",))
+    within, steps = _within_segments(compiled, arn)
+    if within is None or not work.take(steps):
+        return TOO_MUCH
+    return within or Unknown(problems=("a wildcard amid a segment of an ARN pattern would have to match a colon",))
 
 
 @lru_cache(maxsize=4096)
-def _within_segments(compiled: str, arn: str) -> bool:
+def _within_segments(compiled: str, arn: str) -> tuple[bool | None, int]:
+    """Return the answer, None where it takes more steps than any request has, and the steps."""
     at = _closure({0}, compiled)
-    borders = ARN_PARTS - 1
+    borders, steps = ARN_PARTS - 1, 0
     for letter in arn:
+        steps += len(at)
+        if steps > STEPS_MAX:
+            return None, steps
         moved = set()
         for i in at:
             if i == len(compiled):
                 continue
             sign = compiled[i]
             if sign == MANY:
-                ends_segment = compiled[i + 1 : i + 2] in ("", ":", MANY)
+                ends_segment = compiled[i + 1 : i + 2] in ("", ":")
                 if letter != ":" or ends_segment or borders <= 0:
                     moved.add(i)
             elif sign == letter or (sign == ONE and letter != ":"):
                 moved.add(i + 1)
         at = _closure(moved, compiled)
         borders -= letter == ":"
-    return len(compiled) in at
+    return len(compiled) in at, steps
 
 
 def could_start(compiled: str, prefix: str) -> bool:
     """Whether some text that begins with ``prefix`` matches."""
-    at = {0}
-    for letter in prefix:
-        at = {i for i in _closure(at, compiled) if i < len(compiled) and compiled[i] in (letter, ONE, MANY)}
-        at = {i if compiled[i] == MANY else i + 1 for i in at}
-        if not at:
-            return False
-    return True
+    first, many, _ = compiled.partition(MANY)
+    if len(prefix) > len(first):
+        return many != "" and _fits(first, prefix, 0)
+    return _fits(first[: len(prefix)], prefix, 0)
 
 
 def _closure(states: set[int], compiled: str) -> set[int]:
-    reached = set(states)
-    for state in states:
-        following = state
-        while following < len(compiled) and compiled[following] == MANY:
-            following += 1
-            reached.add(following)
-    return reached
+    return states | {state + 1 for state in states if compiled[state : state + 1] == MANY}
 
 
 def arn_matches(compiled: str, arn: str) -> Match:

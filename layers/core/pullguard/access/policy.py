@@ -12,13 +12,16 @@ from typing import Any, Literal
 
 from pullguard.access.conditions import Condition, compile_conditions
 from pullguard.access.documents import Repeating, read_json, why_no_object
-from pullguard.access.patterns import glob, glob_matches
+from pullguard.access.patterns import glob, glob_matches, steps_of
 from pullguard.access.principals import Principals, compile_principals
 from pullguard.access.request import Request
 from pullguard.access.resources import EVERYTHING, Resources, compile_resources
 from pullguard.access.ternary import Match, Unknown
+from pullguard.access.work import TOO_MUCH
+from pullguard.errors import shown
 from pullguard.model import Document
 
+_LONG_ACTION = "secretsmanager:GetSecretValue"  # no action that is asked about is longer
 VERSIONS = {"2012-10-17": True, "2008-10-17": False}  # whether policies of that Version have variables
 
 
@@ -42,12 +45,16 @@ _NAMES_PRINCIPALS = frozenset((Layer.RESOURCE, Layer.KEY, Layer.TRUST, Layer.RES
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
-    """One statement. ``source`` is its JSON as it stood; ``problem`` says what of it could not be read."""
+    """One statement. ``source`` is its JSON as it stood; ``problem`` says what of it could not be read.
+
+    ``action_steps`` is what it costs at most to compare its ``actions``.
+    """
 
     index: int
     sid: str | None
     effect: Literal["Allow", "Deny"]
     actions: tuple[str, ...] = ()
+    action_steps: int = 0
     not_action: bool = False
     resources: Resources = EVERYTHING
     principals: Principals | None = None
@@ -85,6 +92,8 @@ class Statement:
         """Whether action, resource and conditions all cover the request; the principal is another question."""
         if self.problem is not None:
             return self.problem
+        if not request.work.take(self.action_steps):
+            return TOO_MUCH
         if not self.covers_action(request):
             return False
         covered = self.resources.cover(request)
@@ -247,18 +256,20 @@ def _compile_statement(
     actions, not_action = _either(source, "Action", "NotAction")
     for action in actions:
         if action != "*" and ":" not in action:
-            raise ValueError(f'"{action}" is not an action')
+            raise ValueError(f"{shown(action)} is not an action")
     resources = EVERYTHING
     if layer is not Layer.TRUST:
         texts, negated = _either(source, "Resource", "NotResource")
         completes, denies = layer in _COMPLETES_ARNS, effect == "Deny"
         resources = compile_resources(texts, negated=negated, variables=variables, completes=completes, denies=denies)
     principals, not_principal = _principals(source, layer, effect)
+    globs = tuple([glob(action.lower()) for action in actions])
     return Statement(
         index=index,
         sid=sid,
         effect=effect,
-        actions=tuple([glob(action.lower()) for action in actions]),
+        actions=globs,
+        action_steps=sum([steps_of(each, _LONG_ACTION) for each in globs]),
         not_action=not_action,
         resources=resources,
         principals=principals,

@@ -13,6 +13,7 @@ from enum import IntEnum
 
 from pullguard.access.request import Caller, RoleSession, Service
 from pullguard.access.ternary import Match, Unknown
+from pullguard.errors import shown
 
 _ACCOUNT = re.compile(r"\d{12}")
 _POSSIBLE = re.compile(
@@ -91,7 +92,7 @@ class Principals:
         """Raise ``ValueError`` for a principal that AWS would not take: who is denied by it, nobody can say."""
         for name in () if self.everybody else self.aws:
             if name != "*" and not _POSSIBLE.fullmatch(name):
-                raise ValueError(f'"{name}" is no principal')
+                raise ValueError(f"{shown(name)} is no principal")
 
     def excludes(self, caller: Caller) -> Match:
         """Whether a Deny with these as NotPrincipal leaves ``caller`` alone.

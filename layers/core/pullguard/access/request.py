@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import TypeAlias
 
 from pullguard.access.ternary import Unknown
+from pullguard.access.work import Work
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +106,10 @@ Caller: TypeAlias = RoleSession | Service
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One call. Make it with ``Request.of``: the keys of ``context`` are in small letters, its values tuples."""
+    """One call. Make it with ``Request.of``: the keys of ``context`` are in small letters, its values tuples.
+
+    ``work`` is what the comparisons for it may still cost; its ``readings`` share it.
+    """
 
     caller: Caller
     action: str
@@ -114,6 +118,7 @@ class Request:
     context: Context
     unknowable: Unknowable = NOTHING
     action_folded: str = field(repr=False)
+    work: Work = field(default_factory=Work, repr=False, compare=False)
 
     @classmethod
     def of(

@@ -6,10 +6,12 @@ Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elem
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pullguard.access.patterns import ARN_PARTS, MANY, glob_matches, resource_matches
+from pullguard.access.patterns import ARN_PARTS, MANY, glob_matches, resource_matches, steps_of
 from pullguard.access.request import Request
 from pullguard.access.ternary import Match, Unknown
 from pullguard.access.variables import VARIABLE, Template, Text, Unresolved, compile_text, expand
+from pullguard.access.work import TOO_MUCH
+from pullguard.errors import shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,10 +31,14 @@ class Resources:
         for pattern in self.certain:
             text = expand(pattern, request) if isinstance(pattern, Template) else pattern
             if isinstance(text, Unresolved):
+                if not request.work.take(steps_of(text.widest, request.resource)):
+                    return TOO_MUCH
                 if glob_matches(text.widest, request.resource):
                     doubt = text.doubt.merged(doubt)
             elif text is not None:
-                match = resource_matches(text, request.resource)
+                match = resource_matches(text, request.resource, request.work)
+                if match is TOO_MUCH:
+                    return match
                 if match is True:
                     return not self.negated
                 if match is not False:
@@ -49,7 +55,9 @@ EVERYTHING = Resources(certain=(MANY,))
 def _perhaps_covers(pattern: Text, request: Request) -> bool:
     text = expand(pattern, request) if isinstance(pattern, Template) else pattern
     widest = text.widest if isinstance(text, Unresolved) else text
-    return widest is not None and glob_matches(widest, request.resource)
+    if widest is None:
+        return False
+    return not request.work.take(steps_of(widest, request.resource)) or glob_matches(widest, request.resource)
 
 
 def compile_resources(
@@ -76,7 +84,7 @@ def _require_arns(texts: Iterable[str]) -> None:
     """Refuse what is no ARN where its matching nothing would let more through; elsewhere it just matches nothing."""
     for text in texts:
         if not text.startswith(("*", "arn:")):
-            raise ValueError(f'"{text}" is neither an ARN nor *')
+            raise ValueError(f"{shown(text)} is neither an ARN nor *")
 
 
 def _completed(texts: Iterable[str]) -> tuple[list[str], list[str]]:
@@ -107,4 +115,4 @@ def _require_variables_in_place(texts: Iterable[str]) -> None:
     """
     for text in texts:
         if "${" in text and any("${" in part for part in VARIABLE.sub("${", text).split(":", ARN_PARTS - 1)[:-1]):
-            raise ValueError(f'"{text}" has a policy variable before the fifth colon')
+            raise ValueError(f"{shown(text)} has a policy variable before the fifth colon")

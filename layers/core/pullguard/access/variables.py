@@ -8,11 +8,12 @@ import re
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from pullguard.access.patterns import MANY, ONE, glob
+from pullguard.access.patterns import MANY, ONE, collapsed, glob
 from pullguard.access.request import Request
 from pullguard.access.ternary import Unknown
+from pullguard.errors import shown
 
-VARIABLE = re.compile(r"\$\{\s*([^,}]*?)\s*(?:,\s*'([^']*)'\s*)?\}")
+VARIABLE = re.compile(r"\$\{([^,}]*)(?:,\s*'([^']*)'\s*)?\}")
 _ESCAPES = frozenset("*?$")
 
 
@@ -55,7 +56,7 @@ def compile_text(text: str, *, wildcards: bool, variables: bool) -> Text:
     for found in VARIABLE.finditer(text):
         literal = _literal(text[end : found.start()])
         parts.append(glob(literal) if wildcards else literal)
-        key = found[1]
+        key = found[1].strip()
         parts.append(key if key in _ESCAPES else Variable(key=key.lower(), spelled=key, default=found[2]))
         end = found.end()
     rest = _literal(text[end:])
@@ -67,7 +68,7 @@ def compile_text(text: str, *, wildcards: bool, variables: bool) -> Text:
 
 def _literal(text: str) -> str:
     if "${" in text:
-        raise ValueError(f'"{text}" begins a policy variable that does not end')
+        raise ValueError(f"{shown(text)} begins a policy variable that does not end")
     return text
 
 
@@ -99,4 +100,4 @@ def expand(template: Template, request: Request) -> str | Unresolved | None:
         else:
             doubt = Unknown(keys=frozenset((part.spelled,))).merged(doubt)
             texts.append(MANY)
-    return "".join(texts) if doubt is None else Unresolved(widest="".join(texts), doubt=doubt)
+    return collapsed("".join(texts)) if doubt is None else Unresolved(widest=collapsed("".join(texts)), doubt=doubt)
