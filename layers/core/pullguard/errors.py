@@ -1,6 +1,11 @@
 """What can go wrong in Pullguard itself: each error says what happened, to what, why, and what to do."""
 
+from typing import Final
+
 from pullguard.pasted import redacted
+
+# More than it takes to recognise a token: as much of a text is read beyond what is shown of it, and no more.
+_TOKEN_CHARS: Final = 256
 
 
 class PullguardError(Exception):
@@ -45,6 +50,6 @@ class Misconfigured(PullguardError):
 
 def shown(text: str, limit: int = 120) -> str:
     """Return ``text`` quoted for a message: control characters escaped, long texts cut, known tokens not shown."""
-    text = redacted(text)
+    text = redacted(text[: limit + _TOKEN_CHARS])
     cut = text if len(text) <= limit else f"{text[:limit]}…"
     return f'"{"".join(c if c.isprintable() else ascii(c)[1:-1] for c in cut)}"'
