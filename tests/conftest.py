@@ -24,9 +24,8 @@ if TYPE_CHECKING:
     from xdist.remote import Producer
 
 HERE = Path(__file__).parent
-# Tests in folders or files of these names talk to servers of their own on this machine, and to nothing else. (The
-# functions' import opens the socket by which traces would leave, to a daemon that is not there.)
-ON_LOOPBACK = ("accounts", "e2e", "functions", "registry", "remedies", "runtime", "test_registry_")
+# Tests in folders or files of these names talk to servers of their own on this machine, and to nothing else.
+ON_LOOPBACK = ("accounts", "e2e", "registry", "remedies", "runtime", "test_registry_")
 LOOPBACK = ["127.0.0.1", "::1", "localhost"]
 
 memoize()

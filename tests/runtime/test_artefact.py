@@ -20,15 +20,7 @@ from tests.runtime.imports import modules, reached
 
 UNZIPPED_MAX_BYTES = 20 * 1000 * 1000
 NATIVE = (b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"MZ")
-SAMPLING = "the recorder imports it where nobody says that it runs in Lambda"
 LATE = {
-    "aws_xray_sdk.core.sampling.connector": SAMPLING,
-    "aws_xray_sdk.core.sampling.reservoir": SAMPLING,
-    "aws_xray_sdk.core.sampling.rule_cache": SAMPLING,
-    "aws_xray_sdk.core.sampling.rule_poller": SAMPLING,
-    "aws_xray_sdk.core.sampling.sampler": SAMPLING,
-    "aws_xray_sdk.core.sampling.sampling_rule": SAMPLING,
-    "aws_xray_sdk.core.sampling.target_poller": SAMPLING,
     "botocore.crt.auth": "botocore imports it where the runtime brings awscrt",
     "urllib3.http2.connection": "urllib3 imports it where HTTP/2 is switched on",
 }
@@ -41,8 +33,6 @@ READ = (
     "botocore/data/*/*/service-2.json.gz",
     "botocore/data/*/*/service-2.sdk-extras.json",
     "botocore/data/*/*/waiters-2.json",
-    "aws_xray_sdk/core/sampling/local/sampling_rule.json",
-    "aws_xray_sdk/ext/resources/aws_para_whitelist.json",
     "*/py.typed",
 )
 SERVICES = (ROOT / "layers/dependencies/services.txt").read_text(encoding="utf-8").split()
@@ -124,11 +114,6 @@ def imported(artefact: Artefact, image: RuntimeImage) -> dict[str, str]:
 def test_boto3_comes_from_the_layer(imported: dict[str, str]) -> None:
     assert imported["boto3"] == "/opt/python/boto3/__init__.py"
     assert imported["botocore"] == "/opt/python/botocore/__init__.py"
-
-
-def test_calls_are_traced(imported: dict[str, str]) -> None:
-    """The tracer lets a part that is missing go by in silence, so that a layer cut too short would not show."""
-    assert {"aws_xray_sdk.ext.botocore.patch", "aws_xray_sdk.ext.boto_utils"} <= imported.keys()
 
 
 def test_there_is_no_module_that_nobody_imports(artefact: Artefact, imported: dict[str, str]) -> None:
