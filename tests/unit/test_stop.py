@@ -37,6 +37,9 @@ MEANS_STOP = {
     "zero-for-false": '{"stopped": 0}',
     "null-for-false": '{"stopped": null}',
     "no-names": '{"stopped": true}',
+    "both": '{"stopped": true, "stopped": false}',
+    "false-twice": '{"stopped": false, "stopped": false}',
+    "a-member-twice-further-in": '{"stopped": false, "by": {"a": 1, "a": 2}}',
     "half-a-json": '{"stopped": false',
     "deep": "[" * 100_000,
 }

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from pullguard.aws.answers import asks
 from pullguard.causes import CauseRecord, Member
-from pullguard.table import RESOLVED_KEPT_S, Table
+from pullguard.table import RESOLVED_KEPT_S, Item, Table, data_of
 
 _ALL = "CAUSES"
 
@@ -23,13 +23,12 @@ class CauseLedger(Table):
     @asks("dynamodb:GetItem")
     def record(self, cause_id: str) -> CauseRecord | None:
         """Return a cause as it stands; None where people were never to be told of it."""
-        data = self._get(_ALL, cause_id)
-        return None if data is None else CauseRecord.from_dict(data)
+        return self._get(_ALL, cause_id, CauseRecord.from_dict)
 
     @asks("dynamodb:Query")
     def records(self) -> Iterator[CauseRecord]:
         """Yield every cause that is open, or that was resolved in the last months."""
-        return (CauseRecord.from_dict(data) for _, data in self._query(_ALL))
+        return self._each(_ALL, lambda _, item: CauseRecord.from_dict(data_of(item)))
 
     @asks("dynamodb:PutItem")
     def save(self, record: CauseRecord, *, over: CauseRecord | None, now: datetime) -> bool:
@@ -49,22 +48,25 @@ class CauseLedger(Table):
     @asks("dynamodb:Query")
     def any_member(self, cause_id: str) -> Member | None:
         """Return one open finding of the cause, None where there is none."""
-        found = next(self._query(_of(cause_id), "MEMBER#", limit=1), None)
-        return None if found is None else Member.from_dict(found[1])
+        return next(self._each(_of(cause_id), _member, "MEMBER#", limit=10), None)
 
     @asks("dynamodb:Query")
     def members(self, cause_id: str) -> tuple[Member, ...]:
         """Return the open findings of the cause."""
-        return tuple(Member.from_dict(data) for _, data in self._query(_of(cause_id), "MEMBER#"))
+        return tuple(self._each(_of(cause_id), _member, "MEMBER#"))
 
     @asks("dynamodb:Query")
     def past(self, cause_id: str, *, since: datetime) -> tuple[Member, ...]:
         """Return the findings that the cause has lost ``since`` a time; some may be open again."""
-        return tuple(
-            Member.from_dict(data)
-            for _, data in self._query(_of(cause_id), "PAST#")
-            if datetime.fromisoformat(data["gone_at"]) >= since
-        )
+
+        def read(sort: str, item: Item) -> tuple[Member, datetime]:
+            return _member(sort, item), datetime.fromisoformat(data_of(item)["gone_at"])
+
+        return tuple(member for member, gone_at in self._each(_of(cause_id), read, "PAST#") if gone_at >= since)
+
+
+def _member(_: str, item: Item) -> Member:
+    return Member.from_dict(data_of(item))
 
 
 def _of(cause_id: str) -> str:

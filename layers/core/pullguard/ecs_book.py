@@ -13,7 +13,7 @@ from typing import Any
 from pullguard.aws.answers import asks
 from pullguard.history import EcsWrite
 from pullguard.role_book import HISTORY_KEPT_S
-from pullguard.table import Table
+from pullguard.table import Item, Table, data_of
 
 
 class EcsBook(Table):
@@ -22,7 +22,7 @@ class EcsBook(Table):
     @asks("dynamodb:Query")
     def families(self) -> tuple[str, ...]:
         """Return the families for which something was written."""
-        return tuple(sort.removeprefix("FAMILY#") for sort, _ in self._query("FAMILIES"))
+        return tuple(self._each("FAMILIES", lambda family, _: family, "FAMILY#"))
 
     @asks("dynamodb:PutItem")
     def record_ecs_write(self, family: str, *, write_id: str, record: Mapping[str, Any], now: datetime) -> None:
@@ -38,5 +38,8 @@ class EcsBook(Table):
     @asks("dynamodb:Query")
     def ecs_writes(self, family: str) -> tuple[EcsWrite, ...]:
         """Return the writes for ``family``, the oldest first."""
-        found = self._query(f"FAMILY#{family}", prefix="WRITE#")
-        return tuple(EcsWrite.from_record(family, sort.removeprefix("WRITE#"), record) for sort, record in found)
+
+        def read(sort: str, item: Item) -> EcsWrite:
+            return EcsWrite.from_record(family, sort, data_of(item))
+
+        return tuple(self._each(f"FAMILY#{family}", read, "WRITE#"))

@@ -34,6 +34,16 @@ class NotNow(PullguardError):
     """AWS could not be asked now: the message goes back to its queue, and is tried again."""
 
 
+class MalformedItem(PullguardError):
+    """An item of the ledger that cannot be read: its keys and why."""
+
+    def __init__(self, partition: str, sort: str, why: str) -> None:
+        super().__init__(
+            f"the ledger's item pk {shown(partition, 400)}, sk {shown(sort, 400)} cannot be read: {why}. "
+            "Look at who wrote it, then delete it: what it says is found anew."
+        )
+
+
 class Denied(PullguardError):
     """AWS refused a write; ``permission`` is the IAM action, ``code`` the error's code."""
 

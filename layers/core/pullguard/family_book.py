@@ -23,8 +23,11 @@ class FamilyBook(Table):
     @asks("dynamodb:GetItem")
     def reregistered(self, source: Arn) -> Arn | None:
         """Return the revision that was once registered in the place of ``source``; None where none was."""
-        data = self._get(_family(family_of(source)), f"REREGISTERED#{source}")
-        return None if data is None else Arn.parse(data, service="ecs", resource_type="task-definition")
+        return self._get(
+            _family(family_of(source)),
+            f"REREGISTERED#{source}",
+            lambda data: Arn.parse(data, service="ecs", resource_type="task-definition"),
+        )
 
     @asks("dynamodb:PutItem")
     def keep_reregistered(self, source: Arn, new: Arn) -> None:
@@ -34,7 +37,8 @@ class FamilyBook(Table):
     @asks("dynamodb:GetItem")
     def was_moved(self, service: str, before: Arn, after: Arn) -> bool:
         """Whether the last move of ``service`` was this one."""
-        return bool(self._get(_family(family_of(before)), f"MOVED#{service}") == [str(before), str(after)])
+        last = self._get(_family(family_of(before)), f"MOVED#{service}", lambda data: (str(data[0]), str(data[1])))
+        return last == (str(before), str(after))
 
     @asks("dynamodb:PutItem")
     def keep_move(self, service: str, before: Arn, after: Arn) -> None:
@@ -44,7 +48,9 @@ class FamilyBook(Table):
     @asks("dynamodb:Query")
     def done_in(self, family: str) -> tuple[str, ...]:
         """Return what is remembered of ``family`` and keeps it from being done again."""
-        return tuple(sort for kind in _DONE for sort, _ in self._query(_family(family), prefix=kind))
+        return tuple(
+            f"{kind}{done}" for kind in _DONE for done in self._each(_family(family), lambda sort, _: sort, kind)
+        )
 
     @asks("dynamodb:DeleteItem")
     def let_again(self, family: str, done: str) -> None:

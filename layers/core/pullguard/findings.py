@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Final, Literal, TypeAlias
 
+from pullguard.kept import members_of
 from pullguard.model import Unreadable
 
 Severity: TypeAlias = Literal["error", "warning"]
@@ -176,7 +177,7 @@ class Finding:
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "Finding":
         """Return the finding that ``to_kept`` or ``to_dict`` described."""
-        return cls(**{**data, "remedy": Remedy(**data["remedy"])})
+        return cls(**{**members_of(cls, data), "remedy": Remedy(**members_of(Remedy, data["remedy"]))})
 
 
 def finding_id(check: str, subject: Subject) -> str:

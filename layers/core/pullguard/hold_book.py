@@ -19,8 +19,9 @@ from typing import Final
 
 from pullguard.arn import Arn
 from pullguard.aws.answers import asks
+from pullguard.errors import MalformedItem
 from pullguard.stop import Stop
-from pullguard.table import Table
+from pullguard.table import Item, Table, data_of, expiry_of, reading
 
 # Three of the hourly runs.
 WAITING_KEPT_S: Final = 3 * 3600
@@ -49,7 +50,7 @@ class HoldBook(Table):
     @asks("dynamodb:Query")
     def held_roles(self) -> dict[Arn, Stop]:
         """Return every role that is held, with who holds it."""
-        return {Arn.parse(role): stop for role, stop in self._listed("ROLE#").items()}
+        return dict(self._each(_ALL, lambda role, item: (Arn.parse(role), _stop(item)), "ROLE#"))
 
     @asks("dynamodb:GetItem")
     def family_hold(self, family: str) -> Stop | None:
@@ -69,7 +70,7 @@ class HoldBook(Table):
     @asks("dynamodb:Query")
     def held_families(self) -> dict[str, Stop]:
         """Return every family that is held, with who holds it."""
-        return self._listed("FAMILY#")
+        return dict(self._each(_ALL, lambda family, item: (family, _stop(item)), "FAMILY#"))
 
     @asks("dynamodb:PutItem")
     def keep_waiting(self, subject: Arn, *, now: datetime) -> None:
@@ -80,14 +81,17 @@ class HoldBook(Table):
     def waiting(self, *, now: datetime) -> tuple[Arn, ...]:
         """Return the task definitions and roles for which a stop or a hold refused a write in the last hours."""
         return tuple(
-            Arn.parse(item["sk"]["S"])
-            for item in self._items(_WAITING)
-            if int(item["expires_at_epoch_s"]["N"]) > now.timestamp()
+            subject
+            for subject, until in self._each(_WAITING, lambda arn, item: (Arn.parse(arn), expiry_of(item)))
+            if until > now.timestamp()
         )
 
     def _held(self, what: str) -> Stop | None:
-        data = self._get(what, "HOLD")
-        return None if data is None else Stop.from_dict(data)
+        """Return who holds ``what``; of a hold that cannot be read, why not: it holds, whatever it was to say."""
+        try:
+            return self._get(what, "HOLD", Stop.from_dict)
+        except MalformedItem as error:
+            return Stop.from_dict({"reason": str(error)})
 
     def _hold(self, what: str, stop: Stop) -> None:
         data = stop.to_dict()
@@ -96,6 +100,9 @@ class HoldBook(Table):
     def _let_go(self, what: str) -> None:
         self._together(delete=(self._deleting(what, "HOLD"), self._deleting(_ALL, what)))
 
-    def _listed(self, prefix: str) -> dict[str, Stop]:
-        found = self._query(_ALL, prefix=prefix)
-        return {sort.removeprefix(prefix): Stop.from_dict(data) for sort, data in found}
+
+def _stop(item: Item) -> Stop:
+    try:
+        return reading(item, lambda it: Stop.from_dict(data_of(it)))
+    except MalformedItem as error:
+        return Stop.from_dict({"reason": str(error)})

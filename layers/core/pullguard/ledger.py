@@ -37,12 +37,13 @@ from pullguard.causes import Member
 from pullguard.ecs_book import EcsBook
 from pullguard.family_book import FamilyBook
 from pullguard.hold_book import HoldBook
+from pullguard.kept import members_of
 from pullguard.lifecycle import FindingRecord
 from pullguard.model import RotationEnd
 from pullguard.remediation import Remediation
 from pullguard.remedies.redeploy import Verified
 from pullguard.role_book import HISTORY_KEPT_S, RoleBook
-from pullguard.table import DAY_S, RESOLVED_KEPT_S, key, td
+from pullguard.table import DAY_S, RESOLVED_KEPT_S, Item, data_of, key, td
 
 ONCE_KEPT_S = 14 * DAY_S  # as long as a message can stay in a queue
 
@@ -66,19 +67,15 @@ class Ledger(RoleBook, EcsBook, FamilyBook, HoldBook):
     @asks("dynamodb:Query")
     def entry(self, task_definition: Arn) -> Entry:
         """Return all that is remembered of a task definition, by one query."""
-        items = dict(self._query(td(task_definition)))
+        items = dict(self._each(td(task_definition), _part_of_entry))
         return Entry(
             seen="REFERENCES" in items,
-            references=frozenset(items.get("REFERENCES", ())),
-            findings=tuple(
-                FindingRecord.from_dict(data) for sort, data in items.items() if sort.startswith("FINDING#")
-            ),
+            references=items.get("REFERENCES", frozenset()),
+            findings=tuple(each for each in items.values() if isinstance(each, FindingRecord)),
             remediations={
-                sort.removeprefix("REMEDIATION#"): Remediation.from_dict(data)
-                for sort, data in items.items()
-                if sort.startswith("REMEDIATION#")
+                sort.removeprefix("REMEDIATION#"): each for sort, each in items.items() if isinstance(each, Remediation)
             },
-            verified=tuple(Verified.from_dict(data) for data in items.get("VERIFIED", ())),
+            verified=items.get("VERIFIED", ()),
         )
 
     @asks("dynamodb:PutItem", "dynamodb:DeleteItem")
@@ -106,7 +103,7 @@ class Ledger(RoleBook, EcsBook, FamilyBook, HoldBook):
     @asks("dynamodb:Query")
     def dependents(self, thing: str) -> tuple[Arn, ...]:
         """Return the task definitions that reference ``thing`` (the ARN of a role, a key or a secret, or a name)."""
-        return tuple(Arn.parse(sort.removeprefix("TD#")) for sort, _ in self._query(_ref(thing)))
+        return tuple(self._each(_ref(thing), lambda arn, _: Arn.parse(arn), "TD#"))
 
     @asks("dynamodb:PutItem", "dynamodb:DeleteItem")
     def save_finding(self, task_definition: Arn, record: FindingRecord, *, now: datetime) -> bool:
@@ -150,8 +147,7 @@ class Ledger(RoleBook, EcsBook, FamilyBook, HoldBook):
     @asks("dynamodb:GetItem")
     def finding(self, task_definition: Arn, finding_id: str) -> FindingRecord | None:
         """Return a finding as it stands now; None where there is none of that id."""
-        data = self._get(td(task_definition), f"FINDING#{finding_id}")
-        return None if data is None else FindingRecord.from_dict(data)
+        return self._get(td(task_definition), f"FINDING#{finding_id}", FindingRecord.from_dict)
 
     @asks("dynamodb:PutItem")
     def save_remediation(self, remediation: Remediation, *, announced: bool, now: datetime) -> bool:
@@ -169,8 +165,7 @@ class Ledger(RoleBook, EcsBook, FamilyBook, HoldBook):
     @asks("dynamodb:GetItem")
     def remediation(self, task_definition: Arn, remediation_id: str) -> Remediation | None:
         """Return what was or would be done; None where there is none of that id."""
-        data = self._get(td(task_definition), f"REMEDIATION#{remediation_id}")
-        return None if data is None else Remediation.from_dict(data)
+        return self._get(td(task_definition), f"REMEDIATION#{remediation_id}", Remediation.from_dict)
 
     @asks("dynamodb:PutItem")
     def intend(self, remediation: Remediation, *, now: datetime) -> None:
@@ -185,7 +180,7 @@ class Ledger(RoleBook, EcsBook, FamilyBook, HoldBook):
     @asks("dynamodb:Query")
     def intended(self, occasion: str) -> tuple[Remediation, ...]:
         """Return what was about to be done on ``occasion``."""
-        return tuple(Remediation.from_dict(data) for _, data in self._query(f"INTENT#{occasion}"))
+        return tuple(self._each(f"INTENT#{occasion}", lambda _, item: Remediation.from_dict(data_of(item))))
 
     # --- once, counts, sweep ---
 
@@ -273,9 +268,8 @@ class Ledger(RoleBook, EcsBook, FamilyBook, HoldBook):
 
     @asks("dynamodb:GetItem")
     def rotation_end(self, secret: Arn) -> RotationEnd | None:
-        """Return how the last rotation of ``secret`` ended; None where no event told of one."""
-        data = self._get(f"ROTATION#{secret}", "ROTATION")
-        return None if data is None else RotationEnd(**{**data, "at": datetime.fromisoformat(data["at"])})
+        """Return how the last rotation of ``secret`` ended; None where no event told of one, or it cannot be read."""
+        return self._or_none(f"ROTATION#{secret}", "ROTATION", _rotation_end)
 
     @asks("dynamodb:UpdateItem")
     def count_write(self, scope: str, *, now: datetime) -> None:
@@ -298,13 +292,37 @@ class Ledger(RoleBook, EcsBook, FamilyBook, HoldBook):
     @asks("dynamodb:GetItem")
     def sweep_state(self) -> Mapping[str, Any] | None:
         """Return when the last sweep began and ended; None where there never was one."""
-        state: Mapping[str, Any] | None = self._get("SWEEP", "STATE")
-        return state
+        return self._or_none("SWEEP", "STATE", lambda data: dict(data.items()))
 
     @asks("dynamodb:PutItem")
     def save_sweep_state(self, state: Mapping[str, Any]) -> None:
         """Keep when the last sweep began and ended."""
         self._put("SWEEP", "STATE", dict(state))
+
+
+def _part_of_entry(sort: str, item: Item) -> tuple[str, Any]:
+    kind, data = sort.partition("#")[0], data_of(item)
+    match kind:
+        case "FINDING":
+            return sort, FindingRecord.from_dict(data)
+        case "REMEDIATION":
+            return sort, Remediation.from_dict(data)
+        case "REFERENCES":
+            return sort, frozenset(map(_text, data))
+        case "VERIFIED":
+            return sort, tuple(map(Verified.from_dict, data))
+        case _:
+            return sort, None
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(value)
+    return value
+
+
+def _rotation_end(data: Mapping[str, Any]) -> RotationEnd:
+    return RotationEnd(**{**members_of(RotationEnd, data), "at": datetime.fromisoformat(data["at"])})
 
 
 def _ref(thing: str) -> str:

@@ -83,7 +83,7 @@ class LoginLedger(Table):
         self._write_login(login, {**data, "at": f"{now:%H:%M:%S}"}, until=now + timedelta(seconds=seconds))
 
     def _of(self, login: Login) -> dict[str, Any]:
-        found = self._get(*_key(login))
+        found = self._get(*_key(login), _login)
         return found if found is not None else {"state": "", "in_a_row": 0, "until_epoch_s": 0}
 
     def _claim(self, login: Login, known: dict[str, Any]) -> bool:
@@ -107,6 +107,16 @@ class LoginLedger(Table):
             expires=until_epoch_s + DAY_S,
             **claim,
         )
+
+
+def _login(data: dict[str, Any]) -> dict[str, Any]:
+    """Return what is kept of a login; raises where it lacks what decides whether it is asked again."""
+    return {
+        **data,
+        "state": str(data["state"]),
+        "in_a_row": int(data["in_a_row"]),
+        "until_epoch_s": float(data["until_epoch_s"]),
+    }
 
 
 def _key(login: Login) -> tuple[str, str]:

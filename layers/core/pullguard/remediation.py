@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeAlias
 
 from pullguard.alerts import Deed
 from pullguard.arn import Arn
+from pullguard.kept import members_of
 
 RemediationEvent: TypeAlias = Literal[
     "Remediation Planned", "Remediation Completed", "Remediation Failed", "Remediation Refused"
@@ -71,5 +72,4 @@ class Remediation:
     def from_dict(cls, data: Mapping[str, Any]) -> "Remediation":
         """Return the record that ``to_dict`` described."""
         own = {name: data[name] for name in ("event", "before", "after", "occasion")}
-        deed = {name: value for name, value in data.items() if name not in {"id", *own}}
-        return cls(deed=Deed(**{**deed, "findings": tuple(deed["findings"])}), **own)
+        return cls(deed=Deed(**{**members_of(Deed, data), "findings": tuple(data["findings"])}), **own)

@@ -8,17 +8,17 @@
 | ROLE#arn | UNAGREED#secret | an ``Unagreed``: what our policy grants against an owner's will, until it is taken back |
 """
 
-import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
 from pullguard.arn import Arn
 from pullguard.aws.answers import asks
+from pullguard.errors import MalformedItem
 from pullguard.history import Write
 from pullguard.holding import Holding, Unagreed
 from pullguard.remedies.grant import Granted
-from pullguard.table import DAY_S, Table
+from pullguard.table import DAY_S, Item, Table, data_of, log_malformed, reading
 
 HISTORY_KEPT_S: Final = 400 * DAY_S
 
@@ -29,13 +29,12 @@ class RoleBook(Table):
     @asks("dynamodb:Query")
     def roles(self) -> tuple[Arn, ...]:
         """Return the roles whose policies we have written."""
-        return tuple(Arn.parse(sort.removeprefix("ROLE#")) for sort, _ in self._query("ROLES"))
+        return tuple(self._each("ROLES", lambda arn, _: Arn.parse(arn), "ROLE#"))
 
     @asks("dynamodb:Query")
     def holdings(self, role: Arn) -> tuple[Holding, ...]:
         """Return what our policy on ``role`` is meant to grant by this stack's own need, and what is unused of it."""
-        items = self._items(f"ROLE#{role}", prefix="GRANTED#")
-        return tuple(Holding.from_item(json.loads(item["data"]["S"]), item) for item in items)
+        return tuple(self._each(f"ROLE#{role}", _holding, "GRANTED#"))
 
     @asks("dynamodb:Query")
     def granted(self, role: Arn) -> tuple[Granted, ...]:
@@ -60,8 +59,11 @@ class RoleBook(Table):
     @asks("dynamodb:Query")
     def writes(self, role: Arn) -> tuple[Write, ...]:
         """Return the writes of our policy on ``role``, the oldest first."""
-        found = self._query(f"ROLE#{role}", prefix="WRITE#")
-        return tuple(Write.from_record(role, sort.removeprefix("WRITE#"), record) for sort, record in found)
+
+        def read(sort: str, item: Item) -> Write:
+            return Write.from_record(role, sort, data_of(item))
+
+        return tuple(self._each(f"ROLE#{role}", read, "WRITE#"))
 
     @asks("dynamodb:PutItem")
     def keep_grants(self, role: Arn, grants: Iterable[Granted], *, task_definition: str = "") -> None:
@@ -99,7 +101,7 @@ class RoleBook(Table):
     @asks("dynamodb:Query")
     def unagreed(self, role: Arn) -> tuple[Unagreed, ...]:
         """Return what stands in our policy on ``role``, as far as is known, although an owner does not agree to it."""
-        return tuple(Unagreed.from_dict(data) for _, data in self._query(f"ROLE#{role}", prefix="UNAGREED#"))
+        return tuple(self._each(f"ROLE#{role}", lambda _, item: Unagreed.from_dict(data_of(item)), "UNAGREED#"))
 
     @asks("dynamodb:PutItem")
     def keep_unagreed(self, role: Arn, unagreed: Iterable[Unagreed]) -> None:
@@ -112,3 +114,13 @@ class RoleBook(Table):
         """Forget what was to be taken back from ``role``; called once it is gone, or both owners agree again."""
         for each in unagreed:
             self._delete(f"ROLE#{role}", f"UNAGREED#{each.granted.secret}")
+
+
+def _holding(secret: str, item: Item) -> Holding:
+    """Return the holding of an item; of one that cannot be read, that there is one: it is neither lost nor unused."""
+    arn = Arn.parse(secret)
+    try:
+        return reading(item, lambda it: Holding.from_item(data_of(it), it))
+    except MalformedItem as error:
+        log_malformed(error)
+        return Holding(granted=Granted(secret=arn, key=None), task_definition="")

@@ -12,14 +12,14 @@ A sweep is complete when every page of families was listed, one after another, w
 answered, what is known but was not listed among it, and when no answer rests on something that could not be read.
 """
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Final, Literal, TypeAlias
 
 from pullguard.arn import Arn
 from pullguard.aws.answers import asks
-from pullguard.table import Table, td
+from pullguard.kept import members_of
+from pullguard.table import Item, Table, td
 
 FIRST_PAGE: Final = ""
 End: TypeAlias = Literal["complete", "incomplete"]
@@ -95,20 +95,19 @@ class Roster(Table):
     @asks("dynamodb:Query")
     def known(self) -> tuple[Known, ...]:
         """Return every task definition that is known."""
-        return tuple(_known(item) for item in self._items("KNOWN"))
+        return tuple(self._each("KNOWN", _known, "TD#"))
 
     @asks("dynamodb:Query")
     def siblings(self, task_definition: Arn) -> tuple[Arn, ...]:
         """Return the other revisions of the family that are known, by one query."""
         family = str(task_definition).rpartition(":")[0]
-        known = (_known(item).task_definition for item in self._items("KNOWN", td(f"{family}:")))
+        known = self._each("KNOWN", lambda revision, _: Arn.parse(f"{family}:{revision}"), td(f"{family}:"))
         return tuple(arn for arn in known if arn != task_definition)
 
     @asks("dynamodb:GetItem")
     def sweep(self) -> Sweep | None:
-        """Return the sweep under way, or the last one; None where there never was one."""
-        data = self._get("SWEEP", "CURRENT")
-        return None if data is None else Sweep(**data)
+        """Return the sweep under way, or the last one; None where there never was one, or it cannot be read."""
+        return self._or_none("SWEEP", "CURRENT", lambda data: Sweep(**members_of(Sweep, data)))
 
     @asks("dynamodb:PutItem")
     def begin(self, sweep: Sweep) -> None:
@@ -129,9 +128,11 @@ class Roster(Table):
 
     @asks("dynamodb:GetItem")
     def complete(self) -> dict[str, Any] | None:
-        """Return ``sweep`` and ``ended_at`` of the last complete sweep; None where there never was one."""
-        data: dict[str, Any] | None = self._get("SWEEP", "COMPLETE")
-        return data
+        """Return ``sweep`` and ``ended_at`` of the last complete sweep; None where there never was one.
+
+        One that cannot be read is none: nothing is concluded from it.
+        """
+        return self._or_none("SWEEP", "COMPLETE", lambda data: {name: data[name] for name in ("sweep", "ended_at")})
 
     @asks("dynamodb:PutItem")
     def save_complete(self, sweep: Sweep, *, now: datetime) -> None:
@@ -139,9 +140,9 @@ class Roster(Table):
         self._put("SWEEP", "COMPLETE", {"sweep": sweep.id, "ended_at": now.isoformat()})
 
 
-def _known(item: Mapping[str, Any]) -> Known:
+def _known(arn: str, item: Item) -> Known:
     return Known(
-        task_definition=Arn.parse(item["sk"]["S"].removeprefix("TD#")),
+        task_definition=Arn.parse(arn),
         asked=item.get("asked", {}).get("S"),
         answered=item.get("answered", {}).get("S"),
         certain=item.get("certain", {}).get("BOOL", False),

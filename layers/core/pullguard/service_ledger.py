@@ -13,8 +13,9 @@ from typing import Any, Literal
 
 from pullguard.aws.answers import asks
 from pullguard.checks.next_pull import NextPull, next_pull_of
+from pullguard.kept import members_of
 from pullguard.model import ServiceUse
-from pullguard.table import Table
+from pullguard.table import Table, data_of
 
 _ALL = "SERVICES"
 
@@ -34,7 +35,7 @@ class Kept:
     @classmethod
     def from_data(cls, data: Mapping[str, Any] | str) -> "Kept":
         """Return what the ledger holds."""
-        return cls(task_definition=data) if isinstance(data, str) else cls(**data)
+        return cls(task_definition=data) if isinstance(data, str) else cls(**members_of(cls, data))
 
 
 class ServiceLedger(Table):
@@ -43,7 +44,7 @@ class ServiceLedger(Table):
     @asks("dynamodb:Query")
     def known(self) -> dict[str, Kept]:
         """Return what each service runs, by ARN."""
-        return {service: Kept.from_data(data) for service, data in self._query(_ALL)}
+        return dict(self._each(_ALL, lambda service, item: (service, Kept.from_data(data_of(item)))))
 
     @asks("dynamodb:PutItem")
     def keep(self, service: str, kept: Kept) -> None:

@@ -1,8 +1,8 @@
 """What makes Pullguard keep its hands off: the stack-wide stop, and the hold on one role.
 
 The stop stands in an SSM parameter of the stack as JSON, a hold in the ledger. Both say who set them, when and why.
-Whatever the parameter holds that is not clearly "go on" means stop: a text that nobody understands must not let
-anything be written.
+Whatever the parameter holds that is not clearly "go on" means stop: a text that nobody understands, or that says two
+things, must not let anything be written.
 """
 
 import json
@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
+from pullguard.access.documents import object_of
 from pullguard.errors import shown
 
 GO_ON: Final = '{"stopped": false}'
@@ -46,13 +47,10 @@ class Stop:
 
 def read_switch(text: str) -> Stop | None:
     """Return the stop that the parameter holds; None where it says clearly that Pullguard may write."""
-    try:
-        said = json.loads(text)
-    except (ValueError, RecursionError):
-        said = None
-    if isinstance(said, dict) and said.get("stopped") is False:
+    said = object_of(text)
+    if said is not None and said.get("stopped") is False:
         return None
-    if isinstance(said, dict) and said.get("stopped") is True:
+    if said is not None and said.get("stopped") is True:
         return Stop.from_dict(said)
     return Stop(by=_SOMEBODY, at=_SOME_TIME, reason=f"the stop parameter says {shown(text)}")
 

@@ -1,8 +1,16 @@
-"""The ledger's table as DynamoDB has it: keys, JSON in ``data``, conditions, time to live."""
+"""The ledger's table as DynamoDB has it: keys, JSON in ``data``, conditions, time to live.
+
+Of a list, an item that cannot be read is named in the log and left out: it must not keep the others from being read.
+An item that is asked for by itself raises ``MalformedItem``, which names it too. What guards a write has to be told
+apart from what is absent, so a store that has a safe answer for a malformed item gives it itself.
+"""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
+
+from pullguard.errors import MalformedItem, PullguardError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -10,6 +18,9 @@ if TYPE_CHECKING:
 DAY_S: Final = 86_400
 RESOLVED_KEPT_S: Final = 90 * DAY_S
 _CONFLICTS_MAX: Final = 5
+T = TypeVar("T")
+Item: TypeAlias = Mapping[str, Any]
+_LOG: Final = logging.getLogger(__name__)
 
 
 class Table:
@@ -19,15 +30,17 @@ class Table:
         self._client = client
         self._table = table
 
-    def _query(
-        self, partition: str, prefix: str | None = None, *, limit: int | None = None
-    ) -> Iterator[tuple[str, Any]]:
+    def _each(
+        self, partition: str, read: Callable[[str, Item], T], prefix: str = "", *, limit: int | None = None
+    ) -> Iterator[T]:
+        """Yield what ``read`` makes of each item's sort key, less ``prefix``, and of the item itself."""
         for item in self._items(partition, prefix, limit=limit):
-            yield item["sk"]["S"], json.loads(item["data"]["S"])
+            try:
+                yield reading(item, lambda it: read(it["sk"]["S"].removeprefix(prefix), it))
+            except MalformedItem as error:
+                log_malformed(error)
 
-    def _items(
-        self, partition: str, prefix: str | None = None, *, limit: int | None = None
-    ) -> Iterator[Mapping[str, Any]]:
+    def _items(self, partition: str, prefix: str | None = None, *, limit: int | None = None) -> Iterator[Item]:
         condition, values = "pk = :pk", {":pk": {"S": partition}}
         if prefix:
             condition, values = f"{condition} AND begins_with(sk, :sk)", {**values, ":sk": {"S": prefix}}
@@ -41,9 +54,21 @@ class Table:
         for page in pages:
             yield from page["Items"]
 
-    def _get(self, partition: str, sort: str) -> Any:
+    def _get(self, partition: str, sort: str, read: Callable[[Any], T]) -> T | None:
+        """Return what ``read`` makes of an item's data; None where there is no such item.
+
+        Raises ``MalformedItem`` where it cannot be read.
+        """
         item = self._client.get_item(TableName=self._table, Key=key(partition, sort), ConsistentRead=True).get("Item")
-        return None if item is None else json.loads(item["data"]["S"])
+        return None if item is None else reading(item, lambda it: read(data_of(it)))
+
+    def _or_none(self, partition: str, sort: str, read: Callable[[Any], T]) -> T | None:
+        """Do as ``_get`` does; an item that cannot be read is named in the log, and as good as none."""
+        try:
+            return self._get(partition, sort, read)
+        except MalformedItem as error:
+            log_malformed(error)
+            return None
 
     def _put(
         self,
@@ -169,6 +194,30 @@ class Table:
     def _deleting(self, partition: str, sort: str) -> dict[str, Any]:
         """Return the request that deletes an item."""
         return {"TableName": self._table, "Key": key(partition, sort)}
+
+
+def data_of(item: Item) -> Any:
+    """Return the JSON that an item holds."""
+    return json.loads(item["data"]["S"])
+
+
+def expiry_of(item: Item) -> int:
+    """Return when an item ends, in seconds since 1970."""
+    return int(item["expires_at_epoch_s"]["N"])
+
+
+def log_malformed(error: MalformedItem) -> None:
+    """Name an item that cannot be read in the log (docs/operations.md)."""
+    _LOG.warning("%s", error)
+
+
+def reading(item: Item, read: Callable[[Item], T]) -> T:
+    """Return what ``read`` makes of an item; raises ``MalformedItem`` where it cannot."""
+    try:
+        return read(item)
+    except (AttributeError, LookupError, RecursionError, TypeError, ValueError, PullguardError) as error:
+        why = f"{type(error).__name__}: {error}" if isinstance(error, PullguardError) else type(error).__name__
+        raise MalformedItem(item["pk"]["S"], item["sk"]["S"], why) from error
 
 
 def key(partition: str, sort: str) -> dict[str, Any]:

@@ -63,7 +63,7 @@ def test_the_write_is_remembered_before_it_is_made_and_its_grants_after(act: Act
     here.expect(render(policy_document(granted(GHCR))), error="ServiceFailure")
     with pytest.raises(ClientError):
         here.patch()
-    assert [sort.split("#")[0] for sort, _ in ledger._query(f"ROLE#{role_arn()}")] == ["WRITE"]
+    assert [item["sk"]["S"].split("#")[0] for item in ledger._items(f"ROLE#{role_arn()}")] == ["WRITE"]
     assert here.told() == []
 
 

@@ -42,6 +42,24 @@ BETWEEN: dict[str, tuple[dict[str, Any], bool]] = {
 }
 
 
+EARLIER: dict[str, dict[str, Any]] = {
+    "deregistered": {"status": "INACTIVE"},
+    "there-is-none": {},
+}
+
+
+@pytest.mark.parametrize("newer", EARLIER.values(), ids=EARLIER)
+def test_a_revision_that_was_hidden_with_another_after_it_is_told(act: Acted, newer: dict[str, Any]) -> None:
+    here = act(STALE)
+    here.expect_description()
+    here.expect_registration(new=revision_arn(revision=10))
+    here.expect_look_at("web:9", **({**HUMAN, "taskDefinitionArn": str(LATE), "revision": 9, **newer} if newer else {}))
+    here.expect_look_at("web:8", **HUMAN)
+    assert here.run().registered == str(revision_arn(revision=10))
+    assert here.told() == ["Remediation Completed", "Remediation Failed"]
+    assert "web:8 was registered by somebody else" in here.failure()["why"]
+
+
 @pytest.mark.parametrize(("members", "hidden"), BETWEEN.values(), ids=BETWEEN)
 def test_a_revision_that_was_hidden_in_the_last_moment_is_told(
     act: Acted, members: dict[str, Any], *, hidden: bool

@@ -20,6 +20,7 @@ from typing import Any, Final
 from pullguard.causes.dependents import Dependent
 from pullguard.causes.identity import state_sentence
 from pullguard.findings import Event, Finding, Severity, Status
+from pullguard.kept import members_of
 
 _SEVERITIES: Final[tuple[Severity, ...]] = ("error", "warning")
 _STATUSES: Final[tuple[Status, ...]] = ("fail", "unknown")
@@ -53,7 +54,7 @@ class Member:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Member":
         """Return the member that ``to_dict`` described; what else is kept beside it is left out."""
-        return cls(**{name: data[name] for name in cls.__slots__})
+        return cls(**members_of(cls, data))
 
     @property
     def state(self) -> tuple[Status, Severity, str]:

@@ -19,6 +19,7 @@ from pullguard.remediation import Remediation
 from pullguard.remedies.successor import differences, successor_of
 
 _NAMED: Final = 5
+_BETWEEN_MAX: Final = 25
 
 
 class MovedOn(PullguardError):
@@ -29,18 +30,18 @@ def hidden_by(successor: Arn, source: TaskDefinition, ecs: Ecs) -> Arn | None:
     """Return the revision that somebody registered between ``source`` and ``successor``; None where nobody did.
 
     Revision numbers only grow, so between a proof and a registration nothing was registered where they follow each
-    other. A revision in between that is not ACTIVE any more, or is a copy of ours as well, hides nothing.
+    other. A revision in between that is not ACTIVE any more, or is a copy of ours as well, hides nothing; it does not
+    hide one before it either. Of many, the newest are looked at: the others are older than the proof.
     Raises ``NotNow`` where it cannot be told.
     """
-    before = revision_of(successor) - 1
-    if before <= source.revision:
-        return None
-    found = ecs.describe(f"{source.family}:{before}")
-    if isinstance(found, Unreadable):
-        raise NotNow(f"it could not be read whether {source.family}:{before} is hidden by a copy: {found}")
-    if not isinstance(found, TaskDefinition) or found.status != "ACTIVE" or successor_of(found, source) is not None:
-        return None
-    return found.arn
+    newest = revision_of(successor) - 1
+    for before in range(newest, max(source.revision, newest - _BETWEEN_MAX), -1):
+        found = ecs.describe(f"{source.family}:{before}")
+        if isinstance(found, Unreadable):
+            raise NotNow(f"it could not be read whether {source.family}:{before} is hidden by a copy: {found}")
+        if isinstance(found, TaskDefinition) and found.status == "ACTIVE" and successor_of(found, source) is None:
+            return found.arn
+    return None
 
 
 def hides(successor: Arn, hidden: Arn, source: Arn) -> str:

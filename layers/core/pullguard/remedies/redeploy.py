@@ -16,6 +16,7 @@ from typing import Any, Final
 from pullguard.arn import Arn, SecretReference
 from pullguard.errors import shown
 from pullguard.events import Cause, is_rotation
+from pullguard.kept import members_of
 from pullguard.model import Container, Facts, Secret, ServiceUse, Usage, ValueShape, Verification
 from pullguard.plan import Redeploy, Refusal
 
@@ -48,7 +49,7 @@ class Verified:
     def from_dict(cls, data: dict[str, Any]) -> "Verified":
         """Return what ``to_dict`` described."""
         at = datetime.fromisoformat(data["created_at"])
-        return cls(**{**data, "secret": Arn.parse(data["secret"]), "created_at": at})
+        return cls(**{**members_of(cls, data), "secret": Arn.parse(data["secret"]), "created_at": at})
 
 
 def verified(facts: Facts) -> tuple[Verified, ...]:
