@@ -31,6 +31,7 @@ from pullguard.remedies.grant import Granted, policy_document
 from pullguard.task_definition import read_task_definition
 from sandbox.secret_ids import ends_as_a_complete_arn
 
+ROLE_ID = "AROAEXAMPLE"
 ACCOUNT, REGION = "111122223333", "us-east-1"
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 NO_ORGANIZATION = Missing(resource="*")
@@ -96,9 +97,7 @@ def role(name: str = "web-execution", *, reads: Iterable[Secret] = (), managed: 
         for each in reads
     ]
     inline = (NamedPolicy(name="registry", document=policy_document(grants)),) if grants else ()
-    whole = Role(
-        arn=role_arn(name), name=name, role_id="AROAEXAMPLE", tags=tags, trust_policy=TRUST, inline_policies=inline
-    )
+    whole = Role(arn=role_arn(name), name=name, role_id=ROLE_ID, tags=tags, trust_policy=TRUST, inline_policies=inline)
     return replace(whole, **changes)
 
 

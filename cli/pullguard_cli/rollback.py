@@ -42,7 +42,7 @@ def roll_back(deployment: Deployment, name: str, *, to: str | None, reason: str,
     for why in disagreements(deployment, role, target):
         console.print(says(f"Pullguard itself would not grant this now: {why}", "yellow"))
     if target.stands(now):
-        return _keep(deployment, arn, target, writes, reason=reason, yes=yes)
+        return _keep(deployment, role, target, writes, reason=reason, yes=yes)
     standing = None if now is None else _readable(now)
     print_difference(difference(standing, target.document, POLICY_NAME), console)
     if not confirmed(f"Put {POLICY_NAME} on {arn.resource_name} back to {target.what}?", yes=yes):
@@ -62,9 +62,10 @@ def _held(deployment: Deployment, arn: Arn) -> str:
 
 
 def _keep(
-    deployment: Deployment, arn: Arn, target: Target, writes: tuple[Write, ...], *, reason: str, yes: bool
+    deployment: Deployment, role: Role, target: Target, writes: tuple[Write, ...], *, reason: str, yes: bool
 ) -> int:
     """Let what stands stay: hold the role, where nobody does, and let the ledger agree."""
+    arn = role.arn
     console, name = output(), arn.resource_name
     console.print(says(f"{POLICY_NAME} on {name} is so already."))
     with aws_errors():
@@ -74,7 +75,7 @@ def _keep(
         return EXIT_FINDINGS
     with aws_errors():
         _hold(deployment, arn, target, reason=reason)
-        _keep_in_step(deployment, arn, target, writes)
+        _keep_in_step(deployment, role, target, writes)
     console.print(says(_held(deployment, arn)))
     return EXIT_OK
 
@@ -121,7 +122,7 @@ def _write(
             ledger.record_write(role.arn, write_id=id_, record={**record, "outcome": "refused"}, now=at)
             raise
         ledger.record_write(role.arn, write_id=id_, record={**record, "outcome": "written"}, now=at)
-        _keep_in_step(deployment, role.arn, target, writes)
+        _keep_in_step(deployment, role, target, writes)
         _check(deployment, role.arn, target, id_, since=at)
 
 
@@ -151,12 +152,13 @@ def _check(deployment: Deployment, arn: Arn, target: Target, id_: str, *, since:
         )
 
 
-def _keep_in_step(deployment: Deployment, arn: Arn, target: Target, writes: tuple[Write, ...]) -> None:
+def _keep_in_step(deployment: Deployment, role: Role, target: Target, writes: tuple[Write, ...]) -> None:
     """Let the ledger hold as granted what came back, as far as this stack had granted it, and nothing else."""
     wanted = {grant.secret: grant for grant in target.grants}
-    held = {holding.granted.secret for holding in deployment.ledger.holdings(arn)}
-    for secret in held - wanted.keys():
-        deployment.ledger.forget_grant(arn, secret)
+    held = {each.granted.secret: each for each in deployment.ledger.holdings(role.arn)}
+    for secret in held.keys() - wanted.keys():
+        deployment.ledger.forget_grant(role.arn, secret)
+    kept = {secret for secret, each in held.items() if each.is_of(role)}
     for grant, task_definition in additions(writes).items():
-        if wanted.get(grant.secret) == grant and grant.secret not in held:
-            deployment.ledger.keep_grants(arn, (grant,), task_definition=task_definition)
+        if wanted.get(grant.secret) == grant and grant.secret not in kept:
+            deployment.ledger.keep_grants(role.arn, (grant,), role_id=role.role_id, task_definition=task_definition)

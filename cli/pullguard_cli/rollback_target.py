@@ -6,10 +6,10 @@ from typing import Any, Final
 
 from pullguard.arn import Arn
 from pullguard.aws.secrets_manager import SecretsManager
-from pullguard.consent import agreed_grant, missing_role_key
-from pullguard.errors import NotNow, shown
+from pullguard.consent import missing_role_key, why_not
+from pullguard.errors import shown
 from pullguard.history import Write
-from pullguard.model import NamedPolicy, Role, Secret
+from pullguard.model import NamedPolicy, NotLooked, Role, Secret, Unreadable
 from pullguard.remedies.grant import Granted, parse_own, policy_document, same
 from pullguard_cli.deployment import Deployment
 from pullguard_cli.failures import CannotRun
@@ -73,15 +73,12 @@ def disagreements(deployment: Deployment, role: Role, target: Target) -> Iterato
             str(grant.secret)
         )
         secret = found[0] if isinstance(found, tuple) else found
-        try:
-            agreed = agreed_grant(grant.secret, secret, role)
-        except NotNow as error:
-            yield str(error)
-            continue
-        if agreed is None and not isinstance(secret, Secret):
+        if isinstance(secret, Unreadable | NotLooked):
+            yield f"it could not be read whether the owner of the secret {name} agrees: {secret}"
+        elif not isinstance(secret, Secret) or secret.arn != grant.secret:
             yield f"the secret {name} is gone"
-        elif agreed is None:
-            yield f"the owner of the secret {name} does not agree by its tags that {role.name} reads it"
+        elif (missing := why_not(secret, role)) is not None:
+            yield missing.why
 
 
 def _says(now: NamedPolicy | None, document: Any) -> bool:

@@ -145,7 +145,6 @@ FUNCTIONS = {
                 "Ledger.Arn",
                 Ledger.lease,
                 Ledger.release,
-                Ledger.granted,
                 Ledger.record_write,
                 Ledger.keep_grants,
                 Ledger.dependents,

@@ -1,11 +1,12 @@
 """Do both owners agree: after a write, to what comes back, to what a rewrite keeps? No answer is not a yes."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from pullguard.consent import agreed_grant, kept_grant, missing_key, withdrawn
+from pullguard.consent import kept_grant, missing_key, why_not, withdrawn
 from pullguard.errors import NotNow
 from pullguard.model import Lookup, Missing, Role, Secret
 from pullguard.remedies.grant import Granted
@@ -77,7 +78,7 @@ def test_patterns_that_are_separated_by_commas_grant_nothing_and_the_text_says_w
     assert "separated by spaces" in missing.why
     assert '"Value": "api-* web-*"' in str(missing.snippet)
     assert withdrawn(replace(AGREED, secrets=(tagged,)).facts(), GHCR.arn) == missing.why
-    assert agreed_grant(GHCR.arn, tagged, role()) is None
+    assert str(why_not(tagged, role())).startswith("MissingKey(why='the tag pullguard:roles")
 
 
 # --- One secret by itself ----------------------------------------------------------------------------------------
@@ -97,13 +98,6 @@ JUDGED: dict[str, tuple[Lookup[Secret], Role, Granted | None]] = {
 
 
 @pytest.mark.parametrize(("found", "to", "expected"), JUDGED.values(), ids=JUDGED)
-def test_what_comes_back_needs_both_owners_and_the_very_secret(
-    found: Lookup[Secret], to: Role, expected: Granted | None
-) -> None:
-    assert agreed_grant(GHCR.arn, found, to) == expected
-
-
-@pytest.mark.parametrize(("found", "to", "expected"), JUDGED.values(), ids=JUDGED)
 @pytest.mark.parametrize("known", ["present", "ours"])
 def test_what_a_rewrite_keeps_of_only_the_policy_or_only_the_ledger_needs_the_same(
     found: Lookup[Secret], to: Role, expected: Granted | None, known: str
@@ -117,6 +111,46 @@ def test_what_this_stack_granted_and_stands_is_kept_for_the_very_secret_only() -
     assert kept_grant(RECREATED, role(), present=GRANT, ours=GRANT) is None
 
 
-def test_what_comes_back_waits_where_aws_would_not_tell() -> None:
-    with pytest.raises(NotNow):
-        agreed_grant(GHCR.arn, denied(), role())
+# --- Who says what, and on what --------------------------------------------------------------------------------------
+
+OBSERVED = {"pullguard:mode": "observe"}
+# Another value than remediate lowers the mode too; remediate lowers and raises nothing.
+MODES = {"observe": True, "off": True, "": True, "remediate": False}
+WHERE: dict[str, Callable[[dict[str, str]], World]] = {
+    "secret": lambda tags: replace(AGREED, secrets=(secret(tags=tags),)),
+    "role": lambda tags: replace(AGREED, roles=(role(tags=tags),)),
+    "definition": lambda tags: replace(AGREED, task_definitions=(task_definition(container(GHCR), tags=tags),)),
+}
+
+
+@pytest.mark.parametrize(("value", "observed"), MODES.items())
+@pytest.mark.parametrize("where", WHERE)
+def test_a_mode_tag_ends_consent_on_whatever_it_stands(where: str, value: str, *, observed: bool) -> None:
+    world = WHERE[where]({"pullguard:mode": value})
+    assert ("to observe only" in str(withdrawn(world.facts(), GHCR.arn))) is observed
+    if where != "definition":
+        assert (why_not(world.secrets[0], world.roles[0]) is not None) is observed
+
+
+WATCHED = {
+    "secret": (secret(tags=OBSERVED), role()),
+    "role": (GHCR, role(tags=OBSERVED)),
+    "secret-with-a-new-key": (secret(tags=OBSERVED, key=key()), role()),
+}
+KNOWN: dict[str, tuple[Granted | None, Granted | None, Granted | None]] = {
+    "what-is-not-there-is-not-added": (None, GRANT, None),
+    "what-this-stack-granted-stays-as-it-is": (GRANT, GRANT, GRANT),
+    "what-another-stack-granted-stays-as-it-is": (GRANT, None, GRANT),
+}
+
+
+@pytest.mark.parametrize(("present", "ours", "kept"), KNOWN.values(), ids=KNOWN)
+@pytest.mark.parametrize(("found", "to"), WATCHED.values(), ids=WATCHED)
+def test_what_is_observed_is_neither_added_nor_taken_away_nor_given_a_new_key(
+    found: Secret, to: Role, present: Granted | None, ours: Granted | None, *, kept: Granted | None
+) -> None:
+    assert kept_grant(found, to, present=present, ours=ours) == kept
+
+
+def test_what_somebody_wrote_of_an_observed_secret_without_its_owners_key_is_not_kept() -> None:
+    assert kept_grant(secret(registry=None, tags=OBSERVED), role(), present=GRANT, ours=None) is None

@@ -31,6 +31,7 @@ from pullguard.stop import GO_ON
 from tests.fakes import (
     NOW,
     REGION,
+    ROLE_ID,
     Sent,
     World,
     container,
@@ -86,7 +87,7 @@ class Act(Writes):
     def unused(self, *secrets: Any) -> None:
         """Let the last complete sweep have found that nothing needs the grants of these secrets."""
         ledger = self.stage.ledger
-        ledger.keep_grants(ROLE, granted(*secrets), task_definition=str(revision_arn("web", 6)))
+        ledger.keep_grants(ROLE, granted(*secrets), role_id=ROLE_ID, task_definition=str(revision_arn("web", 6)))
         for each in secrets:
             ledger.mark_unused(ROLE, each.arn, sweep="s-1", now=NOW - timedelta(days=20))
         self.stage.roster.save_complete(Sweep(id="s-1", began_at=NOW.isoformat(), due=None), now=NOW)

@@ -23,7 +23,7 @@ from pullguard.eligibility import (
     role_may_use,
 )
 from pullguard.errors import Malformed, NotNow
-from pullguard.model import Container, Facts, Key, Lookup, NotLooked, Role, Secret, Unreadable
+from pullguard.model import Container, Facts, Key, Lookup, NotLooked, Role, Secret, Tags, Unreadable
 from pullguard.remedies.grant import Granted, granted_for
 
 
@@ -44,10 +44,11 @@ def withdrawn(facts: Facts, secret: Arn) -> str | None:
         if unread is not None:
             raise NotNow(f"it could not be read whether the owner of {secret} still agrees: {unread}")
         return f"the secret {secret.resource_name} is gone, or {facts.task_definition.arn.resource_name} needs another"
-    if effective_mode("remediate", facts.task_definition.tags, facts.role.tags, found.tags) == "observe":
-        return f"a tag {MODE_TAG} says that Pullguard is to observe only"
-    missing = [missing_key(each, found, facts.role) for each in _containers_for(facts, found)]
-    return None if None in missing else next((each.why for each in missing if each), "no container needs it")
+    definition = facts.task_definition.tags
+    against = [
+        why_not(found, facts.role, container=each, definition=definition) for each in _containers_for(facts, found)
+    ]
+    return None if None in against else next((each.why for each in against if each), "no container needs it")
 
 
 def _containers_for(facts: Facts, secret: Secret) -> Iterator[Container]:
@@ -60,16 +61,22 @@ def _containers_for(facts: Facts, secret: Secret) -> Iterator[Container]:
             yield container
 
 
-def agreed_grant(arn: Arn, found: Lookup[Secret], role: Role) -> Granted | None:
-    """Return the least that reads the secret ``arn``, as it was ``found`` now, if both owners agree; else None.
+def why_not(
+    secret: Secret, role: Role, *, container: Container | None = None, definition: Tags | None = None
+) -> "MissingKey | None":
+    """Return why nothing may be granted of ``secret`` to ``role``: a mode tag, or an owner's consent that is missing.
 
-    Raises ``NotNow`` where AWS would not tell.
+    Whatever adds a grant, keeps one that nobody vouches for or lets one come back asks this. ``container`` and
+    ``definition`` (its task definition's tags) are what it is for; without them the secret may be for any registry.
     """
-    if isinstance(found, Unreadable | NotLooked):
-        raise NotNow(f"it could not be read whether the owner of {arn}, which our policy grants, agrees: {found}")
-    if not isinstance(found, Secret) or found.arn != arn:
-        return None
-    return granted_for(found) if _agreed(found, role) else None
+    if is_observed(secret, role, definition or {}):
+        return MissingKey(why=f"a tag {MODE_TAG} says that Pullguard is to observe only", remedy="Remove that tag.")
+    return missing_key(container, secret, role)
+
+
+def is_observed(secret: Secret, role: Role, *more: Tags) -> bool:
+    """Whether a tag says that nothing is to be written about the secret or the role."""
+    return effective_mode("remediate", role.tags, secret.tags, *more) == "observe"
 
 
 def kept_grant(found: Lookup[Secret], role: Role, *, present: Granted | None, ours: Granted | None) -> Granted | None:
@@ -77,22 +84,20 @@ def kept_grant(found: Lookup[Secret], role: Role, *, present: Granted | None, ou
 
     ``found`` is the secret as it is now, ``present`` what the policy grants of it, ``ours`` what the ledger says that
     this stack granted; at least one of the two is given. What is ours and stands stays, with the key that the secret
-    has now, until the secret is gone. Anything else needs both owners' consent. What cannot be read stays as it
-    stands, and is not added where it does not.
+    has now, until the secret is gone. Anything else needs both owners' consent. What cannot be read, and what is only
+    observed, stays as it stands, and is not added where it does not.
     """
     standing = ours or present
     if isinstance(found, Unreadable | NotLooked) or standing is None:
         return present
     if not isinstance(found, Secret) or found.arn != standing.secret:
         return None
-    if not (present and ours) and not _agreed(found, role):
+    if not (present and ours) and missing_key(None, found, role) is not None:
         return None
+    if is_observed(found, role):
+        return present
     # Where the key could not be looked at, nobody knows that another one is needed.
     return granted_for(found) if isinstance(found.key, Key | None) else (present or granted_for(found))
-
-
-def _agreed(secret: Secret, role: Role) -> bool:
-    return is_managed(role) and bool(registry_hosts(secret)) and role_may_use(secret, role.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,8 +113,8 @@ class MissingKey:
     said_no: bool = False
 
 
-def missing_key(container: Container, secret: Secret, role: Role) -> MissingKey | None:
-    """Return why the two keys do not let ``role`` read ``secret`` for ``container``; None where they do."""
+def missing_key(container: Container | None, secret: Secret, role: Role) -> MissingKey | None:
+    """Return why the two keys do not let ``role`` read ``secret`` for ``container`` (None: any); None where they do."""
     return _missing_secret_key(container, secret, role) or missing_role_key(role)
 
 
@@ -124,8 +129,8 @@ def missing_role_key(role: Role) -> MissingKey | None:
     )
 
 
-def _missing_secret_key(container: Container, secret: Secret, role: Role) -> MissingKey | None:
-    image = container.image
+def _missing_secret_key(container: Container | None, secret: Secret, role: Role) -> MissingKey | None:
+    image = None if container is None else container.image
     if isinstance(image, Malformed):
         return MissingKey(
             why="the image's name is none, so that nobody can tell from which registry it comes",
@@ -145,9 +150,9 @@ def _missing_secret_key(container: Container, secret: Secret, role: Role) -> Mis
         return MissingKey(
             why=f"the secret {secret.name} is not opted in: no tag {REGISTRY_TAG} says which registry it is for",
             remedy="If this secret holds registry credentials, its owner tags it with the registry's host.",
-            snippet=tagging(secret, REGISTRY_TAG, image.host),
+            snippet=None if image is None else tagging(secret, REGISTRY_TAG, image.host),
         )
-    if image.host not in hosts:
+    if image is not None and image.host not in hosts:
         # No command: one that adds the image's host would hand the credentials to whoever runs it.
         return MissingKey(
             why=f"the secret {secret.name} is for {' and '.join(sorted(hosts))}, the image is on {image.host}",

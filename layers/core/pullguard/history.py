@@ -54,18 +54,23 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Write(Recorded):
-    """One write of our policy on ``role``; ``before`` and ``after`` are its text, None where there was none."""
+    """One write of our policy on ``role``; ``before`` and ``after`` are its text, None where there was none.
+
+    ``role_id`` is the role's RoleId then; "" where an earlier version of Pullguard, or a person, wrote it.
+    """
 
     role: str
+    role_id: str = ""
 
     @classmethod
     def from_record(cls, role: object, sort: str, record: Mapping[str, Any]) -> Self:
         """Return the write that the ledger keeps for ``role`` under ``sort`` (time and message)."""
-        return cls._read(role, sort, record, role=str(role))
+        return cls._read(role, sort, record, role=str(role), role_id=str(record.get("role_id") or ""))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the write for programs, with its policies as JSON objects."""
-        return {**asdict(self), "before": _parsed(self.before), "after": _parsed(self.after)}
+        told = {name: value for name, value in asdict(self).items() if name != "role_id"}
+        return {**told, "before": _parsed(self.before), "after": _parsed(self.after)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from pullguard.arn import Arn
+from pullguard.model import Role
 from pullguard.remedies.grant import Granted
 
 
@@ -13,12 +14,16 @@ from pullguard.remedies.grant import Granted
 class Holding:
     """A grant and what became of it.
 
-    ``task_definition`` is the one that it was made for last. ``unused_since`` is when a complete sweep first found
-    that nothing needs it, ``unused_sweep`` the last complete sweep that found so; both are None while it is needed.
+    ``task_definition`` is the one that it was made for last, ``role_id`` the role's RoleId then: a role that is deleted
+    and created again has its name and ARN, and another RoleId; "" where an earlier version of Pullguard recorded it.
+    ``unused_since`` is when a complete sweep first found that nothing needs it, ``unused_sweep`` the last complete
+    sweep that found so; both are None while it is needed.
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids
     """
 
     granted: Granted
     task_definition: str
+    role_id: str = ""
     unused_since: datetime | None = None
     unused_sweep: str | None = None
 
@@ -29,9 +34,14 @@ class Holding:
         return cls(
             granted=_granted(data),
             task_definition=data.get("task_definition", ""),
+            role_id=data.get("role_id", ""),
             unused_since=datetime.fromisoformat(since) if since else None,
             unused_sweep=item.get("unused_sweep", {}).get("S"),
         )
+
+    def is_of(self, role: Role) -> bool:
+        """Whether it was not granted to an earlier role of the same name, as far as is known."""
+        return self.role_id in ("", role.role_id)
 
     def is_due(self, sweep: str, *, grace_days: int, now: datetime) -> bool:
         """Whether ``sweep`` found it unused, as every complete sweep did for ``grace_days``."""

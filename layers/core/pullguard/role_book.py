@@ -66,11 +66,14 @@ class RoleBook(Table):
         return tuple(self._each(f"ROLE#{role}", read, "WRITE#"))
 
     @asks("dynamodb:PutItem")
-    def keep_grants(self, role: Arn, grants: Iterable[Granted], *, task_definition: str = "") -> None:
+    def keep_grants(
+        self, role: Arn, grants: Iterable[Granted], *, role_id: str = "", task_definition: str = ""
+    ) -> None:
         """Keep what ``task_definition`` needs of our policy on ``role``; called once IAM has taken the policy."""
+        about = {"role_id": role_id, "task_definition": task_definition}
         for grant in grants:
             data = {"secret": str(grant.secret), "key": str(grant.key) if grant.key else None}
-            self._put(f"ROLE#{role}", f"GRANTED#{grant.secret}", {**data, "task_definition": task_definition})
+            self._put(f"ROLE#{role}", f"GRANTED#{grant.secret}", {**data, **about})
 
     @asks("dynamodb:UpdateItem")
     def mark_unused(self, role: Arn, secret: Arn, *, sweep: str, now: datetime) -> None:

@@ -12,7 +12,20 @@ from pullguard.flows.patch_role import RolePatcher
 from pullguard.flows.role_lease import ROLE_LEASE_S
 from pullguard.ledger import Ledger
 from pullguard.remedies.grant import fits, policy_document, render
-from tests.fakes import NOW, Crash, World, container, denied, granted, key, role, role_arn, secret, task_definition
+from tests.fakes import (
+    NOW,
+    ROLE_ID,
+    Crash,
+    World,
+    container,
+    denied,
+    granted,
+    key,
+    role,
+    role_arn,
+    secret,
+    task_definition,
+)
 from tests.flows import look
 from tests.unit.patch_role.scene import BROKEN, GHCR, Act, Acted, own
 
@@ -66,7 +79,7 @@ def test_a_policy_that_finds_no_room_is_told_and_not_tried(act: Acted, ledger: L
     # The grant alone would fit; with all that was granted before and is gone from the role, it does not.
     many = tuple(secret(f"{number:03}-{'x' * 100}") for number in range(70))
     before = granted(*many)
-    ledger.keep_grants(role_arn(), before)
+    ledger.keep_grants(role_arn(), before, role_id=ROLE_ID)
     here = act(replace(BROKEN, secrets=(GHCR, *many)))
     assert not here.patch().written
     assert "more than the 10240 that IAM takes" in here.failure()["why"]

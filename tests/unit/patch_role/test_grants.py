@@ -11,7 +11,19 @@ from pullguard.flows.patch_role import RolePatcher
 from pullguard.ledger import Ledger
 from pullguard.model import NamedPolicy
 from pullguard.remedies.grant import parse_own, policy_document, render
-from tests.fakes import World, container, denied, granted, key, revision_arn, role, role_arn, secret, task_definition
+from tests.fakes import (
+    ROLE_ID,
+    World,
+    container,
+    denied,
+    granted,
+    key,
+    revision_arn,
+    role,
+    role_arn,
+    secret,
+    task_definition,
+)
 from tests.flows import LOOK, look
 from tests.unit.patch_role.scene import BROKEN, DATABASE, GHCR, HUB, KEYED, Acted, own
 
@@ -143,6 +155,7 @@ def test_a_forged_message_can_do_no_more_than_make_somebody_look(act: Acted) -> 
 
 UNTAGGED = secret("registry/hub", "HubHub", registry=None)
 FOR_OTHERS = secret("registry/hub", "HubHub", registry="docker.io", tags={"pullguard:roles": "api-*"})
+WATCHED = secret("registry/hub", "HubHub", registry="docker.io", tags={"pullguard:mode": "observe"})
 # What our policy grants already, what the ledger says that this stack granted, how the secret is now, whether it stays.
 BESIDE: dict[str, tuple[tuple[Any, ...], tuple[Any, ...], Any, bool]] = {
     "ours-stays": ((HUB,), (HUB,), HUB, True),
@@ -155,6 +168,9 @@ BESIDE: dict[str, tuple[tuple[Any, ...], tuple[Any, ...], Any, bool]] = {
     "ours-that-was-taken-away-with-its-tag": ((), (HUB,), UNTAGGED, False),
     "ours-that-is-gone": ((), (HUB,), None, False),
     "ours-that-still-stands-of-a-secret-that-is-gone": ((HUB,), (HUB,), None, False),
+    "ours-stays-while-it-is-observed": ((HUB,), (HUB,), WATCHED, True),
+    "ours-does-not-come-back-while-it-is-observed": ((), (HUB,), WATCHED, False),
+    "another-stacks-stays-while-it-is-observed": ((HUB,), (), WATCHED, True),
 }
 
 
@@ -163,11 +179,65 @@ def test_what_the_policy_grants_beside_the_new_need(
     act: Acted, ledger: Ledger, case: tuple[tuple[Any, ...], tuple[Any, ...], Any, bool]
 ) -> None:
     present, known, now, stays = case
-    ledger.keep_grants(role_arn(), granted(*known))
+    ledger.keep_grants(role_arn(), granted(*known), role_id=ROLE_ID)
     inline = (own(*present),) if present else ()
     here = act(replace(BROKEN, roles=(role(inline_policies=inline),), secrets=(GHCR, *([now] if now else ()))))
     here.expect(render(policy_document(granted(GHCR, *([HUB] if stays else [])))))
     assert here.patch().written
+
+
+def test_an_observed_secret_that_stands_gets_no_new_key(act: Acted, ledger: Ledger) -> None:
+    moved = secret("keyed", "KeyKey", key=key(2), tags={"pullguard:mode": "observe"})
+    ledger.keep_grants(role_arn(), granted(KEYED), role_id=ROLE_ID)
+    here = act(replace(BROKEN, roles=(role(inline_policies=(own(KEYED),)),), secrets=(GHCR, moved)))
+    here.expect(render(policy_document(granted(GHCR, KEYED))))
+    assert here.patch().written
+
+
+# Whose the grant was that the ledger knows ("" where an earlier version of Pullguard recorded it), whether it stands,
+# whether both owners agree to it, and whether it stays or comes back.
+EARLIER: dict[str, tuple[str, bool, bool, bool]] = {
+    "this-roles": (ROLE_ID, False, True, True),
+    "an-earlier-roles": ("AROAEARLIER", False, True, False),
+    "an-earlier-roles-that-somebody-wrote-again-and-both-agree-to": ("AROAEARLIER", True, True, True),
+    "an-earlier-roles-that-somebody-wrote-again": ("AROAEARLIER", True, False, False),
+    "nobody-knows-whose": ("", False, True, False),
+    "nobody-knows-whose-that-stands": ("", True, False, True),
+}
+
+
+@pytest.mark.parametrize("case", EARLIER.values(), ids=EARLIER)
+def test_what_a_role_was_granted_goes_with_it(act: Acted, ledger: Ledger, case: tuple[str, bool, bool, bool]) -> None:
+    whose, present, agreed, stays = case
+    ledger.keep_grants(role_arn(), granted(HUB), role_id=whose)
+    inline = (own(HUB),) if present else ()
+    now = HUB if agreed else UNTAGGED
+    here = act(replace(BROKEN, roles=(role(inline_policies=inline),), secrets=(GHCR, now)))
+    here.expect(render(policy_document(granted(GHCR, *([HUB] if stays else [])))))
+    assert here.patch().written
+    known = {each.granted for each in ledger.holdings(role_arn())}
+    assert known == set(granted(GHCR, *([HUB] if whose != "AROAEARLIER" else [])))
+
+
+ALSO_TOLD: dict[str, tuple[tuple[Any, ...], tuple[Any, ...], Any, str]] = {
+    "what-comes-back": ((), (HUB,), HUB, f"the same write grants {HUB.arn}"),
+    "what-comes-back-with-its-key": ((), (KEYED,), KEYED, f"grants {KEYED.arn} and its key {key().arn}"),
+    "a-new-key": ((secret("keyed", "KeyKey", key=key(2)),), (KEYED,), KEYED, f"and its key {key().arn}"),
+    "what-goes": ((HUB,), (), UNTAGGED, f"it no longer grants {HUB.arn}"),
+}
+
+
+@pytest.mark.parametrize("case", ALSO_TOLD.values(), ids=ALSO_TOLD)
+def test_every_arn_that_a_write_adds_or_takes_away_is_told(
+    act: Acted, ledger: Ledger, case: tuple[tuple[Any, ...], tuple[Any, ...], Any, str]
+) -> None:
+    present, known, now, words = case
+    ledger.keep_grants(role_arn(), granted(*known), role_id=ROLE_ID)
+    here = act(replace(BROKEN, roles=(role(inline_policies=(own(*present),) if present else ()),), secrets=(GHCR, now)))
+    here.expect(render(policy_document(granted(GHCR, *([now] if known else [])))))
+    assert here.patch().written
+    (detail,) = here.stage.sent.details("Remediation Completed")
+    assert words in detail["remediation"]["why"]
 
 
 @pytest.mark.parametrize("known", [(), (HUB,)], ids=["another-stacks", "ours"])

@@ -15,7 +15,7 @@ from pullguard.messages import LISTED, Review
 from pullguard.model import NamedPolicy
 from pullguard.references import role_name
 from pullguard.remedies.grant import POLICY_NAME, policy_document
-from tests.fakes import ACCOUNT, NOW, container, denied, granted, revision_arn, role, task_definition
+from tests.fakes import ACCOUNT, NOW, ROLE_ID, container, denied, granted, revision_arn, role, task_definition
 from tests.unit.withdraw.scene import GHCR, GRACE_DAYS, HUB, KEYED, ROLE, UNUSED, Act, Acted, holder
 
 
@@ -150,3 +150,14 @@ def test_a_review_of_another_accounts_role_is_rejected(act: Acted) -> None:
     cause = Cause(kind=LISTED, event_id="s-1", at=NOW)
     with pytest.raises(Rejected, match="not of this account"):
         withdrawer.review(Review(role=foreign, cause=cause), occasion="m-1")
+
+
+def test_what_an_earlier_role_of_the_name_was_granted_is_nothing_to_take_back(act: Acted) -> None:
+    # The role's new owner wrote the very grants that the earlier role had.
+    here = act(UNUSED)
+    here.stage.ledger.keep_grants(ROLE, granted(GHCR), role_id=ROLE_ID, task_definition=str(revision_arn("web", 6)))
+    here.unused_for(GRACE_DAYS)
+    again = tuple(replace(each, role_id="AROAAGAIN") for each in here.stage.world.roles)
+    here.stage.world = replace(here.stage.world, roles=again)
+    assert here.review().withdrawn == 0
+    assert here.kept() == set(granted(HUB))

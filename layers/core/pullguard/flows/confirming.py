@@ -88,7 +88,9 @@ class Confirmer:
         # Only now: what IAM refused must not enter the next write, when its secret may be opted in no more.
         # And only what this stack needs: what else the policy grants may be another stack's.
         kept = (_granted(each) for each in done if str(each.deed.secret) not in reasons)
-        self.executor.ledger.keep_grants(role.arn, kept, task_definition=str(look.task_definition))
+        self.executor.ledger.keep_grants(
+            role.arn, kept, role_id=role.role_id, task_definition=str(look.task_definition)
+        )
         for each in done:
             why = reasons.get(str(each.deed.secret))
             self.executor.tell(each if why is None else _taken_back(each, why), occasion=occasion)

@@ -1,5 +1,6 @@
 """Grant what a role lacks: our own inline policy, written whole, after both keys are proved again."""
 
+from collections.abc import Container
 from dataclasses import dataclass, replace
 from typing import assert_never
 
@@ -15,6 +16,7 @@ from pullguard.flows.role_lease import ROLE_LEASE_S, Busy, RoleLease
 from pullguard.flows.withdraw import Withdrawer, Withdrawn
 from pullguard.flows.writing import WAITS_S, Executor
 from pullguard.gather import Readers
+from pullguard.holding import Holding
 from pullguard.messages import Look, Review, parse_command
 from pullguard.model import NamedPolicy, NotLooked, Role, Unreadable
 from pullguard.plan import Grant
@@ -98,7 +100,8 @@ class RolePatcher:
         before = inline.get(POLICY_NAME)
         wanted = (Granted(secret=grant.secret, key=grant.key) for grant in needed)
         kept, notes = self._kept(role, before, readers)
-        document = policy_document(united(kept, wanted))
+        grants = united(kept, wanted)
+        document = policy_document(grants)
         patched = Patched(task_definition=str(look.task_definition), role=str(role.arn))
         if before is not None and same(before.document, document):
             self.executor.look_until_it_shows(look)
@@ -122,7 +125,7 @@ class RolePatcher:
             cause=look.cause,
         )
         done, secrets = (
-            tuple(completed(grant, change, notes) for grant in needed),
+            tuple(completed(grant, change, _notes(before, grants, grant, notes)) for grant in needed),
             tuple(grant.secret for grant in needed),
         )
         try:
@@ -146,11 +149,13 @@ class RolePatcher:
         self.executor.look_again(look, delay_s=ROLE_LEASE_S if taken_back else WAITS_S[0])
         return replace(patched, written=True, taken_back=taken_back)
 
-    def _kept(self, role: Role, before: NamedPolicy | None, readers: Readers) -> tuple[tuple[Granted, ...], str]:
+    def _kept(
+        self, role: Role, before: NamedPolicy | None, readers: Readers
+    ) -> tuple[tuple[Granted, ...], tuple[str, ...]]:
         """Return what the policy is to grant beside the new need, and in words what people should know of the rest."""
         granted, aliens = parse_own(before.document) if before else ((), ())
         present = {each.secret: each for each in granted}
-        ours = {each.secret: each for each in self.executor.ledger.granted(role.arn)}
+        ours = {each.granted.secret: each.granted for each in self._ours(role, present)}
         found = {secret: readers.secret(str(secret), secret.region) for secret in sorted(present.keys() | ours.keys())}
         kept = (
             kept_grant(each, role, present=present.get(secret), ours=ours.get(secret)) for secret, each in found.items()
@@ -160,10 +165,37 @@ class RolePatcher:
             *(f"what was not Pullguard's in its policy is left out: {alien}" for alien in aliens),
             *(f"{secret} could not be read, and what was granted of it is left as it was" for secret in unread),
         )
-        return tuple(each for each in kept if each is not None), "; ".join(notes)
+        return tuple(each for each in kept if each is not None), notes
+
+    def _ours(self, role: Role, present: Container[Arn]) -> tuple[Holding, ...]:
+        """Return what this stack granted to this very role.
+
+        What it granted to an earlier role of the same name went with that one: whoever created the name again has not
+        asked for it. Of a record that does not say to which it was, only what still stands counts.
+        """
+        holdings = self.executor.ledger.holdings(role.arn)
+        for each in (each for each in holdings if not each.is_of(role)):
+            self.executor.ledger.forget_grant(role.arn, each.granted.secret)
+        ours = (each for each in holdings if each.is_of(role))
+        return tuple(each for each in ours if each.role_id or each.granted.secret in present)
 
     def _fail(self, needed: tuple[Grant, ...], patched: Patched, occasion: str, why: str, remedy: str) -> Patched:
         for grant in needed:
             deed = replace(describe(grant, why), remedy=remedy)
             self.executor.tell(Remediation(event="Remediation Failed", deed=deed), occasion=occasion)
         return replace(patched, why=why)
+
+
+def _notes(before: NamedPolicy | None, grants: tuple[Granted, ...], told: Grant, notes: tuple[str, ...]) -> str:
+    """Return in words what a write adds and takes away beside the grant that is ``told``, and what else is to be known.
+
+    Every ARN that the write adds is named, each once for each grant that is told.
+    """
+    was = frozenset(parse_own(before.document)[0]) if before else frozenset[Granted]()
+    added = (each for each in grants if each not in was and each.secret != told.secret)
+    gone = {each.secret for each in was} - {each.secret for each in grants}
+    changes = (
+        *(f"the same write grants {each.secret}{f' and its key {each.key}' if each.key else ''}" for each in added),
+        *(f"it no longer grants {secret}: an owner does not agree to it, or it is gone" for secret in sorted(gone)),
+    )
+    return "; ".join((*changes, *notes))

@@ -47,6 +47,7 @@ class PolicyWriter:
                 "before": change.before,
                 "after": change.after,
                 "task_definition": change.task_definition,
+                "role_id": role.role_id,
                 "cause": change.cause.to_dict(),
                 "outcome": outcome,
             }

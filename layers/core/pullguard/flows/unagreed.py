@@ -62,12 +62,13 @@ class UnagreedGrants:
         Of what is gone people are told first: they may have been told that it stands.
         """
         ledger, role = self.confirmer.executor.ledger, holder.arn
-        present, ours = set(parse_own(own)[0]), set(ledger.granted(role))
+        present = set(parse_own(own)[0])
+        ours = {each.granted for each in ledger.holdings(role) if each.is_of(holder)}
         self._tell_gone(holder, (each for each in known if each.granted not in present | ours), occasion)
         there = tuple(each for each in known if each.granted in present - ours)
         agreed = tuple(each for each in there if not self._lacks_consent(each))
         for each in agreed:
-            ledger.keep_grants(role, (each.granted,), task_definition=each.task_definition)
+            ledger.keep_grants(role, (each.granted,), role_id=holder.role_id, task_definition=each.task_definition)
         standing = tuple(each for each in there if each not in agreed)
         ledger.forget_unagreed(role, (each for each in known if each not in standing))
         return standing

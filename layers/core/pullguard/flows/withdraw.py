@@ -93,6 +93,7 @@ class Withdrawer:
         readers = self.executor.readers()
         try:
             role = self._role(review.role, due, readers)
+            due = self._of(role, due)
             live = tuple(self._live(role, readers))
             unused = self._unused(role, due, live)
             allowed = self._allowed(role, unused, readers)
@@ -118,10 +119,17 @@ class Withdrawer:
         if not isinstance(found, Role) or not isinstance(found.inline_policies, tuple):
             raise NotProved(f"the role and its policies could not be read: {found}")
         shown = {each.secret for each in (*_grants(_own(found)), *(each.granted for each in due))}
-        missing = [each.secret for each in self.executor.ledger.granted(arn) if each.secret not in shown]
+        ours = (each.granted.secret for each in self.executor.ledger.holdings(arn) if each.is_of(found))
+        missing = [secret for secret in ours if secret not in shown]
         if missing and self._written_within(arn, SHOWS_AFTER):
             raise NotProved(f"IAM does not show yet that {missing[0]} is granted; a rewrite would take it away")
         return found
+
+    def _of(self, role: Role, due: tuple[Holding, ...]) -> tuple[Holding, ...]:
+        """Return what was granted to this very role; what an earlier one of its name was granted went with it."""
+        for each in (each for each in due if not each.is_of(role)):
+            self.executor.ledger.forget_grant(role.arn, each.granted.secret)
+        return tuple(each for each in due if each.is_of(role))
 
     def _written_within(self, role: Arn, span: timedelta) -> bool:
         writes = self.executor.ledger.writes(role)
@@ -191,11 +199,12 @@ class Withdrawer:
         first only. What a write added is ours, and is taken into the ledger's grants here.
         """
         present = _grants(_own(role))
-        known = {each.secret for each in self.executor.ledger.granted(role.arn)}
+        known = {each.granted.secret for each in self.executor.ledger.holdings(role.arn) if each.is_of(role)}
         unknown = tuple(each for each in present if each.secret not in known)
-        ours = additions(self.executor.ledger.writes(role.arn)) if unknown else {}
+        writes = self.executor.ledger.writes(role.arn) if unknown else ()
+        ours = additions(each for each in writes if each.role_id in ("", role.role_id))
         for each in (each for each in unknown if each in ours):
-            self.executor.ledger.keep_grants(role.arn, (each,), task_definition=ours[each])
+            self.executor.ledger.keep_grants(role.arn, (each,), role_id=role.role_id, task_definition=ours[each])
         return tuple(each for each in unknown if each not in ours)
 
     # --- write
