@@ -11,6 +11,7 @@
 9. Secrets found by their ARN, and stored, as AWS does: ``sandbox.secret_ids``, ``sandbox.secret_state``.
 10. Another account's secrets and keys, answered in that account: ``sandbox.other_accounts``.
 11. The keys of each version of a secret: ``sandbox.version_keys``.
+12. Queue policies as SQS asks them, and redrives: ``sandbox.queues``.
 
 Run by ``sandbox.emulator`` in the embedded AWS's own interpreter, never imported there by anything else. Whatever
 goes wrong in 1 or 2 is logged and leaves the watched call as it was.
@@ -40,6 +41,7 @@ from sandbox import (
     cloudtrail,
     loglines,
     other_accounts,
+    queues,
     secret_ids,
     secret_state,
     task_roles,
@@ -299,6 +301,7 @@ def main() -> None:
     authorization.install()
     capacity.install()
     loglines.install()
+    queues.install()
     secret_ids.install()
     secret_state.install()
     with contextlib.suppress(ImportError, OSError, ValueError):

@@ -1,13 +1,16 @@
 """The stage: an embedded AWS with the stack deployed, somebody who reads the alerts, and a world."""
 
+import json
 import time
+import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sandbox import stack as stacks
+from sandbox.agent import assume
 from sandbox.demo.progress import Progress, wait_until
-from sandbox.emulator import Call, Emulator
+from sandbox.emulator import Call, Credentials, Emulator
 from sandbox.inbox import Inbox, Letter
 from sandbox.server import SandboxError
 from sandbox.stack import Stack
@@ -16,11 +19,17 @@ from sandbox.world import World, load
 QUIET_S = 4
 """Nothing is under way if for so long no function has called AWS: twice the delay of a new look after a fix."""
 _SETTLE_TIMEOUT_S = 180
+_OPERATOR = "pullguard-operator"
+_A_BATCH = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """A deployed stack and all that happens around it; ``names`` are what the worlds' references stand for."""
+    """A deployed stack and all that happens around it; ``names`` are what the worlds' references stand for.
+
+    ``operator`` is an administrator whose role the stack knows (``OperatorRoleArns``): nobody else, the account's root
+    included, may put a message into a queue by hand.
+    """
 
     aws: Emulator
     stack: Stack
@@ -28,6 +37,7 @@ class Scene:
     names: dict[str, str] = field(default_factory=dict)
     passwords: set[str] = field(default_factory=set, repr=False)
     roles: Mapping[str, str] = field(default_factory=dict)
+    operator: Credentials = field(default_factory=Credentials)
 
     def load(self, world: World) -> None:
         """Let a world, or a part of one, exist."""
@@ -46,6 +56,27 @@ class Scene:
         client = self.aws.client("lambda")
         for mapping in client.list_event_source_mappings()["EventSourceMappings"]:
             client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=listens)
+
+    def send(self, queue: str, *bodies: str, group: str = "by hand") -> None:
+        """Put messages into a queue (its logical id), as the operator; in a FIFO queue they are of one ``group``."""
+        client, url = self.aws.client("sqs", self.operator), self.stack.queues[queue]
+        for start in range(0, len(bodies), _A_BATCH):
+            entries = [
+                {"Id": str(number), "MessageBody": body} | (_ordered(group) if url.endswith(".fifo") else {})
+                for number, body in enumerate(bodies[start : start + _A_BATCH])
+            ]
+            if failed := client.send_message_batch(QueueUrl=url, Entries=entries).get("Failed"):
+                raise SandboxError(f"{queue} took not all messages: {failed}")
+
+    def redrive(self, queue: str) -> None:
+        """Move the dead letters of a queue (its logical id) back, as the operator."""
+        client = self.aws.client("sqs", self.operator)
+        both = (queue.removesuffix("Queue") + "DeadLetters", queue)
+        source, destination = (
+            client.get_queue_attributes(QueueUrl=self.stack.queues[each], AttributeNames=["QueueArn"])["Attributes"]
+            for each in both
+        )
+        client.start_message_move_task(SourceArn=source["QueueArn"], DestinationArn=destination["QueueArn"])
 
     def calls(self, *, since_epoch_s: float = 0) -> tuple[Call, ...]:
         """Return the calls that the functions made."""
@@ -77,9 +108,33 @@ class Scene:
 def deploy(aws: Emulator, built: Path, parameters: Mapping[str, str], progress: Progress) -> Scene:
     """Deploy the stack and subscribe to its topic."""
     progress.say("deploying it into the embedded AWS: sam deploy")
-    stack = stacks.deploy(aws, built, parameters)
-    inbox = Inbox.of(aws, stack.outputs["AlertTopicArn"])
-    return Scene(aws=aws, stack=stack, inbox=inbox, roles={name: stack.role_of(name) for name in stack.functions})
+    operator = _operator(aws)
+    stack = stacks.deploy(aws, built, {"OperatorRoleArns": operator, **parameters})
+    return Scene(
+        aws=aws,
+        stack=stack,
+        inbox=Inbox.of(aws, stack.outputs["AlertTopicArn"]),
+        roles={name: stack.role_of(name) for name in stack.functions},
+        operator=assume(aws, operator, "by-hand"),
+    )
+
+
+def _operator(aws: Emulator) -> str:
+    """Create the role of an administrator of the account; return its ARN."""
+    iam, account = aws.client("iam"), f"arn:aws:iam::{aws.account_id}:root"
+    trust = {"Effect": "Allow", "Principal": {"AWS": account}, "Action": "sts:AssumeRole"}
+    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    role = iam.create_role(Path="/people/", RoleName=_OPERATOR, AssumeRolePolicyDocument=_document(trust))
+    iam.put_role_policy(RoleName=_OPERATOR, PolicyName="everything", PolicyDocument=_document(everything))
+    return str(role["Role"]["Arn"])
+
+
+def _document(statement: Mapping[str, object]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def _ordered(group: str) -> dict[str, str]:
+    return {"MessageGroupId": group, "MessageDeduplicationId": str(uuid.uuid4())}
 
 
 def is_dead(queue: str) -> bool:

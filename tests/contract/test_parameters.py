@@ -66,6 +66,31 @@ def test_a_parameter_of_a_policy_is_names_and_wildcards_and_no_policy_variable(
     assert bool(re.fullmatch(PARAMETERS[name]["AllowedPattern"], text)) is is_taken
 
 
+@pytest.mark.parametrize(
+    ("text", "is_taken"),
+    [
+        ("", True),
+        ("arn:aws:iam::111122223333:role/operator", True),
+        (
+            "arn:aws-us-gov:iam::111122223333:role/aws-reserved/sso.amazonaws.com/AWSReservedSSO_Ops_0123456789abcdef",
+            True,
+        ),
+        ("arn:aws:iam::111122223333:role/*", False),
+        ("arn:aws:iam::*:role/operator", False),
+        ("arn:aws:sts::111122223333:assumed-role/operator/session", False),
+        ("arn:aws:iam::111122223333:user/operator", False),
+        ("arn:aws:iam::111122223333:root", False),
+        ("*", False),
+    ],
+)
+def test_an_operator_is_one_role(text: str, is_taken: bool) -> None:
+    """A list's pattern is that of each of its values.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html
+    """
+    assert bool(re.fullmatch(PARAMETERS["OperatorRoleArns"]["AllowedPattern"], text)) is is_taken
+
+
 def test_nothing_is_changed_by_default() -> None:
     defaults = {
         name: PARAMETERS[name]["Default"]

@@ -10,7 +10,8 @@ from pullguard.events import BRANCHES
 from pullguard.flows.role_lease import ROLE_LEASE_S
 from pullguard.messages import RECEIVES_MAX
 from pullguard.settings import PREFIX
-from tests.contract.cloudformation import ROOT, load, said, several
+from tests.contract.cloudformation import ROOT, TEXT, load, said, several
+from tests.contract.roles import given, role_of
 
 TEMPLATE = load()
 QUEUES = TEMPLATE.of_type("AWS::SQS::Queue")
@@ -104,27 +105,89 @@ def _targets(rule: dict[str, Any]) -> set[str]:
     }
 
 
+def _policy(name: str) -> list[dict[str, Any]]:
+    """The statements of a queue's policy, which is for this queue alone."""
+    policies = TEMPLATE.of_type("AWS::SQS::QueuePolicy").values()
+    (policy,) = [each for each in policies if name in {said(queue) for queue in each["Queues"]}]
+    assert [said(queue) for queue in policy["Queues"]] == [name]
+    statements: list[dict[str, Any]] = policy["PolicyDocument"]["Statement"]
+    for statement in statements:
+        assert statement["Action"] == "sqs:SendMessage"
+        assert said(statement["Resource"]) == f"{name}.Arn"
+    return statements
+
+
+def _rules_of(name: str) -> set[str]:
+    return {f"{rule}.Arn" for rule, properties in RULES.items() if name in _targets(properties)}
+
+
+def _roles_of(name: str) -> set[str]:
+    """The roles that are allowed to send to a queue."""
+    return {
+        f"{role_of(TEMPLATE, function)}.Arn"
+        for function in FUNCTIONS
+        for action, resource, _ in given(TEMPLATE, function)
+        if (action, resource) == ("sqs:SendMessage", f"{name}.Arn")
+    }
+
+
+def _said_all(values: Any) -> set[str]:
+    return {said(each) for each in several(values)}
+
+
 @pytest.mark.parametrize("name", QUEUES)
 def test_a_queue_admits_the_rules_that_target_it_and_nobody_else(name: str) -> None:
-    policies = [
-        each
-        for each in TEMPLATE.of_type("AWS::SQS::QueuePolicy").values()
-        if name in {said(queue) for queue in each["Queues"]}
-    ]
-    targeting = {f"{rule}.Arn" for rule, properties in RULES.items() if name in _targets(properties)}
-    if not targeting:
-        assert policies == []
+    allowed = [each for each in _policy(name) if each["Effect"] == "Allow"]
+    if not _rules_of(name):
+        assert allowed == []
         return
-    (policy,) = policies
-    (statement,) = policy["PolicyDocument"]["Statement"]
-    assert [said(queue) for queue in policy["Queues"]] == [name]
-    assert statement["Effect"] == "Allow"
+    (statement,) = allowed
     assert statement["Principal"] == {"Service": "events.amazonaws.com"}
-    assert statement["Action"] == "sqs:SendMessage"
-    assert said(statement["Resource"]) == f"{name}.Arn"
     assert list(statement["Condition"]) == ["ArnEquals"]
     (sources,) = statement["Condition"]["ArnEquals"].values()
-    assert {said(each) for each in several(sources)} == targeting
+    assert _said_all(sources) == _rules_of(name)
+
+
+@pytest.mark.parametrize("name", QUEUES)
+def test_a_queue_is_denied_to_everybody_but_its_own_rules_and_roles(name: str) -> None:
+    """All keys are ANDed, and each is negated: it is denied to whoever is none of them.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-logic-multiple-context-keys-or-values.html
+    """
+    (statement,) = [each for each in _policy(name) if each["Effect"] == "Deny"]
+    assert statement["Principal"] == "*"
+    condition = dict(statement["Condition"])
+    spared = {key: _said_all(values) for key, values in condition.pop("ArnNotEquals").items()}
+    expected = {"aws:SourceArn": _rules_of(name), "aws:PrincipalArn": _roles_of(name)}
+    assert spared == {key: values for key, values in expected.items() if values}
+    # Whoever moves dead letters back sends to the queue where they came from, and to no other.
+    operators = {"aws:PrincipalArn": {"Ref": "OperatorRoleArns"}}
+    either = {"Fn::If": ["HasOperators", operators, {"Ref": "AWS::NoValue"}]}
+    assert condition == ({"ArnNotLike": either} if name in WORK_QUEUES else {})
+
+
+def test_no_policy_names_a_session_of_a_role() -> None:
+    """In ``aws:PrincipalArn`` AWS gives the role's ARN: to name sessions would deny a queue to everybody."""
+    assert "assumed-role" not in TEXT
+
+
+@pytest.mark.parametrize("name", QUEUES)
+def test_sqs_itself_moves_dead_letters_to_where_they_belong_only(name: str) -> None:
+    """It asks no policy then: whoever has a queue of their own could name ours as its dead letters."""
+    allowed = QUEUES[name]["RedriveAllowPolicy"]
+    if name in WORK_QUEUES:
+        assert allowed == {"redrivePermission": "denyAll"}
+        return
+    (queue,) = [each for each in WORK_QUEUES if dead_letters_of(each) == name]
+    assert allowed["redrivePermission"] == "byQueue"
+    arn = "arn:${AWS::Partition}:sqs:${AWS::Region}:${AWS::AccountId}:"
+    assert _said_all(allowed["sourceQueueArns"]) == {arn + said(QUEUES[queue]["QueueName"])}
+
+
+@pytest.mark.parametrize("name", WORK_QUEUES)
+def test_a_queue_that_dead_letters_name_has_a_name(name: str) -> None:
+    suffix = ".fifo" if WORK_QUEUES[name].get("FifoQueue") else ""
+    assert said(WORK_QUEUES[name]["QueueName"]) == f"${{AWS::StackName}}-{name}{suffix}"
 
 
 # --- Functions ---------------------------------------------------------------------------------------------------

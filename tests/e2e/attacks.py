@@ -5,8 +5,11 @@
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+
+from botocore.exceptions import ClientError
 
 from sandbox.demo.evidence import OWN_POLICY, only, reading
 from sandbox.worlds.demo import CLUSTER
@@ -159,6 +162,96 @@ FORGED = (
     ),
 )
 
+# --- Who may send ---------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _refused(by: str = "AccessDenied") -> Iterator[None]:
+    """What is tried in here fails with an error of this code or reason."""
+    try:
+        yield
+    except ClientError as error:
+        assert by in str(error), error  # noqa: PT017
+    else:
+        raise AssertionError(f"this was to be refused with {by}")
+
+
+def _sent_by_a_stranger(*queues: str) -> Mount:
+    """Whoever may send to any queue of the account, by their own policies, cannot send to Pullguard's."""
+
+    def mount(ground: Ground, name: str) -> None:
+        arn = f"arn:aws:ecs:{ground.scene.aws.region}:{ground.scene.aws.account_id}:task-definition/{name}:1"
+        for who in (ground.stranger(name), ground.scene.aws.credentials):
+            client = ground.scene.aws.client("sqs", who)
+            for queue in queues:
+                url = ground.scene.stack.queues[queue]
+                fifo = {"MessageGroupId": "x", "MessageDeduplicationId": "x"} if url.endswith(".fifo") else {}
+                with _refused():
+                    client.send_message(QueueUrl=url, MessageBody=look(arn), **fifo)
+                entries = [{"Id": str(number), "MessageBody": look(arn), **fifo} for number in range(2)]
+                with _refused():
+                    client.send_message_batch(QueueUrl=url, Entries=entries)
+
+    return mount
+
+
+def _sweep_without_end(ground: Ground, name: str) -> None:
+    """A stranger begins another sweep before the last one has come to its end, again and again."""
+    client = ground.scene.aws.client("sqs", ground.stranger(name))
+    for number in range(5):
+        step = json.dumps({"sweep": f"{name}-{number}", "token": None})
+        with _refused():
+            client.send_message(QueueUrl=ground.scene.stack.queues["SweepQueue"], MessageBody=step)
+
+
+def _rule_of_a_stranger(ground: Ground, name: str) -> None:
+    """A rule of somebody's own delivers their events to Pullguard's queues."""
+    ground.role(name)
+    events = ground.client("events")
+    events.put_rule(Name=name, EventPattern=json.dumps({"source": [name]}))
+    targets = (
+        {"Id": queue, "Arn": ground.queue_arn(queue), "Input": json.dumps({"from": name})}
+        for queue in ("ChangeQueue", "ChangeDeadLetters")
+    )
+    events.put_targets(Rule=name, Targets=list(targets))
+    answer = events.put_events(Entries=[{"Source": name, "DetailType": "x", "Detail": "{}"}])
+    assert answer["FailedEntryCount"] == 0
+
+
+def _dead_letters_of_a_stranger(ground: Ground, name: str) -> None:
+    """SQS moves dead letters without asking a queue's policy: a stranger's queue names Pullguard's as its own."""
+    client = ground.scene.aws.client("sqs", ground.stranger(name))
+    for queue in ground.scene.stack.queues:
+        arn, suffix = ground.queue_arn(queue), ".fifo" if ground.queue_arn(queue).endswith(".fifo") else ""
+        attributes = {"RedrivePolicy": json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 1})}
+        attributes |= {"FifoQueue": "true"} if suffix else {}
+        with _refused("RedriveAllowPolicy"):
+            client.create_queue(QueueName=f"{name}-{queue}{suffix}", Attributes=attributes)
+
+
+def _moved_by_a_stranger(ground: Ground, name: str) -> None:
+    """A stranger moves messages from a queue of their own to Pullguard's."""
+    client = ground.scene.aws.client("sqs", ground.stranger(name))
+    url = client.create_queue(QueueName=name)["QueueUrl"]
+    client.send_message(QueueUrl=url, MessageBody="x")
+    own = f"arn:aws:sqs:{ground.scene.aws.region}:{ground.scene.aws.account_id}:{name}"
+    with _refused():
+        client.start_message_move_task(SourceArn=own, DestinationArn=ground.queue_arn("ValidationQueue"))
+
+
+SENDERS = (
+    attack("stranger-sends-change", _sent_by_a_stranger("ChangeQueue", "ChangeDeadLetters"), told=()),
+    attack("stranger-sends-validation", _sent_by_a_stranger("ValidationQueue", "ValidationDeadLetters"), told=()),
+    attack("stranger-sends-grant", _sent_by_a_stranger("GrantQueue", "GrantDeadLetters"), told=()),
+    attack("stranger-sends-reregister", _sent_by_a_stranger("ReregisterQueue", "ReregisterDeadLetters"), told=()),
+    attack("stranger-sends-alert", _sent_by_a_stranger("AlertQueue", "AlertDeadLetters"), told=()),
+    attack("stranger-sends-sweep", _sent_by_a_stranger("SweepQueue", "SweepDeadLetters"), told=()),
+    attack("stranger-restarts-the-sweep", _sweep_without_end, told=()),
+    attack("stranger-has-a-rule", _rule_of_a_stranger, told=()),
+    attack("stranger-has-dead-letters", _dead_letters_of_a_stranger, told=()),
+    attack("stranger-moves-messages", _moved_by_a_stranger, told=()),
+)
+
 # --- Names, quotas, loops ------------------------------------------------------------------------------------------
 
 
@@ -257,4 +350,4 @@ LEFT_TO_PEOPLE = (
     attack("no-credentials", _without_credentials, told=(OPENED,)),
 )
 
-ATTACKS = (*TWO_KEYS, *MODES, *HOSTILE_TEXT, *FREE_TEXT, *FORGED, *QUOTAS, *LEFT_TO_PEOPLE)
+ATTACKS = (*TWO_KEYS, *MODES, *HOSTILE_TEXT, *FREE_TEXT, *FORGED, *SENDERS, *QUOTAS, *LEFT_TO_PEOPLE)

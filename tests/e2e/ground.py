@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sandbox.agent import assume
 from sandbox.demo.scene import Scene
-from sandbox.emulator import client
+from sandbox.emulator import Credentials, client
 from sandbox.world import LAB_TRUST, resolve
 from sandbox.worlds.demo import CLUSTER, MANAGED
 
@@ -106,17 +107,23 @@ class Ground:
         ecs.create_cluster(clusterName=CLUSTER)
         ecs.create_service(cluster=CLUSTER, serviceName=name, taskDefinition=task_definition, desiredCount=0)
 
+    def stranger(self, name: str) -> Credentials:
+        """Return credentials of ``NAME-execution``, which may do all with any queue, under a function's name."""
+        self.role(name)
+        self.allow(name, {"sqs:*": "*"})
+        sweeper = self.scene.roles["SweepAccountFunction"]
+        role = f"arn:aws:iam::{self.scene.aws.account_id}:role/{name}-execution"
+        return assume(self.scene.aws, role, sweeper[:64])
+
+    def queue_arn(self, queue: str) -> str:
+        """Return the ARN of a queue of the stack (its logical id)."""
+        url = self.scene.stack.queues[queue]
+        attributes = self.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
+        return str(attributes["QueueArn"])
+
     def send(self, queue: str, *bodies: str) -> None:
         """Put messages into a queue of the stack (its logical id), as somebody who may."""
-        queues, url = self.client("sqs"), self.scene.stack.queues[queue]
-        for start in range(0, len(bodies), 10):
-            entries: list[dict[str, Any]] = []
-            for number, body in enumerate(bodies[start : start + 10], start):
-                fifo = {"MessageGroupId": "forged", "MessageDeduplicationId": f"forged-{hash(body)}-{number}"}
-                entries.append(
-                    {"Id": str(number), "MessageBody": body, **(fifo if url.endswith(".fifo") else {})},
-                )
-            assert not queues.send_message_batch(QueueUrl=url, Entries=entries).get("Failed")
+        self.scene.send(queue, *bodies, group="forged")
 
     def policies(self, name: str) -> dict[str, Any]:
         """Return the inline policies of ``NAME-execution``."""

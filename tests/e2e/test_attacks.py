@@ -20,7 +20,7 @@ from sandbox.emulator import ACCOUNT, REGION, Call, Emulator
 from sandbox.inbox import Letter
 from sandbox.worlds.demo import CLUSTER
 from tests.e2e.attack import DONE, FAILED, OPENED, RESOLVED, Attack
-from tests.e2e.attacks import ATTACKS
+from tests.e2e.attacks import ATTACKS, SENDERS
 from tests.e2e.ground import Ground, written
 from tests.e2e.stacks import Used
 from tests.registry.recording import Recording, Reply, recording
@@ -185,6 +185,17 @@ def test_what_cannot_be_handled_lies_in_the_dead_letters_with_its_reason(siege: 
     letters = siege.dead[attack.dead]
     assert any(attack.name in letter["Body"] for letter in letters)
     assert all(letter["MessageAttributes"]["reason"]["StringValue"] for letter in letters)
+
+
+@pytest.mark.parametrize("attack", SENDERS, ids=lambda attack: attack.name)
+def test_nothing_of_a_strangers_got_into_a_queue(siege: Siege, attack: Attack) -> None:
+    assert [
+        letter["Body"] for letters in siege.dead.values() for letter in letters if attack.name in letter["Body"]
+    ] == []
+    lines = (
+        line for function in siege.ground.scene.stack.functions for line in siege.ground.scene.stack.logs(function)
+    )
+    assert [line for line in lines if attack.name in line] == []
 
 
 def test_no_function_was_refused_by_iam(siege: Siege) -> None:

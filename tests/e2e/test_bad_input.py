@@ -213,18 +213,7 @@ def test_what_may_not_be_read_is_unknown_and_names_the_permission(scene: Scene) 
 
 def _send(scene: Scene, queue: str, bodies: list[str]) -> None:
     """Send messages, as many at once as go; those of a FIFO queue all in one group."""
-    client, url = scene.aws.client("sqs"), scene.stack.queues[queue]
-    group = fresh("group")
-    for start in range(0, len(bodies), A_BATCH):
-        entries = [
-            {"Id": str(number), "MessageBody": body} | _ordered(url, group, start + number)
-            for number, body in enumerate(bodies[start : start + A_BATCH])
-        ]
-        assert not client.send_message_batch(QueueUrl=url, Entries=entries).get("Failed")
-
-
-def _ordered(url: str, group: str, number: int) -> dict[str, str]:
-    return {"MessageGroupId": group, "MessageDeduplicationId": f"{group}-{number}"} if url.endswith(".fifo") else {}
+    scene.send(queue, *bodies, group=fresh("group"))
 
 
 def _dead_letters(scene: Scene, queue: str, count: int) -> list[dict[str, Any]]:

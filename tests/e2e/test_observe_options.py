@@ -75,7 +75,7 @@ def watched(watching: Scene) -> Iterator[Watched]:
         granted = _granted_before_and_unused(watching, gone)
         watching.settle()
         sweep = json.dumps({"sweep": fresh("sweep"), "token": None})
-        watching.aws.client("sqs").send_message(QueueUrl=watching.stack.outputs["SweepQueueUrl"], MessageBody=sweep)
+        watching.send("SweepQueue", sweep)
         insist(
             lambda: any("take back" in letter.subject for letter in about(watching.letters(), gone)),
             "what would be taken back",

@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 
 from pullguard.remedies.grant import POLICY_NAME
-from pullguard.stop import GO_ON
 from sandbox.demo.progress import Progress, insist
 from sandbox.demo.scene import Scene, about, deploy
-from sandbox.emulator import Emulator
+from sandbox.emulator import Credentials, Emulator
 from sandbox.worlds.demo import CLUSTER
 from tests.e2e.families import family, fresh
 from tests.e2e.stacks import Used
@@ -32,9 +31,14 @@ def revoking(built: Path, used: Used) -> Iterator[Scene]:
         yield scene
 
 
-def pullguard(scene: Scene, *arguments: str) -> str:
-    """Run the command against the stack, and return what it says."""
-    environment = {**os.environ, **scene.aws.environment, "AWS_REGION": scene.aws.region}
+def pullguard(scene: Scene, *arguments: str, as_: Credentials | None = None) -> str:
+    """Run the command against the stack, as its operator if nobody else is said, and return what it says."""
+    signer = as_ or scene.operator
+    environment = {**os.environ, **scene.aws.environment, "AWS_REGION": scene.aws.region} | {
+        "AWS_ACCESS_KEY_ID": signer.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": signer.secret_access_key,
+        **({"AWS_SESSION_TOKEN": signer.session_token} if signer.session_token else {}),
+    }
     ran = subprocess.run(
         [COMMAND, *arguments], env=environment, capture_output=True, text=True, timeout=WITHIN_S, check=False
     )
@@ -78,20 +82,20 @@ def test_a_stop_holds_every_write_and_what_was_wanted_happens_after_it(revoking:
     insist(lambda: told(revoking, name, "Remediation Completed"), "an alert of it", timeout_s=WITHIN_S)
 
 
-def test_a_stop_that_was_ended_by_hand_is_followed_by_the_hourly_run(revoking: Scene) -> None:
+def test_a_stop_that_was_ended_by_somebody_else_than_the_operator_is_followed_by_the_hourly_run(
+    revoking: Scene,
+) -> None:
     name = fresh("by-hand")
     pullguard(revoking, "stop", "--yes")
     revoking.load(family(name))
     insist(lambda: told(revoking, name, "Remediation Planned"), "a plan", timeout_s=WITHIN_S)
     revoking.settle()
-    parameter = revoking.stack.outputs["StopParameter"]
-    revoking.aws.client("ssm").put_parameter(Name=parameter, Value=GO_ON, Type="String", Overwrite=True)
+    root = revoking.aws.credentials
+    assert "No sweep could be requested: what was refused" in pullguard(revoking, "resume", "--yes", as_=root)
     assert policy(revoking, name) is None
 
     hourly = {"source": "aws.events", "detail-type": "Scheduled Event", "id": fresh("hour"), "detail": {}}
-    revoking.aws.client("sqs").send_message(
-        QueueUrl=revoking.stack.queues["AlertQueue"], MessageBody=json.dumps(hourly)
-    )
+    revoking.send("AlertQueue", json.dumps(hourly))
     insist(lambda: policy(revoking, name), "the grant after the stop", timeout_s=WITHIN_S)
 
 
@@ -127,7 +131,7 @@ def test_a_grant_that_nothing_needs_is_withdrawn_after_a_complete_sweep_and_no_o
     ecs.deregister_task_definition(taskDefinition=f"{gone}:1")
 
     sweep = json.dumps({"sweep": fresh("sweep"), "token": None})
-    revoking.aws.client("sqs").send_message(QueueUrl=revoking.stack.outputs["SweepQueueUrl"], MessageBody=sweep)
+    revoking.send("SweepQueue", sweep)
 
     insist(lambda: policy(revoking, gone) is None, "the withdrawal", timeout_s=WITHIN_S)
     (done,) = insist(

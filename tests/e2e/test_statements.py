@@ -57,7 +57,7 @@ def _nonsense(queue: str) -> Callable[[Scene, str], None]:
 
 
 def _send(scene: Scene, queue: str, message: dict[str, Any]) -> None:
-    scene.aws.client("sqs").send_message(QueueUrl=scene.stack.queues[queue], MessageBody=json.dumps(message))
+    scene.send(queue, json.dumps(message))
 
 
 RESOLVE, VALIDATE = "ResolveChangeFunction", "ValidateTaskDefinitionFunction"
