@@ -31,6 +31,7 @@ from pullguard.planner import Rules
 from pullguard.remedies.grant import POLICY_NAME, policy_document, render
 from pullguard.roster import Roster
 from pullguard.service_ledger import ServiceLedger
+from pullguard.start_ledger import StartLedger
 from pullguard.stop import GO_ON
 from tests.fakes import ACCOUNT, NOW, REGION, Sent, World, granted, revision_arn
 
@@ -89,6 +90,10 @@ class Stage:
     @property
     def causes(self) -> CauseLedger:
         return CauseLedger(self.ledger._client, "ledger")
+
+    @property
+    def starts(self) -> StartLedger:
+        return StartLedger(self.ledger._client, "ledger", now=self.now)
 
     @property
     def services(self) -> ServiceLedger:

@@ -21,6 +21,7 @@ from pullguard.ledger import Ledger
 from pullguard.login_ledger import LoginLedger
 from pullguard.roster import Roster
 from pullguard.service_ledger import ServiceLedger
+from pullguard.start_ledger import StartLedger
 from tests.contract.cloudformation import load, said
 from tests.contract.resources import CONDITIONS, RESOURCES, VIA_SECRETS_MANAGER
 from tests.contract.roles import Need, condition_text, statements_of
@@ -63,6 +64,8 @@ class Function:
     behind: tuple[tuple[str, str], ...] = ()
 
 
+# What starts tasks beside services, by the readers.
+STARTS: tuple[Method, ...] = (StartLedger.schedules, StartLedger.alone)
 # What is asked before each write.
 BRAKES: tuple[Method, ...] = (
     Ledger.hold,
@@ -93,6 +96,7 @@ FUNCTIONS = {
                 Ledger.rotation_end,
                 Roster.siblings,
                 ServiceLedger.keep,
+                StartLedger.keep_alone,
             ),
             **on("ValidationQueue.Arn", Queues.look),
             **on("SweepQueue.Arn", Queues.send),
@@ -101,7 +105,7 @@ FUNCTIONS = {
     "validate_task_definition": Function(
         queue="Validation",
         flows=("validate", "telling"),
-        reads=(*READS, SecretsManager.credentials, Rules.pinning, Schedules.pinning, Iam.simulate),
+        reads=(*READS, SecretsManager.credentials, Iam.simulate),
         stack={
             **on(
                 "Ledger.Arn",
@@ -117,6 +121,7 @@ FUNCTIONS = {
                 Ledger.granted,
                 Ledger.keep_verified,
                 ServiceLedger.keep,
+                *STARTS,
                 LoginLedger.known,
                 LoginLedger.keep,
             ),
@@ -156,6 +161,7 @@ FUNCTIONS = {
                 Ledger.mark_needed,
                 Ledger.writes,
                 Roster.complete,
+                *STARTS,
                 *BRAKES,
                 *TELLING,
                 Ledger.record_ecs_write,  # by what both executors share
@@ -177,7 +183,7 @@ FUNCTIONS = {
             StopSwitch.read,
         ),
         stack={
-            **on("Ledger.Arn", Ledger.entry, Ledger.lease, *BRAKES, *TELLING, Ledger.record_ecs_write),
+            **on("Ledger.Arn", Ledger.entry, Ledger.lease, *STARTS, *BRAKES, *TELLING, Ledger.record_ecs_write),
             **on("Ledger.Arn", Ledger.reregistered, Ledger.keep_reregistered, Ledger.was_moved, Ledger.keep_move),
             **on("Bus.Arn", Bus.publish),
             **on("ValidationQueue.Arn", Queues.look),
@@ -200,7 +206,7 @@ FUNCTIONS = {
     "sweep_account": Function(
         queue="Sweep",
         flows=("sweep", "settle", "unused"),
-        reads=(Ecs.families, Ecs.describe, Ecs.clusters, Ecs.services, Ecs.tasks),
+        reads=(Ecs.families, Ecs.describe, Ecs.clusters, Ecs.services, Ecs.tasks, Rules.starting, Schedules.starting),
         stack={
             **on(
                 "Ledger.Arn",
@@ -223,6 +229,7 @@ FUNCTIONS = {
                 Roster.sweep,
             ),
             **on("Ledger.Arn", ServiceLedger.known, ServiceLedger.keep, ServiceLedger.forget),
+            **on("Ledger.Arn", StartLedger.keep_schedules, StartLedger.alone),
             **on("ValidationQueue.Arn", Queues.look),
             **on("SweepQueue.Arn", Queues.send),
             **on("GrantQueue.Arn", Queues.command),

@@ -18,6 +18,7 @@ from pullguard.events import (
     SecretChanged,
     ServiceChanged,
     TaskDefinitionRegistered,
+    TaskStarted,
     TaskStopped,
     parse_event_text,
 )
@@ -40,6 +41,7 @@ TRIGGERS: dict[str, tuple[type, dict[str, str | None]]] = {
     "task-stopped-fargate": (TaskStopped, {"launch_type": "FARGATE", "platform_version": "1.4.0"}),
     "task-stopped-ec2": (TaskStopped, {"launch_type": "EC2"}),
     "task-stopped-without-stop-code": (TaskStopped, {"stop_code": ""}),
+    "task-started": (TaskStarted, {}),
     "secret-label-updated": (SecretChanged, {"change": "value", "label": "AWSCURRENT"}),
     "put-secret-value": (SecretChanged, {"change": "value", "label": "AWSCURRENT"}),
     "put-secret-value-pending": (SecretChanged, {"change": "value", "label": "AWSPENDING"}),
@@ -111,7 +113,7 @@ REASONS = {
     "rotation-of-nothing": "names no secret, neither in additionalEventData nor in serviceEventDetails",
     "key-by-alias": 'the key: ARN "alias/registry" is not an ARN',
     "bad-role-name": r'requestParameters.roleName "role\x00/x" is not a role name',
-    "task-running": 'the task is "RUNNING", not STOPPED',
+    "task-running": "the task is a service's, which is known from the service itself",
     "task-ended": 'the task stopped ("EssentialContainerExited"), but not for a pull that failed',
 }
 

@@ -344,6 +344,8 @@ FILTERED: dict[str, dict[str, Any]] = {
     # Most updates of a service (its desired count, above all) change nothing that a pull hangs on.
     "ServiceChangedRule": {"requestParameters": {"taskDefinition": [{"exists": True}]}},
     "TaskFailedToStartRule": {"lastStatus": ["STOPPED"], "stopCode": ["TaskFailedToStart"]},
+    # What a service starts is known from the service.
+    "TaskStartedRule": {"lastStatus": ["RUNNING"], "group": [{"anything-but": {"prefix": "service:"}}]},
 }
 
 

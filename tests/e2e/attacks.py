@@ -16,6 +16,7 @@ from sandbox.worlds.demo import CLUSTER
 from tests.e2e.attack import DONE, OPENED, PLANNED, REFUSED, RESOLVED, Mount, attack
 from tests.e2e.ground import OTHER_REGION, Ground
 from tests.e2e.hostile import FREE_TEXT, HOSTILE_TEXT
+from tests.e2e.starts import STARTED
 
 DEFINITIONS = 200  # that name one role at once
 DROPPED = Path(__file__).parents[2] / "events" / "eventbridge" / "register-task-definition-response-dropped.json"
@@ -350,4 +351,4 @@ LEFT_TO_PEOPLE = (
     attack("no-credentials", _without_credentials, told=(OPENED,)),
 )
 
-ATTACKS = (*TWO_KEYS, *MODES, *HOSTILE_TEXT, *FREE_TEXT, *FORGED, *SENDERS, *QUOTAS, *LEFT_TO_PEOPLE)
+ATTACKS = (*TWO_KEYS, *MODES, *HOSTILE_TEXT, *FREE_TEXT, *FORGED, *SENDERS, *QUOTAS, *LEFT_TO_PEOPLE, *STARTED)

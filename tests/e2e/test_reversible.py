@@ -67,6 +67,21 @@ def told(scene: Scene, name: str, kind: str) -> list[str]:
     return [each.text for each in about(scene.letters(), name) if each.attributes["kind"] == kind]
 
 
+def start_nightly(scene: Scene, name: str) -> None:
+    """Let a rule start the family's revision each night, and a newer one that needs no secret exist beside it."""
+    where = f"{scene.aws.region}:{scene.aws.account_id}"
+    cluster, revision = f"arn:aws:ecs:{where}:cluster/{CLUSTER}", f"arn:aws:ecs:{where}:task-definition/{name}:1"
+    events, ecs = scene.aws.client("events"), scene.aws.client("ecs")
+    role = f"arn:aws:iam::{scene.aws.account_id}:role/starts-tasks"
+    events.put_rule(Name=name, ScheduleExpression="rate(1 day)")
+    target = {"Id": "1", "Arn": cluster, "RoleArn": role, "EcsParameters": {"TaskDefinitionArn": revision}}
+    events.put_targets(Rule=name, Targets=[target])
+    newer = ecs.describe_task_definition(taskDefinition=name)["taskDefinition"]
+    (container,) = newer["containerDefinitions"]
+    public = {"name": container["name"], "image": "docker.io/library/busybox:1", "memory": 128}
+    ecs.register_task_definition(family=name, executionRoleArn=newer["executionRoleArn"], containerDefinitions=[public])
+
+
 def test_a_stop_holds_every_write_and_what_was_wanted_happens_after_it(revoking: Scene) -> None:
     name = fresh("stopped")
     pullguard(revoking, "stop", "--yes", "--reason", "an end-to-end test")
@@ -129,6 +144,9 @@ def test_a_grant_that_nothing_needs_is_withdrawn_after_a_complete_sweep_and_no_o
     ecs.run_task(cluster=CLUSTER, taskDefinition=f"{kept}:1", count=1)
     revoking.settle()
     ecs.deregister_task_definition(taskDefinition=f"{gone}:1")
+    scheduled = fresh("scheduled")
+    nightly = granted(revoking, scheduled)
+    start_nightly(revoking, scheduled)
 
     sweep = json.dumps({"sweep": fresh("sweep"), "token": None})
     revoking.send("SweepQueue", sweep)
@@ -142,6 +160,7 @@ def test_a_grant_that_nothing_needs_is_withdrawn_after_a_complete_sweep_and_no_o
     assert f"registry/{gone}" in done
     revoking.settle()
     assert policy(revoking, kept) == before
+    assert policy(revoking, scheduled) == nightly
     (newest, _) = json.loads(pullguard(revoking, "history", f"{gone}-execution"))["writes"]
     assert (newest["cause"], newest["after"]) == ("Sweep", None)
 

@@ -13,7 +13,7 @@ EVENTS = Path(__file__).parents[2] / "events"
 SAMPLES = sorted(path.stem for path in (EVENTS / "eventbridge").glob("*.json"))
 
 REGISTERED, SERVICE = "TaskDefinitionRegisteredRule", "ServiceChangedRule"
-STOPPED, LABEL = "TaskFailedToStartRule", "SecretLabelUpdatedRule"
+STOPPED, STARTED, LABEL = "TaskFailedToStartRule", "TaskStartedRule", "SecretLabelUpdatedRule"
 SECRET, ROTATION = "SecretChangedRule", "SecretRotationRule"
 KEY, ROLE, POLICY = "KeyChangedRule", "RoleChangedRule", "PolicyChangedRule"
 NOTICED = "KeyNoticedRule"
@@ -27,6 +27,7 @@ STEMS = {
     REGISTERED: ["register-task-definition"],
     SERVICE: ["create-service", "update-service"],
     STOPPED: ["task-stopped"],
+    STARTED: ["task-started"],
     LABEL: ["secret-label-updated"],
     ROTATION: ["rotation-", "test-rotation"],
     NOTICED: ["key-deleted", "key-material-expired"],

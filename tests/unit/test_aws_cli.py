@@ -65,9 +65,16 @@ def test_an_older_revisions_service_may_begin_with_a_hyphen() -> None:
     assert " --service=-web " in str(moved.snippet)
 
 
+PINNED = revision_arn("web", 7)
 RULES = {
-    "rule": (ScheduleUse(kind="rule", name="-nightly", within="1"), ("--rule=-nightly",)),
-    "schedule": (ScheduleUse(kind="schedule", name="-a", within="-b"), ("--name=-a", "--group-name=-b")),
+    "rule": (
+        ScheduleUse(kind="rule", name="-nightly", within="1", task_definition=PINNED),
+        ("--rule=-nightly",),
+    ),
+    "schedule": (
+        ScheduleUse(kind="schedule", name="-a", within="-b", task_definition=PINNED),
+        ("--name=-a", "--group-name=-b"),
+    ),
 }
 
 

@@ -4,6 +4,7 @@ import json
 import shlex
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -12,7 +13,7 @@ from botocore.stub import Stubber
 from moto import mock_aws
 
 from pullguard.arn import Arn
-from pullguard.aws.schedules import Rules, Schedules
+from pullguard.aws.schedules import Rules, Schedules, started_by
 from pullguard.checks.examine import examine
 from pullguard.flows.validate import in_scope
 from pullguard.model import ScheduleUse, Unreadable, Usage
@@ -22,9 +23,10 @@ from pullguard.remedies.schedules import pins
 from tests.fakes import CLUSTER, REGION, World, container, denied, revision_arn, role, secret, task_definition
 
 BEFORE, AFTER = revision_arn("web", 7), revision_arn("web", 8)
-RULE = ScheduleUse(kind="rule", name="nightly", within="target-1")
-SCHEDULE = ScheduleUse(kind="schedule", name="weekly report", within="default")
-UNIVERSAL = ScheduleUse(kind="schedule", name="nightly", within="default", in_input=True)
+RULE = ScheduleUse(kind="rule", name="nightly", within="target-1", task_definition=BEFORE)
+SCHEDULE = ScheduleUse(kind="schedule", name="weekly report", within="default", task_definition=BEFORE)
+UNIVERSAL = ScheduleUse(kind="schedule", name="nightly", within="default", in_input=True, task_definition=BEFORE)
+HOME = Arn.parse(CLUSTER)
 ROLE = "arn:aws:iam::123456789012:role/events"
 
 
@@ -39,36 +41,36 @@ def aws() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("aws")
-def test_only_rules_that_start_this_very_revision_in_the_account_are_found() -> None:
+def test_only_rules_that_start_one_very_revision_in_the_account_are_found() -> None:
     events = boto3.client("events", region_name=REGION)
     targets = {
         "nightly": target(BEFORE),
-        "newer": target(AFTER),
         "of-the-family": target(str(BEFORE).rpartition(":")[0]),
+        "of-others": target(str(BEFORE).replace(HOME.account, "999999999999")),
         "elsewhere": target(BEFORE, f"{CLUSTER}-other"),
     }
     for name, each in targets.items():
         events.put_rule(Name=name, ScheduleExpression="rate(1 day)")
         events.put_targets(Rule=name, Targets=[{"Id": "target-1", **each}])  # type: ignore[list-item]
-    assert Rules(events).pinning(BEFORE, [CLUSTER, f"{CLUSTER}-empty"]) == (RULE,)
+    assert Rules(events).starting([HOME, Arn.parse(f"{CLUSTER}-empty")]) == (RULE,)
 
 
 @pytest.mark.usefixtures("aws")
-def test_only_schedules_that_start_this_very_revision_are_found() -> None:
+def test_only_schedules_that_start_one_very_revision_are_found() -> None:
     scheduler: Any = boto3.client("scheduler", region_name=REGION)
-    for name, each in {"weekly": target(BEFORE), "newer": target(AFTER)}.items():
+    for name, each in {"weekly": target(BEFORE), "newest": target("web")}.items():
         scheduler.create_schedule(
             Name=name, ScheduleExpression="rate(7 days)", FlexibleTimeWindow={"Mode": "OFF"}, Target=each
         )
-    found = Schedules(scheduler).pinning(BEFORE, [CLUSTER])
-    assert found == (ScheduleUse(kind="schedule", name="weekly", within="default"),)
+    found = Schedules(scheduler).starting([HOME])
+    assert found == (replace(SCHEDULE, name="weekly"),)
 
 
 INPUTS: dict[str, tuple[str, bool]] = {
     "its-arn": (json.dumps({"Cluster": "main", "TaskDefinition": str(BEFORE)}), True),
     "its-name": (json.dumps({"Cluster": "main", "TaskDefinition": "web:7"}), True),
     "in-lower-case": (json.dumps({"taskDefinition": "web:7"}), True),
-    "another-revision": (json.dumps({"TaskDefinition": "web:77"}), False),
+    "another-account": (json.dumps({"TaskDefinition": str(BEFORE).replace(HOME.account, "999999999999")}), False),
     "the-newest-of-the-family": (json.dumps({"TaskDefinition": "web"}), False),
     "no-object": ('["web:7"]', False),
     "no-json": ("web:7", False),
@@ -85,7 +87,7 @@ def test_a_schedule_that_calls_ecs_by_itself_is_found_by_its_input(operation: st
         each = {"Name": "nightly", "GroupName": "default", "Target": {"Arn": universal}}
         stubber.add_response("list_schedules", {"Schedules": [each]})
         stubber.add_response("get_schedule", {"Target": {"Arn": universal, "RoleArn": ROLE, "Input": text}})
-        uses = Schedules(scheduler).pinning(BEFORE, [CLUSTER])
+        uses = Schedules(scheduler).starting([HOME])
     assert uses == ((UNIVERSAL,) if found else ())
 
 
@@ -103,11 +105,12 @@ def test_the_command_changes_the_revision_in_the_input_and_no_other(named: str, 
     assert json.loads(json.loads(changed)["Target"]["Input"])["TaskDefinition"] == wanted
 
 
+@pytest.mark.usefixtures("aws")
 def test_what_may_not_be_read_is_unreadable() -> None:
     events = boto3.client("events", region_name=REGION)
     with Stubber(events) as stubber:
         stubber.add_client_error("list_rule_names_by_target", "AccessDeniedException")
-        found = Rules(events).pinning(BEFORE, [CLUSTER])
+        found = started_by(Rules(events), Schedules(boto3.client("scheduler", region_name=REGION)), [CLUSTER])
     assert isinstance(found, Unreadable)
     assert found.permission == "events:ListRuleNamesByTarget"
 

@@ -13,6 +13,7 @@ from pullguard.flows.settle import WAITS_S, Settler
 from pullguard.flows.sweep import Sweeper, Swept
 from pullguard.ledger import Ledger
 from pullguard.messages import LISTED, UNLISTED
+from pullguard.model import ScheduleUse, Unreadable
 from tests.fakes import CLUSTER, NOW, REGION, Crash, World, revision_arn, service
 from tests.flows import Stage
 
@@ -26,6 +27,7 @@ class Act:
         self.stage = stage
         self.stubber = stubber
         self.client = client
+        self.schedules: tuple[ScheduleUse, ...] | Unreadable = ()
 
     def expect_families(self, *families: str, token: str | None = None, following: str | None = None) -> None:
         request = {"status": "ACTIVE", "maxResults": 100, **({"nextToken": token} if token else {})}
@@ -75,6 +77,8 @@ class Act:
             ledger=stage.ledger,
             roster=stage.roster,
             services=stage.services,
+            schedules=lambda _: self.schedules,
+            starts=stage.starts,
             settler=Settler(roster=stage.roster, unused=stage.unused(), now=stage.now),
             queues=stage.queues,
             validation_queue_url="validations",
@@ -111,6 +115,24 @@ def act(ledger: Ledger) -> Iterator[Act]:
     with Stubber(client) as stubber:
         yield Act(Stage(ledger, World()), stubber, client)
         stubber.assert_no_pending_responses()
+
+
+def test_what_schedules_and_callers_start_is_asked_for_as_what_services_run(act: Act) -> None:
+    act.schedules = tuple(
+        ScheduleUse(kind="rule", name=f"nightly-{number}", within="1", task_definition=revision_arn("web", number))
+        for number in (3, 4)
+    )
+    act.stage.starts.keep_alone(revision_arn("web", 5))
+    act.sweep("web")
+    assert act.asked() == [str(revision_arn("web", number)) for number in (3, 4, 5, 7)]
+    assert act.stage.starts.schedules() == act.schedules
+
+
+def test_schedules_that_could_not_be_read_keep_nothing_else_from_being_asked_for(act: Act) -> None:
+    act.schedules = Unreadable(permission="scheduler:ListSchedules", resource="*", reason="denied")
+    act.sweep("web")
+    assert act.asked() == [str(revision_arn("web"))]
+    assert isinstance(act.stage.starts.schedules(), Unreadable)
 
 
 def test_a_sweep_asks_for_the_newest_of_each_family_and_for_all_that_runs(act: Act) -> None:

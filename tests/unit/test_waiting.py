@@ -69,6 +69,8 @@ class Act:
             ledger=stage.ledger,
             roster=stage.roster,
             services=stage.services,
+            schedules=lambda _: (),
+            starts=stage.starts,
             settler=Settler(roster=stage.roster, unused=stage.unused(), now=stage.now),
             queues=stage.queues,
             validation_queue_url="validations",

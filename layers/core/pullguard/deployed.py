@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from pullguard.planner import Rules
     from pullguard.roster import Roster
     from pullguard.service_ledger import ServiceLedger
+    from pullguard.start_ledger import StartLedger
 
 
 class Deployment:
@@ -96,6 +97,13 @@ class Deployment:
         return ServiceLedger(self.clients.get("dynamodb"), self.settings.ledger_table)
 
     @cached_property
+    def starts(self) -> "StartLedger":
+        """The table, as it remembers what starts tasks beside services."""
+        from pullguard.start_ledger import StartLedger
+
+        return StartLedger(self.clients.get("dynamodb"), self.settings.ledger_table, now=self.now)
+
+    @cached_property
     def queues(self) -> Queues:
         """The queues."""
         return Queues(self.clients.get("sqs"))
@@ -135,6 +143,7 @@ class Deployment:
             values="never",
             account=self.settings.account,
             as_anybody=self.settings.verify_credentials,
+            starts=self.starts,
         )
 
     def now(self) -> datetime:
@@ -159,7 +168,7 @@ class Deployment:
                 account=self.settings.account,
                 verify=self.settings.verify_credentials,
                 cross_check=self.settings.cross_check,
-                pins=True,
+                starts=self.starts,
                 logins=logins,
             ),
             ledger=self.ledger,
@@ -184,6 +193,7 @@ class Deployment:
             ledger=self.ledger,
             roster=self.roster,
             services=self.services,
+            starts=self.starts,
             queues=self.queues,
             validation_queue_url=self.settings.validation_queue_url,
             sweep_queue_url=self.settings.sweep_queue_url,
@@ -233,15 +243,20 @@ class Deployment:
     def sweeper(self) -> "Sweeper":
         """Return what takes the steps of a sweep."""
         from pullguard.aws.ecs import Ecs
+        from pullguard.aws.schedules import Rules, Schedules, started_by
         from pullguard.flows.settle import Settler
         from pullguard.flows.sweep import Sweeper
         from pullguard.flows.unused import UnusedGrants
 
         return Sweeper(
             ecs=Ecs(self.clients.get("ecs")),
+            schedules=lambda clusters: started_by(
+                Rules(self.clients.get("events")), Schedules(self.clients.get("scheduler")), clusters
+            ),
             ledger=self.ledger,
             roster=self.roster,
             services=self.services,
+            starts=self.starts,
             settler=Settler(
                 roster=self.roster,
                 unused=UnusedGrants(

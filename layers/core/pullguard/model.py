@@ -391,6 +391,7 @@ class ScheduleUse:
     kind: Literal["rule", "schedule"]
     name: str
     within: str
+    task_definition: Arn
     in_input: bool = False
 
 
@@ -445,8 +446,8 @@ class Usage:
     """Where a revision is used now, and whether it is the newest ACTIVE one of its family.
 
     ``latest`` is the newest ACTIVE revision of the family where that is another one, ``successor`` the same where it is
-    our own re-registration of this one. ``schedules`` are those
-    that pin this revision; they are looked up where there is a successor.
+    our own re-registration of this one. ``schedules`` are those that start tasks of this revision. ``started_alone`` is
+    whether somebody started a task of it beside any service in the last day, or tried to.
     """
 
     newest: bool
@@ -457,6 +458,7 @@ class Usage:
     instances: tuple[Instance, ...] = ()
     failed_starts: tuple[FailedStart, ...] = ()
     schedules: "Lookup[tuple[ScheduleUse, ...]]" = ()
+    started_alone: bool = False
 
     @property
     def last_started_at(self) -> datetime | None:

@@ -229,7 +229,7 @@ def test_observing_says_what_would_follow_the_registration(act: Acted, rules: Ru
     usage = Usage(
         newest=True,
         services=(service("a"), service("b", controller="CODE_DEPLOY"), owned),
-        schedules=(ScheduleUse(kind="rule", name="nightly", within="1"),),
+        schedules=(ScheduleUse(kind="rule", name="nightly", within="1", task_definition=SOURCE),),
     )
     here = act(replace(STALE, running=usage), mode="observe", rules=rules)
     here.stage.validate()

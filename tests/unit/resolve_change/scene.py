@@ -28,6 +28,7 @@ def resolver(here: Stage) -> ChangeResolver:
         readers=here.world,
         roster=here.roster,
         services=here.services,
+        starts=here.starts,
         ledger=here.ledger,
         queues=here.queues,
         validation_queue_url="validations",

@@ -13,7 +13,6 @@ from pullguard.aws.iam import Iam
 from pullguard.aws.kms import Kms
 from pullguard.aws.once import Once
 from pullguard.aws.organizations import Organizations
-from pullguard.aws.schedules import Rules, Schedules
 from pullguard.aws.secrets_manager import SecretsManager
 from pullguard.aws.walk import Walk
 from pullguard.eligibility import UNREADABLE_TAG, has_unreadable_registry_tag, registry_hosts
@@ -43,6 +42,7 @@ from pullguard.secret_value import Credentials
 
 if TYPE_CHECKING:
     from pullguard.registry import Logins
+    from pullguard.start_ledger import StartLedger
 
 # How ListSecretVersionIds names aws/secretsmanager.
 # https://docs.aws.amazon.com/cli/latest/reference/secretsmanager/list-secret-version-ids.html
@@ -58,7 +58,7 @@ class AwsReaders:
     the caller's. ``verify``
     says whether registries are asked, with the credentials of opted-in secrets only; ``as_anybody`` whether they are
     asked at least without any. ``cross_check`` says whether
-    AWS's simulator is, ``pins`` whether rules and schedules are looked through for a revision that has a successor.
+    AWS's simulator is. ``starts`` says what starts tasks beside services, as the sweeps and events told of it.
     Where more than ``bulk_above`` roles are asked for, all are read at once (None: never).
     ``lists_roles`` says whether roles are listed, in order to offer similar names for one that does not exist: only
     people's own credentials may. ``logins`` remembers what registries refused; by default as long as these readers
@@ -74,7 +74,7 @@ class AwsReaders:
         verify: bool = False,
         as_anybody: bool = False,
         cross_check: bool = False,
-        pins: bool = False,
+        starts: "StartLedger | None" = None,
         bulk_above: int | None = None,
         lists_roles: bool = False,
         logins: "Logins | None" = None,
@@ -85,7 +85,7 @@ class AwsReaders:
         self._verify = verify
         self._as_anybody = as_anybody or verify
         self._cross_check = cross_check
-        self._pins = pins
+        self._starts = starts
         self._bulk_above = bulk_above
         self._lists_roles = lists_roles
         self._roles: set[Arn] = set()
@@ -199,24 +199,16 @@ class AwsReaders:
         return tuple(every.values()) if isinstance(every, dict) else every
 
     def usage(self, task_definition: TaskDefinition) -> Lookup[Usage]:
-        """Find the services and tasks that run a revision, and whether it is the newest of its family.
-
-        Where we have registered its successor, also the rules and schedules that pin it.
-        """
+        """Find what runs a revision or starts it, and whether it is the newest of its family."""
         return self._once(("usage", task_definition.arn), lambda: self._usage(task_definition))
 
     def _usage(self, task_definition: TaskDefinition) -> Lookup[Usage]:
         usage = self.ecs.usage(task_definition, self._walk)
-        if not self._pins or not isinstance(usage, Usage) or usage.successor is None:
+        if self._starts is None or not isinstance(usage, Usage):
             return usage
-        clusters = self._walk.clusters()
-        found: list[ScheduleUse] = []
-        for gateway in (Rules(self._clients.get("events")), Schedules(self._clients.get("scheduler"))):
-            pinning = gateway.pinning(task_definition.arn, clusters)
-            if isinstance(pinning, Unreadable):
-                return replace(usage, schedules=pinning)
-            found += pinning if isinstance(pinning, tuple) else ()
-        return replace(usage, schedules=tuple(found))
+        schedules = self._once("schedules", self._starts.schedules)
+        alone = self._once("starts", self._starts.alone)
+        return starting(usage, task_definition.arn, schedules, alone)
 
     def simulation(self, role: Role, secret: Secret, reference: str) -> Lookup[tuple[Simulated, ...]]:
         """Ask AWS's policy simulator for a second opinion, where that is switched on."""
@@ -261,6 +253,13 @@ class AwsReaders:
         if isinstance(answer, Verification) and answer.answer == "unreachable":
             self._silent[host] = answer
         return answer
+
+
+def starting(usage: Usage, revision: Arn, schedules: Lookup[tuple[ScheduleUse, ...]], alone: frozenset[Arn]) -> Usage:
+    """Return ``usage`` with what starts ``revision`` beside services."""
+    if isinstance(schedules, tuple):
+        schedules = tuple(each for each in schedules if each.task_definition == revision)
+    return replace(usage, schedules=schedules, started_alone=revision in alone)
 
 
 def _is_awss_own(key_id: str) -> bool:

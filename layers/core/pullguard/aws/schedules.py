@@ -1,12 +1,14 @@
-"""Amazon EventBridge: which rules and which schedules start tasks of one very revision."""
+"""Amazon EventBridge: which rules and which schedules start tasks of which revisions."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
-from pullguard.arn import Arn
+from pullguard.arn import Arn, parse_task_definition
 from pullguard.aws.answers import asks, looked_up
-from pullguard.model import Lookup, ScheduleUse
+from pullguard.errors import Malformed
+from pullguard.model import Lookup, ScheduleUse, Unreadable
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
@@ -23,28 +25,29 @@ class Rules:
         self._client = client
 
     @asks("events:ListRuleNamesByTarget", "events:ListTargetsByRule")
-    def pinning(self, task_definition: Arn, clusters: Iterable[str]) -> Lookup[tuple[ScheduleUse, ...]]:
-        """Find the rules that start tasks of ``task_definition`` in one of ``clusters`` (ARNs).
+    def starting(self, clusters: Iterable[Arn]) -> Lookup[tuple[ScheduleUse, ...]]:
+        """Find the rules that start tasks of one very revision in one of ``clusters``.
 
         The target of a rule that starts tasks is their cluster.
         Source: https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_EcsParameters.html
         """
 
         def call() -> tuple[ScheduleUse, ...]:
-            names = {name for cluster in clusters for name in self._names(cluster)}
-            return tuple(use for name in sorted(names) for use in self._of(name, task_definition))
+            names = {name: cluster for cluster in clusters for name in self._names(cluster)}
+            return tuple(use for name, cluster in sorted(names.items()) for use in self._of(name, cluster))
 
-        return looked_up("events:ListRuleNamesByTarget", str(task_definition), call, missing=_NO_SUCH)
+        return looked_up("events:ListRuleNamesByTarget", "*", call, missing=_NO_SUCH)
 
-    def _names(self, cluster: str) -> Iterator[str]:
-        for page in self._client.get_paginator("list_rule_names_by_target").paginate(TargetArn=cluster):
+    def _names(self, cluster: Arn) -> Iterator[str]:
+        for page in self._client.get_paginator("list_rule_names_by_target").paginate(TargetArn=str(cluster)):
             yield from page["RuleNames"]
 
-    def _of(self, rule: str, task_definition: Arn) -> Iterator[ScheduleUse]:
+    def _of(self, rule: str, cluster: Arn) -> Iterator[ScheduleUse]:
         for page in self._client.get_paginator("list_targets_by_rule").paginate(Rule=rule):
             for target in page["Targets"]:
-                if target.get("EcsParameters", {}).get("TaskDefinitionArn") == str(task_definition):
-                    yield ScheduleUse(kind="rule", name=rule, within=target["Id"])
+                revision = _revision(target.get("EcsParameters", {}).get("TaskDefinitionArn"), cluster)
+                if revision is not None:
+                    yield ScheduleUse(kind="rule", name=rule, within=target["Id"], task_definition=revision)
 
 
 class Schedules:
@@ -54,38 +57,68 @@ class Schedules:
         self._client = client
 
     @asks("scheduler:ListSchedules", "scheduler:GetSchedule")
-    def pinning(self, task_definition: Arn, clusters: Iterable[str]) -> Lookup[tuple[ScheduleUse, ...]]:
-        """Find the schedules that start tasks of ``task_definition`` in one of ``clusters`` (ARNs).
+    def starting(self, clusters: Iterable[Arn]) -> Lookup[tuple[ScheduleUse, ...]]:
+        """Find the schedules that start tasks of one very revision in one of ``clusters``.
 
         Those with a universal target, which calls ECS as its input says, are found whatever the cluster.
         Source: https://docs.aws.amazon.com/scheduler/latest/APIReference/API_EcsParameters.html
         """
-        known = frozenset(clusters)
-        sdk = f"arn:{task_definition.partition}:scheduler:::aws-sdk:ecs:"
-        universal = frozenset(f"{sdk}{operation}" for operation in _STARTING)
+        homes = {str(cluster): cluster for cluster in clusters}
+        home = next(iter(homes.values()), None)
 
         def call() -> tuple[ScheduleUse, ...]:
-            return tuple(
-                use
-                for name, group in sorted(self._named(known | universal))
-                if (use := self._use(name, group, task_definition)) is not None
-            )
+            if home is None:
+                return ()  # no cluster, no task
+            found = (self._use(name, group, home) for name, group in sorted(self._named(homes.keys())))
+            return tuple(use for use in found if use is not None)
 
-        return looked_up("scheduler:ListSchedules", str(task_definition), call, missing=_NO_SUCH)
+        return looked_up("scheduler:ListSchedules", "*", call, missing=_NO_SUCH)
 
-    def _named(self, targets: frozenset[str]) -> Iterator[tuple[str, str]]:
+    def _named(self, clusters: Set[str]) -> Iterator[tuple[str, str]]:
+        """Yield name and group of each schedule that starts tasks."""
         for page in self._client.get_paginator("list_schedules").paginate():
             for schedule in page["Schedules"]:
-                if schedule.get("Target", {}).get("Arn") in targets:
+                target = str(schedule.get("Target", {}).get("Arn"))
+                service, _, operation = target.rpartition(":")
+                if target in clusters or (service.endswith(":::aws-sdk:ecs") and operation in _STARTING):
                     yield schedule["Name"], schedule["GroupName"]
 
-    def _use(self, name: str, group: str, task_definition: Arn) -> ScheduleUse | None:
+    def _use(self, name: str, group: str, home: Arn) -> ScheduleUse | None:
         target = self._client.get_schedule(Name=name, GroupName=group)["Target"]
-        if target.get("EcsParameters", {}).get("TaskDefinitionArn") == str(task_definition):
-            return ScheduleUse(kind="schedule", name=name, within=group)
-        if _named_in(target.get("Input")) in (str(task_definition), task_definition.resource_name):
-            return ScheduleUse(kind="schedule", name=name, within=group, in_input=True)
+        of_target = _revision(target.get("EcsParameters", {}).get("TaskDefinitionArn"), home)
+        revision = of_target or _revision(_named_in(target.get("Input")), home)
+        if revision is None:
+            return None
+        return ScheduleUse(
+            kind="schedule", name=name, within=group, in_input=of_target is None, task_definition=revision
+        )
+
+
+def started_by(rules: Rules, schedules: Schedules, clusters: Iterable[str]) -> Lookup[tuple[ScheduleUse, ...]]:
+    """Return every rule and schedule that starts tasks of one very revision in ``clusters`` (ARNs).
+
+    Where AWS would not tell of one of the two, the answer is that: of no revision is it known then.
+    """
+    homes = tuple(Arn.parse(cluster, service="ecs", resource_type="cluster") for cluster in clusters)
+    found = (rules.starting(homes), schedules.starting(homes))
+    unread = next((each for each in found if isinstance(each, Unreadable)), None)
+    return unread or tuple(chain.from_iterable(each for each in found if isinstance(each, tuple)))
+
+
+def _revision(text: object, home: Arn) -> Arn | None:
+    """Return the revision that ``text``, an ARN or ``family:revision``, names in the account and Region of ``home``.
+
+    A family alone means its newest revision, which matters in any case: None, as for what is none of ours.
+    """
+    if not isinstance(text, str):
         return None
+    if not text.startswith("arn:"):
+        text = f"arn:{home.partition}:ecs:{home.region}:{home.account}:task-definition/{text}"
+    try:
+        arn = parse_task_definition(text)
+    except Malformed:
+        return None
+    return arn if (arn.account, arn.region) == (home.account, home.region) else None
 
 
 def _named_in(request: object) -> object:

@@ -22,8 +22,10 @@ from pullguard.events.triggers import (
     ServiceChanged,
     StoppedContainer,
     TaskDefinitionRegistered,
+    TaskStarted,
     TaskStopped,
     Trigger,
+    is_of_service,
     quoted,
 )
 
@@ -104,9 +106,19 @@ def _service(event: Event) -> Trigger:
     return ServiceChanged(service=service, task_definition=arn, family=_family_of(arn), **event.origin)
 
 
+def _task(event: Event) -> Trigger:
+    status = event.at("lastStatus")
+    if status == "STOPPED":
+        return _stopped(event)
+    if status != "RUNNING":
+        raise event.refuse(f"the task is {quoted(status)}, neither RUNNING nor STOPPED")
+    if is_of_service(event.text("group")):
+        raise event.refuse("the task is a service's, which is known from the service itself")
+    arn = event.arn(event.at("taskDefinitionArn"), "taskDefinitionArn", parse_task_definition)
+    return TaskStarted(task_definition=arn, **event.origin)
+
+
 def _stopped(event: Event) -> Trigger:
-    if event.at("lastStatus") != "STOPPED":
-        raise event.refuse(f"the task is {quoted(event.at('lastStatus'))}, not STOPPED")
     containers = event.at("containers")
     trigger = TaskStopped(
         task_definition=event.arn(event.at("taskDefinitionArn"), "taskDefinitionArn", parse_task_definition),
@@ -325,7 +337,7 @@ _READERS: Mapping[tuple[str, str], Callable[[Event], Trigger]] = {
     ("aws.ecs", "RegisterTaskDefinition"): _registered,
     ("aws.ecs", "CreateService"): _service,
     ("aws.ecs", "UpdateService"): _service,
-    ("aws.ecs", "ECS Task State Change"): _stopped,
+    ("aws.ecs", "ECS Task State Change"): _task,
     ("aws.secretsmanager", "Secret Label Updated"): _label_updated,
     **{("aws.secretsmanager", name): partial(_secret, change) for name, change in _SECRETS.items()},
     **{("aws.secretsmanager", name): partial(_rotation, outcome) for name, outcome in _ROTATIONS.items()},

@@ -145,6 +145,11 @@ class TaskStopped(_Change):
     platform_version: str = ""
 
     @property
+    def of_service(self) -> bool:
+        """Whether a service started it."""
+        return is_of_service(self.group)
+
+    @property
     def reasons(self) -> tuple[Reason, ...]:
         """Every reason given, the task's own first (Fargate), then the containers' (EC2)."""
         own = Reason(text=self.stopped_reason)
@@ -155,6 +160,16 @@ class TaskStopped(_Change):
     def explanation(self) -> Explanation:
         """What explains the reasons, given the images of the containers."""
         return explain(self.reasons, parse_images(each.image for each in self.containers))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskStarted(_Change):
+    """A task runs that somebody started beside any service: a person, a program, a schedule, a Step Functions task.
+
+    Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Task.html (group)
+    """
+
+    task_definition: Arn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,8 +194,17 @@ Trigger: TypeAlias = (
     | RoleChanged
     | PolicyChanged
     | TaskStopped
+    | TaskStarted
     | ServiceChanged
 )
+
+
+def is_of_service(group: str) -> bool:
+    """Whether a task's group says that a service started it.
+
+    Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Task.html (group)
+    """
+    return group.startswith("service:")
 
 
 def begins_rotation(trigger: Trigger) -> bool:
@@ -225,6 +249,7 @@ def deduplication_key(trigger: Trigger) -> str:
             | KeyChanged()
             | RoleChanged()
             | PolicyChanged()
+            | TaskStarted()
             | ServiceChanged()
         ):
             return f"event {trigger.cause.event_id}"

@@ -17,6 +17,7 @@ from pullguard.events import (
     SecretChanged,
     ServiceChanged,
     TaskDefinitionRegistered,
+    TaskStarted,
     TaskStopped,
     Trigger,
     begins_rotation,
@@ -31,6 +32,7 @@ from pullguard.model import Lookup, Missing, RotationEnd, TaskDefinition, Unread
 from pullguard.references import role_name, secret_name
 from pullguard.roster import Roster
 from pullguard.service_ledger import Kept, ServiceLedger
+from pullguard.start_ledger import StartLedger
 
 # While the ledger is empty, every event would ask for a first sweep: one asks, and for this long nobody else does.
 _FIRST_SWEEP_S: Final = 900
@@ -73,6 +75,7 @@ class ChangeResolver:
     ledger: Ledger
     roster: Roster
     services: ServiceLedger
+    starts: StartLedger
     queues: Queues
     validation_queue_url: str
     sweep_queue_url: str
@@ -90,6 +93,9 @@ class ChangeResolver:
         affected = tuple(self._affected(trigger))
         for arn in affected:  # other accounts' events come too, where somebody has them forwarded to this bus
             self.home.admit(arn)
+        if isinstance(trigger, TaskStarted) or (isinstance(trigger, TaskStopped) and not trigger.of_service):
+            self.home.admit(trigger.task_definition)
+            self.starts.keep_alone(trigger.task_definition)
         if isinstance(trigger, ServiceChanged) and trigger.service is not None:
             self.services.keep(str(trigger.service), Kept(task_definition=str(affected[0])))
         kind, event_id = trigger.cause.kind, trigger.cause.event_id
@@ -150,6 +156,8 @@ class ChangeResolver:
                 return (arn, *self.roster.siblings(arn))
             case TaskStopped(task_definition=arn):
                 return (arn,)
+            case TaskStarted():
+                return ()  # nothing is asked of what starts; what is started counts as used
             case SecretChanged(secret=secret, name=name):
                 return self._dependents(*_secret_keys(trigger, secret, name))
             case RotationChanged(secret=secret):

@@ -11,7 +11,7 @@ next one be sent again, and a message that is not due is left, so that neither c
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 from pullguard.arn import Arn
 from pullguard.aws.ecs import Ecs
@@ -21,11 +21,16 @@ from pullguard.events import Cause, is_event_id
 from pullguard.flows.settle import WAITS_S, Progress, Settler
 from pullguard.ledger import Ledger
 from pullguard.messages import LISTED, UNLISTED, Look, parse_object, request_about
-from pullguard.model import TaskDefinition, Unreadable
+from pullguard.model import Lookup, ScheduleUse, TaskDefinition, Unreadable
 from pullguard.roster import FIRST_PAGE, Roster, Sweep
 from pullguard.service_ledger import Kept, ServiceLedger
+from pullguard.start_ledger import StartLedger
 
 _TOKEN_MAX_CHARS = 8192
+
+
+Schedules: TypeAlias = Callable[[Iterable[str]], Lookup[tuple[ScheduleUse, ...]]]
+"""Finds the rules and schedules that start tasks of one very revision in clusters (ARNs)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,9 +67,11 @@ class Sweeper:
     """Asks for a look at everything, one page of families at a time."""
 
     ecs: Ecs
+    schedules: Schedules
     ledger: Ledger
     roster: Roster
     services: ServiceLedger
+    starts: StartLedger
     settler: Settler
     queues: Queues
     validation_queue_url: str
@@ -106,7 +113,8 @@ class Sweeper:
         families, following = self.ecs.families(sweep.due or None)
         arns = set(self._newest(families))
         if sweep.due == FIRST_PAGE:
-            arns |= set(self._in_use())
+            clusters = tuple(self.ecs.clusters())
+            arns |= {*self._in_use(clusters), *self._started(clusters)}
         asked = self._ask(sweep, LISTED, arns)
         after = sweep.turned(following)
         if after.listed:
@@ -164,15 +172,22 @@ class Sweeper:
             if isinstance(found, TaskDefinition):
                 yield found.arn
 
-    def _in_use(self) -> Iterator[Arn]:
+    def _in_use(self, clusters: Iterable[str]) -> Iterator[Arn]:
         known, running = self.services.known(), dict[str, Kept]()
-        for cluster in self.ecs.clusters():
+        for cluster in clusters:
             services = tuple(self.ecs.services(cluster))
             running |= {use.service_arn: Kept.of(use) for use in services if not use.beside}
             tasks = (use.task_definition for use in self.ecs.tasks(cluster))
             for text in sorted({*(use.task_definition for use in services), *tasks}):
                 yield Arn.parse(text, service="ecs", resource_type="task-definition")
         self._keep_services(known, running)
+
+    def _started(self, clusters: Iterable[str]) -> Iterator[Arn]:
+        """Yield what is started beside services: by rules and schedules, which are kept, and one by one of late."""
+        found = self.schedules(clusters)
+        self.starts.keep_schedules(found)
+        yield from (each.task_definition for each in found) if isinstance(found, tuple) else ()
+        yield from self.starts.alone()
 
     def _keep_services(self, known: Mapping[str, Kept], running: Mapping[str, Kept]) -> None:
         """Remember what runs now. What was ``known`` before we looked, and does not run, is gone."""

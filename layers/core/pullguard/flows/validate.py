@@ -284,12 +284,13 @@ def is_gone(facts: Facts | Missing | Unreadable) -> bool:
 def in_scope(facts: Facts) -> bool:
     """Whether the revision matters: it is the newest of its family, or something runs it, or nobody could tell.
 
-    A schedule that starts it runs it too, at its time; an ``Unreadable`` in their place is true as well.
+    A schedule that starts it runs it too, at its time, and so does whoever starts its tasks one by one; what could not
+    be told of the schedules is no empty list.
     """
     usage = facts.usage
-    if isinstance(usage, Usage):
-        return usage.newest or bool(usage.services or usage.tasks or usage.schedules)
-    return True
+    if not isinstance(usage, Usage) or usage.newest or usage.services or usage.tasks:
+        return True
+    return usage.started_alone or usage.schedules != () or any(not each.of_service for each in usage.failed_starts)
 
 
 def tags_of(facts: Facts) -> tuple[dict[str, str], ...]:

@@ -9,7 +9,7 @@ import shlex
 from pullguard.arn import Arn
 from pullguard.aws_cli import arguments
 from pullguard.errors import shown
-from pullguard.model import Lookup, ScheduleUse
+from pullguard.model import Lookup, NotLooked, ScheduleUse
 from pullguard.plan import Refusal
 
 
@@ -32,6 +32,8 @@ def pins(
             findings=findings,
         )
 
+    if isinstance(schedules, NotLooked):
+        return ()  # the first sweep looks, and this is asked again
     if not isinstance(schedules, tuple):
         return (
             refuse(

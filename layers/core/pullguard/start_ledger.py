@@ -1,0 +1,102 @@
+"""What starts tasks beside services, in the ledger's table: rules and schedules, and whoever starts tasks alone.
+
+Amazon ECS forgets a stopped task after about an hour, and a walk through all rules and schedules is no work for each
+event: so each sweep keeps what it found of those, and events of tasks are remembered for a day.
+
+| pk | sk | data |
+|---|---|---|
+| SCHEDULES | LISTED | when they were last listed, or what could not be read |
+| SCHEDULES | TD#arn kind within name | a ``ScheduleUse`` |
+| ALONE | TD#arn | nothing: a task of the revision was started, or failed to start, beside any service |
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from pullguard.arn import Arn, parse_task_definition
+from pullguard.aws.answers import asks
+from pullguard.model import Lookup, NotLooked, ScheduleUse, Unreadable
+from pullguard.table import DAY_S, Table, data_of, td
+
+NOT_LISTED: Final = NotLooked(
+    why="which rules and schedules start the revision is not known before the first sweep",
+    switch="wait for the first sweep, or ask for one: pullguard resume",
+)
+_HOUR_S: Final = 3600
+_ALL, _LISTED, _ALONE = "SCHEDULES", "LISTED", "ALONE"
+
+
+class StartLedger(Table):
+    """The rules, schedules and callers that start tasks; ``now`` returns the time, UTC. Errors propagate."""
+
+    def __init__(self, client: Any, table: str, *, now: Callable[[], datetime]) -> None:
+        super().__init__(client, table)
+        self._now = now
+
+    @asks("dynamodb:Query", "dynamodb:PutItem", "dynamodb:DeleteItem")
+    def keep_schedules(self, found: Lookup[tuple[ScheduleUse, ...]]) -> None:
+        """Keep what a sweep ``found`` of rules and schedules; where they could not be read, keep that."""
+        if not isinstance(found, tuple):
+            self._put(_ALL, _LISTED, {"at": self._now().isoformat(), "unread": str(found)})
+            return
+        known = {item["sk"]["S"] for item in self._items(_ALL, "TD#")}
+        wanted = {_sort(use): use for use in found}
+        for sort in wanted.keys() - known:
+            self._put(_ALL, sort, _data(wanted[sort]))
+        for sort in known - wanted.keys():
+            self._delete(_ALL, sort)
+        self._put(_ALL, _LISTED, {"at": self._now().isoformat(), "unread": None})
+
+    @asks("dynamodb:Query", "dynamodb:GetItem")
+    def schedules(self) -> Lookup[tuple[ScheduleUse, ...]]:
+        """Return every rule and schedule that starts tasks of one very revision, as the last sweep found them."""
+        listed = self._or_none(_ALL, _LISTED, lambda data: data["unread"] or "")
+        if listed is None:
+            return NOT_LISTED
+        if listed:
+            return Unreadable(permission="scheduler:ListSchedules", resource="*", reason="refused", detail=listed)
+        return tuple(self._each(_ALL, lambda sort, item: _use(sort, data_of(item)), "TD#"))
+
+    @asks("dynamodb:PutItem")
+    def keep_alone(self, task_definition: Arn) -> None:
+        """Remember for a day that a task was started beside any service, or failed to; one write for each hour."""
+        expires = self._now().timestamp() + DAY_S
+        self._put(
+            _ALONE,
+            td(task_definition),
+            None,
+            expires=expires,
+            condition="attribute_not_exists(pk) OR expires_at_epoch_s <= :an_hour_before",
+            values={":an_hour_before": {"N": str(int(expires - _HOUR_S))}},
+        )
+
+    @asks("dynamodb:Query")
+    def alone(self) -> frozenset[Arn]:
+        """Return the revisions of which a task was started beside any service in the last day, or failed to."""
+        now_s = self._now().timestamp()
+        found = self._each(
+            _ALONE,
+            lambda sort, item: (parse_task_definition(sort), int(item["expires_at_epoch_s"]["N"]) > now_s),
+            "TD#",
+        )
+        return frozenset(arn for arn, counts in found if counts)
+
+
+def _sort(use: ScheduleUse) -> str:
+    return f"{td(use.task_definition)} {use.kind} {use.within} {use.name}"
+
+
+def _data(use: ScheduleUse) -> dict[str, Any]:
+    return {"kind": use.kind, "name": use.name, "within": use.within, "in_input": use.in_input}
+
+
+def _use(sort: str, data: Mapping[str, Any]) -> ScheduleUse:
+    revision = parse_task_definition(sort.partition(" ")[0])
+    return ScheduleUse(
+        kind=data["kind"],
+        name=data["name"],
+        within=data["within"],
+        in_input=data["in_input"],
+        task_definition=revision,
+    )

@@ -1,0 +1,82 @@
+"""What a schedule or a caller starts: an older revision is no less broken for a newer one beside it."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from sandbox.worlds.demo import CLUSTER
+from tests.e2e.attack import OPENED, REFUSED, Mount, attack
+from tests.e2e.ground import Ground
+
+SAMPLES = Path(__file__).parents[2] / "events" / "eventbridge"
+PUBLIC = "docker.io/library/busybox:1"
+Start = Callable[[Ground, str, str], None]
+
+
+def _older(start: Start) -> Mount:
+    """A revision whose secret nobody opted in, a newer one that pulls from anywhere, and something for the older."""
+
+    def mount(ground: Ground, name: str) -> None:
+        role = ground.role(name)
+        older = ground.define(name, ground.secret(name, registry=None), role=role)
+        ground.define(name, None, role=role, image=PUBLIC)
+        start(ground, name, older)
+
+    return mount
+
+
+def _nothing(ground: Ground, name: str, revision: str) -> None:
+    """Nobody starts it."""
+
+
+def target(ground: Ground, revision: str) -> dict[str, Any]:
+    """What a rule or a schedule starts."""
+    aws = ground.scene.aws
+    cluster = f"arn:aws:ecs:{aws.region}:{aws.account_id}:cluster/{CLUSTER}"
+    role = f"arn:aws:iam::{aws.account_id}:role/starts-tasks"
+    return {"Arn": cluster, "RoleArn": role, "EcsParameters": {"TaskDefinitionArn": revision}}
+
+
+def _rule(ground: Ground, name: str, revision: str) -> None:
+    ground.client("ecs").create_cluster(clusterName=CLUSTER)
+    ground.client("events").put_rule(Name=name, ScheduleExpression="rate(1 day)")
+    ground.client("events").put_targets(Rule=name, Targets=[{"Id": "1", **target(ground, revision)}])
+
+
+def _schedule(ground: Ground, name: str, revision: str) -> None:
+    ground.client("ecs").create_cluster(clusterName=CLUSTER)
+    flexible = {"Mode": "OFF"}
+    ground.client("scheduler").create_schedule(
+        Name=name, ScheduleExpression="rate(1 day)", FlexibleTimeWindow=flexible, Target=target(ground, revision)
+    )
+
+
+def _event(sample: str) -> Start:
+    """Amazon ECS tells of a task that no service started."""
+
+    def start(ground: Ground, name: str, revision: str) -> None:
+        event = json.loads((SAMPLES / f"{sample}.json").read_text(encoding="utf-8"))
+        aws = ground.scene.aws
+        task = f"arn:aws:ecs:{aws.region}:{aws.account_id}:task/{CLUSTER}/{name}"
+        event["detail"] |= {"group": f"family:{name}", "taskDefinitionArn": revision, "taskArn": task}
+        event["detail"]["clusterArn"] = f"arn:aws:ecs:{aws.region}:{aws.account_id}:cluster/{CLUSTER}"
+        event |= {"resources": [task]}
+        aws.emit([event])
+
+    return start
+
+
+NOT_OPTED_IN = "is not opted in"
+STARTED = (
+    attack("older-revision-that-nobody-starts", _older(_nothing), told=()),
+    attack("older-revision-that-a-rule-starts", _older(_rule), NOT_OPTED_IN, told=(OPENED, REFUSED)),
+    attack("older-revision-that-a-schedule-starts", _older(_schedule), NOT_OPTED_IN, told=(OPENED, REFUSED)),
+    attack("older-revision-started-by-hand", _older(_event("task-started")), NOT_OPTED_IN, told=(OPENED, REFUSED)),
+    attack(
+        "older-revision-that-failed-to-start",
+        _older(_event("task-stopped-fargate")),
+        NOT_OPTED_IN,
+        told=(OPENED, REFUSED),
+    ),
+)
