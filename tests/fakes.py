@@ -160,7 +160,8 @@ class World:
     """What there is, and readers of it; ``asked`` counts what was asked for.
 
     ``usage`` is where any revision runs. ``unreadable`` are the things that AWS will not tell: a role's or secret's
-    ARN or name, a task definition's ARN, or ``usage`` and ``registry-secrets``.
+    ARN or name, a task definition's ARN, or ``usage`` and ``registry-secrets``. ``verifications`` is what the registry
+    says of an image to whoever asks, ``as_anybody`` what it says instead to those who give no credentials.
     """
 
     task_definitions: tuple[TaskDefinition, ...] = ()
@@ -170,6 +171,7 @@ class World:
     unreadable: dict[str, Unreadable] = field(default_factory=dict)
     in_organization: Lookup[str] = NO_ORGANIZATION
     verifications: Mapping[str, Lookup[Verification]] = field(default_factory=dict)
+    as_anybody: Mapping[str, Lookup[Verification]] = field(default_factory=dict)
     asked: list[tuple[str, str]] = field(default_factory=list)
 
     def _ask(self, kind: str, about: str) -> Unreadable | None:
@@ -219,6 +221,8 @@ class World:
 
     def anonymous_pull(self, image: ImageReference, hosts: frozenset[str]) -> Lookup[Verification]:
         assert image.host in hosts
+        if image.text in self.as_anybody:
+            return self.as_anybody[image.text]
         return self.verifications.get(image.text, VERIFICATION_SWITCHED_OFF)
 
     def verification(self, secret: Secret, image: ImageReference) -> Lookup[Verification]:

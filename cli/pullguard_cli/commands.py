@@ -64,6 +64,7 @@ def plan(
         ),
     ] = False,
     read_values: ReadValues = None,
+    live_registry: LiveRegistry = False,
     infrastructure_tag: Annotated[
         list[str] | None,
         typer.Option(
@@ -90,7 +91,7 @@ def plan(
     from pullguard_cli.plan import report  # noqa: PLC0415
 
     connection = connect_for(task_definition, profile=profile, region=region)
-    one = look_at_one(connection, task_definition, values=values_to_read(read_values))
+    one = look_at_one(connection, task_definition, values=values_to_read(read_values), live_registry=live_registry)
     rules = Rules(move_services=move_services, infrastructure_tags=tuple(infrastructure_tag or ()))
     raise typer.Exit(report(one, rules, format_))
 

@@ -120,6 +120,7 @@ FUNCTIONS = {
                 Ledger.rotation_end,
                 Ledger.granted,
                 Ledger.keep_verified,
+                Ledger.keep_accepted,
                 ServiceLedger.keep,
                 *STARTS,
                 LoginLedger.known,
@@ -148,6 +149,7 @@ FUNCTIONS = {
         stack={
             **on(
                 "Ledger.Arn",
+                Ledger.entry,
                 Ledger.lease,
                 Ledger.release,
                 Ledger.record_write,

@@ -196,6 +196,10 @@ _HALFWAY = Scene(
     ),
     registry=Answers(),
 )
+_REFUSED_TO_ANYBODY = Scene(
+    world=healthy(container={**WITHOUT_CREDENTIALS, **_FROM_REGISTRY}, secret={"value": GOOD, **_FOR_REGISTRY}),
+    registry=Answers(),
+)
 _REFUSED_TO_ALL = Scene(
     world=healthy(
         container={**WITHOUT_CREDENTIALS, **_FROM_REGISTRY}, secret={"value": GOOD, **_FOR_REGISTRY}, allows=()
@@ -286,8 +290,7 @@ PASTED: Final = (
         way="a misspelt name, which the role may not read by its right one",
         scene=Scene(world=healthy(container=naming("registry/wbe"), allows=())),
     ),
-    Row(check="credentials-missing", way="a registry of one's own"),
-    Row(check="credentials-missing", way="a twin with credentials"),
+    Row(check="credentials-missing", way="accepted by the registry", scene=_REFUSED_TO_ANYBODY),
     Row(check="credentials-missing", way="and the role may not read them", scene=_REFUSED_TO_ALL),
     Row(check="credentials-missing", way="and there is no role", scene=_NO_ROLE_AT_ALL),
     Row(check="secret-scheduled-for-deletion", way="in its recovery window"),

@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 
 from pullguard.arn import Arn
 from pullguard.checks.examine import examine
-from pullguard.model import Key, NamedPolicy, Role, Secret, Usage, Verification
+from pullguard.model import FailedStart, Key, NamedPolicy, Reason, Role, Secret, Usage, Verification
 from pullguard.plan import Fix, Grant, MoveService, Plan, ReferenceChange, Refusal, Reregister
-from pullguard.planner import Rules, make_plan, next_actions
+from pullguard.planner import Rules, make_plan, next_actions, told_apart
 from tests.fakes import (
     CLUSTER,
+    NOW,
     World,
     container,
     denied,
@@ -43,7 +44,19 @@ KEYED = secret(key=key())
 AWS_KEYED = secret(key=key(2, manager="AWS", policy={}))
 OLD, NEW = secret_arn(suffix="OldOld"), secret(suffix="NewNew")
 SUCCESSOR = revision_arn(revision=8)
-REFUSED = {"ghcr.io/acme/web:1": Verification(answer="rejected")}
+IMAGE = "ghcr.io/acme/web:1"
+PROVED: dict[str, Any] = {
+    "verifications": {IMAGE: Verification(answer="ok")},
+    "as_anybody": {IMAGE: Verification(answer="rejected")},
+}
+ATTACH = {"pullguard:attach": "true"}
+MEANT = secret("registry/meant", tags={"pullguard:roles": "web-*"})
+NEW_QUAY = secret(suffix="NewNew", registry="quay.io")
+REFUSED_START = FailedStart(
+    task_arn="task/1",
+    stopped_at=NOW,
+    reasons=(Reason(text=f"CannotPullContainerError: pull access denied for {IMAGE}, repository does not exist"),),
+)
 
 
 def grant(of: Secret, **changes: Any) -> Grant:
@@ -201,20 +214,69 @@ CASES = {
         (reregister((ARN, None)),),
     ),
     "missing-credentials-with-one-candidate": Case(
-        world(container(), secrets=(GHCR,), role=role(reads=[GHCR]), verifications=REFUSED), (reregister((None, GHCR)),)
+        world(container(), secrets=(MEANT,), role=role(reads=[MEANT]), tags=ATTACH, **PROVED),
+        (reregister((None, MEANT)),),
     ),
     "missing-credentials-with-one-candidate-that-the-role-cannot-read": Case(
-        world(container(), secrets=(GHCR,), verifications=REFUSED), (grant(GHCR), reregister((None, GHCR)))
+        world(container(), secrets=(MEANT,), tags=ATTACH, **PROVED), (grant(MEANT), reregister((None, MEANT)))
+    ),
+    "missing-credentials-that-the-task-definitions-owner-did-not-ask-for": Case(
+        world(container(), secrets=(MEANT,), **PROVED),
+        refused=(("reregister", "names no secret, and has no tag pullguard:attach=true"),),
+    ),
+    "missing-credentials-and-another-word-in-the-tag": Case(
+        world(container(), secrets=(MEANT,), tags={"pullguard:attach": "True"}, **PROVED),
+        refused=(("reregister", "no tag pullguard:attach=true"),),
+    ),
+    **{
+        f"missing-credentials-of-a-secret-for-{name}": Case(
+            world(container(), secrets=(secret(tags=tags),), tags=ATTACH, **PROVED),
+            refused=(("reregister", words),),
+        )
+        for name, tags, words in (
+            ("no-roles", {}, "a pattern of nothing but wildcards names nobody"),
+            ("every-role", {"pullguard:roles": "*"}, "a pattern of nothing but wildcards names nobody"),
+            ("every-role-in-other-words", {"pullguard:roles": "?* ** *"}, "nothing but wildcards names nobody"),
+            ("every-role-and-another", {"pullguard:roles": "* api-*"}, "nothing but wildcards names nobody"),
+            ("another-role", {"pullguard:roles": "api-*"}, "does not name the role"),
+        )
+    },
+    "missing-credentials-and-a-role-that-is-not-managed": Case(
+        world(container(), secrets=(MEANT,), role=role(managed=False), tags=ATTACH, **PROVED),
+        refused=(("reregister", "has no tag pullguard:managed"),),
+    ),
+    "missing-credentials-and-a-stale-reference-beside-it": Case(
+        world(
+            container(),
+            container(OLD, name="side", image="quay.io/a/b"),
+            secrets=(MEANT, NEW_QUAY),
+            role=role(reads=[NEW_QUAY]),
+            **PROVED,
+        ),
+        (reregister((str(OLD), NEW_QUAY), name="side"),),
+        refused=(("reregister", "has no tag pullguard:attach"),),
     ),
     "missing-credentials-with-two-candidates": Case(
         world(
             container(),
-            secrets=(GHCR, secret("other", "ZzZzZz")),
-            role=role(reads=[GHCR]),
-            verifications=REFUSED,
+            secrets=(MEANT, secret("other", "ZzZzZz", tags=MEANT.tags)),
+            role=role(reads=[MEANT]),
+            tags=ATTACH,
+            **PROVED,
         )
     ),
-    "missing-credentials-that-nobody-has-proved": Case(world(container(), secrets=(GHCR,), role=role(reads=[GHCR]))),
+    "missing-credentials-that-nobody-has-proved": Case(
+        world(container(), secrets=(MEANT,), role=role(reads=[MEANT]), tags=ATTACH)
+    ),
+    "missing-credentials-that-only-a-failed-start-speaks-of": Case(
+        world(
+            container(),
+            secrets=(MEANT,),
+            role=role(reads=[MEANT]),
+            tags=ATTACH,
+            running=Usage(newest=True, failed_starts=(REFUSED_START,)),
+        )
+    ),
     "missing-credentials-where-the-candidates-cannot-be-listed": Case(
         world(container(), secrets=(GHCR,), unreadable={"registry-secrets": denied()})
     ),
@@ -335,6 +397,18 @@ def test_an_action_names_the_findings_that_it_mends() -> None:
     (stale,) = (each for each in findings if each.check == "reference-stale")
     actions = make_plan(facts, findings, Rules()).actions
     assert [getattr(each, "findings", None) for each in actions] == [(stale.id,), (stale.id,)]
+
+
+def test_what_nobody_asked_for_is_in_the_plan_and_in_no_alert() -> None:
+    refusals = plan(CASES["missing-credentials-that-the-task-definitions-owner-did-not-ask-for"].world).refusals
+    assert [each.snippet for each in refusals] == [
+        f"aws ecs tag-resource --region us-east-1 --resource-arn {revision_arn()} "
+        "--tags key=pullguard:attach,value=true"
+    ]
+    assert told_apart(refusals) == ()
+    asked_for = plan(CASES["missing-credentials-of-a-secret-for-every-role"].world).refusals
+    assert told_apart(asked_for) == asked_for
+    assert '"Value": "* web-execution"' in str(asked_for[0].snippet)
 
 
 def test_grants_come_first_and_alone() -> None:

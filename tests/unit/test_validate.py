@@ -363,16 +363,18 @@ def test_observing_tells_of_every_step_ahead(stage: Staged) -> None:
 
 
 OBSERVE = {"pullguard:mode": "observe"}
+IMAGE = "ghcr.io/acme/web:1"
 LOWERED: dict[str, World] = {
     "role": replace(BROKEN, roles=(role(tags=OBSERVE),)),
     "secret": replace(BROKEN, secrets=(secret(tags=OBSERVE),)),
     "task-definition": replace(BROKEN, task_definitions=(task_definition(container(GHCR), tags=OBSERVE),)),
     "replacement": replace(STALE, secrets=(secret(tags=OBSERVE),)),
     "secret-that-would-be-named": World(
-        (task_definition(container()),),
+        (task_definition(container(), tags={"pullguard:attach": "true"}),),
         (role(reads=[GHCR]),),
-        (secret(tags=OBSERVE),),
-        verifications={"ghcr.io/acme/web:1": Verification(answer="rejected")},
+        (secret(tags={**OBSERVE, "pullguard:roles": "web-execution"}),),
+        verifications={IMAGE: Verification(answer="ok")},
+        as_anybody={IMAGE: Verification(answer="rejected")},
     ),
 }
 

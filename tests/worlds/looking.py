@@ -85,4 +85,6 @@ def _reply(request: Request, answers: Answers) -> Reply:
     if request.path == "/v2/":
         challenge = (("WWW-Authenticate", 'Basic realm="registry"'),) if answers.unauthorized == 401 else ()
         return Reply(status=answers.unauthorized, headers=challenge)
+    if request.authorization is None and answers.to_anybody is not None:
+        return Reply(status=answers.to_anybody)
     return Reply(status=answers.manifest or 500)

@@ -20,10 +20,13 @@ pytestmark = pytest.mark.allow_hosts(["127.0.0.1"])
 # Near misses that are another task definition, or in which nobody looks any more or nobody can tell yet.
 PROVES_NOTHING = {
     "reference-malformed: another partition",
-    "credentials-missing: a twin at an address of Docker Hub",
-    "credentials-missing: a twin that is nobody's official image",
+    "credentials-missing: and not to those with credentials",
+    "credentials-missing: and not to those with credentials, whom it limits",
+    "credentials-missing: and does not limit it",
+    "credentials-missing: and knows its name",
+    "credentials-missing: and answers",
+    "credentials-missing: and has no fault",
     "credentials-missing: a twin with credentials",
-    "credentials-missing: a registry of one's own",
     "credentials-missing: two secrets to choose from",
     "credentials-on-ecr-image: a malformed reference beside it",
     "secret-replica-failed: in progress for hours",

@@ -10,6 +10,7 @@ from pullguard import meaning
 from pullguard.arn import Arn, MalformedReference
 from pullguard.aws_cli import command, on_secret, tags_option
 from pullguard.eligibility import (
+    ATTACH_TAG,
     MANAGED_TAG,
     MODE_TAG,
     REGISTRY_TAG,
@@ -19,11 +20,13 @@ from pullguard.eligibility import (
     intended_hosts,
     intended_roles,
     is_managed,
+    is_meant_for,
     registry_hosts,
     role_may_use,
+    wants_attachment,
 )
 from pullguard.errors import Malformed, NotNow
-from pullguard.model import Container, Facts, Key, Lookup, NotLooked, Role, Secret, Tags, Unreadable
+from pullguard.model import Container, Facts, Key, Lookup, NotLooked, Role, Secret, Tags, TaskDefinition, Unreadable
 from pullguard.remedies.grant import Granted, granted_for
 
 
@@ -44,7 +47,7 @@ def withdrawn(facts: Facts, secret: Arn) -> str | None:
         if unread is not None:
             raise NotNow(f"it could not be read whether the owner of {secret} still agrees: {unread}")
         return f"the secret {secret.resource_name} is gone, or {facts.task_definition.arn.resource_name} needs another"
-    definition = facts.task_definition.tags
+    definition = facts.task_definition
     against = [
         why_not(found, facts.role, container=each, definition=definition) for each in _containers_for(facts, found)
     ]
@@ -62,16 +65,18 @@ def _containers_for(facts: Facts, secret: Secret) -> Iterator[Container]:
 
 
 def why_not(
-    secret: Secret, role: Role, *, container: Container | None = None, definition: Tags | None = None
+    secret: Secret, role: Role, *, container: Container | None = None, definition: TaskDefinition | None = None
 ) -> "MissingKey | None":
     """Return why nothing may be granted of ``secret`` to ``role``: a mode tag, or an owner's consent that is missing.
 
     Whatever adds a grant, keeps one that nobody vouches for or lets one come back asks this. ``container`` and
-    ``definition`` (its task definition's tags) are what it is for; without them the secret may be for any registry.
+    its task ``definition`` are what it is for; without them the secret may be for any registry.
     """
-    if is_observed(secret, role, definition or {}):
+    if is_observed(secret, role, definition.tags if definition else {}):
         return MissingKey(why=f"a tag {MODE_TAG} says that Pullguard is to observe only", remedy="Remove that tag.")
-    return missing_key(container, secret, role)
+    if container is None or definition is None:
+        return missing_key(container, secret, role)
+    return missing_consent(definition, container, secret, role)
 
 
 def is_observed(secret: Secret, role: Role, *more: Tags) -> bool:
@@ -104,13 +109,49 @@ def kept_grant(found: Lookup[Secret], role: Role, *, present: Granted | None, ou
 class MissingKey:
     """Which owner has not agreed: ``why``, what that owner would do, and the command for it, where there is one.
 
-    ``said_no`` is whether the secret's owner has said whom it is for, and this is another.
+    ``said_no`` is whether the secret's owner has said whom it is for, and this is another; ``unasked`` is whether what
+    lacks consent was not asked for by anybody either.
     """
 
     why: str
     remedy: str
     snippet: str | None = None
     said_no: bool = False
+    unasked: bool = False
+
+
+def missing_consent(definition: TaskDefinition, container: Container, secret: Secret, role: Role) -> MissingKey | None:
+    """Return why ``container`` may not get ``secret`` through ``role``; None where every owner agrees.
+
+    To give a container a secret that it does not name takes a third consent, and a secret that is meant for the role.
+    """
+    attachment = _missing_attachment(definition, secret, role) if container.reference is None else None
+    return attachment or missing_key(container, secret, role)
+
+
+def _missing_attachment(definition: TaskDefinition, secret: Secret, role: Role) -> MissingKey | None:
+    if not wants_attachment(definition):
+        at = (("--region", definition.arn.region), ("--resource-arn", str(definition.arn)))
+        return MissingKey(
+            why=f"the task definition names no secret, and has no tag {ATTACH_TAG}=true",
+            remedy=f"If Pullguard is to attach the secret {secret.name}, the task definition's owner tags it.",
+            snippet=command("ecs", "tag-resource", *at, ("--tags", f"key={ATTACH_TAG},value=true")),
+            unasked=True,
+        )
+    if role_may_use(secret, role.name) and not is_meant_for(secret, role.name):
+        patterns = f"{secret.tags.get(ROLES_TAG, '')} {role.name}"
+        return MissingKey(
+            why=(
+                f"no tag {ROLES_TAG} of the secret {secret.name} names the role {role.name}, "
+                "and a pattern of nothing but wildcards names nobody"
+            ),
+            remedy=(
+                "If this role is to read the secret, the secret's owner names it in the tag, with every other role "
+                "that is to be granted it."
+            ),
+            snippet=tagging(secret, ROLES_TAG, patterns),
+        )
+    return None
 
 
 def missing_key(container: Container | None, secret: Secret, role: Role) -> MissingKey | None:

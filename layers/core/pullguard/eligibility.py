@@ -9,13 +9,14 @@ from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 
 from pullguard.image import DOCKER_HUB, ImageReference, normal_host
-from pullguard.model import NotLooked, Role, Secret, Tags
+from pullguard.model import NotLooked, Role, Secret, Tags, TaskDefinition
 from pullguard.plan import Mode
 
 REGISTRY_TAG = "pullguard:registry"
 ROLES_TAG = "pullguard:roles"
 MANAGED_TAG = "pullguard:managed"
 MODE_TAG = "pullguard:mode"
+ATTACH_TAG = "pullguard:attach"
 EXPIRES_TAG = "pullguard:expires"
 # Docker's own file keeps the login to Docker Hub under https://index.docker.io/v1/; /v2/ is the API of today.
 # https://docs.docker.com/reference/cli/docker/login/
@@ -92,6 +93,12 @@ def role_may_use(secret: Secret, role_name: str) -> bool:
     return ROLES_TAG not in secret.tags or _names_role(secret.tags[ROLES_TAG].split(), role_name)
 
 
+def is_meant_for(secret: Secret, role_name: str) -> bool:
+    """Whether the secret's owner names the role: a pattern of nothing but wildcards names nobody."""
+    patterns = [each for each in secret.tags.get(ROLES_TAG, "").split() if each.strip("*?")]
+    return role_may_use(secret, role_name) and _names_role(patterns, role_name)
+
+
 def intended_roles(secret: Secret, role_name: str) -> tuple[str, ...]:
     """Return the tag's patterns as separated by commas too, if only so they name the role: for people, never to act on.
 
@@ -110,6 +117,11 @@ def _names_role(patterns: Sequence[str], role_name: str) -> bool:
 def is_managed(role: Role) -> bool:
     """Whether the role's owner lets Pullguard write its own inline policy on it."""
     return role.tags.get(MANAGED_TAG) == "true"
+
+
+def wants_attachment(definition: TaskDefinition) -> bool:
+    """Whether the task definition's owner lets Pullguard name a secret where a container names none."""
+    return definition.tags.get(ATTACH_TAG) == "true"
 
 
 def effective_mode(mode: Mode, *tags: Tags) -> Mode:

@@ -7,7 +7,7 @@ remember). A question that was not answered is a fact of its own; see ``model``.
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 from pullguard import meaning
 from pullguard.access.gathered import concerns_organization
@@ -17,6 +17,7 @@ from pullguard.errors import Malformed
 from pullguard.image import ImageReference
 from pullguard.model import (
     USAGE_NOT_LOOKED,
+    Accepted,
     Container,
     Facts,
     Lookup,
@@ -28,10 +29,14 @@ from pullguard.model import (
     TaskDefinition,
     Unreadable,
     Usage,
+    ValueShape,
     Verification,
 )
 from pullguard.near_names import nearest
 from pullguard.task_definition import role_arn_of
+
+# More would be a login each with what strangers may have stored: a tag opts any secret in, for any host.
+SECRETS_ASKED_MAX: Final = 3
 
 
 class Readers(Protocol):
@@ -88,6 +93,7 @@ def gather_about(task_definition: TaskDefinition, readers: Readers, *, now: date
     registry_secrets = _registry_secrets(task_definition, readers)
     namesakes, replacements = _other_readings(task_definition, secrets, readers)
     listed = registry_secrets if isinstance(registry_secrets, tuple) else ()
+    anonymous = _anonymous_pulls(task_definition, registry_secrets, readers)
     everything = (*secrets.values(), *namesakes.values(), *replacements.values(), *listed)
     facts = Facts(
         task_definition=task_definition,
@@ -101,10 +107,8 @@ def gather_about(task_definition: TaskDefinition, readers: Readers, *, now: date
         replacements=replacements,
         registry_secrets=registry_secrets,
         usage=readers.usage(task_definition) if usage else USAGE_NOT_LOOKED,
-        verifications={
-            **_verifications(task_definition, secrets, readers),
-            **_anonymous_pulls(task_definition, registry_secrets, readers),
-        },
+        verifications={**_verifications(task_definition, secrets, readers), **anonymous},
+        accepted=_accepted(task_definition, listed, anonymous, readers, now),
         simulations=_simulations(task_definition, role, secrets, readers),
     )
     return _with_near_names(facts, readers)
@@ -254,6 +258,36 @@ def _anonymous_pulls(
             hosts = frozenset().union(*map(registry_hosts, secrets))
             answers[container.name] = readers.anonymous_pull(container.image, hosts)
     return answers
+
+
+def _accepted(
+    task_definition: TaskDefinition,
+    registry_secrets: tuple[Secret, ...],
+    anonymous: Mapping[str, Lookup[Verification]],
+    readers: Readers,
+    now: datetime,
+) -> dict[str, Accepted]:
+    """Ask the question again with the credentials of opted-in secrets, where the registry refused it to anybody.
+
+    The first secret whose credentials it takes is the answer; no more than a few are asked with.
+    """
+    accepted: dict[str, Accepted] = {}
+    for container in task_definition.containers:
+        refused, image = anonymous.get(container.name), container.image
+        if not isinstance(image, ImageReference) or not is_refusal(refused):
+            continue
+        for secret in secrets_for(image, registry_secrets)[:SECRETS_ASKED_MAX]:
+            said, value = readers.verification(secret, image), secret.value
+            version = value.version_id if isinstance(value, ValueShape) else secret.current_version
+            if isinstance(said, Verification) and said.answer == "ok" and not said.is_public and version:
+                accepted[container.name] = Accepted(image=image.text, secret=secret.arn, version=version, at=now)
+                break
+    return accepted
+
+
+def is_refusal(anonymous: Lookup[Verification] | None) -> bool:
+    """Whether the registry refused the image to anybody: no time-out, limit or fault of a server is a refusal."""
+    return isinstance(anonymous, Verification) and anonymous.answer == "rejected"
 
 
 def _simulations(

@@ -9,6 +9,7 @@ table's time to live.
 | TD#arn | FINDING#id | a ``FindingRecord`` |
 | TD#arn | REMEDIATION#id | a ``Remediation``, and whether it was told |
 | TD#arn | VERIFIED | a list of ``Verified``: what the registries took after the last rotation |
+| TD#arn | ACCEPTED | ``Accepted`` by container: to which credentials registries would serve the images |
 | INTENT#occasion | id | a ``Remediation`` that was about to happen on that occasion |
 | REF#thing | TD#arn | nothing: an edge of who references what |
 | ONCE#what | ONCE | nothing: a thing that is to happen once |
@@ -39,7 +40,7 @@ from pullguard.family_book import FamilyBook
 from pullguard.hold_book import HoldBook
 from pullguard.kept import members_of
 from pullguard.lifecycle import FindingRecord
-from pullguard.model import RotationEnd
+from pullguard.model import Accepted, RotationEnd
 from pullguard.remediation import Remediation
 from pullguard.remedies.redeploy import Verified
 from pullguard.role_book import HISTORY_KEPT_S, RoleBook
@@ -57,6 +58,7 @@ class Entry:
     findings: tuple[FindingRecord, ...] = ()
     remediations: Mapping[str, Remediation] = field(default_factory=dict)
     verified: tuple[Verified, ...] = ()
+    accepted: Mapping[str, Accepted] = field(default_factory=dict)
 
 
 class Ledger(RoleBook, EcsBook, FamilyBook, HoldBook):
@@ -76,6 +78,7 @@ class Ledger(RoleBook, EcsBook, FamilyBook, HoldBook):
                 sort.removeprefix("REMEDIATION#"): each for sort, each in items.items() if isinstance(each, Remediation)
             },
             verified=items.get("VERIFIED", ()),
+            accepted=items.get("ACCEPTED", {}),
         )
 
     @asks("dynamodb:PutItem", "dynamodb:DeleteItem")
@@ -143,6 +146,12 @@ class Ledger(RoleBook, EcsBook, FamilyBook, HoldBook):
         """Keep which versions of its secrets the registries took."""
         data = [proof.to_dict() for proof in proofs]
         self._put(td(task_definition), "VERIFIED", data, expires=now.timestamp() + RESOLVED_KEPT_S)
+
+    @asks("dynamodb:PutItem")
+    def keep_accepted(self, task_definition: Arn, accepted: Mapping[str, Accepted], *, now: datetime) -> None:
+        """Keep with which credentials registries would serve the images of its containers."""
+        data = {name: each.to_dict() for name, each in accepted.items()}
+        self._put(td(task_definition), "ACCEPTED", data, expires=now.timestamp() + DAY_S)
 
     @asks("dynamodb:GetItem")
     def finding(self, task_definition: Arn, finding_id: str) -> FindingRecord | None:
@@ -311,6 +320,8 @@ def _part_of_entry(sort: str, item: Item) -> tuple[str, Any]:
             return sort, frozenset(map(_text, data))
         case "VERIFIED":
             return sort, tuple(map(Verified.from_dict, data))
+        case "ACCEPTED":
+            return sort, {name: Accepted.from_dict(each) for name, each in data.items()}
         case _:
             return sort, None
 

@@ -369,11 +369,15 @@ class ServiceUse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskUse:
-    """A running task that no service answers for, or whose platform matters."""
+    """A task that runs or is about to. ``has_pulled``: it is past its pull, or ECS does not say.
+
+    Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-lifecycle-explanation.html
+    """
 
     cluster_arn: str
     task_arn: str
     task_definition: str
+    has_pulled: bool = True
     launch_type: str | None = None
     platform_version: str | None = None
     capacity_provider: str | None = None
@@ -461,6 +465,11 @@ class Usage:
     started_alone: bool = False
 
     @property
+    def has_pulled(self) -> bool:
+        """Whether a task of the revision has its images: it pulled them since the revision was registered."""
+        return any(use.has_pulled for use in self.tasks)
+
+    @property
     def last_started_at(self) -> datetime | None:
         """When the youngest of the running tasks had its image and started; None where that is not known."""
         return max((use.started_at for use in self.tasks if use.started_at is not None), default=None)
@@ -490,6 +499,31 @@ class Verification:
     is_public: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """The registry would serve ``image`` to the credentials of a secret's ``version``; it was asked at ``at``."""
+
+    image: str
+    secret: Arn
+    version: str
+    at: datetime
+
+    def to_dict(self) -> dict[str, str]:
+        """Return it as it is kept in the ledger."""
+        return {
+            "image": self.image,
+            "secret": str(self.secret),
+            "version": self.version,
+            "at": self.at.isoformat(),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "Accepted":
+        """Return what ``to_dict`` described."""
+        at = datetime.fromisoformat(data["at"])
+        return cls(image=data["image"], secret=Arn.parse(data["secret"]), version=data["version"], at=at)
+
+
 VERIFICATION_SWITCHED_OFF = NotLooked(
     why="live verification is switched off",
     switch="parameter VerifyCredentials=true in the deployment, or --live-registry in the command line",
@@ -516,7 +550,9 @@ class Facts:
     not exist, the likeliest first: offered to people, never acted on. ``registry_secrets`` are the opted-in secrets
     of the account and Region for the registries from which containers pull without giving credentials.
     ``verifications`` and ``simulations`` are keyed by container name; the verification of a container that gives no
-    credentials says whether the registry serves its image to anybody. ``rotation_ends`` is what the ledger remembers
+    credentials says whether the registry serves its image to anybody, and ``accepted``, also by container name, whether
+    it then serves it to an opted-in secret's credentials: what was asked for these facts, or what the ledger remembers
+    (``credentials_missing.proof_of`` says what of it is believed). ``rotation_ends`` is what the ledger remembers
     of the secrets' last rotations, by the secret's ARN. ``granted_keys`` is which secrets the ledger has grant records
     of for the role, with the key that each was granted with; both are empty without a ledger.
     """
@@ -533,6 +569,7 @@ class Facts:
     registry_secrets: Lookup[tuple[Secret, ...]] = ()
     usage: Lookup[Usage] = USAGE_NOT_LOOKED
     verifications: Mapping[str, Lookup[Verification]] = field(default_factory=dict)
+    accepted: Mapping[str, Accepted] = field(default_factory=dict)
     simulations: Mapping[str, Lookup[tuple[Simulated, ...]]] = field(default_factory=dict)
     rotation_ends: Mapping[Arn, RotationEnd] = field(default_factory=dict)
     granted_keys: Mapping[Arn, Arn | None] = field(default_factory=dict)
@@ -545,6 +582,10 @@ class Facts:
     def with_usage(self, usage: Lookup[Usage]) -> "Facts":
         """Return the same facts with where the revision runs."""
         return replace(self, usage=usage)
+
+    def with_accepted(self, accepted: Mapping[str, Accepted]) -> "Facts":
+        """Return the same facts with what registries answered to opted-in credentials, by container name."""
+        return replace(self, accepted=accepted)
 
     def with_rotation_ends(self, ends: Mapping[Arn, RotationEnd]) -> "Facts":
         """Return the same facts with how the last rotations of the secrets ended."""

@@ -83,7 +83,10 @@ ActionKind: TypeAlias = Literal["grant", "reregister", "move-service", "redeploy
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """An action that would mend ``findings`` and that Pullguard must not take: why, and what the owner would do."""
+    """An action that would fix ``findings`` and that Pullguard must not take: why, and what the owner would do.
+
+    ``unasked``: nobody asked Pullguard for it. The finding says so, and no alert repeats it.
+    """
 
     kind: ActionKind
     task_definition: Arn
@@ -92,6 +95,7 @@ class Refusal:
     remedy: str
     snippet: str | None
     findings: tuple[str, ...]
+    unasked: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

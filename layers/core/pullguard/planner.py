@@ -13,9 +13,9 @@ from pullguard.arn import Arn, MalformedReference, SecretReference
 from pullguard.aws_batch import OWNED, is_owned_by_batch, register_job_definition, registering_job_definition
 from pullguard.aws_cli import command
 from pullguard.checks.access import access_of
-from pullguard.checks.credentials_missing import candidates_for
+from pullguard.checks.credentials_missing import to_attach
 from pullguard.checks.unread import how_to_read
-from pullguard.consent import MissingKey, missing_key, missing_role_key
+from pullguard.consent import MissingKey, missing_consent, missing_key, missing_role_key
 from pullguard.errors import shown
 from pullguard.findings import Finding
 from pullguard.model import Container, Facts, Key, Role, Secret, Unreadable, Usage
@@ -70,10 +70,14 @@ def told_apart(refusals: tuple[Refusal, ...]) -> tuple[Refusal, ...]:
     """Return what people are told: of a grant and a registration that one owner's command ends, the grant alone.
 
     That is one alert for all families that wait. Where there is no command, each family has a mistake of its own to
-    mend, and hears of it.
+    fix, and hears of it. What nobody asked for is said with its finding.
     """
     ended = {(each.why, each.snippet) for each in refusals if each.kind == "grant" and each.snippet is not None}
-    return tuple(each for each in refusals if each.kind != "reregister" or (each.why, each.snippet) not in ended)
+    return tuple(
+        each
+        for each in refusals
+        if not each.unasked and (each.kind != "reregister" or (each.why, each.snippet) not in ended)
+    )
 
 
 # --- Grants
@@ -139,6 +143,7 @@ def _about_to_be_named(facts: Facts, errors: tuple[Finding, ...]) -> Iterator[tu
 
 
 def _reregistration(facts: Facts, errors: tuple[Finding, ...], rules: Rules) -> Iterator[Fix | Refusal]:
+    yield from _not_attached(facts, errors)
     found = tuple(_changes(facts, errors))
     if not found:
         return
@@ -162,24 +167,47 @@ def _reregistration(facts: Facts, errors: tuple[Finding, ...], rules: Rules) -> 
 
 def _changes(facts: Facts, errors: tuple[Finding, ...]) -> Iterator[tuple[Container, Secret | None, str]]:
     """Yield the containers whose reference is to change, the secret that they are to name, and the finding's id."""
-    by_container = {
-        each.container: each for each in errors if each.check in _REREGISTRATIONS and each.container is not None
-    }
-    for container in facts.task_definition.containers:
-        finding = by_container.get(container.name)
-        if finding is None:
-            continue
+    for container, finding in _to_register(facts, errors):
         if finding.check == "credentials-on-ecr-image":
             yield container, None, finding.id
+        elif finding.check == "credentials-missing":
+            secret = to_attach(facts, container)
+            if secret is not None and _missing_consent(facts, container, secret) is None:
+                yield container, secret, finding.id
         elif (meant := _meant(facts, container, finding.check)) is not None:
             yield container, meant, finding.id
 
 
+def _not_attached(facts: Facts, errors: tuple[Finding, ...]) -> Iterator[Refusal]:
+    """Refuse to name secrets that not every owner wants named, each for itself: it keeps nothing else from its fix."""
+    for container, finding in _to_register(facts, errors):
+        secret = to_attach(facts, container) if finding.check == "credentials-missing" else None
+        missing = _missing_consent(facts, container, secret) if secret is not None else None
+        if missing is not None:
+            yield Refusal(
+                kind="reregister",
+                task_definition=facts.task_definition.arn,
+                target=facts.task_definition.family,
+                why=missing.why,
+                remedy=missing.remedy,
+                snippet=missing.snippet,
+                findings=(finding.id,),
+                unasked=missing.unasked,
+            )
+
+
+def _to_register(facts: Facts, errors: tuple[Finding, ...]) -> Iterator[tuple[Container, Finding]]:
+    """Yield the containers that a new revision would fix, each with its finding."""
+    by_container = {
+        each.container: each for each in errors if each.check in _REREGISTRATIONS and each.container is not None
+    }
+    for container in facts.task_definition.containers:
+        if container.name in by_container:
+            yield container, by_container[container.name]
+
+
 def _meant(facts: Facts, container: Container, check: str) -> Secret | None:
     """Return the one secret that the container must have meant."""
-    if check == "credentials-missing":
-        candidates = candidates_for(facts, container)
-        return candidates[0] if len(candidates) == 1 else None
     reference = container.reference
     if isinstance(reference, MalformedReference):
         reference = reference.meant
@@ -253,7 +281,9 @@ def _belongs(change: ReferenceChange) -> str:
 def _missing_consent(facts: Facts, container: Container, after: Secret | None) -> MissingKey | None:
     """Return whose consent a new revision lacks: of the role's owner always, of the secret's where it names one."""
     if isinstance(facts.role, Role):
-        return missing_role_key(facts.role) if after is None else missing_key(container, after, facts.role)
+        if after is None:
+            return missing_role_key(facts.role)
+        return missing_consent(facts.task_definition, container, after, facts.role)
     return MissingKey(
         why="it has no execution role that could be read, so that no owner of one has agreed",
         remedy="Give it an execution role, or change the task definition by hand.",

@@ -6,7 +6,9 @@ from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
 from pullguard.arn import Arn, parse_reference
+from pullguard.gather import lacks_credentials
 from pullguard.model import (
+    Accepted,
     Container,
     Facts,
     FailedStart,
@@ -21,9 +23,32 @@ from pullguard.model import (
     Simulated,
     TaskUse,
     Usage,
+    Verification,
 )
 
 Change: TypeAlias = Callable[[Facts], Facts]
+
+
+def accepted_and_refused_to_anybody(facts: Facts) -> Facts:
+    """Say that the registry refuses the images to anybody, and serves them to the secret that is kept for it."""
+    secrets = facts.registry_secrets if isinstance(facts.registry_secrets, tuple) else ()
+    bare = tuple(filter(lacks_credentials, facts.task_definition.containers))
+    accepted = {
+        container.name: Accepted(
+            image=container.image.text, secret=secret.arn, version=secret.current_version or "", at=facts.now
+        )
+        for container in bare
+        for secret in secrets
+    }
+    refused = {container.name: Verification(answer="rejected", detail="It answered 401.") for container in bare}
+    return replace(facts, verifications=refused, accepted=accepted)
+
+
+def running_task(facts: Facts) -> Facts:
+    """Say that a task of the revision runs."""
+    arn = str(facts.task_definition.arn)
+    task = TaskUse(cluster_arn=CLUSTER, task_arn=f"{CLUSTER}/1", task_definition=arn, started_at=facts.now)
+    return facts.with_usage(Usage(newest=True, tasks=(task,)))
 
 
 def the_role(facts: Facts) -> Role:

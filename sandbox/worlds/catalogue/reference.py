@@ -1,9 +1,11 @@
 """Worlds in which the reference is wrong, and ones in which it only looks odd."""
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 from sandbox.world import Role, Secret, World
+from sandbox.worlds.catalogue.by_hand import accepted_and_refused_to_anybody, running_task
 from sandbox.worlds.catalogue.parts import (
     CREDENTIALS,
     IMAGE,
@@ -219,85 +221,67 @@ NOT_FOUND = (
 )
 
 
-def _without(image: str, **changes: Any) -> Scene:
-    return Scene(world=healthy(container={**WITHOUT_CREDENTIALS, "image": image}, **changes))
+PRIVATE = Answers(to_anybody=401)
+_BARE = {**WITHOUT_CREDENTIALS, "image": "${registry}/acme/web:1.0"}
+_FOR_REGISTRY = {"tags": {"pullguard:registry": "${registry}"}}
 
 
-def _missing(way: str, image: str, near_miss: Scene, **changes: Any) -> Case:
-    return Case(check="credentials-missing", way=way, broken=_without(image, **changes), near_miss=near_miss)
-
-
-def _twin(image: str, of: str, **changes: Any) -> Scene:
-    """A second container of a repository that the first pulls with the secret; no registry has to be asked."""
-    (one,) = task_definition({"image": of}).request["containerDefinitions"]
-    twin = {"name": "twin", "image": image, "memory": 128}
-    return Scene(world=healthy(container={"image": of}, task={"containerDefinitions": [one, twin]}, **changes))
-
-
-def _twins(way: str, image: str, near_miss: str, of: str = IMAGE) -> Case:
-    return Case(check="credentials-missing", way=way, broken=_twin(image, of), near_miss=_twin(near_miss, of))
-
-
-def _asked(way: str, broken: Answers, near_miss: Answers, status: Literal["fail", "unknown"] = "fail") -> Case:
-    """The registry says itself whether it serves the image to anybody."""
-    world = healthy(
-        container={**WITHOUT_CREDENTIALS, "image": "${registry}/acme/web:1.0"},
-        secret={"tags": {"pullguard:registry": "${registry}"}},
-    )
-    return Case(
-        check="credentials-missing",
-        way=way,
-        status=status,
-        broken=Scene(world=world, registry=broken),
-        near_miss=Scene(world=world, registry=near_miss),
+def _bare(registry: Answers = PRIVATE, **changes: Any) -> Scene:
+    """A container that gives no credentials for a registry that a secret is kept for."""
+    return Scene(
+        world=healthy(**{"container": _BARE, "secret": _FOR_REGISTRY, **changes}),
+        registry=registry,
     )
 
 
-_OWN = "registry.example.com/web"
-_FOR_OUR_OWN = {"tags": {"pullguard:registry": "registry.example.com"}}
-_FOR_A_PORT = {"tags": {"pullguard:registry": "registry.example.com:5000"}}
+def _missing(way: str, near_miss: Scene, broken: Scene | None = None) -> Case:
+    return Case(check="credentials-missing", way=way, broken=broken or _bare(), near_miss=near_miss)
+
+
+def _at(image: str, tag: str = "registry.example.com") -> Scene:
+    """A registry that no loopback address stands for: what it answers is put by hand."""
+    world = healthy(container={**WITHOUT_CREDENTIALS, "image": image}, secret={"tags": {"pullguard:registry": tag}})
+    return Scene(world=world, facts=accepted_and_refused_to_anybody)
+
+
+def _twins(image: str) -> Mapping[str, Any]:
+    """Two containers of one image, of which one names the secret."""
+    alone = {"name": "alone", "image": image, "memory": 128}
+    return {"containerDefinitions": [{**alone, "name": "twin", **naming(THE_SECRET)}, alone]}
+
+
 MISSING = (
-    _asked("the registry refuses it to anybody", Answers(manifest=401), Answers()),
-    _asked("the registry forbids it to anybody", Answers(manifest=403), Answers(unauthorized=200)),
-    _asked("the registry has it for nobody, or for some", Answers(manifest=404), Answers(), status="unknown"),
-    _missing(
-        "a registry of one's own",
-        _OWN,
-        _without("nginx:1.27"),  # Docker Hub keeps a secret as well, and serves nginx to everybody
-        secret=_FOR_OUR_OWN,
-    ),
-    _missing(
-        "a secret that lives", _OWN, _without(_OWN, secret={**_FOR_OUR_OWN, "deleted": True}), secret=_FOR_OUR_OWN
-    ),
-    _missing("a secret that is opted in", _OWN, _without(_OWN, secret={"tags": {}}), secret=_FOR_OUR_OWN),
-    _missing("capitals", "Registry.Example.COM/web", _without("r.example.com/web"), secret=_FOR_OUR_OWN),
-    _missing(
-        "a port",
-        "registry.example.com:5000/web",
-        _without("registry.example.com:5001/web", secret=_FOR_A_PORT),
-        secret=_FOR_A_PORT,
-    ),
+    _missing("the registry refuses it to anybody", _bare(Answers())),
+    _missing("the registry forbids it to anybody", _bare(Answers(unauthorized=200)), _bare(Answers(to_anybody=403))),
+    _missing("and not to those with credentials", _bare(Answers(manifest=401))),
+    _missing("and not to those with credentials, whom it limits", _bare(Answers(to_anybody=401, manifest=429))),
+    _missing("and does not limit it", _bare(Answers(manifest=429))),
+    _missing("and knows its name", _bare(Answers(manifest=404))),
+    _missing("and answers", _bare(Answers(manifest=None))),
+    _missing("and has no fault", _bare(Answers(manifest=503))),
+    _missing("no task has pulled it", replace(_bare(), facts=running_task)),
+    _missing("a secret that lives", _bare(secret={**_FOR_REGISTRY, "deleted": True})),
+    _missing("a secret that is opted in", _bare(secret={"tags": {}})),
     _missing(
         "two secrets to choose from",
-        _OWN,
-        _without("public.ecr.aws/docker/library/nginx:1"),
-        secret=_FOR_OUR_OWN,
-        more_secrets=(Secret(name="registry/other", value=CREDENTIALS, tags=_FOR_OUR_OWN["tags"]),),
+        _bare(container={**WITHOUT_CREDENTIALS, "image": "public.ecr.aws/docker/library/nginx:1"}),
+        _bare(more_secrets=(Secret(name="registry/other", value=CREDENTIALS, tags=_FOR_REGISTRY["tags"]),)),
     ),
     _missing(
         "one of several hosts of a secret",
-        _OWN,
-        _without(_OWN, secret={"tags": {"pullguard:registry": "docker.io registry.example.com *"}}),
-        secret={"tags": {"pullguard:registry": "docker.io registry.example.com"}},
+        _bare(secret={"tags": {"pullguard:registry": "docker.io ${registry} *"}}),
+        _bare(secret={"tags": {"pullguard:registry": "docker.io ${registry}"}}),
     ),
-    _twins("a twin with credentials", "acme/web:2.0", "acme/web-proxy:2.0"),
-    _twins("a twin under another name of Docker Hub", "index.docker.io/acme/web", "ghcr.io/acme/web"),
-    _twins("a twin at an address of Docker Hub", "registry-1.docker.io/acme/web", "amazon/cloudwatch-agent:latest"),
-    Case(
-        check="credentials-missing",
-        way="a twin that is nobody's official image",
-        broken=_twin("acme/web", IMAGE),
-        near_miss=_twin("nginx:1.27", "docker.io/library/nginx:1.27"),
+    _missing(
+        "a twin with credentials",
+        Scene(world=healthy(task=_twins(IMAGE))),
+        _bare(task=_twins("${registry}/acme/web:1.0")),
+    ),
+    _missing("capitals", _at("r.example.com/web"), _at("Registry.Example.COM/web")),
+    _missing(
+        "a port",
+        _at("registry.example.com:5001/web", "registry.example.com:5000"),
+        _at("registry.example.com:5000/web", "registry.example.com:5000"),
     ),
 )
 

@@ -43,10 +43,14 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
-    """How the scene's registry answers: to the question for a challenge, for the manifest; None: it is not there."""
+    """How the scene's registry answers: to the question for a challenge, for the manifest; None: it is not there.
+
+    ``to_anybody`` is what it answers to the question for the manifest without credentials, if that is something else.
+    """
 
     unauthorized: int = 401
     manifest: int | None = 200
+    to_anybody: int | None = None
 
 
 NOTHING = World()

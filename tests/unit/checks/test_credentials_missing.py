@@ -1,20 +1,37 @@
-"""A container without credentials is only wrong where its image is not anybody's."""
+"""A container without credentials is wrong only where the registry itself proves it: asked twice, two answers."""
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
-from pullguard.checks.credentials_missing import CHECK
-from pullguard.findings import Answer, Failed, Passed, Skipped, Unsure
-from pullguard.image import parse_image, serves_the_public
-from pullguard.model import FailedStart, Reason, RegistryAnswer, Usage, Verification
-from tests.fakes import NOW, World, container, role, secret, task_definition
+from pullguard.checks.credentials_missing import ACCEPTED_FOR, CHECK, proof_of
+from pullguard.checks.examine import examine
+from pullguard.findings import Answer, Failed, Passed, Skipped, Subject, Unsure, finding_id
+from pullguard.gather import SECRETS_ASKED_MAX
+from pullguard.image import ImageReference, parse_image, serves_the_public
+from pullguard.model import (
+    Accepted,
+    Facts,
+    FailedStart,
+    Lookup,
+    Reason,
+    RegistryAnswer,
+    Secret,
+    TaskUse,
+    Usage,
+    Verification,
+)
+from tests.fakes import CLUSTER, NOW, World, container, denied, revision_arn, role, secret, task_definition
 
 HUB = secret("registry/hub", registry="docker.io")
 IMAGE = "docker.io/acme/web:1"
 TOKEN = 'CannotPullContainerError: failed to resolve reference "{}": failed to fetch anonymous token: 401 Unauthorized'
 DENIED = "CannotPullContainerError: pull access denied for {}, repository does not exist or may require 'docker login'"
+REFUSED = Verification(answer="rejected", detail="registry-1.docker.io answered 401.")
+TAKEN = Verification(answer="ok")
+RUNS = Usage(newest=True, tasks=(TaskUse(cluster_arn=CLUSTER, task_arn="t", task_definition="web:7"),))
 
 
 def asked(world: World) -> Answer:
@@ -22,48 +39,202 @@ def asked(world: World) -> Answer:
     return answer
 
 
-def world(image: str = IMAGE, *, said: Verification | None = None, start: FailedStart | None = None) -> World:
-    return World(
-        (task_definition(container(image=image)),),
+def world(
+    image: str = IMAGE,
+    *,
+    anonymous: Lookup[Verification] | None = None,
+    login: Lookup[Verification] | None = None,
+    start: FailedStart | None = None,
+    secrets: tuple[Secret, ...] = (HUB,),
+    tags: dict[str, str] | None = None,
+    **changes: Any,
+) -> World:
+    """``anonymous`` is what the registry says to anybody, ``login`` to credentials."""
+    whole = World(
+        (task_definition(container(image=image), tags=tags),),
         (role(),),
-        (HUB,),
+        secrets,
         running=Usage(newest=True, failed_starts=() if start is None else (start,)),
-        verifications={} if said is None else {image: said},
+        verifications={} if login is None else {image: login},
+        as_anybody={} if anonymous is None else {image: anonymous},
     )
+    return replace(whole, **changes)
 
 
 def failed(reason: str, ago: timedelta = timedelta(minutes=1)) -> FailedStart:
     return FailedStart(task_arn="task/1", stopped_at=NOW - ago, reasons=(Reason(text=reason),))
 
 
-@pytest.mark.parametrize("image", [IMAGE, "nginx", "amazon/cloudwatch-agent:latest"])
-def test_what_may_be_everybodys_is_not_checked_and_it_is_said_how_to(image: str) -> None:
-    answer = asked(world(image))
+@pytest.mark.parametrize(
+    "image", [IMAGE, "nginx", "amazon/cloudwatch-agent:latest", "registry.corp.example/web", "ghcr.io:8443/web"]
+)
+def test_without_verification_nothing_is_inferred_and_it_is_said_how_to_ask(image: str) -> None:
+    """Neither the registry's name nor anybody's tag proves anything."""
+    host = parse_image(image).host
+    answer = asked(world(image, secrets=(secret(registry=host),)))
     assert isinstance(answer, Skipped)
-    assert answer.question == "Does the pull need the credentials that are kept for docker.io?"
+    assert answer.question == f"Does the pull need the credentials that are kept for {host}?"
     assert answer.why == "live verification is switched off"
     assert "--live-registry" in answer.switch
 
 
-ANSWERS: dict[RegistryAnswer, type[Answer]] = {
-    "ok": Passed,
-    "anonymous-ok": Passed,
-    "rejected": Failed,
-    "no-such-image": Unsure,
-    "rate-limited": Unsure,
-    "unreachable": Unsure,
+def test_a_container_that_pulls_the_same_repository_with_a_secret_proves_nothing() -> None:
+    twin = container(HUB, name="twin", image=IMAGE)
+    here = world(task_definitions=(task_definition(container(image=IMAGE), twin),))
+    assert isinstance(asked(here), Skipped)
+
+
+# --- The same question, twice --------------------------------------------------------------------------------------
+
+
+ANSWERS: tuple[RegistryAnswer, ...] = ("ok", "anonymous-ok", "rejected", "no-such-image", "rate-limited", "unreachable")
+PASSING = {"ok", "anonymous-ok"}
+
+
+@pytest.mark.parametrize("login", ANSWERS)
+@pytest.mark.parametrize("anonymous", ANSWERS)
+def test_it_is_an_error_only_where_anybody_is_refused_and_the_credentials_are_accepted(
+    anonymous: RegistryAnswer, login: RegistryAnswer
+) -> None:
+    """A time-out, a limit, a fault of the server and a name that is not known prove nothing."""
+    answer = asked(world(anonymous=Verification(answer=anonymous), login=Verification(answer=login)))
+    proved = (anonymous, login) == ("rejected", "ok")
+    assert type(answer) is (Failed if proved else Passed if anonymous in PASSING else Skipped)
+
+
+def test_the_evidence_names_both_answers_and_the_secret() -> None:
+    answer = asked(world(anonymous=REFUSED, login=TAKEN))
+    assert isinstance(answer, Failed)
+    assert answer.evidence == (
+        "registry-1.docker.io answered 401. It serves it to the credentials in the secret registry/hub (version v1). "
+        f"Tagged pullguard:registry for docker.io: {HUB.arn}"
+    )
+
+
+def test_an_image_that_is_everybodys_after_all_needs_no_credentials() -> None:
+    assert isinstance(asked(world(anonymous=REFUSED, login=replace(TAKEN, is_public=True))), Skipped)
+
+
+def test_nobodys_credentials_are_sent_unless_the_registry_refused_the_image_to_anybody() -> None:
+    sent: list[str] = []
+
+    class Watched(World):
+        def verification(self, secret: Secret, image: ImageReference) -> Lookup[Verification]:
+            sent.append(secret.name)
+            return TAKEN
+
+    definition, roles = (task_definition(container(image=IMAGE)),), (role(),)
+    for anonymous in (Verification(answer="anonymous-ok"), Verification(answer="unreachable"), None):
+        said = {} if anonymous is None else {IMAGE: anonymous}
+        Watched(definition, roles, (HUB,), as_anybody=said).facts()
+    assert sent == []
+    for_others = secret("registry/else", registry="quay.io")
+    Watched(definition, roles, (HUB, for_others), as_anybody={IMAGE: REFUSED}).facts()
+    assert sent == ["registry/hub"]
+
+
+def test_no_more_than_a_few_secrets_are_tried() -> None:
+    several = tuple(secret(f"registry/{number}", registry="docker.io") for number in range(SECRETS_ASKED_MAX + 3))
+    sent: list[str] = []
+
+    class Watched(World):
+        def verification(self, secret: Secret, image: ImageReference) -> Lookup[Verification]:
+            sent.append(secret.name)
+            return Verification(answer="rejected")
+
+    here = Watched((task_definition(container(image=IMAGE)),), (role(),), several, as_anybody={IMAGE: REFUSED})
+    assert isinstance(asked(here), Skipped)
+    assert sent == [f"registry/{number}" for number in range(SECRETS_ASKED_MAX)]
+
+
+def test_with_several_secrets_it_is_an_error_and_people_choose() -> None:
+    other = secret("registry/other", registry="docker.io")
+    answer = asked(world(anonymous=REFUSED, login=TAKEN, secrets=(HUB, other)))
+    assert isinstance(answer, Failed)
+    assert (answer.remedy.action, answer.remedy.text) == ("none", "Choose one of the secrets, and name it.")
+
+
+# --- Nothing of the revision has pulled ------------------------------------------------------------------------------
+
+
+def test_a_revision_whose_tasks_run_has_pulled() -> None:
+    answer = asked(world(anonymous=REFUSED, login=TAKEN, running=RUNS))
+    assert isinstance(answer, Skipped)
+    assert answer.why == "a running task of the revision has pulled the image without them"
+
+
+def test_a_task_that_is_about_to_pull_proves_nothing() -> None:
+    waiting = replace(RUNS, tasks=tuple(replace(each, has_pulled=False) for each in RUNS.tasks))
+    assert isinstance(asked(world(anonymous=REFUSED, login=TAKEN, running=waiting)), Failed)
+
+
+def test_where_it_cannot_be_read_what_runs_it_is_unknown() -> None:
+    here = world(anonymous=REFUSED, login=TAKEN, unreadable={"usage": denied("ecs:ListTasks")})
+    assert isinstance(asked(here), Unsure)
+
+
+def test_a_task_that_started_since_ends_an_older_finding() -> None:
+    started = tuple(replace(each, started_at=NOW) for each in RUNS.tasks)
+    examination = examine(world(running=replace(RUNS, tasks=started)).facts())
+    id_ = finding_id(CHECK.id, Subject(task_definition=str(revision_arn()), container="app"))
+    assert [each.check for each in examination.not_checked] == [CHECK.id]
+    assert (examination.proved_at[id_], id_ in examination.passed) == (NOW, True)
+
+
+# --- What is believed of an answer that was kept ---------------------------------------------------------------------
+
+
+def proved() -> Facts:
+    return world(anonymous=REFUSED, login=TAKEN).facts()
+
+
+KEPT: dict[str, dict[str, Any]] = {
+    "of another image": {"image": "docker.io/acme/web:2"},
+    "of another secret": {"secret": secret("registry/other").arn},
+    "of another version": {"version": "v2"},
+    "too old": {"at": NOW - ACCEPTED_FOR - timedelta(seconds=1)},
+    "of the future": {"at": NOW + timedelta(minutes=6)},
 }
 
 
-@pytest.mark.parametrize(("said", "kind"), ANSWERS.items(), ids=ANSWERS)
-def test_where_the_registry_is_asked_its_answer_decides(said: RegistryAnswer, kind: type[Answer]) -> None:
-    answer = asked(world(said=Verification(answer=said, detail="registry-1.docker.io answered.")))
-    assert isinstance(answer, kind)
-    if isinstance(answer, Failed):
-        assert answer.remedy.action == "reregister"
-        assert answer.evidence.startswith(
-            "registry-1.docker.io answered. Tagged pullguard:registry for docker.io: arn:"
-        )
+@pytest.mark.parametrize("changes", KEPT.values(), ids=KEPT)
+def test_only_a_fresh_answer_about_this_image_and_this_version_is_believed(changes: dict[str, Any]) -> None:
+    facts = proved()
+    (app,) = facts.task_definition.containers
+    kept = facts.accepted["app"]
+    assert kept == Accepted(image=IMAGE, secret=HUB.arn, version="v1", at=NOW)
+    assert proof_of(facts, app) == kept
+    assert proof_of(facts.with_accepted({"app": replace(kept, at=NOW - ACCEPTED_FOR)}), app) is not None
+    assert proof_of(facts.with_accepted({"app": replace(kept, **changes)}), app) is None
+    assert proof_of(facts.with_accepted({"side": kept}), app) is None
+
+
+@pytest.mark.parametrize(
+    "secrets",
+    [(), (replace(HUB, tags={}),), (replace(HUB, deleted_at=NOW),), (replace(HUB, stages={"v2": ("AWSCURRENT",)}),)],
+    ids=["gone", "not opted in any more", "to be deleted", "rotated since"],
+)
+def test_the_secret_has_to_be_there_still(secrets: tuple[Secret, ...]) -> None:
+    kept = proved().accepted
+    facts = world(anonymous=REFUSED, secrets=secrets).facts().with_accepted(kept)
+    assert proof_of(facts, facts.task_definition.containers[0]) is None
+
+
+def test_the_answer_of_a_moment_ago_is_void_where_anybody_is_served_now() -> None:
+    facts = world(anonymous=Verification(answer="anonymous-ok")).facts().with_accepted(proved().accepted)
+    assert proof_of(facts, facts.task_definition.containers[0]) is None
+
+
+# --- What is done about it -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("tags", "action"), [({}, "none"), ({"pullguard:attach": "true"}, "reregister")])
+def test_a_fix_is_announced_only_where_the_owner_asked_for_it(tags: dict[str, str], action: str) -> None:
+    answer = asked(world(anonymous=REFUSED, login=TAKEN, tags=tags))
+    assert isinstance(answer, Failed)
+    assert answer.remedy.action == action
+    assert answer.remedy.members == (f'"repositoryCredentials": {{"credentialsParameter": "{HUB.arn}"}}',)
+    assert ("tagged pullguard:attach=true" in answer.remedy.text) is (action == "none")
 
 
 STARTS = {
@@ -79,12 +250,18 @@ STARTS = {
 
 
 @pytest.mark.parametrize(("start", "kind"), STARTS.values(), ids=STARTS)
-def test_a_start_that_was_refused_tells(start: FailedStart, kind: type[Answer]) -> None:
-    assert isinstance(asked(world(start=start)), kind)
+def test_a_start_that_was_refused_is_an_error_and_never_for_pullguard_to_fix(
+    start: FailedStart, kind: type[Answer]
+) -> None:
+    answer = asked(world(start=start, tags={"pullguard:attach": "true"}))
+    assert isinstance(answer, kind)
+    if isinstance(answer, Failed):
+        assert answer.remedy.action == "none"
+        assert answer.remedy.text.startswith("If the secret is meant for this image: ")
 
 
 def test_the_registrys_own_answer_outweighs_a_start_of_a_moment_ago() -> None:
-    here = world(said=Verification(answer="anonymous-ok"), start=failed(DENIED.format("acme/web")))
+    here = world(anonymous=Verification(answer="anonymous-ok"), start=failed(DENIED.format("acme/web")))
     assert isinstance(asked(here), Passed)
 
 

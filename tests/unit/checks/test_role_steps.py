@@ -169,9 +169,12 @@ def test_without_a_role_there_is_one_and_a_member_that_names_it() -> None:
     assert len(name) <= 64
 
 
+IMAGE, REFUSED, TAKEN = "ghcr.io/acme/web:1", Verification(answer="rejected"), Verification(answer="ok")
+
+
 def test_two_containers_get_one_role() -> None:
     definition = task_definition(container(name="one"), container(name="two"), role_name=None)
-    world = World((definition,), (), (NEW,), verifications={"ghcr.io/acme/web:1": Verification(answer="rejected")})
+    world = World((definition,), (), (NEW,), verifications={IMAGE: TAKEN}, as_anybody={IMAGE: REFUSED})
     one, two = (each for each in examine(world.facts()).findings if each.check == "credentials-missing")
     assert [line.partition(":")[0] for line in one.remedy.members] == ['"executionRoleArn"', '"repositoryCredentials"']
     assert "create-role" in one.remedy.commands

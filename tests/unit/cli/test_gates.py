@@ -113,15 +113,26 @@ def test_whether_credentials_are_needed_is_a_step_where_it_was_not_checked() -> 
 CREDENTIALS: dict[str, tuple[Facts, dict[str, str], str]] = {
     "nobody's secret": (facts_of(None, None, "quay.io/a/b"), {}, ""),
     "public": (facts_of(None, None, "nginx", verifications={"nginx": Verification(answer="ok")}), {}, ""),
-    "refused": (
-        facts_of(None, None, "nginx", verifications={"nginx": Verification(answer="rejected", detail="401.")}),
+    "refused to anybody, accepted with credentials": (
+        facts_of(
+            None,
+            None,
+            "nginx",
+            verifications={"nginx": Verification(answer="ok")},
+            as_anybody={"nginx": Verification(answer="rejected", detail="401.")},
+        ),
         {"credentials": "fail"},
         "The pull fails at: credentials",
     ),
+    "refused": (
+        facts_of(None, None, "nginx", verifications={"nginx": Verification(answer="rejected", detail="401.")}),
+        {"credentials": "not checked"},
+        "Whether the pull needs credentials was not checked.",
+    ),
     "no answer": (
         facts_of(None, None, "nginx", verifications={"nginx": Verification(answer="unreachable", detail="Late.")}),
-        {"credentials": "unknown"},
-        "The pull may work; not certain: credentials",
+        {"credentials": "not checked"},
+        "Whether the pull needs credentials was not checked.",
     ),
 }
 

@@ -156,6 +156,7 @@ class Ecs:
                 cluster_arn=cluster,
                 task_arn=task["taskArn"],
                 task_definition=task["taskDefinitionArn"],
+                has_pulled="startedAt" in task or task.get("lastStatus", "RUNNING") == "RUNNING",
                 launch_type=task.get("launchType"),
                 platform_version=task.get("platformVersion"),
                 capacity_provider=task.get("capacityProviderName"),

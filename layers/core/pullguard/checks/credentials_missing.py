@@ -1,40 +1,49 @@
 """Does a container need credentials that it does not give?
 
-That a secret is kept for a registry does not say that the registry keeps everything behind it: on Docker Hub most
-images are anybody's. So it is an error only where the registry itself refuses to serve the image to anybody, or where
-something else proves it; see docs/adr/0017.
+Anyone may tag a secret for any registry, and an instance may log in by itself: that a secret is kept for a registry
+proves nothing about an image. So it is an error only where the registry refused this image to anybody and served it to
+an opted-in secret's credentials, and no task of the revision has pulled it; or where a task could not start because it
+was refused this image. Only the first is acted on; see docs/adr/0017.
 """
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Final
 
 from pullguard.checks.check import (
     NEEDS_REGISTRY,
+    NEEDS_RUNNING,
     PRIVATE_REGISTRY,
     Check,
     image_of,
-    secrets_in_use,
     skipped,
     subject_of,
     unreadable,
 )
 from pullguard.checks.failed_starts import diagnosed, quoted, recent_starts
 from pullguard.checks.role_steps import naming
-from pullguard.eligibility import REGISTRY_TAG, secrets_for
-from pullguard.findings import Answer, Failed, Passed, Remedy, Subject, Unsure
-from pullguard.gather import lacks_credentials
-from pullguard.image import ImageReference, serves_the_public
+from pullguard.eligibility import ATTACH_TAG, REGISTRY_TAG, ROLES_TAG, secrets_for, wants_attachment
+from pullguard.findings import Answer, Failed, Passed, Remedy
+from pullguard.gather import is_refusal, lacks_credentials
+from pullguard.image import ImageReference
 from pullguard.model import (
     VERIFICATION_SWITCHED_OFF,
+    Accepted,
     Container,
     Facts,
-    Missing,
+    FailedStart,
     NotLooked,
     Secret,
     Unreadable,
+    Usage,
     Verification,
 )
 
+ACCEPTED_FOR: Final = timedelta(hours=1)
+"""How long it is believed that a registry accepted credentials: a message that is retried takes less."""
+_CLOCKS_DIFFER: Final = timedelta(minutes=5)
 _REFUSALS = frozenset({"no-credentials-used", "pull-denied"})
 _OFFICIAL = "library/"  # the images that Docker itself publishes, for everybody
 
@@ -51,7 +60,7 @@ def _missing(facts: Facts) -> Iterable[Answer]:
         elif not (candidates := candidates_for(facts, container)):
             yield Passed(subject=subject)
         else:
-            yield _judged(facts, container, image, candidates)
+            yield from _judged(facts, container, image, candidates)
 
 
 def candidates_for(facts: Facts, container: Container) -> tuple[Secret, ...]:
@@ -62,39 +71,81 @@ def candidates_for(facts: Facts, container: Container) -> tuple[Secret, ...]:
     return secrets_for(image, facts.registry_secrets)
 
 
-def _judged(facts: Facts, container: Container, image: ImageReference, candidates: tuple[Secret, ...]) -> Answer:
+def _judged(
+    facts: Facts, container: Container, image: ImageReference, candidates: tuple[Secret, ...]
+) -> Iterable[Answer]:
     subject = subject_of(facts, container)
-    match facts.verifications.get(container.name, VERIFICATION_SWITCHED_OFF):
-        case Verification(answer="ok" | "anonymous-ok"):
-            return Passed(subject=subject)
-        case Verification(answer="rejected", detail=detail):
-            return _failed(facts, container, image, candidates, detail)
-        case Verification(detail=detail):
-            return _not_told(subject, container, image, detail)
-        case Unreadable() as unread:
-            return unreadable(subject, f"Whether {image.host} serves the image to anybody", unread)
-        case NotLooked() | Missing() as not_asked:
-            proof = _proof(facts, image)
-            if proof is not None:
-                return _failed(facts, container, image, candidates, proof)
-            off = not_asked if isinstance(not_asked, NotLooked) else VERIFICATION_SWITCHED_OFF
-            question = f"Does the pull need the credentials that are kept for {image.host}?"
-            return skipped(subject, question, off)
+    said = facts.verifications.get(container.name, VERIFICATION_SWITCHED_OFF)
+    if isinstance(said, Verification) and said.answer in {"ok", "anonymous-ok"}:
+        yield Passed(subject=subject)
+    elif (proof := proof_of(facts, container)) is not None:
+        yield _proved(facts, container, image, candidates, proof)
+    elif (start := _refused_start(facts, image)) is not None:
+        yield _refused(facts, container, image, candidates, start)
+    elif isinstance(said, Unreadable):
+        yield unreadable(subject, f"Whether {image.host} serves the image to anybody", said)
+    elif isinstance(facts.usage, Unreadable) and is_refusal(said):
+        yield unreadable(
+            subject, f"Whether a task of {facts.task_definition.arn.resource_name} has pulled", facts.usage
+        )
+    else:
+        question = f"Does the pull need the credentials that are kept for {image.host}?"
+        yield skipped(subject, question, _not_proved(facts, container))
+        if isinstance(facts.usage, Usage) and (started := facts.usage.last_started_at) is not None:
+            yield Passed(subject=subject, proved_at=started)  # it ends a finding that no task had started since
 
 
-def _proof(facts: Facts, image: ImageReference) -> str | None:
-    """Return what tells without asking the registry that the image is not served to anybody; None if nothing does."""
+def proof_of(facts: Facts, container: Container) -> Accepted | None:
+    """Return what proves that ``container`` needs a secret's credentials; None where that is not proved.
+
+    The registry refused this image to anybody. It served it to credentials that are still the current ones of a live,
+    opted-in secret, a short time ago. No task of the revision has pulled it.
+    """
+    accepted, usage = facts.accepted.get(container.name), facts.usage
+    if accepted is None or not is_refusal(facts.verifications.get(container.name)):
+        return None
+    if not isinstance(usage, Usage) or usage.has_pulled:
+        return None
+    if not -_CLOCKS_DIFFER <= facts.now - accepted.at <= ACCEPTED_FOR or accepted.image != container.image.text:
+        return None
+    current = {secret.arn: secret.current_version for secret in candidates_for(facts, container)}
+    return accepted if current.get(accepted.secret) == accepted.version else None
+
+
+def to_attach(facts: Facts, container: Container) -> Secret | None:
+    """Return the secret that a proved ``container`` must be meant to name: the only one that is kept for the host."""
+    candidates = candidates_for(facts, container)
+    return candidates[0] if len(candidates) == 1 and proof_of(facts, container) is not None else None
+
+
+def _not_proved(facts: Facts, container: Container) -> NotLooked:
+    """Say why it is not known whether the pull needs credentials."""
+    said = facts.verifications.get(container.name)
+    if not isinstance(said, Verification):
+        return said if isinstance(said, NotLooked) else VERIFICATION_SWITCHED_OFF
+    if not is_refusal(said):
+        return NotLooked(why=f"the registry's answer proves nothing ({said.detail.rstrip('.')})", switch=_ASK_AGAIN)
+    if not isinstance(facts.usage, Usage):
+        return facts.usage if isinstance(facts.usage, NotLooked) else NotLooked(why=_UNSEEN, switch=_ASK_AGAIN)
+    if facts.usage.has_pulled:
+        return NotLooked(why=_HAS_PULLED, switch=_IF_PRIVATE)
+    return NotLooked(why=_NONE_ACCEPTED, switch=_IF_PRIVATE)
+
+
+_ASK_AGAIN: Final = "ask again later"
+_UNSEEN: Final = "it is not known whether a task of the revision has pulled the image"
+_HAS_PULLED: Final = "a running task of the revision has pulled the image without them"
+_NONE_ACCEPTED: Final = "the registry refuses it to anybody, and accepted no opted-in credentials for it either"
+_IF_PRIVATE: Final = "name the secret that is meant for the image, if it needs one"
+
+
+def _refused_start(facts: Facts, image: ImageReference) -> FailedStart | None:
+    """Return a task that could not start because it was refused this image; None if there was none lately."""
     for start in recent_starts(facts):
         if diagnosed(start, facts).explanation.kind in _REFUSALS and any(
             _names(reason.text, image) for reason in start.reasons
         ):
-            return f"A task failed to start: {quoted(start)}."
-    for other, secret in secrets_in_use(facts):
-        its = image_of(other)
-        if its is not None and (its.host, its.repository) == (image.host, image.repository) and not _official(image):
-            return f"Container {other.name} pulls the same repository with the secret {secret.name}."
-    if not serves_the_public(image.host):
-        return f"{image.host} is not one of the registries at which anybody keeps public images."
+            return start
     return None
 
 
@@ -104,32 +155,54 @@ def _names(reason: str, image: ImageReference) -> bool:
     return re.search(rf"(?<![\w.-]){re.escape(repository)}(?![\w/-]|\.\w)", reason) is not None
 
 
-def _official(image: ImageReference) -> bool:
-    return image.repository.startswith(_OFFICIAL)
+def _proved(
+    facts: Facts, container: Container, image: ImageReference, candidates: tuple[Secret, ...], proof: Accepted
+) -> Failed:
+    said = facts.verifications[container.name]
+    name = next(secret.name for secret in candidates if secret.arn == proof.secret)
+    asked = said.detail if isinstance(said, Verification) else ""
+    evidence = f"{asked} It serves it to the credentials in the secret {name} (version {proof.version})."
+    return _failed(facts, container, image, candidates, evidence, is_asked_for=wants_attachment(facts.task_definition))
+
+
+def _refused(
+    facts: Facts, container: Container, image: ImageReference, candidates: tuple[Secret, ...], start: FailedStart
+) -> Failed:
+    return _failed(facts, container, image, candidates, f"A task failed to start: {quoted(start)}.", is_asked_for=None)
 
 
 def _failed(
-    facts: Facts, container: Container, image: ImageReference, candidates: tuple[Secret, ...], proof: str
+    facts: Facts,
+    container: Container,
+    image: ImageReference,
+    candidates: tuple[Secret, ...],
+    evidence: str,
+    *,
+    is_asked_for: bool | None,
 ) -> Failed:
+    """Say what is wrong; ``is_asked_for`` is whether Pullguard is to fix it, None where it must not."""
     names = ", ".join(str(secret.arn) for secret in candidates)
+    if len(candidates) > 1:
+        remedy = Remedy(text="Choose one of the secrets, and name it.")
+    else:
+        remedy = naming(facts, container, candidates[0], "register a revision that names the secret.")
+        if is_asked_for is None:
+            remedy = replace(remedy, action="none", text=f"If the secret is meant for this image: {remedy.text}")
+        elif not is_asked_for:
+            remedy = replace(remedy, action="none", text=f"{remedy.text} {_OR_ATTACH}")
     host = image.host
     return Failed(
         subject=subject_of(facts, container),
         cause=f"Container {container.name} pulls from {host} without credentials, though a secret is kept for it.",
-        evidence=f"{proof} Tagged {REGISTRY_TAG} for {host}: {names}",
-        remedy=naming(facts, container, candidates[0], "register a revision that names the secret.")
-        if len(candidates) == 1
-        else Remedy(text="Choose one of the secrets, and name it."),
+        evidence=f"{evidence} Tagged {REGISTRY_TAG} for {host}: {names}",
+        remedy=remedy,
     )
 
 
-def _not_told(subject: Subject, container: Container, image: ImageReference, detail: str) -> Unsure:
-    return Unsure(
-        subject=subject,
-        cause=f"Whether {image.host} serves the image of container {container.name} without credentials is not told.",
-        evidence=detail,
-        remedy=Remedy(text="If the image is private, name the secret; if it is public, look at the registry's answer."),
-    )
+_OR_ATTACH: Final = (
+    f"Pullguard does so by itself where the task definition is tagged {ATTACH_TAG}=true and the secret's tag "
+    f"{ROLES_TAG} names the role."
+)
 
 
 CHECK = Check(
@@ -137,12 +210,13 @@ CHECK = Check(
     gate="credentials",
     severity="error",
     fails_when=(
-        "a secret is opted in for the image's registry, the container gives no repositoryCredentials, and the "
-        "registry does not serve the image to anybody: it was asked, or a task that could not start or a container "
-        "with credentials for the same repository tells, or it is no registry of public images"
+        "the container gives no repositoryCredentials, the registry refuses the image to anybody and serves it to an "
+        "opted-in secret's credentials, and no task of the revision has pulled it; or a task could not start because "
+        "it was refused the image, and a secret is opted in for its registry"
     ),
     fix="reregister",
-    needs=f"secretsmanager:ListSecrets; {NEEDS_REGISTRY} for registries at which anybody keeps public images",
+    fix_words="re-register, with the tag pullguard:attach",
+    needs=f"secretsmanager:ListSecrets; {NEEDS_REGISTRY}; {NEEDS_RUNNING}",
     remedy="register a revision that names the secret that is kept for the registry",
     source=PRIVATE_REGISTRY,
     ask=_missing,

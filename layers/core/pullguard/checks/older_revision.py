@@ -14,7 +14,7 @@ def instead_of_a_copy(remedy: Remedy, facts: Facts) -> Remedy:
     A successor that is our own has its plan already: services are moved to it.
     """
     usage = facts.usage
-    if remedy.action != "reregister" or not isinstance(usage, Usage) or usage.newest or usage.successor is not None:
+    if not _registers(remedy) or not isinstance(usage, Usage) or usage.newest or usage.successor is not None:
         return remedy
     if usage.latest is None:
         return replace(remedy, action="none")
@@ -24,6 +24,11 @@ def instead_of_a_copy(remedy: Remedy, facts: Facts) -> Remedy:
         f"{latest}, once nothing is wrong with that one."
     )
     return Remedy(text=text, snippet=_moving(usage, usage.latest) or remedy.snippet)
+
+
+def _registers(remedy: Remedy) -> bool:
+    """Whether the remedy registers a revision with other credentials, be it Pullguard that does so or a person."""
+    return remedy.action == "reregister" or any(each.startswith('"repositoryCredentials"') for each in remedy.members)
 
 
 def _moving(usage: Usage, latest: Arn) -> str | None:

@@ -9,13 +9,13 @@ from pullguard.afterwards import after_registering, in_words
 from pullguard.alerts import describe
 from pullguard.arn import Arn
 from pullguard.aws.messaging import Queues
-from pullguard.checks.credentials_missing import candidates_for
+from pullguard.checks.credentials_missing import to_attach
 from pullguard.checks.examine import Examination, examine, unread_task_definition
 from pullguard.eligibility import effective_mode
 from pullguard.events import is_rotation
 from pullguard.findings import Finding
 from pullguard.flows.telling import Teller
-from pullguard.gather import Readers, gather_about, lacks_credentials
+from pullguard.gather import Readers, gather_about
 from pullguard.ledger import Entry, Ledger
 from pullguard.lifecycle import advance
 from pullguard.messages import LISTED, MAYBE_UNUSED, UNLISTED, Home, Look, Review, parse_command
@@ -199,7 +199,7 @@ class Validator:
             return Examination.of(unread_task_definition(look.task_definition, facts)), facts
         first = examine(facts)
         asks = look.cause.kind in {FAILED_START, *MAYBE_UNUSED} or self._may_redeploy(look)
-        if not (first.findings or asks or leaves_open(entry, first)):
+        if not (first.findings or asks or facts.accepted or leaves_open(entry, first)):
             return first, facts
         facts = facts.with_usage(self.readers.usage(facts.task_definition))
         return (examine(facts) if in_scope(facts) else nothing), facts
@@ -225,6 +225,8 @@ class Validator:
                 deed = describe(action, why)
                 self.teller.remediation(Remediation(event="Remediation Planned", deed=deed), now=now)
             return 0
+        if actions and facts.accepted:
+            self.ledger.keep_accepted(look.task_definition, facts.accepted, now=now)
         for action in actions:
             self._ask(action, look, occasion)
         return len(actions)
@@ -295,9 +297,8 @@ def in_scope(facts: Facts) -> bool:
 
 def tags_of(facts: Facts) -> tuple[dict[str, str], ...]:
     """Return the tags of everything that may lower the mode: task definition, role, secrets named or to be named."""
-    bare = filter(lacks_credentials, facts.task_definition.containers)
-    missing = (secret for container in bare for secret in candidates_for(facts, container))
-    secrets = (*facts.described, *missing)
+    attached = (to_attach(facts, container) for container in facts.task_definition.containers)
+    secrets = (*facts.described, *attached)
     return (
         dict(facts.task_definition.tags),
         *(dict(facts.role.tags) for _ in "x" if isinstance(facts.role, Role)),

@@ -1,0 +1,217 @@
+"""A secret is attached to a container that names none: how the proof reaches the executor, and who has to agree."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from pullguard.checks.credentials_missing import ACCEPTED_FOR
+from pullguard.consent import missing_consent, withdrawn
+from pullguard.eligibility import is_meant_for
+from pullguard.ledger import Ledger
+from pullguard.model import Accepted, Role, Secret, TaskUse, Usage, Verification
+from pullguard.plan import Grant, Reregister
+from tests.fakes import CLUSTER, NOW, World, container, revision_arn, role, secret, task_definition
+from tests.flows import LOOK, Stage
+
+IMAGE = "ghcr.io/acme/web:1"
+ATTACH = {"pullguard:attach": "true"}
+MEANT = secret(tags={"pullguard:roles": "web-execution"})
+NEEDY = World(
+    (task_definition(container(), tags=ATTACH),),
+    (role(),),
+    (MEANT,),
+    verifications={IMAGE: Verification(answer="ok")},
+    as_anybody={IMAGE: Verification(answer="rejected")},
+)
+
+
+def seen_by_an_executor(world: World = NEEDY, **changes: Any) -> World:
+    """The same world for whoever may ask registries as anybody only."""
+    return replace(world, verifications={}, **changes)
+
+
+@pytest.fixture
+def stage(ledger: Ledger) -> Callable[..., Stage]:
+    return lambda world=NEEDY, **changes: Stage(ledger, replace(world, asked=[]), **changes)
+
+
+Staged = Callable[..., Stage]
+
+
+def proved(stage: Stage, world: World | None = None) -> list[type]:
+    """Return what an executor would do now, in this world."""
+    proof = stage.executor(readers=lambda: world or seen_by_an_executor()).prove(LOOK)
+    return [] if proof is None else [type(each) for each in proof.actions]
+
+
+# --- The validator's answer, through the ledger ----------------------------------------------------------------------
+
+
+def test_the_validator_asks_twice_and_its_answer_reaches_the_executor(stage: Staged) -> None:
+    here = stage()
+    assert here.validate().asked == 1
+    kept = here.ledger.entry(revision_arn()).accepted
+    assert kept == {"app": Accepted(image=IMAGE, secret=MEANT.arn, version="v1", at=NOW)}
+    assert proved(here) == [Grant]
+    assert proved(here, seen_by_an_executor(roles=(role(reads=[MEANT]),))) == [Reregister]
+
+
+def test_without_the_validators_answer_an_executor_writes_nothing(stage: Staged) -> None:
+    assert proved(stage()) == []
+
+
+def test_where_verification_is_off_nothing_is_asked_for(stage: Staged) -> None:
+    here = stage(replace(NEEDY, verifications={}, as_anybody={}))
+    result = here.validate()
+    assert (result.asked, result.findings, here.sent.told()) == (0, 0, [])
+
+
+def test_where_it_runs_is_asked_for_the_proof(stage: Staged) -> None:
+    running = Usage(newest=True, tasks=(TaskUse(cluster_arn=CLUSTER, task_arn="t", task_definition="web:7"),))
+    here = stage(replace(NEEDY, running=running))
+    assert here.validate().findings == 0
+    assert ("usage", str(revision_arn())) in here.world.asked
+    assert here.sent.messages == []
+
+
+def test_what_nobody_asked_for_is_one_finding_and_no_other_message(stage: Staged) -> None:
+    here = stage(replace(NEEDY, task_definitions=(task_definition(container()),)))
+    assert here.validate().asked == 0
+    assert here.sent.told() == ["Finding Opened"]
+    assert here.sent.details("Finding Opened")[0]["finding"]["remedy"]["action"] == "none"
+    assert here.ledger.entry(revision_arn()).accepted == {}
+
+
+def _running(world: World) -> World:
+    tasks = (TaskUse(cluster_arn=CLUSTER, task_arn="t", task_definition="web:7"),)
+    return replace(world, running=Usage(newest=True, tasks=tasks))
+
+
+SINCE: dict[str, Callable[[World], World]] = {
+    "the registry serves anybody": lambda it: replace(it, as_anybody={IMAGE: Verification(answer="anonymous-ok")}),
+    "the registry does not answer": lambda it: replace(it, as_anybody={IMAGE: Verification(answer="unreachable")}),
+    "verification is off": lambda it: replace(it, as_anybody={}),
+    "a task has pulled": _running,
+    "another secret is tagged as well": lambda it: replace(it, secrets=(MEANT, secret("registry/other"))),
+    "only another secret is left": lambda it: replace(it, secrets=(secret("registry/other", tags=MEANT.tags),)),
+    "the secret is rotated": lambda it: replace(it, secrets=(replace(MEANT, stages={"v2": ("AWSCURRENT",)}),)),
+    "the secret is not opted in": lambda it: replace(it, secrets=(secret(registry=None),)),
+    "the secret is meant for everybody": lambda it: replace(it, secrets=(secret(tags={"pullguard:roles": "*"}),)),
+    "the secret is observed": lambda it: replace(
+        it, secrets=(secret(tags={**MEANT.tags, "pullguard:mode": "observe"}),)
+    ),
+    "the owner wants it no more": lambda it: replace(it, task_definitions=(task_definition(container()),)),
+    "another image": lambda it: replace(
+        it,
+        task_definitions=(task_definition(container(image="ghcr.io/acme/web:2"), tags=ATTACH),),
+        as_anybody={"ghcr.io/acme/web:2": Verification(answer="rejected")},
+    ),
+}
+
+
+@pytest.mark.parametrize("change", SINCE.values(), ids=SINCE)
+def test_the_executor_proves_it_again_from_the_present_state(stage: Staged, change: Callable[[World], World]) -> None:
+    here = stage()
+    here.validate()
+    assert proved(here, change(seen_by_an_executor())) == []
+
+
+def test_an_answer_is_believed_for_a_while_only(stage: Staged) -> None:
+    here = stage()
+    here.validate()
+    here.later(seconds=ACCEPTED_FOR.total_seconds())
+    assert proved(here) == [Grant]
+    here.later(seconds=1)
+    assert proved(here) == []
+
+
+MUTATIONS: dict[str, dict[str, str]] = {
+    "of another image": {"image": "ghcr.io/acme/web:2"},
+    "of another secret": {"secret": str(secret("registry/other").arn)},
+    "of another version": {"version": "v2"},
+    "of the future": {"at": (NOW + timedelta(hours=2)).isoformat()},
+}
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS.values(), ids=MUTATIONS)
+def test_an_answer_about_something_else_is_not_believed(stage: Staged, mutation: dict[str, str]) -> None:
+    here = stage()
+    here.validate()
+    kept = here.ledger.entry(revision_arn()).accepted["app"]
+    other = Accepted.from_dict(json.loads(json.dumps({**kept.to_dict(), **mutation})))
+    here.ledger.keep_accepted(revision_arn(), {"app": other}, now=NOW)
+    assert proved(here) == []
+
+
+# --- A stranger's tag ------------------------------------------------------------------------------------------------
+
+
+def test_a_strangers_tag_lowers_nobodys_mode(stage: Staged) -> None:
+    """A secret for the host of a sidecar, with the tag observe: the fix of the other container goes on."""
+    stranger = secret("stranger", registry="docker.io", tags={"pullguard:mode": "observe"})
+    definition = task_definition(container(MEANT), container(name="side", image="docker.io/library/nginx:1"))
+    here = stage(World((definition,), (role(),), (MEANT, stranger)))
+    assert here.validate().asked == 1
+    assert proved(here, here.world) == [Grant]
+
+
+# --- Consent ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("roles", "meant"),
+    [
+        (None, False),
+        ("", False),
+        ("*", False),
+        ("**", False),
+        ("?*", False),
+        ("* ?", False),
+        ("web-execution", True),
+        ("web-*", True),
+        ("* web-execution", True),
+        ("*-execution", True),
+        ("api-*", False),
+        ("* api-*", False),
+        ("web-execution ${aws:username}", False),
+    ],
+)
+def test_a_secret_is_meant_for_a_role_that_its_tag_names(roles: str | None, meant: bool) -> None:
+    tags = {} if roles is None else {"pullguard:roles": roles}
+    assert is_meant_for(secret(tags=tags), "web-execution") is meant
+
+
+@pytest.mark.parametrize(
+    ("tags", "of", "holder", "words"),
+    [
+        (ATTACH, MEANT, role(), None),
+        ({}, MEANT, role(), "has no tag pullguard:attach=true"),
+        ({"pullguard:attach": "yes"}, MEANT, role(), "has no tag pullguard:attach=true"),
+        (ATTACH, secret(), role(), "names nobody"),
+        (ATTACH, secret(tags={"pullguard:roles": "api-*"}), role(), "does not name the role"),
+        (ATTACH, secret(registry=None, tags={"pullguard:roles": "web-execution"}), role(), "is not opted in"),
+        (ATTACH, MEANT, role(managed=False), "is not opted in"),
+    ],
+)
+def test_a_third_owner_has_to_agree(tags: dict[str, str], of: Secret, holder: Role, words: str | None) -> None:
+    definition = task_definition(container(), tags=tags)
+    missing = missing_consent(definition, definition.containers[0], of, holder)
+    assert (missing is None) is (words is None)
+    assert missing is None or str(words) in missing.why
+
+
+def test_a_container_that_names_its_secret_needs_no_third_consent() -> None:
+    ghcr = secret()
+    definition = task_definition(container(ghcr))
+    assert missing_consent(definition, definition.containers[0], ghcr, role()) is None
+
+
+def test_a_grant_is_taken_back_where_the_third_consent_ended_while_it_was_written() -> None:
+    facts = NEEDY.facts()
+    assert withdrawn(facts, MEANT.arn) is None
+    after = replace(facts, task_definition=task_definition(container()))
+    assert "pullguard:attach" in str(withdrawn(after, MEANT.arn))
