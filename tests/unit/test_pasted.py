@@ -9,7 +9,7 @@ import pytest
 
 from pullguard.arn import MalformedReference, SecretReference, parse_reference
 from pullguard.errors import shown
-from pullguard.pasted import kind_of, redacted
+from pullguard.pasted import hidden, kind_of, redacted
 
 made: Final = random.Random(31)
 ALNUM: Final = string.ascii_letters + string.digits
@@ -166,3 +166,44 @@ def test_a_long_text_costs_no_time(part: str) -> None:
     redacted(text)
     kind_of(text)
     assert isinstance(parse_reference(text, region=REGION), MalformedReference)
+
+
+AROUND: Final = ("{}", "ghcr.io/acme/web:{}", "registry.example.com:5000/{}", "ghcr.io/{}/web:1", 'tag is "{}", or {}')
+
+
+@pytest.mark.parametrize("around", AROUND)
+@pytest.mark.parametrize("token", [token for token, _ in TOKENS])
+def test_a_token_in_a_text_or_in_an_image_is_not_shown(token: str, around: str) -> None:
+    if set(token) <= set(HEX):  # a commit's or an image's hash looks the same
+        return
+    assert token not in hidden(around.format(token, token))
+    assert "not shown" in hidden(around.format(token, token))
+    assert token[:12] not in shown(around.format(token, token), 10_000)
+
+
+READABLE: Final = (
+    "ghcr.io/acme/web:3f786850e387550fdab836ed7e6dc881de23001b",
+    "ghcr.io/acme/web:main-3f786850e387550fdab836ed7e6dc881de23001b",
+    "ghcr.io/acme/web:1.4.2-rc.1_build.20261130T124500Z",
+    "ghcr.io/acme/web:1@sha256:" + "0123456789abcdef" * 4,
+    "sha256:" + "89abcdef" * 8,
+    "111122223333.dkr.ecr.us-east-1.amazonaws.com/cdk-hnb659fds-container-assets-111122223333-us-east-1:"
+    + "0123456789abcdef" * 4,
+    "registry.example.com:5000/team/sub-team/very-long-repository-name-of-the-payments-service/web:latest",
+    "arn:aws:secretsmanager:us-east-1:111122223333:secret:registry/ghcr-AbCdEf",
+    "arn:aws:ecs:us-east-1:111122223333:task-definition/web:7",
+    "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+    "the role 111122223333 of 6f1c1d3e-7a55-4f0e-9a43-0d5a1b8f4c11 reads registry/ghcr-AbCdEf",
+    "MyCompanyProductionRegistryCredentialsForGhcr",
+    '{"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": "arn:aws:secretsmanager:*:*:secret:*"}',
+)
+
+
+@pytest.mark.parametrize("text", READABLE)
+def test_hashes_arns_and_names_stay_readable(text: str) -> None:
+    assert hidden(text) == text
+
+
+@pytest.mark.parametrize("name", [each for each in NAMES if "AKIAI" not in each])
+def test_a_name_in_an_image_stays_readable(name: str) -> None:
+    assert hidden(f"ghcr.io/{name}:{name}") == f"ghcr.io/{name}:{name}"

@@ -1,13 +1,18 @@
 """Credentials that somebody pasted where a secret is named: nothing that people or programs read repeats them."""
 
+import base64
 import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from pullguard.aws.messaging import Queues, Topic
 from pullguard.checks.examine import examine
 from pullguard.ledger import Ledger
 from pullguard.planner import Rules, make_plan
-from tests.fakes import World, container, role, task_definition
+from tests.fakes import Sent, World, container, revision_arn, role, secret, task_definition
 from tests.flows import Stage
 
 PASSWORD = "Sup3rS3cret"
@@ -59,3 +64,60 @@ def test_a_token_in_an_image_is_not_repeated() -> None:
     examination = examine(facts)
     assert examination.findings
     assert PASSWORD not in repr(examination)
+
+
+BASE64 = base64.b64encode(f"ci-user:{PASSWORD}{PASSWORD}".encode()).decode()
+OTHERS = {"GitHub": PASTED["a token"], "base64": BASE64.rstrip("="), "access key": "AKIA" + "Q3EGR7WJPLM5XN2T"}
+GHCR = secret()
+PLACES: dict[str, Callable[[str], World]] = {
+    "a container's name": lambda it: World((task_definition(container("registry/ghcr", name=it)),), (role(),)),
+    "an image's tag": lambda it: World(
+        (task_definition(container("registry/ghcr", image=f"ghcr.io/acme/web:{it}")),), (role(),)
+    ),
+    "an image": lambda it: World((task_definition(container("registry/ghcr", image=it)),), (role(),)),
+    "an image's path": lambda it: World(
+        (task_definition(container("registry/ghcr", image=f"ghcr.io/{it}/web:1")),), (role(),)
+    ),
+    "a tag of the task definition": lambda it: World(
+        (task_definition(container("registry/ghcr"), tags={"token": it, it: "x"}),), (role(),)
+    ),
+    "a secret's tags": lambda it: World(
+        (task_definition(container(GHCR)),),
+        (role(),),
+        (replace(GHCR, tags={"pullguard:registry": it, "pullguard:roles": it}),),
+    ),
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("token", OTHERS.values(), ids=OTHERS)
+def test_wherever_else_they_were_pasted_nothing_that_is_kept_or_told_repeats_them(
+    ledger: Ledger, token: str, place: str
+) -> None:
+    stage = Stage(ledger, PLACES[place](token))
+    stage.validate()
+    facts = stage.world.facts()
+    examination = examine(facts)
+    kept = ledger._client.scan(TableName="ledger")
+    said = json.dumps([stage.sent.events, stage.sent.messages], default=str)
+    everything = f"{kept} {said} {examination} {make_plan(facts, examination.findings, Rules())}"
+    assert stage.sent.events
+    assert token not in everything
+    assert token[4:] not in everything
+
+
+def test_two_containers_with_tokens_for_names_are_two(ledger: Ledger) -> None:
+    names = (PASTED["a token"], PASTED["a token"][::-1][:-4] + "x")
+    both = (container("registry/ghcr", name=f"gh{'p_'}{name}") for name in names)
+    Stage(ledger, World((task_definition(*both),), (role(),))).validate()
+    assert len(ledger.entry(revision_arn()).findings) == 2
+
+
+def test_people_do_not_read_a_token_that_is_the_name_of_something() -> None:
+    sent, token = Sent(), PASTED["a token"]
+    client: Any = sent
+    Topic(client, "topic").publish(f"{token} is broken", f"arn:aws:iam::1:role/{token}", {"family": token})
+    Queues(client).reject("letters", "body", reason=f"no {token}", function="f")
+    read = f"{sent.alerts} {sent.messages}"
+    assert PASSWORD not in read
+    assert read.count("not shown") == 4  # the subject, the text, the attribute and the reason

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from pullguard.pasted import redacted
+from pullguard.pasted import hidden
 
 # More than it takes to recognise a token: as much of a text is read beyond what is shown of it, and no more.
 _TOKEN_CHARS: Final = 256
@@ -59,7 +59,7 @@ class Misconfigured(PullguardError):
 
 
 def shown(text: str, limit: int = 120) -> str:
-    """Return ``text`` quoted for a message: control characters escaped, long texts cut, known tokens not shown."""
-    text = redacted(text[: limit + _TOKEN_CHARS])
+    """Return ``text`` quoted for a message: control characters escaped, long texts cut, tokens not shown."""
+    text = hidden(text[: limit + _TOKEN_CHARS])
     cut = text if len(text) <= limit else f"{text[:limit]}…"
     return f'"{"".join(c if c.isprintable() else ascii(c)[1:-1] for c in cut)}"'

@@ -47,6 +47,9 @@ _ONE_RANDOM: Final = re.compile(rf"[A-Za-z0-9+/]{{{_RANDOM_MIN_CHARS},}}={{0,2}}
 _HEX: Final = re.compile(r"[0-9a-f]+|[0-9A-F]+")
 _LETTERS: Final = re.compile(r"[A-Z]?[a-z]{3,}")
 _DIGITS: Final = re.compile(r"[0-9]+")
+# What no token has in it. An ARN, an image's digest and what is hidden already are no texts to look into.
+_AROUND: Final = re.compile(r"""(arn:[^\s"']*|sha\d+:[0-9a-f]+|\([^()]*; not shown\)|[\s:@,;"'\\()\[\]{}<>|]+)""")
+_PARTS_MAX: Final = 12
 _HASH_CHARS: Final = 8  # AWS CDK ends a logical id in so many hexadecimal digits
 
 
@@ -73,6 +76,28 @@ def redacted(text: str) -> str:
         return found[0] if _reads_as_words(found[0]) else f"({_kind(found)}; not shown)"
 
     return _known().sub(hidden, text)
+
+
+def hidden(text: str) -> str:
+    """Return ``text`` with every word, or part of an image's name, that looks like a token not shown.
+
+    Hashes stay, of commits and of images, and so do ARNs, which are names of things that exist.
+    """
+    return "".join(
+        each if place % 2 else _hidden_part(each) for place, each in enumerate(_AROUND.split(redacted(text)))
+    )
+
+
+def _hidden_part(text: str) -> str:
+    """Hide the longest run of a path's parts that looks like a token: base64 has the slash in its alphabet."""
+    parts = text.split("/")[:_PARTS_MAX]
+    for length in range(len(parts), 0, -1):
+        for start in range(len(parts) - length + 1):
+            run = "/".join(parts[start : start + length])
+            if len(run) >= _PART_MIN_CHARS and not _HEX.fullmatch(run) and (kind := kind_of(run)) is not None:
+                before, _, after = text.partition(run)
+                return f"{before}({kind}; not shown){after}"
+    return text
 
 
 def _prefixed(text: str) -> str | None:

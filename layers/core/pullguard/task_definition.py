@@ -10,6 +10,7 @@ from pullguard.arn import Arn, parse_reference
 from pullguard.errors import Malformed
 from pullguard.image import ImageReference, parse_image
 from pullguard.model import Container, Tags, TaskDefinition
+from pullguard.pasted import hidden
 
 
 def read_task_definition(raw: Mapping[str, Any], tags: Tags) -> TaskDefinition:
@@ -39,11 +40,15 @@ def read_task_definition(raw: Mapping[str, Any], tags: Tags) -> TaskDefinition:
 
 
 def read_container(index: int, raw: Mapping[str, Any], *, region: str) -> Container:
-    """Read one container definition of a task definition in ``region``."""
+    """Read one container definition of a task definition in ``region``.
+
+    A name that looks like a pasted token is none: no output repeats it, and nothing is registered for it.
+    """
     credentials = raw.get("repositoryCredentials")
+    name = str(raw.get("name", f"#{index}"))
     return Container(
         index=index,
-        name=str(raw.get("name", f"#{index}")),
+        name=name if hidden(name) == name else f"#{index} {hidden(name)}",
         image=_image(raw.get("image")),
         reference=None if credentials is None else parse_reference(_parameter(credentials), region=region),
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pullguard.aws.answers import asks
 from pullguard.errors import PullguardError
 from pullguard.messages import Look, Review
+from pullguard.pasted import redacted
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _A_BATCH = 10  # SendMessageBatch and PutEvents
 _REASON_MAX_CHARS = 1024
+_SUBJECT_MAX_CHARS = 99
 BUS_SOURCE = "pullguard"
 
 
@@ -79,7 +81,7 @@ class Queues:
             QueueUrl=queue_url,
             MessageBody=body or "(empty)",
             MessageAttributes={
-                "reason": {"DataType": "String", "StringValue": _plain(reason)[:_REASON_MAX_CHARS]},
+                "reason": {"DataType": "String", "StringValue": _plain(redacted(reason))[:_REASON_MAX_CHARS]},
                 "function": {"DataType": "String", "StringValue": function},
             },
             **fifo,  # type: ignore[arg-type]
@@ -123,13 +125,14 @@ class Topic:
     def publish(self, subject: str, text: str, attributes: Mapping[str, str | tuple[str, ...]]) -> str:
         """Publish one alert; return its message id.
 
+        A known token in the name of a family, a role or a secret, which programs need, is not shown to people.
         An attribute of several values is a String.Array, any of which a filter policy may match.
         Source: https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html
         """
         answer = self._client.publish(
             TopicArn=self._arn,
-            Subject=subject,
-            Message=text,
+            Subject=redacted(subject)[:_SUBJECT_MAX_CHARS],
+            Message=redacted(text),
             MessageAttributes={name: _attribute(value) for name, value in attributes.items() if value},
         )
         return answer["MessageId"]
@@ -137,8 +140,8 @@ class Topic:
 
 def _attribute(value: str | tuple[str, ...]) -> "MessageAttributeValueTypeDef":
     if isinstance(value, str):
-        return {"DataType": "String", "StringValue": value}
-    return {"DataType": "String.Array", "StringValue": json.dumps(value)}
+        return {"DataType": "String", "StringValue": redacted(value)}
+    return {"DataType": "String.Array", "StringValue": redacted(json.dumps(value))}
 
 
 def _short(text: str) -> str:

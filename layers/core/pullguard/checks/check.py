@@ -13,7 +13,7 @@ from pullguard.errors import Malformed, shown
 from pullguard.findings import Answer, Remedy, RemedyAction, Severity, Skipped, Subject, Unsure
 from pullguard.image import ImageReference
 from pullguard.model import Container, Facts, Key, NotLooked, Role, Secret, Unreadable
-from pullguard.pasted import redacted
+from pullguard.pasted import hidden
 
 Group: TypeAlias = Literal["reference", "secret", "execution role", "key", "registry", "platform and run time"]
 PullGate: TypeAlias = Literal[
@@ -162,7 +162,7 @@ def told_reference(container: Container) -> str | None:
 
 def image_text(container: Container) -> str:
     """Return the image as the task definition names it, without what may be a password or looks like a token."""
-    text = redacted(container.image.text)
+    text = hidden(container.image.text)
     return _USER_INFO.sub("…@", text) if isinstance(container.image, Malformed) else text
 
 

@@ -15,7 +15,7 @@ from pullguard.findings import Remedy
 from pullguard.image import ImageReference, serves_the_public
 from pullguard.model import Container, Facts, NotLooked, Secret
 from pullguard.near_names import is_near
-from pullguard.pasted import redacted
+from pullguard.pasted import hidden
 
 
 def of_secret(facts: Facts, container: Container, otherwise: Remedy) -> Remedy:
@@ -95,4 +95,4 @@ def of_registry_host(image: ImageReference, secret: Secret) -> Remedy:
 
 def _on_host(image: ImageReference, host: str) -> str:
     """Return the same image at another host; one whose host has a misspelling names a host."""
-    return f"{host}/{redacted(image.text).partition('/')[2]}"
+    return f"{host}/{hidden(image.text).partition('/')[2]}"
