@@ -148,6 +148,8 @@ class Emulator(Server):
             "MINISTACK_ACCOUNT_ID": self.account_id,
             "SFTP_ENABLED": "0",
             "IOT_MTLS_ENABLED": "0",
+            # Functions inherit it: their registries are on this machine.
+            "PULLGUARD_LOOPBACK_REGISTRIES": "true",
             "PYTHONUNBUFFERED": "1",
             "PYTHONDONTWRITEBYTECODE": "1",
         }

@@ -125,6 +125,7 @@ def task_definition(
     role_name: str | None = "web-execution",
     status: str = "ACTIVE",
     tags: Mapping[str, str] | None = None,
+    task_role: str | None = None,
 ) -> TaskDefinition:
     raw = {
         "taskDefinitionArn": str(revision_arn(family, revision)),
@@ -135,6 +136,8 @@ def task_definition(
     }
     if role_name is not None:
         raw["executionRoleArn"] = str(role_arn(role_name))
+    if task_role is not None:
+        raw["taskRoleArn"] = task_role
     return read_task_definition(raw, tags or {})
 
 

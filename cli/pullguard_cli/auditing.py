@@ -76,6 +76,7 @@ class Auditor:
             cross_check=scope.cross_check,
             bulk_above=ROLES_ONE_BY_ONE,
             lists_roles=True,
+            loopback=True,
         )
         self._collected = _Collected()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="audit")

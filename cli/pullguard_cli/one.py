@@ -52,6 +52,7 @@ def look_at_one(
         verify=live_registry,
         cross_check=cross_check,
         lists_roles=True,
+        loopback=True,
     )
     with asking_aws():
         found = _described(readers.ecs.describe(name), name, connection)

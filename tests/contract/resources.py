@@ -20,7 +20,7 @@ RESOURCES = {
     "secretsmanager:ListSecretVersionIds": ["arn:${AWS::Partition}:secretsmanager:*:*:secret:*"],
     "secretsmanager:GetResourcePolicy": ["arn:${AWS::Partition}:secretsmanager:*:*:secret:*"],
     "secretsmanager:ListResourcePolicies": ["arn:${AWS::Partition}:secretsmanager:*:*:secret:*"],
-    "secretsmanager:GetSecretValue": ["arn:${AWS::Partition}:secretsmanager:*:*:secret:*"],
+    "secretsmanager:GetSecretValue": ["arn:${AWS::Partition}:secretsmanager:*:*:secret:${RegistrySecretPattern}"],
     "secretsmanager:ListSecrets": ["*"],
     "kms:DescribeKey": ["arn:${AWS::Partition}:kms:*:*:key/*"],
     "kms:GetKeyPolicy": ["arn:${AWS::Partition}:kms:*:*:key/*"],
@@ -44,9 +44,16 @@ RESOURCES = {
     "iam:SimulatePrincipalPolicy": ["arn:${AWS::Partition}:iam::${AWS::AccountId}:role/*"],
 }
 # The conditions without which an action would be a confused deputy's (docs/adr/0002).
+_OPTED_IN = {"aws:ResourceTag/pullguard:managed": "true"}
+_WITH_BOUNDARY = {**_OPTED_IN, "iam:PermissionsBoundary": {"Ref": "RequireRoleBoundary"}}
+# Both actions support the condition key. The embedded AWS does not know it.
+# https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html
+MANAGED_ROLES: dict[str, Any] = {
+    "Fn::If": ["RequiresRoleBoundary", {"StringEquals": _WITH_BOUNDARY}, {"StringEquals": _OPTED_IN}]
+}
 CONDITIONS: dict[str, dict[str, Any]] = {
-    "iam:DeleteRolePolicy": {"StringEquals": {"aws:ResourceTag/pullguard:managed": "true"}},
-    "iam:PutRolePolicy": {"StringEquals": {"aws:ResourceTag/pullguard:managed": "true"}},
+    "iam:DeleteRolePolicy": MANAGED_ROLES,
+    "iam:PutRolePolicy": MANAGED_ROLES,
     "iam:PassRole": {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
     # Whoever can tag what stands can raise what a tag lowers, or claim that Pullguard registered it.
     "ecs:TagResource": {"StringEquals": {"ecs:CreateAction": "RegisterTaskDefinition"}},
@@ -57,6 +64,8 @@ CONDITIONS: dict[str, dict[str, Any]] = {
 VIA_SECRETS_MANAGER = {
     "StringLike": {
         "kms:ViaService": {"Fn::Sub": "secretsmanager.*.${AWS::URLSuffix}"},
-        "kms:EncryptionContext:SecretARN": {"Fn::Sub": "arn:${AWS::Partition}:secretsmanager:*:*:secret:*"},
+        "kms:EncryptionContext:SecretARN": {
+            "Fn::Sub": "arn:${AWS::Partition}:secretsmanager:*:*:secret:${RegistrySecretPattern}"
+        },
     }
 }

@@ -7,6 +7,18 @@ from typing import Any
 
 from tests.contract.cloudformation import Template, said, several
 
+# What Lambda does in a role's name to connect its function to a VPC: no call of ours.
+# https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
+LAMBDAS_OWN = frozenset(
+    {
+        "ec2:AssignPrivateIpAddresses",
+        "ec2:CreateNetworkInterface",
+        "ec2:DeleteNetworkInterface",
+        "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeSubnets",
+        "ec2:UnassignPrivateIpAddresses",
+    }
+)
 Need = tuple[str, str, str]  # an action, a resource, and the condition as JSON
 
 
@@ -56,7 +68,13 @@ def role_of(template: Template, name: str) -> str:
 
 
 def statements_of(template: Template, name: str) -> list[Statement]:
-    """Everything that is allowed to a function: its role's own policies and those that are attached to it."""
+    """Everything that is allowed to a function's code: its role's own policies and those that are attached to it."""
+    found = all_statements_of(template, name)
+    return [each for each in found if not LAMBDAS_OWN.issuperset(several(each.body["Action"]))]
+
+
+def all_statements_of(template: Template, name: str) -> list[Statement]:
+    """Those for Lambda itself as well."""
     role = template.resources[role_of(template, name)]["Properties"]
     attached = [said(each) for each in role.get("ManagedPolicyArns", ())]
     return [each for resource in (role_of(template, name), *attached) for each in _statements(template, resource)]

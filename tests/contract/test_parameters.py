@@ -9,6 +9,7 @@ from tests.contract.cloudformation import load, referenced
 
 TEMPLATE = load()
 PARAMETERS: dict[str, dict[str, Any]] = TEMPLATE.data["Parameters"]
+CONDITIONS: dict[str, dict[str, Any]] = TEMPLATE.data["Conditions"]
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
@@ -36,8 +37,13 @@ def parameters_in_policies() -> set[str]:
     return set(re.findall(r"\$\{(\w+)\}", str(policies))) & PARAMETERS.keys()
 
 
-def test_three_parameters_become_a_part_of_a_policy() -> None:
-    assert parameters_in_policies() == {"ManagedRolePattern", "PassedRolePattern", "ServicePattern"}
+def test_four_patterns_become_a_part_of_a_policy() -> None:
+    assert parameters_in_policies() == {
+        "ManagedRolePattern",
+        "PassedRolePattern",
+        "ServicePattern",
+        "RegistrySecretPattern",
+    }
 
 
 @pytest.mark.parametrize("name", sorted(parameters_in_policies()))
@@ -89,6 +95,80 @@ def test_an_operator_is_one_role(text: str, is_taken: bool) -> None:
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html
     """
     assert bool(re.fullmatch(PARAMETERS["OperatorRoleArns"]["AllowedPattern"], text)) is is_taken
+
+
+WHOLE = {
+    "boundary": (
+        "RequireRoleBoundary",
+        ("arn:aws:iam::111122223333:policy/tasks/limits", "arn:aws-cn:iam::aws:policy/PowerUserAccess"),
+        ("*", "arn:aws:iam::111122223333:policy/*", "arn:aws:iam::*:policy/x", "arn:aws:iam::111122223333:role/x"),
+    ),
+    "own-boundary": (
+        "PermissionsBoundary",
+        ("arn:aws-us-gov:iam::111122223333:policy/limits",),
+        ("limits", "arn:aws:iam::111122223333:policy/${aws:username}"),
+    ),
+    "path": ("RolePath", ("/platform/", "/a/b-c/"), ("", "platform", "/platform", "//", "/*/")),
+    "subnets": ("VpcSubnetIds", ("subnet-0123456789abcdef0", "subnet-01234567"), ("subnet-x", "vpc-01234567")),
+    "security-groups": ("VpcSecurityGroupIds", ("sg-0123456789abcdef0",), ("sg-", "subnet-01234567")),
+    "authorities": (
+        "RegistryCaBundle",
+        ("arn:aws:lambda:eu-west-1:111122223333:layer:corp-ca:3",),
+        ("arn:aws:lambda:eu-west-1:111122223333:layer:corp-ca", "arn:aws:lambda:eu-west-1:111122223333:function:x:3"),
+    ),
+    "table-key": (
+        "TableKmsKeyArn",
+        ("arn:aws:kms:eu-west-1:111122223333:key/11111111-2222-3333-4444-555555555555",),
+        ("alias/x", "arn:aws:kms:eu-west-1:111122223333:alias/x", "arn:aws:kms:eu-west-1:111122223333:key/*"),
+    ),
+    "log-key": (
+        "LogKmsKeyArn",
+        ("arn:aws:kms:eu-west-1:111122223333:key/mrk-11111111222233334444555555555555",),
+        ("alias/x", "arn:aws:kms:eu-west-1:111122223333:key/${x}"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("name", "taken", "refused"), WHOLE.values(), ids=WHOLE)
+def test_a_parameter_that_names_a_thing_takes_no_pattern(
+    name: str, taken: tuple[str, ...], refused: tuple[str, ...]
+) -> None:
+    pattern = PARAMETERS[name]["AllowedPattern"]
+    assert [each for each in taken if not re.fullmatch(pattern, each)] == []
+    assert [each for each in refused if re.fullmatch(pattern, each)] == []
+
+
+# With these nothing is demanded, added or left out: a stack that is upgraded stays as it is.
+WITHOUT_EFFECT = {
+    "RegistrySecretPattern": "*",
+    "RequireRoleBoundary": "",
+    "PermissionsBoundary": "",
+    "RolePath": "/",
+    "VpcSubnetIds": "",
+    "VpcSecurityGroupIds": "",
+    "RegistryCaBundle": "",
+    "TableKmsKeyArn": "",
+    "LogKmsKeyArn": "",
+}
+
+
+def test_what_a_security_team_may_demand_is_not_demanded_by_default() -> None:
+    assert {name: PARAMETERS[name]["Default"] for name in WITHOUT_EFFECT} == WITHOUT_EFFECT
+
+
+def test_an_empty_parameter_switches_its_part_of_the_template_off() -> None:
+    given = {name: each["Fn::Not"][0]["Fn::Equals"] for name, each in CONDITIONS.items() if "Fn::Not" in each}
+    assert {name: each[0]["Ref"] for name, each in given.items() if each[1] == "" and "Ref" in each[0]} == {
+        "HasAlertEmail": "AlertEmail",
+        "RequiresRoleBoundary": "RequireRoleBoundary",
+        "HasPermissionsBoundary": "PermissionsBoundary",
+        "HasTableKey": "TableKmsKeyArn",
+        "HasLogKey": "LogKmsKeyArn",
+        "HasRegistryCaBundle": "RegistryCaBundle",
+    }
+    lists = [each["Fn::Not"][0]["Fn::Equals"] for each in CONDITIONS["InVpc"]["Fn::Or"]]
+    joined = [{"Fn::Join": ["", {"Ref": name}]} for name in ("VpcSubnetIds", "VpcSecurityGroupIds")]
+    assert lists == [[each, ""] for each in joined]
 
 
 def test_nothing_is_changed_by_default() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.contract.cloudformation import TEXT, said, several
 from tests.contract.needs import ALL, FUNCTIONS, IDS, TEMPLATE
-from tests.contract.roles import Statement, given, role_of, statements_of
+from tests.contract.roles import LAMBDAS_OWN, Statement, all_statements_of, given, role_of, statements_of
 
 SPECIFICATION: dict[str, dict[str, Any]] = json.loads(
     (files("cfnlint") / "data/AdditionalSpecs/Policies.json").read_text(encoding="utf-8")
@@ -62,6 +62,28 @@ def _comment_above(lines: list[str], number: int) -> bool:
     # A statement that a condition switches on stands below that condition.
     first = next(line for line in above if line != "- !If" and not line.removeprefix("- ").isalnum())
     return first.startswith("#")
+
+
+def test_lambda_connects_the_validator_to_a_vpc_and_the_functions_code_never_does() -> None:
+    """As AWS documents it: Lambda's own calls name no source function.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
+    """
+    found = {name: all_statements_of(TEMPLATE, name) for name in FUNCTIONS}
+    own = {
+        name: [each.body for each in statements if LAMBDAS_OWN.intersection(several(each.body["Action"]))]
+        for name, statements in found.items()
+    }
+    allow, deny = own.pop("validate_task_definition")
+    assert not any(own.values())
+    assert (allow["Effect"], deny["Effect"]) == ("Allow", "Deny")
+    assert set(allow["Action"]) == set(deny["Action"]) == LAMBDAS_OWN
+    assert "Condition" not in allow
+    every_function = "arn:${AWS::Partition}:lambda:*:${AWS::AccountId}:function:*"
+    assert deny["Condition"] == {"ArnLike": {"lambda:SourceFunctionArn": {"Fn::Sub": every_function}}}
+    role = TEMPLATE.resources["ValidateTaskDefinitionRole"]["Properties"]["Policies"][0]["PolicyDocument"]
+    switched = [each["Fn::If"] for each in role["Statement"] if "Fn::If" in each]
+    assert [each[0] for each in switched if each[1] in (allow, deny)] == ["InVpc", "InVpc"]
 
 
 WITHHELD_WHERE_IT_OBSERVES = {

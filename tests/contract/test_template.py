@@ -9,7 +9,7 @@ from pullguard.deployed import Deployment
 from pullguard.events import BRANCHES
 from pullguard.flows.role_lease import ROLE_LEASE_S
 from pullguard.messages import RECEIVES_MAX
-from pullguard.settings import PREFIX
+from pullguard.settings import PREFIX, SANDBOX_ONLY
 from tests.contract.cloudformation import ROOT, TEXT, load, said, several
 from tests.contract.roles import given, role_of
 
@@ -190,6 +190,11 @@ def test_a_queue_that_dead_letters_name_has_a_name(name: str) -> None:
     assert said(WORK_QUEUES[name]["QueueName"]) == f"${{AWS::StackName}}-{name}{suffix}"
 
 
+def if_given(condition: str, parameter: str) -> dict[str, Any]:
+    """A property that is a parameter where that is given, and else absent."""
+    return {"Fn::If": [condition, {"Ref": parameter}, {"Ref": "AWS::NoValue"}]}
+
+
 # --- Functions ---------------------------------------------------------------------------------------------------
 
 
@@ -216,9 +221,29 @@ def test_a_function_reports_each_failed_message_and_is_bounded(function: str) ->
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_a_functions_logs_are_its_own_and_end_some_day(function: str) -> None:
     group = said(FUNCTIONS[function]["LoggingConfig"]["LogGroup"])
-    assert TEMPLATE.of_type("AWS::Logs::LogGroup")[group]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+    properties = TEMPLATE.of_type("AWS::Logs::LogGroup")[group]
+    assert properties["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+    assert properties["KmsKeyId"] == if_given("HasLogKey", "LogKmsKeyArn")
     users = [name for name, each in FUNCTIONS.items() if said(each["LoggingConfig"]["LogGroup"]) == group]
     assert users == [function]
+
+
+def test_only_the_validator_may_run_in_a_vpc_and_trust_more_authorities() -> None:
+    subnets, groups = {"Ref": "VpcSubnetIds"}, {"Ref": "VpcSecurityGroupIds"}
+    in_vpc = {"Fn::If": ["InVpc", {"SubnetIds": subnets, "SecurityGroupIds": groups}, {"Ref": "AWS::NoValue"}]}
+    assert {name: each["VpcConfig"] for name, each in FUNCTIONS.items() if "VpcConfig" in each} == {
+        "validate_task_definition": in_vpc
+    }
+    # SAM adds a function's own layers to those that all have.
+    assert {name: each["Layers"] for name, each in FUNCTIONS.items() if "Layers" in each} == {
+        "validate_task_definition": [if_given("HasRegistryCaBundle", "RegistryCaBundle")]
+    }
+    assert "VpcConfig" not in TEMPLATE.data["Globals"]["Function"]
+
+
+def test_no_function_asks_a_registry_on_its_own_machine() -> None:
+    """Such a one is asked over plain HTTP; only the sandbox, whose registries are there, allows it."""
+    assert all(f"{PREFIX}{name.upper()}" not in TEXT for name in SANDBOX_ONLY)
 
 
 def needed_settings(function: str) -> set[str]:
@@ -276,7 +301,9 @@ def test_the_ledger_survives_and_forgets_on_time() -> None:
     properties = ledger["Properties"]
     assert properties["BillingMode"] == "PAY_PER_REQUEST"
     assert properties["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
-    assert properties["SSESpecification"] == {"SSEEnabled": True}
+    own_key = {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": {"Ref": "TableKmsKeyArn"}}
+    assert properties["SSESpecification"] == {"Fn::If": ["HasTableKey", own_key, {"SSEEnabled": True}]}
+    assert properties["DeletionProtectionEnabled"] is True
     assert properties["TimeToLiveSpecification"] == {"AttributeName": "expires_at_epoch_s", "Enabled": True}
     assert (ledger["DeletionPolicy"], ledger["UpdateReplacePolicy"]) == ("Retain", "Retain")
 
@@ -312,6 +339,13 @@ def test_the_bus_is_the_stacks_own() -> None:
 def test_a_role_can_be_assumed_by_lambda_only(role: str) -> None:
     (statement,) = TEMPLATE.of_type("AWS::IAM::Role")[role]["AssumeRolePolicyDocument"]["Statement"]
     assert statement["Principal"] == {"Service": "lambda.amazonaws.com"}
+
+
+@pytest.mark.parametrize("role", TEMPLATE.of_type("AWS::IAM::Role"))
+def test_a_role_gets_the_path_and_the_boundary_that_the_account_demands(role: str) -> None:
+    properties = TEMPLATE.of_type("AWS::IAM::Role")[role]
+    assert properties["Path"] == {"Ref": "RolePath"}
+    assert properties["PermissionsBoundary"] == if_given("HasPermissionsBoundary", "PermissionsBoundary")
 
 
 # --- Rules -------------------------------------------------------------------------------------------------------

@@ -32,21 +32,28 @@ def _keys(
     managed: str | None = "true",
     image: str | None = None,
     mode: Mapping[str, str] | None = None,
+    folder: str = "registry",
+    for_containers: bool = False,
 ) -> Mount:
-    """A family that needs a grant, where the owners' tags say this; ``mode`` is the mode's tag by who bears it."""
+    """A family that needs a grant, where the owners' tags say this; ``mode`` is the mode's tag by who bears it.
+
+    ``for_containers``: its execution role is its task role as well.
+    """
 
     def mount(ground: Ground, name: str) -> None:
         told = None if registry is None else registry.replace("GOOD", ground.good)
         tags = {who: {"pullguard:mode": said} for who, said in (mode or {}).items()}
-        secret = ground.secret(name, registry=told, roles=roles, tags=tags.get("secret"))
+        secret = ground.secret(name, registry=told, roles=roles, tags=tags.get("secret"), folder=folder)
         keys = {} if managed is None else {"pullguard:managed": managed}
         role = ground.role(name, {**keys, **tags.get("role", {})})
         there = image and image.replace("GOOD", ground.good).replace("EVIL", ground.evil)
-        ground.define(name, secret, role=role, image=there, tags=tags.get("definition"))
+        task_role = role if for_containers else None
+        ground.define(name, secret, role=role, image=there, tags=tags.get("definition"), task_role=task_role)
 
     return mount
 
 
+_CONTAINERS = "is the task role as well, so that the containers could read the secret"
 TWO_KEYS = (
     attack("secret-not-opted-in", _keys(registry=None), "is not opted in", "If this secret holds registry credentials"),
     attack("secret-opted-in-for-other-roles", _keys(roles="web-* api-execution"), "does not name the role"),
@@ -59,6 +66,16 @@ TWO_KEYS = (
     attack("registry-tag-with-a-newline", _keys(registry="docker.io\nGOOD\x00"), "is not opted in"),
     attack("registry-tag-of-10-kb", _keys(registry="GOOD " + "a" * 10_240), "is not opted in"),
     attack("evil-image-with-an-opted-in-secret", _keys(image="EVIL/acme/x:1"), "the image is on"),
+    attack("secret-outside-the-pattern", _keys(folder="payroll"), "does not match the deployment's pattern registry/*"),
+    attack("task-role-that-nobody-named", _keys(for_containers=True), _CONTAINERS),
+    attack("task-role-under-a-wildcard", _keys(for_containers=True, roles="*"), _CONTAINERS),
+    attack(
+        "task-role-that-is-named",
+        _keys(for_containers=True, roles="task-role-that-is-*"),
+        told=(OPENED, DONE, RESOLVED),
+        granted=("task-role-that-is-named",),
+        writes=1,
+    ),
 )
 
 # A tag lowers the mode of a stack that remediates, on whatever of the three it stands; that it never raises the mode of

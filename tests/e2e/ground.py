@@ -49,8 +49,9 @@ class Ground:
         password: str | None = None,
         key: str | None = None,
         tags: Mapping[str, str] | None = None,
+        folder: str = "registry",
     ) -> str:
-        """Create ``registry/NAME``, opted in for ``registry`` (the good one; None: not at all); return its ARN."""
+        """Create ``FOLDER/NAME``, opted in for ``registry`` (the good one; None: not at all); return its ARN."""
         tags = {**(tags or {}), **({} if registry is None else {"pullguard:registry": registry or self.good})}
         tags |= {} if roles is None else {"pullguard:roles": roles}
         password = password or f"pw-{name}-{len(self.passwords)}-unmistakable"
@@ -59,7 +60,7 @@ class Ground:
             "secretsmanager", endpoint_url=self.scene.aws.endpoint_url, region=region or self.scene.aws.region
         )
         answer = manager.create_secret(
-            Name=f"registry/{name}",
+            Name=f"{folder}/{name}",
             SecretString=json.dumps({"username": f"user-{name}", "password": password}),
             Tags=[{"Key": name, "Value": value} for name, value in tags.items()],
             **({"KmsKeyId": key} if key else {}),
@@ -84,12 +85,14 @@ class Ground:
         image: str | None = None,
         container: str = "app",
         tags: Mapping[str, str] | None = None,
+        task_role: str | None = None,
     ) -> str:
         """Register a revision of the family ``name``; return its ARN."""
         credentials = {"repositoryCredentials": {"credentialsParameter": reference}} if reference is not None else {}
         answer = self.client("ecs").register_task_definition(
             family=name,
             executionRoleArn=role,
+            **({} if task_role is None else {"taskRoleArn": task_role}),
             networkMode="awsvpc",
             requiresCompatibilities=["FARGATE"],
             cpu="256",

@@ -31,6 +31,7 @@ PARAMETERS = {
     "MoveServices": "true",
     "VerifyCredentials": "true",
     "WritesPerHour": str(WRITES_PER_HOUR),
+    "RegistrySecretPattern": "registry/*",
 }
 WITHIN_S = 120
 LINK = re.compile(r"https?://([^/\s]*)")

@@ -178,6 +178,11 @@ def trusting() -> ssl.SSLContext:
     return ssl.create_default_context(cadata=_authority().certificate)
 
 
+def authority_pem() -> str:
+    """Return the certificate of the test's authority."""
+    return _authority().certificate
+
+
 class _Authority:
     def __init__(self) -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())

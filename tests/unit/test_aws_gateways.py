@@ -24,6 +24,7 @@ from pullguard.aws.secrets_manager import SecretsManager
 from pullguard.eligibility import UNREADABLE_TAG
 from pullguard.errors import Denied
 from pullguard.gather import gather
+from pullguard.image import parse_image
 from pullguard.model import (
     CrossAccountPrimary,
     Facts,
@@ -38,7 +39,18 @@ from pullguard.model import (
     Usage,
     ValueShape,
 )
-from tests.fakes import ACCOUNT, CLUSTER, NOW, REGION, TRUST, revision_arn, role_arn, secret_arn, task_definition
+from tests.fakes import (
+    ACCOUNT,
+    CLUSTER,
+    NOW,
+    REGION,
+    TRUST,
+    revision_arn,
+    role_arn,
+    secret,
+    secret_arn,
+    task_definition,
+)
 from tests.flows import look
 
 MOTO = "123456789012"  # the account of moto
@@ -421,6 +433,38 @@ def test_what_else_is_read_of_a_secret_depends_on_what_it_is(
     found = secret_as_read(session, "opted-in")
     assert found.other_policies == ()
     assert (session[1].count("ListResourcePolicies"), session[1].count("GetSecretValue")) == (lists, reads)
+
+
+LEFT_OUT = {
+    "any": ("*", ""),
+    "it-matches": ("gh*", ""),
+    "another": ("registry/*", "registry/*"),
+    "the-name": ("ghcr", "ghcr"),
+}
+
+
+@pytest.mark.parametrize(("pattern", "outside"), LEFT_OUT.values(), ids=LEFT_OUT)
+def test_the_value_of_a_secret_outside_the_deployments_pattern_is_not_read(
+    session: Session, pattern: str, outside: str
+) -> None:
+    """IAM compares the pattern with the ARN, which ends in more than the name; so do we."""
+    build(session[0])
+    session[1].clear()
+    readers = AwsReaders(Clients(session[0]), account=MOTO, values="opted-in", secret_pattern=pattern)
+    found, listed = readers.secret("ghcr", REGION), readers.registry_secrets(REGION)
+    assert isinstance(found, Secret)
+    assert isinstance(listed, tuple)
+    assert {found.outside, *(each.outside for each in listed)} == {outside}
+    assert session[1].count("GetSecretValue") == (0 if outside else 1)
+    assert isinstance(found.value, NotLooked) is bool(outside)
+
+
+def test_a_registry_is_never_asked_with_credentials_outside_the_deployments_pattern() -> None:
+    clients: Any = None
+    readers = AwsReaders(clients, account=MOTO, values="opted-in", verify=True, secret_pattern="registry/*")
+    said = readers.verification(secret("x", registry="ghcr.io", outside="registry/*"), parse_image("ghcr.io/acme/x:1"))
+    assert isinstance(said, NotLooked)
+    assert "RegistrySecretPattern" in said.switch
 
 
 def secret_as_read(session: Session, values: Any) -> Secret:

@@ -8,7 +8,7 @@ import pytest
 
 from pullguard.consent import kept_grant, missing_key, why_not, withdrawn
 from pullguard.errors import NotNow
-from pullguard.model import Lookup, Missing, Role, Secret
+from pullguard.model import Lookup, Missing, NamedPolicy, Role, Secret
 from pullguard.remedies.grant import Granted
 from tests.fakes import World, container, denied, key, role, secret, task_definition
 
@@ -34,6 +34,60 @@ ENDED: dict[str, tuple[dict[str, Any], str]] = {
         "the image is on evil.example",
     ),
 }
+
+
+# The execution role is the task role as well, so that containers can read what it can.
+SHARED = task_definition(container(GHCR), task_role=str(role().arn))
+
+
+@pytest.mark.parametrize("tag", [None, "*", "api-*"])
+def test_what_containers_could_read_is_granted_to_a_role_that_is_named_and_to_no_other(tag: str | None) -> None:
+    tagged = secret(tags={} if tag is None else {"pullguard:roles": tag})
+    facts = replace(AGREED, task_definitions=(SHARED,), secrets=(tagged,)).facts()
+    assert isinstance(facts.role, Role)
+    missing = missing_key(facts.task_definition.containers[0], tagged, facts.role)
+    assert missing is not None
+    assert withdrawn(facts, GHCR.arn) == missing.why
+    assert "web-execution" in str(missing.snippet)
+    assert why_not(tagged, facts.role) is not None
+    assert kept_grant(tagged, facts.role, present=None, ours=GRANT) is None
+    if tag != "api-*":
+        assert "is the task role as well, so that the containers could read the secret" in missing.why
+        assert why_not(tagged, role()) is None
+
+
+@pytest.mark.parametrize("task_role", ["web-execution", "arn:aws:iam::111122223333:role/Web-Execution"])
+def test_a_named_role_may_be_the_containers_too(task_role: str) -> None:
+    shared = task_definition(container(GHCR), task_role=task_role)
+    named = secret(tags={"pullguard:roles": "web-execution"})
+    assert withdrawn(replace(AGREED, task_definitions=(shared,), secrets=(named,)).facts(), GHCR.arn) is None
+    assert withdrawn(replace(AGREED, task_definitions=(shared,)).facts(), GHCR.arn) is not None
+
+
+def test_another_task_role_asks_for_no_name() -> None:
+    apart = task_definition(container(GHCR), task_role=str(role("web-task").arn))
+    assert withdrawn(replace(AGREED, task_definitions=(apart,)).facts(), GHCR.arn) is None
+
+
+def test_a_secret_that_the_deployment_leaves_out_gets_no_grant_and_no_command() -> None:
+    outside = secret("payroll/db", registry="ghcr.io", outside="registry/*")
+    missing = missing_key(AGREED.facts().task_definition.containers[0], outside, role())
+    assert missing is not None
+    assert "does not match the deployment's pattern registry/*" in missing.why
+    assert missing.snippet is None
+    assert why_not(outside, role()) is not None
+
+
+def test_a_role_without_the_required_boundary_gets_no_grant_and_its_owner_the_command() -> None:
+    limits = "arn:aws:iam::111122223333:policy/limits"
+    bare = role(required_boundary=limits)
+    missing = missing_key(AGREED.facts().task_definition.containers[0], GHCR, bare)
+    assert missing is not None
+    assert f"has not the permissions boundary {limits}" in missing.why
+    assert "put-role-permissions-boundary --role-name web-execution --permissions-boundary" in str(missing.snippet)
+    assert why_not(GHCR, bare) is not None
+    bounded = role(required_boundary=limits, boundary=NamedPolicy(name="limits", document={}, arn=limits))
+    assert missing_key(AGREED.facts().task_definition.containers[0], GHCR, bounded) is None
 
 
 def test_both_agree() -> None:

@@ -4,14 +4,20 @@ import pytest
 
 from pullguard.eligibility import (
     effective_mode,
+    has_required_boundary,
     has_unreadable_registry_tag,
     intended_hosts,
     intended_roles,
     is_managed,
+    is_meant_for,
+    may_be_granted,
     registry_hosts,
     role_may_use,
+    secrets_for,
 )
-from tests.fakes import role, secret
+from pullguard.image import parse_image
+from pullguard.model import Lookup, Missing, NamedPolicy
+from tests.fakes import denied, role, secret
 
 HOSTS: dict[str, tuple[str | None, set[str]]] = {
     "no-tag": (None, set()),
@@ -108,6 +114,48 @@ ROLES: dict[str, tuple[dict[str, str], bool]] = {
 @pytest.mark.parametrize(("tags", "may"), ROLES.values(), ids=ROLES)
 def test_the_roles_that_a_secrets_owner_lets_in(tags: dict[str, str], may: bool) -> None:
     assert role_may_use(secret(tags=tags), "web-execution") is may
+
+
+NAMED = {
+    "no-tag": (None, False),
+    "by-name": ("web-execution", True),
+    "by-pattern": ("api-* web-*", True),
+    "any-role": ("*", False),
+    "any-role-in-other-words": ("** ?* *?", False),
+    "any-role-and-the-name": ("* web-execution", True),
+    "any-role-and-another-name": ("* api-execution", False),
+    "one-bad-pattern-closes-all": ("web-execution a/b", False),
+}
+
+
+@pytest.mark.parametrize(("tag", "meant"), NAMED.values(), ids=NAMED)
+def test_a_role_that_is_the_containers_too_has_to_be_named(tag: str | None, meant: bool) -> None:
+    tagged = secret(tags={} if tag is None else {"pullguard:roles": tag})
+    assert is_meant_for(tagged, "web-execution") is meant
+    assert may_be_granted(tagged, role(is_task_role=True)) is meant
+    assert may_be_granted(tagged, role()) is role_may_use(tagged, "web-execution")
+
+
+def test_a_secret_that_the_deployment_leaves_out_is_offered_and_granted_to_nobody() -> None:
+    outside = secret(outside="registry/*", tags={"pullguard:roles": "web-execution"})
+    assert not may_be_granted(outside, role())
+    assert secrets_for(parse_image("ghcr.io/acme/web:1"), (outside,)) == ()
+
+
+LIMITS = "arn:aws:iam::111122223333:policy/limits"
+BOUNDARIES = {
+    "none-is-required": ("", None, True),
+    "the-one": (LIMITS, NamedPolicy(name="limits", document={}, arn=LIMITS), True),
+    "the-one-that-cannot-be-read": (LIMITS, denied("iam:GetPolicyVersion", LIMITS), True),
+    "none": (LIMITS, None, False),
+    "another": (LIMITS, NamedPolicy(name="limits", document={}, arn=LIMITS.replace("limits", "other")), False),
+    "another-that-is-gone": (LIMITS, Missing(resource=LIMITS.replace("1111", "9999")), False),
+}
+
+
+@pytest.mark.parametrize(("required", "boundary", "has"), BOUNDARIES.values(), ids=BOUNDARIES)
+def test_a_boundary_that_is_required(required: str, boundary: Lookup[NamedPolicy] | None, has: bool) -> None:
+    assert has_required_boundary(role(required_boundary=required, boundary=boundary)) is has
 
 
 MEANT: dict[str, tuple[str, tuple[str, ...]]] = {

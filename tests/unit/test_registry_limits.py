@@ -4,6 +4,8 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
 import pytest
@@ -13,8 +15,17 @@ from pullguard.model import Verification
 from pullguard.registry import Transport, verify
 from pullguard.registry.exchange import REQUESTS_MAX, Exchange, NoAnswer
 from pullguard.registry.origins import Origin, registry_url
-from pullguard.registry.transport import Unreachable, addresses_of
-from tests.registry.recording import Elsewhere, Recording, Reply, Request, credentials, recording, trusting
+from pullguard.registry.transport import Unreachable, addresses_of, verified_tls
+from tests.registry.recording import (
+    Elsewhere,
+    Recording,
+    Reply,
+    Request,
+    authority_pem,
+    credentials,
+    recording,
+    trusting,
+)
 
 TIMEOUT_S = 0.4
 PATIENCE_S = 5.0  # for a busy machine; without bounds, each of these would take longer
@@ -232,6 +243,32 @@ def test_a_loopback_host_is_asked_over_plain_http_and_resolves_to_loopback_only(
     assert resolved(host, "127.0.0.1", "::1") == ("127.0.0.1", "::1")
     with pytest.raises(Unreachable):
         resolved(host, "10.0.0.1")
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]"])
+def test_a_deployed_function_asks_nobody_on_its_own_machine(host: str) -> None:
+    with recording(lambda _: Reply()) as record:
+        verified = ask(f"{host}:{record.port}", transport=Transport(loopback=False))
+        assert (verified.answer, record.requests) == ("unreachable", [])
+        assert "is on this machine itself" in verified.detail
+
+
+def test_authorities_of_a_bundle_are_trusted_beside_the_systems(tmp_path: Path) -> None:
+    bundle = tmp_path / "ca.pem"
+    bundle.write_text(authority_pem())
+    with recording(lambda _: Reply(), tls_name="registry.example.com") as record:
+        host = f"registry.example.com:{record.port}"
+
+        def trusting_with(ca_file: str) -> str:
+            transport = Transport(resolve=lambda _: ("127.0.0.1",), tls=partial(verified_tls, ca_file))
+            return f"{(said := ask(host, transport=transport)).answer}: {said.detail}"
+
+        assert trusting_with(str(bundle)).startswith("anonymous-ok")
+        assert "a TLS certificate that is not to be trusted" in trusting_with("")
+        bundle.write_text("no certificate")
+        verified_tls.cache_clear()
+        assert f"{bundle} is no bundle of certificates" in trusting_with(str(bundle))
+        assert "is no bundle of certificates (No such file" in trusting_with(str(tmp_path / "gone.pem"))
 
 
 @pytest.mark.parametrize(

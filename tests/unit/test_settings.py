@@ -31,6 +31,19 @@ def test_settings_are_read_in_their_kinds() -> None:
     )
 
 
+def test_only_the_sandbox_lets_a_registry_on_its_own_machine_be_asked() -> None:
+    loopback = {"PULLGUARD_LOOPBACK_REGISTRIES": "true"}
+    assert not Settings.read(GOOD, "ledger_table").loopback_registries
+    assert Settings.read(GOOD | loopback, "ledger_table").loopback_registries
+    with pytest.raises(Misconfigured):
+        Settings.read(GOOD | {"PULLGUARD_LOOPBACK_REGISTRIES": "yes"}, "ledger_table")
+
+
+@pytest.mark.parametrize("setting", ["require_role_boundary", "registry_ca_bundle"])
+def test_what_may_be_none_is_none_where_it_is_empty(setting: str) -> None:
+    assert getattr(Settings.read(GOOD | {f"PULLGUARD_{setting.upper()}": ""}, setting), setting) == ""
+
+
 def test_only_what_is_needed_is_read() -> None:
     assert Settings.read(GOOD, "ledger_table") == Settings(ledger_table="ledger")
     assert Settings.read(POWERTOOLS_VARIABLES) == Settings()

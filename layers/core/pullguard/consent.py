@@ -16,11 +16,13 @@ from pullguard.eligibility import (
     REGISTRY_TAG,
     ROLES_TAG,
     effective_mode,
+    has_required_boundary,
     has_unreadable_registry_tag,
     intended_hosts,
     intended_roles,
     is_managed,
     is_meant_for,
+    may_be_granted,
     registry_hosts,
     role_may_use,
     wants_attachment,
@@ -160,14 +162,28 @@ def missing_key(container: Container | None, secret: Secret, role: Role) -> Miss
 
 
 def missing_role_key(role: Role) -> MissingKey | None:
-    """Return why the role's owner has not agreed; None where the role is opted in."""
-    if is_managed(role):
-        return None
-    return MissingKey(
-        why=f"the role {role.name} is not opted in: it has no tag {MANAGED_TAG}=true",
-        remedy="If Pullguard is to keep this role's pulls in order, the role's owner tags it.",
-        snippet=command("iam", "tag-role", ("--role-name", role.name), tags_option({MANAGED_TAG: "true"})),
-    )
+    """Return why the role's owner has not agreed; None where it is opted in, with the boundary that is required."""
+    if not is_managed(role):
+        return MissingKey(
+            why=f"the role {role.name} is not opted in: it has no tag {MANAGED_TAG}=true",
+            remedy="If Pullguard is to keep this role's pulls in order, the role's owner tags it.",
+            snippet=command("iam", "tag-role", ("--role-name", role.name), tags_option({MANAGED_TAG: "true"})),
+        )
+    if not has_required_boundary(role):
+        return MissingKey(
+            why=(
+                f"the role {role.name} has not the permissions boundary {role.required_boundary}, and the deployment "
+                "writes on no role without it (parameter RequireRoleBoundary)"
+            ),
+            remedy="If the boundary allows what the role's tasks do, the role's owner sets it.",
+            snippet=command(
+                "iam",
+                "put-role-permissions-boundary",
+                ("--role-name", role.name),
+                ("--permissions-boundary", role.required_boundary),
+            ),
+        )
+    return None
 
 
 def _missing_secret_key(container: Container | None, secret: Secret, role: Role) -> MissingKey | None:
@@ -176,6 +192,14 @@ def _missing_secret_key(container: Container | None, secret: Secret, role: Role)
         return MissingKey(
             why="the image's name is none, so that nobody can tell from which registry it comes",
             remedy="Correct the image's name.",
+        )
+    if secret.outside:
+        return MissingKey(
+            why=(
+                f"the secret {secret.name} does not match the deployment's pattern {secret.outside} "
+                "(parameter RegistrySecretPattern)"
+            ),
+            remedy="Name a secret that matches, or let whoever deploys Pullguard widen the pattern.",
         )
     hosts = registry_hosts(secret)
     if has_unreadable_registry_tag(secret):
@@ -205,7 +229,21 @@ def _missing_secret_key(container: Container | None, secret: Secret, role: Role)
         )
     if not role_may_use(secret, role.name):
         return _for_other_roles(secret, role)
-    return None
+    return None if may_be_granted(secret, role) else _for_containers_too(secret, role)
+
+
+def _for_containers_too(secret: Secret, role: Role) -> MissingKey:
+    return MissingKey(
+        why=(
+            f"the role {role.name} is the task role as well, so that the containers could read the secret "
+            f"{secret.name} with it, and the secret's tag {ROLES_TAG} does not name it (wildcards alone name none)"
+        ),
+        remedy=(
+            "Give the task definition another task role. Only if the containers may read the secret, its owner names "
+            "this role in the tag, with every other role that is to read it."
+        ),
+        snippet=tagging(secret, ROLES_TAG, f"{secret.tags.get(ROLES_TAG, '')} {role.name}"),
+    )
 
 
 def _for_other_roles(secret: Secret, role: Role) -> MissingKey:

@@ -36,6 +36,11 @@ if TYPE_CHECKING:
     from pullguard.start_ledger import StartLedger
 
 
+# Where the layer of RegistryCaBundle has its certificates: Lambda unpacks layers to /opt.
+# https://docs.aws.amazon.com/lambda/latest/dg/chapter-layers.html
+CA_FILE = "/opt/pullguard/ca.pem"
+
+
 class Deployment:
     """What the functions share: AWS, the ledger, the queues, the bus, under one function's settings."""
 
@@ -50,8 +55,16 @@ class Deployment:
         "move_services",
         "redeploy_on_rotation",
         "verify_credentials",
+        "registry_secret_pattern",
+        "require_role_boundary",
     )
-    VALIDATOR_NEEDS: ClassVar = (*_PLANNER_NEEDS, "grant_queue_url", "reregister_queue_url", "cross_check")
+    VALIDATOR_NEEDS: ClassVar = (
+        *_PLANNER_NEEDS,
+        "grant_queue_url",
+        "reregister_queue_url",
+        "cross_check",
+        "registry_ca_bundle",
+    )
     EXECUTOR_NEEDS: ClassVar = (*_PLANNER_NEEDS, "validation_queue_url", "writes_per_hour", "stop_parameter")
     PATCHER_NEEDS: ClassVar = (*EXECUTOR_NEEDS, "revoke_unused_grants", "revoke_grace_days")
     SWEEPER_NEEDS: ClassVar = (
@@ -144,6 +157,9 @@ class Deployment:
             account=self.settings.account,
             as_anybody=self.settings.verify_credentials,
             starts=self.starts,
+            secret_pattern=self.settings.registry_secret_pattern,
+            required_boundary=self.settings.require_role_boundary,
+            loopback=self.settings.loopback_registries,
         )
 
     def now(self) -> datetime:
@@ -170,6 +186,10 @@ class Deployment:
                 cross_check=self.settings.cross_check,
                 starts=self.starts,
                 logins=logins,
+                secret_pattern=self.settings.registry_secret_pattern,
+                required_boundary=self.settings.require_role_boundary,
+                ca_file=CA_FILE if self.settings.registry_ca_bundle else "",
+                loopback=self.settings.loopback_registries,
             ),
             ledger=self.ledger,
             roster=self.roster,

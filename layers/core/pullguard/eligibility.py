@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 
 from pullguard.image import DOCKER_HUB, ImageReference, normal_host
-from pullguard.model import NotLooked, Role, Secret, Tags, TaskDefinition
+from pullguard.model import Missing, NamedPolicy, NotLooked, Role, Secret, Tags, TaskDefinition, Unreadable
 from pullguard.plan import Mode
 
 REGISTRY_TAG = "pullguard:registry"
@@ -64,6 +64,16 @@ UNREADABLE_TAG = NotLooked(
 )
 
 
+def left_out(secret: Secret) -> NotLooked | None:
+    """Return why a secret's value is not read although its owner may have opted in; None where it may be."""
+    if not secret.outside:
+        return None
+    return NotLooked(
+        why=f"the secret's name does not match {secret.outside}, so its value is not read",
+        switch="the deployment's parameter RegistrySecretPattern",
+    )
+
+
 def has_unreadable_registry_tag(secret: Secret) -> bool:
     """Whether the owner has written the tag, and it does not parse."""
     return REGISTRY_TAG in secret.tags and not registry_hosts(secret)
@@ -80,10 +90,13 @@ def intended_hosts(secret: Secret) -> tuple[str, ...]:
 def secrets_for(image: ImageReference, secrets: Iterable[Secret]) -> tuple[Secret, ...]:
     """Return those of ``secrets`` that can be used and are kept for the image's registry, sorted by ARN.
 
-    A managed external secret cannot: its value never has a username and a password.
+    A managed external secret cannot: its value never has a username and a password. Nor can one that the deployment
+    leaves out.
     """
     usable = (
-        each for each in secrets if each.deleted_at is None and each.type is None and image.host in registry_hosts(each)
+        each
+        for each in secrets
+        if each.deleted_at is None and each.type is None and not each.outside and image.host in registry_hosts(each)
     )
     return tuple(sorted(usable, key=lambda secret: secret.arn))
 
@@ -97,6 +110,13 @@ def is_meant_for(secret: Secret, role_name: str) -> bool:
     """Whether the secret's owner names the role: a pattern of nothing but wildcards names nobody."""
     patterns = [each for each in secret.tags.get(ROLES_TAG, "").split() if each.strip("*?")]
     return role_may_use(secret, role_name) and _names_role(patterns, role_name)
+
+
+def may_be_granted(secret: Secret, role: Role) -> bool:
+    """Whether deployment and owner let the role be granted the secret: by name where it is the containers' role too."""
+    if secret.outside:
+        return False
+    return is_meant_for(secret, role.name) if role.is_task_role else role_may_use(secret, role.name)
 
 
 def intended_roles(secret: Secret, role_name: str) -> tuple[str, ...]:
@@ -122,6 +142,22 @@ def is_managed(role: Role) -> bool:
 def wants_attachment(definition: TaskDefinition) -> bool:
     """Whether the task definition's owner lets Pullguard name a secret where a container names none."""
     return definition.tags.get(ATTACH_TAG) == "true"
+
+
+def boundary_of(role: Role) -> str | None:
+    """Return the ARN of the role's permissions boundary, which GetRole names even where it cannot be read."""
+    match role.boundary:
+        case NamedPolicy(arn=arn):
+            return arn
+        case Missing(resource=arn) | Unreadable(resource=arn):
+            return arn
+        case _:
+            return None
+
+
+def has_required_boundary(role: Role) -> bool:
+    """Whether the role has the boundary without which IAM refuses Pullguard's write, if there is such a one."""
+    return role.required_boundary in ("", boundary_of(role))
 
 
 def effective_mode(mode: Mode, *tags: Tags) -> Mode:

@@ -33,7 +33,7 @@ from pullguard.model import (
     Verification,
 )
 from pullguard.near_names import nearest
-from pullguard.task_definition import role_arn_of
+from pullguard.task_definition import role_arn_of, shares_its_role
 
 # More would be a login each with what strangers may have stored: a tag opts any secret in, for any host.
 SECRETS_ASKED_MAX: Final = 3
@@ -135,7 +135,11 @@ def _role(task_definition: TaskDefinition, readers: Readers) -> Lookup[Role] | N
         arn = role_arn_of(task_definition)
     except Malformed:
         return Missing(resource=str(task_definition.execution_role))
-    return None if arn is None else readers.role(arn)
+    if arn is None:
+        return None
+    role = readers.role(arn)
+    shared = isinstance(role, Role) and shares_its_role(task_definition)
+    return replace(role, is_task_role=True) if isinstance(role, Role) and shared else role
 
 
 def _secret(reference: SecretReference, region: str, readers: Readers) -> Lookup[Secret]:

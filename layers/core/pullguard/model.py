@@ -221,8 +221,9 @@ class Secret:
     ``key`` is the one that new versions are encrypted under, None for the AWS managed key ``aws/secretsmanager``.
     ``current_keys`` are those that each decrypt the current version, None among them as above; None where AWS names
     none, which then is ``key``. ``stages`` maps version ids to their staging labels. ``type`` names the partner of a
-    managed external secret. ``other_policies`` are the resource policies beside the default one. Compared by identity,
-    so that decisions can be remembered.
+    managed external secret. ``other_policies`` are the resource policies beside the default one. ``outside`` is the
+    deployment's RegistrySecretPattern where the secret does not match it: nothing is granted and no value read then.
+    Compared by identity, so that decisions can be remembered.
     """
 
     arn: Arn
@@ -242,6 +243,7 @@ class Secret:
     key: "Lookup[Key] | None" = None
     current_keys: "Lookup[tuple[Lookup[Key] | None, ...]] | None" = None
     value: "Lookup[ValueShape]" = NotLooked(why="the value was not read", switch="--read-values")
+    outside: str = ""
 
     @property
     def keys(self) -> "tuple[Lookup[Key] | None, ...]":
@@ -283,7 +285,9 @@ class Role:
     """An execution role with everything that IAM lets one read about what it may do.
 
     ``control_policies`` are the levels of service control policies above the account, empty where they are not
-    readable (which is the rule outside the management account). Compared by identity, as ``Secret`` is.
+    readable (which is the rule outside the management account). ``required_boundary`` is the ARN of the boundary that
+    the deployment requires (RequireRoleBoundary), empty where it requires none. ``is_task_role``: the task definition
+    that is looked at gives it to its containers too. Compared by identity, as ``Secret`` is.
     """
 
     arn: Arn
@@ -295,6 +299,8 @@ class Role:
     attached_policies: "Lookup[tuple[NamedPolicy, ...]]" = ()
     boundary: "Lookup[NamedPolicy] | None" = None
     control_policies: tuple[tuple[NamedPolicy, ...], ...] = ()
+    required_boundary: str = ""
+    is_task_role: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ POWERTOOLS = ("POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_SERVICE_NAME")
 # https://docs.aws.amazon.com/powertools/python/latest/#environment-variables
 LOG_LEVEL = "POWERTOOLS_LOG_LEVEL"
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+SANDBOX_ONLY = ("loopback_registries",)
 OTHER_LOG_LEVELS = ("WARN", "FATAL", "NOTSET")  # other names that Python's logging takes
 
 
@@ -25,7 +26,9 @@ class Settings:
 
     ``account`` and ``region`` are those of the stack. Texts ending in ``_url``, ``_arn``, ``_table`` or ``_parameter``
     name resources of it. ``infrastructure_tags`` are the tag keys by which a task definition is known to belong to
-    infrastructure-as-code.
+    infrastructure-as-code. ``require_role_boundary`` and ``registry_ca_bundle`` are empty where there is none.
+    ``loopback_registries`` lets registries on this machine be asked, over plain HTTP: the template never sets it, only
+    the sandbox does.
     """
 
     account: str = ""
@@ -47,6 +50,10 @@ class Settings:
     verify_credentials: bool = False
     cross_check: bool = False
     writes_per_hour: int = 20
+    registry_secret_pattern: str = "*"  # noqa: S105 (of names)
+    require_role_boundary: str = field(default="", metadata={"empty": True})
+    registry_ca_bundle: str = field(default="", metadata={"empty": True})
+    loopback_registries: bool = False
     revoke_unused_grants: bool = False
     revoke_grace_days: int = field(default=14, metadata={"least": 0})
     reminder_hours: int = field(default=24, metadata={"least": 0})
@@ -64,13 +71,17 @@ class Settings:
             raise _none_of(LOG_LEVEL, level, LOG_LEVELS)
         kinds = {each.name: each.type for each in fields(cls)}
         least = {each.name: each.metadata.get("least", 1) for each in fields(cls)}
-        values: dict[str, Any] = {name: _read(environment, name, kinds[name], least[name]) for name in needed}
+        may_be_empty = {each.name for each in fields(cls) if each.metadata.get("empty") or each.type is not str}
+        wanted = (*needed, *(name for name in SANDBOX_ONLY if PREFIX + name.upper() in environment))
+        values: dict[str, Any] = {
+            name: _read(environment, name, kinds[name], least[name], empty=name in may_be_empty) for name in wanted
+        }
         return cls(**values)
 
 
-def _read(environment: Mapping[str, str], name: str, kind: object, least: int) -> object:
+def _read(environment: Mapping[str, str], name: str, kind: object, least: int, *, empty: bool) -> object:
     variable = PREFIX + name.upper()
-    text = _set(environment, variable, empty=kind is not str)
+    text = _set(environment, variable, empty=empty)
     if kind is bool:
         return _one_of(variable, text, ("false", "true")) == "true"
     if kind is int:

@@ -85,6 +85,18 @@ def role_arn(text: str, home: Arn) -> Arn:
     return Arn.parse(whole, service="iam", resource_type="role")
 
 
+def shares_its_role(task_definition: TaskDefinition) -> bool:
+    """Whether the execution role is the task role too, so that containers can read what it can.
+
+    By name, whose case does not count: an account has one role of a name, whatever its path.
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
+    """
+    execution, task = task_definition.execution_role, task_definition.raw.get("taskRoleArn")
+    if execution is None or not isinstance(task, str):
+        return False
+    return execution.rpartition("/")[2].lower() == task.rpartition("/")[2].lower()
+
+
 def proved_role_arn(task_definition: TaskDefinition) -> Arn | None:
     """Return the execution role's ARN; None where there is no role, or a text that only a deployment completes."""
     try:

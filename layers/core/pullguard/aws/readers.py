@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from pullguard.access.contexts import Circumstances
 from pullguard.access.cross_check import questions
+from pullguard.access.patterns import glob, glob_matches
 from pullguard.arn import Arn, key_beside
 from pullguard.aws.clients import Clients
 from pullguard.aws.ecs import Ecs
@@ -15,7 +17,7 @@ from pullguard.aws.once import Once
 from pullguard.aws.organizations import Organizations
 from pullguard.aws.secrets_manager import SecretsManager
 from pullguard.aws.walk import Walk
-from pullguard.eligibility import UNREADABLE_TAG, has_unreadable_registry_tag, registry_hosts
+from pullguard.eligibility import UNREADABLE_TAG, has_unreadable_registry_tag, left_out, registry_hosts
 from pullguard.errors import Malformed
 from pullguard.image import ImageReference
 from pullguard.model import (
@@ -41,7 +43,7 @@ from pullguard.refused_logins import RefusedLogins
 from pullguard.secret_value import Credentials
 
 if TYPE_CHECKING:
-    from pullguard.registry import Logins
+    from pullguard.registry import Logins, Transport
     from pullguard.start_ledger import StartLedger
 
 # How ListSecretVersionIds names aws/secretsmanager.
@@ -62,7 +64,9 @@ class AwsReaders:
     Where more than ``bulk_above`` roles are asked for, all are read at once (None: never).
     ``lists_roles`` says whether roles are listed, in order to offer similar names for one that does not exist: only
     people's own credentials may. ``logins`` remembers what registries refused; by default as long as these readers
-    live.
+    live. ``secret_pattern`` is the deployment's RegistrySecretPattern, ``required_boundary`` its RequireRoleBoundary
+    (empty: none). ``ca_file`` are authorities that registries' certificates may come from beside the
+    system's (PEM; empty: none), ``loopback`` says whether registries on this machine itself are asked.
     """
 
     def __init__(
@@ -78,6 +82,10 @@ class AwsReaders:
         bulk_above: int | None = None,
         lists_roles: bool = False,
         logins: "Logins | None" = None,
+        secret_pattern: str = "*",  # noqa: S107 (of names)
+        required_boundary: str = "",
+        ca_file: str = "",
+        loopback: bool = False,
     ) -> None:
         self._clients = clients
         self._values = values
@@ -91,6 +99,10 @@ class AwsReaders:
         self._roles: set[Arn] = set()
         self._silent: dict[str, Verification] = {}
         self._logins = RefusedLogins(logins)
+        self._pattern = secret_pattern
+        self._required_boundary = required_boundary
+        self._ca_file = ca_file
+        self._loopback = loopback
         self._once = Once()
 
     @property
@@ -124,7 +136,11 @@ class AwsReaders:
             every = self._once("every-role", self.iam.every_role)
             if isinstance(every, dict) and arn in every:
                 return every[arn]
-        return self._once(("role", arn), lambda: self.iam.role(arn))
+        return self._once(("role", arn), lambda: self._role(arn))
+
+    def _role(self, arn: Arn) -> Lookup[Role]:
+        role = self.iam.role(arn)
+        return replace(role, required_boundary=self._required_boundary) if isinstance(role, Role) else role
 
     def secret(self, secret_id: str, region: str) -> Lookup[Secret]:
         """Describe a secret by ARN, partial ARN or name, with its resource policy, its key and its value's shape."""
@@ -135,7 +151,7 @@ class AwsReaders:
         described = gateway.describe(secret_id)
         if not isinstance(described, tuple):
             return described
-        secret, key_id = described
+        secret, key_id = self._judged(described[0]), described[1]
         policy = self._once(("policy", secret.arn), lambda: gateway.resource_policy(secret.arn))
         key = self._key(key_id, secret.arn) if key_id and not _is_awss_own(key_id) else None
         others: Lookup[tuple[NamedPolicy, ...]] = ()
@@ -144,6 +160,11 @@ class AwsReaders:
         current = self._once(("current-keys", secret.arn), lambda: self._current_keys(secret.arn))
         secret = replace(secret, resource_policy=policy, other_policies=others, key=key, current_keys=current)
         return replace(secret, value=self._value(secret))
+
+    def _judged(self, secret: Secret) -> Secret:
+        """Return the secret with whether the deployment leaves it out: by the last part of its ARN, as in IAM."""
+        fits = glob_matches(glob(self._pattern), secret.arn.resource_name)
+        return secret if fits else replace(secret, outside=self._pattern)
 
     def _current_keys(self, secret: Arn) -> Lookup[tuple[Lookup[Key] | None, ...]] | None:
         """Read the keys of the secret's current version."""
@@ -172,6 +193,8 @@ class AwsReaders:
             return NotLooked(why="a secret that is to be deleted has no value to read", switch="restore the secret")
         if secret.type is not None:
             return NotLooked(why="a managed external secret is never read", switch="name a secret of the usual kind")
+        if (outside := left_out(secret)) is not None:
+            return outside
         if self._values == "all" or (self._values == "opted-in" and registry_hosts(secret)):
             value = self._credentials(secret.arn)
             return value[0] if isinstance(value, tuple) else value
@@ -189,7 +212,11 @@ class AwsReaders:
 
     def registry_secrets(self, region: str) -> Lookup[tuple[Secret, ...]]:
         """List the secrets of the account and Region that are opted in."""
-        return self._once(("registry-secrets", region), lambda: self._secrets_manager(region).opted_in())
+        return self._once(("registry-secrets", region), lambda: self._opted_in(region))
+
+    def _opted_in(self, region: str) -> Lookup[tuple[Secret, ...]]:
+        listed = self._secrets_manager(region).opted_in()
+        return tuple(map(self._judged, listed)) if isinstance(listed, tuple) else listed
 
     def every_role(self) -> Lookup[tuple[Role, ...]]:
         """Return the account's roles, where they may be listed."""
@@ -227,7 +254,10 @@ class AwsReaders:
         # Imported where it is used: the HTTP client costs start-up time that most deployments need not pay.
         from pullguard.registry import verification  # noqa: PLC0415
 
-        return self._answered(image.host, lambda: verification(secret, image, self._credentials, logins=self._logins))
+        return self._answered(
+            image.host,
+            lambda: verification(secret, image, self._credentials, logins=self._logins, transport=self._transport()),
+        )
 
     def anonymous_pull(self, image: ImageReference, hosts: frozenset[str]) -> Lookup[Verification]:
         """Ask the registry, one of ``hosts``, whether it serves the image to anybody, where that is switched on."""
@@ -238,7 +268,14 @@ class AwsReaders:
     def _pulled_as_anybody(self, image: ImageReference, hosts: frozenset[str]) -> Lookup[Verification]:
         from pullguard.registry import anonymous_pull  # noqa: PLC0415 (as above)
 
-        return self._answered(image.host, lambda: anonymous_pull(image, allowed_hosts=hosts))
+        return self._answered(
+            image.host, lambda: anonymous_pull(image, allowed_hosts=hosts, transport=self._transport())
+        )
+
+    def _transport(self) -> "Transport":
+        from pullguard.registry import Transport, verified_tls  # noqa: PLC0415 (as above)
+
+        return Transport(tls=partial(verified_tls, self._ca_file), loopback=self._loopback)
 
     def _answered(self, host: str, ask: Callable[[], Lookup[Verification]]) -> Lookup[Verification]:
         """Ask a registry that does not answer once for a batch, and not once for each of its images."""

@@ -15,6 +15,7 @@ from pullguard.eligibility import REGISTRY_TAG, ROLES_TAG
 from pullguard.model import Facts, Role, Secret
 from pullguard.remedies.by_hand import Future
 from pullguard.remedies.grant import granted_for, parse_own
+from pullguard.task_definition import shares_its_role
 
 # AWS advises against such names: it takes their end for the six characters of an ARN.
 # https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html
@@ -69,8 +70,7 @@ def _tags(facts: Facts, reference: SecretReference) -> dict[str, str]:
     if not hosts:
         return {}
     role = definition.execution_role
-    is_task_role = role is not None and role == definition.raw.get("taskRoleArn")
-    roles = {ROLES_TAG: role.rpartition("/")[2]} if role is not None and is_task_role else {}
+    roles = {ROLES_TAG: role.rpartition("/")[2]} if role is not None and shares_its_role(definition) else {}
     return {REGISTRY_TAG: " ".join(hosts), **roles}
 
 

@@ -6,7 +6,7 @@ The rules that hold here, each proved by a test that records what a registry is 
    registry host stands in the secret's tag, the token service's host is the same host and port, stands in the tag
    too, or is one of the few well-known pairs (``origins.TOKEN_HOSTS``).
 2. They go in an Authorization header, over TLS with a verified certificate. Loopback hosts, and no others, are asked
-   over plain HTTP, as Docker does.
+   over plain HTTP, as Docker does; the deployed functions do not ask them at all.
 3. A redirect to another scheme, host or port is not followed at all.
 4. A name is resolved once, and the connection goes to the very address that was looked at: never to link-local or
    instance-metadata addresses, and to loopback only where the host says loopback. Private networks are fine.
@@ -27,7 +27,7 @@ from pullguard.registry.credentials import (
     verify,
 )
 from pullguard.registry.exchange import Exchange, NoAnswer
-from pullguard.registry.transport import Transport
+from pullguard.registry.transport import Transport, verified_tls
 
 __all__ = [
     "Exchange",
@@ -38,5 +38,6 @@ __all__ = [
     "VerificationBroke",
     "anonymous_pull",
     "verification",
+    "verified_tls",
     "verify",
 ]

@@ -3,10 +3,11 @@
 import base64
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Final, Protocol
 
 from pullguard.arn import Arn
-from pullguard.eligibility import REGISTRY_TAG, UNREADABLE_TAG, has_unreadable_registry_tag, registry_hosts
+from pullguard.eligibility import REGISTRY_TAG, UNREADABLE_TAG, has_unreadable_registry_tag, left_out, registry_hosts
 from pullguard.errors import PullguardError, shown
 from pullguard.image import ImageReference
 from pullguard.model import Lookup, NotLooked, Secret, ValueShape, Verification
@@ -45,6 +46,7 @@ def verification(
     *,
     ask: Callable[..., Verification] | None = None,
     logins: Logins | None = None,
+    transport: Transport | None = None,
 ) -> Lookup[Verification]:
     """Verify the credentials that ``secret`` holds for ``image``; ``read`` gets its value, if that is to be read.
 
@@ -67,7 +69,7 @@ def verification(
         known = logins.known(login) if logins and login else None
         if known is not None:
             return known
-        said = (ask or verify)(image, username, password, allowed_hosts=hosts)
+        said = (ask or partial(verify, transport=transport))(image, username, password, allowed_hosts=hosts)
         if logins and login:
             logins.keep(login, said)
         return said
@@ -82,6 +84,8 @@ def verification(
 
 
 def _not_to_verify(secret: Secret, image: ImageReference) -> NotLooked | None:
+    if (outside := left_out(secret)) is not None:
+        return outside
     if has_unreadable_registry_tag(secret):
         return UNREADABLE_TAG
     if image.host not in registry_hosts(secret):

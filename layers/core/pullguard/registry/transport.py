@@ -76,24 +76,38 @@ def _is_forbidden(address: Address, *, loopback: bool) -> bool:
     )
 
 
-@lru_cache(maxsize=1)
-def verified_tls() -> ssl.SSLContext:
-    """Return the context that verifies certificate and host name, with the machine's own authorities."""
-    return ssl.create_default_context()
+@lru_cache(maxsize=2)
+def verified_tls(ca_file: str = "") -> ssl.SSLContext:
+    """Return the context that verifies certificate and host name, with the machine's own authorities.
+
+    It trusts those in ``ca_file`` (PEM) too, if one is given. Raises ``Unreachable`` where that does not load.
+    """
+    context = ssl.create_default_context()
+    if ca_file:
+        try:
+            context.load_verify_locations(cafile=ca_file)
+        except OSError as error:
+            raise Unreachable(
+                f"cannot be verified: {ca_file} is no bundle of certificates ({error.strerror})"
+            ) from None
+    return context
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transport:
-    """How hosts are found and trusted; tests find and trust others."""
+    """How hosts are found and trusted; tests use others. ``loopback``: whether this very machine is asked."""
 
     resolve: Callable[[Origin], tuple[str, ...]] = addresses_of
     tls: Callable[[], ssl.SSLContext] = verified_tls
+    loopback: bool = True
 
     def open(self, origin: Origin, timeout_s: float) -> socket.socket:
         """Connect to the first address that answers, and shake hands; every step takes ``timeout_s`` at most.
 
         Raises ``Unreachable``.
         """
+        if origin.is_loopback and not self.loopback:
+            raise Unreachable("is on this machine itself, where a deployed function asks nobody")
         try:
             connection = self._connect(origin, timeout_s)
             if origin.scheme == "http":
