@@ -99,6 +99,27 @@ def test_consent_has_ended(changes: dict[str, Any], why: str) -> None:
     assert why in str(withdrawn(replace(AGREED, **changes).facts(), GHCR.arn))
 
 
+ANEW, FOR_WEB = secret(suffix="NewNew"), secret(tags={"pullguard:roles": "web-execution"})
+ALSO_AGREED: dict[str, tuple[World, Secret]] = {
+    "to-what-replaces-a-secret-that-is-gone": (replace(AGREED, secrets=(ANEW,)), ANEW),
+    "to-what-a-container-without-credentials-may-get": (
+        replace(
+            AGREED,
+            task_definitions=(task_definition(container(), tags={"pullguard:attach": "true"}),),
+            secrets=(FOR_WEB,),
+        ),
+        FOR_WEB,
+    ),
+}
+
+
+@pytest.mark.parametrize(("world", "meant"), ALSO_AGREED.values(), ids=ALSO_AGREED)
+def test_both_agree_too(world: World, meant: Secret) -> None:
+    assert withdrawn(world.facts(), meant.arn) is None
+    untagged = replace(world, secrets=(replace(meant, tags={}),))
+    assert withdrawn(untagged.facts(), meant.arn) is not None
+
+
 @pytest.mark.parametrize("what", ["role", "secret"])
 def test_what_cannot_be_read_is_asked_again(what: str) -> None:
     with pytest.raises(NotNow):
@@ -146,6 +167,9 @@ JUDGED: dict[str, tuple[Lookup[Secret], Role, Granted | None]] = {
     "another-secret-is-found-by-its-name": (RECREATED, role(), None),
     "it-is-gone": (Missing(resource=str(GHCR.arn)), role(), None),
     "its-tag-is-gone": (replace(GHCR, tags={}), role(), None),
+    "its-tag-half-parses": (secret(registry="ghcr.io evil_host!"), role(), None),
+    "its-tag-is-a-wildcard": (secret(registry="*"), role(), None),
+    "its-tag-is-empty": (secret(registry=""), role(), None),
     "it-is-for-other-roles": (replace(GHCR, tags={**GHCR.tags, "pullguard:roles": "x-*"}), role(), None),
     "the-roles-tag-is-gone": (GHCR, role(managed=False), None),
 }

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,8 +17,8 @@ from pullguard.eligibility import (
     secrets_for,
 )
 from pullguard.image import parse_image
-from pullguard.model import Lookup, Missing, NamedPolicy
-from tests.fakes import denied, role, secret
+from pullguard.model import Lookup, Missing, NamedPolicy, Secret
+from tests.fakes import NOW, denied, role, secret
 
 HOSTS: dict[str, tuple[str | None, set[str]]] = {
     "no-tag": (None, set()),
@@ -216,3 +217,21 @@ MODES: dict[str, tuple[Any, tuple[dict[str, str], ...], str]] = {
 @pytest.mark.parametrize(("mode", "tags", "effective"), MODES.values(), ids=MODES)
 def test_the_mode_that_tags_can_only_lower(mode: Any, tags: tuple[dict[str, str], ...], effective: str) -> None:
     assert effective_mode(mode, *tags) == effective
+
+
+USABLE, LATER = secret(registry="ghcr.io"), secret("registry/later", "LaterL", registry="ghcr.io quay.io")
+OFFERED: dict[str, tuple[tuple[Secret, ...], tuple[Secret, ...]]] = {
+    "one": ((USABLE,), (USABLE,)),
+    "several-by-their-arns": ((LATER, USABLE), (USABLE, LATER)),
+    "one-that-is-scheduled-for-deletion": ((replace(USABLE, deleted_at=NOW), LATER), (LATER,)),
+    "only-one-that-is-scheduled-for-deletion": ((replace(USABLE, deleted_at=NOW),), ()),
+    "another-type": ((replace(USABLE, type="SalesforceClientSecret"),), ()),
+    "another-registrys": ((secret(registry="quay.io"),), ()),
+    "one-whose-tag-half-parses": ((secret(registry="ghcr.io evil_host!"),), ()),
+    "one-without-the-tag": ((secret(registry=None),), ()),
+}
+
+
+@pytest.mark.parametrize(("secrets", "offered"), OFFERED.values(), ids=OFFERED)
+def test_which_secrets_are_offered_for_an_image(secrets: tuple[Secret, ...], offered: tuple[Secret, ...]) -> None:
+    assert secrets_for(parse_image("ghcr.io/acme/web:1"), secrets) == offered

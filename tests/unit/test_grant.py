@@ -22,6 +22,7 @@ from pullguard.remedies.grant import (
     same,
     size_chars,
     total_size_chars,
+    united,
 )
 
 SECRET = Arn.parse("arn:aws:secretsmanager:eu-west-1:123456789012:secret:registry/ghcr-AbCdEf")
@@ -123,6 +124,12 @@ def secret_arn(**changes: str) -> Arn:
         pytest.param(secret_arn(region=""), id="no-region"),
         pytest.param(secret_arn(account="aws"), id="no-account"),
         pytest.param(secret_arn(region="cn-north-1"), id="region-of-another-partition"),
+        # Each part is as it should be, and the text is another ARN, or none: only reading it again tells.
+        pytest.param(secret_arn(region="*"), id="wildcard-region"),
+        pytest.param(secret_arn(region="eu-west-?"), id="question-mark-region"),
+        pytest.param(secret_arn(region="${aws:RequestedRegion}"), id="variable-region"),
+        pytest.param(secret_arn(region="eu-west-1:123456789012:secret:b-AbCdEf"), id="colons-in-the-region"),
+        pytest.param(secret_arn(account="\u0661" * 12), id="digits-of-another-alphabet"),
         pytest.param(secret_arn(resource='secret:a"-AbCdEf'), id="quote"),
         pytest.param(secret_arn(resource="secret:a\n-AbCdEf"), id="newline"),
         pytest.param(secret_arn(resource="secret:а-AbCdEf"), id="cyrillic"),  # noqa: RUF001
@@ -185,6 +192,9 @@ def edited(index: int, **changes: Any) -> dict[str, Any]:
     return document
 
 
+VIA_TWO = ["secretsmanager.eu-west-1.amazonaws.com", "s3.eu-west-1.amazonaws.com"]
+
+
 def condition(**changes: Any) -> dict[str, Any]:
     equals = ours()["Statement"][1]["Condition"]["StringEquals"]
     return {"StringEquals": {name.replace("__", ":"): value for name, value in {**equals, **changes}.items()}}
@@ -202,6 +212,41 @@ def condition(**changes: Any) -> dict[str, Any]:
         pytest.param(
             edited(1, Condition=condition(kms__ViaService="s3.eu-west-1.amazonaws.com")), 1, "s3.eu-west", id="service"
         ),
+        pytest.param(edited(1, Condition=condition(kms__ViaService="*")), 1, "through", id="any-service"),
+        pytest.param(edited(1, Condition=condition(kms__ViaService=VIA_TWO)), 1, "through", id="one-more-service"),
+        pytest.param(edited(1, Condition=condition(kms__ViaService=[])), 1, "through", id="no-service"),
+        pytest.param(
+            edited(1, Condition=condition(kms__ViaService="secretsmanager.us-east-1.amazonaws.com")),
+            1,
+            "through",
+            id="service-of-another-region",
+        ),
+        pytest.param(
+            edited(1, Condition={**condition(), "StringLike": {"aws:PrincipalArn": "*"}}),
+            1,
+            "not Pullguard's",
+            id="one-more-operator",
+        ),
+        pytest.param(
+            edited(1, Condition={"StringLike": condition()["StringEquals"]}),
+            1,
+            "not Pullguard's",
+            id="another-operator",
+        ),
+        pytest.param(
+            edited(1, Condition=condition(aws__PrincipalTag_team="a")),
+            1,
+            "not Pullguard's",
+            id="one-more-condition-key",
+        ),
+        pytest.param(
+            edited(1, Condition={"StringEquals": {"kms:ViaService": "secretsmanager.eu-west-1.amazonaws.com"}}),
+            1,
+            "not Pullguard's",
+            id="one-condition-key-less",
+        ),
+        pytest.param(edited(0, Condition=condition()), 0, "not Pullguard's", id="a-read-with-a-condition"),
+        pytest.param(edited(0, NotResource="x"), 0, "not Pullguard's", id="one-more-element"),
         pytest.param({**ours(), "Id": "mine"}, 1, '"Id"', id="another-member"),
         pytest.param({**ours(), "Version": "2008-10-17"}, 1, "2008-10-17", id="old-version"),
         pytest.param({"Version": "2012-10-17", "Statement": "x"}, 0, "not Pullguard's", id="no-statements"),
@@ -215,6 +260,21 @@ def test_what_somebody_else_wrote_is_told_and_not_kept(document: Any, kept: int,
     assert len(granted) == kept
     assert all(grant.secret == SECRET for grant in granted)
     assert told in "\n".join(aliens)
+
+
+def test_of_a_key_statement_that_is_not_ours_the_key_is_not_kept() -> None:
+    for changed in (condition(kms__ViaService="*"), condition(kms__ViaService=VIA_TWO), {**condition(), "Bool": {}}):
+        assert parse_own(edited(1, Condition=changed))[0] == (Granted(secret=SECRET, key=None),)
+
+
+def test_of_two_grants_of_a_secret_the_later_counts() -> None:
+    older, newer = Granted(secret=SECRET, key=KEY), Granted(secret=SECRET, key=None)
+    assert united((older,), (newer,)) == (newer,)
+    assert united((newer,), (older,)) == (older,)
+    assert united((older, newer)) == (newer,)
+    assert united((newer,), (Granted(secret=OTHER, key=None),), ()) == tuple(
+        sorted((newer, Granted(secret=OTHER, key=None)), key=lambda each: each.secret)
+    )
 
 
 def test_a_single_statement_and_single_values_are_read_too() -> None:

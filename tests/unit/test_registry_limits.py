@@ -15,7 +15,7 @@ from pullguard.model import Verification
 from pullguard.registry import Transport, verify
 from pullguard.registry.exchange import REQUESTS_MAX, Exchange, NoAnswer
 from pullguard.registry.origins import Origin, registry_url
-from pullguard.registry.transport import Unreachable, addresses_of, verified_tls
+from pullguard.registry.transport import ADDRESSES_MAX, Unreachable, addresses_of, verified_tls
 from tests.registry.recording import (
     Elsewhere,
     Recording,
@@ -304,3 +304,9 @@ def test_the_connection_goes_to_the_address_that_was_looked_at_under_the_name_th
         assert ask(host, transport=Transport(resolve=once, tls=trusting)).answer == "anonymous-ok"
         assert {each.headers["host"] for each in record.requests} == {host}
         assert lookups == ["registry.example.com"] * len(record.requests)
+
+
+def test_of_many_addresses_few_are_tried() -> None:
+    many = [f"203.0.113.{n}" for n in range(1, 200)]
+    assert resolved(many[0], *many) == tuple(many[:ADDRESSES_MAX])
+    assert ADDRESSES_MAX < 10  # each of them may take as long as a connection may
