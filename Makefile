@@ -13,7 +13,7 @@ COMPILE := $(UV) pip compile --quiet --upgrade --generate-hashes --no-emit-index
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-# --- environments: the project's own, and those of SAM, the embedded AWS and the AWS CLI (each pins its own botocore) ---
+# --- environments: the project's own, and those of SAM, the embedded AWS, the AWS CLI and checkov (each pins its botocore) ---
 
 .venv/.ready: pyproject.toml requirements/dev.txt requirements/uv.txt
 	@echo "Setting up .venv …" >&2
@@ -49,8 +49,14 @@ help: ## Show this list
 	@$(UV) pip sync --quiet --compile-bytecode --python .tools/custodian/bin/python --require-hashes requirements/bench.txt
 	@touch $@
 
+.tools/checkov/.ready: .venv/.ready requirements/checkov.txt
+	@echo "Setting up checkov …" >&2
+	@$(UV) venv --quiet --allow-existing --python .venv/bin/python .tools/checkov
+	@$(UV) pip sync --quiet --compile-bytecode --python .tools/checkov/bin/python --require-hashes requirements/checkov.txt
+	@touch $@
+
 .PHONY: setup
-setup: .venv/.ready .tools/sam/.ready .tools/ministack/.ready .tools/aws/.ready ## Set up all environments, and nothing else
+setup: .venv/.ready .tools/sam/.ready .tools/ministack/.ready .tools/aws/.ready .tools/checkov/.ready ## Set up all environments, and nothing else
 
 .PHONY: lock
 lock: .venv/.ready ## Renew the lock files (hashes, no addresses)
@@ -60,6 +66,7 @@ lock: .venv/.ready ## Renew the lock files (hashes, no addresses)
 	$(COMPILE) --universal --python-version 3.11 requirements/sandbox.in -o requirements/sandbox.txt
 	$(COMPILE) --universal --python-version 3.11 requirements/aws-cli.in -o requirements/aws-cli.txt
 	$(COMPILE) --universal --python-version 3.11 requirements/bench.in -o requirements/bench.txt
+	$(COMPILE) --universal --python-version 3.11 requirements/checkov.in -o requirements/checkov.txt
 	$(COMPILE) --python-version 3.13 --python-platform linux requirements/runtime.in -o requirements/runtime.txt
 	$(COMPILE) --python-version 3.13 --python-platform linux layers/dependencies/requirements.in \
 		-o layers/dependencies/requirements.txt
@@ -90,13 +97,14 @@ test-runtime: $(TOOLS) ## Run the tests in the Lambda runtime and real container
 check: lint test ## Format, lint, types, template, and all tests
 
 .PHONY: lint
-lint: $(TOOLS) ## Format (checked), lint, types, cfn-lint, sam validate
+lint: $(TOOLS) .tools/checkov/.ready ## Format (checked), lint, types, cfn-lint, sam validate, checkov
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy $(CODE)
 	for app in functions/*/app.py; do .venv/bin/mypy "$$app" >/dev/null || { .venv/bin/mypy "$$app"; exit 1; }; done
 	.venv/bin/cfn-lint template.yaml
 	$(RUN) SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 sam validate --lint
+	.tools/checkov/bin/checkov --config-file .checkov.yaml --file template.yaml
 
 .PHONY: format
 format: .venv/.ready ## Format the code, and mend what the linter can mend
@@ -133,6 +141,13 @@ STANDS = $(SAM) list stack-outputs --output json $(SETTINGS) --stack-name $(ANSW
 FORGET_PARAMETERS = test ! -e "$(ANSWERS)" || ! $(STANDS) \
 	|| { sed -i.old '/^parameter_overrides/d' "$(ANSWERS)" && rm -f "$(ANSWERS).old"; }
 FORGET = $(STANDS) || rm -f "$(ANSWERS)"
+# Where the stack remediates and patterns of it are still *, its output OpenPatterns names them.
+OUTPUTS = $(if $(filter local,$(ENV)),$(EMBEDDED) )$(SAM) list stack-outputs --output json $(SETTINGS)$(if $(filter local,$(ENV)), \
+	--stack-name pullguard,$(if $(ENV),, --stack-name $(ANSWERED)))
+WARN = open="$$({ $(OUTPUTS) 2>/dev/null || true; } | tr -d '\n' \
+	| sed -n 's/.*"OutputKey": "OpenPatterns", *"OutputValue": "\([^"]*[^" ]\) *".*/\1/p')"; [ -z "$$open" ] \
+	|| echo "Warning: the stack remediates, and these parameters are still *, which is anything: $$open. Narrow them" \
+	"(make deploy PARAMETERS='ManagedRolePattern=*-execution'; README.md)." >&2
 FIRST = $(if $(ENV),,$(shell test -e "$(ANSWERS)" || echo first))
 SETTINGS = $(if $(ENV),--config-env $(ENV),--config-file "$(ANSWERS)")
 # The shell hands the text on as it is, so that a wildcard in it stays one.
@@ -149,12 +164,14 @@ deploy-first: deploy-where build
 	@echo 'version = 0.1' > "$(ANSWERS)"
 	@trap 'grep -qs "^stack_name" "$(ANSWERS)" || rm -f "$(ANSWERS)"' EXIT; \
 		$(SAM) deploy --guided $(SETTINGS) --stack-name pullguard --capabilities CAPABILITY_IAM --confirm-changeset$(CHANGES)
+	@$(WARN)
 	@$(FORGET_PARAMETERS)
 
 .PHONY: deploy-again
 deploy-again: deploy-where build
 	$(if $(filter local,$(ENV)),$(EMBEDDED) )$(SAM) deploy --no-fail-on-empty-changeset $(SETTINGS)$(if $(filter local,$(ENV)), \
 		$(DEMO) --parameter-overrides "$${PARAMETERS:-$(DEMO_PARAMETERS)}",$(CHANGES))
+	@$(WARN)
 	@$(if $(ENV),,$(FORGET_PARAMETERS))
 
 .PHONY: deploy-where
