@@ -97,6 +97,18 @@ def test_an_operator_is_one_role(text: str, is_taken: bool) -> None:
     assert bool(re.fullmatch(PARAMETERS["OperatorRoleArns"]["AllowedPattern"], text)) is is_taken
 
 
+def test_the_patterns_that_become_a_part_of_a_policy_are_told_while_they_are_open() -> None:
+    output = TEMPLATE.data["Outputs"]["OpenPatterns"]
+    parts = [each["Fn::If"] for each in output["Value"]["Fn::Join"][1]]
+    assert {name.strip() for _, name, _ in parts} == parameters_in_policies()
+    for condition, name, _ in parts:
+        is_open = {"Fn::Equals": [{"Ref": name.strip()}, "*"]}
+        assert CONDITIONS[condition] == is_open or CONDITIONS[condition]["Fn::And"][1] == is_open
+    remediates, some = CONDITIONS[output["Condition"]]["Fn::And"]
+    assert remediates == {"Condition": "Remediates"}
+    assert [each["Condition"] for each in some["Fn::Or"]] == [condition for condition, _, _ in parts]
+
+
 WHOLE = {
     "boundary": (
         "RequireRoleBoundary",

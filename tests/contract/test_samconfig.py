@@ -170,7 +170,7 @@ SAM = """#!/bin/bash
 echo "$@" >> "$LOG"
 answers=$(echo "$*" | sed -n 's/.*--config-file \\([^ ]*\\).*/\\1/p')
 case "$1" in
-  list) grep -qx there "$STACK" && echo '[{"OutputKey": "LedgerTable"}]';;
+  list) grep -qx there "$STACK" && printf '[\n  {\n    "OutputKey": "LedgerTable"\n  }%s\n]' "$MORE";;
   delete) [ "$SAYS" = no ] || echo gone > "$STACK";;
   deploy) [ "$SAYS" = abort ] && exit 1
     [[ "$*" != *--guided* ]] \\
@@ -189,8 +189,8 @@ class Directory:
         self._sam.chmod(0o755)
         self._stack.write_text("", encoding="utf-8")
 
-    def make(self, target: str, *, says: str = "yes") -> "subprocess.CompletedProcess[str]":
-        variables = {"LOG": str(self._log), "STACK": str(self._stack), "SAYS": says}
+    def make(self, target: str, *, says: str = "yes", outputs: str = "") -> "subprocess.CompletedProcess[str]":
+        variables = {"LOG": str(self._log), "STACK": str(self._stack), "SAYS": says, "MORE": outputs}
         return make("-o", "build", target, f"ANSWERS={self.answers}", f"SAM={self._sam}", **variables)
 
     @property
@@ -222,6 +222,16 @@ def test_the_next_one_asks_for_nothing_and_names_no_parameter(directory: Directo
     ran = directory.make("deploy")
     assert (ran.returncode, ran.stderr) == (0, "")
     assert directory.asked[1:] == [f"deploy --no-fail-on-empty-changeset --config-file {directory.answers}"]
+
+
+def test_a_stack_that_remediates_with_open_patterns_is_deployed_with_a_warning(directory: Directory) -> None:
+    outputs = ',\n {"OutputKey": "OpenPatterns",\n  "OutputValue": "ManagedRolePattern AnotherPattern ",\n  "x": "y"}'
+    for first in (True, False):
+        ran = directory.make("deploy", outputs=outputs)
+        *before, warning = ran.stderr.splitlines()
+        assert (ran.returncode, len(before)) == (0, first)
+        assert warning.startswith("Warning: the stack remediates")
+        assert ": ManagedRolePattern AnotherPattern. Narrow them" in warning
 
 
 def test_answers_that_were_given_up_are_not_kept(directory: Directory) -> None:
