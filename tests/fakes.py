@@ -10,6 +10,7 @@ from pullguard.arn import Arn
 from pullguard.gather import gather_about
 from pullguard.image import ImageReference
 from pullguard.model import (
+    SECRETS_NOT_LISTED,
     SIMULATION_SWITCHED_OFF,
     VERIFICATION_SWITCHED_OFF,
     Facts,
@@ -165,6 +166,7 @@ class World:
     ``usage`` is where any revision runs. ``unreadable`` are the things that AWS will not tell: a role's or secret's
     ARN or name, a task definition's ARN, or ``usage`` and ``registry-secrets``. ``verifications`` is what the registry
     says of an image to whoever asks, ``as_anybody`` what it says instead to those who give no credentials.
+    ``lists_all`` is what only people's own credentials may.
     """
 
     task_definitions: tuple[TaskDefinition, ...] = ()
@@ -175,6 +177,7 @@ class World:
     in_organization: Lookup[str] = NO_ORGANIZATION
     verifications: Mapping[str, Lookup[Verification]] = field(default_factory=dict)
     as_anybody: Mapping[str, Lookup[Verification]] = field(default_factory=dict)
+    lists_all: bool = False
     asked: list[tuple[str, str]] = field(default_factory=list)
 
     def _ask(self, kind: str, about: str) -> Unreadable | None:
@@ -209,6 +212,11 @@ class World:
         unread = self._ask("registry-secrets", region)
         here = (each for each in self.secrets if each.arn.region == region)
         return unread or tuple(each for each in here if "pullguard:registry" in each.tags)
+
+    def every_secret(self, region: str) -> Lookup[tuple[Secret, ...]]:
+        if not self.lists_all:
+            return SECRETS_NOT_LISTED
+        return self._ask("every-secret", region) or tuple(each for each in self.secrets if each.arn.region == region)
 
     def every_role(self) -> Lookup[tuple[Role, ...]]:
         return self._ask("every-role", "*") or self.roles

@@ -75,7 +75,7 @@ class Auditor:
             verify=scope.live_registry,
             cross_check=scope.cross_check,
             bulk_above=ROLES_ONE_BY_ONE,
-            lists_roles=True,
+            lists_all=True,
             loopback=True,
         )
         self._collected = _Collected()

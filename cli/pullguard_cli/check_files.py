@@ -206,7 +206,7 @@ def _live_judge(profile: str | None, region: str | None, values: "Values") -> Ju
 
     connection = connect(profile=profile, region=region)
     return Judge(
-        readers=AwsReaders(connection.clients, values=values, account=connection.account, lists_roles=True),
+        readers=AwsReaders(connection.clients, values=values, account=connection.account, lists_all=True),
         now=datetime.now(UTC),
         region=connection.region,
         account=connection.account,

@@ -51,7 +51,7 @@ def look_at_one(
         account=connection.account,
         verify=live_registry,
         cross_check=cross_check,
-        lists_roles=True,
+        lists_all=True,
         loopback=True,
     )
     with asking_aws():

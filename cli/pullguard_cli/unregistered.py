@@ -63,6 +63,10 @@ class OfflineReaders:
         """Not looked up."""
         return NOT_ASKED
 
+    def every_secret(self, region: str) -> Lookup[tuple[Secret, ...]]:  # noqa: ARG002
+        """Not looked up."""
+        return NOT_ASKED
+
     def every_role(self) -> Lookup[tuple[Role, ...]]:
         """Not looked up."""
         return NOT_ASKED

@@ -245,6 +245,7 @@ COMMAND_LINE_ONLY: frozenset[Method] = frozenset(
         Ecs.all_failed_starts,
         Ecs.instances,
         Iam.every_role,
+        SecretsManager.every_secret,
         Ledger.save_hold,
         Ledger.end_hold,
         Ledger.families,

@@ -44,28 +44,33 @@ def newest_reference(stack: Stack) -> str:
     return str(container["repositoryCredentials"]["credentialsParameter"])
 
 
+DRAWN = "q7Rk2Z"
 CASES = {
-    "the-whole-name": (("app-docker",), "reference-not-full-arn", "app-docker"),
-    "both": (("app", "app-docker"), "reference-not-full-arn", "app-docker"),
-    "only-the-beginning": (("app",), "reference-stale", "app"),
-    "neither": ((), "secret-not-found", None),
+    "the-whole-name": ("app-docker", ("app-docker",), ("reference-not-full-arn", "app-docker")),
+    "both": ("app-docker", ("app", "app-docker"), ("reference-not-full-arn", "app-docker")),
+    "created-again": (f"app-{DRAWN}", ("app",), ("reference-stale", "app")),
+    "only-the-beginning": ("app-docker", ("app",), ("secret-not-found", None)),
+    "misspelt": ("app-dokcer", ("app", "app-docker"), ("secret-not-found", None)),
+    "misspelt-by-a-digit": ("app-d0cker", ("app", "app-docker"), ("secret-not-found", None)),
+    "neither": ("app-docker", (), ("secret-not-found", None)),
 }
 
 
-@pytest.mark.parametrize(("names", "check", "meant"), CASES.values(), ids=CASES)
+@pytest.mark.parametrize(("reference", "names", "found_and_meant"), CASES.values(), ids=CASES)
 def test_the_functions_find_and_register_what_the_audit_finds(
-    stack: Stack, start: Start, names: tuple[str, ...], check: str, meant: str | None
+    stack: Stack, start: Start, reference: str, names: tuple[str, ...], found_and_meant: tuple[str, str | None]
 ) -> None:
+    check, meant = found_and_meant
     secrets = {name: create_secret(stack, name) for name in names}
     role = create_role(stack)
     allow(stack, "*" if meant is None else secrets[meant])
-    partial = f"{create_secret(stack, 'x')[: -len('x-AbCdEf')]}app-docker"
+    partial = f"{create_secret(stack, 'x')[: -len('x-AbCdEf')]}{reference}"
     arn = register(stack, partial, role=role)
 
     found = validated(stack, start, arn)
 
     assert [each["check"] for each in found] == [check]
-    assert found == audited()
+    assert [{**each, "remedy": None} for each in found] == [{**each, "remedy": None} for each in audited()]
     assert stack.waiting("ReregisterQueue") == (meant is not None)
     start("reregister_task_definition", Mode="remediate")(sqs_event(look_body(arn), groups=("web",)))
     assert newest_reference(stack) == (secrets[meant] if meant else partial)
@@ -79,6 +84,20 @@ def test_the_functions_offer_the_near_name_that_the_audit_offers(stack: Stack, s
     assert "Did you mean registry/dockerhub-web?" in found[0]["remedy"]["text"]
     assert near in found[0]["remedy"]["snippet"]
     assert found == audited()
+    assert "secretsmanager:ListSecrets" in stack.called["validate_task_definition"]
+    assert stack.waiting("ReregisterQueue") == 0
+
+
+def test_only_the_command_line_names_secrets_that_are_not_opted_in(stack: Stack, start: Start) -> None:
+    near, role = create_secret(stack, "registry/dockerhub-web"), create_role(stack)
+    stack.client("secretsmanager").untag_resource(SecretId=near, TagKeys=["pullguard:registry"])
+    found = validated(stack, start, register(stack, "registry/dockerhub-wbe", role=role))
+    assert [each["check"] for each in found] == ["secret-not-found"]
+    assert "dockerhub-web" not in str(found)
+    assert "pullguard explain" in found[0]["remedy"]["text"]
+    (offered,) = audited()
+    assert "Did you mean registry/dockerhub-web?" in offered["remedy"]["text"]
+    assert "create-secret" not in str(offered)
     assert stack.waiting("ReregisterQueue") == 0
 
 
@@ -97,10 +116,10 @@ def test_the_executor_asks_both_queries_again(stack: Stack, start: Start) -> Non
     """Between the message and the write the secret of the whole name was created: the other one is not registered."""
     other, role = create_secret(stack, "app"), create_role(stack)
     allow(stack, other)
-    partial = other[: -len("-AbCdEf")] + "-docker"
+    partial = f"{other[: -len('-AbCdEf')]}-{DRAWN}"
     arn = register(stack, partial, role=role)
     assert [each["check"] for each in validated(stack, start, arn)] == ["reference-stale"]
-    meant = create_secret(stack, "app-docker")
+    meant = create_secret(stack, f"app-{DRAWN}")
     allow(stack, meant)
 
     start("reregister_task_definition", Mode="remediate")(sqs_event(look_body(arn), groups=("web",)))

@@ -237,10 +237,11 @@ def test_a_reference_is_read(text: str, region: str, name: str, without_suffix: 
     [
         (f"{SECRET[:-7]}-docker", True),
         (f"{SECRET[:-7]}-202612", True),
+        (f"{SECRET[:-7]}-DOCKER", True),
+        (f"{SECRET[:-7]}-XXXXXX", False),
         ("arn:aws:secretsmanager:us-east-1:111122223333:secret:prod/gitlab-reader", True),
         (SECRET, False),
         (SECRET[:-7], False),
-        (f"{SECRET[:-7]}-DOCKER", False),
         (f"{SECRET[:-7]}-a1b2c3", False),
         (f"{SECRET[:-7]}-abcdef", False),
         (f"{SECRET[:-7]}-123456", False),

@@ -545,9 +545,9 @@ def test_a_deregistered_revision_is_not_the_newest_although_no_other_is_there() 
     assert not found.newest
 
 
-@pytest.mark.parametrize("lists_roles", [False, True])
-def test_roles_are_listed_by_people_only(session: Session, lists_roles: bool) -> None:
+@pytest.mark.parametrize("lists_all", [False, True])
+def test_roles_are_listed_by_people_only(session: Session, lists_all: bool) -> None:
     build(session[0])
-    found = AwsReaders(Clients(session[0]), values="never", account=ACCOUNT, lists_roles=lists_roles).every_role()
-    assert isinstance(found, NotLooked) is not lists_roles
-    assert ("GetAccountAuthorizationDetails" in session[1]) is lists_roles
+    found = AwsReaders(Clients(session[0]), values="never", account=ACCOUNT, lists_all=lists_all).every_role()
+    assert isinstance(found, NotLooked) is not lists_all
+    assert ("GetAccountAuthorizationDetails" in session[1]) is lists_all

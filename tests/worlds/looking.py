@@ -56,7 +56,7 @@ def gathered(scene: Scene, aws: Clients, *, values: ReadValues = "opted-in") -> 
     """Gather the facts about each family of a scene that is loaded already."""
     account = aws.get("sts").get_caller_identity()["Account"]
     verify = scene.registry is not None
-    readers = AwsReaders(aws, account=account, values=values, verify=verify, lists_roles=True, loopback=True)
+    readers = AwsReaders(aws, account=account, values=values, verify=verify, lists_all=True, loopback=True)
     now = datetime.now(UTC) + scene.after
     with ThreadPoolExecutor(1) as threads:
         running = look_around(readers.ecs, threads)

@@ -13,6 +13,7 @@ from typing import Literal
 
 from pullguard.errors import Malformed, shown
 from pullguard.pasted import kind_of
+from pullguard.suffix_words import reads_as_a_word
 
 ARN_MAX_CHARS = 2048
 SECRET_NAME_MAX_CHARS = 512  # CreateSecret, parameter Name
@@ -29,9 +30,6 @@ _ARN_HEAD = re.compile(
 )
 _SECRET_SUFFIX = re.compile(r"-[A-Za-z0-9]{6}")
 _SECRET_SUFFIX_CHARS = 7
-# One complete ARN in about 180 ends so by chance: Secrets Manager draws from 62 characters.
-_WORD_SUFFIX = re.compile(r"-(?:[a-z]{6}|[0-9]{6})")
-_SAMPLE_SUFFIXES = frozenset({"-abcdef", "-xxxxxx", "-123456", "-000000"})  # what people write where AWS chose another
 _VALUE_FROM_SUFFIX = re.compile(r"(?::[^:]*){1,3}")  # :json-key:stage:version, of which each may be empty
 # Parameters KeyId and AliasName: https://docs.aws.amazon.com/kms/latest/APIReference/API_DescribeKey.html
 _KEY = re.compile(r"key/[A-Za-z0-9-]+|alias/[A-Za-z0-9/_-]+")
@@ -204,13 +202,11 @@ class SecretReference:
 
     @property
     def ends_in_a_word(self) -> bool:
-        """Whether what may be the suffix reads as a word or a number (``app-docker``): more likely part of the name.
+        """Whether what may be the suffix reads as a word or a date (``app-docker``): more likely part of the name.
 
-        It shapes a message, and proves nothing.
+        It shapes a message or stops a write, and proves nothing.
         """
-        suffix = self.name[-_SECRET_SUFFIX_CHARS:]
-        is_word = _WORD_SUFFIX.fullmatch(suffix) is not None and suffix not in _SAMPLE_SUFFIXES
-        return self.name_without_suffix is not None and is_word
+        return self.name_without_suffix is not None and reads_as_a_word(self.name[1 - _SECRET_SUFFIX_CHARS :])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

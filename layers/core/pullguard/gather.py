@@ -4,7 +4,7 @@
 remember). A question that was not answered is a fact of its own; see ``model``.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Final, Protocol
@@ -53,6 +53,9 @@ class Readers(Protocol):
 
     def registry_secrets(self, region: str) -> Lookup[tuple[Secret, ...]]:
         """List the secrets of the account and Region that are opted in, as DescribeSecret would tell of them."""
+
+    def every_secret(self, region: str) -> Lookup[tuple[Secret, ...]]:
+        """List all secrets of the account and Region, where they may be listed."""
 
     def every_role(self) -> Lookup[tuple[Role, ...]]:
         """Return the account's roles, where they may be listed."""
@@ -194,11 +197,12 @@ def _with_near_names(facts: Facts, readers: Readers) -> Facts:
     return replace(facts, near_secrets=dict(_near_secrets(facts, readers)), near_roles=near_roles)
 
 
-def _near_secrets(facts: Facts, readers: Readers) -> Iterator[tuple[str, tuple[Secret, ...]]]:
-    """Look for secrets of similar names in our own account that are opted in for the image's registry.
+def _near_secrets(facts: Facts, readers: Readers) -> Iterator[tuple[str, Lookup[tuple[Secret, ...]]]]:
+    """Look for secrets of similar names in our own account, by the container's name.
 
-    No other is named: anyone who may register a task definition could otherwise learn the names of all secrets, and
-    would be advised to use one that holds something else. What cannot be listed or described offers nothing.
+    Opted-in ones for the image's registry come first. Of the others, those are offered that no owner keeps for
+    something else, and to people only (``Readers.every_secret``): anyone who may register a task definition could
+    otherwise learn the names of all secrets. What cannot be listed or described offers nothing.
     """
     home = facts.task_definition.arn
     for container in facts.task_definition.containers:
@@ -206,15 +210,55 @@ def _near_secrets(facts: Facts, readers: Readers) -> Iterator[tuple[str, tuple[S
         if not isinstance(reference, SecretReference) or not isinstance(image, ImageReference) or image.is_ecr:
             continue
         place = reference.arn or home
-        if place.account != home.account or not meaning.is_lost(facts, reference):
+        if place.account != home.account:
             continue
-        wanted = tuple(filter(None, (reference.name, reference.name_without_suffix)))
-        opted_in = readers.registry_secrets(place.region)
-        by_name = {each.name: each for each in secrets_for(image, opted_in if isinstance(opted_in, tuple) else ())}
-        described = (readers.secret(str(by_name[name].arn), place.region) for name in nearest(wanted, by_name))
-        # The list may lag behind the secret: what counts is the tag as it is described.
-        if near := tuple(each for each in described if isinstance(each, Secret) and secrets_for(image, (each,))):
-            yield container.name, near
+        if meaning.replacement(facts, reference) is not None:
+            yield container.name, _near_beside(reference, image, place.region, readers)
+        elif meaning.is_lost(facts, reference):
+            yield container.name, _near(reference, image, place.region, readers)
+
+
+def _near_beside(
+    reference: SecretReference, image: ImageReference, region: str, readers: Readers
+) -> tuple[Secret, ...]:
+    """Look for opted-in secrets of which a reference that looks stale may be a misspelling, in its last word alone."""
+    start = f"{reference.name_without_suffix}-"
+
+    def fits(secret: Secret) -> bool:
+        return secret.name.startswith(start) and bool(secrets_for(image, (secret,)))
+
+    return _of_similar_names((reference.name,), region, readers.registry_secrets(region), fits, readers)
+
+
+def _near(
+    reference: SecretReference, image: ImageReference, region: str, readers: Readers
+) -> Lookup[tuple[Secret, ...]]:
+    wanted = tuple(filter(None, (reference.name, reference.name_without_suffix)))
+
+    def is_opted_in(secret: Secret) -> bool:
+        return bool(secrets_for(image, (secret,)))
+
+    def is_kept_for_nothing(secret: Secret) -> bool:
+        managed = secret.type is not None or secret.owning_service is not None
+        return not (registry_hosts(secret) or secret.deleted_at is not None or managed)
+
+    first = _of_similar_names(wanted, region, readers.registry_secrets(region), is_opted_in, readers)
+    listed = readers.every_secret(region)
+    others = _of_similar_names(wanted, region, listed, is_kept_for_nothing, readers)
+    return listed if isinstance(listed, NotLooked) and not first else (*first, *others)
+
+
+def _of_similar_names(
+    wanted: tuple[str, ...],
+    region: str,
+    listed: Lookup[tuple[Secret, ...]],
+    fits: Callable[[Secret], bool],
+    readers: Readers,
+) -> tuple[Secret, ...]:
+    """Return those of ``listed`` of similar names that fit, also as they are described: the list may lag behind."""
+    by_name = {each.name: each for each in (listed if isinstance(listed, tuple) else ()) if fits(each)}
+    described = (readers.secret(str(by_name[name].arn), region) for name in nearest(wanted, by_name))
+    return tuple(each for each in described if isinstance(each, Secret) and fits(each))
 
 
 def _near_roles(task_definition: TaskDefinition, readers: Readers) -> Lookup[tuple[Role, ...]]:

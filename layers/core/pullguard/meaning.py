@@ -4,7 +4,9 @@
 without its suffix. AWS takes it for complete, whatever is meant, and finds nothing. So:
 
 1. A secret whose name is the whole last part, ``app-docker``: that one is meant, and no other.
-2. No such secret, and a live one of the name without the suffix, ``app``: the reference is stale.
+2. No such secret, and a live one of the name without the suffix, ``app``: the reference is stale. Unless the suffix
+   reads as a word, or an opted-in secret has nearly the whole name: ``app-dokcer`` is more likely a misspelling of
+   ``app-docker`` than the ARN of another ``app``.
 3. Anything else: nothing is proved, and nothing is written.
 
 Source: https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot.html#ARN_secretnamehyphen
@@ -30,6 +32,15 @@ def namesake(facts: Facts, reference: SecretReference) -> Secret | None:
 def replacement(facts: Facts, reference: SecretReference) -> Secret | None:
     """Return the live secret that was created again under the name of one that is gone: the reference is stale."""
     return _live(_replacement(facts, reference))
+
+
+def other_reading(facts: Facts, reference: SecretReference) -> Secret | None:
+    """Return the live secret of the name without the suffix where the suffix may be part of a misspelt name.
+
+    It is named to people, and never acted on.
+    """
+    found = _live(_found(facts.replacements.get(reference.text), reference.name_without_suffix))
+    return found if _may_be_misspelt(facts, reference) else None
 
 
 def deleted(facts: Facts, reference: SecretReference) -> Secret | None:
@@ -60,9 +71,16 @@ def is_lost(facts: Facts, reference: SecretReference) -> bool:
 
 
 def _replacement(facts: Facts, reference: SecretReference) -> Secret | None:
-    if not isinstance(facts.namesakes.get(reference.text), Missing):
+    if not isinstance(facts.namesakes.get(reference.text), Missing) or _may_be_misspelt(facts, reference):
         return None
     return _found(facts.replacements.get(reference.text), reference.name_without_suffix)
+
+
+def _may_be_misspelt(facts: Facts, reference: SecretReference) -> bool:
+    """Whether the last part is more likely a misspelt name than a name and the suffix that AWS drew."""
+    named = (each.name for each in facts.task_definition.containers if each.reference == reference)
+    near = (facts.near_secrets.get(name) for name in named)
+    return reference.ends_in_a_word or any(isinstance(each, tuple) and each for each in near)
 
 
 def _found(answer: Lookup[Secret] | None, name: str | None) -> Secret | None:

@@ -541,6 +541,10 @@ SIMULATION_SWITCHED_OFF = NotLooked(
 ROLES_NOT_LISTED = NotLooked(
     why="the account's roles were not listed", switch="pullguard explain, which offers roles of similar names"
 )
+SECRETS_NOT_LISTED = NotLooked(
+    why="secrets that are not opted in were not listed",
+    switch="pullguard explain, which also offers those that are not opted in",
+)
 USAGE_NOT_LOOKED = NotLooked(why="where the revision runs was not looked up", switch="pullguard audit, or the sweep")
 
 
@@ -553,7 +557,8 @@ class Facts:
     not find (``meaning.py``): ``namesakes`` is what DescribeSecret of its whole last part, as a name, answered, and
     ``replacements``, where that is ``Missing``, what DescribeSecret of that name without the suffix answered.
     ``near_secrets`` (by the container's name) and ``near_roles`` are what may be meant where a secret or the role does
-    not exist, the likeliest first: offered to people, never acted on. ``registry_secrets`` are the opted-in secrets
+    not exist, the likeliest first: offered to people, never acted on (NotLooked: nothing near is opted in, and others
+    were not listed). ``registry_secrets`` are the opted-in secrets
     of the account and Region for the registries from which containers pull without giving credentials.
     ``verifications`` and ``simulations`` are keyed by container name; the verification of a container that gives no
     credentials says whether the registry serves its image to anybody, and ``accepted``, also by container name, whether
@@ -570,7 +575,7 @@ class Facts:
     secrets: Mapping[str, Lookup[Secret]] = field(default_factory=dict)
     namesakes: Mapping[str, Lookup[Secret]] = field(default_factory=dict)
     replacements: Mapping[str, Lookup[Secret]] = field(default_factory=dict)
-    near_secrets: Mapping[str, tuple[Secret, ...]] = field(default_factory=dict)
+    near_secrets: Mapping[str, Lookup[tuple[Secret, ...]]] = field(default_factory=dict)
     near_roles: Lookup[tuple[Role, ...]] = ()
     registry_secrets: Lookup[tuple[Secret, ...]] = ()
     usage: Lookup[Usage] = USAGE_NOT_LOOKED

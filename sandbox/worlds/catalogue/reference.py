@@ -146,8 +146,8 @@ NOT_FULL_ARN = (
 STALE_ARN = (
     Case(
         check="reference-stale",
-        way="an ARN that ends in a word, of a secret that is gone",
-        broken=_named(f"{AT_HOME}-docker", secret={"name": SECRET}),
+        way="an ARN that was complete, of a secret that is gone",
+        broken=_named(f"{AT_HOME}-q7Rk2Z", secret={"name": SECRET}),
         near_miss=HEALTHY,
     ),
     Case(
@@ -191,6 +191,29 @@ NOT_FOUND = (
         check="secret-not-found",
         way="a misspelt name",
         broken=_named("registry/wbe"),
+        near_miss=HEALTHY,
+    ),
+    Case(
+        check="secret-not-found",
+        way="an ARN that ends in a word, beside a secret of the rest of the name",
+        broken=_named(f"{AT_HOME}-helper", secret={"name": SECRET}),
+        near_miss=HEALTHY,
+    ),
+    Case(
+        check="secret-not-found",
+        way="a misspelt ARN without its suffix, beside a secret of the rest of the name",
+        broken=_named(
+            f"{AT_HOME.removesuffix('/web')}-dokcer",
+            secret={"name": _ENDS_SO},
+            more_secrets=(_OTHER,),
+            allows=(allow(READ),),
+        ),
+        near_miss=HEALTHY,
+    ),
+    Case(
+        check="secret-not-found",
+        way="a misspelt name of a secret that is not opted in",
+        broken=_named("registry/wbe", secret={"tags": {}}),
         near_miss=HEALTHY,
     ),
     Case(

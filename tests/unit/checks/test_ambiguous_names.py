@@ -20,6 +20,7 @@ from tests.fakes import ACCOUNT, NOW, REGION, World, container, denied, key, rol
 
 APP, APP_DOCKER = secret("app", "AppApp"), secret("app-docker", "DocDoc")
 PARTIAL = str(APP_DOCKER.arn)[:-7]
+DRAWN = f"{PARTIAL[:-6]}q7Rk2Z"
 READER = secret("prod/gitlab-reader", "ReaRea")
 ABROAD = replace(APP_DOCKER, arn=Arn.parse(f"arn:aws:secretsmanager:eu-west-1:{ACCOUNT}:secret:app-docker-DocDoc"))
 # Secrets Manager has drawn "docker" for the suffix of app.
@@ -52,7 +53,19 @@ CASES = {
     "with-a-slash": _case(str(READER.arn)[:-7], READER, found=PARTIAL_ERROR, after=READER.arn),
     "both-names-live": _case(PARTIAL, APP, APP_DOCKER, found=PARTIAL_ERROR, after=APP_DOCKER.arn),
     "in-any-order": _case(PARTIAL, APP_DOCKER, APP, found=PARTIAL_ERROR, after=APP_DOCKER.arn),
-    "only-the-name-without-the-suffix-lives": _case(PARTIAL, APP, found=STALE, after=APP.arn),
+    "only-the-name-without-the-suffix-lives": _case(DRAWN, APP, found=STALE, after=APP.arn),
+    "a-word-that-never-was": _case(PARTIAL, APP, found=NOT_FOUND),
+    "a-word-beside-the-other-name": _case(f"{PARTIAL[:-6]}helper", APP, APP_DOCKER, found=NOT_FOUND),
+    "a-misspelt-word": _case(f"{PARTIAL[:-6]}dokcer", APP, found=NOT_FOUND),
+    "a-misspelt-word-beside-the-name": _case(f"{PARTIAL[:-6]}dokcer", APP, APP_DOCKER, found=NOT_FOUND),
+    "a-capital-word": _case(f"{PARTIAL[:-6]}Helper", APP, found=NOT_FOUND),
+    "a-month": _case(f"{PARTIAL[:-6]}202611", APP, found=NOT_FOUND),
+    "no-word-beside-the-name": _case(f"{PARTIAL[:-6]}d0cker", APP, APP_DOCKER, found=NOT_FOUND),
+    "no-word-beside-the-name-for-another-registry": _case(
+        f"{PARTIAL[:-6]}d0cker", APP, secret("app-docker", "DocDoc", registry="quay.io"), found=STALE, after=APP.arn
+    ),
+    "no-word-beside-a-name-that-is-not-near": _case(DRAWN, APP, APP_DOCKER, found=STALE, after=APP.arn),
+    "a-word-of-one-that-is-scheduled-for-deletion": _case(PARTIAL, replace(APP, deleted_at=NOW), found=NOT_FOUND),
     "neither-lives": _case(PARTIAL, found=NOT_FOUND),
     "the-full-arn": _case(APP_DOCKER.arn, APP, APP_DOCKER, found=[]),
     "the-suffix-of-another-secret": _case(PARTIAL, UNLUCKY, found=[]),
@@ -85,7 +98,7 @@ CASES = {
         _case(PARTIAL, APP, found=UNKNOWN), unreadable=(("app-docker", THROTTLED),)
     ),
     "the-name-without-the-suffix-is-denied": replace(
-        _case(PARTIAL, APP, found=UNKNOWN), unreadable=(("app", denied()),)
+        _case(DRAWN, APP, found=UNKNOWN), unreadable=(("app", denied()),)
     ),
     "the-name-without-the-suffix-does-not-matter": replace(
         _case(PARTIAL, APP, APP_DOCKER, found=PARTIAL_ERROR, after=APP_DOCKER.arn), unreadable=(("app", denied()),)
@@ -171,6 +184,17 @@ WORDS: dict[str, tuple[str, Callable[[str], bool]]] = {
         "restored",
         lambda text: f"restore-secret --region us-east-1 --secret-id {DELETED.arn}" in text,
     ),
+    "a-misspelt-word-beside-the-name": (
+        "the near name, and how the ARN could be right",
+        lambda text: (
+            "Did you mean app-docker?" in text
+            and f'"{APP_DOCKER.arn}"' in text
+            and "create-secret" not in text
+            and f"If the ARN was complete, its secret app was created again: register a revision with {APP.arn}."
+            in text
+        ),
+    ),
+    "a-word-beside-the-other-name": ("the whole name", lambda text: "--name app-helper " in text),
     "scheduled-for-deletion-beside-the-other": ("not the other", lambda text: str(APP.arn) not in text),
 }
 

@@ -64,8 +64,8 @@ def test_a_near_secret_is_offered_first(reference: object, secrets: tuple[Secret
     assert remedy.text.startswith(f"Did you mean {meant.name}")
     assert remedy.snippet == f'"repositoryCredentials": {{"credentialsParameter": "{meant.arn}"}}'
     assert remedy.action == "none"
-    assert "If not: " in remedy.text
-    assert "aws secretsmanager create-secret" in remedy.text
+    assert "If the name is right: create the secret " in remedy.text
+    assert "create-secret" not in remedy.text
 
 
 def test_several_are_named_and_the_likeliest_is_pasted() -> None:
@@ -97,6 +97,47 @@ def test_what_would_not_do_is_not_offered(reference: object, secrets: tuple[Secr
     assert "repositoryCredentials" not in (finding.remedy.snippet or "")
     for each in secrets:
         assert re.search(rf"{re.escape(each.name)}\b", str(finding)) is None
+
+
+TO_PEOPLE: dict[str, tuple[tuple[Secret, ...], str | None, str]] = {
+    "one-that-is-not-opted-in": ((replace(PLAIN, name=WEB.name),), WEB.name, "is not opted in"),
+    "one-whose-tag-does-not-parse": (
+        (secret("registry/dockerhub-web", registry="ghcr.io/acme"),), WEB.name, "is not opted in",
+    ),
+    "an-opted-in-one-first": (
+        (secret("registry/dockerhub-wb", registry=None), WEB), WEB.name, "dockerhub-wb is not opted in",
+    ),
+    "none-for-another-registry": ((secret("registry/dockerhub-web", registry="docker.io"),), None, ""),
+    "none-that-is-scheduled-for-deletion": ((replace(PLAIN, name=WEB.name, deleted_at=NOW),), None, ""),
+    "none-that-a-service-manages": ((replace(PLAIN, name=WEB.name, owning_service="rds"),), None, ""),
+    "none-of-an-external-service": ((replace(PLAIN, name=WEB.name, type="Salesforce"),), None, ""),
+    "nothing-near": ((secret("prod/database", registry=None),), None, ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("secrets", "first", "said"), TO_PEOPLE.values(), ids=TO_PEOPLE)
+def test_people_are_offered_near_secrets_that_are_not_opted_in(
+    secrets: tuple[Secret, ...], first: str | None, said: str
+) -> None:
+    remedy = not_found(MISSPELT, *secrets, lists_all=True).remedy
+    assert remedy.text.startswith(f"Did you mean {first}") is (first is not None)
+    assert said in remedy.text
+    assert ("create-secret" in f"{remedy.text} {remedy.snippet}") is (first is None)
+
+
+def test_the_deployed_stack_names_no_secret_that_is_not_opted_in_and_says_who_does() -> None:
+    remedy = not_found(MISSPELT, replace(PLAIN, name=WEB.name)).remedy
+    assert WEB.name not in f"{remedy.text} {remedy.snippet}"
+    assert remedy.text.endswith(
+        "Secrets of similar names: pullguard explain, which also offers those that are not opted in."
+    )
+
+
+def test_where_people_may_not_list_secrets_nothing_is_said() -> None:
+    remedy = not_found(
+        MISSPELT, WEB, lists_all=True, unreadable={"every-secret": denied(), "registry-secrets": denied()}
+    )
+    assert "similar" not in remedy.remedy.text
 
 
 CREATED: dict[str, tuple[object, str, bool]] = {

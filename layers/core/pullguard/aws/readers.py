@@ -23,6 +23,7 @@ from pullguard.image import ImageReference
 from pullguard.model import (
     NO_PERMISSION,
     ROLES_NOT_LISTED,
+    SECRETS_NOT_LISTED,
     SIMULATION_SWITCHED_OFF,
     VERIFICATION_SWITCHED_OFF,
     Key,
@@ -62,11 +63,11 @@ class AwsReaders:
     asked at least without any. ``cross_check`` says whether
     AWS's simulator is. ``starts`` says what starts tasks beside services, as the sweeps and events told of it.
     Where more than ``bulk_above`` roles are asked for, all are read at once (None: never).
-    ``lists_roles`` says whether roles are listed, in order to offer similar names for one that does not exist: only
-    people's own credentials may. ``logins`` remembers what registries refused; by default as long as these readers
-    live. ``secret_pattern`` is the deployment's RegistrySecretPattern, ``required_boundary`` its RequireRoleBoundary
-    (empty: none). ``ca_file`` are authorities that registries' certificates may come from beside the
-    system's (PEM; empty: none), ``loopback`` says whether registries on this machine itself are asked.
+    ``lists_all`` says whether all roles and secrets are listed, in order to offer similar names for one that does not
+    exist: only people's own credentials may. ``logins`` remembers what registries refused; by default as long as these
+    readers live. ``secret_pattern`` is the deployment's RegistrySecretPattern, ``required_boundary`` its
+    RequireRoleBoundary (empty: none). ``ca_file`` are authorities that registries' certificates may come from beside
+    the system's (PEM; empty: none), ``loopback`` says whether registries on this machine itself are asked.
     """
 
     def __init__(
@@ -80,7 +81,7 @@ class AwsReaders:
         cross_check: bool = False,
         starts: "StartLedger | None" = None,
         bulk_above: int | None = None,
-        lists_roles: bool = False,
+        lists_all: bool = False,
         logins: "Logins | None" = None,
         secret_pattern: str = "*",  # noqa: S107 (of names)
         required_boundary: str = "",
@@ -95,7 +96,7 @@ class AwsReaders:
         self._cross_check = cross_check
         self._starts = starts
         self._bulk_above = bulk_above
-        self._lists_roles = lists_roles
+        self._lists_all = lists_all
         self._roles: set[Arn] = set()
         self._silent: dict[str, Verification] = {}
         self._logins = RefusedLogins(logins)
@@ -218,9 +219,15 @@ class AwsReaders:
         listed = self._secrets_manager(region).opted_in()
         return tuple(map(self._judged, listed)) if isinstance(listed, tuple) else listed
 
+    def every_secret(self, region: str) -> Lookup[tuple[Secret, ...]]:
+        """List all secrets of the account and Region, where they may be listed."""
+        if not self._lists_all:
+            return SECRETS_NOT_LISTED
+        return self._once(("every-secret", region), lambda: self._secrets_manager(region).every_secret())
+
     def every_role(self) -> Lookup[tuple[Role, ...]]:
         """Return the account's roles, where they may be listed."""
-        if not self._lists_roles:
+        if not self._lists_all:
             return ROLES_NOT_LISTED
         every = self._once("every-role", self.iam.every_role)
         return tuple(every.values()) if isinstance(every, dict) else every

@@ -124,13 +124,18 @@ class SecretsManager:
     @asks("secretsmanager:ListSecrets")
     def opted_in(self) -> Lookup[tuple[Secret, ...]]:
         """List the secrets that carry the tag by which an owner opts in."""
+        listed = self._listed(Filters=[{"Key": "tag-key", "Values": [REGISTRY_TAG]}])
+        return tuple(each for each in listed if REGISTRY_TAG in each.tags) if isinstance(listed, tuple) else listed
 
+    @asks("secretsmanager:ListSecrets")
+    def every_secret(self) -> Lookup[tuple[Secret, ...]]:
+        """List all secrets."""
+        return self._listed()
+
+    def _listed(self, **filters: Any) -> Lookup[tuple[Secret, ...]]:
         def call() -> tuple[Secret, ...]:
-            pages = self._client.get_paginator("list_secrets").paginate(
-                Filters=[{"Key": "tag-key", "Values": [REGISTRY_TAG]}], PaginationConfig={"PageSize": 100}
-            )
-            secrets = (_secret(entry) for page in pages for entry in page["SecretList"])
-            return tuple(secret for secret in secrets if REGISTRY_TAG in secret.tags)
+            pages = self._client.get_paginator("list_secrets").paginate(PaginationConfig={"PageSize": 100}, **filters)
+            return tuple(_secret(entry) for page in pages for entry in page["SecretList"])
 
         return looked_up("secretsmanager:ListSecrets", "*", call)
 

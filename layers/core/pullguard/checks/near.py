@@ -1,7 +1,7 @@
 """Remedies for what is probably misspelt: the near name comes first, and a new thing only if that is not meant.
 
-An offer is made to a person. Nothing here is ever planned: a near name is an inference. Only secrets that are opted in
-for the image's registry are offered (``gather``).
+An offer is made to a person. Nothing here is ever planned: a near name is an inference. Which secrets are offered
+depends on who asks (``gather``).
 """
 
 import json
@@ -18,17 +18,26 @@ from pullguard.near_names import is_near
 from pullguard.pasted import hidden
 
 
-def of_secret(facts: Facts, container: Container, otherwise: Remedy) -> Remedy:
-    """Return the remedy that names the nearest secret; ``otherwise`` is what to do where none is meant."""
+def of_secret(facts: Facts, container: Container, name: str, otherwise: Remedy) -> Remedy:
+    """Return the remedy that names the nearest secret; ``otherwise`` creates ``name`` where nothing is near."""
     secrets = facts.near_secrets.get(container.name, ())
-    if not secrets:
+    if isinstance(secrets, NotLooked):
+        return Remedy(text=f"{otherwise.text} Secrets of similar names: {secrets.switch}.", snippet=otherwise.snippet)
+    if not isinstance(secrets, tuple) or not secrets:
         return otherwise
     steps = steps_for(facts, container, secrets[0])
     then = steps.text(f"register a revision that names {secrets[0].name} by its full ARN.", first="Then ")
-    return Remedy(
-        text=f"{_did_you_mean(each.name for each in secrets)} {then} {_if_not(otherwise)}",
-        snippet=steps.snippet(reference_snippet(secrets[0])),
+    said = (
+        _did_you_mean(each.name for each in secrets),
+        *(_not_opted_in(each) for each in secrets if not registry_hosts(each)),
+        then,
+        f"If the name is right: create the secret {name}.",
     )
+    return Remedy(text=" ".join(said), snippet=steps.snippet(reference_snippet(secrets[0])))
+
+
+def _not_opted_in(secret: Secret) -> str:
+    return f"{secret.name} is not opted in: make sure that it holds credentials for this image's registry."
 
 
 def of_role(facts: Facts, otherwise: Remedy) -> Remedy:

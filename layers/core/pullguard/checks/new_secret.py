@@ -25,7 +25,8 @@ _SUFFIX_CHARS: Final = 7  # a hyphen, and the six characters that Secrets Manage
 
 def future_of(facts: Facts, reference: SecretReference) -> Future:
     """Return the secret that ``reference`` would name, under the likelier of the two names that an ARN may have."""
-    shorter = None if reference.ends_in_a_word else reference.name_without_suffix
+    is_taken = isinstance(facts.replacements.get(reference.text), Secret)
+    shorter = None if reference.ends_in_a_word or is_taken else reference.name_without_suffix
     name = shorter or reference.name
     home = reference.arn or facts.task_definition.arn
     return Future(home=home, name=name, tags=_tags(facts, reference), key=_known_key(facts, home, name))

@@ -267,8 +267,16 @@ def _create_or_restore(facts: Facts, container: Container, reference: SecretRefe
     # A name, or an ARN without its suffix, finds the new secret at home only: elsewhere AWS needs the full ARN.
     at_home = reference.arn is None or reference.arn.region == facts.task_definition.arn.region
     printed = reference.name_without_suffix is not None or not at_home
-    otherwise = creating(facts, container, future_of(facts, reference), "Create the secret.", printed=printed)
-    return near.of_secret(facts, container, otherwise)
+    future = future_of(facts, reference)
+    otherwise = creating(facts, container, future, "Create the secret.", printed=printed)
+    remedy = near.of_secret(facts, container, future.name, otherwise)
+    other = meaning.other_reading(facts, reference)
+    if other is None:
+        return remedy
+    complete = (
+        f"If the ARN was complete, its secret {other.name} was created again: register a revision with {other.arn}."
+    )
+    return replace(remedy, text=f"{remedy.text} {complete}")
 
 
 def _on_ecr_image(facts: Facts) -> Iterable[Answer]:
@@ -355,7 +363,8 @@ CHECKS = (
         severity="error",
         fails_when=(
             "the ARN's secret is gone, no secret has the ARN's full last part as its name, and exactly one live secret "
-            "has the name without the suffix, in the same account and Region"
+            "has the name without the suffix, in the same account and Region; the suffix reads as no word, and no "
+            "opted-in secret has nearly the whole name"
         ),
         fix="reregister",
         needs=NEEDS_SECRET,
