@@ -8,6 +8,7 @@ import pytest
 from pullguard.deployed import Deployment
 from pullguard.events import BRANCHES
 from pullguard.flows.role_lease import ROLE_LEASE_S
+from pullguard.flows.settle import Progress
 from pullguard.messages import RECEIVES_MAX
 from pullguard.settings import PREFIX, SANDBOX_ONLY
 from tests.contract.cloudformation import ROOT, TEXT, load, said, several
@@ -93,6 +94,20 @@ def test_a_dead_letter_raises_an_alarm_that_reaches_the_topic(name: str) -> None
     assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/SQS", "ApproximateNumberOfMessagesVisible")
     assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (0, "GreaterThanThreshold")
     assert name in alarm["AlarmDescription"]["Fn::Sub"]
+
+
+def test_a_role_that_collects_secrets_raises_an_alarm_that_reaches_the_topic() -> None:
+    alarm = TEMPLATE.of_type("AWS::CloudWatch::Alarm")["SecretsPerRole"]
+    variables = TEMPLATE.data["Globals"]["Function"]["Environment"]["Variables"]
+    assert alarm["Namespace"] == variables["POWERTOOLS_METRICS_NAMESPACE"]
+    # Powertools gives each metric the dimension `service`.
+    name = FUNCTIONS["sweep_account"]["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]
+    assert alarm["Dimensions"] == [{"Name": "service", "Value": name}]
+    ended = Progress(asked=0, answered=0, uncertain=0, secrets_per_role_max=1)
+    assert alarm["MetricName"] in ended.measures
+    assert (alarm["Statistic"], alarm["Threshold"]) == ("Maximum", {"Ref": "SecretsPerRoleAlarm"})
+    assert (alarm["ComparisonOperator"], alarm["TreatMissingData"]) == ("GreaterThanThreshold", "notBreaching")
+    assert [said(each) for each in alarm["AlarmActions"]] == ["AlertTopic"]
 
 
 def _targets(rule: dict[str, Any]) -> set[str]:

@@ -14,7 +14,7 @@ from pullguard.flows.sweep import Sweeper, Swept
 from pullguard.ledger import Ledger
 from pullguard.messages import LISTED, UNLISTED
 from pullguard.model import ScheduleUse, Unreadable
-from tests.fakes import CLUSTER, NOW, REGION, Crash, World, revision_arn, service
+from tests.fakes import CLUSTER, NOW, REGION, Crash, World, granted, revision_arn, role_arn, secret, service
 from tests.flows import Stage
 
 SCHEDULED = json.dumps({"detail-type": "Scheduled Event", "source": "aws.events", "id": "e-1", "detail": {}})
@@ -244,8 +244,22 @@ def test_a_sweep_is_complete_once_everything_is_answered(act: Act) -> None:
     assert waiting.progress.missing == (str(revision_arn("web")),)
     assert act.complete() is None
     act.answer("web")
-    assert act.check(1).measures == {"SweepAsked": 2, "SweepAnswered": 2, "SweepUncertain": 0}
+    ended = {"SweepAsked": 2, "SweepAnswered": 2, "SweepUncertain": 0, "SecretsPerRoleMax": 0}
+    assert act.check(1).measures == ended
     assert act.complete() == "e-1"
+
+
+@pytest.mark.parametrize("certain", [True, False], ids=["complete", "incomplete"])
+def test_each_sweep_ends_in_how_many_secrets_the_role_with_the_most_has(act: Act, certain: bool) -> None:
+    ledger = act.stage.ledger
+    for name, many in (("collector", 3), ("web-execution", 1), ("rolled-back", 0)):
+        grants = granted(*(secret(f"registry/{name}-{number}") for number in range(many)))
+        ledger.record_write(role_arn(name), write_id="m-0", record={}, now=NOW)
+        ledger.keep_grants(role_arn(name), grants, task_definition=str(revision_arn()))
+    act.sweep("web")
+    assert "SecretsPerRoleMax" not in act.check().measures
+    act.answer("web", certain=certain)
+    assert act.check(1).measures["SecretsPerRoleMax"] == 3
 
 
 def test_the_checks_come_ever_later_and_end(act: Act) -> None:

@@ -17,6 +17,8 @@ from pullguard.roster import Roster, Sweep
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-timers.html
 WAITS_S: Final = (10, 20, 40, 80, 160, 320, 640, 900)
 _NAMED: Final = 5
+# The template's alarm looks at it: a role that collects secrets is how a stranger would harvest them.
+SECRETS_PER_ROLE: Final = "SecretsPerRoleMax"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +26,8 @@ class Progress:
     """How many task definitions a sweep asked for, how many are answered, and how many of these are not certain.
 
     ``waits_s`` is after how long it is to be asked again, None where it is at its end, which ``complete`` judges.
-    ``missing`` names some of those that stand in the way.
+    ``missing`` names some of those that stand in the way. ``secrets_per_role_max`` is how many secrets the role with
+    the most grants has; None before the end.
     """
 
     asked: int
@@ -32,6 +35,7 @@ class Progress:
     uncertain: int
     missing: tuple[str, ...] = ()
     waits_s: int | None = None
+    secrets_per_role_max: int | None = None
 
     @property
     def complete(self) -> bool:
@@ -41,7 +45,8 @@ class Progress:
     @property
     def measures(self) -> dict[str, int]:
         """The metrics: how many of how many."""
-        return {"SweepAsked": self.asked, "SweepAnswered": self.answered, "SweepUncertain": self.uncertain}
+        sweep = {"SweepAsked": self.asked, "SweepAnswered": self.answered, "SweepUncertain": self.uncertain}
+        return sweep if self.secrets_per_role_max is None else {**sweep, SECRETS_PER_ROLE: self.secrets_per_role_max}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +70,8 @@ class Settler:
             missing=tuple(str(known.task_definition) for known in (*open_, *uncertain)[:_NAMED]),
             waits_s=WAITS_S[number + 1] if open_ and not last and sweep.end is None else None,
         )
+        if progress.waits_s is None:
+            progress = replace(progress, secrets_per_role_max=self.unused.secrets_per_role_max())
         if progress.waits_s is None and sweep.end is None:
             sweep = self._ended(sweep, progress)
         if sweep.end is not None:

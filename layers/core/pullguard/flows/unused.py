@@ -37,6 +37,10 @@ class UnusedGrants:
                 elif holding.unused_since is not None:
                     self.ledger.mark_needed(role, secret)
 
+    def secrets_per_role_max(self) -> int:
+        """Return how many secrets this stack has granted to the role that it has granted the most."""
+        return max((len(self.ledger.holdings(role)) for role in self.ledger.roles()), default=0)
+
     def ask(self, sweep: str, *, complete: bool = True) -> int:
         """Ask for a review of each role with a grant that is past its grace, or without consent; return how many.
 
