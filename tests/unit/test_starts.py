@@ -49,13 +49,13 @@ def test_schedules_that_could_not_be_read_are_not_taken_for_none_until_a_sweep_r
 
 
 def test_a_start_counts_for_a_day_and_each_renews_it(here: Stage) -> None:
-    here.starts.keep_alone(OLD)
+    here.starts.keep_alone(OLD, ran=True)
     here.later(hours=23)
-    here.starts.keep_alone(OLD)
+    here.starts.keep_alone(OLD, ran=True)
     here.later(hours=23)
-    assert here.starts.alone() == {OLD}
+    assert here.starts.alone() == {OLD: True}
     here.later(hours=1)
-    assert here.starts.alone() == frozenset()
+    assert here.starts.alone() == {}
 
 
 def test_of_many_starts_in_an_hour_one_is_written(here: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,11 +68,19 @@ def test_of_many_starts_in_an_hour_one_is_written(here: Stage, monkeypatch: pyte
 
     monkeypatch.setattr(StartLedger, "_put", counted)
     for _ in range(30):
-        here.starts.keep_alone(OLD)
+        here.starts.keep_alone(OLD, ran=True)
         here.later(minutes=2)
     assert written == [True] + [False] * 29
-    here.starts.keep_alone(OLD)
+    here.starts.keep_alone(OLD, ran=True)
     assert written[-1]
+
+
+def test_a_task_that_ran_has_pulled_and_one_that_failed_to_start_has_not(here: Stage) -> None:
+    here.starts.keep_alone(OLD, ran=False)
+    assert not starting(ELSEWHERE, OLD, (), here.starts.alone()).has_pulled
+    here.starts.keep_alone(OLD, ran=True)
+    assert starting(ELSEWHERE, OLD, (), here.starts.alone()).has_pulled
+    assert not starting(ELSEWHERE, OTHER, (), here.starts.alone()).has_pulled
 
 
 def as_tuple(starts: StartLedger) -> tuple[ScheduleUse, ...]:
@@ -88,12 +96,12 @@ FAILED = FailedStart(task_arn="arn:aws:ecs:us-east-1:111122223333:task/main/1", 
 USES: dict[str, tuple[Usage, bool]] = {
     "nothing": (ELSEWHERE, False),
     "the newest": (replace(ELSEWHERE, newest=True), True),
-    "a rule": (starting(ELSEWHERE, OLD, (RULE, SCHEDULE), frozenset()), True),
-    "another's schedule": (starting(ELSEWHERE, OLD, (SCHEDULE,), frozenset()), False),
-    "started in the last day": (starting(ELSEWHERE, OLD, (), frozenset({OLD})), True),
-    "another was started": (starting(ELSEWHERE, OLD, (), frozenset({OTHER})), False),
-    "schedules unread": (starting(ELSEWHERE, OLD, denied("scheduler:ListSchedules"), frozenset()), True),
-    "schedules not listed yet": (starting(ELSEWHERE, OLD, NOT_LISTED, frozenset()), True),
+    "a rule": (starting(ELSEWHERE, OLD, (RULE, SCHEDULE), {}), True),
+    "another's schedule": (starting(ELSEWHERE, OLD, (SCHEDULE,), {}), False),
+    "started in the last day": (starting(ELSEWHERE, OLD, (), {OLD: True}), True),
+    "another was started": (starting(ELSEWHERE, OLD, (), {OTHER: True}), False),
+    "schedules unread": (starting(ELSEWHERE, OLD, denied("scheduler:ListSchedules"), {}), True),
+    "schedules not listed yet": (starting(ELSEWHERE, OLD, NOT_LISTED, {}), True),
     "a failed start": (replace(ELSEWHERE, failed_starts=(FAILED,)), True),
     "a failed start of a service that runs another": (
         replace(ELSEWHERE, failed_starts=(replace(FAILED, of_service=True),)),
@@ -109,7 +117,7 @@ def test_a_revision_is_gone_only_when_nothing_runs_or_starts_it(usage: Usage, *,
 
 
 def test_what_is_not_known_of_schedules_is_no_schedule_of_anybodys() -> None:
-    assert isinstance(starting(ELSEWHERE, OLD, NOT_LISTED, frozenset()).schedules, NotLooked)
+    assert isinstance(starting(ELSEWHERE, OLD, NOT_LISTED, {}).schedules, NotLooked)
 
 
 # --- What events tell --------------------------------------------------------------------------------------------
@@ -117,7 +125,7 @@ def test_what_is_not_known_of_schedules_is_no_schedule_of_anybodys() -> None:
 
 def test_a_task_that_somebody_started_alone_is_remembered_and_nothing_is_asked(here: Stage) -> None:
     resolver(here).resolve(sample("task-started"), occasion="m-1")
-    assert here.starts.alone() == {OLD}
+    assert here.starts.alone() == {OLD: True}
     assert asked(here) == []
 
 
@@ -126,7 +134,7 @@ def test_a_start_that_failed_counts_where_no_service_answers_for_it(
     here: Stage, group: str, *, remembered: bool
 ) -> None:
     resolver(here).resolve(sample("task-stopped-fargate", group=group), occasion="m-1")
-    assert (here.starts.alone() == {OLD}) is remembered
+    assert here.starts.alone() == ({OLD: False} if remembered else {})
     assert asked(here) == [str(OLD)]
 
 
@@ -135,11 +143,11 @@ def test_a_service_s_task_that_runs_is_no_start_and_other_states_are_none(here: 
         resolver(here).resolve(sample("task-started", group="service:web"), occasion="m-1")
     with pytest.raises(Rejected, match="neither RUNNING nor STOPPED"):
         resolver(here).resolve(sample("task-started", lastStatus="PENDING"), occasion="m-1")
-    assert here.starts.alone() == frozenset()
+    assert here.starts.alone() == {}
 
 
 def test_another_account_s_task_is_not_remembered(here: Stage) -> None:
     arn = str(OLD).replace(OLD.account, "999999999999")
     with pytest.raises(Rejected):
         resolver(here).resolve(sample("task-started", taskDefinitionArn=arn), occasion="m-1")
-    assert here.starts.alone() == frozenset()
+    assert here.starts.alone() == {}

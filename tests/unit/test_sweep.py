@@ -122,7 +122,7 @@ def test_what_schedules_and_callers_start_is_asked_for_as_what_services_run(act:
         ScheduleUse(kind="rule", name=f"nightly-{number}", within="1", task_definition=revision_arn("web", number))
         for number in (3, 4)
     )
-    act.stage.starts.keep_alone(revision_arn("web", 5))
+    act.stage.starts.keep_alone(revision_arn("web", 5), ran=False)
     act.sweep("web")
     assert act.asked() == [str(revision_arn("web", number)) for number in (3, 4, 5, 7)]
     assert act.stage.starts.schedules() == act.schedules

@@ -457,7 +457,7 @@ class Usage:
 
     ``latest`` is the newest ACTIVE revision of the family where that is another one, ``successor`` the same where it is
     our own re-registration of this one. ``schedules`` are those that start tasks of this revision. ``started_alone`` is
-    whether somebody started a task of it beside any service in the last day, or tried to.
+    whether somebody started a task of it beside any service in the last day, or tried to, ``ran_alone`` whether it ran.
     """
 
     newest: bool
@@ -469,11 +469,12 @@ class Usage:
     failed_starts: tuple[FailedStart, ...] = ()
     schedules: "Lookup[tuple[ScheduleUse, ...]]" = ()
     started_alone: bool = False
+    ran_alone: bool = False
 
     @property
     def has_pulled(self) -> bool:
         """Whether a task of the revision has its images: it pulled them since the revision was registered."""
-        return any(use.has_pulled for use in self.tasks)
+        return self.ran_alone or any(use.has_pulled for use in self.tasks)
 
     @property
     def last_started_at(self) -> datetime | None:

@@ -7,7 +7,7 @@ event: so each sweep keeps what it found of those, and events of tasks are remem
 |---|---|---|
 | SCHEDULES | LISTED | when they were last listed, or what could not be read |
 | SCHEDULES | TD#arn kind within name | a ``ScheduleUse`` |
-| ALONE | TD#arn | nothing: a task of the revision was started, or failed to start, beside any service |
+| ALONE | RAN TD#arn, FAILED TD#arn | nothing: a task that somebody started beside any service ran, or failed to start |
 """
 
 from collections.abc import Callable, Mapping
@@ -24,7 +24,8 @@ NOT_LISTED: Final = NotLooked(
     switch="wait for the first sweep, or ask for one: pullguard resume",
 )
 _HOUR_S: Final = 3600
-_ALL, _LISTED, _ALONE = "SCHEDULES", "LISTED", "ALONE"
+_ALL, _LISTED = "SCHEDULES", "LISTED"
+_ALONE, _RAN, _FAILED = "ALONE", "RAN", "FAILED"
 
 
 class StartLedger(Table):
@@ -59,12 +60,15 @@ class StartLedger(Table):
         return tuple(self._each(_ALL, lambda sort, item: _use(sort, data_of(item)), "TD#"))
 
     @asks("dynamodb:PutItem")
-    def keep_alone(self, task_definition: Arn) -> None:
-        """Remember for a day that a task was started beside any service, or failed to; one write for each hour."""
+    def keep_alone(self, task_definition: Arn, *, ran: bool) -> None:
+        """Remember for a day that a task was started beside any service and ``ran``, or failed to start.
+
+        One write for each hour, and for each of the two.
+        """
         expires = self._now().timestamp() + DAY_S
         self._put(
             _ALONE,
-            td(task_definition),
+            f"{_RAN if ran else _FAILED} {td(task_definition)}",
             None,
             expires=expires,
             condition="attribute_not_exists(pk) OR expires_at_epoch_s <= :an_hour_before",
@@ -72,15 +76,22 @@ class StartLedger(Table):
         )
 
     @asks("dynamodb:Query")
-    def alone(self) -> frozenset[Arn]:
-        """Return the revisions of which a task was started beside any service in the last day, or failed to."""
-        now_s = self._now().timestamp()
-        found = self._each(
-            _ALONE,
-            lambda sort, item: (parse_task_definition(sort), int(item["expires_at_epoch_s"]["N"]) > now_s),
-            "TD#",
-        )
-        return frozenset(arn for arn, counts in found if counts)
+    def alone(self) -> dict[Arn, bool]:
+        """Return the revisions of which a task was started beside any service in the last day, and whether one ran."""
+        now_s, found = self._now().timestamp(), dict[Arn, bool]()
+        for ran, arn, counts in self._each(_ALONE, lambda sort, item: (*_start(sort), _expiry_s(item) > now_s)):
+            if counts:
+                found[arn] = found.get(arn, False) or ran
+        return found
+
+
+def _start(sort: str) -> tuple[bool, Arn]:
+    how, _, revision = sort.partition(" ")
+    return how == _RAN, parse_task_definition(revision.removeprefix("TD#"))
+
+
+def _expiry_s(item: Mapping[str, Any]) -> int:
+    return int(item["expires_at_epoch_s"]["N"])
 
 
 def _sort(use: ScheduleUse) -> str:

@@ -1,6 +1,6 @@
 """The core's questions (``gather.Readers``), asked of AWS: each at most once for each thing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
@@ -299,11 +299,13 @@ class AwsReaders:
         return answer
 
 
-def starting(usage: Usage, revision: Arn, schedules: Lookup[tuple[ScheduleUse, ...]], alone: frozenset[Arn]) -> Usage:
+def starting(
+    usage: Usage, revision: Arn, schedules: Lookup[tuple[ScheduleUse, ...]], alone: Mapping[Arn, bool]
+) -> Usage:
     """Return ``usage`` with what starts ``revision`` beside services."""
     if isinstance(schedules, tuple):
         schedules = tuple(each for each in schedules if each.task_definition == revision)
-    return replace(usage, schedules=schedules, started_alone=revision in alone)
+    return replace(usage, schedules=schedules, started_alone=revision in alone, ran_alone=alone.get(revision, False))
 
 
 def _is_awss_own(key_id: str) -> bool:
