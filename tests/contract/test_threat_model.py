@@ -11,7 +11,8 @@ import pytest
 TESTS = Path(__file__).parents[1]
 DOC = TESTS.parent / "docs" / "threat-model.md"
 # Where the rows of a test in another file stand.
-TABLES = {"e2e/test_attacks.py": ("e2e/attacks.py", "e2e/hostile.py", "e2e/test_attacks.py")}
+_ATTACKS = ("attacks", "hostile", "strangers", "test_attacks")
+TABLES = {"e2e/test_attacks.py": tuple(f"e2e/{each}.py" for each in _ATTACKS)}
 # An answer that no test can give says so, and why.
 NO_TEST = "no test: "
 _CODE = re.compile(r"`([^`]+)`")

@@ -1,5 +1,6 @@
 """What an attack is: how it is mounted, and what may come of it."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -34,3 +35,9 @@ class Attack:
 
 def attack(name: str, mount: Mount, *words: str, told: tuple[str, ...] = (OPENED, REFUSED), **more: object) -> Attack:
     return Attack(name=name, mount=mount, words=words, told=frozenset(told), **more)  # type: ignore[arg-type]
+
+
+def look(arn: str) -> str:
+    """A message that asks for a look at a task definition."""
+    cause = {"kind": "RegisterTaskDefinition", "event_id": "x", "at": "2026-11-23T12:00:00+00:00"}
+    return json.dumps({"task_definition": arn, "cause": cause})

@@ -13,10 +13,11 @@ from botocore.exceptions import ClientError
 
 from sandbox.demo.evidence import OWN_POLICY, only, reading
 from sandbox.worlds.demo import CLUSTER
-from tests.e2e.attack import DONE, OPENED, PLANNED, REFUSED, RESOLVED, Mount, attack
+from tests.e2e.attack import DONE, OPENED, PLANNED, REFUSED, RESOLVED, Mount, attack, look
 from tests.e2e.ground import OTHER_REGION, Ground
 from tests.e2e.hostile import FREE_TEXT, HOSTILE_TEXT
 from tests.e2e.starts import STARTED
+from tests.e2e.strangers import OBSERVED_SIDECAR, STRANGERS
 
 DEFINITIONS = 200  # that name one role at once
 DROPPED = Path(__file__).parents[2] / "events" / "eventbridge" / "register-task-definition-response-dropped.json"
@@ -98,15 +99,10 @@ MODES = (
         granted=("mode-tags-that-raise",),
         writes=1,
     ),
+    OBSERVED_SIDECAR,
 )
 
 # --- Forged and repeated -------------------------------------------------------------------------------------------
-
-
-def look(arn: str) -> str:
-    """A message that asks for a look at a task definition."""
-    cause = {"kind": "RegisterTaskDefinition", "event_id": "x", "at": "2026-11-23T12:00:00+00:00"}
-    return json.dumps({"task_definition": arn, "cause": cause})
 
 
 def _forged(*queues: str) -> Mount:
@@ -368,4 +364,15 @@ LEFT_TO_PEOPLE = (
     attack("no-credentials", _without_credentials, told=(OPENED,)),
 )
 
-ATTACKS = (*TWO_KEYS, *MODES, *HOSTILE_TEXT, *FREE_TEXT, *FORGED, *SENDERS, *QUOTAS, *LEFT_TO_PEOPLE, *STARTED)
+ATTACKS = (
+    *TWO_KEYS,
+    *MODES,
+    *HOSTILE_TEXT,
+    *FREE_TEXT,
+    *FORGED,
+    *SENDERS,
+    *QUOTAS,
+    *LEFT_TO_PEOPLE,
+    *STARTED,
+    *STRANGERS,
+)

@@ -18,17 +18,25 @@ WRITES = ("PutRolePolicy", "DeleteRolePolicy", "RegisterTaskDefinition", "Update
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ground:
-    """``good`` is the registry that secrets are for, ``evil`` somebody else's. ``arns`` are the secrets' by name."""
+    """``good`` is the registry that secrets are for, ``evil`` somebody else's. ``arns`` are the secrets' by name.
+
+    ``registries`` are those of attacks that have one of their own, by the attack's name.
+    """
 
     scene: Scene
     good: str
     evil: str
+    registries: Mapping[str, str] = field(default_factory=dict)
     arns: dict[str, str] = field(default_factory=dict)
     passwords: set[str] = field(default_factory=set, repr=False)
 
     def client(self, service: str) -> Any:
         """Return a client of the account's root."""
         return self.scene.aws.client(service)
+
+    def registry(self, name: str) -> str:
+        """Return the host of an attack's own registry; where nobody asks registries, that of one that is not there."""
+        return self.registries.get(name, f"{name}.registry.example.com")
 
     def role(self, name: str, tags: Mapping[str, str] = MANAGED) -> str:
         """Create ``NAME-execution``; return its ARN."""
@@ -86,8 +94,10 @@ class Ground:
         container: str = "app",
         tags: Mapping[str, str] | None = None,
         task_role: str | None = None,
+        sidecar: str | None = None,
     ) -> str:
-        """Register a revision of the family ``name``; return its ARN."""
+        """Register a revision of the family ``name``; return its ARN. ``sidecar`` is an image without credentials."""
+        beside = [] if sidecar is None else [{"name": "sidecar", "image": sidecar, "memory": 128}]
         credentials = {"repositoryCredentials": {"credentialsParameter": reference}} if reference is not None else {}
         answer = self.client("ecs").register_task_definition(
             family=name,
@@ -98,7 +108,8 @@ class Ground:
             cpu="256",
             memory="512",
             containerDefinitions=[
-                {"name": container, "image": image or f"{self.good}/acme/{name}:1", "memory": 128, **credentials}
+                {"name": container, "image": image or f"{self.good}/acme/{name}:1", "memory": 128, **credentials},
+                *beside,
             ],
             tags=[{"key": key, "value": value} for key, value in (tags or {}).items()],
         )

@@ -6,6 +6,7 @@ Each is judged by what is there afterwards and by CloudTrail's record of who wro
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from tests.e2e.attack import DONE, FAILED, OPENED, RESOLVED, Attack
 from tests.e2e.attacks import ATTACKS, SENDERS
 from tests.e2e.ground import Ground, written
 from tests.e2e.stacks import Used
+from tests.e2e.strangers import REGISTRIES
 from tests.registry.recording import Recording, Reply, recording
 
 WRITES_PER_HOUR = 5
@@ -72,10 +74,11 @@ def registries() -> Iterator[tuple[Recording, Recording]]:
 @pytest.fixture(scope="module")
 def ground(built: Path, registries: tuple[Recording, Recording], used: Used) -> Iterator[Ground]:
     good, evil = registries
-    with Emulator() as aws:
+    with ExitStack() as stack, Emulator() as aws:
+        own = {name: stack.enter_context(recording(script)).host for name, script in REGISTRIES.items()}
         scene = deploy(aws, built, PARAMETERS, Progress(quiet=True))
         used.watch(scene)
-        yield Ground(scene=scene, good=good.host, evil=evil.host)
+        yield Ground(scene=scene, good=good.host, evil=evil.host, registries=own)
 
 
 @pytest.fixture(scope="module")

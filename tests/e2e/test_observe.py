@@ -4,6 +4,7 @@ from sandbox.demo.outcomes import FAMILIES
 from sandbox.demo.scene import about
 from tests.e2e.attacks import ATTACKS, TWO_KEYS
 from tests.e2e.conftest import Observed
+from tests.e2e.strangers import STRANGERS
 
 WOULD = {
     "web": ["let role web-execution"],
@@ -28,9 +29,10 @@ def test_under_attack_alerts_say_what_would_be_done(observed: Observed) -> None:
         if letter.attributes["kind"] == "Remediation Planned"
     }
     # One role is told of once, under one of the families that name it.
-    would = [attack.name for attack in ATTACKS if attack.writes or attack.registered]
+    would = [each.name for each in ATTACKS if (each.writes or each.registered) and each not in STRANGERS]
     assert [name for name in would if not any(family.startswith(name) for family in planned)] == []
-    assert {attack.name for attack in TWO_KEYS} & planned == set()
+    # This stack asks no registry, so nothing proves that credentials are missing.
+    assert {attack.name for attack in (*TWO_KEYS, *STRANGERS)} & planned == set()
 
 
 def test_roles_and_revisions_stay_as_they_were(observed: Observed) -> None:

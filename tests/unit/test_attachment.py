@@ -150,11 +150,20 @@ def test_an_answer_about_something_else_is_not_believed(stage: Staged, mutation:
 # --- A stranger's tag ------------------------------------------------------------------------------------------------
 
 
-def test_a_strangers_tag_lowers_nobodys_mode(stage: Staged) -> None:
+@pytest.mark.parametrize("anonymous", [Verification(answer="rejected"), Verification(answer="anonymous-ok")])
+def test_a_strangers_tag_lowers_nobodys_mode(stage: Staged, anonymous: Verification) -> None:
     """A secret for the host of a sidecar, with the tag observe: the fix of the other container goes on."""
     stranger = secret("stranger", registry="docker.io", tags={"pullguard:mode": "observe"})
     definition = task_definition(container(MEANT), container(name="side", image="docker.io/library/nginx:1"))
-    here = stage(World((definition,), (role(),), (MEANT, stranger)))
+    here = stage(
+        World(
+            (definition,),
+            (role(),),
+            (MEANT, stranger),
+            verifications={"docker.io/library/nginx:1": Verification(answer="ok")},
+            as_anybody={"docker.io/library/nginx:1": anonymous},
+        )
+    )
     assert here.validate().asked == 1
     assert proved(here, here.world) == [Grant]
 

@@ -11,7 +11,7 @@ from pullguard.arn import Arn
 from pullguard.aws.messaging import Queues
 from pullguard.checks.credentials_missing import to_attach
 from pullguard.checks.examine import Examination, examine, unread_task_definition
-from pullguard.eligibility import effective_mode
+from pullguard.eligibility import effective_mode, wants_attachment
 from pullguard.events import is_rotation
 from pullguard.findings import Finding
 from pullguard.flows.telling import Teller
@@ -297,7 +297,8 @@ def in_scope(facts: Facts) -> bool:
 
 def tags_of(facts: Facts) -> tuple[dict[str, str], ...]:
     """Return the tags of everything that may lower the mode: task definition, role, secrets named or to be named."""
-    attached = (to_attach(facts, container) for container in facts.task_definition.containers)
+    bare = facts.task_definition.containers if wants_attachment(facts.task_definition) else ()
+    attached = (to_attach(facts, container) for container in bare)
     secrets = (*facts.described, *attached)
     return (
         dict(facts.task_definition.tags),
