@@ -16,6 +16,7 @@ from sandbox.worlds.demo import CLUSTER
 from tests.e2e.attack import DONE, OPENED, PLANNED, REFUSED, RESOLVED, Mount, attack, look
 from tests.e2e.ground import OTHER_REGION, Ground
 from tests.e2e.hostile import FREE_TEXT, HOSTILE_TEXT
+from tests.e2e.kept import KEPT
 from tests.e2e.starts import STARTED
 from tests.e2e.strangers import OBSERVED_SIDECAR, STRANGERS
 
@@ -375,4 +376,5 @@ ATTACKS = (
     *LEFT_TO_PEOPLE,
     *STARTED,
     *STRANGERS,
+    *KEPT,
 )

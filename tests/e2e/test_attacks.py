@@ -3,6 +3,7 @@
 Each is judged by what is there afterwards and by CloudTrail's record of who wrote what, never by Pullguard's word.
 """
 
+import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -23,6 +24,7 @@ from sandbox.worlds.demo import CLUSTER
 from tests.e2e.attack import DONE, FAILED, OPENED, RESOLVED, Attack
 from tests.e2e.attacks import ATTACKS, SENDERS
 from tests.e2e.ground import Ground, written
+from tests.e2e.kept import PASTED
 from tests.e2e.stacks import Used
 from tests.e2e.strangers import REGISTRIES
 from tests.registry.recording import Recording, Reply, recording
@@ -177,6 +179,17 @@ def test_no_password_is_anywhere(siege: Siege) -> None:
         assert list(place.found(passwords)) == []
 
 
+def test_no_token_that_was_pasted_is_repeated(siege: Siege) -> None:
+    scene = siege.ground.scene
+    repeated = ("the functions' logs", "alerts", "the ledger")  # CloudTrail and Amazon ECS have what was registered
+    ours = [json.dumps(event, default=str) for event in scene.aws.events() if event["Source"] == "pullguard"]
+    assert ours
+    assert [text[:60] for text in ours if any(token in text for token in PASTED)] == []
+    for place in secrecy.places(scene, siege.letters):
+        if place.name in repeated:
+            assert list(place.found(PASTED)) == []
+
+
 def test_no_log_line_is_forged(siege: Siege) -> None:
     for function in siege.ground.scene.stack.functions:
         lines = siege.ground.scene.stack.logs(function)
@@ -224,10 +237,28 @@ def _swap_secret(ground: Ground, name: str) -> None:
     ground.secret(name, registry=None)
 
 
+def _observe_secret(ground: Ground, name: str) -> None:
+    tags = [{"Key": "pullguard:mode", "Value": "observe"}]
+    ground.client("secretsmanager").tag_resource(SecretId=ground.arns[name], Tags=tags)
+
+
+def _observe_definition(ground: Ground, name: str) -> None:
+    arn = ground.client("ecs").describe_task_definition(taskDefinition=name)["taskDefinition"]["taskDefinitionArn"]
+    ground.client("ecs").tag_resource(resourceArn=arn, tags=[{"key": "pullguard:mode", "value": "observe"}])
+
+
+def _half_untag_secret(ground: Ground, name: str) -> None:
+    tags = [{"Key": "pullguard:registry", "Value": f"{ground.good} evil_host!"}]
+    ground.client("secretsmanager").tag_resource(SecretId=ground.arns[name], Tags=tags)
+
+
 MOMENTS: dict[str, tuple[Callable[[Ground, str], None], str]] = {
     "secret-untagged-before-the-write": (_untag_secret, "taken back"),
     "role-untagged-before-the-write": (_untag_role, "AWS refused iam:PutRolePolicy"),
     "secret-swapped-before-the-write": (_swap_secret, "taken back"),
+    "secret-observed-before-the-write": (_observe_secret, "taken back"),
+    "definition-observed-before-the-write": (_observe_definition, "taken back"),
+    "secrets-tag-garbled-before-the-write": (_half_untag_secret, "taken back"),
 }
 
 

@@ -1,0 +1,253 @@
+"""What is kept, repeated or read on the way: grants beside a need, records that somebody planted, texts without end."""
+
+import base64
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+from pullguard.arn import Arn
+from pullguard.ledger import Ledger
+from pullguard.remedies.grant import Granted
+from sandbox.demo.evidence import OWN_POLICY, only, reading
+from tests.e2e.attack import DONE, OPENED, PLANNED, RESOLVED, Mount, attack
+from tests.e2e.ground import Ground
+
+GRANTED = (OPENED, DONE, RESOLVED)
+OBSERVED = {"pullguard:mode": "observe"}
+
+# --- Beside a need ---------------------------------------------------------------------------------------------------
+
+
+def _beside(
+    *,
+    stands: bool,
+    ours: str | None = "this role",
+    registry: str | None = "",
+    tags: Mapping[str, str] | None = None,
+    also: Callable[[str], Iterable[dict[str, Any]]] = lambda _: (),
+) -> Mount:
+    """A role that needs one secret, and another (``NAME-beside``) beside it.
+
+    The other ``stands`` in our policy or not, and the ledger says that it was granted to this role, to an earlier one
+    of the name, or not at all (None). ``also`` are statements that somebody else wrote into our policy.
+    """
+
+    def mount(ground: Ground, name: str) -> None:
+        told = None if registry is None else registry.replace("GOOD", ground.good)
+        other = ground.secret(f"{name}-beside", registry=told, tags=tags)
+        role = Arn.parse(ground.role(name))
+        iam = ground.client("iam")
+        if stands:
+            own = only(reading(other))
+            own["Statement"] += also(other)
+            iam.put_role_policy(RoleName=f"{name}-execution", PolicyName=OWN_POLICY, PolicyDocument=json.dumps(own))
+        if ours is not None:
+            role_id = iam.get_role(RoleName=f"{name}-execution")["Role"]["RoleId"] if ours == "this role" else ours
+            grant = Granted(secret=Arn.parse(other), key=None)
+            ledger(ground).keep_grants(role, (grant,), role_id=role_id)
+        ground.define(name, ground.secret(name), role=str(role))
+
+    return mount
+
+
+def ledger(ground: Ground) -> Ledger:
+    """The stack's ledger, as an administrator writes to it."""
+    return Ledger(ground.client("dynamodb"), ground.scene.stack.outputs["LedgerTable"])
+
+
+def _any_service(secret: str) -> Iterable[dict[str, Any]]:
+    """Decrypt as our policy has it, through any service and for one more principal."""
+    equals = {"kms:ViaService": "*", "kms:EncryptionContext:SecretARN": [secret]}
+    region, account = secret.split(":")[3:5]
+    yield {
+        "Effect": "Allow",
+        "Action": "kms:Decrypt",
+        "Resource": [f"arn:aws:kms:{region}:{account}:key/1234abcd-12ab-34cd-56ef-1234567890ab"],
+        "Condition": {"StringEquals": equals, "StringLike": {"aws:PrincipalArn": "*"}},
+    }
+
+
+def _with(name: str) -> tuple[str, ...]:
+    return (name, f"{name}-beside")
+
+
+BESIDE = (
+    attack(
+        "observed-secret-does-not-come-back",
+        _beside(stands=False, tags=OBSERVED),
+        told=GRANTED,
+        granted=("observed-secret-does-not-come-back",),
+        writes=1,
+    ),
+    attack(
+        "observed-secret-stays-as-it-stands",
+        _beside(stands=True, tags=OBSERVED),
+        told=GRANTED,
+        granted=_with("observed-secret-stays-as-it-stands"),
+        writes=1,
+    ),
+    attack(
+        "role-created-again",
+        _beside(stands=False, ours="AROAEARLIER"),
+        told=GRANTED,
+        granted=("role-created-again",),
+        writes=1,
+    ),
+    attack(
+        "grant-comes-back-and-is-told",
+        _beside(stands=False),
+        "the same write grants",
+        "registry/grant-comes-back-and-is-told-beside",
+        told=GRANTED,
+        granted=_with("grant-comes-back-and-is-told"),
+        writes=1,
+    ),
+    attack(
+        "somebodys-grant-with-half-a-tag",
+        _beside(stands=True, ours=None, registry="GOOD evil_host!"),
+        "it no longer grants",
+        told=GRANTED,
+        granted=("somebodys-grant-with-half-a-tag",),
+        writes=1,
+    ),
+    attack(
+        "somebodys-key-through-any-service",
+        _beside(stands=True, also=_any_service),
+        "left out",
+        told=GRANTED,
+        granted=_with("somebodys-key-through-any-service"),
+        writes=1,
+    ),
+)
+
+# --- Pasted where a name belongs -------------------------------------------------------------------------------------
+
+# Made up, and put together here so that no scanner takes them for real ones.
+TOKEN: Final = "gh" + "p_Zt4Kq" + "9vXw2LmR7" + "sYb3NcE8hJdU6gTfA1o"
+BASE64: Final = base64.b64encode(b"ci-user:" + b"kH7-unmistakably-pasted-pw").decode().rstrip("=")
+SHA: Final = "3f786850e387550fdab836ed7e6dc881de23001b"
+PASTED: Final = (TOKEN, BASE64)
+
+
+def _named(reference: str) -> Mount:
+    def mount(ground: Ground, name: str) -> None:
+        prefix = f"arn:aws:secretsmanager:{ground.scene.aws.region}:{ground.scene.aws.account_id}:secret"
+        ground.define(name, reference.replace("PREFIX", prefix), role=ground.role(name))
+
+    return mount
+
+
+def _elsewhere(
+    *,
+    image: str | None = None,
+    container: str = "app",
+    registry: str | None = "",
+    tags: Mapping[str, str] | None = None,
+) -> Mount:
+    def mount(ground: Ground, name: str) -> None:
+        secret = ground.secret(name, registry=registry)
+        there = image and image.replace("GOOD", ground.good)
+        ground.define(name, secret, role=ground.role(name), image=there, container=container, tags=tags)
+
+    return mount
+
+
+TOKENS = (
+    attack("token-as-reference", _named(TOKEN), "looks like a GitHub token", told=(OPENED,)),
+    attack("token-in-an-arn", _named(f"PREFIX:registry/{TOKEN}"), "looks like a GitHub token", told=(OPENED,)),
+    attack("base64-as-reference", _named(BASE64), "an encoded username and password", told=(OPENED,)),
+    attack("base64-as-image-tag", _elsewhere(image=f"GOOD/acme/x:{BASE64}", registry=None), "is not opted in"),
+    attack("token-as-container-name", _elsewhere(container=TOKEN, registry=None), "is not opted in"),
+    attack("base64-as-registry-tag", _elsewhere(registry=BASE64), "does not parse"),
+    attack(
+        "token-as-tag",
+        _elsewhere(tags={"token": TOKEN, "login": BASE64}),
+        told=GRANTED,
+        granted=("token-as-tag",),
+        writes=1,
+    ),
+    attack("commit-as-image-tag", _elsewhere(image=f"GOOD/acme/x:{SHA}", registry=None), SHA),
+)
+
+# --- Without end -----------------------------------------------------------------------------------------------------
+
+
+def _policy(*statements: Mapping[str, Any]) -> Mount:
+    """An honest need of a role with another policy, which takes for ever to compare; and a neighbour in its batch."""
+
+    def mount(ground: Ground, name: str) -> None:
+        role, secret = ground.role(name), ground.secret(name)
+        document = json.dumps({"Version": "2012-10-17", "Statement": list(statements)}, separators=(",", ":"))
+        ground.client("iam").put_role_policy(RoleName=f"{name}-execution", PolicyName="other", PolicyDocument=document)
+        ground.define(name, secret, role=role)
+
+    return mount
+
+
+_READ: Final = {"Effect": "Allow", "Action": "secretsmanager:GetSecretValue"}
+_NEVER: Final = {"StringEquals": {"aws:PrincipalArn": "arn:aws:iam::111122223333:role/nobody"}}
+WITHOUT_END = (
+    attack(
+        "role-policy-of-asterisks",
+        _policy({**_READ, "Resource": "arn:aws:secretsmanager:" + "*" * 9_000, "Condition": _NEVER}),
+        told=GRANTED,
+        granted=("role-policy-of-asterisks",),
+        writes=1,
+    ),
+    attack(
+        "role-policy-of-many-asterisks",
+        _policy(
+            *(
+                {**_READ, "Resource": f"arn:*:*:*:*:*{'r*' * 2}{'*?' * (20 + n)}*", "Condition": _NEVER}
+                for n in range(30)
+            ),
+            {**_READ, "Resource": "*", "Condition": {"StringLike": {"secretsmanager:SecretId": "*?" * 400 + "x"}}},
+        ),
+        "so many wildcards",
+        told=(OPENED,),
+    ),
+)
+
+# --- Planted in the ledger -------------------------------------------------------------------------------------------
+
+_NONSENSE: Final = ('{"stopped": 7}', "[]", "7", "{", "null")
+
+
+def _planted(*places: tuple[str, str], hold: bool = False) -> Mount:
+    """Items that nobody can read (``NAME`` is the attack's) among those that every sweep and alert reads."""
+
+    def mount(ground: Ground, name: str) -> None:
+        role = ground.role(name)
+        table, client = ground.scene.stack.outputs["LedgerTable"], ground.client("dynamodb")
+        for partition, sort in places:
+            for number, data in enumerate(_NONSENSE[:1] if hold else _NONSENSE):
+                where = partition.replace("ARN", role), sort.replace("NAME", name).replace("N", str(number))
+                keys = dict(zip(("pk", "sk"), ({"S": each} for each in where), strict=True))
+                client.put_item(TableName=table, Item={**keys, "data": {"S": "[]" if hold else data}})
+        ground.define(name, ground.secret(name), role=role)
+
+    return mount
+
+
+PLANTED = (
+    attack(
+        "malformed-items-of-the-ledger",
+        _planted(
+            *((kind, "!NAME-N") for kind in ("KNOWN", "CAUSES", "SERVICES", "HOLDS", "WAITING", "ROLES")),
+            ("ROLE#ARN", "GRANTED#!N"),
+            ("ROLE#ARN", "WRITE#!N"),
+            ("ROLE#ARN", "UNAGREED#!N"),
+        ),
+        told=GRANTED,
+        granted=("malformed-items-of-the-ledger",),
+        writes=1,
+    ),
+    attack(
+        "hold-that-nobody-can-read",
+        _planted(("ROLE#ARN", "HOLD"), hold=True),
+        "the role is held",
+        told=(OPENED, PLANNED),
+    ),
+)
+
+KEPT = (*BESIDE, *TOKENS, *WITHOUT_END, *PLANTED)
