@@ -121,6 +121,7 @@ FUNCTIONS = {
                 Ledger.granted,
                 Ledger.keep_verified,
                 Ledger.keep_accepted,
+                Ledger.keep_pulled,
                 ServiceLedger.keep,
                 *STARTS,
                 LoginLedger.known,

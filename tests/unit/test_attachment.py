@@ -18,6 +18,7 @@ from tests.fakes import CLUSTER, NOW, World, container, revision_arn, role, secr
 from tests.flows import LOOK, Stage
 
 IMAGE = "ghcr.io/acme/web:1"
+RUNNING = Usage(newest=True, tasks=(TaskUse(cluster_arn=CLUSTER, task_arn="t", task_definition="web:7"),))
 ATTACH = {"pullguard:attach": "true"}
 MEANT = secret(tags={"pullguard:roles": "web-execution"})
 NEEDY = World(
@@ -71,11 +72,23 @@ def test_where_verification_is_off_nothing_is_asked_for(stage: Staged) -> None:
 
 
 def test_where_it_runs_is_asked_for_the_proof(stage: Staged) -> None:
-    running = Usage(newest=True, tasks=(TaskUse(cluster_arn=CLUSTER, task_arn="t", task_definition="web:7"),))
-    here = stage(replace(NEEDY, running=running))
+    here = stage(replace(NEEDY, running=RUNNING))
     assert here.validate().findings == 0
     assert ("usage", str(revision_arn())) in here.world.asked
     assert here.sent.messages == []
+
+
+def test_a_revision_that_has_pulled_once_is_not_broken_when_its_tasks_have_stopped(stage: Staged) -> None:
+    here = stage()
+    here.world.running = RUNNING
+    here.validate()
+    here.world.running = Usage(newest=True)
+    here.later(days=1)
+    assert here.validate(occasion="m-2").findings == 0
+    assert proved(here) == []
+    here.ledger.keep_accepted(revision_arn(), here.world.facts().accepted, now=here.now())
+    assert proved(here) == []
+    assert here.sent.told() == []
 
 
 def test_what_nobody_asked_for_is_one_finding_and_no_other_message(stage: Staged) -> None:
@@ -86,16 +99,11 @@ def test_what_nobody_asked_for_is_one_finding_and_no_other_message(stage: Staged
     assert here.ledger.entry(revision_arn()).accepted == {}
 
 
-def _running(world: World) -> World:
-    tasks = (TaskUse(cluster_arn=CLUSTER, task_arn="t", task_definition="web:7"),)
-    return replace(world, running=Usage(newest=True, tasks=tasks))
-
-
 SINCE: dict[str, Callable[[World], World]] = {
     "the registry serves anybody": lambda it: replace(it, as_anybody={IMAGE: Verification(answer="anonymous-ok")}),
     "the registry does not answer": lambda it: replace(it, as_anybody={IMAGE: Verification(answer="unreachable")}),
     "verification is off": lambda it: replace(it, as_anybody={}),
-    "a task has pulled": _running,
+    "a task has pulled": lambda it: replace(it, running=RUNNING),
     "another secret is tagged as well": lambda it: replace(it, secrets=(MEANT, secret("registry/other"))),
     "only another secret is left": lambda it: replace(it, secrets=(secret("registry/other", tags=MEANT.tags),)),
     "the secret is rotated": lambda it: replace(it, secrets=(replace(MEANT, stages={"v2": ("AWSCURRENT",)}),)),

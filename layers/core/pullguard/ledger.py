@@ -10,6 +10,7 @@ table's time to live.
 | TD#arn | REMEDIATION#id | a ``Remediation``, and whether it was told |
 | TD#arn | VERIFIED | a list of ``Verified``: what the registries took after the last rotation |
 | TD#arn | ACCEPTED | ``Accepted`` by container: to which credentials registries would serve the images |
+| TD#arn | PULLED | nothing: a task of the revision had its images, though a registry would refuse one to anybody |
 | INTENT#occasion | id | a ``Remediation`` that was about to happen on that occasion |
 | REF#thing | TD#arn | nothing: an edge of who references what |
 | ONCE#what | ONCE | nothing: a thing that is to happen once |
@@ -59,6 +60,7 @@ class Entry:
     remediations: Mapping[str, Remediation] = field(default_factory=dict)
     verified: tuple[Verified, ...] = ()
     accepted: Mapping[str, Accepted] = field(default_factory=dict)
+    had_pulled: bool = False
 
 
 class Ledger(RoleBook, EcsBook, FamilyBook, HoldBook):
@@ -79,6 +81,7 @@ class Ledger(RoleBook, EcsBook, FamilyBook, HoldBook):
             },
             verified=items.get("VERIFIED", ()),
             accepted=items.get("ACCEPTED", {}),
+            had_pulled="PULLED" in items,
         )
 
     @asks("dynamodb:PutItem", "dynamodb:DeleteItem")
@@ -152,6 +155,11 @@ class Ledger(RoleBook, EcsBook, FamilyBook, HoldBook):
         """Keep with which credentials registries would serve the images of its containers."""
         data = {name: each.to_dict() for name, each in accepted.items()}
         self._put(td(task_definition), "ACCEPTED", data, expires=now.timestamp() + DAY_S)
+
+    @asks("dynamodb:PutItem")
+    def keep_pulled(self, task_definition: Arn, *, now: datetime) -> None:
+        """Keep that a task of a revision has its images: when it has stopped, ECS forgets it."""
+        self._put(td(task_definition), "PULLED", None, expires=now.timestamp() + RESOLVED_KEPT_S)
 
     @asks("dynamodb:GetItem")
     def finding(self, task_definition: Arn, finding_id: str) -> FindingRecord | None:

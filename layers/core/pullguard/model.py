@@ -564,7 +564,8 @@ class Facts:
     ``verifications`` and ``simulations`` are keyed by container name; the verification of a container that gives no
     credentials says whether the registry serves its image to anybody, and ``accepted``, also by container name, whether
     it then serves it to an opted-in secret's credentials: what was asked for these facts, or what the ledger remembers
-    (``credentials_missing.proof_of`` says what of it is believed). ``rotation_ends`` is what the ledger remembers
+    (``credentials_missing.proof_of`` says what of it is believed). ``had_pulled`` is whether the ledger remembers that
+    a task of the revision had its images. ``rotation_ends`` is what the ledger remembers
     of the secrets' last rotations, by the secret's ARN. ``granted_keys`` is which secrets the ledger has grant records
     of for the role, with the key that each was granted with; both are empty without a ledger.
     """
@@ -582,6 +583,7 @@ class Facts:
     usage: Lookup[Usage] = USAGE_NOT_LOOKED
     verifications: Mapping[str, Lookup[Verification]] = field(default_factory=dict)
     accepted: Mapping[str, Accepted] = field(default_factory=dict)
+    had_pulled: bool = False
     simulations: Mapping[str, Lookup[tuple[Simulated, ...]]] = field(default_factory=dict)
     rotation_ends: Mapping[Arn, RotationEnd] = field(default_factory=dict)
     granted_keys: Mapping[Arn, Arn | None] = field(default_factory=dict)
@@ -598,6 +600,10 @@ class Facts:
     def with_accepted(self, accepted: Mapping[str, Accepted]) -> "Facts":
         """Return the same facts with what registries answered to opted-in credentials, by container name."""
         return replace(self, accepted=accepted)
+
+    def with_had_pulled(self, had_pulled: bool) -> "Facts":
+        """Return the same facts with whether a task of the revision had its images once."""
+        return replace(self, had_pulled=had_pulled)
 
     def with_rotation_ends(self, ends: Mapping[Arn, RotationEnd]) -> "Facts":
         """Return the same facts with how the last rotations of the secrets ended."""

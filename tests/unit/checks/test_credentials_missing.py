@@ -160,7 +160,7 @@ def test_with_several_secrets_it_is_an_error_and_people_choose() -> None:
 def test_a_revision_whose_tasks_run_has_pulled() -> None:
     answer = asked(world(anonymous=REFUSED, login=TAKEN, running=RUNS))
     assert isinstance(answer, Skipped)
-    assert answer.why == "a running task of the revision has pulled the image without them"
+    assert answer.why == "a task of the revision has pulled the image without them"
 
 
 def test_a_task_that_is_about_to_pull_proves_nothing() -> None:
@@ -241,6 +241,8 @@ STARTS = {
     "no token for anybody": (failed(TOKEN.format(IMAGE)), Failed),
     "denied": (failed(DENIED.format("acme/web")), Failed),
     "of another image": (failed(DENIED.format("acme/web-proxy")), Skipped),
+    "of another registry": (failed(DENIED.format("evil.example/acme/web")), Skipped),
+    "at another name of the registry": (failed(DENIED.format("index.docker.io/acme/web:1")), Failed),
     "of another namespace": (failed(DENIED.format("big-acme/web")), Skipped),
     "below it": (failed(DENIED.format("acme/web/proxy")), Skipped),
     "long ago": (failed(DENIED.format("acme/web"), timedelta(hours=1)), Skipped),

@@ -27,7 +27,7 @@ from pullguard.checks.role_steps import naming
 from pullguard.eligibility import ATTACH_TAG, REGISTRY_TAG, ROLES_TAG, secrets_for, wants_attachment
 from pullguard.findings import Answer, Failed, Passed, Remedy
 from pullguard.gather import is_refusal, lacks_credentials
-from pullguard.image import ImageReference
+from pullguard.image import ImageReference, parse_images
 from pullguard.model import (
     VERIFICATION_SWITCHED_OFF,
     Accepted,
@@ -45,7 +45,7 @@ ACCEPTED_FOR: Final = timedelta(hours=1)
 """How long it is believed that a registry accepted credentials: a message that is retried takes less."""
 _CLOCKS_DIFFER: Final = timedelta(minutes=5)
 _REFUSALS = frozenset({"no-credentials-used", "pull-denied"})
-_OFFICIAL = "library/"  # the images that Docker itself publishes, for everybody
+_WORD: Final = re.compile(r"[\w.:/@-]+")
 
 
 def _missing(facts: Facts) -> Iterable[Answer]:
@@ -104,7 +104,7 @@ def proof_of(facts: Facts, container: Container) -> Accepted | None:
     accepted, usage = facts.accepted.get(container.name), facts.usage
     if accepted is None or not is_refusal(facts.verifications.get(container.name)):
         return None
-    if not isinstance(usage, Usage) or usage.has_pulled:
+    if not isinstance(usage, Usage) or usage.has_pulled or facts.had_pulled:
         return None
     if not -_CLOCKS_DIFFER <= facts.now - accepted.at <= ACCEPTED_FOR or accepted.image != container.image.text:
         return None
@@ -127,14 +127,14 @@ def _not_proved(facts: Facts, container: Container) -> NotLooked:
         return NotLooked(why=f"the registry's answer proves nothing ({said.detail.rstrip('.')})", switch=_ASK_AGAIN)
     if not isinstance(facts.usage, Usage):
         return facts.usage if isinstance(facts.usage, NotLooked) else NotLooked(why=_UNSEEN, switch=_ASK_AGAIN)
-    if facts.usage.has_pulled:
+    if facts.usage.has_pulled or facts.had_pulled:
         return NotLooked(why=_HAS_PULLED, switch=_IF_PRIVATE)
     return NotLooked(why=_NONE_ACCEPTED, switch=_IF_PRIVATE)
 
 
 _ASK_AGAIN: Final = "ask again later"
 _UNSEEN: Final = "it is not known whether a task of the revision has pulled the image"
-_HAS_PULLED: Final = "a running task of the revision has pulled the image without them"
+_HAS_PULLED: Final = "a task of the revision has pulled the image without them"
 _NONE_ACCEPTED: Final = "the registry refuses it to anybody, and accepted no opted-in credentials for it either"
 _IF_PRIVATE: Final = "name the secret that is meant for the image, if it needs one"
 
@@ -150,9 +150,9 @@ def _refused_start(facts: Facts, image: ImageReference) -> FailedStart | None:
 
 
 def _names(reason: str, image: ImageReference) -> bool:
-    """Whether a reason names the image's repository, as a whole word."""
-    repository = image.repository.removeprefix(_OFFICIAL)
-    return re.search(rf"(?<![\w.-]){re.escape(repository)}(?![\w/-]|\.\w)", reason) is not None
+    """Whether a word of a reason is the image, by its registry and repository."""
+    named = parse_images(word.strip(".:") for word in _WORD.findall(reason))
+    return any((each.host, each.repository) == (image.host, image.repository) for each in named)
 
 
 def _proved(

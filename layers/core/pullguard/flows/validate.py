@@ -201,7 +201,9 @@ class Validator:
         asks = look.cause.kind in {FAILED_START, *MAYBE_UNUSED} or self._may_redeploy(look)
         if not (first.findings or asks or facts.accepted or leaves_open(entry, first)):
             return first, facts
-        facts = facts.with_usage(self.readers.usage(facts.task_definition))
+        facts = facts.with_usage(self.readers.usage(facts.task_definition)).with_had_pulled(entry.had_pulled)
+        if facts.accepted and isinstance(facts.usage, Usage) and facts.usage.has_pulled:
+            self.ledger.keep_pulled(look.task_definition, now=facts.now)
         return (examine(facts) if in_scope(facts) else nothing), facts
 
     def _as_observed(self, examination: Examination, facts: Facts | Missing | Unreadable) -> Examination:

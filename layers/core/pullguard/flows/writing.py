@@ -70,7 +70,8 @@ class Executor:
         facts = gather(str(look.task_definition), readers, now=self.now(), usage=True)
         if isinstance(facts, Facts) and any(map(is_refusal, facts.verifications.values())):
             # The same question with credentials is the validator's to ask: an executor reads no values.
-            facts = facts.with_accepted(self.ledger.entry(look.task_definition).accepted)
+            entry = self.ledger.entry(look.task_definition)
+            facts = facts.with_accepted(entry.accepted).with_had_pulled(entry.had_pulled)
         if not isinstance(facts, Facts) or effective_mode(self.mode, *tags_of(facts)) == "observe":
             return None
         examination = examine(facts) if in_scope(facts) else Examination.of()
