@@ -10,7 +10,7 @@ from pullguard.findings import Finding
 from pullguard.image import parse_image
 from pullguard.model import Facts, FailedStart, Reason, RegistryAnswer, Usage, Verification
 from pullguard.stopped_reason import diagnose, explain
-from tests.fakes import CLUSTER, NOW, World, container, denied, role, secret, task_definition
+from tests.fakes import CLUSTER, NOW, World, container, denied, key, role, secret, task_definition
 from tests.unit.stopped_texts import TEXTS
 
 GHCR = secret()
@@ -61,6 +61,42 @@ def test_the_finding_that_explains_it_is_named(
     assert said in finding.remedy.text
     assert others
     assert "Ruled out" not in finding.remedy.text
+
+
+NO_SECRET = "asm fetching secret from the service for registry/ghcr: ResourceNotFoundException: no such secret"
+NO_KEY = f"{NO_RIGHT.partition(': ')[0]}: AccessDeniedException: Access to KMS is not allowed"
+NEXT = secret(key=key(2), current_keys=(key(1),))
+OPENS_THE_CURRENT_VERSION = role(reads=[replace(NEXT, key=key(1))])
+WARNED: dict[str, tuple[World, str, str]] = {
+    "a name, which works": (
+        replace(WORLD, task_definitions=(task_definition(container("registry/ghcr")),)),
+        NO_SECRET,
+        "reference-not-full-arn",
+    ),
+    "a key of the next version": (
+        World((task_definition(container(NEXT)),), (OPENS_THE_CURRENT_VERSION,), (NEXT,)),
+        NO_KEY,
+        "decrypt-access-missing",
+    ),
+    "an error of one container explains what a warning of another does not": (
+        World(
+            (task_definition(container("registry/ghcr", name="b"), container("registry/gone", name="a")),),
+            (role(reads=[GHCR]),),
+            (GHCR,),
+        ),
+        NO_SECRET,
+        "reference-not-full-arn",
+    ),
+}
+
+
+@pytest.mark.parametrize(("world", "reason", "warning"), WARNED.values(), ids=WARNED)
+def test_a_warning_explains_no_start_that_failed(world: World, reason: str, warning: str) -> None:
+    finding, others = start_failed(world, reason)
+    assert warning in others
+    assert warning not in finding.remedy.text
+    assert ("explained by the finding" in finding.remedy.text) is ("secret-not-found" in others)
+    assert bool(finding.part_of) is ("secret-not-found" in others)
 
 
 @pytest.mark.parametrize("reason", [NO_RIGHT, REFUSED, UNSAID])

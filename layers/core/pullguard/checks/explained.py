@@ -9,14 +9,16 @@ from pullguard.findings import Answer, Failed, Passed, Skipped, Unsure
 
 # Asked from Pullguard's own network: that they pass rules nothing out for the task's.
 _OF_THE_NETWORK: Final = frozenset({"registry-unreachable", "registry-rate-limited"})
+# A warning, since a limit ends by itself; that a pull failed by it is no less explained.
+_LIMITED: Final = "registry-rate-limited"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Verdicts:
-    """The ids of the checks that failed (``errors``: not only as a warning), could not tell, were not asked, passed."""
+    """The ids of the checks that failed as an error, failed as a warning, could not tell, were not asked, passed."""
 
-    failed: tuple[str, ...]
     errors: tuple[str, ...]
+    warnings: tuple[str, ...]
     unsure: tuple[str, ...]
     skipped: dict[str, str]
     passed: tuple[str, ...]
@@ -44,7 +46,9 @@ def _explain(check: Check, answer: Answer, answers: Sequence[tuple[Check, Answer
 
 
 def _sentences(verdicts: _Verdicts, explaining: tuple[str, ...], how_to_fix: str, *, rules_out: bool) -> Iterable[str]:
-    if reasons := [each for each in explaining if each in verdicts.failed]:
+    if reasons := [
+        each for each in explaining if each in verdicts.errors or (each == _LIMITED and each in verdicts.warnings)
+    ]:
         yield f"It is explained by the finding {' and '.join(reasons)}, whose remedy fixes it."
         return
     if verdicts.errors:
@@ -84,12 +88,15 @@ def _verdicts(answers: Sequence[tuple[Check, Answer]]) -> _Verdicts:
         id_: next(f"{each.why}; to look: {each.switch}" for each in by_check[id_] if isinstance(each, Skipped))
         for id_ in those(Skipped, but=(Failed, Unsure))
     }
-    severities = {
-        check.id: answer.severity or check.severity for check, answer in answers if isinstance(answer, Failed)
+    failed = those(Failed)
+    severe = {
+        check.id
+        for check, answer in answers
+        if isinstance(answer, Failed) and (answer.severity or check.severity) == "error"
     }
     return _Verdicts(
-        failed=those(Failed),
-        errors=tuple(id_ for id_ in those(Failed) if severities[id_] == "error"),
+        errors=tuple(id_ for id_ in failed if id_ in severe),
+        warnings=tuple(id_ for id_ in failed if id_ not in severe),
         unsure=those(Unsure, but=(Failed,)),
         skipped=skipped,
         passed=those(Passed, but=(Failed, Unsure, Skipped)),
