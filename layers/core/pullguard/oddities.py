@@ -39,6 +39,7 @@ _WHOLE: Final = "|".join(
         r"ENC\[\S+\]|vault:v[0-9]+:\S+",
         # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/private-auth.html
         r"(?i:privateRegistry(?:Username|Password))",
+        r"\((?i:sensitive(?: value)?|known after apply)\)|<(?i:sensitive)>",  # what Terraform prints instead
         r"None|(?i:null|undefined|n/a|nil|<nil>|\[object Object\]|to-?do|tbd|fix-?me|place-?holder)",
     )
 )
@@ -54,11 +55,14 @@ _INSTRUCTION: Final = (
 _PHRASE: Final = "(?:set|add|put)(?:me|it|this|the|your)|tobe"
 _WORDS: Final = (
     rf"(?:{_INSTRUCTION}|add|put|set|me|this|it|in|with|before|after|later|please|the|an|a|my|real|actual|own|to|be|by"
+    r"|deploy(?:ment|ing)?|creat(?:e|ion)|setup|install(?:ation)?|apply|manually|first|from|for|of|via"
     r"|later|soon|changed|replaced|filled|provided|updated|defined|dckr|ghp|glpat|npm"
     r"|value|password|passwd|pass|pwd|token|secret|username|user|name|login|apikey|api|key|access|personal|pat"
     r"|credentials|credential|private|registry|docker|hub|github|gitlab|ghcr|quay|account|robot|id)+[0-9!]{0,4}"
 )
 _SEPARATORS: Final = re.compile(r"[ _.\-]+")
+_PAIRS: Final = ("<>", "[]", "()", "{}", '""', "''", "``", "\u201c\u201d", "\u2018\u2019")
+_PAIRS_MAX: Final = 4
 
 
 @cache
@@ -80,12 +84,22 @@ def oddity_of(text: str) -> Oddity | None:
 def _is_placeholder(text: str) -> bool:
     if _compiled(_ANYWHERE).search(text):
         return True
-    if len(text) <= _WHOLE_MAX_CHARS and _compiled(_WHOLE).fullmatch(text):
+    within = _without_brackets(text)
+    if any(len(each) <= _WHOLE_MAX_CHARS and _compiled(_WHOLE).fullmatch(each) for each in (text, within)):
         return True
-    if len(text) > _WORDS_MAX_CHARS:
+    if len(within) > _WORDS_MAX_CHARS:
         return False
-    words = _SEPARATORS.sub("", text).lower()
+    words = _SEPARATORS.sub("", within).lower()
     return _compiled(_WORDS).fullmatch(words) is not None and _is_instruction(words)
+
+
+def _without_brackets(text: str) -> str:
+    """Return a text without the brackets or quotation marks around it."""
+    for _ in range(_PAIRS_MAX):
+        if len(text) <= len("<>") or text[0] + text[-1] not in _PAIRS:
+            break
+        text = text[1:-1]
+    return text
 
 
 def _is_instruction(words: str) -> bool:
