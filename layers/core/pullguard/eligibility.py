@@ -23,7 +23,7 @@ EXPIRES_TAG = "pullguard:expires"
 _DOCKER_HUB_SITE = "hub.docker.com"
 _DOCKER_HUB_PATHS = frozenset({"v1", "v1/", "v2", "v2/"})
 _HTTPS = re.compile(r"^https://", re.IGNORECASE)
-_SCHEME_AND_USER = re.compile(r"^(?:[A-Za-z][A-Za-z0-9+.-]*://)?(?:[^/@]*@)?")
+_SCHEME_AND_USER = re.compile(r"^(?:[A-Za-z][A-Za-z0-9+.-]*://)?(?:.*@)?")
 _PRODUCTS = {
     "docker": DOCKER_HUB,
     "dockerhub": DOCKER_HUB,
@@ -55,7 +55,7 @@ def registry_host(item: str) -> str | None:
     if "." not in host and ":" not in host and host.lower() != "localhost":
         return None  # no image names such a host: it would be a part of Docker Hub's repository name
     normal = DOCKER_HUB if host.lower() == _DOCKER_HUB_SITE else normal_host(host)
-    return normal if not path or (normal == DOCKER_HUB and path in _DOCKER_HUB_PATHS) else None
+    return normal if not path or (normal == DOCKER_HUB and path.lower() in _DOCKER_HUB_PATHS) else None
 
 
 UNREADABLE_TAG = NotLooked(
@@ -81,10 +81,29 @@ def has_unreadable_registry_tag(secret: Secret) -> bool:
 
 def intended_hosts(secret: Secret) -> tuple[str, ...]:
     """Return the hosts that a tag that does not parse seems to mean, sorted: for people to judge, never to act on."""
-    items = (_SCHEME_AND_USER.sub("", item) for item in _SEPARATORS.split(secret.tags.get(REGISTRY_TAG, "")))
+    text = secret.tags.get(REGISTRY_TAG, "")
+    items = (_SCHEME_AND_USER.sub("", item) for item in _SEPARATORS.split(text))
     names = (item.partition("/")[0] for item in items)
     hosts = (_PRODUCTS.get(name.lower()) or registry_host(name) for name in names)
-    return tuple(sorted({host for host in hosts if host is not None}))
+    return tuple(sorted({host for host in hosts if host is not None and not _may_be_user_info(host, text)}))
+
+
+def readable_tag(secret: Secret) -> str:
+    """Return what may be shown of a tag that does not parse: its registry hosts, and of the rest how much it is.
+
+    People write credentials there, and whatever is no host may be a part of them.
+    """
+    tag = secret.tags.get(REGISTRY_TAG, "")
+    items = list(filter(None, _SEPARATORS.split(tag)))
+    hosts = [item for item in items if registry_host(item) is not None and not _may_be_user_info(item, tag)]
+    rest = len(items) - len(hosts)
+    hidden = (f"{rest} other item{'' if rest == 1 else 's'} (not shown)",) if rest else ()
+    return " and ".join((*hosts, *hidden)) or "empty"
+
+
+def _may_be_user_info(host: str, tag: str) -> bool:
+    """Whether ``bob:1234`` of a tag such as ``bob:1234 5@ghcr.io`` is a name and the beginning of a password."""
+    return "@" in tag and "." not in host
 
 
 def secrets_for(image: ImageReference, secrets: Iterable[Secret]) -> tuple[Secret, ...]:

@@ -370,10 +370,28 @@ def test_a_tag_that_means_nothing_gets_no_command_and_never_the_images_host() ->
     assert "evil.example" not in repr(finding.remedy)
 
 
-def test_a_password_in_a_tag_is_not_repeated() -> None:
-    (finding,) = found(secret(registry=f"https://ci:{PASSWORD}@ghcr.io"))
-    assert PASSWORD not in repr(finding)
-    assert str(finding.remedy.snippet).endswith("Value=ghcr.io")
+PASTED = {
+    "a user": ("https://ci:hunter2@ghcr.io", "1 other item (not shown)"),
+    "a slash": ("https://bob:hun/ter2@ghcr.io", "1 other item (not shown)"),
+    "an at sign": ("bob:hun@ter2@ghcr.io", "1 other item (not shown)"),
+    "a space": ("bob:hunter 2@ghcr.io", "2 other items (not shown)"),
+    "a number": ("bob:4711 hunter2@ghcr.io", "2 other items (not shown)"),
+    "beside a host": ("GHCR.io bob:hunter2", "GHCR.io and 1 other item (not shown)"),
+    "a query": ("ghcr.io/?token=hunter2", "1 other item (not shown)"),
+    "a port": ("https://ghcr.io:hunter2", "1 other item (not shown)"),
+    "commas": ("quay.io,hunter2", "quay.io and 1 other item (not shown)"),
+    "nothing": ("", "empty"),
+}
+
+
+@pytest.mark.parametrize(("tag", "said"), PASTED.values(), ids=PASTED)
+def test_of_an_unreadable_tag_only_its_hosts_are_repeated(tag: str, said: str) -> None:
+    (finding,) = found(secret(registry=tag))
+    assert finding.check == "registry-tag-unreadable"
+    assert finding.evidence == f"tag pullguard:registry is {said}"
+    assert not any(part in repr(finding) for part in ("hun", "ter2", "4711", "bob"))
+    if "@" in tag:
+        assert str(finding.remedy.snippet).endswith("Value=ghcr.io")
 
 
 def test_another_host_is_still_a_mismatch() -> None:

@@ -1,17 +1,14 @@
 """Does the tag by which an owner opts a secret in name registry hosts?"""
 
-import re
 from collections.abc import Iterable
 from typing import Final
 
 from pullguard.checks.check import NEEDS_SECRET, PRIVATE_REGISTRY, Check, secrets_in_use, subject_of
 from pullguard.consent import intended_tag
-from pullguard.eligibility import REGISTRY_TAG, has_unreadable_registry_tag
-from pullguard.errors import shown
+from pullguard.eligibility import REGISTRY_TAG, has_unreadable_registry_tag, readable_tag
 from pullguard.findings import Answer, Failed, Inapplicable, Passed, Remedy
 from pullguard.model import Facts
 
-_USER_INFO: Final = re.compile(r"[^\s/@]*@")  # ci:password@ghcr.io
 _FORM: Final = (
     "registry hosts, separated by spaces, such as ghcr.io or registry.example.com:5000; a path, http:// or a wildcard "
     "voids the whole tag"
@@ -32,7 +29,7 @@ def _unreadable(facts: Facts) -> Iterable[Answer]:
                     f"The tag {REGISTRY_TAG} of the secret {secret.name} of container {container.name} does not parse, "
                     "so the secret is not opted in: its value is not checked, and Pullguard fixes nothing with it."
                 ),
-                evidence=f"tag {REGISTRY_TAG} is {shown(_USER_INFO.sub('…@', secret.tags[REGISTRY_TAG]))}",
+                evidence=f"tag {REGISTRY_TAG} is {readable_tag(secret)}",
                 remedy=Remedy(text=f"The secret's owner corrects the tag: {_FORM}.", snippet=intended_tag(secret)),
             )
 
