@@ -106,7 +106,7 @@ NO_WAY: Final = (
     r"|host is (?:down|unreachable)|tls handshake timeout|\beof\b|broken pipe|deadline exceeded"
     r"|(?:context|request) cancell?ed|requestcancell?ed|requesterror|closed network connection|forcibly closed"
     r"|proxyconnect|proxy authentication required|status407|dial tcp|http2: |stream error|goaway"
-    r"|cannot assign requested address|failed to respond|network configuration"
+    r"|cannot assign requested address|bad record mac|failed to respond|network configuration"
 )
 
 SECRET_ROWS: Final[tuple[Row, ...]] = (
@@ -368,7 +368,8 @@ PULL_ROWS: Final[tuple[Row, ...]] = (
     (
         r"x509(?:: [^:]*)?|certificate (?:signed by|has expired|is not|is valid for|verif\w+ failed|relies on|required)"
         r"|unknown authority|self[- ]signed certificate|http response to https client|http request to an https server"
-        r"|tls: (?:protocol version not supported|[a-z ]*)|malformed http response|ssl (?:error|handshake|certificate)",
+        r"|tls: (?!bad rec)(?:protocol version not supported|[a-z ]*)"  # a bad record MAC is corruption on the way
+        r"|malformed http response|ssl (?:error|handshake|certificate)",
         Explanation(
             kind="tls-failed",
             sentence="The registry's TLS certificate is not trusted or has expired, or the registry speaks plain HTTP.",

@@ -56,13 +56,15 @@ _INJECTION: Final = (
 _GENERIC: Final = "unable to pull secrets or registry auth"
 _PULL: Final = (
     r"cannotpull|failed to resolve ref|resolve image|pull access denied|requested access to the resource is denied"
-    r"|insufficient_scope|authentication required|failed to fetch (?:anonymous|oauth) token|failed to authorize"
+    r"|insufficient_scope|(?:\bunauthorized: |<>: \")authentication required"
+    r"|failed to fetch (?:anonymous|oauth) token|failed to authorize"
     r"|pull image manifest|inspect image has been|ref pull has been|failed to pull|transition to pulled"
     r"|httpread\w*|can't pull the image"
     r"|toomanyrequests|pull rate limit|too many failed login|manifest unknown|manifest for <>|basic auth credentials"
     r"|registry endpoint|invalid reference format|matching manifest for|image manifest does not|error from registry"
     r"|failed to (?:register|extract) layer|unexpected status from (?:get|head) request"
-    r"|error response from daemon: (?:get|head) <>|(?<!permission )\b(?:denied|unauthorized|name unknown): "
+    r"|error response from daemon: (?:get|head) <>"
+    r"|(?:^|daemon: |registry: |<>: |task: |\(error )(?:denied|unauthorized|name unknown): "
 )
 _OTHER: Final = (
     r"cannot(?:start|create|stop|inspect|describe)|logging driver|log stream|env files"
