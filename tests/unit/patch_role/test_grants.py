@@ -186,6 +186,21 @@ def test_what_the_policy_grants_beside_the_new_need(
     assert here.patch().written
 
 
+@pytest.mark.parametrize("named", [False, True])
+def test_what_containers_could_read_comes_back_by_the_roles_name_only(
+    act: Acted, ledger: Ledger, *, named: bool
+) -> None:
+    ghcr = secret(tags={"pullguard:roles": "web-execution"})
+    hub = secret("registry/hub", "HubHub", registry="docker.io", tags=ghcr.tags if named else {})
+    hub = replace(hub, tags={**hub.tags, "pullguard:registry": "docker.io"})
+    definition = task_definition(container(ghcr))
+    shared = replace(definition, raw={**definition.raw, "taskRoleArn": str(role_arn())})
+    ledger.keep_grants(role_arn(), granted(hub), role_id=ROLE_ID)
+    here = act(World((shared,), (role(),), (ghcr, hub)))
+    here.expect(render(policy_document(granted(ghcr, *([hub] if named else [])))))
+    assert here.patch().written
+
+
 def test_an_observed_secret_that_stands_gets_no_new_key(act: Acted, ledger: Ledger) -> None:
     moved = secret("keyed", "KeyKey", key=key(2), tags={"pullguard:mode": "observe"})
     ledger.keep_grants(role_arn(), granted(KEYED), role_id=ROLE_ID)

@@ -81,25 +81,26 @@ class RolePatcher:
         if proof is None or not needed or not isinstance(proof.facts.role, Role):
             self.executor.look_until_it_shows(look)
             return Patched(task_definition=str(look.task_definition), why="nothing to grant any more")
-        role = proof.facts.role.arn
+        proved = proof.facts.role
+        role = proved.arn
         lease = RoleLease(executor=self.executor, role=role, occasion=occasion)
         try:
             return lease.hold(
-                lambda: self._write(role, needed, look, occasion), let_end=lambda patched: bool(patched.taken_back)
+                lambda: self._write(proved, needed, look, occasion), let_end=lambda patched: bool(patched.taken_back)
             )
         except Busy as error:
             self.executor.look_again(look, delay_s=ROLE_LEASE_S)
             return Patched(task_definition=str(look.task_definition), role=str(role), why=str(error))
 
-    def _write(self, arn: Arn, needed: tuple[Grant, ...], look: Look, occasion: str) -> Patched:
+    def _write(self, proved: Role, needed: tuple[Grant, ...], look: Look, occasion: str) -> Patched:
         readers = self.executor.readers()
-        role = readers.role(arn)  # as it is now that nobody else writes to it
+        role = readers.role(proved.arn)  # as it is now that nobody else writes to it
         if not isinstance(role, Role) or not isinstance(role.inline_policies, tuple):
-            raise NotNow(f"{arn} could not be read once more before its policy is written: {role}")
+            raise NotNow(f"{proved.arn} could not be read once more before its policy is written: {role}")
         inline = {policy.name: policy for policy in role.inline_policies}
         before = inline.get(POLICY_NAME)
         wanted = (Granted(secret=grant.secret, key=grant.key) for grant in needed)
-        kept, notes = self._kept(role, before, readers)
+        kept, notes = self._kept(replace(role, is_task_role=proved.is_task_role), before, readers)
         grants = united(kept, wanted)
         document = policy_document(grants)
         patched = Patched(task_definition=str(look.task_definition), role=str(role.arn))
