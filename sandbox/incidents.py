@@ -17,7 +17,10 @@ def rotate(aws: Emulator, secret_arn: str, value: Mapping[str, Any] | str) -> No
     aws.emit([_rotation(aws, "RotationSucceeded", secret_arn)])
 
 
-def fail_rotation(aws: Emulator, secret_arn: str, error: str = "Error when executing lambda during setSecret") -> None:
+SAID = "Error when executing lambda arn:aws:lambda:us-east-1:111122223333:function:rotate during setSecret step"
+
+
+def fail_rotation(aws: Emulator, secret_arn: str, error: str = SAID) -> None:
     """Let a rotation fail: the value stays as it is."""
     aws.emit([_rotation(aws, "RotationFailed", secret_arn, error)])
 

@@ -12,7 +12,6 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from pullguard.aws.ecs import Ecs
 from pullguard.deployed import Deployment
 from pullguard.flows.reregister import Reregisterer
-from pullguard.messages import Look
 from pullguard.receiver import outcome
 
 deployment = Deployment(os.environ, *Deployment.EXECUTOR_NEEDS)
@@ -28,7 +27,7 @@ def handler(event: dict[str, Any], context: Any) -> Any:
     reregisterer = Reregisterer(executor=deployment.executor(), ecs=Ecs(deployment.clients.get("ecs")))
 
     def handle(record: SQSRecord) -> None:
-        result = receiver.receive(record, lambda: reregisterer.run(Look.parse(record.body), occasion=record.message_id))
+        result = receiver.receive(record, lambda: reregisterer.receive(record.body, occasion=record.message_id))
         logger.info(outcome(result), extra=asdict(result))
         metrics.add_metric(outcome(result), MetricUnit.Count, 1)
 

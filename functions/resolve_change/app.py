@@ -24,7 +24,7 @@ def handler(event: dict[str, Any], context: Any) -> Any:
     resolver, receiver = deployment.resolver(), deployment.receiver("resolve_change")
 
     def handle(record: SQSRecord) -> None:
-        result = receiver.receive(record, lambda: resolver.resolve(record.body, occasion=record.message_id))
+        result = receiver.receive(record, lambda: resolver.resolve(record.body))
         logger.info(outcome(result), extra=asdict(result))
         metrics.add_metric(outcome(result), MetricUnit.Count, 1)
 

@@ -19,7 +19,7 @@ from sandbox.emulator import Call, Emulator
 from sandbox.engine import gateway
 from sandbox.runtime.image import ensure
 from sandbox.runtime.local import Invocation, LocalRuntime, sqs_event
-from sandbox.runtime.samples import EVENTS, remember
+from sandbox.runtime.samples import EVENTS, fresh, remember
 from sandbox.server import SandboxError
 from sandbox.worlds import demo
 
@@ -64,7 +64,9 @@ def _arguments(given: list[str]) -> tuple[str, Any]:
         event = json.loads(text)
     except ValueError:
         event = None
-    return logical_id, event if isinstance(event, dict) and "Records" in event else sqs_event(text, group="by hand")
+    return logical_id, event if isinstance(event, dict) and "Records" in event else sqs_event(
+        fresh(text), group="by hand"
+    )
 
 
 def _set(scene: Scene) -> None:

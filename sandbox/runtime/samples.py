@@ -1,5 +1,7 @@
 """The sample events of events/, and a ledger in which they mean something."""
 
+import json
+from datetime import UTC, datetime
 from typing import Final
 
 from pullguard.arn import Arn
@@ -20,6 +22,26 @@ REFERENCES: Final = frozenset(
     }
 )
 """What the samples tell of; one that tells of something else adds it here."""
+
+
+def fresh(text: str) -> str:
+    """Return an event or a message as if it had just happened, since an old one is refused."""
+    try:
+        message = json.loads(text)
+    except ValueError:
+        return text
+    now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    for holder, member in ((message, "time"), (message.get("cause") if isinstance(message, dict) else None, "at")):
+        if isinstance(holder, dict) and _is_time(holder.get(member)):
+            holder[member] = now
+    return json.dumps(message)
+
+
+def _is_time(value: object) -> bool:
+    try:
+        return isinstance(value, str) and datetime.fromisoformat(value).tzinfo is not None
+    except ValueError:
+        return False
 
 
 def remember(scene: Scene) -> None:

@@ -91,8 +91,7 @@ def _opened(finding: Finding, *, looked_at: int) -> Notice:
 
 def _failed() -> Finding:
     """The rotation function died in its third step: AWSCURRENT is what it was, and still works."""
-    function = f"arn:aws:lambda:{HOME}:function:rotate-registry"
-    end = RotationEnd(outcome="failed", at=AT, detail=f"Error when executing lambda {function} during testSecret step")
+    end = RotationEnd(outcome="failed", at=AT, step="testSecret")
     facts = _rotating({_OLD: ("AWSCURRENT",), _NEW: ("AWSPENDING",)})
     return _found(facts.with_rotation_ends({_SECRET: end}), "secret-rotation-failed")
 

@@ -90,6 +90,7 @@ FUNCTIONS = {
                 Ledger.dependents,
                 Ledger.sweep_state,
                 Ledger.lease,
+                Ledger.keep_taken_up,
                 Ledger.take_up,
                 Ledger.taken_up,
                 Ledger.keep_rotation_end,

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TypeAlias
 
 from tests.e2e.ground import Ground
@@ -39,5 +40,5 @@ def attack(name: str, mount: Mount, *words: str, told: tuple[str, ...] = (OPENED
 
 def look(arn: str) -> str:
     """A message that asks for a look at a task definition."""
-    cause = {"kind": "RegisterTaskDefinition", "event_id": "x", "at": "2026-11-23T12:00:00+00:00"}
+    cause = {"kind": "RegisterTaskDefinition", "event_id": "x", "at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"}
     return json.dumps({"task_definition": arn, "cause": cause})

@@ -12,6 +12,7 @@ from pathlib import Path
 from botocore.exceptions import ClientError
 
 from sandbox.demo.evidence import OWN_POLICY, only, reading
+from sandbox.runtime.samples import fresh
 from sandbox.worlds.demo import CLUSTER
 from tests.e2e.attack import DONE, OPENED, PLANNED, REFUSED, RESOLVED, Mount, attack, look
 from tests.e2e.ground import OTHER_REGION, Ground
@@ -113,7 +114,7 @@ def _forged(*queues: str) -> Mount:
         arn = ground.define(name, ground.secret(name, registry=None), role=ground.role(name))
         forged = {"secret": ground.arns[name], "role": f"{name}-execution", "actions": [{"kind": "grant"}]}
         if "ChangeQueue" in queues:
-            ground.send("ChangeQueue", DROPPED.read_text(encoding="utf-8"))
+            ground.send("ChangeQueue", fresh(DROPPED.read_text(encoding="utf-8")))
         for queue in queues:
             ground.send(queue, json.dumps({**json.loads(look(arn)), **forged}))
 

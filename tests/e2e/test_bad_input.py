@@ -4,6 +4,7 @@ import json
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from sandbox.demo.progress import wait_until
 from sandbox.demo.scene import Scene, about
+from sandbox.runtime.samples import fresh as recent
 from sandbox.worlds.demo import SECRETS
 from tests.e2e.families import family, fresh
 
@@ -45,16 +47,20 @@ class Lane:
         return tuple(text for text in (*NOTHING, *self.more) if text)
 
 
+def _now() -> str:
+    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
 def _event() -> tuple[str, str]:
     id_ = str(uuid.uuid4())
-    event = json.loads((EVENTS / "eventbridge" / "register-task-definition.json").read_text(encoding="utf-8"))
+    event = json.loads(recent((EVENTS / "eventbridge" / "register-task-definition.json").read_text(encoding="utf-8")))
     return json.dumps({**event, "id": id_}), id_
 
 
 def _look() -> tuple[str, str]:
     name = fresh("mate")
     arn = f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/{name}:1"
-    cause = {"kind": "Test", "event_id": name, "at": "2026-11-23T12:00:00+00:00"}
+    cause = {"kind": "Test", "event_id": name, "at": _now()}
     return json.dumps({"task_definition": arn, "cause": cause}), f"{name}:1"
 
 
@@ -64,7 +70,7 @@ def _sweep() -> tuple[str, str]:
 
 
 def _look_at(text: str) -> str:
-    cause = {"kind": "Test", "event_id": "x", "at": "2026-11-23T12:00:00+00:00"}
+    cause = {"kind": "Test", "event_id": "x", "at": _now()}
     return json.dumps({"task_definition": text, "cause": cause})
 
 
@@ -252,7 +258,7 @@ def _envelope(event: Mapping[str, Any]) -> str:
             "detail-type": event["DetailType"],
             "source": event["Source"],
             "account": ACCOUNT,
-            "time": detail.get("eventTime", "2026-11-23T12:00:00Z"),
+            "time": detail.get("eventTime", _now()),
             "region": REGION,
             "resources": event.get("Resources", []),
             "detail": detail,

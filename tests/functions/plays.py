@@ -161,7 +161,7 @@ def _telling_of_its_deployments(self: EC2ContainerServiceBackend, properties: di
 
 def _tell_of_the_rotation(app: Application, kind: str = "RotationSucceeded") -> None:
     """Let an event of the rotation ask for a look. No sweep asks for a redeployment, so the next event has to."""
-    cause = Cause(kind=kind, event_id=kind.replace(" ", "-"), at=datetime.now(UTC))
+    cause = Cause(kind=kind, event_id=kind.replace(" ", "-"), at=app.time)
     for revision in app.stack.client("ecs").list_task_definitions()["taskDefinitionArns"]:
         look = Look(task_definition=Arn.parse(revision, service="ecs", resource_type="task-definition"), cause=cause)
         app.send("ValidationQueue", look.to_json())

@@ -1,11 +1,12 @@
 """A small world on moto for the functions' tests: a role, a secret, a task definition."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 from pullguard.events import Cause
 from pullguard.messages import Look
-from tests.fakes import NOW, TRUST
+from tests.fakes import TRUST
 from tests.functions.stack import Stack
 
 PASSWORD = "correct-horse-battery-staple"
@@ -54,9 +55,14 @@ def allow(stack: Stack, secret: str, *, role_name: str = "web-execution") -> Non
     )
 
 
+def this_hour() -> datetime:
+    """When the clock of an application begins, which is never behind ours."""
+    return datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+
+
 def look_body(arn: str) -> str:
     """A validation message about a task definition."""
     text: Any = Look.parse(
-        json.dumps({"task_definition": arn, "cause": Cause(kind="Test", event_id="e-1", at=NOW).to_dict()})
+        json.dumps({"task_definition": arn, "cause": Cause(kind="Test", event_id="e-1", at=this_hour()).to_dict()})
     )
     return str(text.to_json())

@@ -13,7 +13,7 @@ from pullguard.messages import Look
 from sandbox.agent import fetch
 from sandbox.demo.scene import Scene
 from sandbox.runtime.local import sqs_event
-from sandbox.runtime.samples import EVENTS, WEB, remember
+from sandbox.runtime.samples import EVENTS, WEB, fresh, remember
 from sandbox.worlds import demo
 
 POLICY = "pullguard-registry-credentials"
@@ -50,7 +50,7 @@ Opened = Callable[[], Mapping[tuple[str, str], Any]]
 
 
 def sample(name: str) -> str:
-    return (EVENTS / f"{name}.json").read_text(encoding="utf-8")
+    return fresh((EVENTS / f"{name}.json").read_text(encoding="utf-8"))
 
 
 # --- the state ---

@@ -119,7 +119,26 @@ def test_a_rotation_is_read_in_each_of_its_shapes(member: str, inner: str, detai
     trigger = parse_event(event)
     assert isinstance(trigger, RotationChanged)
     assert (str(trigger.secret), trigger.outcome) == (SECRET, "failed")
-    assert trigger.detail.startswith("Error when executing lambda")
+    assert trigger.step == "testSecret"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Click https://evil.example",
+        "Error when executing lambda x during testSecret step: call +1 555 0100",
+        "Error when executing lambda x during https://evil.example step",
+        "Error when executing lambda x during evilSecret step",
+        "Error when executing lambda x\nduring testSecret step\nClick https://evil.example",
+        None,
+        {"during": "testSecret step"},
+    ],
+)
+def test_of_why_a_rotation_failed_only_the_step_is_read(said: Any) -> None:
+    trigger = parse_event(sample("rotation-failed", {"detail.errorMessage": said}))
+    assert isinstance(trigger, RotationChanged)
+    assert trigger.step is None
+    assert "evil" not in repr(trigger)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from pullguard.messages import Look
 from pullguard.model import Facts, Secret, ServiceUse, Usage, Verification
 from pullguard.plan import Redeploy
 from pullguard.planner import Rules
-from pullguard.remedies.redeploy import Verified, redeployments, verified
+from pullguard.remedies.redeploy import REDEPLOYED_WITHIN, Verified, redeployments, verified
 from pullguard.stop import Stop, switch_text
 from tests.fakes import (
     CLUSTER,
@@ -128,6 +128,22 @@ def test_who_is_redeployed(here: World, expected: list[str]) -> None:
 )
 def test_only_a_rotation_is_a_reason(kind: str, is_one: bool) -> None:
     assert bool(steps(world().facts(), replace(ROTATION, kind=kind))) is is_one
+
+
+@pytest.mark.parametrize(
+    ("ago", "is_one"), [(REDEPLOYED_WITHIN, True), (REDEPLOYED_WITHIN + timedelta(seconds=1), False)]
+)
+def test_a_rotation_of_long_ago_is_none(ago: timedelta, is_one: bool) -> None:
+    old = replace(GHCR, value=replace(GOOD_VALUE, version_id="v2", created_at=NOW - ago))
+    assert bool(steps(world(its=old).facts(), replace(ROTATION, at=NOW - ago))) is is_one
+
+
+def test_a_rotation_that_comes_back_after_days_redeploys_nothing(stage: Stage) -> None:
+    stage.validate(LOOK)
+    old = replace(LOOK, cause=replace(ROTATION, at=NOW - timedelta(days=3)))
+    services = Services(stage)
+    assert run(stage, services, look=old).why == NOTHING
+    assert services.redeployed == []
 
 
 @pytest.mark.parametrize("change", [{"image": "ghcr.io/acme/web:2"}, {"version": "v1"}, {"secret": secret("x").arn}])

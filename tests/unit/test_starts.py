@@ -124,7 +124,7 @@ def test_what_is_not_known_of_schedules_is_no_schedule_of_anybodys() -> None:
 
 
 def test_a_task_that_somebody_started_alone_is_remembered_and_nothing_is_asked(here: Stage) -> None:
-    resolver(here).resolve(sample("task-started"), occasion="m-1")
+    resolver(here).resolve(sample("task-started"))
     assert here.starts.alone() == {OLD: True}
     assert asked(here) == []
 
@@ -133,21 +133,21 @@ def test_a_task_that_somebody_started_alone_is_remembered_and_nothing_is_asked(h
 def test_a_start_that_failed_counts_where_no_service_answers_for_it(
     here: Stage, group: str, *, remembered: bool
 ) -> None:
-    resolver(here).resolve(sample("task-stopped-fargate", group=group), occasion="m-1")
+    resolver(here).resolve(sample("task-stopped-fargate", group=group))
     assert here.starts.alone() == ({OLD: False} if remembered else {})
     assert asked(here) == [str(OLD)]
 
 
 def test_a_service_s_task_that_runs_is_no_start_and_other_states_are_none(here: Stage) -> None:
     with pytest.raises(Rejected, match="known from the service"):
-        resolver(here).resolve(sample("task-started", group="service:web"), occasion="m-1")
+        resolver(here).resolve(sample("task-started", group="service:web"))
     with pytest.raises(Rejected, match="neither RUNNING nor STOPPED"):
-        resolver(here).resolve(sample("task-started", lastStatus="PENDING"), occasion="m-1")
+        resolver(here).resolve(sample("task-started", lastStatus="PENDING"))
     assert here.starts.alone() == {}
 
 
 def test_another_account_s_task_is_not_remembered(here: Stage) -> None:
     arn = str(OLD).replace(OLD.account, "999999999999")
     with pytest.raises(Rejected):
-        resolver(here).resolve(sample("task-started", taskDefinitionArn=arn), occasion="m-1")
+        resolver(here).resolve(sample("task-started", taskDefinitionArn=arn))
     assert here.starts.alone() == {}

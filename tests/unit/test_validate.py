@@ -483,7 +483,7 @@ def test_a_warning_is_told_and_nothing_is_done(stage: Staged) -> None:
 
 ROTATED = secret(rotation=Rotation(enabled=True, interval_days=30, last_rotated_at=NOW - timedelta(days=2)))
 ROTATING = World((task_definition(container(ROTATED)),), (role(reads=[ROTATED]),), (ROTATED,))
-FAILED = RotationEnd(outcome="failed", at=NOW - timedelta(minutes=1), detail="Error when executing lambda")
+FAILED = RotationEnd(outcome="failed", at=NOW - timedelta(minutes=1), step="setSecret")
 
 
 def evidence_of(here: Stage) -> str:
@@ -499,7 +499,7 @@ def test_a_rotation_that_failed_is_told_with_what_is_at_risk(stage: Staged, outc
     here.ledger.keep_rotation_end(ROTATED.arn, replace(FAILED, outcome=outcome))
     here.validate(look(kind="RotationFailed"))
     evidence = evidence_of(here)
-    assert "Error when executing lambda" in evidence
+    assert "in the setSecret step of its function" in evidence
     assert "service web (2 running) pulls when it is next deployed or scaled out, or a task is replaced" in evidence
     assert "service other pulls when it is scaled out from 0" in evidence
 

@@ -15,7 +15,7 @@ table's time to live.
 | REF#thing | TD#arn | nothing: an edge of who references what |
 | ONCE#what | ONCE | nothing: a thing that is to happen once |
 | LEASE#what | LEASE | for whom, where that matters: a thing that somebody is at |
-| CHANGE#sequence | CHANGE | the last change of a sequence that was taken up, and on which occasion |
+| CHANGE#sequence | CHANGE | the last change of a sequence that was taken up |
 | ROTATION#secret | ROTATION | a ``RotationEnd``: how the last rotation ended |
 | WRITES#scope | hour | how often it was written to in that hour |
 | SWEEP | STATE | when the last sweep had listed everything |
@@ -242,22 +242,27 @@ class Ledger(RoleBook, EcsBook, FamilyBook, HoldBook):
         self._delete(f"LEASE#{what}", "LEASE")
 
     @asks("dynamodb:PutItem")
-    def take_up(self, sequence: str, change: str, *, occasion: str, seconds: int, now: datetime) -> bool:
-        """Take up a change; False where it is the last that was taken up of its ``sequence``, on another occasion.
+    def take_up(self, sequence: str, change: str, *, seconds: int, now: datetime) -> bool:
+        """Take up a change; False where it is the last that was taken up of its ``sequence`` in the last ``seconds``.
 
-        After ``seconds`` it is forgotten. On the same ``occasion`` it is taken up as often as that needs.
+        A claim before the work is done is for no longer than a run lasts; ``keep_taken_up`` tells what came of it.
         """
         epoch_s = int(now.timestamp())
         return self._put(
             f"CHANGE#{sequence}",
             "CHANGE",
             None,
-            extra={"change": {"S": change}, "occasion": {"S": occasion}},
+            extra={"change": {"S": change}},
             expires=epoch_s + seconds,
-            condition="attribute_not_exists(pk) OR change <> :change OR occasion = :occasion "
-            "OR expires_at_epoch_s <= :now",
-            values={":change": {"S": change}, ":occasion": {"S": occasion}, ":now": {"N": str(epoch_s)}},
+            condition="attribute_not_exists(pk) OR change <> :change OR expires_at_epoch_s <= :now",
+            values={":change": {"S": change}, ":now": {"N": str(epoch_s)}},
         )
+
+    @asks("dynamodb:PutItem")
+    def keep_taken_up(self, sequence: str, change: str, *, seconds: int, now: datetime) -> None:
+        """Remember for ``seconds`` that a change was taken up and is done; 0 forgets it, so that anybody may."""
+        expires = int(now.timestamp()) + seconds
+        self._put(f"CHANGE#{sequence}", "CHANGE", None, extra={"change": {"S": change}}, expires=expires)
 
     @asks("dynamodb:GetItem")
     def taken_up(self, sequence: str, *, now: datetime) -> str | None:

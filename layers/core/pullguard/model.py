@@ -151,12 +151,12 @@ class Rotation:
 class RotationEnd:
     """How a rotation ended, as an event told it: DescribeSecret says nothing of a rotation that failed.
 
-    ``detail`` is what Secrets Manager said, for people to read; empty if nothing. ``at`` is to the second.
+    ``step`` is the step of the rotation function that failed, where the event named one. ``at`` is to the second.
     """
 
     outcome: Literal["succeeded", "failed", "abandoned", "test-failed"]
     at: datetime
-    detail: str = ""
+    step: Literal["createSecret", "setSecret", "testSecret", "finishSecret"] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

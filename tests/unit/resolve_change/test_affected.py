@@ -13,7 +13,7 @@ from pullguard.errors import Rejected
 from pullguard.flows.resolve_change import COPIES_S
 from pullguard.ledger import Ledger
 from pullguard.model import NamedPolicy
-from tests.fakes import World, container, key, role, task_definition
+from tests.fakes import Crash, World, container, key, role, task_definition
 from tests.flows import Stage, look
 from tests.unit.resolve_change.scene import API, EVENTS, GHCR, OTHER, WEB, asked, resolver, sample
 
@@ -43,7 +43,7 @@ AFFECTED: dict[str, list[Any]] = {
 
 @pytest.mark.parametrize(("name", "expected"), AFFECTED.items(), ids=AFFECTED)
 def test_those_that_are_affected_are_looked_at(stage: Stage, name: str, expected: list[Any]) -> None:
-    result = resolver(stage).resolve(sample(name), occasion="m-1")
+    result = resolver(stage).resolve(sample(name))
     assert asked(stage) == [str(each) for each in expected]
     assert (result.affected, result.cold) == (len(expected), result.cold)
 
@@ -52,7 +52,7 @@ def test_a_key_concerns_the_secrets_under_it(stage: Stage) -> None:
     its = json.loads(sample("disable-key"))
     text = json.dumps(its)
     (arn,) = {part for part in text.replace('"', " ").split() if ":key/" in part}
-    resolver(stage).resolve(text.replace(arn, str(key().arn)), occasion="m-1")
+    resolver(stage).resolve(text.replace(arn, str(key().arn)))
     assert asked(stage) == [str(API)]
 
 
@@ -69,7 +69,7 @@ def test_a_managed_policy_concerns_the_roles_that_have_it(ledger: Ledger, name: 
     for arn in (WEB, OTHER):
         here.validate(look(arn))
     here.sent.messages.clear()
-    resolver(here).resolve(sample(name), occasion="m-1")
+    resolver(here).resolve(sample(name))
     assert asked(here) == [str(WEB)]
 
 
@@ -90,7 +90,7 @@ def test_a_dependent_is_found_however_it_names_the_secret(ledger: Ledger, refere
     for name in ("secret-label-updated", "put-secret-value", "create-secret", "tag-secret", "rotation-failed"):
         here.sent.messages.clear()
         here.later(seconds=COPIES_S)
-        resolver(here).resolve(sample(name), occasion=name)
+        resolver(here).resolve(sample(name))
         assert asked(here) == [str(WEB)], name
 
 
@@ -100,12 +100,12 @@ def test_a_secret_of_another_region_is_found_where_its_events_are_forwarded(ledg
     here = Stage(ledger, World((definition,), (role(),), (far,)))
     here.validate(look(definition.arn))
     here.sent.messages.clear()
-    resolver(here).resolve(sample("secret-label-updated").replace("us-east-1", "eu-west-1"), occasion="m-1")
+    resolver(here).resolve(sample("secret-label-updated").replace("us-east-1", "eu-west-1"))
     assert asked(here) == [str(WEB)]
 
 
 def test_a_message_carries_the_cause(stage: Stage) -> None:
-    resolver(stage).resolve(sample("put-secret-value"), occasion="m-1")
+    resolver(stage).resolve(sample("put-secret-value"))
     causes = [each["cause"]["kind"] for each in stage.sent.bodies("validations")]
     assert causes == ["PutSecretValue"] * 2
 
@@ -132,7 +132,7 @@ def test_who_is_affected_is_one_query_and_no_question_to_aws(stage: Stage, name:
     )
     try:
         stage.world.asked.clear()
-        resolver(stage).resolve(sample(name), occasion="m-1")
+        resolver(stage).resolve(sample(name))
     finally:
         client.meta.events.unregister("before-call.dynamodb", unique_id="count")
     assert calls["Query"] == 1
@@ -147,31 +147,41 @@ def test_what_nobody_uses_concerns_nobody(stage: Stage) -> None:
     text = (
         sample("put-secret-value").replace("registry/ghcr-AbCdEf", "nobodys-Nobody").replace("registry/ghcr", "nobodys")
     )
-    assert resolver(stage).resolve(text, occasion="m-1").affected == 0
+    assert resolver(stage).resolve(text).affected == 0
     assert stage.sent.messages == []
 
 
 def test_an_empty_ledger_asks_for_a_first_sweep_and_only_one(ledger: Ledger) -> None:
     here = Stage(ledger, World())
-    results = [resolver(here).resolve(sample("put-secret-value"), occasion="m-1") for _ in range(3)]
+    event = sample("put-secret-value")
+    results = [resolver(here).resolve(event.replace('"id": "', f'"id": "{number}')) for number in range(3)]
     assert [each.cold for each in results] == [True, True, True]
     (sweep,) = here.sent.bodies("sweeps")
     assert sweep["token"] is None
     assert len(sweep["sweep"]) == 16
 
 
+def test_a_first_sweep_that_could_not_be_sent_is_asked_for_by_the_same_event(ledger: Ledger) -> None:
+    here = Stage(ledger, World())
+    here.sent.failing.append("send_message")
+    with pytest.raises(Crash):
+        resolver(here).resolve(sample("put-secret-value"))
+    resolver(here).resolve(sample("put-secret-value"))
+    assert len(here.sent.bodies("sweeps")) == 1
+
+
 def test_a_first_sweep_that_came_to_nothing_is_asked_for_again(ledger: Ledger) -> None:
     here = Stage(ledger, World())
-    resolver(here).resolve(sample("put-secret-value"), occasion="m-1")
+    resolver(here).resolve(sample("put-secret-value"))
     here.later(minutes=15)
-    resolver(here).resolve(sample("put-secret-value"), occasion="m-1")
+    resolver(here).resolve(sample("put-secret-value"))
     assert len(here.sent.bodies("sweeps")) == 2
 
 
 def test_after_a_sweep_an_event_that_concerns_nobody_asks_for_none(ledger: Ledger) -> None:
     ledger.save_sweep_state({"sweep": "1"})
     here = Stage(ledger, World())
-    assert not resolver(here).resolve(sample("put-secret-value"), occasion="m-1").cold
+    assert not resolver(here).resolve(sample("put-secret-value")).cold
     assert here.sent.messages == []
 
 
@@ -181,9 +191,7 @@ def test_after_a_sweep_an_event_that_concerns_nobody_asks_for_none(ledger: Ledge
 def test_another_accounts_event_that_somebody_forwards_is_rejected(ledger: Ledger) -> None:
     here = Stage(ledger, World())
     with pytest.raises(Rejected, match="web:7 is not of this account and Region"):
-        resolver(here).resolve(
-            sample("register-task-definition").replace("111122223333", "444455556666"), occasion="m-1"
-        )
+        resolver(here).resolve(sample("register-task-definition").replace("111122223333", "444455556666"))
     assert here.sent.messages == []
 
 
@@ -191,12 +199,12 @@ def test_another_accounts_event_that_somebody_forwards_is_rejected(ledger: Ledge
 def test_a_malformed_event_asks_for_nothing(ledger: Ledger, path: Path) -> None:
     here = Stage(ledger, World())
     with pytest.raises(Rejected):
-        resolver(here).resolve(path.read_text(encoding="utf-8"), occasion="m-1")
+        resolver(here).resolve(path.read_text(encoding="utf-8"))
     assert here.sent.messages == []
 
 
 @pytest.mark.parametrize("path", sorted((EVENTS / "eventbridge").glob("*.json")), ids=lambda path: path.stem)
 def test_every_sample_can_be_resolved(ledger: Ledger, path: Path) -> None:
     here = Stage(ledger, World((task_definition(container(GHCR)),)))
-    resolver(here).resolve(path.read_text(encoding="utf-8"), occasion="m-1")
+    resolver(here).resolve(path.read_text(encoding="utf-8"))
     assert len(here.sent.messages) == 1  # the one that is named, or the first sweep

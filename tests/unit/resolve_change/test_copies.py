@@ -2,7 +2,8 @@
 
 import pytest
 
-from pullguard.flows.resolve_change import COPIES_S, STOPS_S
+from pullguard.flows.resolve_change import CLAIM_S, COPIES_S, STOPS_S
+from pullguard.ledger import Ledger
 from tests.fakes import Crash, World, container, role, task_definition
 from tests.flows import Stage, look
 from tests.unit.resolve_change.scene import API, GHCR, WEB, asked, resolver, sample
@@ -41,7 +42,7 @@ COMINGS: dict[str, tuple[list[str], list[bool]]] = {
 
 @pytest.mark.parametrize(("events", "news"), COMINGS.values(), ids=COMINGS)
 def test_the_same_change_is_looked_at_once(stage: Stage, events: list[str], news: list[bool]) -> None:
-    results = [resolver(stage).resolve(event, occasion=f"m-{number}") for number, event in enumerate(events)]
+    results = [resolver(stage).resolve(event) for number, event in enumerate(events)]
     assert [not each.copy for each in results] == news
     assert len(asked(stage)) == sum(each.affected for each in results if not each.copy)
     assert [bool(each.asked) for each in results] == news
@@ -50,28 +51,48 @@ def test_the_same_change_is_looked_at_once(stage: Stage, events: list[str], news
 def test_a_message_that_comes_back_after_a_crash_is_no_copy(stage: Stage) -> None:
     stage.sent.failing.append("send_message_batch")
     with pytest.raises(Crash):
-        resolver(stage).resolve(NATIVE, occasion="m-1")
-    assert not resolver(stage).resolve(NATIVE, occasion="m-1").copy
+        resolver(stage).resolve(NATIVE)
+    assert not resolver(stage).resolve(NATIVE).copy
+    assert asked(stage) == [str(API), str(WEB)]
+
+
+def test_a_copy_that_comes_after_a_crash_is_none(stage: Stage) -> None:
+    stage.sent.failing.append("send_message_batch")
+    with pytest.raises(Crash):
+        resolver(stage).resolve(NATIVE)
+    assert not resolver(stage).resolve(CLOUDTRAIL).copy
+    assert asked(stage) == [str(API), str(WEB)]
+
+
+def test_what_a_run_that_died_at_once_took_up_is_taken_up_again(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:  # nothing is said of a run that ends at its time limit
+        patched.setattr(Ledger, "keep_taken_up", lambda *_, **__: None)
+        stage.sent.failing.append("send_message_batch")
+        with pytest.raises(Crash):
+            resolver(stage).resolve(NATIVE)
+    assert resolver(stage).resolve(CLOUDTRAIL).copy  # nobody knows yet that it died
+    stage.later(seconds=CLAIM_S)
+    assert not resolver(stage).resolve(NATIVE).copy
     assert asked(stage) == [str(API), str(WEB)]
 
 
 def test_a_copy_that_finds_more_dependents_is_none(stage: Stage) -> None:
-    resolver(stage).resolve(NATIVE, occasion="m-1")
+    resolver(stage).resolve(NATIVE)
     late = task_definition(container(GHCR), family="late")
     stage.world = World((late,), (role(),), (GHCR,))
     stage.validate(look(late.arn))
-    assert resolver(stage).resolve(CLOUDTRAIL, occasion="m-2").affected == 3
+    assert resolver(stage).resolve(CLOUDTRAIL).affected == 3
 
 
 def test_after_ten_minutes_nothing_is_a_copy(stage: Stage) -> None:
-    resolver(stage).resolve(NATIVE, occasion="m-1")
+    resolver(stage).resolve(NATIVE)
     stage.later(seconds=COPIES_S)
-    assert not resolver(stage).resolve(NATIVE, occasion="m-2").copy
+    assert not resolver(stage).resolve(NATIVE).copy
 
 
 def test_a_storm_of_stops_is_one_look_a_minute(stage: Stage) -> None:
     for number in range(120):  # a stop each second
         stop = sample("task-stopped-fargate", version=number).replace('"id": "', f'"id": "{number}')
-        resolver(stage).resolve(stop, occasion=f"m-{number}")
+        resolver(stage).resolve(stop)
         stage.later(seconds=1)
     assert len(asked(stage)) == 120 / STOPS_S

@@ -21,20 +21,20 @@ BY_FAMILY = "update-service-by-family-response-dropped"
 def test_where_the_answer_was_dropped_the_newest_of_the_family_is_asked_for(ledger: Ledger, name: str) -> None:
     revisions = tuple(task_definition(container(GHCR), revision=number) for number in (6, 9))
     here = Stage(ledger, World(revisions))
-    resolver(here).resolve(sample(name), occasion="m-1")
+    resolver(here).resolve(sample(name))
     assert asked(here) == [str(revision_arn("web", 9))]
 
 
 def test_a_family_that_is_gone_is_rejected(stage: Stage) -> None:
     stage.world = World()
     with pytest.raises(Rejected, match="no ACTIVE revision of the family web"):
-        resolver(stage).resolve(sample(DROPPED), occasion="m-1")
+        resolver(stage).resolve(sample(DROPPED))
 
 
 def test_a_family_that_cannot_be_asked_for_now_is_asked_for_again(stage: Stage) -> None:
     stage.world = World(unreadable={"task-definition": denied("ecs:DescribeTaskDefinition", "web")})
     with pytest.raises(NotNow, match="ecs:DescribeTaskDefinition"):
-        resolver(stage).resolve(sample(DROPPED), occasion="m-1")
+        resolver(stage).resolve(sample(DROPPED))
     assert stage.sent.messages == []
 
 
@@ -47,7 +47,7 @@ def test_what_the_ledger_knows_of_the_family_is_looked_at_as_well(stage: Stage, 
     sibling, namesake = revision_arn("web", 6), revision_arn("web-2", 6)
     for known in (sibling, namesake):
         stage.roster.remember(known)
-    resolver(stage).resolve(sample(name), occasion="m-1")
+    resolver(stage).resolve(sample(name))
     looks = [(each["task_definition"], each["cause"]["kind"]) for each in stage.sent.bodies("validations")]
     kind = json.loads(sample(name))["detail"]["eventName"]
     assert looks == [(str(WEB), kind), (str(sibling), "Change of the family")]
@@ -59,7 +59,7 @@ def test_a_good_new_revision_resolves_the_findings_of_the_one_before(ledger: Led
     here.validate(look(broken.arn))
     assert len(here.sent.details("Finding Opened")) == 1
     here.world = replace(here.world, task_definitions=(broken, good), running=Usage(newest=False))
-    resolver(here).resolve(sample("register-task-definition"), occasion="m-2")
+    resolver(here).resolve(sample("register-task-definition"))
     for body in here.sent.bodies("validations"):
         here.validate(Look.parse(json.dumps(body)))
     assert len(here.sent.details("Finding Resolved")) == 1

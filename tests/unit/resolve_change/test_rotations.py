@@ -72,36 +72,36 @@ def test_a_rotation_costs_one_round_of_looks_and_one_before_and_after_it(
     stage: Stage, events: list[str], looks: list[int]
 ) -> None:
     asked_for = []
-    for number, each in enumerate(events):
+    for each in events:
         stage.sent.messages.clear()
-        result = resolver(stage).resolve(each, occasion=f"m-{number}")
+        result = resolver(stage).resolve(each)
         assert result.asked == len(asked(stage))
         asked_for.append(result.asked)
     assert asked_for == looks
 
 
 def test_the_end_of_a_rotation_finds_a_dependent_that_its_move_did_not(stage: Stage) -> None:
-    resolver(stage).resolve(NATIVELY, occasion="m-1")
+    resolver(stage).resolve(NATIVELY)
     late = task_definition(container(GHCR), family="late")
     stage.world = World((late,), (role(),), (GHCR,))
     stage.validate(look(late.arn))
-    assert resolver(stage).resolve(event("rotation-succeeded"), occasion="m-2").asked == 3
+    assert resolver(stage).resolve(event("rotation-succeeded")).asked == 3
 
 
 def test_the_end_of_a_rotation_that_crashed_asks_everybody(stage: Stage) -> None:
-    resolver(stage).resolve(NATIVELY, occasion="m-1")
+    resolver(stage).resolve(NATIVELY)
     stage.sent.messages.clear()
     end = event("rotation-succeeded")
     stage.sent.failing.append("send_message_batch")
     with pytest.raises(Crash):
-        resolver(stage).resolve(end, occasion="m-2")
-    assert resolver(stage).resolve(end, occasion="m-2").asked == 2
+        resolver(stage).resolve(end)
+    assert resolver(stage).resolve(end).asked == 2
 
 
 def test_long_after_the_move_the_end_of_a_rotation_asks_everybody(stage: Stage) -> None:
-    resolver(stage).resolve(NATIVELY, occasion="m-1")
+    resolver(stage).resolve(NATIVELY)
     stage.later(seconds=COPIES_S)
-    assert resolver(stage).resolve(event("rotation-succeeded"), occasion="m-2").asked == 2
+    assert resolver(stage).resolve(event("rotation-succeeded")).asked == 2
 
 
 # --- How it ended ---
@@ -109,25 +109,24 @@ def test_long_after_the_move_the_end_of_a_rotation_asks_everybody(stage: Stage) 
 
 def test_how_a_rotation_ended_is_remembered(stage: Stage) -> None:
     assert stage.ledger.rotation_end(GHCR.arn) is None
-    resolver(stage).resolve(sample("rotation-started"), occasion="m-1")
+    resolver(stage).resolve(sample("rotation-started"))
     assert stage.ledger.rotation_end(GHCR.arn) is None
-    resolver(stage).resolve(sample("rotation-failed"), occasion="m-2")
+    resolver(stage).resolve(sample("rotation-failed"))
     end = stage.ledger.rotation_end(GHCR.arn)
     assert end is not None
-    assert end.outcome == "failed"
-    assert end.detail
+    assert (end.outcome, end.step) == ("failed", "testSecret")
 
 
 def test_an_earlier_end_that_comes_later_changes_nothing(stage: Stage) -> None:
     failed = json.loads(sample("rotation-failed"))
     failed["time"] = "2026-11-23T00:00:10Z"
-    resolver(stage).resolve(json.dumps(failed), occasion="m-1")
-    resolver(stage).resolve(sample("rotation-succeeded"), occasion="m-2")
+    resolver(stage).resolve(json.dumps(failed))
+    resolver(stage).resolve(sample("rotation-succeeded"))
     end = stage.ledger.rotation_end(GHCR.arn)
     assert end is not None
     assert end.outcome == "failed"
 
 
 def test_the_rotation_of_a_secret_that_nobody_uses_is_not_remembered(ledger: Ledger) -> None:
-    resolver(Stage(ledger, World())).resolve(sample("rotation-failed"), occasion="m-1")
+    resolver(Stage(ledger, World())).resolve(sample("rotation-failed"))
     assert ledger.rotation_end(GHCR.arn) is None

@@ -108,7 +108,7 @@ class Act:
             revoke=self.revoke,
             grace_days=self.grace_days,
         )
-        review = Review(role=ROLE, cause=Cause(kind=LISTED, event_id=f"s-{self.sweeps}", at=NOW))
+        review = Review(role=ROLE, cause=Cause(kind=LISTED, event_id=f"s-{self.sweeps}", at=self.stage.time))
         result = RolePatcher(executor=executor, iam=self.iam, withdrawer=withdrawer).run(
             review.to_json(), occasion=occasion
         )

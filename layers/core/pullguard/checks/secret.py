@@ -49,7 +49,6 @@ _ROTATION_GRACE = timedelta(days=1)
 # Replication of a new value takes seconds; an hour tells a stuck one from a slow one.
 _REPLICATION_GRACE = timedelta(hours=1)
 _UNDER_WAY = frozenset({"Pending", "InProgress"})
-_DETAIL_MAX_CHARS = 300
 _HOW_IT_ENDED = {
     "failed": "the rotation failed",
     "abandoned": "the rotation was abandoned",
@@ -280,8 +279,8 @@ def _rotation_problem(secret: Secret, end: RotationEnd | None, now: datetime) ->
     stuck = secret.pending_version
     last = secret.rotation.last_rotated_at
     if end is not None and end.outcome != "succeeded" and (last is None or last <= end.at):
-        said = f": {shown(end.detail, _DETAIL_MAX_CHARS)}" if end.detail else ""
-        return f"{_HOW_IT_ENDED[end.outcome]} at {end.at:%Y-%m-%d %H:%M:%S} UTC{said}"
+        step = f", in the {end.step} step of its function" if end.step else ""
+        return f"{_HOW_IT_ENDED[end.outcome]} at {end.at:%Y-%m-%d %H:%M:%S} UTC{step}"
     started = secret.last_changed_at
     if stuck is not None and (started is None or now - started > _ROTATION_GRACE):
         return f"version {stuck} is still labelled AWSPENDING and not AWSCURRENT"

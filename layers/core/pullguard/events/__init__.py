@@ -2,7 +2,7 @@
 
 The rules of this package
 - An event is somebody else's text. A trigger holds only what was proved: ARNs, names, ids from a table; free text
-  (why a task stopped, why a rotation failed) is cleaned, cut, and for people to read only.
+  (why a task stopped) is cleaned, cut, and for people to read only. Of why a rotation failed, only the step is read.
 - An event that cannot be used is ``Rejected`` with one line that says what is missing or wrong. Nothing else is raised.
 - A trigger only says where to look. The answer comes from the present state, so a lost or doubled event is harmless.
 - Dates inside a CloudTrail record (``Nov 23, 2026 12:00:00 AM``) are never read; the envelope's ``time`` is.
@@ -24,6 +24,7 @@ from pullguard.events.triggers import (
     RoleChanged,
     RotationChanged,
     RotationOutcome,
+    RotationStep,
     SecretChange,
     SecretChanged,
     ServiceChanged,
@@ -33,6 +34,7 @@ from pullguard.events.triggers import (
     TaskStopped,
     Trigger,
     begins_rotation,
+    check_time,
     current_value_of,
     deduplication_key,
     is_event_id,
@@ -51,6 +53,7 @@ __all__ = [
     "RoleChanged",
     "RotationChanged",
     "RotationOutcome",
+    "RotationStep",
     "SecretChange",
     "SecretChanged",
     "ServiceChanged",
@@ -60,6 +63,7 @@ __all__ = [
     "TaskStopped",
     "Trigger",
     "begins_rotation",
+    "check_time",
     "current_value_of",
     "deduplication_key",
     "is_event_id",

@@ -17,6 +17,7 @@ from pullguard.events.triggers import (
     RoleChanged,
     RotationChanged,
     RotationOutcome,
+    RotationStep,
     SecretChange,
     SecretChanged,
     ServiceChanged,
@@ -35,6 +36,15 @@ _ROLE_NAME = re.compile(r"[A-Za-z0-9_+=,.@-]{1,64}")
 _KEY_ID = re.compile(r"(?:mrk-[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 _VERSION_ID = re.compile(r"[A-Za-z0-9_-]{32,64}")
 _LABEL = re.compile(r"[A-Za-z0-9/_+=.@-]{1,256}")
+# The steps of a rotation function, in which Secrets Manager says that it failed; nothing else of that text is read.
+# https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html
+_STEPS: Mapping[str, RotationStep] = {
+    "createSecret": "createSecret",
+    "setSecret": "setSecret",
+    "testSecret": "testSecret",
+    "finishSecret": "finishSecret",
+}
+_FAILED_STEP = re.compile(r"Error when executing lambda .* during (\w+) step")
 _CLOUDTRAIL = frozenset({"AWS API Call via CloudTrail", "AWS Service Event via CloudTrail"})
 _DROPPED = "CloudTrail drops parts above 100 KB; the sweep will look at it"
 
@@ -195,7 +205,9 @@ def _rotation(outcome: RotationOutcome, event: Event) -> Trigger:
     arn, _ = _named(event, found)
     if arn is None:
         raise event.refuse(f"the secret {quoted(found)} is not an ARN")
-    return RotationChanged(secret=arn, outcome=outcome, detail=event.text("errorMessage"), **event.origin)
+    failed = _FAILED_STEP.fullmatch(event.text("errorMessage"))
+    step = _STEPS.get(failed.group(1)) if failed else None
+    return RotationChanged(secret=arn, outcome=outcome, step=step, **event.origin)
 
 
 def _named(event: Event, found: object) -> tuple[Arn | None, str | None]:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final, Literal, TypeAlias, assert_never
 
 from pullguard.arn import Arn
@@ -16,12 +16,16 @@ _EVENT_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 _CAUSE_KIND = re.compile(r"[A-Za-z][A-Za-z -]{0,63}")
 
 CURRENT: Final = "AWSCURRENT"
+# A clock that is ahead of ours; and how long a message can wait in a queue and its dead letters (template.yaml).
+AHEAD_MAX: Final = timedelta(minutes=5)
+KEPT: Final = timedelta(days=14)
 _NEW_VALUES = frozenset(
     {"Secret Label Updated", "PutSecretValue", "UpdateSecret", "UpdateSecretVersionStage", "RotationSucceeded"}
 )
 
 SecretChange: TypeAlias = Literal["value", "created", "deleted", "restored", "policy", "tags", "replicas", "rotation"]
 RotationOutcome: TypeAlias = Literal["started", "succeeded", "failed", "abandoned", "test-failed"]
+RotationStep: TypeAlias = Literal["createSecret", "setSecret", "testSecret", "finishSecret"]
 KeyChange: TypeAlias = Literal["state", "policy", "grants"]
 RoleChange: TypeAlias = Literal["policy", "boundary", "trust", "tags", "created", "deleted"]
 
@@ -87,11 +91,11 @@ class SecretChanged(_Change):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RotationChanged(_Change):
-    """A rotation started or ended; ``detail`` is what Secrets Manager said, for people, empty if nothing."""
+    """A rotation started or ended; ``step`` is that in which its function failed, where the event names one."""
 
     secret: Arn
     outcome: RotationOutcome
-    detail: str = ""
+    step: RotationStep | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,6 +277,22 @@ def sequence(trigger: Trigger) -> str:
 def current_value_of(secret: Arn) -> str:
     """Return the sequence of what can move a secret's AWSCURRENT."""
     return f"labels of {secret}"
+
+
+def check_time(cause: Cause, *, now: datetime) -> None:
+    """Let a cause pass whose time can be true; raises ``Rejected`` for one that is still to come or long past.
+
+    What is older than any queue keeps was made up or kept elsewhere; what is still to come would outlive all news.
+    """
+    if cause.at > now + AHEAD_MAX:
+        raise Rejected(
+            f"{cause.kind} event {cause.event_id}: its time, {cause.at:%Y-%m-%d %H:%M:%S} UTC, is yet to come"
+        )
+    if cause.at < now - KEPT:
+        raise Rejected(
+            f"{cause.kind} event {cause.event_id}: its time, {cause.at:%Y-%m-%d %H:%M:%S} UTC, is more than "
+            f"{KEPT.days} days ago, longer than any queue keeps a message"
+        )
 
 
 # --- Proofs ----------------------------------------------------------------------------------------------------

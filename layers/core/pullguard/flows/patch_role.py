@@ -9,6 +9,7 @@ from pullguard.arn import Arn
 from pullguard.aws.iam import Iam
 from pullguard.consent import kept_grant
 from pullguard.errors import Denied, NotNow
+from pullguard.events import check_time
 from pullguard.flows.brakes import NotWritten
 from pullguard.flows.confirming import Confirmer, completed
 from pullguard.flows.policy_writing import Change, scopes
@@ -61,6 +62,7 @@ class RolePatcher:
     def run(self, body: str, *, occasion: str) -> Patched | Withdrawn:
         """Do what the message ``body`` asks for; raises ``Rejected`` where that is neither a look nor a review."""
         command = parse_command(body)
+        check_time(command.cause, now=self.executor.now())
         match command:
             case Look():
                 return self.patch(command, occasion=occasion)

@@ -7,6 +7,7 @@ from pullguard.alerts import describe
 from pullguard.arn import Arn, family_of
 from pullguard.aws.ecs import Ecs
 from pullguard.errors import Denied, NotNow, shown
+from pullguard.events import check_time
 from pullguard.flows.brakes import NotWritten
 from pullguard.flows.moving import Mover, hidden_by, hides, show_again
 from pullguard.flows.redeploy import NOTHING, Redeployer
@@ -63,6 +64,12 @@ class Reregisterer:
 
     executor: Executor
     ecs: Ecs
+
+    def receive(self, body: str, *, occasion: str) -> Reregistered:
+        """Do what the message ``body`` asks for; raises ``Rejected`` where that is no look."""
+        look = Look.parse(body)
+        check_time(look.cause, now=self.executor.now())
+        return self.run(look, occasion=occasion)
 
     def run(self, look: Look, *, occasion: str) -> Reregistered:
         """Take the next step for the task definition of ``look``; ``occasion`` is the message's id."""

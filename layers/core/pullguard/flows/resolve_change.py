@@ -21,6 +21,7 @@ from pullguard.events import (
     TaskStopped,
     Trigger,
     begins_rotation,
+    check_time,
     current_value_of,
     deduplication_key,
     parse_event_text,
@@ -36,6 +37,8 @@ from pullguard.start_ledger import StartLedger
 
 # While the ledger is empty, every event would ask for a first sweep: one asks, and for this long nobody else does.
 _FIRST_SWEEP_S: Final = 900
+# A run that has taken up a change and died has asked nobody: after its time limit, anybody may take it up.
+CLAIM_S: Final = 60
 # CloudTrail's copy of an event comes seconds, now and then minutes, after the native one.
 # https://docs.aws.amazon.com/awscloudtrail/latest/userguide/how-cloudtrail-works.html
 COPIES_S: Final = 600
@@ -82,14 +85,13 @@ class ChangeResolver:
     home: Home
     now: Callable[[], datetime]
 
-    def resolve(self, body: str, *, occasion: str) -> Resolved:
+    def resolve(self, body: str) -> Resolved:
         """Ask for a look at every task definition that the event in ``body`` may affect.
-
-        ``occasion`` is the id of the message that brought it.
 
         Raises ``Rejected``, with the reason, for an event that cannot be used.
         """
         trigger = parse_event_text(body)
+        check_time(trigger.cause, now=self.now())
         affected = tuple(self._affected(trigger))
         for arn in affected:  # other accounts' events come too, where somebody has them forwarded to this bus
             self.home.admit(arn)
@@ -98,40 +100,47 @@ class ChangeResolver:
             self.starts.keep_alone(trigger.task_definition, ran=isinstance(trigger, TaskStarted))
         if isinstance(trigger, ServiceChanged) and trigger.service is not None:
             self.services.keep(str(trigger.service), Kept(task_definition=str(affected[0])))
-        kind, event_id = trigger.cause.kind, trigger.cause.event_id
-        if affected and not self._is_news(trigger, affected, occasion):
+        if not affected:
+            return self._ask(trigger, affected)
+        # A look that was asked for after a change sees it, so copies of its event need no look of their own. But a copy
+        # may find more dependents than the first event did, or tell of a label that came back: then it is none.
+        change = (sequence(trigger), f"{deduplication_key(trigger)} {_digest(affected)}")
+        if not self.ledger.take_up(*change, seconds=CLAIM_S, now=self.now()):
+            kind, event_id = trigger.cause.kind, trigger.cause.event_id
             return Resolved(kind=kind, event_id=event_id, affected=len(affected), copy=True)
-        asked = self._to_ask(trigger, affected, occasion)
+        try:
+            resolved = self._ask(trigger, affected)
+        except BaseException:
+            self.ledger.keep_taken_up(*change, seconds=0, now=self.now())
+            raise
+        copies_s = STOPS_S if isinstance(trigger, TaskStopped) else COPIES_S
+        self.ledger.keep_taken_up(*change, seconds=copies_s, now=self.now())
+        return resolved
+
+    def _ask(self, trigger: Trigger, affected: tuple[Arn, ...]) -> Resolved:
+        """Remember how a rotation ended and ask for the looks; for a sweep where nobody knows yet who is affected."""
+        asked = self._to_ask(trigger, affected)
         if affected and isinstance(trigger, RotationChanged) and trigger.outcome != "started":
-            end = RotationEnd(outcome=trigger.outcome, at=trigger.cause.at, detail=trigger.detail)
+            end = RotationEnd(outcome=trigger.outcome, at=trigger.cause.at, step=trigger.step)
             self.ledger.keep_rotation_end(trigger.secret, end)
         self.queues.look(self.validation_queue_url, _looks(trigger, asked))
+        kind, event_id = trigger.cause.kind, trigger.cause.event_id
         cold = not affected and self.ledger.sweep_state() is None
-        if cold and self.ledger.lease("first sweep", _FIRST_SWEEP_S, now=self.now()):
+        if cold and self.ledger.lease("first sweep", _FIRST_SWEEP_S, now=self.now(), by=event_id):
             self.queues.send(self.sweep_queue_url, {"sweep": _sweep_id(trigger), "token": None})
         return Resolved(kind=kind, event_id=event_id, affected=len(affected), asked=len(asked), cold=cold)
 
-    def _is_news(self, trigger: Trigger, affected: tuple[Arn, ...], occasion: str) -> bool:
-        """Whether nobody has been asked to look at these for this change, or another change has come since.
-
-        A look that was asked for after a change sees it, so copies of its event need no look of their own. But a copy
-        may find more dependents than the first event did, or tell of a label that came back: then it is none.
-        """
-        change = f"{deduplication_key(trigger)} {_digest(affected)}"
-        seconds = STOPS_S if isinstance(trigger, TaskStopped) else COPIES_S
-        return self.ledger.take_up(sequence(trigger), change, occasion=occasion, seconds=seconds, now=self.now())
-
-    def _to_ask(self, trigger: Trigger, affected: tuple[Arn, ...], occasion: str) -> tuple[Arn, ...]:
+    def _to_ask(self, trigger: Trigger, affected: tuple[Arn, ...]) -> tuple[Arn, ...]:
         """Return who is to be looked at: one for all, where what all of them pull with is what it was.
 
         Before a rotation has moved AWSCURRENT, and after it where all were looked at since, one dependent says whether
         the registry takes the credentials; if it does not, its cause names the others (docs/adr/0015).
         """
-        if begins_rotation(trigger) or self._was_looked_at_since(trigger, affected, occasion):
+        if begins_rotation(trigger) or self._was_looked_at_since(trigger, affected):
             return affected[-1:]
         return affected
 
-    def _was_looked_at_since(self, trigger: Trigger, affected: tuple[Arn, ...], occasion: str) -> bool:
+    def _was_looked_at_since(self, trigger: Trigger, affected: tuple[Arn, ...]) -> bool:
         """Whether the rotation that has succeeded moved AWSCURRENT, and all of ``affected`` were asked for then.
 
         Each such move counts for one rotation, the first that ends after it: of another, the move's event is still to
@@ -147,7 +156,7 @@ class ChangeResolver:
         if moved is None or not (moved.startswith(f"label {secret} ") and moved.endswith(f" {_digest(affected)}")):
             return False
         end = f"end of a rotation of {secret}"
-        return self.ledger.take_up(end, moved, occasion=occasion, seconds=COPIES_S, now=self.now())
+        return self.ledger.take_up(end, moved, seconds=COPIES_S, now=self.now())
 
     def _affected(self, trigger: Trigger) -> Iterable[Arn]:
         match trigger:

@@ -12,7 +12,7 @@ from pullguard.aws.messaging import Queues
 from pullguard.checks.credentials_missing import to_attach
 from pullguard.checks.examine import Examination, examine, unread_task_definition
 from pullguard.eligibility import effective_mode, wants_attachment
-from pullguard.events import is_rotation
+from pullguard.events import check_time, is_rotation
 from pullguard.findings import Finding
 from pullguard.flows.telling import Teller
 from pullguard.gather import Readers, gather_about
@@ -79,6 +79,7 @@ class Validator:
     def run(self, body: str, *, occasion: str) -> Validated | Forwarded:
         """Do what the message ``body`` asks for; raises ``Rejected`` if that is neither a look nor a review."""
         command = parse_command(body)
+        check_time(command.cause, now=self.now())
         match command:
             case Look():
                 return self.validate(command, occasion=occasion)

@@ -23,6 +23,9 @@ from pullguard.plan import Redeploy, Refusal
 # An event tells of a version that was written just before it: within this time, a rotation has gone all its steps. A
 # label that moves back to an old version is no reason to redeploy what has long been deployed with it.
 ROTATION_TAKES: Final = timedelta(minutes=15)
+# Services are redeployed one after another, each after another look; after this time a rotation is none to redeploy
+# for. A message that comes back from the dead letters after days redeploys nothing.
+REDEPLOYED_WITHIN: Final = timedelta(hours=6)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +93,7 @@ def redeployments(facts: Facts, proofs: Iterable[Verified], cause: Cause) -> tup
     if any(not _still_holds(facts, proved.get(container.name), container) for container in needed):
         return ()
     newest = max((proved[container.name] for container in needed), key=lambda proof: proof.created_at)
-    if newest.created_at < cause.at - ROTATION_TAKES:
+    if newest.created_at < cause.at - ROTATION_TAKES or facts.now - cause.at > REDEPLOYED_WITHIN:
         return ()
     return tuple(
         _step(facts, use, newest)
