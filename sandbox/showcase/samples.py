@@ -95,11 +95,11 @@ REFUSED = notice(
         what="grant intruder-execution what intruder:1 needs",
         task_definition=task_definition("intruder", 1),
         target=f"arn:aws:iam::{ACCOUNT}:role/intruder-execution",
-        why="the secret prod/db-password is not opted in: its tag pullguard:registry does not say which registry it is "
-        "for",
-        remedy="If this secret holds registry credentials, its owner tags it with the registry's host.",
-        snippet=f"aws secretsmanager tag-resource --secret-id arn:aws:secretsmanager:{HOME}:secret:prod/db-password-"
-        "Qw3rTy --tags 'Key=pullguard:registry,Value=docker.io'",
+        why="the secret prod/db-password is not opted in: no tag pullguard:registry says which registry it is for",
+        remedy="If this secret holds registry credentials, its owner tags it with the host and the role.",
+        snippet="aws secretsmanager tag-resource --region eu-west-1 --secret-id "
+        f"arn:aws:secretsmanager:{HOME}:secret:prod/db-password-Qw3rTy --tags "
+        "Key=pullguard:registry,Value=docker.io Key=pullguard:roles,Value=intruder-execution",
         findings=("8eca2fdc2eddb3cb",),
     ),
 )

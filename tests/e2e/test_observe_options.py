@@ -28,6 +28,7 @@ PARAMETERS = {
     "RevokeUnusedGrants": "true",
     "RevokeGraceDays": "0",
     "VerifyCredentials": "true",
+    "RolePath": "/platform/",  # which every role ARN in policies then has
 }
 WITHIN_S = 150
 

@@ -1,11 +1,13 @@
 """Do both owners agree: after a write, to what comes back, to what a rewrite keeps? No answer is not a yes."""
 
+import shlex
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from pullguard.aws_cli import tags_option
 from pullguard.consent import kept_grant, missing_key, why_not, withdrawn
 from pullguard.errors import NotNow
 from pullguard.model import Lookup, Missing, NamedPolicy, Role, Secret
@@ -74,8 +76,23 @@ def test_a_secret_that_the_deployment_leaves_out_gets_no_grant_and_no_command() 
     missing = missing_key(AGREED.facts().task_definition.containers[0], outside, role())
     assert missing is not None
     assert "does not match the deployment's pattern registry/*" in missing.why
-    assert missing.snippet is None
+    assert (missing.snippet, missing.said_no) == (None, True)
     assert why_not(outside, role()) is not None
+
+
+@pytest.mark.parametrize(
+    ("tags", "offered"),
+    [
+        ({}, {"pullguard:registry": "ghcr.io", "pullguard:roles": "web-execution"}),
+        ({"pullguard:roles": "web-*"}, {"pullguard:registry": "ghcr.io"}),
+    ],
+    ids=["no-roles-are-named", "roles-are-named"],
+)
+def test_the_command_that_opts_a_secret_in_names_the_role(tags: dict[str, str], offered: dict[str, str]) -> None:
+    missing = missing_key(AGREED.facts().task_definition.containers[0], secret(registry=None, tags=tags), role())
+    assert missing is not None
+    _, _, tagged = str(missing.snippet).partition("--tags ")
+    assert shlex.split(tagged) == list(tags_option(offered)[1:])
 
 
 def test_a_role_without_the_required_boundary_gets_no_grant_and_its_owner_the_command() -> None:

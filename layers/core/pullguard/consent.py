@@ -28,6 +28,7 @@ from pullguard.eligibility import (
     wants_attachment,
 )
 from pullguard.errors import Malformed, NotNow
+from pullguard.image import ImageReference
 from pullguard.model import Container, Facts, Key, Lookup, NotLooked, Role, Secret, Tags, TaskDefinition, Unreadable
 from pullguard.remedies.grant import Granted, granted_for
 
@@ -111,7 +112,8 @@ def kept_grant(found: Lookup[Secret], role: Role, *, present: Granted | None, ou
 class MissingKey:
     """Which owner has not agreed: ``why``, what that owner would do, and the command for it, where there is one.
 
-    ``said_no`` is whether the secret's owner has said whom it is for, and this is another; ``unasked`` is whether what
+    ``said_no`` is whether the secret's owner has said whom it is for, and this is another, or the deployment leaves the
+    secret out; ``unasked`` is whether what
     lacks consent was not asked for by anybody either.
     """
 
@@ -200,6 +202,7 @@ def _missing_secret_key(container: Container | None, secret: Secret, role: Role)
                 "(parameter RegistrySecretPattern)"
             ),
             remedy="Name a secret that matches, or let whoever deploys Pullguard widen the pattern.",
+            said_no=True,
         )
     hosts = registry_hosts(secret)
     if has_unreadable_registry_tag(secret):
@@ -214,8 +217,8 @@ def _missing_secret_key(container: Container | None, secret: Secret, role: Role)
     if not hosts:
         return MissingKey(
             why=f"the secret {secret.name} is not opted in: no tag {REGISTRY_TAG} says which registry it is for",
-            remedy="If this secret holds registry credentials, its owner tags it with the registry's host.",
-            snippet=None if image is None else tagging(secret, REGISTRY_TAG, image.host),
+            remedy="If this secret holds registry credentials, its owner tags it with the host and the role.",
+            snippet=None if image is None else _opting_in(secret, image, role),
         )
     if image is not None and image.host not in hosts:
         # No command: one that adds the image's host would hand the credentials to whoever runs it.
@@ -270,6 +273,12 @@ def intended_tag(secret: Secret) -> str | None:
     """
     hosts = intended_hosts(secret)
     return tagging(secret, REGISTRY_TAG, " ".join(hosts)) if hosts else None
+
+
+def _opting_in(secret: Secret, image: ImageReference, role: Role) -> str:
+    """Return the command that opts the secret in for this registry, and for this role unless roles are named."""
+    tags = {REGISTRY_TAG: image.host, **({} if ROLES_TAG in secret.tags else {ROLES_TAG: role.name})}
+    return on_secret(secret, "tag-resource", tags_option(tags))
 
 
 def tagging(secret: Secret, key: str, value: str) -> str:
