@@ -59,17 +59,16 @@ class Place:
         )
         return tuple(found for facts in gathered(self.scene, Clients(session)) for found in examine(facts).findings)
 
-    def revision(self) -> dict[str, Any]:
-        """Return the newest revision of the scene's family, as described."""
-        (definition,) = self.scene.world.task_definitions
-        described = self.ecs.describe_task_definition(taskDefinition=definition.family)
-        return dict(described["taskDefinition"])
+    def revisions(self) -> list[dict[str, Any]]:
+        """Return the newest revision of each family of the scene, as described."""
+        families = [each.family for each in self.scene.world.task_definitions]
+        return [dict(self.ecs.describe_task_definition(taskDefinition=each)["taskDefinition"]) for each in families]
 
     def pulls(self) -> list[Fetch]:
-        """Return what the ECS agent gets for each reference of the newest revision."""
-        revision = self.revision()
+        """Return what the ECS agent gets for each reference of the newest revisions."""
         return [
             fetch(self.aws, revision["executionRoleArn"], each["repositoryCredentials"]["credentialsParameter"])
+            for revision in self.revisions()
             for each in revision["containerDefinitions"]
             if "repositoryCredentials" in each
         ]
@@ -93,11 +92,13 @@ class Place:
     def register_members(self, finding: Finding) -> None:
         """Register a revision with the members that the finding gives, if it gives any."""
         if members := finding.remedy.members:
-            self.register(finding.container, json.loads(f"{{{','.join(members)}}}"))
+            family = finding.task_definition.rpartition("/")[2].partition(":")[0]
+            self.register(family, finding.container, json.loads(f"{{{','.join(members)}}}"))
 
-    def register(self, container: str | None, members: Mapping[str, Any]) -> None:
+    def register(self, family: str, container: str | None, members: Mapping[str, Any]) -> None:
         """Register a revision with these members: of the task those that are its own, of ``container`` all others."""
-        request = {name: value for name, value in self.revision().items() if name not in _OUTPUT_ONLY}
+        (revision,) = (each for each in self.revisions() if each["family"] == family)
+        request = {name: value for name, value in revision.items() if name not in _OUTPUT_ONLY}
         request |= {name: value for name, value in members.items() if name in _OF_THE_TASK}
         for target in (each for each in request["containerDefinitions"] if each["name"] == container):
             target |= {name: value for name, value in members.items() if name not in _OF_THE_TASK}

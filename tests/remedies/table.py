@@ -7,9 +7,10 @@ more than that.
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeAlias
 
-from sandbox.world import Role, Secret, World
+from sandbox.world import ManagedPolicy, Role, Secret, World
 from sandbox.worlds.catalogue import CASES
 from sandbox.worlds.catalogue.parts import (
     CREDENTIALS,
@@ -119,6 +120,9 @@ def _pulled_through() -> World:
     )
 
 
+_IN_A_WEEK = datetime.now(UTC) + timedelta(days=7)
+
+
 def _expired(on: str) -> Scene:
     return Scene(world=healthy(secret={"tags": {**OPTED_IN, "pullguard:expires": on}}))
 
@@ -179,6 +183,42 @@ def _bounded_with_key() -> Scene:
     return case.broken
 
 
+_BOUNDARY = ManagedPolicy(name="limit", document=document(allow("s3:*")))
+_BOUNDED: Mapping[str, Any] = {"policies": (_BOUNDARY,), "role": {"boundary": "${policy:limit}"}}
+_VERSION = Call(
+    service="iam",
+    operation="create_policy_version",
+    arguments={
+        "PolicyArn": "${policy:limit}",
+        "PolicyDocument": json.dumps(_BOUNDARY.document),
+        "SetAsDefault": True,
+    },
+)
+_ONLY_ADMIN: Mapping[str, Any] = {
+    "Effect": "Allow",
+    "Principal": {"AWS": "arn:aws:iam::${account}:user/admin"},
+    "Action": "kms:*",
+    "Resource": "*",
+}
+_DELETED: Mapping[str, Any] = {"AWS": ["AROAQ3EGSOMEDELETEDID", "arn:aws:iam::${account}:user/admin"]}
+_CLOSED_KEY: Mapping[str, Any] = {"policy": document(_ONLY_ADMIN)}
+_OTHER = Secret(name="registry/two", value=CREDENTIALS, tags=OPTED_IN)
+_NAMES_BOTH = {
+    "containerDefinitions": _two(
+        {"image": "docker.io/acme/one", **naming(THE_SECRET)},
+        {"image": "docker.io/acme/two", **naming("${secret:registry/two}")},
+    )
+}
+_READS_BOTH = (allow(READ, [THE_SECRET, "${secret:registry/two}"]), allow(DECRYPT))
+
+
+def _and_a_family(world: World, secret: str = THE_SECRET, role: str = ROLE) -> World:
+    """Return the world with a second family, which names this secret and this role, a copy of the first's."""
+    copies = () if role == ROLE else (replace(world.roles[0], name=role),)
+    second = task_definition(naming(secret), {"executionRoleArn": f"${{role:{role}}}"}, family="two")
+    return replace(world, roles=(*world.roles, *copies), task_definitions=(*world.task_definitions, second))
+
+
 _ALIAS_GONE = Scene(
     world=healthy(key={}, secret={"key": "alias/registry", "value": CREDENTIALS, "tags": OPTED_IN}),
     then=(Call(service="kms", operation="delete_alias", arguments={"AliasName": "alias/registry"}),),
@@ -230,7 +270,20 @@ def _old_service(name: str) -> Call:
 
 
 def _register_what_was_printed(place: Place, printed: str) -> None:
-    place.register("web", naming(printed.splitlines()[0]))
+    arn = next(each for each in printed.splitlines() if each.startswith("arn:aws:secretsmanager:"))
+    for revision in place.revisions():
+        for each in revision["containerDefinitions"]:
+            place.register(revision["family"], each["name"], naming(arn))
+
+
+def _move_to_another_key(place: Place) -> None:
+    key = place.aws.client("kms").create_key()["KeyMetadata"]["Arn"]
+    place.aws.client("secretsmanager").update_secret(SecretId=SECRET, KmsKeyId=key)
+
+
+def _store_under_another_key(place: Place) -> None:
+    _move_to_another_key(place)
+    place.aws.client("secretsmanager").put_secret_value(SecretId=SECRET, SecretString=json.dumps(CREDENTIALS))
 
 
 def _remove_the_broad_one(place: Place, printed: str) -> None:
@@ -309,6 +362,7 @@ PASTED: Final = (
     Row(check="secret-value-suspicious", way="CHANGE_ME"),
     Row(check="credentials-short-lived", way="of a job"),
     Row(check="credentials-expiring", way="long ago", scene=_expired("2020-01-01")),
+    Row(check="credentials-expiring", way="in a week", scene=_expired(f"{_IN_A_WEEK:%Y-%m-%d}")),
     Row(check="registry-tag-unreadable", way="a path in an address"),
     Row(check="secret-rotation-failed", way="pending ever since"),
     Row(check="execution-role-missing", way="no executionRoleArn"),
@@ -342,6 +396,11 @@ PASTED: Final = (
     ),
     Row(check="execution-role-not-assumable", way="for EC2 instances"),
     Row(check="execution-role-not-assumable", way="for another account's tasks"),
+    Row(
+        check="execution-role-not-assumable",
+        way="for a role that was deleted",
+        scene=Scene(world=healthy(role={"trust": document({**_FOR_EC2, "Principal": _DELETED})})),
+    ),
     Row(check="secret-access-missing", way="no policy at all"),
     Row(check="secret-access-missing", way="a partial ARN"),
     Row(check="secret-access-missing", way="odd names", scene=Scene(world=_odd())),
@@ -352,6 +411,40 @@ PASTED: Final = (
     ),
     Row(check="secret-access-blocked-by-boundary", way="no such action"),
     Row(check="secret-access-blocked-by-boundary", way="not its key"),
+    Row(
+        check="secret-access-blocked-by-boundary",
+        way="and no policy of the role",
+        scene=Scene(world=healthy(**_BOUNDED, allows=())),
+    ),
+    Row(
+        check="secret-access-blocked-by-boundary",
+        way="not its key, and no policy of the role",
+        scene=Scene(
+            world=healthy(
+                key={},
+                allows=(allow(READ, THE_SECRET),),
+                policies=(replace(_BOUNDARY, document=document(allow(READ))),),
+                role={"boundary": "${policy:limit}"},
+            )
+        ),
+    ),
+    Row(
+        check="secret-access-blocked-by-boundary",
+        way="not its key, and not the key policy",
+        scene=Scene(
+            world=healthy(
+                key=_CLOSED_KEY,
+                allows=(allow(READ, THE_SECRET),),
+                policies=(replace(_BOUNDARY, document=document(allow(READ))),),
+                role={"boundary": "${policy:limit}"},
+            )
+        ),
+    ),
+    Row(
+        check="secret-access-blocked-by-boundary",
+        way="five versions",
+        scene=Scene(world=healthy(**_BOUNDED), then=(_VERSION,) * 3),
+    ),
     Row(check="secret-access-too-broad", way="every secret", by_person=_remove_the_broad_one),
     Row(check="inline-policy-quota", way="no room", scene=_crowded()),
     Row(check="inline-policy-quota", way="no room for two", scene=_crowded_twice()),
@@ -361,6 +454,11 @@ PASTED: Final = (
     Row(check="decrypt-access-missing", way="no such statement"),
     Row(check="decrypt-access-denied", way="the key policy neither names nor delegates"),
     Row(check="decrypt-access-denied", way="the key policy names another role"),
+    Row(
+        check="decrypt-access-denied",
+        way="the key policy names a role that was deleted",
+        scene=Scene(world=healthy(key={"policy": document({**_ONLY_ADMIN, "Principal": _DELETED})})),
+    ),
     Row(check="credentials-rejected", way="wrong credentials"),
     Row(check="credentials-rejected", way="a rotation stopped halfway", scene=_HALFWAY),
     Row(check="fargate-platform-too-old", way="a service"),
@@ -392,8 +490,47 @@ EVERYTHING: Final[Mapping[str, tuple[Scene, Person | None]]] = {
         ),
         None,
     ),
+    "two containers whose secrets have a closed key": (
+        Scene(
+            world=healthy(
+                key=_CLOSED_KEY,
+                allows=_READS_BOTH,
+                more_secrets=(replace(_OTHER, key=THE_KEY),),
+                task=_NAMES_BOTH,
+            )
+        ),
+        None,
+    ),
+    "two containers and a boundary": (
+        Scene(world=healthy(**_BOUNDED, allows=_READS_BOTH, more_secrets=(_OTHER,), task=_NAMES_BOTH)),
+        None,
+    ),
+    "two families and a closed key": (
+        Scene(
+            world=_and_a_family(
+                healthy(key=_CLOSED_KEY, allows=(allow(READ, THE_SECRET), allow(DECRYPT))), role="two-execution"
+            )
+        ),
+        None,
+    ),
+    "two families whose role is gone": (
+        Scene(world=_and_a_family(healthy(more_secrets=(_OTHER,)), "${secret:registry/two}"), then=_IAM_GONE),
+        None,
+    ),
+    "two families whose secret is gone": (
+        Scene(world=_and_a_family(healthy(allows=()), role="two-execution"), then=(_SECRET_GONE,)),
+        _register_what_was_printed,
+    ),
 }
 """Worlds in which several things are broken: everything that is found is pasted, in the order of the audit."""
+
+LATER: Final[Mapping[str, tuple[Scene, Callable[[Place], None]]]] = {
+    "the secret is encrypted under a key": (Scene(world=healthy(allows=())), _store_under_another_key),
+    "the secret is encrypted under another key": (Scene(world=healthy(key={}, allows=())), _store_under_another_key),
+    "the next version will have another key": (Scene(world=healthy(key={}, allows=())), _move_to_another_key),
+    "no room, and the secret is encrypted under a key": (_crowded(), _store_under_another_key),
+}
+"""Worlds that are repaired by pasting, and what breaks them again afterwards."""
 
 NOT_PASTED: Final[Mapping[str, str]] = {
     "credentials-on-ecr-image": "a member is removed, and none is pasted; AWS registers no such revision today",

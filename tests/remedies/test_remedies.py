@@ -9,7 +9,7 @@ import pytest
 
 from sandbox.emulator import Emulator
 from tests.remedies.pasting import placed
-from tests.remedies.table import EVERYTHING, PASTED, Row
+from tests.remedies.table import EVERYTHING, LATER, PASTED, Row
 
 pytestmark = pytest.mark.e2e
 
@@ -40,15 +40,34 @@ def test_what_is_pasted_leaves_the_pull_working(aws: Emulator, row: Row, tmp_pat
 
 @pytest.mark.parametrize("name", EVERYTHING)
 def test_all_that_is_found_is_pasted_in_its_order(aws: Emulator, name: str, tmp_path: Path) -> None:
-    """First every command, then the revision with all members: ECS registers none whose role does not exist."""
+    """First every command, then the revision with all members: ECS registers none whose role does not exist.
+
+    The commands are pasted twice: none is one that may run only once, and none undoes another.
+    """
     scene, by_person = EVERYTHING[name]
     with placed(aws, scene, tmp_path) as place:
         wrong = place.findings()
         assert len(wrong) > 1
-        printed = "".join(place.run(finding) for finding in wrong)
+        printed = "".join(place.run(finding) for finding in (*wrong, *wrong))
         for finding in wrong:
             place.register_members(finding)
         if by_person is not None:
             by_person(place, printed)
+        assert [(each.check, each.cause) for each in place.findings()] == []
+        assert [each for each in place.pulls() if not each.ok] == []
+
+
+@pytest.mark.parametrize("name", LATER)
+def test_a_later_remedy_takes_nothing_away(aws: Emulator, name: str, tmp_path: Path) -> None:
+    scene, change = LATER[name]
+    with placed(aws, scene, tmp_path) as place:
+        for finding in place.findings():
+            place.paste(finding)
+        assert [each for each in place.pulls() if not each.ok] == []
+        change(place)
+        again = place.findings()
+        assert again
+        for finding in again:
+            place.paste(finding)
         assert [(each.check, each.cause) for each in place.findings()] == []
         assert [each for each in place.pulls() if not each.ok] == []

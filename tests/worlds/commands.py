@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -14,6 +15,8 @@ from botocore.session import get_session
 from pullguard.findings import Remedy
 
 _GLOBAL = frozenset({"--region", "--query", "--output"})
+_BETWEEN = frozenset("&|;()")  # what is between two commands is made of these
+_OF_THE_SHELL = frozenset({"{", "}", "do", "done"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,15 +50,23 @@ def _operations(service: str) -> dict[str, OperationModel]:
 def commands_of(remedy: Remedy) -> Iterator[Command]:
     """Yield the commands of the AWS CLI, in order; anything else in a shell's place is an AssertionError."""
     words: list[str] = []
-    for word in (*shlex.split(remedy.commands), "&&"):
-        if word != "&&":
+    for word in (*words_of(remedy.commands), "&&"):
+        if not set(word) <= _BETWEEN:
             words.append(word)
             continue
-        if words[:2] == ["docker", "push"]:
-            words = []
-        if words:
+        while words and words[0] in _OF_THE_SHELL:
+            del words[0]
+        if words and words[0] not in ("jq", "docker") and words[:2] != ["for", "version"]:
             yield _command(words)
         words = []
+
+
+def words_of(commands: str) -> Iterator[str]:
+    """Yield the words that a shell reads; what is thrown away of a command's output is left out."""
+    reader = shlex.shlex(commands.replace("2>/dev/null", ""), posix=True, punctuation_chars=True)
+    reader.whitespace_split = True
+    reader.commenters = ""
+    yield from reader
 
 
 def _command(words: list[str]) -> Command:
@@ -69,3 +80,12 @@ def _command(words: list[str]) -> Command:
         elif options and not options[name := next(reversed(options))]:
             options[name] = word
     return Command(service=service, operation=operation, options=options)
+
+
+def piped(remedy: Remedy, policy: object) -> Any:
+    """Return what the remedy's ``jq`` makes of a policy as AWS answers it: an object, its text, or None."""
+    words = list(words_of(remedy.commands))
+    program = words[words.index("jq") :]
+    ends = next(index for index, word in enumerate(program) if word == "|")
+    done = subprocess.run(program[:ends], input=json.dumps(policy), capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)

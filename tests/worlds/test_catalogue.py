@@ -13,7 +13,7 @@ from sandbox.worlds.catalogue import CASES
 from sandbox.worlds.catalogue.by_hand import the_secret, with_secret
 from sandbox.worlds.catalogue.parts import CREDENTIALS
 from sandbox.worlds.catalogue.scene import Case
-from tests.worlds.commands import commands_of
+from tests.worlds.commands import commands_of, piped
 from tests.worlds.looking import facts_of, findings_of
 
 pytestmark = pytest.mark.allow_hosts(["127.0.0.1"])
@@ -73,7 +73,7 @@ def test_the_near_miss_ends_the_finding(case: Case) -> None:
 def test_what_is_to_paste_is_what_the_aws_cli_and_ecs_accept(case: Case) -> None:
     for facts in facts_of(case.broken):
         for remedy in (finding.remedy for finding in examine(facts).findings):
-            if remedy.commands.startswith("{"):  # a statement to put somewhere by hand
+            if remedy.commands.startswith('{"'):  # a statement to put somewhere by hand
                 assert json.loads(remedy.commands)
                 continue
             commands = tuple(commands_of(remedy))
@@ -106,9 +106,11 @@ def test_the_resource_policy_to_paste_lets_the_role_in(case: Case) -> None:
     """The embedded AWS finds no secret of another account, so this is pasted on paper."""
     (facts,) = facts_of(case.broken)
     (finding,) = examine(facts).findings
-    (command,) = commands_of(finding.remedy)
-    assert (command.operation, command.options["--secret-id"]) == ("put-resource-policy", finding.secret)
-    secret = replace(the_secret(facts), resource_policy=command.options["--resource-policy"])
+    reads, writes = commands_of(finding.remedy)
+    assert (reads.operation, writes.operation) == ("get-resource-policy", "put-resource-policy")
+    assert {each.options["--secret-id"] for each in (reads, writes)} == {finding.secret}
+    present = the_secret(facts)
+    secret = replace(present, resource_policy=piped(finding.remedy, present.resource_policy))
     assert examine(with_secret(facts, secret)).findings == ()
 
 

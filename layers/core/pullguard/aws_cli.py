@@ -37,6 +37,11 @@ def in_order(*commands: str | None) -> str:
     return " &&\n".join(filter(None, commands))
 
 
+def unless_there(look: str, make: str) -> str:
+    """Return commands that ``make`` a thing only if ``look`` finds none, so that they can be pasted twice."""
+    return f"{{ {look} 2>/dev/null || {make}; }}"
+
+
 def tags_option(tags: Mapping[str, str]) -> tuple[str, ...]:
     """Return ``--tags`` with its values, in a form that the AWS CLI reads whatever the tags' values are."""
     if all(_PLAIN.fullmatch(text) for pair in tags.items() for text in pair):

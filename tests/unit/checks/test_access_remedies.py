@@ -1,3 +1,5 @@
+import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -5,8 +7,21 @@ import pytest
 from pullguard.checks.examine import examine
 from pullguard.findings import Remedy
 from pullguard.gather import gather
-from pullguard.model import Facts
-from tests.fakes import NOW, World, container, revision_arn, role, secret, task_definition
+from pullguard.model import Facts, NamedPolicy, Secret
+from pullguard.remedies.grant import policy_document
+from tests.fakes import (
+    NOW,
+    World,
+    container,
+    granted,
+    key,
+    revision_arn,
+    role,
+    role_arn,
+    secret,
+    task_definition,
+)
+from tests.worlds.commands import commands_of, piped
 
 GRANTS = "aws iam put-role-policy"
 
@@ -44,3 +59,93 @@ def test_nobody_is_told_how_to_add_a_strangers_host_to_a_tag() -> None:
     remedy = remedy_of("registry-mismatch", image="evil.example/x:1")
     assert remedy.snippet is None
     assert "evil.example" not in (remedy_of("secret-access-missing", image="evil.example/x:1").snippet or "")
+
+
+# --- Where one layer alone opens nothing -------------------------------------------------------------------------
+
+LIMIT = NamedPolicy(name="limit", document={"Version": "2012-10-17", "Statement": []}, arn=f"{role_arn()}-limit")
+OF_AWS = replace(LIMIT, arn="arn:aws:iam::aws:policy/ReadOnlyAccess")
+BOUND, GRANTED = (
+    ["list-policy-versions", "delete-policy-version", "get-policy-version", "create-policy-version"],
+    ["put-role-policy"],
+)
+KEY_POLICY = ["get-key-policy", "put-key-policy"]
+CLOSED: dict[str, Any] = {"Version": "2012-10-17", "Statement": []}
+OTHERS_KEY = replace(key(policy=CLOSED), arn=replace(key().arn, account="444455556666"))
+
+
+def blocked(check: str, named: Secret, **more: Any) -> Remedy:
+    world = World((task_definition(container(named)),), (role(**more),), (named,))
+    (finding,) = (each for each in examine(world.facts()).findings if each.check == check)
+    return finding.remedy
+
+
+def reading(named: Secret) -> NamedPolicy:
+    """Return a policy that lets a role read the secret, and not decrypt it."""
+    return NamedPolicy(name="own", document=policy_document(granted(replace(named, key=None))))
+
+
+@pytest.mark.parametrize(
+    ("check", "own", "more", "operations"),
+    [
+        ("secret-access-blocked-by-boundary", secret(), {"boundary": LIMIT}, [*BOUND, *GRANTED]),
+        ("secret-access-blocked-by-boundary", secret(), {"boundary": LIMIT, "reads": [secret()]}, BOUND),
+        (
+            "secret-access-blocked-by-boundary",
+            secret(key=key(policy=CLOSED)),
+            {"boundary": reading(secret()), "inline_policies": (reading(secret()),)},
+            [*BOUND, *KEY_POLICY],
+        ),
+        (
+            "decrypt-access-denied",
+            secret(key=key(policy=CLOSED)),
+            {"inline_policies": (reading(secret()),)},
+            KEY_POLICY,
+        ),
+    ],
+    ids=["no policy", "a policy", "a closed key", "a closed key alone"],
+)
+def test_a_remedy_opens_every_layer_that_shuts(check: str, own: Secret, more: Any, operations: list[str]) -> None:
+    if isinstance(more.get("boundary"), NamedPolicy):
+        more = {**more, "boundary": replace(more["boundary"], arn=LIMIT.arn)}
+    remedy = blocked(check, own, **more)
+    assert [each.operation for each in commands_of(remedy)] == operations
+    assert ("own policies do not allow it either" in remedy.text) is ("put-role-policy" in operations)
+
+
+def test_after_a_statement_for_people_the_command_is_in_the_text() -> None:
+    remedy = blocked("secret-access-blocked-by-boundary", secret(), boundary=OF_AWS)
+    assert json.loads(remedy.commands)
+    assert "`aws iam put-role-policy --role-name web-execution" in remedy.text
+
+
+def test_what_is_for_another_account_stands_by_itself() -> None:
+    own = secret(key=OTHERS_KEY)
+    remedy = blocked("decrypt-access-denied", own, inline_policies=(reading(own),))
+    assert [each.operation for each in commands_of(remedy)] == KEY_POLICY
+    assert remedy.text.startswith("In account 444455556666, let the role decrypt")
+    assert "`aws iam put-role-policy --role-name web-execution" in remedy.text
+
+
+def test_no_command_grants_beside_a_boundary_what_an_owner_said_no_to() -> None:
+    named = secret(tags={"pullguard:roles": "api-*"})
+    remedy = blocked("secret-access-blocked-by-boundary", named, boundary=LIMIT)
+    assert [each.operation for each in commands_of(remedy)] == BOUND
+    assert "own policies do not allow it either, and the tag pullguard:roles" in remedy.text
+
+
+def test_what_is_left_out_of_a_key_policy_is_said() -> None:
+    gone = {"Effect": "Allow", "Principal": {"AWS": "AROAQ3EGSOMEDELETEDID"}, "Action": "kms:*", "Resource": "*"}
+    own = secret(key=key(policy={**CLOSED, "Statement": [gone]}))
+    remedy = blocked("decrypt-access-denied", own, reads=[own])
+    assert "It leaves out AROAQ3EGSOMEDELETEDID" in remedy.text
+    (added,) = piped(remedy, {**CLOSED, "Statement": [gone]})["Statement"]
+    assert added["Principal"] == {"AWS": str(role_arn())}
+
+
+def test_a_broad_policy_is_replaced_for_every_key_that_a_version_needs() -> None:
+    everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    own = secret(key=key(2), current_keys=(key(1),))
+    remedy = blocked("secret-access-too-broad", own, inline_policies=(NamedPolicy(name="all", document=everything),))
+    documents = [str(document) for each in commands_of(remedy) for document in each.documents()]
+    assert [(str(key(1).arn) in each, str(key(2).arn) in each) for each in documents] == [(False, True), (True, False)]

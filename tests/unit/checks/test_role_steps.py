@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from pullguard.checks.examine import examine
-from pullguard.findings import Finding
+from pullguard.checks.role_steps import attached_instead, grant_by_hand
+from pullguard.findings import Finding, Remedy
 from pullguard.model import Missing, NamedPolicy, NotLooked, Role, Secret, Verification
+from pullguard.remedies.by_hand import BOTH, DECRYPT
 from pullguard.remedies.grant import policy_document
 from tests.fakes import (
     ACCOUNT,
@@ -24,6 +26,7 @@ from tests.fakes import (
     secret_arn,
     task_definition,
 )
+from tests.worlds.commands import Command, commands_of, piped, words_of
 
 OLD, NEW = secret_arn(suffix="OldOld"), secret(suffix="NewNew")
 MEMBER = f'"repositoryCredentials": {{"credentialsParameter": "{NEW.arn}"}}'
@@ -40,9 +43,14 @@ def found(check: str, *, secrets: tuple[Secret, ...] = (NEW,), roles: tuple[Role
     return finding
 
 
+def granting(finding: Finding) -> list[Command]:
+    """Return the commands that write a policy on a role."""
+    return [each for each in commands_of(finding.remedy) if each.operation == "put-role-policy"]
+
+
 def option(finding: Finding, name: str, *, of: str) -> str:
     """Return an option's value in the command ``of`` a finding's snippet."""
-    words = shlex.split(finding.remedy.commands)
+    words = list(words_of(finding.remedy.commands))
     words = words[words.index(of) :]
     return words[words.index(name) + 1]
 
@@ -74,7 +82,7 @@ def test_a_key_is_granted_with_it() -> None:
 def test_a_role_that_ecs_cannot_assume_gets_its_trust() -> None:
     trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"AWS": ACCOUNT}, "Action": "*"}]}
     finding = found("reference-stale", roles=(role(reads=[NEW], trust_policy=trust),))
-    document = json.loads(option(finding, "--policy-document", of="update-assume-role-policy"))
+    document = piped(finding.remedy, trust)
     assert document["Statement"][0] == trust["Statement"][0]
     assert document["Statement"][1]["Principal"] == {"Service": "ecs-tasks.amazonaws.com"}
 
@@ -127,9 +135,9 @@ def test_a_role_that_is_gone_reads_what_its_references_will_name() -> None:
     definition = task_definition(container(OLD, name="one"), container(gone, name="two"))
     facts = World((definition,), (), (NEW,)).facts()
     (finding,) = (each for each in examine(facts).findings if each.check == "execution-role-not-found")
-    document = json.loads(option(finding, "--policy-document", of="put-role-policy"))
-    resources = [resource for each in document["Statement"] for resource in each["Resource"]]
-    assert resources == [str(NEW.arn), f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:registry/gone-??????"]
+    _trust, *granted_ = (document for each in commands_of(finding.remedy) for document in each.documents())
+    resources = [each["Resource"] for document in granted_ for each in document["Statement"]]
+    assert resources == [[str(NEW.arn)], [f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:registry/gone-??????"]]
 
 
 def test_a_role_gets_no_access_to_what_is_kept_for_another_registry() -> None:
@@ -169,6 +177,29 @@ def test_without_a_role_there_is_one_and_a_member_that_names_it() -> None:
     assert len(name) <= 64
 
 
+def test_a_role_that_exists_meanwhile_is_kept() -> None:
+    finding = found("execution-role-not-found", reference=NEW)
+    assert finding.remedy.commands.startswith("{ aws iam get-role --role-name web-execution 2>/dev/null || aws iam cre")
+
+
+def test_what_a_role_reads_does_not_bear_on_the_names_of_its_policies() -> None:
+    """Several families share a role that is gone: the policy of one is not written over another's."""
+    other = secret("registry/other")
+    one = found("execution-role-not-found", reference=NEW)
+    definition = task_definition(container(NEW), container(other.arn, name="two"), family="api")
+    (two,) = (
+        each
+        for each in examine(World((definition,), (), (NEW, other)).facts()).findings
+        if each.check == "execution-role-not-found"
+    )
+    documents = [
+        {each.options["--policy-name"]: each.options["--policy-document"] for each in granting(finding)}
+        for finding in (one, two)
+    ]
+    assert len(documents[1]) == 2
+    assert documents[0].items() <= documents[1].items()
+
+
 IMAGE, REFUSED, TAKEN = "ghcr.io/acme/web:1", Verification(answer="rejected"), Verification(answer="ok")
 
 
@@ -190,9 +221,64 @@ def test_a_secret_that_was_not_looked_up_is_granted_by_its_name() -> None:
     assert document["Statement"][0]["Resource"] == [f"{str(NEW.arn)[:-7]}-??????"]
 
 
-def test_a_long_family_gives_a_legal_role_name() -> None:
-    finding = found("execution-role-missing", reference=NEW, role_name=None, family="f" * 255)
-    assert len(option(finding, "--role-name", of="create-role")) == 64
+def test_long_families_get_legal_roles_of_their_own() -> None:
+    families = ("f" * 255, "f" * 254)
+    findings = [found("execution-role-missing", reference=NEW, role_name=None, family=each) for each in families]
+    named = [option(each, "--role-name", of="get-role") for each in findings]
+    assert [len(each) for each in named] == [64, 64]
+    assert named[0] != named[1]
+
+
+# --- Grants by hand ---------------------------------------------------------------------------------------------
+
+
+def grant_of(named: Secret, actions: frozenset[str] = BOTH, **more: Any) -> dict[str, str]:
+    """Return the options of the last command that writes a policy."""
+    commands = commands_of(Remedy(snippet=grant_by_hand(role(**more), named, actions)))
+    *_, last = (each for each in commands if each.operation in ("put-role-policy", "create-policy"))
+    return last.options
+
+
+KEYED_NEW = replace(NEW, key=key())
+FULL: dict[str, Any] = {"inline_policies": (NamedPolicy(name="full", document={"Statement": [], "Id": "x" * 10_200}),)}
+
+
+@pytest.mark.parametrize("room", [{}, FULL], ids=["inline", "attached"])
+def test_no_grant_takes_the_place_of_another(room: dict[str, Any]) -> None:
+    replica = replace(NEW, arn=replace(NEW.arn, region="eu-west-1"))
+    grants = [
+        grant_of(NEW, **room),
+        grant_of(replica, **room),
+        grant_of(KEYED_NEW, frozenset({DECRYPT}), **room),
+        grant_of(replace(NEW, key=key(2)), frozenset({DECRYPT}), **room),
+    ]
+    assert len({each["--policy-name"] for each in grants}) == len(grants)
+    assert grant_of(NEW, **room) == grants[0]
+
+
+def test_the_names_of_policies_are_legal_and_apart() -> None:
+    long = [secret(f"{end}{'x' * 500}", suffix="AbCdEf") for end in ("a", "b")]
+    names = [grant_of(each)["--policy-name"] for each in (*long, secret("a/b"), secret("a-b"))]
+    assert len(set(names)) == len(names)
+    assert all(len(each) <= 128 and "/" not in each for each in names)
+
+
+def test_a_policy_that_was_created_before_is_attached_again() -> None:
+    reader = role(**FULL)
+    gets, creates, attaches = commands_of(Remedy(snippet=attached_instead(reader, NEW)))
+    assert [each.operation for each in (gets, creates, attaches)] == [
+        "get-policy",
+        "create-policy",
+        "attach-role-policy",
+    ]
+    assert gets.options["--policy-arn"] == attaches.options["--policy-arn"]
+    assert gets.options["--policy-arn"].endswith(f":policy/{creates.options['--policy-name']}")
+
+
+def test_a_secret_that_another_finding_created_is_not_created_again() -> None:
+    looks, creates, *_ = commands_of(found("secret-not-found", secrets=(), roles=(role(),)).remedy)
+    assert (looks.operation, creates.operation) == ("describe-secret", "create-secret")
+    assert looks.options["--secret-id"] == creates.options["--name"]
 
 
 # --- A secret to create ---------------------------------------------------------------------------------------------
@@ -303,7 +389,13 @@ def test_a_boundary_is_widened_where_that_is_possible(arn: str, document: Any, i
     finding = found("secret-access-blocked-by-boundary", reference=NEW, roles=(role(reads=[NEW], boundary=bounds),))
     assert ("create-policy-version" in str(finding.remedy.snippet)) is is_command
     if is_command:
-        added = json.loads(option(finding, "--policy-document", of="create-policy-version"))["Statement"]
+        assert [each.operation for each in commands_of(finding.remedy)] == [
+            "list-policy-versions",
+            "delete-policy-version",
+            "get-policy-version",
+            "create-policy-version",
+        ]
+        added = piped(finding.remedy, document)["Statement"]
         assert [each.get("Sid") for each in added] == [None], "two statements of one policy never share a Sid"
 
 

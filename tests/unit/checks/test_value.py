@@ -21,6 +21,7 @@ from pullguard.model import (
 from pullguard.planner import Rules, make_plan
 from pullguard.secret_value import read_value
 from tests.fakes import NOW, World, container, key, role, secret, secret_arn, task_definition
+from tests.worlds.commands import commands_of
 
 PASSWORD = "hunter2-correct-horse"
 IMAGE = "ghcr.io/acme/web:1"
@@ -93,17 +94,19 @@ def test_a_known_form_gets_its_exact_rewrite(value: Any, check: str, rewrite: st
 def test_what_amazon_ecr_reads_in_its_form_is_left_alone() -> None:
     value = {"username": "u", "accessToken": PASSWORD}
     (finding,) = found(holding(value, name="ecr-pullthroughcache/hub", key=key(), tags={"pullguard:roles": "web-*"}))
-    command = shlex.split(str(finding.remedy.snippet))
-    assert command[:3] == ["aws", "secretsmanager", "create-secret"]
-    assert command[command.index("--name") + 1] == "registry/hub"
-    assert command[command.index("--kms-key-id") + 1] == str(key().arn)
-    tags = json.loads(command[command.index("--tags") + 1])
-    assert tags == [
+    looks, creates, grants = commands_of(finding.remedy)
+    assert [each.operation for each in (looks, creates, grants)] == [
+        "describe-secret",
+        "create-secret",
+        "put-role-policy",
+    ]
+    assert looks.options["--secret-id"] == creates.options["--name"] == "registry/hub"
+    assert creates.options["--kms-key-id"] == str(key().arn)
+    assert json.loads(creates.options["--tags"]) == [
         {"Key": "pullguard:registry", "Value": "ghcr.io"},
         {"Key": "pullguard:roles", "Value": "web-*"},
     ]
-    grant = command[command.index("put-role-policy") :]
-    assert "secret:registry/hub-??????" in grant[grant.index("--policy-document") + 1]
+    assert "secret:registry/hub-??????" in grants.options["--policy-document"]
     assert "Leave this secret" in finding.remedy.text
 
 
@@ -251,9 +254,28 @@ def test_a_tag_that_is_out_of_date_is_no_error(
 
 def test_the_remedy_of_an_expired_password_ends_the_finding() -> None:
     (finding,) = found(secret(tags=GONE_BY))
-    put, untag = map(shlex.split, str(finding.remedy.snippet).split(" && "))
-    assert put[2] == "put-secret-value"
-    assert (untag[2], untag[-1]) == ("untag-resource", "pullguard:expires")
+    put, untag = commands_of(finding.remedy)
+    assert put.operation == "put-secret-value"
+    assert (untag.operation, untag.options["--tag-keys"]) == ("untag-resource", "pullguard:expires")
+
+
+@pytest.mark.parametrize(
+    ("created_at", "verification"), [(NOW, None), (None, ACCEPTED)], ids=["stored after it", "still accepted"]
+)
+def test_where_only_the_tag_is_out_of_date_no_credentials_are_renewed(
+    created_at: datetime | None, verification: Verification | None
+) -> None:
+    own = holding({"username": "u", "password": PASSWORD}, created_at, tags=GONE_BY)
+    (finding,) = found(own, verification)
+    (untag,) = commands_of(finding.remedy)
+    assert (untag.operation, untag.options["--tag-keys"]) == ("untag-resource", "pullguard:expires")
+    assert "Store" not in finding.remedy.text
+
+
+def test_a_date_that_does_not_parse_is_written_anew() -> None:
+    (finding,) = found(secret(tags={**GONE_BY, "pullguard:expires": "31.12.2026"}))
+    (tag,) = commands_of(finding.remedy)
+    assert (tag.operation, tag.options["--tags"]) == ("tag-resource", "Key=pullguard:expires,Value=YYYY-MM-DD")
 
 
 # --- Kinds of secrets --------------------------------------------------------------------------------------------

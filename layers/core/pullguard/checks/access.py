@@ -12,7 +12,14 @@ from pullguard.access.decision import Verdict
 from pullguard.access.gates import FINDINGS_BY_GATE, KEY_GATES, FindingId, Gate, PullAccess
 from pullguard.access.policy import Layer, parse_policy
 from pullguard.access.verdict import Circumstances, pull_access, trust_gate
-from pullguard.checks.access_remedies import ASK_ORGANIZATION, remedy_of, spare, statements_needed, to_find_out
+from pullguard.checks.access_remedies import (
+    ASK_ORGANIZATION,
+    left_out,
+    remedy_of,
+    spare,
+    statements_needed,
+    to_find_out,
+)
 from pullguard.checks.check import (
     NEEDS_KEY,
     NEEDS_KEY_POLICY,
@@ -190,9 +197,9 @@ def _let_ecs_assume(role: Role, gate: Gate) -> Remedy:
     if (trust := trust_command(role, gate)) is not None:
         text = (
             "Let ecs-tasks.amazonaws.com assume the role for the tasks of its own account; whom the trust policy lets "
-            "in already stays."
+            "in already stays. The command needs jq."
         )
-        return Remedy(text=text, snippet=trust)
+        return Remedy(text=f"{text}{left_out(role.trust_policy)}", snippet=trust)
     text = "Put a trust policy on the role that lets ecs-tasks.amazonaws.com assume it, by this statement."
     return Remedy(text=text, snippet=trust_statement(role.arn.account))
 

@@ -1,22 +1,22 @@
 """What to do where a role cannot read a secret or decrypt it, and with which command or statement."""
 
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from pullguard.access.decision import Citation
 from pullguard.access.gates import KEY_GATES, FindingId, Gate, PullAccess
 from pullguard.access.policy import Layer, Policy
 from pullguard.arn import account_of, dns_suffix_of
-from pullguard.aws_cli import command, in_order, on_secret
+from pullguard.aws_cli import arguments, command, in_order, on_secret
 from pullguard.checks.check import CREDENTIALS_FILE, put_value
-from pullguard.checks.role_steps import grant_by_hand, lacking
+from pullguard.checks.role_steps import grant_by_hand, lacking, lacks_own
 from pullguard.checks.unread import how_to_read
 from pullguard.consent import missing_key
 from pullguard.findings import Remedy
-from pullguard.model import Container, Facts, Key, Lookup, Missing, NamedPolicy, Role, Secret
-from pullguard.remedies.by_hand import BOTH, DECRYPT, READ, extended
+from pullguard.model import Container, Facts, Key, Lookup, NamedPolicy, Role, Secret
+from pullguard.remedies.by_hand import BOTH, DECRYPT, READ, STDIN, adding, deleted_principals, extended
 from pullguard.remedies.grant import granted_for, policy_document, render, size_chars
 
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
@@ -25,7 +25,8 @@ _NOT_GRANTED: Final = "Pullguard does not grant this by itself"
 _NARROWED: Final = (
     "Its grant lets a role both read and decrypt, without the conditions under which the owner may have allowed one."
 )
-_KEEPS: Final = "The command keeps what the policy says now; where it has changed since, validate again first."
+_ADDS: Final = "The command (it needs jq) adds to what the policy says when you paste it, and keeps all of that."
+_DEFAULT: Final = ("--policy-name", "default")  # the one policy that a key has
 _DENIALS: Final = frozenset({"secret-access-denied", "decrypt-access-denied"})
 _LEFT_OPEN: Final = (
     "Correct the policy that cannot be read, or write the statement so that it does not rest on what AWS's "
@@ -50,7 +51,44 @@ def remedy_of(
     if finding in _DENIALS and gate.statements:
         return spare(role, secret, gate.statements[0])
     text, snippet = _BY_HAND[finding](facts, secret, gate)
-    return Remedy(text=text, snippet=snippet)
+    first, key = Remedy(text=text, snippet=snippet), secret.key
+    layers = () if gate.decision is None else gate.decision.lacking
+    shut_by_key = Layer.KEY in layers
+    elsewhere = shut_by_key and not (isinstance(key, Key) and key.arn.account == _own_account(facts))
+    rest = []
+    if shut_by_key and finding != "decrypt-access-denied":
+        also, also_paste = _key_statement(facts, secret, gate)
+        rest.append(Remedy(text=also, snippet=also_paste))
+    # A key policy of the role's own account that names the role needs no policy of the role beside it.
+    if isinstance(role, Role) and lacks_own(gate) and (elsewhere or not shut_by_key):
+        rest.append(_own_policies(container, secret, role, access))
+    return _with(first, *rest, elsewhere=elsewhere)
+
+
+def _own_policies(container: Container, secret: Secret, role: Role, access: PullAccess) -> Remedy:
+    missing = missing_key(container, secret, role)
+    too = "The role's own policies do not allow it either"
+    if missing is not None and missing.said_no:
+        return Remedy(text=f"{too}, and {missing.why}. {missing.remedy}")
+    sure = "" if missing is None else f" First make sure that {secret.name} is meant for this image and this role."
+    return Remedy(
+        text=f"{too}: let the role {role.name} read this secret, by one policy that names it alone.{sure}",
+        snippet=grant_by_hand(role, secret, lacking(access)),
+    )
+
+
+def _with(first: Remedy, *rest: Remedy, elsewhere: bool) -> Remedy:
+    """Return one remedy that does all: one layer alone opens nothing.
+
+    What no shell takes after the first goes into the text: it is a statement, or not all is for one account.
+    """
+    is_statement = first.snippet is not None and first.snippet.startswith('{"')
+    if not (is_statement or elsewhere):
+        text = " ".join(each.text for each in (first, *rest))
+        return Remedy(text=text, snippet=in_order(first.snippet, *(each.snippet for each in rest)) or None)
+    quoted = (f"`{' '.join(each.snippet.splitlines())}`" if each.snippet else None for each in rest)
+    texts = (text for each, command_ in zip(rest, quoted, strict=True) for text in (each.text, command_))
+    return Remedy(text=" ".join(filter(None, (first.text, *texts))), snippet=first.snippet)
 
 
 def _granting(container: Container, secret: Secret, role: Role, gate: Gate, access: PullAccess) -> Remedy:
@@ -80,7 +118,7 @@ def _not_enough(role: Role, gate: Gate, access: PullAccess) -> str | None:
         return None if narrowed is None else f"{_NARROWED} {narrowed.reason}"
     key = shut.key
     if isinstance(key, Key) and key.arn.account != role.arn.account and shut.finding == "decrypt-access-missing":
-        shows = _on_key(key, "get-key-policy", ("--policy-name", "default"))
+        shows = _on_key(key, "get-key-policy", _DEFAULT)
         return f"The key policy has to allow it too: in account {key.arn.account}, {shows} shows it."
     return f"The pull would still fail: {shut.reason}"
 
@@ -125,14 +163,22 @@ def _resource_policy(facts: Facts, secret: Secret, _gate: Gate) -> tuple[str, st
         "Action": "secretsmanager:GetSecretValue",
         "Resource": "*",
     }
-    present = None if isinstance(secret.resource_policy, Missing) else secret.resource_policy
-    policy = extended(present, statement) if isinstance(present, str | Mapping | None) else None
-    if policy is None:
-        return "In the secret's account, add this statement to the secret's resource policy.", render(statement)
-    return (
-        f"In the secret's account, let the role in by the secret's resource policy. {_KEEPS}",
-        on_secret(secret, "put-resource-policy", ("--resource-policy", render(policy))),
+    pipeline = adding(
+        on_secret(secret, "get-resource-policy", ("--query", "ResourcePolicy"), ("--output", "json")),
+        on_secret(secret, "put-resource-policy", ("--resource-policy", STDIN)),
+        statement,
+        present=secret.resource_policy,
     )
+    text = f"In the secret's account, let the role in by the secret's resource policy. {_ADDS}"
+    return f"{text}{left_out(secret.resource_policy)}", pipeline
+
+
+def left_out(policy: object) -> str:
+    """Say which principals of ``policy`` a command leaves out; empty where it keeps all."""
+    gone = deleted_principals(policy)
+    if not gone:
+        return ""
+    return f" It leaves out {' and '.join(gone)}: a user or role that was deleted, which AWS refuses to store again."
 
 
 def _role_arn(facts: Facts) -> str:
@@ -154,14 +200,18 @@ def _shows(role: Lookup[Role] | None, secret: Secret | None, policy: Policy) -> 
         which = () if policy.name == policy.layer else (("--policy-name", policy.name),)
         return on_secret(secret, "get-resource-policy", *which)
     if policy.layer is Layer.KEY and secret is not None and isinstance(secret.key, Key):
-        return _on_key(secret.key, "get-key-policy", ("--policy-name", "default"))
+        return _on_key(secret.key, "get-key-policy", _DEFAULT)
     if policy.layer not in (Layer.IDENTITY, Layer.BOUNDARY, Layer.TRUST) or not isinstance(role, Role):
         return None
     if policy.layer is Layer.TRUST:
         return command("iam", "get-role", ("--role-name", role.name), ("--query", "Role.AssumeRolePolicyDocument"))
     if policy.arn is None:
         return command("iam", "get-role-policy", ("--role-name", role.name), ("--policy-name", policy.name))
-    arn = shlex.quote(policy.arn)
+    return _default_version(policy.arn)
+
+
+def _default_version(policy: str) -> str:
+    arn = shlex.quote(policy)
     version = f'"$(aws iam get-policy --policy-arn {arn} --query Policy.DefaultVersionId --output text)"'
     return f"aws iam get-policy-version --policy-arn {arn} --version-id {version}"
 
@@ -179,9 +229,31 @@ def _wider_boundary(facts: Facts, secret: Secret, _gate: Gate) -> tuple[str, str
             f"Add these statements to the role's permissions boundary, {boundary.arn}, or to one in its place: {effect}"
         )
         return text, render(needed)
-    options = (("--policy-arn", boundary.arn), ("--policy-document", render(wider)), ("--set-as-default",))
-    text = f"Add what the pull needs to the role's permissions boundary, {boundary.arn}: {effect} {_KEEPS}"
-    return text, command("iam", "create-policy-version", *options)
+    text = (
+        f"Add what the pull needs to the role's permissions boundary, {boundary.arn}: {effect} {_ADDS} IAM keeps five "
+        "versions of a policy: of five, the oldest that is not in use is deleted first."
+    )
+    return text, _new_version(boundary.arn, needed["Statement"])
+
+
+def _new_version(arn: str, statements: Iterable[Mapping[str, Any]]) -> str:
+    """Return the commands that give a managed policy a version with ``statements`` added, and room for it.
+
+    Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_managed-versioning.html
+    """
+    at = ("--policy-arn", arn)
+    surplus = ("--query", "sort_by(Versions[?!IsDefaultVersion], &CreateDate)[:-3].VersionId")
+    listed = command("iam", "list-policy-versions", at, surplus, ("--output", "text"))
+    delete = command("iam", "delete-policy-version", at)
+    document = (("--query", "PolicyVersion.Document"), ("--output", "json"))
+    return in_order(
+        f'for version in $({listed}); do {delete} --version-id "$version"; done',
+        adding(
+            f"{_default_version(arn)} {arguments(*document)}",
+            command("iam", "create-policy-version", at, ("--policy-document", STDIN), ("--set-as-default",)),
+            *statements,
+        ),
+    )
 
 
 def _key_statement(facts: Facts, secret: Secret, _gate: Gate) -> tuple[str, str | None]:
@@ -197,16 +269,20 @@ def _key_statement(facts: Facts, secret: Secret, _gate: Gate) -> tuple[str, str 
         "Condition": {"StringEquals": condition},
     }
     key = secret.key
-    policy = extended(key.policy, statement) if isinstance(key, Key) and isinstance(key.policy, str | Mapping) else None
-    if not isinstance(key, Key) or policy is None:
+    if not isinstance(key, Key):
         text = (
             "In the account of the key, add this statement to the key policy, which lets the role decrypt the secret."
         )
         return text, render(statement)
     where = "" if key.arn.account == facts.task_definition.arn.account else f"In account {key.arn.account}, "
-    text = f"{where}let the role decrypt the secret through Secrets Manager, by the key policy. {_KEEPS}"
-    options = (("--policy-name", "default"), ("--policy", render(policy)))
-    return f"{text[:1].upper()}{text[1:]}", _on_key(key, "put-key-policy", *options)
+    text = f"{where}let the role decrypt the secret through Secrets Manager, by the key policy. {_ADDS}"
+    pipeline = adding(
+        _on_key(key, "get-key-policy", _DEFAULT, ("--query", "Policy"), ("--output", "json")),
+        _on_key(key, "put-key-policy", _DEFAULT, ("--policy", STDIN)),
+        statement,
+        present=key.policy,
+    )
+    return f"{text[:1].upper()}{text[1:]}{left_out(key.policy)}", pipeline
 
 
 def _on_key(key: Key, operation: str, *options: tuple[str, ...]) -> str:
@@ -264,7 +340,10 @@ def _narrower(role: Role, secret: Secret, gate: Gate, access: PullAccess) -> Rem
     text = f"Let the role read this secret by name; then remove {broad}, or narrow it to what else needs it."
     decrypts = access.gate("key-access")
     actions = BOTH if decrypts is None or decrypts.state != "unknown" else {READ}
-    return Remedy(text=text, snippet=grant_by_hand(role, secret, actions))
+    # The current version may need another key than the next one will.
+    keys = (each.key for each in access.gates if each.name == "key-access" and isinstance(each.key, Key))
+    named = (secret, *(replace(secret, key=key) for key in keys))
+    return Remedy(text=text, snippet=in_order(*dict.fromkeys(grant_by_hand(role, each, actions) for each in named)))
 
 
 _BY_HAND: Final[dict[FindingId, _Hand]] = {

@@ -1,9 +1,11 @@
 """What lets a task's execution role read a secret, as commands to paste: a grant, a trust, or a whole new role.
 
 A remedy that names a secret leads nowhere if the role cannot read it. So what the role lacks comes before the member
-that names the secret, in the order in which it is pasted. No command grants what an owner has said no to.
+that names the secret, in the order in which it is pasted. No command grants what an owner has said no to, and none
+undoes what another has granted: a policy's name says what is in it.
 """
 
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Set
@@ -13,9 +15,10 @@ from typing import Final, TypeAlias
 from pullguard import meaning
 from pullguard.access.decision import Verdict
 from pullguard.access.gates import KEY_GATES, Gate, PullAccess
+from pullguard.access.policy import Layer
 from pullguard.access.verdict import Circumstances, pull_access
 from pullguard.arn import Arn, MalformedReference, SecretReference
-from pullguard.aws_cli import command, in_order, tags_option
+from pullguard.aws_cli import command, in_order, tags_option, unless_there
 from pullguard.checks.check import CREDENTIALS_FILE, gives_credentials, reference_snippet
 from pullguard.checks.new_secret import create_command, future_of
 from pullguard.consent import missing_key
@@ -24,7 +27,7 @@ from pullguard.findings import Remedy
 from pullguard.gather import lacks_credentials
 from pullguard.image import ImageReference
 from pullguard.model import Container, Document, Facts, Lookup, Missing, NamedPolicy, NotLooked, Role, Secret
-from pullguard.remedies.by_hand import BOTH, DECRYPT, READ, Future, extended, reading_policy
+from pullguard.remedies.by_hand import BOTH, DECRYPT, READ, STDIN, Future, adding, extended, reading_policy
 from pullguard.remedies.grant import (
     POLICY_NAME,
     fits,
@@ -39,6 +42,7 @@ from pullguard.remedies.grant import (
 Wanted: TypeAlias = Secret | Future
 
 _POLICY_NAME_MAX_CHARS: Final = 128  # CreatePolicy and PutRolePolicy, parameter PolicyName
+_DIGEST_CHARS: Final = 8
 _ROLE_NAME_MAX_CHARS: Final = 64  # CreateRole, parameter RoleName
 # The default quota: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 _TRUST_MAX_CHARS: Final = 2048
@@ -102,8 +106,14 @@ def creating(facts: Facts, container: Container, future: Future, text: str, *, p
     )
     return Remedy(
         text=" ".join(filter(None, (text, CREDENTIALS_FILE, then, *steps.remarks))),
-        snippet=replace(steps, commands=(create_command(future), *steps.commands)).snippet(),
+        snippet=replace(steps, commands=(_created(future), *steps.commands)).snippet(),
     )
+
+
+def _created(future: Future) -> str:
+    """Return the commands that create the secret, if no other finding's have, and print its ARN."""
+    at = (("--region", future.home.region), ("--secret-id", future.name), ("--query", "ARN"), ("--output", "text"))
+    return unless_there(command("secretsmanager", "describe-secret", *at), create_command(future))
 
 
 def _of_role(facts: Facts, role: Role, container: Container, wanted: Wanted) -> Steps:
@@ -142,16 +152,20 @@ def lacking(access: PullAccess) -> frozenset[str]:
     return frozenset(
         _ACTIONS[gate.name]
         for gate in access.gates
-        if gate.state == "fail" and gate.name in _ACTIONS and (gate.grant_helps or gate.finding in _MISSING)
+        if gate.state == "fail" and gate.name in _ACTIONS and (gate.grant_helps or lacks_own(gate))
     )
 
 
+def lacks_own(gate: Gate) -> bool:
+    """Whether no policy of the role's own allows what the gate is about, whatever else shuts it."""
+    return gate.decision is not None and Layer.IDENTITY in gate.decision.lacking
+
+
 _ACTIONS: Final[Mapping[str, str]] = {"secret-access": READ, "key-access": DECRYPT}
-_MISSING: Final = frozenset({"secret-access-missing", "decrypt-access-missing"})
 
 
 def grant_by_hand(role: Role, wanted: Wanted, actions: Set[str] = BOTH) -> str:
-    """Return the command that grants one secret, in a policy for it alone: it takes no other grant away.
+    """Return the command that grants one secret, in a policy for this grant alone: it takes no other grant away.
 
     Pullguard's own policy holds all its grants, and ``put-role-policy`` replaces a policy as a whole. Of a secret that
     exists it allows ``actions`` alone.
@@ -162,12 +176,20 @@ def grant_by_hand(role: Role, wanted: Wanted, actions: Set[str] = BOTH) -> str:
         name, document = wanted.arn.resource_name, reading_policy((granted_for(wanted),), actions=actions)
     else:
         name, document = wanted.name, reading_policy((), (wanted,))
-    return grant_command(role.name, document, policy_name=_policy_name("read", name))
+    return grant_command(role.name, document, policy_name=_policy_name(document, "read", name))
 
 
-def _policy_name(*parts: str) -> str:
-    """Return a policy's name; of one that is too long the end, which tells one secret from another."""
-    return re.sub(r"[^A-Za-z0-9+=,.@_-]", "-", "-".join(parts))[-_POLICY_NAME_MAX_CHARS:]
+def _policy_name(document: Document, *parts: str) -> str:
+    """Return the name of a policy that is never written with anything but ``document``.
+
+    It ends in the document's digest. Of one that is too long the end stays.
+    """
+    legal = re.sub(r"[^A-Za-z0-9+=,.@_-]", "-", "-".join((*parts, _digest(render(document)))))
+    return legal[-_POLICY_NAME_MAX_CHARS:]
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:_DIGEST_CHARS]
 
 
 def no_room(role: Lookup[Role] | None, secret: Secret) -> int | None:
@@ -190,12 +212,13 @@ def _own_policy(policies: tuple[NamedPolicy, ...], secret: Secret) -> dict[str, 
 
 def attached_instead(role: Role, secret: Secret, actions: Set[str] = BOTH) -> str:
     """Return the commands that let the role in by a managed policy, where its inline ones have no room for a grant."""
-    name = _policy_name(role.name, "read", secret.arn.resource_name)
-    arn = f"arn:{role.arn.partition}:iam::{role.arn.account}:policy/{name}"
-    document = render(reading_policy((granted_for(secret),), actions=actions))
+    document = reading_policy((granted_for(secret),), actions=actions)
+    name = _policy_name(document, role.name, "read", secret.arn.resource_name)
+    at = ("--policy-arn", f"arn:{role.arn.partition}:iam::{role.arn.account}:policy/{name}")
+    create = command("iam", "create-policy", ("--policy-name", name), ("--policy-document", render(document)))
     return in_order(
-        command("iam", "create-policy", ("--policy-name", name), ("--policy-document", document)),
-        command("iam", "attach-role-policy", ("--role-name", role.name), ("--policy-arn", arn)),
+        unless_there(command("iam", "get-policy", at), create),
+        command("iam", "attach-role-policy", ("--role-name", role.name), at),
     )
 
 
@@ -223,12 +246,17 @@ def trust_command(role: Role, gate: Gate) -> str | None:
     """Return the command that lets ECS assume ``role`` and keeps whom it trusts; None where no added statement does."""
     if gate.decision is not None and gate.decision.verdict is Verdict.EXPLICITLY_DENIED:
         return None
-    trust = extended(role.trust_policy, _trust(role.arn.account))
-    document = None if trust is None else render(trust)
-    if document is None or len(document) > _TRUST_MAX_CHARS:
+    statement, named = _trust(role.arn.account), ("--role-name", role.name)
+    trust = extended(role.trust_policy, statement)
+    if trust is None or len(render(trust)) > _TRUST_MAX_CHARS:
         return None
-    options = (("--role-name", role.name), ("--policy-document", document))
-    return command("iam", "update-assume-role-policy", *options)
+    query = (("--query", "Role.AssumeRolePolicyDocument"), ("--output", "json"))
+    return adding(
+        command("iam", "get-role", named, *query),
+        command("iam", "update-assume-role-policy", named, ("--policy-document", STDIN)),
+        statement,
+        present=role.trust_policy,
+    )
 
 
 # --- A new role --------------------------------------------------------------------------------------------------
@@ -246,18 +274,18 @@ def new_role(facts: Facts, wanted: Iterable[tuple[Container, Wanted]] = (), *, a
         service="iam",
         region="",
         account=home.account,
-        resource=f"role/ecsTaskExecutionRole-{facts.task_definition.family}"[: len("role/") + _ROLE_NAME_MAX_CHARS],
+        resource=f"role/{_role_name(facts.task_definition.family)}",
     )
     path, _, name = named.resource.removeprefix("role").rpartition("/")
     all_of_them = (*wanted, *_all_wanted(facts))
-    granted, futures, remarks = _agreed(named, name, all_of_them)
+    role = Role(arn=named, name=name)
+    granted, remarks = _agreed(role, all_of_them)
     trust = render({"Version": "2012-10-17", "Statement": [_trust(named.account)]})
     tags = (tags_option({MANAGED_TAG: "true"}),) if facts.granted_keys else ()
     at = (("--role-name", name), *((("--path", f"{path}/"),) if path else ()))
-    commands = [command("iam", "create-role", *at, ("--assume-role-policy-document", trust), *tags)]
-    if granted or futures:
-        document = reading_policy(map(granted_for, granted), futures)
-        commands.append(grant_command(name, document, policy_name="read-registry-credentials"))
+    create = command("iam", "create-role", *at, ("--assume-role-policy-document", trust), *tags)
+    commands = [unless_there(command("iam", "get-role", ("--role-name", name)), create)]
+    commands += [grant_by_hand(role, each) for each in granted]
     if _uses_more_of_ecs(facts):
         attached = ("--policy-arn", f"arn:{named.partition}:iam::aws:{_ECS_PERMISSIONS}")
         commands.append(command("iam", "attach-role-policy", ("--role-name", name), attached))
@@ -265,24 +293,25 @@ def new_role(facts: Facts, wanted: Iterable[tuple[Container, Wanted]] = (), *, a
     return Steps(commands=tuple(commands), members=member, remarks=remarks)
 
 
-def _agreed(
-    arn: Arn, name: str, wanted: Iterable[tuple[Container, Wanted]]
-) -> tuple[tuple[Secret, ...], tuple[Future, ...], tuple[str, ...]]:
+def _role_name(family: str) -> str:
+    """Return the name of a family's new role; one that is too long ends in a digest: no two families share it."""
+    name = f"ecsTaskExecutionRole-{family}"
+    if len(name) <= _ROLE_NAME_MAX_CHARS:
+        return name
+    return f"{name[: _ROLE_NAME_MAX_CHARS - _DIGEST_CHARS - 1]}-{_digest(family)}"
+
+
+def _agreed(role: Role, wanted: Iterable[tuple[Container, Wanted]]) -> tuple[tuple[Wanted, ...], tuple[str, ...]]:
     """Return what a new role may read: what no owner keeps for another registry or for other roles."""
-    role = Role(arn=arn, name=name)
-    secrets: dict[Arn, Secret] = {}
-    futures: dict[str, Future] = {}
+    granted: dict[str, Wanted] = {}
     remarks: dict[str, None] = {}
     for container, each in wanted:
-        if isinstance(each, Future):
-            futures[each.pattern] = each
-            continue
-        missing = missing_key(container, each, role)
+        missing = missing_key(container, each, role) if isinstance(each, Secret) else None
         if missing is not None and missing.said_no:
             remarks[f"The policy leaves out {each.name}, since {missing.why}. {missing.remedy}"] = None
         else:
-            secrets[each.arn] = each
-    return tuple(secrets.values()), tuple(futures.values()), tuple(remarks)
+            granted[str(each.arn) if isinstance(each, Secret) else each.pattern] = each
+    return tuple(granted.values()), tuple(remarks)
 
 
 def _all_wanted(facts: Facts) -> Iterator[tuple[Container, Wanted]]:

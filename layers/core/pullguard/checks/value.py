@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
-from pullguard.aws_cli import on_secret
+from pullguard.aws_cli import in_order, on_secret
 from pullguard.checks.check import (
     NEEDS_SECRET,
     NEEDS_VALUE,
@@ -18,6 +18,7 @@ from pullguard.checks.check import (
     subject_of,
 )
 from pullguard.checks.secret import live_secrets, shapes, unless_external
+from pullguard.consent import tagging
 from pullguard.eligibility import EXPIRES_TAG
 from pullguard.errors import shown
 from pullguard.findings import Answer, Failed, Inapplicable, Passed, Remedy, Severity, Subject, Unsure
@@ -218,7 +219,10 @@ def _unreadable_date(subject: Subject, container: Container, secret: Secret, tex
             "nothing warns before the credentials expire."
         ),
         evidence=f"tag {EXPIRES_TAG} is {shown(text)}",
-        remedy=Remedy(text="The secret's owner writes the date as in 2027-03-31."),
+        remedy=Remedy(
+            text="The secret's owner tags it with the date in the place of YYYY-MM-DD, as in 2027-03-31.",
+            snippet=tagging(primary_of(secret), EXPIRES_TAG, "YYYY-MM-DD"),
+        ),
     )
 
 
@@ -227,7 +231,9 @@ def _expires(facts: Facts, subject: Subject, container: Container, secret: Secre
     over = facts.now > expires
     newer = isinstance(secret.value, ValueShape) and (secret.value.created_at or expires) > expires
     severity: Severity = "warning"
+    remedy = _renew(secret)
     if over and (newer or _accepted(facts, container)):
+        remedy = _retag(secret)
         proof = "they were stored after that" if newer else "the registry still accepts them"
         cause = f"should have expired on {expires:%Y-%m-%d}, but {proof}: the tag is out of date"
     elif over:
@@ -239,7 +245,7 @@ def _expires(facts: Facts, subject: Subject, container: Container, secret: Secre
         severity=severity,
         cause=f"The credentials in the secret {secret.name} of container {container.name} {cause}.",
         evidence=f"tag {EXPIRES_TAG} is {shown(secret.tags[EXPIRES_TAG])}",
-        remedy=_renew(secret),
+        remedy=remedy,
     )
 
 
@@ -248,8 +254,19 @@ def _renew(secret: Secret) -> Remedy:
     stored = put_value(
         secret, "Store new credentials. The command also removes the old date: tag the secret with the new one."
     )
-    untag = on_secret(primary_of(secret), "untag-resource", ("--tag-keys", EXPIRES_TAG))
-    return Remedy(text=stored.text, snippet=f"{stored.snippet} && {untag}")
+    return Remedy(text=stored.text, snippet=in_order(stored.snippet, _untag(secret)))
+
+
+def _retag(secret: Secret) -> Remedy:
+    """The credentials are new already: only the date is not."""
+    return Remedy(
+        text="Remove the old date by the command, and tag the secret with the day on which its new credentials expire.",
+        snippet=_untag(secret),
+    )
+
+
+def _untag(secret: Secret) -> str:
+    return on_secret(primary_of(secret), "untag-resource", ("--tag-keys", EXPIRES_TAG))
 
 
 CHECKS = (
@@ -288,7 +305,7 @@ CHECKS = (
             "or is not a date"
         ),
         needs=NEEDS_SECRET,
-        remedy=f"{PUT_VALUE}, and tag it with the new date",
+        remedy=f"{PUT_VALUE}, and tag it with the new date; the tag alone where that is what is out of date",
         source=_TAGS,
         ask=_expiring,
     ),

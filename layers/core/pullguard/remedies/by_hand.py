@@ -2,8 +2,14 @@
 
 Pullguard itself writes none of them. A secret that is yet to be created has no ARN to name: its suffix is six question
 marks, which match one secret of that name and no other.
+
+Commands are pasted one after another, perhaps twice, and none may undo another. So a policy that is written whole is
+read, extended and written back when the command is pasted (``adding``).
 """
 
+import json
+import re
+import shlex
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -20,6 +26,11 @@ _SOME_SUFFIX: Final = "-Zz09Yy"
 READ: Final = "secretsmanager:GetSecretValue"
 DECRYPT: Final = "kms:Decrypt"
 BOTH: Final = frozenset({READ, DECRYPT})
+STDIN: Final = "file:///dev/stdin"
+"""The value of an option that takes the policy that ``adding`` writes."""
+# What AWS shows in the place of the ARN of a user or role that was deleted, and refuses to store again.
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
+_DELETED: Final = re.compile(r"A(?:ID|RO)A[A-Z0-9]+")
 _NOT_YET: Final = NotLooked(why="the secret is yet to be created", switch="create it")
 
 
@@ -73,12 +84,52 @@ def extended(policy: Document | None, *statements: Mapping[str, Any]) -> dict[st
 
     None, as a policy, is no policy. The new statements bear no Sid, since two of one policy must not be alike.
     """
-    if policy is None:
-        parsed: object = {"Version": _VERSION, "Statement": []}
-    else:
-        parsed = object_of(policy) if isinstance(policy, str) else policy
-    if not isinstance(parsed, Mapping):
-        return None
-    present = parsed.get("Statement", [])
-    added = [{name: value for name, value in each.items() if name != "Sid"} for each in statements]
-    return {**parsed, "Statement": [*(present if isinstance(present, list) else [present]), *added]}
+    parsed = {"Version": _VERSION, "Statement": []} if policy is None else _parsed(policy)
+    return None if parsed is None else {**parsed, "Statement": [*_statements(parsed), *map(_without_sid, statements)]}
+
+
+def adding(read: str, write: str, *statements: Mapping[str, Any], present: object = None) -> str:
+    """Return the commands that ``read`` a policy, add statements as ``extended`` does, and ``write`` it from ``STDIN``.
+
+    The policy is the one at the time of pasting: whatever was pasted or changed before stays, and a second paste adds
+    nothing. Where reading fails, AWS refuses to write the empty text. ``present`` is the policy as it is known now: of
+    the principals in it those that were deleted are left out.
+    """
+    gone = deleted_principals(present)
+    forget = (
+        " | map((.Principal | objects | .AWS | values) |= ([.] | flatten - $gone)"
+        " | del(.Principal | objects | select(.AWS == []) | .AWS) | select(.Principal != {}))"
+    )
+    merge = (
+        '(if type == "string" then fromjson else . end) // {Version: "2012-10-17", Statement: []}'
+        f" | .Statement |= ([.] | flatten - $new{forget if gone else ''} | . + $new)"
+    )
+    values = {"new": [_without_sid(each) for each in statements], **({"gone": gone} if gone else {})}
+    named = (("--argjson", name, json.dumps(each, separators=(",", ":"))) for name, each in values.items())
+    jq = shlex.join(("jq", "-c", *(word for each in named for word in each), merge))
+    return f"{read} |\n{jq} |\n{write}"
+
+
+def deleted_principals(policy: object) -> tuple[str, ...]:
+    """Return the ids that a policy has in the place of deleted users and roles: they match nobody."""
+    parsed = _parsed(policy)
+    named = (each.get("Principal") for each in _statements(parsed or {}) if isinstance(each, Mapping))
+    texts = (text for each in named if isinstance(each, Mapping) for text in _listed(each.get("AWS")))
+    return tuple(dict.fromkeys(text for text in texts if isinstance(text, str) and _DELETED.fullmatch(text)))
+
+
+def _parsed(policy: object) -> Mapping[str, Any] | None:
+    parsed = object_of(policy) if isinstance(policy, str) else policy
+    return parsed if isinstance(parsed, Mapping) else None
+
+
+def _statements(policy: Mapping[str, Any]) -> list[Any]:
+    return _listed(policy.get("Statement", []))
+
+
+def _listed(value: object) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _without_sid(statement: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in statement.items() if name != "Sid"}
