@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pullguard.access.contexts import Circumstances
-from pullguard.access.verdict import pull_access
+from pullguard.access.verdict import grant_would_help, pull_access
 from pullguard.arn import Arn
 from tests.unit.access.worlds import (
     DECRYPT,
@@ -156,6 +156,50 @@ def test_what_both_readings_of_a_request_without_a_stage_decide_is_known(
     narrow = {**READS, "Effect": effect, "Condition": condition}
     access = pull_access(role(*((narrow,) if effect == "Allow" else (READS, narrow))), ours)
     assert access.state == ("pass" if holds == (effect == "Allow") else "fail")
+
+
+MFA = "aws:MultiFactorAuthPresent"
+MFA_KNOWN: dict[str, tuple[str, dict[str, Any], str]] = {
+    "allow-with-it": ("Allow", {"Bool": {MFA: "true"}}, "fail"),
+    "allow-with-it-or-without-the-key": ("Allow", {"BoolIfExists": {MFA: "true"}}, "unknown"),
+    "allow-without-it": ("Allow", {"BoolIfExists": {MFA: "false"}}, "pass"),
+    "allow-where-it-is-said-to-be-absent": ("Allow", {"Bool": {MFA: "false"}}, "unknown"),
+    "deny-without-it": ("Deny", {"BoolIfExists": {MFA: "false"}}, "fail"),
+    "deny-where-it-is-said-to-be-absent": ("Deny", {"Bool": {MFA: "false"}}, "unknown"),
+    "deny-with-it": ("Deny", {"Bool": {MFA: "true"}}, "pass"),
+    "deny-where-the-key-is-absent": ("Deny", {"Null": {MFA: "true"}}, "unknown"),
+    "deny-with-a-stage": ("Deny", {"BoolIfExists": {MFA: "false"}, "StringNotEqualsIfExists": {STAGE: "x"}}, "fail"),
+    "deny-by-one-of-two-doubts": ("Deny", {"Null": {MFA: "true", STAGE: "false"}}, "unknown"),
+}
+
+
+@pytest.mark.parametrize(("effect", "condition", "state"), MFA_KNOWN.values(), ids=MFA_KNOWN)
+def test_no_session_of_a_task_has_a_second_factor(effect: str, condition: dict[str, Any], state: str) -> None:
+    narrow = {**READS, "Effect": effect, "Condition": condition}
+    gate = pull_access(role(*((narrow,) if effect == "Allow" else (READS, narrow))), ours).gate("secret-access")
+    assert gate is not None
+    assert (gate.state, gate.missing_keys) == (state, ())
+    assert state != "unknown" or MFA in gate.reason
+
+
+@pytest.mark.parametrize("effect", ["Allow", "Deny"])
+def test_decrypt_has_no_second_factor_either(effect: str) -> None:
+    condition = {"BoolIfExists": {MFA: "false"}}
+    decrypts = allow(DECRYPT, KEY)
+    narrow = {**decrypts, "Effect": effect, "Condition": condition}
+    access = pull_access(role(READS, *((narrow,) if effect == "Allow" else (decrypts, narrow))), secret(key=key()))
+    assert access.state == ("pass" if effect == "Allow" else "fail")
+
+
+def test_a_tag_of_the_key_is_to_be_compared_with_what_lists_it() -> None:
+    who = role(READS, allow(DECRYPT, KEY, Condition={"StringEquals": {"aws:ResourceTag/team": "web"}}))
+    access = pull_access(who, secret(key=key()))
+    gate = access.gate("key-access")
+    assert gate is not None
+    assert (gate.state, gate.missing_keys, grant_would_help(access)) == ("unknown", (), False)
+    (tags,) = gate.not_looked
+    assert tags.command == f"aws kms list-resource-tags --region us-east-1 --key-id {key().arn}"
+    assert "the tags of the key" in gate.reason
 
 
 def test_two_statements_that_cover_both_readings_allow() -> None:

@@ -13,7 +13,8 @@ from decimal import Decimal
 
 from pullguard.access.request import ContextValue, NotBefore, Partial, Request, RoleSession, Service, Unknowable
 from pullguard.arn import Arn, dns_suffix_of
-from pullguard.model import Lookup, Missing, Role, Secret, explained
+from pullguard.aws_cli import command
+from pullguard.model import Lookup, Missing, NotLooked, Role, Secret, explained
 
 READ_VALUE = "secretsmanager:GetSecretValue"
 DECRYPT = "kms:Decrypt"
@@ -37,6 +38,11 @@ _NEVER_SENT_PREFIXES = ("aws:principaltag/", "aws:requesttag/")
 # table of condition keys says that the key is what the request names: it is absent, or it is AWSCURRENT.
 # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecretsmanager.html
 _NO_STAGE = "AWS does not say whether secretsmanager:VersionStage is absent where a request names no stage"
+# A service assumes the role, so no MFA device was used; whether that is said, as false, is documented nowhere.
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-multifactorauthpresent
+_MFA = "aws:multifactorauthpresent"
+_NO_MFA = "AWS does not say whether aws:MultiFactorAuthPresent is absent or false in the session of a task"
+_WITHOUT_MFA: dict[str, tuple[ContextValue, ...]] = {_MFA: ("false",)}
 _ALWAYS_SENT = frozenset(("aws:currenttime", "aws:epochtime", "aws:tokenissuetime", "aws:userid"))
 
 
@@ -77,8 +83,8 @@ def secret_request(role: Role, secret: Secret, around: Circumstances) -> Request
         absent=_NEVER_SENT | {"aws:calledvia", "aws:calledviafirst", "aws:calledvialast"} | absent,
         absent_prefixes=(*_NEVER_SENT_PREFIXES, "aws:resourcetag/"),
         present=_ALWAYS_SENT,
-        problems={**problems, stage: _NO_STAGE},
-        either={stage: ("AWSCURRENT",)},
+        problems={**problems, stage: _NO_STAGE, _MFA: _NO_MFA},
+        either={stage: ("AWSCURRENT",), **_WITHOUT_MFA},
     )
     return _request(role, READ_VALUE, secret.arn, context, unknowable)
 
@@ -118,9 +124,20 @@ def decrypt_request(
         # Secrets Manager sends the two pairs and no other: SecretARN above, SecretVersionId, whose value nobody knows.
         absent_prefixes=(*_NEVER_SENT_PREFIXES, "kms:encryptioncontext:"),
         present=_ALWAYS_SENT | {"kms:encryptioncontext:secretversionid"},
-        problems=problems,
+        problems={**problems, _MFA: _NO_MFA},
+        problem_prefixes={"aws:resourcetag/": explained(tags_of(key_arn))},
+        either=_WITHOUT_MFA,
     )
     return _request(role, DECRYPT, key_arn, context, unknowable)
+
+
+def tags_of(key: Arn) -> NotLooked:
+    """Say that a key's tags are not read, and which command lists them: ``aws:ResourceTag`` of Decrypt means these."""
+    return NotLooked(
+        why=f"aws:ResourceTag means the tags of the key {key}, which were not read",
+        switch="compare the condition with the tags of the key, which this command lists",
+        command=command("kms", "list-resource-tags", ("--region", key.region), ("--key-id", str(key))),
+    )
 
 
 def assume_request(role: Role, region: str | None, around: Circumstances) -> Request:

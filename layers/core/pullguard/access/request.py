@@ -45,7 +45,7 @@ class Unknowable:
     unknowable, unless ``absent`` (or ``absent_prefixes``) says that AWS does not send them. ``present`` are those
     that AWS is sure to send, with an unknown value. ``problems`` say why a key is unknown, where the reason is not
     that the task has yet to start. ``either`` are keys of which only this is known: they are absent, or have these
-    values; all of them absent or all of them present.
+    values. ``problem_prefixes`` are ``problems`` of all keys that begin so.
     """
 
     prefixes: tuple[str, ...] = ()
@@ -53,6 +53,7 @@ class Unknowable:
     absent_prefixes: tuple[str, ...] = ()
     present: frozenset[str] = frozenset()
     problems: Mapping[str, str] = field(default_factory=dict)
+    problem_prefixes: Mapping[str, str] = field(default_factory=dict)
     either: Mapping[str, tuple[ContextValue, ...]] = field(default_factory=dict)
 
     def covers(self, key: str) -> bool:
@@ -65,7 +66,8 @@ class Unknowable:
 
     def doubt(self, key: str, spelled: str) -> Unknown:
         """Return what hangs on ``key`` (in small letters), which a policy writes as ``spelled``."""
-        problem = self.problems.get(key)
+        of_prefix = (why for prefix, why in self.problem_prefixes.items() if key.startswith(prefix))
+        problem = self.problems.get(key) or next(of_prefix, None)
         return Unknown(keys=frozenset((spelled,))) if problem is None else Unknown(problems=(problem,))
 
 
@@ -165,10 +167,12 @@ class Request:
 
     @property
     def readings(self) -> tuple["Request", ...]:
-        """The request with the keys of ``unknowable.either`` absent, and present; itself alone where there are none."""
+        """The request with each key of ``unknowable.either`` absent or present; itself alone where there are none."""
         either = self.unknowable.either
         if not either:
             return (self,)
         rest = replace(self.unknowable, absent=self.unknowable.absent | either.keys(), either={})
-        absent = replace(self, unknowable=rest)
-        return absent, replace(absent, context={**self.context, **either})
+        readings: list[dict[str, tuple[ContextValue, ...]]] = [{}]
+        for key, values in either.items():
+            readings += [{**reading, key: values} for reading in readings]
+        return tuple(replace(self, unknowable=rest, context={**self.context, **present}) for present in readings)

@@ -9,7 +9,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import assert_never
 
-from pullguard.access.contexts import DECRYPT, ECS_TASKS, READ_VALUE, Circumstances, decrypt_request, secret_request
+from pullguard.access.contexts import (
+    DECRYPT,
+    ECS_TASKS,
+    READ_VALUE,
+    Circumstances,
+    decrypt_request,
+    secret_request,
+    tags_of,
+)
 from pullguard.access.decision import Citation, Decision, Verdict
 from pullguard.access.evaluate import Policies, decide
 from pullguard.access.gates import FindingId, Gate, GateName, PullAccess, grant_would_help
@@ -240,7 +248,7 @@ def _key_access(role: Role, secret: Secret, key: Key, ours: Policies, around: Ci
     request = decrypt_request(role, secret, key.arn, key.aliases, around)
     policies = replace(ours, resource=key_policy(key), grants=key_grants(key))
     decision = decide(request, policies)
-    looked = _unread(role, key.policy, key.grants, key.aliases, around.organization_id)
+    looked = _unread(role, key.policy, key.grants, key.aliases, around.organization_id, tags_of(key.arn))
     gate = _gate("key-access", decision, _decrypt_finding(decision), looked)
     if gate.state == "fail":
         gate = replace(gate, reason=" ".join((gate.reason, *_names_aliases(ours, request))))

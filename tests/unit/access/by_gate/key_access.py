@@ -173,7 +173,7 @@ UNKNOWNS: Unknowns = {
         role(READS, allow(DECRYPT, KEY, Condition={"StringEquals": {"aws:ResourceTag/a": "b"}})),
         secret(key=key()),
         "decrypt-access-missing",
-        "aws:ResourceTag/a",
+        "aws:ResourceTag",
     ),
     "aliases": (
         role(READS, allow(DECRYPT, "*", Condition={"ForAnyValue:StringEquals": {"kms:ResourceAliases": "alias/a"}})),
