@@ -237,12 +237,42 @@ def findings(here: World) -> dict[str, Finding]:
 
 
 def test_where_all_but_the_key_policy_allows_the_question_goes_to_the_keys_account() -> None:
-    found = findings(world(their_secret(), READS, DECRYPTS))
-    assert [each.status for each in found.values()] == ["unknown"]
-    remedy = found["decrypt-access-denied"].remedy
-    assert "run get-key-policy in account 444455556666" in remedy.text
-    assert remedy.snippet == NOT_ASKED.command
-    assert "Allow Pullguard" not in remedy.text
+    done = examine(world(their_secret(), READS, DECRYPTS).facts())
+    assert done.findings == ()
+    (question,) = (each for each in done.not_checked if each.check == "decrypt-access-denied")
+    assert question.question == "Does the account of the key let the execution role decrypt?"
+    assert question.how_to == f"run get-key-policy in account 444455556666: {NOT_ASKED.command}"
+    assert question.why == NOT_ASKED.why
+
+
+def test_the_question_ends_what_the_role_itself_lacked() -> None:
+    before = findings(world(their_secret(), READS))["decrypt-access-missing"]
+    assert before.id in examine(world(their_secret(), READS, DECRYPTS).facts()).passed
+
+
+REFUSED = {
+    "its grants": their_key(grants=denied("kms:ListGrants", THEIR_KEY)),
+    "the key": denied("kms:DescribeKey", THEIR_KEY),
+}
+
+
+@pytest.mark.parametrize("its_key", REFUSED.values(), ids=REFUSED)
+def test_what_aws_refused_to_tell_of_another_accounts_key_is_unknown(its_key: Lookup[Key]) -> None:
+    done = examine(world(their_secret(its_key), READS, DECRYPTS).facts())
+    assert {each.status for each in done.findings} == {"unknown"}
+    assert not [each for each in done.not_checked if each.check.startswith("decrypt")]
+
+
+def test_what_was_not_asked_about_a_key_of_ones_own_is_unknown() -> None:
+    own = secret(key=key(policy=NOT_ASKED))
+    assert findings(world(own, {**READS, "Resource": "*"}, {**DECRYPTS, "Resource": "*"}))
+
+
+@pytest.mark.parametrize("state", ["Disabled", "PendingDeletion"])
+def test_nothing_is_asked_of_a_key_that_cannot_be_used_anyway(state: str) -> None:
+    done = examine(world(their_secret(their_key(state=state)), READS, DECRYPTS).facts())
+    assert [each.check for each in done.findings] == ["key-unusable"]
+    assert not [each for each in done.not_checked if each.check.startswith("decrypt")]
 
 
 def test_what_the_role_itself_lacks_is_wrong_whatever_the_key_policy_says() -> None:

@@ -34,8 +34,8 @@ from pullguard.checks.check import (
     unreadable,
 )
 from pullguard.checks.role_steps import attached_instead, lacking, no_room, trust_command, trust_statement
-from pullguard.findings import Answer, Failed, Inapplicable, Passed, Remedy, Subject, Unsure
-from pullguard.model import Container, Facts, Key, Lookup, NamedPolicy, Role, Secret, Simulated, Unreadable
+from pullguard.findings import Answer, Failed, Inapplicable, Passed, Remedy, Skipped, Subject, Unsure
+from pullguard.model import Container, Facts, Key, Lookup, NamedPolicy, Role, Secret, Simulated, Unreadable, explained
 from pullguard.remedies.grant import INLINE_POLICIES_MAX_CHARS
 
 _EXECUTION_ROLE = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html"
@@ -82,15 +82,11 @@ def _ask(finding: FindingId, facts: Facts) -> Iterable[Answer]:
         mine = next((gate for gate in gates if gate.finding == finding), None)
         subject = _subject(facts, container, mine)
         if mine is None:
-            states = {gate.state for gate in gates if not gate.is_of_next_version}
-            if states == {"pass"}:
-                yield Passed(subject=subject)
-            elif "fail" in states and "unknown" not in states:
-                yield Inapplicable(subject=subject)  # it is closed by another fault, for certain
-            elif not gates and access.state == "pass":
-                yield Inapplicable(subject=subject)  # there is no such gate any more: the key is another one
+            yield from _without_gate(subject, role, gates, access)
         elif mine.state == "unknown" and (_is_deleted(secret, mine) or _is_reported(access, mine)):
             continue  # secret-scheduled-for-deletion, or the finding of an earlier gate, says it
+        elif _is_asked_elsewhere(role, mine):
+            yield _asked_elsewhere(subject, mine)
         elif mine.state == "unknown":
             yield _unsure(subject, container, role, mine)
         elif mine.grant_helps and no_room(role, secret) is not None:
@@ -103,6 +99,35 @@ def _ask(finding: FindingId, facts: Facts) -> Iterable[Answer]:
                 evidence=_evidence(mine, role),
                 remedy=remedy_of(finding, facts, container, secret, gate=mine, access=access),
             )
+
+
+def _without_gate(subject: Subject, role: Role, gates: list[Gate], access: PullAccess) -> Iterable[Answer]:
+    """Answer for a finding that none of the gates that can give it gives."""
+    states = {gate.state for gate in gates if not gate.is_of_next_version}
+    if states == {"pass"}:
+        yield Passed(subject=subject)
+    elif "fail" in states and "unknown" not in states:
+        yield Inapplicable(subject=subject)  # it is closed by another fault, for certain
+    elif not gates and access.state == "pass":
+        yield Inapplicable(subject=subject)  # there is no such gate any more: the key is another one
+    elif gates and all(gate.state == "pass" or _is_asked_elsewhere(role, gate) for gate in gates):
+        yield Inapplicable(subject=subject)  # what is left open is another finding's question
+
+
+def _is_asked_elsewhere(role: Role, gate: Gate) -> bool:
+    """Whether all that is unknown is what AWS answers in the account of the key alone: no right here changes that."""
+    theirs = isinstance(gate.key, Key) and gate.key.arn.account != role.arn.account
+    asked = {explained(each) for each in gate.not_looked}
+    return gate.state == "unknown" and theirs and not gate.missing_keys and bool(asked) and {*gate.problems} <= asked
+
+
+def _asked_elsewhere(subject: Subject, gate: Gate) -> Skipped:
+    return Skipped(
+        subject=subject,
+        question="Does the account of the key let the execution role decrypt?",
+        why="; ".join(each.why for each in gate.not_looked),
+        switch="; ".join(f"{each.switch}: {each.command}" if each.command else each.switch for each in gate.not_looked),
+    )
 
 
 def _is_reported(access: PullAccess, gate: Gate) -> bool:
@@ -423,6 +448,7 @@ KEY_CHECKS = (
         remedy="aws iam put-role-policy with kms:Decrypt on this key, through Secrets Manager",
         source=PRIVATE_REGISTRY,
         ask=partial(_ask, "decrypt-access-missing"),
+        moot_after=("key-unusable",),
     ),
     Check(
         id="decrypt-access-denied",
@@ -436,6 +462,7 @@ KEY_CHECKS = (
         remedy="aws kms put-key-policy that lets the role decrypt through Secrets Manager, or remove what denies",
         source=_KEY_ACCESS,
         ask=partial(_ask, "decrypt-access-denied"),
+        moot_after=("key-unusable",),
     ),
     Check(
         id="default-key-cross-account",
