@@ -110,7 +110,8 @@ def played(built: Path, used: Used) -> Iterator[Played]:
 def observed(built: Path, played: Played) -> Observed:
     """The demo's world under a stack of its own that only observes."""
     with Emulator() as aws:
-        scene = deploy(aws, built, {"Mode": "observe", "MoveServices": "true"}, Progress(quiet=True))
+        parameters = {"Mode": "observe", "MoveServices": "true", "RegistrySecretPattern": "registry/*"}
+        scene = deploy(aws, built, parameters, Progress(quiet=True))
         scene.hold()
         world = demo.world()
         scene.load(things_of(world))

@@ -169,8 +169,9 @@ def test_a_task_that_is_about_to_pull_proves_nothing() -> None:
 
 
 def test_where_it_cannot_be_read_what_runs_it_is_unknown() -> None:
-    here = world(anonymous=REFUSED, login=TAKEN, unreadable={"usage": denied("ecs:ListTasks")})
-    assert isinstance(asked(here), Unsure)
+    unread = {"usage": denied("ecs:ListTasks")}
+    assert isinstance(asked(world(anonymous=REFUSED, login=TAKEN, unreadable=unread)), Unsure)
+    assert isinstance(asked(world(anonymous=REFUSED, login=REFUSED, unreadable=unread)), Skipped)
 
 
 def test_a_task_that_started_since_ends_an_older_finding() -> None:

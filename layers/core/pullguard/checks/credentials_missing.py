@@ -84,7 +84,7 @@ def _judged(
         yield _refused(facts, container, image, candidates, start)
     elif isinstance(said, Unreadable):
         yield unreadable(subject, f"Whether {image.host} serves the image to anybody", said)
-    elif isinstance(facts.usage, Unreadable) and is_refusal(said):
+    elif isinstance(facts.usage, Unreadable) and container.name in facts.accepted:
         yield unreadable(
             subject, f"Whether a task of {facts.task_definition.arn.resource_name} has pulled", facts.usage
         )
@@ -125,15 +125,14 @@ def _not_proved(facts: Facts, container: Container) -> NotLooked:
         return said if isinstance(said, NotLooked) else VERIFICATION_SWITCHED_OFF
     if not is_refusal(said):
         return NotLooked(why=f"the registry's answer proves nothing ({said.detail.rstrip('.')})", switch=_ASK_AGAIN)
-    if not isinstance(facts.usage, Usage):
-        return facts.usage if isinstance(facts.usage, NotLooked) else NotLooked(why=_UNSEEN, switch=_ASK_AGAIN)
-    if facts.usage.has_pulled or facts.had_pulled:
+    if isinstance(facts.usage, Usage) and (facts.usage.has_pulled or facts.had_pulled):
         return NotLooked(why=_HAS_PULLED, switch=_IF_PRIVATE)
+    if container.name in facts.accepted and isinstance(facts.usage, NotLooked):
+        return facts.usage
     return NotLooked(why=_NONE_ACCEPTED, switch=_IF_PRIVATE)
 
 
 _ASK_AGAIN: Final = "ask again later"
-_UNSEEN: Final = "it is not known whether a task of the revision has pulled the image"
 _HAS_PULLED: Final = "a task of the revision has pulled the image without them"
 _NONE_ACCEPTED: Final = "the registry refuses it to anybody, and accepted no opted-in credentials for it either"
 _IF_PRIVATE: Final = "name the secret that is meant for the image, if it needs one"
