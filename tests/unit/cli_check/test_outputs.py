@@ -15,6 +15,7 @@ from pullguard_cli.checked import Checked, Placed, path_in_repository
 from pullguard_cli.located import Unusable
 from pullguard_cli.sarif import sarif
 from tests.unit.cli_check.conftest import Check, container, definition
+from tests.unit.test_pasted_credentials import BASE64, PASTED
 
 # The members that SARIF 2.1.0 requires, and the kinds of value that it allows, of all objects that are written.
 TEXT = {"type": "object", "required": ["text"], "properties": {"text": {"type": "string", "minLength": 1}}}
@@ -342,3 +343,17 @@ RIGHT, WARNED, BROKEN = definition(), definition(container("registry")), definit
 )  # fmt: skip
 def test_exit_code(check: Check, content: object, fail_on: str, code: int) -> None:
     assert check("--fail-on", fail_on, files={"a.json": content}).code == code
+
+
+@pytest.mark.parametrize("form", ["text", "json", "sarif", "github"])
+@pytest.mark.parametrize("token", [PASTED["a token"], BASE64.rstrip("=")], ids=["GitHub", "base64"])
+def test_a_token_that_was_pasted_into_a_file_is_repeated_in_no_form(check: Check, token: str, form: str) -> None:
+    containers = (
+        container(token, name="reference"),
+        container("registry/ghcr", name=token, image=f"ghcr.io/acme/app:{token}"),
+        container("registry/ghcr", name="image", image=token),
+    )
+    ran = check("--format", form, files={"task.json": definition(*containers)})
+    assert "registry/ghcr" in ran.out
+    assert token not in f"{ran.out}{ran.err}"
+    assert token[4:24] not in f"{ran.out}{ran.err}"
