@@ -242,3 +242,19 @@ def test_one_that_is_asked_for_by_itself_is_named_and_how_it_ended_is_unknown(dy
 def test_a_member_has_every_member_that_it_needs() -> None:
     with pytest.raises(ValueError, match="lacks"):
         Member.from_dict({})
+
+
+COUNTS: dict[str, tuple[str, str, Callable[[Ledger], object]]] = {
+    "what-happened": ("ONCE#x", "ONCE", lambda it: it.happened("x", now=NOW)),
+    "what-was-taken-up": ("CHANGE#x", "CHANGE", lambda it: it.taken_up("x", now=NOW)),
+    "how-often-it-was-written": ("WRITES#x", f"{NOW:%Y-%m-%dT%H}", lambda it: it.written_in_hour("x", now=NOW)),
+}
+
+
+@pytest.mark.parametrize(("partition", "sort", "read"), COUNTS.values(), ids=COUNTS)
+def test_a_mark_or_a_count_that_cannot_be_read_is_named_and_lets_nothing_pass(
+    dynamodb: "DynamoDBClient", partition: str, sort: str, read: Callable[[Ledger], object]
+) -> None:
+    put(dynamodb, partition, sort, {"expires_at_epoch_s": {"S": "soon"}, "writes": {"S": "many"}})
+    with pytest.raises(MalformedItem, match=f'pk "{partition}"'):
+        read(ledger(dynamodb))

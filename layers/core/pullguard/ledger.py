@@ -45,7 +45,7 @@ from pullguard.model import Accepted, RotationEnd
 from pullguard.remediation import Remediation
 from pullguard.remedies.redeploy import Verified
 from pullguard.role_book import HISTORY_KEPT_S, RoleBook
-from pullguard.table import DAY_S, RESOLVED_KEPT_S, Item, data_of, key, td
+from pullguard.table import DAY_S, RESOLVED_KEPT_S, Item, data_of, expiry_of, key, reading, td
 
 ONCE_KEPT_S = 14 * DAY_S  # as long as a message can stay in a queue
 
@@ -216,8 +216,8 @@ class Ledger(RoleBook, EcsBook, FamilyBook, HoldBook):
     @asks("dynamodb:GetItem")
     def happened(self, what: str, *, now: datetime) -> bool:
         """Whether ``once`` was asked for ``what`` before, and not too long ago."""
-        item = self._client.get_item(TableName=self._table, Key=key(f"ONCE#{what}", "ONCE"), ConsistentRead=True)
-        return "Item" in item and int(item["Item"]["expires_at_epoch_s"]["N"]) > now.timestamp()
+        item = self._item(f"ONCE#{what}", "ONCE")
+        return item is not None and reading(item, expiry_of) > now.timestamp()
 
     @asks("dynamodb:PutItem")
     def lease(self, what: str, seconds: int, *, now: datetime, by: str = "") -> bool:
@@ -267,12 +267,10 @@ class Ledger(RoleBook, EcsBook, FamilyBook, HoldBook):
     @asks("dynamodb:GetItem")
     def taken_up(self, sequence: str, *, now: datetime) -> str | None:
         """Return the last change of its ``sequence`` that was taken up; None where none was, or that is forgotten."""
-        item = self._client.get_item(
-            TableName=self._table, Key=key(f"CHANGE#{sequence}", "CHANGE"), ConsistentRead=True
-        ).get("Item")
-        if item is None or int(item["expires_at_epoch_s"]["N"]) <= now.timestamp():
+        item = self._item(f"CHANGE#{sequence}", "CHANGE")
+        if item is None or reading(item, expiry_of) <= now.timestamp():
             return None
-        return item["change"]["S"]
+        return reading(item, lambda it: str(it["change"]["S"]))
 
     @asks("dynamodb:PutItem")
     def keep_rotation_end(self, secret: Arn, end: RotationEnd) -> None:
@@ -306,10 +304,8 @@ class Ledger(RoleBook, EcsBook, FamilyBook, HoldBook):
     @asks("dynamodb:GetItem")
     def written_in_hour(self, scope: str, *, now: datetime) -> int:
         """Return how many writes were counted for ``scope`` in this hour."""
-        item = self._client.get_item(
-            TableName=self._table, Key=key(f"WRITES#{scope}", f"{now:%Y-%m-%dT%H}"), ConsistentRead=True
-        )
-        return int(item["Item"]["writes"]["N"]) if "Item" in item else 0
+        item = self._item(f"WRITES#{scope}", f"{now:%Y-%m-%dT%H}")
+        return 0 if item is None else reading(item, lambda it: int(it["writes"]["N"]))
 
     @asks("dynamodb:GetItem")
     def sweep_state(self) -> Mapping[str, Any] | None:

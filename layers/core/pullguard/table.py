@@ -59,8 +59,11 @@ class Table:
 
         Raises ``MalformedItem`` where it cannot be read.
         """
-        item = self._client.get_item(TableName=self._table, Key=key(partition, sort), ConsistentRead=True).get("Item")
+        item = self._item(partition, sort)
         return None if item is None else reading(item, lambda it: read(data_of(it)))
+
+    def _item(self, partition: str, sort: str) -> Item | None:
+        return self._client.get_item(TableName=self._table, Key=key(partition, sort), ConsistentRead=True).get("Item")
 
     def _or_none(self, partition: str, sort: str, read: Callable[[Any], T]) -> T | None:
         """Do as ``_get`` does; an item that cannot be read is named in the log, and as good as none."""
