@@ -40,6 +40,7 @@ def test_a_refusal_of_iam_is_told_with_its_remedy(act: Acted, code: str) -> None
     assert code in failure["why"]
     assert "ManagedRolePattern" in failure["remedy"]
     assert "pullguard:managed=true" in failure["remedy"]
+    assert "RequireRoleBoundary" in failure["remedy"]
     assert here.stage.sent.messages == []
 
 

@@ -30,11 +30,20 @@ def test_observing_tells_once_what_would_be_taken_back(act: Acted, changes: dict
     assert here.kept() == set(granted(GHCR, HUB))
 
 
-def test_a_role_whose_owner_has_withdrawn_the_key_is_refused(act: Acted) -> None:
-    here = act(replace(UNUSED, roles=(holder(GHCR, HUB, managed=False),)))
+LIMITS = "arn:aws:iam::111122223333:policy/limits"
+REFUSED: dict[str, tuple[dict[str, Any], str]] = {
+    "its-owner-took-the-tag": ({"managed": False}, "is not opted in: it has no tag pullguard:managed=true"),
+    "it-has-not-the-required-boundary": ({"required_boundary": LIMITS}, f"has not the permissions boundary {LIMITS}"),
+}
+
+
+@pytest.mark.parametrize(("changes", "why"), REFUSED.values(), ids=REFUSED)
+def test_a_role_on_which_iam_would_refuse_the_write_is_refused(act: Acted, changes: dict[str, Any], why: str) -> None:
+    here = act(replace(UNUSED, roles=(holder(GHCR, HUB, **changes),)))
     here.unused_for(GRACE_DAYS)
     assert here.review().withdrawn == 0
-    assert "not opted in any more" in here.why("Remediation Refused")
+    assert why in here.why("Remediation Refused")
+    assert here.kept() == set(granted(GHCR, HUB))
 
 
 STOP = Stop(by="ada", at="2026-11-23T11:59:00+00:00")

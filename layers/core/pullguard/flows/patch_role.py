@@ -145,8 +145,9 @@ class RolePatcher:
                 patched,
                 occasion,
                 str(error),
-                "Check that the role matches the parameter ManagedRolePattern and carries the tag "
-                "pullguard:managed=true, and that no control policy forbids it.",
+                "Check that the role matches the parameter ManagedRolePattern, carries the tag "
+                "pullguard:managed=true and has the boundary of RequireRoleBoundary, if one is set, and that no "
+                "control policy forbids it.",
             )
         # What was taken back may still show, and would pass as granted.
         self.executor.look_again(look, delay_s=ROLE_LEASE_S if taken_back else WAITS_S[0])

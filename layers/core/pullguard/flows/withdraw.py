@@ -14,7 +14,8 @@ from pullguard.alerts import describe
 from pullguard.arn import Arn
 from pullguard.aws.iam import Iam
 from pullguard.checks.credentials_missing import candidates_for
-from pullguard.eligibility import MANAGED_TAG, effective_mode, is_managed
+from pullguard.consent import missing_role_key
+from pullguard.eligibility import effective_mode
 from pullguard.errors import Denied, NotNow, PullguardError
 from pullguard.flows.brakes import NotWritten
 from pullguard.flows.confirming import Confirmer
@@ -160,9 +161,8 @@ class Withdrawer:
         """Return what may be written away; tell of what would be, and of what must not be and why."""
         if not unused:
             return ()
-        if not is_managed(role):
-            why = f"the role {role.name} is not opted in any more: it has no tag {MANAGED_TAG}=true"
-            self._tell(role, unused, "Remediation Refused", why=why)
+        if (missing := missing_role_key(role)) is not None:  # IAM would refuse the write
+            self._tell(role, unused, "Remediation Refused", why=missing.why)
             return ()
         if foreign := self._foreign(role):
             why = (
