@@ -188,11 +188,15 @@ def _verdict(answers: list[Answer], remarks: tuple[Remark, ...], met: list[Gate]
     states = {gate.state for gate in met if gate.severity == "error"} | errors
     if "fail" in states:
         return "fail"
-    if "unknown" in states or any(isinstance(answer, Unsure) and answer.severity is None for answer in answers):
+    unsure = any(isinstance(answer, Unsure) and answer.severity is None for answer in answers)
+    skipped = any(isinstance(answer, Skipped) for answer in answers)
+    if "unknown" in states and "unknown" not in errors and skipped and not unsure:
+        return "not checked"  # all that is unknown is a question for elsewhere
+    if "unknown" in states or unsure:
         return "unknown"
     if met or any(isinstance(answer, Failed) for answer in answers):
         return "pass"
-    if any(isinstance(answer, Skipped) for answer in answers):
+    if skipped:
         return "not checked"
     return "pass" if any(isinstance(answer, Passed) for answer in answers) else "not looked at"
 

@@ -96,19 +96,23 @@ def family(two: Two, name: str, *statements: dict[str, Any]) -> str:
 
 
 def run(two: Two, *arguments: str) -> dict[str, Any]:
+    answered: dict[str, Any] = json.loads(run_as_text(two, *arguments, "--format", "json"))
+    return answered
+
+
+def run_as_text(two: Two, *arguments: str) -> str:
     environment = {**os.environ, **two.aws.environment}
     signed = {
         "AWS_ACCESS_KEY_ID": two.auditor.access_key_id,
         "AWS_SECRET_ACCESS_KEY": two.auditor.secret_access_key,
         "AWS_SESSION_TOKEN": str(two.auditor.session_token),
     }
-    command = (str(COMMAND), *arguments, "--format", "json")
+    command = (str(COMMAND), *arguments)
     ran = subprocess.run(
         command, env=environment | signed, capture_output=True, text=True, timeout=WITHIN_S, check=False
     )
     assert ran.returncode in (0, 1, 2), ran.stderr
-    answered: dict[str, Any] = json.loads(ran.stdout)
-    return answered
+    return ran.stdout
 
 
 def test_the_embedded_aws_answers_across_accounts_as_aws_does(two: Two) -> None:
@@ -138,12 +142,16 @@ def test_a_key_of_the_same_alias_in_our_account_is_never_taken_for_theirs(two: T
     assert [each["check"] for each in planned["left_to_people"]] == ["decrypt-access-missing"]
 
 
-def test_where_only_the_key_policy_is_open_the_answer_is_unknown_and_says_what_to_run(two: Two) -> None:
+def test_where_only_the_key_policy_is_open_it_is_a_question_for_the_keys_account(two: Two) -> None:
     role = family(two, "able", allow("secretsmanager:GetSecretValue", two.secret), allow("kms:Decrypt", two.key))
-    (found,) = run(two, "audit", "--family", "able")["findings"]
-    assert (found["check"], found["status"]) == ("decrypt-access-denied", "unknown")
-    assert found["remedy"]["snippet"].startswith(f"aws kms get-key-policy --region us-east-1 --key-id {two.key}")
-    assert "kms:GetKeyPolicy" not in found["remedy"]["text"]
+    shows = f"aws kms get-key-policy --region us-east-1 --key-id {two.key}"
+    answered = run(two, "audit", "--family", "able")
+    assert answered["findings"] == []
+    (asked,) = (each for each in answered["not_checked"] if each["check"] == "decrypt-access-denied")
+    assert asked["how_to"].startswith(f"run get-key-policy in account {THEIRS}: {shows}")
+    explained = "".join(run_as_text(two, "explain", "able", "--format", "text").split())
+    assert "".join(shows.split()) in explained
+    assert "Thepullgetsitscredentials.Notchecked:decrypt" in explained
     assert fetch(two.aws, role, two.secret).ok
 
 
