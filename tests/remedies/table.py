@@ -314,6 +314,18 @@ PASTED: Final = (
             )
         ),
     ),
+    Row(
+        check="reference-stale",
+        way="neither the boundary nor the role's own policies",
+        scene=Scene(world=healthy(container=naming(STALE), secret={"recreated": True}, allows=(), **_BOUNDED)),
+    ),
+    Row(
+        check="reference-stale",
+        way="and the key policy is closed",
+        scene=Scene(
+            world=healthy(container=naming(STALE), secret={"recreated": True, **_KEYED}, key=_CLOSED_KEY, allows=())
+        ),
+    ),
     Row(check="secret-not-found", way="the name of nothing", leaves=("reference-not-full-arn",)),
     Row(check="secret-not-found", way="deleted for good", by_person=_register_what_was_printed),
     Row(

@@ -110,6 +110,41 @@ def test_what_no_command_opens_is_said() -> None:
     assert "That alone does not let the role read it: Statement 0 of the inline policy" in finding.remedy.text
 
 
+LIMIT = NamedPolicy(name="limit", document=CLOSED, arn=f"arn:aws:iam::{ACCOUNT}:policy/limit")
+OF_AWS = replace(LIMIT, arn="arn:aws:iam::aws:policy/ReadOnlyAccess")
+WIDENS = ["list-policy-versions", "delete-policy-version", "get-policy-version", "create-policy-version"]
+
+
+def operations_of(finding: Finding) -> list[str]:
+    return [each.operation for each in commands_of(finding.remedy)]
+
+
+def test_a_boundary_is_widened_before_the_grant() -> None:
+    finding = found("reference-stale", roles=(role(boundary=LIMIT),))
+    assert operations_of(finding) == [*WIDENS, "put-role-policy"]
+    assert finding.remedy.members == (MEMBER,)
+    assert "Add what the pull needs to the role's permissions boundary" in finding.remedy.text
+
+
+def test_a_closed_key_is_opened_by_its_policy_alone() -> None:
+    closed = replace(NEW, key=key(policy=CLOSED))
+    finding = found("reference-stale", secrets=(closed,), roles=(role(reads=[NEW]),))
+    assert operations_of(finding) == ["get-key-policy", "put-key-policy"]
+
+
+def test_what_no_shell_takes_is_in_the_text() -> None:
+    finding = found("reference-stale", roles=(role(boundary=OF_AWS),))
+    assert operations_of(finding) == ["put-role-policy"]
+    assert '`{"Statement":[{"Action":"secretsmanager:GetSecretValue"' in finding.remedy.text
+
+
+def test_no_boundary_is_widened_for_what_an_owner_said_no_to() -> None:
+    named = secret(suffix="NewNew", tags={"pullguard:roles": "api-*"})
+    finding = found("reference-stale", secrets=(named,), roles=(role(boundary=LIMIT),))
+    assert finding.remedy.snippet == MEMBER
+    assert "That alone does not let the role read it: The permissions boundary" in finding.remedy.text
+
+
 # --- A role to create -----------------------------------------------------------------------------------------------
 
 

@@ -14,7 +14,6 @@ from pullguard.access.policy import Layer, parse_policy
 from pullguard.access.verdict import Circumstances, pull_access, trust_gate
 from pullguard.checks.access_remedies import (
     ASK_ORGANIZATION,
-    left_out,
     remedy_of,
     spare,
     statements_needed,
@@ -34,6 +33,7 @@ from pullguard.checks.check import (
     unreadable,
 )
 from pullguard.checks.role_steps import attached_instead, lacking, no_room, trust_command, trust_statement
+from pullguard.checks.shared_policies import left_out
 from pullguard.findings import Answer, Failed, Inapplicable, Passed, Remedy, Skipped, Subject, Unsure
 from pullguard.model import Container, Facts, Key, Lookup, NamedPolicy, Role, Secret, Simulated, Unreadable, explained
 from pullguard.remedies.grant import INLINE_POLICIES_MAX_CHARS

@@ -1,33 +1,42 @@
 """What to do where a role cannot read a secret or decrypt it, and with which command or statement."""
 
-import shlex
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from pullguard.access.decision import Citation
 from pullguard.access.gates import KEY_GATES, FindingId, Gate, PullAccess
 from pullguard.access.policy import Layer, Policy
-from pullguard.arn import account_of, dns_suffix_of
-from pullguard.aws_cli import arguments, command, in_order, on_secret
+from pullguard.arn import account_of
+from pullguard.aws_cli import command, in_order, on_secret
 from pullguard.checks.check import CREDENTIALS_FILE, put_value
-from pullguard.checks.role_steps import grant_by_hand, lacking, lacks_own
+from pullguard.checks.role_steps import grant_by_hand, lacking
+from pullguard.checks.shared_policies import (
+    ADDS,
+    KEY_POLICY,
+    default_version,
+    in_words,
+    is_elsewhere,
+    is_statement,
+    lacks_own,
+    left_out,
+    needs_own,
+    on_key,
+    widened,
+)
 from pullguard.checks.unread import how_to_read
 from pullguard.consent import missing_key
 from pullguard.findings import Remedy
-from pullguard.model import Container, Facts, Key, Lookup, NamedPolicy, Role, Secret
-from pullguard.remedies.by_hand import BOTH, DECRYPT, READ, STDIN, adding, deleted_principals, extended
-from pullguard.remedies.grant import granted_for, policy_document, render, size_chars
+from pullguard.model import Container, Facts, Key, Lookup, Role, Secret
+from pullguard.remedies.by_hand import BOTH, DECRYPT, READ, STDIN, adding
+from pullguard.remedies.grant import granted_for, policy_document, render
 
-# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
-_MANAGED_POLICY_MAX_CHARS: Final = 6_144
 _NOT_GRANTED: Final = "Pullguard does not grant this by itself"
 _NARROWED: Final = (
     "Its grant lets a role both read and decrypt, without the conditions under which the owner may have allowed one."
 )
-_ADDS: Final = "The command (it needs jq) adds to what the policy says when you paste it, and keeps all of that."
-_DEFAULT: Final = ("--policy-name", "default")  # the one policy that a key has
 _DENIALS: Final = frozenset({"secret-access-denied", "decrypt-access-denied"})
+_WIDENED: Final = frozenset({"secret-access-blocked-by-boundary", "decrypt-access-denied"})
 _LEFT_OPEN: Final = (
     "Correct the policy that cannot be read, or write the statement so that it does not rest on what AWS's "
     "documentation leaves open."
@@ -50,19 +59,28 @@ def remedy_of(
         return _granting(container, secret, role, gate, access)
     if finding in _DENIALS and gate.statements:
         return spare(role, secret, gate.statements[0])
+    if isinstance(role, Role) and (remedies := tuple(widened(role, secret, gate))) and finding in _WIDENED:
+        return _together(remedies, container, secret, role, gate=gate, access=access)
     text, snippet = _BY_HAND[finding](facts, secret, gate)
-    first, key = Remedy(text=text, snippet=snippet), secret.key
-    layers = () if gate.decision is None else gate.decision.lacking
-    shut_by_key = Layer.KEY in layers
-    elsewhere = shut_by_key and not (isinstance(key, Key) and key.arn.account == _own_account(facts))
-    rest = []
-    if shut_by_key and finding != "decrypt-access-denied":
-        also, also_paste = _key_statement(facts, secret, gate)
-        rest.append(Remedy(text=also, snippet=also_paste))
-    # A key policy of the role's own account that names the role needs no policy of the role beside it.
-    if isinstance(role, Role) and lacks_own(gate) and (elsewhere or not shut_by_key):
+    if isinstance(role, Role) and lacks_own(gate):
+        text = f"{text} {in_words(_own_policies(container, secret, role, access))}"
+    return Remedy(text=text, snippet=snippet)
+
+
+def _together(
+    remedies: tuple[Remedy, ...], container: Container, secret: Secret, role: Role, *, gate: Gate, access: PullAccess
+) -> Remedy:
+    """Return one remedy that opens every layer that lacks the request, since one alone opens nothing.
+
+    What no shell takes after the first goes into the text: it is a statement, or not all is for one account.
+    """
+    first, *rest = remedies
+    if needs_own(role, gate):
         rest.append(_own_policies(container, secret, role, access))
-    return _with(first, *rest, elsewhere=elsewhere)
+    if is_statement(first) or is_elsewhere(role, gate):
+        return Remedy(text=" ".join((first.text, *map(in_words, rest))), snippet=first.snippet)
+    text = " ".join(each.text for each in (first, *rest))
+    return Remedy(text=text, snippet=in_order(*(each.snippet for each in (first, *rest))) or None)
 
 
 def _own_policies(container: Container, secret: Secret, role: Role, access: PullAccess) -> Remedy:
@@ -75,20 +93,6 @@ def _own_policies(container: Container, secret: Secret, role: Role, access: Pull
         text=f"{too}: let the role {role.name} read this secret, by one policy that names it alone.{sure}",
         snippet=grant_by_hand(role, secret, lacking(access)),
     )
-
-
-def _with(first: Remedy, *rest: Remedy, elsewhere: bool) -> Remedy:
-    """Return one remedy that does all: one layer alone opens nothing.
-
-    What no shell takes after the first goes into the text: it is a statement, or not all is for one account.
-    """
-    is_statement = first.snippet is not None and first.snippet.startswith('{"')
-    if not (is_statement or elsewhere):
-        text = " ".join(each.text for each in (first, *rest))
-        return Remedy(text=text, snippet=in_order(first.snippet, *(each.snippet for each in rest)) or None)
-    quoted = (f"`{' '.join(each.snippet.splitlines())}`" if each.snippet else None for each in rest)
-    texts = (text for each, command_ in zip(rest, quoted, strict=True) for text in (each.text, command_))
-    return Remedy(text=" ".join(filter(None, (first.text, *texts))), snippet=first.snippet)
 
 
 def _granting(container: Container, secret: Secret, role: Role, gate: Gate, access: PullAccess) -> Remedy:
@@ -118,7 +122,7 @@ def _not_enough(role: Role, gate: Gate, access: PullAccess) -> str | None:
         return None if narrowed is None else f"{_NARROWED} {narrowed.reason}"
     key = shut.key
     if isinstance(key, Key) and key.arn.account != role.arn.account and shut.finding == "decrypt-access-missing":
-        shows = _on_key(key, "get-key-policy", _DEFAULT)
+        shows = on_key(key, "get-key-policy", KEY_POLICY)
         return f"The key policy has to allow it too: in account {key.arn.account}, {shows} shows it."
     return f"The pull would still fail: {shut.reason}"
 
@@ -169,16 +173,8 @@ def _resource_policy(facts: Facts, secret: Secret, _gate: Gate) -> tuple[str, st
         statement,
         present=secret.resource_policy,
     )
-    text = f"In the secret's account, let the role in by the secret's resource policy. {_ADDS}"
+    text = f"In the secret's account, let the role in by the secret's resource policy. {ADDS}"
     return f"{text}{left_out(secret.resource_policy)}", pipeline
-
-
-def left_out(policy: object) -> str:
-    """Say which principals of ``policy`` a command leaves out; empty where it keeps all."""
-    gone = deleted_principals(policy)
-    if not gone:
-        return ""
-    return f" It leaves out {' and '.join(gone)}: a user or role that was deleted, which AWS refuses to store again."
 
 
 def _role_arn(facts: Facts) -> str:
@@ -200,93 +196,14 @@ def _shows(role: Lookup[Role] | None, secret: Secret | None, policy: Policy) -> 
         which = () if policy.name == policy.layer else (("--policy-name", policy.name),)
         return on_secret(secret, "get-resource-policy", *which)
     if policy.layer is Layer.KEY and secret is not None and isinstance(secret.key, Key):
-        return _on_key(secret.key, "get-key-policy", _DEFAULT)
+        return on_key(secret.key, "get-key-policy", KEY_POLICY)
     if policy.layer not in (Layer.IDENTITY, Layer.BOUNDARY, Layer.TRUST) or not isinstance(role, Role):
         return None
     if policy.layer is Layer.TRUST:
         return command("iam", "get-role", ("--role-name", role.name), ("--query", "Role.AssumeRolePolicyDocument"))
     if policy.arn is None:
         return command("iam", "get-role-policy", ("--role-name", role.name), ("--policy-name", policy.name))
-    return _default_version(policy.arn)
-
-
-def _default_version(policy: str) -> str:
-    arn = shlex.quote(policy)
-    version = f'"$(aws iam get-policy --policy-arn {arn} --query Policy.DefaultVersionId --output text)"'
-    return f"aws iam get-policy-version --policy-arn {arn} --version-id {version}"
-
-
-def _wider_boundary(facts: Facts, secret: Secret, _gate: Gate) -> tuple[str, str | None]:
-    """Say which policy bounds the role, and what it lacks: by itself that gives no role anything."""
-    needed = policy_document((granted_for(secret),))
-    boundary = facts.role.boundary if isinstance(facts.role, Role) else None
-    if not isinstance(boundary, NamedPolicy) or boundary.arn is None:
-        return "Add these statements to the role's permissions boundary.", render(needed)
-    effect = "it then lets through what the role's own policies allow, for every role that it bounds."
-    wider = extended(boundary.document, *needed["Statement"])
-    if wider is None or ":iam::aws:" in boundary.arn or size_chars(wider) > _MANAGED_POLICY_MAX_CHARS:
-        text = (
-            f"Add these statements to the role's permissions boundary, {boundary.arn}, or to one in its place: {effect}"
-        )
-        return text, render(needed)
-    text = (
-        f"Add what the pull needs to the role's permissions boundary, {boundary.arn}: {effect} {_ADDS} IAM keeps five "
-        "versions of a policy: of five, the oldest that is not in use is deleted first."
-    )
-    return text, _new_version(boundary.arn, needed["Statement"])
-
-
-def _new_version(arn: str, statements: Iterable[Mapping[str, Any]]) -> str:
-    """Return the commands that give a managed policy a version with ``statements`` added, and room for it.
-
-    Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_managed-versioning.html
-    """
-    at = ("--policy-arn", arn)
-    surplus = ("--query", "sort_by(Versions[?!IsDefaultVersion], &CreateDate)[:-3].VersionId")
-    listed = command("iam", "list-policy-versions", at, surplus, ("--output", "text"))
-    delete = command("iam", "delete-policy-version", at)
-    document = (("--query", "PolicyVersion.Document"), ("--output", "json"))
-    return in_order(
-        f'for version in $({listed}); do {delete} --version-id "$version"; done',
-        adding(
-            f"{_default_version(arn)} {arguments(*document)}",
-            command("iam", "create-policy-version", at, ("--policy-document", STDIN), ("--set-as-default",)),
-            *statements,
-        ),
-    )
-
-
-def _key_statement(facts: Facts, secret: Secret, _gate: Gate) -> tuple[str, str | None]:
-    condition = {
-        "kms:ViaService": f"secretsmanager.{secret.arn.region}.{dns_suffix_of(secret.arn.partition)}",
-        "kms:EncryptionContext:SecretARN": str(secret.arn),
-    }
-    statement = {
-        "Effect": "Allow",
-        "Principal": {"AWS": _role_arn(facts)},
-        "Action": "kms:Decrypt",
-        "Resource": "*",
-        "Condition": {"StringEquals": condition},
-    }
-    key = secret.key
-    if not isinstance(key, Key):
-        text = (
-            "In the account of the key, add this statement to the key policy, which lets the role decrypt the secret."
-        )
-        return text, render(statement)
-    where = "" if key.arn.account == facts.task_definition.arn.account else f"In account {key.arn.account}, "
-    text = f"{where}let the role decrypt the secret through Secrets Manager, by the key policy. {_ADDS}"
-    pipeline = adding(
-        _on_key(key, "get-key-policy", _DEFAULT, ("--query", "Policy"), ("--output", "json")),
-        _on_key(key, "put-key-policy", _DEFAULT, ("--policy", STDIN)),
-        statement,
-        present=key.policy,
-    )
-    return f"{text[:1].upper()}{text[1:]}{left_out(key.policy)}", pipeline
-
-
-def _on_key(key: Key, operation: str, *options: tuple[str, ...]) -> str:
-    return command("kms", operation, ("--region", key.arn.region), ("--key-id", str(key.arn)), *options)
+    return default_version(policy.arn)
 
 
 def _key_state(facts: Facts, secret: Secret, _gate: Gate) -> tuple[str, str | None]:
@@ -294,13 +211,13 @@ def _key_state(facts: Facts, secret: Secret, _gate: Gate) -> tuple[str, str | No
     if not isinstance(key, Key):
         return _another_key(facts, secret)
     where = "" if key.arn.account == _own_account(facts) else f" in account {key.arn.account}"
-    enable = _on_key(key, "enable-key")
+    enable = on_key(key, "enable-key")
     match key.state:
         case "Disabled":
             return f"Enable the key{where}.", enable
         case "PendingDeletion":
             text = f"Cancel the deletion of the key{where}, and enable it."
-            return text, in_order(_on_key(key, "cancel-key-deletion"), enable)
+            return text, in_order(on_key(key, "cancel-key-deletion"), enable)
         case state:
             return f"Make the key usable again{where} (it is {state}), or encrypt the secret under another.", None
 
@@ -350,12 +267,12 @@ _BY_HAND: Final[dict[FindingId, _Hand]] = {
     "execution-role-not-assumable": _say("Let ecs-tasks.amazonaws.com assume the role."),
     "secret-access-missing": _say("Let the role read the secret, in one of its policies."),
     "secret-access-denied": _say("Remove the statement that denies, or make it spare this role and secret."),
-    "secret-access-blocked-by-boundary": _wider_boundary,
+    "secret-access-blocked-by-boundary": _statements("Add these statements to the role's permissions boundary."),
     "secret-access-blocked-by-organization": _statements(ASK_ORGANIZATION),
     "secret-resource-policy-missing": _resource_policy,
     "secret-access-too-broad": _say("Name the secret in the policy."),
     "key-unusable": _key_state,
     "decrypt-access-missing": _say("Let the role decrypt with the key, in one of its policies."),
-    "decrypt-access-denied": _key_statement,
+    "decrypt-access-denied": _statements("Let the key policy allow the role to decrypt the secret."),
     "default-key-cross-account": _own_key,
 }

@@ -15,12 +15,12 @@ from typing import Final, TypeAlias
 from pullguard import meaning
 from pullguard.access.decision import Verdict
 from pullguard.access.gates import KEY_GATES, Gate, PullAccess
-from pullguard.access.policy import Layer
 from pullguard.access.verdict import Circumstances, pull_access
 from pullguard.arn import Arn, MalformedReference, SecretReference
 from pullguard.aws_cli import command, in_order, tags_option, unless_there
 from pullguard.checks.check import CREDENTIALS_FILE, gives_credentials, reference_snippet
 from pullguard.checks.new_secret import create_command, future_of
+from pullguard.checks.shared_policies import in_words, is_elsewhere, is_statement, lacks_own, needs_own, widened
 from pullguard.consent import missing_key
 from pullguard.eligibility import MANAGED_TAG, secrets_for
 from pullguard.findings import Remedy
@@ -121,27 +121,38 @@ def _of_role(facts: Facts, role: Role, container: Container, wanted: Wanted) -> 
     around = Circumstances(reference=str(secret.arn), now=facts.now, organization_id=facts.organization)
     access = pull_access(role, secret, region=facts.task_definition.arn.region, around=around)
     failures = access.failures
+    missing = missing_key(container, secret, role)
+    said_no = missing is not None and missing.said_no
     commands, remarks = [], []
     for gate in (each for each in failures if not each.grant_helps):
         if gate.name == "trust-policy" and (trust := trust_command(role, gate)) is not None:
             commands.append(trust)
-        else:
+            continue
+        opening = () if said_no or isinstance(wanted, Future) else widened(role, _under_its_key(wanted, gate), gate)
+        opened = [(each, not (is_statement(each) or is_elsewhere(role, gate))) for each in opening]
+        commands += [str(each.snippet) for each, is_pasted in opened if is_pasted]
+        remarks += [each.text if is_pasted else in_words(each) for each, is_pasted in opened]
+        if not opened:
             remarks.append(f"That alone does not let the role read it: {gate.reason}")
-    if any(gate.grant_helps for gate in failures) or (isinstance(wanted, Future) and wanted.key is not None):
-        missing = missing_key(container, secret, role)
+    lacks = any(gate.grant_helps or needs_own(role, gate) for gate in failures)
+    if lacks or (isinstance(wanted, Future) and wanted.key is not None):
         if missing is not None and missing.said_no:
             remarks.append(f"The role {role.name} cannot read it, and {missing.why}. {missing.remedy}")
         else:
             commands.append(grant_by_hand(role, _with_its_key(wanted, failures), lacking(access)))
             if missing is not None:
                 remarks.insert(0, f"First make sure that {secret.name} is meant for this image and this role.")
-    return Steps(commands=tuple(commands), remarks=tuple(remarks))
+    return Steps(commands=tuple(dict.fromkeys(commands)), remarks=tuple(dict.fromkeys(remarks)))
 
 
 def _with_its_key(wanted: Wanted, failures: tuple[Gate, ...]) -> Wanted:
     """Return the secret under the key that its current version needs, where that is another than its own."""
-    gate = next((each for each in failures if each.grant_helps and each.name in KEY_GATES), None)
-    return replace(wanted, key=gate.key) if gate is not None and isinstance(wanted, Secret) else wanted
+    gate = next((each for each in failures if lacks_own(each) and each.name in KEY_GATES), None)
+    return _under_its_key(wanted, gate) if gate is not None and isinstance(wanted, Secret) else wanted
+
+
+def _under_its_key(secret: Secret, gate: Gate) -> Secret:
+    return replace(secret, key=gate.key) if gate.name in KEY_GATES else secret
 
 
 # --- A grant -----------------------------------------------------------------------------------------------------
@@ -154,11 +165,6 @@ def lacking(access: PullAccess) -> frozenset[str]:
         for gate in access.gates
         if gate.state == "fail" and gate.name in _ACTIONS and (gate.grant_helps or lacks_own(gate))
     )
-
-
-def lacks_own(gate: Gate) -> bool:
-    """Whether no policy of the role's own allows what the gate is about, whatever else shuts it."""
-    return gate.decision is not None and Layer.IDENTITY in gate.decision.lacking
 
 
 _ACTIONS: Final[Mapping[str, str]] = {"secret-access": READ, "key-access": DECRYPT}
