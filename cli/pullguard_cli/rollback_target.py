@@ -20,12 +20,16 @@ _NAMED_MAX: Final = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What is to come back: grants (none: no policy), in whose place, and what of the text was not ours."""
+    """What is to come back: grants (none: no policy), in whose place, and what of the text was not ours.
+
+    ``role_id`` is the RoleId of the role that the write was made to; "" where that is not known.
+    """
 
     grants: tuple[Granted, ...]
     what: str
     task_definition: str = ""
     aliens: tuple[str, ...] = ()
+    role_id: str = ""
 
     @property
     def document(self) -> Mapping[str, Any] | None:
@@ -64,6 +68,8 @@ def disagreements(deployment: Deployment, role: Role, target: Target) -> Iterato
 
     A rollback is a person's decision, so that nothing of this forbids it.
     """
+    if target.grants and target.role_id not in ("", role.role_id):
+        yield f"it was granted to an earlier role of the name {role.name}, which was deleted and created again"
     if target.grants and (missing := missing_role_key(role)) is not None:
         yield missing.why
         return
@@ -89,7 +95,7 @@ def _says(now: NamedPolicy | None, document: Any) -> bool:
 
 def _restored(text: str | None, what: str, write: Write) -> Target:
     grants, aliens = parse_own(text) if text else ((), ())
-    return Target(grants=grants, what=what, task_definition=write.task_definition, aliens=aliens)
+    return Target(grants=grants, what=what, task_definition=write.task_definition, aliens=aliens, role_id=write.role_id)
 
 
 def _no_write_made_it(made: tuple[Write, ...], role: Arn) -> str:

@@ -246,6 +246,17 @@ def test_a_grant_to_which_an_owner_does_not_agree_is_named_before_it_comes_back(
     assert "the secret two-AbCdEf is gone" in out
 
 
+def test_what_an_earlier_role_of_the_name_was_granted_is_named_before_it_comes_back(run: Run, stack: Stack) -> None:
+    cause = Cause(kind="RegisterTaskDefinition", event_id="e-0", at=NOW).to_dict()
+    record = {"before": None, "after": policy(ONE), "task_definition": TASK_DEFINITION, "cause": cause}
+    stack.ledger.record_write(
+        ROLE, write_id="m-0", record={**record, "role_id": "AROAEARLIER", "outcome": "written"}, now=NOW
+    )
+    oldest = versions(run)[-1]
+    out = " ".join(run("rollback", "web-execution", "--yes", "--to", oldest).out.split())
+    assert "to an earlier role of the name web-execution" in out
+
+
 def test_a_write_that_may_still_come_about_is_told(run: Run, stack: Stack) -> None:
     record_only(stack, policy(ONE, TWO), policy(ONE, TWO, THREE), "unknown", at=datetime.now(UTC))
     ran = run("rollback", "web-execution", "--yes")
