@@ -20,6 +20,7 @@ from tests.e2e.hostile import FREE_TEXT, HOSTILE_TEXT
 from tests.e2e.kept import KEPT
 from tests.e2e.starts import STARTED
 from tests.e2e.strangers import OBSERVED_SIDECAR, STRANGERS
+from tests.e2e.times import TIMES
 
 DEFINITIONS = 200  # that name one role at once
 DROPPED = Path(__file__).parents[2] / "events" / "eventbridge" / "register-task-definition-response-dropped.json"
@@ -373,6 +374,7 @@ ATTACKS = (
     *FREE_TEXT,
     *FORGED,
     *SENDERS,
+    *TIMES,
     *QUOTAS,
     *LEFT_TO_PEOPLE,
     *STARTED,

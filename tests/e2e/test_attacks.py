@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from tests.e2e.ground import Ground, written
 from tests.e2e.kept import PASTED
 from tests.e2e.stacks import Used
 from tests.e2e.strangers import REGISTRIES
+from tests.e2e.times import rotation
 from tests.registry.recording import Recording, Reply, recording
 
 WRITES_PER_HOUR = 5
@@ -277,6 +279,29 @@ def test_what_changes_between_the_proof_and_the_write_leaves_no_grant(siege: Sie
     assert DONE not in {letter.attributes["kind"] for letter in about(ground.scene.letters(), name)}
 
 
+def test_a_rotation_of_another_time_silences_no_later_one_and_no_text_of_an_event_is_quoted(siege: Siege) -> None:
+    ground, name = siege.ground, "rotation-that-quotes"
+    secret = ground.secret(name)
+    ground.role(name)
+    ground.allow(name, {"secretsmanager:GetSecretValue": secret})
+    ground.client("secretsmanager").rotate_secret(SecretId=secret, RotationRules={"AutomaticallyAfterDays": 30})
+    ground.define(name, secret, role=f"arn:aws:iam::{ACCOUNT}:role/{name}-execution")
+    ground.scene.settle()
+
+    click = "Click https://evil.example"
+    for event_id, at in (("r-1", datetime(2099, 1, 1, tzinfo=UTC)), ("r-2", None)):
+        ground.send("ChangeQueue", rotation("rotation-failed", secret, event_id, at=at, error=click))
+    (opened,) = insist(lambda: about(ground.scene.letters(), name), "that it failed", timeout_s=WITHIN_S)
+    assert opened.attributes["check"] == "secret-rotation-failed"
+    assert "2099" not in opened.text
+    assert "evil" not in opened.text
+
+    ground.client("secretsmanager").rotate_secret(SecretId=secret)
+    insist(lambda: len(about(ground.scene.letters(), name)) > 1, "that it succeeded", timeout_s=WITHIN_S)
+    assert about(ground.scene.letters(), name)[1].attributes["kind"] == RESOLVED
+    ground.scene.settle()
+
+
 def test_somebody_who_registers_the_old_revision_again_and_again_is_left_to_people(siege: Siege) -> None:
     ground, name = siege.ground, "registered-in-a-loop"
     old = ground.secret(name)
@@ -298,3 +323,29 @@ def test_somebody_who_registers_the_old_revision_again_and_again_is_left_to_peop
 def _told_to_stop(ground: Ground, name: str) -> bool:
     said = f"was written to {WRITES_PER_HOUR} times in this hour"
     return any(said in letter.text for letter in about(ground.scene.letters(), name))
+
+
+def test_a_change_that_a_dead_run_had_taken_up_is_handled_once_its_dead_letter_is_moved_back(siege: Siege) -> None:
+    """The last of these: it empties the dead letters of changes, and what fails comes back at once from here on."""
+    ground, name = siege.ground, "redriven"
+    scene = ground.scene
+    scene.stack.hasten_retries()
+    role, iam = scene.roles["ResolveChangeFunction"], ground.client("iam")
+    whole = iam.get_role_policy(RoleName=role, PolicyName="least-privilege")["PolicyDocument"]
+    rest = [each for each in whole["Statement"] if each["Sid"] != "AskForValidation"]
+    its, secret = ground.role(name), ground.secret(name)
+    scene.settle()
+    dead = scene.stack.depths()["ChangeDeadLetters"]
+    iam.put_role_policy(
+        RoleName=role, PolicyName="least-privilege", PolicyDocument=json.dumps({**whole, "Statement": rest})
+    )
+    try:
+        ground.define(name, secret, role=its)
+        insist(lambda: scene.stack.depths()["ChangeDeadLetters"] > dead, "the dead letter", timeout_s=WITHIN_S)
+    finally:
+        iam.put_role_policy(RoleName=role, PolicyName="least-privilege", PolicyDocument=json.dumps(whole))
+    assert OWN_POLICY not in ground.policies(name)
+
+    scene.redrive("ChangeQueue")
+    insist(lambda: OWN_POLICY in ground.policies(name), "the grant", timeout_s=WITHIN_S)
+    scene.settle()

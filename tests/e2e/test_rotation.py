@@ -4,13 +4,16 @@ import json
 import logging
 import time
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pullguard.messages import LISTED, UNLISTED
+from pullguard.arn import Arn
+from pullguard.events import Cause
+from pullguard.messages import LISTED, UNLISTED, Look
+from pullguard.stop import GO_ON, Stop, switch_text
 from sandbox import incidents
 from sandbox.capacity import WORKERS_AT_ONCE
 from sandbox.demo.progress import Progress, wait_until
@@ -233,6 +236,34 @@ def test_services_are_redeployed_after_a_rotation_that_was_verified_and_after_no
     stack.settle()
     assert deployments(here) == after
     here.store(right)
+    stack.settle()
+
+
+def test_a_rotation_that_comes_back_after_days_redeploys_nothing(stack: Scene, plain: PrivateRegistry) -> None:
+    here = dependents(stack, plain, 1, desired=1)
+    before = deployments(here)
+    switch = stack.aws.client("ssm"), stack.stack.outputs["StopParameter"]
+    stop = Stop(by="a test", at="now", reason="a rotation during an incident")
+    switch[0].put_parameter(Name=switch[1], Value=switch_text(stop), Type="String", Overwrite=True)
+    here.rotate_well()
+    stack.settle()
+    switch[0].put_parameter(Name=switch[1], Value=GO_ON, Type="String", Overwrite=True)
+    assert deployments(here) == before
+
+    revision = Arn.parse(stack.names[f"task-definition:{here.families[0]}"])
+    for event_id, at in (
+        ("e-1970", datetime(1970, 1, 1, tzinfo=UTC)),
+        ("e-old", datetime.now(UTC) - timedelta(days=3)),
+    ):
+        look = Look(task_definition=revision, cause=Cause(kind="RotationSucceeded", event_id=event_id, at=at))
+        stack.send("ValidationQueue", look.to_json())
+        stack.send("ReregisterQueue", look.to_json())
+    stack.settle()
+    assert deployments(here) == before
+
+    look = Look(task_definition=revision, cause=Cause(kind="RotationSucceeded", event_id="e-now", at=datetime.now(UTC)))
+    stack.send("ReregisterQueue", look.to_json())
+    assert wait_until(lambda: deployments(here) != before, timeout_s=WITHIN_S)
     stack.settle()
 
 
