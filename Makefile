@@ -146,7 +146,7 @@ OUTPUTS = $(if $(filter local,$(ENV)),$(EMBEDDED) )$(SAM) list stack-outputs --o
 	--stack-name pullguard,$(if $(ENV),, --stack-name $(ANSWERED)))
 WARN = open="$$({ $(OUTPUTS) 2>/dev/null || true; } | tr -d '\n' \
 	| sed -n 's/.*"OutputKey": "OpenPatterns", *"OutputValue": "\([^"]*[^" ]\) *".*/\1/p')"; [ -z "$$open" ] \
-	|| echo "Warning: the stack remediates, and these parameters are still *, which is anything: $$open. Narrow them" \
+	|| echo "Warning: Mode=remediate with patterns of * (any): $$open. Narrow them" \
 	"(make deploy PARAMETERS='ManagedRolePattern=*-execution'; README.md)." >&2
 FIRST = $(if $(ENV),,$(shell test -e "$(ANSWERS)" || echo first))
 SETTINGS = $(if $(ENV),--config-env $(ENV),--config-file "$(ANSWERS)")

@@ -230,7 +230,7 @@ def test_a_stack_that_remediates_with_open_patterns_is_deployed_with_a_warning(d
         ran = directory.make("deploy", outputs=outputs)
         *before, warning = ran.stderr.splitlines()
         assert (ran.returncode, len(before)) == (0, first)
-        assert warning.startswith("Warning: the stack remediates")
+        assert warning.startswith("Warning: Mode=remediate with patterns of * (any): ")
         assert ": ManagedRolePattern AnotherPattern. Narrow them" in warning
 
 

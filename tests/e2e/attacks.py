@@ -57,7 +57,7 @@ def _keys(
     return mount
 
 
-_CONTAINERS = "is the task role as well, so that the containers could read the secret"
+_CONTAINERS = "is also the task role, so the containers could read the secret"
 TWO_KEYS = (
     attack("secret-not-opted-in", _keys(registry=None), "is not opted in", "If this secret holds registry credentials"),
     attack("secret-opted-in-for-other-roles", _keys(roles="web-* api-execution"), "does not name the role"),

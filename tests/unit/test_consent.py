@@ -54,7 +54,7 @@ def test_what_containers_could_read_is_granted_to_a_role_that_is_named_and_to_no
     assert why_not(tagged, facts.role) is not None
     assert kept_grant(tagged, facts.role, present=None, ours=GRANT) is None
     if tag != "api-*":
-        assert "is the task role as well, so that the containers could read the secret" in missing.why
+        assert "is also the task role, so the containers could read the secret" in missing.why
         assert why_not(tagged, role()) is None
 
 
@@ -100,7 +100,7 @@ def test_a_role_without_the_required_boundary_gets_no_grant_and_its_owner_the_co
     bare = role(required_boundary=limits)
     missing = missing_key(AGREED.facts().task_definition.containers[0], GHCR, bare)
     assert missing is not None
-    assert f"has not the permissions boundary {limits}" in missing.why
+    assert f"lacks the permissions boundary {limits}" in missing.why
     assert "put-role-permissions-boundary --role-name web-execution --permissions-boundary" in str(missing.snippet)
     assert why_not(GHCR, bare) is not None
     bounded = role(required_boundary=limits, boundary=NamedPolicy(name="limits", document={}, arn=limits))

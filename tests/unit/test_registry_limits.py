@@ -246,11 +246,11 @@ def test_a_loopback_host_is_asked_over_plain_http_and_resolves_to_loopback_only(
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]"])
-def test_a_deployed_function_asks_nobody_on_its_own_machine(host: str) -> None:
+def test_a_deployed_function_queries_no_registry_on_its_own_machine(host: str) -> None:
     with recording(lambda _: Reply()) as record:
         verified = ask(f"{host}:{record.port}", transport=Transport(loopback=False))
         assert (verified.answer, record.requests) == ("unreachable", [])
-        assert "is on this machine itself" in verified.detail
+        assert "is on this machine" in verified.detail
 
 
 def test_authorities_of_a_bundle_are_trusted_beside_the_systems(tmp_path: Path) -> None:
@@ -267,8 +267,8 @@ def test_authorities_of_a_bundle_are_trusted_beside_the_systems(tmp_path: Path) 
         assert "a TLS certificate that is not to be trusted" in trusting_with("")
         bundle.write_text("no certificate")
         verified_tls.cache_clear()
-        assert f"{bundle} is no bundle of certificates" in trusting_with(str(bundle))
-        assert "is no bundle of certificates (No such file" in trusting_with(str(tmp_path / "gone.pem"))
+        assert f"the CA bundle {bundle} does not load" in trusting_with(str(bundle))
+        assert "does not load (No such file" in trusting_with(str(tmp_path / "gone.pem"))
 
 
 @pytest.mark.parametrize(

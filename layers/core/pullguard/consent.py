@@ -174,8 +174,8 @@ def missing_role_key(role: Role) -> MissingKey | None:
     if not has_required_boundary(role):
         return MissingKey(
             why=(
-                f"the role {role.name} has not the permissions boundary {role.required_boundary}, and the deployment "
-                "writes on no role without it (parameter RequireRoleBoundary)"
+                f"the role {role.name} lacks the permissions boundary {role.required_boundary}, which the deployment "
+                "requires (parameter RequireRoleBoundary)"
             ),
             remedy="If the boundary allows what the role's tasks do, the role's owner sets it.",
             snippet=command(
@@ -238,8 +238,8 @@ def _missing_secret_key(container: Container | None, secret: Secret, role: Role)
 def _for_containers_too(secret: Secret, role: Role) -> MissingKey:
     return MissingKey(
         why=(
-            f"the role {role.name} is the task role as well, so that the containers could read the secret "
-            f"{secret.name} with it, and the secret's tag {ROLES_TAG} does not name it (wildcards alone name none)"
+            f"the role {role.name} is also the task role, so the containers could read the secret "
+            f"{secret.name}, and the secret's tag {ROLES_TAG} does not name the role (wildcards alone name none)"
         ),
         remedy=(
             "Give the task definition another task role. Only if the containers may read the secret, its owner names "

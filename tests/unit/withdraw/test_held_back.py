@@ -33,7 +33,7 @@ def test_observing_tells_once_what_would_be_taken_back(act: Acted, changes: dict
 LIMITS = "arn:aws:iam::111122223333:policy/limits"
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "its-owner-took-the-tag": ({"managed": False}, "is not opted in: it has no tag pullguard:managed=true"),
-    "it-has-not-the-required-boundary": ({"required_boundary": LIMITS}, f"has not the permissions boundary {LIMITS}"),
+    "it-has-not-the-required-boundary": ({"required_boundary": LIMITS}, f"lacks the permissions boundary {LIMITS}"),
 }
 
 

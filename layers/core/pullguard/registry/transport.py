@@ -87,9 +87,7 @@ def verified_tls(ca_file: str = "") -> ssl.SSLContext:
         try:
             context.load_verify_locations(cafile=ca_file)
         except OSError as error:
-            raise Unreachable(
-                f"cannot be verified: {ca_file} is no bundle of certificates ({error.strerror})"
-            ) from None
+            raise Unreachable(f"cannot be verified: the CA bundle {ca_file} does not load ({error.strerror})") from None
     return context
 
 
@@ -107,7 +105,7 @@ class Transport:
         Raises ``Unreachable``.
         """
         if origin.is_loopback and not self.loopback:
-            raise Unreachable("is on this machine itself, where a deployed function asks nobody")
+            raise Unreachable("is on this machine, where deployed functions query no registry")
         try:
             connection = self._connect(origin, timeout_s)
             if origin.scheme == "http":
