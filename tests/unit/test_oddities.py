@@ -198,6 +198,16 @@ def test_white_space_around_it(text: str) -> None:
     assert oddity_of(text) == "white-space-around"
 
 
+@pytest.mark.parametrize("text", ['"hunter2"', "'hunter2'", '"dckr_pat_AbC-_123"'])
+def test_quotation_marks_around_it(text: str) -> None:
+    assert oddity_of(text) == "quotes-around"
+
+
+@pytest.mark.parametrize("text", ['"x"', "\"hunter2'", '"a"b"c"', 'hunter2"', '"', '""', "'hunt er2'"])
+def test_other_quotation_marks(text: str) -> None:
+    assert oddity_of(text) is None
+
+
 @pytest.mark.parametrize("text", BLANK)
 def test_nothing_but_white_space(text: str) -> None:
     assert oddity_of(text) == "blank"

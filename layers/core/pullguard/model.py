@@ -89,7 +89,7 @@ def explained(lookup: Missing | Unreadable | NotLooked) -> str:
 
 
 FieldState: TypeAlias = Literal["ok", "missing", "empty", "not-a-string"]
-Oddity: TypeAlias = Literal["blank", "placeholder", "white-space-around"]
+Oddity: TypeAlias = Literal["blank", "placeholder", "white-space-around", "quotes-around"]
 """Why a username or password looks as if no registry ever issued it."""
 Lookalike: TypeAlias = Literal[
     "pull-through-cache",

@@ -63,6 +63,8 @@ _WORDS: Final = (
 _SEPARATORS: Final = re.compile(r"[ _.\-]+")
 _PAIRS: Final = ("<>", "[]", "()", "{}", '""', "''", "``", "\u201c\u201d", "\u2018\u2019")
 _PAIRS_MAX: Final = 4
+# "hunter2" with the marks of the shell or file that it was copied from; a random password has others within.
+_QUOTED: Final = re.compile(r"([\"'])[^\"'\s]{4,}\1")
 
 
 @cache
@@ -78,7 +80,9 @@ def oddity_of(text: str) -> Oddity | None:
         return "blank"
     if _is_placeholder(bare):
         return "placeholder"
-    return "white-space-around" if bare != text else None
+    if bare != text:
+        return "white-space-around"
+    return "quotes-around" if _QUOTED.fullmatch(bare) else None
 
 
 def _is_placeholder(text: str) -> bool:

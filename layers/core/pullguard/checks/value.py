@@ -48,6 +48,7 @@ _ODDITIES: Final[Mapping[Oddity, str]] = {
     "blank": "is blank",
     "placeholder": "is a placeholder that nothing replaced",
     "white-space-around": "begins or ends with white space",
+    "quotes-around": "stands in quotation marks of its own",
 }
 
 
@@ -275,7 +276,8 @@ CHECKS = (
         gate="value",
         severity="warning",
         fails_when=(
-            "username or password is blank, begins or ends with white space, or is a placeholder that nothing "
+            "username or password is blank, begins or ends with white space, stands in quotation marks of its own, or "
+            "is a placeholder that nothing "
             "replaced, and the registry has not accepted it"
         ),
         needs=NEEDS_VALUE,
