@@ -141,12 +141,12 @@ def _two(one: Mapping[str, Any], two: Mapping[str, Any]) -> list[dict[str, Any]]
 
 
 def _two_without_anything() -> Scene:
-    containers = _two({"image": "registry.example.com/one"}, {"image": "registry.example.com/two"})
+    containers = _two({"image": "${registry}/acme/one:1.0"}, {"image": "${registry}/acme/two:1.0"})
     world = healthy(
-        secret={"tags": {"pullguard:registry": "registry.example.com"}},
+        secret={"value": GOOD, "tags": {"pullguard:registry": "${registry}"}},
         task={"containerDefinitions": containers, "executionRoleArn": None},
     )
-    return Scene(world=replace(world, roles=()))
+    return Scene(world=replace(world, roles=()), registry=Answers())
 
 
 def _two_denied() -> Scene:
