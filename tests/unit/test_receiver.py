@@ -36,9 +36,10 @@ def reject(text: str) -> Any:
     raise Rejected(text)
 
 
-def received(body: str, times: int = 1) -> SQSRecord:
+def received(body: str, times: int = 1, group: str | None = None) -> SQSRecord:
     """A message as Lambda hands it over, delivered for the so-manieth time."""
-    return SQSRecord({"body": body, "attributes": {"ApproximateReceiveCount": str(times)}})
+    of_group = {} if group is None else {"MessageGroupId": group}
+    return SQSRecord({"body": body, "attributes": {"ApproximateReceiveCount": str(times), **of_group}})
 
 
 def test_what_is_handled_is_returned(rejects: Rejects) -> None:
@@ -71,6 +72,12 @@ def test_in_a_fifo_queue_one_rejection_is_kept_once(rejects: Rejects) -> None:
         receiver.receive(received(body), lambda: reject("why"))
     one, copy, other = (message["MessageDeduplicationId"] for message in rejects.sent)
     assert one == copy != other
+
+
+@pytest.mark.parametrize(("group", "kept"), [("a-role", "a-role"), (None, "rejected")])
+def test_in_a_fifo_queue_it_keeps_its_group(rejects: Rejects, group: str | None, kept: str) -> None:
+    rejects.receiver("https://sqs/rejects.fifo").receive(received("a", group=group), lambda: reject("why"))
+    assert rejects.sent[0]["MessageGroupId"] == kept
 
 
 def test_any_other_error_sends_the_message_back(rejects: Rejects) -> None:

@@ -23,7 +23,7 @@ class Received(Protocol):
 
     @property
     def attributes(self) -> Any:
-        """What SQS says of it; ``approximate_receive_count`` is how often it was delivered, as text."""
+        """What SQS says of it: ``approximate_receive_count`` (deliveries, as text) and ``message_group_id``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,13 @@ class Receiver:
             return self._reject(record, f"failed {receives} times, at last with {safe_words(error)}")
 
     def _reject(self, record: Received, reason: str) -> Refused:
-        self._queues.reject(self._rejects_queue_url, record.body, reason=reason, function=self._function)
+        self._queues.reject(
+            self._rejects_queue_url,
+            record.body,
+            reason=reason,
+            function=self._function,
+            group=record.attributes.message_group_id,
+        )
         return Refused(reason=reason)
 
 

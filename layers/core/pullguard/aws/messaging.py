@@ -70,10 +70,13 @@ class Queues:
         self._client.send_message(QueueUrl=queue_url, MessageBody=json.dumps(message), DelaySeconds=delay_s)
 
     @asks("sqs:SendMessage")
-    def reject(self, queue_url: str, body: str, *, reason: str, function: str) -> None:
-        """Put a message that nobody can handle into the dead-letter queue, with the reason beside it."""
+    def reject(self, queue_url: str, body: str, *, reason: str, function: str, group: str | None = None) -> None:
+        """Put a message that nobody can handle into the dead-letter queue, with the reason beside it.
+
+        It keeps its ``group``, so that it is in order with the others of its role or family when it is moved back.
+        """
         fifo = (
-            {"MessageGroupId": "rejected", "MessageDeduplicationId": _short(f"{body}\0{reason}")}
+            {"MessageGroupId": group or "rejected", "MessageDeduplicationId": _short(f"{body}\0{reason}")}
             if queue_url.endswith(".fifo")
             else {}
         )
