@@ -41,6 +41,10 @@ NAMED = {
 """The revision that an event names itself; any other is looked up: by the ledger, or as the newest of its family."""
 
 
+REMEMBERED = {"task-started"}
+"""Events that tell what is in use, and ask for nothing."""
+
+
 def body(folder: str, name: str) -> str:
     return sample(f"{folder}/{name}")
 
@@ -174,12 +178,19 @@ def forget(scene: Scene, keys: Iterable[tuple[str, str]]) -> None:
         scene.aws.client("dynamodb").delete_item(TableName=scene.stack.resources["Ledger"], Key=key)
 
 
-@pytest.mark.parametrize("name", TRIGGERS)
+@pytest.mark.parametrize("name", sorted(TRIGGERS.keys() - REMEMBERED))
 def test_an_event_makes_the_affected_task_definition_be_looked_at(name: str, resolved: dict[str, Resolved]) -> None:
     came = resolved[name]
     assert came.answer == {"batchItemFailures": []}
     assert [look.task_definition.resource_name for look in came.looks] == [NAMED.get(name, "web:1")]
     assert came.reasons == ()
+
+
+@pytest.mark.parametrize("name", REMEMBERED)
+def test_an_event_of_what_runs_is_remembered_and_nothing_is_looked_at(name: str, resolved: dict[str, Resolved]) -> None:
+    came = resolved[name]
+    assert came.answer == {"batchItemFailures": []}
+    assert (came.looks, came.reasons) == ((), ())
 
 
 @pytest.mark.parametrize("name", REASONS)

@@ -31,6 +31,8 @@ ATTACKS = {
     "terminal": "\x1b[31mred\x07\x08\x00\x7f\x9b",
     "surrogate": "\ud83d\ude00 \ud800",
     "cyrillic": "g\u04bbcr.io/\u0430cme",
+    "half-a-link": ":/\x1f",
+    "half-a-link-by-backslashes": "x:\\\\host :\\/host :/\\host",
     "huge": "A" * 300_000,
     "huge-wide": "\U0001f600" * 100_000,
     "huge-marks": "e\u0301\u0301" * 50_000,

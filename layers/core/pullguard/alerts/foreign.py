@@ -15,7 +15,7 @@ _BLANK: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0\u034f\u17b4\u17b5")
 # What a program makes a link of: "://" in prose; in a snippet, where "file://" has a meaning, only what opens a page.
 _LINK = re.compile(r":(?=[/\\]{2})|(?<=mailto):|(?<=javascript):|(?<=tel):|(?<=sms):|(?<=\bwww)\.", re.IGNORECASE)
 _SNIPPET_LINK = re.compile(
-    r"(?<=http):|(?<=https):|(?<=ftp):|(?<=mailto):|(?<=javascript):|(?<=\bwww)\.", re.IGNORECASE
+    r"(?<=http):|(?<=https):|(?<=ftp):|(?<=mailto):|(?<=javascript):|(?<=\bwww)\.|:(?=/\\|\\[/\\])", re.IGNORECASE
 )
 
 
