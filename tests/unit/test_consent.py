@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from pullguard.aws_cli import tags_option
-from pullguard.consent import kept_grant, missing_key, why_not, withdrawn
+from pullguard.consent import MissingKey, kept_grant, missing_key, why_not, withdrawn
 from pullguard.errors import NotNow
+from pullguard.findings import Remedy
 from pullguard.model import Lookup, Missing, NamedPolicy, Role, Secret
 from pullguard.remedies.grant import Granted
 from tests.fakes import World, container, denied, key, role, secret, task_definition
+from tests.worlds.commands import piped
 
 GHCR, OTHER = secret(), secret("registry/other", "OtherO")
 AGREED = World((task_definition(container(GHCR)),), (role(),), (GHCR,))
@@ -80,19 +82,39 @@ def test_a_secret_that_the_deployment_leaves_out_gets_no_grant_and_no_command() 
     assert why_not(outside, role()) is not None
 
 
-@pytest.mark.parametrize(
-    ("tags", "offered"),
-    [
-        ({}, {"pullguard:registry": "ghcr.io", "pullguard:roles": "web-execution"}),
-        ({"pullguard:roles": "web-*"}, {"pullguard:registry": "ghcr.io"}),
-    ],
-    ids=["no-roles-are-named", "roles-are-named"],
-)
-def test_the_command_that_opts_a_secret_in_names_the_role(tags: dict[str, str], offered: dict[str, str]) -> None:
-    missing = missing_key(AGREED.facts().task_definition.containers[0], secret(registry=None, tags=tags), role())
+def pasted(missing: MissingKey | None, tags: dict[str, str]) -> dict[str, str]:
+    """Return a secret's ``tags`` after the commands: what is piped into the last, or stands in it."""
     assert missing is not None
-    _, _, tagged = str(missing.snippet).partition("--tags ")
-    assert shlex.split(tagged) == list(tags_option(offered)[1:])
+    there = {"Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
+    written = piped(Remedy(snippet=missing.snippet), there)
+    return tags | {each["Key"]: each["Value"] for each in written}
+
+
+def test_the_commands_that_opt_a_secret_in_name_each_role_and_undo_no_other() -> None:
+    container, tags = AGREED.facts().task_definition.containers[0], dict[str, str]()
+    for name in ("web-execution", "api-execution", "web-execution"):
+        missing = missing_key(container, secret(registry=None), role(name=name))  # as it was before any of them
+        tags = pasted(missing, tags)
+    assert tags == {"pullguard:registry": "ghcr.io", "pullguard:roles": "api-execution web-execution"}
+
+
+def test_where_the_owner_has_named_roles_the_command_opts_in_for_the_registry_alone() -> None:
+    tagged = secret(registry=None, tags={"pullguard:roles": "web-*"})
+    missing = missing_key(AGREED.facts().task_definition.containers[0], tagged, role())
+    assert missing is not None
+    _, _, tags = str(missing.snippet).partition("--tags ")
+    assert shlex.split(tags) == list(tags_option({"pullguard:registry": "ghcr.io"})[1:])
+
+
+@pytest.mark.parametrize("known", ["api-*", "api-*  x-1", ""])
+def test_a_role_is_added_to_those_that_the_tag_names_by_then(known: str) -> None:
+    tagged = secret(tags={"pullguard:roles": "api-*"})
+    missing = missing_key(AGREED.facts().task_definition.containers[0], tagged, role())
+    names = " ".join(known.split())
+    assert pasted(missing, {"pullguard:roles": known, "team": "x"}) == {
+        "pullguard:roles": f"{names} web-execution".strip(),
+        "team": "x",
+    }
 
 
 def test_a_role_without_the_required_boundary_gets_no_grant_and_its_owner_the_command() -> None:

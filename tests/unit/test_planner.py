@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from pullguard.arn import Arn
 from pullguard.checks.examine import examine
+from pullguard.findings import Remedy
 from pullguard.model import FailedStart, Key, NamedPolicy, Reason, Role, Secret, Usage, Verification
 from pullguard.plan import Fix, Grant, MoveService, Plan, ReferenceChange, Refusal, Reregister
 from pullguard.planner import Rules, make_plan, next_actions, told_apart
@@ -25,6 +26,7 @@ from tests.fakes import (
     service,
     task_definition,
 )
+from tests.worlds.commands import piped
 
 
 def plan(world: World, **rules: Any) -> Plan:
@@ -408,7 +410,9 @@ def test_what_nobody_asked_for_is_in_the_plan_and_in_no_alert() -> None:
     assert told_apart(refusals) == ()
     asked_for = plan(CASES["missing-credentials-of-a-secret-for-every-role"].world).refusals
     assert told_apart(asked_for) == asked_for
-    assert '"Value": "* web-execution"' in str(asked_for[0].snippet)
+    present = {"Tags": [{"Key": "pullguard:roles", "Value": "*"}]}
+    (named,) = piped(Remedy(snippet=asked_for[0].snippet), present)
+    assert named == {"Key": "pullguard:roles", "Value": "* web-execution"}
 
 
 def test_grants_come_first_and_alone() -> None:

@@ -3,8 +3,10 @@
 Pure. The two keys are those of docs/adr/0002.
 """
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from pullguard import meaning
 from pullguard.arn import Arn, MalformedReference
@@ -30,6 +32,7 @@ from pullguard.eligibility import (
 from pullguard.errors import Malformed, NotNow
 from pullguard.image import ImageReference
 from pullguard.model import Container, Facts, Key, Lookup, NotLooked, Role, Secret, Tags, TaskDefinition, Unreadable
+from pullguard.remedies.by_hand import STDIN
 from pullguard.remedies.grant import Granted, granted_for
 
 
@@ -143,7 +146,6 @@ def _missing_attachment(definition: TaskDefinition, secret: Secret, role: Role) 
             unasked=True,
         )
     if role_may_use(secret, role.name) and not is_meant_for(secret, role.name):
-        patterns = f"{secret.tags.get(ROLES_TAG, '')} {role.name}"
         return MissingKey(
             why=(
                 f"no tag {ROLES_TAG} of the secret {secret.name} names the role {role.name}, "
@@ -151,9 +153,9 @@ def _missing_attachment(definition: TaskDefinition, secret: Secret, role: Role) 
             ),
             remedy=(
                 "If this role is to read the secret, the secret's owner names it in the tag, with every other role "
-                "that is to be granted it."
+                f"that is to be granted it. {_NEEDS_JQ}"
             ),
-            snippet=tagging(secret, ROLES_TAG, patterns),
+            snippet=_naming(secret, role),
         )
     return None
 
@@ -217,7 +219,10 @@ def _missing_secret_key(container: Container | None, secret: Secret, role: Role)
     if not hosts:
         return MissingKey(
             why=f"the secret {secret.name} is not opted in: no tag {REGISTRY_TAG} says which registry it is for",
-            remedy="If this secret holds registry credentials, its owner tags it with the host and the role.",
+            remedy=(
+                "If this secret holds registry credentials, its owner tags it with the host and the role. "
+                f"{'' if image is None or ROLES_TAG in secret.tags else _NEEDS_JQ}"
+            ).strip(),
             snippet=None if image is None else _opting_in(secret, image, role),
         )
     if image is not None and image.host not in hosts:
@@ -243,9 +248,9 @@ def _for_containers_too(secret: Secret, role: Role) -> MissingKey:
         ),
         remedy=(
             "Give the task definition another task role. Only if the containers may read the secret, its owner names "
-            "this role in the tag, with every other role that is to read it."
+            f"this role in the tag, with every other role that is to read it. {_NEEDS_JQ}"
         ),
-        snippet=tagging(secret, ROLES_TAG, f"{secret.tags.get(ROLES_TAG, '')} {role.name}"),
+        snippet=_naming(secret, role),
     )
 
 
@@ -260,8 +265,8 @@ def _for_other_roles(secret: Secret, role: Role) -> MissingKey:
         )
     return MissingKey(
         why=why,
-        remedy="If this role is to read the secret, the secret's owner adds it to the tag.",
-        snippet=tagging(secret, ROLES_TAG, f"{secret.tags.get(ROLES_TAG, '')} {role.name}"),
+        remedy=f"If this role is to read the secret, the secret's owner adds it to the tag. {_NEEDS_JQ}",
+        snippet=_naming(secret, role),
         said_no=True,
     )
 
@@ -277,8 +282,26 @@ def intended_tag(secret: Secret) -> str | None:
 
 def _opting_in(secret: Secret, image: ImageReference, role: Role) -> str:
     """Return the command that opts the secret in for this registry, and for this role unless roles are named."""
-    tags = {REGISTRY_TAG: image.host, **({} if ROLES_TAG in secret.tags else {ROLES_TAG: role.name})}
-    return on_secret(secret, "tag-resource", tags_option(tags))
+    if ROLES_TAG in secret.tags:
+        return tagging(secret, REGISTRY_TAG, image.host)
+    return _naming(secret, role, image.host)
+
+
+_NEEDS_JQ: Final = "The command (it needs jq) keeps the roles that the tag names when you paste it."
+_ROLES_AND: Final = (
+    f'([.Tags[]? | select(.Key == "{ROLES_TAG}").Value | splits(" +")] - ["", $role] + [$role] | join(" ")) as $roles'
+    f' | [{{Key: "{ROLES_TAG}", Value: $roles}}, ($host | select(. != "") | {{Key: "{REGISTRY_TAG}", Value: .}})]'
+)
+
+
+def _naming(secret: Secret, role: Role, host: str = "") -> str:
+    """Return the commands that add ``role`` to the roles that the secret's tag names when they are pasted.
+
+    So two such commands for two roles do not undo each other. ``host`` is the registry that it is opted in for, too.
+    """
+    jq = shlex.join(("jq", "-c", "--arg", "role", role.name, "--arg", "host", host, _ROLES_AND))
+    read = on_secret(secret, "describe-secret", ("--output", "json"))
+    return f"{read} |\n{jq} |\n{on_secret(secret, 'tag-resource', ('--tags', STDIN))}"
 
 
 def tagging(secret: Secret, key: str, value: str) -> str:
