@@ -16,6 +16,7 @@ from pullguard.messages import LISTED, Look, Review
 from pullguard.model import Verification
 from pullguard.remedies.grant import POLICY_NAME, Granted, policy_document, render
 from pullguard.roster import Roster, Sweep
+from pullguard.start_ledger import StartLedger
 from tests.functions.application import Application
 from tests.functions.stack import ACCOUNT, REGION, Stack
 from tests.functions.world import PASSWORD, allow, create_role, create_secret, look_body, register
@@ -43,8 +44,13 @@ class Play:
 
 
 def _broken(broken: Callable[[Stack], str]) -> Callable[[Application], None]:
-    """Let somebody ask for a look at what ``broken`` makes."""
-    return lambda app: app.send("ValidationQueue", look_body(broken(app.stack)))
+    """Let somebody ask for a look at what ``broken`` makes, after a sweep that found no schedule to start anything."""
+
+    def begin(app: Application) -> None:
+        StartLedger(app.stack.client("dynamodb"), "ledger", now=lambda: app.time).keep_schedules(())
+        app.send("ValidationQueue", look_body(broken(app.stack)))
+
+    return begin
 
 
 def _lacking_grant(stack: Stack) -> str:
@@ -161,7 +167,7 @@ def _telling_of_its_deployments(self: EC2ContainerServiceBackend, properties: di
 
 def _tell_of_the_rotation(app: Application, kind: str = "RotationSucceeded") -> None:
     """Let an event of the rotation ask for a look. No sweep asks for a redeployment, so the next event has to."""
-    cause = Cause(kind=kind, event_id=kind.replace(" ", "-"), at=app.time)
+    cause = Cause(kind=kind, event_id=kind.replace(" ", "-"), at=min(app.time, datetime.now(UTC)))
     for revision in app.stack.client("ecs").list_task_definitions()["taskDefinitionArns"]:
         look = Look(task_definition=Arn.parse(revision, service="ecs", resource_type="task-definition"), cause=cause)
         app.send("ValidationQueue", look.to_json())
