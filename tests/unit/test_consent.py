@@ -228,6 +228,23 @@ def test_what_this_stack_granted_and_stands_is_kept_for_the_very_secret_only() -
     assert kept_grant(RECREATED, role(), present=GRANT, ours=GRANT) is None
 
 
+# What stands by this stack's need, and whether it gets the key that the secret has now.
+NEW_KEY: dict[str, tuple[Secret, Role, bool]] = {
+    "both-agree": (GHCR, role(), True),
+    "its-tag-is-gone": (replace(GHCR, tags={}), role(), False),
+    "it-is-for-other-roles": (replace(GHCR, tags={**GHCR.tags, "pullguard:roles": "x-*"}), role(), False),
+    "outside-of-the-deployments-pattern": (replace(GHCR, outside="prod/*"), role(), False),
+    "the-roles-tag-is-gone": (GHCR, role(managed=False), False),
+    "the-role-lacks-the-boundary": (GHCR, role(required_boundary="arn:aws:iam::111122223333:policy/x"), False),
+}
+
+
+@pytest.mark.parametrize(("found", "to", "gets_it"), NEW_KEY.values(), ids=NEW_KEY)
+def test_a_new_key_needs_the_consent_of_an_addition(found: Secret, to: Role, *, gets_it: bool) -> None:
+    old, new = (Granted(secret=GHCR.arn, key=key(number).arn) for number in (1, 2))
+    assert kept_grant(replace(found, key=key(2)), to, present=old, ours=old) == (new if gets_it else old)
+
+
 # --- Who says what, and on what --------------------------------------------------------------------------------------
 
 OBSERVED = {"pullguard:mode": "observe"}

@@ -94,9 +94,10 @@ def kept_grant(found: Lookup[Secret], role: Role, *, present: Granted | None, ou
     """Return what a rewrite of our policy keeps of one secret beside the new need; None where that is nothing.
 
     ``found`` is the secret as it is now, ``present`` what the policy grants of it, ``ours`` what the ledger says that
-    this stack granted; at least one of the two is given. What is ours and stands stays, with the key that the secret
-    has now, until the secret is gone. Anything else needs both owners' consent. What cannot be read, and what is only
-    observed, stays as it stands, and is not added where it does not.
+    this stack granted; at least one of the two is given. What is ours and stands stays until the secret is gone; the
+    key that the secret has now needs both owners' consent, as an addition does, and without it the old key stays.
+    Anything else needs their consent to stay. What cannot be read, and what is only observed, stays as it stands, and
+    is not added where it does not.
     """
     standing = ours or present
     if isinstance(found, Unreadable | NotLooked) or standing is None:
@@ -105,7 +106,7 @@ def kept_grant(found: Lookup[Secret], role: Role, *, present: Granted | None, ou
         return None
     if not (present and ours) and missing_key(None, found, role) is not None:
         return None
-    if is_observed(found, role):
+    if why_not(found, role) is not None:
         return present
     # Where the key could not be looked at, nobody knows that another one is needed.
     return granted_for(found) if isinstance(found.key, Key | None) else (present or granted_for(found))

@@ -201,8 +201,20 @@ def test_what_containers_could_read_comes_back_by_the_roles_name_only(
     assert here.patch().written
 
 
-def test_an_observed_secret_that_stands_gets_no_new_key(act: Acted, ledger: Ledger) -> None:
-    moved = secret("keyed", "KeyKey", key=key(2), tags={"pullguard:mode": "observe"})
+# How a secret is by now that stands in our policy and has moved to another key: the old key stays.
+NO_NEW_KEY: dict[str, Any] = {
+    "observed": secret("keyed", "KeyKey", tags={"pullguard:mode": "observe"}),
+    "its-registry-tag-is-gone": secret("keyed", "KeyKey", registry=None),
+    "its-registry-tag-does-not-parse": secret("keyed", "KeyKey", registry="ghcr.io/acme"),
+    "its-roles-tag-names-another": secret("keyed", "KeyKey", tags={"pullguard:roles": "api-*"}),
+    "outside-of-the-deployments-pattern": secret("keyed", "KeyKey", outside="prod/*"),
+}
+
+
+@pytest.mark.parametrize("to", [key(2), None], ids=["another-key", "awss-key"])
+@pytest.mark.parametrize("now", NO_NEW_KEY.values(), ids=NO_NEW_KEY)
+def test_what_stands_gets_no_new_key_without_consent(act: Acted, ledger: Ledger, now: Any, to: Any) -> None:
+    moved = replace(now, key=to)
     ledger.keep_grants(role_arn(), granted(KEYED), role_id=ROLE_ID)
     here = act(replace(BROKEN, roles=(role(inline_policies=(own(KEYED),)),), secrets=(GHCR, moved)))
     here.expect(render(policy_document(granted(GHCR, KEYED))))
