@@ -115,6 +115,53 @@ def test_what_may_not_be_read_is_unreadable() -> None:
     assert found.permission == "events:ListRuleNamesByTarget"
 
 
+def listed_by(client: Any, responses: dict[str, list[dict[str, Any] | None]]) -> Stubber:
+    """Answer each operation with these, one after the other; None says that there is no such thing."""
+    stubber = Stubber(client)
+    for operation, answers in responses.items():
+        for answer in answers:
+            if answer is None:
+                stubber.add_client_error(operation, "ResourceNotFoundException")
+            else:
+                stubber.add_response(operation, answer)
+    return stubber
+
+
+def named(name: str) -> dict[str, Any]:
+    return {"Name": name, "GroupName": "default", "Target": {"Arn": CLUSTER}}
+
+
+def test_what_is_deleted_while_it_is_listed_hides_nothing_else() -> None:
+    events = boto3.client("events", region_name=REGION)
+    scheduler: Any = boto3.client("scheduler", region_name=REGION)
+    rules = listed_by(
+        events,
+        {
+            "list_rule_names_by_target": [{"RuleNames": ["gone", "nightly"]}],
+            "list_targets_by_rule": [None, {"Targets": [{"Id": "target-1", **target(BEFORE)}]}],
+        },
+    )
+    schedules = listed_by(
+        scheduler,
+        {
+            "list_schedules": [{"Schedules": [named("gone"), named("weekly report")]}],
+            "get_schedule": [None, {"Target": target(BEFORE)}],
+        },
+    )
+    with rules, schedules:
+        assert started_by(Rules(events), Schedules(scheduler), [CLUSTER]) == (RULE, SCHEDULE)
+
+
+@pytest.mark.parametrize("which", ["rules", "schedules"])
+def test_a_list_that_is_said_not_to_exist_is_no_empty_list(which: str) -> None:
+    events = boto3.client("events", region_name=REGION)
+    scheduler: Any = boto3.client("scheduler", region_name=REGION)
+    rules = listed_by(events, {"list_rule_names_by_target": [None if which == "rules" else {"RuleNames": []}]})
+    schedules = listed_by(scheduler, {"list_schedules": [None if which == "schedules" else {"Schedules": []}]})
+    with rules, schedules:
+        assert isinstance(started_by(Rules(events), Schedules(scheduler), [CLUSTER]), Unreadable)
+
+
 def test_a_rule_is_told_with_the_commands_that_move_it() -> None:
     (refusal,) = pins((RULE,), BEFORE, AFTER, ("f1",))
     assert (refusal.kind, refusal.target, refusal.findings) == ("move-service", "rule nightly", ("f1",))

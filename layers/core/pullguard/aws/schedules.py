@@ -2,13 +2,16 @@
 
 import json
 from collections.abc import Iterable, Iterator, Set
+from contextlib import contextmanager
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
+from botocore.exceptions import ClientError
+
 from pullguard.arn import Arn, parse_task_definition
-from pullguard.aws.answers import asks, looked_up
+from pullguard.aws.answers import asks, error_code, looked_up
 from pullguard.errors import Malformed
-from pullguard.model import Lookup, ScheduleUse, Unreadable
+from pullguard.model import Lookup, ScheduleUse
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
@@ -36,18 +39,19 @@ class Rules:
             names = {name: cluster for cluster in clusters for name in self._names(cluster)}
             return tuple(use for name, cluster in sorted(names.items()) for use in self._of(name, cluster))
 
-        return looked_up("events:ListRuleNamesByTarget", "*", call, missing=_NO_SUCH)
+        return looked_up("events:ListRuleNamesByTarget", "*", call, refused=_NO_SUCH)
 
     def _names(self, cluster: Arn) -> Iterator[str]:
         for page in self._client.get_paginator("list_rule_names_by_target").paginate(TargetArn=str(cluster)):
             yield from page["RuleNames"]
 
     def _of(self, rule: str, cluster: Arn) -> Iterator[ScheduleUse]:
-        for page in self._client.get_paginator("list_targets_by_rule").paginate(Rule=rule):
-            for target in page["Targets"]:
-                revision = _revision(target.get("EcsParameters", {}).get("TaskDefinitionArn"), cluster)
-                if revision is not None:
-                    yield ScheduleUse(kind="rule", name=rule, within=target["Id"], task_definition=revision)
+        with _gone_is_none():
+            for page in self._client.get_paginator("list_targets_by_rule").paginate(Rule=rule):
+                for target in page["Targets"]:
+                    revision = _revision(target.get("EcsParameters", {}).get("TaskDefinitionArn"), cluster)
+                    if revision is not None:
+                        yield ScheduleUse(kind="rule", name=rule, within=target["Id"], task_definition=revision)
 
 
 class Schedules:
@@ -72,7 +76,7 @@ class Schedules:
             found = (self._use(name, group, home) for name, group in sorted(self._named(homes.keys())))
             return tuple(use for use in found if use is not None)
 
-        return looked_up("scheduler:ListSchedules", "*", call, missing=_NO_SUCH)
+        return looked_up("scheduler:ListSchedules", "*", call, refused=_NO_SUCH)
 
     def _named(self, clusters: Set[str]) -> Iterator[tuple[str, str]]:
         """Yield name and group of each schedule that starts tasks."""
@@ -84,7 +88,9 @@ class Schedules:
                     yield schedule["Name"], schedule["GroupName"]
 
     def _use(self, name: str, group: str, home: Arn) -> ScheduleUse | None:
-        target = self._client.get_schedule(Name=name, GroupName=group)["Target"]
+        target: dict[str, Any] = {}
+        with _gone_is_none():
+            target = self._client.get_schedule(Name=name, GroupName=group)["Target"]
         of_target = _revision(target.get("EcsParameters", {}).get("TaskDefinitionArn"), home)
         revision = of_target or _revision(_named_in(target.get("Input")), home)
         if revision is None:
@@ -101,8 +107,18 @@ def started_by(rules: Rules, schedules: Schedules, clusters: Iterable[str]) -> L
     """
     homes = tuple(Arn.parse(cluster, service="ecs", resource_type="cluster") for cluster in clusters)
     found = (rules.starting(homes), schedules.starting(homes))
-    unread = next((each for each in found if isinstance(each, Unreadable)), None)
+    unread = next((each for each in found if not isinstance(each, tuple)), None)
     return unread or tuple(chain.from_iterable(each for each in found if isinstance(each, tuple)))
+
+
+@contextmanager
+def _gone_is_none() -> Iterator[None]:
+    """Pass over a rule or a schedule that was deleted since it was listed: it starts nothing any more."""
+    try:
+        yield
+    except ClientError as error:
+        if error_code(error) not in _NO_SUCH:
+            raise
 
 
 def _revision(text: object, home: Arn) -> Arn | None:
