@@ -14,10 +14,11 @@ from pullguard.causes import CauseRecord, Member
 from pullguard.errors import MalformedItem
 from pullguard.flows.brakes import Held
 from pullguard.ledger import Ledger
-from pullguard.model import RotationEnd
+from pullguard.model import NotLooked, RotationEnd, ScheduleUse, Unreadable
 from pullguard.remedies.grant import Granted
 from pullguard.roster import Roster, Sweep
 from pullguard.service_ledger import Kept, ServiceLedger
+from pullguard.start_ledger import StartLedger
 from pullguard.stop import Stop
 from tests.fakes import NOW, World, revision_arn, role_arn, secret_arn
 from tests.flows import Stage
@@ -31,6 +32,7 @@ FINDING = record().finding
 CAUSE = CauseRecord(
     id="c" * 16, event="Finding Opened", sequence=1, told=0, opened_at=NOW, changed_at=NOW, lead=FINDING
 )
+NIGHTLY = ScheduleUse(kind="schedule", name="nightly", within="default", in_input=True, task_definition=WEB)
 Read: TypeAlias = Callable[["DynamoDBClient"], Any]
 
 
@@ -48,6 +50,10 @@ def roster(client: "DynamoDBClient") -> Roster:
 
 def services(client: "DynamoDBClient") -> ServiceLedger:
     return ServiceLedger(client, "ledger")
+
+
+def starts(client: "DynamoDBClient") -> StartLedger:
+    return StartLedger(client, "ledger", now=lambda: NOW)
 
 
 # Where the item stands, how a good one gets there, and how all are read.
@@ -137,6 +143,13 @@ LISTS: dict[str, tuple[str, str, Callable[["DynamoDBClient"], object], Read]] = 
         lambda it: services(it).keep("zz", Kept(task_definition=str(WEB))),
         lambda it: [services(it).known()["zz"]],
     ),
+    "schedules": (
+        "SCHEDULES",
+        "TD#",
+        lambda it: starts(it).keep_schedules((NIGHTLY,)),
+        lambda it: starts(it).schedules(),
+    ),
+    "alone": ("ALONE", "RAN TD#", lambda it: starts(it).keep_alone(WEB, ran=True), lambda it: starts(it).alone()),
 }
 MALFORMED: dict[str, dict[str, Any]] = {
     "no-data": {},
@@ -211,6 +224,52 @@ def test_a_sweep_that_cannot_be_read_is_none_and_the_next_begins(
     assert (roster(dynamodb).sweep(), roster(dynamodb).complete()) == (None, None)
     roster(dynamodb).begin(Sweep(id="s-2", began_at=NOW.isoformat()))
     assert roster(dynamodb).sweep() == Sweep(id="s-2", began_at=NOW.isoformat())
+
+
+@pytest.mark.parametrize("malformed", MALFORMED.values(), ids=MALFORMED)
+def test_a_schedule_whose_item_cannot_be_read_still_starts_its_revision_and_the_next_sweep_mends_it(
+    dynamodb: "DynamoDBClient", malformed: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    starts(dynamodb).keep_schedules((NIGHTLY,))
+    sort = f"TD#{WEB} schedule default nightly"
+    put(dynamodb, "SCHEDULES", sort, malformed)
+    assert starts(dynamodb).schedules() == (replace(NIGHTLY, in_input=False),)
+    assert [line for line in caplog.messages if f'sk "{sort}"' in line]
+    starts(dynamodb).keep_schedules((NIGHTLY,))
+    assert starts(dynamodb).schedules() == (NIGHTLY,)
+
+
+@pytest.mark.parametrize("malformed", MALFORMED.values(), ids=MALFORMED)
+def test_where_it_cannot_be_read_when_schedules_were_listed_they_are_not_known(
+    dynamodb: "DynamoDBClient", malformed: dict[str, Any]
+) -> None:
+    starts(dynamodb).keep_schedules(())
+    put(dynamodb, "SCHEDULES", "LISTED", malformed)
+    assert isinstance(starts(dynamodb).schedules(), NotLooked | Unreadable)
+    starts(dynamodb).keep_schedules(())
+    assert starts(dynamodb).schedules() == ()
+
+
+EXPIRIES: dict[str, dict[str, Any]] = {
+    "none": {},
+    "a-text": {"expires_at_epoch_s": {"S": "soon"}},
+    "no-whole-number": {"expires_at_epoch_s": {"N": "1.5"}},
+    "null": {"expires_at_epoch_s": {"NULL": True}},
+}
+
+
+@pytest.mark.parametrize("expiry", EXPIRIES.values(), ids=EXPIRIES)
+@pytest.mark.parametrize("ran", [True, False])
+def test_a_start_of_which_nobody_can_tell_when_it_was_counts_and_the_next_is_kept(
+    dynamodb: "DynamoDBClient", expiry: dict[str, Any], caplog: pytest.LogCaptureFixture, *, ran: bool
+) -> None:
+    put(dynamodb, "ALONE", f"{'RAN' if ran else 'FAILED'} TD#{WEB}", expiry)
+    assert starts(dynamodb).alone() == {WEB: ran}
+    assert caplog.messages
+    caplog.clear()
+    starts(dynamodb).keep_alone(WEB, ran=ran)
+    assert starts(dynamodb).alone() == {WEB: ran}
+    assert not caplog.messages
 
 
 def test_what_is_undone_stays_undone_where_its_record_cannot_be_read(dynamodb: "DynamoDBClient") -> None:

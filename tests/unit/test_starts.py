@@ -38,6 +38,12 @@ def test_what_a_sweep_found_replaces_what_the_one_before_it_found(here: Stage) -
         assert set(as_tuple(here.starts)) == set(found)
 
 
+def test_a_schedule_that_names_its_revision_elsewhere_now_is_kept_so(here: Stage) -> None:
+    for use in (SCHEDULE, replace(SCHEDULE, in_input=False), SCHEDULE):
+        here.starts.keep_schedules((use,))
+        assert as_tuple(here.starts) == (use,)
+
+
 def test_schedules_that_could_not_be_read_are_not_taken_for_none_until_a_sweep_reads_them(here: Stage) -> None:
     here.starts.keep_schedules((RULE,))
     here.starts.keep_schedules(denied("scheduler:ListSchedules"))

@@ -6,18 +6,20 @@ event: so each sweep keeps what it found of those, and events of tasks are remem
 | pk | sk | data |
 |---|---|---|
 | SCHEDULES | LISTED | when they were last listed, or what could not be read |
-| SCHEDULES | TD#arn kind within name | a ``ScheduleUse`` |
+| SCHEDULES | TD#arn kind within name | of a ``ScheduleUse``, what its key does not say |
 | ALONE | RAN TD#arn, FAILED TD#arn | nothing: a task that somebody started beside any service ran, or failed to start |
 """
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final
 
 from pullguard.arn import Arn, parse_task_definition
 from pullguard.aws.answers import asks
+from pullguard.errors import MalformedItem
 from pullguard.model import Lookup, NotLooked, ScheduleUse, Unreadable
-from pullguard.table import DAY_S, Table, data_of, td
+from pullguard.table import DAY_S, Item, Table, data_of, expiry_of, log_malformed, reading, td
 
 NOT_LISTED: Final = NotLooked(
     why="which rules and schedules start the revision is not known before the first sweep",
@@ -41,11 +43,12 @@ class StartLedger(Table):
         if not isinstance(found, tuple):
             self._put(_ALL, _LISTED, {"at": self._now().isoformat(), "unread": str(found)})
             return
-        known = {item["sk"]["S"] for item in self._items(_ALL, "TD#")}
-        wanted = {_sort(use): use for use in found}
-        for sort in wanted.keys() - known:
-            self._put(_ALL, sort, _data(wanted[sort]))
-        for sort in known - wanted.keys():
+        known = {item["sk"]["S"]: item.get("data", {}).get("S") for item in self._items(_ALL, "TD#")}
+        wanted = {_sort(use): _data(use) for use in found}
+        for sort, data in wanted.items():
+            if known.get(sort) != json.dumps(data):  # also where it cannot be read
+                self._put(_ALL, sort, data)
+        for sort in known.keys() - wanted.keys():
             self._delete(_ALL, sort)
         self._put(_ALL, _LISTED, {"at": self._now().isoformat(), "unread": None})
 
@@ -57,7 +60,7 @@ class StartLedger(Table):
             return NOT_LISTED
         if listed:
             return Unreadable(permission="scheduler:ListSchedules", resource="*", reason="refused", detail=listed)
-        return tuple(self._each(_ALL, lambda sort, item: _use(sort, data_of(item)), "TD#"))
+        return tuple(self._each(_ALL, _use, "TD#"))
 
     @asks("dynamodb:PutItem")
     def keep_alone(self, task_definition: Arn, *, ran: bool) -> None:
@@ -71,15 +74,15 @@ class StartLedger(Table):
             f"{_RAN if ran else _FAILED} {td(task_definition)}",
             None,
             expires=expires,
-            condition="attribute_not_exists(pk) OR expires_at_epoch_s <= :an_hour_before",
-            values={":an_hour_before": {"N": str(int(expires - _HOUR_S))}},
+            condition="NOT attribute_type(expires_at_epoch_s, :number) OR expires_at_epoch_s <= :an_hour_before",
+            values={":number": {"S": "N"}, ":an_hour_before": {"N": str(int(expires - _HOUR_S))}},
         )
 
     @asks("dynamodb:Query")
     def alone(self) -> dict[Arn, bool]:
         """Return the revisions of which a task was started beside any service in the last day, and whether one ran."""
         now_s, found = self._now().timestamp(), dict[Arn, bool]()
-        for ran, arn, counts in self._each(_ALONE, lambda sort, item: (*_start(sort), _expiry_s(item) > now_s)):
+        for ran, arn, counts in self._each(_ALONE, lambda sort, item: (*_start(sort), _counts(item, now_s))):
             if counts:
                 found[arn] = found.get(arn, False) or ran
         return found
@@ -90,24 +93,35 @@ def _start(sort: str) -> tuple[bool, Arn]:
     return how == _RAN, parse_task_definition(revision.removeprefix("TD#"))
 
 
-def _expiry_s(item: Mapping[str, Any]) -> int:
-    return int(item["expires_at_epoch_s"]["N"])
+def _counts(item: Item, now_s: float) -> bool:
+    """Whether a start counts still: one of which nobody can tell when it was does."""
+    return _or_else(item, lambda it: expiry_of(it) > now_s, default=True)
 
 
 def _sort(use: ScheduleUse) -> str:
     return f"{td(use.task_definition)} {use.kind} {use.within} {use.name}"
 
 
-def _data(use: ScheduleUse) -> dict[str, Any]:
-    return {"kind": use.kind, "name": use.name, "within": use.within, "in_input": use.in_input}
+def _data(use: ScheduleUse) -> dict[str, bool]:
+    return {"in_input": use.in_input}
 
 
-def _use(sort: str, data: Mapping[str, Any]) -> ScheduleUse:
-    revision = parse_task_definition(sort.partition(" ")[0])
+def _use(sort: str, item: Item) -> ScheduleUse:
+    """Read a use from its sort key, which says all that counts, whatever the data is: a malformed item is still use."""
+    revision, kind, within, name = sort.split(" ", 3)
     return ScheduleUse(
-        kind=data["kind"],
-        name=data["name"],
-        within=data["within"],
-        in_input=data["in_input"],
-        task_definition=revision,
+        kind="rule" if kind == "rule" else "schedule",
+        name=name,
+        within=within,
+        in_input=_or_else(item, lambda it: data_of(it)["in_input"] is True, default=False),
+        task_definition=parse_task_definition(revision),
     )
+
+
+def _or_else(item: Item, read: Callable[[Item], bool], *, default: bool) -> bool:
+    """Return what ``read`` makes of ``item``; an item of which it can make nothing is named in the log."""
+    try:
+        return reading(item, read)
+    except MalformedItem as error:
+        log_malformed(error)
+        return default
