@@ -7,7 +7,7 @@ import pytest
 
 from pullguard.model import Usage
 from pullguard.planner import Rules
-from tests.fakes import GOOD_VALUE, container, denied, role_arn, secret, service, task_definition
+from tests.fakes import GOOD_VALUE, container, denied, role, role_arn, secret, service, task_definition
 from tests.flows import look
 from tests.unit.reregister_flow.scene import MOVING, NEW, SOURCE, STALE, SUCCESSOR, Act, Acted
 
@@ -74,6 +74,41 @@ def test_a_service_is_not_moved_to_a_successor_that_is_broken_as_well(moving: Ac
     moving.run()
     assert str(SUCCESSOR) in moving.failure()["why"]
     assert moving.looks() == []
+
+
+WATCHED = {"pullguard:mode": "observe"}
+BOTH = (task_definition(container(NEW), container(secret("registry/other", tags=WATCHED), name="b"), revision=8),)
+OBSERVED_SUCCESSORS: dict[str, dict[str, Any]] = {
+    "its-own-tag": {"task_definitions": (task_definition(container(NEW), revision=8, tags=WATCHED),)},
+    "its-own-tag-of-another-word": {
+        "task_definitions": (task_definition(container(NEW), revision=8, tags={"pullguard:mode": "off"}),)
+    },
+    "its-roles-tag": {
+        "task_definitions": (task_definition(container(NEW), role_name="held", revision=8),),
+        "roles": (role(reads=[NEW]), role("held", reads=[NEW], tags=WATCHED)),
+    },
+    "the-tag-of-a-secret-that-only-it-names": {
+        "task_definitions": BOTH,
+        "secrets": (NEW, secret("registry/other", tags=WATCHED)),
+    },
+}
+
+
+@pytest.mark.parametrize("changes", OBSERVED_SUCCESSORS.values(), ids=OBSERVED_SUCCESSORS)
+def test_a_service_is_not_moved_to_a_successor_that_is_to_be_observed(moving: Act, changes: dict[str, Any]) -> None:
+    both = (*STALE.task_definitions, *changes["task_definitions"])
+    moving.stage.world = replace(moving.stage.world, **{**changes, "task_definitions": both})
+    assert moving.run().moved == 0
+    assert "a tag pullguard:mode says that Pullguard is to observe only" in moving.failure()["why"]
+    assert (moving.looks(), moving.stage.ledger.ecs_writes("web")) == ([], ())
+
+
+def test_a_tag_of_the_successor_that_lowers_nothing_keeps_no_service(moving: Act) -> None:
+    tagged = task_definition(container(NEW), revision=8, tags={"pullguard:mode": "remediate"})
+    moving.stage.world = replace(moving.stage.world, task_definitions=(*STALE.task_definitions, tagged))
+    moving.expect_comparison()
+    moving.expect_move()
+    assert moving.run().moved == 1
 
 
 def test_what_the_validator_knows_of_a_successors_value_counts(act: Acted) -> None:

@@ -7,8 +7,10 @@ from pullguard.alerts import describe
 from pullguard.arn import Arn, family_of, revision_of
 from pullguard.aws.ecs import Ecs
 from pullguard.checks.examine import examine
+from pullguard.eligibility import MODE_TAG, effective_mode
 from pullguard.errors import Denied, NotNow, PullguardError, shown
 from pullguard.flows.brakes import NotWritten
+from pullguard.flows.validate import tags_of
 from pullguard.flows.writing import Executor, Proof
 from pullguard.gather import gather
 from pullguard.ledger import Entry
@@ -161,13 +163,17 @@ class Mover:
         return f"{after} says by its tag that Pullguard registered it from {before}, but it differs in {named}"
 
     def _still_broken(self, successor: Arn, entry: Entry) -> str | None:
-        """Say why a service should not run ``successor`` yet; None where every check of it passes.
+        """Say why a service should not run ``successor`` yet; None where every check of it passes and no tag objects.
 
         An executor reads no secret's value, so what is wrong with one is taken from the validator's open findings.
         """
         facts = gather(str(successor), self.executor.readers(), now=self.executor.now())
         if not isinstance(facts, Facts):
             return f"{successor} could not be described"
+        if effective_mode(self.executor.mode, *tags_of(facts)) == "observe":
+            return (
+                f"of {successor}, its role or a secret of it, a tag {MODE_TAG} says that Pullguard is to observe only"
+            )
         known = (record.finding for record in entry.findings if record.is_open)
         broken = {each.check for each in (*examine(facts).findings, *known) if each.severity == "error"}
         return f"{successor} would not start either: {', '.join(sorted(broken))}" if broken else None
