@@ -80,13 +80,21 @@ class Act(Writes):
 
     def review(self, world: World) -> Any:
         executor = self.stage.executor(readers=lambda: world)
-        withdrawer = Withdrawer(executor=executor, roster=self.stage.roster, iam=self.iam, revoke=True, grace_days=0)
+        withdrawer = Withdrawer(
+            executor=executor,
+            roster=self.stage.roster,
+            starts=self.stage.starts,
+            iam=self.iam,
+            revoke=True,
+            grace_days=0,
+        )
         review = Review(role=ROLE, cause=Cause(kind=LISTED, event_id="s-1", at=NOW))
         return withdrawer.review(review, occasion="m-1")
 
     def unused(self, *secrets: Any) -> None:
         """Let the last complete sweep have found that nothing needs the grants of these secrets."""
         ledger = self.stage.ledger
+        self.stage.starts.keep_schedules(())
         ledger.keep_grants(ROLE, granted(*secrets), role_id=ROLE_ID, task_definition=str(revision_arn("web", 6)))
         for each in secrets:
             ledger.mark_unused(ROLE, each.arn, sweep="s-1", now=NOW - timedelta(days=20))

@@ -64,7 +64,14 @@ class Act(Writes):
         self.stage.later(seconds=ROLE_LEASE_S)
         self.stage.world = world
         executor = self.stage.executor()
-        withdrawer = Withdrawer(executor=executor, roster=self.stage.roster, iam=self.iam, revoke=False, grace_days=14)
+        withdrawer = Withdrawer(
+            executor=executor,
+            roster=self.stage.roster,
+            starts=self.stage.starts,
+            iam=self.iam,
+            revoke=False,
+            grace_days=14,
+        )
         review = Review(role=ROLE, cause=Cause(kind=LISTED, event_id="s-1", at=NOW))
         return withdrawer.review(review, occasion="m-2")
 

@@ -254,6 +254,7 @@ class Deployment:
         withdrawer = Withdrawer(
             executor=executor,
             roster=self.roster,
+            starts=self.starts,
             iam=iam,
             revoke=self.settings.revoke_unused_grants,
             grace_days=self.settings.revoke_grace_days,

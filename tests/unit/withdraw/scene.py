@@ -57,6 +57,7 @@ class Act:
         self.stage, self.stubber, self.iam = stage, stubber, iam
         self.revoke, self.grace_days = True, GRACE_DAYS
         self.sweeps = 0
+        stage.starts.keep_schedules(())
         stage.ledger.record_write(
             ROLE, write_id="m-0", record=record(None, render(policy_document(granted(*held)))), now=NOW
         )
@@ -104,6 +105,7 @@ class Act:
         withdrawer = Withdrawer(
             executor=executor,
             roster=self.stage.roster,
+            starts=self.stage.starts,
             iam=self.iam,
             revoke=self.revoke,
             grace_days=self.grace_days,

@@ -12,7 +12,7 @@ from pullguard.events import Cause
 from pullguard.flows.withdraw import DEPENDENTS_MAX, Withdrawer
 from pullguard.ledger import Entry
 from pullguard.messages import LISTED, Review
-from pullguard.model import NamedPolicy
+from pullguard.model import NamedPolicy, ScheduleUse, TaskDefinition, Usage
 from pullguard.references import role_name
 from pullguard.remedies.grant import POLICY_NAME, policy_document
 from tests.fakes import ACCOUNT, NOW, ROLE_ID, container, denied, granted, revision_arn, role, task_definition
@@ -94,6 +94,72 @@ def test_what_a_live_task_definition_names_stays_whatever_the_ledger_says(act: A
     assert here.review().why.startswith("nothing is unused for long enough")  # and the mark is gone
 
 
+FORGOTTEN = task_definition(container(GHCR), family="batch", revision=6)
+RULE = ScheduleUse(kind="rule", name="nightly", within="t", task_definition=FORGOTTEN.arn)
+STARTED: dict[str, Callable[[Act], None]] = {
+    "alone": lambda here: here.stage.starts.keep_alone(FORGOTTEN.arn, ran=True),
+    "alone-and-failed": lambda here: here.stage.starts.keep_alone(FORGOTTEN.arn, ran=False),
+    "by-a-rule": lambda here: here.stage.starts.keep_schedules((RULE,)),
+}
+
+
+@pytest.mark.parametrize("newest", [True, False])
+@pytest.mark.parametrize("start", STARTED.values(), ids=STARTED)
+def test_what_was_forgotten_and_is_started_since_keeps_what_it_names(
+    act: Acted, start: Callable[[Act], None], *, newest: bool
+) -> None:
+    here = act(UNUSED)
+    here.unused_for(GRACE_DAYS)
+    here.stage.world.task_definitions += (FORGOTTEN,)  # no edge leads to it
+    here.stage.world.running = Usage(newest=newest)
+    start(here)
+    assert here.review().withdrawn == 0
+    assert here.kept() == set(granted(GHCR, HUB))
+
+
+OTHERS: dict[str, TaskDefinition | None] = {
+    "another-role": replace(FORGOTTEN, execution_role="arn:aws:iam::111122223333:role/other"),
+    "no-role": replace(FORGOTTEN, execution_role=None),
+    "a-role-that-is-none": replace(FORGOTTEN, execution_role="arn:aws:s3:::bucket"),
+    "it-is-deleted": None,
+}
+
+
+@pytest.mark.parametrize("started", OTHERS.values(), ids=OTHERS)
+@pytest.mark.parametrize("start", STARTED.values(), ids=STARTED)
+def test_what_is_started_with_another_role_keeps_nothing(
+    act: Acted, start: Callable[[Act], None], started: TaskDefinition | None
+) -> None:
+    here = act(UNUSED)
+    here.unused_for(GRACE_DAYS)
+    here.stage.world.task_definitions += () if started is None else (started,)
+    start(here)
+    here.expect_put(HUB)
+    assert here.review().withdrawn == 1
+
+
+NOT_KNOWN: dict[str, Callable[[Act], None]] = {
+    "schedules-denied": lambda here: here.stage.starts.keep_schedules(denied("scheduler:ListSchedules")),
+    "schedules-never-listed": lambda here: here.stage.ledger._delete("SCHEDULES", "LISTED"),
+    "what-is-started": lambda here: (
+        here.stage.starts.keep_alone(FORGOTTEN.arn, ran=True),
+        here.stage.world.unreadable.update({str(FORGOTTEN.arn): denied("ecs:DescribeTaskDefinition")}),
+    )[0],
+}
+
+
+@pytest.mark.parametrize("arrange", NOT_KNOWN.values(), ids=NOT_KNOWN)
+def test_where_it_is_not_known_what_is_started_nothing_is_taken_back(
+    act: Acted, arrange: Callable[[Act], None]
+) -> None:
+    here = act(UNUSED)
+    here.unused_for(GRACE_DAYS)
+    arrange(here)
+    result = here.review()
+    assert (result.withdrawn, here.kept()) == (0, set(granted(GHCR, HUB)))
+    assert "what rules and schedules start is not known" in result.why or "could not be read" in result.why
+
+
 UNREADABLE = {
     "the-role": {str(ROLE): denied()},
     "a-task-definition": {str(revision_arn()): denied("ecs:DescribeTaskDefinition")},
@@ -124,6 +190,14 @@ def test_more_dependents_than_can_be_described_take_back_nothing(act: Acted) -> 
     assert "too many" in here.review().why
 
 
+def test_more_started_than_can_be_described_take_back_nothing(act: Acted) -> None:
+    here = act(UNUSED)
+    here.unused_for(GRACE_DAYS)
+    uses = (replace(RULE, task_definition=revision_arn(f"f{number}")) for number in range(DEPENDENTS_MAX))
+    here.stage.starts.keep_schedules(tuple(uses))
+    assert "too many" in here.review().why
+
+
 def test_a_role_that_another_stack_writes_to_is_left_and_told(act: Acted) -> None:
     here = act(replace(UNUSED, roles=(holder(GHCR, HUB, KEYED),), secrets=(GHCR, HUB, KEYED)))
     here.unused_for(GRACE_DAYS)
@@ -144,7 +218,12 @@ def test_a_policy_into_which_somebody_else_wrote_is_left_and_told(act: Acted) ->
 def test_a_review_of_another_accounts_role_is_rejected(act: Acted) -> None:
     here = act(UNUSED)
     withdrawer = Withdrawer(
-        executor=here.stage.executor(), roster=here.stage.roster, iam=here.iam, revoke=True, grace_days=0
+        executor=here.stage.executor(),
+        roster=here.stage.roster,
+        starts=here.stage.starts,
+        iam=here.iam,
+        revoke=True,
+        grace_days=0,
     )
     foreign = Arn.parse(str(ROLE).replace(ACCOUNT, "999999999999"))
     cause = Cause(kind=LISTED, event_id="s-1", at=NOW)

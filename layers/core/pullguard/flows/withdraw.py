@@ -28,12 +28,13 @@ from pullguard.gather import Readers, gather, lacks_credentials
 from pullguard.history import additions
 from pullguard.holding import Holding
 from pullguard.messages import Look, Review
-from pullguard.model import Facts, Missing, NamedPolicy, Role, Secret, Tags
+from pullguard.model import Facts, Lookup, Missing, NamedPolicy, Role, Secret, Tags, TaskDefinition
 from pullguard.plan import Mode, Withdraw
 from pullguard.references import role_name
 from pullguard.remediation import Remediation, RemediationEvent
 from pullguard.remedies.grant import POLICY_NAME, Granted, parse_own, policy_document, render, same
 from pullguard.roster import Roster
+from pullguard.start_ledger import StartLedger
 
 # Each of them is described again, within one run of the function.
 DEPENDENTS_MAX: Final = 200
@@ -62,6 +63,7 @@ class Withdrawer:
 
     executor: Executor
     roster: Roster
+    starts: StartLedger
     iam: Iam
     revoke: bool
     grace_days: int
@@ -137,18 +139,34 @@ class Withdrawer:
         return bool(writes) and self.executor.now() - datetime.fromisoformat(writes[-1].at) < span
 
     def _live(self, role: Role, readers: Readers) -> Iterable[Facts]:
-        """Yield what the role is used for, described now; raises ``NotProved`` where that cannot be told of all."""
-        dependents = self.executor.ledger.dependents(role_name(role.arn.account, role.name))
-        if len(dependents) > DEPENDENTS_MAX:
-            raise NotProved(f"{len(dependents)} task definitions use the role, too many to describe at once")
-        for dependent in dependents:
-            facts = gather(str(dependent), readers, now=self.executor.now(), usage=True)
+        """Yield what the role is used for, described now; raises ``NotProved`` where that cannot be told of all.
+
+        A revision that counted as gone has no edge to the role any more; it may have been started since.
+        """
+        started = self._started()
+        dependents = {*self.executor.ledger.dependents(role_name(role.arn.account, role.name))}
+        if len(dependents | started) > DEPENDENTS_MAX:
+            count = (
+                f"{len(dependents)} task definitions use the role, and {len(started - dependents)} others are started"
+            )
+            raise NotProved(f"{count} beside services: too many to describe at once")
+        for arn in sorted(dependents | started):
+            if arn not in dependents and not _may_use(role, readers.task_definition(str(arn))):
+                continue
+            facts = gather(str(arn), readers, now=self.executor.now(), usage=True)
             if isinstance(facts, Missing):
                 continue
             if not isinstance(facts, Facts) or not is_certain(facts):
-                raise NotProved(f"{dependent} uses the role, and what it needs could not be read")
-            if in_scope(facts):
+                raise NotProved(f"{arn} uses the role, or may, and what it needs could not be read")
+            if arn in started or in_scope(facts):
                 yield facts
+
+    def _started(self) -> frozenset[Arn]:
+        """Return what rules, schedules and callers start beside services, whatever role it uses."""
+        schedules = self.starts.schedules()
+        if not isinstance(schedules, tuple):
+            raise NotProved(f"what rules and schedules start is not known: {schedules}")
+        return frozenset({*(each.task_definition for each in schedules), *self.starts.alone()})
 
     def _unused(self, role: Role, due: tuple[Holding, ...], live: tuple[Facts, ...]) -> tuple[Holding, ...]:
         """Return the holdings that nothing alive names; the others are needed again, and said to be."""
@@ -272,6 +290,13 @@ class Withdrawer:
             key=holding.granted.key,
             unused_since=f"{holding.unused_since:%Y-%m-%d}",
         )
+
+
+def _may_use(role: Role, found: Lookup[TaskDefinition]) -> bool:
+    """Whether this is a task definition with the execution role (see ``shares_its_role``), or could not be read."""
+    if not isinstance(found, TaskDefinition):
+        return not isinstance(found, Missing)
+    return (found.execution_role or "").rpartition("/")[2].lower() == role.name.lower()
 
 
 def _own(role: Role) -> NamedPolicy | None:
