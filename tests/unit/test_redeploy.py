@@ -15,19 +15,22 @@ from pullguard.flows.reregister import Reregistered, Reregisterer
 from pullguard.ledger import Ledger
 from pullguard.messages import Look
 from pullguard.model import Facts, Secret, ServiceUse, Usage, Verification
-from pullguard.plan import Redeploy
+from pullguard.plan import Redeploy, Refusal
 from pullguard.planner import Rules
 from pullguard.remedies.redeploy import REDEPLOYED_WITHIN, Verified, redeployments, verified
 from pullguard.stop import Stop, switch_text
 from tests.fakes import (
+    ACCOUNT,
     CLUSTER,
     GOOD_VALUE,
     NOW,
     Crash,
     World,
     container,
+    denied,
     revision_arn,
     role,
+    role_arn,
     secret,
     service,
     task_definition,
@@ -103,6 +106,56 @@ NEEDED: dict[str, tuple[World, list[str]]] = {
         [],
     ),
 }
+
+
+def owned(*, tags: dict[str, str] | None = None, registry: str | None = "ghcr.io", **changes: Any) -> World:
+    """The world whose owners say this of the secret, by its tags, and of the role, by ``changes``."""
+    its = secret(
+        registry=registry, tags=tags or {}, value=GHCR.value, stages=GHCR.stages, outside=changes.pop("outside", "")
+    )
+    return world(its=its, roles=(role(reads=[its], **changes),))
+
+
+BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/required"
+AS_TASK_ROLE = task_definition(container(GHCR), task_role=str(role_arn()))
+OTHER = replace(secret("other", registry=None), value=GHCR.value, stages=GHCR.stages)
+# Who agrees to it, and what the refusal says; None where there is none.
+CONSENT: dict[str, tuple[World, str | None]] = {
+    "both": (owned(), None),
+    "the secret's owner, who names the role": (owned(tags={"pullguard:roles": "api-* web-*"}), None),
+    "not the role's owner": (owned(managed=False), "has no tag pullguard:managed=true"),
+    "a role without the boundary": (owned(required_boundary=BOUNDARY), "lacks the permissions boundary"),
+    "the secret's owner, for other roles": (owned(tags={"pullguard:roles": "api-*"}), "does not name the role"),
+    "not the secret's owner": (owned(registry=None), "is not opted in"),
+    "the secret's owner, in a tag that does not parse": (owned(registry="ghcr.io evil_host!"), "is not opted in"),
+    "the secret's owner, for another registry": (owned(registry="quay.io"), "the image is on ghcr.io"),
+    "a secret outside of the deployment's pattern": (
+        owned(outside="prod/*"),
+        "does not match the deployment's pattern",
+    ),
+    "a task role that nobody named": (world(task_definitions=(AS_TASK_ROLE,)), "is also the task role"),
+    "one secret's owner, and not the other's": (
+        world(
+            task_definitions=(task_definition(container(GHCR), container(OTHER, name="side")),),
+            secrets=(GHCR, OTHER),
+            roles=(role(reads=[GHCR, OTHER]),),
+        ),
+        "the secret other is not opted in",
+    ),
+}
+
+
+@pytest.mark.parametrize(("here", "why"), CONSENT.values(), ids=CONSENT)
+def test_a_redeployment_needs_every_owners_consent(here: World, why: str | None) -> None:
+    (step,) = redeployments(here.facts(), verified(here.facts()), ROTATION)
+    assert isinstance(step, Redeploy) is (why is None)
+    assert why is None or (isinstance(step, Refusal) and why in step.why and step.target == arn_of())
+
+
+def test_of_a_role_that_cannot_be_read_nobody_agreed() -> None:
+    facts = replace(world().facts(), role=denied())
+    (step,) = redeployments(facts, verified(facts), ROTATION)
+    assert isinstance(step, Refusal)
 
 
 @pytest.mark.parametrize(("here", "expected"), NEEDED.values(), ids=NEEDED)
@@ -299,6 +352,9 @@ REASONS_AGAINST: dict[str, dict[str, Any]] = {
     "the role lost its right": {"roles": (role(),)},
     "the secret changed again": {"secrets": (replace(GHCR, stages={"v3": ("AWSCURRENT",), "v2": ("AWSPREVIOUS",)}),)},
     "the secret is to be deleted": {"secrets": (replace(GHCR, deleted_at=NOW),)},
+    "the role's owner withdraws": {"roles": (role(reads=[GHCR], managed=False),)},
+    "the secret's owner withdraws": {"secrets": (replace(GHCR, tags={}),)},
+    "the secret's owner excludes the role": {"secrets": (replace(GHCR, tags={**GHCR.tags, "pullguard:roles": "x"}),)},
     "the owner holds it back": {"secrets": (replace(GHCR, tags={**GHCR.tags, "pullguard:mode": "observe"}),)},
     "it was deployed meanwhile": {
         "running": Usage(newest=True, services=(running("a", ago=timedelta()), running("b", ago=timedelta())))
@@ -439,6 +495,15 @@ def test_a_rotation_in_a_batch_with_another_look_is_not_swallowed(stage: Stage) 
     validator.validate(replace(LOOK, cause=replace(ROTATION, kind="TagResource")), occasion="v-1")
     validator.validate(LOOK, occasion="v-2")
     assert len(commands(stage)) == 1
+
+
+def test_what_an_owner_does_not_agree_to_is_told_for_each_service_and_asks_nobody(stage: Stage) -> None:
+    stage.world = replace(stage.world, roles=(role(reads=[GHCR], managed=False),))
+    stage.validate(LOOK)
+    assert commands(stage) == []
+    told = [each["remediation"] for each in stage.sent.details("Remediation Refused")]
+    assert [(each["kind"], each["target"]) for each in told] == [("redeploy", arn_of("a")), ("redeploy", arn_of("b"))]
+    assert all("tag-role" in each["snippet"] for each in told)
 
 
 def test_what_pullguard_may_not_redeploy_is_told(ledger: Ledger) -> None:

@@ -128,6 +128,21 @@ class MissingKey:
     unasked: bool = False
 
 
+def missing_of(facts: Facts, container: Container, secret: Secret | None) -> MissingKey | None:
+    """Return whose consent it lacks to let ``container`` start with ``secret``, or with none; None where all agree.
+
+    The role's owner is always asked, the secret's where there is one. Modes are not: ``tags_of`` the facts say them.
+    """
+    if not isinstance(facts.role, Role):
+        return MissingKey(
+            why="it has no execution role that could be read, so that no owner of one has agreed",
+            remedy="Give it an execution role, or change the task definition by hand.",
+        )
+    if secret is None:
+        return missing_role_key(facts.role)
+    return missing_consent(facts.task_definition, container, secret, facts.role)
+
+
 def missing_consent(definition: TaskDefinition, container: Container, secret: Secret, role: Role) -> MissingKey | None:
     """Return why ``container`` may not get ``secret`` through ``role``; None where every owner agrees.
 

@@ -15,7 +15,7 @@ from pullguard.aws_cli import command
 from pullguard.checks.access import access_of
 from pullguard.checks.credentials_missing import to_attach
 from pullguard.checks.unread import how_to_read
-from pullguard.consent import MissingKey, missing_consent, missing_key, missing_role_key
+from pullguard.consent import missing_key, missing_of
 from pullguard.errors import shown
 from pullguard.findings import Finding
 from pullguard.model import Container, Facts, Key, Role, Secret, Unreadable, Usage
@@ -172,7 +172,7 @@ def _changes(facts: Facts, errors: tuple[Finding, ...]) -> Iterator[tuple[Contai
             yield container, None, finding.id
         elif finding.check == "credentials-missing":
             secret = to_attach(facts, container)
-            if secret is not None and _missing_consent(facts, container, secret) is None:
+            if secret is not None and missing_of(facts, container, secret) is None:
                 yield container, secret, finding.id
         elif (meant := _meant(facts, container, finding.check)) is not None:
             yield container, meant, finding.id
@@ -182,7 +182,7 @@ def _not_attached(facts: Facts, errors: tuple[Finding, ...]) -> Iterator[Refusal
     """Refuse to name secrets that not every owner wants named, each for itself: it keeps nothing else from its fix."""
     for container, finding in _to_register(facts, errors):
         secret = to_attach(facts, container) if finding.check == "credentials-missing" else None
-        missing = _missing_consent(facts, container, secret) if secret is not None else None
+        missing = missing_of(facts, container, secret) if secret is not None else None
         if missing is not None:
             yield Refusal(
                 kind="reregister",
@@ -256,7 +256,7 @@ def _refuse_reregistration(
                 f"a new revision could not pull either: {why}",
                 "Mend the access first; pullguard explain says how each gate stands.",
             )
-        if (missing := _missing_consent(facts, container, after)) is not None:
+        if (missing := missing_of(facts, container, after)) is not None:
             return refuse(missing.why, missing.remedy, missing.snippet)
     usage = facts.usage
     if not isinstance(usage, Usage):
@@ -276,18 +276,6 @@ def _refuse_reregistration(
 def _belongs(change: ReferenceChange) -> str:
     member = f'"repositoryCredentials": {{"credentialsParameter": "{change.after}"}}' if change.after else None
     return f"{member or 'no repositoryCredentials'} (container {shown(change.container)})"
-
-
-def _missing_consent(facts: Facts, container: Container, after: Secret | None) -> MissingKey | None:
-    """Return whose consent a new revision lacks: of the role's owner always, of the secret's where it names one."""
-    if isinstance(facts.role, Role):
-        if after is None:
-            return missing_role_key(facts.role)
-        return missing_consent(facts.task_definition, container, after, facts.role)
-    return MissingKey(
-        why="it has no execution role that could be read, so that no owner of one has agreed",
-        remedy="Give it an execution role, or change the task definition by hand.",
-    )
 
 
 def _out_of_reach(facts: Facts, secret: Secret) -> str | None:

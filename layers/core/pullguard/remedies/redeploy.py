@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from pullguard.arn import Arn, SecretReference
+from pullguard.consent import MissingKey, missing_of
 from pullguard.errors import shown
 from pullguard.events import Cause, is_rotation
 from pullguard.kept import members_of
@@ -26,6 +27,8 @@ ROTATION_TAKES: Final = timedelta(minutes=15)
 # Services are redeployed one after another, each after another look; after this time a rotation is none to redeploy
 # for. A message that comes back from the dead letters after days redeploys nothing.
 REDEPLOYED_WITHIN: Final = timedelta(hours=6)
+_LETS_NOBODY: Final = "lets nobody else start a deployment"
+_ELSEWHERE: Final = "Deploy it the way it is deployed, if its tasks are to use the new credentials now."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +87,8 @@ def redeployments(facts: Facts, proofs: Iterable[Verified], cause: Cause) -> tup
     """Return the services to redeploy because of the rotation that ``cause`` tells of, in the order of their ARNs.
 
     ``proofs`` is what ``verified`` said of the task definition: each of its secrets has to be there, with the version
-    that is its current one now and the image that stands there now. Otherwise nothing is redeployed.
+    that is its current one now and the image that stands there now. Otherwise nothing is redeployed. Where an owner of
+    the role or of one of the secrets does not agree, each service is refused.
     """
     proved = {proof.container: proof for proof in proofs}
     usage, needed = facts.usage, [each for each in facts.task_definition.containers if each.reference is not None]
@@ -95,8 +99,9 @@ def redeployments(facts: Facts, proofs: Iterable[Verified], cause: Cause) -> tup
     newest = max((proved[container.name] for container in needed), key=lambda proof: proof.created_at)
     if newest.created_at < cause.at - ROTATION_TAKES or facts.now - cause.at > REDEPLOYED_WITHIN:
         return ()
+    missing = next(filter(None, (_missing(facts, container) for container in needed)), None)
     return tuple(
-        _step(facts, use, newest)
+        _step(facts, use, newest, missing)
         for use in sorted(usage.services, key=lambda use: use.service_arn)
         if not use.beside and use.desired_count and use.deployed_at is not None and use.deployed_at < newest.created_at
     )
@@ -121,8 +126,14 @@ def _still_holds(facts: Facts, proof: Verified | None, container: Container) -> 
     )
 
 
-def _step(facts: Facts, use: ServiceUse, newest: Verified) -> Redeploy | Refusal:
-    if use.controller == "ECS":
+def _missing(facts: Facts, container: Container) -> MissingKey | None:
+    """Return whose consent the container lacks to start anew with its credentials; None where both owners agree."""
+    secret = facts.secrets.get(container.reference.text) if isinstance(container.reference, SecretReference) else None
+    return missing_of(facts, container, secret if isinstance(secret, Secret) else None)
+
+
+def _step(facts: Facts, use: ServiceUse, newest: Verified, missing: MissingKey | None) -> Redeploy | Refusal:
+    if missing is None and use.controller == "ECS":
         return Redeploy(
             task_definition=facts.task_definition.arn,
             cluster=use.cluster_arn,
@@ -134,8 +145,8 @@ def _step(facts: Facts, use: ServiceUse, newest: Verified) -> Redeploy | Refusal
         kind="redeploy",
         task_definition=facts.task_definition.arn,
         target=use.service_arn,
-        why=f"its deployment controller, {shown(use.controller)}, lets nobody else start a deployment",
-        remedy="Deploy it the way it is deployed, if its tasks are to use the new credentials now.",
-        snippet=None,
+        why=missing.why if missing else f"its deployment controller, {shown(use.controller)}, {_LETS_NOBODY}",
+        remedy=missing.remedy if missing else _ELSEWHERE,
+        snippet=missing.snippet if missing else None,
         findings=(),
     )
