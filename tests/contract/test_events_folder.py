@@ -29,7 +29,7 @@ MESSAGES = ("finding-opened", "look-at-web", "look-at-worker", "sweep-first-page
 FOLDER = Path(__file__).parents[2] / "events"
 CATALOGUE = (FOLDER / "README.md").read_text(encoding="utf-8")
 
-TRIGGERS: dict[str, tuple[type, dict[str, str | None]]] = {
+TRIGGERS: dict[str, tuple[type, dict[str, str | bool | None]]] = {
     "register-task-definition": (TaskDefinitionRegistered, {"family": "web"}),
     "register-task-definition-response-dropped": (TaskDefinitionRegistered, {"family": "web"}),
     "create-service": (ServiceChanged, {}),
@@ -41,7 +41,8 @@ TRIGGERS: dict[str, tuple[type, dict[str, str | None]]] = {
     "task-stopped-fargate": (TaskStopped, {"launch_type": "FARGATE", "platform_version": "1.4.0"}),
     "task-stopped-ec2": (TaskStopped, {"launch_type": "EC2"}),
     "task-stopped-without-stop-code": (TaskStopped, {"stop_code": ""}),
-    "task-started": (TaskStarted, {}),
+    "task-ran": (TaskStarted, {"ran": True}),
+    "task-started": (TaskStarted, {"ran": True}),
     "secret-label-updated": (SecretChanged, {"change": "value", "label": "AWSCURRENT"}),
     "put-secret-value": (SecretChanged, {"change": "value", "label": "AWSCURRENT"}),
     "put-secret-value-pending": (SecretChanged, {"change": "value", "label": "AWSPENDING"}),

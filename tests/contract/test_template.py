@@ -397,7 +397,7 @@ FILTERED: dict[str, dict[str, Any]] = {
     "ServiceChangedRule": {"requestParameters": {"taskDefinition": [{"exists": True}]}},
     "TaskFailedToStartRule": {"lastStatus": ["STOPPED"], "stopCode": ["TaskFailedToStart"]},
     # What a service starts is known from the service.
-    "TaskStartedRule": {"lastStatus": ["RUNNING"], "group": [{"anything-but": {"prefix": "service:"}}]},
+    "TaskStartedRule": {"lastStatus": ["RUNNING", "STOPPED"], "group": [{"anything-but": {"prefix": "service:"}}]},
 }
 
 

@@ -27,7 +27,7 @@ STEMS = {
     REGISTERED: ["register-task-definition"],
     SERVICE: ["create-service", "update-service"],
     STOPPED: ["task-stopped"],
-    STARTED: ["task-started"],
+    STARTED: ["task-started", "task-ran"],
     LABEL: ["secret-label-updated"],
     ROTATION: ["rotation-", "test-rotation"],
     NOTICED: ["key-deleted", "key-material-expired"],
@@ -83,6 +83,12 @@ def test_all_rules_have_a_pattern(played: Played, patterns: dict[str, str]) -> N
 def test_a_sample_is_let_in_by_its_rule(played: Played, patterns: dict[str, str], sample: str) -> None:
     event = json.loads((EVENTS / "eventbridge" / f"{sample}.json").read_text(encoding="utf-8"))
     assert _matching(played.scene, patterns, event) == _wanted(sample)
+
+
+def test_a_start_that_failed_is_let_in_as_a_failure_and_as_a_start(played: Played, patterns: dict[str, str]) -> None:
+    event = json.loads((EVENTS / "eventbridge" / "task-stopped-fargate.json").read_text(encoding="utf-8"))
+    event["detail"]["group"] = "family:web"
+    assert _matching(played.scene, patterns, event) == {STOPPED, STARTED}
 
 
 def test_every_rule_lets_some_sample_in() -> None:

@@ -41,7 +41,7 @@ NAMED = {
 """The revision that an event names itself; any other is looked up: by the ledger, or as the newest of its family."""
 
 
-REMEMBERED = {"task-started"}
+REMEMBERED = {"task-ran", "task-started"}
 """Events that tell what is in use, and ask for nothing."""
 
 

@@ -135,6 +135,40 @@ def test_a_task_that_somebody_started_alone_is_remembered_and_nothing_is_asked(h
     assert asked(here) == []
 
 
+ENDS: dict[str, tuple[dict[str, Any], bool]] = {
+    "it-ran": ({}, True),
+    "it-was-stopped": ({"stopCode": "UserInitiated"}, True),
+    "it-was-stopped-before-it-ran": ({"stopCode": "UserInitiated", "startedAt": None}, False),
+    "its-time-is-not-told": ({"startedAt": None}, True),
+    "an-old-agent-says-no-code": ({"stopCode": None}, True),
+}
+
+
+@pytest.mark.parametrize(("changes", "ran"), ENDS.values(), ids=ENDS)
+def test_a_task_that_somebody_started_alone_and_that_has_stopped_was_started(
+    here: Stage, changes: dict[str, Any], *, ran: bool
+) -> None:
+    resolver(here).resolve(sample("task-ran", **changes))
+    assert here.starts.alone() == {OLD: ran}
+    assert asked(here) == []
+
+
+def test_a_task_that_ran_longer_than_a_day_counts_for_a_day_from_its_end(here: Stage) -> None:
+    resolver(here).resolve(sample("task-started"))
+    here.later(hours=25)
+    assert here.starts.alone() == {}
+    resolver(here).resolve(sample("task-ran"))
+    assert here.starts.alone() == {OLD: True}
+
+
+def test_a_start_that_failed_and_comes_by_two_rules_is_one(here: Stage) -> None:
+    event = sample("task-stopped-fargate", group="family:web")
+    resolver(here).resolve(event)
+    assert resolver(here).resolve(event).copy
+    assert here.starts.alone() == {OLD: False}
+    assert asked(here) == [str(OLD)]
+
+
 @pytest.mark.parametrize(("group", "remembered"), [("family:web", True), ("nightly", True), ("service:web", False)])
 def test_a_start_that_failed_counts_where_no_service_answers_for_it(
     here: Stage, group: str, *, remembered: bool
@@ -147,6 +181,8 @@ def test_a_start_that_failed_counts_where_no_service_answers_for_it(
 def test_a_service_s_task_that_runs_is_no_start_and_other_states_are_none(here: Stage) -> None:
     with pytest.raises(Rejected, match="known from the service"):
         resolver(here).resolve(sample("task-started", group="service:web"))
+    with pytest.raises(Rejected, match="but not for a pull that failed"):
+        resolver(here).resolve(sample("task-ran", group="service:web"))
     with pytest.raises(Rejected, match="neither RUNNING nor STOPPED"):
         resolver(here).resolve(sample("task-started", lastStatus="PENDING"))
     assert here.starts.alone() == {}

@@ -125,7 +125,7 @@ def _task(event: Event) -> Trigger:
     if is_of_service(event.text("group")):
         raise event.refuse("the task is a service's, which is known from the service itself")
     arn = event.arn(event.at("taskDefinitionArn"), "taskDefinitionArn", parse_task_definition)
-    return TaskStarted(task_definition=arn, **event.origin)
+    return TaskStarted(task_definition=arn, ran=True, **event.origin)
 
 
 def _stopped(event: Event) -> Trigger:
@@ -148,7 +148,10 @@ def _stopped(event: Event) -> Trigger:
     )
     # An old agent gives no stopCode, so a text about the pull is reason enough to look.
     if trigger.stop_code != "TaskFailedToStart" and not trigger.explanation.is_registry_related:
-        raise event.refuse(f"the task stopped ({quoted(trigger.stop_code)}), but not for a pull that failed")
+        if trigger.of_service:
+            raise event.refuse(f"the task stopped ({quoted(trigger.stop_code)}), but not for a pull that failed")
+        ran = event.at("startedAt") is not None or trigger.stop_code == "EssentialContainerExited"
+        return TaskStarted(task_definition=trigger.task_definition, ran=ran, **event.origin)
     return trigger
 
 

@@ -97,7 +97,7 @@ class ChangeResolver:
             self.home.admit(arn)
         if isinstance(trigger, TaskStarted) or (isinstance(trigger, TaskStopped) and not trigger.of_service):
             self.home.admit(trigger.task_definition)
-            self.starts.keep_alone(trigger.task_definition, ran=isinstance(trigger, TaskStarted))
+            self.starts.keep_alone(trigger.task_definition, ran=isinstance(trigger, TaskStarted) and trigger.ran)
         if isinstance(trigger, ServiceChanged) and trigger.service is not None:
             self.services.keep(str(trigger.service), Kept(task_definition=str(affected[0])))
         if not affected:
