@@ -13,6 +13,7 @@ from pullguard.cause_ledger import CauseLedger
 from pullguard.causes import CauseRecord, Member
 from pullguard.errors import MalformedItem
 from pullguard.flows.brakes import Held
+from pullguard.holding import Unagreed
 from pullguard.ledger import Ledger
 from pullguard.model import NotLooked, RotationEnd, ScheduleUse, Unreadable
 from pullguard.remedies.grant import Granted
@@ -33,6 +34,7 @@ CAUSE = CauseRecord(
     id="c" * 16, event="Finding Opened", sequence=1, told=0, opened_at=NOW, changed_at=NOW, lead=FINDING
 )
 NIGHTLY = ScheduleUse(kind="schedule", name="nightly", within="default", in_input=True, task_definition=WEB)
+UNAGREED = Unagreed(granted=Granted(secret=SECRET, key=None), before=None, task_definition=str(WEB), why="no tag")
 Read: TypeAlias = Callable[["DynamoDBClient"], Any]
 
 
@@ -112,6 +114,12 @@ LISTS: dict[str, tuple[str, str, Callable[["DynamoDBClient"], object], Read]] = 
         "GRANTED#",
         lambda it: ledger(it).keep_grants(ROLE, (Granted(secret=SECRET, key=None),)),
         lambda it: ledger(it).granted(ROLE),
+    ),
+    "unagreed": (
+        f"ROLE#{ROLE}",
+        "UNAGREED#",
+        lambda it: ledger(it).keep_unagreed(ROLE, (UNAGREED,)),
+        lambda it: ledger(it).unagreed(ROLE),
     ),
     "waiting": (
         "WAITING",

@@ -23,6 +23,7 @@ from pullguard.stop import GO_ON, Stop, switch_text
 from tests.fakes import NOW, REGION, Crash, World, container, denied, granted, key, revision_arn, role, role_arn, secret
 from tests.fakes import task_definition as definition
 from tests.flows import LOOK, Stage, Writes
+from tests.unit.test_malformed_items import MALFORMED
 
 GHCR = secret()
 HUB = secret("registry/hub", "HubHub", registry="docker.io")
@@ -267,6 +268,63 @@ def test_a_mode_tag_that_is_set_while_it_is_written_is_honoured(act: Acted, ledg
     here.patch(AGREED, AGREED, replace(WRITTEN, roles=(holding(GHCR, tags={"pullguard:mode": "observe"}),)))
     assert ledger.granted(ROLE) == ()
     assert "observe only" in here.failures()[0]["why"]
+
+
+# --- A record that nobody can read -----------------------------------------------------------------------------------
+
+
+def spoil(ledger: Ledger, malformed: dict[str, Any]) -> None:
+    """Let the record of what is to be taken back be one that nobody can read."""
+    names = {"pk": {"S": f"ROLE#{ROLE}"}, "sk": {"S": f"UNAGREED#{GHCR.arn}"}}
+    ledger._client.put_item(TableName="ledger", Item={**names, **malformed})
+
+
+@pytest.mark.parametrize("malformed", MALFORMED.values(), ids=MALFORMED)
+def test_what_its_record_does_not_say_is_owed_and_taken_back_by_what_the_write_says(
+    act: Acted, ledger: Ledger, malformed: dict[str, Any]
+) -> None:
+    here = act()
+    here.untagged_in_between()
+    spoil(ledger, malformed)
+    assert here.asked() == [str(ROLE)]
+    here.expect()
+    assert here.review(UNTAGGED).taken_back == 1
+    assert ledger.unagreed(ROLE) == ()
+    assert "it stood until now" in here.failures()[-1]["why"]
+
+
+@pytest.mark.parametrize("case", SETTLED.values(), ids=SETTLED)
+def test_what_needs_no_taking_back_is_forgotten_with_its_record(
+    act: Acted, ledger: Ledger, case: tuple[World, tuple[Granted, ...]]
+) -> None:
+    world, kept = case
+    here = act()
+    here.untagged_in_between()
+    spoil(ledger, {})
+    assert here.review(world).taken_back == 0
+    assert (ledger.unagreed(ROLE), ledger.granted(ROLE)) == ((), kept)
+
+
+def test_what_the_write_found_there_is_left_although_the_record_does_not_say_it(act: Acted, ledger: Ledger) -> None:
+    here, keyed = act(), replace(GHCR, key=key())
+    less, more = (render(policy_document(granted(each))) for each in (GHCR, keyed))
+    for number, (before, after) in enumerate(((None, less), (less, more), (more, less))):  # the last did not come about
+        record = {"before": before, "after": after, "task_definition": str(revision_arn())}
+        ledger.record_write(ROLE, write_id=str(number), record=record, now=NOW)
+    spoil(ledger, {})
+    here.expect(GHCR)
+    untagged = replace(UNTAGGED, roles=(holding(keyed),), secrets=(replace(secret(registry=None), key=key()),))
+    assert here.review(untagged).taken_back == 1
+
+
+def test_what_neither_a_record_nor_a_write_says_stays_owed_while_it_stands(act: Acted, ledger: Ledger) -> None:
+    here = act()
+    ledger.record_write(ROLE, write_id="w", record={}, now=NOW)
+    spoil(ledger, {})
+    assert "is not known" in here.review(UNTAGGED).why
+    assert here.asked() == [str(ROLE)]
+    assert here.review(replace(UNTAGGED, roles=(role(),))).why
+    assert ledger.unagreed(ROLE) == ()
 
 
 # --- While nobody may write --------------------------------------------------------------------------------------

@@ -1,13 +1,14 @@
 """A grant that this stack made, as the ledger remembers it: needed, unused since when, or standing against consent."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from pullguard.arn import Arn
+from pullguard.history import Write
 from pullguard.model import Role
-from pullguard.remedies.grant import Granted
+from pullguard.remedies.grant import Granted, parse_own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,13 +55,31 @@ class Holding:
 class Unagreed:
     """A grant that was written and to which an owner does not agree (``why``): it is to be taken back.
 
-    ``before`` is what the policy granted of the same secret when ``task_definition`` asked for more of it.
+    ``before`` is what the policy granted of the same secret when ``task_definition`` asked for more of it. Where the
+    record cannot be read, only the secret is known, and ``task_definition`` is "".
     """
 
     granted: Granted
     before: Granted | None
     task_definition: str
     why: str
+
+    def recalled(self, writes: Iterable[Write], shown: Granted | None) -> "Unagreed | None":
+        """Return it with what the writes of the policy, the oldest first, say of the grant that is ``shown``.
+
+        None where it cannot be read and no write made that grant.
+        """
+        if self.task_definition:
+            return self
+        secret, found = self.granted.secret, None
+        for write in (each for each in writes if each.outcome != "refused"):
+            before, after = (
+                {each.secret: each for each in parse_own(it or "")[0]} for it in (write.before, write.after)
+            )
+            made = after.get(secret)
+            if made is not None and made != before.get(secret) and made == (shown or made):
+                found = replace(self, granted=made, before=before.get(secret), task_definition=write.task_definition)
+        return found
 
     def to_dict(self) -> dict[str, Any]:
         """Return the shape in which it is kept."""

@@ -21,6 +21,7 @@ from pullguard.remedies.grant import Granted
 from pullguard.table import DAY_S, Item, Table, data_of, log_malformed, reading
 
 HISTORY_KEPT_S: Final = 400 * DAY_S
+UNREAD: Final = "its record in the ledger cannot be read"
 
 
 class RoleBook(Table):
@@ -104,7 +105,7 @@ class RoleBook(Table):
     @asks("dynamodb:Query")
     def unagreed(self, role: Arn) -> tuple[Unagreed, ...]:
         """Return what stands in our policy on ``role``, as far as is known, although an owner does not agree to it."""
-        return tuple(self._each(f"ROLE#{role}", lambda _, item: Unagreed.from_dict(data_of(item)), "UNAGREED#"))
+        return tuple(self._each(f"ROLE#{role}", _unagreed, "UNAGREED#"))
 
     @asks("dynamodb:PutItem")
     def keep_unagreed(self, role: Arn, unagreed: Iterable[Unagreed]) -> None:
@@ -127,3 +128,13 @@ def _holding(secret: str, item: Item) -> Holding:
     except MalformedItem as error:
         log_malformed(error)
         return Holding(granted=Granted(secret=arn, key=None), task_definition="")
+
+
+def _unagreed(secret: str, item: Item) -> Unagreed:
+    """Return what an item says; of one that cannot be read, that something of its secret is to be taken back."""
+    arn = Arn.parse(secret)
+    try:
+        return reading(item, lambda it: Unagreed.from_dict(data_of(it)))
+    except MalformedItem as error:
+        log_malformed(error)
+        return Unagreed(granted=Granted(secret=arn, key=None), before=None, task_definition="", why=UNREAD)

@@ -42,6 +42,7 @@ class UnagreedGrants:
             raise NotNow(f"what stands on {review.role} could not be read: {role}")
         own = own_policy(role)
         text = "" if own is None else render(own.document)
+        known, lost = self._recalled(role, text, known)
         standing = self._standing(role, text, known, occasion)
         if standing:
             first = Arn.parse(standing[0].task_definition)
@@ -50,7 +51,26 @@ class UnagreedGrants:
             # Known until people have been told: where that fails, the next run finds it gone, and tells.
             self._tell_gone(role, standing, occasion)
             executor.ledger.forget_unagreed(role.arn, standing)
+        elif lost:
+            raise NotNow(f"what stands of {lost[0].granted.secret} on {role.arn} is not known: {lost[0].why}")
         return len(standing)
+
+    def _recalled(
+        self, holder: Role, own: str, known: tuple[Unagreed, ...]
+    ) -> tuple[tuple[Unagreed, ...], tuple[Unagreed, ...]]:
+        """Return what is known, records that cannot be read by what our writes say, and what stands and no write says.
+
+        What no write says and does not stand is forgotten: there is nothing to take back, and nobody to tell.
+        """
+        ledger = self.confirmer.executor.ledger
+        if all(each.task_definition for each in known):
+            return known, ()
+        writes, present = ledger.writes(holder.arn), {each.secret: each for each in parse_own(own)[0]}
+        recalled = {each: each.recalled(writes, present.get(each.granted.secret)) for each in known}
+        unsaid = tuple(each for each, said in recalled.items() if said is None)
+        ledger.forget_unagreed(holder.arn, (each for each in unsaid if each.granted.secret not in present))
+        lost = tuple(each for each in unsaid if each.granted.secret in present)
+        return tuple(each for each in recalled.values() if each is not None), lost
 
     def _tell_gone(self, role: Role, gone: Iterable[Unagreed], occasion: str) -> None:
         for each in gone:
