@@ -63,8 +63,11 @@ def test_the_table_shows_what_an_audit_found() -> None:
 
 
 def _lasting(picture: str) -> str:
-    """Return a picture without what AWS chooses anew: a key's id, which a line may cut, and a secret's suffix."""
-    for chosen in (r"\b[0-9a-f]{8}-[0-9a-f-]{1,27}", r"-[A-Za-z0-9]{6}\b"):
+    """Return a picture without what AWS chooses anew, and what is made of it.
+
+    That is a key's id, which a line may cut, a secret's suffix, and the digest in the name of a policy that names both.
+    """
+    for chosen in (r"\b[0-9a-f]{8}-[0-9a-f-]{1,27}", r"-[0-9a-f]{8}\b", r"-[A-Za-z0-9]{6}\b"):
         picture = re.sub(chosen, "…", picture)
     return picture
 
