@@ -51,8 +51,12 @@ def install() -> None:
 
     def request_tag_context(service: str, action: str, body: bytes, params: dict[str, Any]) -> dict[str, Any]:
         context: dict[str, Any] = context_of(service, action, body, params)
-        cluster = _loaded(body).get("cluster") if service == "ecs" else None
-        return context | ({"ecs:cluster": _cluster_arn(str(cluster))} if cluster else {})
+        request = _loaded(body) if service == "ecs" else {}
+        if cluster := request.get("cluster"):
+            context["ecs:cluster"] = _cluster_arn(str(cluster))
+        if removed := request.get("tagKeys"):  # ECS begins the names of its members with small letters
+            context["aws:TagKeys"] = list(removed)
+        return context
 
     iam_actions.extract_iam_action = extract_iam_action
     iam_actions.extract_resource_arn = extract_resource_arn
