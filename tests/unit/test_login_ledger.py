@@ -1,5 +1,6 @@
 """A wrong password is tried once, whoever asks, and then more and more seldom; what was not asked is no answer."""
 
+import json
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -10,11 +11,12 @@ import pullguard.registry
 from pullguard.aws.readers import AwsReaders
 from pullguard.image import ImageReference, parse_image
 from pullguard.login_ledger import CLAIM_S, RATE_LIMITED_S, REFUSED_S, TAKEN_S, LoginLedger
-from pullguard.model import Secret, Verification
+from pullguard.model import Secret, Unreadable, Verification
 from pullguard.refused_logins import RefusedLogins
 from pullguard.registry import verification
 from pullguard.secret_value import Credentials, read_value
 from tests.fakes import ACCOUNT, NOW, secret
+from tests.unit.test_malformed_items import MALFORMED
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -235,3 +237,58 @@ def test_an_audit_of_many_images_tries_wrong_credentials_once(ghcr: Registry, sa
     answers = [readers.verification(GHCR, image) for image in IMAGES]
     assert answers == [says] * 10
     assert len(ghcr.asked) == 1
+
+
+# --- An item that nobody can read ---------------------------------------------------------------------------------
+
+GOOD: dict[str, Any] = {
+    "state": "said",
+    "answer": "rejected",
+    "detail": "",
+    "at": "12:00:00",
+    "in_a_row": 1,
+    "until_epoch_s": 9e9,
+}
+CHANGED: dict[str, dict[str, Any]] = {
+    "a-state-of-another-kind": {"state": "locked"},
+    "a-pass-that-was-never-kept": {"answer": "ok"},
+    "an-answer-of-another-kind": {"answer": 7},
+    "no-number": {"in_a_row": "many"},
+    "a-number-without-end": {"in_a_row": float("inf")},
+    "less-than-none": {"in_a_row": -1},
+    "no-time": {"until_epoch_s": None},
+    "not-a-number": {"until_epoch_s": float("nan")},
+    "a-time-without-end": {"until_epoch_s": float("inf")},
+    "a-time-beyond-all": {"until_epoch_s": 1e300},
+}
+LACKING = {f"no-{name}": {each: GOOD[each] for each in GOOD if each != name} for name in GOOD}
+WHOLE = {**{name: {**GOOD, **changes} for name, changes in CHANGED.items()}, **LACKING}
+UNREAD = {**MALFORMED, **{name: {"data": {"S": json.dumps(data)}} for name, data in WHOLE.items()}}
+
+
+@pytest.mark.parametrize("malformed", UNREAD.values(), ids=UNREAD)
+def test_what_cannot_be_read_is_named_and_no_login_is_tried(
+    dynamodb: "DynamoDBClient",
+    logins: LoginLedger,
+    ghcr: Registry,
+    malformed: dict[str, Any],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    names = {"pk": {"S": f"LOGIN#{GHCR.arn}"}, "sk": {"S": f"{VERSION}#ghcr.io"}}
+    dynamodb.put_item(TableName="ledger", Item={**names, **malformed})
+    clients: Any = None
+    readers = AwsReaders(clients, account=ACCOUNT, values="never", verify=True, logins=logins)
+    answers = [readers.verification(GHCR, image) for image in IMAGES]
+    assert ghcr.asked == []
+    assert all(isinstance(each, Unreadable) and f"LOGIN#{GHCR.arn}" in each.detail for each in answers)
+    assert any(f"LOGIN#{GHCR.arn}" in line for line in caplog.messages)
+    ghcr.says = OK  # others are asked
+    assert readers.verification(replace(GHCR, arn=secret("other", "Others").arn), IMAGES[0]) == OK
+
+
+def test_what_was_kept_can_be_read(dynamodb: "DynamoDBClient", logins: LoginLedger) -> None:
+    names = {"pk": {"S": f"LOGIN#{GHCR.arn}"}, "sk": {"S": f"{VERSION}#ghcr.io"}}
+    dynamodb.put_item(TableName="ledger", Item={**names, "data": {"S": json.dumps(GOOD)}})
+    known = logins.known(LOGIN)
+    assert known is not None
+    assert known.answer == "rejected"

@@ -17,8 +17,9 @@ from typing import Any, Final, TypeAlias
 
 from pullguard.arn import Arn
 from pullguard.aws.answers import asks
+from pullguard.errors import MalformedItem
 from pullguard.model import Verification
-from pullguard.table import DAY_S, Table
+from pullguard.table import DAY_S, Table, log_malformed
 
 Login: TypeAlias = tuple[Arn, str, str]
 """A secret, the id of its version, and the registry host that it is tried at."""
@@ -32,6 +33,8 @@ TAKEN_S: Final = 60  # logins that work lock nobody out: the others need not wai
 # A verification takes ten seconds at most; whoever has claimed one and died is waited for no longer.
 CLAIM_S: Final = 15
 _POLL_S: Final = 0.25
+_STATES: Final = ("", "asking", "said", "taken")
+_REFUSALS: Final = ("rejected", "rate-limited")  # what else it may have said is never believed
 
 
 class LoginLedger(Table):
@@ -51,7 +54,10 @@ class LoginLedger(Table):
 
     @asks("dynamodb:GetItem", "dynamodb:PutItem")
     def known(self, login: Login) -> Verification | None:
-        """Return what was said to that login, and is still to be believed; None: ask now, and then ``keep`` it."""
+        """Return what was said to that login, and is still to be believed; None: ask now, and then ``keep`` it.
+
+        Raises ``MalformedItem`` where that cannot be read: nobody may ask then, who might be the one too many.
+        """
         for _ in range(int(CLAIM_S / _POLL_S)):
             data = self._of(login)
             state = data["state"] if self._now().timestamp() < data["until_epoch_s"] else ""
@@ -83,7 +89,11 @@ class LoginLedger(Table):
         self._write_login(login, {**data, "at": f"{now:%H:%M:%S}"}, until=now + timedelta(seconds=seconds))
 
     def _of(self, login: Login) -> dict[str, Any]:
-        found = self._get(*_key(login), _login)
+        try:
+            found = self._get(*_key(login), _login)
+        except MalformedItem as error:
+            log_malformed(error)
+            raise
         return found if found is not None else {"state": "", "in_a_row": 0, "until_epoch_s": 0}
 
     def _claim(self, login: Login, known: dict[str, Any]) -> bool:
@@ -110,13 +120,13 @@ class LoginLedger(Table):
 
 
 def _login(data: dict[str, Any]) -> dict[str, Any]:
-    """Return what is kept of a login; raises where it lacks what decides whether it is asked again."""
-    return {
-        **data,
-        "state": str(data["state"]),
-        "in_a_row": int(data["in_a_row"]),
-        "until_epoch_s": float(data["until_epoch_s"]),
-    }
+    """Return what is kept of a login; raises for what ``keep`` and ``known`` never wrote: it would be believed."""
+    state, in_a_row, until_epoch_s = str(data["state"]), int(data["in_a_row"]), float(data["until_epoch_s"])
+    said = {name: str(data[name]) for name in ("answer", "detail", "at")} if state == "said" else {}
+    if state not in _STATES or (said and said["answer"] not in _REFUSALS) or in_a_row < 0:
+        raise ValueError(state)
+    datetime.fromtimestamp(until_epoch_s, tz=UTC)  # raises for what is no time
+    return {**said, "state": state, "in_a_row": in_a_row, "until_epoch_s": until_epoch_s}
 
 
 def _key(login: Login) -> tuple[str, str]:

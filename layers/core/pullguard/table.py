@@ -218,7 +218,15 @@ def reading(item: Item, read: Callable[[Item], T]) -> T:
     """Return what ``read`` makes of an item; raises ``MalformedItem`` where it cannot."""
     try:
         return read(item)
-    except (AttributeError, LookupError, RecursionError, TypeError, ValueError, PullguardError) as error:
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        RecursionError,
+        TypeError,
+        ValueError,
+        PullguardError,
+    ) as error:
         why = f"{type(error).__name__}: {error}" if isinstance(error, PullguardError) else type(error).__name__
         raise MalformedItem(item["pk"]["S"], item["sk"]["S"], why) from error
 

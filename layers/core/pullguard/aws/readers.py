@@ -18,7 +18,7 @@ from pullguard.aws.organizations import Organizations
 from pullguard.aws.secrets_manager import SecretsManager
 from pullguard.aws.walk import Walk
 from pullguard.eligibility import UNREADABLE_TAG, has_unreadable_registry_tag, left_out, registry_hosts
-from pullguard.errors import Malformed
+from pullguard.errors import Malformed, MalformedItem
 from pullguard.image import ImageReference
 from pullguard.model import (
     NO_PERMISSION,
@@ -285,14 +285,17 @@ class AwsReaders:
         return Transport(tls=partial(verified_tls, self._ca_file), loopback=self._loopback)
 
     def _answered(self, host: str, ask: Callable[[], Lookup[Verification]]) -> Lookup[Verification]:
-        """Ask a registry that does not answer once for a batch, and not once for each of its images."""
+        """Ask a registry that does not answer once for a batch, and not once for each of its images.
+
+        Where it cannot be read what it has said to a login before, it is not asked with that login.
+        """
         from pullguard.registry import VerificationBroke  # noqa: PLC0415 (as above)
 
         if host in self._silent:
             return self._silent[host]
         try:
             answer = ask()
-        except VerificationBroke as error:
+        except (VerificationBroke, MalformedItem) as error:
             return Unreadable(permission=NO_PERMISSION, resource=host, reason="refused", detail=str(error))
         if isinstance(answer, Verification) and answer.answer == "unreachable":
             self._silent[host] = answer
