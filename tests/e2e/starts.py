@@ -74,6 +74,9 @@ STARTED = (
     attack("older-revision-that-a-schedule-starts", _older(_schedule), NOT_OPTED_IN, told=(OPENED, REFUSED)),
     attack("older-revision-started-by-hand", _older(_event("task-started")), NOT_OPTED_IN, told=(OPENED, REFUSED)),
     attack(
+        "older-revision-that-ended-beside-services", _older(_event("task-ran")), NOT_OPTED_IN, told=(OPENED, REFUSED)
+    ),
+    attack(
         "older-revision-that-failed-to-start",
         _older(_event("task-stopped-fargate")),
         NOT_OPTED_IN,
