@@ -222,7 +222,7 @@ DEEDS = (
     Deed(
         function="sweep_account",
         samples=("messages/sweep-is-due", "messages/sweep-first-page"),
-        services=("dynamodb", "ecs", "sqs"),
+        services=("dynamodb", "ecs", "events", "scheduler", "sqs"),
         done=_all_families_are_asked_about,
     ),
 )

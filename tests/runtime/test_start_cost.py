@@ -25,6 +25,7 @@ A_CALL = {
     "events": "list_event_buses",
     "iam": "list_roles",
     "kms": "list_keys",
+    "organizations": "describe_organization",
     "scheduler": "list_schedules",
     "secretsmanager": "list_secrets",
     "sns": "list_topics",
