@@ -11,10 +11,11 @@ from pathlib import Path
 
 from botocore.exceptions import ClientError
 
+from pullguard.remedies.reregister import REREGISTERED_TAG
 from sandbox.demo.evidence import OWN_POLICY, only, reading
 from sandbox.runtime.samples import fresh
 from sandbox.worlds.demo import CLUSTER
-from tests.e2e.attack import DONE, OPENED, PLANNED, REFUSED, RESOLVED, Mount, attack, look
+from tests.e2e.attack import DONE, FAILED, OPENED, PLANNED, REFUSED, RESOLVED, Mount, attack, look
 from tests.e2e.ground import OTHER_REGION, Ground
 from tests.e2e.hostile import FREE_TEXT, HOSTILE_TEXT
 from tests.e2e.kept import KEPT
@@ -353,7 +354,34 @@ def _without_credentials(ground: Ground, name: str) -> None:
         ground.send(queue, look(arn))
 
 
+def _successor(tags: Mapping[str, str]) -> Mount:
+    """A service runs a revision with a stale reference; what Pullguard registered in its place has these tags too."""
+
+    def mount(ground: Ground, name: str) -> None:
+        old, role = ground.secret(name), ground.role(name)
+        ground.client("secretsmanager").delete_secret(SecretId=old, ForceDeleteWithoutRecovery=True)
+        broken = ground.define(name, old, role=role)
+        ground.serve(name, broken)
+        new = ground.secret(name)
+        ground.allow(name, {"secretsmanager:GetSecretValue": new})
+        ground.define(name, new, role=role, tags={REREGISTERED_TAG: broken, **tags})
+
+    return mount
+
+
 LEFT_TO_PEOPLE = (
+    attack(
+        "successor-that-is-observed",
+        _successor({"pullguard:mode": "observe"}),
+        "to observe only",
+        told=(OPENED, FAILED),
+    ),
+    attack(
+        "successor-that-is-not-observed",
+        _successor({"pullguard:mode": "remediate"}),
+        told=(OPENED, DONE, RESOLVED),
+        moved=1,
+    ),
     attack(
         "pinned-by-schedules",
         _pinned,

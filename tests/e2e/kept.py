@@ -24,17 +24,20 @@ def _beside(
     ours: str | None = "this role",
     registry: str | None = "",
     tags: Mapping[str, str] | None = None,
+    rekeyed: bool = False,
     also: Callable[[str], Iterable[dict[str, Any]]] = lambda _: (),
 ) -> Mount:
     """A role that needs one secret, and another (``NAME-beside``) beside it.
 
     The other ``stands`` in our policy or not, and the ledger says that it was granted to this role, to an earlier one
-    of the name, or not at all (None). ``also`` are statements that somebody else wrote into our policy.
+    of the name, or not at all (None). ``rekeyed``: it has moved to a key of the account's own, which our policy does
+    not grant. ``also`` are statements that somebody else wrote into our policy.
     """
 
     def mount(ground: Ground, name: str) -> None:
         told = None if registry is None else registry.replace("GOOD", ground.good)
-        other = ground.secret(f"{name}-beside", registry=told, tags=tags)
+        key = ground.client("kms").create_key()["KeyMetadata"]["Arn"] if rekeyed else None
+        other = ground.secret(f"{name}-beside", registry=told, tags=tags, key=key)
         role = Arn.parse(ground.role(name))
         iam = ground.client("iam")
         if stands:
@@ -84,6 +87,20 @@ BESIDE = (
         _beside(stands=True, tags=OBSERVED),
         told=GRANTED,
         granted=_with("observed-secret-stays-as-it-stands"),
+        writes=1,
+    ),
+    attack(
+        "secret-not-opted-in-any-more-gets-no-new-key",
+        _beside(stands=True, registry=None, rekeyed=True),
+        told=GRANTED,
+        granted=_with("secret-not-opted-in-any-more-gets-no-new-key"),
+        writes=1,
+    ),
+    attack(
+        "secret-for-other-roles-by-now-gets-no-new-key",
+        _beside(stands=True, tags={"pullguard:roles": "api-*"}, rekeyed=True),
+        told=GRANTED,
+        granted=_with("secret-for-other-roles-by-now-gets-no-new-key"),
         writes=1,
     ),
     attack(
