@@ -3,7 +3,7 @@
 import json
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -237,6 +237,35 @@ def test_services_are_redeployed_after_a_rotation_that_was_verified_and_after_no
     assert deployments(here) == after
     here.store(right)
     stack.settle()
+
+
+def _untag_role(here: Dependents) -> None:
+    here.scene.aws.client("iam").untag_role(RoleName=f"{here.account}-execution", TagKeys=["pullguard:managed"])
+
+
+def _name_other_roles(here: Dependents) -> None:
+    tags = [{"Key": "pullguard:roles", "Value": "api-*"}]
+    here.scene.aws.client("secretsmanager").tag_resource(SecretId=here.arn, Tags=tags)
+
+
+@pytest.mark.parametrize(
+    ("withdraw", "why"),
+    [(_untag_role, "has no tag pullguard:managed=true"), (_name_other_roles, "does not name the role")],
+    ids=["the-role's-owner", "the-secret's-owner"],
+)
+def test_without_an_owners_consent_nothing_is_redeployed(
+    stack: Scene, plain: PrivateRegistry, withdraw: Callable[[Dependents], None], why: str
+) -> None:
+    here = dependents(stack, plain, 1, desired=1)
+    withdraw(here)
+    stack.settle()
+    before, already = deployments(here), len(stack.letters())
+    here.rotate_well()
+    wait_for_letter(here, after=already)
+    letter = told(here, after=already)
+    assert letter.attributes["kind"] == "Remediation Refused"
+    assert why in letter.text
+    assert deployments(here) == before
 
 
 def test_a_rotation_that_comes_back_after_days_redeploys_nothing(stack: Scene, plain: PrivateRegistry) -> None:
