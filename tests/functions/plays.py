@@ -110,6 +110,7 @@ def sweep_finds_it_unused(app: Application) -> None:
     for each in ledger.holdings(ROLE):
         if each.granted.key is not None:
             ledger.mark_unused(ROLE, each.granted.secret, sweep=sweep, now=app.time - timedelta(days=20))
+    StartLedger(app.stack.client("dynamodb"), "ledger", now=lambda: app.time).keep_schedules(())
     roster = Roster(app.stack.client("dynamodb"), "ledger")
     roster.save_complete(Sweep(id=sweep, began_at=app.time.isoformat(), due=None), now=app.time)
     _review(app, sweep)
