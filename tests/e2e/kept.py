@@ -246,7 +246,26 @@ def _planted(*places: tuple[str, str], hold: bool = False) -> Mount:
     return mount
 
 
+def _login_of_nonsense(ground: Ground, name: str) -> None:
+    """What the registry said to the secret's login cannot be read: its family's need is met all the same."""
+    secret = ground.secret(name)
+    stages = ground.client("secretsmanager").describe_secret(SecretId=secret)["VersionIdsToStages"]
+    for version in stages:
+        keys = {"pk": {"S": f"LOGIN#{secret}"}, "sk": {"S": f"{version}#{ground.good}"}}
+        ground.client("dynamodb").put_item(
+            TableName=ground.scene.stack.outputs["LedgerTable"], Item={**keys, "data": {"S": "[]"}}
+        )
+    ground.define(name, secret, role=ground.role(name))
+
+
 PLANTED = (
+    attack(
+        "login-that-nobody-can-read",
+        _login_of_nonsense,
+        told=GRANTED,
+        granted=("login-that-nobody-can-read",),
+        writes=1,
+    ),
     attack(
         "malformed-items-of-the-ledger",
         _planted(
