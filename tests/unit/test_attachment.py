@@ -208,7 +208,7 @@ def test_a_secret_is_meant_for_a_role_that_its_tag_names(roles: str | None, mean
         (ATTACH, MEANT, role(), None),
         ({}, MEANT, role(), "has no tag pullguard:attach=true"),
         ({"pullguard:attach": "yes"}, MEANT, role(), "has no tag pullguard:attach=true"),
-        (ATTACH, secret(), role(), "names nobody"),
+        (ATTACH, secret(), role(), "names no role"),
         (ATTACH, secret(tags={"pullguard:roles": "api-*"}), role(), "does not name the role"),
         (ATTACH, secret(registry=None, tags={"pullguard:roles": "web-execution"}), role(), "is not opted in"),
         (ATTACH, MEANT, role(managed=False), "is not opted in"),

@@ -236,10 +236,10 @@ CASES = {
             refused=(("reregister", words),),
         )
         for name, tags, words in (
-            ("no-roles", {}, "a pattern of nothing but wildcards names nobody"),
-            ("every-role", {"pullguard:roles": "*"}, "a pattern of nothing but wildcards names nobody"),
-            ("every-role-in-other-words", {"pullguard:roles": "?* ** *"}, "nothing but wildcards names nobody"),
-            ("every-role-and-another", {"pullguard:roles": "* api-*"}, "nothing but wildcards names nobody"),
+            ("no-roles", {}, "a pattern of wildcards only names no role"),
+            ("every-role", {"pullguard:roles": "*"}, "a pattern of wildcards only names no role"),
+            ("every-role-in-other-words", {"pullguard:roles": "?* ** *"}, "wildcards only names no role"),
+            ("every-role-and-another", {"pullguard:roles": "* api-*"}, "wildcards only names no role"),
             ("another-role", {"pullguard:roles": "api-*"}, "does not name the role"),
         )
     },

@@ -321,7 +321,7 @@ def test_what_neither_a_record_nor_a_write_says_stays_owed_while_it_stands(act: 
     here = act()
     ledger.record_write(ROLE, write_id="w", record={}, now=NOW)
     spoil(ledger, {})
-    assert "is not known" in here.review(UNTAGGED).why
+    assert "is unknown" in here.review(UNTAGGED).why
     assert here.asked() == [str(ROLE)]
     assert here.review(replace(UNTAGGED, roles=(role(),))).why
     assert ledger.unagreed(ROLE) == ()

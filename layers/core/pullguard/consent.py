@@ -75,7 +75,7 @@ def why_not(
 ) -> "MissingKey | None":
     """Return why nothing may be granted of ``secret`` to ``role``: a mode tag, or an owner's consent that is missing.
 
-    Whatever adds a grant, keeps one that nobody vouches for or lets one come back asks this. ``container`` and
+    Every path that adds a grant, keeps one without a grant record or adds one again asks this. ``container`` and
     its task ``definition`` are what it is for; without them the secret may be for any registry.
     """
     if is_observed(secret, role, definition.tags if definition else {}):
@@ -94,10 +94,9 @@ def kept_grant(found: Lookup[Secret], role: Role, *, present: Granted | None, ou
     """Return what a rewrite of our policy keeps of one secret beside the new need; None where that is nothing.
 
     ``found`` is the secret as it is now, ``present`` what the policy grants of it, ``ours`` what the ledger says that
-    this stack granted; at least one of the two is given. What is ours and stands stays until the secret is gone; the
-    key that the secret has now needs both owners' consent, as an addition does, and without it the old key stays.
-    Anything else needs their consent to stay. What cannot be read, and what is only observed, stays as it stands, and
-    is not added where it does not.
+    this stack granted; at least one of the two is given. A grant that is ours and in the policy stays until the secret
+    no longer exists. The secret's present key needs both owners' consent, as an addition does; without it the old key
+    stays. Anything else needs their consent to stay. What cannot be read or is only observed stays as it is.
     """
     standing = ours or present
     if isinstance(found, Unreadable | NotLooked) or standing is None:
@@ -165,7 +164,7 @@ def _missing_attachment(definition: TaskDefinition, secret: Secret, role: Role) 
         return MissingKey(
             why=(
                 f"no tag {ROLES_TAG} of the secret {secret.name} names the role {role.name}, "
-                "and a pattern of nothing but wildcards names nobody"
+                "and a pattern of wildcards only names no role"
             ),
             remedy=(
                 "If this role is to read the secret, the secret's owner names it in the tag, with every other role "
@@ -219,7 +218,7 @@ def _missing_secret_key(container: Container | None, secret: Secret, role: Role)
                 f"the secret {secret.name} does not match the deployment's pattern {secret.outside} "
                 "(parameter RegistrySecretPattern)"
             ),
-            remedy="Name a secret that matches, or let whoever deploys Pullguard widen the pattern.",
+            remedy="Name a secret that matches, or ask the deployer of Pullguard to widen the pattern.",
             said_no=True,
         )
     hosts = registry_hosts(secret)

@@ -126,7 +126,7 @@ def role_may_use(secret: Secret, role_name: str) -> bool:
 
 
 def is_meant_for(secret: Secret, role_name: str) -> bool:
-    """Whether the secret's owner names the role: a pattern of nothing but wildcards names nobody."""
+    """Whether the secret's owner names the role: a pattern of wildcards only names no role."""
     patterns = [each for each in secret.tags.get(ROLES_TAG, "").split() if each.strip("*?")]
     return role_may_use(secret, role_name) and _names_role(patterns, role_name)
 

@@ -40,7 +40,7 @@ class MalformedItem(PullguardError):
     def __init__(self, partition: str, sort: str, why: str) -> None:
         super().__init__(
             f"the ledger's item pk {shown(partition, 400)}, sk {shown(sort, 400)} cannot be read: {why}. "
-            "Look at who wrote it, then delete it: what it says is found anew."
+            "Find out what wrote it; docs/operations.md (The ledger) says which items may be deleted."
         )
 
 

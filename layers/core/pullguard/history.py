@@ -69,8 +69,8 @@ class Write(Recorded):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the write for programs, with its policies as JSON objects."""
-        told = {name: value for name, value in asdict(self).items() if name != "role_id"}
-        return {**told, "before": _parsed(self.before), "after": _parsed(self.after)}
+        members = {name: value for name, value in asdict(self).items() if name != "role_id"}
+        return {**members, "before": _parsed(self.before), "after": _parsed(self.after)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

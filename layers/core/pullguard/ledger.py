@@ -245,7 +245,7 @@ class Ledger(RoleBook, EcsBook, FamilyBook, HoldBook):
     def take_up(self, sequence: str, change: str, *, seconds: int, now: datetime) -> bool:
         """Take up a change; False where it is the last that was taken up of its ``sequence`` in the last ``seconds``.
 
-        A claim before the work is done is for no longer than a run lasts; ``keep_taken_up`` tells what came of it.
+        A claim before the work is done is for no longer than a run lasts; ``keep_taken_up`` records the outcome.
         """
         epoch_s = int(now.timestamp())
         return self._put(
@@ -288,7 +288,7 @@ class Ledger(RoleBook, EcsBook, FamilyBook, HoldBook):
 
     @asks("dynamodb:GetItem")
     def rotation_end(self, secret: Arn) -> RotationEnd | None:
-        """Return how the last rotation of ``secret`` ended; None where no event told of one, or it cannot be read."""
+        """Return how the last rotation of ``secret`` ended; None if no event reported one, or it cannot be read."""
         return self._or_none(f"ROTATION#{secret}", "ROTATION", _rotation_end)
 
     @asks("dynamodb:UpdateItem")

@@ -56,7 +56,8 @@ class LoginLedger(Table):
     def known(self, login: Login) -> Verification | None:
         """Return what was said to that login, and is still to be believed; None: ask now, and then ``keep`` it.
 
-        Raises ``MalformedItem`` where that cannot be read: nobody may ask then, who might be the one too many.
+        Raises ``MalformedItem`` where that cannot be read. Then no login is tried: it might lock the
+        account.
         """
         for _ in range(int(CLAIM_S / _POLL_S)):
             data = self._of(login)

@@ -457,7 +457,7 @@ class Usage:
 
     ``latest`` is the newest ACTIVE revision of the family where that is another one, ``successor`` the same where it is
     our own re-registration of this one. ``schedules`` are those that start tasks of this revision. ``started_alone`` is
-    whether somebody started a task of it beside any service in the last day, or tried to, ``ran_alone`` whether it ran.
+    whether a standalone task of it was started in the last day, or failed to start, ``ran_alone`` whether one ran.
     """
 
     newest: bool

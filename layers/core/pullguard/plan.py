@@ -85,7 +85,7 @@ ActionKind: TypeAlias = Literal["grant", "reregister", "move-service", "redeploy
 class Refusal:
     """An action that would fix ``findings`` and that Pullguard must not take: why, and what the owner would do.
 
-    ``unasked``: nobody asked Pullguard for it. The finding says so, and no alert repeats it.
+    ``unasked``: no owner asked Pullguard for it. The finding says so, and no alert repeats it.
     """
 
     kind: ActionKind

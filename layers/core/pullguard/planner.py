@@ -70,7 +70,7 @@ def told_apart(refusals: tuple[Refusal, ...]) -> tuple[Refusal, ...]:
     """Return what people are told: of a grant and a registration that one owner's command ends, the grant alone.
 
     That is one alert for all families that wait. Where there is no command, each family has a mistake of its own to
-    fix, and hears of it. What nobody asked for is said with its finding.
+    fix, and hears of it. What no owner asked for is said with its finding.
     """
     ended = {(each.why, each.snippet) for each in refusals if each.kind == "grant" and each.snippet is not None}
     return tuple(

@@ -130,7 +130,7 @@ class Roster(Table):
     def complete(self) -> dict[str, Any] | None:
         """Return ``sweep`` and ``ended_at`` of the last complete sweep; None where there never was one.
 
-        One that cannot be read is none: nothing is concluded from it.
+        One that cannot be read counts as missing: nothing is concluded from it.
         """
         return self._or_none("SWEEP", "COMPLETE", lambda data: {name: data[name] for name in ("sweep", "ended_at")})
 

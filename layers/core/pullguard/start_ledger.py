@@ -1,4 +1,4 @@
-"""What starts tasks beside services, in the ledger's table: rules and schedules, and whoever starts tasks alone.
+"""What starts tasks beside services, in the ledger's table: rules, schedules and standalone starts.
 
 Amazon ECS forgets a stopped task after about an hour, and a walk through all rules and schedules is no work for each
 event: so each sweep keeps what it found of those, and events of tasks are remembered for a day.
@@ -7,7 +7,7 @@ event: so each sweep keeps what it found of those, and events of tasks are remem
 |---|---|---|
 | SCHEDULES | LISTED | when they were last listed, or what could not be read |
 | SCHEDULES | TD#arn kind within name | of a ``ScheduleUse``, what its key does not say |
-| ALONE | RAN TD#arn, FAILED TD#arn | nothing: a task that somebody started beside any service ran, or failed to start |
+| ALONE | RAN TD#arn, FAILED TD#arn | nothing: a standalone task of the revision ran, or failed to start |
 """
 
 import json
@@ -94,7 +94,7 @@ def _start(sort: str) -> tuple[bool, Arn]:
 
 
 def _counts(item: Item, now_s: float) -> bool:
-    """Whether a start counts still: one of which nobody can tell when it was does."""
+    """Whether a start still counts; one whose time cannot be read does."""
     return _or_else(item, lambda it: expiry_of(it) > now_s, default=True)
 
 

@@ -1,7 +1,7 @@
 """What makes Pullguard keep its hands off: the stack-wide stop, and the hold on one role.
 
 The stop stands in an SSM parameter of the stack as JSON, a hold in the ledger. Both say who set them, when and why.
-Whatever the parameter holds that is not clearly "go on" means stop: a text that nobody understands, or that says two
+Whatever the parameter holds that is not clearly "go on" means stop: a text that does not parse, or that says two
 things, must not let anything be written.
 """
 

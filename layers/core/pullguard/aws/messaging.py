@@ -71,7 +71,7 @@ class Queues:
 
     @asks("sqs:SendMessage")
     def reject(self, queue_url: str, body: str, *, reason: str, function: str, group: str | None = None) -> None:
-        """Put a message that nobody can handle into the dead-letter queue, with the reason beside it.
+        """Put a message that cannot be handled into the dead-letter queue, with the reason beside it.
 
         It keeps its ``group``, so that it is in order with the others of its role or family when it is moved back.
         """

@@ -61,7 +61,7 @@ class AwsReaders:
     the caller's. ``verify``
     says whether registries are asked, with the credentials of opted-in secrets only; ``as_anybody`` whether they are
     asked at least without any. ``cross_check`` says whether
-    AWS's simulator is. ``starts`` says what starts tasks beside services, as the sweeps and events told of it.
+    AWS's simulator is. ``starts`` says what starts tasks beside services, as sweeps and events reported it.
     Where more than ``bulk_above`` roles are asked for, all are read at once (None: never).
     ``lists_all`` says whether all roles and secrets are listed, in order to offer similar names for one that does not
     exist: only people's own credentials may. ``logins`` remembers what registries refused; by default as long as these

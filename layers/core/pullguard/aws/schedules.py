@@ -103,7 +103,7 @@ class Schedules:
 def started_by(rules: Rules, schedules: Schedules, clusters: Iterable[str]) -> Lookup[tuple[ScheduleUse, ...]]:
     """Return every rule and schedule that starts tasks of one very revision in ``clusters`` (ARNs).
 
-    Where AWS would not tell of one of the two, the answer is that: of no revision is it known then.
+    If one of the two cannot be read, the result is that Unreadable: then it is unknown for every revision.
     """
     homes = tuple(Arn.parse(cluster, service="ecs", resource_type="cluster") for cluster in clusters)
     found = (rules.starting(homes), schedules.starting(homes))
@@ -124,7 +124,8 @@ def _gone_is_none() -> Iterator[None]:
 def _revision(text: object, home: Arn) -> Arn | None:
     """Return the revision that ``text``, an ARN or ``family:revision``, names in the account and Region of ``home``.
 
-    A family alone means its newest revision, which matters in any case: None, as for what is none of ours.
+    A family alone means its newest revision, which is always in use: None, as for one
+    of another account or Region.
     """
     if not isinstance(text, str):
         return None

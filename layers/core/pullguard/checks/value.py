@@ -48,7 +48,7 @@ _ODDITIES: Final[Mapping[Oddity, str]] = {
     "blank": "is blank",
     "placeholder": "is a placeholder that nothing replaced",
     "white-space-around": "begins or ends with white space",
-    "quotes-around": "stands in quotation marks of its own",
+    "quotes-around": "is enclosed in quotation marks",
 }
 
 
@@ -276,7 +276,7 @@ CHECKS = (
         gate="value",
         severity="warning",
         fails_when=(
-            "username or password is blank, begins or ends with white space, stands in quotation marks of its own, or "
+            "username or password is blank, begins or ends with white space, is enclosed in quotation marks, or "
             "is a placeholder that nothing "
             "replaced, and the registry has not accepted it"
         ),

@@ -168,7 +168,7 @@ class TaskStopped(_Change):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskStarted(_Change):
-    """A task that somebody started beside any service: a person, a program, a schedule, a Step Functions task.
+    """A task that no service started: a person, a program, a schedule, a Step Functions task.
 
     It runs, or it has stopped, and not for a pull that failed; ``ran`` is whether it had come to run.
     Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Task.html (group)

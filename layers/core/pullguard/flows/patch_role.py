@@ -96,7 +96,7 @@ class RolePatcher:
 
     def _write(self, proved: Role, needed: tuple[Grant, ...], look: Look, occasion: str) -> Patched:
         readers = self.executor.readers()
-        role = readers.role(proved.arn)  # as it is now that nobody else writes to it
+        role = readers.role(proved.arn)  # as it is now that no other run writes to it
         if not isinstance(role, Role) or not isinstance(role.inline_policies, tuple):
             raise NotNow(f"{proved.arn} could not be read once more before its policy is written: {role}")
         inline = {policy.name: policy for policy in role.inline_policies}
@@ -174,8 +174,8 @@ class RolePatcher:
     def _ours(self, role: Role, present: Container[Arn]) -> tuple[Holding, ...]:
         """Return what this stack granted to this very role.
 
-        What it granted to an earlier role of the same name went with that one: whoever created the name again has not
-        asked for it. Of a record that does not say to which it was, only what still stands counts.
+        What it granted to an earlier role of the same name went with that one: the new owner has not asked
+        for it. A record without a RoleId counts only while the policy still has the grant.
         """
         holdings = self.executor.ledger.holdings(role.arn)
         for each in (each for each in holdings if not each.is_of(role)):
@@ -190,13 +190,13 @@ class RolePatcher:
         return replace(patched, why=why)
 
 
-def _notes(before: NamedPolicy | None, grants: tuple[Granted, ...], told: Grant, notes: tuple[str, ...]) -> str:
-    """Return in words what a write adds and takes away beside the grant that is ``told``, and what else is to be known.
+def _notes(before: NamedPolicy | None, grants: tuple[Granted, ...], reported: Grant, notes: tuple[str, ...]) -> str:
+    """Return in words what a write adds and takes away beside the ``reported`` grant, and what else is to be known.
 
-    Every ARN that the write adds is named, each once for each grant that is told.
+    Every ARN that the write adds is named, once per reported grant.
     """
     was = frozenset(parse_own(before.document)[0]) if before else frozenset[Granted]()
-    added = (each for each in grants if each not in was and each.secret != told.secret)
+    added = (each for each in grants if each not in was and each.secret != reported.secret)
     gone = {each.secret for each in was} - {each.secret for each in grants}
     changes = (
         *(f"the same write grants {each.secret}{f' and its key {each.key}' if each.key else ''}" for each in added),

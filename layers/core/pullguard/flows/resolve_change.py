@@ -37,7 +37,7 @@ from pullguard.start_ledger import StartLedger
 
 # While the ledger is empty, every event would ask for a first sweep: one asks, and for this long nobody else does.
 _FIRST_SWEEP_S: Final = 900
-# A run that has taken up a change and died has asked nobody: after its time limit, anybody may take it up.
+# A run that claimed a change and died asked for no validation: after its time limit, another run may claim it.
 CLAIM_S: Final = 60
 # CloudTrail's copy of an event comes seconds, now and then minutes, after the native one.
 # https://docs.aws.amazon.com/awscloudtrail/latest/userguide/how-cloudtrail-works.html
@@ -103,7 +103,7 @@ class ChangeResolver:
         if not affected:
             return self._ask(trigger, affected)
         # A look that was asked for after a change sees it, so copies of its event need no look of their own. But a copy
-        # may find more dependents than the first event did, or tell of a label that came back: then it is none.
+        # may find more dependents than the first event did, or report a label that moved back: then it is not a copy.
         change = (sequence(trigger), f"{deduplication_key(trigger)} {_digest(affected)}")
         if not self.ledger.take_up(*change, seconds=CLAIM_S, now=self.now()):
             kind, event_id = trigger.cause.kind, trigger.cause.event_id
@@ -118,7 +118,7 @@ class ChangeResolver:
         return resolved
 
     def _ask(self, trigger: Trigger, affected: tuple[Arn, ...]) -> Resolved:
-        """Remember how a rotation ended and ask for the looks; for a sweep where nobody knows yet who is affected."""
+        """Remember how a rotation ended and ask for the looks; for a sweep while no dependents are known."""
         asked = self._to_ask(trigger, affected)
         if affected and isinstance(trigger, RotationChanged) and trigger.outcome != "started":
             end = RotationEnd(outcome=trigger.outcome, at=trigger.cause.at, step=trigger.step)

@@ -52,7 +52,7 @@ class UnagreedGrants:
             self._tell_gone(role, standing, occasion)
             executor.ledger.forget_unagreed(role.arn, standing)
         elif lost:
-            raise NotNow(f"what stands of {lost[0].granted.secret} on {role.arn} is not known: {lost[0].why}")
+            raise NotNow(f"whether {lost[0].granted.secret} is still granted to {role.arn} is unknown: {lost[0].why}")
         return len(standing)
 
     def _recalled(
@@ -60,7 +60,7 @@ class UnagreedGrants:
     ) -> tuple[tuple[Unagreed, ...], tuple[Unagreed, ...]]:
         """Return what is known, records that cannot be read by what our writes say, and what stands and no write says.
 
-        What no write says and does not stand is forgotten: there is nothing to take back, and nobody to tell.
+        What no write records and the policy does not grant is forgotten: there is nothing to revoke or report.
         """
         ledger = self.confirmer.executor.ledger
         if all(each.task_definition for each in known):

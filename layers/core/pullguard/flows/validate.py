@@ -289,8 +289,8 @@ def is_gone(facts: Facts | Missing | Unreadable) -> bool:
 def in_scope(facts: Facts) -> bool:
     """Whether the revision matters: it is the newest of its family, or something runs it, or nobody could tell.
 
-    A schedule that starts it runs it too, at its time, and so does whoever starts its tasks one by one; what could not
-    be told of the schedules is no empty list.
+    A schedule that starts it runs it too, at its time, and so does a standalone start; schedules that could
+    not be read are not an empty list.
     """
     usage = facts.usage
     if not isinstance(usage, Usage) or usage.newest or usage.services or usage.tasks:

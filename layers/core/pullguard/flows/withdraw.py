@@ -139,7 +139,7 @@ class Withdrawer:
         return bool(writes) and self.executor.now() - datetime.fromisoformat(writes[-1].at) < span
 
     def _live(self, role: Role, readers: Readers) -> Iterable[Facts]:
-        """Yield what the role is used for, described now; raises ``NotProved`` where that cannot be told of all.
+        """Yield what the role is used for, described now; raises ``NotProved`` if that is unknown for one of them.
 
         A revision that counted as gone has no edge to the role any more; it may have been started since.
         """

@@ -111,7 +111,7 @@ def adding(read: str, write: str, *statements: Mapping[str, Any], present: objec
 
 
 def deleted_principals(policy: object) -> tuple[str, ...]:
-    """Return the ids that a policy has in the place of deleted users and roles: they match nobody."""
+    """Return the ids that a policy has in the place of deleted users and roles: they match no principal."""
     parsed = _parsed(policy)
     named = (each.get("Principal") for each in _statements(parsed or {}) if isinstance(each, Mapping))
     texts = (text for each in named if isinstance(each, Mapping) for text in _listed(each.get("AWS")))

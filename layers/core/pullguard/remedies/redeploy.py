@@ -24,10 +24,10 @@ from pullguard.plan import Redeploy, Refusal
 # An event tells of a version that was written just before it: within this time, a rotation has gone all its steps. A
 # label that moves back to an old version is no reason to redeploy what has long been deployed with it.
 ROTATION_TAKES: Final = timedelta(minutes=15)
-# Services are redeployed one after another, each after another look; after this time a rotation is none to redeploy
-# for. A message that comes back from the dead letters after days redeploys nothing.
+# Services are redeployed one after another, each after another look; after this time a rotation no longer
+# causes one. A message that comes back from the dead letters after days redeploys nothing.
 REDEPLOYED_WITHIN: Final = timedelta(hours=6)
-_LETS_NOBODY: Final = "lets nobody else start a deployment"
+_LETS_NOBODY: Final = "does not let anything else start a deployment"
 _ELSEWHERE: Final = "Deploy it the way it is deployed, if its tasks are to use the new credentials now."
 
 
