@@ -23,10 +23,15 @@ def names(secret_id: str, arn: str) -> bool:
 
 
 def install() -> None:
-    """Let the embedded AWS find secrets by their ARN as AWS does."""
+    """Let the embedded AWS draw the ends of ARNs, and find secrets by their ARN, as AWS does."""
     from ministack.services import secretsmanager  # noqa: PLC0415
 
-    by_name_or_arn = secretsmanager._resolve  # noqa: SLF001
+    drawn, by_name_or_arn = secretsmanager.new_uuid, secretsmanager._resolve  # noqa: SLF001
+
+    def new_uuid() -> str:
+        """End a secret's suffix, the first six characters, in a digit: hexadecimal letters read as a word too often."""
+        found = str(drawn())
+        return f"{found[:5]}7{found[6:]}"
 
     def resolve(secret_id: Any, *, use_arn_scope: bool = False) -> tuple[Any, Any]:
         if not str(secret_id).startswith("arn:"):
@@ -42,4 +47,5 @@ def install() -> None:
         held = secretsmanager._secrets.items_scoped(*here)  # noqa: SLF001
         return next(((key, secret) for key, secret in held if names(secret_id, secret["ARN"])), (None, None))
 
+    secretsmanager.new_uuid = new_uuid
     secretsmanager._resolve = resolve  # noqa: SLF001

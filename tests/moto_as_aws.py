@@ -3,6 +3,7 @@
 from typing import Any
 
 import moto.secretsmanager.models
+import moto.secretsmanager.utils
 
 from sandbox.secret_ids import ends_as_a_complete_arn
 
@@ -17,3 +18,15 @@ def answer_as_aws() -> None:
         return name
 
     models.get_secret_name_from_partial_arn = get_secret_name_from_partial_arn
+    _end_arns_as_aws()
+
+
+def _end_arns_as_aws() -> None:
+    """End a secret's ARN in a digit: moto draws letters only, which read as a word far more often than AWS's do."""
+    utils: Any = moto.secretsmanager.utils
+    drawn = utils.generate_str_id
+
+    def generate_str_id(*, length: int, **options: Any) -> str:
+        return f"{drawn(length=length - 1, **options)}7"
+
+    utils.generate_str_id = generate_str_id
