@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from pullguard.messages import LISTED, UNLISTED
 from sandbox.demo.progress import wait_until
 from sandbox.demo.scene import Scene
 from sandbox.emulator import Call
@@ -153,6 +154,15 @@ def logged(scene: Scene, function: str, message: str, *, since_epoch_s: float = 
     lines = (line for line in scene.stack.logs(function) if f'"message":"{message}"' in line)
     found = (json.loads(line[line.index("{") :]) for line in lines)
     return [each for each in found if datetime.fromisoformat(each["timestamp"]).timestamp() >= since_epoch_s]
+
+
+def validated_for_events(scene: Scene, *, since_epoch_s: float) -> list[dict[str, Any]]:
+    """Return the log lines of the validations that events asked for since then.
+
+    A new stack's first sweep validates the same families whenever it gets to them, on a busy machine also late.
+    """
+    lines = logged(scene, VALIDATE, "Validated", since_epoch_s=since_epoch_s)
+    return [line for line in lines if line["cause"] not in (LISTED, UNLISTED)]
 
 
 def counted(scene: Scene, calls: Iterable[Call]) -> dict[str, Counter[str]]:

@@ -12,7 +12,7 @@ import pytest
 
 from pullguard.arn import Arn
 from pullguard.events import Cause
-from pullguard.messages import LISTED, UNLISTED, Look
+from pullguard.messages import Look
 from pullguard.stop import GO_ON, Stop, switch_text
 from sandbox import incidents
 from sandbox.capacity import WORKERS_AT_ONCE
@@ -35,6 +35,7 @@ from tests.e2e.rotations import (
     dependents,
     deployments,
     logged,
+    validated_for_events,
     wait_for_letter,
 )
 from tests.e2e.stacks import Used
@@ -99,7 +100,7 @@ def test_a_good_rotation_is_verified_and_silent(four: Dependents) -> None:
     four.rotate_well()
     four.scene.settle()
     assert four.letters() == ()
-    assert len(logged(four.scene, VALIDATE, "Validated", since_epoch_s=since)) == len(four.families)
+    assert len(validated_for_events(four.scene, since_epoch_s=since)) == len(four.families)
     assert values_read(four.scene) > read
 
 
@@ -137,7 +138,7 @@ def test_one_change_told_natively_through_cloudtrail_and_twice_is_one_round_and_
     events = logged(stack, RESOLVE, "Resolved", since_epoch_s=since)
     assert sorted(each["kind"] for each in events) == ["PutSecretValue"] * 2 + ["Secret Label Updated"] * 2
     assert [each["copy"] for each in events].count(False) == 1
-    assert len(logged(stack, VALIDATE, "Validated", since_epoch_s=since)) == len(here.families)
+    assert len(validated_for_events(stack, since_epoch_s=since)) == len(here.families)
     here.rotate_well()
     stack.settle()
 
@@ -334,7 +335,7 @@ def test_a_rotation_of_three_hundred_dependents_is_one_validation_each_and_one_a
     assert alert.attributes["check"] == "credentials-rejected"
 
     every_look = logged(stack, VALIDATE, "Validated", since_epoch_s=since)
-    looks = [each for each in every_look if each["cause"] not in (LISTED, UNLISTED)]  # a sweep may come in between
+    looks = validated_for_events(stack, since_epoch_s=since)
     events = logged(stack, RESOLVE, "Resolved", since_epoch_s=since)
     assert {each["kind"] for each in events} == {*BEFORE, *AFTER, "Secret Label Updated"}
     assert [len(looks), len({each["task_definition"] for each in looks})] == [MANY + 2, MANY]
