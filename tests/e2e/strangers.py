@@ -112,9 +112,7 @@ _ROWS: tuple[tuple[Script, Attack], ...] = (
     (TAKES_NO_LOGIN, attack("kept-answer-about-another-version", _tagged(kept={"version": "x" * 32}), told=())),
     (
         TAKES_NO_LOGIN,
-        attack(
-            "kept-answer-that-is-old", _tagged(kept={"at": datetime.now(UTC) - timedelta(hours=1, minutes=1)}), told=()
-        ),
+        attack("kept-answer-that-is-old", _tagged(kept={"at": datetime.now(UTC) - timedelta(minutes=16)}), told=()),
     ),
     (
         TAKES_ANY_LOGIN,

@@ -8,10 +8,13 @@ from typing import Any
 
 import pytest
 
+import pullguard.registry
 from pullguard.arn import Arn
 from pullguard.events import Cause
 from pullguard.messages import LISTED, Review
+from pullguard.model import Verification
 from pullguard.remedies.grant import POLICY_NAME
+from pullguard.start_ledger import StartLedger
 from sandbox.runtime.samples import fresh
 from tests.functions.stack import ACCOUNT, Stack, failed, sqs_event
 from tests.functions.world import PASSWORD, allow, create_role, create_secret, look_body, register
@@ -239,6 +242,34 @@ def test_reregister_registers_once(stack: Stack, start: Start, stale: tuple[str,
     for _ in range(3):
         handler(sqs_event(look_body(stale[0]), groups=("web",)))
     assert len(stack.client("ecs").list_task_definitions()["taskDefinitionArns"]) == 2
+
+
+def test_a_secret_is_attached_where_only_the_validator_reaches_the_registry(
+    stack: Stack, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The registry is inside a VPC, or has its certificate from an authority that only the validator knows."""
+    secret = create_secret(stack, roles="web-execution")
+    role = create_role(stack)
+    arn = register(stack, None, role=role, tags={"pullguard:attach": "true"})
+    StartLedger(stack.client("dynamodb"), "ledger", now=lambda: datetime.now(UTC)).keep_schedules(())
+
+    def run(function: str, queue: str | None) -> None:
+        says = {"anonymous_pull": "rejected", "verification": "ok"} if function.startswith("validate") else {}
+        for question in ("anonymous_pull", "verification"):
+            answer = Verification(answer=says.get(question, "unreachable"))  # type: ignore[arg-type]
+            monkeypatch.setattr(pullguard.registry, question, lambda *_, answer=answer, **__: answer)
+        messages = [each["Body"] for each in stack.messages(queue)] if queue else [look_body(arn)]
+        assert messages
+        event = sqs_event(*messages, groups=("web",) * len(messages))
+        assert failed(start(function, Mode="remediate", VerifyCredentials="true")(event)) == []
+
+    run("validate_task_definition", None)
+    run("patch_execution_role", "GrantQueue")
+    run("validate_task_definition", None)
+    run("reregister_task_definition", "ReregisterQueue")
+    newest = stack.client("ecs").describe_task_definition(taskDefinition="web")["taskDefinition"]
+    assert newest["revision"] == 2
+    assert newest["containerDefinitions"][0]["repositoryCredentials"] == {"credentialsParameter": secret}
 
 
 def test_alerts_reach_the_topic_once(stack: Stack, start: Start, broken: str) -> None:

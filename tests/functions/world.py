@@ -1,6 +1,7 @@
 """A small world on moto for the functions' tests: a role, a secret, a task definition."""
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ from tests.fakes import TRUST
 from tests.functions.stack import Stack
 
 PASSWORD = "correct-horse-battery-staple"
+TEAM: Mapping[str, str] = {"team": "shop"}
 
 
 def create_role(stack: Stack, name: str = "web-execution", *, managed: bool = True) -> str:
@@ -19,29 +21,31 @@ def create_role(stack: Stack, name: str = "web-execution", *, managed: bool = Tr
 
 
 def create_secret(
-    stack: Stack, name: str = "registry/ghcr", *, registry: str | None = "ghcr.io", key: str | None = None
+    stack: Stack,
+    name: str = "registry/ghcr",
+    *,
+    registry: str | None = "ghcr.io",
+    roles: str | None = None,
+    key: str | None = None,
 ) -> str:
-    tags = [{"Key": "pullguard:registry", "Value": registry}] if registry else []
+    given = {"pullguard:registry": registry, "pullguard:roles": roles}
+    tags = [{"Key": tag, "Value": value} for tag, value in given.items() if value]
     value = json.dumps({"username": "bot", "password": PASSWORD})
     under = {"KmsKeyId": key} if key else {}
     answer = stack.client("secretsmanager").create_secret(Name=name, SecretString=value, Tags=tags, **under)
     return str(answer["ARN"])
 
 
-def register(stack: Stack, reference: str, *, role: str, family: str = "web") -> str:
-    """Register a revision; return its ARN."""
+def register(
+    stack: Stack, reference: str | None, *, role: str, family: str = "web", tags: Mapping[str, str] = TEAM
+) -> str:
+    """Register a revision, which gives no credentials without a ``reference``; return its ARN."""
+    credentials = {"repositoryCredentials": {"credentialsParameter": reference}} if reference else {}
     answer = stack.client("ecs").register_task_definition(
         family=family,
         executionRoleArn=role,
-        containerDefinitions=[
-            {
-                "name": "app",
-                "image": "ghcr.io/acme/web:1",
-                "memory": 64,
-                "repositoryCredentials": {"credentialsParameter": reference},
-            }
-        ],
-        tags=[{"key": "team", "value": "shop"}],
+        containerDefinitions=[{"name": "app", "image": "ghcr.io/acme/web:1", "memory": 64, **credentials}],
+        tags=[{"key": key, "value": value} for key, value in tags.items()],
     )
     return str(answer["taskDefinition"]["taskDefinitionArn"])
 

@@ -12,7 +12,7 @@ from pullguard.checks.credentials_missing import ACCEPTED_FOR
 from pullguard.consent import missing_consent, withdrawn
 from pullguard.eligibility import is_meant_for
 from pullguard.ledger import Ledger
-from pullguard.model import Accepted, Role, Secret, TaskUse, Usage, Verification
+from pullguard.model import Accepted, RegistryAnswer, Role, Secret, TaskUse, Usage, Verification
 from pullguard.plan import Grant, Reregister
 from tests.fakes import CLUSTER, NOW, World, container, revision_arn, role, secret, task_definition
 from tests.flows import LOOK, Stage
@@ -31,8 +31,8 @@ NEEDY = World(
 
 
 def seen_by_an_executor(world: World = NEEDY, **changes: Any) -> World:
-    """The same world for whoever may ask registries as anybody only."""
-    return replace(world, verifications={}, **changes)
+    """The same world for an executor, which asks no registry."""
+    return replace(world, verifications={}, as_anybody={}, **changes)
 
 
 @pytest.fixture
@@ -100,9 +100,6 @@ def test_what_nobody_asked_for_is_one_finding_and_no_other_message(stage: Staged
 
 
 SINCE: dict[str, Callable[[World], World]] = {
-    "the registry serves anybody": lambda it: replace(it, as_anybody={IMAGE: Verification(answer="anonymous-ok")}),
-    "the registry does not answer": lambda it: replace(it, as_anybody={IMAGE: Verification(answer="unreachable")}),
-    "verification is off": lambda it: replace(it, as_anybody={}),
     "a task has pulled": lambda it: replace(it, running=RUNNING),
     "another secret is tagged as well": lambda it: replace(it, secrets=(MEANT, secret("registry/other"))),
     "only another secret is left": lambda it: replace(it, secrets=(secret("registry/other", tags=MEANT.tags),)),
@@ -116,7 +113,6 @@ SINCE: dict[str, Callable[[World], World]] = {
     "another image": lambda it: replace(
         it,
         task_definitions=(task_definition(container(image="ghcr.io/acme/web:2"), tags=ATTACH),),
-        as_anybody={"ghcr.io/acme/web:2": Verification(answer="rejected")},
     ),
 }
 
@@ -126,6 +122,37 @@ def test_the_executor_proves_it_again_from_the_present_state(stage: Staged, chan
     here = stage()
     here.validate()
     assert proved(here, change(seen_by_an_executor())) == []
+
+
+ANSWERS: dict[str, dict[str, Any]] = {
+    "it serves anybody": {"as_anybody": {IMAGE: Verification(answer="anonymous-ok")}},
+    "it does not answer": {"as_anybody": {IMAGE: Verification(answer="unreachable")}},
+    "it is asked too often": {"as_anybody": {IMAGE: Verification(answer="rate-limited")}},
+    "it has no such image": {"as_anybody": {IMAGE: Verification(answer="no-such-image")}},
+    "it is not asked": {"as_anybody": {}, "verifications": {}},
+    "it refuses the credentials": {"verifications": {IMAGE: Verification(answer="rejected")}},
+}
+
+
+@pytest.mark.parametrize("answers", ANSWERS.values(), ids=ANSWERS)
+def test_what_the_registry_says_now_takes_the_place_of_what_it_said(stage: Staged, answers: dict[str, Any]) -> None:
+    here = stage()
+    here.validate()
+    assert proved(here) == [Grant]
+    for name, value in answers.items():
+        setattr(here.world, name, value)
+    here.later(seconds=60)
+    here.validate(occasion="m-2")
+    assert here.ledger.entry(revision_arn()).accepted == {}
+    assert proved(here) == []
+
+
+@pytest.mark.parametrize("answer", ["anonymous-ok", "ok", "no-such-image", "rate-limited", "unreachable"])
+def test_an_answer_that_is_kept_overrules_none_of_ones_own(stage: Staged, answer: RegistryAnswer) -> None:
+    here = stage()
+    here.validate()
+    world = replace(seen_by_an_executor(), as_anybody={IMAGE: Verification(answer=answer)})
+    assert proved(here, world) == []
 
 
 def test_an_answer_is_believed_for_a_while_only(stage: Staged) -> None:

@@ -6,7 +6,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from pullguard.deployed import Deployment
 from pullguard.errors import Rejected
 from pullguard.image import parse_image
-from pullguard.model import Verification
+from pullguard.model import VERIFICATION_SWITCHED_OFF, Verification
 from pullguard.receiver import Refused
 from pullguard.settings import POWERTOOLS
 from tests.contract.cloudformation import load
@@ -85,10 +85,12 @@ def test_the_environment_of_these_tests_is_the_templates() -> None:
 
 @pytest.mark.allow_hosts(["127.0.0.1"])
 @pytest.mark.parametrize("verify", ["true", "false"])
-def test_an_executor_asks_registries_as_anybody_where_the_validator_asks_them(verify: str) -> None:
-    here = Deployment({**ENVIRONMENT, "PULLGUARD_VERIFY_CREDENTIALS": verify}, *Deployment.EXECUTOR_NEEDS)
-    said = here.executor().readers().anonymous_pull(parse_image("127.0.0.1:1/web"), frozenset({"127.0.0.1:1"}))
-    assert isinstance(said, Verification) is (verify == "true")
+def test_only_the_validator_asks_registries(verify: str) -> None:
+    needs = (*Deployment.VALIDATOR_NEEDS, *Deployment.EXECUTOR_NEEDS)
+    here = Deployment({**ENVIRONMENT, "PULLGUARD_VERIFY_CREDENTIALS": verify}, *needs)
+    image, hosts = parse_image("127.0.0.1:1/web"), frozenset({"127.0.0.1:1"})
+    assert here.executor().readers().anonymous_pull(image, hosts) == VERIFICATION_SWITCHED_OFF
+    assert isinstance(here.validator().readers.anonymous_pull(image, hosts), Verification) is (verify == "true")
 
 
 def test_a_validator_gets_the_deployments_choices(deployment: Deployment) -> None:

@@ -54,7 +54,6 @@ class Deployment:
         "infrastructure_tags",
         "move_services",
         "redeploy_on_rotation",
-        "verify_credentials",
         "registry_secret_pattern",
         "require_role_boundary",
     )
@@ -62,6 +61,7 @@ class Deployment:
         *_PLANNER_NEEDS,
         "grant_queue_url",
         "reregister_queue_url",
+        "verify_credentials",
         "cross_check",
         "registry_ca_bundle",
     )
@@ -148,18 +148,16 @@ class Deployment:
         )
 
     def readers(self) -> "AwsReaders":
-        """Return readers that never read a secret's value; registries they ask as anybody, if at all."""
+        """Return readers that never read a secret's value, and ask no registry."""
         from pullguard.aws.readers import AwsReaders
 
         return AwsReaders(
             self.clients,
             values="never",
             account=self.settings.account,
-            as_anybody=self.settings.verify_credentials,
             starts=self.starts,
             secret_pattern=self.settings.registry_secret_pattern,
             required_boundary=self.settings.require_role_boundary,
-            loopback=self.settings.loopback_registries,
         )
 
     def now(self) -> datetime:

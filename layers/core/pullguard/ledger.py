@@ -9,7 +9,7 @@ table's time to live.
 | TD#arn | FINDING#id | a ``FindingRecord`` |
 | TD#arn | REMEDIATION#id | a ``Remediation``, and whether it was told |
 | TD#arn | VERIFIED | a list of ``Verified``: what the registries took after the last rotation |
-| TD#arn | ACCEPTED | ``Accepted`` by container: to which credentials registries would serve the images |
+| TD#arn | ACCEPTED | ``Accepted`` by container: images that registries refuse to anybody and serve to a login |
 | TD#arn | PULLED | nothing: a task of the revision had its images, though a registry would refuse one to anybody |
 | INTENT#occasion | id | a ``Remediation`` that was about to happen on that occasion |
 | REF#thing | TD#arn | nothing: an edge of who references what |
@@ -152,7 +152,7 @@ class Ledger(RoleBook, EcsBook, FamilyBook, HoldBook):
 
     @asks("dynamodb:PutItem")
     def keep_accepted(self, task_definition: Arn, accepted: Mapping[str, Accepted], *, now: datetime) -> None:
-        """Keep with which credentials registries would serve the images of its containers."""
+        """Keep which images registries refuse to anybody and would serve to which credentials, in place of the last."""
         data = {name: each.to_dict() for name, each in accepted.items()}
         self._put(td(task_definition), "ACCEPTED", data, expires=now.timestamp() + DAY_S)
 

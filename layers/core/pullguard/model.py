@@ -508,7 +508,7 @@ class Verification:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
-    """The registry would serve ``image`` to the credentials of a secret's ``version``; it was asked at ``at``."""
+    """At ``at`` the registry refused ``image`` to anybody, and would serve it to a secret's ``version``."""
 
     image: str
     secret: Arn
@@ -562,10 +562,10 @@ class Facts:
     were not listed). ``registry_secrets`` are the opted-in secrets
     of the account and Region for the registries from which containers pull without giving credentials.
     ``verifications`` and ``simulations`` are keyed by container name; the verification of a container that gives no
-    credentials says whether the registry serves its image to anybody, and ``accepted``, also by container name, whether
-    it then serves it to an opted-in secret's credentials: what was asked for these facts, or what the ledger remembers
-    (``credentials_missing.proof_of`` says what of it is believed). ``had_pulled`` is whether the ledger remembers that
-    a task of the revision had its images. ``rotation_ends`` is what the ledger remembers
+    credentials says whether the registry serves its image to anybody, and ``accepted``, also by container name, that it
+    refused that and serves it to an opted-in secret's credentials: what was asked for these facts, or what the ledger
+    remembers (``credentials_missing.proof_of`` says what of it is believed). ``had_pulled`` is whether the ledger
+    remembers that a task of the revision had its images. ``rotation_ends`` is what the ledger remembers
     of the secrets' last rotations, by the secret's ARN. ``granted_keys`` is which secrets the ledger has grant records
     of for the role, with the key that each was granted with; both are empty without a ledger.
     """

@@ -59,8 +59,7 @@ class AwsReaders:
 
     ``values`` says whose secrets' values are read: nobody's, those of secrets that are opted in, or all. ``account`` is
     the caller's. ``verify``
-    says whether registries are asked, with the credentials of opted-in secrets only; ``as_anybody`` whether they are
-    asked at least without any. ``cross_check`` says whether
+    says whether registries are asked, with the credentials of opted-in secrets only; ``cross_check`` whether
     AWS's simulator is. ``starts`` says what starts tasks beside services, as sweeps and events reported it.
     Where more than ``bulk_above`` roles are asked for, all are read at once (None: never).
     ``lists_all`` says whether all roles and secrets are listed, in order to offer similar names for one that does not
@@ -77,7 +76,6 @@ class AwsReaders:
         values: ReadValues,
         account: str,
         verify: bool = False,
-        as_anybody: bool = False,
         cross_check: bool = False,
         starts: "StartLedger | None" = None,
         bulk_above: int | None = None,
@@ -92,7 +90,6 @@ class AwsReaders:
         self._values = values
         self._account = account
         self._verify = verify
-        self._as_anybody = as_anybody or verify
         self._cross_check = cross_check
         self._starts = starts
         self._bulk_above = bulk_above
@@ -268,7 +265,7 @@ class AwsReaders:
 
     def anonymous_pull(self, image: ImageReference, hosts: frozenset[str]) -> Lookup[Verification]:
         """Ask the registry, one of ``hosts``, whether it serves the image to anybody, where that is switched on."""
-        if not self._as_anybody:
+        if not self._verify:
             return VERIFICATION_SWITCHED_OFF
         return self._once(("anonymous-pull", image), lambda: self._pulled_as_anybody(image, hosts))
 

@@ -41,8 +41,8 @@ from pullguard.model import (
     Verification,
 )
 
-ACCEPTED_FOR: Final = timedelta(hours=1)
-"""How long it is believed that a registry accepted credentials: a message that is retried takes less."""
+ACCEPTED_FOR: Final = timedelta(minutes=15)
+"""How long a registry's answers are believed; a command that finds them older asks for another validation."""
 _CLOCKS_DIFFER: Final = timedelta(minutes=5)
 _REFUSALS = frozenset({"no-credentials-used", "pull-denied"})
 _WORD: Final = re.compile(r"[\w.:/@-]+")
@@ -98,11 +98,13 @@ def _judged(
 def proof_of(facts: Facts, container: Container) -> Accepted | None:
     """Return what proves that ``container`` needs a secret's credentials; None where that is not proved.
 
-    The registry refused this image to anybody. It served it to credentials that are still the current ones of a live,
-    opted-in secret, a short time ago. No task of the revision has pulled it.
+    A short time ago the registry refused this image to anybody, and served it to credentials that are still the current
+    ones of a live, opted-in secret. If these facts have asked it again, it still refuses. No task of the revision has
+    pulled the image.
     """
     accepted, usage = facts.accepted.get(container.name), facts.usage
-    if accepted is None or not is_refusal(facts.verifications.get(container.name)):
+    said = facts.verifications.get(container.name, VERIFICATION_SWITCHED_OFF)
+    if accepted is None or not (is_refusal(said) or isinstance(said, NotLooked)):
         return None
     if not isinstance(usage, Usage) or usage.has_pulled or facts.had_pulled:
         return None
@@ -157,9 +159,9 @@ def _names(reason: str, image: ImageReference) -> bool:
 def _proved(
     facts: Facts, container: Container, image: ImageReference, candidates: tuple[Secret, ...], proof: Accepted
 ) -> Failed:
-    said = facts.verifications[container.name]
+    said = facts.verifications.get(container.name)
     name = next(secret.name for secret in candidates if secret.arn == proof.secret)
-    asked = said.detail if isinstance(said, Verification) else ""
+    asked = said.detail if isinstance(said, Verification) else f"{image.host} refused the image to anybody."
     evidence = f"{asked} It serves it to the credentials in the secret {name} (version {proof.version})."
     return _failed(facts, container, image, candidates, evidence, is_asked_for=wants_attachment(facts.task_definition))
 

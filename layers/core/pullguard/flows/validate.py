@@ -136,6 +136,8 @@ class Validator:
         told = self.teller.findings(look.task_definition, entry.findings, changed, now=now)
         if gone:
             self._forget(look, entry)
+        if isinstance(facts, Facts):
+            self._keep_accepted(look, entry, facts, plan)
         asked = self._act(plan, facts, examination.findings, look, occasion) if isinstance(facts, Facts) else 0
         if isinstance(facts, Facts) and not any(each.severity == "error" for each in examination.findings):
             asked += self._redeploy(facts, look, occasion, now)
@@ -214,6 +216,13 @@ class Validator:
             return examination
         return replace(examination, findings=tuple(replace(each, observed=True) for each in examination.findings))
 
+    def _keep_accepted(self, look: Look, entry: Entry, facts: Facts, plan: Plan) -> None:
+        """Keep for the executors what registries answered; an earlier answer does not outlive the present one."""
+        asks = next_actions(plan) and effective_mode(self.mode, *tags_of(facts)) == "remediate"
+        accepted = facts.accepted if asks else {}
+        if accepted or entry.accepted:
+            self.ledger.keep_accepted(look.task_definition, accepted, now=facts.now)
+
     def _act(self, plan: Plan, facts: Facts, findings: tuple[Finding, ...], look: Look, occasion: str) -> int:
         """Ask the executors for the next actions, or tell what would be done; tell what is refused."""
         now = self.now()
@@ -228,8 +237,6 @@ class Validator:
                 deed = describe(action, why)
                 self.teller.remediation(Remediation(event="Remediation Planned", deed=deed), now=now)
             return 0
-        if actions and facts.accepted:
-            self.ledger.keep_accepted(look.task_definition, facts.accepted, now=now)
         for action in actions:
             self._ask(action, look, occasion)
         return len(actions)

@@ -15,7 +15,7 @@ from pullguard.errors import NotNow, PullguardError
 from pullguard.flows.brakes import Brakes, CannotTell, Held, NotWritten, TooManyWrites
 from pullguard.flows.telling import Teller
 from pullguard.flows.validate import in_scope, tags_of
-from pullguard.gather import Readers, gather, is_refusal
+from pullguard.gather import Readers, gather
 from pullguard.history import Outcome
 from pullguard.ledger import Ledger
 from pullguard.messages import ATTEMPTS_MAX, Home, Look, Review
@@ -68,8 +68,8 @@ class Executor:
         self.home.admit(look.task_definition)
         readers = self.readers()
         facts = gather(str(look.task_definition), readers, now=self.now(), usage=True)
-        if isinstance(facts, Facts) and any(map(is_refusal, facts.verifications.values())):
-            # The same question with credentials is the validator's to ask: an executor reads no values.
+        if isinstance(facts, Facts) and facts.registry_secrets:
+            # Only the validator asks registries: an executor reads no values, and may not reach what is inside a VPC.
             entry = self.ledger.entry(look.task_definition)
             facts = facts.with_accepted(entry.accepted).with_had_pulled(entry.had_pulled)
         if not isinstance(facts, Facts) or effective_mode(self.mode, *tags_of(facts)) == "observe":
