@@ -204,6 +204,118 @@ def test_hashes_arns_and_names_stay_readable(text: str) -> None:
     assert hidden(text) == text
 
 
+# Each is made up, without a public prefix, and recognised where it is alone.
+RANDOM: Final = body(40)
+PAIR: Final = encoded("ci-user:" + body(24))
+SLASHED: Final = encoded("ci:a?b>c?" + body(9) + "??")
+URL_PAIR: Final = SLASHED.translate({ord("+"): "-", ord("/"): "_"})
+ACCESS_KEY: Final = "AKIA" + body(16, UPPER)
+SECRET_KEY: Final = "wJalrXUtnFEMI/K7MDENG/bPxRfiCY" + "a1B2c3D4e5"
+HEX_40: Final = body(40, HEX)
+AZURE: Final = body(42) + "+ACR" + body(6)
+WITHIN: Final = {
+    "random, in an ARN": (f"{ARN}{RANDOM}-AbCdEf", RANDOM),
+    "random, in an ARN's path": (f"{ARN}registry/{RANDOM}-AbCdEf", RANDOM),
+    "random, in an ARN without its suffix": (f"{ARN}{RANDOM}", RANDOM),
+    "a pair, in an ARN": (f"{ARN}{PAIR.rstrip('=')}-AbCdEf", PAIR.rstrip("=")),
+    "a pair for URLs, in an ARN": (f"{ARN}{URL_PAIR.rstrip('=')}-a1B2c3", URL_PAIR.rstrip("=")),
+    "an access key, in an ARN": (f"{ARN}{ACCESS_KEY}-AbCdEf", ACCESS_KEY),
+    "a secret key, in an ARN": (f"{ARN}{SECRET_KEY}-AbCdEf", SECRET_KEY),
+    "random, in the ARN of a role": (f"arn:aws:iam::111122223333:role/{RANDOM}", RANDOM),
+    "random, in a quoted ARN": (f'"Resource": "{ARN}{RANDOM}-AbCdEf"', RANDOM),
+    "a pair, after password=": (f"password={PAIR}", PAIR),
+    "an access key, after password=": (f"password={ACCESS_KEY}", ACCESS_KEY),
+    "a secret key, after password=": (f"password={SECRET_KEY}", SECRET_KEY),
+    "hexadecimal, after password=": (f"password={HEX_40}", HEX_40),
+    "hexadecimal, after registry_token=": (f"registry_token={HEX_40}", HEX_40),
+    "Azure's, after password=": (f"password={AZURE}", AZURE),
+    "a pair, after ghcr-": (f"ghcr-{PAIR}", PAIR),
+    "a pair, after registry/ghcr_": (f"registry/ghcr_{PAIR}", PAIR),
+    "an access key, after ghcr-": (f"ghcr-{ACCESS_KEY}", ACCESS_KEY),
+    "a secret key, after ghcr-": (f"ghcr-{SECRET_KEY}", SECRET_KEY),
+    "a pair, after v2.prod-": (f"v2.prod-{PAIR}", PAIR),
+    "a pair with slashes, in an image": (f"ghcr.io/acme/{SLASHED}/web:1", SLASHED),
+    "a pair, before -web": (f"{PAIR.rstrip('=')}-web", PAIR.rstrip("=")),
+    "the second of two": (f"ghcr.io/{PAIR}/{encoded('ci-user:other' + RANDOM)}:1", encoded("ci-user:other" + RANDOM)),
+    "the second of two, beside a name": (f"ghcr.io/{PAIR}/registry/{ACCESS_KEY}:1", ACCESS_KEY),
+    "the second of two kinds": (f"ghcr.io/{RANDOM}/{PAIR}/web:1", PAIR),
+    "the thirteenth part": ("ghcr.io/" + "acme/" * 12 + PAIR, PAIR),
+    "the fortieth part": ("ghcr.io/" + "payments/" * 39 + RANDOM, RANDOM),
+    "a secret key, from the twentieth part": ("ghcr.io/" + "a1/team/" * 10 + SECRET_KEY, SECRET_KEY),
+    "among odd parts": ("/".join(f"{each}x{each}" for each in range(30)) + f"/registry/{ACCESS_KEY}", ACCESS_KEY),
+}
+
+
+@pytest.mark.parametrize(("text", "token"), WITHIN.values(), ids=WITHIN)
+def test_a_token_within_a_name_is_not_shown(text: str, token: str) -> None:
+    assert token in text
+    assert "not shown" in hidden(text)
+    assert token not in hidden(text)
+    assert token[4:24] not in hidden(text)
+
+
+@pytest.mark.parametrize("around", [f"{ARN}{{}}-AbCdEf", f"{ARN}registry/{{}}", "ghcr-{}", "password={}", "a/b/c/{}"])
+def test_an_encoded_pair_within_a_name_is_no_reference(around: str) -> None:
+    reference = parse_reference(around.format(PAIR), region=REGION)
+    assert isinstance(reference, MalformedReference)
+    assert (reference.problem, PAIR[4:24] in reference.told) == ("token", False)
+
+
+ORDINARY: Final = (
+    f"{ARN}registry/ghcr-AbCdEf",
+    f"{ARN}registry/ghcr-a1B2c3",
+    f"{ARN}registry/ghcr-A1b2C3:password::",
+    f"{ARN}MyStack-RegistrySecret9D3A7F21-a1B2c3D4e5F6-x1Y2z3",
+    f"{ARN}rds!cluster-5f7ac8a1-9c6e-4b3e-8c1a-0d5a1b8f4c11-AbCdEf",
+    f"{ARN}internationalization-of-the-reconciliation-service/production-AbCdEf",
+    "MySecret-AbCdEf",
+    "MyStack-ExecutionRole-1A2B3C4D5E6F7",
+    "arn:aws:iam::111122223333:role/MyStack-ExecutionRole-1A2B3C4D5E6F7",
+    "arn:aws:iam::111122223333:role/service-role/ecs-tasks/WebTaskDefinitionExecutionRoleC2A4DF3B-8xYz0AbCdEfG",
+    "arn:aws:cloudformation:us-east-1:111122223333:stack/MyStack/6f1c1d3e-7a55-4f0e-9a43-0d5a1b8f4c11",
+    "arn:aws:ecs:us-east-1:111122223333:service/MyStack-ClusterEB0386A7-jy2G6XMD6rf7/MyStack-ServiceB6514425-ircs1A2fc",
+    "arn:aws:ecs:us-east-1:111122223333:service/StackRegistryDocker-StackRegistryDockerClusterFCF19177-jy2G6XMD6rf7/"
+    "StackRegistryDocker-StackRegistryDockerServiceB6514425-ircs1A2fcRYD",
+    "arn:aws:ecs:us-east-1:111122223333:task/main/0123456789abcdef0123456789abcdef",
+    "arn:aws:elasticloadbalancing:us-east-1:111122223333:listener/app/MyApp-ALB-1A2B3C4D5E6F7/50dc6c495c0c9188/"
+    "f2f7dc8efc522ab2",
+    "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+    "arn:aws:kms:us-east-1:111122223333:key/mrk-1234abcd12ab34cd56ef1234567890ab",
+    "arn:aws:sqs:us-east-1:111122223333:pullguard-ValidationQueue-1XK2J3QWERTYU",
+    "ghcr.io/acme/web:3f786850e387550fdab836ed7e6dc881de23001b",
+    "ghcr.io/acme/web:v1.2.3-14-g3f786850e387550fdab836ed7e6dc881de23001b",
+    "ghcr.io/acme/web:sha256-" + "0123456789abcdef" * 4 + ".sig",
+    "ghcr.io/acme/web@sha256:" + "0123456789abcdef" * 4,
+    "ghcr.io/acme/web:20261130T124500Z-3f786850",
+    "ghcr.io/acme/web:2026-11-30_12-45-00",
+    "ghcr.io/acme/web:build-1ka9zq83m",
+    "ghcr.io/acme/web:1KA9ZQ83MX0T",
+    "ghcr.io/acme/web:01ARZ3NDEKTSV4RRFFQ69G5FAV",
+    "registry.example.com:5000/" + "payments/" * 20 + "web:1",
+    "registry.example.com/team1/web2/api3/v2/2024/production/internationalization/web:1",
+    "password=registry/ghcr",
+    "secret=MySecret-AbCdEf",
+    "token=6f1c1d3e-7a55-4f0e-9a43-0d5a1b8f4c11",
+    "ghcr-credentials-of-the-production-registry",
+)
+
+
+@pytest.mark.parametrize("text", ORDINARY)
+def test_ids_arns_and_generated_names_stay_readable(text: str) -> None:
+    assert hidden(text) == text
+    if text.startswith("arn:") or ":" not in text:  # or else it names no secret
+        assert kind_of(text) is None
+
+
+@pytest.mark.timeout(5)
+@pytest.mark.parametrize(
+    "part", ["a/", "a1b/", "QUE/", "a1b2c3d4e5f6g7-", "Registry1-1A2B3C4D5E6F7/", ARN, "password="]
+)
+def test_a_long_text_of_many_parts_costs_no_time(part: str) -> None:
+    text = part * (400_000 // len(part))
+    assert hidden(text) == text
+
+
 @pytest.mark.parametrize("name", [each for each in NAMES if "AKIAI" not in each])
 def test_a_name_in_an_image_stays_readable(name: str) -> None:
     assert hidden(f"ghcr.io/{name}:{name}") == f"ghcr.io/{name}:{name}"

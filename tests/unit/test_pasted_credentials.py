@@ -16,6 +16,8 @@ from tests.fakes import Sent, World, container, revision_arn, role, secret, task
 from tests.flows import Stage
 
 PASSWORD = "Sup3rS3cret"
+BASE64 = base64.b64encode(f"ci-user:{PASSWORD}{PASSWORD}".encode()).decode()
+LOGIN = BASE64.rstrip("=")
 PASTED = {
     "JSON": json.dumps({"username": "ci", "password": PASSWORD}),
     "with a colon": f"ci:{PASSWORD}",
@@ -24,6 +26,8 @@ PASTED = {
     + "gh"
     + f"p_{PASSWORD}{'a1B2c3D4' * 3}",
     "a password of letters and digits": f"{PASSWORD}a1B2c3D4e5F6g7H8i9J0k1L2m3",
+    "a login in an ARN": f"arn:aws:secretsmanager:us-east-1:111122223333:secret:{LOGIN}-AbCdEf",
+    "a login behind a name": f"ghcr-{LOGIN}",
     "behind an ARN": f"arn:aws:secretsmanager:us-east-1:111122223333:secret:registry/ghcr-AbCdEf:{PASSWORD}::",
 }
 IMAGES = ("ghcr.io/acme/web:1", "111122223333.dkr.ecr.us-east-1.amazonaws.com/web:1")
@@ -35,8 +39,9 @@ def test_no_finding_and_no_plan_repeats_them(pasted: str, image: str) -> None:
     facts = World((task_definition(container(pasted, image=image)),), (role(),)).facts()
     examination = examine(facts)
     assert examination.findings
-    assert PASSWORD not in repr(examination)
-    assert PASSWORD not in repr(make_plan(facts, examination.findings, Rules()))
+    said = f"{examination!r} {make_plan(facts, examination.findings, Rules())!r}"
+    assert PASSWORD not in said
+    assert LOGIN not in said
 
 
 @pytest.mark.parametrize("pasted", PASTED.values(), ids=PASTED)
@@ -44,8 +49,10 @@ def test_nothing_that_is_kept_or_told_repeats_them(ledger: Ledger, pasted: str) 
     stage = Stage(ledger, World((task_definition(container(pasted)),), (role(),)))
     stage.validate()
     assert stage.sent.events
-    assert PASSWORD not in json.dumps([stage.sent.events, stage.sent.messages], default=str)
-    assert PASSWORD not in repr(ledger._client.scan(TableName="ledger"))
+    said = json.dumps([stage.sent.events, stage.sent.messages], default=str)
+    said += repr(ledger._client.scan(TableName="ledger"))
+    assert PASSWORD not in said
+    assert LOGIN not in said
 
 
 def test_a_token_is_no_name_that_is_queried_or_created() -> None:
@@ -66,8 +73,7 @@ def test_a_token_in_an_image_is_not_repeated() -> None:
     assert PASSWORD not in repr(examination)
 
 
-BASE64 = base64.b64encode(f"ci-user:{PASSWORD}{PASSWORD}".encode()).decode()
-OTHERS = {"GitHub": PASTED["a token"], "base64": BASE64.rstrip("="), "access key": "AKIA" + "Q3EGR7WJPLM5XN2T"}
+OTHERS = {"GitHub": PASTED["a token"], "base64": LOGIN, "access key": "AKIA" + "Q3EGR7WJPLM5XN2T"}
 GHCR = secret()
 PLACES: dict[str, Callable[[str], World]] = {
     "a container's name": lambda it: World((task_definition(container("registry/ghcr", name=it)),), (role(),)),

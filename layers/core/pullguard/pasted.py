@@ -10,6 +10,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#iden
 
 import re
 from base64 import b64decode
+from collections.abc import Iterator
 from functools import cache
 from typing import Final
 
@@ -36,6 +37,7 @@ _PREFIXED: Final = {
 _ACCESS_KEY: Final = re.compile(r"(?:AKIA|ASIA)[A-Z0-9]{16}")
 _AZURE: Final = re.compile(r"[A-Za-z0-9+/]{32,64}\+ACR[A-Za-z0-9]{6}")
 _IN_BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]{12,}={0,2}")
+_PAIR_KIND: Final = "an encoded username and password"
 _PAIR: Final = re.compile(r"[!-9;-~]{1,128}:[^\s:](?:.*\S)?")
 _SEPARATORS: Final = re.compile(r"[-_.@/+=]")
 _WORD: Final = re.compile(r"[a-z]*(?:[A-Z][a-z]+)*[0-9]{0,4}|[A-Z]+[0-9]{0,4}")
@@ -47,25 +49,44 @@ _ONE_RANDOM: Final = re.compile(rf"[A-Za-z0-9+/]{{{_RANDOM_MIN_CHARS},}}={{0,2}}
 _HEX: Final = re.compile(r"[0-9a-f]+|[0-9A-F]+")
 _LETTERS: Final = re.compile(r"[A-Z]?[a-z]{3,}")
 _DIGITS: Final = re.compile(r"[0-9]+")
-# What no token has in it. An ARN, an image's digest and what is hidden already are no texts to look into.
-_AROUND: Final = re.compile(r"""(arn:[^\s"']*|sha\d+:[0-9a-f]+|\([^()]*; not shown\)|[\s:@,;"'\\()\[\]{}<>|]+)""")
-_PARTS_MAX: Final = 12
+# What no token has in it. An image's digest and what is hidden already are no texts to look into.
+_AROUND: Final = re.compile(r"""(sha\d+:[0-9a-f]+|\([^()]*; not shown\)|[\s:@,;"'\\()\[\]{}<>|]+)""")
+# Of what tokens without a prefix consist: the alphabets of base64. The separators of names are in them, too.
+_STRETCH: Final = re.compile(rf"[A-Za-z0-9+/_-]{{{_PART_MIN_CHARS},}}={{0,2}}")
+_WITHIN: Final = re.compile(r"([-_+/])")
+# Commits (git describe puts a "g" before them), digests, UUIDs without hyphens, account ids, dates.
+_ID: Final = re.compile(r"g?[0-9a-f]+|[0-9A-F]+")
+# An id, or words, as long as a part of a token hardly is. AWS CDK ends words in eight digits.
+_BOUND: Final = re.compile(
+    rf"(?=.{{8}})(?:{_ID.pattern})"
+    r"|(?=.{6})(?:[a-z]*(?:[A-Z](?:[a-z]+|[0-9]))*(?:[0-9]{0,4}|[0-9A-F]{8})|[A-Z]{1,16}[0-9]{0,4})"
+)
+_LABEL: Final = re.compile(r"(?:password|passwd|pwd|token|secret)=\Z", re.IGNORECASE)
+_LABEL_MAX_CHARS: Final = 9
 _HASH_CHARS: Final = 8  # AWS CDK ends a logical id in so many hexadecimal digits
 
 
 def kind_of(text: str) -> str | None:
-    """Return what a text in the place of a secret's name looks like (``a GitHub token``); None for a name or an ARN."""
+    """Return what a text in the place of a secret's name looks like (``a GitHub token``); None for a name or an ARN.
+
+    AWS makes ARNs of random names, too. So in an ARN only a known prefix or an encoded pair identifies a token.
+    """
     text = text.strip()
     if (found := _prefixed(text)) is not None:
         return found
-    if text.startswith("arn:"):
-        return None
+    if not text.startswith("arn:") and (kind := _kind_by_shape(text)) is not None:
+        return kind
+    kinds = (kind for found in _STRETCH.finditer(text) for *_, kind in _tokens(_WITHIN.split(found[0])))
+    return _PAIR_KIND if _PAIR_KIND in kinds else None
+
+
+def _kind_by_shape(text: str) -> str | None:
     if _ACCESS_KEY.fullmatch(text):
         return "an AWS access key"
     if _AZURE.fullmatch(text):
         return "an Azure Container Registry password"
     if _is_encoded_pair(text):
-        return "an encoded username and password"
+        return _PAIR_KIND
     return "a password or token" if _is_random(text) else None
 
 
@@ -79,25 +100,83 @@ def redacted(text: str) -> str:
 
 
 def hidden(text: str) -> str:
-    """Return ``text`` with every word, or part of an image's name, that looks like a token not shown.
+    """Return ``text`` with every part of a word, a path, an image or an ARN that looks like a token not shown.
 
-    Hashes stay, of commits and of images, and so do ARNs, which are names of things that exist.
+    Hashes stay, of commits and of images, and so do ids.
     """
     return "".join(
-        each if place % 2 else _hidden_part(each) for place, each in enumerate(_AROUND.split(redacted(text)))
+        each if place % 2 else _STRETCH.sub(_hidden_stretch, each)
+        for place, each in enumerate(_AROUND.split(redacted(text)))
     )
 
 
-def _hidden_part(text: str) -> str:
-    """Hide the longest run of a path's parts that looks like a token: base64 has the slash in its alphabet."""
-    parts = text.split("/")[:_PARTS_MAX]
-    for length in range(len(parts), 0, -1):
-        for start in range(len(parts) - length + 1):
-            run = "/".join(parts[start : start + length])
-            if len(run) >= _PART_MIN_CHARS and not _HEX.fullmatch(run) and (kind := kind_of(run)) is not None:
-                before, _, after = text.partition(run)
-                return f"{before}({kind}; not shown){after}"
-    return text
+def _hidden_stretch(found: re.Match[str]) -> str:
+    start = found.start()
+    if _ID.fullmatch(found[0]) and _LABEL.search(found.string, max(0, start - _LABEL_MAX_CHARS), start):
+        kind = _kind_by_shape(found[0])
+        return found[0] if kind is None else f"({kind}; not shown)"
+    pieces = _WITHIN.split(found[0])
+    for first, last, kind in list(_tokens(pieces)):
+        pieces[first : last + 1] = [f"({kind}; not shown)", *[""] * (last - first)]
+    return "".join(pieces)
+
+
+def _tokens(pieces: list[str]) -> Iterator[tuple[int, int, str]]:
+    """Yield the first and the last piece of what looks like a token, and its kind; ``pieces`` are as _WITHIN splits.
+
+    Words and ids bound a token. What is between two of them is looked at as a whole, in each alphabet of base64, and
+    piece by piece. So a long text takes no more time than its length.
+    """
+    for group in _between_words(pieces):
+        taken: set[int] = set()
+        runs = (run for separators in ("", "-_", "+/", "-_+/") for run in _split(pieces, group, separators))
+        for run in dict.fromkeys(runs):
+            if taken.isdisjoint(run) and (found := _token_of(pieces, run)) is not None:
+                taken.update(range(found[0], found[1] + 1))
+                yield found
+
+
+def _split(pieces: list[str], group: range, separators: str) -> Iterator[range]:
+    """Yield the runs of a group's pieces between ``separators`` that are long enough to be a token."""
+    first, chars = group[0], 0
+    for place in group:
+        chars += len(pieces[place]) + 1
+        if place == group[-1] or pieces[place + 1] in separators:
+            if chars > _PART_MIN_CHARS:
+                yield range(first, place + 1, 2)
+            first, chars = place + 2, 0
+
+
+def _between_words(pieces: list[str]) -> Iterator[range]:
+    """Yield the places of pieces between words and ids, where one of them is no word at all."""
+    first, is_odd = 0, False
+    for place in range(0, len(pieces) + 2, 2):
+        piece = pieces[place].rstrip("=") if place < len(pieces) else None
+        if piece is None or _BOUND.fullmatch(piece):
+            if is_odd:
+                yield range(first, place, 2)
+            first, is_odd = place + 2, False
+        else:
+            is_odd = is_odd or not _is_word(piece)
+
+
+def _token_of(pieces: list[str], run: range) -> tuple[int, int, str] | None:
+    """Return what of a run looks like a token: all of it, or all but the short words or the one piece at its ends."""
+    odd = [place for place in run if not _is_word(pieces[place].rstrip("="))]
+    if not odd:
+        return None
+    for first in dict.fromkeys((run[0], odd[0], run[0] + 2)):
+        for last in dict.fromkeys((run[-1], odd[-1], run[-1] - 2)):
+            kind = _kind_of_run("".join(pieces[first : last + 1])) if first <= last else None
+            if kind is not None:
+                return first, last, kind
+    return None
+
+
+def _kind_of_run(text: str) -> str | None:
+    if len(text) < _PART_MIN_CHARS or _ID.fullmatch(text):
+        return None
+    return _kind_by_shape(text)
 
 
 def _prefixed(text: str) -> str | None:
@@ -117,7 +196,11 @@ def _kind(found: re.Match[str]) -> str:
 
 def _reads_as_words(text: str) -> bool:
     """Whether what follows a prefix are words, as in ``github_pat_for_production_pulls``."""
-    return all(len(each) <= _WORD_MAX_CHARS and _WORD.fullmatch(each) for each in _SEPARATORS.split(text))
+    return all(map(_is_word, _SEPARATORS.split(text)))
+
+
+def _is_word(text: str) -> bool:
+    return len(text) <= _WORD_MAX_CHARS and _WORD.fullmatch(text) is not None
 
 
 def _is_encoded_pair(text: str) -> bool:
@@ -133,6 +216,8 @@ def _is_encoded_pair(text: str) -> bool:
 
 
 def _is_random(text: str) -> bool:
+    if len(text) < _RANDOM_MIN_CHARS:
+        return False
     if _ONE_RANDOM.fullmatch(text) and text != text.lower() and _lacks_words(text):
         longest = max(_SEPARATORS.split(text), key=len)  # a path of many short parts is a name
         return len(longest) >= _PART_MIN_CHARS and not _reads_as_words(longest)
