@@ -75,6 +75,25 @@ def plan(
             rich_help_panel=LOOK_PANEL,
         ),
     ] = None,
+    registry_secret_pattern: Annotated[
+        str,
+        typer.Option(
+            "--registry-secret-pattern",
+            metavar="PATTERN",
+            help="The deployment's RegistrySecretPattern: it grants no other secrets.",
+            rich_help_panel=LOOK_PANEL,
+        ),
+    ] = "*",  # noqa: S107 (of names)
+    require_role_boundary: Annotated[
+        str,
+        typer.Option(
+            "--require-role-boundary",
+            metavar="ARN",
+            help="The deployment's RequireRoleBoundary: it writes on roles with that boundary only.",
+            show_default="none",
+            rich_help_panel=LOOK_PANEL,
+        ),
+    ] = "",
     format_: TextOrJson = None,
     profile: Profile = None,
     region: Region = None,
@@ -91,7 +110,14 @@ def plan(
     from pullguard_cli.plan import report  # noqa: PLC0415
 
     connection = connect_for(task_definition, profile=profile, region=region)
-    one = look_at_one(connection, task_definition, values=values_to_read(read_values), live_registry=live_registry)
+    one = look_at_one(
+        connection,
+        task_definition,
+        values=values_to_read(read_values),
+        live_registry=live_registry,
+        secret_pattern=registry_secret_pattern,
+        required_boundary=require_role_boundary,
+    )
     rules = Rules(move_services=move_services, infrastructure_tags=tuple(infrastructure_tag or ()))
     raise typer.Exit(report(one, rules, format_))
 

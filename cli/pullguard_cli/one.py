@@ -43,8 +43,13 @@ def look_at_one(
     values: ReadValues = "opted-in",
     live_registry: bool = False,
     cross_check: bool = False,
+    secret_pattern: str = "*",  # noqa: S107 (of names)
+    required_boundary: str = "",
 ) -> One:
-    """Gather everything about the task definition ``name``; raises ``CannotRun`` where there is none."""
+    """Gather everything about the task definition ``name``; raises ``CannotRun`` where there is none.
+
+    ``secret_pattern`` and ``required_boundary`` are a deployment's RegistrySecretPattern and RequireRoleBoundary.
+    """
     readers = AwsReaders(
         connection.clients,
         values=values,
@@ -52,6 +57,8 @@ def look_at_one(
         verify=live_registry,
         cross_check=cross_check,
         lists_all=True,
+        secret_pattern=secret_pattern,
+        required_boundary=required_boundary,
         loopback=True,
     )
     with asking_aws():

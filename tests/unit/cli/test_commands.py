@@ -176,6 +176,8 @@ def test_plan_keeps_what_the_own_policy_grants_already(run: Run, broken: World) 
         ("intruder", [], "is not opted in"),
         ("worker", [], "MoveServices is off"),
         ("worker", ["--infrastructure-tag", "team"], "belongs to"),
+        ("web", ["--registry-secret-pattern", "other/*"], "does not match the deployment's pattern other/*"),
+        ("web", ["--require-role-boundary", "arn:aws:iam::aws:policy/Boundary"], "lacks the permissions boundary"),
     ],
 )
 def test_plan_says_what_it_refuses(run: Run, broken: World, family: str, options: list[str], why: str) -> None:
