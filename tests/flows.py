@@ -13,7 +13,6 @@ from pullguard.aws.iam import Iam
 from pullguard.aws.messaging import Bus, Queues, Topic
 from pullguard.aws.ssm import StopSwitch
 from pullguard.cause_ledger import CauseLedger
-from pullguard.events import Cause
 from pullguard.flows.alert import Alerter
 from pullguard.flows.brakes import Brakes
 from pullguard.flows.causes import CauseTeller
@@ -28,6 +27,7 @@ from pullguard.ledger import Ledger
 from pullguard.messages import Home, Look
 from pullguard.plan import Mode
 from pullguard.planner import Rules
+from pullguard.provenance import Cause
 from pullguard.remedies.grant import POLICY_NAME, policy_document, render
 from pullguard.roster import Roster
 from pullguard.service_ledger import ServiceLedger

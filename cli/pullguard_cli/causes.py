@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from pullguard.arn import Arn
 from pullguard.causes import about, broken_thing, common_sentence
-from pullguard.checks.catalogue import CHECKS
+from pullguard.checks.catalogue import CHECKS, broken_by
 from pullguard.errors import Malformed
 from pullguard.findings import Finding, Remedy, Severity, Status
 from pullguard.model import Unreadable
@@ -69,7 +69,8 @@ def causes_of(audit: Audit) -> tuple[Cause, ...]:
 
 def _placed(cause: Cause) -> Cause:
     """Tell a thing from another of the same name: by the partition, account and Region that it lies in."""
-    places = dict.fromkeys(filter(None, (_place(text) for text in about(cause.findings[0]) if text)))
+    first = cause.findings[0]
+    places = dict.fromkeys(filter(None, (_place(text) for text in about(first, broken_by(first)) if text)))
     return replace(cause, what=f"{cause.what} ({'; '.join(places)})") if places else cause
 
 
@@ -121,7 +122,8 @@ def _found(findings: list[Finding]) -> dict[str, Any]:
     if first.check == NOT_EXAMINED and several:
         number = f"{len(findings):,} task definitions"
         return {**told, "what": number, "sentence": f"{number} were not looked at, so nothing about them is known."}
-    return {**told, "what": broken_thing(first), "sentence": common_sentence(first) if several else first.cause}
+    sentence = common_sentence(first) if several else first.cause
+    return {**told, "what": broken_thing(first, broken_by(first)), "sentence": sentence}
 
 
 def _lacks(audit: Audit, finding: Finding) -> tuple[Lack, ...]:
@@ -187,4 +189,4 @@ def _key(finding: Finding, lacks: tuple[Lack, ...]) -> tuple[str, ...]:
     if finding.check == NOT_EXAMINED:
         return (finding.check, finding.evidence)
     kind = (finding.check, finding.status, finding.severity, finding.remedy.action)
-    return (*kind, *(thing or "" for thing in about(finding)))
+    return (*kind, *(thing or "" for thing in about(finding, broken_by(finding))))

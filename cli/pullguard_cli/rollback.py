@@ -10,9 +10,9 @@ from uuid import uuid4
 
 from pullguard.arn import Arn
 from pullguard.errors import Denied
-from pullguard.events import Cause
 from pullguard.history import Write, additions
 from pullguard.model import NamedPolicy, Role
+from pullguard.provenance import Cause
 from pullguard.remedies.grant import POLICY_NAME, render
 from pullguard_cli.asking import confirmed
 from pullguard_cli.deployment import Deployment, aws_errors

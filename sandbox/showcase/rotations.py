@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 from pullguard.alerts import Notice
 from pullguard.arn import Arn
-from pullguard.causes import cause_id, dependents_of
+from pullguard.causes import dependents_of
+from pullguard.checks.catalogue import cause_of
 from pullguard.checks.examine import examine
 from pullguard.checks.next_pull import next_pull_of
 from pullguard.findings import Finding
@@ -83,7 +84,7 @@ def _opened(finding: Finding, *, looked_at: int) -> Notice:
     return notice(
         "Finding Opened",
         findings=(finding,),
-        cause=cause_id(finding),
+        cause=cause_of(finding),
         dependents=dependents_of(everybody[:looked_at], everybody, services, next_pulls),
         opened_at=AT,
     )

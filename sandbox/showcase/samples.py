@@ -4,12 +4,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pullguard.alerts import Deed, Notice, NoticeKind
+from pullguard.alerts import Notice, NoticeKind
 from pullguard.arn import Arn
-from pullguard.causes import Dependent, cause_id
+from pullguard.causes import Dependent
+from pullguard.checks.catalogue import cause_of
 from pullguard.checks.examine import unread_task_definition
 from pullguard.findings import Finding, Remedy
 from pullguard.model import Unreadable
+from pullguard.remediation import Deed
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
 HOME = f"{REGION}:{ACCOUNT}"
@@ -68,7 +70,7 @@ _HIT = (
 OPENED = notice(
     "Finding Opened",
     findings=(FINDING,),
-    cause=cause_id(FINDING),
+    cause=cause_of(FINDING),
     dependents=_HIT,
     opened_at=AT,
 )
@@ -87,7 +89,7 @@ _UNREAD = unread_task_definition(
         detail="AccessDeniedException",
     ),
 )
-UNKNOWN = replace(ONE_SERVICE, findings=(_UNREAD,), cause=cause_id(_UNREAD))
+UNKNOWN = replace(ONE_SERVICE, findings=(_UNREAD,), cause=cause_of(_UNREAD))
 REFUSED = notice(
     "Remediation Refused",
     deed=Deed(

@@ -7,10 +7,10 @@ import pytest
 
 from pullguard.deployed import Deployment
 from pullguard.events import BRANCHES
-from pullguard.events.triggers import KEPT
 from pullguard.flows.role_lease import ROLE_LEASE_S
 from pullguard.flows.settle import Progress
 from pullguard.messages import RECEIVES_MAX
+from pullguard.provenance import KEPT
 from pullguard.settings import PREFIX, SANDBOX_ONLY
 from tests.contract.cloudformation import ROOT, TEXT, load, said, several
 from tests.contract.roles import given, role_of

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from pullguard.arn import Arn
-from pullguard.events import Cause
 from pullguard.messages import Look
+from pullguard.provenance import Cause
 from pullguard.stop import GO_ON, Stop, switch_text
 from sandbox import incidents
 from sandbox.capacity import WORKERS_AT_ONCE

@@ -10,10 +10,10 @@ from moto.ecs.models import EC2ContainerServiceBackend, ecs_backends
 
 import pullguard.registry
 from pullguard.arn import Arn
-from pullguard.events import Cause
 from pullguard.ledger import Ledger
 from pullguard.messages import LISTED, Look, Review
 from pullguard.model import Verification
+from pullguard.provenance import Cause
 from pullguard.remedies.grant import POLICY_NAME, Granted, policy_document, render
 from pullguard.roster import Roster, Sweep
 from pullguard.start_ledger import StartLedger

@@ -10,9 +10,9 @@ import pytest
 
 import pullguard.registry
 from pullguard.arn import Arn
-from pullguard.events import Cause
 from pullguard.messages import LISTED, Review
 from pullguard.model import Verification
+from pullguard.provenance import Cause
 from pullguard.remedies.grant import POLICY_NAME
 from pullguard.start_ledger import StartLedger
 from sandbox.runtime.samples import fresh

@@ -15,8 +15,8 @@ import pytest
 from moto import mock_aws
 
 from pullguard.arn import Arn
-from pullguard.events import Cause
 from pullguard.messages import Look
+from pullguard.provenance import Cause
 from pullguard.remedies.grant import POLICY_NAME, parse_own
 from tests.functions.application import LANES, QUEUES, Application
 from tests.functions.plays import REVOKING, ROLE, hold_unused, ledger_of, sweep_finds_it_unused

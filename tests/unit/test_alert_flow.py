@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pullguard.causes import cause_id
+from pullguard.checks.catalogue import cause_of
 from pullguard.errors import Rejected
 from pullguard.findings import Finding
 from pullguard.flows.publishing import BeingTold
@@ -40,8 +40,8 @@ def stage(ledger: Ledger) -> Stage:
     return here
 
 
-def cause_of(here: Stage) -> str:
-    return cause_id(Finding.from_dict(here.sent.details("Finding Opened")[0]["finding"]))
+def cause_in(here: Stage) -> str:
+    return cause_of(Finding.from_dict(here.sent.details("Finding Opened")[0]["finding"]))
 
 
 def heal(here: Stage) -> None:
@@ -183,13 +183,13 @@ def test_a_run_that_died_before_it_sent_leaves_the_message_to_the_next(stage: St
 
 
 def test_a_copy_waits_for_the_run_that_has_claimed_it(stage: Stage, ledger: Ledger) -> None:
-    ledger.lease(f"alert cause {cause_of(stage)} 1", CLAIM_S, now=stage.now())
+    ledger.lease(f"alert cause {cause_in(stage)} 1", CLAIM_S, now=stage.now())
     waits: list[float] = []
 
     def other_run_ends(seconds: float) -> None:
         waits.append(seconds)
         if len(waits) == 2:
-            kept = stage.causes.record(cause_of(stage))
+            kept = stage.causes.record(cause_in(stage))
             assert kept is not None
             stage.causes.save(replace(kept, told=1), over=kept, now=stage.now())
 
@@ -200,7 +200,7 @@ def test_a_copy_waits_for_the_run_that_has_claimed_it(stage: Stage, ledger: Ledg
 
 
 def test_the_wait_for_another_run_ends(stage: Stage, ledger: Ledger) -> None:
-    ledger.lease(f"alert cause {cause_of(stage)} 1", CLAIM_S, now=stage.now())
+    ledger.lease(f"alert cause {cause_in(stage)} 1", CLAIM_S, now=stage.now())
     waits: list[float] = []
     with pytest.raises(BeingTold):
         stage.alerter(pause=waits.append).alert(event(stage))

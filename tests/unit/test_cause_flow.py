@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from pullguard.alerts import Deed
+from pullguard.checks.catalogue import cause_of
 from pullguard.flows.publishing import Alerted, BeingTold
 from pullguard.flows.reminding import Reminded
 from pullguard.ledger import Ledger
 from pullguard.model import Usage, ValueShape
-from pullguard.remediation import Remediation, RemediationEvent
+from pullguard.remediation import Deed, Remediation, RemediationEvent
 from pullguard.service_ledger import Kept
 from tests.fakes import Crash, World, container, key, revision_arn, role, secret, service, task_definition
 from tests.flows import Stage, look
@@ -293,12 +293,12 @@ def test_two_runs_that_see_the_same_keep_it_once(stage: Stage) -> None:
 
         def save(self, *args: Any, **kwargs: Any) -> bool:
             if not races:
-                races.append(stage.alerter().teller.tell(record.cause_id))
+                races.append(stage.alerter().teller.tell(cause_of(record.finding)))
             return save(self, *args, **kwargs)
 
     raced = replace(teller, causes=Raced(stage.ledger._client, "ledger"))
     assert races == []
-    assert not raced.tell(record.cause_id).sent
+    assert not raced.tell(cause_of(record.finding)).sent
     assert [each.sent for each in races] == [True]
     assert len(stage.sent.alerts) == 1
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from pullguard.causes import Dependent, broken_thing, cause_id, common_sentence, dependents_of, shared_things, together
-from pullguard.checks.catalogue import CHECKS
+from pullguard.causes import Dependent, broken_thing, common_sentence, dependents_of, shared_things, together
+from pullguard.checks.catalogue import CHECKS, broken_by, cause_of
 from pullguard.findings import Finding, Remedy
 from tests.fakes import ACCOUNT, REGION, key, revision_arn, role_arn, secret_arn, service
 
@@ -59,7 +59,7 @@ APART = {
 @pytest.mark.parametrize("check", APART)
 def test_a_cause_is_the_check_and_the_thing_that_is_broken(check: str) -> None:
     finding = replace(FINDING, check=check)
-    other = {name for name, change in OTHERS.items() if cause_id(replace(finding, **change)) != cause_id(finding)}
+    other = {name for name, change in OTHERS.items() if cause_of(replace(finding, **change)) != cause_of(finding)}
     assert other == APART[check]
 
 
@@ -77,11 +77,11 @@ def test_a_cause_is_the_check_and_the_thing_that_is_broken(check: str) -> None:
 )
 def test_neither_state_nor_revision_make_another_cause(check: str, change: dict[str, Any]) -> None:
     finding = replace(FINDING, check=check)
-    assert cause_id(replace(finding, **change)) == cause_id(finding)
+    assert cause_of(replace(finding, **change)) == cause_of(finding)
 
 
 def test_no_two_checks_share_a_cause() -> None:
-    assert len({cause_id(replace(FINDING, check=each.id)) for each in CHECKS}) == len(CHECKS)
+    assert len({cause_of(replace(FINDING, check=each.id)) for each in CHECKS}) == len(CHECKS)
 
 
 SECRET_KEYS = (str(secret_arn()), f"secret {REGION} {ACCOUNT} registry/ghcr")
@@ -112,8 +112,8 @@ ROLE_KEYS = (str(role_arn()), f"role {ACCOUNT} web-execution")
 def test_who_else_is_hit_is_known_by_what_they_share(
     finding: Finding, things: tuple[tuple[str, ...], ...], words: str
 ) -> None:
-    assert shared_things(finding) == things
-    assert broken_thing(finding).startswith(words)
+    assert shared_things(finding, broken_by(finding)) == things
+    assert broken_thing(finding, broken_by(finding)).startswith(words)
 
 
 def test_the_common_sentence_names_no_container() -> None:

@@ -14,7 +14,6 @@ from pullguard.arn import Arn
 from pullguard.errors import Rejected
 from pullguard.events import (
     EVENT_MAX_BYTES,
-    Cause,
     KeyChanged,
     RotationChanged,
     SecretChanged,
@@ -28,6 +27,7 @@ from pullguard.events import (
     parse_event_text,
     sequence,
 )
+from pullguard.provenance import Cause
 
 SAMPLES = Path(__file__).parents[2] / "events" / "eventbridge"
 SECRET = "arn:aws:secretsmanager:us-east-1:111122223333:secret:registry/ghcr-AbCdEf"

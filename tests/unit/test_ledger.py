@@ -7,11 +7,10 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from pullguard.alerts import Deed
 from pullguard.findings import Finding, Remedy
 from pullguard.ledger import ONCE_KEPT_S, Entry, Ledger
 from pullguard.lifecycle import FindingRecord
-from pullguard.remediation import Remediation
+from pullguard.remediation import Deed, Remediation
 from pullguard.remedies.grant import Granted
 from pullguard.role_book import HISTORY_KEPT_S
 from pullguard.stop import Stop
@@ -81,7 +80,7 @@ def test_nothing_is_known_of_a_stranger(ledger: Ledger) -> None:
 def test_an_entry_holds_all_that_is_remembered_and_nothing_of_others(ledger: Ledger) -> None:
     ledger.keep_references(WEB, Entry(), frozenset({"a", "b"}))
     ledger.keep_references(API, Entry(), frozenset({"a"}))
-    ledger.save_finding(WEB, record(), now=NOW)
+    ledger.save_finding(WEB, record(), cause="a cause", now=NOW)
     ledger.save_remediation(remediation(), announced=True, now=NOW)
     assert ledger.entry(WEB) == Entry(
         seen=True,
@@ -153,8 +152,8 @@ def test_a_finding_only_ever_moves_on(
     ledger: Ledger, kept: FindingRecord | None, saved: FindingRecord, taken: bool
 ) -> None:
     if kept:
-        assert ledger.save_finding(WEB, kept, now=NOW)
-    assert ledger.save_finding(WEB, saved, now=NOW) is taken
+        assert ledger.save_finding(WEB, kept, cause="a cause", now=NOW)
+    assert ledger.save_finding(WEB, saved, cause="a cause", now=NOW) is taken
     assert ledger.finding(WEB, "f" * 16) == (saved if taken else kept)
 
 
@@ -162,11 +161,11 @@ def test_a_resolved_finding_is_forgotten_some_day_and_an_open_one_is_not(
     ledger: Ledger, dynamodb: "DynamoDBClient"
 ) -> None:
     where = f"TD#{WEB}", f"FINDING#{'f' * 16}"
-    ledger.save_finding(WEB, record(1), now=NOW)
+    ledger.save_finding(WEB, record(1), cause="a cause", now=NOW)
     assert expires(dynamodb, *where) is None
-    ledger.save_finding(WEB, record(2, event="Finding Resolved"), now=NOW)
+    ledger.save_finding(WEB, record(2, event="Finding Resolved"), cause="a cause", now=NOW)
     assert expires(dynamodb, *where) == NOW.timestamp() + RESOLVED_KEPT_S
-    ledger.save_finding(WEB, record(3), now=NOW)
+    ledger.save_finding(WEB, record(3), cause="a cause", now=NOW)
     assert expires(dynamodb, *where) is None
 
 

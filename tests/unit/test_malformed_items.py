@@ -11,6 +11,7 @@ import pytest
 from pullguard.aws.answers import safe_words
 from pullguard.cause_ledger import CauseLedger
 from pullguard.causes import CauseRecord, Member
+from pullguard.checks.catalogue import cause_of
 from pullguard.errors import MalformedItem
 from pullguard.flows.brakes import Held
 from pullguard.holding import Unagreed
@@ -76,7 +77,7 @@ LISTS: dict[str, tuple[str, str, Callable[["DynamoDBClient"], object], Read]] = 
     "findings": (
         f"TD#{WEB}",
         "FINDING#",
-        lambda it: ledger(it).save_finding(WEB, record(), now=NOW),
+        lambda it: ledger(it).save_finding(WEB, record(), cause=cause_of(record().finding), now=NOW),
         lambda it: ledger(it).entry(WEB).findings,
     ),
     "remediations": (
@@ -134,16 +135,16 @@ LISTS: dict[str, tuple[str, str, Callable[["DynamoDBClient"], object], Read]] = 
         lambda it: tuple(causes(it).records()),
     ),
     "members": (
-        f"CAUSE#{record().cause_id}",
+        f"CAUSE#{cause_of(record().finding)}",
         "MEMBER#",
-        lambda it: ledger(it).save_finding(WEB, record(), now=NOW),
-        lambda it: causes(it).members(record().cause_id),
+        lambda it: ledger(it).save_finding(WEB, record(), cause=cause_of(record().finding), now=NOW),
+        lambda it: causes(it).members(cause_of(record().finding)),
     ),
     "any-member": (
-        f"CAUSE#{record().cause_id}",
+        f"CAUSE#{cause_of(record().finding)}",
         "MEMBER#",
-        lambda it: ledger(it).save_finding(WEB, record(), now=NOW),
-        lambda it: [causes(it).any_member(record().cause_id)],
+        lambda it: ledger(it).save_finding(WEB, record(), cause=cause_of(record().finding), now=NOW),
+        lambda it: [causes(it).any_member(cause_of(record().finding))],
     ),
     "services": (
         "SERVICES",

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from pullguard.arn import Arn
 from pullguard.errors import Rejected
-from pullguard.events import Cause
 from pullguard.messages import ATTEMPTS_MAX, BODY_MAX_CHARS, Home, Look, parse_object
+from pullguard.provenance import Cause
 from tests.fakes import revision_arn
 
 LOOK = Look(

@@ -9,7 +9,6 @@ import pytest
 from botocore.exceptions import ClientError
 
 from pullguard.errors import Denied, NotNow
-from pullguard.events import Cause
 from pullguard.flows.redeploy import BY_HAND, NOTHING
 from pullguard.flows.reregister import Reregistered, Reregisterer
 from pullguard.ledger import Ledger
@@ -17,6 +16,7 @@ from pullguard.messages import Look
 from pullguard.model import Facts, Secret, ServiceUse, Usage, Verification
 from pullguard.plan import Redeploy, Refusal
 from pullguard.planner import Rules
+from pullguard.provenance import Cause
 from pullguard.remedies.redeploy import REDEPLOYED_WITHIN, Verified, redeployments, verified
 from pullguard.stop import Stop, switch_text
 from tests.fakes import (

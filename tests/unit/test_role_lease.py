@@ -16,7 +16,6 @@ from botocore.stub import Stubber
 
 from pullguard.aws.iam import Iam
 from pullguard.errors import NotNow, PullguardError
-from pullguard.events import Cause
 from pullguard.flows.patch_role import Patched, RolePatcher
 from pullguard.flows.role_lease import ROLE_LEASE_S
 from pullguard.flows.withdraw import Withdrawer
@@ -25,6 +24,7 @@ from pullguard.holding import Unagreed
 from pullguard.ledger import Ledger
 from pullguard.messages import LISTED, Look, Review
 from pullguard.model import NamedPolicy
+from pullguard.provenance import Cause
 from pullguard.remedies.grant import POLICY_NAME, policy_document, render
 from pullguard.roster import Sweep
 from pullguard.stop import GO_ON

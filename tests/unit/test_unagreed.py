@@ -10,7 +10,6 @@ from botocore.stub import Stubber
 
 from pullguard.aws.iam import Iam
 from pullguard.errors import NotNow
-from pullguard.events import Cause
 from pullguard.flows.patch_role import RolePatcher
 from pullguard.flows.role_lease import ROLE_LEASE_S
 from pullguard.flows.withdraw import Withdrawer, Withdrawn
@@ -18,6 +17,7 @@ from pullguard.holding import Unagreed
 from pullguard.ledger import Ledger
 from pullguard.messages import LISTED, Look, Review
 from pullguard.model import NamedPolicy
+from pullguard.provenance import Cause
 from pullguard.remedies.grant import POLICY_NAME, Granted, policy_document, render
 from pullguard.stop import GO_ON, Stop, switch_text
 from tests.fakes import NOW, REGION, Crash, World, container, denied, granted, key, revision_arn, role, role_arn, secret

@@ -14,7 +14,6 @@ from pullguard.arn import Arn
 from pullguard.aws.ecs import Ecs
 from pullguard.aws.iam import Iam
 from pullguard.errors import Rejected
-from pullguard.events import Cause
 from pullguard.flows.looking_again import LOOK_AGAIN
 from pullguard.flows.patch_role import RolePatcher
 from pullguard.flows.reregister import Reregisterer
@@ -24,6 +23,7 @@ from pullguard.flows.validate import Forwarded
 from pullguard.hold_book import WAITING_KEPT_S
 from pullguard.ledger import Ledger
 from pullguard.messages import LISTED, Look, Review, parse_command, request_about
+from pullguard.provenance import Cause
 from pullguard.remedies.grant import POLICY_NAME, policy_document, render
 from pullguard.stop import GO_ON, Stop, switch_text
 from tests.fakes import NOW, REGION, Crash, World, granted, revision_arn, role_arn

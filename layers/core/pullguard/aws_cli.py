@@ -14,6 +14,9 @@ _PLAIN: Final = re.compile(r"[A-Za-z0-9._:/ -]+")
 Source: https://docs.aws.amazon.com/cli/latest/userguide/cli-usage-shorthand.html
 """
 
+STDIN: Final = "file:///dev/stdin"
+"""The value of an option that takes what the command before it writes."""
+
 
 def command(service: str, operation: str, *options: tuple[str, ...]) -> str:
     """Return one command; each of ``options`` is a name with its values.

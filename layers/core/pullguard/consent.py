@@ -10,7 +10,7 @@ from typing import Final
 
 from pullguard import meaning
 from pullguard.arn import Arn, MalformedReference
-from pullguard.aws_cli import command, on_secret, tags_option
+from pullguard.aws_cli import STDIN, command, on_secret, tags_option
 from pullguard.eligibility import (
     ATTACH_TAG,
     MANAGED_TAG,
@@ -32,7 +32,6 @@ from pullguard.eligibility import (
 from pullguard.errors import Malformed, NotNow
 from pullguard.image import ImageReference
 from pullguard.model import Container, Facts, Key, Lookup, NotLooked, Role, Secret, Tags, TaskDefinition, Unreadable
-from pullguard.remedies.by_hand import STDIN
 from pullguard.remedies.grant import Granted, granted_for
 
 

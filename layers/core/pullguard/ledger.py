@@ -112,8 +112,8 @@ class Ledger(RoleBook, EcsBook, FamilyBook, HoldBook):
         return tuple(self._each(_ref(thing), lambda arn, _: Arn.parse(arn), "TD#"))
 
     @asks("dynamodb:PutItem", "dynamodb:DeleteItem")
-    def save_finding(self, task_definition: Arn, record: FindingRecord, *, now: datetime) -> bool:
-        """Keep a finding's new state; False where somebody else has already moved it on.
+    def save_finding(self, task_definition: Arn, record: FindingRecord, *, cause: str, now: datetime) -> bool:
+        """Keep a finding's new state, a member of ``cause`` (an id, or empty); False where another run moved it on.
 
         The finding and its place among the members of its cause are written in one transaction, so that a cause never
         has a member that is no open finding.
@@ -135,8 +135,8 @@ class Ledger(RoleBook, EcsBook, FamilyBook, HoldBook):
         if record.announced == record.sequence:  # only told since it was saved: its cause has not changed
             return self._write(writing)
         about = f"{task_definition}#{finding.id}"
-        cause, left = ([f"CAUSE#{each}"] if each else [] for each in (record.cause_id, record.left))
-        stays, leaves = (cause, left) if record.is_open else ([], [*cause, *left])
+        belongs, left = ([f"CAUSE#{each}"] if each else [] for each in (cause, record.left))
+        stays, leaves = (belongs, left) if record.is_open else ([], [*belongs, *left])
         gone = {**member, "gone_at": now.isoformat()}
         member_of = [self._writing(each, f"MEMBER#{about}", member) for each in stays]
         past = [self._writing(each, f"PAST#{about}", gone, expires=expires) for each in leaves]

@@ -15,12 +15,11 @@ That nobody says it is no cure: an earlier gate may have failed, nobody may have
 that there are too many requests.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from pullguard.causes import cause_id
 from pullguard.findings import Event, Finding
 
 
@@ -28,9 +27,8 @@ from pullguard.findings import Event, Finding
 class FindingRecord:
     """A finding and where it stands in its life; ``sequence`` counts the changes, ``announced`` those told.
 
-    ``cause_id`` is the cause that it belongs to; ``left`` is the one that it belonged to before its last change, empty
-    where that is the same. ``behind`` is a narrower one that it still belongs to: that all is refused does not tell
-    whether the one repository would be.
+    ``left`` is the cause that it belonged to before its last change, empty where that is the same. ``behind``
+    is a narrower one that it still belongs to: that all is refused does not tell whether the one repository would be.
     """
 
     finding: Finding
@@ -41,11 +39,6 @@ class FindingRecord:
     changed_at: datetime
     left: str = ""
     behind: str = ""
-
-    @property
-    def cause_id(self) -> str:
-        """The cause that the finding belongs to; empty where that of another finding explains it."""
-        return cause_id(self.finding)
 
     @property
     def is_open(self) -> bool:
@@ -84,6 +77,7 @@ def advance(
     records: Iterable[FindingRecord],
     findings: Iterable[Finding],
     *,
+    cause_of: Callable[[Finding], str],
     passed: frozenset[str],
     proved_at: Mapping[str, datetime] | None = None,
     gone: bool = False,
@@ -91,9 +85,10 @@ def advance(
 ) -> tuple[FindingRecord, ...]:
     """Return the records that change, as they are to be after it.
 
-    ``passed`` are the ids that a check has answered with a pass, ``proved_at`` when that happened which proves some of
-    them. ``gone`` is whether the task definition itself is gone, or nobody uses it any more. A finding that is merely
-    not there any more is left open: not having looked proves nothing.
+    ``cause_of`` gives the cause that a finding belongs to. ``passed`` are the ids that a check has answered with a
+    pass, ``proved_at`` when that happened which proves some of them. ``gone`` is whether the task definition itself is
+    gone, or nobody uses it any more. A finding that is merely not there any more is left open: not having looked proves
+    nothing.
     """
     known = {record.finding.id: record for record in records}
     present = {finding.id: finding for finding in findings}
@@ -103,7 +98,7 @@ def advance(
         id_ = record.finding.id
         return gone or (id_ in passed and (id_ not in proofs or proofs[id_] > record.changed_at))
 
-    changes = [_arrive(known.get(id_), finding, now) for id_, finding in present.items()]
+    changes = [_arrive(known.get(id_), finding, cause_of, now) for id_, finding in present.items()]
     changes += [
         replace(
             record,
@@ -119,7 +114,9 @@ def advance(
     return tuple(change for change in changes if change is not None)
 
 
-def _arrive(record: FindingRecord | None, finding: Finding, now: datetime) -> FindingRecord | None:
+def _arrive(
+    record: FindingRecord | None, finding: Finding, cause_of: Callable[[Finding], str], now: datetime
+) -> FindingRecord | None:
     if record is None or not record.is_open:
         return FindingRecord(
             finding=finding,
@@ -132,7 +129,7 @@ def _arrive(record: FindingRecord | None, finding: Finding, now: datetime) -> Fi
     finding = _in_its_place(record, finding)
     if _state(record.finding) == _state(finding) or (finding.status == "unknown" and record.finding.status == "fail"):
         return None
-    left, behind = _moved(record, finding)
+    left, behind = _moved(record, finding, cause_of)
     return replace(
         record,
         finding=finding,
@@ -151,13 +148,14 @@ def _in_its_place(record: FindingRecord, finding: Finding) -> Finding:
     return replace(finding, scope=record.finding.scope, part_of="")
 
 
-def _moved(record: FindingRecord, finding: Finding) -> tuple[str, str]:
+def _moved(record: FindingRecord, finding: Finding, cause_of: Callable[[Finding], str]) -> tuple[str, str]:
     """Return which cause the finding leaves, and which it stays with behind its new one."""
-    if cause_id(finding) == record.cause_id:
+    before, after = cause_of(record.finding), cause_of(finding)
+    if after == before:
         return "", record.behind
     if finding.check == "credentials-rejected" and record.finding.scope and not finding.scope:
-        return "", record.cause_id
-    return record.cause_id, "" if cause_id(finding) == record.behind else record.behind
+        return "", before
+    return before, "" if after == record.behind else record.behind
 
 
 def _state(finding: Finding) -> tuple[str | None, ...]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from pullguard.arn import ARN_MAX_CHARS, Arn, parse_task_definition, partition_of
 from pullguard.errors import Malformed, Rejected, shown
-from pullguard.events import Cause
+from pullguard.provenance import Cause
 
 RECEIVES_MAX = 4  # how often each queue of the template delivers a message
 ATTEMPTS_MAX = 4  # looks in a row at what was written, until it shows

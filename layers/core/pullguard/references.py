@@ -7,11 +7,21 @@ known by its ARN.
 
 from pullguard import meaning
 from pullguard.arn import Arn, MalformedReference, SecretReference
-from pullguard.checks.check import reference_text
 from pullguard.errors import Malformed
 from pullguard.image import ImageReference
 from pullguard.model import Container, Facts, Key, NamedPolicy, Role, Secret, TaskDefinition
 from pullguard.task_definition import role_arn_of
+
+
+def reference_text(container: Container | None) -> str:
+    """Return the text under which the container's secret was looked up; empty where none was."""
+    match container.reference if container else None:
+        case SecretReference(text=text):
+            return text
+        case MalformedReference(meant=SecretReference(text=text)):
+            return text
+        case _:
+            return ""
 
 
 def secret_name(region: str, account: str, name: str) -> str:

@@ -5,13 +5,33 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeAlias
 
-from pullguard.alerts import Deed
 from pullguard.arn import Arn
 from pullguard.kept import members_of
+from pullguard.plan import ActionKind
 
 RemediationEvent: TypeAlias = Literal[
     "Remediation Planned", "Remediation Completed", "Remediation Failed", "Remediation Refused"
 ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deed:
+    """What Pullguard did, would do or must not do: ``what`` completes "Pullguard would …".
+
+    ``why`` says why it failed or was refused, ``remedy`` and ``snippet`` what the owner would do instead.
+    """
+
+    kind: ActionKind
+    what: str
+    task_definition: str
+    target: str
+    role: str | None = None
+    secret: str | None = None
+    key: str | None = None
+    why: str = ""
+    remedy: str = ""
+    snippet: str | None = None
+    findings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,11 +4,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from pullguard.alerts import Deed, Notice, NoticeKind
+from pullguard.alerts import Notice, NoticeKind
 from pullguard.arn import Arn
 from pullguard.causes import Dependent
 from pullguard.findings import Finding, Remedy
 from pullguard.plan import Grant, Refusal
+from pullguard.remediation import Deed
 from sandbox.showcase import samples
 from sandbox.showcase.samples import ACCOUNT, HOME, SECRET, task_definition
 

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pullguard.alerts import FORMATS, MESSAGE_MAX_BYTES, Alert, Deed, Format, Notice, compose
+from pullguard.alerts import FORMATS, MESSAGE_MAX_BYTES, Alert, Format, Notice, compose
 from pullguard.causes import Dependent
 from pullguard.findings import Remedy
+from pullguard.remediation import Deed
 from tests.unit.alerts.notices import about_a_deed, finding, notice
 
 ATTACKS = {

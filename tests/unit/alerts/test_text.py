@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from pullguard.alerts import Deed, Notice, NoticeKind, compose, describe
+from pullguard.alerts import Notice, NoticeKind, compose, describe
 from pullguard.arn import Arn
 from pullguard.checks.examine import unread_task_definition
 from pullguard.findings import Remedy
 from pullguard.model import Unreadable
 from pullguard.plan import Action, MoveService, ReferenceChange, Refusal, Reregister
+from pullguard.remediation import Deed
 from sandbox.showcase.samples import HOME, SECRET
 from tests.unit.alerts.notices import (
     GRANT,

@@ -8,7 +8,7 @@ import pytest
 
 from pullguard.arn import Arn
 from pullguard.aws.iam import Iam
-from pullguard.events import Cause
+from pullguard.provenance import Cause
 from pullguard.remedies.grant import POLICY_NAME, Granted, policy_document, render
 from pullguard.stop import Stop
 from tests.fakes import NOW

@@ -7,13 +7,13 @@ from typing import Any
 from botocore.stub import Stubber
 
 from pullguard.aws.iam import Iam
-from pullguard.events import Cause
 from pullguard.flows.patch_role import RolePatcher
 from pullguard.flows.settle import Settler
 from pullguard.flows.withdraw import Withdrawer, Withdrawn
 from pullguard.ledger import Entry
 from pullguard.messages import LISTED, Review
 from pullguard.model import NamedPolicy
+from pullguard.provenance import Cause
 from pullguard.references import role_name
 from pullguard.remedies.grant import POLICY_NAME, Granted, policy_document, render
 from pullguard.roster import Sweep

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from pullguard.errors import Rejected
-from pullguard.events import Cause
 from pullguard.flows.settle import Settler
 from pullguard.messages import LISTED, Review, parse_command
+from pullguard.provenance import Cause
 from tests.fakes import ACCOUNT, NOW, Crash, revision_arn
 from tests.unit.withdraw.scene import GHCR, GRACE_DAYS, HUB, ROLE, UNUSED, Acted
 

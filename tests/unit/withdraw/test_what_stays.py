@@ -8,11 +8,11 @@ import pytest
 
 from pullguard.arn import Arn
 from pullguard.errors import Rejected
-from pullguard.events import Cause
 from pullguard.flows.withdraw import DEPENDENTS_MAX, Withdrawer
 from pullguard.ledger import Entry
 from pullguard.messages import LISTED, Review
 from pullguard.model import NamedPolicy, ScheduleUse, TaskDefinition, Usage
+from pullguard.provenance import Cause
 from pullguard.references import role_name
 from pullguard.remedies.grant import POLICY_NAME, policy_document
 from tests.fakes import ACCOUNT, NOW, ROLE_ID, container, denied, granted, revision_arn, role, task_definition

@@ -14,7 +14,7 @@ names and whom it hits; all that is not ours goes through ``foreign``.
 """
 
 from pullguard.alerts.alert import FORMATS, Alert, Format, compose
-from pullguard.alerts.deed import Deed, describe
+from pullguard.alerts.deed import describe
 from pullguard.alerts.notice import Notice, NoticeKind
 from pullguard.alerts.structured import MESSAGE_MAX_BYTES
 
@@ -22,7 +22,6 @@ __all__ = [
     "FORMATS",
     "MESSAGE_MAX_BYTES",
     "Alert",
-    "Deed",
     "Format",
     "Notice",
     "NoticeKind",

@@ -1,11 +1,9 @@
 """What Pullguard did, would do or must not do, in words."""
 
-from dataclasses import dataclass
 from typing import assert_never
 
 from pullguard.plan import (
     Action,
-    ActionKind,
     Grant,
     MoveService,
     Redeploy,
@@ -14,26 +12,7 @@ from pullguard.plan import (
     Reregister,
     Withdraw,
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deed:
-    """What Pullguard did, would do or must not do: ``what`` completes "Pullguard would …".
-
-    ``why`` says why it failed or was refused, ``remedy`` and ``snippet`` what the owner would do instead.
-    """
-
-    kind: ActionKind
-    what: str
-    task_definition: str
-    target: str
-    role: str | None = None
-    secret: str | None = None
-    key: str | None = None
-    why: str = ""
-    remedy: str = ""
-    snippet: str | None = None
-    findings: tuple[str, ...] = ()
+from pullguard.remediation import Deed
 
 
 def describe(deed: Action | Withdraw | Refusal, why: str = "") -> Deed:

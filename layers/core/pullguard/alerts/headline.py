@@ -9,6 +9,7 @@ from pullguard.alerts.affected import concerns_several, counted, dependents_of, 
 from pullguard.alerts.foreign import NAME_MAX_CHARS, plain_name, plain_word
 from pullguard.alerts.notice import Notice
 from pullguard.causes import broken_thing
+from pullguard.checks.catalogue import broken_by
 from pullguard.findings import Finding
 
 # What works until somebody pulls, and then may not: an error by the catalogue, and no outage yet.
@@ -58,9 +59,9 @@ def headline(notice: Notice, *, short: bool = False) -> str:
 
 def _finding_headline(notice: Notice, finding: Finding, limit: int) -> str:
     """Name one family and its image; of several say how many they are, and what it is that they share."""
-    everything = dependents_of(notice)
+    everything, thing = dependents_of(notice), plain_name(broken_thing(finding, broken_by(finding)))
     if concerns_several(notice):
-        who, image, because = counted(everything), "", f": {plain_name(broken_thing(finding))}"
+        who, image, because = counted(everything), "", f": {thing}"
     else:
         many = len(everything) > 1 or any(each.is_service for each in everything)
         who = _cut(family_of(notice), limit) + (f" ({counted(everything)})" if many else "")
@@ -72,9 +73,7 @@ def _finding_headline(notice: Notice, finding: Finding, limit: int) -> str:
     if finding.status == "unknown":
         return f"{again}unknown: whether {who} can pull{image}{because}"
     if finding.check in _AT_RISK:
-        return (
-            f"{again}{plain_word(finding.severity)}: {who} at risk: {plain_name(broken_thing(finding))} did not rotate"
-        )
+        return f"{again}{plain_word(finding.severity)}: {who} at risk: {thing} did not rotate"
     risk = "cannot pull" if finding.severity == "error" else "may fail to pull"
     return f"{again}{plain_word(finding.severity)}: {who} {risk}{image}{because}"
 

@@ -8,6 +8,7 @@ from pullguard.alerts.affected import concerns_several, named, proved
 from pullguard.alerts.notice import Notice
 from pullguard.arn import Arn
 from pullguard.causes import about
+from pullguard.checks.catalogue import broken_by
 
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html for the partitions; others get no links.
 _CONSOLES: Final = {
@@ -22,7 +23,8 @@ def links_of(notice: Notice) -> tuple[tuple[str, str], ...]:
 
     Where a cause hits several families, only what they share is linked: one of their task definitions says nothing.
     """
-    shared = about(notice.findings[0]) if concerns_several(notice) and notice.findings else None
+    lead = next(iter(notice.findings), None) if concerns_several(notice) else None
+    shared = None if lead is None else about(lead, broken_by(lead))
     things = (
         ("Task definition", "task_definition", _task_definition_link),
         ("Secret", "secret", _secret_link),

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
 
-from pullguard.alerts.deed import Deed
 from pullguard.causes import Dependent
 from pullguard.findings import Finding
+from pullguard.remediation import Deed
 
 NoticeKind: TypeAlias = Literal[
     "Finding Opened",

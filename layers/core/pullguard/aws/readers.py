@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias
 
 from pullguard.access.contexts import Circumstances
 from pullguard.access.cross_check import questions
@@ -45,13 +45,22 @@ from pullguard.secret_value import Credentials
 
 if TYPE_CHECKING:
     from pullguard.registry import Logins, Transport
-    from pullguard.start_ledger import StartLedger
 
 # How ListSecretVersionIds names aws/secretsmanager.
 # https://docs.aws.amazon.com/cli/latest/reference/secretsmanager/list-secret-version-ids.html
 _DEFAULT_KEY: Final = "DefaultEncryptionKey"
 _DEFAULT_ALIAS: Final = "alias/aws/secretsmanager"
 ReadValues: TypeAlias = Literal["never", "opted-in", "all"]
+
+
+class Starts(Protocol):
+    """What starts tasks beside services, as sweeps and events reported it."""
+
+    def schedules(self) -> Lookup[tuple[ScheduleUse, ...]]:
+        """Return every rule and schedule that starts tasks of one very revision."""
+
+    def alone(self) -> Mapping[Arn, bool]:
+        """Return the revisions of which a task was started beside any service in the last day, and whether one ran."""
 
 
 class AwsReaders:
@@ -77,7 +86,7 @@ class AwsReaders:
         account: str,
         verify: bool = False,
         cross_check: bool = False,
-        starts: "StartLedger | None" = None,
+        starts: Starts | None = None,
         bulk_above: int | None = None,
         lists_all: bool = False,
         logins: "Logins | None" = None,

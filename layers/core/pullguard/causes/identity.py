@@ -14,13 +14,13 @@
 | a task that failed to start for what another finding explains | none: it belongs to that one |
 
 A new revision with its family's old fault is no new cause. Status, severity and words are not part of a cause: they
-are the state that it is in.
+are the state that it is in. Which row a check belongs to is its ``breaks`` (checks/check.py).
 """
 
 import hashlib
 import re
-from functools import cache
-from typing import Final
+from enum import Enum
+from typing import Final, assert_never
 
 from pullguard.arn import Arn
 from pullguard.errors import Malformed
@@ -28,63 +28,75 @@ from pullguard.findings import Finding
 from pullguard.image import parse_image
 from pullguard.references import pulls_with, role_name, secret_name
 
-# Checks of the role alone; all others of its group are about a role and a secret.
-_ROLE_ONLY: Final = frozenset({"execution-role-missing", "execution-role-not-found", "execution-role-not-assumable"})
-_KEY_ONLY: Final = frozenset({"key-unusable", "default-key-cross-account"})
-# Checks of the group "reference" that are about the secret; all others are about what the task definition says.
-_SECRET_GONE: Final = frozenset({"reference-stale", "secret-not-found"})
-_IMAGE_ONLY: Final = frozenset({"image-not-found"})
+
+class Breaks(Enum):
+    """What is broken where a check fails: findings of one cause share it."""
+
+    DEFINITION = "the task definition's own text, or the platform: the family"
+    START = "what kept a task from starting, and the hosts; else the family"
+    SECRET = "the secret"  # noqa: S105 (words)
+    MISSING_SECRET = "a secret that is gone"  # noqa: S105 (words)
+    ROLE = "the execution role alone"
+    ACCESS = "the role's access to the secret"
+    DECRYPT = "the role's use of the secret's key"
+    KEY = "the key alone"
+    CREDENTIALS = "the secret's credentials at a registry, perhaps for one repository"
+    REGISTRY = "a registry that does not answer, for one secret"
+    IMAGE = "an image that the registry does not have"
+
+
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC")
 
 
-def about(finding: Finding) -> tuple[str | None, ...]:
+def about(finding: Finding, breaks: Breaks) -> tuple[str | None, ...]:
     """Return the thing that is broken, as its check sees it: the texts that findings of one cause share."""
-    match _groups().get(finding.check):
-        case "secret":
+    match breaks:
+        case Breaks.SECRET | Breaks.MISSING_SECRET:
             return (finding.secret,)
-        case "reference" if finding.check in _SECRET_GONE:
-            return (finding.secret,)
-        case "execution role" if finding.check in _ROLE_ONLY and finding.role:
+        case Breaks.ROLE if finding.role:
             return (finding.role,)
-        case "key" if finding.check in _KEY_ONLY:
+        case Breaks.KEY:
             return (finding.key or finding.secret,)
-        case "execution role" | "key" if finding.check not in _ROLE_ONLY:
+        case Breaks.ACCESS | Breaks.DECRYPT:
             return finding.role, finding.secret, finding.key
-        case "registry" if finding.check in _IMAGE_ONLY:
+        case Breaks.IMAGE:
             return (finding.image,)
-        case "registry":
+        case Breaks.CREDENTIALS | Breaks.REGISTRY:
             return finding.secret, host_of(finding), *filter(None, (finding.scope,))
-        case "platform and run time" if finding.scope:
+        case Breaks.START if finding.scope:
             return (finding.scope,)
-        case _:
+        case Breaks.DEFINITION | Breaks.ROLE | Breaks.START:
             return (family_name(finding.task_definition),)
+    assert_never(breaks)
 
 
-def cause_id(finding: Finding) -> str:
+def cause_id(finding: Finding, breaks: Breaks) -> str:
     """Return the stable id of a finding's cause: 16 hexadecimal digits. Empty where another finding explains it."""
     if finding.part_of:
         return ""
-    texts = (finding.check, *(thing or "" for thing in about(finding)))
+    texts = (finding.check, *(thing or "" for thing in about(finding, breaks)))
     return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
 
 
-def shared_things(finding: Finding) -> tuple[tuple[str, ...], ...]:
+def shared_things(finding: Finding, breaks: Breaks) -> tuple[tuple[str, ...], ...]:
     """Return the ledger's keys of what is broken, where whoever references it is hit as well; else nothing.
 
     Each part is one thing under all its keys (as in references.py): hit is who references one key of every part.
     """
-    group = _groups().get(finding.check)
-    if group == "secret" or finding.check in _SECRET_GONE:
-        return _parts(_secret_keys(finding))
-    if finding.check == "credentials-rejected" and not finding.scope:
-        return _parts((_pulling(finding),))
-    if finding.check in _ROLE_ONLY:
-        return _parts(_role_keys(finding))
-    if finding.check in _KEY_ONLY:
-        return _parts((finding.key,) if finding.key else _secret_keys(finding))
-    if group in ("execution role", "key"):
-        return _parts(_role_keys(finding), _secret_keys(finding))
-    return ()
+    match breaks:
+        case Breaks.SECRET | Breaks.MISSING_SECRET:
+            return _parts(_secret_keys(finding, breaks))
+        case Breaks.CREDENTIALS if not finding.scope:
+            return _parts((_pulling(finding),))
+        case Breaks.ROLE:
+            return _parts(_role_keys(finding))
+        case Breaks.KEY:
+            return _parts((finding.key,) if finding.key else _secret_keys(finding, breaks))
+        case Breaks.ACCESS | Breaks.DECRYPT:
+            return _parts(_role_keys(finding), _secret_keys(finding, breaks))
+        case Breaks.CREDENTIALS | Breaks.REGISTRY | Breaks.IMAGE | Breaks.START | Breaks.DEFINITION:
+            return ()
+    assert_never(breaks)
 
 
 def _parts(*parts: tuple[str | None, ...]) -> tuple[tuple[str, ...], ...]:
@@ -93,7 +105,7 @@ def _parts(*parts: tuple[str | None, ...]) -> tuple[tuple[str, ...], ...]:
     return known if all(known) else ()
 
 
-def _secret_keys(finding: Finding) -> tuple[str, ...]:
+def _secret_keys(finding: Finding, breaks: Breaks) -> tuple[str, ...]:
     """Return the keys of a secret: of a bare name the one at home, of an ARN itself and its name."""
     if not finding.secret:
         return ()
@@ -103,7 +115,7 @@ def _secret_keys(finding: Finding) -> tuple[str, ...]:
     except Malformed:
         return (secret_name(home.region, home.account, finding.secret),)
     names = {resource_name(finding.secret)}
-    if finding.check in _SECRET_GONE:
+    if breaks is Breaks.MISSING_SECRET:
         names.add(arn.resource_name)  # AWS did not find it: the ARN's end may be part of the name
     return finding.secret, *(secret_name(arn.region, arn.account, name) for name in sorted(names))
 
@@ -126,24 +138,24 @@ def _role_keys(finding: Finding) -> tuple[str, ...]:
 # --- In words ----------------------------------------------------------------------------------------------------
 
 
-def broken_thing(finding: Finding) -> str:
+def broken_thing(finding: Finding, breaks: Breaks) -> str:
     """Name what is broken in a few words: ``secret registry/ghcr``."""
     secret, role = _name("secret", _known_name(finding)), _name("role", finding.role)
     named: tuple[str, ...]
-    match _groups().get(finding.check):
-        case "execution role" if finding.check in _ROLE_ONLY:
+    match breaks:
+        case Breaks.ROLE:
             named = (role,)
-        case "execution role":
+        case Breaks.ACCESS:
             named = (role, secret)
-        case "key":
+        case Breaks.KEY | Breaks.DECRYPT:
             named = (_name("key", finding.key), secret)
-        case "registry" if finding.check in _IMAGE_ONLY:
+        case Breaks.IMAGE:
             named = (f"image {finding.image}",)
-        case "registry" if finding.scope:
+        case Breaks.CREDENTIALS | Breaks.REGISTRY if finding.scope:
             named = (secret, f"repository {finding.scope}")
-        case "platform and run time" if finding.scope:
+        case Breaks.START if finding.scope:
             named = (finding.scope,)
-        case "platform and run time":
+        case Breaks.START:
             named = (_task_definition(finding),)
         case _:
             named = (secret or _name("registry", host_of(finding)),)
@@ -207,11 +219,3 @@ def _known_name(finding: Finding) -> str | None:
 
 def _task_definition(finding: Finding) -> str:
     return f"task definition {resource_name(finding.task_definition)}"
-
-
-@cache
-def _groups() -> dict[str, str]:
-    """Return the group of each check; the catalogue is imported here, as every function imports this module."""
-    from pullguard.checks.catalogue import CHECKS  # noqa: PLC0415
-
-    return {check.id: check.group for check in CHECKS}

@@ -1,7 +1,11 @@
 """The catalogue: every check, in the order in which a pull meets what it looks at."""
 
+from typing import Final
+
+from pullguard.causes.identity import Breaks, cause_id
 from pullguard.checks import access, execution_role, platform, reference, registry, registry_tag, secret, value
 from pullguard.checks.check import Check
+from pullguard.findings import Finding
 
 CHECKS: tuple[Check, ...] = (
     *reference.CHECKS,
@@ -14,3 +18,15 @@ CHECKS: tuple[Check, ...] = (
     *registry.CHECKS,
     *platform.CHECKS,
 )
+
+_BROKEN: Final = {check.id: check.broken for check in CHECKS}
+
+
+def broken_by(finding: Finding) -> Breaks:
+    """Return what is broken where there is this finding; of a check that is no more, its task definition."""
+    return _BROKEN.get(finding.check, Breaks.DEFINITION)
+
+
+def cause_of(finding: Finding) -> str:
+    """Return the id of the cause that the finding belongs to, as ``cause_id`` gives it."""
+    return cause_id(finding, broken_by(finding))

@@ -8,12 +8,14 @@ from typing import Final, Literal, TypeAlias
 from pullguard import meaning
 from pullguard.arn import Arn, MalformedReference, SecretReference
 from pullguard.aws_cli import on_secret
+from pullguard.causes.identity import Breaks
 from pullguard.checks.unread import how_to_read, how_to_read_value
 from pullguard.errors import Malformed, shown
 from pullguard.findings import Answer, Remedy, RemedyAction, Severity, Skipped, Subject, Unsure
 from pullguard.image import ImageReference
 from pullguard.model import Container, Facts, Key, NotLooked, Role, Secret, Unreadable
 from pullguard.pasted import hidden
+from pullguard.references import reference_text
 
 Group: TypeAlias = Literal["reference", "secret", "execution role", "key", "registry", "platform and run time"]
 PullGate: TypeAlias = Literal[
@@ -34,24 +36,25 @@ Place: TypeAlias = Literal["definition", "assume", "role", "read", "secret", "de
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateInfo:
-    """Where a gate appears: its ``group`` in the catalogue, its ``place`` in the drawing of the report."""
+    """Where a gate appears: its ``group`` in the catalogue, its ``place`` in the report's drawing; what it breaks."""
 
     group: Group
     place: Place
+    breaks: Breaks
 
 
 GATES: Final[Mapping[PullGate, GateInfo]] = {
-    "credentials": GateInfo(group="reference", place="secret"),
-    "reference": GateInfo(group="reference", place="secret"),
-    "secret": GateInfo(group="secret", place="secret"),
-    "value": GateInfo(group="secret", place="secret"),
-    "role": GateInfo(group="execution role", place="role"),
-    "trust": GateInfo(group="execution role", place="assume"),
-    "secret access": GateInfo(group="execution role", place="read"),
-    "key": GateInfo(group="key", place="key"),
-    "decrypt": GateInfo(group="key", place="decrypt"),
-    "registry": GateInfo(group="registry", place="sign-in"),
-    "platform": GateInfo(group="platform and run time", place="definition"),
+    "credentials": GateInfo(group="reference", place="secret", breaks=Breaks.DEFINITION),
+    "reference": GateInfo(group="reference", place="secret", breaks=Breaks.DEFINITION),
+    "secret": GateInfo(group="secret", place="secret", breaks=Breaks.SECRET),
+    "value": GateInfo(group="secret", place="secret", breaks=Breaks.SECRET),
+    "role": GateInfo(group="execution role", place="role", breaks=Breaks.ROLE),
+    "trust": GateInfo(group="execution role", place="assume", breaks=Breaks.ROLE),
+    "secret access": GateInfo(group="execution role", place="read", breaks=Breaks.ACCESS),
+    "key": GateInfo(group="key", place="key", breaks=Breaks.KEY),
+    "decrypt": GateInfo(group="key", place="decrypt", breaks=Breaks.DECRYPT),
+    "registry": GateInfo(group="registry", place="sign-in", breaks=Breaks.REGISTRY),
+    "platform": GateInfo(group="platform and run time", place="definition", breaks=Breaks.START),
 }
 """The gates of one pull, in the order in which ECS meets them."""
 
@@ -71,7 +74,8 @@ class Check:
     fills in the real names. ``fix`` is what Pullguard itself may do, ``fix_words`` says it where the action does not.
     ``source`` is the documentation page that the rule rests on. ``ask`` gives one answer for each thing that the check
     examined, and none for things whose earlier gate has failed. ``moot_after`` are the ids of checks whose error
-    explains why this one has no answer: what is unknown or not checked here is then left to that finding.
+    explains why this one has no answer: what is unknown or not checked here is then left to that finding. ``breaks`` is
+    what is broken where it fails, if not what its gate says: findings of the same have one cause.
     """
 
     id: str
@@ -85,6 +89,7 @@ class Check:
     fix: RemedyAction = "none"
     fix_words: str | None = None
     place: Place | None = None
+    breaks: Breaks | None = None
     moot_after: tuple[str, ...] = ()
 
     @property
@@ -96,6 +101,11 @@ class Check:
     def drawn_at(self) -> Place:
         """The place in the report's drawing of the pull that the check is about."""
         return self.place or GATES[self.gate].place
+
+    @property
+    def broken(self) -> Breaks:
+        """What is broken where the check fails."""
+        return self.breaks or GATES[self.gate].breaks
 
 
 # What checks need in order to answer, and forms of remedies that several share: for the catalogue.
@@ -136,17 +146,6 @@ def _secret_of(facts: Facts, container: Container) -> Secret | None:
     reference = container.reference
     reference = reference.meant if isinstance(reference, MalformedReference) else reference
     return meaning.named(facts, reference) if reference is not None else None
-
-
-def reference_text(container: Container | None) -> str:
-    """Return the text under which the container's secret was looked up; empty where none was."""
-    match container.reference if container else None:
-        case SecretReference(text=text):
-            return text
-        case MalformedReference(meant=SecretReference(text=text)):
-            return text
-        case _:
-            return ""
 
 
 def told_reference(container: Container) -> str | None:

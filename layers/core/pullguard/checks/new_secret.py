@@ -10,9 +10,10 @@ from typing import Final
 
 from pullguard.arn import Arn, SecretReference
 from pullguard.aws_cli import command, tags_option
-from pullguard.checks.check import image_of, is_ecr, reference_text
+from pullguard.checks.check import image_of, is_ecr
 from pullguard.eligibility import REGISTRY_TAG, ROLES_TAG
 from pullguard.model import Facts, Role, Secret
+from pullguard.references import reference_text
 from pullguard.remedies.by_hand import Future
 from pullguard.remedies.grant import granted_for, parse_own
 from pullguard.task_definition import shares_its_role

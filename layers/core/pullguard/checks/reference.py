@@ -6,6 +6,7 @@ from dataclasses import replace
 from pullguard import meaning
 from pullguard.arn import Arn, MalformedReference, SecretReference
 from pullguard.aws_cli import command, on_secret
+from pullguard.causes.identity import Breaks
 from pullguard.checks import credentials_missing, near
 from pullguard.checks.check import (
     NAME_FULL_ARN,
@@ -360,6 +361,7 @@ CHECKS = (
     Check(
         id="reference-stale",
         gate="reference",
+        breaks=Breaks.MISSING_SECRET,
         severity="error",
         fails_when=(
             "the ARN's secret is gone, no secret has the ARN's full last part as its name, and exactly one live secret "
@@ -375,6 +377,7 @@ CHECKS = (
     Check(
         id="secret-not-found",
         gate="reference",
+        breaks=Breaks.MISSING_SECRET,
         severity="error",
         fails_when="no secret has that name or ARN, and no other is proved to be meant",
         needs=NEEDS_SECRET,

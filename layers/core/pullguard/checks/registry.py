@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Final
 
 from pullguard.aws_cli import on_secret
+from pullguard.causes.identity import Breaks
 from pullguard.checks.check import (
     MOOT_VALUE,
     NEEDS_REGISTRY,
@@ -204,6 +205,7 @@ CHECKS = (
     Check(
         id="credentials-rejected",
         gate="registry",
+        breaks=Breaks.CREDENTIALS,
         severity="error",
         fails_when="the registry answers 401 or 403 to these credentials for this image",
         needs=NEEDS_REGISTRY,
@@ -221,6 +223,7 @@ CHECKS = (
     Check(
         id="image-not-found",
         gate="registry",
+        breaks=Breaks.IMAGE,
         place="registry",
         severity="error",
         fails_when=(

@@ -17,7 +17,7 @@ from pullguard.access.decision import Verdict
 from pullguard.access.gates import KEY_GATES, Gate, PullAccess
 from pullguard.access.verdict import Circumstances, pull_access
 from pullguard.arn import Arn, MalformedReference, SecretReference
-from pullguard.aws_cli import command, in_order, tags_option, unless_there
+from pullguard.aws_cli import STDIN, command, in_order, tags_option, unless_there
 from pullguard.checks.check import CREDENTIALS_FILE, gives_credentials, reference_snippet
 from pullguard.checks.new_secret import create_command, future_of
 from pullguard.checks.shared_policies import in_words, is_elsewhere, is_statement, lacks_own, needs_own, widened
@@ -27,7 +27,7 @@ from pullguard.findings import Remedy
 from pullguard.gather import lacks_credentials
 from pullguard.image import ImageReference
 from pullguard.model import Container, Document, Facts, Lookup, Missing, NamedPolicy, NotLooked, Role, Secret
-from pullguard.remedies.by_hand import BOTH, DECRYPT, READ, STDIN, Future, adding, extended, reading_policy
+from pullguard.remedies.by_hand import BOTH, DECRYPT, READ, Future, adding, extended, reading_policy
 from pullguard.remedies.grant import (
     POLICY_NAME,
     fits,

@@ -8,10 +8,10 @@ from pullguard.access.decision import Verdict
 from pullguard.access.gates import Gate
 from pullguard.access.policy import Layer
 from pullguard.arn import dns_suffix_of
-from pullguard.aws_cli import arguments, command, in_order
+from pullguard.aws_cli import STDIN, arguments, command, in_order
 from pullguard.findings import Remedy
 from pullguard.model import Key, NamedPolicy, Role, Secret
-from pullguard.remedies.by_hand import STDIN, adding, deleted_principals, extended
+from pullguard.remedies.by_hand import adding, deleted_principals, extended
 from pullguard.remedies.grant import granted_for, policy_document, render, size_chars
 
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html

@@ -16,7 +16,6 @@ https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_task_events.html
 from pullguard.events.branches import BRANCHES, parse_event, parse_event_text
 from pullguard.events.envelope import EVENT_MAX_BYTES
 from pullguard.events.triggers import (
-    Cause,
     KeyChange,
     KeyChanged,
     PolicyChanged,
@@ -34,10 +33,8 @@ from pullguard.events.triggers import (
     TaskStopped,
     Trigger,
     begins_rotation,
-    check_time,
     current_value_of,
     deduplication_key,
-    is_event_id,
     is_rotation,
     sequence,
 )
@@ -45,7 +42,6 @@ from pullguard.events.triggers import (
 __all__ = [
     "BRANCHES",
     "EVENT_MAX_BYTES",
-    "Cause",
     "KeyChange",
     "KeyChanged",
     "PolicyChanged",
@@ -63,10 +59,8 @@ __all__ = [
     "TaskStopped",
     "Trigger",
     "begins_rotation",
-    "check_time",
     "current_value_of",
     "deduplication_key",
-    "is_event_id",
     "is_rotation",
     "parse_event",
     "parse_event_text",

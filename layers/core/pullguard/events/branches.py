@@ -27,8 +27,8 @@ from pullguard.events.triggers import (
     TaskStopped,
     Trigger,
     is_of_service,
-    quoted,
 )
+from pullguard.provenance import quoted
 
 _FAMILY = re.compile(r"[A-Za-z0-9_-]{1,255}")
 _FAMILY_AND_REVISION = re.compile(r"[A-Za-z0-9_-]{1,255}:[1-9][0-9]{0,9}")

@@ -12,6 +12,7 @@ from typing import Any, Final
 from pullguard.alerts import Notice
 from pullguard.arn import Arn, parse_task_definition
 from pullguard.aws.messaging import BUS_SOURCE
+from pullguard.checks.catalogue import cause_of
 from pullguard.errors import Malformed, Rejected, shown
 from pullguard.flows.causes import CauseTeller
 from pullguard.flows.looking_again import LookingAgain
@@ -71,7 +72,7 @@ class Alerter:
         sequence = detail.get("sequence")
         if record is None or type(sequence) is not int or sequence > record.sequence:
             raise Rejected(f"the ledger knows no finding {shown(id_)} of {arn} in that state")
-        told = [self.teller.tell(cause, arrived=record) for cause in (record.left, record.cause_id) if cause]
+        told = [self.teller.tell(cause, arrived=record) for cause in (record.left, cause_of(record.finding)) if cause]
         if not told:
             return Alerted(sent=False, why="the finding that explains it has been told", id=id_).about(kind)
         return next((each for each in told if each.sent), told[-1]).about(kind)

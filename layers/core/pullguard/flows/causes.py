@@ -23,6 +23,7 @@ from pullguard.causes import (
     together,
 )
 from pullguard.causes.identity import family_name
+from pullguard.checks.catalogue import broken_by, cause_of
 from pullguard.findings import Finding
 from pullguard.flows.publishing import Alerted, Publisher
 from pullguard.ledger import Ledger
@@ -99,7 +100,7 @@ class CauseTeller:
     def _finding(self, member: Member, cause: str) -> Finding | None:
         """Return the finding that a member stands for; None where a wider cause hides it, or it has moved on."""
         record = self.ledger.finding(Arn.parse(member.task_definition), member.finding_id)
-        return record.finding if record and record.cause_id == cause else None
+        return record.finding if record and cause_of(record.finding) == cause else None
 
     def _publish(self, record: CauseRecord) -> Alerted:
         notice = self.notice_of(record)
@@ -152,7 +153,8 @@ class CauseTeller:
 
     def _referencing(self, lead: Finding) -> Iterable[str]:
         """Return who references all of what is broken, found failing or not."""
-        sets = [{str(arn) for key in keys for arn in self.ledger.dependents(key)} for keys in shared_things(lead)]
+        things = shared_things(lead, broken_by(lead))
+        sets = [{str(arn) for key in keys for arn in self.ledger.dependents(key)} for keys in things]
         return sorted(set.intersection(*sets)) if sets else ()
 
 
@@ -166,6 +168,6 @@ def _is_as_told(known: CauseRecord, arrived: FindingRecord | None) -> bool:
         known.is_open
         and arrived is not None
         and arrived.is_open
-        and arrived.cause_id == known.id
+        and cause_of(arrived.finding) == known.id
         and Member.of(arrived.finding).state == Member.of(known.lead).state
     )

@@ -16,9 +16,9 @@ from typing import Final
 from pullguard.arn import Arn
 from pullguard.aws.messaging import Queues
 from pullguard.cause_ledger import CauseLedger
-from pullguard.events import Cause
 from pullguard.ledger import Ledger
 from pullguard.messages import request_about
+from pullguard.provenance import Cause
 
 LOOK_AGAIN: Final = "Look again"
 AT_THE_REGISTRY: Final = frozenset(

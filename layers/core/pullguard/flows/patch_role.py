@@ -9,7 +9,6 @@ from pullguard.arn import Arn
 from pullguard.aws.iam import Iam
 from pullguard.consent import kept_grant
 from pullguard.errors import Denied, NotNow
-from pullguard.events import check_time
 from pullguard.flows.brakes import NotWritten
 from pullguard.flows.confirming import Confirmer, completed
 from pullguard.flows.policy_writing import Change, scopes
@@ -21,6 +20,7 @@ from pullguard.holding import Holding
 from pullguard.messages import Look, Review, parse_command
 from pullguard.model import NamedPolicy, NotLooked, Role, Unreadable
 from pullguard.plan import Grant
+from pullguard.provenance import check_time
 from pullguard.remediation import Remediation
 from pullguard.remedies.grant import (
     INLINE_POLICIES_MAX_CHARS,

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pullguard.arn import Arn
 from pullguard.aws.iam import Iam
 from pullguard.errors import Denied
-from pullguard.events import Cause
 from pullguard.flows.brakes import NotWritten
 from pullguard.flows.writing import Executor
 from pullguard.history import Outcome
 from pullguard.model import Role
+from pullguard.provenance import Cause
 from pullguard.remedies.grant import POLICY_NAME
 
 

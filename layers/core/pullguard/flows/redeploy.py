@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from pullguard.alerts import Deed, describe
+from pullguard.alerts import describe
 from pullguard.arn import Arn, family_of
 from pullguard.aws.ecs import Ecs
 from pullguard.aws_cli import redeploying
@@ -12,7 +12,7 @@ from pullguard.flows.writing import Executor, Proof
 from pullguard.messages import Look
 from pullguard.model import Role, Usage
 from pullguard.plan import Redeploy
-from pullguard.remediation import Remediation
+from pullguard.remediation import Deed, Remediation
 from pullguard.remedies.redeploy import deployed_since, redeployments
 
 NOTHING = "nothing to write now: it is done, or something else has to come first"

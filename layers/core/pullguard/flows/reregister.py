@@ -7,7 +7,6 @@ from pullguard.alerts import describe
 from pullguard.arn import Arn, family_of
 from pullguard.aws.ecs import Ecs
 from pullguard.errors import Denied, NotNow, shown
-from pullguard.events import check_time
 from pullguard.flows.brakes import NotWritten
 from pullguard.flows.moving import Mover, hidden_by, hides, show_again
 from pullguard.flows.redeploy import NOTHING, Redeployer
@@ -15,6 +14,7 @@ from pullguard.flows.writing import Executor, Proof
 from pullguard.messages import Look
 from pullguard.model import Role, TaskDefinition, Unreadable, Usage
 from pullguard.plan import Action, MoveService, Refusal, Reregister
+from pullguard.provenance import check_time
 from pullguard.remediation import Remediation
 from pullguard.remedies.reregister import (
     CannotReregister,

@@ -21,7 +21,6 @@ from pullguard.events import (
     TaskStopped,
     Trigger,
     begins_rotation,
-    check_time,
     current_value_of,
     deduplication_key,
     parse_event_text,
@@ -30,6 +29,7 @@ from pullguard.events import (
 from pullguard.ledger import Ledger
 from pullguard.messages import SIBLING, Home, Look
 from pullguard.model import Lookup, Missing, RotationEnd, TaskDefinition, Unreadable
+from pullguard.provenance import check_time
 from pullguard.references import role_name, secret_name
 from pullguard.roster import Roster
 from pullguard.service_ledger import Kept, ServiceLedger

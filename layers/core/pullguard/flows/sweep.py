@@ -17,11 +17,11 @@ from pullguard.arn import Arn
 from pullguard.aws.ecs import Ecs
 from pullguard.aws.messaging import Queues
 from pullguard.errors import Malformed, NotNow, Rejected, shown
-from pullguard.events import Cause, is_event_id
 from pullguard.flows.settle import WAITS_S, Progress, Settler
 from pullguard.ledger import Ledger
 from pullguard.messages import LISTED, UNLISTED, Look, parse_object, request_about
 from pullguard.model import Lookup, ScheduleUse, TaskDefinition, Unreadable
+from pullguard.provenance import Cause, is_event_id
 from pullguard.roster import FIRST_PAGE, Roster, Sweep
 from pullguard.service_ledger import Kept, ServiceLedger
 from pullguard.start_ledger import StartLedger

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from pullguard.arn import Arn
 from pullguard.aws.messaging import Bus
+from pullguard.checks.catalogue import cause_of
 from pullguard.findings import EVENT_SCHEMA_VERSION
 from pullguard.ledger import Ledger
 from pullguard.lifecycle import FindingRecord
@@ -31,12 +32,15 @@ class Teller:
         told = []
         for record in (
             *untold,
-            *(each for each in changes if self.ledger.save_finding(task_definition, each, now=now)),
+            *(each for each in changes if self._save(task_definition, each, now)),
         ):
             self.bus.publish(record.event, finding_detail(record), [str(task_definition)])
-            self.ledger.save_finding(task_definition, replace(record, announced=record.sequence), now=now)
+            self._save(task_definition, replace(record, announced=record.sequence), now)
             told.append(record)
         return tuple(told)
+
+    def _save(self, task_definition: Arn, record: FindingRecord, now: datetime) -> bool:
+        return self.ledger.save_finding(task_definition, record, cause=cause_of(record.finding), now=now)
 
     def remediation(self, remediation: Remediation, *, now: datetime) -> bool:
         """Keep and tell what was or would be done; False where the very same was told before."""

@@ -9,9 +9,9 @@ from datetime import datetime
 
 from pullguard.arn import Arn
 from pullguard.aws.messaging import Queues
-from pullguard.events import Cause
 from pullguard.ledger import Ledger
 from pullguard.messages import LISTED, Review
+from pullguard.provenance import Cause
 from pullguard.references import role_name
 
 

@@ -9,10 +9,11 @@ from pullguard.afterwards import after_registering, in_words
 from pullguard.alerts import describe
 from pullguard.arn import Arn
 from pullguard.aws.messaging import Queues
+from pullguard.checks.catalogue import cause_of
 from pullguard.checks.credentials_missing import to_attach
 from pullguard.checks.examine import Examination, examine, unread_task_definition
 from pullguard.eligibility import effective_mode, wants_attachment
-from pullguard.events import check_time, is_rotation
+from pullguard.events import is_rotation
 from pullguard.findings import Finding
 from pullguard.flows.telling import Teller
 from pullguard.gather import Readers, gather_about
@@ -22,6 +23,7 @@ from pullguard.messages import LISTED, MAYBE_UNUSED, UNLISTED, Home, Look, Revie
 from pullguard.model import Facts, Missing, Role, RotationEnd, Secret, TaskDefinition, Unreadable, Usage
 from pullguard.plan import Action, Grant, Mode, MoveService, Plan, Redeploy, Refusal, Reregister
 from pullguard.planner import Rules, make_plan, next_actions, told_apart
+from pullguard.provenance import check_time
 from pullguard.references import references_of
 from pullguard.remediation import Remediation
 from pullguard.remedies.redeploy import redeployments, verified
@@ -122,6 +124,7 @@ class Validator:
         changed = advance(
             entry.findings,
             examination.findings,
+            cause_of=cause_of,
             passed=examination.passed,
             proved_at=examination.proved_at,
             gone=gone,

@@ -6,7 +6,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, Final, TypeVar
 
-from pullguard.alerts import Deed, describe
+from pullguard.alerts import describe
 from pullguard.arn import Arn, family_of
 from pullguard.aws.messaging import Queues
 from pullguard.checks.examine import Examination, examine
@@ -22,7 +22,7 @@ from pullguard.messages import ATTEMPTS_MAX, Home, Look, Review
 from pullguard.model import Facts
 from pullguard.plan import Action, Fix, Mode
 from pullguard.planner import Rules, make_plan, next_actions
-from pullguard.remediation import Remediation, RemediationEvent
+from pullguard.remediation import Deed, Remediation, RemediationEvent
 
 # IAM is eventually consistent: what was written is looked at again after these times, until it shows.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency

@@ -26,8 +26,6 @@ _SOME_SUFFIX: Final = "-Zz09Yy"
 READ: Final = "secretsmanager:GetSecretValue"
 DECRYPT: Final = "kms:Decrypt"
 BOTH: Final = frozenset({READ, DECRYPT})
-STDIN: Final = "file:///dev/stdin"
-"""The value of an option that takes the policy that ``adding`` writes."""
 # What AWS shows in the place of the ARN of a user or role that was deleted, and refuses to store again.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
 _DELETED: Final = re.compile(r"A(?:ID|RO)A[A-Z0-9]+")

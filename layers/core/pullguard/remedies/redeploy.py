@@ -16,10 +16,11 @@ from typing import Any, Final
 from pullguard.arn import Arn, SecretReference
 from pullguard.consent import MissingKey, missing_of
 from pullguard.errors import shown
-from pullguard.events import Cause, is_rotation
+from pullguard.events import is_rotation
 from pullguard.kept import members_of
 from pullguard.model import Container, Facts, Secret, ServiceUse, Usage, ValueShape, Verification
 from pullguard.plan import Redeploy, Refusal
+from pullguard.provenance import Cause
 
 # An event tells of a version that was written just before it: within this time, a rotation has gone all its steps. A
 # label that moves back to an old version is no reason to redeploy what has long been deployed with it.
