@@ -11,7 +11,7 @@ from botocore.loaders import create_loader
 from hypothesis import HealthCheck, settings
 from moto import mock_aws
 
-from pullguard.ledger import Ledger
+from pullguard.store.ledger import Ledger
 from tests.fakes import NOW, REGION
 from tests.memoized import memoize
 from tests.moto_as_aws import answer_as_aws

@@ -6,10 +6,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from pullguard.arn import Arn
-from pullguard.gather import gather_about
-from pullguard.image import ImageReference
-from pullguard.model import (
+from pullguard.checks.gather import gather_about
+from pullguard.domain.arn import Arn
+from pullguard.domain.facts import (
     SECRETS_NOT_LISTED,
     SIMULATION_SWITCHED_OFF,
     VERIFICATION_SWITCHED_OFF,
@@ -28,8 +27,9 @@ from pullguard.model import (
     ValueShape,
     Verification,
 )
-from pullguard.remedies.grant import Granted, policy_document
-from pullguard.task_definition import read_task_definition
+from pullguard.domain.image import ImageReference
+from pullguard.domain.role_policy import Granted, policy_document
+from pullguard.domain.task_definition import read_task_definition
 from sandbox.secret_ids import ends_as_a_complete_arn
 
 ROLE_ID = "AROAEXAMPLE"

@@ -8,31 +8,31 @@ from typing import Any
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
-from pullguard.arn import Arn
 from pullguard.aws.iam import Iam
 from pullguard.aws.messaging import Bus, Queues, Topic
 from pullguard.aws.ssm import StopSwitch
-from pullguard.cause_ledger import CauseLedger
-from pullguard.flows.alert import Alerter
-from pullguard.flows.brakes import Brakes
-from pullguard.flows.causes import CauseTeller
-from pullguard.flows.looking_again import LookingAgain
-from pullguard.flows.publishing import Publisher
-from pullguard.flows.reminding import Reminder
-from pullguard.flows.telling import Teller
-from pullguard.flows.unused import UnusedGrants
-from pullguard.flows.validate import Validated, Validator
-from pullguard.flows.writing import Executor
-from pullguard.ledger import Ledger
-from pullguard.messages import Home, Look
-from pullguard.plan import Mode
-from pullguard.planner import Rules
-from pullguard.provenance import Cause
-from pullguard.remedies.grant import POLICY_NAME, policy_document, render
-from pullguard.roster import Roster
-from pullguard.service_ledger import ServiceLedger
-from pullguard.start_ledger import StartLedger
-from pullguard.stop import GO_ON
+from pullguard.domain.actions import Mode
+from pullguard.domain.arn import Arn
+from pullguard.domain.messages import Home, Look
+from pullguard.domain.provenance import Cause
+from pullguard.domain.role_policy import POLICY_NAME, policy_document, render
+from pullguard.domain.stop import GO_ON
+from pullguard.planning.planner import Rules
+from pullguard.store.incidents import CauseLedger
+from pullguard.store.ledger import Ledger
+from pullguard.store.services import ServiceLedger
+from pullguard.store.starts import StartLedger
+from pullguard.store.task_definitions import Roster
+from pullguard.workflows.execute import Executor
+from pullguard.workflows.mark_unneeded import UnusedGrants
+from pullguard.workflows.notify import Alerter
+from pullguard.workflows.notify_incident import CauseTeller
+from pullguard.workflows.publish_once import Publisher
+from pullguard.workflows.recheck_open import LookingAgain
+from pullguard.workflows.remind import Reminder
+from pullguard.workflows.report import Teller
+from pullguard.workflows.validate import Validated, Validator
+from pullguard.workflows.write_checks import Brakes
 from tests.fakes import ACCOUNT, NOW, REGION, Sent, World, granted, revision_arn
 
 HOME = Home(account=ACCOUNT, region=REGION)

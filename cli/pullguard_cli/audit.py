@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from pullguard.findings import Finding, NotChecked, Severity, Summary
-from pullguard.model import Unreadable
+from pullguard.domain.facts import Unreadable
+from pullguard.domain.findings import Finding, NotChecked, Severity, Summary
 from pullguard_cli.contract import SCHEMA_VERSION, finding_json
 from pullguard_cli.scope import Scope
 from pullguard_cli.unread import gaps_of

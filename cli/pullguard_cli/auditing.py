@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 from operator import attrgetter
 from typing import Final, Protocol
 
-from pullguard.arn import Arn, partition_of
 from pullguard.aws.readers import AwsReaders
 from pullguard.aws.survey import Running, look_around
 from pullguard.checks.examine import Examination, examine, unread_task_definition
-from pullguard.errors import shown
-from pullguard.findings import Finding, NotChecked, Remedy, Subject, Summary, finding_id
-from pullguard.gather import gather_about
-from pullguard.model import Lookup, Missing, TaskDefinition, Unreadable
+from pullguard.checks.gather import gather_about
+from pullguard.domain.arn import Arn, partition_of
+from pullguard.domain.errors import shown
+from pullguard.domain.facts import Lookup, Missing, TaskDefinition, Unreadable
+from pullguard.domain.findings import Finding, NotChecked, Remedy, Subject, Summary, finding_id
 from pullguard_cli.audit import NOT_EXAMINED, SEVERITIES, Audit
 from pullguard_cli.causes import in_reading_order
 from pullguard_cli.connection import Connection

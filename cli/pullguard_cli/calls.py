@@ -5,16 +5,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final, assert_never
 
-from pullguard.afterwards import after_registering
-from pullguard.arn import Arn, MalformedReference, parse_reference
 from pullguard.aws.ecs import Ecs
 from pullguard.checks.examine import examine
-from pullguard.flows.reregister import request_of
-from pullguard.flows.validate import in_scope
-from pullguard.model import Facts, Role, Usage
-from pullguard.plan import Grant, MoveService, Refusal, Reregister
-from pullguard.planner import Rules, make_plan
-from pullguard.remedies.grant import (
+from pullguard.domain.actions import Grant, MoveService, Refusal, Reregister
+from pullguard.domain.arn import Arn, MalformedReference, parse_reference
+from pullguard.domain.facts import Facts, Role, Usage
+from pullguard.domain.role_policy import (
     INLINE_POLICIES_MAX_CHARS,
     POLICY_NAME,
     Granted,
@@ -24,7 +20,11 @@ from pullguard.remedies.grant import (
     render,
     united,
 )
-from pullguard.remedies.reregister import DESCRIBE_ONLY, CannotReregister
+from pullguard.planning.planner import Rules, make_plan
+from pullguard.planning.preview import after_registering
+from pullguard.planning.reregister import DESCRIBE_ONLY, CannotReregister
+from pullguard.workflows.reregister import request_of
+from pullguard.workflows.validate import in_scope
 from pullguard_cli.difference import difference
 
 _AFTER_GRANT: Final = "once the role can read the secret"

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from pullguard.checks.catalogue import CHECKS
 from pullguard.checks.check import Check
-from pullguard.errors import shown
+from pullguard.domain.errors import shown
 from pullguard_cli.failures import CannotRun
 from pullguard_cli.printing import STYLES, says
 

@@ -10,12 +10,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from pullguard.arn import Arn
-from pullguard.causes import about, broken_thing, common_sentence
 from pullguard.checks.catalogue import CHECKS, broken_by
-from pullguard.errors import Malformed
-from pullguard.findings import Finding, Remedy, Severity, Status
-from pullguard.model import Unreadable
+from pullguard.domain.arn import Arn
+from pullguard.domain.errors import Malformed
+from pullguard.domain.facts import Unreadable
+from pullguard.domain.findings import Finding, Remedy, Severity, Status
+from pullguard.incidents import about, broken_thing, common_sentence
 from pullguard_cli.audit import NOT_EXAMINED, SEVERITIES, Audit
 from pullguard_cli.printing import counted
 from pullguard_cli.unread import Lack, lacks_in

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pullguard.arn import is_region
-from pullguard.errors import shown
-from pullguard.findings import NotChecked, Summary
-from pullguard.gather import Readers
-from pullguard.model import Unreadable
+from pullguard.checks.gather import Readers
+from pullguard.domain.arn import is_region
+from pullguard.domain.errors import shown
+from pullguard.domain.facts import Unreadable
+from pullguard.domain.findings import NotChecked, Summary
 from pullguard_cli.annotations import annotations
 from pullguard_cli.check_text import as_text
 from pullguard_cli.checked import Checked, Placed, in_file

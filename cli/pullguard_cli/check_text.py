@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from rich.text import Text
 
-from pullguard.model import USAGE_NOT_LOOKED
+from pullguard.domain.facts import USAGE_NOT_LOOKED
 from pullguard_cli.checked import Checked, Placed, printable
 from pullguard_cli.printing import STYLES, counted
 from pullguard_cli.unasked import sentences

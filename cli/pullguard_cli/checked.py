@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import Any, Final
 
-from pullguard.errors import shown
-from pullguard.findings import Finding, NotChecked, Severity, Summary
-from pullguard.model import Unreadable
+from pullguard.domain.errors import shown
+from pullguard.domain.facts import Unreadable
+from pullguard.domain.findings import Finding, NotChecked, Severity, Summary
 from pullguard_cli.audit import SEVERITIES
 from pullguard_cli.contract import SCHEMA_VERSION, finding_json
 from pullguard_cli.declared import Declared

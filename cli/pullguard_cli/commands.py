@@ -105,7 +105,7 @@ def plan(
     - `pullguard plan web` — what would be written, and what would be refused and why
     - `pullguard plan web:7 --move-services --format json | jq '.calls[].operation'`
     """
-    from pullguard.planner import Rules  # noqa: PLC0415 (the help text need not wait for boto3)
+    from pullguard.planning.planner import Rules  # noqa: PLC0415 (the help text need not wait for boto3)
     from pullguard_cli.one import connect_for, look_at_one  # noqa: PLC0415
     from pullguard_cli.plan import report  # noqa: PLC0415
 

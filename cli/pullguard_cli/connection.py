@@ -7,10 +7,10 @@ from typing import Final
 import boto3
 from botocore.config import Config
 
-from pullguard.arn import is_region
 from pullguard.aws.clients import Clients
 from pullguard.aws.pace import Pace
-from pullguard.errors import shown
+from pullguard.domain.arn import is_region
+from pullguard.domain.errors import shown
 from pullguard_cli.failures import CannotRun, asking_aws
 
 ATTEMPTS: Final = 8  # more than Clients' default: adaptive retries, which slow down when AWS throttles

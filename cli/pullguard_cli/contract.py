@@ -2,10 +2,10 @@
 
 from typing import Any, Final
 
-from pullguard.findings import Finding
+from pullguard.domain.findings import Finding
 
 SCHEMA_VERSION: Final = 2
-"""The version of the command line's JSON. Bus events have their own (``pullguard.findings.EVENT_SCHEMA_VERSION``)."""
+"""The version of the command line's JSON. Bus events have their own (``domain/findings.py``)."""
 
 
 def finding_json(finding: Finding, *, account: str | None, region: str | None) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import yaml
 
-from pullguard.errors import shown
+from pullguard.domain.errors import shown
 from pullguard_cli.located import STANDARD_INPUT, Located, Other, Unusable
 from pullguard_cli.members import Level, meant, problem_of, spelt
 

@@ -8,16 +8,16 @@ from typing import Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pullguard.arn import Arn, partition_of
 from pullguard.aws.answers import DENIED, error_code
 from pullguard.aws.cloudformation import Stacks
 from pullguard.aws.iam import Iam
 from pullguard.aws.messaging import Queues
 from pullguard.aws.ssm import StopSwitch
-from pullguard.errors import Denied, Malformed, shown
-from pullguard.ledger import Ledger
-from pullguard.model import Lookup, Missing, NotLooked, Role, Unreadable
-from pullguard.stop import Stop
+from pullguard.domain.arn import Arn, partition_of
+from pullguard.domain.errors import Denied, Malformed, shown
+from pullguard.domain.facts import Lookup, Missing, NotLooked, Role, Unreadable
+from pullguard.domain.stop import Stop
+from pullguard.store.ledger import Ledger
 from pullguard_cli.connection import Connection, connect
 from pullguard_cli.failures import CannotRun, one_line
 

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from pullguard.model import Facts, Unreadable
+from pullguard.domain.facts import Facts, Unreadable
 from pullguard_cli.contract import SCHEMA_VERSION
 from pullguard_cli.failures import EXIT_COULD_NOT_RUN, EXIT_FINDINGS, EXIT_OK
 from pullguard_cli.gates import OTHER_GATE, Pull, Remark, Step, pulls_of

@@ -9,7 +9,7 @@ from typing import Final
 from botocore import exceptions as aws
 
 from pullguard.aws.answers import DENIED, THROTTLED, error_code
-from pullguard.errors import PullguardError
+from pullguard.domain.errors import PullguardError
 
 EXIT_OK: Final = 0
 EXIT_FINDINGS: Final = 1

@@ -10,9 +10,9 @@ from pullguard.access.verdict import trust_gate
 from pullguard.checks.access import access_of
 from pullguard.checks.check import GATES, Check, PullGate, image_text, is_ecr, told_reference
 from pullguard.checks.examine import answers_of
-from pullguard.findings import Answer, Failed, Passed, Remedy, Severity, Skipped, Unsure
-from pullguard.model import Container, Facts, Key, Lookup, NamedPolicy, Role, Secret, Unreadable, Verification
-from pullguard.references import reference_text
+from pullguard.domain.facts import Container, Facts, Key, Lookup, NamedPolicy, Role, Secret, Unreadable, Verification
+from pullguard.domain.findings import Answer, Failed, Passed, Remedy, Severity, Skipped, Unsure
+from pullguard.domain.references import reference_text
 from pullguard_cli.unread import lacks_in
 
 OTHER_GATE: Final = "There is nothing to check, because of another gate."

@@ -9,10 +9,10 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from pullguard.arn import Arn
-from pullguard.errors import Malformed
-from pullguard.model import Lookup, Missing, NotLooked, Unreadable
-from pullguard.stop import Stop
+from pullguard.domain.arn import Arn
+from pullguard.domain.errors import Malformed
+from pullguard.domain.facts import Lookup, Missing, NotLooked, Unreadable
+from pullguard.domain.stop import Stop
 from pullguard_cli.deployment import Deployment
 from pullguard_cli.options import DEFAULT_STACK
 from pullguard_cli.printing import says, time_of

@@ -5,7 +5,7 @@ import re
 from dataclasses import replace
 from json.decoder import scanstring  # type: ignore[attr-defined]  # public, and missing in typeshed
 
-from pullguard.errors import shown
+from pullguard.domain.errors import shown
 from pullguard_cli.located import MAX_DEPTH, Located, Other, Problem, Value
 
 _SPACE = re.compile(r"[ \t\n\r]*")

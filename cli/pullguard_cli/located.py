@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from pullguard.errors import PullguardError, shown
+from pullguard.domain.errors import PullguardError, shown
 
 STANDARD_INPUT: Final = "-"
 """The file name that stands for what is piped in."""

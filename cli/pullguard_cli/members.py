@@ -14,7 +14,7 @@ from typing import Final, Literal, TypeAlias
 import botocore
 from botocore.loaders import Loader
 
-from pullguard.errors import shown
+from pullguard.domain.errors import shown
 
 Level: TypeAlias = Literal["task definition", "container", "credentials"]
 _SHAPES: Final[dict[Level, tuple[str, ...]]] = {

@@ -4,12 +4,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from pullguard.arn import Arn
 from pullguard.aws.readers import AwsReaders, ReadValues
 from pullguard.aws.survey import look_around
-from pullguard.errors import Malformed, shown
-from pullguard.gather import gather_about
-from pullguard.model import Facts, Lookup, TaskDefinition, Unreadable
+from pullguard.checks.gather import gather_about
+from pullguard.domain.arn import Arn
+from pullguard.domain.errors import Malformed, shown
+from pullguard.domain.facts import Facts, Lookup, TaskDefinition, Unreadable
 from pullguard_cli.connection import Connection, connect
 from pullguard_cli.failures import CannotRun, asking_aws
 

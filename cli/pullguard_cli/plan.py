@@ -9,10 +9,10 @@ from rich.console import Console
 from rich.text import Text
 
 from pullguard.checks.examine import Examination, examine
-from pullguard.eligibility import effective_mode
-from pullguard.findings import Finding
-from pullguard.flows.validate import in_scope, tags_of
-from pullguard.planner import Rules
+from pullguard.domain.findings import Finding
+from pullguard.domain.opt_in import effective_mode
+from pullguard.planning.planner import Rules
+from pullguard.workflows.validate import in_scope, tags_of
 from pullguard_cli.calls import Call, Calls, calls_for
 from pullguard_cli.contract import SCHEMA_VERSION, finding_json
 from pullguard_cli.difference import print_difference

@@ -9,12 +9,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-from pullguard.causes import resource_name
 from pullguard.checks.catalogue import CHECKS
 from pullguard.checks.check import Place
-from pullguard.errors import Malformed
-from pullguard.findings import Finding
-from pullguard.image import parse_image
+from pullguard.domain.errors import Malformed
+from pullguard.domain.findings import Finding
+from pullguard.domain.image import parse_image
+from pullguard.incidents import resource_name
 from pullguard_cli.audit import Audit
 from pullguard_cli.causes import Cause
 

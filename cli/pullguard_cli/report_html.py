@@ -16,7 +16,7 @@ from typing import Final
 from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from pullguard.errors import shown
+from pullguard.domain.errors import shown
 from pullguard_cli.audit import Audit
 from pullguard_cli.causes import Cause, causes_of
 from pullguard_cli.printing import counted, plain

@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import uuid4
 
-from pullguard.arn import Arn
-from pullguard.errors import Denied
-from pullguard.history import Write, additions
-from pullguard.model import NamedPolicy, Role
-from pullguard.provenance import Cause
-from pullguard.remedies.grant import POLICY_NAME, render
+from pullguard.domain.arn import Arn
+from pullguard.domain.errors import Denied
+from pullguard.domain.facts import NamedPolicy, Role
+from pullguard.domain.provenance import Cause
+from pullguard.domain.role_policy import POLICY_NAME, render
+from pullguard.domain.write_history import Write, additions
 from pullguard_cli.asking import confirmed
 from pullguard_cli.deployment import Deployment, aws_errors
 from pullguard_cli.difference import difference, print_difference

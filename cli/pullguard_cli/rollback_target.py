@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pullguard.arn import Arn
 from pullguard.aws.secrets_manager import SecretsManager
-from pullguard.consent import missing_role_key, why_not
-from pullguard.errors import shown
-from pullguard.history import Write
-from pullguard.model import NamedPolicy, NotLooked, Role, Secret, Unreadable
-from pullguard.remedies.grant import Granted, parse_own, policy_document, same
+from pullguard.domain.arn import Arn
+from pullguard.domain.consent import missing_role_key, why_not
+from pullguard.domain.errors import shown
+from pullguard.domain.facts import NamedPolicy, NotLooked, Role, Secret, Unreadable
+from pullguard.domain.role_policy import Granted, parse_own, policy_document, same
+from pullguard.domain.write_history import Write
 from pullguard_cli.deployment import Deployment
 from pullguard_cli.failures import CannotRun
 

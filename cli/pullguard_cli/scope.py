@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pullguard.checks.catalogue import CHECKS
 from pullguard.checks.check import Check
-from pullguard.findings import Severity
+from pullguard.domain.findings import Severity
 
 if TYPE_CHECKING:
     from pullguard.aws.readers import ReadValues

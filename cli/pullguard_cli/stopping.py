@@ -8,8 +8,8 @@ from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pullguard.model import Missing, NotLooked, Unreadable
-from pullguard.stop import REASON_MAX_CHARS, Stop
+from pullguard.domain.facts import Missing, NotLooked, Unreadable
+from pullguard.domain.stop import REASON_MAX_CHARS, Stop
 from pullguard_cli.asking import confirmed
 from pullguard_cli.contract import SCHEMA_VERSION
 from pullguard_cli.deployment import Deployment, aws_errors

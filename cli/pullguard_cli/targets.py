@@ -7,9 +7,9 @@ from functools import partial
 from typing import Final
 
 from pullguard.aws.ecs import Ecs
-from pullguard.ledger import Ledger
-from pullguard.model import TaskDefinition
-from pullguard.stop import Stop
+from pullguard.domain.facts import TaskDefinition
+from pullguard.domain.stop import Stop
+from pullguard.store.ledger import Ledger
 from pullguard_cli.deployment import Deployment
 from pullguard_cli.failures import CannotRun
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pullguard.checks.catalogue import CHECKS
-from pullguard.findings import NotChecked
+from pullguard.domain.findings import NotChecked
 
 _SENTENCES_SHOWN: Final = 10
 _NAMES_SHOWN: Final = 2

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from pullguard.findings import Finding
-from pullguard.model import Unreadable
+from pullguard.domain.facts import Unreadable
+from pullguard.domain.findings import Finding
 
 # Asking again, with more rights or later, would help; what AWS refuses for the state of a thing, it refuses always.
 _NOT_SEEN: Final = {"denied": "was denied", "throttled": "was throttled", "unreachable": "got no answer"}

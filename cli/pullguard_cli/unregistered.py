@@ -5,15 +5,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from pullguard.arn import Arn, SecretReference, is_account, is_region, parse_task_definition, partition_of
 from pullguard.checks.catalogue import CHECKS
 from pullguard.checks.check import Check
 from pullguard.checks.examine import Examination, examine
-from pullguard.errors import Malformed
-from pullguard.findings import Finding, NotChecked, Skipped, Subject, Summary
-from pullguard.gather import Readers, gather_about
-from pullguard.image import ImageReference
-from pullguard.model import (
+from pullguard.checks.gather import Readers, gather_about
+from pullguard.domain.arn import Arn, SecretReference, is_account, is_region, parse_task_definition, partition_of
+from pullguard.domain.errors import Malformed
+from pullguard.domain.facts import (
     Container,
     Facts,
     Lookup,
@@ -25,7 +23,9 @@ from pullguard.model import (
     Usage,
     Verification,
 )
-from pullguard.task_definition import read_task_definition
+from pullguard.domain.findings import Finding, NotChecked, Skipped, Subject, Summary
+from pullguard.domain.image import ImageReference
+from pullguard.domain.task_definition import read_task_definition
 from pullguard_cli.declared import Declared, DeployTime
 from pullguard_cli.located import Unusable
 

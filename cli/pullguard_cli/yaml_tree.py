@@ -12,7 +12,7 @@ from typing import Final
 
 import yaml
 
-from pullguard.errors import shown
+from pullguard.domain.errors import shown
 from pullguard_cli.located import MAX_DEPTH, Located, Other, Problem, Value
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -9,8 +9,8 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-from pullguard.deployed import Deployment
-from pullguard.receiver import outcome
+from pullguard.runtime.bootstrap import Deployment
+from pullguard.runtime.receiver import outcome
 
 deployment = Deployment(os.environ, *Deployment.ALERTER_NEEDS)
 logger, metrics = Logger(), Metrics()

@@ -10,9 +10,9 @@ from aws_lambda_powertools.utilities.batch import SqsFifoPartialProcessor, proce
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from pullguard.aws.ecs import Ecs
-from pullguard.deployed import Deployment
-from pullguard.flows.reregister import Reregisterer
-from pullguard.receiver import outcome
+from pullguard.runtime.bootstrap import Deployment
+from pullguard.runtime.receiver import outcome
+from pullguard.workflows.reregister import Reregisterer
 
 deployment = Deployment(os.environ, *Deployment.EXECUTOR_NEEDS)
 logger, metrics = Logger(), Metrics()

@@ -4,9 +4,9 @@ import json
 from datetime import UTC, datetime
 from typing import Final
 
-from pullguard.arn import Arn
-from pullguard.ledger import Entry, Ledger
-from pullguard.references import role_name, secret_name
+from pullguard.domain.arn import Arn
+from pullguard.domain.references import role_name, secret_name
+from pullguard.store.ledger import Entry, Ledger
 from sandbox.demo.scene import Scene
 from sandbox.emulator import ACCOUNT, REGION, ROOT
 

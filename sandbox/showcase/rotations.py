@@ -4,17 +4,17 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from pullguard.alerts import Notice
-from pullguard.arn import Arn
-from pullguard.causes import dependents_of
 from pullguard.checks.catalogue import cause_of
 from pullguard.checks.examine import examine
 from pullguard.checks.next_pull import next_pull_of
-from pullguard.findings import Finding
-from pullguard.model import Facts, Rotation, RotationEnd, Secret, ServiceUse, Usage, Verification
+from pullguard.domain.arn import Arn
+from pullguard.domain.facts import Facts, Rotation, RotationEnd, Secret, ServiceUse, Usage, Verification
+from pullguard.domain.findings import Finding
+from pullguard.domain.task_definition import read_task_definition
+from pullguard.incidents import dependents_of
 from pullguard.registry.answers import said
 from pullguard.registry.origins import registry_url
 from pullguard.registry.transport import Response
-from pullguard.task_definition import read_task_definition
 from sandbox.showcase.samples import HOME, ROLE, SECRET, notice, task_definition
 
 AT = datetime(2025, 3, 17, 3, 0, 41, tzinfo=UTC)

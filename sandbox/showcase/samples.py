@@ -5,13 +5,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pullguard.alerts import Notice, NoticeKind
-from pullguard.arn import Arn
-from pullguard.causes import Dependent
 from pullguard.checks.catalogue import cause_of
 from pullguard.checks.examine import unread_task_definition
-from pullguard.findings import Finding, Remedy
-from pullguard.model import Unreadable
-from pullguard.remediation import Deed
+from pullguard.domain.arn import Arn
+from pullguard.domain.facts import Unreadable
+from pullguard.domain.findings import Finding, Remedy
+from pullguard.domain.remediation import Deed
+from pullguard.incidents import Dependent
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
 HOME = f"{REGION}:{ACCOUNT}"

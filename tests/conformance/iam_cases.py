@@ -14,12 +14,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pullguard.access.documents import read_json
 from pullguard.access.evaluate import Policies, decide
 from pullguard.access.policy import Layer, Policy, parse_policy
 from pullguard.access.request import Request, RoleSession
-from pullguard.arn import Arn
-from pullguard.errors import Malformed
+from pullguard.domain.arn import Arn
+from pullguard.domain.documents import read_json
+from pullguard.domain.errors import Malformed
 
 Case = Mapping[str, Any]
 

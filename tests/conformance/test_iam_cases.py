@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from pullguard.access.documents import read_json
+from pullguard.domain.documents import read_json
 from tests.conformance.iam_cases import Case, answer, main
 
 HERE = Path(__file__).parent

@@ -16,12 +16,12 @@ from pullguard.aws.organizations import Organizations
 from pullguard.aws.schedules import Rules, Schedules
 from pullguard.aws.secrets_manager import SecretsManager
 from pullguard.aws.ssm import StopSwitch
-from pullguard.cause_ledger import CauseLedger
-from pullguard.ledger import Ledger
-from pullguard.login_ledger import LoginLedger
-from pullguard.roster import Roster
-from pullguard.service_ledger import ServiceLedger
-from pullguard.start_ledger import StartLedger
+from pullguard.store.incidents import CauseLedger
+from pullguard.store.ledger import Ledger
+from pullguard.store.logins import LoginLedger
+from pullguard.store.services import ServiceLedger
+from pullguard.store.starts import StartLedger
+from pullguard.store.task_definitions import Roster
 from tests.contract.cloudformation import load, said
 from tests.contract.resources import CONDITIONS, RESOURCES, VIA_SECRETS_MANAGER
 from tests.contract.roles import Need, condition_text, statements_of
@@ -105,7 +105,7 @@ FUNCTIONS = {
     ),
     "validate_task_definition": Function(
         queue="Validation",
-        flows=("validate", "telling"),
+        flows=("validate", "report"),
         reads=(*READS, SecretsManager.credentials, Iam.simulate),
         stack={
             **on(
@@ -138,14 +138,14 @@ FUNCTIONS = {
         queue="Grant",
         flows=(
             "patch_role",
-            "role_lease",
-            "confirming",
-            "unagreed",
-            "policy_writing",
-            "withdraw",
-            "writing",
-            "brakes",
-            "telling",
+            "role_lock",
+            "confirm_grant",
+            "revoke_without_consent",
+            "write_policy",
+            "revoke",
+            "execute",
+            "write_checks",
+            "report",
         ),
         reads=(*READS, Iam.put_role_policy, Iam.delete_role_policy, StopSwitch.read),
         stack={
@@ -176,7 +176,7 @@ FUNCTIONS = {
     ),
     "reregister_task_definition": Function(
         queue="Reregister",
-        flows=("reregister", "moving", "redeploy", "writing", "brakes", "telling"),
+        flows=("reregister", "move_services", "redeploy", "execute", "write_checks", "report"),
         reads=(
             *READS,
             Ecs.describe_raw,
@@ -195,7 +195,7 @@ FUNCTIONS = {
     ),
     "publish_alert": Function(
         queue="Alert",
-        flows=("alert", "causes", "looking_again", "publishing", "reminding"),
+        flows=("notify", "notify_incident", "recheck_open", "publish_once", "remind"),
         stack={
             **on("Ledger.Arn", Ledger.finding, Ledger.remediation, Ledger.happened, Ledger.lease, Ledger.once),
             **on("Ledger.Arn", Ledger.dependents, Ledger.waiting, ServiceLedger.known),
@@ -209,7 +209,7 @@ FUNCTIONS = {
     ),
     "sweep_account": Function(
         queue="Sweep",
-        flows=("sweep", "settle", "unused"),
+        flows=("sweep", "settle", "mark_unneeded"),
         reads=(Ecs.families, Ecs.describe, Ecs.clusters, Ecs.services, Ecs.tasks, Rules.starting, Schedules.starting),
         stack={
             **on(

@@ -17,38 +17,7 @@ FUNCTIONS = sorted((ROOT / "functions").glob("*/app.py"))
 HANDLER_MAX_LINES = 40
 
 # Decide, and know nothing of AWS, the environment, the clock or a log.
-PURE = (
-    "access",
-    "alerts",
-    "arn",
-    "aws_cli",
-    "causes",
-    "checks",
-    "consent",
-    "eligibility",
-    "errors",
-    "events",
-    "findings",
-    "gather",
-    "history",
-    "holding",
-    "image",
-    "lifecycle",
-    "messages",
-    "model",
-    "plan",
-    "planner",
-    "references",
-    "remediation",
-    "remedies",
-    "secret_value",
-    "settings",
-    "stop",
-    "stopped_causes",
-    "stopped_reason",
-    "stopped_text",
-    "task_definition",
-)
+PURE = ("access", "alerts", "checks", "domain", "events", "incidents", "planning")
 IMPURE = {"boto3", "botocore", "os", "logging", "socket", "subprocess", "aws_lambda_powertools"}
 
 
@@ -112,11 +81,7 @@ def reachable(module: str) -> set[str]:
 def test_a_pure_module_reaches_no_aws_no_environment_and_no_log(module: str) -> None:
     reached = {name: _top(imports(PULLGUARD[name])) & IMPURE for name in reachable(module)}
     assert {name: found for name, found in reached.items() if found} == {}
-    assert {
-        name
-        for name in reached
-        if _part(name) in {"aws", "flows", "table", "ledger", "cause_ledger", "service_ledger", "deployed"}
-    } == set()
+    assert {name for name in reached if _part(name) in {"aws", "runtime", "store", "workflows"}} == set()
 
 
 def test_the_pure_modules_exist() -> None:
@@ -134,12 +99,12 @@ def test_only_gateways_and_the_ledgers_table_know_the_types_of_boto3() -> None:
         for name, path in PULLGUARD.items()
         if any(each.startswith("mypy_boto3") for each in imports(path, typing_too=True))
     }
-    assert {name for name in knowing if not name.startswith("pullguard.aws.")} == {"pullguard.table"}
+    assert {name for name in knowing if not name.startswith("pullguard.aws.")} == {"pullguard.store.table"}
 
 
 def test_only_the_composition_root_and_readers_make_gateways_of_clients() -> None:
     making = {name for name, path in PULLGUARD.items() if "pullguard.aws.clients" in imports(path)}
-    assert {name for name in making if not name.startswith("pullguard.aws.")} == {"pullguard.deployed"}
+    assert {name for name in making if not name.startswith("pullguard.aws.")} == {"pullguard.runtime.bootstrap"}
 
 
 @pytest.mark.parametrize("module", PULLGUARD)
@@ -147,9 +112,9 @@ def test_the_core_knows_nothing_of_what_stands_above_it(module: str) -> None:
     assert _top(imports(PULLGUARD[module], typing_too=True)) & set(ABOVE_THE_CORE) == set()
 
 
-@pytest.mark.parametrize("module", [name for name in PULLGUARD if _part(name) not in {"flows", "deployed"}])
-def test_only_the_composition_root_knows_the_flows(module: str) -> None:
-    assert {name for name in imports(PULLGUARD[module]) if name.startswith("pullguard.flows")} == set()
+@pytest.mark.parametrize("module", [name for name in PULLGUARD if _part(name) not in {"runtime", "workflows"}])
+def test_only_the_composition_root_knows_the_workflows(module: str) -> None:
+    assert {name for name in imports(PULLGUARD[module]) if name.startswith("pullguard.workflows")} == set()
 
 
 def _folders(*names: str) -> list[Path]:

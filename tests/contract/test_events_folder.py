@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pullguard.errors import Rejected
+from pullguard.domain.errors import Rejected
 from pullguard.events import (
     BRANCHES,
     EVENT_MAX_BYTES,

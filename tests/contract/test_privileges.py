@@ -18,12 +18,12 @@ from pullguard.aws.messaging import Bus, Queues, Topic
 from pullguard.aws.schedules import Rules, Schedules
 from pullguard.aws.secrets_manager import SecretsManager
 from pullguard.aws.ssm import StopSwitch
-from pullguard.cause_ledger import CauseLedger
-from pullguard.ledger import Ledger
-from pullguard.login_ledger import LoginLedger
-from pullguard.roster import Roster
-from pullguard.service_ledger import ServiceLedger
-from pullguard.start_ledger import StartLedger
+from pullguard.store.incidents import CauseLedger
+from pullguard.store.ledger import Ledger
+from pullguard.store.logins import LoginLedger
+from pullguard.store.services import ServiceLedger
+from pullguard.store.starts import StartLedger
+from pullguard.store.task_definitions import Roster
 from tests.contract.cloudformation import ROOT, Template
 from tests.contract.needs import (
     ALL,
@@ -71,7 +71,12 @@ def test_every_function_is_in_the_table() -> None:
 # --- The table against the code ----------------------------------------------------------------------------------
 
 
-LEDGERS = ("pullguard.ledger", "pullguard.roster", "pullguard.cause_ledger", "pullguard.service_ledger")
+LEDGERS = (
+    "pullguard.store.ledger",
+    "pullguard.store.task_definitions",
+    "pullguard.store.incidents",
+    "pullguard.store.services",
+)
 
 
 def gateway_methods() -> dict[str, Method]:
@@ -121,7 +126,7 @@ GATEWAYS = {
 
 def called(flow: str) -> set[Method]:
     """The gateway methods that a flow's text calls, such as ``self.executor.ledger.lease(...)``."""
-    tree = ast.parse((ROOT / "layers/core/pullguard/flows" / f"{flow}.py").read_text(encoding="utf-8"))
+    tree = ast.parse((ROOT / "layers/core/pullguard/workflows" / f"{flow}.py").read_text(encoding="utf-8"))
     found: set[Method] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
@@ -135,7 +140,7 @@ def called(flow: str) -> set[Method]:
 def test_the_table_names_the_gateway_methods_that_the_flows_call(name: str) -> None:
     function = FUNCTIONS[name]
     calls = set().union(*(called(flow) for flow in function.flows)) - set(STARTS)
-    if "telling" in function.flows and "validate" not in function.flows:
+    if "report" in function.flows and "validate" not in function.flows:
         calls -= {Ledger.save_finding}  # executors tell remediations, never findings
     direct = _used(function) - {Queues.reject} - set(READS) - BY_READERS
     assert calls - set(READS) == direct - set(READS)
@@ -146,7 +151,7 @@ BY_READERS: frozenset[Method] = frozenset(
     {
         SecretsManager.credentials,
         *STARTS,
-        Rules.starting,  # by what deployed.py gives the sweeper
+        Rules.starting,  # by what runtime/bootstrap.py gives the sweeper
         Schedules.starting,
         Iam.simulate,
         LoginLedger.known,
@@ -168,7 +173,6 @@ WIRED_BY_DEPLOYMENT = {
 def test_an_app_wires_its_flow_and_not_anothers(name: str) -> None:
     text = (ROOT / "functions" / name / "app.py").read_text(encoding="utf-8")
     flow = FUNCTIONS[name].flows[0]
-    wired = {
-        each for function in FUNCTIONS.values() for each in (function.flows[0],) if f"pullguard.flows.{each}" in text
-    }
+    first = {function.flows[0] for function in FUNCTIONS.values()}
+    wired = {each for each in first if f"pullguard.workflows.{each}" in text}
     assert wired == (set() if name in WIRED_BY_DEPLOYMENT else {flow})

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from pullguard.deployed import Deployment
+from pullguard.domain.messages import RECEIVES_MAX
+from pullguard.domain.provenance import KEPT
 from pullguard.events import BRANCHES
-from pullguard.flows.role_lease import ROLE_LEASE_S
-from pullguard.flows.settle import Progress
-from pullguard.messages import RECEIVES_MAX
-from pullguard.provenance import KEPT
-from pullguard.settings import PREFIX, SANDBOX_ONLY
+from pullguard.runtime.bootstrap import Deployment
+from pullguard.runtime.settings import PREFIX, SANDBOX_ONLY
+from pullguard.workflows.role_lock import ROLE_LEASE_S
+from pullguard.workflows.settle import Progress
 from tests.contract.cloudformation import ROOT, TEXT, load, said, several
 from tests.contract.roles import given, role_of
 

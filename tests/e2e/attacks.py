@@ -11,7 +11,7 @@ from pathlib import Path
 
 from botocore.exceptions import ClientError
 
-from pullguard.remedies.reregister import REREGISTERED_TAG
+from pullguard.planning.reregister import REREGISTERED_TAG
 from sandbox.demo.evidence import OWN_POLICY, only, reading
 from sandbox.runtime.samples import fresh
 from sandbox.worlds.demo import CLUSTER

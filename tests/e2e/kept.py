@@ -5,9 +5,9 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from pullguard.arn import Arn
-from pullguard.ledger import Ledger
-from pullguard.remedies.grant import Granted
+from pullguard.domain.arn import Arn
+from pullguard.domain.role_policy import Granted
+from pullguard.store.ledger import Ledger
 from sandbox.demo.evidence import OWN_POLICY, only, reading
 from tests.e2e.attack import DONE, OPENED, PLANNED, RESOLVED, Mount, attack
 from tests.e2e.ground import Ground

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pullguard.messages import LISTED, UNLISTED
+from pullguard.domain.messages import LISTED, UNLISTED
 from sandbox.demo.progress import wait_until
 from sandbox.demo.scene import Scene
 from sandbox.emulator import Call

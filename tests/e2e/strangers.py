@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pullguard.arn import Arn
-from pullguard.ledger import Ledger
-from pullguard.model import Accepted
+from pullguard.domain.arn import Arn
+from pullguard.domain.facts import Accepted
+from pullguard.store.ledger import Ledger
 from sandbox.worlds.demo import CLUSTER
 from tests.e2e.attack import DONE, OPENED, RESOLVED, Attack, Mount, attack, look
 from tests.e2e.ground import Ground

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pullguard.arn import Arn
-from pullguard.ledger import Ledger
-from pullguard.remedies.grant import POLICY_NAME, Granted, policy_document, render
+from pullguard.domain.arn import Arn
+from pullguard.domain.role_policy import POLICY_NAME, Granted, policy_document, render
+from pullguard.store.ledger import Ledger
 from sandbox.demo.progress import Progress, insist
 from sandbox.demo.scene import Scene, about, deploy
 from sandbox.emulator import ACCOUNT, Call, Emulator

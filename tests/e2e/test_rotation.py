@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from pullguard.arn import Arn
-from pullguard.messages import Look
-from pullguard.provenance import Cause
-from pullguard.stop import GO_ON, Stop, switch_text
+from pullguard.domain.arn import Arn
+from pullguard.domain.messages import Look
+from pullguard.domain.provenance import Cause
+from pullguard.domain.stop import GO_ON, Stop, switch_text
 from sandbox import incidents
 from sandbox.capacity import WORKERS_AT_ONCE
 from sandbox.demo.progress import Progress, wait_until

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-import pullguard.deployed
+import pullguard.runtime.bootstrap
 from tests.functions.stack import Context, Stack, sqs_event
 from tests.functions.wire import Died, Wire
 
@@ -136,7 +136,7 @@ class Application:
             with (
                 self.monkeypatch.context() as patched
             ):  # a session of its own would cost most of what a cold start does
-                patched.setattr(pullguard.deployed, "Clients", lambda: self.wires[function].clients)
+                patched.setattr(pullguard.runtime.bootstrap, "Clients", lambda: self.wires[function].clients)
                 module = self.stack.load(function)
             module.deployment.now = lambda: self.time
             self._modules[function] = module

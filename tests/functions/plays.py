@@ -9,14 +9,14 @@ from typing import Any
 from moto.ecs.models import EC2ContainerServiceBackend, ecs_backends
 
 import pullguard.registry
-from pullguard.arn import Arn
-from pullguard.ledger import Ledger
-from pullguard.messages import LISTED, Look, Review
-from pullguard.model import Verification
-from pullguard.provenance import Cause
-from pullguard.remedies.grant import POLICY_NAME, Granted, policy_document, render
-from pullguard.roster import Roster, Sweep
-from pullguard.start_ledger import StartLedger
+from pullguard.domain.arn import Arn
+from pullguard.domain.facts import Verification
+from pullguard.domain.messages import LISTED, Look, Review
+from pullguard.domain.provenance import Cause
+from pullguard.domain.role_policy import POLICY_NAME, Granted, policy_document, render
+from pullguard.store.ledger import Ledger
+from pullguard.store.starts import StartLedger
+from pullguard.store.task_definitions import Roster, Sweep
 from tests.functions.application import Application
 from tests.functions.stack import ACCOUNT, REGION, Stack
 from tests.functions.world import PASSWORD, allow, create_role, create_secret, look_body, register

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pullguard.settings import POWERTOOLS
+from pullguard.runtime.settings import POWERTOOLS
 from tests.functions.stack import TEMPLATE, Stack
 
 IDS = {

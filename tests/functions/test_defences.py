@@ -13,12 +13,12 @@ import pytest
 from moto import mock_aws
 
 import pullguard.aws.ecs
-import pullguard.consent
-import pullguard.flows.confirming
-import pullguard.flows.moving
-import pullguard.flows.reregister
+import pullguard.domain.consent
+import pullguard.workflows.confirm_grant
+import pullguard.workflows.move_services
+import pullguard.workflows.reregister
 from pullguard.aws.ecs import Ecs
-from pullguard.remedies.grant import POLICY_NAME
+from pullguard.domain.role_policy import POLICY_NAME
 from tests.functions.application import LANES, Application
 from tests.functions.stack import Stack
 from tests.functions.wire import Fault, Wire
@@ -133,15 +133,15 @@ _GUARDED = Ecs.__init__
 ATTACKS = {
     "a-secret-that-is-not-opted-in": Attack(
         mount=_not_opted_in,
-        off=(pullguard.consent, "registry_hosts", lambda _: frozenset({"ghcr.io"})),
+        off=(pullguard.domain.consent, "registry_hosts", lambda _: frozenset({"ghcr.io"})),
         succeeded=_granted,
     ),
     "a-role-that-is-not-managed": Attack(
-        mount=_not_managed, off=(pullguard.consent, "is_managed", lambda _: True), succeeded=_granted
+        mount=_not_managed, off=(pullguard.domain.consent, "is_managed", lambda _: True), succeeded=_granted
     ),
     "a-tag-removed-between-proof-and-write": Attack(
         mount=_untagged_in_between,
-        off=(pullguard.flows.confirming, "withdrawn", lambda *_: None),
+        off=(pullguard.workflows.confirm_grant, "withdrawn", lambda *_: None),
         succeeded=_granted,
     ),
     "a-registration-whose-answer-is-lost": Attack(
@@ -149,12 +149,12 @@ ATTACKS = {
     ),
     "a-revision-registered-between-proof-and-registration": Attack(
         mount=_registered_by_somebody("dynamodb:PutItem"),
-        off=(pullguard.flows.reregister, "family_of", lambda arn: arn.resource_name),
+        off=(pullguard.workflows.reregister, "family_of", lambda arn: arn.resource_name),
         succeeded=_hidden,
     ),
     "a-revision-registered-in-the-moment-of-ours": Attack(
         mount=_registered_by_somebody("ecs:RegisterTaskDefinition"),
-        off=(pullguard.flows.moving, "hidden_by", lambda *_: None),
+        off=(pullguard.workflows.move_services, "hidden_by", lambda *_: None),
         succeeded=lambda stack: _runs("web:3", stack),
     ),
     "a-service-deployed-between-proof-and-move": Attack(

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 import pullguard.registry
-from pullguard.arn import Arn
-from pullguard.messages import LISTED, Review
-from pullguard.model import Verification
-from pullguard.provenance import Cause
-from pullguard.remedies.grant import POLICY_NAME
-from pullguard.start_ledger import StartLedger
+from pullguard.domain.arn import Arn
+from pullguard.domain.facts import Verification
+from pullguard.domain.messages import LISTED, Review
+from pullguard.domain.provenance import Cause
+from pullguard.domain.role_policy import POLICY_NAME
+from pullguard.store.starts import StartLedger
 from sandbox.runtime.samples import fresh
 from tests.functions.stack import ACCOUNT, Stack, failed, sqs_event
 from tests.functions.world import PASSWORD, allow, create_role, create_secret, look_body, register

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
-from pullguard.arn import Arn
-from pullguard.messages import Look
-from pullguard.provenance import Cause
-from pullguard.remedies.grant import POLICY_NAME, parse_own
+from pullguard.domain.arn import Arn
+from pullguard.domain.messages import Look
+from pullguard.domain.provenance import Cause
+from pullguard.domain.role_policy import POLICY_NAME, parse_own
 from tests.functions.application import LANES, QUEUES, Application
 from tests.functions.plays import REVOKING, ROLE, hold_unused, ledger_of, sweep_finds_it_unused
 from tests.functions.stack import Stack

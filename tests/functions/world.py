@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from pullguard.messages import Look
-from pullguard.provenance import Cause
+from pullguard.domain.messages import Look
+from pullguard.domain.provenance import Cause
 from tests.fakes import TRUST
 from tests.functions.stack import Stack
 

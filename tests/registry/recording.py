@@ -19,9 +19,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from pullguard.domain.secret_value import HiddenText
 from pullguard.registry import Transport
 from pullguard.registry.origins import Origin
-from pullguard.secret_value import HiddenText
 
 USERNAME = "robot$ci"
 PASSWORD = "correct horse: battery-staple"

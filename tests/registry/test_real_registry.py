@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from pullguard.image import parse_image
-from pullguard.model import RegistryAnswer, Verification
+from pullguard.domain.facts import RegistryAnswer, Verification
+from pullguard.domain.image import parse_image
+from pullguard.domain.secret_value import HiddenText
 from pullguard.registry import anonymous_pull, verify
-from pullguard.secret_value import HiddenText
 from sandbox.registry import PrivateRegistry
 from sandbox.server import SandboxError
 from sandbox.token_service import Account

@@ -15,7 +15,7 @@ import boto3
 from pullguard.alerts import Notice, compose
 from pullguard.aws.clients import Clients
 from pullguard.checks.examine import examine
-from pullguard.findings import Finding
+from pullguard.domain.findings import Finding
 from sandbox.agent import Fetch, fetch
 from sandbox.emulator import ROOT, Emulator, client
 from sandbox.worlds.catalogue.scene import Scene, prepare

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from pullguard.arn import Arn
-from pullguard.aws_cli import command, tags_option
 from pullguard.checks.new_secret import create_command
-from pullguard.consent import tagging
-from pullguard.model import Secret
-from pullguard.remedies.by_hand import Future
+from pullguard.checks.policies_by_hand import Future
+from pullguard.domain.arn import Arn
+from pullguard.domain.aws_cli import command, tags_option
+from pullguard.domain.consent import tagging
+from pullguard.domain.facts import Secret
 from sandbox.emulator import ACCOUNT, REGION, Emulator
 from tests.remedies.pasting import CREDENTIALS_FILE, shell
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from pullguard.findings import Remedy
+from pullguard.domain.findings import Remedy
 from pullguard_cli.audit import Audit
 from tests.report.sample import sample_audit
 

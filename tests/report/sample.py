@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from pullguard.checks.catalogue import CHECKS
-from pullguard.findings import Finding, NotChecked, Remedy, Severity, Status, Subject, Summary, finding_id
+from pullguard.domain.findings import Finding, NotChecked, Remedy, Severity, Status, Subject, Summary, finding_id
 from pullguard_cli.audit import Audit
 
 ACCOUNT = "210987654321"

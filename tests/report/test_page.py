@@ -12,7 +12,7 @@ import pytest
 
 from pullguard.checks.catalogue import CHECKS
 from pullguard.checks.check import Check
-from pullguard.findings import Finding, Summary
+from pullguard.domain.findings import Finding, Summary
 from pullguard_cli.audit import Audit
 from pullguard_cli.causes import causes_of
 from pullguard_cli.report_chain import PLACES, Edge, Node, chain_of

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pullguard.messages import Look
+from pullguard.domain.messages import Look
 from sandbox.agent import fetch
 from sandbox.demo.scene import Scene
 from sandbox.runtime.local import sqs_event

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
+from pullguard.domain.messages import Look
 from pullguard.events import parse_event_text, sequence
-from pullguard.messages import Look
 from sandbox.demo.progress import wait_until
 from sandbox.demo.scene import Scene
 from sandbox.engine import docker, gateway, inspect

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from pullguard.checks.catalogue import cause_of
-from pullguard.errors import Rejected
-from pullguard.findings import Finding
-from pullguard.flows.publishing import BeingTold
-from pullguard.ledger import Ledger
-from pullguard.model import NO_PERMISSION, Unreadable
+from pullguard.domain.errors import Rejected
+from pullguard.domain.facts import NO_PERMISSION, Unreadable
+from pullguard.domain.findings import Finding
+from pullguard.store.ledger import Ledger
+from pullguard.workflows.publish_once import BeingTold
 from tests.fakes import Crash, World, container, denied, revision_arn, role, secret, task_definition
 from tests.flows import Stage
 

@@ -8,7 +8,7 @@ from botocore.loaders import create_loader
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pullguard.arn import (
+from pullguard.domain.arn import (
     ARN_MAX_CHARS,
     Arn,
     MalformedReference,
@@ -21,7 +21,7 @@ from pullguard.arn import (
     partition_of,
     told,
 )
-from pullguard.errors import Malformed
+from pullguard.domain.errors import Malformed
 
 REGION = "us-east-1"
 SECRET = "arn:aws:secretsmanager:us-east-1:111122223333:secret:registry/ghcr-AbCdEf"

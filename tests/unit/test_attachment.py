@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from pullguard.checks.credentials_missing import ACCEPTED_FOR
-from pullguard.consent import missing_consent, withdrawn
-from pullguard.eligibility import is_meant_for
-from pullguard.ledger import Ledger
-from pullguard.model import Accepted, RegistryAnswer, Role, Secret, TaskUse, Usage, Verification
-from pullguard.plan import Grant, Reregister
+from pullguard.domain.actions import Grant, Reregister
+from pullguard.domain.consent import missing_consent, withdrawn
+from pullguard.domain.facts import Accepted, RegistryAnswer, Role, Secret, TaskUse, Usage, Verification
+from pullguard.domain.opt_in import is_meant_for
+from pullguard.store.ledger import Ledger
 from tests.fakes import CLUSTER, NOW, World, container, revision_arn, role, secret, task_definition
 from tests.flows import LOOK, Stage
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from pullguard.aws_batch import is_owned_by_batch
 from pullguard.checks.examine import examine
-from pullguard.findings import Finding
-from pullguard.model import FailedStart, Reason, Usage, Verification
-from pullguard.planner import Rules, make_plan
+from pullguard.domain.aws_batch import is_owned_by_batch
+from pullguard.domain.facts import FailedStart, Reason, Usage, Verification
+from pullguard.domain.findings import Finding
+from pullguard.planning.planner import Rules, make_plan
 from pullguard_cli.gates import pulls_of
 from tests.fakes import ACCOUNT, NOW, World, container, revision_arn, role, secret, secret_arn, task_definition
 

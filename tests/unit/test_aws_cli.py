@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pullguard.aws_cli import command, in_order, on_secret, redeploying, tags_option
 from pullguard.checks.examine import examine
 from pullguard.checks.older_revision import instead_of_a_copy
-from pullguard.findings import Remedy
-from pullguard.model import NotLooked, ScheduleUse, Usage
-from pullguard.remedies.schedules import pins
+from pullguard.domain.aws_cli import command, in_order, on_secret, redeploying, tags_option
+from pullguard.domain.facts import NotLooked, ScheduleUse, Usage
+from pullguard.domain.findings import Remedy
+from pullguard.planning.schedules import pins
 from tests.fakes import World, container, revision_arn, role, secret, service, task_definition
 
 SHORTHAND = {

@@ -12,7 +12,6 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from botocore.stub import Stubber
 from moto import mock_aws
 
-from pullguard.arn import Arn
 from pullguard.aws.answers import DENIED, THROTTLED, looked_up, writing
 from pullguard.aws.clients import Clients
 from pullguard.aws.ecs import Ecs
@@ -21,11 +20,10 @@ from pullguard.aws.kms import Kms
 from pullguard.aws.messaging import Bus, NotSent, Queues, Topic
 from pullguard.aws.readers import AwsReaders
 from pullguard.aws.secrets_manager import SecretsManager
-from pullguard.eligibility import UNREADABLE_TAG
-from pullguard.errors import Denied
-from pullguard.gather import gather
-from pullguard.image import parse_image
-from pullguard.model import (
+from pullguard.checks.gather import gather
+from pullguard.domain.arn import Arn
+from pullguard.domain.errors import Denied
+from pullguard.domain.facts import (
     CrossAccountPrimary,
     Facts,
     Key,
@@ -39,6 +37,8 @@ from pullguard.model import (
     Usage,
     ValueShape,
 )
+from pullguard.domain.image import parse_image
+from pullguard.domain.opt_in import UNREADABLE_TAG
 from tests.fakes import (
     ACCOUNT,
     CLUSTER,

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from pullguard.findings import Remedy
-from pullguard.remedies.by_hand import adding, deleted_principals, extended
+from pullguard.checks.policies_by_hand import adding, deleted_principals, extended
+from pullguard.domain.findings import Remedy
 from tests.worlds.commands import piped
 
 DELETED = "AROAQ3EGSOMEDELETEDID"

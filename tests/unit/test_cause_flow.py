@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from pullguard.checks.catalogue import cause_of
-from pullguard.flows.publishing import Alerted, BeingTold
-from pullguard.flows.reminding import Reminded
-from pullguard.ledger import Ledger
-from pullguard.model import Usage, ValueShape
-from pullguard.remediation import Deed, Remediation, RemediationEvent
-from pullguard.service_ledger import Kept
+from pullguard.domain.facts import Usage, ValueShape
+from pullguard.domain.remediation import Deed, Remediation, RemediationEvent
+from pullguard.store.ledger import Ledger
+from pullguard.store.services import Kept
+from pullguard.workflows.publish_once import Alerted, BeingTold
+from pullguard.workflows.remind import Reminded
 from tests.fakes import Crash, World, container, key, revision_arn, role, secret, service, task_definition
 from tests.flows import Stage, look
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from pullguard.causes import Dependent, broken_thing, common_sentence, dependents_of, shared_things, together
 from pullguard.checks.catalogue import CHECKS, broken_by, cause_of
-from pullguard.findings import Finding, Remedy
+from pullguard.domain.findings import Finding, Remedy
+from pullguard.incidents import Dependent, broken_thing, common_sentence, dependents_of, shared_things, together
 from tests.fakes import ACCOUNT, REGION, key, revision_arn, role_arn, secret_arn, service
 
 FINDING = Finding(

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from pullguard.aws_cli import tags_option
-from pullguard.consent import MissingKey, kept_grant, missing_key, why_not, withdrawn
-from pullguard.errors import NotNow
-from pullguard.findings import Remedy
-from pullguard.model import Lookup, Missing, NamedPolicy, Role, Secret
-from pullguard.remedies.grant import Granted
+from pullguard.domain.aws_cli import tags_option
+from pullguard.domain.consent import MissingKey, kept_grant, missing_key, why_not, withdrawn
+from pullguard.domain.errors import NotNow
+from pullguard.domain.facts import Lookup, Missing, NamedPolicy, Role, Secret
+from pullguard.domain.findings import Remedy
+from pullguard.domain.role_policy import Granted
 from tests.fakes import World, container, denied, key, role, secret, task_definition
 from tests.worlds.commands import piped
 

@@ -3,12 +3,12 @@ from typing import Any
 import pytest
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-from pullguard.deployed import Deployment
-from pullguard.errors import Rejected
-from pullguard.image import parse_image
-from pullguard.model import VERIFICATION_SWITCHED_OFF, Verification
-from pullguard.receiver import Refused
-from pullguard.settings import POWERTOOLS
+from pullguard.domain.errors import Rejected
+from pullguard.domain.facts import VERIFICATION_SWITCHED_OFF, Verification
+from pullguard.domain.image import parse_image
+from pullguard.runtime.bootstrap import Deployment
+from pullguard.runtime.receiver import Refused
+from pullguard.runtime.settings import POWERTOOLS
 from tests.contract.cloudformation import load
 
 ENVIRONMENT = {

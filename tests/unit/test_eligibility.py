@@ -3,7 +3,9 @@ from typing import Any
 
 import pytest
 
-from pullguard.eligibility import (
+from pullguard.domain.facts import Lookup, Missing, NamedPolicy, Secret
+from pullguard.domain.image import parse_image
+from pullguard.domain.opt_in import (
     effective_mode,
     has_required_boundary,
     has_unreadable_registry_tag,
@@ -16,8 +18,6 @@ from pullguard.eligibility import (
     role_may_use,
     secrets_for,
 )
-from pullguard.image import parse_image
-from pullguard.model import Lookup, Missing, NamedPolicy, Secret
 from tests.fakes import NOW, denied, role, secret
 
 HOSTS: dict[str, tuple[str | None, set[str]]] = {

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from pullguard.ledger import Ledger
-from pullguard.model import FailedStart, Lookup, NotLooked, Reason, TaskUse, Usage, Verification
+from pullguard.domain.facts import FailedStart, Lookup, NotLooked, Reason, TaskUse, Usage, Verification
+from pullguard.store.ledger import Ledger
 from tests.fakes import CLUSTER, World, container, revision_arn, role, secret, service, task_definition
 from tests.flows import Stage, look
 from tests.unit.test_cause_flow import deliver, subjects

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pullguard.arn import Arn
-from pullguard.errors import Rejected
+from pullguard.domain.arn import Arn
+from pullguard.domain.errors import Rejected
+from pullguard.domain.provenance import Cause
 from pullguard.events import (
     EVENT_MAX_BYTES,
     KeyChanged,
@@ -27,7 +28,6 @@ from pullguard.events import (
     parse_event_text,
     sequence,
 )
-from pullguard.provenance import Cause
 
 SAMPLES = Path(__file__).parents[2] / "events" / "eventbridge"
 SECRET = "arn:aws:secretsmanager:us-east-1:111122223333:secret:registry/ghcr-AbCdEf"

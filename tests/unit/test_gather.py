@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from pullguard.gather import gather
-from pullguard.model import Facts, Missing, Secret, Unreadable, Usage
+from pullguard.checks.gather import gather
+from pullguard.domain.facts import Facts, Missing, Secret, Unreadable, Usage
 from tests.fakes import NOW, World, container, denied, key, revision_arn, role, secret, secret_arn, task_definition
 
 GHCR, HUB = secret(), secret("registry/hub", "HubHub", registry="docker.io")

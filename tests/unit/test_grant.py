@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pullguard.arn import Arn
-from pullguard.remedies.by_hand import extended
-from pullguard.remedies.grant import (
+from pullguard.checks.policies_by_hand import extended
+from pullguard.domain.arn import Arn
+from pullguard.domain.role_policy import (
     INLINE_POLICIES_MAX_CHARS,
     POLICY_NAME,
     Granted,

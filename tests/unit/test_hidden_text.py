@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pullguard.hidden_text import without_credentials
+from pullguard.domain.hidden_text import without_credentials
 from tests.unit.stopped_texts import TEXTS
 
 SECRET = "hunter2"

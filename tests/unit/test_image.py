@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pullguard.errors import Malformed
-from pullguard.image import DOCKER_HUB, normal_host, parse_image
+from pullguard.domain.errors import Malformed
+from pullguard.domain.image import DOCKER_HUB, normal_host, parse_image
 
 SHA256 = "sha256:" + "0123456789abcdef" * 4
 CYRILLIC_C = "\N{CYRILLIC SMALL LETTER ES}"

@@ -8,16 +8,16 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from pullguard.arn import Arn, key_beside
 from pullguard.aws.clients import Clients
 from pullguard.aws.kms import Kms
 from pullguard.aws.organizations import Organizations
 from pullguard.aws.readers import AwsReaders
 from pullguard.checks.examine import examine
-from pullguard.errors import Malformed
-from pullguard.findings import Finding
-from pullguard.model import Key, KeyGrant, Lookup, Missing, NamedPolicy, NotLooked, Role, Secret, Unreadable
-from pullguard.planner import Rules, make_plan
+from pullguard.domain.arn import Arn, key_beside
+from pullguard.domain.errors import Malformed
+from pullguard.domain.facts import Key, KeyGrant, Lookup, Missing, NamedPolicy, NotLooked, Role, Secret, Unreadable
+from pullguard.domain.findings import Finding
+from pullguard.planning.planner import Rules, make_plan
 from tests.fakes import ACCOUNT, REGION, World, container, denied, key, role, secret, secret_arn, task_definition
 
 THEIRS = "444455556666"

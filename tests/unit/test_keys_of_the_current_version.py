@@ -8,16 +8,16 @@ from botocore.stub import Stubber
 
 from pullguard.access.cross_check import contradiction, questions
 from pullguard.access.verdict import Circumstances, pull_access
-from pullguard.arn import Arn
 from pullguard.aws.clients import Clients
 from pullguard.aws.readers import AwsReaders
 from pullguard.aws.secrets_manager import SecretsManager
 from pullguard.checks.examine import examine
-from pullguard.findings import Finding
-from pullguard.model import Key, Missing, NamedPolicy, Role, Secret, Simulated, Unreadable
-from pullguard.plan import Grant
-from pullguard.planner import Rules, make_plan
-from pullguard.references import references_of
+from pullguard.domain.actions import Grant
+from pullguard.domain.arn import Arn
+from pullguard.domain.facts import Key, Missing, NamedPolicy, Role, Secret, Simulated, Unreadable
+from pullguard.domain.findings import Finding
+from pullguard.domain.references import references_of
+from pullguard.planning.planner import Rules, make_plan
 from pullguard_cli.gates import pulls_of
 from tests.fakes import ACCOUNT, REGION, World, container, denied, key, role, secret, secret_arn, task_definition
 

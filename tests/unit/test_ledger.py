@@ -7,14 +7,14 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from pullguard.findings import Finding, Remedy
-from pullguard.ledger import ONCE_KEPT_S, Entry, Ledger
-from pullguard.lifecycle import FindingRecord
-from pullguard.remediation import Deed, Remediation
-from pullguard.remedies.grant import Granted
-from pullguard.role_book import HISTORY_KEPT_S
-from pullguard.stop import Stop
-from pullguard.table import RESOLVED_KEPT_S
+from pullguard.domain.findings import Finding, Remedy
+from pullguard.domain.remediation import Deed, Remediation
+from pullguard.domain.role_policy import Granted
+from pullguard.domain.stop import Stop
+from pullguard.incidents.finding_lifecycle import FindingRecord
+from pullguard.store.grants import HISTORY_KEPT_S
+from pullguard.store.ledger import ONCE_KEPT_S, Entry, Ledger
+from pullguard.store.table import RESOLVED_KEPT_S
 from tests.fakes import NOW, REGION, Crash, key, revision_arn, role_arn, secret_arn
 
 if TYPE_CHECKING:

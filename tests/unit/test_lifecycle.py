@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pullguard.checks.catalogue import cause_of
-from pullguard.findings import Finding, Remedy
-from pullguard.lifecycle import FindingRecord, advance
+from pullguard.domain.findings import Finding, Remedy
+from pullguard.incidents.finding_lifecycle import FindingRecord, advance
 
 THEN = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 NOW = THEN + timedelta(days=1)

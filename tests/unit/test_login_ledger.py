@@ -9,12 +9,12 @@ import pytest
 
 import pullguard.registry
 from pullguard.aws.readers import AwsReaders
-from pullguard.image import ImageReference, parse_image
-from pullguard.login_ledger import CLAIM_S, RATE_LIMITED_S, REFUSED_S, TAKEN_S, LoginLedger
-from pullguard.model import Secret, Unreadable, Verification
-from pullguard.refused_logins import RefusedLogins
+from pullguard.domain.facts import Secret, Unreadable, Verification
+from pullguard.domain.image import ImageReference, parse_image
+from pullguard.domain.secret_value import Credentials, read_value
 from pullguard.registry import verification
-from pullguard.secret_value import Credentials, read_value
+from pullguard.registry.refused_logins import RefusedLogins
+from pullguard.store.logins import CLAIM_S, RATE_LIMITED_S, REFUSED_S, TAKEN_S, LoginLedger
 from tests.fakes import ACCOUNT, NOW, secret
 from tests.unit.test_malformed_items import MALFORMED
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pullguard.secret_value import SHORT_LIVED, read_value
+from pullguard.domain.secret_value import SHORT_LIVED, read_value
 
 PASSWORD = "hunter2-correct-horse"
 AUTH = {"auth": "dTpodW50ZXIy"}

@@ -5,11 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from pullguard.flows.looking_again import LOOK_AGAIN
-from pullguard.flows.reminding import Reminded
-from pullguard.ledger import Ledger
-from pullguard.messages import Look
-from pullguard.model import RegistryAnswer, Verification
+from pullguard.domain.facts import RegistryAnswer, Verification
+from pullguard.domain.messages import Look
+from pullguard.store.ledger import Ledger
+from pullguard.workflows.recheck_open import LOOK_AGAIN
+from pullguard.workflows.remind import Reminded
 from tests.fakes import Crash, World, container, revision_arn, role, secret, task_definition
 from tests.flows import Stage, look
 from tests.unit.test_cause_flow import HOURLY, NO_PASSWORD, deliver, subjects

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import pytest
 
 from pullguard.aws.answers import safe_words
-from pullguard.cause_ledger import CauseLedger
-from pullguard.causes import CauseRecord, Member
 from pullguard.checks.catalogue import cause_of
-from pullguard.errors import MalformedItem
-from pullguard.flows.brakes import Held
-from pullguard.holding import Unagreed
-from pullguard.ledger import Ledger
-from pullguard.model import NotLooked, RotationEnd, ScheduleUse, Unreadable
-from pullguard.remedies.grant import Granted
-from pullguard.roster import Roster, Sweep
-from pullguard.service_ledger import Kept, ServiceLedger
-from pullguard.start_ledger import StartLedger
-from pullguard.stop import Stop
+from pullguard.domain.errors import MalformedItem
+from pullguard.domain.facts import NotLooked, RotationEnd, ScheduleUse, Unreadable
+from pullguard.domain.grant_record import Unagreed
+from pullguard.domain.role_policy import Granted
+from pullguard.domain.stop import Stop
+from pullguard.incidents import CauseRecord, Member
+from pullguard.store.incidents import CauseLedger
+from pullguard.store.ledger import Ledger
+from pullguard.store.services import Kept, ServiceLedger
+from pullguard.store.starts import StartLedger
+from pullguard.store.task_definitions import Roster, Sweep
+from pullguard.workflows.write_checks import Held
 from tests.fakes import NOW, World, revision_arn, role_arn, secret_arn
 from tests.flows import Stage
 from tests.unit.test_ledger import record, remediation

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pullguard.arn import Arn
-from pullguard.errors import Rejected
-from pullguard.messages import ATTEMPTS_MAX, BODY_MAX_CHARS, Home, Look, parse_object
-from pullguard.provenance import Cause
+from pullguard.domain.arn import Arn
+from pullguard.domain.errors import Rejected
+from pullguard.domain.messages import ATTEMPTS_MAX, BODY_MAX_CHARS, Home, Look, parse_object
+from pullguard.domain.provenance import Cause
 from tests.fakes import revision_arn
 
 LOOK = Look(

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pullguard.near_names import is_near, nearest
+from pullguard.domain.near_names import is_near, nearest
 
 WEB = "registry/dockerhub-web"
 NEAR = [

@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from pullguard.oddities import oddity_of
+from pullguard.domain.oddities import oddity_of
 
 PLACEHOLDERS: Final = (
     # of templates and tools

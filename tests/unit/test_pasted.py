@@ -7,9 +7,9 @@ from typing import Final
 
 import pytest
 
-from pullguard.arn import MalformedReference, SecretReference, parse_reference
-from pullguard.errors import shown
-from pullguard.pasted import hidden, kind_of, redacted
+from pullguard.domain.arn import MalformedReference, SecretReference, parse_reference
+from pullguard.domain.errors import shown
+from pullguard.domain.pasted_credentials import hidden, kind_of, redacted
 
 made: Final = random.Random(31)
 ALNUM: Final = string.ascii_letters + string.digits

@@ -10,8 +10,8 @@ import pytest
 
 from pullguard.aws.messaging import Queues, Topic
 from pullguard.checks.examine import examine
-from pullguard.ledger import Ledger
-from pullguard.planner import Rules, make_plan
+from pullguard.planning.planner import Rules, make_plan
+from pullguard.store.ledger import Ledger
 from tests.fakes import Sent, World, container, revision_arn, role, secret, task_definition
 from tests.flows import Stage
 

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pullguard.arn import Arn
 from pullguard.checks.examine import examine
-from pullguard.findings import Remedy
-from pullguard.model import FailedStart, Key, NamedPolicy, Reason, Role, Secret, Usage, Verification
-from pullguard.plan import Fix, Grant, MoveService, Plan, ReferenceChange, Refusal, Reregister
-from pullguard.planner import Rules, make_plan, next_actions, told_apart
+from pullguard.domain.actions import Fix, Grant, MoveService, Plan, ReferenceChange, Refusal, Reregister
+from pullguard.domain.arn import Arn
+from pullguard.domain.facts import FailedStart, Key, NamedPolicy, Reason, Role, Secret, Usage, Verification
+from pullguard.domain.findings import Remedy
+from pullguard.planning.planner import Rules, make_plan, next_actions, told_apart
 from tests.fakes import (
     CLUSTER,
     NOW,

@@ -9,13 +9,13 @@ import pytest
 from botocore.stub import Stubber
 from moto import mock_aws
 
-from pullguard.arn import Arn
 from pullguard.aws.clients import Clients
 from pullguard.aws.ecs import Ecs
 from pullguard.aws.once import Once
 from pullguard.aws.readers import AwsReaders
 from pullguard.aws.walk import Walk
-from pullguard.model import NamedPolicy, Role, TaskDefinition, Usage
+from pullguard.domain.arn import Arn
+from pullguard.domain.facts import NamedPolicy, Role, TaskDefinition, Usage
 from tests.fakes import NOW, task_definition
 
 MOTO = "123456789012"  # the account of moto

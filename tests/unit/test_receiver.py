@@ -7,10 +7,10 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from botocore.exceptions import ClientError
 
 from pullguard.aws.messaging import Queues
-from pullguard.errors import NotNow, Rejected
-from pullguard.flows.validate import Validated
-from pullguard.messages import RECEIVES_MAX
-from pullguard.receiver import Receiver, Refused, outcome
+from pullguard.domain.errors import NotNow, Rejected
+from pullguard.domain.messages import RECEIVES_MAX
+from pullguard.runtime.receiver import Receiver, Refused, outcome
+from pullguard.workflows.validate import Validated
 
 
 class Rejects:

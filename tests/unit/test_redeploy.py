@@ -8,17 +8,17 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from pullguard.errors import Denied, NotNow
-from pullguard.flows.redeploy import BY_HAND, NOTHING
-from pullguard.flows.reregister import Reregistered, Reregisterer
-from pullguard.ledger import Ledger
-from pullguard.messages import Look
-from pullguard.model import Facts, Secret, ServiceUse, Usage, Verification
-from pullguard.plan import Redeploy, Refusal
-from pullguard.planner import Rules
-from pullguard.provenance import Cause
-from pullguard.remedies.redeploy import REDEPLOYED_WITHIN, Verified, redeployments, verified
-from pullguard.stop import Stop, switch_text
+from pullguard.domain.actions import Redeploy, Refusal
+from pullguard.domain.errors import Denied, NotNow
+from pullguard.domain.facts import Facts, Secret, ServiceUse, Usage, Verification
+from pullguard.domain.messages import Look
+from pullguard.domain.provenance import Cause
+from pullguard.domain.stop import Stop, switch_text
+from pullguard.planning.planner import Rules
+from pullguard.planning.redeployment import REDEPLOYED_WITHIN, Verified, redeployments, verified
+from pullguard.store.ledger import Ledger
+from pullguard.workflows.redeploy import BY_HAND, NOTHING
+from pullguard.workflows.reregister import Reregistered, Reregisterer
 from tests.fakes import (
     ACCOUNT,
     CLUSTER,

@@ -5,8 +5,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from pullguard.image import ImageReference, parse_image
-from pullguard.model import RegistryAnswer, Verification
+from pullguard.domain.facts import RegistryAnswer, Verification
+from pullguard.domain.image import ImageReference, parse_image
 from pullguard.registry import anonymous_pull, verify
 from tests.registry.recording import BASIC, Recording, Reply, Request, Script, credentials, recording
 

@@ -8,12 +8,10 @@ from typing import Literal, NoReturn
 
 import pytest
 
-from pullguard.arn import Arn, parse_reference
 from pullguard.checks.check import Check
 from pullguard.checks.registry import CHECKS
-from pullguard.findings import Answer, Failed, Passed, Skipped, Unsure
-from pullguard.image import ImageReference, parse_image
-from pullguard.model import (
+from pullguard.domain.arn import Arn, parse_reference
+from pullguard.domain.facts import (
     Container,
     Facts,
     Lookup,
@@ -28,8 +26,10 @@ from pullguard.model import (
     ValueShape,
     Verification,
 )
+from pullguard.domain.findings import Answer, Failed, Passed, Skipped, Unsure
+from pullguard.domain.image import ImageReference, parse_image
+from pullguard.domain.secret_value import Credentials, HiddenText, read_value
 from pullguard.registry import verification
-from pullguard.secret_value import Credentials, HiddenText, read_value
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SECRET = Secret(

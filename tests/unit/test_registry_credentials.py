@@ -9,10 +9,10 @@ from typing import NoReturn
 
 import pytest
 
-from pullguard.arn import Arn
-from pullguard.errors import Malformed
-from pullguard.image import ImageReference, parse_image
-from pullguard.model import NotLooked, RegistryAnswer, Secret
+from pullguard.domain.arn import Arn
+from pullguard.domain.errors import Malformed
+from pullguard.domain.facts import NotLooked, RegistryAnswer, Secret
+from pullguard.domain.image import ImageReference, parse_image
 from pullguard.registry import (
     HostNotAllowed,
     Transport,

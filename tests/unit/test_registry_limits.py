@@ -10,8 +10,8 @@ from typing import Any, BinaryIO, NoReturn
 
 import pytest
 
-from pullguard.image import parse_image
-from pullguard.model import Verification
+from pullguard.domain.facts import Verification
+from pullguard.domain.image import parse_image
 from pullguard.registry import Transport, verify
 from pullguard.registry.exchange import REQUESTS_MAX, Exchange, NoAnswer
 from pullguard.registry.origins import Origin, registry_url

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from pullguard.image import parse_image
+from pullguard.domain.image import parse_image
 from pullguard.registry import verify
 from pullguard.registry.challenges import Challenge, parse_challenges
 from pullguard.registry.origins import Origin, Url, onward, parse_url, registry_url

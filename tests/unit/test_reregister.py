@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from moto import mock_aws
 
-from pullguard.arn import Arn
-from pullguard.plan import ReferenceChange
-from pullguard.remedies.reregister import (
+from pullguard.domain.actions import ReferenceChange
+from pullguard.domain.arn import Arn
+from pullguard.planning.reregister import (
     DESCRIBE_ONLY,
     REREGISTERED_TAG,
     CannotReregister,

@@ -15,19 +15,19 @@ from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 from pullguard.aws.iam import Iam
-from pullguard.errors import NotNow, PullguardError
-from pullguard.flows.patch_role import Patched, RolePatcher
-from pullguard.flows.role_lease import ROLE_LEASE_S
-from pullguard.flows.withdraw import Withdrawer
-from pullguard.flows.writing import WAITS_S
-from pullguard.holding import Unagreed
-from pullguard.ledger import Ledger
-from pullguard.messages import LISTED, Look, Review
-from pullguard.model import NamedPolicy
-from pullguard.provenance import Cause
-from pullguard.remedies.grant import POLICY_NAME, policy_document, render
-from pullguard.roster import Sweep
-from pullguard.stop import GO_ON
+from pullguard.domain.errors import NotNow, PullguardError
+from pullguard.domain.facts import NamedPolicy
+from pullguard.domain.grant_record import Unagreed
+from pullguard.domain.messages import LISTED, Look, Review
+from pullguard.domain.provenance import Cause
+from pullguard.domain.role_policy import POLICY_NAME, policy_document, render
+from pullguard.domain.stop import GO_ON
+from pullguard.store.ledger import Ledger
+from pullguard.store.task_definitions import Sweep
+from pullguard.workflows.execute import WAITS_S
+from pullguard.workflows.patch_role import Patched, RolePatcher
+from pullguard.workflows.revoke import Withdrawer
+from pullguard.workflows.role_lock import ROLE_LEASE_S
 from tests.fakes import (
     NOW,
     REGION,

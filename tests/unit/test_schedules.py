@@ -12,14 +12,14 @@ import pytest
 from botocore.stub import Stubber
 from moto import mock_aws
 
-from pullguard.arn import Arn
 from pullguard.aws.schedules import Rules, Schedules, started_by
 from pullguard.checks.examine import examine
-from pullguard.flows.validate import in_scope
-from pullguard.model import ScheduleUse, Unreadable, Usage
-from pullguard.planner import Rules as PlannerRules
-from pullguard.planner import make_plan
-from pullguard.remedies.schedules import pins
+from pullguard.domain.arn import Arn
+from pullguard.domain.facts import ScheduleUse, Unreadable, Usage
+from pullguard.planning.planner import Rules as PlannerRules
+from pullguard.planning.planner import make_plan
+from pullguard.planning.schedules import pins
+from pullguard.workflows.validate import in_scope
 from tests.fakes import CLUSTER, REGION, World, container, denied, revision_arn, role, secret, task_definition
 
 BEFORE, AFTER = revision_arn("web", 7), revision_arn("web", 8)

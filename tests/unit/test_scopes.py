@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from pullguard.eligibility import REGISTRY_TAG
-from pullguard.ledger import Ledger
-from pullguard.model import FailedStart, Reason, Rotation, RotationEnd, Usage, Verification
-from pullguard.service_ledger import Kept
+from pullguard.domain.facts import FailedStart, Reason, Rotation, RotationEnd, Usage, Verification
+from pullguard.domain.opt_in import REGISTRY_TAG
+from pullguard.store.ledger import Ledger
+from pullguard.store.services import Kept
 from tests.fakes import CLUSTER, World, container, revision_arn, role, secret, service, task_definition
 from tests.flows import Stage, look
 from tests.unit.test_cause_flow import deliver

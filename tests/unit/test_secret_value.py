@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pullguard.model import ValueShape
-from pullguard.secret_value import HiddenText, read_value
+from pullguard.domain.facts import ValueShape
+from pullguard.domain.secret_value import HiddenText, read_value
 
 PASSWORD = "hunter2-correct-horse"
 HIDDEN = HiddenText(PASSWORD)

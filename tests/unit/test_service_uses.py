@@ -8,8 +8,8 @@ from botocore.stub import Stubber
 
 from pullguard.aws.ecs import Ecs
 from pullguard.aws.survey import ClusterSurvey, Running
-from pullguard.model import FailedStart, Missing, Reason, Usage
-from pullguard.remedies.services import moves
+from pullguard.domain.facts import FailedStart, Missing, Reason, Usage
+from pullguard.planning.service_moves import moves
 from tests.fakes import CLUSTER, NOW, REGION, revision_arn, service, task_definition
 
 ONE, TWO, THREE = (str(revision_arn(revision=number)) for number in (1, 2, 3))

@@ -4,11 +4,11 @@ from dataclasses import replace
 import pytest
 import yaml
 
-from pullguard.arn import Arn
-from pullguard.model import ServiceUse
-from pullguard.plan import MoveService, ReferenceChange
-from pullguard.remedies.infrastructure_as_code import IacOwner, owner, snippets
-from pullguard.remedies.services import moves
+from pullguard.domain.actions import MoveService, ReferenceChange
+from pullguard.domain.arn import Arn
+from pullguard.domain.facts import ServiceUse
+from pullguard.planning.infrastructure_as_code import IacOwner, owner, snippets
+from pullguard.planning.service_moves import moves
 
 BEFORE = Arn.parse("arn:aws:ecs:eu-west-1:123456789012:task-definition/web:7")
 AFTER = Arn.parse("arn:aws:ecs:eu-west-1:123456789012:task-definition/web:8")

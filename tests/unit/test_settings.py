@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from pullguard.errors import Misconfigured
-from pullguard.settings import LOG_LEVEL, POWERTOOLS, PREFIX, Settings
+from pullguard.domain.errors import Misconfigured
+from pullguard.runtime.settings import LOG_LEVEL, POWERTOOLS, PREFIX, Settings
 
 POWERTOOLS_VARIABLES = {"POWERTOOLS_METRICS_NAMESPACE": "Pullguard", "POWERTOOLS_SERVICE_NAME": "a_function"}
 GOOD = POWERTOOLS_VARIABLES | {

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from pullguard.aws.readers import starting
-from pullguard.errors import Rejected
-from pullguard.flows.validate import in_scope
-from pullguard.ledger import Ledger
-from pullguard.model import FailedStart, NotLooked, ScheduleUse, Unreadable, Usage
-from pullguard.start_ledger import NOT_LISTED, StartLedger
+from pullguard.domain.errors import Rejected
+from pullguard.domain.facts import FailedStart, NotLooked, ScheduleUse, Unreadable, Usage
+from pullguard.store.ledger import Ledger
+from pullguard.store.starts import NOT_LISTED, StartLedger
+from pullguard.workflows.validate import in_scope
 from tests.fakes import NOW, World, container, denied, revision_arn, secret, task_definition
 from tests.flows import Stage
 from tests.unit.resolve_change.scene import asked, resolver, sample

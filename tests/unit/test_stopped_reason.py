@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pullguard.checks.catalogue import CHECKS
-from pullguard.image import ImageReference, parse_images
-from pullguard.model import Reason
-from pullguard.stopped_reason import EXPLANATIONS, UNKNOWN, Diagnosis, Explanation, Kind, diagnose, explain
-from pullguard.stopped_text import NamedRole
+from pullguard.domain.facts import Reason
+from pullguard.domain.image import ImageReference, parse_images
+from pullguard.domain.stopped_reason import EXPLANATIONS, UNKNOWN, Diagnosis, Explanation, Kind, diagnose, explain
+from pullguard.domain.stopped_text import NamedRole
 from tests.unit.stopped_texts import TEXTS
 
 NOT_OURS = frozenset({"ecr-authorization", "secret-injection", "unknown"})

@@ -2,9 +2,9 @@ from typing import Any
 
 import pytest
 
-from pullguard.plan import ReferenceChange
-from pullguard.remedies.reregister import REREGISTERED_TAG
-from pullguard.remedies.successor import differences, successor_of
+from pullguard.domain.actions import ReferenceChange
+from pullguard.planning.reregister import REREGISTERED_TAG
+from pullguard.planning.successor import differences, successor_of
 from tests.fakes import container, revision_arn, secret, task_definition
 
 OLD, NEW = secret(suffix="OldOld"), secret(suffix="NewNew")

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from pullguard.suffix_words import reads_as_a_word
+from pullguard.domain.suffix_words import reads_as_a_word
 
 WORDS = """
 docker gitlab github reader worker helper harbor mirror secret access puller writer deploy client server public shared

@@ -8,12 +8,12 @@ import pytest
 from botocore.stub import Stubber
 
 from pullguard.aws.ecs import Ecs
-from pullguard.errors import NotNow, Rejected
-from pullguard.flows.settle import WAITS_S, Settler
-from pullguard.flows.sweep import Sweeper, Swept
-from pullguard.ledger import Ledger
-from pullguard.messages import LISTED, UNLISTED
-from pullguard.model import ScheduleUse, Unreadable
+from pullguard.domain.errors import NotNow, Rejected
+from pullguard.domain.facts import ScheduleUse, Unreadable
+from pullguard.domain.messages import LISTED, UNLISTED
+from pullguard.store.ledger import Ledger
+from pullguard.workflows.settle import WAITS_S, Settler
+from pullguard.workflows.sweep import Sweeper, Swept
 from tests.fakes import CLUSTER, NOW, REGION, Crash, World, granted, revision_arn, role_arn, secret, service
 from tests.flows import Stage
 

@@ -2,10 +2,10 @@ from typing import Any
 
 import pytest
 
-from pullguard.arn import MalformedReference, SecretReference
-from pullguard.errors import Malformed
-from pullguard.image import ImageReference
-from pullguard.task_definition import read_task_definition, role_arn_of
+from pullguard.domain.arn import MalformedReference, SecretReference
+from pullguard.domain.errors import Malformed
+from pullguard.domain.image import ImageReference
+from pullguard.domain.task_definition import read_task_definition, role_arn_of
 from tests.fakes import revision_arn, secret_arn, task_definition
 
 RAW: dict[str, Any] = {"taskDefinitionArn": str(revision_arn()), "family": "web", "revision": 7, "status": "ACTIVE"}

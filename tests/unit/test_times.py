@@ -8,12 +8,12 @@ from typing import Any, Literal
 
 import pytest
 
-from pullguard.errors import Rejected
-from pullguard.flows.patch_role import RolePatcher
-from pullguard.flows.reregister import Reregisterer
-from pullguard.ledger import Ledger
-from pullguard.messages import Review
-from pullguard.provenance import AHEAD_MAX, KEPT, Cause, check_time
+from pullguard.domain.errors import Rejected
+from pullguard.domain.messages import Review
+from pullguard.domain.provenance import AHEAD_MAX, KEPT, Cause, check_time
+from pullguard.store.ledger import Ledger
+from pullguard.workflows.patch_role import RolePatcher
+from pullguard.workflows.reregister import Reregisterer
 from tests.fakes import NOW, World, container, role, role_arn, task_definition
 from tests.flows import LOOK, Stage
 from tests.unit.resolve_change.scene import GHCR, resolver, sample

@@ -9,17 +9,17 @@ import pytest
 from botocore.stub import Stubber
 
 from pullguard.aws.iam import Iam
-from pullguard.errors import NotNow
-from pullguard.flows.patch_role import RolePatcher
-from pullguard.flows.role_lease import ROLE_LEASE_S
-from pullguard.flows.withdraw import Withdrawer, Withdrawn
-from pullguard.holding import Unagreed
-from pullguard.ledger import Ledger
-from pullguard.messages import LISTED, Look, Review
-from pullguard.model import NamedPolicy
-from pullguard.provenance import Cause
-from pullguard.remedies.grant import POLICY_NAME, Granted, policy_document, render
-from pullguard.stop import GO_ON, Stop, switch_text
+from pullguard.domain.errors import NotNow
+from pullguard.domain.facts import NamedPolicy
+from pullguard.domain.grant_record import Unagreed
+from pullguard.domain.messages import LISTED, Look, Review
+from pullguard.domain.provenance import Cause
+from pullguard.domain.role_policy import POLICY_NAME, Granted, policy_document, render
+from pullguard.domain.stop import GO_ON, Stop, switch_text
+from pullguard.store.ledger import Ledger
+from pullguard.workflows.patch_role import RolePatcher
+from pullguard.workflows.revoke import Withdrawer, Withdrawn
+from pullguard.workflows.role_lock import ROLE_LEASE_S
 from tests.fakes import NOW, REGION, Crash, World, container, denied, granted, key, revision_arn, role, role_arn, secret
 from tests.fakes import task_definition as definition
 from tests.flows import LOOK, Stage, Writes

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from pullguard.arn import Arn
-from pullguard.errors import Rejected
-from pullguard.ledger import Ledger
-from pullguard.messages import LISTED, UNLISTED
-from pullguard.model import Rotation, RotationEnd, Usage, Verification
-from pullguard.plan import Mode
-from pullguard.planner import Rules
-from pullguard.roster import Roster
+from pullguard.domain.actions import Mode
+from pullguard.domain.arn import Arn
+from pullguard.domain.errors import Rejected
+from pullguard.domain.facts import Rotation, RotationEnd, Usage, Verification
+from pullguard.domain.messages import LISTED, UNLISTED
+from pullguard.planning.planner import Rules
+from pullguard.store.ledger import Ledger
+from pullguard.store.task_definitions import Roster
 from tests.fakes import (
     NOW,
     Crash,

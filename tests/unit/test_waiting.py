@@ -10,22 +10,22 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
-from pullguard.arn import Arn
 from pullguard.aws.ecs import Ecs
 from pullguard.aws.iam import Iam
-from pullguard.errors import Rejected
-from pullguard.flows.looking_again import LOOK_AGAIN
-from pullguard.flows.patch_role import RolePatcher
-from pullguard.flows.reregister import Reregisterer
-from pullguard.flows.settle import Settler
-from pullguard.flows.sweep import Sweeper
-from pullguard.flows.validate import Forwarded
-from pullguard.hold_book import WAITING_KEPT_S
-from pullguard.ledger import Ledger
-from pullguard.messages import LISTED, Look, Review, parse_command, request_about
-from pullguard.provenance import Cause
-from pullguard.remedies.grant import POLICY_NAME, policy_document, render
-from pullguard.stop import GO_ON, Stop, switch_text
+from pullguard.domain.arn import Arn
+from pullguard.domain.errors import Rejected
+from pullguard.domain.messages import LISTED, Look, Review, parse_command, request_about
+from pullguard.domain.provenance import Cause
+from pullguard.domain.role_policy import POLICY_NAME, policy_document, render
+from pullguard.domain.stop import GO_ON, Stop, switch_text
+from pullguard.store.holds import WAITING_KEPT_S
+from pullguard.store.ledger import Ledger
+from pullguard.workflows.patch_role import RolePatcher
+from pullguard.workflows.recheck_open import LOOK_AGAIN
+from pullguard.workflows.reregister import Reregisterer
+from pullguard.workflows.settle import Settler
+from pullguard.workflows.sweep import Sweeper
+from pullguard.workflows.validate import Forwarded
 from tests.fakes import NOW, REGION, Crash, World, granted, revision_arn, role_arn
 from tests.flows import LOOK, Stage
 from tests.unit.patch_role import scene as granting

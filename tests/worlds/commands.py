@@ -12,7 +12,7 @@ from botocore import xform_name
 from botocore.model import OperationModel
 from botocore.session import get_session
 
-from pullguard.findings import Remedy
+from pullguard.domain.findings import Remedy
 
 _GLOBAL = frozenset({"--region", "--query", "--output"})
 _BETWEEN = frozenset("&|;()")  # what is between two commands is made of these

@@ -15,9 +15,9 @@ from pullguard.aws.clients import Clients
 from pullguard.aws.readers import AwsReaders, ReadValues
 from pullguard.aws.survey import look_around
 from pullguard.checks.examine import examine
-from pullguard.findings import Finding
-from pullguard.gather import gather
-from pullguard.model import Facts, TaskDefinition
+from pullguard.checks.gather import gather
+from pullguard.domain.facts import Facts, TaskDefinition
+from pullguard.domain.findings import Finding
 from sandbox.worlds.catalogue.scene import Answers, Scene, prepare
 from tests.registry.recording import Reply, Request, recording
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pullguard.checks.examine import examine
-from pullguard.model import Usage
+from pullguard.domain.facts import Usage
 from pullguard_cli.gates import pulls_of
 from sandbox.worlds.catalogue import CASES
 from sandbox.worlds.catalogue.by_hand import the_secret, with_secret

@@ -5,9 +5,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
-from pullguard.arn import Arn, parse_reference
-from pullguard.gather import lacks_credentials
-from pullguard.model import (
+from pullguard.checks.gather import lacks_credentials
+from pullguard.domain.arn import Arn, parse_reference
+from pullguard.domain.facts import (
     Accepted,
     Container,
     Facts,

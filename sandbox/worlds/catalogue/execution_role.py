@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from pullguard.model import NamedPolicy
+from pullguard.domain.facts import NamedPolicy
 from sandbox.world import Document, ManagedPolicy, World
 from sandbox.worlds.catalogue import by_hand
 from sandbox.worlds.catalogue.parts import (

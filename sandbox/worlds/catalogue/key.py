@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from pullguard.model import Missing
+from pullguard.domain.facts import Missing
 from sandbox.world import ACCOUNT_KEY_POLICY, Grant
 from sandbox.worlds.catalogue import by_hand
 from sandbox.worlds.catalogue.parts import (

@@ -5,7 +5,7 @@ from datetime import timedelta
 from itertools import zip_longest
 from typing import Any
 
-from pullguard.model import Instance, ServiceUse, TaskUse
+from pullguard.domain.facts import Instance, ServiceUse, TaskUse
 from sandbox.worlds.catalogue import by_hand
 from sandbox.worlds.catalogue.by_hand import CLUSTER
 from sandbox.worlds.catalogue.parts import FAMILY, WITHOUT_CREDENTIALS, healthy

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import timedelta
 from typing import Any, Literal, TypeAlias
 
-from pullguard.model import Facts
+from pullguard.domain.facts import Facts
 from sandbox.world import Names, World, load, resolve
 
 Backend: TypeAlias = Literal["moto", "facts", "registry"]

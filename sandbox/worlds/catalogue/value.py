@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Literal
 
-from pullguard.model import CrossAccountPrimary, Facts, Rotation, ValueShape
+from pullguard.domain.facts import CrossAccountPrimary, Facts, Rotation, ValueShape
 from sandbox.worlds.catalogue import by_hand
 from sandbox.worlds.catalogue.parts import CREDENTIALS, OPTED_IN, healthy
 from sandbox.worlds.catalogue.scene import Case, Scene

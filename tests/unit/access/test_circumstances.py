@@ -8,7 +8,7 @@ import pytest
 
 from pullguard.access.contexts import Circumstances
 from pullguard.access.verdict import grant_would_help, pull_access
-from pullguard.arn import Arn
+from pullguard.domain.arn import Arn
 from tests.unit.access.worlds import (
     DECRYPT,
     KEY,

@@ -11,12 +11,12 @@ from botocore.stub import ANY, Stubber
 
 from pullguard.access.contexts import Circumstances
 from pullguard.access.cross_check import questions
-from pullguard.arn import Arn
 from pullguard.aws.iam import Iam
 from pullguard.checks.examine import examine
-from pullguard.findings import Finding
-from pullguard.model import Facts, Lookup, Missing, NamedPolicy, Role, Secret, Simulated, Unreadable
-from pullguard.task_definition import read_task_definition
+from pullguard.domain.arn import Arn
+from pullguard.domain.facts import Facts, Lookup, Missing, NamedPolicy, Role, Secret, Simulated, Unreadable
+from pullguard.domain.findings import Finding
+from pullguard.domain.task_definition import read_task_definition
 
 SECRET = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:registry/ghcr-AbCdEf"
 ROLE = "arn:aws:iam::111122223333:role/web-execution"

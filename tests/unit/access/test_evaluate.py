@@ -8,7 +8,7 @@ from pullguard.access.decision import Verdict
 from pullguard.access.evaluate import Policies, decide
 from pullguard.access.policy import Layer
 from pullguard.access.request import Request, Unknowable
-from pullguard.model import KeyGrant
+from pullguard.domain.facts import KeyGrant
 from tests.unit.access.worlds import (
     DECRYPT,
     KEY,

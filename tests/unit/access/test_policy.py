@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from pullguard.access.decision import Verdict
-from pullguard.access.documents import object_of
 from pullguard.access.evaluate import Policies, decide
 from pullguard.access.policy import Layer, parse_policy
-from pullguard.model import Document
+from pullguard.domain.documents import object_of
+from pullguard.domain.facts import Document
 from tests.unit.access.worlds import (
     DECRYPT,
     KEY,

@@ -6,7 +6,7 @@ import pytest
 
 from pullguard.access.gates import FINDINGS_BY_GATE, FindingId, GateName
 from pullguard.access.verdict import grant_would_help, pull_access
-from pullguard.model import Role, Secret
+from pullguard.domain.facts import Role, Secret
 from tests.unit.access.by_gate import key_access, key_usable, secret_access, secret_resource_policy, trust_policy
 from tests.unit.access.by_gate.rows import Failures, Passes, Unknowns
 from tests.unit.access.worlds import (

@@ -8,8 +8,8 @@ from pullguard.access.evaluate import Policies
 from pullguard.access.gates import FindingId, PullAccess
 from pullguard.access.policy import Layer, Policy, parse_policy
 from pullguard.access.request import NOTHING, Request, RoleSession, Unknowable
-from pullguard.arn import Arn
-from pullguard.model import Key, KeyGrant, NamedPolicy, Role, Secret, Unreadable
+from pullguard.domain.arn import Arn
+from pullguard.domain.facts import Key, KeyGrant, NamedPolicy, Role, Secret, Unreadable
 
 OURS, THEIRS = "111122223333", "444455556666"
 ROLE = f"arn:aws:iam::{OURS}:role/svc/exec"

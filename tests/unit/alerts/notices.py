@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pullguard.alerts import Notice, NoticeKind
-from pullguard.arn import Arn
-from pullguard.causes import Dependent
-from pullguard.findings import Finding, Remedy
-from pullguard.plan import Grant, Refusal
-from pullguard.remediation import Deed
+from pullguard.domain.actions import Grant, Refusal
+from pullguard.domain.arn import Arn
+from pullguard.domain.findings import Finding, Remedy
+from pullguard.domain.remediation import Deed
+from pullguard.incidents import Dependent
 from sandbox.showcase import samples
 from sandbox.showcase.samples import ACCOUNT, HOME, SECRET, task_definition
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from pullguard.alerts import Notice, compose, describe
-from pullguard.findings import Remedy
+from pullguard.domain.findings import Remedy
 from sandbox.showcase.samples import SECRET
 from tests.unit.alerts.notices import (
     KEY,

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pullguard.alerts import FORMATS, MESSAGE_MAX_BYTES, Alert, Format, Notice, compose
-from pullguard.causes import Dependent
-from pullguard.findings import Remedy
-from pullguard.remediation import Deed
+from pullguard.domain.findings import Remedy
+from pullguard.domain.remediation import Deed
+from pullguard.incidents import Dependent
 from tests.unit.alerts.notices import about_a_deed, finding, notice
 
 ATTACKS = {

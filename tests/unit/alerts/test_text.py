@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from pullguard.alerts import Notice, NoticeKind, compose, describe
-from pullguard.arn import Arn
 from pullguard.checks.examine import unread_task_definition
-from pullguard.findings import Remedy
-from pullguard.model import Unreadable
-from pullguard.plan import Action, MoveService, ReferenceChange, Refusal, Reregister
-from pullguard.remediation import Deed
+from pullguard.domain.actions import Action, MoveService, ReferenceChange, Refusal, Reregister
+from pullguard.domain.arn import Arn
+from pullguard.domain.facts import Unreadable
+from pullguard.domain.findings import Remedy
+from pullguard.domain.remediation import Deed
 from sandbox.showcase.samples import HOME, SECRET
 from tests.unit.alerts.notices import (
     GRANT,

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from pullguard.checks.examine import examine
-from pullguard.findings import Remedy
-from pullguard.gather import gather
-from pullguard.model import Facts, NamedPolicy, Secret
-from pullguard.remedies.grant import policy_document
+from pullguard.checks.gather import gather
+from pullguard.domain.facts import Facts, NamedPolicy, Secret
+from pullguard.domain.findings import Remedy
+from pullguard.domain.role_policy import policy_document
 from tests.fakes import (
     NOW,
     World,

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from pullguard.checks.examine import examine
-from pullguard.findings import Finding
-from pullguard.model import NamedPolicy
+from pullguard.domain.facts import NamedPolicy
+from pullguard.domain.findings import Finding
 from tests.fakes import TRUST, World, container, key, role, secret, task_definition
 
 GHCR = secret()

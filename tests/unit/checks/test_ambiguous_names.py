@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from pullguard.arn import Arn
 from pullguard.checks.examine import examine
-from pullguard.consent import withdrawn
-from pullguard.flows.validate import is_certain, tags_of
-from pullguard.model import Unreadable
-from pullguard.plan import Grant, Reregister
-from pullguard.planner import Rules, make_plan
-from pullguard.references import references_of, secret_name
+from pullguard.domain.actions import Grant, Reregister
+from pullguard.domain.arn import Arn
+from pullguard.domain.consent import withdrawn
+from pullguard.domain.facts import Unreadable
+from pullguard.domain.references import references_of, secret_name
+from pullguard.planning.planner import Rules, make_plan
+from pullguard.workflows.validate import is_certain, tags_of
 from tests.fakes import ACCOUNT, NOW, REGION, World, container, denied, key, role, secret, task_definition
 
 APP, APP_DOCKER = secret("app", "AppApp"), secret("app-docker", "DocDoc")

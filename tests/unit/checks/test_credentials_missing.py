@@ -8,10 +8,8 @@ import pytest
 
 from pullguard.checks.credentials_missing import ACCEPTED_FOR, CHECK, proof_of
 from pullguard.checks.examine import examine
-from pullguard.findings import Answer, Failed, Passed, Skipped, Subject, Unsure, finding_id
-from pullguard.gather import SECRETS_ASKED_MAX
-from pullguard.image import ImageReference, parse_image, serves_the_public
-from pullguard.model import (
+from pullguard.checks.gather import SECRETS_ASKED_MAX
+from pullguard.domain.facts import (
     Accepted,
     Facts,
     FailedStart,
@@ -23,6 +21,8 @@ from pullguard.model import (
     Usage,
     Verification,
 )
+from pullguard.domain.findings import Answer, Failed, Passed, Skipped, Subject, Unsure, finding_id
+from pullguard.domain.image import ImageReference, parse_image, serves_the_public
 from tests.fakes import CLUSTER, NOW, World, container, denied, revision_arn, role, secret, task_definition
 
 HUB = secret("registry/hub", registry="docker.io")

@@ -10,11 +10,11 @@ from botocore.stub import Stubber
 
 from pullguard.aws.ecs import Ecs
 from pullguard.checks.examine import examine
-from pullguard.findings import Finding
-from pullguard.image import parse_images
-from pullguard.model import FailedStart, Reason, Usage, Verification
-from pullguard.stopped_reason import diagnose, explain
-from pullguard.task_definition import read_task_definition
+from pullguard.domain.facts import FailedStart, Reason, Usage, Verification
+from pullguard.domain.findings import Finding
+from pullguard.domain.image import parse_images
+from pullguard.domain.stopped_reason import diagnose, explain
+from pullguard.domain.task_definition import read_task_definition
 from tests.fakes import CLUSTER, NOW, REGION, World, container, revision_arn, role, role_arn, secret, task_definition
 from tests.unit.stopped_texts import TEXTS
 

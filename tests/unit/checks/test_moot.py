@@ -7,8 +7,8 @@ import pytest
 
 from pullguard.checks.catalogue import CHECKS
 from pullguard.checks.examine import examine
-from pullguard.model import Missing, NotLooked, Secret, Unreadable
-from pullguard.planner import Rules, make_plan
+from pullguard.domain.facts import Missing, NotLooked, Secret, Unreadable
+from pullguard.planning.planner import Rules, make_plan
 from tests.fakes import GOOD_VALUE, NOW, World, container, key, role, secret, task_definition
 
 GHCR = secret(key=key())

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from pullguard.arn import Arn
 from pullguard.checks.examine import examine
-from pullguard.findings import Finding
-from pullguard.model import ROLES_NOT_LISTED, Lookup, Role, Secret
-from pullguard.plan import Plan
-from pullguard.planner import Rules, make_plan
+from pullguard.domain.actions import Plan
+from pullguard.domain.arn import Arn
+from pullguard.domain.facts import ROLES_NOT_LISTED, Lookup, Role, Secret
+from pullguard.domain.findings import Finding
+from pullguard.planning.planner import Rules, make_plan
 from tests.fakes import ACCOUNT, NOW, REGION, World, container, denied, role, secret, secret_arn, task_definition
 
 

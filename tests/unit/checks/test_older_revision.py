@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 from pullguard.checks.examine import examine
-from pullguard.findings import Finding
-from pullguard.model import Usage
-from pullguard.plan import Plan
-from pullguard.planner import Rules, make_plan
+from pullguard.domain.actions import Plan
+from pullguard.domain.facts import Usage
+from pullguard.domain.findings import Finding
+from pullguard.planning.planner import Rules, make_plan
 from tests.fakes import CLUSTER, World, container, revision_arn, role, secret, secret_arn, service, task_definition
 
 NEW = secret(suffix="NewNew")

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from pullguard.checks.examine import examine
+from pullguard.checks.policies_by_hand import BOTH, DECRYPT
 from pullguard.checks.role_steps import attached_instead, grant_by_hand
-from pullguard.findings import Finding, Remedy
-from pullguard.model import Missing, NamedPolicy, NotLooked, Role, Secret, Verification
-from pullguard.remedies.by_hand import BOTH, DECRYPT
-from pullguard.remedies.grant import policy_document
+from pullguard.domain.facts import Missing, NamedPolicy, NotLooked, Role, Secret, Verification
+from pullguard.domain.findings import Finding, Remedy
+from pullguard.domain.role_policy import policy_document
 from tests.fakes import (
     ACCOUNT,
     REGION,

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from pullguard.checks.examine import examine
-from pullguard.findings import Finding
-from pullguard.model import Facts, Missing, NotLooked
+from pullguard.domain.facts import Facts, Missing, NotLooked
+from pullguard.domain.findings import Finding
 from tests.fakes import ACCOUNT, World, container, role, role_arn, secret, task_definition
 
 GHCR = secret()

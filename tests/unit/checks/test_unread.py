@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from pullguard.arn import Arn
 from pullguard.checks.examine import examine, unread_task_definition
+from pullguard.checks.gather import gather
 from pullguard.checks.unread import how_to_read
-from pullguard.findings import Finding
-from pullguard.gather import gather
-from pullguard.model import NO_PERMISSION, Facts, Simulated, Unreadable
+from pullguard.domain.arn import Arn
+from pullguard.domain.facts import NO_PERMISSION, Facts, Simulated, Unreadable
+from pullguard.domain.findings import Finding
 from tests.fakes import NOW, World, container, key, revision_arn, role, secret, task_definition
 
 GHCR = secret()

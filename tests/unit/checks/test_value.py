@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from pullguard.checks.examine import examine
-from pullguard.findings import Finding
-from pullguard.model import (
+from pullguard.domain.facts import (
     CrossAccountPrimary,
     NotLooked,
     Rotation,
@@ -18,8 +17,9 @@ from pullguard.model import (
     ValueShape,
     Verification,
 )
-from pullguard.planner import Rules, make_plan
-from pullguard.secret_value import read_value
+from pullguard.domain.findings import Finding
+from pullguard.domain.secret_value import read_value
+from pullguard.planning.planner import Rules, make_plan
 from tests.fakes import NOW, World, container, key, role, secret, secret_arn, task_definition
 from tests.worlds.commands import commands_of
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from pullguard.aws.ssm import StopSwitch
-from pullguard.ledger import Ledger
-from pullguard.stop import GO_ON, Stop
+from pullguard.domain.stop import GO_ON, Stop
+from pullguard.store.ledger import Ledger
 from tests.unit.cli.conftest import in_account
 
 PARAMETER = "/pullguard/pullguard/stop"

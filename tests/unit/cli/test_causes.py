@@ -1,6 +1,6 @@
 from datetime import UTC, datetime
 
-from pullguard.findings import Finding, Remedy, Severity, Status, Summary
+from pullguard.domain.findings import Finding, Remedy, Severity, Status, Summary
 from pullguard_cli.audit import Audit
 from pullguard_cli.causes import causes_of, in_reading_order
 

@@ -9,7 +9,7 @@ import pytest
 
 from pullguard.aws.iam import Iam
 from pullguard.checks.catalogue import CHECKS
-from pullguard.model import Lookup, Simulated, Unreadable
+from pullguard.domain.facts import Lookup, Simulated, Unreadable
 from sandbox.world import World
 from tests.unit.cli.conftest import Run, in_account
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pullguard.stopped_reason import Kind
+from pullguard.domain.stopped_reason import Kind
 from pullguard_cli.diagnose import MAX_BYTES, answer_to
 from tests.unit.cli.conftest import Ran, Run
 from tests.unit.stopped_texts import TEXTS

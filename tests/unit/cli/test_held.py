@@ -8,10 +8,10 @@ import pytest
 from botocore.exceptions import ClientError
 from rich.console import Console
 
-from pullguard.arn import Arn
-from pullguard.ledger import Ledger
-from pullguard.model import Missing, NotLooked, Unreadable
-from pullguard.stop import Stop
+from pullguard.domain.arn import Arn
+from pullguard.domain.facts import Missing, NotLooked, Unreadable
+from pullguard.domain.stop import Stop
+from pullguard.store.ledger import Ledger
 from pullguard_cli.held import Held, described, print_held
 from tests.unit.cli.conftest import Run, in_account
 from tests.unit.cli.deployed import PARAMETER, Stack, create

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from pullguard.arn import Arn
 from pullguard.aws.iam import Iam
-from pullguard.provenance import Cause
-from pullguard.remedies.grant import POLICY_NAME, Granted, policy_document, render
-from pullguard.stop import Stop
+from pullguard.domain.arn import Arn
+from pullguard.domain.provenance import Cause
+from pullguard.domain.role_policy import POLICY_NAME, Granted, policy_document, render
+from pullguard.domain.stop import Stop
 from tests.fakes import NOW
 from tests.unit.cli.conftest import Run, in_account
 from tests.unit.cli.deployed import Stack, create

@@ -3,10 +3,10 @@ from io import StringIO
 
 import pytest
 
-from pullguard.arn import Arn
 from pullguard.aws.ssm import StopSwitch
-from pullguard.model import Unreadable
-from pullguard.stop import Stop
+from pullguard.domain.arn import Arn
+from pullguard.domain.facts import Unreadable
+from pullguard.domain.stop import Stop
 from tests.unit.cli.conftest import Run, in_account
 from tests.unit.cli.deployed import PARAMETER, Stack, create
 

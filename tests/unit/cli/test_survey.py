@@ -1,6 +1,6 @@
-from pullguard.arn import Arn
 from pullguard.aws.survey import ClusterSurvey, Running
-from pullguard.model import Instance, Lookup, Missing, ServiceUse, TaskDefinition, TaskUse, Unreadable, Usage
+from pullguard.domain.arn import Arn
+from pullguard.domain.facts import Instance, Lookup, Missing, ServiceUse, TaskDefinition, TaskUse, Unreadable, Usage
 
 ARN = "arn:aws:ecs:eu-central-1:111122223333:task-definition/web:2"
 CLUSTER = "arn:aws:ecs:eu-central-1:111122223333:cluster/prod"

@@ -7,7 +7,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from pullguard.findings import NotChecked
+from pullguard.domain.findings import NotChecked
 from pullguard_cli.unasked import sentences
 from tests.schemas import schema_of, undescribed
 from tests.unit.cli.conftest import Run, in_account

@@ -8,7 +8,7 @@ import pytest
 from moto import mock_aws
 
 from pullguard.aws.iam import Iam
-from pullguard.model import Unreadable
+from pullguard.domain.facts import Unreadable
 from pullguard_cli.failures import CannotRun
 from tests.unit.cli_check.conftest import Check, container, definition
 

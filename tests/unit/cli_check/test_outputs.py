@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 
 from pullguard.checks.catalogue import CHECKS
-from pullguard.findings import Finding, Remedy, Summary
+from pullguard.domain.findings import Finding, Remedy, Summary
 from pullguard_cli.annotations import annotations
 from pullguard_cli.check_text import as_text
 from pullguard_cli.checked import Checked, Placed, path_in_repository

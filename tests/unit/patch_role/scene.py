@@ -7,9 +7,9 @@ from typing import Any
 from botocore.stub import Stubber
 
 from pullguard.aws.iam import Iam
-from pullguard.flows.patch_role import RolePatcher
-from pullguard.model import NamedPolicy
-from pullguard.remedies.grant import POLICY_NAME, policy_document
+from pullguard.domain.facts import NamedPolicy
+from pullguard.domain.role_policy import POLICY_NAME, policy_document
+from pullguard.workflows.patch_role import RolePatcher
 from tests.fakes import World, container, granted, key, role, secret, task_definition
 from tests.flows import LOOK, Stage
 

@@ -7,11 +7,11 @@ import pytest
 from botocore.exceptions import ClientError
 
 from pullguard.checks.examine import examine
-from pullguard.errors import NotNow
-from pullguard.flows.patch_role import RolePatcher
-from pullguard.flows.role_lease import ROLE_LEASE_S
-from pullguard.ledger import Ledger
-from pullguard.remedies.grant import fits, policy_document, render
+from pullguard.domain.errors import NotNow
+from pullguard.domain.role_policy import fits, policy_document, render
+from pullguard.store.ledger import Ledger
+from pullguard.workflows.patch_role import RolePatcher
+from pullguard.workflows.role_lock import ROLE_LEASE_S
 from tests.fakes import (
     NOW,
     ROLE_ID,

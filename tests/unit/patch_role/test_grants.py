@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from pullguard.flows.patch_role import RolePatcher
-from pullguard.ledger import Ledger
-from pullguard.model import NamedPolicy
-from pullguard.remedies.grant import parse_own, policy_document, render
+from pullguard.domain.facts import NamedPolicy
+from pullguard.domain.role_policy import parse_own, policy_document, render
+from pullguard.store.ledger import Ledger
+from pullguard.workflows.patch_role import RolePatcher
 from tests.fakes import (
     ROLE_ID,
     World,

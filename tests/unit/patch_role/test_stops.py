@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from pullguard.errors import NotNow
-from pullguard.ledger import Ledger
-from pullguard.remedies.grant import policy_document, render
-from pullguard.stop import GO_ON, Stop, switch_text
+from pullguard.domain.errors import NotNow
+from pullguard.domain.role_policy import policy_document, render
+from pullguard.domain.stop import GO_ON, Stop, switch_text
+from pullguard.store.ledger import Ledger
 from tests.fakes import granted, role_arn
 from tests.unit.patch_role.scene import BROKEN, GHCR, Acted
 

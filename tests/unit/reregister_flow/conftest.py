@@ -7,8 +7,8 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from pullguard.ledger import Ledger
-from pullguard.planner import Rules
+from pullguard.planning.planner import Rules
+from pullguard.store.ledger import Ledger
 from tests.fakes import REGION
 from tests.flows import Stage, look
 from tests.unit.reregister_flow.scene import MOVING, SUCCESSOR, Act, Acted, Wire

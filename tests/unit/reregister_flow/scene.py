@@ -9,11 +9,11 @@ from typing import Any
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.compat import HTTPHeaders
 
-from pullguard.arn import Arn
 from pullguard.aws.ecs import Ecs
-from pullguard.flows.reregister import Reregisterer
-from pullguard.model import Usage
-from pullguard.remedies.reregister import REREGISTERED_TAG
+from pullguard.domain.arn import Arn
+from pullguard.domain.facts import Usage
+from pullguard.planning.reregister import REREGISTERED_TAG
+from pullguard.workflows.reregister import Reregisterer
 from tests.fakes import (
     CLUSTER,
     World,

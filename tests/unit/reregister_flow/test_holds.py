@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from pullguard.flows.reregister import LEASE_S
-from pullguard.ledger import Ledger
-from pullguard.stop import GO_ON, Stop, switch_text
+from pullguard.domain.stop import GO_ON, Stop, switch_text
+from pullguard.store.ledger import Ledger
+from pullguard.workflows.reregister import LEASE_S
 from tests.fakes import role_arn
 from tests.unit.reregister_flow.scene import STALE, SUCCESSOR, Act, Acted
 

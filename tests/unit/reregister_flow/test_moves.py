@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from pullguard.model import Usage
-from pullguard.planner import Rules
+from pullguard.domain.facts import Usage
+from pullguard.planning.planner import Rules
 from tests.fakes import GOOD_VALUE, container, denied, role, role_arn, secret, service, task_definition
 from tests.flows import look
 from tests.unit.reregister_flow.scene import MOVING, NEW, SOURCE, STALE, SUCCESSOR, Act, Acted

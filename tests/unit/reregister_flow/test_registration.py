@@ -8,11 +8,11 @@ import pytest
 from botocore.exceptions import ClientError
 
 from pullguard.aws.ecs import Ecs
-from pullguard.errors import NotNow
-from pullguard.flows.redeploy import NOTHING
-from pullguard.flows.reregister import LEASE_S, Reregisterer
-from pullguard.model import ScheduleUse, Usage
-from pullguard.planner import Rules
+from pullguard.domain.errors import NotNow
+from pullguard.domain.facts import ScheduleUse, Usage
+from pullguard.planning.planner import Rules
+from pullguard.workflows.redeploy import NOTHING
+from pullguard.workflows.reregister import LEASE_S, Reregisterer
 from tests.fakes import ACCOUNT, NOW, World, container, denied, role, service, task_definition
 from tests.flows import CAUSE, LOOK
 from tests.unit.reregister_flow.scene import MOVING, NEW, OLD, SOURCE, STALE, SUCCESSOR, Acted

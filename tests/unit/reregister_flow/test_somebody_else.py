@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from pullguard.flows.writing import WAITS_S
-from pullguard.model import Usage
-from pullguard.planner import Rules
+from pullguard.domain.facts import Usage
+from pullguard.planning.planner import Rules
+from pullguard.workflows.execute import WAITS_S
 from tests.fakes import REGION, container, revision_arn, service, task_definition
 from tests.flows import look
 from tests.unit.reregister_flow.scene import MOVING, NEW, SOURCE, STALE, SUCCESSOR, Act, Acted

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from pullguard.ledger import Ledger
+from pullguard.store.ledger import Ledger
 from tests.fakes import World, container, key, role, secret, task_definition
 from tests.flows import Stage, look
 from tests.unit.resolve_change.scene import GHCR

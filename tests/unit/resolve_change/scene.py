@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pullguard.flows.resolve_change import ChangeResolver
+from pullguard.workflows.resolve_change import ChangeResolver
 from tests.fakes import revision_arn, secret
 from tests.flows import HOME, Stage
 

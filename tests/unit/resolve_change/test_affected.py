@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from pullguard.arn import Arn
-from pullguard.errors import Rejected
-from pullguard.flows.resolve_change import COPIES_S
-from pullguard.ledger import Ledger
-from pullguard.model import NamedPolicy
+from pullguard.domain.arn import Arn
+from pullguard.domain.errors import Rejected
+from pullguard.domain.facts import NamedPolicy
+from pullguard.store.ledger import Ledger
+from pullguard.workflows.resolve_change import COPIES_S
 from tests.fakes import Crash, World, container, key, role, task_definition
 from tests.flows import Stage, look
 from tests.unit.resolve_change.scene import API, EVENTS, GHCR, OTHER, WEB, asked, resolver, sample

@@ -2,8 +2,8 @@
 
 import pytest
 
-from pullguard.flows.resolve_change import CLAIM_S, COPIES_S, STOPS_S
-from pullguard.ledger import Ledger
+from pullguard.store.ledger import Ledger
+from pullguard.workflows.resolve_change import CLAIM_S, COPIES_S, STOPS_S
 from tests.fakes import Crash, World, container, role, task_definition
 from tests.flows import Stage, look
 from tests.unit.resolve_change.scene import API, GHCR, WEB, asked, resolver, sample

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from pullguard.errors import NotNow, Rejected
-from pullguard.ledger import Ledger
-from pullguard.messages import SIBLING, Look
-from pullguard.model import Usage
+from pullguard.domain.errors import NotNow, Rejected
+from pullguard.domain.facts import Usage
+from pullguard.domain.messages import SIBLING, Look
+from pullguard.store.ledger import Ledger
 from tests.fakes import World, container, denied, revision_arn, role, task_definition
 from tests.flows import Stage, look
 from tests.unit.resolve_change.scene import GHCR, WEB, asked, resolver, sample

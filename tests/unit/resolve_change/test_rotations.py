@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from pullguard.flows.resolve_change import COPIES_S
-from pullguard.ledger import Ledger
+from pullguard.store.ledger import Ledger
+from pullguard.workflows.resolve_change import COPIES_S
 from tests.fakes import Crash, World, container, role, task_definition
 from tests.flows import Stage, look
 from tests.unit.resolve_change.scene import GHCR, asked, resolver, sample

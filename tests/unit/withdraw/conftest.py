@@ -8,7 +8,7 @@ import pytest
 from botocore.stub import Stubber
 
 from pullguard.aws.iam import Iam
-from pullguard.ledger import Ledger
+from pullguard.store.ledger import Ledger
 from tests.fakes import REGION
 from tests.flows import Stage
 from tests.unit.withdraw.scene import GHCR, HUB, Act, Acted

@@ -7,16 +7,16 @@ from typing import Any
 from botocore.stub import Stubber
 
 from pullguard.aws.iam import Iam
-from pullguard.flows.patch_role import RolePatcher
-from pullguard.flows.settle import Settler
-from pullguard.flows.withdraw import Withdrawer, Withdrawn
-from pullguard.ledger import Entry
-from pullguard.messages import LISTED, Review
-from pullguard.model import NamedPolicy
-from pullguard.provenance import Cause
-from pullguard.references import role_name
-from pullguard.remedies.grant import POLICY_NAME, Granted, policy_document, render
-from pullguard.roster import Sweep
+from pullguard.domain.facts import NamedPolicy
+from pullguard.domain.messages import LISTED, Review
+from pullguard.domain.provenance import Cause
+from pullguard.domain.references import role_name
+from pullguard.domain.role_policy import POLICY_NAME, Granted, policy_document, render
+from pullguard.store.ledger import Entry
+from pullguard.store.task_definitions import Sweep
+from pullguard.workflows.patch_role import RolePatcher
+from pullguard.workflows.revoke import Withdrawer, Withdrawn
+from pullguard.workflows.settle import Settler
 from tests.fakes import (
     ACCOUNT,
     NOW,

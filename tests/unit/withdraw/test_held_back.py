@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from pullguard.flows.role_lease import ROLE_LEASE_S
-from pullguard.stop import Stop, switch_text
+from pullguard.domain.stop import Stop, switch_text
+from pullguard.workflows.role_lock import ROLE_LEASE_S
 from tests.fakes import Crash, granted, secret
 from tests.unit.withdraw.scene import GHCR, GRACE_DAYS, HUB, ROLE, UNUSED, Acted, holder
 

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from pullguard.errors import Rejected
-from pullguard.flows.settle import Settler
-from pullguard.messages import LISTED, Review, parse_command
-from pullguard.provenance import Cause
+from pullguard.domain.errors import Rejected
+from pullguard.domain.messages import LISTED, Review, parse_command
+from pullguard.domain.provenance import Cause
+from pullguard.workflows.settle import Settler
 from tests.fakes import ACCOUNT, NOW, Crash, revision_arn
 from tests.unit.withdraw.scene import GHCR, GRACE_DAYS, HUB, ROLE, UNUSED, Acted
 

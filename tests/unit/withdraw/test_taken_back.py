@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from pullguard.messages import LISTED
-from pullguard.model import Usage
-from pullguard.remedies.grant import policy_document, render
+from pullguard.domain.facts import Usage
+from pullguard.domain.messages import LISTED
+from pullguard.domain.role_policy import policy_document, render
 from tests.fakes import NOW, World, container, granted, revision_arn, role, secret, task_definition
 from tests.unit.withdraw.scene import GHCR, GRACE_DAYS, HUB, KEYED, ROLE, UNUSED, USES_HUB, Acted, holder, record
 

@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from pullguard.arn import Arn
-from pullguard.errors import Rejected
-from pullguard.flows.withdraw import DEPENDENTS_MAX, Withdrawer
-from pullguard.ledger import Entry
-from pullguard.messages import LISTED, Review
-from pullguard.model import NamedPolicy, ScheduleUse, TaskDefinition, Usage
-from pullguard.provenance import Cause
-from pullguard.references import role_name
-from pullguard.remedies.grant import POLICY_NAME, policy_document
+from pullguard.domain.arn import Arn
+from pullguard.domain.errors import Rejected
+from pullguard.domain.facts import NamedPolicy, ScheduleUse, TaskDefinition, Usage
+from pullguard.domain.messages import LISTED, Review
+from pullguard.domain.provenance import Cause
+from pullguard.domain.references import role_name
+from pullguard.domain.role_policy import POLICY_NAME, policy_document
+from pullguard.store.ledger import Entry
+from pullguard.workflows.revoke import DEPENDENTS_MAX, Withdrawer
 from tests.fakes import ACCOUNT, NOW, ROLE_ID, container, denied, granted, revision_arn, role, task_definition
 from tests.unit.withdraw.scene import GHCR, GRACE_DAYS, HUB, KEYED, ROLE, UNUSED, Act, Acted, holder
 

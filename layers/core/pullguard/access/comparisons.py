@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 from pullguard.access.patterns import glob_matches
 from pullguard.access.ternary import Match
-from pullguard.errors import shown
+from pullguard.domain.errors import shown
 
 Network: TypeAlias = IPv4Network | IPv6Network
 Comparable: TypeAlias = str | bytes | Decimal | Network

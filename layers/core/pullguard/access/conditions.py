@@ -12,13 +12,13 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from pullguard.access.comparisons import Comparable
-from pullguard.access.documents import why_no_object
 from pullguard.access.operators import OPERATORS, Operator, arn_like
 from pullguard.access.patterns import ARN_PARTS, MANY, could_start, glob_matches, steps_of
 from pullguard.access.request import ContextValue, NotBefore, Partial, Request
 from pullguard.access.ternary import Match, Unknown, every, negated, some
 from pullguard.access.variables import Template, Unresolved, compile_text, expand
 from pullguard.access.work import TOO_MUCH
+from pullguard.domain.documents import why_no_object
 
 Quantifier = Literal["all", "any"] | None
 _QUANTIFIERS: dict[str, Quantifier] = {"forallvalues": "all", "foranyvalue": "any", "": None}

@@ -12,9 +12,9 @@ from datetime import datetime
 from decimal import Decimal
 
 from pullguard.access.request import ContextValue, NotBefore, Partial, Request, RoleSession, Service, Unknowable
-from pullguard.arn import Arn, dns_suffix_of
-from pullguard.aws_cli import command
-from pullguard.model import Lookup, Missing, NotLooked, Role, Secret, explained
+from pullguard.domain.arn import Arn, dns_suffix_of
+from pullguard.domain.aws_cli import command
+from pullguard.domain.facts import Lookup, Missing, NotLooked, Role, Secret, explained
 
 READ_VALUE = "secretsmanager:GetSecretValue"
 DECRYPT = "kms:Decrypt"

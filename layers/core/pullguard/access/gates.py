@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pullguard.access.decision import Citation, Decision
-from pullguard.model import Key, Lookup, NotLooked, Unreadable
+from pullguard.domain.facts import Key, Lookup, NotLooked, Unreadable
 
 GateName = Literal[
     "trust-policy", "secret-access", "secret-resource-policy", "key-usable", "key-access", "access-scope"

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 
 from pullguard.access.evaluate import Policies
 from pullguard.access.policy import Layer, Policy, parse_policy, unreadable
-from pullguard.model import (
+from pullguard.domain.facts import (
     Document,
     Key,
     KeyGrant,

@@ -11,15 +11,15 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from pullguard.access.conditions import Condition, compile_conditions
-from pullguard.access.documents import Repeating, read_json, why_no_object
 from pullguard.access.patterns import glob, glob_matches, steps_of
 from pullguard.access.principals import Principals, compile_principals
 from pullguard.access.request import Request
 from pullguard.access.resources import EVERYTHING, Resources, compile_resources
 from pullguard.access.ternary import Match, Unknown
 from pullguard.access.work import TOO_MUCH
-from pullguard.errors import shown
-from pullguard.model import Document
+from pullguard.domain.documents import Repeating, read_json, why_no_object
+from pullguard.domain.errors import shown
+from pullguard.domain.facts import Document
 
 _LONG_ACTION = "secretsmanager:GetSecretValue"  # no action that is asked about is longer
 VERSIONS = {"2012-10-17": True, "2008-10-17": False}  # whether policies of that Version have variables

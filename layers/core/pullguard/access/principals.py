@@ -13,7 +13,7 @@ from enum import IntEnum
 
 from pullguard.access.request import Caller, RoleSession, Service
 from pullguard.access.ternary import Match, Unknown
-from pullguard.errors import shown
+from pullguard.domain.errors import shown
 
 _ACCOUNT = re.compile(r"\d{12}")
 _POSSIBLE = re.compile(

@@ -11,7 +11,7 @@ from pullguard.access.request import Request
 from pullguard.access.ternary import Match, Unknown
 from pullguard.access.variables import VARIABLE, Template, Text, Unresolved, compile_text, expand
 from pullguard.access.work import TOO_MUCH
-from pullguard.errors import shown
+from pullguard.domain.errors import shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

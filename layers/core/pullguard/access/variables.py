@@ -11,7 +11,7 @@ from typing import TypeAlias
 from pullguard.access.patterns import MANY, ONE, collapsed, glob
 from pullguard.access.request import Request
 from pullguard.access.ternary import Unknown
-from pullguard.errors import shown
+from pullguard.domain.errors import shown
 
 VARIABLE = re.compile(r"\$\{([^,}]*)(?:,\s*'([^']*)'\s*)?\}")
 _ESCAPES = frozenset("*?$")

@@ -32,8 +32,8 @@ from pullguard.access.gathered import (
 from pullguard.access.policy import Layer, Policy, parse_policy
 from pullguard.access.request import Request
 from pullguard.access.trust import trust_allows_ecs_tasks
-from pullguard.arn import Arn
-from pullguard.model import Key, Lookup, Missing, NotLooked, Role, Secret, Unreadable, explained
+from pullguard.domain.arn import Arn
+from pullguard.domain.facts import Key, Lookup, Missing, NotLooked, Role, Secret, Unreadable, explained
 
 __all__ = [
     "Circumstances",

@@ -5,9 +5,9 @@ from typing import Final
 
 from pullguard.alerts.foreign import plain_name, plain_word
 from pullguard.alerts.notice import Notice
-from pullguard.arn import Arn
-from pullguard.causes import Dependent
-from pullguard.errors import Malformed
+from pullguard.domain.arn import Arn
+from pullguard.domain.errors import Malformed
+from pullguard.incidents import Dependent
 
 DEPENDENTS_SHOWN: Final = 20
 

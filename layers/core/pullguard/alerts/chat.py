@@ -10,7 +10,7 @@ from pullguard.alerts.headline import headline, words_of
 from pullguard.alerts.links import links_of
 from pullguard.alerts.notice import Notice
 from pullguard.alerts.paragraphs import dependent_lines, paragraphs, snippet_of, time_lines
-from pullguard.findings import Finding
+from pullguard.domain.findings import Finding
 
 # The page's schema names no limits. These are what chat programs show of a line, a step and a message without cutting.
 _CHAT_TITLE_MAX_CHARS: Final = 250

@@ -2,7 +2,7 @@
 
 from typing import assert_never
 
-from pullguard.plan import (
+from pullguard.domain.actions import (
     Action,
     Grant,
     MoveService,
@@ -12,7 +12,7 @@ from pullguard.plan import (
     Reregister,
     Withdraw,
 )
-from pullguard.remediation import Deed
+from pullguard.domain.remediation import Deed
 
 
 def describe(deed: Action | Withdraw | Refusal, why: str = "") -> Deed:

@@ -8,9 +8,9 @@ from typing import Final
 from pullguard.alerts.affected import concerns_several, counted, dependents_of, families_of, family_of
 from pullguard.alerts.foreign import NAME_MAX_CHARS, plain_name, plain_word
 from pullguard.alerts.notice import Notice
-from pullguard.causes import broken_thing
 from pullguard.checks.catalogue import broken_by
-from pullguard.findings import Finding
+from pullguard.domain.findings import Finding
+from pullguard.incidents import broken_thing
 
 # What works until somebody pulls, and then may not: an error by the catalogue, and no outage yet.
 _AT_RISK: Final = frozenset({"secret-rotation-failed"})

@@ -6,9 +6,9 @@ from urllib.parse import quote
 
 from pullguard.alerts.affected import concerns_several, named, proved
 from pullguard.alerts.notice import Notice
-from pullguard.arn import Arn
-from pullguard.causes import about
 from pullguard.checks.catalogue import broken_by
+from pullguard.domain.arn import Arn
+from pullguard.incidents import about
 
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html for the partitions; others get no links.
 _CONSOLES: Final = {

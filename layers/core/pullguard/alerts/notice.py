@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
 
-from pullguard.causes import Dependent
-from pullguard.findings import Finding
-from pullguard.remediation import Deed
+from pullguard.domain.findings import Finding
+from pullguard.domain.remediation import Deed
+from pullguard.incidents import Dependent
 
 NoticeKind: TypeAlias = Literal[
     "Finding Opened",

@@ -7,11 +7,11 @@ from typing import Final
 from pullguard.alerts.affected import DEPENDENTS_SHOWN, concerns_several, counted, dependents_of, family_of, named
 from pullguard.alerts.foreign import SNIPPET_MAX_CHARS, plain_name, prose
 from pullguard.alerts.notice import Notice
-from pullguard.arn import Arn
-from pullguard.causes import Dependent, common_sentence
 from pullguard.checks.next_pull import IN_WORDS
-from pullguard.errors import Malformed
-from pullguard.findings import Finding
+from pullguard.domain.arn import Arn
+from pullguard.domain.errors import Malformed
+from pullguard.domain.findings import Finding
+from pullguard.incidents import Dependent, common_sentence
 
 _ROTATION: Final = "secret-rotation-failed"
 _FIXES: Final = {"grant": "grant the access", "reregister": "register a corrected revision"}

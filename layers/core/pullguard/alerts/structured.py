@@ -11,7 +11,7 @@ from pullguard.alerts.headline import subject_of
 from pullguard.alerts.links import links_of
 from pullguard.alerts.notice import Notice
 from pullguard.alerts.paragraphs import instant
-from pullguard.findings import EVENT_SCHEMA_VERSION
+from pullguard.domain.findings import EVENT_SCHEMA_VERSION
 
 # 256 KB for the message with its attributes, which have less than 4 KB here.
 # https://docs.aws.amazon.com/sns/latest/api/API_Publish.html

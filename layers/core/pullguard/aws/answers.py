@@ -7,8 +7,8 @@ from typing import Any, Final, Literal, TypeVar
 from botocore.exceptions import ClientError, ConnectionClosedError, ConnectTimeoutError, EndpointConnectionError
 from botocore.exceptions import ReadTimeoutError as ReadTimedOut
 
-from pullguard.errors import Denied, PullguardError
-from pullguard.model import Missing, Unreadable
+from pullguard.domain.errors import Denied, PullguardError
+from pullguard.domain.facts import Missing, Unreadable
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])

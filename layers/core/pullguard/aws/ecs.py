@@ -6,14 +6,24 @@ from itertools import islice
 from threading import local
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pullguard.arn import Arn
 from pullguard.aws.answers import NEVER_SENT, asks, looked_up, writing
 from pullguard.aws.service_uses import own_revision, service_uses
-from pullguard.errors import NotNow
-from pullguard.model import FailedStart, Instance, Lookup, Reason, ServiceUse, Tags, TaskDefinition, TaskUse, Usage
-from pullguard.remedies.reregister import MemberTree, member_tree
-from pullguard.remedies.successor import latest_of, successor_of
-from pullguard.task_definition import read_task_definition
+from pullguard.domain.arn import Arn
+from pullguard.domain.errors import NotNow
+from pullguard.domain.facts import (
+    FailedStart,
+    Instance,
+    Lookup,
+    Reason,
+    ServiceUse,
+    Tags,
+    TaskDefinition,
+    TaskUse,
+    Usage,
+)
+from pullguard.domain.task_definition import read_task_definition
+from pullguard.planning.reregister import MemberTree, member_tree
+from pullguard.planning.successor import latest_of, successor_of
 
 if TYPE_CHECKING:
     from mypy_boto3_ecs import ECSClient

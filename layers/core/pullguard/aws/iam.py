@@ -9,12 +9,12 @@ from urllib.parse import unquote
 from botocore.handlers import json_decode_policies
 
 from pullguard.access.cross_check import Question
-from pullguard.access.documents import object_of
-from pullguard.arn import Arn
 from pullguard.aws.answers import asks, looked_up, writing
 from pullguard.aws.once import Once
-from pullguard.errors import Malformed
-from pullguard.model import Document, Lookup, Missing, NamedPolicy, Role, Simulated
+from pullguard.domain.arn import Arn
+from pullguard.domain.documents import object_of
+from pullguard.domain.errors import Malformed
+from pullguard.domain.facts import Document, Lookup, Missing, NamedPolicy, Role, Simulated
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient

@@ -5,9 +5,9 @@ import shlex
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pullguard.arn import Arn
 from pullguard.aws.answers import asks, looked_up
-from pullguard.model import Document, Key, KeyGrant, Lookup, NotLooked
+from pullguard.domain.arn import Arn
+from pullguard.domain.facts import Document, Key, KeyGrant, Lookup, NotLooked
 
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient

@@ -7,9 +7,9 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from pullguard.aws.answers import asks
-from pullguard.errors import PullguardError
-from pullguard.messages import Look, Review
-from pullguard.pasted import redacted
+from pullguard.domain.errors import PullguardError
+from pullguard.domain.messages import Look, Review
+from pullguard.domain.pasted_credentials import redacted
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias
 from pullguard.access.contexts import Circumstances
 from pullguard.access.cross_check import questions
 from pullguard.access.patterns import glob, glob_matches
-from pullguard.arn import Arn, key_beside
 from pullguard.aws.clients import Clients
 from pullguard.aws.ecs import Ecs
 from pullguard.aws.iam import Iam
@@ -17,10 +16,9 @@ from pullguard.aws.once import Once
 from pullguard.aws.organizations import Organizations
 from pullguard.aws.secrets_manager import SecretsManager
 from pullguard.aws.walk import Walk
-from pullguard.eligibility import UNREADABLE_TAG, has_unreadable_registry_tag, left_out, registry_hosts
-from pullguard.errors import Malformed, MalformedItem
-from pullguard.image import ImageReference
-from pullguard.model import (
+from pullguard.domain.arn import Arn, key_beside
+from pullguard.domain.errors import Malformed, MalformedItem
+from pullguard.domain.facts import (
     NO_PERMISSION,
     ROLES_NOT_LISTED,
     SECRETS_NOT_LISTED,
@@ -40,8 +38,10 @@ from pullguard.model import (
     ValueShape,
     Verification,
 )
-from pullguard.refused_logins import RefusedLogins
-from pullguard.secret_value import Credentials
+from pullguard.domain.image import ImageReference
+from pullguard.domain.opt_in import UNREADABLE_TAG, has_unreadable_registry_tag, left_out, registry_hosts
+from pullguard.domain.secret_value import Credentials
+from pullguard.registry.refused_logins import RefusedLogins
 
 if TYPE_CHECKING:
     from pullguard.registry import Logins, Transport

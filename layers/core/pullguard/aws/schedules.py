@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from pullguard.arn import Arn, parse_task_definition
 from pullguard.aws.answers import asks, error_code, looked_up
-from pullguard.errors import Malformed
-from pullguard.model import Lookup, ScheduleUse
+from pullguard.domain.arn import Arn, parse_task_definition
+from pullguard.domain.errors import Malformed
+from pullguard.domain.facts import Lookup, ScheduleUse
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient

@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from pullguard.arn import Arn
 from pullguard.aws.answers import asks, looked_up
-from pullguard.eligibility import REGISTRY_TAG
-from pullguard.model import (
+from pullguard.domain.arn import Arn
+from pullguard.domain.facts import (
     CrossAccountPrimary,
     Document,
     Lookup,
@@ -16,7 +15,8 @@ from pullguard.model import (
     Secret,
     Unreadable,
 )
-from pullguard.secret_value import Credentials, read_value
+from pullguard.domain.opt_in import REGISTRY_TAG
+from pullguard.domain.secret_value import Credentials, read_value
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient

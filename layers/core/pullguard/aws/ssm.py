@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING
 
 from pullguard.aws.answers import asks, looked_up
-from pullguard.model import Lookup
-from pullguard.stop import GO_ON, Stop, read_switch, switch_text
+from pullguard.domain.facts import Lookup
+from pullguard.domain.stop import GO_ON, Stop, read_switch, switch_text
 
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient

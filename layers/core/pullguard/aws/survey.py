@@ -10,10 +10,10 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from pullguard.arn import Arn
 from pullguard.aws.answers import looked_up
 from pullguard.aws.ecs import Ecs
-from pullguard.model import (
+from pullguard.domain.arn import Arn
+from pullguard.domain.facts import (
     FailedStart,
     Instance,
     Lookup,
@@ -25,7 +25,7 @@ from pullguard.model import (
     Unreadable,
     Usage,
 )
-from pullguard.remedies.successor import latest_of, successor_of
+from pullguard.planning.successor import latest_of, successor_of
 
 T = TypeVar("T")
 _NO_CLUSTER = frozenset({"ClusterNotFoundException"})

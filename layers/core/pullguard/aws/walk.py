@@ -11,7 +11,7 @@ from typing import Final
 
 from pullguard.aws.ecs import Ecs
 from pullguard.aws.once import Once
-from pullguard.model import FailedStart, Lookup, ServiceUse, TaskDefinition, TaskUse
+from pullguard.domain.facts import FailedStart, Lookup, ServiceUse, TaskDefinition, TaskUse
 
 FAMILIES_MAX: Final = 2
 

@@ -34,9 +34,20 @@ from pullguard.checks.check import (
 )
 from pullguard.checks.role_steps import attached_instead, lacking, no_room, trust_command, trust_statement
 from pullguard.checks.shared_policies import left_out
-from pullguard.findings import Answer, Failed, Inapplicable, Passed, Remedy, Skipped, Subject, Unsure
-from pullguard.model import Container, Facts, Key, Lookup, NamedPolicy, Role, Secret, Simulated, Unreadable, explained
-from pullguard.remedies.grant import INLINE_POLICIES_MAX_CHARS
+from pullguard.domain.facts import (
+    Container,
+    Facts,
+    Key,
+    Lookup,
+    NamedPolicy,
+    Role,
+    Secret,
+    Simulated,
+    Unreadable,
+    explained,
+)
+from pullguard.domain.findings import Answer, Failed, Inapplicable, Passed, Remedy, Skipped, Subject, Unsure
+from pullguard.domain.role_policy import INLINE_POLICIES_MAX_CHARS
 
 _EXECUTION_ROLE = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html"
 _EVALUATION = "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html"

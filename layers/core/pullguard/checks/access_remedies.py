@@ -7,9 +7,8 @@ from typing import Final
 from pullguard.access.decision import Citation
 from pullguard.access.gates import KEY_GATES, FindingId, Gate, PullAccess
 from pullguard.access.policy import Layer, Policy
-from pullguard.arn import account_of
-from pullguard.aws_cli import STDIN, command, in_order, on_secret
 from pullguard.checks.check import CREDENTIALS_FILE, put_value
+from pullguard.checks.policies_by_hand import BOTH, DECRYPT, READ, adding
 from pullguard.checks.role_steps import grant_by_hand, lacking
 from pullguard.checks.shared_policies import (
     ADDS,
@@ -25,11 +24,12 @@ from pullguard.checks.shared_policies import (
     widened,
 )
 from pullguard.checks.unread import how_to_read
-from pullguard.consent import missing_key
-from pullguard.findings import Remedy
-from pullguard.model import Container, Facts, Key, Lookup, Role, Secret
-from pullguard.remedies.by_hand import BOTH, DECRYPT, READ, adding
-from pullguard.remedies.grant import granted_for, policy_document, render
+from pullguard.domain.arn import account_of
+from pullguard.domain.aws_cli import STDIN, command, in_order, on_secret
+from pullguard.domain.consent import missing_key
+from pullguard.domain.facts import Container, Facts, Key, Lookup, Role, Secret
+from pullguard.domain.findings import Remedy
+from pullguard.domain.role_policy import granted_for, policy_document, render
 
 _NOT_GRANTED: Final = "Pullguard does not grant this by itself"
 _NARROWED: Final = (

@@ -2,10 +2,10 @@
 
 from typing import Final
 
-from pullguard.causes.identity import Breaks, cause_id
 from pullguard.checks import access, execution_role, platform, reference, registry, registry_tag, secret, value
 from pullguard.checks.check import Check
-from pullguard.findings import Finding
+from pullguard.domain.findings import Finding
+from pullguard.incidents.identity import Breaks, cause_id
 
 CHECKS: tuple[Check, ...] = (
     *reference.CHECKS,

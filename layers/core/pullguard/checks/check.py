@@ -5,17 +5,17 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
-from pullguard import meaning
-from pullguard.arn import Arn, MalformedReference, SecretReference
-from pullguard.aws_cli import on_secret
-from pullguard.causes.identity import Breaks
 from pullguard.checks.unread import how_to_read, how_to_read_value
-from pullguard.errors import Malformed, shown
-from pullguard.findings import Answer, Remedy, RemedyAction, Severity, Skipped, Subject, Unsure
-from pullguard.image import ImageReference
-from pullguard.model import Container, Facts, Key, NotLooked, Role, Secret, Unreadable
-from pullguard.pasted import hidden
-from pullguard.references import reference_text
+from pullguard.domain import meaning
+from pullguard.domain.arn import Arn, MalformedReference, SecretReference
+from pullguard.domain.aws_cli import on_secret
+from pullguard.domain.errors import Malformed, shown
+from pullguard.domain.facts import Container, Facts, Key, NotLooked, Role, Secret, Unreadable
+from pullguard.domain.findings import Answer, Remedy, RemedyAction, Severity, Skipped, Subject, Unsure
+from pullguard.domain.image import ImageReference
+from pullguard.domain.pasted_credentials import hidden
+from pullguard.domain.references import reference_text
+from pullguard.incidents.identity import Breaks
 
 Group: TypeAlias = Literal["reference", "secret", "execution role", "key", "registry", "platform and run time"]
 PullGate: TypeAlias = Literal[

@@ -23,12 +23,9 @@ from pullguard.checks.check import (
     unreadable,
 )
 from pullguard.checks.failed_starts import diagnosed, quoted, recent_starts
+from pullguard.checks.gather import is_refusal, lacks_credentials
 from pullguard.checks.role_steps import naming
-from pullguard.eligibility import ATTACH_TAG, REGISTRY_TAG, ROLES_TAG, secrets_for, wants_attachment
-from pullguard.findings import Answer, Failed, Passed, Remedy
-from pullguard.gather import is_refusal, lacks_credentials
-from pullguard.image import ImageReference, parse_images
-from pullguard.model import (
+from pullguard.domain.facts import (
     VERIFICATION_SWITCHED_OFF,
     Accepted,
     Container,
@@ -40,6 +37,9 @@ from pullguard.model import (
     Usage,
     Verification,
 )
+from pullguard.domain.findings import Answer, Failed, Passed, Remedy
+from pullguard.domain.image import ImageReference, parse_images
+from pullguard.domain.opt_in import ATTACH_TAG, REGISTRY_TAG, ROLES_TAG, secrets_for, wants_attachment
 
 ACCEPTED_FOR: Final = timedelta(minutes=15)
 """How long a registry's answers are believed; a command that finds them older asks for another validation."""

@@ -5,14 +5,15 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
-from pullguard.arn import Arn
-from pullguard.aws_batch import instead_of_a_revision
 from pullguard.checks.catalogue import CHECKS, cause_of
 from pullguard.checks.check import Check
 from pullguard.checks.explained import explained
 from pullguard.checks.older_revision import instead_of_a_copy
 from pullguard.checks.unread import how_to_read
-from pullguard.findings import (
+from pullguard.domain.arn import Arn
+from pullguard.domain.aws_batch import instead_of_a_revision
+from pullguard.domain.facts import Facts, Unreadable
+from pullguard.domain.findings import (
     Answer,
     Failed,
     Finding,
@@ -27,7 +28,6 @@ from pullguard.findings import (
     count,
     finding_id,
 )
-from pullguard.model import Facts, Unreadable
 
 _FIRST_CHECK: Final = "reference-malformed"
 

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
-from pullguard.arn import Arn
 from pullguard.checks import near
 from pullguard.checks.check import (
     NEEDS_DEFINITION,
@@ -17,10 +16,11 @@ from pullguard.checks.check import (
     unreadable,
 )
 from pullguard.checks.role_steps import new_role
-from pullguard.errors import Malformed
-from pullguard.findings import Answer, Failed, Passed, Remedy
-from pullguard.model import Facts, Missing, NotLooked, Role, Unreadable
-from pullguard.task_definition import proved_role_arn, role_arn_of
+from pullguard.domain.arn import Arn
+from pullguard.domain.errors import Malformed
+from pullguard.domain.facts import Facts, Missing, NotLooked, Role, Unreadable
+from pullguard.domain.findings import Answer, Failed, Passed, Remedy
+from pullguard.domain.task_definition import proved_role_arn, role_arn_of
 
 _EXECUTION_ROLE = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html"
 

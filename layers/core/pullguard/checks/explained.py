@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from pullguard.checks.check import Check
-from pullguard.findings import Answer, Failed, Passed, Skipped, Unsure
+from pullguard.domain.findings import Answer, Failed, Passed, Skipped, Unsure
 
 # Asked from Pullguard's own network: that they pass rules nothing out for the task's.
 _OF_THE_NETWORK: Final = frozenset({"registry-unreachable", "registry-rate-limited"})

@@ -5,13 +5,13 @@ from datetime import timedelta
 from typing import Final
 
 from pullguard.checks.check import PullGate
-from pullguard.errors import Malformed, shown
-from pullguard.hidden_text import without_credentials
-from pullguard.image import ImageReference, parse_images
-from pullguard.model import Facts, FailedStart, TaskDefinition, Usage
-from pullguard.stopped_reason import Diagnosis, diagnose
-from pullguard.stopped_text import NamedRole
-from pullguard.task_definition import role_arn
+from pullguard.domain.errors import Malformed, shown
+from pullguard.domain.facts import Facts, FailedStart, TaskDefinition, Usage
+from pullguard.domain.hidden_text import without_credentials
+from pullguard.domain.image import ImageReference, parse_images
+from pullguard.domain.stopped_reason import Diagnosis, diagnose
+from pullguard.domain.stopped_text import NamedRole
+from pullguard.domain.task_definition import role_arn
 
 # As long as a service needs for a few more tries.
 _RECENT: Final = timedelta(minutes=15)

@@ -7,8 +7,8 @@ from typing import Final
 from pullguard.checks.check import put_value
 from pullguard.checks.new_secret import beside
 from pullguard.checks.role_steps import creating
-from pullguard.findings import Remedy
-from pullguard.model import Container, Facts, Lookalike, Secret, ValueShape
+from pullguard.domain.facts import Container, Facts, Lookalike, Secret, ValueShape
+from pullguard.domain.findings import Remedy
 
 # Amazon ECR reads these by their form: https://docs.aws.amazon.com/AmazonECR/latest/userguide/pull-through-cache.html
 _PULL_THROUGH_CACHE: Final = "ecr-pullthroughcache/"

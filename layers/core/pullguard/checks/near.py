@@ -9,13 +9,13 @@ from collections.abc import Iterable
 
 from pullguard.checks.check import reference_snippet
 from pullguard.checks.role_steps import steps_for, steps_of_role
-from pullguard.consent import tagging
-from pullguard.eligibility import REGISTRY_TAG, registry_hosts
-from pullguard.findings import Remedy
-from pullguard.image import ImageReference, serves_the_public
-from pullguard.model import Container, Facts, NotLooked, Secret
-from pullguard.near_names import is_near
-from pullguard.pasted import hidden
+from pullguard.domain.consent import tagging
+from pullguard.domain.facts import Container, Facts, NotLooked, Secret
+from pullguard.domain.findings import Remedy
+from pullguard.domain.image import ImageReference, serves_the_public
+from pullguard.domain.near_names import is_near
+from pullguard.domain.opt_in import REGISTRY_TAG, registry_hosts
+from pullguard.domain.pasted_credentials import hidden
 
 
 def of_secret(facts: Facts, container: Container, name: str, otherwise: Remedy) -> Remedy:

@@ -8,15 +8,15 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from pullguard.arn import Arn, SecretReference
-from pullguard.aws_cli import command, tags_option
 from pullguard.checks.check import image_of, is_ecr
-from pullguard.eligibility import REGISTRY_TAG, ROLES_TAG
-from pullguard.model import Facts, Role, Secret
-from pullguard.references import reference_text
-from pullguard.remedies.by_hand import Future
-from pullguard.remedies.grant import granted_for, parse_own
-from pullguard.task_definition import shares_its_role
+from pullguard.checks.policies_by_hand import Future
+from pullguard.domain.arn import Arn, SecretReference
+from pullguard.domain.aws_cli import command, tags_option
+from pullguard.domain.facts import Facts, Role, Secret
+from pullguard.domain.opt_in import REGISTRY_TAG, ROLES_TAG
+from pullguard.domain.references import reference_text
+from pullguard.domain.role_policy import granted_for, parse_own
+from pullguard.domain.task_definition import shares_its_role
 
 # AWS advises against such names: it takes their end for the six characters of an ARN.
 # https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html

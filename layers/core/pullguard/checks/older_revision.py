@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from pullguard.arn import Arn
-from pullguard.aws_cli import command
-from pullguard.findings import Remedy
-from pullguard.model import Facts, Usage
+from pullguard.domain.arn import Arn
+from pullguard.domain.aws_cli import command
+from pullguard.domain.facts import Facts, Usage
+from pullguard.domain.findings import Remedy
 
 
 def instead_of_a_copy(remedy: Remedy, facts: Facts) -> Remedy:

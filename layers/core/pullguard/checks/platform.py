@@ -4,8 +4,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Final
 
-from pullguard.arn import Arn
-from pullguard.aws_cli import command, in_order
 from pullguard.checks.check import (
     NEEDS_RUNNING,
     PRIVATE_REGISTRY,
@@ -17,10 +15,22 @@ from pullguard.checks.check import (
     unreadable,
 )
 from pullguard.checks.failed_starts import ROLE_GATES, OtherRole, diagnosed, other_role, quoted, recent_starts
-from pullguard.errors import shown
-from pullguard.findings import Answer, Failed, Passed, Remedy, Unsure
-from pullguard.model import Facts, FailedStart, Instance, Missing, NotLooked, ServiceUse, TaskUse, Unreadable, Usage
-from pullguard.stopped_reason import Diagnosis, Explanation, Kind
+from pullguard.domain.arn import Arn
+from pullguard.domain.aws_cli import command, in_order
+from pullguard.domain.errors import shown
+from pullguard.domain.facts import (
+    Facts,
+    FailedStart,
+    Instance,
+    Missing,
+    NotLooked,
+    ServiceUse,
+    TaskUse,
+    Unreadable,
+    Usage,
+)
+from pullguard.domain.findings import Answer, Failed, Passed, Remedy, Unsure
+from pullguard.domain.stopped_reason import Diagnosis, Explanation, Kind
 
 _STOPPED_TASKS = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html"
 # Both from the page above: "platform version 1.2.0 or later", "version 1.19.0 or later of the container agent".

@@ -3,10 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from pullguard import meaning
-from pullguard.arn import Arn, MalformedReference, SecretReference
-from pullguard.aws_cli import command, on_secret
-from pullguard.causes.identity import Breaks
 from pullguard.checks import credentials_missing, near
 from pullguard.checks.check import (
     NAME_FULL_ARN,
@@ -25,10 +21,14 @@ from pullguard.checks.check import (
 )
 from pullguard.checks.new_secret import future_of
 from pullguard.checks.role_steps import creating, naming, steps_for
-from pullguard.eligibility import REGISTRY_TAG, has_unreadable_registry_tag, registry_hosts
-from pullguard.errors import shown
-from pullguard.findings import Answer, Failed, Inapplicable, Passed, Remedy, Severity
-from pullguard.model import Container, Facts, Missing, NotLooked, Secret, Unreadable
+from pullguard.domain import meaning
+from pullguard.domain.arn import Arn, MalformedReference, SecretReference
+from pullguard.domain.aws_cli import command, on_secret
+from pullguard.domain.errors import shown
+from pullguard.domain.facts import Container, Facts, Missing, NotLooked, Secret, Unreadable
+from pullguard.domain.findings import Answer, Failed, Inapplicable, Passed, Remedy, Severity
+from pullguard.domain.opt_in import REGISTRY_TAG, has_unreadable_registry_tag, registry_hosts
+from pullguard.incidents.identity import Breaks
 
 _REPOSITORY_CREDENTIALS = "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RepositoryCredentials.html"
 _WHATS_IN_A_SECRET = "https://docs.aws.amazon.com/secretsmanager/latest/userguide/whats-in-a-secret.html"  # noqa: S105

@@ -4,8 +4,6 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Final
 
-from pullguard.aws_cli import on_secret
-from pullguard.causes.identity import Breaks
 from pullguard.checks.check import (
     MOOT_VALUE,
     NEEDS_REGISTRY,
@@ -21,10 +19,9 @@ from pullguard.checks.check import (
     told_image,
     unreadable,
 )
-from pullguard.errors import Malformed
-from pullguard.findings import Answer, Failed, Passed, Remedy, Subject, Unsure
-from pullguard.image import ImageReference
-from pullguard.model import (
+from pullguard.domain.aws_cli import on_secret
+from pullguard.domain.errors import Malformed
+from pullguard.domain.facts import (
     VERIFICATION_SWITCHED_OFF,
     Container,
     Facts,
@@ -35,6 +32,9 @@ from pullguard.model import (
     Unreadable,
     Verification,
 )
+from pullguard.domain.findings import Answer, Failed, Passed, Remedy, Subject, Unsure
+from pullguard.domain.image import ImageReference
+from pullguard.incidents.identity import Breaks
 
 # As long as a rotation function may run at most.
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html

@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from typing import Final
 
 from pullguard.checks.check import NEEDS_SECRET, PRIVATE_REGISTRY, Check, secrets_in_use, subject_of
-from pullguard.consent import intended_tag
-from pullguard.eligibility import REGISTRY_TAG, has_unreadable_registry_tag, readable_tag
-from pullguard.findings import Answer, Failed, Inapplicable, Passed, Remedy
-from pullguard.model import Facts
+from pullguard.domain.consent import intended_tag
+from pullguard.domain.facts import Facts
+from pullguard.domain.findings import Answer, Failed, Inapplicable, Passed, Remedy
+from pullguard.domain.opt_in import REGISTRY_TAG, has_unreadable_registry_tag, readable_tag
 
 _FORM: Final = (
     "registry hosts, separated by spaces, such as ghcr.io or registry.example.com:5000; a path, http:// or a wildcard "

@@ -12,23 +12,23 @@ from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
-from pullguard import meaning
 from pullguard.access.decision import Verdict
 from pullguard.access.gates import KEY_GATES, Gate, PullAccess
 from pullguard.access.verdict import Circumstances, pull_access
-from pullguard.arn import Arn, MalformedReference, SecretReference
-from pullguard.aws_cli import STDIN, command, in_order, tags_option, unless_there
 from pullguard.checks.check import CREDENTIALS_FILE, gives_credentials, reference_snippet
+from pullguard.checks.gather import lacks_credentials
 from pullguard.checks.new_secret import create_command, future_of
+from pullguard.checks.policies_by_hand import BOTH, DECRYPT, READ, Future, adding, extended, reading_policy
 from pullguard.checks.shared_policies import in_words, is_elsewhere, is_statement, lacks_own, needs_own, widened
-from pullguard.consent import missing_key
-from pullguard.eligibility import MANAGED_TAG, secrets_for
-from pullguard.findings import Remedy
-from pullguard.gather import lacks_credentials
-from pullguard.image import ImageReference
-from pullguard.model import Container, Document, Facts, Lookup, Missing, NamedPolicy, NotLooked, Role, Secret
-from pullguard.remedies.by_hand import BOTH, DECRYPT, READ, Future, adding, extended, reading_policy
-from pullguard.remedies.grant import (
+from pullguard.domain import meaning
+from pullguard.domain.arn import Arn, MalformedReference, SecretReference
+from pullguard.domain.aws_cli import STDIN, command, in_order, tags_option, unless_there
+from pullguard.domain.consent import missing_key
+from pullguard.domain.facts import Container, Document, Facts, Lookup, Missing, NamedPolicy, NotLooked, Role, Secret
+from pullguard.domain.findings import Remedy
+from pullguard.domain.image import ImageReference
+from pullguard.domain.opt_in import MANAGED_TAG, secrets_for
+from pullguard.domain.role_policy import (
     POLICY_NAME,
     fits,
     grant_command,

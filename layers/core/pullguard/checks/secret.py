@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from pullguard.aws_cli import on_secret
 from pullguard.checks.check import (
     MOOT_VALUE,
     NEEDS_SECRET,
@@ -23,9 +22,9 @@ from pullguard.checks.forms import form_of, rewriting
 from pullguard.checks.new_secret import beside
 from pullguard.checks.next_pull import next_pulls
 from pullguard.checks.role_steps import creating
-from pullguard.errors import shown
-from pullguard.findings import Answer, Failed, Inapplicable, Passed, Remedy
-from pullguard.model import (
+from pullguard.domain.aws_cli import on_secret
+from pullguard.domain.errors import shown
+from pullguard.domain.facts import (
     Container,
     CrossAccountPrimary,
     Facts,
@@ -37,6 +36,7 @@ from pullguard.model import (
     Unreadable,
     ValueShape,
 )
+from pullguard.domain.findings import Answer, Failed, Inapplicable, Passed, Remedy
 
 _RESTORE = "https://docs.aws.amazon.com/secretsmanager/latest/userguide/manage_restore-secret.html"
 _VERSIONS = "https://docs.aws.amazon.com/secretsmanager/latest/userguide/whats-in-a-secret.html"

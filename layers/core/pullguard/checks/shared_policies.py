@@ -7,12 +7,12 @@ from typing import Any, Final
 from pullguard.access.decision import Verdict
 from pullguard.access.gates import Gate
 from pullguard.access.policy import Layer
-from pullguard.arn import dns_suffix_of
-from pullguard.aws_cli import STDIN, arguments, command, in_order
-from pullguard.findings import Remedy
-from pullguard.model import Key, NamedPolicy, Role, Secret
-from pullguard.remedies.by_hand import adding, deleted_principals, extended
-from pullguard.remedies.grant import granted_for, policy_document, render, size_chars
+from pullguard.checks.policies_by_hand import adding, deleted_principals, extended
+from pullguard.domain.arn import dns_suffix_of
+from pullguard.domain.aws_cli import STDIN, arguments, command, in_order
+from pullguard.domain.facts import Key, NamedPolicy, Role, Secret
+from pullguard.domain.findings import Remedy
+from pullguard.domain.role_policy import granted_for, policy_document, render, size_chars
 
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 _MANAGED_POLICY_MAX_CHARS: Final = 6_144

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from pullguard.model import NO_PERMISSION, Key, Secret, Unreadable
+from pullguard.domain.facts import NO_PERMISSION, Key, Secret, Unreadable
 
 _SEE_SECRET: Final = "aws secretsmanager describe-secret shows"  # noqa: S105 (a command)
 _SEE_KEY: Final = "aws kms describe-key shows its state"

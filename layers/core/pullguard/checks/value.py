@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
-from pullguard.aws_cli import in_order, on_secret
 from pullguard.checks.check import (
     NEEDS_SECRET,
     NEEDS_VALUE,
@@ -18,11 +17,12 @@ from pullguard.checks.check import (
     subject_of,
 )
 from pullguard.checks.secret import live_secrets, shapes, unless_external
-from pullguard.consent import tagging
-from pullguard.eligibility import EXPIRES_TAG
-from pullguard.errors import shown
-from pullguard.findings import Answer, Failed, Inapplicable, Passed, Remedy, Severity, Subject, Unsure
-from pullguard.model import Container, Facts, Oddity, Rotation, Secret, ShortLived, ValueShape, Verification
+from pullguard.domain.aws_cli import in_order, on_secret
+from pullguard.domain.consent import tagging
+from pullguard.domain.errors import shown
+from pullguard.domain.facts import Container, Facts, Oddity, Rotation, Secret, ShortLived, ValueShape, Verification
+from pullguard.domain.findings import Answer, Failed, Inapplicable, Passed, Remedy, Severity, Subject, Unsure
+from pullguard.domain.opt_in import EXPIRES_TAG
 
 _ROTATION: Final = "https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_schedule.html"
 _TAGS: Final = "https://docs.aws.amazon.com/secretsmanager/latest/userguide/managing-secrets_tagging.html"

@@ -6,8 +6,16 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from pullguard.arn import Arn, MalformedReference, SecretReference, parse_secret_id, parse_task_definition, partition_of
-from pullguard.errors import Rejected, shown
+from pullguard.domain.arn import (
+    Arn,
+    MalformedReference,
+    SecretReference,
+    parse_secret_id,
+    parse_task_definition,
+    partition_of,
+)
+from pullguard.domain.errors import Rejected, shown
+from pullguard.domain.provenance import quoted
 from pullguard.events.envelope import EVENT_MAX_BYTES, Event, open_event, readable
 from pullguard.events.triggers import (
     KeyChange,
@@ -28,7 +36,6 @@ from pullguard.events.triggers import (
     Trigger,
     is_of_service,
 )
-from pullguard.provenance import quoted
 
 _FAMILY = re.compile(r"[A-Za-z0-9_-]{1,255}")
 _FAMILY_AND_REVISION = re.compile(r"[A-Za-z0-9_-]{1,255}:[1-9][0-9]{0,9}")

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from re import Pattern
 from typing import Any, TypedDict
 
-from pullguard.arn import Arn, is_account, is_region, partition_of
-from pullguard.errors import Malformed, Rejected, shown
-from pullguard.provenance import Cause, is_event_id, quoted, time_of
+from pullguard.domain.arn import Arn, is_account, is_region, partition_of
+from pullguard.domain.errors import Malformed, Rejected, shown
+from pullguard.domain.provenance import Cause, is_event_id, quoted, time_of
 
 EVENT_MAX_BYTES = 256 * 1024  # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevent-size.html
 TEXT_MAX_CHARS = 2048

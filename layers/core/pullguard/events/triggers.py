@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, assert_never
 
-from pullguard.arn import Arn
-from pullguard.image import parse_images
-from pullguard.model import Reason
-from pullguard.provenance import Cause
-from pullguard.stopped_reason import Explanation, explain
+from pullguard.domain.arn import Arn
+from pullguard.domain.facts import Reason
+from pullguard.domain.image import parse_images
+from pullguard.domain.provenance import Cause
+from pullguard.domain.stopped_reason import Explanation, explain
 
 CURRENT: Final = "AWSCURRENT"
 _NEW_VALUES = frozenset(

@@ -4,13 +4,13 @@ import json
 import re
 from typing import Any, Final
 
-from pullguard.errors import shown
-from pullguard.model import RegistryAnswer
+from pullguard.domain.errors import shown
+from pullguard.domain.facts import RegistryAnswer
+from pullguard.domain.secret_value import HiddenText
+from pullguard.domain.stopped_causes import TOO_MANY_LOGINS
 from pullguard.registry.challenges import Challenge, parse_challenges
 from pullguard.registry.origins import Url
 from pullguard.registry.transport import Response
-from pullguard.secret_value import HiddenText
-from pullguard.stopped_causes import TOO_MANY_LOGINS
 
 _UNAUTHORIZED: Final = 401
 _FORBIDDEN: Final = 403

@@ -6,16 +6,16 @@ from dataclasses import replace
 from functools import partial
 from typing import Final, Protocol
 
-from pullguard.arn import Arn
-from pullguard.eligibility import REGISTRY_TAG, UNREADABLE_TAG, has_unreadable_registry_tag, left_out, registry_hosts
-from pullguard.errors import PullguardError, shown
-from pullguard.image import ImageReference
-from pullguard.model import Lookup, NotLooked, Secret, ValueShape, Verification
+from pullguard.domain.arn import Arn
+from pullguard.domain.errors import PullguardError, shown
+from pullguard.domain.facts import Lookup, NotLooked, Secret, ValueShape, Verification
+from pullguard.domain.image import ImageReference
+from pullguard.domain.opt_in import REGISTRY_TAG, UNREADABLE_TAG, has_unreadable_registry_tag, left_out, registry_hosts
+from pullguard.domain.secret_value import Credentials, HiddenText
 from pullguard.registry.exchange import Exchange, within
 from pullguard.registry.inquiry import Inquiry
 from pullguard.registry.origins import registry_url
 from pullguard.registry.transport import Transport
-from pullguard.secret_value import Credentials, HiddenText
 
 TIMEOUT_S: Final = 10.0
 _THREAD_GRACE_S: Final = 0.25  # so that a wait that knows what it waits for says so, before the clock does

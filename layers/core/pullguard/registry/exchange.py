@@ -7,10 +7,10 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Final, TypeVar
 
-from pullguard.errors import shown
+from pullguard.domain.errors import shown
+from pullguard.domain.secret_value import HiddenText
 from pullguard.registry.origins import Url, onward
 from pullguard.registry.transport import Response, Transport, Unreachable, talk
-from pullguard.secret_value import HiddenText
 
 REQUESTS_MAX: Final = 12  # ping, token, HEAD, GET, and two more without credentials, some of them redirected
 REDIRECTS_MAX: Final = 3

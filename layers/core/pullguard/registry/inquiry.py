@@ -5,10 +5,11 @@ from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlencode
 
-from pullguard.eligibility import REGISTRY_TAG
-from pullguard.errors import shown
-from pullguard.image import ImageReference
-from pullguard.model import Refused, RegistryAnswer, Verification
+from pullguard.domain.errors import shown
+from pullguard.domain.facts import Refused, RegistryAnswer, Verification
+from pullguard.domain.image import ImageReference
+from pullguard.domain.opt_in import REGISTRY_TAG
+from pullguard.domain.secret_value import HiddenText
 from pullguard.registry.answers import (
     codes_of,
     is_locked_out,
@@ -21,7 +22,6 @@ from pullguard.registry.challenges import Challenge, parse_challenges
 from pullguard.registry.exchange import Exchange, NoAnswer
 from pullguard.registry.origins import Url, may_be_trusted, parse_url
 from pullguard.registry.transport import Response
-from pullguard.secret_value import HiddenText
 
 _DEFAULT_TAG: Final = "latest"
 # https://github.com/opencontainers/image-spec/blob/main/media-types.md

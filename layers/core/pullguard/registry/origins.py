@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from pullguard.image import DOCKER_HUB, is_loopback, normal_host
+from pullguard.domain.image import DOCKER_HUB, is_loopback, normal_host
 
 _HTTPS_PORT: Final = 443
 _HTTP_PORT: Final = 80

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from pullguard.model import KeyGrant, Missing, NotLooked
+from pullguard.domain.facts import KeyGrant, Missing, NotLooked
 from tests.unit.access.by_gate.rows import Failures, Passes, Unknowns
 from tests.unit.access.worlds import (
     BOTH,

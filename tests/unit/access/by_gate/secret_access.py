@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from pullguard.model import Missing, NamedPolicy, NotLooked
+from pullguard.domain.facts import Missing, NamedPolicy, NotLooked
 from tests.unit.access.by_gate.rows import Failures, Passes, Unknowns
 from tests.unit.access.worlds import (
     DECRYPT,

@@ -1,0 +1,75 @@
+"""Task definitions that AWS Batch registers for its own jobs: only the job definition changes what they run.
+
+Batch starts the revisions that it registered itself. A revision that someone else adds to the family is never started.
+Its role may register task definitions only with the request tag ``AWSBatchServiceTag``.
+Source: https://docs.aws.amazon.com/aws-managed-policy/latest/reference/BatchServiceRolePolicy.html
+"""
+
+import re
+import shlex
+from dataclasses import replace
+from typing import Final
+
+from pullguard.domain.arn import Arn
+from pullguard.domain.aws_cli import in_order
+from pullguard.domain.facts import Tags, TaskDefinition
+from pullguard.domain.findings import Remedy
+
+BATCH_TAG: Final = "AWSBatchServiceTag"
+_SERVICE_ROLE: Final = ":assumed-role/AWSServiceRoleForBatch/"
+
+OWNED: Final = f"AWS Batch registered the task definition for its jobs (tag {BATCH_TAG}), and runs no other revision"
+_HOW: Final = (
+    "Register the job definition again, with that change, and let jobs and schedules use its new revision. "
+    "job-definition.json holds what aws batch describe-job-definitions --status ACTIVE shows of it, without its ARN, "
+    "revision and status."
+)
+_INSTEAD: Final = (
+    "AWS Batch runs only the revisions that it registered itself: what is to change in the task definition is changed "
+    "in the job definition (RegisterJobDefinition)."
+)
+_A_REVISION: Final = re.compile(r"\b(register) a revision\b", re.IGNORECASE)
+_BY_JOB_DEFINITION: Final = (
+    "This is RegisterJobDefinition: AWS Batch runs only the revisions that it registered itself. job-definition.json "
+    "holds what aws batch describe-job-definitions --status ACTIVE shows of it, with that change, without its ARN, "
+    "revision and status."
+)
+
+
+def owned_by_batch(tags: Tags, registered_by: object = None) -> bool:
+    """Whether AWS Batch registered a task definition: by its tag, or by the role that registered it."""
+    return BATCH_TAG in tags or (isinstance(registered_by, str) and _SERVICE_ROLE in registered_by)
+
+
+def is_owned_by_batch(definition: TaskDefinition) -> bool:
+    """Whether AWS Batch registered the revision."""
+    return owned_by_batch(definition.tags, definition.raw.get("registeredBy"))
+
+
+def registering_job_definition(belongs: str | None) -> str:
+    """Say how to change a container in its job definition; ``belongs`` is what belongs into it, None if not known."""
+    change = f"In the job definition belongs {belongs}. " if belongs else ""
+    return f"{change}{_HOW}"
+
+
+def register_job_definition(at: Arn) -> str:
+    """Return the command that registers the job definition again, in the Region of ``at``."""
+    command = ("aws", "batch", "register-job-definition", "--region", at.region)
+    return shlex.join((*command, "--cli-input-json", "file://job-definition.json"))
+
+
+def instead_of_a_revision(remedy: Remedy, definition: TaskDefinition) -> Remedy:
+    """Return the remedy for a finding on ``definition``: where AWS Batch owns it, never a revision of it."""
+    if not is_owned_by_batch(definition):
+        return remedy
+    if remedy.action == "reregister":
+        text = f"{OWNED}. {registering_job_definition(', '.join(remedy.members) or None)}"
+        return Remedy(text=text, snippet=in_order(remedy.commands, register_job_definition(definition.arn)))
+    if remedy.action == "grant":
+        return remedy
+    text, said = _A_REVISION.subn(r"\1 a new job definition revision", remedy.text)
+    if not said:
+        return replace(remedy, text=f"{remedy.text} {_INSTEAD}".strip())
+    members = f" In the job definition belongs {', '.join(remedy.members)}." if remedy.members else ""
+    commands = in_order(remedy.commands, register_job_definition(definition.arn))
+    return Remedy(text=f"{text}{members} {_BY_JOB_DEFINITION}", snippet=commands)

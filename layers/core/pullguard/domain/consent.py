@@ -1,0 +1,334 @@
+"""Whether both owners agree to a grant, judged from the facts as they stand: before a write, and once more after it.
+
+Pure. The two keys are those of docs/adr/0002.
+"""
+
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from pullguard.domain import meaning
+from pullguard.domain.arn import Arn, MalformedReference
+from pullguard.domain.aws_cli import STDIN, command, on_secret, tags_option
+from pullguard.domain.errors import Malformed, NotNow
+from pullguard.domain.facts import (
+    Container,
+    Facts,
+    Key,
+    Lookup,
+    NotLooked,
+    Role,
+    Secret,
+    Tags,
+    TaskDefinition,
+    Unreadable,
+)
+from pullguard.domain.image import ImageReference
+from pullguard.domain.opt_in import (
+    ATTACH_TAG,
+    MANAGED_TAG,
+    MODE_TAG,
+    REGISTRY_TAG,
+    ROLES_TAG,
+    effective_mode,
+    has_required_boundary,
+    has_unreadable_registry_tag,
+    intended_hosts,
+    intended_roles,
+    is_managed,
+    is_meant_for,
+    may_be_granted,
+    registry_hosts,
+    role_may_use,
+    wants_attachment,
+)
+from pullguard.domain.role_policy import Granted, granted_for
+
+
+def withdrawn(facts: Facts, secret: Arn) -> str | None:
+    """Return why ``secret`` may not be granted to the role of ``facts`` any more; None where both owners still agree.
+
+    Raises ``NotNow`` where AWS would not tell.
+    """
+    if isinstance(facts.role, Unreadable):
+        raise NotNow(f"it could not be read whether the owners of {secret} and the role still agree: {facts.role}")
+    if not isinstance(facts.role, Role):
+        return "the role is gone"
+    offered = facts.registry_secrets if isinstance(facts.registry_secrets, tuple) else (facts.registry_secrets,)
+    looked = (*facts.described, *offered)
+    found = next((each for each in looked if isinstance(each, Secret) and each.arn == secret), None)
+    if found is None:
+        unread = next((each for each in looked if isinstance(each, Unreadable)), None)
+        if unread is not None:
+            raise NotNow(f"it could not be read whether the owner of {secret} still agrees: {unread}")
+        return f"the secret {secret.resource_name} is gone, or {facts.task_definition.arn.resource_name} needs another"
+    definition = facts.task_definition
+    against = [
+        why_not(found, facts.role, container=each, definition=definition) for each in _containers_for(facts, found)
+    ]
+    return None if None in against else next((each.why for each in against if each), "no container needs it")
+
+
+def _containers_for(facts: Facts, secret: Secret) -> Iterator[Container]:
+    """Yield the containers that name the secret, would name it, or name none and may be about to."""
+    for container in facts.task_definition.containers:
+        reference = container.reference
+        if isinstance(reference, MalformedReference):
+            reference = reference.meant
+        if reference is None or ((named := meaning.meant(facts, reference)) is not None and named.arn == secret.arn):
+            yield container
+
+
+def why_not(
+    secret: Secret, role: Role, *, container: Container | None = None, definition: TaskDefinition | None = None
+) -> "MissingKey | None":
+    """Return why nothing may be granted of ``secret`` to ``role``: a mode tag, or an owner's consent that is missing.
+
+    Every path that adds a grant, keeps one without a grant record or adds one again asks this. ``container`` and
+    its task ``definition`` are what it is for; without them the secret may be for any registry.
+    """
+    if is_observed(secret, role, definition.tags if definition else {}):
+        return MissingKey(why=f"a tag {MODE_TAG} says that Pullguard is to observe only", remedy="Remove that tag.")
+    if container is None or definition is None:
+        return missing_key(container, secret, role)
+    return missing_consent(definition, container, secret, role)
+
+
+def is_observed(secret: Secret, role: Role, *more: Tags) -> bool:
+    """Whether a tag says that nothing is to be written about the secret or the role."""
+    return effective_mode("remediate", role.tags, secret.tags, *more) == "observe"
+
+
+def kept_grant(found: Lookup[Secret], role: Role, *, present: Granted | None, ours: Granted | None) -> Granted | None:
+    """Return what a rewrite of our policy keeps of one secret beside the new need; None where that is nothing.
+
+    ``found`` is the secret as it is now, ``present`` what the policy grants of it, ``ours`` what the ledger says that
+    this stack granted; at least one of the two is given. A grant that is ours and in the policy stays until the secret
+    no longer exists. The secret's present key needs both owners' consent, as an addition does; without it the old key
+    stays. Anything else needs their consent to stay. What cannot be read or is only observed stays as it is.
+    """
+    standing = ours or present
+    if isinstance(found, Unreadable | NotLooked) or standing is None:
+        return present
+    if not isinstance(found, Secret) or found.arn != standing.secret:
+        return None
+    if not (present and ours) and missing_key(None, found, role) is not None:
+        return None
+    if why_not(found, role) is not None:
+        return present
+    # Where the key could not be looked at, nobody knows that another one is needed.
+    return granted_for(found) if isinstance(found.key, Key | None) else (present or granted_for(found))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissingKey:
+    """Which owner has not agreed: ``why``, what that owner would do, and the command for it, where there is one.
+
+    ``said_no`` is whether the secret's owner has said whom it is for, and this is another, or the deployment leaves the
+    secret out; ``unasked`` is whether what
+    lacks consent was not asked for by anybody either.
+    """
+
+    why: str
+    remedy: str
+    snippet: str | None = None
+    said_no: bool = False
+    unasked: bool = False
+
+
+def missing_of(facts: Facts, container: Container, secret: Secret | None) -> MissingKey | None:
+    """Return whose consent it lacks to let ``container`` start with ``secret``, or with none; None where all agree.
+
+    The role's owner is always asked, the secret's where there is one. Modes are not: ``tags_of`` the facts say them.
+    """
+    if not isinstance(facts.role, Role):
+        return MissingKey(
+            why="it has no execution role that could be read, so that no owner of one has agreed",
+            remedy="Give it an execution role, or change the task definition by hand.",
+        )
+    if secret is None:
+        return missing_role_key(facts.role)
+    return missing_consent(facts.task_definition, container, secret, facts.role)
+
+
+def missing_consent(definition: TaskDefinition, container: Container, secret: Secret, role: Role) -> MissingKey | None:
+    """Return why ``container`` may not get ``secret`` through ``role``; None where every owner agrees.
+
+    To give a container a secret that it does not name takes a third consent, and a secret that is meant for the role.
+    """
+    attachment = _missing_attachment(definition, secret, role) if container.reference is None else None
+    return attachment or missing_key(container, secret, role)
+
+
+def _missing_attachment(definition: TaskDefinition, secret: Secret, role: Role) -> MissingKey | None:
+    if not wants_attachment(definition):
+        at = (("--region", definition.arn.region), ("--resource-arn", str(definition.arn)))
+        return MissingKey(
+            why=f"the task definition names no secret, and has no tag {ATTACH_TAG}=true",
+            remedy=f"If Pullguard is to attach the secret {secret.name}, the task definition's owner tags it.",
+            snippet=command("ecs", "tag-resource", *at, ("--tags", f"key={ATTACH_TAG},value=true")),
+            unasked=True,
+        )
+    if role_may_use(secret, role.name) and not is_meant_for(secret, role.name):
+        return MissingKey(
+            why=(
+                f"no tag {ROLES_TAG} of the secret {secret.name} names the role {role.name}, "
+                "and a pattern of wildcards only names no role"
+            ),
+            remedy=(
+                "If this role is to read the secret, the secret's owner names it in the tag, with every other role "
+                f"that is to be granted it. {_NEEDS_JQ}"
+            ),
+            snippet=_naming(secret, role),
+        )
+    return None
+
+
+def missing_key(container: Container | None, secret: Secret, role: Role) -> MissingKey | None:
+    """Return why the two keys do not let ``role`` read ``secret`` for ``container`` (None: any); None where they do."""
+    return _missing_secret_key(container, secret, role) or missing_role_key(role)
+
+
+def missing_role_key(role: Role) -> MissingKey | None:
+    """Return why the role's owner has not agreed; None where it is opted in, with the boundary that is required."""
+    if not is_managed(role):
+        return MissingKey(
+            why=f"the role {role.name} is not opted in: it has no tag {MANAGED_TAG}=true",
+            remedy="If Pullguard is to keep this role's pulls in order, the role's owner tags it.",
+            snippet=command("iam", "tag-role", ("--role-name", role.name), tags_option({MANAGED_TAG: "true"})),
+        )
+    if not has_required_boundary(role):
+        return MissingKey(
+            why=(
+                f"the role {role.name} lacks the permissions boundary {role.required_boundary}, which the deployment "
+                "requires (parameter RequireRoleBoundary)"
+            ),
+            remedy="If the boundary allows what the role's tasks do, the role's owner sets it.",
+            snippet=command(
+                "iam",
+                "put-role-permissions-boundary",
+                ("--role-name", role.name),
+                ("--permissions-boundary", role.required_boundary),
+            ),
+        )
+    return None
+
+
+def _missing_secret_key(container: Container | None, secret: Secret, role: Role) -> MissingKey | None:
+    image = None if container is None else container.image
+    if isinstance(image, Malformed):
+        return MissingKey(
+            why="the image's name is none, so that nobody can tell from which registry it comes",
+            remedy="Correct the image's name.",
+        )
+    if secret.outside:
+        return MissingKey(
+            why=(
+                f"the secret {secret.name} does not match the deployment's pattern {secret.outside} "
+                "(parameter RegistrySecretPattern)"
+            ),
+            remedy="Name a secret that matches, or ask the deployer of Pullguard to widen the pattern.",
+            said_no=True,
+        )
+    hosts = registry_hosts(secret)
+    if has_unreadable_registry_tag(secret):
+        return MissingKey(
+            why=f"the secret {secret.name} is not opted in: its tag {REGISTRY_TAG} does not parse",
+            remedy=(
+                "If this secret holds registry credentials, its owner corrects the tag: registry hosts, separated by "
+                "spaces, without paths."
+            ),
+            snippet=intended_tag(secret),
+        )
+    if not hosts:
+        return MissingKey(
+            why=f"the secret {secret.name} is not opted in: no tag {REGISTRY_TAG} says which registry it is for",
+            remedy=(
+                "If this secret holds registry credentials, its owner tags it with the host and the role. "
+                f"{'' if image is None or ROLES_TAG in secret.tags else _NEEDS_JQ}"
+            ).strip(),
+            snippet=None if image is None else _opting_in(secret, image, role),
+        )
+    if image is not None and image.host not in hosts:
+        # No command: one that adds the image's host would hand the credentials to whoever runs it.
+        return MissingKey(
+            why=f"the secret {secret.name} is for {' and '.join(sorted(hosts))}, the image is on {image.host}",
+            remedy=(
+                "Name the secret that is for this registry. Only if the same credentials are meant for both, the "
+                f"secret's owner adds the host to its tag {REGISTRY_TAG}."
+            ),
+            said_no=True,
+        )
+    if not role_may_use(secret, role.name):
+        return _for_other_roles(secret, role)
+    return None if may_be_granted(secret, role) else _for_containers_too(secret, role)
+
+
+def _for_containers_too(secret: Secret, role: Role) -> MissingKey:
+    return MissingKey(
+        why=(
+            f"the role {role.name} is also the task role, so the containers could read the secret "
+            f"{secret.name}, and the secret's tag {ROLES_TAG} does not name the role (wildcards alone name none)"
+        ),
+        remedy=(
+            "Give the task definition another task role. Only if the containers may read the secret, its owner names "
+            f"this role in the tag, with every other role that is to read it. {_NEEDS_JQ}"
+        ),
+        snippet=_naming(secret, role),
+    )
+
+
+def _for_other_roles(secret: Secret, role: Role) -> MissingKey:
+    why = f"the tag {ROLES_TAG} of the secret {secret.name} does not name the role {role.name}"
+    if patterns := intended_roles(secret, role.name):
+        return MissingKey(
+            why=f"{why}: its patterns have to be separated by spaces, and a comma is part of a name",
+            remedy="If the tag is meant for this role, the secret's owner separates its patterns by spaces.",
+            snippet=tagging(secret, ROLES_TAG, " ".join(patterns)),
+            said_no=True,
+        )
+    return MissingKey(
+        why=why,
+        remedy=f"If this role is to read the secret, the secret's owner adds it to the tag. {_NEEDS_JQ}",
+        snippet=_naming(secret, role),
+        said_no=True,
+    )
+
+
+def intended_tag(secret: Secret) -> str | None:
+    """Return the command that corrects a registry tag that does not parse; None if it does not say what it means.
+
+    An image's host is never in it: that would hand the credentials to anyone who registers a task definition.
+    """
+    hosts = intended_hosts(secret)
+    return tagging(secret, REGISTRY_TAG, " ".join(hosts)) if hosts else None
+
+
+def _opting_in(secret: Secret, image: ImageReference, role: Role) -> str:
+    """Return the command that opts the secret in for this registry, and for this role unless roles are named."""
+    if ROLES_TAG in secret.tags:
+        return tagging(secret, REGISTRY_TAG, image.host)
+    return _naming(secret, role, image.host)
+
+
+_NEEDS_JQ: Final = "The command (it needs jq) keeps the roles that the tag names when you paste it."
+_ROLES_AND: Final = (
+    f'([.Tags[]? | select(.Key == "{ROLES_TAG}").Value | splits(" +")] - ["", $role] + [$role] | join(" ")) as $roles'
+    f' | [{{Key: "{ROLES_TAG}", Value: $roles}}, ($host | select(. != "") | {{Key: "{REGISTRY_TAG}", Value: .}})]'
+)
+
+
+def _naming(secret: Secret, role: Role, host: str = "") -> str:
+    """Return the commands that add ``role`` to the roles that the secret's tag names when they are pasted.
+
+    So two such commands for two roles do not undo each other. ``host`` is the registry that it is opted in for, too.
+    """
+    jq = shlex.join(("jq", "-c", "--arg", "role", role.name, "--arg", "host", host, _ROLES_AND))
+    read = on_secret(secret, "describe-secret", ("--output", "json"))
+    return f"{read} |\n{jq} |\n{on_secret(secret, 'tag-resource', ('--tags', STDIN))}"
+
+
+def tagging(secret: Secret, key: str, value: str) -> str:
+    """Return the command that sets a tag of the secret."""
+    return on_secret(secret, "tag-resource", tags_option({key: value.strip()}))

@@ -1,0 +1,106 @@
+"""A grant that this stack made, as the ledger remembers it: needed, unused since when, or standing against consent."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from pullguard.domain.arn import Arn
+from pullguard.domain.facts import Role
+from pullguard.domain.role_policy import Granted, parse_own
+from pullguard.domain.write_history import Write
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holding:
+    """A grant and what became of it.
+
+    ``task_definition`` is the one that it was made for last, ``role_id`` the role's RoleId then: a role that is deleted
+    and created again has its name and ARN, and another RoleId; "" where an earlier version of Pullguard recorded it.
+    ``unused_since`` is when a complete sweep first found that nothing needs it, ``unused_sweep`` the last complete
+    sweep that found so; both are None while it is needed.
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids
+    """
+
+    granted: Granted
+    task_definition: str
+    role_id: str = ""
+    unused_since: datetime | None = None
+    unused_sweep: str | None = None
+
+    @classmethod
+    def from_item(cls, data: Mapping[str, Any], item: Mapping[str, Any]) -> "Holding":
+        """Return the holding of an item of the table; ``data`` is its JSON."""
+        since = item.get("unused_since", {}).get("S")
+        return cls(
+            granted=_granted(data),
+            task_definition=data.get("task_definition", ""),
+            role_id=data.get("role_id", ""),
+            unused_since=datetime.fromisoformat(since) if since else None,
+            unused_sweep=item.get("unused_sweep", {}).get("S"),
+        )
+
+    def is_of(self, role: Role) -> bool:
+        """Whether it was not granted to an earlier role of the same name, as far as is known."""
+        return self.role_id in ("", role.role_id)
+
+    def is_due(self, sweep: str, *, grace_days: int, now: datetime) -> bool:
+        """Whether ``sweep`` found it unused, as every complete sweep did for ``grace_days``."""
+        if self.unused_since is None or self.unused_sweep != sweep:
+            return False
+        return (now - self.unused_since).total_seconds() >= grace_days * 86_400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unagreed:
+    """A grant that was written and to which an owner does not agree (``why``): it is to be taken back.
+
+    ``before`` is what the policy granted of the same secret when ``task_definition`` asked for more of it. Where the
+    record cannot be read, only the secret is known, and ``task_definition`` is "".
+    """
+
+    granted: Granted
+    before: Granted | None
+    task_definition: str
+    why: str
+
+    def recalled(self, writes: Iterable[Write], shown: Granted | None) -> "Unagreed | None":
+        """Return it with what the writes of the policy, the oldest first, say of the grant that is ``shown``.
+
+        None where it cannot be read and no write made that grant.
+        """
+        if self.task_definition:
+            return self
+        secret, found = self.granted.secret, None
+        for write in (each for each in writes if each.outcome != "refused"):
+            before, after = (
+                {each.secret: each for each in parse_own(it or "")[0]} for it in (write.before, write.after)
+            )
+            made = after.get(secret)
+            if made is not None and made != before.get(secret) and made == (shown or made):
+                found = replace(self, granted=made, before=before.get(secret), task_definition=write.task_definition)
+        return found
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the shape in which it is kept."""
+        pairs = {"granted": self.granted, "before": self.before}
+        kept = {name: None if each is None else _pair(each) for name, each in pairs.items()}
+        return {**kept, "task_definition": self.task_definition, "why": self.why}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "Unagreed":
+        """Return the grant that ``to_dict`` described."""
+        return cls(
+            granted=_granted(data["granted"]),
+            before=None if data["before"] is None else _granted(data["before"]),
+            task_definition=data["task_definition"],
+            why=data["why"],
+        )
+
+
+def _pair(granted: Granted) -> dict[str, str | None]:
+    return {"secret": str(granted.secret), "key": None if granted.key is None else str(granted.key)}
+
+
+def _granted(data: Mapping[str, Any]) -> Granted:
+    return Granted(secret=Arn.parse(data["secret"]), key=Arn.parse(data["key"]) if data["key"] else None)

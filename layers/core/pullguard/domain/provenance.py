@@ -1,0 +1,88 @@
+"""Which event led to a request: its kind, id and time, and whether that time can be true."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from pullguard.domain.errors import Rejected, shown
+
+_EVENT_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
+_CAUSE_KIND = re.compile(r"[A-Za-z][A-Za-z -]{0,63}")
+# A clock that is ahead of ours; and how long a message can wait in a queue and its dead letters (template.yaml).
+AHEAD_MAX: Final = timedelta(minutes=5)
+KEPT: Final = timedelta(days=14)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """Why somebody looks: ``kind`` is the event's own name (``PutSecretValue``), or ``Sweep`` and the like; UTC."""
+
+    kind: str
+    event_id: str
+    at: datetime
+
+    def to_dict(self) -> dict[str, str]:
+        """Return the cause as it stands in a validation message, its time to the second."""
+        at = self.at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        return {"kind": self.kind, "event_id": self.event_id, "at": at}
+
+    @classmethod
+    def from_dict(cls, data: object) -> "Cause":
+        """Return the cause that ``to_dict`` described; raises ``Rejected`` for anything else."""
+        if not isinstance(data, Mapping):
+            raise Rejected("cause is not an object with kind, event_id and at")
+        kind, event_id = data.get("kind"), data.get("event_id")
+        if not (isinstance(kind, str) and _CAUSE_KIND.fullmatch(kind)):
+            raise Rejected(f"cause.kind {quoted(kind)} is not the name of an event")
+        if not (isinstance(event_id, str) and is_event_id(event_id)):
+            raise Rejected(f"cause.event_id {quoted(event_id)} is not an event id")
+        return cls(kind=kind, event_id=event_id, at=time_of(data.get("at"), "cause.at"))
+
+
+def check_time(cause: Cause, *, now: datetime) -> None:
+    """Let a cause pass whose time can be true; raises ``Rejected`` for one that is still to come or long past.
+
+    What is older than any queue keeps was made up or kept elsewhere; what is still to come would outlive all news.
+    """
+    if cause.at > now + AHEAD_MAX:
+        raise Rejected(
+            f"{cause.kind} event {cause.event_id}: its time, {cause.at:%Y-%m-%d %H:%M:%S} UTC, is yet to come"
+        )
+    if cause.at < now - KEPT:
+        raise Rejected(
+            f"{cause.kind} event {cause.event_id}: its time, {cause.at:%Y-%m-%d %H:%M:%S} UTC, is more than "
+            f"{KEPT.days} days ago, longer than any queue keeps a message"
+        )
+
+
+def is_event_id(text: str) -> bool:
+    """Whether ``text`` has the shape of an event's id."""
+    return _EVENT_ID.fullmatch(text) is not None
+
+
+def time_of(value: object, what: str) -> datetime:
+    """Return the UTC time that ``value`` is in ISO 8601, with its zone; raises ``Rejected``, which names ``what``."""
+    try:
+        at = datetime.fromisoformat(value) if isinstance(value, str) else None
+        if at is not None and at.tzinfo is not None:
+            return at.astimezone(UTC)
+    except (ValueError, OverflowError):  # no date, or a zone that leads out of the calendar
+        pass
+    raise Rejected(f"{what} {quoted(value)} is not a time with its zone (2026-11-23T00:00:00Z)")
+
+
+def quoted(value: object) -> str:
+    """Return a member of an event for a message; of an object or a list only that it is one."""
+    match value:
+        case None:
+            return "(absent)"
+        case str():
+            return shown(value)
+        case Mapping():
+            return "(an object)"
+        case list():
+            return "(a list)"
+        case _:
+            return shown(str(value))

@@ -1,0 +1,323 @@
+"""Pullguard's own inline policy on an execution role: built, rendered, measured and read back.
+
+The rules of this file:
+
+- One inline policy per role, ``pullguard-registry-credentials``, always rewritten whole. No other policy is touched.
+- Every resource is one complete ARN that AWS itself told: no wildcard, no variable, no alias.
+- The same set of grants gives the same bytes, whatever its order, and one more grant changes no other statement's Sid.
+- What somebody else wrote into the policy is reported and never kept.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, Final, TypeAlias
+
+from pullguard.domain.arn import Arn, dns_suffix_of, partition_of
+from pullguard.domain.aws_cli import command
+from pullguard.domain.documents import object_of
+from pullguard.domain.errors import Malformed, PullguardError, shown
+from pullguard.domain.facts import Document, Key, Secret
+
+POLICY_NAME: Final = "pullguard-registry-credentials"
+# All inline policies of one role together, white space not counted; cannot be raised.
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+INLINE_POLICIES_MAX_CHARS: Final = 10_240
+
+_VERSION: Final = "2012-10-17"
+_SECRETS_SID: Final = "PullguardSecrets"
+_KEY_SID: Final = "PullguardKey"  # and 12 hexadecimal digits of the key and the Region
+_READ: Final = "secretsmanager:GetSecretValue"
+_DECRYPT: Final = "kms:Decrypt"
+_VIA_SERVICE: Final = "kms:ViaService"
+_CONTEXT_ARN: Final = "kms:EncryptionContext:SecretARN"
+# A complete secret ARN ends in a hyphen and six random characters.
+# https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_iam-permissions.html
+_SECRET_RESOURCE = re.compile(r"secret:[A-Za-z0-9/_+=.@!-]+-[A-Za-z0-9]{6}")
+_KEY_RESOURCE = re.compile(r"key/[A-Za-z0-9-]+")
+_ACCOUNT = re.compile(r"\d{12}")
+_STRING_OR_SPACE = re.compile(r'("(?:[^"\\]|\\.)*")|\s+')
+
+_Statement: TypeAlias = dict[str, Any]
+_Pair: TypeAlias = tuple[Arn, Arn]  # a secret and the key that decrypts it
+
+
+class UnprovedGrant(PullguardError):
+    """An ARN that may not stand in the policy: not the complete ARN of one secret, or not that of one key."""
+
+    def __init__(self, arn: Arn, why: str) -> None:
+        self.arn = arn
+        super().__init__(
+            f"{shown(str(arn))} cannot be granted: it {why}. "
+            "Grant only ARNs as DescribeSecret and DescribeKey gave them."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Granted:
+    """One allowance: read ``secret`` and, where it has a customer managed ``key``, decrypt it."""
+
+    secret: Arn
+    key: Arn | None
+
+
+def granted_for(secret: Secret) -> Granted:
+    """Return the least that a role needs in order to read ``secret``."""
+    key = secret.key
+    return Granted(secret=secret.arn, key=key.arn if isinstance(key, Key) and key.manager == "CUSTOMER" else None)
+
+
+def policy_document(grants: Iterable[Granted]) -> dict[str, Any]:
+    """Build the policy that allows exactly ``grants``.
+
+    One statement reads all secrets; one statement a key and Region of its secrets decrypts them, through Secrets
+    Manager and for these secrets only. A secret that is granted with a key and without one has the key. No grants
+    give an empty ``Statement``, which IAM refuses: delete the policy instead.
+
+    Raises ``UnprovedGrant`` for an ARN that is not the complete ARN of a secret or of a KMS key.
+    Source: https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html
+    """
+    proved = {_proved(grant) for grant in grants}
+    secrets = sorted({str(grant.secret) for grant in proved})
+    pairs = {(grant.secret, grant.key) for grant in proved if grant.key is not None}
+    reads = [{"Sid": _SECRETS_SID, "Effect": "Allow", "Action": _READ, "Resource": secrets}] if secrets else []
+    return {"Version": _VERSION, "Statement": [*reads, *_key_statements(pairs)]}
+
+
+def _key_statements(pairs: set[_Pair]) -> Iterator[_Statement]:
+    def key_and_service(pair: _Pair) -> tuple[str, str]:
+        return str(pair[1]), _via_service(pair[0])
+
+    for (key, service), group in groupby(sorted(pairs, key=key_and_service), key=key_and_service):
+        digest = hashlib.sha256(f"{key} {service}".encode()).hexdigest()
+        yield {
+            "Sid": f"{_KEY_SID}{digest[:12]}",
+            "Effect": "Allow",
+            "Action": _DECRYPT,
+            "Resource": [key],
+            "Condition": {
+                "StringEquals": {
+                    _CONTEXT_ARN: sorted(str(secret) for secret, _ in group),
+                    _VIA_SERVICE: service,
+                }
+            },
+        }
+
+
+def _via_service(secret: Arn) -> str:
+    """Return the value of kms:ViaService when Secrets Manager decrypts ``secret`` for its reader.
+
+    Source: https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html
+    """
+    return f"secretsmanager.{secret.region}.{dns_suffix_of(secret.partition)}"
+
+
+def _proved(grant: Granted) -> Granted:
+    _prove(grant.secret, "secretsmanager", _SECRET_RESOURCE, "is not the complete ARN of one secret")
+    if grant.key is not None:
+        _prove(grant.key, "kms", _KEY_RESOURCE, "is not the ARN of one KMS key")
+        if grant.key.partition != grant.secret.partition:
+            raise UnprovedGrant(grant.key, f"lies in another partition than the secret {grant.secret}")
+    return grant
+
+
+def _prove(arn: Arn, service: str, resource: re.Pattern[str], why: str) -> None:
+    """Prove an ARN again, also one that was put together without ``Arn.parse``."""
+    try:
+        literal = Arn.parse(str(arn)) == arn
+    except Malformed as malformed:
+        raise UnprovedGrant(arn, malformed.why) from malformed
+    is_one = arn.service == service and resource.fullmatch(arn.resource) is not None
+    if not (literal and is_one and _ACCOUNT.fullmatch(arn.account) and arn.region):
+        raise UnprovedGrant(arn, why)
+    if partition_of(arn.region) != arn.partition:
+        raise UnprovedGrant(arn, f"names Region {arn.region}, which is not in partition {arn.partition}")
+
+
+def united(*grants: Iterable[Granted]) -> tuple[Granted, ...]:
+    """Return all ``grants``, one a secret: a later grant of a secret takes the place of an earlier one."""
+    newest = {granted.secret: granted for each in grants for granted in each}
+    return tuple(newest[secret] for secret in sorted(newest))
+
+
+# --- Text and size ---------------------------------------------------------------------------------------------
+
+
+def render(document: Document) -> str:
+    """Return a policy as canonical JSON: members sorted, no white space; a text that is no JSON unchanged."""
+    parsed = _parsed(document)
+    return str(document) if parsed is None else json.dumps(parsed, sort_keys=True, separators=(",", ":"))
+
+
+def size_chars(document: Document) -> int:
+    """Return the size of a policy in characters, as IAM counts against its quota: white space is not counted.
+
+    The documentation does not say whether white space inside a string is counted. Here it is, so that a policy
+    which fits by this count fits for IAM.
+    Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+    """
+    if isinstance(document, str):
+        return len(_STRING_OR_SPACE.sub(lambda match: match[1] or "", document))
+    return len(json.dumps(document, separators=(",", ":"), ensure_ascii=False))
+
+
+def total_size_chars(policies: Mapping[str, Document]) -> int:
+    """Return the size in characters of all inline ``policies`` of a role, keyed by policy name."""
+    return sum(map(size_chars, policies.values()))
+
+
+def fits(existing: Mapping[str, Document], ours: Document) -> bool:
+    """Whether a role with the inline policies ``existing`` (by name) has room for ``ours`` in place of its own."""
+    others = {name: document for name, document in existing.items() if name != POLICY_NAME}
+    return total_size_chars({**others, POLICY_NAME: ours}) <= INLINE_POLICIES_MAX_CHARS
+
+
+def grant_command(role_name: str, document: Document, policy_name: str = POLICY_NAME) -> str:
+    """Return the AWS CLI command that writes ``document`` as an inline policy of a role, quoted for a shell."""
+    named = (("--role-name", role_name), ("--policy-name", policy_name))
+    return command("iam", "put-role-policy", *named, ("--policy-document", render(document)))
+
+
+# --- Reading back ----------------------------------------------------------------------------------------------
+
+
+def same(one: Document, other: Document) -> bool:
+    """Whether two policies say the same: Sids, order, and one value for a list of one do not matter.
+
+    A text that is no policy is the same as nothing, not even as itself.
+    """
+    meanings = [_meaning(document) for document in (one, other)]
+    return meanings[0] is not None and meanings[0] == meanings[1]
+
+
+def _meaning(document: Document) -> tuple[object, frozenset[str]] | None:
+    parsed = _parsed(document)
+    if parsed is None:
+        return None
+    statements = [_canonical(statement) for statement in _listed(parsed.get("Statement", []))]
+    return parsed.get("Version"), frozenset(json.dumps(statement, sort_keys=True) for statement in statements)
+
+
+def _canonical(statement: object) -> object:
+    """Return a statement without its Sid, with sorted lists; names of actions and condition keys in lower case."""
+    if not isinstance(statement, Mapping):
+        return statement
+    canonical: dict[str, object] = {}
+    for name, value in statement.items():
+        if name == "Sid":
+            continue
+        if name == "Condition" and isinstance(value, Mapping):
+            canonical[name] = {operator: _canonical_keys(keys) for operator, keys in value.items()}
+        elif name in ("Action", "NotAction"):
+            canonical[name] = sorted({str(action).lower() for action in _listed(value)})
+        else:
+            canonical[name] = _sorted(value)
+    return canonical
+
+
+def _canonical_keys(keys: object) -> object:
+    if not isinstance(keys, Mapping):
+        return keys
+    return sorted((key.lower(), _sorted(values)) for key, values in keys.items())
+
+
+def _sorted(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {name: _sorted(each) for name, each in value.items()}
+    return sorted({json.dumps(each, sort_keys=True) for each in _listed(value)})
+
+
+def parse_own(document: Document) -> tuple[tuple[Granted, ...], tuple[str, ...]]:
+    """Read Pullguard's own policy back: its grants, sorted, and what in it is not Pullguard's.
+
+    A grant counts only in exactly the shape of ``policy_document``. Of a statement of that shape with one ARN that
+    cannot be ours, the other ARNs count. Everything else is described, a sentence each, so that it can be told
+    before a rewrite leaves it out. The shape proves nothing: whoever may edit the policy can imitate it, so a
+    caller keeps a grant only where the ledger or a present need vouches for it.
+    """
+    parsed = _parsed(document)
+    if parsed is None:
+        return (), ("the policy is not a JSON object",)
+    statements = _listed(parsed.get("Statement", []))
+    aliens: list[str] = [f"{shown(name)} stands beside the statements" for name in parsed if name not in _TOP_LEVEL]
+    if parsed.get("Version") != _VERSION:
+        aliens.append(f"the version is {shown(str(parsed.get('Version')))}, not {_VERSION}")
+    secrets: set[Arn] = set()
+    pairs: set[_Pair] = set()
+    for statement in statements:
+        match _shape(statement):
+            case "read":
+                secrets |= set(_arns(statement["Resource"], _secret_arn, aliens))
+            case "decrypt":
+                pairs |= set(_pairs(statement, aliens))
+            case _:
+                aliens.append(f"a statement is not Pullguard's: {shown(json.dumps(statement, sort_keys=True))}")
+    aliens += [f"kms:Decrypt for {secret} without the right to read it" for secret, _ in pairs if secret not in secrets]
+    keyed = {Granted(secret=secret, key=key) for secret, key in pairs if secret in secrets}
+    plain = {Granted(secret=secret, key=None) for secret in secrets - {grant.secret for grant in keyed}}
+    return tuple(sorted(keyed | plain, key=_order)), tuple(sorted(aliens))
+
+
+_TOP_LEVEL: Final = frozenset({"Version", "Statement"})
+
+
+def _order(grant: Granted) -> tuple[str, str]:
+    return str(grant.secret), str(grant.key or "")
+
+
+def _shape(statement: object) -> str | None:
+    """Tell which of Pullguard's two statements this is: ``read``, ``decrypt`` or neither."""
+    if not isinstance(statement, Mapping) or statement.get("Effect") != "Allow":
+        return None
+    members = set(statement) - {"Sid"}
+    actions = _listed(statement.get("Action"))
+    if members == {"Effect", "Action", "Resource"} and actions == [_READ]:
+        return "read"
+    if members != {"Effect", "Action", "Resource", "Condition"} or actions != [_DECRYPT]:
+        return None
+    condition = statement["Condition"]
+    if not isinstance(condition, Mapping) or set(condition) != {"StringEquals"}:
+        return None
+    equals = condition["StringEquals"]
+    return "decrypt" if isinstance(equals, Mapping) and set(equals) == {_VIA_SERVICE, _CONTEXT_ARN} else None
+
+
+def _pairs(statement: Mapping[str, Any], aliens: list[str]) -> Iterator[_Pair]:
+    equals = statement["Condition"]["StringEquals"]
+    services = _listed(equals[_VIA_SERVICE])
+    secrets = tuple(_arns(equals[_CONTEXT_ARN], _secret_arn, aliens))
+    for key in _arns(statement["Resource"], _key_arn, aliens):
+        for secret in secrets:
+            if services == [_via_service(secret)] and secret.partition == key.partition:
+                yield secret, key
+            else:
+                aliens.append(f"kms:Decrypt for {secret} through {shown(', '.join(map(str, services)))}")
+
+
+def _arns(texts: object, prove: Callable[[str], Arn], aliens: list[str]) -> Iterator[Arn]:
+    for text in _listed(texts):
+        try:
+            yield prove(str(text))
+        except PullguardError:
+            aliens.append(f"{shown(str(text))} is no ARN that Pullguard grants")
+
+
+def _secret_arn(text: str) -> Arn:
+    return _proved(Granted(secret=Arn.parse(text), key=None)).secret
+
+
+def _key_arn(text: str) -> Arn:
+    arn = Arn.parse(text)
+    _prove(arn, "kms", _KEY_RESOURCE, "is not the ARN of one KMS key")
+    return arn
+
+
+def _parsed(document: Document) -> Mapping[str, Any] | None:
+    return object_of(document) if isinstance(document, str) else document
+
+
+def _listed(value: object) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple) else [value]

@@ -1,0 +1,116 @@
+"""What was written, as the ledger remembers it: our policies on roles, and what was done to ECS. Pure."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, Self, TypeAlias, get_args
+
+from pullguard.domain.role_policy import Granted, parse_own
+
+# The record is made before the write and marked after it. Where a run died between the two, or AWS answered that it
+# was busy, nobody knows whether the write came about.
+Outcome: TypeAlias = Literal["written", "refused", "unknown"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """What is kept of every write: what stood there before and after it, why and when (ISO 8601), and by whom.
+
+    ``version`` is a short name that never changes; ``outcome`` is what is known to have become of it.
+    """
+
+    version: str
+    at: str
+    before: str | None
+    after: str | None
+    cause: str
+    event_id: str
+    task_definition: str
+    by: str = "pullguard"
+    outcome: Outcome = "unknown"
+
+    @classmethod
+    def _read(cls, subject: object, sort: str, record: Mapping[str, Any], **own: str) -> Self:
+        """Return the write that the ledger keeps for ``subject`` under ``sort``, which begins with its time."""
+        cause = record.get("cause") or {}
+        return cls(
+            version=hashlib.sha256(f"{subject} {sort}".encode()).hexdigest()[:8],
+            at=sort.partition("#")[0],
+            before=record.get("before"),
+            after=record.get("after"),
+            cause=str(cause.get("kind", "")),
+            event_id=str(cause.get("event_id", "")),
+            task_definition=str(record.get("task_definition") or ""),
+            by=str(record.get("by") or "pullguard"),
+            outcome=_outcome(record),
+            **own,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the write for programs."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Write(Recorded):
+    """One write of our policy on ``role``; ``before`` and ``after`` are its text, None where there was none.
+
+    ``role_id`` is the role's RoleId then; "" where an earlier version of Pullguard, or a person, wrote it.
+    """
+
+    role: str
+    role_id: str = ""
+
+    @classmethod
+    def from_record(cls, role: object, sort: str, record: Mapping[str, Any]) -> Self:
+        """Return the write that the ledger keeps for ``role`` under ``sort`` (time and message)."""
+        return cls._read(role, sort, record, role=str(role), role_id=str(record.get("role_id") or ""))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the write for programs, with its policies as JSON objects."""
+        members = {name: value for name, value in asdict(self).items() if name != "role_id"}
+        return {**members, "before": _parsed(self.before), "after": _parsed(self.after)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EcsWrite(Recorded):
+    """One write to ECS for ``family``: a registration, a move or a redeployment.
+
+    ``kind`` is the deed's (``reregister``, ``move-service``, ``redeploy``), ``target`` what was written to. ``before``
+    and ``after`` are ARNs of revisions; ``after`` is None where that is not known, and both are for a redeployment.
+    """
+
+    family: str
+    kind: str
+    target: str
+
+    @classmethod
+    def from_record(cls, family: str, sort: str, record: Mapping[str, Any]) -> Self:
+        """Return the write that the ledger keeps for ``family`` under ``sort`` (time, message and target)."""
+        deed = {name: str(record.get(name) or "") for name in ("kind", "target")}
+        return cls._read(family, sort, record, family=family, **deed)
+
+
+def additions(writes: Iterable[Write]) -> dict[Granted, str]:
+    """Return what our writes have added and the policy did not grant before, with the task definition it was for.
+
+    Whatever else the policy grants was not granted by this stack. A write that AWS refused has added nothing.
+    """
+    added: dict[Granted, str] = {}
+    for write in (each for each in writes if each.outcome != "refused"):
+        before, after = (frozenset(parse_own(each)[0]) if each else frozenset() for each in (write.before, write.after))
+        added |= dict.fromkeys(after - before, write.task_definition)
+    return added
+
+
+def _outcome(record: Mapping[str, Any]) -> Outcome:
+    said: Outcome = record.get("outcome", "unknown")
+    return said if said in get_args(Outcome) else "unknown"
+
+
+def _parsed(text: str | None) -> Any:
+    try:
+        return None if text is None else json.loads(text)
+    except ValueError:
+        return text

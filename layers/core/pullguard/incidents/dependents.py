@@ -1,0 +1,82 @@
+"""Whom a cause hits: the services that run its task definitions, or the task definitions where none does."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from pullguard.incidents.identity import family_name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dependent:
+    """A service, or a task definition that no service runs.
+
+    ``arn`` names it, ``task_definition`` is the ARN of what it runs. ``found`` is whether the task definition was
+    found failing; else it only references what is broken, and has not been found failing so far. ``next_pull`` is what
+    makes a service pull next (checks/next_pull.py), as far as that is known; it is not kept.
+    """
+
+    arn: str
+    task_definition: str
+    found: bool = True
+    next_pull: str = ""
+
+    @property
+    def is_service(self) -> bool:
+        """Whether it is a service."""
+        return self.arn != self.task_definition
+
+    def to_list(self) -> list[object]:
+        """Return it as it is kept in the ledger, where there may be hundreds."""
+        return [self.arn, self.task_definition, self.found]
+
+    @classmethod
+    def from_list(cls, data: Sequence[object]) -> "Dependent":
+        """Return what ``to_list`` described."""
+        arn, task_definition, found = data
+        return cls(arn=str(arn), task_definition=str(task_definition), found=bool(found))
+
+
+def dependents_of(
+    failing: Iterable[str],
+    referencing: Iterable[str],
+    services: Mapping[str, Iterable[str]],
+    next_pulls: Mapping[str, str] | None = None,
+) -> tuple[Dependent, ...]:
+    """Join task definitions with what runs them: those found failing first, then those that only reference it.
+
+    ``failing`` and ``referencing`` are ARNs of task definitions, ``services`` the ARNs of services by that of what they
+    run, ``next_pulls`` what makes each service pull next. A revision that nothing runs, that was not found failing and
+    that is not the newest of its family here is left out: nobody will start it.
+    """
+    pulls = next_pulls or {}
+    found = tuple(dict.fromkeys(failing))
+    known = set(found)
+    others = tuple(arn for arn in dict.fromkeys(referencing) if arn not in known)
+    newest: dict[str, str] = {}
+    for arn in (*found, *others):
+        family = family_name(arn)
+        newest[family] = max(newest.get(family, arn), arn, key=_revision)
+    hit = [*((arn, True) for arn in found)]
+    hit += [(arn, False) for arn in others if arn in services or newest[family_name(arn)] == arn]
+    return tuple(
+        Dependent(arn=thing, task_definition=arn, found=is_found, next_pull=pulls.get(thing, ""))
+        for arn, is_found in hit
+        for thing in sorted(services.get(arn, ())) or (arn,)
+    )
+
+
+def together(told: Iterable[Dependent], others: Iterable[Dependent]) -> tuple[Dependent, ...]:
+    """Return ``told``, and of ``others`` whoever is not among them; found failing where either says so.
+
+    A service is the same one whichever revision of a family it runs.
+    """
+    joined: dict[tuple[str, str], Dependent] = {}
+    for each in (*told, *others):
+        first = joined.setdefault((each.arn, family_name(each.task_definition)), each)
+        joined[first.arn, family_name(first.task_definition)] = replace(first, found=first.found or each.found)
+    return tuple(joined.values())
+
+
+def _revision(task_definition: str) -> int:
+    number = task_definition.rpartition(":")[2]
+    return int(number) if number.isascii() and number.isdigit() else 0

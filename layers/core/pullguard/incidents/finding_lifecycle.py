@@ -1,0 +1,172 @@
+"""The life of a finding: opened, changed, resolved; each told once.
+
+| was | is now | becomes |
+|---|---|---|
+| unknown to us, or resolved | a finding | opened |
+| open | a finding with another status, severity, cause or subject | changed |
+| open | a finding that differs in its evidence or remedy only | stays as it was |
+| open and failing | a finding of the same id that could only not be told | stays as it was |
+| open | passed, or nothing is there any more that could be wrong so | resolved |
+| open | passed, and what proves it is older than the finding's last change | stays as it was |
+| open | of a task definition that is gone, or is used no more | resolved |
+| open | not answered, for whatever reason | stays as it was |
+
+That nobody says it is no cure: an earlier gate may have failed, nobody may have looked, the registry may have answered
+that there are too many requests.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from pullguard.domain.findings import Event, Finding
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindingRecord:
+    """A finding and where it stands in its life; ``sequence`` counts the changes, ``announced`` those told.
+
+    ``left`` is the cause that it belonged to before its last change, empty where that is the same. ``behind``
+    is a narrower one that it still belongs to: that all is refused does not tell whether the one repository would be.
+    """
+
+    finding: Finding
+    event: Event
+    sequence: int
+    announced: int
+    opened_at: datetime
+    changed_at: datetime
+    left: str = ""
+    behind: str = ""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the finding still holds."""
+        return self.event != "Finding Resolved"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the record as it is kept in the ledger."""
+        return {
+            "finding": self.finding.to_kept(),
+            "event": self.event,
+            "sequence": self.sequence,
+            "announced": self.announced,
+            "opened_at": self.opened_at.isoformat(),
+            "changed_at": self.changed_at.isoformat(),
+            "left": self.left,
+            "behind": self.behind,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "FindingRecord":
+        """Return the record that ``to_dict`` described."""
+        return cls(
+            finding=Finding.from_dict(data["finding"]),
+            event=data["event"],
+            sequence=data["sequence"],
+            announced=data["announced"],
+            opened_at=datetime.fromisoformat(data["opened_at"]),
+            changed_at=datetime.fromisoformat(data["changed_at"]),
+            left=data["left"],
+            behind=data.get("behind", ""),
+        )
+
+
+def advance(
+    records: Iterable[FindingRecord],
+    findings: Iterable[Finding],
+    *,
+    cause_of: Callable[[Finding], str],
+    passed: frozenset[str],
+    proved_at: Mapping[str, datetime] | None = None,
+    gone: bool = False,
+    now: datetime,
+) -> tuple[FindingRecord, ...]:
+    """Return the records that change, as they are to be after it.
+
+    ``cause_of`` gives the cause that a finding belongs to. ``passed`` are the ids that a check has answered with a
+    pass, ``proved_at`` when that happened which proves some of them. ``gone`` is whether the task definition itself is
+    gone, or nobody uses it any more. A finding that is merely not there any more is left open: not having looked proves
+    nothing.
+    """
+    known = {record.finding.id: record for record in records}
+    present = {finding.id: finding for finding in findings}
+    proofs = proved_at or {}
+
+    def is_over(record: FindingRecord) -> bool:
+        id_ = record.finding.id
+        return gone or (id_ in passed and (id_ not in proofs or proofs[id_] > record.changed_at))
+
+    changes = [_arrive(known.get(id_), finding, cause_of, now) for id_, finding in present.items()]
+    changes += [
+        replace(
+            record,
+            event="Finding Resolved",
+            sequence=record.sequence + 1,
+            changed_at=now,
+            left=record.behind,
+            behind="",
+        )
+        for id_, record in known.items()
+        if record.is_open and id_ not in present and is_over(record)
+    ]
+    return tuple(change for change in changes if change is not None)
+
+
+def _arrive(
+    record: FindingRecord | None, finding: Finding, cause_of: Callable[[Finding], str], now: datetime
+) -> FindingRecord | None:
+    if record is None or not record.is_open:
+        return FindingRecord(
+            finding=finding,
+            event="Finding Opened",
+            sequence=record.sequence + 1 if record else 1,
+            announced=record.announced if record else 0,
+            opened_at=now,
+            changed_at=now,
+        )
+    finding = _in_its_place(record, finding)
+    if _state(record.finding) == _state(finding) or (finding.status == "unknown" and record.finding.status == "fail"):
+        return None
+    left, behind = _moved(record, finding, cause_of)
+    return replace(
+        record,
+        finding=finding,
+        event="Finding Changed",
+        sequence=record.sequence + 1,
+        changed_at=now,
+        left=left,
+        behind=behind,
+    )
+
+
+def _in_its_place(record: FindingRecord, finding: Finding) -> Finding:
+    """Leave a start that failed with the cause that people were told of, whatever the next one says or is due to."""
+    if finding.check != "task-start-failed" or record.finding.part_of:
+        return finding
+    return replace(finding, scope=record.finding.scope, part_of="")
+
+
+def _moved(record: FindingRecord, finding: Finding, cause_of: Callable[[Finding], str]) -> tuple[str, str]:
+    """Return which cause the finding leaves, and which it stays with behind its new one."""
+    before, after = cause_of(record.finding), cause_of(finding)
+    if after == before:
+        return "", record.behind
+    if finding.check == "credentials-rejected" and record.finding.scope and not finding.scope:
+        return "", before
+    return before, "" if after == record.behind else record.behind
+
+
+def _state(finding: Finding) -> tuple[str | None, ...]:
+    """Return what people are told again for, if it changes."""
+    return (
+        finding.status,
+        finding.severity,
+        finding.scope,
+        finding.cause,
+        finding.image,
+        finding.secret,
+        finding.role,
+        finding.key,
+    )

@@ -1,0 +1,153 @@
+"""Which services start their tasks anew after a rotation that was verified: those whose tasks were started before it.
+
+No task needs it in order to run on: a task that runs has its image. It shows at once, and under the owners' eyes, that
+the new credentials pull, and not on the night of the next scale-out.
+
+The need is judged by the present state alone: a service whose newest deployment is younger than the secret's current
+version needs nothing. So copies and repetitions of a message redeploy nothing twice.
+Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateService.html (forceNewDeployment)
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from pullguard.domain.actions import Redeploy, Refusal
+from pullguard.domain.arn import Arn, SecretReference
+from pullguard.domain.consent import MissingKey, missing_of
+from pullguard.domain.errors import shown
+from pullguard.domain.facts import Container, Facts, Secret, ServiceUse, Usage, ValueShape, Verification
+from pullguard.domain.provenance import Cause
+from pullguard.domain.records import members_of
+from pullguard.events import is_rotation
+
+# An event tells of a version that was written just before it: within this time, a rotation has gone all its steps. A
+# label that moves back to an old version is no reason to redeploy what has long been deployed with it.
+ROTATION_TAKES: Final = timedelta(minutes=15)
+# Services are redeployed one after another, each after another look; after this time a rotation no longer
+# causes one. A message that comes back from the dead letters after days redeploys nothing.
+REDEPLOYED_WITHIN: Final = timedelta(hours=6)
+_LETS_NOBODY: Final = "does not let anything else start a deployment"
+_ELSEWHERE: Final = "Deploy it the way it is deployed, if its tasks are to use the new credentials now."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """The version of a secret, written at ``created_at``, with which the registry would serve a container's image."""
+
+    container: str
+    image: str
+    secret: Arn
+    version: str
+    created_at: datetime
+
+    def to_dict(self) -> dict[str, str]:
+        """Return it as it is kept in the ledger."""
+        return {
+            "container": self.container,
+            "image": self.image,
+            "secret": str(self.secret),
+            "version": self.version,
+            "created_at": self.created_at.isoformat(),
+        }
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> "Verified":
+        """Return what ``to_dict`` described."""
+        at = datetime.fromisoformat(data["created_at"])
+        return cls(**{**members_of(cls, data), "secret": Arn.parse(data["secret"]), "created_at": at})
+
+
+def verified(facts: Facts) -> tuple[Verified, ...]:
+    """Return what the registries took just now, for every container with credentials; nothing if one is lacking."""
+    found = tuple(_verified(facts))
+    needed = [container for container in facts.task_definition.containers if container.reference is not None]
+    return found if len(found) == len(needed) else ()
+
+
+def _verified(facts: Facts) -> Iterator[Verified]:
+    for container in facts.task_definition.containers:
+        reference = container.reference
+        secret = facts.secrets.get(reference.text) if isinstance(reference, SecretReference) else None
+        answer = facts.verifications.get(container.name)
+        if not (isinstance(secret, Secret) and isinstance(answer, Verification) and answer.answer == "ok"):
+            continue
+        value = secret.value
+        if isinstance(value, ValueShape) and value.version_id and value.created_at:
+            yield Verified(
+                container=container.name,
+                image=container.image.text,
+                secret=secret.arn,
+                version=value.version_id,
+                created_at=value.created_at,
+            )
+
+
+def redeployments(facts: Facts, proofs: Iterable[Verified], cause: Cause) -> tuple[Redeploy | Refusal, ...]:
+    """Return the services to redeploy because of the rotation that ``cause`` tells of, in the order of their ARNs.
+
+    ``proofs`` is what ``verified`` said of the task definition: each of its secrets has to be there, with the version
+    that is its current one now and the image that stands there now. Otherwise nothing is redeployed. Where an owner of
+    the role or of one of the secrets does not agree, each service is refused.
+    """
+    proved = {proof.container: proof for proof in proofs}
+    usage, needed = facts.usage, [each for each in facts.task_definition.containers if each.reference is not None]
+    if not is_rotation(cause) or not isinstance(usage, Usage) or not needed:
+        return ()
+    if any(not _still_holds(facts, proved.get(container.name), container) for container in needed):
+        return ()
+    newest = max((proved[container.name] for container in needed), key=lambda proof: proof.created_at)
+    if newest.created_at < cause.at - ROTATION_TAKES or facts.now - cause.at > REDEPLOYED_WITHIN:
+        return ()
+    missing = next(filter(None, (_missing(facts, container) for container in needed)), None)
+    return tuple(
+        _step(facts, use, newest, missing)
+        for use in sorted(usage.services, key=lambda use: use.service_arn)
+        if not use.beside and use.desired_count and use.deployed_at is not None and use.deployed_at < newest.created_at
+    )
+
+
+def deployed_since(usage: Usage, proofs: Iterable[Verified]) -> frozenset[str]:
+    """Return the ARNs of the services whose newest deployment is younger than all that was verified."""
+    newest = max((proof.created_at for proof in proofs), default=None)
+    return frozenset(
+        use.service_arn
+        for use in usage.services
+        if newest is not None and use.deployed_at is not None and use.deployed_at >= newest
+    )
+
+
+def _still_holds(facts: Facts, proof: Verified | None, container: Container) -> bool:
+    secret = facts.secrets.get(container.reference.text) if isinstance(container.reference, SecretReference) else None
+    return (
+        proof is not None
+        and isinstance(secret, Secret)
+        and (proof.secret, proof.version, proof.image) == (secret.arn, secret.current_version, container.image.text)
+    )
+
+
+def _missing(facts: Facts, container: Container) -> MissingKey | None:
+    """Return whose consent the container lacks to start anew with its credentials; None where both owners agree."""
+    secret = facts.secrets.get(container.reference.text) if isinstance(container.reference, SecretReference) else None
+    return missing_of(facts, container, secret if isinstance(secret, Secret) else None)
+
+
+def _step(facts: Facts, use: ServiceUse, newest: Verified, missing: MissingKey | None) -> Redeploy | Refusal:
+    if missing is None and use.controller == "ECS":
+        return Redeploy(
+            task_definition=facts.task_definition.arn,
+            cluster=use.cluster_arn,
+            service=use.service_arn,
+            secret=newest.secret,
+            version=newest.version,
+        )
+    return Refusal(
+        kind="redeploy",
+        task_definition=facts.task_definition.arn,
+        target=use.service_arn,
+        why=missing.why if missing else f"its deployment controller, {shown(use.controller)}, {_LETS_NOBODY}",
+        remedy=missing.remedy if missing else _ELSEWHERE,
+        snippet=missing.snippet if missing else None,
+        findings=(),
+    )

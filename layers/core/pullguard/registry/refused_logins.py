@@ -1,0 +1,37 @@
+"""What registries refused while one batch or one audit runs: a wrong password is tried once, whatever the images."""
+
+from typing import TYPE_CHECKING
+
+from pullguard.domain.arn import Arn
+from pullguard.domain.facts import Verification
+
+if TYPE_CHECKING:
+    from pullguard.registry import Logins
+
+
+class RefusedLogins:
+    """Remembers refusals, and asks ``beyond`` (the ledger, where there is one) for what other runs were told."""
+
+    def __init__(self, beyond: "Logins | None" = None) -> None:
+        self._beyond = beyond
+        self._said: dict[tuple[Arn, str, str], Verification] = {}
+        self._taken: set[tuple[Arn, str, str]] = set()
+
+    def known(self, login: tuple[Arn, str, str]) -> Verification | None:
+        """Return what was said to that login; None: ask, and then ``keep`` it."""
+        if login in self._said or login in self._taken or self._beyond is None:
+            return self._said.get(login)
+        known = self._beyond.known(login)
+        if known is not None:
+            self._said[login] = known
+        return known
+
+    def keep(self, login: tuple[Arn, str, str], said: Verification) -> None:
+        """Keep what a registry has said to a login; what it takes is kept elsewhere once."""
+        is_refused = said.answer == "rate-limited" or (said.answer == "rejected" and said.refuses == "credentials")
+        if is_refused:
+            self._said[login] = said
+        if self._beyond is not None and (is_refused or login not in self._taken):
+            self._beyond.keep(login, said)
+        if not is_refused and said.answer != "unreachable":
+            self._taken.add(login)

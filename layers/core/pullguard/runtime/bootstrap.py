@@ -1,0 +1,333 @@
+"""The composition root of the deployed functions: settings in, the thing that a function runs out.
+
+Each method imports what it puts together, so that a function starts with what it runs and nothing else: of the six,
+no two need the same, and a record's class alone costs half a millisecond of a cold start.
+
+Clients are made lazily and kept between invocations; readers are made anew for each batch or message, since they
+remember what they read.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, ClassVar
+
+from pullguard.aws.clients import Clients
+from pullguard.aws.messaging import Queues
+from pullguard.domain.errors import Misconfigured
+from pullguard.domain.messages import Home
+from pullguard.runtime.receiver import Receiver
+from pullguard.runtime.settings import Settings
+from pullguard.store.ledger import Ledger
+
+if TYPE_CHECKING:
+    from pullguard.aws.readers import AwsReaders
+    from pullguard.aws.ssm import StopSwitch
+    from pullguard.planning.planner import Rules
+    from pullguard.store.services import ServiceLedger
+    from pullguard.store.starts import StartLedger
+    from pullguard.store.task_definitions import Roster
+    from pullguard.workflows.execute import Executor
+    from pullguard.workflows.notify import Alerter
+    from pullguard.workflows.patch_role import RolePatcher
+    from pullguard.workflows.report import Teller
+    from pullguard.workflows.resolve_change import ChangeResolver
+    from pullguard.workflows.sweep import Sweeper
+    from pullguard.workflows.validate import Validator
+
+
+# Where the layer of RegistryCaBundle has its certificates: Lambda unpacks layers to /opt.
+# https://docs.aws.amazon.com/lambda/latest/dg/chapter-layers.html
+CA_FILE = "/opt/pullguard/ca.pem"
+
+
+class Deployment:
+    """What the functions share: AWS, the ledger, the queues, the bus, under one function's settings."""
+
+    RESOLVER_NEEDS: ClassVar = ("account", "region", "ledger_table", "validation_queue_url", "sweep_queue_url")
+    _PLANNER_NEEDS: ClassVar = (
+        "account",
+        "region",
+        "mode",
+        "ledger_table",
+        "bus_name",
+        "infrastructure_tags",
+        "move_services",
+        "redeploy_on_rotation",
+        "registry_secret_pattern",
+        "require_role_boundary",
+    )
+    VALIDATOR_NEEDS: ClassVar = (
+        *_PLANNER_NEEDS,
+        "grant_queue_url",
+        "reregister_queue_url",
+        "verify_credentials",
+        "cross_check",
+        "registry_ca_bundle",
+    )
+    EXECUTOR_NEEDS: ClassVar = (*_PLANNER_NEEDS, "validation_queue_url", "writes_per_hour", "stop_parameter")
+    PATCHER_NEEDS: ClassVar = (*EXECUTOR_NEEDS, "revoke_unused_grants", "revoke_grace_days")
+    SWEEPER_NEEDS: ClassVar = (
+        "ledger_table",
+        "validation_queue_url",
+        "sweep_queue_url",
+        "grant_queue_url",
+        "revoke_unused_grants",
+        "revoke_grace_days",
+    )
+    ALERTER_NEEDS: ClassVar = ("ledger_table", "validation_queue_url", "topic_arn", "alert_format", "reminder_hours")
+
+    def __init__(self, environment: Mapping[str, str], *needed: str) -> None:
+        try:
+            self.settings = Settings.read(environment, "rejects_queue_url", *needed)
+        except Misconfigured as error:
+            # Of an exception the runtime would log a page of frames; this is one line, and no message is taken.
+            raise SystemExit(f"This function cannot start: {error}") from None
+        self.clients = Clients()
+
+    @property
+    def home(self) -> Home:
+        """Where all that is looked at lies."""
+        return Home(account=self.settings.account, region=self.settings.region)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The table."""
+        return Ledger(self.clients.get("dynamodb"), self.settings.ledger_table)
+
+    @cached_property
+    def roster(self) -> "Roster":
+        """The part of the table that the sweeps keep."""
+        from pullguard.store.task_definitions import Roster
+
+        return Roster(self.clients.get("dynamodb"), self.settings.ledger_table)
+
+    @cached_property
+    def services(self) -> "ServiceLedger":
+        """The table, as it remembers services."""
+        from pullguard.store.services import ServiceLedger
+
+        return ServiceLedger(self.clients.get("dynamodb"), self.settings.ledger_table)
+
+    @cached_property
+    def starts(self) -> "StartLedger":
+        """The table, as it remembers what starts tasks beside services."""
+        from pullguard.store.starts import StartLedger
+
+        return StartLedger(self.clients.get("dynamodb"), self.settings.ledger_table, now=self.now)
+
+    @cached_property
+    def queues(self) -> Queues:
+        """The queues."""
+        return Queues(self.clients.get("sqs"))
+
+    @cached_property
+    def teller(self) -> "Teller":
+        """The ledger and the bus, as what is told goes through both."""
+        from pullguard.aws.messaging import Bus
+        from pullguard.workflows.report import Teller
+
+        return Teller(ledger=self.ledger, bus=Bus(self.clients.get("events"), self.settings.bus_name))
+
+    @cached_property
+    def switch(self) -> "StopSwitch":
+        """The stack's stop parameter."""
+        from pullguard.aws.ssm import StopSwitch
+
+        return StopSwitch(self.clients.get("ssm"), self.settings.stop_parameter)
+
+    @property
+    def rules(self) -> "Rules":
+        """The deployment's choices that bear on a plan."""
+        from pullguard.planning.planner import Rules
+
+        return Rules(
+            infrastructure_tags=self.settings.infrastructure_tags,
+            move_services=self.settings.move_services,
+            redeploy_on_rotation=self.settings.redeploy_on_rotation,
+        )
+
+    def readers(self) -> "AwsReaders":
+        """Return readers that never read a secret's value, and ask no registry."""
+        from pullguard.aws.readers import AwsReaders
+
+        return AwsReaders(
+            self.clients,
+            values="never",
+            account=self.settings.account,
+            starts=self.starts,
+            secret_pattern=self.settings.registry_secret_pattern,
+            required_boundary=self.settings.require_role_boundary,
+        )
+
+    def now(self) -> datetime:
+        """Return the time, UTC."""
+        return datetime.now(UTC)
+
+    def receiver(self, function: str) -> Receiver:
+        """Return what takes the messages of a function, which is named with each that it puts away."""
+        return Receiver(function, queues=self.queues, rejects_queue_url=self.settings.rejects_queue_url)
+
+    def validator(self) -> "Validator":
+        """Return what validates a batch: its readers remember, and read the values of opted-in secrets."""
+        from pullguard.aws.readers import AwsReaders
+        from pullguard.store.logins import LoginLedger
+        from pullguard.workflows.validate import Validator
+
+        logins = LoginLedger(self.clients.get("dynamodb"), self.settings.ledger_table, now=self.now)
+        return Validator(
+            readers=AwsReaders(
+                self.clients,
+                values="opted-in",
+                account=self.settings.account,
+                verify=self.settings.verify_credentials,
+                cross_check=self.settings.cross_check,
+                starts=self.starts,
+                logins=logins,
+                secret_pattern=self.settings.registry_secret_pattern,
+                required_boundary=self.settings.require_role_boundary,
+                ca_file=CA_FILE if self.settings.registry_ca_bundle else "",
+                loopback=self.settings.loopback_registries,
+            ),
+            ledger=self.ledger,
+            roster=self.roster,
+            services=self.services,
+            teller=self.teller,
+            queues=self.queues,
+            grant_queue_url=self.settings.grant_queue_url,
+            reregister_queue_url=self.settings.reregister_queue_url,
+            mode=self.settings.mode,
+            rules=self.rules,
+            home=self.home,
+            now=self.now,
+        )
+
+    def resolver(self) -> "ChangeResolver":
+        """Return what finds out who is affected by a change."""
+        from pullguard.workflows.resolve_change import ChangeResolver
+
+        return ChangeResolver(
+            readers=self.readers(),
+            ledger=self.ledger,
+            roster=self.roster,
+            services=self.services,
+            starts=self.starts,
+            queues=self.queues,
+            validation_queue_url=self.settings.validation_queue_url,
+            sweep_queue_url=self.settings.sweep_queue_url,
+            home=self.home,
+            now=self.now,
+        )
+
+    def executor(self) -> "Executor":
+        """Return what both executors work with."""
+        from pullguard.workflows.execute import Executor
+        from pullguard.workflows.write_checks import Brakes
+
+        return Executor(
+            readers=self.readers,
+            ledger=self.ledger,
+            teller=self.teller,
+            queues=self.queues,
+            validation_queue_url=self.settings.validation_queue_url,
+            mode=self.settings.mode,
+            rules=self.rules,
+            home=self.home,
+            brakes=Brakes(
+                switch=self.switch,
+                ledger=self.ledger,
+                writes_per_hour=self.settings.writes_per_hour,
+                now=self.now,
+            ),
+            now=self.now,
+        )
+
+    def patcher(self) -> "RolePatcher":
+        """Return what writes our policy on roles."""
+        from pullguard.aws.iam import Iam
+        from pullguard.workflows.patch_role import RolePatcher
+        from pullguard.workflows.revoke import Withdrawer
+
+        executor, iam = self.executor(), Iam(self.clients.get("iam"))
+        withdrawer = Withdrawer(
+            executor=executor,
+            roster=self.roster,
+            starts=self.starts,
+            iam=iam,
+            revoke=self.settings.revoke_unused_grants,
+            grace_days=self.settings.revoke_grace_days,
+        )
+        return RolePatcher(executor=executor, iam=iam, withdrawer=withdrawer)
+
+    def sweeper(self) -> "Sweeper":
+        """Return what takes the steps of a sweep."""
+        from pullguard.aws.ecs import Ecs
+        from pullguard.aws.schedules import Rules, Schedules, started_by
+        from pullguard.workflows.mark_unneeded import UnusedGrants
+        from pullguard.workflows.settle import Settler
+        from pullguard.workflows.sweep import Sweeper
+
+        return Sweeper(
+            ecs=Ecs(self.clients.get("ecs")),
+            schedules=lambda clusters: started_by(
+                Rules(self.clients.get("events")), Schedules(self.clients.get("scheduler")), clusters
+            ),
+            ledger=self.ledger,
+            roster=self.roster,
+            services=self.services,
+            starts=self.starts,
+            settler=Settler(
+                roster=self.roster,
+                unused=UnusedGrants(
+                    ledger=self.ledger,
+                    queues=self.queues,
+                    grant_queue_url=self.settings.grant_queue_url,
+                    revoke=self.settings.revoke_unused_grants,
+                    grace_days=self.settings.revoke_grace_days,
+                    now=self.now,
+                ),
+                now=self.now,
+            ),
+            queues=self.queues,
+            validation_queue_url=self.settings.validation_queue_url,
+            sweep_queue_url=self.settings.sweep_queue_url,
+            now=self.now,
+        )
+
+    def alerter(self) -> "Alerter":
+        """Return what tells people."""
+        from pullguard.aws.messaging import Topic
+        from pullguard.store.incidents import CauseLedger
+        from pullguard.workflows.notify import Alerter
+        from pullguard.workflows.notify_incident import CauseTeller
+        from pullguard.workflows.publish_once import Publisher
+        from pullguard.workflows.recheck_open import LookingAgain
+        from pullguard.workflows.remind import Reminder
+
+        topic = Topic(self.clients.get("sns"), self.settings.topic_arn)
+        publisher = Publisher(ledger=self.ledger, topic=topic, form=self.settings.alert_format, now=self.now)
+        teller = CauseTeller(
+            ledger=self.ledger,
+            causes=CauseLedger(self.clients.get("dynamodb"), self.settings.ledger_table),
+            services=self.services,
+            publisher=publisher,
+            now=self.now,
+        )
+        hours = self.settings.reminder_hours
+        reminder = Reminder(
+            causes=teller.causes,
+            teller=teller,
+            publisher=publisher,
+            every=timedelta(hours=hours) if hours else None,
+            now=self.now,
+        )
+        again = LookingAgain(
+            ledger=self.ledger,
+            causes=teller.causes,
+            queues=self.queues,
+            validation_queue_url=self.settings.validation_queue_url,
+            now=self.now,
+        )
+        return Alerter(
+            ledger=self.ledger, publisher=publisher, teller=teller, reminder=reminder, again=again, now=self.now
+        )

@@ -1,0 +1,1 @@
+"""The ledger: one class for each partition of the DynamoDB table."""

@@ -1,0 +1,140 @@
+"""The part of the ledger about roles: what our policies grant, and each write of them.
+
+| pk | sk | data |
+|---|---|---|
+| ROLES | ROLE#arn | nothing: a role whose policy we have written |
+| ROLE#arn | GRANTED#secret | a ``Holding``: what our policy on the role grants by this stack's own need |
+| ROLE#arn | WRITE#time#id | the policy before and after a write, and what became of the write |
+| ROLE#arn | UNAGREED#secret | an ``Unagreed``: what our policy grants against an owner's will, until it is taken back |
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from pullguard.aws.answers import asks
+from pullguard.domain.arn import Arn
+from pullguard.domain.errors import MalformedItem
+from pullguard.domain.grant_record import Holding, Unagreed
+from pullguard.domain.role_policy import Granted
+from pullguard.domain.write_history import Write
+from pullguard.store.table import DAY_S, Item, Table, data_of, log_malformed, reading
+
+HISTORY_KEPT_S: Final = 400 * DAY_S
+UNREAD: Final = "its record in the ledger cannot be read"
+
+
+class RoleBook(Table):
+    """What is remembered of execution roles. Errors propagate."""
+
+    @asks("dynamodb:Query")
+    def roles(self) -> tuple[Arn, ...]:
+        """Return the roles whose policies we have written."""
+        return tuple(self._each("ROLES", lambda arn, _: Arn.parse(arn), "ROLE#"))
+
+    @asks("dynamodb:Query")
+    def holdings(self, role: Arn) -> tuple[Holding, ...]:
+        """Return what our policy on ``role`` is meant to grant by this stack's own need, and what is unused of it."""
+        return tuple(self._each(f"ROLE#{role}", _holding, "GRANTED#"))
+
+    @asks("dynamodb:Query")
+    def granted(self, role: Arn) -> tuple[Granted, ...]:
+        """Return what our policy on ``role`` is meant to grant by this stack's own need."""
+        return tuple(holding.granted for holding in self.holdings(role))
+
+    @asks("dynamodb:PutItem")
+    def record_write(self, role: Arn, *, write_id: str, record: Mapping[str, Any], now: datetime) -> None:
+        """Keep our policy on ``role`` before and after a write.
+
+        Called before the policy is written, and again with the same ``write_id`` and ``now`` once the ``outcome`` in
+        ``record`` is known.
+        """
+        self._put("ROLES", f"ROLE#{role}", None)
+        self._put(
+            f"ROLE#{role}",
+            f"WRITE#{now.isoformat()}#{write_id}",
+            dict(record),
+            expires=now.timestamp() + HISTORY_KEPT_S,
+        )
+
+    @asks("dynamodb:Query")
+    def writes(self, role: Arn) -> tuple[Write, ...]:
+        """Return the writes of our policy on ``role``, the oldest first."""
+
+        def read(sort: str, item: Item) -> Write:
+            return Write.from_record(role, sort, data_of(item))
+
+        return tuple(self._each(f"ROLE#{role}", read, "WRITE#"))
+
+    @asks("dynamodb:PutItem")
+    def keep_grants(
+        self, role: Arn, grants: Iterable[Granted], *, role_id: str = "", task_definition: str = ""
+    ) -> None:
+        """Keep what ``task_definition`` needs of our policy on ``role``; called once IAM has taken the policy."""
+        about = {"role_id": role_id, "task_definition": task_definition}
+        for grant in grants:
+            data = {"secret": str(grant.secret), "key": str(grant.key) if grant.key else None}
+            self._put(f"ROLE#{role}", f"GRANTED#{grant.secret}", {**data, **about})
+
+    @asks("dynamodb:UpdateItem")
+    def mark_unused(self, role: Arn, secret: Arn, *, sweep: str, now: datetime) -> None:
+        """Note that a complete sweep found a grant unused; since when stays what it was."""
+        self._change(
+            f"ROLE#{role}",
+            f"GRANTED#{secret}",
+            "SET unused_sweep = :sweep, unused_since = if_not_exists(unused_since, :now)",
+            condition="attribute_exists(pk)",
+            values={":sweep": {"S": sweep}, ":now": {"S": now.isoformat()}},
+        )
+
+    @asks("dynamodb:UpdateItem")
+    def mark_needed(self, role: Arn, secret: Arn) -> None:
+        """Note that a grant is needed."""
+        self._change(
+            f"ROLE#{role}",
+            f"GRANTED#{secret}",
+            "REMOVE unused_sweep, unused_since",
+            condition="attribute_exists(pk)",
+        )
+
+    @asks("dynamodb:DeleteItem")
+    def forget_grant(self, role: Arn, secret: Arn) -> None:
+        """Let our policy on ``role`` grant ``secret`` no more; called once IAM has taken the policy without it."""
+        self._delete(f"ROLE#{role}", f"GRANTED#{secret}")
+
+    @asks("dynamodb:Query")
+    def unagreed(self, role: Arn) -> tuple[Unagreed, ...]:
+        """Return what stands in our policy on ``role``, as far as is known, although an owner does not agree to it."""
+        return tuple(self._each(f"ROLE#{role}", _unagreed, "UNAGREED#"))
+
+    @asks("dynamodb:PutItem")
+    def keep_unagreed(self, role: Arn, unagreed: Iterable[Unagreed]) -> None:
+        """Keep what is to be taken back from ``role``; called before that is tried."""
+        for each in unagreed:
+            self._put(f"ROLE#{role}", f"UNAGREED#{each.granted.secret}", each.to_dict())
+
+    @asks("dynamodb:DeleteItem")
+    def forget_unagreed(self, role: Arn, unagreed: Iterable[Unagreed]) -> None:
+        """Forget what was to be taken back from ``role``; called once it is gone, or both owners agree again."""
+        for each in unagreed:
+            self._delete(f"ROLE#{role}", f"UNAGREED#{each.granted.secret}")
+
+
+def _holding(secret: str, item: Item) -> Holding:
+    """Return the holding of an item; of one that cannot be read, that there is one: it is neither lost nor unused."""
+    arn = Arn.parse(secret)
+    try:
+        return reading(item, lambda it: Holding.from_item(data_of(it), it))
+    except MalformedItem as error:
+        log_malformed(error)
+        return Holding(granted=Granted(secret=arn, key=None), task_definition="")
+
+
+def _unagreed(secret: str, item: Item) -> Unagreed:
+    """Return what an item says; of one that cannot be read, that something of its secret is to be taken back."""
+    arn = Arn.parse(secret)
+    try:
+        return reading(item, lambda it: Unagreed.from_dict(data_of(it)))
+    except MalformedItem as error:
+        log_malformed(error)
+        return Unagreed(granted=Granted(secret=arn, key=None), before=None, task_definition="", why=UNREAD)

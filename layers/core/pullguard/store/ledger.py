@@ -1,0 +1,350 @@
+"""What Pullguard remembers: who references what, which findings are open, what was changed.
+
+One DynamoDB table, keyed ``pk`` and ``sk``; each item's data is JSON in ``data``, and ``expires_at_epoch_s`` is the
+table's time to live.
+
+| pk | sk | data |
+|---|---|---|
+| TD#arn | REFERENCES | the things that the task definition references |
+| TD#arn | FINDING#id | a ``FindingRecord`` |
+| TD#arn | REMEDIATION#id | a ``Remediation``, and whether it was told |
+| TD#arn | VERIFIED | a list of ``Verified``: what the registries took after the last rotation |
+| TD#arn | ACCEPTED | ``Accepted`` by container: images that registries refuse to anybody and serve to a login |
+| TD#arn | PULLED | nothing: a task of the revision had its images, though a registry would refuse one to anybody |
+| INTENT#occasion | id | a ``Remediation`` that was about to happen on that occasion |
+| REF#thing | TD#arn | nothing: an edge of who references what |
+| ONCE#what | ONCE | nothing: a thing that is to happen once |
+| LEASE#what | LEASE | for whom, where that matters: a thing that somebody is at |
+| CHANGE#sequence | CHANGE | the last change of a sequence that was taken up |
+| ROTATION#secret | ROTATION | a ``RotationEnd``: how the last rotation ended |
+| WRITES#scope | hour | how often it was written to in that hour |
+| SWEEP | STATE | when the last sweep had listed everything |
+| CAUSE#id | MEMBER#td#finding | an open finding of the cause |
+| CAUSE#id | PAST#td#finding | a finding of the cause that is resolved, or has gone over to another |
+
+Other partitions of the same table have a module of their own: ``grants.py`` what is granted and written,
+``ecs_writes.py`` what was written to ECS, ``families.py`` what was done in families, ``holds.py`` what is held,
+``task_definitions.py`` what is known to the sweeps, ``incidents.py`` the causes of findings, ``services.py`` what
+services run, ``starts.py`` what else starts tasks, ``logins.py`` what registries refused.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+
+from pullguard.aws.answers import asks
+from pullguard.domain.arn import Arn
+from pullguard.domain.facts import Accepted, RotationEnd
+from pullguard.domain.records import members_of
+from pullguard.domain.remediation import Remediation
+from pullguard.incidents import Member
+from pullguard.incidents.finding_lifecycle import FindingRecord
+from pullguard.planning.redeployment import Verified
+from pullguard.store.ecs_writes import EcsBook
+from pullguard.store.families import FamilyBook
+from pullguard.store.grants import HISTORY_KEPT_S, RoleBook
+from pullguard.store.holds import HoldBook
+from pullguard.store.table import DAY_S, RESOLVED_KEPT_S, Item, data_of, expiry_of, key, reading, td
+
+ONCE_KEPT_S = 14 * DAY_S  # as long as a message can stay in a queue
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """All that is remembered of one task definition; ``seen`` is whether it was ever validated."""
+
+    seen: bool = False
+    references: frozenset[str] = frozenset()
+    findings: tuple[FindingRecord, ...] = ()
+    remediations: Mapping[str, Remediation] = field(default_factory=dict)
+    verified: tuple[Verified, ...] = ()
+    accepted: Mapping[str, Accepted] = field(default_factory=dict)
+    had_pulled: bool = False
+
+
+class Ledger(RoleBook, EcsBook, FamilyBook, HoldBook):
+    """The table, one method for each thing that is remembered. Errors propagate: forgetting is not an option."""
+
+    # --- one task definition ---
+
+    @asks("dynamodb:Query")
+    def entry(self, task_definition: Arn) -> Entry:
+        """Return all that is remembered of a task definition, by one query."""
+        items = dict(self._each(td(task_definition), _part_of_entry))
+        return Entry(
+            seen="REFERENCES" in items,
+            references=items.get("REFERENCES", frozenset()),
+            findings=tuple(each for each in items.values() if isinstance(each, FindingRecord)),
+            remediations={
+                sort.removeprefix("REMEDIATION#"): each for sort, each in items.items() if isinstance(each, Remediation)
+            },
+            verified=items.get("VERIFIED", ()),
+            accepted=items.get("ACCEPTED", {}),
+            had_pulled="PULLED" in items,
+        )
+
+    @asks("dynamodb:PutItem", "dynamodb:DeleteItem")
+    def keep_references(self, task_definition: Arn, known: Entry, after: frozenset[str]) -> None:
+        """Make the edges of a task definition those of ``after``; the same set costs nothing.
+
+        The list is written last: whoever dies before leaves it as it was, and the next look does all of it again.
+        """
+        before = known.references
+        if known.seen and before == after:
+            return
+        for thing in sorted(after - before):
+            self._put(_ref(thing), td(task_definition), None)
+        for thing in sorted(before - after):
+            self._delete(_ref(thing), td(task_definition))
+        self._put(td(task_definition), "REFERENCES", sorted(after))
+
+    @asks("dynamodb:DeleteItem")
+    def forget_references(self, task_definition: Arn, known: Entry) -> None:
+        """Take away the edges of a task definition, and then that it was ever validated."""
+        for thing in sorted(known.references):
+            self._delete(_ref(thing), td(task_definition))
+        self._delete(td(task_definition), "REFERENCES")
+
+    @asks("dynamodb:Query")
+    def dependents(self, thing: str) -> tuple[Arn, ...]:
+        """Return the task definitions that reference ``thing`` (the ARN of a role, a key or a secret, or a name)."""
+        return tuple(self._each(_ref(thing), lambda arn, _: Arn.parse(arn), "TD#"))
+
+    @asks("dynamodb:PutItem", "dynamodb:DeleteItem")
+    def save_finding(self, task_definition: Arn, record: FindingRecord, *, cause: str, now: datetime) -> bool:
+        """Keep a finding's new state, a member of ``cause`` (an id, or empty); False where another run moved it on.
+
+        The finding and its place among the members of its cause are written in one transaction, so that a cause never
+        has a member that is no open finding.
+        """
+        sequence = {"N": str(record.sequence)}
+        finding = record.finding
+        member, expires = Member.of(finding).to_dict(), now.timestamp() + RESOLVED_KEPT_S
+        writing = self._writing(
+            td(task_definition),
+            f"FINDING#{finding.id}",
+            record.to_dict(),
+            extra={"sequence": sequence, "announced": {"N": str(record.announced)}},
+            expires=None if record.is_open else expires,
+            condition="attribute_not_exists(pk) OR #sequence < :sequence OR "
+            "(#sequence = :sequence AND announced < :announced)",
+            values={":sequence": sequence, ":announced": {"N": str(record.announced)}},
+            names={"#sequence": "sequence"},
+        )
+        if record.announced == record.sequence:  # only told since it was saved: its cause has not changed
+            return self._write(writing)
+        about = f"{task_definition}#{finding.id}"
+        belongs, left = ([f"CAUSE#{each}"] if each else [] for each in (cause, record.left))
+        stays, leaves = (belongs, left) if record.is_open else ([], [*belongs, *left])
+        gone = {**member, "gone_at": now.isoformat()}
+        member_of = [self._writing(each, f"MEMBER#{about}", member) for each in stays]
+        past = [self._writing(each, f"PAST#{about}", gone, expires=expires) for each in leaves]
+        return self._together(
+            put=(writing, *member_of, *past), delete=[self._deleting(each, f"MEMBER#{about}") for each in leaves]
+        )
+
+    @asks("dynamodb:PutItem")
+    def keep_verified(self, task_definition: Arn, proofs: Iterable[Verified], *, now: datetime) -> None:
+        """Keep which versions of its secrets the registries took."""
+        data = [proof.to_dict() for proof in proofs]
+        self._put(td(task_definition), "VERIFIED", data, expires=now.timestamp() + RESOLVED_KEPT_S)
+
+    @asks("dynamodb:PutItem")
+    def keep_accepted(self, task_definition: Arn, accepted: Mapping[str, Accepted], *, now: datetime) -> None:
+        """Keep which images registries refuse to anybody and would serve to which credentials, in place of the last."""
+        data = {name: each.to_dict() for name, each in accepted.items()}
+        self._put(td(task_definition), "ACCEPTED", data, expires=now.timestamp() + DAY_S)
+
+    @asks("dynamodb:PutItem")
+    def keep_pulled(self, task_definition: Arn, *, now: datetime) -> None:
+        """Keep that a task of a revision has its images: when it has stopped, ECS forgets it."""
+        self._put(td(task_definition), "PULLED", None, expires=now.timestamp() + RESOLVED_KEPT_S)
+
+    @asks("dynamodb:GetItem")
+    def finding(self, task_definition: Arn, finding_id: str) -> FindingRecord | None:
+        """Return a finding as it stands now; None where there is none of that id."""
+        return self._get(td(task_definition), f"FINDING#{finding_id}", FindingRecord.from_dict)
+
+    @asks("dynamodb:PutItem")
+    def save_remediation(self, remediation: Remediation, *, announced: bool, now: datetime) -> bool:
+        """Keep what was or would be done; False where the very same thing has been told before."""
+        return self._put(
+            td(remediation.task_definition),
+            f"REMEDIATION#{remediation.id}",
+            remediation.to_dict(),
+            extra={"announced": {"N": str(int(announced))}},
+            expires=now.timestamp() + RESOLVED_KEPT_S,
+            condition="attribute_not_exists(pk) OR announced = :untold",
+            values={":untold": {"N": "0"}},
+        )
+
+    @asks("dynamodb:GetItem")
+    def remediation(self, task_definition: Arn, remediation_id: str) -> Remediation | None:
+        """Return what was or would be done; None where there is none of that id."""
+        return self._get(td(task_definition), f"REMEDIATION#{remediation_id}", Remediation.from_dict)
+
+    @asks("dynamodb:PutItem")
+    def intend(self, remediation: Remediation, *, now: datetime) -> None:
+        """Keep what is about to be done on an occasion; called before it is done."""
+        self._put(
+            f"INTENT#{remediation.occasion}",
+            remediation.id,
+            remediation.to_dict(),
+            expires=now.timestamp() + ONCE_KEPT_S,
+        )
+
+    @asks("dynamodb:Query")
+    def intended(self, occasion: str) -> tuple[Remediation, ...]:
+        """Return what was about to be done on ``occasion``."""
+        return tuple(self._each(f"INTENT#{occasion}", lambda _, item: Remediation.from_dict(data_of(item))))
+
+    # --- once, counts, sweep ---
+
+    @asks("dynamodb:PutItem")
+    def once(self, what: str, *, now: datetime, seconds: int = ONCE_KEPT_S) -> bool:
+        """Whether ``what`` is asked for the first time in the last ``seconds`` (two weeks)."""
+        return self._put(
+            f"ONCE#{what}",
+            "ONCE",
+            None,
+            expires=now.timestamp() + seconds,
+            condition="attribute_not_exists(pk) OR expires_at_epoch_s <= :now",
+            values={":now": {"N": str(int(now.timestamp()))}},
+        )
+
+    @asks("dynamodb:GetItem")
+    def happened(self, what: str, *, now: datetime) -> bool:
+        """Whether ``once`` was asked for ``what`` before, and not too long ago."""
+        item = self._item(f"ONCE#{what}", "ONCE")
+        return item is not None and reading(item, expiry_of) > now.timestamp()
+
+    @asks("dynamodb:PutItem")
+    def lease(self, what: str, seconds: int, *, now: datetime, by: str = "") -> bool:
+        """Whether nobody else has taken ``what`` in the last ``seconds``; if so, it is taken.
+
+        ``by`` says for whom: who has it may take it again, so that a request that the SDK sends twice is one.
+        """
+        epoch_s, whose = int(now.timestamp()), "attribute_not_exists(pk) OR expires_at_epoch_s <= :now"
+        return self._put(
+            f"LEASE#{what}",
+            "LEASE",
+            by or None,
+            expires=epoch_s + seconds,
+            condition=f"{whose} OR #data = :by" if by else whose,
+            values={":now": {"N": str(epoch_s)}, **({":by": {"S": json.dumps(by)}} if by else {})},
+            names={"#data": "data"} if by else None,
+        )
+
+    @asks("dynamodb:DeleteItem")
+    def release(self, what: str) -> None:
+        """Let others take ``what``; called by whoever has the lease."""
+        self._delete(f"LEASE#{what}", "LEASE")
+
+    @asks("dynamodb:PutItem")
+    def take_up(self, sequence: str, change: str, *, seconds: int, now: datetime) -> bool:
+        """Take up a change; False where it is the last that was taken up of its ``sequence`` in the last ``seconds``.
+
+        A claim before the work is done is for no longer than a run lasts; ``keep_taken_up`` records the outcome.
+        """
+        epoch_s = int(now.timestamp())
+        return self._put(
+            f"CHANGE#{sequence}",
+            "CHANGE",
+            None,
+            extra={"change": {"S": change}},
+            expires=epoch_s + seconds,
+            condition="attribute_not_exists(pk) OR change <> :change OR expires_at_epoch_s <= :now",
+            values={":change": {"S": change}, ":now": {"N": str(epoch_s)}},
+        )
+
+    @asks("dynamodb:PutItem")
+    def keep_taken_up(self, sequence: str, change: str, *, seconds: int, now: datetime) -> None:
+        """Remember for ``seconds`` that a change was taken up and is done; 0 forgets it, so that anybody may."""
+        expires = int(now.timestamp()) + seconds
+        self._put(f"CHANGE#{sequence}", "CHANGE", None, extra={"change": {"S": change}}, expires=expires)
+
+    @asks("dynamodb:GetItem")
+    def taken_up(self, sequence: str, *, now: datetime) -> str | None:
+        """Return the last change of its ``sequence`` that was taken up; None where none was, or that is forgotten."""
+        item = self._item(f"CHANGE#{sequence}", "CHANGE")
+        if item is None or reading(item, expiry_of) <= now.timestamp():
+            return None
+        return reading(item, lambda it: str(it["change"]["S"]))
+
+    @asks("dynamodb:PutItem")
+    def keep_rotation_end(self, secret: Arn, end: RotationEnd) -> None:
+        """Keep how a rotation ended, unless a later end is known."""
+        epoch_s = int(end.at.timestamp())
+        self._put(
+            f"ROTATION#{secret}",
+            "ROTATION",
+            {**asdict(end), "at": end.at.isoformat()},
+            extra={"at_epoch_s": {"N": str(epoch_s)}},
+            expires=epoch_s + HISTORY_KEPT_S,
+            condition="attribute_not_exists(pk) OR at_epoch_s <= :at",
+            values={":at": {"N": str(epoch_s)}},
+        )
+
+    @asks("dynamodb:GetItem")
+    def rotation_end(self, secret: Arn) -> RotationEnd | None:
+        """Return how the last rotation of ``secret`` ended; None if no event reported one, or it cannot be read."""
+        return self._or_none(f"ROTATION#{secret}", "ROTATION", _rotation_end)
+
+    @asks("dynamodb:UpdateItem")
+    def count_write(self, scope: str, *, now: datetime) -> None:
+        """Count a write for ``scope`` in this hour; called once it was made."""
+        self._client.update_item(
+            TableName=self._table,
+            Key=key(f"WRITES#{scope}", f"{now:%Y-%m-%dT%H}"),
+            UpdateExpression="ADD writes :one SET expires_at_epoch_s = :expires",
+            ExpressionAttributeValues={":one": {"N": "1"}, ":expires": {"N": str(int(now.timestamp()) + DAY_S)}},
+        )
+
+    @asks("dynamodb:GetItem")
+    def written_in_hour(self, scope: str, *, now: datetime) -> int:
+        """Return how many writes were counted for ``scope`` in this hour."""
+        item = self._item(f"WRITES#{scope}", f"{now:%Y-%m-%dT%H}")
+        return 0 if item is None else reading(item, lambda it: int(it["writes"]["N"]))
+
+    @asks("dynamodb:GetItem")
+    def sweep_state(self) -> Mapping[str, Any] | None:
+        """Return when the last sweep began and ended; None where there never was one."""
+        return self._or_none("SWEEP", "STATE", lambda data: dict(data.items()))
+
+    @asks("dynamodb:PutItem")
+    def save_sweep_state(self, state: Mapping[str, Any]) -> None:
+        """Keep when the last sweep began and ended."""
+        self._put("SWEEP", "STATE", dict(state))
+
+
+def _part_of_entry(sort: str, item: Item) -> tuple[str, Any]:
+    kind, data = sort.partition("#")[0], data_of(item)
+    match kind:
+        case "FINDING":
+            return sort, FindingRecord.from_dict(data)
+        case "REMEDIATION":
+            return sort, Remediation.from_dict(data)
+        case "REFERENCES":
+            return sort, frozenset(map(_text, data))
+        case "VERIFIED":
+            return sort, tuple(map(Verified.from_dict, data))
+        case "ACCEPTED":
+            return sort, {name: Accepted.from_dict(each) for name, each in data.items()}
+        case _:
+            return sort, None
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(value)
+    return value
+
+
+def _rotation_end(data: Mapping[str, Any]) -> RotationEnd:
+    return RotationEnd(**{**members_of(RotationEnd, data), "at": datetime.fromisoformat(data["at"])})
+
+
+def _ref(thing: str) -> str:
+    return f"REF#{thing}"

@@ -1,0 +1,241 @@
+"""The ledger's table as DynamoDB has it: keys, JSON in ``data``, conditions, time to live.
+
+Of a list, an item that cannot be read is named in the log and left out: it must not keep the others from being read.
+An item that is asked for by itself raises ``MalformedItem``, which names it too. What guards a write has to be told
+apart from what is absent, so a store that has a safe answer for a malformed item gives it itself.
+"""
+
+import json
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
+
+from pullguard.domain.errors import MalformedItem, PullguardError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+DAY_S: Final = 86_400
+RESOLVED_KEPT_S: Final = 90 * DAY_S
+_CONFLICTS_MAX: Final = 5
+T = TypeVar("T")
+Item: TypeAlias = Mapping[str, Any]
+_LOG: Final = logging.getLogger(__name__)
+
+
+class Table:
+    """Reads and writes of items; what an item means is the business of whoever asks."""
+
+    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def _each(
+        self, partition: str, read: Callable[[str, Item], T], prefix: str = "", *, limit: int | None = None
+    ) -> Iterator[T]:
+        """Yield what ``read`` makes of each item's sort key, less ``prefix``, and of the item itself."""
+        for item in self._items(partition, prefix, limit=limit):
+            try:
+                yield reading(item, lambda it: read(it["sk"]["S"].removeprefix(prefix), it))
+            except MalformedItem as error:
+                log_malformed(error)
+
+    def _items(self, partition: str, prefix: str | None = None, *, limit: int | None = None) -> Iterator[Item]:
+        condition, values = "pk = :pk", {":pk": {"S": partition}}
+        if prefix:
+            condition, values = f"{condition} AND begins_with(sk, :sk)", {**values, ":sk": {"S": prefix}}
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            KeyConditionExpression=condition,
+            ExpressionAttributeValues=values,
+            ConsistentRead=True,
+            PaginationConfig={"MaxItems": limit, "PageSize": limit} if limit else {},
+        )
+        for page in pages:
+            yield from page["Items"]
+
+    def _get(self, partition: str, sort: str, read: Callable[[Any], T]) -> T | None:
+        """Return what ``read`` makes of an item's data; None where there is no such item.
+
+        Raises ``MalformedItem`` where it cannot be read.
+        """
+        item = self._item(partition, sort)
+        return None if item is None else reading(item, lambda it: read(data_of(it)))
+
+    def _item(self, partition: str, sort: str) -> Item | None:
+        return self._client.get_item(TableName=self._table, Key=key(partition, sort), ConsistentRead=True).get("Item")
+
+    def _or_none(self, partition: str, sort: str, read: Callable[[Any], T]) -> T | None:
+        """Do as ``_get`` does; an item that cannot be read is named in the log, and as good as none."""
+        try:
+            return self._get(partition, sort, read)
+        except MalformedItem as error:
+            log_malformed(error)
+            return None
+
+    def _put(
+        self,
+        partition: str,
+        sort: str,
+        data: object,
+        *,
+        extra: Mapping[str, Any] | None = None,
+        expires: float | None = None,
+        condition: str | None = None,
+        values: Mapping[str, Any] | None = None,
+        names: Mapping[str, str] | None = None,
+    ) -> bool:
+        """Write an item; False where ``condition`` does not hold."""
+        request = self._writing(
+            partition, sort, data, extra=extra, expires=expires, condition=condition, values=values, names=names
+        )
+        return self._write(request)
+
+    def _write(self, request: Mapping[str, Any]) -> bool:
+        """Write an item as ``_writing`` has put it; False where its condition does not hold."""
+        try:
+            self._client.put_item(**request)
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+    def _update(
+        self,
+        partition: str,
+        sort: str,
+        attributes: Mapping[str, Any],
+        *,
+        condition: str | None = None,
+        values: Mapping[str, Any] | None = None,
+    ) -> bool:
+        """Set some attributes and leave the others; False where the condition does not hold."""
+        return self._change(
+            partition,
+            sort,
+            "SET " + ", ".join(f"#{name} = :{name}" for name in attributes),
+            condition=condition,
+            values={**{f":{name}": each for name, each in attributes.items()}, **(values or {})},
+            names={f"#{name}": name for name in attributes},
+        )
+
+    def _change(
+        self,
+        partition: str,
+        sort: str,
+        expression: str,
+        *,
+        condition: str | None = None,
+        values: Mapping[str, Any] | None = None,
+        names: Mapping[str, str] | None = None,
+    ) -> bool:
+        """Change an item by an update expression; False where the condition does not hold."""
+        request: dict[str, Any] = {
+            "TableName": self._table,
+            "Key": key(partition, sort),
+            "UpdateExpression": expression,
+        }
+        if condition:
+            request["ConditionExpression"] = condition
+        if values:
+            request["ExpressionAttributeValues"] = values
+        if names:
+            request["ExpressionAttributeNames"] = names
+        try:
+            self._client.update_item(**request)
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+    def _delete(self, partition: str, sort: str) -> None:
+        self._client.delete_item(**self._deleting(partition, sort))
+
+    def _together(self, *, put: Iterable[Mapping[str, Any]] = (), delete: Iterable[Mapping[str, Any]] = ()) -> bool:
+        """Write and delete items in one transaction; False where a condition does not hold.
+
+        Another transaction on the same items may be under way: then it is tried again, a few times.
+        https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html
+        """
+        steps: Any = [*({"Put": each} for each in put), *({"Delete": each} for each in delete)]
+        for attempt in range(1, _CONFLICTS_MAX + 1):
+            try:
+                self._client.transact_write_items(TransactItems=steps)
+            except self._client.exceptions.TransactionCanceledException as error:
+                reasons = {each.get("Code") for each in error.response.get("CancellationReasons", [])}
+                if "ConditionalCheckFailed" in reasons:
+                    return False
+                if reasons - {"None"} != {"TransactionConflict"} or attempt == _CONFLICTS_MAX:
+                    raise
+            else:
+                return True
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def _writing(
+        self,
+        partition: str,
+        sort: str,
+        data: object,
+        *,
+        extra: Mapping[str, Any] | None = None,
+        expires: float | None = None,
+        condition: str | None = None,
+        values: Mapping[str, Any] | None = None,
+        names: Mapping[str, str] | None = None,
+    ) -> dict[str, Any]:
+        """Return the request that writes an item."""
+        item = {**key(partition, sort), "data": {"S": json.dumps(data)}, **(extra or {})}
+        if expires is not None:
+            item["expires_at_epoch_s"] = {"N": str(int(expires))}
+        request: dict[str, Any] = {"TableName": self._table, "Item": item}
+        if condition:
+            request["ConditionExpression"] = condition
+        if values:
+            request["ExpressionAttributeValues"] = values
+        if names:
+            request["ExpressionAttributeNames"] = names
+        return request
+
+    def _deleting(self, partition: str, sort: str) -> dict[str, Any]:
+        """Return the request that deletes an item."""
+        return {"TableName": self._table, "Key": key(partition, sort)}
+
+
+def data_of(item: Item) -> Any:
+    """Return the JSON that an item holds."""
+    return json.loads(item["data"]["S"])
+
+
+def expiry_of(item: Item) -> int:
+    """Return when an item ends, in seconds since 1970."""
+    return int(item["expires_at_epoch_s"]["N"])
+
+
+def log_malformed(error: MalformedItem) -> None:
+    """Name an item that cannot be read in the log (docs/operations.md)."""
+    _LOG.warning("%s", error)
+
+
+def reading(item: Item, read: Callable[[Item], T]) -> T:
+    """Return what ``read`` makes of an item; raises ``MalformedItem`` where it cannot."""
+    try:
+        return read(item)
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        RecursionError,
+        TypeError,
+        ValueError,
+        PullguardError,
+    ) as error:
+        why = f"{type(error).__name__}: {error}" if isinstance(error, PullguardError) else type(error).__name__
+        raise MalformedItem(item["pk"]["S"], item["sk"]["S"], why) from error
+
+
+def key(partition: str, sort: str) -> dict[str, Any]:
+    """Return the key of an item."""
+    return {"pk": {"S": partition}, "sk": {"S": sort}}
+
+
+def td(arn: object) -> str:
+    """Return the name by which a task definition stands in keys."""
+    return f"TD#{arn}"

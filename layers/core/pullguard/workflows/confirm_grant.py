@@ -1,0 +1,208 @@
+"""After a policy is written: do both owners still agree, now that it stands? Then keep it and tell; else take it back.
+
+Between the proof and the write lie milliseconds, in which a tag may go or a secret be swapped. IAM itself holds the
+role's tag; the rest is asked here once more. A run that ends in between leaves its intents, by which the next run of
+the same message finds what was written and confirms it.
+
+What cannot be taken back now, because AWS refuses it or all writes are stopped, is kept in the ledger, and people are
+alerted that the grant remains and how to remove it. The message is tried again; later each sweep, and each hourly run
+if a stop or a hold refused it, asks for a review of the role (``workflows/revoke_without_consent.py``).
+"""
+
+import shlex
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from pullguard.alerts import describe
+from pullguard.aws.iam import Iam
+from pullguard.checks.gather import gather
+from pullguard.domain.actions import Grant
+from pullguard.domain.arn import Arn
+from pullguard.domain.consent import withdrawn
+from pullguard.domain.errors import Denied, NotNow
+from pullguard.domain.facts import Facts, NamedPolicy, Role, Unreadable
+from pullguard.domain.grant_record import Unagreed
+from pullguard.domain.messages import Look
+from pullguard.domain.remediation import Remediation
+from pullguard.domain.role_policy import POLICY_NAME, Granted, grant_command, parse_own, policy_document, render
+from pullguard.workflows.execute import Executor
+from pullguard.workflows.role_lock import RoleLease, Unconfirmed
+from pullguard.workflows.write_checks import Held, NotWritten
+from pullguard.workflows.write_policy import Change, PolicyWriter
+
+
+def completed(grant: Grant, change: Change, notes: str = "") -> Remediation:
+    """Return the record of ``grant``, made by ``change``; ``notes`` say what else the change did."""
+    deed = describe(grant, notes)
+    return Remediation(event="Remediation Completed", deed=deed, before=change.before, after=change.after)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confirmer:
+    """Writes our policy, and asks afterwards whether it was right to."""
+
+    executor: Executor
+    iam: Iam
+
+    def write(self, role: Role, change: Change, secrets: Iterable[Arn], *, write_id: str) -> None:
+        """Write the policy for ``secrets``; raises ``NotWritten`` and ``Denied``."""
+        PolicyWriter(executor=self.executor, iam=self.iam).write(role, change, secrets, write_id=write_id)
+
+    def confirm_earlier(self, look: Look, *, occasion: str) -> int:
+        """Confirm what an earlier run of the same message wrote: what it intended, where its very policy stands.
+
+        Return how many grants were taken back.
+
+        Whatever the message would ask for now: its task definition may be gone, or a tag may have lowered the mode.
+        Raises ``NotNow`` where that cannot be told, or where another run writes to the role.
+        """
+        intended = self.executor.ledger.intended(occasion)
+        if not intended:
+            return 0
+        lease = RoleLease(executor=self.executor, role=Arn.parse(intended[0].deed.target), occasion=occasion)
+        return lease.hold(lambda: self._confirm_intended(lease.role, intended, look, occasion), let_end=bool)
+
+    def _confirm_intended(self, arn: Arn, intended: tuple[Remediation, ...], look: Look, occasion: str) -> int:
+        role = self.executor.readers().role(arn)
+        if isinstance(role, Unreadable) or (isinstance(role, Role) and not isinstance(role.inline_policies, tuple)):
+            raise Unconfirmed(f"it could not be read whether what was written on {arn} stands")
+        own = own_policy(role) if isinstance(role, Role) else None
+        if not isinstance(role, Role) or own is None:
+            return 0
+        ours = (render(own.document), look.task_definition)
+        done = tuple(each for each in intended if (each.after, each.task_definition) == ours)
+        return self.confirm(role, done, look, occasion=occasion) if done else 0
+
+    def confirm(self, role: Role, done: tuple[Remediation, ...], look: Look, *, occasion: str) -> int:
+        """Ask once more whether both owners agree to what was ``done``; keep and tell it, or take it back and tell why.
+
+        Return how many grants were taken back. Raises ``Unconfirmed`` where AWS would not tell, or where what has to be
+        taken back stands for now.
+        """
+        try:
+            reasons = self.withdrawn(str(look.task_definition), tuple(_granted(each).secret for each in done))
+            if reasons:
+                self._take_back(role, done, reasons, look, occasion)
+        except NotNow as error:
+            raise Unconfirmed(str(error)) from error
+        # Only now: what IAM refused must not enter the next write, when its secret may be opted in no more.
+        # And only what this stack needs: what else the policy grants may be another stack's.
+        kept = (_granted(each) for each in done if str(each.deed.secret) not in reasons)
+        self.executor.ledger.keep_grants(
+            role.arn, kept, role_id=role.role_id, task_definition=str(look.task_definition)
+        )
+        for each in done:
+            why = reasons.get(str(each.deed.secret))
+            self.executor.tell(each if why is None else _taken_back(each, why), occasion=occasion)
+        return len(reasons)
+
+    def withdrawn(self, task_definition: str, secrets: tuple[Arn, ...]) -> dict[str, str]:
+        """Return those of ``secrets`` whose grant for ``task_definition`` lacks an owner's consent, with the reason."""
+        facts = gather(task_definition, self.executor.readers(), now=self.executor.now())
+        if isinstance(facts, Unreadable):
+            raise NotNow(f"it could not be read whether the owners still agree: {facts}")
+        if not isinstance(facts, Facts):
+            return {str(secret): "the task definition is gone" for secret in secrets}
+        reasons = {str(secret): withdrawn(facts, secret) for secret in secrets}
+        return {secret: why for secret, why in reasons.items() if why is not None}
+
+    def _take_back(
+        self, role: Role, done: tuple[Remediation, ...], reasons: dict[str, str], look: Look, occasion: str
+    ) -> None:
+        """Write the policy without the secrets of ``reasons``, but for what it granted of them before."""
+        earlier = {each.secret: each for each in parse_own(done[0].before or "")[0]}
+        unagreed = tuple(
+            Unagreed(
+                granted=(granted := _granted(each)),
+                before=earlier.get(granted.secret),
+                task_definition=str(look.task_definition),
+                why=reasons[str(granted.secret)],
+            )
+            for each in done
+            if str(each.deed.secret) in reasons
+        )
+        self.executor.ledger.keep_unagreed(role.arn, unagreed)
+        own = str(done[0].after)
+        self.take_back(role, own, unagreed, look, occasion=occasion)
+        self.executor.ledger.forget_unagreed(role.arn, unagreed)
+
+    def take_back(self, role: Role, own: str, unagreed: tuple[Unagreed, ...], look: Look, *, occasion: str) -> None:
+        """Write ``own``, our policy as it stands, without what is ``unagreed``, which the ledger goes on knowing.
+
+        Raises ``NotNow`` where that may not be written now; people are told first.
+        """
+        change = Change(
+            before=own,
+            after=without(own, unagreed),
+            task_definition=str(look.task_definition),
+            cause=look.cause,
+        )
+        secrets = tuple(each.granted.secret for each in unagreed)
+        try:
+            self._lower(role, change, secrets, write_id=f"{occasion}-taken-back")
+        except (Denied, NotNow, NotWritten) as error:
+            if isinstance(error, Held):
+                self.executor.ledger.keep_waiting(role.arn, now=self.executor.now())
+            for each in unagreed:
+                self.executor.tell(_standing(role, change, each, error), occasion=occasion)
+            raise NotNow(f"what an owner does not agree to stands on {role.arn}: {error}") from error
+
+    def _lower(self, role: Role, change: Change, secrets: tuple[Arn, ...], *, write_id: str) -> None:
+        """Write what grants less: a stop and a hold keep it from being written, an open circuit breaker does not."""
+        if self.executor.mode == "observe":
+            raise NotNow("Pullguard only observes (parameter Mode)")
+        self.executor.brakes.admit(role=role.arn)
+        self.write(role, change, secrets, write_id=write_id)
+
+
+def without(own: str, unagreed: tuple[Unagreed, ...]) -> str | None:
+    """Return our policy without what is ``unagreed``, but for what was granted of it before; None for an empty one."""
+    gone = {each.granted.secret for each in unagreed}
+    kept = (
+        *(each for each in parse_own(own)[0] if each.secret not in gone),
+        *(each.before for each in unagreed if each.before is not None),
+    )
+    return render(policy_document(kept)) if kept else None
+
+
+def own_policy(role: Role) -> NamedPolicy | None:
+    """Return our policy on a role as it was read; None where it has none, or they could not be read."""
+    inline = role.inline_policies if isinstance(role.inline_policies, tuple) else ()
+    return next((each for each in inline if each.name == POLICY_NAME), None)
+
+
+def _granted(done: Remediation) -> Granted:
+    key = done.deed.key
+    return Granted(secret=Arn.parse(str(done.deed.secret)), key=None if key is None else Arn.parse(key))
+
+
+def grant_of(role: Role, unagreed: Unagreed) -> Grant:
+    """Return the action that made a grant."""
+    return Grant(
+        task_definition=Arn.parse(unagreed.task_definition, service="ecs", resource_type="task-definition"),
+        role=role.arn,
+        secret=unagreed.granted.secret,
+        key=unagreed.granted.key,
+        findings=(),
+    )
+
+
+def _standing(role: Role, change: Change, unagreed: Unagreed, error: Exception) -> Remediation:
+    """Return that a grant stands against an owner's will, with the command that removes it."""
+    delete = f"aws iam delete-role-policy --role-name {shlex.quote(role.name)} --policy-name {POLICY_NAME}"
+    deed = replace(
+        describe(grant_of(role, unagreed)),
+        why=f"the grant STANDS without an owner's consent ({unagreed.why}), since it could not be taken back: {error}",
+        remedy="Remove it by hand. Until it is gone Pullguard tries again, and each sweep has it looked at.",
+        snippet=delete if change.after is None else grant_command(role.name, change.after),
+    )
+    return Remediation(event="Remediation Failed", deed=deed)
+
+
+def _taken_back(done: Remediation, why: str) -> Remediation:
+    deed = replace(
+        done.deed,
+        why=f"an owner's consent ended while it was written, so it was taken back: {why}",
+        remedy="Where both owners agree by their tags again, it is granted again.",
+    )
+    return Remediation(event="Remediation Failed", deed=deed)

@@ -1,0 +1,193 @@
+"""Let services run a successor that is proved: each service for itself, and only from the revision that is broken."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from pullguard.alerts import describe
+from pullguard.aws.ecs import Ecs
+from pullguard.checks.examine import examine
+from pullguard.checks.gather import gather
+from pullguard.domain.actions import MoveService, Refusal
+from pullguard.domain.arn import Arn, family_of, revision_of
+from pullguard.domain.errors import Denied, NotNow, PullguardError, shown
+from pullguard.domain.facts import Facts, Role, TaskDefinition, Unreadable
+from pullguard.domain.messages import Look
+from pullguard.domain.opt_in import MODE_TAG, effective_mode
+from pullguard.domain.remediation import Remediation
+from pullguard.planning.successor import differences, successor_of
+from pullguard.store.ledger import Entry
+from pullguard.workflows.execute import Executor, Proof
+from pullguard.workflows.validate import tags_of
+from pullguard.workflows.write_checks import NotWritten
+
+_NAMED: Final = 5
+_BETWEEN_MAX: Final = 25
+
+
+class MovedOn(PullguardError):
+    """A service is to run something else than the broken revision by now."""
+
+
+def hidden_by(successor: Arn, source: TaskDefinition, ecs: Ecs) -> Arn | None:
+    """Return the revision that somebody registered between ``source`` and ``successor``; None where nobody did.
+
+    Revision numbers only grow, so between a proof and a registration nothing was registered where they follow each
+    other. A revision in between that is not ACTIVE any more, or is a copy of ours as well, hides nothing; it does not
+    hide one before it either. Of many, the newest are looked at: the others are older than the proof.
+    Raises ``NotNow`` where it cannot be told.
+    """
+    newest = revision_of(successor) - 1
+    for before in range(newest, max(source.revision, newest - _BETWEEN_MAX), -1):
+        found = ecs.describe(f"{source.family}:{before}")
+        if isinstance(found, Unreadable):
+            raise NotNow(f"it could not be read whether {source.family}:{before} is hidden by a copy: {found}")
+        if isinstance(found, TaskDefinition) and found.status == "ACTIVE" and successor_of(found, source) is None:
+            return found.arn
+    return None
+
+
+def hides(successor: Arn, hidden: Arn, source: Arn) -> str:
+    """Say that ``successor`` became the newest revision, though ``hidden`` was to be it."""
+    return (
+        f"{hidden.resource_name} was registered by somebody else at the same moment, and {successor.resource_name}, "
+        f"a copy of {source.resource_name}, is newer than it"
+    )
+
+
+def show_again(successor: Arn, hidden: Arn) -> str:
+    """Say what makes ``hidden`` the newest revision again."""
+    return (
+        f"Deregister {successor.resource_name}, so that {hidden.resource_name} is the newest revision again: "
+        f"aws ecs deregister-task-definition --region {successor.region} --task-definition {successor}"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """How many services were moved, and why not all of them where that is so."""
+
+    moved: int = 0
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Outcome:
+    """What came of one service; ``changed``: it runs, or is to run, something else than it did when it was proved."""
+
+    moved: bool = False
+    changed: bool = False
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mover:
+    """Moves services; each has its own outcome, and one that stays does not keep the others."""
+
+    executor: Executor
+    ecs: Ecs
+
+    def move(self, moves: tuple[MoveService, ...], proof: Proof, look: Look, occasion: str) -> Moved:
+        """Move the services to the successor, once it is validated, in order, and what Pullguard registers.
+
+        Raises ``Denied`` where that could not be read.
+        """
+        successor, source = moves[0].after, proof.facts.task_definition
+        entry = self.executor.ledger.entry(successor)
+        if not entry.seen:
+            self.executor.look_again(Look(task_definition=successor, cause=look.cause), look)
+            return Moved(why="its successor is yet to be validated")
+        if (hidden := hidden_by(successor, source, self.ecs)) is not None:
+            why = hides(successor, hidden, source.arn)
+            self.executor.tell_failed(moves, why, occasion=occasion, remedy=show_again(successor, hidden))
+            return Moved(why=why)
+        if (why_not := self._still_broken(successor, entry) or self._strayed(moves[0])) is not None:
+            self.executor.tell_failed(moves, why_not, occasion=occasion)
+            return Moved(why=why_not)
+        role = proof.facts.role.arn if isinstance(proof.facts.role, Role) else None
+        outcomes = tuple(self._move(move, role, look, occasion) for move in moves)
+        if any(each.changed for each in outcomes):  # else the next look would end here as well, and ask for another
+            self.executor.look_again(look)
+        whys = dict.fromkeys(each.why for each in outcomes if each.why)
+        return Moved(moved=sum(each.moved for each in outcomes), why="; ".join(whys))
+
+    def _move(self, move: MoveService, role: Arn | None, look: Look, occasion: str) -> _Outcome:
+        """Move one service and tell what came of it."""
+        if self.executor.ledger.was_moved(move.service, move.before, move.after):
+            refusal = _moved_back(move)
+            self.executor.tell(Remediation(event="Remediation Refused", deed=describe(refusal)), occasion="")
+            return _Outcome(why=refusal.why)
+        scope = f"service {move.service}"
+        done = Remediation(
+            event="Remediation Completed", deed=describe(move), before=str(move.before), after=str(move.after)
+        )
+        try:
+            self.executor.brakes.check(scope, role=role, family=family_of(move.before))
+            self._prove(move)  # what must not be moved is not even recorded
+            self.executor.write(done, look, lambda: self._proved_move(move), scope=scope, role=role, occasion=occasion)
+        except MovedOn as error:
+            return _Outcome(changed=True, why=str(error))
+        except Denied as error:
+            self.executor.tell_failed((move,), str(error), occasion=occasion)
+            return _Outcome(why=str(error))
+        except NotWritten as error:
+            self.executor.tell_not_written((describe(move),), error, look)
+            return _Outcome(why=str(error))
+        self.executor.ledger.keep_move(move.service, move.before, move.after)
+        self.executor.tell(done, occasion=occasion)
+        return _Outcome(moved=True, changed=True)
+
+    def _proved_move(self, move: MoveService) -> None:
+        """Move a service that was asked right before what it is to run.
+
+        UpdateService takes no condition, so that milliseconds remain (docs/threat-model.md).
+        """
+        self._prove(move)
+        self.ecs.move_service(move.cluster, move.service, move.after)
+
+    def _prove(self, move: MoveService) -> None:
+        """Raise ``MovedOn`` where somebody has deployed something else meanwhile, which a move would undo."""
+        if self.ecs.own_revision(move.cluster, move.service) != str(move.before):
+            raise MovedOn(f"{move.service} is to run something else by now")
+
+    def _strayed(self, move: MoveService) -> str | None:
+        """Say in what the successor is another task definition than it has to be; None where it is as we register it.
+
+        What came over the wire is compared: the SDK's parser drops what it does not know.
+        """
+        (_, source, _), (_, successor, _) = (self.ecs.describe_raw(str(arn)) for arn in (move.before, move.after))
+        strayed = differences(source["taskDefinition"], successor["taskDefinition"], move.changes)
+        if not strayed:
+            return None
+        named = ", ".join(map(shown, strayed[:_NAMED]))
+        before, after = move.before.resource_name, move.after.resource_name
+        return f"{after} says by its tag that Pullguard registered it from {before}, but it differs in {named}"
+
+    def _still_broken(self, successor: Arn, entry: Entry) -> str | None:
+        """Say why a service should not run ``successor`` yet; None where every check of it passes and no tag objects.
+
+        An executor reads no secret's value, so what is wrong with one is taken from the validator's open findings.
+        """
+        facts = gather(str(successor), self.executor.readers(), now=self.executor.now())
+        if not isinstance(facts, Facts):
+            return f"{successor} could not be described"
+        if effective_mode(self.executor.mode, *tags_of(facts)) == "observe":
+            return (
+                f"of {successor}, its role or a secret of it, a tag {MODE_TAG} says that Pullguard is to observe only"
+            )
+        known = (record.finding for record in entry.findings if record.is_open)
+        broken = {each.check for each in (*examine(facts).findings, *known) if each.severity == "error"}
+        return f"{successor} would not start either: {', '.join(sorted(broken))}" if broken else None
+
+
+def _moved_back(move: MoveService) -> Refusal:
+    before, after = move.before.resource_name, move.after.resource_name
+    family = family_of(move.before)
+    return Refusal(
+        kind="move-service",
+        task_definition=move.before,
+        target=move.service,
+        why=f"Pullguard moved it from {before} to {after} before, and somebody or something moved it back",
+        remedy=f"Find out who, and why. `pullguard resume --family {family}` lets Pullguard move it once more.",
+        snippet=f"pullguard resume --family {family}",
+        findings=(),
+    )

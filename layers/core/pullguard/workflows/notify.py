@@ -1,0 +1,109 @@
+"""Tell people: one message a cause, for each change of its state, written from the ledger and never from the event.
+
+Anyone who may put events onto the bus could forge one. So an event only says which record to look up; what is not
+in the ledger is not told. The same holds for copies and stragglers: what is told depends on the present state.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final
+
+from pullguard.alerts import Notice
+from pullguard.aws.messaging import BUS_SOURCE
+from pullguard.checks.catalogue import cause_of
+from pullguard.domain.arn import Arn, parse_task_definition
+from pullguard.domain.errors import Malformed, Rejected, shown
+from pullguard.domain.messages import parse_object
+from pullguard.domain.remediation import RemediationEvent
+from pullguard.store.ledger import Ledger
+from pullguard.workflows.notify_incident import CauseTeller
+from pullguard.workflows.publish_once import Alerted, Publisher
+from pullguard.workflows.recheck_open import LookingAgain
+from pullguard.workflows.remind import Reminded, Reminder
+
+_DAY_S: Final = 86_400
+# For so long the same deed is not told again: a write that happened is news each time; a plan or a refusal is the same
+# for each task definition that asks for it; what fails today fails tomorrow as well.
+QUIET_S: Final[Mapping[RemediationEvent, int]] = {
+    "Remediation Completed": 14 * _DAY_S,
+    "Remediation Planned": 90 * _DAY_S,
+    "Remediation Refused": 90 * _DAY_S,
+    "Remediation Failed": _DAY_S,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alerter:
+    """Turns the events of the Pullguard bus into alerts."""
+
+    ledger: Ledger
+    publisher: Publisher
+    teller: CauseTeller
+    reminder: Reminder
+    again: LookingAgain
+    now: Callable[[], datetime]
+
+    def handle(self, body: str) -> Alerted | Reminded:
+        """Do what a message asks for: remind where it is the schedule's, else tell people of the event in it."""
+        event = parse_object(body)
+        if (event.get("source"), event.get("detail-type")) == ("aws.events", "Scheduled Event"):
+            reminded = self.reminder.remind()
+            return replace(reminded, asked=self.again.ask())
+        return self.alert(body)
+
+    def alert(self, body: str) -> Alerted:
+        """Tell people of the event in ``body``; raises ``Rejected`` for one that is none of ours."""
+        event = parse_object(body)
+        if event.get("source") != BUS_SOURCE:
+            raise Rejected(f"the event's source is {shown(repr(event.get('source')))}, not {BUS_SOURCE}")
+        kind, detail = event.get("detail-type"), event.get("detail")
+        if not isinstance(kind, str) or not isinstance(detail, dict):
+            raise Rejected("the event has no detail-type or no detail")
+        if kind.startswith("Finding "):
+            return self._of_finding(kind, _member(detail, "finding"), detail)
+        if kind.startswith("Remediation "):
+            return self._of_remediation(kind, _member(detail, "remediation"))
+        raise Rejected(f"the detail-type {shown(kind)} is none of Pullguard's")
+
+    def _of_finding(self, kind: str, finding: Mapping[str, Any], detail: Mapping[str, Any]) -> Alerted:
+        arn, id_ = _identity(finding)
+        record = self.ledger.finding(arn, id_)
+        sequence = detail.get("sequence")
+        if record is None or type(sequence) is not int or sequence > record.sequence:
+            raise Rejected(f"the ledger knows no finding {shown(id_)} of {arn} in that state")
+        told = [self.teller.tell(cause, arrived=record) for cause in (record.left, cause_of(record.finding)) if cause]
+        if not told:
+            return Alerted(sent=False, why="the finding that explains it has been told", id=id_).about(kind)
+        return next((each for each in told if each.sent), told[-1]).about(kind)
+
+    def _of_remediation(self, kind: str, remediation: Mapping[str, Any]) -> Alerted:
+        arn, id_ = _identity(remediation)
+        record = self.ledger.remediation(arn, id_)
+        if record is None or record.event != kind:
+            raise Rejected(f"the ledger knows no remediation {shown(id_)} of {arn} of that kind")
+        notice = Notice(kind=record.event, account=arn.account, region=arn.region, deed=record.deed)
+        claim, seconds = f"alert {record.deed_id}", QUIET_S[record.event]
+        return self.publisher.once(
+            notice,
+            claim,
+            is_told=lambda: self.ledger.happened(claim, now=self.now()),
+            told=lambda: self.ledger.once(claim, now=self.now(), seconds=seconds),
+        ).about(kind, id_)
+
+
+def _member(detail: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    member = detail.get(name)
+    if not isinstance(member, dict):
+        raise Rejected(f'the event\'s detail has no "{name}"')
+    return member
+
+
+def _identity(thing: Mapping[str, Any]) -> tuple[Arn, str]:
+    id_ = thing.get("id")
+    if not isinstance(id_, str) or len(id_) != 16 or not set(id_) <= set("0123456789abcdef"):  # noqa: PLR2004
+        raise Rejected(f"the id {shown(repr(id_))} is not 16 hexadecimal digits")
+    try:
+        return parse_task_definition(str(thing.get("task_definition"))), id_
+    except Malformed as error:
+        raise Rejected(str(error)) from error

@@ -1,0 +1,173 @@
+"""Tell people of a cause: see how it stands, keep its new state, and tell it; each step may be the last of a run.
+
+The state is kept before it is told, with ``told`` trailing ``sequence``: what a run kept and did not come to tell is
+told by the next one that comes by. Two runs at once cannot both keep a new state, and cannot both claim a message.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from pullguard.alerts import Notice
+from pullguard.checks.catalogue import broken_by, cause_of
+from pullguard.domain.arn import Arn
+from pullguard.domain.findings import Finding
+from pullguard.incidents import (
+    CauseRecord,
+    Dependent,
+    Member,
+    advance_cause,
+    dependents_of,
+    leading,
+    shared_things,
+    together,
+)
+from pullguard.incidents.finding_lifecycle import FindingRecord
+from pullguard.incidents.identity import family_name
+from pullguard.store.incidents import CauseLedger
+from pullguard.store.ledger import Ledger
+from pullguard.store.services import ServiceLedger, by_task_definition
+from pullguard.workflows.publish_once import Alerted, Publisher
+
+# So many who were named are remembered with a cause: an item of the table holds 400 KB.
+_REMEMBERED_MAX: Final = 1_000
+# Whoever joins a cause is told of once in so long, all at once.
+_QUIET: Final = timedelta(hours=1)
+_ROUNDS: Final = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CauseTeller:
+    """Tells what is due of a cause."""
+
+    ledger: Ledger
+    causes: CauseLedger
+    services: ServiceLedger
+    publisher: Publisher
+    now: Callable[[], datetime]
+
+    def tell(self, cause: str, *, arrived: FindingRecord | None = None) -> Alerted:
+        """Tell every change of ``cause`` that people do not know of.
+
+        ``arrived`` is a finding of it that has just changed: where it is as all the others, there is nothing to tell,
+        and no need to read them.
+        """
+        sent = Alerted(sent=False, why="nothing of the cause has changed for people", id=cause)
+        for _ in range(_ROUNDS):
+            known = self.causes.record(cause)
+            if known is None or known.is_told:
+                after = self._after(cause, known, arrived)
+                if after is None:
+                    return sent
+                if not self.causes.save(after, over=known, now=self.now()):
+                    continue  # another run was faster: look again
+                known = after
+            published = replace(self._publish(known), id=cause)
+            sent = published if published.sent or not sent.sent else sent
+        return sent
+
+    def _after(self, cause: str, known: CauseRecord | None, arrived: FindingRecord | None) -> CauseRecord | None:
+        """Return the state that the cause is in by now, None where it is the one that is kept."""
+        if known is not None and _is_as_told(known, arrived) and not self._has_joined(known, arrived):
+            return None
+        any_member = self.causes.any_member(cause)
+        if any_member is None:
+            return advance_cause(cause, known, None, now=self.now())
+        if known is not None and _is_one_fewer(known, arrived) and any_member.state == Member.of(known.lead).state:
+            return None  # who is worse off tells of it by an event of its own
+        members = self.causes.members(cause)
+        lead = leading(known, members)
+        finding = self._finding(lead, cause) if lead else None
+        joined = known is not None and self._has_joined(known, *members)
+        return advance_cause(cause, known, finding, joined=joined, now=self.now()) if finding else None
+
+    def _has_joined(self, known: CauseRecord, *those: FindingRecord | Member | None) -> bool:
+        """Whether one of ``those`` is of a family that was not named, and people have heard nothing for a while.
+
+        What is open for one long dead family must not mute what hits all others later.
+        """
+        if known.told_at is None or self.now() - known.told_at < _QUIET or len(known.affected) >= _REMEMBERED_MAX:
+            return False
+        named = {family_name(each.task_definition) for each in known.affected}
+        definitions = (
+            each.finding.task_definition if isinstance(each, FindingRecord) else each.task_definition
+            for each in those
+            if each is not None
+        )
+        return any(family_name(each) not in named for each in definitions)
+
+    def _finding(self, member: Member, cause: str) -> Finding | None:
+        """Return the finding that a member stands for; None where a wider cause hides it, or it has moved on."""
+        record = self.ledger.finding(Arn.parse(member.task_definition), member.finding_id)
+        return record.finding if record and cause_of(record.finding) == cause else None
+
+    def _publish(self, record: CauseRecord) -> Alerted:
+        notice = self.notice_of(record)
+
+        def is_told() -> bool:
+            kept = self.causes.record(record.id)
+            return kept is not None and kept.told >= record.sequence
+
+        def told() -> None:
+            now = self.now()
+            affected = together(record.affected, notice.dependents)[:_REMEMBERED_MAX]
+            after = replace(record, told=record.sequence, told_at=now, reminded_at=None, affected=affected)
+            self.causes.save(after, over=record, now=now)
+
+        return self.publisher.once(notice, f"alert cause {record.id} {record.sequence}", is_told=is_told, told=told)
+
+    def notice_of(self, record: CauseRecord, *, reminder: bool = False) -> Notice:
+        """Return what there is to tell of a cause as it is kept, with whom it hits now."""
+        home = Arn.parse(record.lead.task_definition)
+        return Notice(
+            kind=record.event,
+            account=home.account,
+            region=home.region,
+            findings=(record.lead,),
+            cause=record.id,
+            dependents=self._affected(record, all_of_them=record.event == "Finding Opened" and not reminder),
+            opened_at=record.opened_at,
+            resolved_at=None if record.is_open else record.changed_at,
+            now=self.now() if reminder else None,
+            reminder=reminder,
+        )
+
+    def _affected(self, record: CauseRecord, *, all_of_them: bool) -> tuple[Dependent, ...]:
+        """Return whom the cause hits; where it is over, whom people were told of and whoever else it has hit.
+
+        ``all_of_them`` is whether those count who reference what is broken and have not been found failing so far: when
+        it has just opened, most of them have not been looked at.
+        """
+        kept = self.services.known()
+        runners = by_task_definition(kept)
+        if not record.is_open:
+            failed = {each.task_definition for each in self.causes.past(record.id, since=record.opened_at)}
+            told = [replace(each, found=each.found or each.task_definition in failed) for each in record.affected]
+            others = failed - {each.task_definition for each in told}  # what is told ran what it was told to run
+            return together(told, dependents_of(sorted(others), (), runners))
+        failing = [each.task_definition for each in self.causes.members(record.id)]
+        referencing = self._referencing(record.lead) if all_of_them else ()
+        next_pulls = {arn: each.next_pull for arn, each in kept.items()}
+        return dependents_of((record.lead.task_definition, *failing), referencing, runners, next_pulls)
+
+    def _referencing(self, lead: Finding) -> Iterable[str]:
+        """Return who references all of what is broken, found failing or not."""
+        things = shared_things(lead, broken_by(lead))
+        sets = [{str(arn) for key in keys for arn in self.ledger.dependents(key)} for keys in things]
+        return sorted(set.intersection(*sets)) if sets else ()
+
+
+def _is_one_fewer(known: CauseRecord, arrived: FindingRecord | None) -> bool:
+    return known.is_open and arrived is not None and not arrived.is_open
+
+
+def _is_as_told(known: CauseRecord, arrived: FindingRecord | None) -> bool:
+    """Whether a finding that has arrived is one more of what was told."""
+    return (
+        known.is_open
+        and arrived is not None
+        and arrived.is_open
+        and cause_of(arrived.finding) == known.id
+        and Member.of(arrived.finding).state == Member.of(known.lead).state
+    )

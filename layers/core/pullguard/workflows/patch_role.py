@@ -1,0 +1,205 @@
+"""Grant what a role lacks: our own inline policy, written whole, after both keys are proved again."""
+
+from collections.abc import Container
+from dataclasses import dataclass, replace
+from typing import assert_never
+
+from pullguard.alerts import describe
+from pullguard.aws.iam import Iam
+from pullguard.checks.gather import Readers
+from pullguard.domain.actions import Grant
+from pullguard.domain.arn import Arn
+from pullguard.domain.consent import kept_grant
+from pullguard.domain.errors import Denied, NotNow
+from pullguard.domain.facts import NamedPolicy, NotLooked, Role, Unreadable
+from pullguard.domain.grant_record import Holding
+from pullguard.domain.messages import Look, Review, parse_command
+from pullguard.domain.provenance import check_time
+from pullguard.domain.remediation import Remediation
+from pullguard.domain.role_policy import (
+    INLINE_POLICIES_MAX_CHARS,
+    POLICY_NAME,
+    Granted,
+    fits,
+    parse_own,
+    policy_document,
+    render,
+    same,
+    total_size_chars,
+    united,
+)
+from pullguard.workflows.confirm_grant import Confirmer, completed
+from pullguard.workflows.execute import WAITS_S, Executor
+from pullguard.workflows.revoke import Withdrawer, Withdrawn
+from pullguard.workflows.role_lock import ROLE_LEASE_S, Busy, RoleLease
+from pullguard.workflows.write_checks import NotWritten
+from pullguard.workflows.write_policy import Change, scopes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patched:
+    """What came of a message, for the log: whether the policy was written, and how many grants were taken back."""
+
+    task_definition: str
+    role: str | None = None
+    written: bool = False
+    why: str = ""
+    taken_back: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolePatcher:
+    """Writes Pullguard's policy on execution roles."""
+
+    executor: Executor
+    iam: Iam
+    withdrawer: Withdrawer | None = None
+
+    @property
+    def _confirmer(self) -> Confirmer:
+        return Confirmer(executor=self.executor, iam=self.iam)
+
+    def run(self, body: str, *, occasion: str) -> Patched | Withdrawn:
+        """Do what the message ``body`` asks for; raises ``Rejected`` where that is neither a look nor a review."""
+        command = parse_command(body)
+        check_time(command.cause, now=self.executor.now())
+        match command:
+            case Look():
+                return self.patch(command, occasion=occasion)
+            case Review() if self.withdrawer is not None:
+                return self.withdrawer.review(command, occasion=occasion)
+            case Review():
+                return Withdrawn(role=str(command.role), why="nobody is here to withdraw anything")
+        assert_never(command)
+
+    def patch(self, look: Look, *, occasion: str) -> Patched:
+        """Grant what the task definition of ``look`` needs now; ``occasion`` is the message's id."""
+        if taken_back := self._confirmer.confirm_earlier(look, occasion=occasion):
+            self.executor.look_again(look, delay_s=ROLE_LEASE_S)
+            why = "IAM may still show what was just taken back, and what else is needed is looked at after that"
+            return Patched(task_definition=str(look.task_definition), why=why, taken_back=taken_back)
+        proof = self.executor.prove(look)
+        needed = tuple(action for action in proof.actions if isinstance(action, Grant)) if proof else ()
+        if proof is None or not needed or not isinstance(proof.facts.role, Role):
+            self.executor.look_until_it_shows(look)
+            return Patched(task_definition=str(look.task_definition), why="nothing to grant any more")
+        proved = proof.facts.role
+        role = proved.arn
+        lease = RoleLease(executor=self.executor, role=role, occasion=occasion)
+        try:
+            return lease.hold(
+                lambda: self._write(proved, needed, look, occasion), let_end=lambda patched: bool(patched.taken_back)
+            )
+        except Busy as error:
+            self.executor.look_again(look, delay_s=ROLE_LEASE_S)
+            return Patched(task_definition=str(look.task_definition), role=str(role), why=str(error))
+
+    def _write(self, proved: Role, needed: tuple[Grant, ...], look: Look, occasion: str) -> Patched:
+        readers = self.executor.readers()
+        role = readers.role(proved.arn)  # as it is now that no other run writes to it
+        if not isinstance(role, Role) or not isinstance(role.inline_policies, tuple):
+            raise NotNow(f"{proved.arn} could not be read once more before its policy is written: {role}")
+        inline = {policy.name: policy for policy in role.inline_policies}
+        before = inline.get(POLICY_NAME)
+        wanted = (Granted(secret=grant.secret, key=grant.key) for grant in needed)
+        kept, notes = self._kept(replace(role, is_task_role=proved.is_task_role), before, readers)
+        grants = united(kept, wanted)
+        document = policy_document(grants)
+        patched = Patched(task_definition=str(look.task_definition), role=str(role.arn))
+        if before is not None and same(before.document, document):
+            self.executor.look_until_it_shows(look)
+            return replace(patched, why="granted already")
+
+        others = {name: policy.document for name, policy in inline.items() if name != POLICY_NAME}
+        if not fits(others, document):
+            size = total_size_chars({**others, POLICY_NAME: document})
+            return self._fail(
+                needed,
+                patched,
+                occasion,
+                f"the role's inline policies would have {size} characters, more than the {INLINE_POLICIES_MAX_CHARS} "
+                "that IAM takes",
+                "Move another inline policy of the role into a managed policy, or split the role.",
+            )
+        change = Change(
+            before=None if before is None else render(before.document),
+            after=render(document),
+            task_definition=str(look.task_definition),
+            cause=look.cause,
+        )
+        done, secrets = (
+            tuple(completed(grant, change, _notes(before, grants, grant, notes)) for grant in needed),
+            tuple(grant.secret for grant in needed),
+        )
+        try:
+            self.executor.brakes.check(*scopes(role, secrets), role=role.arn)
+            self.executor.intend(*done, occasion=occasion)
+            self._confirmer.write(role, change, secrets, write_id=occasion)
+            taken_back = self._confirmer.confirm(role, done, look, occasion=occasion)
+        except NotWritten as error:
+            self.executor.tell_not_written(map(describe, needed), error, look)
+            return replace(patched, why=str(error))
+        except Denied as error:
+            return self._fail(
+                needed,
+                patched,
+                occasion,
+                str(error),
+                "Check that the role matches the parameter ManagedRolePattern, carries the tag "
+                "pullguard:managed=true and has the boundary of RequireRoleBoundary, if one is set, and that no "
+                "control policy forbids it.",
+            )
+        # What was taken back may still show, and would pass as granted.
+        self.executor.look_again(look, delay_s=ROLE_LEASE_S if taken_back else WAITS_S[0])
+        return replace(patched, written=True, taken_back=taken_back)
+
+    def _kept(
+        self, role: Role, before: NamedPolicy | None, readers: Readers
+    ) -> tuple[tuple[Granted, ...], tuple[str, ...]]:
+        """Return what the policy is to grant beside the new need, and in words what people should know of the rest."""
+        granted, aliens = parse_own(before.document) if before else ((), ())
+        present = {each.secret: each for each in granted}
+        ours = {each.granted.secret: each.granted for each in self._ours(role, present)}
+        found = {secret: readers.secret(str(secret), secret.region) for secret in sorted(present.keys() | ours.keys())}
+        kept = (
+            kept_grant(each, role, present=present.get(secret), ours=ours.get(secret)) for secret, each in found.items()
+        )
+        unread = (each for each, it in found.items() if isinstance(it, Unreadable | NotLooked) and each in present)
+        notes = (
+            *(f"what was not Pullguard's in its policy is left out: {alien}" for alien in aliens),
+            *(f"{secret} could not be read, and what was granted of it is left as it was" for secret in unread),
+        )
+        return tuple(each for each in kept if each is not None), notes
+
+    def _ours(self, role: Role, present: Container[Arn]) -> tuple[Holding, ...]:
+        """Return what this stack granted to this very role.
+
+        What it granted to an earlier role of the same name went with that one: the new owner has not asked
+        for it. A record without a RoleId counts only while the policy still has the grant.
+        """
+        holdings = self.executor.ledger.holdings(role.arn)
+        for each in (each for each in holdings if not each.is_of(role)):
+            self.executor.ledger.forget_grant(role.arn, each.granted.secret)
+        ours = (each for each in holdings if each.is_of(role))
+        return tuple(each for each in ours if each.role_id or each.granted.secret in present)
+
+    def _fail(self, needed: tuple[Grant, ...], patched: Patched, occasion: str, why: str, remedy: str) -> Patched:
+        for grant in needed:
+            deed = replace(describe(grant, why), remedy=remedy)
+            self.executor.tell(Remediation(event="Remediation Failed", deed=deed), occasion=occasion)
+        return replace(patched, why=why)
+
+
+def _notes(before: NamedPolicy | None, grants: tuple[Granted, ...], reported: Grant, notes: tuple[str, ...]) -> str:
+    """Return in words what a write adds and takes away beside the ``reported`` grant, and what else is to be known.
+
+    Every ARN that the write adds is named, once per reported grant.
+    """
+    was = frozenset(parse_own(before.document)[0]) if before else frozenset[Granted]()
+    added = (each for each in grants if each not in was and each.secret != reported.secret)
+    gone = {each.secret for each in was} - {each.secret for each in grants}
+    changes = (
+        *(f"the same write grants {each.secret}{f' and its key {each.key}' if each.key else ''}" for each in added),
+        *(f"it no longer grants {secret}: an owner does not agree to it, or it is gone" for secret in sorted(gone)),
+    )
+    return "; ".join((*changes, *notes))

@@ -1,0 +1,54 @@
+"""Once an hour: revalidate what no event reports as fixed.
+
+Correcting a password in the registry, pushing an image or opening a repository changes nothing in AWS. So what is open
+for such a reason is revalidated with each run of the schedule. How often the registry is asked with credentials that it
+refused is decided elsewhere (``store/logins.py``).
+
+The end of a stop or a hold is no event either. ``pullguard resume`` asks for a sweep; if that request is lost, or the
+stop parameter was set by hand, this run asks about what was refused meanwhile.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from pullguard.aws.messaging import Queues
+from pullguard.domain.arn import Arn
+from pullguard.domain.messages import request_about
+from pullguard.domain.provenance import Cause
+from pullguard.store.incidents import CauseLedger
+from pullguard.store.ledger import Ledger
+
+LOOK_AGAIN: Final = "Look again"
+AT_THE_REGISTRY: Final = frozenset(
+    {"credentials-rejected", "image-not-found", "registry-rate-limited", "registry-unreachable"}
+)
+# The schedule comes each hour, and now and then twice.
+_AN_HOUR_BARELY_S: Final = 3000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookingAgain:
+    """Asks about the task definitions that a registry refuses, and about what a stop or a hold refused."""
+
+    ledger: Ledger
+    causes: CauseLedger
+    queues: Queues
+    validation_queue_url: str
+    now: Callable[[], datetime]
+
+    def ask(self) -> int:
+        """Ask once about each; return how many were asked about."""
+        now = self.now()
+        found = sorted({*self._refused(), *self.ledger.waiting(now=now)})
+        if not found or not self.ledger.lease("look again", _AN_HOUR_BARELY_S, now=now):
+            return 0
+        cause = Cause(kind=LOOK_AGAIN, event_id=f"look-again-{int(now.timestamp())}", at=now)
+        return self.queues.look(self.validation_queue_url, (request_about(each, cause) for each in found))
+
+    def _refused(self) -> Iterator[Arn]:
+        for record in self.causes.records():
+            if record.is_open and record.lead.check in AT_THE_REGISTRY:
+                for member in self.causes.members(record.id):
+                    yield Arn.parse(str(member.task_definition))

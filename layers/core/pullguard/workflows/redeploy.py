@@ -1,0 +1,123 @@
+"""Let a service start its tasks anew after a rotation that the registry took: one service, then another look."""
+
+from dataclasses import dataclass, replace
+
+from pullguard.alerts import describe
+from pullguard.aws.ecs import Ecs
+from pullguard.domain.actions import Redeploy
+from pullguard.domain.arn import Arn, family_of
+from pullguard.domain.aws_cli import redeploying
+from pullguard.domain.errors import Denied
+from pullguard.domain.facts import Role, Usage
+from pullguard.domain.messages import Look
+from pullguard.domain.remediation import Deed, Remediation
+from pullguard.planning.redeployment import deployed_since, redeployments
+from pullguard.workflows.execute import Executor, Proof
+from pullguard.workflows.write_checks import Held, NotWritten
+
+NOTHING = "nothing to write now: it is done, or something else has to come first"
+BY_HAND = (
+    "A redeployment is wanted right after its rotation only, and is not made up for: deploy the service by hand, if "
+    "its tasks are to use the new credentials now."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redeployed:
+    """The service that starts its tasks anew, and why others, or all, do not."""
+
+    service: str | None = None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redeployer:
+    """Redeploys services."""
+
+    executor: Executor
+    ecs: Ecs
+
+    def run(self, proof: Proof, look: Look, *, occasion: str) -> Redeployed:
+        """Redeploy the next service; one that must not be, or that AWS refuses, does not keep the others.
+
+        Raises ``CannotTell`` where it cannot be read whether everything is stopped.
+        """
+        self._tell_what_an_earlier_run_did(proof, look, occasion=occasion)
+        actions = self._needed(proof, look)
+        if isinstance(actions, str):
+            return Redeployed(why=actions)
+        role = proof.facts.role.arn if isinstance(proof.facts.role, Role) else None
+        whys: dict[str, None] = {}
+        for action in actions:
+            why = self._redeploy(action, role, look, occasion)
+            if why is None:
+                return Redeployed(service=action.service, why="; ".join(whys))
+            whys[why] = None
+        return Redeployed(why="; ".join(whys))
+
+    def _needed(self, proof: Proof, look: Look) -> tuple[Redeploy, ...] | str:
+        """Return the services to redeploy, or why there are none.
+
+        The need is proved from the present state: which version is current, how old the deployments are. That the
+        registry took that version is the validator's word, kept in the ledger, since an executor reads no values.
+        """
+        if not self.executor.rules.redeploy_on_rotation or proof.actions:
+            return NOTHING
+        entry = self.executor.ledger.entry(look.task_definition)
+        known = (record.finding for record in entry.findings if record.is_open)
+        broken = {each.check for each in (*proof.examination.findings, *known) if each.severity == "error"}
+        if broken:
+            return f"new tasks would not start: {', '.join(sorted(broken))}"
+        steps = redeployments(proof.facts, entry.verified, look.cause)
+        return tuple(step for step in steps if isinstance(step, Redeploy)) or NOTHING
+
+    def _redeploy(self, action: Redeploy, role: Arn | None, look: Look, occasion: str) -> str | None:
+        """Redeploy one service, tell it, and ask for another look, which verifies again and asks for the next one.
+
+        Return why it was not redeployed, which is told as well; None where it was. A hold on the family or on the
+        role stops it: the new tasks would start with just what somebody is looking into (docs/adr/0023).
+        """
+        scope = f"service {action.service}"
+        done = Remediation(event="Remediation Completed", deed=describe(action))
+        try:
+            self.executor.brakes.check(scope, role=role, family=family_of(action.task_definition))
+            self.executor.write(
+                done,
+                look,
+                lambda: self.ecs.redeploy(action.cluster, action.service),
+                scope=scope,
+                role=role,
+                occasion=occasion,
+            )
+        except Denied as error:
+            self.executor.tell(
+                Remediation(event="Remediation Failed", deed=_by_hand(action, str(error))), occasion=occasion
+            )
+            return str(error)
+        except NotWritten as error:
+            deed = _by_hand(action) if isinstance(error, Held) else describe(action)
+            self.executor.tell_not_written((deed,), error, look)
+            return str(error)
+        self.executor.tell(done, occasion=occasion)
+        self.executor.look_again(look)
+        return None
+
+    def _tell_what_an_earlier_run_did(self, proof: Proof, look: Look, *, occasion: str) -> None:
+        """Tell what a run of the same message redeployed and did not come to tell, where that shows."""
+        intents = [each for each in self.executor.ledger.intended(occasion) if each.deed.kind == "redeploy"]
+        if not intents or not isinstance(proof.facts.usage, Usage):
+            return
+        verified = self.executor.ledger.entry(look.task_definition).verified
+        fresh = deployed_since(proof.facts.usage, verified)
+        for intent in intents:
+            if intent.deed.target in fresh:
+                self.executor.tell(intent, occasion=occasion)
+
+
+def _by_hand(action: Redeploy, why: str = "") -> Deed:
+    """Describe a redeployment that Pullguard will not make any more, with what its owner would do instead.
+
+    Only a rotation asks for one, and no sweep does: somebody who ends a hold after days expects no deployments.
+    """
+    snippet = redeploying(action.task_definition.region, action.cluster, action.service)
+    return replace(describe(action, why), remedy=BY_HAND, snippet=snippet)

@@ -1,0 +1,66 @@
+"""Facts go onto the Pullguard bus once each: kept in the ledger first, so that a crash between loses nothing."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from pullguard.aws.messaging import Bus
+from pullguard.checks.catalogue import cause_of
+from pullguard.domain.arn import Arn
+from pullguard.domain.findings import EVENT_SCHEMA_VERSION
+from pullguard.domain.remediation import Remediation
+from pullguard.incidents.finding_lifecycle import FindingRecord
+from pullguard.store.ledger import Ledger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Teller:
+    """Keeps records in the ledger and publishes them on the bus."""
+
+    ledger: Ledger
+    bus: Bus
+
+    def findings(
+        self, task_definition: Arn, known: Iterable[FindingRecord], changed: Iterable[FindingRecord], *, now: datetime
+    ) -> tuple[FindingRecord, ...]:
+        """Keep and tell the changed records, and tell those that an earlier run kept but did not come to tell."""
+        changes = tuple(changed)
+        moved_on = {record.finding.id for record in changes}
+        untold = (
+            record for record in known if record.announced < record.sequence and record.finding.id not in moved_on
+        )
+        told = []
+        for record in (
+            *untold,
+            *(each for each in changes if self._save(task_definition, each, now)),
+        ):
+            self.bus.publish(record.event, finding_detail(record), [str(task_definition)])
+            self._save(task_definition, replace(record, announced=record.sequence), now)
+            told.append(record)
+        return tuple(told)
+
+    def _save(self, task_definition: Arn, record: FindingRecord, now: datetime) -> bool:
+        return self.ledger.save_finding(task_definition, record, cause=cause_of(record.finding), now=now)
+
+    def remediation(self, remediation: Remediation, *, now: datetime) -> bool:
+        """Keep and tell what was or would be done; False where the very same was told before."""
+        if not self.ledger.save_remediation(remediation, announced=False, now=now):
+            return False
+        self.bus.publish(
+            remediation.event,
+            {"schema_version": EVENT_SCHEMA_VERSION, "remediation": remediation.to_dict()},
+            [str(remediation.task_definition)],
+        )
+        self.ledger.save_remediation(remediation, announced=True, now=now)
+        return True
+
+
+def finding_detail(record: FindingRecord) -> dict[str, object]:
+    """Return the detail of a finding's event."""
+    return {
+        "schema_version": EVENT_SCHEMA_VERSION,
+        "finding": record.finding.to_dict(),
+        "sequence": record.sequence,
+        "opened_at": record.opened_at.isoformat(),
+        "changed_at": record.changed_at.isoformat(),
+    }

@@ -1,0 +1,177 @@
+"""Register a revision with the right reference, let services run it once it is proved, and redeploy after rotations."""
+
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from pullguard.alerts import describe
+from pullguard.aws.ecs import Ecs
+from pullguard.domain.actions import Action, MoveService, Refusal, Reregister
+from pullguard.domain.arn import Arn, family_of
+from pullguard.domain.errors import Denied, NotNow, shown
+from pullguard.domain.facts import Role, TaskDefinition, Unreadable, Usage
+from pullguard.domain.messages import Look
+from pullguard.domain.provenance import check_time
+from pullguard.domain.remediation import Remediation
+from pullguard.planning.reregister import (
+    CannotReregister,
+    NotTheNewest,
+    UnknownMembers,
+    build_request,
+    uncopied_members,
+    unknown_members,
+)
+from pullguard.workflows.execute import Executor, Proof
+from pullguard.workflows.move_services import Mover, hidden_by, hides, show_again
+from pullguard.workflows.redeploy import NOTHING, Redeployer
+from pullguard.workflows.write_checks import NotWritten
+
+# The new revision carries a tag that names its source, by which everybody sees that the work is done. For as long as
+# that may not be visible yet, or a run that died may still have registered, nobody else registers.
+LEASE_S: Final = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reregistered:
+    """What came of a message, for the log."""
+
+    task_definition: str
+    registered: str | None = None
+    moved: int = 0
+    redeployed: str | None = None
+    why: str = ""
+
+
+def request_of(action: Reregister, ecs: Ecs) -> dict[str, Any]:
+    """Describe the family now, and return the RegisterTaskDefinition request that ``action`` asks for.
+
+    It is the family that is asked for, and not the revision, so that the same answer says that the revision is still
+    the newest. Raises ``NotTheNewest`` where it is not, ``CannotReregister`` where the request must not be made for
+    another reason; errors of AWS propagate.
+    """
+    members, source = ecs.register_members(), str(action.task_definition)
+    described, answer, tags = ecs.describe_raw(family_of(action.task_definition))
+    if (newest := described.get("taskDefinitionArn")) != source:
+        why = f"{shown(str(newest).rpartition('/')[2])} is the newest revision of its family by now"
+        raise NotTheNewest(source, why, "Look at that.")
+    if unknown := (*uncopied_members(answer), *unknown_members(answer["taskDefinition"], members)):
+        raise UnknownMembers(source, unknown)
+    return build_request(described, tags, action.changes, members, action.task_definition)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reregisterer:
+    """Registers revisions and moves services."""
+
+    executor: Executor
+    ecs: Ecs
+
+    def receive(self, body: str, *, occasion: str) -> Reregistered:
+        """Do what the message ``body`` asks for; raises ``Rejected`` where that is no look."""
+        look = Look.parse(body)
+        check_time(look.cause, now=self.executor.now())
+        return self.run(look, occasion=occasion)
+
+    def run(self, look: Look, *, occasion: str) -> Reregistered:
+        """Take the next step for the task definition of ``look``; ``occasion`` is the message's id."""
+        proof = self.executor.prove(look)
+        if proof is None:
+            return Reregistered(task_definition=str(look.task_definition), why=NOTHING)
+        self._tell_what_an_earlier_run_did(proof, occasion)
+        try:
+            for action in proof.actions:
+                if isinstance(action, Reregister):
+                    return self._register(action, proof, look, occasion)
+            if moves := tuple(action for action in proof.actions if isinstance(action, MoveService)):
+                return self._move(moves, proof, look, occasion)
+        except NotTheNewest as error:
+            self.executor.look_again(look)
+            return Reregistered(task_definition=str(look.task_definition), why=str(error))
+        except (CannotReregister, Denied) as error:
+            return self._fail(proof.actions, look, str(error), occasion)
+        except NotWritten as error:
+            self.executor.tell_not_written(map(describe, proof.actions), error, look)
+            return Reregistered(task_definition=str(look.task_definition), why=str(error))
+        return self._redeploy(proof, look, occasion)
+
+    def _register(self, action: Reregister, proof: Proof, look: Look, occasion: str) -> Reregistered:
+        source, family = action.task_definition, proof.facts.task_definition.family
+        executor = self.executor
+        role = proof.facts.role.arn if isinstance(proof.facts.role, Role) else None
+        executor.brakes.admit(role=role, family=family)  # before the lease, which would outlast the stop
+        if not executor.ledger.lease(f"reregister {source}", LEASE_S, now=executor.now()):
+            executor.look_again(look, delay_s=LEASE_S)
+            return Reregistered(task_definition=str(source), why="just registered, or about to be")
+        if (undone := self._undone(source)) is not None:
+            executor.tell(Remediation(event="Remediation Refused", deed=describe(undone)), occasion="")
+            return Reregistered(task_definition=str(source), why=undone.why)
+        scope = f"family {family}"
+        executor.brakes.check(scope, role=role, family=family)
+        request_of(action, self.ecs)  # what must not be registered is not even recorded
+        deed = Remediation(event="Remediation Completed", deed=describe(action), before=str(source))
+        new = executor.write(
+            deed,
+            look,
+            lambda: self.ecs.register(request_of(action, self.ecs)),
+            scope=scope,
+            role=role,
+            occasion=occasion,
+        )
+        executor.ledger.keep_reregistered(source, new)
+        executor.tell(replace(deed, after=str(new)), occasion=occasion)
+        executor.look_again(Look(task_definition=new, cause=look.cause), look)
+        if (hidden := hidden_by(new, proof.facts.task_definition, self.ecs)) is not None:
+            why = hides(new, hidden, source)
+            executor.tell_failed((action,), why, occasion=occasion, remedy=show_again(new, hidden))
+        return Reregistered(task_definition=str(source), registered=str(new))
+
+    def _undone(self, source: Arn) -> Refusal | None:
+        """Refuse to register once more what somebody has deregistered; None where nobody has (docs/adr/0023).
+
+        Raises ``NotNow`` where it cannot be told, or where ECS does not show yet what is registered.
+        """
+        new = self.executor.ledger.reregistered(source)
+        if new is None:
+            return None
+        found = self.ecs.describe(str(new))
+        if isinstance(found, Unreadable):
+            raise NotNow(f"it could not be read what became of {new}: {found}")
+        if isinstance(found, TaskDefinition) and found.status == "ACTIVE":
+            raise NotNow(f"{new} is registered, and ECS does not say yet that it is the newest of its family")
+        family = family_of(source)
+        return Refusal(
+            kind="reregister",
+            task_definition=source,
+            target=family,
+            why=f"{new.resource_name}, which Pullguard registered in its place, is not active any more: it was undone",
+            remedy=f"Find out why. `pullguard resume --family {family}` lets Pullguard register it once more.",
+            snippet=f"pullguard resume --family {family}",
+            findings=(),
+        )
+
+    def _move(self, moves: tuple[MoveService, ...], proof: Proof, look: Look, occasion: str) -> Reregistered:
+        outcome = Mover(executor=self.executor, ecs=self.ecs).move(moves, proof, look, occasion)
+        return Reregistered(task_definition=str(look.task_definition), moved=outcome.moved, why=outcome.why)
+
+    def _redeploy(self, proof: Proof, look: Look, occasion: str) -> Reregistered:
+        outcome = Redeployer(executor=self.executor, ecs=self.ecs).run(proof, look, occasion=occasion)
+        return Reregistered(task_definition=str(look.task_definition), redeployed=outcome.service, why=outcome.why)
+
+    def _tell_what_an_earlier_run_did(self, proof: Proof, occasion: str) -> None:
+        """Tell what a run of the same message wrote and did not come to tell; what is told already stays told.
+
+        What it did not come to remember is remembered as well.
+        """
+        usage = proof.facts.usage
+        successor = usage.successor if isinstance(usage, Usage) else None
+        if successor is None:
+            return  # it registered nothing, or nobody can tell
+        to_move = {action.service for action in proof.actions if isinstance(action, MoveService)}
+        for intent in self.executor.ledger.intended(occasion):
+            if intent.deed.kind != "redeploy" and intent.deed.target not in to_move:
+                if intent.deed.kind == "reregister":
+                    self.executor.ledger.keep_reregistered(intent.task_definition, successor)
+                self.executor.tell(replace(intent, after=str(successor)), occasion=occasion)
+
+    def _fail(self, actions: tuple[Action, ...], look: Look, why: str, occasion: str) -> Reregistered:
+        self.executor.tell_failed(actions, why, occasion=occasion)
+        return Reregistered(task_definition=str(look.task_definition), why=why)

@@ -1,0 +1,232 @@
+"""Something changed: who is affected? Each of them is to be looked at."""
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final, Protocol, assert_never
+
+from pullguard.aws.messaging import Queues
+from pullguard.domain.arn import Arn, SecretReference
+from pullguard.domain.errors import NotNow, Rejected
+from pullguard.domain.facts import Lookup, Missing, RotationEnd, TaskDefinition, Unreadable
+from pullguard.domain.messages import SIBLING, Home, Look
+from pullguard.domain.provenance import check_time
+from pullguard.domain.references import role_name, secret_name
+from pullguard.events import (
+    KeyChanged,
+    PolicyChanged,
+    RoleChanged,
+    RotationChanged,
+    SecretChanged,
+    ServiceChanged,
+    TaskDefinitionRegistered,
+    TaskStarted,
+    TaskStopped,
+    Trigger,
+    begins_rotation,
+    current_value_of,
+    deduplication_key,
+    parse_event_text,
+    sequence,
+)
+from pullguard.store.ledger import Ledger
+from pullguard.store.services import Kept, ServiceLedger
+from pullguard.store.starts import StartLedger
+from pullguard.store.task_definitions import Roster
+
+# While the ledger is empty, every event would ask for a first sweep: one asks, and for this long nobody else does.
+_FIRST_SWEEP_S: Final = 900
+# A run that claimed a change and died asked for no validation: after its time limit, another run may claim it.
+CLAIM_S: Final = 60
+# CloudTrail's copy of an event comes seconds, now and then minutes, after the native one.
+# https://docs.aws.amazon.com/awscloudtrail/latest/userguide/how-cloudtrail-works.html
+COPIES_S: Final = 600
+# A service whose tasks cannot start tries again after seconds; what is wrong with them is looked at once in this time.
+STOPS_S: Final = 60
+
+
+class TaskDefinitions(Protocol):
+    """The one question that resolving a change may have for AWS."""
+
+    def task_definition(self, reference: str) -> Lookup[TaskDefinition]:
+        """Describe the newest ACTIVE revision of a family."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolved:
+    """What came of an event, for the log.
+
+    ``asked`` is how many of the ``affected`` are to be looked at. ``cold`` is whether the ledger was still empty, and a
+    sweep was asked for; ``copy`` is whether another event had told of the very same change, so that nobody was asked
+    again.
+    """
+
+    kind: str
+    event_id: str
+    affected: int
+    asked: int = 0
+    cold: bool = False
+    copy: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeResolver:
+    """Turns events into validation messages."""
+
+    readers: TaskDefinitions
+    ledger: Ledger
+    roster: Roster
+    services: ServiceLedger
+    starts: StartLedger
+    queues: Queues
+    validation_queue_url: str
+    sweep_queue_url: str
+    home: Home
+    now: Callable[[], datetime]
+
+    def resolve(self, body: str) -> Resolved:
+        """Ask for a look at every task definition that the event in ``body`` may affect.
+
+        Raises ``Rejected``, with the reason, for an event that cannot be used.
+        """
+        trigger = parse_event_text(body)
+        check_time(trigger.cause, now=self.now())
+        affected = tuple(self._affected(trigger))
+        for arn in affected:  # other accounts' events come too, where somebody has them forwarded to this bus
+            self.home.admit(arn)
+        if isinstance(trigger, TaskStarted) or (isinstance(trigger, TaskStopped) and not trigger.of_service):
+            self.home.admit(trigger.task_definition)
+            self.starts.keep_alone(trigger.task_definition, ran=isinstance(trigger, TaskStarted) and trigger.ran)
+        if isinstance(trigger, ServiceChanged) and trigger.service is not None:
+            self.services.keep(str(trigger.service), Kept(task_definition=str(affected[0])))
+        if not affected:
+            return self._ask(trigger, affected)
+        # A look that was asked for after a change sees it, so copies of its event need no look of their own. But a copy
+        # may find more dependents than the first event did, or report a label that moved back: then it is not a copy.
+        change = (sequence(trigger), f"{deduplication_key(trigger)} {_digest(affected)}")
+        if not self.ledger.take_up(*change, seconds=CLAIM_S, now=self.now()):
+            kind, event_id = trigger.cause.kind, trigger.cause.event_id
+            return Resolved(kind=kind, event_id=event_id, affected=len(affected), copy=True)
+        try:
+            resolved = self._ask(trigger, affected)
+        except BaseException:
+            self.ledger.keep_taken_up(*change, seconds=0, now=self.now())
+            raise
+        copies_s = STOPS_S if isinstance(trigger, TaskStopped) else COPIES_S
+        self.ledger.keep_taken_up(*change, seconds=copies_s, now=self.now())
+        return resolved
+
+    def _ask(self, trigger: Trigger, affected: tuple[Arn, ...]) -> Resolved:
+        """Remember how a rotation ended and ask for the looks; for a sweep while no dependents are known."""
+        asked = self._to_ask(trigger, affected)
+        if affected and isinstance(trigger, RotationChanged) and trigger.outcome != "started":
+            end = RotationEnd(outcome=trigger.outcome, at=trigger.cause.at, step=trigger.step)
+            self.ledger.keep_rotation_end(trigger.secret, end)
+        self.queues.look(self.validation_queue_url, _looks(trigger, asked))
+        kind, event_id = trigger.cause.kind, trigger.cause.event_id
+        cold = not affected and self.ledger.sweep_state() is None
+        if cold and self.ledger.lease("first sweep", _FIRST_SWEEP_S, now=self.now(), by=event_id):
+            self.queues.send(self.sweep_queue_url, {"sweep": _sweep_id(trigger), "token": None})
+        return Resolved(kind=kind, event_id=event_id, affected=len(affected), asked=len(asked), cold=cold)
+
+    def _to_ask(self, trigger: Trigger, affected: tuple[Arn, ...]) -> tuple[Arn, ...]:
+        """Return who is to be looked at: one for all, where what all of them pull with is what it was.
+
+        Before a rotation has moved AWSCURRENT, and after it where all were looked at since, one dependent says whether
+        the registry takes the credentials; if it does not, its cause names the others (docs/adr/0015).
+        """
+        if begins_rotation(trigger) or self._was_looked_at_since(trigger, affected):
+            return affected[-1:]
+        return affected
+
+    def _was_looked_at_since(self, trigger: Trigger, affected: tuple[Arn, ...]) -> bool:
+        """Whether the rotation that has succeeded moved AWSCURRENT, and all of ``affected`` were asked for then.
+
+        Each such move counts for one rotation, the first that ends after it: of another, the move's event is still to
+        come or was lost. Where the one before it did not succeed, or that is not known for certain, it is False: then
+        this end is news to everybody.
+        """
+        if not isinstance(trigger, RotationChanged) or trigger.outcome != "succeeded":
+            return False
+        secret, before = trigger.secret, self.ledger.rotation_end(trigger.secret)
+        if before is not None and not (before.outcome == "succeeded" and before.at < trigger.cause.at):
+            return False
+        moved = self.ledger.taken_up(current_value_of(secret), now=self.now())
+        if moved is None or not (moved.startswith(f"label {secret} ") and moved.endswith(f" {_digest(affected)}")):
+            return False
+        end = f"end of a rotation of {secret}"
+        return self.ledger.take_up(end, moved, seconds=COPIES_S, now=self.now())
+
+    def _affected(self, trigger: Trigger) -> Iterable[Arn]:
+        match trigger:
+            case TaskDefinitionRegistered(family=family) | ServiceChanged(family=family):
+                arn = trigger.task_definition or self._newest(family)
+                return (arn, *self.roster.siblings(arn))
+            case TaskStopped(task_definition=arn):
+                return (arn,)
+            case TaskStarted():
+                return ()  # nothing is asked of what starts; what is started counts as used
+            case SecretChanged(secret=secret, name=name):
+                return self._dependents(*_secret_keys(trigger, secret, name))
+            case RotationChanged(secret=secret):
+                return self._dependents(*_secret_keys(trigger, secret, _reference(secret).name_without_suffix))
+            case KeyChanged(key=key):
+                return self._dependents(str(key))
+            case PolicyChanged(policy=policy):
+                return self._dependents(str(policy))
+            case RoleChanged():
+                return self._dependents(role_name(trigger.account, trigger.role_name))
+        assert_never(trigger)
+
+    def _dependents(self, *things: str) -> Iterable[Arn]:
+        return sorted({arn for thing in things for arn in self.ledger.dependents(thing)})
+
+    def _newest(self, family: str) -> Arn:
+        """CloudTrail drops answers above 100 KB; then the event may name the family only."""
+        match self.readers.task_definition(family):
+            case TaskDefinition(arn=arn):
+                return arn
+            case Missing():
+                raise Rejected(f"no ACTIVE revision of the family {family} exists any more")
+            case Unreadable() as unread:
+                raise NotNow(f"the newest revision of {family} could not be read: {unread}")
+            case other:
+                raise NotNow(f"the newest revision of {family} was not looked up: {other}")
+
+
+def _digest(affected: Iterable[Arn]) -> str:
+    return hashlib.sha256("\0".join(map(str, affected)).encode()).hexdigest()
+
+
+def _looks(trigger: Trigger, affected: tuple[Arn, ...]) -> Iterable[Look]:
+    """Return the looks to ask for; what is beside the revision that an event names may matter no more."""
+    sibling = replace(trigger.cause, kind=SIBLING)
+    named = isinstance(trigger, TaskDefinitionRegistered | ServiceChanged)
+    for number, arn in enumerate(affected):
+        yield Look(task_definition=arn, cause=sibling if named and number else trigger.cause)
+
+
+def _secret_keys(trigger: Trigger, secret: Arn | None, name: str | None) -> Iterable[str]:
+    """Return the keys under which all dependents of a secret are remembered: its name, which outlives its ARN.
+
+    Where only a request tells of the secret, its ARN may be complete or not, so either reading of it may be the name.
+    """
+    if secret is None:
+        names, region, account = {name}, trigger.region, trigger.account
+    else:
+        full = _reference(secret)
+        names, region, account = (
+            {name} if name else {full.name, full.name_without_suffix},
+            secret.region,
+            secret.account,
+        )
+    return tuple(secret_name(region, account, each) for each in sorted(filter(None, names)))
+
+
+def _reference(secret: Arn) -> SecretReference:
+    return SecretReference(text=str(secret), name=secret.resource_name, arn=secret)
+
+
+def _sweep_id(trigger: Trigger) -> str:
+    return hashlib.sha256(trigger.cause.event_id.encode()).hexdigest()[:16]

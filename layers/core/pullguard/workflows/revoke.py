@@ -1,0 +1,323 @@
+"""Take back what nothing needs any more: our own inline policy without it, after everything is proved again.
+
+A message names a role and nothing else. What may go is decided here: marked by the last complete sweep, past its
+grace, named by no live task definition of the role as they are described now. What cannot be read takes nothing away,
+and raises nothing either: a withdrawal can wait for the next sweep, and must not hold up the grants of its role.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from pullguard.alerts import describe
+from pullguard.aws.iam import Iam
+from pullguard.checks.credentials_missing import candidates_for
+from pullguard.checks.gather import Readers, gather, lacks_credentials
+from pullguard.domain.actions import Mode, Withdraw
+from pullguard.domain.arn import Arn
+from pullguard.domain.consent import missing_role_key
+from pullguard.domain.errors import Denied, NotNow, PullguardError
+from pullguard.domain.facts import Facts, Lookup, Missing, NamedPolicy, Role, Secret, Tags, TaskDefinition
+from pullguard.domain.grant_record import Holding
+from pullguard.domain.messages import Look, Review
+from pullguard.domain.opt_in import effective_mode
+from pullguard.domain.references import role_name
+from pullguard.domain.remediation import Remediation, RemediationEvent
+from pullguard.domain.role_policy import POLICY_NAME, Granted, parse_own, policy_document, render, same
+from pullguard.domain.write_history import additions
+from pullguard.store.starts import StartLedger
+from pullguard.store.task_definitions import Roster
+from pullguard.workflows.confirm_grant import Confirmer
+from pullguard.workflows.execute import Executor
+from pullguard.workflows.revoke_without_consent import UnagreedGrants
+from pullguard.workflows.role_lock import Busy, RoleLease
+from pullguard.workflows.validate import in_scope, is_certain
+from pullguard.workflows.write_checks import NotWritten
+from pullguard.workflows.write_policy import Change, PolicyWriter, scopes
+
+# Each of them is described again, within one run of the function.
+DEPENDENTS_MAX: Final = 200
+# IAM is eventually consistent; what it does not show after this time is not there.
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
+SHOWS_AFTER: Final = timedelta(minutes=5)
+
+
+class NotProved(PullguardError):
+    """It could not be proved that nothing needs the grants: nothing is taken back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withdrawn:
+    """What came of a review, for the log: how many unused grants went, and how many without an owner's consent."""
+
+    role: str
+    withdrawn: int = 0
+    why: str = ""
+    taken_back: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withdrawer:
+    """Rewrites Pullguard's policy on a role without what nothing needs."""
+
+    executor: Executor
+    roster: Roster
+    starts: StartLedger
+    iam: Iam
+    revoke: bool
+    grace_days: int
+
+    def review(self, review: Review, *, occasion: str) -> Withdrawn:
+        """Take back what the role of ``review`` needs no more; ``occasion`` is the message's id."""
+        self.executor.home.admit(review.role)
+        lease = RoleLease(executor=self.executor, role=review.role, occasion=occasion)
+        try:
+            # Where something went, IAM may show it for some seconds more, and the next writer would keep it.
+            return lease.hold(
+                lambda: self._review(review, occasion=occasion),
+                let_end=lambda result: bool(result.withdrawn or result.taken_back),
+            )
+        except Busy as error:
+            return Withdrawn(role=str(review.role), why=str(error))  # the next sweep asks again
+
+    def _review(self, review: Review, *, occasion: str) -> Withdrawn:
+        result = Withdrawn(role=str(review.role))
+        try:
+            unagreed = UnagreedGrants(confirmer=Confirmer(executor=self.executor, iam=self.iam))
+            result = replace(result, taken_back=unagreed.settle(review, occasion=occasion))
+        except NotNow as error:
+            return replace(result, why=str(error))  # it stays known, and the next sweep asks again
+        if result.taken_back:
+            return replace(result, why="IAM may still show what was taken back: the rest waits for the next sweep")
+        due = self._due(review.role)
+        if not due:
+            return replace(result, why="nothing is unused for long enough, or RevokeUnusedGrants is off")
+        readers = self.executor.readers()
+        try:
+            role = self._role(review.role, due, readers)
+            due = self._of(role, due)
+            live = tuple(self._live(role, readers))
+            unused = self._unused(role, due, live)
+            allowed = self._allowed(role, unused, readers)
+        except NotProved as error:
+            return replace(result, why=str(error))
+        if not allowed:
+            return replace(result, why="something needs it again, or a tag holds Pullguard back")
+        return self._take_back(role, allowed, live, review, occasion)
+
+    # --- prove
+
+    def _due(self, role: Arn) -> tuple[Holding, ...]:
+        complete = self.roster.complete()
+        if not self.revoke or complete is None:
+            return ()
+        now = self.executor.now()
+        holdings = (each for each in self.executor.ledger.holdings(role) if each.task_definition)
+        return tuple(each for each in holdings if each.is_due(complete["sweep"], grace_days=self.grace_days, now=now))
+
+    def _role(self, arn: Arn, due: tuple[Holding, ...], readers: Readers) -> Role:
+        """Read the role; raises ``NotProved`` also where IAM may not show yet what was granted moments ago."""
+        found = readers.role(arn)
+        if not isinstance(found, Role) or not isinstance(found.inline_policies, tuple):
+            raise NotProved(f"the role and its policies could not be read: {found}")
+        shown = {each.secret for each in (*_grants(_own(found)), *(each.granted for each in due))}
+        ours = (each.granted.secret for each in self.executor.ledger.holdings(arn) if each.is_of(found))
+        missing = [secret for secret in ours if secret not in shown]
+        if missing and self._written_within(arn, SHOWS_AFTER):
+            raise NotProved(f"IAM does not show yet that {missing[0]} is granted; a rewrite would take it away")
+        return found
+
+    def _of(self, role: Role, due: tuple[Holding, ...]) -> tuple[Holding, ...]:
+        """Return what was granted to this very role; what an earlier one of its name was granted went with it."""
+        for each in (each for each in due if not each.is_of(role)):
+            self.executor.ledger.forget_grant(role.arn, each.granted.secret)
+        return tuple(each for each in due if each.is_of(role))
+
+    def _written_within(self, role: Arn, span: timedelta) -> bool:
+        writes = self.executor.ledger.writes(role)
+        return bool(writes) and self.executor.now() - datetime.fromisoformat(writes[-1].at) < span
+
+    def _live(self, role: Role, readers: Readers) -> Iterable[Facts]:
+        """Yield what the role is used for, described now; raises ``NotProved`` if that is unknown for one of them.
+
+        A revision that counted as gone has no edge to the role any more; it may have been started since.
+        """
+        started = self._started()
+        dependents = {*self.executor.ledger.dependents(role_name(role.arn.account, role.name))}
+        if len(dependents | started) > DEPENDENTS_MAX:
+            count = (
+                f"{len(dependents)} task definitions use the role, and {len(started - dependents)} others are started"
+            )
+            raise NotProved(f"{count} beside services: too many to describe at once")
+        for arn in sorted(dependents | started):
+            if arn not in dependents and not _may_use(role, readers.task_definition(str(arn))):
+                continue
+            facts = gather(str(arn), readers, now=self.executor.now(), usage=True)
+            if isinstance(facts, Missing):
+                continue
+            if not isinstance(facts, Facts) or not is_certain(facts):
+                raise NotProved(f"{arn} uses the role, or may, and what it needs could not be read")
+            if arn in started or in_scope(facts):
+                yield facts
+
+    def _started(self) -> frozenset[Arn]:
+        """Return what rules, schedules and callers start beside services, whatever role it uses."""
+        schedules = self.starts.schedules()
+        if not isinstance(schedules, tuple):
+            raise NotProved(f"what rules and schedules start is not known: {schedules}")
+        return frozenset({*(each.task_definition for each in schedules), *self.starts.alone()})
+
+    def _unused(self, role: Role, due: tuple[Holding, ...], live: tuple[Facts, ...]) -> tuple[Holding, ...]:
+        """Return the holdings that nothing alive names; the others are needed again, and said to be."""
+        needed = tuple(each for each in due if any(_names(facts, each.granted.secret) for facts in live))
+        for holding in needed:
+            self.executor.ledger.mark_needed(role.arn, holding.granted.secret)
+        return tuple(each for each in due if each not in needed)
+
+    def _allowed(self, role: Role, unused: tuple[Holding, ...], readers: Readers) -> tuple[Holding, ...]:
+        """Return what may be written away; tell of what would be, and of what must not be and why."""
+        if not unused:
+            return ()
+        if (missing := missing_role_key(role)) is not None:  # IAM would refuse the write
+            self._tell(role, unused, "Remediation Refused", why=missing.why)
+            return ()
+        if foreign := self._foreign(role):
+            why = (
+                f"our policy grants {foreign[0].secret}, which this stack has not granted: "
+                "another stack may share the role, and its needs are not known here"
+            )
+            self._tell(role, unused, "Remediation Refused", why=why)
+            return ()
+        if aliens := _aliens(_own(role)):
+            why = f"our policy holds what is not Pullguard's, and would lose it: {aliens[0]}"
+            self._tell(role, unused, "Remediation Refused", why=why)
+            return ()
+        allowed = []
+        for holding in unused:
+            if self._mode(role, holding, readers) == "observe":
+                why = "Pullguard only observes here (parameter Mode, or a tag pullguard:mode)"
+                self._tell(role, (holding,), "Remediation Planned", why=why)
+            else:
+                allowed.append(holding)
+        return tuple(allowed)
+
+    def _mode(self, role: Role, holding: Holding, readers: Readers) -> Mode:
+        arn = holding.granted.secret
+        secret = readers.secret(str(arn), arn.region)
+        if not isinstance(secret, Secret | Missing):
+            raise NotProved(f"the tags of {arn} could not be read: {secret}")
+        tags: tuple[Tags, ...] = (role.tags, secret.tags) if isinstance(secret, Secret) else (role.tags,)
+        return effective_mode(self.executor.mode, *map(dict, tags))
+
+    def _foreign(self, role: Role) -> tuple[Granted, ...]:
+        """Return what our policy grants and this stack has not: neither by the ledger nor by the record of a write.
+
+        The record is written before the policy, the ledger's grants after it: a run that died in between leaves the
+        first only. What a write added is ours, and is taken into the ledger's grants here.
+        """
+        present = _grants(_own(role))
+        known = {each.granted.secret for each in self.executor.ledger.holdings(role.arn) if each.is_of(role)}
+        unknown = tuple(each for each in present if each.secret not in known)
+        writes = self.executor.ledger.writes(role.arn) if unknown else ()
+        ours = additions(each for each in writes if each.role_id in ("", role.role_id))
+        for each in (each for each in unknown if each in ours):
+            self.executor.ledger.keep_grants(role.arn, (each,), role_id=role.role_id, task_definition=ours[each])
+        return tuple(each for each in unknown if each not in ours)
+
+    # --- write
+
+    def _take_back(
+        self, role: Role, unused: tuple[Holding, ...], live: tuple[Facts, ...], review: Review, occasion: str
+    ) -> Withdrawn:
+        before, result = _own(role), Withdrawn(role=str(role.arn))
+        gone = {each.granted.secret for each in unused}
+        document = policy_document(each for each in _grants(before) if each.secret not in gone)
+        change = Change(
+            before=None if before is None else render(before.document),
+            after=render(document) if document["Statement"] else None,
+            task_definition=unused[0].task_definition,
+            cause=review.cause,
+        )
+        try:
+            if before is not None and not same(before.document, document):
+                self._write(role, change, gone, occasion)
+        except NotWritten as error:
+            deeds = (describe(self._withdraw(role, each)) for each in unused)
+            self.executor.tell_not_written(deeds, error, review)
+            return replace(result, why=str(error))
+        except Denied as error:
+            self._tell(role, unused, "Remediation Failed", why=str(error))
+            return replace(result, why=str(error))
+        if self._wrote(role, review):
+            self._tell(role, unused, "Remediation Completed", change=change, occasion=review.cause.event_id)
+        for secret in gone:
+            self.executor.ledger.forget_grant(role.arn, secret)
+        self.executor.look_again(*(Look(task_definition=each.task_definition.arn, cause=review.cause) for each in live))
+        return replace(result, withdrawn=len(unused))
+
+    def _write(self, role: Role, change: Change, gone: Iterable[Arn], occasion: str) -> None:
+        secrets = sorted(gone, key=str)
+        self.executor.brakes.check(*scopes(role, secrets), role=role.arn)
+        PolicyWriter(executor=self.executor, iam=self.iam).write(role, change, secrets, write_id=occasion)
+
+    def _wrote(self, role: Role, review: Review) -> bool:
+        """Whether it was us who wrote, now or in a run that died: otherwise somebody else has taken it back before."""
+        writes = (each for each in self.executor.ledger.writes(role.arn) if each.outcome != "refused")
+        return any(write.event_id == review.cause.event_id for write in writes)
+
+    def _tell(
+        self,
+        role: Role,
+        holdings: Iterable[Holding],
+        event: RemediationEvent,
+        *,
+        why: str = "",
+        change: Change | None = None,
+        occasion: str = "",
+    ) -> None:
+        for holding in holdings:
+            deed = describe(self._withdraw(role, holding), why)
+            before, after = (None, None) if change is None else (change.before, change.after)
+            remediation = Remediation(event=event, deed=deed, before=before, after=after)
+            self.executor.tell(remediation, occasion=occasion)
+
+    def _withdraw(self, role: Role, holding: Holding) -> Withdraw:
+        return Withdraw(
+            task_definition=Arn.parse(holding.task_definition, service="ecs", resource_type="task-definition"),
+            role=role.arn,
+            secret=holding.granted.secret,
+            key=holding.granted.key,
+            unused_since=f"{holding.unused_since:%Y-%m-%d}",
+        )
+
+
+def _may_use(role: Role, found: Lookup[TaskDefinition]) -> bool:
+    """Whether this is a task definition with the execution role (see ``shares_its_role``), or could not be read."""
+    if not isinstance(found, TaskDefinition):
+        return not isinstance(found, Missing)
+    return (found.execution_role or "").rpartition("/")[2].lower() == role.name.lower()
+
+
+def _own(role: Role) -> NamedPolicy | None:
+    policies = role.inline_policies if isinstance(role.inline_policies, tuple) else ()
+    return next((policy for policy in policies if policy.name == POLICY_NAME), None)
+
+
+def _grants(policy: NamedPolicy | None) -> tuple[Granted, ...]:
+    return () if policy is None else parse_own(policy.document)[0]
+
+
+def _aliens(policy: NamedPolicy | None) -> tuple[str, ...]:
+    """Return what in our policy somebody else wrote, in words."""
+    return () if policy is None else parse_own(policy.document)[1]
+
+
+def _names(facts: Facts, secret: Arn) -> bool:
+    """Whether a task definition names the secret, or would once its reference is mended, in whatever place and form."""
+    bare = filter(lacks_credentials, facts.task_definition.containers)
+    missing = (each for container in bare for each in candidates_for(facts, container))
+    meant = (*facts.described, *missing)
+    if any(isinstance(each, Secret) and each.arn == secret for each in meant):
+        return True
+    return str(secret)[:-7] in str(facts.task_definition.raw)

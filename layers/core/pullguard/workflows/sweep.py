@@ -1,0 +1,215 @@
+"""Look at everything: the newest revision of each family, every revision that something runs, and all that is known.
+
+The sweep only asks; it is cut into queue messages, so that no account is too large for it. One message lists one page
+of families and asks for the next page. After the last page come those that the ledger knows and no page listed; then
+``workflows/settle.py`` waits until all are answered.
+
+The pages have to follow each other: a step is taken only if its page is due. A message that comes again lets only the
+next one be sent again, and a message that is not due is left, so that neither copies nor forgeries skip a page.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from pullguard.aws.ecs import Ecs
+from pullguard.aws.messaging import Queues
+from pullguard.domain.arn import Arn
+from pullguard.domain.errors import Malformed, NotNow, Rejected, shown
+from pullguard.domain.facts import Lookup, ScheduleUse, TaskDefinition, Unreadable
+from pullguard.domain.messages import LISTED, UNLISTED, Look, parse_object, request_about
+from pullguard.domain.provenance import Cause, is_event_id
+from pullguard.store.ledger import Ledger
+from pullguard.store.services import Kept, ServiceLedger
+from pullguard.store.starts import StartLedger
+from pullguard.store.task_definitions import FIRST_PAGE, Roster, Sweep
+from pullguard.workflows.settle import WAITS_S, Progress, Settler
+
+_TOKEN_MAX_CHARS = 8192
+
+
+Schedules: TypeAlias = Callable[[Iterable[str]], Lookup[tuple[ScheduleUse, ...]]]
+"""Finds the rules and schedules that start tasks of one very revision in clusters (ARNs)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Swept:
+    """What came of one step, for the log; ``why`` where nothing was done.
+
+    ``done`` is whether all is listed, ``first`` whether the ledger was still cold when the sweep began.
+    """
+
+    sweep: str
+    asked: int = 0
+    done: bool = False
+    first: bool = False
+    progress: Progress | None = None
+    why: str = ""
+
+    @property
+    def measures(self) -> dict[str, int]:
+        """The metrics of the step."""
+        return self.progress.measures if self.progress else {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What a message asks for: a page of families by its ``token``, or a ``check`` of what was answered."""
+
+    sweep: str
+    token: str = FIRST_PAGE
+    check: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sweeper:
+    """Asks for a look at everything, one page of families at a time."""
+
+    ecs: Ecs
+    schedules: Schedules
+    ledger: Ledger
+    roster: Roster
+    services: ServiceLedger
+    starts: StartLedger
+    settler: Settler
+    queues: Queues
+    validation_queue_url: str
+    sweep_queue_url: str
+    now: Callable[[], datetime]
+
+    def step(self, body: str) -> Swept:
+        """Take one step; raises ``Rejected`` for a message that is neither a schedule's event nor our own."""
+        step = _parse(body)
+        sweep = self._current(step)
+        if sweep is None:
+            return Swept(sweep=step.sweep, why="another sweep has taken its place")
+        if step.check is not None:
+            return self._check(sweep, step.check)
+        if not sweep.listed and step.token == sweep.due:
+            return self._list(sweep)
+        if step.token == sweep.last:
+            self._send_next(sweep)
+            return Swept(sweep=sweep.id, done=sweep.listed, why="a copy: only the next step was asked for again")
+        return Swept(sweep=sweep.id, why="this page is not due")
+
+    def _current(self, step: Step) -> Sweep | None:
+        """Return the sweep of ``step``, which a first page begins; None where another has taken its place."""
+        known = self.roster.sweep()
+        if known is not None and known.id == step.sweep:
+            return known
+        begun = f"sweep {step.sweep}"
+        if step.check is not None or step.token != FIRST_PAGE or self.ledger.happened(begun, now=self.now()):
+            return None
+        now = self.now()
+        sweep = Sweep(id=step.sweep, began_at=now.isoformat(), first=self.roster.complete() is None)
+        self.roster.begin(sweep)
+        self.ledger.once(begun, now=now)
+        return sweep
+
+    def _list(self, sweep: Sweep) -> Swept:
+        if sweep.due == FIRST_PAGE:
+            self._revalidate_what_waits(sweep)
+        families, following = self.ecs.families(sweep.due or None)
+        arns = set(self._newest(families))
+        if sweep.due == FIRST_PAGE:
+            clusters = tuple(self.ecs.clusters())
+            arns |= {*self._in_use(clusters), *self._started(clusters)}
+        asked = self._ask(sweep, LISTED, arns)
+        after = sweep.turned(following)
+        if after.listed:
+            asked += self._ask(sweep, UNLISTED, self._unlisted(sweep))
+            self.ledger.save_sweep_state({"sweep": sweep.id, "ended_at": self.now().isoformat()})
+        if not self.roster.save(after):
+            return Swept(sweep=sweep.id, asked=asked, why="another sweep has taken its place")
+        self._send_next(after)
+        return Swept(sweep=sweep.id, asked=asked, done=after.listed, first=sweep.first)
+
+    def _revalidate_what_waits(self, sweep: Sweep) -> None:
+        """Ask first about what a stop or a hold refused: ``pullguard resume`` may have just ended it.
+
+        The pages ask about the same task definitions; in a large account those take minutes.
+        """
+        now = self.now()
+        cause = Cause(kind=LISTED, event_id=sweep.id, at=now)
+        waiting = self.ledger.waiting(now=now)
+        self.queues.look(self.validation_queue_url, (request_about(each, cause) for each in waiting))
+
+    def _check(self, sweep: Sweep, number: int) -> Swept:
+        if not sweep.listed:
+            return Swept(sweep=sweep.id, why="not everything is listed yet")
+        late = self._ask(sweep, UNLISTED, self._unlisted(sweep)) if sweep.end is None else 0
+        progress = self.settler.check(sweep, number)
+        if progress.waits_s is not None:
+            self.queues.send(self.sweep_queue_url, {"sweep": sweep.id, "check": number + 1}, delay_s=progress.waits_s)
+        return Swept(sweep=sweep.id, asked=late, done=True, first=sweep.first, progress=progress)
+
+    def _send_next(self, sweep: Sweep) -> None:
+        if sweep.due is None:
+            self.queues.send(self.sweep_queue_url, {"sweep": sweep.id, "check": 0}, delay_s=WAITS_S[0])
+        else:
+            self.queues.send(self.sweep_queue_url, {"sweep": sweep.id, "token": sweep.due})
+
+    def _ask(self, sweep: Sweep, kind: str, arns: Iterable[Arn]) -> int:
+        cause = Cause(kind=kind, event_id=sweep.id, at=self.now())
+        ordered = sorted(arns)
+        for arn in ordered:
+            self.roster.ask(arn, sweep.id)
+        return self.queues.look(self.validation_queue_url, (Look(task_definition=arn, cause=cause) for arn in ordered))
+
+    def _unlisted(self, sweep: Sweep) -> Iterator[Arn]:
+        """Yield what the ledger knows and this sweep has not asked for: it may matter no more."""
+        return (known.task_definition for known in self.roster.known() if known.asked != sweep.id)
+
+    def _newest(self, families: tuple[str, ...]) -> Iterator[Arn]:
+        for family in families:
+            try:
+                found = self.ecs.describe(family)
+            except Malformed:
+                continue  # a name that ECS itself would refuse: one such must not keep the sweep from all others
+            if isinstance(found, Unreadable):
+                raise NotNow(f"the newest revision of {family} could not be read: {found}")
+            if isinstance(found, TaskDefinition):
+                yield found.arn
+
+    def _in_use(self, clusters: Iterable[str]) -> Iterator[Arn]:
+        known, running = self.services.known(), dict[str, Kept]()
+        for cluster in clusters:
+            services = tuple(self.ecs.services(cluster))
+            running |= {use.service_arn: Kept.of(use) for use in services if not use.beside}
+            tasks = (use.task_definition for use in self.ecs.tasks(cluster))
+            for text in sorted({*(use.task_definition for use in services), *tasks}):
+                yield Arn.parse(text, service="ecs", resource_type="task-definition")
+        self._keep_services(known, running)
+
+    def _started(self, clusters: Iterable[str]) -> Iterator[Arn]:
+        """Yield what is started beside services: by rules and schedules, which are kept, and one by one of late."""
+        found = self.schedules(clusters)
+        self.starts.keep_schedules(found)
+        yield from (each.task_definition for each in found) if isinstance(found, tuple) else ()
+        yield from self.starts.alone()
+
+    def _keep_services(self, known: Mapping[str, Kept], running: Mapping[str, Kept]) -> None:
+        """Remember what runs now. What was ``known`` before we looked, and does not run, is gone."""
+        for service, runs in running.items():
+            if known.get(service) != runs:
+                self.services.keep(service, runs)
+        for service in known.keys() - running.keys():
+            self.services.forget(service)
+
+
+def _parse(body: str) -> Step:
+    message: dict[str, Any] = parse_object(body)
+    is_due = message.get("detail-type") == "Scheduled Event"
+    sweep, token, check = message.get("id" if is_due else "sweep"), message.get("token"), message.get("check")
+    if not isinstance(sweep, str) or not (token is None or isinstance(token, str)):
+        raise Rejected(f"the message is neither a Scheduled Event nor a step of a sweep: {shown(body)}")
+    if not is_event_id(sweep):  # looks carry it as the id of their cause
+        raise Rejected(f"the message's sweep {shown(sweep)} is not the id of one (letters, digits, dashes)")
+    if is_due:
+        return Step(sweep=sweep)
+    if len(token or "") > _TOKEN_MAX_CHARS:
+        raise Rejected("the message's token is longer than any that was ever sent")
+    if check is not None and (type(check) is not int or not 0 <= check < len(WAITS_S)):
+        raise Rejected(f"the message's check is {shown(repr(check))}, not a number from 0 to {len(WAITS_S) - 1}")
+    return Step(sweep=sweep, token=token or FIRST_PAGE, check=check)

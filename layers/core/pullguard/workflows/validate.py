@@ -1,0 +1,320 @@
+"""Look at one task definition: gather, check, remember, tell, and ask for what mends it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Final, assert_never
+
+from pullguard.alerts import describe
+from pullguard.aws.messaging import Queues
+from pullguard.checks.catalogue import cause_of
+from pullguard.checks.credentials_missing import to_attach
+from pullguard.checks.examine import Examination, examine, unread_task_definition
+from pullguard.checks.gather import Readers, gather_about
+from pullguard.domain.actions import Action, Grant, Mode, MoveService, Plan, Redeploy, Refusal, Reregister
+from pullguard.domain.arn import Arn
+from pullguard.domain.facts import Facts, Missing, Role, RotationEnd, Secret, TaskDefinition, Unreadable, Usage
+from pullguard.domain.findings import Finding
+from pullguard.domain.messages import LISTED, MAYBE_UNUSED, UNLISTED, Home, Look, Review, parse_command
+from pullguard.domain.opt_in import effective_mode, wants_attachment
+from pullguard.domain.provenance import check_time
+from pullguard.domain.references import references_of
+from pullguard.domain.remediation import Remediation
+from pullguard.domain.task_definition import proved_role_arn
+from pullguard.events import is_rotation
+from pullguard.incidents.finding_lifecycle import advance
+from pullguard.planning.planner import Rules, make_plan, next_actions, told_apart
+from pullguard.planning.preview import after_registering, in_words
+from pullguard.planning.redeployment import redeployments, verified
+from pullguard.store.ledger import Entry, Ledger
+from pullguard.store.services import Kept, ServiceLedger
+from pullguard.store.task_definitions import Roster
+from pullguard.workflows.report import Teller
+
+FAILED_START: Final = "ECS Task State Change"
+OBSERVES: Final = "Pullguard only observes here (parameter Mode, or a tag pullguard:mode)"
+# One group of the queue, so that services are redeployed one after another, whatever they run.
+_REDEPLOYMENTS: Final = "redeployments"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Validated:
+    """What came of a validation, for the log; ``certain`` is whether all that bears on its needs could be read.
+
+    ``cause`` is the kind of what asked for it.
+    """
+
+    task_definition: str
+    findings: int
+    told: int
+    asked: int
+    certain: bool = True
+    cause: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forwarded:
+    """A review that went on to the grant queue, for the log."""
+
+    role: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Validator:
+    """Validates task definitions; one for each batch, since ``readers`` remember their answers."""
+
+    readers: Readers
+    ledger: Ledger
+    roster: Roster
+    services: ServiceLedger
+    teller: Teller
+    queues: Queues
+    grant_queue_url: str
+    reregister_queue_url: str
+    mode: Mode
+    rules: Rules
+    home: Home
+    now: Callable[[], datetime]
+    done: dict[tuple[Arn, bool, bool], Validated] = field(default_factory=dict)
+    rotation_ends: dict[Arn, RotationEnd | None] = field(default_factory=dict)
+
+    def run(self, body: str, *, occasion: str) -> Validated | Forwarded:
+        """Do what the message ``body`` asks for; raises ``Rejected`` if that is neither a look nor a review."""
+        command = parse_command(body)
+        check_time(command.cause, now=self.now())
+        match command:
+            case Look():
+                return self.validate(command, occasion=occasion)
+            case Review():
+                return self._forward(command, occasion)
+        assert_never(command)
+
+    def _forward(self, review: Review, occasion: str) -> Forwarded:
+        """Send a review on to the grant queue: a FIFO queue delays no message, and its readers cannot send to it."""
+        self.home.admit(review.role)
+        self.queues.command(self.grant_queue_url, review, group=str(review.role), occasion=occasion)
+        return Forwarded(role=str(review.role))
+
+    def validate(self, look: Look, *, occasion: str) -> Validated:
+        """Validate the task definition of ``look``; ``occasion`` is the id of the message that asked for it.
+
+        Several messages about one task definition in a batch ask the same question, and get the same answer. Raises
+        ``Rejected`` for what is another account's or Region's.
+        """
+        self.home.admit(look.task_definition)
+        question = (look.task_definition, look.cause.kind == FAILED_START, self._may_redeploy(look))
+        if question not in self.done or look.cause.kind in MAYBE_UNUSED:
+            self.done[question] = self._validate(look, occasion)
+        validated = self.done[question]
+        if look.cause.kind in (LISTED, UNLISTED):
+            self.roster.answer(look.task_definition, look.cause.event_id, certain=validated.certain)
+        return replace(validated, cause=look.cause.kind)
+
+    def _validate(self, look: Look, occasion: str) -> Validated:
+        now = self.now()
+
+        # gather
+        facts = self._gather(look, now)
+        entry = self.ledger.entry(look.task_definition)
+
+        # decide
+        examination, facts = self._examine(look, facts, entry)
+        examination = self._as_observed(examination, facts)
+        gone = is_gone(facts)
+        changed = advance(
+            entry.findings,
+            examination.findings,
+            cause_of=cause_of,
+            passed=examination.passed,
+            proved_at=examination.proved_at,
+            gone=gone,
+            now=now,
+        )
+        plan = make_plan(facts, examination.findings, self.rules) if isinstance(facts, Facts) else Plan()
+
+        # apply
+        if isinstance(facts, Facts) and not gone:
+            self._remember(look, entry, facts)
+            self._keep_services(facts)
+        told = self.teller.findings(look.task_definition, entry.findings, changed, now=now)
+        if gone:
+            self._forget(look, entry)
+        if isinstance(facts, Facts):
+            self._keep_accepted(look, entry, facts, plan)
+        asked = self._act(plan, facts, examination.findings, look, occasion) if isinstance(facts, Facts) else 0
+        if isinstance(facts, Facts) and not any(each.severity == "error" for each in examination.findings):
+            asked += self._redeploy(facts, look, occasion, now)
+        return Validated(
+            task_definition=str(look.task_definition),
+            findings=len(examination.findings),
+            told=len(told),
+            asked=asked,
+            certain=is_certain(facts),
+        )
+
+    def _remember(self, look: Look, entry: Entry, facts: Facts) -> None:
+        """Keep who references what; what is known is asked for by every sweep."""
+        if not entry.seen:
+            self.roster.remember(look.task_definition)
+        self.ledger.keep_references(look.task_definition, entry, references_of(facts))
+
+    def _keep_services(self, facts: Facts) -> None:
+        """Remember which services run it, where that was asked: an alert names them, and cannot ask again."""
+        if isinstance(facts.usage, Usage):
+            for service in facts.usage.services:
+                if not service.beside:
+                    self.services.keep(service.service_arn, Kept.of(service))
+
+    def _forget(self, look: Look, entry: Entry) -> None:
+        """Forget what matters no more, last of all that it is known, so that a sweep asks again after a crash."""
+        if entry.seen:
+            self.ledger.forget_references(look.task_definition, entry)
+        if entry.seen or look.cause.kind in (LISTED, UNLISTED):
+            self.roster.forget(look.task_definition)
+
+    def _gather(self, look: Look, now: datetime) -> Facts | Missing | Unreadable:
+        found = self.readers.task_definition(str(look.task_definition))
+        if isinstance(found, TaskDefinition):
+            facts = gather_about(found, self.readers, now=now)
+            return facts.with_rotation_ends(self._rotation_ends(facts)).with_granted_keys(self._granted_keys(facts))
+        return found if isinstance(found, Missing | Unreadable) else Missing(resource=str(look.task_definition))
+
+    def _granted_keys(self, facts: Facts) -> dict[Arn, Arn | None]:
+        """Read the grant records of the role where something of it is gone: they say what it takes to replace that."""
+        role = proved_role_arn(facts.task_definition)
+        if role is None or not any(isinstance(each, Missing) for each in (facts.role, *facts.secrets.values())):
+            return {}
+        return {granted.secret: granted.key for granted in self.ledger.granted(role)}
+
+    def _rotation_ends(self, facts: Facts) -> dict[Arn, RotationEnd]:
+        """Remember how the last rotations of the secrets ended, which AWS itself does not say where they failed."""
+        rotated = [each.arn for each in facts.secrets.values() if isinstance(each, Secret) and each.rotation.enabled]
+        for arn in rotated:
+            if arn not in self.rotation_ends:
+                self.rotation_ends[arn] = self.ledger.rotation_end(arn)
+        return {arn: end for arn in rotated if (end := self.rotation_ends[arn]) is not None}
+
+    def _examine(
+        self, look: Look, facts: Facts | Missing | Unreadable, entry: Entry
+    ) -> tuple[Examination, Facts | Missing | Unreadable]:
+        """Ask the checks; where it runs is asked only where that may decide something, since it costs calls."""
+        nothing = Examination.of()
+        if isinstance(facts, Missing):
+            return nothing, facts
+        if isinstance(facts, Unreadable):
+            return Examination.of(unread_task_definition(look.task_definition, facts)), facts
+        first = examine(facts)
+        asks = look.cause.kind in {FAILED_START, *MAYBE_UNUSED} or self._may_redeploy(look)
+        if not (first.findings or asks or facts.accepted or leaves_open(entry, first)):
+            return first, facts
+        facts = facts.with_usage(self.readers.usage(facts.task_definition)).with_had_pulled(entry.had_pulled)
+        if facts.accepted and isinstance(facts.usage, Usage) and facts.usage.has_pulled:
+            self.ledger.keep_pulled(look.task_definition, now=facts.now)
+        return (examine(facts) if in_scope(facts) else nothing), facts
+
+    def _as_observed(self, examination: Examination, facts: Facts | Missing | Unreadable) -> Examination:
+        """Mark the findings of what Pullguard only observes: an alert must not announce a fix that does not follow."""
+        tags = tags_of(facts) if isinstance(facts, Facts) else ()
+        if effective_mode(self.mode, *tags) == "remediate":
+            return examination
+        return replace(examination, findings=tuple(replace(each, observed=True) for each in examination.findings))
+
+    def _keep_accepted(self, look: Look, entry: Entry, facts: Facts, plan: Plan) -> None:
+        """Keep for the executors what registries answered; an earlier answer does not outlive the present one."""
+        asks = next_actions(plan) and effective_mode(self.mode, *tags_of(facts)) == "remediate"
+        accepted = facts.accepted if asks else {}
+        if accepted or entry.accepted:
+            self.ledger.keep_accepted(look.task_definition, accepted, now=facts.now)
+
+    def _act(self, plan: Plan, facts: Facts, findings: tuple[Finding, ...], look: Look, occasion: str) -> int:
+        """Ask the executors for the next actions, or tell what would be done; tell what is refused."""
+        now = self.now()
+        for refusal in told_apart(plan.refusals):
+            self.teller.remediation(Remediation(event="Remediation Refused", deed=describe(refusal)), now=now)
+        actions = next_actions(plan)
+        mode = effective_mode(self.mode, *tags_of(facts))
+        if mode == "observe":
+            then = in_words(after_registering(facts, findings, plan, self.rules))
+            for action in plan.actions:
+                why = f"{OBSERVES}. {then}" if then and isinstance(action, Reregister) else OBSERVES
+                deed = describe(action, why)
+                self.teller.remediation(Remediation(event="Remediation Planned", deed=deed), now=now)
+            return 0
+        for action in actions:
+            self._ask(action, look, occasion)
+        return len(actions)
+
+    def _may_redeploy(self, look: Look) -> bool:
+        return self.rules.redeploy_on_rotation and is_rotation(look.cause)
+
+    def _redeploy(self, facts: Facts, look: Look, occasion: str, now: datetime) -> int:
+        """Ask for a redeployment after a rotation whose credentials were taken, or tell what would be done."""
+        proofs = verified(facts) if self._may_redeploy(look) else ()
+        steps = redeployments(facts, proofs, look.cause)
+        for refusal in (step for step in steps if isinstance(step, Refusal)):
+            self.teller.remediation(Remediation(event="Remediation Refused", deed=describe(refusal)), now=now)
+        actions = tuple(step for step in steps if isinstance(step, Redeploy))
+        if not actions:
+            return 0
+        if effective_mode(self.mode, *tags_of(facts)) == "observe":
+            for action in actions:
+                deed = describe(action, OBSERVES)
+                self.teller.remediation(Remediation(event="Remediation Planned", deed=deed), now=now)
+            return 0
+        self.ledger.keep_verified(look.task_definition, proofs, now=now)
+        self._ask(actions[0], look, occasion)
+        return 1
+
+    def _ask(self, action: Action, look: Look, occasion: str) -> None:
+        family = look.task_definition.resource_name.rpartition(":")[0]
+        match action:
+            case Grant():
+                self.queues.command(self.grant_queue_url, look, group=str(action.role), occasion=occasion)
+            case Reregister() | MoveService():
+                self.queues.command(self.reregister_queue_url, look, group=family, occasion=occasion)
+            case Redeploy():
+                self.queues.command(self.reregister_queue_url, look, group=_REDEPLOYMENTS, occasion=occasion)
+            case _:
+                assert_never(action)
+
+
+def is_certain(facts: Facts | Missing | Unreadable) -> bool:
+    """Whether everything could be read that says what the task definition needs, and whether it matters."""
+    if isinstance(facts, Facts):
+        read = (*facts.described, facts.role, facts.registry_secrets, facts.usage)
+        return not any(isinstance(each, Unreadable) for each in read)
+    return isinstance(facts, Missing)
+
+
+def leaves_open(entry: Entry, examination: Examination) -> bool:
+    """Whether a finding is open that nothing has answered: where the revision runs may tell, or that it does not."""
+    return any(each.is_open and each.finding.id not in examination.passed for each in entry.findings)
+
+
+def is_gone(facts: Facts | Missing | Unreadable) -> bool:
+    """Whether the task definition itself is gone, or nobody uses it any more."""
+    return isinstance(facts, Missing) or (isinstance(facts, Facts) and not in_scope(facts))
+
+
+def in_scope(facts: Facts) -> bool:
+    """Whether the revision matters: it is the newest of its family, or something runs it, or nobody could tell.
+
+    A schedule that starts it runs it too, at its time, and so does a standalone start; schedules that could
+    not be read are not an empty list.
+    """
+    usage = facts.usage
+    if not isinstance(usage, Usage) or usage.newest or usage.services or usage.tasks:
+        return True
+    return usage.started_alone or usage.schedules != () or any(not each.of_service for each in usage.failed_starts)
+
+
+def tags_of(facts: Facts) -> tuple[dict[str, str], ...]:
+    """Return the tags of everything that may lower the mode: task definition, role, secrets named or to be named."""
+    bare = facts.task_definition.containers if wants_attachment(facts.task_definition) else ()
+    attached = (to_attach(facts, container) for container in bare)
+    secrets = (*facts.described, *attached)
+    return (
+        dict(facts.task_definition.tags),
+        *(dict(facts.role.tags) for _ in "x" if isinstance(facts.role, Role)),
+        *(dict(secret.tags) for secret in secrets if isinstance(secret, Secret)),
+    )

@@ -1,0 +1,75 @@
+"""The one way in which our policy on a role is written: braked, recorded before and after, and counted.
+
+Whoever calls has asked the brakes. The stop and the hold are asked once more when the record stands: either this run
+sees a hold then, or whoever set it sees the record of a write that may still come about, as `pullguard rollback` does.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pullguard.aws.iam import Iam
+from pullguard.domain.arn import Arn
+from pullguard.domain.errors import Denied
+from pullguard.domain.facts import Role
+from pullguard.domain.provenance import Cause
+from pullguard.domain.role_policy import POLICY_NAME
+from pullguard.domain.write_history import Outcome
+from pullguard.workflows.execute import Executor
+from pullguard.workflows.write_checks import NotWritten
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """Our policy on a role before and after a write, as text; None where there is none. For what, and why."""
+
+    before: str | None
+    after: str | None
+    task_definition: str
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyWriter:
+    """Writes our policy."""
+
+    executor: Executor
+    iam: Iam
+
+    def write(self, role: Role, change: Change, secrets: Iterable[Arn], *, write_id: str) -> None:
+        """Write the policy, or delete it where nothing is left of it; ``secrets`` are those that it is written for.
+
+        Raises ``NotWritten`` where nobody may write now, ``Denied`` where AWS refuses it.
+        """
+        brakes, now = self.executor.brakes, self.executor.now()
+
+        def keep(outcome: Outcome) -> None:
+            record = {
+                "before": change.before,
+                "after": change.after,
+                "task_definition": change.task_definition,
+                "role_id": role.role_id,
+                "cause": change.cause.to_dict(),
+                "outcome": outcome,
+            }
+            self.executor.ledger.record_write(role.arn, write_id=write_id, record=record, now=now)
+
+        keep("unknown")
+        try:
+            brakes.admit(role=role.arn)
+            self._put(role, change)
+        except (Denied, NotWritten):
+            keep("refused")
+            raise
+        keep("written")
+        brakes.count(*scopes(role, secrets))
+
+    def _put(self, role: Role, change: Change) -> None:
+        if change.after is None:
+            self.iam.delete_role_policy(role.name, POLICY_NAME)
+        else:
+            self.iam.put_role_policy(role.name, POLICY_NAME, change.after)
+
+
+def scopes(role: Role, secrets: Iterable[Arn]) -> tuple[str, ...]:
+    """Return under what a write to ``role`` is counted: each secret that it is written for, by itself."""
+    return tuple(f"the grant of {secret} on the role {role.arn}" for secret in secrets)
