@@ -195,6 +195,11 @@ def test_the_container_that_gives_a_reason_knows_its_image(own: ImageReference, 
     assert (found.explanation.is_registry_related, found.registry) == (ours, own.host if ours else None)
 
 
+def test_the_only_registry_of_the_containers_is_the_one_that_failed() -> None:
+    assert diagnose(NAMELESS, (OTHER_IMAGE, OTHER_IMAGE)).registry == OTHER_IMAGE.host
+    assert diagnose(NAMELESS, (OTHER_IMAGE, ECR_IMAGE)).registry is None
+
+
 def test_registry_credentials_are_read_whatever_the_images_are() -> None:
     denied = TEXTS["credentials-denied"][0]
     assert explain(denied, (ECR_IMAGE,)).kind == "credentials-denied"
@@ -204,6 +209,10 @@ REGISTRIES = {
     "resolved": (f"{_CANNOT}failed to resolve ref ghcr.io/acme/web:1: EOF", "ghcr.io"),
     "of Docker Hub": (f'{_CANNOT}Get "https://registry-1.docker.io/v2/": EOF', "docker.io"),
     "with a port": (f"{_CANNOT}failed to resolve ref nexus.example.com:8083/web: EOF", "nexus.example.com:8083"),
+    "at the URL of the image": (f'{_CANNOT}Head "https://ghcr.io/v2/a/c/manifests/1": denied: denied', "ghcr.io"),
+    "a step": (f"{_CANNOT}error pulling image configuration: download failed: dial tcp 192.0.2.1:443: EOF", None),
+    "a step, short": (f"{_CANNOT}error pulling image config: download failed: dial tcp 192.0.2.1:443: EOF", None),
+    "a quoted word": (f"{_CANNOT}failed to pull image 'nginx': EOF", "docker.io"),
     "its token service alone": (f'{_CANNOT}Post "https://auth.docker.io/token": EOF', None),
     "nothing": (NAMELESS, None),
 }

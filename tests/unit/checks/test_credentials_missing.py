@@ -238,6 +238,7 @@ def test_a_fix_is_announced_only_where_the_owner_asked_for_it(tags: dict[str, st
     assert ("tagged pullguard:attach=true" in answer.remedy.text) is (action == "none")
 
 
+ASKED = "CannotPullContainerError: Error response from daemon: {}"
 STARTS = {
     "no token for anybody": (failed(TOKEN.format(IMAGE)), Failed),
     "denied": (failed(DENIED.format("acme/web")), Failed),
@@ -247,6 +248,23 @@ STARTS = {
     "of another namespace": (failed(DENIED.format("big-acme/web")), Skipped),
     "below it": (failed(DENIED.format("acme/web/proxy")), Skipped),
     "long ago": (failed(DENIED.format("acme/web"), timedelta(hours=1)), Skipped),
+    "denied at a URL": (
+        failed(ASKED.format('Head "https://registry-1.docker.io/v2/acme/web/manifests/1": unauthorized: wrong')),
+        Failed,
+    ),
+    "a layer denied at a URL": (
+        failed(ASKED.format("unexpected status code https://docker.io/v2/acme/web/blobs/sha256:ab: 403 Forbidden")),
+        Failed,
+    ),
+    "denied at the URL of another image": (
+        failed(ASKED.format('Head "https://registry-1.docker.io/v2/acme/web-proxy/manifests/1": denied: denied')),
+        Skipped,
+    ),
+    "denied at the URL of another registry": (
+        failed(ASKED.format('Head "https://ghcr.io/v2/acme/web/manifests/1": denied: denied')),
+        Skipped,
+    ),
+    "names no image": (failed(ASKED.format("denied: acme/web is a word here")), Skipped),
     "too many pulls": (failed("CannotPullContainerError: acme/web: toomanyrequests"), Skipped),
     "another reason": (failed("Essential container in task acme/web exited"), Skipped),
 }
@@ -261,6 +279,67 @@ def test_a_start_that_was_refused_is_an_error_and_never_for_pullguard_to_fix(
     if isinstance(answer, Failed):
         assert answer.remedy.action == "none"
         assert answer.remedy.text.startswith("If the secret is meant for this image: ")
+
+
+@pytest.mark.parametrize(
+    ("image", "url"),
+    [
+        ("ghcr.io/a/c:1", "https://ghcr.io/v2/a/c/manifests/1"),
+        ("acme.azurecr.io/app:1", "https://acme.azurecr.io/v2/app/manifests/1"),
+        ("registry.gitlab.com/g/p/app:1", "https://registry.gitlab.com/v2/g/p/app/manifests/latest"),
+        ("reg.example.com:5000/p/a:1", "https://reg.example.com:5000/v2/p/a/manifests/1"),
+    ],
+)
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_an_image_is_named_by_the_url_that_was_asked(image: str, url: str, quote: str) -> None:
+    kept = secret(registry=parse_image(image).host)
+    text = f"Error response from daemon: Head {quote}{url}{quote}: denied: denied"
+    assert isinstance(asked(world(image, secrets=(kept,), start=failed(text))), Failed)
+
+
+@pytest.mark.parametrize(
+    ("image", "text"),
+    [
+        ("response", "Error response from daemon: denied: x"),
+        ("registry", "Error response from daemon: denied: unauthorized by the registry: login required"),
+        ("docker:24-dind", DENIED.format("acme/web")),
+        ("docker", "CannotPullContainerError: failed to pull image configuration: denied"),
+        ("configuration", "CannotPullContainerError: error pulling image configuration: denied: x"),
+    ],
+)
+def test_a_word_of_a_text_is_no_image(image: str, text: str) -> None:
+    assert isinstance(asked(world(image, start=failed(text))), Skipped)
+
+
+def given(reason: str, container: str | None, image: str | None = IMAGE) -> FailedStart:
+    start = failed(reason)
+    return replace(start, reasons=(Reason(text=reason, image=image, container=container),))
+
+
+BARE = "CannotPullContainerError: Error response from daemon: denied: requested access to the resource is denied"
+GIVEN = {
+    "its own": (given(DENIED.format("acme/web"), "app"), Failed),
+    "its own, without a name": (given(BARE, "app"), Failed),
+    "its own, of another image": (given(DENIED.format("acme/proxy"), "app"), Skipped),
+    "its own, with an override of the image": (given(BARE, "app", "docker.io/acme/proxy:1"), Skipped),
+    "another's with credentials": (given(DENIED.format("acme/web"), "twin"), Skipped),
+    "another's with credentials, without a name": (given(BARE, "twin"), Skipped),
+    "the task's, of an image that both pull": (failed(DENIED.format("acme/web")), Skipped),
+}
+
+
+@pytest.mark.parametrize(("start", "kind"), GIVEN.values(), ids=GIVEN)
+def test_a_reason_is_about_the_container_that_gives_it(start: FailedStart, kind: type[Answer]) -> None:
+    twin = container(HUB, name="twin", image=IMAGE)
+    here = world(start=start, task_definitions=(task_definition(container(image=IMAGE), twin),))
+    assert isinstance(asked(here), kind)
+
+
+def test_a_refusal_of_one_image_says_nothing_of_another_that_was_not_found() -> None:
+    missing = "CannotPullContainerError: Error response from daemon: manifest for acme/web:1 not found"
+    start = failed(DENIED.format("acme/proxy"))
+    start = replace(start, reasons=(*start.reasons, Reason(text=missing)))
+    assert isinstance(asked(world(start=start)), Skipped)
 
 
 def test_the_registrys_own_answer_outweighs_a_start_of_a_moment_ago() -> None:

@@ -278,7 +278,17 @@ def test_a_stopped_task_is_read_with_its_role_and_the_images_of_its_containers()
     assert start == FailedStart(
         task_arn=f"{CLUSTER}/1",
         stopped_at=NOW,
-        reasons=(Reason(text="Task failed to start"), Reason(text=CANCELED, image=IMAGE)),
+        reasons=(Reason(text="Task failed to start"), Reason(text=CANCELED, image=IMAGE, container="web")),
         images=(IMAGE, ECR),
         execution_role=str(OTHER),
     )
+
+
+# --- The fix -----------------------------------------------------------------------------------------------------
+
+
+def test_the_fix_points_to_no_secret_where_the_task_definition_names_none() -> None:
+    reason = "CannotPullContainerError: pull access denied for acme/web, repository does not exist or may require"
+    (without,) = findings(container(image="acme/web:1"), reason=reason)
+    assert "the secret that the task definition names" not in without.remedy.text
+    assert "names a secret with the registry's credentials in repositoryCredentials" in without.remedy.text

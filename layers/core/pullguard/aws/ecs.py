@@ -269,7 +269,7 @@ def _reasons(task: Mapping[str, Any]) -> Iterator[Reason]:
         yield Reason(text=text)
     for container in task.get("containers", ()):
         if text := container.get("reason"):
-            yield Reason(text=text, image=container.get("image"))
+            yield Reason(text=text, image=container.get("image"), container=container.get("name"))
 
 
 def _send_once(

@@ -6,7 +6,6 @@ an opted-in secret's credentials, and no task of the revision has pulled it; or 
 was refused this image. Only the first is acted on; see docs/adr/0017.
 """
 
-import re
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
@@ -22,7 +21,7 @@ from pullguard.checks.check import (
     subject_of,
     unreadable,
 )
-from pullguard.checks.failed_starts import diagnosed, quoted, recent_starts
+from pullguard.checks.failed_starts import diagnosed_each, quoted, recent_starts
 from pullguard.checks.gather import is_refusal, lacks_credentials
 from pullguard.checks.role_steps import naming
 from pullguard.domain.facts import (
@@ -32,6 +31,7 @@ from pullguard.domain.facts import (
     Facts,
     FailedStart,
     NotLooked,
+    Reason,
     Secret,
     Unreadable,
     Usage,
@@ -45,7 +45,6 @@ ACCEPTED_FOR: Final = timedelta(minutes=15)
 """How long a registry's answers are believed; a command that finds them older asks for another validation."""
 _CLOCKS_DIFFER: Final = timedelta(minutes=5)
 _REFUSALS = frozenset({"no-credentials-used", "pull-denied"})
-_WORD: Final = re.compile(r"[\w.:/@-]+")
 
 
 def _missing(facts: Facts) -> Iterable[Answer]:
@@ -80,7 +79,7 @@ def _judged(
         yield Passed(subject=subject)
     elif (proof := proof_of(facts, container)) is not None:
         yield _proved(facts, container, image, candidates, proof)
-    elif (start := _refused_start(facts, image)) is not None:
+    elif (start := _refused_start(facts, container, image)) is not None:
         yield _refused(facts, container, image, candidates, start)
     elif isinstance(said, Unreadable):
         yield unreadable(subject, f"Whether {image.host} serves the image to anybody", said)
@@ -140,20 +139,35 @@ _NONE_ACCEPTED: Final = "the registry refuses it to anybody, and accepted no opt
 _IF_PRIVATE: Final = "name the secret that is meant for the image, if it needs one"
 
 
-def _refused_start(facts: Facts, image: ImageReference) -> FailedStart | None:
-    """Return a task that could not start because it was refused this image; None if there was none lately."""
+def _refused_start(facts: Facts, container: Container, image: ImageReference) -> FailedStart | None:
+    """Return a task that could not start because ``container`` was refused its image; None if there was none lately."""
     for start in recent_starts(facts):
-        if diagnosed(start, facts).explanation.kind in _REFUSALS and any(
-            _names(reason.text, image) for reason in start.reasons
-        ):
-            return start
+        for reason, diagnosis in diagnosed_each(start, facts):
+            is_refusal = diagnosis.explanation.kind in _REFUSALS
+            if is_refusal and _is_about(reason, diagnosis.images, facts, container, image):
+                return start
     return None
 
 
-def _names(reason: str, image: ImageReference) -> bool:
-    """Whether a word of a reason is the image, by its registry and repository."""
-    named = parse_images(word.strip(".:") for word in _WORD.findall(reason))
-    return any((each.host, each.repository) == (image.host, image.repository) for each in named)
+def _is_about(
+    reason: Reason, named: tuple[ImageReference, ...], facts: Facts, container: Container, image: ImageReference
+) -> bool:
+    """Whether ``reason``, which names the images ``named``, is about the pull of ``container``.
+
+    The container that gives a reason is the one that it is about, unless its text names another image. A reason of the
+    task is about the image that it names; where that may be one of another container's, which gives credentials for it,
+    either may have failed.
+    """
+    if reason.container is not None and reason.container != container.name:
+        return False
+    own = parse_images((reason.image,) if reason.image else ())
+    known = [images for images in (own, named) if images]
+    if not known or not all(any(map(image.is_beside, images)) for images in known):
+        return False
+    return reason.container is not None or not any(
+        other.reference is not None and (pulled := image_of(other)) is not None and image.is_beside(pulled)
+        for other in facts.task_definition.containers
+    )
 
 
 def _proved(

@@ -6,10 +6,10 @@ from typing import Final
 
 from pullguard.checks.check import PullGate
 from pullguard.domain.errors import Malformed, shown
-from pullguard.domain.facts import Facts, FailedStart, TaskDefinition, Usage
+from pullguard.domain.facts import Facts, FailedStart, Reason, TaskDefinition, Usage
 from pullguard.domain.hidden_text import without_credentials
 from pullguard.domain.image import ImageReference, parse_images
-from pullguard.domain.stopped_reason import Diagnosis, diagnose
+from pullguard.domain.stopped_reason import Diagnosis, diagnose, diagnose_one
 from pullguard.domain.stopped_text import NamedRole
 from pullguard.domain.task_definition import role_arn
 
@@ -41,10 +41,19 @@ def recent_starts(facts: Facts) -> tuple[FailedStart, ...]:
 
 def diagnosed(start: FailedStart, facts: Facts) -> Diagnosis:
     """Return what explains ``start``, given the images of its containers or else those of the task definition."""
-    images = parse_images(start.images) or tuple(
+    return diagnose(start.reasons, _images(start, facts))
+
+
+def diagnosed_each(start: FailedStart, facts: Facts) -> tuple[tuple[Reason, Diagnosis], ...]:
+    """Return what explains each of the reasons of ``start`` by itself."""
+    images = _images(start, facts)
+    return tuple((reason, diagnose_one(reason, images)) for reason in start.reasons)
+
+
+def _images(start: FailedStart, facts: Facts) -> tuple[ImageReference, ...]:
+    return parse_images(start.images) or tuple(
         container.image for container in facts.task_definition.containers if isinstance(container.image, ImageReference)
     )
-    return diagnose(start.reasons, images)
 
 
 def quoted(start: FailedStart) -> str:

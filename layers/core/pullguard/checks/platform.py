@@ -210,6 +210,12 @@ def _start_failed(facts: Facts) -> Iterable[Answer]:
     yield _failed_to_start(facts, *newest)
 
 
+_IF_PRIVATE: Final = (
+    "If the image is private, register a revision that names a secret with the registry's credentials in "
+    "repositoryCredentials. If it is public, check its name."
+)
+
+
 def _is_related(explanation: Explanation, facts: Facts) -> bool:
     """Whether a start failed for registry credentials or a pull. Other secrets need the execution role as well."""
     if explanation.kind in _OF_ANY_SECRET and not gives_credentials(facts):
@@ -227,7 +233,7 @@ def _failed_to_start(facts: Facts, start: FailedStart, diagnosis: Diagnosis) -> 
         subject=subject,
         cause=cause,
         evidence=quoted(start),
-        remedy=Remedy(text=explanation.how_to_fix),
+        remedy=Remedy(text=_fix(explanation, facts)),
         explained_by=explanation.checks,
         scope=_shared_fault(facts, diagnosis),
     )
@@ -241,6 +247,13 @@ def _failed_to_start(facts: Facts, start: FailedStart, diagnosis: Diagnosis) -> 
         remedy=Remedy(text=_fix_with(other, explanation)),
         unrelated_gates=ROLE_GATES,
     )
+
+
+def _fix(explanation: Explanation, facts: Facts) -> str:
+    """Return the fix; where the task definition names no secret, not one of what that secret holds."""
+    if explanation.kind == "pull-denied" and not gives_credentials(facts):
+        return _IF_PRIVATE
+    return explanation.how_to_fix
 
 
 def _fix_with(other: OtherRole, explanation: Explanation) -> str:

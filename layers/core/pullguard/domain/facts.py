@@ -407,10 +407,14 @@ class ScheduleUse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reason:
-    """A text with which ECS says why a task stopped. ``image`` is its container's; None if the task itself says it."""
+    """A text with which ECS says why a task stopped.
+
+    ``image`` and ``container`` (a name) are its container's; None if the task itself says it.
+    """
 
     text: str
     image: str | None = None
+    container: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -80,6 +80,10 @@ class ImageReference:
         """Whether the image lies in Amazon ECR, where repositoryCredentials do not apply."""
         return is_ecr_host(self.host)
 
+    def is_beside(self, other: "ImageReference") -> bool:
+        """Whether both lie in one repository, of which registries let one read all or nothing."""
+        return (self.host, self.repository) == (other.host, other.repository)
+
 
 @lru_cache(maxsize=4096)
 def parse_image(text: str) -> ImageReference:

@@ -319,7 +319,7 @@ PULL_ROWS: Final[tuple[Row, ...]] = (
     ),
     (
         r"descriptor (?:matching|for) platform|matching manifest for|match for platform|for architecture"
-        r"|does not match the[^:]* platform"
+        r"|does not match the[^:]* (?:platform|operating system)|no unpack platforms?"
         r"|cannot be used on this platform|operating system is not supported|cannot download \w+ image on"
         r"|incompatible with (?:a|the) <> host"
         r"|unsupported (?:platform|os\b|operating system|architecture)|(?:platform|architecture) mismatch"
@@ -334,9 +334,9 @@ PULL_ROWS: Final[tuple[Row, ...]] = (
         ),
     ),
     (
-        r"schema ?(?:version ?)?1\b|image format v1|deprecation notice"
+        r"schema ?(?:version ?)?1\b|image format v1|deprecation notice|mismatched image rootfs(?: and manifest layers)?"
         r"|(?:no longer |not |un)supported (?:manifest|(?:\w+ )?media[- ]?type|schema|compression|image|layer)"
-        r"|media[- ]?type [^:]{0,80}(?:not supported|no longer supported)"
+        r"|media[- ]?type [^:]{0,80}(?:not supported|no longer supported|unsupported)"
         r"|(?:unexpected|unknown|unrecogni[sz]ed|invalid) (?:\w+ )?(?:media[- ]?type|compression)(?: type| format)?"
         r"|no (?:\w+ ){0,2}(?:processor|handler|unpacker|decompressor|decoder|differ|applier)s? for "
         r"(?:media[- ]?type|<>)"
@@ -394,7 +394,7 @@ PULL_ROWS: Final[tuple[Row, ...]] = (
         ),
     ),
     (
-        r"toomanyrequests|too many requests|status429|rate[- ]?limit|rate exceeded",
+        r"toomanyrequests|too many requests|status429|rate[- ]?limit|rate exceeded|(?<!disk )quota exceeded[^:]*",
         Explanation(
             kind="rate-limited",
             sentence="The registry refused because of too many pulls.",

@@ -103,12 +103,13 @@ EXPLANATIONS: Final[tuple[Explanation, ...]] = tuple(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnosis:
-    """An explanation, and what the text names: the ``registry`` of the image that failed, and the ``role``.
+    """An explanation, and what the text names: ``images``, the ``registry`` of the one that failed, and the ``role``.
 
-    Each is None where neither the text nor the container that gave it says so.
+    The last two are None where neither the text nor the task's containers say so.
     """
 
     explanation: Explanation
+    images: tuple[ImageReference, ...] = ()
     registry: str | None = None
     role: NamedRole | None = None
 
@@ -127,7 +128,7 @@ def diagnose(reasons: str | Iterable[str | Reason], images: Iterable[ImageRefere
     """
     known = tuple(images)
     texts = (reasons,) if isinstance(reasons, str) else tuple(reasons)
-    found = [_diagnose_one(Reason(text=text) if isinstance(text, str) else text, known) for text in texts]
+    found = [diagnose_one(Reason(text=text) if isinstance(text, str) else text, known) for text in texts]
     return min(found, key=priority, default=Diagnosis(explanation=UNKNOWN))
 
 
@@ -137,12 +138,14 @@ def priority(diagnosis: Diagnosis) -> tuple[bool, int]:
     return not explanation.is_registry_related, EXPLANATIONS.index(explanation)
 
 
-def _diagnose_one(reason: Reason, images: tuple[ImageReference, ...]) -> Diagnosis:
+def diagnose_one(reason: Reason, images: tuple[ImageReference, ...]) -> Diagnosis:
+    """Return what explains one reason; as ``diagnose``."""
     text = read_stopped_text(reason.text)
-    own = parse_images((reason.image,) if reason.image else ())
-    explanation = _explain_one(text, own or images)
-    registry = (own[0].host if own else text.registry) if explanation.is_registry_related else None
-    return Diagnosis(explanation=explanation, registry=registry, role=text.role)
+    known = parse_images((reason.image,) if reason.image else ()) or images
+    explanation = _explain_one(text, known)
+    hosts = {image.host for image in known}
+    registry = (known[0].host if len(hosts) == 1 else text.registry) if explanation.is_registry_related else None
+    return Diagnosis(explanation=explanation, images=text.images, registry=registry, role=text.role)
 
 
 def _explain_one(text: StoppedText, images: tuple[ImageReference, ...]) -> Explanation:

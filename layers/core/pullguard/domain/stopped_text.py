@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
-from pullguard.domain.errors import Malformed
-from pullguard.domain.image import is_ecr_host, normal_host, parse_image, parse_images
+from pullguard.domain.image import ImageReference, is_ecr_host, normal_host, parse_images
 
 READ_CHARS_MAX: Final = 4096  # ECS's own texts have at most about 1,000
 _GAP = " … "
@@ -32,11 +31,13 @@ _END = r"(?=[:,.;)\]]*(?:[\s\"'<>]|$))"
 _URL = rf"\b[a-z][a-z0-9+.-]{{0,20}}://([^\s\"'<>/?#]+?)((?:[/?#][^\s\"'<>]*?)?){_END}"
 _ARN = rf"\barn:aws[a-z-]*:[^\s\"'<>]*?{_END}"
 _IMAGE = (
-    r"(?:resolve ref(?:erence)?|resolve image|access denied for|(?<!matching )manifest for|no such image:|related to"
+    r"(?:(?P<always>resolve ref(?:erence)?|pull access denied for|(?<!matching )manifest for|no such image:)"
+    r"|resolve image|access denied for|related to"
     r"|(?:pull(?:ing)?|pull and unpack|inspect) image(?! manifest| has)"
     r"|(?:image|repository)(?= \S+ (?:not found|does not exist)))"
-    r"\s+[\"']?([^\s\"',]+)"
+    r"\s+(?P<quote>[\"']?)(?P<reference>[^\s\"',]+)"
 )
+_REPOSITORY = r"/v2/([^?#]+)/(?:manifests|blobs|tags)(?:[/?].*)?"
 _PATH = rf"(?<![^\s\"'(])[^\s/\"'()\[\]<>,;]+/[^\s\"'()\[\]<>,;]+?{_END}"
 _LOOKED_UP = r"\blookup (\S+?)(?=:? )"
 # A name that is cut off ends the text: it is no name.
@@ -71,11 +72,13 @@ class NamedRole:
 class StoppedText:
     """The ``words`` of a text in lower case, without its names.
 
-    ``registry`` is the host of the image that the text is about, where it says so. ``names_ecr`` is whether that, or
-    else anything in the text that has the form of a host, belongs to Amazon ECR. ``role`` is the first role named.
+    ``images`` are those that the text names, as references or in the URLs of requests to a registry. ``registry`` is
+    the host of the image that the text is about, where it says so. ``names_ecr`` is whether that, or else anything in
+    the text that has the form of a host, belongs to Amazon ECR. ``role`` is the first role named.
     """
 
     words: str
+    images: tuple[ImageReference, ...]
     registry: str | None
     names_ecr: bool
     role: NamedRole | None
@@ -95,24 +98,32 @@ def read_stopped_text(text: str) -> StoppedText:
     for pattern, spelling in _SPELLINGS:
         plain = compiled(pattern).sub(spelling, plain)
     plain = " ".join(plain.split())
-    registry = _registry(plain)
+    images = tuple(_images(plain))
+    registry = images[0].host if images else _asked_host(plain)
     return StoppedText(
         words=_words(plain),
+        images=images,
         registry=registry,
         names_ecr=is_ecr_host(registry) if registry else any(map(_is_of_ecr, _hosts(plain))),
         role=_role(plain),
     )
 
 
-def _registry(plain: str) -> str | None:
+def _images(plain: str) -> Iterator[ImageReference]:
+    """Yield the images that references name, then those that URLs do, which are without their tags."""
     for found in compiled(_IMAGE).finditer(plain):
-        reference = found[1].rstrip(":.")
-        if found.end() == len(plain) and "/" not in reference:
-            continue  # its host may be cut off
-        try:
-            return parse_image(reference).host
-        except Malformed:
-            continue
+        reference = found["reference"].rstrip(":.")
+        is_bare = not found["quote"] and not any(mark in reference for mark in "/:@")
+        if is_bare and (not found["always"] or found.end() == len(plain)):
+            continue  # a word ("pulling image configuration: …"), or the beginning of a host that was cut off
+        yield from parse_images((reference,))
+    for found in compiled(_URL).finditer(plain):
+        repository, host = compiled(_REPOSITORY).fullmatch(found[2]), _host_of_url(found[1])
+        if repository is not None and host is not None:
+            yield from parse_images((f"{host}/{repository[1]}",))
+
+
+def _asked_host(plain: str) -> str | None:
     asked = (found for found in compiled(_URL).finditer(plain) if found[2].startswith("/v2"))
     return next((host for found in asked if (host := _host_of_url(found[1]))), None)
 

@@ -122,7 +122,9 @@ class TaskStopped(_Change):
     def reasons(self) -> tuple[Reason, ...]:
         """Every reason given, the task's own first (Fargate), then the containers' (EC2)."""
         own = Reason(text=self.stopped_reason)
-        others = (Reason(text=each.reason, image=each.image or None) for each in self.containers)
+        others = (
+            Reason(text=each.reason, image=each.image or None, container=each.name or None) for each in self.containers
+        )
         return tuple(reason for reason in (own, *others) if reason.text)
 
     @property
