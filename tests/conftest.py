@@ -24,8 +24,11 @@ if TYPE_CHECKING:
     from xdist.remote import Producer
 
 HERE = Path(__file__).parent
-# Tests in folders or files of these names talk to servers of their own on this machine, and to nothing else.
-ON_LOOPBACK = ("accounts", "e2e", "registry", "remedies", "runtime", "test_registry_")
+# Tests in these folders and files talk to servers of their own on this machine, and to nothing else.
+ON_LOOPBACK = (
+    *("accounts/", "e2e/", "registry/", "remedies/", "runtime/"),
+    *("unit/registry/", "unit/checks/test_registry.py"),
+)
 LOOPBACK = ["127.0.0.1", "::1", "localhost"]
 
 memoize()
@@ -45,7 +48,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if any(item.get_closest_marker(name) for name in ("enable_socket", "allow_hosts", "disable_socket")):
             continue
-        if any(part.startswith(ON_LOOPBACK) for part in item.path.relative_to(HERE).parts):
+        if item.path.relative_to(HERE).as_posix().startswith(ON_LOOPBACK):
             item.add_marker(pytest.mark.allow_hosts(LOOPBACK))
         else:
             item.add_marker(pytest.mark.disable_socket)

@@ -65,7 +65,7 @@ def test_what_proves_an_answer_is_there(threat: str, cell: str) -> None:
         ("", "nothing is named that proves it"),
         ("no test: ", "nothing is named that proves it"),
         ("`unit/test_gone.py`", "there is no file unit/test_gone.py"),
-        ("`unit/test_stop.py::test_gone`", "unit/test_stop.py has no test_gone"),
+        ("`unit/domain/test_stop.py::test_gone`", "unit/domain/test_stop.py has no test_gone"),
         ("`::test_first`", "there is no file named before it"),
         ("`e2e/test_attacks.py::test_no_password_is_anywhere[gone]`", "e2e/test_attacks.py has no row gone"),
         ("`whatever`", "whatever is no test"),

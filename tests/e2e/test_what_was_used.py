@@ -35,7 +35,10 @@ UNSEEN = {
     ("reregister_task_definition", "iam:PassRole"): "RegisterTaskDefinition asks (test_statements.py misses it)",
     ("reregister_task_definition", "ecs:TagResource"): "the same",
     ("validate_task_definition", "iam:SimulatePrincipalPolicy"): "the embedded AWS has no simulator",
-    ("sweep_account", "dynamodb:DeleteItem"): "no service goes away between two sweeps (tests/unit/test_sweep.py)",
+    (
+        "sweep_account",
+        "dynamodb:DeleteItem",
+    ): "no service goes between two sweeps (tests/unit/workflows/test_sweep.py)",
 }
 """What a function's role allows and no call of its own shows, and why."""
 

@@ -11,7 +11,7 @@ from pullguard.domain.findings import Finding
 from pullguard.domain.image import parse_image
 from pullguard.domain.stopped_reason import diagnose, explain
 from tests.fakes import CLUSTER, NOW, World, container, denied, key, role, secret, task_definition
-from tests.unit.stopped_texts import TEXTS
+from tests.unit.domain.stopped_texts import TEXTS
 
 GHCR = secret()
 IMAGE = "ghcr.io/acme/web:1"

@@ -16,7 +16,7 @@ from pullguard.domain.image import parse_images
 from pullguard.domain.stopped_reason import diagnose, explain
 from pullguard.domain.task_definition import read_task_definition
 from tests.fakes import CLUSTER, NOW, REGION, World, container, revision_arn, role, role_arn, secret, task_definition
-from tests.unit.stopped_texts import TEXTS
+from tests.unit.domain.stopped_texts import TEXTS
 
 GHCR = secret()
 IMAGE = "ghcr.io/acme/web:1"

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from tests.unit.alerts.test_pasted_credentials import BASE64, PASTED
 from tests.unit.cli.conftest import Run, in_account
-from tests.unit.test_pasted_credentials import BASE64, PASTED
 
 TOKEN = PASTED["a token"]
 TOKENS = {"GitHub": TOKEN, "base64": BASE64.rstrip("=")}

@@ -1,0 +1,359 @@
+"""Text, JSON, SARIF and annotations; exit codes; and that no name in a file becomes a command of a log or a link."""
+
+import json
+import re
+from typing import Any
+
+import jsonschema
+import pytest
+
+from pullguard.checks.catalogue import CHECKS
+from pullguard.domain.findings import Finding, Remedy, Summary
+from pullguard_cli.annotations import annotations
+from pullguard_cli.check_text import as_text
+from pullguard_cli.checked import Checked, Placed, path_in_repository
+from pullguard_cli.located import Unusable
+from pullguard_cli.sarif import sarif
+from tests.unit.alerts.test_pasted_credentials import BASE64, PASTED
+from tests.unit.cli.commands.check.conftest import Check, container, definition
+
+# The members that SARIF 2.1.0 requires, and the kinds of value that it allows, of all objects that are written.
+TEXT = {"type": "object", "required": ["text"], "properties": {"text": {"type": "string", "minLength": 1}}}
+LOCATIONS = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "required": ["physicalLocation"],
+        "additionalProperties": False,
+        "properties": {
+            "physicalLocation": {
+                "type": "object",
+                "required": ["artifactLocation"],
+                "additionalProperties": False,
+                "properties": {
+                    "artifactLocation": {
+                        "type": "object",
+                        "required": ["uri"],
+                        "additionalProperties": False,
+                        "properties": {"uri": {"type": "string", "pattern": r"^[A-Za-z0-9._~/%:@!$&'()*+,;=-]+$"}},
+                    },
+                    "region": {
+                        "type": "object",
+                        "required": ["startLine"],
+                        "properties": {"startLine": {"type": "integer", "minimum": 1}},
+                    },
+                },
+            }
+        },
+    },
+}
+SARIF = {
+    "type": "object",
+    "required": ["$schema", "version", "runs"],
+    "additionalProperties": False,
+    "properties": {
+        "$schema": {"type": "string"},
+        "version": {"const": "2.1.0"},
+        "runs": {
+            "type": "array",
+            "minItems": 1,
+            "maxItems": 1,
+            "items": {
+                "type": "object",
+                "required": ["tool", "results"],
+                "additionalProperties": False,
+                "properties": {
+                    "columnKind": {"enum": ["utf16CodeUnits", "unicodeCodePoints"]},
+                    "tool": {
+                        "type": "object",
+                        "required": ["driver"],
+                        "properties": {
+                            "driver": {
+                                "type": "object",
+                                "required": ["name", "rules", "version"],
+                                "properties": {
+                                    "rules": {
+                                        "type": "array",
+                                        "uniqueItems": True,
+                                        "items": {
+                                            "type": "object",
+                                            "required": ["id", "shortDescription", "helpUri", "defaultConfiguration"],
+                                            "properties": {
+                                                "id": {"type": "string"},
+                                                "shortDescription": TEXT,
+                                                "fullDescription": TEXT,
+                                                "help": TEXT,
+                                                "helpUri": {"type": "string", "pattern": "^https://"},
+                                                "defaultConfiguration": {
+                                                    "properties": {"level": {"enum": ["error", "warning", "note"]}}
+                                                },
+                                            },
+                                        },
+                                    }
+                                },
+                            }
+                        },
+                    },
+                    "invocations": {
+                        "type": "array",
+                        "items": {
+                            "type": "object",
+                            "required": ["executionSuccessful"],
+                            "properties": {
+                                "executionSuccessful": {"type": "boolean"},
+                                "toolExecutionNotifications": {
+                                    "type": "array",
+                                    "items": {
+                                        "type": "object",
+                                        "required": ["message"],
+                                        "properties": {"message": TEXT, "locations": LOCATIONS},
+                                    },
+                                },
+                            },
+                        },
+                    },
+                    "results": {
+                        "type": "array",
+                        "items": {
+                            "type": "object",
+                            "required": ["message", "ruleId", "locations", "partialFingerprints"],
+                            "properties": {
+                                "ruleId": {"type": "string"},
+                                "ruleIndex": {"type": "integer", "minimum": 0},
+                                "kind": {"enum": ["fail", "open"]},
+                                "level": {"enum": ["none", "warning", "error"]},
+                                "message": TEXT,
+                                "locations": LOCATIONS | {"minItems": 1},
+                                "partialFingerprints": {
+                                    "type": "object",
+                                    "additionalProperties": {"type": "string"},
+                                },
+                            },
+                            "if": {"properties": {"kind": {"const": "open"}}},
+                            "then": {"properties": {"level": {"const": "none"}}},
+                        },
+                    },
+                },
+            },
+        },
+    },
+}  # fmt: skip
+HOSTILE = "a%b:c,d\n::error::owned\r\x1b[2J ##[add-mask]x"
+
+
+def placed(status: str = "fail", *, file: str = "deploy/web.json", text: str = "It is broken.") -> Placed:
+    finding = Finding(
+        id="0123456789abcdef", check="secret-not-found", status="unknown" if status == "unknown" else "fail",
+        severity="warning" if status == "warning" else "error", task_definition="web:0", container="app", image=None,
+        secret=None, role=None, key=None, cause=text, evidence=text,
+        remedy=Remedy(text=text, snippet=text), source="https://docs.aws.amazon.com/",
+    )  # fmt: skip
+    return Placed(finding=finding, file=file, line=7)
+
+
+def checked(*found: Placed, unusable: tuple[Unusable, ...] = (), live: bool = False) -> Checked:
+    return Checked(
+        placed=found, unusable=unusable, empty=(), account=None, region=None, live=live,
+        summary=Summary(task_definitions=1, references=2, failed=len(found), not_checked=3),
+    )  # fmt: skip
+
+
+def text_of(outcome: Checked) -> str:
+    return "\n".join(each.plain for each in as_text(outcome))
+
+
+# --- SARIF ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("files", [{}, {"a.json": "{"}], ids=["good", "bad"])
+def test_sarif_of_the_command(check: Check, files: dict[str, Any]) -> None:
+    made = definition(container("registry"), executionRoleArn=None)
+    log = check("--format", "sarif", files={"deploy/a b.json": made, **files}).data
+    jsonschema.validate(log, SARIF)
+    run = log["runs"][0]
+    assert [result["ruleId"] for result in run["results"]] == ["execution-role-missing", "reference-not-full-arn"]
+    assert [result["level"] for result in run["results"]] == ["error", "warning"]
+    place = run["results"][1]["locations"][0]["physicalLocation"]
+    assert place == {"artifactLocation": {"uri": "deploy/a%20b.json"}, "region": {"startLine": 9}}
+    assert run["invocations"][0]["executionSuccessful"] is not bool(files)
+    for result in run["results"]:
+        assert run["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == result["ruleId"]
+
+
+def test_sarif_has_every_check_as_a_rule() -> None:
+    rules = sarif(checked(), {})["runs"][0]["tool"]["driver"]["rules"]
+    assert [rule["id"] for rule in rules] == [each.id for each in CHECKS]
+
+
+def test_sarif_of_the_unknown_is_open() -> None:
+    log = sarif(checked(placed("unknown"), placed(file="-"), placed(file="/elsewhere/a/../x.json")), {})
+    jsonschema.validate(log, SARIF)
+    results = log["runs"][0]["results"]
+    assert (results[0]["kind"], results[0]["level"]) == ("open", "none")
+    uris = [each["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for each in results]
+    assert uris == ["deploy/web.json", "stdin", "file:///elsewhere/x.json"]
+
+
+# --- Annotations ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("status", "command"), [("fail", "error"), ("warning", "warning"), ("unknown", "notice")])
+def test_an_annotation(status: str, command: str) -> None:
+    (line,) = annotations(checked(placed(status)), {})
+    assert line == (
+        f"::{command} file=deploy/web.json,line=7,title=pullguard%3A secret-not-found::"
+        "It is broken.%0AIt is broken.%0Ahttps://docs.aws.amazon.com/"
+    )
+
+
+def test_annotations_of_hostile_texts_are_one_command_each() -> None:
+    bad = Unusable(HOSTILE, HOSTILE, line=3)
+    for line in annotations(checked(placed(file=HOSTILE, text=HOSTILE), unusable=(bad,)), {}):
+        assert line.isprintable()
+        assert "##[" not in line
+        properties, _, message = line.removeprefix("::error ").partition("::")
+        assert set(re.findall(r"(?:^|,)([a-z]+)=", properties)) == {"file", "line", "title"}
+        assert "%0A" in message or "\\n" in message
+
+
+def test_annotations_stand_beside_the_text_in_github_actions(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {"a.json": definition(container("registry"))}
+    assert "::warning" not in check(files=files).out
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    ran = check(files=files)
+    assert "\n::warning file=a.json,line=9,title=pullguard%3A reference-not-full-arn::" in ran.out
+    assert "a.json:9: warning reference-not-full-arn" in ran.out
+    assert json.loads(check("--format", "json", files=files).out)
+    assert check("--format", "github", files=files).out.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("file", "workspace", "expected"),
+    [
+        ("a/b.json", None, "a/b.json"),
+        ("./a/../b.json", None, "b.json"),
+        ("../b.json", None, None),
+        ("/elsewhere/b.json", None, None),
+        ("/elsewhere/x/b.json", "/elsewhere", "x/b.json"),
+        ("-", None, None),
+        ("a\0b", None, "a\0b"),
+    ],
+)
+def test_path_in_the_repository(file: str, workspace: str | None, expected: str | None) -> None:
+    assert path_in_repository(file, {"GITHUB_WORKSPACE": workspace} if workspace else {}) == expected
+
+
+# --- Text, JSON, exit codes ----------------------------------------------------------------------------------------
+
+
+def test_text(check: Check) -> None:
+    ran = check(files={"deploy/a.json": definition(container("registry"), executionRoleArn=None)})
+    assert "deploy/a.json:1: error execution-role-missing\n" in ran.out
+    assert "deploy/a.json:9: warning reference-not-full-arn\n" in ran.out
+    assert ran.out.endswith(
+        "1 task definition, 1 reference: 1 error, 1 warning, 2 not checked (--live asks AWS), 1 passed\n"
+    )
+    assert "\x1b" not in ran.out
+
+
+def test_text_of_a_file_with_nothing_wrong(check: Check) -> None:
+    ran = check(files={"a.json": definition()})
+    assert ran.out == "1 task definition, 1 reference: no findings, 3 not checked (--live asks AWS)\n"
+
+
+def test_text_obeys_nobody() -> None:
+    said = text_of(checked(placed(file=HOSTILE, text=HOSTILE)))
+    assert not {"\r", "\x1b"} & set(said)
+    assert "##[" not in said
+    assert not [line for line in said.splitlines() if line.strip().startswith("::")]
+
+
+def test_json_is_the_contract_and_where_things_stand(check: Check) -> None:
+    ran = check("--format", "json", files={"a.json": definition(container("registry"))})
+    assert list(ran.data) == [
+        "schema_version", "account", "region", "findings", "summary", "not_checked", "locations",
+        "unfinished",
+    ]  # fmt: skip
+    (finding,) = ran.data["findings"]
+    assert ran.data["locations"] == [{"finding": finding["id"], "file": "a.json", "line": 9}]
+    assert finding["task_definition"] == "arn:aws:ecs:us-east-1:123456789012:task-definition/web:0"
+    place = {"account": finding.pop("account"), "region": finding.pop("region")}
+    assert Finding.from_dict(finding).to_dict() == finding
+    assert place == {"account": "123456789012", "region": None}, "nothing names the Region"
+
+
+@pytest.mark.parametrize(
+    ("files", "options", "account", "region"),
+    [
+        ({"a.json": {"executionRoleArn": None}}, [], None, None),
+        ({"a.json": {"executionRoleArn": None}}, ["--region", "eu-west-1"], None, "eu-west-1"),
+        ({"a.json": {}}, [], "123456789012", None),
+        ({"a.json": {}, "b.json": {"executionRoleArn": "arn:aws:iam::999999999999:role/r"}}, [], None, None),
+        ({"a.json": {"executionRoleArn": "arn:aws-cn:iam::123456789012:role/r"}}, [], "123456789012", None),
+    ],
+    ids=["none", "given", "of the role", "several", "of its partition"],
+)
+def test_account_and_region_are_null_where_nothing_names_them(
+    check: Check, files: dict[str, Any], options: list[str], account: str | None, region: str | None
+) -> None:
+    made = {name: definition(container("registry"), **members) for name, members in files.items()}
+    data = check("--format", "json", *options, files=made).data
+    assert (data["account"], data["region"]) == (account, region)
+    assert {each["region"] for each in data["findings"]} == {region}
+    accounts = {each["account"] for each in data["findings"]}
+    assert accounts == ({account} if len(files) == 1 else {"123456789012", "999999999999"})
+
+
+@pytest.mark.parametrize("form", ["text", "json", "sarif", "github"])
+def test_credentials_pasted_in_the_place_of_a_reference_are_never_told(check: Check, form: str) -> None:
+    pasted = json.dumps({"username": "u", "password": "Sup3rS3cret"})
+    content = definition(container(pasted), container("https://u:Sup3rS3cret@ghcr.io", name="url"))
+    for options in ([], ["--region", "eu-west-1"]):
+        ran = check("--format", form, *options, files={"a.json": content, "b.json": definition(container([pasted]))})
+        assert "reference-malformed" in ran.out
+        assert "Sup3rS3cret" not in ran.out + ran.err
+
+
+def test_what_is_not_registered_has_no_revision_in_words(check: Check) -> None:
+    ran = check(files={"a.json": definition(container(5), executionRoleArn=None)})
+    assert "web:0" not in ran.out
+    assert "a number" in ran.out
+
+
+def test_ids_are_distinct_and_stay_the_same(check: Check) -> None:
+    content = definition(container("registry"), executionRoleArn=None)
+    files = {"a.json": content, "b.json": content}
+    ids = [each["id"] for each in check("--format", "json", files=files).data["findings"]]
+    assert len(set(ids)) == len(ids) == 4
+    assert ids == [each["id"] for each in check("--format", "json", files=files).data["findings"]]
+    assert ids[2:] == [each["id"] for each in check("--format", "json", files={"./b.json": content}).data["findings"]]
+
+
+RIGHT, WARNED, BROKEN = definition(), definition(container("registry")), definition(executionRoleArn=None)
+
+
+@pytest.mark.parametrize(
+    ("content", "fail_on", "code"),
+    [
+        (RIGHT, "error", 0), (RIGHT, "warning", 0), (RIGHT, "never", 0),
+        (WARNED, "error", 0), (WARNED, "warning", 1), (WARNED, "never", 0),
+        (BROKEN, "error", 1), (BROKEN, "warning", 1), (BROKEN, "never", 0),
+        ("{", "error", 2), ("{", "warning", 2), ("{", "never", 2),
+    ],
+)  # fmt: skip
+def test_exit_code(check: Check, content: object, fail_on: str, code: int) -> None:
+    assert check("--fail-on", fail_on, files={"a.json": content}).code == code
+
+
+@pytest.mark.parametrize("form", ["text", "json", "sarif", "github"])
+@pytest.mark.parametrize("token", [PASTED["a token"], BASE64.rstrip("=")], ids=["GitHub", "base64"])
+def test_a_token_that_was_pasted_into_a_file_is_repeated_in_no_form(check: Check, token: str, form: str) -> None:
+    containers = (
+        container(token, name="reference"),
+        container("registry/ghcr", name=token, image=f"ghcr.io/acme/app:{token}"),
+        container("registry/ghcr", name="image", image=token),
+    )
+    ran = check("--format", form, files={"task.json": definition(*containers)})
+    assert "registry/ghcr" in ran.out
+    assert token not in f"{ran.out}{ran.err}"
+    assert token[4:24] not in f"{ran.out}{ran.err}"

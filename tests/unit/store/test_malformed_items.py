@@ -1,0 +1,328 @@
+"""An item of the ledger that cannot be read is named, keeps no other from being read, and lets nothing be written."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import pytest
+
+from pullguard.aws.answers import safe_words
+from pullguard.checks.catalogue import cause_of
+from pullguard.domain.errors import MalformedItem
+from pullguard.domain.facts import NotLooked, RotationEnd, ScheduleUse, Unreadable
+from pullguard.domain.grant_record import Unagreed
+from pullguard.domain.role_policy import Granted
+from pullguard.domain.stop import Stop
+from pullguard.incidents import CauseRecord, Member
+from pullguard.store.incidents import CauseLedger
+from pullguard.store.ledger import Ledger
+from pullguard.store.services import Kept, ServiceLedger
+from pullguard.store.starts import StartLedger
+from pullguard.store.task_definitions import Roster, Sweep
+from pullguard.workflows.write_checks import Held
+from tests.fakes import NOW, World, revision_arn, role_arn, secret_arn
+from tests.flows import Stage
+from tests.unit.store.test_ledger import record, remediation
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+WEB, API, ROLE, SECRET = revision_arn("web"), revision_arn("api"), role_arn(), secret_arn()
+FINDING = record().finding
+CAUSE = CauseRecord(
+    id="c" * 16, event="Finding Opened", sequence=1, told=0, opened_at=NOW, changed_at=NOW, lead=FINDING
+)
+NIGHTLY = ScheduleUse(kind="schedule", name="nightly", within="default", in_input=True, task_definition=WEB)
+UNAGREED = Unagreed(granted=Granted(secret=SECRET, key=None), before=None, task_definition=str(WEB), why="no tag")
+Read: TypeAlias = Callable[["DynamoDBClient"], Any]
+
+
+def ledger(client: "DynamoDBClient") -> Ledger:
+    return Ledger(client, "ledger")
+
+
+def causes(client: "DynamoDBClient") -> CauseLedger:
+    return CauseLedger(client, "ledger")
+
+
+def roster(client: "DynamoDBClient") -> Roster:
+    return Roster(client, "ledger")
+
+
+def services(client: "DynamoDBClient") -> ServiceLedger:
+    return ServiceLedger(client, "ledger")
+
+
+def starts(client: "DynamoDBClient") -> StartLedger:
+    return StartLedger(client, "ledger", now=lambda: NOW)
+
+
+# Where the item stands, how a good one gets there, and how all are read.
+LISTS: dict[str, tuple[str, str, Callable[["DynamoDBClient"], object], Read]] = {
+    "known": ("KNOWN", "TD#", lambda it: roster(it).ask(WEB, "s-1"), lambda it: roster(it).known()),
+    "siblings": (
+        "KNOWN",
+        f"TD#{str(WEB).rpartition(':')[0]}:",
+        lambda it: roster(it).ask(WEB, "s-1"),
+        lambda it: roster(it).siblings(revision_arn("web", revision=1)),
+    ),
+    "dependents": (
+        "REF#x",
+        "TD#",
+        lambda it: ledger(it).keep_references(WEB, ledger(it).entry(WEB), frozenset({"x"})),
+        lambda it: ledger(it).dependents("x"),
+    ),
+    "findings": (
+        f"TD#{WEB}",
+        "FINDING#",
+        lambda it: ledger(it).save_finding(WEB, record(), cause=cause_of(record().finding), now=NOW),
+        lambda it: ledger(it).entry(WEB).findings,
+    ),
+    "remediations": (
+        f"TD#{WEB}",
+        "REMEDIATION#",
+        lambda it: ledger(it).save_remediation(remediation(), announced=True, now=NOW),
+        lambda it: tuple(ledger(it).entry(WEB).remediations),
+    ),
+    "intended": (
+        "INTENT#m-1",
+        "",
+        lambda it: ledger(it).intend(replace(remediation(), occasion="m-1"), now=NOW),
+        lambda it: ledger(it).intended("m-1"),
+    ),
+    "roles": (
+        "ROLES",
+        "ROLE#",
+        lambda it: ledger(it).record_write(ROLE, write_id="w", record={}, now=NOW),
+        lambda it: ledger(it).roles(),
+    ),
+    "writes": (
+        f"ROLE#{ROLE}",
+        "WRITE#",
+        lambda it: ledger(it).record_write(ROLE, write_id="w", record={}, now=NOW),
+        lambda it: ledger(it).writes(ROLE),
+    ),
+    "ecs-writes": (
+        "FAMILY#web",
+        "WRITE#",
+        lambda it: ledger(it).record_ecs_write("web", write_id="w", record={}, now=NOW),
+        lambda it: ledger(it).ecs_writes("web"),
+    ),
+    "granted": (
+        f"ROLE#{ROLE}",
+        "GRANTED#",
+        lambda it: ledger(it).keep_grants(ROLE, (Granted(secret=SECRET, key=None),)),
+        lambda it: ledger(it).granted(ROLE),
+    ),
+    "unagreed": (
+        f"ROLE#{ROLE}",
+        "UNAGREED#",
+        lambda it: ledger(it).keep_unagreed(ROLE, (UNAGREED,)),
+        lambda it: ledger(it).unagreed(ROLE),
+    ),
+    "waiting": (
+        "WAITING",
+        "",
+        lambda it: ledger(it).keep_waiting(WEB, now=NOW),
+        lambda it: ledger(it).waiting(now=NOW),
+    ),
+    "causes": (
+        "CAUSES",
+        "",
+        lambda it: causes(it).save(CAUSE, over=None, now=NOW),
+        lambda it: tuple(causes(it).records()),
+    ),
+    "members": (
+        f"CAUSE#{cause_of(record().finding)}",
+        "MEMBER#",
+        lambda it: ledger(it).save_finding(WEB, record(), cause=cause_of(record().finding), now=NOW),
+        lambda it: causes(it).members(cause_of(record().finding)),
+    ),
+    "any-member": (
+        f"CAUSE#{cause_of(record().finding)}",
+        "MEMBER#",
+        lambda it: ledger(it).save_finding(WEB, record(), cause=cause_of(record().finding), now=NOW),
+        lambda it: [causes(it).any_member(cause_of(record().finding))],
+    ),
+    "services": (
+        "SERVICES",
+        "",
+        lambda it: services(it).keep("zz", Kept(task_definition=str(WEB))),
+        lambda it: [services(it).known()["zz"]],
+    ),
+    "schedules": (
+        "SCHEDULES",
+        "TD#",
+        lambda it: starts(it).keep_schedules((NIGHTLY,)),
+        lambda it: starts(it).schedules(),
+    ),
+    "alone": ("ALONE", "RAN TD#", lambda it: starts(it).keep_alone(WEB, ran=True), lambda it: starts(it).alone()),
+}
+MALFORMED: dict[str, dict[str, Any]] = {
+    "no-data": {},
+    "no-json": {"data": {"S": "{"}},
+    "null": {"data": {"S": "null"}},
+    "a-number": {"data": {"S": "7"}},
+    "an-empty-object": {"data": {"S": "{}"}},
+    "deep": {"data": {"S": "[" * 50_000}},
+    "no-text": {"data": {"N": "7"}},
+}
+
+
+def put(client: "DynamoDBClient", partition: str, sort: str, rest: dict[str, Any]) -> None:
+    client.put_item(TableName="ledger", Item={"pk": {"S": partition}, "sk": {"S": sort}, **rest})
+
+
+@pytest.mark.parametrize("malformed", MALFORMED.values(), ids=MALFORMED)
+@pytest.mark.parametrize("name", LISTS)
+def test_of_a_list_the_others_are_read(
+    dynamodb: "DynamoDBClient", name: str, malformed: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    partition, prefix, keep, read = LISTS[name]
+    keep(dynamodb)
+    [good] = read(dynamodb)
+    put(dynamodb, partition, f"{prefix}!", malformed)  # before the good one
+    assert good in list(read(dynamodb))
+    named = [line for line in caplog.messages if f'"{prefix}!"' in line]
+    assert named or len(list(read(dynamodb))) == 2  # named, or there is nothing in its data that could be wrong
+
+
+@pytest.mark.parametrize("name", ["findings", "remediations", "intended", "causes", "members", "services"])
+def test_what_a_later_version_kept_beside_it_is_left_out(dynamodb: "DynamoDBClient", name: str) -> None:
+    partition, prefix, keep, read = LISTS[name]
+    keep(dynamodb)
+    before = list(read(dynamodb))
+    for item in dynamodb.scan(TableName="ledger")["Items"]:
+        if item["pk"]["S"] == partition and item["sk"]["S"].startswith(prefix):
+            data = json.loads(item["data"]["S"])
+            put(dynamodb, partition, item["sk"]["S"], {**item, "data": {"S": json.dumps({**data, "later": [1]})}})
+    assert list(read(dynamodb)) == before
+
+
+@pytest.mark.parametrize("malformed", MALFORMED.values(), ids=MALFORMED)
+def test_a_hold_that_cannot_be_read_holds(dynamodb: "DynamoDBClient", malformed: dict[str, Any]) -> None:
+    stage, stop = Stage(ledger(dynamodb), World()), Stop(by="ada", at="noon")
+    stage.ledger.save_hold(ROLE, stop)
+    for what in (f"ROLE#{ROLE}", "FAMILY#web"):
+        put(dynamodb, what, "HOLD", malformed)
+        put(dynamodb, "HOLDS", what, malformed)
+    for held in ({"role": ROLE}, {"family": "web"}):
+        with pytest.raises(Held):
+            stage.executor().brakes.admit(**held)
+    assert (set(stage.ledger.held_roles()), set(stage.ledger.held_families())) == ({ROLE}, {"web"})
+
+
+@pytest.mark.parametrize("malformed", MALFORMED.values(), ids=MALFORMED)
+def test_a_grant_whose_record_cannot_be_read_is_still_ours_and_never_unused(
+    dynamodb: "DynamoDBClient", malformed: dict[str, Any]
+) -> None:
+    put(dynamodb, f"ROLE#{ROLE}", f"GRANTED#{SECRET}", {**malformed, "unused_since": {"S": "x"}})
+    [holding] = ledger(dynamodb).holdings(ROLE)
+    assert (holding.granted, holding.task_definition) == (Granted(secret=SECRET, key=None), "")
+    assert not holding.is_due("s-1", grace_days=0, now=NOW + timedelta(days=999))
+
+
+@pytest.mark.parametrize("malformed", MALFORMED.values(), ids=MALFORMED)
+def test_a_sweep_that_cannot_be_read_is_none_and_the_next_begins(
+    dynamodb: "DynamoDBClient", malformed: dict[str, Any]
+) -> None:
+    for sort in ("CURRENT", "COMPLETE"):
+        put(dynamodb, "SWEEP", sort, malformed)
+    assert (roster(dynamodb).sweep(), roster(dynamodb).complete()) == (None, None)
+    roster(dynamodb).begin(Sweep(id="s-2", began_at=NOW.isoformat()))
+    assert roster(dynamodb).sweep() == Sweep(id="s-2", began_at=NOW.isoformat())
+
+
+@pytest.mark.parametrize("malformed", MALFORMED.values(), ids=MALFORMED)
+def test_a_schedule_whose_item_cannot_be_read_still_starts_its_revision_and_the_next_sweep_mends_it(
+    dynamodb: "DynamoDBClient", malformed: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    starts(dynamodb).keep_schedules((NIGHTLY,))
+    sort = f"TD#{WEB} schedule default nightly"
+    put(dynamodb, "SCHEDULES", sort, malformed)
+    assert starts(dynamodb).schedules() == (replace(NIGHTLY, in_input=False),)
+    assert [line for line in caplog.messages if f'sk "{sort}"' in line]
+    starts(dynamodb).keep_schedules((NIGHTLY,))
+    assert starts(dynamodb).schedules() == (NIGHTLY,)
+
+
+@pytest.mark.parametrize("malformed", MALFORMED.values(), ids=MALFORMED)
+def test_where_it_cannot_be_read_when_schedules_were_listed_they_are_not_known(
+    dynamodb: "DynamoDBClient", malformed: dict[str, Any]
+) -> None:
+    starts(dynamodb).keep_schedules(())
+    put(dynamodb, "SCHEDULES", "LISTED", malformed)
+    assert isinstance(starts(dynamodb).schedules(), NotLooked | Unreadable)
+    starts(dynamodb).keep_schedules(())
+    assert starts(dynamodb).schedules() == ()
+
+
+EXPIRIES: dict[str, dict[str, Any]] = {
+    "none": {},
+    "a-text": {"expires_at_epoch_s": {"S": "soon"}},
+    "no-whole-number": {"expires_at_epoch_s": {"N": "1.5"}},
+    "null": {"expires_at_epoch_s": {"NULL": True}},
+}
+
+
+@pytest.mark.parametrize("expiry", EXPIRIES.values(), ids=EXPIRIES)
+@pytest.mark.parametrize("ran", [True, False])
+def test_a_start_of_which_nobody_can_tell_when_it_was_counts_and_the_next_is_kept(
+    dynamodb: "DynamoDBClient", expiry: dict[str, Any], caplog: pytest.LogCaptureFixture, *, ran: bool
+) -> None:
+    put(dynamodb, "ALONE", f"{'RAN' if ran else 'FAILED'} TD#{WEB}", expiry)
+    assert starts(dynamodb).alone() == {WEB: ran}
+    assert caplog.messages
+    caplog.clear()
+    starts(dynamodb).keep_alone(WEB, ran=ran)
+    assert starts(dynamodb).alone() == {WEB: ran}
+    assert not caplog.messages
+
+
+def test_what_is_undone_stays_undone_where_its_record_cannot_be_read(dynamodb: "DynamoDBClient") -> None:
+    put(dynamodb, "FAMILY#web", f"REREGISTERED#{WEB}", {"data": {"S": "7"}})
+    put(dynamodb, "FAMILY#web", "MOVED#web", {"data": {"S": "7"}})
+    with pytest.raises(MalformedItem, match="REREGISTERED#"):
+        ledger(dynamodb).reregistered(WEB)
+    with pytest.raises(MalformedItem, match="MOVED#"):
+        ledger(dynamodb).was_moved("web", WEB, API)
+
+
+def test_one_that_is_asked_for_by_itself_is_named_and_how_it_ended_is_unknown(dynamodb: "DynamoDBClient") -> None:
+    put(dynamodb, f"TD#{WEB}", "FINDING#f", {"data": {"S": '{"finding": 7}'}})
+    with pytest.raises(MalformedItem) as caught:
+        ledger(dynamodb).finding(WEB, "f")
+    assert f'pk "TD#{WEB}", sk "FINDING#f"' in safe_words(caught.value)
+    put(dynamodb, f"ROTATION#{SECRET}", "ROTATION", {"data": {"S": '{"outcome": "failed"}'}})
+    assert ledger(dynamodb).rotation_end(SECRET) is None
+    end = RotationEnd(outcome="failed", at=NOW)
+    put(
+        dynamodb,
+        f"ROTATION#{SECRET}",
+        "ROTATION",
+        {"data": {"S": json.dumps({"outcome": "failed", "at": NOW.isoformat(), "later": 1})}},
+    )
+    assert ledger(dynamodb).rotation_end(SECRET) == end
+
+
+def test_a_member_has_every_member_that_it_needs() -> None:
+    with pytest.raises(ValueError, match="lacks"):
+        Member.from_dict({})
+
+
+COUNTS: dict[str, tuple[str, str, Callable[[Ledger], object]]] = {
+    "what-happened": ("ONCE#x", "ONCE", lambda it: it.happened("x", now=NOW)),
+    "what-was-taken-up": ("CHANGE#x", "CHANGE", lambda it: it.taken_up("x", now=NOW)),
+    "how-often-it-was-written": ("WRITES#x", f"{NOW:%Y-%m-%dT%H}", lambda it: it.written_in_hour("x", now=NOW)),
+}
+
+
+@pytest.mark.parametrize(("partition", "sort", "read"), COUNTS.values(), ids=COUNTS)
+def test_a_mark_or_a_count_that_cannot_be_read_is_named_and_lets_nothing_pass(
+    dynamodb: "DynamoDBClient", partition: str, sort: str, read: Callable[[Ledger], object]
+) -> None:
+    put(dynamodb, partition, sort, {"expires_at_epoch_s": {"S": "soon"}, "writes": {"S": "many"}})
+    with pytest.raises(MalformedItem, match=f'pk "{partition}"'):
+        read(ledger(dynamodb))

@@ -1,0 +1,21 @@
+"""The acts, each with writes to IAM that are exactly those that it expects."""
+
+from collections.abc import Iterator
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+
+from pullguard.aws.iam import Iam
+from pullguard.store.ledger import Ledger
+from tests.fakes import REGION
+from tests.flows import Stage
+from tests.unit.workflows.patch_role.scene import Act, Acted
+
+
+@pytest.fixture
+def act(ledger: Ledger) -> Iterator[Acted]:
+    client = boto3.client("iam", region_name=REGION)
+    with Stubber(client) as stubber:
+        yield lambda world, **changes: Act(Stage(ledger, world, **changes), stubber, Iam(client))
+        stubber.assert_no_pending_responses()

@@ -1,0 +1,212 @@
+"""What goes wrong: IAM's refusals, its quota, the breaker, and two runs at one role."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from botocore.exceptions import ClientError
+
+from pullguard.checks.examine import examine
+from pullguard.domain.errors import NotNow
+from pullguard.domain.role_policy import fits, policy_document, render
+from pullguard.store.ledger import Ledger
+from pullguard.workflows.patch_role import RolePatcher
+from pullguard.workflows.role_lock import ROLE_LEASE_S
+from tests.fakes import (
+    NOW,
+    ROLE_ID,
+    Crash,
+    World,
+    container,
+    denied,
+    granted,
+    key,
+    role,
+    role_arn,
+    secret,
+    task_definition,
+)
+from tests.flows import look
+from tests.unit.workflows.patch_role.scene import BROKEN, GHCR, Act, Acted, own
+
+
+@pytest.mark.parametrize("code", ["AccessDenied", "AccessDeniedException"])
+def test_a_refusal_of_iam_is_told_with_its_remedy(act: Acted, code: str) -> None:
+    here = act(BROKEN)
+    here.expect(render(policy_document(granted(GHCR))), error=code)
+    assert not here.patch().written
+    failure = here.failure()
+    assert "iam:PutRolePolicy" in failure["why"]
+    assert code in failure["why"]
+    assert "ManagedRolePattern" in failure["remedy"]
+    assert "pullguard:managed=true" in failure["remedy"]
+    assert "RequireRoleBoundary" in failure["remedy"]
+    assert here.stage.sent.messages == []
+
+
+def test_a_standing_refusal_is_told_once_a_day(act: Acted) -> None:
+    here = act(BROKEN)
+    for hours in (0, 1, 24):
+        here.stage.time = NOW
+        here.stage.later(hours=hours)
+        here.expect(render(policy_document(granted(GHCR))), error="AccessDenied")
+        here.patch(occasion=f"m-{hours}")
+    assert here.told() == ["Remediation Failed"] * 2
+
+
+def test_what_iam_refuses_is_not_counted_and_kept_as_refused(act: Acted, ledger: Ledger) -> None:
+    here = act(BROKEN, writes_per_hour=2)
+    for number in range(3):
+        here.expect(render(policy_document(granted(GHCR))), error="AccessDenied")
+        here.patch(occasion=f"m-{number}")
+    assert {each["remediation"]["why"] for each in here.stage.sent.details("Remediation Failed")} == {
+        "AWS refused iam:PutRolePolicy on the role web-execution (AccessDenied)"
+    }
+    assert [each.outcome for each in ledger.writes(role_arn())] == ["refused"] * 3
+    here.expect(render(policy_document(granted(GHCR))))
+    assert here.patch(occasion="m-9").written
+    assert ledger.writes(role_arn())[-1].outcome == "written"
+
+
+def test_any_other_error_of_iam_sends_the_message_back(act: Acted) -> None:
+    here = act(BROKEN)
+    here.expect(render(policy_document(granted(GHCR))), error="Throttling")
+    with pytest.raises(ClientError, match="Throttling"):
+        here.patch()
+    assert here.told() == []
+
+
+def test_a_policy_that_finds_no_room_is_told_and_not_tried(act: Acted, ledger: Ledger) -> None:
+    # The grant alone would fit; with all that was granted before and is gone from the role, it does not.
+    many = tuple(secret(f"{number:03}-{'x' * 100}") for number in range(70))
+    before = granted(*many)
+    ledger.keep_grants(role_arn(), before, role_id=ROLE_ID)
+    here = act(replace(BROKEN, secrets=(GHCR, *many)))
+    assert not here.patch().written
+    assert "more than the 10240 that IAM takes" in here.failure()["why"]
+    assert "managed policy" in here.failure()["remedy"]
+    assert set(ledger.granted(role_arn())) == set(before)
+
+
+def test_a_role_with_eighty_secrets_fits_and_one_write_is_made_for_each(act: Acted) -> None:
+    many = tuple(secret(f"registry/team-{number:03}") for number in range(80))
+    families = tuple(task_definition(container(each), family=f"f{number}") for number, each in enumerate(many))
+    here = act(World(families, (role(),), many))  # with the default of WritesPerHour
+    for number, family in enumerate(families):
+        here.expect(render(policy_document(granted(*many[: number + 1]))))
+        patcher = RolePatcher(executor=here.stage.executor(), iam=here.iam)
+        assert patcher.patch(look(family.arn), occasion=f"m-{number}").written
+        here.stage.world.roles = (role(inline_policies=(own(*many[: number + 1]),)),)
+    assert set(here.stage.ledger.granted(role_arn())) == set(granted(*many))
+
+
+def test_a_role_with_eighty_secrets_under_keys_of_their_own_is_told_where_it_ends(act: Acted) -> None:
+    many = tuple(secret(f"registry/team-{number:03}", key=key(number)) for number in range(80))
+    full = next(n for n in range(80) if not fits({}, policy_document(granted(*many[:n]))))
+    one_more = task_definition(container(many[full - 1]))
+    here = act(World((one_more,), (role(inline_policies=(own(*many[: full - 1]),)),), many))
+    assert not here.patch().written
+    examined = examine(here.stage.world.facts()).findings
+    assert "inline-policy-quota" in {each.check for each in examined}
+
+
+# --- Too many writes, or two at once ---
+
+
+def last_delay_s(here: Act) -> int:
+    messages = [each for each in here.stage.sent.messages if each["QueueUrl"] == "validations"]
+    return int(messages[-1]["DelaySeconds"])
+
+
+def test_the_circuit_breaker_stops_and_tells(act: Acted) -> None:
+    here = act(BROKEN, writes_per_hour=2)
+    for number in range(2):
+        here.expect(render(policy_document(granted(GHCR))))
+        assert here.patch(occasion=f"m-{number}").written
+    assert not here.patch(occasion="m-2").written
+    assert "was written to 2 times in this hour" in here.failure()["why"]
+    here.stage.later(hours=1)
+    here.expect(render(policy_document(granted(GHCR))))
+    assert here.patch(occasion="m-3").written
+
+
+def test_an_open_breaker_is_told_once_in_its_hour_whoever_runs_into_it(act: Acted) -> None:
+    others = tuple(task_definition(container(GHCR), family=f"f{number}") for number in range(20))
+    here = act(replace(BROKEN, task_definitions=others), writes_per_hour=1)
+    here.expect(render(policy_document(granted(GHCR))))
+    patcher = RolePatcher(executor=here.stage.executor(), iam=here.iam)
+    written = [patcher.patch(look(each.arn), occasion=f"m-{each.family}").written for each in others]
+    assert written == [True] + [False] * 19
+    assert here.told() == ["Remediation Completed", "Remediation Failed"]
+    here.stage.later(hours=1)
+    here.expect(render(policy_document(granted(GHCR))))
+    assert patcher.patch(look(others[0].arn), occasion="m-later").written
+
+
+def test_a_crash_before_it_is_told_leaves_the_open_breaker_to_the_next(act: Acted) -> None:
+    here = act(BROKEN, writes_per_hour=1)
+    here.expect(render(policy_document(granted(GHCR))))
+    here.patch()
+    here.stage.sent.failing = ["put_events"]
+    with pytest.raises(Crash):
+        here.patch(occasion="m-2")
+    scope = f"the grant of {GHCR.arn} on the role {role_arn()}"
+    assert not here.stage.ledger.happened(f"tripped {scope} {NOW:%Y-%m-%dT%H}", now=NOW)
+
+
+def test_an_open_breaker_asks_for_another_look_until_the_hour_is_over(act: Acted) -> None:
+    here = act(BROKEN, writes_per_hour=1)
+    here.expect(render(policy_document(granted(GHCR))))
+    here.patch()
+    delays_s = []
+    here.stage.time = NOW.replace(minute=0, second=1)
+    while here.stage.time < NOW.replace(minute=0) + timedelta(hours=1):
+        here.patch(occasion=f"m-{here.stage.time}")
+        delays_s.append(last_delay_s(here))
+        here.stage.later(seconds=delays_s[-1])
+    assert delays_s == [900] * 4
+    here.expect(render(policy_document(granted(GHCR))))
+    assert here.patch(occasion="m-last").written
+
+
+@pytest.mark.parametrize(("minute", "second", "delay_s"), [(50, 0, 601), (1, 0, 841), (14, 59, 2), (45, 0, 900)])
+def test_it_asks_at_the_next_quarter_of_the_hour(act: Acted, minute: int, second: int, delay_s: int) -> None:
+    here = act(BROKEN, writes_per_hour=1)
+    here.stage.time = NOW.replace(minute=minute, second=second)
+    here.expect(render(policy_document(granted(GHCR))))
+    here.patch()
+    here.patch(occasion="m-2")
+    assert last_delay_s(here) == delay_s
+
+
+def test_it_asks_once_in_a_quarter_for_the_same_event_and_again_after_a_crash(act: Acted) -> None:
+    here = act(BROKEN, writes_per_hour=1)
+    here.expect(render(policy_document(granted(GHCR))))
+    here.patch()
+    here.stage.sent.messages.clear()
+    here.stage.sent.failing = ["send_message_batch"]
+    with pytest.raises(Crash):
+        here.patch(occasion="m-2")
+    for occasion in ("m-2", "m-2", "m-3"):
+        here.patch(occasion=occasion)
+    assert len(here.stage.sent.bodies("validations")) == 1
+
+
+def test_what_another_run_is_at_is_looked_at_again_when_its_lease_has_ended(act: Acted, ledger: Ledger) -> None:
+    here = act(BROKEN)
+    assert ledger.lease(f"write {role_arn()}", ROLE_LEASE_S, now=NOW)
+    patched = here.patch()
+    assert (patched.written, "another run is at" in patched.why) == (False, True)
+    assert (ledger.writes(role_arn()), last_delay_s(here)) == ((), ROLE_LEASE_S)
+    here.stage.later(seconds=ROLE_LEASE_S)
+    here.expect(render(policy_document(granted(GHCR))))
+    assert here.patch(occasion="m-2").written
+
+
+def test_a_role_that_cannot_be_read_again_is_not_written_and_its_message_comes_back(act: Acted) -> None:
+    here = act(BROKEN)
+    worlds = iter((BROKEN, replace(BROKEN, unreadable={str(role_arn()): denied()})))
+    with pytest.raises(NotNow, match="could not be read once more"):
+        here.patch(readers=lambda: next(worlds))
+    here.expect(render(policy_document(granted(GHCR))))
+    assert here.patch(occasion="m-2").written  # the lease went with it, since nothing was written

@@ -1,0 +1,89 @@
+"""Nothing is written while everything is stopped, a role is held, or nobody can say whether."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from pullguard.domain.errors import NotNow
+from pullguard.domain.role_policy import policy_document, render
+from pullguard.domain.stop import GO_ON, Stop, switch_text
+from pullguard.store.ledger import Ledger
+from tests.fakes import granted, role_arn
+from tests.unit.workflows.patch_role.scene import BROKEN, GHCR, Acted
+
+STOP = Stop(by="ada", at="2026-11-23T11:59:00+00:00", reason="a bad deploy")
+
+
+def test_while_everything_is_stopped_nothing_is_written_and_what_would_be_is_told_once(act: Acted) -> None:
+    here = act(BROKEN, stop=switch_text(STOP))
+    for occasion in ("m-1", "m-2"):
+        assert not here.patch(occasion=occasion).written
+    (detail,) = here.stage.sent.details("Remediation Planned")
+    assert f"everything is stopped {STOP}" in detail["remediation"]["why"]
+    assert "pullguard resume" in detail["remediation"]["remedy"]
+    assert here.stage.ledger.granted(role_arn()) == ()
+    assert here.told() == ["Remediation Planned"]
+
+
+def test_another_stop_is_told_again(act: Acted) -> None:
+    here = act(BROKEN, stop=switch_text(STOP))
+    here.patch()
+    here.stage.stop = switch_text(replace(STOP, at="2026-11-24T08:00:00+00:00"))
+    here.patch(occasion="m-2")
+    assert here.told() == ["Remediation Planned"] * 2
+
+
+def test_after_the_stop_the_same_message_writes(act: Acted) -> None:
+    here = act(BROKEN, stop=switch_text(STOP))
+    here.patch()
+    here.stage.stop = GO_ON
+    here.expect(render(policy_document(granted(GHCR))))
+    assert here.patch().written
+
+
+def test_a_stop_uses_up_nothing_of_the_hours_writes(act: Acted) -> None:
+    here = act(BROKEN, stop=switch_text(STOP), writes_per_hour=1)
+    for number in range(3):
+        here.patch(occasion=f"m-{number}")
+    here.stage.stop = GO_ON
+    here.expect(render(policy_document(granted(GHCR))))
+    assert here.patch(occasion="m-9").written
+
+
+def test_a_held_role_is_left_alone_and_no_other(act: Acted, ledger: Ledger) -> None:
+    ledger.save_hold(role_arn(), STOP)
+    here = act(BROKEN)
+    assert not here.patch().written
+    (detail,) = here.stage.sent.details("Remediation Planned")
+    assert f"the role is held {STOP}" in detail["remediation"]["why"]
+    assert "pullguard resume web-execution" in detail["remediation"]["remedy"]
+    ledger.end_hold(role_arn())
+    here.expect(render(policy_document(granted(GHCR))))
+    assert here.patch(occasion="m-2").written
+
+
+def test_a_hold_that_comes_between_the_proof_and_the_write_stops_the_write(act: Acted, ledger: Ledger) -> None:
+    here = act(BROKEN)
+    kept = Ledger.record_write
+
+    def hold_then_keep(self: Ledger, *args: Any, **kwargs: Any) -> None:
+        ledger.save_hold(role_arn(), STOP)
+        kept(self, *args, **kwargs)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Ledger, "record_write", hold_then_keep)
+        assert not here.patch().written
+    assert [each.outcome for each in ledger.writes(role_arn())] == ["refused"]
+
+
+@pytest.mark.parametrize("code", ["ParameterNotFound", "AccessDeniedException", "ThrottlingException"])
+def test_without_an_answer_nothing_is_written_and_the_message_comes_back(act: Acted, code: str) -> None:
+    here = act(BROKEN, stop=ClientError({"Error": {"Code": code, "Message": ""}}, "GetParameter"))
+    for occasion in ("m-1", "m-1", "m-2"):
+        with pytest.raises(NotNow, match="the stop parameter cannot be read"):
+            here.patch(occasion=occasion)
+    assert here.told() == ["Remediation Failed"]
+    assert "ssm:GetParameter" in here.failure()["why"] or code == "ParameterNotFound"
+    assert here.stage.ledger.granted(role_arn()) == ()

@@ -1,0 +1,101 @@
+"""While everything is stopped, or the family or its role is held, ECS is not written to."""
+
+from typing import Any
+
+import pytest
+
+from pullguard.domain.stop import GO_ON, Stop, switch_text
+from pullguard.store.ledger import Ledger
+from pullguard.workflows.reregister import LEASE_S
+from tests.fakes import role_arn
+from tests.unit.workflows.reregister.scene import STALE, SUCCESSOR, Act, Acted
+
+STOPPED = switch_text(Stop(by="ada", at="2026-11-23T11:59:00+00:00"))
+
+
+def test_while_everything_is_stopped_nothing_is_registered(act: Acted) -> None:
+    here = act(STALE, stop=STOPPED)
+    for occasion in ("m-1", "m-2"):
+        assert here.run(occasion=occasion).registered is None
+        here.stage.later(seconds=LEASE_S)
+    assert here.told() == ["Remediation Planned"]
+
+
+@pytest.mark.parametrize("held", ["everything", "family", "role"])
+def test_right_after_it_ends_the_next_message_registers(act: Acted, held: str) -> None:
+    here = act(STALE, stop=STOPPED if held == "everything" else GO_ON)
+    if held != "everything":
+        hold(here, held)
+    assert here.run().registered is None
+    here.stage.stop = GO_ON
+    here.stage.ledger.end_family_hold("web")
+    here.stage.ledger.end_hold(role_arn())
+    here.expect_description()
+    here.expect_registration()
+    assert here.run(occasion="m-2").registered == str(SUCCESSOR)
+
+
+def test_while_everything_is_stopped_no_service_is_moved(moving: Act) -> None:
+    moving.stage.stop = STOPPED
+    moving.expect_comparison()
+    assert moving.run().moved == 0
+    assert moving.told() == ["Remediation Planned"]
+
+
+def hold(here: Act, held: str) -> None:
+    stop = Stop(by="ada", at="2026-11-23T11:59:00+00:00")
+    if held == "family":
+        here.stage.ledger.save_family_hold("web", stop)
+    else:
+        here.stage.ledger.save_hold(role_arn(), stop)
+
+
+@pytest.mark.parametrize("held", ["family", "role"])
+def test_where_the_family_or_the_role_is_held_nothing_is_registered(act: Acted, held: str) -> None:
+    here = act(STALE)
+    hold(here, held)
+    assert here.run().registered is None
+    ((_, why),) = here.deeds("Remediation Planned")
+    assert f"the {held} is held since" in why
+
+
+@pytest.mark.parametrize("held", ["family", "role"])
+def test_where_the_family_or_the_role_is_held_no_service_is_moved(moving: Act, held: str) -> None:
+    hold(moving, held)
+    moving.expect_comparison()
+    assert moving.run().moved == 0
+    assert [target for target, _ in moving.deeds("Remediation Planned")] == ["web"]
+
+
+def hold_before_the_record(here: Act, monkeypatch: pytest.MonkeyPatch, held: str) -> None:
+    kept = Ledger.record_ecs_write
+
+    def hold_then_keep(ledger: Ledger, *args: Any, **kwargs: Any) -> None:
+        hold(here, held)
+        kept(ledger, *args, **kwargs)
+
+    monkeypatch.setattr(Ledger, "record_ecs_write", hold_then_keep)
+
+
+@pytest.mark.parametrize("held", ["family", "role"])
+def test_a_hold_that_comes_between_the_proof_and_the_write_stops_the_registration(
+    act: Acted, monkeypatch: pytest.MonkeyPatch, held: str
+) -> None:
+    here = act(STALE)
+    here.expect_description()
+    hold_before_the_record(here, monkeypatch, held)
+    assert here.run().registered is None
+    assert [write.outcome for write in here.stage.ledger.ecs_writes("web")] == ["refused"]
+    assert here.told() == ["Remediation Planned"]
+
+
+@pytest.mark.parametrize("held", ["family", "role"])
+def test_a_hold_that_comes_between_the_proof_and_the_write_stops_the_move(
+    moving: Act, monkeypatch: pytest.MonkeyPatch, held: str
+) -> None:
+    moving.expect_comparison()
+    moving.expect_service()
+    hold_before_the_record(moving, monkeypatch, held)
+    assert moving.run().moved == 0
+    assert [write.outcome for write in moving.stage.ledger.ecs_writes("web")] == ["refused"]
+    assert moving.told() == ["Remediation Planned"]

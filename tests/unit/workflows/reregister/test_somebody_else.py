@@ -1,0 +1,161 @@
+"""What somebody else registers, deploys or undoes is neither hidden, nor reverted, nor done again."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from pullguard.domain.facts import Usage
+from pullguard.planning.planner import Rules
+from pullguard.workflows.execute import WAITS_S
+from tests.fakes import REGION, container, revision_arn, service, task_definition
+from tests.flows import look
+from tests.unit.workflows.reregister.scene import MOVING, NEW, SOURCE, STALE, SUCCESSOR, Act, Acted
+
+# --- Meanwhile ---
+
+HUMAN: dict[str, Any] = {
+    "taskDefinitionArn": str(SUCCESSOR),
+    "revision": 8,
+    "containerDefinitions": [container(NEW, image="x/web:2")],
+}
+LATE = revision_arn(revision=9)
+
+
+@pytest.mark.parametrize("earlier_looks", [0, 1])
+def test_a_revision_that_somebody_registered_after_the_proof_is_not_hidden(act: Acted, earlier_looks: int) -> None:
+    here = act(STALE)
+    for _ in range(earlier_looks):
+        here.expect_description()
+    here.expect_description(**HUMAN)
+    result = here.run()
+    assert (result.registered, here.told()) == (None, [])
+    assert "web:8" in result.why
+    assert here.looks() == [(str(SOURCE), WAITS_S[0])]
+
+
+BETWEEN: dict[str, tuple[dict[str, Any], bool]] = {
+    "somebody's": (HUMAN, True),
+    "somebody's-that-is-deregistered": ({**HUMAN, "status": "INACTIVE"}, False),
+    "there-is-none": ({}, False),
+}
+
+
+EARLIER: dict[str, dict[str, Any]] = {
+    "deregistered": {"status": "INACTIVE"},
+    "there-is-none": {},
+}
+
+
+@pytest.mark.parametrize("newer", EARLIER.values(), ids=EARLIER)
+def test_a_revision_that_was_hidden_with_another_after_it_is_told(act: Acted, newer: dict[str, Any]) -> None:
+    here = act(STALE)
+    here.expect_description()
+    here.expect_registration(new=revision_arn(revision=10))
+    here.expect_look_at("web:9", **({**HUMAN, "taskDefinitionArn": str(LATE), "revision": 9, **newer} if newer else {}))
+    here.expect_look_at("web:8", **HUMAN)
+    assert here.run().registered == str(revision_arn(revision=10))
+    assert here.told() == ["Remediation Completed", "Remediation Failed"]
+    assert "web:8 was registered by somebody else" in here.failure()["why"]
+
+
+@pytest.mark.parametrize(("members", "hidden"), BETWEEN.values(), ids=BETWEEN)
+def test_a_revision_that_was_hidden_in_the_last_moment_is_told(
+    act: Acted, members: dict[str, Any], *, hidden: bool
+) -> None:
+    here = act(STALE)
+    here.expect_description()
+    here.expect_registration(new=LATE)
+    here.expect_look_at("web:8", **members)
+    assert here.run().registered == str(LATE)
+    assert here.told() == ["Remediation Completed", *(["Remediation Failed"] if hidden else [])]
+    if hidden:
+        assert "web:8 was registered by somebody else" in here.failure()["why"]
+        assert f"deregister-task-definition --region {REGION} --task-definition {LATE}" in here.failure()["remedy"]
+
+
+def test_no_service_is_moved_to_a_copy_that_hides_somebodys_revision(act: Acted) -> None:
+    late = task_definition(container(NEW), revision=9)
+    usage = Usage(newest=False, successor=LATE, services=(service(),))
+    here = act(
+        replace(STALE, task_definitions=(*STALE.task_definitions, late), running=usage), rules=Rules(move_services=True)
+    )
+    here.stage.validate(look(LATE))
+    here.stage.sent.events.clear()
+    here.expect_look_at("web:8", **HUMAN)
+    assert here.run().moved == 0
+    assert here.told() == ["Remediation Failed"]
+
+
+DEPLOYED: dict[str, dict[str, Any]] = {
+    "another-revision": {"taskDefinition": str(LATE)},
+    "a-deployment-of-another-revision-began": {"deployments": [{"status": "PRIMARY", "taskDefinition": str(LATE)}]},
+    "it-is-gone": {"status": "INACTIVE"},
+    "codedeploy-has-it-now": {"deploymentController": {"type": "CODE_DEPLOY"}},
+}
+
+
+@pytest.mark.parametrize("earlier_looks", [0, 1])
+@pytest.mark.parametrize("members", DEPLOYED.values(), ids=DEPLOYED)
+def test_a_service_that_was_deployed_meanwhile_is_not_moved_back(
+    moving: Act, members: dict[str, Any], earlier_looks: int
+) -> None:
+    moving.expect_comparison()
+    for _ in range(earlier_looks):
+        moving.expect_service()
+    moving.expect_service(**members)
+    result = moving.run()
+    assert (result.moved, moving.told()) == (0, [])
+    assert [arn for arn, _ in moving.looks()] == [str(SOURCE)]
+
+
+# --- What was undone stays undone ---
+
+UNDONE: dict[str, dict[str, Any]] = {
+    "deregistered": {"taskDefinitionArn": str(SUCCESSOR), "status": "INACTIVE"},
+    "about-to-be-deleted": {"taskDefinitionArn": str(SUCCESSOR), "status": "DELETE_IN_PROGRESS"},
+    "deleted": {},
+}
+
+
+@pytest.mark.parametrize("members", UNDONE.values(), ids=UNDONE)
+def test_what_somebody_deregistered_is_not_registered_again(act: Acted, members: dict[str, Any]) -> None:
+    here = act(STALE)
+    here.expect_description()
+    here.expect_registration()
+    here.run(occasion="m-0")
+    for number in range(1, 4):
+        here.stage.later(hours=6)
+        here.expect_look_at(str(SUCCESSOR), **members)
+        assert here.run(occasion=f"m-{number}").registered is None
+    assert here.told() == ["Remediation Completed", "Remediation Refused"]
+    ((_, why),) = here.deeds("Remediation Refused")
+    assert "web:8, which Pullguard registered in its place, is not active any more" in why
+
+
+def test_what_a_run_registered_that_died_at_once_stays_undone_too(act: Acted) -> None:
+    here = act(STALE)
+    here.expect_description()
+    here.expect_registration(error="ServerException")  # and yet it took effect
+    with pytest.raises(ClientError):
+        here.run()
+    here.stage.world = replace(MOVING, running=Usage(newest=False, successor=SUCCESSOR))
+    here.run()
+    here.stage.world = STALE
+    here.stage.later(hours=6)
+    here.expect_look_at(str(SUCCESSOR))
+    assert here.run(occasion="m-2").registered is None
+
+
+def test_a_service_that_somebody_moved_back_stays_there(moving: Act) -> None:
+    moving.expect_comparison()
+    moving.expect_move()
+    moving.run()
+    for number in range(2, 4):
+        moving.stage.later(hours=6)
+        moving.expect_comparison()
+        assert moving.run(occasion=f"m-{number}").moved == 0
+    assert moving.told() == ["Remediation Completed", "Remediation Refused"]
+    ((target, why),) = moving.deeds("Remediation Refused")
+    assert (target, "moved it back" in why) == ("web", True)

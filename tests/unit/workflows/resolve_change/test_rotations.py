@@ -1,0 +1,132 @@
+"""What a rotation costs, and how it ended."""
+
+import json
+from typing import Any
+
+import pytest
+
+from pullguard.store.ledger import Ledger
+from pullguard.workflows.resolve_change import COPIES_S
+from tests.fakes import Crash, World, container, role, task_definition
+from tests.flows import Stage, look
+from tests.unit.workflows.resolve_change.scene import GHCR, asked, resolver, sample
+
+SECONDS = iter(range(1, 1000))
+
+
+def event(name: str, **changes: Any) -> str:
+    """A sample as another event, later than all others of this process."""
+    made, second = json.loads(sample(name, **changes)), next(SECONDS)
+    return json.dumps(
+        {**made, "id": f"rotation-{second}", "time": f"2026-11-23T00:{second // 60:02}:{second % 60:02}Z"}
+    )
+
+
+def moved(version: int = 1) -> list[str]:
+    """AWSCURRENT moves to a version: natively, and through CloudTrail."""
+    token = f"{version:08}-084a-49c9-8722-cbfb0f25c456"
+    parameters = json.loads(sample("update-secret-version-stage"))["detail"]["requestParameters"]
+    asked_for = {**parameters, "moveToVersionId": token}
+    return [
+        event("secret-label-updated", versionId=token),
+        event("update-secret-version-stage", requestParameters=asked_for),
+    ]
+
+
+def begun() -> list[str]:
+    return [event("rotate-secret"), event("rotation-started"), event("put-secret-value-pending")]
+
+
+ENDED = event("rotation-succeeded")
+NATIVELY, BY_CLOUDTRAIL = moved()
+# Each row: the events in the order of their coming, and how many of the two dependents each of them asks for.
+ROTATIONS: dict[str, tuple[list[str], list[int]]] = {
+    "a good one": ([*begun(), *moved(), event("rotation-succeeded")], [1, 0, 0, 2, 0, 1]),
+    "its end is told twice": ([*moved(), ENDED, ENDED], [2, 0, 1, 0]),
+    "a copy comes after its end": ([NATIVELY, event("rotation-succeeded"), BY_CLOUDTRAIL], [2, 1, 0]),
+    "two, one after the other": (
+        [*begun(), *moved(2), event("rotation-succeeded"), *begun(), *moved(3), event("rotation-succeeded")],
+        [1, 0, 0, 2, 0, 1, 0, 0, 0, 2, 0, 1],
+    ),
+    "the move was not told": ([*begun(), event("rotation-succeeded")], [1, 0, 0, 2]),
+    "the move of the second was not told": (
+        [*moved(4), event("rotation-succeeded"), *begun(), event("rotation-succeeded")],
+        [2, 0, 1, 1, 0, 0, 2],
+    ),
+    "a write whose version is not told in between": (
+        [*moved(5), event("update-secret-description"), event("rotation-succeeded")],
+        [2, 0, 2, 2],
+    ),
+    "one that failed": ([*begun(), event("rotation-failed")], [1, 0, 0, 2]),
+    "one that ends what had failed": (
+        [event("rotation-failed"), *moved(6), event("rotation-succeeded"), *moved(7), event("rotation-succeeded")],
+        [2, 2, 0, 2, 2, 0, 1],
+    ),
+    "one that is switched off": ([event("cancel-rotate-secret")], [2]),
+    "one whose test failed": ([event("test-rotation-failed")], [2]),
+}
+
+
+@pytest.mark.parametrize(("events", "looks"), ROTATIONS.values(), ids=ROTATIONS)
+def test_a_rotation_costs_one_round_of_looks_and_one_before_and_after_it(
+    stage: Stage, events: list[str], looks: list[int]
+) -> None:
+    asked_for = []
+    for each in events:
+        stage.sent.messages.clear()
+        result = resolver(stage).resolve(each)
+        assert result.asked == len(asked(stage))
+        asked_for.append(result.asked)
+    assert asked_for == looks
+
+
+def test_the_end_of_a_rotation_finds_a_dependent_that_its_move_did_not(stage: Stage) -> None:
+    resolver(stage).resolve(NATIVELY)
+    late = task_definition(container(GHCR), family="late")
+    stage.world = World((late,), (role(),), (GHCR,))
+    stage.validate(look(late.arn))
+    assert resolver(stage).resolve(event("rotation-succeeded")).asked == 3
+
+
+def test_the_end_of_a_rotation_that_crashed_asks_everybody(stage: Stage) -> None:
+    resolver(stage).resolve(NATIVELY)
+    stage.sent.messages.clear()
+    end = event("rotation-succeeded")
+    stage.sent.failing.append("send_message_batch")
+    with pytest.raises(Crash):
+        resolver(stage).resolve(end)
+    assert resolver(stage).resolve(end).asked == 2
+
+
+def test_long_after_the_move_the_end_of_a_rotation_asks_everybody(stage: Stage) -> None:
+    resolver(stage).resolve(NATIVELY)
+    stage.later(seconds=COPIES_S)
+    assert resolver(stage).resolve(event("rotation-succeeded")).asked == 2
+
+
+# --- How it ended ---
+
+
+def test_how_a_rotation_ended_is_remembered(stage: Stage) -> None:
+    assert stage.ledger.rotation_end(GHCR.arn) is None
+    resolver(stage).resolve(sample("rotation-started"))
+    assert stage.ledger.rotation_end(GHCR.arn) is None
+    resolver(stage).resolve(sample("rotation-failed"))
+    end = stage.ledger.rotation_end(GHCR.arn)
+    assert end is not None
+    assert (end.outcome, end.step) == ("failed", "testSecret")
+
+
+def test_an_earlier_end_that_comes_later_changes_nothing(stage: Stage) -> None:
+    failed = json.loads(sample("rotation-failed"))
+    failed["time"] = "2026-11-23T00:00:10Z"
+    resolver(stage).resolve(json.dumps(failed))
+    resolver(stage).resolve(sample("rotation-succeeded"))
+    end = stage.ledger.rotation_end(GHCR.arn)
+    assert end is not None
+    assert end.outcome == "failed"
+
+
+def test_the_rotation_of_a_secret_that_nobody_uses_is_not_remembered(ledger: Ledger) -> None:
+    resolver(Stage(ledger, World())).resolve(sample("rotation-failed"))
+    assert ledger.rotation_end(GHCR.arn) is None

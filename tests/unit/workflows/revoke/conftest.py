@@ -1,0 +1,24 @@
+"""The acts, each with writes to IAM that are exactly those that it expects."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+
+from pullguard.aws.iam import Iam
+from pullguard.store.ledger import Ledger
+from tests.fakes import REGION
+from tests.flows import Stage
+from tests.unit.workflows.revoke.scene import GHCR, HUB, Act, Acted
+
+
+@pytest.fixture
+def act(ledger: Ledger) -> Iterator[Acted]:
+    client = boto3.client("iam", region_name=REGION)
+    with Stubber(client) as stubber:
+        yield lambda world, *held, **changes: Act(
+            Stage(ledger, replace(world, asked=[]), **changes), stubber, Iam(client), *(held or (GHCR, HUB))
+        )
+        stubber.assert_no_pending_responses()

@@ -1,0 +1,242 @@
+"""What is not taken back: what is not due, what a live task definition names, and what cannot be told for certain."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from pullguard.domain.arn import Arn
+from pullguard.domain.errors import Rejected
+from pullguard.domain.facts import NamedPolicy, ScheduleUse, TaskDefinition, Usage
+from pullguard.domain.messages import LISTED, Review
+from pullguard.domain.provenance import Cause
+from pullguard.domain.references import role_name
+from pullguard.domain.role_policy import POLICY_NAME, policy_document
+from pullguard.store.ledger import Entry
+from pullguard.workflows.revoke import DEPENDENTS_MAX, Withdrawer
+from tests.fakes import ACCOUNT, NOW, ROLE_ID, container, denied, granted, revision_arn, role, task_definition
+from tests.unit.workflows.revoke.scene import GHCR, GRACE_DAYS, HUB, KEYED, ROLE, UNUSED, Act, Acted, holder
+
+
+def needed_again(here: Act) -> None:
+    here.unused_for(GRACE_DAYS)
+    here.stage.world.task_definitions += (task_definition(container(GHCR), family="api"),)
+    here.know()
+    here.sweep()
+
+
+def switched_off(here: Act) -> None:
+    here.unused_for(GRACE_DAYS)
+    here.revoke = False
+
+
+def only_incomplete(here: Act) -> None:
+    here.know()
+    here.sweep(complete=False)
+
+
+NOTHING_DUE: dict[str, Callable[[Act], None]] = {
+    "the-grace-is-not-over": lambda here: here.unused_for(GRACE_DAYS - 0.01),
+    "no-sweep-was-ever-complete": only_incomplete,
+    "the-last-complete-sweep-did-not-find-it-unused": needed_again,
+    "it-is-switched-off": switched_off,
+}
+
+
+@pytest.mark.parametrize("arrange", NOTHING_DUE.values(), ids=NOTHING_DUE)
+def test_a_forged_message_takes_back_nothing_that_is_not_due(act: Acted, arrange: Callable[[Act], None]) -> None:
+    here = act(UNUSED)
+    arrange(here)
+    result = here.review()
+    assert (result.withdrawn, here.told()) == (0, [])
+    assert "unused for long enough" in result.why
+    assert here.kept() == set(granted(GHCR, HUB))
+
+
+def test_an_incomplete_sweep_takes_back_nothing_and_asks_for_nothing(act: Acted) -> None:
+    here = act(UNUSED)
+    here.know()
+    for _ in range(3):
+        here.sweep(complete=False)
+        here.stage.later(days=30)
+    assert here.asked() == []
+    assert here.review().withdrawn == 0
+
+
+def test_whoever_needs_it_again_for_a_day_begins_a_new_grace(act: Acted) -> None:
+    here = act(UNUSED)
+    here.unused_for(GRACE_DAYS - 1)
+    here.stage.ledger.keep_grants(ROLE, granted(GHCR), task_definition=str(revision_arn()))
+    here.stage.later(days=1)
+    here.sweep()
+    assert here.asked() == []
+    assert here.review().withdrawn == 0
+
+
+NAMED_AGAIN: dict[str, Any] = {
+    "as-credentials": container(GHCR),
+    "by-its-name": container("registry/ghcr"),
+    "by-an-arn-without-its-suffix": container(str(GHCR.arn)[:-7]),
+    "in-a-place-that-we-do-not-judge": container(HUB, secrets=[{"name": "X", "valueFrom": f"{GHCR.arn}:password::"}]),
+    "once-its-reference-is-mended": container(str(GHCR.arn)[:-6] + "OldOld"),
+    "where-credentials-are-missing": container(None),
+}
+
+
+@pytest.mark.parametrize("named", NAMED_AGAIN.values(), ids=NAMED_AGAIN)
+def test_what_a_live_task_definition_names_stays_whatever_the_ledger_says(act: Acted, named: Any) -> None:
+    here = act(UNUSED)
+    here.unused_for(GRACE_DAYS)
+    here.stage.world.task_definitions = (task_definition(named),)
+    assert here.review().withdrawn == 0
+    assert here.kept() == set(granted(GHCR, HUB))
+    assert here.review().why.startswith("nothing is unused for long enough")  # and the mark is gone
+
+
+FORGOTTEN = task_definition(container(GHCR), family="batch", revision=6)
+RULE = ScheduleUse(kind="rule", name="nightly", within="t", task_definition=FORGOTTEN.arn)
+STARTED: dict[str, Callable[[Act], None]] = {
+    "alone": lambda here: here.stage.starts.keep_alone(FORGOTTEN.arn, ran=True),
+    "alone-and-failed": lambda here: here.stage.starts.keep_alone(FORGOTTEN.arn, ran=False),
+    "by-a-rule": lambda here: here.stage.starts.keep_schedules((RULE,)),
+}
+
+
+@pytest.mark.parametrize("newest", [True, False])
+@pytest.mark.parametrize("start", STARTED.values(), ids=STARTED)
+def test_what_was_forgotten_and_is_started_since_keeps_what_it_names(
+    act: Acted, start: Callable[[Act], None], *, newest: bool
+) -> None:
+    here = act(UNUSED)
+    here.unused_for(GRACE_DAYS)
+    here.stage.world.task_definitions += (FORGOTTEN,)  # no edge leads to it
+    here.stage.world.running = Usage(newest=newest)
+    start(here)
+    assert here.review().withdrawn == 0
+    assert here.kept() == set(granted(GHCR, HUB))
+
+
+OTHERS: dict[str, TaskDefinition | None] = {
+    "another-role": replace(FORGOTTEN, execution_role="arn:aws:iam::111122223333:role/other"),
+    "no-role": replace(FORGOTTEN, execution_role=None),
+    "a-role-that-is-none": replace(FORGOTTEN, execution_role="arn:aws:s3:::bucket"),
+    "it-is-deleted": None,
+}
+
+
+@pytest.mark.parametrize("started", OTHERS.values(), ids=OTHERS)
+@pytest.mark.parametrize("start", STARTED.values(), ids=STARTED)
+def test_what_is_started_with_another_role_keeps_nothing(
+    act: Acted, start: Callable[[Act], None], started: TaskDefinition | None
+) -> None:
+    here = act(UNUSED)
+    here.unused_for(GRACE_DAYS)
+    here.stage.world.task_definitions += () if started is None else (started,)
+    start(here)
+    here.expect_put(HUB)
+    assert here.review().withdrawn == 1
+
+
+NOT_KNOWN: dict[str, Callable[[Act], None]] = {
+    "schedules-denied": lambda here: here.stage.starts.keep_schedules(denied("scheduler:ListSchedules")),
+    "schedules-never-listed": lambda here: here.stage.ledger._delete("SCHEDULES", "LISTED"),
+    "what-is-started": lambda here: (
+        here.stage.starts.keep_alone(FORGOTTEN.arn, ran=True),
+        here.stage.world.unreadable.update({str(FORGOTTEN.arn): denied("ecs:DescribeTaskDefinition")}),
+    )[0],
+}
+
+
+@pytest.mark.parametrize("arrange", NOT_KNOWN.values(), ids=NOT_KNOWN)
+def test_where_it_is_not_known_what_is_started_nothing_is_taken_back(
+    act: Acted, arrange: Callable[[Act], None]
+) -> None:
+    here = act(UNUSED)
+    here.unused_for(GRACE_DAYS)
+    arrange(here)
+    result = here.review()
+    assert (result.withdrawn, here.kept()) == (0, set(granted(GHCR, HUB)))
+    assert "what rules and schedules start is not known" in result.why or "could not be read" in result.why
+
+
+UNREADABLE = {
+    "the-role": {str(ROLE): denied()},
+    "a-task-definition": {str(revision_arn()): denied("ecs:DescribeTaskDefinition")},
+    "where-it-runs": {"usage": denied("ecs:ListServices")},
+    "a-secret-that-it-names": {str(HUB.arn): denied("secretsmanager:DescribeSecret")},
+    "the-secret-itself": {str(GHCR.arn): denied("secretsmanager:DescribeSecret")},
+}
+
+
+@pytest.mark.parametrize("unreadable", UNREADABLE.values(), ids=UNREADABLE)
+def test_what_cannot_be_read_takes_back_nothing_and_does_not_hold_up_the_role(
+    act: Acted, unreadable: dict[str, Any]
+) -> None:
+    here = act(UNUSED)
+    here.unused_for(GRACE_DAYS)
+    here.stage.world.unreadable = unreadable
+    result = here.review()
+    assert (result.withdrawn, here.kept()) == (0, set(granted(GHCR, HUB)))
+    assert "could not be read" in result.why
+
+
+def test_more_dependents_than_can_be_described_take_back_nothing(act: Acted) -> None:
+    here = act(UNUSED)
+    here.unused_for(GRACE_DAYS)
+    for number in range(DEPENDENTS_MAX):
+        arn = revision_arn(f"f{number}")
+        here.stage.ledger.keep_references(arn, Entry(), frozenset({role_name(ACCOUNT, "web-execution")}))
+    assert "too many" in here.review().why
+
+
+def test_more_started_than_can_be_described_take_back_nothing(act: Acted) -> None:
+    here = act(UNUSED)
+    here.unused_for(GRACE_DAYS)
+    uses = (replace(RULE, task_definition=revision_arn(f"f{number}")) for number in range(DEPENDENTS_MAX))
+    here.stage.starts.keep_schedules(tuple(uses))
+    assert "too many" in here.review().why
+
+
+def test_a_role_that_another_stack_writes_to_is_left_and_told(act: Acted) -> None:
+    here = act(replace(UNUSED, roles=(holder(GHCR, HUB, KEYED),), secrets=(GHCR, HUB, KEYED)))
+    here.unused_for(GRACE_DAYS)
+    assert here.review().withdrawn == 0
+    assert "another stack may share the role" in here.why("Remediation Refused")
+
+
+def test_a_policy_into_which_somebody_else_wrote_is_left_and_told(act: Acted) -> None:
+    document = policy_document(granted(GHCR, HUB))
+    alien = {"Effect": "Deny", "Action": "s3:*", "Resource": "*"}
+    policy = NamedPolicy(name=POLICY_NAME, document={**document, "Statement": [*document["Statement"], alien]})
+    here = act(replace(UNUSED, roles=(role(inline_policies=(policy,)),)))
+    here.unused_for(GRACE_DAYS)
+    assert here.review().withdrawn == 0
+    assert "holds what is not Pullguard's" in here.why("Remediation Refused")
+
+
+def test_a_review_of_another_accounts_role_is_rejected(act: Acted) -> None:
+    here = act(UNUSED)
+    withdrawer = Withdrawer(
+        executor=here.stage.executor(),
+        roster=here.stage.roster,
+        starts=here.stage.starts,
+        iam=here.iam,
+        revoke=True,
+        grace_days=0,
+    )
+    foreign = Arn.parse(str(ROLE).replace(ACCOUNT, "999999999999"))
+    cause = Cause(kind=LISTED, event_id="s-1", at=NOW)
+    with pytest.raises(Rejected, match="not of this account"):
+        withdrawer.review(Review(role=foreign, cause=cause), occasion="m-1")
+
+
+def test_what_an_earlier_role_of_the_name_was_granted_is_nothing_to_take_back(act: Acted) -> None:
+    # The role's new owner wrote the very grants that the earlier role had.
+    here = act(UNUSED)
+    here.stage.ledger.keep_grants(ROLE, granted(GHCR), role_id=ROLE_ID, task_definition=str(revision_arn("web", 6)))
+    here.unused_for(GRACE_DAYS)
+    again = tuple(replace(each, role_id="AROAAGAIN") for each in here.stage.world.roles)
+    here.stage.world = replace(here.stage.world, roles=again)
+    assert here.review().withdrawn == 0
+    assert here.kept() == set(granted(HUB))
