@@ -16,10 +16,10 @@ from pullguard.domain.role_policy import POLICY_NAME, render
 from pullguard.domain.write_history import Write, additions
 from pullguard_cli.asking import confirmed
 from pullguard_cli.deployment import Deployment, aws_errors
-from pullguard_cli.difference import difference, print_difference
 from pullguard_cli.failures import EXIT_FINDINGS, EXIT_OK, CannotRun
-from pullguard_cli.held import resume_command
-from pullguard_cli.printing import output, says
+from pullguard_cli.output.difference import difference, print_difference
+from pullguard_cli.output.held import resume_command
+from pullguard_cli.output.printing import output, says
 from pullguard_cli.rollback_target import Target, choose, disagreements
 from pullguard_cli.stopping import stop_by
 

@@ -26,8 +26,8 @@ from pullguard.domain.facts import (
 from pullguard.domain.findings import Finding, NotChecked, Skipped, Subject, Summary
 from pullguard.domain.image import ImageReference
 from pullguard.domain.task_definition import read_task_definition
-from pullguard_cli.declared import Declared, DeployTime
-from pullguard_cli.located import Unusable
+from pullguard_cli.input.declared import Declared, DeployTime
+from pullguard_cli.input.located import Unusable
 
 UNKNOWN_ACCOUNT: Final = "000000000000"
 NOT_ASKED: Final = NotLooked(why="AWS was not asked", switch="pullguard check --live")

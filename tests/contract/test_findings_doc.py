@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pullguard.checks.catalogue import CHECKS
-from pullguard_cli.catalogue import as_markdown
+from pullguard_cli.output.catalogue import as_markdown
 
 DOC = Path(__file__).parents[2] / "docs" / "findings.md"
 

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 
 from pullguard_cli.audit import Audit
-from pullguard_cli.table import print_audit
+from pullguard_cli.output.table import print_audit
 
 _FONTS = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
 _TITLE = "pullguard audit: findings by cause, each with how to fix it"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pullguard_cli.report_html import render
+from pullguard_cli.output.html import render
 from tests.report.chromium import Chromium, chromium
 from tests.report.drawn import table_as_svg
 from tests.report.hostile import hostile_audit

@@ -5,8 +5,8 @@ import io
 import pytest
 from rich.console import Console
 
-from pullguard_cli.causes import causes_of
-from pullguard_cli.table import print_audit
+from pullguard_cli.output.incidents import causes_of
+from pullguard_cli.output.table import print_audit
 from tests.report.sample import sample_audit
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from pullguard_cli.explain import end_of
 from pullguard_cli.gates import pulls_of
+from pullguard_cli.output.explanation import end_of
 from sandbox.worlds.catalogue import CASES, clean
 from sandbox.worlds.catalogue.scene import Scene
 from tests.sentences import faults, said_of

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from pullguard.domain.facts import Facts, FailedStart, Missing, Reason, Usage, Verification
-from pullguard_cli.explain import end_of
 from pullguard_cli.gates import Pull, pulls_of
+from pullguard_cli.output.explanation import end_of
 from tests.fakes import NOW, World, container, denied, key, role, secret, secret_arn, task_definition
 from tests.sentences import faults, said_of
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pullguard.domain.stopped_reason import Kind
-from pullguard_cli.diagnose import MAX_BYTES, answer_to
+from pullguard_cli.commands.diagnose import MAX_BYTES, answer_to
 from tests.unit.cli.conftest import Ran, Run
 from tests.unit.domain.stopped_texts import TEXTS
 

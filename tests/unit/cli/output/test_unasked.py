@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 
 from pullguard.domain.findings import NotChecked
-from pullguard_cli.unasked import sentences
+from pullguard_cli.output.unasked import sentences
 from tests.schemas import schema_of, undescribed
 from tests.unit.cli.conftest import Run, in_account
 

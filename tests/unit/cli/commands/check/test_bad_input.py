@@ -12,10 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pullguard_cli.declared import declared_in
 from pullguard_cli.failures import CannotRun
-from pullguard_cli.located import Unusable
-from pullguard_cli.reading import read_file
+from pullguard_cli.input.declared import declared_in
+from pullguard_cli.input.located import Unusable
+from pullguard_cli.input.reading import read_file
 from tests.unit.cli.commands.check.conftest import Check, container, definition
 
 TWICE = '{\n "family": "a",\n "containerDefinitions": [],\n "family": "b"\n}'

@@ -9,11 +9,11 @@ import pytest
 
 from pullguard.checks.catalogue import CHECKS
 from pullguard.domain.findings import Finding, Remedy, Summary
-from pullguard_cli.annotations import annotations
-from pullguard_cli.check_text import as_text
 from pullguard_cli.checked import Checked, Placed, path_in_repository
-from pullguard_cli.located import Unusable
-from pullguard_cli.sarif import sarif
+from pullguard_cli.input.located import Unusable
+from pullguard_cli.output.check_text import as_text
+from pullguard_cli.output.github import annotations
+from pullguard_cli.output.sarif import sarif
 from tests.unit.alerts.test_pasted_credentials import BASE64, PASTED
 from tests.unit.cli.commands.check.conftest import Check, container, definition
 

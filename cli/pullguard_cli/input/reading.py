@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from pullguard_cli.json_tree import json_tree
-from pullguard_cli.located import STANDARD_INPUT, Located, Unusable
-from pullguard_cli.yaml_tree import yaml_tree
+from pullguard_cli.input.json_tree import json_tree
+from pullguard_cli.input.located import STANDARD_INPUT, Located, Unusable
+from pullguard_cli.input.yaml_tree import yaml_tree
 
 # RegisterTaskDefinition takes 64 KB, a CloudFormation template at most 1 MB.
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html

@@ -39,7 +39,7 @@ def history(
     - `pullguard history web-execution --format json | jq '.writes[0].after'`
     """
     from pullguard_cli.deployment import find  # noqa: PLC0415 (the help text need not wait for boto3)
-    from pullguard_cli.history import report  # noqa: PLC0415
+    from pullguard_cli.output.write_history import report  # noqa: PLC0415
 
     deployment = find(stack=stack, table=table, profile=profile, region=region)
     raise typer.Exit(report(deployment, role, family, format_))

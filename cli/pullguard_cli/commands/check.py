@@ -15,16 +15,16 @@ from pullguard.domain.arn import is_region
 from pullguard.domain.errors import shown
 from pullguard.domain.facts import Unreadable
 from pullguard.domain.findings import NotChecked, Summary
-from pullguard_cli.annotations import annotations
-from pullguard_cli.check_text import as_text
 from pullguard_cli.checked import Checked, Placed, in_file
-from pullguard_cli.declared import Declared, declared_in
 from pullguard_cli.failures import EXIT_COULD_NOT_RUN, EXIT_FINDINGS, EXIT_OK, CannotRun, asking_aws
-from pullguard_cli.located import Unusable
+from pullguard_cli.input.declared import Declared, declared_in
+from pullguard_cli.input.located import Unusable
+from pullguard_cli.input.reading import read_file
 from pullguard_cli.options import AWS_PANEL, LOOK_PANEL, SAY_PANEL, AcceptUnknown, FailOn, Profile, ReadValues
-from pullguard_cli.printing import errors, output, says
-from pullguard_cli.reading import read_file
-from pullguard_cli.sarif import sarif
+from pullguard_cli.output.check_text import as_text
+from pullguard_cli.output.github import annotations
+from pullguard_cli.output.printing import errors, output, says
+from pullguard_cli.output.sarif import sarif
 from pullguard_cli.scope import values_to_read
 from pullguard_cli.unregistered import Home, OfflineReaders, home_of, judge
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from json.decoder import scanstring  # type: ignore[attr-defined]  # public, and missing in typeshed
 
 from pullguard.domain.errors import shown
-from pullguard_cli.located import MAX_DEPTH, Located, Other, Problem, Value
+from pullguard_cli.input.located import MAX_DEPTH, Located, Other, Problem, Value
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 _STRING_OR_CONSTANT = re.compile(r'"(?:[^"\\]|\\.)*"|-?Infinity|NaN', re.DOTALL)

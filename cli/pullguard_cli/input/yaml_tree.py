@@ -13,7 +13,7 @@ from typing import Final
 import yaml
 
 from pullguard.domain.errors import shown
-from pullguard_cli.located import MAX_DEPTH, Located, Other, Problem, Value
+from pullguard_cli.input.located import MAX_DEPTH, Located, Other, Problem, Value
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _RESOLVER = yaml.resolver.Resolver()

@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from pullguard_cli.catalogue import as_markdown, check_of, print_catalogue, print_check
 from pullguard_cli.options import (
     LOOK_PANEL,
     CrossCheck,
@@ -17,7 +16,8 @@ from pullguard_cli.options import (
     TextOrJson,
     complete_check,
 )
-from pullguard_cli.printing import output
+from pullguard_cli.output.catalogue import as_markdown, check_of, print_catalogue, print_check
+from pullguard_cli.output.printing import output
 from pullguard_cli.scope import values_to_read
 
 
@@ -38,8 +38,8 @@ def explain(
     - `pullguard explain web` — the newest revision of a family
     - `pullguard explain web:7 --format json | jq '.containers[].steps[] | select(.verdict == "fail")'`
     """
-    from pullguard_cli.explain import report  # noqa: PLC0415 (the help text need not wait for boto3)
     from pullguard_cli.one import connect_for, look_at_one  # noqa: PLC0415
+    from pullguard_cli.output.explanation import report  # noqa: PLC0415 (the help text need not wait for boto3)
 
     connection = connect_for(task_definition, profile=profile, region=region)
     one = look_at_one(
@@ -107,7 +107,7 @@ def plan(
     """
     from pullguard.planning.planner import Rules  # noqa: PLC0415 (the help text need not wait for boto3)
     from pullguard_cli.one import connect_for, look_at_one  # noqa: PLC0415
-    from pullguard_cli.plan import report  # noqa: PLC0415
+    from pullguard_cli.output.plan import report  # noqa: PLC0415
 
     connection = connect_for(task_definition, profile=profile, region=region)
     one = look_at_one(

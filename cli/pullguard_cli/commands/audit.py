@@ -11,7 +11,6 @@ import typer
 from pullguard.checks.catalogue import CHECKS
 from pullguard.checks.check import Check
 from pullguard_cli.audit import Audit
-from pullguard_cli.catalogue import check_of
 from pullguard_cli.failures import EXIT_COULD_NOT_RUN, EXIT_FINDINGS, EXIT_OK, CannotRun
 from pullguard_cli.options import (
     AWS_PANEL,
@@ -28,9 +27,10 @@ from pullguard_cli.options import (
     ReportFormat,
     complete_check,
 )
-from pullguard_cli.printing import errors, output, says
+from pullguard_cli.output.catalogue import check_of
+from pullguard_cli.output.printing import errors, output, says
+from pullguard_cli.output.table import print_audit
 from pullguard_cli.scope import Scope, values_to_read
-from pullguard_cli.table import print_audit
 
 _SUFFIXES = {
     ".json": ReportFormat.JSON,
@@ -141,7 +141,7 @@ def audit(
     # Imported where it is used: the help text and the completion of a shell need not wait for boto3.
     from pullguard_cli.auditing import Auditor  # noqa: PLC0415
     from pullguard_cli.connection import connect  # noqa: PLC0415
-    from pullguard_cli.progress import watching  # noqa: PLC0415
+    from pullguard_cli.output.progress import watching  # noqa: PLC0415
 
     connection = connect(profile=profile, region=region, max_rate=max_rate)
     scope = Scope(
@@ -199,7 +199,7 @@ def _written(done: Audit, form: ReportFormat) -> str:
         case ReportFormat.JSON:
             return json.dumps(done.to_dict(), indent=2) + "\n"
         case ReportFormat.HTML:
-            from pullguard_cli.report_html import render  # noqa: PLC0415 (a template engine, for this form only)
+            from pullguard_cli.output.html import render  # noqa: PLC0415 (a template engine, for this form only)
 
             return render(done)
         case ReportFormat.TABLE:

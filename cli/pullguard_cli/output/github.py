@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from pullguard_cli.checked import Checked, Placed, path_in_repository, printable
-from pullguard_cli.located import Unusable
+from pullguard_cli.input.located import Unusable
 
 _COMMANDS: Final = {"error": "error", "warning": "warning", "unknown": "notice"}
 

@@ -13,8 +13,8 @@ from typing import Any, Final
 import yaml
 
 from pullguard.domain.errors import shown
-from pullguard_cli.located import STANDARD_INPUT, Located, Other, Unusable
-from pullguard_cli.members import Level, meant, problem_of, spelt
+from pullguard_cli.input.located import STANDARD_INPUT, Located, Other, Unusable
+from pullguard_cli.input.members import Level, meant, problem_of, spelt
 
 RESOURCE_TYPE: Final = "AWS::ECS::TaskDefinition"
 _NO_VALUE: Final = "AWS::NoValue"

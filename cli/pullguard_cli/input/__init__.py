@@ -1,0 +1,1 @@
+"""Files read into trees whose members know their line."""
