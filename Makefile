@@ -97,10 +97,11 @@ test-runtime: $(TOOLS) ## Run the tests in the Lambda runtime and real container
 check: lint test ## Format, lint, types, template, and all tests
 
 .PHONY: lint
-lint: $(TOOLS) .tools/checkov/.ready ## Format (checked), lint, types, cfn-lint, sam validate, checkov
+lint: $(TOOLS) .tools/checkov/.ready ## Format (checked), lint, types, layers, cfn-lint, sam validate, checkov
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy $(CODE)
+	PYTHONPATH=. .venv/bin/lint-imports
 	for app in functions/*/app.py; do .venv/bin/mypy "$$app" >/dev/null || { .venv/bin/mypy "$$app"; exit 1; }; done
 	.venv/bin/cfn-lint template.yaml
 	$(RUN) SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 sam validate --lint

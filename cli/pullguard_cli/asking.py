@@ -3,7 +3,7 @@
 import sys
 
 from pullguard_cli.failures import CannotRun
-from pullguard_cli.output.printing import errors, says
+from pullguard_cli.printing import errors, says
 
 
 def confirmed(question: str, *, yes: bool) -> bool:

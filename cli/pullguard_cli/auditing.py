@@ -19,8 +19,8 @@ from pullguard.domain.findings import Finding, NotChecked, Remedy, Subject, Summ
 from pullguard_cli.audit import NOT_EXAMINED, SEVERITIES, Audit
 from pullguard_cli.connection import Connection
 from pullguard_cli.failures import CannotRun, is_about_credentials, one_line
-from pullguard_cli.output.incidents import in_reading_order
-from pullguard_cli.output.printing import counted
+from pullguard_cli.incidents import in_reading_order
+from pullguard_cli.printing import counted
 from pullguard_cli.scope import Scope
 
 THREADS: Final = 8

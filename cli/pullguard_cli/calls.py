@@ -25,7 +25,7 @@ from pullguard.planning.preview import after_registering
 from pullguard.planning.reregister import DESCRIBE_ONLY, CannotReregister
 from pullguard.workflows.reregister import request_of
 from pullguard.workflows.validate import in_scope
-from pullguard_cli.output.difference import difference
+from pullguard_cli.difference import difference
 
 _AFTER_GRANT: Final = "once the role can read the secret"
 _AFTER_REGISTER: Final = "once the new revision passes every check; its number is AWS's to give"

@@ -3,7 +3,8 @@
 import os
 import sys
 
-INTERRUPTED = "pullguard: interrupted before there was anything to tell."
+from pullguard_cli import INTERRUPTED
+
 EXIT_INTERRUPTED = 2
 
 

@@ -11,14 +11,18 @@ from typing import Annotated
 
 import typer
 
+from pullguard_cli import INTERRUPTED
 from pullguard_cli.command_line import Command, Group, choose_shell
 from pullguard_cli.commands.audit import audit
 from pullguard_cli.commands.check import check_command
 from pullguard_cli.commands.diagnose import diagnose_command
-from pullguard_cli.commands.history import history, rollback
-from pullguard_cli.commands.one_task_definition import explain, findings, plan
-from pullguard_cli.commands.stop import resume, stop
-from pullguard_cli.entry import INTERRUPTED
+from pullguard_cli.commands.explain import explain
+from pullguard_cli.commands.findings import findings
+from pullguard_cli.commands.history import history
+from pullguard_cli.commands.plan import plan
+from pullguard_cli.commands.resume import resume
+from pullguard_cli.commands.rollback import rollback
+from pullguard_cli.commands.stop import stop
 from pullguard_cli.failures import EXIT_COULD_NOT_RUN, CannotRun
 from pullguard_cli.options import (
     EXIT_CODES,
@@ -27,7 +31,7 @@ from pullguard_cli.options import (
     EXIT_CODES_OF_EXPLAIN,
     EXIT_CODES_OF_PLAN,
 )
-from pullguard_cli.output.printing import errors, says, write_what_can_be_written
+from pullguard_cli.printing import errors, says, write_what_can_be_written
 
 app = typer.Typer(
     name="pullguard",

@@ -166,3 +166,16 @@ LedgerTable = Annotated[
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask. Needed where there is no terminal.")]
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for whoever wonders.")]
+
+RoleToHold = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="ROLE",
+        help="One role: its name, with its path where it has one, or its ARN.",
+        show_default="everything",
+    ),
+]
+OneFamily = Annotated[
+    str | None,
+    typer.Option("--family", metavar="FAMILY", help="One family of task definitions and the services that run it."),
+]

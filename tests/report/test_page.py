@@ -14,9 +14,9 @@ from pullguard.checks.catalogue import CHECKS
 from pullguard.checks.check import Check
 from pullguard.domain.findings import Finding, Summary
 from pullguard_cli.audit import Audit
+from pullguard_cli.incidents import causes_of
 from pullguard_cli.output.chain import PLACES, Edge, Node, chain_of
 from pullguard_cli.output.html import DRAWN_CAUSES, render
-from pullguard_cli.output.incidents import causes_of
 from tests.report.hostile import ATTACKS, hostile_audit
 from tests.report.sample import NOT_CHECKED, clean_audit, definition, finding, role, sample_audit
 

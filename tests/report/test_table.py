@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from pullguard_cli.output.incidents import causes_of
+from pullguard_cli.incidents import causes_of
 from pullguard_cli.output.table import print_audit
 from tests.report.sample import sample_audit
 

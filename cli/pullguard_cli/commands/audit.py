@@ -28,8 +28,8 @@ from pullguard_cli.options import (
     complete_check,
 )
 from pullguard_cli.output.catalogue import check_of
-from pullguard_cli.output.printing import errors, output, says
 from pullguard_cli.output.table import print_audit
+from pullguard_cli.printing import errors, output, says
 from pullguard_cli.scope import Scope, values_to_read
 
 _SUFFIXES = {

@@ -23,8 +23,8 @@ from pullguard_cli.input.reading import read_file
 from pullguard_cli.options import AWS_PANEL, LOOK_PANEL, SAY_PANEL, AcceptUnknown, FailOn, Profile, ReadValues
 from pullguard_cli.output.check_text import as_text
 from pullguard_cli.output.github import annotations
-from pullguard_cli.output.printing import errors, output, says
 from pullguard_cli.output.sarif import sarif
+from pullguard_cli.printing import errors, output, says
 from pullguard_cli.scope import values_to_read
 from pullguard_cli.unregistered import Home, OfflineReaders, home_of, judge
 

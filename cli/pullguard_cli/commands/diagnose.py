@@ -17,7 +17,7 @@ from pullguard.domain.image import ImageReference, parse_images
 from pullguard.domain.stopped_reason import UNKNOWN, Diagnosis, Explanation, diagnose, priority
 from pullguard_cli.failures import CannotRun
 from pullguard_cli.options import TextFormat, TextOrJson
-from pullguard_cli.output.printing import output, says
+from pullguard_cli.printing import output, says
 
 STANDARD_INPUT: Final = "-"
 # The answer of DescribeTasks for 100 tasks, the most that it takes, is well below.

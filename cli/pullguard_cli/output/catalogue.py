@@ -12,7 +12,7 @@ from pullguard.checks.catalogue import CHECKS
 from pullguard.checks.check import Check
 from pullguard.domain.errors import shown
 from pullguard_cli.failures import CannotRun
-from pullguard_cli.output.printing import STYLES, says
+from pullguard_cli.printing import STYLES, says
 
 _FIXES: Final = {"grant": "grant", "reregister": "re-register", "none": "reported"}
 _HEAD: Final = """\

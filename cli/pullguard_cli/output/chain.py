@@ -16,7 +16,7 @@ from pullguard.domain.findings import Finding
 from pullguard.domain.image import parse_image
 from pullguard.incidents import resource_name
 from pullguard_cli.audit import Audit
-from pullguard_cli.output.incidents import Cause
+from pullguard_cli.incidents import Cause
 
 State: TypeAlias = Literal["fine", "broken", "beyond"]
 # Things are at even places, the steps between them at odd ones.

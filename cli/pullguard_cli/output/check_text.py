@@ -6,8 +6,8 @@ from rich.text import Text
 
 from pullguard.domain.facts import USAGE_NOT_LOOKED
 from pullguard_cli.checked import Checked, Placed, printable
-from pullguard_cli.output.printing import STYLES, counted
 from pullguard_cli.output.unasked import sentences
+from pullguard_cli.printing import STYLES, counted
 from pullguard_cli.unregistered import NOT_ASKED
 
 # Every file leaves these open: the counts say so in a word, and the JSON lists them.

@@ -18,10 +18,10 @@ from markupsafe import Markup
 
 from pullguard.domain.errors import shown
 from pullguard_cli.audit import Audit
+from pullguard_cli.incidents import Cause, causes_of
 from pullguard_cli.output.chain import GAP, NODE_HEIGHT, NODE_WIDTH, Chain, chain_of, short_name
-from pullguard_cli.output.incidents import Cause, causes_of
-from pullguard_cli.output.printing import counted, plain
 from pullguard_cli.output.unasked import sentences
+from pullguard_cli.printing import counted, plain
 
 DRAWN_CAUSES: Final = 200
 """So many causes are told at length; the others, which matter less, are rows of a table."""

@@ -14,14 +14,14 @@ from pullguard.domain.opt_in import effective_mode
 from pullguard.planning.planner import Rules
 from pullguard.workflows.validate import in_scope, tags_of
 from pullguard_cli.calls import Call, Calls, calls_for
+from pullguard_cli.contract import SCHEMA_VERSION, finding_json
+from pullguard_cli.difference import print_difference
 from pullguard_cli.failures import EXIT_COULD_NOT_RUN, EXIT_FINDINGS, EXIT_OK, asking_aws
 from pullguard_cli.one import One
 from pullguard_cli.options import TextFormat
-from pullguard_cli.output.difference import print_difference
-from pullguard_cli.output.json import SCHEMA_VERSION, finding_json
-from pullguard_cli.output.printing import STYLES, output, says
 from pullguard_cli.output.unasked import sentences
-from pullguard_cli.output.unread import lacks_in
+from pullguard_cli.printing import STYLES, output, says
+from pullguard_cli.unread import lacks_in
 
 HELD_BACK: Final = "A tag pullguard:mode sets observe here: Pullguard reports this, and makes no call."
 BY_MODE: Final = "With Mode=remediate, a deployed Pullguard makes these calls; with Mode=observe it only reports them."

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn,
 from rich.text import Text
 
 from pullguard_cli.auditing import Watcher
-from pullguard_cli.output.printing import counted
+from pullguard_cli.printing import counted
 
 _A_LINE_EVERY_S: Final = 15.0
 

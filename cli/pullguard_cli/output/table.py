@@ -10,9 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from pullguard_cli.audit import Audit
-from pullguard_cli.output.incidents import Cause, causes_of
-from pullguard_cli.output.printing import STYLES, counted, says
+from pullguard_cli.incidents import Cause, causes_of
 from pullguard_cli.output.unasked import sentences
+from pullguard_cli.printing import STYLES, counted, says
 
 _NAMES_SHOWN = 3
 OWN_FIX: Final = "With Mode=remediate Pullguard does this itself, where the secret and the role are opted in."

@@ -12,13 +12,13 @@ from rich.text import Text
 
 from pullguard.domain.role_policy import POLICY_NAME, parse_own
 from pullguard.domain.write_history import EcsWrite, Outcome, Recorded, Write
+from pullguard_cli.contract import SCHEMA_VERSION
 from pullguard_cli.deployment import Deployment, aws_errors
+from pullguard_cli.difference import difference, print_difference
 from pullguard_cli.failures import EXIT_OK
+from pullguard_cli.operations.held import Held, described, look, print_held
 from pullguard_cli.options import TextFormat
-from pullguard_cli.output.difference import difference, print_difference
-from pullguard_cli.output.held import Held, described, look, print_held
-from pullguard_cli.output.json import SCHEMA_VERSION
-from pullguard_cli.output.printing import output, says, time_of
+from pullguard_cli.printing import output, says, time_of
 
 _BECAME: Final[dict[Outcome, str]] = {
     "written": "",

@@ -14,7 +14,7 @@ from pullguard_cli.audit import NOT_EXAMINED, Audit
 from pullguard_cli.auditing import Auditor
 from pullguard_cli.connection import Connection, connect
 from pullguard_cli.failures import CannotRun
-from pullguard_cli.output.incidents import causes_of
+from pullguard_cli.incidents import causes_of
 from pullguard_cli.scope import Scope
 from sandbox.world import World
 from tests.unit.cli.conftest import answering, in_account
@@ -212,7 +212,7 @@ def test_a_value_that_was_denied_is_unknown(connection: Connection, values: Read
 
 
 def test_no_advice_opens_the_values_of_all_secrets(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pullguard_cli.output.incidents._RESOURCES_NAMED", 2)
+    monkeypatch.setattr("pullguard_cli.incidents._RESOURCES_NAMED", 2)
     refuse(connection, "secretsmanager.GetSecretValue", "AccessDeniedException")
     (cause,) = (each for each in causes_of(audit(connection)) if each.what == "secretsmanager:GetSecretValue")
     statement = json.loads(cause.remedy.snippet or "")

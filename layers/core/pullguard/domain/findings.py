@@ -22,7 +22,7 @@ Event: TypeAlias = Literal["Finding Opened", "Finding Changed", "Finding Resolve
 RemedyAction: TypeAlias = Literal["grant", "reregister", "none"]
 
 EVENT_SCHEMA_VERSION: Final = 1
-"""The version of bus events and of alerts in JSON. The command line has its own (``pullguard_cli.output.json``): either
+"""The version of bus events and of alerts in JSON. The command line has its own (``pullguard_cli.contract``): either
 changes only with its own shape, and those who read events need not change because a report did."""
 _MEMBER: Final = re.compile(r'"[A-Za-z]+": ')
 _OWN: Final = frozenset({"scope", "part_of", "unread", "observed"})

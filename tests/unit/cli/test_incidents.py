@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 from pullguard.domain.findings import Finding, Remedy, Severity, Status, Summary
 from pullguard_cli.audit import Audit
-from pullguard_cli.output.incidents import causes_of, in_reading_order
+from pullguard_cli.incidents import causes_of, in_reading_order
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SECRET = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:registry/ghcr-a1b2c3"

@@ -73,3 +73,16 @@ def _let_go(ledger: Ledger, family: str) -> None:
     for each in ledger.done_in(family):
         ledger.let_again(family, each)
     ledger.end_family_hold(family)
+
+
+def not_both(role: str | None, family: str | None) -> None:
+    """Raise ``CannotRun`` where a role and a family are given."""
+    if role is not None and family is not None:
+        raise CannotRun("Give a role or a family, and not both: each is stopped for itself.")
+
+
+def chosen(deployment: Deployment, role: str | None, family: str | None) -> Target | None:
+    """Return the role or the family that was named; None is everything."""
+    if family is not None:
+        return one_family(deployment, family)
+    return None if role is None else one_role(deployment, role)

@@ -15,7 +15,7 @@ from pullguard.domain.facts import Lookup, Missing, NotLooked, Unreadable
 from pullguard.domain.stop import Stop
 from pullguard_cli.deployment import Deployment
 from pullguard_cli.options import DEFAULT_STACK
-from pullguard_cli.output.printing import says, time_of
+from pullguard_cli.printing import says, time_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

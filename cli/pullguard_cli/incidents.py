@@ -17,8 +17,8 @@ from pullguard.domain.facts import Unreadable
 from pullguard.domain.findings import Finding, Remedy, Severity, Status
 from pullguard.incidents import about, broken_thing, common_sentence
 from pullguard_cli.audit import NOT_EXAMINED, SEVERITIES, Audit
-from pullguard_cli.output.printing import counted
-from pullguard_cli.output.unread import Lack, lacks_in
+from pullguard_cli.printing import counted
+from pullguard_cli.unread import Lack, lacks_in
 
 _RESOURCES_NAMED: Final = 20
 # What a statement over all resources is narrowed with where it would open values.

@@ -16,12 +16,12 @@ from pullguard.domain.role_policy import POLICY_NAME, render
 from pullguard.domain.write_history import Write, additions
 from pullguard_cli.asking import confirmed
 from pullguard_cli.deployment import Deployment, aws_errors
+from pullguard_cli.difference import difference, print_difference
 from pullguard_cli.failures import EXIT_FINDINGS, EXIT_OK, CannotRun
-from pullguard_cli.output.difference import difference, print_difference
-from pullguard_cli.output.held import resume_command
-from pullguard_cli.output.printing import output, says
-from pullguard_cli.rollback_target import Target, choose, disagreements
-from pullguard_cli.stopping import stop_by
+from pullguard_cli.operations.held import resume_command
+from pullguard_cli.operations.rollback_target import Target, choose, disagreements
+from pullguard_cli.operations.stopping import stop_by
+from pullguard_cli.printing import output, says
 
 KIND: Final = "Rollback"
 # As long as a run of the patcher may last, by its time limit in template.yaml.

@@ -1,55 +1,19 @@
-"""The commands about one task definition, and the catalogue."""
+"""``pullguard plan``: the API calls that remediation would make."""
 
-import sys
 from typing import Annotated
 
 import typer
 
 from pullguard_cli.options import (
     LOOK_PANEL,
-    CrossCheck,
     LiveRegistry,
     Profile,
     ReadValues,
     Region,
     TaskDefinitionName,
     TextOrJson,
-    complete_check,
 )
-from pullguard_cli.output.catalogue import as_markdown, check_of, print_catalogue, print_check
-from pullguard_cli.output.printing import output
 from pullguard_cli.scope import values_to_read
-
-
-def explain(
-    task_definition: TaskDefinitionName,
-    *,
-    read_values: ReadValues = None,
-    live_registry: LiveRegistry = False,
-    cross_check: CrossCheck = False,
-    format_: TextOrJson = None,
-    profile: Profile = None,
-    region: Region = None,
-) -> None:
-    """Show every gate between a task definition and its image, each with the statement that decides.
-
-    **Examples**
-
-    - `pullguard explain web` — the newest revision of a family
-    - `pullguard explain web:7 --format json | jq '.containers[].steps[] | select(.verdict == "fail")'`
-    """
-    from pullguard_cli.one import connect_for, look_at_one  # noqa: PLC0415
-    from pullguard_cli.output.explanation import report  # noqa: PLC0415 (the help text need not wait for boto3)
-
-    connection = connect_for(task_definition, profile=profile, region=region)
-    one = look_at_one(
-        connection,
-        task_definition,
-        values=values_to_read(read_values),
-        live_registry=live_registry,
-        cross_check=cross_check,
-    )
-    raise typer.Exit(report(one, format_))
 
 
 def plan(
@@ -120,28 +84,3 @@ def plan(
     )
     rules = Rules(move_services=move_services, infrastructure_tags=tuple(infrastructure_tag or ()))
     raise typer.Exit(report(one, rules, format_))
-
-
-def findings(
-    check: Annotated[
-        str | None,
-        typer.Argument(metavar="ID", help="One check.", show_default="all", autocompletion=complete_check),
-    ] = None,
-    *,
-    markdown: Annotated[
-        bool, typer.Option("--markdown", help="Print docs/findings.md, which is made of nothing else.")
-    ] = False,
-) -> None:
-    """List everything that Pullguard looks for: when it fails, how bad it is, who mends it, and the source.
-
-    **Examples**
-
-    - `pullguard findings` — the catalogue
-    - `pullguard findings reference-stale` — one check
-    """
-    if markdown:
-        sys.stdout.write(as_markdown())
-    elif check is not None:
-        print_check(check_of(check), output())
-    else:
-        print_catalogue(output())

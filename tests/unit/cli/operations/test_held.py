@@ -12,7 +12,7 @@ from pullguard.domain.arn import Arn
 from pullguard.domain.facts import Missing, NotLooked, Unreadable
 from pullguard.domain.stop import Stop
 from pullguard.store.ledger import Ledger
-from pullguard_cli.output.held import Held, described, print_held
+from pullguard_cli.operations.held import Held, described, print_held
 from tests.unit.cli.conftest import Run, in_account
 from tests.unit.cli.deployed import PARAMETER, Stack, create
 

@@ -11,13 +11,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pullguard.domain.facts import Missing, NotLooked, Unreadable
 from pullguard.domain.stop import REASON_MAX_CHARS, Stop
 from pullguard_cli.asking import confirmed
+from pullguard_cli.contract import SCHEMA_VERSION
 from pullguard_cli.deployment import Deployment, aws_errors
 from pullguard_cli.failures import EXIT_FINDINGS, EXIT_OK, CannotRun, one_line
+from pullguard_cli.operations.held import described, look, print_held, resume_command
+from pullguard_cli.operations.targets import Target
 from pullguard_cli.options import TextFormat
-from pullguard_cli.output.held import described, look, print_held, resume_command
-from pullguard_cli.output.json import SCHEMA_VERSION
-from pullguard_cli.output.printing import output, plain, says
-from pullguard_cli.targets import Target
+from pullguard_cli.printing import output, plain, says
 
 _LEFT_AS_IT_IS: Final = "Nothing was changed."
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from rich.console import Console
 
-from pullguard_cli.output.printing import says
+from pullguard_cli.printing import says
 
 _STYLES: Final = {"+": "green", "-": "red", "@": "cyan"}
 

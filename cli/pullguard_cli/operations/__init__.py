@@ -1,0 +1,1 @@
+"""What stop, resume and rollback do in the deployed application."""
