@@ -155,7 +155,25 @@ def test_what_both_readings_of_a_request_without_a_stage_decide_is_known(
 ) -> None:
     narrow = {**READS, "Effect": effect, "Condition": condition}
     access = pull_access(role(*((narrow,) if effect == "Allow" else (READS, narrow))), ours)
-    assert access.state == ("pass" if holds == (effect == "Allow") else "fail")
+    if effect == "Allow":
+        assert access.state == ("pass" if holds else "unknown")  # an owner narrowed it: no grant may widen it
+    else:
+        assert access.state == ("fail" if holds else "pass")
+
+
+@pytest.mark.parametrize("stage", ["blue", "AWSPREVIOUS", ["AWSPENDING", "green"], "AWSC"])
+@pytest.mark.parametrize("operator", ["StringEquals", "StringLike", "ForAnyValue:StringEquals"])
+def test_an_allow_narrowed_to_another_stage_is_not_a_missing_one(stage: str | list[str], operator: str) -> None:
+    access = pull_access(role({**READS, "Condition": {operator: {STAGE: stage}}}), ours)
+    gate = access.gate("secret-access")
+    assert gate is not None
+    assert (gate.state, gate.grant_helps, grant_would_help(access)) == ("unknown", False, False)
+    assert STAGE in gate.reason
+
+
+def test_an_allow_that_covers_something_else_is_not_narrowed() -> None:
+    other = {**allow(READ, f"{SECRET}-other"), "Condition": {"StringEquals": {STAGE: "blue"}}}
+    assert grant_would_help(pull_access(role(other), ours))
 
 
 MFA = "aws:MultiFactorAuthPresent"

@@ -440,6 +440,13 @@ NARROWED: dict[str, tuple[Secret, list[dict[str, Any]]]] = {
         KEYED,
         [{**READS, "Condition": {"StringEqualsIfExists": {"secretsmanager:VersionStage": "AWSCURRENT"}}}],
     ),
+    **{
+        f"to-another-stage-{stage}": (
+            KEYED,
+            [{**READS, "Condition": {"StringEquals": {"secretsmanager:VersionStage": stage}}}],
+        )
+        for stage in ("AWSPREVIOUS", "AWSPENDING", "blue")
+    },
     "until-a-date-and-no-decrypt": (
         KEYED,
         [{**READS, "Condition": {"DateLessThan": {"aws:CurrentTime": "2099-01-01T00:00:00Z"}}}],
@@ -473,10 +480,6 @@ GRANTED: dict[str, tuple[list[dict[str, Any]], tuple[str, ...]]] = {
     "decrypt-through-secrets-manager": (
         [{**DECRYPTS, "Condition": {"StringEquals": {"kms:ViaService": "secretsmanager.us-east-1.amazonaws.com"}}}],
         BOTH_ACTIONS[:1],
-    ),
-    "read-of-another-stage-only": (
-        [{**READS, "Condition": {"StringEquals": {"secretsmanager:VersionStage": "AWSPREVIOUS"}}}],
-        BOTH_ACTIONS,
     ),
 }
 

@@ -85,6 +85,7 @@ def secret_request(role: Role, secret: Secret, around: Circumstances) -> Request
         present=_ALWAYS_SENT,
         problems={**problems, stage: _NO_STAGE, _MFA: _NO_MFA},
         either={stage: ("AWSCURRENT",), **_WITHOUT_MFA},
+        narrowing=frozenset((stage,)),
     )
     return _request(role, READ_VALUE, secret.arn, context, unknowable)
 

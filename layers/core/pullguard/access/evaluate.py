@@ -83,7 +83,8 @@ class _Tallies:
 def decide(request: Request, policies: Policies) -> Decision:
     """Decide one request as AWS would, or say why that is still unknown.
 
-    Where AWS's documentation allows two readings of the request, the answer is known if both have the same.
+    Where AWS's documentation allows two readings of the request, the answer is known if both have the same. An allow
+    that an owner narrowed by such a key is never taken for a missing one: a grant would widen it.
     """
     request = replace(request, work=Work())
     decision = _decide(request, policies)
@@ -91,7 +92,8 @@ def decide(request: Request, policies: Policies) -> Decision:
         return decision
     first, *others = (_decide(reading, policies) for reading in request.readings)
     settled = first.verdict is not Verdict.UNKNOWN and all(each.verdict is first.verdict for each in others)
-    return first if settled else decision
+    narrowed = first.verdict is Verdict.IMPLICITLY_DENIED and request.may_be_narrowed(decision.problems)
+    return first if settled and not narrowed else decision
 
 
 def _decide(request: Request, policies: Policies) -> Decision:

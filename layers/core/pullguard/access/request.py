@@ -45,7 +45,8 @@ class Unknowable:
     unknowable, unless ``absent`` (or ``absent_prefixes``) says that AWS does not send them. ``present`` are those
     that AWS is sure to send, with an unknown value. ``problems`` say why a key is unknown, where the reason is not
     that the task has yet to start. ``either`` are keys of which only this is known: they are absent, or have these
-    values. ``problem_prefixes`` are ``problems`` of all keys that begin so.
+    values. ``problem_prefixes`` are ``problems`` of all keys that begin so. ``narrowing`` are keys of ``either`` by which
+    an owner narrows an allow: where one holds for neither reading, the owner's intent is unknown, not absent.
     """
 
     prefixes: tuple[str, ...] = ()
@@ -55,6 +56,7 @@ class Unknowable:
     problems: Mapping[str, str] = field(default_factory=dict)
     problem_prefixes: Mapping[str, str] = field(default_factory=dict)
     either: Mapping[str, tuple[ContextValue, ...]] = field(default_factory=dict)
+    narrowing: frozenset[str] = frozenset()
 
     def covers(self, key: str) -> bool:
         """Whether the value, or the presence, of ``key`` (in small letters) is unknowable."""
@@ -164,6 +166,10 @@ class Request:
     def same_account(self) -> bool:
         """Whether the caller and the resource are of one account; a service has none."""
         return isinstance(self.caller, RoleSession) and self.caller.account == self.resource_account
+
+    def may_be_narrowed(self, problems: tuple[str, ...]) -> bool:
+        """Whether any of ``problems``, of a decision that is unknown, is about a key of ``unknowable.narrowing``."""
+        return any(self.unknowable.problems.get(key) in problems for key in self.unknowable.narrowing)
 
     @property
     def readings(self) -> tuple["Request", ...]:
