@@ -133,7 +133,8 @@ class Auditor:
         except Exception as error:
             if is_about_credentials(error):
                 raise
-            unread = Unreadable(permission="ecs:ListClusters", resource="*", reason="refused", detail=one_line(error))
+            asked = getattr(error, "operation_name", "ListClusters")
+            unread = Unreadable(permission=f"ecs:{asked}", resource="*", reason="refused", detail=one_line(error))
             return Running(unlisted=unread)
 
     def _pages(self) -> Iterator[tuple[str, ...]]:

@@ -6,7 +6,7 @@ import pytest
 
 from pullguard.checks.examine import examine
 from pullguard.checks.gather import gather
-from pullguard.domain.facts import Facts, NamedPolicy, Secret
+from pullguard.domain.facts import Facts, Missing, NamedPolicy, Secret
 from pullguard.domain.findings import Remedy
 from pullguard.domain.role_policy import policy_document
 from tests.fakes import (
@@ -61,6 +61,33 @@ def test_nobody_is_told_how_to_add_a_strangers_host_to_a_tag() -> None:
     assert "evil.example" not in (remedy_of("secret-access-missing", image="evil.example/x:1").snippet or "")
 
 
+# --- Where AWS does not find what it has just described ----------------------------------------------------------
+
+CLOSED: dict[str, Any] = {"Version": "2012-10-17", "Statement": []}
+GONE = Missing(resource="what-is-gone")
+VANISHED: dict[str, tuple[str, Secret, dict[str, Any]]] = {
+    "ListAttachedRolePolicies": ("secret-access-missing", secret(), {"attached_policies": GONE}),
+    "ListRolePolicies": ("secret-access-missing", secret(), {"inline_policies": GONE}),
+    "GetPolicy of the boundary": ("secret-access-blocked-by-boundary", secret(), {"boundary": GONE}),
+    "GetResourcePolicy": ("secret-access-denied", secret(resource_policy=GONE), {"reads": [secret()]}),
+    "ListSecretVersionIds": ("key-unusable", secret(current_keys=GONE), {"reads": [secret()]}),
+    "ListGrants": ("decrypt-access-missing", secret(key=key(policy=CLOSED, grants=GONE)), {"reads": [secret()]}),
+}
+
+
+@pytest.mark.parametrize(("check", "its", "its_role"), VANISHED.values(), ids=VANISHED)
+def test_what_aws_did_not_find_is_asked_again_and_not_corrected(
+    check: str, its: Secret, its_role: dict[str, Any]
+) -> None:
+    world = World((task_definition(container(its)),), (role(**its_role),), (its,))
+    found = [each for each in examine(world.facts()).findings if each.status == "unknown"]
+    assert check in {each.check for each in found}
+    for finding in found:
+        assert "was not found, although AWS had just described it" in finding.evidence
+        assert "there is nothing to correct" in finding.remedy.text
+        assert "Correct the policy" not in finding.remedy.text
+
+
 # --- Where one layer alone opens nothing -------------------------------------------------------------------------
 
 LIMIT = NamedPolicy(name="limit", document={"Version": "2012-10-17", "Statement": []}, arn=f"{role_arn()}-limit")
@@ -70,7 +97,6 @@ BOUND, GRANTED = (
     ["put-role-policy"],
 )
 KEY_POLICY = ["get-key-policy", "put-key-policy"]
-CLOSED: dict[str, Any] = {"Version": "2012-10-17", "Statement": []}
 OTHERS_KEY = replace(key(policy=CLOSED), arn=replace(key().arn, account="444455556666"))
 
 

@@ -175,6 +175,7 @@ def test_a_short_lived_password_names_what_to_use_instead_and_no_username() -> N
     (finding,) = found(holding(TOKEN))
     assert "a Google access token: it expires within an hour" in finding.cause
     assert "_json_key" in finding.remedy.text
+    assert "rotate the secret at least every hour." in finding.remedy.text
     assert "oauth2accesstoken" not in repr(finding)
 
 
@@ -272,10 +273,11 @@ def test_where_only_the_tag_is_out_of_date_no_credentials_are_renewed(
     assert "Store" not in finding.remedy.text
 
 
-def test_a_date_that_does_not_parse_is_written_anew() -> None:
+def test_a_date_that_does_not_parse_is_removed_until_its_owner_knows_it() -> None:
     (finding,) = found(secret(tags={**GONE_BY, "pullguard:expires": "31.12.2026"}))
-    (tag,) = commands_of(finding.remedy)
-    assert (tag.operation, tag.options["--tags"]) == ("tag-resource", "Key=pullguard:expires,Value=YYYY-MM-DD")
+    (untag,) = commands_of(finding.remedy)
+    assert (untag.operation, untag.options["--tag-keys"]) == ("untag-resource", "pullguard:expires")
+    assert "in the form 2027-03-31" in finding.remedy.text
 
 
 # --- Kinds of secrets --------------------------------------------------------------------------------------------

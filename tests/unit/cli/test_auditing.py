@@ -151,6 +151,27 @@ def test_places_that_cannot_be_read_leave_doubt(connection: Connection) -> None:
     assert unknown(done)
 
 
+@pytest.mark.parametrize("operation", ["DescribeTasks", "ListServices", "ListClusters"])
+def test_a_fault_of_ecs_itself_names_its_call_and_is_asked_again(connection: Connection, operation: str) -> None:
+    if operation == "DescribeTasks":
+        listing(connection)
+    refuse(connection, f"ecs.{operation}", "ServerException")
+    found = audit(connection)
+    (unfinished,) = {each.split(" on ")[0] for each in found.unfinished}
+    assert unfinished == f"where revisions run was not read: ecs:{operation}"
+    said = {each.remedy.text for each in found.findings if f"ecs:{operation}" in each.evidence}
+    assert said
+    for text in said:
+        assert text.startswith(f"AWS did not answer ecs:{operation} on ")
+        assert text.endswith("the next validation or sweep asks again.")
+
+
+def test_a_refusal_of_ecs_names_its_call(connection: Connection) -> None:
+    refuse(connection, "ecs.ListServices", "InvalidParameterException")
+    (unfinished,) = audit(connection).unfinished
+    assert unfinished.startswith("where revisions run was not read: ecs:ListServices on *: AWS refused the call")
+
+
 def test_credentials_that_expire_half_way_end_the_audit(connection: Connection) -> None:
     refuse(connection, "ecs.DescribeTaskDefinition", "ExpiredTokenException", after=2)
     done = audit(connection)
@@ -292,6 +313,15 @@ def test_a_task_that_failed_to_start_without_a_service_is_audited(connection: Co
     assert "task-start-failed" in {each.check for each in done.about(web)}
     expected = ("1 failed start in cluster demo",) if group == "family:web" else None
     assert done.in_use.get(web) == expected
+
+
+def listing(connection: Connection) -> None:
+    """Let ECS list a task to describe."""
+
+    def listed(**_: object) -> Any:
+        return SimpleNamespace(status_code=200), {"taskArns": ["task/1"], "ResponseMetadata": {"HTTPStatusCode": 200}}
+
+    connection.clients.get("ecs").meta.events.register("before-call.ecs.ListTasks", listed)
 
 
 def stopped(connection: Connection, task_definition: str, group: str) -> None:

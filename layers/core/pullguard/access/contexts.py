@@ -14,7 +14,7 @@ from decimal import Decimal
 from pullguard.access.request import ContextValue, NotBefore, Partial, Request, RoleSession, Service, Unknowable
 from pullguard.domain.arn import Arn, dns_suffix_of
 from pullguard.domain.aws_cli import command
-from pullguard.domain.facts import Lookup, Missing, NotLooked, Role, Secret, explained
+from pullguard.domain.facts import Lookup, Missing, NotLooked, Role, Secret, explained, vanished
 
 READ_VALUE = "secretsmanager:GetSecretValue"
 DECRYPT = "kms:Decrypt"
@@ -118,7 +118,7 @@ def decrypt_request(
         context["kms:ResourceAliases"] = list(aliases)
         absent |= {_ALIASES}
     elif aliases is not None:
-        problems[_ALIASES] = explained(aliases)
+        problems[_ALIASES] = vanished(aliases) if isinstance(aliases, Missing) else explained(aliases)
     unknowable = Unknowable(
         prefixes=("aws:", "ec2:", "kms:"),
         absent=_NEVER_SENT | absent,

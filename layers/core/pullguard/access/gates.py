@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pullguard.access.decision import Citation, Decision
-from pullguard.domain.facts import Key, Lookup, NotLooked, Unreadable
+from pullguard.domain.facts import Key, Lookup, Missing, NotLooked, Unreadable
 
 GateName = Literal[
     "trust-policy", "secret-access", "secret-resource-policy", "key-usable", "key-access", "access-scope"
@@ -54,7 +54,7 @@ class Gate:
     ``finding`` is the id of what is wrong, or of what could not be ruled out; None where the gate passes. ``reason`` is
     one sentence. ``statements`` decide. For an unknown gate ``missing_keys`` are the condition keys that hang in the
     air, ``unreadable`` what AWS did not answer (each names the missing permission), ``not_looked`` what was not asked,
-    ``problems`` all of these and whatever else could not be read, in words. ``grant_helps``: a statement in an identity
+    ``vanished`` what AWS did not find although another answer had just named it, ``problems`` all of these and whatever else could not be read, in words. ``grant_helps``: a statement in an identity
     policy of the role, on the exact resource, opens this gate. ``key`` is the key that a key's gate is about (None:
     ``aws/secretsmanager``); one that the next version of the secret will meet is a ``warning``.
     ``new_version_helps``: storing the value again opens it, since that happens under another key. ``conditional``: it
@@ -72,6 +72,7 @@ class Gate:
     problems: tuple[str, ...] = ()
     unreadable: tuple[Unreadable, ...] = ()
     not_looked: tuple[NotLooked, ...] = ()
+    vanished: tuple[Missing, ...] = ()
     grant_helps: bool = False
     key: Lookup[Key] | None = None
     new_version_helps: bool = False

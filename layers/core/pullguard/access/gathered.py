@@ -21,6 +21,7 @@ from pullguard.domain.facts import (
     Secret,
     Unreadable,
     explained,
+    vanished,
 )
 
 _ORGANIZATION = "orgid"  # aws:PrincipalOrgID, aws:ResourceOrgID, in any case
@@ -36,7 +37,7 @@ def role_policies(role: Role, resource_control: PolicyLevels = ()) -> Policies:
     elif isinstance(boundary, NamedPolicy):
         bounds = (_parsed(boundary, Layer.BOUNDARY),)
     else:
-        bounds = (_unreadable(Layer.BOUNDARY, explained(boundary)),)
+        bounds = (_unreadable(Layer.BOUNDARY, _why(boundary)),)
     return Policies(
         identity=(
             *_identity(role.inline_policies, "inline", "the role's inline policies"),
@@ -58,7 +59,7 @@ def other_secret_policies(secret: Secret) -> tuple[Policy, ...]:
     others = secret.other_policies
     if isinstance(others, tuple):
         return tuple(parse_policy(each.document, layer=Layer.RESOURCE, name=each.name) for each in others)
-    why = f"the resource policies of {_gone(others)}" if isinstance(others, Missing) else explained(others)
+    why = f"the resource policies of {vanished(others)}" if isinstance(others, Missing) else explained(others)
     return (_unreadable(Layer.RESOURCE, why),)
 
 
@@ -71,7 +72,7 @@ def key_grants(key: Key) -> tuple[KeyGrant, ...] | Policy:
     """Return the key's grants, or what stands in for them where they could not be read."""
     if isinstance(key.grants, tuple):
         return key.grants
-    why = f"the grants of {_gone(key.grants)}" if isinstance(key.grants, Missing) else explained(key.grants)
+    why = f"the grants of {vanished(key.grants)}" if isinstance(key.grants, Missing) else explained(key.grants)
     return _unreadable(Layer.GRANT, why)
 
 
@@ -97,7 +98,7 @@ def _is_document(document: object) -> bool:
 def _identity(policies: Lookup[tuple[NamedPolicy, ...]], kind: str, name: str) -> tuple[Policy, ...]:
     if isinstance(policies, tuple):
         return tuple(_parsed(policy, Layer.IDENTITY) for policy in policies)
-    return (unreadable(Policy(name=name, layer=Layer.IDENTITY, kind=kind), explained(policies)),)
+    return (unreadable(Policy(name=name, layer=Layer.IDENTITY, kind=kind), _why(policies)),)
 
 
 def _levels(levels: PolicyLevels, layer: Layer) -> tuple[tuple[Policy, ...], ...]:
@@ -110,14 +111,15 @@ def _parsed(policy: NamedPolicy, layer: Layer, level: int | None = None) -> Poli
 
 def _resource(document: Lookup[Document | None], layer: Layer) -> Policy | None:
     if isinstance(document, Missing):  # of a secret or a key that another answer has just described
-        return _unreadable(layer, f"the {layer} of {_gone(document)}")
+        return _unreadable(layer, f"the {layer} of {vanished(document)}")
     if isinstance(document, (Unreadable, NotLooked)):
         return _unreadable(layer, explained(document))
     return None if document is None else parse_policy(document, layer=layer)
 
 
-def _gone(lookup: Missing) -> str:
-    return f"{lookup.resource} was not found, although AWS had just described it"
+def _why(lookup: Missing | Unreadable | NotLooked) -> str:
+    """Say why something has no content that another answer has just named."""
+    return vanished(lookup) if isinstance(lookup, Missing) else explained(lookup)
 
 
 def _unreadable(layer: Layer, problem: str) -> Policy:

@@ -33,7 +33,7 @@ from pullguard.access.policy import Layer, Policy, parse_policy
 from pullguard.access.request import Request
 from pullguard.access.trust import trust_allows_ecs_tasks
 from pullguard.domain.arn import Arn
-from pullguard.domain.facts import Key, Lookup, Missing, NotLooked, Role, Secret, Unreadable, explained
+from pullguard.domain.facts import Key, Lookup, Missing, NotLooked, Role, Secret, Unreadable, explained, vanished
 
 __all__ = [
     "Circumstances",
@@ -52,7 +52,7 @@ USABLE_STATES = frozenset(("Enabled", "Updating"))
 _UNUSABLE = frozenset(
     ("Disabled", "PendingDeletion", "PendingReplicaDeletion", "PendingImport", "Unavailable", "Creating")
 )
-_Unread = Unreadable | NotLooked
+_Unread = Missing | Unreadable | NotLooked
 # Conditions that a grant has as well, or that hold for every Decrypt that Secrets Manager sends for the role.
 _OF_A_GRANT = frozenset(("kms:viaservice", "kms:encryptioncontext:secretarn", "kms:calleraccount"))
 _ALIAS = re.compile(r"(?:arn:[^:]*:kms:[^:]*:[^:]*:)?alias/")
@@ -132,7 +132,7 @@ def _key_gates(role: Role, secret: Secret, ours: Policies, around: Circumstances
     if current is None or current == ():
         return present
     if not isinstance(current, tuple):
-        why = "it was not found, although AWS had just described it" if isinstance(current, Missing) else None
+        why = vanished(current) if isinstance(current, Missing) else None
         return _unknown_key_gates(current, "The keys of the current version", why)
     of_present = _name_of(secret.key)
     others = [_gates_under(key, role, secret, ours, around) for key in current if _name_of(key) != of_present]
@@ -219,6 +219,7 @@ def _unknown_key_gates(unread: Missing | Unreadable | NotLooked, what: str, why:
             problems=(problem,),
             unreadable=(unread,) if isinstance(unread, Unreadable) else (),
             not_looked=(unread,) if isinstance(unread, NotLooked) else (),
+            vanished=(unread,) if isinstance(unread, Missing) else (),
         )
         for name, finding in _KEY_FINDINGS
     )
@@ -353,7 +354,7 @@ def _titles(citations: tuple[Citation, ...]) -> str:
 def _gate(name: GateName, decision: Decision, finding: FindingId, looked: tuple[_Unread, ...] = ()) -> Gate:
     if decision.verdict is Verdict.ALLOWED:
         return Gate(name=name, state="pass", reason=decision.reason, decision=decision, statements=decision.statements)
-    hanging = [each for each in looked if explained(each) in decision.problems]
+    hanging = [each for each in looked if _hangs_on(each, decision.problems)]
     return Gate(
         name=name,
         state="unknown" if decision.verdict is Verdict.UNKNOWN else "fail",
@@ -365,7 +366,14 @@ def _gate(name: GateName, decision: Decision, finding: FindingId, looked: tuple[
         problems=decision.problems,
         unreadable=tuple(each for each in hanging if isinstance(each, Unreadable)),
         not_looked=tuple(each for each in hanging if isinstance(each, NotLooked)),
+        vanished=tuple(each for each in hanging if isinstance(each, Missing)),
     )
+
+
+def _hangs_on(lookup: _Unread, problems: tuple[str, ...]) -> bool:
+    if isinstance(lookup, Missing):
+        return any(vanished(lookup) in problem for problem in problems)
+    return explained(lookup) in problems
 
 
 def _secret_finding(decision: Decision) -> FindingId:
@@ -403,7 +411,7 @@ def _denies(decision: Decision) -> bool:
 
 def _unread(role: Role, *lookups: object) -> tuple[_Unread, ...]:
     looked = (role.inline_policies, role.attached_policies, role.boundary, *lookups)
-    return tuple(dict.fromkeys(lookup for lookup in looked if isinstance(lookup, Unreadable | NotLooked)))
+    return tuple(dict.fromkeys(lookup for lookup in looked if isinstance(lookup, Missing | Unreadable | NotLooked)))
 
 
 def _with_grant(gate: Gate, request: Request, policies: Policies) -> Gate:

@@ -28,6 +28,20 @@ THROTTLED: Final = frozenset(
         "SlowDown",
     }
 )
+# Faults of AWS's own, with which no request of ours has to do.
+_FAULTS: Final = frozenset(
+    {
+        "InternalError",
+        "InternalFailure",
+        "InternalServerError",
+        "InternalServerException",
+        "InternalServiceError",
+        "ServerException",
+        "ServiceUnavailable",
+        "ServiceUnavailableException",
+    }
+)
+_SERVER_ERROR: Final = 500
 # Nobody can have heard a request that failed with these.
 NEVER_SENT: Final = (EndpointConnectionError, ConnectTimeoutError)
 UNREACHABLE: Final = (EndpointConnectionError, ConnectTimeoutError, ReadTimedOut, ConnectionClosedError)
@@ -48,6 +62,12 @@ def error_code(error: ClientError) -> str:
     return error.response.get("Error", {}).get("Code", "")
 
 
+def is_fault(error: ClientError) -> bool:
+    """Whether AWS failed by itself: the same call may succeed a moment later."""
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return error_code(error) in _FAULTS or status >= _SERVER_ERROR
+
+
 def safe_words(error: Exception) -> str:
     """Say what went wrong, in words in which no secret's value can be: other errors' texts may quote what they read."""
     match error:
@@ -66,12 +86,14 @@ def looked_up(
     *,
     missing: frozenset[str] = frozenset(),
     refused: frozenset[str] = frozenset(),
+    outlasts_faults: bool = False,
 ) -> T | Missing | Unreadable:
     """Make ``call`` and turn its named failures into facts about ``resource``.
 
     ``permission`` is the IAM action of the call (where ``call`` makes several, the one that failed is named).
     ``missing`` and ``refused`` are the error codes by which this call says that there is no such thing, or that the
-    thing cannot be read in its present state. Any other error is a fault of ours or of AWS's, and propagates.
+    thing cannot be read in its present state. A fault of AWS's own is no answer, if ``outlasts_faults``; any other
+    error is a fault of ours or of AWS's, and propagates.
     """
     try:
         return call()
@@ -79,7 +101,8 @@ def looked_up(
         code = error_code(error)
         if code in missing:
             return Missing(resource=resource)
-        if (reason := _reason(code, refused)) is None:
+        reason = _reason(code, refused) or ("unreachable" if outlasts_faults and is_fault(error) else None)
+        if reason is None:
             raise
         asked = f"{permission.partition(':')[0]}:{error.operation_name}"
         return Unreadable(permission=asked, resource=resource, reason=reason, detail=code)
@@ -98,7 +121,10 @@ def writing(service: str, resource: str) -> Iterator[None]:
         raise Denied(f"{service}:{error.operation_name}", resource, code) from error
 
 
-def _reason(code: str, refused: frozenset[str]) -> Literal["denied", "throttled", "refused"] | None:
+_Reason = Literal["denied", "throttled", "unreachable", "refused"]
+
+
+def _reason(code: str, refused: frozenset[str]) -> _Reason | None:
     if code in DENIED:
         return "denied"
     if code in THROTTLED:

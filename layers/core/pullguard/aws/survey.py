@@ -170,7 +170,9 @@ class Running:
 
 def look_around(ecs: Ecs, threads: Executor, clusters: tuple[str, ...] = ()) -> Running:
     """Walk through ``clusters`` (ARNs or names; none given: all that there are), several at a time."""
-    listed = clusters or looked_up("ecs:ListClusters", "*", lambda: tuple(ecs.clusters()))
+    listed = clusters or looked_up(
+        "ecs:ListClusters", "*", lambda: tuple(ecs.clusters()), outlasts_faults=True
+    )
     if isinstance(listed, Unreadable):
         return Running(unlisted=listed)
     return Running(threads.map(lambda cluster: _look_at(ecs, cluster), _found(listed)))
@@ -178,7 +180,9 @@ def look_around(ecs: Ecs, threads: Executor, clusters: tuple[str, ...] = ()) -> 
 
 def _look_at(ecs: Ecs, cluster: str) -> ClusterSurvey:
     def ask(permission: str, question: Callable[[str], Iterator[T]]) -> Lookup[tuple[T, ...]]:
-        return looked_up(permission, cluster, lambda: tuple(question(cluster)), missing=_NO_CLUSTER)
+        return looked_up(
+            permission, cluster, lambda: tuple(question(cluster)), missing=_NO_CLUSTER, outlasts_faults=True
+        )
 
     return ClusterSurvey(
         cluster=cluster,

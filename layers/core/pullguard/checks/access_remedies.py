@@ -135,6 +135,12 @@ def to_find_out(gate: Gate, role: Role) -> Remedy:
         others = {account for account in map(account_of, denied) if account not in (None, role.arn.account)}
         sentences.append(how_to_read(gate.unreadable))
         sentences += [f"Account {account} has to allow it too." for account in sorted(filter(None, others))]
+    if gate.vanished:
+        names = " and ".join(dict.fromkeys(each.resource for each in gate.vanished))
+        sentences.append(
+            f"AWS described {names} and then did not find all that belongs to it, as just after a change: there is "
+            "nothing to correct. The next validation or sweep asks again, and so does another audit."
+        )
     if gate.missing_keys:
         sentences.append(
             f"Only the task's start can tell {' and '.join(gate.missing_keys)}. Check that the task's network or "

@@ -18,7 +18,6 @@ from pullguard.checks.check import (
 )
 from pullguard.checks.secret import live_secrets, shapes, unless_external
 from pullguard.domain.aws_cli import in_order, on_secret
-from pullguard.domain.consent import tagging
 from pullguard.domain.errors import shown
 from pullguard.domain.facts import Container, Facts, Oddity, Rotation, Secret, ShortLived, ValueShape, Verification
 from pullguard.domain.findings import Answer, Failed, Inapplicable, Passed, Remedy, Severity, Subject, Unsure
@@ -131,7 +130,7 @@ def _short_lived(facts: Facts) -> Iterable[Answer]:
                 evidence=f"its username goes with such tokens; {_rotates(secret.rotation, interval)}",
                 remedy=put_value(
                     secret,
-                    f"Store {token.instead}; or rotate the secret at least every {_hours(token.lifetime)}.",
+                    f"Store {token.instead}; or rotate the secret at least {_every(token.lifetime)}.",
                 ),
             )
 
@@ -163,17 +162,22 @@ def _unknown_interval(subject: Subject, container: Container, secret: Secret, to
             f"is unknown: it is {token.what}, which expires within {_hours(token.lifetime)}."
         ),
         evidence=f"RotationRules: {shown(secret.rotation.schedule or 'none')}; no rotation has been recorded yet",
-        remedy=Remedy(text=f"Rotate it at least every {_hours(token.lifetime)}, or store {token.instead}."),
+        remedy=Remedy(text=f"Rotate it at least {_every(token.lifetime)}, or store {token.instead}."),
     )
 
 
 def _rotates(rotation: Rotation, interval: timedelta | None) -> str:
-    return "it does not rotate" if not rotation.enabled or interval is None else f"it rotates every {_hours(interval)}"
+    return "it does not rotate" if not rotation.enabled or interval is None else f"it rotates {_every(interval)}"
 
 
 def _hours(span: timedelta) -> str:
     hours = round(span / timedelta(hours=1))
     return "an hour" if hours == 1 else f"{hours} hours"
+
+
+def _every(span: timedelta) -> str:
+    hours = _hours(span)
+    return "every hour" if hours == "an hour" else f"every {hours}"
 
 
 # --- What its owner says that it expires -------------------------------------------------------------------------
@@ -221,8 +225,11 @@ def _unreadable_date(subject: Subject, container: Container, secret: Secret, tex
         ),
         evidence=f"tag {EXPIRES_TAG} is {shown(text)}",
         remedy=Remedy(
-            text="The secret's owner tags it with the date in the place of YYYY-MM-DD, as in 2027-03-31.",
-            snippet=tagging(primary_of(secret), EXPIRES_TAG, "YYYY-MM-DD"),
+            text=(
+                "Remove the tag by the command, since it warns of nothing. The secret's owner, who knows the date, tags it "
+                "with the day on which the credentials expire, in the form 2027-03-31."
+            ),
+            snippet=_untag(secret),
         ),
     )
 

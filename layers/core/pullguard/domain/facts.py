@@ -85,6 +85,11 @@ def explained(lookup: Missing | Unreadable | NotLooked) -> str:
             return f"{lookup.why} ({lookup.switch})"
 
 
+def vanished(missing: Missing) -> str:
+    """Say that AWS did not find what another answer of its own had just named: nothing follows from that."""
+    return f"{missing.resource} was not found, although AWS had just described it"
+
+
 # --- Secrets ---------------------------------------------------------------------------------------------------
 
 

@@ -132,7 +132,7 @@ UNKNOWNS: Unknowns = {
         role(READS, boundary=Missing(resource="arn:b")),
         ours,
         "secret-access-blocked-by-boundary",
-        "arn:b does not exist",
+        "arn:b was not found, although AWS had just described it",
     ),
     "resource-policy": (
         role(READS),
