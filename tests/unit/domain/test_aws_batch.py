@@ -2,13 +2,15 @@
 
 import re
 import shlex
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+import botocore.session
 import pytest
 
 from pullguard.checks.examine import examine
-from pullguard.domain.aws_batch import is_owned_by_batch
+from pullguard.domain.aws_batch import OUTPUT_ONLY, is_owned_by_batch
 from pullguard.domain.facts import FailedStart, Reason, Usage, Verification
 from pullguard.domain.findings import Finding
 from pullguard.planning.planner import Rules, make_plan
@@ -17,6 +19,7 @@ from tests.fakes import ACCOUNT, NOW, World, container, revision_arn, role, secr
 
 OLD, NEW = secret_arn(suffix="OldOld"), secret(suffix="NewNew")
 BATCH = {"AWSBatchServiceTag": "batch"}
+DEPTH_MAX = 8
 _ROLE = f"arn:aws:sts::{ACCOUNT}:assumed-role"
 
 OWNERS: dict[str, tuple[dict[str, str], str | None, bool]] = {
@@ -57,6 +60,35 @@ def test_a_reference_is_corrected_in_the_job_definition() -> None:
     assert "Register the job definition again" in found.remedy.text
     command = shlex.split(str(found.remedy.snippet))
     assert command[:5] == ["aws", "batch", "register-job-definition", "--region", revision_arn().region]
+
+
+def test_a_reference_that_is_to_go_is_named() -> None:
+    image = f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/web:1"
+    (found,) = findings(container(NEW, image=image))
+    assert (found.check, found.remedy.action) == ("credentials-on-ecr-image", "none")
+    assert "a new job definition revision in which container app has no repositoryCredentials" in found.remedy.text
+    assert "aws batch register-job-definition" in str(found.remedy.snippet)
+
+
+def test_what_only_describing_shows_is_left_out_of_the_file() -> None:
+    """The AWS CLI refuses a request with a member that register-job-definition does not know."""
+    batch = botocore.session.get_session().get_service_model("batch")
+    shown = batch.operation_model("DescribeJobDefinitions").output_shape.members["jobDefinitions"].member
+    taken = batch.operation_model("RegisterJobDefinition").input_shape
+    only_shown = set(_members(shown)) - set(_members(taken))
+    assert set(OUTPUT_ONLY) == only_shown
+    for found in (*findings(container(OLD)), *findings(container(NEW), role_name=None)):
+        assert {each for each in only_shown if each in found.remedy.text} == only_shown
+
+
+def _members(shape: Any, path: str = "") -> Iterator[str]:
+    """Yield the paths of all members of a structure, those of its members included."""
+    if shape.type_name == "structure" and path.count(".") < DEPTH_MAX:
+        for name, member in shape.members.items():
+            yield f"{path}{name}"
+            yield from _members(member, f"{path}{name}.")
+    elif shape.type_name == "list":
+        yield from _members(shape.member, path)
 
 
 def test_explain_gives_the_same_remedy() -> None:

@@ -19,10 +19,16 @@ BATCH_TAG: Final = "AWSBatchServiceTag"
 _SERVICE_ROLE: Final = ":assumed-role/AWSServiceRoleForBatch/"
 
 OWNED: Final = f"AWS Batch registered the task definition for its jobs (tag {BATCH_TAG}), and runs no other revision"
+# What describe-job-definitions shows and register-job-definition does not take.
+# https://docs.aws.amazon.com/batch/latest/APIReference/API_RegisterJobDefinition.html
+OUTPUT_ONLY: Final = ("jobDefinitionArn", "revision", "status", "containerOrchestrationType")
+_SHOWN: Final = (
+    f"shows of it, without its {', '.join(OUTPUT_ONLY[:-1])} and {OUTPUT_ONLY[-1]}, which register-job-definition does "
+    "not take."
+)
 _HOW: Final = (
     "Register the job definition again, with that change, and let jobs and schedules use its new revision. "
-    "job-definition.json holds what aws batch describe-job-definitions --status ACTIVE shows of it, without its ARN, "
-    "revision and status."
+    f"job-definition.json holds what aws batch describe-job-definitions --status ACTIVE {_SHOWN}"
 )
 _INSTEAD: Final = (
     "AWS Batch runs only the revisions that it registered itself: what is to change in the task definition is changed "
@@ -31,8 +37,7 @@ _INSTEAD: Final = (
 _A_REVISION: Final = re.compile(r"\b(register) a revision\b", re.IGNORECASE)
 _BY_JOB_DEFINITION: Final = (
     "This is RegisterJobDefinition: AWS Batch runs only the revisions that it registered itself. job-definition.json "
-    "holds what aws batch describe-job-definitions --status ACTIVE shows of it, with that change, without its ARN, "
-    "revision and status."
+    f"holds, with that change, what aws batch describe-job-definitions --status ACTIVE {_SHOWN}"
 )
 
 
@@ -59,14 +64,18 @@ def register_job_definition(at: Arn) -> str:
 
 
 def instead_of_a_revision(remedy: Remedy, definition: TaskDefinition) -> Remedy:
-    """Return the remedy for a finding on ``definition``: where AWS Batch owns it, never a revision of it."""
+    """Return the remedy for a finding on ``definition``: where AWS Batch owns it, never a revision of it.
+
+    What is to change is in it all the same: as a member, or in the words of ``remedy``.
+    """
     if not is_owned_by_batch(definition):
         return remedy
-    if remedy.action == "reregister":
+    if remedy.action == "reregister" and remedy.members:
         text = f"{OWNED}. {registering_job_definition(', '.join(remedy.members) or None)}"
         return Remedy(text=text, snippet=in_order(remedy.commands, register_job_definition(definition.arn)))
     if remedy.action == "grant":
         return remedy
+    remedy = replace(remedy, action="none")  # without members, only its text says what is to change
     text, said = _A_REVISION.subn(r"\1 a new job definition revision", remedy.text)
     if not said:
         return replace(remedy, text=f"{remedy.text} {_INSTEAD}".strip())
