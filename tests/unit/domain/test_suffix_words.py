@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from pullguard.domain.suffix_words import reads_as_a_word
+from pullguard.domain.suffix_words import may_be_part_of_a_name, reads_as_a_word
 
 WORDS = """
 docker gitlab github reader worker helper harbor mirror secret access puller writer deploy client server public shared
@@ -47,3 +47,26 @@ def test_what_is_drawn_seldom_does(draw: Callable[[random.Random], str], most: f
     chosen = random.Random(7)
     rate = sum(reads_as_a_word(draw(chosen)) for _ in range(DRAWN)) / DRAWN
     assert rate < most
+
+
+WORDS_AND_NUMBERS = """
+v2prod k8sdev 2024q1 prod01 web001 app123 ci2024 dev123 team42 node18 py3app v1beta s3read aws123 eu1web db2dev oauth2
+x86dev arm64v rhel9a jan24b 24may1 2ndkey sha256 md5sum utf8db us1dev squad7 ghcr01 hub001 b2beta prod2a PROD01 DEV001
+202613 188812
+"""
+NO_NAMES = "a1B2c3 AbCdEf q7Rk2Z dOcKer a1b2c3 abc123 ABC123 123abc 123456 000000 x9q4zk qzxk12 Ab12cd docke dockers Ééé12r"
+
+
+@pytest.mark.parametrize("six", [*WORDS.split(), *MISSPELT.split(), *WORDS_AND_NUMBERS.split()])
+def test_words_and_numbers_may_be_part_of_a_name(six: str) -> None:
+    assert may_be_part_of_a_name(six)
+
+
+@pytest.mark.parametrize("text", NO_NAMES.split())
+def test_what_is_drawn_or_a_sample_is_not_taken_for_one(text: str) -> None:
+    assert not may_be_part_of_a_name(text)
+
+
+def test_few_of_what_aws_draws_give_a_warning() -> None:
+    chosen, (draw, _) = random.Random(13), DRAWS["AWS"]
+    assert sum(may_be_part_of_a_name(draw(chosen)) for _ in range(10_000)) / 10_000 < 0.017

@@ -95,7 +95,7 @@ def _not_full_arn(facts: Facts) -> Iterable[Answer]:
                 yield Inapplicable(subject=subject)  # no secret has that name: the checks below report what is wrong
             case NotLooked() if reference.name_without_suffix is None:
                 yield _offline(facts, container, reference)
-            case NotLooked() if reference.ends_in_a_word:
+            case NotLooked() if reference.may_end_in_a_word:
                 yield _may_be_complete(facts, container, reference)
             case _:
                 continue

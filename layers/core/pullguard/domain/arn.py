@@ -13,7 +13,7 @@ from typing import Literal
 
 from pullguard.domain.errors import Malformed, shown
 from pullguard.domain.pasted_credentials import kind_of
-from pullguard.domain.suffix_words import reads_as_a_word
+from pullguard.domain.suffix_words import may_be_part_of_a_name, reads_as_a_word
 
 ARN_MAX_CHARS = 2048
 SECRET_NAME_MAX_CHARS = 512  # CreateSecret, parameter Name
@@ -207,6 +207,11 @@ class SecretReference:
         It shapes a message or stops a write, and proves nothing.
         """
         return self.name_without_suffix is not None and reads_as_a_word(self.name[1 - _SECRET_SUFFIX_CHARS :])
+
+    @property
+    def may_end_in_a_word(self) -> bool:
+        """Whether what may be the suffix may as well be part of the name (``app-v2prod``): a reason to warn, no more."""
+        return self.name_without_suffix is not None and may_be_part_of_a_name(self.name[1 - _SECRET_SUFFIX_CHARS :])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
