@@ -106,6 +106,25 @@ class Home:
         """The account, None where it is only a stand-in."""
         return None if self.account == UNKNOWN_ACCOUNT else self.account
 
+    def name_of(self, declared: Declared) -> str:
+        """Return the ARN of a task definition, or its family while the account or the Region is not known.
+
+        Before it is registered it has revision 0.
+        """
+        if declared.arn is not None:
+            return str(_arn_of(declared))
+        if self.known_account is None or self.known_region is None:
+            return declared.family
+        return self.unregistered(declared.family)
+
+    def unregistered(self, family: str) -> str:
+        """Return the ARN by which the checks know a family that is not registered yet."""
+        return f"arn:{partition_of(self.region)}:ecs:{self.region}:{self.account}:task-definition/{family}:0"
+
+    def without_stand_in(self, text: str) -> str:
+        """Return ``text`` without the option that names a Region which nothing says: the AWS CLI's own applies."""
+        return text if self.region_is_known else text.replace(f" --region {self.region}", "")
+
 
 def home_of(declared: Declared, *, region: str | None, account: str | None, environment: Mapping[str, str]) -> Home:
     """Find Region and account: what was given, else what the file's ARNs and the environment tell.
@@ -151,12 +170,10 @@ def _arn_of(declared: Declared) -> Arn | None:
 
 def definition_of(declared: Declared, home: Home) -> TaskDefinition:
     """Return the typed view; before it is registered, a task definition is its family's revision 0."""
-    partition = partition_of(home.region)
-    made_up = f"arn:{partition}:ecs:{home.region}:{home.account}:task-definition/{declared.family}:0"
     role = declared.execution_role
     return read_task_definition(
         {
-            "taskDefinitionArn": str(_arn_of(declared) or made_up),
+            "taskDefinitionArn": str(_arn_of(declared) or home.unregistered(declared.family)),
             "family": declared.family,
             "executionRoleArn": role.text if isinstance(role, DeployTime) else role,
             "containerDefinitions": [container.raw for container in declared.containers],
@@ -180,14 +197,26 @@ def judge(declared: Declared, home: Home, readers: Readers, *, now: datetime) ->
     unknown = tuple(_later_values(declared, definition))
     return replace(
         examination,
-        findings=tuple(_as_in_the_file(finding, declared) for finding in examination.findings),
+        findings=tuple(_as_in_the_file(finding, declared, home) for finding in examination.findings),
         summary=examination.summary + Summary(not_checked=len(unknown)),
-        not_checked=(*examination.not_checked, *unknown),
+        not_checked=tuple(
+            replace(each, task_definition=home.name_of(declared)) for each in (*examination.not_checked, *unknown)
+        ),
     )
 
 
-def _as_in_the_file(finding: Finding, declared: Declared) -> Finding:
-    """Name a task definition that is not registered by its family: it has no revision yet."""
+def _as_in_the_file(finding: Finding, declared: Declared, home: Home) -> Finding:
+    """Name a task definition that is not registered by its family, and no Region that nothing says."""
+    remedy = finding.remedy
+    finding = replace(
+        finding,
+        task_definition=home.name_of(declared),
+        remedy=replace(
+            remedy,
+            text=home.without_stand_in(remedy.text),
+            snippet=remedy.snippet and home.without_stand_in(remedy.snippet),
+        ),
+    )
     if declared.arn is not None:
         return finding
     made_up = f"{declared.family}:0"

@@ -72,7 +72,7 @@ def test_a_reference_that_is_to_go_is_named() -> None:
 
 def test_what_only_describing_shows_is_left_out_of_the_file() -> None:
     """The AWS CLI refuses a request with a member that register-job-definition does not know."""
-    batch = botocore.session.get_session().get_service_model("batch")
+    batch: Any = botocore.session.get_session().get_service_model("batch")
     shown = batch.operation_model("DescribeJobDefinitions").output_shape.members["jobDefinitions"].member
     taken = batch.operation_model("RegisterJobDefinition").input_shape
     only_shown = set(_members(shown)) - set(_members(taken))

@@ -54,7 +54,9 @@ v2prod k8sdev 2024q1 prod01 web001 app123 ci2024 dev123 team42 node18 py3app v1b
 x86dev arm64v rhel9a jan24b 24may1 2ndkey sha256 md5sum utf8db us1dev squad7 ghcr01 hub001 b2beta prod2a PROD01 DEV001
 202613 188812
 """
-NO_NAMES = "a1B2c3 AbCdEf q7Rk2Z dOcKer a1b2c3 abc123 ABC123 123abc 123456 000000 x9q4zk qzxk12 Ab12cd docke dockers Ééé12r"
+NO_NAMES = (
+    "a1B2c3 AbCdEf q7Rk2Z dOcKer a1b2c3 abc123 ABC123 123abc 123456 000000 x9q4zk qzxk12 Ab12cd docke dockers Ééé12r"
+)
 
 
 @pytest.mark.parametrize("six", [*WORDS.split(), *MISSPELT.split(), *WORDS_AND_NUMBERS.split()])

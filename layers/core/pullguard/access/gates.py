@@ -54,9 +54,10 @@ class Gate:
     ``finding`` is the id of what is wrong, or of what could not be ruled out; None where the gate passes. ``reason`` is
     one sentence. ``statements`` decide. For an unknown gate ``missing_keys`` are the condition keys that hang in the
     air, ``unreadable`` what AWS did not answer (each names the missing permission), ``not_looked`` what was not asked,
-    ``vanished`` what AWS did not find although another answer had just named it, ``problems`` all of these and whatever else could not be read, in words. ``grant_helps``: a statement in an identity
-    policy of the role, on the exact resource, opens this gate. ``key`` is the key that a key's gate is about (None:
-    ``aws/secretsmanager``); one that the next version of the secret will meet is a ``warning``.
+    ``vanished`` what AWS did not find although another answer had just named it, ``problems`` all of these and whatever
+    else could not be read, in words. ``grant_helps``: a statement in an identity policy of the role, on the exact
+    resource, opens this gate. ``key`` is the key that a key's gate is about (None: ``aws/secretsmanager``); one that
+    the next version of the secret will meet is a ``warning``.
     ``new_version_helps``: storing the value again opens it, since that happens under another key. ``conditional``: it
     passes, but only under conditions that a grant would not have.
     """

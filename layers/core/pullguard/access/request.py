@@ -45,8 +45,8 @@ class Unknowable:
     unknowable, unless ``absent`` (or ``absent_prefixes``) says that AWS does not send them. ``present`` are those
     that AWS is sure to send, with an unknown value. ``problems`` say why a key is unknown, where the reason is not
     that the task has yet to start. ``either`` are keys of which only this is known: they are absent, or have these
-    values. ``problem_prefixes`` are ``problems`` of all keys that begin so. ``narrowing`` are keys of ``either`` by which
-    an owner narrows an allow: where one holds for neither reading, the owner's intent is unknown, not absent.
+    values. ``problem_prefixes`` are ``problems`` of all keys that begin so. ``narrowing`` are keys of ``either`` by
+    which an owner narrows an allow: one that holds for neither reading is unknown all the same.
     """
 
     prefixes: tuple[str, ...] = ()

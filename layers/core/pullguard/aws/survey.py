@@ -170,9 +170,7 @@ class Running:
 
 def look_around(ecs: Ecs, threads: Executor, clusters: tuple[str, ...] = ()) -> Running:
     """Walk through ``clusters`` (ARNs or names; none given: all that there are), several at a time."""
-    listed = clusters or looked_up(
-        "ecs:ListClusters", "*", lambda: tuple(ecs.clusters()), outlasts_faults=True
-    )
+    listed = clusters or looked_up("ecs:ListClusters", "*", lambda: tuple(ecs.clusters()), outlasts_faults=True)
     if isinstance(listed, Unreadable):
         return Running(unlisted=listed)
     return Running(threads.map(lambda cluster: _look_at(ecs, cluster), _found(listed)))

@@ -226,8 +226,8 @@ def _unreadable_date(subject: Subject, container: Container, secret: Secret, tex
         evidence=f"tag {EXPIRES_TAG} is {shown(text)}",
         remedy=Remedy(
             text=(
-                "Remove the tag by the command, since it warns of nothing. The secret's owner, who knows the date, tags it "
-                "with the day on which the credentials expire, in the form 2027-03-31."
+                "Remove the tag by the command, since it warns of nothing. The secret's owner, who knows the date, "
+                "tags it with the day on which the credentials expire, in the form 2027-03-31."
             ),
             snippet=_untag(secret),
         ),

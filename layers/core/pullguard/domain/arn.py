@@ -210,7 +210,7 @@ class SecretReference:
 
     @property
     def may_end_in_a_word(self) -> bool:
-        """Whether what may be the suffix may as well be part of the name (``app-v2prod``): a reason to warn, no more."""
+        """Whether what may be the suffix may as well be part of the name (``app-v2prod``): enough to warn."""
         return self.name_without_suffix is not None and may_be_part_of_a_name(self.name[1 - _SECRET_SUFFIX_CHARS :])
 
 

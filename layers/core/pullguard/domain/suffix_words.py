@@ -40,7 +40,7 @@ def reads_as_a_word(six: str) -> bool:
 
 
 def may_be_part_of_a_name(six: str) -> bool:
-    """Whether six letters or digits read as a word, or as words and numbers: enough to warn, and not to stop a write."""
+    """Whether six letters or digits read as a word, or as words and numbers: enough to warn of."""
     if reads_as_a_word(six):
         return True
     runs = _RUN.findall(six.lower())

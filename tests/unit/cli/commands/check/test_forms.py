@@ -132,6 +132,42 @@ def test_an_arn_that_ends_in_a_word_may_lack_its_suffix(
         assert f"--region {region} --secret-id {end} " in each["remedy"]["snippet"]
 
 
+@pytest.mark.parametrize(
+    ("role", "account"),
+    [("web-execution", None), (ROLE, "123456789012"), (ROLE.replace("arn:aws:", "arn:aws-cn:"), "123456789012")],
+    ids=["nothing", "an-account", "an-account-of-china"],
+)
+def test_no_region_is_made_up(check: Check, role: str, account: str | None) -> None:
+    """A name says neither account nor Region: the AWS CLI's own Region applies, and no ARN is composed."""
+    containers = [container("registry/web"), container("registry web", name="b"), container("x", image=ECR, name="c")]
+    ran = check("--format", "json", files={"a.json": definition(*containers, executionRoleArn=role)})
+    assert (ran.data["account"], ran.data["region"]) == (account, None)
+    assert len(ran.found) == 3
+    for each in (*ran.data["findings"], *ran.data["not_checked"]):
+        assert each["task_definition"] == "web"
+    for made_up in ("arn:aws:ecs:", "arn:aws-cn:ecs:", "--region", "us-east-1", "cn-north-1", "0" * 12):
+        assert made_up not in ran.out
+    snippets = [each["remedy"]["snippet"] or "" for each in ran.data["findings"]]
+    assert any(each.startswith("aws secretsmanager describe-secret --secret-id registry/web ") for each in snippets)
+    assert any(each.startswith("aws secretsmanager list-secrets --filters ") for each in snippets)
+
+
+def test_a_region_without_an_account_is_used_in_commands(check: Check) -> None:
+    ran = check(
+        "--format", "json", "--region", "eu-west-1",
+        files={"a.json": definition(container("registry/web"), executionRoleArn="web-execution")},
+    )  # fmt: skip
+    (finding,) = ran.data["findings"]
+    assert (finding["task_definition"], finding["region"], finding["account"]) == ("web", "eu-west-1", None)
+    assert "--region eu-west-1 " in finding["remedy"]["snippet"]
+
+
+def test_where_account_and_region_are_known_there_is_an_arn(check: Check) -> None:
+    ran = check("--format", "json", "--region", "eu-west-1", files={"a.json": definition(container("registry"))})
+    (finding,) = ran.data["findings"]
+    assert finding["task_definition"] == "arn:aws:ecs:eu-west-1:123456789012:task-definition/web:0"
+
+
 def test_no_execution_role(check: Check) -> None:
     ran = check("--format", "json", files={"a.json": definition(executionRoleArn=None)})
     assert ran.found == [("execution-role-missing", "error")]
@@ -239,7 +275,7 @@ def test_what_the_deployment_puts_in_is_not_guessed(check: Check, reference: str
     }  # fmt: skip
     assert ran.code == 0
     (question,) = ran.data["not_checked"]
-    assert question["task_definition"].endswith(":task-definition/Web:0")
+    assert question["task_definition"] == "Web"  # the account is not known
     assert (question["container"], question["how_to"]) == ("app", "pullguard audit, after the deployment")
     said = check(files={"t.yaml": cloudformation(reference)}).out
     assert "Which secret does the reference name, and does it work? Not checked for Web (app), because" in said
@@ -269,9 +305,9 @@ def test_what_is_known_in_spite_of_it(check: Check, made: str, expected: list[st
 def test_all_task_definitions_of_a_template(check: Check) -> None:
     made = cloudformation("registry") + cloudformation("!Ref S", role="!Ref AWS::NoValue")[11:].replace("Web", "Api")
     ran = check("--format", "json", files={"t.yaml": made})
-    assert [(each["check"], each["task_definition"].split("/")[1]) for each in ran.data["findings"]] == [
-        ("reference-not-full-arn", "Web:0"),
-        ("execution-role-missing", "Api:0"),
+    assert [(each["check"], each["task_definition"]) for each in ran.data["findings"]] == [
+        ("reference-not-full-arn", "Web"),
+        ("execution-role-missing", "Api"),
     ]
     assert [each["line"] for each in ran.data["locations"]] == [11, 15]
 
