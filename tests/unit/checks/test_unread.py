@@ -8,7 +8,7 @@ from pullguard.checks.examine import examine, unread_task_definition
 from pullguard.checks.gather import gather
 from pullguard.checks.unread import how_to_read
 from pullguard.domain.arn import Arn
-from pullguard.domain.facts import NO_PERMISSION, Facts, Simulated, Unreadable
+from pullguard.domain.facts import NO_PERMISSION, Facts, Missing, Simulated, Unreadable
 from pullguard.domain.findings import Finding
 from tests.fakes import NOW, World, container, key, revision_arn, role, secret, task_definition
 
@@ -97,6 +97,21 @@ def test_what_aws_refused_is_never_a_matter_of_permissions(world: World) -> None
     for each in found:
         assert "AWS refused" in each.remedy.text
         assert "Allow" not in each.remedy.text
+
+
+def test_a_value_that_is_not_found_after_its_secret_was_described_is_unknown() -> None:
+    value = Missing(resource=str(GHCR.arn))
+    world = replace(REFUSED["value"], secrets=(replace(GHCR, value=value, stages={"v1": ("AWSCURRENT",)}),))
+    (found,) = findings(world)
+    assert (found.check, found.status) == ("secret-value-malformed", "unknown")
+    assert "although DescribeSecret had just named its current version" in found.evidence
+    assert "Allow" not in found.remedy.text
+
+
+def test_a_value_that_is_not_found_where_there_is_no_current_version_is_explained() -> None:
+    secrets = (replace(GHCR, value=Missing(resource=str(GHCR.arn)), stages={}),)
+    (found,) = findings(replace(REFUSED["value"], secrets=secrets))
+    assert (found.check, found.status) == ("secret-no-current-version", "fail")
 
 
 def test_the_simulator_that_refuses_is_no_matter_of_permissions() -> None:

@@ -36,7 +36,7 @@ from pullguard.domain.facts import (
     Unreadable,
     ValueShape,
 )
-from pullguard.domain.findings import Answer, Failed, Inapplicable, Passed, Remedy
+from pullguard.domain.findings import Answer, Failed, Inapplicable, Passed, Remedy, Subject, Unsure
 
 _RESTORE = "https://docs.aws.amazon.com/secretsmanager/latest/userguide/manage_restore-secret.html"
 _VERSIONS = "https://docs.aws.amazon.com/secretsmanager/latest/userguide/whats-in-a-secret.html"
@@ -161,10 +161,12 @@ def _malformed(facts: Facts) -> Iterable[Answer]:
         match secret.value:
             case Unreadable() as unread if _is_current(secret):
                 yield unreadable(subject, f"The value of the secret {secret.name}", unread, value_of=secret)
+            case Missing() if _is_current(secret):
+                yield _not_found_after_all(subject, secret)
             case NotLooked() as not_looked:
                 yield skipped(subject, "Does the secret hold a username and a password?", not_looked)
             case Missing() | Unreadable():
-                continue
+                continue  # secret-no-current-version reports it
             case shape if shape.form == "binary":
                 continue
             case shape if (problem := _problem(shape)) is not None:
@@ -182,6 +184,22 @@ def _malformed(facts: Facts) -> Iterable[Answer]:
                 )
             case _:
                 yield Passed(subject=subject)
+
+
+def _not_found_after_all(subject: Subject, secret: Secret) -> Unsure:
+    return Unsure(
+        subject=subject,
+        cause=f"The value of the secret {secret.name} could not be read.",
+        evidence=(
+            f"GetSecretValue of {secret.arn}: not found, although DescribeSecret had just named its current version"
+        ),
+        remedy=Remedy(
+            text=(
+                "The next validation or sweep asks again. If the answer stays, aws secretsmanager describe-secret "
+                "shows the versions of the secret."
+            ),
+        ),
+    )
 
 
 def _form(shape: ValueShape) -> str:
