@@ -251,6 +251,13 @@ def test_each_answer_of_a_registry_is_said_by_the_check_of_that_name(
                 assert each.remedy.text
 
 
+def test_a_firewall_is_to_allow_an_address_and_no_credentials_are_blamed() -> None:
+    about = facts(Verification(answer="unreachable", detail="the evidence", address_refused=True))
+    (answer,) = [each for check in CHECKS for each in check.ask(about)]
+    assert isinstance(answer, Unsure)
+    assert answer.remedy.text.startswith("Allow Pullguard's address in the registry's firewall")
+
+
 def test_the_checks_are_those_of_the_catalogue() -> None:
     assert [(check.id, check.severity, check.fix, check.group) for check in CHECKS] == [
         ("credentials-rejected", "error", "none", "registry"),

@@ -140,11 +140,8 @@ def test_a_lock_after_failed_logins_is_a_rejection(lock: Reply, place: str) -> N
         verified = ask(record)
         assert verified.answer == "rejected"
         assert "username or IP" not in verified.detail
-        if lock.status != 403 or not place.startswith(
-            "the manifest"
-        ):  # an answer to HEAD has no body, and is a rejection as it is
-            assert verified.refuses == "credentials"
-            assert "Too many logins have failed there" in verified.detail
+        assert verified.refuses == "credentials"
+        assert "Too many logins have failed there" in verified.detail
         assert sum(each.authorization == BASIC for each in record.requests) <= 2, "logins prolong the lock"
 
 
@@ -159,6 +156,77 @@ def test_a_server_error_is_no_lock_whatever_it_says() -> None:
     with recording() as record:
         record.script = basic(Reply(status=503, body=LOCKED))
         assert ask(record).answer == "unreachable"
+
+
+def message(text: str, code: str = "DENIED") -> bytes:
+    return json.dumps({"errors": [{"code": code, "message": text}]}).encode()
+
+
+FIREWALLS = {
+    "Azure": message(
+        "client with IP '203.0.113.9' is not allowed access. Refer https://aka.ms/acr/firewall to grant access."
+    ),
+    "GitHub": message(
+        "Although you appear to have the correct authorization credentials, the `acme` organization has an IP allow "
+        "list enabled, and 203.0.113.9 is not permitted to access this resource."
+    ),
+    "Google": message("Request is prohibited by organization's policy. vpcServiceControlsUniqueIdentifier: x"),
+    "as a text": b"Access denied: your IP address 203.0.113.9 is not whitelisted",
+}
+
+
+@pytest.mark.parametrize("place", ["the manifest", "the manifest, with a token", "the token service", "the first"])
+@pytest.mark.parametrize("body", FIREWALLS.values(), ids=FIREWALLS)
+def test_a_firewall_says_nothing_about_the_credentials(body: bytes, place: str) -> None:
+    firewall = Reply(status=403, body=body)
+    with recording() as record:
+        record.script = {
+            "the manifest": basic(firewall),
+            "the manifest, with a token": bearer(record, firewall, TOKEN),
+            "the token service": bearer(record, Reply(), firewall),
+            "the first": lambda _: firewall,
+        }[place]
+        verified = ask(record)
+        assert (verified.answer, verified.address_refused) == ("unreachable", True)
+        assert "answered 403" in verified.detail
+        assert "Its firewall refuses the address that asked" in verified.detail
+        assert "203.0.113" not in verified.detail, "the answer's own text is not repeated"
+        assert len(record.requests) <= 5
+
+
+@pytest.mark.parametrize("body", FIREWALLS.values(), ids=FIREWALLS)
+def test_a_firewall_proves_no_refusal_of_the_image_to_anybody(body: bytes) -> None:
+    firewall = Reply(status=403, body=body)
+    with recording() as record:
+        for script in (basic(Reply(), anonymous=firewall), bearer(record, Reply(), TOKEN, anonymous=firewall)):
+            record.script = script
+            said = anonymous_pull(image_at(record), allowed_hosts=frozenset({record.host}), timeout_s=5)
+            assert (said.answer, said.address_refused) == ("unreachable", True)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        message("requested access to the resource is denied"),
+        message("repository acme/ip-allow-list: access denied"),
+        message("user web is not allowed access to the project"),
+        json.dumps({"errors": [{"code": "DENIED", "detail": {"name": "vpcservicecontrols"}}]}).encode(),
+    ],
+    ids=["nothing", "denied", "a name of a repository", "a user", "a name"],
+)
+def test_any_other_403_refuses_the_credentials(body: bytes) -> None:
+    with recording() as record:
+        record.script = basic(Reply(status=403, body=body))
+        verified = ask(record)
+        assert (verified.answer, verified.refuses, verified.address_refused) == ("rejected", "repository", False)
+
+
+def test_a_registry_that_forbids_head_alone_is_asked_by_get() -> None:
+    with recording() as record:
+        regular = basic(Reply())
+        record.script = lambda request: Reply(status=403) if request.method == "HEAD" else regular(request)
+        assert ask(record).answer == "ok"
 
 
 def test_a_bearer_token_is_asked_for_by_service_and_scope_with_the_credentials_and_used_alone() -> None:

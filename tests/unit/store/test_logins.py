@@ -239,6 +239,18 @@ def test_an_audit_of_many_images_tries_wrong_credentials_once(ghcr: Registry, sa
     assert len(ghcr.asked) == 1
 
 
+@pytest.mark.parametrize(("by_firewall", "times"), [(False, 1), (True, 10)])
+def test_a_host_is_given_up_for_a_batch_unless_its_firewall_answers(
+    ghcr: Registry, by_firewall: bool, times: int
+) -> None:
+    """An organization's firewall at a shared host says nothing of another organization's images."""
+    ghcr.says = Verification(answer="unreachable", address_refused=by_firewall)
+    clients: Any = None
+    readers = AwsReaders(clients, account=ACCOUNT, values="never", verify=True)
+    assert {readers.verification(GHCR, image) for image in IMAGES} == {ghcr.says}
+    assert len(ghcr.asked) == times
+
+
 # --- An item that nobody can read ---------------------------------------------------------------------------------
 
 GOOD: dict[str, Any] = {

@@ -293,6 +293,7 @@ class AwsReaders:
     def _answered(self, host: str, ask: Callable[[], Lookup[Verification]]) -> Lookup[Verification]:
         """Ask a registry that does not answer once for a batch, and not once for each of its images.
 
+        One whose firewall refuses us may do so for some of its images alone.
         Where it cannot be read what it has said to a login before, it is not asked with that login.
         """
         from pullguard.registry import VerificationBroke  # noqa: PLC0415 (as above)
@@ -303,7 +304,7 @@ class AwsReaders:
             answer = ask()
         except (VerificationBroke, MalformedItem) as error:
             return Unreadable(permission=NO_PERMISSION, resource=host, reason="refused", detail=str(error))
-        if isinstance(answer, Verification) and answer.answer == "unreachable":
+        if isinstance(answer, Verification) and answer.answer == "unreachable" and not answer.address_refused:
             self._silent[host] = answer
         return answer
 

@@ -182,6 +182,16 @@ def _rate_limited(facts: Facts) -> Iterable[Answer]:
             yield Passed(subject=subject)
 
 
+_LOOK_AT_THE_WAY: Final = (
+    "Look at the registry, and at the way from Pullguard to it. The task's own network may reach what Pullguard's does "
+    "not."
+)
+_ALLOW_ADDRESS: Final = (
+    "Allow Pullguard's address in the registry's firewall, or verify the credentials from an address that it allows. "
+    "Other credentials do not help. The tasks' own addresses may be allowed."
+)
+
+
 def _unreachable(facts: Facts) -> Iterable[Answer]:
     for container, _, image, verification in _verified(facts):
         subject = subject_of(facts, container)
@@ -192,12 +202,7 @@ def _unreachable(facts: Facts) -> Iterable[Answer]:
             subject=subject,
             cause=f"Whether the registry {image.host} takes the credentials of container {container.name} is not told.",
             evidence=verification.detail,
-            remedy=Remedy(
-                text=(
-                    "Look at the registry, and at the way from Pullguard to it. The task's own network may reach what "
-                    "Pullguard's does not."
-                )
-            ),
+            remedy=Remedy(text=_ALLOW_ADDRESS if verification.address_refused else _LOOK_AT_THE_WAY),
         )
 
 
@@ -207,7 +212,7 @@ CHECKS = (
         gate="registry",
         breaks=Breaks.CREDENTIALS,
         severity="error",
-        fails_when="the registry answers 401 or 403 to these credentials for this image",
+        fails_when="the registry answers 401 or 403 to these credentials for this image, not by its firewall",
         needs=NEEDS_REGISTRY,
         remedy=f"{PUT_VALUE}, with credentials that the registry takes",
         source=PRIVATE_REGISTRY,
@@ -249,7 +254,7 @@ CHECKS = (
         id="registry-unreachable",
         gate="registry",
         severity="warning",
-        fails_when="never: it is unknown where the registry gives no answer to the question",
+        fails_when="never: it is unknown where the registry gives no answer, or its firewall refuses our address",
         needs=NEEDS_REGISTRY,
         remedy="look at the registry, and at the way to it",
         source=_PULL_ERRORS,

@@ -506,6 +506,7 @@ class Verification:
     ``refuses`` is what was refused: the credentials as such, or to let them read the one repository.
     ``pending`` is what it said to those of the version that is labelled AWSPENDING, which is asked only where it
     refuses the current ones. ``is_public``: it serves the image to anybody as well, so that a pull needs none of them.
+    ``address_refused``: its firewall refused the address that asked, which says nothing of the credentials.
     """
 
     answer: RegistryAnswer
@@ -513,6 +514,7 @@ class Verification:
     pending: RegistryAnswer | None = None
     refuses: Refused = "credentials"
     is_public: bool = False
+    address_refused: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -260,7 +260,15 @@ ADDRESS_REFUSED: Final = Explanation(
     checks=("registry-unreachable",),
     source="https://learn.microsoft.com/azure/container-registry/container-registry-access-selected-networks",
 )
-_REFUSED = r"(?:not (?:allowed|permitted|authorized|white-?listed|in )|blocked|banned|denied|forbidden|restricted)"
+_REFUSED_OF_ADDRESS = (
+    r"(?:not (?:allowed|permitted|authorized|white-?listed|in )|blocked|banned|denied|forbidden|restricted)"
+)
+ADDRESS_REFUSALS: Final = (
+    rf"client with ip|\bip (?:address )?(?:\(?<>\)? )?(?:is |was |has been )?{_REFUSED_OF_ADDRESS}"
+    r"|ip (?:allow|white)[- ]?list|(?:allow|white)[- ]?list enabled, and <> is not permitted"
+    r"|public network access|firewall rules?|blocked by (?:a |the )?firewall|vpcservicecontrols\w*"
+    r"|prohibited by organization's policy"
+)
 
 _LOGIN = r"(?:log[- ]?(?:in|on)s?|sign[- ]?ins?|auth(?:entications?)?|passwords?|credentials?)"
 _FAILED = r"(?:failed|failing|unsuccessful|incorrect|invalid|wrong|bad)"
@@ -278,13 +286,7 @@ TOO_MANY_LOGINS: Final = (
 )
 PULL_ROWS: Final[tuple[Row, ...]] = (
     (TOO_MANY_LOGINS, LOCKED_OUT),
-    (
-        rf"client with ip|\bip (?:address )?(?:\(?<>\)? )?(?:is |was |has been )?{_REFUSED}|not allowed access"
-        r"|ip (?:allow|white)[- ]?list|(?:allow|white)[- ]?list enabled, and <> is not permitted"
-        r"|public network access|firewall rules?|blocked by (?:a |the )?firewall|vpcservicecontrols\w*"
-        r"|prohibited by organization's policy",
-        ADDRESS_REFUSED,
-    ),
+    (ADDRESS_REFUSALS, ADDRESS_REFUSED),
     (
         r"unauthenticated requests?(?: do(?:es)? not have permission)?|no basic auth credentials"
         r"|failed to fetch anonymous token",

@@ -7,7 +7,8 @@ from typing import Any, Final
 from pullguard.domain.errors import shown
 from pullguard.domain.facts import RegistryAnswer
 from pullguard.domain.secret_value import HiddenText
-from pullguard.domain.stopped_causes import TOO_MANY_LOGINS
+from pullguard.domain.stopped_causes import ADDRESS_REFUSALS, TOO_MANY_LOGINS
+from pullguard.domain.stopped_text import compiled, read_stopped_text
 from pullguard.registry.challenges import Challenge, parse_challenges
 from pullguard.registry.origins import Url
 from pullguard.registry.transport import Response
@@ -27,6 +28,7 @@ _CODES: Final = _REFUSED | _UNKNOWN | _TOO_MANY | {"NAME_INVALID", "TAG_INVALID"
 _REFUSALS: Final = frozenset({_UNAUTHORIZED, _FORBIDDEN, _TOO_MANY_REQUESTS})
 _TOO_MANY_LOGINS = re.compile(TOO_MANY_LOGINS, re.IGNORECASE)
 _LOCKED: Final = "Too many logins have failed there: wrong credentials are in use somewhere, perhaps these."
+_ADDRESS_REFUSED: Final = "Its firewall refuses the address that asked, which says nothing of the credentials."
 _BEARER_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # https://www.rfc-editor.org/rfc/rfc6750#section-2.1
 
 
@@ -49,6 +51,8 @@ def meaning(response: Response, *, of_login: bool = False) -> RegistryAnswer:
     status, codes = response.status, codes_of(response)
     if is_locked_out(response):
         return "rejected" if of_login else "rate-limited"
+    if is_address_refused(response):
+        return "unreachable"
     if status == _TOO_MANY_REQUESTS or codes & _TOO_MANY:
         return "rate-limited"
     if status in _SUCCESS:
@@ -70,6 +74,21 @@ def is_locked_out(response: Response) -> bool:
     if response.status not in _REFUSALS and not codes_of(response) & _TOO_MANY:
         return False
     return _TOO_MANY_LOGINS.search(response.body.decode(errors="replace")) is not None
+
+
+def is_address_refused(response: Response) -> bool:
+    """Whether the answer refuses the address that asked, by the words of its body, whatever was asked for.
+
+    Azure answers so to every request, GitHub to those for an organization's packages.
+    Sources: https://learn.microsoft.com/azure/container-registry/container-registry-troubleshoot-access,
+    https://docs.github.com/organizations/keeping-your-organization-secure/managing-security-settings-for-your-organization/managing-allowed-ip-addresses-for-your-organization
+    """
+    if response.status not in {_UNAUTHORIZED, _FORBIDDEN} and not codes_of(response) & _REFUSED:
+        return False
+    if is_locked_out(response):
+        return False
+    text = read_stopped_text(response.body.decode(errors="replace"))
+    return compiled(ADDRESS_REFUSALS).search(text.words) is not None
 
 
 def codes_of(response: Response) -> frozenset[str]:
@@ -101,4 +120,6 @@ def said(url: Url, response: Response) -> str:
     codes = ", ".join(sorted(codes_of(response)))
     path = shown(url.path)[1:-1]
     answered = f"{url.origin.authority} answered {response.status}{f' ({codes})' if codes else ''} to {path}."
-    return f"{answered} {_LOCKED}" if is_locked_out(response) else answered
+    if is_locked_out(response):
+        return f"{answered} {_LOCKED}"
+    return f"{answered} {_ADDRESS_REFUSED}" if is_address_refused(response) else answered

@@ -12,7 +12,7 @@ from pullguard.domain.secret_value import HiddenText
 from pullguard.registry.origins import Url, onward
 from pullguard.registry.transport import Response, Transport, Unreachable, talk
 
-REQUESTS_MAX: Final = 12  # ping, token, HEAD, GET, and two more without credentials, some of them redirected
+REQUESTS_MAX: Final = 12  # ping, two tokens, HEAD, GET, and three more without credentials, some of them redirected
 REDIRECTS_MAX: Final = 3
 BODY_MAX_BYTES: Final = 65_536
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})

@@ -12,6 +12,7 @@ from pullguard.domain.opt_in import REGISTRY_TAG
 from pullguard.domain.secret_value import HiddenText
 from pullguard.registry.answers import (
     codes_of,
+    is_address_refused,
     is_locked_out,
     meaning,
     said,
@@ -35,10 +36,10 @@ _MANIFESTS: Final = ", ".join(
         "application/vnd.docker.distribution.manifest.v1+prettyjws",
     )
 )
-# Answers to HEAD that may be about HEAD and not about the image: then GET tells, and names the error. It comes second,
-# since on Docker Hub a GET of a manifest counts as a pull and a HEAD does not.
+# Answers to HEAD that may be about HEAD, or about the address that asked, and not about the image: then GET tells, and
+# names the error. It comes second, since on Docker Hub a GET of a manifest counts as a pull and a HEAD does not.
 # https://docs.docker.com/docker-hub/usage/pulls/
-_ASK_AGAIN: Final = frozenset({400, 404, 405, 501})
+_ASK_AGAIN: Final = frozenset({400, 403, 404, 405, 501})
 _SERVER_ERRORS: Final = range(500, 600)
 
 
@@ -61,6 +62,8 @@ class Inquiry:
 
     def _asked(self) -> Verification:
         ping = self.exchange.ask("GET", self.registry)
+        if is_address_refused(ping):
+            return _address_refused(self.registry, ping)
         if meaning(ping) == "rate-limited" or ping.status in _SERVER_ERRORS or is_locked_out(ping):
             return Verification(answer=self._meaning(ping), detail=said(self.registry, ping))
         challenge = usable_challenge(ping)
@@ -91,7 +94,8 @@ class Inquiry:
     def _manifest(self, authorization: HiddenText | None) -> Response:
         """Ask for the manifest by HEAD, and by GET where the answer may be about HEAD and not about the image.
 
-        So too where it may be a lock after failed logins: an answer to HEAD has no body that says so.
+        So too where it may be a firewall's refusal or a lock after failed logins: an answer to HEAD has no body that
+        says so.
         """
         response = self.exchange.ask("HEAD", self._manifest_url, authorization=authorization, accept=_MANIFESTS)
         maybe_locked = authorization is not None and response.status == HTTPStatus.TOO_MANY_REQUESTS
@@ -100,6 +104,8 @@ class Inquiry:
         return self.exchange.ask("GET", self._manifest_url, authorization=authorization, accept=_MANIFESTS)
 
     def _judged(self, manifest: Response, challenge: Challenge) -> Verification:
+        if is_address_refused(manifest):
+            return _address_refused(self._manifest_url, manifest)
         answer, detail = self._meaning(manifest), said(self._manifest_url, manifest)
         if self.basic is None:
             public = answer == "ok"
@@ -118,6 +124,8 @@ class Inquiry:
 
     def _without_challenge(self, ping: Response, manifest: Response) -> Verification:
         """Judge the answers of a registry that asked for no credentials, or for none that Docker has."""
+        if is_address_refused(manifest):
+            return _address_refused(self._manifest_url, manifest)
         answer, detail = self._meaning(manifest), said(self._manifest_url, manifest)
         if is_locked_out(manifest):
             return Verification(answer=answer, detail=detail)
@@ -154,6 +162,8 @@ class Inquiry:
             return basic
         realm = self._realm(challenge)
         response = self.exchange.ask("GET", realm, authorization=basic, with_body=True)
+        if is_address_refused(response):
+            return _address_refused(realm, response)
         answer = meaning(response, of_login=basic is not None)
         asks_again = answer == "rejected" and response.status != HTTPStatus.UNAUTHORIZED
         if asks_again and not is_locked_out(response) and self._are_taken(challenge, basic):
@@ -208,3 +218,7 @@ class Inquiry:
         )
         joint = ("&" if "?" in realm.target else "?") if query else ""
         return Url(origin=realm.origin, host=realm.host, target=f"{realm.target}{joint}{query}")
+
+
+def _address_refused(url: Url, response: Response) -> Verification:
+    return Verification(answer="unreachable", detail=said(url, response), address_refused=True)
