@@ -99,6 +99,36 @@ def test_what_would_not_do_is_not_offered(reference: object, secrets: tuple[Secr
         assert re.search(rf"{re.escape(each.name)}\b", str(finding)) is None
 
 
+ABROAD = str(WEB.arn).replace(REGION, "eu-central-1")
+
+
+@pytest.mark.parametrize("beside", ["named-by-another-container", "opted-in-and-listed"])
+def test_a_secret_of_that_name_in_another_region_is_offered_where_it_is_known(beside: str) -> None:
+    other = container(WEB, name="b") if beside.startswith("named") else container(None, name="b")
+    world = World((task_definition(container(ABROAD), other),), (role(reads=(WEB,)),), (WEB,))
+    (finding,) = (each for each in examine(world.facts()).findings if each.check == "secret-not-found")
+    assert finding.remedy.text.startswith(f"Did you mean {WEB.name} of {REGION}? ")
+    assert finding.remedy.text.endswith(f"If the Region is right: create the secret {WEB.name}.")
+    assert finding.remedy.snippet == f'"repositoryCredentials": {{"credentialsParameter": "{WEB.arn}"}}'
+
+
+def test_no_twin_is_created_abroad_before_the_region_is_made_sure_of() -> None:
+    remedy = not_found(ABROAD, WEB).remedy
+    assert remedy.text.startswith(
+        f"The ARN names the Region eu-central-1, and the tasks run in {REGION}. If the secret"
+    )
+    assert f"`aws secretsmanager describe-secret --region {REGION} --secret-id {WEB.name} --query ARN" in remedy.text
+    assert "Otherwise create the secret in eu-central-1." in remedy.text
+    assert "create-secret --region eu-central-1" in (remedy.snippet or "")
+
+
+def test_no_other_region_is_asked() -> None:
+    world = World((task_definition(container(ABROAD)),), (role(reads=(WEB,)),), (WEB,))
+    world.facts()
+    assert {about for kind, about in world.asked if kind.endswith("secrets")} == {"eu-central-1"}
+    assert not [about for kind, about in world.asked if kind == "secret" and REGION in about]
+
+
 TO_PEOPLE: dict[str, tuple[tuple[Secret, ...], str | None, str]] = {
     "one-that-is-not-opted-in": ((replace(PLAIN, name=WEB.name),), WEB.name, "is not opted in"),
     "one-whose-tag-does-not-parse": (
@@ -157,7 +187,7 @@ def test_it_is_created_and_then_registered_where_the_reference_would_not_find_it
 ) -> None:
     remedy = not_found(reference).remedy
     first, then, _ = remedy.text.partition("Then register a revision")
-    assert first.startswith("Create the secret.")
+    assert first.startswith("Create the secret.") or "Otherwise create the secret in eu-west-1." in first
     assert bool(then) is registered
     assert " or " not in remedy.text
     assert f" --name {name} --tags Key=pullguard:registry,Value=ghcr.io " in str(remedy.snippet)
@@ -264,6 +294,25 @@ def test_of_two_private_hosts_neither_is_written_for_people() -> None:
     remedy = mismatch("registry.exmaple.com/web", "registry.example.com").remedy
     assert "Did you mean registry.example.com in the image, or registry.exmaple.com in the tag" in remedy.text
     assert remedy.snippet is None
+
+
+@pytest.mark.parametrize(
+    ("image", "tag", "said", "snippet"),
+    [
+        ("quay.i/acme/web:1", "quay.io", "Did you mean quay.io in the image?", '"image": "quay.io/acme/web:1"'),
+        ("ghcr.com/acme/web:1", "ghcr.io", "Did you mean ghcr.io in the image?", '"image": "ghcr.io/acme/web:1"'),
+        ("docker.com/acme/web", "docker.io", "Did you mean docker.io in the image?", '"image": "docker.io/acme/web"'),
+        ("artifactory.acme.com/web", "artifactory.acme.io", "Did you mean artifactory.acme.io in the image, or", None),
+        ("quay.io/acme/web:1", "quay.acme", "Did you mean quay.acme in the image, or quay.io in the tag", None),
+    ],
+    ids=["cut-off", "another-ending", "docker-hub", "of-a-private-host", "of-a-private-host-in-the-tag"],
+)
+def test_another_ending_of_a_host_is_named_and_gets_no_credentials(
+    image: str, tag: str, said: str, snippet: str | None
+) -> None:
+    remedy = mismatch(image, tag).remedy
+    assert remedy.text.startswith(said)
+    assert remedy.snippet == snippet
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pullguard.domain.near_names import is_near, nearest
+from pullguard.domain.near_names import differs_in_ending, is_near, nearest
 
 WEB = "registry/dockerhub-web"
 NEAR = [
@@ -110,3 +110,23 @@ def test_whatever_the_names_only_some_of_them_are_offered(wanted: str, names: li
     assert set(found) <= set(names) - {wanted}
     assert len(found) <= 3
     assert found == nearest([wanted], reversed(names))
+
+
+@pytest.mark.parametrize(
+    ("host", "other", "differs"),
+    [
+        ("quay.i", "quay.io", True),
+        ("ghcr.com", "ghcr.io", True),
+        ("artifactory.acme.com", "artifactory.acme.io", True),
+        ("reg.acme.com:5000", "reg.acme.io:5000", True),
+        ("reg.acme.com:5000", "reg.acme.io:5001", False),
+        ("reg.acme.com", "hub.acme.com", False),
+        ("reg.acme.com", "reg.acme.com", False),
+        ("reg.acme.com", "acme.com", False),
+        ("10.0.0.1", "10.0.0.2", False),
+        ("localhost:5000", "registry:5000", False),
+    ],
+)
+def test_hosts_that_differ_in_their_ending_alone(host: str, other: str, differs: bool) -> None:
+    assert differs_in_ending(host, other) is differs
+    assert differs_in_ending(other, host) is differs

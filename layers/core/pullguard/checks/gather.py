@@ -215,7 +215,30 @@ def _near_secrets(facts: Facts, readers: Readers) -> Iterator[tuple[str, Lookup[
         if meaning.replacement(facts, reference) is not None:
             yield container.name, _near_beside(reference, image, place.region, readers)
         elif meaning.is_lost(facts, reference):
-            yield container.name, _near(reference, image, place.region, readers)
+            beside = _of_another_region(facts, reference, image, place.region)
+            near = _near(reference, image, place.region, readers)
+            yield container.name, (*beside, *(near if isinstance(near, tuple) else ())) if beside else near
+
+
+def _of_another_region(
+    facts: Facts, reference: SecretReference, image: ImageReference, region: str
+) -> tuple[Secret, ...]:
+    """Return secrets of just that name in other Regions, of those that are known: no other Region is asked.
+
+    These are what other containers name, and opted-in ones where containers give no credentials.
+    """
+    listed = facts.registry_secrets if isinstance(facts.registry_secrets, tuple) else ()
+    named = (each for each in facts.secrets.values() if isinstance(each, Secret))
+    known = {each.arn: each for each in (*named, *secrets_for(image, listed))}
+    return tuple(
+        each
+        for each in known.values()
+        if each.name in (reference.name, reference.name_without_suffix)
+        and each.arn.account == facts.task_definition.arn.account
+        and each.arn.region != region
+        and each.deleted_at is None
+        and each.type is None
+    )
 
 
 def _near_beside(

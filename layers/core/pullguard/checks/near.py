@@ -9,11 +9,12 @@ from collections.abc import Iterable
 
 from pullguard.checks.check import reference_snippet
 from pullguard.checks.role_steps import steps_for, steps_of_role
+from pullguard.domain.arn import SecretReference
 from pullguard.domain.consent import tagging
 from pullguard.domain.facts import Container, Facts, NotLooked, Secret
 from pullguard.domain.findings import Remedy
 from pullguard.domain.image import ImageReference, serves_the_public
-from pullguard.domain.near_names import is_near
+from pullguard.domain.near_names import differs_in_ending, is_near
 from pullguard.domain.opt_in import REGISTRY_TAG, registry_hosts
 from pullguard.domain.pasted_credentials import hidden
 
@@ -27,13 +28,24 @@ def of_secret(facts: Facts, container: Container, name: str, otherwise: Remedy) 
         return otherwise
     steps = steps_for(facts, container, secrets[0])
     then = steps.text(f"register a revision that names {secrets[0].name} by its full ARN.", first="Then ")
+    region = _region_of(facts, container)
+    right = "Region" if secrets[0].arn.region != region else "name"
     said = (
-        _did_you_mean(each.name for each in secrets),
+        _did_you_mean(
+            each.name if each.arn.region == region else f"{each.name} of {each.arn.region}" for each in secrets
+        ),
         *(_not_opted_in(each) for each in secrets if not registry_hosts(each)),
         then,
-        f"If the name is right: create the secret {name}.",
+        f"If the {right} is right: create the secret {name}.",
     )
     return Remedy(text=" ".join(said), snippet=steps.snippet(reference_snippet(secrets[0])))
+
+
+def _region_of(facts: Facts, container: Container) -> str:
+    """Return the Region in which the container's reference names a secret."""
+    reference = container.reference
+    arn = reference.arn if isinstance(reference, SecretReference) else None
+    return (arn or facts.task_definition.arn).region
 
 
 def _not_opted_in(secret: Secret) -> str:
@@ -71,17 +83,19 @@ def of_registry_host(image: ImageReference, secret: Secret) -> Remedy:
     """Return what to do where a secret is for other registries than the image's.
 
     No command adds the image's host to the tag, which would hand the credentials to that host: save where
-    it is a public registry, and the tag has a misspelling of it.
+    it is a public registry, and the tag has a misspelling of it. Another ending (``ghcr.com``) may be another owner's
+    host: it is only named.
     """
     hosts = registry_hosts(secret)
-    near = next((host for host in sorted(hosts) if is_near(host, image.host)), None)
+    misspelt = next((host for host in sorted(hosts) if is_near(host, image.host)), None)
+    near = misspelt or next((host for host in sorted(hosts) if differs_in_ending(host, image.host)), None)
     other = (
         f"Name a secret that is for {image.host}. Only if the same credentials are meant for both, this one's owner "
         f"adds the host to its tag {REGISTRY_TAG}."
     )
     if near is None or (serves_the_public(near) and serves_the_public(image.host)):
         return Remedy(text=other)
-    if serves_the_public(image.host):
+    if serves_the_public(image.host) and misspelt is not None:
         return Remedy(
             text=(
                 f"Did you mean {image.host} in the tag {REGISTRY_TAG}, which says {near}? Then the secret's owner "

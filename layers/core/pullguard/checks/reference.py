@@ -269,7 +269,8 @@ def _create_or_restore(facts: Facts, container: Container, reference: SecretRefe
     at_home = reference.arn is None or reference.arn.region == facts.task_definition.arn.region
     printed = reference.name_without_suffix is not None or not at_home
     future = future_of(facts, reference)
-    otherwise = creating(facts, container, future, "Create the secret.", printed=printed)
+    create = "Create the secret." if at_home else _of_home(facts, reference, future.name)
+    otherwise = creating(facts, container, future, create, printed=printed)
     remedy = near.of_secret(facts, container, future.name, otherwise)
     other = meaning.other_reading(facts, reference)
     if other is None:
@@ -278,6 +279,17 @@ def _create_or_restore(facts: Facts, container: Container, reference: SecretRefe
         f"If the ARN was complete, its secret {other.name} was created again: register a revision with {other.arn}."
     )
     return replace(remedy, text=f"{remedy.text} {complete}")
+
+
+def _of_home(facts: Facts, reference: SecretReference, name: str) -> str:
+    """Return what to make sure of before a secret is created in another Region than the task's: a twin misleads."""
+    home, named = facts.task_definition.arn.region, reference.arn.region if reference.arn else ""
+    at = (("--region", home), ("--secret-id", name), ("--query", "ARN"), ("--output", "text"))
+    return (
+        f"The ARN names the Region {named}, and the tasks run in {home}. If the secret {name} of {home} is meant, "
+        f"register a revision with its ARN, which `{command('secretsmanager', 'describe-secret', *at)}` prints. "
+        f"Otherwise create the secret in {named}."
+    )
 
 
 def _on_ecr_image(facts: Facts) -> Iterable[Answer]:

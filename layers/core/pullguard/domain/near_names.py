@@ -40,6 +40,17 @@ def is_near(wanted: str, name: str) -> bool:
     return wanted != name and len(_words(wanted)) == len(_words(name)) and _is_near(wanted, name)
 
 
+def differs_in_ending(wanted: str, host: str) -> bool:
+    """Whether two registry hosts are the same but for their top-level domain, be it cut off: ``quay.i``, ``ghcr.com``.
+
+    Parts of an IP address are no such ending.
+    """
+    (these, _, its_port), (those, _, port) = wanted.casefold().partition(":"), host.casefold().partition(":")
+    (stem, _, ending), (its_stem, _, its_ending) = these.rpartition("."), those.rpartition(".")
+    alike = bool(stem) and (stem, its_port) == (its_stem, port) and ending != its_ending
+    return alike and ending.isalpha() and its_ending.isalpha()
+
+
 def _upper_bound(wanted: str, name: str) -> float:
     """Return how alike two names can be by the letters that they share, in whatever order; 0 if that is too little."""
     one, other = _differing(wanted, name)
