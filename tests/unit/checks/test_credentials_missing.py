@@ -335,6 +335,15 @@ def test_a_reason_is_about_the_container_that_gives_it(start: FailedStart, kind:
     assert isinstance(asked(here), kind)
 
 
+def test_another_container_does_not_explain_why_the_start_failed() -> None:
+    side = container(name="dind", image="docker:24-dind")
+    start = given(DENIED.format("acme/web"), "app")
+    here = world(start=start, task_definitions=(task_definition(container(HUB, image=IMAGE), side),))
+    (found,) = [each for each in examine(here.facts()).findings if each.check in {CHECK.id, "task-start-failed"}]
+    assert found.check == "task-start-failed"
+    assert CHECK.id not in found.remedy.text
+
+
 def test_a_refusal_of_one_image_says_nothing_of_another_that_was_not_found() -> None:
     missing = "CannotPullContainerError: Error response from daemon: manifest for acme/web:1 not found"
     start = failed(DENIED.format("acme/proxy"))

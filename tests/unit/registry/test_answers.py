@@ -171,6 +171,7 @@ FIREWALLS = {
         "list enabled, and 203.0.113.9 is not permitted to access this resource."
     ),
     "Google": message("Request is prohibited by organization's policy. vpcServiceControlsUniqueIdentifier: x"),
+    "a web application firewall": b"<html><title>403 Forbidden</title><p>Request blocked.</html>",
     "as a text": b"Access denied: your IP address 203.0.113.9 is not whitelisted",
 }
 

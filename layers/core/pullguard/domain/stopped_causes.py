@@ -264,7 +264,9 @@ _REFUSED_OF_ADDRESS = (
     r"(?:not (?:allowed|permitted|authorized|white-?listed|in )|blocked|banned|denied|forbidden|restricted)"
 )
 ADDRESS_REFUSALS: Final = (
-    rf"client with ip|\bip (?:address )?(?:\(?<>\)? )?(?:is |was |has been )?{_REFUSED_OF_ADDRESS}"
+    r"client with ip|\b(?:ip(?: address)?|(?:client|remote|source) address) (?:\(?<>\)? )?(?:is |was |has been )?"
+    rf"{_REFUSED_OF_ADDRESS}|not (?:in|on) (?:the |an )?(?:ip )?(?:allow|white)[- ]?list"
+    r"|request (?:is |was |has been )?blocked(?! due)|you have been blocked"
     r"|ip (?:allow|white)[- ]?list|(?:allow|white)[- ]?list enabled, and <> is not permitted"
     r"|public network access|firewall rules?|blocked by (?:a |the )?firewall|vpcservicecontrols\w*"
     r"|prohibited by organization's policy"
