@@ -62,6 +62,22 @@ def test_a_reference_is_corrected_in_the_job_definition() -> None:
     assert command[:5] == ["aws", "batch", "register-job-definition", "--region", revision_arn().region]
 
 
+REMARKS: dict[str, tuple[dict[str, Any], str]] = {
+    "not-opted-in": ({"registry": None}, "First make sure that registry/ghcr is meant for this image and this role."),
+    "for-other-roles": ({"tags": {"pullguard:roles": "api-*"}}, "The role web-execution cannot read it, and "),
+}
+
+
+@pytest.mark.parametrize(("its", "remark"), REMARKS.values(), ids=REMARKS)
+def test_what_to_make_sure_of_before_is_kept(its: dict[str, Any], remark: str) -> None:
+    named = secret(suffix="NewNew", **its)
+    world = World((task_definition(container(OLD), tags=BATCH),), (role(),), (named,))
+    (found,) = examine(world.facts()).findings
+    assert (found.check, found.remedy.action) == ("reference-stale", "none")
+    assert remark in found.remedy.text
+    assert "job definition belongs" in found.remedy.text
+
+
 def test_a_reference_that_is_to_go_is_named() -> None:
     image = f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/web:1"
     (found,) = findings(container(NEW, image=image))

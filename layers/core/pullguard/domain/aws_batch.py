@@ -35,6 +35,7 @@ _INSTEAD: Final = (
     "in the job definition (RegisterJobDefinition)."
 )
 _A_REVISION: Final = re.compile(r"\b(register) a revision\b", re.IGNORECASE)
+_OF_JOB_DEFINITION: Final = r"\1 a new job definition revision"
 _BY_JOB_DEFINITION: Final = (
     "This is RegisterJobDefinition: AWS Batch runs only the revisions that it registered itself. job-definition.json "
     f"holds, with that change, what aws batch describe-job-definitions --status ACTIVE {_SHOWN}"
@@ -71,12 +72,14 @@ def instead_of_a_revision(remedy: Remedy, definition: TaskDefinition) -> Remedy:
     if not is_owned_by_batch(definition):
         return remedy
     if remedy.action == "reregister" and remedy.members:
-        text = f"{OWNED}. {registering_job_definition(', '.join(remedy.members) or None)}"
+        remarks = _A_REVISION.sub(_OF_JOB_DEFINITION, remedy.text.partition(". ")[2])  # the first sentence is replaced
+        how = registering_job_definition(", ".join(remedy.members))
+        text = " ".join(filter(None, (f"{OWNED}.", remarks, how)))
         return Remedy(text=text, snippet=in_order(remedy.commands, register_job_definition(definition.arn)))
     if remedy.action == "grant":
         return remedy
     remedy = replace(remedy, action="none")  # without members, only its text says what is to change
-    text, said = _A_REVISION.subn(r"\1 a new job definition revision", remedy.text)
+    text, said = _A_REVISION.subn(_OF_JOB_DEFINITION, remedy.text)
     if not said:
         return replace(remedy, text=f"{remedy.text} {_INSTEAD}".strip())
     members = f" In the job definition belongs {', '.join(remedy.members)}." if remedy.members else ""
