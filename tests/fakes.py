@@ -286,7 +286,7 @@ class Sent:
         self.alerts.append(alert)
         return {"MessageId": "1"}
 
-    def told(self) -> list[str]:
+    def reported(self) -> list[str]:
         """The kinds of the events, in order."""
         return [event["DetailType"] for event in self.events]
 

@@ -13,35 +13,37 @@ from pullguard.aws.messaging import Bus, Queues, Topic
 from pullguard.aws.ssm import StopSwitch
 from pullguard.domain.actions import Mode
 from pullguard.domain.arn import Arn
-from pullguard.domain.messages import Home, Look
-from pullguard.domain.provenance import Cause
+from pullguard.domain.messages import Home, ValidationRequest
+from pullguard.domain.provenance import Provenance
 from pullguard.domain.role_policy import POLICY_NAME, policy_document, render
 from pullguard.domain.stop import GO_ON
 from pullguard.planning.planner import Rules
-from pullguard.store.incidents import CauseLedger
+from pullguard.store.incidents import IncidentStore
 from pullguard.store.ledger import Ledger
-from pullguard.store.services import ServiceLedger
-from pullguard.store.starts import StartLedger
-from pullguard.store.task_definitions import Roster
+from pullguard.store.services import ServiceStore
+from pullguard.store.starts import StartStore
+from pullguard.store.task_definitions import TaskDefinitionStore
 from pullguard.workflows.execute import Executor
 from pullguard.workflows.mark_unneeded import UnusedGrants
 from pullguard.workflows.notify import Alerter
-from pullguard.workflows.notify_incident import CauseTeller
+from pullguard.workflows.notify_incident import IncidentNotifier
 from pullguard.workflows.publish_once import Publisher
-from pullguard.workflows.recheck_open import LookingAgain
+from pullguard.workflows.recheck_open import Recheck
 from pullguard.workflows.remind import Reminder
-from pullguard.workflows.report import Teller
+from pullguard.workflows.report import Reporter
 from pullguard.workflows.validate import Validated, Validator
-from pullguard.workflows.write_checks import Brakes
+from pullguard.workflows.write_checks import WriteGuard
 from tests.fakes import ACCOUNT, NOW, REGION, Sent, World, granted, revision_arn
 
 HOME = Home(account=ACCOUNT, region=REGION)
-CAUSE = Cause(kind="RegisterTaskDefinition", event_id="e-1", at=NOW)
-LOOK = Look(task_definition=revision_arn(), cause=CAUSE)
+CAUSE = Provenance(kind="RegisterTaskDefinition", event_id="e-1", at=NOW)
+ASKED_FOR = ValidationRequest(task_definition=revision_arn(), provenance=CAUSE)
 
 
-def look(task_definition: Arn | None = None, kind: str = "RegisterTaskDefinition") -> Look:
-    return Look(task_definition=task_definition or revision_arn(), cause=Cause(kind=kind, event_id="e-1", at=NOW))
+def request(task_definition: Arn | None = None, kind: str = "RegisterTaskDefinition") -> ValidationRequest:
+    return ValidationRequest(
+        task_definition=task_definition or revision_arn(), provenance=Provenance(kind=kind, event_id="e-1", at=NOW)
+    )
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class Parameter:
 
 
 @dataclass
-class Stage:
+class Harness:
     """Everything that a flow works with; change ``world`` and ``mode`` between the acts, and let time pass."""
 
     ledger: Ledger
@@ -78,8 +80,8 @@ class Stage:
         self.time += timedelta(**span)
 
     @property
-    def roster(self) -> Roster:
-        return Roster(self.ledger._client, "ledger")
+    def definition_store(self) -> TaskDefinitionStore:
+        return TaskDefinitionStore(self.ledger._client, "ledger")
 
     @property
     def switch(self) -> StopSwitch:
@@ -88,16 +90,16 @@ class Stage:
         return StopSwitch(client, "/pullguard/stop")
 
     @property
-    def causes(self) -> CauseLedger:
-        return CauseLedger(self.ledger._client, "ledger")
+    def incidents(self) -> IncidentStore:
+        return IncidentStore(self.ledger._client, "ledger")
 
     @property
-    def starts(self) -> StartLedger:
-        return StartLedger(self.ledger._client, "ledger", now=self.now)
+    def starts(self) -> StartStore:
+        return StartStore(self.ledger._client, "ledger", now=self.now)
 
     @property
-    def services(self) -> ServiceLedger:
-        return ServiceLedger(self.ledger._client, "ledger")
+    def services(self) -> ServiceStore:
+        return ServiceStore(self.ledger._client, "ledger")
 
     @property
     def queues(self) -> Queues:
@@ -105,17 +107,17 @@ class Stage:
         return Queues(client)
 
     @property
-    def teller(self) -> Teller:
+    def reporter(self) -> Reporter:
         client: Any = self.sent
-        return Teller(ledger=self.ledger, bus=Bus(client, "pullguard"))
+        return Reporter(ledger=self.ledger, bus=Bus(client, "pullguard"))
 
     def validator(self) -> Validator:
         return Validator(
             readers=self.world,
             ledger=self.ledger,
-            roster=self.roster,
+            definition_store=self.definition_store,
             services=self.services,
-            teller=self.teller,
+            reporter=self.reporter,
             queues=self.queues,
             grant_queue_url="grants.fifo",
             reregister_queue_url="reregistrations.fifo",
@@ -125,21 +127,23 @@ class Stage:
             now=self.now,
         )
 
-    def validate(self, look: Look = LOOK, *, occasion: str = "m-1") -> Validated:
+    def validate(self, request: ValidationRequest = ASKED_FOR, *, occasion: str = "m-1") -> Validated:
         """Validate as a batch of its own."""
-        return self.validator().validate(look, occasion=occasion)
+        return self.validator().validate(request, occasion=occasion)
 
     def executor(self, *, readers: Callable[[], World] | None = None) -> Executor:
         return Executor(
             readers=readers or (lambda: self.world),
             ledger=self.ledger,
-            teller=self.teller,
+            reporter=self.reporter,
             queues=self.queues,
             validation_queue_url="validations",
             mode=self.mode,
             rules=self.rules,
             home=HOME,
-            brakes=Brakes(switch=self.switch, ledger=self.ledger, writes_per_hour=self.writes_per_hour, now=self.now),
+            guard=WriteGuard(
+                switch=self.switch, ledger=self.ledger, writes_per_hour=self.writes_per_hour, now=self.now
+            ),
             now=self.now,
         )
 
@@ -158,21 +162,21 @@ class Stage:
         publisher = Publisher(
             ledger=self.ledger, topic=Topic(client, "arn:topic"), form=form, now=self.now, pause=pause
         )
-        teller = CauseTeller(
-            ledger=self.ledger, causes=self.causes, services=self.services, publisher=publisher, now=self.now
+        reporter = IncidentNotifier(
+            ledger=self.ledger, incidents=self.incidents, services=self.services, publisher=publisher, now=self.now
         )
         reminder = Reminder(
-            causes=self.causes, teller=teller, publisher=publisher, every=self.reminder_every, now=self.now
+            incidents=self.incidents, reporter=reporter, publisher=publisher, every=self.reminder_every, now=self.now
         )
-        again = LookingAgain(
+        again = Recheck(
             ledger=self.ledger,
-            causes=self.causes,
+            incidents=self.incidents,
             queues=self.queues,
             validation_queue_url="validations",
             now=self.now,
         )
         return Alerter(
-            ledger=self.ledger, publisher=publisher, teller=teller, reminder=reminder, again=again, now=self.now
+            ledger=self.ledger, publisher=publisher, reporter=reporter, reminder=reminder, again=again, now=self.now
         )
 
 
@@ -180,7 +184,7 @@ class Stage:
 class Writes:
     """A stage whose writes to IAM are exactly those that are expected."""
 
-    stage: Stage
+    harness: Harness
     stubber: Stubber
     iam: Iam
 

@@ -9,7 +9,7 @@ from xdist.scheduler import LoadFileScheduling
 
 from tests.e2e.order import process_of
 
-_BY_PLAY = "test_faults.py"  # so long that its plays are spread
+_BY_SCENARIO = "test_faults.py"  # so long that its plays are spread
 
 
 class ByFileAndStack(LoadFileScheduling):  # type: ignore[misc]  # xdist ships no types
@@ -17,6 +17,6 @@ class ByFileAndStack(LoadFileScheduling):  # type: ignore[misc]  # xdist ships n
 
     def _split_scope(self, nodeid: str) -> str:
         file = PurePath(super()._split_scope(nodeid))
-        if file.name == _BY_PLAY:
+        if file.name == _BY_SCENARIO:
             return f"{file}[{nodeid.partition('[')[2].partition('-')[0]}"
         return process_of(file) or str(file)

@@ -170,8 +170,8 @@ class Auditor:
             for arn in in_use
             if not isinstance(newest, TaskDefinition) or arn != newest.arn
         ]
-        told_twice = isinstance(newest, Unreadable) and any(isinstance(found, Unreadable) for _, found in looked)
-        if not told_twice and (not self._scope.clusters or getattr(newest, "arn", None) in in_use):
+        reported_twice = isinstance(newest, Unreadable) and any(isinstance(found, Unreadable) for _, found in looked)
+        if not reported_twice and (not self._scope.clusters or getattr(newest, "arn", None) in in_use):
             looked.insert(0, (self._arn(family), newest))
         examinations = tuple(self._examine(arn, found, newest, running) for arn, found in looked)
         self._watcher.looked(family)
@@ -234,14 +234,14 @@ class Auditor:
     def _audit(self) -> Audit:
         collected = self._collected
         running = self._running()
-        not_looked_at = [
-            self._not_looked_at(arn, why)
+        not_examined = [
+            self._not_examined(arn, why)
             for family, why in collected.left.items()
             for arn in running.revisions.get(family, (self._arn(family),))
         ]
         in_use = self._in_use(running)
         severities = SEVERITIES[: SEVERITIES.index(self._scope.severity) + 1]
-        found = in_reading_order((*collected.findings, *not_looked_at), in_use)
+        found = in_reading_order((*collected.findings, *not_examined), in_use)
         findings = tuple(each for each in found if each.severity in severities)
         unknown = sum(each.status == "unknown" for each in findings)
         return Audit(
@@ -251,7 +251,7 @@ class Auditor:
             unlisted=tuple(each for each in found if each.severity not in severities),
             summary=replace(
                 collected.summary,
-                task_definitions=collected.summary.task_definitions + len(not_looked_at),
+                task_definitions=collected.summary.task_definitions + len(not_examined),
                 failed=len(findings) - unknown,
                 unknown=unknown,
             ),
@@ -282,7 +282,7 @@ class Auditor:
         if left := len(self._collected.left):
             yield f"{counted(left, 'family was', 'families were')} not looked at, or not to the end"
 
-    def _not_looked_at(self, arn: Arn, why: str) -> Finding:
+    def _not_examined(self, arn: Arn, why: str) -> Finding:
         unread = Unreadable(permission="ecs:DescribeTaskDefinition", resource=str(arn), reason="refused")
         return replace(
             _undescribed(arn, unread),

@@ -75,16 +75,16 @@ def calls_for(facts: Facts, rules: Rules, ecs: Ecs) -> Calls:
         return Calls()
     findings = examine(facts).findings
     plan = make_plan(facts, findings, rules)
-    afterwards = after_registering(facts, findings, plan, rules)
+    preview = after_registering(facts, findings, plan, rules)
     grants = tuple(action for action in plan.actions if isinstance(action, Grant))
-    others = (action for action in (*plan.actions, *afterwards.actions) if not isinstance(action, Grant))
+    others = (action for action in (*plan.actions, *preview.actions) if not isinstance(action, Grant))
     steps = (
         *((_put_role_policy(facts, facts.role, grants),) if isinstance(facts.role, Role) and grants else ()),
         *(_other(action, facts, ecs, after_grant=bool(grants)) for action in others),
     )
     return Calls(
         calls=tuple(step for step in steps if isinstance(step, Call)),
-        refusals=(*plan.refusals, *(step for step in steps if isinstance(step, Refusal)), *afterwards.refusals),
+        refusals=(*plan.refusals, *(step for step in steps if isinstance(step, Refusal)), *preview.refusals),
     )
 
 
@@ -164,7 +164,7 @@ def _without_pasted(document: Mapping[str, Any], region: str) -> dict[str, Any]:
         reference = parse_reference(credentials["credentialsParameter"], region=region)
         if not isinstance(reference, MalformedReference):
             return container
-        return {**container, "repositoryCredentials": {**credentials, "credentialsParameter": reference.told}}
+        return {**container, "repositoryCredentials": {**credentials, "credentialsParameter": reference.reported}}
 
     return {**document, "containerDefinitions": [shown(each) for each in document.get("containerDefinitions", ())]}
 

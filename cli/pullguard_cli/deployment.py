@@ -15,7 +15,7 @@ from pullguard.aws.messaging import Queues
 from pullguard.aws.ssm import StopSwitch
 from pullguard.domain.arn import Arn, partition_of
 from pullguard.domain.errors import Denied, Malformed, shown
-from pullguard.domain.facts import Lookup, Missing, NotLooked, Role, Unreadable
+from pullguard.domain.facts import Lookup, Missing, NotAsked, Role, Unreadable
 from pullguard.domain.stop import Stop
 from pullguard.store.ledger import Ledger
 from pullguard_cli.connection import Connection, connect
@@ -54,7 +54,7 @@ class Deployment:
     def stop(self) -> Lookup[Stop | None]:
         """Return the stack-wide stop, None where there is none; not looked where nobody knows the parameter."""
         if "StopParameter" not in self.outputs:
-            return NotLooked(
+            return NotAsked(
                 why="the stop parameter is an output of the stack, which has none or was not asked", switch="--stack"
             )
         return self.switch.read()

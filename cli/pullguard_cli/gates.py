@@ -8,7 +8,7 @@ from pullguard.access.contexts import Circumstances
 from pullguard.access.gates import Gate, GateName
 from pullguard.access.verdict import trust_gate
 from pullguard.checks.access import access_of
-from pullguard.checks.check import GATES, Check, PullGate, image_text, is_ecr, told_reference
+from pullguard.checks.check import GATES, Check, PullGate, image_text, is_ecr, shown_reference
 from pullguard.checks.examine import answers_of
 from pullguard.domain.facts import Container, Facts, Key, Lookup, NamedPolicy, Role, Secret, Unreadable, Verification
 from pullguard.domain.findings import Answer, Failed, Passed, Remedy, Severity, Skipped, Unsure
@@ -95,7 +95,7 @@ def _pull(facts: Facts, container: Container, answers: list[tuple[Check, Answer]
     return Pull(
         container=container.name,
         image=image_text(container),
-        reference=told_reference(container),
+        reference=shown_reference(container),
         steps=tuple(_steps(facts, container, mine)),
     )
 
@@ -128,10 +128,10 @@ def _access_gates(facts: Facts, container: Container) -> dict[str, Gate]:
         around = Circumstances(reference=reference_text(container), now=facts.now)
         return {"trust-policy": trust_gate(role, facts.task_definition.arn.region, around)}
     access = access_of(facts, role, secret, reference_text(container))
-    return {gate.name: _told(gate, role) for gate in access.gates if not gate.is_of_next_version}
+    return {gate.name: _reported(gate, role) for gate in access.gates if not gate.is_of_next_version}
 
 
-def _told(gate: Gate, role: Role) -> Gate:
+def _reported(gate: Gate, role: Role) -> Gate:
     """Say of a gate what was read, and no more."""
     if gate.name == "key-access" and gate.state == "pass" and not _has_own_key(gate):
         return replace(gate, reason=_DEFAULT_KEY, statements=())  # nobody has read the policy of aws/secretsmanager
@@ -230,7 +230,7 @@ def _fine(name: PullGate, facts: Facts, container: Container) -> str:
     secret = facts.secrets.get(reference_text(container))
     match name:
         case "reference":
-            return _reference_fine(secret, told_reference(container))
+            return _reference_fine(secret, shown_reference(container))
         case "secret" if isinstance(secret, Secret):
             return f"The secret {secret.name} exists and has a current version."
         case "value" if isinstance(secret, Secret):

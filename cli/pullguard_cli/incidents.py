@@ -31,7 +31,7 @@ _ORDER = {check.id: place for place, check in enumerate(CHECKS)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cause:
+class Incident:
     """Findings with one cause, and therefore one remedy, those in use first.
 
     ``name`` is the check's id, or what kept the checks from being asked; ``what`` names what is broken in a few words
@@ -56,18 +56,18 @@ class Cause:
         return self.findings[0].source
 
 
-def causes_of(audit: Audit) -> tuple[Cause, ...]:
+def incidents_of(audit: Audit) -> tuple[Incident, ...]:
     """Group the audit's findings: errors first, what runs before what does not, certainty before doubt."""
     together: dict[tuple[str, ...], list[Finding]] = {}
     for finding in audit.findings:
         together.setdefault(_key(finding, _lacks(audit, finding)), []).append(finding)
-    causes = [_cause(audit, findings) for findings in together.values()]
-    names = Counter((cause.name, cause.what) for cause in causes)
-    told = (_placed(cause) if names[cause.name, cause.what] > 1 else cause for cause in causes)
-    return tuple(sorted(told, key=_rank))
+    incidents = [_cause(audit, findings) for findings in together.values()]
+    names = Counter((cause.name, cause.what) for cause in incidents)
+    reported = (_placed(cause) if names[cause.name, cause.what] > 1 else cause for cause in incidents)
+    return tuple(sorted(reported, key=_rank))
 
 
-def _placed(cause: Cause) -> Cause:
+def _placed(cause: Incident) -> Incident:
     """Tell a thing from another of the same name: by the partition, account and Region that it lies in."""
     first = cause.findings[0]
     places = dict.fromkeys(filter(None, (_place(text) for text in about(first, broken_by(first)) if text)))
@@ -99,12 +99,12 @@ def in_reading_order(findings: Iterable[Finding], in_use: Iterable[str]) -> tupl
     return tuple(sorted(findings, key=rank))
 
 
-def _cause(audit: Audit, findings: list[Finding]) -> Cause:
+def _cause(audit: Audit, findings: list[Finding]) -> Incident:
     findings.sort(key=lambda each: not audit.is_in_use(each))
     first = findings[0]
     arns = tuple(dict.fromkeys(each.task_definition for each in findings))
     lacks = _lacks(audit, first)
-    return Cause(
+    return Incident(
         check=first.check,
         status=first.status,
         severity=min((each.severity for each in findings), key=SEVERITIES.index),
@@ -118,12 +118,12 @@ def _cause(audit: Audit, findings: list[Finding]) -> Cause:
 def _found(findings: list[Finding]) -> dict[str, Any]:
     """Tell of what a check found; the container is named only where there is just one."""
     first, several = findings[0], len(findings) > 1
-    told = {"name": first.check, "evidence": first.evidence, "remedy": first.remedy}
+    reported = {"name": first.check, "evidence": first.evidence, "remedy": first.remedy}
     if first.check == NOT_EXAMINED and several:
         number = f"{len(findings):,} task definitions"
-        return {**told, "what": number, "sentence": f"{number} were not looked at, so nothing about them is known."}
+        return {**reported, "what": number, "sentence": f"{number} were not looked at, so nothing about them is known."}
     sentence = common_sentence(first) if several else first.cause
-    return {**told, "what": broken_thing(first, broken_by(first)), "sentence": sentence}
+    return {**reported, "what": broken_thing(first, broken_by(first)), "sentence": sentence}
 
 
 def _lacks(audit: Audit, finding: Finding) -> tuple[Lack, ...]:
@@ -171,7 +171,7 @@ def _statement(unread: tuple[Unreadable, ...]) -> str:
     return json.dumps(statement, indent=2)
 
 
-def _rank(cause: Cause) -> tuple[object, ...]:
+def _rank(cause: Incident) -> tuple[object, ...]:
     return (
         SEVERITIES.index(cause.severity),
         not cause.in_use,

@@ -43,7 +43,7 @@ app = typer.Typer(
     epilog=EXIT_CODES_IN_SHORT,
 )
 _INTERRUPTED = 130  # as the library ends a command whose person pressed Ctrl-C
-_EVERY_DAY = "Look"
+_EVERY_DAY = "ValidationRequest"
 _BEFORE = "Before it is registered"
 _DEPLOYED = "Of the deployed application"
 _READ_UP = "Read up"

@@ -36,7 +36,7 @@ def connect_for(name: str, *, profile: str | None, region: str | None) -> Connec
     return connect(profile=profile, region=region or arn.region)
 
 
-def look_at_one(
+def examine_one(
     connection: Connection,
     name: str,
     *,

@@ -15,7 +15,7 @@ from pullguard.domain.facts import (
     Container,
     Facts,
     Lookup,
-    NotLooked,
+    NotAsked,
     Role,
     Secret,
     Simulated,
@@ -30,8 +30,8 @@ from pullguard_cli.input.declared import Declared, DeployTime
 from pullguard_cli.input.located import Unusable
 
 UNKNOWN_ACCOUNT: Final = "000000000000"
-NOT_ASKED: Final = NotLooked(why="AWS was not asked", switch="pullguard check --live")
-_NOT_DEPLOYED: Final = NotLooked(
+NOT_ASKED: Final = NotAsked(why="AWS was not asked", switch="pullguard check --live")
+_NOT_DEPLOYED: Final = NotAsked(
     why="CloudFormation puts the value in when it deploys", switch="pullguard audit, after the deployment"
 )
 _REGIONS: Final = ("us-east-1", "cn-north-1", "us-gov-west-1", "eusc-de-east-1", "us-iso-east-1", "us-isob-east-1")

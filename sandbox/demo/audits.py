@@ -13,7 +13,7 @@ PULLGUARD = ROOT / ".venv" / "bin" / "pullguard"
 MEMBERS = frozenset({"schema_version", "account", "region", "findings", "summary", "not_checked"})
 _TIMEOUT_S = 120
 _FAULT_CHARS = 300
-_MAY_TELL = (0, 1)
+_MAY_REPORT = (0, 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +47,7 @@ def run(aws: Emulator) -> Audit:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return Audit(status=-1, report={}, fault=f"could not be run: {error}")
-    if ended.returncode not in _MAY_TELL:
+    if ended.returncode not in _MAY_REPORT:
         return Audit(status=ended.returncode, report={}, fault=f"ended with {ended.returncode}: {_last(ended.stderr)}")
     try:
         report = json.loads(ended.stdout)

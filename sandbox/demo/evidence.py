@@ -27,7 +27,7 @@ class Evidence:
     after: Mapping[str, Observation]
     letters: tuple[Letter, ...]
     broken: tuple[Letter, ...] = ()
-    mended: tuple[Letter, ...] = ()
+    fixed: tuple[Letter, ...] = ()
     dead: Mapping[str, int] = field(default_factory=dict)
     places: tuple[Place, ...] = ()
     audits: tuple[Audit, ...] = ()
@@ -65,12 +65,12 @@ def revisions_are(observation: Observation, *numbers: int) -> Faults:
         yield f"{observation.family}: the revisions are {observation.numbers}, not {numbers}"
 
 
-def told(evidence: Evidence, family: str, *wanted: tuple[str, str]) -> Faults:
+def reported(evidence: Evidence, family: str, *wanted: tuple[str, str]) -> Faults:
     """Ask which letters came about a family: pairs of kind and check, in any order, none more and none less."""
     yield from letters_are(about(evidence.letters, family), family, *wanted)
 
 
-def told_and_mended(evidence: Evidence, family: str, check: str, *, deeds: int) -> Faults:
+def reported_and_fixed(evidence: Evidence, family: str, check: str, *, deeds: int) -> Faults:
     """Ask whether the letters about a family are that a finding opened, ``deeds`` deeds, and that it is resolved.
 
     What was mended before anybody could be told that it was broken is told as the deeds alone.

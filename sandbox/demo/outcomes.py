@@ -20,9 +20,9 @@ from sandbox.demo.evidence import (
     only,
     policies_are,
     reading,
+    reported,
+    reported_and_fixed,
     revisions_are,
-    told,
-    told_and_mended,
 )
 from sandbox.demo.observation import reference_of
 from sandbox.demo.scene import about
@@ -38,7 +38,7 @@ def web(evidence: Evidence) -> Faults:
     yield from fetched(evidence.after["web"], ok=True)
     yield from policies_are(evidence, "web", only(reading(evidence.secret("web"))))
     yield from revisions_are(evidence.after["web"], 1)
-    yield from told_and_mended(evidence, "web", "secret-access-missing", deeds=1)
+    yield from reported_and_fixed(evidence, "web", "secret-access-missing", deeds=1)
 
 
 def api(evidence: Evidence) -> Faults:
@@ -62,7 +62,7 @@ def api(evidence: Evidence) -> Faults:
     }
     yield from policies_are(evidence, "api", only(reading(secret), decrypting))
     yield from revisions_are(evidence.after["api"], 1)
-    yield from told_and_mended(evidence, "api", "decrypt-access-missing", deeds=1)
+    yield from reported_and_fixed(evidence, "api", "decrypt-access-missing", deeds=1)
 
 
 def worker(evidence: Evidence) -> Faults:
@@ -83,7 +83,7 @@ def worker(evidence: Evidence) -> Faults:
         yield f"worker: re-registration changed {sorted(lost)}"
     if (before.running, after.running) != ("worker:1", "worker:2"):
         yield f"worker: the service ran {before.running} and runs {after.running}, not worker:2"
-    yield from told_and_mended(evidence, "worker", "reference-stale", deeds=3)
+    yield from reported_and_fixed(evidence, "worker", "reference-stale", deeds=3)
 
 
 def _differences(source: Mapping[str, Any], copy: Mapping[str, Any]) -> set[str]:
@@ -136,7 +136,7 @@ def healthy(evidence: Evidence) -> Faults:
 def _untouched(evidence: Evidence, family: str, *letters: tuple[str, str]) -> Faults:
     yield from policies_are(evidence, family, None)
     yield from revisions_are(evidence.after[family], 1)
-    yield from told(evidence, family, *letters)
+    yield from reported(evidence, family, *letters)
 
 
 def broken_rotation(evidence: Evidence) -> Faults:
@@ -147,8 +147,8 @@ def broken_rotation(evidence: Evidence) -> Faults:
 
 def good_rotation(evidence: Evidence) -> Faults:
     """Yield what is wrong with: the next rotation writes a good value; exactly one message that it is resolved."""
-    yield from letters_are(evidence.mended, "good rotation", (RESOLVED, "secret-value-malformed"))
-    yield from _name_healthy(evidence.mended)
+    yield from letters_are(evidence.fixed, "good rotation", (RESOLVED, "secret-value-malformed"))
+    yield from _name_healthy(evidence.fixed)
 
 
 def _name_healthy(letters: tuple[Letter, ...]) -> Faults:

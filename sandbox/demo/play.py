@@ -36,7 +36,7 @@ def perform(scene: Scene, progress: Progress) -> Evidence:
     evidence = _heal(scene, progress, before)
     second_audit = _audit(scene, progress)
     broken = _rotate(scene, progress, _broken_value(scene), "a rotation writes a broken value into healthy's secret")
-    mended = _rotate(scene, progress, _good_value(scene), "the next rotation writes a good one")
+    fixed = _rotate(scene, progress, _good_value(scene), "the next rotation writes a good one")
     progress.say("looking for passwords in logs, messages, ledger and events")
     return Evidence(
         scene=scene,
@@ -44,7 +44,7 @@ def perform(scene: Scene, progress: Progress) -> Evidence:
         after=evidence.after,
         letters=evidence.letters,
         broken=broken,
-        mended=mended,
+        fixed=fixed,
         dead={queue: depth for queue, depth in scene.stack.depths().items() if is_dead(queue)},
         places=secrecy.places(scene, scene.letters()),
         audits=(first_audit, second_audit),
@@ -56,7 +56,7 @@ def faults_of(evidence: Evidence) -> dict[str, tuple[str, ...]]:
     return {outcome.name: outcome.faults(evidence) for outcome in OUTCOMES}
 
 
-def look(scene: Scene) -> dict[str, Observation]:
+def request(scene: Scene) -> dict[str, Observation]:
     """Look at every family."""
     return {outcome.name: observe(scene, outcome.name) for outcome in FAMILIES}
 
@@ -68,7 +68,7 @@ def _break(scene: Scene, progress: Progress) -> tuple[dict[str, Observation], au
     world = demo.world()
     scene.load(things_of(world))
     scene.load(registrations_of(world))
-    before = look(scene)
+    before = request(scene)
     audit = _audit(scene, progress)
     return before, audit
 
@@ -78,7 +78,7 @@ def _heal(scene: Scene, progress: Progress, before: Mapping[str, Observation]) -
     scene.release()
 
     def evidence() -> Evidence:
-        return Evidence(scene=scene, before=before, after=look(scene), letters=scene.letters())
+        return Evidence(scene=scene, before=before, after=request(scene), letters=scene.letters())
 
     def is_as_stated() -> bool:
         seen = evidence()

@@ -27,7 +27,7 @@ def show(evidence: Evidence, faults: Mapping[str, tuple[str, ...]], out: Console
     """Print everything."""
     tables = (
         _families(evidence, faults),
-        _messages((*evidence.letters, *evidence.broken, *evidence.mended)),
+        _messages((*evidence.letters, *evidence.broken, *evidence.fixed)),
         _others(evidence, faults),
     )
     for table in tables:
@@ -101,7 +101,7 @@ def _others(evidence: Evidence, faults: Mapping[str, tuple[str, ...]]) -> Table:
         table.add_column(column, overflow="fold")
     seen = {
         "broken rotation": f"{len(evidence.broken)} message(s)",
-        "good rotation": f"{len(evidence.mended)} message(s)",
+        "good rotation": f"{len(evidence.fixed)} message(s)",
         "dead letters": f"{sum(evidence.dead.values())}",
         "secrecy": f"{len(evidence.scene.passwords)} passwords; "
         + ", ".join(f"{len(place.texts)} in {place.name}" for place in evidence.places),

@@ -84,7 +84,7 @@ def _show(scene: Scene, function: str, event: Any, runtime: LocalRuntime) -> int
     _print("log", _log(invocation))
     _print("answer", [json.dumps(invocation.answer)])
     writes = [call for call in scene.aws.calls(since_epoch_s=since) if call.role == role and not call.is_read]
-    _print("calls that write", [_told(call) for call in writes])
+    _print("calls that write", [_reported(call) for call in writes])
     _print("ledger", [f"{pk}  {sk}" for pk, sk in sorted(_ledger(scene) - before)])
     for queue, url in scene.stack.queues.items():
         _print(queue, [message["Body"] for message in _messages(scene, url)])
@@ -92,7 +92,7 @@ def _show(scene: Scene, function: str, event: Any, runtime: LocalRuntime) -> int
     return 1 if invocation.answer.get("batchItemFailures") else 0
 
 
-def _told(call: Call) -> str:
+def _reported(call: Call) -> str:
     return " ".join(part for part in (f"{call.service}:{call.action}", call.target, call.error) if part)
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from pullguard.alerts import Notice
-from pullguard.checks.catalogue import cause_of
+from pullguard.checks.catalogue import incident_of
 from pullguard.checks.examine import examine
 from pullguard.checks.next_pull import next_pull_of
 from pullguard.domain.arn import Arn
@@ -84,7 +84,7 @@ def _opened(finding: Finding, *, looked_at: int) -> Notice:
     return notice(
         "Finding Opened",
         findings=(finding,),
-        cause=cause_of(finding),
+        cause=incident_of(finding),
         dependents=dependents_of(everybody[:looked_at], everybody, services, next_pulls),
         opened_at=AT,
     )

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pullguard.alerts import Notice, NoticeKind
-from pullguard.checks.catalogue import cause_of
+from pullguard.checks.catalogue import incident_of
 from pullguard.checks.examine import unread_task_definition
 from pullguard.domain.arn import Arn
 from pullguard.domain.facts import Unreadable
@@ -70,7 +70,7 @@ _HIT = (
 OPENED = notice(
     "Finding Opened",
     findings=(FINDING,),
-    cause=cause_of(FINDING),
+    cause=incident_of(FINDING),
     dependents=_HIT,
     opened_at=AT,
 )
@@ -89,7 +89,7 @@ _UNREAD = unread_task_definition(
         detail="AccessDeniedException",
     ),
 )
-UNKNOWN = replace(ONE_SERVICE, findings=(_UNREAD,), cause=cause_of(_UNREAD))
+UNKNOWN = replace(ONE_SERVICE, findings=(_UNREAD,), cause=incident_of(_UNREAD))
 REFUSED = notice(
     "Remediation Refused",
     deed=Deed(

@@ -16,12 +16,12 @@ from pullguard.aws.organizations import Organizations
 from pullguard.aws.schedules import Rules, Schedules
 from pullguard.aws.secrets_manager import SecretsManager
 from pullguard.aws.ssm import StopSwitch
-from pullguard.store.incidents import CauseLedger
+from pullguard.store.incidents import IncidentStore
 from pullguard.store.ledger import Ledger
-from pullguard.store.logins import LoginLedger
-from pullguard.store.services import ServiceLedger
-from pullguard.store.starts import StartLedger
-from pullguard.store.task_definitions import Roster
+from pullguard.store.logins import LoginStore
+from pullguard.store.services import ServiceStore
+from pullguard.store.starts import StartStore
+from pullguard.store.task_definitions import TaskDefinitionStore
 from tests.contract.cloudformation import load, said
 from tests.contract.resources import CONDITIONS, RESOURCES, VIA_SECRETS_MANAGER
 from tests.contract.roles import Need, condition_text, statements_of
@@ -65,9 +65,9 @@ class Function:
 
 
 # What starts tasks beside services, by the readers.
-STARTS: tuple[Method, ...] = (StartLedger.schedules, StartLedger.alone)
+STARTS: tuple[Method, ...] = (StartStore.schedules, StartStore.alone)
 # What is asked before each write.
-BRAKES: tuple[Method, ...] = (
+GUARD: tuple[Method, ...] = (
     Ledger.hold,
     Ledger.family_hold,
     Ledger.written_in_hour,
@@ -77,7 +77,7 @@ BRAKES: tuple[Method, ...] = (
     Ledger.keep_waiting,
 )
 # How what was done is told even where the run that did it ends at once.
-TELLING: tuple[Method, ...] = (Ledger.intend, Ledger.intended, Ledger.save_remediation)
+REPORTING: tuple[Method, ...] = (Ledger.intend, Ledger.intended, Ledger.save_remediation)
 
 FUNCTIONS = {
     "resolve_change": Function(
@@ -89,17 +89,17 @@ FUNCTIONS = {
                 "Ledger.Arn",
                 Ledger.dependents,
                 Ledger.sweep_state,
-                Ledger.lease,
+                Ledger.lock,
                 Ledger.keep_taken_up,
                 Ledger.take_up,
                 Ledger.taken_up,
                 Ledger.keep_rotation_end,
                 Ledger.rotation_end,
-                Roster.siblings,
-                ServiceLedger.keep,
-                StartLedger.keep_alone,
+                TaskDefinitionStore.siblings,
+                ServiceStore.keep,
+                StartStore.keep_alone,
             ),
-            **on("ValidationQueue.Arn", Queues.look),
+            **on("ValidationQueue.Arn", Queues.request),
             **on("SweepQueue.Arn", Queues.send),
         },
     ),
@@ -112,9 +112,9 @@ FUNCTIONS = {
                 "Ledger.Arn",
                 Ledger.entry,
                 Ledger.forget_references,
-                Roster.answer,
-                Roster.forget,
-                Roster.remember,
+                TaskDefinitionStore.answer,
+                TaskDefinitionStore.forget,
+                TaskDefinitionStore.remember,
                 Ledger.keep_references,
                 Ledger.save_finding,
                 Ledger.save_remediation,
@@ -123,10 +123,10 @@ FUNCTIONS = {
                 Ledger.keep_verified,
                 Ledger.keep_accepted,
                 Ledger.keep_pulled,
-                ServiceLedger.keep,
+                ServiceStore.keep,
                 *STARTS,
-                LoginLedger.known,
-                LoginLedger.keep,
+                LoginStore.known,
+                LoginStore.keep,
             ),
             **on("Bus.Arn", Bus.publish),
             Queues.command: ("GrantQueue.Arn", "ReregisterQueue.Arn"),
@@ -152,26 +152,26 @@ FUNCTIONS = {
             **on(
                 "Ledger.Arn",
                 Ledger.entry,
-                Ledger.lease,
+                Ledger.lock,
                 Ledger.release,
                 Ledger.record_write,
                 Ledger.keep_grants,
                 Ledger.dependents,
                 Ledger.forget_grant,
-                Ledger.unagreed,
-                Ledger.keep_unagreed,
-                Ledger.forget_unagreed,
-                Ledger.holdings,
+                Ledger.without_consent,
+                Ledger.keep_without_consent,
+                Ledger.forget_without_consent,
+                Ledger.grant_records,
                 Ledger.mark_needed,
                 Ledger.writes,
-                Roster.complete,
+                TaskDefinitionStore.complete,
                 *STARTS,
-                *BRAKES,
-                *TELLING,
+                *GUARD,
+                *REPORTING,
                 Ledger.record_ecs_write,  # by what both executors share
             ),
             **on("Bus.Arn", Bus.publish),
-            **on("ValidationQueue.Arn", Queues.look),
+            **on("ValidationQueue.Arn", Queues.request),
         },
     ),
     "reregister_task_definition": Function(
@@ -187,21 +187,23 @@ FUNCTIONS = {
             StopSwitch.read,
         ),
         stack={
-            **on("Ledger.Arn", Ledger.entry, Ledger.lease, *STARTS, *BRAKES, *TELLING, Ledger.record_ecs_write),
+            **on("Ledger.Arn", Ledger.entry, Ledger.lock, *STARTS, *GUARD, *REPORTING, Ledger.record_ecs_write),
             **on("Ledger.Arn", Ledger.reregistered, Ledger.keep_reregistered, Ledger.was_moved, Ledger.keep_move),
             **on("Bus.Arn", Bus.publish),
-            **on("ValidationQueue.Arn", Queues.look),
+            **on("ValidationQueue.Arn", Queues.request),
         },
     ),
     "publish_alert": Function(
         queue="Alert",
         flows=("notify", "notify_incident", "recheck_open", "publish_once", "remind"),
         stack={
-            **on("Ledger.Arn", Ledger.finding, Ledger.remediation, Ledger.happened, Ledger.lease, Ledger.once),
-            **on("Ledger.Arn", Ledger.dependents, Ledger.waiting, ServiceLedger.known),
-            **on("Ledger.Arn", CauseLedger.record, CauseLedger.records, CauseLedger.save, CauseLedger.any_member),
-            **on("Ledger.Arn", CauseLedger.members, CauseLedger.past),
-            **on("ValidationQueue.Arn", Queues.look),
+            **on("Ledger.Arn", Ledger.finding, Ledger.remediation, Ledger.happened, Ledger.lock, Ledger.once),
+            **on("Ledger.Arn", Ledger.dependents, Ledger.waiting, ServiceStore.known),
+            **on(
+                "Ledger.Arn", IncidentStore.record, IncidentStore.records, IncidentStore.save, IncidentStore.any_member
+            ),
+            **on("Ledger.Arn", IncidentStore.members, IncidentStore.past),
+            **on("ValidationQueue.Arn", Queues.request),
             **on("AlertTopic", Topic.publish),
         },
         # Publish to an encrypted topic.
@@ -218,23 +220,23 @@ FUNCTIONS = {
                 Ledger.once,
                 Ledger.save_sweep_state,
                 Ledger.roles,
-                Ledger.holdings,
+                Ledger.grant_records,
                 Ledger.dependents,
                 Ledger.mark_unused,
-                Ledger.unagreed,
+                Ledger.without_consent,
                 Ledger.mark_needed,
                 Ledger.waiting,
-                Roster.ask,
-                Roster.begin,
-                Roster.complete,
-                Roster.known,
-                Roster.save,
-                Roster.save_complete,
-                Roster.sweep,
+                TaskDefinitionStore.ask,
+                TaskDefinitionStore.begin,
+                TaskDefinitionStore.complete,
+                TaskDefinitionStore.known,
+                TaskDefinitionStore.save,
+                TaskDefinitionStore.save_complete,
+                TaskDefinitionStore.sweep,
             ),
-            **on("Ledger.Arn", ServiceLedger.known, ServiceLedger.keep, ServiceLedger.forget),
-            **on("Ledger.Arn", StartLedger.keep_schedules, StartLedger.alone),
-            **on("ValidationQueue.Arn", Queues.look),
+            **on("Ledger.Arn", ServiceStore.known, ServiceStore.keep, ServiceStore.forget),
+            **on("Ledger.Arn", StartStore.keep_schedules, StartStore.alone),
+            **on("ValidationQueue.Arn", Queues.request),
             **on("SweepQueue.Arn", Queues.send),
             **on("GrantQueue.Arn", Queues.command),
         },

@@ -138,7 +138,7 @@ def test_a_sample_becomes_its_trigger(name: str) -> None:
     trigger = parse_event_text(_text("eventbridge", name))
     assert type(trigger) is kind
     assert {member: getattr(trigger, member) for member in members} == members
-    assert trigger.cause.kind == _branch(name)[1]
+    assert trigger.provenance.kind == _branch(name)[1]
     assert (trigger.account, trigger.region) == ("111122223333", "us-east-1")
 
 

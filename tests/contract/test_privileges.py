@@ -18,12 +18,12 @@ from pullguard.aws.messaging import Bus, Queues, Topic
 from pullguard.aws.schedules import Rules, Schedules
 from pullguard.aws.secrets_manager import SecretsManager
 from pullguard.aws.ssm import StopSwitch
-from pullguard.store.incidents import CauseLedger
+from pullguard.store.incidents import IncidentStore
 from pullguard.store.ledger import Ledger
-from pullguard.store.logins import LoginLedger
-from pullguard.store.services import ServiceLedger
-from pullguard.store.starts import StartLedger
-from pullguard.store.task_definitions import Roster
+from pullguard.store.logins import LoginStore
+from pullguard.store.services import ServiceStore
+from pullguard.store.starts import StartStore
+from pullguard.store.task_definitions import TaskDefinitionStore
 from tests.contract.cloudformation import ROOT, Template
 from tests.contract.needs import (
     ALL,
@@ -112,10 +112,10 @@ def test_every_gateway_method_is_used_by_a_function_or_only_by_the_command_line(
 GATEWAYS = {
     "switch": StopSwitch,
     "ledger": Ledger,
-    "roster": Roster,
-    "causes": CauseLedger,
-    "services": ServiceLedger,
-    "starts": StartLedger,
+    "definition_store": TaskDefinitionStore,
+    "incidents": IncidentStore,
+    "services": ServiceStore,
+    "starts": StartStore,
     "queues": Queues,
     "bus": Bus,
     "topic": Topic,
@@ -154,8 +154,8 @@ BY_READERS: frozenset[Method] = frozenset(
         Rules.starting,  # by what runtime/bootstrap.py gives the sweeper
         Schedules.starting,
         Iam.simulate,
-        LoginLedger.known,
-        LoginLedger.keep,
+        LoginStore.known,
+        LoginStore.keep,
     }
 )
 

@@ -10,7 +10,7 @@ from pullguard.domain.provenance import KEPT
 from pullguard.events import BRANCHES
 from pullguard.runtime.bootstrap import Deployment
 from pullguard.runtime.settings import PREFIX, SANDBOX_ONLY
-from pullguard.workflows.role_lock import ROLE_LEASE_S
+from pullguard.workflows.role_lock import ROLE_LOCK_S
 from pullguard.workflows.settle import Progress
 from tests.contract.cloudformation import ROOT, TEXT, load, said, several
 from tests.contract.roles import given, role_of
@@ -71,7 +71,7 @@ def test_a_message_stays_hidden_for_six_times_the_functions_time(function: str) 
 
 
 def test_a_lease_of_a_role_outlives_every_run_that_may_take_it() -> None:
-    assert FUNCTIONS["patch_execution_role"]["Timeout"] <= ROLE_LEASE_S
+    assert FUNCTIONS["patch_execution_role"]["Timeout"] <= ROLE_LOCK_S
 
 
 @pytest.mark.parametrize("name", WORK_QUEUES)

@@ -19,7 +19,7 @@ class Attack:
     """What may come of it.
 
     ``granted`` are the secrets (names) that the role may read in the end, and no more; ``writes`` how often its policy
-    was written, ``registered`` and ``moved`` how many revisions and services. ``told`` are the kinds of letters about
+    was written, ``registered`` and ``moved`` how many revisions and services. ``reported`` the kinds of letters about
     the family, ``words`` what stands in them; ``dead`` is the queue in which something of it ends.
     """
 
@@ -29,16 +29,18 @@ class Attack:
     writes: int = 0
     registered: int = 0
     moved: int = 0
-    told: frozenset[str] = frozenset({OPENED, REFUSED})
+    reported: frozenset[str] = frozenset({OPENED, REFUSED})
     words: tuple[str, ...] = ()
     dead: str | None = None
 
 
-def attack(name: str, mount: Mount, *words: str, told: tuple[str, ...] = (OPENED, REFUSED), **more: object) -> Attack:
-    return Attack(name=name, mount=mount, words=words, told=frozenset(told), **more)  # type: ignore[arg-type]
+def attack(
+    name: str, mount: Mount, *words: str, reported: tuple[str, ...] = (OPENED, REFUSED), **more: object
+) -> Attack:
+    return Attack(name=name, mount=mount, words=words, reported=frozenset(reported), **more)  # type: ignore[arg-type]
 
 
-def look(arn: str) -> str:
+def request(arn: str) -> str:
     """A message that asks for a look at a task definition."""
     cause = {"kind": "RegisterTaskDefinition", "event_id": "x", "at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"}
     return json.dumps({"task_definition": arn, "cause": cause})

@@ -26,9 +26,9 @@ def table() -> str:
 def _row(attack: Attack) -> str:
     counts = {"grant": attack.writes, "revision": attack.registered, "service moved": attack.moved}
     written = ", ".join(f"{count} {what}" for what, count in counts.items() if count) or "nothing"
-    told = ", ".join(sorted(attack.told)) or "nothing"
+    reported = ", ".join(sorted(attack.reported)) or "nothing"
     words = "; ".join(f"“{word}”" for word in attack.words)
-    return f"| `{attack.name}` | {written} | {told} | {words} | {attack.dead or ''} |\n"
+    return f"| `{attack.name}` | {written} | {reported} | {words} | {attack.dead or ''} |\n"
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from pullguard.planning.reregister import REREGISTERED_TAG
 from sandbox.demo.evidence import OWN_POLICY, only, reading
 from sandbox.runtime.samples import fresh
 from sandbox.worlds.demo import CLUSTER
-from tests.e2e.attack import DONE, FAILED, OPENED, PLANNED, REFUSED, RESOLVED, Mount, attack, look
+from tests.e2e.attack import DONE, FAILED, OPENED, PLANNED, REFUSED, RESOLVED, Mount, attack, request
 from tests.e2e.ground import OTHER_REGION, Ground
 from tests.e2e.hostile import FREE_TEXT, HOSTILE_TEXT
 from tests.e2e.kept import KEPT
@@ -46,9 +46,9 @@ def _keys(
     """
 
     def mount(ground: Ground, name: str) -> None:
-        told = None if registry is None else registry.replace("GOOD", ground.good)
+        reported = None if registry is None else registry.replace("GOOD", ground.good)
         tags = {who: {"pullguard:mode": said} for who, said in (mode or {}).items()}
-        secret = ground.secret(name, registry=told, roles=roles, tags=tags.get("secret"), folder=folder)
+        secret = ground.secret(name, registry=reported, roles=roles, tags=tags.get("secret"), folder=folder)
         keys = {} if managed is None else {"pullguard:managed": managed}
         role = ground.role(name, {**keys, **tags.get("role", {})})
         there = image and image.replace("GOOD", ground.good).replace("EVIL", ground.evil)
@@ -77,7 +77,7 @@ TWO_KEYS = (
     attack(
         "task-role-that-is-named",
         _keys(for_containers=True, roles="task-role-that-is-*"),
-        told=(OPENED, DONE, RESOLVED),
+        reported=(OPENED, DONE, RESOLVED),
         granted=("task-role-that-is-named",),
         writes=1,
     ),
@@ -87,19 +87,19 @@ TWO_KEYS = (
 # one that observes is shown in test_observe.py, by the last of these.
 _LOWERED = "only observes here"
 MODES = (
-    attack("mode-tag-on-the-role", _keys(mode={"role": "observe"}), _LOWERED, told=(OPENED, PLANNED)),
-    attack("mode-tag-on-the-secret", _keys(mode={"secret": "observe"}), _LOWERED, told=(OPENED, PLANNED)),
-    attack("mode-tag-on-the-definition", _keys(mode={"definition": "observe"}), _LOWERED, told=(OPENED, PLANNED)),
+    attack("mode-tag-on-the-role", _keys(mode={"role": "observe"}), _LOWERED, reported=(OPENED, PLANNED)),
+    attack("mode-tag-on-the-secret", _keys(mode={"secret": "observe"}), _LOWERED, reported=(OPENED, PLANNED)),
+    attack("mode-tag-on-the-definition", _keys(mode={"definition": "observe"}), _LOWERED, reported=(OPENED, PLANNED)),
     attack(
         "mode-tag-lowers-whatever-others-say",
         _keys(mode={"role": "remediate", "secret": "observe", "definition": "remediate"}),
         _LOWERED,
-        told=(OPENED, PLANNED),
+        reported=(OPENED, PLANNED),
     ),
     attack(
         "mode-tags-that-raise",
         _keys(mode=dict.fromkeys(("role", "secret", "definition"), "remediate")),
-        told=(OPENED, DONE, RESOLVED),
+        reported=(OPENED, DONE, RESOLVED),
         granted=("mode-tags-that-raise",),
         writes=1,
     ),
@@ -118,7 +118,7 @@ def _forged(*queues: str) -> Mount:
         if "ChangeQueue" in queues:
             ground.send("ChangeQueue", fresh(DROPPED.read_text(encoding="utf-8")))
         for queue in queues:
-            ground.send(queue, json.dumps({**json.loads(look(arn)), **forged}))
+            ground.send(queue, json.dumps({**json.loads(request(arn)), **forged}))
 
     return mount
 
@@ -150,7 +150,7 @@ def _forged_review(ground: Ground, name: str) -> None:
     ground.client("iam").put_role_policy(
         RoleName=f"{name}-execution", PolicyName=OWN_POLICY, PolicyDocument=json.dumps(own)
     )
-    cause = json.loads(look(role))["cause"]
+    cause = json.loads(request(role))["cause"]
     ground.send("GrantQueue", json.dumps({"role": role, "cause": cause, "secret": ground.arns[name], "due": True}))
 
 
@@ -163,8 +163,8 @@ def _forged_steps(ground: Ground, name: str) -> None:
 
 def _replayed(ground: Ground, name: str) -> None:
     arn = ground.define(name, ground.secret(name), role=ground.role(name))
-    ground.send("ValidationQueue", *[look(arn)] * 100)
-    ground.send("GrantQueue", *[look(arn)] * 10)
+    ground.send("ValidationQueue", *[request(arn)] * 100)
+    ground.send("GrantQueue", *[request(arn)] * 10)
 
 
 FORGED = (
@@ -172,11 +172,15 @@ FORGED = (
     attack("forged-reregistration", _forged("ReregisterQueue"), "is not opted in"),
     attack("forged-look-and-change", _forged("ValidationQueue", "ChangeQueue", "SweepQueue"), "is not opted in"),
     attack("forged-alert", _forged_alert, "is not opted in", dead="AlertDeadLetters"),
-    attack("forged-review", _forged_review, told=(), granted=("forged-review",)),
+    attack("forged-review", _forged_review, reported=(), granted=("forged-review",)),
     attack("forged-step-of-a-sweep", _forged_steps, "is not opted in", dead="SweepDeadLetters"),
     attack("forged-event-on-the-bus", _forged_event, "is not opted in", dead="AlertDeadLetters"),
     attack(
-        "replay-of-100-copies", _replayed, told=(OPENED, DONE, RESOLVED), granted=("replay-of-100-copies",), writes=1
+        "replay-of-100-copies",
+        _replayed,
+        reported=(OPENED, DONE, RESOLVED),
+        granted=("replay-of-100-copies",),
+        writes=1,
     ),
 )
 
@@ -205,8 +209,8 @@ def _sent_by_a_stranger(*queues: str) -> Mount:
                 url = ground.scene.stack.queues[queue]
                 fifo = {"MessageGroupId": "x", "MessageDeduplicationId": "x"} if url.endswith(".fifo") else {}
                 with _refused():
-                    client.send_message(QueueUrl=url, MessageBody=look(arn), **fifo)
-                entries = [{"Id": str(number), "MessageBody": look(arn), **fifo} for number in range(2)]
+                    client.send_message(QueueUrl=url, MessageBody=request(arn), **fifo)
+                entries = [{"Id": str(number), "MessageBody": request(arn), **fifo} for number in range(2)]
                 with _refused():
                     client.send_message_batch(QueueUrl=url, Entries=entries)
 
@@ -258,16 +262,16 @@ def _moved_by_a_stranger(ground: Ground, name: str) -> None:
 
 
 SENDERS = (
-    attack("stranger-sends-change", _sent_by_a_stranger("ChangeQueue", "ChangeDeadLetters"), told=()),
-    attack("stranger-sends-validation", _sent_by_a_stranger("ValidationQueue", "ValidationDeadLetters"), told=()),
-    attack("stranger-sends-grant", _sent_by_a_stranger("GrantQueue", "GrantDeadLetters"), told=()),
-    attack("stranger-sends-reregister", _sent_by_a_stranger("ReregisterQueue", "ReregisterDeadLetters"), told=()),
-    attack("stranger-sends-alert", _sent_by_a_stranger("AlertQueue", "AlertDeadLetters"), told=()),
-    attack("stranger-sends-sweep", _sent_by_a_stranger("SweepQueue", "SweepDeadLetters"), told=()),
-    attack("stranger-restarts-the-sweep", _sweep_without_end, told=()),
-    attack("stranger-has-a-rule", _rule_of_a_stranger, told=()),
-    attack("stranger-has-dead-letters", _dead_letters_of_a_stranger, told=()),
-    attack("stranger-moves-messages", _moved_by_a_stranger, told=()),
+    attack("stranger-sends-change", _sent_by_a_stranger("ChangeQueue", "ChangeDeadLetters"), reported=()),
+    attack("stranger-sends-validation", _sent_by_a_stranger("ValidationQueue", "ValidationDeadLetters"), reported=()),
+    attack("stranger-sends-grant", _sent_by_a_stranger("GrantQueue", "GrantDeadLetters"), reported=()),
+    attack("stranger-sends-reregister", _sent_by_a_stranger("ReregisterQueue", "ReregisterDeadLetters"), reported=()),
+    attack("stranger-sends-alert", _sent_by_a_stranger("AlertQueue", "AlertDeadLetters"), reported=()),
+    attack("stranger-sends-sweep", _sent_by_a_stranger("SweepQueue", "SweepDeadLetters"), reported=()),
+    attack("stranger-restarts-the-sweep", _sweep_without_end, reported=()),
+    attack("stranger-has-a-rule", _rule_of_a_stranger, reported=()),
+    attack("stranger-has-dead-letters", _dead_letters_of_a_stranger, reported=()),
+    attack("stranger-moves-messages", _moved_by_a_stranger, reported=()),
 )
 
 # --- Names, quotas, loops ------------------------------------------------------------------------------------------
@@ -310,15 +314,15 @@ QUOTAS = (
     attack(
         "two-regions-this-is-opted-in",
         _two_regions(named_is_opted_in=True),
-        told=(OPENED, DONE, RESOLVED),
+        reported=(OPENED, DONE, RESOLVED),
         granted=(f"{OTHER_REGION}:two-regions-this-is-opted-in",),
         writes=1,
     ),
-    attack("role-at-10200-characters", _full_role, "10240", told=(OPENED,)),
+    attack("role-at-10200-characters", _full_role, "10240", reported=(OPENED,)),
     attack(
         "many-definitions-one-role",
         _many_definitions,
-        told=(OPENED, DONE, RESOLVED),
+        reported=(OPENED, DONE, RESOLVED),
         granted=tuple(f"many-definitions-one-role-{letter}" for letter in "abc"),
         writes=3,
     ),
@@ -337,7 +341,7 @@ def _pinned(ground: Ground, name: str) -> None:
     arn = ground.define(name, old, role=role)
     ground.allow(name, {"secretsmanager:GetSecretValue": ground.secret(name, key=key), "kms:Decrypt": key})
     ground.serve(name, arn)
-    ground.send("GrantQueue", look(arn))
+    ground.send("GrantQueue", request(arn))
     cluster = f"arn:aws:ecs:{ground.scene.aws.region}:{ground.scene.aws.account_id}:cluster/{CLUSTER}"
     target = {"Arn": cluster, "RoleArn": role, "EcsParameters": {"TaskDefinitionArn": arn}}
     ground.client("events").put_rule(Name=f"{name}-nightly", ScheduleExpression="rate(1 day)")
@@ -351,7 +355,7 @@ def _without_credentials(ground: Ground, name: str) -> None:
     """No credentials at all, and more than one secret that might be meant; both executors are asked to look."""
     arn = ground.define(name, None, role=ground.role(name))
     for queue in ("GrantQueue", "ReregisterQueue"):
-        ground.send(queue, look(arn))
+        ground.send(queue, request(arn))
 
 
 def _successor(tags: Mapping[str, str]) -> Mount:
@@ -374,12 +378,12 @@ LEFT_TO_PEOPLE = (
         "successor-that-is-observed",
         _successor({"pullguard:mode": "observe"}),
         "to observe only",
-        told=(OPENED, FAILED),
+        reported=(OPENED, FAILED),
     ),
     attack(
         "successor-that-is-not-observed",
         _successor({"pullguard:mode": "remediate"}),
-        told=(OPENED, DONE, RESOLVED),
+        reported=(OPENED, DONE, RESOLVED),
         moved=1,
     ),
     attack(
@@ -388,11 +392,11 @@ LEFT_TO_PEOPLE = (
         "pinned-by-schedules-nightly",
         "pinned-by-schedules-weekly",
         "aws scheduler update-schedule",
-        told=(OPENED, DONE, REFUSED),
+        reported=(OPENED, DONE, REFUSED),
         registered=1,
         moved=1,
     ),
-    attack("no-credentials", _without_credentials, told=(OPENED,)),
+    attack("no-credentials", _without_credentials, reported=(OPENED,)),
 )
 
 ATTACKS = (

@@ -57,7 +57,7 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Played:
+class DemoRun:
     """The demo, played to its end at ``settled_epoch_s``, its faults by outcome, and what the functions called."""
 
     scene: Scene
@@ -94,7 +94,7 @@ def built() -> Path:
 
 
 @pytest.fixture(scope="session")
-def played(built: Path, used: Used) -> Iterator[Played]:
+def ran(built: Path, used: Used) -> Iterator[DemoRun]:
     """The demo, played in a stack that remediates."""
     quiet = Progress(quiet=True)
     with Emulator() as aws:
@@ -103,11 +103,11 @@ def played(built: Path, used: Used) -> Iterator[Played]:
         evidence = play.perform(scene, quiet)
         faults = play.faults_of(evidence)
         calls, now = scene.calls(), time.time()
-        yield Played(scene=scene, evidence=evidence, faults=faults, calls=calls, settled_epoch_s=now)
+        yield DemoRun(scene=scene, evidence=evidence, faults=faults, calls=calls, settled_epoch_s=now)
 
 
 @pytest.fixture(scope="session")
-def observed(built: Path, played: Played) -> Observed:
+def observed(built: Path, ran: DemoRun) -> Observed:
     """The demo's world under a stack of its own that only observes."""
     with Emulator() as aws:
         parameters = {"Mode": "observe", "MoveServices": "true", "RegistrySecretPattern": "registry/*"}
@@ -116,10 +116,10 @@ def observed(built: Path, played: Played) -> Observed:
         world = demo.world()
         scene.load(things_of(world))
         scene.load(registrations_of(world))
-        before = play.look(scene)
+        before = play.request(scene)
         scene.release()
         scene.settle()
-        after, letters = play.look(scene), scene.letters()
+        after, letters = play.request(scene), scene.letters()
         ground = Ground(scene=scene, good="registry.example.com", evil="evil.example")
         for attack in ATTACKS:
             attack.mount(ground, attack.name)
@@ -135,17 +135,17 @@ def observed(built: Path, played: Played) -> Observed:
 
 
 @pytest.fixture(scope="session")
-def left_alone(played: Played, observed: Observed) -> tuple[Call, ...]:
+def left_alone(ran: DemoRun, observed: Observed) -> tuple[Call, ...]:
     """What the functions called in the minute after the play."""
-    time.sleep(max(0.0, played.settled_epoch_s + LEFT_ALONE_S - time.time()))
-    return played.scene.calls(since_epoch_s=played.settled_epoch_s)
+    time.sleep(max(0.0, ran.settled_epoch_s + LEFT_ALONE_S - time.time()))
+    return ran.scene.calls(since_epoch_s=ran.settled_epoch_s)
 
 
 @pytest.fixture(scope="session")
-def hastened(played: Played, left_alone: tuple[Call, ...]) -> Scene:
+def hastened(ran: DemoRun, left_alone: tuple[Call, ...]) -> Scene:
     """The first stack, after its minute; what fails comes back soon."""
-    played.scene.stack.hasten_retries(RETRY_AFTER_S)
-    return played.scene
+    ran.scene.stack.hasten_retries(RETRY_AFTER_S)
+    return ran.scene
 
 
 @pytest.fixture

@@ -49,7 +49,10 @@ IMAGES = {
     "link": ("GOOD/x:1](https://evil.example/click)", "a tag that is none"),
 }
 HOSTILE_TEXT = (
-    *(attack(f"reference-{name}", _reference(text), why, told=(OPENED,)) for name, (text, why) in REFERENCES.items()),
+    *(
+        attack(f"reference-{name}", _reference(text), why, reported=(OPENED,))
+        for name, (text, why) in REFERENCES.items()
+    ),
     *(
         attack(f"image-{name}", _image(text), why, "nobody can tell from which registry it comes")
         for name, (text, why) in IMAGES.items()
@@ -93,10 +96,10 @@ def _hostile_value(ground: Ground, name: str) -> None:
 
 
 FREE_TEXT = (
-    attack("names-and-tags", _hostile_names, told=(OPENED, DONE, RESOLVED), granted=("names-and-tags",), writes=1),
+    attack("names-and-tags", _hostile_names, reported=(OPENED, DONE, RESOLVED), granted=("names-and-tags",), writes=1),
     *(
-        attack(f"family-{name}", _hostile_family(text), told=(), dead="ChangeDeadLetters")
+        attack(f"family-{name}", _hostile_family(text), reported=(), dead="ChangeDeadLetters")
         for name, text in FAMILIES.items()
     ),
-    attack("secret-value", _hostile_value, told=(OPENED, DONE, RESOLVED), granted=("secret-value",), writes=1),
+    attack("secret-value", _hostile_value, reported=(OPENED, DONE, RESOLVED), granted=("secret-value",), writes=1),
 )

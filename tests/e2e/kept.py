@@ -35,9 +35,9 @@ def _beside(
     """
 
     def mount(ground: Ground, name: str) -> None:
-        told = None if registry is None else registry.replace("GOOD", ground.good)
+        reported = None if registry is None else registry.replace("GOOD", ground.good)
         key = ground.client("kms").create_key()["KeyMetadata"]["Arn"] if rekeyed else None
-        other = ground.secret(f"{name}-beside", registry=told, tags=tags, key=key)
+        other = ground.secret(f"{name}-beside", registry=reported, tags=tags, key=key)
         role = Arn.parse(ground.role(name))
         iam = ground.client("iam")
         if stands:
@@ -78,35 +78,35 @@ BESIDE = (
     attack(
         "observed-secret-does-not-come-back",
         _beside(stands=False, tags=OBSERVED),
-        told=GRANTED,
+        reported=GRANTED,
         granted=("observed-secret-does-not-come-back",),
         writes=1,
     ),
     attack(
         "observed-secret-stays-as-it-stands",
         _beside(stands=True, tags=OBSERVED),
-        told=GRANTED,
+        reported=GRANTED,
         granted=_with("observed-secret-stays-as-it-stands"),
         writes=1,
     ),
     attack(
         "secret-not-opted-in-any-more-gets-no-new-key",
         _beside(stands=True, registry=None, rekeyed=True),
-        told=GRANTED,
+        reported=GRANTED,
         granted=_with("secret-not-opted-in-any-more-gets-no-new-key"),
         writes=1,
     ),
     attack(
         "secret-for-other-roles-by-now-gets-no-new-key",
         _beside(stands=True, tags={"pullguard:roles": "api-*"}, rekeyed=True),
-        told=GRANTED,
+        reported=GRANTED,
         granted=_with("secret-for-other-roles-by-now-gets-no-new-key"),
         writes=1,
     ),
     attack(
         "role-created-again",
         _beside(stands=False, ours="AROAEARLIER"),
-        told=GRANTED,
+        reported=GRANTED,
         granted=("role-created-again",),
         writes=1,
     ),
@@ -115,7 +115,7 @@ BESIDE = (
         _beside(stands=False),
         "the same write grants",
         "registry/grant-comes-back-and-is-told-beside",
-        told=GRANTED,
+        reported=GRANTED,
         granted=_with("grant-comes-back-and-is-told"),
         writes=1,
     ),
@@ -123,7 +123,7 @@ BESIDE = (
         "somebodys-grant-with-half-a-tag",
         _beside(stands=True, ours=None, registry="GOOD evil_host!"),
         "it no longer grants",
-        told=GRANTED,
+        reported=GRANTED,
         granted=("somebodys-grant-with-half-a-tag",),
         writes=1,
     ),
@@ -131,7 +131,7 @@ BESIDE = (
         "somebodys-key-through-any-service",
         _beside(stands=True, also=_any_service),
         "left out",
-        told=GRANTED,
+        reported=GRANTED,
         granted=_with("somebodys-key-through-any-service"),
         writes=1,
     ),
@@ -170,16 +170,16 @@ def _elsewhere(
 
 
 TOKENS = (
-    attack("token-as-reference", _named(TOKEN), "looks like a GitHub token", told=(OPENED,)),
-    attack("token-in-an-arn", _named(f"PREFIX:registry/{TOKEN}"), "looks like a GitHub token", told=(OPENED,)),
-    attack("base64-as-reference", _named(BASE64), "an encoded username and password", told=(OPENED,)),
+    attack("token-as-reference", _named(TOKEN), "looks like a GitHub token", reported=(OPENED,)),
+    attack("token-in-an-arn", _named(f"PREFIX:registry/{TOKEN}"), "looks like a GitHub token", reported=(OPENED,)),
+    attack("base64-as-reference", _named(BASE64), "an encoded username and password", reported=(OPENED,)),
     attack("base64-as-image-tag", _elsewhere(image=f"GOOD/acme/x:{BASE64}", registry=None), "is not opted in"),
     attack("token-as-container-name", _elsewhere(container=TOKEN, registry=None), "is not opted in"),
     attack("base64-as-registry-tag", _elsewhere(registry=BASE64), "does not parse"),
     attack(
         "token-as-tag",
         _elsewhere(tags={"token": TOKEN, "login": BASE64}),
-        told=GRANTED,
+        reported=GRANTED,
         granted=("token-as-tag",),
         writes=1,
     ),
@@ -207,7 +207,7 @@ WITHOUT_END = (
     attack(
         "role-policy-of-asterisks",
         _policy({**_READ, "Resource": "arn:aws:secretsmanager:" + "*" * 9_000, "Condition": _NEVER}),
-        told=GRANTED,
+        reported=GRANTED,
         granted=("role-policy-of-asterisks",),
         writes=1,
     ),
@@ -221,7 +221,7 @@ WITHOUT_END = (
             {**_READ, "Resource": "*", "Condition": {"StringLike": {"secretsmanager:SecretId": "*?" * 400 + "x"}}},
         ),
         "so many wildcards",
-        told=(OPENED,),
+        reported=(OPENED,),
     ),
 )
 
@@ -262,7 +262,7 @@ PLANTED = (
     attack(
         "login-that-nobody-can-read",
         _login_of_nonsense,
-        told=GRANTED,
+        reported=GRANTED,
         granted=("login-that-nobody-can-read",),
         writes=1,
     ),
@@ -274,7 +274,7 @@ PLANTED = (
             ("ROLE#ARN", "WRITE#!N"),
             ("ROLE#ARN", "UNAGREED#!N"),
         ),
-        told=GRANTED,
+        reported=GRANTED,
         granted=("malformed-items-of-the-ledger",),
         writes=1,
     ),
@@ -282,7 +282,7 @@ PLANTED = (
         "hold-that-nobody-can-read",
         _planted(("ROLE#ARN", "HOLD"), hold=True),
         "the role is held",
-        told=(OPENED, PLANNED),
+        reported=(OPENED, PLANNED),
     ),
 )
 

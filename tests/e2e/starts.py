@@ -69,17 +69,20 @@ def _event(sample: str) -> Start:
 
 NOT_OPTED_IN = "is not opted in"
 STARTED = (
-    attack("older-revision-that-nobody-starts", _older(_nothing), told=()),
-    attack("older-revision-that-a-rule-starts", _older(_rule), NOT_OPTED_IN, told=(OPENED, REFUSED)),
-    attack("older-revision-that-a-schedule-starts", _older(_schedule), NOT_OPTED_IN, told=(OPENED, REFUSED)),
-    attack("older-revision-started-by-hand", _older(_event("task-started")), NOT_OPTED_IN, told=(OPENED, REFUSED)),
+    attack("older-revision-that-nobody-starts", _older(_nothing), reported=()),
+    attack("older-revision-that-a-rule-starts", _older(_rule), NOT_OPTED_IN, reported=(OPENED, REFUSED)),
+    attack("older-revision-that-a-schedule-starts", _older(_schedule), NOT_OPTED_IN, reported=(OPENED, REFUSED)),
+    attack("older-revision-started-by-hand", _older(_event("task-started")), NOT_OPTED_IN, reported=(OPENED, REFUSED)),
     attack(
-        "older-revision-that-ended-beside-services", _older(_event("task-ran")), NOT_OPTED_IN, told=(OPENED, REFUSED)
+        "older-revision-that-ended-beside-services",
+        _older(_event("task-ran")),
+        NOT_OPTED_IN,
+        reported=(OPENED, REFUSED),
     ),
     attack(
         "older-revision-that-failed-to-start",
         _older(_event("task-stopped-fargate")),
         NOT_OPTED_IN,
-        told=(OPENED, REFUSED),
+        reported=(OPENED, REFUSED),
     ),
 )

@@ -11,7 +11,7 @@ from pullguard.domain.arn import Arn
 from pullguard.domain.facts import Accepted
 from pullguard.store.ledger import Ledger
 from sandbox.worlds.demo import CLUSTER
-from tests.e2e.attack import DONE, OPENED, RESOLVED, Attack, Mount, attack, look
+from tests.e2e.attack import DONE, OPENED, RESOLVED, Attack, Mount, attack, request
 from tests.e2e.ground import Ground
 from tests.registry.recording import Reply, Request, Script
 
@@ -68,7 +68,7 @@ def _tagged(
         if kept is not None:
             _plant(ground, name, arn, {"image": image, "at": datetime.now(UTC), **kept})
         for queue in ("GrantQueue", "ReregisterQueue"):
-            ground.send(queue, look(arn))
+            ground.send(queue, request(arn))
 
     return mount
 
@@ -91,35 +91,37 @@ def _observed_sidecar(ground: Ground, name: str) -> None:
 
 # Each with what its own registry answers.
 _ROWS: tuple[tuple[Script, Attack], ...] = (
-    (PUBLIC, attack("stranger-tags-a-public-registry", _tagged(), told=())),
-    (TAKES_NO_LOGIN, attack("stranger-whose-login-is-refused", _tagged(), told=())),
-    (LIMITED, attack("stranger-whose-login-is-limited", _tagged(), told=())),
-    (BROKEN, attack("stranger-and-a-registry-that-is-broken", _tagged(), told=())),
+    (PUBLIC, attack("stranger-tags-a-public-registry", _tagged(), reported=())),
+    (TAKES_NO_LOGIN, attack("stranger-whose-login-is-refused", _tagged(), reported=())),
+    (LIMITED, attack("stranger-whose-login-is-limited", _tagged(), reported=())),
+    (BROKEN, attack("stranger-and-a-registry-that-is-broken", _tagged(), reported=())),
     (
         TAKES_ANY_LOGIN,
-        attack("stranger-whose-login-is-accepted", _tagged(tags={}), "tagged pullguard:attach=true", told=(OPENED,)),
+        attack(
+            "stranger-whose-login-is-accepted", _tagged(tags={}), "tagged pullguard:attach=true", reported=(OPENED,)
+        ),
     ),
     (
         TAKES_ANY_LOGIN,
-        attack("attach-in-other-words", _tagged(tags={"pullguard:attach": "yes"}), told=(OPENED,)),
+        attack("attach-in-other-words", _tagged(tags={"pullguard:attach": "yes"}), reported=(OPENED,)),
     ),
     (TAKES_ANY_LOGIN, attack("attach-for-every-role", _tagged(roles="*"), "wildcards only names no role")),
     (TAKES_ANY_LOGIN, attack("attach-without-roles", _tagged(roles=None), "wildcards only names no role")),
     (TAKES_ANY_LOGIN, attack("attach-for-another-role", _tagged(roles="api-*"), "does not name the role")),
-    (TAKES_ANY_LOGIN, attack("attach-one-of-two", _tagged(secrets=2), "Choose one of the secrets", told=(OPENED,))),
-    (TAKES_ANY_LOGIN, attack("attach-while-a-task-runs", _tagged(runs=True), told=())),
-    (TAKES_NO_LOGIN, attack("kept-answer-about-another-image", _tagged(kept={"image": "ghcr.io/a/b:1"}), told=())),
-    (TAKES_NO_LOGIN, attack("kept-answer-about-another-version", _tagged(kept={"version": "x" * 32}), told=())),
+    (TAKES_ANY_LOGIN, attack("attach-one-of-two", _tagged(secrets=2), "Choose one of the secrets", reported=(OPENED,))),
+    (TAKES_ANY_LOGIN, attack("attach-while-a-task-runs", _tagged(runs=True), reported=())),
+    (TAKES_NO_LOGIN, attack("kept-answer-about-another-image", _tagged(kept={"image": "ghcr.io/a/b:1"}), reported=())),
+    (TAKES_NO_LOGIN, attack("kept-answer-about-another-version", _tagged(kept={"version": "x" * 32}), reported=())),
     (
         TAKES_NO_LOGIN,
-        attack("kept-answer-that-is-old", _tagged(kept={"at": datetime.now(UTC) - timedelta(minutes=16)}), told=()),
+        attack("kept-answer-that-is-old", _tagged(kept={"at": datetime.now(UTC) - timedelta(minutes=16)}), reported=()),
     ),
     (
         TAKES_ANY_LOGIN,
         attack(
             "attach-by-every-owner",
             _tagged(serves=True),
-            told=(OPENED, DONE, RESOLVED),
+            reported=(OPENED, DONE, RESOLVED),
             granted=("attach-by-every-owner",),
             writes=1,
             registered=1,
@@ -132,7 +134,7 @@ STRANGERS = tuple(each for _, each in _ROWS)
 OBSERVED_SIDECAR = attack(
     "strangers-secret-says-observe",
     _observed_sidecar,
-    told=(OPENED, DONE, RESOLVED),
+    reported=(OPENED, DONE, RESOLVED),
     granted=("strangers-secret-says-observe",),
     writes=1,
 )

@@ -133,8 +133,8 @@ def test_people_are_told_and_nothing_in_it_is_the_attackers(siege: Siege, attack
     letters = _letters(siege, attack)
     kinds = {letter.attributes["kind"] for letter in letters}
     # What is mended before anybody could be told of it is told as the deed alone.
-    silent = {OPENED, RESOLVED} if DONE in attack.told else set()
-    assert attack.told - silent <= kinds <= attack.told
+    silent = {OPENED, RESOLVED} if DONE in attack.reported else set()
+    assert attack.reported - silent <= kinds <= attack.reported
     text = "\n".join(f"{letter.subject}\n{letter.text}" for letter in letters)
     assert all(word in text for word in attack.words), text
 

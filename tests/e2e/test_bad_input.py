@@ -152,8 +152,8 @@ def test_a_forged_event_is_not_told(scene: Scene) -> None:
 
 def test_a_replayed_event_is_not_told_again_and_its_bad_mates_do_not_hold_it_up(scene: Scene) -> None:
     already = len(scene.letters())
-    told = [event for event in scene.aws.events() if event["Source"] == "pullguard"]
-    replayed = [_envelope(event) for event in told[:5]]
+    reported = [event for event in scene.aws.events() if event["Source"] == "pullguard"]
+    replayed = [_envelope(event) for event in reported[:5]]
 
     _send(scene, "AlertQueue", [replayed[0], "not JSON", *replayed[1:], OVERSIZED])
 

@@ -8,7 +8,7 @@ from sandbox.demo.outcomes import OUTCOMES
 from sandbox.demo.progress import wait_until
 from sandbox.demo.scene import Scene, about, registrations_of, things_of
 from sandbox.emulator import Call
-from tests.e2e.conftest import Played
+from tests.e2e.conftest import DemoRun
 from tests.e2e.families import family, fresh
 
 WRITTEN_WITHIN_S = 20
@@ -26,24 +26,24 @@ WRITES = {
 
 
 @pytest.mark.parametrize("outcome", [outcome.name for outcome in OUTCOMES])
-def test_the_outcome_is_as_stated(played: Played, outcome: str) -> None:
-    assert played.faults[outcome] == ()
+def test_the_outcome_is_as_stated(ran: DemoRun, outcome: str) -> None:
+    assert ran.faults[outcome] == ()
 
 
 def test_nothing_is_written_or_said_in_the_minute_after(left_alone: tuple[Call, ...]) -> None:
     assert [call for call in left_alone if (call.service, call.action) in WRITES] == []
 
 
-def test_our_own_revision_is_registered_once(played: Played) -> None:
-    registered = [call for call in played.calls if call.action == "RegisterTaskDefinition"]
-    assert [call.role for call in registered] == [played.scene.roles["ReregisterTaskDefinitionFunction"]]
+def test_our_own_revision_is_registered_once(ran: DemoRun) -> None:
+    registered = [call for call in ran.calls if call.action == "RegisterTaskDefinition"]
+    assert [call.role for call in registered] == [ran.scene.roles["ReregisterTaskDefinitionFunction"]]
 
 
-def test_only_one_function_writes_iam_one_ecs_and_one_publishes(played: Played) -> None:
-    roles = played.scene.roles
+def test_only_one_function_writes_iam_one_ecs_and_one_publishes(ran: DemoRun) -> None:
+    roles = ran.scene.roles
 
     def writers(service: str) -> set[str | None]:
-        return {call.role for call in played.calls if call.service == service and not call.is_read}
+        return {call.role for call in ran.calls if call.service == service and not call.is_read}
 
     assert writers("iam") == {roles["PatchExecutionRoleFunction"]}
     assert writers("ecs") == {roles["ReregisterTaskDefinitionFunction"]}
@@ -51,8 +51,8 @@ def test_only_one_function_writes_iam_one_ecs_and_one_publishes(played: Played) 
     assert writers("secretsmanager") == writers("kms") - {roles["PublishAlertFunction"]} == set()
 
 
-def test_no_function_asks_for_what_it_may_not_have(played: Played) -> None:
-    denied = [call for call in played.calls if call.error and "AccessDenied" in call.error]
+def test_no_function_asks_for_what_it_may_not_have(ran: DemoRun) -> None:
+    denied = [call for call in ran.calls if call.error and "AccessDenied" in call.error]
     assert denied == []
 
 

@@ -133,7 +133,7 @@ def test_no_service_is_redeployed_and_no_policy_changed(watched: Watched) -> Non
 
 
 @pytest.mark.parametrize(
-    ("play", "would"),
+    ("scenario", "would"),
     [
         ("stale", "would register"),
         ("stale", "would let role"),
@@ -141,8 +141,8 @@ def test_no_service_is_redeployed_and_no_policy_changed(watched: Watched) -> Non
         ("unused", "would take back"),
     ],
 )
-def test_people_are_told_what_would_be_done(watched: Watched, play: str, would: str) -> None:
-    letters: tuple[Letter, ...] = getattr(watched, play)
+def test_people_are_told_what_would_be_done(watched: Watched, scenario: str, would: str) -> None:
+    letters: tuple[Letter, ...] = getattr(watched, scenario)
     subjects = [letter.subject for letter in letters if letter.attributes["kind"] == "Remediation Planned"]
     assert any(would in subject for subject in subjects), subjects
 

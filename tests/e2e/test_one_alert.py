@@ -78,16 +78,16 @@ def test_a_broken_secret_with_many_dependents_is_one_message_and_its_mending_one
         assert f"ffected: {DEPENDENTS} services" in letter.text
         assert f"service/{CLUSTER}/{families[0]} ({families[0]}:1)" in letter.text
         assert "and 5 more" in letter.text
-    kept = _causes_of(scene, secret)
+    kept = _incidents_of(scene, secret)
     assert [(len(each["affected"]), each["event"]) for each in kept] == [(DEPENDENTS, "Finding Resolved")]
 
 
-def _causes_of(scene: Scene, secret: str) -> list[dict[str, Any]]:
+def _incidents_of(scene: Scene, secret: str) -> list[dict[str, Any]]:
     table = scene.stack.outputs["LedgerTable"]
     items = scene.aws.client("dynamodb").query(
         TableName=table,
         KeyConditionExpression="pk = :pk",
         ExpressionAttributeValues={":pk": {"S": "CAUSES"}},
     )["Items"]
-    causes = [json.loads(item["data"]["S"]) for item in items]
-    return [each for each in causes if each["lead"]["secret"] == secret]
+    incidents = [json.loads(item["data"]["S"]) for item in items]
+    return [each for each in incidents if each["lead"]["secret"] == secret]

@@ -63,7 +63,7 @@ def granted(scene: Scene, name: str) -> str:
     return document
 
 
-def told(scene: Scene, name: str, kind: str) -> list[str]:
+def reported(scene: Scene, name: str, kind: str) -> list[str]:
     return [each.text for each in about(scene.letters(), name) if each.attributes["kind"] == kind]
 
 
@@ -86,7 +86,7 @@ def test_a_stop_holds_every_write_and_what_was_wanted_happens_after_it(revoking:
     name = fresh("stopped")
     pullguard(revoking, "stop", "--yes", "--reason", "an end-to-end test")
     revoking.load(family(name))
-    (planned,) = insist(lambda: told(revoking, name, "Remediation Planned"), "a plan", timeout_s=WITHIN_S)
+    (planned,) = insist(lambda: reported(revoking, name, "Remediation Planned"), "a plan", timeout_s=WITHIN_S)
     assert "everything is stopped since" in planned
     assert "an end-to-end test" in planned
     revoking.settle()
@@ -94,7 +94,7 @@ def test_a_stop_holds_every_write_and_what_was_wanted_happens_after_it(revoking:
 
     assert "A sweep was asked for" in pullguard(revoking, "resume", "--yes")
     insist(lambda: policy(revoking, name), "the grant after the stop", timeout_s=WITHIN_S)
-    insist(lambda: told(revoking, name, "Remediation Completed"), "an alert of it", timeout_s=WITHIN_S)
+    insist(lambda: reported(revoking, name, "Remediation Completed"), "an alert of it", timeout_s=WITHIN_S)
 
 
 def test_a_stop_that_was_ended_by_somebody_else_than_the_operator_is_followed_by_the_hourly_run(
@@ -103,7 +103,7 @@ def test_a_stop_that_was_ended_by_somebody_else_than_the_operator_is_followed_by
     name = fresh("by-hand")
     pullguard(revoking, "stop", "--yes")
     revoking.load(family(name))
-    insist(lambda: told(revoking, name, "Remediation Planned"), "a plan", timeout_s=WITHIN_S)
+    insist(lambda: reported(revoking, name, "Remediation Planned"), "a plan", timeout_s=WITHIN_S)
     revoking.settle()
     root = revoking.aws.credentials
     assert "No sweep could be requested: what was refused" in pullguard(revoking, "resume", "--yes", as_=root)
@@ -123,7 +123,7 @@ def test_a_rollback_takes_a_grant_back_and_it_stays_back_until_somebody_resumes(
 
     pullguard(revoking, "rollback", f"{name}-execution", "--yes")
     insist(
-        lambda: any("the role is held since" in text for text in told(revoking, name, "Remediation Planned")),
+        lambda: any("the role is held since" in text for text in reported(revoking, name, "Remediation Planned")),
         "that the role is held",
         timeout_s=WITHIN_S,
     )
@@ -132,8 +132,8 @@ def test_a_rollback_takes_a_grant_back_and_it_stays_back_until_somebody_resumes(
 
     pullguard(revoking, "resume", f"{name}-execution", "--yes")
     insist(lambda: policy(revoking, name) == before, "the grant once more", timeout_s=WITHIN_S)
-    causes = [each["cause"] for each in json.loads(pullguard(revoking, "history", f"{name}-execution"))["writes"]]
-    assert (len(causes), causes[1]) == (3, "Rollback")
+    incidents = [each["cause"] for each in json.loads(pullguard(revoking, "history", f"{name}-execution"))["writes"]]
+    assert (len(incidents), incidents[1]) == (3, "Rollback")
 
 
 def test_a_grant_that_nothing_needs_is_withdrawn_after_a_complete_sweep_and_no_other(revoking: Scene) -> None:
@@ -153,7 +153,7 @@ def test_a_grant_that_nothing_needs_is_withdrawn_after_a_complete_sweep_and_no_o
 
     insist(lambda: policy(revoking, gone) is None, "the withdrawal", timeout_s=WITHIN_S)
     (done,) = insist(
-        lambda: [text for text in told(revoking, gone, "Remediation Completed") if "take back" in text],
+        lambda: [text for text in reported(revoking, gone, "Remediation Completed") if "take back" in text],
         "an alert of it",
         timeout_s=WITHIN_S,
     )
@@ -169,7 +169,7 @@ def test_a_running_task_is_looked_at_by_all_who_ask_what_is_in_use(revoking: Sce
     name = fresh("running")
     revoking.load(family(name, stale=True, readable=True))
     revoking.aws.client("ecs").run_task(cluster=CLUSTER, taskDefinition=f"{name}:1", count=1)
-    insist(lambda: told(revoking, name, "Remediation Completed"), "a corrected revision", timeout_s=WITHIN_S)
+    insist(lambda: reported(revoking, name, "Remediation Completed"), "a corrected revision", timeout_s=WITHIN_S)
     revoking.settle()
     asked = {call.role for call in revoking.calls() if (call.service, call.action) == ("ecs", "DescribeTasks")}
     askers = ("ValidateTaskDefinitionFunction", "ReregisterTaskDefinitionFunction")

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from pullguard.domain.arn import Arn
-from pullguard.domain.messages import Look
-from pullguard.domain.provenance import Cause
+from pullguard.domain.messages import ValidationRequest
+from pullguard.domain.provenance import Provenance
 from pullguard.domain.stop import GO_ON, Stop, switch_text
 from sandbox import incidents
 from sandbox.capacity import WORKERS_AT_ONCE
@@ -88,7 +88,7 @@ def four(stack: Scene, registry: PrivateRegistry) -> Dependents:
     return made
 
 
-def told(here: Dependents, *, after: int) -> Letter:
+def reported(here: Dependents, *, after: int) -> Letter:
     """Return the one alert that came about the families."""
     here.scene.settle()
     (letter,) = here.letters(after=after)
@@ -114,14 +114,14 @@ def test_a_bad_rotation_is_one_alert_that_names_every_service_and_mending_it_is_
     already = len(four.scene.letters())
     right = four.rotate_badly()
     assert wait_for_letter(four, after=already) < PROMPT_S
-    alert = told(four, after=already)
+    alert = reported(four, after=already)
     assert (alert.attributes["kind"], alert.attributes["check"]) == ("Finding Opened", "credentials-rejected")
     assert [name for name in four.families if name not in alert.text] == []
 
     already = len(four.scene.letters())
     four.store(right)
     wait_for_letter(four, after=already)
-    assert told(four, after=already).attributes["kind"] == "Finding Resolved"
+    assert reported(four, after=already).attributes["kind"] == "Finding Resolved"
 
 
 def test_one_change_told_natively_through_cloudtrail_and_twice_is_one_round_and_one_alert(
@@ -133,7 +133,7 @@ def test_one_change_told_natively_through_cloudtrail_and_twice_is_one_round_and_
     copies = [native(here), through_cloudtrail(stack)]
     stack.aws.emit(copies)
     wait_for_letter(here, after=already)
-    assert told(here, after=already).attributes["kind"] == "Finding Opened"
+    assert reported(here, after=already).attributes["kind"] == "Finding Opened"
 
     events = logged(stack, RESOLVE, "Resolved", since_epoch_s=since)
     assert sorted(each["kind"] for each in events) == ["PutSecretValue"] * 2 + ["Secret Label Updated"] * 2
@@ -157,7 +157,7 @@ def test_one_repository_that_may_not_be_read_is_told_alone_and_mutes_no_outage(s
         already = len(stack.letters())
         odd = here.one_more(OTHER_IMAGE)
         wait_for_letter(here, after=already)
-        alert = told(here, after=already)
+        alert = reported(here, after=already)
         assert (alert.attributes["kind"], alert.attributes["family"]) == ("Finding Opened", odd)
 
         already = len(stack.letters())
@@ -165,14 +165,14 @@ def test_one_repository_that_may_not_be_read_is_told_alone_and_mutes_no_outage(s
         registry.admit(here.account, Account(password=right, repositories=(IMAGE,)))
         here.store(here.password())
         assert wait_for_letter(here, after=already) < PROMPT_S
-        alert = told(here, after=already)
+        alert = reported(here, after=already)
         assert alert.attributes["kind"] == "Finding Opened"
         assert [name for name in here.families if name not in alert.text] == []
 
         already = len(stack.letters())
         here.store(right)
         wait_for_letter(here, after=already)
-        assert told(here, after=already).attributes["kind"] == "Finding Resolved"
+        assert reported(here, after=already).attributes["kind"] == "Finding Resolved"
 
 
 def native(here: Dependents) -> dict[str, Any]:
@@ -206,7 +206,7 @@ def test_a_rotation_that_failed_is_one_alert_until_the_next_one_succeeds(stack: 
     already = len(stack.letters())
     incidents.fail_rotation(stack.aws, here.arn)
     wait_for_letter(here, after=already)
-    alert = told(here, after=already)
+    alert = reported(here, after=already)
     assert alert.attributes["check"] == "secret-rotation-failed"
     assert [name for name in here.families if name not in alert.text] == []
     assert "pulls when" in alert.text
@@ -214,7 +214,7 @@ def test_a_rotation_that_failed_is_one_alert_until_the_next_one_succeeds(stack: 
     already = len(stack.letters())
     here.rotate()
     wait_for_letter(here, after=already)
-    assert told(here, after=already).attributes["kind"] == "Finding Resolved"
+    assert reported(here, after=already).attributes["kind"] == "Finding Resolved"
 
 
 def test_services_are_redeployed_after_a_rotation_that_was_verified_and_after_no_other(
@@ -250,20 +250,20 @@ def _name_other_roles(here: Dependents) -> None:
 
 
 @pytest.mark.parametrize(
-    ("withdraw", "why"),
+    ("revoke", "why"),
     [(_untag_role, "has no tag pullguard:managed=true"), (_name_other_roles, "does not name the role")],
     ids=["the-role's-owner", "the-secret's-owner"],
 )
 def test_without_an_owners_consent_nothing_is_redeployed(
-    stack: Scene, plain: PrivateRegistry, withdraw: Callable[[Dependents], None], why: str
+    stack: Scene, plain: PrivateRegistry, revoke: Callable[[Dependents], None], why: str
 ) -> None:
     here = dependents(stack, plain, 1, desired=1)
-    withdraw(here)
+    revoke(here)
     stack.settle()
     before, already = deployments(here), len(stack.letters())
     here.rotate_well()
     wait_for_letter(here, after=already)
-    letter = told(here, after=already)
+    letter = reported(here, after=already)
     assert letter.attributes["kind"] == "Remediation Refused"
     assert why in letter.text
     assert deployments(here) == before
@@ -285,14 +285,19 @@ def test_a_rotation_that_comes_back_after_days_redeploys_nothing(stack: Scene, p
         ("e-1970", datetime(1970, 1, 1, tzinfo=UTC)),
         ("e-old", datetime.now(UTC) - timedelta(days=3)),
     ):
-        look = Look(task_definition=revision, cause=Cause(kind="RotationSucceeded", event_id=event_id, at=at))
-        stack.send("ValidationQueue", look.to_json())
-        stack.send("ReregisterQueue", look.to_json())
+        request = ValidationRequest(
+            task_definition=revision, provenance=Provenance(kind="RotationSucceeded", event_id=event_id, at=at)
+        )
+        stack.send("ValidationQueue", request.to_json())
+        stack.send("ReregisterQueue", request.to_json())
     stack.settle()
     assert deployments(here) == before
 
-    look = Look(task_definition=revision, cause=Cause(kind="RotationSucceeded", event_id="e-now", at=datetime.now(UTC)))
-    stack.send("ReregisterQueue", look.to_json())
+    request = ValidationRequest(
+        task_definition=revision,
+        provenance=Provenance(kind="RotationSucceeded", event_id="e-now", at=datetime.now(UTC)),
+    )
+    stack.send("ReregisterQueue", request.to_json())
     assert wait_until(lambda: deployments(here) != before, timeout_s=WITHIN_S)
     stack.settle()
 
@@ -331,15 +336,15 @@ def test_a_rotation_of_three_hundred_dependents_is_one_validation_each_and_one_a
     here.rotate()
     first_s = wait_for_letter(here, after=already)
     stack.settle(timeout_s=LONG_S)
-    alert = told(here, after=already)
+    alert = reported(here, after=already)
     assert alert.attributes["check"] == "credentials-rejected"
 
     every_look = logged(stack, VALIDATE, "Validated", since_epoch_s=since)
-    looks = validated_for_events(stack, since_epoch_s=since)
+    requests = validated_for_events(stack, since_epoch_s=since)
     events = logged(stack, RESOLVE, "Resolved", since_epoch_s=since)
     assert {each["kind"] for each in events} == {*BEFORE, *AFTER, "Secret Label Updated"}
-    assert [len(looks), len({each["task_definition"] for each in looks})] == [MANY + 2, MANY]
-    assert at_once(looks) <= WORKERS_AT_ONCE
+    assert [len(requests), len({each["task_definition"] for each in requests})] == [MANY + 2, MANY]
+    assert at_once(requests) <= WORKERS_AT_ONCE
     counts = counted(stack, stack.calls(since_epoch_s=since))
     log.info("%s dependents, the alert after %.1f s", MANY, first_s)
     for function, its in sorted(counts.items()):
@@ -350,10 +355,10 @@ def test_a_rotation_of_three_hundred_dependents_is_one_validation_each_and_one_a
     assert counts[VALIDATE]["secretsmanager:GetSecretValue"] <= len(every_look)
 
 
-def at_once(looks: list[dict[str, Any]]) -> int:
+def at_once(requests: list[dict[str, Any]]) -> int:
     """Return how many invocations wrote these log lines at the same time, at most."""
     spans: dict[str, list[datetime]] = {}
-    for each in looks:
+    for each in requests:
         spans.setdefault(each["function_request_id"], []).append(datetime.fromisoformat(each["timestamp"]))
     starts = [(min(its), max(its)) for its in spans.values()]
     return max(sum(start <= moment <= end for start, end in starts) for moment, _ in starts)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sandbox.demo.scene import Scene
-from tests.e2e.conftest import Played
+from tests.e2e.conftest import DemoRun
 
 EVENTS = Path(__file__).parents[2] / "events"
 SAMPLES = sorted(path.stem for path in (EVENTS / "eventbridge").glob("*.json"))
@@ -53,9 +53,9 @@ def _wanted(sample: str) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def patterns(played: Played) -> dict[str, str]:
+def patterns(ran: DemoRun) -> dict[str, str]:
     """The patterns of the stack's rules on the default bus, by logical id."""
-    return _patterns(played.scene, bus="default")
+    return _patterns(ran.scene, bus="default")
 
 
 def _patterns(scene: Scene, *, bus: str) -> dict[str, str]:
@@ -75,20 +75,20 @@ def _matching(scene: Scene, patterns: dict[str, str], event: dict[str, Any]) -> 
     }
 
 
-def test_all_rules_have_a_pattern(played: Played, patterns: dict[str, str]) -> None:
+def test_all_rules_have_a_pattern(ran: DemoRun, patterns: dict[str, str]) -> None:
     assert set(patterns) == set(STEMS)
 
 
 @pytest.mark.parametrize("sample", SAMPLES)
-def test_a_sample_is_let_in_by_its_rule(played: Played, patterns: dict[str, str], sample: str) -> None:
+def test_a_sample_is_let_in_by_its_rule(ran: DemoRun, patterns: dict[str, str], sample: str) -> None:
     event = json.loads((EVENTS / "eventbridge" / f"{sample}.json").read_text(encoding="utf-8"))
-    assert _matching(played.scene, patterns, event) == _wanted(sample)
+    assert _matching(ran.scene, patterns, event) == _wanted(sample)
 
 
-def test_a_start_that_failed_is_let_in_as_a_failure_and_as_a_start(played: Played, patterns: dict[str, str]) -> None:
+def test_a_start_that_failed_is_let_in_as_a_failure_and_as_a_start(ran: DemoRun, patterns: dict[str, str]) -> None:
     event = json.loads((EVENTS / "eventbridge" / "task-stopped-fargate.json").read_text(encoding="utf-8"))
     event["detail"]["group"] = "family:web"
-    assert _matching(played.scene, patterns, event) == {STOPPED, STARTED}
+    assert _matching(ran.scene, patterns, event) == {STOPPED, STARTED}
 
 
 def test_every_rule_lets_some_sample_in() -> None:
@@ -96,7 +96,7 @@ def test_every_rule_lets_some_sample_in() -> None:
 
 
 @pytest.mark.parametrize("sample", sorted(path.stem for path in (EVENTS / "malformed").glob("*.json")))
-def test_what_is_none_of_ours_is_not_let_in(played: Played, patterns: dict[str, str], sample: str) -> None:
+def test_what_is_none_of_ours_is_not_let_in(ran: DemoRun, patterns: dict[str, str], sample: str) -> None:
     text = (EVENTS / "malformed" / f"{sample}.json").read_text(encoding="utf-8")
     try:
         event = json.loads(text)
@@ -104,13 +104,13 @@ def test_what_is_none_of_ours_is_not_let_in(played: Played, patterns: dict[str, 
         return  # EventBridge carries JSON only
     if not isinstance(event, dict) or "source" not in event or "detail-type" not in event:
         return  # nor an event without these
-    assert bool(_matching(played.scene, patterns, event)) == (sample in RELEVANT)
+    assert bool(_matching(ran.scene, patterns, event)) == (sample in RELEVANT)
 
 
-def test_facts_reach_the_alerts_and_nothing_else_does(played: Played) -> None:
-    patterns = _patterns(played.scene, bus=played.scene.stack.outputs["BusName"])
+def test_facts_reach_the_alerts_and_nothing_else_does(ran: DemoRun) -> None:
+    patterns = _patterns(ran.scene, bus=ran.scene.stack.outputs["BusName"])
     assert set(patterns) == {"AlertRule"}
-    facts = [event for event in played.scene.aws.events() if event["Source"] == "pullguard"]
+    facts = [event for event in ran.scene.aws.events() if event["Source"] == "pullguard"]
     envelope = {
         "version": "0",
         "id": "x",
@@ -120,6 +120,6 @@ def test_facts_reach_the_alerts_and_nothing_else_does(played: Played) -> None:
     }
     for fact in facts:
         event = {**envelope, "source": "pullguard", "detail-type": fact["DetailType"], "resources": [], "detail": {}}
-        assert _matching(played.scene, patterns, event) == {"AlertRule"}
-        assert _matching(played.scene, patterns, {**event, "source": "somebody"}) == set()
+        assert _matching(ran.scene, patterns, event) == {"AlertRule"}
+        assert _matching(ran.scene, patterns, {**event, "source": "somebody"}) == set()
     assert {fact["DetailType"].partition(" ")[0] for fact in facts} == {"Finding", "Remediation"}

@@ -66,7 +66,7 @@ ALERT, SWEEP = "PublishAlertFunction", "SweepAccountFunction"
 
 
 OPENED, HEALED = "Finding Opened", "Finding Resolved"
-TOLD, DONE = "Remediation Failed", "Remediation Completed"
+REPORTED, DONE = "Remediation Failed", "Remediation Completed"
 
 
 def _on_the_path(function: str, sid: str, refused: str, then: str = HEALED) -> Statement:
@@ -75,11 +75,11 @@ def _on_the_path(function: str, sid: str, refused: str, then: str = HEALED) -> S
 
 STATEMENTS = (
     # First those that are not tried again, so that nothing of an earlier test comes back and meets them.
-    _on_the_path(PATCH, "ManagedRolesOnly", "iam:PutRolePolicy", TOLD),
-    _on_the_path(REREGISTER, "RegisterRevisions", "ecs:RegisterTaskDefinition", TOLD),
-    _on_the_path(REREGISTER, "TagNewRevisions", "ecs:RegisterTaskDefinition", TOLD),
-    _on_the_path(REREGISTER, "PassTheSameRoles", "ecs:RegisterTaskDefinition", TOLD),
-    _on_the_path(REREGISTER, "MoveServices", "ecs:UpdateService", TOLD),
+    _on_the_path(PATCH, "ManagedRolesOnly", "iam:PutRolePolicy", REPORTED),
+    _on_the_path(REREGISTER, "RegisterRevisions", "ecs:RegisterTaskDefinition", REPORTED),
+    _on_the_path(REREGISTER, "TagNewRevisions", "ecs:RegisterTaskDefinition", REPORTED),
+    _on_the_path(REREGISTER, "PassTheSameRoles", "ecs:RegisterTaskDefinition", REPORTED),
+    _on_the_path(REREGISTER, "MoveServices", "ecs:UpdateService", REPORTED),
     _on_the_path(RESOLVE, "AskForValidation", "sqs:SendMessage"),
     _on_the_path(VALIDATE, "Remember", "dynamodb:Query"),
     _on_the_path(VALIDATE, "Tell", "events:PutEvents"),
@@ -114,28 +114,28 @@ def test_without_the_statement_the_path_fails(
         statement.stir(hastened, name)
         refusals = wait_until(lambda: _refusals(hastened, statement, began), timeout_s=REFUSED_WITHIN_S)
         assert refusals, f"nobody missed {statement.title}"
-        assert HEALED not in _told(hastened, name)
-        if statement.then == TOLD:
-            assert wait_until(lambda: TOLD in _told(hastened, name), timeout_s=REFUSED_WITHIN_S)
+        assert HEALED not in _reported(hastened, name)
+        if statement.then == REPORTED:
+            assert wait_until(lambda: REPORTED in _reported(hastened, name), timeout_s=REFUSED_WITHIN_S)
     lacking[name] = statement
 
 
 def test_with_every_statement_back_the_path_ends_as_it_should(scene: Scene, lacking: dict[str, Statement]) -> None:
     def unended() -> dict[str, str]:
-        told = {name: _told(scene, name) for name in lacking}
+        reported = {name: _reported(scene, name) for name in lacking}
         return {
             statement.title: statement.then
             for name, statement in lacking.items()
-            if statement.then and not _ended(statement.then, told[name])
+            if statement.then and not _ended(statement.then, reported[name])
         }
 
     wait_until(lambda: not unended(), timeout_s=HEALED_WITHIN_S)
     assert unended() == {}
 
 
-def _ended(then: str, told: set[str]) -> bool:
+def _ended(then: str, reported: set[str]) -> bool:
     """Whether it ended so; what was mended before anybody could be told that it is broken is told as the deed alone."""
-    return then in told or (then == HEALED and DONE in told and OPENED not in told)
+    return then in reported or (then == HEALED and DONE in reported and OPENED not in reported)
 
 
 def _refusals(scene: Scene, statement: Statement, since_epoch_s: float) -> list[Call]:
@@ -148,7 +148,7 @@ def _refusals(scene: Scene, statement: Statement, since_epoch_s: float) -> list[
     ]
 
 
-def _told(scene: Scene, name: str) -> set[str]:
+def _reported(scene: Scene, name: str) -> set[str]:
     """Return the kinds of what people have read about a family."""
     return {letter.attributes["kind"] for letter in about(scene.letters(), name)}
 

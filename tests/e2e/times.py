@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.attack import Mount, attack, look
+from tests.e2e.attack import Mount, attack, request
 from tests.e2e.ground import Ground
 
 FAILED, SUCCEEDED = "rotation-failed", "rotation-succeeded"
@@ -35,7 +35,7 @@ def _message(queue: str, at: datetime) -> Mount:
         """The task definition is not there: what is believed asks ECS for it, and is no dead letter."""
         ground.role(name)
         arn = f"arn:aws:ecs:{ground.scene.aws.region}:{ground.scene.aws.account_id}:task-definition/{name}:1"
-        message = json.loads(look(arn))
+        message = json.loads(request(arn))
         cause = {"kind": "RotationSucceeded", "event_id": name, "at": at.isoformat()}
         ground.send(queue, json.dumps({**message, "cause": cause}))
 
@@ -44,10 +44,10 @@ def _message(queue: str, at: datetime) -> Mount:
 
 _1970, _2099 = datetime(1970, 1, 1, tzinfo=UTC), datetime(2099, 1, 1, tzinfo=UTC)
 TIMES = (
-    attack("rotation-failed-in-2099", _event(FAILED, _2099), told=(), dead="ChangeDeadLetters"),
-    attack("rotation-of-1970", _event(SUCCEEDED, _1970), told=(), dead="ChangeDeadLetters"),
-    attack("look-of-2099", _message("ValidationQueue", _2099), told=(), dead="ValidationDeadLetters"),
-    attack("look-of-1970", _message("ValidationQueue", _1970), told=(), dead="ValidationDeadLetters"),
-    attack("grant-of-2099", _message("GrantQueue", _2099), told=(), dead="GrantDeadLetters"),
-    attack("redeployment-of-1970", _message("ReregisterQueue", _1970), told=(), dead="ReregisterDeadLetters"),
+    attack("rotation-failed-in-2099", _event(FAILED, _2099), reported=(), dead="ChangeDeadLetters"),
+    attack("rotation-of-1970", _event(SUCCEEDED, _1970), reported=(), dead="ChangeDeadLetters"),
+    attack("look-of-2099", _message("ValidationQueue", _2099), reported=(), dead="ValidationDeadLetters"),
+    attack("look-of-1970", _message("ValidationQueue", _1970), reported=(), dead="ValidationDeadLetters"),
+    attack("grant-of-2099", _message("GrantQueue", _2099), reported=(), dead="GrantDeadLetters"),
+    attack("redeployment-of-1970", _message("ReregisterQueue", _1970), reported=(), dead="ReregisterDeadLetters"),
 )

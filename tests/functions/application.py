@@ -142,6 +142,6 @@ class Application:
             self._modules[function] = module
         return self._modules[function]
 
-    def told(self) -> list[dict[str, Any]]:
+    def reported(self) -> list[dict[str, Any]]:
         """Take the events that are to be told."""
         return [json.loads(each["Body"]) for each in self.stack.messages("AlertQueue")]

@@ -22,7 +22,7 @@ from pullguard.domain.role_policy import POLICY_NAME
 from tests.functions.application import LANES, Application
 from tests.functions.stack import Stack
 from tests.functions.wire import Fault, Wire
-from tests.functions.world import allow, create_role, create_secret, look_body, register
+from tests.functions.world import allow, create_role, create_secret, register, request_body
 
 WIRES = {function: Wire() for function in LANES.values()}
 PATCH, REREGISTER = WIRES["patch_execution_role"], WIRES["reregister_task_definition"]
@@ -141,7 +141,7 @@ ATTACKS = {
     ),
     "a-tag-removed-between-proof-and-write": Attack(
         mount=_untagged_in_between,
-        off=(pullguard.workflows.confirm_grant, "withdrawn", lambda *_: None),
+        off=(pullguard.workflows.confirm_grant, "revoked", lambda *_: None),
         succeeded=_granted,
     ),
     "a-registration-whose-answer-is-lost": Attack(
@@ -185,7 +185,7 @@ def test_the_attack_fails_where_the_defence_is_on_and_only_there(
     if not defended:
         monkeypatch.setattr(*attack.off)
     app = Application(stack, monkeypatch, WIRES)
-    app.send("ValidationQueue", look_body(attack.mount(stack)))
+    app.send("ValidationQueue", request_body(attack.mount(stack)))
     app.run()
     assert app.died == []
     assert attack.succeeded(stack) is not defended

@@ -16,7 +16,7 @@ from moto import mock_aws
 
 from tests.functions.application import LANES, QUEUES, Application, Message
 from tests.functions.branches import Branches
-from tests.functions.plays import PLAYS, Play, short
+from tests.functions.scenarios import SCENARIOS, Scenario, short
 from tests.functions.stack import Stack
 from tests.functions.wire import Fault, Wire
 
@@ -40,7 +40,7 @@ class Outcome:
     """
 
     state: Any
-    told: tuple[tuple[str, str], ...]
+    reported: tuple[tuple[str, str], ...]
     died: tuple[Message, ...]
     reasons: tuple[str, ...]
     calls: tuple[str, ...]
@@ -49,37 +49,37 @@ class Outcome:
     @property
     def failed(self) -> bool:
         """Whether people were told that something failed."""
-        return any(kind == "Remediation Failed" for kind, _ in self.told)
+        return any(kind == "Remediation Failed" for kind, _ in self.reported)
 
 
-def perform(play: Play, watch: Callable[[int, str], None] | None = None) -> Outcome:
+def perform(scenario: Scenario, watch: Callable[[int, str], None] | None = None) -> Outcome:
     """Let one message about the broken revision run to its end, and a sweep's look after it."""
     for wire in WIRES.values():
         wire.lay()
-    WIRES[play.function].watch = watch
+    WIRES[scenario.function].watch = watch
     with mock_aws(), pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setattr("time.sleep", lambda _: None)  # botocore waits before it tries again
         stack = Stack()
         stack.create(QUEUES)
-        app = Application(stack, monkeypatch, WIRES, parameters=dict(play.parameters))
-        play.begin(app)
+        app = Application(stack, monkeypatch, WIRES, parameters=dict(scenario.parameters))
+        scenario.begin(app)
         app.run()
-        calls, spoilt = tuple(WIRES[play.function].calls), WIRES[play.function].spoilt
-        WIRES[play.function].lay()
+        calls, spoilt = tuple(WIRES[scenario.function].calls), WIRES[scenario.function].spoilt
+        WIRES[scenario.function].lay()
         app.time += SWEPT_AFTER
-        play.again(app)
+        scenario.again(app)
         app.run()
         return Outcome(
-            state=play.mended(stack),
-            told=_told(app.told()),
+            state=scenario.fixed(stack),
+            reported=_reported(app.reported()),
             died=tuple(app.died),
-            reasons=tuple(_reasons(stack, play.function)),
+            reasons=tuple(_reasons(stack, scenario.function)),
             calls=calls,
             spoilt=spoilt,
         )
 
 
-def _told(events: list[dict[str, Any]]) -> tuple[tuple[str, str], ...]:
+def _reported(events: list[dict[str, Any]]) -> tuple[tuple[str, str], ...]:
     """Return what is told: a copy of an event is told to nobody twice."""
     things = {
         (kind := each["detail-type"], *_identity(each["detail"])): (kind, _what(each["detail"])) for each in events
@@ -106,96 +106,96 @@ def _reasons(stack: Stack, function: str) -> Iterator[str]:
 
 
 @cache
-def undisturbed(play: Play) -> Outcome:
+def undisturbed(scenario: Scenario) -> Outcome:
     """The run in which nothing goes wrong."""
-    return perform(play)
+    return perform(scenario)
 
 
 @cache
-def disturbed(play: Play, points: frozenset[Point]) -> Branches[Outcome]:
+def disturbed(scenario: Scenario, points: frozenset[Point]) -> Branches[Outcome]:
     """The same run, which branches at each of these points."""
-    branches, wire, asked = Branches[Outcome](), WIRES[play.function], set(points)
+    branches, wire, asked = Branches[Outcome](), WIRES[scenario.function], set(points)
 
     def watch(place: int, call: str) -> None:
         for point in sorted((each for each in asked if each[0] in (place, call)), key=str):
             asked.remove(point)  # an operation is reached more than once
             branches.branch(point, partial(wire.spoil, *point))
 
-    run = branches.run(lambda: perform(play, watch))
-    assert run.calls == undisturbed(play).calls  # or else a place would be that of another call
+    run = branches.run(lambda: perform(scenario, watch))
+    assert run.calls == undisturbed(scenario).calls  # or else a place would be that of another call
     return branches
 
 
 @pytest.fixture
-def outcome(request: pytest.FixtureRequest, play: Play, place: int | str, fault: Fault) -> Outcome:
+def outcome(request: pytest.FixtureRequest, scenario: Scenario, place: int | str, fault: Fault) -> Outcome:
     """How the play ends where something goes wrong there. The first one who asks waits for all tests of the play."""
     tests = (item for item in request.session.items if isinstance(item, pytest.Function) and item.path == request.path)
     asked = (item.callspec.params for item in tests if "outcome" in item.fixturenames)
-    points = frozenset((each["place"], each["fault"]) for each in asked if each["play"] is play)
-    outcome = disturbed(play, points).result((place, fault))
+    points = frozenset((each["place"], each["fault"]) for each in asked if each["scenario"] is scenario)
+    outcome = disturbed(scenario, points).result((place, fault))
     assert outcome.spoilt
     return outcome
 
 
 def calls() -> Iterator[Any]:
     """Every call of every executor, in every way in which it can go wrong."""
-    for play in PLAYS:
-        known = undisturbed(play).calls
+    for scenario in SCENARIOS:
+        known = undisturbed(scenario).calls
         for place, call in enumerate(known):
             is_first = known.index(call) == place
             asked = (Fault.DENIED, *[Fault.THROTTLED] * is_first, *[Fault.DIED] * (place == 0))
             for fault in Fault if call.partition(":")[2].startswith(WRITES) else asked:
-                yield pytest.param(play, place, fault, id=f"{play.name}-{place:02}-{call}-{fault.name.lower()}")
+                yield pytest.param(scenario, place, fault, id=f"{scenario.name}-{place:02}-{call}-{fault.name.lower()}")
 
 
 def operations() -> Iterator[Any]:
     """Every operation of every executor, denied throughout."""
-    for play in PLAYS:
-        for operation in sorted(set(undisturbed(play).calls)):
-            yield pytest.param(play, operation, Fault.DENIED, id=f"{play.name}-{operation}")
+    for scenario in SCENARIOS:
+        for operation in sorted(set(undisturbed(scenario).calls)):
+            yield pytest.param(scenario, operation, Fault.DENIED, id=f"{scenario.name}-{operation}")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "outcome" in metafunc.fixturenames:
         is_once = metafunc.function is test_one_call_goes_wrong_once
-        metafunc.parametrize(("play", "place", "fault"), list(calls() if is_once else operations()))
+        metafunc.parametrize(("scenario", "place", "fault"), list(calls() if is_once else operations()))
 
 
-def test_one_call_goes_wrong_once(play: Play, outcome: Outcome, fault: Fault) -> None:
-    wanted = undisturbed(play)
+def test_one_call_goes_wrong_once(scenario: Scenario, outcome: Outcome, fault: Fault) -> None:
+    wanted = undisturbed(scenario)
     assert outcome.state == wanted.state
     assert (outcome.died, outcome.reasons) == ((), ())
-    told = [each for each in outcome.told if each[0] != "Remediation Failed"]
-    assert {each for each in wanted.told if each[0] != "Remediation Failed"} <= set(told)
-    assert len(told) == len(set(told))
+    reported = [each for each in outcome.reported if each[0] != "Remediation Failed"]
+    assert {each for each in wanted.reported if each[0] != "Remediation Failed"} <= set(reported)
+    assert len(reported) == len(set(reported))
     assert not outcome.failed or wanted.failed or fault is Fault.DENIED
 
 
-def test_one_operation_is_denied_throughout(play: Play, outcome: Outcome) -> None:
+def test_one_operation_is_denied_throughout(scenario: Scenario, outcome: Outcome) -> None:
     # While it lasts, the message is handled, or told of as failed, or lies in the dead letters and says why.
     assert outcome.died == ()
     assert all("AccessDenied" in reason for reason in outcome.reasons)
     # Once it is over, the next look mends everything.
-    assert outcome.state == undisturbed(play).state
-    told = [each for each in outcome.told if each[0] != "Remediation Failed"]
-    assert len(told) == len(set(told))
+    assert outcome.state == undisturbed(scenario).state
+    reported = [each for each in outcome.reported if each[0] != "Remediation Failed"]
+    assert len(reported) == len(set(reported))
 
 
-@pytest.mark.parametrize("play", PLAYS, ids=lambda play: play.name)
-def test_undisturbed_it_is_mended_and_told_once(play: Play) -> None:
-    outcome = undisturbed(play)
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_undisturbed_it_is_mended_and_told_once(scenario: Scenario) -> None:
+    outcome = undisturbed(scenario)
     assert outcome.calls
-    assert len(outcome.told) == len(set(outcome.told))
-    assert {kind for kind, _ in outcome.told} == play.told
+    assert len(outcome.reported) == len(set(outcome.reported))
+    assert {kind for kind, _ in outcome.reported} == scenario.reported
     assert (outcome.died, outcome.reasons) == ((), ())
 
 
-@pytest.mark.parametrize("play", PLAYS, ids=lambda play: play.name)
-def test_while_observing_nothing_is_written_and_what_would_be_is_told(play: Play) -> None:
-    outcome = perform(replace(play, parameters=(*play.parameters, ("Mode", "observe"))))
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_while_observing_nothing_is_written_and_what_would_be_is_told(scenario: Scenario) -> None:
+    outcome = perform(replace(scenario, parameters=(*scenario.parameters, ("Mode", "observe"))))
     called = {*outcome.calls, *(call for wire in WIRES.values() for call in wire.calls)}
     changes = {call for call in called if call.startswith(("iam:", "ecs:")) and not call.split(":")[1].startswith(ASKS)}
     assert changes == set()
-    kinds = {kind for kind, _ in outcome.told}
+    kinds = {kind for kind, _ in outcome.reported}
     assert "Remediation Planned" in kinds
     assert kinds.isdisjoint({"Remediation Completed", "Remediation Failed"})

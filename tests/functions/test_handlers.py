@@ -12,12 +12,12 @@ import pullguard.registry
 from pullguard.domain.arn import Arn
 from pullguard.domain.facts import Verification
 from pullguard.domain.messages import LISTED, Review
-from pullguard.domain.provenance import Cause
+from pullguard.domain.provenance import Provenance
 from pullguard.domain.role_policy import POLICY_NAME
-from pullguard.store.starts import StartLedger
+from pullguard.store.starts import StartStore
 from sandbox.runtime.samples import fresh
 from tests.functions.stack import ACCOUNT, Stack, failed, sqs_event
-from tests.functions.world import PASSWORD, allow, create_role, create_secret, look_body, register
+from tests.functions.world import PASSWORD, allow, create_role, create_secret, register, request_body
 
 EVENTS = Path(__file__).parents[2] / "events"
 Start = Callable[..., Callable[[dict[str, Any]], dict[str, Any]]]
@@ -93,7 +93,7 @@ def test_every_malformed_sample_is_put_away_and_no_other(stack: Stack, start: St
 
 
 def test_a_poisoned_message_does_not_hold_up_its_batch_mates(stack: Stack, start: Start, broken: str) -> None:
-    response = start("validate_task_definition")(sqs_event("x", look_body(broken), "[]"))
+    response = start("validate_task_definition")(sqs_event("x", request_body(broken), "[]"))
     assert failed(response) == []
     assert len(reasons(stack, "ValidationDeadLetters")) == 2
     assert [each["detail-type"] for each in bodies(stack, "AlertQueue")] == ["Finding Opened", "Remediation Planned"]
@@ -126,7 +126,7 @@ def test_resolve_change_asks_for_a_look(stack: Stack, start: Start) -> None:
 
 
 def test_validate_tells_and_remembers_and_changes_nothing_by_default(stack: Stack, start: Start, broken: str) -> None:
-    start("validate_task_definition")(sqs_event(look_body(broken)))
+    start("validate_task_definition")(sqs_event(request_body(broken)))
     finding, planned = bodies(stack, "AlertQueue")
     assert finding["detail"]["finding"]["check"] == "secret-access-missing"
     assert (finding["source"], finding["resources"]) == ("pullguard", [broken])
@@ -137,7 +137,7 @@ def test_validate_tells_and_remembers_and_changes_nothing_by_default(stack: Stac
 
 
 def test_validate_asks_for_a_grant_where_it_may(stack: Stack, start: Start, broken: str) -> None:
-    start("validate_task_definition", Mode="remediate")(sqs_event(look_body(broken)))
+    start("validate_task_definition", Mode="remediate")(sqs_event(request_body(broken)))
     (message,) = stack.messages("GrantQueue")
     assert json.loads(message["Body"])["task_definition"] == broken
     assert message["Attributes"]["MessageGroupId"]
@@ -145,8 +145,8 @@ def test_validate_asks_for_a_grant_where_it_may(stack: Stack, start: Start, brok
 
 def test_validate_sends_a_review_on_and_judges_its_batch_mates(stack: Stack, start: Start, broken: str) -> None:
     role = Arn.parse(f"arn:aws:iam::{ACCOUNT}:role/web-execution")
-    review = Review(role=role, cause=Cause(kind=LISTED, event_id="s-1", at=datetime.now(UTC)))
-    response = start("validate_task_definition")(sqs_event(review.to_json(), look_body(broken)))
+    review = Review(role=role, provenance=Provenance(kind=LISTED, event_id="s-1", at=datetime.now(UTC)))
+    response = start("validate_task_definition")(sqs_event(review.to_json(), request_body(broken)))
     assert failed(response) == []
     (message,) = stack.messages("GrantQueue")
     assert message["Body"] == review.to_json()
@@ -156,7 +156,7 @@ def test_validate_sends_a_review_on_and_judges_its_batch_mates(stack: Stack, sta
 def test_no_function_shows_a_password(
     stack: Stack, start: Start, broken: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    start("validate_task_definition", Mode="remediate", LogLevel="DEBUG")(sqs_event(look_body(broken)))
+    start("validate_task_definition", Mode="remediate", LogLevel="DEBUG")(sqs_event(request_body(broken)))
     assert "secretsmanager:GetSecretValue" in stack.called["validate_task_definition"]
     captured = capsys.readouterr()
     seen = [captured.out, captured.err, stack.items(), *(stack.messages(name) for name in ("AlertQueue", "GrantQueue"))]
@@ -165,14 +165,14 @@ def test_no_function_shows_a_password(
 
 def test_validate_reads_no_value_of_a_secret_that_is_not_opted_in(stack: Stack, start: Start) -> None:
     arn = register(stack, create_secret(stack, registry=None), role=create_role(stack))
-    start("validate_task_definition", Mode="remediate")(sqs_event(look_body(arn)))
+    start("validate_task_definition", Mode="remediate")(sqs_event(request_body(arn)))
     assert "secretsmanager:GetSecretValue" not in stack.called["validate_task_definition"]
     assert "Remediation Refused" in {each["detail-type"] for each in bodies(stack, "AlertQueue")}
     assert stack.waiting("GrantQueue") == 0
 
 
 def test_patch_writes_the_policy_and_asks_whether_it_worked(stack: Stack, start: Start, broken: str) -> None:
-    start("patch_execution_role", Mode="remediate")(sqs_event(look_body(broken), groups=("web",)))
+    start("patch_execution_role", Mode="remediate")(sqs_event(request_body(broken), groups=("web",)))
     policy = stack.client("iam").get_role_policy(RoleName="web-execution", PolicyName=POLICY_NAME)
     (statement,) = policy["PolicyDocument"]["Statement"]
     (secret,) = stack.client("secretsmanager").list_secrets()["SecretList"]
@@ -187,7 +187,7 @@ def test_200_definitions_that_name_one_role_at_once_are_one_write_a_secret(stack
     arns = [register(stack, secrets[number % 3], role=role, family=f"web-{number}") for number in range(200)]
     handler = start("patch_execution_role", Mode="remediate")
     for first in range(0, 200, 10):
-        batch = sqs_event(*map(look_body, arns[first : first + 10]), groups=("web-execution",) * 10)
+        batch = sqs_event(*map(request_body, arns[first : first + 10]), groups=("web-execution",) * 10)
         assert failed(handler(batch)) == []
     document = stack.client("iam").get_role_policy(RoleName="web-execution", PolicyName=POLICY_NAME)["PolicyDocument"]
     assert [each["Resource"] for each in document["Statement"]] == [sorted(secrets)]
@@ -200,15 +200,15 @@ def test_200_definitions_that_name_one_role_at_once_are_one_write_a_secret(stack
 
 
 def test_patch_writes_nothing_by_default(stack: Stack, start: Start, broken: str) -> None:
-    start("patch_execution_role")(sqs_event(look_body(broken), groups=("web",)))
+    start("patch_execution_role")(sqs_event(request_body(broken), groups=("web",)))
     assert stack.client("iam").list_role_policies(RoleName="web-execution")["PolicyNames"] == []
     assert "iam:PutRolePolicy" not in stack.called["patch_execution_role"]
 
 
 def test_an_error_stops_its_group_and_no_other(stack: Stack, start: Start, broken: str) -> None:
-    gone = look_body(broken.replace("/web:", "/gone:"))
+    gone = request_body(broken.replace("/web:", "/gone:"))
     stack.breaking["PutRolePolicy"] = RuntimeError("AWS is on fire")
-    event = sqs_event(look_body(broken), gone, gone, groups=("web", "web", "other"))
+    event = sqs_event(request_body(broken), gone, gone, groups=("web", "web", "other"))
     assert failed(start("patch_execution_role", Mode="remediate")(event)) == ["m-0", "m-1"]
 
 
@@ -228,7 +228,7 @@ def stale(stack: Stack) -> tuple[str, str]:
 def test_reregister_registers_the_corrected_revision(stack: Stack, start: Start, stale: tuple[str, str]) -> None:
     arn, new = stale
     handler = start("reregister_task_definition", Mode="remediate")
-    handler(sqs_event(look_body(arn), groups=("web",)))
+    handler(sqs_event(request_body(arn), groups=("web",)))
     answer = stack.client("ecs").describe_task_definition(taskDefinition="web", include=["TAGS"])
     assert answer["taskDefinition"]["revision"] == 2
     (container,) = answer["taskDefinition"]["containerDefinitions"]
@@ -240,7 +240,7 @@ def test_reregister_registers_the_corrected_revision(stack: Stack, start: Start,
 def test_reregister_registers_once(stack: Stack, start: Start, stale: tuple[str, str]) -> None:
     handler = start("reregister_task_definition", Mode="remediate")
     for _ in range(3):
-        handler(sqs_event(look_body(stale[0]), groups=("web",)))
+        handler(sqs_event(request_body(stale[0]), groups=("web",)))
     assert len(stack.client("ecs").list_task_definitions()["taskDefinitionArns"]) == 2
 
 
@@ -251,14 +251,14 @@ def test_a_secret_is_attached_where_only_the_validator_reaches_the_registry(
     secret = create_secret(stack, roles="web-execution")
     role = create_role(stack)
     arn = register(stack, None, role=role, tags={"pullguard:attach": "true"})
-    StartLedger(stack.client("dynamodb"), "ledger", now=lambda: datetime.now(UTC)).keep_schedules(())
+    StartStore(stack.client("dynamodb"), "ledger", now=lambda: datetime.now(UTC)).keep_schedules(())
 
     def run(function: str, queue: str | None) -> None:
         says = {"anonymous_pull": "rejected", "verification": "ok"} if function.startswith("validate") else {}
         for question in ("anonymous_pull", "verification"):
             answer = Verification(answer=says.get(question, "unreachable"))  # type: ignore[arg-type]
             monkeypatch.setattr(pullguard.registry, question, lambda *_, answer=answer, **__: answer)
-        messages = [each["Body"] for each in stack.messages(queue)] if queue else [look_body(arn)]
+        messages = [each["Body"] for each in stack.messages(queue)] if queue else [request_body(arn)]
         assert messages
         event = sqs_event(*messages, groups=("web",) * len(messages))
         assert failed(start(function, Mode="remediate", VerifyCredentials="true")(event)) == []
@@ -273,7 +273,7 @@ def test_a_secret_is_attached_where_only_the_validator_reaches_the_registry(
 
 
 def test_alerts_reach_the_topic_once(stack: Stack, start: Start, broken: str) -> None:
-    start("validate_task_definition")(sqs_event(look_body(broken)))
+    start("validate_task_definition")(sqs_event(request_body(broken)))
     events = [each["Body"] for each in stack.messages("AlertQueue")]
     handler = start("publish_alert")
     assert failed(handler(sqs_event(*events))) == []
@@ -285,7 +285,7 @@ def test_alerts_reach_the_topic_once(stack: Stack, start: Start, broken: str) ->
 
 
 def test_a_forged_event_reaches_nobody(stack: Stack, start: Start, broken: str) -> None:
-    start("validate_task_definition")(sqs_event(look_body(broken)))
+    start("validate_task_definition")(sqs_event(request_body(broken)))
     event = bodies(stack, "AlertQueue")[0]
     event["detail"]["finding"]["id"] = "0" * 16
     start("publish_alert")(sqs_event(json.dumps(event)))
@@ -304,9 +304,9 @@ def test_a_sweep_asks_for_a_look_at_everything(stack: Stack, start: Start, broke
 
 def test_from_a_message_to_a_role_that_works(stack: Stack, start: Start, broken: str) -> None:
     validate, patch = (start(name, Mode="remediate") for name in ("validate_task_definition", "patch_execution_role"))
-    validate(sqs_event(look_body(broken)))
+    validate(sqs_event(request_body(broken)))
     patch(sqs_event(*(each["Body"] for each in stack.messages("GrantQueue")), groups=("web",)))
-    validate(sqs_event(look_body(broken)))
-    told = [each["detail-type"] for each in bodies(stack, "AlertQueue")]
-    assert told == ["Finding Opened", "Remediation Completed", "Finding Resolved"]
+    validate(sqs_event(request_body(broken)))
+    reported = [each["detail-type"] for each in bodies(stack, "AlertQueue")]
+    assert reported == ["Finding Opened", "Remediation Completed", "Finding Resolved"]
     assert stack.waiting("GrantQueue") == 0  # the answer is now: nothing to do

@@ -10,7 +10,7 @@ from pullguard_cli.auditing import Auditor
 from pullguard_cli.connection import connect
 from pullguard_cli.scope import Scope
 from tests.functions.stack import REGION, Stack, sqs_event
-from tests.functions.world import allow, create_role, create_secret, look_body, register
+from tests.functions.world import allow, create_role, create_secret, register, request_body
 
 Start = Callable[..., Callable[[dict[str, Any]], dict[str, Any]]]
 
@@ -32,7 +32,7 @@ def audited() -> list[dict[str, Any]]:
 
 def validated(stack: Stack, start: Start, task_definition: str) -> list[dict[str, Any]]:
     """What the validator finds."""
-    start("validate_task_definition", Mode="remediate")(sqs_event(look_body(task_definition)))
+    start("validate_task_definition", Mode="remediate")(sqs_event(request_body(task_definition)))
     opened = [json.loads(each["Body"])["detail"] for each in stack.messages("AlertQueue")]
     return [each["finding"] for each in opened if "finding" in each]
 
@@ -72,7 +72,7 @@ def test_the_functions_find_and_register_what_the_audit_finds(
     assert [each["check"] for each in found] == [check]
     assert [{**each, "remedy": None} for each in found] == [{**each, "remedy": None} for each in audited()]
     assert stack.waiting("ReregisterQueue") == (meant is not None)
-    start("reregister_task_definition", Mode="remediate")(sqs_event(look_body(arn), groups=("web",)))
+    start("reregister_task_definition", Mode="remediate")(sqs_event(request_body(arn), groups=("web",)))
     assert newest_reference(stack) == (secrets[meant] if meant else partial)
 
 
@@ -122,6 +122,6 @@ def test_the_executor_asks_both_queries_again(stack: Stack, start: Start) -> Non
     meant = create_secret(stack, f"app-{DRAWN}")
     allow(stack, meant)
 
-    start("reregister_task_definition", Mode="remediate")(sqs_event(look_body(arn), groups=("web",)))
+    start("reregister_task_definition", Mode="remediate")(sqs_event(request_body(arn), groups=("web",)))
 
     assert newest_reference(stack) == meant

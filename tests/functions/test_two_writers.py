@@ -15,11 +15,11 @@ import pytest
 from moto import mock_aws
 
 from pullguard.domain.arn import Arn
-from pullguard.domain.messages import Look
-from pullguard.domain.provenance import Cause
+from pullguard.domain.messages import ValidationRequest
+from pullguard.domain.provenance import Provenance
 from pullguard.domain.role_policy import POLICY_NAME, parse_own
 from tests.functions.application import LANES, QUEUES, Application
-from tests.functions.plays import REVOKING, ROLE, hold_unused, ledger_of, sweep_finds_it_unused
+from tests.functions.scenarios import REVOKING, ROLE, hold_unused, ledger_of, sweep_finds_it_unused
 from tests.functions.stack import Stack
 from tests.functions.wire import Wire
 from tests.functions.world import create_role, create_secret, register
@@ -40,8 +40,10 @@ def _ask_for_a_grant(family: str) -> Callable[[Application], None]:
         secret = create_secret(app.stack, f"registry/{family}")
         revision = register(app.stack, secret, role=str(ROLE), family=family)
         arn = Arn.parse(revision, service="ecs", resource_type="task-definition")
-        look = Look(task_definition=arn, cause=Cause(kind="Test", event_id=f"e-{family}", at=app.time))
-        app.send("GrantQueue", look.to_json(), group=family)
+        request = ValidationRequest(
+            task_definition=arn, provenance=Provenance(kind="Test", event_id=f"e-{family}", at=app.time)
+        )
+        app.send("GrantQueue", request.to_json(), group=family)
 
     return ask
 
@@ -55,7 +57,7 @@ class Pair:
     first: Callable[[Application], None]
     second: Callable[[Application], None]
     granted: frozenset[str]
-    told: tuple[str, ...]
+    reported: tuple[str, ...]
 
 
 PAIRS = (
@@ -65,7 +67,7 @@ PAIRS = (
         first=_ask_for_a_grant("one"),
         second=_ask_for_a_grant("other"),
         granted=frozenset({"registry/one", "registry/other"}),
-        told=("grant registry/one", "grant registry/other"),
+        reported=("grant registry/one", "grant registry/other"),
     ),
     Pair(
         name="grant-and-withdrawal",
@@ -73,7 +75,7 @@ PAIRS = (
         first=_ask_for_a_grant("one"),
         second=sweep_finds_it_unused,
         granted=frozenset({"registry/one", "registry/two"}),
-        told=("grant registry/one", "withdraw registry/ghcr"),
+        reported=("grant registry/one", "withdraw registry/ghcr"),
     ),
     Pair(
         name="withdrawal-and-grant",
@@ -81,7 +83,7 @@ PAIRS = (
         first=sweep_finds_it_unused,
         second=_ask_for_a_grant("one"),
         granted=frozenset({"registry/one", "registry/two"}),
-        told=("grant registry/one", "withdraw registry/ghcr"),
+        reported=("grant registry/one", "withdraw registry/ghcr"),
     ),
 )
 
@@ -97,7 +99,7 @@ class Outcome:
     stood: frozenset[str]
     held: frozenset[str]
     granted: frozenset[str]
-    told: tuple[str, ...]
+    reported: tuple[str, ...]
     calls: tuple[str, ...]
 
 
@@ -134,7 +136,7 @@ def perform(pair: Pair, place: int | None = None) -> Outcome:
             one.run()
         assert _standing(stack) == _held(stack)
         assert one.died == other.died == []
-        return Outcome(stood=stood, held=held, granted=_held(stack), told=_told(one), calls=calls)
+        return Outcome(stood=stood, held=held, granted=_held(stack), reported=_reported(one), calls=calls)
 
 
 def _named(stack: Stack, secrets: Iterator[Arn]) -> frozenset[str]:
@@ -156,11 +158,11 @@ def _held(stack: Stack) -> frozenset[str]:
     return _named(stack, (each.secret for each in ledger_of(stack).granted(ROLE)))
 
 
-def _told(app: Application) -> tuple[str, ...]:
+def _reported(app: Application) -> tuple[str, ...]:
     """What was told as done: each thing once, however often its event came."""
     done = {
         (remediation := each["detail"]["remediation"])["id"]: remediation
-        for each in app.told()
+        for each in app.reported()
         if each["detail-type"] == "Remediation Completed"
     }
     return tuple(sorted(f"{each['kind']} {each['secret'].split(':')[-1][:-7]}" for each in done.values()))
@@ -190,11 +192,11 @@ def test_whatever_the_second_comes_in_before_neither_undoes_the_other(pair: Pair
     outcome = perform(pair, place)
     # What was granted stands, and what was taken back does not: not only in the end.
     assert outcome.stood == outcome.held
-    assert (outcome.granted, outcome.told) == (pair.granted, pair.told)
+    assert (outcome.granted, outcome.reported) == (pair.granted, pair.reported)
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair.name)
 def test_one_after_the_other_both_are_done_and_told_once(pair: Pair) -> None:
     outcome = one_after_the_other(pair)
     assert any(call.startswith("iam:Put") for call in outcome.calls)
-    assert (outcome.stood, outcome.granted, outcome.told) == (outcome.held, pair.granted, pair.told)
+    assert (outcome.stood, outcome.granted, outcome.reported) == (outcome.held, pair.granted, pair.reported)

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from pullguard.domain.messages import Look
-from pullguard.domain.provenance import Cause
+from pullguard.domain.messages import ValidationRequest
+from pullguard.domain.provenance import Provenance
 from tests.fakes import TRUST
 from tests.functions.stack import Stack
 
@@ -64,9 +64,9 @@ def this_hour() -> datetime:
     return datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
 
 
-def look_body(arn: str) -> str:
+def request_body(arn: str) -> str:
     """A validation message about a task definition."""
-    text: Any = Look.parse(
-        json.dumps({"task_definition": arn, "cause": Cause(kind="Test", event_id="e-1", at=this_hour()).to_dict()})
+    text: Any = ValidationRequest.parse(
+        json.dumps({"task_definition": arn, "cause": Provenance(kind="Test", event_id="e-1", at=this_hour()).to_dict()})
     )
     return str(text.to_json())

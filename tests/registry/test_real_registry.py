@@ -153,8 +153,8 @@ def test_a_registry_ends_with_whoever_started_it() -> None:
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, env=environment) as parent:
         assert parent.stdout is not None
-        told, scratch = parent.stdout.readline().decode().split()
-        port = int(told)
+        reported, scratch = parent.stdout.readline().decode().split()
+        port = int(reported)
         assert _answers(port)
         parent.send_signal(signal.SIGKILL)
     deadline = time.monotonic() + 5

@@ -14,9 +14,9 @@ from pullguard.checks.catalogue import CHECKS
 from pullguard.checks.check import Check
 from pullguard.domain.findings import Finding, Summary
 from pullguard_cli.audit import Audit
-from pullguard_cli.incidents import causes_of
+from pullguard_cli.incidents import incidents_of
 from pullguard_cli.output.chain import PLACES, Edge, Node, chain_of
-from pullguard_cli.output.html import DRAWN_CAUSES, render
+from pullguard_cli.output.html import DRAWN_INCIDENTS, render
 from tests.report.hostile import ATTACKS, hostile_audit
 from tests.report.sample import NOT_CHECKED, clean_audit, definition, finding, role, sample_audit
 
@@ -163,22 +163,22 @@ def test_headline(audit: Audit, headline: str) -> None:
     assert headline in said
 
 
-def _many(number: int, *, causes: bool = True) -> tuple[Finding, ...]:
+def _many(number: int, *, incidents: bool = True) -> tuple[Finding, ...]:
     base = sample_audit().findings[40]
     return tuple(
-        replace(base, id=str(i), task_definition=definition(f"f{i}:1"), role=role(f"r{i}") if causes else base.role)
+        replace(base, id=str(i), task_definition=definition(f"f{i}:1"), role=role(f"r{i}") if incidents else base.role)
         for i in range(number)
     )
 
 
-@pytest.mark.parametrize(("causes", "limit_bytes"), [(True, 8_000_000), (False, 1_000_000)], ids=["5000", "one"])
-def test_five_thousand_findings(causes: bool, limit_bytes: int) -> None:
-    audit = replace(sample_audit(), findings=_many(5000, causes=causes))
+@pytest.mark.parametrize(("incidents", "limit_bytes"), [(True, 8_000_000), (False, 1_000_000)], ids=["5000", "one"])
+def test_five_thousand_findings(incidents: bool, limit_bytes: int) -> None:
+    audit = replace(sample_audit(), findings=_many(5000, incidents=incidents))
     started = time.perf_counter()
     text = render(audit)
     assert time.perf_counter() - started < 20
     assert len(text) < limit_bytes
-    assert text.count('class="chain ') == (DRAWN_CAUSES if causes else 1)
+    assert text.count('class="chain ') == (DRAWN_INCIDENTS if incidents else 1)
     for i in (0, 2500, 4999):
         assert f"f{i}:1" in text
 
@@ -191,7 +191,7 @@ def test_the_same_audit_gives_the_same_page() -> None:
 def test_every_check_marks_one_place_of_the_chain(check: Check) -> None:
     one = finding(check.id, "web:1", cause="It is broken.", evidence="seen", remedy=sample_audit().findings[0].remedy)
     audit = replace(sample_audit(), findings=(one,))
-    (cause,) = causes_of(audit)
+    (cause,) = incidents_of(audit)
     chain = chain_of(cause, audit)
     parts: tuple[Node | Edge, ...] = (*chain.nodes, *chain.edges)
     assert [part.place for part in parts if part.state == "broken"] == [chain.broken]
@@ -203,7 +203,7 @@ def test_nothing_is_drawn_whole_that_is_known_to_be_broken() -> None:
     ids = ("secret-access-missing", "decrypt-access-missing", "secret-access-too-broad")
     found = tuple(finding(each, "web:1", cause="It is broken.", evidence="seen", remedy=remedy) for each in ids)
     audit = replace(sample_audit(), findings=found)
-    decrypt = next(cause for cause in causes_of(audit) if cause.check == "decrypt-access-missing")
+    decrypt = next(cause for cause in incidents_of(audit) if cause.check == "decrypt-access-missing")
     chain = chain_of(decrypt, audit)
     parts: tuple[Node | Edge, ...] = (*chain.nodes, *chain.edges)
     assert chain.broken == "decrypt"

@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from pullguard_cli.incidents import causes_of
+from pullguard_cli.incidents import incidents_of
 from pullguard_cli.output.table import print_audit
 from tests.report.sample import sample_audit
 
@@ -17,7 +17,7 @@ def test_every_snippet_is_printed_in_one_piece_and_numbered(width: int) -> None:
     print_audit(audit, console)
     assert isinstance(console.file, io.StringIO)
     lines = console.file.getvalue().splitlines()
-    snippets = [cause.remedy.snippet for cause in causes_of(audit) if cause.remedy.snippet]
+    snippets = [cause.remedy.snippet for cause in incidents_of(audit) if cause.remedy.snippet]
     assert snippets
     for number, snippet in enumerate(snippets, start=1):
         (head,) = (index for index, line in enumerate(lines) if line.startswith(f"[{number}] "))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pullguard.domain.messages import Look
+from pullguard.domain.messages import ValidationRequest
 from sandbox.agent import fetch
 from sandbox.demo.scene import Scene
 from sandbox.runtime.local import sqs_event
@@ -75,8 +75,8 @@ def messages(scene: Scene, queue: str) -> list[dict[str, Any]]:
     return taken
 
 
-def looks(scene: Scene, queue: str) -> list[Look]:
-    return [Look.parse(each["Body"]) for each in messages(scene, queue)]
+def requests(scene: Scene, queue: str) -> list[ValidationRequest]:
+    return [ValidationRequest.parse(each["Body"]) for each in messages(scene, queue)]
 
 
 def purge(scene: Scene) -> None:
@@ -149,11 +149,11 @@ def _found_broken(scene: Scene, opened: Opened) -> None:
 
 
 def _web_is_looked_at(scene: Scene) -> None:
-    assert "web:7" in [look.task_definition.resource_name for look in looks(scene, "ValidationQueue")]
+    assert "web:7" in [request.task_definition.resource_name for request in requests(scene, "ValidationQueue")]
 
 
 def _findings_are_open(scene: Scene) -> None:
-    assert {str(look.task_definition) for look in looks(scene, "GrantQueue")} == {
+    assert {str(request.task_definition) for request in requests(scene, "GrantQueue")} == {
         WEB,
         worker(scene)["taskDefinitionArn"],
     }
@@ -182,7 +182,7 @@ def _somebody_is_told(scene: Scene) -> None:
 
 
 def _all_families_are_asked_about(scene: Scene) -> None:
-    asked = [look.task_definition.resource_name.partition(":")[0] for look in looks(scene, "ValidationQueue")]
+    asked = [request.task_definition.resource_name.partition(":")[0] for request in requests(scene, "ValidationQueue")]
     assert set(asked) >= set(demo.SECRETS)
 
 

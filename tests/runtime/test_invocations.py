@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from pullguard.domain.messages import Look
+from pullguard.domain.messages import ValidationRequest
 from pullguard.events import parse_event_text, sequence
 from sandbox.demo.progress import wait_until
 from sandbox.demo.scene import Scene
@@ -25,7 +25,7 @@ from sandbox.runtime.samples import EVENTS
 from sandbox.server import SandboxError
 from tests.contract.test_events_folder import REASONS, TRIGGERS
 from tests.runtime.artefact import Artefact
-from tests.runtime.deeds import DEEDS, Deed, Opened, items, looks, messages, rewind, sample
+from tests.runtime.deeds import DEEDS, Deed, Opened, items, messages, requests, rewind, sample
 
 LOG_TIMEOUT_S = 10
 README = (EVENTS / "README.md").read_text(encoding="utf-8")
@@ -133,7 +133,7 @@ class Resolved:
     """What resolve_change made of one event."""
 
     answer: Any
-    looks: tuple[Look, ...]
+    requests: tuple[ValidationRequest, ...]
     reasons: tuple[str, ...]
 
 
@@ -150,13 +150,13 @@ def resolved(held: Scene, served: Served) -> dict[str, Resolved]:
     with ThreadPoolExecutor(max_workers=10) as pool:
         for together in rounds():
             answers = dict(zip(together, pool.map(call, map(sqs_event, together.values())), strict=True))
-            asked = looks(held, "ValidationQueue")
+            asked = requests(held, "ValidationQueue")
             dead = messages(held, "ChangeDeadLetters")
             for name, text in together.items():
                 reasons = (each["MessageAttributes"]["reason"]["StringValue"] for each in dead if each["Body"] == text)
                 found[name] = Resolved(
                     answer=answers[name],
-                    looks=tuple(each for each in asked if each.cause.event_id in text),
+                    requests=tuple(each for each in asked if each.provenance.event_id in text),
                     reasons=tuple(reasons),
                 )
             forget(held, items(held).keys() - before.keys())
@@ -182,7 +182,7 @@ def forget(scene: Scene, keys: Iterable[tuple[str, str]]) -> None:
 def test_an_event_makes_the_affected_task_definition_be_looked_at(name: str, resolved: dict[str, Resolved]) -> None:
     came = resolved[name]
     assert came.answer == {"batchItemFailures": []}
-    assert [look.task_definition.resource_name for look in came.looks] == [NAMED.get(name, "web:1")]
+    assert [request.task_definition.resource_name for request in came.requests] == [NAMED.get(name, "web:1")]
     assert came.reasons == ()
 
 
@@ -190,13 +190,13 @@ def test_an_event_makes_the_affected_task_definition_be_looked_at(name: str, res
 def test_an_event_of_what_runs_is_remembered_and_nothing_is_looked_at(name: str, resolved: dict[str, Resolved]) -> None:
     came = resolved[name]
     assert came.answer == {"batchItemFailures": []}
-    assert (came.looks, came.reasons) == ((), ())
+    assert (came.requests, came.reasons) == ((), ())
 
 
 @pytest.mark.parametrize("name", REASONS)
 def test_a_malformed_event_is_put_away_with_its_reason(name: str, resolved: dict[str, Resolved]) -> None:
     came = resolved[name]
     assert came.answer == {"batchItemFailures": []}
-    assert came.looks == ()
+    assert came.requests == ()
     (reason,) = came.reasons
     assert REASONS[name] in reason

@@ -102,8 +102,10 @@ def test_a_cold_start_stays_within_its_budget(  # noqa: PLR0917 (fixtures, by na
     record_property(
         "costs", json.dumps({"services": deed.services, "limits": str(limits), "rounds": len(ours), **costs})
     )
-    told = "; ".join(f"{name} {mine:.2f} to {base:.2f} ({mine / base:.2f}x)" for name, (mine, base) in costs.items())
-    say(f"{deed.function} to bare boto3 with {', '.join(deed.services)}: {told}")
+    reported = "; ".join(
+        f"{name} {mine:.2f} to {base:.2f} ({mine / base:.2f}x)" for name, (mine, base) in costs.items()
+    )
+    say(f"{deed.function} to bare boto3 with {', '.join(deed.services)}: {reported}")
     assert excess(ours, theirs) == []
 
 

@@ -21,5 +21,5 @@ SCENES = [
 def test_no_sentence_names_what_is_not_there(scene: Scene) -> None:
     for facts in facts_of(scene):
         for pull in pulls_of(facts):
-            told = [*said_of(pull), ("end", f"{end_of(pull).plain.rstrip('.')}.")]
-            assert [(gate, text) for gate, text in told if faults(text)] == []
+            reported = [*said_of(pull), ("end", f"{end_of(pull).plain.rstrip('.')}.")]
+            assert [(gate, text) for gate, text in reported if faults(text)] == []

@@ -23,11 +23,11 @@ def explain(
     - `pullguard explain web` — the newest revision of a family
     - `pullguard explain web:7 --format json | jq '.containers[].steps[] | select(.verdict == "fail")'`
     """
-    from pullguard_cli.one import connect_for, look_at_one  # noqa: PLC0415
+    from pullguard_cli.one import connect_for, examine_one  # noqa: PLC0415
     from pullguard_cli.output.explanation import report  # noqa: PLC0415 (the help text need not wait for boto3)
 
     connection = connect_for(task_definition, profile=profile, region=region)
-    one = look_at_one(
+    one = examine_one(
         connection,
         task_definition,
         values=values_to_read(read_values),

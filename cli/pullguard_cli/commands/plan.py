@@ -70,11 +70,11 @@ def plan(
     - `pullguard plan web:7 --move-services --format json | jq '.calls[].operation'`
     """
     from pullguard.planning.planner import Rules  # noqa: PLC0415 (the help text need not wait for boto3)
-    from pullguard_cli.one import connect_for, look_at_one  # noqa: PLC0415
+    from pullguard_cli.one import connect_for, examine_one  # noqa: PLC0415
     from pullguard_cli.output.plan import report  # noqa: PLC0415
 
     connection = connect_for(task_definition, profile=profile, region=region)
-    one = look_at_one(
+    one = examine_one(
         connection,
         task_definition,
         values=values_to_read(read_values),

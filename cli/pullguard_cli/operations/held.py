@@ -11,7 +11,7 @@ from rich.table import Table
 
 from pullguard.domain.arn import Arn
 from pullguard.domain.errors import Malformed
-from pullguard.domain.facts import Lookup, Missing, NotLooked, Unreadable
+from pullguard.domain.facts import Lookup, Missing, NotAsked, Unreadable
 from pullguard.domain.stop import Stop
 from pullguard_cli.deployment import Deployment
 from pullguard_cli.options import DEFAULT_STACK
@@ -109,13 +109,13 @@ def _rows(held: Held) -> Iterator[tuple[str, Stop, str]]:
         yield f"family {family}", hold, held.resume("--family", family)
 
 
-def _unread(fact: Missing | Unreadable | NotLooked) -> str:
+def _unread(fact: Missing | Unreadable | NotAsked) -> str:
     match fact:
         case Missing():
             return f"there is no parameter {fact.resource}, so that nothing is written; deploy the stack again"
         case Unreadable():
             return str(fact)
-        case NotLooked():
+        case NotAsked():
             return f"{fact.why} ({fact.switch})"
         case _:
             assert_never(fact)

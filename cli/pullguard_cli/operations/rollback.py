@@ -11,7 +11,7 @@ from uuid import uuid4
 from pullguard.domain.arn import Arn
 from pullguard.domain.errors import Denied
 from pullguard.domain.facts import NamedPolicy, Role
-from pullguard.domain.provenance import Cause
+from pullguard.domain.provenance import Provenance
 from pullguard.domain.role_policy import POLICY_NAME, render
 from pullguard.domain.write_history import Write, additions
 from pullguard_cli.asking import confirmed
@@ -107,7 +107,7 @@ def _write(
         "before": None if now is None else render(now.document),
         "after": None if target.document is None else render(target.document),
         "task_definition": target.task_definition,
-        "cause": Cause(kind=KIND, event_id=id_, at=at).to_dict(),
+        "cause": Provenance(kind=KIND, event_id=id_, at=at).to_dict(),
         "by": deployment.connection.caller,
     }
     with aws_errors():
@@ -155,7 +155,7 @@ def _check(deployment: Deployment, arn: Arn, target: Target, id_: str, *, since:
 def _keep_in_step(deployment: Deployment, role: Role, target: Target, writes: tuple[Write, ...]) -> None:
     """Let the ledger hold as granted what came back, as far as this stack had granted it, and nothing else."""
     wanted = {grant.secret: grant for grant in target.grants}
-    held = {each.granted.secret: each for each in deployment.ledger.holdings(role.arn)}
+    held = {each.granted.secret: each for each in deployment.ledger.grant_records(role.arn)}
     for secret in held.keys() - wanted.keys():
         deployment.ledger.forget_grant(role.arn, secret)
     kept = {secret for secret, each in held.items() if each.is_of(role)}

@@ -8,7 +8,7 @@ from pullguard.aws.secrets_manager import SecretsManager
 from pullguard.domain.arn import Arn
 from pullguard.domain.consent import missing_role_key, why_not
 from pullguard.domain.errors import shown
-from pullguard.domain.facts import NamedPolicy, NotLooked, Role, Secret, Unreadable
+from pullguard.domain.facts import NamedPolicy, NotAsked, Role, Secret, Unreadable
 from pullguard.domain.role_policy import Granted, parse_own, policy_document, same
 from pullguard.domain.write_history import Write
 from pullguard_cli.deployment import Deployment
@@ -79,7 +79,7 @@ def disagreements(deployment: Deployment, role: Role, target: Target) -> Iterato
             str(grant.secret)
         )
         secret = found[0] if isinstance(found, tuple) else found
-        if isinstance(secret, Unreadable | NotLooked):
+        if isinstance(secret, Unreadable | NotAsked):
             yield f"it could not be read whether the owner of the secret {name} agrees: {secret}"
         elif not isinstance(secret, Secret) or secret.arn != grant.secret:
             yield f"the secret {name} is gone"

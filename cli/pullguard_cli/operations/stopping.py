@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pullguard.domain.facts import Missing, NotLooked, Unreadable
+from pullguard.domain.facts import Missing, NotAsked, Unreadable
 from pullguard.domain.stop import REASON_MAX_CHARS, Stop
 from pullguard_cli.asking import confirmed
 from pullguard_cli.contract import SCHEMA_VERSION
@@ -42,7 +42,7 @@ def resume_everything(deployment: Deployment, *, yes: bool) -> int:
     """Let the stack write again, and ask for a sweep; return the exit code."""
     with aws_errors():
         known = deployment.switch.read()
-    if isinstance(known, Missing | Unreadable | NotLooked):
+    if isinstance(known, Missing | Unreadable | NotAsked):
         raise CannotRun(f"The stop parameter cannot be read ({known}); where it is gone, deploy the stack again.")
     if known is None:
         return say(f"The stack {deployment.stack} is not stopped.")

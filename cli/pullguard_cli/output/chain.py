@@ -16,7 +16,7 @@ from pullguard.domain.findings import Finding
 from pullguard.domain.image import parse_image
 from pullguard.incidents import resource_name
 from pullguard_cli.audit import Audit
-from pullguard_cli.incidents import Cause
+from pullguard_cli.incidents import Incident
 
 State: TypeAlias = Literal["fine", "broken", "beyond"]
 # Things are at even places, the steps between them at odd ones.
@@ -80,7 +80,7 @@ class Chain:
     words: str
 
 
-def chain_of(cause: Cause, audit: Audit) -> Chain:
+def chain_of(cause: Incident, audit: Audit) -> Chain:
     """Draw the chain of a cause's first finding, which is one that is in use if any is.
 
     What other findings say of the same container is drawn too: nothing is drawn whole that is known to be broken.

@@ -4,14 +4,14 @@ from collections.abc import Iterator
 
 from rich.text import Text
 
-from pullguard.domain.facts import USAGE_NOT_LOOKED
+from pullguard.domain.facts import USAGE_NOT_ASKED
 from pullguard_cli.checked import Checked, Placed, printable
 from pullguard_cli.output.unasked import sentences
 from pullguard_cli.printing import STYLES, counted
 from pullguard_cli.unregistered import NOT_ASKED
 
 # Every file leaves these open: the counts say so in a word, and the JSON lists them.
-_OF_EVERY_FILE = frozenset({NOT_ASKED.switch, USAGE_NOT_LOOKED.switch})
+_OF_EVERY_FILE = frozenset({NOT_ASKED.switch, USAGE_NOT_ASKED.switch})
 
 
 def as_text(checked: Checked) -> Iterator[Text]:

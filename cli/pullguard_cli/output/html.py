@@ -18,14 +18,14 @@ from markupsafe import Markup
 
 from pullguard.domain.errors import shown
 from pullguard_cli.audit import Audit
-from pullguard_cli.incidents import Cause, causes_of
+from pullguard_cli.incidents import Incident, incidents_of
 from pullguard_cli.output.chain import GAP, NODE_HEIGHT, NODE_WIDTH, Chain, chain_of, short_name
 from pullguard_cli.output.unasked import sentences
 from pullguard_cli.printing import counted, plain
 
-DRAWN_CAUSES: Final = 200
+DRAWN_INCIDENTS: Final = 200
 """So many causes are told at length; the others, which matter less, are rows of a table."""
-_OPEN_CAUSES: Final = 30
+_OPEN_INCIDENTS: Final = 30
 _LONGEST_TEXT_CHARS: Final = 20_000
 
 
@@ -43,7 +43,7 @@ class Shown:
     """One cause as the page shows it."""
 
     number: int
-    cause: Cause
+    cause: Incident
     level: str
     behind: tuple[Behind, ...]
     chain: Chain | None
@@ -63,15 +63,15 @@ class Shown:
 def render(audit: Audit) -> str:
     """Return the whole page for an audit, with 0 findings as with thousands."""
     style, script = _asset("report.css"), _asset("report.js")
-    causes = tuple(_shown(audit, number, cause) for number, cause in enumerate(causes_of(audit), start=1))
+    incidents = tuple(_shown(audit, number, cause) for number, cause in enumerate(incidents_of(audit), start=1))
     return _template().render(
         audit=audit,
         gaps=audit.gaps,
         not_checked=sentences(audit.not_checked),
-        told=causes[:DRAWN_CAUSES],
-        others=causes[DRAWN_CAUSES:],
-        levels={level: sum(each.level == level for each in causes) for level in ("error", "warning", "unknown")},
-        running=len({arn for each in causes for arn in each.cause.in_use}),
+        reported=incidents[:DRAWN_INCIDENTS],
+        others=incidents[DRAWN_INCIDENTS:],
+        levels={level: sum(each.level == level for each in incidents) for level in ("error", "warning", "unknown")},
+        running=len({arn for each in incidents for arn in each.cause.in_use}),
         style=Markup(style),  # noqa: S704 (our own file)
         script=Markup(script),  # noqa: S704 (our own file)
         policy=_policy(style, script),
@@ -80,18 +80,18 @@ def render(audit: Audit) -> str:
     )
 
 
-def _shown(audit: Audit, number: int, cause: Cause) -> Shown:
+def _shown(audit: Audit, number: int, cause: Incident) -> Shown:
     return Shown(
         number=number,
         cause=cause,
         level="unknown" if cause.status == "unknown" else cause.severity,
         behind=tuple(_behind(audit, cause)),
-        chain=chain_of(cause, audit) if number <= DRAWN_CAUSES else None,
-        is_open=number <= _OPEN_CAUSES,
+        chain=chain_of(cause, audit) if number <= DRAWN_INCIDENTS else None,
+        is_open=number <= _OPEN_INCIDENTS,
     )
 
 
-def _behind(audit: Audit, cause: Cause) -> Iterable[Behind]:
+def _behind(audit: Audit, cause: Incident) -> Iterable[Behind]:
     containers: dict[str, list[str]] = {}
     for finding in cause.findings:
         named = containers.setdefault(finding.task_definition, [])

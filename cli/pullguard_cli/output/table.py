@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pullguard_cli.audit import Audit
-from pullguard_cli.incidents import Cause, causes_of
+from pullguard_cli.incidents import Incident, incidents_of
 from pullguard_cli.output.unasked import sentences
 from pullguard_cli.printing import STYLES, counted, says
 
@@ -20,54 +20,54 @@ OWN_FIX: Final = "With Mode=remediate Pullguard does this itself, where the secr
 
 def print_audit(audit: Audit, console: Console) -> None:
     """Print the audit as a table of causes, with a summary below it."""
-    causes = causes_of(audit)
+    incidents = incidents_of(audit)
     console.print()
-    if causes:
-        console.print(_table(audit, causes))
+    if incidents:
+        console.print(_table(audit, incidents))
         console.print()
-        _print_snippets(causes, console)
-    for line in _footer(audit, causes):
+        _print_snippets(incidents, console)
+    for line in _footer(audit, incidents):
         console.print(line)
 
 
-def _table(audit: Audit, causes: tuple[Cause, ...]) -> Table:
+def _table(audit: Audit, incidents: tuple[Incident, ...]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, expand=True, show_edge=False, pad_edge=False, padding=(0, 2, 0, 0), leading=1)
     table.add_column("Severity", no_wrap=True)
     table.add_column("What is wrong, and how to fix it", ratio=1, overflow="fold")
     table.add_column("Task definitions, in use?", overflow="fold", max_width=28)
-    for cause, number in _numbered(causes):
+    for cause, number in _numbered(incidents):
         what = _what(cause, number)
         table.add_row(_severity(cause), what, Group(_task_definitions(cause), _in_use(audit, cause)))
     return table
 
 
-def _numbered(causes: tuple[Cause, ...]) -> Iterator[tuple[Cause, int | None]]:
+def _numbered(incidents: tuple[Incident, ...]) -> Iterator[tuple[Incident, int | None]]:
     """Yield the causes, with a number where there is something to paste."""
     numbers = count(1)
-    for cause in causes:
+    for cause in incidents:
         yield cause, next(numbers) if cause.remedy.snippet else None
 
 
-def _print_snippets(causes: tuple[Cause, ...], console: Console) -> None:
+def _print_snippets(incidents: tuple[Incident, ...], console: Console) -> None:
     """Print what to paste below the table, where no column breaks its lines."""
-    for cause, number in _numbered(causes):
+    for cause, number in _numbered(incidents):
         if cause.remedy.snippet:
             console.print(says(f"[{number}] {cause.name}  {cause.what}", "dim"), soft_wrap=True)
             console.print(says(cause.remedy.snippet.rstrip(), "cyan"), soft_wrap=True)
             console.print()
 
 
-def _severity(cause: Cause) -> Text:
+def _severity(cause: Incident) -> Text:
     text = says(cause.severity, STYLES[cause.severity])
     return text if cause.status == "fail" else Text("\n").join((text, says("unknown", STYLES["unknown"])))
 
 
-def _what(cause: Cause, number: int | None) -> Group:
+def _what(cause: Incident, number: int | None) -> Group:
     head = Text.assemble(says(cause.name, "bold"), "  ", says(cause.what, "dim"))
     return Group(head, says(cause.sentence), *_remedy(cause, number))
 
 
-def _remedy(cause: Cause, number: int | None) -> Iterator[Table]:
+def _remedy(cause: Incident, number: int | None) -> Iterator[Table]:
     remedy = cause.remedy
     if cause.status == "unknown":
         yield _indented("", says(" ".join(cause.evidence.split()), "dim"))
@@ -85,7 +85,7 @@ def _indented(mark: str, text: Text) -> Table:
     return grid
 
 
-def _task_definitions(cause: Cause) -> Text:
+def _task_definitions(cause: Incident) -> Text:
     names = [_name(arn) for arn in cause.task_definitions]
     shown, more = names[:_NAMES_SHOWN], len(names) - _NAMES_SHOWN
     if len(names) == 1:
@@ -94,7 +94,7 @@ def _task_definitions(cause: Cause) -> Text:
     return Text.assemble((str(len(names)), "bold"), says("\n" + "\n".join(shown) + tail))
 
 
-def _in_use(audit: Audit, cause: Cause) -> Text:
+def _in_use(audit: Audit, cause: Incident) -> Text:
     if not cause.in_use:
         return Text("not in use", style="dim")
     places = [place for arn in cause.in_use for place in audit.in_use[arn]]
@@ -110,7 +110,7 @@ def _name(arn: str) -> str:
 # --- Footer
 
 
-def _footer(audit: Audit, causes: tuple[Cause, ...]) -> Iterator[Text]:
+def _footer(audit: Audit, incidents: tuple[Incident, ...]) -> Iterator[Text]:
     summary = audit.summary
     if audit.scope.words:
         yield says(f"Only {audit.scope.words}", "bold")
@@ -120,7 +120,7 @@ def _footer(audit: Audit, causes: tuple[Cause, ...]) -> Iterator[Text]:
         f"account {audit.account}, {audit.region}, {(audit.ended_at - audit.started_at).total_seconds():.1f} s"
     )
     yield says(looked, "dim")
-    yield _verdict(audit, causes)
+    yield _verdict(audit, incidents)
     for sentence in audit.gaps:
         yield says(f"Not finished: {sentence}.", STYLES["unknown"])
     if audit.unlisted:
@@ -137,7 +137,7 @@ def _footer(audit: Audit, causes: tuple[Cause, ...]) -> Iterator[Text]:
         )
 
 
-def _verdict(audit: Audit, causes: tuple[Cause, ...]) -> Text:
+def _verdict(audit: Audit, incidents: tuple[Incident, ...]) -> Text:
     findings = audit.findings
     if not findings:
         return _nothing_found(audit)
@@ -150,7 +150,7 @@ def _verdict(audit: Audit, causes: tuple[Cause, ...]) -> Text:
         (counted(warnings, "warning"), STYLES["warning"] if warnings else ""),
         (", ", ""),
         (f"{unknown:,} unknown", STYLES["unknown"] if unknown else ""),
-        (f", from {counted(len(causes), 'cause')}", ""),
+        (f", from {counted(len(incidents), 'cause')}", ""),
     )
     return Text.assemble(*parts)
 

@@ -215,7 +215,7 @@ def test_a_tag_of_the_key_is_to_be_compared_with_what_lists_it() -> None:
     gate = access.gate("key-access")
     assert gate is not None
     assert (gate.state, gate.missing_keys, grant_would_help(access)) == ("unknown", (), False)
-    (tags,) = gate.not_looked
+    (tags,) = gate.not_asked
     assert tags.command == f"aws kms list-resource-tags --region us-east-1 --key-id {key().arn}"
     assert "the tags of the key" in gate.reason
 

@@ -26,7 +26,7 @@ def sns() -> Iterator["SNSClient"]:
 
 
 @pytest.mark.parametrize(
-    ("told", "families"),
+    ("reported", "families"),
     [
         pytest.param(notice(), {"web"}, id="of-one-family"),
         pytest.param(notice(dependents=SHARED), {"web", "api", "shop", "several"}, id="of-three"),
@@ -35,11 +35,11 @@ def sns() -> Iterator["SNSClient"]:
         ),
     ],
 )
-def test_a_filter_on_a_family_takes_what_hits_it(sns: "SNSClient", told: Notice, families: set[str]) -> None:
+def test_a_filter_on_a_family_takes_what_hits_it(sns: "SNSClient", reported: Notice, families: set[str]) -> None:
     topic = sns.create_topic(Name="alerts")["TopicArn"]
     filters = ("web", "api", "shop", "several", "we", "another")
     inboxes = {each: subscribed(sns, topic, {"family": [each]}) for each in filters}
-    alert = compose(told)
+    alert = compose(reported)
     Topic(sns, topic).publish(alert.subject, alert.text, alert.attributes)
     assert {each for each, url in inboxes.items() if received(url)} == families
 

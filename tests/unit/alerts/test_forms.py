@@ -26,7 +26,7 @@ from tests.unit.alerts.notices import (
 
 
 @pytest.mark.parametrize(
-    ("told", "attributes"),
+    ("reported", "attributes"),
     [
         (notice(), ("Finding Opened", "secret-access-missing", "error", "fail", "web")),
         (notice("Finding Resolved"), ("Finding Resolved", "secret-access-missing", "error", "resolved", "web")),
@@ -44,18 +44,18 @@ from tests.unit.alerts.notices import (
         )),
     ],
 )  # fmt: skip
-def test_attributes_for_subscription_filters(told: Notice, attributes: tuple[str | tuple[str, ...], ...]) -> None:
+def test_attributes_for_subscription_filters(reported: Notice, attributes: tuple[str | tuple[str, ...], ...]) -> None:
     names = ("kind", "check", "severity", "status", "family")
-    assert compose(told).attributes == dict(zip(names, attributes, strict=True))
+    assert compose(reported).attributes == dict(zip(names, attributes, strict=True))
 
 
 @pytest.mark.parametrize("length", [1, 20, 255])
 def test_of_hundreds_of_families_as_many_as_fit_can_be_filtered_on_and_several_always(length: int) -> None:
     families = [f"{number:03}".ljust(length, "x") for number in range(600)]
-    told = compose(notice(dependents=(definition("web", 7), *map(definition, families)))).attributes["family"]
-    assert told[: len(told)] == ("several", "web", *families)[: len(told)]
-    size = len(json.dumps(told))
-    assert size <= 1_500 < size + len(json.dumps(families[len(told) - 2])) + len(", ")
+    reported = compose(notice(dependents=(definition("web", 7), *map(definition, families)))).attributes["family"]
+    assert reported[: len(reported)] == ("several", "web", *families)[: len(reported)]
+    size = len(json.dumps(reported))
+    assert size <= 1_500 < size + len(json.dumps(families[len(reported) - 2])) + len(", ")
 
 
 # --- For programs ---------------------------------------------------------------------------------------------------
@@ -69,8 +69,8 @@ def test_all_dependents_are_in_the_form_for_programs() -> None:
 
 
 def test_the_json_form_carries_the_finding_of_the_contract() -> None:
-    told = notice("Finding Resolved", resolved_at=OPENED + timedelta(minutes=3))
-    message = json.loads(compose(told, "json").text)
+    reported = notice("Finding Resolved", resolved_at=OPENED + timedelta(minutes=3))
+    message = json.loads(compose(reported, "json").text)
     assert message["schema_version"] == 1
     assert message["findings"] == [finding().to_dict()]
     assert (message["opened_at"], message["lasted_s"]) == ("2026-05-01T08:00:00Z", 180)
@@ -81,8 +81,8 @@ def test_the_json_form_carries_the_finding_of_the_contract() -> None:
 
 def test_of_several_families_only_what_they_share_is_linked() -> None:
     broken = finding(check="secret-value-malformed")
-    told = notice(findings=(broken,), dependents=(definition("web", 7), definition("api")))
-    assert set(json.loads(compose(told, "json").text)["links"]) == {"Secret"}
+    reported = notice(findings=(broken,), dependents=(definition("web", 7), definition("api")))
+    assert set(json.loads(compose(reported, "json").text)["links"]) == {"Secret"}
 
 
 # --- Links ----------------------------------------------------------------------------------------------------------
@@ -101,8 +101,8 @@ def test_links_go_to_the_console_of_the_partition(partition: str, region: str, d
     def there(text: str) -> str:
         return text.replace("arn:aws:", f"arn:{partition}:").replace("eu-west-1", region)
 
-    told = finding(task_definition=there(WEB), secret=there(SECRET), role=there(ROLE), key=there(KEY))
-    links = json.loads(compose(notice(findings=(told,)), "json").text)["links"]
+    reported = finding(task_definition=there(WEB), secret=there(SECRET), role=there(ROLE), key=there(KEY))
+    links = json.loads(compose(notice(findings=(reported,)), "json").text)["links"]
     assert set(links) == ({"Task definition", "Secret", "Role", "Key"} if domain else set())
     assert all(link.startswith(domain) for link in links.values())
 
@@ -145,9 +145,9 @@ SIGNS: dict[str, tuple[Notice, str]] = {
 }
 
 
-@pytest.mark.parametrize(("told", "sign"), SIGNS.values(), ids=SIGNS)
-def test_what_could_not_be_looked_at_is_a_question_and_no_error(told: Notice, sign: str) -> None:
-    title = json.loads(compose(told, "chat").text)["content"]["title"]
+@pytest.mark.parametrize(("reported", "sign"), SIGNS.values(), ids=SIGNS)
+def test_what_could_not_be_looked_at_is_a_question_and_no_error(reported: Notice, sign: str) -> None:
+    title = json.loads(compose(reported, "chat").text)["content"]["title"]
     assert title.partition(" ")[0] == sign
 
 
@@ -162,8 +162,8 @@ def test_what_could_not_be_looked_at_is_a_question_and_no_error(told: Notice, si
     ids=["short", "long", "longest", "none"],
 )
 def test_a_long_command_stands_in_the_description(snippet: str | None, steps: list[str], in_description: bool) -> None:
-    told = notice(findings=(finding(remedy=Remedy(text="Do it.", snippet=snippet)),))
-    content = json.loads(compose(told, "chat").text)["content"]
+    reported = notice(findings=(finding(remedy=Remedy(text="Do it.", snippet=snippet)),))
+    content = json.loads(compose(reported, "chat").text)["content"]
     assert [step for step in content["nextSteps"] if "https://" not in step] == steps
     assert ("```" in content["description"]) is in_description
 

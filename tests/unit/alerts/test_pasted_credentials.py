@@ -13,7 +13,7 @@ from pullguard.checks.examine import examine
 from pullguard.planning.planner import Rules, make_plan
 from pullguard.store.ledger import Ledger
 from tests.fakes import Sent, World, container, revision_arn, role, secret, task_definition
-from tests.flows import Stage
+from tests.flows import Harness
 
 PASSWORD = "Sup3rS3cret"
 BASE64 = base64.b64encode(f"ci-user:{PASSWORD}{PASSWORD}".encode()).decode()
@@ -46,10 +46,10 @@ def test_no_finding_and_no_plan_repeats_them(pasted: str, image: str) -> None:
 
 @pytest.mark.parametrize("pasted", PASTED.values(), ids=PASTED)
 def test_nothing_that_is_kept_or_told_repeats_them(ledger: Ledger, pasted: str) -> None:
-    stage = Stage(ledger, World((task_definition(container(pasted)),), (role(),)))
-    stage.validate()
-    assert stage.sent.events
-    said = json.dumps([stage.sent.events, stage.sent.messages], default=str)
+    harness = Harness(ledger, World((task_definition(container(pasted)),), (role(),)))
+    harness.validate()
+    assert harness.sent.events
+    said = json.dumps([harness.sent.events, harness.sent.messages], default=str)
     said += repr(ledger._client.scan(TableName="ledger"))
     assert PASSWORD not in said
     assert LOGIN not in said
@@ -100,14 +100,14 @@ PLACES: dict[str, Callable[[str], World]] = {
 def test_wherever_else_they_were_pasted_nothing_that_is_kept_or_told_repeats_them(
     ledger: Ledger, token: str, place: str
 ) -> None:
-    stage = Stage(ledger, PLACES[place](token))
-    stage.validate()
-    facts = stage.world.facts()
+    harness = Harness(ledger, PLACES[place](token))
+    harness.validate()
+    facts = harness.world.facts()
     examination = examine(facts)
     kept = ledger._client.scan(TableName="ledger")
-    said = json.dumps([stage.sent.events, stage.sent.messages], default=str)
+    said = json.dumps([harness.sent.events, harness.sent.messages], default=str)
     everything = f"{kept} {said} {examination} {make_plan(facts, examination.findings, Rules())}"
-    assert stage.sent.events
+    assert harness.sent.events
     assert token not in everything
     assert token[4:] not in everything
 
@@ -115,7 +115,7 @@ def test_wherever_else_they_were_pasted_nothing_that_is_kept_or_told_repeats_the
 def test_two_containers_with_tokens_for_names_are_two(ledger: Ledger) -> None:
     names = (PASTED["a token"], PASTED["a token"][::-1][:-4] + "x")
     both = (container("registry/ghcr", name=f"gh{'p_'}{name}") for name in names)
-    Stage(ledger, World((task_definition(*both),), (role(),))).validate()
+    Harness(ledger, World((task_definition(*both),), (role(),))).validate()
     assert len(ledger.entry(revision_arn()).findings) == 2
 
 

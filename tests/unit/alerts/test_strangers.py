@@ -106,8 +106,8 @@ def assert_harmless(alert: Alert, form: Format) -> None:
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("text", [pytest.param(text, id=name) for name, text in ATTACKS.items()])
 def test_other_peoples_text_stays_text(text: str, form: Format) -> None:
-    for told in attacked(text):
-        assert_harmless(compose(told, form), form)
+    for reported in attacked(text):
+        assert_harmless(compose(reported, form), form)
 
 
 foreign = st.text(st.characters(), max_size=60) | st.sampled_from(sorted(ATTACKS.values(), key=len)[:12])
@@ -116,8 +116,8 @@ foreign = st.text(st.characters(), max_size=60) | st.sampled_from(sorted(ATTACKS
 @settings(max_examples=100, deadline=None)
 @given(foreign, st.sampled_from(FORMATS))
 def test_whatever_is_written_there(text: str, form: Format) -> None:
-    for told in attacked(text):
-        assert_harmless(compose(told, form), form)
+    for reported in attacked(text):
+        assert_harmless(compose(reported, form), form)
 
 
 def test_a_strangers_lines_do_not_become_lines_of_ours() -> None:
@@ -149,8 +149,8 @@ def test_words_of_other_languages_stay_readable_in_prose() -> None:
 
 @pytest.mark.parametrize("text", [pytest.param(text, id=name) for name, text in ATTACKS.items()])
 def test_a_chat_message_stays_within_its_limits(text: str) -> None:
-    for told in attacked(text):
-        content = json.loads(compose(told, "chat").text)["content"]
+    for reported in attacked(text):
+        content = json.loads(compose(reported, "chat").text)["content"]
         assert len(content["title"]) <= 250
         assert len(content["description"]) <= 8_000
         assert all(len(keyword) <= 75 for keyword in content["keywords"])
@@ -159,8 +159,8 @@ def test_a_chat_message_stays_within_its_limits(text: str) -> None:
 
 @pytest.mark.parametrize("name", ["chat-link", "mention", "code-block"])
 def test_a_strangers_markdown_neither_links_nor_calls_anybody(name: str) -> None:
-    told = notice(findings=(finding(cause=ATTACKS[name], image=ATTACKS[name], remedy=Remedy(text=ATTACKS[name])),))
-    content = json.loads(compose(told, "chat").text)["content"]
+    reported = notice(findings=(finding(cause=ATTACKS[name], image=ATTACKS[name], remedy=Remedy(text=ATTACKS[name])),))
+    content = json.loads(compose(reported, "chat").text)["content"]
     for piece in (content["title"], content["description"], *content["nextSteps"]):
         assert not re.search(r"<|\]\(|(?<!\w)@\w", piece)
         assert "```" not in piece

@@ -35,7 +35,7 @@ UNREAD = unread_task_definition(
 
 
 @pytest.mark.parametrize(
-    ("told", "subject"),
+    ("reported", "subject"),
     [
         (notice(), "[Pullguard] error: web cannot pull ghcr.io/acme/web - secret-access-missing"),
         (
@@ -98,8 +98,8 @@ UNREAD = unread_task_definition(
         ),
     ],
 )
-def test_a_subject_says_what_is_broken(told: Notice, subject: str) -> None:
-    assert compose(told).subject == subject
+def test_a_subject_says_what_is_broken(reported: Notice, subject: str) -> None:
+    assert compose(reported).subject == subject
 
 
 # --- Text -----------------------------------------------------------------------------------------------------------
@@ -182,8 +182,8 @@ def test_two_hundred_dependents_are_one_message_with_twenty_names() -> None:
 
 
 def test_who_only_references_it_is_marked() -> None:
-    told = notice(dependents=(service("web"), service("api", definition("api").arn, found=False)))
-    text = compose(told).text
+    reported = notice(dependents=(service("web"), service("api", definition("api").arn, found=False)))
+    text = compose(reported).text
     assert (
         "Affected: 2 services; 1 of them (marked *) reference it and have not been looked at since\n"
         "- service/prod/web (web:7)\n"

@@ -29,7 +29,7 @@ from pullguard.domain.facts import (
     Key,
     Missing,
     NamedPolicy,
-    NotLooked,
+    NotAsked,
     Role,
     Rotation,
     Secret,
@@ -51,7 +51,7 @@ from tests.fakes import (
     secret_arn,
     task_definition,
 )
-from tests.flows import look
+from tests.flows import request
 
 MOTO = "123456789012"  # the account of moto
 KEY = Arn.parse(f"arn:aws:kms:{REGION}:{ACCOUNT}:alias/x")
@@ -266,20 +266,20 @@ def sqs(**answers: Any) -> Any:
 
 def test_looks_go_out_in_batches_of_ten() -> None:
     client = sqs()
-    assert Queues(client).look("q", (look(revision_arn("web", n)) for n in range(1, 24)), delay_s=2) == 23
+    assert Queues(client).request("q", (request(revision_arn("web", n)) for n in range(1, 24)), delay_s=2) == 23
     assert [len(each["Entries"]) for each in client.sent] == [10, 10, 3]
     assert {entry["DelaySeconds"] for each in client.sent for entry in each["Entries"]} == {2}
 
 
 def test_no_looks_cost_no_call() -> None:
     client = sqs()
-    assert Queues(client).look("q", ()) == 0
+    assert Queues(client).request("q", ()) == 0
     assert client.sent == []
 
 
 def test_a_batch_that_was_taken_in_part_is_sent_again_whole() -> None:
     with pytest.raises(NotSent, match="1 of 2 messages"):
-        Queues(sqs(Failed=[{"Id": "1"}])).look("q", (look(), look()))
+        Queues(sqs(Failed=[{"Id": "1"}])).request("q", (request(), request()))
 
 
 def test_an_event_that_the_bus_refuses_is_heard_of() -> None:
@@ -456,14 +456,14 @@ def test_the_value_of_a_secret_outside_the_deployments_pattern_is_not_read(
     assert isinstance(listed, tuple)
     assert {found.outside, *(each.outside for each in listed)} == {outside}
     assert session[1].count("GetSecretValue") == (0 if outside else 1)
-    assert isinstance(found.value, NotLooked) is bool(outside)
+    assert isinstance(found.value, NotAsked) is bool(outside)
 
 
 def test_a_registry_is_never_asked_with_credentials_outside_the_deployments_pattern() -> None:
     clients: Any = None
     readers = AwsReaders(clients, account=MOTO, values="opted-in", verify=True, secret_pattern="registry/*")
     said = readers.verification(secret("x", registry="ghcr.io", outside="registry/*"), parse_image("ghcr.io/acme/x:1"))
-    assert isinstance(said, NotLooked)
+    assert isinstance(said, NotAsked)
     assert "RegistrySecretPattern" in said.switch
 
 
@@ -489,9 +489,9 @@ def test_a_value_is_read_where_its_owner_or_the_caller_wants_it(
 ) -> None:
     build(session[0], registry=registry)
     found = secret_as_read(session, values)
-    assert isinstance(found.value, ValueShape if read else NotLooked)
+    assert isinstance(found.value, ValueShape if read else NotAsked)
     assert ("GetSecretValue" in session[1]) is read
-    if isinstance(found.value, NotLooked):
+    if isinstance(found.value, NotAsked):
         assert (found.value == UNREADABLE_TAG) is (registry == "https://ghcr.io/acme")
     assert PASSWORD not in repr(found)
 
@@ -549,5 +549,5 @@ def test_a_deregistered_revision_is_not_the_newest_although_no_other_is_there() 
 def test_roles_are_listed_by_people_only(session: Session, lists_all: bool) -> None:
     build(session[0])
     found = AwsReaders(Clients(session[0]), values="never", account=ACCOUNT, lists_all=lists_all).every_role()
-    assert isinstance(found, NotLooked) is not lists_all
+    assert isinstance(found, NotAsked) is not lists_all
     assert ("GetAccountAuthorizationDetails" in session[1]) is lists_all

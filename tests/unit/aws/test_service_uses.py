@@ -125,8 +125,8 @@ def test_a_service_that_has_moved_on_is_not_moved_again() -> None:
     rolling = tuple(uses(**SERVICES["rolling, under way"][0]))
     assert moves(rolling, revision_arn(revision=1), revision_arn(revision=3)) == ((), ())
     blue = tuple(uses(**SERVICES["blue and green"][0]))
-    _, (told,) = moves(blue, revision_arn(revision=2), revision_arn(revision=3))
-    assert told.target == OWN["serviceArn"]
+    _, (reported,) = moves(blue, revision_arn(revision=2), revision_arn(revision=3))
+    assert reported.target == OWN["serviceArn"]
 
 
 # --- the survey of the audit -------------------------------------------------------------------------------------

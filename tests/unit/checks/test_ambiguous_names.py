@@ -11,7 +11,7 @@ import pytest
 from pullguard.checks.examine import examine
 from pullguard.domain.actions import Grant, Reregister
 from pullguard.domain.arn import Arn
-from pullguard.domain.consent import withdrawn
+from pullguard.domain.consent import revoked
 from pullguard.domain.facts import Unreadable
 from pullguard.domain.references import references_of, secret_name
 from pullguard.planning.planner import Rules, make_plan
@@ -153,9 +153,9 @@ def test_what_is_proved_is_agreed_to_and_reached_by_its_events(name: str) -> Non
     watched = replace(case, secrets=tuple(keyed if each is meant else each for each in case.secrets))
     facts = world(watched).facts()
     assert case.after is not None
-    assert "observe only" in (withdrawn(facts, case.after) or "")
+    assert "observe only" in (revoked(facts, case.after) or "")
     assert {"pullguard:mode": "observe"}.items() <= {k: v for tags in tags_of(facts) for k, v in tags.items()}.items()
-    assert withdrawn(world(case).facts(), case.after) is None
+    assert revoked(world(case).facts(), case.after) is None
     names = {str(case.after), secret_name(case.after.region, ACCOUNT, meant.name), str(key().arn)}
     assert names <= references_of(facts)
 
@@ -170,7 +170,7 @@ def test_a_reference_that_nothing_answers_to_is_known_by_both_names() -> None:
     assert {PARTIAL, secret_name(REGION, ACCOUNT, "app"), secret_name(REGION, ACCOUNT, "app-docker")} <= known
 
 
-def _told(case: Case) -> str:
+def _reported(case: Case) -> str:
     (found,) = examine(world(case).facts()).findings
     assert found.remedy.snippet is not None
     return f"{found.cause}\n{found.evidence}\n{found.remedy.text}\n{found.remedy.snippet}"
@@ -201,7 +201,7 @@ WORDS: dict[str, tuple[str, Callable[[str], bool]]] = {
 
 @pytest.mark.parametrize("name", WORDS)
 def test_what_people_read(name: str) -> None:
-    assert WORDS[name][1](_told(CASES[name])), WORDS[name][0]
+    assert WORDS[name][1](_reported(CASES[name])), WORDS[name][0]
 
 
 def test_of_another_accounts_secret_both_readings_are_named() -> None:

@@ -15,7 +15,7 @@ from pullguard.aws.readers import AwsReaders
 from pullguard.checks.examine import examine
 from pullguard.domain.arn import Arn, key_beside
 from pullguard.domain.errors import Malformed
-from pullguard.domain.facts import Key, KeyGrant, Lookup, Missing, NamedPolicy, NotLooked, Role, Secret, Unreadable
+from pullguard.domain.facts import Key, KeyGrant, Lookup, Missing, NamedPolicy, NotAsked, Role, Secret, Unreadable
 from pullguard.domain.findings import Finding
 from pullguard.planning.planner import Rules, make_plan
 from tests.fakes import ACCOUNT, REGION, World, container, denied, key, role, secret, secret_arn, task_definition
@@ -127,8 +127,8 @@ def test_another_accounts_key_is_looked_up_in_its_own_account(aws: Answering, ke
     assert isinstance(found, Key)
     assert str(found.arn) == THEIR_KEY
     assert found.grants == ()
-    assert isinstance(found.policy, NotLooked)
-    assert isinstance(found.aliases, NotLooked)
+    assert isinstance(found.policy, NotAsked)
+    assert isinstance(found.aliases, NotAsked)
     assert (
         found.policy.command == f"aws kms get-key-policy --region {REGION} --key-id {THEIR_KEY} --policy-name default"
     )
@@ -151,7 +151,7 @@ def test_our_own_secret_may_be_under_another_accounts_key(aws: Answering) -> Non
     has_key(aws, THEIR_KEY, THEIR_KEY, own=False)
     found = read(aws, ours).key
     assert isinstance(found, Key)
-    assert isinstance(found.policy, NotLooked)
+    assert isinstance(found.policy, NotAsked)
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_the_key_of_aws_is_known_by_its_alias_and_not_asked_for(aws: Answering, 
 
 def test_a_key_that_cannot_be_placed_is_not_asked_for(aws: Answering) -> None:
     described(aws, f"arn:aws:kms:{REGION}::key/{KEY_ID}")
-    assert isinstance(read(aws).key, NotLooked)
+    assert isinstance(read(aws).key, NotAsked)
 
 
 @pytest.mark.parametrize(
@@ -206,7 +206,7 @@ LETS_IN = {
         "Resource": "*",
     },
 }
-NOT_ASKED = NotLooked(
+NOT_ASKED = NotAsked(
     why="AWS KMS answers GetKeyPolicy of KEY in account 444455556666 only",
     switch="run get-key-policy in account 444455556666",
     command=f"aws kms get-key-policy --region {REGION} --key-id {THEIR_KEY} --policy-name default",

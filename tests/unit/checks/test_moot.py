@@ -7,14 +7,14 @@ import pytest
 
 from pullguard.checks.catalogue import CHECKS
 from pullguard.checks.examine import examine
-from pullguard.domain.facts import Missing, NotLooked, Secret, Unreadable
+from pullguard.domain.facts import Missing, NotAsked, Secret, Unreadable
 from pullguard.planning.planner import Rules, make_plan
 from tests.fakes import GOOD_VALUE, NOW, World, container, key, role, secret, task_definition
 
 GHCR = secret(key=key())
 IMAGE = "ghcr.io/acme/web:1"
 VALUE = "secretsmanager:GetSecretValue"
-NOT_READ = NotLooked(why="the value was not read", switch="--read-values")
+NOT_READ = NotAsked(why="the value was not read", switch="--read-values")
 
 
 def unread(reason: Any = "denied", permission: str = VALUE) -> Unreadable:
@@ -58,11 +58,11 @@ EXPLAINED: dict[str, tuple[tuple[Secret, Any], str]] = {
         "secret-scheduled-for-deletion",
     ),
     "no password": (
-        of(value=replace(GOOD_VALUE, password="empty"), verified=NotLooked(why="no password", switch="store one")),
+        of(value=replace(GOOD_VALUE, password="empty"), verified=NotAsked(why="no password", switch="store one")),
         "secret-value-empty-field",
     ),
     "another registry": (
-        of(tags={"pullguard:registry": "quay.io"}, verified=NotLooked(why="not its host", switch="tag it")),
+        of(tags={"pullguard:registry": "quay.io"}, verified=NotAsked(why="not its host", switch="tag it")),
         "registry-mismatch",
     ),
 }

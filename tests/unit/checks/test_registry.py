@@ -16,7 +16,7 @@ from pullguard.domain.facts import (
     Facts,
     Lookup,
     Missing,
-    NotLooked,
+    NotAsked,
     RegistryAnswer,
     Rotation,
     RotationEnd,
@@ -80,12 +80,12 @@ def test_the_credentials_of_the_secret_are_verified_within_the_hosts_of_its_tag(
 )
 def test_the_value_of_a_secret_that_is_not_for_the_registry_is_not_read(tags: dict[str, str], how_to: str) -> None:
     looked = verification(replace(SECRET, tags=tags), IMAGE, never_read, ask=never_ask)
-    assert isinstance(looked, NotLooked)
+    assert isinstance(looked, NotAsked)
     assert how_to in looked.switch
 
 
 def test_a_secret_that_is_to_be_deleted_is_not_read() -> None:
-    assert isinstance(verification(replace(SECRET, deleted_at=NOW), IMAGE, never_read, ask=never_ask), NotLooked)
+    assert isinstance(verification(replace(SECRET, deleted_at=NOW), IMAGE, never_read, ask=never_ask), NotAsked)
 
 
 @pytest.mark.parametrize("unread", [DENIED, Missing(resource=str(SECRET.arn))])
@@ -96,7 +96,7 @@ def test_a_value_that_cannot_be_read_is_said_to_be_so(unread: Missing | Unreadab
 @pytest.mark.parametrize("value", ["{}", "no", '{"username": "u", "password": ""}', '{"username": "u", "password": 1}'])
 def test_a_value_without_credentials_is_not_sent(value: str) -> None:
     looked = verification(SECRET, IMAGE, lambda *_: read_value({"SecretString": value}), ask=never_ask)
-    assert isinstance(looked, NotLooked)
+    assert isinstance(looked, NotAsked)
 
 
 # --- a rotation that has begun -----------------------------------------------------------------------------------
@@ -267,8 +267,8 @@ def test_the_checks_are_those_of_the_catalogue() -> None:
     ]
 
 
-@pytest.mark.parametrize("found", [None, NotLooked(why="w", switch="s")], ids=["absent", "not-looked"])
-def test_what_was_not_verified_is_counted_once_with_how_to_switch_it_on(found: NotLooked | None) -> None:
+@pytest.mark.parametrize("found", [None, NotAsked(why="w", switch="s")], ids=["absent", "not-looked"])
+def test_what_was_not_verified_is_counted_once_with_how_to_switch_it_on(found: NotAsked | None) -> None:
     given = [answer for check in CHECKS for answer in check.ask(facts(found))]
     (skipped,) = given
     assert isinstance(skipped, Skipped)

@@ -10,7 +10,7 @@ import pytest
 from pullguard.checks.examine import examine
 from pullguard.checks.policies_by_hand import BOTH, DECRYPT
 from pullguard.checks.role_steps import attached_instead, grant_by_hand
-from pullguard.domain.facts import Missing, NamedPolicy, NotLooked, Role, Secret, Verification
+from pullguard.domain.facts import Missing, NamedPolicy, NotAsked, Role, Secret, Verification
 from pullguard.domain.findings import Finding, Remedy
 from pullguard.domain.role_policy import policy_document
 from tests.fakes import (
@@ -249,7 +249,7 @@ def test_two_containers_get_one_role() -> None:
 
 def test_a_secret_that_was_not_looked_up_is_granted_by_its_name() -> None:
     facts = World((task_definition(container(NEW), role_name=None),), (), (NEW,)).facts()
-    offline = NotLooked(why="offline", switch="ask")
+    offline = NotAsked(why="offline", switch="ask")
     facts = replace(facts, secrets={str(NEW.arn): offline})
     (finding,) = (each for each in examine(facts).findings if each.check == "execution-role-missing")
     document = json.loads(option(finding, "--policy-document", of="put-role-policy"))
@@ -311,9 +311,9 @@ def test_a_policy_that_was_created_before_is_attached_again() -> None:
 
 
 def test_a_secret_that_another_finding_created_is_not_created_again() -> None:
-    looks, creates, *_ = commands_of(found("secret-not-found", secrets=(), roles=(role(),)).remedy)
-    assert (looks.operation, creates.operation) == ("describe-secret", "create-secret")
-    assert looks.options["--secret-id"] == creates.options["--name"]
+    requests, creates, *_ = commands_of(found("secret-not-found", secrets=(), roles=(role(),)).remedy)
+    assert (requests.operation, creates.operation) == ("describe-secret", "create-secret")
+    assert requests.options["--secret-id"] == creates.options["--name"]
 
 
 # --- A secret to create ---------------------------------------------------------------------------------------------

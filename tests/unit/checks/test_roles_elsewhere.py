@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from pullguard.checks.examine import examine
-from pullguard.domain.facts import Facts, Missing, NotLooked
+from pullguard.domain.facts import Facts, Missing, NotAsked
 from pullguard.domain.findings import Finding
 from tests.fakes import ACCOUNT, World, container, role, role_arn, secret, task_definition
 
 GHCR = secret()
-NOT_ASKED = NotLooked(why="offline", switch="--live")
+NOT_ASKED = NotAsked(why="offline", switch="--live")
 
 
 def facts(text: str, looked: Any) -> Facts:

@@ -11,7 +11,7 @@ import pytest
 from pullguard.checks.examine import examine
 from pullguard.domain.facts import (
     CrossAccountPrimary,
-    NotLooked,
+    NotAsked,
     Rotation,
     Secret,
     ValueShape,
@@ -94,13 +94,13 @@ def test_a_known_form_gets_its_exact_rewrite(value: Any, check: str, rewrite: st
 def test_what_amazon_ecr_reads_in_its_form_is_left_alone() -> None:
     value = {"username": "u", "accessToken": PASSWORD}
     (finding,) = found(holding(value, name="ecr-pullthroughcache/hub", key=key(), tags={"pullguard:roles": "web-*"}))
-    looks, creates, grants = commands_of(finding.remedy)
-    assert [each.operation for each in (looks, creates, grants)] == [
+    requests, creates, grants = commands_of(finding.remedy)
+    assert [each.operation for each in (requests, creates, grants)] == [
         "describe-secret",
         "create-secret",
         "put-role-policy",
     ]
-    assert looks.options["--secret-id"] == creates.options["--name"] == "registry/hub"
+    assert requests.options["--secret-id"] == creates.options["--name"] == "registry/hub"
     assert creates.options["--kms-key-id"] == str(key().arn)
     assert json.loads(creates.options["--tags"]) == [
         {"Key": "pullguard:registry", "Value": "ghcr.io"},
@@ -282,7 +282,7 @@ def test_a_date_that_does_not_parse_is_removed_until_its_owner_knows_it() -> Non
 
 # --- Kinds of secrets --------------------------------------------------------------------------------------------
 
-EXTERNAL = secret(type="GitLabAccessToken", value=NotLooked(why="never read", switch="none"))
+EXTERNAL = secret(type="GitLabAccessToken", value=NotAsked(why="never read", switch="none"))
 
 
 def test_a_managed_external_secret_is_one_error_and_nothing_else() -> None:

@@ -14,7 +14,7 @@ from pullguard_cli.audit import NOT_EXAMINED, Audit
 from pullguard_cli.auditing import Auditor
 from pullguard_cli.connection import Connection, connect
 from pullguard_cli.failures import CannotRun
-from pullguard_cli.incidents import causes_of
+from pullguard_cli.incidents import incidents_of
 from pullguard_cli.scope import Scope
 from sandbox.world import World
 from tests.unit.cli.conftest import answering, in_account
@@ -204,8 +204,8 @@ def test_what_answers_in_the_place_of_aws_loses_nothing_else(
     assert len([each for each in done.findings if each.check == NOT_EXAMINED]) == spoilt
     assert done.gaps
     assert done.summary.task_definitions == 7
-    causes = [each for each in causes_of(done) if each.check == NOT_EXAMINED]
-    assert [len(each.task_definitions) for each in causes] == ([spoilt] if spoilt else [])
+    incidents = [each for each in incidents_of(done) if each.check == NOT_EXAMINED]
+    assert [len(each.task_definitions) for each in incidents] == ([spoilt] if spoilt else [])
 
 
 def test_an_answer_that_cannot_be_read_is_not_quoted(connection: Connection) -> None:
@@ -227,7 +227,7 @@ def test_a_value_that_was_denied_is_unknown(connection: Connection, values: Read
         f"secretsmanager:GetSecretValue was denied on {denied} resources, so {denied} task definitions were judged in "
         "part",
     )
-    (cause,) = (each for each in causes_of(done) if each.what == "secretsmanager:GetSecretValue")
+    (cause,) = (each for each in incidents_of(done) if each.what == "secretsmanager:GetSecretValue")
     assert len(json.loads(cause.remedy.snippet or "")["Resource"]) == denied
     assert "--no-values" in (cause.remedy.text or "")
 
@@ -235,7 +235,7 @@ def test_a_value_that_was_denied_is_unknown(connection: Connection, values: Read
 def test_no_advice_opens_the_values_of_all_secrets(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pullguard_cli.incidents._RESOURCES_NAMED", 2)
     refuse(connection, "secretsmanager.GetSecretValue", "AccessDeniedException")
-    (cause,) = (each for each in causes_of(audit(connection)) if each.what == "secretsmanager:GetSecretValue")
+    (cause,) = (each for each in incidents_of(audit(connection)) if each.what == "secretsmanager:GetSecretValue")
     statement = json.loads(cause.remedy.snippet or "")
     assert statement["Resource"] == "*"
     assert statement["Condition"] == {"StringLike": {"aws:ResourceTag/pullguard:registry": "?*"}}
@@ -252,7 +252,7 @@ def test_values_that_are_not_to_be_read_are_not_asked_for(connection: Connection
 
 def test_one_missing_right_is_one_cause(connection: Connection) -> None:
     refuse(connection, "secretsmanager.DescribeSecret", "AccessDeniedException")
-    (cause,) = [each for each in causes_of(audit(connection)) if each.status == "unknown"]
+    (cause,) = [each for each in incidents_of(audit(connection)) if each.status == "unknown"]
     assert (cause.name, cause.what, len(cause.task_definitions)) == (
         "access denied",
         "secretsmanager:DescribeSecret",
@@ -283,7 +283,7 @@ def test_a_family_that_runs_and_cannot_be_described_counts_once(connection: Conn
     done = audit(connection)
     assert done.summary.task_definitions == 7
     assert {each.check for each in done.findings} == {NOT_EXAMINED}
-    assert [each.what for each in causes_of(done)] == ["ecs:DescribeTaskDefinition"]
+    assert [each.what for each in incidents_of(done)] == ["ecs:DescribeTaskDefinition"]
     assert done.gaps == ("7 task definitions could not be described (ecs:DescribeTaskDefinition: denied)",)
 
 

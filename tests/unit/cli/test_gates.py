@@ -82,8 +82,8 @@ def test_no_sentence_names_what_is_not_there(reference: object, role_name: str |
         ):
             facts = facts_of(reference, role_name, image, its, running=running, verifications=verified)
             for pull in pulls_of(facts):
-                told = [*said_of(pull), ("end", f"{end_of(pull).plain.rstrip('.')}.")]
-                assert [(gate, text) for gate, text in told if faults(text)] == []
+                reported = [*said_of(pull), ("end", f"{end_of(pull).plain.rstrip('.')}.")]
+                assert [(gate, text) for gate, text in reported if faults(text)] == []
 
 
 def steps(pull: Pull) -> dict[str, str]:

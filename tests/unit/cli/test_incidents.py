@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 from pullguard.domain.findings import Finding, Remedy, Severity, Status, Summary
 from pullguard_cli.audit import Audit
-from pullguard_cli.incidents import causes_of, in_reading_order
+from pullguard_cli.incidents import in_reading_order, incidents_of
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SECRET = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:registry/ghcr-a1b2c3"
@@ -48,7 +48,7 @@ def audit(*findings: Finding, in_use: tuple[str, ...] = ()) -> Audit:
 
 
 def test_one_broken_secret_that_breaks_forty_families_is_one_cause() -> None:
-    (cause,) = causes_of(audit(*(finding(f"f{n}") for n in range(40)), in_use=("f7",)))
+    (cause,) = incidents_of(audit(*(finding(f"f{n}") for n in range(40)), in_use=("f7",)))
     assert len(cause.task_definitions) == 40
     assert [arn.rpartition("/")[2] for arn in cause.in_use] == ["f7:1"]
     assert cause.what == "secret registry/ghcr"
@@ -57,7 +57,7 @@ def test_one_broken_secret_that_breaks_forty_families_is_one_cause() -> None:
 
 def test_other_secrets_roles_checks_and_doubts_are_other_causes() -> None:
     role = "arn:aws:iam::111122223333:role/team/r"
-    causes = causes_of(
+    incidents = incidents_of(
         audit(
             finding("a"),
             finding("b", secret=SECRET.replace("ghcr", "hub")),
@@ -66,21 +66,21 @@ def test_other_secrets_roles_checks_and_doubts_are_other_causes() -> None:
             finding("e", status="unknown"),
         )
     )
-    assert len(causes) == 5
-    assert "role team/r, secret registry/ghcr" in {cause.what for cause in causes}
+    assert len(incidents) == 5
+    assert "role team/r, secret registry/ghcr" in {cause.what for cause in incidents}
 
 
 def test_things_of_one_name_are_told_apart_by_their_places() -> None:
     abroad = SECRET.replace("eu-central-1", "us-east-1")
-    causes = causes_of(audit(finding("a"), finding("b", secret=abroad)))
-    assert {cause.what for cause in causes} == {
+    incidents = incidents_of(audit(finding("a"), finding("b", secret=abroad)))
+    assert {cause.what for cause in incidents} == {
         "secret registry/ghcr (111122223333 eu-central-1)",
         "secret registry/ghcr (111122223333 us-east-1)",
     }
 
 
 def test_what_runs_outranks_what_is_forgotten() -> None:
-    causes = causes_of(
+    incidents = incidents_of(
         audit(
             *(finding(f"old{n}") for n in range(9)),
             finding("web", "secret-value-binary"),
@@ -88,7 +88,7 @@ def test_what_runs_outranks_what_is_forgotten() -> None:
             in_use=("web", "warn"),
         )
     )
-    assert [cause.check for cause in causes] == [
+    assert [cause.check for cause in incidents] == [
         "secret-value-binary",
         "secret-value-empty-field",
         "reference-not-full-arn",

@@ -19,7 +19,7 @@ from pullguard.domain.arn import (
     parse_reference,
     parse_task_definition,
     partition_of,
-    told,
+    reported,
 )
 from pullguard.domain.errors import Malformed
 
@@ -281,7 +281,7 @@ def test_what_is_no_text_is_malformed(value: object) -> None:
     reference = parse_reference(value, region=REGION)
     assert isinstance(reference, MalformedReference)
     assert reference.problem == "not-text"
-    assert reference.told in {"null", "a number", "a list", "an object"}
+    assert reference.reported in {"null", "a number", "a list", "an object"}
 
 
 PASTED = {
@@ -301,7 +301,7 @@ PASTED = {
 def test_credentials_pasted_where_a_secret_is_named_are_not_shown(text: object) -> None:
     reference = parse_reference(text, region=REGION)
     assert isinstance(reference, MalformedReference)
-    for shown in (reference.told, reference.why, repr(reference), str(reference)):
+    for shown in (reference.reported, reference.why, repr(reference), str(reference)):
         assert "Sup3rS3cret" not in shown.replace(repr(reference.meant), "")
     assert "Sup3rS3cret" not in str(reference.meant)
 
@@ -318,12 +318,12 @@ def test_credentials_pasted_where_a_secret_is_named_are_not_shown(text: object) 
     ],
 )
 def test_what_is_surely_a_name_is_shown(text: str, shown: str | None) -> None:
-    assert told(text) == (shown or f'"{text}"')
+    assert reported(text) == (shown or f'"{text}"')
 
 
 @given(st.text())
 def test_what_is_told_can_be_printed(text: str) -> None:
-    assert told(text).isprintable()
+    assert reported(text).isprintable()
 
 
 @given(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pullguard.checks.examine import examine
 from pullguard.checks.older_revision import instead_of_a_copy
 from pullguard.domain.aws_cli import command, in_order, on_secret, redeploying, tags_option
-from pullguard.domain.facts import NotLooked, ScheduleUse, Usage
+from pullguard.domain.facts import NotAsked, ScheduleUse, Usage
 from pullguard.domain.findings import Remedy
 from pullguard.planning.schedules import pins
 from tests.fakes import World, container, revision_arn, role, secret, service, task_definition
@@ -88,7 +88,7 @@ def test_an_offline_reference_may_begin_with_a_hyphen() -> None:
     facts = World((task_definition(container("--help")),), (role(),)).facts()
     (found,) = (
         each
-        for each in examine(replace(facts, secrets={"--help": NotLooked(why="offline", switch="go online")})).findings
+        for each in examine(replace(facts, secrets={"--help": NotAsked(why="offline", switch="go online")})).findings
         if each.check == "reference-not-full-arn"
     )
     assert " --secret-id=--help " in str(found.remedy.snippet)

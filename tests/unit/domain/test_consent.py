@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pullguard.domain.aws_cli import tags_option
-from pullguard.domain.consent import MissingKey, kept_grant, missing_key, why_not, withdrawn
+from pullguard.domain.consent import MissingKey, kept_grant, missing_key, revoked, why_not
 from pullguard.domain.errors import NotNow
 from pullguard.domain.facts import Lookup, Missing, NamedPolicy, Role, Secret
 from pullguard.domain.findings import Remedy
@@ -17,7 +17,7 @@ from tests.fakes import World, container, denied, key, role, secret, task_defini
 from tests.worlds.commands import piped
 
 GHCR, OTHER = secret(), secret("registry/other", "OtherO")
-AGREED = World((task_definition(container(GHCR)),), (role(),), (GHCR,))
+CONSENTED = World((task_definition(container(GHCR)),), (role(),), (GHCR,))
 EVIL = container(GHCR, image="evil.example/x:1")
 
 ENDED: dict[str, tuple[dict[str, Any], str]] = {
@@ -47,11 +47,11 @@ SHARED = task_definition(container(GHCR), task_role=str(role().arn))
 @pytest.mark.parametrize("tag", [None, "*", "api-*"])
 def test_what_containers_could_read_is_granted_to_a_role_that_is_named_and_to_no_other(tag: str | None) -> None:
     tagged = secret(tags={} if tag is None else {"pullguard:roles": tag})
-    facts = replace(AGREED, task_definitions=(SHARED,), secrets=(tagged,)).facts()
+    facts = replace(CONSENTED, task_definitions=(SHARED,), secrets=(tagged,)).facts()
     assert isinstance(facts.role, Role)
     missing = missing_key(facts.task_definition.containers[0], tagged, facts.role)
     assert missing is not None
-    assert withdrawn(facts, GHCR.arn) == missing.why
+    assert revoked(facts, GHCR.arn) == missing.why
     assert "web-execution" in str(missing.snippet)
     assert why_not(tagged, facts.role) is not None
     assert kept_grant(tagged, facts.role, present=None, ours=GRANT) is None
@@ -64,18 +64,18 @@ def test_what_containers_could_read_is_granted_to_a_role_that_is_named_and_to_no
 def test_a_named_role_may_be_the_containers_too(task_role: str) -> None:
     shared = task_definition(container(GHCR), task_role=task_role)
     named = secret(tags={"pullguard:roles": "web-execution"})
-    assert withdrawn(replace(AGREED, task_definitions=(shared,), secrets=(named,)).facts(), GHCR.arn) is None
-    assert withdrawn(replace(AGREED, task_definitions=(shared,)).facts(), GHCR.arn) is not None
+    assert revoked(replace(CONSENTED, task_definitions=(shared,), secrets=(named,)).facts(), GHCR.arn) is None
+    assert revoked(replace(CONSENTED, task_definitions=(shared,)).facts(), GHCR.arn) is not None
 
 
 def test_another_task_role_asks_for_no_name() -> None:
     apart = task_definition(container(GHCR), task_role=str(role("web-task").arn))
-    assert withdrawn(replace(AGREED, task_definitions=(apart,)).facts(), GHCR.arn) is None
+    assert revoked(replace(CONSENTED, task_definitions=(apart,)).facts(), GHCR.arn) is None
 
 
 def test_a_secret_that_the_deployment_leaves_out_gets_no_grant_and_no_command() -> None:
     outside = secret("payroll/db", registry="ghcr.io", outside="registry/*")
-    missing = missing_key(AGREED.facts().task_definition.containers[0], outside, role())
+    missing = missing_key(CONSENTED.facts().task_definition.containers[0], outside, role())
     assert missing is not None
     assert "does not match the deployment's pattern registry/*" in missing.why
     assert (missing.snippet, missing.said_no) == (None, True)
@@ -91,7 +91,7 @@ def pasted(missing: MissingKey | None, tags: dict[str, str]) -> dict[str, str]:
 
 
 def test_the_commands_that_opt_a_secret_in_name_each_role_and_undo_no_other() -> None:
-    container, tags = AGREED.facts().task_definition.containers[0], dict[str, str]()
+    container, tags = CONSENTED.facts().task_definition.containers[0], dict[str, str]()
     for name in ("web-execution", "api-execution", "web-execution"):
         missing = missing_key(container, secret(registry=None), role(name=name))  # as it was before any of them
         tags = pasted(missing, tags)
@@ -100,7 +100,7 @@ def test_the_commands_that_opt_a_secret_in_name_each_role_and_undo_no_other() ->
 
 def test_where_the_owner_has_named_roles_the_command_opts_in_for_the_registry_alone() -> None:
     tagged = secret(registry=None, tags={"pullguard:roles": "web-*"})
-    missing = missing_key(AGREED.facts().task_definition.containers[0], tagged, role())
+    missing = missing_key(CONSENTED.facts().task_definition.containers[0], tagged, role())
     assert missing is not None
     _, _, tags = str(missing.snippet).partition("--tags ")
     assert shlex.split(tags) == list(tags_option({"pullguard:registry": "ghcr.io"})[1:])
@@ -109,7 +109,7 @@ def test_where_the_owner_has_named_roles_the_command_opts_in_for_the_registry_al
 @pytest.mark.parametrize("known", ["api-*", "api-*  x-1", ""])
 def test_a_role_is_added_to_those_that_the_tag_names_by_then(known: str) -> None:
     tagged = secret(tags={"pullguard:roles": "api-*"})
-    missing = missing_key(AGREED.facts().task_definition.containers[0], tagged, role())
+    missing = missing_key(CONSENTED.facts().task_definition.containers[0], tagged, role())
     names = " ".join(known.split())
     assert pasted(missing, {"pullguard:roles": known, "team": "x"}) == {
         "pullguard:roles": f"{names} web-execution".strip(),
@@ -120,30 +120,30 @@ def test_a_role_is_added_to_those_that_the_tag_names_by_then(known: str) -> None
 def test_a_role_without_the_required_boundary_gets_no_grant_and_its_owner_the_command() -> None:
     limits = "arn:aws:iam::111122223333:policy/limits"
     bare = role(required_boundary=limits)
-    missing = missing_key(AGREED.facts().task_definition.containers[0], GHCR, bare)
+    missing = missing_key(CONSENTED.facts().task_definition.containers[0], GHCR, bare)
     assert missing is not None
     assert f"lacks the permissions boundary {limits}" in missing.why
     assert "put-role-permissions-boundary --role-name web-execution --permissions-boundary" in str(missing.snippet)
     assert why_not(GHCR, bare) is not None
     bounded = role(required_boundary=limits, boundary=NamedPolicy(name="limits", document={}, arn=limits))
-    assert missing_key(AGREED.facts().task_definition.containers[0], GHCR, bounded) is None
+    assert missing_key(CONSENTED.facts().task_definition.containers[0], GHCR, bounded) is None
 
 
 def test_both_agree() -> None:
-    assert withdrawn(AGREED.facts(), GHCR.arn) is None
+    assert revoked(CONSENTED.facts(), GHCR.arn) is None
 
 
 @pytest.mark.parametrize(("changes", "why"), ENDED.values(), ids=ENDED)
 def test_consent_has_ended(changes: dict[str, Any], why: str) -> None:
-    assert why in str(withdrawn(replace(AGREED, **changes).facts(), GHCR.arn))
+    assert why in str(revoked(replace(CONSENTED, **changes).facts(), GHCR.arn))
 
 
 ANEW, FOR_WEB = secret(suffix="NewNew"), secret(tags={"pullguard:roles": "web-execution"})
-ALSO_AGREED: dict[str, tuple[World, Secret]] = {
-    "to-what-replaces-a-secret-that-is-gone": (replace(AGREED, secrets=(ANEW,)), ANEW),
+ALSO_CONSENTED: dict[str, tuple[World, Secret]] = {
+    "to-what-replaces-a-secret-that-is-gone": (replace(CONSENTED, secrets=(ANEW,)), ANEW),
     "to-what-a-container-without-credentials-may-get": (
         replace(
-            AGREED,
+            CONSENTED,
             task_definitions=(task_definition(container(), tags={"pullguard:attach": "true"}),),
             secrets=(FOR_WEB,),
         ),
@@ -152,17 +152,17 @@ ALSO_AGREED: dict[str, tuple[World, Secret]] = {
 }
 
 
-@pytest.mark.parametrize(("world", "meant"), ALSO_AGREED.values(), ids=ALSO_AGREED)
+@pytest.mark.parametrize(("world", "meant"), ALSO_CONSENTED.values(), ids=ALSO_CONSENTED)
 def test_both_agree_too(world: World, meant: Secret) -> None:
-    assert withdrawn(world.facts(), meant.arn) is None
+    assert revoked(world.facts(), meant.arn) is None
     untagged = replace(world, secrets=(replace(meant, tags={}),))
-    assert withdrawn(untagged.facts(), meant.arn) is not None
+    assert revoked(untagged.facts(), meant.arn) is not None
 
 
 @pytest.mark.parametrize("what", ["role", "secret"])
 def test_what_cannot_be_read_is_asked_again(what: str) -> None:
     with pytest.raises(NotNow):
-        withdrawn(replace(AGREED, unreadable={what: denied()}).facts(), GHCR.arn)
+        revoked(replace(CONSENTED, unreadable={what: denied()}).facts(), GHCR.arn)
 
 
 UNREADABLE = {
@@ -175,7 +175,7 @@ UNREADABLE = {
 def test_a_tag_that_does_not_parse_gets_the_command_that_was_meant_and_never_the_images_host(
     tag: str, command: str | None
 ) -> None:
-    facts = replace(AGREED, task_definitions=(task_definition(EVIL),)).facts()
+    facts = replace(CONSENTED, task_definitions=(task_definition(EVIL),)).facts()
     missing = missing_key(facts.task_definition.containers[0], secret(registry=tag), role())
     assert missing is not None
     assert "not opted in: its tag pullguard:registry does not parse" in missing.why
@@ -185,13 +185,13 @@ def test_a_tag_that_does_not_parse_gets_the_command_that_was_meant_and_never_the
 
 def test_patterns_that_are_separated_by_commas_grant_nothing_and_the_text_says_why() -> None:
     tagged = secret(tags={"pullguard:roles": "api-*,web-*"})
-    missing = missing_key(AGREED.facts().task_definition.containers[0], tagged, role())
+    missing = missing_key(CONSENTED.facts().task_definition.containers[0], tagged, role())
     assert missing is not None
     assert missing.said_no
     assert "does not name the role web-execution" in missing.why
     assert "separated by spaces" in missing.why
     assert '"Value": "api-* web-*"' in str(missing.snippet)
-    assert withdrawn(replace(AGREED, secrets=(tagged,)).facts(), GHCR.arn) == missing.why
+    assert revoked(replace(CONSENTED, secrets=(tagged,)).facts(), GHCR.arn) == missing.why
     assert str(why_not(tagged, role())).startswith("MissingKey(why='the tag pullguard:roles")
 
 
@@ -251,9 +251,9 @@ OBSERVED = {"pullguard:mode": "observe"}
 # Another value than remediate lowers the mode too; remediate lowers and raises nothing.
 MODES = {"observe": True, "off": True, "": True, "remediate": False}
 WHERE: dict[str, Callable[[dict[str, str]], World]] = {
-    "secret": lambda tags: replace(AGREED, secrets=(secret(tags=tags),)),
-    "role": lambda tags: replace(AGREED, roles=(role(tags=tags),)),
-    "definition": lambda tags: replace(AGREED, task_definitions=(task_definition(container(GHCR), tags=tags),)),
+    "secret": lambda tags: replace(CONSENTED, secrets=(secret(tags=tags),)),
+    "role": lambda tags: replace(CONSENTED, roles=(role(tags=tags),)),
+    "definition": lambda tags: replace(CONSENTED, task_definitions=(task_definition(container(GHCR), tags=tags),)),
 }
 
 
@@ -261,7 +261,7 @@ WHERE: dict[str, Callable[[dict[str, str]], World]] = {
 @pytest.mark.parametrize("where", WHERE)
 def test_a_mode_tag_ends_consent_on_whatever_it_stands(where: str, value: str, *, observed: bool) -> None:
     world = WHERE[where]({"pullguard:mode": value})
-    assert ("to observe only" in str(withdrawn(world.facts(), GHCR.arn))) is observed
+    assert ("to observe only" in str(revoked(world.facts(), GHCR.arn))) is observed
     if where != "definition":
         assert (why_not(world.secrets[0], world.roles[0]) is not None) is observed
 

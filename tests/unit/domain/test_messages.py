@@ -9,15 +9,15 @@ from hypothesis import strategies as st
 
 from pullguard.domain.arn import Arn
 from pullguard.domain.errors import Rejected
-from pullguard.domain.messages import ATTEMPTS_MAX, BODY_MAX_CHARS, Home, Look, parse_object
-from pullguard.domain.provenance import Cause
+from pullguard.domain.messages import ATTEMPTS_MAX, BODY_MAX_CHARS, Home, ValidationRequest, parse_object
+from pullguard.domain.provenance import Provenance
 from tests.fakes import revision_arn
 
-LOOK = Look(
+ASKED_FOR = ValidationRequest(
     task_definition=revision_arn(),
-    cause=Cause(kind="PutSecretValue", event_id="e-1", at=datetime(2026, 11, 23, tzinfo=UTC)),
+    provenance=Provenance(kind="PutSecretValue", event_id="e-1", at=datetime(2026, 11, 23, tzinfo=UTC)),
 )
-GOOD: dict[str, Any] = json.loads(LOOK.to_json())
+GOOD: dict[str, Any] = json.loads(ASKED_FOR.to_json())
 
 
 def test_a_message_is_in_the_shape_of_the_contract() -> None:
@@ -28,9 +28,9 @@ def test_a_message_is_in_the_shape_of_the_contract() -> None:
 
 
 def test_a_message_comes_back_as_it_was_sent() -> None:
-    assert Look.parse(LOOK.to_json()) == LOOK
-    waiting = replace(LOOK, attempt=ATTEMPTS_MAX)
-    assert Look.parse(waiting.to_json()) == waiting
+    assert ValidationRequest.parse(ASKED_FOR.to_json()) == ASKED_FOR
+    waiting = replace(ASKED_FOR, attempt=ATTEMPTS_MAX)
+    assert ValidationRequest.parse(waiting.to_json()) == waiting
 
 
 def without(member: str) -> dict[str, Any]:
@@ -73,7 +73,7 @@ BAD: dict[str, tuple[str, str]] = {
 @pytest.mark.parametrize(("body", "words"), BAD.values(), ids=BAD)
 def test_a_bad_message_is_rejected_with_its_reason(body: str, words: str) -> None:
     with pytest.raises(Rejected) as rejected:
-        Look.parse(body)
+        ValidationRequest.parse(body)
     assert words in str(rejected.value)
     assert "\n" not in str(rejected.value)
     assert len(str(rejected.value)) < 1000
@@ -109,7 +109,7 @@ values = st.recursive(
 @given(st.fixed_dictionaries({"task_definition": values | st.just(GOOD["task_definition"]), "cause": values}))
 def test_no_message_does_anything_but_parse_or_be_rejected(message: dict[str, Any]) -> None:
     try:
-        parsed = Look.parse(json.dumps(message))
+        parsed = ValidationRequest.parse(json.dumps(message))
     except Rejected:
         return
     assert parsed.task_definition == revision_arn()

@@ -113,8 +113,8 @@ def test_a_token_in_the_place_of_a_name_is_not_shown(token: str, kind: str) -> N
     reference = parse_reference(token, region=REGION)
     assert isinstance(reference, MalformedReference)
     assert (reference.problem, reference.meant) == ("token", None)
-    assert token not in f"{reference.told} {reference.why} {reference!r}"
-    assert token[:8] not in reference.told
+    assert token not in f"{reference.reported} {reference.why} {reference!r}"
+    assert token[:8] not in reference.reported
 
 
 @pytest.mark.parametrize("around", ["{}", "registry/{}", f"{ARN}{{}}", f"{ARN}{{}}-AbCdEf", "ci@{}", "token={}"])
@@ -258,7 +258,7 @@ def test_a_token_within_a_name_is_not_shown(text: str, token: str) -> None:
 def test_an_encoded_pair_within_a_name_is_no_reference(around: str) -> None:
     reference = parse_reference(around.format(PAIR), region=REGION)
     assert isinstance(reference, MalformedReference)
-    assert (reference.problem, PAIR[4:24] in reference.told) == ("token", False)
+    assert (reference.problem, PAIR[4:24] in reference.reported) == ("token", False)
 
 
 ORDINARY: Final = (

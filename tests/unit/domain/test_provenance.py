@@ -10,12 +10,12 @@ import pytest
 
 from pullguard.domain.errors import Rejected
 from pullguard.domain.messages import Review
-from pullguard.domain.provenance import AHEAD_MAX, KEPT, Cause, check_time
+from pullguard.domain.provenance import AHEAD_MAX, KEPT, Provenance, check_time
 from pullguard.store.ledger import Ledger
 from pullguard.workflows.patch_role import RolePatcher
 from pullguard.workflows.reregister import Reregisterer
 from tests.fakes import NOW, World, container, role, role_arn, task_definition
-from tests.flows import LOOK, Stage
+from tests.flows import ASKED_FOR, Harness
 from tests.unit.workflows.resolve_change.scene import GHCR, resolver, sample
 
 A_MOMENT = timedelta(seconds=1)
@@ -32,38 +32,38 @@ ALL = pytest.mark.parametrize(("at", "why"), TIMES.values(), ids=TIMES)
 
 
 @pytest.fixture
-def stage(ledger: Ledger) -> Stage:
-    here = Stage(ledger, World((task_definition(container(GHCR)),), (role(reads=[GHCR]),), (GHCR,)))
+def harness(ledger: Ledger) -> Harness:
+    here = Harness(ledger, World((task_definition(container(GHCR)),), (role(reads=[GHCR]),), (GHCR,)))
     here.validate()
     here.sent.messages.clear()
     return here
 
 
-def _resolve(here: Stage, at: datetime) -> object:
+def _resolve(here: Harness, at: datetime) -> object:
     event = json.loads(sample("rotation-failed"))
     return resolver(here).resolve(json.dumps({**event, "time": at.isoformat()}))
 
 
 def _body(at: datetime) -> str:
-    return replace(LOOK, cause=replace(LOOK.cause, at=at)).to_json()
+    return replace(ASKED_FOR, provenance=replace(ASKED_FOR.provenance, at=at)).to_json()
 
 
-def _validate(here: Stage, at: datetime) -> object:
+def _validate(here: Harness, at: datetime) -> object:
     return here.validator().run(_body(at), occasion="m-1")
 
 
-def _patch(here: Stage, at: datetime) -> object:
+def _patch(here: Harness, at: datetime) -> object:
     nothing: Any = None
     return RolePatcher(executor=here.executor(), iam=nothing).run(_body(at), occasion="m-1")
 
 
-def _review(here: Stage, at: datetime) -> object:
+def _review(here: Harness, at: datetime) -> object:
     nothing: Any = None
-    review = Review(role=role_arn(), cause=replace(LOOK.cause, at=at))
+    review = Review(role=role_arn(), provenance=replace(ASKED_FOR.provenance, at=at))
     return RolePatcher(executor=here.executor(), iam=nothing).run(review.to_json(), occasion="m-1")
 
 
-def _reregister(here: Stage, at: datetime) -> object:
+def _reregister(here: Harness, at: datetime) -> object:
     nothing: Any = None
     return Reregisterer(executor=here.executor(), ecs=nothing).receive(_body(at), occasion="m-1")
 
@@ -71,28 +71,28 @@ def _reregister(here: Stage, at: datetime) -> object:
 @ALL
 @pytest.mark.parametrize("receive", [_resolve, _validate, _patch, _review, _reregister])
 def test_a_message_of_another_time_is_rejected_with_its_reason(
-    stage: Stage, receive: Callable[[Stage, datetime], object], at: datetime, why: str | None
+    harness: Harness, receive: Callable[[Harness, datetime], object], at: datetime, why: str | None
 ) -> None:
     if why is None:
-        receive(stage, at)
+        receive(harness, at)
         return
     with pytest.raises(Rejected, match=why):
-        receive(stage, at)
-    assert stage.sent.messages == []
+        receive(harness, at)
+    assert harness.sent.messages == []
 
 
-def test_a_rotation_that_failed_in_2099_silences_no_later_one(stage: Stage) -> None:
+def test_a_rotation_that_failed_in_2099_silences_no_later_one(harness: Harness) -> None:
     with pytest.raises(Rejected, match="yet to come"):
-        _resolve(stage, datetime(2099, 1, 1, tzinfo=UTC))
-    assert stage.ledger.rotation_end(GHCR.arn) is None
-    stage.later(hours=1)
-    _resolve(stage, stage.time)
-    end = stage.ledger.rotation_end(GHCR.arn)
+        _resolve(harness, datetime(2099, 1, 1, tzinfo=UTC))
+    assert harness.ledger.rotation_end(GHCR.arn) is None
+    harness.later(hours=1)
+    _resolve(harness, harness.time)
+    end = harness.ledger.rotation_end(GHCR.arn)
     assert end is not None
-    assert end.at == stage.time
+    assert end.at == harness.time
 
 
 def test_the_reason_names_the_event_and_its_time() -> None:
-    cause = Cause(kind="RotationFailed", event_id="e-1", at=datetime(2099, 1, 1, tzinfo=UTC))
+    cause = Provenance(kind="RotationFailed", event_id="e-1", at=datetime(2099, 1, 1, tzinfo=UTC))
     with pytest.raises(Rejected, match="RotationFailed event e-1: its time, 2099-01-01 00:00:00 UTC, is yet to come"):
         check_time(cause, now=NOW)

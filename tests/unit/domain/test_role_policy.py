@@ -201,7 +201,7 @@ def condition(**changes: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("document", "kept", "told"),
+    ("document", "kept", "reported"),
     [
         pytest.param(edited(0, Resource=["*"]), 0, '"*" is no ARN', id="wildcard-resource"),
         pytest.param(edited(0, Action="secretsmanager:*"), 0, "not Pullguard's", id="wider-action"),
@@ -255,11 +255,11 @@ def condition(**changes: Any) -> dict[str, Any]:
         pytest.param("[]", 0, "not a JSON object", id="list"),
     ],
 )
-def test_what_somebody_else_wrote_is_told_and_not_kept(document: Any, kept: int, told: str) -> None:
+def test_what_somebody_else_wrote_is_told_and_not_kept(document: Any, kept: int, reported: str) -> None:
     granted, aliens = parse_own(document)
     assert len(granted) == kept
     assert all(grant.secret == SECRET for grant in granted)
-    assert told in "\n".join(aliens)
+    assert reported in "\n".join(aliens)
 
 
 def test_of_a_key_statement_that_is_not_ours_the_key_is_not_kept() -> None:

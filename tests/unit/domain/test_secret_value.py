@@ -73,10 +73,10 @@ def test_a_hidden_text_does_not_show_itself_in_a_traceback() -> None:
 
     with pytest.raises(RuntimeError) as raised:
         fail(HIDDEN)
-    told = "".join(traceback.TracebackException.from_exception(raised.value, capture_locals=True).format())
-    assert "it went wrong" in told
-    assert "password = <hidden>" in told
-    assert PASSWORD not in told
+    reported = "".join(traceback.TracebackException.from_exception(raised.value, capture_locals=True).format())
+    assert "it went wrong" in reported
+    assert "password = <hidden>" in reported
+    assert PASSWORD not in reported
 
 
 def test_a_hidden_text_is_equal_to_itself_only_and_tells_no_length() -> None:

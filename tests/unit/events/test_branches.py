@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pullguard.domain.arn import Arn
 from pullguard.domain.errors import Rejected
-from pullguard.domain.provenance import Cause
+from pullguard.domain.provenance import Provenance
 from pullguard.events import (
     EVENT_MAX_BYTES,
     KeyChanged,
@@ -69,7 +69,7 @@ def refusal(name: str, changes: dict[str, Any]) -> str:
 def test_a_registration_names_the_revision() -> None:
     trigger = read("register-task-definition")
     assert trigger == TaskDefinitionRegistered(
-        cause=Cause(
+        provenance=Provenance(
             kind="RegisterTaskDefinition",
             event_id="00000000-0000-4000-8000-000000000001",
             at=datetime(2026, 11, 23, tzinfo=UTC),
@@ -395,9 +395,9 @@ def test_nothing_else_begins_a_rotation() -> None:
 
 
 def test_a_cause_comes_back_from_a_message() -> None:
-    cause = read("secret-label-updated").cause
+    cause = read("secret-label-updated").provenance
     assert cause.to_dict() == {"kind": "Secret Label Updated", "event_id": cause.event_id, "at": "2026-11-23T00:00:00Z"}
-    assert Cause.from_dict(cause.to_dict()) == cause
+    assert Provenance.from_dict(cause.to_dict()) == cause
 
 
 @pytest.mark.parametrize(
@@ -412,5 +412,5 @@ def test_a_cause_comes_back_from_a_message() -> None:
 )
 def test_a_cause_that_is_none_is_rejected(data: object, reason: str) -> None:
     with pytest.raises(Rejected) as rejected:
-        Cause.from_dict(data)
+        Provenance.from_dict(data)
     assert reason in str(rejected.value)

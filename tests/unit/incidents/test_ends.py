@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from pullguard.domain.facts import FailedStart, Lookup, NotLooked, Reason, TaskUse, Usage, Verification
+from pullguard.domain.facts import FailedStart, Lookup, NotAsked, Reason, TaskUse, Usage, Verification
 from pullguard.store.ledger import Ledger
 from tests.fakes import CLUSTER, World, container, revision_arn, role, secret, service, task_definition
-from tests.flows import Stage, look
+from tests.flows import Harness, request
 from tests.unit.workflows.test_notify_incident import deliver, subjects
 
 SECRET = secret()
@@ -19,18 +19,18 @@ NO_WAY = "CannotPullContainerError: dial tcp: i/o timeout"
 
 
 def answered(answer: Any) -> Lookup[Verification]:
-    return answer if isinstance(answer, NotLooked) else Verification(answer=answer, detail="It said so.")
+    return answer if isinstance(answer, NotAsked) else Verification(answer=answer, detail="It said so.")
 
 
 @pytest.fixture
-def stage(ledger: Ledger) -> Stage:
-    return Stage(ledger, replace(WORLD, verifications={IMAGE: answered("ok")}))
+def harness(ledger: Ledger) -> Harness:
+    return Harness(ledger, replace(WORLD, verifications={IMAGE: answered("ok")}))
 
 
-def act(here: Stage, kind: str = "Secret Label Updated", **seconds: float) -> list[str]:
+def act(here: Harness, kind: str = "Secret Label Updated", **seconds: float) -> list[str]:
     """Look, deliver what came of it, and let time pass; return the kinds of what people were told."""
     known = len(here.sent.alerts)
-    here.validate(look(kind=kind))
+    here.validate(request(kind=kind))
     deliver(here)
     here.later(**seconds or {"minutes": 1})
     return [each["MessageAttributes"]["kind"]["StringValue"] for each in here.sent.alerts[known:]]
@@ -38,7 +38,7 @@ def act(here: Stage, kind: str = "Secret Label Updated", **seconds: float) -> li
 
 # --- The registry ------------------------------------------------------------------------------------------------
 
-NOT_ASKED = NotLooked(why="the secret has no tag", switch="tag it")
+NOT_ASKED = NotAsked(why="the secret has no tag", switch="tag it")
 PROVES_NOTHING = {
     "too-many-requests": "rate-limited",
     "no-answer": "unreachable",
@@ -48,19 +48,19 @@ PROVES_NOTHING = {
 
 
 @pytest.mark.parametrize("answer", PROVES_NOTHING.values(), ids=PROVES_NOTHING)
-def test_a_refusal_ends_with_a_pull_that_works_and_with_nothing_before(stage: Stage, answer: Any) -> None:
-    told = []
+def test_a_refusal_ends_with_a_pull_that_works_and_with_nothing_before(harness: Harness, answer: Any) -> None:
+    reported = []
     for each in ("rejected", answer, "rejected", answer, "ok"):
-        stage.world.verifications = {IMAGE: answered(each)}
-        act(stage)
-        told = [each for each in subjects(stage) if each.endswith("credentials-rejected")]
-    assert [each.split()[1] for each in told] == ["error:", "resolved:"]
+        harness.world.verifications = {IMAGE: answered(each)}
+        act(harness)
+        reported = [each for each in subjects(harness) if each.endswith("credentials-rejected")]
+    assert [each.split()[1] for each in reported] == ["error:", "resolved:"]
 
 
 # --- A task that failed to start ---------------------------------------------------------------------------------
 
 
-def failing(here: Stage, *running: TaskUse) -> None:
+def failing(here: Harness, *running: TaskUse) -> None:
     """ECS remembers a task that failed a moment ago, and says what runs."""
     start = FailedStart(
         task_arn=f"{CLUSTER}/{here.time:%d%H%M%S}", stopped_at=here.time, reasons=(Reason(text=NO_WAY),)
@@ -68,56 +68,56 @@ def failing(here: Stage, *running: TaskUse) -> None:
     here.world.running = Usage(newest=True, services=(service(),), failed_starts=(start,), tasks=running)
 
 
-def task(here: Stage, **since: float) -> TaskUse:
+def task(here: Harness, **since: float) -> TaskUse:
     started = here.time + timedelta(**since)
     return TaskUse(
         cluster_arn=CLUSTER, task_arn=f"{CLUSTER}/9", task_definition=str(revision_arn()), started_at=started
     )
 
 
-def test_a_failed_start_is_told_once_whoever_looks_next(stage: Stage) -> None:
-    failing(stage)
-    told = [act(stage, kind, seconds=10) for _ in range(3) for kind in ("ECS Task State Change", "PutRolePolicy")]
-    assert [each for some in told for each in some] == ["Finding Opened"]
+def test_a_failed_start_is_told_once_whoever_looks_next(harness: Harness) -> None:
+    failing(harness)
+    reported = [act(harness, kind, seconds=10) for _ in range(3) for kind in ("ECS Task State Change", "PutRolePolicy")]
+    assert [each for some in reported for each in some] == ["Finding Opened"]
 
 
-def test_a_day_of_hourly_failures_is_one_message(stage: Stage) -> None:
-    told = []
+def test_a_day_of_hourly_failures_is_one_message(harness: Harness) -> None:
+    reported = []
     for _ in range(24):
-        failing(stage)
-        told += act(stage, "ECS Task State Change", minutes=30)
-        told += act(stage, "PutRolePolicy", minutes=30)
-    assert told == ["Finding Opened"]
+        failing(harness)
+        reported += act(harness, "ECS Task State Change", minutes=30)
+        reported += act(harness, "PutRolePolicy", minutes=30)
+    assert reported == ["Finding Opened"]
 
 
-def test_that_nothing_tries_any_more_is_no_cure(stage: Stage) -> None:
-    failing(stage)
-    act(stage, "ECS Task State Change", hours=6)
-    stage.world.running = Usage(newest=True, services=(service(),))
-    assert act(stage, "Sweep") == []
+def test_that_nothing_tries_any_more_is_no_cure(harness: Harness) -> None:
+    failing(harness)
+    act(harness, "ECS Task State Change", hours=6)
+    harness.world.running = Usage(newest=True, services=(service(),))
+    assert act(harness, "Sweep") == []
 
 
 STARTED = {"before-it-failed": ({"minutes": -5}, []), "after-it-failed": ({"minutes": 2}, ["Finding Resolved"])}
 
 
-@pytest.mark.parametrize(("since", "told"), STARTED.values(), ids=STARTED)
+@pytest.mark.parametrize(("since", "reported"), STARTED.values(), ids=STARTED)
 def test_a_failed_start_ends_with_a_task_that_started_after_it(
-    stage: Stage, since: dict[str, float], told: list[str]
+    harness: Harness, since: dict[str, float], reported: list[str]
 ) -> None:
-    failing(stage)
-    running = task(stage, **since)
-    act(stage, "ECS Task State Change", hours=1)
-    stage.world.running = Usage(newest=True, services=(service(),), tasks=(running,))
-    assert act(stage, "PutRolePolicy") == told
+    failing(harness)
+    running = task(harness, **since)
+    act(harness, "ECS Task State Change", hours=1)
+    harness.world.running = Usage(newest=True, services=(service(),), tasks=(running,))
+    assert act(harness, "PutRolePolicy") == reported
 
 
-def test_a_task_that_started_after_one_failed_is_no_failure(stage: Stage) -> None:
-    failing(stage, task(stage, seconds=1))
-    assert act(stage, "ECS Task State Change") == []
+def test_a_task_that_started_after_one_failed_is_no_failure(harness: Harness) -> None:
+    failing(harness, task(harness, seconds=1))
+    assert act(harness, "ECS Task State Change") == []
 
 
-def test_a_failed_start_ends_with_the_use_of_its_revision(stage: Stage) -> None:
-    failing(stage)
-    act(stage, "ECS Task State Change")
-    stage.world.running = Usage(newest=False)
-    assert act(stage, "PutRolePolicy") == ["Finding Resolved"]
+def test_a_failed_start_ends_with_the_use_of_its_revision(harness: Harness) -> None:
+    failing(harness)
+    act(harness, "ECS Task State Change")
+    harness.world.running = Usage(newest=False)
+    assert act(harness, "PutRolePolicy") == ["Finding Resolved"]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pullguard.checks.catalogue import CHECKS, broken_by, cause_of
+from pullguard.checks.catalogue import CHECKS, broken_by, incident_of
 from pullguard.domain.findings import Finding, Remedy
 from pullguard.incidents import Dependent, broken_thing, common_sentence, dependents_of, shared_things, together
 from tests.fakes import ACCOUNT, REGION, key, revision_arn, role_arn, secret_arn, service
@@ -59,7 +59,7 @@ APART = {
 @pytest.mark.parametrize("check", APART)
 def test_a_cause_is_the_check_and_the_thing_that_is_broken(check: str) -> None:
     finding = replace(FINDING, check=check)
-    other = {name for name, change in OTHERS.items() if cause_of(replace(finding, **change)) != cause_of(finding)}
+    other = {name for name, change in OTHERS.items() if incident_of(replace(finding, **change)) != incident_of(finding)}
     assert other == APART[check]
 
 
@@ -77,11 +77,11 @@ def test_a_cause_is_the_check_and_the_thing_that_is_broken(check: str) -> None:
 )
 def test_neither_state_nor_revision_make_another_cause(check: str, change: dict[str, Any]) -> None:
     finding = replace(FINDING, check=check)
-    assert cause_of(replace(finding, **change)) == cause_of(finding)
+    assert incident_of(replace(finding, **change)) == incident_of(finding)
 
 
 def test_no_two_checks_share_a_cause() -> None:
-    assert len({cause_of(replace(FINDING, check=each.id)) for each in CHECKS}) == len(CHECKS)
+    assert len({incident_of(replace(FINDING, check=each.id)) for each in CHECKS}) == len(CHECKS)
 
 
 SECRET_KEYS = (str(secret_arn()), f"secret {REGION} {ACCOUNT} registry/ghcr")
@@ -126,15 +126,15 @@ def test_together_are_each_once_and_found_where_either_says_so() -> None:
         arn = str(revision_arn(family, number))
         return Dependent(arn=service(name).service_arn if name else arn, task_definition=arn, found=found)
 
-    told = (runs("web", 7, found=False), runs("api", 1, found=True, name=""))
+    reported = (runs("web", 7, found=False), runs("api", 1, found=True, name=""))
     others = (
         runs("web", 8, found=True),  # the same service, which has moved on since
         runs("job", 1, found=True),  # of another family by now
         runs("api", 1, found=False, name=""),
         runs("api", 2, found=True, name=""),
     )
-    assert together(told, others) == (runs("web", 7, found=True), told[1], others[1], others[3])
-    assert together((), told) == told
+    assert together(reported, others) == (runs("web", 7, found=True), reported[1], others[1], others[3])
+    assert together((), reported) == reported
 
 
 def test_dependents_are_services_then_task_definitions_and_no_old_revision_that_nothing_runs() -> None:

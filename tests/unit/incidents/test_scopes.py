@@ -10,7 +10,7 @@ from pullguard.domain.opt_in import REGISTRY_TAG
 from pullguard.store.ledger import Ledger
 from pullguard.store.services import Kept
 from tests.fakes import CLUSTER, World, container, revision_arn, role, secret, service, task_definition
-from tests.flows import Stage, look
+from tests.flows import Harness, request
 from tests.unit.workflows.test_notify_incident import deliver
 
 SECRET = secret(tags={REGISTRY_TAG: "ghcr.io docker.io"})
@@ -38,19 +38,19 @@ def world(answers: dict[str, Verification], *, version: str = "v1", hosts: dict[
 
 
 @pytest.fixture
-def stage(ledger: Ledger) -> Stage:
-    here = Stage(ledger, world({}))
+def harness(ledger: Ledger) -> Harness:
+    here = Harness(ledger, world({}))
     assert round_of(here) == []
     for each in FAMILIES:
         here.services.keep(service(each).service_arn, Kept(task_definition=str(revision_arn(each))))
     return here
 
 
-def round_of(here: Stage, *families: str) -> list[tuple[str, int]]:
+def round_of(here: Harness, *families: str) -> list[tuple[str, int]]:
     """Look at all, and return kind and number of named services of each message that came of it."""
     known = len(here.sent.alerts)
     for each in families or FAMILIES:
-        here.validate(look(revision_arn(each)))
+        here.validate(request(revision_arn(each)))
     deliver(here)
     here.later(minutes=1)
     return [
@@ -62,51 +62,51 @@ def round_of(here: Stage, *families: str) -> list[tuple[str, int]]:
 # --- The registry ------------------------------------------------------------------------------------------------
 
 
-def test_a_repository_that_may_not_be_read_names_its_own_family_alone(stage: Stage) -> None:
-    stage.world = world({ODD: CLOSED})
-    assert round_of(stage) == [("Finding Opened", 1)]
-    (alert,) = stage.sent.alerts
+def test_a_repository_that_may_not_be_read_names_its_own_family_alone(harness: Harness) -> None:
+    harness.world = world({ODD: CLOSED})
+    assert round_of(harness) == [("Finding Opened", 1)]
+    (alert,) = harness.sent.alerts
     assert f"service/main/{ODD}" in alert["Message"]
     assert "*" not in alert["Message"]
     assert not any(f"service/main/{each}" in alert["Message"] for each in HEALTHY)
 
 
 @pytest.mark.parametrize("first", [ODD, HEALTHY[0]])
-def test_one_closed_repository_mutes_no_outage(stage: Stage, first: str) -> None:
-    stage.world = world({ODD: CLOSED})
-    round_of(stage)
-    stage.world = world(dict.fromkeys(FAMILIES, WRONG), version="v2")
+def test_one_closed_repository_mutes_no_outage(harness: Harness, first: str) -> None:
+    harness.world = world({ODD: CLOSED})
+    round_of(harness)
+    harness.world = world(dict.fromkeys(FAMILIES, WRONG), version="v2")
     order = sorted(FAMILIES, key=lambda each: each != first)
-    assert round_of(stage, *order) == [("Finding Opened", len(FAMILIES))]
+    assert round_of(harness, *order) == [("Finding Opened", len(FAMILIES))]
 
-    stage.world = world({ODD: CLOSED}, version="v3")
-    assert round_of(stage, *order) == [("Finding Resolved", len(FAMILIES))]  # the odd one was hit by that one as well
-    assert "*" not in stage.sent.alerts[-1]["Message"]
+    harness.world = world({ODD: CLOSED}, version="v3")
+    assert round_of(harness, *order) == [("Finding Resolved", len(FAMILIES))]  # the odd one was hit by that one as well
+    assert "*" not in harness.sent.alerts[-1]["Message"]
 
-    stage.world = world({}, version="v3")
-    assert round_of(stage) == [("Finding Resolved", 1)]
-    assert ODD in stage.sent.alerts[-1]["Message"]
+    harness.world = world({}, version="v3")
+    assert round_of(harness) == [("Finding Resolved", 1)]
+    assert ODD in harness.sent.alerts[-1]["Message"]
 
 
-def test_what_ends_behind_an_outage_ends_with_it(stage: Stage) -> None:
+def test_what_ends_behind_an_outage_ends_with_it(harness: Harness) -> None:
     for answers, version in (({ODD: CLOSED}, "v1"), (dict.fromkeys(FAMILIES, WRONG), "v2")):
-        stage.world = world(answers, version=version)
-        round_of(stage)
-    stage.world = world({}, version="v3")
-    assert sorted(round_of(stage)) == [("Finding Resolved", 1), ("Finding Resolved", len(FAMILIES))]
+        harness.world = world(answers, version=version)
+        round_of(harness)
+    harness.world = world({}, version="v3")
+    assert sorted(round_of(harness)) == [("Finding Resolved", 1), ("Finding Resolved", len(FAMILIES))]
 
 
-def test_an_outage_behind_one_refusal_of_another_version_is_told(stage: Stage) -> None:
+def test_an_outage_behind_one_refusal_of_another_version_is_told(harness: Harness) -> None:
     """A registry with Basic says 401 to both; then a new version that all are refused with is news."""
-    stage.world = world({ODD: WRONG})
-    round_of(stage)
-    stage.world = world(dict.fromkeys(FAMILIES, WRONG), version="v2")
-    assert round_of(stage) == [("Finding Changed", len(FAMILIES))]
+    harness.world = world({ODD: WRONG})
+    round_of(harness)
+    harness.world = world(dict.fromkeys(FAMILIES, WRONG), version="v2")
+    assert round_of(harness) == [("Finding Changed", len(FAMILIES))]
 
 
 def test_who_pulls_from_another_host_with_the_secret_is_not_named(ledger: Ledger) -> None:
     elsewhere = dict.fromkeys(HEALTHY, "docker.io")
-    here = Stage(ledger, world({}, hosts=elsewhere))
+    here = Harness(ledger, world({}, hosts=elsewhere))
     round_of(here)
     here.world = world({ODD: WRONG}, hosts=elsewhere)
     round_of(here)
@@ -119,14 +119,14 @@ def test_who_pulls_from_another_host_with_the_secret_is_not_named(ledger: Ledger
 def test_a_failed_rotation_says_who_is_at_risk_and_when_each_pulls_next(ledger: Ledger) -> None:
     rotating = replace(SECRET, rotation=Rotation(enabled=True))
     definitions = tuple(task_definition(container(rotating), family=each) for each in FAMILIES[:3])
-    here = Stage(ledger, World(definitions, (role(reads=[rotating]),), (rotating,)))
+    here = Harness(ledger, World(definitions, (role(reads=[rotating]),), (rotating,)))
     here.world.verifications = {image("web"): OK}
     round_of(here, *FAMILIES[:3])
     for each, (desired, running) in zip(FAMILIES, ((2, 2), (2, 1), (0, 0)), strict=False):
         use = replace(service(each, runs=revision_arn(each)), desired_count=desired, running_count=running)
         here.services.keep(use.service_arn, Kept.of(use))
     here.ledger.keep_rotation_end(rotating.arn, RotationEnd(outcome="failed", at=here.time))
-    here.validate(look(revision_arn("f0"), kind="RotationFailed"))
+    here.validate(request(revision_arn("f0"), kind="RotationFailed"))
     deliver(here)
     (alert,) = here.sent.alerts
     assert alert["Subject"].startswith("[Pullguard] error: 3 services at risk: secret registry/ghcr")
@@ -160,59 +160,59 @@ STARTS: dict[str, tuple[Verification, str, list[str]]] = {
 }
 
 
-@pytest.mark.parametrize(("answer", "reason", "told"), STARTS.values(), ids=STARTS)
+@pytest.mark.parametrize(("answer", "reason", "reported"), STARTS.values(), ids=STARTS)
 def test_starts_that_fail_for_one_reason_are_one_message(
-    stage: Stage, answer: Verification, reason: str, told: list[str]
+    harness: Harness, answer: Verification, reason: str, reported: list[str]
 ) -> None:
-    stage.world = world(dict.fromkeys(FAMILIES, answer))
-    fail(stage, reason)
-    assert checks(stage) == told
+    harness.world = world(dict.fromkeys(FAMILIES, answer))
+    fail(harness, reason)
+    assert checks(harness) == reported
 
 
-def test_what_was_explained_is_no_news_when_the_cause_is_mended(stage: Stage) -> None:
-    stage.world = world(dict.fromkeys(FAMILIES, WRONG))
-    fail(stage, "CannotPullContainerError: pull access denied for acme/web")
-    running = stage.world.running
-    stage.world = world({}, version="v2")
-    stage.world.running = running
-    assert round_of(stage) == [("Finding Resolved", len(FAMILIES))]
-    fail(stage, "CannotPullContainerError: dial tcp: i/o timeout")  # and that is something else
-    assert checks(stage) == ["credentials-rejected", "credentials-rejected", "task-start-failed"]
+def test_what_was_explained_is_no_news_when_the_cause_is_mended(harness: Harness) -> None:
+    harness.world = world(dict.fromkeys(FAMILIES, WRONG))
+    fail(harness, "CannotPullContainerError: pull access denied for acme/web")
+    running = harness.world.running
+    harness.world = world({}, version="v2")
+    harness.world.running = running
+    assert round_of(harness) == [("Finding Resolved", len(FAMILIES))]
+    fail(harness, "CannotPullContainerError: dial tcp: i/o timeout")  # and that is something else
+    assert checks(harness) == ["credentials-rejected", "credentials-rejected", "task-start-failed"]
 
 
-def test_one_dead_family_mutes_no_failure_of_all(stage: Stage) -> None:
+def test_one_dead_family_mutes_no_failure_of_all(harness: Harness) -> None:
     reason = "CannotPullContainerError: toomanyrequests: You have reached your pull rate limit."
-    fail(stage, reason, ODD)
-    stage.later(hours=20)
-    fail(stage, reason, *HEALTHY[:2])
-    assert kinds(stage) == ["Finding Opened", "Finding Changed"]  # which names the first
-    assert f"service/main/{HEALTHY[0]}" in stage.sent.alerts[-1]["Message"]
+    fail(harness, reason, ODD)
+    harness.later(hours=20)
+    fail(harness, reason, *HEALTHY[:2])
+    assert kinds(harness) == ["Finding Opened", "Finding Changed"]  # which names the first
+    assert f"service/main/{HEALTHY[0]}" in harness.sent.alerts[-1]["Message"]
 
-    fail(stage, reason, *HEALTHY)
-    stage.later(minutes=30)
-    stage.alerter().reminder.remind()
-    assert len(stage.sent.alerts) == 2
-    stage.later(minutes=31)
-    stage.alerter().reminder.remind()
-    stage.alerter().reminder.remind()
-    assert kinds(stage) == ["Finding Opened", "Finding Changed", "Finding Changed"]
-    assert [each for each in FAMILIES if f"service/main/{each}" not in stage.sent.alerts[-1]["Message"]] == []
+    fail(harness, reason, *HEALTHY)
+    harness.later(minutes=30)
+    harness.alerter().reminder.remind()
+    assert len(harness.sent.alerts) == 2
+    harness.later(minutes=31)
+    harness.alerter().reminder.remind()
+    harness.alerter().reminder.remind()
+    assert kinds(harness) == ["Finding Opened", "Finding Changed", "Finding Changed"]
+    assert [each for each in FAMILIES if f"service/main/{each}" not in harness.sent.alerts[-1]["Message"]] == []
 
 
-def kinds(here: Stage) -> list[Any]:
+def kinds(here: Harness) -> list[Any]:
     return [alert["MessageAttributes"]["kind"]["StringValue"] for alert in here.sent.alerts]
 
 
-def fail(here: Stage, reason: str, *families: str) -> None:
+def fail(here: Harness, reason: str, *families: str) -> None:
     """A task of each family fails to start, and is looked at."""
     for each in families or FAMILIES:
         start = FailedStart(task_arn=f"{CLUSTER}/{each}", stopped_at=here.time, reasons=(Reason(text=reason),))
         here.world.running = Usage(
             newest=True, services=(service(each, runs=revision_arn(each)),), failed_starts=(start,)
         )
-        here.validate(look(revision_arn(each), kind="ECS Task State Change"))
+        here.validate(request(revision_arn(each), kind="ECS Task State Change"))
         deliver(here)
 
 
-def checks(here: Stage) -> list[Any]:
+def checks(here: Harness) -> list[Any]:
     return [alert["MessageAttributes"]["check"]["StringValue"] for alert in here.sent.alerts]

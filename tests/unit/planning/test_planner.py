@@ -11,7 +11,7 @@ from pullguard.domain.actions import Fix, Grant, MoveService, Plan, ReferenceCha
 from pullguard.domain.arn import Arn
 from pullguard.domain.facts import FailedStart, Key, NamedPolicy, Reason, Role, Secret, Usage, Verification
 from pullguard.domain.findings import Remedy
-from pullguard.planning.planner import Rules, make_plan, next_actions, told_apart
+from pullguard.planning.planner import Rules, distinct, make_plan, next_actions
 from tests.fakes import (
     CLUSTER,
     NOW,
@@ -407,9 +407,9 @@ def test_what_nobody_asked_for_is_in_the_plan_and_in_no_alert() -> None:
         f"aws ecs tag-resource --region us-east-1 --resource-arn {revision_arn()} "
         "--tags key=pullguard:attach,value=true"
     ]
-    assert told_apart(refusals) == ()
+    assert distinct(refusals) == ()
     asked_for = plan(CASES["missing-credentials-of-a-secret-for-every-role"].world).refusals
-    assert told_apart(asked_for) == asked_for
+    assert distinct(asked_for) == asked_for
     present = {"Tags": [{"Key": "pullguard:roles", "Value": "*"}]}
     (named,) = piped(Remedy(snippet=asked_for[0].snippet), present)
     assert named == {"Key": "pullguard:roles", "Value": "* web-execution"}
@@ -427,13 +427,13 @@ def test_without_grants_everything_comes_next() -> None:
     assert next_actions(Plan()) == ()
 
 
-STAGE = {"StringEquals": {"secretsmanager:VersionStage": "AWSCURRENT"}}
+HARNESS = {"StringEquals": {"secretsmanager:VersionStage": "AWSCURRENT"}}
 ENDPOINT = {"StringEquals": {"aws:SourceVpce": "vpce-1"}}
 READS = {"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": str(KEYED.arn)}
 DECRYPTS = {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": str(key().arn)}
 NARROWED: dict[str, tuple[Secret, list[dict[str, Any]]]] = {
-    "to-a-stage": (GHCR, [{**READS, "Resource": str(GHCR.arn), "Condition": STAGE}]),
-    "to-a-stage-and-no-decrypt": (KEYED, [{**READS, "Condition": STAGE}]),
+    "to-a-stage": (GHCR, [{**READS, "Resource": str(GHCR.arn), "Condition": HARNESS}]),
+    "to-a-stage-and-no-decrypt": (KEYED, [{**READS, "Condition": HARNESS}]),
     "to-an-endpoint-and-no-decrypt": (KEYED, [{**READS, "Condition": ENDPOINT}]),
     "decrypt-to-an-endpoint-and-no-read": (KEYED, [{**DECRYPTS, "Condition": ENDPOINT}]),
     "to-the-present-stage-and-no-decrypt": (
@@ -441,11 +441,11 @@ NARROWED: dict[str, tuple[Secret, list[dict[str, Any]]]] = {
         [{**READS, "Condition": {"StringEqualsIfExists": {"secretsmanager:VersionStage": "AWSCURRENT"}}}],
     ),
     **{
-        f"to-another-stage-{stage}": (
+        f"to-another-stage-{harness}": (
             KEYED,
-            [{**READS, "Condition": {"StringEquals": {"secretsmanager:VersionStage": stage}}}],
+            [{**READS, "Condition": {"StringEquals": {"secretsmanager:VersionStage": harness}}}],
         )
-        for stage in ("AWSPREVIOUS", "AWSPENDING", "blue")
+        for harness in ("AWSPREVIOUS", "AWSPENDING", "blue")
     },
     "until-a-date-and-no-decrypt": (
         KEYED,
@@ -475,7 +475,7 @@ BOTH_ACTIONS = ("secretsmanager:GetSecretValue", "kms:Decrypt")
 GRANTED: dict[str, tuple[list[dict[str, Any]], tuple[str, ...]]] = {
     "neither": ([], BOTH_ACTIONS),
     "read": ([READS], BOTH_ACTIONS[1:]),
-    "read-twice-once-narrowed": ([READS, {**READS, "Condition": STAGE}], BOTH_ACTIONS[1:]),
+    "read-twice-once-narrowed": ([READS, {**READS, "Condition": HARNESS}], BOTH_ACTIONS[1:]),
     "decrypt": ([DECRYPTS], BOTH_ACTIONS[:1]),
     "decrypt-through-secrets-manager": (
         [{**DECRYPTS, "Condition": {"StringEquals": {"kms:ViaService": "secretsmanager.us-east-1.amazonaws.com"}}}],

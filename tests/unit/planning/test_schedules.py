@@ -193,17 +193,17 @@ BROKEN = World((task_definition(container(OLD)),), (role(reads=(OLD, NEW)),), (N
 
 
 @pytest.mark.parametrize(
-    ("schedules", "told"),
+    ("schedules", "reported"),
     [
         pytest.param((), [], id="none"),
         pytest.param((RULE, SCHEDULE), ["rule nightly", "schedule weekly report"], id="pinned"),
         pytest.param(denied(), ["unknown schedules"], id="unreadable"),
     ],
 )
-def test_once_there_is_a_successor_they_are_told_and_not_touched(schedules: Any, told: list[str]) -> None:
+def test_once_there_is_a_successor_they_are_told_and_not_touched(schedules: Any, reported: list[str]) -> None:
     BROKEN.running = Usage(newest=False, successor=revision_arn("web", 8), schedules=schedules)
     facts = BROKEN.facts()
-    assert in_scope(facts) == bool(told)
+    assert in_scope(facts) == bool(reported)
     plan = make_plan(facts, examine(facts).findings, PlannerRules(move_services=True))
     assert plan.actions == ()
-    assert [each.target for each in plan.refusals] == told
+    assert [each.target for each in plan.refusals] == reported

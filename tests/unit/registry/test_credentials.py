@@ -11,7 +11,7 @@ import pytest
 
 from pullguard.domain.arn import Arn
 from pullguard.domain.errors import Malformed
-from pullguard.domain.facts import NotLooked, RegistryAnswer, Secret
+from pullguard.domain.facts import NotAsked, RegistryAnswer, Secret
 from pullguard.domain.image import ImageReference, parse_image
 from pullguard.registry import (
     HostNotAllowed,
@@ -79,16 +79,16 @@ ELSEWHERE = (
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("location", ELSEWHERE)
-@pytest.mark.parametrize("stage", ["ping", "manifest", "token"])
+@pytest.mark.parametrize("phase", ["ping", "manifest", "token"])
 def test_a_redirect_to_another_host_is_not_followed(
-    registry: Recording, collector: Recording, stage: str, location: str, status: int
+    registry: Recording, collector: Recording, phase: str, location: str, status: int
 ) -> None:
     there = location.format(own=registry.port, other=collector.port)
-    challenge = f'Bearer realm="http://{registry.host}/token",service="s"' if stage == "token" else "Basic realm=r"
+    challenge = f'Bearer realm="http://{registry.host}/token",service="s"' if phase == "token" else "Basic realm=r"
 
     def script(request: Request) -> Reply:
         here = {"/v2/": "ping", "/token": "token"}.get(request.path, "manifest")
-        if here == stage and (here != "manifest" or request.authorization):
+        if here == phase and (here != "manifest" or request.authorization):
             return Reply(status=status, headers=(("Location", there),))
         return Reply(status=401, headers=(("WWW-Authenticate", challenge),))
 
@@ -299,7 +299,7 @@ def test_an_image_that_only_looks_like_one_of_the_tags_registry_collects_nothing
     except Malformed:
         pass
     else:
-        assert isinstance(verification(its, image, read), NotLooked)
+        assert isinstance(verification(its, image, read), NotAsked)
     assert (registry.connections, collector.connections) == (0, 0)
 
 
@@ -378,12 +378,12 @@ def test_proxies_of_the_environment_are_not_used(
 
 
 @pytest.mark.parametrize("status", [200, 307, 400, 401, 403, 404, 429, 500])
-@pytest.mark.parametrize("stage", ["manifest", "token"])
+@pytest.mark.parametrize("phase", ["manifest", "token"])
 def test_nothing_that_a_registry_echoes_is_repeated(
-    registry: Recording, caplog: pytest.LogCaptureFixture, stage: str, status: int
+    registry: Recording, caplog: pytest.LogCaptureFixture, phase: str, status: int
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    challenge = f'Bearer realm="http://{registry.host}/token",service="s"' if stage == "token" else "Basic realm=r"
+    challenge = f'Bearer realm="http://{registry.host}/token",service="s"' if phase == "token" else "Basic realm=r"
 
     def script(request: Request) -> Reply:
         if request.authorization is None:
@@ -414,8 +414,8 @@ def test_a_fault_of_our_own_shows_no_credentials_in_its_traceback() -> None:
             allowed_hosts=frozenset({"ghcr.io"}),
             transport=Transport(resolve=explode),
         )
-    told = "".join(traceback.TracebackException.from_exception(caught.value, capture_locals=True).format())
-    own = told[told.index("registry/credentials.py") :]
+    reported = "".join(traceback.TracebackException.from_exception(caught.value, capture_locals=True).format())
+    own = reported[reported.index("registry/credentials.py") :]
     assert not any(trace in own for trace in (PASSWORD, BASIC[6:]))
     assert caught.value.__context__ is None
     assert "RuntimeError in explode" in str(caught.value)

@@ -105,7 +105,7 @@ def test_a_validator_gets_the_deployments_choices(deployment: Deployment) -> Non
 
 def test_an_executor_gets_the_deployments_choices(deployment: Deployment) -> None:
     executor = deployment.executor()
-    assert (executor.mode, executor.brakes.writes_per_hour) == ("remediate", 3)
+    assert (executor.mode, executor.guard.writes_per_hour) == ("remediate", 3)
     assert executor.validation_queue_url == "https://sqs/validations"
 
 

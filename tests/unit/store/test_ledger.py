@@ -224,16 +224,16 @@ def test_once_is_once_in_a_time(ledger: Ledger) -> None:
 
 def test_a_lease_keeps_others_out_until_it_ends(ledger: Ledger) -> None:
     later = [0, 1, 59, 60, 61, 119, 120]
-    taken = [ledger.lease("x", 60, now=NOW + timedelta(seconds=after)) for after in later]
+    taken = [ledger.lock("x", 60, now=NOW + timedelta(seconds=after)) for after in later]
     assert taken == [True, False, False, True, False, False, True]
-    assert ledger.lease("y", 60, now=NOW)
+    assert ledger.lock("y", 60, now=NOW)
 
 
 def test_who_has_a_lease_may_take_it_again_and_gives_it_back(ledger: Ledger) -> None:
     takers = ["m-1", "m-1", "m-2", ""]
-    assert [ledger.lease("x", 60, now=NOW, by=each) for each in takers] == [True, True, False, False]
+    assert [ledger.lock("x", 60, now=NOW, by=each) for each in takers] == [True, True, False, False]
     ledger.release("x")
-    assert [ledger.lease("x", 60, now=NOW, by=each) for each in ("m-2", "m-1")] == [True, False]
+    assert [ledger.lock("x", 60, now=NOW, by=each) for each in ("m-2", "m-1")] == [True, False]
 
 
 def test_writes_are_counted_by_scope_and_hour(ledger: Ledger) -> None:

@@ -14,7 +14,7 @@ from pullguard.domain.image import ImageReference, parse_image
 from pullguard.domain.secret_value import Credentials, read_value
 from pullguard.registry import verification
 from pullguard.registry.refused_logins import RefusedLogins
-from pullguard.store.logins import CLAIM_S, RATE_LIMITED_S, REFUSED_S, TAKEN_S, LoginLedger
+from pullguard.store.logins import CLAIM_S, RATE_LIMITED_S, REFUSED_S, TAKEN_S, LoginStore
 from tests.fakes import ACCOUNT, NOW, secret
 from tests.unit.store.test_malformed_items import MALFORMED
 
@@ -62,8 +62,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def logins(ledger: Any, dynamodb: "DynamoDBClient", clock: Clock) -> LoginLedger:
-    return LoginLedger(dynamodb, "ledger", now=clock.now, pause=clock.later)
+def logins(ledger: Any, dynamodb: "DynamoDBClient", clock: Clock) -> LoginStore:
+    return LoginStore(dynamodb, "ledger", now=clock.now, pause=clock.later)
 
 
 def read(version: str = VERSION) -> Any:
@@ -73,7 +73,7 @@ def read(version: str = VERSION) -> Any:
     return value
 
 
-def batch(logins: LoginLedger, registry: Registry, *, its: Secret = GHCR, version: str = VERSION) -> list[str]:
+def batch(logins: LoginStore, registry: Registry, *, its: Secret = GHCR, version: str = VERSION) -> list[str]:
     """Verify ten images as one batch does; return the answers."""
     remembered = RefusedLogins(logins)
     looked = [verification(its, image, read(version), ask=registry, logins=remembered) for image in IMAGES]
@@ -92,7 +92,7 @@ BATCHES = {
 
 @pytest.mark.parametrize(("says", "questions"), BATCHES.values(), ids=BATCHES)
 def test_what_is_refused_is_asked_once_and_answered_as_the_registry_did(
-    logins: LoginLedger, says: Verification, questions: int
+    logins: LoginStore, says: Verification, questions: int
 ) -> None:
     registry = Registry(says)
     for _ in range(3):
@@ -105,7 +105,7 @@ SPANS = [(REFUSED, REFUSED_S), (LIMITED, RATE_LIMITED_S)]
 
 @pytest.mark.parametrize(("says", "spans_s"), SPANS, ids=["wrong credentials", "too many requests"])
 def test_what_is_refused_again_is_asked_more_and_more_seldom(
-    logins: LoginLedger, clock: Clock, says: Verification, spans_s: tuple[int, ...]
+    logins: LoginStore, clock: Clock, says: Verification, spans_s: tuple[int, ...]
 ) -> None:
     registry = Registry(says)
     for number, span_s in enumerate((*spans_s, spans_s[-1]), start=1):
@@ -117,7 +117,7 @@ def test_what_is_refused_again_is_asked_more_and_more_seldom(
 
 
 def test_wrong_credentials_are_tried_twice_in_a_quarter_of_an_hour_and_in_each_hour(
-    logins: LoginLedger, clock: Clock
+    logins: LoginStore, clock: Clock
 ) -> None:
     registry = Registry(REFUSED)
     tried: list[int] = []
@@ -130,7 +130,7 @@ def test_wrong_credentials_are_tried_twice_in_a_quarter_of_an_hour_and_in_each_h
     assert REFUSED_S[-1] < 3600  # an hourly look asks
 
 
-def test_once_it_is_taken_the_next_refusal_is_the_first(logins: LoginLedger, clock: Clock) -> None:
+def test_once_it_is_taken_the_next_refusal_is_the_first(logins: LoginStore, clock: Clock) -> None:
     for says in (REFUSED, REFUSED, OK, REFUSED):
         batch(logins, registry := Registry(says))
         assert registry.asked
@@ -146,18 +146,18 @@ NEWS = {
 
 
 @pytest.mark.parametrize("other", NEWS.values(), ids=NEWS)
-def test_another_login_is_asked_at_once(logins: LoginLedger, other: dict[str, Any]) -> None:
+def test_another_login_is_asked_at_once(logins: LoginStore, other: dict[str, Any]) -> None:
     batch(logins, Registry(REFUSED))
     assert batch(logins, Registry(OK), **other) == ["ok"] * 10
 
 
-def test_another_host_is_asked_at_once(logins: LoginLedger) -> None:
+def test_another_host_is_asked_at_once(logins: LoginStore) -> None:
     batch(logins, Registry(REFUSED))
     looked = verification(GHCR, parse_image("quay.io/acme/app:1"), read(), ask=Registry(OK), logins=logins)
     assert looked == OK
 
 
-def test_what_is_remembered_says_so_and_when_it_was(logins: LoginLedger) -> None:
+def test_what_is_remembered_says_so_and_when_it_was(logins: LoginStore) -> None:
     logins.keep(LOGIN, REFUSED)
     known = logins.known(LOGIN)
     assert known is not None
@@ -171,7 +171,7 @@ def test_what_is_remembered_says_so_and_when_it_was(logins: LoginLedger) -> None
 
 
 def test_whoever_comes_while_it_is_asked_waits_for_the_answer(
-    dynamodb: "DynamoDBClient", logins: LoginLedger, clock: Clock
+    dynamodb: "DynamoDBClient", logins: LoginStore, clock: Clock
 ) -> None:
     assert logins.known(LOGIN) is None  # the first run asks the registry now
 
@@ -179,7 +179,7 @@ def test_whoever_comes_while_it_is_asked_waits_for_the_answer(
         clock.later(seconds)
         logins.keep(LOGIN, REFUSED)  # ... and is answered
 
-    second = LoginLedger(dynamodb, "ledger", now=clock.now, pause=pause)
+    second = LoginStore(dynamodb, "ledger", now=clock.now, pause=pause)
     known = second.known(LOGIN)
     assert known is not None
     assert known.answer == "rejected"
@@ -187,14 +187,14 @@ def test_whoever_comes_while_it_is_asked_waits_for_the_answer(
 
 @pytest.mark.parametrize("says", [OK, SILENT], ids=["taken", "unreachable"])
 def test_whoever_waited_asks_where_nothing_was_refused(
-    dynamodb: "DynamoDBClient", logins: LoginLedger, clock: Clock, says: Verification
+    dynamodb: "DynamoDBClient", logins: LoginStore, clock: Clock, says: Verification
 ) -> None:
     assert logins.known(LOGIN) is None
     logins.keep(LOGIN, says)
     assert logins.known(LOGIN) is None
 
 
-def test_whoever_has_claimed_it_and_died_holds_it_for_seconds(logins: LoginLedger, clock: Clock) -> None:
+def test_whoever_has_claimed_it_and_died_holds_it_for_seconds(logins: LoginStore, clock: Clock) -> None:
     assert logins.known(LOGIN) is None
     since = clock.now()
     assert logins.known(LOGIN) in (
@@ -207,7 +207,7 @@ def test_whoever_has_claimed_it_and_died_holds_it_for_seconds(logins: LoginLedge
     assert logins.known(LOGIN) is None
 
 
-def test_a_login_that_works_holds_up_nobody_for_a_minute(logins: LoginLedger, clock: Clock) -> None:
+def test_a_login_that_works_holds_up_nobody_for_a_minute(logins: LoginStore, clock: Clock) -> None:
     logins.keep(LOGIN, OK)
     clock.later(TAKEN_S - 1)
     assert [logins.known(LOGIN) for _ in range(5)] == [None] * 5
@@ -281,7 +281,7 @@ UNREAD = {**MALFORMED, **{name: {"data": {"S": json.dumps(data)}} for name, data
 @pytest.mark.parametrize("malformed", UNREAD.values(), ids=UNREAD)
 def test_what_cannot_be_read_is_named_and_no_login_is_tried(
     dynamodb: "DynamoDBClient",
-    logins: LoginLedger,
+    logins: LoginStore,
     ghcr: Registry,
     malformed: dict[str, Any],
     caplog: pytest.LogCaptureFixture,
@@ -298,7 +298,7 @@ def test_what_cannot_be_read_is_named_and_no_login_is_tried(
     assert readers.verification(replace(GHCR, arn=secret("other", "Others").arn), IMAGES[0]) == OK
 
 
-def test_what_was_kept_can_be_read(dynamodb: "DynamoDBClient", logins: LoginLedger) -> None:
+def test_what_was_kept_can_be_read(dynamodb: "DynamoDBClient", logins: LoginStore) -> None:
     names = {"pk": {"S": f"LOGIN#{GHCR.arn}"}, "sk": {"S": f"{VERSION}#ghcr.io"}}
     dynamodb.put_item(TableName="ledger", Item={**names, "data": {"S": json.dumps(GOOD)}})
     known = logins.known(LOGIN)

@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import pytest
 
 from pullguard.aws.answers import safe_words
-from pullguard.checks.catalogue import cause_of
+from pullguard.checks.catalogue import incident_of
 from pullguard.domain.errors import MalformedItem
-from pullguard.domain.facts import NotLooked, RotationEnd, ScheduleUse, Unreadable
-from pullguard.domain.grant_record import Unagreed
+from pullguard.domain.facts import NotAsked, RotationEnd, ScheduleUse, Unreadable
+from pullguard.domain.grant_record import GrantWithoutConsent
 from pullguard.domain.role_policy import Granted
 from pullguard.domain.stop import Stop
-from pullguard.incidents import CauseRecord, Member
-from pullguard.store.incidents import CauseLedger
+from pullguard.incidents import Incident, Member
+from pullguard.store.incidents import IncidentStore
 from pullguard.store.ledger import Ledger
-from pullguard.store.services import Kept, ServiceLedger
-from pullguard.store.starts import StartLedger
-from pullguard.store.task_definitions import Roster, Sweep
+from pullguard.store.services import Kept, ServiceStore
+from pullguard.store.starts import StartStore
+from pullguard.store.task_definitions import Sweep, TaskDefinitionStore
 from pullguard.workflows.write_checks import Held
 from tests.fakes import NOW, World, revision_arn, role_arn, secret_arn
-from tests.flows import Stage
+from tests.flows import Harness
 from tests.unit.store.test_ledger import record, remediation
 
 if TYPE_CHECKING:
@@ -31,11 +31,13 @@ if TYPE_CHECKING:
 
 WEB, API, ROLE, SECRET = revision_arn("web"), revision_arn("api"), role_arn(), secret_arn()
 FINDING = record().finding
-CAUSE = CauseRecord(
-    id="c" * 16, event="Finding Opened", sequence=1, told=0, opened_at=NOW, changed_at=NOW, lead=FINDING
+CAUSE = Incident(
+    id="c" * 16, event="Finding Opened", sequence=1, reported=0, opened_at=NOW, changed_at=NOW, lead=FINDING
 )
 NIGHTLY = ScheduleUse(kind="schedule", name="nightly", within="default", in_input=True, task_definition=WEB)
-UNAGREED = Unagreed(granted=Granted(secret=SECRET, key=None), before=None, task_definition=str(WEB), why="no tag")
+WITHOUT_CONSENT = GrantWithoutConsent(
+    granted=Granted(secret=SECRET, key=None), before=None, task_definition=str(WEB), why="no tag"
+)
 Read: TypeAlias = Callable[["DynamoDBClient"], Any]
 
 
@@ -43,30 +45,30 @@ def ledger(client: "DynamoDBClient") -> Ledger:
     return Ledger(client, "ledger")
 
 
-def causes(client: "DynamoDBClient") -> CauseLedger:
-    return CauseLedger(client, "ledger")
+def incidents(client: "DynamoDBClient") -> IncidentStore:
+    return IncidentStore(client, "ledger")
 
 
-def roster(client: "DynamoDBClient") -> Roster:
-    return Roster(client, "ledger")
+def definition_store(client: "DynamoDBClient") -> TaskDefinitionStore:
+    return TaskDefinitionStore(client, "ledger")
 
 
-def services(client: "DynamoDBClient") -> ServiceLedger:
-    return ServiceLedger(client, "ledger")
+def services(client: "DynamoDBClient") -> ServiceStore:
+    return ServiceStore(client, "ledger")
 
 
-def starts(client: "DynamoDBClient") -> StartLedger:
-    return StartLedger(client, "ledger", now=lambda: NOW)
+def starts(client: "DynamoDBClient") -> StartStore:
+    return StartStore(client, "ledger", now=lambda: NOW)
 
 
 # Where the item stands, how a good one gets there, and how all are read.
 LISTS: dict[str, tuple[str, str, Callable[["DynamoDBClient"], object], Read]] = {
-    "known": ("KNOWN", "TD#", lambda it: roster(it).ask(WEB, "s-1"), lambda it: roster(it).known()),
+    "known": ("KNOWN", "TD#", lambda it: definition_store(it).ask(WEB, "s-1"), lambda it: definition_store(it).known()),
     "siblings": (
         "KNOWN",
         f"TD#{str(WEB).rpartition(':')[0]}:",
-        lambda it: roster(it).ask(WEB, "s-1"),
-        lambda it: roster(it).siblings(revision_arn("web", revision=1)),
+        lambda it: definition_store(it).ask(WEB, "s-1"),
+        lambda it: definition_store(it).siblings(revision_arn("web", revision=1)),
     ),
     "dependents": (
         "REF#x",
@@ -77,7 +79,7 @@ LISTS: dict[str, tuple[str, str, Callable[["DynamoDBClient"], object], Read]] = 
     "findings": (
         f"TD#{WEB}",
         "FINDING#",
-        lambda it: ledger(it).save_finding(WEB, record(), cause=cause_of(record().finding), now=NOW),
+        lambda it: ledger(it).save_finding(WEB, record(), cause=incident_of(record().finding), now=NOW),
         lambda it: ledger(it).entry(WEB).findings,
     ),
     "remediations": (
@@ -119,8 +121,8 @@ LISTS: dict[str, tuple[str, str, Callable[["DynamoDBClient"], object], Read]] = 
     "unagreed": (
         f"ROLE#{ROLE}",
         "UNAGREED#",
-        lambda it: ledger(it).keep_unagreed(ROLE, (UNAGREED,)),
-        lambda it: ledger(it).unagreed(ROLE),
+        lambda it: ledger(it).keep_without_consent(ROLE, (WITHOUT_CONSENT,)),
+        lambda it: ledger(it).without_consent(ROLE),
     ),
     "waiting": (
         "WAITING",
@@ -131,20 +133,20 @@ LISTS: dict[str, tuple[str, str, Callable[["DynamoDBClient"], object], Read]] = 
     "causes": (
         "CAUSES",
         "",
-        lambda it: causes(it).save(CAUSE, over=None, now=NOW),
-        lambda it: tuple(causes(it).records()),
+        lambda it: incidents(it).save(CAUSE, over=None, now=NOW),
+        lambda it: tuple(incidents(it).records()),
     ),
     "members": (
-        f"CAUSE#{cause_of(record().finding)}",
+        f"CAUSE#{incident_of(record().finding)}",
         "MEMBER#",
-        lambda it: ledger(it).save_finding(WEB, record(), cause=cause_of(record().finding), now=NOW),
-        lambda it: causes(it).members(cause_of(record().finding)),
+        lambda it: ledger(it).save_finding(WEB, record(), cause=incident_of(record().finding), now=NOW),
+        lambda it: incidents(it).members(incident_of(record().finding)),
     ),
     "any-member": (
-        f"CAUSE#{cause_of(record().finding)}",
+        f"CAUSE#{incident_of(record().finding)}",
         "MEMBER#",
-        lambda it: ledger(it).save_finding(WEB, record(), cause=cause_of(record().finding), now=NOW),
-        lambda it: [causes(it).any_member(cause_of(record().finding))],
+        lambda it: ledger(it).save_finding(WEB, record(), cause=incident_of(record().finding), now=NOW),
+        lambda it: [incidents(it).any_member(incident_of(record().finding))],
     ),
     "services": (
         "SERVICES",
@@ -203,15 +205,15 @@ def test_what_a_later_version_kept_beside_it_is_left_out(dynamodb: "DynamoDBClie
 
 @pytest.mark.parametrize("malformed", MALFORMED.values(), ids=MALFORMED)
 def test_a_hold_that_cannot_be_read_holds(dynamodb: "DynamoDBClient", malformed: dict[str, Any]) -> None:
-    stage, stop = Stage(ledger(dynamodb), World()), Stop(by="ada", at="noon")
-    stage.ledger.save_hold(ROLE, stop)
+    harness, stop = Harness(ledger(dynamodb), World()), Stop(by="ada", at="noon")
+    harness.ledger.save_hold(ROLE, stop)
     for what in (f"ROLE#{ROLE}", "FAMILY#web"):
         put(dynamodb, what, "HOLD", malformed)
         put(dynamodb, "HOLDS", what, malformed)
     for held in ({"role": ROLE}, {"family": "web"}):
         with pytest.raises(Held):
-            stage.executor().brakes.admit(**held)
-    assert (set(stage.ledger.held_roles()), set(stage.ledger.held_families())) == ({ROLE}, {"web"})
+            harness.executor().guard.admit(**held)
+    assert (set(harness.ledger.held_roles()), set(harness.ledger.held_families())) == ({ROLE}, {"web"})
 
 
 @pytest.mark.parametrize("malformed", MALFORMED.values(), ids=MALFORMED)
@@ -219,7 +221,7 @@ def test_a_grant_whose_record_cannot_be_read_is_still_ours_and_never_unused(
     dynamodb: "DynamoDBClient", malformed: dict[str, Any]
 ) -> None:
     put(dynamodb, f"ROLE#{ROLE}", f"GRANTED#{SECRET}", {**malformed, "unused_since": {"S": "x"}})
-    [holding] = ledger(dynamodb).holdings(ROLE)
+    [holding] = ledger(dynamodb).grant_records(ROLE)
     assert (holding.granted, holding.task_definition) == (Granted(secret=SECRET, key=None), "")
     assert not holding.is_due("s-1", grace_days=0, now=NOW + timedelta(days=999))
 
@@ -230,9 +232,9 @@ def test_a_sweep_that_cannot_be_read_is_none_and_the_next_begins(
 ) -> None:
     for sort in ("CURRENT", "COMPLETE"):
         put(dynamodb, "SWEEP", sort, malformed)
-    assert (roster(dynamodb).sweep(), roster(dynamodb).complete()) == (None, None)
-    roster(dynamodb).begin(Sweep(id="s-2", began_at=NOW.isoformat()))
-    assert roster(dynamodb).sweep() == Sweep(id="s-2", began_at=NOW.isoformat())
+    assert (definition_store(dynamodb).sweep(), definition_store(dynamodb).complete()) == (None, None)
+    definition_store(dynamodb).begin(Sweep(id="s-2", began_at=NOW.isoformat()))
+    assert definition_store(dynamodb).sweep() == Sweep(id="s-2", began_at=NOW.isoformat())
 
 
 @pytest.mark.parametrize("malformed", MALFORMED.values(), ids=MALFORMED)
@@ -254,7 +256,7 @@ def test_where_it_cannot_be_read_when_schedules_were_listed_they_are_not_known(
 ) -> None:
     starts(dynamodb).keep_schedules(())
     put(dynamodb, "SCHEDULES", "LISTED", malformed)
-    assert isinstance(starts(dynamodb).schedules(), NotLooked | Unreadable)
+    assert isinstance(starts(dynamodb).schedules(), NotAsked | Unreadable)
     starts(dynamodb).keep_schedules(())
     assert starts(dynamodb).schedules() == ()
 

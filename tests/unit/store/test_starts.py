@@ -7,12 +7,12 @@ import pytest
 
 from pullguard.aws.readers import starting
 from pullguard.domain.errors import Rejected
-from pullguard.domain.facts import FailedStart, NotLooked, ScheduleUse, Unreadable, Usage
+from pullguard.domain.facts import FailedStart, NotAsked, ScheduleUse, Unreadable, Usage
 from pullguard.store.ledger import Ledger
-from pullguard.store.starts import NOT_LISTED, StartLedger
+from pullguard.store.starts import NOT_LISTED, StartStore
 from pullguard.workflows.validate import in_scope
 from tests.fakes import NOW, World, container, denied, revision_arn, secret, task_definition
-from tests.flows import Stage
+from tests.flows import Harness
 from tests.unit.workflows.resolve_change.scene import asked, resolver, sample
 
 OLD, OTHER = revision_arn("web", 7), revision_arn("api", 3)
@@ -21,30 +21,30 @@ SCHEDULE = ScheduleUse(kind="schedule", name="weekly", within="default", in_inpu
 
 
 @pytest.fixture
-def here(ledger: Ledger) -> Stage:
-    return Stage(ledger, World(()))
+def here(ledger: Ledger) -> Harness:
+    return Harness(ledger, World(()))
 
 
 # --- What the ledger keeps ---------------------------------------------------------------------------------------
 
 
-def test_before_the_first_sweep_nobody_knows_what_schedules_start(here: Stage) -> None:
+def test_before_the_first_sweep_nobody_knows_what_schedules_start(here: Harness) -> None:
     assert here.starts.schedules() == NOT_LISTED
 
 
-def test_what_a_sweep_found_replaces_what_the_one_before_it_found(here: Stage) -> None:
+def test_what_a_sweep_found_replaces_what_the_one_before_it_found(here: Harness) -> None:
     for found in ((RULE, SCHEDULE), (SCHEDULE,), (), (RULE,)):
         here.starts.keep_schedules(found)
         assert set(as_tuple(here.starts)) == set(found)
 
 
-def test_a_schedule_that_names_its_revision_elsewhere_now_is_kept_so(here: Stage) -> None:
+def test_a_schedule_that_names_its_revision_elsewhere_now_is_kept_so(here: Harness) -> None:
     for use in (SCHEDULE, replace(SCHEDULE, in_input=False), SCHEDULE):
         here.starts.keep_schedules((use,))
         assert as_tuple(here.starts) == (use,)
 
 
-def test_schedules_that_could_not_be_read_are_not_taken_for_none_until_a_sweep_reads_them(here: Stage) -> None:
+def test_schedules_that_could_not_be_read_are_not_taken_for_none_until_a_sweep_reads_them(here: Harness) -> None:
     here.starts.keep_schedules((RULE,))
     here.starts.keep_schedules(denied("scheduler:ListSchedules"))
     found = here.starts.schedules()
@@ -54,7 +54,7 @@ def test_schedules_that_could_not_be_read_are_not_taken_for_none_until_a_sweep_r
     assert as_tuple(here.starts) == (RULE,)
 
 
-def test_a_start_counts_for_a_day_and_each_renews_it(here: Stage) -> None:
+def test_a_start_counts_for_a_day_and_each_renews_it(here: Harness) -> None:
     here.starts.keep_alone(OLD, ran=True)
     here.later(hours=23)
     here.starts.keep_alone(OLD, ran=True)
@@ -64,15 +64,15 @@ def test_a_start_counts_for_a_day_and_each_renews_it(here: Stage) -> None:
     assert here.starts.alone() == {}
 
 
-def test_of_many_starts_in_an_hour_one_is_written(here: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_many_starts_in_an_hour_one_is_written(here: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[bool] = []
-    put = StartLedger._put
+    put = StartStore._put
 
-    def counted(self: StartLedger, *args: Any, **named: Any) -> bool:
+    def counted(self: StartStore, *args: Any, **named: Any) -> bool:
         written.append(put(self, *args, **named))
         return written[-1]
 
-    monkeypatch.setattr(StartLedger, "_put", counted)
+    monkeypatch.setattr(StartStore, "_put", counted)
     for _ in range(30):
         here.starts.keep_alone(OLD, ran=True)
         here.later(minutes=2)
@@ -81,7 +81,7 @@ def test_of_many_starts_in_an_hour_one_is_written(here: Stage, monkeypatch: pyte
     assert written[-1]
 
 
-def test_a_task_that_ran_has_pulled_and_one_that_failed_to_start_has_not(here: Stage) -> None:
+def test_a_task_that_ran_has_pulled_and_one_that_failed_to_start_has_not(here: Harness) -> None:
     here.starts.keep_alone(OLD, ran=False)
     assert not starting(ELSEWHERE, OLD, (), here.starts.alone()).has_pulled
     here.starts.keep_alone(OLD, ran=True)
@@ -89,7 +89,7 @@ def test_a_task_that_ran_has_pulled_and_one_that_failed_to_start_has_not(here: S
     assert not starting(ELSEWHERE, OTHER, (), here.starts.alone()).has_pulled
 
 
-def as_tuple(starts: StartLedger) -> tuple[ScheduleUse, ...]:
+def as_tuple(starts: StartStore) -> tuple[ScheduleUse, ...]:
     found = starts.schedules()
     assert isinstance(found, tuple)
     return found
@@ -123,13 +123,13 @@ def test_a_revision_is_gone_only_when_nothing_runs_or_starts_it(usage: Usage, *,
 
 
 def test_what_is_not_known_of_schedules_is_no_schedule_of_anybodys() -> None:
-    assert isinstance(starting(ELSEWHERE, OLD, NOT_LISTED, {}).schedules, NotLooked)
+    assert isinstance(starting(ELSEWHERE, OLD, NOT_LISTED, {}).schedules, NotAsked)
 
 
 # --- What events tell --------------------------------------------------------------------------------------------
 
 
-def test_a_task_that_somebody_started_alone_is_remembered_and_nothing_is_asked(here: Stage) -> None:
+def test_a_task_that_somebody_started_alone_is_remembered_and_nothing_is_asked(here: Harness) -> None:
     resolver(here).resolve(sample("task-started"))
     assert here.starts.alone() == {OLD: True}
     assert asked(here) == []
@@ -146,14 +146,14 @@ ENDS: dict[str, tuple[dict[str, Any], bool]] = {
 
 @pytest.mark.parametrize(("changes", "ran"), ENDS.values(), ids=ENDS)
 def test_a_task_that_somebody_started_alone_and_that_has_stopped_was_started(
-    here: Stage, changes: dict[str, Any], *, ran: bool
+    here: Harness, changes: dict[str, Any], *, ran: bool
 ) -> None:
     resolver(here).resolve(sample("task-ran", **changes))
     assert here.starts.alone() == {OLD: ran}
     assert asked(here) == []
 
 
-def test_a_task_that_ran_longer_than_a_day_counts_for_a_day_from_its_end(here: Stage) -> None:
+def test_a_task_that_ran_longer_than_a_day_counts_for_a_day_from_its_end(here: Harness) -> None:
     resolver(here).resolve(sample("task-started"))
     here.later(hours=25)
     assert here.starts.alone() == {}
@@ -161,7 +161,7 @@ def test_a_task_that_ran_longer_than_a_day_counts_for_a_day_from_its_end(here: S
     assert here.starts.alone() == {OLD: True}
 
 
-def test_a_start_that_failed_and_comes_by_two_rules_is_one(here: Stage) -> None:
+def test_a_start_that_failed_and_comes_by_two_rules_is_one(here: Harness) -> None:
     event = sample("task-stopped-fargate", group="family:web")
     resolver(here).resolve(event)
     assert resolver(here).resolve(event).copy
@@ -171,14 +171,14 @@ def test_a_start_that_failed_and_comes_by_two_rules_is_one(here: Stage) -> None:
 
 @pytest.mark.parametrize(("group", "remembered"), [("family:web", True), ("nightly", True), ("service:web", False)])
 def test_a_start_that_failed_counts_where_no_service_answers_for_it(
-    here: Stage, group: str, *, remembered: bool
+    here: Harness, group: str, *, remembered: bool
 ) -> None:
     resolver(here).resolve(sample("task-stopped-fargate", group=group))
     assert here.starts.alone() == ({OLD: False} if remembered else {})
     assert asked(here) == [str(OLD)]
 
 
-def test_a_service_s_task_that_runs_is_no_start_and_other_states_are_none(here: Stage) -> None:
+def test_a_service_s_task_that_runs_is_no_start_and_other_states_are_none(here: Harness) -> None:
     with pytest.raises(Rejected, match="known from the service"):
         resolver(here).resolve(sample("task-started", group="service:web"))
     with pytest.raises(Rejected, match="but not for a pull that failed"):
@@ -188,7 +188,7 @@ def test_a_service_s_task_that_runs_is_no_start_and_other_states_are_none(here: 
     assert here.starts.alone() == {}
 
 
-def test_another_account_s_task_is_not_remembered(here: Stage) -> None:
+def test_another_account_s_task_is_not_remembered(here: Harness) -> None:
     arn = str(OLD).replace(OLD.account, "999999999999")
     with pytest.raises(Rejected):
         resolver(here).resolve(sample("task-started", taskDefinitionArn=arn))

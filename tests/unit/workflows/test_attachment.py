@@ -10,12 +10,12 @@ import pytest
 
 from pullguard.checks.credentials_missing import ACCEPTED_FOR
 from pullguard.domain.actions import Grant, Reregister
-from pullguard.domain.consent import missing_consent, withdrawn
+from pullguard.domain.consent import missing_consent, revoked
 from pullguard.domain.facts import Accepted, RegistryAnswer, Role, Secret, TaskUse, Usage, Verification
 from pullguard.domain.opt_in import is_meant_for
 from pullguard.store.ledger import Ledger
 from tests.fakes import CLUSTER, NOW, World, container, revision_arn, role, secret, task_definition
-from tests.flows import LOOK, Stage
+from tests.flows import ASKED_FOR, Harness
 
 IMAGE = "ghcr.io/acme/web:1"
 RUNNING = Usage(newest=True, tasks=(TaskUse(cluster_arn=CLUSTER, task_arn="t", task_definition="web:7"),))
@@ -36,24 +36,24 @@ def seen_by_an_executor(world: World = NEEDY, **changes: Any) -> World:
 
 
 @pytest.fixture
-def stage(ledger: Ledger) -> Callable[..., Stage]:
-    return lambda world=NEEDY, **changes: Stage(ledger, replace(world, asked=[]), **changes)
+def harness(ledger: Ledger) -> Callable[..., Harness]:
+    return lambda world=NEEDY, **changes: Harness(ledger, replace(world, asked=[]), **changes)
 
 
-Staged = Callable[..., Stage]
+Staged = Callable[..., Harness]
 
 
-def proved(stage: Stage, world: World | None = None) -> list[type]:
+def proved(harness: Harness, world: World | None = None) -> list[type]:
     """Return what an executor would do now, in this world."""
-    proof = stage.executor(readers=lambda: world or seen_by_an_executor()).prove(LOOK)
+    proof = harness.executor(readers=lambda: world or seen_by_an_executor()).prove(ASKED_FOR)
     return [] if proof is None else [type(each) for each in proof.actions]
 
 
 # --- The validator's answer, through the ledger ----------------------------------------------------------------------
 
 
-def test_the_validator_asks_twice_and_its_answer_reaches_the_executor(stage: Staged) -> None:
-    here = stage()
+def test_the_validator_asks_twice_and_its_answer_reaches_the_executor(harness: Staged) -> None:
+    here = harness()
     assert here.validate().asked == 1
     kept = here.ledger.entry(revision_arn()).accepted
     assert kept == {"app": Accepted(image=IMAGE, secret=MEANT.arn, version="v1", at=NOW)}
@@ -61,25 +61,25 @@ def test_the_validator_asks_twice_and_its_answer_reaches_the_executor(stage: Sta
     assert proved(here, seen_by_an_executor(roles=(role(reads=[MEANT]),))) == [Reregister]
 
 
-def test_without_the_validators_answer_an_executor_writes_nothing(stage: Staged) -> None:
-    assert proved(stage()) == []
+def test_without_the_validators_answer_an_executor_writes_nothing(harness: Staged) -> None:
+    assert proved(harness()) == []
 
 
-def test_where_verification_is_off_nothing_is_asked_for(stage: Staged) -> None:
-    here = stage(replace(NEEDY, verifications={}, as_anybody={}))
+def test_where_verification_is_off_nothing_is_asked_for(harness: Staged) -> None:
+    here = harness(replace(NEEDY, verifications={}, as_anybody={}))
     result = here.validate()
-    assert (result.asked, result.findings, here.sent.told()) == (0, 0, [])
+    assert (result.asked, result.findings, here.sent.reported()) == (0, 0, [])
 
 
-def test_where_it_runs_is_asked_for_the_proof(stage: Staged) -> None:
-    here = stage(replace(NEEDY, running=RUNNING))
+def test_where_it_runs_is_asked_for_the_proof(harness: Staged) -> None:
+    here = harness(replace(NEEDY, running=RUNNING))
     assert here.validate().findings == 0
     assert ("usage", str(revision_arn())) in here.world.asked
     assert here.sent.messages == []
 
 
-def test_a_revision_that_has_pulled_once_is_not_broken_when_its_tasks_have_stopped(stage: Staged) -> None:
-    here = stage()
+def test_a_revision_that_has_pulled_once_is_not_broken_when_its_tasks_have_stopped(harness: Staged) -> None:
+    here = harness()
     here.world.running = RUNNING
     here.validate()
     here.world.running = Usage(newest=True)
@@ -88,13 +88,13 @@ def test_a_revision_that_has_pulled_once_is_not_broken_when_its_tasks_have_stopp
     assert proved(here) == []
     here.ledger.keep_accepted(revision_arn(), here.world.facts().accepted, now=here.now())
     assert proved(here) == []
-    assert here.sent.told() == []
+    assert here.sent.reported() == []
 
 
-def test_what_nobody_asked_for_is_one_finding_and_no_other_message(stage: Staged) -> None:
-    here = stage(replace(NEEDY, task_definitions=(task_definition(container()),)))
+def test_what_nobody_asked_for_is_one_finding_and_no_other_message(harness: Staged) -> None:
+    here = harness(replace(NEEDY, task_definitions=(task_definition(container()),)))
     assert here.validate().asked == 0
-    assert here.sent.told() == ["Finding Opened"]
+    assert here.sent.reported() == ["Finding Opened"]
     assert here.sent.details("Finding Opened")[0]["finding"]["remedy"]["action"] == "none"
     assert here.ledger.entry(revision_arn()).accepted == {}
 
@@ -118,8 +118,8 @@ SINCE: dict[str, Callable[[World], World]] = {
 
 
 @pytest.mark.parametrize("change", SINCE.values(), ids=SINCE)
-def test_the_executor_proves_it_again_from_the_present_state(stage: Staged, change: Callable[[World], World]) -> None:
-    here = stage()
+def test_the_executor_proves_it_again_from_the_present_state(harness: Staged, change: Callable[[World], World]) -> None:
+    here = harness()
     here.validate()
     assert proved(here, change(seen_by_an_executor())) == []
 
@@ -135,8 +135,8 @@ ANSWERS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("answers", ANSWERS.values(), ids=ANSWERS)
-def test_what_the_registry_says_now_takes_the_place_of_what_it_said(stage: Staged, answers: dict[str, Any]) -> None:
-    here = stage()
+def test_what_the_registry_says_now_takes_the_place_of_what_it_said(harness: Staged, answers: dict[str, Any]) -> None:
+    here = harness()
     here.validate()
     assert proved(here) == [Grant]
     for name, value in answers.items():
@@ -148,15 +148,15 @@ def test_what_the_registry_says_now_takes_the_place_of_what_it_said(stage: Stage
 
 
 @pytest.mark.parametrize("answer", ["anonymous-ok", "ok", "no-such-image", "rate-limited", "unreachable"])
-def test_an_answer_that_is_kept_overrules_none_of_ones_own(stage: Staged, answer: RegistryAnswer) -> None:
-    here = stage()
+def test_an_answer_that_is_kept_overrules_none_of_ones_own(harness: Staged, answer: RegistryAnswer) -> None:
+    here = harness()
     here.validate()
     world = replace(seen_by_an_executor(), as_anybody={IMAGE: Verification(answer=answer)})
     assert proved(here, world) == []
 
 
-def test_an_answer_is_believed_for_a_while_only(stage: Staged) -> None:
-    here = stage()
+def test_an_answer_is_believed_for_a_while_only(harness: Staged) -> None:
+    here = harness()
     here.validate()
     here.later(seconds=ACCEPTED_FOR.total_seconds())
     assert proved(here) == [Grant]
@@ -173,8 +173,8 @@ MUTATIONS: dict[str, dict[str, str]] = {
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS.values(), ids=MUTATIONS)
-def test_an_answer_about_something_else_is_not_believed(stage: Staged, mutation: dict[str, str]) -> None:
-    here = stage()
+def test_an_answer_about_something_else_is_not_believed(harness: Staged, mutation: dict[str, str]) -> None:
+    here = harness()
     here.validate()
     kept = here.ledger.entry(revision_arn()).accepted["app"]
     other = Accepted.from_dict(json.loads(json.dumps({**kept.to_dict(), **mutation})))
@@ -186,11 +186,11 @@ def test_an_answer_about_something_else_is_not_believed(stage: Staged, mutation:
 
 
 @pytest.mark.parametrize("anonymous", [Verification(answer="rejected"), Verification(answer="anonymous-ok")])
-def test_a_strangers_tag_lowers_nobodys_mode(stage: Staged, anonymous: Verification) -> None:
+def test_a_strangers_tag_lowers_nobodys_mode(harness: Staged, anonymous: Verification) -> None:
     """A secret for the host of a sidecar, with the tag observe: the fix of the other container goes on."""
     stranger = secret("stranger", registry="docker.io", tags={"pullguard:mode": "observe"})
     definition = task_definition(container(MEANT), container(name="side", image="docker.io/library/nginx:1"))
-    here = stage(
+    here = harness(
         World(
             (definition,),
             (role(),),
@@ -256,6 +256,6 @@ def test_a_container_that_names_its_secret_needs_no_third_consent() -> None:
 
 def test_a_grant_is_taken_back_where_the_third_consent_ended_while_it_was_written() -> None:
     facts = NEEDY.facts()
-    assert withdrawn(facts, MEANT.arn) is None
+    assert revoked(facts, MEANT.arn) is None
     after = replace(facts, task_definition=task_definition(container()))
-    assert "pullguard:attach" in str(withdrawn(after, MEANT.arn))
+    assert "pullguard:attach" in str(revoked(after, MEANT.arn))

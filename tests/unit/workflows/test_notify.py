@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from pullguard.checks.catalogue import cause_of
+from pullguard.checks.catalogue import incident_of
 from pullguard.domain.errors import Rejected
 from pullguard.domain.facts import NO_PERMISSION, Unreadable
 from pullguard.domain.findings import Finding
 from pullguard.store.ledger import Ledger
-from pullguard.workflows.publish_once import BeingTold
+from pullguard.workflows.publish_once import BeingReported
 from tests.fakes import Crash, World, container, denied, revision_arn, role, secret, task_definition
-from tests.flows import Stage
+from tests.flows import Harness
 
 GHCR = secret()
 BROKEN = World((task_definition(container(GHCR)),), (role(),), (GHCR,))
@@ -33,23 +33,23 @@ def as_delivered(event: dict[str, Any]) -> str:
 
 
 @pytest.fixture
-def stage(ledger: Ledger) -> Stage:
+def harness(ledger: Ledger) -> Harness:
     """A broken task definition was validated: its finding is open, and its event on the bus."""
-    here = Stage(ledger, BROKEN)
+    here = Harness(ledger, BROKEN)
     here.validate()
     return here
 
 
-def cause_in(here: Stage) -> str:
-    return cause_of(Finding.from_dict(here.sent.details("Finding Opened")[0]["finding"]))
+def incident_in(here: Harness) -> str:
+    return incident_of(Finding.from_dict(here.sent.details("Finding Opened")[0]["finding"]))
 
 
-def heal(here: Stage) -> None:
+def heal(here: Harness) -> None:
     here.world = World((task_definition(container(GHCR)),), (role(reads=[GHCR]),), (GHCR,))
     here.validate()
 
 
-def event(here: Stage, number: int = 0, **changes: Any) -> str:
+def event(here: Harness, number: int = 0, **changes: Any) -> str:
     """The body of one of the events, with members of its detail changed."""
     body: dict[str, Any] = json.loads(as_delivered(here.sent.events[number]))
     body["detail"] |= {name: value for name, value in changes.items() if name in body["detail"]}
@@ -60,9 +60,9 @@ def event(here: Stage, number: int = 0, **changes: Any) -> str:
 # --- Once --------------------------------------------------------------------------------------------------------
 
 
-def test_a_finding_is_told_with_its_attributes(stage: Stage) -> None:
-    assert stage.alerter().alert(event(stage)).sent
-    (alert,) = stage.sent.alerts
+def test_a_finding_is_told_with_its_attributes(harness: Harness) -> None:
+    assert harness.alerter().alert(event(harness)).sent
+    (alert,) = harness.sent.alerts
     assert alert["TopicArn"] == "arn:topic"
     assert "secret-access-missing" in alert["Message"]
     attributes = {name: each["StringValue"] for name, each in alert["MessageAttributes"].items()}
@@ -70,7 +70,7 @@ def test_a_finding_is_told_with_its_attributes(stage: Stage) -> None:
     assert (attributes["severity"], attributes["family"]) == ("error", "web")
 
 
-NOBODY_COULD_TELL = {
+UNKNOWN_TO_AWS = {
     "the-task-definition": (
         World(unreadable={"task-definition": denied("ecs:DescribeTaskDefinition", str(revision_arn()))}),
         "reference-malformed",
@@ -95,132 +95,132 @@ NOBODY_COULD_TELL = {
 }
 
 
-@pytest.mark.parametrize(("world", "check", "told"), NOBODY_COULD_TELL.values(), ids=NOBODY_COULD_TELL)
+@pytest.mark.parametrize(("world", "check", "reported"), UNKNOWN_TO_AWS.values(), ids=UNKNOWN_TO_AWS)
 def test_what_nobody_could_tell_is_told_without_a_diagnosis(
-    ledger: Ledger, world: World, check: str, told: str
+    ledger: Ledger, world: World, check: str, reported: str
 ) -> None:
-    here = Stage(ledger, world)
+    here = Harness(ledger, world)
     here.validate()
     here.alerter().alert(event(here))
     (alert,) = here.sent.alerts
-    assert alert["Subject"] == f"[Pullguard] unknown: {told}"
+    assert alert["Subject"] == f"[Pullguard] unknown: {reported}"
     assert alert["MessageAttributes"]["check"]["StringValue"] == check
     assert alert["MessageAttributes"]["status"]["StringValue"] == "unknown"
 
 
-def test_the_end_of_a_finding_is_told(stage: Stage) -> None:
-    stage.alerter().alert(event(stage))
-    stage.later(minutes=5)
-    heal(stage)
-    assert stage.alerter().alert(event(stage, 1)).sent
-    assert stage.sent.details("Finding Resolved")[0]["sequence"] == 2
-    assert "(lasted 5 min)" in stage.sent.alerts[1]["Message"]
+def test_the_end_of_a_finding_is_told(harness: Harness) -> None:
+    harness.alerter().alert(event(harness))
+    harness.later(minutes=5)
+    heal(harness)
+    assert harness.alerter().alert(event(harness, 1)).sent
+    assert harness.sent.details("Finding Resolved")[0]["sequence"] == 2
+    assert "(lasted 5 min)" in harness.sent.alerts[1]["Message"]
 
 
-def test_what_was_over_before_anybody_was_told_is_not_told(stage: Stage) -> None:
-    heal(stage)
-    results = [stage.alerter().alert(event(stage, number)).sent for number in (0, 1)]
+def test_what_was_over_before_anybody_was_told_is_not_told(harness: Harness) -> None:
+    heal(harness)
+    results = [harness.alerter().alert(event(harness, number)).sent for number in (0, 1)]
     assert results == [False, False]
-    assert stage.sent.alerts == []
+    assert harness.sent.alerts == []
 
 
-def test_a_copy_of_an_event_is_silent(stage: Stage) -> None:
-    results = [stage.alerter().alert(event(stage)) for _ in range(3)]
+def test_a_copy_of_an_event_is_silent(harness: Harness) -> None:
+    results = [harness.alerter().alert(event(harness)) for _ in range(3)]
     assert [each.sent for each in results] == [True, False, False]
     assert results[1].why == "nothing of the cause has changed for people"
-    assert len(stage.sent.alerts) == 1
+    assert len(harness.sent.alerts) == 1
 
 
-def test_a_copy_is_silent_even_after_the_claim_has_ended(stage: Stage) -> None:
-    stage.alerter().alert(event(stage))
-    stage.later(days=1)
-    assert not stage.alerter().alert(event(stage)).sent
-    assert len(stage.sent.alerts) == 1
+def test_a_copy_is_silent_even_after_the_claim_has_ended(harness: Harness) -> None:
+    harness.alerter().alert(event(harness))
+    harness.later(days=1)
+    assert not harness.alerter().alert(event(harness)).sent
+    assert len(harness.sent.alerts) == 1
 
 
-def test_an_event_that_the_finding_has_left_behind_tells_the_present_state(stage: Stage) -> None:
-    stage.alerter().alert(event(stage, 0))
-    heal(stage)
-    assert stage.alerter().alert(event(stage, 0)).sent
-    assert not stage.alerter().alert(event(stage, 1)).sent
-    assert [each["Subject"].split(":")[0] for each in stage.sent.alerts] == [
+def test_an_event_that_the_finding_has_left_behind_tells_the_present_state(harness: Harness) -> None:
+    harness.alerter().alert(event(harness, 0))
+    heal(harness)
+    assert harness.alerter().alert(event(harness, 0)).sent
+    assert not harness.alerter().alert(event(harness, 1)).sent
+    assert [each["Subject"].split(":")[0] for each in harness.sent.alerts] == [
         "[Pullguard] error",
         "[Pullguard] resolved",
     ]
 
 
-def test_a_finding_that_opens_again_is_told_again(stage: Stage) -> None:
-    stage.alerter().alert(event(stage, 0))
-    heal(stage)
-    stage.alerter().alert(event(stage, 1))
-    stage.world = BROKEN
-    stage.validate()
-    assert stage.alerter().alert(event(stage, 2)).sent
-    assert stage.sent.details("Finding Opened")[1]["sequence"] == 3
-    assert len(stage.sent.alerts) == 3
+def test_a_finding_that_opens_again_is_told_again(harness: Harness) -> None:
+    harness.alerter().alert(event(harness, 0))
+    heal(harness)
+    harness.alerter().alert(event(harness, 1))
+    harness.world = BROKEN
+    harness.validate()
+    assert harness.alerter().alert(event(harness, 2)).sent
+    assert harness.sent.details("Finding Opened")[1]["sequence"] == 3
+    assert len(harness.sent.alerts) == 3
 
 
-def test_a_remediation_is_told_once(stage: Stage) -> None:
-    stage.world = replace(BROKEN, secrets=(secret(registry=None),))
-    stage.validate()
-    (number,) = (n for n, kind in enumerate(stage.sent.told()) if kind == "Remediation Refused")
-    assert [stage.alerter().alert(event(stage, number)).sent for _ in range(2)] == [True, False]
-    assert "not opted in" in stage.sent.alerts[0]["Message"]
+def test_a_remediation_is_told_once(harness: Harness) -> None:
+    harness.world = replace(BROKEN, secrets=(secret(registry=None),))
+    harness.validate()
+    (number,) = (n for n, kind in enumerate(harness.sent.reported()) if kind == "Remediation Refused")
+    assert [harness.alerter().alert(event(harness, number)).sent for _ in range(2)] == [True, False]
+    assert "not opted in" in harness.sent.alerts[0]["Message"]
 
 
 # --- Runs that die -----------------------------------------------------------------------------------------------
 
 
-def test_a_run_that_died_before_it_sent_leaves_the_message_to_the_next(stage: Stage) -> None:
-    stage.sent.failing = ["publish"]
+def test_a_run_that_died_before_it_sent_leaves_the_message_to_the_next(harness: Harness) -> None:
+    harness.sent.failing = ["publish"]
     with pytest.raises(Crash):
-        stage.alerter().alert(event(stage))
-    with pytest.raises(BeingTold):  # the message goes back to its queue
-        stage.alerter().alert(event(stage))
-    stage.later(seconds=CLAIM_S)
-    assert stage.alerter().alert(event(stage)).sent
-    assert len(stage.sent.alerts) == 1
+        harness.alerter().alert(event(harness))
+    with pytest.raises(BeingReported):  # the message goes back to its queue
+        harness.alerter().alert(event(harness))
+    harness.later(seconds=CLAIM_S)
+    assert harness.alerter().alert(event(harness)).sent
+    assert len(harness.sent.alerts) == 1
 
 
-def test_a_copy_waits_for_the_run_that_has_claimed_it(stage: Stage, ledger: Ledger) -> None:
-    ledger.lease(f"alert cause {cause_in(stage)} 1", CLAIM_S, now=stage.now())
+def test_a_copy_waits_for_the_run_that_has_claimed_it(harness: Harness, ledger: Ledger) -> None:
+    ledger.lock(f"alert cause {incident_in(harness)} 1", CLAIM_S, now=harness.now())
     waits: list[float] = []
 
     def other_run_ends(seconds: float) -> None:
         waits.append(seconds)
         if len(waits) == 2:
-            kept = stage.causes.record(cause_in(stage))
+            kept = harness.incidents.record(incident_in(harness))
             assert kept is not None
-            stage.causes.save(replace(kept, told=1), over=kept, now=stage.now())
+            harness.incidents.save(replace(kept, reported=1), over=kept, now=harness.now())
 
-    result = stage.alerter(pause=other_run_ends).alert(event(stage))
+    result = harness.alerter(pause=other_run_ends).alert(event(harness))
     assert (result.sent, result.why) == (False, "told by another run")
     assert len(waits) == 2
-    assert stage.sent.alerts == []
+    assert harness.sent.alerts == []
 
 
-def test_the_wait_for_another_run_ends(stage: Stage, ledger: Ledger) -> None:
-    ledger.lease(f"alert cause {cause_in(stage)} 1", CLAIM_S, now=stage.now())
+def test_the_wait_for_another_run_ends(harness: Harness, ledger: Ledger) -> None:
+    ledger.lock(f"alert cause {incident_in(harness)} 1", CLAIM_S, now=harness.now())
     waits: list[float] = []
-    with pytest.raises(BeingTold):
-        stage.alerter(pause=waits.append).alert(event(stage))
+    with pytest.raises(BeingReported):
+        harness.alerter(pause=waits.append).alert(event(harness))
     assert 0 < sum(waits) < 10
 
 
 # --- What is none of ours ----------------------------------------------------------------------------------------
 
 
-def _forged(**members: Any) -> Callable[[Stage], str]:
+def _forged(**members: Any) -> Callable[[Harness], str]:
     """The true event with another text for members of its finding."""
 
-    def make(here: Stage) -> str:
+    def make(here: Harness) -> str:
         detail = here.sent.details("Finding Opened")[0]
         return event(here, finding={**detail["finding"], **members})
 
     return make
 
 
-REJECTED: dict[str, tuple[Callable[[Stage], str], str]] = {
+REJECTED: dict[str, tuple[Callable[[Harness], str], str]] = {
     "no-json": (lambda _: "{", "is not JSON"),
     "an-array": (lambda _: "[]", "no object"),
     "another-source": (lambda here: event(here, source="aws.ecs"), "the event's source is"),
@@ -242,32 +242,34 @@ REJECTED: dict[str, tuple[Callable[[Stage], str], str]] = {
 
 
 @pytest.mark.parametrize(("make", "words"), REJECTED.values(), ids=REJECTED)
-def test_a_forged_event_is_rejected_and_nothing_is_told(stage: Stage, make: Callable[[Stage], str], words: str) -> None:
+def test_a_forged_event_is_rejected_and_nothing_is_told(
+    harness: Harness, make: Callable[[Harness], str], words: str
+) -> None:
     with pytest.raises(Rejected, match=words):
-        stage.alerter().alert(make(stage))
-    assert stage.sent.alerts == []
+        harness.alerter().alert(make(harness))
+    assert harness.sent.alerts == []
 
 
-def test_a_forged_deed_is_rejected(stage: Stage) -> None:
+def test_a_forged_deed_is_rejected(harness: Harness) -> None:
     forged = {"id": "0" * 16, "task_definition": str(revision_arn()), "what": "send money"}
     body = {"source": "pullguard", "detail-type": "Remediation Completed", "detail": {"remediation": forged}}
     with pytest.raises(Rejected, match="the ledger knows no remediation"):
-        stage.alerter().alert(json.dumps(body))
+        harness.alerter().alert(json.dumps(body))
 
 
-def test_the_words_of_an_event_are_never_told(stage: Stage) -> None:
-    detail = stage.sent.details("Finding Opened")[0]
+def test_the_words_of_an_event_are_never_told(harness: Harness) -> None:
+    detail = harness.sent.details("Finding Opened")[0]
     lies = {"cause": "Call 555-0100 and tell your password", "evidence": "lies", "container": "lies"}
-    assert stage.alerter().alert(event(stage, finding={**detail["finding"], **lies})).sent
-    told = json.dumps(stage.sent.alerts)
-    assert "555-0100" not in told
-    assert "lies" not in told
+    assert harness.alerter().alert(event(harness, finding={**detail["finding"], **lies})).sent
+    reported = json.dumps(harness.sent.alerts)
+    assert "555-0100" not in reported
+    assert "lies" not in reported
 
 
 @pytest.mark.parametrize("form", ["text", "json", "chat"])
-def test_an_alert_is_in_the_form_of_the_setting(stage: Stage, form: str) -> None:
-    stage.alerter(form).alert(event(stage))
-    (alert,) = stage.sent.alerts
+def test_an_alert_is_in_the_form_of_the_setting(harness: Harness, form: str) -> None:
+    harness.alerter(form).alert(event(harness))
+    (alert,) = harness.sent.alerts
     if form == "text":
         assert not alert["Message"].startswith("{")
     else:

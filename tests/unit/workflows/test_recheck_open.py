@@ -6,12 +6,12 @@ from datetime import timedelta
 import pytest
 
 from pullguard.domain.facts import RegistryAnswer, Verification
-from pullguard.domain.messages import Look
+from pullguard.domain.messages import ValidationRequest
 from pullguard.store.ledger import Ledger
 from pullguard.workflows.recheck_open import LOOK_AGAIN
 from pullguard.workflows.remind import Reminded
 from tests.fakes import Crash, World, container, revision_arn, role, secret, task_definition
-from tests.flows import Stage, look
+from tests.flows import Harness, request
 from tests.unit.workflows.test_notify_incident import HOURLY, NO_PASSWORD, deliver, subjects
 
 SECRET = secret()
@@ -25,22 +25,22 @@ def world(answer: RegistryAnswer) -> World:
     return World(DEFINITIONS, (role(reads=[SECRET]),), (SECRET,), verifications=verifications)
 
 
-def stage(ledger: Ledger, answer: RegistryAnswer) -> Stage:
-    here = Stage(ledger, world(answer), reminder_every=None)
+def harness(ledger: Ledger, answer: RegistryAnswer) -> Harness:
+    here = Harness(ledger, world(answer), reminder_every=None)
     for each in FAMILIES:
-        here.validate(look(revision_arn(each)))
+        here.validate(request(revision_arn(each)))
     deliver(here)
     here.sent.messages.clear()
     return here
 
 
-def asked(here: Stage) -> list[Look]:
-    return [Look.parse(json.dumps(each)) for each in here.sent.bodies("validations")]
+def asked(here: Harness) -> list[ValidationRequest]:
+    return [ValidationRequest.parse(json.dumps(each)) for each in here.sent.bodies("validations")]
 
 
 @pytest.mark.parametrize("answer", ["rejected", "no-such-image", "rate-limited", "unreachable"])
 def test_what_is_open_at_a_registry_is_looked_at_each_hour(ledger: Ledger, answer: RegistryAnswer) -> None:
-    here = stage(ledger, answer)
+    here = harness(ledger, answer)
     for _ in range(3):
         here.later(hours=1)
         here.sent.messages.clear()
@@ -48,11 +48,11 @@ def test_what_is_open_at_a_registry_is_looked_at_each_hour(ledger: Ledger, answe
         assert isinstance(reminded, Reminded)
         assert reminded.asked == len(FAMILIES)
         assert [each.task_definition for each in asked(here)] == [revision_arn(each) for each in FAMILIES]
-        assert {each.cause.kind for each in asked(here)} == {LOOK_AGAIN}
+        assert {each.provenance.kind for each in asked(here)} == {LOOK_AGAIN}
 
 
 def test_what_is_put_right_in_the_registry_is_one_resolution_within_the_hour(ledger: Ledger) -> None:
-    here = stage(ledger, "rejected")
+    here = harness(ledger, "rejected")
     assert len(subjects(here)) == 1
     here.world = world("ok")
     here.time += timedelta(hours=1)
@@ -68,15 +68,15 @@ def test_what_is_put_right_in_the_registry_is_one_resolution_within_the_hour(led
 
 
 def test_a_run_that_comes_twice_asks_once(ledger: Ledger) -> None:
-    here = stage(ledger, "rejected")
+    here = harness(ledger, "rejected")
     for _ in range(2):
         here.alerter().handle(HOURLY)
     assert len(asked(here)) == len(FAMILIES)
 
 
 def test_what_aws_tells_of_is_not_looked_at_again(ledger: Ledger) -> None:
-    here = Stage(ledger, World(DEFINITIONS, (role(reads=[SECRET]),), (NO_PASSWORD,)))
-    here.validate(look(revision_arn("web")))
+    here = Harness(ledger, World(DEFINITIONS, (role(reads=[SECRET]),), (NO_PASSWORD,)))
+    here.validate(request(revision_arn("web")))
     deliver(here)
     assert subjects(here)
     here.sent.messages.clear()
@@ -85,7 +85,7 @@ def test_what_aws_tells_of_is_not_looked_at_again(ledger: Ledger) -> None:
 
 
 def test_a_queue_that_refuses_is_heard_of(ledger: Ledger) -> None:
-    here = stage(ledger, "rejected")
+    here = harness(ledger, "rejected")
     here.sent.failing.append("send_message_batch")
     with pytest.raises(Crash):
         here.alerter().handle(HOURLY)

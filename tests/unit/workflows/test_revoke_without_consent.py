@@ -11,23 +11,23 @@ from botocore.stub import Stubber
 from pullguard.aws.iam import Iam
 from pullguard.domain.errors import NotNow
 from pullguard.domain.facts import NamedPolicy
-from pullguard.domain.grant_record import Unagreed
-from pullguard.domain.messages import LISTED, Look, Review
-from pullguard.domain.provenance import Cause
+from pullguard.domain.grant_record import GrantWithoutConsent
+from pullguard.domain.messages import LISTED, Review, ValidationRequest
+from pullguard.domain.provenance import Provenance
 from pullguard.domain.role_policy import POLICY_NAME, Granted, policy_document, render
 from pullguard.domain.stop import GO_ON, Stop, switch_text
 from pullguard.store.ledger import Ledger
 from pullguard.workflows.patch_role import RolePatcher
-from pullguard.workflows.revoke import Withdrawer, Withdrawn
-from pullguard.workflows.role_lock import ROLE_LEASE_S
+from pullguard.workflows.revoke import Revoker, Withdrawn
+from pullguard.workflows.role_lock import ROLE_LOCK_S
 from tests.fakes import NOW, REGION, Crash, World, container, denied, granted, key, revision_arn, role, role_arn, secret
 from tests.fakes import task_definition as definition
-from tests.flows import LOOK, Stage, Writes
+from tests.flows import ASKED_FOR, Harness, Writes
 from tests.unit.store.test_malformed_items import MALFORMED
 
 GHCR = secret()
 HUB = secret("registry/hub", "HubHub", registry="docker.io")
-ROLE, AGREED = role_arn(), World((definition(container(GHCR)),), (role(),), (GHCR,))
+ROLE, CONSENTED = role_arn(), World((definition(container(GHCR)),), (role(),), (GHCR,))
 
 
 def holding(*secrets: Any, **changes: Any) -> Any:
@@ -37,59 +37,59 @@ def holding(*secrets: Any, **changes: Any) -> Any:
     )
 
 
-WRITTEN = replace(AGREED, roles=(holding(GHCR),))
+WRITTEN = replace(CONSENTED, roles=(holding(GHCR),))
 UNTAGGED = replace(WRITTEN, secrets=(secret(registry=None),))
 
 
 class Act(Writes):
     """A stage whose world is another one after the proof, and writes to IAM that are exactly those expected."""
 
-    def patch(self, *worlds: World, look: Look = LOOK) -> Any:
+    def patch(self, *worlds: World, request: ValidationRequest = ASKED_FOR) -> Any:
         """Handle one message, which finds another world each time that it looks; the last one stays."""
         seen = list(worlds)
-        executor = self.stage.executor(readers=lambda: seen.pop(0) if len(seen) > 1 else seen[0])
-        return RolePatcher(executor=executor, iam=self.iam).patch(look, occasion="m-1")
+        executor = self.harness.executor(readers=lambda: seen.pop(0) if len(seen) > 1 else seen[0])
+        return RolePatcher(executor=executor, iam=self.iam).patch(request, occasion="m-1")
 
     def untagged_in_between(self, *, error: str | None = "AccessDenied") -> None:
         """Let a grant be written, its secret lose the tag, and IAM answer ``error`` when it is taken back."""
         self.expect(GHCR)
         self.expect(error=error)
         if error is None:
-            self.patch(AGREED, AGREED, UNTAGGED)
+            self.patch(CONSENTED, CONSENTED, UNTAGGED)
             return
         with pytest.raises(NotNow, match="stands on"):
-            self.patch(AGREED, AGREED, UNTAGGED)
+            self.patch(CONSENTED, CONSENTED, UNTAGGED)
 
     def review(self, world: World) -> Withdrawn:
         """Let the next sweep have the role looked at, when the lease of who wrote before has ended."""
-        self.stage.later(seconds=ROLE_LEASE_S)
-        self.stage.world = world
-        executor = self.stage.executor()
-        withdrawer = Withdrawer(
+        self.harness.later(seconds=ROLE_LOCK_S)
+        self.harness.world = world
+        executor = self.harness.executor()
+        revoker = Revoker(
             executor=executor,
-            roster=self.stage.roster,
-            starts=self.stage.starts,
+            definition_store=self.harness.definition_store,
+            starts=self.harness.starts,
             iam=self.iam,
             revoke=False,
             grace_days=14,
         )
-        review = Review(role=ROLE, cause=Cause(kind=LISTED, event_id="s-1", at=NOW))
-        return withdrawer.review(review, occasion="m-2")
+        review = Review(role=ROLE, provenance=Provenance(kind=LISTED, event_id="s-1", at=NOW))
+        return revoker.review(review, occasion="m-2")
 
     def asked(self) -> list[str]:
         """The roles of which a sweep asks for a review, although nothing is to be revoked."""
-        self.stage.unused(revoke=False).ask("s-1", complete=False)
-        return [each["role"] for each in self.stage.sent.bodies("grants.fifo")]
+        self.harness.unused(revoke=False).ask("s-1", complete=False)
+        return [each["role"] for each in self.harness.sent.bodies("grants.fifo")]
 
     def failures(self) -> list[Any]:
-        return [each["remediation"] for each in self.stage.sent.details("Remediation Failed")]
+        return [each["remediation"] for each in self.harness.sent.details("Remediation Failed")]
 
 
 @pytest.fixture
 def act(ledger: Ledger) -> Iterator[Callable[..., Act]]:
     client = boto3.client("iam", region_name=REGION)
     with Stubber(client) as stubber:
-        yield lambda **changes: Act(Stage(ledger, AGREED, **changes), stubber, Iam(client))
+        yield lambda **changes: Act(Harness(ledger, CONSENTED, **changes), stubber, Iam(client))
         stubber.assert_no_pending_responses()
 
 
@@ -99,7 +99,7 @@ Acted = Callable[..., Act]
 def test_what_can_be_taken_back_at_once_leaves_nothing_to_do(act: Acted, ledger: Ledger) -> None:
     here = act()
     here.untagged_in_between(error=None)
-    assert (ledger.unagreed(ROLE), ledger.granted(ROLE)) == ((), ())
+    assert (ledger.without_consent(ROLE), ledger.granted(ROLE)) == ((), ())
     (failure,) = here.failures()
     assert "taken back" in failure["why"]
 
@@ -113,16 +113,16 @@ def test_what_was_granted_before_of_the_same_secret_is_left(act: Acted, ledger: 
     here.stubber.add_response("put_role_policy", {}, {**names, "PolicyDocument": document})
     here.expect(GHCR)
     ledger.keep_grants(ROLE, granted(GHCR))
-    world = replace(AGREED, roles=(holding(GHCR),), secrets=(keyed,))
+    world = replace(CONSENTED, roles=(holding(GHCR),), secrets=(keyed,))
     # Three looks: the proof, what else the policy grants, and whether the owners still agree.
     here.patch(world, world, replace(world, secrets=(replace(secret(registry=None), key=key()),)))
-    assert ledger.unagreed(ROLE) == ()
+    assert ledger.without_consent(ROLE) == ()
 
 
 def test_what_aws_does_not_let_be_taken_back_is_known_and_told_as_standing(act: Acted, ledger: Ledger) -> None:
     here = act()
     here.untagged_in_between()
-    (known,) = ledger.unagreed(ROLE)
+    (known,) = ledger.without_consent(ROLE)
     assert (known.granted, known.before) == (granted(GHCR)[0], None)
     assert ledger.granted(ROLE) == ()
     (failure,) = here.failures()
@@ -136,7 +136,7 @@ def test_the_same_message_takes_it_back_when_it_comes_again(act: Acted, ledger: 
     here.untagged_in_between()
     here.expect()
     assert not here.patch(UNTAGGED).written
-    assert ledger.unagreed(ROLE) == ()
+    assert ledger.without_consent(ROLE) == ()
     assert [("STANDS" in each["why"], "was taken back:" in each["why"]) for each in here.failures()] == [
         (True, False),
         (False, True),
@@ -155,7 +155,7 @@ def test_it_does_so_although_the_message_would_ask_for_nothing_now(act: Acted, l
     here.untagged_in_between()
     here.expect()
     here.patch(world)
-    assert ledger.unagreed(ROLE) == ()
+    assert ledger.without_consent(ROLE) == ()
 
 
 def test_after_the_dead_letters_every_sweep_asks_for_it_and_a_review_takes_it_back(act: Acted, ledger: Ledger) -> None:
@@ -165,7 +165,7 @@ def test_after_the_dead_letters_every_sweep_asks_for_it_and_a_review_takes_it_ba
     assert here.asked() == [str(ROLE)]
     here.expect()
     assert here.review(UNTAGGED).taken_back == 1
-    assert (ledger.unagreed(ROLE), ledger.granted(ROLE)) == ((), ())
+    assert (ledger.without_consent(ROLE), ledger.granted(ROLE)) == ((), ())
     assert "it stood until now" in here.failures()[-1]["why"]
 
 
@@ -173,13 +173,13 @@ def test_that_it_is_gone_is_told_although_the_bus_refuses_once(act: Acted, ledge
     here = act()
     here.untagged_in_between()
     here.expect()
-    here.stage.sent.failing = ["put_events"]
+    here.harness.sent.failing = ["put_events"]
     with pytest.raises(Crash):
         here.review(UNTAGGED)
-    assert len(ledger.unagreed(ROLE)) == 1
-    here.stage.sent.failing = []
+    assert len(ledger.without_consent(ROLE)) == 1
+    here.harness.sent.failing = []
     here.review(replace(UNTAGGED, roles=(role(),)))
-    assert ledger.unagreed(ROLE) == ()
+    assert ledger.without_consent(ROLE) == ()
     assert "it stood until now" in here.failures()[-1]["why"]
 
 
@@ -189,15 +189,15 @@ def test_a_review_that_is_refused_too_keeps_it(act: Acted, ledger: Ledger) -> No
     here.expect(error="AccessDenied")
     result = here.review(UNTAGGED)
     assert (result.taken_back, "stands on" in result.why) == (0, True)
-    assert len(ledger.unagreed(ROLE)) == 1
+    assert len(ledger.without_consent(ROLE)) == 1
 
 
 def test_what_was_granted_before_is_left(act: Acted, ledger: Ledger) -> None:
     here = act()
-    known = Unagreed(
+    known = GrantWithoutConsent(
         granted=granted(GHCR)[0], before=granted(GHCR)[0], task_definition=str(revision_arn()), why="no tag"
     )
-    ledger.keep_unagreed(ROLE, (known,))
+    ledger.keep_without_consent(ROLE, (known,))
     here.expect(GHCR, HUB)
     assert here.review(replace(UNTAGGED, roles=(holding(GHCR, HUB),))).taken_back == 1
 
@@ -217,7 +217,7 @@ def test_what_needs_no_taking_back_any_more_is_forgotten(
     here = act()
     here.untagged_in_between()
     assert here.review(world).taken_back == 0
-    assert (ledger.unagreed(ROLE), ledger.granted(ROLE)) == ((), kept)
+    assert (ledger.without_consent(ROLE), ledger.granted(ROLE)) == ((), kept)
 
 
 def test_what_a_later_need_has_made_this_stacks_own_stays(act: Acted, ledger: Ledger) -> None:
@@ -225,7 +225,7 @@ def test_what_a_later_need_has_made_this_stacks_own_stays(act: Acted, ledger: Le
     here.untagged_in_between()
     ledger.keep_grants(ROLE, granted(GHCR), task_definition=str(revision_arn("api")))
     assert here.review(replace(UNTAGGED, task_definitions=())).taken_back == 0
-    assert (ledger.unagreed(ROLE), ledger.granted(ROLE)) == ((), granted(GHCR))
+    assert (ledger.without_consent(ROLE), ledger.granted(ROLE)) == ((), granted(GHCR))
 
 
 UNREADABLE = {
@@ -240,32 +240,32 @@ def test_what_cannot_be_read_stays_known(act: Acted, ledger: Ledger, unreadable:
     here = act()
     here.untagged_in_between()
     assert "could not be read" in here.review(replace(UNTAGGED, unreadable=unreadable)).why
-    assert len(ledger.unagreed(ROLE)) == 1
+    assert len(ledger.without_consent(ROLE)) == 1
 
 
 def test_a_stack_that_only_observes_by_now_writes_nothing_and_tells(act: Acted, ledger: Ledger) -> None:
     here = act()
     here.untagged_in_between()
-    here.stage.mode = "observe"
+    here.harness.mode = "observe"
     assert "only observes" in here.review(UNTAGGED).why
-    assert len(ledger.unagreed(ROLE)) == 1
+    assert len(ledger.without_consent(ROLE)) == 1
 
 
 def test_a_run_that_dies_before_it_takes_back_has_left_it_known(act: Acted, ledger: Ledger) -> None:
     here = act()
     here.expect(GHCR)
     here.expect(error="AccessDenied")
-    here.stage.sent.failing = ["put_events"]
+    here.harness.sent.failing = ["put_events"]
     with pytest.raises(Crash):
-        here.patch(AGREED, AGREED, UNTAGGED)
-    assert len(ledger.unagreed(ROLE)) == 1
+        here.patch(CONSENTED, CONSENTED, UNTAGGED)
+    assert len(ledger.without_consent(ROLE)) == 1
 
 
 def test_a_mode_tag_that_is_set_while_it_is_written_is_honoured(act: Acted, ledger: Ledger) -> None:
     here = act()
     here.expect(GHCR)
     here.expect()
-    here.patch(AGREED, AGREED, replace(WRITTEN, roles=(holding(GHCR, tags={"pullguard:mode": "observe"}),)))
+    here.patch(CONSENTED, CONSENTED, replace(WRITTEN, roles=(holding(GHCR, tags={"pullguard:mode": "observe"}),)))
     assert ledger.granted(ROLE) == ()
     assert "observe only" in here.failures()[0]["why"]
 
@@ -289,7 +289,7 @@ def test_what_its_record_does_not_say_is_owed_and_taken_back_by_what_the_write_s
     assert here.asked() == [str(ROLE)]
     here.expect()
     assert here.review(UNTAGGED).taken_back == 1
-    assert ledger.unagreed(ROLE) == ()
+    assert ledger.without_consent(ROLE) == ()
     assert "it stood until now" in here.failures()[-1]["why"]
 
 
@@ -302,7 +302,7 @@ def test_what_needs_no_taking_back_is_forgotten_with_its_record(
     here.untagged_in_between()
     spoil(ledger, {})
     assert here.review(world).taken_back == 0
-    assert (ledger.unagreed(ROLE), ledger.granted(ROLE)) == ((), kept)
+    assert (ledger.without_consent(ROLE), ledger.granted(ROLE)) == ((), kept)
 
 
 def test_what_the_write_found_there_is_left_although_the_record_does_not_say_it(act: Acted, ledger: Ledger) -> None:
@@ -324,7 +324,7 @@ def test_what_neither_a_record_nor_a_write_says_stays_owed_while_it_stands(act: 
     assert "is unknown" in here.review(UNTAGGED).why
     assert here.asked() == [str(ROLE)]
     assert here.review(replace(UNTAGGED, roles=(role(),))).why
-    assert ledger.unagreed(ROLE) == ()
+    assert ledger.without_consent(ROLE) == ()
 
 
 # --- While nobody may write --------------------------------------------------------------------------------------
@@ -339,17 +339,17 @@ def test_while_it_is_stopped_or_held_not_even_a_grant_is_taken_back_and_people_h
     here = act()
     here.untagged_in_between()  # and IAM refuses to have it taken back
     if how == "stopped":
-        here.stage.stop = switch_text(STOP)
+        here.harness.stop = switch_text(STOP)
     else:
         ledger.save_hold(ROLE, STOP)
-    here.stage.later(days=1)  # what fails is told once a day
+    here.harness.later(days=1)  # what fails is told once a day
     with pytest.raises(NotNow, match="stands on"):
         here.patch(UNTAGGED)
     assert "STANDS" in here.failures()[-1]["why"]
     assert str(STOP) in here.failures()[-1]["why"]
-    assert ledger.waiting(now=here.stage.time) == (ROLE,)
+    assert ledger.waiting(now=here.harness.time) == (ROLE,)
     assert here.review(UNTAGGED).taken_back == 0
-    here.stage.stop = GO_ON
+    here.harness.stop = GO_ON
     ledger.end_hold(ROLE)
     here.expect()
     assert here.review(UNTAGGED).taken_back == 1

@@ -17,17 +17,17 @@ from botocore.stub import Stubber
 from pullguard.aws.iam import Iam
 from pullguard.domain.errors import NotNow, PullguardError
 from pullguard.domain.facts import NamedPolicy
-from pullguard.domain.grant_record import Unagreed
-from pullguard.domain.messages import LISTED, Look, Review
-from pullguard.domain.provenance import Cause
+from pullguard.domain.grant_record import GrantWithoutConsent
+from pullguard.domain.messages import LISTED, Review, ValidationRequest
+from pullguard.domain.provenance import Provenance
 from pullguard.domain.role_policy import POLICY_NAME, policy_document, render
 from pullguard.domain.stop import GO_ON
 from pullguard.store.ledger import Ledger
 from pullguard.store.task_definitions import Sweep
 from pullguard.workflows.execute import WAITS_S
 from pullguard.workflows.patch_role import Patched, RolePatcher
-from pullguard.workflows.revoke import Withdrawer
-from pullguard.workflows.role_lock import ROLE_LEASE_S
+from pullguard.workflows.revoke import Revoker
+from pullguard.workflows.role_lock import ROLE_LOCK_S
 from tests.fakes import (
     NOW,
     REGION,
@@ -43,7 +43,7 @@ from tests.fakes import (
     secret,
     task_definition,
 )
-from tests.flows import LOOK, Stage, Writes, look
+from tests.flows import ASKED_FOR, Harness, Writes, request
 
 ROLE, GHCR = role_arn(), secret()
 HUB = secret("registry/hub", "HubHub", registry="docker.io")
@@ -68,59 +68,61 @@ OBSERVED = replace(GRANTED, roles=(holding(GHCR, tags={"pullguard:mode": "observ
 class Act(Writes):
     """A stage with writers of one role, whose writes to IAM are exactly those that are expected."""
 
-    def patch(self, *worlds: World, look: Look = LOOK, occasion: str = "m-1") -> Patched:
+    def patch(self, *worlds: World, request: ValidationRequest = ASKED_FOR, occasion: str = "m-1") -> Patched:
         """Handle one message, which finds another world each time that it looks; the last one stays."""
         seen = list(worlds)
-        executor = self.stage.executor(readers=lambda: seen.pop(0) if len(seen) > 1 else seen[0])
-        return RolePatcher(executor=executor, iam=self.iam).patch(look, occasion=occasion)
+        executor = self.harness.executor(readers=lambda: seen.pop(0) if len(seen) > 1 else seen[0])
+        return RolePatcher(executor=executor, iam=self.iam).patch(request, occasion=occasion)
 
     def other(self) -> Patched:
         """Let another message ask for its grant; IAM shows it nothing of what was written a moment ago."""
-        return self.patch(LACKING, look=look(API.arn), occasion="m-2")
+        return self.patch(LACKING, request=request(API.arn), occasion="m-2")
 
     def review(self, world: World) -> Any:
-        executor = self.stage.executor(readers=lambda: world)
-        withdrawer = Withdrawer(
+        executor = self.harness.executor(readers=lambda: world)
+        revoker = Revoker(
             executor=executor,
-            roster=self.stage.roster,
-            starts=self.stage.starts,
+            definition_store=self.harness.definition_store,
+            starts=self.harness.starts,
             iam=self.iam,
             revoke=True,
             grace_days=0,
         )
-        review = Review(role=ROLE, cause=Cause(kind=LISTED, event_id="s-1", at=NOW))
-        return withdrawer.review(review, occasion="m-1")
+        review = Review(role=ROLE, provenance=Provenance(kind=LISTED, event_id="s-1", at=NOW))
+        return revoker.review(review, occasion="m-1")
 
     def unused(self, *secrets: Any) -> None:
         """Let the last complete sweep have found that nothing needs the grants of these secrets."""
-        ledger = self.stage.ledger
-        self.stage.starts.keep_schedules(())
+        ledger = self.harness.ledger
+        self.harness.starts.keep_schedules(())
         ledger.keep_grants(ROLE, granted(*secrets), role_id=ROLE_ID, task_definition=str(revision_arn("web", 6)))
         for each in secrets:
             ledger.mark_unused(ROLE, each.arn, sweep="s-1", now=NOW - timedelta(days=20))
-        self.stage.roster.save_complete(Sweep(id="s-1", began_at=NOW.isoformat(), due=None), now=NOW)
+        self.harness.definition_store.save_complete(Sweep(id="s-1", began_at=NOW.isoformat(), due=None), now=NOW)
 
     def owe(self, *secrets: Any) -> None:
         """Let the ledger know of grants that were written, and stand without an owner's consent."""
         record = {"before": None, "after": render(policy_document(granted(*secrets))), "outcome": "written"}
-        self.stage.ledger.record_write(ROLE, write_id="m-0", record=record, now=NOW - timedelta(days=1))
+        self.harness.ledger.record_write(ROLE, write_id="m-0", record=record, now=NOW - timedelta(days=1))
         for each in granted(*secrets):
-            unagreed = Unagreed(granted=each, before=None, task_definition=str(revision_arn()), why="no tag")
-            self.stage.ledger.keep_unagreed(ROLE, (unagreed,))
+            without_consent = GrantWithoutConsent(
+                granted=each, before=None, task_definition=str(revision_arn()), why="no tag"
+            )
+            self.harness.ledger.keep_without_consent(ROLE, (without_consent,))
 
 
 @pytest.fixture
 def act(ledger: Ledger) -> Iterator[Act]:
     client = boto3.client("iam", region_name=REGION)
     with Stubber(client) as stubber:
-        yield Act(Stage(ledger, LACKING), stubber, Iam(client))
+        yield Act(Harness(ledger, LACKING), stubber, Iam(client))
         stubber.assert_no_pending_responses()
 
 
 def refuse_events(here: Act) -> None:
     """Let the bus take no event any more."""
     answer = {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "InternalFailure"}]}
-    here.stage.sent.put_events = lambda **_: answer  # type: ignore[method-assign]
+    here.harness.sent.put_events = lambda **_: answer  # type: ignore[method-assign]
 
 
 # --- What the first writer comes to, and what the second one writes ----------------------------------------------
@@ -136,7 +138,7 @@ def cannot_read_the_role_again(here: Act) -> None:
 
 
 def cannot_read_the_stop(here: Act) -> None:
-    here.stage.stop = NO_ANSWER
+    here.harness.stop = NO_ANSWER
     here.patch(LACKING)
 
 
@@ -150,7 +152,7 @@ def cannot_ask_an_owner(here: Act) -> None:
     here.patch(LACKING, LACKING, UNREADABLE)
 
 
-def cannot_take_back(here: Act) -> None:
+def cannot_revert(here: Act) -> None:
     here.expect(GHCR)
     here.expect(error="AccessDenied")
     here.patch(LACKING, LACKING, UNTAGGED)
@@ -175,7 +177,7 @@ def cannot_read_whether_it_stands(here: Act) -> None:
     here.patch(UNREAD_ROLE)
 
 
-def withdraws(here: Act) -> None:
+def revokes(here: Act) -> None:
     here.unused(GHCR)
     here.expect()
     here.review(GRANTED)
@@ -190,7 +192,7 @@ def withdraws_and_cannot_tell(here: Act) -> None:
 
 def cannot_read_the_stop_to_withdraw(here: Act) -> None:
     here.unused(GHCR)
-    here.stage.stop = NO_ANSWER
+    here.harness.stop = NO_ANSWER
     here.review(GRANTED)
 
 
@@ -215,11 +217,11 @@ CASES = (
     Case(first=is_refused, writes=(HUB,)),
     Case(first=cannot_read_the_stop_to_withdraw, writes=(GHCR, HUB)),
     Case(first=cannot_ask_an_owner, writes=None),
-    Case(first=cannot_take_back, writes=None),
+    Case(first=cannot_revert, writes=None),
     Case(first=takes_back, writes=None),
     Case(first=takes_back_what_it_wrote_earlier, writes=None),
     Case(first=cannot_read_whether_it_stands, writes=None),
-    Case(first=withdraws, writes=None),
+    Case(first=revokes, writes=None),
     Case(first=withdraws_and_cannot_tell, writes=None),
     Case(first=takes_back_at_a_review, writes=None),
 )
@@ -231,7 +233,7 @@ def test_the_lease_is_given_back_where_nothing_is_written_that_a_second_writer_w
 ) -> None:
     with suppress(PullguardError):
         case.first(act)
-    act.stage.stop, act.stage.sent = GO_ON, Sent()
+    act.harness.stop, act.harness.sent = GO_ON, Sent()
     if case.writes is None:
         assert "another run is at" in act.other().why
         return
@@ -244,20 +246,20 @@ def test_the_message_that_left_its_lease_gets_through_when_it_comes_again(act: A
         cannot_ask_an_owner(act)
     act.patch(GRANTED)
     assert ledger.granted(ROLE) == granted(GHCR)
-    assert act.stage.sent.told() == ["Remediation Completed"]
+    assert act.harness.sent.reported() == ["Remediation Completed"]
     act.expect(GHCR, HUB)
     assert act.other().written  # with what is confirmed the lease goes as well
 
 
 @pytest.mark.parametrize(
     ("first", "delay_s"),
-    [(confirms, WAITS_S[0]), (takes_back, ROLE_LEASE_S), (takes_back_what_it_wrote_earlier, ROLE_LEASE_S)],
+    [(confirms, WAITS_S[0]), (takes_back, ROLE_LOCK_S), (takes_back_what_it_wrote_earlier, ROLE_LOCK_S)],
 )
 def test_what_is_taken_back_may_show_for_a_while_and_is_looked_at_after_that(
     act: Act, first: Callable[[Act], None], delay_s: int
 ) -> None:
     first(act)
-    assert [each["DelaySeconds"] for each in act.stage.sent.messages] == [delay_s]
+    assert [each["DelaySeconds"] for each in act.harness.sent.messages] == [delay_s]
 
 
 def test_what_is_taken_back_may_show_for_a_while_and_no_withdrawal_of_the_same_run_reads_it(
@@ -280,4 +282,4 @@ def test_nor_does_a_grant_of_the_same_message_which_is_looked_at_again(act: Act,
     act.expect(HUB)
     patched = act.patch(lowered)
     assert (patched.written, patched.taken_back, ledger.granted(ROLE)) == (False, 1, granted(HUB))
-    assert act.stage.sent.messages[-1]["DelaySeconds"] == ROLE_LEASE_S
+    assert act.harness.sent.messages[-1]["DelaySeconds"] == ROLE_LOCK_S

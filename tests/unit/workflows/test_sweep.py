@@ -15,7 +15,7 @@ from pullguard.store.ledger import Ledger
 from pullguard.workflows.settle import WAITS_S, Settler
 from pullguard.workflows.sweep import Sweeper, Swept
 from tests.fakes import CLUSTER, NOW, REGION, Crash, World, granted, revision_arn, role_arn, secret, service
-from tests.flows import Stage
+from tests.flows import Harness
 
 SCHEDULED = json.dumps({"detail-type": "Scheduled Event", "source": "aws.events", "id": "e-1", "detail": {}})
 
@@ -23,8 +23,8 @@ SCHEDULED = json.dumps({"detail-type": "Scheduled Event", "source": "aws.events"
 class Act:
     """A sweeper whose questions to ECS are exactly those that are expected."""
 
-    def __init__(self, stage: Stage, stubber: Stubber, client: Any) -> None:
-        self.stage = stage
+    def __init__(self, harness: Harness, stubber: Stubber, client: Any) -> None:
+        self.harness = harness
         self.stubber = stubber
         self.client = client
         self.schedules: tuple[ScheduleUse, ...] | Unreadable = ()
@@ -71,19 +71,19 @@ class Act:
             self.stubber.add_response("describe_tasks", {"tasks": described}, {"cluster": CLUSTER, "tasks": arns})
 
     def step(self, body: str) -> Swept:
-        stage = self.stage
+        harness = self.harness
         return Sweeper(
             ecs=Ecs(self.client),
-            ledger=stage.ledger,
-            roster=stage.roster,
-            services=stage.services,
+            ledger=harness.ledger,
+            definition_store=harness.definition_store,
+            services=harness.services,
             schedules=lambda _: self.schedules,
-            starts=stage.starts,
-            settler=Settler(roster=stage.roster, unused=stage.unused(), now=stage.now),
-            queues=stage.queues,
+            starts=harness.starts,
+            settler=Settler(definition_store=harness.definition_store, unused=harness.unused(), now=harness.now),
+            queues=harness.queues,
             validation_queue_url="validations",
             sweep_queue_url="sweeps",
-            now=stage.now,
+            now=harness.now,
         ).step(body)
 
     def check(self, number: int = 0, sweep: str = "e-1") -> Swept:
@@ -99,21 +99,21 @@ class Act:
 
     def answer(self, *families: str, certain: bool = True, sweep: str = "e-1") -> None:
         for family in families:
-            self.stage.roster.answer(revision_arn(family), sweep, certain=certain)
+            self.harness.definition_store.answer(revision_arn(family), sweep, certain=certain)
 
     def complete(self) -> str | None:
-        found = self.stage.roster.complete()
+        found = self.harness.definition_store.complete()
         return found["sweep"] if found else None
 
     def asked(self) -> list[str]:
-        return [each["task_definition"] for each in self.stage.sent.bodies("validations")]
+        return [each["task_definition"] for each in self.harness.sent.bodies("validations")]
 
 
 @pytest.fixture
 def act(ledger: Ledger) -> Iterator[Act]:
     client = boto3.client("ecs", region_name=REGION)
     with Stubber(client) as stubber:
-        yield Act(Stage(ledger, World()), stubber, client)
+        yield Act(Harness(ledger, World()), stubber, client)
         stubber.assert_no_pending_responses()
 
 
@@ -122,17 +122,17 @@ def test_what_schedules_and_callers_start_is_asked_for_as_what_services_run(act:
         ScheduleUse(kind="rule", name=f"nightly-{number}", within="1", task_definition=revision_arn("web", number))
         for number in (3, 4)
     )
-    act.stage.starts.keep_alone(revision_arn("web", 5), ran=False)
+    act.harness.starts.keep_alone(revision_arn("web", 5), ran=False)
     act.sweep("web")
     assert act.asked() == [str(revision_arn("web", number)) for number in (3, 4, 5, 7)]
-    assert act.stage.starts.schedules() == act.schedules
+    assert act.harness.starts.schedules() == act.schedules
 
 
 def test_schedules_that_could_not_be_read_keep_nothing_else_from_being_asked_for(act: Act) -> None:
     act.schedules = Unreadable(permission="scheduler:ListSchedules", resource="*", reason="denied")
     act.sweep("web")
     assert act.asked() == [str(revision_arn("web"))]
-    assert isinstance(act.stage.starts.schedules(), Unreadable)
+    assert isinstance(act.harness.starts.schedules(), Unreadable)
 
 
 def test_a_sweep_asks_for_the_newest_of_each_family_and_for_all_that_runs(act: Act) -> None:
@@ -150,8 +150,8 @@ def test_a_sweep_asks_for_the_newest_of_each_family_and_for_all_that_runs(act: A
         str(revision_arn("web", 9)),
     ]
     assert (result.asked, result.done, result.sweep) == (4, True, "e-1")
-    assert act.stage.ledger.sweep_state() == {"sweep": "e-1", "ended_at": NOW.isoformat()}
-    assert act.stage.sent.bodies("sweeps") == [{"sweep": "e-1", "check": 0}]
+    assert act.harness.ledger.sweep_state() == {"sweep": "e-1", "ended_at": NOW.isoformat()}
+    assert act.harness.sent.bodies("sweeps") == [{"sweep": "e-1", "check": 0}]
 
 
 def test_a_page_asks_for_the_next_one(act: Act) -> None:
@@ -159,8 +159,8 @@ def test_a_page_asks_for_the_next_one(act: Act) -> None:
     act.expect_newest("api")
     act.expect_use()
     assert not act.step(SCHEDULED).done
-    assert act.stage.sent.bodies("sweeps") == [{"sweep": "e-1", "token": "more"}]
-    assert act.stage.ledger.sweep_state() is None
+    assert act.harness.sent.bodies("sweeps") == [{"sweep": "e-1", "token": "more"}]
+    assert act.harness.ledger.sweep_state() is None
 
     act.expect_families("web", token="more")
     act.expect_newest("web")
@@ -188,7 +188,7 @@ def test_a_family_that_cannot_be_read_is_not_passed_over_in_silence(act: Act) ->
     act.stubber.add_client_error("describe_task_definition", "AccessDeniedException")
     with pytest.raises(NotNow, match="ecs:DescribeTaskDefinition"):
         act.step(SCHEDULED)
-    assert act.stage.ledger.sweep_state() is None
+    assert act.harness.ledger.sweep_state() is None
 
 
 def test_a_service_of_another_controller_may_name_no_revision(act: Act) -> None:
@@ -201,15 +201,15 @@ def test_a_service_of_another_controller_may_name_no_revision(act: Act) -> None:
 
 
 def test_what_is_known_and_not_listed_is_asked_for_as_such(act: Act) -> None:
-    act.stage.roster.remember(revision_arn("gone"))
-    act.stage.roster.remember(revision_arn("web"))
+    act.harness.definition_store.remember(revision_arn("gone"))
+    act.harness.definition_store.remember(revision_arn("web"))
     assert act.sweep("web").asked == 2
-    asked = {each["task_definition"]: each["cause"]["kind"] for each in act.stage.sent.bodies("validations")}
+    asked = {each["task_definition"]: each["cause"]["kind"] for each in act.harness.sent.bodies("validations")}
     assert asked == {str(revision_arn("web")): LISTED, str(revision_arn("gone")): UNLISTED}
 
 
 def test_it_is_asked_for_after_the_last_page_only(act: Act) -> None:
-    act.stage.roster.remember(revision_arn("web"))
+    act.harness.definition_store.remember(revision_arn("web"))
     act.expect_families("api", following="more")
     act.expect_newest("api")
     act.expect_use()
@@ -218,13 +218,13 @@ def test_it_is_asked_for_after_the_last_page_only(act: Act) -> None:
     act.expect_families("web", token="more")
     act.expect_newest("web")
     act.step(json.dumps({"sweep": "e-1", "token": "more"}))
-    assert {each["cause"]["kind"] for each in act.stage.sent.bodies("validations")} == {LISTED}
+    assert {each["cause"]["kind"] for each in act.harness.sent.bodies("validations")} == {LISTED}
 
 
 def test_what_came_to_be_known_since_is_asked_for_by_the_next_check(act: Act) -> None:
     act.sweep("web")
     act.answer("web")
-    act.stage.roster.remember(revision_arn("late"))
+    act.harness.definition_store.remember(revision_arn("late"))
     swept = act.check()
     assert (swept.asked, act.complete()) == (1, None)
     act.answer("late")
@@ -251,7 +251,7 @@ def test_a_sweep_is_complete_once_everything_is_answered(act: Act) -> None:
 
 @pytest.mark.parametrize("certain", [True, False], ids=["complete", "incomplete"])
 def test_each_sweep_ends_in_how_many_secrets_the_role_with_the_most_has(act: Act, certain: bool) -> None:
-    ledger = act.stage.ledger
+    ledger = act.harness.ledger
     for name, many in (("collector", 3), ("web-execution", 1), ("rolled-back", 0)):
         grants = granted(*(secret(f"registry/{name}-{number}") for number in range(many)))
         ledger.record_write(role_arn(name), write_id="m-0", record={}, now=NOW)
@@ -266,8 +266,10 @@ def test_the_checks_come_ever_later_and_end(act: Act) -> None:
     act.sweep("web")
     for number in range(len(WAITS_S)):
         act.check(number)
-    assert [each.get("DelaySeconds") for each in act.stage.sent.messages if each["QueueUrl"] == "sweeps"] == [*WAITS_S]
-    sweep = act.stage.roster.sweep()
+    assert [each.get("DelaySeconds") for each in act.harness.sent.messages if each["QueueUrl"] == "sweeps"] == [
+        *WAITS_S
+    ]
+    sweep = act.harness.definition_store.sweep()
     assert sweep is not None
     assert sweep.end == "incomplete"
     act.answer("web")  # too late
@@ -281,7 +283,7 @@ def test_a_question_that_was_asked_in_vain_leaves_the_sweep_incomplete(act: Act)
     act.answer("web", certain=False)
     swept = act.check()
     assert swept.measures["SweepUncertain"] == 1
-    assert (act.complete(), act.stage.sent.bodies("sweeps")) == (None, [{"sweep": "e-1", "check": 0}])
+    assert (act.complete(), act.harness.sent.bodies("sweeps")) == (None, [{"sweep": "e-1", "check": 0}])
 
 
 def test_an_empty_account_is_swept_completely(act: Act) -> None:
@@ -300,14 +302,14 @@ def test_the_first_sweep_says_that_it_is(act: Act) -> None:
 
 
 def test_what_was_forgotten_need_not_answer(act: Act) -> None:
-    act.stage.roster.remember(revision_arn("gone"))
+    act.harness.definition_store.remember(revision_arn("gone"))
     act.sweep("web")
     act.answer("web")
-    act.stage.roster.forget(revision_arn("gone"))
+    act.harness.definition_store.forget(revision_arn("gone"))
     act.answer("gone")  # the validator stamps what it has just forgotten
     act.check()
     assert act.complete() == "e-1"
-    assert [known.task_definition for known in act.stage.roster.known()] == [revision_arn("web")]
+    assert [known.task_definition for known in act.harness.definition_store.known()] == [revision_arn("web")]
 
 
 # --- Sweeps that overlap, die, or are forged ---------------------------------------------------------------------
@@ -334,21 +336,21 @@ def test_a_late_copy_of_an_earlier_sweeps_first_page_begins_nothing(act: Act) ->
     act.expect_use()
     act.step(json.dumps({"sweep": "e-2", "token": None}))
     assert act.step(SCHEDULED).why == "another sweep has taken its place"
-    sweep = act.stage.roster.sweep()
+    sweep = act.harness.definition_store.sweep()
     assert sweep is not None
     assert sweep.id == "e-2"
 
 
 @pytest.mark.parametrize("operation", ["send_message_batch", "send_message"])
 def test_a_step_that_dies_is_taken_again(act: Act, operation: str) -> None:
-    act.stage.sent.failing = [operation]
+    act.harness.sent.failing = [operation]
     with pytest.raises(Crash):
         act.sweep("web")
     if operation == "send_message_batch":
         assert act.sweep("web").done
     else:  # all was listed and asked for: what is missing is the next step only
         assert act.step(SCHEDULED).why.startswith("a copy")
-    assert act.stage.sent.bodies("sweeps") == [{"sweep": "e-1", "check": 0}]
+    assert act.harness.sent.bodies("sweeps") == [{"sweep": "e-1", "check": 0}]
 
 
 def test_a_sweep_that_died_half_way_is_never_complete(act: Act) -> None:
@@ -367,19 +369,19 @@ def test_a_forged_step_skips_no_page(act: Act, token: str) -> None:
     act.expect_newest("api")
     act.expect_use()
     act.step(SCHEDULED)
-    sent = len(act.stage.sent.messages)
+    sent = len(act.harness.sent.messages)
     forged = act.step(json.dumps({"sweep": "e-1", "token": token}))
     assert (forged.asked, forged.done) == (0, False)
-    assert act.stage.sent.bodies("sweeps")[1:] == ([{"sweep": "e-1", "token": "more"}] if token == "" else [])
-    assert len(act.stage.sent.messages) == sent + (token == "")
+    assert act.harness.sent.bodies("sweeps")[1:] == ([{"sweep": "e-1", "token": "more"}] if token == "" else [])
+    assert len(act.harness.sent.messages) == sent + (token == "")
 
 
 def test_a_step_that_lost_its_place_while_it_listed_ends_there(act: Act) -> None:
     act.sweep("web")
-    begun = act.stage.roster.sweep()
+    begun = act.harness.definition_store.sweep()
     assert begun is not None
-    act.stage.roster.begin(replace(begun, id="e-2"))
-    assert not act.stage.roster.save(begun)
+    act.harness.definition_store.begin(replace(begun, id="e-2"))
+    assert not act.harness.definition_store.save(begun)
 
 
 REJECTED: dict[str, tuple[Callable[[], str], str]] = {
@@ -405,4 +407,4 @@ REJECTED: dict[str, tuple[Callable[[], str], str]] = {
 def test_what_is_no_step_is_rejected(act: Act, body: Callable[[], str], words: str) -> None:
     with pytest.raises(Rejected, match=words):
         act.step(body())
-    assert act.stage.sent.messages == []
+    assert act.harness.sent.messages == []

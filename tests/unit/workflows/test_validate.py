@@ -13,7 +13,7 @@ from pullguard.domain.facts import Rotation, RotationEnd, Usage, Verification
 from pullguard.domain.messages import LISTED, UNLISTED
 from pullguard.planning.planner import Rules
 from pullguard.store.ledger import Ledger
-from pullguard.store.task_definitions import Roster
+from pullguard.store.task_definitions import TaskDefinitionStore
 from tests.fakes import (
     NOW,
     Crash,
@@ -29,7 +29,7 @@ from tests.fakes import (
     service,
     task_definition,
 )
-from tests.flows import LOOK, Stage, look
+from tests.flows import ASKED_FOR, Harness, request
 
 GHCR, KEYED = secret(), secret("keyed", "KeyKey", key=key())
 HEALTHY = World((task_definition(container(GHCR)),), (role(reads=[GHCR]),), (GHCR,))
@@ -43,18 +43,18 @@ def world(of: World, **changes: Any) -> World:
 
 
 @pytest.fixture
-def stage(ledger: Ledger) -> Callable[..., Stage]:
-    return lambda of, **changes: Stage(ledger, world(of), **changes)
+def harness(ledger: Ledger) -> Callable[..., Harness]:
+    return lambda of, **changes: Harness(ledger, world(of), **changes)
 
 
-Staged = Callable[..., Stage]
+Staged = Callable[..., Harness]
 
 
 # --- What it costs -----------------------------------------------------------------------------------------------
 
 
-def test_a_valid_definition_costs_one_description_and_one_read_of_each_fact(stage: Staged) -> None:
-    here = stage(HEALTHY)
+def test_a_valid_definition_costs_one_description_and_one_read_of_each_fact(harness: Staged) -> None:
+    here = harness(HEALTHY)
     assert here.validate().findings == 0
     assert here.world.asked == [
         ("task-definition", str(revision_arn())),
@@ -64,24 +64,24 @@ def test_a_valid_definition_costs_one_description_and_one_read_of_each_fact(stag
     assert (here.sent.messages, here.sent.events) == ([], [])
 
 
-def test_where_it_runs_is_asked_only_where_something_is_wrong(stage: Staged) -> None:
-    here = stage(BROKEN)
+def test_where_it_runs_is_asked_only_where_something_is_wrong(harness: Staged) -> None:
+    here = harness(BROKEN)
     here.validate()
     assert Counter(kind for kind, _ in here.world.asked) == {"task-definition": 1, "role": 1, "secret": 1, "usage": 1}
 
 
-def test_where_it_runs_is_asked_too_where_a_task_failed_to_start(stage: Staged) -> None:
-    here = stage(HEALTHY)
-    here.validate(look(kind="ECS Task State Change"))
+def test_where_it_runs_is_asked_too_where_a_task_failed_to_start(harness: Staged) -> None:
+    here = harness(HEALTHY)
+    here.validate(request(kind="ECS Task State Change"))
     assert ("usage", str(revision_arn())) in here.world.asked
 
 
-def test_the_same_question_twice_in_a_batch_is_answered_once(stage: Staged) -> None:
-    here = stage(BROKEN)
+def test_the_same_question_twice_in_a_batch_is_answered_once(harness: Staged) -> None:
+    here = harness(BROKEN)
     validator = here.validator()
-    first = validator.validate(LOOK, occasion="m-1")
+    first = validator.validate(ASKED_FOR, occasion="m-1")
     asked = len(here.world.asked)
-    assert validator.validate(LOOK, occasion="m-2") == first
+    assert validator.validate(ASKED_FOR, occasion="m-2") == first
     assert len(here.world.asked) == asked
     assert len(here.sent.messages) == 1
 
@@ -89,17 +89,17 @@ def test_the_same_question_twice_in_a_batch_is_answered_once(stage: Staged) -> N
 # --- What is told ------------------------------------------------------------------------------------------------
 
 
-def test_a_finding_is_told_once_and_its_end_once(stage: Staged) -> None:
-    here = stage(BROKEN)
-    told = [here.validate().told, here.validate().told]
+def test_a_finding_is_told_once_and_its_end_once(harness: Staged) -> None:
+    here = harness(BROKEN)
+    reported = [here.validate().told, here.validate().told]
     here.world = world(HEALTHY)
-    told += [here.validate().told, here.validate().told]
-    assert told == [1, 0, 1, 0]
-    assert here.sent.told() == ["Finding Opened", "Finding Resolved"]
+    reported += [here.validate().told, here.validate().told]
+    assert reported == [1, 0, 1, 0]
+    assert here.sent.reported() == ["Finding Opened", "Finding Resolved"]
 
 
-def test_an_event_is_in_the_shape_of_the_contract(stage: Staged) -> None:
-    here = stage(BROKEN)
+def test_an_event_is_in_the_shape_of_the_contract(harness: Staged) -> None:
+    here = harness(BROKEN)
     here.validate()
     (event,) = here.sent.events
     assert (event["Source"], event["EventBusName"]) == ("pullguard", "pullguard")
@@ -115,41 +115,41 @@ CRASHES = {"before-it-is-told": "put_events", "before-anything-is-asked": "send_
 
 
 @pytest.mark.parametrize("operation", CRASHES.values(), ids=CRASHES)
-def test_a_run_that_dies_on_the_way_is_made_good_by_the_next_exactly_once(stage: Staged, operation: str) -> None:
-    here = stage(BROKEN)
+def test_a_run_that_dies_on_the_way_is_made_good_by_the_next_exactly_once(harness: Staged, operation: str) -> None:
+    here = harness(BROKEN)
     here.sent.failing = [operation]
     with pytest.raises(Crash):
         here.validate()
     here.validate()
     here.validate(occasion="m-2")
-    assert here.sent.told() == ["Finding Opened"]
+    assert here.sent.reported() == ["Finding Opened"]
     assert len(here.sent.messages) == 2
 
 
-def test_a_change_after_an_untold_opening_is_told_as_it_is_now(stage: Staged) -> None:
-    here = stage(BROKEN)
+def test_a_change_after_an_untold_opening_is_told_as_it_is_now(harness: Staged) -> None:
+    here = harness(BROKEN)
     here.sent.failing = ["put_events"]
     with pytest.raises(Crash):
         here.validate()
     here.world = world(HEALTHY)
     here.validate()
     here.validate()
-    assert here.sent.told() == ["Finding Resolved"]
+    assert here.sent.reported() == ["Finding Resolved"]
 
 
-def test_what_cannot_be_read_is_told_as_unknown_and_resolves_nothing(stage: Staged) -> None:
-    here = stage(BROKEN)
+def test_what_cannot_be_read_is_told_as_unknown_and_resolves_nothing(harness: Staged) -> None:
+    here = harness(BROKEN)
     here.validate()
     here.world = world(BROKEN, unreadable={str(role().arn): denied("iam:GetRole", str(role().arn))})
     here.validate()
     (_, unknown) = here.sent.details("Finding Opened")
     assert unknown["finding"]["status"] == "unknown"
     assert "iam:GetRole" in unknown["finding"]["evidence"]
-    assert "Finding Resolved" not in here.sent.told()
+    assert "Finding Resolved" not in here.sent.reported()
 
 
-def test_a_task_definition_that_cannot_be_described_is_told_as_unknown(stage: Staged) -> None:
-    here = stage(HEALTHY)
+def test_a_task_definition_that_cannot_be_described_is_told_as_unknown(harness: Staged) -> None:
+    here = harness(HEALTHY)
     here.world.unreadable = {"task-definition": denied("ecs:DescribeTaskDefinition", str(revision_arn()))}
     assert here.validate().findings == 1
     (detail,) = here.sent.details("Finding Opened")
@@ -157,24 +157,24 @@ def test_a_task_definition_that_cannot_be_described_is_told_as_unknown(stage: St
     assert here.sent.messages == []
 
 
-def test_a_task_definition_that_is_gone_resolves_its_findings_and_is_forgotten(stage: Staged) -> None:
-    here = stage(BROKEN)
+def test_a_task_definition_that_is_gone_resolves_its_findings_and_is_forgotten(harness: Staged) -> None:
+    here = harness(BROKEN)
     here.validate()
     here.world = World()
     here.validate()
-    assert here.sent.told() == ["Finding Opened", "Finding Resolved"]
+    assert here.sent.reported() == ["Finding Opened", "Finding Resolved"]
     assert here.ledger.dependents(str(GHCR.arn)) == ()
 
 
-def test_an_old_revision_that_nothing_runs_has_no_findings(stage: Staged) -> None:
-    here = stage(BROKEN)
+def test_an_old_revision_that_nothing_runs_has_no_findings(harness: Staged) -> None:
+    here = harness(BROKEN)
     here.world.running = Usage(newest=False)
     assert here.validate().findings == 0
     assert (here.sent.events, here.sent.messages) == ([], [])
 
 
-def test_an_old_revision_that_something_runs_matters(stage: Staged) -> None:
-    here = stage(BROKEN)
+def test_an_old_revision_that_something_runs_matters(harness: Staged) -> None:
+    here = harness(BROKEN)
     here.world.running = Usage(newest=False, services=(service(),))
     assert here.validate().findings == 1
 
@@ -182,8 +182,8 @@ def test_an_old_revision_that_something_runs_matters(stage: Staged) -> None:
 # --- Who references what -----------------------------------------------------------------------------------------
 
 
-def test_the_edges_are_those_of_the_present_references(stage: Staged) -> None:
-    here = stage(HEALTHY)
+def test_the_edges_are_those_of_the_present_references(harness: Staged) -> None:
+    here = harness(HEALTHY)
     here.validate()
     assert here.ledger.dependents(str(GHCR.arn)) == (revision_arn(),)
     here.world = World((task_definition(container(KEYED)),), (role(reads=[KEYED]),), (KEYED,))
@@ -192,16 +192,16 @@ def test_the_edges_are_those_of_the_present_references(stage: Staged) -> None:
     assert here.ledger.dependents(str(key().arn)) == (revision_arn(),)
 
 
-def test_edges_stay_where_the_task_definition_could_not_be_read(stage: Staged) -> None:
-    here = stage(HEALTHY)
+def test_edges_stay_where_the_task_definition_could_not_be_read(harness: Staged) -> None:
+    here = harness(HEALTHY)
     here.validate()
     here.world = world(HEALTHY, unreadable={"task-definition": denied()})
     here.validate()
     assert here.ledger.dependents(str(GHCR.arn)) == (revision_arn(),)
 
 
-def test_a_malformed_reference_is_a_finding_and_no_crash(stage: Staged) -> None:
-    here = stage(World((task_definition(container("arn:x")),), (role(),), ()))
+def test_a_malformed_reference_is_a_finding_and_no_crash(harness: Staged) -> None:
+    here = harness(World((task_definition(container("arn:x")),), (role(),), ()))
     here.validate()
     (detail,) = here.sent.details("Finding Opened")
     assert detail["finding"]["check"] == "reference-malformed"
@@ -210,35 +210,37 @@ def test_a_malformed_reference_is_a_finding_and_no_crash(stage: Staged) -> None:
 # --- What the sweep is told --------------------------------------------------------------------------------------
 
 
-def known(stage: Stage) -> dict[str, tuple[str | None, bool]]:
-    return {each.task_definition.resource_name: (each.answered, each.certain) for each in stage.roster.known()}
+def known(harness: Harness) -> dict[str, tuple[str | None, bool]]:
+    return {
+        each.task_definition.resource_name: (each.answered, each.certain) for each in harness.definition_store.known()
+    }
 
 
-def test_a_sweep_is_answered_and_no_other_look_is(stage: Staged) -> None:
-    here = stage(HEALTHY)
+def test_a_sweep_is_answered_and_no_other_look_is(harness: Staged) -> None:
+    here = harness(HEALTHY)
     here.validate()
-    here.roster.ask(revision_arn(), "e-1")
+    here.definition_store.ask(revision_arn(), "e-1")
     here.validate()
     assert known(here) == {"web:7": (None, False)}
-    here.validate(look(kind=LISTED))
+    here.validate(request(kind=LISTED))
     assert known(here) == {"web:7": ("e-1", True)}
 
 
-def test_a_crash_answers_nothing(stage: Staged) -> None:
-    here = stage(BROKEN)
-    here.roster.ask(revision_arn(), "e-1")
+def test_a_crash_answers_nothing(harness: Staged) -> None:
+    here = harness(BROKEN)
+    here.definition_store.ask(revision_arn(), "e-1")
     here.sent.failing = ["put_events"]
     with pytest.raises(Crash):
-        here.validate(look(kind=LISTED))
+        here.validate(request(kind=LISTED))
     assert known(here) == {"web:7": (None, False)}
 
 
-def test_each_look_of_a_batch_answers_its_own_sweep(stage: Staged) -> None:
-    here = stage(HEALTHY)
-    here.roster.ask(revision_arn(), "e-1")
+def test_each_look_of_a_batch_answers_its_own_sweep(harness: Staged) -> None:
+    here = harness(HEALTHY)
+    here.definition_store.ask(revision_arn(), "e-1")
     validator = here.validator()
-    validator.validate(LOOK, occasion="m-1")
-    validator.validate(look(kind=LISTED), occasion="m-2")
+    validator.validate(ASKED_FOR, occasion="m-1")
+    validator.validate(request(kind=LISTED), occasion="m-2")
     assert known(here) == {"web:7": ("e-1", True)}
 
 
@@ -251,54 +253,54 @@ UNCERTAIN: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("unreadable", UNCERTAIN.values(), ids=UNCERTAIN)
-def test_an_answer_that_could_not_read_everything_is_not_certain(stage: Staged, unreadable: dict[str, Any]) -> None:
-    here = stage(BROKEN)
+def test_an_answer_that_could_not_read_everything_is_not_certain(harness: Staged, unreadable: dict[str, Any]) -> None:
+    here = harness(BROKEN)
     here.world.unreadable = unreadable
-    here.roster.ask(revision_arn(), "e-1")
-    here.validate(look(kind=UNLISTED))
+    here.definition_store.ask(revision_arn(), "e-1")
+    here.validate(request(kind=UNLISTED))
     assert known(here) == {"web:7": ("e-1", False)}
 
 
 @pytest.mark.parametrize("world_after", [HEALTHY, World()], ids=["an-old-revision", "deregistered-and-deleted"])
-def test_what_is_listed_no_more_and_runs_nowhere_is_forgotten(stage: Staged, world_after: World) -> None:
-    here = stage(BROKEN)
+def test_what_is_listed_no_more_and_runs_nowhere_is_forgotten(harness: Staged, world_after: World) -> None:
+    here = harness(BROKEN)
     here.validate()
     here.world = world(world_after, running=Usage(newest=False))
-    here.roster.ask(revision_arn(), "e-1")
-    here.validate(look(kind=UNLISTED))
-    assert here.sent.told() == ["Finding Opened", "Finding Resolved"]
+    here.definition_store.ask(revision_arn(), "e-1")
+    here.validate(request(kind=UNLISTED))
+    assert here.sent.reported() == ["Finding Opened", "Finding Resolved"]
     assert here.ledger.dependents(str(GHCR.arn)) == ()
     assert known(here) == {}
     assert not here.ledger.entry(revision_arn()).seen
 
 
-def test_what_runs_although_no_page_listed_it_is_kept(stage: Staged) -> None:
-    here = stage(HEALTHY)
+def test_what_runs_although_no_page_listed_it_is_kept(harness: Staged) -> None:
+    here = harness(HEALTHY)
     here.validate()
     here.world.running = Usage(newest=False, services=(service(),))
-    here.validate(look(kind=UNLISTED))
+    here.validate(request(kind=UNLISTED))
     assert here.ledger.dependents(str(GHCR.arn)) == (revision_arn(),)
     assert list(known(here)) == ["web:7"]
 
 
-def test_whoever_could_not_tell_where_it_runs_forgets_nothing(stage: Staged) -> None:
-    here = stage(HEALTHY)
+def test_whoever_could_not_tell_where_it_runs_forgets_nothing(harness: Staged) -> None:
+    here = harness(HEALTHY)
     here.validate()
     here.world.unreadable = {"usage": denied("ecs:ListServices")}
-    here.validate(look(kind=UNLISTED))
+    here.validate(request(kind=UNLISTED))
     assert here.ledger.dependents(str(GHCR.arn)) == (revision_arn(),)
 
 
-def test_forgetting_that_dies_half_way_is_asked_for_again(stage: Staged, monkeypatch: pytest.MonkeyPatch) -> None:
-    here = stage(HEALTHY)
+def test_forgetting_that_dies_half_way_is_asked_for_again(harness: Staged, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = harness(HEALTHY)
     here.validate()
     here.world.running = Usage(newest=False)
     with monkeypatch.context() as patched:
-        patched.setattr(Roster, "forget", crash)
+        patched.setattr(TaskDefinitionStore, "forget", crash)
         with pytest.raises(Crash):
-            here.validate(look(kind=UNLISTED))
+            here.validate(request(kind=UNLISTED))
     assert list(known(here)) == ["web:7"]
-    here.validate(look(kind=UNLISTED))
+    here.validate(request(kind=UNLISTED))
     assert known(here) == {}
 
 
@@ -309,8 +311,8 @@ def crash(*_: object) -> None:
 # --- What is asked for -------------------------------------------------------------------------------------------
 
 
-def test_a_grant_is_asked_for_in_the_group_of_its_role(stage: Staged) -> None:
-    here = stage(BROKEN)
+def test_a_grant_is_asked_for_in_the_group_of_its_role(harness: Staged) -> None:
+    here = harness(BROKEN)
     assert here.validate().asked == 1
     (message,) = here.sent.messages
     assert message["QueueUrl"] == "grants.fifo"
@@ -319,28 +321,30 @@ def test_a_grant_is_asked_for_in_the_group_of_its_role(stage: Staged) -> None:
     assert set(here.sent.bodies("grants.fifo")[0]) == {"task_definition", "cause"}
 
 
-def test_what_one_role_is_to_be_granted_is_done_one_after_the_other_and_another_roles_beside_it(stage: Staged) -> None:
+def test_what_one_role_is_to_be_granted_is_done_one_after_the_other_and_another_roles_beside_it(
+    harness: Staged,
+) -> None:
     definitions = (
         task_definition(container(GHCR)),
         task_definition(container(GHCR), family="api"),
         task_definition(container(GHCR), family="batch", role_name="batch-execution"),
     )
-    here = stage(replace(BROKEN, task_definitions=definitions, roles=(role(), role("batch-execution"))))
+    here = harness(replace(BROKEN, task_definitions=definitions, roles=(role(), role("batch-execution"))))
     for each in definitions:
-        here.validate(look(each.arn), occasion=f"m-{each.family}")
+        here.validate(request(each.arn), occasion=f"m-{each.family}")
     web, api, batch = (message["MessageGroupId"] for message in here.sent.messages)
     assert web == api != batch
 
 
-def test_a_new_revision_is_asked_for_in_the_group_of_its_family(stage: Staged) -> None:
-    here = stage(STALE)
+def test_a_new_revision_is_asked_for_in_the_group_of_its_family(harness: Staged) -> None:
+    here = harness(STALE)
     here.validate()
     (message,) = here.sent.messages
     assert message["QueueUrl"] == "reregistrations.fifo"
 
 
-def test_no_later_need_is_swallowed_as_a_copy(stage: Staged) -> None:
-    here = stage(BROKEN)
+def test_no_later_need_is_swallowed_as_a_copy(harness: Staged) -> None:
+    here = harness(BROKEN)
     for occasion in ("m-1", "m-1", "m-2"):
         here.validate(occasion=occasion)
     one, copy, later = (message["MessageDeduplicationId"] for message in here.sent.messages)
@@ -348,15 +352,15 @@ def test_no_later_need_is_swallowed_as_a_copy(stage: Staged) -> None:
     assert len({message["MessageGroupId"] for message in here.sent.messages}) == 1
 
 
-def test_observing_asks_for_nothing_and_tells_once_what_would_be_done(stage: Staged) -> None:
-    here = stage(BROKEN, mode="observe")
+def test_observing_asks_for_nothing_and_tells_once_what_would_be_done(harness: Staged) -> None:
+    here = harness(BROKEN, mode="observe")
     assert [here.validate().asked, here.validate(occasion="m-2").asked] == [0, 0]
     assert here.sent.messages == []
-    assert here.sent.told() == ["Finding Opened", "Remediation Planned"]
+    assert here.sent.reported() == ["Finding Opened", "Remediation Planned"]
 
 
-def test_observing_tells_of_every_step_ahead(stage: Staged) -> None:
-    here = stage(replace(STALE, roles=(role(),)), mode="observe")
+def test_observing_tells_of_every_step_ahead(harness: Staged) -> None:
+    here = harness(replace(STALE, roles=(role(),)), mode="observe")
     here.validate()
     kinds = [each["remediation"]["kind"] for each in here.sent.details("Remediation Planned")]
     assert kinds == ["grant", "reregister"]
@@ -380,11 +384,11 @@ LOWERED: dict[str, World] = {
 
 
 @pytest.mark.parametrize("lowered", LOWERED.values(), ids=LOWERED)
-def test_a_tag_lowers_the_mode(stage: Staged, lowered: World) -> None:
-    here = stage(lowered)
+def test_a_tag_lowers_the_mode(harness: Staged, lowered: World) -> None:
+    here = harness(lowered)
     assert here.validate().asked == 0
     assert here.sent.messages == []
-    assert "Remediation Planned" in here.sent.told()
+    assert "Remediation Planned" in here.sent.reported()
 
 
 @pytest.mark.parametrize(
@@ -397,15 +401,15 @@ def test_a_tag_lowers_the_mode(stage: Staged, lowered: World) -> None:
     ids=["remediates", "observes", *LOWERED],
 )
 def test_a_finding_is_kept_with_whether_its_fix_follows(
-    stage: Staged, world: World, mode: Mode, observed: bool
+    harness: Staged, world: World, mode: Mode, observed: bool
 ) -> None:
-    here = stage(world, mode=mode)
+    here = harness(world, mode=mode)
     here.validate()
     assert {each.finding.observed for each in here.ledger.entry(revision_arn()).findings} == {observed}
 
 
-def test_the_grant_record_says_under_which_key_a_secret_that_is_gone_comes_back(stage: Staged) -> None:
-    here = stage(replace(HEALTHY, secrets=(), task_definitions=(task_definition(container(KEYED)),)))
+def test_the_grant_record_says_under_which_key_a_secret_that_is_gone_comes_back(harness: Staged) -> None:
+    here = harness(replace(HEALTHY, secrets=(), task_definitions=(task_definition(container(KEYED)),)))
     here.ledger.keep_grants(role().arn, granted(KEYED))
     here.validate()
     (kept,) = here.ledger.entry(revision_arn()).findings
@@ -413,14 +417,14 @@ def test_the_grant_record_says_under_which_key_a_secret_that_is_gone_comes_back(
     assert "pullguard:registry,Value=ghcr.io" in str(kept.finding.remedy.snippet)
 
 
-def test_a_tag_never_raises_the_mode(stage: Staged) -> None:
-    here = stage(replace(BROKEN, roles=(role(tags={"pullguard:mode": "remediate"}),)), mode="observe")
+def test_a_tag_never_raises_the_mode(harness: Staged) -> None:
+    here = harness(replace(BROKEN, roles=(role(tags={"pullguard:mode": "remediate"}),)), mode="observe")
     assert here.validate().asked == 0
 
 
 @pytest.mark.parametrize("mode", ["observe", "remediate"])
-def test_a_refusal_is_told_once(stage: Staged, mode: str) -> None:
-    here = stage(replace(BROKEN, secrets=(secret(registry=None),)), mode=mode)
+def test_a_refusal_is_told_once(harness: Staged, mode: str) -> None:
+    here = harness(replace(BROKEN, secrets=(secret(registry=None),)), mode=mode)
     for occasion in ("m-1", "m-2"):
         here.validate(occasion=occasion)
     (detail,) = here.sent.details("Remediation Refused")
@@ -448,34 +452,34 @@ REFUSALS: dict[str, tuple[World, list[str]]] = {
 
 
 @pytest.mark.parametrize(("world", "kinds"), REFUSALS.values(), ids=REFUSALS)
-def test_a_family_is_refused_once_for_each_reason(stage: Staged, world: World, kinds: list[str]) -> None:
-    here = stage(world)
+def test_a_family_is_refused_once_for_each_reason(harness: Staged, world: World, kinds: list[str]) -> None:
+    here = harness(world)
     assert here.validate().asked == 0
     assert [each["remediation"]["kind"] for each in here.sent.details("Remediation Refused")] == kinds
 
 
-def test_each_family_hears_of_a_wrong_host_which_no_command_of_the_owner_ends(stage: Staged) -> None:
+def test_each_family_hears_of_a_wrong_host_which_no_command_of_the_owner_ends(harness: Staged) -> None:
     (web,) = STALE.task_definitions
     families = (web, replace(web, arn=revision_arn("api"), family="api"))
-    here = stage(replace(UNREAD, task_definitions=families, secrets=(secret(registry="docker.io"),)))
+    here = harness(replace(UNREAD, task_definitions=families, secrets=(secret(registry="docker.io"),)))
     for each in families:
-        here.validate(look(each.arn), occasion=each.family)
+        here.validate(request(each.arn), occasion=each.family)
     refused = [each["remediation"] for each in here.sent.details("Remediation Refused")]
     assert {each["snippet"] for each in refused} == {None}
     assert [each["target"] for each in refused if each["kind"] == "reregister"] == ["web", "api"]
 
 
-def test_services_are_asked_for_where_they_may_be_moved(stage: Staged) -> None:
+def test_services_are_asked_for_where_they_may_be_moved(harness: Staged) -> None:
     running = Usage(newest=False, successor=revision_arn(revision=8), services=(service(),))
-    here = stage(replace(STALE, running=running), rules=Rules(move_services=True))
+    here = harness(replace(STALE, running=running), rules=Rules(move_services=True))
     assert here.validate().asked == 1
     assert [each["QueueUrl"] for each in here.sent.messages] == ["reregistrations.fifo"]
 
 
-def test_a_warning_is_told_and_nothing_is_done(stage: Staged) -> None:
-    here = stage(World((task_definition(container("registry/ghcr")),), (role(reads=[GHCR]),), (GHCR,)))
+def test_a_warning_is_told_and_nothing_is_done(harness: Staged) -> None:
+    here = harness(World((task_definition(container("registry/ghcr")),), (role(reads=[GHCR]),), (GHCR,)))
     assert here.validate().asked == 0
-    assert here.sent.told() == ["Finding Opened"]
+    assert here.sent.reported() == ["Finding Opened"]
     assert here.sent.details("Finding Opened")[0]["finding"]["severity"] == "warning"
 
 
@@ -486,18 +490,18 @@ ROTATING = World((task_definition(container(ROTATED)),), (role(reads=[ROTATED]),
 FAILED = RotationEnd(outcome="failed", at=NOW - timedelta(minutes=1), step="setSecret")
 
 
-def evidence_of(here: Stage) -> str:
+def evidence_of(here: Harness) -> str:
     (detail,) = here.sent.details("Finding Opened")
     assert detail["finding"]["check"] == "secret-rotation-failed"
     return str(detail["finding"]["evidence"])
 
 
 @pytest.mark.parametrize("outcome", ["failed", "abandoned", "test-failed"])
-def test_a_rotation_that_failed_is_told_with_what_is_at_risk(stage: Staged, outcome: Any) -> None:
+def test_a_rotation_that_failed_is_told_with_what_is_at_risk(harness: Staged, outcome: Any) -> None:
     running = replace(service(), desired_count=2, running_count=2)
-    here = stage(replace(ROTATING, running=Usage(newest=True, services=(running, service("other")))))
+    here = harness(replace(ROTATING, running=Usage(newest=True, services=(running, service("other")))))
     here.ledger.keep_rotation_end(ROTATED.arn, replace(FAILED, outcome=outcome))
-    here.validate(look(kind="RotationFailed"))
+    here.validate(request(kind="RotationFailed"))
     evidence = evidence_of(here)
     assert "in the setSecret step of its function" in evidence
     assert "service web (2 running) pulls when it is next deployed or scaled out, or a task is replaced" in evidence
@@ -511,38 +515,38 @@ ENDED_WELL = {
 
 
 @pytest.mark.parametrize("end", ENDED_WELL.values(), ids=ENDED_WELL)
-def test_a_rotation_that_ended_well_is_not_told(stage: Staged, end: RotationEnd) -> None:
-    here = stage(ROTATING)
+def test_a_rotation_that_ended_well_is_not_told(harness: Staged, end: RotationEnd) -> None:
+    here = harness(ROTATING)
     here.ledger.keep_rotation_end(ROTATED.arn, end)
-    assert here.validate(look(kind="RotationSucceeded")).findings == 0
+    assert here.validate(request(kind="RotationSucceeded")).findings == 0
 
 
-def test_a_rotation_that_failed_is_resolved_by_the_next_one_and_by_nothing_before_it(stage: Staged) -> None:
-    here = stage(ROTATING)
+def test_a_rotation_that_failed_is_resolved_by_the_next_one_and_by_nothing_before_it(harness: Staged) -> None:
+    here = harness(ROTATING)
     here.ledger.keep_rotation_end(ROTATED.arn, FAILED)
-    here.validate(look(kind="RotationFailed"))
-    here.validate(look(kind="Sweep"))
-    assert here.sent.told() == ["Finding Opened"]
+    here.validate(request(kind="RotationFailed"))
+    here.validate(request(kind="Sweep"))
+    assert here.sent.reported() == ["Finding Opened"]
     here.ledger.keep_rotation_end(ROTATED.arn, RotationEnd(outcome="succeeded", at=NOW))
-    here.validate(look(kind="RotationSucceeded"))
-    assert here.sent.told() == ["Finding Opened", "Finding Resolved"]
+    here.validate(request(kind="RotationSucceeded"))
+    assert here.sent.reported() == ["Finding Opened", "Finding Resolved"]
 
 
-def test_how_a_rotation_ended_is_asked_once_in_a_batch_and_only_of_secrets_that_rotate(stage: Staged) -> None:
-    here = stage(ROTATING)
+def test_how_a_rotation_ended_is_asked_once_in_a_batch_and_only_of_secrets_that_rotate(harness: Staged) -> None:
+    here = harness(ROTATING)
     twin = task_definition(container(ROTATED), family="twin")
     still = task_definition(container(KEYED), family="still")
     here.world = replace(ROTATING, task_definitions=(*ROTATING.task_definitions, twin, still), secrets=(ROTATED, KEYED))
     validator = here.validator()
     for arn in (revision_arn(), twin.arn, still.arn):
-        validator.validate(look(arn), occasion=str(arn))
+        validator.validate(request(arn), occasion=str(arn))
     assert set(validator.rotation_ends) == {ROTATED.arn}
 
 
 @pytest.mark.parametrize("there", ["arn:aws:ecs:us-east-1:444455556666", "arn:aws:ecs:eu-west-1:111122223333"])
 def test_what_is_another_accounts_or_regions_is_rejected_and_asked_for_nowhere(ledger: Ledger, there: str) -> None:
-    here = Stage(ledger, World())
-    stranger = look(Arn.parse(f"{there}:task-definition/web:7"))
+    here = Harness(ledger, World())
+    stranger = request(Arn.parse(f"{there}:task-definition/web:7"))
     with pytest.raises(Rejected, match="is not of this account and Region"):
         here.validate(stranger)
     with pytest.raises(Rejected, match="is not of this account and Region"):

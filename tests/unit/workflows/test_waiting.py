@@ -14,8 +14,8 @@ from pullguard.aws.ecs import Ecs
 from pullguard.aws.iam import Iam
 from pullguard.domain.arn import Arn
 from pullguard.domain.errors import Rejected
-from pullguard.domain.messages import LISTED, Look, Review, parse_command, request_about
-from pullguard.domain.provenance import Cause
+from pullguard.domain.messages import LISTED, Review, ValidationRequest, parse_command, request_about
+from pullguard.domain.provenance import Provenance
 from pullguard.domain.role_policy import POLICY_NAME, policy_document, render
 from pullguard.domain.stop import GO_ON, Stop, switch_text
 from pullguard.store.holds import WAITING_KEPT_S
@@ -27,10 +27,10 @@ from pullguard.workflows.settle import Settler
 from pullguard.workflows.sweep import Sweeper
 from pullguard.workflows.validate import Forwarded
 from tests.fakes import NOW, REGION, Crash, World, granted, revision_arn, role_arn
-from tests.flows import LOOK, Stage
+from tests.flows import ASKED_FOR, Harness
 from tests.unit.workflows.patch_role import scene as granting
 from tests.unit.workflows.reregister.scene import STALE
-from tests.unit.workflows.revoke import scene as withdrawals
+from tests.unit.workflows.revoke import scene as revocations
 from tests.unit.workflows.test_notify_incident import HOURLY
 
 STOP = Stop(by="ada", at="2026-11-23T11:59:00+00:00", reason="a bad deploy")
@@ -42,40 +42,40 @@ SWEEP = json.dumps({"sweep": "asked-1", "token": None})
 class Act:
     """A stage, and IAM and ECS that take exactly the calls that are expected."""
 
-    stage: Stage
+    harness: Harness
     iam: Any
     ecs: Any
 
-    def execute(self, request: Look | Review = LOOK, *, occasion: str = "m-1") -> None:
+    def execute(self, request: ValidationRequest | Review = ASKED_FOR, *, occasion: str = "m-1") -> None:
         """Let both executors handle a request."""
-        executor = self.stage.executor()
+        executor = self.harness.executor()
         patcher = RolePatcher(executor=executor, iam=Iam(self.iam.client))
         patcher.run(request.to_json(), occasion=occasion)
-        if isinstance(request, Look):
+        if isinstance(request, ValidationRequest):
             Reregisterer(executor=executor, ecs=Ecs(self.ecs.client)).run(request, occasion=occasion)
 
     def waiting(self) -> tuple[Arn, ...]:
-        return self.stage.ledger.waiting(now=self.stage.time)
+        return self.harness.ledger.waiting(now=self.harness.time)
 
     def asked(self) -> list[tuple[str, str]]:
         """Which subjects are to be validated or reviewed, and for what cause."""
-        bodies = self.stage.sent.bodies("validations")
+        bodies = self.harness.sent.bodies("validations")
         return [(each.get("task_definition") or each["role"], each["cause"]["kind"]) for each in bodies]
 
     def sweep(self, body: str = SWEEP) -> None:
-        stage = self.stage
+        harness = self.harness
         Sweeper(
             ecs=Ecs(self.ecs.client),
-            ledger=stage.ledger,
-            roster=stage.roster,
-            services=stage.services,
+            ledger=harness.ledger,
+            definition_store=harness.definition_store,
+            services=harness.services,
             schedules=lambda _: (),
-            starts=stage.starts,
-            settler=Settler(roster=stage.roster, unused=stage.unused(), now=stage.now),
-            queues=stage.queues,
+            starts=harness.starts,
+            settler=Settler(definition_store=harness.definition_store, unused=harness.unused(), now=harness.now),
+            queues=harness.queues,
             validation_queue_url="validations",
             sweep_queue_url="sweeps",
-            now=stage.now,
+            now=harness.now,
         ).step(body)
 
     def expect_grant(self) -> None:
@@ -84,18 +84,18 @@ class Act:
         self.iam.add_response("put_role_policy", {}, {**names, "PolicyDocument": document})
 
     def hour(self) -> None:
-        self.stage.later(hours=1)
-        self.stage.sent.messages.clear()
-        self.stage.alerter().handle(HOURLY)
+        self.harness.later(hours=1)
+        self.harness.sent.messages.clear()
+        self.harness.alerter().handle(HOURLY)
 
 
 @pytest.fixture
-def withdrawing(ledger: Ledger) -> Iterator[Callable[..., withdrawals.Act]]:
+def revoking(ledger: Ledger) -> Iterator[Callable[..., revocations.Act]]:
     client = boto3.client("iam", region_name=REGION)
-    held = (withdrawals.GHCR, withdrawals.HUB)
+    held = (revocations.GHCR, revocations.HUB)
     with Stubber(client) as stubber:
-        yield lambda world, **changes: withdrawals.Act(
-            Stage(ledger, replace(world, asked=[]), **changes), stubber, Iam(client), *held
+        yield lambda world, **changes: revocations.Act(
+            Harness(ledger, replace(world, asked=[]), **changes), stubber, Iam(client), *held
         )
         stubber.assert_no_pending_responses()
 
@@ -104,16 +104,16 @@ def withdrawing(ledger: Ledger) -> Iterator[Callable[..., withdrawals.Act]]:
 def act(ledger: Ledger) -> Iterator[Callable[..., Act]]:
     iam, ecs = (Stubber(boto3.client(name, region_name=REGION)) for name in ("iam", "ecs"))
     with iam, ecs:
-        yield lambda world, **changes: Act(Stage(ledger, world, **changes), iam, ecs)
+        yield lambda world, **changes: Act(Harness(ledger, world, **changes), iam, ecs)
         iam.assert_no_pending_responses()
         ecs.assert_no_pending_responses()
 
 
 Acted = Callable[..., Act]
-HELD: dict[str, Callable[[Stage], None]] = {
-    "stop": lambda stage: setattr(stage, "stop", switch_text(STOP)),
-    "role": lambda stage: stage.ledger.save_hold(ROLE, STOP),
-    "family": lambda stage: stage.ledger.save_family_hold("web", STOP),
+HELD: dict[str, Callable[[Harness], None]] = {
+    "stop": lambda harness: setattr(harness, "stop", switch_text(STOP)),
+    "role": lambda harness: harness.ledger.save_hold(ROLE, STOP),
+    "family": lambda harness: harness.ledger.save_family_hold("web", STOP),
 }
 REFUSED: dict[str, tuple[World, str]] = {
     "a-grant-by-the-stop": (granting.BROKEN, "stop"),
@@ -127,7 +127,7 @@ REFUSED: dict[str, tuple[World, str]] = {
 @pytest.mark.parametrize(("world", "held"), REFUSED.values(), ids=REFUSED)
 def test_what_was_refused_waits_once_however_often_it_is_refused(act: Acted, world: World, held: str) -> None:
     here = act(world)
-    HELD[held](here.stage)
+    HELD[held](here.harness)
     for occasion in ("m-1", "m-1", "m-2"):
         here.execute(occasion=occasion)
     assert here.waiting() == (WEB,)
@@ -136,8 +136,8 @@ def test_what_was_refused_waits_once_however_often_it_is_refused(act: Acted, wor
 @pytest.mark.parametrize(("world", "held"), REFUSED.values(), ids=REFUSED)
 def test_a_crash_before_it_is_reported_has_kept_it(act: Acted, world: World, held: str) -> None:
     here = act(world)
-    HELD[held](here.stage)
-    here.stage.sent.failing = ["put_events"]
+    HELD[held](here.harness)
+    here.harness.sent.failing = ["put_events"]
     with pytest.raises(Crash):
         here.execute()
     assert here.waiting() == (WEB,)
@@ -152,7 +152,7 @@ def test_what_nothing_refused_does_not_wait(act: Acted) -> None:
 
 def test_what_an_open_breaker_refused_does_not_wait_since_it_asks_by_itself(act: Acted) -> None:
     here = act(granting.BROKEN, writes_per_hour=1)
-    here.stage.ledger.count_write(f"the grant of {granting.GHCR.arn} on the role {ROLE}", now=NOW)
+    here.harness.ledger.count_write(f"the grant of {granting.GHCR.arn} on the role {ROLE}", now=NOW)
     here.execute()
     assert here.waiting() == ()
     assert (str(WEB), "RegisterTaskDefinition") in here.asked()
@@ -161,12 +161,12 @@ def test_what_an_open_breaker_refused_does_not_wait_since_it_asks_by_itself(act:
 def test_it_waits_for_hours_after_the_last_refusal_and_no_longer(act: Acted) -> None:
     here = act(granting.BROKEN, stop=switch_text(STOP))
     here.execute()
-    here.stage.later(seconds=WAITING_KEPT_S - 1)
+    here.harness.later(seconds=WAITING_KEPT_S - 1)
     assert here.waiting() == (WEB,)
     here.execute(occasion="m-2")
-    here.stage.later(seconds=WAITING_KEPT_S - 1)
+    here.harness.later(seconds=WAITING_KEPT_S - 1)
     assert here.waiting() == (WEB,)
-    here.stage.later(seconds=1)
+    here.harness.later(seconds=1)
     assert here.waiting() == ()
 
 
@@ -176,7 +176,7 @@ def test_it_waits_for_hours_after_the_last_refusal_and_no_longer(act: Acted) -> 
 def test_a_sweep_asks_about_it_before_it_lists_anything(act: Acted) -> None:
     here = act(granting.BROKEN, stop=switch_text(STOP))
     here.execute()
-    here.stage.ledger.keep_waiting(ROLE, now=NOW)
+    here.harness.ledger.keep_waiting(ROLE, now=NOW)
     here.ecs.add_client_error("list_task_definition_families", "ThrottlingException")
     with pytest.raises(ClientError, match="Throttling"):
         here.sweep()
@@ -189,7 +189,7 @@ def test_its_later_pages_do_not(act: Acted) -> None:
     here.ecs.add_response("list_task_definition_families", {"families": [], "nextToken": "2"})
     here.ecs.add_response("list_clusters", {"clusterArns": []})
     here.sweep()
-    here.stage.sent.messages.clear()
+    here.harness.sent.messages.clear()
     here.ecs.add_response("list_task_definition_families", {"families": [], "nextToken": "3"})
     here.sweep(json.dumps({"sweep": "asked-1", "token": "2"}))
     assert here.asked() == []
@@ -201,49 +201,49 @@ def test_each_hour_it_is_asked_about_for_as_long_as_it_is_refused(act: Acted) ->
     for number in range(10):
         here.hour()
         assert here.asked() == [(str(WEB), LOOK_AGAIN)]
-        here.execute(Look.parse(here.stage.sent.messages[0]["MessageBody"]), occasion=f"hour-{number}")
-    here.stage.stop = GO_ON
+        here.execute(ValidationRequest.parse(here.harness.sent.messages[0]["MessageBody"]), occasion=f"hour-{number}")
+    here.harness.stop = GO_ON
     here.expect_grant()
     here.hour()
-    here.execute(Look.parse(here.stage.sent.messages[0]["MessageBody"]), occasion="the last")
-    here.stage.later(seconds=WAITING_KEPT_S)
+    here.execute(ValidationRequest.parse(here.harness.sent.messages[0]["MessageBody"]), occasion="the last")
+    here.harness.later(seconds=WAITING_KEPT_S)
     here.hour()
     assert here.asked() == []
 
 
 # --- Reviews -----------------------------------------------------------------------------------------------------
 
-REVIEW = Review(role=ROLE, cause=Cause(kind=LISTED, event_id="s-1", at=NOW))
+REVIEW = Review(role=ROLE, provenance=Provenance(kind=LISTED, event_id="s-1", at=NOW))
 
 
 @pytest.mark.parametrize("held", ["stop", "role"])
-def test_a_review_that_was_refused_waits_under_its_role(withdrawing: Callable[..., withdrawals.Act], held: str) -> None:
-    here = withdrawing(withdrawals.UNUSED)
-    here.unused_for(withdrawals.GRACE_DAYS)
-    HELD[held](here.stage)
+def test_a_review_that_was_refused_waits_under_its_role(revoking: Callable[..., revocations.Act], held: str) -> None:
+    here = revoking(revocations.UNUSED)
+    here.unused_for(revocations.GRACE_DAYS)
+    HELD[held](here.harness)
     assert here.review().withdrawn == 0
-    assert here.stage.ledger.waiting(now=here.stage.time) == (ROLE,)
+    assert here.harness.ledger.waiting(now=here.harness.time) == (ROLE,)
 
 
 def test_a_review_that_an_open_breaker_refused_comes_back_at_the_next_quarter(
-    withdrawing: Callable[..., withdrawals.Act],
+    revoking: Callable[..., revocations.Act],
 ) -> None:
-    here = withdrawing(withdrawals.UNUSED, writes_per_hour=1)
-    here.unused_for(withdrawals.GRACE_DAYS)
-    here.stage.ledger.count_write(f"the grant of {withdrawals.GHCR.arn} on the role {ROLE}", now=here.stage.time)
+    here = revoking(revocations.UNUSED, writes_per_hour=1)
+    here.unused_for(revocations.GRACE_DAYS)
+    here.harness.ledger.count_write(f"the grant of {revocations.GHCR.arn} on the role {ROLE}", now=here.harness.time)
     for occasion in ("m-1", "m-2"):
         assert here.review(occasion=occasion).withdrawn == 0
-    (message,) = (each for each in here.stage.sent.messages if each["QueueUrl"] == "validations")
+    (message,) = (each for each in here.harness.sent.messages if each["QueueUrl"] == "validations")
     review = parse_command(message["MessageBody"])
     assert (review.subject, message["DelaySeconds"]) == (ROLE, 900)
     assert isinstance(review, Review)
-    here.stage.later(hours=1)
-    here.expect_put(withdrawals.HUB)
+    here.harness.later(hours=1)
+    here.expect_put(revocations.HUB)
     assert here.review(occasion="m-3").withdrawn == 1
 
 
 def test_the_validator_sends_a_review_on_in_its_roles_group(ledger: Ledger) -> None:
-    here = Stage(ledger, granting.BROKEN)
+    here = Harness(ledger, granting.BROKEN)
     assert here.validator().run(REVIEW.to_json(), occasion="m-1") == Forwarded(role=str(ROLE))
     here.queues.command("direct", REVIEW, group=str(ROLE), occasion="m-1")
     sent, direct = here.sent.messages
@@ -252,7 +252,7 @@ def test_the_validator_sends_a_review_on_in_its_roles_group(ledger: Ledger) -> N
 
 def test_another_accounts_role_is_rejected(ledger: Ledger) -> None:
     other = Arn.parse("arn:aws:iam::999999999999:role/web-execution")
-    here = Stage(ledger, granting.BROKEN)
+    here = Harness(ledger, granting.BROKEN)
     with pytest.raises(Rejected, match="not of this account"):
-        here.validator().run(request_about(other, REVIEW.cause).to_json(), occasion="m-1")
+        here.validator().run(request_about(other, REVIEW.provenance).to_json(), occasion="m-1")
     assert here.sent.messages == []

@@ -14,7 +14,7 @@ from decimal import Decimal
 from pullguard.access.request import ContextValue, NotBefore, Partial, Request, RoleSession, Service, Unknowable
 from pullguard.domain.arn import Arn, dns_suffix_of
 from pullguard.domain.aws_cli import command
-from pullguard.domain.facts import Lookup, Missing, NotLooked, Role, Secret, explained, vanished
+from pullguard.domain.facts import Lookup, Missing, NotAsked, Role, Secret, explained, vanished
 
 READ_VALUE = "secretsmanager:GetSecretValue"
 DECRYPT = "kms:Decrypt"
@@ -132,9 +132,9 @@ def decrypt_request(
     return _request(role, DECRYPT, key_arn, context, unknowable)
 
 
-def tags_of(key: Arn) -> NotLooked:
+def tags_of(key: Arn) -> NotAsked:
     """Say that a key's tags are not read, and which command lists them: ``aws:ResourceTag`` of Decrypt means these."""
-    return NotLooked(
+    return NotAsked(
         why=f"aws:ResourceTag means the tags of the key {key}, which were not read",
         switch="compare the condition with the tags of the key, which this command lists",
         command=command("kms", "list-resource-tags", ("--region", key.region), ("--key-id", str(key))),

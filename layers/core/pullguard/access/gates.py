@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pullguard.access.decision import Citation, Decision
-from pullguard.domain.facts import Key, Lookup, Missing, NotLooked, Unreadable
+from pullguard.domain.facts import Key, Lookup, Missing, NotAsked, Unreadable
 
 GateName = Literal[
     "trust-policy", "secret-access", "secret-resource-policy", "key-usable", "key-access", "access-scope"
@@ -53,7 +53,7 @@ class Gate:
 
     ``finding`` is the id of what is wrong, or of what could not be ruled out; None where the gate passes. ``reason`` is
     one sentence. ``statements`` decide. For an unknown gate ``missing_keys`` are the condition keys that hang in the
-    air, ``unreadable`` what AWS did not answer (each names the missing permission), ``not_looked`` what was not asked,
+    air, ``unreadable`` what AWS did not answer (each names the missing permission), ``not_asked`` what was not asked,
     ``vanished`` what AWS did not find although another answer had just named it, ``problems`` all of these and whatever
     else could not be read, in words. ``grant_helps``: a statement in an identity policy of the role, on the exact
     resource, opens this gate. ``key`` is the key that a key's gate is about (None: ``aws/secretsmanager``); one that
@@ -72,7 +72,7 @@ class Gate:
     missing_keys: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     unreadable: tuple[Unreadable, ...] = ()
-    not_looked: tuple[NotLooked, ...] = ()
+    not_asked: tuple[NotAsked, ...] = ()
     vanished: tuple[Missing, ...] = ()
     grant_helps: bool = False
     key: Lookup[Key] | None = None

@@ -16,7 +16,7 @@ from pullguard.domain.facts import (
     Lookup,
     Missing,
     NamedPolicy,
-    NotLooked,
+    NotAsked,
     Role,
     Secret,
     Unreadable,
@@ -112,12 +112,12 @@ def _parsed(policy: NamedPolicy, layer: Layer, level: int | None = None) -> Poli
 def _resource(document: Lookup[Document | None], layer: Layer) -> Policy | None:
     if isinstance(document, Missing):  # of a secret or a key that another answer has just described
         return _unreadable(layer, f"the {layer} of {vanished(document)}")
-    if isinstance(document, (Unreadable, NotLooked)):
+    if isinstance(document, (Unreadable, NotAsked)):
         return _unreadable(layer, explained(document))
     return None if document is None else parse_policy(document, layer=layer)
 
 
-def _why(lookup: Missing | Unreadable | NotLooked) -> str:
+def _why(lookup: Missing | Unreadable | NotAsked) -> str:
     """Say why something has no content that another answer has just named."""
     return vanished(lookup) if isinstance(lookup, Missing) else explained(lookup)
 

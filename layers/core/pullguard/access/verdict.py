@@ -33,7 +33,7 @@ from pullguard.access.policy import Layer, Policy, parse_policy
 from pullguard.access.request import Request
 from pullguard.access.trust import trust_allows_ecs_tasks
 from pullguard.domain.arn import Arn
-from pullguard.domain.facts import Key, Lookup, Missing, NotLooked, Role, Secret, Unreadable, explained, vanished
+from pullguard.domain.facts import Key, Lookup, Missing, NotAsked, Role, Secret, Unreadable, explained, vanished
 
 __all__ = [
     "Circumstances",
@@ -52,7 +52,7 @@ USABLE_STATES = frozenset(("Enabled", "Updating"))
 _UNUSABLE = frozenset(
     ("Disabled", "PendingDeletion", "PendingReplicaDeletion", "PendingImport", "Unavailable", "Creating")
 )
-_Unread = Missing | Unreadable | NotLooked
+_Unread = Missing | Unreadable | NotAsked
 # Conditions that a grant has as well, or that hold for every Decrypt that Secrets Manager sends for the role.
 _OF_A_GRANT = frozenset(("kms:viaservice", "kms:encryptioncontext:secretarn", "kms:calleraccount"))
 _ALIAS = re.compile(r"(?:arn:[^:]*:kms:[^:]*:[^:]*:)?alias/")
@@ -176,7 +176,7 @@ def _name_of(key: Lookup[Key] | None) -> str:
             return _BY_AWS if key.manager == "AWS" else str(key.arn)
         case Missing() | Unreadable():
             return key.resource
-        case NotLooked():
+        case NotAsked():
             return key.why
         case _:
             assert_never(key)
@@ -196,7 +196,7 @@ def _gates_of_key(role: Role, secret: Secret, ours: Policies, around: Circumstan
         case Missing():
             reason = f"The key {key.resource} does not exist."
             return (Gate(name="key-usable", state="fail", finding="key-unusable", reason=reason),)
-        case Unreadable() | NotLooked():
+        case Unreadable() | NotAsked():
             return _unknown_key_gates(key, "The key of the secret")
         case None:
             return _default_key_gates(role, secret, ours, around)
@@ -208,7 +208,7 @@ def _gates_of_key(role: Role, secret: Secret, ours: Policies, around: Circumstan
             assert_never(key)
 
 
-def _unknown_key_gates(unread: Missing | Unreadable | NotLooked, what: str, why: str | None = None) -> tuple[Gate, ...]:
+def _unknown_key_gates(unread: Missing | Unreadable | NotAsked, what: str, why: str | None = None) -> tuple[Gate, ...]:
     problem = why or explained(unread)
     return tuple(
         Gate(
@@ -218,7 +218,7 @@ def _unknown_key_gates(unread: Missing | Unreadable | NotLooked, what: str, why:
             reason=f"{what} could not be looked up: {problem}.",
             problems=(problem,),
             unreadable=(unread,) if isinstance(unread, Unreadable) else (),
-            not_looked=(unread,) if isinstance(unread, NotLooked) else (),
+            not_asked=(unread,) if isinstance(unread, NotAsked) else (),
             vanished=(unread,) if isinstance(unread, Missing) else (),
         )
         for name, finding in _KEY_FINDINGS
@@ -365,7 +365,7 @@ def _gate(name: GateName, decision: Decision, finding: FindingId, looked: tuple[
         missing_keys=decision.missing_keys,
         problems=decision.problems,
         unreadable=tuple(each for each in hanging if isinstance(each, Unreadable)),
-        not_looked=tuple(each for each in hanging if isinstance(each, NotLooked)),
+        not_asked=tuple(each for each in hanging if isinstance(each, NotAsked)),
         vanished=tuple(each for each in hanging if isinstance(each, Missing)),
     )
 
@@ -411,7 +411,7 @@ def _denies(decision: Decision) -> bool:
 
 def _unread(role: Role, *lookups: object) -> tuple[_Unread, ...]:
     looked = (role.inline_policies, role.attached_policies, role.boundary, *lookups)
-    return tuple(dict.fromkeys(lookup for lookup in looked if isinstance(lookup, Missing | Unreadable | NotLooked)))
+    return tuple(dict.fromkeys(lookup for lookup in looked if isinstance(lookup, Missing | Unreadable | NotAsked)))
 
 
 def _with_grant(gate: Gate, request: Request, policies: Policies) -> Gate:

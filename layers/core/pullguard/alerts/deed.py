@@ -10,12 +10,12 @@ from pullguard.domain.actions import (
     ReferenceChange,
     Refusal,
     Reregister,
-    Withdraw,
+    Revoke,
 )
 from pullguard.domain.remediation import Deed
 
 
-def describe(deed: Action | Withdraw | Refusal, why: str = "") -> Deed:
+def describe(deed: Action | Revoke | Refusal, why: str = "") -> Deed:
     """Put an action or a refusal into words; ``why`` says why an action failed."""
     match deed:
         case Grant():
@@ -62,7 +62,7 @@ def describe(deed: Action | Withdraw | Refusal, why: str = "") -> Deed:
                 secret=str(deed.secret),
                 why=why,
             )
-        case Withdraw():
+        case Revoke():
             return Deed(
                 kind="withdraw",
                 what=(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pullguard.aws.answers import asks, looked_up
 from pullguard.domain.arn import Arn
-from pullguard.domain.facts import Document, Key, KeyGrant, Lookup, NotLooked
+from pullguard.domain.facts import Document, Key, KeyGrant, Lookup, NotAsked
 
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient
@@ -97,9 +97,9 @@ class Kms:
         return looked_up("kms:ListGrants", str(arn), call, missing=_NO_SUCH)
 
 
-def _answered_at_home(arn: Arn, operation: str, command: str, *more: str) -> NotLooked:
+def _answered_at_home(arn: Arn, operation: str, command: str, *more: str) -> NotAsked:
     """Say that AWS KMS answers ``operation`` only to callers of the key's own account, and what to run there."""
-    return NotLooked(
+    return NotAsked(
         why=f"AWS KMS answers {operation} of {arn} in account {arn.account} only",
         switch=f"run {command} in account {arn.account}",
         command=shlex.join(("aws", "kms", command, "--region", arn.region, "--key-id", str(arn), *more)),

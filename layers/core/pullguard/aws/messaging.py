@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pullguard.aws.answers import asks
 from pullguard.domain.errors import PullguardError
-from pullguard.domain.messages import Look, Review
+from pullguard.domain.messages import Review, ValidationRequest
 from pullguard.domain.pasted_credentials import redacted
 
 if TYPE_CHECKING:
@@ -34,15 +34,15 @@ class Queues:
         self._client = client
 
     @asks("sqs:SendMessage")
-    def look(self, queue_url: str, looks: Iterable[Look | Review], *, delay_s: int = 0) -> int:
+    def request(self, queue_url: str, requests: Iterable[ValidationRequest | Review], *, delay_s: int = 0) -> int:
         """Send messages to a standard queue; return how many."""
-        remaining, sent = iter(looks), 0
+        remaining, sent = iter(requests), 0
         while some := list(islice(remaining, _A_BATCH)):
             answer = self._client.send_message_batch(
                 QueueUrl=queue_url,
                 Entries=[
-                    {"Id": str(number), "MessageBody": look.to_json(), "DelaySeconds": delay_s}
-                    for number, look in enumerate(some)
+                    {"Id": str(number), "MessageBody": request.to_json(), "DelaySeconds": delay_s}
+                    for number, request in enumerate(some)
                 ],
             )
             if answer.get("Failed"):
@@ -51,7 +51,7 @@ class Queues:
         return sent
 
     @asks("sqs:SendMessage")
-    def command(self, queue_url: str, command: Look | Review, *, group: str, occasion: str) -> None:
+    def command(self, queue_url: str, command: ValidationRequest | Review, *, group: str, occasion: str) -> None:
         """Send a message to a FIFO queue; messages of one ``group`` are handled one after another.
 
         ``occasion`` makes the message unlike any sent on another occasion, so that the queue's deduplication drops

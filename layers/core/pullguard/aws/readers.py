@@ -27,7 +27,7 @@ from pullguard.domain.facts import (
     Key,
     Lookup,
     NamedPolicy,
-    NotLooked,
+    NotAsked,
     Role,
     ScheduleUse,
     Secret,
@@ -185,7 +185,7 @@ class AwsReaders:
         try:
             arn = key_beside(key_id, secret)
         except Malformed as malformed:
-            return NotLooked(why=str(malformed), switch=f"aws secretsmanager describe-secret --secret-id {secret}")
+            return NotAsked(why=str(malformed), switch=f"aws secretsmanager describe-secret --secret-id {secret}")
         return self._once(
             ("key", arn), lambda: Kms(self._clients.get("kms", arn.region), account=self._account).key(arn)
         )
@@ -197,9 +197,9 @@ class AwsReaders:
     def _value(self, secret: Secret) -> Lookup[ValueShape]:
         """Read the value's shape where that is allowed: by the owner's tag, or by the caller's own wish."""
         if secret.deleted_at is not None:
-            return NotLooked(why="a secret that is to be deleted has no value to read", switch="restore the secret")
+            return NotAsked(why="a secret that is to be deleted has no value to read", switch="restore the secret")
         if secret.type is not None:
-            return NotLooked(why="a managed external secret is never read", switch="name a secret of the usual kind")
+            return NotAsked(why="a managed external secret is never read", switch="name a secret of the usual kind")
         if (outside := left_out(secret)) is not None:
             return outside
         if self._values == "all" or (self._values == "opted-in" and registry_hosts(secret)):
@@ -207,7 +207,7 @@ class AwsReaders:
             return value[0] if isinstance(value, tuple) else value
         if has_unreadable_registry_tag(secret):
             return UNREADABLE_TAG
-        return NotLooked(
+        return NotAsked(
             why="the secret is not opted in, so its value was not read",
             switch="tag the secret pullguard:registry=<registry host>, or run the audit with --read-values",
         )

@@ -18,7 +18,7 @@ from pullguard.domain.facts import (
     Instance,
     Lookup,
     Missing,
-    NotLooked,
+    NotAsked,
     ServiceUse,
     TaskDefinition,
     TaskUse,
@@ -192,7 +192,7 @@ def _look_at(ecs: Ecs, cluster: str) -> ClusterSurvey:
 
 
 def _found(lookup: Lookup[tuple[T, ...]]) -> tuple[T, ...]:
-    return () if isinstance(lookup, Missing | Unreadable | NotLooked) else lookup
+    return () if isinstance(lookup, Missing | Unreadable | NotAsked) else lookup
 
 
 def _places(uses: _Uses) -> Iterator[str]:

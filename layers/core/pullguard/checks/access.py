@@ -128,7 +128,7 @@ def _without_gate(subject: Subject, role: Role, gates: list[Gate], access: PullA
 def _is_asked_elsewhere(role: Role, gate: Gate) -> bool:
     """Whether all that is unknown is what AWS answers in the account of the key alone: no right here changes that."""
     theirs = isinstance(gate.key, Key) and gate.key.arn.account != role.arn.account
-    asked = {explained(each) for each in gate.not_looked}
+    asked = {explained(each) for each in gate.not_asked}
     return gate.state == "unknown" and theirs and not gate.missing_keys and bool(asked) and {*gate.problems} <= asked
 
 
@@ -136,8 +136,8 @@ def _asked_elsewhere(subject: Subject, gate: Gate) -> Skipped:
     return Skipped(
         subject=subject,
         question="Does the account of the key let the execution role decrypt?",
-        why="; ".join(each.why for each in gate.not_looked),
-        switch="; ".join(f"{each.switch}: {each.command}" if each.command else each.switch for each in gate.not_looked),
+        why="; ".join(each.why for each in gate.not_asked),
+        switch="; ".join(f"{each.switch}: {each.command}" if each.command else each.switch for each in gate.not_asked),
     )
 
 

@@ -129,7 +129,7 @@ def _not_enough(role: Role, gate: Gate, access: PullAccess) -> str | None:
 
 def to_find_out(gate: Gate, role: Role) -> Remedy:
     """Return what settles an unknown gate of ``role``: a permission, a command, or another condition."""
-    sentences = [f"To check it: {each.switch}." for each in gate.not_looked]
+    sentences = [f"To check it: {each.switch}." for each in gate.not_asked]
     if gate.unreadable:
         denied = [each.resource for each in gate.unreadable if each.reason == "denied"]
         others = {account for account in map(account_of, denied) if account not in (None, role.arn.account)}
@@ -146,7 +146,7 @@ def to_find_out(gate: Gate, role: Role) -> Remedy:
             f"Only the task's start can tell {' and '.join(gate.missing_keys)}. Check that the task's network or "
             "session satisfies the statement's condition, or state it on a key that is known beforehand."
         )
-    commands = [each.command for each in gate.not_looked if each.command]
+    commands = [each.command for each in gate.not_asked if each.command]
     return Remedy(text=" ".join(sentences) or _LEFT_OPEN, snippet=in_order(*commands) or None)
 
 

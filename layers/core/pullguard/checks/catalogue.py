@@ -5,7 +5,7 @@ from typing import Final
 from pullguard.checks import access, execution_role, platform, reference, registry, registry_tag, secret, value
 from pullguard.checks.check import Check
 from pullguard.domain.findings import Finding
-from pullguard.incidents.identity import Breaks, cause_id
+from pullguard.incidents.identity import Breaks, incident_id
 
 CHECKS: tuple[Check, ...] = (
     *reference.CHECKS,
@@ -27,6 +27,6 @@ def broken_by(finding: Finding) -> Breaks:
     return _BROKEN.get(finding.check, Breaks.DEFINITION)
 
 
-def cause_of(finding: Finding) -> str:
-    """Return the id of the cause that the finding belongs to, as ``cause_id`` gives it."""
-    return cause_id(finding, broken_by(finding))
+def incident_of(finding: Finding) -> str:
+    """Return the id of the cause that the finding belongs to, as ``incident_id`` gives it."""
+    return incident_id(finding, broken_by(finding))

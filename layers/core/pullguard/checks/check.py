@@ -10,7 +10,7 @@ from pullguard.domain import meaning
 from pullguard.domain.arn import Arn, MalformedReference, SecretReference
 from pullguard.domain.aws_cli import on_secret
 from pullguard.domain.errors import Malformed, shown
-from pullguard.domain.facts import Container, Facts, Key, NotLooked, Role, Secret, Unreadable
+from pullguard.domain.facts import Container, Facts, Key, NotAsked, Role, Secret, Unreadable
 from pullguard.domain.findings import Answer, Remedy, RemedyAction, Severity, Skipped, Subject, Unsure
 from pullguard.domain.image import ImageReference
 from pullguard.domain.pasted_credentials import hidden
@@ -148,13 +148,13 @@ def _secret_of(facts: Facts, container: Container) -> Secret | None:
     return meaning.named(facts, reference) if reference is not None else None
 
 
-def told_reference(container: Container) -> str | None:
+def shown_reference(container: Container) -> str | None:
     """Return what may be shown of the container's reference; None where it gives none."""
     match container.reference:
         case SecretReference(text=text):
             return text
         case MalformedReference() as malformed:
-            return malformed.told
+            return malformed.reported
         case None:
             return None
 
@@ -165,7 +165,7 @@ def image_text(container: Container) -> str:
     return _USER_INFO.sub("…@", text) if isinstance(container.image, Malformed) else text
 
 
-def told_image(container: Container) -> str:
+def shown_image(container: Container) -> str:
     """Return the image quoted for a sentence."""
     return shown(image_text(container))
 
@@ -246,6 +246,6 @@ def primary_of(secret: Secret) -> Secret:
     return replace(secret, arn=replace(secret.arn, region=secret.primary_region or secret.arn.region))
 
 
-def skipped(subject: Subject, question: str, not_looked: NotLooked) -> Skipped:
+def skipped(subject: Subject, question: str, not_asked: NotAsked) -> Skipped:
     """Say that a question was not asked, why, and how to switch it on."""
-    return Skipped(subject=subject, question=question, why=not_looked.why, switch=not_looked.switch)
+    return Skipped(subject=subject, question=question, why=not_asked.why, switch=not_asked.switch)

@@ -30,7 +30,7 @@ from pullguard.domain.facts import (
     Container,
     Facts,
     FailedStart,
-    NotLooked,
+    NotAsked,
     Reason,
     Secret,
     Unreadable,
@@ -54,7 +54,7 @@ def _missing(facts: Facts) -> Iterable[Answer]:
             continue
         if isinstance(facts.registry_secrets, Unreadable):
             yield unreadable(subject, f"Whether a secret is meant for {image.host}", facts.registry_secrets)
-        elif isinstance(facts.registry_secrets, NotLooked):
+        elif isinstance(facts.registry_secrets, NotAsked):
             yield skipped(subject, f"Does a pull from {image.host} need credentials?", facts.registry_secrets)
         elif not (candidates := candidates_for(facts, container)):
             yield Passed(subject=subject)
@@ -103,7 +103,7 @@ def proof_of(facts: Facts, container: Container) -> Accepted | None:
     """
     accepted, usage = facts.accepted.get(container.name), facts.usage
     said = facts.verifications.get(container.name, VERIFICATION_SWITCHED_OFF)
-    if accepted is None or not (is_refusal(said) or isinstance(said, NotLooked)):
+    if accepted is None or not (is_refusal(said) or isinstance(said, NotAsked)):
         return None
     if not isinstance(usage, Usage) or usage.has_pulled or facts.had_pulled:
         return None
@@ -119,18 +119,18 @@ def to_attach(facts: Facts, container: Container) -> Secret | None:
     return candidates[0] if len(candidates) == 1 and proof_of(facts, container) is not None else None
 
 
-def _not_proved(facts: Facts, container: Container) -> NotLooked:
+def _not_proved(facts: Facts, container: Container) -> NotAsked:
     """Say why it is not known whether the pull needs credentials."""
     said = facts.verifications.get(container.name)
     if not isinstance(said, Verification):
-        return said if isinstance(said, NotLooked) else VERIFICATION_SWITCHED_OFF
+        return said if isinstance(said, NotAsked) else VERIFICATION_SWITCHED_OFF
     if not is_refusal(said):
-        return NotLooked(why=f"the registry's answer proves nothing ({said.detail.rstrip('.')})", switch=_ASK_AGAIN)
+        return NotAsked(why=f"the registry's answer proves nothing ({said.detail.rstrip('.')})", switch=_ASK_AGAIN)
     if isinstance(facts.usage, Usage) and (facts.usage.has_pulled or facts.had_pulled):
-        return NotLooked(why=_HAS_PULLED, switch=_IF_PRIVATE)
-    if container.name in facts.accepted and isinstance(facts.usage, NotLooked):
+        return NotAsked(why=_HAS_PULLED, switch=_IF_PRIVATE)
+    if container.name in facts.accepted and isinstance(facts.usage, NotAsked):
         return facts.usage
-    return NotLooked(why=_NONE_ACCEPTED, switch=_IF_PRIVATE)
+    return NotAsked(why=_NONE_ACCEPTED, switch=_IF_PRIVATE)
 
 
 _ASK_AGAIN: Final = "ask again later"

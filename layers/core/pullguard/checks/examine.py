@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
-from pullguard.checks.catalogue import CHECKS, cause_of
+from pullguard.checks.catalogue import CHECKS, incident_of
 from pullguard.checks.check import Check
 from pullguard.checks.explained import explained
 from pullguard.checks.older_revision import instead_of_a_copy
@@ -131,7 +131,7 @@ def _joined(found: dict[str, Finding], answers: Iterable[tuple[Check, Answer]]) 
             errors = [each for each in found.values() if (each.status, each.severity) == ("fail", "error")]
             reasons = (each for checked in answer.explained_by for each in errors if each.check == checked)
             if (reason := next(reasons, None)) is not None:
-                joined[id_] = replace(found[id_], part_of=cause_of(reason))
+                joined[id_] = replace(found[id_], part_of=incident_of(reason))
     return joined
 
 

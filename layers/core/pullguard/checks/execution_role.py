@@ -18,7 +18,7 @@ from pullguard.checks.check import (
 from pullguard.checks.role_steps import new_role
 from pullguard.domain.arn import Arn
 from pullguard.domain.errors import Malformed
-from pullguard.domain.facts import Facts, Missing, NotLooked, Role, Unreadable
+from pullguard.domain.facts import Facts, Missing, NotAsked, Role, Unreadable
 from pullguard.domain.findings import Answer, Failed, Passed, Remedy
 from pullguard.domain.task_definition import proved_role_arn, role_arn_of
 
@@ -80,8 +80,8 @@ def _not_found(facts: Facts) -> Iterable[Answer]:
             yield replace(_is_gone(facts, missing), subject=subject)
         case Unreadable() as unread:
             yield unreadable(subject, "The execution role", unread)
-        case NotLooked() as not_looked:
-            yield skipped(subject, "Does the execution role exist, and may it read the secret?", not_looked)
+        case NotAsked() as not_asked:
+            yield skipped(subject, "Does the execution role exist, and may it read the secret?", not_asked)
 
 
 def _names_no_role(facts: Facts) -> Failed | None:

@@ -14,13 +14,13 @@ from pullguard.domain import meaning
 from pullguard.domain.arn import SECRET_NAME_MAX_CHARS, Arn, SecretReference
 from pullguard.domain.errors import Malformed
 from pullguard.domain.facts import (
-    USAGE_NOT_LOOKED,
+    USAGE_NOT_ASKED,
     Accepted,
     Container,
     Facts,
     Lookup,
     Missing,
-    NotLooked,
+    NotAsked,
     Role,
     Secret,
     Simulated,
@@ -78,7 +78,7 @@ class Readers(Protocol):
 
 def gather(
     reference: str, readers: Readers, *, now: datetime, usage: bool = False
-) -> Facts | Missing | Unreadable | NotLooked:
+) -> Facts | Missing | Unreadable | NotAsked:
     """Gather the facts about one task definition, named by ARN or family."""
     found = readers.task_definition(reference)
     return gather_about(found, readers, now=now, usage=usage) if isinstance(found, TaskDefinition) else found
@@ -109,7 +109,7 @@ def gather_about(task_definition: TaskDefinition, readers: Readers, *, now: date
         namesakes=namesakes,
         replacements=replacements,
         registry_secrets=registry_secrets,
-        usage=readers.usage(task_definition) if usage else USAGE_NOT_LOOKED,
+        usage=readers.usage(task_definition) if usage else USAGE_NOT_ASKED,
         verifications={**_verifications(task_definition, secrets, readers), **anonymous},
         accepted=_accepted(task_definition, listed, anonymous, readers, now),
         simulations=_simulations(task_definition, role, secrets, readers),
@@ -162,7 +162,7 @@ def _registry_secrets(task_definition: TaskDefinition, readers: Readers) -> Look
     if not isinstance(listed, tuple):
         return listed
     found = [readers.secret(str(each.arn), region) for each in listed if hosts & registry_hosts(each)]
-    unread = next((each for each in found if isinstance(each, Unreadable | NotLooked)), None)
+    unread = next((each for each in found if isinstance(each, Unreadable | NotAsked)), None)
     return unread or tuple(each for each in found if isinstance(each, Secret))
 
 
@@ -268,7 +268,7 @@ def _near(
     first = _of_similar_names(wanted, region, readers.registry_secrets(region), is_opted_in, readers)
     listed = readers.every_secret(region)
     others = _of_similar_names(wanted, region, listed, is_kept_for_nothing, readers)
-    return listed if isinstance(listed, NotLooked) and not first else (*first, *others)
+    return listed if isinstance(listed, NotAsked) and not first else (*first, *others)
 
 
 def _of_similar_names(

@@ -11,7 +11,7 @@ from pullguard.checks.check import reference_snippet
 from pullguard.checks.role_steps import steps_for, steps_of_role
 from pullguard.domain.arn import SecretReference
 from pullguard.domain.consent import tagging
-from pullguard.domain.facts import Container, Facts, NotLooked, Secret
+from pullguard.domain.facts import Container, Facts, NotAsked, Secret
 from pullguard.domain.findings import Remedy
 from pullguard.domain.image import ImageReference, serves_the_public
 from pullguard.domain.near_names import differs_in_ending, is_near
@@ -22,7 +22,7 @@ from pullguard.domain.pasted_credentials import hidden
 def of_secret(facts: Facts, container: Container, name: str, otherwise: Remedy) -> Remedy:
     """Return the remedy that names the nearest secret; ``otherwise`` creates ``name`` where nothing is near."""
     secrets = facts.near_secrets.get(container.name, ())
-    if isinstance(secrets, NotLooked):
+    if isinstance(secrets, NotAsked):
         return Remedy(text=f"{otherwise.text} Secrets of similar names: {secrets.switch}.", snippet=otherwise.snippet)
     if not isinstance(secrets, tuple) or not secrets:
         return otherwise
@@ -55,7 +55,7 @@ def _not_opted_in(secret: Secret) -> str:
 def of_role(facts: Facts, otherwise: Remedy) -> Remedy:
     """Return the remedy that names the nearest role; ``otherwise`` is what to do where none is meant."""
     roles = facts.near_roles
-    if isinstance(roles, NotLooked):
+    if isinstance(roles, NotAsked):
         return Remedy(text=f"{otherwise.text} Roles of similar names: {roles.switch}.", snippet=otherwise.snippet)
     if not isinstance(roles, tuple) or not roles:
         return otherwise

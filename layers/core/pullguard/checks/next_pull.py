@@ -22,15 +22,15 @@ def next_pulls(usage: Lookup[Usage]) -> str:
     """Return one or more sentences: what runs the revision, and what makes it pull."""
     if not isinstance(usage, Usage):
         return "Where it runs was not read; whatever starts a task of it pulls."
-    told = [_service(use) for use in usage.services[:_NAMED_MAX]]
-    if more := len(usage.services) - len(told):
-        told.append(f"so do {more} more services")
+    reported = [_service(use) for use in usage.services[:_NAMED_MAX]]
+    if more := len(usage.services) - len(reported):
+        reported.append(f"so do {more} more services")
     alone = len(usage.tasks) - sum(use.running_count for use in usage.services)
     if alone > 0:
-        told.append(f"{alone} running task(s) of no service, which pull when they are started again")
-    if not told:
+        reported.append(f"{alone} running task(s) of no service, which pull when they are started again")
+    if not reported:
         return "Nothing runs it now; whatever starts a task of it pulls."
-    return f"At risk: {'; '.join(told)}. Tasks that a schedule or a program starts pull at each start."
+    return f"At risk: {'; '.join(reported)}. Tasks that a schedule or a program starts pull at each start."
 
 
 def next_pull_of(use: ServiceUse) -> NextPull:

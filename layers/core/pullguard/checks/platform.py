@@ -23,7 +23,7 @@ from pullguard.domain.facts import (
     FailedStart,
     Instance,
     Missing,
-    NotLooked,
+    NotAsked,
     ServiceUse,
     TaskUse,
     Unreadable,
@@ -68,7 +68,7 @@ def _used(facts: Facts) -> Usage | None:
 
 def _platform_too_old(facts: Facts) -> Iterable[Answer]:
     """Linux platform versions only: those of Windows on Fargate are numbered by themselves, from 1.0.0."""
-    yield from _not_looked(facts)
+    yield from _not_asked(facts)
     usage = _used(facts)
     family = facts.task_definition.raw.get("runtimePlatform", {}).get("operatingSystemFamily", "LINUX")
     if usage is None or not str(family).startswith("LINUX"):
@@ -108,14 +108,14 @@ def _is_before(oldest: tuple[int, ...], text: str | None) -> bool:
     return version is not None and version < oldest
 
 
-def _not_looked(facts: Facts) -> Iterable[Answer]:
+def _not_asked(facts: Facts) -> Iterable[Answer]:
     """Say once, for the group, that nobody looked where the revision runs."""
     if not gives_credentials(facts):
         return
     match facts.usage:
-        case NotLooked() as not_looked:
+        case NotAsked() as not_asked:
             question = "Can the platform versions and container agents that run it pull with credentials?"
-            yield skipped(subject_of(facts), question, not_looked)
+            yield skipped(subject_of(facts), question, not_asked)
         case Unreadable() as unread:
             yield unreadable(subject_of(facts), "Where the revision runs", unread)
         case Missing() | Usage():

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from pullguard.domain.arn import Arn, dns_suffix_of
 from pullguard.domain.documents import object_of
-from pullguard.domain.facts import Document, NotLooked, Secret, Tags
+from pullguard.domain.facts import Document, NotAsked, Secret, Tags
 from pullguard.domain.role_policy import Granted, policy_document
 
 _VERSION: Final = "2012-10-17"
@@ -29,7 +29,7 @@ BOTH: Final = frozenset({READ, DECRYPT})
 # What AWS shows in the place of the ARN of a user or role that was deleted, and refuses to store again.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
 _DELETED: Final = re.compile(r"A(?:ID|RO)A[A-Z0-9]+")
-_NOT_YET: Final = NotLooked(why="the secret is yet to be created", switch="create it")
+_NOT_YET: Final = NotAsked(why="the secret is yet to be created", switch="create it")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,7 +25,7 @@ from pullguard.domain import meaning
 from pullguard.domain.arn import Arn, MalformedReference, SecretReference
 from pullguard.domain.aws_cli import command, on_secret
 from pullguard.domain.errors import shown
-from pullguard.domain.facts import Container, Facts, Missing, NotLooked, Secret, Unreadable
+from pullguard.domain.facts import Container, Facts, Missing, NotAsked, Secret, Unreadable
 from pullguard.domain.findings import Answer, Failed, Inapplicable, Passed, Remedy, Severity
 from pullguard.domain.opt_in import REGISTRY_TAG, has_unreadable_registry_tag, registry_hosts
 from pullguard.incidents.identity import Breaks
@@ -53,7 +53,7 @@ def _malformed(facts: Facts) -> Iterable[Answer]:
         yield Failed(
             subject=subject,
             cause=f"The credentialsParameter of container {container.name} names no secret: it {reference.why}.",
-            evidence=f"credentialsParameter is {reference.told}",
+            evidence=f"credentialsParameter is {reference.reported}",
             remedy=Remedy(
                 text=_REPLACE_TOKEN if reference.problem == "token" else _NAME_SECRET,
                 snippet=_list_secrets(facts),
@@ -93,9 +93,9 @@ def _not_full_arn(facts: Facts) -> Iterable[Answer]:
                 yield _is_taken_for_complete(facts, container, reference, namesake)
             case Missing() if isinstance(facts.namesakes.get(reference.text), Missing):
                 yield Inapplicable(subject=subject)  # no secret has that name: the checks below report what is wrong
-            case NotLooked() if reference.name_without_suffix is None:
+            case NotAsked() if reference.name_without_suffix is None:
                 yield _offline(facts, container, reference)
-            case NotLooked() if reference.may_end_in_a_word:
+            case NotAsked() if reference.may_end_in_a_word:
                 yield _may_be_complete(facts, container, reference)
             case _:
                 continue
@@ -223,8 +223,8 @@ def _not_found(facts: Facts) -> Iterable[Answer]:
                 yield Passed(subject=subject)
             case Unreadable() as unread:
                 yield unreadable(subject, f"The secret of container {container.name}", unread)
-            case NotLooked() as not_looked:
-                yield skipped(subject, "Does the secret exist?", not_looked)
+            case NotAsked() as not_asked:
+                yield skipped(subject, "Does the secret exist?", not_asked)
             case Missing() if meaning.meant(facts, reference) is not None:
                 yield Inapplicable(subject=subject)  # reference-not-full-arn or reference-stale reports it
             case Missing() if meaning.unread(facts, reference) is None:

@@ -14,9 +14,9 @@ from pullguard.checks.check import (
     image_text,
     put_value,
     secrets_in_use,
+    shown_image,
     skipped,
     subject_of,
-    told_image,
     unreadable,
 )
 from pullguard.domain.aws_cli import on_secret
@@ -27,7 +27,7 @@ from pullguard.domain.facts import (
     Facts,
     Lookup,
     Missing,
-    NotLooked,
+    NotAsked,
     Secret,
     Unreadable,
     Verification,
@@ -61,8 +61,8 @@ def _rejected(facts: Facts) -> Iterable[Answer]:
     for container, secret, image, lookup in _looked_up(facts):
         subject = subject_of(facts, container)
         match lookup:
-            case NotLooked() as not_looked:
-                yield skipped(subject, "Does the registry accept the secret's credentials for the image?", not_looked)
+            case NotAsked() as not_asked:
+                yield skipped(subject, "Does the registry accept the secret's credentials for the image?", not_asked)
             case Unreadable() as unread if not isinstance(secret.value, Unreadable):
                 yield unreadable(subject, f"The credentials in the secret {secret.name}", unread, value_of=secret)
             case Missing() | Unreadable():
@@ -145,7 +145,7 @@ def _not_found(facts: Facts) -> Iterable[Answer]:
             yield Failed(
                 subject=subject_of(facts, container),
                 cause=f"Container {container.name} runs an image that no registry can have: it {container.image.why}.",
-                evidence=f"image is {told_image(container)}",
+                evidence=f"image is {shown_image(container)}",
                 remedy=Remedy(text="Register a revision that names the image as the registry does."),
             )
     for container, _, image, verification in _verified(facts):

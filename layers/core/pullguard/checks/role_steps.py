@@ -24,7 +24,7 @@ from pullguard.domain import meaning
 from pullguard.domain.arn import Arn, MalformedReference, SecretReference
 from pullguard.domain.aws_cli import STDIN, command, in_order, tags_option, unless_there
 from pullguard.domain.consent import missing_key
-from pullguard.domain.facts import Container, Document, Facts, Lookup, Missing, NamedPolicy, NotLooked, Role, Secret
+from pullguard.domain.facts import Container, Document, Facts, Lookup, Missing, NamedPolicy, NotAsked, Role, Secret
 from pullguard.domain.findings import Remedy
 from pullguard.domain.image import ImageReference
 from pullguard.domain.opt_in import MANAGED_TAG, secrets_for
@@ -285,7 +285,7 @@ def new_role(facts: Facts, wanted: Iterable[tuple[Container, Wanted]] = (), *, a
     path, _, name = named.resource.removeprefix("role").rpartition("/")
     all_of_them = (*wanted, *_all_wanted(facts))
     role = Role(arn=named, name=name)
-    granted, remarks = _agreed(role, all_of_them)
+    granted, remarks = _consented(role, all_of_them)
     trust = render({"Version": "2012-10-17", "Statement": [_trust(named.account)]})
     tags = (tags_option({MANAGED_TAG: "true"}),) if facts.granted_keys else ()
     at = (("--role-name", name), *((("--path", f"{path}/"),) if path else ()))
@@ -307,7 +307,7 @@ def _role_name(family: str) -> str:
     return f"{name[: _ROLE_NAME_MAX_CHARS - _DIGEST_CHARS - 1]}-{_digest(family)}"
 
 
-def _agreed(role: Role, wanted: Iterable[tuple[Container, Wanted]]) -> tuple[tuple[Wanted, ...], tuple[str, ...]]:
+def _consented(role: Role, wanted: Iterable[tuple[Container, Wanted]]) -> tuple[tuple[Wanted, ...], tuple[str, ...]]:
     """Return what a new role may read: what no owner keeps for another registry or for other roles."""
     granted: dict[str, Wanted] = {}
     remarks: dict[str, None] = {}
@@ -337,7 +337,7 @@ def _wanted_by(facts: Facts, container: Container) -> Wanted | None:
         looked_up = facts.secrets.get(reference.text)
         is_gone = isinstance(looked_up, Missing) and meaning.unread(facts, reference) is None
         # Of what was not looked up, the reference itself says what the role is to read.
-        is_named = is_gone or isinstance(looked_up, NotLooked)
+        is_named = is_gone or isinstance(looked_up, NotAsked)
         return found or meaning.deleted(facts, reference) or (future_of(facts, reference) if is_named else None)
     if lacks_credentials(container) and isinstance(container.image, ImageReference):
         listed = facts.registry_secrets if isinstance(facts.registry_secrets, tuple) else ()

@@ -29,7 +29,7 @@ from pullguard.domain.facts import (
     CrossAccountPrimary,
     Facts,
     Missing,
-    NotLooked,
+    NotAsked,
     Replica,
     RotationEnd,
     Secret,
@@ -163,8 +163,8 @@ def _malformed(facts: Facts) -> Iterable[Answer]:
                 yield unreadable(subject, f"The value of the secret {secret.name}", unread, value_of=secret)
             case Missing() if _is_current(secret):
                 yield _not_found_after_all(subject, secret)
-            case NotLooked() as not_looked:
-                yield skipped(subject, "Does the secret hold a username and a password?", not_looked)
+            case NotAsked() as not_asked:
+                yield skipped(subject, "Does the secret hold a username and a password?", not_asked)
             case Missing() | Unreadable():
                 continue  # secret-no-current-version reports it
             case shape if shape.form == "binary":

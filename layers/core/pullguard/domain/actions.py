@@ -65,7 +65,7 @@ class Redeploy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Withdraw:
+class Revoke:
     """Let ``role`` read ``secret`` no more by our policy; ``task_definition`` is the one that needed it last."""
 
     task_definition: Arn

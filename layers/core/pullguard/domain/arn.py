@@ -219,7 +219,7 @@ class MalformedReference:
     """A ``credentialsParameter`` that can name no secret, and why.
 
     ``meant`` is the reference that results when a ``:json-key:stage:version`` suffix is cut off, else None. ``text`` is
-    for nobody's eyes: people paste the credentials themselves here. What may be shown of it is ``told``.
+    for nobody's eyes: people paste the credentials themselves here. What may be shown of it is ``reported``.
     """
 
     text: str = field(repr=False)
@@ -228,12 +228,12 @@ class MalformedReference:
     meant: SecretReference | None = None
 
     @property
-    def told(self) -> str:
+    def reported(self) -> str:
         """What may be shown of the text, for a sentence."""
-        return self.text if self.problem == "not-text" else told(self.text)
+        return self.text if self.problem == "not-text" else reported(self.text)
 
 
-def told(text: str) -> str:
+def reported(text: str) -> str:
     """Return what may be shown of a text that stands where a secret is named: a name or ARN, as far as it is one.
 
     The rest is counted, and not shown. A short password that is a legal name cannot be distinguished from one.

@@ -17,7 +17,7 @@ from pullguard.domain.facts import (
     Facts,
     Key,
     Lookup,
-    NotLooked,
+    NotAsked,
     Role,
     Secret,
     Tags,
@@ -46,7 +46,7 @@ from pullguard.domain.opt_in import (
 from pullguard.domain.role_policy import Granted, granted_for
 
 
-def withdrawn(facts: Facts, secret: Arn) -> str | None:
+def revoked(facts: Facts, secret: Arn) -> str | None:
     """Return why ``secret`` may not be granted to the role of ``facts`` any more; None where both owners still agree.
 
     Raises ``NotNow`` where AWS would not tell.
@@ -109,7 +109,7 @@ def kept_grant(found: Lookup[Secret], role: Role, *, present: Granted | None, ou
     stays. Anything else needs their consent to stay. What cannot be read or is only observed stays as it is.
     """
     standing = ours or present
-    if isinstance(found, Unreadable | NotLooked) or standing is None:
+    if isinstance(found, Unreadable | NotAsked) or standing is None:
         return present
     if not isinstance(found, Secret) or found.arn != standing.secret:
         return None

@@ -1,7 +1,7 @@
 """The facts that checks decide on: frozen, and free of any secret's value.
 
 What could not be looked up is a fact too. A ``Lookup`` is the thing itself, ``Missing`` (AWS says that there is
-none), ``Unreadable`` (AWS would not or could not say) or ``NotLooked`` (switched off): nobody can mistake one for
+none), ``Unreadable`` (AWS would not or could not say) or ``NotAsked`` (switched off): nobody can mistake one for
 another, and a check that forgets a case is a type error.
 """
 
@@ -59,7 +59,7 @@ class Unreadable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NotLooked:
+class NotAsked:
     """AWS was not asked: something is switched off, or AWS would not answer here.
 
     ``switch`` says what to do about it, ``command`` what to run where that answers the question.
@@ -71,17 +71,17 @@ class NotLooked:
 
 
 T = TypeVar("T")
-Lookup: TypeAlias = T | Missing | Unreadable | NotLooked
+Lookup: TypeAlias = T | Missing | Unreadable | NotAsked
 
 
-def explained(lookup: Missing | Unreadable | NotLooked) -> str:
+def explained(lookup: Missing | Unreadable | NotAsked) -> str:
     """Say in words why a lookup has no result."""
     match lookup:
         case Missing():
             return f"{lookup.resource} does not exist"
         case Unreadable():
             return str(lookup)
-        case NotLooked():
+        case NotAsked():
             return f"{lookup.why} ({lookup.switch})"
 
 
@@ -247,7 +247,7 @@ class Secret:
     other_policies: "Lookup[tuple[NamedPolicy, ...]]" = ()
     key: "Lookup[Key] | None" = None
     current_keys: "Lookup[tuple[Lookup[Key] | None, ...]] | None" = None
-    value: "Lookup[ValueShape]" = NotLooked(why="the value was not read", switch="--read-values")
+    value: "Lookup[ValueShape]" = NotAsked(why="the value was not read", switch="--read-values")
     outside: str = ""
 
     @property
@@ -542,22 +542,22 @@ class Accepted:
         return cls(image=data["image"], secret=Arn.parse(data["secret"]), version=data["version"], at=at)
 
 
-VERIFICATION_SWITCHED_OFF = NotLooked(
+VERIFICATION_SWITCHED_OFF = NotAsked(
     why="live verification is switched off",
     switch="parameter VerifyCredentials=true in the deployment, or --live-registry in the command line",
 )
-SIMULATION_SWITCHED_OFF = NotLooked(
+SIMULATION_SWITCHED_OFF = NotAsked(
     why="AWS's policy simulator was not asked",
     switch="parameter CrossCheck=true in the deployment, or --cross-check in the command line",
 )
-ROLES_NOT_LISTED = NotLooked(
+ROLES_NOT_LISTED = NotAsked(
     why="the account's roles were not listed", switch="pullguard explain, which offers roles of similar names"
 )
-SECRETS_NOT_LISTED = NotLooked(
+SECRETS_NOT_LISTED = NotAsked(
     why="secrets that are not opted in were not listed",
     switch="pullguard explain, which also offers those that are not opted in",
 )
-USAGE_NOT_LOOKED = NotLooked(why="where the revision runs was not looked up", switch="pullguard audit, or the sweep")
+USAGE_NOT_ASKED = NotAsked(why="where the revision runs was not looked up", switch="pullguard audit, or the sweep")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -592,7 +592,7 @@ class Facts:
     near_secrets: Mapping[str, Lookup[tuple[Secret, ...]]] = field(default_factory=dict)
     near_roles: Lookup[tuple[Role, ...]] = ()
     registry_secrets: Lookup[tuple[Secret, ...]] = ()
-    usage: Lookup[Usage] = USAGE_NOT_LOOKED
+    usage: Lookup[Usage] = USAGE_NOT_ASKED
     verifications: Mapping[str, Lookup[Verification]] = field(default_factory=dict)
     accepted: Mapping[str, Accepted] = field(default_factory=dict)
     had_pulled: bool = False

@@ -12,7 +12,7 @@ from pullguard.domain.write_history import Write
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Holding:
+class GrantRecord:
     """A grant and what became of it.
 
     ``task_definition`` is the one that it was made for last, ``role_id`` the role's RoleId then: a role that is deleted
@@ -29,7 +29,7 @@ class Holding:
     unused_sweep: str | None = None
 
     @classmethod
-    def from_item(cls, data: Mapping[str, Any], item: Mapping[str, Any]) -> "Holding":
+    def from_item(cls, data: Mapping[str, Any], item: Mapping[str, Any]) -> "GrantRecord":
         """Return the holding of an item of the table; ``data`` is its JSON."""
         since = item.get("unused_since", {}).get("S")
         return cls(
@@ -52,7 +52,7 @@ class Holding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unagreed:
+class GrantWithoutConsent:
     """A grant that was written and to which an owner does not agree (``why``): it is to be taken back.
 
     ``before`` is what the policy granted of the same secret when ``task_definition`` asked for more of it. Where the
@@ -64,7 +64,7 @@ class Unagreed:
     task_definition: str
     why: str
 
-    def recalled(self, writes: Iterable[Write], shown: Granted | None) -> "Unagreed | None":
+    def recalled(self, writes: Iterable[Write], shown: Granted | None) -> "GrantWithoutConsent | None":
         """Return it with what the writes of the policy, the oldest first, say of the grant that is ``shown``.
 
         None where it cannot be read and no write made that grant.
@@ -88,7 +88,7 @@ class Unagreed:
         return {**kept, "task_definition": self.task_definition, "why": self.why}
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> "Unagreed":
+    def from_dict(cls, data: Mapping[str, Any]) -> "GrantWithoutConsent":
         """Return the grant that ``to_dict`` described."""
         return cls(
             granted=_granted(data["granted"]),

@@ -11,7 +11,7 @@ from typing import Any
 
 from pullguard.domain.arn import ARN_MAX_CHARS, Arn, parse_task_definition, partition_of
 from pullguard.domain.errors import Malformed, Rejected, shown
-from pullguard.domain.provenance import Cause
+from pullguard.domain.provenance import Provenance
 
 RECEIVES_MAX = 4  # how often each queue of the template delivers a message
 ATTEMPTS_MAX = 4  # looks in a row at what was written, until it shows
@@ -38,14 +38,14 @@ class Home:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class ValidationRequest:
     """*Look at this task definition*: the only thing that a message can say.
 
     ``attempt`` counts the looks that only wait for a write to show, from 1 to ``ATTEMPTS_MAX``; 0 is any other look.
     """
 
     task_definition: Arn
-    cause: Cause
+    provenance: Provenance
     attempt: int = 0
 
     @property
@@ -56,10 +56,10 @@ class Look:
     def to_json(self) -> str:
         """Return the message's body."""
         attempt = {"attempt": self.attempt} if self.attempt else {}
-        return json.dumps({"task_definition": str(self.task_definition), "cause": self.cause.to_dict(), **attempt})
+        return json.dumps({"task_definition": str(self.task_definition), "cause": self.provenance.to_dict(), **attempt})
 
     @classmethod
-    def parse(cls, body: str) -> "Look":
+    def parse(cls, body: str) -> "ValidationRequest":
         """Prove that ``body`` is such a message; raises ``Rejected`` with the reason where it is not."""
         message = parse_object(body)
         try:
@@ -69,7 +69,7 @@ class Look:
         attempt = message.get("attempt", 0)
         if type(attempt) is not int or not 0 <= attempt <= ATTEMPTS_MAX:
             raise Rejected(f'the message\'s "attempt" is {shown(repr(attempt))}, not a number from 0 to {ATTEMPTS_MAX}')
-        return cls(task_definition=arn, cause=Cause.from_dict(message.get("cause")), attempt=attempt)
+        return cls(task_definition=arn, provenance=Provenance.from_dict(message.get("cause")), attempt=attempt)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +77,7 @@ class Review:
     """*Look whether this role still needs its grants*: what the sweep asks of whoever may write IAM."""
 
     role: Arn
-    cause: Cause
+    provenance: Provenance
 
     @property
     def subject(self) -> Arn:
@@ -86,26 +86,26 @@ class Review:
 
     def to_json(self) -> str:
         """Return the message's body."""
-        return json.dumps({"role": str(self.role), "cause": self.cause.to_dict()})
+        return json.dumps({"role": str(self.role), "cause": self.provenance.to_dict()})
 
 
-def request_about(subject: Arn, cause: Cause) -> Look | Review:
+def request_about(subject: Arn, cause: Provenance) -> ValidationRequest | Review:
     """Return the message that asks about ``subject``: the validation of a task definition, or the review of a role."""
     if subject.service == "iam":
-        return Review(role=subject, cause=cause)
-    return Look(task_definition=subject, cause=cause)
+        return Review(role=subject, provenance=cause)
+    return ValidationRequest(task_definition=subject, provenance=cause)
 
 
-def parse_command(body: str) -> Look | Review:
+def parse_command(body: str) -> ValidationRequest | Review:
     """Prove that ``body`` asks about a task definition or a role; raises ``Rejected`` with the reason if not."""
     message = parse_object(body)
     if "role" not in message or "task_definition" in message:
-        return Look.parse(body)
+        return ValidationRequest.parse(body)
     try:
         role = Arn.parse(_text(message, "role", ARN_MAX_CHARS), service="iam", resource_type="role")
     except Malformed as error:
         raise Rejected(str(error)) from error
-    return Review(role=role, cause=Cause.from_dict(message.get("cause")))
+    return Review(role=role, provenance=Provenance.from_dict(message.get("cause")))
 
 
 def parse_object(body: str) -> dict[str, Any]:

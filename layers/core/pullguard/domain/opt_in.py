@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 
 from pullguard.domain.actions import Mode
-from pullguard.domain.facts import Missing, NamedPolicy, NotLooked, Role, Secret, Tags, TaskDefinition, Unreadable
+from pullguard.domain.facts import Missing, NamedPolicy, NotAsked, Role, Secret, Tags, TaskDefinition, Unreadable
 from pullguard.domain.image import DOCKER_HUB, ImageReference, normal_host
 
 REGISTRY_TAG = "pullguard:registry"
@@ -58,17 +58,17 @@ def registry_host(item: str) -> str | None:
     return normal if not path or (normal == DOCKER_HUB and path.lower() in _DOCKER_HUB_PATHS) else None
 
 
-UNREADABLE_TAG = NotLooked(
+UNREADABLE_TAG = NotAsked(
     why=f"the secret's tag {REGISTRY_TAG} does not parse, so the secret is not opted in",
     switch=f"correct the secret's tag {REGISTRY_TAG}",
 )
 
 
-def left_out(secret: Secret) -> NotLooked | None:
+def left_out(secret: Secret) -> NotAsked | None:
     """Return why a secret's value is not read although its owner may have opted in; None where it may be."""
     if not secret.outside:
         return None
-    return NotLooked(
+    return NotAsked(
         why=f"the secret's name does not match {secret.outside}, so its value is not read",
         switch="the deployment's parameter RegistrySecretPattern",
     )

@@ -16,7 +16,7 @@ KEPT: Final = timedelta(days=14)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cause:
+class Provenance:
     """Why somebody looks: ``kind`` is the event's own name (``PutSecretValue``), or ``Sweep`` and the like; UTC."""
 
     kind: str
@@ -29,7 +29,7 @@ class Cause:
         return {"kind": self.kind, "event_id": self.event_id, "at": at}
 
     @classmethod
-    def from_dict(cls, data: object) -> "Cause":
+    def from_dict(cls, data: object) -> "Provenance":
         """Return the cause that ``to_dict`` described; raises ``Rejected`` for anything else."""
         if not isinstance(data, Mapping):
             raise Rejected("cause is not an object with kind, event_id and at")
@@ -41,7 +41,7 @@ class Cause:
         return cls(kind=kind, event_id=event_id, at=time_of(data.get("at"), "cause.at"))
 
 
-def check_time(cause: Cause, *, now: datetime) -> None:
+def check_time(cause: Provenance, *, now: datetime) -> None:
     """Let a cause pass whose time can be true; raises ``Rejected`` for one that is still to come or long past.
 
     What is older than any queue keeps was made up or kept elsewhere; what is still to come would outlive all news.

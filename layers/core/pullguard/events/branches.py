@@ -226,16 +226,16 @@ def _named(event: Event, found: object) -> tuple[Arn | None, str | None]:
         raise event.refuse(f"the secret {quoted(found)} is not a text")
     reference = parse_secret_id(found, region=event.region)
     if isinstance(reference, MalformedReference):
-        raise event.refuse(f"the secret, {reference.told}, {reference.why}")
+        raise event.refuse(f"the secret, {reference.reported}, {reference.why}")
     if reference.arn is None:
         return None, reference.name
     return event.arn(reference.text, "the secret", Arn.parse, own_account=False), None
 
 
-def _complete_name(event: Event, arn: Arn | None, told: object) -> str | None:
+def _complete_name(event: Event, arn: Arn | None, reported: object) -> str | None:
     """Return the secret's name: as it was told beside the ARN, else that of the ARN, which AWS itself wrote."""
-    if told is not None:
-        return _named(event, told)[1]
+    if reported is not None:
+        return _named(event, reported)[1]
     if arn is None:
         return None
     return SecretReference(text=str(arn), name=arn.resource_name, arn=arn).name_without_suffix

@@ -7,7 +7,7 @@ from typing import Any, TypedDict
 
 from pullguard.domain.arn import Arn, is_account, is_region, partition_of
 from pullguard.domain.errors import Malformed, Rejected, shown
-from pullguard.domain.provenance import Cause, is_event_id, quoted, time_of
+from pullguard.domain.provenance import Provenance, is_event_id, quoted, time_of
 
 EVENT_MAX_BYTES = 256 * 1024  # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevent-size.html
 TEXT_MAX_CHARS = 2048
@@ -16,7 +16,7 @@ TEXT_MAX_CHARS = 2048
 class Origin(TypedDict):
     """The members that every trigger has."""
 
-    cause: Cause
+    provenance: Provenance
     account: str
     region: str
 
@@ -26,7 +26,7 @@ class Event:
     """An event whose envelope is proved; ``resources`` and ``detail`` are not."""
 
     name: str
-    cause: Cause
+    provenance: Provenance
     account: str
     region: str
     resources: tuple[object, ...]
@@ -35,11 +35,11 @@ class Event:
     @property
     def origin(self) -> Origin:
         """What to make a trigger with, beside its own members."""
-        return {"cause": self.cause, "account": self.account, "region": self.region}
+        return {"provenance": self.provenance, "account": self.account, "region": self.region}
 
     def refuse(self, why: str) -> Rejected:
         """Return the rejection of this event."""
-        return Rejected(f"{self.name} event {self.cause.event_id}: {why}")
+        return Rejected(f"{self.name} event {self.provenance.event_id}: {why}")
 
     def at(self, *path: str) -> Any:
         """Return what stands at ``path`` in the detail, whatever the case of its keys; None if nothing does."""
@@ -104,7 +104,7 @@ def open_event(event: Mapping[str, Any], name: str, detail: Mapping[str, Any]) -
     resources = event.get("resources")
     opened = Event(
         name=name,
-        cause=Cause(kind=name, event_id=event["id"], at=time_of(event.get("time"), f"{name} event: time")),
+        provenance=Provenance(kind=name, event_id=event["id"], at=time_of(event.get("time"), f"{name} event: time")),
         account=event["account"],
         region=event["region"],
         resources=tuple(resources) if isinstance(resources, list) else (),

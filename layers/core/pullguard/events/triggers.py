@@ -6,7 +6,7 @@ from typing import Final, Literal, TypeAlias, assert_never
 from pullguard.domain.arn import Arn
 from pullguard.domain.facts import Reason
 from pullguard.domain.image import parse_images
-from pullguard.domain.provenance import Cause
+from pullguard.domain.provenance import Provenance
 from pullguard.domain.stopped_reason import Explanation, explain
 
 CURRENT: Final = "AWSCURRENT"
@@ -25,7 +25,7 @@ RoleChange: TypeAlias = Literal["policy", "boundary", "trust", "tags", "created"
 class _Change:
     """``account`` and ``region`` are where the event was recorded (for IAM, the partition's one Region of IAM)."""
 
-    cause: Cause
+    provenance: Provenance
     account: str
     region: str
 
@@ -189,7 +189,7 @@ def begins_rotation(trigger: Trigger) -> bool:
         case RotationChanged(outcome="started"):
             return True
         case SecretChanged(change="rotation"):
-            return trigger.cause.kind == "RotateSecret"
+            return trigger.provenance.kind == "RotateSecret"
         case SecretChanged(version_id=str(), label=str(label)):
             return label != CURRENT
         case _:
@@ -225,11 +225,11 @@ def deduplication_key(trigger: Trigger) -> str:
             | TaskStarted()
             | ServiceChanged()
         ):
-            return f"event {trigger.cause.event_id}"
+            return f"event {trigger.provenance.event_id}"
     assert_never(trigger)
 
 
-def is_rotation(cause: Cause) -> bool:
+def is_rotation(cause: Provenance) -> bool:
     """Whether the cause is an event that tells of a new current value of a secret, or may."""
     return cause.kind in _NEW_VALUES
 

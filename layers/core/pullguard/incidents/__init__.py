@@ -6,19 +6,19 @@ these rules, so that what is one line there is one message here.
 """
 
 from pullguard.incidents.dependents import Dependent, dependents_of, together
-from pullguard.incidents.identity import about, broken_thing, cause_id, common_sentence, resource_name, shared_things
-from pullguard.incidents.incident import CauseRecord, Member, advance_cause, leading
+from pullguard.incidents.identity import about, broken_thing, common_sentence, incident_id, resource_name, shared_things
+from pullguard.incidents.incident import Incident, Member, advance_incident, leading
 
 __all__ = [
-    "CauseRecord",
     "Dependent",
+    "Incident",
     "Member",
     "about",
-    "advance_cause",
+    "advance_incident",
     "broken_thing",
-    "cause_id",
     "common_sentence",
     "dependents_of",
+    "incident_id",
     "leading",
     "resource_name",
     "shared_things",

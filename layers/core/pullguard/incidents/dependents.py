@@ -65,13 +65,13 @@ def dependents_of(
     )
 
 
-def together(told: Iterable[Dependent], others: Iterable[Dependent]) -> tuple[Dependent, ...]:
-    """Return ``told``, and of ``others`` whoever is not among them; found failing where either says so.
+def together(reported: Iterable[Dependent], others: Iterable[Dependent]) -> tuple[Dependent, ...]:
+    """Return ``reported``, and of ``others`` whoever is not among them; found failing where either says so.
 
     A service is the same one whichever revision of a family it runs.
     """
     joined: dict[tuple[str, str], Dependent] = {}
-    for each in (*told, *others):
+    for each in (*reported, *others):
         first = joined.setdefault((each.arn, family_name(each.task_definition)), each)
         joined[first.arn, family_name(first.task_definition)] = replace(first, found=first.found or each.found)
     return tuple(joined.values())

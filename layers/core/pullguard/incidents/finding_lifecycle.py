@@ -77,7 +77,7 @@ def advance(
     records: Iterable[FindingRecord],
     findings: Iterable[Finding],
     *,
-    cause_of: Callable[[Finding], str],
+    incident_of: Callable[[Finding], str],
     passed: frozenset[str],
     proved_at: Mapping[str, datetime] | None = None,
     gone: bool = False,
@@ -85,7 +85,7 @@ def advance(
 ) -> tuple[FindingRecord, ...]:
     """Return the records that change, as they are to be after it.
 
-    ``cause_of`` gives the cause that a finding belongs to. ``passed`` are the ids that a check has answered with a
+    ``incident_of`` gives the cause that a finding belongs to. ``passed`` are the ids that a check has answered with a
     pass, ``proved_at`` when that happened which proves some of them. ``gone`` is whether the task definition itself is
     gone, or nobody uses it any more. A finding that is merely not there any more is left open: not having looked proves
     nothing.
@@ -98,7 +98,7 @@ def advance(
         id_ = record.finding.id
         return gone or (id_ in passed and (id_ not in proofs or proofs[id_] > record.changed_at))
 
-    changes = [_arrive(known.get(id_), finding, cause_of, now) for id_, finding in present.items()]
+    changes = [_arrive(known.get(id_), finding, incident_of, now) for id_, finding in present.items()]
     changes += [
         replace(
             record,
@@ -115,7 +115,7 @@ def advance(
 
 
 def _arrive(
-    record: FindingRecord | None, finding: Finding, cause_of: Callable[[Finding], str], now: datetime
+    record: FindingRecord | None, finding: Finding, incident_of: Callable[[Finding], str], now: datetime
 ) -> FindingRecord | None:
     if record is None or not record.is_open:
         return FindingRecord(
@@ -129,7 +129,7 @@ def _arrive(
     finding = _in_its_place(record, finding)
     if _state(record.finding) == _state(finding) or (finding.status == "unknown" and record.finding.status == "fail"):
         return None
-    left, behind = _moved(record, finding, cause_of)
+    left, behind = _moved(record, finding, incident_of)
     return replace(
         record,
         finding=finding,
@@ -148,9 +148,9 @@ def _in_its_place(record: FindingRecord, finding: Finding) -> Finding:
     return replace(finding, scope=record.finding.scope, part_of="")
 
 
-def _moved(record: FindingRecord, finding: Finding, cause_of: Callable[[Finding], str]) -> tuple[str, str]:
+def _moved(record: FindingRecord, finding: Finding, incident_of: Callable[[Finding], str]) -> tuple[str, str]:
     """Return which cause the finding leaves, and which it stays with behind its new one."""
-    before, after = cause_of(record.finding), cause_of(finding)
+    before, after = incident_of(record.finding), incident_of(finding)
     if after == before:
         return "", record.behind
     if finding.check == "credentials-rejected" and record.finding.scope and not finding.scope:

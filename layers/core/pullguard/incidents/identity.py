@@ -70,7 +70,7 @@ def about(finding: Finding, breaks: Breaks) -> tuple[str | None, ...]:
     assert_never(breaks)
 
 
-def cause_id(finding: Finding, breaks: Breaks) -> str:
+def incident_id(finding: Finding, breaks: Breaks) -> str:
     """Return the stable id of a finding's cause: 16 hexadecimal digits. Empty where another finding explains it."""
     if finding.part_of:
         return ""

@@ -68,23 +68,23 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CauseRecord:
+class Incident:
     """A cause and where it stands in its life.
 
-    ``lead`` is the finding that speaks for all. ``sequence`` counts the changes, ``told`` those that people were told.
+    ``lead`` is the finding that speaks for all. ``sequence`` counts the changes, ``reported`` the alerts sent for them.
     ``affected`` are those that people were told of since it opened. ``reminded_at`` is when they were told of it
-    again, ``told_at`` when they were told of its last change.
+    again, ``reported_at`` when they were told of its last change.
     """
 
     id: str
     event: Event
     sequence: int
-    told: int
+    reported: int
     opened_at: datetime
     changed_at: datetime
     lead: Finding
     affected: tuple[Dependent, ...] = field(default=())
-    told_at: datetime | None = None
+    reported_at: datetime | None = None
     reminded_at: datetime | None = None
 
     @property
@@ -93,9 +93,9 @@ class CauseRecord:
         return self.event != "Finding Resolved"
 
     @property
-    def is_told(self) -> bool:
+    def is_reported(self) -> bool:
         """Whether people know of the last change."""
-        return self.told >= self.sequence
+        return self.reported >= self.sequence
 
     def to_dict(self) -> dict[str, Any]:
         """Return the record as it is kept in the ledger."""
@@ -103,50 +103,50 @@ class CauseRecord:
             "id": self.id,
             "event": self.event,
             "sequence": self.sequence,
-            "told": self.told,
+            "told": self.reported,
             "opened_at": self.opened_at.isoformat(),
             "changed_at": self.changed_at.isoformat(),
             "lead": self.lead.to_kept(),
             "affected": [each.to_list() for each in self.affected],
-            "told_at": self.told_at.isoformat() if self.told_at else None,
+            "told_at": self.reported_at.isoformat() if self.reported_at else None,
             "reminded_at": self.reminded_at.isoformat() if self.reminded_at else None,
         }
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> "CauseRecord":
+    def from_dict(cls, data: Mapping[str, Any]) -> "Incident":
         """Return the record that ``to_dict`` described."""
         return cls(
             id=data["id"],
             event=data["event"],
             sequence=data["sequence"],
-            told=data["told"],
+            reported=data["told"],
             opened_at=datetime.fromisoformat(data["opened_at"]),
             changed_at=datetime.fromisoformat(data["changed_at"]),
             lead=Finding.from_dict(data["lead"]),
             affected=tuple(Dependent.from_list(each) for each in data["affected"]),
-            told_at=_time(data["told_at"]),
+            reported_at=_time(data["told_at"]),
             reminded_at=_time(data["reminded_at"]),
         )
 
 
-def leading(known: CauseRecord | None, members: Iterable[Member]) -> Member | None:
+def leading(known: Incident | None, members: Iterable[Member]) -> Member | None:
     """Return the member that speaks for all: one of the worst, if possible in the state that was told.
 
     None where there are no members.
     """
-    told = Member.of(known.lead) if known is not None and known.is_open else None
+    reported = Member.of(known.lead) if known is not None and known.is_open else None
 
     def order(member: Member) -> tuple[object, ...]:
-        as_told = told is not None and member.state == told.state
-        same = told is not None and member.finding_id == told.finding_id
-        return member.rank, not as_told, not same, member.task_definition, member.finding_id
+        as_reported = reported is not None and member.state == reported.state
+        same = reported is not None and member.finding_id == reported.finding_id
+        return member.rank, not as_reported, not same, member.task_definition, member.finding_id
 
     return min(members, key=order, default=None)
 
 
-def advance_cause(
-    id_: str, known: CauseRecord | None, lead: Finding | None, *, joined: bool = False, now: datetime
-) -> CauseRecord | None:
+def advance_incident(
+    id_: str, known: Incident | None, lead: Finding | None, *, joined: bool = False, now: datetime
+) -> Incident | None:
     """Return the record as it is to be, ``lead`` speaking for the members there are; None where nothing changes.
 
     ``joined`` is whether members of families have joined that nobody was told of, and that is due.
@@ -154,11 +154,11 @@ def advance_cause(
     if known is None or not known.is_open:
         if lead is None:
             return None
-        return CauseRecord(
+        return Incident(
             id=id_,
             event="Finding Opened",
             sequence=known.sequence + 1 if known else 1,
-            told=known.told if known else 0,
+            reported=known.reported if known else 0,
             opened_at=now,
             changed_at=now,
             lead=lead,

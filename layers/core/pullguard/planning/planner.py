@@ -66,7 +66,7 @@ def next_actions(plan: Plan) -> tuple[Fix, ...]:
     return grants if grants or refused else plan.actions
 
 
-def told_apart(refusals: tuple[Refusal, ...]) -> tuple[Refusal, ...]:
+def distinct(refusals: tuple[Refusal, ...]) -> tuple[Refusal, ...]:
     """Return what people are told: of a grant and a registration that one owner's command ends, the grant alone.
 
     That is one alert for all families that wait. Where there is no command, each family has a mistake of its own to

@@ -18,7 +18,7 @@ from pullguard.domain.arn import Arn, SecretReference
 from pullguard.domain.consent import MissingKey, missing_of
 from pullguard.domain.errors import shown
 from pullguard.domain.facts import Container, Facts, Secret, ServiceUse, Usage, ValueShape, Verification
-from pullguard.domain.provenance import Cause
+from pullguard.domain.provenance import Provenance
 from pullguard.domain.records import members_of
 from pullguard.events import is_rotation
 
@@ -84,7 +84,7 @@ def _verified(facts: Facts) -> Iterator[Verified]:
             )
 
 
-def redeployments(facts: Facts, proofs: Iterable[Verified], cause: Cause) -> tuple[Redeploy | Refusal, ...]:
+def redeployments(facts: Facts, proofs: Iterable[Verified], cause: Provenance) -> tuple[Redeploy | Refusal, ...]:
     """Return the services to redeploy because of the rotation that ``cause`` tells of, in the order of their ARNs.
 
     ``proofs`` is what ``verified`` said of the task definition: each of its secrets has to be there, with the version

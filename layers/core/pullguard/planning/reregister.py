@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal, Protocol, TypeAlias
 
 from pullguard.domain.actions import ReferenceChange
-from pullguard.domain.arn import Arn, told
+from pullguard.domain.arn import Arn, reported
 from pullguard.domain.aws_batch import OWNED, owned_by_batch, registering_job_definition
 from pullguard.domain.errors import PullguardError, shown
 from pullguard.domain.facts import Tags
@@ -267,7 +267,7 @@ def _is_secret(arn: Arn) -> bool:
 
 
 def _named(reference: object) -> str:
-    return "no secret" if reference is None else told(str(reference))
+    return "no secret" if reference is None else reported(str(reference))
 
 
 def _new_tags(what: str, tags: Tags) -> list[dict[str, str]]:

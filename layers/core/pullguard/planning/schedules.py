@@ -10,7 +10,7 @@ from pullguard.domain.actions import Refusal
 from pullguard.domain.arn import Arn
 from pullguard.domain.aws_cli import arguments
 from pullguard.domain.errors import shown
-from pullguard.domain.facts import Lookup, NotLooked, ScheduleUse
+from pullguard.domain.facts import Lookup, NotAsked, ScheduleUse
 
 
 def pins(
@@ -32,7 +32,7 @@ def pins(
             findings=findings,
         )
 
-    if isinstance(schedules, NotLooked):
+    if isinstance(schedules, NotAsked):
         return ()  # the first sweep looks, and this is asked again
     if not isinstance(schedules, tuple):
         return (

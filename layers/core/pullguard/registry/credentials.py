@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 from pullguard.domain.arn import Arn
 from pullguard.domain.errors import PullguardError, shown
-from pullguard.domain.facts import Lookup, NotLooked, Secret, ValueShape, Verification
+from pullguard.domain.facts import Lookup, NotAsked, Secret, ValueShape, Verification
 from pullguard.domain.image import ImageReference
 from pullguard.domain.opt_in import REGISTRY_TAG, UNREADABLE_TAG, has_unreadable_registry_tag, left_out, registry_hosts
 from pullguard.domain.secret_value import Credentials, HiddenText
@@ -62,7 +62,7 @@ def verification(
     if not isinstance(value, tuple):
         return value
     if value[1] is None or value[2] is None:
-        return NotLooked(why="the secret holds no username and password to verify", switch="store both in the secret")
+        return NotAsked(why="the secret holds no username and password to verify", switch="store both in the secret")
 
     def asked(shape: ValueShape, username: HiddenText, password: HiddenText) -> Verification:
         login = (secret.arn, shape.version_id, image.host) if shape.version_id else None
@@ -83,20 +83,20 @@ def verification(
     return replace(current, pending=asked(value[0], value[1], value[2]).answer)
 
 
-def _not_to_verify(secret: Secret, image: ImageReference) -> NotLooked | None:
+def _not_to_verify(secret: Secret, image: ImageReference) -> NotAsked | None:
     if (outside := left_out(secret)) is not None:
         return outside
     if has_unreadable_registry_tag(secret):
         return UNREADABLE_TAG
     if image.host not in registry_hosts(secret):
-        return NotLooked(
+        return NotAsked(
             why=f"the secret's tag {REGISTRY_TAG} does not name the image's registry host",
             switch=f"tag the secret {REGISTRY_TAG}={image.host}",
         )
     if secret.deleted_at is not None:
-        return NotLooked(why="a secret that is to be deleted has no value to verify", switch="restore the secret")
+        return NotAsked(why="a secret that is to be deleted has no value to verify", switch="restore the secret")
     if secret.type is not None:
-        return NotLooked(why="a managed external secret is never read", switch="name a secret of the usual kind")
+        return NotAsked(why="a managed external secret is never read", switch="name a secret of the usual kind")
     return None
 
 

@@ -77,8 +77,8 @@ class Inquiry:
             verified = authorization
         else:
             verified = self._judged(self._manifest(authorization), challenge)
-        told_apart = verified.answer in {"ok", "rejected"} and self.basic is not None
-        return self._or_public(verified, challenge) if told_apart else verified
+        distinct = verified.answer in {"ok", "rejected"} and self.basic is not None
+        return self._or_public(verified, challenge) if distinct else verified
 
     # --- the image ---
 

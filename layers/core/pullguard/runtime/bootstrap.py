@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from pullguard.aws.readers import AwsReaders
     from pullguard.aws.ssm import StopSwitch
     from pullguard.planning.planner import Rules
-    from pullguard.store.services import ServiceLedger
-    from pullguard.store.starts import StartLedger
-    from pullguard.store.task_definitions import Roster
+    from pullguard.store.services import ServiceStore
+    from pullguard.store.starts import StartStore
+    from pullguard.store.task_definitions import TaskDefinitionStore
     from pullguard.workflows.execute import Executor
     from pullguard.workflows.notify import Alerter
     from pullguard.workflows.patch_role import RolePatcher
-    from pullguard.workflows.report import Teller
+    from pullguard.workflows.report import Reporter
     from pullguard.workflows.resolve_change import ChangeResolver
     from pullguard.workflows.sweep import Sweeper
     from pullguard.workflows.validate import Validator
@@ -96,25 +96,25 @@ class Deployment:
         return Ledger(self.clients.get("dynamodb"), self.settings.ledger_table)
 
     @cached_property
-    def roster(self) -> "Roster":
+    def definition_store(self) -> "TaskDefinitionStore":
         """The part of the table that the sweeps keep."""
-        from pullguard.store.task_definitions import Roster
+        from pullguard.store.task_definitions import TaskDefinitionStore
 
-        return Roster(self.clients.get("dynamodb"), self.settings.ledger_table)
+        return TaskDefinitionStore(self.clients.get("dynamodb"), self.settings.ledger_table)
 
     @cached_property
-    def services(self) -> "ServiceLedger":
+    def services(self) -> "ServiceStore":
         """The table, as it remembers services."""
-        from pullguard.store.services import ServiceLedger
+        from pullguard.store.services import ServiceStore
 
-        return ServiceLedger(self.clients.get("dynamodb"), self.settings.ledger_table)
+        return ServiceStore(self.clients.get("dynamodb"), self.settings.ledger_table)
 
     @cached_property
-    def starts(self) -> "StartLedger":
+    def starts(self) -> "StartStore":
         """The table, as it remembers what starts tasks beside services."""
-        from pullguard.store.starts import StartLedger
+        from pullguard.store.starts import StartStore
 
-        return StartLedger(self.clients.get("dynamodb"), self.settings.ledger_table, now=self.now)
+        return StartStore(self.clients.get("dynamodb"), self.settings.ledger_table, now=self.now)
 
     @cached_property
     def queues(self) -> Queues:
@@ -122,12 +122,12 @@ class Deployment:
         return Queues(self.clients.get("sqs"))
 
     @cached_property
-    def teller(self) -> "Teller":
+    def reporter(self) -> "Reporter":
         """The ledger and the bus, as what is told goes through both."""
         from pullguard.aws.messaging import Bus
-        from pullguard.workflows.report import Teller
+        from pullguard.workflows.report import Reporter
 
-        return Teller(ledger=self.ledger, bus=Bus(self.clients.get("events"), self.settings.bus_name))
+        return Reporter(ledger=self.ledger, bus=Bus(self.clients.get("events"), self.settings.bus_name))
 
     @cached_property
     def switch(self) -> "StopSwitch":
@@ -171,10 +171,10 @@ class Deployment:
     def validator(self) -> "Validator":
         """Return what validates a batch: its readers remember, and read the values of opted-in secrets."""
         from pullguard.aws.readers import AwsReaders
-        from pullguard.store.logins import LoginLedger
+        from pullguard.store.logins import LoginStore
         from pullguard.workflows.validate import Validator
 
-        logins = LoginLedger(self.clients.get("dynamodb"), self.settings.ledger_table, now=self.now)
+        logins = LoginStore(self.clients.get("dynamodb"), self.settings.ledger_table, now=self.now)
         return Validator(
             readers=AwsReaders(
                 self.clients,
@@ -190,9 +190,9 @@ class Deployment:
                 loopback=self.settings.loopback_registries,
             ),
             ledger=self.ledger,
-            roster=self.roster,
+            definition_store=self.definition_store,
             services=self.services,
-            teller=self.teller,
+            reporter=self.reporter,
             queues=self.queues,
             grant_queue_url=self.settings.grant_queue_url,
             reregister_queue_url=self.settings.reregister_queue_url,
@@ -209,7 +209,7 @@ class Deployment:
         return ChangeResolver(
             readers=self.readers(),
             ledger=self.ledger,
-            roster=self.roster,
+            definition_store=self.definition_store,
             services=self.services,
             starts=self.starts,
             queues=self.queues,
@@ -222,18 +222,18 @@ class Deployment:
     def executor(self) -> "Executor":
         """Return what both executors work with."""
         from pullguard.workflows.execute import Executor
-        from pullguard.workflows.write_checks import Brakes
+        from pullguard.workflows.write_checks import WriteGuard
 
         return Executor(
             readers=self.readers,
             ledger=self.ledger,
-            teller=self.teller,
+            reporter=self.reporter,
             queues=self.queues,
             validation_queue_url=self.settings.validation_queue_url,
             mode=self.settings.mode,
             rules=self.rules,
             home=self.home,
-            brakes=Brakes(
+            guard=WriteGuard(
                 switch=self.switch,
                 ledger=self.ledger,
                 writes_per_hour=self.settings.writes_per_hour,
@@ -246,18 +246,18 @@ class Deployment:
         """Return what writes our policy on roles."""
         from pullguard.aws.iam import Iam
         from pullguard.workflows.patch_role import RolePatcher
-        from pullguard.workflows.revoke import Withdrawer
+        from pullguard.workflows.revoke import Revoker
 
         executor, iam = self.executor(), Iam(self.clients.get("iam"))
-        withdrawer = Withdrawer(
+        revoker = Revoker(
             executor=executor,
-            roster=self.roster,
+            definition_store=self.definition_store,
             starts=self.starts,
             iam=iam,
             revoke=self.settings.revoke_unused_grants,
             grace_days=self.settings.revoke_grace_days,
         )
-        return RolePatcher(executor=executor, iam=iam, withdrawer=withdrawer)
+        return RolePatcher(executor=executor, iam=iam, revoker=revoker)
 
     def sweeper(self) -> "Sweeper":
         """Return what takes the steps of a sweep."""
@@ -273,11 +273,11 @@ class Deployment:
                 Rules(self.clients.get("events")), Schedules(self.clients.get("scheduler")), clusters
             ),
             ledger=self.ledger,
-            roster=self.roster,
+            definition_store=self.definition_store,
             services=self.services,
             starts=self.starts,
             settler=Settler(
-                roster=self.roster,
+                definition_store=self.definition_store,
                 unused=UnusedGrants(
                     ledger=self.ledger,
                     queues=self.queues,
@@ -297,37 +297,37 @@ class Deployment:
     def alerter(self) -> "Alerter":
         """Return what tells people."""
         from pullguard.aws.messaging import Topic
-        from pullguard.store.incidents import CauseLedger
+        from pullguard.store.incidents import IncidentStore
         from pullguard.workflows.notify import Alerter
-        from pullguard.workflows.notify_incident import CauseTeller
+        from pullguard.workflows.notify_incident import IncidentNotifier
         from pullguard.workflows.publish_once import Publisher
-        from pullguard.workflows.recheck_open import LookingAgain
+        from pullguard.workflows.recheck_open import Recheck
         from pullguard.workflows.remind import Reminder
 
         topic = Topic(self.clients.get("sns"), self.settings.topic_arn)
         publisher = Publisher(ledger=self.ledger, topic=topic, form=self.settings.alert_format, now=self.now)
-        teller = CauseTeller(
+        reporter = IncidentNotifier(
             ledger=self.ledger,
-            causes=CauseLedger(self.clients.get("dynamodb"), self.settings.ledger_table),
+            incidents=IncidentStore(self.clients.get("dynamodb"), self.settings.ledger_table),
             services=self.services,
             publisher=publisher,
             now=self.now,
         )
         hours = self.settings.reminder_hours
         reminder = Reminder(
-            causes=teller.causes,
-            teller=teller,
+            incidents=reporter.incidents,
+            reporter=reporter,
             publisher=publisher,
             every=timedelta(hours=hours) if hours else None,
             now=self.now,
         )
-        again = LookingAgain(
+        again = Recheck(
             ledger=self.ledger,
-            causes=teller.causes,
+            incidents=reporter.incidents,
             queues=self.queues,
             validation_queue_url=self.settings.validation_queue_url,
             now=self.now,
         )
         return Alerter(
-            ledger=self.ledger, publisher=publisher, teller=teller, reminder=reminder, again=again, now=self.now
+            ledger=self.ledger, publisher=publisher, reporter=reporter, reminder=reminder, again=again, now=self.now
         )

@@ -16,7 +16,7 @@ from pullguard.store.grants import HISTORY_KEPT_S
 from pullguard.store.table import Item, Table, data_of
 
 
-class EcsBook(Table):
+class EcsWriteStore(Table):
     """What is remembered of the writes to ECS, by family. Errors propagate."""
 
     @asks("dynamodb:Query")

@@ -17,7 +17,7 @@ from pullguard.store.table import Table
 _DONE: Final = ("REREGISTERED#", "MOVED#")
 
 
-class FamilyBook(Table):
+class FamilyStore(Table):
     """What is remembered of families of task definitions. Errors propagate."""
 
     @asks("dynamodb:GetItem")

@@ -3,9 +3,9 @@
 | pk | sk | data |
 |---|---|---|
 | ROLES | ROLE#arn | nothing: a role whose policy we have written |
-| ROLE#arn | GRANTED#secret | a ``Holding``: what our policy on the role grants by this stack's own need |
+| ROLE#arn | GRANTED#secret | a ``GrantRecord``: what our policy on the role grants by this stack's own need |
 | ROLE#arn | WRITE#time#id | the policy before and after a write, and what became of the write |
-| ROLE#arn | UNAGREED#secret | an ``Unagreed``: what our policy grants against an owner's will, until it is taken back |
+| ROLE#arn | UNAGREED#secret | a ``GrantWithoutConsent``, until it is revoked |
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,7 +15,7 @@ from typing import Any, Final
 from pullguard.aws.answers import asks
 from pullguard.domain.arn import Arn
 from pullguard.domain.errors import MalformedItem
-from pullguard.domain.grant_record import Holding, Unagreed
+from pullguard.domain.grant_record import GrantRecord, GrantWithoutConsent
 from pullguard.domain.role_policy import Granted
 from pullguard.domain.write_history import Write
 from pullguard.store.table import DAY_S, Item, Table, data_of, log_malformed, reading
@@ -24,7 +24,7 @@ HISTORY_KEPT_S: Final = 400 * DAY_S
 UNREAD: Final = "its record in the ledger cannot be read"
 
 
-class RoleBook(Table):
+class GrantStore(Table):
     """What is remembered of execution roles. Errors propagate."""
 
     @asks("dynamodb:Query")
@@ -33,14 +33,14 @@ class RoleBook(Table):
         return tuple(self._each("ROLES", lambda arn, _: Arn.parse(arn), "ROLE#"))
 
     @asks("dynamodb:Query")
-    def holdings(self, role: Arn) -> tuple[Holding, ...]:
+    def grant_records(self, role: Arn) -> tuple[GrantRecord, ...]:
         """Return what our policy on ``role`` is meant to grant by this stack's own need, and what is unused of it."""
-        return tuple(self._each(f"ROLE#{role}", _holding, "GRANTED#"))
+        return tuple(self._each(f"ROLE#{role}", _grant_record, "GRANTED#"))
 
     @asks("dynamodb:Query")
     def granted(self, role: Arn) -> tuple[Granted, ...]:
         """Return what our policy on ``role`` is meant to grant by this stack's own need."""
-        return tuple(holding.granted for holding in self.holdings(role))
+        return tuple(holding.granted for holding in self.grant_records(role))
 
     @asks("dynamodb:PutItem")
     def record_write(self, role: Arn, *, write_id: str, record: Mapping[str, Any], now: datetime) -> None:
@@ -103,38 +103,38 @@ class RoleBook(Table):
         self._delete(f"ROLE#{role}", f"GRANTED#{secret}")
 
     @asks("dynamodb:Query")
-    def unagreed(self, role: Arn) -> tuple[Unagreed, ...]:
+    def without_consent(self, role: Arn) -> tuple[GrantWithoutConsent, ...]:
         """Return what stands in our policy on ``role``, as far as is known, although an owner does not agree to it."""
-        return tuple(self._each(f"ROLE#{role}", _unagreed, "UNAGREED#"))
+        return tuple(self._each(f"ROLE#{role}", _without_consent, "UNAGREED#"))
 
     @asks("dynamodb:PutItem")
-    def keep_unagreed(self, role: Arn, unagreed: Iterable[Unagreed]) -> None:
+    def keep_without_consent(self, role: Arn, without_consent: Iterable[GrantWithoutConsent]) -> None:
         """Keep what is to be taken back from ``role``; called before that is tried."""
-        for each in unagreed:
+        for each in without_consent:
             self._put(f"ROLE#{role}", f"UNAGREED#{each.granted.secret}", each.to_dict())
 
     @asks("dynamodb:DeleteItem")
-    def forget_unagreed(self, role: Arn, unagreed: Iterable[Unagreed]) -> None:
+    def forget_without_consent(self, role: Arn, without_consent: Iterable[GrantWithoutConsent]) -> None:
         """Forget what was to be taken back from ``role``; called once it is gone, or both owners agree again."""
-        for each in unagreed:
+        for each in without_consent:
             self._delete(f"ROLE#{role}", f"UNAGREED#{each.granted.secret}")
 
 
-def _holding(secret: str, item: Item) -> Holding:
+def _grant_record(secret: str, item: Item) -> GrantRecord:
     """Return the holding of an item; of one that cannot be read, that there is one: it is neither lost nor unused."""
     arn = Arn.parse(secret)
     try:
-        return reading(item, lambda it: Holding.from_item(data_of(it), it))
+        return reading(item, lambda it: GrantRecord.from_item(data_of(it), it))
     except MalformedItem as error:
         log_malformed(error)
-        return Holding(granted=Granted(secret=arn, key=None), task_definition="")
+        return GrantRecord(granted=Granted(secret=arn, key=None), task_definition="")
 
 
-def _unagreed(secret: str, item: Item) -> Unagreed:
+def _without_consent(secret: str, item: Item) -> GrantWithoutConsent:
     """Return what an item says; of one that cannot be read, that something of its secret is to be taken back."""
     arn = Arn.parse(secret)
     try:
-        return reading(item, lambda it: Unagreed.from_dict(data_of(it)))
+        return reading(item, lambda it: GrantWithoutConsent.from_dict(data_of(it)))
     except MalformedItem as error:
         log_malformed(error)
-        return Unagreed(granted=Granted(secret=arn, key=None), before=None, task_definition="", why=UNREAD)
+        return GrantWithoutConsent(granted=Granted(secret=arn, key=None), before=None, task_definition="", why=UNREAD)

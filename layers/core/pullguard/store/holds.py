@@ -29,7 +29,7 @@ _ALL: Final = "HOLDS"
 _WAITING: Final = "WAITING"
 
 
-class HoldBook(Table):
+class HoldStore(Table):
     """What somebody holds. Errors propagate."""
 
     @asks("dynamodb:GetItem")

@@ -2,7 +2,7 @@
 
 | pk | sk | data |
 |---|---|---|
-| CAUSES | id | a ``CauseRecord`` |
+| CAUSES | id | a ``Incident`` |
 | CAUSE#id | MEMBER#td#finding | a ``Member``, while its finding is open; written with the finding (store/ledger.py) |
 | CAUSE#id | PAST#td#finding | a ``Member`` whose finding was resolved, or went over to another cause, ``gone_at`` |
 """
@@ -11,34 +11,34 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from pullguard.aws.answers import asks
-from pullguard.incidents import CauseRecord, Member
+from pullguard.incidents import Incident, Member
 from pullguard.store.table import RESOLVED_KEPT_S, Item, Table, data_of
 
 _ALL = "CAUSES"
 
 
-class CauseLedger(Table):
+class IncidentStore(Table):
     """The causes and their members. Errors propagate."""
 
     @asks("dynamodb:GetItem")
-    def record(self, cause_id: str) -> CauseRecord | None:
+    def record(self, incident_id: str) -> Incident | None:
         """Return a cause as it stands; None where people were never to be told of it."""
-        return self._get(_ALL, cause_id, CauseRecord.from_dict)
+        return self._get(_ALL, incident_id, Incident.from_dict)
 
     @asks("dynamodb:Query")
-    def records(self) -> Iterator[CauseRecord]:
+    def records(self) -> Iterator[Incident]:
         """Yield every cause that is open, or that was resolved in the last months."""
-        return self._each(_ALL, lambda _, item: CauseRecord.from_dict(data_of(item)))
+        return self._each(_ALL, lambda _, item: Incident.from_dict(data_of(item)))
 
     @asks("dynamodb:PutItem")
-    def save(self, record: CauseRecord, *, over: CauseRecord | None, now: datetime) -> bool:
+    def save(self, record: Incident, *, over: Incident | None, now: datetime) -> bool:
         """Keep a cause's new state in the place of ``over``; False where that is no longer what is kept."""
-        known = {":sequence": {"N": str(over.sequence)}, ":told": {"N": str(over.told)}} if over else None
+        known = {":sequence": {"N": str(over.sequence)}, ":told": {"N": str(over.reported)}} if over else None
         return self._put(
             _ALL,
             record.id,
             record.to_dict(),
-            extra={"sequence": {"N": str(record.sequence)}, "told": {"N": str(record.told)}},
+            extra={"sequence": {"N": str(record.sequence)}, "told": {"N": str(record.reported)}},
             expires=None if record.is_open else now.timestamp() + RESOLVED_KEPT_S,
             condition="#sequence = :sequence AND told = :told" if over else "attribute_not_exists(pk)",
             values=known,
@@ -46,28 +46,28 @@ class CauseLedger(Table):
         )
 
     @asks("dynamodb:Query")
-    def any_member(self, cause_id: str) -> Member | None:
+    def any_member(self, incident_id: str) -> Member | None:
         """Return one open finding of the cause, None where there is none."""
-        return next(self._each(_of(cause_id), _member, "MEMBER#", limit=10), None)
+        return next(self._each(_of(incident_id), _member, "MEMBER#", limit=10), None)
 
     @asks("dynamodb:Query")
-    def members(self, cause_id: str) -> tuple[Member, ...]:
+    def members(self, incident_id: str) -> tuple[Member, ...]:
         """Return the open findings of the cause."""
-        return tuple(self._each(_of(cause_id), _member, "MEMBER#"))
+        return tuple(self._each(_of(incident_id), _member, "MEMBER#"))
 
     @asks("dynamodb:Query")
-    def past(self, cause_id: str, *, since: datetime) -> tuple[Member, ...]:
+    def past(self, incident_id: str, *, since: datetime) -> tuple[Member, ...]:
         """Return the findings that the cause has lost ``since`` a time; some may be open again."""
 
         def read(sort: str, item: Item) -> tuple[Member, datetime]:
             return _member(sort, item), datetime.fromisoformat(data_of(item)["gone_at"])
 
-        return tuple(member for member, gone_at in self._each(_of(cause_id), read, "PAST#") if gone_at >= since)
+        return tuple(member for member, gone_at in self._each(_of(incident_id), read, "PAST#") if gone_at >= since)
 
 
 def _member(_: str, item: Item) -> Member:
     return Member.from_dict(data_of(item))
 
 
-def _of(cause_id: str) -> str:
-    return f"CAUSE#{cause_id}"
+def _of(incident_id: str) -> str:
+    return f"CAUSE#{incident_id}"

@@ -42,10 +42,10 @@ from pullguard.domain.remediation import Remediation
 from pullguard.incidents import Member
 from pullguard.incidents.finding_lifecycle import FindingRecord
 from pullguard.planning.redeployment import Verified
-from pullguard.store.ecs_writes import EcsBook
-from pullguard.store.families import FamilyBook
-from pullguard.store.grants import HISTORY_KEPT_S, RoleBook
-from pullguard.store.holds import HoldBook
+from pullguard.store.ecs_writes import EcsWriteStore
+from pullguard.store.families import FamilyStore
+from pullguard.store.grants import HISTORY_KEPT_S, GrantStore
+from pullguard.store.holds import HoldStore
 from pullguard.store.table import DAY_S, RESOLVED_KEPT_S, Item, data_of, expiry_of, key, reading, td
 
 ONCE_KEPT_S = 14 * DAY_S  # as long as a message can stay in a queue
@@ -64,7 +64,7 @@ class Entry:
     had_pulled: bool = False
 
 
-class Ledger(RoleBook, EcsBook, FamilyBook, HoldBook):
+class Ledger(GrantStore, EcsWriteStore, FamilyStore, HoldStore):
     """The table, one method for each thing that is remembered. Errors propagate: forgetting is not an option."""
 
     # --- one task definition ---
@@ -221,7 +221,7 @@ class Ledger(RoleBook, EcsBook, FamilyBook, HoldBook):
         return item is not None and reading(item, expiry_of) > now.timestamp()
 
     @asks("dynamodb:PutItem")
-    def lease(self, what: str, seconds: int, *, now: datetime, by: str = "") -> bool:
+    def lock(self, what: str, seconds: int, *, now: datetime, by: str = "") -> bool:
         """Whether nobody else has taken ``what`` in the last ``seconds``; if so, it is taken.
 
         ``by`` says for whom: who has it may take it again, so that a request that the SDK sends twice is one.

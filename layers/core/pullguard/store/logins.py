@@ -37,7 +37,7 @@ _STATES: Final = ("", "asking", "said", "taken")
 _REFUSALS: Final = ("rejected", "rate-limited")  # what else it may have said is never believed
 
 
-class LoginLedger(Table):
+class LoginStore(Table):
     """Remembers logins that registries refused. Errors propagate: to forget would be to try again."""
 
     def __init__(

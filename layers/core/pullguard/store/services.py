@@ -38,7 +38,7 @@ class Kept:
         return cls(task_definition=data) if isinstance(data, str) else cls(**members_of(cls, data))
 
 
-class ServiceLedger(Table):
+class ServiceStore(Table):
     """The services in use. Errors propagate."""
 
     @asks("dynamodb:Query")

@@ -18,10 +18,10 @@ from typing import Any, Final
 from pullguard.aws.answers import asks
 from pullguard.domain.arn import Arn, parse_task_definition
 from pullguard.domain.errors import MalformedItem
-from pullguard.domain.facts import Lookup, NotLooked, ScheduleUse, Unreadable
+from pullguard.domain.facts import Lookup, NotAsked, ScheduleUse, Unreadable
 from pullguard.store.table import DAY_S, Item, Table, data_of, expiry_of, log_malformed, reading, td
 
-NOT_LISTED: Final = NotLooked(
+NOT_LISTED: Final = NotAsked(
     why="which rules and schedules start the revision is not known before the first sweep",
     switch="wait for the first sweep, or ask for one: pullguard resume",
 )
@@ -30,7 +30,7 @@ _ALL, _LISTED = "SCHEDULES", "LISTED"
 _ALONE, _RAN, _FAILED = "ALONE", "RAN", "FAILED"
 
 
-class StartLedger(Table):
+class StartStore(Table):
     """The rules, schedules and callers that start tasks; ``now`` returns the time, UTC. Errors propagate."""
 
     def __init__(self, client: Any, table: str, *, now: Callable[[], datetime]) -> None:

@@ -60,7 +60,7 @@ class Sweep:
         return replace(self, last=self.due, due=following)
 
 
-class Roster(Table):
+class TaskDefinitionStore(Table):
     """The known task definitions and the sweep. Errors propagate."""
 
     @asks("dynamodb:UpdateItem")

@@ -18,15 +18,15 @@ from pullguard.aws.iam import Iam
 from pullguard.checks.gather import gather
 from pullguard.domain.actions import Grant
 from pullguard.domain.arn import Arn
-from pullguard.domain.consent import withdrawn
+from pullguard.domain.consent import revoked
 from pullguard.domain.errors import Denied, NotNow
 from pullguard.domain.facts import Facts, NamedPolicy, Role, Unreadable
-from pullguard.domain.grant_record import Unagreed
-from pullguard.domain.messages import Look
+from pullguard.domain.grant_record import GrantWithoutConsent
+from pullguard.domain.messages import ValidationRequest
 from pullguard.domain.remediation import Remediation
 from pullguard.domain.role_policy import POLICY_NAME, Granted, grant_command, parse_own, policy_document, render
 from pullguard.workflows.execute import Executor
-from pullguard.workflows.role_lock import RoleLease, Unconfirmed
+from pullguard.workflows.role_lock import RoleLock, Unconfirmed
 from pullguard.workflows.write_checks import Held, NotWritten
 from pullguard.workflows.write_policy import Change, PolicyWriter
 
@@ -48,7 +48,7 @@ class Confirmer:
         """Write the policy for ``secrets``; raises ``NotWritten`` and ``Denied``."""
         PolicyWriter(executor=self.executor, iam=self.iam).write(role, change, secrets, write_id=write_id)
 
-    def confirm_earlier(self, look: Look, *, occasion: str) -> int:
+    def confirm_earlier(self, request: ValidationRequest, *, occasion: str) -> int:
         """Confirm what an earlier run of the same message wrote: what it intended, where its very policy stands.
 
         Return how many grants were taken back.
@@ -59,108 +59,123 @@ class Confirmer:
         intended = self.executor.ledger.intended(occasion)
         if not intended:
             return 0
-        lease = RoleLease(executor=self.executor, role=Arn.parse(intended[0].deed.target), occasion=occasion)
-        return lease.hold(lambda: self._confirm_intended(lease.role, intended, look, occasion), let_end=bool)
+        lock = RoleLock(executor=self.executor, role=Arn.parse(intended[0].deed.target), occasion=occasion)
+        return lock.hold(lambda: self._confirm_intended(lock.role, intended, request, occasion), let_end=bool)
 
-    def _confirm_intended(self, arn: Arn, intended: tuple[Remediation, ...], look: Look, occasion: str) -> int:
+    def _confirm_intended(
+        self, arn: Arn, intended: tuple[Remediation, ...], request: ValidationRequest, occasion: str
+    ) -> int:
         role = self.executor.readers().role(arn)
         if isinstance(role, Unreadable) or (isinstance(role, Role) and not isinstance(role.inline_policies, tuple)):
             raise Unconfirmed(f"it could not be read whether what was written on {arn} stands")
         own = own_policy(role) if isinstance(role, Role) else None
         if not isinstance(role, Role) or own is None:
             return 0
-        ours = (render(own.document), look.task_definition)
+        ours = (render(own.document), request.task_definition)
         done = tuple(each for each in intended if (each.after, each.task_definition) == ours)
-        return self.confirm(role, done, look, occasion=occasion) if done else 0
+        return self.confirm(role, done, request, occasion=occasion) if done else 0
 
-    def confirm(self, role: Role, done: tuple[Remediation, ...], look: Look, *, occasion: str) -> int:
+    def confirm(self, role: Role, done: tuple[Remediation, ...], request: ValidationRequest, *, occasion: str) -> int:
         """Ask once more whether both owners agree to what was ``done``; keep and tell it, or take it back and tell why.
 
         Return how many grants were taken back. Raises ``Unconfirmed`` where AWS would not tell, or where what has to be
         taken back stands for now.
         """
         try:
-            reasons = self.withdrawn(str(look.task_definition), tuple(_granted(each).secret for each in done))
+            reasons = self.revoked(str(request.task_definition), tuple(_granted(each).secret for each in done))
             if reasons:
-                self._take_back(role, done, reasons, look, occasion)
+                self._revert(role, done, reasons, request, occasion)
         except NotNow as error:
             raise Unconfirmed(str(error)) from error
         # Only now: what IAM refused must not enter the next write, when its secret may be opted in no more.
         # And only what this stack needs: what else the policy grants may be another stack's.
         kept = (_granted(each) for each in done if str(each.deed.secret) not in reasons)
         self.executor.ledger.keep_grants(
-            role.arn, kept, role_id=role.role_id, task_definition=str(look.task_definition)
+            role.arn, kept, role_id=role.role_id, task_definition=str(request.task_definition)
         )
         for each in done:
             why = reasons.get(str(each.deed.secret))
-            self.executor.tell(each if why is None else _taken_back(each, why), occasion=occasion)
+            self.executor.report(each if why is None else _reverted(each, why), occasion=occasion)
         return len(reasons)
 
-    def withdrawn(self, task_definition: str, secrets: tuple[Arn, ...]) -> dict[str, str]:
+    def revoked(self, task_definition: str, secrets: tuple[Arn, ...]) -> dict[str, str]:
         """Return those of ``secrets`` whose grant for ``task_definition`` lacks an owner's consent, with the reason."""
         facts = gather(task_definition, self.executor.readers(), now=self.executor.now())
         if isinstance(facts, Unreadable):
             raise NotNow(f"it could not be read whether the owners still agree: {facts}")
         if not isinstance(facts, Facts):
             return {str(secret): "the task definition is gone" for secret in secrets}
-        reasons = {str(secret): withdrawn(facts, secret) for secret in secrets}
+        reasons = {str(secret): revoked(facts, secret) for secret in secrets}
         return {secret: why for secret, why in reasons.items() if why is not None}
 
-    def _take_back(
-        self, role: Role, done: tuple[Remediation, ...], reasons: dict[str, str], look: Look, occasion: str
+    def _revert(
+        self,
+        role: Role,
+        done: tuple[Remediation, ...],
+        reasons: dict[str, str],
+        request: ValidationRequest,
+        occasion: str,
     ) -> None:
         """Write the policy without the secrets of ``reasons``, but for what it granted of them before."""
         earlier = {each.secret: each for each in parse_own(done[0].before or "")[0]}
-        unagreed = tuple(
-            Unagreed(
+        without_consent = tuple(
+            GrantWithoutConsent(
                 granted=(granted := _granted(each)),
                 before=earlier.get(granted.secret),
-                task_definition=str(look.task_definition),
+                task_definition=str(request.task_definition),
                 why=reasons[str(granted.secret)],
             )
             for each in done
             if str(each.deed.secret) in reasons
         )
-        self.executor.ledger.keep_unagreed(role.arn, unagreed)
+        self.executor.ledger.keep_without_consent(role.arn, without_consent)
         own = str(done[0].after)
-        self.take_back(role, own, unagreed, look, occasion=occasion)
-        self.executor.ledger.forget_unagreed(role.arn, unagreed)
+        self.revert(role, own, without_consent, request, occasion=occasion)
+        self.executor.ledger.forget_without_consent(role.arn, without_consent)
 
-    def take_back(self, role: Role, own: str, unagreed: tuple[Unagreed, ...], look: Look, *, occasion: str) -> None:
-        """Write ``own``, our policy as it stands, without what is ``unagreed``, which the ledger goes on knowing.
+    def revert(
+        self,
+        role: Role,
+        own: str,
+        without_consent: tuple[GrantWithoutConsent, ...],
+        request: ValidationRequest,
+        *,
+        occasion: str,
+    ) -> None:
+        """Write ``own``, our current policy, without what is ``without_consent``; the ledger keeps its record.
 
         Raises ``NotNow`` where that may not be written now; people are told first.
         """
         change = Change(
             before=own,
-            after=without(own, unagreed),
-            task_definition=str(look.task_definition),
-            cause=look.cause,
+            after=without(own, without_consent),
+            task_definition=str(request.task_definition),
+            cause=request.provenance,
         )
-        secrets = tuple(each.granted.secret for each in unagreed)
+        secrets = tuple(each.granted.secret for each in without_consent)
         try:
             self._lower(role, change, secrets, write_id=f"{occasion}-taken-back")
         except (Denied, NotNow, NotWritten) as error:
             if isinstance(error, Held):
                 self.executor.ledger.keep_waiting(role.arn, now=self.executor.now())
-            for each in unagreed:
-                self.executor.tell(_standing(role, change, each, error), occasion=occasion)
+            for each in without_consent:
+                self.executor.report(_standing(role, change, each, error), occasion=occasion)
             raise NotNow(f"what an owner does not agree to stands on {role.arn}: {error}") from error
 
     def _lower(self, role: Role, change: Change, secrets: tuple[Arn, ...], *, write_id: str) -> None:
         """Write what grants less: a stop and a hold keep it from being written, an open circuit breaker does not."""
         if self.executor.mode == "observe":
             raise NotNow("Pullguard only observes (parameter Mode)")
-        self.executor.brakes.admit(role=role.arn)
+        self.executor.guard.admit(role=role.arn)
         self.write(role, change, secrets, write_id=write_id)
 
 
-def without(own: str, unagreed: tuple[Unagreed, ...]) -> str | None:
-    """Return our policy without what is ``unagreed``, but for what was granted of it before; None for an empty one."""
-    gone = {each.granted.secret for each in unagreed}
+def without(own: str, without_consent: tuple[GrantWithoutConsent, ...]) -> str | None:
+    """Return our policy without what is ``without_consent`` and was not granted before; None for an empty one."""
+    gone = {each.granted.secret for each in without_consent}
     kept = (
         *(each for each in parse_own(own)[0] if each.secret not in gone),
-        *(each.before for each in unagreed if each.before is not None),
+        *(each.before for each in without_consent if each.before is not None),
     )
     return render(policy_document(kept)) if kept else None
 
@@ -176,30 +191,31 @@ def _granted(done: Remediation) -> Granted:
     return Granted(secret=Arn.parse(str(done.deed.secret)), key=None if key is None else Arn.parse(key))
 
 
-def grant_of(role: Role, unagreed: Unagreed) -> Grant:
+def grant_of(role: Role, without_consent: GrantWithoutConsent) -> Grant:
     """Return the action that made a grant."""
     return Grant(
-        task_definition=Arn.parse(unagreed.task_definition, service="ecs", resource_type="task-definition"),
+        task_definition=Arn.parse(without_consent.task_definition, service="ecs", resource_type="task-definition"),
         role=role.arn,
-        secret=unagreed.granted.secret,
-        key=unagreed.granted.key,
+        secret=without_consent.granted.secret,
+        key=without_consent.granted.key,
         findings=(),
     )
 
 
-def _standing(role: Role, change: Change, unagreed: Unagreed, error: Exception) -> Remediation:
+def _standing(role: Role, change: Change, without_consent: GrantWithoutConsent, error: Exception) -> Remediation:
     """Return that a grant stands against an owner's will, with the command that removes it."""
     delete = f"aws iam delete-role-policy --role-name {shlex.quote(role.name)} --policy-name {POLICY_NAME}"
     deed = replace(
-        describe(grant_of(role, unagreed)),
-        why=f"the grant STANDS without an owner's consent ({unagreed.why}), since it could not be taken back: {error}",
+        describe(grant_of(role, without_consent)),
+        why=f"the grant STANDS without an owner's consent ({without_consent.why}), "
+        f"since it could not be taken back: {error}",
         remedy="Remove it by hand. Until it is gone Pullguard tries again, and each sweep has it looked at.",
         snippet=delete if change.after is None else grant_command(role.name, change.after),
     )
     return Remediation(event="Remediation Failed", deed=deed)
 
 
-def _taken_back(done: Remediation, why: str) -> Remediation:
+def _reverted(done: Remediation, why: str) -> Remediation:
     deed = replace(
         done.deed,
         why=f"an owner's consent ended while it was written, so it was taken back: {why}",

@@ -14,15 +14,15 @@ from pullguard.domain.actions import Action, Fix, Mode
 from pullguard.domain.arn import Arn, family_of
 from pullguard.domain.errors import NotNow, PullguardError
 from pullguard.domain.facts import Facts
-from pullguard.domain.messages import ATTEMPTS_MAX, Home, Look, Review
+from pullguard.domain.messages import ATTEMPTS_MAX, Home, Review, ValidationRequest
 from pullguard.domain.opt_in import effective_mode
 from pullguard.domain.remediation import Deed, Remediation, RemediationEvent
 from pullguard.domain.write_history import Outcome
 from pullguard.planning.planner import Rules, make_plan, next_actions
 from pullguard.store.ledger import Ledger
-from pullguard.workflows.report import Teller
+from pullguard.workflows.report import Reporter
 from pullguard.workflows.validate import in_scope, tags_of
-from pullguard.workflows.write_checks import Brakes, CannotTell, Held, NotWritten, TooManyWrites
+from pullguard.workflows.write_checks import CannotReport, Held, NotWritten, TooManyWrites, WriteGuard
 
 # IAM is eventually consistent: what was written is looked at again after these times, until it shows.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
@@ -51,26 +51,26 @@ class Executor:
 
     readers: Callable[[], Readers]
     ledger: Ledger
-    teller: Teller
+    reporter: Reporter
     queues: Queues
     validation_queue_url: str
     mode: Mode
     rules: Rules
     home: Home
-    brakes: Brakes
+    guard: WriteGuard
     now: Callable[[], datetime]
 
-    def prove(self, look: Look) -> Proof | None:
+    def prove(self, request: ValidationRequest) -> Proof | None:
         """Make the plan again from the present state; None where nothing is to be written any more.
 
         Raises ``Rejected`` for what is another account's or Region's.
         """
-        self.home.admit(look.task_definition)
+        self.home.admit(request.task_definition)
         readers = self.readers()
-        facts = gather(str(look.task_definition), readers, now=self.now(), usage=True)
+        facts = gather(str(request.task_definition), readers, now=self.now(), usage=True)
         if isinstance(facts, Facts) and facts.registry_secrets:
             # Only the validator asks registries: an executor reads no values, and may not reach what is inside a VPC.
-            entry = self.ledger.entry(look.task_definition)
+            entry = self.ledger.entry(request.task_definition)
             facts = facts.with_accepted(entry.accepted).with_had_pulled(entry.had_pulled)
         if not isinstance(facts, Facts) or effective_mode(self.mode, *tags_of(facts)) == "observe":
             return None
@@ -81,20 +81,20 @@ class Executor:
             actions=next_actions(make_plan(facts, examination.findings, self.rules)),
         )
 
-    def look_again(self, *looks: Look, delay_s: int = WAITS_S[0]) -> None:
+    def revalidate(self, *requests: ValidationRequest, delay_s: int = WAITS_S[0]) -> None:
         """Ask for a validation of what was just written, whose answer should now be: nothing to do."""
-        after = (replace(look, attempt=1) for look in looks)
-        self.queues.look(self.validation_queue_url, after, delay_s=delay_s)
+        after = (replace(request, attempt=1) for request in requests)
+        self.queues.request(self.validation_queue_url, after, delay_s=delay_s)
 
-    def look_until_it_shows(self, look: Look) -> None:
+    def retry_until_visible(self, request: ValidationRequest) -> None:
         """Ask for another validation where there is nothing to write, but the last one saw something missing.
 
         Either somebody else has written it since, or the validator read what is older than the write. Each look
         waits longer than the one before; after the last, the finding stays open until the next event or sweep.
         """
-        if look.attempt < ATTEMPTS_MAX:
-            once_more = replace(look, attempt=look.attempt + 1)
-            self.queues.look(self.validation_queue_url, (once_more,), delay_s=WAITS_S[look.attempt])
+        if request.attempt < ATTEMPTS_MAX:
+            once_more = replace(request, attempt=request.attempt + 1)
+            self.queues.request(self.validation_queue_url, (once_more,), delay_s=WAITS_S[request.attempt])
 
     def intend(self, *remediations: Remediation, occasion: str) -> None:
         """Keep what is about to be done, so that it is told even where this run ends before it can tell."""
@@ -102,7 +102,14 @@ class Executor:
             self.ledger.intend(replace(remediation, occasion=occasion), now=self.now())
 
     def write(
-        self, deed: Remediation, look: Look, call: Callable[[], T], *, scope: str, role: Arn | None, occasion: str
+        self,
+        deed: Remediation,
+        request: ValidationRequest,
+        call: Callable[[], T],
+        *,
+        scope: str,
+        role: Arn | None,
+        occasion: str,
     ) -> T:
         """Make a write to ECS and return what ``call`` returns: intended and recorded before it, counted after it.
 
@@ -119,8 +126,8 @@ class Executor:
                 "target": deed.deed.target,
                 "before": deed.before,
                 "after": after,
-                "task_definition": str(look.task_definition),
-                "cause": look.cause.to_dict(),
+                "task_definition": str(request.task_definition),
+                "cause": request.provenance.to_dict(),
                 "outcome": outcome,
             }
             write_id = f"{occasion}#{deed.deed.target}"
@@ -128,7 +135,7 @@ class Executor:
 
         keep("unknown", deed.after)
         try:
-            self.brakes.admit(role=role, family=family)
+            self.guard.admit(role=role, family=family)
             made = call()
         except NotWritten:
             keep("refused", deed.after)
@@ -139,23 +146,23 @@ class Executor:
             keep("refused", deed.after)
             raise
         keep("written", deed.after if made is None else str(made))
-        self.brakes.count(scope)
+        self.guard.count(scope)
         return made
 
-    def tell(self, remediation: Remediation, *, occasion: str) -> None:
+    def report(self, remediation: Remediation, *, occasion: str) -> None:
         """Tell what was done, once for each occasion; and what failed, once a day for as long as it fails."""
         now = self.now()
         if remediation.event == "Remediation Failed":
             occasion = f"{now:%Y-%m-%d}"
-        self.teller.remediation(replace(remediation, occasion=occasion), now=now)
+        self.reporter.remediation(replace(remediation, occasion=occasion), now=now)
 
-    def tell_failed(self, actions: Iterable[Action], why: str, *, occasion: str, remedy: str = TRY_AGAIN) -> None:
+    def report_failed(self, actions: Iterable[Action], why: str, *, occasion: str, remedy: str = TRY_AGAIN) -> None:
         """Tell that ``actions`` were to be taken and were not, and ``why``."""
         for action in actions:
             deed = replace(describe(action, why), remedy=remedy)
-            self.tell(Remediation(event="Remediation Failed", deed=deed), occasion=occasion)
+            self.report(Remediation(event="Remediation Failed", deed=deed), occasion=occasion)
 
-    def tell_not_written(self, deeds: Iterable[Deed], error: NotWritten, request: Look | Review) -> None:
+    def report_not_written(self, deeds: Iterable[Deed], error: NotWritten, request: ValidationRequest | Review) -> None:
         """Report why ``deeds`` were not done, and raise ``error`` again if the message is to be tried again.
 
         What is held back would be done, and is reported once for each stop and hold. That the circuit breaker is open
@@ -166,20 +173,20 @@ class Executor:
             self.ledger.keep_waiting(request.subject, now=self.now())
         if isinstance(error, TooManyWrites):
             self._ask_when_the_breaker_closes(request)
-        if isinstance(error, TooManyWrites) and not self.brakes.first_trip(error):
+        if isinstance(error, TooManyWrites) and not self.guard.first_trip(error):
             return
         event: RemediationEvent = "Remediation Planned" if isinstance(error, Held) else "Remediation Failed"
-        told = (
+        reported = (
             replace(deed, why=str(error), remedy=" ".join(filter(None, (error.remedy, deed.remedy)))) for deed in deeds
         )
-        for deed in islice(told, 1) if isinstance(error, TooManyWrites) else told:
-            self.tell(Remediation(event=event, deed=deed), occasion="")
+        for deed in islice(reported, 1) if isinstance(error, TooManyWrites) else reported:
+            self.report(Remediation(event=event, deed=deed), occasion="")
         if isinstance(error, TooManyWrites):
-            self.brakes.tripped(error)
-        if isinstance(error, CannotTell):
+            self.guard.tripped(error)
+        if isinstance(error, CannotReport):
             raise error
 
-    def _ask_when_the_breaker_closes(self, request: Look | Review) -> None:
+    def _ask_when_the_breaker_closes(self, request: ValidationRequest | Review) -> None:
         """Make ``request`` again at the next quarter of an hour; a breaker closes at the fourth.
 
         Once per subject, event and quarter, however many services ran into an open breaker: otherwise a task definition
@@ -187,12 +194,12 @@ class Executor:
         """
         now_s = int(self.now().timestamp())
         due_s = (now_s // DELAY_MAX_S + 1) * DELAY_MAX_S
-        mark = f"revalidation of {request.subject} for {request.cause.event_id} at {due_s}"
+        mark = f"revalidation of {request.subject} for {request.provenance.event_id} at {due_s}"
         if self.ledger.happened(mark, now=self.now()):
             return
-        again = replace(request, attempt=1) if isinstance(request, Look) else request
+        again = replace(request, attempt=1) if isinstance(request, ValidationRequest) else request
         delay_s = min(due_s - now_s + 1, DELAY_MAX_S)
-        self.queues.look(self.validation_queue_url, (again,), delay_s=delay_s)
+        self.queues.request(self.validation_queue_url, (again,), delay_s=delay_s)
         self.ledger.once(mark, now=self.now(), seconds=2 * DELAY_MAX_S)
 
 

@@ -11,7 +11,7 @@ from pullguard.domain.actions import MoveService, Refusal
 from pullguard.domain.arn import Arn, family_of, revision_of
 from pullguard.domain.errors import Denied, NotNow, PullguardError, shown
 from pullguard.domain.facts import Facts, Role, TaskDefinition, Unreadable
-from pullguard.domain.messages import Look
+from pullguard.domain.messages import ValidationRequest
 from pullguard.domain.opt_in import MODE_TAG, effective_mode
 from pullguard.domain.remediation import Remediation
 from pullguard.planning.successor import differences, successor_of
@@ -86,7 +86,7 @@ class Mover:
     executor: Executor
     ecs: Ecs
 
-    def move(self, moves: tuple[MoveService, ...], proof: Proof, look: Look, occasion: str) -> Moved:
+    def move(self, moves: tuple[MoveService, ...], proof: Proof, request: ValidationRequest, occasion: str) -> Moved:
         """Move the services to the successor, once it is validated, in order, and what Pullguard registers.
 
         Raises ``Denied`` where that could not be read.
@@ -94,46 +94,50 @@ class Mover:
         successor, source = moves[0].after, proof.facts.task_definition
         entry = self.executor.ledger.entry(successor)
         if not entry.seen:
-            self.executor.look_again(Look(task_definition=successor, cause=look.cause), look)
+            self.executor.revalidate(
+                ValidationRequest(task_definition=successor, provenance=request.provenance), request
+            )
             return Moved(why="its successor is yet to be validated")
         if (hidden := hidden_by(successor, source, self.ecs)) is not None:
             why = hides(successor, hidden, source.arn)
-            self.executor.tell_failed(moves, why, occasion=occasion, remedy=show_again(successor, hidden))
+            self.executor.report_failed(moves, why, occasion=occasion, remedy=show_again(successor, hidden))
             return Moved(why=why)
         if (why_not := self._still_broken(successor, entry) or self._strayed(moves[0])) is not None:
-            self.executor.tell_failed(moves, why_not, occasion=occasion)
+            self.executor.report_failed(moves, why_not, occasion=occasion)
             return Moved(why=why_not)
         role = proof.facts.role.arn if isinstance(proof.facts.role, Role) else None
-        outcomes = tuple(self._move(move, role, look, occasion) for move in moves)
+        outcomes = tuple(self._move(move, role, request, occasion) for move in moves)
         if any(each.changed for each in outcomes):  # else the next look would end here as well, and ask for another
-            self.executor.look_again(look)
+            self.executor.revalidate(request)
         whys = dict.fromkeys(each.why for each in outcomes if each.why)
         return Moved(moved=sum(each.moved for each in outcomes), why="; ".join(whys))
 
-    def _move(self, move: MoveService, role: Arn | None, look: Look, occasion: str) -> _Outcome:
+    def _move(self, move: MoveService, role: Arn | None, request: ValidationRequest, occasion: str) -> _Outcome:
         """Move one service and tell what came of it."""
         if self.executor.ledger.was_moved(move.service, move.before, move.after):
             refusal = _moved_back(move)
-            self.executor.tell(Remediation(event="Remediation Refused", deed=describe(refusal)), occasion="")
+            self.executor.report(Remediation(event="Remediation Refused", deed=describe(refusal)), occasion="")
             return _Outcome(why=refusal.why)
         scope = f"service {move.service}"
         done = Remediation(
             event="Remediation Completed", deed=describe(move), before=str(move.before), after=str(move.after)
         )
         try:
-            self.executor.brakes.check(scope, role=role, family=family_of(move.before))
+            self.executor.guard.check(scope, role=role, family=family_of(move.before))
             self._prove(move)  # what must not be moved is not even recorded
-            self.executor.write(done, look, lambda: self._proved_move(move), scope=scope, role=role, occasion=occasion)
+            self.executor.write(
+                done, request, lambda: self._proved_move(move), scope=scope, role=role, occasion=occasion
+            )
         except MovedOn as error:
             return _Outcome(changed=True, why=str(error))
         except Denied as error:
-            self.executor.tell_failed((move,), str(error), occasion=occasion)
+            self.executor.report_failed((move,), str(error), occasion=occasion)
             return _Outcome(why=str(error))
         except NotWritten as error:
-            self.executor.tell_not_written((describe(move),), error, look)
+            self.executor.report_not_written((describe(move),), error, request)
             return _Outcome(why=str(error))
         self.executor.ledger.keep_move(move.service, move.before, move.after)
-        self.executor.tell(done, occasion=occasion)
+        self.executor.report(done, occasion=occasion)
         return _Outcome(moved=True, changed=True)
 
     def _proved_move(self, move: MoveService) -> None:

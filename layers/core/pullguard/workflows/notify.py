@@ -11,15 +11,15 @@ from typing import Any, Final
 
 from pullguard.alerts import Notice
 from pullguard.aws.messaging import BUS_SOURCE
-from pullguard.checks.catalogue import cause_of
+from pullguard.checks.catalogue import incident_of
 from pullguard.domain.arn import Arn, parse_task_definition
 from pullguard.domain.errors import Malformed, Rejected, shown
 from pullguard.domain.messages import parse_object
 from pullguard.domain.remediation import RemediationEvent
 from pullguard.store.ledger import Ledger
-from pullguard.workflows.notify_incident import CauseTeller
+from pullguard.workflows.notify_incident import IncidentNotifier
 from pullguard.workflows.publish_once import Alerted, Publisher
-from pullguard.workflows.recheck_open import LookingAgain
+from pullguard.workflows.recheck_open import Recheck
 from pullguard.workflows.remind import Reminded, Reminder
 
 _DAY_S: Final = 86_400
@@ -39,9 +39,9 @@ class Alerter:
 
     ledger: Ledger
     publisher: Publisher
-    teller: CauseTeller
+    reporter: IncidentNotifier
     reminder: Reminder
-    again: LookingAgain
+    again: Recheck
     now: Callable[[], datetime]
 
     def handle(self, body: str) -> Alerted | Reminded:
@@ -72,10 +72,12 @@ class Alerter:
         sequence = detail.get("sequence")
         if record is None or type(sequence) is not int or sequence > record.sequence:
             raise Rejected(f"the ledger knows no finding {shown(id_)} of {arn} in that state")
-        told = [self.teller.tell(cause, arrived=record) for cause in (record.left, cause_of(record.finding)) if cause]
-        if not told:
+        reported = [
+            self.reporter.report(cause, arrived=record) for cause in (record.left, incident_of(record.finding)) if cause
+        ]
+        if not reported:
             return Alerted(sent=False, why="the finding that explains it has been told", id=id_).about(kind)
-        return next((each for each in told if each.sent), told[-1]).about(kind)
+        return next((each for each in reported if each.sent), reported[-1]).about(kind)
 
     def _of_remediation(self, kind: str, remediation: Mapping[str, Any]) -> Alerted:
         arn, id_ = _identity(remediation)
@@ -87,8 +89,8 @@ class Alerter:
         return self.publisher.once(
             notice,
             claim,
-            is_told=lambda: self.ledger.happened(claim, now=self.now()),
-            told=lambda: self.ledger.once(claim, now=self.now(), seconds=seconds),
+            is_reported=lambda: self.ledger.happened(claim, now=self.now()),
+            reported=lambda: self.ledger.once(claim, now=self.now(), seconds=seconds),
         ).about(kind, id_)
 
 

@@ -1,6 +1,6 @@
 """Tell people of a cause: see how it stands, keep its new state, and tell it; each step may be the last of a run.
 
-The state is kept before it is told, with ``told`` trailing ``sequence``: what a run kept and did not come to tell is
+State is kept before the alert, with ``reported`` trailing ``sequence``: what a run kept and did not report is
 told by the next one that comes by. Two runs at once cannot both keep a new state, and cannot both claim a message.
 """
 
@@ -10,14 +10,14 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from pullguard.alerts import Notice
-from pullguard.checks.catalogue import broken_by, cause_of
+from pullguard.checks.catalogue import broken_by, incident_of
 from pullguard.domain.arn import Arn
 from pullguard.domain.findings import Finding
 from pullguard.incidents import (
-    CauseRecord,
     Dependent,
+    Incident,
     Member,
-    advance_cause,
+    advance_incident,
     dependents_of,
     leading,
     shared_things,
@@ -25,9 +25,9 @@ from pullguard.incidents import (
 )
 from pullguard.incidents.finding_lifecycle import FindingRecord
 from pullguard.incidents.identity import family_name
-from pullguard.store.incidents import CauseLedger
+from pullguard.store.incidents import IncidentStore
 from pullguard.store.ledger import Ledger
-from pullguard.store.services import ServiceLedger, by_task_definition
+from pullguard.store.services import ServiceStore, by_task_definition
 from pullguard.workflows.publish_once import Alerted, Publisher
 
 # So many who were named are remembered with a cause: an item of the table holds 400 KB.
@@ -38,16 +38,16 @@ _ROUNDS: Final = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CauseTeller:
+class IncidentNotifier:
     """Tells what is due of a cause."""
 
     ledger: Ledger
-    causes: CauseLedger
-    services: ServiceLedger
+    incidents: IncidentStore
+    services: ServiceStore
     publisher: Publisher
     now: Callable[[], datetime]
 
-    def tell(self, cause: str, *, arrived: FindingRecord | None = None) -> Alerted:
+    def report(self, cause: str, *, arrived: FindingRecord | None = None) -> Alerted:
         """Tell every change of ``cause`` that people do not know of.
 
         ``arrived`` is a finding of it that has just changed: where it is as all the others, there is nothing to tell,
@@ -55,39 +55,43 @@ class CauseTeller:
         """
         sent = Alerted(sent=False, why="nothing of the cause has changed for people", id=cause)
         for _ in range(_ROUNDS):
-            known = self.causes.record(cause)
-            if known is None or known.is_told:
+            known = self.incidents.record(cause)
+            if known is None or known.is_reported:
                 after = self._after(cause, known, arrived)
                 if after is None:
                     return sent
-                if not self.causes.save(after, over=known, now=self.now()):
+                if not self.incidents.save(after, over=known, now=self.now()):
                     continue  # another run was faster: look again
                 known = after
             published = replace(self._publish(known), id=cause)
             sent = published if published.sent or not sent.sent else sent
         return sent
 
-    def _after(self, cause: str, known: CauseRecord | None, arrived: FindingRecord | None) -> CauseRecord | None:
+    def _after(self, cause: str, known: Incident | None, arrived: FindingRecord | None) -> Incident | None:
         """Return the state that the cause is in by now, None where it is the one that is kept."""
-        if known is not None and _is_as_told(known, arrived) and not self._has_joined(known, arrived):
+        if known is not None and _is_as_reported(known, arrived) and not self._has_joined(known, arrived):
             return None
-        any_member = self.causes.any_member(cause)
+        any_member = self.incidents.any_member(cause)
         if any_member is None:
-            return advance_cause(cause, known, None, now=self.now())
+            return advance_incident(cause, known, None, now=self.now())
         if known is not None and _is_one_fewer(known, arrived) and any_member.state == Member.of(known.lead).state:
             return None  # who is worse off tells of it by an event of its own
-        members = self.causes.members(cause)
+        members = self.incidents.members(cause)
         lead = leading(known, members)
         finding = self._finding(lead, cause) if lead else None
         joined = known is not None and self._has_joined(known, *members)
-        return advance_cause(cause, known, finding, joined=joined, now=self.now()) if finding else None
+        return advance_incident(cause, known, finding, joined=joined, now=self.now()) if finding else None
 
-    def _has_joined(self, known: CauseRecord, *those: FindingRecord | Member | None) -> bool:
+    def _has_joined(self, known: Incident, *those: FindingRecord | Member | None) -> bool:
         """Whether one of ``those`` is of a family that was not named, and people have heard nothing for a while.
 
         What is open for one long dead family must not mute what hits all others later.
         """
-        if known.told_at is None or self.now() - known.told_at < _QUIET or len(known.affected) >= _REMEMBERED_MAX:
+        if (
+            known.reported_at is None
+            or self.now() - known.reported_at < _QUIET
+            or len(known.affected) >= _REMEMBERED_MAX
+        ):
             return False
         named = {family_name(each.task_definition) for each in known.affected}
         definitions = (
@@ -100,24 +104,26 @@ class CauseTeller:
     def _finding(self, member: Member, cause: str) -> Finding | None:
         """Return the finding that a member stands for; None where a wider cause hides it, or it has moved on."""
         record = self.ledger.finding(Arn.parse(member.task_definition), member.finding_id)
-        return record.finding if record and cause_of(record.finding) == cause else None
+        return record.finding if record and incident_of(record.finding) == cause else None
 
-    def _publish(self, record: CauseRecord) -> Alerted:
+    def _publish(self, record: Incident) -> Alerted:
         notice = self.notice_of(record)
 
-        def is_told() -> bool:
-            kept = self.causes.record(record.id)
-            return kept is not None and kept.told >= record.sequence
+        def is_reported() -> bool:
+            kept = self.incidents.record(record.id)
+            return kept is not None and kept.reported >= record.sequence
 
-        def told() -> None:
+        def reported() -> None:
             now = self.now()
             affected = together(record.affected, notice.dependents)[:_REMEMBERED_MAX]
-            after = replace(record, told=record.sequence, told_at=now, reminded_at=None, affected=affected)
-            self.causes.save(after, over=record, now=now)
+            after = replace(record, reported=record.sequence, reported_at=now, reminded_at=None, affected=affected)
+            self.incidents.save(after, over=record, now=now)
 
-        return self.publisher.once(notice, f"alert cause {record.id} {record.sequence}", is_told=is_told, told=told)
+        return self.publisher.once(
+            notice, f"alert cause {record.id} {record.sequence}", is_reported=is_reported, reported=reported
+        )
 
-    def notice_of(self, record: CauseRecord, *, reminder: bool = False) -> Notice:
+    def notice_of(self, record: Incident, *, reminder: bool = False) -> Notice:
         """Return what there is to tell of a cause as it is kept, with whom it hits now."""
         home = Arn.parse(record.lead.task_definition)
         return Notice(
@@ -133,7 +139,7 @@ class CauseTeller:
             reminder=reminder,
         )
 
-    def _affected(self, record: CauseRecord, *, all_of_them: bool) -> tuple[Dependent, ...]:
+    def _affected(self, record: Incident, *, all_of_them: bool) -> tuple[Dependent, ...]:
         """Return whom the cause hits; where it is over, whom people were told of and whoever else it has hit.
 
         ``all_of_them`` is whether those count who reference what is broken and have not been found failing so far: when
@@ -142,11 +148,11 @@ class CauseTeller:
         kept = self.services.known()
         runners = by_task_definition(kept)
         if not record.is_open:
-            failed = {each.task_definition for each in self.causes.past(record.id, since=record.opened_at)}
-            told = [replace(each, found=each.found or each.task_definition in failed) for each in record.affected]
-            others = failed - {each.task_definition for each in told}  # what is told ran what it was told to run
-            return together(told, dependents_of(sorted(others), (), runners))
-        failing = [each.task_definition for each in self.causes.members(record.id)]
+            failed = {each.task_definition for each in self.incidents.past(record.id, since=record.opened_at)}
+            reported = [replace(each, found=each.found or each.task_definition in failed) for each in record.affected]
+            others = failed - {each.task_definition for each in reported}  # what is told ran what it was told to run
+            return together(reported, dependents_of(sorted(others), (), runners))
+        failing = [each.task_definition for each in self.incidents.members(record.id)]
         referencing = self._referencing(record.lead) if all_of_them else ()
         next_pulls = {arn: each.next_pull for arn, each in kept.items()}
         return dependents_of((record.lead.task_definition, *failing), referencing, runners, next_pulls)
@@ -158,16 +164,16 @@ class CauseTeller:
         return sorted(set.intersection(*sets)) if sets else ()
 
 
-def _is_one_fewer(known: CauseRecord, arrived: FindingRecord | None) -> bool:
+def _is_one_fewer(known: Incident, arrived: FindingRecord | None) -> bool:
     return known.is_open and arrived is not None and not arrived.is_open
 
 
-def _is_as_told(known: CauseRecord, arrived: FindingRecord | None) -> bool:
+def _is_as_reported(known: Incident, arrived: FindingRecord | None) -> bool:
     """Whether a finding that has arrived is one more of what was told."""
     return (
         known.is_open
         and arrived is not None
         and arrived.is_open
-        and cause_of(arrived.finding) == known.id
+        and incident_of(arrived.finding) == known.id
         and Member.of(arrived.finding).state == Member.of(known.lead).state
     )

@@ -11,9 +11,9 @@ from pullguard.domain.actions import Grant
 from pullguard.domain.arn import Arn
 from pullguard.domain.consent import kept_grant
 from pullguard.domain.errors import Denied, NotNow
-from pullguard.domain.facts import NamedPolicy, NotLooked, Role, Unreadable
-from pullguard.domain.grant_record import Holding
-from pullguard.domain.messages import Look, Review, parse_command
+from pullguard.domain.facts import NamedPolicy, NotAsked, Role, Unreadable
+from pullguard.domain.grant_record import GrantRecord
+from pullguard.domain.messages import Review, ValidationRequest, parse_command
 from pullguard.domain.provenance import check_time
 from pullguard.domain.remediation import Remediation
 from pullguard.domain.role_policy import (
@@ -30,8 +30,8 @@ from pullguard.domain.role_policy import (
 )
 from pullguard.workflows.confirm_grant import Confirmer, completed
 from pullguard.workflows.execute import WAITS_S, Executor
-from pullguard.workflows.revoke import Withdrawer, Withdrawn
-from pullguard.workflows.role_lock import ROLE_LEASE_S, Busy, RoleLease
+from pullguard.workflows.revoke import Revoker, Withdrawn
+from pullguard.workflows.role_lock import ROLE_LOCK_S, Busy, RoleLock
 from pullguard.workflows.write_checks import NotWritten
 from pullguard.workflows.write_policy import Change, scopes
 
@@ -53,7 +53,7 @@ class RolePatcher:
 
     executor: Executor
     iam: Iam
-    withdrawer: Withdrawer | None = None
+    revoker: Revoker | None = None
 
     @property
     def _confirmer(self) -> Confirmer:
@@ -62,39 +62,39 @@ class RolePatcher:
     def run(self, body: str, *, occasion: str) -> Patched | Withdrawn:
         """Do what the message ``body`` asks for; raises ``Rejected`` where that is neither a look nor a review."""
         command = parse_command(body)
-        check_time(command.cause, now=self.executor.now())
+        check_time(command.provenance, now=self.executor.now())
         match command:
-            case Look():
+            case ValidationRequest():
                 return self.patch(command, occasion=occasion)
-            case Review() if self.withdrawer is not None:
-                return self.withdrawer.review(command, occasion=occasion)
+            case Review() if self.revoker is not None:
+                return self.revoker.review(command, occasion=occasion)
             case Review():
                 return Withdrawn(role=str(command.role), why="nobody is here to withdraw anything")
         assert_never(command)
 
-    def patch(self, look: Look, *, occasion: str) -> Patched:
-        """Grant what the task definition of ``look`` needs now; ``occasion`` is the message's id."""
-        if taken_back := self._confirmer.confirm_earlier(look, occasion=occasion):
-            self.executor.look_again(look, delay_s=ROLE_LEASE_S)
+    def patch(self, request: ValidationRequest, *, occasion: str) -> Patched:
+        """Grant what the task definition of ``request`` needs now; ``occasion`` is the message's id."""
+        if reverted := self._confirmer.confirm_earlier(request, occasion=occasion):
+            self.executor.revalidate(request, delay_s=ROLE_LOCK_S)
             why = "IAM may still show what was just taken back, and what else is needed is looked at after that"
-            return Patched(task_definition=str(look.task_definition), why=why, taken_back=taken_back)
-        proof = self.executor.prove(look)
+            return Patched(task_definition=str(request.task_definition), why=why, taken_back=reverted)
+        proof = self.executor.prove(request)
         needed = tuple(action for action in proof.actions if isinstance(action, Grant)) if proof else ()
         if proof is None or not needed or not isinstance(proof.facts.role, Role):
-            self.executor.look_until_it_shows(look)
-            return Patched(task_definition=str(look.task_definition), why="nothing to grant any more")
+            self.executor.retry_until_visible(request)
+            return Patched(task_definition=str(request.task_definition), why="nothing to grant any more")
         proved = proof.facts.role
         role = proved.arn
-        lease = RoleLease(executor=self.executor, role=role, occasion=occasion)
+        lock = RoleLock(executor=self.executor, role=role, occasion=occasion)
         try:
-            return lease.hold(
-                lambda: self._write(proved, needed, look, occasion), let_end=lambda patched: bool(patched.taken_back)
+            return lock.hold(
+                lambda: self._write(proved, needed, request, occasion), let_end=lambda patched: bool(patched.taken_back)
             )
         except Busy as error:
-            self.executor.look_again(look, delay_s=ROLE_LEASE_S)
-            return Patched(task_definition=str(look.task_definition), role=str(role), why=str(error))
+            self.executor.revalidate(request, delay_s=ROLE_LOCK_S)
+            return Patched(task_definition=str(request.task_definition), role=str(role), why=str(error))
 
-    def _write(self, proved: Role, needed: tuple[Grant, ...], look: Look, occasion: str) -> Patched:
+    def _write(self, proved: Role, needed: tuple[Grant, ...], request: ValidationRequest, occasion: str) -> Patched:
         readers = self.executor.readers()
         role = readers.role(proved.arn)  # as it is now that no other run writes to it
         if not isinstance(role, Role) or not isinstance(role.inline_policies, tuple):
@@ -105,9 +105,9 @@ class RolePatcher:
         kept, notes = self._kept(replace(role, is_task_role=proved.is_task_role), before, readers)
         grants = united(kept, wanted)
         document = policy_document(grants)
-        patched = Patched(task_definition=str(look.task_definition), role=str(role.arn))
+        patched = Patched(task_definition=str(request.task_definition), role=str(role.arn))
         if before is not None and same(before.document, document):
-            self.executor.look_until_it_shows(look)
+            self.executor.retry_until_visible(request)
             return replace(patched, why="granted already")
 
         others = {name: policy.document for name, policy in inline.items() if name != POLICY_NAME}
@@ -124,20 +124,20 @@ class RolePatcher:
         change = Change(
             before=None if before is None else render(before.document),
             after=render(document),
-            task_definition=str(look.task_definition),
-            cause=look.cause,
+            task_definition=str(request.task_definition),
+            cause=request.provenance,
         )
         done, secrets = (
             tuple(completed(grant, change, _notes(before, grants, grant, notes)) for grant in needed),
             tuple(grant.secret for grant in needed),
         )
         try:
-            self.executor.brakes.check(*scopes(role, secrets), role=role.arn)
+            self.executor.guard.check(*scopes(role, secrets), role=role.arn)
             self.executor.intend(*done, occasion=occasion)
             self._confirmer.write(role, change, secrets, write_id=occasion)
-            taken_back = self._confirmer.confirm(role, done, look, occasion=occasion)
+            reverted = self._confirmer.confirm(role, done, request, occasion=occasion)
         except NotWritten as error:
-            self.executor.tell_not_written(map(describe, needed), error, look)
+            self.executor.report_not_written(map(describe, needed), error, request)
             return replace(patched, why=str(error))
         except Denied as error:
             return self._fail(
@@ -150,8 +150,8 @@ class RolePatcher:
                 "control policy forbids it.",
             )
         # What was taken back may still show, and would pass as granted.
-        self.executor.look_again(look, delay_s=ROLE_LEASE_S if taken_back else WAITS_S[0])
-        return replace(patched, written=True, taken_back=taken_back)
+        self.executor.revalidate(request, delay_s=ROLE_LOCK_S if reverted else WAITS_S[0])
+        return replace(patched, written=True, taken_back=reverted)
 
     def _kept(
         self, role: Role, before: NamedPolicy | None, readers: Readers
@@ -164,29 +164,29 @@ class RolePatcher:
         kept = (
             kept_grant(each, role, present=present.get(secret), ours=ours.get(secret)) for secret, each in found.items()
         )
-        unread = (each for each, it in found.items() if isinstance(it, Unreadable | NotLooked) and each in present)
+        unread = (each for each, it in found.items() if isinstance(it, Unreadable | NotAsked) and each in present)
         notes = (
             *(f"what was not Pullguard's in its policy is left out: {alien}" for alien in aliens),
             *(f"{secret} could not be read, and what was granted of it is left as it was" for secret in unread),
         )
         return tuple(each for each in kept if each is not None), notes
 
-    def _ours(self, role: Role, present: Container[Arn]) -> tuple[Holding, ...]:
+    def _ours(self, role: Role, present: Container[Arn]) -> tuple[GrantRecord, ...]:
         """Return what this stack granted to this very role.
 
         What it granted to an earlier role of the same name went with that one: the new owner has not asked
         for it. A record without a RoleId counts only while the policy still has the grant.
         """
-        holdings = self.executor.ledger.holdings(role.arn)
-        for each in (each for each in holdings if not each.is_of(role)):
+        grant_records = self.executor.ledger.grant_records(role.arn)
+        for each in (each for each in grant_records if not each.is_of(role)):
             self.executor.ledger.forget_grant(role.arn, each.granted.secret)
-        ours = (each for each in holdings if each.is_of(role))
+        ours = (each for each in grant_records if each.is_of(role))
         return tuple(each for each in ours if each.role_id or each.granted.secret in present)
 
     def _fail(self, needed: tuple[Grant, ...], patched: Patched, occasion: str, why: str, remedy: str) -> Patched:
         for grant in needed:
             deed = replace(describe(grant, why), remedy=remedy)
-            self.executor.tell(Remediation(event="Remediation Failed", deed=deed), occasion=occasion)
+            self.executor.report(Remediation(event="Remediation Failed", deed=deed), occasion=occasion)
         return replace(patched, why=why)
 
 

@@ -41,31 +41,33 @@ class Publisher:
     now: Callable[[], datetime]
     pause: Callable[[float], None] = time.sleep
 
-    def once(self, notice: Notice, claim: str, *, is_told: Callable[[], bool], told: Callable[[], object]) -> Alerted:
-        """Publish ``notice`` unless it is told already, and mark it by ``told``; ``claim`` names what is told.
+    def once(
+        self, notice: Notice, claim: str, *, is_reported: Callable[[], bool], reported: Callable[[], object]
+    ) -> Alerted:
+        """Publish ``notice`` unless it is told already, and mark it by ``reported``; ``claim`` names what is told.
 
-        Raises ``BeingTold`` where another run has claimed it and does not come to an end.
+        Raises ``BeingReported`` where another run has claimed it and does not come to an end.
         """
-        if is_told():
+        if is_reported():
             return Alerted(sent=False, why="told before")
-        if not self.ledger.lease(claim, _CLAIM_S, now=self.now()):
-            if self._told_meanwhile(is_told):
+        if not self.ledger.lock(claim, _CLAIM_S, now=self.now()):
+            if self._reported_meanwhile(is_reported):
                 return Alerted(sent=False, why="told by another run")
-            raise BeingTold(f"{claim} is being told by another run")
-        if is_told():  # by a run that ended between the question and the claim
+            raise BeingReported(f"{claim} is being told by another run")
+        if is_reported():  # by a run that ended between the question and the claim
             return Alerted(sent=False, why="told before")
         alert = compose(notice, self.form)
         self.topic.publish(alert.subject, alert.text, alert.attributes)
-        told()
+        reported()
         return Alerted(sent=True)
 
-    def _told_meanwhile(self, is_told: Callable[[], bool]) -> bool:
+    def _reported_meanwhile(self, is_reported: Callable[[], bool]) -> bool:
         for _ in range(_WAITS):
             self.pause(_WAIT_S)
-            if is_told():
+            if is_reported():
                 return True
         return False
 
 
-class BeingTold(Exception):
+class BeingReported(Exception):
     """Another run has claimed the message; this one comes back to see whether it was sent."""

@@ -16,8 +16,8 @@ from typing import Final
 from pullguard.aws.messaging import Queues
 from pullguard.domain.arn import Arn
 from pullguard.domain.messages import request_about
-from pullguard.domain.provenance import Cause
-from pullguard.store.incidents import CauseLedger
+from pullguard.domain.provenance import Provenance
+from pullguard.store.incidents import IncidentStore
 from pullguard.store.ledger import Ledger
 
 LOOK_AGAIN: Final = "Look again"
@@ -29,11 +29,11 @@ _AN_HOUR_BARELY_S: Final = 3000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LookingAgain:
+class Recheck:
     """Asks about the task definitions that a registry refuses, and about what a stop or a hold refused."""
 
     ledger: Ledger
-    causes: CauseLedger
+    incidents: IncidentStore
     queues: Queues
     validation_queue_url: str
     now: Callable[[], datetime]
@@ -42,13 +42,13 @@ class LookingAgain:
         """Ask once about each; return how many were asked about."""
         now = self.now()
         found = sorted({*self._refused(), *self.ledger.waiting(now=now)})
-        if not found or not self.ledger.lease("look again", _AN_HOUR_BARELY_S, now=now):
+        if not found or not self.ledger.lock("look again", _AN_HOUR_BARELY_S, now=now):
             return 0
-        cause = Cause(kind=LOOK_AGAIN, event_id=f"look-again-{int(now.timestamp())}", at=now)
-        return self.queues.look(self.validation_queue_url, (request_about(each, cause) for each in found))
+        cause = Provenance(kind=LOOK_AGAIN, event_id=f"look-again-{int(now.timestamp())}", at=now)
+        return self.queues.request(self.validation_queue_url, (request_about(each, cause) for each in found))
 
     def _refused(self) -> Iterator[Arn]:
-        for record in self.causes.records():
+        for record in self.incidents.records():
             if record.is_open and record.lead.check in AT_THE_REGISTRY:
-                for member in self.causes.members(record.id):
+                for member in self.incidents.members(record.id):
                     yield Arn.parse(str(member.task_definition))

@@ -9,7 +9,7 @@ from pullguard.domain.arn import Arn, family_of
 from pullguard.domain.aws_cli import redeploying
 from pullguard.domain.errors import Denied
 from pullguard.domain.facts import Role, Usage
-from pullguard.domain.messages import Look
+from pullguard.domain.messages import ValidationRequest
 from pullguard.domain.remediation import Deed, Remediation
 from pullguard.planning.redeployment import deployed_since, redeployments
 from pullguard.workflows.execute import Executor, Proof
@@ -37,25 +37,25 @@ class Redeployer:
     executor: Executor
     ecs: Ecs
 
-    def run(self, proof: Proof, look: Look, *, occasion: str) -> Redeployed:
+    def run(self, proof: Proof, request: ValidationRequest, *, occasion: str) -> Redeployed:
         """Redeploy the next service; one that must not be, or that AWS refuses, does not keep the others.
 
-        Raises ``CannotTell`` where it cannot be read whether everything is stopped.
+        Raises ``CannotReport`` where it cannot be read whether everything is stopped.
         """
-        self._tell_what_an_earlier_run_did(proof, look, occasion=occasion)
-        actions = self._needed(proof, look)
+        self._report_what_an_earlier_run_did(proof, request, occasion=occasion)
+        actions = self._needed(proof, request)
         if isinstance(actions, str):
             return Redeployed(why=actions)
         role = proof.facts.role.arn if isinstance(proof.facts.role, Role) else None
         whys: dict[str, None] = {}
         for action in actions:
-            why = self._redeploy(action, role, look, occasion)
+            why = self._redeploy(action, role, request, occasion)
             if why is None:
                 return Redeployed(service=action.service, why="; ".join(whys))
             whys[why] = None
         return Redeployed(why="; ".join(whys))
 
-    def _needed(self, proof: Proof, look: Look) -> tuple[Redeploy, ...] | str:
+    def _needed(self, proof: Proof, request: ValidationRequest) -> tuple[Redeploy, ...] | str:
         """Return the services to redeploy, or why there are none.
 
         The need is proved from the present state: which version is current, how old the deployments are. That the
@@ -63,15 +63,15 @@ class Redeployer:
         """
         if not self.executor.rules.redeploy_on_rotation or proof.actions:
             return NOTHING
-        entry = self.executor.ledger.entry(look.task_definition)
+        entry = self.executor.ledger.entry(request.task_definition)
         known = (record.finding for record in entry.findings if record.is_open)
         broken = {each.check for each in (*proof.examination.findings, *known) if each.severity == "error"}
         if broken:
             return f"new tasks would not start: {', '.join(sorted(broken))}"
-        steps = redeployments(proof.facts, entry.verified, look.cause)
+        steps = redeployments(proof.facts, entry.verified, request.provenance)
         return tuple(step for step in steps if isinstance(step, Redeploy)) or NOTHING
 
-    def _redeploy(self, action: Redeploy, role: Arn | None, look: Look, occasion: str) -> str | None:
+    def _redeploy(self, action: Redeploy, role: Arn | None, request: ValidationRequest, occasion: str) -> str | None:
         """Redeploy one service, tell it, and ask for another look, which verifies again and asks for the next one.
 
         Return why it was not redeployed, which is told as well; None where it was. A hold on the family or on the
@@ -80,38 +80,38 @@ class Redeployer:
         scope = f"service {action.service}"
         done = Remediation(event="Remediation Completed", deed=describe(action))
         try:
-            self.executor.brakes.check(scope, role=role, family=family_of(action.task_definition))
+            self.executor.guard.check(scope, role=role, family=family_of(action.task_definition))
             self.executor.write(
                 done,
-                look,
+                request,
                 lambda: self.ecs.redeploy(action.cluster, action.service),
                 scope=scope,
                 role=role,
                 occasion=occasion,
             )
         except Denied as error:
-            self.executor.tell(
+            self.executor.report(
                 Remediation(event="Remediation Failed", deed=_by_hand(action, str(error))), occasion=occasion
             )
             return str(error)
         except NotWritten as error:
             deed = _by_hand(action) if isinstance(error, Held) else describe(action)
-            self.executor.tell_not_written((deed,), error, look)
+            self.executor.report_not_written((deed,), error, request)
             return str(error)
-        self.executor.tell(done, occasion=occasion)
-        self.executor.look_again(look)
+        self.executor.report(done, occasion=occasion)
+        self.executor.revalidate(request)
         return None
 
-    def _tell_what_an_earlier_run_did(self, proof: Proof, look: Look, *, occasion: str) -> None:
+    def _report_what_an_earlier_run_did(self, proof: Proof, request: ValidationRequest, *, occasion: str) -> None:
         """Tell what a run of the same message redeployed and did not come to tell, where that shows."""
         intents = [each for each in self.executor.ledger.intended(occasion) if each.deed.kind == "redeploy"]
         if not intents or not isinstance(proof.facts.usage, Usage):
             return
-        verified = self.executor.ledger.entry(look.task_definition).verified
+        verified = self.executor.ledger.entry(request.task_definition).verified
         fresh = deployed_since(proof.facts.usage, verified)
         for intent in intents:
             if intent.deed.target in fresh:
-                self.executor.tell(intent, occasion=occasion)
+                self.executor.report(intent, occasion=occasion)
 
 
 def _by_hand(action: Redeploy, why: str = "") -> Deed:

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from pullguard.incidents import CauseRecord
-from pullguard.store.incidents import CauseLedger
-from pullguard.workflows.notify_incident import CauseTeller
-from pullguard.workflows.publish_once import BeingTold, Publisher
+from pullguard.incidents import Incident
+from pullguard.store.incidents import IncidentStore
+from pullguard.workflows.notify_incident import IncidentNotifier
+from pullguard.workflows.publish_once import BeingReported, Publisher
 
 # What works today, or what nobody could tell, is no reason to call people every day.
 SOFT_EVERY: Final = timedelta(days=7)
@@ -31,8 +31,8 @@ class Reminded:
 class Reminder:
     """Reminds of each open cause ``every`` so often; never where that is None."""
 
-    causes: CauseLedger
-    teller: CauseTeller
+    incidents: IncidentStore
+    reporter: IncidentNotifier
     publisher: Publisher
     every: timedelta | None
     now: Callable[[], datetime]
@@ -40,41 +40,41 @@ class Reminder:
     def remind(self) -> Reminded:
         """Look at every cause that is open or untold; a second run at the same time finds nothing left to do."""
         result = Reminded()
-        for each in self.causes.records():
-            if each.is_open or not each.is_told:
+        for each in self.incidents.records():
+            if each.is_open or not each.is_reported:
                 result = self._look_at(each.id, result)
         return result
 
     def _look_at(self, cause: str, result: Reminded) -> Reminded:
         try:
-            told = self.teller.tell(cause).sent
-            known = self.causes.record(cause)
-            reminded = known is not None and not told and self._is_due(known) and self._remind(known)
-        except BeingTold:
+            reported = self.reporter.report(cause).sent
+            known = self.incidents.record(cause)
+            reminded = known is not None and not reported and self._is_due(known) and self._remind(known)
+        except BeingReported:
             return result  # by the run that has claimed it
         return Reminded(
             open=result.open + (known is not None and known.is_open),
-            told=result.told + told,
+            told=result.told + reported,
             reminded=result.reminded + reminded,
         )
 
-    def _is_due(self, record: CauseRecord) -> bool:
-        last = record.reminded_at or record.told_at
+    def _is_due(self, record: Incident) -> bool:
+        last = record.reminded_at or record.reported_at
         if self.every is None or last is None or not record.is_open:
             return False
         is_hard = (record.lead.severity, record.lead.status) == ("error", "fail")
         return self.now() - last >= (self.every if is_hard else max(self.every, SOFT_EVERY))
 
-    def _remind(self, record: CauseRecord) -> bool:
-        notice = self.teller.notice_of(record, reminder=True)
+    def _remind(self, record: Incident) -> bool:
+        notice = self.reporter.notice_of(record, reminder=True)
 
-        def is_told() -> bool:
-            kept = self.causes.record(record.id)
+        def is_reported() -> bool:
+            kept = self.incidents.record(record.id)
             return kept is None or (kept.sequence, kept.reminded_at) != (record.sequence, record.reminded_at)
 
-        def told() -> None:
-            self.causes.save(replace(record, reminded_at=self.now()), over=record, now=self.now())
+        def reported() -> None:
+            self.incidents.save(replace(record, reminded_at=self.now()), over=record, now=self.now())
 
-        last = record.reminded_at or record.told_at
+        last = record.reminded_at or record.reported_at
         claim = f"alert cause {record.id} {record.sequence} reminder after {last}"
-        return self.publisher.once(notice, claim, is_told=is_told, told=told).sent
+        return self.publisher.once(notice, claim, is_reported=is_reported, reported=reported).sent

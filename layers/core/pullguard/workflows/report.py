@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from pullguard.aws.messaging import Bus
-from pullguard.checks.catalogue import cause_of
+from pullguard.checks.catalogue import incident_of
 from pullguard.domain.arn import Arn
 from pullguard.domain.findings import EVENT_SCHEMA_VERSION
 from pullguard.domain.remediation import Remediation
@@ -14,7 +14,7 @@ from pullguard.store.ledger import Ledger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Teller:
+class Reporter:
     """Keeps records in the ledger and publishes them on the bus."""
 
     ledger: Ledger
@@ -26,21 +26,21 @@ class Teller:
         """Keep and tell the changed records, and tell those that an earlier run kept but did not come to tell."""
         changes = tuple(changed)
         moved_on = {record.finding.id for record in changes}
-        untold = (
+        unreported = (
             record for record in known if record.announced < record.sequence and record.finding.id not in moved_on
         )
-        told = []
+        reported = []
         for record in (
-            *untold,
+            *unreported,
             *(each for each in changes if self._save(task_definition, each, now)),
         ):
             self.bus.publish(record.event, finding_detail(record), [str(task_definition)])
             self._save(task_definition, replace(record, announced=record.sequence), now)
-            told.append(record)
-        return tuple(told)
+            reported.append(record)
+        return tuple(reported)
 
     def _save(self, task_definition: Arn, record: FindingRecord, now: datetime) -> bool:
-        return self.ledger.save_finding(task_definition, record, cause=cause_of(record.finding), now=now)
+        return self.ledger.save_finding(task_definition, record, cause=incident_of(record.finding), now=now)
 
     def remediation(self, remediation: Remediation, *, now: datetime) -> bool:
         """Keep and tell what was or would be done; False where the very same was told before."""

@@ -9,7 +9,7 @@ from pullguard.domain.actions import Action, MoveService, Refusal, Reregister
 from pullguard.domain.arn import Arn, family_of
 from pullguard.domain.errors import Denied, NotNow, shown
 from pullguard.domain.facts import Role, TaskDefinition, Unreadable, Usage
-from pullguard.domain.messages import Look
+from pullguard.domain.messages import ValidationRequest
 from pullguard.domain.provenance import check_time
 from pullguard.domain.remediation import Remediation
 from pullguard.planning.reregister import (
@@ -27,7 +27,7 @@ from pullguard.workflows.write_checks import NotWritten
 
 # The new revision carries a tag that names its source, by which everybody sees that the work is done. For as long as
 # that may not be visible yet, or a run that died may still have registered, nobody else registers.
-LEASE_S: Final = 60
+LOCK_S: Final = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,61 +67,61 @@ class Reregisterer:
 
     def receive(self, body: str, *, occasion: str) -> Reregistered:
         """Do what the message ``body`` asks for; raises ``Rejected`` where that is no look."""
-        look = Look.parse(body)
-        check_time(look.cause, now=self.executor.now())
-        return self.run(look, occasion=occasion)
+        request = ValidationRequest.parse(body)
+        check_time(request.provenance, now=self.executor.now())
+        return self.run(request, occasion=occasion)
 
-    def run(self, look: Look, *, occasion: str) -> Reregistered:
-        """Take the next step for the task definition of ``look``; ``occasion`` is the message's id."""
-        proof = self.executor.prove(look)
+    def run(self, request: ValidationRequest, *, occasion: str) -> Reregistered:
+        """Take the next step for the task definition of ``request``; ``occasion`` is the message's id."""
+        proof = self.executor.prove(request)
         if proof is None:
-            return Reregistered(task_definition=str(look.task_definition), why=NOTHING)
-        self._tell_what_an_earlier_run_did(proof, occasion)
+            return Reregistered(task_definition=str(request.task_definition), why=NOTHING)
+        self._report_what_an_earlier_run_did(proof, occasion)
         try:
             for action in proof.actions:
                 if isinstance(action, Reregister):
-                    return self._register(action, proof, look, occasion)
+                    return self._register(action, proof, request, occasion)
             if moves := tuple(action for action in proof.actions if isinstance(action, MoveService)):
-                return self._move(moves, proof, look, occasion)
+                return self._move(moves, proof, request, occasion)
         except NotTheNewest as error:
-            self.executor.look_again(look)
-            return Reregistered(task_definition=str(look.task_definition), why=str(error))
+            self.executor.revalidate(request)
+            return Reregistered(task_definition=str(request.task_definition), why=str(error))
         except (CannotReregister, Denied) as error:
-            return self._fail(proof.actions, look, str(error), occasion)
+            return self._fail(proof.actions, request, str(error), occasion)
         except NotWritten as error:
-            self.executor.tell_not_written(map(describe, proof.actions), error, look)
-            return Reregistered(task_definition=str(look.task_definition), why=str(error))
-        return self._redeploy(proof, look, occasion)
+            self.executor.report_not_written(map(describe, proof.actions), error, request)
+            return Reregistered(task_definition=str(request.task_definition), why=str(error))
+        return self._redeploy(proof, request, occasion)
 
-    def _register(self, action: Reregister, proof: Proof, look: Look, occasion: str) -> Reregistered:
+    def _register(self, action: Reregister, proof: Proof, request: ValidationRequest, occasion: str) -> Reregistered:
         source, family = action.task_definition, proof.facts.task_definition.family
         executor = self.executor
         role = proof.facts.role.arn if isinstance(proof.facts.role, Role) else None
-        executor.brakes.admit(role=role, family=family)  # before the lease, which would outlast the stop
-        if not executor.ledger.lease(f"reregister {source}", LEASE_S, now=executor.now()):
-            executor.look_again(look, delay_s=LEASE_S)
+        executor.guard.admit(role=role, family=family)  # before the lease, which would outlast the stop
+        if not executor.ledger.lock(f"reregister {source}", LOCK_S, now=executor.now()):
+            executor.revalidate(request, delay_s=LOCK_S)
             return Reregistered(task_definition=str(source), why="just registered, or about to be")
         if (undone := self._undone(source)) is not None:
-            executor.tell(Remediation(event="Remediation Refused", deed=describe(undone)), occasion="")
+            executor.report(Remediation(event="Remediation Refused", deed=describe(undone)), occasion="")
             return Reregistered(task_definition=str(source), why=undone.why)
         scope = f"family {family}"
-        executor.brakes.check(scope, role=role, family=family)
+        executor.guard.check(scope, role=role, family=family)
         request_of(action, self.ecs)  # what must not be registered is not even recorded
         deed = Remediation(event="Remediation Completed", deed=describe(action), before=str(source))
         new = executor.write(
             deed,
-            look,
+            request,
             lambda: self.ecs.register(request_of(action, self.ecs)),
             scope=scope,
             role=role,
             occasion=occasion,
         )
         executor.ledger.keep_reregistered(source, new)
-        executor.tell(replace(deed, after=str(new)), occasion=occasion)
-        executor.look_again(Look(task_definition=new, cause=look.cause), look)
+        executor.report(replace(deed, after=str(new)), occasion=occasion)
+        executor.revalidate(ValidationRequest(task_definition=new, provenance=request.provenance), request)
         if (hidden := hidden_by(new, proof.facts.task_definition, self.ecs)) is not None:
             why = hides(new, hidden, source)
-            executor.tell_failed((action,), why, occasion=occasion, remedy=show_again(new, hidden))
+            executor.report_failed((action,), why, occasion=occasion, remedy=show_again(new, hidden))
         return Reregistered(task_definition=str(source), registered=str(new))
 
     def _undone(self, source: Arn) -> Refusal | None:
@@ -148,15 +148,17 @@ class Reregisterer:
             findings=(),
         )
 
-    def _move(self, moves: tuple[MoveService, ...], proof: Proof, look: Look, occasion: str) -> Reregistered:
-        outcome = Mover(executor=self.executor, ecs=self.ecs).move(moves, proof, look, occasion)
-        return Reregistered(task_definition=str(look.task_definition), moved=outcome.moved, why=outcome.why)
+    def _move(
+        self, moves: tuple[MoveService, ...], proof: Proof, request: ValidationRequest, occasion: str
+    ) -> Reregistered:
+        outcome = Mover(executor=self.executor, ecs=self.ecs).move(moves, proof, request, occasion)
+        return Reregistered(task_definition=str(request.task_definition), moved=outcome.moved, why=outcome.why)
 
-    def _redeploy(self, proof: Proof, look: Look, occasion: str) -> Reregistered:
-        outcome = Redeployer(executor=self.executor, ecs=self.ecs).run(proof, look, occasion=occasion)
-        return Reregistered(task_definition=str(look.task_definition), redeployed=outcome.service, why=outcome.why)
+    def _redeploy(self, proof: Proof, request: ValidationRequest, occasion: str) -> Reregistered:
+        outcome = Redeployer(executor=self.executor, ecs=self.ecs).run(proof, request, occasion=occasion)
+        return Reregistered(task_definition=str(request.task_definition), redeployed=outcome.service, why=outcome.why)
 
-    def _tell_what_an_earlier_run_did(self, proof: Proof, occasion: str) -> None:
+    def _report_what_an_earlier_run_did(self, proof: Proof, occasion: str) -> None:
         """Tell what a run of the same message wrote and did not come to tell; what is told already stays told.
 
         What it did not come to remember is remembered as well.
@@ -170,8 +172,8 @@ class Reregisterer:
             if intent.deed.kind != "redeploy" and intent.deed.target not in to_move:
                 if intent.deed.kind == "reregister":
                     self.executor.ledger.keep_reregistered(intent.task_definition, successor)
-                self.executor.tell(replace(intent, after=str(successor)), occasion=occasion)
+                self.executor.report(replace(intent, after=str(successor)), occasion=occasion)
 
-    def _fail(self, actions: tuple[Action, ...], look: Look, why: str, occasion: str) -> Reregistered:
-        self.executor.tell_failed(actions, why, occasion=occasion)
-        return Reregistered(task_definition=str(look.task_definition), why=why)
+    def _fail(self, actions: tuple[Action, ...], request: ValidationRequest, why: str, occasion: str) -> Reregistered:
+        self.executor.report_failed(actions, why, occasion=occasion)
+        return Reregistered(task_definition=str(request.task_definition), why=why)

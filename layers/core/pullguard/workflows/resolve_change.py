@@ -10,7 +10,7 @@ from pullguard.aws.messaging import Queues
 from pullguard.domain.arn import Arn, SecretReference
 from pullguard.domain.errors import NotNow, Rejected
 from pullguard.domain.facts import Lookup, Missing, RotationEnd, TaskDefinition, Unreadable
-from pullguard.domain.messages import SIBLING, Home, Look
+from pullguard.domain.messages import SIBLING, Home, ValidationRequest
 from pullguard.domain.provenance import check_time
 from pullguard.domain.references import role_name, secret_name
 from pullguard.events import (
@@ -31,9 +31,9 @@ from pullguard.events import (
     sequence,
 )
 from pullguard.store.ledger import Ledger
-from pullguard.store.services import Kept, ServiceLedger
-from pullguard.store.starts import StartLedger
-from pullguard.store.task_definitions import Roster
+from pullguard.store.services import Kept, ServiceStore
+from pullguard.store.starts import StartStore
+from pullguard.store.task_definitions import TaskDefinitionStore
 
 # While the ledger is empty, every event would ask for a first sweep: one asks, and for this long nobody else does.
 _FIRST_SWEEP_S: Final = 900
@@ -76,9 +76,9 @@ class ChangeResolver:
 
     readers: TaskDefinitions
     ledger: Ledger
-    roster: Roster
-    services: ServiceLedger
-    starts: StartLedger
+    definition_store: TaskDefinitionStore
+    services: ServiceStore
+    starts: StartStore
     queues: Queues
     validation_queue_url: str
     sweep_queue_url: str
@@ -91,7 +91,7 @@ class ChangeResolver:
         Raises ``Rejected``, with the reason, for an event that cannot be used.
         """
         trigger = parse_event_text(body)
-        check_time(trigger.cause, now=self.now())
+        check_time(trigger.provenance, now=self.now())
         affected = tuple(self._affected(trigger))
         for arn in affected:  # other accounts' events come too, where somebody has them forwarded to this bus
             self.home.admit(arn)
@@ -106,7 +106,7 @@ class ChangeResolver:
         # may find more dependents than the first event did, or report a label that moved back: then it is not a copy.
         change = (sequence(trigger), f"{deduplication_key(trigger)} {_digest(affected)}")
         if not self.ledger.take_up(*change, seconds=CLAIM_S, now=self.now()):
-            kind, event_id = trigger.cause.kind, trigger.cause.event_id
+            kind, event_id = trigger.provenance.kind, trigger.provenance.event_id
             return Resolved(kind=kind, event_id=event_id, affected=len(affected), copy=True)
         try:
             resolved = self._ask(trigger, affected)
@@ -121,12 +121,12 @@ class ChangeResolver:
         """Remember how a rotation ended and ask for the looks; for a sweep while no dependents are known."""
         asked = self._to_ask(trigger, affected)
         if affected and isinstance(trigger, RotationChanged) and trigger.outcome != "started":
-            end = RotationEnd(outcome=trigger.outcome, at=trigger.cause.at, step=trigger.step)
+            end = RotationEnd(outcome=trigger.outcome, at=trigger.provenance.at, step=trigger.step)
             self.ledger.keep_rotation_end(trigger.secret, end)
-        self.queues.look(self.validation_queue_url, _looks(trigger, asked))
-        kind, event_id = trigger.cause.kind, trigger.cause.event_id
+        self.queues.request(self.validation_queue_url, _requests(trigger, asked))
+        kind, event_id = trigger.provenance.kind, trigger.provenance.event_id
         cold = not affected and self.ledger.sweep_state() is None
-        if cold and self.ledger.lease("first sweep", _FIRST_SWEEP_S, now=self.now(), by=event_id):
+        if cold and self.ledger.lock("first sweep", _FIRST_SWEEP_S, now=self.now(), by=event_id):
             self.queues.send(self.sweep_queue_url, {"sweep": _sweep_id(trigger), "token": None})
         return Resolved(kind=kind, event_id=event_id, affected=len(affected), asked=len(asked), cold=cold)
 
@@ -150,7 +150,7 @@ class ChangeResolver:
         if not isinstance(trigger, RotationChanged) or trigger.outcome != "succeeded":
             return False
         secret, before = trigger.secret, self.ledger.rotation_end(trigger.secret)
-        if before is not None and not (before.outcome == "succeeded" and before.at < trigger.cause.at):
+        if before is not None and not (before.outcome == "succeeded" and before.at < trigger.provenance.at):
             return False
         moved = self.ledger.taken_up(current_value_of(secret), now=self.now())
         if moved is None or not (moved.startswith(f"label {secret} ") and moved.endswith(f" {_digest(affected)}")):
@@ -162,7 +162,7 @@ class ChangeResolver:
         match trigger:
             case TaskDefinitionRegistered(family=family) | ServiceChanged(family=family):
                 arn = trigger.task_definition or self._newest(family)
-                return (arn, *self.roster.siblings(arn))
+                return (arn, *self.definition_store.siblings(arn))
             case TaskStopped(task_definition=arn):
                 return (arn,)
             case TaskStarted():
@@ -199,12 +199,12 @@ def _digest(affected: Iterable[Arn]) -> str:
     return hashlib.sha256("\0".join(map(str, affected)).encode()).hexdigest()
 
 
-def _looks(trigger: Trigger, affected: tuple[Arn, ...]) -> Iterable[Look]:
+def _requests(trigger: Trigger, affected: tuple[Arn, ...]) -> Iterable[ValidationRequest]:
     """Return the looks to ask for; what is beside the revision that an event names may matter no more."""
-    sibling = replace(trigger.cause, kind=SIBLING)
+    sibling = replace(trigger.provenance, kind=SIBLING)
     named = isinstance(trigger, TaskDefinitionRegistered | ServiceChanged)
     for number, arn in enumerate(affected):
-        yield Look(task_definition=arn, cause=sibling if named and number else trigger.cause)
+        yield ValidationRequest(task_definition=arn, provenance=sibling if named and number else trigger.provenance)
 
 
 def _secret_keys(trigger: Trigger, secret: Arn | None, name: str | None) -> Iterable[str]:
@@ -229,4 +229,4 @@ def _reference(secret: Arn) -> SecretReference:
 
 
 def _sweep_id(trigger: Trigger) -> str:
-    return hashlib.sha256(trigger.cause.event_id.encode()).hexdigest()[:16]
+    return hashlib.sha256(trigger.provenance.event_id.encode()).hexdigest()[:16]

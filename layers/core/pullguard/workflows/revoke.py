@@ -14,24 +14,24 @@ from pullguard.alerts import describe
 from pullguard.aws.iam import Iam
 from pullguard.checks.credentials_missing import candidates_for
 from pullguard.checks.gather import Readers, gather, lacks_credentials
-from pullguard.domain.actions import Mode, Withdraw
+from pullguard.domain.actions import Mode, Revoke
 from pullguard.domain.arn import Arn
 from pullguard.domain.consent import missing_role_key
 from pullguard.domain.errors import Denied, NotNow, PullguardError
 from pullguard.domain.facts import Facts, Lookup, Missing, NamedPolicy, Role, Secret, Tags, TaskDefinition
-from pullguard.domain.grant_record import Holding
-from pullguard.domain.messages import Look, Review
+from pullguard.domain.grant_record import GrantRecord
+from pullguard.domain.messages import Review, ValidationRequest
 from pullguard.domain.opt_in import effective_mode
 from pullguard.domain.references import role_name
 from pullguard.domain.remediation import Remediation, RemediationEvent
 from pullguard.domain.role_policy import POLICY_NAME, Granted, parse_own, policy_document, render, same
 from pullguard.domain.write_history import additions
-from pullguard.store.starts import StartLedger
-from pullguard.store.task_definitions import Roster
+from pullguard.store.starts import StartStore
+from pullguard.store.task_definitions import TaskDefinitionStore
 from pullguard.workflows.confirm_grant import Confirmer
 from pullguard.workflows.execute import Executor
-from pullguard.workflows.revoke_without_consent import UnagreedGrants
-from pullguard.workflows.role_lock import Busy, RoleLease
+from pullguard.workflows.revoke_without_consent import GrantsWithoutConsent
+from pullguard.workflows.role_lock import Busy, RoleLock
 from pullguard.workflows.validate import in_scope, is_certain
 from pullguard.workflows.write_checks import NotWritten
 from pullguard.workflows.write_policy import Change, PolicyWriter, scopes
@@ -49,7 +49,10 @@ class NotProved(PullguardError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Withdrawn:
-    """What came of a review, for the log: how many unused grants went, and how many without an owner's consent."""
+    """The outcome of a review, logged: how many unused grants were revoked, how many lacked consent.
+
+    The names of outcomes are those of metrics, and their fields those of log lines (docs/operations.md): they stay.
+    """
 
     role: str
     withdrawn: int = 0
@@ -58,12 +61,12 @@ class Withdrawn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Withdrawer:
+class Revoker:
     """Rewrites Pullguard's policy on a role without what nothing needs."""
 
     executor: Executor
-    roster: Roster
-    starts: StartLedger
+    definition_store: TaskDefinitionStore
+    starts: StartStore
     iam: Iam
     revoke: bool
     grace_days: int
@@ -71,10 +74,10 @@ class Withdrawer:
     def review(self, review: Review, *, occasion: str) -> Withdrawn:
         """Take back what the role of ``review`` needs no more; ``occasion`` is the message's id."""
         self.executor.home.admit(review.role)
-        lease = RoleLease(executor=self.executor, role=review.role, occasion=occasion)
+        lock = RoleLock(executor=self.executor, role=review.role, occasion=occasion)
         try:
             # Where something went, IAM may show it for some seconds more, and the next writer would keep it.
-            return lease.hold(
+            return lock.hold(
                 lambda: self._review(review, occasion=occasion),
                 let_end=lambda result: bool(result.withdrawn or result.taken_back),
             )
@@ -84,8 +87,8 @@ class Withdrawer:
     def _review(self, review: Review, *, occasion: str) -> Withdrawn:
         result = Withdrawn(role=str(review.role))
         try:
-            unagreed = UnagreedGrants(confirmer=Confirmer(executor=self.executor, iam=self.iam))
-            result = replace(result, taken_back=unagreed.settle(review, occasion=occasion))
+            without_consent = GrantsWithoutConsent(confirmer=Confirmer(executor=self.executor, iam=self.iam))
+            result = replace(result, taken_back=without_consent.settle(review, occasion=occasion))
         except NotNow as error:
             return replace(result, why=str(error))  # it stays known, and the next sweep asks again
         if result.taken_back:
@@ -104,31 +107,33 @@ class Withdrawer:
             return replace(result, why=str(error))
         if not allowed:
             return replace(result, why="something needs it again, or a tag holds Pullguard back")
-        return self._take_back(role, allowed, live, review, occasion)
+        return self._revert(role, allowed, live, review, occasion)
 
     # --- prove
 
-    def _due(self, role: Arn) -> tuple[Holding, ...]:
-        complete = self.roster.complete()
+    def _due(self, role: Arn) -> tuple[GrantRecord, ...]:
+        complete = self.definition_store.complete()
         if not self.revoke or complete is None:
             return ()
         now = self.executor.now()
-        holdings = (each for each in self.executor.ledger.holdings(role) if each.task_definition)
-        return tuple(each for each in holdings if each.is_due(complete["sweep"], grace_days=self.grace_days, now=now))
+        grant_records = (each for each in self.executor.ledger.grant_records(role) if each.task_definition)
+        return tuple(
+            each for each in grant_records if each.is_due(complete["sweep"], grace_days=self.grace_days, now=now)
+        )
 
-    def _role(self, arn: Arn, due: tuple[Holding, ...], readers: Readers) -> Role:
+    def _role(self, arn: Arn, due: tuple[GrantRecord, ...], readers: Readers) -> Role:
         """Read the role; raises ``NotProved`` also where IAM may not show yet what was granted moments ago."""
         found = readers.role(arn)
         if not isinstance(found, Role) or not isinstance(found.inline_policies, tuple):
             raise NotProved(f"the role and its policies could not be read: {found}")
         shown = {each.secret for each in (*_grants(_own(found)), *(each.granted for each in due))}
-        ours = (each.granted.secret for each in self.executor.ledger.holdings(arn) if each.is_of(found))
+        ours = (each.granted.secret for each in self.executor.ledger.grant_records(arn) if each.is_of(found))
         missing = [secret for secret in ours if secret not in shown]
         if missing and self._written_within(arn, SHOWS_AFTER):
             raise NotProved(f"IAM does not show yet that {missing[0]} is granted; a rewrite would take it away")
         return found
 
-    def _of(self, role: Role, due: tuple[Holding, ...]) -> tuple[Holding, ...]:
+    def _of(self, role: Role, due: tuple[GrantRecord, ...]) -> tuple[GrantRecord, ...]:
         """Return what was granted to this very role; what an earlier one of its name was granted went with it."""
         for each in (each for each in due if not each.is_of(role)):
             self.executor.ledger.forget_grant(role.arn, each.granted.secret)
@@ -168,41 +173,41 @@ class Withdrawer:
             raise NotProved(f"what rules and schedules start is not known: {schedules}")
         return frozenset({*(each.task_definition for each in schedules), *self.starts.alone()})
 
-    def _unused(self, role: Role, due: tuple[Holding, ...], live: tuple[Facts, ...]) -> tuple[Holding, ...]:
+    def _unused(self, role: Role, due: tuple[GrantRecord, ...], live: tuple[Facts, ...]) -> tuple[GrantRecord, ...]:
         """Return the holdings that nothing alive names; the others are needed again, and said to be."""
         needed = tuple(each for each in due if any(_names(facts, each.granted.secret) for facts in live))
         for holding in needed:
             self.executor.ledger.mark_needed(role.arn, holding.granted.secret)
         return tuple(each for each in due if each not in needed)
 
-    def _allowed(self, role: Role, unused: tuple[Holding, ...], readers: Readers) -> tuple[Holding, ...]:
+    def _allowed(self, role: Role, unused: tuple[GrantRecord, ...], readers: Readers) -> tuple[GrantRecord, ...]:
         """Return what may be written away; tell of what would be, and of what must not be and why."""
         if not unused:
             return ()
         if (missing := missing_role_key(role)) is not None:  # IAM would refuse the write
-            self._tell(role, unused, "Remediation Refused", why=missing.why)
+            self._report(role, unused, "Remediation Refused", why=missing.why)
             return ()
         if foreign := self._foreign(role):
             why = (
                 f"our policy grants {foreign[0].secret}, which this stack has not granted: "
                 "another stack may share the role, and its needs are not known here"
             )
-            self._tell(role, unused, "Remediation Refused", why=why)
+            self._report(role, unused, "Remediation Refused", why=why)
             return ()
         if aliens := _aliens(_own(role)):
             why = f"our policy holds what is not Pullguard's, and would lose it: {aliens[0]}"
-            self._tell(role, unused, "Remediation Refused", why=why)
+            self._report(role, unused, "Remediation Refused", why=why)
             return ()
         allowed = []
         for holding in unused:
             if self._mode(role, holding, readers) == "observe":
                 why = "Pullguard only observes here (parameter Mode, or a tag pullguard:mode)"
-                self._tell(role, (holding,), "Remediation Planned", why=why)
+                self._report(role, (holding,), "Remediation Planned", why=why)
             else:
                 allowed.append(holding)
         return tuple(allowed)
 
-    def _mode(self, role: Role, holding: Holding, readers: Readers) -> Mode:
+    def _mode(self, role: Role, holding: GrantRecord, readers: Readers) -> Mode:
         arn = holding.granted.secret
         secret = readers.secret(str(arn), arn.region)
         if not isinstance(secret, Secret | Missing):
@@ -217,7 +222,7 @@ class Withdrawer:
         first only. What a write added is ours, and is taken into the ledger's grants here.
         """
         present = _grants(_own(role))
-        known = {each.granted.secret for each in self.executor.ledger.holdings(role.arn) if each.is_of(role)}
+        known = {each.granted.secret for each in self.executor.ledger.grant_records(role.arn) if each.is_of(role)}
         unknown = tuple(each for each in present if each.secret not in known)
         writes = self.executor.ledger.writes(role.arn) if unknown else ()
         ours = additions(each for each in writes if each.role_id in ("", role.role_id))
@@ -227,8 +232,8 @@ class Withdrawer:
 
     # --- write
 
-    def _take_back(
-        self, role: Role, unused: tuple[Holding, ...], live: tuple[Facts, ...], review: Review, occasion: str
+    def _revert(
+        self, role: Role, unused: tuple[GrantRecord, ...], live: tuple[Facts, ...], review: Review, occasion: str
     ) -> Withdrawn:
         before, result = _own(role), Withdrawn(role=str(role.arn))
         gone = {each.granted.secret for each in unused}
@@ -237,53 +242,58 @@ class Withdrawer:
             before=None if before is None else render(before.document),
             after=render(document) if document["Statement"] else None,
             task_definition=unused[0].task_definition,
-            cause=review.cause,
+            cause=review.provenance,
         )
         try:
             if before is not None and not same(before.document, document):
                 self._write(role, change, gone, occasion)
         except NotWritten as error:
-            deeds = (describe(self._withdraw(role, each)) for each in unused)
-            self.executor.tell_not_written(deeds, error, review)
+            deeds = (describe(self._revoke(role, each)) for each in unused)
+            self.executor.report_not_written(deeds, error, review)
             return replace(result, why=str(error))
         except Denied as error:
-            self._tell(role, unused, "Remediation Failed", why=str(error))
+            self._report(role, unused, "Remediation Failed", why=str(error))
             return replace(result, why=str(error))
         if self._wrote(role, review):
-            self._tell(role, unused, "Remediation Completed", change=change, occasion=review.cause.event_id)
+            self._report(role, unused, "Remediation Completed", change=change, occasion=review.provenance.event_id)
         for secret in gone:
             self.executor.ledger.forget_grant(role.arn, secret)
-        self.executor.look_again(*(Look(task_definition=each.task_definition.arn, cause=review.cause) for each in live))
+        self.executor.revalidate(
+            *(
+                ValidationRequest(task_definition=each.task_definition.arn, provenance=review.provenance)
+                for each in live
+            )
+        )
         return replace(result, withdrawn=len(unused))
 
     def _write(self, role: Role, change: Change, gone: Iterable[Arn], occasion: str) -> None:
         secrets = sorted(gone, key=str)
-        self.executor.brakes.check(*scopes(role, secrets), role=role.arn)
+        self.executor.guard.check(*scopes(role, secrets), role=role.arn)
         PolicyWriter(executor=self.executor, iam=self.iam).write(role, change, secrets, write_id=occasion)
 
     def _wrote(self, role: Role, review: Review) -> bool:
         """Whether it was us who wrote, now or in a run that died: otherwise somebody else has taken it back before."""
         writes = (each for each in self.executor.ledger.writes(role.arn) if each.outcome != "refused")
-        return any(write.event_id == review.cause.event_id for write in writes)
+        return any(write.event_id == review.provenance.event_id for write in writes)
 
-    def _tell(
+    def _report(
         self,
         role: Role,
-        holdings: Iterable[Holding],
+        grant_records: Iterable[GrantRecord],
         event: RemediationEvent,
         *,
         why: str = "",
         change: Change | None = None,
         occasion: str = "",
     ) -> None:
-        for holding in holdings:
-            deed = describe(self._withdraw(role, holding), why)
+        for holding in grant_records:
+            deed = describe(self._revoke(role, holding), why)
             before, after = (None, None) if change is None else (change.before, change.after)
             remediation = Remediation(event=event, deed=deed, before=before, after=after)
-            self.executor.tell(remediation, occasion=occasion)
+            self.executor.report(remediation, occasion=occasion)
 
-    def _withdraw(self, role: Role, holding: Holding) -> Withdraw:
-        return Withdraw(
+    def _revoke(self, role: Role, holding: GrantRecord) -> Revoke:
+        return Revoke(
             task_definition=Arn.parse(holding.task_definition, service="ecs", resource_type="task-definition"),
             role=role.arn,
             secret=holding.granted.secret,

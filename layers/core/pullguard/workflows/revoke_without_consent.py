@@ -12,15 +12,15 @@ from pullguard.alerts import describe
 from pullguard.domain.arn import Arn
 from pullguard.domain.errors import NotNow
 from pullguard.domain.facts import Missing, Role
-from pullguard.domain.grant_record import Unagreed
-from pullguard.domain.messages import Look, Review
+from pullguard.domain.grant_record import GrantWithoutConsent
+from pullguard.domain.messages import Review, ValidationRequest
 from pullguard.domain.remediation import Remediation
 from pullguard.domain.role_policy import parse_own, render
 from pullguard.workflows.confirm_grant import Confirmer, grant_of, own_policy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UnagreedGrants:
+class GrantsWithoutConsent:
     """Takes back what an owner never agreed to."""
 
     confirmer: Confirmer
@@ -31,12 +31,12 @@ class UnagreedGrants:
         Raises ``NotNow`` where that cannot be read or written now; it stays known.
         """
         executor = self.confirmer.executor
-        known = executor.ledger.unagreed(review.role)
+        known = executor.ledger.without_consent(review.role)
         if not known:
             return 0
         role = executor.readers().role(review.role)
         if isinstance(role, Missing):
-            executor.ledger.forget_unagreed(review.role, known)
+            executor.ledger.forget_without_consent(review.role, known)
             return 0
         if not isinstance(role, Role) or not isinstance(role.inline_policies, tuple):
             raise NotNow(f"what stands on {review.role} could not be read: {role}")
@@ -46,18 +46,18 @@ class UnagreedGrants:
         standing = self._standing(role, text, known, occasion)
         if standing:
             first = Arn.parse(standing[0].task_definition)
-            look = Look(task_definition=first, cause=review.cause)
-            self.confirmer.take_back(role, text, standing, look, occasion=occasion)
+            request = ValidationRequest(task_definition=first, provenance=review.provenance)
+            self.confirmer.revert(role, text, standing, request, occasion=occasion)
             # Known until people have been told: where that fails, the next run finds it gone, and tells.
-            self._tell_gone(role, standing, occasion)
-            executor.ledger.forget_unagreed(role.arn, standing)
+            self._report_gone(role, standing, occasion)
+            executor.ledger.forget_without_consent(role.arn, standing)
         elif lost:
             raise NotNow(f"whether {lost[0].granted.secret} is still granted to {role.arn} is unknown: {lost[0].why}")
         return len(standing)
 
     def _recalled(
-        self, holder: Role, own: str, known: tuple[Unagreed, ...]
-    ) -> tuple[tuple[Unagreed, ...], tuple[Unagreed, ...]]:
+        self, holder: Role, own: str, known: tuple[GrantWithoutConsent, ...]
+    ) -> tuple[tuple[GrantWithoutConsent, ...], tuple[GrantWithoutConsent, ...]]:
         """Return what is known, records that cannot be read by what our writes say, and what stands and no write says.
 
         What no write records and the policy does not grant is forgotten: there is nothing to revoke or report.
@@ -68,39 +68,41 @@ class UnagreedGrants:
         writes, present = ledger.writes(holder.arn), {each.secret: each for each in parse_own(own)[0]}
         recalled = {each: each.recalled(writes, present.get(each.granted.secret)) for each in known}
         unsaid = tuple(each for each, said in recalled.items() if said is None)
-        ledger.forget_unagreed(holder.arn, (each for each in unsaid if each.granted.secret not in present))
+        ledger.forget_without_consent(holder.arn, (each for each in unsaid if each.granted.secret not in present))
         lost = tuple(each for each in unsaid if each.granted.secret in present)
         return tuple(each for each in recalled.values() if each is not None), lost
 
-    def _tell_gone(self, role: Role, gone: Iterable[Unagreed], occasion: str) -> None:
+    def _report_gone(self, role: Role, gone: Iterable[GrantWithoutConsent], occasion: str) -> None:
         for each in gone:
-            self.confirmer.executor.tell(_gone(role, each), occasion=occasion)
+            self.confirmer.executor.report(_gone(role, each), occasion=occasion)
 
-    def _standing(self, holder: Role, own: str, known: tuple[Unagreed, ...], occasion: str) -> tuple[Unagreed, ...]:
+    def _standing(
+        self, holder: Role, own: str, known: tuple[GrantWithoutConsent, ...], occasion: str
+    ) -> tuple[GrantWithoutConsent, ...]:
         """Return what is to go; what is gone, is this stack's by a later need or is agreed to by now is forgotten.
 
         Of what is gone people are told first: they may have been told that it stands.
         """
         ledger, role = self.confirmer.executor.ledger, holder.arn
         present = set(parse_own(own)[0])
-        ours = {each.granted for each in ledger.holdings(role) if each.is_of(holder)}
-        self._tell_gone(holder, (each for each in known if each.granted not in present | ours), occasion)
+        ours = {each.granted for each in ledger.grant_records(role) if each.is_of(holder)}
+        self._report_gone(holder, (each for each in known if each.granted not in present | ours), occasion)
         there = tuple(each for each in known if each.granted in present - ours)
-        agreed = tuple(each for each in there if not self._lacks_consent(each))
-        for each in agreed:
+        consented = tuple(each for each in there if not self._lacks_consent(each))
+        for each in consented:
             ledger.keep_grants(role, (each.granted,), role_id=holder.role_id, task_definition=each.task_definition)
-        standing = tuple(each for each in there if each not in agreed)
-        ledger.forget_unagreed(role, (each for each in known if each not in standing))
+        standing = tuple(each for each in there if each not in consented)
+        ledger.forget_without_consent(role, (each for each in known if each not in standing))
         return standing
 
-    def _lacks_consent(self, unagreed: Unagreed) -> bool:
-        return bool(self.confirmer.withdrawn(unagreed.task_definition, (unagreed.granted.secret,)))
+    def _lacks_consent(self, without_consent: GrantWithoutConsent) -> bool:
+        return bool(self.confirmer.revoked(without_consent.task_definition, (without_consent.granted.secret,)))
 
 
-def _gone(role: Role, unagreed: Unagreed) -> Remediation:
+def _gone(role: Role, without_consent: GrantWithoutConsent) -> Remediation:
     deed = replace(
-        describe(grant_of(role, unagreed)),
-        why=f"an owner's consent ended while it was written ({unagreed.why}); it stood until now, and is gone",
+        describe(grant_of(role, without_consent)),
+        why=f"an owner's consent ended while it was written ({without_consent.why}); it stood until now, and is gone",
         remedy="Where both owners agree by their tags again, it is granted again.",
     )
     return Remediation(event="Remediation Failed", deed=deed)

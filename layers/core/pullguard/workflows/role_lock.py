@@ -15,7 +15,7 @@ from pullguard.domain.errors import NotNow
 from pullguard.workflows.execute import Executor
 
 # No run of the function is longer (its Timeout in the template): a lease never ends under its writer.
-ROLE_LEASE_S: Final = 60
+ROLE_LOCK_S: Final = 60
 
 T = TypeVar("T")
 
@@ -24,7 +24,7 @@ class Busy(NotNow):
     """Another run writes our policy on the role, or one that failed did a moment ago."""
 
     def __init__(self, role: Arn) -> None:
-        super().__init__(f"another run is at Pullguard's policy on {role}, or was within the last {ROLE_LEASE_S} s")
+        super().__init__(f"another run is at Pullguard's policy on {role}, or was within the last {ROLE_LOCK_S} s")
 
 
 class Unconfirmed(NotNow):
@@ -32,7 +32,7 @@ class Unconfirmed(NotNow):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RoleLease:
+class RoleLock:
     """The right to write our policy on ``role``, for a message: ``occasion`` is its id."""
 
     executor: Executor
@@ -47,7 +47,7 @@ class RoleLease:
         what it wrote, the lease ends by itself, and only the same message may take it before. Any other ``NotNow``
         says that nothing was written.
         """
-        if not self.executor.ledger.lease(self._what, ROLE_LEASE_S, now=self.executor.now(), by=self.occasion):
+        if not self.executor.ledger.lock(self._what, ROLE_LOCK_S, now=self.executor.now(), by=self.occasion):
             raise Busy(self.role)
         try:
             result = write()

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from pullguard.store.task_definitions import Roster, Sweep
+from pullguard.store.task_definitions import Sweep, TaskDefinitionStore
 from pullguard.workflows.mark_unneeded import UnusedGrants
 
 # From 10 seconds to the most that a queue can delay a message, about half an hour together.
@@ -53,13 +53,13 @@ class Progress:
 class Settler:
     """Judges whether a sweep is complete."""
 
-    roster: Roster
+    definition_store: TaskDefinitionStore
     unused: UnusedGrants
     now: Callable[[], datetime]
 
     def check(self, sweep: Sweep, number: int) -> Progress:
         """Look at what is answered for the ``number``-th time, and end the sweep where nothing more is to come."""
-        asked = [known for known in self.roster.known() if known.asked == sweep.id]
+        asked = [known for known in self.definition_store.known() if known.asked == sweep.id]
         open_ = [known for known in asked if known.answered != sweep.id]
         uncertain = [known for known in asked if known.answered == sweep.id and not known.certain]
         last = number + 1 == len(WAITS_S)
@@ -83,6 +83,6 @@ class Settler:
         ended = replace(sweep, end="complete" if progress.complete else "incomplete")
         if progress.complete:
             self.unused.mark(sweep.id)
-        if self.roster.save(ended) and progress.complete:
-            self.roster.save_complete(ended, now=self.now())
+        if self.definition_store.save(ended) and progress.complete:
+            self.definition_store.save_complete(ended, now=self.now())
         return ended

@@ -18,12 +18,12 @@ from pullguard.aws.messaging import Queues
 from pullguard.domain.arn import Arn
 from pullguard.domain.errors import Malformed, NotNow, Rejected, shown
 from pullguard.domain.facts import Lookup, ScheduleUse, TaskDefinition, Unreadable
-from pullguard.domain.messages import LISTED, UNLISTED, Look, parse_object, request_about
-from pullguard.domain.provenance import Cause, is_event_id
+from pullguard.domain.messages import LISTED, UNLISTED, ValidationRequest, parse_object, request_about
+from pullguard.domain.provenance import Provenance, is_event_id
 from pullguard.store.ledger import Ledger
-from pullguard.store.services import Kept, ServiceLedger
-from pullguard.store.starts import StartLedger
-from pullguard.store.task_definitions import FIRST_PAGE, Roster, Sweep
+from pullguard.store.services import Kept, ServiceStore
+from pullguard.store.starts import StartStore
+from pullguard.store.task_definitions import FIRST_PAGE, Sweep, TaskDefinitionStore
 from pullguard.workflows.settle import WAITS_S, Progress, Settler
 
 _TOKEN_MAX_CHARS = 8192
@@ -69,9 +69,9 @@ class Sweeper:
     ecs: Ecs
     schedules: Schedules
     ledger: Ledger
-    roster: Roster
-    services: ServiceLedger
-    starts: StartLedger
+    definition_store: TaskDefinitionStore
+    services: ServiceStore
+    starts: StartStore
     settler: Settler
     queues: Queues
     validation_queue_url: str
@@ -95,15 +95,15 @@ class Sweeper:
 
     def _current(self, step: Step) -> Sweep | None:
         """Return the sweep of ``step``, which a first page begins; None where another has taken its place."""
-        known = self.roster.sweep()
+        known = self.definition_store.sweep()
         if known is not None and known.id == step.sweep:
             return known
         begun = f"sweep {step.sweep}"
         if step.check is not None or step.token != FIRST_PAGE or self.ledger.happened(begun, now=self.now()):
             return None
         now = self.now()
-        sweep = Sweep(id=step.sweep, began_at=now.isoformat(), first=self.roster.complete() is None)
-        self.roster.begin(sweep)
+        sweep = Sweep(id=step.sweep, began_at=now.isoformat(), first=self.definition_store.complete() is None)
+        self.definition_store.begin(sweep)
         self.ledger.once(begun, now=now)
         return sweep
 
@@ -120,7 +120,7 @@ class Sweeper:
         if after.listed:
             asked += self._ask(sweep, UNLISTED, self._unlisted(sweep))
             self.ledger.save_sweep_state({"sweep": sweep.id, "ended_at": self.now().isoformat()})
-        if not self.roster.save(after):
+        if not self.definition_store.save(after):
             return Swept(sweep=sweep.id, asked=asked, why="another sweep has taken its place")
         self._send_next(after)
         return Swept(sweep=sweep.id, asked=asked, done=after.listed, first=sweep.first)
@@ -131,9 +131,9 @@ class Sweeper:
         The pages ask about the same task definitions; in a large account those take minutes.
         """
         now = self.now()
-        cause = Cause(kind=LISTED, event_id=sweep.id, at=now)
+        cause = Provenance(kind=LISTED, event_id=sweep.id, at=now)
         waiting = self.ledger.waiting(now=now)
-        self.queues.look(self.validation_queue_url, (request_about(each, cause) for each in waiting))
+        self.queues.request(self.validation_queue_url, (request_about(each, cause) for each in waiting))
 
     def _check(self, sweep: Sweep, number: int) -> Swept:
         if not sweep.listed:
@@ -151,15 +151,17 @@ class Sweeper:
             self.queues.send(self.sweep_queue_url, {"sweep": sweep.id, "token": sweep.due})
 
     def _ask(self, sweep: Sweep, kind: str, arns: Iterable[Arn]) -> int:
-        cause = Cause(kind=kind, event_id=sweep.id, at=self.now())
+        cause = Provenance(kind=kind, event_id=sweep.id, at=self.now())
         ordered = sorted(arns)
         for arn in ordered:
-            self.roster.ask(arn, sweep.id)
-        return self.queues.look(self.validation_queue_url, (Look(task_definition=arn, cause=cause) for arn in ordered))
+            self.definition_store.ask(arn, sweep.id)
+        return self.queues.request(
+            self.validation_queue_url, (ValidationRequest(task_definition=arn, provenance=cause) for arn in ordered)
+        )
 
     def _unlisted(self, sweep: Sweep) -> Iterator[Arn]:
         """Yield what the ledger knows and this sweep has not asked for: it may matter no more."""
-        return (known.task_definition for known in self.roster.known() if known.asked != sweep.id)
+        return (known.task_definition for known in self.definition_store.known() if known.asked != sweep.id)
 
     def _newest(self, families: tuple[str, ...]) -> Iterator[Arn]:
         for family in families:

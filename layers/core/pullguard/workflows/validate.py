@@ -7,7 +7,7 @@ from typing import Final, assert_never
 
 from pullguard.alerts import describe
 from pullguard.aws.messaging import Queues
-from pullguard.checks.catalogue import cause_of
+from pullguard.checks.catalogue import incident_of
 from pullguard.checks.credentials_missing import to_attach
 from pullguard.checks.examine import Examination, examine, unread_task_definition
 from pullguard.checks.gather import Readers, gather_about
@@ -15,7 +15,7 @@ from pullguard.domain.actions import Action, Grant, Mode, MoveService, Plan, Red
 from pullguard.domain.arn import Arn
 from pullguard.domain.facts import Facts, Missing, Role, RotationEnd, Secret, TaskDefinition, Unreadable, Usage
 from pullguard.domain.findings import Finding
-from pullguard.domain.messages import LISTED, MAYBE_UNUSED, UNLISTED, Home, Look, Review, parse_command
+from pullguard.domain.messages import LISTED, MAYBE_UNUSED, UNLISTED, Home, Review, ValidationRequest, parse_command
 from pullguard.domain.opt_in import effective_mode, wants_attachment
 from pullguard.domain.provenance import check_time
 from pullguard.domain.references import references_of
@@ -23,13 +23,13 @@ from pullguard.domain.remediation import Remediation
 from pullguard.domain.task_definition import proved_role_arn
 from pullguard.events import is_rotation
 from pullguard.incidents.finding_lifecycle import advance
-from pullguard.planning.planner import Rules, make_plan, next_actions, told_apart
+from pullguard.planning.planner import Rules, distinct, make_plan, next_actions
 from pullguard.planning.preview import after_registering, in_words
 from pullguard.planning.redeployment import redeployments, verified
 from pullguard.store.ledger import Entry, Ledger
-from pullguard.store.services import Kept, ServiceLedger
-from pullguard.store.task_definitions import Roster
-from pullguard.workflows.report import Teller
+from pullguard.store.services import Kept, ServiceStore
+from pullguard.store.task_definitions import TaskDefinitionStore
+from pullguard.workflows.report import Reporter
 
 FAILED_START: Final = "ECS Task State Change"
 OBSERVES: Final = "Pullguard only observes here (parameter Mode, or a tag pullguard:mode)"
@@ -65,9 +65,9 @@ class Validator:
 
     readers: Readers
     ledger: Ledger
-    roster: Roster
-    services: ServiceLedger
-    teller: Teller
+    definition_store: TaskDefinitionStore
+    services: ServiceStore
+    reporter: Reporter
     queues: Queues
     grant_queue_url: str
     reregister_queue_url: str
@@ -81,9 +81,9 @@ class Validator:
     def run(self, body: str, *, occasion: str) -> Validated | Forwarded:
         """Do what the message ``body`` asks for; raises ``Rejected`` if that is neither a look nor a review."""
         command = parse_command(body)
-        check_time(command.cause, now=self.now())
+        check_time(command.provenance, now=self.now())
         match command:
-            case Look():
+            case ValidationRequest():
                 return self.validate(command, occasion=occasion)
             case Review():
                 return self._forward(command, occasion)
@@ -95,36 +95,38 @@ class Validator:
         self.queues.command(self.grant_queue_url, review, group=str(review.role), occasion=occasion)
         return Forwarded(role=str(review.role))
 
-    def validate(self, look: Look, *, occasion: str) -> Validated:
-        """Validate the task definition of ``look``; ``occasion`` is the id of the message that asked for it.
+    def validate(self, request: ValidationRequest, *, occasion: str) -> Validated:
+        """Validate the task definition of ``request``; ``occasion`` is the id of the message that asked for it.
 
         Several messages about one task definition in a batch ask the same question, and get the same answer. Raises
         ``Rejected`` for what is another account's or Region's.
         """
-        self.home.admit(look.task_definition)
-        question = (look.task_definition, look.cause.kind == FAILED_START, self._may_redeploy(look))
-        if question not in self.done or look.cause.kind in MAYBE_UNUSED:
-            self.done[question] = self._validate(look, occasion)
+        self.home.admit(request.task_definition)
+        question = (request.task_definition, request.provenance.kind == FAILED_START, self._may_redeploy(request))
+        if question not in self.done or request.provenance.kind in MAYBE_UNUSED:
+            self.done[question] = self._validate(request, occasion)
         validated = self.done[question]
-        if look.cause.kind in (LISTED, UNLISTED):
-            self.roster.answer(look.task_definition, look.cause.event_id, certain=validated.certain)
-        return replace(validated, cause=look.cause.kind)
+        if request.provenance.kind in (LISTED, UNLISTED):
+            self.definition_store.answer(
+                request.task_definition, request.provenance.event_id, certain=validated.certain
+            )
+        return replace(validated, cause=request.provenance.kind)
 
-    def _validate(self, look: Look, occasion: str) -> Validated:
+    def _validate(self, request: ValidationRequest, occasion: str) -> Validated:
         now = self.now()
 
         # gather
-        facts = self._gather(look, now)
-        entry = self.ledger.entry(look.task_definition)
+        facts = self._gather(request, now)
+        entry = self.ledger.entry(request.task_definition)
 
         # decide
-        examination, facts = self._examine(look, facts, entry)
+        examination, facts = self._examine(request, facts, entry)
         examination = self._as_observed(examination, facts)
         gone = is_gone(facts)
         changed = advance(
             entry.findings,
             examination.findings,
-            cause_of=cause_of,
+            incident_of=incident_of,
             passed=examination.passed,
             proved_at=examination.proved_at,
             gone=gone,
@@ -134,29 +136,29 @@ class Validator:
 
         # apply
         if isinstance(facts, Facts) and not gone:
-            self._remember(look, entry, facts)
+            self._remember(request, entry, facts)
             self._keep_services(facts)
-        told = self.teller.findings(look.task_definition, entry.findings, changed, now=now)
+        reported = self.reporter.findings(request.task_definition, entry.findings, changed, now=now)
         if gone:
-            self._forget(look, entry)
+            self._forget(request, entry)
         if isinstance(facts, Facts):
-            self._keep_accepted(look, entry, facts, plan)
-        asked = self._act(plan, facts, examination.findings, look, occasion) if isinstance(facts, Facts) else 0
+            self._keep_accepted(request, entry, facts, plan)
+        asked = self._act(plan, facts, examination.findings, request, occasion) if isinstance(facts, Facts) else 0
         if isinstance(facts, Facts) and not any(each.severity == "error" for each in examination.findings):
-            asked += self._redeploy(facts, look, occasion, now)
+            asked += self._redeploy(facts, request, occasion, now)
         return Validated(
-            task_definition=str(look.task_definition),
+            task_definition=str(request.task_definition),
             findings=len(examination.findings),
-            told=len(told),
+            told=len(reported),
             asked=asked,
             certain=is_certain(facts),
         )
 
-    def _remember(self, look: Look, entry: Entry, facts: Facts) -> None:
+    def _remember(self, request: ValidationRequest, entry: Entry, facts: Facts) -> None:
         """Keep who references what; what is known is asked for by every sweep."""
         if not entry.seen:
-            self.roster.remember(look.task_definition)
-        self.ledger.keep_references(look.task_definition, entry, references_of(facts))
+            self.definition_store.remember(request.task_definition)
+        self.ledger.keep_references(request.task_definition, entry, references_of(facts))
 
     def _keep_services(self, facts: Facts) -> None:
         """Remember which services run it, where that was asked: an alert names them, and cannot ask again."""
@@ -165,19 +167,19 @@ class Validator:
                 if not service.beside:
                     self.services.keep(service.service_arn, Kept.of(service))
 
-    def _forget(self, look: Look, entry: Entry) -> None:
+    def _forget(self, request: ValidationRequest, entry: Entry) -> None:
         """Forget what matters no more, last of all that it is known, so that a sweep asks again after a crash."""
         if entry.seen:
-            self.ledger.forget_references(look.task_definition, entry)
-        if entry.seen or look.cause.kind in (LISTED, UNLISTED):
-            self.roster.forget(look.task_definition)
+            self.ledger.forget_references(request.task_definition, entry)
+        if entry.seen or request.provenance.kind in (LISTED, UNLISTED):
+            self.definition_store.forget(request.task_definition)
 
-    def _gather(self, look: Look, now: datetime) -> Facts | Missing | Unreadable:
-        found = self.readers.task_definition(str(look.task_definition))
+    def _gather(self, request: ValidationRequest, now: datetime) -> Facts | Missing | Unreadable:
+        found = self.readers.task_definition(str(request.task_definition))
         if isinstance(found, TaskDefinition):
             facts = gather_about(found, self.readers, now=now)
             return facts.with_rotation_ends(self._rotation_ends(facts)).with_granted_keys(self._granted_keys(facts))
-        return found if isinstance(found, Missing | Unreadable) else Missing(resource=str(look.task_definition))
+        return found if isinstance(found, Missing | Unreadable) else Missing(resource=str(request.task_definition))
 
     def _granted_keys(self, facts: Facts) -> dict[Arn, Arn | None]:
         """Read the grant records of the role where something of it is gone: they say what it takes to replace that."""
@@ -195,21 +197,21 @@ class Validator:
         return {arn: end for arn in rotated if (end := self.rotation_ends[arn]) is not None}
 
     def _examine(
-        self, look: Look, facts: Facts | Missing | Unreadable, entry: Entry
+        self, request: ValidationRequest, facts: Facts | Missing | Unreadable, entry: Entry
     ) -> tuple[Examination, Facts | Missing | Unreadable]:
         """Ask the checks; where it runs is asked only where that may decide something, since it costs calls."""
         nothing = Examination.of()
         if isinstance(facts, Missing):
             return nothing, facts
         if isinstance(facts, Unreadable):
-            return Examination.of(unread_task_definition(look.task_definition, facts)), facts
+            return Examination.of(unread_task_definition(request.task_definition, facts)), facts
         first = examine(facts)
-        asks = look.cause.kind in {FAILED_START, *MAYBE_UNUSED} or self._may_redeploy(look)
+        asks = request.provenance.kind in {FAILED_START, *MAYBE_UNUSED} or self._may_redeploy(request)
         if not (first.findings or asks or facts.accepted or leaves_open(entry, first)):
             return first, facts
         facts = facts.with_usage(self.readers.usage(facts.task_definition)).with_had_pulled(entry.had_pulled)
         if facts.accepted and isinstance(facts.usage, Usage) and facts.usage.has_pulled:
-            self.ledger.keep_pulled(look.task_definition, now=facts.now)
+            self.ledger.keep_pulled(request.task_definition, now=facts.now)
         return (examine(facts) if in_scope(facts) else nothing), facts
 
     def _as_observed(self, examination: Examination, facts: Facts | Missing | Unreadable) -> Examination:
@@ -219,18 +221,20 @@ class Validator:
             return examination
         return replace(examination, findings=tuple(replace(each, observed=True) for each in examination.findings))
 
-    def _keep_accepted(self, look: Look, entry: Entry, facts: Facts, plan: Plan) -> None:
+    def _keep_accepted(self, request: ValidationRequest, entry: Entry, facts: Facts, plan: Plan) -> None:
         """Keep for the executors what registries answered; an earlier answer does not outlive the present one."""
         asks = next_actions(plan) and effective_mode(self.mode, *tags_of(facts)) == "remediate"
         accepted = facts.accepted if asks else {}
         if accepted or entry.accepted:
-            self.ledger.keep_accepted(look.task_definition, accepted, now=facts.now)
+            self.ledger.keep_accepted(request.task_definition, accepted, now=facts.now)
 
-    def _act(self, plan: Plan, facts: Facts, findings: tuple[Finding, ...], look: Look, occasion: str) -> int:
+    def _act(
+        self, plan: Plan, facts: Facts, findings: tuple[Finding, ...], request: ValidationRequest, occasion: str
+    ) -> int:
         """Ask the executors for the next actions, or tell what would be done; tell what is refused."""
         now = self.now()
-        for refusal in told_apart(plan.refusals):
-            self.teller.remediation(Remediation(event="Remediation Refused", deed=describe(refusal)), now=now)
+        for refusal in distinct(plan.refusals):
+            self.reporter.remediation(Remediation(event="Remediation Refused", deed=describe(refusal)), now=now)
         actions = next_actions(plan)
         mode = effective_mode(self.mode, *tags_of(facts))
         if mode == "observe":
@@ -238,42 +242,42 @@ class Validator:
             for action in plan.actions:
                 why = f"{OBSERVES}. {then}" if then and isinstance(action, Reregister) else OBSERVES
                 deed = describe(action, why)
-                self.teller.remediation(Remediation(event="Remediation Planned", deed=deed), now=now)
+                self.reporter.remediation(Remediation(event="Remediation Planned", deed=deed), now=now)
             return 0
         for action in actions:
-            self._ask(action, look, occasion)
+            self._ask(action, request, occasion)
         return len(actions)
 
-    def _may_redeploy(self, look: Look) -> bool:
-        return self.rules.redeploy_on_rotation and is_rotation(look.cause)
+    def _may_redeploy(self, request: ValidationRequest) -> bool:
+        return self.rules.redeploy_on_rotation and is_rotation(request.provenance)
 
-    def _redeploy(self, facts: Facts, look: Look, occasion: str, now: datetime) -> int:
+    def _redeploy(self, facts: Facts, request: ValidationRequest, occasion: str, now: datetime) -> int:
         """Ask for a redeployment after a rotation whose credentials were taken, or tell what would be done."""
-        proofs = verified(facts) if self._may_redeploy(look) else ()
-        steps = redeployments(facts, proofs, look.cause)
+        proofs = verified(facts) if self._may_redeploy(request) else ()
+        steps = redeployments(facts, proofs, request.provenance)
         for refusal in (step for step in steps if isinstance(step, Refusal)):
-            self.teller.remediation(Remediation(event="Remediation Refused", deed=describe(refusal)), now=now)
+            self.reporter.remediation(Remediation(event="Remediation Refused", deed=describe(refusal)), now=now)
         actions = tuple(step for step in steps if isinstance(step, Redeploy))
         if not actions:
             return 0
         if effective_mode(self.mode, *tags_of(facts)) == "observe":
             for action in actions:
                 deed = describe(action, OBSERVES)
-                self.teller.remediation(Remediation(event="Remediation Planned", deed=deed), now=now)
+                self.reporter.remediation(Remediation(event="Remediation Planned", deed=deed), now=now)
             return 0
-        self.ledger.keep_verified(look.task_definition, proofs, now=now)
-        self._ask(actions[0], look, occasion)
+        self.ledger.keep_verified(request.task_definition, proofs, now=now)
+        self._ask(actions[0], request, occasion)
         return 1
 
-    def _ask(self, action: Action, look: Look, occasion: str) -> None:
-        family = look.task_definition.resource_name.rpartition(":")[0]
+    def _ask(self, action: Action, request: ValidationRequest, occasion: str) -> None:
+        family = request.task_definition.resource_name.rpartition(":")[0]
         match action:
             case Grant():
-                self.queues.command(self.grant_queue_url, look, group=str(action.role), occasion=occasion)
+                self.queues.command(self.grant_queue_url, request, group=str(action.role), occasion=occasion)
             case Reregister() | MoveService():
-                self.queues.command(self.reregister_queue_url, look, group=family, occasion=occasion)
+                self.queues.command(self.reregister_queue_url, request, group=family, occasion=occasion)
             case Redeploy():
-                self.queues.command(self.reregister_queue_url, look, group=_REDEPLOYMENTS, occasion=occasion)
+                self.queues.command(self.reregister_queue_url, request, group=_REDEPLOYMENTS, occasion=occasion)
             case _:
                 assert_never(action)
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from pullguard.aws.ssm import StopSwitch
 from pullguard.domain.arn import Arn
 from pullguard.domain.errors import NotNow, PullguardError
-from pullguard.domain.facts import Missing, NotLooked, Unreadable
+from pullguard.domain.facts import Missing, NotAsked, Unreadable
 from pullguard.domain.stop import Stop
 from pullguard.store.ledger import Ledger
 
@@ -31,7 +31,7 @@ class Held(NotWritten):
         super().__init__(f"{what} {stop}")
 
 
-class CannotTell(NotWritten, NotNow):
+class CannotReport(NotWritten, NotNow):
     """It could not be read whether Pullguard is stopped: the message is tried again."""
 
     remedy = "Let the function read the parameter; where it is gone, deploy the stack again."
@@ -54,7 +54,7 @@ class TooManyWrites(NotWritten):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Brakes:
+class WriteGuard:
     """The stack-wide stop, the holds on roles and families, and the circuit breaker."""
 
     switch: StopSwitch
@@ -73,7 +73,7 @@ class Brakes:
                 raise TooManyWrites(scope, self.writes_per_hour)
 
     def admit(self, *, role: Arn | None = None, family: str | None = None) -> None:
-        """Let a write pass that nobody has stopped; raises ``Held`` or ``CannotTell``."""
+        """Let a write pass that nobody has stopped; raises ``Held`` or ``CannotReport``."""
         if (stop := self._stop()) is not None:
             raise Held("everything is stopped", stop, "pullguard resume")
         if role is not None and (hold := self.ledger.hold(role)) is not None:
@@ -89,8 +89,8 @@ class Brakes:
     def _stop(self) -> Stop | None:
         found = self.switch.read()
         match found:
-            case Missing() | Unreadable() | NotLooked():
-                raise CannotTell(f"nothing is written while the stop parameter cannot be read: {found}")
+            case Missing() | Unreadable() | NotAsked():
+                raise CannotReport(f"nothing is written while the stop parameter cannot be read: {found}")
             case _:
                 return found
 

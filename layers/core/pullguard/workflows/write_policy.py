@@ -11,7 +11,7 @@ from pullguard.aws.iam import Iam
 from pullguard.domain.arn import Arn
 from pullguard.domain.errors import Denied
 from pullguard.domain.facts import Role
-from pullguard.domain.provenance import Cause
+from pullguard.domain.provenance import Provenance
 from pullguard.domain.role_policy import POLICY_NAME
 from pullguard.domain.write_history import Outcome
 from pullguard.workflows.execute import Executor
@@ -25,7 +25,7 @@ class Change:
     before: str | None
     after: str | None
     task_definition: str
-    cause: Cause
+    cause: Provenance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,7 @@ class PolicyWriter:
 
         Raises ``NotWritten`` where nobody may write now, ``Denied`` where AWS refuses it.
         """
-        brakes, now = self.executor.brakes, self.executor.now()
+        guard, now = self.executor.guard, self.executor.now()
 
         def keep(outcome: Outcome) -> None:
             record = {
@@ -55,13 +55,13 @@ class PolicyWriter:
 
         keep("unknown")
         try:
-            brakes.admit(role=role.arn)
+            guard.admit(role=role.arn)
             self._put(role, change)
         except (Denied, NotWritten):
             keep("refused")
             raise
         keep("written")
-        brakes.count(*scopes(role, secrets))
+        guard.count(*scopes(role, secrets))
 
     def _put(self, role: Role, change: Change) -> None:
         if change.after is None:

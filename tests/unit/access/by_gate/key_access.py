@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from pullguard.domain.facts import KeyGrant, Missing, NotLooked
+from pullguard.domain.facts import KeyGrant, Missing, NotAsked
 from tests.unit.access.by_gate.rows import Failures, Passes, Unknowns
 from tests.unit.access.worlds import (
     BOTH,
@@ -141,7 +141,7 @@ PASSES: Passes = {
 UNKNOWNS: Unknowns = {
     "key-not-looked": (
         role(READS),
-        secret(key=NotLooked(why="switched off", switch="--live")),
+        secret(key=NotAsked(why="switched off", switch="--live")),
         "decrypt-access-missing",
         "switched off",
     ),

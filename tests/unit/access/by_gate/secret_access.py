@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from pullguard.domain.facts import Missing, NamedPolicy, NotLooked
+from pullguard.domain.facts import Missing, NamedPolicy, NotAsked
 from tests.unit.access.by_gate.rows import Failures, Passes, Unknowns
 from tests.unit.access.worlds import (
     DECRYPT,
@@ -142,7 +142,7 @@ UNKNOWNS: Unknowns = {
     ),
     "resource-policy-not-looked": (
         role(READS),
-        secret(resource_policy=NotLooked(why="switched off", switch="--live")),
+        secret(resource_policy=NotAsked(why="switched off", switch="--live")),
         "secret-access-denied",
         "switched off (--live)",
     ),

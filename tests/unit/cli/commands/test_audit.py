@@ -38,7 +38,7 @@ def found(audit: Mapping[str, Any]) -> set[tuple[str, str, str]]:
     }
 
 
-def mend(run: Run, family: str) -> None:
+def fix(run: Run, family: str) -> None:
     """Make the calls that the plan names, until it names none."""
     for _ in range(3):
         planned = json.loads(run("plan", family, "--move-services", "--format", "json").out)
@@ -77,7 +77,7 @@ def test_a_broken_world_is_told_of(run: Run, broken: World) -> None:
 
 def test_the_planned_calls_heal_it(run: Run, broken: World) -> None:
     for family in ("web", "api", "worker"):
-        mend(run, family)
+        fix(run, family)
     assert found(report(run("audit", "--format", "json"))) == {
         row for row in BROKEN if row[0] in ("batch", "cron", "intruder")
     }
@@ -185,8 +185,8 @@ def test_a_file_gets_the_form_that_its_name_says(
 
 def test_a_report_names_its_scope_and_what_it_leaves_out(run: Run, broken: World) -> None:
     options = ("--family", "batch", "--severity", "error", "--check", "reference-not-full-arn")
-    told = report(run("audit", *options, "--format", "json"))
-    assert (told["scope"]["families"], told["scope"]["checks"], told["not_listed"]) == (
+    reported = report(run("audit", *options, "--format", "json"))
+    assert (reported["scope"]["families"], reported["scope"]["checks"], reported["not_listed"]) == (
         ["batch"],
         ["reference-not-full-arn"],
         1,

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from rich.console import Console
 
 from pullguard.domain.arn import Arn
-from pullguard.domain.facts import Missing, NotLooked, Unreadable
+from pullguard.domain.facts import Missing, NotAsked, Unreadable
 from pullguard.domain.stop import Stop
 from pullguard.store.ledger import Ledger
 from pullguard_cli.operations.held import Held, described, print_held
@@ -43,18 +43,18 @@ OF_THE_FAMILY = {"family": "web", **BOB.to_dict(), "resume": "pullguard resume -
 
 
 def test_the_history_holds_what_is_held_although_nothing_was_ever_written(run: Run, stack: Stack) -> None:
-    told = json.loads(run("history").out)
-    assert (told["writes"], told["ecs_writes"]) == ([], [])
-    assert (told["holds"], told["family_holds"]) == ([OF_THE_ROLE], [OF_THE_FAMILY])
-    assert told["stop"] == {"stopped": False}
+    reported = json.loads(run("history").out)
+    assert (reported["writes"], reported["ecs_writes"]) == ([], [])
+    assert (reported["holds"], reported["family_holds"]) == ([OF_THE_ROLE], [OF_THE_FAMILY])
+    assert reported["stop"] == {"stopped": False}
 
 
 def test_the_history_says_that_everything_is_stopped_and_by_whom(run: Run, stack: Stack) -> None:
     run("stop", "--yes", "--reason", "incident 4711")
     stop = stack.stopped()
     assert stop is not None
-    told = json.loads(run("history").out)["stop"]
-    assert told == {"stopped": True, **stop.to_dict(), "resume": "pullguard resume"}
+    reported = json.loads(run("history").out)["stop"]
+    assert reported == {"stopped": True, **stop.to_dict(), "resume": "pullguard resume"}
 
 
 def test_for_people_it_is_a_table_of_who_holds_what_since_when_and_why(run: Run, stack: Stack) -> None:
@@ -85,8 +85,8 @@ ONE: dict[str, tuple[tuple[str, ...], list[Any], list[Any]]] = {
 def test_the_history_of_one_has_the_holds_of_one(
     run: Run, stack: Stack, asked: tuple[str, ...], holds: list[Any], family_holds: list[Any]
 ) -> None:
-    told = json.loads(run("history", *asked).out)
-    assert (told["holds"], told["family_holds"]) == (holds, family_holds)
+    reported = json.loads(run("history", *asked).out)
+    assert (reported["holds"], reported["family_holds"]) == (holds, family_holds)
     said = words(run("history", *asked, "--format", "text").out)
     assert ("is held." in said) is not bool(holds or family_holds)
 
@@ -94,15 +94,15 @@ def test_the_history_of_one_has_the_holds_of_one(
 def test_what_is_let_go_is_held_no_more(run: Run, stack: Stack) -> None:
     stack.ledger.end_hold(ROLE)
     stack.ledger.end_family_hold("web")
-    told = json.loads(run("history").out)
-    assert (told["holds"], told["family_holds"]) == ([], [])
+    reported = json.loads(run("history").out)
+    assert (reported["holds"], reported["family_holds"]) == ([], [])
     assert "Nothing is held." in run("history", "--format", "text").out
 
 
 def test_the_command_that_lets_go_names_a_stack_that_is_not_the_usual_one(run: Run, aws: None) -> None:
     create("prod").ledger.save_family_hold("web", BOB)
-    (told,) = json.loads(run("history", "--stack", "prod").out)["family_holds"]
-    assert told["resume"] == "pullguard resume --family web --stack prod"
+    (reported,) = json.loads(run("history", "--stack", "prod").out)["family_holds"]
+    assert reported["resume"] == "pullguard resume --family web --stack prod"
 
 
 # --- A stop that cannot be read is not taken for none ---------------------------------------------------------------
@@ -110,23 +110,23 @@ def test_the_command_that_lets_go_names_a_stack_that_is_not_the_usual_one(run: R
 
 def test_a_stop_that_is_gone_is_not_taken_for_none(run: Run, stack: Stack) -> None:
     in_account("ssm").delete_parameter(Name=PARAMETER)
-    told = json.loads(run("history").out)["stop"]
-    assert (told["stopped"], PARAMETER in told["why"]) == (None, True)
+    reported = json.loads(run("history").out)["stop"]
+    assert (reported["stopped"], PARAMETER in reported["why"]) == (None, True)
 
 
 def test_where_only_the_table_is_known_it_is_said_that_nobody_looked_for_a_stop(run: Run, stack: Stack) -> None:
-    told = json.loads(run("history", "--table", "ledger").out)
-    assert told["holds"] == [OF_THE_ROLE]
-    assert (told["stop"]["stopped"], "--stack" in told["stop"]["why"]) == (None, True)
+    reported = json.loads(run("history", "--table", "ledger").out)
+    assert reported["holds"] == [OF_THE_ROLE]
+    assert (reported["stop"]["stopped"], "--stack" in reported["stop"]["why"]) == (None, True)
 
 
-UNREAD: dict[str, tuple[Missing | Unreadable | NotLooked, str]] = {
+UNREAD: dict[str, tuple[Missing | Unreadable | NotAsked, str]] = {
     "gone": (Missing(resource="/p/stop"), "there is no parameter /p/stop, so that nothing is written"),
     "denied": (
         Unreadable(permission="ssm:GetParameter", resource="/p/stop", reason="denied"),
         "ssm:GetParameter on /p/stop: access was denied",
     ),
-    "not-asked": (NotLooked(why="no stack was asked", switch="--stack"), "no stack was asked (--stack)"),
+    "not-asked": (NotAsked(why="no stack was asked", switch="--stack"), "no stack was asked (--stack)"),
 }
 
 
@@ -137,8 +137,8 @@ def test_why_it_is_not_known_whether_everything_is_stopped(stop: Any, why: str) 
     print_held(held, console)
     assert isinstance(console.file, StringIO)
     assert f"Whether everything is stopped is not known: {why}" in console.file.getvalue()
-    told = described(held)["stop"]
-    assert (told["stopped"], told["why"].startswith(why)) == (None, True)
+    reported = described(held)["stop"]
+    assert (reported["stopped"], reported["why"].startswith(why)) == (None, True)
 
 
 @pytest.mark.parametrize("width", [40, 80, 200])
@@ -184,9 +184,9 @@ def test_what_is_still_held_is_alone_on_standard_output_for_programs(
 ) -> None:
     run("stop", "--yes")
     ran = run("resume", *asked, "--yes", "--format", "json")
-    told = json.loads(ran.out)
-    assert (told["schema_version"], told["stop"]["stopped"]) == (2, stopped)
-    assert (told["holds"], told["family_holds"]) == (holds, family_holds)
+    reported = json.loads(ran.out)
+    assert (reported["schema_version"], reported["stop"]["stopped"]) == (2, stopped)
+    assert (reported["holds"], reported["family_holds"]) == (holds, family_holds)
     assert (ran.code, "write" in ran.err, "A sweep was asked for" in words(ran.err)) == (0, True, True)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from pullguard.aws.iam import Iam
 from pullguard.domain.arn import Arn
-from pullguard.domain.provenance import Cause
+from pullguard.domain.provenance import Provenance
 from pullguard.domain.role_policy import POLICY_NAME, Granted, policy_document, render
 from pullguard.domain.stop import Stop
 from tests.fakes import NOW
@@ -41,7 +41,7 @@ def stack(aws: None) -> Stack:
 def write(stack: Stack, minute: int, before: str | None, after: str | None, *granted: Granted) -> None:
     """Write a policy as the patcher does."""
     at = NOW.replace(minute=minute)
-    cause = Cause(kind="RegisterTaskDefinition", event_id=f"e-{minute}", at=at).to_dict()
+    cause = Provenance(kind="RegisterTaskDefinition", event_id=f"e-{minute}", at=at).to_dict()
     record = {"before": before, "after": after, "task_definition": TASK_DEFINITION, "cause": cause}
     stack.ledger.record_write(ROLE, write_id=f"m-{minute}", record={**record, "outcome": "written"}, now=at)
     if after is not None:
@@ -59,7 +59,7 @@ _LATER = NOW.replace(minute=3)
 
 def record_only(stack: Stack, before: str | None, after: str | None, outcome: str, at: datetime = _LATER) -> None:
     """Leave the record of a write and nothing else, as a run does that IAM refuses or that dies."""
-    cause = Cause(kind="RegisterTaskDefinition", event_id="e-3", at=at).to_dict()
+    cause = Provenance(kind="RegisterTaskDefinition", event_id="e-3", at=at).to_dict()
     record = {"before": before, "after": after, "task_definition": TASK_DEFINITION, "cause": cause}
     stack.ledger.record_write(ROLE, write_id="m-3", record={**record, "outcome": outcome}, now=at)
 
@@ -83,9 +83,9 @@ def versions(run: Run) -> list[str]:
 
 
 def test_the_history_tells_of_each_write_the_newest_first(run: Run, stack: Stack) -> None:
-    told = json.loads(run("history").out)
-    newest, oldest = told["writes"]
-    assert told["schema_version"] == 2
+    reported = json.loads(run("history").out)
+    newest, oldest = reported["writes"]
+    assert reported["schema_version"] == 2
     assert (newest["role"], newest["at"]) == (str(ROLE), NOW.replace(minute=2).isoformat())
     assert (newest["cause"], newest["event_id"], newest["by"]) == ("RegisterTaskDefinition", "e-2", "pullguard")
     assert newest["task_definition"] == TASK_DEFINITION
@@ -143,9 +143,9 @@ def test_a_rollback_is_itself_rolled_back(run: Run, stack: Stack) -> None:
     run("rollback", "web-execution", "--yes", "--to", "none")
     run("rollback", "web-execution", "--yes")
     assert standing() == policy(ONE, TWO)
-    holdings = stack.ledger.holdings(ROLE)
-    assert {each.granted for each in holdings} == {ONE, TWO}
-    assert {each.task_definition for each in holdings} == {TASK_DEFINITION}
+    grant_records = stack.ledger.grant_records(ROLE)
+    assert {each.granted for each in grant_records} == {ONE, TWO}
+    assert {each.task_definition for each in grant_records} == {TASK_DEFINITION}
 
 
 def test_the_role_is_held_from_then_on_and_the_history_says_so(run: Run, stack: Stack) -> None:
@@ -154,8 +154,8 @@ def test_the_role_is_held_from_then_on_and_the_history_says_so(run: Run, stack: 
     assert isinstance(hold, Stop)
     assert hold.reason == "too wide"
     assert "pullguard resume web-execution" in ran.out
-    (told,) = json.loads(run("history").out)["holds"]
-    assert (told["role"], told["reason"]) == (str(ROLE), "too wide")
+    (reported,) = json.loads(run("history").out)["holds"]
+    assert (reported["role"], reported["reason"]) == (str(ROLE), "too wide")
     assert run("resume", "web-execution", "--yes").code == 0
     assert stack.ledger.hold(ROLE) is None
 
@@ -247,7 +247,7 @@ def test_a_grant_to_which_an_owner_does_not_agree_is_named_before_it_comes_back(
 
 
 def test_what_an_earlier_role_of_the_name_was_granted_is_named_before_it_comes_back(run: Run, stack: Stack) -> None:
-    cause = Cause(kind="RegisterTaskDefinition", event_id="e-0", at=NOW).to_dict()
+    cause = Provenance(kind="RegisterTaskDefinition", event_id="e-0", at=NOW).to_dict()
     record = {"before": None, "after": policy(ONE), "task_definition": TASK_DEFINITION, "cause": cause}
     stack.ledger.record_write(
         ROLE, write_id="m-0", record={**record, "role_id": "AROAEARLIER", "outcome": "written"}, now=NOW
@@ -279,7 +279,7 @@ def test_a_policy_that_does_not_stand_after_the_write_is_told(
 
 def test_the_history_holds_what_was_written_to_ecs(run: Run, stack: Stack) -> None:
     new = TASK_DEFINITION.replace("web:7", "web:8")
-    cause = Cause(kind="RegisterTaskDefinition", event_id="e-9", at=NOW).to_dict()
+    cause = Provenance(kind="RegisterTaskDefinition", event_id="e-9", at=NOW).to_dict()
     record = {
         "kind": "reregister",
         "target": TASK_DEFINITION,
@@ -290,9 +290,9 @@ def test_the_history_holds_what_was_written_to_ecs(run: Run, stack: Stack) -> No
         "outcome": "written",
     }
     stack.ledger.record_ecs_write("web", write_id="m-9", record=record, now=NOW.replace(minute=9))
-    told = json.loads(run("history", "--family", "web").out)
-    (write,) = told["ecs_writes"]
-    assert told["writes"] == []
+    reported = json.loads(run("history", "--family", "web").out)
+    (write,) = reported["ecs_writes"]
+    assert reported["writes"] == []
     assert (write["before"], write["after"], write["outcome"]) == (TASK_DEFINITION, new, "written")
     assert (write["cause"], write["event_id"], write["at"][:16]) == (
         "RegisterTaskDefinition",

@@ -9,7 +9,7 @@ from botocore.stub import Stubber
 from pullguard.aws.iam import Iam
 from pullguard.store.ledger import Ledger
 from tests.fakes import REGION
-from tests.flows import Stage
+from tests.flows import Harness
 from tests.unit.workflows.patch_role.scene import Act, Acted
 
 
@@ -17,5 +17,5 @@ from tests.unit.workflows.patch_role.scene import Act, Acted
 def act(ledger: Ledger) -> Iterator[Acted]:
     client = boto3.client("iam", region_name=REGION)
     with Stubber(client) as stubber:
-        yield lambda world, **changes: Act(Stage(ledger, world, **changes), stubber, Iam(client))
+        yield lambda world, **changes: Act(Harness(ledger, world, **changes), stubber, Iam(client))
         stubber.assert_no_pending_responses()

@@ -11,7 +11,7 @@ from pullguard.domain.facts import NamedPolicy
 from pullguard.domain.role_policy import POLICY_NAME, policy_document
 from pullguard.workflows.patch_role import RolePatcher
 from tests.fakes import World, container, granted, key, role, secret, task_definition
-from tests.flows import LOOK, Stage
+from tests.flows import ASKED_FOR, Harness
 
 GHCR, KEYED = secret(), secret("keyed", "KeyKey", key=key())
 HUB = secret("registry/hub", "HubHub", registry="docker.io")
@@ -28,8 +28,8 @@ def own(*secrets: Any, extra: tuple[dict[str, Any], ...] = ()) -> NamedPolicy:
 class Act:
     """A stage with a role patcher, whose writes to IAM are exactly those that are expected."""
 
-    def __init__(self, stage: Stage, stubber: Stubber, iam: Iam) -> None:
-        self.stage = stage
+    def __init__(self, harness: Harness, stubber: Stubber, iam: Iam) -> None:
+        self.harness = harness
         self.stubber = stubber
         self.iam = iam
 
@@ -41,14 +41,14 @@ class Act:
             self.stubber.add_client_error("put_role_policy", error, expected_params=parameters)
 
     def patch(self, *, occasion: str = "m-1", **changes: Any) -> Any:
-        executor = replace(self.stage.executor(), **changes)
-        return RolePatcher(executor=executor, iam=self.iam).patch(LOOK, occasion=occasion)
+        executor = replace(self.harness.executor(), **changes)
+        return RolePatcher(executor=executor, iam=self.iam).patch(ASKED_FOR, occasion=occasion)
 
-    def told(self) -> list[str]:
-        return self.stage.sent.told()
+    def reported(self) -> list[str]:
+        return self.harness.sent.reported()
 
     def failure(self) -> dict[str, Any]:
-        (detail,) = self.stage.sent.details("Remediation Failed")
+        (detail,) = self.harness.sent.details("Remediation Failed")
         remediation: dict[str, Any] = detail["remediation"]
         return remediation
 

@@ -11,7 +11,7 @@ from pullguard.domain.errors import NotNow
 from pullguard.domain.role_policy import fits, policy_document, render
 from pullguard.store.ledger import Ledger
 from pullguard.workflows.patch_role import RolePatcher
-from pullguard.workflows.role_lock import ROLE_LEASE_S
+from pullguard.workflows.role_lock import ROLE_LOCK_S
 from tests.fakes import (
     NOW,
     ROLE_ID,
@@ -26,7 +26,7 @@ from tests.fakes import (
     secret,
     task_definition,
 )
-from tests.flows import look
+from tests.flows import request
 from tests.unit.workflows.patch_role.scene import BROKEN, GHCR, Act, Acted, own
 
 
@@ -41,17 +41,17 @@ def test_a_refusal_of_iam_is_told_with_its_remedy(act: Acted, code: str) -> None
     assert "ManagedRolePattern" in failure["remedy"]
     assert "pullguard:managed=true" in failure["remedy"]
     assert "RequireRoleBoundary" in failure["remedy"]
-    assert here.stage.sent.messages == []
+    assert here.harness.sent.messages == []
 
 
 def test_a_standing_refusal_is_told_once_a_day(act: Acted) -> None:
     here = act(BROKEN)
     for hours in (0, 1, 24):
-        here.stage.time = NOW
-        here.stage.later(hours=hours)
+        here.harness.time = NOW
+        here.harness.later(hours=hours)
         here.expect(render(policy_document(granted(GHCR))), error="AccessDenied")
         here.patch(occasion=f"m-{hours}")
-    assert here.told() == ["Remediation Failed"] * 2
+    assert here.reported() == ["Remediation Failed"] * 2
 
 
 def test_what_iam_refuses_is_not_counted_and_kept_as_refused(act: Acted, ledger: Ledger) -> None:
@@ -59,7 +59,7 @@ def test_what_iam_refuses_is_not_counted_and_kept_as_refused(act: Acted, ledger:
     for number in range(3):
         here.expect(render(policy_document(granted(GHCR))), error="AccessDenied")
         here.patch(occasion=f"m-{number}")
-    assert {each["remediation"]["why"] for each in here.stage.sent.details("Remediation Failed")} == {
+    assert {each["remediation"]["why"] for each in here.harness.sent.details("Remediation Failed")} == {
         "AWS refused iam:PutRolePolicy on the role web-execution (AccessDenied)"
     }
     assert [each.outcome for each in ledger.writes(role_arn())] == ["refused"] * 3
@@ -73,7 +73,7 @@ def test_any_other_error_of_iam_sends_the_message_back(act: Acted) -> None:
     here.expect(render(policy_document(granted(GHCR))), error="Throttling")
     with pytest.raises(ClientError, match="Throttling"):
         here.patch()
-    assert here.told() == []
+    assert here.reported() == []
 
 
 def test_a_policy_that_finds_no_room_is_told_and_not_tried(act: Acted, ledger: Ledger) -> None:
@@ -94,10 +94,10 @@ def test_a_role_with_eighty_secrets_fits_and_one_write_is_made_for_each(act: Act
     here = act(World(families, (role(),), many))  # with the default of WritesPerHour
     for number, family in enumerate(families):
         here.expect(render(policy_document(granted(*many[: number + 1]))))
-        patcher = RolePatcher(executor=here.stage.executor(), iam=here.iam)
-        assert patcher.patch(look(family.arn), occasion=f"m-{number}").written
-        here.stage.world.roles = (role(inline_policies=(own(*many[: number + 1]),)),)
-    assert set(here.stage.ledger.granted(role_arn())) == set(granted(*many))
+        patcher = RolePatcher(executor=here.harness.executor(), iam=here.iam)
+        assert patcher.patch(request(family.arn), occasion=f"m-{number}").written
+        here.harness.world.roles = (role(inline_policies=(own(*many[: number + 1]),)),)
+    assert set(here.harness.ledger.granted(role_arn())) == set(granted(*many))
 
 
 def test_a_role_with_eighty_secrets_under_keys_of_their_own_is_told_where_it_ends(act: Acted) -> None:
@@ -106,7 +106,7 @@ def test_a_role_with_eighty_secrets_under_keys_of_their_own_is_told_where_it_end
     one_more = task_definition(container(many[full - 1]))
     here = act(World((one_more,), (role(inline_policies=(own(*many[: full - 1]),)),), many))
     assert not here.patch().written
-    examined = examine(here.stage.world.facts()).findings
+    examined = examine(here.harness.world.facts()).findings
     assert "inline-policy-quota" in {each.check for each in examined}
 
 
@@ -114,7 +114,7 @@ def test_a_role_with_eighty_secrets_under_keys_of_their_own_is_told_where_it_end
 
 
 def last_delay_s(here: Act) -> int:
-    messages = [each for each in here.stage.sent.messages if each["QueueUrl"] == "validations"]
+    messages = [each for each in here.harness.sent.messages if each["QueueUrl"] == "validations"]
     return int(messages[-1]["DelaySeconds"])
 
 
@@ -125,7 +125,7 @@ def test_the_circuit_breaker_stops_and_tells(act: Acted) -> None:
         assert here.patch(occasion=f"m-{number}").written
     assert not here.patch(occasion="m-2").written
     assert "was written to 2 times in this hour" in here.failure()["why"]
-    here.stage.later(hours=1)
+    here.harness.later(hours=1)
     here.expect(render(policy_document(granted(GHCR))))
     assert here.patch(occasion="m-3").written
 
@@ -134,24 +134,24 @@ def test_an_open_breaker_is_told_once_in_its_hour_whoever_runs_into_it(act: Acte
     others = tuple(task_definition(container(GHCR), family=f"f{number}") for number in range(20))
     here = act(replace(BROKEN, task_definitions=others), writes_per_hour=1)
     here.expect(render(policy_document(granted(GHCR))))
-    patcher = RolePatcher(executor=here.stage.executor(), iam=here.iam)
-    written = [patcher.patch(look(each.arn), occasion=f"m-{each.family}").written for each in others]
+    patcher = RolePatcher(executor=here.harness.executor(), iam=here.iam)
+    written = [patcher.patch(request(each.arn), occasion=f"m-{each.family}").written for each in others]
     assert written == [True] + [False] * 19
-    assert here.told() == ["Remediation Completed", "Remediation Failed"]
-    here.stage.later(hours=1)
+    assert here.reported() == ["Remediation Completed", "Remediation Failed"]
+    here.harness.later(hours=1)
     here.expect(render(policy_document(granted(GHCR))))
-    assert patcher.patch(look(others[0].arn), occasion="m-later").written
+    assert patcher.patch(request(others[0].arn), occasion="m-later").written
 
 
 def test_a_crash_before_it_is_told_leaves_the_open_breaker_to_the_next(act: Acted) -> None:
     here = act(BROKEN, writes_per_hour=1)
     here.expect(render(policy_document(granted(GHCR))))
     here.patch()
-    here.stage.sent.failing = ["put_events"]
+    here.harness.sent.failing = ["put_events"]
     with pytest.raises(Crash):
         here.patch(occasion="m-2")
     scope = f"the grant of {GHCR.arn} on the role {role_arn()}"
-    assert not here.stage.ledger.happened(f"tripped {scope} {NOW:%Y-%m-%dT%H}", now=NOW)
+    assert not here.harness.ledger.happened(f"tripped {scope} {NOW:%Y-%m-%dT%H}", now=NOW)
 
 
 def test_an_open_breaker_asks_for_another_look_until_the_hour_is_over(act: Acted) -> None:
@@ -159,11 +159,11 @@ def test_an_open_breaker_asks_for_another_look_until_the_hour_is_over(act: Acted
     here.expect(render(policy_document(granted(GHCR))))
     here.patch()
     delays_s = []
-    here.stage.time = NOW.replace(minute=0, second=1)
-    while here.stage.time < NOW.replace(minute=0) + timedelta(hours=1):
-        here.patch(occasion=f"m-{here.stage.time}")
+    here.harness.time = NOW.replace(minute=0, second=1)
+    while here.harness.time < NOW.replace(minute=0) + timedelta(hours=1):
+        here.patch(occasion=f"m-{here.harness.time}")
         delays_s.append(last_delay_s(here))
-        here.stage.later(seconds=delays_s[-1])
+        here.harness.later(seconds=delays_s[-1])
     assert delays_s == [900] * 4
     here.expect(render(policy_document(granted(GHCR))))
     assert here.patch(occasion="m-last").written
@@ -172,7 +172,7 @@ def test_an_open_breaker_asks_for_another_look_until_the_hour_is_over(act: Acted
 @pytest.mark.parametrize(("minute", "second", "delay_s"), [(50, 0, 601), (1, 0, 841), (14, 59, 2), (45, 0, 900)])
 def test_it_asks_at_the_next_quarter_of_the_hour(act: Acted, minute: int, second: int, delay_s: int) -> None:
     here = act(BROKEN, writes_per_hour=1)
-    here.stage.time = NOW.replace(minute=minute, second=second)
+    here.harness.time = NOW.replace(minute=minute, second=second)
     here.expect(render(policy_document(granted(GHCR))))
     here.patch()
     here.patch(occasion="m-2")
@@ -183,22 +183,22 @@ def test_it_asks_once_in_a_quarter_for_the_same_event_and_again_after_a_crash(ac
     here = act(BROKEN, writes_per_hour=1)
     here.expect(render(policy_document(granted(GHCR))))
     here.patch()
-    here.stage.sent.messages.clear()
-    here.stage.sent.failing = ["send_message_batch"]
+    here.harness.sent.messages.clear()
+    here.harness.sent.failing = ["send_message_batch"]
     with pytest.raises(Crash):
         here.patch(occasion="m-2")
     for occasion in ("m-2", "m-2", "m-3"):
         here.patch(occasion=occasion)
-    assert len(here.stage.sent.bodies("validations")) == 1
+    assert len(here.harness.sent.bodies("validations")) == 1
 
 
 def test_what_another_run_is_at_is_looked_at_again_when_its_lease_has_ended(act: Acted, ledger: Ledger) -> None:
     here = act(BROKEN)
-    assert ledger.lease(f"write {role_arn()}", ROLE_LEASE_S, now=NOW)
+    assert ledger.lock(f"write {role_arn()}", ROLE_LOCK_S, now=NOW)
     patched = here.patch()
     assert (patched.written, "another run is at" in patched.why) == (False, True)
-    assert (ledger.writes(role_arn()), last_delay_s(here)) == ((), ROLE_LEASE_S)
-    here.stage.later(seconds=ROLE_LEASE_S)
+    assert (ledger.writes(role_arn()), last_delay_s(here)) == ((), ROLE_LOCK_S)
+    here.harness.later(seconds=ROLE_LOCK_S)
     here.expect(render(policy_document(granted(GHCR))))
     assert here.patch(occasion="m-2").written
 

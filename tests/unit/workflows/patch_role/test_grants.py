@@ -24,7 +24,7 @@ from tests.fakes import (
     secret,
     task_definition,
 )
-from tests.flows import LOOK, look
+from tests.flows import ASKED_FOR, request
 from tests.unit.workflows.patch_role.scene import BROKEN, DATABASE, GHCR, HUB, KEYED, Acted, own
 
 
@@ -62,11 +62,11 @@ def test_the_very_request_and_what_is_told_of_it(act: Acted) -> None:
         )
     )
     assert here.patch().written
-    (detail,) = here.stage.sent.details("Remediation Completed")
+    (detail,) = here.harness.sent.details("Remediation Completed")
     assert detail["remediation"]["target"] == str(role_arn())
     assert detail["remediation"]["before"] is None
     assert parse_own(detail["remediation"]["after"])[0] == granted(KEYED)
-    (again,) = here.stage.sent.bodies("validations")
+    (again,) = here.harness.sent.bodies("validations")
     assert again["task_definition"] == str(revision_arn())
 
 
@@ -76,7 +76,7 @@ def test_the_write_is_remembered_before_it_is_made_and_its_grants_after(act: Act
     with pytest.raises(ClientError):
         here.patch()
     assert [item["sk"]["S"].split("#")[0] for item in ledger._items(f"ROLE#{role_arn()}")] == ["WRITE"]
-    assert here.told() == []
+    assert here.reported() == []
 
 
 def test_what_iam_refused_does_not_enter_the_next_write(act: Acted, ledger: Ledger) -> None:
@@ -94,9 +94,9 @@ def test_what_is_granted_already_is_looked_at_again_ever_later_until_it_shows(
     act: Acted, attempt: int, delay_s: int | None
 ) -> None:
     here = act(replace(BROKEN, roles=(role(inline_policies=(own(GHCR),)),)))
-    patcher = RolePatcher(executor=here.stage.executor(), iam=here.iam)
-    assert not patcher.patch(replace(LOOK, attempt=attempt), occasion="m-1").written
-    asked = [(json.loads(each["MessageBody"])["attempt"], each["DelaySeconds"]) for each in here.stage.sent.messages]
+    patcher = RolePatcher(executor=here.harness.executor(), iam=here.iam)
+    assert not patcher.patch(replace(ASKED_FOR, attempt=attempt), occasion="m-1").written
+    asked = [(json.loads(each["MessageBody"])["attempt"], each["DelaySeconds"]) for each in here.harness.sent.messages]
     assert asked == ([] if delay_s is None else [(attempt + 1, delay_s)])
 
 
@@ -110,7 +110,7 @@ def test_other_policies_are_left_alone(act: Acted) -> None:
 def test_the_same_document_is_not_written_again(act: Acted) -> None:
     here = act(replace(BROKEN, roles=(role(inline_policies=(own(GHCR),)),)))
     assert here.patch().why == "nothing to grant any more"
-    assert here.told() == []
+    assert here.reported() == []
 
 
 def test_one_message_twice_is_told_once(act: Acted) -> None:
@@ -118,7 +118,7 @@ def test_one_message_twice_is_told_once(act: Acted) -> None:
     for _ in range(2):
         here.expect(render(policy_document(granted(GHCR))))
         here.patch(occasion="m-1")
-    assert here.told() == ["Remediation Completed"]
+    assert here.reported() == ["Remediation Completed"]
 
 
 NOTHING_TO_DO: dict[str, dict[str, Any]] = {
@@ -136,8 +136,8 @@ NOTHING_TO_DO: dict[str, dict[str, Any]] = {
 def test_a_late_message_writes_nothing(act: Acted, changes: dict[str, Any], ledger: Ledger) -> None:
     here = act(**changes)
     assert here.patch().why == "nothing to grant any more"
-    assert (here.told(), ledger.granted(role_arn())) == ([], ())
-    (asked,) = here.stage.sent.messages  # whether the need is gone for good, the validator sees
+    assert (here.reported(), ledger.granted(role_arn())) == ([], ())
+    (asked,) = here.harness.sent.messages  # whether the need is gone for good, the validator sees
     assert (asked["QueueUrl"], json.loads(asked["MessageBody"])["attempt"]) == ("validations", 1)
 
 
@@ -145,9 +145,9 @@ def test_a_forged_message_can_do_no_more_than_make_somebody_look(act: Acted) -> 
     # The attacker's task definition names the database's password and a role of the attacker's own.
     intruder = World((task_definition(container(DATABASE), role_name="intruder"),), (role("intruder"),), (DATABASE,))
     here = act(intruder)
-    message = json.loads(LOOK.to_json()) | {"role": str(role_arn("admin")), "secret": str(DATABASE.arn)}
-    forged = look().parse(json.dumps(message))
-    patcher = RolePatcher(executor=here.stage.executor(), iam=here.iam)
+    message = json.loads(ASKED_FOR.to_json()) | {"role": str(role_arn("admin")), "secret": str(DATABASE.arn)}
+    forged = request().parse(json.dumps(message))
+    patcher = RolePatcher(executor=here.harness.executor(), iam=here.iam)
     assert patcher.patch(forged, occasion="m-1").why == "nothing to grant any more"
 
 
@@ -235,14 +235,14 @@ EARLIER: dict[str, tuple[str, bool, bool, bool]] = {
 
 @pytest.mark.parametrize("case", EARLIER.values(), ids=EARLIER)
 def test_what_a_role_was_granted_goes_with_it(act: Acted, ledger: Ledger, case: tuple[str, bool, bool, bool]) -> None:
-    whose, present, agreed, stays = case
+    whose, present, consented, stays = case
     ledger.keep_grants(role_arn(), granted(HUB), role_id=whose)
     inline = (own(HUB),) if present else ()
-    now = HUB if agreed else UNTAGGED
+    now = HUB if consented else UNTAGGED
     here = act(replace(BROKEN, roles=(role(inline_policies=inline),), secrets=(GHCR, now)))
     here.expect(render(policy_document(granted(GHCR, *([HUB] if stays else [])))))
     assert here.patch().written
-    known = {each.granted for each in ledger.holdings(role_arn())}
+    known = {each.granted for each in ledger.grant_records(role_arn())}
     assert known == set(granted(GHCR, *([HUB] if whose != "AROAEARLIER" else [])))
 
 
@@ -263,7 +263,7 @@ def test_every_arn_that_a_write_adds_or_takes_away_is_told(
     here = act(replace(BROKEN, roles=(role(inline_policies=(own(*present),) if present else ()),), secrets=(GHCR, now)))
     here.expect(render(policy_document(granted(GHCR, *([now] if known else [])))))
     assert here.patch().written
-    (detail,) = here.stage.sent.details("Remediation Completed")
+    (detail,) = here.harness.sent.details("Remediation Completed")
     assert words in detail["remediation"]["why"]
 
 
@@ -276,7 +276,7 @@ def test_what_cannot_be_read_stays_as_it_stands_and_holds_up_nothing(
     here = act(replace(BROKEN, roles=(role(inline_policies=(own(HUB),)),), unreadable=unread))
     here.expect(render(policy_document(granted(GHCR, HUB))))
     assert here.patch().written
-    (detail,) = here.stage.sent.details("Remediation Completed")
+    (detail,) = here.harness.sent.details("Remediation Completed")
     assert f"{HUB.arn} could not be read" in detail["remediation"]["why"]
 
 
@@ -329,7 +329,7 @@ def test_what_somebody_else_wrote_into_our_policy_is_dropped(act: Acted, stateme
     here = act(replace(BROKEN, roles=(role(inline_policies=(own(HUB, extra=(statement,)),)),), secrets=(GHCR, HUB)))
     here.expect(render(policy_document(granted(GHCR, HUB))))
     assert here.patch().written
-    (detail,) = here.stage.sent.details("Remediation Completed")
+    (detail,) = here.harness.sent.details("Remediation Completed")
     assert "what was not Pullguard's in its policy is left out" in detail["remediation"]["why"]
 
 
@@ -348,4 +348,4 @@ def test_what_an_owner_may_have_narrowed_is_not_written(act: Acted, condition: d
     who = role(inline_policies=(NamedPolicy(name="own", document=narrow),))
     here = act(World((task_definition(container(KEYED)),), (who,), (KEYED,)))
     assert (here.patch().written, here.patch().why) == (False, "nothing to grant any more")
-    assert here.told() == []
+    assert here.reported() == []

@@ -20,25 +20,25 @@ def test_while_everything_is_stopped_nothing_is_written_and_what_would_be_is_tol
     here = act(BROKEN, stop=switch_text(STOP))
     for occasion in ("m-1", "m-2"):
         assert not here.patch(occasion=occasion).written
-    (detail,) = here.stage.sent.details("Remediation Planned")
+    (detail,) = here.harness.sent.details("Remediation Planned")
     assert f"everything is stopped {STOP}" in detail["remediation"]["why"]
     assert "pullguard resume" in detail["remediation"]["remedy"]
-    assert here.stage.ledger.granted(role_arn()) == ()
-    assert here.told() == ["Remediation Planned"]
+    assert here.harness.ledger.granted(role_arn()) == ()
+    assert here.reported() == ["Remediation Planned"]
 
 
 def test_another_stop_is_told_again(act: Acted) -> None:
     here = act(BROKEN, stop=switch_text(STOP))
     here.patch()
-    here.stage.stop = switch_text(replace(STOP, at="2026-11-24T08:00:00+00:00"))
+    here.harness.stop = switch_text(replace(STOP, at="2026-11-24T08:00:00+00:00"))
     here.patch(occasion="m-2")
-    assert here.told() == ["Remediation Planned"] * 2
+    assert here.reported() == ["Remediation Planned"] * 2
 
 
 def test_after_the_stop_the_same_message_writes(act: Acted) -> None:
     here = act(BROKEN, stop=switch_text(STOP))
     here.patch()
-    here.stage.stop = GO_ON
+    here.harness.stop = GO_ON
     here.expect(render(policy_document(granted(GHCR))))
     assert here.patch().written
 
@@ -47,7 +47,7 @@ def test_a_stop_uses_up_nothing_of_the_hours_writes(act: Acted) -> None:
     here = act(BROKEN, stop=switch_text(STOP), writes_per_hour=1)
     for number in range(3):
         here.patch(occasion=f"m-{number}")
-    here.stage.stop = GO_ON
+    here.harness.stop = GO_ON
     here.expect(render(policy_document(granted(GHCR))))
     assert here.patch(occasion="m-9").written
 
@@ -56,7 +56,7 @@ def test_a_held_role_is_left_alone_and_no_other(act: Acted, ledger: Ledger) -> N
     ledger.save_hold(role_arn(), STOP)
     here = act(BROKEN)
     assert not here.patch().written
-    (detail,) = here.stage.sent.details("Remediation Planned")
+    (detail,) = here.harness.sent.details("Remediation Planned")
     assert f"the role is held {STOP}" in detail["remediation"]["why"]
     assert "pullguard resume web-execution" in detail["remediation"]["remedy"]
     ledger.end_hold(role_arn())
@@ -84,6 +84,6 @@ def test_without_an_answer_nothing_is_written_and_the_message_comes_back(act: Ac
     for occasion in ("m-1", "m-1", "m-2"):
         with pytest.raises(NotNow, match="the stop parameter cannot be read"):
             here.patch(occasion=occasion)
-    assert here.told() == ["Remediation Failed"]
+    assert here.reported() == ["Remediation Failed"]
     assert "ssm:GetParameter" in here.failure()["why"] or code == "ParameterNotFound"
-    assert here.stage.ledger.granted(role_arn()) == ()
+    assert here.harness.ledger.granted(role_arn()) == ()

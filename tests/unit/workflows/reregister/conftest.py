@@ -10,7 +10,7 @@ from botocore.config import Config
 from pullguard.planning.planner import Rules
 from pullguard.store.ledger import Ledger
 from tests.fakes import REGION
-from tests.flows import Stage, look
+from tests.flows import Harness, request
 from tests.unit.workflows.reregister.scene import MOVING, SUCCESSOR, Act, Acted, Wire
 
 
@@ -20,7 +20,7 @@ def act(ledger: Ledger) -> Iterator[Acted]:
     answer: Any = wire
     client = boto3.client("ecs", region_name=REGION, config=Config(retries={"total_max_attempts": 1}))
     client.meta.events.register_first("before-send.ecs", answer)
-    yield lambda world, **changes: Act(Stage(ledger, world, **changes), wire, client)
+    yield lambda world, **changes: Act(Harness(ledger, world, **changes), wire, client)
     assert wire.expected == []
 
 
@@ -28,7 +28,7 @@ def act(ledger: Ledger) -> Iterator[Acted]:
 def moving(act: Acted) -> Act:
     """The successor was validated and is in order; the service may be moved."""
     here = act(MOVING, rules=Rules(move_services=True))
-    here.stage.validate(look(SUCCESSOR))
-    here.stage.sent.messages.clear()
-    here.stage.sent.events.clear()
+    here.harness.validate(request(SUCCESSOR))
+    here.harness.sent.messages.clear()
+    here.harness.sent.events.clear()
     return here

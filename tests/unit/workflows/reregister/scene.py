@@ -26,16 +26,16 @@ from tests.fakes import (
     service,
     task_definition,
 )
-from tests.flows import LOOK, Stage
+from tests.flows import ASKED_FOR, Harness
 
 OLD, NEW = secret_arn(suffix="OldOld"), secret(suffix="NewNew")
 SOURCE, SUCCESSOR = revision_arn(revision=7), revision_arn(revision=8)
 STALE = World((task_definition(container(OLD)),), (role(reads=[NEW]),), (NEW,))
-MENDED = task_definition(container(NEW), revision=8)
+FIXED = task_definition(container(NEW), revision=8)
 # The successor is registered, and a service still runs the broken revision.
 MOVING = replace(
     STALE,
-    task_definitions=(*STALE.task_definitions, MENDED),
+    task_definitions=(*STALE.task_definitions, FIXED),
     running=Usage(newest=False, successor=SUCCESSOR, services=(service(),)),
 )
 
@@ -96,8 +96,8 @@ class Body(BytesIO):
 class Act:
     """A stage with a reregisterer, whose calls to ECS are exactly those that are expected."""
 
-    def __init__(self, stage: Stage, wire: Wire, client: Any) -> None:
-        self.stage = stage
+    def __init__(self, harness: Harness, wire: Wire, client: Any) -> None:
+        self.harness = harness
         self.wire = wire
         self.client = client
 
@@ -106,7 +106,7 @@ class Act:
         request = {"taskDefinition": "web", "include": ["TAGS"]}
         self.wire.expected.append(("DescribeTaskDefinition", request, {**described(**more), **(beside or {})}))
 
-    def expect_look_at(self, reference: str, **members: Any) -> None:
+    def expect_validation_of(self, reference: str, **members: Any) -> None:
         """Expect that one revision is described; without ``members`` there is none."""
         request = {"taskDefinition": reference, "include": ["TAGS"]}
         answer: Any = described(**members) if members else "ClientException"
@@ -120,8 +120,8 @@ class Act:
 
     def expect_comparison(self, successor: dict[str, Any] | None = None) -> None:
         """Expect that both revisions are described once more; ``successor`` are other members of the second."""
-        mended = {"taskDefinitionArn": str(SUCCESSOR), "revision": 8, "containerDefinitions": [container(NEW, cpu=64)]}
-        for arn, answer in ((SOURCE, described()), (SUCCESSOR, described(**{**mended, **(successor or {})}))):
+        fixed = {"taskDefinitionArn": str(SUCCESSOR), "revision": 8, "containerDefinitions": [container(NEW, cpu=64)]}
+        for arn, answer in ((SOURCE, described()), (SUCCESSOR, described(**{**fixed, **(successor or {})}))):
             self.wire.expected.append(
                 ("DescribeTaskDefinition", {"taskDefinition": str(arn), "include": ["TAGS"]}, answer)
             )
@@ -140,26 +140,26 @@ class Act:
         self.wire.expected.append(("UpdateService", request, error or {}))
 
     def run(self, *, occasion: str = "m-1") -> Any:
-        flow = Reregisterer(executor=self.stage.executor(), ecs=Ecs(self.client))
-        return flow.run(LOOK, occasion=occasion)
+        flow = Reregisterer(executor=self.harness.executor(), ecs=Ecs(self.client))
+        return flow.run(ASKED_FOR, occasion=occasion)
 
-    def told(self) -> list[str]:
-        return self.stage.sent.told()
+    def reported(self) -> list[str]:
+        return self.harness.sent.reported()
 
-    def looks(self) -> list[tuple[str, int]]:
+    def requests(self) -> list[tuple[str, int]]:
         """What is to be looked at again, and after how many seconds."""
         return [
             (json.loads(each["MessageBody"])["task_definition"], each["DelaySeconds"])
-            for each in self.stage.sent.messages
+            for each in self.harness.sent.messages
         ]
 
     def deeds(self, event: str) -> list[tuple[str, str]]:
         """The targets and reasons of what was told as ``event``, a target by its last part."""
-        details = (detail["remediation"] for detail in self.stage.sent.details(event))
+        details = (detail["remediation"] for detail in self.harness.sent.details(event))
         return [(each["target"].rpartition("/")[2], each["why"]) for each in details]
 
     def failure(self) -> dict[str, Any]:
-        (detail,) = self.stage.sent.details("Remediation Failed")
+        (detail,) = self.harness.sent.details("Remediation Failed")
         remediation: dict[str, Any] = detail["remediation"]
         return remediation
 

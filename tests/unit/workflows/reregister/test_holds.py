@@ -6,7 +6,7 @@ import pytest
 
 from pullguard.domain.stop import GO_ON, Stop, switch_text
 from pullguard.store.ledger import Ledger
-from pullguard.workflows.reregister import LEASE_S
+from pullguard.workflows.reregister import LOCK_S
 from tests.fakes import role_arn
 from tests.unit.workflows.reregister.scene import STALE, SUCCESSOR, Act, Acted
 
@@ -17,8 +17,8 @@ def test_while_everything_is_stopped_nothing_is_registered(act: Acted) -> None:
     here = act(STALE, stop=STOPPED)
     for occasion in ("m-1", "m-2"):
         assert here.run(occasion=occasion).registered is None
-        here.stage.later(seconds=LEASE_S)
-    assert here.told() == ["Remediation Planned"]
+        here.harness.later(seconds=LOCK_S)
+    assert here.reported() == ["Remediation Planned"]
 
 
 @pytest.mark.parametrize("held", ["everything", "family", "role"])
@@ -27,27 +27,27 @@ def test_right_after_it_ends_the_next_message_registers(act: Acted, held: str) -
     if held != "everything":
         hold(here, held)
     assert here.run().registered is None
-    here.stage.stop = GO_ON
-    here.stage.ledger.end_family_hold("web")
-    here.stage.ledger.end_hold(role_arn())
+    here.harness.stop = GO_ON
+    here.harness.ledger.end_family_hold("web")
+    here.harness.ledger.end_hold(role_arn())
     here.expect_description()
     here.expect_registration()
     assert here.run(occasion="m-2").registered == str(SUCCESSOR)
 
 
 def test_while_everything_is_stopped_no_service_is_moved(moving: Act) -> None:
-    moving.stage.stop = STOPPED
+    moving.harness.stop = STOPPED
     moving.expect_comparison()
     assert moving.run().moved == 0
-    assert moving.told() == ["Remediation Planned"]
+    assert moving.reported() == ["Remediation Planned"]
 
 
 def hold(here: Act, held: str) -> None:
     stop = Stop(by="ada", at="2026-11-23T11:59:00+00:00")
     if held == "family":
-        here.stage.ledger.save_family_hold("web", stop)
+        here.harness.ledger.save_family_hold("web", stop)
     else:
-        here.stage.ledger.save_hold(role_arn(), stop)
+        here.harness.ledger.save_hold(role_arn(), stop)
 
 
 @pytest.mark.parametrize("held", ["family", "role"])
@@ -85,8 +85,8 @@ def test_a_hold_that_comes_between_the_proof_and_the_write_stops_the_registratio
     here.expect_description()
     hold_before_the_record(here, monkeypatch, held)
     assert here.run().registered is None
-    assert [write.outcome for write in here.stage.ledger.ecs_writes("web")] == ["refused"]
-    assert here.told() == ["Remediation Planned"]
+    assert [write.outcome for write in here.harness.ledger.ecs_writes("web")] == ["refused"]
+    assert here.reported() == ["Remediation Planned"]
 
 
 @pytest.mark.parametrize("held", ["family", "role"])
@@ -97,5 +97,5 @@ def test_a_hold_that_comes_between_the_proof_and_the_write_stops_the_move(
     moving.expect_service()
     hold_before_the_record(moving, monkeypatch, held)
     assert moving.run().moved == 0
-    assert [write.outcome for write in moving.stage.ledger.ecs_writes("web")] == ["refused"]
-    assert moving.told() == ["Remediation Planned"]
+    assert [write.outcome for write in moving.harness.ledger.ecs_writes("web")] == ["refused"]
+    assert moving.reported() == ["Remediation Planned"]

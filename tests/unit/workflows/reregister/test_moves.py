@@ -8,7 +8,7 @@ import pytest
 from pullguard.domain.facts import Usage
 from pullguard.planning.planner import Rules
 from tests.fakes import GOOD_VALUE, container, denied, role, role_arn, secret, service, task_definition
-from tests.flows import look
+from tests.flows import request
 from tests.unit.workflows.reregister.scene import MOVING, NEW, SOURCE, STALE, SUCCESSOR, Act, Acted
 
 
@@ -16,13 +16,13 @@ def test_a_service_is_moved_to_a_successor_that_is_in_order(moving: Act) -> None
     moving.expect_comparison()
     moving.expect_move()
     assert moving.run().moved == 1
-    (move,) = moving.stage.ledger.ecs_writes("web")
+    (move,) = moving.harness.ledger.ecs_writes("web")
     assert (move.kind, move.outcome) == ("move-service", "written")
     assert (move.before, move.after) == (str(SOURCE), str(SUCCESSOR))
-    (detail,) = moving.stage.sent.details("Remediation Completed")
+    (detail,) = moving.harness.sent.details("Remediation Completed")
     assert detail["remediation"]["kind"] == "move-service"
     assert (detail["remediation"]["before"], detail["remediation"]["after"]) == (str(SOURCE), str(SUCCESSOR))
-    assert [arn for arn, _ in moving.looks()] == [str(SOURCE)]
+    assert [arn for arn, _ in moving.requests()] == [str(SOURCE)]
 
 
 FORGED: dict[str, dict[str, Any]] = {
@@ -50,8 +50,8 @@ def test_what_ecs_fills_in_at_registration_is_no_difference(moving: Act) -> None
 def test_a_service_is_not_moved_to_a_successor_that_nobody_has_validated(act: Acted) -> None:
     here = act(MOVING, rules=Rules(move_services=True))
     assert here.run().why == "its successor is yet to be validated"
-    assert [arn for arn, _ in here.looks()] == [str(SUCCESSOR), str(SOURCE)]
-    assert here.told() == []
+    assert [arn for arn, _ in here.requests()] == [str(SUCCESSOR), str(SOURCE)]
+    assert here.reported() == []
 
 
 BROKEN_SUCCESSORS: dict[str, dict[str, Any]] = {
@@ -70,10 +70,10 @@ BROKEN_SUCCESSORS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("changes", BROKEN_SUCCESSORS.values(), ids=BROKEN_SUCCESSORS)
 def test_a_service_is_not_moved_to_a_successor_that_is_broken_as_well(moving: Act, changes: dict[str, Any]) -> None:
-    moving.stage.world = replace(moving.stage.world, **changes)
+    moving.harness.world = replace(moving.harness.world, **changes)
     moving.run()
     assert str(SUCCESSOR) in moving.failure()["why"]
-    assert moving.looks() == []
+    assert moving.requests() == []
 
 
 WATCHED = {"pullguard:mode": "observe"}
@@ -97,15 +97,15 @@ OBSERVED_SUCCESSORS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("changes", OBSERVED_SUCCESSORS.values(), ids=OBSERVED_SUCCESSORS)
 def test_a_service_is_not_moved_to_a_successor_that_is_to_be_observed(moving: Act, changes: dict[str, Any]) -> None:
     both = (*STALE.task_definitions, *changes["task_definitions"])
-    moving.stage.world = replace(moving.stage.world, **{**changes, "task_definitions": both})
+    moving.harness.world = replace(moving.harness.world, **{**changes, "task_definitions": both})
     assert moving.run().moved == 0
     assert "a tag pullguard:mode says that Pullguard is to observe only" in moving.failure()["why"]
-    assert (moving.looks(), moving.stage.ledger.ecs_writes("web")) == ([], ())
+    assert (moving.requests(), moving.harness.ledger.ecs_writes("web")) == ([], ())
 
 
 def test_a_tag_of_the_successor_that_lowers_nothing_keeps_no_service(moving: Act) -> None:
     tagged = task_definition(container(NEW), revision=8, tags={"pullguard:mode": "remediate"})
-    moving.stage.world = replace(moving.stage.world, task_definitions=(*STALE.task_definitions, tagged))
+    moving.harness.world = replace(moving.harness.world, task_definitions=(*STALE.task_definitions, tagged))
     moving.expect_comparison()
     moving.expect_move()
     assert moving.run().moved == 1
@@ -114,9 +114,9 @@ def test_a_tag_of_the_successor_that_lowers_nothing_keeps_no_service(moving: Act
 def test_what_the_validator_knows_of_a_successors_value_counts(act: Acted) -> None:
     here = act(MOVING, rules=Rules(move_services=True))
     empty = replace(NEW, value=replace(GOOD_VALUE, password="empty"))
-    here.stage.world = replace(MOVING, secrets=(empty,))
-    here.stage.validate(look(SUCCESSOR))
-    here.stage.world = MOVING  # an executor does not read the value
+    here.harness.world = replace(MOVING, secrets=(empty,))
+    here.harness.validate(request(SUCCESSOR))
+    here.harness.world = MOVING  # an executor does not read the value
     here.run()
     assert "secret-value-empty-field" in here.failure()["why"]
 
@@ -129,8 +129,8 @@ def test_a_refused_move_is_told(moving: Act) -> None:
 
 
 def test_a_service_that_was_written_to_too_often_is_left(moving: Act) -> None:
-    moving.stage.writes_per_hour = 1
-    moving.stage.ledger.count_write(f"service {service().service_arn}", now=moving.stage.now())
+    moving.harness.writes_per_hour = 1
+    moving.harness.ledger.count_write(f"service {service().service_arn}", now=moving.harness.now())
     moving.expect_comparison()
     moving.run()
     assert "was written to 1 times in this hour" in moving.failure()["why"]
@@ -140,14 +140,14 @@ def test_a_service_that_was_written_to_too_often_is_left(moving: Act) -> None:
 @pytest.mark.parametrize("which", ["a", "b", "c"])
 def test_a_service_that_stays_does_not_keep_the_others(moving: Act, which: str, why: str) -> None:
     services = tuple(map(service, "abc"))
-    moving.stage.world = replace(
-        moving.stage.world, running=Usage(newest=False, successor=SUCCESSOR, services=services)
+    moving.harness.world = replace(
+        moving.harness.world, running=Usage(newest=False, successor=SUCCESSOR, services=services)
     )
-    moving.stage.writes_per_hour = 1
+    moving.harness.writes_per_hour = 1
     if why == "the breaker is open":
-        moving.stage.ledger.count_write(f"service {service(which).service_arn}", now=moving.stage.now())
+        moving.harness.ledger.count_write(f"service {service(which).service_arn}", now=moving.harness.now())
     if why == "it was moved back":
-        moving.stage.ledger.keep_move(service(which).service_arn, SOURCE, SUCCESSOR)
+        moving.harness.ledger.keep_move(service(which).service_arn, SOURCE, SUCCESSOR)
     moving.expect_comparison()
     for name in "abc":
         if name != which:
@@ -160,4 +160,4 @@ def test_a_service_that_stays_does_not_keep_the_others(moving: Act, which: str, 
     event = "Remediation Refused" if why == "it was moved back" else "Remediation Failed"
     assert [target for target, _ in moving.deeds(event)] == [which]
     assert [target for target, _ in moving.deeds("Remediation Completed")] == [name for name in "abc" if name != which]
-    assert {arn for arn, _ in moving.looks()} == {str(SOURCE)}
+    assert {arn for arn, _ in moving.requests()} == {str(SOURCE)}

@@ -12,9 +12,9 @@ from pullguard.domain.errors import NotNow
 from pullguard.domain.facts import ScheduleUse, Usage
 from pullguard.planning.planner import Rules
 from pullguard.workflows.redeploy import NOTHING
-from pullguard.workflows.reregister import LEASE_S, Reregisterer
+from pullguard.workflows.reregister import LOCK_S, Reregisterer
 from tests.fakes import ACCOUNT, NOW, World, container, denied, role, service, task_definition
-from tests.flows import CAUSE, LOOK
+from tests.flows import ASKED_FOR, CAUSE
 from tests.unit.workflows.reregister.scene import MOVING, NEW, OLD, SOURCE, STALE, SUCCESSOR, Acted
 
 
@@ -24,9 +24,9 @@ def test_the_very_request_and_what_is_told_of_it(act: Acted) -> None:
     here.expect_registration()
     result = here.run()
     assert result.registered == str(SUCCESSOR)
-    (detail,) = here.stage.sent.details("Remediation Completed")
+    (detail,) = here.harness.sent.details("Remediation Completed")
     assert (detail["remediation"]["before"], detail["remediation"]["after"]) == (str(SOURCE), str(SUCCESSOR))
-    assert [arn for arn, _ in here.looks()] == [str(SUCCESSOR), str(SOURCE)]
+    assert [arn for arn, _ in here.requests()] == [str(SUCCESSOR), str(SOURCE)]
 
 
 def test_a_second_run_finds_the_lease_taken_and_looks_again_after_it(act: Acted) -> None:
@@ -34,9 +34,9 @@ def test_a_second_run_finds_the_lease_taken_and_looks_again_after_it(act: Acted)
     here.expect_description()
     here.expect_registration()
     here.run(occasion="m-1")
-    here.stage.sent.messages.clear()
+    here.harness.sent.messages.clear()
     assert here.run(occasion="m-2").why == "just registered, or about to be"
-    assert here.looks() == [(str(SOURCE), LEASE_S)]
+    assert here.requests() == [(str(SOURCE), LOCK_S)]
 
 
 def test_after_a_run_that_died_the_next_registers_when_the_lease_has_ended(act: Acted) -> None:
@@ -45,7 +45,7 @@ def test_after_a_run_that_died_the_next_registers_when_the_lease_has_ended(act: 
     here.expect_registration(error="ServerException")
     with pytest.raises(ClientError):
         here.run()
-    here.stage.later(seconds=LEASE_S)
+    here.harness.later(seconds=LOCK_S)
     here.expect_description()
     here.expect_registration()
     assert here.run(occasion="m-1").registered == str(SUCCESSOR)
@@ -55,7 +55,7 @@ def test_a_successor_is_adopted_and_nothing_is_registered_twice(act: Acted) -> N
     # The run that registered died before it could tell; the tag on the new revision says that it did.
     here = act(replace(MOVING, running=Usage(newest=False, successor=SUCCESSOR)))
     assert here.run().why == NOTHING
-    assert here.told() == []
+    assert here.reported() == []
 
 
 def test_what_ecs_does_not_show_yet_is_not_registered_again(act: Acted) -> None:
@@ -63,8 +63,8 @@ def test_what_ecs_does_not_show_yet_is_not_registered_again(act: Acted) -> None:
     here.expect_description()
     here.expect_registration()
     here.run(occasion="m-0")
-    here.stage.later(seconds=LEASE_S)
-    here.expect_look_at(str(SUCCESSOR), taskDefinitionArn=str(SUCCESSOR), revision=8)
+    here.harness.later(seconds=LOCK_S)
+    here.expect_validation_of(str(SUCCESSOR), taskDefinitionArn=str(SUCCESSOR), revision=8)
     with pytest.raises(NotNow, match="does not say yet"):
         here.run(occasion="m-1")
 
@@ -90,7 +90,7 @@ NOTHING_TO_DO: dict[str, dict[str, Any]] = {
 def test_a_late_message_writes_nothing(act: Acted, changes: dict[str, Any]) -> None:
     here = act(**changes)
     assert here.run().why == NOTHING
-    assert (here.told(), here.looks()) == ([], [])
+    assert (here.reported(), here.requests()) == ([], [])
 
 
 def test_what_changed_since_it_was_planned_is_not_registered(act: Acted) -> None:
@@ -110,8 +110,8 @@ def test_nothing_is_registered_where_it_is_not_seen_what_came_over_the_wire(act:
     ecs = Ecs(here.client)
     here.client.meta.events.unregister("before-parse.ecs.DescribeTaskDefinition", ecs._keep_raw)
     with pytest.raises(TypeError):
-        Reregisterer(executor=here.stage.executor(), ecs=ecs).run(LOOK, occasion="m-1")
-    assert here.told() == []
+        Reregisterer(executor=here.harness.executor(), ecs=ecs).run(ASKED_FOR, occasion="m-1")
+    assert here.reported() == []
 
 
 @pytest.mark.parametrize("where", ["aThingOfNextYear", "containerDefinitions[0].aThingOfNextYear"])
@@ -174,12 +174,12 @@ def test_what_was_written_to_ecs_is_in_the_history(act: Acted, error: str | None
     here.expect_registration(error=error)
     with suppress(ClientError):
         here.run()
-    (write,) = here.stage.ledger.ecs_writes("web")
-    assert here.stage.ledger.families() == ("web",)
+    (write,) = here.harness.ledger.ecs_writes("web")
+    assert here.harness.ledger.families() == ("web",)
     assert (write.kind, write.outcome, write.before) == ("reregister", outcome, str(SOURCE))
     assert write.after == (None if error else str(SUCCESSOR))
     assert (write.cause, write.event_id) == (CAUSE.kind, CAUSE.event_id)
-    assert here.stage.ledger.written_in_hour("family web", now=NOW) == (0 if error else 1)
+    assert here.harness.ledger.written_in_hour("family web", now=NOW) == (0 if error else 1)
 
 
 def test_any_other_error_of_ecs_sends_the_message_back(act: Acted) -> None:
@@ -188,7 +188,7 @@ def test_any_other_error_of_ecs_sends_the_message_back(act: Acted) -> None:
     here.expect_registration(error="ThrottlingException")
     with pytest.raises(ClientError):
         here.run()
-    assert here.told() == []
+    assert here.reported() == []
 
 
 def test_the_circuit_breaker_stops_and_tells(act: Acted) -> None:
@@ -196,9 +196,9 @@ def test_the_circuit_breaker_stops_and_tells(act: Acted) -> None:
     here.expect_description()
     here.expect_registration()
     here.run()
-    for done in here.stage.ledger.done_in("web"):  # somebody undid it, and lets it be done again
-        here.stage.ledger.let_again("web", done)
-    here.stage.later(seconds=LEASE_S)
+    for done in here.harness.ledger.done_in("web"):  # somebody undid it, and lets it be done again
+        here.harness.ledger.let_again("web", done)
+    here.harness.later(seconds=LOCK_S)
     here.run(occasion="m-2")
     assert "family web was written to 1 times in this hour" in here.failure()["why"]
 
@@ -209,7 +209,7 @@ def test_copies_of_a_message_are_not_counted_by_the_circuit_breaker(act: Acted) 
     here.expect_registration()
     for number in range(5):
         here.run(occasion=f"m-{number}")
-    assert here.told() == ["Remediation Completed"]
+    assert here.reported() == ["Remediation Completed"]
 
 
 # --- Where it only observes ---
@@ -232,7 +232,7 @@ def test_observing_says_what_would_follow_the_registration(act: Acted, rules: Ru
         schedules=(ScheduleUse(kind="rule", name="nightly", within="1", task_definition=SOURCE),),
     )
     here = act(replace(STALE, running=usage), mode="observe", rules=rules)
-    here.stage.validate()
+    here.harness.validate()
     ((_, why),) = here.deeds("Remediation Planned")
     assert all(each in why for each in words)
     assert ("would move" in why) == rules.move_services

@@ -10,7 +10,7 @@ from pullguard.domain.facts import Usage
 from pullguard.planning.planner import Rules
 from pullguard.workflows.execute import WAITS_S
 from tests.fakes import REGION, container, revision_arn, service, task_definition
-from tests.flows import look
+from tests.flows import request
 from tests.unit.workflows.reregister.scene import MOVING, NEW, SOURCE, STALE, SUCCESSOR, Act, Acted
 
 # --- Meanwhile ---
@@ -30,9 +30,9 @@ def test_a_revision_that_somebody_registered_after_the_proof_is_not_hidden(act: 
         here.expect_description()
     here.expect_description(**HUMAN)
     result = here.run()
-    assert (result.registered, here.told()) == (None, [])
+    assert (result.registered, here.reported()) == (None, [])
     assert "web:8" in result.why
-    assert here.looks() == [(str(SOURCE), WAITS_S[0])]
+    assert here.requests() == [(str(SOURCE), WAITS_S[0])]
 
 
 BETWEEN: dict[str, tuple[dict[str, Any], bool]] = {
@@ -53,10 +53,12 @@ def test_a_revision_that_was_hidden_with_another_after_it_is_told(act: Acted, ne
     here = act(STALE)
     here.expect_description()
     here.expect_registration(new=revision_arn(revision=10))
-    here.expect_look_at("web:9", **({**HUMAN, "taskDefinitionArn": str(LATE), "revision": 9, **newer} if newer else {}))
-    here.expect_look_at("web:8", **HUMAN)
+    here.expect_validation_of(
+        "web:9", **({**HUMAN, "taskDefinitionArn": str(LATE), "revision": 9, **newer} if newer else {})
+    )
+    here.expect_validation_of("web:8", **HUMAN)
     assert here.run().registered == str(revision_arn(revision=10))
-    assert here.told() == ["Remediation Completed", "Remediation Failed"]
+    assert here.reported() == ["Remediation Completed", "Remediation Failed"]
     assert "web:8 was registered by somebody else" in here.failure()["why"]
 
 
@@ -67,9 +69,9 @@ def test_a_revision_that_was_hidden_in_the_last_moment_is_told(
     here = act(STALE)
     here.expect_description()
     here.expect_registration(new=LATE)
-    here.expect_look_at("web:8", **members)
+    here.expect_validation_of("web:8", **members)
     assert here.run().registered == str(LATE)
-    assert here.told() == ["Remediation Completed", *(["Remediation Failed"] if hidden else [])]
+    assert here.reported() == ["Remediation Completed", *(["Remediation Failed"] if hidden else [])]
     if hidden:
         assert "web:8 was registered by somebody else" in here.failure()["why"]
         assert f"deregister-task-definition --region {REGION} --task-definition {LATE}" in here.failure()["remedy"]
@@ -81,11 +83,11 @@ def test_no_service_is_moved_to_a_copy_that_hides_somebodys_revision(act: Acted)
     here = act(
         replace(STALE, task_definitions=(*STALE.task_definitions, late), running=usage), rules=Rules(move_services=True)
     )
-    here.stage.validate(look(LATE))
-    here.stage.sent.events.clear()
-    here.expect_look_at("web:8", **HUMAN)
+    here.harness.validate(request(LATE))
+    here.harness.sent.events.clear()
+    here.expect_validation_of("web:8", **HUMAN)
     assert here.run().moved == 0
-    assert here.told() == ["Remediation Failed"]
+    assert here.reported() == ["Remediation Failed"]
 
 
 DEPLOYED: dict[str, dict[str, Any]] = {
@@ -106,8 +108,8 @@ def test_a_service_that_was_deployed_meanwhile_is_not_moved_back(
         moving.expect_service()
     moving.expect_service(**members)
     result = moving.run()
-    assert (result.moved, moving.told()) == (0, [])
-    assert [arn for arn, _ in moving.looks()] == [str(SOURCE)]
+    assert (result.moved, moving.reported()) == (0, [])
+    assert [arn for arn, _ in moving.requests()] == [str(SOURCE)]
 
 
 # --- What was undone stays undone ---
@@ -126,10 +128,10 @@ def test_what_somebody_deregistered_is_not_registered_again(act: Acted, members:
     here.expect_registration()
     here.run(occasion="m-0")
     for number in range(1, 4):
-        here.stage.later(hours=6)
-        here.expect_look_at(str(SUCCESSOR), **members)
+        here.harness.later(hours=6)
+        here.expect_validation_of(str(SUCCESSOR), **members)
         assert here.run(occasion=f"m-{number}").registered is None
-    assert here.told() == ["Remediation Completed", "Remediation Refused"]
+    assert here.reported() == ["Remediation Completed", "Remediation Refused"]
     ((_, why),) = here.deeds("Remediation Refused")
     assert "web:8, which Pullguard registered in its place, is not active any more" in why
 
@@ -140,11 +142,11 @@ def test_what_a_run_registered_that_died_at_once_stays_undone_too(act: Acted) ->
     here.expect_registration(error="ServerException")  # and yet it took effect
     with pytest.raises(ClientError):
         here.run()
-    here.stage.world = replace(MOVING, running=Usage(newest=False, successor=SUCCESSOR))
+    here.harness.world = replace(MOVING, running=Usage(newest=False, successor=SUCCESSOR))
     here.run()
-    here.stage.world = STALE
-    here.stage.later(hours=6)
-    here.expect_look_at(str(SUCCESSOR))
+    here.harness.world = STALE
+    here.harness.later(hours=6)
+    here.expect_validation_of(str(SUCCESSOR))
     assert here.run(occasion="m-2").registered is None
 
 
@@ -153,9 +155,9 @@ def test_a_service_that_somebody_moved_back_stays_there(moving: Act) -> None:
     moving.expect_move()
     moving.run()
     for number in range(2, 4):
-        moving.stage.later(hours=6)
+        moving.harness.later(hours=6)
         moving.expect_comparison()
         assert moving.run(occasion=f"m-{number}").moved == 0
-    assert moving.told() == ["Remediation Completed", "Remediation Refused"]
+    assert moving.reported() == ["Remediation Completed", "Remediation Refused"]
     ((target, why),) = moving.deeds("Remediation Refused")
     assert (target, "moved it back" in why) == ("web", True)

@@ -6,7 +6,7 @@ from typing import Any
 
 from pullguard.workflows.resolve_change import ChangeResolver
 from tests.fakes import revision_arn, secret
-from tests.flows import HOME, Stage
+from tests.flows import HOME, Harness
 
 EVENTS = Path(__file__).parents[4] / "events"
 GHCR = secret()
@@ -23,10 +23,10 @@ def sample(name: str, folder: str = "eventbridge", **changes: Any) -> str:
     return json.dumps(event)
 
 
-def resolver(here: Stage) -> ChangeResolver:
+def resolver(here: Harness) -> ChangeResolver:
     return ChangeResolver(
         readers=here.world,
-        roster=here.roster,
+        definition_store=here.definition_store,
         services=here.services,
         starts=here.starts,
         ledger=here.ledger,
@@ -38,5 +38,5 @@ def resolver(here: Stage) -> ChangeResolver:
     )
 
 
-def asked(here: Stage) -> list[str]:
+def asked(here: Harness) -> list[str]:
     return [each["task_definition"] for each in here.sent.bodies("validations")]

@@ -14,13 +14,13 @@ from pullguard.domain.facts import NamedPolicy
 from pullguard.store.ledger import Ledger
 from pullguard.workflows.resolve_change import COPIES_S
 from tests.fakes import Crash, World, container, key, role, task_definition
-from tests.flows import Stage, look
+from tests.flows import Harness, request
 from tests.unit.workflows.resolve_change.scene import API, EVENTS, GHCR, OTHER, WEB, asked, resolver, sample
 
 
-def test_the_world_of_these_tests_is_known_to_the_ledger(stage: Stage) -> None:
-    assert stage.ledger.dependents(str(GHCR.arn)) == (API, WEB)
-    assert stage.ledger.dependents(str(key().arn)) == (API,)
+def test_the_world_of_these_tests_is_known_to_the_ledger(harness: Harness) -> None:
+    assert harness.ledger.dependents(str(GHCR.arn)) == (API, WEB)
+    assert harness.ledger.dependents(str(key().arn)) == (API,)
 
 
 AFFECTED: dict[str, list[Any]] = {
@@ -42,18 +42,18 @@ AFFECTED: dict[str, list[Any]] = {
 
 
 @pytest.mark.parametrize(("name", "expected"), AFFECTED.items(), ids=AFFECTED)
-def test_those_that_are_affected_are_looked_at(stage: Stage, name: str, expected: list[Any]) -> None:
-    result = resolver(stage).resolve(sample(name))
-    assert asked(stage) == [str(each) for each in expected]
+def test_those_that_are_affected_are_looked_at(harness: Harness, name: str, expected: list[Any]) -> None:
+    result = resolver(harness).resolve(sample(name))
+    assert asked(harness) == [str(each) for each in expected]
     assert (result.affected, result.cold) == (len(expected), result.cold)
 
 
-def test_a_key_concerns_the_secrets_under_it(stage: Stage) -> None:
+def test_a_key_concerns_the_secrets_under_it(harness: Harness) -> None:
     its = json.loads(sample("disable-key"))
     text = json.dumps(its)
     (arn,) = {part for part in text.replace('"', " ").split() if ":key/" in part}
-    resolver(stage).resolve(text.replace(arn, str(key().arn)))
-    assert asked(stage) == [str(API)]
+    resolver(harness).resolve(text.replace(arn, str(key().arn)))
+    assert asked(harness) == [str(API)]
 
 
 @pytest.mark.parametrize("name", ["create-policy-version", "set-default-policy-version"])
@@ -65,9 +65,9 @@ def test_a_managed_policy_concerns_the_roles_that_have_it(ledger: Ledger, name: 
     its_role = replace(its_role, **changes)
     other = task_definition(container(GHCR), family="other", role_name="other-execution")
     roles = (its_role, role("other-execution", reads=[GHCR]))
-    here = Stage(ledger, World((task_definition(container(GHCR)), other), roles, (GHCR,)))
+    here = Harness(ledger, World((task_definition(container(GHCR)), other), roles, (GHCR,)))
     for arn in (WEB, OTHER):
-        here.validate(look(arn))
+        here.validate(request(arn))
     here.sent.messages.clear()
     resolver(here).resolve(sample(name))
     assert asked(here) == [str(WEB)]
@@ -84,8 +84,8 @@ NAMED_OTHERWISE = {
 @pytest.mark.parametrize("there", [True, False], ids=["a secret that is there", "a secret that is gone"])
 def test_a_dependent_is_found_however_it_names_the_secret(ledger: Ledger, reference: str, there: bool) -> None:
     definition = task_definition(container(reference))
-    here = Stage(ledger, World((definition,), (role(),), (GHCR,) if there else ()))
-    here.validate(look(definition.arn))
+    here = Harness(ledger, World((definition,), (role(),), (GHCR,) if there else ()))
+    here.validate(request(definition.arn))
     here.sent.messages.clear()
     for name in ("secret-label-updated", "put-secret-value", "create-secret", "tag-secret", "rotation-failed"):
         here.sent.messages.clear()
@@ -97,17 +97,17 @@ def test_a_dependent_is_found_however_it_names_the_secret(ledger: Ledger, refere
 def test_a_secret_of_another_region_is_found_where_its_events_are_forwarded(ledger: Ledger) -> None:
     far = replace(GHCR, arn=Arn.parse(str(GHCR.arn).replace("us-east-1", "eu-west-1")))
     definition = task_definition(container(far))
-    here = Stage(ledger, World((definition,), (role(),), (far,)))
-    here.validate(look(definition.arn))
+    here = Harness(ledger, World((definition,), (role(),), (far,)))
+    here.validate(request(definition.arn))
     here.sent.messages.clear()
     resolver(here).resolve(sample("secret-label-updated").replace("us-east-1", "eu-west-1"))
     assert asked(here) == [str(WEB)]
 
 
-def test_a_message_carries_the_cause(stage: Stage) -> None:
-    resolver(stage).resolve(sample("put-secret-value"))
-    causes = [each["cause"]["kind"] for each in stage.sent.bodies("validations")]
-    assert causes == ["PutSecretValue"] * 2
+def test_a_message_carries_the_cause(harness: Harness) -> None:
+    resolver(harness).resolve(sample("put-secret-value"))
+    incidents = [each["cause"]["kind"] for each in harness.sent.bodies("validations")]
+    assert incidents == ["PutSecretValue"] * 2
 
 
 ONE_QUERY = (
@@ -124,35 +124,35 @@ ONE_QUERY = (
 
 
 @pytest.mark.parametrize("name", ONE_QUERY)
-def test_who_is_affected_is_one_query_and_no_question_to_aws(stage: Stage, name: str) -> None:
+def test_who_is_affected_is_one_query_and_no_question_to_aws(harness: Harness, name: str) -> None:
     calls: Counter[str] = Counter()
-    client = stage.ledger._client
+    client = harness.ledger._client
     client.meta.events.register(
         "before-call.dynamodb", lambda model, **_: calls.update([model.name]), unique_id="count"
     )
     try:
-        stage.world.asked.clear()
-        resolver(stage).resolve(sample(name))
+        harness.world.asked.clear()
+        resolver(harness).resolve(sample(name))
     finally:
         client.meta.events.unregister("before-call.dynamodb", unique_id="count")
     assert calls["Query"] == 1
-    assert stage.world.asked == []
+    assert harness.world.asked == []
 
 
 # --- Nobody, and whoever cannot be known yet ---
 
 
-def test_what_nobody_uses_concerns_nobody(stage: Stage) -> None:
-    stage.ledger.save_sweep_state({"sweep": "1"})
+def test_what_nobody_uses_concerns_nobody(harness: Harness) -> None:
+    harness.ledger.save_sweep_state({"sweep": "1"})
     text = (
         sample("put-secret-value").replace("registry/ghcr-AbCdEf", "nobodys-Nobody").replace("registry/ghcr", "nobodys")
     )
-    assert resolver(stage).resolve(text).affected == 0
-    assert stage.sent.messages == []
+    assert resolver(harness).resolve(text).affected == 0
+    assert harness.sent.messages == []
 
 
 def test_an_empty_ledger_asks_for_a_first_sweep_and_only_one(ledger: Ledger) -> None:
-    here = Stage(ledger, World())
+    here = Harness(ledger, World())
     event = sample("put-secret-value")
     results = [resolver(here).resolve(event.replace('"id": "', f'"id": "{number}')) for number in range(3)]
     assert [each.cold for each in results] == [True, True, True]
@@ -162,7 +162,7 @@ def test_an_empty_ledger_asks_for_a_first_sweep_and_only_one(ledger: Ledger) -> 
 
 
 def test_a_first_sweep_that_could_not_be_sent_is_asked_for_by_the_same_event(ledger: Ledger) -> None:
-    here = Stage(ledger, World())
+    here = Harness(ledger, World())
     here.sent.failing.append("send_message")
     with pytest.raises(Crash):
         resolver(here).resolve(sample("put-secret-value"))
@@ -171,7 +171,7 @@ def test_a_first_sweep_that_could_not_be_sent_is_asked_for_by_the_same_event(led
 
 
 def test_a_first_sweep_that_came_to_nothing_is_asked_for_again(ledger: Ledger) -> None:
-    here = Stage(ledger, World())
+    here = Harness(ledger, World())
     resolver(here).resolve(sample("put-secret-value"))
     here.later(minutes=15)
     resolver(here).resolve(sample("put-secret-value"))
@@ -180,7 +180,7 @@ def test_a_first_sweep_that_came_to_nothing_is_asked_for_again(ledger: Ledger) -
 
 def test_after_a_sweep_an_event_that_concerns_nobody_asks_for_none(ledger: Ledger) -> None:
     ledger.save_sweep_state({"sweep": "1"})
-    here = Stage(ledger, World())
+    here = Harness(ledger, World())
     assert not resolver(here).resolve(sample("put-secret-value")).cold
     assert here.sent.messages == []
 
@@ -189,7 +189,7 @@ def test_after_a_sweep_an_event_that_concerns_nobody_asks_for_none(ledger: Ledge
 
 
 def test_another_accounts_event_that_somebody_forwards_is_rejected(ledger: Ledger) -> None:
-    here = Stage(ledger, World())
+    here = Harness(ledger, World())
     with pytest.raises(Rejected, match="web:7 is not of this account and Region"):
         resolver(here).resolve(sample("register-task-definition").replace("111122223333", "444455556666"))
     assert here.sent.messages == []
@@ -197,7 +197,7 @@ def test_another_accounts_event_that_somebody_forwards_is_rejected(ledger: Ledge
 
 @pytest.mark.parametrize("path", sorted((EVENTS / "malformed").glob("*.json")), ids=lambda path: path.stem)
 def test_a_malformed_event_asks_for_nothing(ledger: Ledger, path: Path) -> None:
-    here = Stage(ledger, World())
+    here = Harness(ledger, World())
     with pytest.raises(Rejected):
         resolver(here).resolve(path.read_text(encoding="utf-8"))
     assert here.sent.messages == []
@@ -205,6 +205,6 @@ def test_a_malformed_event_asks_for_nothing(ledger: Ledger, path: Path) -> None:
 
 @pytest.mark.parametrize("path", sorted((EVENTS / "eventbridge").glob("*.json")), ids=lambda path: path.stem)
 def test_every_sample_can_be_resolved(ledger: Ledger, path: Path) -> None:
-    here = Stage(ledger, World((task_definition(container(GHCR)),)))
+    here = Harness(ledger, World((task_definition(container(GHCR)),)))
     resolver(here).resolve(path.read_text(encoding="utf-8"))
     assert len(here.sent.messages) == 1  # the one that is named, or the first sweep

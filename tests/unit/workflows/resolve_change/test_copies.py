@@ -5,7 +5,7 @@ import pytest
 from pullguard.store.ledger import Ledger
 from pullguard.workflows.resolve_change import CLAIM_S, COPIES_S, STOPS_S
 from tests.fakes import Crash, World, container, role, task_definition
-from tests.flows import Stage, look
+from tests.flows import Harness, request
 from tests.unit.workflows.resolve_change.scene import API, GHCR, WEB, asked, resolver, sample
 
 NATIVE, CLOUDTRAIL = sample("secret-label-updated"), sample("put-secret-value")
@@ -41,58 +41,60 @@ COMINGS: dict[str, tuple[list[str], list[bool]]] = {
 
 
 @pytest.mark.parametrize(("events", "news"), COMINGS.values(), ids=COMINGS)
-def test_the_same_change_is_looked_at_once(stage: Stage, events: list[str], news: list[bool]) -> None:
-    results = [resolver(stage).resolve(event) for number, event in enumerate(events)]
+def test_the_same_change_is_looked_at_once(harness: Harness, events: list[str], news: list[bool]) -> None:
+    results = [resolver(harness).resolve(event) for number, event in enumerate(events)]
     assert [not each.copy for each in results] == news
-    assert len(asked(stage)) == sum(each.affected for each in results if not each.copy)
+    assert len(asked(harness)) == sum(each.affected for each in results if not each.copy)
     assert [bool(each.asked) for each in results] == news
 
 
-def test_a_message_that_comes_back_after_a_crash_is_no_copy(stage: Stage) -> None:
-    stage.sent.failing.append("send_message_batch")
+def test_a_message_that_comes_back_after_a_crash_is_no_copy(harness: Harness) -> None:
+    harness.sent.failing.append("send_message_batch")
     with pytest.raises(Crash):
-        resolver(stage).resolve(NATIVE)
-    assert not resolver(stage).resolve(NATIVE).copy
-    assert asked(stage) == [str(API), str(WEB)]
+        resolver(harness).resolve(NATIVE)
+    assert not resolver(harness).resolve(NATIVE).copy
+    assert asked(harness) == [str(API), str(WEB)]
 
 
-def test_a_copy_that_comes_after_a_crash_is_none(stage: Stage) -> None:
-    stage.sent.failing.append("send_message_batch")
+def test_a_copy_that_comes_after_a_crash_is_none(harness: Harness) -> None:
+    harness.sent.failing.append("send_message_batch")
     with pytest.raises(Crash):
-        resolver(stage).resolve(NATIVE)
-    assert not resolver(stage).resolve(CLOUDTRAIL).copy
-    assert asked(stage) == [str(API), str(WEB)]
+        resolver(harness).resolve(NATIVE)
+    assert not resolver(harness).resolve(CLOUDTRAIL).copy
+    assert asked(harness) == [str(API), str(WEB)]
 
 
-def test_what_a_run_that_died_at_once_took_up_is_taken_up_again(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_run_that_died_at_once_took_up_is_taken_up_again(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with monkeypatch.context() as patched:  # nothing is said of a run that ends at its time limit
         patched.setattr(Ledger, "keep_taken_up", lambda *_, **__: None)
-        stage.sent.failing.append("send_message_batch")
+        harness.sent.failing.append("send_message_batch")
         with pytest.raises(Crash):
-            resolver(stage).resolve(NATIVE)
-    assert resolver(stage).resolve(CLOUDTRAIL).copy  # nobody knows yet that it died
-    stage.later(seconds=CLAIM_S)
-    assert not resolver(stage).resolve(NATIVE).copy
-    assert asked(stage) == [str(API), str(WEB)]
+            resolver(harness).resolve(NATIVE)
+    assert resolver(harness).resolve(CLOUDTRAIL).copy  # nobody knows yet that it died
+    harness.later(seconds=CLAIM_S)
+    assert not resolver(harness).resolve(NATIVE).copy
+    assert asked(harness) == [str(API), str(WEB)]
 
 
-def test_a_copy_that_finds_more_dependents_is_none(stage: Stage) -> None:
-    resolver(stage).resolve(NATIVE)
+def test_a_copy_that_finds_more_dependents_is_none(harness: Harness) -> None:
+    resolver(harness).resolve(NATIVE)
     late = task_definition(container(GHCR), family="late")
-    stage.world = World((late,), (role(),), (GHCR,))
-    stage.validate(look(late.arn))
-    assert resolver(stage).resolve(CLOUDTRAIL).affected == 3
+    harness.world = World((late,), (role(),), (GHCR,))
+    harness.validate(request(late.arn))
+    assert resolver(harness).resolve(CLOUDTRAIL).affected == 3
 
 
-def test_after_ten_minutes_nothing_is_a_copy(stage: Stage) -> None:
-    resolver(stage).resolve(NATIVE)
-    stage.later(seconds=COPIES_S)
-    assert not resolver(stage).resolve(NATIVE).copy
+def test_after_ten_minutes_nothing_is_a_copy(harness: Harness) -> None:
+    resolver(harness).resolve(NATIVE)
+    harness.later(seconds=COPIES_S)
+    assert not resolver(harness).resolve(NATIVE).copy
 
 
-def test_a_storm_of_stops_is_one_look_a_minute(stage: Stage) -> None:
+def test_a_storm_of_stops_is_one_look_a_minute(harness: Harness) -> None:
     for number in range(120):  # a stop each second
         stop = sample("task-stopped-fargate", version=number).replace('"id": "', f'"id": "{number}')
-        resolver(stage).resolve(stop)
-        stage.later(seconds=1)
-    assert len(asked(stage)) == 120 / STOPS_S
+        resolver(harness).resolve(stop)
+        harness.later(seconds=1)
+    assert len(asked(harness)) == 120 / STOPS_S

@@ -8,7 +8,7 @@ import pytest
 from pullguard.store.ledger import Ledger
 from pullguard.workflows.resolve_change import COPIES_S
 from tests.fakes import Crash, World, container, role, task_definition
-from tests.flows import Stage, look
+from tests.flows import Harness, request
 from tests.unit.workflows.resolve_change.scene import GHCR, asked, resolver, sample
 
 SECONDS = iter(range(1, 1000))
@@ -67,66 +67,66 @@ ROTATIONS: dict[str, tuple[list[str], list[int]]] = {
 }
 
 
-@pytest.mark.parametrize(("events", "looks"), ROTATIONS.values(), ids=ROTATIONS)
+@pytest.mark.parametrize(("events", "requests"), ROTATIONS.values(), ids=ROTATIONS)
 def test_a_rotation_costs_one_round_of_looks_and_one_before_and_after_it(
-    stage: Stage, events: list[str], looks: list[int]
+    harness: Harness, events: list[str], requests: list[int]
 ) -> None:
     asked_for = []
     for each in events:
-        stage.sent.messages.clear()
-        result = resolver(stage).resolve(each)
-        assert result.asked == len(asked(stage))
+        harness.sent.messages.clear()
+        result = resolver(harness).resolve(each)
+        assert result.asked == len(asked(harness))
         asked_for.append(result.asked)
-    assert asked_for == looks
+    assert asked_for == requests
 
 
-def test_the_end_of_a_rotation_finds_a_dependent_that_its_move_did_not(stage: Stage) -> None:
-    resolver(stage).resolve(NATIVELY)
+def test_the_end_of_a_rotation_finds_a_dependent_that_its_move_did_not(harness: Harness) -> None:
+    resolver(harness).resolve(NATIVELY)
     late = task_definition(container(GHCR), family="late")
-    stage.world = World((late,), (role(),), (GHCR,))
-    stage.validate(look(late.arn))
-    assert resolver(stage).resolve(event("rotation-succeeded")).asked == 3
+    harness.world = World((late,), (role(),), (GHCR,))
+    harness.validate(request(late.arn))
+    assert resolver(harness).resolve(event("rotation-succeeded")).asked == 3
 
 
-def test_the_end_of_a_rotation_that_crashed_asks_everybody(stage: Stage) -> None:
-    resolver(stage).resolve(NATIVELY)
-    stage.sent.messages.clear()
+def test_the_end_of_a_rotation_that_crashed_asks_everybody(harness: Harness) -> None:
+    resolver(harness).resolve(NATIVELY)
+    harness.sent.messages.clear()
     end = event("rotation-succeeded")
-    stage.sent.failing.append("send_message_batch")
+    harness.sent.failing.append("send_message_batch")
     with pytest.raises(Crash):
-        resolver(stage).resolve(end)
-    assert resolver(stage).resolve(end).asked == 2
+        resolver(harness).resolve(end)
+    assert resolver(harness).resolve(end).asked == 2
 
 
-def test_long_after_the_move_the_end_of_a_rotation_asks_everybody(stage: Stage) -> None:
-    resolver(stage).resolve(NATIVELY)
-    stage.later(seconds=COPIES_S)
-    assert resolver(stage).resolve(event("rotation-succeeded")).asked == 2
+def test_long_after_the_move_the_end_of_a_rotation_asks_everybody(harness: Harness) -> None:
+    resolver(harness).resolve(NATIVELY)
+    harness.later(seconds=COPIES_S)
+    assert resolver(harness).resolve(event("rotation-succeeded")).asked == 2
 
 
 # --- How it ended ---
 
 
-def test_how_a_rotation_ended_is_remembered(stage: Stage) -> None:
-    assert stage.ledger.rotation_end(GHCR.arn) is None
-    resolver(stage).resolve(sample("rotation-started"))
-    assert stage.ledger.rotation_end(GHCR.arn) is None
-    resolver(stage).resolve(sample("rotation-failed"))
-    end = stage.ledger.rotation_end(GHCR.arn)
+def test_how_a_rotation_ended_is_remembered(harness: Harness) -> None:
+    assert harness.ledger.rotation_end(GHCR.arn) is None
+    resolver(harness).resolve(sample("rotation-started"))
+    assert harness.ledger.rotation_end(GHCR.arn) is None
+    resolver(harness).resolve(sample("rotation-failed"))
+    end = harness.ledger.rotation_end(GHCR.arn)
     assert end is not None
     assert (end.outcome, end.step) == ("failed", "testSecret")
 
 
-def test_an_earlier_end_that_comes_later_changes_nothing(stage: Stage) -> None:
+def test_an_earlier_end_that_comes_later_changes_nothing(harness: Harness) -> None:
     failed = json.loads(sample("rotation-failed"))
     failed["time"] = "2026-11-23T00:00:10Z"
-    resolver(stage).resolve(json.dumps(failed))
-    resolver(stage).resolve(sample("rotation-succeeded"))
-    end = stage.ledger.rotation_end(GHCR.arn)
+    resolver(harness).resolve(json.dumps(failed))
+    resolver(harness).resolve(sample("rotation-succeeded"))
+    end = harness.ledger.rotation_end(GHCR.arn)
     assert end is not None
     assert end.outcome == "failed"
 
 
 def test_the_rotation_of_a_secret_that_nobody_uses_is_not_remembered(ledger: Ledger) -> None:
-    resolver(Stage(ledger, World())).resolve(sample("rotation-failed"))
+    resolver(Harness(ledger, World())).resolve(sample("rotation-failed"))
     assert ledger.rotation_end(GHCR.arn) is None

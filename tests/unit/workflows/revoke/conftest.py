@@ -10,7 +10,7 @@ from botocore.stub import Stubber
 from pullguard.aws.iam import Iam
 from pullguard.store.ledger import Ledger
 from tests.fakes import REGION
-from tests.flows import Stage
+from tests.flows import Harness
 from tests.unit.workflows.revoke.scene import GHCR, HUB, Act, Acted
 
 
@@ -19,6 +19,6 @@ def act(ledger: Ledger) -> Iterator[Acted]:
     client = boto3.client("iam", region_name=REGION)
     with Stubber(client) as stubber:
         yield lambda world, *held, **changes: Act(
-            Stage(ledger, replace(world, asked=[]), **changes), stubber, Iam(client), *(held or (GHCR, HUB))
+            Harness(ledger, replace(world, asked=[]), **changes), stubber, Iam(client), *(held or (GHCR, HUB))
         )
         stubber.assert_no_pending_responses()

@@ -9,13 +9,13 @@ from botocore.stub import Stubber
 from pullguard.aws.iam import Iam
 from pullguard.domain.facts import NamedPolicy
 from pullguard.domain.messages import LISTED, Review
-from pullguard.domain.provenance import Cause
+from pullguard.domain.provenance import Provenance
 from pullguard.domain.references import role_name
 from pullguard.domain.role_policy import POLICY_NAME, Granted, policy_document, render
 from pullguard.store.ledger import Entry
 from pullguard.store.task_definitions import Sweep
 from pullguard.workflows.patch_role import RolePatcher
-from pullguard.workflows.revoke import Withdrawer, Withdrawn
+from pullguard.workflows.revoke import Revoker, Withdrawn
 from pullguard.workflows.settle import Settler
 from tests.fakes import (
     ACCOUNT,
@@ -30,7 +30,7 @@ from tests.fakes import (
     secret,
     task_definition,
 )
-from tests.flows import Stage
+from tests.flows import Harness
 
 GRACE_DAYS = 14
 GHCR = secret()
@@ -53,39 +53,39 @@ UNUSED = World((USES_HUB,), (holder(GHCR, HUB),), (GHCR, HUB))
 class Act:
     """A stage where sweeps come and go, and a withdrawer whose writes to IAM are exactly those that are expected."""
 
-    def __init__(self, stage: Stage, stubber: Stubber, iam: Iam, *held: Any) -> None:
-        self.stage, self.stubber, self.iam = stage, stubber, iam
+    def __init__(self, harness: Harness, stubber: Stubber, iam: Iam, *held: Any) -> None:
+        self.harness, self.stubber, self.iam = harness, stubber, iam
         self.revoke, self.grace_days = True, GRACE_DAYS
         self.sweeps = 0
-        stage.starts.keep_schedules(())
-        stage.ledger.record_write(
+        harness.starts.keep_schedules(())
+        harness.ledger.record_write(
             ROLE, write_id="m-0", record=record(None, render(policy_document(granted(*held)))), now=NOW
         )
-        stage.ledger.keep_grants(ROLE, granted(*held), task_definition=str(revision_arn("web", 6)))
+        harness.ledger.keep_grants(ROLE, granted(*held), task_definition=str(revision_arn("web", 6)))
 
     def know(self) -> None:
         """Let the ledger know what the world's task definitions reference, as their validations do."""
-        for each in self.stage.world.task_definitions:
-            self.stage.ledger.keep_references(each.arn, Entry(), references(self.stage.world, each))
+        for each in self.harness.world.task_definitions:
+            self.harness.ledger.keep_references(each.arn, Entry(), references(self.harness.world, each))
 
     def sweep(self, *, complete: bool = True) -> str:
         """Let a sweep go over everything; return its id."""
         self.sweeps += 1
-        roster, id_ = self.stage.roster, f"s-{self.sweeps}"
+        definition_store, id_ = self.harness.definition_store, f"s-{self.sweeps}"
         sweep = Sweep(id=id_, began_at=NOW.isoformat(), due=None)
-        roster.begin(sweep)
-        for each in self.stage.world.task_definitions:
-            roster.ask(each.arn, id_)
-            roster.answer(each.arn, id_, certain=complete)
-        unused = self.stage.unused(revoke=self.revoke, grace_days=self.grace_days)
-        Settler(roster=roster, unused=unused, now=self.stage.now).check(sweep, 0)
+        definition_store.begin(sweep)
+        for each in self.harness.world.task_definitions:
+            definition_store.ask(each.arn, id_)
+            definition_store.answer(each.arn, id_, certain=complete)
+        unused = self.harness.unused(revoke=self.revoke, grace_days=self.grace_days)
+        Settler(definition_store=definition_store, unused=unused, now=self.harness.now).check(sweep, 0)
         return id_
 
     def unused_for(self, days: float) -> None:
         """Let two complete sweeps, so many days apart, find what is unused."""
         self.know()
         self.sweep()
-        self.stage.later(days=days)
+        self.harness.later(days=days)
         self.sweep()
 
     def expect_put(self, *secrets: Any, error: str | None = None) -> None:
@@ -101,39 +101,39 @@ class Act:
         self.stubber.add_response("delete_role_policy", {}, request)
 
     def review(self, *, occasion: str = "m-1") -> Withdrawn:
-        executor = self.stage.executor()
-        withdrawer = Withdrawer(
+        executor = self.harness.executor()
+        revoker = Revoker(
             executor=executor,
-            roster=self.stage.roster,
-            starts=self.stage.starts,
+            definition_store=self.harness.definition_store,
+            starts=self.harness.starts,
             iam=self.iam,
             revoke=self.revoke,
             grace_days=self.grace_days,
         )
-        review = Review(role=ROLE, cause=Cause(kind=LISTED, event_id=f"s-{self.sweeps}", at=self.stage.time))
-        result = RolePatcher(executor=executor, iam=self.iam, withdrawer=withdrawer).run(
-            review.to_json(), occasion=occasion
+        review = Review(
+            role=ROLE, provenance=Provenance(kind=LISTED, event_id=f"s-{self.sweeps}", at=self.harness.time)
         )
+        result = RolePatcher(executor=executor, iam=self.iam, revoker=revoker).run(review.to_json(), occasion=occasion)
         assert isinstance(result, Withdrawn)
         return result
 
     def asked(self) -> list[str]:
-        return [each["role"] for each in self.stage.sent.bodies("grants.fifo")]
+        return [each["role"] for each in self.harness.sent.bodies("grants.fifo")]
 
     def kept(self) -> set[Granted]:
-        return set(self.stage.ledger.granted(ROLE))
+        return set(self.harness.ledger.granted(ROLE))
 
-    def told(self) -> list[str]:
-        return self.stage.sent.told()
+    def reported(self) -> list[str]:
+        return self.harness.sent.reported()
 
     def why(self, kind: str) -> str:
-        (detail,) = self.stage.sent.details(kind)
+        (detail,) = self.harness.sent.details(kind)
         why: str = detail["remediation"]["why"]
         return why
 
 
 def record(before: str | None, after: str | None, event_id: str = "e-0") -> dict[str, Any]:
-    cause = Cause(kind="RegisterTaskDefinition", event_id=event_id, at=NOW).to_dict()
+    cause = Provenance(kind="RegisterTaskDefinition", event_id=event_id, at=NOW).to_dict()
     return {"before": before, "after": after, "task_definition": str(revision_arn("web", 6)), "cause": cause}
 
 

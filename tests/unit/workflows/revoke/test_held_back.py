@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pullguard.domain.stop import Stop, switch_text
-from pullguard.workflows.role_lock import ROLE_LEASE_S
+from pullguard.workflows.role_lock import ROLE_LOCK_S
 from tests.fakes import Crash, granted, secret
 from tests.unit.workflows.revoke.scene import GHCR, GRACE_DAYS, HUB, ROLE, UNUSED, Acted, holder
 
@@ -26,7 +26,7 @@ def test_observing_tells_once_what_would_be_taken_back(act: Acted, changes: dict
     here.unused_for(GRACE_DAYS)
     for occasion in ("m-1", "m-2"):
         assert here.review(occasion=occasion).withdrawn == 0
-    assert here.told() == ["Remediation Planned"]
+    assert here.reported() == ["Remediation Planned"]
     assert here.kept() == set(granted(GHCR, HUB))
 
 
@@ -53,7 +53,7 @@ STOP = Stop(by="ada", at="2026-11-23T11:59:00+00:00")
 def test_while_it_is_stopped_or_held_nothing_is_taken_back(act: Acted, how: str) -> None:
     here = act(UNUSED, stop=switch_text(STOP)) if how == "stopped" else act(UNUSED)
     if how == "held":
-        here.stage.ledger.save_hold(ROLE, STOP)
+        here.harness.ledger.save_hold(ROLE, STOP)
     here.unused_for(GRACE_DAYS)
     assert here.review().withdrawn == 0
     assert str(STOP) in here.why("Remediation Planned")
@@ -63,7 +63,7 @@ def test_while_it_is_stopped_or_held_nothing_is_taken_back(act: Acted, how: str)
 def test_the_circuit_breaker_counts_withdrawals_too(act: Acted) -> None:
     here = act(UNUSED, writes_per_hour=1)
     here.unused_for(GRACE_DAYS)
-    here.stage.ledger.count_write(f"the grant of {GHCR.arn} on the role {ROLE}", now=here.stage.time)
+    here.harness.ledger.count_write(f"the grant of {GHCR.arn} on the role {ROLE}", now=here.harness.time)
     assert here.review().withdrawn == 0
     assert "was written to 1 times in this hour" in here.why("Remediation Failed")
 
@@ -81,28 +81,30 @@ def test_a_run_that_dies_after_the_write_is_made_good_by_the_next_exactly_once(a
     here = act(UNUSED)
     here.unused_for(GRACE_DAYS)
     here.expect_put(HUB)
-    here.stage.sent.failing = ["put_events"]
+    here.harness.sent.failing = ["put_events"]
     with pytest.raises(Crash):
         here.review()
-    here.stage.world.roles = (holder(HUB),)
+    here.harness.world.roles = (holder(HUB),)
     assert "another run is at" in here.review(occasion="m-2").why  # nobody knows yet what the dead run wrote
     assert here.review().withdrawn == 1
-    here.stage.later(seconds=ROLE_LEASE_S)
+    here.harness.later(seconds=ROLE_LOCK_S)
     assert here.review(occasion="m-2").withdrawn == 0
     assert here.kept() == set(granted(HUB))
-    assert len(here.stage.ledger.writes(ROLE)) == 2
+    assert len(here.harness.ledger.writes(ROLE)) == 2
 
 
-@pytest.mark.parametrize(("minutes", "withdrawn"), [(1, 0), (6, 1)], ids=["a-moment-ago", "long-ago"])
+@pytest.mark.parametrize(("minutes", "revoked"), [(1, 0), (6, 1)], ids=["a-moment-ago", "long-ago"])
 def test_what_was_granted_a_moment_ago_and_iam_does_not_show_yet_is_not_written_away(
-    act: Acted, minutes: int, withdrawn: int
+    act: Acted, minutes: int, revoked: int
 ) -> None:
     here, quay = act(UNUSED), secret("registry/quay", "QuayQu", registry="quay.io")
     here.unused_for(GRACE_DAYS)
-    here.stage.ledger.record_write(ROLE, write_id="m-0", record={}, now=here.stage.time - timedelta(minutes=minutes))
-    here.stage.ledger.keep_grants(ROLE, granted(quay))
-    if withdrawn:
+    here.harness.ledger.record_write(
+        ROLE, write_id="m-0", record={}, now=here.harness.time - timedelta(minutes=minutes)
+    )
+    here.harness.ledger.keep_grants(ROLE, granted(quay))
+    if revoked:
         here.expect_put(HUB)
     reviewed = here.review()
-    assert reviewed.withdrawn == withdrawn
-    assert withdrawn or "IAM does not show yet" in reviewed.why
+    assert reviewed.withdrawn == revoked
+    assert revoked or "IAM does not show yet" in reviewed.why

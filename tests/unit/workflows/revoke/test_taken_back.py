@@ -26,7 +26,7 @@ def test_what_nothing_needs_is_taken_back_after_the_grace_and_told(act: Acted) -
     assert here.asked() == [str(ROLE)]
     here.expect_put(HUB)
     assert here.review().withdrawn == 1
-    (detail,) = here.stage.sent.details("Remediation Completed")
+    (detail,) = here.harness.sent.details("Remediation Completed")
     assert detail["remediation"]["kind"] == "withdraw"
     assert detail["remediation"]["secret"] == str(GHCR.arn)
     assert detail["remediation"]["before"] == render(policy_document(granted(GHCR, HUB)))
@@ -39,8 +39,8 @@ def test_every_withdrawal_is_recorded_as_the_other_writes_are(act: Acted) -> Non
     here.unused_for(GRACE_DAYS)
     here.expect_put(HUB)
     here.review()
-    written = here.stage.ledger.writes(ROLE)[-1]
-    assert written.at == here.stage.time.isoformat()
+    written = here.harness.ledger.writes(ROLE)[-1]
+    assert written.at == here.harness.time.isoformat()
     assert (written.cause, written.event_id, written.by) == (LISTED, "s-2", "pullguard")
     assert written.task_definition == str(revision_arn("web", 6))
     assert written.before == render(policy_document(granted(GHCR, HUB)))
@@ -52,7 +52,7 @@ def test_after_it_those_who_use_the_role_are_looked_at_again(act: Acted) -> None
     here.unused_for(GRACE_DAYS)
     here.expect_put(HUB)
     here.review()
-    assert [each["task_definition"] for each in here.stage.sent.bodies("validations")] == [str(revision_arn())]
+    assert [each["task_definition"] for each in here.harness.sent.bodies("validations")] == [str(revision_arn())]
 
 
 def test_a_policy_that_would_be_empty_is_deleted(act: Acted) -> None:
@@ -60,7 +60,7 @@ def test_a_policy_that_would_be_empty_is_deleted(act: Acted) -> None:
     here.unused_for(GRACE_DAYS)
     here.expect_delete()
     assert here.review().withdrawn == 1
-    assert here.stage.ledger.writes(ROLE)[-1].after is None
+    assert here.harness.ledger.writes(ROLE)[-1].after is None
     assert here.kept() == set()
 
 
@@ -68,7 +68,7 @@ def test_a_policy_that_is_gone_already_costs_no_write(act: Acted) -> None:
     here = act(replace(UNUSED, roles=(role(),)))
     here.unused_for(GRACE_DAYS)
     assert here.review().withdrawn == 1
-    assert (here.told(), here.kept()) == ([], set(granted(HUB)))
+    assert (here.reported(), here.kept()) == ([], set(granted(HUB)))
 
 
 def test_without_a_grace_one_complete_sweep_is_enough(act: Acted) -> None:
@@ -96,9 +96,9 @@ def test_a_secret_that_lost_its_opt_in_is_taken_back_like_any_other(act: Acted) 
 
 def test_what_only_a_dead_revision_names_goes(act: Acted) -> None:
     here = act(replace(UNUSED, running=Usage(newest=False)), GHCR)
-    here.stage.world = replace(here.stage.world, roles=(holder(GHCR),), task_definitions=(USES_HUB,))
+    here.harness.world = replace(here.harness.world, roles=(holder(GHCR),), task_definitions=(USES_HUB,))
     here.unused_for(GRACE_DAYS)
-    here.stage.world = replace(here.stage.world, task_definitions=(task_definition(container(GHCR)),))
+    here.harness.world = replace(here.harness.world, task_definitions=(task_definition(container(GHCR)),))
     here.expect_delete()
     assert here.review().withdrawn == 1
 
@@ -106,7 +106,7 @@ def test_what_only_a_dead_revision_names_goes(act: Acted) -> None:
 def test_what_a_run_that_died_had_granted_is_known_by_the_record_of_its_write(act: Acted) -> None:
     here = act(replace(UNUSED, roles=(holder(GHCR, HUB, KEYED),), secrets=(GHCR, HUB, KEYED)))
     before, after = (render(policy_document(granted(*held))) for held in ((GHCR, HUB), (GHCR, HUB, KEYED)))
-    here.stage.ledger.record_write(ROLE, write_id="m-9", record=record(before, after), now=NOW)
+    here.harness.ledger.record_write(ROLE, write_id="m-9", record=record(before, after), now=NOW)
     here.unused_for(GRACE_DAYS)
     here.expect_put(HUB, KEYED)
     assert here.review().withdrawn == 1

@@ -10,18 +10,18 @@ from pullguard.domain.arn import Arn
 from pullguard.domain.errors import Rejected
 from pullguard.domain.facts import NamedPolicy, ScheduleUse, TaskDefinition, Usage
 from pullguard.domain.messages import LISTED, Review
-from pullguard.domain.provenance import Cause
+from pullguard.domain.provenance import Provenance
 from pullguard.domain.references import role_name
 from pullguard.domain.role_policy import POLICY_NAME, policy_document
 from pullguard.store.ledger import Entry
-from pullguard.workflows.revoke import DEPENDENTS_MAX, Withdrawer
+from pullguard.workflows.revoke import DEPENDENTS_MAX, Revoker
 from tests.fakes import ACCOUNT, NOW, ROLE_ID, container, denied, granted, revision_arn, role, task_definition
 from tests.unit.workflows.revoke.scene import GHCR, GRACE_DAYS, HUB, KEYED, ROLE, UNUSED, Act, Acted, holder
 
 
 def needed_again(here: Act) -> None:
     here.unused_for(GRACE_DAYS)
-    here.stage.world.task_definitions += (task_definition(container(GHCR), family="api"),)
+    here.harness.world.task_definitions += (task_definition(container(GHCR), family="api"),)
     here.know()
     here.sweep()
 
@@ -49,7 +49,7 @@ def test_a_forged_message_takes_back_nothing_that_is_not_due(act: Acted, arrange
     here = act(UNUSED)
     arrange(here)
     result = here.review()
-    assert (result.withdrawn, here.told()) == (0, [])
+    assert (result.withdrawn, here.reported()) == (0, [])
     assert "unused for long enough" in result.why
     assert here.kept() == set(granted(GHCR, HUB))
 
@@ -59,7 +59,7 @@ def test_an_incomplete_sweep_takes_back_nothing_and_asks_for_nothing(act: Acted)
     here.know()
     for _ in range(3):
         here.sweep(complete=False)
-        here.stage.later(days=30)
+        here.harness.later(days=30)
     assert here.asked() == []
     assert here.review().withdrawn == 0
 
@@ -67,8 +67,8 @@ def test_an_incomplete_sweep_takes_back_nothing_and_asks_for_nothing(act: Acted)
 def test_whoever_needs_it_again_for_a_day_begins_a_new_grace(act: Acted) -> None:
     here = act(UNUSED)
     here.unused_for(GRACE_DAYS - 1)
-    here.stage.ledger.keep_grants(ROLE, granted(GHCR), task_definition=str(revision_arn()))
-    here.stage.later(days=1)
+    here.harness.ledger.keep_grants(ROLE, granted(GHCR), task_definition=str(revision_arn()))
+    here.harness.later(days=1)
     here.sweep()
     assert here.asked() == []
     assert here.review().withdrawn == 0
@@ -88,7 +88,7 @@ NAMED_AGAIN: dict[str, Any] = {
 def test_what_a_live_task_definition_names_stays_whatever_the_ledger_says(act: Acted, named: Any) -> None:
     here = act(UNUSED)
     here.unused_for(GRACE_DAYS)
-    here.stage.world.task_definitions = (task_definition(named),)
+    here.harness.world.task_definitions = (task_definition(named),)
     assert here.review().withdrawn == 0
     assert here.kept() == set(granted(GHCR, HUB))
     assert here.review().why.startswith("nothing is unused for long enough")  # and the mark is gone
@@ -97,9 +97,9 @@ def test_what_a_live_task_definition_names_stays_whatever_the_ledger_says(act: A
 FORGOTTEN = task_definition(container(GHCR), family="batch", revision=6)
 RULE = ScheduleUse(kind="rule", name="nightly", within="t", task_definition=FORGOTTEN.arn)
 STARTED: dict[str, Callable[[Act], None]] = {
-    "alone": lambda here: here.stage.starts.keep_alone(FORGOTTEN.arn, ran=True),
-    "alone-and-failed": lambda here: here.stage.starts.keep_alone(FORGOTTEN.arn, ran=False),
-    "by-a-rule": lambda here: here.stage.starts.keep_schedules((RULE,)),
+    "alone": lambda here: here.harness.starts.keep_alone(FORGOTTEN.arn, ran=True),
+    "alone-and-failed": lambda here: here.harness.starts.keep_alone(FORGOTTEN.arn, ran=False),
+    "by-a-rule": lambda here: here.harness.starts.keep_schedules((RULE,)),
 }
 
 
@@ -110,8 +110,8 @@ def test_what_was_forgotten_and_is_started_since_keeps_what_it_names(
 ) -> None:
     here = act(UNUSED)
     here.unused_for(GRACE_DAYS)
-    here.stage.world.task_definitions += (FORGOTTEN,)  # no edge leads to it
-    here.stage.world.running = Usage(newest=newest)
+    here.harness.world.task_definitions += (FORGOTTEN,)  # no edge leads to it
+    here.harness.world.running = Usage(newest=newest)
     start(here)
     assert here.review().withdrawn == 0
     assert here.kept() == set(granted(GHCR, HUB))
@@ -132,18 +132,18 @@ def test_what_is_started_with_another_role_keeps_nothing(
 ) -> None:
     here = act(UNUSED)
     here.unused_for(GRACE_DAYS)
-    here.stage.world.task_definitions += () if started is None else (started,)
+    here.harness.world.task_definitions += () if started is None else (started,)
     start(here)
     here.expect_put(HUB)
     assert here.review().withdrawn == 1
 
 
 NOT_KNOWN: dict[str, Callable[[Act], None]] = {
-    "schedules-denied": lambda here: here.stage.starts.keep_schedules(denied("scheduler:ListSchedules")),
-    "schedules-never-listed": lambda here: here.stage.ledger._delete("SCHEDULES", "LISTED"),
+    "schedules-denied": lambda here: here.harness.starts.keep_schedules(denied("scheduler:ListSchedules")),
+    "schedules-never-listed": lambda here: here.harness.ledger._delete("SCHEDULES", "LISTED"),
     "what-is-started": lambda here: (
-        here.stage.starts.keep_alone(FORGOTTEN.arn, ran=True),
-        here.stage.world.unreadable.update({str(FORGOTTEN.arn): denied("ecs:DescribeTaskDefinition")}),
+        here.harness.starts.keep_alone(FORGOTTEN.arn, ran=True),
+        here.harness.world.unreadable.update({str(FORGOTTEN.arn): denied("ecs:DescribeTaskDefinition")}),
     )[0],
 }
 
@@ -175,7 +175,7 @@ def test_what_cannot_be_read_takes_back_nothing_and_does_not_hold_up_the_role(
 ) -> None:
     here = act(UNUSED)
     here.unused_for(GRACE_DAYS)
-    here.stage.world.unreadable = unreadable
+    here.harness.world.unreadable = unreadable
     result = here.review()
     assert (result.withdrawn, here.kept()) == (0, set(granted(GHCR, HUB)))
     assert "could not be read" in result.why
@@ -186,7 +186,7 @@ def test_more_dependents_than_can_be_described_take_back_nothing(act: Acted) -> 
     here.unused_for(GRACE_DAYS)
     for number in range(DEPENDENTS_MAX):
         arn = revision_arn(f"f{number}")
-        here.stage.ledger.keep_references(arn, Entry(), frozenset({role_name(ACCOUNT, "web-execution")}))
+        here.harness.ledger.keep_references(arn, Entry(), frozenset({role_name(ACCOUNT, "web-execution")}))
     assert "too many" in here.review().why
 
 
@@ -194,7 +194,7 @@ def test_more_started_than_can_be_described_take_back_nothing(act: Acted) -> Non
     here = act(UNUSED)
     here.unused_for(GRACE_DAYS)
     uses = (replace(RULE, task_definition=revision_arn(f"f{number}")) for number in range(DEPENDENTS_MAX))
-    here.stage.starts.keep_schedules(tuple(uses))
+    here.harness.starts.keep_schedules(tuple(uses))
     assert "too many" in here.review().why
 
 
@@ -217,26 +217,26 @@ def test_a_policy_into_which_somebody_else_wrote_is_left_and_told(act: Acted) ->
 
 def test_a_review_of_another_accounts_role_is_rejected(act: Acted) -> None:
     here = act(UNUSED)
-    withdrawer = Withdrawer(
-        executor=here.stage.executor(),
-        roster=here.stage.roster,
-        starts=here.stage.starts,
+    revoker = Revoker(
+        executor=here.harness.executor(),
+        definition_store=here.harness.definition_store,
+        starts=here.harness.starts,
         iam=here.iam,
         revoke=True,
         grace_days=0,
     )
     foreign = Arn.parse(str(ROLE).replace(ACCOUNT, "999999999999"))
-    cause = Cause(kind=LISTED, event_id="s-1", at=NOW)
+    cause = Provenance(kind=LISTED, event_id="s-1", at=NOW)
     with pytest.raises(Rejected, match="not of this account"):
-        withdrawer.review(Review(role=foreign, cause=cause), occasion="m-1")
+        revoker.review(Review(role=foreign, provenance=cause), occasion="m-1")
 
 
 def test_what_an_earlier_role_of_the_name_was_granted_is_nothing_to_take_back(act: Acted) -> None:
     # The role's new owner wrote the very grants that the earlier role had.
     here = act(UNUSED)
-    here.stage.ledger.keep_grants(ROLE, granted(GHCR), role_id=ROLE_ID, task_definition=str(revision_arn("web", 6)))
+    here.harness.ledger.keep_grants(ROLE, granted(GHCR), role_id=ROLE_ID, task_definition=str(revision_arn("web", 6)))
     here.unused_for(GRACE_DAYS)
-    again = tuple(replace(each, role_id="AROAAGAIN") for each in here.stage.world.roles)
-    here.stage.world = replace(here.stage.world, roles=again)
+    again = tuple(replace(each, role_id="AROAAGAIN") for each in here.harness.world.roles)
+    here.harness.world = replace(here.harness.world, roles=again)
     assert here.review().withdrawn == 0
     assert here.kept() == set(granted(HUB))

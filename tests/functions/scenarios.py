@@ -11,35 +11,35 @@ from moto.ecs.models import EC2ContainerServiceBackend, ecs_backends
 import pullguard.registry
 from pullguard.domain.arn import Arn
 from pullguard.domain.facts import Verification
-from pullguard.domain.messages import LISTED, Look, Review
-from pullguard.domain.provenance import Cause
+from pullguard.domain.messages import LISTED, Review, ValidationRequest
+from pullguard.domain.provenance import Provenance
 from pullguard.domain.role_policy import POLICY_NAME, Granted, policy_document, render
 from pullguard.store.ledger import Ledger
-from pullguard.store.starts import StartLedger
-from pullguard.store.task_definitions import Roster, Sweep
+from pullguard.store.starts import StartStore
+from pullguard.store.task_definitions import Sweep, TaskDefinitionStore
 from tests.functions.application import Application
 from tests.functions.stack import ACCOUNT, REGION, Stack
-from tests.functions.world import PASSWORD, allow, create_role, create_secret, look_body, register
+from tests.functions.world import PASSWORD, allow, create_role, create_secret, register, request_body
 
 
 def _look_at_everything(app: Application) -> None:
     for revision in app.stack.client("ecs").list_task_definitions()["taskDefinitionArns"]:
-        app.send("ValidationQueue", look_body(revision))
+        app.send("ValidationQueue", request_body(revision))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Play:
-    """A world for one executor: ``begin`` makes it and sends the message, ``mended`` is how it must end.
+class Scenario:
+    """A world for one executor: ``begin`` makes it and sends the message, ``fixed`` is how it must end.
 
-    ``again`` sends what a later sweep asks for. ``told`` are the kinds of what is told where nothing goes wrong.
+    ``again`` sends what a later sweep asks for. ``reported`` are the kinds of what is told where nothing goes wrong.
     """
 
     name: str
     function: str
     begin: Callable[[Application], None]
-    mended: Callable[[Stack], Any]
+    fixed: Callable[[Stack], Any]
     again: Callable[[Application], None] = _look_at_everything
-    told: frozenset[str] = frozenset({"Finding Opened", "Remediation Completed", "Finding Resolved"})
+    reported: frozenset[str] = frozenset({"Finding Opened", "Remediation Completed", "Finding Resolved"})
     parameters: tuple[tuple[str, str], ...] = (("Mode", "remediate"), ("MoveServices", "true"))
 
 
@@ -47,8 +47,8 @@ def _broken(broken: Callable[[Stack], str]) -> Callable[[Application], None]:
     """Let somebody ask for a look at what ``broken`` makes, after a sweep that found no schedule to start anything."""
 
     def begin(app: Application) -> None:
-        StartLedger(app.stack.client("dynamodb"), "ledger", now=lambda: app.time).keep_schedules(())
-        app.send("ValidationQueue", look_body(broken(app.stack)))
+        StartStore(app.stack.client("dynamodb"), "ledger", now=lambda: app.time).keep_schedules(())
+        app.send("ValidationQueue", request_body(broken(app.stack)))
 
     return begin
 
@@ -107,17 +107,17 @@ def _unused(app: Application) -> None:
 def sweep_finds_it_unused(app: Application) -> None:
     """Let a complete sweep mark what nothing needs, as it did for longer than the grace, and ask for a review."""
     ledger, sweep = ledger_of(app.stack), f"s-{app.time:%H%M%S}"
-    for each in ledger.holdings(ROLE):
+    for each in ledger.grant_records(ROLE):
         if each.granted.key is not None:
             ledger.mark_unused(ROLE, each.granted.secret, sweep=sweep, now=app.time - timedelta(days=20))
-    StartLedger(app.stack.client("dynamodb"), "ledger", now=lambda: app.time).keep_schedules(())
-    roster = Roster(app.stack.client("dynamodb"), "ledger")
-    roster.save_complete(Sweep(id=sweep, began_at=app.time.isoformat(), due=None), now=app.time)
+    StartStore(app.stack.client("dynamodb"), "ledger", now=lambda: app.time).keep_schedules(())
+    definition_store = TaskDefinitionStore(app.stack.client("dynamodb"), "ledger")
+    definition_store.save_complete(Sweep(id=sweep, began_at=app.time.isoformat(), due=None), now=app.time)
     _review(app, sweep)
 
 
 def _review(app: Application, sweep: str) -> None:
-    review = Review(role=ROLE, cause=Cause(kind=LISTED, event_id=sweep, at=app.time))
+    review = Review(role=ROLE, provenance=Provenance(kind=LISTED, event_id=sweep, at=app.time))
     app.send("GrantQueue", review.to_json(), group=sweep)
 
 
@@ -125,7 +125,7 @@ def _untagged_while_it_is_granted(app: Application) -> None:
     """The secret's owner takes the tag away in the moment of the write, which has to be taken back."""
     stack = app.stack
     app.wires["patch_execution_role"].ambush = ("iam:PutRolePolicy", lambda: _untag(stack))
-    app.send("ValidationQueue", look_body(register(stack, create_secret(stack), role=create_role(stack))))
+    app.send("ValidationQueue", request_body(register(stack, create_secret(stack), role=create_role(stack))))
 
 
 def _untag(stack: Stack) -> None:
@@ -135,7 +135,7 @@ def _untag(stack: Stack) -> None:
 def _look_and_review(app: Application) -> None:
     _untag(app.stack)  # where no write was tried, its owner has not done so yet
     _look_at_everything(app)
-    if ledger_of(app.stack).unagreed(ROLE):
+    if ledger_of(app.stack).without_consent(ROLE):
         _review(app, "s-1")
 
 
@@ -168,18 +168,20 @@ def _telling_of_its_deployments(self: EC2ContainerServiceBackend, properties: di
 
 def _tell_of_the_rotation(app: Application, kind: str = "RotationSucceeded") -> None:
     """Let an event of the rotation ask for a look. No sweep asks for a redeployment, so the next event has to."""
-    cause = Cause(kind=kind, event_id=kind.replace(" ", "-"), at=min(app.time, datetime.now(UTC)))
+    cause = Provenance(kind=kind, event_id=kind.replace(" ", "-"), at=min(app.time, datetime.now(UTC)))
     for revision in app.stack.client("ecs").list_task_definitions()["taskDefinitionArns"]:
-        look = Look(task_definition=Arn.parse(revision, service="ecs", resource_type="task-definition"), cause=cause)
-        app.send("ValidationQueue", look.to_json())
+        request = ValidationRequest(
+            task_definition=Arn.parse(revision, service="ecs", resource_type="task-definition"), provenance=cause
+        )
+        app.send("ValidationQueue", request.to_json())
 
 
 def _held(stack: Stack) -> Any:
     """The role's policies, and what the ledger holds of them."""
     ledger = ledger_of(stack)
     names = {each["ARN"]: each["Name"] for each in stack.client("secretsmanager").list_secrets()["SecretList"]}
-    holdings = sorted(names[str(each.secret)] for each in ledger.granted(ROLE))
-    return _policies(stack), holdings, len(ledger.unagreed(ROLE))
+    grant_records = sorted(names[str(each.secret)] for each in ledger.granted(ROLE))
+    return _policies(stack), grant_records, len(ledger.without_consent(ROLE))
 
 
 def _policies(stack: Stack) -> Any:
@@ -226,38 +228,38 @@ def short(arn: str) -> str:
 
 ROTATING = (("Mode", "remediate"), ("VerifyCredentials", "true"), ("RedeployOnRotation", "true"))
 REVOKING = (("Mode", "remediate"), ("RevokeUnusedGrants", "true"))
-PLAYS = (
-    Play(name="grant", function="patch_execution_role", begin=_broken(_lacking_grant), mended=_held),
-    Play(
+SCENARIOS = (
+    Scenario(name="grant", function="patch_execution_role", begin=_broken(_lacking_grant), fixed=_held),
+    Scenario(
         name="withdraw",
         function="patch_execution_role",
         begin=_unused,
-        mended=_held,
+        fixed=_held,
         again=sweep_finds_it_unused,
-        told=frozenset({"Remediation Completed"}),
+        reported=frozenset({"Remediation Completed"}),
         parameters=REVOKING,
     ),
-    Play(
+    Scenario(
         name="take-back",
         function="patch_execution_role",
         begin=_untagged_while_it_is_granted,
-        mended=_held,
+        fixed=_held,
         again=_look_and_review,
-        told=frozenset({"Finding Opened", "Remediation Failed", "Remediation Refused"}),
+        reported=frozenset({"Finding Opened", "Remediation Failed", "Remediation Refused"}),
     ),
-    Play(
+    Scenario(
         name="reregister",
         function="reregister_task_definition",
         begin=_broken(_stale_reference),
-        mended=_revisions_and_services,
+        fixed=_revisions_and_services,
     ),
-    Play(
+    Scenario(
         name="redeploy",
         function="reregister_task_definition",
         begin=_rotated,
-        mended=_deployments,
+        fixed=_deployments,
         again=_tell_of_the_rotation,
-        told=frozenset({"Remediation Completed"}),
+        reported=frozenset({"Remediation Completed"}),
         parameters=ROTATING,
     ),
 )
