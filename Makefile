@@ -113,7 +113,8 @@ format: .venv/.ready ## Format the code, and mend what the linter can mend
 	.venv/bin/ruff format .
 
 .PHONY: bench
-bench: .venv/.ready .tools/custodian/.ready ## Measure the access decision and the audit (docs/benchmarks.md)
+bench: .venv/.ready .tools/custodian/.ready ## Measure structure and language (docs/house.md), access decisions and the audit (docs/benchmarks.md)
+	.venv/bin/python -m benchmarks.house > docs/house.md
 	.venv/bin/python -m benchmarks.access --rounds 20
 	.venv/bin/python -m benchmarks.audit
 

@@ -1,0 +1,69 @@
+"""The goals of benchmarks/house.py: the structure and the language of the code."""
+
+import pytest
+
+from benchmarks import house
+
+
+@pytest.mark.parametrize(
+    ("text", "markers"),
+    [
+        ("The sweep tells the owner, who told us; an untold story.", {"told, tell": 3}),
+        ("A telling detail. Intelligent, retell, stellar.", {"told, tell": 1}),
+        ("Of three roles, one is used.", {"Of, Where, What or Whoever first": 1}),
+        ("One role is used. What of the others: Where are they?", {"Of, Where, What or Whoever first": 2}),
+        ("One of three. The place where it is, and what it does.", {}),
+        ("The roles:\n\n- Of a service\n- Of a task\n- of both\n", {"Of, Where, What or Whoever first": 2}),
+        ("The end.\n\n## What it costs\n\nNothing.", {}),
+        ("Office hours. Whatever happens. Wherever it is.", {}),
+        ("Whoever asks", {"Of, Where, What or Whoever first": 1, "whoever": 1}),
+        ("Nobody knows somebody's name.", {"somebody, nobody": 2}),
+        ("It stands; it stood and will stand.", {"stands": 1}),
+        ("There is none, and there is\nnone.", {"is none": 2}),
+        ("Mend it, mended, mends, mending; amend, recommend.", {"mend": 4}),
+        ("The outcome `told`, the key ``stands`` and https://example.com/tell/nobody are code.", {}),
+        ("```\nnobody stands\n```\nThe end.", {}),
+    ],
+)
+def test_markers_are_counted_as_words_outside_code(text: str, markers: dict[str, int]) -> None:
+    assert +house.count(text)[1] == markers
+
+
+def test_words_are_counted_with_code_as_one() -> None:
+    assert house.count("Pullguard's role `arn:aws:iam::1:role/web` is unused.")[0] == 5
+
+
+def test_docstrings_and_comments_are_the_texts_of_code() -> None:
+    source = '''"""The module."""
+LIMIT = 2  # per call
+"""The limit."""
+# The first line
+# and the second.
+# noqa: E501
+def tell(text: str = "nobody") -> None:
+    """The function."""
+'''
+    assert set(house.texts_of_code(source)) == {
+        "The module.",
+        "The limit.",
+        "The function.",
+        "per call",
+        "The first line and the second.",
+    }
+
+
+def test_floors_are_the_longest_chain() -> None:
+    assert house.floors({"domain": (), "access": ("domain",), "aws": ("domain",), "checks": ("access", "domain")}) == 3
+
+
+def test_a_cycle_has_no_floors() -> None:
+    with pytest.raises(ValueError, match="domain -> aws -> domain"):
+        house.floors({"domain": ("aws",), "aws": ("domain",)})
+
+
+def test_the_core_has_at_most_eight_floors_and_no_cycle() -> None:
+    assert house.floors(house.imports_of_packages()) <= house.FLOORS_MAX
+
+
+def test_every_module_of_the_core_is_in_a_package() -> None:
+    assert house.modules_at_the_root() == ()
