@@ -1,8 +1,5 @@
-import threading
-
 import pytest
 
-from pullguard.aws.once import Once
 from pullguard.aws.pace import QUOTA_PER_S, Pace
 
 
@@ -66,36 +63,3 @@ def test_it_recovers_and_never_passes_what_was_asked(clock: Clock) -> None:
     assert slow is not None
     assert slow < 10
     assert pace.per_second == 10
-
-
-def test_a_question_is_asked_once_by_many_threads() -> None:
-    once, asked, start = Once(), [], threading.Barrier(8)
-
-    def ask() -> int:
-        asked.append(1)
-        return 42
-
-    answers: list[int] = []
-
-    def run() -> None:
-        start.wait()
-        answers.append(once("key", ask))
-
-    threads = [threading.Thread(target=run) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert (asked, answers) == ([1], [42] * 8)
-
-
-def test_a_question_that_raised_is_asked_again() -> None:
-    once = Once()
-    tries = iter((0, 5))
-
-    def ask() -> float:
-        return 10 / next(tries)
-
-    with pytest.raises(ZeroDivisionError):
-        once("key", ask)
-    assert once("key", ask) == 2

@@ -1,19 +1,16 @@
-import json
 from dataclasses import replace
 
 import pytest
 import yaml
 
-from pullguard.domain.actions import MoveService, ReferenceChange
+from pullguard.domain.actions import MoveService
 from pullguard.domain.arn import Arn
 from pullguard.domain.facts import ServiceUse
-from pullguard.planning.infrastructure_as_code import IacOwner, owner, snippets
 from pullguard.planning.service_moves import moves
 
 BEFORE = Arn.parse("arn:aws:ecs:eu-west-1:123456789012:task-definition/web:7")
 AFTER = Arn.parse("arn:aws:ecs:eu-west-1:123456789012:task-definition/web:8")
 CLUSTER = "arn:aws:ecs:eu-west-1:123456789012:cluster/prod"
-SECRET = Arn.parse("arn:aws:secretsmanager:eu-west-1:123456789012:secret:ghcr-AbCdEf")
 
 
 def use(name: str, controller: str = "ECS", task_definition: Arn = BEFORE) -> ServiceUse:
@@ -79,74 +76,3 @@ def test_an_unknown_controller_is_never_moved() -> None:
     moved, (refusal,) = moves((use("web", "NEW\nKIND"),), BEFORE, AFTER)
     assert moved == ()
     assert "NEW\\nKIND" in refusal.why
-
-
-@pytest.mark.parametrize(
-    ("tags", "extra", "expected"),
-    [
-        ({}, (), None),
-        ({"team": "web", "Name": "terraform-course"}, (), None),
-        ({"purpose": "cdk"}, (), None),
-        (
-            {"aws:cloudformation:stack-name": "prod"},
-            (),
-            IacOwner(tool="CloudFormation", tag="aws:cloudformation:stack-name", value="prod"),
-        ),
-        (
-            {"aws:cloudformation:stack-name": "prod", "aws:cdk:path": "x"},
-            (),
-            IacOwner(tool="CDK", tag="aws:cloudformation:stack-name", value="prod"),
-        ),
-        ({"aws:cdk:path": "x"}, (), IacOwner(tool="CDK", tag="aws:cdk:path", value="x")),
-        ({"Managed-By": "Terraform"}, (), IacOwner(tool="Terraform", tag="Managed-By", value="Terraform")),
-        ({"ManagedBy": "terraform/web"}, (), IacOwner(tool="Terraform", tag="ManagedBy", value="terraform/web")),
-        ({"terraform": "true"}, (), IacOwner(tool="Terraform", tag="terraform", value="true")),
-        ({"ManagedBy": "people"}, (), None),
-        ({"stack": "x"}, ("stack",), IacOwner(tool="infrastructure-as-code", tag="stack", value="x")),
-        ({"Stack": "x"}, ("stack",), None),
-    ],
-)
-def test_who_owns_a_task_definition(tags: dict[str, str], extra: tuple[str, ...], expected: IacOwner | None) -> None:
-    assert owner(tags, extra) == expected
-
-
-NASTY = 'a"b\\c${var.x}%{if}$${y}\n# é\U0001f600'
-
-
-def parts(*changes: ReferenceChange) -> tuple[str, str, str]:
-    cloudformation, rest = snippets(changes).split("// CDK")
-    cdk, terraform = rest.split("# Terraform")
-    return cloudformation, cdk, terraform
-
-
-@pytest.mark.parametrize("container", ["web", NASTY])
-def test_cloudformation_reads_back_what_was_meant(container: str) -> None:
-    cloudformation, _, _ = parts(ReferenceChange(container=container, before="x", after=SECRET))
-    assert yaml.safe_load(cloudformation) == {
-        "ContainerDefinitions": [
-            {"Name": container, "RepositoryCredentials": {"CredentialsParameter": str(SECRET)}},
-        ]
-    }
-
-
-def test_cdk_strings_are_json_strings() -> None:
-    _, cdk, _ = parts(ReferenceChange(container=NASTY, before="x", after=SECRET))
-    assert (
-        f"fromSecretCompleteArn(this, {json.dumps('RegistryCredentials-' + NASTY)}, {json.dumps(str(SECRET))})" in cdk
-    )
-    assert cdk.count("\n") == len(cdk.splitlines()) == 6
-
-
-def test_terraform_templates_are_escaped() -> None:
-    _, _, terraform = parts(ReferenceChange(container=NASTY, before="x", after=SECRET))
-    written = r'name = "a\"b\\c$${var.x}%%{if}\u0024$${y}\u000a# \u00e9\U0001f600"'
-    assert written in terraform
-    assert f'repositoryCredentials = {{ credentialsParameter = "{SECRET}" }}' in terraform
-
-
-def test_a_reference_that_is_taken_away_is_said_so_in_each_language() -> None:
-    cloudformation, cdk, terraform = parts(ReferenceChange(container="web", before="x", after=None))
-    assert yaml.safe_load(cloudformation) == {"ContainerDefinitions": [{"Name": "web"}]}
-    assert "take RepositoryCredentials away" in cloudformation
-    assert "without credentials" in cdk
-    assert "take repositoryCredentials away" in terraform

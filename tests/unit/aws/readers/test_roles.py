@@ -1,4 +1,4 @@
-"""Many roles are read at once, and what runs in a cluster once for a batch; what is read so stays the same."""
+"""Roles, one by one or all at once: the facts are the same."""
 
 import json
 from collections import Counter
@@ -6,19 +6,15 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.stub import Stubber
 from moto import mock_aws
 
 from pullguard.aws.clients import Clients
-from pullguard.aws.ecs import Ecs
-from pullguard.aws.once import Once
 from pullguard.aws.readers import AwsReaders
-from pullguard.aws.walk import Walk
 from pullguard.domain.arn import Arn
-from pullguard.domain.facts import NamedPolicy, Role, TaskDefinition, Usage
-from tests.fakes import NOW, task_definition
+from pullguard.domain.facts import Missing, NamedPolicy, NotAsked, Role
+from tests.fakes import ACCOUNT
+from tests.unit.aws.readers.scene import MOTO, Session, build
 
-MOTO = "123456789012"  # the account of moto
 TRUST = json.dumps(
     {
         "Version": "2012-10-17",
@@ -82,7 +78,6 @@ TWICE = (
     '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"s3:GetObject","Action":"secretsmanager:*",'
     '"Resource":"*"}}'
 )
-
 TRUSTS_TWICE = TRUST.replace('"Action":', '"Action": "sts:TagSession", "Action":')
 
 
@@ -126,56 +121,16 @@ def test_a_role_that_the_bulk_does_not_know_is_asked_for_by_itself() -> None:
     assert not isinstance(readers.role(Arn.parse("arn:aws:iam::123456789012:role/gone")), Role)
 
 
-@mock_aws
-@pytest.mark.parametrize(("families", "tasks_listed"), [(1, 2), (2, 4), (3, 6), (7, 6)])
-def test_what_runs_where_is_asked_once_for_all_task_definitions_of_a_batch(families: int, tasks_listed: int) -> None:
-    """Two families are asked for by themselves (running and stopped tasks), and then all tasks of the cluster."""
-    ecs = boto3.client("ecs", region_name="us-east-1")
-    ecs.create_cluster(clusterName="main")
-    ec2 = boto3.client("ec2", region_name="us-east-1")
-    subnet = ec2.describe_subnets()["Subnets"][0]["SubnetId"]
-    group = ec2.describe_security_groups()["SecurityGroups"][0]["GroupId"]
-    network: Any = {"awsvpcConfiguration": {"subnets": [subnet], "securityGroups": [group]}}
-    names = [f"family-{number}" for number in range(families)]
-    for family in names:
-        container: Any = {"name": "app", "image": "ghcr.io/acme/app:1", "memory": 64}
-        ecs.register_task_definition(
-            family=family, networkMode="awsvpc", cpu="256", memory="512", containerDefinitions=[container]
-        )
-        ecs.create_service(cluster="main", serviceName=family, taskDefinition=family, desiredCount=0)
-        ecs.run_task(cluster="main", taskDefinition=family, launchType="FARGATE", networkConfiguration=network)
-    calls: Counter[str] = Counter()
-    clients = Clients(region="us-east-1")
-    clients.get("ecs").meta.events.register("before-call.ecs", lambda model, **_: calls.update([model.name]))
-    readers = AwsReaders(clients, account=MOTO, values="never")
-    for family in names:
-        definition = readers.task_definition(family)
-        assert isinstance(definition, TaskDefinition)
-        usage = readers.usage(definition)
-        assert isinstance(usage, Usage)
-        assert usage.newest
-        assert [use.name for use in usage.services] == [family]
-        assert [use.task_definition for use in usage.tasks] == [str(definition.arn)]
-    assert (calls["ListClusters"], calls["ListServices"]) == (1, 1)
-    assert calls["ListTasks"] == tasks_listed
-    assert calls["DescribeTaskDefinition"] == families
+def test_a_role_of_another_path_is_another_role(session: Session) -> None:
+    build(session[0])
+    readers = AwsReaders(Clients(session[0]), account=MOTO, values="never")
+    assert isinstance(readers.role(Arn.parse("arn:aws:iam::123456789012:role/web")), Role)
+    assert isinstance(readers.role(Arn.parse("arn:aws:iam::123456789012:role/team/web")), Missing)
 
 
-START = {"stopCode": "TaskFailedToStart", "stoppedAt": NOW, "stoppedReason": "CannotPullContainerError: unauthorized"}
-
-
-def test_failed_starts_are_the_same_however_many_families_ask() -> None:
-    client: Any = boto3.client("ecs", region_name="us-east-1")
-    definitions = [task_definition(family=f"family-{number}") for number in range(4)]
-    tasks = [
-        {"taskArn": f"arn:t/{each.family}", "taskDefinitionArn": str(each.arn), "containers": [], **START}
-        for each in definitions
-    ]
-    with Stubber(client) as stubber:
-        for answered in ([tasks[0]], [tasks[1]], tasks):
-            stubber.add_response("list_tasks", {"taskArns": [each["taskArn"] for each in answered]})
-            stubber.add_response("describe_tasks", {"tasks": answered})
-        walk = Walk(Ecs(client), Once())
-        found = [list(walk.failed_starts("main", each)) for each in definitions]
-        stubber.assert_no_pending_responses()
-    assert [[start.task_arn for start in starts] for starts in found] == [[each["taskArn"]] for each in tasks]
+@pytest.mark.parametrize("lists_all", [False, True])
+def test_roles_are_listed_by_people_only(session: Session, lists_all: bool) -> None:
+    build(session[0])
+    found = AwsReaders(Clients(session[0]), values="never", account=ACCOUNT, lists_all=lists_all).every_role()
+    assert isinstance(found, NotAsked) is not lists_all
+    assert ("GetAccountAuthorizationDetails" in session[1]) is lists_all

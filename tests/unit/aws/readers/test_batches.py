@@ -1,0 +1,44 @@
+"""A batch reads each fact once, and the next batch reads it again."""
+
+from pullguard.aws.clients import Clients
+from pullguard.aws.readers import AwsReaders
+from pullguard.checks.gather import gather
+from pullguard.domain.facts import Facts, Role
+from tests.fakes import NOW
+from tests.unit.aws.readers.scene import MOTO, Session, build
+
+ONE_READ_OF_EACH_FACT = {
+    "DescribeTaskDefinition": 2,  # there are two revisions
+    "GetRole": 1,
+    "ListRolePolicies": 1,
+    "GetRolePolicy": 1,
+    "ListAttachedRolePolicies": 1,
+    "GetPolicy": 1,
+    "GetPolicyVersion": 1,
+    "DescribeSecret": 1,
+    "GetResourcePolicy": 1,
+    "GetSecretValue": 1,
+    "ListSecretVersionIds": 1,
+    "DescribeKey": 1,
+    "GetKeyPolicy": 1,
+    "ListGrants": 1,
+    "ListAliases": 1,
+}
+
+
+def test_a_batch_reads_each_fact_once(session: Session) -> None:
+    one, other = build(session[0])
+    session[1].clear()
+    readers = AwsReaders(Clients(session[0]), account=MOTO, values="opted-in")
+    for arn in (one, other, one):
+        found = gather(arn, readers, now=NOW)
+        assert isinstance(found, Facts)
+        assert isinstance(found.role, Role)
+    assert {name: session[1].count(name) for name in session[1]} == ONE_READ_OF_EACH_FACT
+
+
+def test_the_next_batch_reads_anew(session: Session) -> None:
+    arn, _ = build(session[0])
+    for _ in range(2):
+        gather(arn, AwsReaders(Clients(session[0]), account=MOTO, values="never"), now=NOW)
+    assert session[1].count("DescribeSecret") == 2

@@ -1,0 +1,47 @@
+"""The outputs of the deployed stack, by the exact request."""
+
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from botocore.stub import Stubber
+
+from pullguard.aws.cloudformation import Stacks
+from tests.fakes import NOW, REGION
+
+
+def stack(**members: Any) -> dict[str, Any]:
+    return {"StackName": "pullguard", "CreationTime": NOW, "StackStatus": "CREATE_COMPLETE", **members}
+
+
+OUTPUTS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
+    "two": (
+        {
+            "Outputs": [
+                {"OutputKey": "LedgerTable", "OutputValue": "ledger"},
+                {"OutputKey": "StopParameter", "OutputValue": "/pullguard/stop"},
+            ]
+        },
+        {"LedgerTable": "ledger", "StopParameter": "/pullguard/stop"},
+    ),
+    "none": ({}, {}),
+}
+
+
+@pytest.mark.parametrize(("members", "expected"), OUTPUTS.values(), ids=OUTPUTS)
+def test_the_outputs_of_a_stack_are_read_by_its_name(members: dict[str, Any], expected: dict[str, str]) -> None:
+    client = boto3.client("cloudformation", region_name=REGION)
+    answer: Any = {"Stacks": [stack(**members)]}
+    with Stubber(client) as stubber:
+        stubber.add_response("describe_stacks", answer, {"StackName": "pullguard"})
+        assert Stacks(client).outputs("pullguard") == expected
+
+
+@pytest.mark.parametrize("code", ["ValidationError", "AccessDenied"])
+def test_an_error_propagates(code: str) -> None:
+    client = boto3.client("cloudformation", region_name=REGION)
+    with Stubber(client) as stubber:
+        stubber.add_client_error("describe_stacks", code)
+        with pytest.raises(ClientError, match=code):
+            Stacks(client).outputs("pullguard")
