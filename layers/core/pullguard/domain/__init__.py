@@ -1,1 +1,1 @@
-"""The words of the field as frozen records, and the rules about them. Pure."""
+"""The domain's terms as frozen records, with the rules that apply to them. Pure."""

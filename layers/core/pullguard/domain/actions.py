@@ -1,7 +1,7 @@
-"""What could be done about the findings of one task definition: actions as data, made by a pure planner.
+"""Actions that could fix the findings of one task definition: plain data, produced by a pure planner.
 
-Nothing here writes. An action names only things that AWS itself described; an executor makes the same plan again
-from the present state before it writes (docs/adr/0003).
+Nothing here writes. An action names only resources that AWS itself described. Before it writes, an executor computes
+the same plan again from the current state (docs/adr/0003).
 """
 
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ Mode: TypeAlias = Literal["observe", "remediate"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """Let ``role`` read ``secret`` and, where it has one, decrypt with the customer managed ``key``."""
+    """Allow ``role`` to read ``secret`` and, if it has one, to decrypt with the customer managed ``key``."""
 
     task_definition: Arn
     role: Arn
@@ -26,7 +26,7 @@ class Grant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReferenceChange:
-    """The new reference of one container; ``after`` None takes repositoryCredentials away."""
+    """The new reference of one container; ``after`` None removes repositoryCredentials."""
 
     container: str
     before: str | None = field(repr=False)
@@ -35,7 +35,7 @@ class ReferenceChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reregister:
-    """Register ``task_definition`` once more with other references, then move its services if that is allowed."""
+    """Register a new revision of ``task_definition`` with other references, then move its services if allowed."""
 
     task_definition: Arn
     changes: tuple[ReferenceChange, ...]
@@ -44,7 +44,7 @@ class Reregister:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MoveService:
-    """Let ``service`` run ``after`` instead of ``before``, from which it differs in ``changes`` and nothing else."""
+    """Update ``service`` from ``before`` to ``after``; the two revisions differ in ``changes`` and nothing else."""
 
     cluster: str
     service: str
@@ -55,7 +55,7 @@ class MoveService:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Redeploy:
-    """Let ``service`` start its tasks anew, so that they pull with ``version`` of ``secret``, which was verified."""
+    """Force a new deployment of ``service``, so that its tasks pull with the verified ``version`` of ``secret``."""
 
     task_definition: Arn
     cluster: str
@@ -66,7 +66,7 @@ class Redeploy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revoke:
-    """Let ``role`` read ``secret`` no more by our policy; ``task_definition`` is the one that needed it last."""
+    """Remove ``secret`` from our policy on ``role``; ``task_definition`` is the last one that needed it."""
 
     task_definition: Arn
     role: Arn
@@ -76,14 +76,14 @@ class Revoke:
 
 
 Fix: TypeAlias = Grant | Reregister | MoveService
-"""What mends a finding."""
+"""An action that fixes a finding."""
 Action: TypeAlias = Fix | Redeploy
 ActionKind: TypeAlias = Literal["grant", "reregister", "move-service", "redeploy", "withdraw"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """An action that would fix ``findings`` and that Pullguard must not take: why, and what the owner would do.
+    """An action that would fix ``findings`` but that Pullguard must not take: the reason, and what the owner can do.
 
     ``unasked``: no owner asked Pullguard for it. The finding says so, and no alert repeats it.
     """
@@ -100,7 +100,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """All that would be done for one task definition, in order, and what would not be and why."""
+    """All actions for one task definition, in order, and the refused ones with their reasons."""
 
     actions: tuple[Fix, ...] = ()
     refusals: tuple[Refusal, ...] = ()

@@ -1,7 +1,7 @@
-r"""Amazon Resource Names, and what a task definition may say where a secret is meant.
+r"""Amazon Resource Names, and the forms in which a task definition may name a secret.
 
-Nothing here trusts its input: a text becomes an ``Arn`` or a ``SecretReference`` only if it is one, letter by letter.
-Every pattern names its ASCII characters: ``\d``, ``\w`` and ``str.isalnum`` also take look-alikes of other scripts.
+No input is trusted: a text becomes an ``Arn`` or a ``SecretReference`` only if every character matches. Patterns list
+ASCII characters explicitly, because ``\d``, ``\w`` and ``str.isalnum`` also match look-alikes of other scripts.
 Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html
 """
 
@@ -21,16 +21,16 @@ _PART = re.compile(r"[a-z0-9-]*")
 _REGION = re.compile(r"[a-z]{2,8}(?:-[a-z]{2,16}){1,3}-[0-9]{1,2}")
 _ACCOUNT = re.compile(r"[0-9]{12}")
 _RESOURCE = re.compile(r"[A-Za-z0-9/_+=.@:!,-]+")
-# A path takes every visible character of ASCII, a name does not: parameters Path and RoleName of CreateRole.
+# A path may contain any visible ASCII character, a name may not: parameters Path and RoleName of CreateRole.
 # https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
 _IAM_RESOURCE = re.compile(r"[a-z-]+/(?:[!-~]+/)?[A-Za-z0-9_+=,.@-]+")
-_SECRET_NAME = re.compile(r"[A-Za-z0-9/_+=.@!-]+")  # "!" stands in the names of managed secrets: rds!cluster-…
+_SECRET_NAME = re.compile(r"[A-Za-z0-9/_+=.@!-]+")  # "!" occurs in the names of managed secrets: rds!cluster-…
 _ARN_HEAD = re.compile(
     r"arn:[a-z-]{1,16}:[a-z0-9-]{1,32}:[a-z0-9-]{0,20}:[0-9]{0,12}:(?:[a-z-]{1,32}:)?[A-Za-z0-9/_+=.@!-]*"
 )
 _SECRET_SUFFIX = re.compile(r"-[A-Za-z0-9]{6}")
 _SECRET_SUFFIX_CHARS = 7
-_VALUE_FROM_SUFFIX = re.compile(r"(?::[^:]*){1,3}")  # :json-key:stage:version, of which each may be empty
+_VALUE_FROM_SUFFIX = re.compile(r"(?::[^:]*){1,3}")  # :json-key:stage:version, each of which may be empty
 # Parameters KeyId and AliasName: https://docs.aws.amazon.com/kms/latest/APIReference/API_DescribeKey.html
 _KEY = re.compile(r"key/[A-Za-z0-9-]+|alias/[A-Za-z0-9/_-]+")
 _TASK_DEFINITION = re.compile(r"task-definition/[A-Za-z0-9_-]{1,255}:[1-9][0-9]{0,9}")
@@ -57,7 +57,7 @@ _DNS_SUFFIXES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Arn:
-    """One proved ARN; ``str()`` gives its text back unchanged."""
+    """One validated ARN; ``str()`` returns its text unchanged."""
 
     partition: str
     service: str
@@ -70,15 +70,15 @@ class Arn:
 
     @property
     def resource_name(self) -> str:
-        """What follows the resource type: ``web:7`` of ``task-definition/web:7``, the role name with its path."""
+        """The part after the resource type: ``web:7`` of ``task-definition/web:7``, or a role's name with its path."""
         return re.split(r"[/:]", self.resource, maxsplit=1)[-1]
 
     @classmethod
     def parse(cls, text: str, *, service: str | None = None, resource_type: str | None = None) -> "Arn":
-        """Prove that ``text`` is a literal ARN (no wildcard, no variable), of that service and type if given.
+        """Validate that ``text`` is a literal ARN (no wildcard, no variable), with the given service and type.
 
-        In the path of an IAM ARN every visible character stands for itself: that path is never part of a policy that
-        is written. Raises ``Malformed`` with the rule that is broken.
+        In the path of an IAM ARN every visible character is literal, because that path never becomes part of a policy
+        that Pullguard writes. Raises ``Malformed`` with the rule that is broken.
         """
         return _parse_arn(text, service, resource_type)
 
@@ -86,8 +86,8 @@ class Arn:
 def key_beside(text: str, secret: Arn) -> Arn:
     """Return the full ARN of the KMS key or alias that ``secret`` names as ``text``.
 
-    A bare id or alias has neither account nor Region: it belongs to those of the secret, never to the caller's.
-    Raises ``Malformed`` for what is neither a key nor an alias, or an ARN that lacks its account or Region.
+    A bare id or alias has neither account nor Region: it belongs to those of the secret, never to the caller's. Raises
+    ``Malformed`` if the text is neither a key nor an alias, or is an ARN without account or Region.
     Source: https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DescribeSecret.html (KmsKeyId)
     """
     resource = text if text.startswith(("alias/", "key/")) else f"key/{text}"
@@ -139,7 +139,7 @@ def is_region(text: str) -> bool:
 
 
 def account_of(text: str) -> str | None:
-    """Return the account of an ARN; None for any other text, and for an ARN of no account."""
+    """Return the account of an ARN; None for any other text, and for an ARN without an account."""
     try:
         return Arn.parse(text).account or None
     except Malformed:
@@ -152,7 +152,7 @@ def is_account(text: str) -> bool:
 
 
 def parse_task_definition(text: str) -> Arn:
-    """Prove that ``text`` is the ARN of one revision (``…:task-definition/web:7``); raises ``Malformed``.
+    """Validate that ``text`` is the ARN of one revision (``…:task-definition/web:7``); raises ``Malformed``.
 
     Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definition_parameters.html (family)
     """
@@ -163,7 +163,7 @@ def parse_task_definition(text: str) -> Arn:
 
 
 def partition_of(region: str) -> str:
-    """Return the partition that ``region`` lies in, ``aws`` unless its prefix says otherwise."""
+    """Return the partition of ``region``: ``aws`` unless its prefix says otherwise."""
     return next((partition for prefix, partition in _REGION_PARTITIONS if region.startswith(prefix)), "aws")
 
 
@@ -182,7 +182,7 @@ ReferenceProblem = Literal[
 class SecretReference:
     """A ``credentialsParameter`` that ECS accepts: a secret's name in the task's own Region, or an ARN.
 
-    ``text`` is the reference as it stands in the task definition. ``arn`` is None for a name.
+    ``text`` is the reference exactly as the task definition gives it. ``arn``: None for a name.
     Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RepositoryCredentials.html
     """
 
@@ -192,7 +192,7 @@ class SecretReference:
 
     @property
     def name_without_suffix(self) -> str | None:
-        """The secret's name *if* this is a complete ARN; None if the text cannot be one (it ends in no suffix).
+        """The secret's name *if* this is a complete ARN; None if it cannot be one (it does not end in a suffix).
 
         It is a candidate, never a proof: a secret may be called ``app-abc123``, and its ARN without the suffix looks
         like the complete ARN of ``app``. Only DescribeSecret decides which of the two is meant (``domain/meaning.py``).
@@ -202,24 +202,24 @@ class SecretReference:
 
     @property
     def ends_in_a_word(self) -> bool:
-        """Whether what may be the suffix reads as a word or a date (``app-docker``): more likely part of the name.
+        """Whether the apparent suffix reads as a word or a date (``app-docker``): probably part of the name.
 
-        It shapes a message or stops a write, and proves nothing.
+        The answer may shape a message or prevent a write. It proves nothing.
         """
         return self.name_without_suffix is not None and reads_as_a_word(self.name[1 - _SECRET_SUFFIX_CHARS :])
 
     @property
     def may_end_in_a_word(self) -> bool:
-        """Whether what may be the suffix may as well be part of the name (``app-v2prod``): enough to warn."""
+        """Whether the apparent suffix could equally be part of the name (``app-v2prod``): enough for a warning."""
         return self.name_without_suffix is not None and may_be_part_of_a_name(self.name[1 - _SECRET_SUFFIX_CHARS :])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MalformedReference:
-    """A ``credentialsParameter`` that can name no secret, and why.
+    """A ``credentialsParameter`` that cannot name a secret, and why.
 
-    ``meant`` is the reference that results when a ``:json-key:stage:version`` suffix is cut off, else None. ``text`` is
-    for nobody's eyes: people paste the credentials themselves here. What may be shown of it is ``reported``.
+    ``meant`` is the reference without its ``:json-key:stage:version`` suffix, if removing that makes it valid, else
+    None. Never display ``text``: people paste the credentials themselves here. Display ``reported`` instead.
     """
 
     text: str = field(repr=False)
@@ -229,14 +229,14 @@ class MalformedReference:
 
     @property
     def reported(self) -> str:
-        """What may be shown of the text, for a sentence."""
+        """The part of the text that may be shown, for use in a sentence."""
         return self.text if self.problem == "not-text" else reported(self.text)
 
 
 def reported(text: str) -> str:
-    """Return what may be shown of a text that stands where a secret is named: a name or ARN, as far as it is one.
+    """Return the part of a secret's id that may be shown: a name or ARN, as far as the text is one.
 
-    The rest is counted, and not shown. A short password that is a legal name cannot be distinguished from one.
+    The rest is counted but not shown. A short password that is a legal name cannot be distinguished from one.
     """
     if (kind := kind_of(text)) is not None:
         return f"(a text that looks like {kind}; not shown)"
@@ -257,7 +257,7 @@ def _characters(count: int) -> str:
 def parse_reference(text: object, *, region: str) -> SecretReference | MalformedReference:
     """Read the ``credentialsParameter`` of a task definition registered in ``region``.
 
-    What looks like a token is none: a query for it would write it to CloudTrail.
+    A text that looks like a token is malformed: a query for it would write it to CloudTrail.
     """
     if not isinstance(text, str):
         return MalformedReference(text=_kind(text), problem="not-text", why="is not a text")
@@ -267,7 +267,7 @@ def parse_reference(text: object, *, region: str) -> SecretReference | Malformed
 
 
 def parse_secret_id(text: str, *, region: str) -> SecretReference | MalformedReference:
-    """Read what an API call in ``region`` named a secret by, whatever the name looks like."""
+    """Read the secret id of an API call in ``region``, regardless of what the name looks like."""
     if problem := _unsafe(text):
         return MalformedReference(text=text, problem=problem[0], why=problem[1])
     if text.startswith("arn:"):
@@ -281,7 +281,7 @@ def parse_secret_id(text: str, *, region: str) -> SecretReference | MalformedRef
 
 
 def _kind(value: object) -> str:
-    """Name what stands where a text should, and nothing of what is in it."""
+    """Name the type of a value that should be text, and nothing of its content."""
     match value:
         case None:
             return "null"

@@ -1,7 +1,7 @@
 """Task definitions that AWS Batch registers for its own jobs: only the job definition changes what they run.
 
-Batch starts the revisions that it registered itself. A revision that someone else adds to the family is never started.
-Its role may register task definitions only with the request tag ``AWSBatchServiceTag``.
+Batch starts only the revisions that it registered itself, never a revision that someone else adds to the family. Its
+role may register task definitions only with the request tag ``AWSBatchServiceTag``.
 Source: https://docs.aws.amazon.com/aws-managed-policy/latest/reference/BatchServiceRolePolicy.html
 """
 
@@ -19,7 +19,7 @@ BATCH_TAG: Final = "AWSBatchServiceTag"
 _SERVICE_ROLE: Final = ":assumed-role/AWSServiceRoleForBatch/"
 
 OWNED: Final = f"AWS Batch registered the task definition for its jobs (tag {BATCH_TAG}), and runs no other revision"
-# What describe-job-definitions shows and register-job-definition does not take.
+# Members that describe-job-definitions returns and register-job-definition does not accept.
 # https://docs.aws.amazon.com/batch/latest/APIReference/API_RegisterJobDefinition.html
 OUTPUT_ONLY: Final = ("jobDefinitionArn", "revision", "status", "containerOrchestrationType")
 _SHOWN: Final = (
@@ -53,7 +53,7 @@ def is_owned_by_batch(definition: TaskDefinition) -> bool:
 
 
 def registering_job_definition(belongs: str | None) -> str:
-    """Say how to change a container in its job definition; ``belongs`` is what belongs into it, None if not known."""
+    """Describe how to change a container in its job definition; ``belongs`` is the member to add, None if not known."""
     change = f"In the job definition belongs {belongs}. " if belongs else ""
     return f"{change}{_HOW}"
 
@@ -65,9 +65,9 @@ def register_job_definition(at: Arn) -> str:
 
 
 def instead_of_a_revision(remedy: Remedy, definition: TaskDefinition) -> Remedy:
-    """Return the remedy for a finding on ``definition``: where AWS Batch owns it, never a revision of it.
+    """Return the remedy for a finding on ``definition``; if AWS Batch owns it, the remedy changes the job definition.
 
-    What is to change is in it all the same: as a member, or in the words of ``remedy``.
+    The remedy still contains the change itself: as a member, or in the words of ``remedy``.
     """
     if not is_owned_by_batch(definition):
         return remedy
@@ -78,7 +78,7 @@ def instead_of_a_revision(remedy: Remedy, definition: TaskDefinition) -> Remedy:
         return Remedy(text=text, snippet=in_order(remedy.commands, register_job_definition(definition.arn)))
     if remedy.action == "grant":
         return remedy
-    remedy = replace(remedy, action="none")  # without members, only its text says what is to change
+    remedy = replace(remedy, action="none")  # without members, only the text says what to change
     text, said = _A_REVISION.subn(_OF_JOB_DEFINITION, remedy.text)
     if not said:
         return replace(remedy, text=f"{remedy.text} {_INSTEAD}".strip())

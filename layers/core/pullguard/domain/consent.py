@@ -1,6 +1,6 @@
-"""Whether both owners agree to a grant, judged from the facts as they stand: before a write, and once more after it.
+"""Whether both owners consent to a grant, according to the current facts: checked before a write and again after it.
 
-Pure. The two keys are those of docs/adr/0002.
+Pure. The two opt-ins are those of docs/adr/0002.
 """
 
 import shlex
@@ -47,9 +47,9 @@ from pullguard.domain.role_policy import Granted, granted_for
 
 
 def revoked(facts: Facts, secret: Arn) -> str | None:
-    """Return why ``secret`` may not be granted to the role of ``facts`` any more; None where both owners still agree.
+    """Return why ``secret`` may no longer be granted to the role of ``facts``; None if both owners still consent.
 
-    Raises ``NotNow`` where AWS would not tell.
+    Raises ``NotNow`` if AWS did not answer.
     """
     if isinstance(facts.role, Unreadable):
         raise NotNow(f"it could not be read whether the owners of {secret} and the role still agree: {facts.role}")
@@ -71,7 +71,7 @@ def revoked(facts: Facts, secret: Arn) -> str | None:
 
 
 def _containers_for(facts: Facts, secret: Secret) -> Iterator[Container]:
-    """Yield the containers that name the secret, would name it, or name none and may be about to."""
+    """Yield the containers that name the secret, would name it, or name no secret and may be about to."""
     for container in facts.task_definition.containers:
         reference = container.reference
         if isinstance(reference, MalformedReference):
@@ -83,10 +83,10 @@ def _containers_for(facts: Facts, secret: Secret) -> Iterator[Container]:
 def why_not(
     secret: Secret, role: Role, *, container: Container | None = None, definition: TaskDefinition | None = None
 ) -> "MissingKey | None":
-    """Return why nothing may be granted of ``secret`` to ``role``: a mode tag, or an owner's consent that is missing.
+    """Return why nothing of ``secret`` may be granted to ``role``: a mode tag, or an owner's missing consent.
 
-    Every path that adds a grant, keeps one without a grant record or adds one again asks this. ``container`` and
-    its task ``definition`` are what it is for; without them the secret may be for any registry.
+    Every path that adds a grant, restores one, or keeps one without a grant record asks this. ``container`` and its
+    task ``definition`` are the ones that need the grant; without them the secret may be for any registry.
     """
     if is_observed(secret, role, definition.tags if definition else {}):
         return MissingKey(why=f"a tag {MODE_TAG} says that Pullguard is to observe only", remedy="Remove that tag.")
@@ -96,17 +96,18 @@ def why_not(
 
 
 def is_observed(secret: Secret, role: Role, *more: Tags) -> bool:
-    """Whether a tag says that nothing is to be written about the secret or the role."""
+    """Whether a tag forbids writes for the secret or the role."""
     return effective_mode("remediate", role.tags, secret.tags, *more) == "observe"
 
 
 def kept_grant(found: Lookup[Secret], role: Role, *, present: Granted | None, ours: Granted | None) -> Granted | None:
-    """Return what a rewrite of our policy keeps of one secret beside the new need; None where that is nothing.
+    """Return the grant of one secret that a rewrite of our policy keeps beside the new need; None to drop it.
 
-    ``found`` is the secret as it is now, ``present`` what the policy grants of it, ``ours`` what the ledger says that
-    this stack granted; at least one of the two is given. A grant that is ours and in the policy stays until the secret
-    no longer exists. The secret's present key needs both owners' consent, as an addition does; without it the old key
-    stays. Anything else needs their consent to stay. What cannot be read or is only observed stays as it is.
+    ``found`` is the secret's current state, ``present`` what the policy grants of it, ``ours`` what the ledger says
+    that this stack granted; at least one of the last two is given. A grant that is ours and in the policy stays until
+    the secret no longer exists. The secret's current key needs both owners' consent, as an addition does; without it
+    the old key stays. Any other grant needs their consent to stay. A secret that cannot be read or is only observed
+    keeps its grant unchanged.
     """
     standing = ours or present
     if isinstance(found, Unreadable | NotAsked) or standing is None:
@@ -117,17 +118,16 @@ def kept_grant(found: Lookup[Secret], role: Role, *, present: Granted | None, ou
         return None
     if why_not(found, role) is not None:
         return present
-    # Where the key could not be looked at, nobody knows that another one is needed.
+    # If the key could not be described, it is unknown whether another one is needed.
     return granted_for(found) if isinstance(found.key, Key | None) else (present or granted_for(found))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MissingKey:
-    """Which owner has not agreed: ``why``, what that owner would do, and the command for it, where there is one.
+    """The consent that is missing: ``why``, what the owner can do, and the command for it, if there is one.
 
-    ``said_no`` is whether the secret's owner has said whom it is for, and this is another, or the deployment leaves the
-    secret out; ``unasked`` is whether what
-    lacks consent was not asked for by anybody either.
+    ``said_no``: the secret's owner named other roles or registries, or the deployment excludes the secret. ``unasked``:
+    no owner asked for the change that lacks consent.
     """
 
     why: str
@@ -138,9 +138,10 @@ class MissingKey:
 
 
 def missing_of(facts: Facts, container: Container, secret: Secret | None) -> MissingKey | None:
-    """Return whose consent it lacks to let ``container`` start with ``secret``, or with none; None where all agree.
+    """Return the consent missing for ``container`` to use ``secret``, or to name none; None if all owners agree.
 
-    The role's owner is always asked, the secret's where there is one. Modes are not: ``tags_of`` the facts say them.
+    The role's owner is always asked, the secret's owner if there is a secret. Modes are not considered: ``tags_of`` the
+    facts contains them.
     """
     if not isinstance(facts.role, Role):
         return MissingKey(
@@ -153,9 +154,10 @@ def missing_of(facts: Facts, container: Container, secret: Secret | None) -> Mis
 
 
 def missing_consent(definition: TaskDefinition, container: Container, secret: Secret, role: Role) -> MissingKey | None:
-    """Return why ``container`` may not get ``secret`` through ``role``; None where every owner agrees.
+    """Return why ``container`` may not get ``secret`` through ``role``; None if every owner agrees.
 
-    To give a container a secret that it does not name takes a third consent, and a secret that is meant for the role.
+    Adding a secret to a container that does not name one takes a third consent, and a secret that is meant for the
+    role.
     """
     attachment = _missing_attachment(definition, secret, role) if container.reference is None else None
     return attachment or missing_key(container, secret, role)
@@ -186,12 +188,12 @@ def _missing_attachment(definition: TaskDefinition, secret: Secret, role: Role) 
 
 
 def missing_key(container: Container | None, secret: Secret, role: Role) -> MissingKey | None:
-    """Return why the two keys do not let ``role`` read ``secret`` for ``container`` (None: any); None where they do."""
+    """Return the opt-in missing for ``role`` to read ``secret`` for ``container`` (None: any); None if both exist."""
     return _missing_secret_key(container, secret, role) or missing_role_key(role)
 
 
 def missing_role_key(role: Role) -> MissingKey | None:
-    """Return why the role's owner has not agreed; None where it is opted in, with the boundary that is required."""
+    """Return why the role's owner has not consented; None if it is opted in and has the required boundary."""
     if not is_managed(role):
         return MissingKey(
             why=f"the role {role.name} is not opted in: it has no tag {MANAGED_TAG}=true",
@@ -251,7 +253,7 @@ def _missing_secret_key(container: Container | None, secret: Secret, role: Role)
             snippet=None if image is None else _opting_in(secret, image, role),
         )
     if image is not None and image.host not in hosts:
-        # No command: one that adds the image's host would hand the credentials to whoever runs it.
+        # No command: adding the image's host would expose the credentials to the operator of that host.
         return MissingKey(
             why=f"the secret {secret.name} is for {' and '.join(sorted(hosts))}, the image is on {image.host}",
             remedy=(
@@ -297,9 +299,10 @@ def _for_other_roles(secret: Secret, role: Role) -> MissingKey:
 
 
 def intended_tag(secret: Secret) -> str | None:
-    """Return the command that corrects a registry tag that does not parse; None if it does not say what it means.
+    """Return the command that corrects an invalid registry tag; None if the intended value is unclear.
 
-    An image's host is never in it: that would hand the credentials to anyone who registers a task definition.
+    The command never contains an image's host: that would expose the credentials to anyone who registers a task
+    definition.
     """
     hosts = intended_hosts(secret)
     return tagging(secret, REGISTRY_TAG, " ".join(hosts)) if hosts else None
@@ -320,9 +323,9 @@ _ROLES_AND: Final = (
 
 
 def _naming(secret: Secret, role: Role, host: str = "") -> str:
-    """Return the commands that add ``role`` to the roles that the secret's tag names when they are pasted.
+    """Return commands that, when pasted, add ``role`` to the roles that the secret's tag already names.
 
-    So two such commands for two roles do not undo each other. ``host`` is the registry that it is opted in for, too.
+    So two such commands for two roles do not undo each other. ``host`` is the registry to opt in for, if any.
     """
     jq = shlex.join(("jq", "-c", "--arg", "role", role.name, "--arg", "host", host, _ROLES_AND))
     read = on_secret(secret, "describe-secret", ("--output", "json"))

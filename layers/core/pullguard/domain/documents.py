@@ -1,6 +1,6 @@
-"""The JSON of a policy, read so that a member that an object gives twice is not lost.
+"""Policy JSON, parsed so that a duplicate member is not lost.
 
-The grammar does not say which of two members of one name counts, so whatever holds them cannot be judged.
+The grammar does not say which of two members with the same name counts, so an object with duplicates cannot be judged.
 Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
 """
 
@@ -13,7 +13,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repeating:
-    """What a JSON object that gives ``member`` more than once is read as: no object. ``once`` are the other members."""
+    """A JSON object that repeats ``member``; it does not count as an object. ``once`` has the other members."""
 
     member: str
     once: Mapping[str, Any]
@@ -28,7 +28,7 @@ def read_json(text: str) -> Any:
 
 
 def object_of(text: str) -> dict[str, Any] | None:
-    """Return the object that ``text`` is as JSON; None for anything else, and where any object repeats a member."""
+    """Parse ``text`` as a JSON object; None for any other value, and if any object in it repeats a member."""
     try:
         found = json.loads(text, object_pairs_hook=_unambiguous)
     except (ValueError, RecursionError):
@@ -53,7 +53,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any] | Repeating:
 
 
 def why_no_object(value: object) -> str | None:
-    """Say why ``value`` is no JSON object; None where it is one."""
+    """Return why ``value`` is not a JSON object; None if it is one."""
     if isinstance(value, Mapping):
         return None
     return f"gives {value.member} twice" if isinstance(value, Repeating) else "is not a JSON object"

@@ -1,22 +1,22 @@
-"""What can go wrong in Pullguard itself: each error says what happened, to what, why, and what to do."""
+"""Pullguard's own errors: each says what happened, to which resource, why, and what to do."""
 
 from typing import Final
 
 from pullguard.domain.pasted_credentials import hidden
 
-# More than it takes to recognise a token: as much of a text is read beyond what is shown of it, and no more.
+# More characters than the recognition of a token needs: texts are inspected this far beyond what is shown.
 _TOKEN_CHARS: Final = 256
 
 
 class PullguardError(Exception):
-    """The root of every error that Pullguard raises on purpose; its text is fit for a person."""
+    """The base class of Pullguard's own errors; its text is written for people."""
 
 
 class Malformed(PullguardError):
-    """A text that somebody else wrote is not what it should be.
+    """External text that violates its format.
 
-    ``what`` names the kind of text, ``text`` is the text itself (shown shortened, with control characters
-    escaped), ``why`` the rule that it breaks.
+    ``what`` names the kind of text, ``text`` is the text itself (shown shortened, with control characters escaped),
+    ``why`` the rule that it breaks.
     """
 
     def __init__(self, what: str, text: str, why: str) -> None:
@@ -31,11 +31,11 @@ class Rejected(PullguardError):
 
 
 class NotNow(PullguardError):
-    """AWS could not be asked now: the message goes back to its queue, and is tried again."""
+    """AWS cannot be asked at the moment: the message returns to its queue and is retried."""
 
 
 class MalformedItem(PullguardError):
-    """An item of the ledger that cannot be read: its keys and why."""
+    """A ledger item that cannot be read: its keys and the reason."""
 
     def __init__(self, partition: str, sort: str, why: str) -> None:
         super().__init__(

@@ -1,8 +1,8 @@
 """The facts that checks decide on: frozen, and free of any secret's value.
 
-What could not be looked up is a fact too. A ``Lookup`` is the thing itself, ``Missing`` (AWS says that there is
-none), ``Unreadable`` (AWS would not or could not say) or ``NotAsked`` (switched off): nobody can mistake one for
-another, and a check that forgets a case is a type error.
+A failed lookup is a fact too. A ``Lookup`` is the resource itself, ``Missing`` (AWS says that it does not exist),
+``Unreadable`` (AWS did not or could not answer) or ``NotAsked`` (switched off). The four types cannot be confused, and
+a check that forgets a case is a type error.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ Document: TypeAlias = str | Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Missing:
-    """AWS answered that there is no such thing; ``instead`` is the ARN of what has its name, if anything has."""
+    """AWS answered that the resource does not exist; ``instead`` is the ARN of another one with its name, if any."""
 
     resource: str
     instead: str | None = None
@@ -33,7 +33,7 @@ class Missing:
 class Unreadable:
     """AWS did not answer the question: ``permission`` is the IAM action that was used on ``resource``.
 
-    It is ``NO_PERMISSION`` where it was no call to AWS.
+    It is ``NO_PERMISSION`` if the question was not a call to AWS.
     """
 
     permission: str
@@ -52,7 +52,7 @@ class Unreadable:
 
     @property
     def brief(self) -> str:
-        """The call and what came of it, in two words: ``ecs:DescribeTaskDefinition denied``; empty where it is none."""
+        """The call and its result in two words: ``ecs:DescribeTaskDefinition denied``; empty if it was not a call."""
         if self.permission == NO_PERMISSION:
             return ""
         return f"{self.permission} {'unanswered' if self.reason == 'unreachable' else self.reason}"
@@ -60,9 +60,9 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotAsked:
-    """AWS was not asked: something is switched off, or AWS would not answer here.
+    """AWS was not asked: a feature is switched off, or AWS would not answer here.
 
-    ``switch`` says what to do about it, ``command`` what to run where that answers the question.
+    ``switch`` says how to change that; ``command`` answers the question when run, if there is such a command.
     """
 
     why: str
@@ -75,7 +75,7 @@ Lookup: TypeAlias = T | Missing | Unreadable | NotAsked
 
 
 def explained(lookup: Missing | Unreadable | NotAsked) -> str:
-    """Say in words why a lookup has no result."""
+    """Explain in words why a lookup has no result."""
     match lookup:
         case Missing():
             return f"{lookup.resource} does not exist"
@@ -86,7 +86,7 @@ def explained(lookup: Missing | Unreadable | NotAsked) -> str:
 
 
 def vanished(missing: Missing) -> str:
-    """Say that AWS did not find what another answer of its own had just named: nothing follows from that."""
+    """State that AWS did not find a resource that another of its answers named; nothing follows from that."""
     return f"{missing.resource} was not found, although AWS had just described it"
 
 
@@ -95,7 +95,7 @@ def vanished(missing: Missing) -> str:
 
 FieldState: TypeAlias = Literal["ok", "missing", "empty", "not-a-string"]
 Oddity: TypeAlias = Literal["blank", "placeholder", "white-space-around", "quotes-around"]
-"""Why a username or password looks as if no registry ever issued it."""
+"""Why a username or password is unlikely to have been issued by a registry."""
 Lookalike: TypeAlias = Literal[
     "pull-through-cache",
     "docker-config",
@@ -117,11 +117,11 @@ ShortLived: TypeAlias = Literal["ecr-token", "google-token", "acr-token", "gitla
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValueShape:
-    """What is known of a secret's value once the value itself has been thrown away.
+    """The shape of a secret's value, kept after the value itself was discarded.
 
-    ``form``: ``json-object``, ``not-json``, ``not-an-object``, ``binary`` or ``empty``. ``miscased``: the keys that
-    stand there in another case than ``username`` and ``password`` (key names, never values). ``lookalike`` is the form
-    of a value that ECS cannot use, where it is a known one. ``created_at`` is when the version was written.
+    ``form``: ``json-object``, ``not-json``, ``not-an-object``, ``binary`` or ``empty``. ``miscased``: keys that differ
+    from ``username`` and ``password`` only in case (key names, never values). ``lookalike`` is the form of a value that
+    ECS cannot use, if it is a known one. ``created_at`` is when the version was written.
     """
 
     form: Literal["json-object", "not-json", "not-an-object", "binary", "empty"]
@@ -138,10 +138,10 @@ class ValueShape:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rotation:
-    """How the rotation of a secret stands. Times are UTC.
+    """The rotation settings and state of a secret. Times are UTC.
 
-    ``schedule`` is its expression (``rate(4 hours)``), None where only ``interval_days`` are given. With an expression
-    AWS calculates ``interval_days`` from it, in whole days.
+    ``schedule`` is its expression (``rate(4 hours)``), None if only ``interval_days`` is given. With an expression AWS
+    calculates ``interval_days`` from it, in whole days.
     """
 
     enabled: bool
@@ -154,9 +154,10 @@ class Rotation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RotationEnd:
-    """How a rotation ended, as an event told it: DescribeSecret says nothing of a rotation that failed.
+    """The result of a rotation, taken from an event: DescribeSecret does not report failed rotations.
 
-    ``step`` is the step of the rotation function that failed, where the event named one. ``at`` is to the second.
+    ``step`` is the step of the rotation function that failed, if the event named one. ``at`` has a resolution of
+    seconds.
     """
 
     outcome: Literal["succeeded", "failed", "abandoned", "test-failed"]
@@ -166,7 +167,7 @@ class RotationEnd:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replica:
-    """One replica of a secret, as DescribeSecret on the primary tells of it."""
+    """One replica of a secret, as DescribeSecret on the primary describes it."""
 
     region: str
     status: str
@@ -176,7 +177,7 @@ class Replica:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CrossAccountPrimary:
-    """The primary, in another account, of a secret that is a cross-account replica, and how its replication is going.
+    """The primary, in another account, of a secret that is a cross-account replica, and the state of its replication.
 
     ``status``: ``InSync``, ``Failed``, ``InProgress``, ``Pending`` or ``Detached``.
     Source: https://docs.aws.amazon.com/secretsmanager/latest/userguide/cross-account-replicate-status.html
@@ -191,7 +192,7 @@ class CrossAccountPrimary:
 class KeyGrant:
     """One KMS grant. Principals are ARNs; an empty constraint mapping constrains nothing.
 
-    ``issuer`` is the account under which it was made, None where that is not known.
+    ``issuer`` is the account under which the grant was created, None if unknown.
     """
 
     grant_id: str
@@ -205,9 +206,9 @@ class KeyGrant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """A KMS key. ``manager``: ``AWS`` (``aws/secretsmanager``) or ``CUSTOMER``. ``state`` as DescribeKey says.
+    """A KMS key. ``manager``: ``AWS`` (``aws/secretsmanager``) or ``CUSTOMER``. ``state`` is DescribeKey's KeyState.
 
-    ``aliases`` are its names (``alias/registry``), None where they are not known.
+    ``aliases`` are its names (``alias/registry``), None if unknown.
     """
 
     arn: Arn
@@ -221,14 +222,15 @@ class Key:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Secret:
-    """A secret as DescribeSecret tells of it, with its resource policy, its key and the shape of its value.
+    """A secret as DescribeSecret describes it, with its resource policy, its key and the shape of its value.
 
-    ``key`` is the one that new versions are encrypted under, None for the AWS managed key ``aws/secretsmanager``.
-    ``current_keys`` are those that each decrypt the current version, None among them as above; None where AWS names
-    none, which then is ``key``. ``stages`` maps version ids to their staging labels. ``type`` names the partner of a
-    managed external secret. ``other_policies`` are the resource policies beside the default one. ``outside`` is the
-    deployment's RegistrySecretPattern where the secret does not match it: nothing is granted and no value read then.
-    Compared by identity, so that decisions can be remembered.
+    ``key`` encrypts new versions (None: the AWS managed key ``aws/secretsmanager``). ``current_keys`` are those that
+    each decrypt the current version, with None for the AWS managed key. If AWS lists no keys, the member has the value
+    None, and ``key`` decrypts that version. ``stages`` maps version ids to their staging labels. ``type`` names the
+    partner of a managed external secret. ``other_policies`` are the resource policies beside the default one.
+    ``outside`` is the deployment's RegistrySecretPattern if the secret does not match it: then nothing is granted and
+    no value is read.
+    Compared by identity, so that decisions can be cached.
     """
 
     arn: Arn
@@ -252,12 +254,12 @@ class Secret:
 
     @property
     def keys(self) -> "tuple[Lookup[Key] | None, ...]":
-        """Every key that decrypts the current version or will decrypt the next one, as far as they are known."""
+        """Every known key that decrypts the current version or will decrypt the next one."""
         return (self.key, *(self.current_keys if isinstance(self.current_keys, tuple) else ()))
 
     @property
     def pending_version(self) -> str | None:
-        """The version that is labelled AWSPENDING and not AWSCURRENT: one that a rotation has begun."""
+        """The version that is labelled AWSPENDING and not AWSCURRENT: a rotation has started it."""
         return next(
             (v for v, labels in self.stages.items() if "AWSPENDING" in labels and "AWSCURRENT" not in labels), None
         )
@@ -273,7 +275,7 @@ class Secret:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedPolicy:
-    """A policy and the name that people know it by; ``arn`` is None for an inline policy."""
+    """A policy and the name that people know it by; ``arn``: None for an inline policy."""
 
     name: str
     document: Document
@@ -287,12 +289,12 @@ class NamedPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Role:
-    """An execution role with everything that IAM lets one read about what it may do.
+    """An execution role with everything that can be read from IAM about its permissions.
 
-    ``control_policies`` are the levels of service control policies above the account, empty where they are not
-    readable (which is the rule outside the management account). ``required_boundary`` is the ARN of the boundary that
-    the deployment requires (RequireRoleBoundary), empty where it requires none. ``is_task_role``: the task definition
-    that is looked at gives it to its containers too. Compared by identity, as ``Secret`` is.
+    ``control_policies`` are the levels of service control policies above the account; empty if they are not readable,
+    which is the rule outside the management account. ``required_boundary`` is the ARN of the boundary that the
+    deployment requires (RequireRoleBoundary); empty if it requires none. ``is_task_role``: the examined task definition
+    also uses it as its task role. Compared by identity, as ``Secret`` is.
     """
 
     arn: Arn
@@ -310,9 +312,9 @@ class Role:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Simulated:
-    """What AWS's policy simulator says of one action: ``allowed``, ``explicitDeny`` or ``implicitDeny``.
+    """The policy simulator's answer for one action: ``allowed``, ``explicitDeny`` or ``implicitDeny``.
 
-    ``organization_allows`` is None where it says nothing of control policies.
+    ``organization_allows``: None if the answer does not cover control policies.
     """
 
     action: str
@@ -326,9 +328,9 @@ class Simulated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Container:
-    """One container definition, as far as pulling its image goes.
+    """The parts of a container definition that matter for the pull of its image.
 
-    ``reference`` is None where the container gives no repositoryCredentials. ``index`` is its place in
+    ``reference``: None if the container gives no repositoryCredentials. ``index`` is its position in
     containerDefinitions.
     """
 
@@ -340,7 +342,7 @@ class Container:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskDefinition:
-    """One revision. ``raw`` is the whole described task definition, ``tags`` what stands beside it in the answer."""
+    """One revision. ``raw`` is the whole described task definition, ``tags`` the tags beside it in the answer."""
 
     arn: Arn
     family: str
@@ -357,9 +359,9 @@ class TaskDefinition:
 class ServiceUse:
     """A service that runs a task definition. ``controller``: ``ECS``, ``CODE_DEPLOY`` or ``EXTERNAL``.
 
-    ``deployed_at`` is when its newest deployment began. ``beside``: the revision is that of a task set or deployment
-    beside the service's own task definition, whose counts these are. ``capacity_providers`` are the names in its
-    strategy, ``constraints`` its placement constraints, as a person writes them. ``tags`` are the service's own.
+    ``deployed_at`` is when its newest deployment began. ``beside``: the revision belongs to a task set or deployment
+    beside the service's own task definition, and the counts are those of that set. ``capacity_providers`` are the names
+    in its strategy, ``constraints`` its placement constraints in readable form. ``tags`` are the service's own.
     """
 
     cluster_arn: str
@@ -380,7 +382,7 @@ class ServiceUse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskUse:
-    """A task that runs or is about to. ``has_pulled``: it is past its pull, or ECS does not say.
+    """A running or starting task. ``has_pulled``: it is past its pull, or ECS does not say.
 
     Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-lifecycle-explanation.html
     """
@@ -397,7 +399,7 @@ class TaskUse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleUse:
-    """An EventBridge rule or a schedule of EventBridge Scheduler that starts tasks of one very revision.
+    """An EventBridge rule or a schedule of EventBridge Scheduler that starts tasks of exactly one revision.
 
     ``within`` is the id of the rule's target, or the schedule's group. ``in_input``: the schedule has a universal
     target, and names the revision in the text of its input.
@@ -412,9 +414,9 @@ class ScheduleUse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reason:
-    """A text with which ECS says why a task stopped.
+    """A text in which ECS states why a task stopped.
 
-    ``image`` and ``container`` (a name) are its container's; None if the task itself says it.
+    ``image`` and ``container`` (a name) belong to the container that gave it; None if the text is the task's own.
     """
 
     text: str
@@ -426,8 +428,8 @@ class Reason:
 class FailedStart:
     """A task that stopped before it ran: ``reasons`` are the task's own text and its containers', as ECS gives them.
 
-    ``of_service`` says whether a service started it, whose revisions are known from the service itself. ``images`` are
-    those of its containers. ``execution_role`` is that of the task's overrides; None if they give none.
+    ``of_service`` says whether a service started it; a service's revisions are read from the service itself. ``images``
+    are those of its containers. ``execution_role`` is that of the task's overrides, None if they give none.
     """
 
     task_arn: str
@@ -442,7 +444,7 @@ class FailedStart:
 class Instance:
     """A container instance and the version of its agent (``1.18.0``).
 
-    ``capacity_provider`` is None for one that belongs to none.
+    ``capacity_provider``: None if the instance belongs to no capacity provider.
     """
 
     cluster_arn: str
@@ -453,7 +455,7 @@ class Instance:
 
     @property
     def is_external(self) -> bool:
-        """Whether it is a machine of one's own (ECS Anywhere), on which nothing of the EC2 launch type is placed.
+        """Whether it is an external instance (ECS Anywhere), which never runs tasks of the EC2 launch type.
 
         Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-anywhere.html
         """
@@ -462,11 +464,11 @@ class Instance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Where a revision is used now, and whether it is the newest ACTIVE one of its family.
+    """The current uses of a revision, and whether it is the newest ACTIVE one of its family.
 
-    ``latest`` is the newest ACTIVE revision of the family where that is another one, ``successor`` the same where it is
-    our own re-registration of this one. ``schedules`` are those that start tasks of this revision. ``started_alone`` is
-    whether a standalone task of it was started in the last day, or failed to start, ``ran_alone`` whether one ran.
+    ``latest`` is the newest ACTIVE revision of the family if that is another one; ``successor`` is the same if it is
+    our own re-registration of this one. ``schedules`` are those that start tasks of this revision. ``started_alone``: a
+    standalone task of it started or failed to start in the last day. ``ran_alone``: such a task ran.
     """
 
     newest: bool
@@ -482,12 +484,12 @@ class Usage:
 
     @property
     def has_pulled(self) -> bool:
-        """Whether a task of the revision has its images: it pulled them since the revision was registered."""
+        """Whether a task of the revision has its images, which it pulled after the revision was registered."""
         return self.ran_alone or any(use.has_pulled for use in self.tasks)
 
     @property
     def last_started_at(self) -> datetime | None:
-        """When the youngest of the running tasks had its image and started; None where that is not known."""
+        """When the most recently started running task had its image and started; None if unknown."""
         return max((use.started_at for use in self.tasks if use.started_at is not None), default=None)
 
 
@@ -501,12 +503,12 @@ Refused: TypeAlias = Literal["credentials", "repository"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """What a registry said to the secret's credentials for one image.
+    """A registry's answer to the secret's credentials for one image.
 
-    ``refuses`` is what was refused: the credentials as such, or to let them read the one repository.
-    ``pending`` is what it said to those of the version that is labelled AWSPENDING, which is asked only where it
-    refuses the current ones. ``is_public``: it serves the image to anybody as well, so that a pull needs none of them.
-    ``address_refused``: its firewall refused the address that asked, which says nothing of the credentials.
+    ``refuses`` is what the registry refused: the credentials as such, or their access to the repository. ``pending`` is
+    its answer to the credentials of the version labelled AWSPENDING, which is asked only if the registry refuses the
+    current ones. ``is_public``: the registry also serves the image anonymously, so that a pull needs no credentials.
+    ``address_refused``: its firewall refused the caller's address, which says nothing about the credentials.
     """
 
     answer: RegistryAnswer
@@ -519,7 +521,7 @@ class Verification:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
-    """At ``at`` the registry refused ``image`` to anybody, and would serve it to a secret's ``version``."""
+    """At ``at`` the registry refused ``image`` to anonymous callers, and would serve it to a secret's ``version``."""
 
     image: str
     secret: Arn
@@ -527,7 +529,7 @@ class Accepted:
     at: datetime
 
     def to_dict(self) -> dict[str, str]:
-        """Return it as it is kept in the ledger."""
+        """Return the ledger's form of it."""
         return {
             "image": self.image,
             "secret": str(self.secret),
@@ -562,24 +564,22 @@ USAGE_NOT_ASKED = NotAsked(why="where the revision runs was not looked up", swit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """All that the checks may look at for one task definition.
+    """All input of the checks for one task definition.
 
-    ``organization`` is the id of the account's organization (Missing: it is in none), None where no policy has one.
-    ``secrets`` is keyed by the reference's text. So are the two queries that decide what an ARN means that AWS does
-    not find (``domain/meaning.py``): ``namesakes`` is what DescribeSecret of its whole last part, as a name,
-    answered, and ``replacements``, where that is ``Missing``, what DescribeSecret of that name without the suffix
-    answered.
-    ``near_secrets`` (by the container's name) and ``near_roles`` are what may be meant where a secret or the role does
-    not exist, the likeliest first: offered to people, never acted on (NotLooked: nothing near is opted in, and others
-    were not listed). ``registry_secrets`` are the opted-in secrets
-    of the account and Region for the registries from which containers pull without giving credentials.
-    ``verifications`` and ``simulations`` are keyed by container name; the verification of a container that gives no
-    credentials says whether the registry serves its image to anybody, and ``accepted``, also by container name, that it
-    refused that and serves it to an opted-in secret's credentials: what was asked for these facts, or what the ledger
-    remembers (``credentials_missing.proof_of`` says what of it is believed). ``had_pulled`` is whether the ledger
-    remembers that a task of the revision had its images. ``rotation_ends`` is what the ledger remembers
-    of the secrets' last rotations, by the secret's ARN. ``granted_keys`` is which secrets the ledger has grant records
-    of for the role, with the key that each was granted with; both are empty without a ledger.
+    ``organization`` is the id of the account's organization (Missing: the account is in none), None if no policy needs
+    it. ``secrets`` is keyed by the reference's text. So are the two queries that decide the meaning of an ARN that AWS
+    does not find (``domain/meaning.py``): ``namesakes`` has DescribeSecret's answers for the whole last part as a name;
+    where that is ``Missing``, ``replacements`` has the answers for that name without the suffix. ``near_secrets`` (by
+    the container's name) and ``near_roles`` are candidates for a secret or role that does not exist, the likeliest
+    first: offered to people, never acted on (NotLooked: no opted-in name is near, and others were not listed).
+    ``registry_secrets`` are the opted-in secrets of the account and Region for the registries from which containers
+    pull without credentials. ``verifications`` and ``simulations`` are keyed by container name. The verification of a
+    container without credentials says whether the registry serves its image anonymously. ``accepted``, also by
+    container name, says that the registry refused that and serves the image to an opted-in secret's credentials: asked
+    for these facts, or remembered by the ledger (``credentials_missing.proof_of`` decides how much of it is believed).
+    ``had_pulled``: the ledger remembers that a task of the revision had its images. ``rotation_ends`` has the results
+    of the secrets' last rotations from the ledger, by the secret's ARN. ``granted_keys`` lists the secrets with grant
+    records for the role, with the key that each was granted with. The last two are empty without a ledger.
     """
 
     task_definition: TaskDefinition
@@ -606,21 +606,21 @@ class Facts:
         return (*self.secrets.values(), *self.namesakes.values(), *self.replacements.values())
 
     def with_usage(self, usage: Lookup[Usage]) -> "Facts":
-        """Return the same facts with where the revision runs."""
+        """Return the same facts with the usage of the revision."""
         return replace(self, usage=usage)
 
     def with_accepted(self, accepted: Mapping[str, Accepted]) -> "Facts":
-        """Return the same facts with what registries answered to opted-in credentials, by container name."""
+        """Return the same facts with the registries' answers to opted-in credentials, by container name."""
         return replace(self, accepted=accepted)
 
     def with_had_pulled(self, had_pulled: bool) -> "Facts":
-        """Return the same facts with whether a task of the revision had its images once."""
+        """Return the same facts with whether a task of the revision ever had its images."""
         return replace(self, had_pulled=had_pulled)
 
     def with_rotation_ends(self, ends: Mapping[Arn, RotationEnd]) -> "Facts":
-        """Return the same facts with how the last rotations of the secrets ended."""
+        """Return the same facts with the results of the secrets' last rotations."""
         return replace(self, rotation_ends=ends)
 
     def with_granted_keys(self, keys: Mapping[Arn, Arn | None]) -> "Facts":
-        """Return the same facts with what this stack granted to the role."""
+        """Return the same facts with the grants that this stack gave the role."""
         return replace(self, granted_keys=keys)

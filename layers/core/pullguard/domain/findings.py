@@ -1,8 +1,8 @@
 """Answers of checks, and the findings that people and programs read.
 
-A check gives one ``Answer`` for each thing that it looked at. ``Failed`` and ``Unsure`` become findings, ``Skipped``
+A check gives one ``Answer`` for each thing that it examined. ``Failed`` and ``Unsure`` become findings, ``Skipped``
 becomes a listed question (``NotChecked``), ``Passed`` is only counted. A finding ends with ``Passed`` or
-``Inapplicable``, never with silence. The members of ``Finding`` and ``NotChecked`` are a public contract
+``Inapplicable``, never because an answer is absent. The members of ``Finding`` and ``NotChecked`` are a public contract
 (docs/findings.md, docs/audit.schema.json).
 """
 
@@ -22,15 +22,15 @@ Event: TypeAlias = Literal["Finding Opened", "Finding Changed", "Finding Resolve
 RemedyAction: TypeAlias = Literal["grant", "reregister", "none"]
 
 EVENT_SCHEMA_VERSION: Final = 1
-"""The version of bus events and of alerts in JSON. The command line has its own (``pullguard_cli.contract``): either
-changes only with its own shape, and those who read events need not change because a report did."""
+"""The version of bus events and of alerts in JSON. The command line has its own (``pullguard_cli.contract``). Each
+version changes only with its own shape, so a change to the reports does not affect consumers of events."""
 _MEMBER: Final = re.compile(r'"[A-Za-z]+": ')
 _OWN: Final = frozenset({"scope", "part_of", "unread", "observed"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """What an answer is about; all are texts as people know them, None where they do not apply."""
+    """The subject of an answer: names and ARNs as people write them, None if they do not apply."""
 
     task_definition: str
     container: str | None = None
@@ -44,7 +44,7 @@ class Subject:
 class Remedy:
     """How to fix it: ``action`` is what Pullguard itself may do, ``text`` the words, ``snippet`` what to paste.
 
-    A snippet is commands for a shell, then members for the next revision: lines such as ``"executionRoleArn": "…"``.
+    A snippet has shell commands first, then members for the next revision: lines such as ``"executionRoleArn": "…"``.
     """
 
     action: RemedyAction = "none"
@@ -53,21 +53,21 @@ class Remedy:
 
     @property
     def members(self) -> tuple[str, ...]:
-        """The lines of the snippet that belong into the task definition."""
+        """The lines of the snippet that belong in the task definition."""
         return tuple(line for line in (self.snippet or "").splitlines() if _MEMBER.match(line))
 
     @property
     def commands(self) -> str:
-        """What belongs into a shell; empty where nothing does."""
+        """The lines of the snippet for a shell; empty if there are none."""
         return "\n".join(line for line in (self.snippet or "").splitlines() if not _MEMBER.match(line))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passed:
-    """Looked at, and right.
+    """Examined and correct.
 
-    ``proved_at`` is when that happened which proves it, where it is not the present state that does: it ends no finding
-    that is younger.
+    ``proved_at`` is the time of the event that proves it, if the present state does not: then it ends no finding that
+    is younger.
     """
 
     subject: Subject
@@ -76,9 +76,9 @@ class Passed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inapplicable:
-    """Looked at, and nothing is there any more that could be wrong in this way: it ends a finding, and is not counted.
+    """Examined, and no longer able to fail in this way: it ends a finding, and is not counted.
 
-    A check says nothing at all where it cannot tell, since an earlier gate has failed or nobody looked.
+    A check gives no answer if it cannot decide, because an earlier gate failed or the facts were not gathered.
     """
 
     subject: Subject
@@ -86,11 +86,11 @@ class Inapplicable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
-    """Looked at, and wrong: one sentence of ``cause``, the ``evidence`` (what AWS said), the ``remedy``.
+    """Examined and wrong: one sentence of ``cause``, the ``evidence`` (what AWS said), the ``remedy``.
 
-    ``explained_by`` are the checks whose findings would explain it, likeliest first; None where it explains itself.
-    Checks of the ``unrelated_gates`` say nothing about it, whatever their outcome.
-    ``scope`` is what else makes its cause, beside what the check is about (incidents/identity.py).
+    ``explained_by`` are the checks whose findings would explain it, the likeliest first; None if it needs no
+    explanation. Checks of the ``unrelated_gates`` say nothing about it, whatever their outcome. ``scope`` is the part
+    of the cause's identity that the subject does not contain (incidents/identity.py).
     """
 
     subject: Subject
@@ -105,9 +105,9 @@ class Failed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unsure:
-    """Looked, and could not tell: ``evidence`` names what AWS did not say or what only the task's start will tell.
+    """Examined, but undecided: ``evidence`` names what AWS did not say or what only the task's start will show.
 
-    ``unread`` is what AWS did not say; empty where asking again would not help.
+    ``unread`` is the question that AWS did not answer; empty if asking again would not help.
     """
 
     subject: Subject
@@ -120,7 +120,7 @@ class Unsure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skipped:
-    """Not checked, because something is switched off.
+    """Not checked, because a feature is switched off.
 
     ``question`` is what remains open, in the same words for all subjects of its kind, so that reports can group by it.
     ``switch`` says how to switch it on.
@@ -137,13 +137,13 @@ Answer: TypeAlias = Passed | Inapplicable | Failed | Unsure | Skipped
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing that is wrong (``fail``) or that could not be told (``unknown``). Absent things are None.
+    """One fault (``fail``) or one question that could not be decided (``unknown``). Absent values are None.
 
-    ``scope``, ``part_of``, ``unread`` and ``observed`` are kept with it; they are no part of the contract. ``scope`` is
-    what else makes its cause (incidents/identity.py). ``part_of`` is the cause of the finding that explains this one,
-    which then has none of its own. ``unread`` is the call that AWS did not answer (``Unreadable.brief``); empty where
-    there is no such call. ``observed`` is whether Pullguard was set to observe when it found this, so that
-    ``remedy.action`` does not follow.
+    The ledger also keeps ``scope``, ``part_of``, ``unread`` and ``observed``; they are not part of the contract.
+    ``scope`` is the part of the cause's identity that the subject does not contain (incidents/identity.py). ``part_of``
+    is the cause of the finding that explains this one, which then has no cause of its own. ``unread`` is the call that
+    AWS did not answer (``Unreadable.brief``); empty if there is no such call. ``observed``: Pullguard was in observe
+    mode when it found this, so that ``remedy.action`` does not follow.
     """
 
     id: str
@@ -166,12 +166,12 @@ class Finding:
     observed: bool = False
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the finding in the shape of the contract: snake_case members, absent things null."""
+        """Return the finding in the shape of the contract: snake_case members, absent values null."""
         kept = self.to_kept()
         return {name: kept[name] for name in kept if name not in _OWN}
 
     def to_kept(self) -> dict[str, Any]:
-        """Return the finding as the ledger keeps it: with what is no part of the contract."""
+        """Return the ledger's form of the finding, which has members beyond the contract."""
         return asdict(self)
 
     @classmethod
@@ -181,7 +181,7 @@ class Finding:
 
 
 def finding_id(check: str, subject: Subject) -> str:
-    """Return the stable id of what ``check`` says about ``subject``: 16 hexadecimal digits.
+    """Return the stable id of ``check``'s finding about ``subject``: 16 hexadecimal digits.
 
     It depends on the check, the task definition and the container only, since each container has one image and one
     reference and each task definition one role: a finding keeps its id while its cause changes.
@@ -192,7 +192,7 @@ def finding_id(check: str, subject: Subject) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotChecked:
-    """A question that was not asked, why, and how to ask it; ``container`` is None for the whole task definition."""
+    """A question that was not asked, why, and how to ask it; ``container``: None for the whole task definition."""
 
     check: str
     task_definition: str
@@ -220,7 +220,7 @@ class NotChecked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """How many answers there were of each kind, as in the JSON output of the command line."""
+    """The number of answers of each kind, as in the JSON output of the command line."""
 
     task_definitions: int = 0
     references: int = 0

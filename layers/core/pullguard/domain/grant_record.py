@@ -1,4 +1,4 @@
-"""A grant that this stack made, as the ledger remembers it: needed, unused since when, or standing against consent."""
+"""A grant that this stack made, as the ledger records it: needed, unused since a time, or without consent."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -13,12 +13,12 @@ from pullguard.domain.write_history import Write
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrantRecord:
-    """A grant and what became of it.
+    """A grant and its state.
 
-    ``task_definition`` is the one that it was made for last, ``role_id`` the role's RoleId then: a role that is deleted
-    and created again has its name and ARN, and another RoleId; "" where an earlier version of Pullguard recorded it.
-    ``unused_since`` is when a complete sweep first found that nothing needs it, ``unused_sweep`` the last complete
-    sweep that found so; both are None while it is needed.
+    ``task_definition`` is the one that it was last made for. ``role_id`` is the role's RoleId at that time: a role that
+    is deleted and created again keeps its name and ARN but has another RoleId. It is "" if an earlier version of
+    Pullguard recorded the grant. ``unused_since`` is when a complete sweep first found that nothing needs it,
+    ``unused_sweep`` the last complete sweep that found so; both are None while it is needed.
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids
     """
 
@@ -30,7 +30,7 @@ class GrantRecord:
 
     @classmethod
     def from_item(cls, data: Mapping[str, Any], item: Mapping[str, Any]) -> "GrantRecord":
-        """Return the holding of an item of the table; ``data`` is its JSON."""
+        """Return the grant record of a table item; ``data`` is its JSON."""
         since = item.get("unused_since", {}).get("S")
         return cls(
             granted=_granted(data),
@@ -41,11 +41,11 @@ class GrantRecord:
         )
 
     def is_of(self, role: Role) -> bool:
-        """Whether it was not granted to an earlier role of the same name, as far as is known."""
+        """Whether the grant belongs to this role, and not to an earlier role of the same name, as far as is known."""
         return self.role_id in ("", role.role_id)
 
     def is_due(self, sweep: str, *, grace_days: int, now: datetime) -> bool:
-        """Whether ``sweep`` found it unused, as every complete sweep did for ``grace_days``."""
+        """Whether ``sweep`` found it unused, as did every complete sweep for ``grace_days``."""
         if self.unused_since is None or self.unused_sweep != sweep:
             return False
         return (now - self.unused_since).total_seconds() >= grace_days * 86_400
@@ -53,10 +53,10 @@ class GrantRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrantWithoutConsent:
-    """A grant that was written and to which an owner does not agree (``why``): it is to be taken back.
+    """A grant that was written although an owner does not consent (``why``): it must be revoked.
 
-    ``before`` is what the policy granted of the same secret when ``task_definition`` asked for more of it. Where the
-    record cannot be read, only the secret is known, and ``task_definition`` is "".
+    ``before`` is the policy's earlier grant of the same secret, if ``task_definition`` only extended it. If the record
+    cannot be read, only the secret is known, and ``task_definition`` is "".
     """
 
     granted: Granted
@@ -65,9 +65,9 @@ class GrantWithoutConsent:
     why: str
 
     def recalled(self, writes: Iterable[Write], shown: Granted | None) -> "GrantWithoutConsent | None":
-        """Return it with what the writes of the policy, the oldest first, say of the grant that is ``shown``.
+        """Complete it from the policy's write history (oldest first), given the grant that is ``shown`` in the policy.
 
-        None where it cannot be read and no write made that grant.
+        Returns None if the record cannot be read and no write made that grant.
         """
         if self.task_definition:
             return self
@@ -82,7 +82,7 @@ class GrantWithoutConsent:
         return found
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the shape in which it is kept."""
+        """Return the ledger's form of it."""
         pairs = {"granted": self.granted, "before": self.before}
         kept = {name: None if each is None else _pair(each) for name, each in pairs.items()}
         return {**kept, "task_definition": self.task_definition, "why": self.why}

@@ -1,4 +1,4 @@
-"""Texts of others without what may be a password: a container runtime repeats URLs and headers in its errors."""
+"""External texts with possible passwords removed: container runtimes repeat URLs and headers in their errors."""
 
 import re
 from typing import Final
@@ -37,16 +37,16 @@ _HIDDEN: Final = tuple(
         (rf"([\"']{_KEY}\\*[\"']\s*:\s*)\\*(?:\"[^\"]*\"?|'[^']*'?|[^\s,}}]+)", r"\1…"),
         (rf"(?<![\w-])(-*{_KEY}\s?=\s?)(?:\\*\"[^\"]*\"?|'[^']*'?|[^\s\"',;&]+)", r"\1…"),
         (r"(?<!\S)(--?(?:password|token|secret)\s+)\S+", r"\1…"),
-        # The beginnings of tokens, which a runtime may cut shorter than domain/pasted_credentials.py takes for one.
+        # Prefixes of tokens that a runtime may have cut too short for domain/pasted_credentials.py to recognise.
         (r"\b(?:gh[opsur]_|github_pat_|dckr_(?:pat|oat)_|glpat-|eyJ)[\w.~+/=-]{8,}", "…"),
     )
 )
 
 
 def without_credentials(text: str) -> str:
-    """Return ``text``, of a long one the beginning, without user names and passwords, query strings and tokens.
+    """Return ``text`` without user names and passwords, query strings and tokens; a long text is cut.
 
-    It rather hides a word too many: what remains is meant to be read, not to be parsed.
+    When in doubt it hides a word: the result is meant for reading, not for parsing.
     """
     hidden = redacted(text[:READ_CHARS_MAX])
     for pattern, kept in _HIDDEN:

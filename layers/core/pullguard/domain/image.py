@@ -1,8 +1,8 @@
 """Image references: which registry host will be asked for which repository.
 
-The grammar is the distribution project's, as Docker and containerd read it, less the hosts that no resolver and no
-port that no network knows. Credentials follow the host, so a host has one spelling here, and no user-info, no
-trailing dot and no character beyond ASCII.
+The grammar is the distribution project's, as Docker and containerd read it, without hosts that cannot be resolved and
+ports that do not exist. Credentials depend on the host, so each host has one spelling here: no user-info, no trailing
+dot, ASCII only.
 Source: https://pkg.go.dev/github.com/distribution/reference
 """
 
@@ -16,7 +16,7 @@ from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from pullguard.domain.errors import Malformed
 
 DOCKER_HUB = "docker.io"
-# Only these two mean library/ where no namespace is given; the other names are asked for the repository as it stands.
+# Only these two imply library/ without a namespace; the other names are asked for the repository as written.
 _DOCKER_HUB_DOMAINS = frozenset({"docker.io", "index.docker.io"})
 _DOCKER_HUB_NAMES = _DOCKER_HUB_DOMAINS | {"registry-1.docker.io", "registry.hub.docker.com"}
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"  # 63 characters: RFC 1035
@@ -28,7 +28,7 @@ _PATH = re.compile(r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:[._
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 # The algorithms that Docker and containerd verify, in lower case: https://pkg.go.dev/github.com/opencontainers/go-digest
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}")
-_IDENTIFIER = re.compile(r"[0-9a-f]{64}")  # an image id: no runtime pulls by it
+_IDENTIFIER = re.compile(r"[0-9a-f]{64}")  # an image id: runtimes do not pull by id
 _REPOSITORY_MAX_CHARS = 255  # without the host, with library/
 # Private, public, FIPS and dual-stack endpoints of Amazon ECR, in every partition.
 # Source: https://docs.aws.amazon.com/general/latest/gr/ecr.html
@@ -38,8 +38,8 @@ _ECR = re.compile(
     r"|cloud\.adc-e\.uk|csp\.hci\.ic\.gov)"
     r"|public\.ecr\.aws|ecr-public\.aws\.com"
 )
-# Where anybody may keep images for everybody, so that one without credentials is nothing odd. What is missing here is
-# taken for a registry of somebody's own; live verification tells, wherever it is switched on.
+# Registries at which anyone may publish images, so that an image without credentials is not suspicious. Any other host
+# counts as a private registry; live verification, if switched on, gives the actual answer.
 _PUBLIC_REGISTRIES = frozenset(
     {
         DOCKER_HUB,
@@ -67,7 +67,7 @@ _PUBLIC_SUFFIXES = (".gcr.io", ".pkg.dev")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageReference:
-    """One proved image reference; ``host`` is in lower case, and Docker Hub's names are all ``docker.io``."""
+    """One validated image reference; ``host`` is in lower case, and Docker Hub's names are all ``docker.io``."""
 
     text: str
     host: str
@@ -77,11 +77,11 @@ class ImageReference:
 
     @property
     def is_ecr(self) -> bool:
-        """Whether the image lies in Amazon ECR, where repositoryCredentials do not apply."""
+        """Whether the image is in Amazon ECR, where repositoryCredentials do not apply."""
         return is_ecr_host(self.host)
 
     def is_beside(self, other: "ImageReference") -> bool:
-        """Whether both lie in one repository, of which registries let one read all or nothing."""
+        """Whether both are in one repository: registries grant access to a repository as a whole."""
         return (self.host, self.repository) == (other.host, other.repository)
 
 
@@ -118,7 +118,7 @@ def parse_image(text: str) -> ImageReference:
 
 
 def parse_images(texts: Iterable[str]) -> tuple[ImageReference, ...]:
-    """Return those of ``texts`` that are image references."""
+    """Return the image references among ``texts``."""
     found = []
     for text in texts:
         with suppress(Malformed):
@@ -132,14 +132,14 @@ def is_ecr_host(host: str) -> bool:
 
 
 def serves_the_public(host: str) -> bool:
-    """Whether ``host`` is a registry at which anybody may keep images for everybody."""
+    """Whether ``host`` is a registry at which anyone may publish images."""
     return host in _PUBLIC_REGISTRIES or host.endswith(_PUBLIC_SUFFIXES)
 
 
 def normal_host(text: str) -> str | None:
-    """Return a registry host (``ghcr.io``, ``registry.example.com:5000``) in its one spelling, None if it is none.
+    """Return the canonical spelling of a registry host (``ghcr.io``, ``registry.example.com:5000``); None if invalid.
 
-    Lower case, no ``:443`` (but for loopback hosts, where none means port 80), no leading zeros in the port, the
+    Lower case, no ``:443`` (except for loopback hosts, where no port means 80), no leading zeros in the port, the
     shortest form of an IPv6 address, and ``docker.io`` for each of Docker Hub's names.
     """
     match = _HOST.fullmatch(text)
@@ -154,7 +154,7 @@ def normal_host(text: str) -> str | None:
 
 
 def is_loopback(name: str) -> bool:
-    """Whether ``name`` is localhost, ::1 or a complete address in 127.0.0.0/8: what Docker asks over plain HTTP."""
+    """Whether ``name`` is localhost, ::1 or a complete address in 127.0.0.0/8, asked over plain HTTP."""
     if name in {"localhost", "::1"}:
         return True
     try:

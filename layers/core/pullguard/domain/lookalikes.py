@@ -1,7 +1,7 @@
-"""Known forms of a value that ECS cannot use, recognised by the names of its members; nothing of the value is kept.
+"""Known forms of a value that ECS cannot use, recognised by their member names; nothing of the value is kept.
 
-Secrets Manager holds credentials for many readers, and each has its own form. The name of the form says which one was
-stored for ECS by mistake, and so how the same credentials look for ECS.
+Secrets Manager holds credentials for many consumers, each with its own form. The form identifies which one was stored
+for ECS by mistake, and so how to rewrite the same credentials for ECS.
 """
 
 import re
@@ -14,20 +14,20 @@ _USERS: Final = frozenset({"user", "login", "name", "account", "email", "userid"
 _PASSWORDS: Final = frozenset({"pass", "passwd", "pwd", "clientsecret"}) | _TOKENS
 # A username and a password as curl takes them: no white space, no quotation mark and no address before the colon.
 _PAIR: Final = re.compile(r"[^\s:/{}\[\]\"']{1,128}:(?!//)\S+")
-_KUBERNETES_TYPES: Final = frozenset({"dockerconfigjson", "dockercfg"})  # less the dot that each begins with
+_KUBERNETES_TYPES: Final = frozenset({"dockerconfigjson", "dockercfg"})  # without the leading dot of each
 _MANIFEST: Final = re.compile(r"^kind:[ \t]*[\"']?Secret[\"']?[ \t]*\r?$", re.MULTILINE)
 _HOST: Final = re.compile(r"(?:https?://)?(?:[^\s/:]+[.:][^\s/]+|localhost)(?:/\S*)?")
-_DEPTH_MAX: Final = 4  # objects in objects: credentials are not stored any deeper
+_DEPTH_MAX: Final = 4  # nesting depth of objects: credentials are not stored deeper
 
 
 class Members(tuple[tuple[str, Any], ...]):
-    """A JSON object as its members in order: of several of one name the last counts, whatever their case."""
+    """A JSON object as its members in order: the last of several with the same name counts, regardless of case."""
 
     __slots__ = ()
 
 
 def lookalike_of(value: object) -> Lookalike | None:
-    """Return the name of the form that a JSON value has, which lacks a usable username or password; None if unknown."""
+    """Return the known form of a JSON value that lacks a usable username or password; None if unknown."""
     if isinstance(value, str):
         return "quoted-json" if value.lstrip().startswith("{") else lookalike_of_text(value)
     if isinstance(value, list):
@@ -36,7 +36,7 @@ def lookalike_of(value: object) -> Lookalike | None:
 
 
 def lookalike_of_text(text: str) -> Lookalike | None:
-    """Return the name of the form that a text has which is not JSON."""
+    """Return the known form of a text that is not JSON; None if unknown."""
     if _MANIFEST.search(text):
         return "kubernetes-secret"
     return "user-and-password" if _PAIR.fullmatch(text.strip()) else None
@@ -45,7 +45,7 @@ def lookalike_of_text(text: str) -> Lookalike | None:
 def _of_object(value: Members) -> Lookalike | None:
     members = {_plain(key): member for key, member in value}
     if {"username", "password"} <= {key.lower() for key, _ in value}:
-        return None  # the form is right: one of the two is empty, or not a text
+        return None  # the form is right: one of the two is empty or not a string
     if _is_manifest(members):
         return "kubernetes-secret"
     if _KUBERNETES_TYPES & members.keys():
@@ -66,7 +66,7 @@ def _of_object(value: Members) -> Lookalike | None:
 
 
 def _is_manifest(members: dict[str, Any]) -> bool:
-    """Whether it is a Secret of Kubernetes, or its data alone."""
+    """Whether it is a Kubernetes Secret, or only its data."""
     data = [_names(members.get(each)) for each in ("data", "stringdata")]
     return (members.get("kind") == "Secret" and any(data)) or any(_KUBERNETES_TYPES & each for each in data)
 
@@ -82,7 +82,7 @@ def _holds_both(value: Members, depth: int) -> bool:
 
 
 def _is_docker(members: dict[str, Any]) -> bool:
-    """Whether it is Docker's own file: its ``auths``, one of their entries, or the entries alone, as it was once."""
+    """Whether it is Docker's own file: its ``auths``, one of their entries, or the entries alone (old format)."""
     if isinstance(members.get("auths"), Members) or isinstance(members.get("auth"), str):
         return True
     return bool(members) and all("auth" in _names(member) for member in members.values())

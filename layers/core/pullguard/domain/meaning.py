@@ -1,13 +1,13 @@
-"""Which secret a reference means where AWS does not find it: decided by two queries, never by the text.
+"""Which secret a reference means if AWS does not find it: decided by two queries, never by the text.
 
-``…:secret:app-docker`` may be the complete ARN of a secret ``app`` that is gone, or the ARN of a secret ``app-docker``
-without its suffix. AWS takes it for complete, whatever is meant, and finds nothing. So:
+``…:secret:app-docker`` may be the complete ARN of a deleted secret ``app``, or the ARN of a secret ``app-docker``
+without its suffix. AWS always reads it as complete and finds nothing. Therefore:
 
-1. A secret whose name is the whole last part, ``app-docker``: that one is meant, and no other.
-2. No such secret, and a live one of the name without the suffix, ``app``: the reference is stale. Unless the suffix
-   reads as a word, or an opted-in secret has nearly the whole name: ``app-dokcer`` is more likely a misspelling of
-   ``app-docker`` than the ARN of another ``app``.
-3. Anything else: nothing is proved, and nothing is written.
+1. A secret exists whose name is the whole last part, ``app-docker``: the reference means that one.
+2. No such secret exists, and a live one has the name without the suffix, ``app``: the reference is stale. Exception:
+   the suffix reads as a word, or an opted-in secret has nearly the whole name. ``app-dokcer`` is more likely a
+   misspelling of ``app-docker`` than the ARN of another ``app``.
+3. In any other case nothing is proved, and nothing is written.
 
 Source: https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot.html#ARN_secretnamehyphen
 """
@@ -17,7 +17,7 @@ from pullguard.domain.facts import Facts, Lookup, Missing, Secret, Unreadable
 
 
 def named(facts: Facts, reference: SecretReference) -> Secret | None:
-    """Return the secret that a reference names, whatever its state: by what AWS finds, or by its whole last part."""
+    """Return the secret that a reference names, in any state: as AWS finds it, or by its whole last part."""
     found = facts.secrets.get(reference.text)
     if isinstance(found, Secret):
         return found
@@ -30,27 +30,27 @@ def namesake(facts: Facts, reference: SecretReference) -> Secret | None:
 
 
 def replacement(facts: Facts, reference: SecretReference) -> Secret | None:
-    """Return the live secret that was created again under the name of one that is gone: the reference is stale."""
+    """Return the live secret that was recreated under the name of a deleted one: the reference is stale."""
     return _live(_replacement(facts, reference))
 
 
 def other_reading(facts: Facts, reference: SecretReference) -> Secret | None:
-    """Return the live secret of the name without the suffix where the suffix may be part of a misspelt name.
+    """Return the live secret with the name without the suffix, if the suffix may be part of a misspelt name.
 
-    It is named to people, and never acted on.
+    It is shown to people, and never acted on.
     """
     found = _live(_found(facts.replacements.get(reference.text), reference.name_without_suffix))
     return found if _may_be_misspelt(facts, reference) else None
 
 
 def deleted(facts: Facts, reference: SecretReference) -> Secret | None:
-    """Return the secret that would be meant, were it not scheduled for deletion."""
+    """Return the secret that would be meant if it were not scheduled for deletion."""
     found = _found(facts.namesakes.get(reference.text), reference.name) or _replacement(facts, reference)
     return found if found is not None and found.deleted_at is not None else None
 
 
 def unread(facts: Facts, reference: SecretReference) -> Unreadable | None:
-    """Return the query that AWS did not answer, of those on which it depends what the reference means."""
+    """Return the unanswered query on which the meaning of the reference depends."""
     queries = (facts.namesakes.get(reference.text), facts.replacements.get(reference.text))
     return next((each for each in queries if isinstance(each, Unreadable)), None)
 
@@ -64,7 +64,7 @@ def meant(facts: Facts, reference: SecretReference) -> Secret | None:
 
 
 def is_lost(facts: Facts, reference: SecretReference) -> bool:
-    """Whether AWS answered that there is no such secret, and that no other, not even a deleted one, is meant."""
+    """Whether AWS answered that the secret does not exist, and no other, not even a deleted one, is meant."""
     if not isinstance(facts.secrets.get(reference.text), Missing) or unread(facts, reference) is not None:
         return False
     return meant(facts, reference) is None and deleted(facts, reference) is None
@@ -77,14 +77,14 @@ def _replacement(facts: Facts, reference: SecretReference) -> Secret | None:
 
 
 def _may_be_misspelt(facts: Facts, reference: SecretReference) -> bool:
-    """Whether the last part is more likely a misspelt name than a name and the suffix that AWS drew."""
+    """Whether the last part is more likely a misspelt name than a name with a suffix that AWS generated."""
     named = (each.name for each in facts.task_definition.containers if each.reference == reference)
     near = (facts.near_secrets.get(name) for name in named)
     return reference.ends_in_a_word or any(isinstance(each, tuple) and each for each in near)
 
 
 def _found(answer: Lookup[Secret] | None, name: str | None) -> Secret | None:
-    """Return a secret of just that name, whatever its state."""
+    """Return the found secret if it has exactly that name, in any state."""
     return answer if isinstance(answer, Secret) and answer.name == name else None
 
 

@@ -1,7 +1,7 @@
-"""The messages that the functions send each other, as they lie in the queues.
+"""The messages that the functions exchange through the queues.
 
-A message is only a pointer: it says what to look at and why. Whoever receives it reads the present state and decides
-again, so that a forged, late or repeated message can do no more than make somebody look.
+A message is only a pointer: it names the resource to validate and the reason. The receiver reads the current state and
+decides again, so that a forged, late or repeated message can at most cause another validation.
 """
 
 import json
@@ -14,24 +14,24 @@ from pullguard.domain.errors import Malformed, Rejected, shown
 from pullguard.domain.provenance import Provenance
 
 RECEIVES_MAX = 4  # how often each queue of the template delivers a message
-ATTEMPTS_MAX = 4  # looks in a row at what was written, until it shows
-# The causes of a sweep's looks: at what a page listed, and at what the ledger knows and no page listed.
+ATTEMPTS_MAX = 4  # consecutive validations of a written resource, until the write is visible
+# The causes of a sweep's requests: for what a page listed, and for what only the ledger knows.
 LISTED, UNLISTED = "Sweep", "Sweep of the unlisted"
-# The cause of looks at the other revisions of a family that the ledger knows, once one was registered or put to use.
+# The cause of requests for a family's other revisions in the ledger, after one was registered or put to use.
 SIBLING = "Change of the family"
-MAYBE_UNUSED = frozenset({UNLISTED, SIBLING})  # the causes of looks at what may matter no more
+MAYBE_UNUSED = frozenset({UNLISTED, SIBLING})  # causes of requests about resources that may no longer be in use
 BODY_MAX_CHARS = 262_144  # SQS and EventBridge both stop at 256 KB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Home:
-    """The account and Region that the application is deployed in: all that it looks at lies there."""
+    """The account and Region of the deployment; it validates only resources there."""
 
     account: str
     region: str
 
     def admit(self, arn: Arn) -> None:
-        """Let an ARN of this account and Region pass, or one of IAM, which has none; raises ``Rejected``."""
+        """Accept an ARN of this account and Region, or of IAM, which has no Region; raises ``Rejected``."""
         here = (arn.partition, arn.account) == (partition_of(self.region), self.account)
         if not here or arn.region not in ("", self.region):
             raise Rejected(f"{arn} is not of this account and Region ({self.account}, {self.region})")
@@ -39,9 +39,10 @@ class Home:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValidationRequest:
-    """*Look at this task definition*: the only thing that a message can say.
+    """*Validate this task definition*.
 
-    ``attempt`` counts the looks that only wait for a write to show, from 1 to ``ATTEMPTS_MAX``; 0 is any other look.
+    ``attempt`` counts the attempts that only wait for a write to become visible, from 1 to ``ATTEMPTS_MAX``; 0 for any
+    other request.
     """
 
     task_definition: Arn
@@ -50,7 +51,7 @@ class ValidationRequest:
 
     @property
     def subject(self) -> Arn:
-        """What is to be validated."""
+        """The ARN to validate."""
         return self.task_definition
 
     def to_json(self) -> str:
@@ -60,7 +61,7 @@ class ValidationRequest:
 
     @classmethod
     def parse(cls, body: str) -> "ValidationRequest":
-        """Prove that ``body`` is such a message; raises ``Rejected`` with the reason where it is not."""
+        """Validate that ``body`` is such a message; raises ``Rejected`` with the reason if it is not."""
         message = parse_object(body)
         try:
             arn = parse_task_definition(_text(message, "task_definition", ARN_MAX_CHARS))
@@ -74,14 +75,14 @@ class ValidationRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Review:
-    """*Look whether this role still needs its grants*: what the sweep asks of whoever may write IAM."""
+    """*Check whether this role still needs its grants*: the sweep sends it to the function that may write IAM."""
 
     role: Arn
     provenance: Provenance
 
     @property
     def subject(self) -> Arn:
-        """What is to be reviewed."""
+        """The ARN to review."""
         return self.role
 
     def to_json(self) -> str:
@@ -90,14 +91,14 @@ class Review:
 
 
 def request_about(subject: Arn, cause: Provenance) -> ValidationRequest | Review:
-    """Return the message that asks about ``subject``: the validation of a task definition, or the review of a role."""
+    """Return the request about ``subject``: validation for a task definition, review for a role."""
     if subject.service == "iam":
         return Review(role=subject, provenance=cause)
     return ValidationRequest(task_definition=subject, provenance=cause)
 
 
 def parse_command(body: str) -> ValidationRequest | Review:
-    """Prove that ``body`` asks about a task definition or a role; raises ``Rejected`` with the reason if not."""
+    """Validate that ``body`` asks about a task definition or a role; raises ``Rejected`` with the reason if not."""
     message = parse_object(body)
     if "role" not in message or "task_definition" in message:
         return ValidationRequest.parse(body)
@@ -109,7 +110,7 @@ def parse_command(body: str) -> ValidationRequest | Review:
 
 
 def parse_object(body: str) -> dict[str, Any]:
-    """Return the JSON object in ``body``; raises ``Rejected`` with the reason where there is none."""
+    """Return the JSON object in ``body``; raises ``Rejected`` with the reason if it is not one."""
     if len(body) > BODY_MAX_CHARS:
         raise Rejected(f"the message has {len(body)} characters, more than the {BODY_MAX_CHARS} that any queue takes")
     try:

@@ -1,7 +1,7 @@
-"""Which existing names a misspelt one may mean: an offer to a person, and never a reason to write anything.
+"""Existing names that a misspelt one may mean: suggestions for people, never a reason for a write.
 
 Words are compared, not whole names: ``prod/registry/api`` and ``prod/registry/web`` share most of their letters, and
-neither is a misspelling of the other. Only the words in which two names differ have to be alike.
+neither is a misspelling of the other. Only the words that differ between two names have to be similar.
 """
 
 import re
@@ -10,11 +10,11 @@ from difflib import SequenceMatcher
 from typing import Final
 
 NAMES_MAX: Final = 10_000
-"""As many names are compared, the first in alphabetical order."""
-_COMPARED_IN_FULL: Final = 20  # of those that share enough letters: a full comparison is quadratic in their length
-_ALIKE: Final = 0.75  # one letter in four is another, or two of four are swapped
+"""The number of names that are compared, the first in alphabetical order."""
+_COMPARED_IN_FULL: Final = 20  # names with enough letters in common: a full comparison is quadratic in their length
+_ALIKE: Final = 0.75  # one letter in four differs, or two of four are swapped
 _ALIKE_BUT_FOR_WORDS: Final = 0.7  # dockerhub-web for registry/dockerhub-web
-_SWAPPED_MAX_CHARS: Final = 3  # wbe for web: too short for the ratio to tell from three other letters
+_SWAPPED_MAX_CHARS: Final = 3  # wbe for web: too short for the ratio to distinguish from three other letters
 _WORD: Final = re.compile(r"[^\W_]+")
 _DIGITS: Final = re.compile(r"\d+")
 
@@ -22,7 +22,7 @@ _DIGITS: Final = re.compile(r"\d+")
 def nearest(wanted: Iterable[str], names: Iterable[str], *, at_most: int = 3) -> tuple[str, ...]:
     """Return those of ``names`` that one of ``wanted`` may be a misspelling of, the likeliest first.
 
-    ``wanted`` are readings of one name. A name that is spelt like one of them is none of its misspellings.
+    ``wanted`` are readings of one name. A name that equals one of them is not a misspelling and is left out.
     """
     readings = tuple(dict.fromkeys(wanted))
     others = sorted({*names} - {*readings})[:NAMES_MAX]
@@ -36,14 +36,14 @@ def nearest(wanted: Iterable[str], names: Iterable[str], *, at_most: int = 3) ->
 
 
 def is_near(wanted: str, name: str) -> bool:
-    """Whether ``wanted`` may be a misspelling of ``name``, word by word: none is left out or added."""
+    """Whether ``wanted`` may be a misspelling of ``name``, word by word, without added or omitted words."""
     return wanted != name and len(_words(wanted)) == len(_words(name)) and _is_near(wanted, name)
 
 
 def differs_in_ending(wanted: str, host: str) -> bool:
-    """Whether two registry hosts are the same but for their top-level domain, be it cut off: ``quay.i``, ``ghcr.com``.
+    """Whether two registry hosts differ only in their top-level domain, which may be cut off: ``quay.i``, ``ghcr.com``.
 
-    Parts of an IP address are no such ending.
+    Parts of an IP address do not count as such an ending.
     """
     (these, _, its_port), (those, _, port) = wanted.casefold().partition(":"), host.casefold().partition(":")
     (stem, _, ending), (its_stem, _, its_ending) = these.rpartition("."), those.rpartition(".")
@@ -52,7 +52,7 @@ def differs_in_ending(wanted: str, host: str) -> bool:
 
 
 def _upper_bound(wanted: str, name: str) -> float:
-    """Return how alike two names can be by the letters that they share, in whatever order; 0 if that is too little."""
+    """Return an upper bound of the similarity of two names from their common letters; 0 if that is too low."""
     one, other = _differing(wanted, name)
     if not one or not other:
         bound, least = _matcher(wanted.casefold(), name.casefold()).quick_ratio(), _ALIKE_BUT_FOR_WORDS
@@ -68,14 +68,14 @@ def _is_near(wanted: str, name: str) -> bool:
     if not one or not other:
         return _ratio(wanted.casefold(), name.casefold()) >= _ALIKE_BUT_FOR_WORDS
     if _DIGITS.search(one) and _DIGITS.search(other) and _DIGITS.sub("", one) == _DIGITS.sub("", other):
-        return False  # web1 and web2 are two things
+        return False  # web1 and web2 are different resources
     if len(one) <= _SWAPPED_MAX_CHARS and sorted(one) == sorted(other):
         return True
     return _ratio(one, other) >= _ALIKE
 
 
 def _differing(one: str, other: str) -> tuple[str, str]:
-    """Return what is left of two names without the words that both begin and end with."""
+    """Return the rest of two names without their common leading and trailing words."""
     these, those = _words(one), _words(other)
     while these and those and these[0] == those[0]:
         these, those = these[1:], those[1:]

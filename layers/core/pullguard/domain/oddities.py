@@ -1,7 +1,8 @@
-r"""What makes a username or password look as if no registry ever issued it: judged once, and then forgotten.
+r"""Signs that a registry did not issue a username or password; the value is examined once and then discarded.
 
-A real password is random and may contain ``$``, ``{`` or ``<``. So a placeholder is one from its first character to its
-last, or contains what only a template language writes; a text that merely looks unusual is not one.
+A real password is random and may contain ``$``, ``{`` or ``<``. So a text counts as a placeholder only if it is one
+from its first to its last character, or contains syntax that only template languages use. An unusual look is not
+enough.
 """
 
 import re
@@ -10,7 +11,7 @@ from typing import Final
 
 from pullguard.domain.facts import Oddity
 
-# Longer texts are no placeholders of that kind, and cost no time.
+# Longer texts are not placeholders of that kind, and cost no time.
 _WHOLE_MAX_CHARS: Final = 500
 _WORDS_MAX_CHARS: Final = 80
 _INVISIBLE: Final = "\u200b\u200c\u200d\u2060\ufeff"
@@ -18,7 +19,7 @@ _AROUND: Final = re.compile(rf"^[\s{_INVISIBLE}]+|[\s{_INVISIBLE}]+$")
 
 _NOUN: Final = r"(?:PASSWORD|PASSWD|PASS|PWD|TOKEN|SECRET|USERNAME|USER|LOGIN|KEY|APIKEY|PAT|CREDENTIALS?|AUTH)"
 _VARIABLE: Final = rf"(?:[A-Z0-9]+_)*{_NOUN}(?:_[A-Z0-9]+)*"
-# What shells, Compose, Terraform, CloudFormation, Helm, CI systems and secret stores replace, or people bracket.
+# Syntax that shells, Compose, Terraform, CloudFormation, Helm, CI systems and secret stores replace, or people bracket.
 _WHOLE: Final = "|".join(
     (
         r"\$?\{\{[^\n]*\}\}",  # {{resolve:...}}, {{ .Values.token }}, ${{ secrets.TOKEN }}
@@ -39,16 +40,17 @@ _WHOLE: Final = "|".join(
         r"ENC\[\S+\]|vault:v[0-9]+:\S+",
         # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/private-auth.html
         r"(?i:privateRegistry(?:Username|Password))",
-        r"\((?i:sensitive(?: value)?|known after apply)\)|<(?i:sensitive)>",  # what Terraform prints instead
+        # what Terraform prints instead of the value
+        r"\((?i:sensitive(?: value)?|known after apply)\)|<(?i:sensitive)>",
         r"None|(?i:null|undefined|n/a|nil|<nil>|\[object Object\]|to-?do|tbd|fix-?me|place-?holder)",
     )
 )
-# The last one is ${Env} within a text; random passwords have such braces around less than a name.
+# The last one is ${Env} within a text; random passwords rarely have such braces around a name.
 _ANYWHERE: Final = (
     rf"\{{\{{resolve:[a-z-]+:|\$\{{\{{ *(?:secrets|vars|env|inputs|github)\.|\$\{{{_VARIABLE}\}}"
     r"|\$\{(?![xX_]*\})(?:[A-Z]?[a-z]{2}|[A-Z]{3}|[A-Z]{2}_)[A-Za-z0-9_.:]{0,60}\}"
 )
-# change-me, REPLACE_WITH_YOUR_TOKEN, YourPasswordHere: words of an instruction, and nothing else.
+# change-me, REPLACE_WITH_YOUR_TOKEN, YourPasswordHere: instruction words, and nothing else.
 _INSTRUCTION: Final = (
     "change|replace|fill|insert|enter|paste|provide|update|your|here|placeholder|dummy|fake|example|sample"
 )
@@ -63,18 +65,18 @@ _WORDS: Final = (
 _SEPARATORS: Final = re.compile(r"[ _.\-]+")
 _PAIRS: Final = ("<>", "[]", "()", "{}", '""', "''", "``", "\u201c\u201d", "\u2018\u2019")
 _PAIRS_MAX: Final = 4
-# "hunter2" with the marks of the shell or file that it was copied from; a random password has others within.
+# "hunter2" with the quotation marks of the shell or file that it was copied from; a random password has others within.
 _QUOTED: Final = re.compile(r"([\"'])[^\"'\s]{4,}\1")
 
 
 @cache
 def _compiled(pattern: str) -> re.Pattern[str]:
-    """Compile a pattern where it is first needed: most starts of a function read no value."""
+    """Compile a pattern on first use: most invocations read no value."""
     return re.compile(pattern)
 
 
 def oddity_of(text: str) -> Oddity | None:
-    """Return what is odd about a username or password; None for what a registry may well have issued."""
+    """Return what is odd about a username or password; None if a registry may well have issued it."""
     bare = _AROUND.sub("", text)
     if not bare:
         return "blank"
@@ -107,5 +109,5 @@ def _without_brackets(text: str) -> str:
 
 
 def _is_instruction(words: str) -> bool:
-    """Whether words of the vocabulary ask for something: one verb alone may be a name."""
+    """Whether the words of the vocabulary are an instruction: a single verb may be a name."""
     return re.search(rf"{_INSTRUCTION}|{_PHRASE}", words) is not None and not re.fullmatch(_INSTRUCTION, words)

@@ -1,7 +1,7 @@
-"""The two keys: what an owner's tags allow Pullguard to do with a secret and with a role.
+"""The two opt-ins: what an owner's tags allow Pullguard to do with a secret and with a role.
 
-A task definition may name any secret and any role. So nothing is granted unless the owner of each has opted in, and
-nothing is opted in that does not parse letter by letter (docs/adr/0002).
+A task definition may name any secret and any role. So nothing is granted unless the owner of each has opted in, and a
+tag that does not parse exactly opts nothing in (docs/adr/0002).
 """
 
 import re
@@ -18,7 +18,7 @@ MANAGED_TAG = "pullguard:managed"
 MODE_TAG = "pullguard:mode"
 ATTACH_TAG = "pullguard:attach"
 EXPIRES_TAG = "pullguard:expires"
-# Docker's own file keeps the login to Docker Hub under https://index.docker.io/v1/; /v2/ is the API of today.
+# Docker's own file stores the login to Docker Hub under https://index.docker.io/v1/; /v2/ is the current API.
 # https://docs.docker.com/reference/cli/docker/login/
 _DOCKER_HUB_SITE = "hub.docker.com"
 _DOCKER_HUB_PATHS = frozenset({"v1", "v1/", "v2", "v2/"})
@@ -36,16 +36,16 @@ _ROLE_PATTERN = re.compile(r"[A-Za-z0-9+=,.@_*?-]{1,64}")
 
 
 def registry_hosts(secret: Secret) -> frozenset[str]:
-    """Return the registry hosts that the secret's owner says it is for; empty where it is not opted in.
+    """Return the registry hosts that the secret's owner opted it in for; empty if it is not opted in.
 
-    One item that is not a registry host voids the whole tag: a tag that does not parse opts nothing in.
+    One item that is not a registry host invalidates the whole tag: a tag that does not parse opts nothing in.
     """
     hosts = [registry_host(item) for item in secret.tags.get(REGISTRY_TAG, "").split()]
     return frozenset(host for host in hosts if host is not None) if all(hosts) else frozenset()
 
 
 def registry_host(item: str) -> str | None:
-    """Return the registry host that one item of the tag names, in its one spelling; None if it names none.
+    """Return the canonical registry host that one item of the tag names; None if it names none.
 
     A host may be written in any case, as an https address, with a trailing slash, and Docker Hub also by its web site
     and by the addresses of its API, such as the key of its login in Docker's own file. A path names a repository, which
@@ -53,7 +53,7 @@ def registry_host(item: str) -> str | None:
     """
     host, _, path = _HTTPS.sub("", item).partition("/")
     if "." not in host and ":" not in host and host.lower() != "localhost":
-        return None  # no image names such a host: it would be a part of Docker Hub's repository name
+        return None  # no image names such a host: it would be part of Docker Hub's repository name
     normal = DOCKER_HUB if host.lower() == _DOCKER_HUB_SITE else normal_host(host)
     return normal if not path or (normal == DOCKER_HUB and path.lower() in _DOCKER_HUB_PATHS) else None
 
@@ -65,7 +65,7 @@ UNREADABLE_TAG = NotAsked(
 
 
 def left_out(secret: Secret) -> NotAsked | None:
-    """Return why a secret's value is not read although its owner may have opted in; None where it may be."""
+    """Return why a secret's value is not read although its owner may have opted in; None if it may be read."""
     if not secret.outside:
         return None
     return NotAsked(
@@ -75,7 +75,7 @@ def left_out(secret: Secret) -> NotAsked | None:
 
 
 def has_unreadable_registry_tag(secret: Secret) -> bool:
-    """Whether the owner has written the tag, and it does not parse."""
+    """Whether the owner has set the tag to a value that does not parse."""
     return REGISTRY_TAG in secret.tags and not registry_hosts(secret)
 
 
@@ -89,9 +89,9 @@ def intended_hosts(secret: Secret) -> tuple[str, ...]:
 
 
 def readable_tag(secret: Secret) -> str:
-    """Return what may be shown of a tag that does not parse: its registry hosts, and of the rest how much it is.
+    """Return the part of an invalid tag that may be shown: its registry hosts, and the length of the rest.
 
-    People write credentials there, and whatever is no host may be a part of them.
+    People write credentials there, so any text that is not a host may be part of them.
     """
     tag = secret.tags.get(REGISTRY_TAG, "")
     items = list(filter(None, _SEPARATORS.split(tag)))
@@ -102,15 +102,15 @@ def readable_tag(secret: Secret) -> str:
 
 
 def _may_be_user_info(host: str, tag: str) -> bool:
-    """Whether ``bob:1234`` of a tag such as ``bob:1234 5@ghcr.io`` is a name and the beginning of a password."""
+    """Whether ``bob:1234`` in a tag such as ``bob:1234 5@ghcr.io`` is a user name and the beginning of a password."""
     return "@" in tag and "." not in host
 
 
 def secrets_for(image: ImageReference, secrets: Iterable[Secret]) -> tuple[Secret, ...]:
-    """Return those of ``secrets`` that can be used and are kept for the image's registry, sorted by ARN.
+    """Return those of ``secrets`` that are usable and opted in for the image's registry, sorted by ARN.
 
-    A managed external secret cannot: its value never has a username and a password. Nor can one that the deployment
-    leaves out.
+    A managed external secret is not usable: its value never has a username and a password. Nor is one that the
+    deployment excludes.
     """
     usable = (
         each
@@ -121,27 +121,27 @@ def secrets_for(image: ImageReference, secrets: Iterable[Secret]) -> tuple[Secre
 
 
 def role_may_use(secret: Secret, role_name: str) -> bool:
-    """Whether the secret's owner lets a role of this name be granted (no tag: every managed role)."""
+    """Whether the secret's owner permits a grant to a role of this name (no tag: every managed role)."""
     return ROLES_TAG not in secret.tags or _names_role(secret.tags[ROLES_TAG].split(), role_name)
 
 
 def is_meant_for(secret: Secret, role_name: str) -> bool:
-    """Whether the secret's owner names the role: a pattern of wildcards only names no role."""
+    """Whether the secret's owner names the role; a pattern of wildcards only names no role."""
     patterns = [each for each in secret.tags.get(ROLES_TAG, "").split() if each.strip("*?")]
     return role_may_use(secret, role_name) and _names_role(patterns, role_name)
 
 
 def may_be_granted(secret: Secret, role: Role) -> bool:
-    """Whether deployment and owner let the role be granted the secret: by name where it is the containers' role too."""
+    """Whether deployment and owner permit the grant; a role that is also the task role must be named explicitly."""
     if secret.outside:
         return False
     return is_meant_for(secret, role.name) if role.is_task_role else role_may_use(secret, role.name)
 
 
 def intended_roles(secret: Secret, role_name: str) -> tuple[str, ...]:
-    """Return the tag's patterns as separated by commas too, if only so they name the role: for people, never to act on.
+    """Return the tag's patterns split at commas too, if only that names the role: for people, never to act on.
 
-    A role's name may have a comma in it, so a comma separates nothing.
+    A role's name may contain a comma, so a comma is not a separator.
     """
     patterns = tuple(filter(None, _SEPARATORS.split(secret.tags.get(ROLES_TAG, ""))))
     return patterns if not role_may_use(secret, role_name) and _names_role(patterns, role_name) else ()
@@ -159,12 +159,12 @@ def is_managed(role: Role) -> bool:
 
 
 def wants_attachment(definition: TaskDefinition) -> bool:
-    """Whether the task definition's owner lets Pullguard name a secret where a container names none."""
+    """Whether the task definition's owner lets Pullguard add a secret to a container that names none."""
     return definition.tags.get(ATTACH_TAG) == "true"
 
 
 def boundary_of(role: Role) -> str | None:
-    """Return the ARN of the role's permissions boundary, which GetRole names even where it cannot be read."""
+    """Return the ARN of the role's permissions boundary, which GetRole names even if the policy cannot be read."""
     match role.boundary:
         case NamedPolicy(arn=arn):
             return arn
@@ -175,14 +175,14 @@ def boundary_of(role: Role) -> str | None:
 
 
 def has_required_boundary(role: Role) -> bool:
-    """Whether the role has the boundary without which IAM refuses Pullguard's write, if there is such a one."""
+    """Whether the role has the boundary without which IAM refuses Pullguard's write, if one is required."""
     return role.required_boundary in ("", boundary_of(role))
 
 
 def effective_mode(mode: Mode, *tags: Tags) -> Mode:
     """Return ``mode``, lowered to ``observe`` by any ``pullguard:mode`` tag; no tag can raise it.
 
-    A tag with another value than ``remediate`` lowers it too: whoever wrote it wanted something.
+    A tag with any value other than ``remediate`` lowers it too: its author intended a restriction.
     """
     lowered = any(MODE_TAG in each and each[MODE_TAG] != "remediate" for each in tags)
     return "observe" if lowered else mode

@@ -1,8 +1,8 @@
-"""Recognise tokens and passwords that were pasted where a name belongs, so that they are neither shown nor queried.
+"""Recognise tokens and passwords that were pasted in place of a name, so that they are neither shown nor queried.
 
-A token's public prefix or length identifies it. A text without one is recognised only if it is long and random: names
-consist of words, and AWS's own tools add short suffixes to them. A short password is a legal name, and is not
-recognised.
+A token is identified by its public prefix or its length. A text without such a prefix is recognised only if it is long
+and random: names consist of words, and AWS's own tools add short suffixes to them. A short password is a legal name,
+and is not recognised.
 Sources: https://docs.github.com/authentication/keeping-your-account-and-data-secure/about-authentication-to-github
 https://docs.gitlab.com/security/tokens/#token-prefixes, https://docs.docker.com/security/access-tokens/
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids
@@ -16,7 +16,7 @@ from typing import Final
 
 _URL: Final = "[A-Za-z0-9_-]"  # base64 for URLs
 _BASE64: Final = "[A-Za-z0-9+/=_-]"
-# Each token's public prefix, with a little less than the shortest length that is issued: a token may be cut off.
+# Each token's public prefix, with slightly less than the shortest issued length: a token may be cut off.
 _PREFIXED: Final = {
     "a GitHub token": r"gh[pousr]_[A-Za-z0-9_.-]{20,}|github_pat_[A-Za-z0-9_]{20,}",
     "a Docker Hub token": rf"dckr_(?:pat|oat|jti)_{_URL}{{20,}}",
@@ -44,32 +44,32 @@ _WORD: Final = re.compile(r"[a-z]*(?:[A-Z][a-z]+)*[0-9]{0,4}|[A-Z]+[0-9]{0,4}")
 _WORD_MAX_CHARS: Final = 16
 _RANDOM_MIN_CHARS: Final = 32
 _PART_MIN_CHARS: Final = 12
-# AWS secret access keys, and other base64, whose alphabet has two characters that separate the parts of a name.
+# AWS secret access keys and other base64; two characters of that alphabet also separate the parts of a name.
 _ONE_RANDOM: Final = re.compile(rf"[A-Za-z0-9+/]{{{_RANDOM_MIN_CHARS},}}={{0,2}}")
 _HEX: Final = re.compile(r"[0-9a-f]+|[0-9A-F]+")
 _LETTERS: Final = re.compile(r"[A-Z]?[a-z]{3,}")
 _DIGITS: Final = re.compile(r"[0-9]+")
-# What no token has in it. An image's digest and what is hidden already are no texts to look into.
+# Text that occurs in no token. An image's digest and text that is hidden already are not inspected.
 _AROUND: Final = re.compile(r"""(sha\d+:[0-9a-f]+|\([^()]*; not shown\)|[\s:@,;"'\\()\[\]{}<>|]+)""")
-# Of what tokens without a prefix consist: the alphabets of base64. The separators of names are in them, too.
+# The characters of tokens without a prefix: the alphabets of base64, which include the separators of names.
 _STRETCH: Final = re.compile(rf"[A-Za-z0-9+/_-]{{{_PART_MIN_CHARS},}}={{0,2}}")
 _WITHIN: Final = re.compile(r"([-_+/])")
 # Commits (git describe puts a "g" before them), digests, UUIDs without hyphens, account ids, dates.
 _ID: Final = re.compile(r"g?[0-9a-f]+|[0-9A-F]+")
-# An id, or words, as long as a part of a token hardly is. AWS CDK ends words in eight digits.
+# An id, or words that are longer than parts of tokens usually are. AWS CDK ends words in eight digits.
 _BOUND: Final = re.compile(
     rf"(?=.{{8}})(?:{_ID.pattern})"
     r"|(?=.{6})(?:[a-z]*(?:[A-Z](?:[a-z]+|[0-9]))*(?:[0-9]{0,4}|[0-9A-F]{8})|[A-Z]{1,16}[0-9]{0,4})"
 )
 _LABEL: Final = re.compile(r"(?:password|passwd|pwd|token|secret)=\Z", re.IGNORECASE)
 _LABEL_MAX_CHARS: Final = 9
-_HASH_CHARS: Final = 8  # AWS CDK ends a logical id in so many hexadecimal digits
+_HASH_CHARS: Final = 8  # AWS CDK ends a logical id in this many hexadecimal digits
 
 
 def kind_of(text: str) -> str | None:
-    """Return what a text in the place of a secret's name looks like (``a GitHub token``); None for a name or an ARN.
+    """Return what a text given as a secret's name looks like (``a GitHub token``); None for a name or an ARN.
 
-    AWS makes ARNs of random names, too. So in an ARN only a known prefix or an encoded pair identifies a token.
+    AWS also generates ARNs from random names. So in an ARN only a known prefix or an encoded pair identifies a token.
     """
     text = text.strip()
     if (found := _prefixed(text)) is not None:
@@ -91,7 +91,7 @@ def _kind_by_shape(text: str) -> str | None:
 
 
 def redacted(text: str) -> str:
-    """Return ``text`` with what looks like a known token replaced, wherever it is in the text."""
+    """Return ``text`` with every known form of token replaced, wherever it occurs."""
 
     def hidden(found: re.Match[str]) -> str:
         return found[0] if _reads_as_words(found[0]) else f"({_kind(found)}; not shown)"
@@ -100,9 +100,9 @@ def redacted(text: str) -> str:
 
 
 def hidden(text: str) -> str:
-    """Return ``text`` with every part of a word, a path, an image or an ARN that looks like a token not shown.
+    """Return ``text`` with every part of a word, a path, an image or an ARN that looks like a token hidden.
 
-    Hashes stay, of commits and of images, and so do ids.
+    Hashes of commits and of images stay, and so do ids.
     """
     return "".join(
         each if place % 2 else _STRETCH.sub(_hidden_stretch, each)
@@ -122,10 +122,10 @@ def _hidden_stretch(found: re.Match[str]) -> str:
 
 
 def _tokens(pieces: list[str]) -> Iterator[tuple[int, int, str]]:
-    """Yield the first and the last piece of what looks like a token, and its kind; ``pieces`` are as _WITHIN splits.
+    """Yield the first and the last piece of each apparent token, and its kind; ``pieces`` are as _WITHIN splits.
 
-    Words and ids bound a token. What is between two of them is looked at as a whole, in each alphabet of base64, and
-    piece by piece. So a long text takes no more time than its length.
+    Words and ids bound a token. The pieces between two of them are examined as a whole, in each alphabet of base64, and
+    one by one. So the time is linear in the text's length.
     """
     for group in _between_words(pieces):
         taken: set[int] = set()
@@ -148,7 +148,7 @@ def _split(pieces: list[str], group: range, separators: str) -> Iterator[range]:
 
 
 def _between_words(pieces: list[str]) -> Iterator[range]:
-    """Yield the places of pieces between words and ids, where one of them is no word at all."""
+    """Yield the ranges of pieces between words and ids in which at least one piece is not a word."""
     first, is_odd = 0, False
     for place in range(0, len(pieces) + 2, 2):
         piece = pieces[place].rstrip("=") if place < len(pieces) else None
@@ -161,7 +161,7 @@ def _between_words(pieces: list[str]) -> Iterator[range]:
 
 
 def _token_of(pieces: list[str], run: range) -> tuple[int, int, str] | None:
-    """Return what of a run looks like a token: all of it, or all but the short words or the one piece at its ends."""
+    """Return the part of a run that looks like a token: all of it, or all but short words or one piece at its ends."""
     odd = [place for place in run if not _is_word(pieces[place].rstrip("="))]
     if not odd:
         return None
@@ -185,7 +185,7 @@ def _prefixed(text: str) -> str | None:
 
 @cache
 def _known() -> re.Pattern[str]:
-    """Compile the known tokens where a text is first read: each is a group of its own."""
+    """Compile the known tokens on first use: each is a group of its own."""
     groups = "|".join(f"({pattern})" for pattern in _PREFIXED.values())
     return re.compile(rf"(?<![A-Za-z0-9])(?:{groups})")
 
@@ -195,7 +195,7 @@ def _kind(found: re.Match[str]) -> str:
 
 
 def _reads_as_words(text: str) -> bool:
-    """Whether what follows a prefix are words, as in ``github_pat_for_production_pulls``."""
+    """Whether the text after a prefix consists of words, as in ``github_pat_for_production_pulls``."""
     return all(map(_is_word, _SEPARATORS.split(text)))
 
 
@@ -229,12 +229,12 @@ def _is_random(text: str) -> bool:
 
 
 def _lacks_words(text: str) -> bool:
-    """Whether less than 60 % of a text are letters as words have them, and more than one number interrupts them."""
+    """Whether less than 60 % of a text are letters in word-like runs, interrupted by more than one number."""
     head = text[:-_HASH_CHARS]
     return sum(map(len, _LETTERS.findall(head))) * 5 < len(head) * 3 and len(_DIGITS.findall(text)) > 1
 
 
 def _alternates(text: str) -> bool:
-    """Whether digits interrupt a text as often as only a random one."""
+    """Whether digits interrupt a text as often as only in a random one."""
     head = text[:-_HASH_CHARS]
     return len(_DIGITS.findall(head)) >= max(4, len(head) // 10)

@@ -1,4 +1,4 @@
-"""Which event led to a request: its kind, id and time, and whether that time can be true."""
+"""Provenance: the event that led to a request (kind, id and time), and whether that time is plausible."""
 
 import re
 from collections.abc import Mapping
@@ -10,27 +10,28 @@ from pullguard.domain.errors import Rejected, shown
 
 _EVENT_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 _CAUSE_KIND = re.compile(r"[A-Za-z][A-Za-z -]{0,63}")
-# A clock that is ahead of ours; and how long a message can wait in a queue and its dead letters (template.yaml).
+# Tolerance for a clock that is ahead of ours; and how long a message can wait in a queue and its dead-letter queue
+# (template.yaml).
 AHEAD_MAX: Final = timedelta(minutes=5)
 KEPT: Final = timedelta(days=14)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
-    """Why somebody looks: ``kind`` is the event's own name (``PutSecretValue``), or ``Sweep`` and the like; UTC."""
+    """The origin of a request: ``kind`` is the event's name (``PutSecretValue``), or ``Sweep`` and the like; UTC."""
 
     kind: str
     event_id: str
     at: datetime
 
     def to_dict(self) -> dict[str, str]:
-        """Return the cause as it stands in a validation message, its time to the second."""
+        """Return the provenance in the form of a validation message, its time to the second."""
         at = self.at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         return {"kind": self.kind, "event_id": self.event_id, "at": at}
 
     @classmethod
     def from_dict(cls, data: object) -> "Provenance":
-        """Return the cause that ``to_dict`` described; raises ``Rejected`` for anything else."""
+        """Return the provenance that ``to_dict`` described; raises ``Rejected`` for anything else."""
         if not isinstance(data, Mapping):
             raise Rejected("cause is not an object with kind, event_id and at")
         kind, event_id = data.get("kind"), data.get("event_id")
@@ -42,9 +43,10 @@ class Provenance:
 
 
 def check_time(cause: Provenance, *, now: datetime) -> None:
-    """Let a cause pass whose time can be true; raises ``Rejected`` for one that is still to come or long past.
+    """Accept a provenance with a plausible time; raises ``Rejected`` for one in the future or too old.
 
-    What is older than any queue keeps was made up or kept elsewhere; what is still to come would outlive all news.
+    A message older than any queue's retention was forged or stored elsewhere; a time in the future would supersede
+    every later event.
     """
     if cause.at > now + AHEAD_MAX:
         raise Rejected(
@@ -63,18 +65,18 @@ def is_event_id(text: str) -> bool:
 
 
 def time_of(value: object, what: str) -> datetime:
-    """Return the UTC time that ``value`` is in ISO 8601, with its zone; raises ``Rejected``, which names ``what``."""
+    """Parse ``value`` as an ISO 8601 time with a zone, in UTC; raises ``Rejected``, which names ``what``."""
     try:
         at = datetime.fromisoformat(value) if isinstance(value, str) else None
         if at is not None and at.tzinfo is not None:
             return at.astimezone(UTC)
-    except (ValueError, OverflowError):  # no date, or a zone that leads out of the calendar
+    except (ValueError, OverflowError):  # not a date, or a zone that leads out of the calendar
         pass
     raise Rejected(f"{what} {quoted(value)} is not a time with its zone (2026-11-23T00:00:00Z)")
 
 
 def quoted(value: object) -> str:
-    """Return a member of an event for a message; of an object or a list only that it is one."""
+    """Quote a member of an event for a message; for an object or a list only its type."""
     match value:
         case None:
             return "(absent)"

@@ -1,4 +1,4 @@
-"""What was kept as JSON, read by another version than the one that wrote it."""
+"""Read JSON records that another version of Pullguard may have written."""
 
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
@@ -6,9 +6,9 @@ from typing import Any
 
 
 def members_of(kind: type[Any], data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return those members of ``data`` that the dataclass ``kind`` has; a later version may have kept more.
+    """Return the members of ``data`` that the dataclass ``kind`` has; a later version may have stored more.
 
-    Raises ``ValueError`` where ``data`` is no object, or lacks one that ``kind`` cannot do without.
+    Raises ``ValueError`` if ``data`` is not an object or lacks a required member.
     """
     if not isinstance(data, Mapping):
         raise ValueError("it is no JSON object")  # noqa: TRY004 (one kind of error for what cannot be read)

@@ -1,8 +1,8 @@
-"""The things that a task definition references, under the names by which events tell of them.
+"""Keys for the resources that a task definition references, as events name them.
 
-A secret has two: its ARN, and its name in its account and Region, since a secret that is deleted and created again
-keeps only its name. A role has two as well, since IAM's events tell its name without the path. A managed policy is
-known by its ARN.
+A secret has two keys: its ARN, and its name in its account and Region, since a secret that is deleted and created again
+keeps only its name. A role also has two, since IAM's events contain its name without the path. A managed policy has its
+ARN.
 """
 
 from pullguard.domain import meaning
@@ -14,7 +14,7 @@ from pullguard.domain.task_definition import role_arn_of
 
 
 def reference_text(container: Container | None) -> str:
-    """Return the text under which the container's secret was looked up; empty where none was."""
+    """Return the text under which the container's secret was looked up; empty if it was not looked up."""
     match container.reference if container else None:
         case SecretReference(text=text):
             return text
@@ -35,14 +35,14 @@ def role_name(account: str, name: str) -> str:
 
 
 def pulls_with(secret: str, host: str) -> str:
-    """Return the key of the use of a secret (its ARN) at one registry host: what is refused there hits nobody else."""
+    """Return the key of the use of a secret (its ARN) at one registry host: a refusal there affects no other use."""
     return f"registry {host} {secret}"
 
 
 def references_of(facts: Facts) -> frozenset[str]:
     """Return the keys of everything that the task definition references.
 
-    A reference that is malformed is none: nothing that happens to any secret or role could mend it.
+    A malformed reference has no key: no change to a secret or a role could make it valid.
     """
     home = facts.task_definition.arn
     things: set[str] = set()
@@ -64,7 +64,7 @@ def references_of(facts: Facts) -> frozenset[str]:
 
 
 def _policies(role: Role) -> set[str]:
-    """The account's own managed policies that bear on a role; AWS's change without an event, so no edge leads there."""
+    """The account's own managed policies that affect a role; AWS's policies change without an event."""
     attached = role.attached_policies if isinstance(role.attached_policies, tuple) else ()
     boundary = (role.boundary,) if isinstance(role.boundary, NamedPolicy) else ()
     arns = {policy.arn for policy in (*attached, *boundary) if policy.arn is not None}
@@ -77,7 +77,7 @@ def _of_secret(secret: Secret) -> set[str]:
 
 
 def _of_role_text(task_definition: TaskDefinition) -> set[str]:
-    """A role that could not be read is known by what the task definition says."""
+    """A role that could not be read has the keys that the task definition's text gives."""
     try:
         arn = role_arn_of(task_definition)
     except Malformed:
@@ -91,7 +91,7 @@ def _usable(container: Container) -> SecretReference | None:
 
 
 def _of_reference(reference: SecretReference, home: Arn) -> set[str]:
-    """A secret that could not be described is known by both names that its ARN may hold, with and without a suffix."""
+    """A secret that could not be described has both names that its ARN may contain, with and without a suffix."""
     if reference.arn is None:
         return {secret_name(home.region, home.account, reference.name)}
     region, account = reference.arn.region, reference.arn.account

@@ -1,4 +1,4 @@
-"""What was done, would be done, or will not be done about a task definition: the record, and its event on the bus."""
+"""The record of an action that was taken, planned or refused for a task definition, and its event on the bus."""
 
 import hashlib
 from collections.abc import Mapping
@@ -16,9 +16,9 @@ RemediationEvent: TypeAlias = Literal[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deed:
-    """What Pullguard did, would do or must not do: ``what`` completes "Pullguard would …".
+    """An action that Pullguard took, would take or must not take: ``what`` completes "Pullguard would …".
 
-    ``why`` says why it failed or was refused, ``remedy`` and ``snippet`` what the owner would do instead.
+    ``why`` is the reason for a failure or refusal; ``remedy`` and ``snippet`` say what the owner can do instead.
     """
 
     kind: ActionKind
@@ -36,10 +36,10 @@ class Deed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remediation:
-    """One deed and what became of it.
+    """One deed and its outcome.
 
-    ``before`` and ``after`` are texts to compare: policy documents, or ARNs. ``occasion`` is the message on which it
-    happened; what is only planned or refused has none, so that it is told once and not at every look.
+    ``before`` and ``after`` are texts to compare: policy documents, or ARNs. ``occasion`` is the id of the message that
+    led to it. A planned or refused action has no such id, so that it is reported once and not at every validation.
     """
 
     event: RemediationEvent
@@ -50,22 +50,22 @@ class Remediation:
 
     @property
     def task_definition(self) -> Arn:
-        """The task definition that it is about."""
+        """The task definition that the record is about."""
         return Arn.parse(self.deed.task_definition, service="ecs", resource_type="task-definition")
 
     @property
     def id(self) -> str:
-        """A stable id: the same thing said on the same occasion has the same."""
+        """A stable id: the same statement for the same message has the same id."""
         deed = self.deed
         about = (self.event, deed.kind, deed.task_definition, deed.target, deed.what, deed.why, self.occasion)
         return hashlib.sha256("\0".join(about).encode()).hexdigest()[:16]
 
     @property
     def deed_id(self) -> str:
-        """A stable id of the deed, whichever of its dependents asked for it: people hear of it once.
+        """A stable id of the deed, for all dependents that asked for it: it is reported once.
 
-        A write is one by its occasion. A plan, a refusal and a failure are the same for every task definition of the
-        role (or family), where they are for the same reason.
+        A write is identified by its message. A plan, a refusal and a failure are the same for every task definition of
+        the role (or family) if the reason is the same.
         """
         deed = self.deed
         target = self.task_definition.resource_name.rpartition(":")[0] if deed.kind == "reregister" else deed.target

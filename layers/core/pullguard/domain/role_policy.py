@@ -3,9 +3,9 @@
 The rules of this file:
 
 - One inline policy per role, ``pullguard-registry-credentials``, always rewritten whole. No other policy is touched.
-- Every resource is one complete ARN that AWS itself told: no wildcard, no variable, no alias.
+- Every resource is one complete ARN that AWS itself returned: no wildcard, no variable, no alias.
 - The same set of grants gives the same bytes, whatever its order, and one more grant changes no other statement's Sid.
-- What somebody else wrote into the policy is reported and never kept.
+- Statements that others added to the policy are reported and never kept.
 """
 
 import hashlib
@@ -23,13 +23,13 @@ from pullguard.domain.errors import Malformed, PullguardError, shown
 from pullguard.domain.facts import Document, Key, Secret
 
 POLICY_NAME: Final = "pullguard-registry-credentials"
-# All inline policies of one role together, white space not counted; cannot be raised.
+# The limit for all inline policies of one role together, without white space; it cannot be raised.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 INLINE_POLICIES_MAX_CHARS: Final = 10_240
 
 _VERSION: Final = "2012-10-17"
 _SECRETS_SID: Final = "PullguardSecrets"
-_KEY_SID: Final = "PullguardKey"  # and 12 hexadecimal digits of the key and the Region
+_KEY_SID: Final = "PullguardKey"  # followed by 12 hexadecimal digits of the key and the Region
 _READ: Final = "secretsmanager:GetSecretValue"
 _DECRYPT: Final = "kms:Decrypt"
 _VIA_SERVICE: Final = "kms:ViaService"
@@ -46,7 +46,7 @@ _Pair: TypeAlias = tuple[Arn, Arn]  # a secret and the key that decrypts it
 
 
 class UnprovedGrant(PullguardError):
-    """An ARN that may not stand in the policy: not the complete ARN of one secret, or not that of one key."""
+    """An ARN that must not appear in the policy: not the complete ARN of one secret or one key."""
 
     def __init__(self, arn: Arn, why: str) -> None:
         self.arn = arn
@@ -58,14 +58,14 @@ class UnprovedGrant(PullguardError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Granted:
-    """One allowance: read ``secret`` and, where it has a customer managed ``key``, decrypt it."""
+    """One grant: read ``secret`` and, if it has a customer managed ``key``, decrypt it."""
 
     secret: Arn
     key: Arn | None
 
 
 def granted_for(secret: Secret) -> Granted:
-    """Return the least that a role needs in order to read ``secret``."""
+    """Return the minimal grant that lets a role read ``secret``."""
     key = secret.key
     return Granted(secret=secret.arn, key=key.arn if isinstance(key, Key) and key.manager == "CUSTOMER" else None)
 
@@ -73,8 +73,8 @@ def granted_for(secret: Secret) -> Granted:
 def policy_document(grants: Iterable[Granted]) -> dict[str, Any]:
     """Build the policy that allows exactly ``grants``.
 
-    One statement reads all secrets; one statement a key and Region of its secrets decrypts them, through Secrets
-    Manager and for these secrets only. A secret that is granted with a key and without one has the key. No grants
+    One statement reads all secrets. One statement per key and Region decrypts the secrets there, through Secrets
+    Manager and for these secrets only. A secret that is granted both with a key and without one has the key. No grants
     give an empty ``Statement``, which IAM refuses: delete the policy instead.
 
     Raises ``UnprovedGrant`` for an ARN that is not the complete ARN of a secret or of a KMS key.
@@ -125,7 +125,7 @@ def _proved(grant: Granted) -> Granted:
 
 
 def _prove(arn: Arn, service: str, resource: re.Pattern[str], why: str) -> None:
-    """Prove an ARN again, also one that was put together without ``Arn.parse``."""
+    """Validate an ARN again, including one that was constructed without ``Arn.parse``."""
     try:
         literal = Arn.parse(str(arn)) == arn
     except Malformed as malformed:
@@ -138,7 +138,7 @@ def _prove(arn: Arn, service: str, resource: re.Pattern[str], why: str) -> None:
 
 
 def united(*grants: Iterable[Granted]) -> tuple[Granted, ...]:
-    """Return all ``grants``, one a secret: a later grant of a secret takes the place of an earlier one."""
+    """Return all ``grants``, one per secret: a later grant of a secret replaces an earlier one."""
     newest = {granted.secret: granted for each in grants for granted in each}
     return tuple(newest[secret] for secret in sorted(newest))
 
@@ -147,16 +147,16 @@ def united(*grants: Iterable[Granted]) -> tuple[Granted, ...]:
 
 
 def render(document: Document) -> str:
-    """Return a policy as canonical JSON: members sorted, no white space; a text that is no JSON unchanged."""
+    """Return a policy as canonical JSON: members sorted, no white space; a text that is not JSON unchanged."""
     parsed = _parsed(document)
     return str(document) if parsed is None else json.dumps(parsed, sort_keys=True, separators=(",", ":"))
 
 
 def size_chars(document: Document) -> int:
-    """Return the size of a policy in characters, as IAM counts against its quota: white space is not counted.
+    """Return the size of a policy in characters, as IAM counts it against its quota: without white space.
 
-    The documentation does not say whether white space inside a string is counted. Here it is, so that a policy
-    which fits by this count fits for IAM.
+    The documentation does not say whether white space inside a string counts. It counts here, so that a policy that
+    fits by this count also fits for IAM.
     Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
     """
     if isinstance(document, str):
@@ -185,9 +185,9 @@ def grant_command(role_name: str, document: Document, policy_name: str = POLICY_
 
 
 def same(one: Document, other: Document) -> bool:
-    """Whether two policies say the same: Sids, order, and one value for a list of one do not matter.
+    """Whether two policies are equivalent: Sids, order, and scalar versus one-element list do not matter.
 
-    A text that is no policy is the same as nothing, not even as itself.
+    A text that is not a policy equals nothing, not even itself.
     """
     meanings = [_meaning(document) for document in (one, other)]
     return meanings[0] is not None and meanings[0] == meanings[1]
@@ -231,12 +231,12 @@ def _sorted(value: object) -> object:
 
 
 def parse_own(document: Document) -> tuple[tuple[Granted, ...], tuple[str, ...]]:
-    """Read Pullguard's own policy back: its grants, sorted, and what in it is not Pullguard's.
+    """Read Pullguard's own policy back: its grants, sorted, and a description of everything else in it.
 
-    A grant counts only in exactly the shape of ``policy_document``. Of a statement of that shape with one ARN that
-    cannot be ours, the other ARNs count. Everything else is described, a sentence each, so that it can be told
-    before a rewrite leaves it out. The shape proves nothing: whoever may edit the policy can imitate it, so a
-    caller keeps a grant only where the ledger or a present need vouches for it.
+    A grant counts only in exactly the shape of ``policy_document``. If one ARN of such a statement cannot be ours, its
+    other ARNs still count. Everything else is described in a sentence each, so that it can be reported before a rewrite
+    drops it. The shape proves nothing: anyone who may edit the policy can imitate it, so a caller keeps a grant only if
+    the ledger or a present need vouches for it.
     """
     parsed = _parsed(document)
     if parsed is None:
@@ -269,7 +269,7 @@ def _order(grant: Granted) -> tuple[str, str]:
 
 
 def _shape(statement: object) -> str | None:
-    """Tell which of Pullguard's two statements this is: ``read``, ``decrypt`` or neither."""
+    """Return which of Pullguard's two statements this is: ``read``, ``decrypt``, or None."""
     if not isinstance(statement, Mapping) or statement.get("Effect") != "Allow":
         return None
     members = set(statement) - {"Sid"}

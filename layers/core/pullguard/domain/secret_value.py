@@ -1,8 +1,9 @@
-"""A secret's value: held so that it cannot be printed, and judged as the ECS agent would.
+"""A secret's value: wrapped so that it cannot be printed, and judged as the ECS agent would.
 
-The agent unmarshals ``{"username": …, "password": …}`` loosely as to the case of the keys, lets the last of several
-count, ignores other keys, and refuses binaries, empty strings, values that are no strings, and empty ones.
-Source: https://github.com/aws/amazon-ecs-agent/blob/master/agent/asm/asm.go and https://pkg.go.dev/encoding/json#Unmarshal
+The agent unmarshals ``{"username": …, "password": …}`` with case-insensitive keys, uses the last of several, ignores
+other keys, and refuses binaries, empty strings, values that are not strings, and empty ones.
+Source: https://github.com/aws/amazon-ecs-agent/blob/master/agent/asm/asm.go and
+https://pkg.go.dev/encoding/json#Unmarshal
 """
 
 import json
@@ -14,7 +15,7 @@ from pullguard.domain.lookalikes import Members, lookalike_of, lookalike_of_text
 from pullguard.domain.oddities import oddity_of
 
 _HIDDEN: Final = "<hidden>"
-# Usernames that go with a password that expires by itself. _json_key goes with a key that does not.
+# Usernames that accompany a self-expiring password. _json_key accompanies a key that does not expire.
 # https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry_auth.html
 # https://cloud.google.com/artifact-registry/docs/docker/authentication
 # https://learn.microsoft.com/azure/container-registry/container-registry-authentication
@@ -28,7 +29,7 @@ SHORT_LIVED: Final[Mapping[str, ShortLived]] = {
 
 
 class HiddenText:
-    """A text that shows itself to nobody by accident: not in logs, exceptions, formats, pickles or JSON."""
+    """A text that is never displayed by accident: not in logs, exceptions, formats, pickles or JSON."""
 
     __slots__ = ("__text",)
 
@@ -36,7 +37,7 @@ class HiddenText:
         self.__text = text
 
     def reveal(self) -> str:
-        """Return the text. Call this only where it leaves for the registry that it is meant for."""
+        """Return the text. Call this only to send it to the registry that it is meant for."""
         return self.__text
 
     def __repr__(self) -> str:
@@ -50,11 +51,11 @@ class HiddenText:
 
 
 Credentials: TypeAlias = tuple[ValueShape, HiddenText | None, HiddenText | None]
-"""The shape of a value, and the username and password that it holds, None where they are not usable."""
+"""The shape of a value, and its username and password, None if they are not usable."""
 
 
 def read_value(answer: dict[str, Any]) -> Credentials:
-    """Judge a GetSecretValue answer; return its shape, and username and password where they are usable strings."""
+    """Judge a GetSecretValue answer; return its shape, and username and password if they are usable strings."""
     version: dict[str, Any] = {"version_id": answer.get("VersionId"), "created_at": answer.get("CreatedDate")}
     text = answer.get("SecretString")
     if text is None:
@@ -87,7 +88,7 @@ def read_value(answer: dict[str, Any]) -> Credentials:
 
 
 def _what_is_odd(value: Members, username: object, password: object) -> dict[str, Any]:
-    """Judge two usable texts; of a value that lacks one of them, name its form if it is a known one."""
+    """Judge two usable texts; if one of them is missing, name the value's form if it is a known one."""
     if not (isinstance(username, str) and username and isinstance(password, str) and password):
         return {"lookalike": lookalike_of(value)}
     return {

@@ -1,8 +1,8 @@
-"""What makes Pullguard keep its hands off: the stack-wide stop, and the hold on one role.
+"""The pauses of Pullguard's writes: the stack-wide stop, and the hold on one role.
 
-The stop stands in an SSM parameter of the stack as JSON, a hold in the ledger. Both say who set them, when and why.
-Whatever the parameter holds that is not clearly "go on" means stop: a text that does not parse, or that says two
-things, must not let anything be written.
+The stop is JSON in an SSM parameter of the stack, a hold is an item of the ledger. Both say who set them, when and why.
+Any content of the parameter that does not clearly permit writes means stop: a text that does not parse, or that
+contradicts itself, must not lead to a write.
 """
 
 import json
@@ -21,7 +21,7 @@ _SOME_TIME: Final = "an unknown time"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stop:
-    """That nothing is to be written: ``by`` whom, ``at`` what time (ISO 8601) and for what ``reason``."""
+    """A stop of all writes: ``by`` whom, ``at`` what time (ISO 8601) and for what ``reason``."""
 
     by: str
     at: str
@@ -32,12 +32,12 @@ class Stop:
         return f"since {self.at} by {self.by}{reason}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the stop as it is kept."""
+        """Return the stored form of the stop."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Stop":
-        """Return the stop that ``to_dict`` described; what is missing is said to be not known."""
+        """Return the stop that ``to_dict`` described; missing members read as not known."""
         return cls(
             by=str(data.get("by") or _SOMEBODY),
             at=str(data.get("at") or _SOME_TIME),
@@ -46,7 +46,7 @@ class Stop:
 
 
 def read_switch(text: str) -> Stop | None:
-    """Return the stop that the parameter holds; None where it says clearly that Pullguard may write."""
+    """Return the stop that the parameter holds; None if it clearly permits writes."""
     said = object_of(text)
     if said is not None and said.get("stopped") is False:
         return None
@@ -56,5 +56,5 @@ def read_switch(text: str) -> Stop | None:
 
 
 def switch_text(stop: Stop) -> str:
-    """Return what the parameter is to hold while everything is stopped."""
+    """Return the parameter's text while everything is stopped."""
     return json.dumps({"stopped": True, **stop.to_dict()})

@@ -1,22 +1,22 @@
-"""The causes that texts of stopped tasks give, and what each means: the table behind ``stopped_reason``.
+"""The causes in texts of stopped tasks, and the meaning of each: the table behind ``stopped_reason``.
 
 Patterns are matched on words without names (``stopped_text``), in lower case; ``<>`` is a name, ``status503`` an HTTP
-status. An explanation precedes those that say less than it: of several texts, the first one in order counts.
+status. A more specific explanation precedes a general one: of several texts, the first one in order counts.
 """
 
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 Kind: TypeAlias = Literal[
-    "value-malformed",  # the secret was read, and holds no user name and password
+    "value-malformed",  # the secret was read, but has no user name and password
     "credentials-denied",  # the execution role may not read the secret
     "decrypt-denied",  # ... or not decrypt it
     "secret-not-found",
     "secret-deleted",  # scheduled for deletion
-    "secret-unreachable",  # no way from the task to Secrets Manager
-    "secret-throttled",  # too many calls of Secrets Manager in this account and Region
-    "role-credentials",  # ECS or its agent gets no credentials of the role
-    "credentials-failed",  # the secret was not read; the text was cut, or its reason is not known here
+    "secret-unreachable",  # no network path from the task to Secrets Manager
+    "secret-throttled",  # too many calls to Secrets Manager in this account and Region
+    "role-credentials",  # ECS or its agent cannot get the role's credentials
+    "credentials-failed",  # the secret was not read; the text was cut, or its reason is unknown
     "no-credentials-used",
     "locked-out",  # too many failed logins: wrong credentials are in use somewhere
     "address-refused",  # the registry's firewall refuses the caller's address
@@ -30,10 +30,10 @@ Kind: TypeAlias = Literal[
     "rate-limited",
     "registry-error",  # the registry or its token service answered 5xx
     "registry-unreachable",  # a network problem, whichever step it interrupted
-    "pull-failed",  # a pull failed; the text was cut, or its reason is not known here
-    "unclear",  # the words that registry credentials and secrets[] have in common, and no more
-    "ecr-authorization",  # not ours: Amazon ECR
-    "secret-injection",  # not ours: secrets[].valueFrom
+    "pull-failed",  # a pull failed; the text was cut, or its reason is unknown
+    "unclear",  # only the words that registry credentials and secrets[] have in common
+    "ecr-authorization",  # out of scope: Amazon ECR
+    "secret-injection",  # out of scope: secrets[].valueFrom
     "unknown",
 ]
 
@@ -47,7 +47,7 @@ _SERVICE_EVENTS = f"{_DOCS}service-event-messages-list.html"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """What a text means: one sentence, the checks that may say more (likeliest first), the fix, the words' source."""
+    """The meaning of a text: one sentence, the checks that may say more (likeliest first), the fix, the source."""
 
     kind: Kind
     sentence: str
@@ -438,7 +438,7 @@ _PULL_FAILED = Explanation(
     how_to_fix="aws ecs describe-tasks shows the whole text. pullguard explain TASK_DEFINITION checks the credentials.",
     checks=_PULL_CHECKS,
 )
-# Faults of the host that a pull runs on. Their words are among those of registries.
+# Faults of the host that runs a pull. Their words also occur in registries' answers.
 HOST_ROWS: Final[tuple[Row, ...]] = (
     (
         r"permission denied|operation not permitted|read-only file system|docker daemon running\??|dial unix.*"
@@ -449,7 +449,7 @@ HOST_ROWS: Final[tuple[Row, ...]] = (
 )
 PULL_FAILED: Final = _PULL_FAILED
 
-# --- What is unclear, and what is not ours -----------------------------------------------------------------------
+# --- Unclear, and out of scope -----------------------------------------------------------------------------------
 
 UNCLEAR: Final = Explanation(
     kind="unclear",

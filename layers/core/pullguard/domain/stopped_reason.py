@@ -1,11 +1,11 @@
-"""The texts with which ECS says why a task did not start, and what explains them.
+"""The texts in which ECS says why a task did not start, and their explanations.
 
-The words change with the platform and the agent, and Fargate cuts long ones: that a text lacks ``AccessDenied``
-proves nothing. So a text only leads to a validation and phrases the message; a finding's status comes from the facts.
+The words change with the platform and the agent, and Fargate cuts long ones: the absence of ``AccessDenied`` proves
+nothing. So a text only leads to a validation and phrases the message; a finding's status comes from the facts.
 
 A text is a chain from the step that failed to its cause: "failed to fetch anonymous token: … i/o timeout" is about the
-network. The step decides only what the text is about (a secret, a pull, something else); of the causes in it the one
-that ends last decides the rest.
+network. The step decides only the subject of a text (a secret, a pull, something else); the cause that ends last
+decides the rest.
 """
 
 from collections.abc import Iterable
@@ -37,7 +37,7 @@ from pullguard.domain.stopped_text import NamedRole, StoppedText, compiled, read
 
 __all__ = ["EXPLANATIONS", "UNKNOWN", "Diagnosis", "Explanation", "Kind", "diagnose", "explain", "priority"]
 
-# What a text is about.
+# The subject of a text.
 _CREDENTIALS: Final = (
     r"registry auth from asm|\basm fetching"
     r"|authorizationdata is malformed|empty secrets value|unable to unmarshal secret value"
@@ -68,16 +68,16 @@ _PULL: Final = (
 )
 _OTHER: Final = (
     r"cannot(?:start|create|stop|inspect|describe)|logging driver|log stream|env files"
-    # What a service does beside starting tasks: targets, service discovery, scaling, volumes.
+    # Things that a service does besides starting tasks: targets, service discovery, scaling, volumes.
     r"|^<> (?:(?:is|was|has) )?(?:failed to|unable to) (?!(?:consistently )?(?:launch|start|place|run|pull)\b)"
     r"|target-group|\belb\b|load balancer|health checks?\b|service discovery"
 )
 _OF_ECR: Final = r"perform: <ecr(?:-public)?>|does not exist in the registry with id|redacted ecr url|amazon ecr\b"
 _TOKEN_STEP: Final = r"failed to fetch (?:anonymous|oauth) token"  # noqa: S105 (a step of a pull)
 
-# At the end of a chain containerd names the class of an error, which says less than what precedes it.
+# At the end of a chain containerd names the class of an error, which is less specific than the preceding text.
 _CLASS: Final = r"(?:[^:]{0,120}: (?:not found|unknown|failed precondition|unavailable|invalid argument))?"
-# The more special explanation, wherever it appears, of what is explained by one of the others.
+# Explanations that take precedence wherever they appear, each over the given kinds.
 _SPECIAL: Final[tuple[tuple[Explanation, frozenset[Kind]], ...]] = (
     (LOCKED_OUT, frozenset({"rate-limited", "pull-denied", "no-credentials-used"})),
     (ADDRESS_REFUSED, frozenset({"pull-denied", "no-credentials-used"})),
@@ -98,14 +98,14 @@ EXPLANATIONS: Final[tuple[Explanation, ...]] = tuple(
         )
     )
 )
-"""In the order in which one of several counts."""
+"""The order in which one of several texts is chosen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnosis:
     """An explanation, and what the text names: ``images``, the ``registry`` of the one that failed, and the ``role``.
 
-    The last two are None where neither the text nor the task's containers say so.
+    The last two are None if neither the text nor the task's containers name them.
     """
 
     explanation: Explanation
@@ -115,16 +115,16 @@ class Diagnosis:
 
 
 def explain(reasons: str | Iterable[str | Reason], images: Iterable[ImageReference] = ()) -> Explanation:
-    """Return what explains ``reasons``; as ``diagnose``."""
+    """Return the explanation of ``reasons``; see ``diagnose``."""
     return diagnose(reasons, images).explanation
 
 
 def diagnose(reasons: str | Iterable[str | Reason], images: Iterable[ImageReference] = ()) -> Diagnosis:
-    """Return what explains ``reasons``: a task's stoppedReason, its containers' reasons, or all of them.
+    """Return the diagnosis of ``reasons``: a task's stoppedReason, its containers' reasons, or all of them.
 
-    ``images`` are those of the task's containers, where they are known: they decide whether a pull was one from Amazon
-    ECR, and the text does only if some are and some are not, or none is known. Of several texts, one about registry
-    credentials comes first.
+    ``images`` are those of the task's containers, if known. They decide whether a pull was from Amazon ECR; the text
+    decides it only if the images disagree or none is known. If there are several texts, one about registry credentials
+    comes first.
     """
     known = tuple(images)
     texts = (reasons,) if isinstance(reasons, str) else tuple(reasons)
@@ -133,13 +133,13 @@ def diagnose(reasons: str | Iterable[str | Reason], images: Iterable[ImageRefere
 
 
 def priority(diagnosis: Diagnosis) -> tuple[bool, int]:
-    """Return the key by which the diagnosis that says most about registry credentials or a pull comes first."""
+    """Return the sort key that puts the most informative diagnosis about registry credentials or a pull first."""
     explanation = diagnosis.explanation
     return not explanation.is_registry_related, EXPLANATIONS.index(explanation)
 
 
 def diagnose_one(reason: Reason, images: tuple[ImageReference, ...]) -> Diagnosis:
-    """Return what explains one reason; as ``diagnose``."""
+    """Return the diagnosis of one reason; see ``diagnose``."""
     text = read_stopped_text(reason.text)
     known = parse_images((reason.image,) if reason.image else ()) or images
     explanation = _explain_one(text, known)
@@ -166,7 +166,7 @@ def _explain_one(text: StoppedText, images: tuple[ImageReference, ...]) -> Expla
 
 
 def _cause(rows: tuple[Row, ...], words: str) -> Explanation | None:
-    """Return the explanation of the cause that ends last; of two that end together, that of the longer."""
+    """Return the explanation of the cause that ends last; if two end together, that of the longer."""
     found = [
         (match.end(), -match.start(), explanation)
         for pattern, explanation in rows
@@ -186,12 +186,12 @@ def _pull_cause(words: str) -> Explanation:
         if cause.kind in kinds and special in matching:
             return special
     if cause.kind == "image-not-found" and _has(_TOKEN_STEP, words):
-        return PULL_FAILED  # the token service has no such page; that says nothing about the image
+        return PULL_FAILED  # the token service has no such page, which says nothing about the image
     return cause
 
 
 def _is_of_ecr(text: StoppedText, images: tuple[ImageReference, ...]) -> bool:
-    """Whether the image that could not be pulled lies in Amazon ECR; what is unclear is taken for ours."""
+    """Whether the image that could not be pulled is in Amazon ECR; an unclear case counts as not in ECR."""
     if images and len({image.is_ecr for image in images}) == 1:
         return images[0].is_ecr
     if text.registry is not None:

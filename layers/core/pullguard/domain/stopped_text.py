@@ -1,8 +1,8 @@
-"""A stopped reason apart from the names in it, and what these names say.
+"""A stopped reason with its names separated from its words, and what the names say.
 
-Names of images, hosts, secrets and files are other people's words: an image may be called ``denied`` or ``ecr``, its
-tag ``401``. So whatever can be a name becomes ``<>`` before the words are matched, and an HTTP status ``status401``.
-Which registry a text is about is read from the image reference or URL in it, as a container runtime reads it.
+Names of images, hosts, secrets and files are chosen by others: an image may be called ``denied`` or ``ecr``, its tag
+``401``. So every possible name becomes ``<>`` before the words are matched, and an HTTP status ``status401``. The
+registry of a text is read from the image reference or URL in it, as a container runtime reads it.
 """
 
 import re
@@ -40,12 +40,12 @@ _IMAGE = (
 _REPOSITORY = r"/v2/([^?#]+)/(?:manifests|blobs|tags)(?:[/?].*)?"
 _PATH = rf"(?<![^\s\"'(])[^\s/\"'()\[\]<>,;]+/[^\s\"'()\[\]<>,;]+?{_END}"
 _LOOKED_UP = r"\blookup (\S+?)(?=:? )"
-# A name that is cut off ends the text: it is no name.
+# A name that is cut off ends the text, and does not count as a name.
 _ROLE = (
     r"arn:aws[a-z-]*:(?:sts|iam)::(?P<account>\d{12})"
     r":(?:assumed-role/(?P<session>[\w+=,.@-]+)/|role/(?:[\w+=,.@/-]+/)?(?P<name>[\w+=,.@-]+)(?=['\"\s]))"
 )
-# Amazon ECR's own endpoints beside those of its registries, and the buckets that its layers come from.
+# Amazon ECR's own endpoints besides those of its registries, and the buckets that its layers come from.
 # https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html
 _ECR_ENDPOINT = (
     r"(?:api\.)?ecr(?:-public)?(?:-fips)?\.[a-z0-9-]+\.(?:amazonaws\.com(?:\.cn)?|api\.aws)"
@@ -55,14 +55,14 @@ _ECR_ENDPOINT = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedRole:
-    """A role as texts name it. ``arn`` is None where the text is that of a session, which leaves the path out."""
+    """A role as texts name it. ``arn``: None if the text names a session, which omits the path."""
 
     account: str
     name: str
     arn: str | None = None
 
     def may_be(self, other: "NamedRole") -> bool:
-        """Whether both name one role: by their ARNs; where a path is not known, the name decides in its account."""
+        """Whether both name one role: by their ARNs or, if a path is unknown, by name and account."""
         if self.arn is not None and other.arn is not None:
             return self.arn == other.arn
         return (self.account, self.name) == (other.account, other.name)
@@ -73,8 +73,8 @@ class StoppedText:
     """The ``words`` of a text in lower case, without its names.
 
     ``images`` are those that the text names, as references or in the URLs of requests to a registry. ``registry`` is
-    the host of the image that the text is about, where it says so. ``names_ecr`` is whether that, or else anything in
-    the text that has the form of a host, belongs to Amazon ECR. ``role`` is the first role named.
+    the host of the image that the text is about, if it says so. ``names_ecr`` is whether that host, or otherwise
+    anything in the text that has the form of a host, belongs to Amazon ECR. ``role`` is the first role named.
     """
 
     words: str
@@ -86,12 +86,12 @@ class StoppedText:
 
 @cache
 def compiled(pattern: str) -> re.Pattern[str]:
-    """Return a pattern that is the same in any case; compiled when a text is read, since few functions read any."""
+    """Return a case-insensitive pattern; compiled on first use, since few invocations read such texts."""
     return re.compile(pattern, re.IGNORECASE)
 
 
 def read_stopped_text(text: str) -> StoppedText:
-    """Read a text of any length; of a long one the beginning and the end."""
+    """Read a text of any length; of a long one only the beginning and the end."""
     half = READ_CHARS_MAX // 2
     clipped = text if len(text) <= READ_CHARS_MAX else f"{text[:half]}{_GAP}{text[-half:]}"
     plain = clipped.translate(_PLAIN)
@@ -110,7 +110,7 @@ def read_stopped_text(text: str) -> StoppedText:
 
 
 def _images(plain: str) -> Iterator[ImageReference]:
-    """Yield the images that references name, then those that URLs do, which are without their tags."""
+    """Yield the images that references name, then those in URLs, which have no tags."""
     for found in compiled(_IMAGE).finditer(plain):
         reference = found["reference"].rstrip(":.")
         is_bare = not found["quote"] and not any(mark in reference for mark in "/:@")
@@ -129,7 +129,7 @@ def _asked_host(plain: str) -> str | None:
 
 
 def _hosts(plain: str) -> Iterator[str]:
-    """Yield whatever in the text has the form of a host."""
+    """Yield everything in the text that has the form of a host."""
     yield from (host for found in compiled(_URL).finditer(plain) if (host := _host_of_url(found[1])))
     yield from (found[1].lower() for found in compiled(_LOOKED_UP).finditer(plain))
     yield from (image.host for image in parse_images(compiled(_PATH).findall(plain)))

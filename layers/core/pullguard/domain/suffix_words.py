@@ -1,12 +1,12 @@
-"""Whether the six characters at the end of an ARN read as a word of a name, or as those that Secrets Manager drew.
+"""Whether the six characters at the end of an ARN read as a word of a name or as a generated suffix.
 
-Secrets Manager draws from 62 characters. Six letters of one case, in pairs that English words are made of, are drawn
+Secrets Manager draws from 62 characters. It draws six letters of one case, in pairs that English words are made of,
 about once in a thousand times; a date such as 202612 once in twenty million. A misspelt word still reads as one: one
-odd pair is let through (``dokcer``). The answer is an inference: it may stop a write, and never leads to one.
+odd pair is tolerated (``dokcer``). The answer is an inference: it may stop a write, and never leads to one.
 
-A warning may be wrong more often than what stops a write: for it, small letters and digits in at most three runs
-(``v2prod``, ``2024q1``) may be part of a name as well, or capitals without an odd pair. One in 75 of those that Secrets
-Manager draws looks so.
+A warning may be wrong more often than a rule that stops a write. For a warning, small letters and digits in at most
+three runs (``v2prod``, ``2024q1``) may be part of a name as well, or capitals without an odd pair. One in 75 generated
+suffixes looks like that.
 """
 
 import re
@@ -19,9 +19,9 @@ _YEAR_AND_MONTH: Final = re.compile(r"(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])")
 _LETTERS_AND_DIGITS: Final = re.compile(r"[a-z0-9]{6}|[A-Z0-9]{6}")
 _RUN: Final = re.compile(r"[a-z]+|[0-9]+")
 _RUNS_MAX: Final = 3
-# What people write where AWS chose another.
+# Suffixes that people make up in place of the generated one.
 _SAMPLES: Final = frozenset({"abcdef", "abc123", "123abc", "123456", "000000"})
-# The 250 commonest pairs of letters of English and technical words: what follows each first letter.
+# The 250 commonest pairs of letters of English and technical words: the letters that follow each first letter.
 _FOLLOWERS: Final[Mapping[str, str]] = {
     "a": "bcdgiklmnprstuvwy", "b": "aeilorsu", "c": "acehiklortuy", "d": "adeilorsu", "e": "abcdefgilmnpqrstvwxy",
     "f": "aefilortu", "g": "aehilnorsu", "h": "aeiort", "i": "abcdefglmnoprstvxz", "k": "eis", "l": "adeilostuy",
@@ -40,7 +40,7 @@ def reads_as_a_word(six: str) -> bool:
 
 
 def may_be_part_of_a_name(six: str) -> bool:
-    """Whether six letters or digits read as a word, or as words and numbers: enough to warn of."""
+    """Whether six letters or digits read as a word, or as words and numbers: enough for a warning."""
     if reads_as_a_word(six):
         return True
     runs = _RUN.findall(six.lower())

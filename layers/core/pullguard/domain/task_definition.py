@@ -16,8 +16,8 @@ from pullguard.domain.pasted_credentials import hidden
 def read_task_definition(raw: Mapping[str, Any], tags: Tags) -> TaskDefinition:
     """Read the ``taskDefinition`` member of a DescribeTaskDefinition answer, and the tags beside it.
 
-    Only ``containerDefinitions[].repositoryCredentials`` is read as a reference: other members of the same name
-    (FSx for Windows File Server) are something else. Raises ``Malformed`` where the answer has no ARN.
+    Only ``containerDefinitions[].repositoryCredentials`` is read as a reference: other members of the same name (FSx
+    for Windows File Server) mean something else. Raises ``Malformed`` if the answer has no ARN.
     """
     arn = Arn.parse(str(raw.get("taskDefinitionArn")), service="ecs", resource_type="task-definition")
     family, _, revision = arn.resource_name.rpartition(":")
@@ -42,7 +42,7 @@ def read_task_definition(raw: Mapping[str, Any], tags: Tags) -> TaskDefinition:
 def read_container(index: int, raw: Mapping[str, Any], *, region: str) -> Container:
     """Read one container definition of a task definition in ``region``.
 
-    A name that looks like a pasted token is none: no output repeats it, and nothing is registered for it.
+    A name that looks like a pasted token is dropped: no output repeats it, and nothing is registered for it.
     """
     credentials = raw.get("repositoryCredentials")
     name = str(raw.get("name", f"#{index}"))
@@ -68,7 +68,7 @@ def _image(text: object) -> ImageReference | Malformed:
 
 
 def role_arn_of(task_definition: TaskDefinition) -> Arn | None:
-    """Return the execution role's ARN; None where no role is given.
+    """Return the execution role's ARN; None if the task definition gives no role.
 
     Raises ``Malformed`` for a text that is neither an ARN of a role nor a role name.
     """
@@ -77,7 +77,7 @@ def role_arn_of(task_definition: TaskDefinition) -> Arn | None:
 
 
 def role_arn(text: str, home: Arn) -> Arn:
-    """Return the ARN of the role that ``text`` is or names; a name means a role in the account of ``home``.
+    """Return the ARN of the role given by ARN or name; a name means a role in the account of ``home``.
 
     Raises ``Malformed`` for a text that is neither an ARN of a role nor a role name.
     """
@@ -86,9 +86,9 @@ def role_arn(text: str, home: Arn) -> Arn:
 
 
 def shares_its_role(task_definition: TaskDefinition) -> bool:
-    """Whether the execution role is the task role too, so that containers can read what it can.
+    """Whether the execution role is also the task role, so that containers can read the same secrets.
 
-    By name, whose case does not count: an account has one role of a name, whatever its path.
+    Names are compared without case: an account has only one role of a name, regardless of path.
     https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
     """
     execution, task = task_definition.execution_role, task_definition.raw.get("taskRoleArn")
@@ -98,7 +98,7 @@ def shares_its_role(task_definition: TaskDefinition) -> bool:
 
 
 def proved_role_arn(task_definition: TaskDefinition) -> Arn | None:
-    """Return the execution role's ARN; None where there is no role, or a text that only a deployment completes."""
+    """Return the execution role's ARN; None if there is no role, or a text that only a deployment completes."""
     try:
         return role_arn_of(task_definition)
     except Malformed:

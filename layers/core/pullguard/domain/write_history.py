@@ -1,4 +1,4 @@
-"""What was written, as the ledger remembers it: our policies on roles, and what was done to ECS. Pure."""
+"""The ledger's history of writes: our policies on roles, and changes in ECS. Pure."""
 
 import hashlib
 import json
@@ -8,16 +8,16 @@ from typing import Any, Literal, Self, TypeAlias, get_args
 
 from pullguard.domain.role_policy import Granted, parse_own
 
-# The record is made before the write and marked after it. Where a run died between the two, or AWS answered that it
-# was busy, nobody knows whether the write came about.
+# The record is made before the write and marked after it. If a run died between the two, or AWS answered that it was
+# busy, the outcome is unknown.
 Outcome: TypeAlias = Literal["written", "refused", "unknown"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
-    """What is kept of every write: what stood there before and after it, why and when (ISO 8601), and by whom.
+    """The record of one write: the state before and after it, the reason, the time (ISO 8601), and the author.
 
-    ``version`` is a short name that never changes; ``outcome`` is what is known to have become of it.
+    ``version`` is a short name that never changes; ``outcome`` is the known result.
     """
 
     version: str
@@ -48,15 +48,15 @@ class Recorded:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the write for programs."""
+        """Return the write in machine-readable form."""
         return asdict(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Write(Recorded):
-    """One write of our policy on ``role``; ``before`` and ``after`` are its text, None where there was none.
+    """One write of our policy on ``role``; ``before`` and ``after`` are its text, None if there was no policy.
 
-    ``role_id`` is the role's RoleId then; "" where an earlier version of Pullguard, or a person, wrote it.
+    ``role_id`` is the role's RoleId at that time; "" if an earlier version of Pullguard, or a person, wrote it.
     """
 
     role: str
@@ -68,7 +68,7 @@ class Write(Recorded):
         return cls._read(role, sort, record, role=str(role), role_id=str(record.get("role_id") or ""))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the write for programs, with its policies as JSON objects."""
+        """Return the write in machine-readable form, with its policies as JSON objects."""
         members = {name: value for name, value in asdict(self).items() if name != "role_id"}
         return {**members, "before": _parsed(self.before), "after": _parsed(self.after)}
 
@@ -77,8 +77,9 @@ class Write(Recorded):
 class EcsWrite(Recorded):
     """One write to ECS for ``family``: a registration, a move or a redeployment.
 
-    ``kind`` is the deed's (``reregister``, ``move-service``, ``redeploy``), ``target`` what was written to. ``before``
-    and ``after`` are ARNs of revisions; ``after`` is None where that is not known, and both are for a redeployment.
+    ``kind`` is the deed's (``reregister``, ``move-service``, ``redeploy``), ``target`` the resource that was written
+    to. ``before`` and ``after`` are ARNs of revisions. A redeployment has None for both; an unknown ``after`` has None
+    too.
     """
 
     family: str
@@ -93,9 +94,9 @@ class EcsWrite(Recorded):
 
 
 def additions(writes: Iterable[Write]) -> dict[Granted, str]:
-    """Return what our writes have added and the policy did not grant before, with the task definition it was for.
+    """Return the grants that our writes added to the policy, each with the task definition that it was for.
 
-    Whatever else the policy grants was not granted by this stack. A write that AWS refused has added nothing.
+    Any other grant of the policy does not come from this stack. A write that AWS refused added nothing.
     """
     added: dict[Granted, str] = {}
     for write in (each for each in writes if each.outcome != "refused"):
