@@ -18,7 +18,6 @@ from tests.unit.access.worlds import (
     ROOT,
     Source,
     allow,
-    deny,
     document,
     identity,
     policies,
@@ -67,17 +66,6 @@ BROKEN_STATEMENTS: dict[str, Any] = {
     "condition-value": allow(Condition={"NumericEquals": {"n": [{}]}}),
     "condition-names-are-no-texts": allow(Condition={1: {2: "x"}}),
 }
-BROKEN_PRINCIPALS = {
-    "none": allow(),
-    "both": allow(Principal="*", NotPrincipal="*"),
-    "text": allow(Principal=ROLE),
-    "null": allow(Principal=None),
-    "list": allow(Principal=["*"]),
-    "empty": allow(Principal={}),
-    "kind": allow(Principal={"AWSS": "*"}),
-    "number": allow(Principal={"AWS": 111122223333}),
-    "not-principal-with-allow": {"Effect": "Allow", "NotPrincipal": {"AWS": ROLE}, "Action": "*", "Resource": "*"},
-}
 
 
 @pytest.mark.parametrize("broken", BROKEN_DOCUMENTS.values(), ids=BROKEN_DOCUMENTS)
@@ -93,11 +81,6 @@ def test_a_sid_that_stands_twice_takes_nothing_away(layer: Layer) -> None:
     """AWS takes no such identity policy, so none is met; what the statements say is certain all the same."""
     twice = {"Version": "2012-10-17", "Statement": [allow(Sid="A"), allow(Sid="A")]}
     assert parse_policy(twice, layer=layer).problem is None
-
-
-def test_an_incomplete_arn_denies_what_it_covers() -> None:
-    denying = deny(resource="arn:aws:secretsmanager")
-    assert decide(request(), policies(allow(), denying)).verdict is Verdict.EXPLICITLY_DENIED
 
 
 @pytest.mark.parametrize("lacking", ["Resource", "Action"])
@@ -135,24 +118,6 @@ def test_a_deny_that_cannot_be_read_leaves_nothing_allowed(broken: Any) -> None:
     assert decide(request(), policies(allow(), broken)).verdict is Verdict.UNKNOWN
 
 
-@pytest.mark.parametrize("broken", BROKEN_PRINCIPALS.values(), ids=BROKEN_PRINCIPALS)
-def test_a_principal_that_cannot_be_read_is_unknown(broken: Any) -> None:
-    assert decide(request(), policies(resource=broken)).verdict is Verdict.UNKNOWN
-
-
-@pytest.mark.parametrize("name", ["exec", "arn:aws:iam::111122223333:role/*", "arn:aws:iam::1111:root", "aws"])
-@pytest.mark.parametrize("element", ["Principal", "NotPrincipal"])
-def test_whom_a_deny_of_an_impossible_principal_hits_is_unknown(element: str, name: str) -> None:
-    broken = {"Effect": "Deny", element: {"AWS": name}, "Action": "*", "Resource": "*"}
-    assert decide(request(), policies(allow(), resource=broken)).verdict is Verdict.UNKNOWN
-
-
-@pytest.mark.parametrize("broken", [{"Resource": "registry"}, {"NotResource": "registry"}])
-def test_a_deny_of_what_is_no_arn_is_unknown(broken: dict[str, str]) -> None:
-    statement = {"Effect": "Deny", "Action": "*", **broken}
-    assert decide(request(), policies(allow(), statement)).verdict is Verdict.UNKNOWN
-
-
 def test_an_allow_that_cannot_be_read_does_not_spoil_a_good_one() -> None:
     assert decide(request(), policies({"Effect": "Allow"}, allow())).verdict is Verdict.ALLOWED
 
@@ -170,35 +135,6 @@ def test_a_document_may_be_text_or_object_with_one_statement_or_a_list(
     policy = parse_policy(form({"Version": "2012-10-17", "Statement": statements}), layer=Layer.IDENTITY)
     assert policy.problem is None
     assert len(policy.allows) == (1 if statements else 0)
-
-
-@pytest.mark.parametrize(
-    ("statement", "expected"),
-    [
-        ({"NotAction": "secretsmanager:Get*", "Resource": "*"}, Verdict.IMPLICITLY_DENIED),
-        ({"NotAction": "s3:*", "Resource": "*"}, Verdict.ALLOWED),
-        ({"Action": "SECRETSMANAGER:getsecret*", "Resource": "*"}, Verdict.ALLOWED),
-        ({"Action": "*", "NotResource": "arn:aws:s3:::*"}, Verdict.ALLOWED),
-        ({"Action": "*", "NotResource": "arn:aws:secretsmanager:*"}, Verdict.IMPLICITLY_DENIED),
-        ({"Action": "*", "Resource": "ARN:aws:secretsmanager:*"}, Verdict.IMPLICITLY_DENIED),
-        ({"Action": "*", "Resource": "arn:aws:*:*:*:secret:${aws:PrincipalTag/t, 'registry'}-??????"}, Verdict.ALLOWED),
-        ({"Action": "*", "Resource": "arn:aws:*:*:*:secret:${aws:PrincipalTag/t}-??????"}, Verdict.IMPLICITLY_DENIED),
-        ({"Action": "*", "Resource": "arn:aws:secretsmanager:${aws:RequestedRegion}:*:secret:*"}, Verdict.UNKNOWN),
-        # an ARN of fewer than six parts is completed; where a wildcard may stand for several parts, nobody can tell
-        ({"Action": "*", "Resource": "arn:aws:secretsmanager"}, Verdict.ALLOWED),
-        ({"Action": "*", "Resource": "arn:aws:secretsmanager:us-east-1"}, Verdict.ALLOWED),
-        ({"Action": "*", "Resource": "arn:aws:secretsmanager:us-east-1:111122223333"}, Verdict.ALLOWED),
-        ({"Action": "*", "Resource": "arn:aws:secretsmanager:eu-west-1"}, Verdict.IMPLICITLY_DENIED),
-        ({"Action": "*", "Resource": "arn:aws:secrets*"}, Verdict.ALLOWED),
-        ({"Action": "*", "NotResource": "arn:aws:secretsmanager"}, Verdict.IMPLICITLY_DENIED),
-        ({"Action": "*", "NotResource": "arn:aws:s3"}, Verdict.ALLOWED),
-        ({"Action": "*", "Resource": "arn:*:secretsmanager"}, Verdict.UNKNOWN),
-        ({"Action": "*", "Resource": "arn:*:secret:registry-??????"}, Verdict.UNKNOWN),
-        ({"Action": "*", "Resource": "arn:*:s3"}, Verdict.IMPLICITLY_DENIED),
-    ],
-)
-def test_what_a_statement_covers(statement: Source, expected: Verdict) -> None:
-    assert decide(request(), policies({"Effect": "Allow"} | statement)).verdict is expected
 
 
 def test_a_policy_without_version_is_of_2008_and_has_no_variables() -> None:

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
-from pullguard.access.contexts import Circumstances
+from pullguard.access.contexts import Circumstances, assume_request, decrypt_request, secret_request, tags_of
+from pullguard.access.request import Partial, Service
 from pullguard.access.verdict import grant_would_help, pull_access
 from pullguard.domain.arn import Arn
+from pullguard.domain.facts import Lookup, Missing
 from tests.unit.access.worlds import (
     DECRYPT,
     KEY,
@@ -20,6 +22,7 @@ from tests.unit.access.worlds import (
     SECRET,
     THEIRS,
     allow,
+    denied,
     deny,
     document,
     first_finding,
@@ -262,3 +265,97 @@ def test_resource_control_policies_do_not_bear_on_the_key_that_aws_manages() -> 
     no_kms = {"Effect": "Deny", "Principal": "*", "Action": "kms:*", "Resource": "*"}
     access = pull_access(role(READS), ours, resource_control=((named("rcp", to("*"), no_kms),),))
     assert access.state == "pass"
+
+
+# --- The requests themselves ----------------------------------------------------------------------------------------
+
+AROUND = Circumstances(reference="registry", now=datetime(2026, 6, 1, 12, tzinfo=UTC), organization_id="o-1")
+
+
+def test_the_secret_is_read_with_the_reference_and_the_time_of_now() -> None:
+    asked = secret_request(role(tags={"Team": "web"}), secret(tags={"env": "prod"}), AROUND)
+    assert (asked.action, asked.resource, asked.resource_account) == (READ, SECRET, OURS)
+    known = {
+        "secretsmanager:secretid": ("registry",),
+        "secretsmanager:resourcetag/env": ("prod",),
+        "aws:resourcetag/env": ("prod",),
+        "aws:principaltag/team": ("web",),
+        "aws:principalarn": (ROLE,),
+        "aws:principalorgid": ("o-1",),
+        "aws:resourceorgid": ("o-1",),
+        "aws:currenttime": ("2026-06-01T12:00:00+00:00",),
+        "aws:epochtime": ("1780315200",),
+        "aws:viaawsservice": ("false",),
+    }
+    assert {key: asked.context.get(key) for key in known} == known
+
+
+def test_without_circumstances_the_reference_is_the_arn_and_the_time_is_unknown() -> None:
+    asked = secret_request(role(), secret(), Circumstances())
+    assert asked.context["secretsmanager:secretid"] == (SECRET,)
+    for name in ("aws:currenttime", "aws:tokenissuetime", "aws:principalorgid", "aws:sourceip"):
+        assert name not in asked.context
+        assert asked.unknowable.covers(name)
+    for name in ("aws:sourceaccount", "aws:principaltag/team", "aws:resourcetag/team", "aws:calledvia"):
+        assert not asked.unknowable.covers(name)
+
+
+@pytest.mark.parametrize(
+    ("organization", "covered", "known"),
+    [
+        pytest.param("o-1", True, ("o-1",), id="in-one"),
+        pytest.param(Missing(resource="*"), False, None, id="in-none"),
+        pytest.param(None, True, None, id="not-asked-for"),
+        pytest.param(denied("organizations:DescribeOrganization", "*"), True, None, id="denied"),
+    ],
+)
+def test_the_organization_is_known_absent_or_unknown(
+    organization: Lookup[str] | None, covered: bool, known: tuple[str, ...] | None
+) -> None:
+    asked = secret_request(role(), secret(), Circumstances(organization_id=organization))
+    assert asked.unknowable.covers("aws:principalorgid") is covered
+    assert asked.context.get("aws:principalorgid") == known
+
+
+def test_the_organization_of_another_accounts_secret_is_unknown() -> None:
+    asked = secret_request(role(), secret(SECRET.replace(OURS, THEIRS)), AROUND)
+    assert "aws:resourceorgid" not in asked.context
+    assert asked.unknowable.covers("aws:resourceorgid")
+
+
+def test_decrypt_is_called_by_secrets_manager_for_the_role() -> None:
+    asked = decrypt_request(role(), secret(), Arn.parse(KEY), ("alias/registry",), Circumstances())
+    known = {
+        "aws:viaawsservice": ("true",),
+        "aws:calledvia": ("secretsmanager.amazonaws.com",),
+        "kms:viaservice": ("secretsmanager.us-east-1.amazonaws.com",),
+        "kms:encryptioncontext:secretarn": (SECRET,),
+        "kms:encryptioncontextkeys": ("SecretARN", "SecretVersionId"),
+        "kms:resourcealiases": ("alias/registry",),
+        "kms:multiregion": ("false",),
+    }
+    assert (asked.action, asked.resource) == (DECRYPT, KEY)
+    assert {key: asked.context.get(key) for key in known} == known
+    assert not asked.unknowable.covers("kms:encryptioncontext:team")
+    assert asked.unknowable.covers("kms:encryptioncontext:secretversionid")
+
+
+def test_aliases_that_were_not_read_are_unknown_for_that_reason() -> None:
+    asked = decrypt_request(role(), secret(), Arn.parse(KEY), denied("kms:ListAliases", KEY), Circumstances())
+    doubt = asked.unknowable.doubt("kms:resourcealiases", "kms:ResourceAliases")
+    assert doubt.problems == (f"kms:ListAliases on {KEY}: access was denied",)
+
+
+def test_ecs_assumes_the_role_for_a_task_of_its_own_account() -> None:
+    asked = assume_request(role(), "us-east-1", Circumstances())
+    assert asked.caller == Service(name="ecs-tasks.amazonaws.com")
+    (source,) = asked.context["aws:sourcearn"]
+    assert source == Partial(parts=("arn", "aws", "ecs", "us-east-1", OURS, None))
+    assert asked.context["aws:sourceaccount"] == (OURS,)
+    assert not asked.unknowable.covers("sts:externalid")
+
+
+def test_the_command_that_lists_a_keys_tags_is_quoted_with_its_region() -> None:
+    asked = tags_of(Arn.parse(KEY))
+    assert asked.command == f"aws kms list-resource-tags --region us-east-1 --key-id {KEY}"
+    assert KEY in asked.why
