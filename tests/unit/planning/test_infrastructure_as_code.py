@@ -7,7 +7,8 @@ import yaml
 
 from pullguard.domain.actions import ReferenceChange
 from pullguard.domain.arn import Arn
-from pullguard.planning.infrastructure_as_code import IacOwner, owner, snippets
+from pullguard.planning.infrastructure_as_code import IacOwner, owner, service_snippets, snippets
+from tests.fakes import revision_arn
 
 SECRET = Arn.parse("arn:aws:secretsmanager:eu-west-1:123456789012:secret:ghcr-AbCdEf")
 
@@ -81,3 +82,23 @@ def test_a_reference_that_is_taken_away_is_said_so_in_each_language() -> None:
     assert "take RepositoryCredentials away" in cloudformation
     assert "without credentials" in cdk
     assert "take repositoryCredentials away" in terraform
+
+
+def test_the_revision_of_a_service_is_named_in_each_language() -> None:
+    text = service_snippets(revision_arn())
+    cloudformation, rest = text.split("// CDK")
+    cdk, terraform = rest.split("# Terraform")
+    assert yaml.safe_load(cloudformation) == {"TaskDefinition": str(revision_arn())}
+    assert f'.taskDefinition = "{revision_arn()}";' in cdk
+    assert f'task_definition = "{revision_arn()}"' in terraform
+
+
+@pytest.mark.parametrize("key", ["ManagedBy", "created-by", "Provisioner", "iac", "IaC_Tool"])
+@pytest.mark.parametrize(
+    ("value", "tool"),
+    [("Terraform", "Terraform"), ("opentofu", "Terraform"), ("cdk", "CDK"), ("pulumi-prod", "infrastructure-as-code")],
+)
+def test_the_value_of_an_owners_tag_names_the_tool(key: str, value: str, tool: str) -> None:
+    found = owner({"team": "web", key: value})
+    assert found is not None
+    assert (found.tool, found.tag, found.value) == (tool, key, value)

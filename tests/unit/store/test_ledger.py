@@ -1,21 +1,19 @@
+"""The ledger: one task definition's entry, findings and remediations, and what is to happen once."""
+
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from unittest.mock import Mock
 
-import boto3
 import pytest
-from botocore.exceptions import ClientError
 
 from pullguard.domain.findings import Finding, Remedy
 from pullguard.domain.remediation import Deed, Remediation
-from pullguard.domain.role_policy import Granted
-from pullguard.domain.stop import Stop
 from pullguard.incidents.finding_lifecycle import FindingRecord
-from pullguard.store.grants import HISTORY_KEPT_S
 from pullguard.store.ledger import ONCE_KEPT_S, Entry, Ledger
 from pullguard.store.table import RESOLVED_KEPT_S
-from tests.fakes import NOW, REGION, Crash, key, revision_arn, role_arn, secret_arn
+from tests.fakes import NOW, Crash, revision_arn, role_arn
+from tests.unit.store.items import expires
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -53,16 +51,6 @@ def remediation(**changes: Any) -> Remediation:
 
 def known(references: frozenset[str]) -> Entry:
     return Entry(seen=True, references=references)
-
-
-def item(dynamodb: "DynamoDBClient", pk: str, sk: str) -> dict[str, Any]:
-    return dict(dynamodb.get_item(TableName="ledger", Key={"pk": {"S": pk}, "sk": {"S": sk}}).get("Item", {}))
-
-
-def expires(dynamodb: "DynamoDBClient", pk: str, sk: str) -> int | None:
-    found = item(dynamodb, pk, sk)
-    assert found
-    return int(found["expires_at_epoch_s"]["N"]) if "expires_at_epoch_s" in found else None
 
 
 # --- One task definition -----------------------------------------------------------------------------------------
@@ -186,24 +174,6 @@ def test_what_was_intended_is_known_by_its_occasion(ledger: Ledger) -> None:
     assert ledger.intended("m-3") == ()
 
 
-# --- Grants ------------------------------------------------------------------------------------------------------
-
-
-def test_grants_are_added_and_each_write_is_kept(ledger: Ledger, dynamodb: "DynamoDBClient") -> None:
-    one, two = Granted(secret=secret_arn("a"), key=None), Granted(secret=secret_arn("b"), key=key().arn)
-    ledger.record_write(ROLE, write_id="1", record={"before": None, "after": "x"}, now=NOW)
-    assert ledger.granted(ROLE) == ()
-    ledger.keep_grants(ROLE, (one,))
-    ledger.record_write(ROLE, write_id="2", record={"before": "x", "after": "y"}, now=NOW)
-    ledger.keep_grants(ROLE, (one, two))
-    assert ledger.granted(ROLE) == (one, two)
-    assert ledger.granted(role_arn("other")) == ()
-    for write in ("1", "2"):
-        kept_until = expires(dynamodb, f"ROLE#{ROLE}", f"WRITE#{NOW.isoformat()}#{write}")
-        assert kept_until == NOW.timestamp() + HISTORY_KEPT_S
-    assert expires(dynamodb, f"ROLE#{ROLE}", f"GRANTED#{one.secret}") is None
-
-
 # --- Once, leases, counts ----------------------------------------------------------------------------------------
 
 
@@ -249,58 +219,3 @@ def test_the_state_of_the_sweep_is_the_last_one(ledger: Ledger) -> None:
     ledger.save_sweep_state({"sweep": "1"})
     ledger.save_sweep_state({"sweep": "2"})
     assert ledger.sweep_state() == {"sweep": "2"}
-
-
-# --- Holds -------------------------------------------------------------------------------------------------------
-
-HOLD = Stop(by="ada", at="2026-11-23T12:00:00+00:00", reason="hers")
-
-
-def test_whatever_is_held_is_listed_until_it_is_let_go(ledger: Ledger, dynamodb: "DynamoDBClient") -> None:
-    ledger.save_hold(ROLE, HOLD)
-    ledger.save_family_hold("web", HOLD)
-    assert (ledger.hold(ROLE), ledger.family_hold("web")) == (HOLD, HOLD)
-    assert (ledger.held_roles(), ledger.held_families()) == ({ROLE: HOLD}, {"web": HOLD})
-    assert "expires_at_epoch_s" not in item(dynamodb, "HOLDS", "FAMILY#web")
-    assert (ledger.hold(role_arn("other")), ledger.family_hold("web-2")) == (None, None)
-    ledger.end_hold(ROLE)
-    assert (ledger.hold(ROLE), ledger.held_roles(), ledger.held_families()) == (None, {}, {"web": HOLD})
-    ledger.end_family_hold("web")
-    assert (ledger.family_hold("web"), ledger.held_families()) == (None, {})
-
-
-def test_a_hold_comes_and_goes_whole(ledger: Ledger, dynamodb: "DynamoDBClient") -> None:
-    asked: list[str] = []
-    dynamodb.meta.events.register("before-call.dynamodb", lambda model, **_: asked.append(model.name))
-    ledger.save_hold(ROLE, HOLD)
-    ledger.end_hold(ROLE)
-    assert asked == ["TransactWriteItems"] * 2
-
-
-# --- The table ---------------------------------------------------------------------------------------------------
-
-
-def test_every_read_is_consistent(ledger: Ledger, dynamodb: "DynamoDBClient") -> None:
-    asked: list[tuple[str, bool]] = []
-
-    def note(params: dict[str, Any], model: Any, **_: object) -> None:
-        asked.append((model.name, b'"ConsistentRead":true' in params["body"].replace(b" ", b"")))
-
-    dynamodb.meta.events.register("before-call.dynamodb", note)
-    ledger.entry(WEB)
-    ledger.dependents("x")
-    ledger.finding(WEB, "x")
-    ledger.remediation(WEB, "x")
-    ledger.granted(ROLE)
-    ledger.happened("x", now=NOW)
-    ledger.sweep_state()
-    reads = ["Query", "Query", "GetItem", "GetItem", "Query", "GetItem", "GetItem"]
-    assert asked == [(name, True) for name in reads]
-
-
-def test_a_ledger_that_fails_is_heard_of(dynamodb: "DynamoDBClient") -> None:
-    nowhere = Ledger(boto3.client("dynamodb", region_name=REGION), "another-table")
-    with pytest.raises(ClientError):
-        nowhere.entry(WEB)
-    with pytest.raises(ClientError):
-        nowhere.once("x", now=NOW)
