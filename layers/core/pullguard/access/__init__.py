@@ -1,1 +1,1 @@
-"""May this role read this secret? A three-valued IAM decision, pure, that says which statement decided."""
+"""May this role read this secret? A pure, three-valued IAM decision that names the deciding statement."""

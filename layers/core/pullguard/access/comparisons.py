@@ -1,6 +1,6 @@
-"""How two values compare, one function a family of condition operators.
+"""Comparisons of two values, one function per family of condition operators.
 
-The first argument is the request's value, always text; the second the policy's, read beforehand by ``READERS``.
+The first argument is the request's value, always text; the second is the policy's, parsed by ``READERS``.
 Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
 """
 
@@ -34,7 +34,7 @@ _RANGE = re.compile(r"[0-9a-fA-F:.]+(/[0-9]{1,3})?")
 
 @lru_cache(maxsize=4096)
 def read_number(text: str) -> Decimal:
-    """Read an integer or a decimal number. Raises ``ValueError`` if it is none."""
+    """Read an integer or a decimal number. Raises ``ValueError`` for any other text."""
     if not _NUMBER.fullmatch(text):
         raise ValueError(f"{shown(text)} is not a number")
     return Decimal(text)
@@ -42,9 +42,9 @@ def read_number(text: str) -> Decimal:
 
 @lru_cache(maxsize=4096)
 def read_date(text: str) -> Decimal:
-    """Read an ISO 8601 date (UTC where it names no zone) or seconds since 1970, as seconds since 1970.
+    """Read an ISO 8601 date (UTC if it names no zone) or seconds since 1970, as seconds since 1970.
 
-    Four digits might be either, so they are neither. Raises ``ValueError`` for what is no date.
+    Four digits are ambiguous, so they are refused. Raises ``ValueError`` for any text that is not a date.
     """
     if _YEAR.fullmatch(text):
         raise ValueError(f"{shown(text)} may be a year or seconds since 1970")
@@ -90,7 +90,7 @@ def read_binary(text: str) -> bytes:
 
 @lru_cache(maxsize=4096)
 def read_address(text: str) -> IPv4Address | IPv6Address:
-    """Read an address, v4 or v6. Raises ``ValueError`` if it is none."""
+    """Read an address, v4 or v6. Raises ``ValueError`` for any other text."""
     if not _ADDRESS.fullmatch(text):
         raise ValueError(f"{shown(text)} is not an IP address")
     return ip_address(text)
@@ -104,17 +104,17 @@ def _address(text: str) -> IPv4Address | IPv6Address | None:
 
 
 def equal(value: str, expected: Comparable) -> Match:
-    """Letter by letter."""
+    """Exact comparison."""
     return value == expected
 
 
 def equal_folded(value: str, expected: Comparable) -> Match:
-    """Without regard to case; ``expected`` may come from a variable and is folded here."""
+    """Case-insensitive comparison; ``expected`` may come from a variable and is folded here."""
     return isinstance(expected, str) and value.lower() == expected.lower()
 
 
 def like(value: str, expected: Comparable) -> Match:
-    """With wildcards in the policy's value."""
+    """Comparison with wildcards in the policy's value."""
     return isinstance(expected, str) and glob_matches(expected, value)
 
 
@@ -124,7 +124,7 @@ def true_or_false(value: str, expected: Comparable) -> Match:
 
 
 def same_bytes(value: str, expected: Comparable) -> Match:
-    """Two base64 texts, byte for byte; a value that is no base64 matches nothing."""
+    """Two base64 texts, byte for byte; a value that is not base64 matches nothing."""
     try:
         return read_binary(value) == expected
     except ValueError:
@@ -132,7 +132,7 @@ def same_bytes(value: str, expected: Comparable) -> Match:
 
 
 def in_network(value: str, expected: Comparable) -> Match:
-    """Whether the address lies in the range; v4 never lies in v6."""
+    """Whether the address is in the range; v4 is never in v6."""
     address = _address(value)
     return address is not None and isinstance(expected, (IPv4Network, IPv6Network)) and address in expected
 
@@ -140,7 +140,7 @@ def in_network(value: str, expected: Comparable) -> Match:
 def from_then_on(
     holds: Callable[[Decimal, Decimal], bool],
 ) -> Callable[[Decimal, Comparable], bool | None]:
-    """Make the comparison of every instant from a first one on; None where it holds for some of them only."""
+    """Return the comparison for every instant from a first one on; it returns None if only some of them match."""
 
     def compare(first: Decimal, expected: Comparable) -> bool | None:
         if not isinstance(expected, Decimal):
@@ -155,7 +155,7 @@ def from_then_on(
 def ordered(
     read: Callable[[str], Decimal], holds: Callable[[Decimal, Decimal], bool]
 ) -> Callable[[str, Comparable], Match]:
-    """Make the comparison of two numbers or dates; a value that cannot be read matches nothing."""
+    """Return the comparison of two numbers or dates; a value that cannot be read matches nothing."""
 
     def compare(value: str, expected: Comparable) -> Match:
         try:

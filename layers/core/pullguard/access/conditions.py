@@ -1,7 +1,7 @@
-"""One line of a Condition block, ``operator: {key: values}``, held against a request: true, false or unknown.
+"""One line of a Condition block, ``operator: {key: values}``, evaluated for a request: true, false or unknown.
 
 A key that the request lacks makes a positive operator false and a negative one true, ``...IfExists`` true,
-``ForAllValues`` true and ``ForAnyValue`` false; a key that cannot be known yet makes every one of them unknown.
+``ForAllValues`` true and ``ForAnyValue`` false; a key whose value cannot be known yet makes each of them unknown.
 Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html and
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html
 """
@@ -33,7 +33,7 @@ class NullTest:
     lacking: tuple[bool, ...]
 
     def holds(self, request: Request) -> Match:
-        """Hold the test against ``request``."""
+        """Evaluate the test for ``request``."""
         values = request.context.get(self.key)
         if values and not any(values):
             return Unknown(problems=(f"AWS does not say whether Null takes {self.spelled} without a text for absent",))
@@ -47,12 +47,12 @@ class NullTest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Malformed:
-    """A line that cannot be read: whether it holds is unknown, and ``problem`` says why."""
+    """A line that cannot be read: its result is unknown, and ``problem`` says why."""
 
     problem: str
 
     def holds(self, request: Request) -> Match:  # noqa: ARG002 (the interface of a condition)
-        """Return Unknown, whatever the request."""
+        """Return Unknown for any request."""
         return Unknown(problems=(self.problem,))
 
 
@@ -60,7 +60,7 @@ class Malformed:
 class Comparison:
     """``operator: {key: values}``. ``literals`` are ready to compare, ``templates`` have policy variables in them.
 
-    ``key`` is in small letters, ``spelled`` as the policy writes it.
+    ``key`` is in lower case, ``spelled`` as the policy writes it.
     """
 
     operator: Operator
@@ -72,10 +72,10 @@ class Comparison:
     templates: tuple[Template, ...]
 
     def holds(self, request: Request) -> Match:
-        """Hold the line against ``request``."""
+        """Evaluate the line for ``request``."""
         values = request.context.get(self.key)
         if values and self.quantifier is not None:
-            values = tuple(value for value in values if value)  # an empty text is no value to them
+            values = tuple(value for value in values if value)  # these operators treat an empty text as absent
         if not values:
             return self._holds_without_key(request)
         if len(values) == 1:
@@ -114,7 +114,7 @@ class Comparison:
         return negated(matched)
 
     def _unreadable(self, value: str) -> str | None:
-        """Say why the request's value cannot be compared: then nobody can tell that it differs, either."""
+        """Return why the request's value cannot be compared: then a difference is unknown, too."""
         if self.operator.read_value is None:
             return None
         try:
@@ -147,7 +147,7 @@ class Comparison:
         return False if doubt is None else doubt
 
     def _steps(self, value: ContextValue) -> int:
-        """Return what it costs at most to compare the literals, and one a template, whose text is not known yet."""
+        """Return the maximum cost of comparing the literals, and one per template, whose text is not known yet."""
         if not self.operator.wildcards:
             return len(self.literals) + len(self.templates)
         text = value if isinstance(value, str) else value.known_prefix if isinstance(value, Partial) else ""

@@ -1,4 +1,4 @@
-"""The requests behind one pull as AWS sees them: what is known of them beforehand, and what is not.
+"""The requests behind one pull as AWS sees them: the values known beforehand, and the unknown ones.
 
 The ECS agent calls GetSecretValue with the execution role's session; Secrets Manager then calls Decrypt for it.
 Sources: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html,
@@ -34,11 +34,12 @@ _ALIASES = "kms:resourcealiases"
 _OF_PRINCIPAL = frozenset(("aws:principalorgid", "aws:principalorgpaths"))
 _OF_RESOURCE = frozenset(("aws:resourceorgid", "aws:resourceorgpaths"))
 _NEVER_SENT_PREFIXES = ("aws:principaltag/", "aws:requesttag/")
-# GetSecretValue returns AWSCURRENT where it names no stage, and policies that allow that stage only are in use; the
-# table of condition keys says that the key is what the request names: it is absent, or it is AWSCURRENT.
+# GetSecretValue returns AWSCURRENT if the request names no stage, and policies that allow only that stage are common.
+# The table of condition keys says that the key is the stage that the request names: so it is absent, or it is
+# AWSCURRENT.
 # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecretsmanager.html
 _NO_STAGE = "AWS does not say whether secretsmanager:VersionStage is absent where a request names no stage"
-# A service assumes the role, so no MFA device was used; whether that is said, as false, is documented nowhere.
+# A service assumes the role, so no MFA device was used; no page documents whether the key is then false or absent.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-multifactorauthpresent
 _MFA = "aws:multifactorauthpresent"
 _NO_MFA = "AWS does not say whether aws:MultiFactorAuthPresent is absent or false in the session of a task"
@@ -48,11 +49,11 @@ _ALWAYS_SENT = frozenset(("aws:currenttime", "aws:epochtime", "aws:tokenissuetim
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Circumstances:
-    """What is known beyond the role and the secret.
+    """Known facts beyond the role and the secret.
 
-    ``reference`` is the text of credentialsParameter, which ECS passes on as it stands (None: the secret's ARN).
-    ``now`` makes conditions on the time decidable; ``organization_id`` (``o-…``, Missing where the account is in no
-    organization) those on the caller's organization.
+    ``reference`` is the text of credentialsParameter, which ECS passes on unchanged (None: the secret's ARN). ``now``
+    makes conditions on the time decidable; ``organization_id`` (``o-…``, Missing if the account is in no organization)
+    those on the caller's organization.
     """
 
     reference: str | None = None
@@ -95,7 +96,7 @@ def decrypt_request(
 ) -> Request:
     """Decrypt as Secrets Manager sends it for the role, with the secret's ARN in the encryption context.
 
-    ``aliases`` are the key's (``alias/registry``), None where they are not known.
+    ``aliases`` are the key's (``alias/registry``), None if unknown.
     Source: https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-resource-aliases
     """
     arn = secret.arn
@@ -122,7 +123,8 @@ def decrypt_request(
     unknowable = Unknowable(
         prefixes=("aws:", "ec2:", "kms:"),
         absent=_NEVER_SENT | absent,
-        # Secrets Manager sends the two pairs and no other: SecretARN above, SecretVersionId, whose value nobody knows.
+        # Secrets Manager sends the two pairs and no other: SecretARN above, and SecretVersionId, whose value is
+        # unknown.
         absent_prefixes=(*_NEVER_SENT_PREFIXES, "kms:encryptioncontext:"),
         present=_ALWAYS_SENT | {"kms:encryptioncontext:secretversionid"},
         problems={**problems, _MFA: _NO_MFA},
@@ -133,7 +135,7 @@ def decrypt_request(
 
 
 def tags_of(key: Arn) -> NotAsked:
-    """Say that a key's tags are not read, and which command lists them: ``aws:ResourceTag`` of Decrypt means these."""
+    """State that a key's tags, ``aws:ResourceTag`` of Decrypt, are not read, with the command that lists them."""
     return NotAsked(
         why=f"aws:ResourceTag means the tags of the key {key}, which were not read",
         switch="compare the condition with the tags of the key, which this command lists",
@@ -211,7 +213,7 @@ def _calling(role: Role, resource: Arn, around: Circumstances) -> Values:
 
 
 def _of_organization(role: Role, resource: Arn, around: Circumstances) -> tuple[frozenset[str], dict[str, str]]:
-    """Return which keys of an organization are absent, since there is none, and why any of them is not known."""
+    """Return the organization keys that are absent because there is no organization, and why any of them is unknown."""
     organization = around.organization_id
     if organization is None or isinstance(organization, str):
         return frozenset(), {}

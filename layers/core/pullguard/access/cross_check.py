@@ -1,8 +1,8 @@
-"""AWS's own simulator as a second opinion, for what nobody but the organization's management account can read.
+"""AWS's own simulator as a second opinion, for policies that only the organization's management account can read.
 
-SimulatePrincipalPolicy knows identity policies, boundaries and service control policies; it knows no resource
-policies for roles, no key policies and no grants. So it can only take away: where it contradicts an allow of ours, the
-answer is a deny by the organization, if it says so, and otherwise unknown.
+SimulatePrincipalPolicy knows identity policies, boundaries and service control policies; it knows no resource policies
+for roles, no key policies and no grants. So it can only take access away: if it contradicts an allow, the answer is a
+deny by the organization, if it says so, and otherwise unknown.
 Source: https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html
 """
 
@@ -19,7 +19,7 @@ _SET_BY_AWS = ("aws:principal", "aws:userid", "aws:viaawsservice", "aws:calledvi
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """One thing to simulate: an action on a resource, in the context that the real request would have."""
+    """One simulation: an action on a resource, in the context that the real request would have."""
 
     action: str
     resource: str
@@ -27,7 +27,7 @@ class Question:
 
 
 def questions(role: Role, secret: Secret, around: Circumstances) -> tuple[Question, ...]:
-    """Return what to simulate for a pull: GetSecretValue, and Decrypt with each customer managed key."""
+    """Return the simulations for a pull: GetSecretValue, and Decrypt with each customer managed key."""
     requests = [secret_request(role, secret, around)]
     keys = {key.arn: key for key in secret.keys if isinstance(key, Key) and key.manager == "CUSTOMER"}
     requests += [decrypt_request(role, secret, arn, key.aliases, around) for arn, key in keys.items()]
@@ -49,14 +49,14 @@ def _question(request: Request) -> Question:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contradiction:
-    """The simulator denies what we allow; ``by_organization`` where it says that a control policy does."""
+    """The simulator denies a request that we allow; ``by_organization`` if it names a control policy as the reason."""
 
     by_organization: bool
     evidence: str
 
 
 def contradiction(access: PullAccess, answers: tuple[Simulated, ...]) -> Contradiction | None:
-    """Return how the simulator contradicts an access that passes; None where it does not."""
+    """Return how the simulator contradicts an access that passes; None if it does not."""
     if access.state != "pass":
         return None
     for answer in answers:
@@ -71,7 +71,7 @@ def contradiction(access: PullAccess, answers: tuple[Simulated, ...]) -> Contrad
 
 
 def _rests_on(access: PullAccess, answer: Simulated) -> bool:
-    """Whether the pull needs what was simulated: of several keys of a version, one is enough."""
+    """Whether the pull needs the simulated action: of several keys of a version, one is enough."""
     decisions = (gate.decision for gate in access.gates if gate.state == "pass")
     return any(each and (each.action, each.resource) == (answer.action, answer.resource) for each in decisions)
 

@@ -1,4 +1,4 @@
-"""What was decided on one request, by which statements, and what is not known."""
+"""The decision on one request, the deciding statements, and the unknown values."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from pullguard.access.policy import Layer, Policy, Statement
 
 
 class Verdict(StrEnum):
-    """The answers. AWS knows the first three; the fourth is ours, for what cannot be told before the task starts."""
+    """The verdicts. AWS knows the first three; the fourth is ours, for what is unknown until the task starts."""
 
     ALLOWED = "Allowed"
     IMPLICITLY_DENIED = "ImplicitlyDenied"
@@ -19,14 +19,14 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Citation:
-    """One statement of one policy; ``statement`` is None where the whole policy (or a grant) is meant."""
+    """One statement of one policy; ``statement`` has the value None if the whole policy (or a grant) is meant."""
 
     policy: Policy
     statement: Statement | None = None
 
     @property
     def title(self) -> str:
-        """The place in words: ``statement "Read" of the inline policy "registry"``."""
+        """The position in words: ``statement "Read" of the inline policy "registry"``."""
         if self.statement is None:
             return self.policy.title
         label = f'"{self.statement.sid}"' if self.statement.sid else str(self.statement.index)
@@ -34,7 +34,7 @@ class Citation:
 
     @property
     def text(self) -> str | None:
-        """The statement as JSON, to quote; None where there is none."""
+        """The statement as JSON, to quote; None if there is no single statement."""
         return None if self.statement is None else self.statement.text
 
 
@@ -42,11 +42,11 @@ class Citation:
 class Decision:
     """The answer to one request.
 
-    ``layer`` (and ``level`` of a control policy, from the root, 0) is what decided: the first that lacks an allow,
-    in the order of ``lacking``; or what denies; or what allows. ``statements`` are those that decide: the denying, the
-    allowing or the doubtful ones; none decides an implicit deny. ``missing_keys`` are the condition keys, as the policy
-    writes them, that an Unknown hangs on, ``problems`` what could not be read. ``granting`` are all statements that
-    allow, whatever the answer.
+    ``layer`` (and ``level`` of a control policy, from the root, 0) is the deciding one: the first that lacks an allow,
+    in the order of ``lacking``; or the one that denies; or the one that allows. ``statements`` are those that decide:
+    the denying, the allowing or the doubtful ones; an implicit deny has no such statement. ``missing_keys`` are the
+    condition keys, as the policy writes them, on which an Unknown depends; ``problems`` are the unreadable parts.
+    ``granting`` are all statements that allow, whatever the answer.
     """
 
     verdict: Verdict

@@ -1,4 +1,4 @@
-"""How AWS combines the policies: any explicit deny wins; then every layer that has to allow must allow.
+"""How AWS combines the policies: any explicit deny wins; otherwise every required layer must allow.
 
 Sources: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html,
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic-cross-account.html and
@@ -20,10 +20,10 @@ from pullguard.domain.facts import KeyGrant
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policies:
-    """Every policy that bears on a request.
+    """Every policy that applies to a request.
 
-    ``boundary`` is None where the role has none; control policies come as levels, the root's first, none where the
-    account is in no organization (or its levels cannot be read). ``resource`` is the resource's own policy: for a
+    ``boundary``: None if the role has no boundary. Control policies come as levels, the root's first; they are empty if
+    the account is in no organization (or its levels cannot be read). ``resource`` is the resource's own policy: for a
     KMS key its key policy; ``more_resource`` are further ones. ``grants`` are the key's.
     """
 
@@ -38,7 +38,7 @@ class Policies:
 
 @dataclass(slots=True, kw_only=True)
 class _Tally:
-    """What the statements of one layer say to one request."""
+    """The results of one layer's statements for one request."""
 
     layer: Layer
     level: int | None = None
@@ -62,7 +62,7 @@ class _Tally:
 
 @dataclass(slots=True, kw_only=True)
 class _Tallies:
-    """One request, all layers. What the resource's policy allows is kept by how directly it names the caller."""
+    """One request, all layers. Allows of the resource's policy are grouped by how directly it names the caller."""
 
     denials: _Tally
     controls: tuple[_Tally, ...]
@@ -81,10 +81,10 @@ class _Tallies:
 
 
 def decide(request: Request, policies: Policies) -> Decision:
-    """Decide one request as AWS would, or say why that is still unknown.
+    """Decide one request as AWS would, or say why the answer is still unknown.
 
-    Where AWS's documentation allows two readings of the request, the answer is known if both have the same. An allow
-    that an owner narrowed by such a key is never taken for a missing one: a grant would widen it.
+    If AWS's documentation allows two readings of the request, the answer is known only if both lead to the same one. An
+    allow that an owner narrowed by such a key is never treated as missing: a grant would widen it.
     """
     request = replace(request, work=Work())
     decision = _decide(request, policies)
@@ -273,7 +273,7 @@ def _let_in(request: Request, tallies: _Tallies) -> tuple[Match, tuple[_Tally, .
 
 
 def _paths(request: Request, tallies: _Tallies) -> Iterator[tuple[_Tally, ...]]:
-    """Yield each way to be allowed, as the layers that must all allow."""
+    """Yield each path to an allow, as the layers that must all allow."""
     if isinstance(request.caller, Service):
         yield (tallies.session,)
         return
@@ -293,8 +293,8 @@ def _paths(request: Request, tallies: _Tallies) -> Iterator[tuple[_Tally, ...]]:
         yield (tallies.grant, *_bounds_of_grant(bounds))
 
 
-# "A grant or IAM policy in your account" lets a role use another account's key; of a grant made in the key's account
-# AWS does not say whether it does so by itself.
+# "A grant or IAM policy in your account" lets a role use another account's key. AWS does not say whether a grant made
+# in the key's account is enough by itself.
 # Source: https://docs.aws.amazon.com/kms/latest/developerguide/policy-evaluation.html
 _DOUBTED_GRANT = _Tally(
     layer=Layer.IDENTITY,
@@ -310,7 +310,7 @@ def _bounds_of_grant(bounds: tuple[_Tally, ...]) -> tuple[_Tally, ...]:
 
 
 def _implicit_deny(request: Request, tallies: _Tallies, let_in: Match, granting: tuple[Citation, ...]) -> Decision:
-    """Name the layers without whose allow nothing helps; first those that the role's owner cannot mend."""
+    """Name the layers whose allow is indispensable; first those that the role's owner cannot change."""
     lacking = [tally for tally in tallies.controls if tally.match is False]
     if let_in is False:
         lacking += _lacking(request, tallies)
@@ -330,7 +330,7 @@ def _lacking(request: Request, tallies: _Tallies) -> list[_Tally]:
     if isinstance(request.caller, Service):
         return [tallies.session]
     if request.same_account and tallies.role.match is not False and tallies.boundary is not None:
-        return [tallies.boundary]  # else naming the role would have been enough
+        return [tallies.boundary]  # otherwise naming the role would have been enough
     lacking = [] if tallies.boundary is None or tallies.boundary.match is not False else [tallies.boundary]
     if tallies.identity.match is False:
         lacking.append(tallies.identity)

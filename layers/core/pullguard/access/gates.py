@@ -1,4 +1,4 @@
-"""The gates that one pull passes through, in order, and how each stands."""
+"""The gates that one pull passes through, in order, with the state of each."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -51,13 +51,13 @@ KEY_GATES: frozenset[GateName] = frozenset(("key-usable", "key-access"))
 class Gate:
     """One gate.
 
-    ``finding`` is the id of what is wrong, or of what could not be ruled out; None where the gate passes. ``reason`` is
-    one sentence. ``statements`` decide. For an unknown gate ``missing_keys`` are the condition keys that hang in the
-    air, ``unreadable`` what AWS did not answer (each names the missing permission), ``not_asked`` what was not asked,
-    ``vanished`` what AWS did not find although another answer had just named it, ``problems`` all of these and whatever
-    else could not be read, in words. ``grant_helps``: a statement in an identity policy of the role, on the exact
-    resource, opens this gate. ``key`` is the key that a key's gate is about (None: ``aws/secretsmanager``); one that
-    the next version of the secret will meet is a ``warning``.
+    ``finding`` is the id of the fault, or of the one that could not be ruled out; None if the gate passes. ``reason``
+    is one sentence. ``statements`` decide. For an unknown gate ``missing_keys`` are the undecided condition keys,
+    ``unreadable`` the questions that AWS did not answer (each names the missing permission), ``not_asked`` those that
+    were not asked, ``vanished`` the resources that AWS did not find although another answer had just named them,
+    ``problems`` all of these and any other unreadable part, in words. ``grant_helps``: a statement in an identity
+    policy of the role, on the exact resource, opens this gate. ``key`` is the key that a key's gate is about (None:
+    ``aws/secretsmanager``); a key that the next version of the secret will need is a ``warning``.
     ``new_version_helps``: storing the value again opens it, since that happens under another key. ``conditional``: it
     passes, but only under conditions that a grant would not have.
     """
@@ -87,7 +87,7 @@ class Gate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PullAccess:
-    """Whether one role can read one secret, gate by gate, in the order in which a pull meets them."""
+    """Whether one role can read one secret, gate by gate, in the order of a pull."""
 
     role: str
     secret: str
@@ -95,13 +95,13 @@ class PullAccess:
 
     @property
     def state(self) -> State:
-        """``fail`` if any gate fails for certain, else ``unknown`` if any is unknown, else ``pass``; warnings aside."""
+        """``fail`` if any gate certainly fails, else ``unknown`` if any is unknown, else ``pass``; without warnings."""
         states = {gate.state for gate in self.gates if gate.severity == "error"}
         return "fail" if "fail" in states else "unknown" if "unknown" in states else "pass"
 
     @property
     def failures(self) -> tuple[Gate, ...]:
-        """The gates that fail, first things first; warnings aside."""
+        """The gates that fail, in order; without warnings."""
         return tuple(gate for gate in self.gates if gate.state == "fail" and gate.severity == "error")
 
     @property
@@ -121,15 +121,15 @@ class PullAccess:
         return tuple(gate for gate in self.gates if gate.state == "fail" and gate.severity == "warning")
 
     def gate(self, name: GateName) -> Gate | None:
-        """Return the gate of that name, None if this pull does not meet it."""
+        """Return the gate of that name, None if this pull does not have it."""
         return next((gate for gate in self.gates if gate.name == name), None)
 
 
 def grant_would_help(access: PullAccess) -> bool:
-    """Whether a grant in the role's identity policy is what every failing gate lacks; False where none fails.
+    """Whether a grant in the role's identity policy opens every failing gate; False if no gate fails.
 
-    False as well where another gate that it would open is unknown or passes under conditions: a grant has none of the
-    owner's conditions, so it might cancel them.
+    Also False if another gate that the grant would open is unknown or passes under conditions: a grant has none of the
+    owner's conditions, so it might override them.
     """
     lacking = access.failures
     return bool(lacking) and all(gate.grant_helps for gate in lacking) and access.may_be_narrowed is None

@@ -1,7 +1,7 @@
-"""From the facts of a role, a secret and its key to policies that can be asked.
+"""Convert the facts of a role, a secret and its key into policies that can be evaluated.
 
-What could not be read becomes a policy that answers Unknown with the missing permission, so that a certain deny
-elsewhere still decides, and nothing passes.
+Unreadable content becomes a policy that answers Unknown with the missing permission, so that a certain deny elsewhere
+still decides, and nothing passes.
 """
 
 import json
@@ -50,12 +50,12 @@ def role_policies(role: Role, resource_control: PolicyLevels = ()) -> Policies:
 
 
 def secret_policy(secret: Secret) -> Policy | None:
-    """Read the secret's resource policy; None where it has none."""
+    """Read the secret's resource policy; None if it has no such policy."""
     return _resource(secret.resource_policy, Layer.RESOURCE)
 
 
 def other_secret_policies(secret: Secret) -> tuple[Policy, ...]:
-    """Read the secret's resource policies beside the default one."""
+    """Read the secret's resource policies besides the default one."""
     others = secret.other_policies
     if isinstance(others, tuple):
         return tuple(parse_policy(each.document, layer=Layer.RESOURCE, name=each.name) for each in others)
@@ -69,7 +69,7 @@ def key_policy(key: Key) -> Policy | None:
 
 
 def key_grants(key: Key) -> tuple[KeyGrant, ...] | Policy:
-    """Return the key's grants, or what stands in for them where they could not be read."""
+    """Return the key's grants, or a policy that replaces them if they could not be read."""
     if isinstance(key.grants, tuple):
         return key.grants
     why = f"the grants of {vanished(key.grants)}" if isinstance(key.grants, Missing) else explained(key.grants)
@@ -77,7 +77,7 @@ def key_grants(key: Key) -> tuple[KeyGrant, ...] | Policy:
 
 
 def concerns_organization(role: Role, secrets: Iterable[Lookup[Secret]]) -> bool:
-    """Whether any policy that bears on these pulls mentions the id of an organization."""
+    """Whether any policy that applies to these pulls mentions the id of an organization."""
     found = [secret for secret in secrets if isinstance(secret, Secret)]
     named = (role.inline_policies, role.attached_policies, *(secret.other_policies for secret in found))
     listed = [policy for policies in named if isinstance(policies, tuple) for policy in policies]
@@ -110,7 +110,7 @@ def _parsed(policy: NamedPolicy, layer: Layer, level: int | None = None) -> Poli
 
 
 def _resource(document: Lookup[Document | None], layer: Layer) -> Policy | None:
-    if isinstance(document, Missing):  # of a secret or a key that another answer has just described
+    if isinstance(document, Missing):  # for a secret or a key that another answer has just described
         return _unreadable(layer, f"the {layer} of {vanished(document)}")
     if isinstance(document, (Unreadable, NotAsked)):
         return _unreadable(layer, explained(document))
@@ -118,7 +118,7 @@ def _resource(document: Lookup[Document | None], layer: Layer) -> Policy | None:
 
 
 def _why(lookup: Missing | Unreadable | NotAsked) -> str:
-    """Say why something has no content that another answer has just named."""
+    """Return why a resource that another answer has just named has no content."""
     return vanished(lookup) if isinstance(lookup, Missing) else explained(lookup)
 
 

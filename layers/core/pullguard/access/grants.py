@@ -1,4 +1,4 @@
-"""KMS grants: whether one of them lets the role do it.
+"""KMS grants: whether one of them allows the request.
 
 Source: https://docs.aws.amazon.com/kms/latest/developerguide/grants.html and
 https://docs.aws.amazon.com/kms/latest/developerguide/create-grant-overview.html (constraints)

@@ -19,11 +19,11 @@ Comparison: TypeAlias = Callable[[str, Comparable], Match]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operator:
-    """One family's way to compare. ``negative`` operators hold where no value of the policy matches.
+    """The comparison of one family. ``negative`` operators match if no value of the policy matches.
 
-    ``read`` turns a policy's text into what ``compare`` wants and raises ``ValueError`` where it is malformed, as
-    ``read_value`` does for the request's; ``variables`` and ``wildcards`` say what the policy's text may contain.
-    ``from_then_on`` compares every instant from a first one on; only the date operators have it.
+    ``read`` parses a policy's text for ``compare`` and raises ``ValueError`` if it is malformed, as ``read_value`` does
+    for the request's; ``variables`` and ``wildcards`` say what the policy's text may contain. ``from_then_on`` compares
+    every instant from a first one on; only the date operators have it.
     """
 
     compare: Comparison
@@ -93,7 +93,7 @@ OPERATORS: dict[str, Operator] = {
     ),
     **_ordering("Numeric", comparisons.read_number),
     **_ordering("Date", comparisons.read_date, dates=True),
-    # One page says that Bool takes policy variables, two say that it does not: a text with one is not read.
+    # One page says that Bool accepts policy variables, two say that it does not: a text with one is not read.
     # https://docs.aws.amazon.com/IAM/latest/UserGuide/access-analyzer-reference-policy-checks.html
     "bool": Operator(compare=comparisons.true_or_false, read=comparisons.read_boolean),
     "binaryequals": Operator(compare=comparisons.same_bytes, read=comparisons.read_binary),

@@ -1,9 +1,9 @@
-"""Wildcards as AWS matches them: ``*`` any characters, ``?`` exactly one, everything else itself.
+"""Wildcards as AWS matches them: ``*`` is any characters, ``?`` exactly one, all else is literal.
 
-A pattern is compiled to a *glob*: its text with two control characters in the place of the wildcards, so that a
-``*`` that comes out of a variable's value stays an asterisk. Matching takes no backtracking and no regular
-expression: policies are written by others, and most patterns are used once. A run of ``*`` is one ``*``. Each caller
-charges the steps to its request (``Work``), so that no policy, however written, delays the answer to another question.
+A pattern is compiled to a *glob*: its text with two control characters in place of the wildcards, so that a ``*`` from
+a variable's value stays an asterisk. Matching uses neither backtracking nor regular expressions: policies are written
+by others, and most patterns are used once. A run of ``*`` equals one ``*``. Each caller charges the steps to its
+request (``Work``), so that no policy, however written, delays the answer to another question.
 Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html
 """
 
@@ -26,14 +26,14 @@ def glob(pattern: str) -> str:
 
 
 def collapsed(compiled: str) -> str:
-    """Return a glob in which each run of ``*`` is one: it matches the same texts."""
+    """Return an equivalent glob in which each run of ``*`` is one."""
     while MANY + MANY in compiled:
         compiled = compiled.replace(MANY + MANY, MANY)
     return compiled
 
 
 def steps_of(compiled: str, text: str) -> int:
-    """Return how many steps ``glob_matches`` takes at most: one a chunk, one a piece between ``?`` at each place."""
+    """Return the maximum number of steps of ``glob_matches``: one a chunk, one a piece between ``?`` at each place."""
     chunks = 1 + compiled.count(MANY)
     if ONE not in compiled:
         return chunks
@@ -41,7 +41,7 @@ def steps_of(compiled: str, text: str) -> int:
 
 
 def glob_matches(compiled: str, text: str) -> bool:
-    """Whether the whole of ``text`` matches, letter by letter (case counts)."""
+    """Whether the whole of ``text`` matches; case counts."""
     if compiled == MANY:
         return True
     if MANY not in compiled:
@@ -60,7 +60,7 @@ def glob_matches(compiled: str, text: str) -> bool:
 
 
 def _fits(chunk: str, text: str, at: int) -> bool:
-    """Whether ``chunk``, which has no MANY and is no longer than the rest of ``text``, matches there."""
+    """Whether ``chunk``, which has no MANY and is no longer than the rest of ``text``, matches at that place."""
     if ONE not in chunk:
         return text.startswith(chunk, at)
     for piece in chunk.split(ONE):
@@ -79,9 +79,9 @@ def _find(chunk: str, text: str, start: int, end: int) -> int:
 def resource_matches(compiled: str, arn: str, work: Work) -> Match:
     """Whether ``arn`` matches the pattern of a Resource element.
 
-    A ``*`` that ends a segment goes on beyond the colon. One amid a segment, or a ``?``, is documented for that
-    segment only: where the pattern would match just by crossing a colon there, the answer is unknown. The last
-    segment, the resource (``secret:registry/web``), has colons of its own, which are no border to a ``*``.
+    A ``*`` at the end of a segment also matches beyond the colon. A ``*`` within a segment, or a ``?``, is documented
+    for that segment only: if the pattern would match only by crossing a colon there, the answer is unknown. The last
+    segment, the resource (``secret:registry/web``), has colons of its own, which do not limit a ``*``.
     Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html
     """
     if not work.take(steps_of(compiled, arn)):
@@ -98,7 +98,7 @@ def resource_matches(compiled: str, arn: str, work: Work) -> Match:
 
 @lru_cache(maxsize=4096)
 def _within_segments(compiled: str, arn: str) -> tuple[bool | None, int]:
-    """Return the answer, None where it takes more steps than any request has, and the steps."""
+    """Return the answer and the steps; None if it takes more steps than any request has."""
     at = _closure({0}, compiled)
     borders, steps = ARN_PARTS - 1, 0
     for letter in arn:
@@ -134,9 +134,9 @@ def _closure(states: set[int], compiled: str) -> set[int]:
 
 
 def arn_matches(compiled: str, arn: str) -> Match:
-    """Whether ``arn`` matches as the ARN operators compare: each of the six parts by itself.
+    """Whether ``arn`` matches as the ARN operators compare: each of the six parts separately.
 
-    A pattern of fewer parts that ends in ``*`` is unknown where it would cover the ARN as text: AWS does not say.
+    A pattern of fewer parts that ends in ``*`` is unknown if it would cover the ARN as text: AWS does not say.
     Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
     """
     theirs, ours = compiled.split(":", ARN_PARTS - 1), arn.split(":", ARN_PARTS - 1)

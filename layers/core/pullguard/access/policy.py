@@ -1,4 +1,4 @@
-"""A policy document, read once into frozen statements. Whatever is malformed stays in as an unknown, never as a crash.
+"""A policy document, parsed once into frozen statements. A malformed part stays in as an unknown, never as a crash.
 
 Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
 """
@@ -21,12 +21,12 @@ from pullguard.domain.documents import Repeating, read_json, why_no_object
 from pullguard.domain.errors import shown
 from pullguard.domain.facts import Document
 
-_LONG_ACTION = "secretsmanager:GetSecretValue"  # no action that is asked about is longer
+_LONG_ACTION = "secretsmanager:GetSecretValue"  # no evaluated action is longer
 VERSIONS = {"2012-10-17": True, "2008-10-17": False}  # whether policies of that Version have variables
 
 
 class Layer(StrEnum):
-    """Which kind of policy it is, in the words that people know it by."""
+    """The kind of a policy, in the words that people use."""
 
     IDENTITY = "identity policy"
     BOUNDARY = "permissions boundary"
@@ -45,9 +45,9 @@ _NAMES_PRINCIPALS = frozenset((Layer.RESOURCE, Layer.KEY, Layer.TRUST, Layer.RES
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
-    """One statement. ``source`` is its JSON as it stood; ``problem`` says what of it could not be read.
+    """One statement. ``source`` is its original JSON; ``problem`` says which part could not be read.
 
-    ``action_steps`` is what it costs at most to compare its ``actions``.
+    ``action_steps`` is the maximum cost of comparing its ``actions``.
     """
 
     index: int
@@ -65,7 +65,7 @@ class Statement:
 
     @property
     def label(self) -> str:
-        """The Sid, or the place from 0 where there is none."""
+        """The Sid, or the index from 0 if there is no Sid."""
         return self.sid or str(self.index)
 
     @property
@@ -75,7 +75,7 @@ class Statement:
 
     @property
     def resource_texts(self) -> tuple[str, ...]:
-        """The texts of Resource as they stood; none where the statement has no Resource, or one that cannot be read."""
+        """The original texts of Resource; empty if the statement has no Resource, or one that cannot be read."""
         named = self.source.get("Resource") if isinstance(self.source, Mapping) else None
         listed = named if isinstance(named, list) else [named]
         return tuple(text for text in listed if isinstance(text, str))
@@ -89,7 +89,7 @@ class Statement:
         return self.not_action
 
     def covers(self, request: Request) -> Match:
-        """Whether action, resource and conditions all cover the request; the principal is another question."""
+        """Whether action, resource and conditions all cover the request; the principal is not considered."""
         if self.problem is not None:
             return self.problem
         if not request.work.take(self.action_steps):
@@ -111,10 +111,10 @@ class Statement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """A policy ready to be asked.
+    """A policy ready for evaluation.
 
     ``kind`` and ``arn`` say where to find it: ``inline``, ``managed``, or the layer's own name. ``level`` counts the
-    levels of control policies from the root, 0. With a ``problem`` nothing of it could be read.
+    levels of control policies from the root, 0. With a ``problem`` no part of it could be read.
     """
 
     name: str
@@ -165,7 +165,7 @@ def parse_policy(
 
 
 def unreadable(policy: Policy, *problems: str) -> Policy:
-    """Return ``policy`` as one that nobody can read: whatever it is asked, it answers Unknown with ``problems``."""
+    """Return ``policy`` as an unreadable one: it answers every request with Unknown and ``problems``."""
     return Policy(
         name=policy.name,
         layer=policy.layer,
@@ -233,7 +233,7 @@ def _read_statement(index: int, source: object, variables: bool, layer: Layer) -
 
 
 def _has_no_effect(source: Mapping[str, Any]) -> bool:
-    """Whether a statement of a key policy lacks its actions or resources: KMS takes it, and it does nothing.
+    """Whether a statement of a key policy lacks its actions or resources: KMS accepts it, and it has no effect.
 
     Source: https://docs.aws.amazon.com/kms/latest/APIReference/API_PutKeyPolicy.html
     """
@@ -247,7 +247,7 @@ def _compile_statement(
     if effect not in ("Allow", "Deny"):
         raise ValueError("Effect is neither Allow nor Deny")
     if unknown := sorted(str(each) for each in source if each not in ELEMENTS):
-        # A misspelt Condition must not lift the restriction that it was to be.
+        # A misspelt Condition must not lift the restriction that its author intended.
         raise ValueError(f"{unknown[0]} is no element of a statement")
     if "Sid" in source and sid is None:
         raise ValueError("its Sid is no text")

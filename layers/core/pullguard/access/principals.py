@@ -1,7 +1,7 @@
-"""Principal and NotPrincipal: whom a statement of a resource policy speaks of, and how directly.
+"""Principal and NotPrincipal: whom a statement of a resource policy names, and how directly.
 
-It matters how a policy names a role. The account only delegates to its own policies; the role's ARN grants, within
-the permissions boundary; a session's ARN, or everybody (``*``), grants past the boundary's implicit deny.
+The way in which a policy names a role matters. The account only delegates to its own policies; the role's ARN grants,
+within the permissions boundary; a session's ARN, or everyone (``*``), grants past the boundary's implicit deny.
 Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic_policy-eval-basics.html and
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
 """
@@ -36,7 +36,7 @@ class Naming(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principals:
-    """The principals of one statement. ``aws`` are account ids, ARNs and role ids as they stand."""
+    """The principals of one statement. ``aws`` are account ids, ARNs and role ids as written."""
 
     everybody: bool = False
     aws: frozenset[str] = frozenset()
@@ -61,7 +61,7 @@ class Principals:
         return caller.account in self.aws or caller.root_arn in self.aws
 
     def perhaps(self, caller: Caller) -> Unknown | None:
-        """Return what it hangs on whether ``caller`` is named more directly than is certain; None if it cannot be."""
+        """Return the reason why ``caller`` may be named more directly than is certain; None if it cannot be."""
         if isinstance(caller, Service):
             if self.everybody:
                 return Unknown(problems=("AWS does not say whether the principal * includes services",))
@@ -74,14 +74,14 @@ class Principals:
 
     @property
     def wildcard_services(self) -> tuple[str, ...]:
-        """The texts under ``Service`` that name no service: IAM supports no wildcard there.
+        """The texts under ``Service`` that contain a wildcard, which IAM does not support there.
 
         Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/access-analyzer-reference-policy-checks.html
         """
         return tuple(sorted(name for name in self.services if "*" in name or "?" in name))
 
     def perhaps_denied(self, caller: Caller) -> Unknown | None:
-        """Return why a Deny may be about ``caller`` that does not name it for certain; None if it cannot be."""
+        """Return why a Deny that does not certainly name ``caller`` may apply to it; None if it cannot."""
         if isinstance(caller, Service) and self.wildcard_services:
             return Unknown(
                 problems=("AWS does not say whether a Deny takes a wildcard under Service for every service",)
@@ -89,16 +89,16 @@ class Principals:
         return self.perhaps(caller)
 
     def require_possible(self) -> None:
-        """Raise ``ValueError`` for a principal that AWS would not take: who is denied by it, nobody can say."""
+        """Raise ``ValueError`` for a principal that AWS would not accept: its effect is unknown."""
         for name in () if self.everybody else self.aws:
             if name != "*" and not _POSSIBLE.fullmatch(name):
                 raise ValueError(f"{shown(name)} is no principal")
 
     def excludes(self, caller: Caller) -> Match:
-        """Whether a Deny with these as NotPrincipal leaves ``caller`` alone.
+        """Whether a Deny with these as NotPrincipal spares ``caller``.
 
-        Certain only where both the role (or session) and its account stand there: with one of the two AWS "might
-        deny" the other.
+        Certain only if both the role (or session) and its account are listed: with only one of the two AWS "might deny"
+        the other.
         Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_notprincipal.html
         """
         doubt = self.perhaps(caller)

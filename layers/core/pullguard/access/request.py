@@ -1,4 +1,4 @@
-"""One request to AWS as its policies see it: who asks for what, and what is known of the circumstances."""
+"""One request to AWS as its policies see it: the caller, the action, and the known circumstances."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -11,7 +11,7 @@ from pullguard.access.work import Work
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Partial:
-    """A text in parts, colons between them, of which some cannot be known beforehand (None): an ARN, a user id."""
+    """A text in parts, separated by colons, some of which cannot be known beforehand (None): an ARN, a user id."""
 
     parts: tuple[str | None, ...]
 
@@ -28,7 +28,7 @@ class Partial:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotBefore:
-    """An instant that is still to come: ``epoch_s`` (seconds since 1970) or any later one."""
+    """An instant in the future: ``epoch_s`` (seconds since 1970) or any later one."""
 
     epoch_s: Decimal
 
@@ -39,14 +39,14 @@ Context: TypeAlias = Mapping[str, tuple[ContextValue, ...]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unknowable:
-    """Which condition keys cannot be known before the task starts. Names and prefixes in small letters.
+    """The condition keys that cannot be known before the task starts. Names and prefixes are in lower case.
 
     Without ``prefixes`` nothing is unknowable: a key that the context lacks is absent. Keys under a prefix are
-    unknowable, unless ``absent`` (or ``absent_prefixes``) says that AWS does not send them. ``present`` are those
-    that AWS is sure to send, with an unknown value. ``problems`` say why a key is unknown, where the reason is not
-    that the task has yet to start. ``either`` are keys of which only this is known: they are absent, or have these
-    values. ``problem_prefixes`` are ``problems`` of all keys that begin so. ``narrowing`` are keys of ``either`` by
-    which an owner narrows an allow: one that holds for neither reading is unknown all the same.
+    unknowable, unless ``absent`` (or ``absent_prefixes``) says that AWS does not send them. ``present`` are those that
+    AWS certainly sends, with an unknown value. ``problems`` say why a key is unknown, if the reason is not that the
+    task has yet to start. ``either`` are keys that are either absent or have these values. ``problem_prefixes`` are
+    ``problems`` of all keys with that prefix. ``narrowing`` are keys of ``either`` by which an owner narrows an allow:
+    a condition that matches for neither reading is still unknown.
     """
 
     prefixes: tuple[str, ...] = ()
@@ -59,7 +59,7 @@ class Unknowable:
     narrowing: frozenset[str] = frozenset()
 
     def covers(self, key: str) -> bool:
-        """Whether the value, or the presence, of ``key`` (in small letters) is unknowable."""
+        """Whether the value, or the presence, of ``key`` (in lower case) is unknowable."""
         if key in self.present:
             return True
         if not key.startswith(self.prefixes):
@@ -67,7 +67,7 @@ class Unknowable:
         return key not in self.absent and not key.startswith(self.absent_prefixes)
 
     def doubt(self, key: str, spelled: str) -> Unknown:
-        """Return what hangs on ``key`` (in small letters), which a policy writes as ``spelled``."""
+        """Return the doubt about ``key`` (in lower case), which a policy writes as ``spelled``."""
         of_prefix = (why for prefix, why in self.problem_prefixes.items() if key.startswith(prefix))
         problem = self.problems.get(key) or next(of_prefix, None)
         return Unknown(keys=frozenset((spelled,))) if problem is None else Unknown(problems=(problem,))
@@ -78,7 +78,7 @@ NOTHING = Unknowable()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoleSession:
-    """A session of a role. ``session`` is its name; None where nobody can know it yet, "" where there is none."""
+    """A session of a role. ``session`` is its name: None if it cannot be known yet, "" if there is no session."""
 
     role_arn: str
     account: str
@@ -93,7 +93,7 @@ class RoleSession:
 
     @property
     def session_prefix(self) -> str:
-        """What every session ARN of the role begins with; it has the role's name without its path."""
+        """The beginning of every session ARN of the role; it has the role's name without its path."""
         name = self.role_arn.rsplit("/", 1)[-1]
         return f"arn:{self.partition}:sts::{self.account}:assumed-role/{name}/"
 
@@ -110,9 +110,9 @@ Caller: TypeAlias = RoleSession | Service
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One call. Make it with ``Request.of``: the keys of ``context`` are in small letters, its values tuples.
+    """One call. Create it with ``Request.of``: the keys of ``context`` are in lower case, its values tuples.
 
-    ``work`` is what the comparisons for it may still cost; its ``readings`` share it.
+    ``work`` is the remaining budget for its comparisons; its ``readings`` share it.
     """
 
     caller: Caller
@@ -137,8 +137,8 @@ class Request:
     ) -> "Request":
         """Build a request: names of condition keys are compared without regard to case, a lone value is a list of one.
 
-        Of two keys that differ by case only (two tags ``Team`` and ``team``) AWS does not say which one counts: such
-        a key is present, and its value unknown.
+        AWS does not say which of two keys counts that differ by case only (two tags ``Team`` and ``team``): such a key
+        is present, and its value unknown.
         Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition.html
         """
         folded: dict[str, tuple[ContextValue, ...]] = {}
@@ -164,7 +164,7 @@ class Request:
 
     @property
     def same_account(self) -> bool:
-        """Whether the caller and the resource are of one account; a service has none."""
+        """Whether the caller and the resource are in one account; a service has no account."""
         return isinstance(self.caller, RoleSession) and self.caller.account == self.resource_account
 
     def may_be_narrowed(self, problems: tuple[str, ...]) -> bool:
@@ -173,7 +173,7 @@ class Request:
 
     @property
     def readings(self) -> tuple["Request", ...]:
-        """The request with each key of ``unknowable.either`` absent or present; itself alone where there are none."""
+        """The request with each key of ``unknowable.either`` absent or present; only itself without such keys."""
         either = self.unknowable.either
         if not either:
             return (self,)

@@ -1,4 +1,4 @@
-"""Resource and NotResource: which resources a statement covers, and where AWS does not say it for certain.
+"""Resource and NotResource: which resources a statement covers, and where AWS leaves that unclear.
 
 Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html
 """
@@ -16,9 +16,9 @@ from pullguard.domain.errors import shown
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resources:
-    """The texts of one statement, ready to be asked; ``negated`` for NotResource.
+    """The texts of one statement, ready for evaluation; ``negated`` for NotResource.
 
-    ``unsure`` are texts of which AWS does not say whether they cover what they match.
+    ``unsure`` are texts for which AWS does not say whether they cover their matches.
     """
 
     certain: tuple[Text, ...]
@@ -26,7 +26,7 @@ class Resources:
     negated: bool = False
 
     def cover(self, request: Request) -> Match:
-        """Whether the statement speaks of the request's resource."""
+        """Whether the statement covers the request's resource."""
         doubt: Unknown | None = None
         for pattern in self.certain:
             text = expand(pattern, request) if isinstance(pattern, Template) else pattern
@@ -49,7 +49,7 @@ class Resources:
 
 
 EVERYTHING = Resources(certain=(MANY,))
-"""What the statements of a trust policy speak of, which name no resource."""
+"""The resources of a trust policy's statements, which name none."""
 
 
 def _perhaps_covers(pattern: Text, request: Request) -> bool:
@@ -66,7 +66,7 @@ def compile_resources(
     """Compile the texts of a Resource element, or of NotResource (``negated``).
 
     ``completes``: the layer is one whose incomplete ARNs IAM completes. Raises ``ValueError`` for texts that AWS would
-    not take, where reading them as matching nothing would let more through.
+    not accept, if reading them as matching nothing would allow more.
     """
     certain, unsure = _completed(texts) if completes else (list(texts), [])
     if negated or denies:
@@ -81,17 +81,17 @@ def compile_resources(
 
 
 def _require_arns(texts: Iterable[str]) -> None:
-    """Refuse what is no ARN where its matching nothing would let more through; elsewhere it just matches nothing."""
+    """Refuse texts that are not ARNs if matching nothing would allow more; elsewhere they simply match nothing."""
     for text in texts:
         if not text.startswith(("*", "arn:")):
             raise ValueError(f"{shown(text)} is neither an ARN nor *")
 
 
 def _completed(texts: Iterable[str]) -> tuple[list[str], list[str]]:
-    """Give each ARN that has fewer than six parts ``*`` for those that are missing, as IAM does.
+    """Complete each ARN of fewer than six parts with ``*`` for the missing ones, as IAM does.
 
-    Where a wildcard before the last part may stand for several parts, nobody can tell how many are missing: such a
-    text comes back in both readings, as the second list.
+    If a wildcard before the last part may cover several parts, the number of missing parts is unknown: such a text is
+    returned in both readings, as the second list.
     Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html
     """
     certain: list[str] = []
@@ -109,7 +109,7 @@ def _completed(texts: Iterable[str]) -> tuple[list[str], list[str]]:
 
 
 def _require_variables_in_place(texts: Iterable[str]) -> None:
-    """Refuse a variable before the fifth colon, where IAM does not put one in.
+    """Refuse a variable before the fifth colon, where IAM does not expand it.
 
     Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
     """

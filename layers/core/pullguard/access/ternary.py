@@ -1,4 +1,4 @@
-"""True, false, and not known yet: what a statement says of a request before the task has started."""
+"""True, false, and not known yet: a statement's answer for a request before the task has started."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unknown:
-    """Neither true nor false: ``keys`` (as written) are what it hangs on, ``problems`` what could not be read."""
+    """Neither true nor false: ``keys`` (as written) are the undecided ones, ``problems`` the unreadable parts."""
 
     keys: frozenset[str] = frozenset()
     problems: tuple[str, ...] = ()
@@ -16,7 +16,7 @@ class Unknown:
         raise TypeError("an unknown match is neither true nor false: compare it with `is`")
 
     def merged(self, other: "Unknown | None") -> "Unknown":
-        """Return what hangs on either; problems keep their order, each once."""
+        """Return the union of both doubts; problems keep their order, without duplicates."""
         if other is None or other == self:
             return self
         return Unknown(keys=self.keys | other.keys, problems=tuple(dict.fromkeys(self.problems + other.problems)))
@@ -48,5 +48,5 @@ def some(matches: Iterable[Match]) -> Match:
 
 
 def negated(match: Match) -> Match:
-    """Turn true and false round; what is unknown stays so."""
+    """Invert true and false; unknown stays unknown."""
     return match if isinstance(match, Unknown) else not match

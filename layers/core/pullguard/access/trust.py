@@ -18,7 +18,7 @@ def trust_allows_ecs_tasks(
 ) -> Decision:
     """Decide whether the trust policy lets ecs-tasks.amazonaws.com assume ``role`` for a task in ``region``.
 
-    ``aws:SourceAccount`` is the role's own account; of ``aws:SourceArn`` all but the resource is known
+    ``aws:SourceAccount`` is the role's own account. Everything in ``aws:SourceArn`` but the resource is known
     (``arn:aws:ecs:REGION:ACCOUNT:*``), so a condition on a cluster or a task is unknown.
     """
     trust = parse_policy(role.trust_policy, layer=Layer.TRUST)

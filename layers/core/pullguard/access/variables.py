@@ -1,6 +1,6 @@
 """Policy variables: ``${aws:PrincipalTag/team}``, with defaults, and the escapes ``${*}``, ``${?}`` and ``${$}``.
 
-Only policies of Version 2012-10-17 have them; elsewhere the same letters are literal text.
+Only policies of Version 2012-10-17 have them; in others the same characters are literal text.
 Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
 """
 
@@ -19,7 +19,7 @@ _ESCAPES = frozenset("*?$")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variable:
-    """One variable: ``key`` in small letters and as ``spelled``; ``default`` stands in where the request lacks it."""
+    """One variable: ``key`` in lower case and as ``spelled``; ``default`` applies if the request lacks it."""
 
     key: str
     spelled: str
@@ -35,7 +35,7 @@ class Template:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unresolved:
-    """A template with a variable that nobody can know yet: ``widest`` covers whatever it may turn out to be."""
+    """A template with a variable whose value is not known yet: ``widest`` covers every possible value."""
 
     widest: str
     doubt: Unknown
@@ -73,9 +73,9 @@ def _literal(text: str) -> str:
 
 
 def expand(template: Template, request: Request) -> str | Unresolved | None:
-    """Put the request's values in. None where a variable has neither value nor default: such a text matches nothing.
+    """Insert the request's values. None if a variable has neither value nor default: such a text matches nothing.
 
-    AWS does not say whether a value that is an empty text (a tag without a value) is one.
+    AWS does not say whether an empty text (a tag without a value) counts as a value.
     """
     texts: list[str] = []
     doubt: Unknown | None = None

@@ -1,7 +1,7 @@
-"""Can this role read this registry secret? The gates of one pull, each with what decides it.
+"""Can this role read this registry secret? The gates of one pull, each with its decision.
 
-``pull_access`` is the way in. Each distinct cause has its own finding id; what could not be read, or hangs on a
-condition that nobody can know before the task starts, is ``unknown`` and never passes.
+``pull_access`` is the entry point. Each distinct cause has its own finding id. A gate that depends on unreadable
+content, or on a condition that is unknown until the task starts, is ``unknown`` and never passes.
 """
 
 import re
@@ -53,11 +53,12 @@ _UNUSABLE = frozenset(
     ("Disabled", "PendingDeletion", "PendingReplicaDeletion", "PendingImport", "Unavailable", "Creating")
 )
 _Unread = Missing | Unreadable | NotAsked
-# Conditions that a grant has as well, or that hold for every Decrypt that Secrets Manager sends for the role.
+# Conditions that a grant also has, or that match every Decrypt that Secrets Manager sends for the role.
 _OF_A_GRANT = frozenset(("kms:viaservice", "kms:encryptioncontext:secretarn", "kms:calleraccount"))
 _ALIAS = re.compile(r"(?:arn:[^:]*:kms:[^:]*:[^:]*:)?alias/")
 _BY_AWS = "aws/secretsmanager"
-_DEFAULT_KEY = "key/00000000-0000-0000-0000-000000000000"  # stands in for aws/secretsmanager, whose id nobody looked up
+# placeholder for aws/secretsmanager, whose id was not looked up
+_DEFAULT_KEY = "key/00000000-0000-0000-0000-000000000000"
 _EVERYBODY = '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}}'
 _EVERYTHING = '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}'
 
@@ -70,10 +71,10 @@ def pull_access(
     around: Circumstances = NOWHERE,
     resource_control: PolicyLevels = (),
 ) -> PullAccess:
-    """Decide every gate between ``role`` and the value of ``secret``, in the order in which a pull meets them.
+    """Decide every gate between ``role`` and the value of ``secret``, in the order of a pull.
 
     ``region`` is the task's; ``resource_control`` are the levels of resource control policies above the secret's
-    account, the root's first, empty where they cannot be read. Never raises for what a policy says.
+    account, the root's first, empty if they cannot be read. Never raises because of a policy's content.
     """
     ours = role_policies(role, resource_control)
     secret_gates = _secret_gates(role, secret, ours, around)
@@ -90,7 +91,7 @@ def pull_access(
 
 
 def trust_gate(role: Role, region: str | None, around: Circumstances = NOWHERE) -> Gate:
-    """Decide whether ECS may assume ``role`` for a task in ``region``; no secret bears on that."""
+    """Decide whether ECS may assume ``role`` for a task in ``region``; the secret does not matter."""
     decision = trust_allows_ecs_tasks(role, region=region, around=around)
     gate = _gate("trust-policy", decision, "execution-role-not-assumable")
     return replace(gate, reason=f"{gate.reason[:-1]} (for {ECS_TASKS}).")
@@ -102,7 +103,8 @@ def _secret_gates(role: Role, secret: Secret, ours: Policies, around: Circumstan
     looked = _unread(role, secret.resource_policy, secret.other_policies, around.organization_id)
     if request.same_account:
         return (_secret_access(request, replace(ours, resource=theirs), looked),)
-    # Across accounts both sides must allow: each is asked as if the other did, so that each cause shows by itself.
+    # Across accounts both sides must allow: each is evaluated as if the other did, so that each cause appears
+    # separately.
     denies = () if theirs is None else theirs.denies
     open_door = replace(parse_policy(_EVERYBODY, layer=Layer.RESOURCE), denies=denies)
     all_powerful = Policies(
@@ -113,7 +115,7 @@ def _secret_gates(role: Role, secret: Secret, ours: Policies, around: Circumstan
     role_side = _secret_access(request, replace(ours, resource=open_door), looked)
     decision = decide(request, all_powerful)
     if decision.verdict is Verdict.EXPLICITLY_DENIED:
-        return (role_side,)  # which says so already
+        return (role_side,)  # which reports it already
     return role_side, _gate("secret-resource-policy", decision, "secret-resource-policy-missing", looked)
 
 
@@ -124,7 +126,7 @@ def _secret_access(request: Request, policies: Policies, looked: tuple[_Unread, 
 
 
 def _key_gates(role: Role, secret: Secret, ours: Policies, around: Circumstances) -> tuple[Gate, ...]:
-    """Decide the keys of the current version, any one of which opens it; warn where the next one will stay shut.
+    """Decide the keys of the current version, any one of which opens it; warn if the next version's key stays shut.
 
     Source: https://docs.aws.amazon.com/secretsmanager/latest/userguide/manage_update-encryption-key.html
     """
@@ -160,7 +162,7 @@ def _hardness(gates: tuple[Gate, ...]) -> int:
 
 
 def _of_next_version(present: tuple[Gate, ...], best: tuple[Gate, ...]) -> Iterator[Gate]:
-    """Yield what shuts the secret's present key. No grant is planned for it: what works now is left alone."""
+    """Yield the gates that fail for the secret's present key. No grant is planned for them: the pull works now."""
     now = f" The current version opens with {_name_of(best[0].key)}; the next one is encrypted under this key."
     for gate in present:
         if gate.state != "pass":
@@ -257,7 +259,7 @@ def _key_access(role: Role, secret: Secret, key: Key, ours: Policies, around: Ci
 
 
 def _names_aliases(ours: Policies, request: Request) -> Iterator[str]:
-    """Say of each statement that was to allow the request what its Resource means: an alias, and never a key.
+    """Describe each statement meant to allow the request whose Resource is an alias, which never matches a key.
 
     Source: https://docs.aws.amazon.com/kms/latest/developerguide/alias-authorization.html
     """
@@ -281,7 +283,7 @@ def _default_key_gates(role: Role, secret: Secret, ours: Policies, around: Circu
         return (Gate(name="key-usable", state="fail", finding="default-key-cross-account", reason=reason),)
     arn = secret.key.arn if isinstance(secret.key, Key) else replace(secret.arn, service="kms", resource=_DEFAULT_KEY)
     request = decrypt_request(role, secret, arn, ("alias/aws/secretsmanager",), around)
-    # Resource control policies do not bear on AWS managed keys.
+    # Resource control policies do not apply to AWS managed keys.
     decision = decide(request, replace(ours, resource_control=(), resource=_default_key_policy(secret.arn, request)))
     if secret.key is None:  # people know it by its alias
         decision = replace(decision, resource=str(replace(arn, resource="alias/aws/secretsmanager")))
@@ -309,7 +311,7 @@ def _default_key_policy(secret: Arn, request: Request) -> Policy:
 
 
 def _scope_gates(role: Role, secret: Secret, access: Gate, around: Circumstances) -> tuple[Gate, ...]:
-    """Ask the statements that allow about a secret that nobody has: one that allows this too allows them all."""
+    """Evaluate the allowing statements for a secret that does not exist: one that allows it allows all secrets."""
     if access.decision is None or access.decision.verdict is not Verdict.ALLOWED:
         return ()
     stranger = replace(
@@ -400,7 +402,7 @@ def _blocked(decision: Decision) -> FindingId | None:
 
 
 def _denies(decision: Decision) -> bool:
-    """Whether a Deny decides, or may decide: a resource policy that cannot be read may well have one."""
+    """Whether a Deny decides, or may decide: a resource policy that cannot be read may contain one."""
     if not decision.statements:
         return False
     first = decision.statements[0]
@@ -415,9 +417,9 @@ def _unread(role: Role, *lookups: object) -> tuple[_Unread, ...]:
 
 
 def _with_grant(gate: Gate, request: Request, policies: Policies) -> Gate:
-    """Find out whether a grant opens the gate: ask again as if the role had one.
+    """Determine whether a grant opens the gate: evaluate again as if the role had one.
 
-    It does where the answer is then Allowed, or hangs on nothing but conditions that no grant can settle.
+    It does if the answer is then Allowed, or depends only on conditions that no grant can settle.
     """
     if gate.state != "fail":
         return replace(gate, conditional=gate.state == "pass" and _is_conditional(gate.decision))
@@ -428,7 +430,7 @@ def _with_grant(gate: Gate, request: Request, policies: Policies) -> Gate:
 
 
 def _is_conditional(decision: Decision | None) -> bool:
-    """Whether all that lets the role in, in its own policies or else in the resource's, has conditions of an owner."""
+    """Whether every allow of the role, in its own policies or else in the resource's, has an owner's conditions."""
     granting = () if decision is None else decision.granting
     own = [each for each in granting if each.policy.layer is Layer.IDENTITY]
     letting_in = own or [each for each in granting if each.policy.layer in (Layer.RESOURCE, Layer.KEY, Layer.GRANT)]

@@ -1,6 +1,6 @@
-"""How much work one request may cost: policies are written by others, and a batch waits for the answer.
+"""The work budget of one request: policies are written by others, and a batch waits for the answer.
 
-Beyond the bound the answer is Unknown. Ordinary policies of a role take some thousand steps for a request; IAM takes
+Beyond the limit the answer is Unknown. Ordinary policies of a role take a few thousand steps for a request; IAM accepts
 policies of a role, and of the resources that it names, that would take hundreds of millions.
 """
 
@@ -17,11 +17,11 @@ TOO_MUCH: Final = Unknown(
 
 @dataclass(slots=True)
 class Work:
-    """The steps that are left for one request, whatever the number of its policies."""
+    """The remaining steps of one request, shared by all its policies."""
 
     left: int = STEPS_MAX
 
     def take(self, steps: int) -> bool:
-        """Whether ``steps`` are left; if so, they are taken. Once they are not, none ever are."""
+        """Take ``steps`` and return True if enough are left. After the first refusal every request is refused."""
         self.left = self.left - steps if steps <= self.left else 0
         return self.left > 0

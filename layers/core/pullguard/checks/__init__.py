@@ -1,4 +1,4 @@
-"""The checks: one file a group, and ``catalogue`` with all of them.
+"""The checks, one file per group; ``catalogue`` lists all of them.
 
-Nothing is imported here, so that what needs one check's words does not start all of them.
+Nothing is imported here, so that a module that needs one check's words does not load all of them.
 """

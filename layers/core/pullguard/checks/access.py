@@ -1,4 +1,4 @@
-"""May the execution role read the secret and decrypt it? The gates of ``access``, one check for each finding."""
+"""Can the execution role read the secret and decrypt it? The gates of ``access``, one check for each finding."""
 
 import json
 from collections.abc import Iterable
@@ -84,7 +84,7 @@ def _accesses(facts: Facts) -> Iterable[tuple[Container, Role, Secret, PullAcces
 
 
 def _ask(finding: FindingId, facts: Facts) -> Iterable[Answer]:
-    """Answer for one finding id: from the gates of each container's pull that can give it."""
+    """Answer for one finding id: from the gates of each container's pull that can lead to it."""
     for container, role, secret, access in _accesses(facts):
         if secret.type is not None:  # secret-type-unusable explains it: no access makes such a secret usable
             yield Inapplicable(subject=subject_of(facts, container))
@@ -95,13 +95,13 @@ def _ask(finding: FindingId, facts: Facts) -> Iterable[Answer]:
         if mine is None:
             yield from _without_gate(subject, role, gates, access)
         elif mine.state == "unknown" and (_is_deleted(secret, mine) or _is_reported(access, mine)):
-            continue  # secret-scheduled-for-deletion, or the finding of an earlier gate, says it
+            continue  # secret-scheduled-for-deletion, or the finding of an earlier gate, reports it
         elif _is_asked_elsewhere(role, mine):
             yield _asked_elsewhere(subject, mine)
         elif mine.state == "unknown":
             yield _unsure(subject, container, role, mine)
         elif mine.grant_helps and no_room(role, secret) is not None:
-            continue  # inline-policy-quota tells of it
+            continue  # inline-policy-quota reports it
         else:
             yield Failed(
                 subject=subject,
@@ -113,20 +113,20 @@ def _ask(finding: FindingId, facts: Facts) -> Iterable[Answer]:
 
 
 def _without_gate(subject: Subject, role: Role, gates: list[Gate], access: PullAccess) -> Iterable[Answer]:
-    """Answer for a finding that none of the gates that can give it gives."""
+    """Answer for a finding to which none of its possible gates leads."""
     states = {gate.state for gate in gates if not gate.is_of_next_version}
     if states == {"pass"}:
         yield Passed(subject=subject)
     elif "fail" in states and "unknown" not in states:
-        yield Inapplicable(subject=subject)  # it is closed by another fault, for certain
+        yield Inapplicable(subject=subject)  # another fault certainly closes it
     elif not gates and access.state == "pass":
-        yield Inapplicable(subject=subject)  # there is no such gate any more: the key is another one
+        yield Inapplicable(subject=subject)  # the gate no longer exists: the key is another one
     elif gates and all(gate.state == "pass" or _is_asked_elsewhere(role, gate) for gate in gates):
-        yield Inapplicable(subject=subject)  # what is left open is another finding's question
+        yield Inapplicable(subject=subject)  # the open question belongs to another finding
 
 
 def _is_asked_elsewhere(role: Role, gate: Gate) -> bool:
-    """Whether all that is unknown is what AWS answers in the account of the key alone: no right here changes that."""
+    """Whether only the account of the key can answer what is unknown: no permission here changes that."""
     theirs = isinstance(gate.key, Key) and gate.key.arn.account != role.arn.account
     asked = {explained(each) for each in gate.not_asked}
     return gate.state == "unknown" and theirs and not gate.missing_keys and bool(asked) and {*gate.problems} <= asked
@@ -148,7 +148,7 @@ def _is_reported(access: PullAccess, gate: Gate) -> bool:
 
 
 def _subject(facts: Facts, container: Container, gate: Gate | None) -> Subject:
-    """Name what an answer is about, with the key of its gate: of several keys that is not always the secret's own."""
+    """Name the subject of an answer, with the key of its gate: of several keys that is not always the secret's own."""
     subject = subject_of(facts, container)
     if gate is None or gate.name not in KEY_GATES or gate.state == "unknown":
         return subject
@@ -161,7 +161,7 @@ def _cause(finding: FindingId, container: Container, secret: Secret, gate: Gate 
 
 
 def _is_deleted(secret: Secret, gate: Gate) -> bool:
-    """Whether all that is unknown is what Secrets Manager refuses to say of a secret that is to be deleted.
+    """Whether everything unknown is what Secrets Manager does not disclose about a secret scheduled for deletion.
 
     Source: https://docs.aws.amazon.com/secretsmanager/latest/userguide/manage_delete-secret.html
     """
@@ -170,7 +170,7 @@ def _is_deleted(secret: Secret, gate: Gate) -> bool:
 
 
 def _blocked_by_organization(facts: Facts) -> Iterable[Answer]:
-    """What the gates say, and what AWS's simulator adds where it was asked: it can only take away."""
+    """Combine the gates with the answers of AWS's simulator, if it was asked; it can only take access away."""
     finding: FindingId = "secret-access-blocked-by-organization"
     answers = {answer.subject.container: answer for answer in _ask(finding, facts)}
     for container, _, secret, access in _accesses(facts):
@@ -207,7 +207,7 @@ def _second_opinion(
 
 
 def _not_assumable(facts: Facts) -> Iterable[Answer]:
-    """The trust policy is the role's own: it is answered once for the task definition, whatever its secrets."""
+    """The trust policy is the role's own: one answer for the task definition, regardless of its secrets."""
     role = facts.role
     if not isinstance(role, Role) or not gives_credentials(facts):
         return
@@ -241,7 +241,7 @@ def _let_ecs_assume(role: Role, gate: Gate) -> Remedy:
 
 
 def _trust_evidence(role: Role, gate: Gate) -> str:
-    """Quote the statements that name ECS and still do not let it, or that name services by a wildcard."""
+    """Quote the statements that name ECS but do not admit it, or that name services by a wildcard."""
     if gate.statements:
         return _evidence(gate)
     said = [gate.reason]
@@ -310,7 +310,7 @@ _CAUSES: Final[dict[FindingId, str]] = {
 
 
 def _inline_policy_quota(facts: Facts) -> Iterable[Answer]:
-    """It stands in the place of the findings that the grant would mend: they cannot be mended so."""
+    """Replaces the findings that a grant would fix, because no grant fits within the quota."""
     role = facts.role
     if not isinstance(role, Role) or not isinstance(role.inline_policies, tuple):
         return

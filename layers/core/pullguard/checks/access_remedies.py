@@ -1,4 +1,4 @@
-"""What to do where a role cannot read a secret or decrypt it, and with which command or statement."""
+"""Remedies for a role that cannot read or decrypt a secret, with the command or statement for each."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -47,7 +47,7 @@ ASK_ORGANIZATION: Final = "Ask the owners of the organization's policies to allo
 def remedy_of(
     finding: FindingId, facts: Facts, container: Container, secret: Secret, *, gate: Gate, access: PullAccess
 ) -> Remedy:
-    """Return what opens ``gate``, one of ``access``: a grant where one helps, else what people do by hand."""
+    """Return the remedy that opens ``gate``, one of ``access``: a grant if it helps, else the manual steps."""
     role = facts.role
     if gate.name in KEY_GATES:
         secret = replace(secret, key=gate.key)
@@ -72,7 +72,7 @@ def _together(
 ) -> Remedy:
     """Return one remedy that opens every layer that lacks the request, since one alone opens nothing.
 
-    What no shell takes after the first goes into the text: it is a statement, or not all is for one account.
+    Later parts that are not for a shell go into the text: they are statements, or the parts are for several accounts.
     """
     first, *rest = remedies
     if needs_own(role, gate):
@@ -98,7 +98,7 @@ def _own_policies(container: Container, secret: Secret, role: Role, access: Pull
 def _granting(container: Container, secret: Secret, role: Role, gate: Gate, access: PullAccess) -> Remedy:
     missing = missing_key(container, secret, role)
     if missing is not None and missing.said_no:
-        # No command that grants: the author of the task definition may want what the owner does not.
+        # No granting command: the task definition's author may want access that the owner does not.
         return Remedy(text=f"{_NOT_GRANTED}: {missing.why}. {missing.remedy}", snippet=missing.snippet)
     actions = lacking(access)
     does = "decrypt" if actions == {DECRYPT} else "read"
@@ -113,7 +113,7 @@ def _granting(container: Container, secret: Secret, role: Role, gate: Gate, acce
 
 
 def _not_enough(role: Role, gate: Gate, access: PullAccess) -> str | None:
-    """Return why Pullguard leaves a grant to people that both owners agree to; None where it does not."""
+    """Return why Pullguard leaves a grant that both owners consent to to people; None if it does not."""
     if gate.is_of_next_version:
         return "The pull works now, and Pullguard grants only what a pull needs."
     shut = next((each for each in access.failures if not each.grant_helps), None)
@@ -128,7 +128,7 @@ def _not_enough(role: Role, gate: Gate, access: PullAccess) -> str | None:
 
 
 def to_find_out(gate: Gate, role: Role) -> Remedy:
-    """Return what settles an unknown gate of ``role``: a permission, a command, or another condition."""
+    """Return the step that settles an unknown gate of ``role``: a permission, a command, or another condition."""
     sentences = [f"To check it: {each.switch}." for each in gate.not_asked]
     if gate.unreadable:
         denied = [each.resource for each in gate.unreadable if each.reason == "denied"]
@@ -151,7 +151,7 @@ def to_find_out(gate: Gate, role: Role) -> Remedy:
 
 
 def statements_needed(secret: Secret) -> str:
-    """Return the statements that every layer has to let through."""
+    """Return the statements that every layer has to allow."""
     return render(policy_document((granted_for(secret),)))
 
 
@@ -188,7 +188,7 @@ def _role_arn(facts: Facts) -> str:
 
 
 def spare(role: Lookup[Role] | None, secret: Secret | None, denying: Citation) -> Remedy:
-    """Say which policy denies, and how to see it: what else it is for, only its owner knows."""
+    """Return which policy denies, and how to view it; only its owner knows its purpose."""
     policy = denying.policy
     whom = "this role" if secret is None else "this role and secret"
     text = f"Remove {denying.title}, or exempt {whom} in it; only its owner knows what else it is for."
@@ -229,9 +229,9 @@ def _key_state(facts: Facts, secret: Secret, _gate: Gate) -> tuple[str, str | No
 
 
 def _another_key(facts: Facts, secret: Secret) -> tuple[str, str | None]:
-    """The old value cannot be decrypted any more, so it has to be stored again, under another key.
+    """Return how to store the value again under another key, since the old value can no longer be decrypted.
 
-    ``aws/secretsmanager`` works for roles of its own account only: other accounts would lose the secret.
+    ``aws/secretsmanager`` works only for roles of its own account: other accounts would lose the secret.
     """
     value = ("--secret-string", "file://credentials.json")
     if secret.arn.account == _own_account(facts) and secret.resource_policy is None:
@@ -258,7 +258,7 @@ def _own_key(_facts: Facts, secret: Secret, _gate: Gate) -> tuple[str, str | Non
 
 
 def _narrower(role: Role, secret: Secret, gate: Gate, access: PullAccess) -> Remedy:
-    """Name the secret instead of all of them; where the right to decrypt may be narrowed, that stays as it is."""
+    """Name the secret instead of all of them; if the right to decrypt may be narrowed, that stays as it is."""
     broad = " and ".join(citation.title for citation in gate.statements)
     text = f"Let the role read this secret by name; then remove {broad}, or narrow it to what else needs it."
     decrypts = access.gate("key-access")

@@ -1,4 +1,4 @@
-"""The catalogue: every check, in the order in which a pull meets what it looks at."""
+"""The catalogue: every check, in the order in which a pull reaches what it examines."""
 
 from typing import Final
 
@@ -23,10 +23,10 @@ _BROKEN: Final = {check.id: check.broken for check in CHECKS}
 
 
 def broken_by(finding: Finding) -> Breaks:
-    """Return what is broken where there is this finding; of a check that is no more, its task definition."""
+    """Return what the finding says is broken; for a removed check, its task definition."""
     return _BROKEN.get(finding.check, Breaks.DEFINITION)
 
 
 def incident_of(finding: Finding) -> str:
-    """Return the id of the cause that the finding belongs to, as ``incident_id`` gives it."""
+    """Return the id of the cause that the finding belongs to, as ``incident_id`` computes it."""
     return incident_id(finding, broken_by(finding))

@@ -1,4 +1,4 @@
-"""What a check is, and the small vocabulary in which checks are written."""
+"""The definition of a check, and the small vocabulary in which checks are written."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -36,7 +36,7 @@ Place: TypeAlias = Literal["definition", "assume", "role", "read", "secret", "de
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateInfo:
-    """Where a gate appears: its ``group`` in the catalogue, its ``place`` in the report's drawing; what it breaks."""
+    """The metadata of a gate: its ``group`` in the catalogue, its ``place`` in the report's drawing, what it breaks."""
 
     group: Group
     place: Place
@@ -66,16 +66,17 @@ _USER_INFO: Final = re.compile(r"^.*@(?!sha\d+:)", re.DOTALL)  # ci:password@reg
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One rule of the catalogue, with everything that the catalogue, ``explain`` and the report say of it.
+    """One rule of the catalogue, with everything that the catalogue, ``explain`` and the report say about it.
 
-    ``id`` is public and never changes. ``gate`` is the step of a pull that it is about; ``place`` is where the report
-    draws it, if not at the gate's own place. ``fails_when`` completes the sentence "fails when …". ``needs`` is what
-    has to be readable or switched on, ``remedy`` how to fix it: the general form, without a full stop; a finding
-    fills in the real names. ``fix`` is what Pullguard itself may do, ``fix_words`` says it where the action does not.
-    ``source`` is the documentation page that the rule rests on. ``ask`` gives one answer for each thing that the check
-    examined, and none for things whose earlier gate has failed. ``moot_after`` are the ids of checks whose error
-    explains why this one has no answer: what is unknown or not checked here is then left to that finding. ``breaks`` is
-    what is broken where it fails, if not what its gate says: findings of the same have one cause.
+    ``id`` is public and never changes. ``gate`` is the step of a pull that it is about; ``place`` is its position in
+    the report's drawing, if not at the gate's own place. ``fails_when`` completes the sentence "fails when …".
+    ``needs`` is the input that has to be readable or switched on. ``remedy`` is the general form of the fix, without a
+    full stop; a finding fills in the real names. ``fix`` is what Pullguard itself may do; ``fix_words`` describes it if
+    the action does not. ``source`` is the documentation page that the rule rests on. ``ask`` gives one answer for each
+    thing that the check examined, and none for things whose earlier gate has failed. ``moot_after`` are the ids of
+    checks whose error explains why this one has no answer: whatever is unknown or not checked here is then left to that
+    finding. ``breaks`` is what is broken when it fails, if not what its gate says: findings that share it have one
+    cause.
     """
 
     id: str
@@ -99,16 +100,16 @@ class Check:
 
     @property
     def drawn_at(self) -> Place:
-        """The place in the report's drawing of the pull that the check is about."""
+        """The position of the check in the report's drawing of the pull."""
         return self.place or GATES[self.gate].place
 
     @property
     def broken(self) -> Breaks:
-        """What is broken where the check fails."""
+        """The kind of thing that is broken when the check fails."""
         return self.breaks or GATES[self.gate].breaks
 
 
-# What checks need in order to answer, and forms of remedies that several share: for the catalogue.
+# Requirements of checks, and remedies that several checks share: for the catalogue.
 NEEDS_DEFINITION: Final = "the task definition alone"
 NEEDS_SECRET: Final = "secretsmanager:DescribeSecret"  # noqa: S105 (an action)
 NEEDS_VALUE: Final = "secretsmanager:GetSecretValue (kms:Decrypt) on an opted-in secret, or --read-values"
@@ -127,7 +128,7 @@ NAME_FULL_ARN: Final = "register a revision that names the secret by its full AR
 
 
 def subject_of(facts: Facts, container: Container | None = None) -> Subject:
-    """Name everything that an answer about ``container`` (or the whole task definition) touches."""
+    """Name everything that an answer about ``container`` (or the whole task definition) concerns."""
     secret = _secret_of(facts, container) if container else None
     role = facts.role
     key = secret.key if secret is not None else None
@@ -142,14 +143,14 @@ def subject_of(facts: Facts, container: Container | None = None) -> Subject:
 
 
 def _secret_of(facts: Facts, container: Container) -> Secret | None:
-    """Return the secret that the container names, be it by an ARN that AWS takes for another's; never a replacement."""
+    """Return the secret that the container names, even by an ARN that AWS reads as another's; never a replacement."""
     reference = container.reference
     reference = reference.meant if isinstance(reference, MalformedReference) else reference
     return meaning.named(facts, reference) if reference is not None else None
 
 
 def shown_reference(container: Container) -> str | None:
-    """Return what may be shown of the container's reference; None where it gives none."""
+    """Return the part of the container's reference that may be shown; None if it gives no reference."""
     match container.reference:
         case SecretReference(text=text):
             return text
@@ -160,7 +161,7 @@ def shown_reference(container: Container) -> str | None:
 
 
 def image_text(container: Container) -> str:
-    """Return the image as the task definition names it, without what may be a password or looks like a token."""
+    """Return the image as the task definition names it, without anything that may be a password or a token."""
     text = hidden(container.image.text)
     return _USER_INFO.sub("…@", text) if isinstance(container.image, Malformed) else text
 
@@ -178,7 +179,7 @@ def referring(facts: Facts) -> Iterable[tuple[Container, SecretReference]]:
 
 
 def gives_credentials(facts: Facts) -> bool:
-    """Whether any container gives credentials for its image, be they badly named: a role has to read them."""
+    """Whether any container gives credentials for its image, even an invalid reference: a role has to read them."""
     return any(each.reference is not None and not is_ecr(each) for each in facts.task_definition.containers)
 
 
@@ -191,17 +192,17 @@ def secrets_in_use(facts: Facts) -> Iterable[tuple[Container, Secret]]:
 
 
 def is_ecr(container: Container) -> bool:
-    """Whether the container's image lies in Amazon ECR."""
+    """Whether the container's image is in Amazon ECR."""
     return isinstance(container.image, ImageReference) and container.image.is_ecr
 
 
 def image_of(container: Container) -> ImageReference | None:
-    """Return the container's image, None where its text is none."""
+    """Return the container's image, None if its text is not an image reference."""
     return None if isinstance(container.image, Malformed) else container.image
 
 
 def unreadable(subject: Subject, what: str, unread: Unreadable, *, value_of: Secret | None = None) -> Unsure:
-    """Say that ``what`` could not be read, and what makes it readable; ``value_of`` is the secret whose value it is."""
+    """Report that ``what`` could not be read, and how to make it readable; ``value_of`` is the secret of a value."""
     return Unsure(
         subject=subject,
         cause=f"{what} could not be read.",
@@ -220,7 +221,7 @@ CREDENTIALS_FILE: Final = 'credentials.json holds {"username": "...", "password"
 
 
 def put_value(secret: Secret, text: str) -> Remedy:
-    """Return the remedy that stores a new value from a file; ``text`` says which, and what the file holds is added.
+    """Return the remedy that stores a new value from a file; ``text`` names the value, and the file's format is added.
 
     A replica takes no value of its own: the command is for its primary.
     """
@@ -235,7 +236,7 @@ def put_value(secret: Secret, text: str) -> Remedy:
 
 
 def primary_of(secret: Secret) -> Secret:
-    """Return the secret as the primary that its value is stored in; itself where it is no replica."""
+    """Return the primary in which the secret's value is stored; the secret itself if it is not a replica."""
     elsewhere = secret.cross_account_primary
     if elsewhere is not None:
         try:
@@ -247,5 +248,5 @@ def primary_of(secret: Secret) -> Secret:
 
 
 def skipped(subject: Subject, question: str, not_asked: NotAsked) -> Skipped:
-    """Say that a question was not asked, why, and how to switch it on."""
+    """Report that a question was not asked, why, and how to switch it on."""
     return Skipped(subject=subject, question=question, why=not_asked.why, switch=not_asked.switch)

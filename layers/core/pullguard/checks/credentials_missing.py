@@ -1,9 +1,9 @@
 """Does a container need credentials that it does not give?
 
-Anyone may tag a secret for any registry, and an instance may log in by itself: that a secret is kept for a registry
-proves nothing about an image. So it is an error only where the registry refused this image to anybody and served it to
-an opted-in secret's credentials, and no task of the revision has pulled it; or where a task could not start because it
-was refused this image. Only the first is acted on; see docs/adr/0017.
+Anyone may tag a secret for any registry, and an instance may log in by itself: a secret that is kept for a registry
+proves nothing about an image. So it is an error in two cases only. The registry refused this image to anonymous callers
+and served it to an opted-in secret's credentials, and no task of the revision has pulled it. Or a task could not start
+because it was refused this image. Pullguard acts on the first case only; see docs/adr/0017.
 """
 
 from collections.abc import Iterable
@@ -42,7 +42,7 @@ from pullguard.domain.image import ImageReference, parse_images
 from pullguard.domain.opt_in import ATTACH_TAG, REGISTRY_TAG, ROLES_TAG, secrets_for, wants_attachment
 
 ACCEPTED_FOR: Final = timedelta(minutes=15)
-"""How long a registry's answers are believed; a command that finds them older asks for another validation."""
+"""The time for which a registry's answers are believed; a command that finds older ones requests another validation."""
 _CLOCKS_DIFFER: Final = timedelta(minutes=5)
 _REFUSALS = frozenset({"no-credentials-used", "pull-denied"})
 
@@ -91,15 +91,15 @@ def _judged(
         question = f"Does the pull need the credentials that are kept for {image.host}?"
         yield skipped(subject, question, _not_proved(facts, container))
         if isinstance(facts.usage, Usage) and (started := facts.usage.last_started_at) is not None:
-            yield Passed(subject=subject, proved_at=started)  # it ends a finding that no task had started since
+            yield Passed(subject=subject, proved_at=started)  # it ends findings that are older than that start
 
 
 def proof_of(facts: Facts, container: Container) -> Accepted | None:
-    """Return what proves that ``container`` needs a secret's credentials; None where that is not proved.
+    """Return the proof that ``container`` needs a secret's credentials; None if there is no proof.
 
-    A short time ago the registry refused this image to anybody, and served it to credentials that are still the current
-    ones of a live, opted-in secret. If these facts have asked it again, it still refuses. No task of the revision has
-    pulled the image.
+    A short time ago the registry refused this image to anonymous callers, and served it to credentials that are still
+    the current ones of a live, opted-in secret. If these facts include a newer answer, it is still a refusal. No task
+    of the revision has pulled the image.
     """
     accepted, usage = facts.accepted.get(container.name), facts.usage
     said = facts.verifications.get(container.name, VERIFICATION_SWITCHED_OFF)
@@ -114,13 +114,13 @@ def proof_of(facts: Facts, container: Container) -> Accepted | None:
 
 
 def to_attach(facts: Facts, container: Container) -> Secret | None:
-    """Return the secret that a proved ``container`` must be meant to name: the only one that is kept for the host."""
+    """Return the secret that a proven ``container`` must mean: the only one that is kept for the host."""
     candidates = candidates_for(facts, container)
     return candidates[0] if len(candidates) == 1 and proof_of(facts, container) is not None else None
 
 
 def _not_proved(facts: Facts, container: Container) -> NotAsked:
-    """Say why it is not known whether the pull needs credentials."""
+    """Return why it is unknown whether the pull needs credentials."""
     said = facts.verifications.get(container.name)
     if not isinstance(said, Verification):
         return said if isinstance(said, NotAsked) else VERIFICATION_SWITCHED_OFF
@@ -140,7 +140,7 @@ _IF_PRIVATE: Final = "name the secret that is meant for the image, if it needs o
 
 
 def _refused_start(facts: Facts, container: Container, image: ImageReference) -> FailedStart | None:
-    """Return a task that could not start because ``container`` was refused its image; None if there was none lately."""
+    """Return a recent task that could not start because ``container`` was refused its image; None without such a task."""
     for start in recent_starts(facts):
         for reason, diagnosis in diagnosed_each(start, facts):
             is_refusal = diagnosis.explanation.kind in _REFUSALS
@@ -154,9 +154,9 @@ def _is_about(
 ) -> bool:
     """Whether ``reason``, which names the images ``named``, is about the pull of ``container``.
 
-    The container that gives a reason is the one that it is about, unless its text names another image. A reason of the
-    task is about the image that it names; where that may be one of another container's, which gives credentials for it,
-    either may have failed.
+    A container's reason is about that container, unless its text names another image. A task's reason is about the
+    image that it names; if that may also belong to another container, which gives credentials for it, either may have
+    failed.
     """
     if reason.container is not None and reason.container != container.name:
         return False
@@ -195,7 +195,7 @@ def _failed(
     *,
     is_asked_for: bool | None,
 ) -> Failed:
-    """Say what is wrong; ``is_asked_for`` is whether Pullguard is to fix it, None where it must not."""
+    """Describe the fault; ``is_asked_for`` is whether Pullguard is to fix it, None if it must not."""
     names = ", ".join(str(secret.arn) for secret in candidates)
     if len(candidates) > 1:
         remedy = Remedy(text="Choose one of the secrets, and name it.")

@@ -1,4 +1,4 @@
-"""All checks asked of one task definition, and their answers turned into findings."""
+"""Run all checks on one task definition, and turn their answers into findings."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -34,11 +34,11 @@ _FIRST_CHECK: Final = "reference-malformed"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examination:
-    """What the checks say of one task definition; ``passed`` are the ids that would be findings, had they failed.
+    """The results of all checks for one task definition; ``passed`` are the ids of findings that did not occur.
 
-    ``proved_at`` is when that happened which proves it, for those of ``passed`` that the present state does not prove.
-    ``unread`` is what AWS did not say, by the ids of the findings that are unknown for it. ``not_checked`` are the
-    questions that were not asked; ``summary`` counts them.
+    ``proved_at`` is the time of the proof, for those of ``passed`` that the present state does not prove. ``unread`` is
+    what AWS did not say, by the ids of the findings that are unknown because of it. ``not_checked`` are the questions
+    that were not asked; ``summary`` counts the answers.
     """
 
     findings: tuple[Finding, ...]
@@ -50,7 +50,7 @@ class Examination:
 
     @classmethod
     def of(cls, *findings: Finding) -> "Examination":
-        """Return an examination that has found just these (or, with none, nothing that is looked at)."""
+        """Return an examination with exactly these findings (or, with none, without any answer)."""
         unknown = sum(each.status == "unknown" for each in findings)
         return cls(
             findings=findings,
@@ -60,7 +60,7 @@ class Examination:
 
 
 def examine(facts: Facts, checks: tuple[Check, ...] = CHECKS) -> Examination:
-    """Ask every check; findings come errors first, then in the order of the checks."""
+    """Run every check; findings come errors first, then in the order of the checks."""
     answers = answers_of(facts, checks)
     listed = [_finding(check, answer) for check, answer in answers]
     found = _joined({each.id: each for each in listed if each is not None}, answers)
@@ -92,8 +92,8 @@ def examine(facts: Facts, checks: tuple[Check, ...] = CHECKS) -> Examination:
 def answers_of(facts: Facts, checks: tuple[Check, ...] = CHECKS) -> list[tuple[Check, Answer]]:
     """Return every check's answers, in the order of the checks; a failure that others explain says which.
 
-    A question that another finding leaves without an answer is left out. A remedy that registers a revision is
-    replaced where that would not help: for AWS Batch, and for older revisions.
+    A question that another finding leaves without an answer is left out. A remedy that registers a revision is replaced
+    if that would not help: for AWS Batch, and for older revisions.
     """
     asked = _without_moot([(check, answer) for check in checks for answer in check.ask(facts)])
     return [(check, _with_remedy(answer, facts)) for check, answer in explained(asked)]
@@ -107,7 +107,7 @@ def _with_remedy(answer: Answer, facts: Facts) -> Answer:
 
 
 def _without_moot(answers: list[tuple[Check, Answer]]) -> list[tuple[Check, Answer]]:
-    """Leave out what is unknown or not checked for a reason that another finding about the same container reports."""
+    """Leave out answers that are unknown or not checked for a reason that another finding of the container reports."""
     errors = {
         (check.id, answer.subject.container)
         for check, answer in answers
@@ -123,7 +123,7 @@ def _without_moot(answers: list[tuple[Check, Answer]]) -> list[tuple[Check, Answ
 
 
 def _joined(found: dict[str, Finding], answers: Iterable[tuple[Check, Answer]]) -> dict[str, Finding]:
-    """Return the findings, where one that another error explains says to which cause it belongs."""
+    """Return the findings; one that another error explains is assigned to that error's cause."""
     joined = dict(found)
     for check, answer in answers:
         if isinstance(answer, Failed) and answer.explained_by:
@@ -160,17 +160,17 @@ def _finding(check: Check, answer: Answer) -> Finding | None:
 
 
 def _briefly(unread: Iterable[Unreadable]) -> str:
-    """Return the call that a finding is unknown for: of several one that was denied, since somebody has to allow it."""
+    """Return the call that a finding is unknown for: preferably a denied one, since a person has to allow it."""
     return next((each.brief for each in sorted(unread, key=lambda each: each.reason != "denied")), "")
 
 
 def _described(arn: Arn) -> str:
-    """Return the id of the finding that a task definition could not even be described."""
+    """Return the id of the finding that a task definition could not be described."""
     return finding_id(_FIRST_CHECK, Subject(task_definition=str(arn)))
 
 
 def unread_task_definition(arn: Arn, unread: Unreadable) -> Finding:
-    """Return the finding that a task definition could not even be described: nothing about it is known."""
+    """Return the finding that a task definition could not be described, so that nothing about it is known."""
     return Finding(
         id=_described(arn),
         check=_FIRST_CHECK,

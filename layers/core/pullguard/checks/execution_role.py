@@ -1,4 +1,4 @@
-"""Is there an execution role at all?"""
+"""Does the task definition have a valid execution role?"""
 
 import json
 from collections.abc import Iterable
@@ -24,7 +24,7 @@ from pullguard.domain.task_definition import proved_role_arn, role_arn_of
 
 _EXECUTION_ROLE = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html"
 
-_NO_ACCOUNT: Final = "000000000000"  # what stands for the account where a file is checked and nothing tells it
+_NO_ACCOUNT: Final = "000000000000"  # the account of a checked file that names none
 
 
 def _missing(facts: Facts) -> Iterable[Answer]:
@@ -60,7 +60,7 @@ def _member(role: str) -> str:
 
 
 def _some_role(home: Arn) -> str:
-    """Return a role's ARN to fill in; what is checked before it is registered may have no account yet."""
+    """Return a placeholder role ARN; a definition that is checked before registration may have no account yet."""
     account = "ACCOUNT-ID" if home.account == _NO_ACCOUNT else home.account
     return f"arn:{home.partition}:iam::{account}:role/ecsTaskExecutionRole"
 
@@ -85,7 +85,7 @@ def _not_found(facts: Facts) -> Iterable[Answer]:
 
 
 def _names_no_role(facts: Facts) -> Failed | None:
-    """Say what is wrong with a text that names no role: IAM is not asked for such a one."""
+    """Describe a text that does not name a role; IAM is not asked about such a text."""
     if not isinstance(facts.role, Missing):
         return None
     try:
@@ -101,7 +101,7 @@ def _names_no_role(facts: Facts) -> Failed | None:
 
 
 def _is_elsewhere(facts: Facts) -> Failed | None:
-    """Say that the role is another account's or partition's: nobody can pass it to ECS, whether it exists or not.
+    """Report that the role is another account's or partition's: it cannot be passed to ECS, even if it exists.
 
     Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html
     """

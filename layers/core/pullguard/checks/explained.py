@@ -1,4 +1,4 @@
-"""A failure that others explain: which of them does, or what was ruled out and what was not looked at."""
+"""A failure that others explain: which of them does, or what was ruled out and what was not examined."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -7,15 +7,15 @@ from typing import Final
 from pullguard.checks.check import Check
 from pullguard.domain.findings import Answer, Failed, Passed, Skipped, Unsure
 
-# Asked from Pullguard's own network: that they pass rules nothing out for the task's.
+# Asked from Pullguard's own network: a pass rules nothing out for the task's network.
 _OF_THE_NETWORK: Final = frozenset({"registry-unreachable", "registry-rate-limited"})
-# A warning, since a limit ends by itself; that a pull failed by it is no less explained.
+# A warning, since a limit ends by itself; it still explains a failed pull.
 _LIMITED: Final = "registry-rate-limited"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Verdicts:
-    """The ids of the checks that failed as an error, failed as a warning, could not tell, were not asked, passed."""
+    """The ids of the checks that failed as an error, failed as a warning, were undecided, were not asked, passed."""
 
     errors: tuple[str, ...]
     warnings: tuple[str, ...]
@@ -25,7 +25,7 @@ class _Verdicts:
 
 
 def explained(answers: Sequence[tuple[Check, Answer]]) -> list[tuple[Check, Answer]]:
-    """Return the answers, where those that others explain say in their remedy which do, or what is ruled out."""
+    """Return the answers; the remedy of a failure that others explain names them, or what is ruled out."""
     return [(check, _explain(check, answer, answers)) for check, answer in answers]
 
 
@@ -38,7 +38,8 @@ def _explain(check: Check, answer: Answer, answers: Sequence[tuple[Check, Answer
         unrelated |= _OF_THE_NETWORK  # the pull was not reached
     others = [(each, its) for each, its in answers if each.id not in unrelated]
     if explaining:
-        rules_out = not answer.unrelated_gates  # else what passed was asked of another role than the one that was used
+        # otherwise the passed checks asked about another role than the one that was used
+        rules_out = not answer.unrelated_gates
         said = " ".join(_sentences(_verdicts(others), explaining, answer.remedy.text, rules_out=rules_out))
     else:
         said = answer.remedy.text
@@ -68,7 +69,7 @@ def _sentences(verdicts: _Verdicts, explaining: tuple[str, ...], how_to_fix: str
 
 
 def _and_more(count: int) -> str:
-    """Say how many further checks passed; their names are in the audit."""
+    """Return how many further checks passed; the audit has their names."""
     return f", and {count} further checks" if count else ""
 
 

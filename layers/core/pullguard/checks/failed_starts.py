@@ -1,4 +1,4 @@
-"""The tasks that failed to start a moment ago, which say something about now."""
+"""Tasks that failed to start recently enough to describe the present state."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,19 +13,19 @@ from pullguard.domain.stopped_reason import Diagnosis, diagnose, diagnose_one
 from pullguard.domain.stopped_text import NamedRole
 from pullguard.domain.task_definition import role_arn
 
-# As long as a service needs for a few more tries.
+# The time that a service needs for a few more attempts.
 _RECENT: Final = timedelta(minutes=15)
 _REASON_MAX_CHARS: Final = 500
 ROLE_GATES: Final[frozenset[PullGate]] = frozenset({"role", "trust", "secret access", "decrypt"})
-"""The gates of the task definition's own execution role: of another role their checks say nothing."""
+"""The gates of the task definition's own execution role: their checks say nothing about another role."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OtherRole:
     """The role that a task was started with, if that is not its task definition's execution role.
 
-    ``arn`` is None if only the role's name is known; ``role`` names it either way; ``sentence`` says which role it is
-    and where it is named.
+    ``arn``: None if only the role's name is known; ``role`` names it in either case; ``sentence`` says which role it
+    is and what names it.
     """
 
     arn: str | None
@@ -40,12 +40,12 @@ def recent_starts(facts: Facts) -> tuple[FailedStart, ...]:
 
 
 def diagnosed(start: FailedStart, facts: Facts) -> Diagnosis:
-    """Return what explains ``start``, given the images of its containers or else those of the task definition."""
+    """Return the diagnosis of ``start``, given the images of its containers or else those of the task definition."""
     return diagnose(start.reasons, _images(start, facts))
 
 
 def diagnosed_each(start: FailedStart, facts: Facts) -> tuple[tuple[Reason, Diagnosis], ...]:
-    """Return what explains each of the reasons of ``start`` by itself."""
+    """Return the diagnosis of each reason of ``start`` separately."""
     images = _images(start, facts)
     return tuple((reason, diagnose_one(reason, images)) for reason in start.reasons)
 
@@ -57,7 +57,7 @@ def _images(start: FailedStart, facts: Facts) -> tuple[ImageReference, ...]:
 
 
 def quoted(start: FailedStart) -> str:
-    """Return the task and what ECS says of it, shortened, without control characters and credentials."""
+    """Return the task and ECS's text about it, shortened, without control characters and credentials."""
     texts = (shown(without_credentials(reason.text), _REASON_MAX_CHARS) for reason in start.reasons)
     return f"{start.task_arn}: {'; '.join(texts)}"
 
@@ -94,7 +94,7 @@ def other_role(start: FailedStart, diagnosis: Diagnosis, definition: TaskDefinit
 
 
 def _named(text: object, definition: TaskDefinition) -> NamedRole | None:
-    """Read a role as ECS takes it, by its ARN or its name."""
+    """Read a role as ECS accepts it, by its ARN or its name."""
     if not isinstance(text, str) or not text:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Known forms in which people store credentials for other readers, and how the same credentials look for ECS."""
+"""Known forms of credentials for other consumers, and how to rewrite each for ECS."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from pullguard.checks.role_steps import creating
 from pullguard.domain.facts import Container, Facts, Lookalike, Secret, ValueShape
 from pullguard.domain.findings import Remedy
 
-# Amazon ECR reads these by their form: https://docs.aws.amazon.com/AmazonECR/latest/userguide/pull-through-cache.html
+# Amazon ECR requires this form: https://docs.aws.amazon.com/AmazonECR/latest/userguide/pull-through-cache.html
 _PULL_THROUGH_CACHE: Final = "ecr-pullthroughcache/"
 
 
@@ -83,14 +83,14 @@ FORMS: Final[Mapping[Lookalike, Form]] = {
 
 
 def form_of(shape: ValueShape) -> Form | None:
-    """Return the known form of a value that ECS cannot use; None if it has none."""
+    """Return the known form of a value that ECS cannot use; None if it is not a known one."""
     return None if shape.lookalike is None else FORMS[shape.lookalike]
 
 
 def rewriting(facts: Facts, container: Container, secret: Secret, shape: ValueShape, otherwise: str) -> Remedy:
-    """Return the remedy for a value that ECS cannot use: the exact rewrite of a known form, ``otherwise`` of none.
+    """Return the remedy for a value that ECS cannot use: the exact rewrite of a known form, else ``otherwise``.
 
-    Where Amazon ECR needs the form that the value has, the credentials go into a secret of their own.
+    If Amazon ECR needs the form that the value has, the credentials go into a separate secret.
     """
     form = form_of(shape)
     if form is None:

@@ -1,7 +1,7 @@
-"""From the name of a task definition to all the facts that the checks decide on.
+"""Gather all the facts that the checks decide on, given the name of a task definition.
 
-``Readers`` is what AWS is to the core: eight questions, each asked at most once for each thing (the readers
-remember). A question that was not answered is a fact of its own; see ``model``.
+``Readers`` is the core's interface to AWS: each question is asked at most once for each resource (the readers cache the
+answers). An unanswered question is a fact of its own; see ``domain/facts.py``.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -35,12 +35,13 @@ from pullguard.domain.near_names import nearest
 from pullguard.domain.opt_in import registry_hosts, secrets_for
 from pullguard.domain.task_definition import role_arn_of, shares_its_role
 
-# More would be a login each with what strangers may have stored: a tag opts any secret in, for any host.
+# The limit exists because each one costs a login with a value that others chose: a tag opts any secret in, for any
+# host.
 SECRETS_ASKED_MAX: Final = 3
 
 
 class Readers(Protocol):
-    """The questions that the core asks of AWS. Regions are those of the thing asked for."""
+    """The questions that the core asks AWS. Regions are those of the resource in question."""
 
     def task_definition(self, reference: str) -> Lookup[TaskDefinition]:
         """Describe a revision (by ARN) or the newest ACTIVE revision of a family (by name)."""
@@ -52,28 +53,28 @@ class Readers(Protocol):
         """Describe a secret by ARN, partial ARN or name, with its resource policy, its key and its value's shape."""
 
     def registry_secrets(self, region: str) -> Lookup[tuple[Secret, ...]]:
-        """List the secrets of the account and Region that are opted in, as DescribeSecret would tell of them."""
+        """List the opted-in secrets of the account and Region, in the detail of DescribeSecret."""
 
     def every_secret(self, region: str) -> Lookup[tuple[Secret, ...]]:
-        """List all secrets of the account and Region, where they may be listed."""
+        """List all secrets of the account and Region, if they may be listed."""
 
     def every_role(self) -> Lookup[tuple[Role, ...]]:
-        """Return the account's roles, where they may be listed."""
+        """Return the account's roles, if they may be listed."""
 
     def usage(self, task_definition: TaskDefinition) -> Lookup[Usage]:
         """Find the services and tasks that run a revision, and whether it is the newest of its family."""
 
     def organization(self) -> Lookup[str]:
-        """Return the id of the account's organization, Missing where it is in none. Asked where a policy needs it."""
+        """Return the id of the account's organization, Missing if it has none. Asked only if a policy needs it."""
 
     def simulation(self, role: Role, secret: Secret, reference: str) -> Lookup[tuple[Simulated, ...]]:
-        """Ask AWS's policy simulator for a second opinion, where that is switched on."""
+        """Ask AWS's policy simulator for a second opinion, if that is switched on."""
 
     def anonymous_pull(self, image: ImageReference, hosts: frozenset[str]) -> Lookup[Verification]:
-        """Ask the registry, one of ``hosts``, whether it serves the image to anybody, where that is switched on."""
+        """Ask the registry, one of ``hosts``, whether it serves the image anonymously, if that is switched on."""
 
     def verification(self, secret: Secret, image: ImageReference) -> Lookup[Verification]:
-        """Ask the registry whether the secret's credentials pull the image, where that is switched on."""
+        """Ask the registry whether the secret's credentials pull the image, if that is switched on."""
 
 
 def gather(
@@ -85,7 +86,7 @@ def gather(
 
 
 def gather_about(task_definition: TaskDefinition, readers: Readers, *, now: datetime, usage: bool = False) -> Facts:
-    """Gather the facts about a task definition that is described already."""
+    """Gather the facts about a task definition that has already been described."""
     region = task_definition.arn.region
     role = _role(task_definition, readers)
     secrets = {
@@ -123,7 +124,7 @@ def lacks_credentials(container: Container) -> bool:
 
 
 def _usable_reference(container: Container) -> SecretReference | None:
-    """Return the reference to look up: what stands there, or what a malformed one must have meant."""
+    """Return the reference to look up: the given one, or what a malformed one must have meant."""
     match container.reference:
         case SecretReference():
             return container.reference
@@ -152,7 +153,7 @@ def _secret(reference: SecretReference, region: str, readers: Readers) -> Lookup
 def _registry_secrets(task_definition: TaskDefinition, readers: Readers) -> Lookup[tuple[Secret, ...]]:
     """Find the opted-in secrets that containers without credentials may be missing, and describe each of them.
 
-    A list of secrets says nothing of their keys and resource policies, on which it hangs whether the role can read.
+    A list of secrets does not include their keys and resource policies, which decide whether the role can read them.
     """
     hosts = {
         getattr(container.image, "host", "") for container in filter(lacks_credentials, task_definition.containers)
@@ -169,9 +170,9 @@ def _registry_secrets(task_definition: TaskDefinition, readers: Readers) -> Look
 def _other_readings(
     task_definition: TaskDefinition, secrets: Mapping[str, Lookup[Secret]], readers: Readers
 ) -> tuple[dict[str, Lookup[Secret]], dict[str, Lookup[Secret]]]:
-    """Ask the two queries that decide what each ARN means that AWS does not find: ``Facts.namesakes, replacements``.
+    """Run the two queries that decide what an unknown ARN means: ``Facts.namesakes, replacements``.
 
-    Names are looked up in our own account only: DescribeSecret takes another account's secret by its ARN alone.
+    Names are looked up in our own account only: DescribeSecret accepts another account's secret only by its ARN.
     """
     namesakes: dict[str, Lookup[Secret]] = {}
     replacements: dict[str, Lookup[Secret]] = {}
@@ -192,17 +193,17 @@ def _other_readings(
 
 
 def _with_near_names(facts: Facts, readers: Readers) -> Facts:
-    """Return the facts with what may be meant in place of secrets and of a role that do not exist."""
+    """Return the facts with candidates for secrets and a role that do not exist."""
     near_roles = _near_roles(facts.task_definition, readers) if isinstance(facts.role, Missing) else ()
     return replace(facts, near_secrets=dict(_near_secrets(facts, readers)), near_roles=near_roles)
 
 
 def _near_secrets(facts: Facts, readers: Readers) -> Iterator[tuple[str, Lookup[tuple[Secret, ...]]]]:
-    """Look for secrets of similar names in our own account, by the container's name.
+    """Find secrets of similar names in our own account, by the container's name.
 
-    Opted-in ones for the image's registry come first. Of the others, those are offered that no owner keeps for
-    something else, and to people only (``Readers.every_secret``): anyone who may register a task definition could
-    otherwise learn the names of all secrets. What cannot be listed or described offers nothing.
+    Opted-in ones for the image's registry come first. The others are offered only if no owner keeps them for another
+    purpose, and only to people (``Readers.every_secret``): anyone who may register a task definition could otherwise
+    learn the names of all secrets. Secrets that cannot be listed or described are not offered.
     """
     home = facts.task_definition.arn
     for container in facts.task_definition.containers:
@@ -223,9 +224,9 @@ def _near_secrets(facts: Facts, readers: Readers) -> Iterator[tuple[str, Lookup[
 def _of_another_region(
     facts: Facts, reference: SecretReference, image: ImageReference, region: str
 ) -> tuple[Secret, ...]:
-    """Return secrets of just that name in other Regions, of those that are known: no other Region is asked.
+    """Return known secrets of exactly that name in other Regions; no other Region is queried.
 
-    These are what other containers name, and opted-in ones where containers give no credentials.
+    The candidates are the secrets that other containers name, and opted-in ones if containers give no credentials.
     """
     listed = facts.registry_secrets if isinstance(facts.registry_secrets, tuple) else ()
     named = (each for each in facts.secrets.values() if isinstance(each, Secret))
@@ -244,7 +245,7 @@ def _of_another_region(
 def _near_beside(
     reference: SecretReference, image: ImageReference, region: str, readers: Readers
 ) -> tuple[Secret, ...]:
-    """Look for opted-in secrets of which a reference that looks stale may be a misspelling, in its last word alone."""
+    """Find opted-in secrets whose last word a stale-looking reference may misspell."""
     start = f"{reference.name_without_suffix}-"
 
     def fits(secret: Secret) -> bool:
@@ -278,14 +279,14 @@ def _of_similar_names(
     fits: Callable[[Secret], bool],
     readers: Readers,
 ) -> tuple[Secret, ...]:
-    """Return those of ``listed`` of similar names that fit, also as they are described: the list may lag behind."""
+    """Return those of ``listed`` with similar names that fit, checked again after describing them: the list may lag."""
     by_name = {each.name: each for each in (listed if isinstance(listed, tuple) else ()) if fits(each)}
     described = (readers.secret(str(by_name[name].arn), region) for name in nearest(wanted, by_name))
     return tuple(each for each in described if isinstance(each, Secret) and fits(each))
 
 
 def _near_roles(task_definition: TaskDefinition, readers: Readers) -> Lookup[tuple[Role, ...]]:
-    """Look for roles of similar names that the task definition's own account has and that ECS tasks may take."""
+    """Find roles of similar names in the task definition's own account that ECS tasks may assume."""
     try:
         arn = role_arn_of(task_definition)
     except Malformed:
@@ -316,9 +317,9 @@ def _verifications(
 def _anonymous_pulls(
     task_definition: TaskDefinition, registry_secrets: Lookup[tuple[Secret, ...]], readers: Readers
 ) -> dict[str, Lookup[Verification]]:
-    """Ask the registry of each container that gives no credentials, where a secret is kept for it, by its name.
+    """Ask the registry of each container that gives no credentials, if a secret is kept for it, by its name.
 
-    No host is asked that does not stand in the tag of such a secret.
+    A host is asked only if the tag of such a secret names it.
     """
     answers: dict[str, Lookup[Verification]] = {}
     for container in filter(lacks_credentials, task_definition.containers):
@@ -338,9 +339,9 @@ def _accepted(
     readers: Readers,
     now: datetime,
 ) -> dict[str, Accepted]:
-    """Ask the question again with the credentials of opted-in secrets, where the registry refused it to anybody.
+    """If the registry refused anonymous access, repeat the question with the credentials of opted-in secrets.
 
-    The first secret whose credentials it takes is the answer; no more than a few are asked with.
+    The answer is the first secret whose credentials it accepts; only a few are tried.
     """
     accepted: dict[str, Accepted] = {}
     for container in task_definition.containers:
@@ -357,7 +358,7 @@ def _accepted(
 
 
 def is_refusal(anonymous: Lookup[Verification] | None) -> bool:
-    """Whether the registry refused the image to anybody: no time-out, limit or fault of a server is a refusal."""
+    """Whether the registry refused the image to anonymous callers; a time-out, limit or server error does not count."""
     return isinstance(anonymous, Verification) and anonymous.answer == "rejected"
 
 
@@ -367,7 +368,7 @@ def _simulations(
     secrets: Mapping[str, Lookup[Secret]],
     readers: Readers,
 ) -> dict[str, Lookup[tuple[Simulated, ...]]]:
-    """Ask the simulator of each container whose secret was found, by the container's name."""
+    """Run the simulator for each container whose secret was found, by the container's name."""
     answers: dict[str, Lookup[tuple[Simulated, ...]]] = {}
     for container in task_definition.containers:
         if isinstance(role, Role) and isinstance(container.reference, SecretReference):

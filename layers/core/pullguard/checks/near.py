@@ -1,7 +1,7 @@
-"""Remedies for what is probably misspelt: the near name comes first, and a new thing only if that is not meant.
+"""Remedies for a probable misspelling: the near name comes first, and a new resource only if that is not meant.
 
-An offer is made to a person. Nothing here is ever planned: a near name is an inference. Which secrets are offered
-depends on who asks (``gather``).
+Suggestions are for people. Nothing here is ever planned: a near name is an inference. The caller determines which
+secrets are offered (``gather``).
 """
 
 import json
@@ -20,7 +20,7 @@ from pullguard.domain.pasted_credentials import hidden
 
 
 def of_secret(facts: Facts, container: Container, name: str, otherwise: Remedy) -> Remedy:
-    """Return the remedy that names the nearest secret; ``otherwise`` creates ``name`` where nothing is near."""
+    """Return the remedy that names the nearest secret; ``otherwise`` creates ``name`` if nothing is near."""
     secrets = facts.near_secrets.get(container.name, ())
     if isinstance(secrets, NotAsked):
         return Remedy(text=f"{otherwise.text} Secrets of similar names: {secrets.switch}.", snippet=otherwise.snippet)
@@ -53,7 +53,7 @@ def _not_opted_in(secret: Secret) -> str:
 
 
 def of_role(facts: Facts, otherwise: Remedy) -> Remedy:
-    """Return the remedy that names the nearest role; ``otherwise`` is what to do where none is meant."""
+    """Return the remedy that names the nearest role; ``otherwise`` applies if none is meant."""
     roles = facts.near_roles
     if isinstance(roles, NotAsked):
         return Remedy(text=f"{otherwise.text} Roles of similar names: {roles.switch}.", snippet=otherwise.snippet)
@@ -74,17 +74,17 @@ def _did_you_mean(names: Iterable[str]) -> str:
 
 
 def _if_not(otherwise: Remedy) -> str:
-    """Say what to do where nothing near is meant, with the commands: they are not what is pasted first."""
+    """Describe the alternative if nothing near is meant, with its commands: they are not what is pasted first."""
     commands = f" `{' '.join(otherwise.snippet.splitlines())}`" if otherwise.snippet else ""
     return f"If not: {otherwise.text}{commands}"
 
 
 def of_registry_host(image: ImageReference, secret: Secret) -> Remedy:
-    """Return what to do where a secret is for other registries than the image's.
+    """Return the remedy for a secret that is for other registries than the image's.
 
-    No command adds the image's host to the tag, which would hand the credentials to that host: save where
-    it is a public registry, and the tag has a misspelling of it. Another ending (``ghcr.com``) may be another owner's
-    host: it is only named.
+    No command adds the image's host to the tag, since that would expose the credentials to that host. Exception: the
+    host is a public registry and the tag misspells it. Another ending (``ghcr.com``) may be another owner's host: it is
+    only named.
     """
     hosts = registry_hosts(secret)
     misspelt = next((host for host in sorted(hosts) if is_near(host, image.host)), None)
@@ -117,5 +117,5 @@ def of_registry_host(image: ImageReference, secret: Secret) -> Remedy:
 
 
 def _on_host(image: ImageReference, host: str) -> str:
-    """Return the same image at another host; one whose host has a misspelling names a host."""
+    """Return the same image at another host; one with a misspelt host always names a host."""
     return f"{host}/{hidden(image.text).partition('/')[2]}"

@@ -1,7 +1,7 @@
-"""How to create a secret that a task definition names and that does not exist, so that nothing else is wrong with it.
+"""How to create a secret that a task definition names and that does not exist, complete and without further faults.
 
-What is known of it: the registries of the images that it is for, and, if a policy of the role let it decrypt the secret
-of that name, the key. The tags opt it in, if its creator has the right to.
+Known are the registries of the images that it is for, and the key, if a policy of the role allowed decrypting the
+secret of that name. The tags opt it in, if its creator has the right to.
 """
 
 import re
@@ -25,7 +25,7 @@ _SUFFIX_CHARS: Final = 7  # a hyphen, and the six characters that Secrets Manage
 
 
 def future_of(facts: Facts, reference: SecretReference) -> Future:
-    """Return the secret that ``reference`` would name, under the likelier of the two names that an ARN may have."""
+    """Return the secret that ``reference`` would name, under the likelier of the two names that an ARN may contain."""
     is_taken = isinstance(facts.replacements.get(reference.text), Secret)
     shorter = None if reference.ends_in_a_word or is_taken else reference.name_without_suffix
     name = shorter or reference.name
@@ -51,7 +51,7 @@ def create_command(future: Future) -> str:
 def beside(facts: Facts, secret: Secret, name: str) -> Future:
     """Return a new secret ``name`` for the same registry and roles, under the same key.
 
-    It takes the place of a secret of another account in the account of the task: whose that one is, its owner keeps it.
+    It replaces another account's secret with one in the account of the task; the other secret stays with its owner.
     """
     if _LIKE_A_SUFFIX.search(name):
         name = f"{name}/pull"
@@ -64,7 +64,7 @@ def beside(facts: Facts, secret: Secret, name: str) -> Future:
 def _tags(facts: Facts, reference: SecretReference) -> dict[str, str]:
     """Return the tags that opt the secret in for the images that it is for.
 
-    Where containers themselves run under the role, they can read what it can: then the tag names the role.
+    If the role is also the task role, containers can read the same secrets: then the tag names the role.
     """
     definition = facts.task_definition
     named = [each for each in definition.containers if reference_text(each) == reference.text and not is_ecr(each)]
@@ -77,12 +77,12 @@ def _tags(facts: Facts, reference: SecretReference) -> dict[str, str]:
 
 
 def _known_key(facts: Facts, home: Arn, name: str) -> Arn | None:
-    """Return the customer managed key that a secret of this name was granted with; None where none is known."""
+    """Return the customer managed key that a secret of this name was granted with; None if unknown."""
     return next((key for secret, key in _granted(facts) if key is not None and _is_of(secret, home, name)), None)
 
 
 def _granted(facts: Facts) -> Iterator[tuple[Arn, Arn | None]]:
-    """Yield what was granted to the role: by this stack's grant records, and by policies of that shape on it."""
+    """Yield the grants of the role: from this stack's grant records, and from policies of that shape on it."""
     yield from facts.granted_keys.items()
     policies = facts.role.inline_policies if isinstance(facts.role, Role) else ()
     for policy in policies if isinstance(policies, tuple) else ():

@@ -1,7 +1,7 @@
-"""Who is at risk, and when will they pull next? Said with a finding about what works until somebody pulls.
+"""Which services are at risk, and when they pull next: part of findings about something that fails at the next pull.
 
-A task that runs has its image: it pulls no more. A service pulls whenever ECS starts a task of it. What a schedule or a
-program starts pulls at each start; who that is, ECS does not tell, and nobody asks the schedulers.
+A running task has its image and does not pull again. A service pulls whenever ECS starts a task of it. Schedules and
+programs pull at each start; ECS does not identify them, and the schedulers are not queried.
 Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_services.html
 """
 

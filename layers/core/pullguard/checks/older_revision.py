@@ -1,4 +1,4 @@
-"""What to do about a finding on an older revision: Pullguard registers no copy of such a one (docs/adr/0005)."""
+"""Remedies for findings on an older revision: Pullguard does not register a copy of one (docs/adr/0005)."""
 
 from dataclasses import replace
 
@@ -9,9 +9,9 @@ from pullguard.domain.findings import Remedy
 
 
 def instead_of_a_copy(remedy: Remedy, facts: Facts) -> Remedy:
-    """Return the remedy that moves to the newest revision what runs an older one; of the newest, its own remedy.
+    """Return the remedy that moves users of an older revision to the newest; for the newest, its own remedy.
 
-    A successor that is our own has its plan already: services are moved to it.
+    A successor that Pullguard registered is already planned for: services are moved to it.
     """
     usage = facts.usage
     if not _registers(remedy) or not isinstance(usage, Usage) or usage.newest or usage.successor is not None:
@@ -27,7 +27,7 @@ def instead_of_a_copy(remedy: Remedy, facts: Facts) -> Remedy:
 
 
 def _registers(remedy: Remedy) -> bool:
-    """Whether the remedy registers a revision with other credentials, be it Pullguard that does so or a person."""
+    """Whether the remedy registers a revision with other credentials, by Pullguard or by a person."""
     return remedy.action == "reregister" or any(each.startswith('"repositoryCredentials"') for each in remedy.members)
 
 

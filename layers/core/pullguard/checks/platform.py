@@ -1,4 +1,4 @@
-"""Can the platform that runs it fetch registry credentials at all, and did a task just fail to start?"""
+"""Can the platform fetch registry credentials at all, and did a task just fail to start?"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -43,7 +43,7 @@ _OR_THE_OWN_ROLE: Final = "or start the task with the task definition's role."
 _ALLOW_READING: Final = (
     "Let it read the secret (secretsmanager:GetSecretValue) and decrypt it with the secret's key (kms:Decrypt)"
 )
-# The causes that lie in the role, and what it then lacks.
+# The causes in the role, and what the role then lacks.
 _LACKED_BY_THE_ROLE: Final[Mapping[Kind, str]] = {
     "role-credentials": "Let ecs-tasks.amazonaws.com assume it, and check that it exists under the ARN that is named",
     "credentials-denied": "Give it the access that the text says is missing",
@@ -51,13 +51,13 @@ _LACKED_BY_THE_ROLE: Final[Mapping[Kind, str]] = {
     "credentials-failed": _ALLOW_READING,
     "unclear": _ALLOW_READING,
 }
-# What also happens to a task that needs the role or Secrets Manager for something else only.
+# Causes that also affect a task that needs the role or Secrets Manager only for something else.
 _OF_ANY_SECRET: Final[frozenset[Kind]] = frozenset({"role-credentials", "unclear"})
 _UPDATE_AGENT: Final = "Update the agent, or replace the instance by one of a current ECS-optimized image."
 
 
 def _version(text: str) -> tuple[int, ...] | None:
-    """Read ``1.18.0`` as numbers; None for LATEST and whatever else is no version."""
+    """Read ``1.18.0`` as numbers; None for LATEST and any other text that is not a version."""
     parts = text.removeprefix("v").split(".")
     return tuple(int(part) for part in parts) if all(part.isascii() and part.isdigit() for part in parts) else None
 
@@ -67,7 +67,7 @@ def _used(facts: Facts) -> Usage | None:
 
 
 def _platform_too_old(facts: Facts) -> Iterable[Answer]:
-    """Linux platform versions only: those of Windows on Fargate are numbered by themselves, from 1.0.0."""
+    """Linux platform versions only: Windows on Fargate has its own numbers, from 1.0.0."""
     yield from _not_asked(facts)
     usage = _used(facts)
     family = facts.task_definition.raw.get("runtimePlatform", {}).get("operatingSystemFamily", "LINUX")
@@ -96,7 +96,7 @@ def _platform_too_old(facts: Facts) -> Iterable[Answer]:
 
 
 def _latest_platform(region: str, service: ServiceUse) -> str | None:
-    """Return the command that helps where ECS deploys the service; other controllers take new task sets only."""
+    """Return the command that helps if ECS deploys the service; other controllers accept new task sets only."""
     if service.controller != "ECS":
         return None
     at = (("--region", region), ("--cluster", service.cluster_arn), ("--service", service.name))
@@ -109,7 +109,7 @@ def _is_before(oldest: tuple[int, ...], text: str | None) -> bool:
 
 
 def _not_asked(facts: Facts) -> Iterable[Answer]:
-    """Say once, for the group, that nobody looked where the revision runs."""
+    """Report once, for the group, that the uses of the revision were not read."""
     if not gives_credentials(facts):
         return
     match facts.usage:
@@ -123,7 +123,7 @@ def _not_asked(facts: Facts) -> Iterable[Answer]:
 
 
 def _agent_too_old(facts: Facts) -> Iterable[Answer]:
-    """Of the instances on which a service or task may be placed; a constraint that nobody here can read may spare some.
+    """Check the instances on which a service or task may be placed; a constraint unknown here may exclude some.
 
     Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-placement.html
     """
@@ -164,7 +164,7 @@ def _agent_too_old(facts: Facts) -> Iterable[Answer]:
 
 
 def _may_be_placed_on(instance: Instance, use: ServiceUse | TaskUse) -> bool:
-    """Whether ECS looks at the instance for it: by cluster, launch type and capacity provider."""
+    """Whether ECS considers the instance for it: by cluster, launch type and capacity provider."""
     if instance.cluster_arn != use.cluster_arn or use.launch_type == "FARGATE" or use.platform_version is not None:
         return False
     if instance.is_external is not (use.launch_type == "EXTERNAL"):
@@ -174,7 +174,7 @@ def _may_be_placed_on(instance: Instance, use: ServiceUse | TaskUse) -> bool:
 
 
 def _constraints(facts: Facts, usage: Usage) -> tuple[str, ...]:
-    """Return the expressions that say where it may be placed; ``distinctInstance`` says nothing of that."""
+    """Return the placement expressions; ``distinctInstance`` restricts no particular instance."""
     own = (each.get("expression", "") for each in facts.task_definition.raw.get("placementConstraints") or ())
     services = (each for use in usage.services for each in use.constraints if each != "distinctInstance")
     return tuple(sorted({*filter(None, own), *services}))
@@ -206,7 +206,7 @@ def _start_failed(facts: Facts) -> Iterable[Answer]:
     if newest is None or (started is not None and started > newest[0].stopped_at):
         if started is not None:
             yield Passed(subject=subject, proved_at=started)
-        return  # that nothing fails while nobody tries proves nothing
+        return  # without attempts, the absence of failures proves nothing
     yield _failed_to_start(facts, *newest)
 
 
@@ -250,14 +250,14 @@ def _failed_to_start(facts: Facts, start: FailedStart, diagnosis: Diagnosis) -> 
 
 
 def _fix(explanation: Explanation, facts: Facts) -> str:
-    """Return the fix; where the task definition names no secret, not one of what that secret holds."""
+    """Return the fix; if the task definition names no secret, no fix for a secret's content."""
     if explanation.kind == "pull-denied" and not gives_credentials(facts):
         return _IF_PRIVATE
     return explanation.how_to_fix
 
 
 def _fix_with(other: OtherRole, explanation: Explanation) -> str:
-    """Return the fix for a task that used ``other``: of that role only where the cause lies in the role."""
+    """Return the fix for a task that used ``other``; it concerns that role only if the cause is in the role."""
     lacked = _LACKED_BY_THE_ROLE.get(explanation.kind)
     if lacked is not None:
         return f"{_CHECK_THE_OTHER_ROLE} {lacked}, {_OR_THE_OWN_ROLE}"
@@ -265,7 +265,7 @@ def _fix_with(other: OtherRole, explanation: Explanation) -> str:
 
 
 def _shared_fault(facts: Facts, diagnosis: Diagnosis) -> str:
-    """Return what is at fault if several families share it: the way to a host, or the host; otherwise empty."""
+    """Return the shared fault if several families have it: the path to a host, or the host; otherwise empty."""
     images = (image_of(container) for container in facts.task_definition.containers)
     hosts = sorted({image.host for image in images if image is not None and not image.is_ecr})
     at = diagnosis.registry if diagnosis.registry in hosts else " and ".join(hosts)

@@ -1,10 +1,10 @@
-"""Policies that people write by hand, since only they may: what a role is to read, and what is added to a policy.
+"""Policies that only people may write: what a role is to read, and additions to a policy.
 
-Pullguard itself writes none of them. A secret that is yet to be created has no ARN to name: its suffix is six question
+Pullguard itself writes none of them. A secret that does not exist yet has no ARN: its suffix is written as six question
 marks, which match one secret of that name and no other.
 
-Commands are pasted one after another, perhaps twice, and none may undo another. So a policy that is written whole is
-read, extended and written back when the command is pasted (``adding``).
+People paste commands one after another, perhaps twice, and none may undo another. So a policy that is written whole is
+read, extended and written back at the time of pasting (``adding``).
 """
 
 import json
@@ -20,13 +20,14 @@ from pullguard.domain.facts import Document, NotAsked, Secret, Tags
 from pullguard.domain.role_policy import Granted, policy_document
 
 _VERSION: Final = "2012-10-17"
-# What Secrets Manager adds to a name: https://docs.aws.amazon.com/secretsmanager/latest/userguide/whats-in-a-secret.html
+# The suffix that Secrets Manager adds to a name:
+# https://docs.aws.amazon.com/secretsmanager/latest/userguide/whats-in-a-secret.html
 _ANY_SUFFIX: Final = "-??????"
 _SOME_SUFFIX: Final = "-Zz09Yy"
 READ: Final = "secretsmanager:GetSecretValue"
 DECRYPT: Final = "kms:Decrypt"
 BOTH: Final = frozenset({READ, DECRYPT})
-# What AWS shows in the place of the ARN of a user or role that was deleted, and refuses to store again.
+# The id that AWS shows in place of the ARN of a deleted user or role, and refuses to store again.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
 _DELETED: Final = re.compile(r"A(?:ID|RO)A[A-Z0-9]+")
 _NOT_YET: Final = NotAsked(why="the secret is yet to be created", switch="create it")
@@ -34,7 +35,7 @@ _NOT_YET: Final = NotAsked(why="the secret is yet to be created", switch="create
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Future:
-    """A secret that is yet to be created, in ``home``'s account and Region; ``key`` is to encrypt it."""
+    """A secret to be created, in ``home``'s account and Region; ``key`` is to encrypt it."""
 
     home: Arn
     name: str
@@ -43,11 +44,11 @@ class Future:
 
     @property
     def pattern(self) -> str:
-        """The secret's ARN, whatever suffix it gets."""
+        """The secret's ARN with a pattern for the suffix."""
         return str(replace(self.home, service="secretsmanager", resource=f"secret:{self.name}{_ANY_SUFFIX}"))
 
     def as_secret(self) -> Secret:
-        """Return the secret as it will be, under a suffix that stands for any."""
+        """Return the secret as it will be, with a placeholder suffix."""
         arn = replace(self.home, service="secretsmanager", resource=f"secret:{self.name}{_SOME_SUFFIX}")
         return Secret(arn=arn, name=self.name, tags=self.tags, key=None if self.key is None else _NOT_YET)
 
@@ -57,7 +58,7 @@ def reading_policy(
 ) -> dict[str, Any]:
     """Return the policy that lets a role read these secrets and decrypt them, and nothing else.
 
-    Of ``granted`` it allows these ``actions`` only: what a role has already, perhaps under conditions, it leaves alone.
+    For ``granted`` it allows only these ``actions``: existing permissions, perhaps with conditions, stay untouched.
     """
     present = policy_document(granted)
     needed = [each for each in present["Statement"] if each["Action"] in actions]
@@ -78,9 +79,10 @@ def _of(future: Future) -> Iterable[dict[str, Any]]:
 
 
 def extended(policy: Document | None, *statements: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return ``policy`` with statements added, and everything that it says kept; None where it cannot be read.
+    """Return ``policy`` with statements added, and everything else kept; None if it cannot be read.
 
-    None, as a policy, is no policy. The new statements bear no Sid, since two of one policy must not be alike.
+    A ``policy`` of None means that there is no policy. The new statements have no Sid, since two Sids of one policy
+    must differ.
     """
     parsed = {"Version": _VERSION, "Statement": []} if policy is None else _parsed(policy)
     return None if parsed is None else {**parsed, "Statement": [*_statements(parsed), *map(_without_sid, statements)]}
@@ -89,9 +91,9 @@ def extended(policy: Document | None, *statements: Mapping[str, Any]) -> dict[st
 def adding(read: str, write: str, *statements: Mapping[str, Any], present: object = None) -> str:
     """Return the commands that ``read`` a policy, add statements as ``extended`` does, and ``write`` it from ``STDIN``.
 
-    The policy is the one at the time of pasting: whatever was pasted or changed before stays, and a second paste adds
-    nothing. Where reading fails, AWS refuses to write the empty text. ``present`` is the policy as it is known now: of
-    the principals in it those that were deleted are left out.
+    The policy is read at the time of pasting: earlier changes stay, and a second paste adds nothing. If reading fails,
+    AWS refuses to write the empty text. ``present`` is the policy as it is known now: its deleted principals are left
+    out.
     """
     gone = deleted_principals(present)
     forget = (
@@ -109,7 +111,7 @@ def adding(read: str, write: str, *statements: Mapping[str, Any], present: objec
 
 
 def deleted_principals(policy: object) -> tuple[str, ...]:
-    """Return the ids that a policy has in the place of deleted users and roles: they match no principal."""
+    """Return the ids that a policy has in place of deleted users and roles: they match no principal."""
     parsed = _parsed(policy)
     named = (each.get("Principal") for each in _statements(parsed or {}) if isinstance(each, Mapping))
     texts = (text for each in named if isinstance(each, Mapping) for text in _listed(each.get("AWS")))

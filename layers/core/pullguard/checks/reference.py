@@ -66,7 +66,7 @@ def _malformed(facts: Facts) -> Iterable[Answer]:
 
 
 def _behind_a_suffix(facts: Facts, reference: MalformedReference) -> Secret | None:
-    """Return the secret that a malformed reference names, less what follows the ARN; None where none is proved."""
+    """Return the secret that a malformed reference names before its suffix; None if none is proven."""
     if reference.meant is None:
         return None
     found = facts.secrets.get(reference.meant.text)
@@ -92,7 +92,7 @@ def _not_full_arn(facts: Facts) -> Iterable[Answer]:
             case Missing() if (namesake := meaning.namesake(facts, reference)) is not None:
                 yield _is_taken_for_complete(facts, container, reference, namesake)
             case Missing() if isinstance(facts.namesakes.get(reference.text), Missing):
-                yield Inapplicable(subject=subject)  # no secret has that name: the checks below report what is wrong
+                yield Inapplicable(subject=subject)  # no secret has that name: the checks below report the fault
             case NotAsked() if reference.name_without_suffix is None:
                 yield _offline(facts, container, reference)
             case NotAsked() if reference.may_end_in_a_word:
@@ -178,7 +178,7 @@ def _describe(facts: Facts, reference: SecretReference, secret_id: str) -> str:
 
 
 def _severity_of_partial(facts: Facts, secret: Arn | None) -> Severity:
-    """A partial reference works at home only, where a name always is: another account or Region needs the full ARN."""
+    """A partial reference works only at home, as a name always is: another account or Region needs the full ARN."""
     home = facts.task_definition.arn
     at_home = secret is None or (secret.account, secret.region) == (home.account, home.region)
     return "warning" if at_home else "error"
@@ -265,7 +265,7 @@ def _create_or_restore(facts: Facts, container: Container, reference: SecretRefe
                 f"and lets the execution role in by the resource policy and the key policy.{partial}"
             )
         )
-    # A name, or an ARN without its suffix, finds the new secret at home only: elsewhere AWS needs the full ARN.
+    # A name, or an ARN without its suffix, finds the new secret only at home: elsewhere AWS needs the full ARN.
     at_home = reference.arn is None or reference.arn.region == facts.task_definition.arn.region
     printed = reference.name_without_suffix is not None or not at_home
     future = future_of(facts, reference)
@@ -282,7 +282,7 @@ def _create_or_restore(facts: Facts, container: Container, reference: SecretRefe
 
 
 def _of_home(facts: Facts, reference: SecretReference, name: str) -> str:
-    """Return what to make sure of before a secret is created in another Region than the task's: a twin misleads."""
+    """Return what to verify before creating a secret in another Region than the task's: a twin is misleading."""
     home, named = facts.task_definition.arn.region, reference.arn.region if reference.arn else ""
     at = (("--region", home), ("--secret-id", name), ("--query", "ARN"), ("--output", "text"))
     return (

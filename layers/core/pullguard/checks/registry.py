@@ -1,4 +1,4 @@
-"""Does the registry itself take the credentials for the image? Asked only where live verification is on."""
+"""Does the registry itself accept the credentials for the image? Asked only if live verification is on."""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -36,7 +36,7 @@ from pullguard.domain.findings import Answer, Failed, Passed, Remedy, Subject, U
 from pullguard.domain.image import ImageReference
 from pullguard.incidents.identity import Breaks
 
-# As long as a rotation function may run at most.
+# The maximum duration of a rotation function.
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 _ROTATION_TAKES = timedelta(minutes=15)
 _NO_NEW_REVISION: Final = "Tasks that start afterwards use them; no new revision is needed."
@@ -57,7 +57,7 @@ def _verified(facts: Facts) -> Iterable[tuple[Container, Secret, ImageReference,
 
 
 def _rejected(facts: Facts) -> Iterable[Answer]:
-    """The one check that also says what was not checked, and what could not be read."""
+    """The only check of its group that also reports what was not checked, and what could not be read."""
     for container, secret, image, lookup in _looked_up(facts):
         subject = subject_of(facts, container)
         match lookup:
@@ -66,21 +66,21 @@ def _rejected(facts: Facts) -> Iterable[Answer]:
             case Unreadable() as unread if not isinstance(secret.value, Unreadable):
                 yield unreadable(subject, f"The credentials in the secret {secret.name}", unread, value_of=secret)
             case Missing() | Unreadable():
-                continue  # an earlier gate tells of it
+                continue  # an earlier gate reports it
             case Verification(answer="rejected", pending="ok") if _rotation_is_under_way(facts, secret):
-                continue  # its end is told within minutes, and then this is asked again
+                continue  # its end is reported within minutes, and then the question is asked again
             case Verification(answer="rejected") as refusal:
                 yield _refused(subject, container, secret, image, refusal)
             case Verification(answer="ok" | "anonymous-ok"):
                 yield Passed(subject=subject)
             case Verification():
-                continue  # the check of that name tells; behind a 404 many registries hide what they deny
+                continue  # the check of that name reports it; many registries return 404 for what they deny
 
 
 def _refused(
     subject: Subject, container: Container, secret: Secret, image: ImageReference, refusal: Verification
 ) -> Failed:
-    """Say what is refused: the credentials as such, whatever image they are for, or to let them read one repository."""
+    """Describe the refusal: of the credentials as such, for any image, or of their access to one repository."""
     detail = refusal.detail
     if refusal.pending == "ok":
         return Failed(
@@ -121,7 +121,7 @@ def _refused(
 
 
 def _rotation_is_under_way(facts: Facts, secret: Secret) -> bool:
-    """Whether the registry has the new credentials already and the secret is about to: seconds of each good rotation.
+    """Whether the registry already has the new credentials and the secret does not yet: seconds of each good rotation.
 
     A rotation sets the new password at the registry before its version becomes the current one.
     Source: https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html
@@ -139,7 +139,7 @@ def _make_current(secret: Secret) -> str:
 
 
 def _not_found(facts: Facts) -> Iterable[Answer]:
-    """Of an image that no runtime can ask for, nobody needs to be asked."""
+    """An image that no runtime can request needs no question to the registry."""
     for container in facts.task_definition.containers:
         if container.reference is not None and isinstance(container.image, Malformed):
             yield Failed(

@@ -1,4 +1,4 @@
-"""Does the tag by which an owner opts a secret in name registry hosts?"""
+"""Does the owner's opt-in tag name registry hosts?"""
 
 from collections.abc import Iterable
 from typing import Final

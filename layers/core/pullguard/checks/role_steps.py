@@ -1,8 +1,8 @@
-"""What lets a task's execution role read a secret, as commands to paste: a grant, a trust, or a whole new role.
+"""Commands that let a task's execution role read a secret: a grant, a trust policy, or a whole new role.
 
-A remedy that names a secret leads nowhere if the role cannot read it. So what the role lacks comes before the member
-that names the secret, in the order in which it is pasted. No command grants what an owner has said no to, and none
-undoes what another has granted: a policy's name says what is in it.
+A remedy that names a secret is useless if the role cannot read it. So the role's missing permissions come before the
+member that names the secret, in the order of pasting. No command grants what an owner has refused, and none undoes what
+another has granted: a policy's name identifies its content.
 """
 
 import hashlib
@@ -51,9 +51,9 @@ _ECS_PERMISSIONS: Final = "policy/service-role/AmazonECSTaskExecutionRolePolicy"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Steps:
-    """What to paste, in order: ``commands``, and then ``members`` of the next revision.
+    """The text to paste, in order: ``commands``, and then ``members`` of the next revision.
 
-    ``remarks`` are sentences about what none of these changes, or about what to make sure of before.
+    ``remarks`` are sentences about what the commands do not change, or about what to verify first.
     """
 
     commands: tuple[str, ...] = ()
@@ -61,18 +61,18 @@ class Steps:
     remarks: tuple[str, ...] = ()
 
     def snippet(self, *members: str) -> str:
-        """Return what to paste, with these members at the end."""
+        """Return the text to paste, with these members at the end."""
         return "\n".join(filter(None, (in_order(*self.commands), *self.members, *members)))
 
     def text(self, text: str, *, first: str = "") -> str:
-        """Return what to do, after ``first``; ``text`` begins in lower case and says what the members are for."""
+        """Return the instructions, after ``first``; ``text`` begins in lower case and says what the members are for."""
         before = "let the execution role read the secret by the command, and " if self.commands else ""
         sentence = f"{first}{before}{text}"
         return " ".join((f"{sentence[:1].upper()}{sentence[1:]}", *self.remarks))
 
 
 def steps_for(facts: Facts, container: Container, wanted: Wanted) -> Steps:
-    """Return what the role of ``facts`` lacks to read a secret that the container is to name."""
+    """Return the steps that let the role of ``facts`` read a secret that the container is to name."""
     match facts.role:
         case Role() as role:
             return _of_role(facts, role, container, wanted)
@@ -84,7 +84,7 @@ def steps_for(facts: Facts, container: Container, wanted: Wanted) -> Steps:
 
 
 def steps_of_role(facts: Facts, role: Role) -> Steps:
-    """Return what ``role`` lacks to read all that the containers name, were it the task's."""
+    """Return the steps that let ``role`` read all secrets that the containers name, as if it were the task's role."""
     steps = [_of_role(facts, role, container, wanted) for container, wanted in _all_wanted(facts)]
     return Steps(
         commands=tuple(dict.fromkeys(each for step in steps for each in step.commands)),
@@ -111,7 +111,7 @@ def creating(facts: Facts, container: Container, future: Future, text: str, *, p
 
 
 def _created(future: Future) -> str:
-    """Return the commands that create the secret, if no other finding's have, and print its ARN."""
+    """Return the commands that create the secret, unless another finding has them, and print its ARN."""
     at = (("--region", future.home.region), ("--secret-id", future.name), ("--query", "ARN"), ("--output", "text"))
     return unless_there(command("secretsmanager", "describe-secret", *at), create_command(future))
 
@@ -146,7 +146,7 @@ def _of_role(facts: Facts, role: Role, container: Container, wanted: Wanted) -> 
 
 
 def _with_its_key(wanted: Wanted, failures: tuple[Gate, ...]) -> Wanted:
-    """Return the secret under the key that its current version needs, where that is another than its own."""
+    """Return the secret under the key that its current version needs, if that differs from its own."""
     gate = next((each for each in failures if lacks_own(each) and each.name in KEY_GATES), None)
     return _under_its_key(wanted, gate) if gate is not None and isinstance(wanted, Secret) else wanted
 
@@ -159,7 +159,7 @@ def _under_its_key(secret: Secret, gate: Gate) -> Secret:
 
 
 def lacking(access: PullAccess) -> frozenset[str]:
-    """Return the actions that no policy allows, for certain: what else a grant could allow, conditions may narrow."""
+    """Return the actions that certainly no policy allows: for others, a grant might bypass existing conditions."""
     return frozenset(
         _ACTIONS[gate.name]
         for gate in access.gates
@@ -171,10 +171,10 @@ _ACTIONS: Final[Mapping[str, str]] = {"secret-access": READ, "key-access": DECRY
 
 
 def grant_by_hand(role: Role, wanted: Wanted, actions: Set[str] = BOTH) -> str:
-    """Return the command that grants one secret, in a policy for this grant alone: it takes no other grant away.
+    """Return the command that grants one secret, in a separate policy: it removes no other grant.
 
-    Pullguard's own policy holds all its grants, and ``put-role-policy`` replaces a policy as a whole. Of a secret that
-    exists it allows ``actions`` alone.
+    Pullguard's own policy holds all its grants, and ``put-role-policy`` replaces a policy as a whole. For an existing
+    secret it allows only ``actions``.
     """
     if isinstance(wanted, Secret):
         if no_room(role, wanted) is not None:
@@ -188,7 +188,7 @@ def grant_by_hand(role: Role, wanted: Wanted, actions: Set[str] = BOTH) -> str:
 def _policy_name(document: Document, *parts: str) -> str:
     """Return the name of a policy that is never written with anything but ``document``.
 
-    It ends in the document's digest. Of one that is too long the end stays.
+    It ends in the document's digest. A name that is too long loses its beginning.
     """
     legal = re.sub(r"[^A-Za-z0-9+=,.@_-]", "-", "-".join((*parts, _digest(render(document)))))
     return legal[-_POLICY_NAME_MAX_CHARS:]
@@ -199,7 +199,7 @@ def _digest(text: str) -> str:
 
 
 def no_room(role: Lookup[Role] | None, secret: Secret) -> int | None:
-    """Return the characters that the inline policies would have with a grant, if they are too many; else None."""
+    """Return the length in characters of the inline policies with a grant, if it is too much; else None."""
     if not isinstance(role, Role) or not isinstance(role.inline_policies, tuple):
         return None
     others: dict[str, Document] = {
@@ -217,7 +217,7 @@ def _own_policy(policies: tuple[NamedPolicy, ...], secret: Secret) -> dict[str, 
 
 
 def attached_instead(role: Role, secret: Secret, actions: Set[str] = BOTH) -> str:
-    """Return the commands that let the role in by a managed policy, where its inline ones have no room for a grant."""
+    """Return the commands that grant access by a managed policy, for a role whose inline policies have no room."""
     document = reading_policy((granted_for(secret),), actions=actions)
     name = _policy_name(document, role.name, "read", secret.arn.resource_name)
     at = ("--policy-arn", f"arn:{role.arn.partition}:iam::{role.arn.account}:policy/{name}")
@@ -249,7 +249,7 @@ def _trust(account: str) -> dict[str, object]:
 
 
 def trust_command(role: Role, gate: Gate) -> str | None:
-    """Return the command that lets ECS assume ``role`` and keeps whom it trusts; None where no added statement does."""
+    """Return the command that adds ECS to the trust policy of ``role``; None if no added statement would help."""
     if gate.decision is not None and gate.decision.verdict is Verdict.EXPLICITLY_DENIED:
         return None
     statement, named = _trust(role.arn.account), ("--role-name", role.name)
@@ -271,8 +271,8 @@ def trust_command(role: Role, gate: Gate) -> str | None:
 def new_role(facts: Facts, wanted: Iterable[tuple[Container, Wanted]] = (), *, arn: Arn | None = None) -> Steps:
     """Return the commands for a role that lets ECS pull all images of the task definition.
 
-    ``arn`` is the role that it names; without it, the role gets a name, and ``members`` say it. ``wanted`` is what the
-    containers are to name beside what they name.
+    ``arn`` is the role that it names; without it, the role gets a name, which ``members`` contain. ``wanted`` are
+    further secrets that the containers are to name.
     """
     home = facts.task_definition.arn
     named = arn or Arn(
@@ -300,7 +300,7 @@ def new_role(facts: Facts, wanted: Iterable[tuple[Container, Wanted]] = (), *, a
 
 
 def _role_name(family: str) -> str:
-    """Return the name of a family's new role; one that is too long ends in a digest: no two families share it."""
+    """Return the name of a family's new role; one that is too long ends in a digest, so that it stays unique."""
     name = f"ecsTaskExecutionRole-{family}"
     if len(name) <= _ROLE_NAME_MAX_CHARS:
         return name
@@ -308,7 +308,7 @@ def _role_name(family: str) -> str:
 
 
 def _consented(role: Role, wanted: Iterable[tuple[Container, Wanted]]) -> tuple[tuple[Wanted, ...], tuple[str, ...]]:
-    """Return what a new role may read: what no owner keeps for another registry or for other roles."""
+    """Return the secrets that a new role may read: those that no owner keeps for another registry or other roles."""
     granted: dict[str, Wanted] = {}
     remarks: dict[str, None] = {}
     for container, each in wanted:
@@ -321,7 +321,7 @@ def _consented(role: Role, wanted: Iterable[tuple[Container, Wanted]]) -> tuple[
 
 
 def _all_wanted(facts: Facts) -> Iterator[tuple[Container, Wanted]]:
-    """Yield the secrets that the containers name, or will once what is wrong with their references is corrected."""
+    """Yield the secrets that the containers name, or will name once their references are corrected."""
     for container in facts.task_definition.containers:
         wanted = _wanted_by(facts, container)
         if wanted is not None:
@@ -336,7 +336,7 @@ def _wanted_by(facts: Facts, container: Container) -> Wanted | None:
         found = meaning.named(facts, reference) or meaning.replacement(facts, reference)
         looked_up = facts.secrets.get(reference.text)
         is_gone = isinstance(looked_up, Missing) and meaning.unread(facts, reference) is None
-        # Of what was not looked up, the reference itself says what the role is to read.
+        # If a reference was not looked up, its text itself says what the role is to read.
         is_named = is_gone or isinstance(looked_up, NotAsked)
         return found or meaning.deleted(facts, reference) or (future_of(facts, reference) if is_named else None)
     if lacks_credentials(container) and isinstance(container.image, ImageReference):

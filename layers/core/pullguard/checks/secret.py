@@ -1,4 +1,4 @@
-"""Is the secret alive, and is its value what the ECS agent takes?"""
+"""Is the secret alive, and does the ECS agent accept its value?"""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -43,10 +43,10 @@ _VERSIONS = "https://docs.aws.amazon.com/secretsmanager/latest/userguide/whats-i
 _ROTATION = "https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot_rotation.html"
 _EXTERNAL = "https://docs.aws.amazon.com/secretsmanager/latest/userguide/mes-partners.html"
 _REPLICAS = "https://docs.aws.amazon.com/secretsmanager/latest/userguide/replicate-secrets.html"
-# Rotation takes minutes; a day tells a stuck one from a slow one, and leaves room for rotation windows.
+# Rotation takes minutes; a day distinguishes a stuck one from a slow one, and allows for rotation windows.
 # https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_schedule.html
 _ROTATION_GRACE = timedelta(days=1)
-# Replication of a new value takes seconds; an hour tells a stuck one from a slow one.
+# Replication of a new value takes seconds; an hour distinguishes a stuck one from a slow one.
 _REPLICATION_GRACE = timedelta(hours=1)
 _UNDER_WAY = frozenset({"Pending", "InProgress"})
 _HOW_IT_ENDED = {
@@ -95,7 +95,7 @@ def _unusable_type(facts: Facts) -> Iterable[Answer]:
 
 
 def unless_external(ask: Ask) -> Ask:
-    """Return ``ask``, with nothing to say of managed external secrets: secret-type-unusable explains all of it."""
+    """Return ``ask`` without answers for managed external secrets: secret-type-unusable explains all of it."""
 
     def asked(facts: Facts) -> Iterable[Answer]:
         for container, secret in live_secrets(facts):
@@ -107,7 +107,7 @@ def unless_external(ask: Ask) -> Ask:
 
 
 def live_secrets(facts: Facts) -> Iterable[tuple[Container, Secret]]:
-    """Yield the containers whose secret exists and is not to be deleted, with the secret."""
+    """Yield the containers whose secret exists and is not scheduled for deletion, with the secret."""
     return ((container, secret) for container, secret in secrets_in_use(facts) if secret.deleted_at is None)
 
 
@@ -116,7 +116,7 @@ def _usual(facts: Facts) -> Iterable[tuple[Container, Secret]]:
 
 
 def _is_current(secret: Secret) -> bool:
-    """Whether a version carries AWSCURRENT; a list of secrets that names no versions proves nothing against it."""
+    """Whether a version is labelled AWSCURRENT; a list of secrets without versions proves nothing against it."""
     return any("AWSCURRENT" in labels for labels in secret.stages.values())
 
 
@@ -135,7 +135,7 @@ def _no_current_version(facts: Facts) -> Iterable[Answer]:
 
 
 def shapes(facts: Facts) -> Iterable[tuple[Container, Secret, ValueShape]]:
-    """Yield the containers whose secret's value was read, with the secret and what is known of the value."""
+    """Yield the containers whose secret's value was read, with the secret and the shape of the value."""
     for container, secret in _usual(facts):
         if isinstance(secret.value, ValueShape):
             yield container, secret, secret.value
@@ -208,7 +208,7 @@ def _form(shape: ValueShape) -> str:
 
 
 def _problem(shape: ValueShape) -> str | None:
-    """Name what makes a value malformed; None where it is an object whose two members are texts, or absent."""
+    """Name the fault of a malformed value; None if it is an object whose two members are strings, or absent."""
     if shape.form == "empty":
         return "an empty value"
     if shape.form == "not-json":
@@ -281,7 +281,7 @@ def _rotation_failed(facts: Facts) -> Iterable[Answer]:
 
 
 def _rotate_again(secret: Secret) -> str:
-    """A rotation that hangs refuses to begin anew until its label is taken away."""
+    """Return the commands that rotate again; a stuck rotation blocks new ones until its label is removed."""
     rotate, version = on_secret(secret, "rotate-secret"), secret.pending_version
     if version is None:
         return rotate
@@ -290,9 +290,9 @@ def _rotate_again(secret: Secret) -> str:
 
 
 def _rotation_problem(secret: Secret, end: RotationEnd | None, now: datetime) -> str | None:
-    """Say how the rotation failed, is stuck or late; None where it is neither.
+    """Describe how the rotation failed, is stuck or late; None otherwise.
 
-    That it failed is told by an event only; a rotation that succeeded later shows in DescribeSecret as well.
+    Only an event reports a failure; a rotation that succeeded later also shows in DescribeSecret.
     """
     stuck = secret.pending_version
     last = secret.rotation.last_rotated_at
@@ -325,7 +325,7 @@ def _replica_failed(facts: Facts) -> Iterable[Answer]:
 def _cross_account_replica_failed(
     facts: Facts, container: Container, secret: Secret, primary: CrossAccountPrimary
 ) -> Iterable[Answer]:
-    """Judge a replica that another account's secret feeds; what was replicated before stays readable."""
+    """Judge a replica of another account's secret; values that were replicated before stay readable."""
     subject = subject_of(facts, container)
     if primary.status == "InSync":
         yield Passed(subject=subject)
@@ -345,7 +345,7 @@ def _cross_account_replica_failed(
 
 
 def _associate(secret: Secret) -> Remedy | None:
-    """Return the remedy that starts or repairs cross-account replication; None where ``secret`` is no such replica.
+    """Return the remedy that starts or repairs cross-account replication; None if ``secret`` is not such a replica.
 
     Source: https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_AssociateCrossAccountReplica.html
     """
@@ -391,7 +391,7 @@ def _regional_replica_failed(facts: Facts) -> Iterable[Answer]:
 
 
 def _replicate_again(secret: Secret, replica: Replica) -> str:
-    """Nothing is overwritten by it: a secret that is in the way may be somebody's."""
+    """Return the command that replicates again; it overwrites nothing, since a secret in the way may be in use."""
     primary = primary_of(secret)
     key = () if replica.key_id is None else (f"KmsKeyId={replica.key_id}",)
     remove = on_secret(primary, "remove-regions-from-replication", ("--remove-replica-regions", replica.region))

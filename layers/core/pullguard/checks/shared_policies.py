@@ -1,4 +1,4 @@
-"""The permissions boundary and the key policy, which are not one role's alone: how to widen them for one secret."""
+"""Changes to policies that are shared by several roles, the permissions boundary and the key policy, for one secret."""
 
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,7 +21,7 @@ KEY_POLICY: Final = ("--policy-name", "default")  # the one policy that a key ha
 
 
 def widened(role: Role, secret: Secret, gate: Gate) -> Iterator[Remedy]:
-    """Yield what opens the boundary and the key policy, as far as they lack what ``gate`` is about."""
+    """Yield the remedies that open the boundary and the key policy, if they lack what ``gate`` is about."""
     decision = gate.decision
     if decision is None or decision.verdict is not Verdict.IMPLICITLY_DENIED:
         return
@@ -32,23 +32,23 @@ def widened(role: Role, secret: Secret, gate: Gate) -> Iterator[Remedy]:
 
 
 def lacks_own(gate: Gate) -> bool:
-    """Whether no policy of the role's own allows what the gate is about, whatever else shuts it."""
+    """Whether no policy of the role itself allows what the gate is about, regardless of other denials."""
     return gate.decision is not None and Layer.IDENTITY in gate.decision.lacking
 
 
 def needs_own(role: Role, gate: Gate) -> bool:
-    """Whether a policy of the role's own has to allow it; one of its account's key that names it is enough."""
+    """Whether a policy of the role itself has to allow it; a key policy of its account that names it is enough."""
     shut_by_key = gate.decision is not None and Layer.KEY in gate.decision.lacking
     return lacks_own(gate) and (not shut_by_key or is_elsewhere(role, gate))
 
 
 def is_elsewhere(role: Role, gate: Gate) -> bool:
-    """Whether the gate's key is another account's than the role, so that no one shell can open all of it."""
+    """Whether the gate's key is in another account than the role, so that no single shell can open all of it."""
     return isinstance(gate.key, Key) and gate.key.arn.account != role.arn.account
 
 
 def is_statement(remedy: Remedy) -> bool:
-    """Whether the snippet is for people to put somewhere, and not for a shell."""
+    """Whether the snippet is a statement to insert, not a command for a shell."""
     return remedy.snippet is not None and remedy.snippet.startswith('{"')
 
 
@@ -58,7 +58,7 @@ def in_words(remedy: Remedy) -> str:
 
 
 def left_out(policy: object) -> str:
-    """Say which principals of ``policy`` a command leaves out; empty where it keeps all."""
+    """Describe which principals of ``policy`` a command leaves out; empty if it keeps all."""
     gone = deleted_principals(policy)
     if not gone:
         return ""
@@ -66,7 +66,7 @@ def left_out(policy: object) -> str:
 
 
 def wider_boundary(role: Role, secret: Secret) -> Remedy:
-    """Say which policy bounds the role, and what it lacks: by itself that gives no role anything."""
+    """Describe which policy bounds the role, and what it lacks; a boundary by itself grants nothing."""
     needed = policy_document((granted_for(secret),))
     boundary = role.boundary
     if not isinstance(boundary, NamedPolicy) or boundary.arn is None:
@@ -86,14 +86,14 @@ def wider_boundary(role: Role, secret: Secret) -> Remedy:
 
 
 def default_version(policy: str) -> str:
-    """Return the command that shows the default version of the managed policy of that ARN."""
+    """Return the command that shows the default version of the managed policy with that ARN."""
     arn = shlex.quote(policy)
     version = f'"$(aws iam get-policy --policy-arn {arn} --query Policy.DefaultVersionId --output text)"'
     return f"aws iam get-policy-version --policy-arn {arn} --version-id {version}"
 
 
 def _new_version(arn: str, statements: Iterable[Mapping[str, Any]]) -> str:
-    """Return the commands that give a managed policy a version with ``statements`` added, and room for it.
+    """Return the commands that add a version with ``statements`` to a managed policy, and make room for it.
 
     Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_managed-versioning.html
     """
@@ -113,7 +113,7 @@ def _new_version(arn: str, statements: Iterable[Mapping[str, Any]]) -> str:
 
 
 def wider_key_policy(role: Role, secret: Secret) -> Remedy:
-    """Say how the key lets the role decrypt the secret."""
+    """Describe how the key policy lets the role decrypt the secret."""
     condition = {
         "kms:ViaService": f"secretsmanager.{secret.arn.region}.{dns_suffix_of(secret.arn.partition)}",
         "kms:EncryptionContext:SecretARN": str(secret.arn),
@@ -143,5 +143,5 @@ def wider_key_policy(role: Role, secret: Secret) -> Remedy:
 
 
 def on_key(key: Key, operation: str, *options: tuple[str, ...]) -> str:
-    """Return the AWS CLI command that does ``operation`` to a key, in its Region."""
+    """Return the AWS CLI command that performs ``operation`` on a key, in its Region."""
     return command("kms", operation, ("--region", key.arn.region), ("--key-id", str(key.arn)), *options)

@@ -1,4 +1,4 @@
-"""What to do about what AWS did not answer: allow it, wait, or correct what AWS refuses to read."""
+"""Remedies for questions that AWS did not answer: allow it, wait, or correct what AWS refuses to read."""
 
 from collections.abc import Iterable, Iterator
 from typing import Final
@@ -7,7 +7,7 @@ from pullguard.domain.facts import NO_PERMISSION, Key, Secret, Unreadable
 
 _SEE_SECRET: Final = "aws secretsmanager describe-secret shows"  # noqa: S105 (a command)
 _SEE_KEY: Final = "aws kms describe-key shows its state"
-# What AWS refuses for the state of a thing: no permission changes the answer.
+# Refusals because of a resource's state: no permission changes the answer.
 # https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html
 # https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html
 _REFUSALS: Final = {
@@ -21,15 +21,15 @@ _REFUSALS: Final = {
 
 
 def how_to_read(unread: Iterable[Unreadable], *, decrypting: str | None = None) -> str:
-    """Return, in whole sentences, what makes AWS answer: one for each reason why it did not.
+    """Return, in whole sentences, how to make AWS answer: one for each reason why it did not.
 
-    ``decrypting`` names the keys, if what was denied also needs one of them.
+    ``decrypting`` names the keys, if the denied call also needs one of them.
     """
     return " ".join(_sentences(tuple(dict.fromkeys(unread)), decrypting))
 
 
 def how_to_read_value(unread: Unreadable, secret: Secret) -> str:
-    """Return what makes AWS give a value: where a key was denied, the error code names the secret all the same.
+    """Return how to make a value readable; if a key was denied, the error still names the secret.
 
     Source: https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html
     """
@@ -38,7 +38,7 @@ def how_to_read_value(unread: Unreadable, secret: Secret) -> str:
 
 
 def _keys_of(secret: Secret) -> str | None:
-    """Name the keys of which the current version needs one; None where it needs no permission on any."""
+    """Name the keys one of which the current version needs; None if it needs no permission on any."""
     current = secret.current_keys if isinstance(secret.current_keys, tuple) and secret.current_keys else (secret.key,)
     if any(key is None or (isinstance(key, Key) and key.manager == "AWS") for key in current):
         return None
@@ -61,7 +61,7 @@ def _named(unread: Iterable[Unreadable]) -> str:
 
 
 def _refused(unread: Unreadable) -> str:
-    if unread.permission == NO_PERMISSION:  # a fault of our own, of which the detail names kind and place
+    if unread.permission == NO_PERMISSION:  # our own fault, whose kind and place the detail names
         return f"Pullguard failed to ask {unread.resource}; the next validation or sweep tries again."
     code = f" ({unread.detail})" if unread.detail else ""
     what = f"AWS refused {unread.permission} on {unread.resource}{code}, which no permission changes."

@@ -1,4 +1,4 @@
-"""Will the credentials that the secret holds be accepted, and for how long? The registry's own answer overrules."""
+"""Will the credentials in the secret be accepted, and for how long? The registry's own answer takes precedence."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -41,7 +41,7 @@ def _usable(facts: Facts) -> Iterable[tuple[Container, Secret, ValueShape]]:
             yield container, secret, shape
 
 
-# --- What no registry issued -------------------------------------------------------------------------------------
+# --- Not issued by a registry ------------------------------------------------------------------------------------
 
 _ODDITIES: Final[Mapping[Oddity, str]] = {
     "blank": "is blank",
@@ -72,7 +72,7 @@ def _suspicious(facts: Facts) -> Iterable[Answer]:
         )
 
 
-# --- What expires by itself --------------------------------------------------------------------------------------
+# --- Expires by itself -------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,14 +136,14 @@ def _short_lived(facts: Facts) -> Iterable[Answer]:
 
 
 def _outlived(facts: Facts, container: Container, shape: ValueShape, token: _Token) -> bool:
-    """Whether the registry accepts a password that is older than such a token can be: it is not one."""
+    """Whether the registry accepts a password that is older than such a token can be, so that it is not one."""
     return (
         shape.created_at is not None and facts.now - shape.created_at > token.lifetime and _accepted(facts, container)
     )
 
 
 def _interval(rotation: Rotation) -> timedelta | None:
-    """Return the time between two rotations; None where it is not known."""
+    """Return the time between two rotations; None if unknown."""
     if rotation.schedule is not None:
         rate = _RATE.fullmatch(rotation.schedule.strip())
         if rate is not None:
@@ -180,7 +180,7 @@ def _every(span: timedelta) -> str:
     return "every hour" if hours == "an hour" else f"every {hours}"
 
 
-# --- What its owner says that it expires -------------------------------------------------------------------------
+# --- Expiry dates given by the owner -----------------------------------------------------------------------------
 
 
 def _expiring(facts: Facts) -> Iterable[Answer]:
@@ -198,9 +198,9 @@ def _expiring(facts: Facts) -> Iterable[Answer]:
 
 
 def _span_of(text: str) -> tuple[datetime, datetime] | None:
-    """Return the beginning and the end of the day that the tag gives (UTC), twice the time if it gives one; else None.
+    """Return the first and last instant of the day in the tag (UTC), twice the time if it gives one; else None.
 
-    The credentials may expire at any time of the day: they are certain to have expired at its end.
+    The credentials may expire at any time of the day: they have certainly expired at its end.
     """
     try:
         day = date.fromisoformat(text.strip())
@@ -235,7 +235,7 @@ def _unreadable_date(subject: Subject, container: Container, secret: Secret, tex
 
 
 def _expires(facts: Facts, subject: Subject, container: Container, secret: Secret, expires: datetime) -> Failed:
-    """Say that the credentials expire, have expired, or are certainly not those that the tag is about any more."""
+    """Report that the credentials expire, have expired, or are certainly no longer those that the tag is about."""
     over = facts.now > expires
     newer = isinstance(secret.value, ValueShape) and (secret.value.created_at or expires) > expires
     severity: Severity = "warning"
@@ -266,7 +266,7 @@ def _renew(secret: Secret) -> Remedy:
 
 
 def _retag(secret: Secret) -> Remedy:
-    """The credentials are new already: only the date is not."""
+    """The credentials are already new; only the date is not."""
     return Remedy(
         text="Remove the old date by the command, and tag the secret with the day on which its new credentials expire.",
         snippet=_untag(secret),
