@@ -1,4 +1,4 @@
-"""What a notice names, and whom its cause hits."""
+"""The names in a notice, and the dependents of its cause."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -13,7 +13,7 @@ DEPENDENTS_SHOWN: Final = 20
 
 
 def family_of(notice: Notice) -> str:
-    """Return the family of the task definition that the notice names, proved or else as a plain name."""
+    """Return the family of the task definition that the notice names, from its ARN or else as a plain name."""
     return _family(named(notice, "task_definition"))
 
 
@@ -23,7 +23,7 @@ def concerns_several(notice: Notice) -> bool:
 
 
 def families_of(notice: Notice) -> tuple[str, ...]:
-    """Return the families that the notice is about, each once, in the order in which it names whom it hits."""
+    """Return the distinct families that the notice is about, in the order of its dependents."""
     leading = family_of(notice)
     hit = dict.fromkeys(_family(each.task_definition) for each in notice.dependents)
     return tuple(hit) if leading in hit else (leading, *hit)
@@ -35,7 +35,7 @@ def _family(task_definition: str | None) -> str:
 
 
 def dependents_of(notice: Notice) -> tuple[Dependent, ...]:
-    """Return everything that the cause hits, each once."""
+    """Return the distinct dependents of the cause."""
     if notice.dependents:
         return tuple(dict.fromkeys(notice.dependents))
     arns = dict.fromkeys(finding.task_definition for finding in notice.findings)
@@ -43,20 +43,20 @@ def dependents_of(notice: Notice) -> tuple[Dependent, ...]:
 
 
 def counted(dependents: Iterable[Dependent]) -> str:
-    """Say how many there are: ``3 services and 1 task definition``."""
+    """Return the counts in words: ``3 services and 1 task definition``."""
     kinds = [each.is_service for each in dependents]
     counts = ((kinds.count(True), "service"), (kinds.count(False), "task definition"))
     return " and ".join(f"{count} {what}{'' if count == 1 else 's'}" for count, what in counts if count)
 
 
 def named(notice: Notice, member: str) -> str | None:
-    """Return what the leading finding calls ``member``, or else the deed."""
+    """Return the value of ``member`` in the leading finding, or else in the deed."""
     found = getattr(notice.findings[0], member) if notice.findings else None
     return found or (getattr(notice.deed, member) if notice.deed else None)
 
 
 def proved(text: str | None, service: str, resource_type: str) -> Arn | None:
-    """Return ``text`` as an ARN of that service and type, None where it is none."""
+    """Return ``text`` as an ARN of that service and type, None if it is not one."""
     try:
         return Arn.parse(text or "", service=service, resource_type=resource_type)
     except Malformed:
@@ -64,6 +64,6 @@ def proved(text: str | None, service: str, resource_type: str) -> Arn | None:
 
 
 def finding_ids(notice: Notice) -> tuple[str, ...]:
-    """Return the ids of the findings that this is about, a few of them at most."""
+    """Return the ids of the findings that this is about, limited in number."""
     ids = [finding.id for finding in notice.findings] or (notice.deed.findings if notice.deed else ())
     return tuple(plain_word(each) for each in list(ids)[:5])

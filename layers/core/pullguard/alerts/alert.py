@@ -1,4 +1,4 @@
-"""One message for SNS, in the form that its readers want."""
+"""One message for SNS, in the form that its readers need."""
 
 import json
 from collections.abc import Mapping

@@ -12,7 +12,7 @@ from pullguard.alerts.notice import Notice
 from pullguard.alerts.paragraphs import dependent_lines, paragraphs, snippet_of, time_lines
 from pullguard.domain.findings import Finding
 
-# The page's schema names no limits. These are what chat programs show of a line, a step and a message without cutting.
+# The page's schema has no limits. These are the lengths of a line, a step and a message that chat programs show uncut.
 _CHAT_TITLE_MAX_CHARS: Final = 250
 _CHAT_STEP_MAX_CHARS: Final = 350
 _CHAT_KEYWORD_MAX_CHARS: Final = 75
@@ -77,7 +77,7 @@ def _chat_lines(notice: Notice) -> Iterator[str]:
 
 
 def _description(notice: Notice) -> str:
-    """Return what is wrong and whom it hits; a command that is too long for a step stands here, or nowhere."""
+    """Return the fault and its dependents; a command that is too long for a step appears here, or nowhere."""
     text = "\n".join(_chat_lines(notice))[:_CHAT_DESCRIPTION_MAX_CHARS]
     command = _command(notice)
     whole = f"{text}\n{command}"
@@ -85,7 +85,7 @@ def _description(notice: Notice) -> str:
 
 
 def _chat_steps(notice: Notice) -> list[str]:
-    """Return what to do: the words, the command where it is short, and our links."""
+    """Return the steps: the words, the command if it is short, and our links."""
     words = (_cut(_markdown(text)) for title, text in paragraphs(notice) if title == "To do")
     command = _command(notice)
     return [
@@ -109,7 +109,7 @@ def _cut(text: str) -> str:
 
 
 def _markdown(text: str) -> str:
-    """Take from a harmless text what Slack or Teams would read as a link, a mention or the end of a code block."""
+    """Remove from a harmless text what Slack or Teams would read as a link, a mention or the end of a code block."""
     escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("`", "'")
     return re.sub(r"(?<!\w)@(?=\w)", "@ ", escaped.replace("](", "] ("))
 

@@ -1,4 +1,4 @@
-"""What Pullguard did, would do or must not do, in words."""
+"""Words for the actions that Pullguard took, would take or must not take."""
 
 from typing import assert_never
 
@@ -16,7 +16,7 @@ from pullguard.domain.remediation import Deed
 
 
 def describe(deed: Action | Revoke | Refusal, why: str = "") -> Deed:
-    """Put an action or a refusal into words; ``why`` says why an action failed."""
+    """Put an action or a refusal into words; ``why`` is the reason why an action failed."""
     match deed:
         case Grant():
             key = f" and decrypt with key {deed.key.resource_name}" if deed.key else ""
@@ -105,7 +105,7 @@ def _refused(refusal: Refusal) -> str:
         case "reregister":
             return f"register {revision} once more"
         case "move-service":
-            # A rule or a schedule is called so in its target; a service's name has no space.
+            # The target of a rule or a schedule includes that word; a service's name has no space.
             moved = refusal.target if " " in refusal.target else f"service {target}"
             return f"move {moved} away from {revision}"
         case "redeploy":

@@ -1,4 +1,4 @@
-"""Somebody else's text, made harmless: prose, names, snippets and words."""
+"""External text, made harmless: prose, names, snippets and words."""
 
 import re
 import unicodedata
@@ -10,9 +10,10 @@ _PROSE_MAX_CHARS: Final = 1_000
 SNIPPET_MAX_CHARS: Final = 6_000
 _ATTRIBUTE_MAX_CHARS: Final = 256
 _TYPOGRAPHY: Final = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u2026": "..."})
-# Letters and symbols that show as nothing.
+# Letters and symbols that are invisible.
 _BLANK: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0\u034f\u17b4\u17b5")
-# What a program makes a link of: "://" in prose; in a snippet, where "file://" has a meaning, only what opens a page.
+# Text that a program would turn into a link: "://" in prose. In a snippet "file://" has a meaning, so there only what
+# opens a page.
 _LINK = re.compile(r":(?=[/\\]{2})|(?<=mailto):|(?<=javascript):|(?<=tel):|(?<=sms):|(?<=\bwww)\.", re.IGNORECASE)
 _SNIPPET_LINK = re.compile(
     r"(?<=http):|(?<=https):|(?<=ftp):|(?<=mailto):|(?<=javascript):|(?<=\bwww)\.|:(?=/\\|\\[/\\])", re.IGNORECASE
@@ -20,7 +21,7 @@ _SNIPPET_LINK = re.compile(
 
 
 def prose(text: str, limit: int = _PROSE_MAX_CHARS) -> str:
-    """Return a foreign text as one harmless line: no more than ``limit`` characters, and a mark where it was cut."""
+    """Return an external text as one harmless line: at most ``limit`` characters, with a mark if it was cut."""
     shortened = text[: 4 * limit]
     flat = " ".join(unicodedata.normalize("NFC", shortened).translate(_TYPOGRAPHY).split())
     safe = _defanged(_numbered(flat, _is_hidden))
@@ -28,32 +29,32 @@ def prose(text: str, limit: int = _PROSE_MAX_CHARS) -> str:
 
 
 def plain_name(text: str | None, limit: int = NAME_MAX_CHARS) -> str:
-    """Return a foreign name as one harmless line of printable ASCII; what is not ASCII is shown by its number."""
+    """Return an external name as one harmless line of printable ASCII; other characters appear by their number."""
     return _numbered(prose(text or "?", limit), lambda character: not character.isascii())[:limit]
 
 
 def snippet_lines(text: str | None) -> tuple[str, ...]:
-    """Return the lines of a snippet, each harmless; none where there is no snippet or it is too long to be shown."""
+    """Return the lines of a snippet, each harmless; empty if there is no snippet or it is too long to be shown."""
     if not text or len(text) > SNIPPET_MAX_CHARS:
         return ()
     return tuple(_defanged(_numbered(line, _is_hidden), _SNIPPET_LINK) for line in text.rstrip("\n").split("\n"))
 
 
 def plain_word(text: str) -> str:
-    """Return a text with nothing in it but letters, digits and ``. _ : -``, never empty."""
+    """Return a text reduced to letters, digits and ``. _ : -``, never empty."""
     return re.sub(r"[^A-Za-z0-9._:-]", "_", _defanged(text[:_ATTRIBUTE_MAX_CHARS]))[:_ATTRIBUTE_MAX_CHARS] or "none"
 
 
 def _defanged(text: str, link: re.Pattern[str] = _LINK) -> str:
-    """Break what a mail or chat program would turn into a link: ``https://x`` becomes ``https[:]//x``."""
+    """Break text that a mail or chat program would turn into a link: ``https://x`` becomes ``https[:]//x``."""
     return link.sub(lambda match: f"[{match[0]}]", text)
 
 
 def _numbered(text: str, which: Callable[[str], bool]) -> str:
-    """Return a text with the numbers of some of its characters in their place."""
+    """Return a text with some of its characters replaced by their numbers."""
     return text.translate({ord(each): f"\\u{ord(each):04x}" for each in set(text) if which(each)})
 
 
 def _is_hidden(character: str) -> bool:
-    """Whether a character is a control, a format, a mark or a blank that nobody can see."""
+    """Whether a character is an invisible one: a control, a format, a mark or a blank."""
     return not character.isprintable() or character in _BLANK or unicodedata.category(character) in ("Mn", "Me")

@@ -12,7 +12,7 @@ from pullguard.checks.catalogue import broken_by
 from pullguard.domain.findings import Finding
 from pullguard.incidents import broken_thing
 
-# What works until somebody pulls, and then may not: an error by the catalogue, and no outage yet.
+# Checks of things that work until the next pull, and then may fail: an error by the catalogue, but no outage yet.
 _AT_RISK: Final = frozenset({"secret-rotation-failed"})
 # "less than 100 characters", no line breaks, no control characters; ASCII is safe for every mail program.
 # https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
@@ -25,7 +25,7 @@ _UNREAD_MAX_CHARS: Final = 48  # secretsmanager:GetResourcePolicy unanswered
 
 
 def subject_of(notice: Notice) -> str:
-    """Return the subject: printable ASCII, at most 99 characters, what was found last and never cut off."""
+    """Return the subject: printable ASCII, at most 99 characters, with the finding at the end and never cut off."""
     tail = f" - {found}" if (found := _found(notice)) else ""
     head = f"[Pullguard] {headline(notice, short=True)}"
     room = SUBJECT_MAX_CHARS - len(tail)
@@ -33,7 +33,7 @@ def subject_of(notice: Notice) -> str:
 
 
 def _found(notice: Notice) -> str:
-    """Return what a check has found: its id. Where it could not tell, it has found nothing: what it could not read."""
+    """Return the result of a check: its id, or for an undecided check the call that was not answered."""
     match notice.findings:
         case (Finding(status="unknown", unread=unread), *_):
             return plain_name(unread)[:_UNREAD_MAX_CHARS] if unread else ""
@@ -44,7 +44,7 @@ def _found(notice: Notice) -> str:
 
 
 def headline(notice: Notice, *, short: bool = False) -> str:
-    """Say what is broken, or what was done about it; ``short`` as a subject has room for it."""
+    """Return what is broken, or what was done about it; ``short``: within a subject's length."""
     if notice.kind.startswith("Finding") and notice.findings:
         return _finding_headline(notice, notice.findings[0], 32 if short else NAME_MAX_CHARS)
     word = {
@@ -58,7 +58,7 @@ def headline(notice: Notice, *, short: bool = False) -> str:
 
 
 def _finding_headline(notice: Notice, finding: Finding, limit: int) -> str:
-    """Name one family and its image; of several say how many they are, and what it is that they share."""
+    """Name one family and its image; for several families return their number, and what they share."""
     everything, thing = dependents_of(notice), plain_name(broken_thing(finding, broken_by(finding)))
     if concerns_several(notice):
         who, image, because = counted(everything), "", f": {thing}"
@@ -67,7 +67,7 @@ def _finding_headline(notice: Notice, finding: Finding, limit: int) -> str:
         who = _cut(family_of(notice), limit) + (f" ({counted(everything)})" if many else "")
         image, because = f" {_image(finding.image)}" if finding.image else " its image", ""
     if notice.kind == "Finding Resolved":
-        # Not that it can pull again: something else may keep it from that, which has an alert of its own.
+        # It does not claim that the pull works again: another fault, with its own alert, may prevent it.
         return f"resolved: {who}{f',{image}' if image and finding.image else ''}{because}"
     again = "reminder, " if notice.reminder else ""
     if finding.status == "unknown":
@@ -79,10 +79,10 @@ def _finding_headline(notice: Notice, finding: Finding, limit: int) -> str:
 
 
 def attributes_of(notice: Notice) -> dict[str, str | tuple[str, ...]]:
-    """Return what subscription filter policies select on; a message about no finding says ``none``.
+    """Return the attributes for subscription filter policies; a message without a finding says ``none``.
 
-    ``family`` has several values where the cause hits more than one: ``several``, and then the families, as many as fit
-    into 1,500 bytes. A filter policy takes a message if it matches any of them.
+    ``family`` has several values if the cause affects more than one: ``several``, and then the families, as many as fit
+    into 1,500 bytes. A filter policy accepts a message if it matches any of them.
     Source: https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html
     """
     words = words_of(notice)
@@ -96,7 +96,7 @@ def _families(notice: Notice) -> tuple[str, ...]:
 
 
 def words_of(notice: Notice) -> dict[str, str]:
-    """Return what the attributes say, in one word each; ``family`` is ``several`` where there are more."""
+    """Return the attributes in one word each; ``family`` is ``several`` if there is more than one."""
     leading = notice.findings[0] if notice.findings else None
     return {
         "kind": notice.kind,
@@ -115,7 +115,7 @@ def _status(notice: Notice) -> str:
 
 
 def _image(text: str) -> str:
-    """Return an image for a headline: of a long digest the beginning."""
+    """Return an image for a headline: a long digest is cut."""
     return re.sub(r"(@[a-z0-9]+:[0-9a-f]{12})[0-9a-f]+$", r"\1...", plain_name(text))
 
 

@@ -1,4 +1,4 @@
-"""The only links in a message: pages of the AWS console, built from proved ARNs."""
+"""The only links in a message: pages of the AWS console, built from validated ARNs."""
 
 import re
 from typing import Final
@@ -19,9 +19,9 @@ _CONSOLES: Final = {
 
 
 def links_of(notice: Notice) -> tuple[tuple[str, str], ...]:
-    """Return the pages of the AWS console for what the notice names, as far as it is named by a proved ARN.
+    """Return the pages of the AWS console for the resources that the notice names by a validated ARN.
 
-    Where a cause hits several families, only what they share is linked: one of their task definitions says nothing.
+    If a cause affects several families, only what they share is linked: one of their task definitions says nothing.
     """
     lead = next(iter(notice.findings), None) if concerns_several(notice) else None
     shared = None if lead is None else about(lead, broken_by(lead))

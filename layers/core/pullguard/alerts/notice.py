@@ -1,4 +1,4 @@
-"""What there is to tell, before anybody has put it into words."""
+"""The content of an alert, before it is put into words."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,11 +21,11 @@ NoticeKind: TypeAlias = Literal[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """Something to tell: findings of one cause, the first of which leads, or a deed, or both.
+    """The content of one alert: findings of one cause, the first of which leads, or a deed, or both.
 
-    ``cause`` is the id of the cause. ``dependents`` are the services that it hits, and the task definitions that no
-    service runs; none given, it hits the findings' task definitions.
-    ``opened_at``, ``resolved_at`` and ``now`` are UTC. ``reminder`` marks what was told before and still stands.
+    ``cause`` is the id of the cause. ``dependents`` are the services that it affects, and the task definitions that no
+    service runs; if none are given, it affects the findings' task definitions. ``opened_at``, ``resolved_at`` and
+    ``now`` are UTC. ``reminder`` marks a repeated alert about something that is still open.
     """
 
     kind: NoticeKind
@@ -46,7 +46,7 @@ class Notice:
 
     @property
     def lasted(self) -> timedelta | None:
-        """How long it was broken, or is broken by ``now``, where both ends are known."""
+        """The duration of the fault, until it was resolved or until ``now``; None if either end is unknown."""
         end = self.resolved_at or self.now
         if self.opened_at is None or end is None:
             return None

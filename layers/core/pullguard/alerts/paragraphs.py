@@ -1,4 +1,4 @@
-"""What the forms for people share: why, what Pullguard does, what to do, whom it hits, since when."""
+"""The common parts of the forms for people: reason, Pullguard's action, fix, dependents, times."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -19,7 +19,7 @@ _ONCE: Final = "follows in a separate alert, one for all that it concerns."
 
 
 def paragraphs(notice: Notice) -> Iterator[tuple[str, str]]:
-    """Yield title and text of what is wrong, what Pullguard does about it and what somebody would do."""
+    """Yield title and text of the fault, of Pullguard's own action and of the steps for people."""
     deed = notice.deed
     resolved = notice.kind == "Finding Resolved"
     for finding in notice.findings[:1]:
@@ -40,7 +40,7 @@ def paragraphs(notice: Notice) -> Iterator[tuple[str, str]]:
 
 
 def _own_part(notice: Notice) -> str:
-    """Say what Pullguard itself did, would do or does not do."""
+    """Describe what Pullguard itself did, would do or does not do."""
     if notice.deed is None:
         return _own_fix(notice.findings[0])
     what, why = prose(notice.deed.what), prose(notice.deed.why)
@@ -57,7 +57,7 @@ def _own_part(notice: Notice) -> str:
 
 
 def _own_fix(finding: Finding) -> str:
-    """Say what Pullguard does about a finding, by the mode in which it found it."""
+    """Describe what Pullguard does about a finding, by the mode in which it found it."""
     if finding.remedy.action == "none":
         return "cannot fix this by itself."
     if finding.severity == "warning":
@@ -73,7 +73,7 @@ def _wants_somebody(notice: Notice) -> bool:
 
 
 def snippet_of(notice: Notice) -> str | None:
-    """Return the command or statement that somebody would use, None where there is none or nothing to do."""
+    """Return the command or statement for people, None without a snippet or anything to do."""
     if not _wants_somebody(notice):
         return None
     if notice.deed and (notice.deed.snippet or not notice.findings):
@@ -82,10 +82,10 @@ def snippet_of(notice: Notice) -> str | None:
 
 
 def dependent_lines(notice: Notice) -> Iterator[str]:
-    """Yield whom it hits, one a line, unless the headline has told it already."""
+    """Yield the dependents, one per line, unless the headline already names the only one."""
     everything = dependents_of(notice)
     if not everything or [each.arn for each in everything] == [named(notice, "task_definition")]:
-        return  # the first line has told it
+        return  # the first line has named it
     yield ""
     over = notice.kind == "Finding Resolved"
     title = "Was affected" if over else "Affected"
@@ -99,7 +99,7 @@ def dependent_lines(notice: Notice) -> Iterator[str]:
 
 
 def _not_found(everything: tuple[Dependent, ...], *, over: bool) -> str:
-    """Say of how many it is not known that they fail: no message waits for all to be looked at, nor does the end."""
+    """Return how many dependents are not known to fail: alerts do not wait until all of them were validated."""
     count = sum(not each.found for each in everything)
     if not count:
         return ""
@@ -108,7 +108,7 @@ def _not_found(everything: tuple[Dependent, ...], *, over: bool) -> str:
 
 
 def _briefly(dependent: Dependent) -> str:
-    """Return ``service/prod/web (web:7)`` or ``task-definition/web:7``, other names as they are."""
+    """Return ``service/prod/web (web:7)`` or ``task-definition/web:7``, other names unchanged."""
     mark = "" if dependent.found else " *"
     name = _resource(dependent.arn)
     runs = f" ({_resource(dependent.task_definition).partition('/')[2]})" if dependent.is_service else ""
@@ -116,7 +116,7 @@ def _briefly(dependent: Dependent) -> str:
 
 
 def _next_pull(dependent: Dependent) -> str:
-    """Say what makes a service pull next, as it was last seen; nothing where that is not known."""
+    """Describe what makes a service pull next, as last seen; empty if unknown."""
     words = IN_WORDS.get(dependent.next_pull)
     return f": {words}" if words else ""
 
@@ -129,7 +129,7 @@ def _resource(text: str) -> str:
 
 
 def time_lines(notice: Notice) -> Iterator[str]:
-    """Yield since when it is broken, for how long, and when it was resolved, as far as that is known."""
+    """Yield when the fault began, how long it lasted, and when it was resolved, as far as known."""
     if notice.opened_at:
         so_far = f" (for {_duration(notice.lasted)} by now)" if notice.lasted is not None and notice.now else ""
         yield f"Since: {instant(notice.opened_at)}{so_far}"
@@ -139,12 +139,12 @@ def time_lines(notice: Notice) -> Iterator[str]:
 
 
 def instant(at: datetime) -> str:
-    """Return a time of UTC as ``2026-05-01T08:00:00Z``."""
+    """Return a UTC time as ``2026-05-01T08:00:00Z``."""
     return at.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _duration(length: timedelta) -> str:
-    """Say how long something lasted, in its two largest units."""
+    """Return a duration in its two largest units."""
     rest_s = int(length.total_seconds())
     parts = []
     for unit, size_s in (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)):

@@ -13,7 +13,7 @@ from pullguard.alerts.notice import Notice
 from pullguard.alerts.paragraphs import instant
 from pullguard.domain.findings import EVENT_SCHEMA_VERSION
 
-# 256 KB for the message with its attributes, which have less than 4 KB here.
+# 256 KB for the message with its attributes, which take less than 4 KB here.
 # https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 MESSAGE_MAX_BYTES: Final = 262_144 - 4_096
 _FINDINGS_MAX: Final = 20
@@ -22,7 +22,7 @@ _FINDINGS_MAX: Final = 20
 def as_json(notice: Notice) -> str:
     """Return the notice as JSON in ASCII, with as many findings and dependents as one message holds.
 
-    Members are those of the bus events; every text but our own links is harmless, as in the other forms.
+    Members are those of the bus events; every text except our own links is made harmless, as in the other forms.
     """
     whole = _json_object(notice)
     everything = len(whole["dependents"])

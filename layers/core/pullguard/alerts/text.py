@@ -16,7 +16,7 @@ def as_text(notice: Notice) -> str:
 
 
 def _lines(notice: Notice) -> Iterator[str]:
-    """Yield the lines of the message: what and where, why, what Pullguard does, what to do, who, links, ids."""
+    """Yield the lines of the message: what and where, why, what Pullguard does, what to do, dependents, links, ids."""
     where = f"account {plain_name(notice.account, 20)}, {plain_name(notice.region, 40)}"
     yield f"{headline(notice)} ({where})"
     for title, paragraph in paragraphs(notice):

@@ -140,7 +140,7 @@ _IF_PRIVATE: Final = "name the secret that is meant for the image, if it needs o
 
 
 def _refused_start(facts: Facts, container: Container, image: ImageReference) -> FailedStart | None:
-    """Return a recent task that could not start because ``container`` was refused its image; None without such a task."""
+    """Return a recent task that could not start because ``container`` was refused its image; else None."""
     for start in recent_starts(facts):
         for reason, diagnosis in diagnosed_each(start, facts):
             is_refusal = diagnosis.explanation.kind in _REFUSALS

@@ -1,13 +1,14 @@
 """EventBridge events → triggers: what changed, and where.
 
 The rules of this package
-- An event is somebody else's text. A trigger holds only what was proved: ARNs, names, ids from a table; free text
-  (why a task stopped) is cleaned, cut, and for people to read only. Of why a rotation failed, only the step is read.
-- An event that cannot be used is ``Rejected`` with one line that says what is missing or wrong. Nothing else is raised.
-- A trigger only says where to look. The answer comes from the present state, so a lost or doubled event is harmless.
+- An event is external text. A trigger holds only validated values: ARNs, names, ids from a table. Free text (why a task
+  stopped) is cleaned, cut, and only displayed. For a failed rotation, only the step is read.
+- An unusable event is ``Rejected`` with one line that says what is missing or wrong. Nothing else is raised.
+- A trigger only says what to validate. The answer comes from the present state, so a lost or repeated event is
+  harmless.
 - Dates inside a CloudTrail record (``Nov 23, 2026 12:00:00 AM``) are never read; the envelope's ``time`` is.
 
-``triggers`` are the results, ``envelope`` proves what all events have in common, ``branches`` reads each of them.
+``triggers`` are the results, ``envelope`` validates the common part of all events, ``branches`` reads each kind.
 Sources: https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html
 https://docs.aws.amazon.com/secretsmanager/latest/userguide/monitoring-eventbridge.html
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_task_events.html

@@ -1,4 +1,4 @@
-"""One reader for each kind of event, and the table that says which event is read by what."""
+"""One reader for each kind of event, and the table that assigns events to readers."""
 
 import json
 import re
@@ -43,7 +43,7 @@ _ROLE_NAME = re.compile(r"[A-Za-z0-9_+=,.@-]{1,64}")
 _KEY_ID = re.compile(r"(?:mrk-[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 _VERSION_ID = re.compile(r"[A-Za-z0-9_-]{32,64}")
 _LABEL = re.compile(r"[A-Za-z0-9/_+=.@-]{1,256}")
-# The steps of a rotation function, in which Secrets Manager says that it failed; nothing else of that text is read.
+# The steps of a rotation function, in which Secrets Manager reports a failure; nothing else of that text is read.
 # https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html
 _STEPS: Mapping[str, RotationStep] = {
     "createSecret": "createSecret",
@@ -59,7 +59,7 @@ _DROPPED = "CloudTrail drops parts above 100 KB; the sweep will look at it"
 def parse_event_text(body: str) -> Trigger:
     """Read the body of an SQS message that holds one EventBridge event as JSON.
 
-    Raises ``Rejected`` if it is too large, no JSON, no object, or an event that ``parse_event`` rejects.
+    Raises ``Rejected`` if it is too large, not JSON, not an object, or an event that ``parse_event`` rejects.
     """
     if len(body) > EVENT_MAX_BYTES or len(body.encode("utf-8", "surrogatepass")) > EVENT_MAX_BYTES:
         raise Rejected(f"the message is larger than the {EVENT_MAX_BYTES // 1024} KB of an EventBridge event")
@@ -85,7 +85,7 @@ def parse_event(event: Mapping[str, Any]) -> Trigger:
     if read is None or not isinstance(name, str):
         raise Rejected(f"no trigger is known for {quoted(name)} ({quoted(detail_type)}) of {quoted(source)}")
     opened = open_event(event, name, detail)
-    # An API call that failed changed nothing. The end of a rotation is no call: its error is the news.
+    # A failed API call changed nothing. The end of a rotation is not a call: its error is the message.
     error = opened.at("errorCode") or opened.at("errorMessage")
     if detail_type in _CLOUDTRAIL and name not in _ROTATIONS and error:
         raise opened.refuse(f"the call failed, so nothing changed: {quoted(error)}")
@@ -153,7 +153,7 @@ def _stopped(event: Event) -> Trigger:
         platform_version=event.text("platformVersion"),
         **event.origin,
     )
-    # An old agent gives no stopCode, so a text about the pull is reason enough to look.
+    # An old agent gives no stopCode, so a text about the pull is reason enough for a validation.
     if trigger.stop_code != "TaskFailedToStart" and not trigger.explanation.is_registry_related:
         if trigger.of_service:
             raise event.refuse(f"the task stopped ({quoted(trigger.stop_code)}), but not for a pull that failed")
@@ -221,7 +221,7 @@ def _rotation(outcome: RotationOutcome, event: Event) -> Trigger:
 
 
 def _named(event: Event, found: object) -> tuple[Arn | None, str | None]:
-    """Prove what names a secret: its ARN, or its name (then there is no ARN)."""
+    """Validate the secret's id in an event: its ARN, or its name (then there is no ARN)."""
     if not isinstance(found, str):
         raise event.refuse(f"the secret {quoted(found)} is not a text")
     reference = parse_secret_id(found, region=event.region)
@@ -233,7 +233,7 @@ def _named(event: Event, found: object) -> tuple[Arn | None, str | None]:
 
 
 def _complete_name(event: Event, arn: Arn | None, reported: object) -> str | None:
-    """Return the secret's name: as it was told beside the ARN, else that of the ARN, which AWS itself wrote."""
+    """Return the secret's name: the reported one, else that of the ARN, which AWS itself wrote."""
     if reported is not None:
         return _named(event, reported)[1]
     if arn is None:
@@ -242,9 +242,9 @@ def _complete_name(event: Event, arn: Arn | None, reported: object) -> str | Non
 
 
 def _labelled(event: Event) -> tuple[str | None, str | None]:
-    """Return which version got which label, where the call proves both: a write moves AWSCURRENT unless told else.
+    """Return which version got which label, if the call proves both: a write moves AWSCURRENT unless it names stages.
 
-    PutSecretValue's request token becomes the version's id; UpdateSecret's does only if a value was given, which the
+    PutSecretValue's request token becomes the version's id. UpdateSecret's does only if a value was given, which the
     event hides, but then the answer has the id.
     Sources: https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html
     https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_UpdateSecret.html
@@ -280,7 +280,7 @@ def _key(change: KeyChange, event: Event) -> Trigger:
 
 
 def _key_noticed(event: Event) -> Trigger:
-    """Read what AWS KMS itself tells of a key: its material has expired, or its waiting time is over and it is deleted.
+    """Read AWS KMS's own events about a key: its material has expired, or its waiting time is over and it is deleted.
 
     Source: https://docs.aws.amazon.com/kms/latest/developerguide/kms-events.html
     """
@@ -296,7 +296,7 @@ def _role(change: RoleChange, event: Event) -> Trigger:
 
 
 def _policy(event: Event) -> Trigger:
-    """Read which managed policy changed; AWS's own policies change without any event."""
+    """Read which managed policy changed; AWS's own policies change without an event."""
     parse = partial(Arn.parse, service="iam", resource_type="policy")
     found = event.at("requestParameters", "policyArn")
     return PolicyChanged(policy=event.arn(found, "policyArn", parse, regional=False), **event.origin)

@@ -1,4 +1,4 @@
-"""The envelope of an EventBridge event, proved; and how a branch reads the event's detail."""
+"""The validated envelope of an EventBridge event, and access to the event's detail."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Origin(TypedDict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """An event whose envelope is proved; ``resources`` and ``detail`` are not."""
+    """An event with a validated envelope; ``resources`` and ``detail`` are not validated."""
 
     name: str
     provenance: Provenance
@@ -34,7 +34,7 @@ class Event:
 
     @property
     def origin(self) -> Origin:
-        """What to make a trigger with, beside its own members."""
+        """The members of a trigger that come from the envelope."""
         return {"provenance": self.provenance, "account": self.account, "region": self.region}
 
     def refuse(self, why: str) -> Rejected:
@@ -42,7 +42,7 @@ class Event:
         return Rejected(f"{self.name} event {self.provenance.event_id}: {why}")
 
     def at(self, *path: str) -> Any:
-        """Return what stands at ``path`` in the detail, whatever the case of its keys; None if nothing does."""
+        """Return the value at ``path`` in the detail, with keys in any case; None if there is no such value."""
         here: Any = self.detail
         for step in path:
             if not isinstance(here, Mapping):
@@ -52,11 +52,11 @@ class Event:
         return here
 
     def text(self, *path: str) -> str:
-        """Return the text at ``path``, for people to read; empty if there is none."""
+        """Return the text at ``path``, for display only; empty if there is no such text."""
         return readable(self.at(*path))
 
     def proved(self, pattern: Pattern[str], what: str, *path: str) -> str:
-        """Return the text at ``path`` if it fits ``pattern``; raises ``Rejected`` that it is not ``what``."""
+        """Return the text at ``path`` if it matches ``pattern``; raises ``Rejected``, which names ``what``."""
         found = self.at(*path)
         if found is None:
             raise self.refuse(f"{'.'.join(path)} is missing")
@@ -73,10 +73,10 @@ class Event:
         own_account: bool = True,
         regional: bool = True,
     ) -> Arn:
-        """Prove an ARN of this event's Region and account; raises ``Rejected``.
+        """Validate an ARN of this event's Region and account; raises ``Rejected``.
 
-        A call on another account's secret or key is told to the caller's account too: ``own_account=False``. What IAM
-        has lies in no Region: ``regional=False``.
+        A call on another account's secret or key is also reported to the caller's account: ``own_account=False``. IAM's
+        resources have no Region: ``regional=False``.
         Source: CloudTrail record contents, recipientAccountId.
         """
         if not isinstance(text, str):
@@ -93,7 +93,7 @@ class Event:
 
 
 def open_event(event: Mapping[str, Any], name: str, detail: Mapping[str, Any]) -> Event:
-    """Prove the envelope of the event called ``name``, and that its detail agrees with it; raises ``Rejected``."""
+    """Validate the envelope of the event called ``name`` and its agreement with the detail; raises ``Rejected``."""
     for member, is_proved, what in (
         ("id", is_event_id, "an event id"),
         ("account", is_account, "an account id"),
@@ -117,7 +117,7 @@ def open_event(event: Mapping[str, Any], name: str, detail: Mapping[str, Any]) -
 
 
 def readable(found: object) -> str:
-    """Return a text cut and with its control characters escaped, empty for anything that is no text."""
+    """Return a text cut and with its control characters escaped; empty for any other value."""
     if not isinstance(found, str):
         return ""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in found[:TEXT_MAX_CHARS])

@@ -1,4 +1,4 @@
-"""What events turn into: frozen records that hold only what was proved."""
+"""The results of parsing events: frozen records that hold only validated values."""
 
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, assert_never
@@ -23,7 +23,7 @@ RoleChange: TypeAlias = Literal["policy", "boundary", "trust", "tags", "created"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Change:
-    """``account`` and ``region`` are where the event was recorded (for IAM, the partition's one Region of IAM)."""
+    """``account`` and ``region`` are those of the event's record (for IAM, the partition's one Region of IAM)."""
 
     provenance: Provenance
     account: str
@@ -32,7 +32,7 @@ class _Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskDefinitionRegistered(_Change):
-    """A revision was registered; ``task_definition`` is None where CloudTrail dropped the answer."""
+    """A revision was registered; ``task_definition``: None if CloudTrail omitted the answer."""
 
     task_definition: Arn | None
     family: str
@@ -42,9 +42,9 @@ class TaskDefinitionRegistered(_Change):
 class SecretChanged(_Change):
     """A secret was written, labelled, created, deleted, restored or configured.
 
-    At least one of ``secret`` and ``name`` is there. ``secret`` is complete where AWS answered it, and then ``name`` is
-    there as well; where only the request tells of it, it may lack its suffix. ``version_id`` got ``label``, where the
-    event proves both.
+    At least one of ``secret`` and ``name`` is given. If AWS's answer contains the ARN, ``secret`` is complete, and
+    ``name`` is given as well; if only the request contains it, the suffix may be missing. ``version_id`` got ``label``,
+    if the event proves both.
     """
 
     secret: Arn | None
@@ -56,7 +56,7 @@ class SecretChanged(_Change):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RotationChanged(_Change):
-    """A rotation started or ended; ``step`` is that in which its function failed, where the event names one."""
+    """A rotation started or ended; ``step`` is the failed step of its function, if the event names one."""
 
     secret: Arn
     outcome: RotationOutcome
@@ -73,7 +73,7 @@ class KeyChanged(_Change):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoleChanged(_Change):
-    """An IAM role changed. IAM tells the name without the path, and only in the partition's one Region of IAM."""
+    """An IAM role changed. IAM's events have its name without the path, and only in the partition's IAM Region."""
 
     role_name: str
     change: RoleChange
@@ -81,9 +81,9 @@ class RoleChanged(_Change):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyChanged(_Change):
-    """A managed policy of the account got another version; told, as roles are, in one Region of the partition only.
+    """A managed policy of the account got another version; reported, as for roles, in one Region of the partition only.
 
-    Only the default version decides anything, and IAM never deletes that one: DeletePolicyVersion is no trigger.
+    Only the default version has an effect, and IAM never deletes that one: DeletePolicyVersion is not a trigger.
     Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_managed-versioning.html
     """
 
@@ -92,7 +92,7 @@ class PolicyChanged(_Change):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoppedContainer:
-    """One container of a stopped task, and why it stopped (for people; empty if ECS did not say)."""
+    """One container of a stopped task, and why it stopped (for display only; empty if ECS did not say)."""
 
     name: str
     image: str
@@ -101,7 +101,7 @@ class StoppedContainer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskStopped(_Change):
-    """A task failed to start. All texts but the ARNs are for people to read."""
+    """A task failed to start. All texts except the ARNs are for display only."""
 
     task_definition: Arn
     task: Arn
@@ -129,15 +129,15 @@ class TaskStopped(_Change):
 
     @property
     def explanation(self) -> Explanation:
-        """What explains the reasons, given the images of the containers."""
+        """The explanation of the reasons, given the images of the containers."""
         return explain(self.reasons, parse_images(each.image for each in self.containers))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskStarted(_Change):
-    """A task that no service started: a person, a program, a schedule, a Step Functions task.
+    """A task that no service started: a person, a program, a schedule, a Step Functions task did.
 
-    It runs, or it has stopped, and not for a pull that failed; ``ran`` is whether it had come to run.
+    It runs, or it has stopped for a reason other than a failed pull; ``ran``: it reached the running state.
     Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Task.html (group)
     """
 
@@ -149,8 +149,8 @@ class TaskStarted(_Change):
 class ServiceChanged(_Change):
     """A service was created or updated and runs ``task_definition``, of ``family``.
 
-    Where CloudTrail dropped the answer, ``service`` is None, and so is ``task_definition`` if the request names the
-    family only, which means its newest ACTIVE revision.
+    If CloudTrail omitted the answer, ``service`` has the value None. So has ``task_definition`` if the request names
+    only the family, which means its newest ACTIVE revision.
     Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateService.html
     """
 
@@ -173,7 +173,7 @@ Trigger: TypeAlias = (
 
 
 def is_of_service(group: str) -> bool:
-    """Whether a task's group says that a service started it.
+    """Whether a task's group shows that a service started it.
 
     Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Task.html (group)
     """
@@ -181,7 +181,7 @@ def is_of_service(group: str) -> bool:
 
 
 def begins_rotation(trigger: Trigger) -> bool:
-    """Whether a rotation begins, or is on its way, and what ECS reads has not changed: that is AWSCURRENT alone.
+    """Whether a rotation begins or is in progress without a change for ECS, which reads AWSCURRENT alone.
 
     Source: https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html
     """
@@ -197,12 +197,12 @@ def begins_rotation(trigger: Trigger) -> bool:
 
 
 def deduplication_key(trigger: Trigger) -> str:
-    """Return a text that two events share only if they tell of the same change.
+    """Return a key that two events share only if they report the same change.
 
-    A label that moves is told natively and through CloudTrail: both name the secret, the version and the label.
-    It may move away and back as well, so an event is a copy only if no other of its ``sequence`` came in between.
-    A service that tries again and again is one failure for each kind of reason, as long as its first is remembered.
-    All that tells of a rotation before it has moved AWSCURRENT asks one question, whether the pull works before it.
+    A moved label is reported natively and through CloudTrail: both events name the secret, the version and the label. A
+    label may also move away and back, so an event is a copy only if no other of its ``sequence`` came in between. A
+    service that retries is one failure for each kind of reason, as long as its first is remembered. All events of a
+    rotation before it has moved AWSCURRENT ask one question: whether the pull worked before it.
     Source (a request token becomes the version id):
     https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html
     """
@@ -230,12 +230,12 @@ def deduplication_key(trigger: Trigger) -> str:
 
 
 def is_rotation(cause: Provenance) -> bool:
-    """Whether the cause is an event that tells of a new current value of a secret, or may."""
+    """Whether the event reports a new current value of a secret, or may do so."""
     return cause.kind in _NEW_VALUES
 
 
 def sequence(trigger: Trigger) -> str:
-    """Return what the change is one of a sequence of: all that can move AWSCURRENT; else it stands alone."""
+    """Return the sequence that the change belongs to: all that can move AWSCURRENT; else one of its own."""
     match trigger:
         case SecretChanged(secret=Arn() as secret, change="value" | "created") if not begins_rotation(trigger):
             return current_value_of(secret)
@@ -244,5 +244,5 @@ def sequence(trigger: Trigger) -> str:
 
 
 def current_value_of(secret: Arn) -> str:
-    """Return the sequence of what can move a secret's AWSCURRENT."""
+    """Return the sequence of changes that can move a secret's AWSCURRENT."""
     return f"labels of {secret}"

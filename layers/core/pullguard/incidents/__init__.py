@@ -1,8 +1,9 @@
-"""Findings put together by what causes them: one broken secret that breaks forty families is one cause.
+"""Findings grouped by root cause: one broken secret that breaks forty families is one incident.
 
-``identity`` says which findings have one cause, and what it is that is broken. ``record`` is a cause's life: opened,
-changed, resolved, each told once. ``dependents`` says whom it hits. The audit's report and the alerts both group by
-these rules, so that what is one line there is one message here.
+``identity`` decides which findings have one cause, and what is broken. ``incident`` is the lifecycle of a cause,
+``finding_lifecycle`` that of a finding: opened, changed, resolved, each reported once. ``dependents`` lists the
+services and task definitions that it affects. The audit's report and the alerts group by the same rules, so that one
+line there is one message here.
 """
 
 from pullguard.incidents.dependents import Dependent, dependents_of, together

@@ -1,4 +1,4 @@
-"""Whom a cause hits: the services that run its task definitions, or the task definitions where none does."""
+"""The dependents of a cause: the services that run its task definitions, or the task definitions without a service."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,9 +10,9 @@ from pullguard.incidents.identity import family_name
 class Dependent:
     """A service, or a task definition that no service runs.
 
-    ``arn`` names it, ``task_definition`` is the ARN of what it runs. ``found`` is whether the task definition was
-    found failing; else it only references what is broken, and has not been found failing so far. ``next_pull`` is what
-    makes a service pull next (checks/next_pull.py), as far as that is known; it is not kept.
+    ``arn`` names it, ``task_definition`` is the ARN of what it runs. ``found``: the task definition was found failing;
+    otherwise it only references what is broken, and has not been found failing so far. ``next_pull`` is what makes a
+    service pull next (checks/next_pull.py), if known; it is not stored.
     """
 
     arn: str
@@ -26,7 +26,7 @@ class Dependent:
         return self.arn != self.task_definition
 
     def to_list(self) -> list[object]:
-        """Return it as it is kept in the ledger, where there may be hundreds."""
+        """Return the compact form for the ledger, where there may be hundreds."""
         return [self.arn, self.task_definition, self.found]
 
     @classmethod
@@ -42,11 +42,11 @@ def dependents_of(
     services: Mapping[str, Iterable[str]],
     next_pulls: Mapping[str, str] | None = None,
 ) -> tuple[Dependent, ...]:
-    """Join task definitions with what runs them: those found failing first, then those that only reference it.
+    """Join task definitions with the services that run them: those found failing first, then mere references.
 
-    ``failing`` and ``referencing`` are ARNs of task definitions, ``services`` the ARNs of services by that of what they
-    run, ``next_pulls`` what makes each service pull next. A revision that nothing runs, that was not found failing and
-    that is not the newest of its family here is left out: nobody will start it.
+    ``failing`` and ``referencing`` are ARNs of task definitions, ``services`` the ARNs of services by the ARN of what
+    they run, ``next_pulls`` what makes each service pull next. A revision is left out if nothing runs it, it was not
+    found failing, and a newer one of its family is listed: it will not be started.
     """
     pulls = next_pulls or {}
     found = tuple(dict.fromkeys(failing))
@@ -66,9 +66,9 @@ def dependents_of(
 
 
 def together(reported: Iterable[Dependent], others: Iterable[Dependent]) -> tuple[Dependent, ...]:
-    """Return ``reported``, and of ``others`` whoever is not among them; found failing where either says so.
+    """Return ``reported`` and the missing ones of ``others``; found failing if either says so.
 
-    A service is the same one whichever revision of a family it runs.
+    A service is the same one for every revision of a family that it runs.
     """
     joined: dict[tuple[str, str], Dependent] = {}
     for each in (*reported, *others):

@@ -1,18 +1,18 @@
-"""The life of a finding: opened, changed, resolved; each told once.
+"""The lifecycle of a finding: opened, changed, resolved; each reported once.
 
 | was | is now | becomes |
 |---|---|---|
 | unknown to us, or resolved | a finding | opened |
 | open | a finding with another status, severity, cause or subject | changed |
-| open | a finding that differs in its evidence or remedy only | stays as it was |
-| open and failing | a finding of the same id that could only not be told | stays as it was |
-| open | passed, or nothing is there any more that could be wrong so | resolved |
-| open | passed, and what proves it is older than the finding's last change | stays as it was |
-| open | of a task definition that is gone, or is used no more | resolved |
-| open | not answered, for whatever reason | stays as it was |
+| open | a finding that differs in its evidence or remedy only | unchanged |
+| open and failing | a finding of the same id that could not be decided | unchanged |
+| open | passed, or no longer able to fail in this way | resolved |
+| open | passed, and the proof is older than the finding's last change | unchanged |
+| open | its task definition is gone, or is no longer used | resolved |
+| open | not answered, for any reason | unchanged |
 
-That nobody says it is no cure: an earlier gate may have failed, nobody may have looked, the registry may have answered
-that there are too many requests.
+The absence of a finding does not resolve it: an earlier gate may have failed, the question may not have been asked, or
+the registry may have answered that there are too many requests.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -25,10 +25,11 @@ from pullguard.domain.findings import Event, Finding
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindingRecord:
-    """A finding and where it stands in its life; ``sequence`` counts the changes, ``announced`` those told.
+    """A finding and its lifecycle state; ``sequence`` counts the changes, ``announced`` those that were reported.
 
-    ``left`` is the cause that it belonged to before its last change, empty where that is the same. ``behind``
-    is a narrower one that it still belongs to: that all is refused does not tell whether the one repository would be.
+    ``left`` is the cause that it belonged to before its last change, empty if that is the same. ``behind`` is a
+    narrower cause that it still belongs to: a refusal of everything does not show whether the one repository would be
+    refused.
     """
 
     finding: Finding
@@ -42,11 +43,11 @@ class FindingRecord:
 
     @property
     def is_open(self) -> bool:
-        """Whether the finding still holds."""
+        """Whether the finding is still open."""
         return self.event != "Finding Resolved"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the record as it is kept in the ledger."""
+        """Return the ledger's form of the record."""
         return {
             "finding": self.finding.to_kept(),
             "event": self.event,
@@ -83,12 +84,11 @@ def advance(
     gone: bool = False,
     now: datetime,
 ) -> tuple[FindingRecord, ...]:
-    """Return the records that change, as they are to be after it.
+    """Return the records that change, in their new state.
 
-    ``incident_of`` gives the cause that a finding belongs to. ``passed`` are the ids that a check has answered with a
-    pass, ``proved_at`` when that happened which proves some of them. ``gone`` is whether the task definition itself is
-    gone, or nobody uses it any more. A finding that is merely not there any more is left open: not having looked proves
-    nothing.
+    ``incident_of`` returns the cause that a finding belongs to. ``passed`` are the ids that a check has answered with a
+    pass, ``proved_at`` the times of proof for some of them. ``gone``: the task definition itself is gone or no longer
+    used. A finding that is merely absent stays open: without a check, nothing is proved.
     """
     known = {record.finding.id: record for record in records}
     present = {finding.id: finding for finding in findings}
@@ -142,14 +142,14 @@ def _arrive(
 
 
 def _in_its_place(record: FindingRecord, finding: Finding) -> Finding:
-    """Leave a start that failed with the cause that people were told of, whatever the next one says or is due to."""
+    """Keep a failed start with the cause that was reported, even if the next failed start has another one."""
     if finding.check != "task-start-failed" or record.finding.part_of:
         return finding
     return replace(finding, scope=record.finding.scope, part_of="")
 
 
 def _moved(record: FindingRecord, finding: Finding, incident_of: Callable[[Finding], str]) -> tuple[str, str]:
-    """Return which cause the finding leaves, and which it stays with behind its new one."""
+    """Return the cause that the finding leaves, and the one that it stays with behind its new one."""
     before, after = incident_of(record.finding), incident_of(finding)
     if after == before:
         return "", record.behind
@@ -159,7 +159,7 @@ def _moved(record: FindingRecord, finding: Finding, incident_of: Callable[[Findi
 
 
 def _state(finding: Finding) -> tuple[str | None, ...]:
-    """Return what people are told again for, if it changes."""
+    """Return the state whose change is reported again."""
     return (
         finding.status,
         finding.severity,

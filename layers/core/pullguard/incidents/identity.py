@@ -1,4 +1,4 @@
-"""Which findings have one cause, and what it is that is broken.
+"""The identity of causes: which findings share one, and what is broken.
 
 | a check of | has one cause for each |
 |---|---|
@@ -10,11 +10,11 @@
 | the role alone | role |
 | a role's access to a secret | role, secret and key |
 | the key alone | key |
-| a task that failed to start, where the host or the network is at fault | what happened, and the hosts |
-| a task that failed to start for what another finding explains | none: it belongs to that one |
+| a task that failed to start through a fault of the host or the network | what happened, and the hosts |
+| a task that failed to start for a reason that another finding explains | no own cause: that finding's |
 
-A new revision with its family's old fault is no new cause. Status, severity and words are not part of a cause: they
-are the state that it is in. Which row a check belongs to is its ``breaks`` (checks/check.py).
+A new revision with its family's old fault is not a new cause. Status, severity and words are not part of a cause: they
+are its state. The row of a check is its ``breaks`` (checks/check.py).
 """
 
 import hashlib
@@ -30,7 +30,7 @@ from pullguard.domain.references import pulls_with, role_name, secret_name
 
 
 class Breaks(Enum):
-    """What is broken where a check fails: findings of one cause share it."""
+    """The kind of thing that is broken when a check fails: findings with one cause share it."""
 
     DEFINITION = "the task definition's own text, or the platform: the family"
     START = "what kept a task from starting, and the hosts; else the family"
@@ -49,7 +49,7 @@ _TIME: Final = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC")
 
 
 def about(finding: Finding, breaks: Breaks) -> tuple[str | None, ...]:
-    """Return the thing that is broken, as its check sees it: the texts that findings of one cause share."""
+    """Return the identity of the broken thing as its check sees it: the texts that findings of one cause share."""
     match breaks:
         case Breaks.SECRET | Breaks.MISSING_SECRET:
             return (finding.secret,)
@@ -71,7 +71,7 @@ def about(finding: Finding, breaks: Breaks) -> tuple[str | None, ...]:
 
 
 def incident_id(finding: Finding, breaks: Breaks) -> str:
-    """Return the stable id of a finding's cause: 16 hexadecimal digits. Empty where another finding explains it."""
+    """Return the stable id of a finding's cause: 16 hexadecimal digits. Empty if another finding explains it."""
     if finding.part_of:
         return ""
     texts = (finding.check, *(thing or "" for thing in about(finding, breaks)))
@@ -79,9 +79,10 @@ def incident_id(finding: Finding, breaks: Breaks) -> str:
 
 
 def shared_things(finding: Finding, breaks: Breaks) -> tuple[tuple[str, ...], ...]:
-    """Return the ledger's keys of what is broken, where whoever references it is hit as well; else nothing.
+    """Return the ledger's keys of the broken thing if everything that references it is affected; else nothing.
 
-    Each part is one thing under all its keys (as in domain/references.py): hit is who references one key of every part.
+    Each part is one thing under all its keys (as in domain/references.py). A dependent references at least one key of
+    every part.
     """
     match breaks:
         case Breaks.SECRET | Breaks.MISSING_SECRET:
@@ -100,13 +101,13 @@ def shared_things(finding: Finding, breaks: Breaks) -> tuple[tuple[str, ...], ..
 
 
 def _parts(*parts: tuple[str | None, ...]) -> tuple[tuple[str, ...], ...]:
-    """Return the parts, or nothing where one of them is not known by any key."""
+    """Return the parts, or nothing if one of them has no key."""
     known = tuple(tuple(filter(None, part)) for part in parts)
     return known if all(known) else ()
 
 
 def _secret_keys(finding: Finding, breaks: Breaks) -> tuple[str, ...]:
-    """Return the keys of a secret: of a bare name the one at home, of an ARN itself and its name."""
+    """Return the keys of a secret: for a bare name the one at home, for an ARN itself and its name."""
     if not finding.secret:
         return ()
     home = Arn.parse(finding.task_definition)
@@ -139,7 +140,7 @@ def _role_keys(finding: Finding) -> tuple[str, ...]:
 
 
 def broken_thing(finding: Finding, breaks: Breaks) -> str:
-    """Name what is broken in a few words: ``secret registry/ghcr``."""
+    """Name the broken thing in a few words: ``secret registry/ghcr``."""
     secret, role = _name("secret", _known_name(finding)), _name("role", finding.role)
     named: tuple[str, ...]
     match breaks:
@@ -163,7 +164,7 @@ def broken_thing(finding: Finding, breaks: Breaks) -> str:
 
 
 def common_sentence(finding: Finding) -> str:
-    """Return what is wrong, without the container: for a cause with several findings."""
+    """Return the fault without the container: for a cause with several findings."""
     container = finding.container
     if container is None:
         return finding.cause
@@ -171,7 +172,7 @@ def common_sentence(finding: Finding) -> str:
 
 
 def state_sentence(finding: Finding) -> str:
-    """Return what is wrong without what differs among the findings of one cause: container, revision, time."""
+    """Return the fault without details that differ among the findings of one cause: container, revision, time."""
     sentence = common_sentence(finding)
     if finding.container:
         sentence = sentence.replace(f"container {finding.container}", "container")
@@ -179,7 +180,7 @@ def state_sentence(finding: Finding) -> str:
 
 
 def host_of(finding: Finding) -> str | None:
-    """Return the registry host of the finding's image; of a malformed image its text."""
+    """Return the registry host of the finding's image; for a malformed image its text."""
     try:
         return parse_image(finding.image).host if finding.image else None
     except Malformed:
@@ -187,7 +188,7 @@ def host_of(finding: Finding) -> str | None:
 
 
 def family_name(task_definition: str) -> str:
-    """Return the family of a task definition's ARN; another text as it is."""
+    """Return the family of a task definition's ARN; any other text unchanged."""
     try:
         return Arn.parse(task_definition, service="ecs", resource_type="task-definition").resource_name.rpartition(":")[
             0
@@ -197,7 +198,7 @@ def family_name(task_definition: str) -> str:
 
 
 def resource_name(text: str) -> str:
-    """Return the name that people know a thing by: without the ARN's first five parts and a secret's suffix."""
+    """Return the readable name of a resource: without the ARN's first five parts and a secret's suffix."""
     try:
         arn = Arn.parse(text)
     except Malformed:
@@ -211,7 +212,7 @@ def _name(kind: str, text: str | None) -> str:
 
 
 def _known_name(finding: Finding) -> str | None:
-    """Return the secret's ARN; of one that does not exist all that its ARN says, whose end may be part of the name."""
+    """Return the secret's ARN; for a missing secret its ARN's whole last part, which may be its name."""
     if finding.secret and finding.check == "secret-not-found":
         return finding.secret.rpartition(":secret:")[2]
     return finding.secret

@@ -1,15 +1,15 @@
-"""The life of a cause: opened with its first finding, resolved with its last, each told once.
+"""The lifecycle of an incident: opened with its first finding, resolved with its last, each reported once.
 
 | was | is now | becomes |
 |---|---|---|
 | unknown to us, or resolved | has members | opened |
-| open | has no member that is as it was told, or one that is worse | changed |
-| open | has members of families that were not named, an hour or more after people were told | changed |
-| open | has more members, or fewer | stays as it was |
+| open | no member is in the reported state, or one is worse | changed |
+| open | has members of unreported families, an hour or more after the last alert | changed |
+| open | has more members, or fewer | unchanged |
 | open | has no members | resolved |
 
-Members come and go one after another, over seconds, and some lag behind. So a cause is changed only when nobody is in
-the state that was told any more, or when somebody is worse off: else it would be told to and fro.
+Members come and go one after another, over seconds, and some lag behind. So an incident changes only when no member is
+in the reported state any more, or when one is worse: otherwise the alert would flap.
 """
 
 from collections.abc import Iterable, Mapping
@@ -28,7 +28,7 @@ _STATUSES: Final[tuple[Status, ...]] = ("fail", "unknown")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """An open finding of a cause, as much of it as decides about the cause; ``sentence`` is the common one."""
+    """The part of an open finding that decides about its incident; ``sentence`` is the common one."""
 
     finding_id: str
     task_definition: str
@@ -38,7 +38,7 @@ class Member:
 
     @classmethod
     def of(cls, finding: Finding) -> "Member":
-        """Return the finding as a member of its cause."""
+        """Return the finding as a member of its incident."""
         return cls(
             finding_id=finding.id,
             task_definition=finding.task_definition,
@@ -48,32 +48,32 @@ class Member:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the member as it is kept in the ledger."""
+        """Return the ledger's form of the member."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Member":
-        """Return the member that ``to_dict`` described; what else is kept beside it is left out."""
+        """Return the member that ``to_dict`` described; additional stored values are ignored."""
         return cls(**members_of(cls, data))
 
     @property
     def state(self) -> tuple[Status, Severity, str]:
-        """What people are told again for, if it changes."""
+        """The state whose change is reported again."""
         return self.status, self.severity, self.sentence
 
     @property
     def rank(self) -> tuple[int, int]:
-        """How bad it is: less is worse."""
+        """The severity rank: a smaller one is worse."""
         return _SEVERITIES.index(self.severity), _STATUSES.index(self.status)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
-    """A cause and where it stands in its life.
+    """A cause and its lifecycle state.
 
-    ``lead`` is the finding that speaks for all. ``sequence`` counts the changes, ``reported`` the alerts sent for them.
-    ``affected`` are those that people were told of since it opened. ``reminded_at`` is when they were told of it
-    again, ``reported_at`` when they were told of its last change.
+    ``lead`` is the finding that represents all. ``sequence`` counts the changes, ``reported`` the alerts sent for them.
+    ``affected`` are the dependents that were reported since it opened. ``reminded_at`` is the time of the last
+    reminder, ``reported_at`` the time at which its last change was reported.
     """
 
     id: str
@@ -89,16 +89,16 @@ class Incident:
 
     @property
     def is_open(self) -> bool:
-        """Whether any finding of the cause still holds."""
+        """Whether any finding of the cause is still open."""
         return self.event != "Finding Resolved"
 
     @property
     def is_reported(self) -> bool:
-        """Whether people know of the last change."""
+        """Whether the last change was reported."""
         return self.reported >= self.sequence
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the record as it is kept in the ledger."""
+        """Return the ledger's form of the record."""
         return {
             "id": self.id,
             "event": self.event,
@@ -130,9 +130,9 @@ class Incident:
 
 
 def leading(known: Incident | None, members: Iterable[Member]) -> Member | None:
-    """Return the member that speaks for all: one of the worst, if possible in the state that was told.
+    """Return the member that represents all: one of the worst, if possible in the reported state.
 
-    None where there are no members.
+    None if there are no members.
     """
     reported = Member.of(known.lead) if known is not None and known.is_open else None
 
@@ -147,9 +147,9 @@ def leading(known: Incident | None, members: Iterable[Member]) -> Member | None:
 def advance_incident(
     id_: str, known: Incident | None, lead: Finding | None, *, joined: bool = False, now: datetime
 ) -> Incident | None:
-    """Return the record as it is to be, ``lead`` speaking for the members there are; None where nothing changes.
+    """Return the new record, with ``lead`` representing the present members; None if nothing changes.
 
-    ``joined`` is whether members of families have joined that nobody was told of, and that is due.
+    ``joined``: members of unreported families have joined, and an alert about them is due.
     """
     if known is None or not known.is_open:
         if lead is None:

@@ -1,4 +1,4 @@
-"""What a registry's or a token service's answer means, by its status, its challenges and the specified error codes."""
+"""The meaning of a registry's or token service's answer: by its status, challenges and specified error codes."""
 
 import json
 import re
@@ -19,7 +19,7 @@ _NOT_FOUND: Final = 404
 _TOO_MANY_REQUESTS: Final = 429
 _SUCCESS: Final = range(200, 300)
 _SERVER_ERRORS: Final = range(500, 600)
-# Only these words of an error are believed and repeated: the rest of its text may be anything, even what was sent.
+# Only these words of an error are believed and repeated: the rest of its text may be anything, even the credentials.
 # https://github.com/opencontainers/distribution-spec/blob/main/spec.md#error-codes
 _REFUSED: Final = frozenset({"UNAUTHORIZED", "DENIED"})
 _UNKNOWN: Final = frozenset({"NAME_UNKNOWN", "MANIFEST_UNKNOWN"})
@@ -33,7 +33,7 @@ _BEARER_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # https://www.rfc-editor.or
 
 
 def usable_challenge(response: Response) -> Challenge | None:
-    """Return the challenge of a 401 that Docker would take: Bearer with a realm, else Basic."""
+    """Return the challenge of a 401 that Docker would use: Bearer with a realm, else Basic."""
     if response.status != _UNAUTHORIZED:
         return None
     challenges = parse_challenges(response.challenges)
@@ -43,10 +43,10 @@ def usable_challenge(response: Response) -> Challenge | None:
 
 
 def meaning(response: Response, *, of_login: bool = False) -> RegistryAnswer:
-    """Say what an answer means, by its status and the error codes of the specification.
+    """Return the meaning of an answer, by its status and the error codes of the specification.
 
-    ``of_login`` is whether credentials are being verified. A lock after failed logins rejects them; of a pull without
-    credentials it says no more than a limit.
+    ``of_login``: credentials are being verified. A lock after failed logins rejects them; for an anonymous pull it
+    means no more than a limit.
     """
     status, codes = response.status, codes_of(response)
     if is_locked_out(response):
@@ -67,7 +67,7 @@ def meaning(response: Response, *, of_login: bool = False) -> RegistryAnswer:
 
 
 def is_locked_out(response: Response) -> bool:
-    """Whether the answer refuses because too many logins have failed, by the words of its body.
+    """Whether the answer refuses because of too many failed logins, by the words of its body.
 
     Docker Hub answers that with 429, as its limit of pulls. https://github.com/docker/hub-feedback/issues/2217
     """
@@ -77,7 +77,7 @@ def is_locked_out(response: Response) -> bool:
 
 
 def is_address_refused(response: Response) -> bool:
-    """Whether the answer refuses the address that asked, by the words of its body, whatever was asked for.
+    """Whether the answer refuses the caller's address, by the words of its body, regardless of the request.
 
     Azure answers so to every request, GitHub to those for an organization's packages.
     Sources: https://learn.microsoft.com/azure/container-registry/container-registry-troubleshoot-access,
@@ -101,7 +101,7 @@ def codes_of(response: Response) -> frozenset[str]:
 
 
 def token_in(body: bytes) -> HiddenText | None:
-    """Return the Authorization header that a token service's answer makes, None if it holds no token."""
+    """Return the Authorization header for a token service's answer, None if it holds no token."""
     answer = _json_object(body)
     token = answer.get("token") or answer.get("access_token")
     return HiddenText(f"Bearer {token}") if isinstance(token, str) and _BEARER_TOKEN.fullmatch(token) else None
@@ -116,7 +116,7 @@ def _json_object(body: bytes) -> dict[str, Any]:
 
 
 def said(url: Url, response: Response) -> str:
-    """Return the sentence that says who answered what to which question; nothing of it is the answer's own text."""
+    """Return a sentence with the host, the answer and the question; it contains none of the answer's own text."""
     codes = ", ".join(sorted(codes_of(response)))
     path = shown(url.path)[1:-1]
     answered = f"{url.origin.authority} answered {response.status}{f' ({codes})' if codes else ''} to {path}."

@@ -1,6 +1,6 @@
-"""The WWW-Authenticate header: which proof of identity a registry asks for.
+"""The WWW-Authenticate header: the authentication that a registry asks for.
 
-It is written by whoever answers, so the reader takes any text, in bounded time, and never fails.
+The other side writes it, so the parser accepts any text, in bounded time, and never fails.
 Source: https://www.rfc-editor.org/rfc/rfc9110#name-www-authenticate
 """
 
@@ -13,9 +13,9 @@ from typing import Final
 HEADERS_MAX: Final = 8
 HEADER_MAX_CHARS: Final = 8192  # the longest that common servers send: https://nginx.org/r/large_client_header_buffers
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 (the grammar's word for a name)
-_SEPARATORS = re.compile(r"[\s,]*+")  # nothing here is ever tried twice ("*+"), so the time stays linear
+_SEPARATORS = re.compile(r"[\s,]*+")  # possessive ("*+"), without backtracking, so the time stays linear
 _SCHEME = re.compile(rf"({_TOKEN})(?=[\s,]|$)\s*+")
-# Values with ":" or "/" stand unquoted in the answers of some registries, against the grammar.
+# Some registries send values with ":" or "/" unquoted, against the grammar.
 _PARAMETER = re.compile(rf'[\s,]*+({_TOKEN})[ \t]*+=[ \t]*+(?:"((?:[^"\\]|\\.)*+)"|([^\s,"=][^\s,"]*+))', re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _NEXT = re.compile(r"[^,]*+,?")
@@ -30,7 +30,7 @@ class Challenge:
 
 
 def parse_challenges(headers: Iterable[str]) -> tuple[Challenge, ...]:
-    """Return the challenges of all the WWW-Authenticate ``headers`` of one answer, in order; what is none is left out.
+    """Return the challenges of all the WWW-Authenticate ``headers`` of one answer, in order; other text is left out.
 
     A header may hold several challenges, and both they and their parameters are separated by commas.
     """
@@ -43,7 +43,7 @@ def _parse(header: str) -> Iterable[Challenge]:
     at = _after(_SEPARATORS, header, 0)
     while at < len(header):
         found = _SCHEME.match(header, at)
-        if found is None:  # not a scheme: skip to behind the next comma
+        if found is None:  # not a scheme: skip past the next comma
             at = _after(_SEPARATORS, header, _after(_NEXT, header, at))
             continue
         at = found.end()
@@ -57,6 +57,6 @@ def _parse(header: str) -> Iterable[Challenge]:
 
 
 def _after(pattern: re.Pattern[str], text: str, at: int) -> int:
-    """Return where the match of a ``pattern`` that matches everywhere ends."""
+    """Return the end of the match of a ``pattern`` that matches everywhere."""
     found = pattern.match(text, at)
     return found.end() if found else at

@@ -1,4 +1,4 @@
-"""A secret's credentials, verified at the registry of an image that they are for."""
+"""Verify a secret's credentials at the registry of an image that they are for."""
 
 import base64
 from collections.abc import Callable
@@ -18,21 +18,21 @@ from pullguard.registry.origins import registry_url
 from pullguard.registry.transport import Transport
 
 TIMEOUT_S: Final = 10.0
-_THREAD_GRACE_S: Final = 0.25  # so that a wait that knows what it waits for says so, before the clock does
+_THREAD_GRACE_S: Final = 0.25  # so that a wait with a specific reason ends before the general time-out
 
 
 class Logins(Protocol):
-    """What registries said to logins (a secret, its version, a host), so that a wrong password is tried once."""
+    """Registries' answers to logins (a secret, its version, a host), so that a wrong password is tried once."""
 
     def known(self, login: tuple[Arn, str, str]) -> Verification | None:
-        """Return what was said to that login, and is still to be believed; None: ask, and then ``keep`` it."""
+        """Return the answer to that login if it is still valid; None: ask, and then ``keep`` it."""
 
     def keep(self, login: tuple[Arn, str, str], said: Verification) -> None:
-        """Keep what a registry has said to a login."""
+        """Keep a registry's answer to a login."""
 
 
 class HostNotAllowed(PullguardError):
-    """The secret's owner does not let its credentials go to the image's registry."""
+    """The secret's owner does not allow its credentials to go to the image's registry."""
 
 
 class VerificationBroke(PullguardError):
@@ -48,11 +48,11 @@ def verification(
     logins: Logins | None = None,
     transport: Transport | None = None,
 ) -> Lookup[Verification]:
-    """Verify the credentials that ``secret`` holds for ``image``; ``read`` gets its value, if that is to be read.
+    """Verify the credentials that ``secret`` holds for ``image``; ``read`` returns its value, if it may be read.
 
-    ``logins`` answers where the registry has refused this version before: it is not asked again, for any image.
+    ``logins`` answers if the registry has refused this version before: it is not asked again, for any image.
 
-    The value of a secret whose owner has not bound it to the image's registry host is not even read. Where the current
+    The value of a secret whose owner has not bound it to the image's registry host is not even read. If the current
     value is refused and a rotation has begun another one, the registry is asked about that one too (docs/adr/0015).
     """
     if (why_not := _not_to_verify(secret, image)) is not None:
@@ -111,8 +111,8 @@ def verify(
 ) -> Verification:
     """Ask the registry of ``image`` whether these credentials can pull it: by digest, else by tag, else ``latest``.
 
-    ``allowed_hosts`` are the hosts of the secret's tag, in their one spelling. ``timeout_s`` is for all of it.
-    ``unreachable`` says that the registry gave no answer to the question, for whatever reason ``detail`` names.
+    ``allowed_hosts`` are the hosts of the secret's tag, in canonical spelling. ``timeout_s`` is for all requests
+    together. ``unreachable`` means that the registry gave no answer to the question, for the reason in ``detail``.
 
     Raises ``HostNotAllowed`` before anything is sent, and ``VerificationBroke``.
     """
@@ -126,9 +126,9 @@ def anonymous_pull(
     timeout_s: float = TIMEOUT_S,
     transport: Transport | None = None,
 ) -> Verification:
-    """Ask the registry of ``image`` whether it serves it to anybody: ``verify`` without credentials.
+    """Ask the registry of ``image`` whether it serves it anonymously: ``verify`` without credentials.
 
-    Raises as ``verify`` does: no registry is asked that no secret is kept for.
+    Raises as ``verify`` does: a registry is asked only if a secret is kept for it.
     """
     return _ask(image, None, allowed_hosts, timeout_s, transport)
 

@@ -1,4 +1,4 @@
-"""The requests of one verification, bounded together in time and number, and their redirects."""
+"""The requests of one verification, with common limits of time and number, and their redirects."""
 
 import socket
 import threading
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class NoAnswer(Exception):
-    """A question stays open; ``detail`` is a sentence for people, with nothing in it of what was sent."""
+    """The question remains open; ``detail`` is a sentence for people, with nothing in it that was sent."""
 
     def __init__(self, detail: str) -> None:
         self.detail = detail
@@ -29,7 +29,7 @@ class NoAnswer(Exception):
 
 
 class Exchange:
-    """Asks, within ``timeout_s`` from now and ``REQUESTS_MAX`` requests."""
+    """Sends requests, within ``timeout_s`` from now and at most ``REQUESTS_MAX``."""
 
     def __init__(self, transport: Transport, timeout_s: float) -> None:
         self._transport = transport
@@ -46,9 +46,9 @@ class Exchange:
         accept: str = "application/json",
         with_body: bool = False,
     ) -> Response:
-        """Ask for ``url``, following redirects to the same scheme, host and port only.
+        """Request ``url``, following redirects to the same scheme, host and port only.
 
-        Of an error's body, and with ``with_body`` of any, the first ``BODY_MAX_BYTES`` are read. Raises ``NoAnswer``.
+        At most ``BODY_MAX_BYTES`` of an error's body are read, with ``with_body`` of any body. Raises ``NoAnswer``.
         """
 
         def body_max_bytes(status: int) -> int:
@@ -60,7 +60,7 @@ class Exchange:
                 return response
             there = onward(url, response.location or "")
             if there is None:
-                # Where to is told only by an answer to a question without credentials, which it might repeat.
+                # The redirect's target is shown only for a request without credentials, since it might repeat them.
                 where = f" ({shown(response.location or '')})" if authorization is None else ""
                 raise NoAnswer(f"{url.origin.authority} redirects to another host{where}, which is not followed.")
             url = there
@@ -96,20 +96,20 @@ class Exchange:
         raise NoAnswer(f"{url.origin.authority} {why}.")
 
     def abort(self) -> None:
-        """Cut the connection, whatever it waits for, and start no other."""
+        """Close the connection, whatever it waits for, and start no other."""
         self._requests = REQUESTS_MAX
         if (connection := self._connection) is not None:
             try:
                 connection.shutdown(socket.SHUT_RDWR)
             except OSError:
-                return  # it has gone already
+                return  # already closed
 
 
 def within(timeout_s: float, work: Callable[[], T], abort: Callable[[], None]) -> T:
-    """Do ``work`` in a thread of its own and return what it returns, or raise what it raises.
+    """Run ``work`` in a separate thread and return its result, or raise its exception.
 
-    Neither name resolution nor an answer that comes drop by drop has a time limit of its own. After ``timeout_s``
-    ``abort`` is called, the thread is left to end by itself, and ``TimeoutError`` raised.
+    Neither name resolution nor an answer that arrives slowly has a time limit of its own. After ``timeout_s`` ``abort``
+    is called, the thread is left to end by itself, and ``TimeoutError`` is raised.
     """
     future: Future[T] = Future()
 

@@ -36,8 +36,8 @@ _MANIFESTS: Final = ", ".join(
         "application/vnd.docker.distribution.manifest.v1+prettyjws",
     )
 )
-# Answers to HEAD that may be about HEAD, or about the address that asked, and not about the image: then GET tells, and
-# names the error. It comes second, since on Docker Hub a GET of a manifest counts as a pull and a HEAD does not.
+# Answers to HEAD that may be about HEAD, or about the caller's address, and not about the image: then GET decides, and
+# names the error. GET comes second, since on Docker Hub a GET of a manifest counts as a pull and a HEAD does not.
 # https://docs.docker.com/docker-hub/usage/pulls/
 _ASK_AGAIN: Final = frozenset({400, 403, 404, 405, 501})
 _SERVER_ERRORS: Final = range(500, 600)
@@ -45,7 +45,7 @@ _SERVER_ERRORS: Final = range(500, 600)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inquiry:
-    """One verification under way. ``basic`` is the Authorization header that credentials make; None: anybody's."""
+    """One verification in progress. ``basic`` is the Authorization header for the credentials; None: anonymous."""
 
     image: ImageReference
     registry: Url
@@ -54,7 +54,7 @@ class Inquiry:
     exchange: Exchange
 
     def outcome(self) -> Verification:
-        """Ask, and say what came of it."""
+        """Ask, and return the result."""
         try:
             return self._asked()
         except NoAnswer as failure:
@@ -92,10 +92,10 @@ class Inquiry:
         return meaning(response, of_login=self.basic is not None)
 
     def _manifest(self, authorization: HiddenText | None) -> Response:
-        """Ask for the manifest by HEAD, and by GET where the answer may be about HEAD and not about the image.
+        """Request the manifest by HEAD, and by GET if the answer may be about HEAD and not about the image.
 
-        So too where it may be a firewall's refusal or a lock after failed logins: an answer to HEAD has no body that
-        says so.
+        GET is also used if the answer may be a firewall's refusal or a lock after failed logins: an answer to HEAD has
+        no body that says so.
         """
         response = self.exchange.ask("HEAD", self._manifest_url, authorization=authorization, accept=_MANIFESTS)
         maybe_locked = authorization is not None and response.status == HTTPStatus.TOO_MANY_REQUESTS
@@ -117,13 +117,13 @@ class Inquiry:
             detail += " The token service took the credentials, so they may not read this repository, or there is none."
             return Verification(answer=answer, detail=detail, refuses="repository")
         detail += " The credentials are wrong, or they may not read this repository, or there is none."
-        # A 401 asks for other credentials; whoever is known and may not gets another answer.
+        # A 401 asks for other credentials; a known user without permission gets another answer.
         # https://www.rfc-editor.org/rfc/rfc9110#section-15.5.4
         refuses: Refused = "credentials" if manifest.status == HTTPStatus.UNAUTHORIZED else "repository"
         return Verification(answer=answer, detail=detail, refuses=refuses)
 
     def _without_challenge(self, ping: Response, manifest: Response) -> Verification:
-        """Judge the answers of a registry that asked for no credentials, or for none that Docker has."""
+        """Judge the answers of a registry that asked for no credentials, or for a kind that Docker does not support."""
         if is_address_refused(manifest):
             return _address_refused(self._manifest_url, manifest)
         answer, detail = self._meaning(manifest), said(self._manifest_url, manifest)
@@ -144,7 +144,7 @@ class Inquiry:
         return Verification(answer=answer, detail=detail)
 
     def _or_public(self, verified: Verification, challenge: Challenge) -> Verification:
-        """Say whether the image could be pulled without any credentials, whatever became of these."""
+        """Add whether the image can be pulled anonymously, regardless of the credentials' result."""
         try:
             authorization = self._authorization(challenge, None)
             if isinstance(authorization, Verification) or meaning(self._manifest(authorization)) != "ok":
@@ -157,7 +157,7 @@ class Inquiry:
     # --- the credentials ---
 
     def _authorization(self, challenge: Challenge, basic: HiddenText | None) -> HiddenText | Verification | None:
-        """Return the Authorization header for the registry; without ``basic``, that of anybody. Else the refusal."""
+        """Return the Authorization header for the registry; without ``basic``, the anonymous one. Else the refusal."""
         if challenge.scheme == "basic":
             return basic
         realm = self._realm(challenge)
@@ -177,9 +177,9 @@ class Inquiry:
         return token
 
     def _are_taken(self, challenge: Challenge, basic: HiddenText | None) -> bool:
-        """Whether the token service takes the credentials as such: some answer 403 to wrong ones, some to a repository.
+        """Whether the token service accepts the credentials as such: a 403 may be about them or the repository.
 
-        Docker's own login asks for a token of no scope as well.
+        Docker's own login also requests a token without a scope.
         Source: https://distribution.github.io/distribution/spec/auth/token/
         """
         if basic is None:
@@ -193,9 +193,9 @@ class Inquiry:
         return meaning(response) == "ok" and token_in(response.body) is not None
 
     def _realm(self, challenge: Challenge, *, scoped: bool = True) -> Url:
-        """Return the token request of a Bearer challenge, if credentials may go there; it asks to pull, no more.
+        """Return the token request of a Bearer challenge, if credentials may go there; its scope is pull, no more.
 
-        Without ``scoped`` it asks for no repository. Raises ``NoAnswer`` with the host that is refused.
+        Without ``scoped`` it names no repository. Raises ``NoAnswer`` with the host that is refused.
         """
         text = challenge.parameters["realm"]
         realm = parse_url(text)

@@ -1,4 +1,4 @@
-"""Where a request goes: scheme, host and port, and which of them may be sent a secret's credentials."""
+"""Targets of requests: scheme, host and port, and which of them may receive a secret's credentials."""
 
 import re
 from collections.abc import Mapping
@@ -9,10 +9,10 @@ from pullguard.domain.image import DOCKER_HUB, is_loopback, normal_host
 
 _HTTPS_PORT: Final = 443
 _HTTP_PORT: Final = 80
-# Docker Hub's name in image references is not where its registry answers.
+# Docker Hub's registry has another host than its name in image references.
 # https://docs.docker.com/reference/api/registry/latest/
 _API_HOSTS: Final = {DOCKER_HUB: "registry-1.docker.io"}
-# Registries whose token service is another host of the same owner. Those that answer for themselves (ghcr.io,
+# Registries whose token service is another host of the same owner. Those with their own token service (ghcr.io,
 # quay.io, *.azurecr.io, *.pkg.dev) need no entry, and for others the secret's owner adds the host to the tag.
 # https://docs.docker.com/reference/api/registry/auth/
 # https://docs.gitlab.com/administration/packages/container_registry/
@@ -30,7 +30,7 @@ _WITH_PORT = re.compile(r".*:[0-9]+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """Who is asked. ``name`` is a DNS name or an address, without brackets."""
+    """The target host. ``name`` is a DNS name or an address, without brackets."""
 
     scheme: Literal["https", "http"]
     name: str
@@ -48,13 +48,13 @@ class Origin:
 
     @property
     def is_loopback(self) -> bool:
-        """Whether the host says that it is this very machine."""
+        """Whether the host name denotes this machine."""
         return is_loopback(self.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Url:
-    """What is asked for: ``target`` is the path with its query, ``host`` the host as an owner writes it in a tag."""
+    """A URL: ``target`` is the path with its query, ``host`` the host as an owner writes it in a tag."""
 
     origin: Origin
     host: str
@@ -67,9 +67,9 @@ class Url:
 
 
 def registry_url(host: str, target: str) -> Url | None:
-    """Return where the registry called ``host`` in image references answers; None if it is no host in its one spelling.
+    """Return the URL of the registry called ``host`` in image references; None if it is not in canonical spelling.
 
-    A loopback host is asked over plain HTTP (port 80 where it names none), every other over HTTPS.
+    A loopback host is asked over plain HTTP (port 80 if it names no port), every other over HTTPS.
     """
     if normal_host(host) != host:
         return None
@@ -80,9 +80,10 @@ def registry_url(host: str, target: str) -> Url | None:
 
 
 def parse_url(text: str) -> Url | None:
-    """Read an absolute URL that a registry wrote, to the letter; None for one that is not to be asked.
+    """Parse an absolute URL from a registry strictly; None for one that must not be requested.
 
-    That is anything but https (or http to loopback), user-info, odd hosts, white space, characters beyond ASCII.
+    Refused are all schemes but https (or http to loopback), user-info, odd hosts, white space, and characters beyond
+    ASCII.
     """
     found = _URL.fullmatch(text) if _VISIBLE_ASCII.fullmatch(text) else None
     if found is None:
@@ -99,7 +100,7 @@ def parse_url(text: str) -> Url | None:
 
 
 def onward(url: Url, location: str) -> Url | None:
-    """Return where a redirect leads if that is the same scheme, host and port; None if it is not to be followed."""
+    """Return the target of a redirect to the same scheme, host and port; None if it is not to be followed."""
     if not _VISIBLE_ASCII.fullmatch(location):
         return None
     if _TARGET.fullmatch(location):
@@ -109,11 +110,11 @@ def onward(url: Url, location: str) -> Url | None:
 
 
 def may_be_trusted(realm: Url, registry: str, allowed_hosts: frozenset[str]) -> bool:
-    """Whether the token service at ``realm`` may be sent credentials that are meant for the host ``registry``."""
+    """Whether the token service at ``realm`` may receive credentials that are meant for the host ``registry``."""
     return realm.host == registry or realm.host in allowed_hosts or realm.host in TOKEN_HOSTS.get(registry, ())
 
 
 def _split(host: str) -> tuple[str, int | None]:
-    """Cut ``[::1]:5000`` into ``::1`` and 5000."""
+    """Split ``[::1]:5000`` into ``::1`` and 5000."""
     name, colon, port = host.rpartition(":") if _WITH_PORT.fullmatch(host) else (host, "", "")
     return name.strip("[]"), int(port) if colon else None

@@ -1,4 +1,4 @@
-"""What registries refused while one batch or one audit runs: a wrong password is tried once, whatever the images."""
+"""Registries' refusals during one batch or one audit: a wrong password is tried once, for all images."""
 
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class RefusedLogins:
-    """Remembers refusals, and asks ``beyond`` (the ledger, where there is one) for what other runs were told."""
+    """Remembers refusals, and asks ``beyond`` (the ledger, if there is one) for those of other runs."""
 
     def __init__(self, beyond: "Logins | None" = None) -> None:
         self._beyond = beyond
@@ -18,7 +18,7 @@ class RefusedLogins:
         self._taken: set[tuple[Arn, str, str]] = set()
 
     def known(self, login: tuple[Arn, str, str]) -> Verification | None:
-        """Return what was said to that login; None: ask, and then ``keep`` it."""
+        """Return the answer to that login; None: ask, and then ``keep`` it."""
         if login in self._said or login in self._taken or self._beyond is None:
             return self._said.get(login)
         known = self._beyond.known(login)
@@ -27,7 +27,7 @@ class RefusedLogins:
         return known
 
     def keep(self, login: tuple[Arn, str, str], said: Verification) -> None:
-        """Keep what a registry has said to a login; what it takes is kept elsewhere once."""
+        """Keep a refusal here and in ``beyond``; an accepted login goes to ``beyond`` once."""
         is_refused = said.answer == "rate-limited" or (said.answer == "rejected" and said.refuses == "credentials")
         if is_refused:
             self._said[login] = said

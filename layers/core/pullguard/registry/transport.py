@@ -1,6 +1,6 @@
-"""One HTTP request over one connection: to an address that was looked at first, with TLS verified, and little read.
+"""One HTTP request over one connection: to a checked address, with verified TLS, and a limited answer.
 
-``http.client`` does the talking: it follows nothing, repeats nothing, uses no proxy and logs nothing.
+``http.client`` sends it: it follows no redirects, repeats nothing, uses no proxy and logs nothing.
 """
 
 import http.client
@@ -33,7 +33,7 @@ class Unreachable(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
-    """What was answered. ``body`` is what was read of it, at most as much as was asked for."""
+    """An answer. ``body`` is the part of it that was read, at most as much as was asked for."""
 
     status: int
     challenges: tuple[str, ...] = ()
@@ -44,8 +44,8 @@ class Response:
 def addresses_of(origin: Origin, lookup: Callable[..., Any] = socket.getaddrinfo) -> tuple[str, ...]:
     """Resolve the host of ``origin``, once, and return the addresses to connect to.
 
-    Raises ``Unreachable`` if one of them is link-local, an instance-metadata address, multicast or nowhere; or if it
-    is loopback and the host does not say so, or says so and it is not. Private networks hold legitimate registries.
+    Raises ``Unreachable`` if one of them is link-local, an instance-metadata address, multicast or unspecified; or if
+    it is loopback and the host does not say so, or the reverse. Private networks hold legitimate registries.
     """
     found = lookup(origin.name, origin.port, type=socket.SOCK_STREAM)
     addresses = tuple(dict.fromkeys(str(entry[4][0]) for entry in found))[:ADDRESSES_MAX]
@@ -56,7 +56,7 @@ def addresses_of(origin: Origin, lookup: Callable[..., Any] = socket.getaddrinfo
 
 
 def _embedded(address: Address) -> Address:
-    """Return the IPv4 address that an IPv6 address stands for, if it does."""
+    """Return the IPv4 address that an IPv6 address embeds, if it does."""
     if isinstance(address, IPv4Address):
         return address
     if address in _NAT64:
@@ -80,7 +80,7 @@ def _is_forbidden(address: Address, *, loopback: bool) -> bool:
 def verified_tls(ca_file: str = "") -> ssl.SSLContext:
     """Return the context that verifies certificate and host name, with the machine's own authorities.
 
-    It trusts those in ``ca_file`` (PEM) too, if one is given. Raises ``Unreachable`` where that does not load.
+    It also trusts those in ``ca_file`` (PEM), if one is given. Raises ``Unreachable`` if that file does not load.
     """
     context = ssl.create_default_context()
     if ca_file:
@@ -93,7 +93,7 @@ def verified_tls(ca_file: str = "") -> ssl.SSLContext:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transport:
-    """How hosts are found and trusted; tests use others. ``loopback``: whether this very machine is asked."""
+    """How hosts are resolved and trusted; tests replace it. ``loopback``: whether this machine itself may be asked."""
 
     resolve: Callable[[Origin], tuple[str, ...]] = addresses_of
     tls: Callable[[], ssl.SSLContext] = verified_tls
@@ -141,7 +141,7 @@ def talk(
     *,
     body_max_bytes: Callable[[int], int],
 ) -> Response:
-    """Send one request over ``connection`` and read the answer; ``body_max_bytes`` tells by the status how much of it.
+    """Send one request over ``connection`` and read the answer; ``body_max_bytes`` returns the limit for its status.
 
     Raises ``Unreachable``.
     """
@@ -167,7 +167,7 @@ def talk(
 
 
 def _why(error: OSError) -> str:
-    """Name a failure in words of our own and of the operating system's, none of them the other side's."""
+    """Describe a failure in our own words and the operating system's, with no text from the other side."""
     match error:
         case socket.gaierror():
             return "has a name that does not resolve"
