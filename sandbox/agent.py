@@ -1,4 +1,4 @@
-"""Fetch registry credentials exactly as the ECS agent does, and say whether it would have succeeded.
+"""Fetch registry credentials exactly as the ECS agent does, and report whether it would have succeeded.
 
 After agent/asm/asm.go and agent/taskresource/asmauth/asmauth.go of https://github.com/aws/amazon-ecs-agent.
 """
@@ -14,7 +14,7 @@ from sandbox.emulator import Credentials, Emulator
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetch:
-    """How a fetch ended; never the value. ``code`` is the AWS error code, or ``value`` for what the agent refuses."""
+    """The result of a fetch; never the value. ``code`` is the AWS error code, or ``value`` for a refused value."""
 
     ok: bool
     code: str | None = None
@@ -32,9 +32,9 @@ def assume(aws: Emulator, role_arn: str, session: str = "ecs-agent") -> Credenti
 
 
 def fetch(aws: Emulator, role_arn: str, reference: str) -> Fetch:
-    """Take the execution role as ECS does, and read what ``credentialsParameter`` names, verbatim, without a version.
+    """Assume the execution role as ECS does, and read what ``credentialsParameter`` names, verbatim, without a version.
 
-    A full ARN is asked for in its own Region, everything else in the task's.
+    A full ARN is requested in its own Region, anything else in the task's.
     """
     credentials = aws.task_credentials(role_arn)
     if credentials is None:
@@ -71,7 +71,7 @@ def fault_of(text: str | None) -> str | None:
 def _unmarshalled(value: Any) -> dict[str, str | None]:
     """Return username and password as Go's encoding/json fills a struct of strings.
 
-    Key case does not matter, the last of several wins, null is no value, anything but a string is an error.
+    Key case does not matter, the last of several wins, null leaves a member empty, any other type is an error.
     """
     if value is None:
         return {}

@@ -1,14 +1,14 @@
-"""The questions that AWS asks before a call and the embedded AWS does not, asked of its own policy evaluator.
+"""Authorization checks that AWS makes before a call and the embedded AWS does not, made by its own policy evaluator.
 
-- KMS: Secrets Manager gives out a value under a customer managed key only if the caller may Decrypt with it: key
-  policy, identity policies, grants and key state, with the context keys that Secrets Manager sends.
+- KMS: Secrets Manager returns a value under a customer managed key only if the caller may Decrypt with it: key policy,
+  identity policies, grants and key state, with the context keys that Secrets Manager sends.
 - ``iam:PassRole`` for the roles in a task definition, and ``ecs:TagResource`` for tags that it is registered with.
-- EventBridge's rules, for the one action on them that a function asks for.
+- EventBridge's rules, for the one action on them that a function uses.
 - ECS's own resources: a policy on ``task-definition/web:*`` or ``service/CLUSTER/*`` is understood, and
-  ``DescribeTaskDefinition`` is not limited to a resource, because AWS does not know it there.
+  ``DescribeTaskDefinition`` is not limited to a resource, because AWS does not support resources there.
   https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerservice.html
 
-Runs in the embedded AWS's interpreter, inside of a request: account, Region and caller are its context variables.
+Runs in the embedded AWS's interpreter, within a request: account, Region and caller are its context variables.
 """
 
 import json
@@ -28,7 +28,7 @@ log = logging.getLogger("sandbox.authorization")
 
 
 def install() -> None:
-    """Put the questions before the embedded AWS's own handlers."""
+    """Install the checks in front of the embedded AWS's own handlers."""
     from ministack import app  # noqa: PLC0415
     from ministack.core import iam_actions  # noqa: PLC0415
 
@@ -54,7 +54,7 @@ def install() -> None:
         request = _loaded(body) if service == "ecs" else {}
         if cluster := request.get("cluster"):
             context["ecs:cluster"] = _cluster_arn(str(cluster))
-        if removed := request.get("tagKeys"):  # ECS begins the names of its members with small letters
+        if removed := request.get("tagKeys"):  # ECS's member names begin with small letters
             context["aws:TagKeys"] = list(removed)
         return context
 
@@ -71,7 +71,7 @@ ONE_PERMISSION = {
     "sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
     "sns:PublishBatch": "sns:Publish",
 }
-"""Calls on many things at once that AWS allows by the permission for one.
+"""Calls on several resources at once that AWS authorizes by the permission for one.
 
 Source: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html
 """
@@ -84,13 +84,13 @@ _IN_CLUSTER = {
     "DescribeTasks": ("task", "tasks"),
     "DescribeContainerInstances": ("container-instance", "containerInstances"),
 }
-"""For an action on things in a cluster: what kind of thing, and the request's member that names it."""
+"""For an action on resources in a cluster: the resource type, and the request's member that names it."""
 
 
 def ecs_resource(action: str, request: Mapping[str, Any], region: str, account: str) -> str:
-    """Return the ARN that IAM compares with a policy's Resource for an ECS call, ``*`` where the action knows none.
+    """Return the ARN that IAM compares with a policy's Resource for an ECS call, ``*`` if the action supports none.
 
-    Of several things that a call names, the first.
+    If a call names several resources, the first one counts.
     """
     prefix = f"arn:aws:ecs:{region}:{account}"
     if action == "RegisterTaskDefinition":
@@ -109,7 +109,7 @@ def ecs_resource(action: str, request: Mapping[str, Any], region: str, account: 
 
 
 def registration_questions(request: Mapping[str, Any], region: str, account: str) -> list[Question]:
-    """Return what RegisterTaskDefinition asks besides itself."""
+    """Return the additional permissions that RegisterTaskDefinition requires."""
     roles = [request.get("executionRoleArn"), request.get("taskRoleArn")]
     passed = {"iam:PassedToService": "ecs-tasks.amazonaws.com"}
     questions: list[Question] = [("iam:PassRole", str(role), passed) for role in roles if role]
@@ -145,7 +145,7 @@ def _decrypting(handler: Handler) -> Handler:
 
 
 def _may_use_key(headers: dict[str, str], answered: Mapping[str, Any]) -> bool:
-    """Whether the caller may decrypt the version that was answered, with any of its keys.
+    """Whether the caller may decrypt the returned version, with any of its keys.
 
     https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html
     """
@@ -186,7 +186,7 @@ def _may_decrypt(
 def granted(grants: list[dict[str, Any]], principal: str, encryption: Mapping[str, str]) -> bool:
     """Whether one of a key's grants lets a caller decrypt under an encryption context.
 
-    A grant to a role holds for its sessions.
+    A grant to a role also applies to its sessions.
     https://docs.aws.amazon.com/kms/latest/developerguide/grants.html
     """
     account, _, session = principal.partition(":assumed-role/")

@@ -1,7 +1,7 @@
-"""How many workers a function has at once: as many as this machine can start, not as many as a Region could.
+"""Limit the concurrent workers of a function to what this machine can start, which is less than in a Region.
 
-A worker of the embedded AWS is a process that unpacks the layers and compiles what it imports, about 2 s of a core.
-Eight at once on two cores make the first answer late by half a minute, and a test that waits for it fail.
+A worker of the embedded AWS is a process that unpacks the layers and compiles its imports, about 2 s of a core. Eight
+at once on two cores delay the first answer by half a minute, and a test that waits for it fails.
 
 Runs in the embedded AWS's interpreter.
 """
@@ -9,14 +9,15 @@ Runs in the embedded AWS's interpreter.
 from typing import Any
 
 WORKERS_AT_ONCE = 2
-"""At least two, so that two workers of a function meet here too; AWS takes no smaller MaximumConcurrency either.
+"""At least two, so that two workers of a function also run concurrently here; AWS's minimum for MaximumConcurrency is
+two as well.
 
 Source: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
 """
 
 
 def install() -> None:
-    """Bound what each event source mapping of a queue has in flight."""
+    """Limit the messages in flight of each event source mapping of a queue."""
     from ministack.services import lambda_svc  # noqa: PLC0415
 
     allowed = lambda_svc._sqs_esm_concurrency  # noqa: SLF001

@@ -1,6 +1,6 @@
-"""The events that CloudTrail would have sent to EventBridge for a call, from the call's own wire form. Pure.
+"""The events that CloudTrail would have sent to EventBridge for a call, derived from its wire form. Pure.
 
-The embedded AWS sends no CloudTrail events; the relay makes them with this module. An event has EventBridge's own
+The embedded AWS sends no CloudTrail events; the relay creates them with this module. An event has EventBridge's own
 member names (``source``, ``detail-type``, ``resources``, ``detail``).
 """
 
@@ -77,8 +77,8 @@ _API_VERSION = {"ecs": "2014-11-13", "secretsmanager": "2017-10-17", "kms": "201
 _LOWER_CASE_ARN = frozenset({"CreateSecret", "PutSecretValue", "UpdateSecret", "RotateSecret"})
 """Secrets Manager calls whose answer CloudTrail gives as ``arn``; the others have ``aRN``.
 
-``arn`` is seen for PutSecretValue and ``aRN`` for DeleteSecret in published records; for the rest it is a guess, so
-a reader has to accept both.
+Published records show ``arn`` for PutSecretValue and ``aRN`` for DeleteSecret; the rest is a guess, so a reader has to
+accept both.
 """
 
 _HIDDEN = frozenset({"SecretString", "SecretBinary", "secretString", "secretBinary"})
@@ -88,7 +88,7 @@ _NO_RESPONSE = {"iam": frozenset({"CreateRole"}), "kms": frozenset({"CreateGrant
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who called. ``arn`` as GetCallerIdentity would say it."""
+    """The caller. ``arn`` as GetCallerIdentity would return it."""
 
     arn: str
     account: str
@@ -98,7 +98,7 @@ class Caller:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiCall:
-    """One successful call: bodies as they went over the wire."""
+    """One successful call, with its bodies as sent over the wire."""
 
     service: str
     action: str
@@ -113,12 +113,12 @@ class ApiCall:
 
 
 def is_recorded(service: str, action: str) -> bool:
-    """Whether the relay makes an event of this call."""
+    """Whether the relay creates an event for this call."""
     return action in RECORDED.get(service, frozenset())
 
 
 def events_of(call: ApiCall) -> list[Event]:
-    """Return the events of one call, in CloudTrail's order: the call itself, then what the service did for it."""
+    """Return the events of one call, in CloudTrail's order: the call itself, then the service's own actions."""
     secret = json.loads(call.response or b"{}").get("ARN") if call.action == "RotateSecret" else None
     started = [service_event(call, "RotationStarted", secret)] if secret else []
     succeeded = [service_event(call, "RotationSucceeded", secret)] if secret else []

@@ -1,4 +1,4 @@
-"""An AWS of one's own: starts the embedded AWS with its relay on 127.0.0.1, and always stops it again."""
+"""A private AWS: starts the embedded AWS with its relay on 127.0.0.1, and always stops it again."""
 
 import contextlib
 import json
@@ -34,7 +34,7 @@ _READ_PREFIXES = ("Get", "List", "Describe", "Head", "Batch", "Simulate", "Recei
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
-    """What a caller signs with. The default is the account's root."""
+    """A caller's signing credentials. The default is the account's root."""
 
     access_key_id: str = "test"
     secret_access_key: str = "test"
@@ -43,7 +43,7 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One AWS call that somebody made. ``principal`` is the caller's ARN (``...:assumed-role/ROLE/SESSION``).
+    """One AWS call. ``principal`` is the caller's ARN (``...:assumed-role/ROLE/SESSION``).
 
     ``target`` are the names in its request: a table and a key, a queue, a role and a policy.
     """
@@ -70,15 +70,15 @@ class Call:
 
 
 class Refused(SandboxError):
-    """The embedded AWS says no, as AWS would."""
+    """The embedded AWS refuses the call, as AWS would."""
 
 
 class Emulator(Server):
     """The embedded AWS, running inside ``with Emulator() as aws:``.
 
-    ``port``: None takes a free one. ``second_address``: another address to listen on (the gateway of Docker's own
-    bridge, for containers). ``log_file``: where its log goes, and stays; without it the log goes with the rest.
-    ``docker``: let it use the machine's Docker engine. ``start_timeout_s`` bounds the start.
+    ``port``: None uses a free one. ``second_address``: another address to listen on (the gateway of Docker's own
+    bridge, for containers). ``log_file``: the path of a log that is kept; without it the log is removed with the rest.
+    ``docker``: let it use the machine's Docker engine. ``start_timeout_s`` limits the start.
 
     Raises SandboxError if its environment is missing, the port is taken or it does not come up.
     """
@@ -120,7 +120,7 @@ class Emulator(Server):
         self._log = self.log_file.open("ab")
         addresses = ["127.0.0.1", *([self._second_address] if self._second_address else [])]
         binds = [argument for address in addresses for argument in ("--bind", f"{address}:{self.port}")]
-        # -P keeps the working directory out of the import path; standard input is the line that tells it of our death.
+        # -P keeps the working directory out of the import path; a closed standard input signals the parent's death.
         command = [INTERPRETER, "-P", "-c", _LAUNCH, ROOT, *binds, "--scratch", self._scratch]
         self._process = subprocess.Popen(
             [str(argument) for argument in command],
@@ -186,14 +186,14 @@ class Emulator(Server):
             self._scratch = None
 
     def _is_ours(self) -> bool:
-        """Whether the one who answers on the port is the process that we started."""
+        """Whether the process that answers on the port is the one that we started."""
         return self._process is not None and self._process.poll() is None
 
     # --- use ---
 
     @property
     def endpoint_url(self) -> str:
-        """The address of all services."""
+        """The endpoint of all services."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
@@ -215,13 +215,13 @@ class Emulator(Server):
         return client(service, endpoint_url=self.endpoint_url, region=region or self.region, credentials=credentials)
 
     def calls(self, *, since_epoch_s: float = 0) -> tuple[Call, ...]:
-        """Return every AWS call since then, in order, whoever made it."""
+        """Return every AWS call since then, in order, by any caller."""
         names = Call.__dataclass_fields__
         found = self._fetch("GET", f"/_sandbox/calls?since={since_epoch_s!r}")
         return tuple(Call(**{name: record[name] for name in names}) for record in found)
 
     def events(self) -> tuple[dict[str, Any], ...]:
-        """Return every event on every bus so far, as in PutEvents, but for native ``Secret Label Updated``."""
+        """Return every event on every bus so far, as in PutEvents, except native ``Secret Label Updated``."""
         return tuple(self._fetch("GET", "/_sandbox/events"))
 
     def emit(self, events: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
@@ -229,7 +229,7 @@ class Emulator(Server):
         return tuple(self._fetch("POST", "/_sandbox/emit", list(events)))
 
     def task_credentials(self, role_arn: str) -> Credentials | None:
-        """Return an execution role's credentials as ECS gets them; None where the role does not let ECS in."""
+        """Return an execution role's credentials as ECS gets them; None if the role does not trust ECS."""
         try:
             issued = self._fetch("POST", "/_sandbox/task-credentials", {"role": role_arn, "region": self.region})
         except Refused:
@@ -242,9 +242,9 @@ class Emulator(Server):
 
     @contextlib.contextmanager
     def holding(self, action: str, mark: str) -> Iterator[Callable[[], bool]]:
-        """Keep calls of ``action`` with ``mark`` in their body waiting; yields whether one waits now.
+        """Hold calls of ``action`` with ``mark`` in their body; yields a function that says whether one waits now.
 
-        They pass when this ends, and after ``sandbox.holding.PATIENCE_S`` anyway.
+        They continue when the context ends, and after ``sandbox.holding.PATIENCE_S`` in any case.
         """
         self._fetch("POST", "/_sandbox/holds", [action, mark])
         try:
@@ -277,9 +277,9 @@ class Emulator(Server):
 def client(
     service: str, *, endpoint_url: str | None = None, region: str = REGION, credentials: Credentials | None = None
 ) -> Any:
-    """Return a boto3 client with its own credentials, Region and address, whatever the machine is configured for.
+    """Return a boto3 client with its own credentials, Region and address, independent of the machine's configuration.
 
-    There is one of each: to make it costs more than most of what is asked of it.
+    Clients are cached: creating one costs more than most calls.
     """
     signer = credentials or Credentials()
     config = Config(retries={"max_attempts": 2}, connect_timeout=5, read_timeout=70, s3={"addressing_style": "path"})
@@ -301,12 +301,12 @@ _session_lock = threading.Lock()
 
 @cache
 def _session() -> boto3.session.Session:
-    """Return the one session: it caches the services' descriptions, and making a client is not thread-safe."""
+    """Return the one session: it caches the services' descriptions, and creating a client is not thread-safe."""
     return boto3.session.Session()
 
 
 def _end_group(process: "subprocess.Popen[bytes]") -> None:
-    """End a process group: politely, then not; and wait for its leader."""
+    """End a process group, first with SIGTERM, then with SIGKILL; and wait for its leader."""
     for what, patience_s in ((signal.SIGTERM, 3), (signal.SIGKILL, 5)):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, what)

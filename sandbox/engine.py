@@ -1,4 +1,4 @@
-"""The machine's Docker engine, by its command line: whether it answers, and what the sandbox asks of it."""
+"""The machine's Docker engine, through its command line: whether it answers, and the sandbox's commands."""
 
 import json
 import select
@@ -16,7 +16,7 @@ _PULL_S: Final = 600
 
 
 def absence() -> str | None:
-    """Say in one line why no Docker engine can be used, or return None where one answers."""
+    """Return in one line why no Docker engine can be used, or None if one answers."""
     if shutil.which("docker") is None:
         return "there is no docker command: install Docker (Debian: apt-get install docker.io)"
     try:
@@ -29,7 +29,7 @@ def absence() -> str | None:
 
 
 def docker(*arguments: str, timeout_s: float = _CALL_S) -> str:
-    """Run one docker command and return what it prints; raises SandboxError with its last line where it fails."""
+    """Run one docker command and return its output; raises SandboxError with its last line if it fails."""
     try:
         result = _run(*arguments, timeout_s=timeout_s)
     except subprocess.TimeoutExpired as expired:
@@ -40,9 +40,9 @@ def docker(*arguments: str, timeout_s: float = _CALL_S) -> str:
 
 
 def pull(image: str, *, answer_timeout_s: float, timeout_s: float = _PULL_S) -> None:
-    """Pull an image. Raises SandboxError with the engine's words, or where the registry says nothing for a while.
+    """Pull an image. Raises SandboxError with the engine's words, or if the registry does not answer in time.
 
-    Layers may take their time (``timeout_s``) once the registry has answered (``answer_timeout_s``).
+    Layers may take longer (``timeout_s``) once the registry has answered (``answer_timeout_s``).
     """
     command = ["docker", "pull", image]
     with subprocess.Popen(
@@ -62,13 +62,13 @@ def pull(image: str, *, answer_timeout_s: float, timeout_s: float = _PULL_S) -> 
 
 
 def logs(container: str, *, lines: int = 20) -> str:
-    """Return a container's last lines, those of its standard error among them."""
+    """Return a container's last lines, including its standard error."""
     result = _run("logs", "--tail", str(lines), container, timeout_s=_CALL_S)
     return (result.stdout + result.stderr).strip()
 
 
 def inspect(kind: str, name: str) -> dict[str, Any] | None:
-    """Return what Docker knows of an ``image``, ``container`` or ``network``, or None where there is none."""
+    """Return Docker's description of an ``image``, ``container`` or ``network``, or None if it does not exist."""
     result = _run(kind, "inspect", name, timeout_s=_CALL_S)
     if result.returncode:
         return None

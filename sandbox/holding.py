@@ -1,7 +1,7 @@
-"""Calls that wait in front of the embedded AWS: the moment between a proof and a write, made long enough to step in.
+"""Holds on calls to the embedded AWS: they extend the moment between a check and a write, so that a test can intervene.
 
-A hold is an action and a mark: a call of this action with the mark in its body waits until the hold is taken away, or
-until a caller would lose patience.
+A hold is an action and a mark: a call of this action with the mark in its body waits until the hold is removed, or
+shortly before the caller would time out.
 """
 
 import asyncio
@@ -14,18 +14,18 @@ Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
 
 PATIENCE_S = 8.0
-"""Less than the ten seconds after which the functions' clients try again."""
+"""Less than the ten seconds after which the functions' clients retry."""
 
 
 class Holds:
-    """The holds of one relay; ``held`` are those that a call is waiting at."""
+    """The holds of one relay; ``held`` are those at which a call is waiting."""
 
     def __init__(self) -> None:
         self._wanted: dict[tuple[str, str], asyncio.Event] = {}
         self._held: set[tuple[str, str]] = set()
 
     def answer(self, method: str, body: bytes | bytearray) -> list[list[str]]:
-        """Serve ``POST`` and ``DELETE`` of ``[action, mark]``, and ``GET``; return the holds that are waited at."""
+        """Serve ``POST`` and ``DELETE`` of ``[action, mark]``, and ``GET``; return the holds with a waiting call."""
         if method == "POST":
             self._wanted[_hold(body)] = asyncio.Event()
         elif method == "DELETE" and (release := self._wanted.pop(_hold(body), None)) is not None:
@@ -33,7 +33,7 @@ class Holds:
         return [list(hold) for hold in sorted(self._held)]
 
     async def passed(self, headers: Mapping[str, str], receive: Receive) -> Receive:
-        """Wait where the request is one to hold; return from where its body can be received again."""
+        """Wait if a hold applies to the request; return a function that receives its body again."""
         if not self._wanted:
             return receive
         messages = [await receive()]

@@ -1,4 +1,4 @@
-"""Read what subscribers of a topic get."""
+"""Read the messages that subscribers of a topic receive."""
 
 import json
 import time
@@ -12,7 +12,7 @@ from sandbox.emulator import Emulator
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
-    """One message as a subscriber sees it; of an attribute with several values its JSON text."""
+    """One message as a subscriber sees it; an attribute with several values has its JSON text."""
 
     subject: str
     text: str
@@ -20,7 +20,7 @@ class Letter:
 
     @property
     def families(self) -> tuple[str, ...]:
-        """The values of the attribute ``family``, any of which a filter policy may match; none where there is none."""
+        """The values of the attribute ``family``, any of which a filter policy may match; empty without it."""
         text = self.attributes.get("family", "")
         return tuple(json.loads(text)) if text.startswith("[") else (text,) if text else ()
 
@@ -53,7 +53,7 @@ class Inbox:
         return cls(aws, url)
 
     def letters(self) -> tuple[Letter, ...]:
-        """Return everything that has come so far, in order of arrival."""
+        """Return everything received so far, in order of arrival."""
         while messages := self._queue.receive_message(QueueUrl=self._url, MaxNumberOfMessages=10).get("Messages"):
             for message in messages:
                 self._letters.append(_letter(json.loads(message["Body"])))
@@ -61,12 +61,12 @@ class Inbox:
         return tuple(self._letters)
 
     def clear(self) -> None:
-        """Forget everything that has come so far."""
+        """Forget everything received so far."""
         self.letters()
         self._letters.clear()
 
     def wait_for(self, count: int, *, timeout_s: float = 30) -> tuple[Letter, ...]:
-        """Return the letters as soon as there are ``count`` of them, or what there is after ``timeout_s``."""
+        """Return the letters as soon as there are ``count`` of them, or those present after ``timeout_s``."""
         deadline = time.monotonic() + timeout_s
         while len(found := self.letters()) < count and time.monotonic() < deadline:
             time.sleep(0.1)

@@ -1,4 +1,4 @@
-"""Things that happen to an account: a rotation that writes a value, and one that fails."""
+"""Incidents in an account: a rotation that writes a value, and one that fails."""
 
 import json
 import uuid
@@ -11,7 +11,7 @@ from sandbox.emulator import Emulator
 
 
 def rotate(aws: Emulator, secret_arn: str, value: Mapping[str, Any] | str) -> None:
-    """Let a rotation write a value: the new current version, and then the event that the rotation succeeded."""
+    """Simulate a rotation that writes a value: the new current version, and then the event of its success."""
     text = value if isinstance(value, str) else json.dumps(dict(value))
     aws.client("secretsmanager").put_secret_value(SecretId=secret_arn, SecretString=text)
     aws.emit([_rotation(aws, "RotationSucceeded", secret_arn)])
@@ -21,7 +21,7 @@ SAID = "Error when executing lambda arn:aws:lambda:us-east-1:111122223333:functi
 
 
 def fail_rotation(aws: Emulator, secret_arn: str, error: str = SAID) -> None:
-    """Let a rotation fail: the value stays as it is."""
+    """Simulate a failed rotation: the value stays unchanged."""
     aws.emit([_rotation(aws, "RotationFailed", secret_arn, error)])
 
 

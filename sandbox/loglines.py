@@ -1,8 +1,8 @@
-"""A function's log lines are read to the last one: those of an invocation stand under it, however busy the machine is.
+"""Complete function logs: all lines of an invocation belong to it, even on a busy machine.
 
-The embedded AWS takes what a worker has printed within some milliseconds of its answer; a later line comes with the
-worker's next invocation, or never. Here a worker says on its standard error that an invocation is over, and what it
-printed until then is waited for.
+The embedded AWS reads the output of a worker within some milliseconds of its answer; a later line appears with the
+worker's next invocation, or never. Here a worker marks the end of each invocation on its standard error, and the output
+is read up to that mark.
 
 Runs in the embedded AWS's interpreter.
 """
@@ -24,7 +24,7 @@ _CALL_AND_SAY = f"""            try:
 
 
 def install() -> None:
-    """Let the workers of Python functions end each invocation's lines; raises RuntimeError where they are unknown."""
+    """Let the workers of Python functions mark the end of each invocation; raises RuntimeError if they are unknown."""
     from ministack.core import lambda_runtime  # noqa: PLC0415
 
     script = lambda_runtime._PYTHON_WORKER_SCRIPT  # noqa: SLF001
@@ -35,7 +35,7 @@ def install() -> None:
 
 
 def lines_of_invocation(worker: Any, **_bounds: float) -> str:
-    """Return what a worker has printed until it said that the invocation is over, or until it ended."""
+    """Return a worker's output up to the end of the invocation, or until it ended."""
     lines: list[str] = []
     deadline = time.monotonic() + _PATIENCE_S
     while time.monotonic() < deadline:

@@ -1,7 +1,7 @@
 """Calls about another account's secret or key, which the embedded AWS looks up in the caller's account.
 
-It asks the policies of both accounts first, as AWS does. Secrets Manager answers every call that both allow; AWS KMS
-has a list of those that work across accounts, on which GetKeyPolicy and ListAliases are not.
+It evaluates the policies of both accounts first, as AWS does. Secrets Manager answers every call that both allow; AWS
+KMS has a list of those that work across accounts, on which GetKeyPolicy and ListAliases are not.
 Source: https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-modifying-external-accounts.html
 """
 
@@ -36,7 +36,7 @@ def works_across_accounts(service: str, action: str) -> bool:
 
 
 def install() -> None:
-    """Put this around the embedded AWS's Secrets Manager and KMS."""
+    """Wrap the embedded AWS's Secrets Manager and KMS."""
     from ministack import app  # noqa: PLC0415
 
     for service in _NAMED_BY:

@@ -1,11 +1,11 @@
-"""What SQS asks before a message gets into a queue, and the embedded AWS does not.
+"""Checks that SQS makes before a message enters a queue, and the embedded AWS does not.
 
-- ``aws:PrincipalArn`` of a role session is the role's ARN. The embedded AWS gives the session's, so that a policy that
-  denies everybody in AWS would seem to work.
+- ``aws:PrincipalArn`` of a role session is the role's ARN. The embedded AWS uses the session's, so that a policy that
+  denies every caller in AWS would seem to work.
   https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-principalarn
-- A rule delivers to a queue whose policy lets it, with the rule's ARN as ``aws:SourceArn``.
+- A rule delivers to a queue whose policy allows it, with the rule's ARN as ``aws:SourceArn``.
   https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html
-- A queue's ``RedriveAllowPolicy`` says whose dead letters it takes: SQS moves them without asking the queue's policy.
+- A queue's ``RedriveAllowPolicy`` lists the sources of its dead letters: SQS moves them without the queue's policy.
 - ``StartMessageMoveTask``: the caller needs SendMessage on the destination; messages get new ids, and all move at once.
   https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-configure-dead-letter-queue-redrive.html
 
@@ -24,7 +24,7 @@ log = logging.getLogger("sandbox.queues")
 
 
 def install() -> None:
-    """Put the questions before the embedded AWS's own handlers."""
+    """Install the checks in front of the embedded AWS's own handlers."""
     from ministack.core import iam_evaluator  # noqa: PLC0415
     from ministack.services import eventbridge, sqs  # noqa: PLC0415
 
@@ -50,7 +50,7 @@ def install() -> None:
 
 
 def role_of_session(principal: object, role_arns: Mapping[str, str]) -> object:
-    """Return the role's ARN where ``principal`` is the ARN of a role session; ``role_arns`` are the roles' by name."""
+    """Return the role's ARN if ``principal`` is the ARN of a role session; ``role_arns`` are the roles' by name."""
     if not isinstance(principal, str) or ":assumed-role/" not in principal:
         return principal
     head, _, session = principal.partition(":assumed-role/")
@@ -69,7 +69,7 @@ def is_of_a_queue(arn: object) -> bool:
 
 
 def allows(redrive_allow_policy: str | None, source_arn: str) -> bool:
-    """Whether a queue with this RedriveAllowPolicy takes the dead letters of the queue ``source_arn``.
+    """Whether a queue with this RedriveAllowPolicy accepts the dead letters of the queue ``source_arn``.
 
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html
     """
@@ -102,7 +102,7 @@ def _as_its_dead_letters_allow(handle: Action) -> Action:
 
 
 def _move(data: dict[str, Any], _url: str) -> dict[str, str]:
-    """Move all messages of a queue; to where they came from if no destination is named."""
+    """Move all messages of a queue; back to their sources if no destination is named."""
     from ministack.services import sqs  # noqa: PLC0415
 
     source = sqs._queue_by_arn(str(data.get("SourceArn")))  # noqa: SLF001
@@ -136,7 +136,7 @@ def _admits(queue_arn: str, source_arn: str) -> bool:
 
 
 def _role_arns(principal: object) -> dict[str, str]:
-    """Return the ARN, path and all, of the role of a session, by the role's name; none for who is no such."""
+    """Return the ARN, including the path, of a session's role, by the role's name; empty for any other principal."""
     from ministack.services import iam  # noqa: PLC0415
 
     if not isinstance(principal, str) or ":assumed-role/" not in principal:

@@ -1,6 +1,6 @@
-"""A private registry of one's own: Debian's docker-registry on 127.0.0.1, with a token service if wanted.
+"""A private registry for tests: Debian's docker-registry on 127.0.0.1, optionally with a token service.
 
-Nothing of Docker's is needed besides: images are pushed by the registry's HTTP API.
+Docker itself is not needed: images are pushed by the registry's HTTP API.
 """
 
 import base64
@@ -38,8 +38,8 @@ _ARCHITECTURE: Final = {"aarch64": "arm64", "arm64": "arm64"}.get(platform.machi
 _PUSHER: Final = "sandbox-pusher"
 _START_TIMEOUT_S: Final = 20.0
 _PATIENCE_S: Final = 1.0
-# Runs the registry, and when standard input closes, that is, when whoever started this is gone, ends it and removes
-# what it wrote.
+# Runs the registry. When standard input closes, that is, when the parent process is gone, it ends the registry and
+# removes its files.
 _SUPERVISE: Final = """
 import select, shutil, subprocess, sys
 child = subprocess.Popen(sys.argv[2:], stdin=subprocess.DEVNULL)
@@ -60,8 +60,8 @@ def missing_packages() -> tuple[str, ...]:
 class PrivateRegistry(Server):
     """A registry, running inside ``with PrivateRegistry({"ci": Account(password=...)}) as registry:``.
 
-    ``bearer``: tokens from a token service on another port, instead of Basic. ``public``: patterns of the
-    repositories that anybody may pull (with ``bearer`` only). ``port``: None takes a free one.
+    ``bearer``: tokens from a token service on another port, instead of Basic. ``public``: patterns of the repositories
+    that anyone may pull (with ``bearer`` only). ``port``: None uses a free one.
 
     Raises SandboxError if its Debian packages are missing or it does not come up.
     """
@@ -90,7 +90,7 @@ class PrivateRegistry(Server):
         process, self._process = self._process, None
         if process is not None:
             if process.stdin is not None:
-                process.stdin.close()  # at which it ends by itself, with its child
+                process.stdin.close()  # then it ends by itself, with its child
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(timeout=5)
             with contextlib.suppress(ProcessLookupError):
@@ -115,7 +115,7 @@ class PrivateRegistry(Server):
             "auth": self._auth_config(self._scratch),
         }
         path = self._scratch / "config.yml"
-        path.write_text(json.dumps(config))  # JSON is YAML
+        path.write_text(json.dumps(config))  # JSON is valid YAML
         with (self._scratch / "log").open("wb") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", _SUPERVISE, str(self._scratch), BINARY, "serve", str(path)],
@@ -141,7 +141,7 @@ class PrivateRegistry(Server):
         }
 
     def _write_htpasswd(self) -> None:
-        """Write the file anew; the registry reads it again when its time of change is another."""
+        """Write the file again; the registry rereads it when its modification time changes."""
         if self._scratch is None or self.tokens is not None:
             return
         lines = [_htpasswd_line(name, account.password) for name, account in self._accounts.items()]
@@ -168,11 +168,11 @@ class PrivateRegistry(Server):
 
     @property
     def host(self) -> str:
-        """The registry host, as it stands in an image reference and in a secret's tag."""
+        """The registry host, as in an image reference and in a secret's tag."""
         return f"127.0.0.1:{self.port}"
 
     def admit(self, name: str, account: Account) -> None:
-        """Let somebody pull from now on."""
+        """Add an account that may pull from now on."""
         self._accounts[name] = account
         self._write_htpasswd()
 
@@ -229,14 +229,14 @@ class PrivateRegistry(Server):
 
 
 def _htpasswd_line(name: str, password: str) -> str:
-    """Hash a password as the registry wants it (bcrypt, at its lowest cost); it goes by standard input."""
+    """Hash a password as the registry requires (bcrypt, at its lowest cost); it is passed by standard input."""
     command = [HTPASSWD, "-n", "-i", "-B", "-C", "4", name]
     result = subprocess.run(command, input=password, capture_output=True, text=True, check=True, timeout=10)
     return f"{result.stdout.strip()}\n"
 
 
 def _layer_and_config(content: bytes) -> tuple[bytes, bytes]:
-    """Return the smallest image there is: one layer with one file, and its configuration."""
+    """Return the smallest possible image: one layer with one file, and its configuration."""
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
         entry = tarfile.TarInfo("pullguard")

@@ -1,20 +1,20 @@
-"""What the embedded AWS leaves out, added around it as an ASGI application.
+"""Missing features of the embedded AWS, added around it as an ASGI application.
 
 1. CloudTrail: a successful call that CloudTrail records becomes an event on the default bus.
 2. Lists: calls with their callers (``GET /_sandbox/calls?since=EPOCH_S``), events (``GET /_sandbox/events``).
 3. Events by hand, as AWS sends them: ``POST /_sandbox/emit`` with a JSON list of events in EventBridge's own form.
-4. Permissions that the embedded AWS does not ask for: ``sandbox.authorization``.
+4. Permissions that the embedded AWS does not check: ``sandbox.authorization``.
 5. No more workers than the machine can start: ``sandbox.capacity``.
-6. Calls that wait until a test lets them go (``/_sandbox/holds``): ``sandbox.holding``.
+6. Calls that wait until a test releases them (``/_sandbox/holds``): ``sandbox.holding``.
 7. Functions' log lines to the last one: ``sandbox.loglines``.
 8. Execution roles, assumed as ECS assumes them (``POST /_sandbox/task-credentials``): ``sandbox.task_roles``.
 9. Secrets found by their ARN, and stored, as AWS does: ``sandbox.secret_ids``, ``sandbox.secret_state``.
 10. Another account's secrets and keys, answered in that account: ``sandbox.other_accounts``.
 11. The keys of each version of a secret: ``sandbox.version_keys``.
-12. Queue policies as SQS asks them, and redrives: ``sandbox.queues``.
+12. Queue policies as SQS evaluates them, and redrives: ``sandbox.queues``.
 
-Run by ``sandbox.emulator`` in the embedded AWS's own interpreter, never imported there by anything else. Whatever
-goes wrong in 1 or 2 is logged and leaves the watched call as it was.
+Run by ``sandbox.emulator`` in the embedded AWS's own interpreter, never imported there by anything else. Any error in 1
+or 2 is logged and leaves the observed call unchanged.
 """
 
 import argparse
@@ -58,7 +58,7 @@ App: TypeAlias = Callable[[Message, Receive, Send], Awaitable[None]]
 
 CALLS_KEPT = 100_000
 BODY_KEPT_BYTES = 4 * 1024 * 1024
-"""Longer bodies (uploads of code) are passed on and not looked at."""
+"""Longer bodies (uploads of code) are passed on without inspection."""
 
 log = logging.getLogger("sandbox.relay")
 
@@ -237,7 +237,7 @@ def _region() -> str:
 
 
 def _operation(scope: Message, headers: dict[str, str], request: bytes) -> tuple[str, str]:
-    """Return service and action as IAM names them, or two empty strings for what is no AWS call."""
+    """Return service and action as IAM names them, or two empty strings if it is not an AWS call."""
     from ministack.core.iam_actions import extract_iam_action  # noqa: PLC0415
     from ministack.core.router import detect_service  # noqa: PLC0415
 
@@ -278,7 +278,7 @@ def _error_code(body: bytes) -> str | None:
 
 
 def _end_with_parent(scratch: str) -> None:
-    """End this process group when standard input closes, which it does when the parent dies, however it dies."""
+    """End this process group when standard input closes, which happens when the parent dies for any reason."""
     while os.read(0, 4096):
         pass
     shutil.rmtree(scratch, ignore_errors=True)
@@ -309,7 +309,7 @@ def main() -> None:
 
         _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is handled by the parent
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     config = Config()
     config.bind = options.bind

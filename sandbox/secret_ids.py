@@ -1,7 +1,7 @@
-"""How AWS reads what names a secret, where the emulators are looser.
+"""AWS's interpretation of secret ids, which the emulators implement less strictly.
 
 AWS takes an ARN that ends in a hyphen and six characters for a complete one: a secret called ``app-docker`` is not
-found by its ARN without the suffix. MiniStack takes every beginning of an ARN; moto takes the last part for a name.
+found by its ARN without the suffix. MiniStack accepts every beginning of an ARN; moto takes the last part for a name.
 Source: https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot.html#ARN_secretnamehyphen
 """
 
@@ -13,23 +13,23 @@ _SUFFIX_CHARS = len("-AbCdEf")
 
 
 def ends_as_a_complete_arn(secret_id: str) -> bool:
-    """Whether AWS takes ``secret_id`` for a complete ARN, whatever is meant."""
+    """Whether AWS takes ``secret_id`` for a complete ARN, regardless of the intention."""
     return _COMPLETE.fullmatch(secret_id) is not None
 
 
 def names(secret_id: str, arn: str) -> bool:
-    """Whether ``secret_id``, an ARN, names the secret of this ``arn``: by all of it, or less the suffix."""
+    """Whether ``secret_id``, an ARN, names the secret of this ``arn``: in full, or without the suffix."""
     return secret_id == arn or (secret_id == arn[:-_SUFFIX_CHARS] and not ends_as_a_complete_arn(secret_id))
 
 
 def install() -> None:
-    """Let the embedded AWS draw the ends of ARNs, and find secrets by their ARN, as AWS does."""
+    """Let the embedded AWS generate the ends of ARNs, and find secrets by their ARN, as AWS does."""
     from ministack.services import secretsmanager  # noqa: PLC0415
 
     drawn, by_name_or_arn = secretsmanager.new_uuid, secretsmanager._resolve  # noqa: SLF001
 
     def new_uuid() -> str:
-        """End a secret's suffix, the first six characters, in a digit: hexadecimal letters read as a word too often."""
+        """End the first six characters, a secret's suffix, in a digit: hexadecimal letters often read as a word."""
         found = str(drawn())
         return f"{found[:5]}7{found[6:]}"
 

@@ -1,8 +1,8 @@
-"""What AWS stores of a secret, where the embedded AWS stores something else.
+"""Secret state that the embedded AWS stores differently from AWS.
 
 - A secret that is created without a value has no version, and so none labelled AWSCURRENT.
   https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html
-- DescribeSecret leaves KmsKeyId out for a secret under aws/secretsmanager, also where a request names it.
+- DescribeSecret leaves KmsKeyId out for a secret under aws/secretsmanager, also if a request names it.
   https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DescribeSecret.html
 """
 
@@ -12,7 +12,7 @@ DEFAULT_KEY = "alias/aws/secretsmanager"
 
 
 def install() -> None:
-    """Let the embedded AWS store what AWS stores; after ``sandbox.secret_ids``."""
+    """Let the embedded AWS store secrets as AWS does; after ``sandbox.secret_ids``."""
     from ministack.services import secretsmanager  # noqa: PLC0415
 
     create_secret, update_secret = secretsmanager._create_secret, secretsmanager._update_secret  # noqa: SLF001

@@ -10,15 +10,15 @@ _STARTS: Final = 3
 
 
 class SandboxError(Exception):
-    """The sandbox could not do it; the text says what to do."""
+    """The sandbox failed; the text says what to do."""
 
 
 class PortTaken(Exception):
-    """Somebody else listens there; the text is the end of the server's log, which says so."""
+    """Another process listens there; the text is the end of the server's log, which says so."""
 
 
 class Server(ABC):
-    """A server, running inside ``with``. ``port``: None takes a free one, and another where somebody was faster."""
+    """A server, running inside ``with``. ``port``: None uses a free one, and another if that was taken meanwhile."""
 
     def __init__(self, port: int | None) -> None:
         self.port = port or 0
@@ -34,7 +34,7 @@ class Server(ABC):
         self.stop()
 
     def start(self) -> None:
-        """Start it, and wait until it answers; raises SandboxError where it does not, or lacks what it needs."""
+        """Start it, and wait until it answers; raises SandboxError if it does not, or lacks a requirement."""
         self._require()
         for attempt in range(1, _STARTS + 1):
             atexit.register(self.stop)
@@ -56,13 +56,13 @@ class Server(ABC):
                 return
 
     def stop(self) -> None:
-        """Stop it and all of its children, and remove what it wrote. Stopping twice is fine."""
+        """Stop it and all of its children, and remove its files. Stopping twice is fine."""
         atexit.unregister(self.stop)
         self._end()
 
     @abstractmethod
     def _require(self) -> None:
-        """Raise SandboxError where this machine lacks what the server needs."""
+        """Raise SandboxError if this machine lacks a requirement of the server."""
 
     @abstractmethod
     def _launch(self) -> None:
@@ -70,15 +70,15 @@ class Server(ABC):
 
     @abstractmethod
     def _wait(self) -> None:
-        """Return once it answers; raise PortTaken where it ended because somebody else listens there."""
+        """Return once it answers; raise PortTaken if it ended because another process listens there."""
 
     @abstractmethod
     def _end(self) -> None:
-        """End whatever was launched, if anything, and remove what it wrote."""
+        """End the launched process, if any, and remove its files."""
 
 
 def free_port() -> int:
-    """Return a port of 127.0.0.1 on which nobody listens now."""
+    """Return a port of 127.0.0.1 that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -67,7 +67,7 @@ class Stack:
         return [line for event in events for line in str(event["message"]).splitlines()]
 
     def depths(self) -> dict[str, int]:
-        """Return how many messages each queue holds, waiting or being worked on; queues by logical id."""
+        """Return how many messages each queue holds, waiting or in flight; queues by logical id."""
         client = self.aws.client("sqs")
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
 
@@ -78,7 +78,7 @@ class Stack:
         return {logical: depth(url) for logical, url in self.queues.items()}
 
     def hasten_retries(self, visibility_timeout_s: int = 2) -> None:
-        """Let failed messages come back at once, so that a test sees a retry or a dead letter within seconds."""
+        """Make failed messages visible again at once, so that a test sees a retry or a dead letter within seconds."""
         client = self.aws.client("sqs")
         for url in self.queues.values():
             client.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": str(visibility_timeout_s)})
@@ -94,9 +94,9 @@ def build(
 ) -> Path:
     """Run ``sam build`` and return the built template.
 
-    ``into`` is a directory of this build's own, so that builds do not disturb each other; without it there is one
-    that goes when the program ends. ``for_emulator`` adds bytecode for the embedded AWS's interpreter; without it the
-    artefact is what would be deployed. Raises SandboxError with the tool's last lines.
+    ``into`` is a directory for this build only, so that builds do not disturb each other; without it a temporary one is
+    used until the program ends. ``for_emulator`` adds bytecode for the embedded AWS's interpreter; without it the
+    artefact is the deployable one. Raises SandboxError with the tool's last lines.
     """
     directory = into or _own_directory()
     directory.mkdir(parents=True, exist_ok=True)
@@ -171,7 +171,7 @@ def _failures(aws: Emulator, name: str) -> list[str]:
 def _sam(command: str, *options: str | Path, directory: Path, environment: Mapping[str, str], progress: bool) -> None:
     if not SAM.exists():
         raise SandboxError(f"The SAM CLI is not installed ({SAM} is missing): run `make setup`.")
-    settings = directory / "samconfig.toml"  # an empty one, so that the project's own settings stay out
+    settings = directory / "samconfig.toml"  # an empty one, so that the project's own settings do not apply
     settings.write_text("version = 0.1\n")
     full = [SAM, command, *options, "--config-file", settings]
     process = subprocess.Popen(
@@ -207,16 +207,16 @@ def _sam(command: str, *options: str | Path, directory: Path, environment: Mappi
 
 
 def add_bytecode(directory: Path) -> None:
-    """Compile what was built, which is the most of a cold start; the embedded AWS unpacks and runs it many times.
+    """Compile the build, which is most of a cold start; the embedded AWS unpacks and runs it many times.
 
-    By content, not by time: unpacking makes all files new.
+    Bytecode is checked by content, not by time: unpacking makes all files new.
     """
     options = ["-q", "-j", "0", "--invalidation-mode", "unchecked-hash"]
     subprocess.run([INTERPRETER, "-m", "compileall", *options, directory], check=False, timeout=_TIMEOUT_S)
 
 
 def tool_environment(directory: Path) -> dict[str, str]:
-    """Return the environment for the SAM CLI: this one without what is meant for AWS, with the project's tools."""
+    """Return the environment for the SAM CLI: the current one without AWS settings, with the project's tools."""
     tools = (ROOT / ".venv" / "bin", SAM.parent)
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SAM_"))}
     return kept | {

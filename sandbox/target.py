@@ -1,4 +1,4 @@
-"""What a call is about, in a few words: the names in its request, and nothing of its contents, which may be secret."""
+"""The target of a call in a few words: the names in its request, and nothing of its contents, which may be secret."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -26,7 +26,7 @@ _LISTS: Final = ("TransactItems", "Entries")
 
 
 def target(body: bytes) -> str:
-    """Return the names in a request's body, in a fixed order; empty where it has none, or no known form."""
+    """Return the names in a request's body, in a fixed order; empty if it has no names or an unknown form."""
     return " ".join(_parts(_members(body)))
 
 
@@ -47,6 +47,6 @@ def _parts(members: Mapping[str, Any]) -> Iterator[str]:
             yield from (str(item[key]["S"]) for key in _KEYS if isinstance(item.get(key), dict) and "S" in item[key])
     for each in (each for name in _LISTS for each in members.get(name) or () if isinstance(each, dict)):
         yield from _parts(each)
-        for write in each.values():  # of a transaction: {"Put": {"TableName": ..., "Item": ...}}
+        for write in each.values():  # a transaction's item: {"Put": {"TableName": ..., "Item": ...}}
             if isinstance(write, dict):
                 yield from _parts(write)

@@ -1,6 +1,6 @@
-"""What ECS does before it starts a task: assume the execution role, as its trust policy lets the service do.
+"""ECS's step before a task starts: assume the execution role, as its trust policy allows the service.
 
-The embedded AWS knows AssumeRole by an account's own principals only. Runs in its interpreter, like the relay.
+The embedded AWS supports AssumeRole by an account's own principals only. Runs in its interpreter, like the relay.
 """
 
 import json
@@ -52,7 +52,7 @@ def assume(role_arn: str, region: str) -> dict[str, str]:
 
 
 def _trusts(trust: str, account: str, region: str) -> bool:
-    """Whether a trust policy lets ECS in for a task of ``account``, with the keys that ECS sends."""
+    """Whether a trust policy admits ECS for a task of ``account``, with the keys that ECS sends."""
     from ministack.core import iam_evaluator  # noqa: PLC0415
 
     context = iam_evaluator.EvalContext(

@@ -1,4 +1,4 @@
-"""The token service of a private registry, which gives whoever has an account what the account may."""
+"""The token service of a private registry, which issues tokens for an account's permissions."""
 
 import base64
 import json
@@ -25,14 +25,14 @@ _TOKEN_LIFE: Final = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """Who may pull. ``repositories`` are patterns; they count with a token service only (htpasswd knows none)."""
+    """An account that may pull. ``repositories`` are patterns; only a token service applies them."""
 
     password: str
     repositories: tuple[str, ...] = ("*",)
 
 
 class TokenService:
-    """The token service of a registry, in this process: who asks with a right password gets what the account may."""
+    """The token service of a registry, in this process: a correct password yields the account's permissions."""
 
     def __init__(self, accounts: Mapping[str, Account], public: tuple[str, ...]) -> None:
         self._accounts = accounts
@@ -82,7 +82,7 @@ class TokenService:
 
     @property
     def certificate_pem(self) -> bytes:
-        """What the registry trusts."""
+        """The certificate that the registry trusts."""
         return self._certificate.public_bytes(serialization.Encoding.PEM)
 
     def answer(self, target: str, authorization: str | None) -> tuple[int, dict[str, Any]]:

@@ -1,7 +1,7 @@
-"""Under which keys each version of a secret is encrypted, which the embedded AWS does not remember.
+"""The keys that encrypt each version of a secret, which the embedded AWS does not store.
 
-A new version is under the secret's key. A change of that key adds the new one to the versions that are labelled
-current, pending or previous, as if the caller may use both keys; the former key stays beside it.
+A new version is encrypted under the secret's key. A change of that key adds the new one to the versions that are
+labelled current, pending or previous, as if the caller may use both keys; the former key also remains.
 Source: https://docs.aws.amazon.com/secretsmanager/latest/userguide/manage_update-encryption-key.html
 """
 
@@ -18,7 +18,7 @@ _ENCRYPTED_ANEW = frozenset({"AWSCURRENT", "AWSPENDING", "AWSPREVIOUS"})
 
 
 def remember(secret: Mapping[str, Any]) -> None:
-    """Note the secret's key for each version that has none noted."""
+    """Record the secret's key for each version without a recorded key."""
     for version in secret["Versions"].values():
         version.setdefault(_KEYS, [_named(secret)])
 
@@ -50,7 +50,7 @@ def _named(secret: Mapping[str, Any]) -> str:
 
 
 def install() -> None:
-    """Put this around the embedded AWS's Secrets Manager."""
+    """Wrap the embedded AWS's Secrets Manager."""
     from ministack import app  # noqa: PLC0415
 
     app.SERVICE_HANDLERS["secretsmanager"] = _noting(app.SERVICE_HANDLERS["secretsmanager"])

@@ -31,7 +31,7 @@ LAB_TRUST: Document = {
         {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::${account}:root"}, "Action": "sts:AssumeRole"},
     ],
 }
-"""ECS may assume the role, and so may the account, in order that a test can act as ECS does."""
+"""Trusts ECS, and the account itself, so that a test can act as ECS does."""
 
 ACCOUNT_KEY_POLICY: Document = {
     "Version": "2012-10-17",
@@ -79,7 +79,7 @@ class Grant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """A customer managed key. It gets its state last, when everything that needs it exists."""
+    """A customer managed key. Its state is set last, when everything that needs the key exists."""
 
     name: str
     policy: Document = field(default_factory=lambda: ACCOUNT_KEY_POLICY)
@@ -89,7 +89,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Secret:
-    """A secret. ``value``: a mapping is written as JSON, a text as it stands, bytes as SecretBinary.
+    """A secret. ``value``: a mapping is written as JSON, a text unchanged, bytes as SecretBinary.
 
     ``key`` is a key's ARN or alias (None: ``aws/secretsmanager``). ``recreated``: deleted and created again, so that
     its first ARN is stale. ``deleted``: scheduled for deletion in the end.
@@ -106,7 +106,7 @@ class Secret:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskDefinition:
-    """What is registered: ``request`` are RegisterTaskDefinition's own members, without ``family`` and ``tags``."""
+    """A registration: ``request`` are RegisterTaskDefinition's own members, without ``family`` and ``tags``."""
 
     family: str
     request: Mapping[str, Any]
@@ -126,7 +126,7 @@ class Service:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """Everything of a scenario."""
+    """All resources of a scenario."""
 
     policies: tuple[ManagedPolicy, ...] = ()
     roles: tuple[Role, ...] = ()
@@ -136,7 +136,7 @@ class World:
     services: tuple[Service, ...] = ()
 
     def passwords(self) -> tuple[str, ...]:
-        """Return every password in the world, for a proof that none of them is anywhere else."""
+        """Return every password in the world, for a proof that none of them appears anywhere else."""
         return tuple(
             str(secret.value["password"])
             for secret in self.secrets
@@ -147,7 +147,7 @@ class World:
 def resolve(value: Any, names: Names) -> Any:
     """Return ``value`` with every reference in its texts (keys too) replaced.
 
-    Raises KeyError with the reference where the world has no such thing.
+    Raises KeyError with the reference if the world has no such resource.
     """
 
     def replaced(match: re.Match[str]) -> str:
@@ -163,11 +163,11 @@ def resolve(value: Any, names: Names) -> Any:
 
 
 def load(world: World, client: ClientFactory, known: Names | None = None) -> dict[str, str]:
-    """Create the world and return what its references stand for (``secret:web`` to an ARN), with all of ``known``.
+    """Create the world and return the values of its references (``secret:web`` to an ARN), with all of ``known``.
 
-    ``client`` makes a boto3 client of a service (``Emulator.client``). What refers comes after what is referred to;
-    task definitions come last but for services, so that their registration finds everything in its place.
-    ``known`` is what an earlier call returned, where a world grows on another.
+    ``client`` makes a boto3 client of a service (``Emulator.client``). A resource is created after those that it refers
+    to; task definitions come last except for services, so that everything exists when they are registered. ``known`` is
+    the result of an earlier call, for a world that extends another.
     """
     names = {"account": client("sts").get_caller_identity()["Account"], "region": client("ecs").meta.region_name}
     names |= known or {}
@@ -188,7 +188,8 @@ def _roles(world: World, client: ClientFactory, names: dict[str, str]) -> None:
 
 
 def _policies(world: World, client: ClientFactory, names: dict[str, str]) -> None:
-    # Policies may name secrets and keys that are made later: they are created empty-handed and filled in at the end.
+    # Policies may name secrets and keys that are created later: roles are created without permissions and completed at
+    # the end.
     iam = client("iam")
     nothing = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "none:Null", "Resource": "*"}]}
     for policy in world.policies:
@@ -252,7 +253,7 @@ def _states(world: World, client: ClientFactory, names: dict[str, str]) -> None:
         if secret.deleted:
             client("secretsmanager").delete_secret(SecretId=names[f"secret:{secret.name}"], RecoveryWindowInDays=7)
     for key in world.keys:
-        key_id = names[f"key:{key.name}"].rpartition("/")[2]  # moto takes nothing else here
+        key_id = names[f"key:{key.name}"].rpartition("/")[2]  # moto accepts nothing else here
         match key.state:
             case "Disabled":
                 client("kms").disable_key(KeyId=key_id)

@@ -1,1 +1,1 @@
-"""The demo: seven task definitions, the deployed functions, and a proof of every outcome from outside."""
+"""The demo: seven task definitions, the deployed functions, and an external proof of every outcome."""

@@ -1,4 +1,4 @@
-"""`make demo`: Pullguard heals a broken world on an embedded AWS, and every outcome is proved from outside."""
+"""`make demo`: Pullguard repairs a broken world on an embedded AWS, and every outcome is verified externally."""
 
 import os
 import signal
@@ -17,8 +17,8 @@ EXIT_PROVED, EXIT_NOT_AS_STATED, EXIT_COULD_NOT_RUN = 0, 1, 2
 
 
 def main() -> int:
-    """Run the demo and return its exit status: 0 proved, 1 something is not as stated, 2 it could not run."""
-    # As Ctrl-C does, so that what was built and started goes with it.
+    """Run the demo and return its exit status: 0 verified, 1 an outcome is missing, 2 it could not run."""
+    # Like Ctrl-C, so that everything that was started is cleaned up.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     progress = Progress()
     progress.say("starting the embedded AWS")
@@ -42,7 +42,7 @@ def main() -> int:
 
 
 def _keep(scene: Scene) -> None:
-    """Leave everything running until Ctrl-C or a SIGTERM, and say how to poke it."""
+    """Keep everything running until Ctrl-C or a SIGTERM, and print how to use it."""
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())

@@ -18,7 +18,7 @@ _MAY_REPORT = (0, 1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Audit:
-    """How an audit ended: its exit status and its report, or why there is none."""
+    """The result of an audit: its exit status and its report, or why there is no report."""
 
     status: int
     report: Mapping[str, Any]

@@ -1,4 +1,4 @@
-"""What was seen in a performance, and the questions that several outcomes ask of it: each yields what is amiss."""
+"""The evidence of a run, and assertions that several outcomes share: each yields the deviations."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ Faults: TypeAlias = Iterator[str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What was seen: families before and after, the letters of each act, where passwords were looked for, audits."""
+    """Collected evidence: families before and after, letters of each phase, places searched for passwords, audits."""
 
     scene: Scene
     before: Mapping[str, Observation]
@@ -33,7 +33,7 @@ class Evidence:
     audits: tuple[Audit, ...] = ()
 
     def name(self, reference: str) -> str:
-        """Return what a world's reference stands for (``secret:NAME``)."""
+        """Return the value of a world's reference (``secret:NAME``)."""
         return self.scene.names[reference]
 
     def secret(self, family: str) -> str:
@@ -42,7 +42,7 @@ class Evidence:
 
 
 def fetched(observation: Observation, *, ok: bool, code: str | None = None) -> Faults:
-    """Ask how the agent fared."""
+    """Check the result of the agent's fetch."""
     fetch = observation.fetch
     if fetch.ok != ok or (code is not None and fetch.code != code):
         wanted = "the credentials" if ok else code or "a refusal"
@@ -50,7 +50,7 @@ def fetched(observation: Observation, *, ok: bool, code: str | None = None) -> F
 
 
 def policies_are(evidence: Evidence, family: str, own: Mapping[str, Any] | None) -> Faults:
-    """Ask whether the role has exactly ``own`` in the policy of ours, and everything else as it was."""
+    """Check that the role has exactly ``own`` in our policy, and everything else unchanged."""
     before, after = evidence.before[family], evidence.after[family]
     wanted = {**before.policies, **({OWN_POLICY: own} if own else {})}
     if OWN_POLICY in before.policies:
@@ -60,20 +60,20 @@ def policies_are(evidence: Evidence, family: str, own: Mapping[str, Any] | None)
 
 
 def revisions_are(observation: Observation, *numbers: int) -> Faults:
-    """Ask which revisions there are."""
+    """Check which revisions exist."""
     if observation.numbers != numbers:
         yield f"{observation.family}: the revisions are {observation.numbers}, not {numbers}"
 
 
 def reported(evidence: Evidence, family: str, *wanted: tuple[str, str]) -> Faults:
-    """Ask which letters came about a family: pairs of kind and check, in any order, none more and none less."""
+    """Check the letters about a family: pairs of kind and check, in any order, exactly these."""
     yield from letters_are(about(evidence.letters, family), family, *wanted)
 
 
 def reported_and_fixed(evidence: Evidence, family: str, check: str, *, deeds: int) -> Faults:
-    """Ask whether the letters about a family are that a finding opened, ``deeds`` deeds, and that it is resolved.
+    """Check that the letters about a family are an opened finding, ``deeds`` deeds, and its resolution.
 
-    What was mended before anybody could be told that it was broken is told as the deeds alone.
+    A fault that was fixed before it could be reported leads to the letters about the deeds alone.
     """
     letters = about(evidence.letters, family)
     deeds_done = [(DONE, NO_CHECK)] * deeds
@@ -83,7 +83,7 @@ def reported_and_fixed(evidence: Evidence, family: str, check: str, *, deeds: in
 
 
 def letters_are(letters: tuple[Letter, ...], what: str, *wanted: tuple[str, str]) -> Faults:
-    """Ask whether the letters are exactly those wanted."""
+    """Check that the letters are exactly the wanted ones."""
     came = sorted((letter.attributes.get("kind", ""), letter.attributes.get("check", "")) for letter in letters)
     if came != sorted(wanted):
         yield f"{what}: the letters are {came}, not {sorted(wanted)}"

@@ -1,4 +1,4 @@
-"""What anybody with the right to look can see of a family: no word of Pullguard's is taken for it."""
+"""The externally visible state of a family, independent of anything that Pullguard reports."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ from sandbox.worlds.demo import CLUSTER, role_name
 class Observation:
     """A family at one moment.
 
-    ``fetch`` is how the agent fared that started the newest revision. ``policies`` are the role's inline policies by
-    name, ``revisions`` the raw task definitions with their tags, oldest first.
+    ``fetch`` is the result of the agent for the newest revision. ``policies`` are the role's inline policies by name,
+    ``revisions`` the raw task definitions with their tags, oldest first.
     """
 
     family: str
@@ -37,13 +37,13 @@ class Observation:
 
 
 def reference_of(revision: Mapping[str, Any]) -> str:
-    """Return what a revision's only container names."""
+    """Return the reference of a revision's only container."""
     (container,) = revision["containerDefinitions"]
     return str(container["repositoryCredentials"]["credentialsParameter"])
 
 
 def observe(scene: Scene, family: str) -> Observation:
-    """Look at a family that is registered."""
+    """Observe a registered family."""
     revisions = _revisions(scene, family)
     role = role_name(family)
     iam = scene.aws.client("iam")

@@ -1,6 +1,6 @@
-"""The outcomes that the demo states, one function each, which yields what is not as stated.
+"""The outcomes that the demo claims, one function each, which yields the deviations.
 
-Nothing here is computed by Pullguard's own code: the policies are written out as they ought to be.
+Nothing here is computed by Pullguard's own code: the expected policies are written out.
 """
 
 from collections.abc import Callable, Mapping
@@ -33,7 +33,7 @@ SOURCE_TAG = "pullguard:reregistered-from"
 
 
 def web(evidence: Evidence) -> Faults:
-    """Yield what is wrong with: granted GetSecretValue on this secret and nothing else; the agent gets in."""
+    """Verify: granted GetSecretValue on this secret and nothing else; the agent succeeds."""
     yield from fetched(evidence.before["web"], ok=False, code="AccessDeniedException")
     yield from fetched(evidence.after["web"], ok=True)
     yield from policies_are(evidence, "web", only(reading(evidence.secret("web"))))
@@ -42,7 +42,7 @@ def web(evidence: Evidence) -> Faults:
 
 
 def api(evidence: Evidence) -> Faults:
-    """Yield what is wrong with: granted Decrypt with this key, for this secret, through Secrets Manager only."""
+    """Verify: granted Decrypt with this key, for this secret, through Secrets Manager only."""
     secret, key = evidence.secret("api"), evidence.name(f"key:{KEY}")
     yield from fetched(evidence.before["api"], ok=False, code="AccessDeniedException")
     yield from fetched(evidence.after["api"], ok=True)
@@ -66,7 +66,7 @@ def api(evidence: Evidence) -> Faults:
 
 
 def worker(evidence: Evidence) -> Faults:
-    """Yield what is wrong with: registered once more with the new ARN, granted, and the service runs worker:2."""
+    """Verify: registered again with the new ARN, granted, and the service runs worker:2."""
     secret, stale = evidence.secret("worker"), evidence.name(f"stale:{SECRETS['worker']}")
     before, after = evidence.before["worker"], evidence.after["worker"]
     yield from fetched(before, ok=False)
@@ -87,7 +87,7 @@ def worker(evidence: Evidence) -> Faults:
 
 
 def _differences(source: Mapping[str, Any], copy: Mapping[str, Any]) -> set[str]:
-    """Return the members that differ, but for those that differ by nature and the reference itself."""
+    """Return the members that differ, except the reference itself and members that always differ."""
 
     def comparable(revision: Mapping[str, Any]) -> dict[str, Any]:
         natural = {"taskDefinitionArn", "revision", "registeredAt", "registeredBy", "status", "tags"}
@@ -101,7 +101,7 @@ def _differences(source: Mapping[str, Any], copy: Mapping[str, Any]) -> set[str]
 
 
 def batch(evidence: Evidence) -> Faults:
-    """Yield what is wrong with: works by the secret's bare name; one warning, and nobody touches it."""
+    """Verify: works by the secret's bare name; one warning, and no change."""
     yield from fetched(evidence.before["batch"], ok=True)
     yield from _untouched(evidence, "batch", (OPENED, "reference-not-full-arn"))
     for letter in about(evidence.letters, "batch"):
@@ -111,14 +111,14 @@ def batch(evidence: Evidence) -> Faults:
 
 
 def cron(evidence: Evidence) -> Faults:
-    """Yield what is wrong with: the secret has no password, which only its owner can mend; one alert."""
+    """Verify: the secret has no password, which only its owner can fix; one alert."""
     yield from fetched(evidence.before["cron"], ok=False, code="value")
     yield from fetched(evidence.after["cron"], ok=False, code="value")
     yield from _untouched(evidence, "cron", (OPENED, "secret-value-empty-field"))
 
 
 def intruder(evidence: Evidence) -> Faults:
-    """Yield what is wrong with: names a secret that is not opted in; refused, and its role gets nothing."""
+    """Verify: names a secret that is not opted in; refused, and its role gets nothing."""
     yield from fetched(evidence.before["intruder"], ok=False, code="AccessDeniedException")
     yield from fetched(evidence.after["intruder"], ok=False, code="AccessDeniedException")
     yield from _untouched(evidence, "intruder", (OPENED, "secret-access-missing"), (REFUSED, NO_CHECK))
@@ -127,7 +127,7 @@ def intruder(evidence: Evidence) -> Faults:
 
 
 def healthy(evidence: Evidence) -> Faults:
-    """Yield what is wrong with: nothing to do, and nothing is said."""
+    """Verify: nothing to do, and no alert."""
     yield from fetched(evidence.before["healthy"], ok=True)
     yield from fetched(evidence.after["healthy"], ok=True)
     yield from _untouched(evidence, "healthy")
@@ -140,13 +140,13 @@ def _untouched(evidence: Evidence, family: str, *letters: tuple[str, str]) -> Fa
 
 
 def broken_rotation(evidence: Evidence) -> Faults:
-    """Yield what is wrong with: a rotation writes a broken value; exactly one alert, which names healthy."""
+    """Verify: a rotation writes a broken value; exactly one alert, which names healthy."""
     yield from letters_are(evidence.broken, "broken rotation", (OPENED, "secret-value-malformed"))
     yield from _name_healthy(evidence.broken)
 
 
 def good_rotation(evidence: Evidence) -> Faults:
-    """Yield what is wrong with: the next rotation writes a good value; exactly one message that it is resolved."""
+    """Verify: the next rotation writes a good value; exactly one message that it is resolved."""
     yield from letters_are(evidence.fixed, "good rotation", (RESOLVED, "secret-value-malformed"))
     yield from _name_healthy(evidence.fixed)
 
@@ -158,12 +158,12 @@ def _name_healthy(letters: tuple[Letter, ...]) -> Faults:
 
 
 def dead_letters(evidence: Evidence) -> Faults:
-    """Yield what is wrong with: every message was handled; no queue has a dead letter."""
+    """Verify: every message was handled; no queue has a dead letter."""
     yield from (f"{queue} holds {depth}" for queue, depth in evidence.dead.items() if depth)
 
 
 def secrecy(evidence: Evidence) -> Faults:
-    """Yield what is wrong with: no password in any log, message, event or item of the ledger."""
+    """Verify: no password in any log, message, event or item of the ledger."""
     if not evidence.scene.passwords:
         yield "there was no password to look for"
     for place in evidence.places:
@@ -173,7 +173,7 @@ def secrecy(evidence: Evidence) -> Faults:
 
 
 def audit(evidence: Evidence) -> Faults:
-    """Yield what is wrong with: `pullguard audit` sees the broken world, and fewer findings in the healed one."""
+    """Verify: `pullguard audit` sees the broken world, and fewer findings in the repaired one."""
     before, after = evidence.audits
     yield from (f"the audit {each.fault}" for each in (before, after) if each.fault)
     if before.fault or after.fault:
@@ -187,14 +187,14 @@ def audit(evidence: Evidence) -> Faults:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """One thing that the demo states, and its proof."""
+    """One claim of the demo, and its verification."""
 
     name: str
     stated: str
     proof: Callable[[Evidence], Faults]
 
     def faults(self, evidence: Evidence) -> tuple[str, ...]:
-        """Return what is not as stated."""
+        """Return the deviations."""
         return tuple(self.proof(evidence))
 
 
@@ -207,7 +207,7 @@ FAMILIES = (
     Outcome(name="intruder", stated="refused, the role gets nothing", proof=intruder),
     Outcome(name="healthy", stated="nothing done, nothing said", proof=healthy),
 )
-"""Those that hold before the rotations."""
+"""The outcomes that apply before the rotations."""
 
 OUTCOMES = (
     *FAMILIES,

@@ -1,4 +1,4 @@
-"""The play: a world breaks, the deployed functions act, a rotation fails and the next one mends it."""
+"""The scenario: a world breaks, the deployed functions act, a rotation fails and the next one succeeds."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -31,7 +31,7 @@ def build() -> Path:
 
 
 def perform(scene: Scene, progress: Progress) -> Evidence:
-    """Play all acts and return what was seen."""
+    """Run all phases and return the evidence."""
     before, first_audit = _break(scene, progress)
     evidence = _heal(scene, progress, before)
     second_audit = _audit(scene, progress)
@@ -52,17 +52,17 @@ def perform(scene: Scene, progress: Progress) -> Evidence:
 
 
 def faults_of(evidence: Evidence) -> dict[str, tuple[str, ...]]:
-    """Return what is not as stated, by outcome."""
+    """Return the deviations, by outcome."""
     return {outcome.name: outcome.faults(evidence) for outcome in OUTCOMES}
 
 
 def request(scene: Scene) -> dict[str, Observation]:
-    """Look at every family."""
+    """Observe every family."""
     return {outcome.name: observe(scene, outcome.name) for outcome in FAMILIES}
 
 
 def _break(scene: Scene, progress: Progress) -> tuple[dict[str, Observation], audits.Audit]:
-    """Load the world while the functions are held, so that there is a moment at which all of it is broken."""
+    """Load the world while the functions are held, so that for a moment all of it is broken."""
     progress.say("loading the world; the functions are held until it has been seen broken")
     scene.hold()
     world = demo.world()
@@ -100,7 +100,7 @@ def _rotate(scene: Scene, progress: Progress, value: Mapping[str, str] | str, wh
 
 
 def _broken_value(scene: Scene) -> str:
-    """Return an account as somebody in a hurry would write it, which is no JSON."""
+    """Return an account in a careless form that is not JSON."""
     account = demo.credentials("healthy")
     scene.passwords.add(account["password"])
     return f"{account['username']}:{account['password']}"

@@ -1,4 +1,4 @@
-"""Say on standard error what takes long, with the seconds since the start."""
+"""Report slow steps on standard error, with the seconds since the start."""
 
 import sys
 import time
@@ -14,7 +14,7 @@ POLL_S = 0.3
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A clock that talks; ``quiet`` keeps it from doing so."""
+    """A clock that prints progress, unless ``quiet``."""
 
     quiet: bool = False
     started: float = field(default_factory=time.monotonic)
@@ -25,13 +25,13 @@ class Progress:
         return time.monotonic() - self.started
 
     def say(self, what: str) -> None:
-        """Say what happens now."""
+        """Print the current step."""
         if not self.quiet:
             print(f"[{self.elapsed_s:6.1f} s] {what}", file=sys.stderr, flush=True)
 
 
 def wait_until(condition: Callable[[], T], *, timeout_s: float) -> T:
-    """Ask until the answer is true, and return it, or the last answer after ``timeout_s``."""
+    """Poll until the result is true, and return it, or the last result after ``timeout_s``."""
     deadline = time.monotonic() + timeout_s
     while not (answer := condition()) and time.monotonic() < deadline:
         time.sleep(POLL_S)
@@ -39,7 +39,7 @@ def wait_until(condition: Callable[[], T], *, timeout_s: float) -> T:
 
 
 def insist(condition: Callable[[], T], what: str, *, timeout_s: float) -> T:
-    """Ask until the answer is true, and return it; raises SandboxError, which names ``what``, after ``timeout_s``."""
+    """Poll until the result is true, and return it; raises SandboxError, which names ``what``, after ``timeout_s``."""
     if not (answer := wait_until(condition, timeout_s=timeout_s)):
         raise SandboxError(f"waited {timeout_s:g} s in vain: {what}")
     return answer

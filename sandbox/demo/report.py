@@ -1,4 +1,4 @@
-"""What the demo prints: the table of before and after, the messages, the audits, and what is not as stated."""
+"""The demo's output: the table of before and after, the messages, the audits, and the deviations."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,7 +16,7 @@ _PLAIN_WIDTH = 160
 
 
 def console() -> Console:
-    """Return the console: as wide as the terminal, or wide and plain where there is none."""
+    """Return the console: as wide as the terminal, or wide and plain without a terminal."""
     shown = Console(highlight=False, emoji=False)
     if shown.is_terminal:
         return shown

@@ -1,4 +1,4 @@
-"""The stage: an embedded AWS with the stack deployed, somebody who reads the alerts, and a world."""
+"""The harness: an embedded AWS with the deployed stack, a subscriber to the alerts, and a world."""
 
 import json
 import time
@@ -17,7 +17,7 @@ from sandbox.stack import Stack
 from sandbox.world import World, load
 
 QUIET_S = 4
-"""Nothing is under way if for so long no function has called AWS: twice the delay of a new look after a fix."""
+"""Everything has settled if no function has called AWS for this long: twice the delay of a revalidation after a fix."""
 _SETTLE_TIMEOUT_S = 180
 _OPERATOR = "pullguard-operator"
 _A_BATCH = 5
@@ -25,10 +25,10 @@ _A_BATCH = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """A deployed stack and all that happens around it; ``names`` are what the worlds' references stand for.
+    """A deployed stack and its surroundings; ``names`` are the values of the worlds' references.
 
-    ``operator`` is an administrator whose role the stack knows (``OperatorRoleArns``): nobody else, the account's root
-    included, may put a message into a queue by hand.
+    ``operator`` is an administrator whose role the stack knows (``OperatorRoleArns``): no other principal, not even the
+    account's root, may put a message into a queue by hand.
     """
 
     aws: Emulator
@@ -40,16 +40,16 @@ class Scene:
     operator: Credentials = field(default_factory=Credentials)
 
     def load(self, world: World) -> None:
-        """Let a world, or a part of one, exist."""
+        """Create a world, or a part of one."""
         self.passwords.update(world.passwords())
         self.names.update(load(world, self.aws.client, self.names))
 
     def hold(self) -> None:
-        """Keep the functions from their queues: what happens waits there."""
+        """Pause the functions' queues: messages wait there."""
         self._listen(listens=False)
 
     def release(self) -> None:
-        """Let the functions at their queues."""
+        """Resume the functions' queues."""
         self._listen(listens=True)
 
     def _listen(self, *, listens: bool) -> None:
@@ -84,8 +84,8 @@ class Scene:
         return tuple(call for call in self.aws.calls(since_epoch_s=since_epoch_s) if call.role in own)
 
     def unsettled(self) -> str:
-        """Say what is under way: messages that wait (dead ones do not), or functions that call AWS; else nothing."""
-        return self._calling() or self._waiting() or self._calling()  # a message may end while the queues are asked
+        """Return what is in progress: waiting messages (except dead ones), or functions that call AWS; else nothing."""
+        return self._calling() or self._waiting() or self._calling()  # a message may end while the queues are polled
 
     def _calling(self) -> str:
         late = self.calls(since_epoch_s=time.time() - QUIET_S)
@@ -96,12 +96,12 @@ class Scene:
         return f"messages wait in {waiting}" if waiting else ""
 
     def settle(self, *, timeout_s: float = _SETTLE_TIMEOUT_S) -> None:
-        """Wait until nothing is under way any more; raises SandboxError if it goes on and on."""
+        """Wait until nothing is in progress any more; raises SandboxError after ``timeout_s``."""
         if not wait_until(lambda: not self.unsettled(), timeout_s=timeout_s):
             raise SandboxError(f"after {timeout_s:g} s there is still something under way: {self.unsettled()}")
 
     def letters(self, *, after: int = 0) -> tuple[Letter, ...]:
-        """Return what subscribers got, but for the first ``after``."""
+        """Return what subscribers received, without the first ``after``."""
         return self.inbox.letters()[after:]
 
 
@@ -138,17 +138,17 @@ def _ordered(group: str) -> dict[str, str]:
 
 
 def is_dead(queue: str) -> bool:
-    """Whether a queue (its logical id) is one of dead letters."""
+    """Whether a queue (its logical id) is a dead-letter queue."""
     return queue.endswith("DeadLetters")
 
 
 def things_of(world: World) -> World:
-    """Return a world without what is registered: it breaks nothing yet."""
+    """Return a world without its registrations: it breaks nothing yet."""
     return replace(world, task_definitions=(), services=())
 
 
 def registrations_of(world: World) -> World:
-    """Return the rest: what is registered, and what runs it."""
+    """Return the rest: the registrations, and the services that run them."""
     return replace(world, policies=(), roles=(), keys=(), secrets=())
 
 

@@ -1,4 +1,4 @@
-"""Look for passwords in everything that a run leaves behind: logs, messages, the ledger, events."""
+"""Search everything that a run leaves behind for passwords: logs, messages, the ledger, events."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -13,14 +13,14 @@ _SHOWN_CHARS = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Somewhere to look. A place that ``must_hold_something`` proves nothing while it is empty."""
+    """A place to search. If it ``must_hold_something``, it proves nothing while it is empty."""
 
     name: str
     texts: tuple[str, ...] = field(repr=False)
     must_hold_something: bool = True
 
     def found(self, passwords: Iterable[str]) -> Iterator[str]:
-        """Yield the beginning of each text that holds a password, with the passwords taken out."""
+        """Yield the beginning of each text that holds a password, with the passwords removed."""
         for text in self.texts:
             if any(password in text for password in passwords):
                 shown = text[:_SHOWN_CHARS]
@@ -47,7 +47,7 @@ def _text(letter: Letter) -> str:
 
 
 def _queued(scene: Scene) -> Iterator[str]:
-    """Yield what lies in the queues, dead letters among them, and leave it there."""
+    """Yield the messages in the queues, including dead letters, without removing them."""
     client = scene.aws.client("sqs")
     for url in scene.stack.queues.values():
         answer = client.receive_message(

@@ -1,1 +1,1 @@
-"""The functions in the Lambda runtime: its image, `sam local`, and what they are called with."""
+"""The functions in the Lambda runtime: its image, `sam local`, and their events."""

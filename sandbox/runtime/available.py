@@ -1,7 +1,7 @@
-"""Whether what needs Docker can run here: ``python -m sandbox.runtime.available WHAT``.
+"""Whether tests that need Docker can run here: ``python -m sandbox.runtime.available WHAT``.
 
-Ends with 0 where it can. Where it can not, says in one line what is left out and ends with 3; in continuous
-integration (``CI=true``, or anything else that says so) that is a failure, 1: there, nothing may be left out.
+Exits with 0 if they can. Otherwise it prints in one line what is left out and exits with 3; in continuous integration
+(``CI=true``, or any other true value) that is a failure, 1: there, nothing may be left out.
 """
 
 import os
@@ -14,12 +14,12 @@ _NOT_CI = {"", "0", "false", "no", "off"}
 
 
 def is_gate() -> bool:
-    """Return whether this is continuous integration, by whatever value of CI: there, nothing may be left out."""
+    """Return whether this is continuous integration, by any true value of CI: there, nothing may be left out."""
     return os.environ.get("CI", "").lower() not in _NOT_CI
 
 
 def main() -> int:
-    """Look, and say so."""
+    """Check, and print the result."""
     missing = absence()
     if missing is None:
         return CAN

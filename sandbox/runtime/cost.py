@@ -1,4 +1,4 @@
-"""What a function costs before it has done anything: how long it takes to start, and how much memory it came to use.
+"""The cost of a cold start: its duration, and the memory used.
 
 The function runs in a container of the Lambda runtime against a Runtime API of this module: the first request for an
 invocation is the end of the init phase. The kernel's own figures are read, so this works on Linux only.
@@ -29,7 +29,7 @@ _TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What the kernel says of the function's process at one moment; ``queued_s``: it could run, and others did."""
+    """The kernel's figures for the function's process at one moment; ``queued_s``: runnable time without a CPU."""
 
     age_s: float
     cpu_s: float
@@ -38,13 +38,13 @@ class Reading:
 
     @property
     def own_wall_s(self) -> float:
-        """The time on the wall but for what others did: at work, and waiting for an answer, a disk or a clock."""
+        """The wall-clock time without that of other processes: working, or waiting for an answer, disk or clock."""
         return self.age_s - self.queued_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """One cold start: ``init`` as the function first asked for work, ``done`` as it asked again after one event."""
+    """One cold start: ``init`` when the function first requested work, ``done`` when it did so after one event."""
 
     init: Reading
     done: Reading
@@ -52,7 +52,7 @@ class Cost:
 
 
 class _RuntimeApi(ThreadingHTTPServer):
-    """Hands out one event; notes when it is asked for work, and what it is answered."""
+    """Serves one event; records the requests for work, and the answer."""
 
     daemon_threads = True
 
@@ -60,7 +60,7 @@ class _RuntimeApi(ThreadingHTTPServer):
         super().__init__((gateway(), 0), _Handler)
         self.timeout_s = timeout_s
         self.asked: queue.Queue[float] = queue.Queue()
-        self.work: queue.Queue[bytes | None] = queue.Queue()  # None: there will be no more
+        self.work: queue.Queue[bytes | None] = queue.Queue()  # None: no more work follows
         self.answers: list[tuple[str, bytes]] = []
 
 
@@ -97,7 +97,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What the template gives a function: memory, and the time that one event may take."""
+    """The template's limits of a function: memory, and the time that one event may take."""
 
     memory_mb: int
     timeout_s: float
@@ -106,10 +106,10 @@ class Limits:
 def measure(
     image: str, *, code: Path, layers: Path | None, environment: Mapping[str, str], event: Any, limits: Limits
 ) -> Cost:
-    """Start a function cold, give it one event, and return what that cost.
+    """Start a function cold, send it one event, and return the cost.
 
-    ``code`` is its directory with ``app.py``, ``layers`` what lies in /opt. Raises SandboxError with the container's
-    last lines if it does not come to ask for work, is not done in its time, or answers with an error.
+    ``code`` is its directory with ``app.py``, ``layers`` the content of /opt. Raises SandboxError with the container's
+    last lines if it does not request work, does not finish in time, or answers with an error.
     """
     api = _RuntimeApi(limits.timeout_s)
     threading.Thread(target=api.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
@@ -140,7 +140,7 @@ def measure(
 
 
 def _await(api: _RuntimeApi, container: str, what: str, timeout_s: float) -> float:
-    """Return when the function asked for work; raises SandboxError as soon as its container has ended."""
+    """Return when the function requested work; raises SandboxError as soon as its container has ended."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         with contextlib.suppress(queue.Empty):
@@ -154,7 +154,7 @@ def _await(api: _RuntimeApi, container: str, what: str, timeout_s: float) -> flo
 def _read(process: int, now_s: float) -> Reading:
     """Read /proc of a process. ``now_s`` is the time since the machine's start."""
     proc = Path("/proc") / str(process)
-    stat = (proc / "stat").read_text().rpartition(")")[2].split()  # after the name, which may hold anything
+    stat = (proc / "stat").read_text().rpartition(")")[2].split()  # after the name, which may contain anything
     schedules = [(task / "schedstat").read_text().split() for task in (proc / "task").iterdir()]
     status = dict(line.split(":", 1) for line in (proc / "status").read_text().splitlines())
     return Reading(

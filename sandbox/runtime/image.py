@@ -1,8 +1,8 @@
-"""The image of the Lambda runtime: AWS's own where it is here or can be pulled, else the stand-in (`stand_in`).
+"""The image of the Lambda runtime: AWS's own if it is present or can be pulled, else the stand-in (`stand_in`).
 
-Each time AWS's is asked for first, so that a stand-in of an earlier day does not stay when AWS's could be had.
+AWS's image is tried first each time, so that an old stand-in does not remain once AWS's can be pulled.
 
-``python -m sandbox.runtime.image`` makes sure of one and prints which.
+``python -m sandbox.runtime.image`` ensures that one exists and prints which.
 """
 
 import platform
@@ -22,7 +22,7 @@ ANSWER_TIMEOUT_S: Final = 15.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuntimeImage:
-    """An image that functions can run in. ``origin`` says in a few words what it is, and why no better one."""
+    """An image that functions can run in. ``origin`` describes it in a few words, and why it is not a better one."""
 
     name: str
     origin: str
@@ -38,7 +38,7 @@ def architecture() -> str:
 
 @cache
 def ensure() -> RuntimeImage:
-    """Return an image that is here now; raises SandboxError where there is none and none can be made."""
+    """Return an image that is present now; raises SandboxError if there is no image and none can be built."""
     if missing := absence():
         raise SandboxError(f"No Lambda runtime: {missing}.")
     real = f"{REPOSITORY}:{stand_in.PYTHON}-{architecture()}"
@@ -55,7 +55,7 @@ def ensure() -> RuntimeImage:
 
 
 def _provenance(here: dict[str, Any]) -> str:
-    """Say whose an image with AWS's name is: one that was pulled has the digest under which the registry has it."""
+    """Describe the origin of an image with AWS's name: a pulled one has the registry's digest."""
     if any(each.startswith(f"{REPOSITORY}@") for each in here.get("RepoDigests") or ()):
         return "AWS's image"
     return (
@@ -64,7 +64,7 @@ def _provenance(here: dict[str, Any]) -> str:
 
 
 def main() -> int:
-    """Make sure of an image, and print its name and what it is."""
+    """Ensure that an image exists, and print its name and description."""
     try:
         image = ensure()
     except SandboxError as error:

@@ -1,6 +1,6 @@
-"""``make invoke FUNCTION=… EVENT=…``: one function, in the Lambda runtime, with one event; and what it wrote.
+"""``make invoke FUNCTION=… EVENT=…``: run one function with one event in the Lambda runtime, and show its output.
 
-An embedded AWS is there for this call only, with the stack and the demo's world; the function works under its own role.
+An embedded AWS runs for this call only, with the stack and the demo's world; the function uses its own role.
 """
 
 import json
@@ -27,7 +27,7 @@ USAGE = "usage: make invoke FUNCTION=resolve_change EVENT=events/eventbridge/dis
 
 
 def main() -> int:
-    """Call the function and print what came of it; 0 if it did its work, 1 if it failed, 2 if it could not run."""
+    """Call the function and print the result; 0 if it succeeded, 1 if it failed, 2 if it could not run."""
     try:
         function, event = _arguments(sys.argv[1:])
         progress = Progress()
@@ -48,7 +48,7 @@ def main() -> int:
 
 
 def _arguments(given: list[str]) -> tuple[str, Any]:
-    """Return the function's logical id and the event, in an envelope of SQS's if it is none yet."""
+    """Return the function's logical id and the event, wrapped in an SQS envelope if it has no envelope yet."""
     known = {path.parent.name: path for path in stacks.TEMPLATE.parent.glob("functions/*/app.py")}
     if len(given) != 2 or given[0] not in known or not Path(given[1]).is_file():  # noqa: PLR2004
         wrong = "Both are needed."
@@ -97,7 +97,7 @@ def _reported(call: Call) -> str:
 
 
 def _log(invocation: Invocation) -> list[str]:
-    """Return the function's own lines, which are JSON; `sam local` says much besides."""
+    """Return the function's own lines, which are JSON; `sam local` prints much more."""
     return [line for line in invocation.log.splitlines() if line.startswith('{"level"')]
 
 

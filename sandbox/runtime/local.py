@@ -1,8 +1,8 @@
 """`sam local` with functions of a stack that is deployed in the embedded AWS, each under its own role.
 
-`sam local` hands a container what the template declares and the credentials of its own environment, and nothing
-else. So the address of the embedded AWS is put into the image, and the resources of the stack come in by --env-vars;
-so do each function's credentials, which a copy of the built template declares.
+`sam local` passes to a container only the template's declarations and the credentials of its own environment. So the
+address of the embedded AWS is put into the image, and the stack's resources are passed by --env-vars; so are each
+function's credentials, which a copy of the built template declares.
 """
 
 import contextlib
@@ -38,7 +38,7 @@ _STOP_TIMEOUT_S: Final = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invocation:
-    """What came of one call: the function's answer, and what it logged."""
+    """The result of one call: the function's answer, and its log."""
 
     answer: Any
     log: str
@@ -52,14 +52,14 @@ class Served:
     log_file: Path
 
     def call(self, function: str, event: Any) -> Any:
-        """Call a function (its logical id) and return its answer; raises SandboxError where it fails.
+        """Call a function (its logical id) and return its answer; raises SandboxError if it fails.
 
-        Calls may be made at once; a function's one container takes one after the other.
+        Calls may be made at once; a function's one container handles them one after the other.
         """
         return _post(f"{self.address}/2015-03-31/functions/{function}/invocations", event)
 
     def log(self) -> str:
-        """Return all that was logged so far, by all functions and by `sam local` itself."""
+        """Return the log so far, of all functions and of `sam local` itself."""
         return self.log_file.read_text(encoding="utf-8", errors="replace")
 
 
@@ -91,7 +91,7 @@ class LocalRuntime:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Remove the image, and what `sam local` has built on it, which has its label."""
+        """Remove the image, and those that `sam local` has built on it, which have its label."""
         self._template.unlink(missing_ok=True)
         with contextlib.suppress(SandboxError):
             images = docker("images", "--quiet", "--filter", self._label).split()
@@ -99,11 +99,11 @@ class LocalRuntime:
 
     @property
     def _label(self) -> str:
-        """The filter for images of this AWS, and for what runs of them."""
+        """The filter for this AWS's images and their containers."""
         return f"label={_LABEL}={self._stack.aws.port}"
 
     def _end_containers(self) -> None:
-        """End warm containers at once: `sam local` would wait for each in turn, longer than it is waited for itself."""
+        """End warm containers at once: `sam local` would stop them one by one, beyond its own time limit."""
         with contextlib.suppress(SandboxError):
             if containers := docker("ps", "--quiet", "--filter", self._label).split():
                 docker("rm", "--force", *containers)
@@ -114,7 +114,7 @@ class LocalRuntime:
 
     @property
     def _template(self) -> Path:
-        """Beside the built template, since the functions' code is found from there."""
+        """Next to the built template, since the functions' code is found from there."""
         return self._built.with_name(f"{self._directory.name}.local.yaml")
 
     def _write_template(self, changed: Mapping[str, Mapping[str, Any]] | None = None) -> None:
@@ -144,7 +144,7 @@ class LocalRuntime:
         }
 
     def invoke(self, function: str, event: Any, *, changed: Mapping[str, Any] | None = None) -> Invocation:
-        """Call a function once by `sam local invoke`; raises SandboxError where it fails or answers with an error.
+        """Call a function once by `sam local invoke`; raises SandboxError if it fails or answers with an error.
 
         ``changed`` are properties of the function that differ from the template's in this call.
         """
@@ -176,7 +176,7 @@ class LocalRuntime:
 
     @contextmanager
     def serving(self) -> Iterator[Served]:
-        """Run `sam local start-lambda` and yield what calls the functions there, each in one container of its own."""
+        """Run `sam local start-lambda` and yield the interface to it; each function has one container of its own."""
         port = free_port()
         command = [*self._command("start-lambda"), "--host", "127.0.0.1", "--port", str(port)]
         command += ["--warm-containers", "LAZY", "--no-watch"]
@@ -199,7 +199,7 @@ class LocalRuntime:
                 _end(process)
 
     def _command(self, what: str) -> list[str]:
-        settings = self._directory / "samconfig.toml"  # an empty one, so that the project's own settings stay out
+        settings = self._directory / "samconfig.toml"  # an empty one, so that the project's own settings do not apply
         settings.write_text("version = 0.1\n")
         options = ["--template-file", self._template, "--env-vars", self._variables, "--config-file", settings]
         options += ["--skip-pull-image", "--invoke-image", self._image, "--region", self._stack.aws.region]
@@ -208,7 +208,7 @@ class LocalRuntime:
 
 
 def sqs_event(*bodies: str, queue: str = "queue", group: str | None = None) -> dict[str, Any]:
-    """Return the event with which Lambda hands a batch of messages over, with ids that no message had before.
+    """Return the event with which Lambda delivers a batch of messages, with ids that no message had before.
 
     Source: https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
     """
@@ -233,7 +233,7 @@ def sqs_event(*bodies: str, queue: str = "queue", group: str | None = None) -> d
 
 
 def _answer(text: str) -> Any:
-    """Return the function's answer, which is the last line that is JSON; None where there is none."""
+    """Return the function's answer, which is the last line that is JSON; None if there is no such line."""
     for line in reversed(text.strip().splitlines()):
         with contextlib.suppress(ValueError):
             return json.loads(line)
@@ -263,7 +263,7 @@ def _await(process: "subprocess.Popen[bytes]", port: int, log_file: Path) -> Non
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
-    """Let it remove its containers; then make sure that it is gone."""
+    """Let it remove its containers; then ensure that it has ended."""
     process.send_signal(signal.SIGINT)
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(timeout=_STOP_TIMEOUT_S)

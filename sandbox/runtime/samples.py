@@ -1,4 +1,4 @@
-"""The sample events of events/, and a ledger in which they mean something."""
+"""The sample events of events/, and a ledger that contains their subjects."""
 
 import json
 from datetime import UTC, datetime
@@ -21,11 +21,11 @@ REFERENCES: Final = frozenset(
         f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab",
     }
 )
-"""What the samples tell of; one that tells of something else adds it here."""
+"""The subjects of the samples; a sample with another subject adds it here."""
 
 
 def fresh(text: str) -> str:
-    """Return an event or a message as if it had just happened, since an old one is refused."""
+    """Return an event or a message with the current time, since an old one is refused."""
     try:
         message = json.loads(text)
     except ValueError:
@@ -45,6 +45,6 @@ def _is_time(value: object) -> bool:
 
 
 def remember(scene: Scene) -> None:
-    """Let the stack's ledger know that the demo's web references all of it, as after a look at web."""
+    """Let the stack's ledger record that the demo's web references all of them, as after a validation of web."""
     ledger = Ledger(scene.aws.client("dynamodb"), scene.stack.resources["Ledger"])
     ledger.keep_references(Arn.parse(WEB), Entry(), REFERENCES)

@@ -1,8 +1,8 @@
-"""A stand-in for AWS's image of the Lambda runtime, made of packages, for machines that cannot pull AWS's.
+"""A stand-in for AWS's image of the Lambda runtime, built from packages, for machines that cannot pull AWS's.
 
 Debian's Python of the runtime's version on a root file system by debootstrap, with AWS's runtime interface client
-(awslambdaric) and boto3 where AWS's image has them. It carries a name of its own, so that nobody takes it for AWS's,
-and the name holds a digest of all that it is made of, so that it is made once.
+(awslambdaric) and boto3 in the same places as in AWS's image. It has a name of its own, so that it is not mistaken for
+AWS's. The name contains a digest of all its inputs, so that it is built once.
 """
 
 import hashlib
@@ -36,12 +36,12 @@ _BUILD_TIMEOUT_S: Final = 600
 
 
 def name(architecture: str) -> str:
-    """Return the name of the stand-in for an architecture (``x86_64``, ``arm64``), whether or not there is one yet."""
+    """Return the name of the stand-in for an architecture (``x86_64``, ``arm64``), even if it does not exist yet."""
     return f"pullguard/lambda-python:{PYTHON}-{architecture}-{_digest()}"
 
 
 def ensure(architecture: str) -> bool:
-    """Make the stand-in unless it is here; return whether it was. Raises SandboxError where it cannot be made."""
+    """Build the stand-in unless it exists; return whether it existed. Raises SandboxError if it cannot be built."""
     here = inspect("image", name(architecture)) is not None
     if not here:
         _build(name(architecture), architecture)
@@ -49,7 +49,7 @@ def ensure(architecture: str) -> bool:
 
 
 def _digest() -> str:
-    """Return a digest of everything that a stand-in is made of."""
+    """Return a digest of all inputs of a stand-in."""
     parts = [Path(__file__), _REQUIREMENTS, *sorted(_FILES.iterdir())]
     return hashlib.sha256(b"\0".join(part.read_bytes() for part in parts)).hexdigest()[:12]
 
@@ -72,7 +72,7 @@ def _build(image: str, architecture: str) -> None:
 
 
 def _add_runtime(root: Path, architecture: str) -> None:
-    """Lay out what AWS's image has besides Python."""
+    """Add what AWS's image has besides Python."""
     runtime = root / "var" / "runtime"
     for folder in (runtime, root / "var" / "task", root / "opt"):
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Show the alerts in docs/ as their readers see them: written by the real composer, so that they cannot go stale.
+"""Render the alerts in docs/ as their readers see them: by the real composer, so that they cannot go stale.
 
 ``python -m sandbox.showcase`` renews the marked parts of docs/alerts.md, and the picture of the chat form.
 """

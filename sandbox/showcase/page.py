@@ -14,11 +14,11 @@ _DOCS: Final = Path(__file__).parents[2] / "docs"
 PAGE: Final = _DOCS / "alerts.md"
 PICTURE: Final = _DOCS / "alert-chat.svg"
 _PART: Final = re.compile(r"(<!-- ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
-_SHOWN: Final = 6  # of a list in JSON
+_SHOWN: Final = 6  # items of a list in JSON
 
 
 def renewed(page: str) -> str:
-    """Return the page with all its parts written anew; raises KeyError for a part that nobody knows how to write."""
+    """Return the page with all its parts regenerated; raises KeyError for an unknown part."""
     return _PART.sub(lambda part: f"{part[1]}\n{PARTS[part[2]]()}\n\n{part[3]}", page)
 
 
@@ -39,7 +39,7 @@ def _json(notice: Notice, form: Any) -> Callable[[], str]:
 
 
 def _shortened(value: Any) -> Any:
-    """Return a message with its long lists cut; the page says so."""
+    """Return a message with its long lists cut; the page mentions that."""
     match value:
         case dict():
             return {name: _shortened(each) for name, each in value.items()}

@@ -1,4 +1,4 @@
-"""The chat form as a chat program shows it: a small SVG, drawn from the very message."""
+"""The chat form as a chat program shows it: a small SVG, drawn from the actual message."""
 
 import json
 import textwrap

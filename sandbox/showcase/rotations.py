@@ -1,4 +1,4 @@
-"""Two rotations that went wrong, as the page shows them: what is said of them, the checks themselves have found."""
+"""Two failed rotations for the page, with findings that the checks themselves produce."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -77,7 +77,7 @@ def _found(facts: Facts, check: str) -> Finding:
 
 
 def _opened(finding: Finding, *, looked_at: int) -> Notice:
-    """Return what is told of ``finding``, while the first ``looked_at`` dependents have been found failing."""
+    """Return the alert about ``finding``, while the first ``looked_at`` dependents have been found failing."""
     everybody = (*(use.task_definition for use in _USES), _NIGHTLY)
     services = {use.task_definition: (use.service_arn,) for use in _USES}
     next_pulls = {use.service_arn: next_pull_of(use) for use in _USES}
@@ -91,14 +91,14 @@ def _opened(finding: Finding, *, looked_at: int) -> Notice:
 
 
 def _failed() -> Finding:
-    """The rotation function died in its third step: AWSCURRENT is what it was, and still works."""
+    """The rotation function failed in its third step: AWSCURRENT is unchanged, and still works."""
     end = RotationEnd(outcome="failed", at=AT, step="testSecret")
     facts = _rotating({_OLD: ("AWSCURRENT",), _NEW: ("AWSPENDING",)})
     return _found(facts.with_rotation_ends({_SECRET: end}), "secret-rotation-failed")
 
 
 def _rejected() -> Finding:
-    """The rotation succeeded, and the registry was never told of the password that it made."""
+    """The rotation succeeded, but the registry never received the password that it generated."""
     token_service = registry_url("ghcr.io", "/token")
     assert token_service is not None
     refusal = said(token_service, Response(status=401, body=b'{"errors": [{"code": "UNAUTHORIZED"}]}'))

@@ -1,4 +1,4 @@
-"""What the page shows: one broken secret with two hundred and seventy dependents, from its opening to its end."""
+"""The page's sample: one broken secret with two hundred and seventy dependents, from its opening to its end."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -24,7 +24,7 @@ _LOOKED_AT = frozenset(_FAMILIES[:3])
 
 
 def task_definition(family: str, revision: int) -> str:
-    """Return the ARN of a revision here."""
+    """Return the ARN of a revision in the sample account."""
     return f"arn:aws:ecs:{HOME}:task-definition/{family}:{revision}"
 
 
@@ -34,7 +34,7 @@ def service(name: str, runs: str, **members: Any) -> Dependent:
 
 
 def notice(kind: NoticeKind, **members: Any) -> Notice:
-    """Return a notice of what happened here."""
+    """Return a notice about the sample incident."""
     return Notice(kind=kind, **{"account": ACCOUNT, "region": REGION, **members})
 
 

@@ -25,7 +25,7 @@ SECRETS = {
     "intruder": "prod/db-password",
     "healthy": "registry/dockerhub-healthy",
 }
-"""Which secret each family's task definition names."""
+"""The secret that each family's task definition names."""
 
 HOSTS = {"api": "ghcr.io"}
 _DEFAULT_HOST = "docker.io"
@@ -37,7 +37,7 @@ def role_name(family: str) -> str:
 
 
 def credentials(family: str) -> dict[str, str]:
-    """Return a registry account for a family, with a password that is found nowhere by chance."""
+    """Return a registry account for a family, with a password that cannot occur by chance."""
     return {"username": f"acme-{family}", "password": f"pw-{family}-{secrets.token_hex(12)}"}
 
 

@@ -1,7 +1,7 @@
-"""The catalogue's worlds: for each finding id what brings it about, and the near miss that is fine.
+"""The catalogue's worlds: for each finding id a world that causes it, and a near miss that is fine.
 
-``CASES`` is the table: one row for each way in which a finding comes about. ``clean`` is a world in which everything
-is written in every legal way, and nothing is wrong.
+``CASES`` is the table: one row for each way to cause a finding. ``clean`` is a world in which everything is written in
+every legal way, and nothing is wrong.
 """
 
 from sandbox.worlds.catalogue import execution_role, key, organization, platform, reference, registry, secret, value

@@ -1,4 +1,4 @@
-"""Facts that no emulator can hold, put in the place of what was gathered."""
+"""Facts that no emulator supports, which replace the gathered ones."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -30,7 +30,7 @@ Change: TypeAlias = Callable[[Facts], Facts]
 
 
 def accepted_and_refused_to_anybody(facts: Facts) -> Facts:
-    """Say that the registry refuses the images to anybody, and serves them to the secret that is kept for it."""
+    """Let the registry refuse the images to anonymous callers, and serve them to the secret that is kept for it."""
     secrets = facts.registry_secrets if isinstance(facts.registry_secrets, tuple) else ()
     bare = tuple(filter(lacks_credentials, facts.task_definition.containers))
     accepted = {
@@ -45,20 +45,20 @@ def accepted_and_refused_to_anybody(facts: Facts) -> Facts:
 
 
 def running_task(facts: Facts) -> Facts:
-    """Say that a task of the revision runs."""
+    """Add a running task of the revision."""
     arn = str(facts.task_definition.arn)
     task = TaskUse(cluster_arn=CLUSTER, task_arn=f"{CLUSTER}/1", task_definition=arn, started_at=facts.now)
     return facts.with_usage(Usage(newest=True, tasks=(task,)))
 
 
 def the_role(facts: Facts) -> Role:
-    """Return the execution role, which has to be there."""
+    """Return the execution role, which must exist."""
     assert isinstance(facts.role, Role)
     return facts.role
 
 
 def the_secret(facts: Facts) -> Secret:
-    """Return the one secret, which has to be there."""
+    """Return the one secret, which must exist."""
     (secret,) = facts.secrets.values()
     assert isinstance(secret, Secret)
     return secret
@@ -99,7 +99,7 @@ def key(**changes: Any) -> Change:
 
 def rotating(*, due: timedelta | None = None, last: timedelta | None = None, changed: timedelta | None = None,
              days: int | None = None, **changes: Any) -> Change:  # fmt: skip
-    """Let the secret rotate; ``due``, ``last`` and ``changed`` are how long ago that was."""
+    """Add a rotation; ``due``, ``last`` and ``changed`` are ages."""
 
     def change(facts: Facts) -> Facts:
         def ago(span: timedelta | None) -> datetime | None:
@@ -115,7 +115,7 @@ def rotating(*, due: timedelta | None = None, last: timedelta | None = None, cha
 
 
 def replicating(status: str, changed: timedelta, region: str = "us-east-1") -> Change:
-    """Let the secret have a replica in this state, and have changed so long ago."""
+    """Add a replica in this state to the secret, with this age of the last change."""
 
     def change(facts: Facts) -> Facts:
         replica = Replica(region=region, status=status)
@@ -126,7 +126,7 @@ def replicating(status: str, changed: timedelta, region: str = "us-east-1") -> C
 
 
 def of_account(account: str, **changes: Any) -> Change:
-    """Let the secret be another account's."""
+    """Move the secret to another account."""
 
     def change(facts: Facts) -> Facts:
         own = the_secret(facts)
@@ -136,7 +136,7 @@ def of_account(account: str, **changes: Any) -> Change:
 
 
 def together(*each: Change) -> Change:
-    """Make one change after the other."""
+    """Apply several changes one after the other."""
 
     def change(facts: Facts) -> Facts:
         for one in each:
@@ -147,12 +147,12 @@ def together(*each: Change) -> Change:
 
 
 def controlled(*levels: NamedPolicy) -> Change:
-    """Put service control policies above the account, one a level."""
+    """Put service control policies above the account, one per level."""
     return role(control_policies=tuple((policy,) for policy in levels))
 
 
 def simulated(decision: str, organization_allows: bool | None) -> Change:
-    """Let AWS's simulator say this of reading the secret."""
+    """Set the simulator's answer for reading the secret."""
 
     def change(facts: Facts) -> Facts:
         own = the_secret(facts)
@@ -174,7 +174,7 @@ def used(
     instances: tuple[Instance, ...] = (),
     failed_starts: tuple[tuple[timedelta, str], ...] = (),
 ) -> Change:
-    """Say where it runs; ``failed_starts`` are how long ago, and the reason that was given."""
+    """Set the usage; ``failed_starts`` are the ages of failed starts, with their reasons."""
 
     def change(facts: Facts) -> Facts:
         starts = tuple(

@@ -1,6 +1,6 @@
-"""Task definitions in every legal way to write them, and the account that they live in: nothing is wrong here.
+"""Task definitions in every legal notation, and the account that they belong to: nothing is wrong here.
 
-The bare name of a secret is missing on purpose: it works, and is worth a warning. So is a statement over every
+The bare name of a secret is missing on purpose: it works, and deserves a warning. So does a statement over every
 secret.
 """
 
@@ -106,7 +106,7 @@ KEYS = (
     ),
 )
 
-# --- roles: every way to let one read ------------------------------------------------------------------------------
+# --- roles: every way to allow reading -----------------------------------------------------------------------------
 
 _ODD_PATH = "/team~a/(eu)/#%?/"
 _HUB, _HUB_PARTIAL = "${secret:registry/hub}", "${partial:registry/hub}"
@@ -311,7 +311,7 @@ SHAPES = (
 )
 TASK_DEFINITIONS = (*IMAGES, *NAMES, *ACCESS, *OTHER_ACCESS, *SHAPES)
 
-# --- what happens to it --------------------------------------------------------------------------------------------
+# --- events ---------------------------------------------------------------------------------------------------------
 
 
 def _ask(service: str, operation: str, **arguments: Any) -> Call:

@@ -33,7 +33,7 @@ def _role(way: str, check: str, broken: World, near_miss: World) -> Case:
     return Case(check=check, way=way, broken=Scene(world=broken), near_miss=Scene(world=near_miss))
 
 
-# --- is there one, and may ECS use it ------------------------------------------------------------------------------
+# --- does it exist, and may ECS use it -----------------------------------------------------------------------------
 
 _NO_ROLE = {"executionRoleArn": None}
 _PATHED = Call(
@@ -55,7 +55,7 @@ _MAY_READ = {
 
 
 def _by_path(path: str) -> Scene:
-    """A role with a path, which the secret lets in, under this path."""
+    """A role with a path, which the secret's policy allows under this path."""
     world = healthy(
         task={"executionRoleArn": f"arn:aws:iam::${{account}}:role/{path}pathed"},
         secret={"policy": document(_MAY_READ)},
@@ -312,7 +312,7 @@ def _crowded(room_chars: int) -> tuple[NamedPolicy, ...]:
 
 
 # {"Version":"2012-10-17","Statement":[{"Sid":"PullguardSecrets","Effect":"Allow","Action":"secretsmanager:
-# GetSecretValue","Resource":["…"]}]}, of which the ARN has 72 characters.
+# GetSecretValue","Resource":["…"]}]}; the ARN in it has 72 characters.
 _GRANT_CHARS = 137 + len("arn:aws:secretsmanager:us-east-1:123456789012:secret:registry/web-a1B2c3")
 _NO_GRANT = Scene(world=healthy(allows=()))
 QUOTA = (

@@ -1,4 +1,4 @@
-"""Worlds in which another account or the organization has the last word. No emulator has these: facts by hand."""
+"""Worlds in which another account or the organization decides. No emulator supports these: facts by hand."""
 
 from dataclasses import replace
 from typing import Any

@@ -54,8 +54,8 @@ def healthy(
 ) -> World:
     """Return a world in which nothing is wrong, with these changes.
 
-    ``container`` and ``task`` change RegisterTaskDefinition's members (None takes one away), ``allows`` are the
-    statements of the role's inline policy. With ``key``, the secret is encrypted under that customer managed key.
+    ``container`` and ``task`` change RegisterTaskDefinition's members (None removes one), ``allows`` are the statements
+    of the role's inline policy. With ``key``, the secret is encrypted under that customer managed key.
     """
     own = Secret(name=SECRET, value=CREDENTIALS, tags=OPTED_IN, key=THE_KEY if key is not None else None)
     execution = Role(name=ROLE, inline={"registry": document(*allows)} if allows else {})
@@ -72,7 +72,7 @@ def healthy(
 def task_definition(
     container: Mapping[str, Any] | None = None, task: Mapping[str, Any] | None = None, *, family: str = FAMILY
 ) -> TaskDefinition:
-    """Return a task definition of one container, with these members changed or (None) taken away."""
+    """Return a task definition of one container, with these members changed or (None) removed."""
     one = {
         "name": "web",
         "image": IMAGE,

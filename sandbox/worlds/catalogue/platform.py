@@ -1,4 +1,4 @@
-"""Worlds in which what runs the task is too old, or has just failed to, and ones in which that does not matter."""
+"""Worlds in which the task's platform is too old or has just failed, and ones in which that does not matter."""
 
 from dataclasses import replace
 from datetime import timedelta

@@ -38,7 +38,7 @@ def _in_region(region: str, reference: str = THE_SECRET) -> Scene:
 
 
 def _elsewhere(reference: str, *, recreated: bool = False) -> Scene:
-    """A secret in another Region, which the role may read under whatever suffix."""
+    """A secret in another Region, which the role may read under any suffix."""
     reads = document(allow(READ, f"${{partial-elsewhere:{SECRET}}}-??????"))
     return Scene(
         elsewhere=World(secrets=(Secret(name=SECRET, value=CREDENTIALS, tags=OPTED_IN, recreated=recreated),)),
@@ -262,13 +262,13 @@ def _missing(way: str, near_miss: Scene, broken: Scene | None = None) -> Case:
 
 
 def _at(image: str, tag: str = "registry.example.com") -> Scene:
-    """A registry that no loopback address stands for: what it answers is put by hand."""
+    """A registry that no loopback address can replace: its answers are set by hand."""
     world = healthy(container={**WITHOUT_CREDENTIALS, "image": image}, secret={"tags": {"pullguard:registry": tag}})
     return Scene(world=world, facts=accepted_and_refused_to_anybody)
 
 
 def _twins(image: str) -> Mapping[str, Any]:
-    """Two containers of one image, of which one names the secret."""
+    """Two containers with one image, of which one names the secret."""
     alone = {"name": "alone", "image": image, "memory": 128}
     return {"containerDefinitions": [{**alone, "name": "twin", **naming(THE_SECRET)}, alone]}
 

@@ -1,4 +1,4 @@
-"""Worlds in which the registry itself says no: a registry on loopback answers in its place."""
+"""Worlds in which the registry itself refuses: a registry on loopback answers in its place."""
 
 from sandbox.worlds.catalogue.parts import healthy
 from sandbox.worlds.catalogue.scene import Answers, Case, Scene

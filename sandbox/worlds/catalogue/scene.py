@@ -1,7 +1,7 @@
-"""What a row of the catalogue's table is: a world that has one thing wrong, and one that only looks like it.
+"""A row of the catalogue's table: a world with one fault, and one that only resembles it.
 
-Beyond ``sandbox.world``, a scene may have a second Region, calls that put things into states which no creation gives
-them, and facts that no emulator can hold. More references stand for more things:
+Beyond ``sandbox.world``, a scene may have a second Region, calls that set states which no creation can set, and facts
+that no emulator supports. It has more references:
 
     ${elsewhere:NAME}   the ARN of the secret in the second Region     ${stale-elsewhere:NAME}   its ARN before
     ${replica:NAME}     the ARN of its replica in the scene's Region   ${made:NAME}              what a call returned
@@ -27,9 +27,9 @@ _LATE = re.compile(r"\$\{((?:elsewhere|stale-elsewhere|partial-elsewhere|replica
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One AWS call; its arguments may refer to things.
+    """One AWS call; its arguments may contain references.
 
-    ``keep`` is the member of the answer that ``${made:NAME}`` stands for, ``name`` that NAME. ``region``: None is the
+    ``keep`` is the member of the answer that ``${made:NAME}`` refers to, ``name`` that NAME. ``region``: None is the
     Region of the group of calls that it belongs to.
     """
 
@@ -43,9 +43,9 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
-    """How the scene's registry answers: to the question for a challenge, for the manifest; None: it is not there.
+    """The answers of the scene's registry: to the request for a challenge, for the manifest; None: it does not exist.
 
-    ``to_anybody`` is what it answers to the question for the manifest without credentials, if that is something else.
+    ``to_anybody`` is its answer to the request for the manifest without credentials, if that differs.
     """
 
     unauthorized: int = 401
@@ -58,10 +58,10 @@ NOTHING = World()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """One world, and how it is looked at.
+    """One world, and how it is examined.
 
     Loaded in this order: ``elsewhere`` in ``second_region``, ``before``, ``world`` in ``region``, ``then``. It is
-    looked at ``after`` that time. ``facts`` puts by hand what no emulator can hold. ``registry`` answers at
+    examined ``after`` that time. ``facts`` sets by hand what no emulator supports. ``registry`` answers at
     ``${registry}``, on loopback.
     """
 
@@ -78,13 +78,13 @@ class Scene:
 
     @property
     def backend(self) -> Backend:
-        """Where the facts come from."""
+        """The source of the facts."""
         return "facts" if self.facts is not None else "registry" if self.registry is not None else "moto"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One way in which the finding ``check`` comes about, and its near miss."""
+    """One way to cause the finding ``check``, and its near miss."""
 
     check: str
     way: str
@@ -95,7 +95,7 @@ class Case:
 
 
 def prepare(scene: Scene, client: RegionalClients, names: Names | None = None) -> dict[str, str]:
-    """Create everything of ``scene`` and return what its references stand for; ``names`` are known beforehand."""
+    """Create everything of ``scene`` and return the values of its references; ``names`` are known beforehand."""
     known = dict(names or {})
     there = load(scene.elsewhere, lambda service: client(service, scene.second_region))
     for name, arn in there.items():

@@ -236,7 +236,7 @@ _IN_THE_WAY = Call(service="secretsmanager", operation="create_secret", argument
 
 
 def _replicated(reference: str) -> Scene:
-    """The primary is in the second Region, and has a replica where the task runs."""
+    """The primary is in the second Region, and has a replica in the task's Region."""
     return Scene(
         elsewhere=_PRIMARY,
         elsewhere_then=(_REPLICATE,),
@@ -248,7 +248,7 @@ def _replicated(reference: str) -> Scene:
 
 
 _AT_PRIMARY, _AT_REPLICA = _replicated(f"${{elsewhere:{SECRET}}}"), _replicated(f"${{replica:{SECRET}}}")
-_READABLE = by_hand.secret(resource_policy=None)  # moto does not tell a replica's
+_READABLE = by_hand.secret(resource_policy=None)  # moto does not return a replica's
 _TOO_LATE = replace(_AT_PRIMARY, elsewhere_then=(), then=(_IN_THE_WAY, replace(_REPLICATE, region="eu-central-1")))
 
 

@@ -59,7 +59,7 @@ TAGS = (
 
 
 def _expiring(text: str | int, stored: int = 400) -> by_hand.Change:
-    """Let the owner's tag say so, or that many days ahead; the value was stored so many days ago."""
+    """Set the owner's tag to this text, or to that many days ahead; the value was stored so many days ago."""
 
     def change(facts: Facts) -> Facts:
         own = by_hand.the_secret(facts)
