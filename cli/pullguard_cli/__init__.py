@@ -1,3 +1,3 @@
 """The ``pullguard`` command."""
 
-INTERRUPTED = "pullguard: interrupted before there was anything to tell."
+INTERRUPTED = "pullguard: interrupted before there was anything to report."

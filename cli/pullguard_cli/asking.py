@@ -1,4 +1,4 @@
-"""Before anything is changed: a yes, from a person or from the command line."""
+"""Confirmation before a change: from the terminal, or with ``--yes``."""
 
 import sys
 
@@ -7,10 +7,10 @@ from pullguard_cli.printing import errors, says
 
 
 def confirmed(question: str, *, yes: bool) -> bool:
-    """Whether somebody agrees; raises ``CannotRun`` where there is nobody to ask."""
+    """Return whether the user agrees. Raises ``CannotRun`` if there is no terminal to ask on."""
     if yes:
         return True
     if sys.stdin is None or not sys.stdin.isatty():
-        raise CannotRun(f"{question} There is no terminal to answer on. Give --yes to agree.")
+        raise CannotRun(f"{question} No terminal to confirm on. Pass --yes to confirm.")
     errors().print(says(f"{question} [y/N] "), end="")
     return sys.stdin.readline().strip().lower() in {"y", "yes"}

@@ -1,4 +1,4 @@
-"""What an audit found: the one record that the table, the JSON output and the HTML report are made of."""
+"""The result of an audit. The table, the JSON output and the HTML report are all rendered from it."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,22 +12,24 @@ from pullguard_cli.scope import Scope
 from pullguard_cli.unread import gaps_of
 
 SEVERITIES: tuple[Severity, ...] = ("error", "warning")
-"""From the worst."""
+"""Most severe first."""
 
 NOT_EXAMINED: Final = "task-definition-unread"
-"""Stands in the place of a check's id where no check was asked."""
+"""Pseudo check id of a task definition on which no check could run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Audit:
-    """Everything that one audit of one account and Region has to say.
+    """The result of one audit of one account and Region. Times are UTC.
 
-    ``findings`` stand in the order in which people should read them; ``unlisted`` are those that are less severe than
-    what was to be told. ``summary`` counts what was looked at; its ``failed`` and ``unknown`` are the numbers of
-    findings listed. ``in_use`` maps the ARN of a revision that runs to where it does (``service web in cluster
-    prod``); a revision that is not there runs nowhere, as far as could be read. ``unread`` is what AWS would not tell,
-    by the ids of the findings that are unknown for it. ``not_checked`` are the questions that were not asked, since
-    something is switched off. ``unfinished`` says, a sentence each, what else was not looked at. Times are UTC.
+    - ``findings``: in reading order, most important first.
+    - ``unlisted``: findings below the minimum severity to report.
+    - ``summary``: counts of what was examined. ``failed`` and ``unknown`` count the listed findings.
+    - ``in_use``: the ARN of each revision in use, with where it runs (``service web in cluster prod``). A revision
+      that is absent runs nowhere, as far as could be read.
+    - ``unread``: failed AWS reads, keyed by the id of the finding that is unknown because of them.
+    - ``not_checked``: questions that were skipped because a feature is switched off.
+    - ``unfinished``: one sentence for each other thing that was not examined.
     """
 
     account: str
@@ -45,12 +47,12 @@ class Audit:
 
     @property
     def gaps(self) -> tuple[str, ...]:
-        """All that could not be looked at, a sentence each: empty after a whole audit."""
+        """One sentence for each thing that could not be examined. Empty after a complete audit."""
         examined = (finding for finding in self._found() if finding.check != NOT_EXAMINED)
         return (*self.unfinished, *gaps_of(self.unread, examined))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the audit in the shape of the contract (docs/audit.schema.json), and beside it what it rests on."""
+        """Return the audit as JSON (docs/audit.schema.json), including the scope and the places of use."""
         return {
             "schema_version": SCHEMA_VERSION,
             "account": self.account,
@@ -65,17 +67,17 @@ class Audit:
         }
 
     def is_in_use(self, finding: Finding) -> bool:
-        """Whether something runs the revision that the finding is about."""
+        """Whether the revision that the finding is about is in use."""
         return finding.task_definition in self.in_use
 
     def about(self, task_definition: str) -> Iterator[Finding]:
-        """Yield everything that was found about one revision, listed or not."""
+        """Yield all findings on one revision, listed or not."""
         return (finding for finding in self._found() if finding.task_definition == task_definition)
 
     def at_least(self, severity: Severity) -> tuple[Finding, ...]:
-        """Return what was found of that severity and worse, listed or not.
+        """Return all findings of at least this severity, listed or not.
 
-        What is unknown counts as what it may turn out to be.
+        An unknown finding counts with the severity that it would have if it failed.
         """
         counted = SEVERITIES[: SEVERITIES.index(severity) + 1]
         return tuple(finding for finding in self._found() if finding.severity in counted)

@@ -1,4 +1,4 @@
-"""The audit itself: list, describe, gather, examine; many at a time, and never silent about what it did not see."""
+"""Run an audit: list, describe, gather and examine task definitions concurrently, and record what was not seen."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -24,23 +24,23 @@ from pullguard_cli.printing import counted
 from pullguard_cli.scope import Scope
 
 THREADS: Final = 8
-# Four calls or more for each role: above this many, a page of all the account's roles is cheaper.
+# Reading one role takes at least four calls. Above this number, listing all roles of the account is cheaper.
 ROLES_ONE_BY_ONE: Final = 25
 
 
 class Watcher(Protocol):
-    """Whoever is told how the audit gets on."""
+    """Receives the progress of an audit, from several threads."""
 
     def found(self, families: int) -> None:
-        """Tell that there are so many more families to look at."""
+        """Report that ``families`` more families are queued."""
 
     def looked(self, family: str) -> None:
-        """Tell that a family has been looked at."""
+        """Report that a family is done."""
 
 
 @dataclass(slots=True)
 class _Collected:
-    """What came of the audit so far; ``left`` are the families that are not done, with the reason if there is one."""
+    """Results so far. ``left`` maps each family that is not done to the reason, or to an empty string."""
 
     running: Running = field(default_factory=Running)
     findings: list[Finding] = field(default_factory=list)
@@ -53,7 +53,7 @@ class _Collected:
 
 
 class Auditor:
-    """Audits one account and Region, once."""
+    """Audits one account and Region. Use once."""
 
     def __init__(
         self,
@@ -86,10 +86,10 @@ class Auditor:
         self._jobs: dict[Future[tuple[Examination, ...]], str] = {}
 
     def run(self) -> Audit:
-        """Return what was found, be it only a part: ``unfinished`` then says what is missing, and why.
+        """Return the findings. After a partial audit, ``unfinished`` says what is missing and why.
 
-        Raises ``CannotRun`` where there is nothing to tell: no cluster or family of the names asked for, or no answer
-        to the very first questions.
+        Raises ``CannotRun`` if there is nothing to report: a requested cluster or family does not exist, or the first
+        AWS calls fail.
         """
         finished = False
         try:
@@ -99,7 +99,7 @@ class Auditor:
             self._give_up("the audit was interrupted")
         except CannotRun:
             raise
-        except Exception as error:  # whatever it is, what was found so far is not lost
+        except Exception as error:  # keep the findings so far, whatever failed
             if not self._jobs:
                 raise CannotRun(one_line(error)) from error
             self._give_up(one_line(error))
@@ -108,10 +108,10 @@ class Auditor:
                 threads.shutdown(wait=finished, cancel_futures=True)
         return self._audit()
 
-    # --- looking
+    # --- survey and families
 
     def _look(self) -> None:
-        """Ask for families while their list is still being read, and where things run beside that."""
+        """Examine families while the list is still being read, and survey running tasks in parallel."""
         survey = self._survey = self._aside.submit(self._look_around)
         listed = () if self._scope.clusters else self._pages()
         for page in listed:
@@ -127,7 +127,7 @@ class Auditor:
             self._collect(job)
 
     def _look_around(self) -> Running:
-        """Find what runs; where that cannot be read, all the rest can be, and is in doubt."""
+        """Find what runs. If that cannot be read, the audit continues, and everything counts as possibly in use."""
         try:
             return look_around(self._readers.ecs, self._surveyors, self._scope.clusters)
         except Exception as error:
@@ -156,12 +156,12 @@ class Auditor:
             if not cluster.exists:
                 raise CannotRun(f"There is no cluster {shown(cluster.cluster)} in {self._connection.region}.")
         unread = self._collected.running.unread
-        self._collected.unfinished += sorted({f"where revisions run was not read: {each}" for each in unread})
+        self._collected.unfinished += sorted({f"could not read where revisions run: {each}" for each in unread})
 
     # --- one family
 
     def _family(self, family: str) -> tuple[Examination, ...]:
-        """Examine the newest revision of a family and all others that run."""
+        """Examine the newest revision of a family and every other revision in use."""
         newest = self._readers.ecs.describe(family)
         running = self._survey.result()
         in_use = running.revisions.get(family, {})
@@ -189,13 +189,13 @@ class Auditor:
                 self._collected.undescribed.append(f"{found.permission}: {found.reason}")
                 undescribed = _undescribed(arn, found)
                 return replace(Examination.of(undescribed), unread={undescribed.id: (found,)})
-            case Missing():  # deregistered while we looked
+            case Missing():  # deregistered during the audit
                 return replace(Examination.of(), summary=Summary())
             case _:
-                raise AssertionError(f"nobody switches off describing {arn}")
+                raise AssertionError(f"describing {arn} cannot be switched off")
 
     def _arn(self, family: str) -> Arn:
-        """Return an ARN for a family of which no revision is known."""
+        """Return an ARN without a revision, for a family of which no revision is known."""
         region = self._connection.region
         return Arn(
             partition=partition_of(region),
@@ -224,7 +224,7 @@ class Auditor:
             self._collected.unread |= examination.unread
 
     def _give_up(self, why: str) -> None:
-        """Keep what is done; of the rest, say why it is not."""
+        """Keep the finished families, and record why the others are missing."""
         for job, family in self._jobs.items():
             if family in self._collected.left and job.done() and not job.cancelled() and job.exception() is None:
                 self._collect(job)
@@ -265,13 +265,13 @@ class Auditor:
         )
 
     def _running(self) -> Running:
-        """Return where things run; an audit that was interrupted may know it all the same."""
+        """Return the survey of running tasks. It may be complete even if the audit was interrupted."""
         survey = self._survey
         known = survey.done() and not survey.cancelled() and survey.exception() is None
         return survey.result() if known else self._collected.running
 
     def _in_use(self, running: Running) -> dict[str, tuple[str, ...]]:
-        """Return where the revisions in use run, of the families in scope."""
+        """Return the revisions in use, within the scope, with the places where they run."""
         wanted = (revisions for family, revisions in running.revisions.items() if self._scope.wants(family))
         return {str(arn): places for revisions in wanted for arn, places in revisions.items()}
 
@@ -280,20 +280,20 @@ class Auditor:
         for what, count in Counter(self._collected.undescribed).items():
             yield f"{counted(count, 'task definition')} could not be described ({what})"
         if left := len(self._collected.left):
-            yield f"{counted(left, 'family was', 'families were')} not looked at, or not to the end"
+            yield f"{counted(left, 'family was', 'families were')} not examined, or only in part"
 
     def _not_examined(self, arn: Arn, why: str) -> Finding:
         unread = Unreadable(permission="ecs:DescribeTaskDefinition", resource=str(arn), reason="refused")
         return replace(
             _undescribed(arn, unread),
-            cause=f"The task definition {arn.resource_name} was not looked at, so nothing about it is known.",
+            cause=f"The task definition {arn.resource_name} was not examined, so its state is unknown.",
             evidence=why,
             remedy=Remedy(text="Run the audit again."),
         )
 
 
 def _undescribed(arn: Arn, unread: Unreadable) -> Finding:
-    """Return the finding that nothing is known of a task definition; no check has asked, so it bears no check's id."""
+    """Return the finding that a task definition could not be examined. No check ran, so it has a pseudo check id."""
     subject = Subject(task_definition=str(arn))
     found = unread_task_definition(arn, unread)
     return replace(found, id=finding_id(NOT_EXAMINED, subject), check=NOT_EXAMINED)

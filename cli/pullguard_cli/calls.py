@@ -1,4 +1,4 @@
-"""The API calls that a plan comes to, made by the same code that an executor runs, and sent to nobody."""
+"""The API calls that a plan would make, built by the executors' own code but never sent."""
 
 import json
 from collections.abc import Mapping
@@ -28,12 +28,12 @@ from pullguard.workflows.validate import in_scope
 from pullguard_cli.difference import difference
 
 _AFTER_GRANT: Final = "once the role can read the secret"
-_AFTER_REGISTER: Final = "once the new revision passes every check; its number is AWS's to give"
+_AFTER_REGISTER: Final = "once the new revision passes every check (AWS assigns its number)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One call. ``diff`` compares what it writes with what stands there now; ``when`` says what it waits for."""
+    """One API call. ``diff`` compares its result with the current state; ``when`` says what it waits for."""
 
     service: str
     operation: str
@@ -46,13 +46,13 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calls:
-    """What would be called, in order, and what would be refused."""
+    """The calls that remediation would make, in order, and the actions it would refuse."""
 
     calls: tuple[Call, ...] = ()
     refusals: tuple[Refusal, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the calls for JSON."""
+        """Return the calls and refusals as JSON."""
         return {
             "calls": [asdict(call) for call in self.calls],
             "refusals": [
@@ -70,7 +70,7 @@ class Calls:
 
 
 def calls_for(facts: Facts, rules: Rules, ecs: Ecs) -> Calls:
-    """Work out everything that mending one task definition would take, from the first write to the last."""
+    """Return every call needed to fix one task definition, from the first write to the last."""
     if not in_scope(facts):
         return Calls()
     findings = examine(facts).findings
@@ -110,7 +110,7 @@ def _put_role_policy(facts: Facts, role: Role, grants: tuple[Grant, ...]) -> Cal
             kind="grant",
             task_definition=facts.task_definition.arn,
             target=str(role.arn),
-            why=f"the role's inline policies would pass the {INLINE_POLICIES_MAX_CHARS} characters that IAM takes",
+            why=f"the role's inline policies would exceed the {INLINE_POLICIES_MAX_CHARS} characters that IAM allows",
             remedy="Move another inline policy of the role into a managed policy, or split the role.",
             snippet=None,
             findings=findings,
@@ -155,7 +155,7 @@ def _register(action: Reregister, facts: Facts, ecs: Ecs, *, after_grant: bool) 
 
 
 def _without_pasted(document: Mapping[str, Any], region: str) -> dict[str, Any]:
-    """Return a task definition without what stands in the place of a reference and is none: it may be credentials."""
+    """Return a task definition with malformed references redacted: a pasted value may be a credential."""
 
     def shown(container: Mapping[str, Any]) -> Mapping[str, Any]:
         credentials = container.get("repositoryCredentials")

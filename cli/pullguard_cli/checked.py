@@ -1,4 +1,4 @@
-"""What `pullguard check` has to say: findings with their places, files that could not be checked, and the counts."""
+"""The result of `pullguard check`: findings with their location, unusable files, and counts."""
 
 import hashlib
 import os
@@ -23,9 +23,9 @@ _COMMAND: Final = re.compile(r"^(\s*)::")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placed:
-    """A finding, and the line of the file (from 1) that it is about.
+    """A finding with its file and line (from 1).
 
-    ``account`` and ``region`` are those in which the task definition is to be registered, None where not known.
+    ``account`` and ``region`` are where the task definition will be registered; None if unknown.
     """
 
     finding: Finding
@@ -36,13 +36,13 @@ class Placed:
 
     @property
     def level(self) -> str:
-        """How it is called: its severity, or that it could not be told."""
+        """``error``, ``warning``, or ``unknown`` if the check could not decide."""
         return "unknown" if self.finding.status == "unknown" else self.finding.severity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """The outcome for all files. ``account`` and ``region`` are None where the files' own differ or none is known."""
+    """The result for all files. ``account`` and ``region`` are None if unknown, or if the files disagree."""
 
     placed: tuple[Placed, ...]
     unusable: tuple[Unusable, ...]
@@ -56,16 +56,16 @@ class Checked:
 
     @property
     def gaps(self) -> tuple[str, ...]:
-        """What AWS would not tell, a sentence for each reason."""
+        """One sentence for each kind of AWS read that failed."""
         return gaps_of(self.unread, (placed.finding for placed in self.placed))
 
     def at_least(self, severity: Severity) -> tuple[Placed, ...]:
-        """Return the findings of that severity and worse, as ``Audit.at_least`` does."""
+        """Return the findings of at least this severity, as ``Audit.at_least`` does."""
         counted = SEVERITIES[: SEVERITIES.index(severity) + 1]
         return tuple(placed for placed in self.placed if placed.finding.severity in counted)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the contract's members, and beside them what is of files only (docs/check.schema.json)."""
+        """Return the result as JSON (docs/check.schema.json): an audit's members, and each finding's location."""
         return {
             "schema_version": SCHEMA_VERSION,
             "account": self.account,
@@ -83,18 +83,17 @@ class Checked:
 
 
 def in_file(finding: Finding, declared: Declared, environment: Mapping[str, str]) -> Finding:
-    """Return the finding with an id of this file's: two files may hold two wordings of one task definition."""
+    """Return the finding with an id that includes the file, since two files may declare the same task definition."""
     file = path_in_repository(declared.file, environment) or declared.file
     about = "\0".join((finding.id, file, declared.resource))
     return replace(finding, id=hashlib.sha256(about.encode(errors="surrogateescape")).hexdigest()[:16])
 
 
 def printable(text: str, *, keep_lines: bool = False) -> str:
-    """Return ``text`` with nothing in it that a terminal or a runner's log would obey.
+    """Return ``text`` without anything that a terminal or a CI runner would execute.
 
-    Control characters are escaped (``keep_lines``: but for line breaks). The runners of GitHub Actions and Azure
-    Pipelines take ``##[`` for a command wherever it stands in a log, and ``::`` at the beginning of a line: both are
-    taken apart.
+    Escapes control characters, except line breaks if ``keep_lines``. Also breaks up ``##[`` anywhere and ``::`` at the
+    start of a line: GitHub Actions and Azure Pipelines interpret them as commands.
     """
     if keep_lines:
         return "\n".join(printable(line) for line in text.split("\n"))
@@ -102,15 +101,16 @@ def printable(text: str, *, keep_lines: bool = False) -> str:
 
 
 def path_in_repository(file: str, environment: Mapping[str, str]) -> str | None:
-    """Return the path of ``file`` as a pipeline knows it: relative to the working tree, with slashes.
+    """Return the path of ``file`` relative to the working tree, with forward slashes.
 
-    None for standard input, and for a file elsewhere. The working tree is GITHUB_WORKSPACE where that is set.
+    Returns None for standard input and for files outside the tree. The tree is GITHUB_WORKSPACE if set, otherwise the
+    current directory.
     """
     if file == STANDARD_INPUT:
         return None
     try:
         relative = os.path.relpath(file, environment.get("GITHUB_WORKSPACE") or None)
-    except ValueError:  # another drive, or a name that is none
+    except ValueError:  # another drive, or an invalid name
         return None
     path = PurePath(relative)
     return None if path.is_absolute() or path.parts[:1] == ("..",) else path.as_posix()

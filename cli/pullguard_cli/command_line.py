@@ -1,4 +1,4 @@
-"""What the command line says by itself: help without noise, and wrong values in plain words."""
+"""Adjustments to Typer: concise help and plain error messages."""
 
 import os
 from collections.abc import Sequence
@@ -14,25 +14,25 @@ _ASK_FOR_THE_SHELL: Final = "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION"
 
 
 def choose_shell(arguments: Sequence[str]) -> None:
-    """Let ``--show-completion fish`` mean fish, where the library would take the shell that it runs in."""
+    """Make ``--show-completion fish`` mean fish; Typer would otherwise use the shell that it runs in."""
     match list(arguments):
         case ["--show-completion" | "--install-completion", shell] if shell in _SHELLS:
             os.environ[_ASK_FOR_THE_SHELL] = "1"
 
 
 class _Plain:
-    """Shows no type for switches, since they take no value, and tells what is wrong without the library's words."""
+    """Hides the type of flags, which take no value, and strips the library's prefix from error messages."""
 
     def get_params(self, ctx: Any) -> list[Any]:
-        """Return the parameters, those of ``--help`` among them."""
-        params: list[Any] = super().get_params(ctx)  # type: ignore[misc]  # of the library's class beside this one
+        """Return the parameters, including ``--help``."""
+        params: list[Any] = super().get_params(ctx)  # type: ignore[misc]  # defined by the Typer class that this mixes into
         for param in params:
             if getattr(param, "is_flag", False):
                 param.display_type_rich = _nothing
         return params
 
     def parse_args(self, ctx: Any, args: list[str]) -> Any:
-        """Read the arguments; a wrong one is told without the library's own words."""
+        """Parse the arguments. Errors lose the prefix that the library adds."""
         try:
             return super().parse_args(ctx, args)  # type: ignore[misc]
         except Exception as error:
@@ -42,11 +42,11 @@ class _Plain:
 
 
 class Command(_Plain, typer.core.TyperCommand):
-    """One command."""
+    """A command."""
 
 
 class Group(_Plain, typer.core.TyperGroup):
-    """The commands together."""
+    """The group of all commands."""
 
 
 def _nothing(ctx: Any) -> str:  # noqa: ARG001 (the library's signature)

@@ -1,4 +1,4 @@
-"""From the options that every command has to AWS: the standard credential chain, one account, one Region."""
+"""Connect to one AWS account and Region, with the standard credential chain."""
 
 import os
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ from pullguard.domain.arn import is_region
 from pullguard.domain.errors import shown
 from pullguard_cli.failures import CannotRun, asking_aws
 
-ATTEMPTS: Final = 8  # more than Clients' default: adaptive retries, which slow down when AWS throttles
+ATTEMPTS: Final = 8  # more than the default of Clients; adaptive retries slow down when AWS throttles
 _FIRST_CONTACT: Final = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "max_attempts": 2})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
-    """Whose AWS it is, and how to ask it; ``caller`` is the ARN of whoever asks."""
+    """The clients of one account and Region. ``caller`` is the ARN of the caller."""
 
     clients: Clients
     account: str
@@ -28,16 +28,16 @@ class Connection:
 
 
 def connect(*, profile: str | None = None, region: str | None = None, max_rate: float | None = None) -> Connection:
-    """Find credentials and ask AWS whose they are; raises ``CannotRun`` where that fails.
+    """Find credentials and identify the caller. Raises ``CannotRun`` if that fails.
 
-    ``max_rate`` is the most ECS calls about task definitions in a second.
+    ``max_rate`` limits ECS task definition calls, per second.
     """
     with asking_aws():
         session = boto3.Session(profile_name=profile, region_name=region or os.environ.get("AWS_REGION"))
         if not session.region_name:
-            raise CannotRun("No AWS Region is set. Give --region, or set AWS_REGION.")
+            raise CannotRun("No AWS Region is set. Pass --region or set AWS_REGION.")
         if not is_region(session.region_name):
-            raise CannotRun(f"{shown(session.region_name)} is no AWS Region. Give --region one such as eu-central-1.")
+            raise CannotRun(f"{shown(session.region_name)} is not an AWS Region. Pass one such as eu-central-1.")
         identity = session.client("sts", config=_FIRST_CONTACT).get_caller_identity()
         account, caller = identity["Account"], identity["Arn"]
     clients = Clients(session, attempts=ATTEMPTS)

@@ -1,4 +1,4 @@
-"""The deployed stack, as the commands see it that look into the ledger or hold Pullguard back."""
+"""The deployed stack, for commands that read the ledger or pause remediation."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,47 +21,47 @@ from pullguard.store.ledger import Ledger
 from pullguard_cli.connection import Connection, connect
 from pullguard_cli.failures import CannotRun, one_line
 
-_WHO_MAY: Final = "docs/operations.md says what this command needs."
+_WHO_MAY: Final = "See docs/operations.md for the permissions that this command needs."
 
 
 @dataclass(frozen=True, kw_only=True)
 class Deployment:
-    """A stack's parts, by the stack's outputs, and AWS with the caller's own rights; errors of AWS propagate."""
+    """The resources of a stack, found by its outputs. Calls use the caller's permissions; AWS errors propagate."""
 
     connection: Connection
     stack: str
     outputs: Mapping[str, str]
 
     def output(self, name: str) -> str:
-        """Return an output of the stack; raises ``CannotRun`` where it has none of that name."""
+        """Return an output of the stack. Raises ``CannotRun`` if the stack lacks it."""
         if name not in self.outputs:
             raise CannotRun(
-                f"The stack {shown(self.stack)} has no output {name}: it is none of Pullguard's, or older than this "
-                "command. Give --stack its name, or deploy this version."
+                f"The stack {shown(self.stack)} has no output {name}: it is not a Pullguard stack, or it is older "
+                "than this command. Pass the right --stack, or deploy this version."
             )
         return self.outputs[name]
 
     @cached_property
     def ledger(self) -> Ledger:
-        """The ledger."""
+        """The ledger, a DynamoDB table."""
         return Ledger(self.connection.clients.get("dynamodb"), self.output("LedgerTable"))
 
     @cached_property
     def switch(self) -> StopSwitch:
-        """The stop parameter."""
+        """The stop parameter in Parameter Store."""
         return StopSwitch(self.connection.clients.get("ssm"), self.output("StopParameter"))
 
     def stop(self) -> Lookup[Stop | None]:
-        """Return the stack-wide stop, None where there is none; not looked where nobody knows the parameter."""
+        """Return the stack-wide stop, or None. ``NotAsked`` if the stack, and so the parameter's name, is unknown."""
         if "StopParameter" not in self.outputs:
             return NotAsked(
-                why="the stop parameter is an output of the stack, which has none or was not asked", switch="--stack"
+                why="the stop parameter is an output of the stack, which lacks it or was not read", switch="--stack"
             )
         return self.switch.read()
 
     @cached_property
     def queues(self) -> Queues:
-        """The queues."""
+        """SQS."""
         return Queues(self.connection.clients.get("sqs"))
 
     @cached_property
@@ -70,25 +70,23 @@ class Deployment:
         return Iam(self.connection.clients.get("iam"))
 
     def role_arn(self, name: str) -> Arn:
-        """Return the ARN of a role that is named by its ARN, or by its name with or without the path."""
+        """Return the ARN of a role, given its ARN or its name with its path. Raises ``CannotRun`` if malformed."""
         connection = self.connection
         partition = partition_of(connection.region)
         text = name if name.startswith("arn:") else f"arn:{partition}:iam::{connection.account}:role/{name}"
         try:
             return Arn.parse(text, service="iam", resource_type="role")
         except Malformed as malformed:
-            raise CannotRun(f"{malformed}. Give the name of a role, with its path where it has one, or its ARN.") from (
-                malformed
-            )
+            raise CannotRun(f"{malformed}. Pass a role name, with its path if it has one, or an ARN.") from (malformed)
 
     def role(self, arn: Arn) -> Role:
-        """Return a role as it stands in IAM; raises ``CannotRun`` where it cannot be read."""
+        """Read a role from IAM. Raises ``CannotRun`` if it cannot be read."""
         found = self.iam.role(arn)
         match found:
             case Role():
                 return found
             case Missing():
-                raise CannotRun(f"There is no role {shown(str(arn))}. Give its path too, where it has one, or its ARN.")
+                raise CannotRun(f"There is no role {shown(str(arn))}. Include its path if it has one, or pass its ARN.")
             case Unreadable():
                 raise CannotRun(f"{found}.")
             case _:
@@ -97,7 +95,7 @@ class Deployment:
 
 @contextmanager
 def aws_errors() -> Iterator[None]:
-    """Turn an error of AWS into ``CannotRun``, in one line with the remedy."""
+    """Turn AWS errors into ``CannotRun``, with a one-line message and remedy."""
     try:
         yield
     except Denied as error:
@@ -111,7 +109,7 @@ def aws_errors() -> Iterator[None]:
 
 
 def find(*, stack: str, table: str | None = None, profile: str | None, region: str | None) -> Deployment:
-    """Connect and find the stack; with ``table``, the ledger's table is known and no stack is asked for."""
+    """Connect and read the outputs of the stack. With ``table``, the name of the ledger table, no stack is read."""
     connection = connect(profile=profile, region=region)
     if table is not None:
         return Deployment(connection=connection, stack=stack, outputs={"LedgerTable": table})

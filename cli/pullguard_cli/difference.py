@@ -1,4 +1,4 @@
-"""Two JSON objects as a diff, and the diff on a console."""
+"""Unified diffs of JSON objects, and their printing."""
 
 import difflib
 import json
@@ -13,7 +13,7 @@ _STYLES: Final = {"+": "green", "-": "red", "@": "cyan"}
 
 
 def difference(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None, name: str) -> str:
-    """Return the unified diff of what stands there now and then; None is nothing at all."""
+    """Return the unified diff of two JSON objects. None means that there is no object."""
     return "\n".join(
         difflib.unified_diff(
             tuple(_lines(before)), tuple(_lines(after)), f"{name} (now)", f"{name} (then)", lineterm=""
@@ -27,6 +27,6 @@ def _lines(document: Mapping[str, Any] | None) -> Iterator[str]:
 
 
 def print_difference(diff: str, console: Console) -> None:
-    """Print a diff, what comes and what goes in colours."""
+    """Print a diff with additions and removals in colour."""
     for line in diff.splitlines():
         console.print(says(line, _STYLES.get(line[:1], "")), soft_wrap=True)

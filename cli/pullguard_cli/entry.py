@@ -1,4 +1,4 @@
-"""Where the command begins: whoever interrupts it while its parts are still being loaded reads one line as well."""
+"""Entry point of the command. Ctrl-C during the imports prints one line, not a traceback."""
 
 import os
 import sys
@@ -11,7 +11,7 @@ EXIT_INTERRUPTED = 2
 def main() -> None:
     """Run the command."""
     try:
-        from pullguard_cli.main import main as run  # noqa: PLC0415 (loading takes longer than a person waits)
+        from pullguard_cli.main import main as run  # noqa: PLC0415 (slow import: an interrupt must be caught here)
 
         run()
     except KeyboardInterrupt:

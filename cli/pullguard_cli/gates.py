@@ -1,4 +1,4 @@
-"""The gates of one pull, in the order in which ECS meets them, and how each stands."""
+"""The gates of one image pull, in the order in which ECS reaches them, with a verdict for each."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -27,7 +27,7 @@ _ACCESS_GATES: Final[Mapping[PullGate, tuple[GateName, ...]]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quote:
-    """A statement that decides, and where it stands."""
+    """A policy statement that decides, and the policy that contains it."""
 
     title: str
     statement: str | None
@@ -35,7 +35,7 @@ class Quote:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remark:
-    """What a check found at a gate."""
+    """A check's finding at a gate."""
 
     check: str
     severity: Severity
@@ -47,11 +47,13 @@ class Remark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One gate: its verdict, why, the statements that decide, and what the checks found there.
+    """One gate: the verdict with its reason, the deciding statements, and the checks' findings.
 
-    ``missing_keys`` and ``unread`` are why a gate is unknown: condition keys that only the task's start will tell, and
-    what AWS did not answer (``unseen``: asking again may help). ``how_to`` says how a gate that was not checked is
-    checked; None for all others. A gate that a warning is about passes.
+    - ``missing_keys``: condition keys whose values are known only when the task starts. They make a gate unknown.
+    - ``unread``: AWS reads that failed. They make a gate unknown; if ``unseen``, a retry may succeed.
+    - ``how_to``: how to check a gate that was not checked; None for other verdicts.
+
+    A gate with only warnings passes.
     """
 
     gate: str
@@ -67,7 +69,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pull:
-    """The pull of one container's image."""
+    """The image pull of one container."""
 
     container: str
     image: str
@@ -75,17 +77,17 @@ class Pull:
     steps: tuple[Step, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the pull for JSON."""
+        """Return the pull as JSON."""
         return asdict(self)
 
     @property
     def unseen(self) -> bool:
-        """Whether a gate is unknown since AWS would not tell, now or to this caller."""
+        """Whether a gate is unknown because an AWS read failed, for now or for this caller."""
         return any(step.unseen for step in self.steps)
 
 
 def pulls_of(facts: Facts) -> tuple[Pull, ...]:
-    """Return every container's pull, gate by gate."""
+    """Return the pull of every container, gate by gate."""
     answers = answers_of(facts)
     return tuple(_pull(facts, container, answers) for container in facts.task_definition.containers)
 
@@ -101,7 +103,7 @@ def _pull(facts: Facts, container: Container, answers: list[tuple[Check, Answer]
 
 
 def _steps(facts: Facts, container: Container, answers: list[tuple[Check, Answer]]) -> Iterator[Step]:
-    """Yield the gates that the pull meets: without a reference, whether it needs one, and what is wrong otherwise."""
+    """Yield the gates that apply. Without a secret reference: whether one is needed, and other failures."""
     gates = _access_gates(facts, container) if container.reference is not None else {}
     for name in GATES:
         here = [(check, answer) for check, answer in answers if check.gate == name]
@@ -120,7 +122,7 @@ def _steps(facts: Facts, container: Container, answers: list[tuple[Check, Answer
 
 
 def _access_gates(facts: Facts, container: Container) -> dict[str, Gate]:
-    """Return the gates that can be answered: whether ECS can assume the role, it can be told without the secret."""
+    """Return the gates that can be evaluated. Without the secret, that is the trust policy only."""
     role, secret = facts.role, facts.secrets.get(reference_text(container))
     if not isinstance(role, Role) or is_ecr(container):
         return {}
@@ -132,9 +134,9 @@ def _access_gates(facts: Facts, container: Container) -> dict[str, Gate]:
 
 
 def _reported(gate: Gate, role: Role) -> Gate:
-    """Say of a gate what was read, and no more."""
+    """Return the gate with a reason that claims only what was read."""
     if gate.name == "key-access" and gate.state == "pass" and not _has_own_key(gate):
-        return replace(gate, reason=_DEFAULT_KEY, statements=())  # nobody has read the policy of aws/secretsmanager
+        return replace(gate, reason=_DEFAULT_KEY, statements=())  # the policy of aws/secretsmanager was not read
     if gate.finding == "secret-access-blocked-by-boundary" and isinstance(role.boundary, NamedPolicy):
         return replace(gate, reason=f"{gate.reason} The boundary is {role.boundary.arn or role.boundary.name}.")
     return gate
@@ -192,7 +194,7 @@ def _verdict(answers: list[Answer], remarks: tuple[Remark, ...], met: list[Gate]
     unsure = any(isinstance(answer, Unsure) and answer.severity is None for answer in answers)
     skipped = any(isinstance(answer, Skipped) for answer in answers)
     if "unknown" in states and "unknown" not in errors and skipped and not unsure:
-        return "not checked"  # all that is unknown is a question for elsewhere
+        return "not checked"  # the only unknown is a question that was skipped
     if "unknown" in states or unsure:
         return "unknown"
     if met or any(isinstance(answer, Failed) for answer in answers):
@@ -216,17 +218,15 @@ def _reason(verdict: Verdict, fine: str, answers: list[tuple[Check, Answer]], me
 
 
 _DEFAULT_KEY: Final = (
-    "By AWS's rule for aws/secretsmanager, whoever may read a secret of its own account may decrypt it as well."
+    "The AWS managed key aws/secretsmanager lets every principal that can read a secret in its account decrypt it."
 )
-_REGISTRY_FINE = "The registry takes the credentials and has the image."
-_ANYBODYS = " It serves the image to anybody as well: the pull needs no credentials."
-_ASKS_NOBODY = (
-    "The registry serves the image without credentials: it is public, so nobody can tell whether it takes these."
-)
+_REGISTRY_FINE = "The registry accepts the credentials and has the image."
+_PUBLIC_TOO = " The image is public as well: the pull needs no credentials."
+_PUBLIC = "The image is public: the registry serves it without credentials, so these could not be verified."
 
 
 def _fine(name: PullGate, facts: Facts, container: Container) -> str:
-    """Say of a gate that passes what was found there, and name only what was found."""
+    """Return why a gate passes. Name only what was found."""
     secret = facts.secrets.get(reference_text(container))
     match name:
         case "reference":
@@ -258,5 +258,5 @@ def _registry_fine(verified: Verification | None) -> str:
     if verified is None:
         return _REGISTRY_FINE
     if verified.answer == "anonymous-ok":
-        return _ASKS_NOBODY
-    return _REGISTRY_FINE + _ANYBODYS if verified.is_public else _REGISTRY_FINE
+        return _PUBLIC
+    return _REGISTRY_FINE + _PUBLIC_TOO if verified.is_public else _REGISTRY_FINE

@@ -1,7 +1,8 @@
-"""The audit's findings put together by what causes them, for the table and the HTML report.
+"""Group an audit's findings by root cause, for the table and the HTML report.
 
-What has one cause is decided by the core, as for alerts; here a cause in two states (some fail, some are unknown) is
-two lines, since a report shows all that there is. And one right that is missing is one cause, whatever it hides.
+The core decides which findings share a root cause, as for alerts. Two rules are added here. A cause with failed and
+unknown findings becomes two lines, since a report shows everything. One missing permission is one cause, whatever it
+hides.
 """
 
 import json
@@ -21,7 +22,7 @@ from pullguard_cli.printing import counted
 from pullguard_cli.unread import Lack, lacks_in
 
 _RESOURCES_NAMED: Final = 20
-# What a statement over all resources is narrowed with where it would open values.
+# Conditions that narrow a statement on all resources if it would otherwise give access to secret values.
 _OF_VALUES: Final = {
     "secretsmanager:GetSecretValue": {"aws:ResourceTag/pullguard:registry": "?*"},
     "kms:Decrypt": {"kms:ViaService": "secretsmanager.*.amazonaws.com"},
@@ -32,10 +33,10 @@ _ORDER = {check.id: place for place, check in enumerate(CHECKS)}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
-    """Findings with one cause, and therefore one remedy, those in use first.
+    """Findings with one root cause, and therefore one remedy. Findings in use come first.
 
-    ``name`` is the check's id, or what kept the checks from being asked; ``what`` names what is broken in a few words
-    (``secret registry/ghcr``). ``in_use`` are the ARNs among ``task_definitions`` that something runs.
+    ``name`` is the check's id, or what prevented the checks (``access denied``). ``what`` names the broken thing
+    (``secret registry/ghcr``). ``in_use`` is the subset of ``task_definitions`` that is in use.
     """
 
     check: str
@@ -52,12 +53,12 @@ class Incident:
 
     @property
     def source(self) -> str:
-        """The documentation page behind the check."""
+        """The URL of the documentation behind the check."""
         return self.findings[0].source
 
 
 def incidents_of(audit: Audit) -> tuple[Incident, ...]:
-    """Group the audit's findings: errors first, what runs before what does not, certainty before doubt."""
+    """Group the findings: errors first, then revisions in use, then failed before unknown."""
     together: dict[tuple[str, ...], list[Finding]] = {}
     for finding in audit.findings:
         together.setdefault(_key(finding, _lacks(audit, finding)), []).append(finding)
@@ -68,7 +69,7 @@ def incidents_of(audit: Audit) -> tuple[Incident, ...]:
 
 
 def _placed(cause: Incident) -> Incident:
-    """Tell a thing from another of the same name: by the partition, account and Region that it lies in."""
+    """Add partition, account and Region to ``what``, to distinguish things of the same name."""
     first = cause.findings[0]
     places = dict.fromkeys(filter(None, (_place(text) for text in about(first, broken_by(first)) if text)))
     return replace(cause, what=f"{cause.what} ({'; '.join(places)})") if places else cause
@@ -83,7 +84,7 @@ def _place(text: str) -> str | None:
 
 
 def in_reading_order(findings: Iterable[Finding], in_use: Iterable[str]) -> tuple[Finding, ...]:
-    """Sort findings: errors, then what is in use, then what is certain, then the order of the checks."""
+    """Sort findings: errors first, then revisions in use, then failed before unknown, then by check."""
     running = frozenset(in_use)
 
     def rank(finding: Finding) -> tuple[object, ...]:
@@ -116,38 +117,38 @@ def _cause(audit: Audit, findings: list[Finding]) -> Incident:
 
 
 def _found(findings: list[Finding]) -> dict[str, Any]:
-    """Tell of what a check found; the container is named only where there is just one."""
+    """Describe what a check found. Name the container only if there is one finding."""
     first, several = findings[0], len(findings) > 1
     reported = {"name": first.check, "evidence": first.evidence, "remedy": first.remedy}
     if first.check == NOT_EXAMINED and several:
         number = f"{len(findings):,} task definitions"
-        return {**reported, "what": number, "sentence": f"{number} were not looked at, so nothing about them is known."}
+        return {**reported, "what": number, "sentence": f"{number} were not examined, so their state is unknown."}
     sentence = common_sentence(first) if several else first.cause
     return {**reported, "what": broken_thing(first, broken_by(first)), "sentence": sentence}
 
 
 def _lacks(audit: Audit, finding: Finding) -> tuple[Lack, ...]:
-    """Return the missing rights for which the finding is unknown, or what else kept AWS from answering."""
+    """Return why the finding is unknown: missing permissions, throttling, or no answer from AWS."""
     return lacks_in(audit.unread.get(finding.id, ())) if finding.status == "unknown" else ()
 
 
 def _not_seen(audit: Audit, findings: list[Finding], lacks: tuple[Lack, ...], definitions: int) -> dict[str, Any]:
-    """Tell of everything that one missing right hides."""
+    """Describe everything that one missing permission hides."""
     unread = tuple(dict.fromkeys(each for finding in findings for each in audit.unread.get(finding.id, ())))
     permissions = " and ".join(dict.fromkeys(lack.permission for lack in lacks))
     resources = tuple(dict.fromkeys(each.resource for each in unread))
     reason = lacks[0].reason
     denied = reason == "denied"
-    behind = counted(definitions, "task definition hangs", "task definitions hang")
+    behind = counted(definitions, "task definition depends", "task definitions depend")
     cause = {
-        "denied": f"Whoever runs this audit may not call {permissions}",
+        "denied": f"The credentials of this audit lack {permissions}",
         "throttled": f"AWS throttled {permissions}",
         "unreachable": f"AWS did not answer {permissions}",
     }[reason]
     more = len(resources) - _RESOURCES_NAMED
     allow = "Allow it, and run the audit again."
     if set(permissions.split(" and ")) <= _OF_VALUES.keys():
-        allow = f"{allow} --no-values leaves the values unjudged: they are counted as not checked then."
+        allow = f"{allow} Or pass --no-values: the values then count as not checked."
     return {
         "name": _WHY[reason],
         "what": permissions,
@@ -161,7 +162,7 @@ def _not_seen(audit: Audit, findings: list[Finding], lacks: tuple[Lack, ...], de
 
 
 def _statement(unread: tuple[Unreadable, ...]) -> str:
-    """Return the policy statement that would let the caller read all of it, and never the value of any secret."""
+    """Return the policy statement that lets the caller read it all, but not the value of every secret."""
     resources, permissions = sorted({each.resource for each in unread}), sorted({each.permission for each in unread})
     named = len(resources) <= _RESOURCES_NAMED and all(each.startswith("arn:") for each in resources)
     statement: dict[str, Any] = {"Effect": "Allow", "Action": permissions, "Resource": resources if named else "*"}
@@ -183,7 +184,7 @@ def _rank(cause: Incident) -> tuple[object, ...]:
 
 
 def _key(finding: Finding, lacks: tuple[Lack, ...]) -> tuple[str, ...]:
-    """Return what findings of one line have in common: the cause, the state that it is in, and the kind of remedy."""
+    """Return the group key of a finding: root cause, status, and kind of remedy."""
     if lacks:
         return tuple(map(str, lacks))
     if finding.check == NOT_EXAMINED:

@@ -42,11 +42,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=EXIT_CODES_IN_SHORT,
 )
-_INTERRUPTED = 130  # as the library ends a command whose person pressed Ctrl-C
-_EVERY_DAY = "ValidationRequest"
-_BEFORE = "Before it is registered"
-_DEPLOYED = "Of the deployed application"
-_READ_UP = "Read up"
+_INTERRUPTED = 130  # the exit code of Typer after Ctrl-C
+_INSPECT = "Inspect"
+_BEFORE = "Before registration"
+_OPERATE = "Operate"
+_REFERENCE = "Reference"
 
 
 def _print_version(wanted: bool) -> None:
@@ -63,28 +63,28 @@ def pullguard(
 ) -> None:
     """Keep every Amazon ECS task able to pull its private-registry image.
 
-    Every command works with your AWS credentials and only reads, but for stop, resume and rollback, which ask first.
+    All commands use your AWS credentials. Only stop, resume and rollback change anything, and they ask first.
     AWS_PROFILE, AWS_REGION and AWS_ENDPOINT_URL work as usual.
     """
 
 
 for _command, _name, _panel, _codes in (
-    (audit, "audit", _EVERY_DAY, EXIT_CODES),
-    (explain, "explain", _EVERY_DAY, EXIT_CODES_OF_EXPLAIN),
-    (plan, "plan", _EVERY_DAY, EXIT_CODES_OF_PLAN),
-    (diagnose_command, "diagnose", _EVERY_DAY, EXIT_CODES_OF_DIAGNOSE),
+    (audit, "audit", _INSPECT, EXIT_CODES),
+    (explain, "explain", _INSPECT, EXIT_CODES_OF_EXPLAIN),
+    (plan, "plan", _INSPECT, EXIT_CODES_OF_PLAN),
+    (diagnose_command, "diagnose", _INSPECT, EXIT_CODES_OF_DIAGNOSE),
     (check_command, "check", _BEFORE, EXIT_CODES),
-    (history, "history", _DEPLOYED, None),
-    (rollback, "rollback", _DEPLOYED, None),
-    (stop, "stop", _DEPLOYED, None),
-    (resume, "resume", _DEPLOYED, None),
-    (findings, "findings", _READ_UP, None),
+    (history, "history", _OPERATE, None),
+    (rollback, "rollback", _OPERATE, None),
+    (stop, "stop", _OPERATE, None),
+    (resume, "resume", _OPERATE, None),
+    (findings, "findings", _REFERENCE, None),
 ):
     app.command(_name, cls=Command, rich_help_panel=_panel, epilog=_codes)(_command)
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command and exit: 0, 1 or 2, and never a traceback for what AWS or a person did."""
+    """Run the command and exit with 0, 1 or 2. Prints no traceback for AWS or user errors."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     write_what_can_be_written()
     choose_shell(sys.argv[1:] if arguments is None else arguments)
@@ -100,13 +100,13 @@ def main(arguments: list[str] | None = None) -> None:
         _leave(EXIT_COULD_NOT_RUN)
     except OSError as error:
         _cannot_be_written(error)
-    except Exception:  # noqa: BLE001 (a fault of ours must not look like findings, which exit with 1)
+    except Exception:  # noqa: BLE001 (a bug must not exit with 1, which means findings)
         traceback.print_exc()
         _leave(EXIT_COULD_NOT_RUN)
 
 
 def _leave(code: int) -> None:
-    """Exit now: threads of an interrupted audit may still wait for AWS, and nobody waits for them."""
+    """Exit without joining the threads of an interrupted audit, which may still wait for AWS."""
     try:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -118,7 +118,7 @@ def _leave(code: int) -> None:
 
 
 def _cannot_be_written(error: OSError) -> None:
-    """Exit at once: what has not been written cannot be, and would be tried again at an orderly end."""
-    if error.errno != errno.EPIPE:  # a reader who has read enough need not be told
-        errors().print(says(f"pullguard: the output cannot be written: {error.strerror}."))
+    """Exit at once, since an orderly exit would flush the output again and fail again."""
+    if error.errno != errno.EPIPE:  # a closed pipe is normal: `pullguard … | head`
+        errors().print(says(f"pullguard: cannot write the output: {error.strerror}."))
     os._exit(EXIT_COULD_NOT_RUN)

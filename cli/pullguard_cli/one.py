@@ -1,4 +1,4 @@
-"""One task definition, by whatever name a person gives it, with all the facts about it."""
+"""Find one task definition by family, revision or ARN, and gather all facts about it."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _THREADS = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class One:
-    """The facts about one revision; ``in_use`` says in words where it runs."""
+    """The facts about one revision. ``in_use`` describes where it runs (``service web in cluster prod``)."""
 
     facts: Facts
     in_use: tuple[str, ...]
@@ -26,13 +26,13 @@ class One:
 
 
 def connect_for(name: str, *, profile: str | None, region: str | None) -> Connection:
-    """Connect to the Region that was asked for, or else to that of ``name``, where that is an ARN."""
+    """Connect to ``region``, or else to the Region of ``name`` if it is an ARN."""
     if not name.startswith("arn:"):
         return connect(profile=profile, region=region)
     try:
         arn = Arn.parse(name, service="ecs", resource_type="task-definition")
     except Malformed as malformed:
-        raise CannotRun(f"{malformed}. Give a family, FAMILY:REVISION, or the ARN of a task definition.") from malformed
+        raise CannotRun(f"{malformed}. Pass a family, FAMILY:REVISION, or a task definition ARN.") from malformed
     return connect(profile=profile, region=region or arn.region)
 
 
@@ -46,7 +46,7 @@ def examine_one(
     secret_pattern: str = "*",  # noqa: S107 (of names)
     required_boundary: str = "",
 ) -> One:
-    """Gather everything about the task definition ``name``; raises ``CannotRun`` where there is none.
+    """Gather all facts about the task definition ``name``. Raises ``CannotRun`` if it does not exist.
 
     ``secret_pattern`` and ``required_boundary`` are a deployment's RegistrySecretPattern and RequireRoleBoundary.
     """

@@ -1,4 +1,4 @@
-"""The options that several commands share, and the values that they take."""
+"""Options shared by several commands."""
 
 from collections.abc import Iterable
 from enum import StrEnum
@@ -9,26 +9,25 @@ import typer
 from pullguard.checks.catalogue import CHECKS
 
 DEFAULT_STACK = "pullguard"
-AWS_PANEL = "Which AWS"
-LOOK_PANEL = "What to look at"
-SAY_PANEL = "What to say, and how"
-EXIT_CODES_IN_SHORT = "**Exit codes**: 0 nothing wrong · 1 findings · 2 could not run, or not to the end."
+AWS_PANEL = "AWS connection"
+LOOK_PANEL = "Scope"
+SAY_PANEL = "Output"
+EXIT_CODES_IN_SHORT = "**Exit codes**: 0 no findings · 1 findings · 2 could not run, or incomplete."
 EXIT_CODES_OF_EXPLAIN = (
-    "**Exit codes**: 0 every gate passes · 1 one fails or may fail · 2 could not run, or not to the end."
+    "**Exit codes**: 0 every gate passes · 1 a gate fails or may fail · 2 could not run, or incomplete."
 )
 EXIT_CODES_OF_PLAN = (
-    "**Exit codes**: 0 nothing to fix · 1 something to fix, by Pullguard or by people · 2 could not run, or not to "
-    "the end."
+    "**Exit codes**: 0 nothing to fix · 1 something to fix, by Pullguard or by hand · 2 could not run, or incomplete."
 )
-EXIT_CODES_OF_DIAGNOSE = "**Exit codes**: 0 for any text, known or not · 2 the text cannot be read."
+EXIT_CODES_OF_DIAGNOSE = "**Exit codes**: 0 any text, recognized or not · 2 the text cannot be read."
 EXIT_CODES = (
-    "**Exit codes**: 0 nothing at or above --fail-on · 1 findings · 2 could not run, or not to the end. "
+    "**Exit codes**: 0 nothing at or above --fail-on · 1 findings · 2 could not run, or incomplete. "
     "Progress and errors go to standard error."
 )
 
 
 class FailOn(StrEnum):
-    """From which severity on findings make the command fail."""
+    """The minimum severity that makes the command exit with 1."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -36,14 +35,14 @@ class FailOn(StrEnum):
 
 
 class Least(StrEnum):
-    """The least severity to tell of."""
+    """The minimum severity to report."""
 
     ERROR = "error"
     WARNING = "warning"
 
 
 class ReportFormat(StrEnum):
-    """The forms of an audit."""
+    """The formats of an audit report."""
 
     TABLE = "table"
     JSON = "json"
@@ -51,20 +50,20 @@ class ReportFormat(StrEnum):
 
 
 class TextFormat(StrEnum):
-    """The forms of what is for reading: text for people, JSON for programs."""
+    """Text for people, JSON for programs."""
 
     TEXT = "text"
     JSON = "json"
 
 
 def complete_check(incomplete: str) -> Iterable[tuple[str, str]]:
-    """Offer the ids of the catalogue, each with what it means."""
+    """Complete check ids, with their meaning."""
     return [(check.id, check.fails_when) for check in CHECKS if check.id.startswith(incomplete)]
 
 
 def complete_profile(incomplete: str) -> Iterable[str]:
-    """Offer the profiles of the AWS configuration."""
-    import botocore.session  # noqa: PLC0415 (the help text need not wait for it)
+    """Complete the profiles of the AWS configuration."""
+    import botocore.session  # noqa: PLC0415 (slow import, not needed for the help text)
 
     names = botocore.session.Session().available_profiles
     return [name for name in names if name.startswith(incomplete)]
@@ -75,7 +74,7 @@ Profile = Annotated[
     typer.Option(
         "--profile",
         metavar="NAME",
-        help="A profile of your AWS configuration.",
+        help="AWS profile.",
         show_default="AWS_PROFILE, or the default credential chain",
         autocompletion=complete_profile,
         rich_help_panel=AWS_PANEL,
@@ -86,7 +85,7 @@ Region = Annotated[
     typer.Option(
         "--region",
         metavar="REGION",
-        help="The AWS Region to look at.",
+        help="AWS Region.",
         show_default="AWS_REGION, or the profile's",
         rich_help_panel=AWS_PANEL,
     ),
@@ -96,10 +95,10 @@ ReadValues = Annotated[
     typer.Option(
         "--read-values/--no-values",
         help=(
-            "Judge the values of all referenced secrets, or of none: with ReadOnlyAccess, which may read none. A value "
-            "is never shown."
+            "Check the values of all referenced secrets, or of none (ReadOnlyAccess cannot read them). Values are "
+            "never shown."
         ),
-        show_default="those that are tagged pullguard:registry",
+        show_default="secrets tagged pullguard:registry",
         rich_help_panel=LOOK_PANEL,
     ),
 ]
@@ -107,7 +106,7 @@ LiveRegistry = Annotated[
     bool,
     typer.Option(
         "--live-registry",
-        help="Ask the registries whether the credentials of secrets that are tagged for them pull the images.",
+        help="Verify the credentials of tagged secrets against their registries.",
         rich_help_panel=LOOK_PANEL,
     ),
 ]
@@ -116,8 +115,8 @@ CrossCheck = Annotated[
     typer.Option(
         "--cross-check",
         help=(
-            "Ask AWS's policy simulator too, which sees the service control policies that nobody else may read "
-            "(needs iam:SimulatePrincipalPolicy)."
+            "Also ask the IAM policy simulator, which evaluates service control policies (needs "
+            "iam:SimulatePrincipalPolicy)."
         ),
         rich_help_panel=LOOK_PANEL,
     ),
@@ -127,8 +126,8 @@ AcceptUnknown = Annotated[
     typer.Option(
         "--accept-unknown",
         help=(
-            "Let the exit code depend on what is proved only: not on what your credentials may not read (else 2), nor "
-            "on what only the task's start can tell (else 1). Both are listed all the same."
+            "Ignore unknown results in the exit code: data that your credentials cannot read (otherwise 2), and "
+            "conditions known only when the task starts (otherwise 1). Both are still listed."
         ),
         rich_help_panel=SAY_PANEL,
     ),
@@ -152,30 +151,30 @@ TextOrJson = Annotated[
 ]
 StackName = Annotated[
     str,
-    typer.Option("--stack", metavar="NAME", help="The name of Pullguard's stack.", rich_help_panel=AWS_PANEL),
+    typer.Option("--stack", metavar="NAME", help="Name of the Pullguard stack.", rich_help_panel=AWS_PANEL),
 ]
 LedgerTable = Annotated[
     str | None,
     typer.Option(
         "--table",
         metavar="NAME",
-        help="The ledger's table; then no stack is asked for.",
+        help="Name of the ledger table. The stack is then not read.",
         show_default="the stack's",
         rich_help_panel=AWS_PANEL,
     ),
 ]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask. Needed where there is no terminal.")]
-Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for whoever wonders.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Skip the confirmation. Required without a terminal.")]
+Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Reason, shown in the history and in holds.")]
 
 RoleToHold = Annotated[
     str | None,
     typer.Argument(
         metavar="ROLE",
-        help="One role: its name, with its path where it has one, or its ARN.",
+        help="Role name, with its path if it has one, or ARN.",
         show_default="everything",
     ),
 ]
 OneFamily = Annotated[
     str | None,
-    typer.Option("--family", metavar="FAMILY", help="One family of task definitions and the services that run it."),
+    typer.Option("--family", metavar="FAMILY", help="Task definition family, including the services that run it."),
 ]

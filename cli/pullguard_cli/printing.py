@@ -1,7 +1,7 @@
-"""What all output has in common: where it goes, and that other people's text stays text.
+"""Console output, with untrusted text escaped.
 
-Findings quote names and policies that anybody may have written. On a terminal an escape sequence is a command, so
-nothing unprintable is ever printed.
+Findings quote names and policies from untrusted sources. Terminals execute escape sequences, so unprintable characters
+are never printed.
 """
 
 import codecs
@@ -31,7 +31,7 @@ _IN_ASCII: Final = {
 
 
 def write_what_can_be_written() -> None:
-    """Let no sign stop the output that the console's encoding lacks: ASCII, or a code page of Windows."""
+    """Replace characters that the console's encoding lacks (ASCII, a Windows code page), rather than fail."""
     codecs.register_error("pullguard", _spelt_out)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -46,17 +46,17 @@ def _spelt_out(error: UnicodeError) -> tuple[str, int]:
 
 
 def plain(text: str) -> str:
-    """Return ``text`` without anything that a terminal would obey; lines stay lines."""
+    """Return ``text`` with unprintable characters escaped, except line breaks."""
     return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
 
 
 def says(text: str, style: str = "") -> Text:
-    """Return other people's text for a console: neither markup nor escape sequences mean anything in it."""
+    """Return untrusted text for a console, with neither markup nor escape sequences interpreted."""
     return Text(plain(text), style=style)
 
 
 def time_of(at: str) -> str:
-    """Return an ISO 8601 time as people read it, in UTC and to the second; any other text as it is."""
+    """Format an ISO 8601 time as UTC, to the second. Returns other text, and times without a zone, unchanged."""
     try:
         time = datetime.fromisoformat(at)
     except ValueError:
@@ -65,16 +65,16 @@ def time_of(at: str) -> str:
 
 
 def output(**options: Any) -> Console:
-    """Return the console on standard output; in a file or a pipe it has no colours and a fixed width."""
+    """Return the console on standard output. In a file or a pipe it has no colours and a width of 120."""
     width = None if sys.stdout.isatty() else _WIDTH_OF_A_FILE
     return Console(**{"file": sys.stdout, "width": width, "highlight": False, "emoji": False, **options})
 
 
 def errors() -> Console:
-    """Return the console on standard error, for progress and for what goes wrong."""
+    """Return the console on standard error, for progress and errors."""
     return Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:
-    """Return ``1 family``, ``2 families``."""
+    """Return a number with its noun: ``1 family``, ``2 families``. ``many`` defaults to ``one`` with an s."""
     return f"{number:,} {one if number == 1 else many or f'{one}s'}"

@@ -1,4 +1,4 @@
-"""What an audit looks at, and what it tells of: the filters of the command line."""
+"""The scope of an audit: the filters given on the command line."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def values_to_read(choice: bool | None) -> "ReadValues":
-    """Return whose values are read, by ``--read-values``, ``--no-values`` or neither."""
+    """Return which secrets' values to read: ``--read-values`` all, ``--no-values`` none, neither: opted-in ones."""
     match choice:
         case None:
             return "opted-in"
@@ -26,7 +26,7 @@ def values_to_read(choice: bool | None) -> "ReadValues":
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """What to look at, and what to say of it. Empty ``families`` and ``clusters`` mean all."""
+    """The filters of an audit. Empty ``families`` and ``clusters`` mean all; families are glob patterns."""
 
     families: tuple[str, ...] = ()
     clusters: tuple[str, ...] = ()
@@ -37,12 +37,12 @@ class Scope:
     cross_check: bool = False
 
     def wants(self, family: str) -> bool:
-        """Whether the family is among those that were asked for."""
+        """Whether the family is in scope."""
         return not self.families or any(fnmatchcase(family, pattern) for pattern in self.families)
 
     @property
     def prefix(self) -> str | None:
-        """The beginning that all wanted families share, for AWS to filter by; None where there is none."""
+        """The literal prefix of the only pattern, for AWS to filter by; None without one."""
         if len(self.families) != 1:
             return None
         literal = self.families[0]
@@ -52,7 +52,7 @@ class Scope:
 
     @property
     def words(self) -> str:
-        """What was looked at, if that was not everything: ``families web-*; cluster prod``; else empty."""
+        """The filters in words, such as ``family web-*; cluster prod``. Empty without filters."""
         return "; ".join(self._words())
 
     def _words(self) -> Iterator[str]:
@@ -65,7 +65,7 @@ class Scope:
             yield f"{'check' if len(self.checks) == 1 else 'checks'} {ids}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the scope for JSON; empty lists mean all."""
+        """Return the scope as JSON. Empty lists mean all."""
         return {
             "families": list(self.families),
             "clusters": list(self.clusters),

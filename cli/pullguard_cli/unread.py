@@ -1,4 +1,4 @@
-"""What AWS would not tell, and what follows from it: an audit that lacks a right has not seen everything."""
+"""Failed AWS reads and their consequences: an audit that lacks a permission is incomplete."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -7,13 +7,13 @@ from typing import Final
 from pullguard.domain.facts import Unreadable
 from pullguard.domain.findings import Finding
 
-# Asking again, with more rights or later, would help; what AWS refuses for the state of a thing, it refuses always.
+# A retry, later or with more permissions, can succeed. Refusals because of a resource's state are permanent.
 _NOT_SEEN: Final = {"denied": "was denied", "throttled": "was throttled", "unreachable": "got no answer"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Lack:
-    """The one reason why many things were not seen: a call that is denied, throttled or not answered."""
+    """A kind of failed read: a call that was denied, throttled or not answered."""
 
     permission: str
     reason: str
@@ -23,13 +23,13 @@ class Lack:
 
 
 def lacks_in(unread: Iterable[Unreadable]) -> tuple[Lack, ...]:
-    """Return what would have to be allowed, or asked again, to see what was not seen; each once."""
+    """Return the distinct failures that a retry, or another permission, could resolve."""
     found = (Lack(permission=each.permission, reason=each.reason) for each in unread if each.reason in _NOT_SEEN)
     return tuple(sorted(set(found)))
 
 
 def gaps_of(unread: Mapping[str, tuple[Unreadable, ...]], findings: Iterable[Finding]) -> tuple[str, ...]:
-    """Say, a sentence for each lack, what was not seen for it. ``unread`` is by the ids of findings."""
+    """Return one sentence for each kind of failed read. ``unread`` is keyed by finding id."""
     resources: dict[Lack, set[str]] = {}
     definitions: dict[Lack, set[str]] = {}
     for finding in findings:
@@ -38,7 +38,7 @@ def gaps_of(unread: Mapping[str, tuple[Unreadable, ...]], findings: Iterable[Fin
                 resources.setdefault(lack, set()).add(each.resource)
                 definitions.setdefault(lack, set()).add(finding.task_definition)
     return tuple(
-        f"{lack} on {_listed(resources[lack])}, so {_count(len(definitions[lack]))} judged in part"
+        f"{lack} on {_listed(resources[lack])}, so {_count(len(definitions[lack]))} checked only in part"
         for lack in sorted(resources)
     )
 

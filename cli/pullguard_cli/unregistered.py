@@ -1,4 +1,4 @@
-"""Judging a task definition that is not registered yet: offline, or with AWS's answers about what it names."""
+"""Check a task definition before it is registered: offline, or with AWS reads of the resources it names."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -32,65 +32,65 @@ from pullguard_cli.input.located import Unusable
 UNKNOWN_ACCOUNT: Final = "000000000000"
 NOT_ASKED: Final = NotAsked(why="AWS was not asked", switch="pullguard check --live")
 _NOT_DEPLOYED: Final = NotAsked(
-    why="CloudFormation puts the value in when it deploys", switch="pullguard audit, after the deployment"
+    why="CloudFormation sets the value on deployment", switch="pullguard audit, after the deployment"
 )
 _REGIONS: Final = ("us-east-1", "cn-north-1", "us-gov-west-1", "eusc-de-east-1", "us-iso-east-1", "us-isob-east-1")
-"""What stands for an unknown Region, for each partition: only the partition is judged by it."""
-# Of a reference that only the deployment knows, these ask no more than whether it is there.
+"""Stand-ins for an unknown Region, one for each partition. Only the partition is derived from them."""
+# Checks that need only the presence of a reference, so they work before its value is known.
 _PRESENCE_CHECKS: Final = frozenset({"credentials-on-ecr-image", "execution-role-missing"})
 
 
 class OfflineReaders:
-    """Readers that ask nobody: every answer is that nobody looked."""
+    """Readers without AWS. Every answer is ``NotAsked``."""
 
     def task_definition(self, reference: str) -> Lookup[TaskDefinition]:  # noqa: ARG002
-        """Not looked up."""
+        """Return ``NotAsked``."""
         return NOT_ASKED
 
     def role(self, arn: Arn) -> Lookup[Role]:  # noqa: ARG002
-        """Not looked up."""
+        """Return ``NotAsked``."""
         return NOT_ASKED
 
     def secret(self, secret_id: str, region: str) -> Lookup[Secret]:  # noqa: ARG002
-        """Not looked up."""
+        """Return ``NotAsked``."""
         return NOT_ASKED
 
     def registry_secrets(self, region: str) -> Lookup[tuple[Secret, ...]]:  # noqa: ARG002
-        """Not looked up."""
+        """Return ``NotAsked``."""
         return NOT_ASKED
 
     def organization(self) -> Lookup[str]:
-        """Not looked up."""
+        """Return ``NotAsked``."""
         return NOT_ASKED
 
     def every_secret(self, region: str) -> Lookup[tuple[Secret, ...]]:  # noqa: ARG002
-        """Not looked up."""
+        """Return ``NotAsked``."""
         return NOT_ASKED
 
     def every_role(self) -> Lookup[tuple[Role, ...]]:
-        """Not looked up."""
+        """Return ``NotAsked``."""
         return NOT_ASKED
 
     def usage(self, task_definition: TaskDefinition) -> Lookup[Usage]:  # noqa: ARG002
-        """Not looked up."""
+        """Return ``NotAsked``."""
         return NOT_ASKED
 
     def simulation(self, role: Role, secret: Secret, reference: str) -> Lookup[tuple[Simulated, ...]]:  # noqa: ARG002
-        """Not looked up."""
+        """Return ``NotAsked``."""
         return NOT_ASKED
 
     def anonymous_pull(self, image: ImageReference, hosts: frozenset[str]) -> Lookup[Verification]:  # noqa: ARG002
-        """Not looked up."""
+        """Return ``NotAsked``."""
         return NOT_ASKED
 
     def verification(self, secret: Secret, image: ImageReference) -> Lookup[Verification]:  # noqa: ARG002
-        """Not looked up."""
+        """Return ``NotAsked``."""
         return NOT_ASKED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Home:
-    """Where a task definition is to be registered; an unknown Region or account has a stand-in."""
+    """The account and Region where a task definition will be registered. Unknown values have a stand-in."""
 
     region: str
     account: str
@@ -98,18 +98,18 @@ class Home:
 
     @property
     def known_region(self) -> str | None:
-        """The Region, None where it is only a stand-in."""
+        """The Region; None if it is a stand-in."""
         return self.region if self.region_is_known else None
 
     @property
     def known_account(self) -> str | None:
-        """The account, None where it is only a stand-in."""
+        """The account; None if it is a stand-in."""
         return None if self.account == UNKNOWN_ACCOUNT else self.account
 
     def name_of(self, declared: Declared) -> str:
-        """Return the ARN of a task definition, or its family while the account or the Region is not known.
+        """Return the ARN of a task definition, or its family if the account or the Region is unknown.
 
-        Before it is registered it has revision 0.
+        A task definition that is not registered has revision 0.
         """
         if declared.arn is not None:
             return str(_arn_of(declared))
@@ -118,19 +118,20 @@ class Home:
         return self.unregistered(declared.family)
 
     def unregistered(self, family: str) -> str:
-        """Return the ARN by which the checks know a family that is not registered yet."""
+        """Return the ARN that the checks use for an unregistered family: revision 0."""
         return f"arn:{partition_of(self.region)}:ecs:{self.region}:{self.account}:task-definition/{family}:0"
 
     def without_stand_in(self, text: str) -> str:
-        """Return ``text`` without the option that names a Region which nothing says: the AWS CLI's own applies."""
+        """Return ``text`` without ``--region`` if the Region is a stand-in, so that the AWS CLI uses its default."""
         return text if self.region_is_known else text.replace(f" --region {self.region}", "")
 
 
 def home_of(declared: Declared, *, region: str | None, account: str | None, environment: Mapping[str, str]) -> Home:
-    """Find Region and account: what was given, else what the file's ARNs and the environment tell.
+    """Find Region and account.
 
-    A role lies in the account of its tasks, and in their partition: an environment that says another partition is
-    about something else.
+    The Region comes from ``region``, the task definition's ARN, the environment, or the secrets' ARNs, in this order.
+    The account comes from the task definition's ARN, ``account``, the role, or the secrets' ARNs. A role is in the
+    account and partition of its tasks, so Regions of another partition are skipped, except ``region``.
     """
     own = _arn_of(declared)
     role = _parsed(declared.execution_role if isinstance(declared.execution_role, str) else None)
@@ -169,7 +170,7 @@ def _arn_of(declared: Declared) -> Arn | None:
 
 
 def definition_of(declared: Declared, home: Home) -> TaskDefinition:
-    """Return the typed view; before it is registered, a task definition is its family's revision 0."""
+    """Return the typed view. A task definition that is not registered has revision 0."""
     role = declared.execution_role
     return read_task_definition(
         {
@@ -184,7 +185,7 @@ def definition_of(declared: Declared, home: Home) -> TaskDefinition:
 
 
 def judge(declared: Declared, home: Home, readers: Readers, *, now: datetime) -> Examination:
-    """Ask every check about what the file says, and of what only the deployment knows, whether it is there at all."""
+    """Run every check on known values. For values set on deployment, check only their presence."""
     definition = definition_of(declared, home)
     known = _only(definition, lambda index: not _has_later_reference(declared, index))
     facts = gather_about(known, readers, now=now)
@@ -206,7 +207,7 @@ def judge(declared: Declared, home: Home, readers: Readers, *, now: datetime) ->
 
 
 def _as_in_the_file(finding: Finding, declared: Declared, home: Home) -> Finding:
-    """Name a task definition that is not registered by its family, and no Region that nothing says."""
+    """Replace stand-ins: name an unregistered task definition by its family, and drop an unknown Region."""
     remedy = finding.remedy
     finding = replace(
         finding,
@@ -236,7 +237,7 @@ def _only(definition: TaskDefinition, wanted: Callable[[int], bool]) -> TaskDefi
 
 
 def _facts_of_later(facts: Facts, later: TaskDefinition) -> Facts:
-    """Return facts in which every reference is one that can be looked up, and nobody did."""
+    """Return facts in which every reference is well-formed but its secret was not read."""
     containers = tuple(map(_with_some_reference, later.containers))
     return replace(facts, task_definition=replace(later, containers=containers), secrets={}, registry_secrets=())
 
@@ -263,7 +264,7 @@ def _together(one: Examination, other: Examination) -> Examination:
 
 
 def _later_values(declared: Declared, definition: TaskDefinition) -> Iterator[NotChecked]:
-    """Yield the questions about references, and about images without one, that only the deployment knows."""
+    """Yield a question for each reference, or image without a reference, whose value is set on deployment."""
     for each in declared.containers:
         if isinstance(each.reference, DeployTime):
             check, question = "secret-not-found", "Which secret does the reference name, and does it work?"

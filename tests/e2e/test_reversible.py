@@ -92,7 +92,7 @@ def test_a_stop_holds_every_write_and_what_was_wanted_happens_after_it(revoking:
     revoking.settle()
     assert policy(revoking, name) is None
 
-    assert "A sweep was asked for" in pullguard(revoking, "resume", "--yes")
+    assert "Requested a sweep" in pullguard(revoking, "resume", "--yes")
     insist(lambda: policy(revoking, name), "the grant after the stop", timeout_s=WITHIN_S)
     insist(lambda: reported(revoking, name, "Remediation Completed"), "an alert of it", timeout_s=WITHIN_S)
 

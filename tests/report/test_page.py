@@ -126,8 +126,8 @@ def test_says_what_the_sample_says() -> None:
     said = " ".join("".join(Page(text).texts).split())
     for expected in (
         "6 causes stop images from being pulled",
-        "Beside them 1 warning and 1 cause that may, which could not be told.",
-        "8 task definitions concerned are in use now",
+        "In addition: 1 warning and 1 unknown cause.",
+        "8 dependent task definitions are in use",
         "40 task definitions · 3 in use",
         "service storefront in cluster canary",
         "aws secretsmanager restore-secret --region eu-central-1 --secret-id arn:aws:secretsmanager:",
@@ -152,8 +152,8 @@ NOTHING_NAMED = replace(clean_audit(), summary=Summary(task_definitions=1), not_
         ),
         (NOTHING_NAMED, "No private registry is in use here"),
         (replace(NOTHING_NAMED, not_checked=NOT_CHECKED), "Nothing wrong was found in what was checked"),
-        (replace(clean_audit(), unfinished=("Interrupted.",)), "Nothing wrong was seen, and not everything was seen"),
-        (replace(sample_audit(), findings=sample_audit().findings[-6:]), "Nothing is proved to be broken now"),
+        (replace(clean_audit(), unfinished=("Interrupted.",)), "No findings, but the audit is incomplete"),
+        (replace(sample_audit(), findings=sample_audit().findings[-6:]), "Nothing is known to be broken"),
         (replace(sample_audit(), findings=sample_audit().findings[:1]), "1 cause stops images from being pulled"),
     ],
     ids=["whole", "clean", "listed", "empty", "empty but", "unfinished", "doubts", "one"],

@@ -1,4 +1,4 @@
-"""``pullguard audit``: options in, one report out, one exit code."""
+"""``pullguard audit``: check all task definitions of an account and Region."""
 
 import io
 import json
@@ -39,7 +39,7 @@ _SUFFIXES = {
     ".txt": ReportFormat.TABLE,
     "": ReportFormat.TABLE,
 }
-_NOTHING_HERE = "There is nothing to look at in account {account}, {region}. Is it the right one? (--region, --profile)"
+_NOTHING_HERE = "No task definitions in account {account}, {region}. Check --region and --profile."
 
 
 def audit(
@@ -49,7 +49,7 @@ def audit(
         typer.Option(
             "--family",
             metavar="GLOB",
-            help="Only families that match, such as 'web-*'. May be given again.",
+            help="Only matching families, such as 'web-*'. Repeatable.",
             show_default="all",
             rich_help_panel=LOOK_PANEL,
         ),
@@ -59,7 +59,7 @@ def audit(
         typer.Option(
             "--cluster",
             metavar="NAME",
-            help="Only what runs in this cluster. May be given again.",
+            help="Only revisions that run in this cluster. Repeatable.",
             show_default="all",
             rich_help_panel=LOOK_PANEL,
         ),
@@ -69,7 +69,7 @@ def audit(
         typer.Option(
             "--check",
             metavar="ID",
-            help="Ask only this check (pullguard findings lists them). May be given again.",
+            help="Run only this check (see pullguard findings). Repeatable.",
             show_default="all",
             autocompletion=complete_check,
             rich_help_panel=LOOK_PANEL,
@@ -80,13 +80,13 @@ def audit(
     cross_check: CrossCheck = False,
     severity: Annotated[
         Least,
-        typer.Option("--severity", help="Tell only of findings at least so severe.", rich_help_panel=SAY_PANEL),
+        typer.Option("--severity", help="Minimum severity to report.", rich_help_panel=SAY_PANEL),
     ] = Least.WARNING,
     format_: Annotated[
         ReportFormat | None,
         typer.Option(
             "--format",
-            help="The form of the report.",
+            help="Report format.",
             show_default="table on a terminal, json elsewhere",
             rich_help_panel=SAY_PANEL,
         ),
@@ -97,14 +97,14 @@ def audit(
             "--output",
             "-o",
             metavar="FILE",
-            help="Write the report to a file; .json and .html tell the form.",
+            help="Write the report to a file. The suffix selects the format (.json, .html, .txt).",
             show_default="standard output",
             rich_help_panel=SAY_PANEL,
         ),
     ] = None,
     fail_on: Annotated[
         FailOn,
-        typer.Option("--fail-on", help="Exit with 1 from this severity on.", rich_help_panel=SAY_PANEL),
+        typer.Option("--fail-on", help="Minimum severity that makes the exit code 1.", rich_help_panel=SAY_PANEL),
     ] = FailOn.ERROR,
     accept_unknown: AcceptUnknown = False,
     max_rate: Annotated[
@@ -113,8 +113,8 @@ def audit(
             "--max-rate",
             metavar="N",
             min=0.1,
-            help="At most N ECS task definition calls a second (the account's quota is 20, and deployments need some).",
-            show_default="as fast as AWS lets us",
+            help="Maximum ECS task definition calls per second (the account's quota of 20 is shared with deployments).",
+            show_default="as fast as AWS allows",
             rich_help_panel=AWS_PANEL,
         ),
     ] = None,
@@ -123,22 +123,21 @@ def audit(
 ) -> None:
     """Find every task definition that cannot pull its private image, and say why.
 
-    Looks at the newest revision of each family and at every revision that a service or a running task uses. Reads
-    only; changes nothing.
+    Checks the newest revision of each family and every revision that a service or a running task uses. Read-only.
 
     **Examples**
 
     - `pullguard audit` — everything, as a table
-    - `pullguard audit --family 'web-*' --fail-on warning` — a gate in a pipeline
-    - `pullguard audit --cluster prod -o report.html` — a report to send around
-    - `pullguard audit | jq '.findings[].check'` — JSON, where it goes to a program
+    - `pullguard audit --family 'web-*' --fail-on warning` — as a gate in a pipeline
+    - `pullguard audit --cluster prod -o report.html` — a report to share
+    - `pullguard audit | jq '.findings[].check'` — JSON, the default in a pipe
     """
     checks = _checks(check or [])
     form = format_ or _form(output_)
     if output_ is not None and (output_.is_dir() or not output_.parent.is_dir()):
-        raise CannotRun(f"{output_} cannot be written: name a file in a folder that exists.")
+        raise CannotRun(f"cannot write {output_}: pass a file in an existing folder.")
 
-    # Imported where it is used: the help text and the completion of a shell need not wait for boto3.
+    # Imported here: slow, and not needed for the help text and shell completion.
     from pullguard_cli.auditing import Auditor  # noqa: PLC0415
     from pullguard_cli.connection import connect  # noqa: PLC0415
     from pullguard_cli.output.progress import watching  # noqa: PLC0415
@@ -157,7 +156,7 @@ def audit(
         done = Auditor(connection, scope, watcher).run()
     _report(done, form, output_)
     for sentence in done.gaps:
-        errors().print(says(f"pullguard: not finished: {sentence}"))
+        errors().print(says(f"pullguard: incomplete: {sentence}"))
     if not done.summary.task_definitions:
         errors().print(says(f"pullguard: {_NOTHING_HERE.format(account=done.account, region=done.region)}"))
     raise typer.Exit(_exit_code(done, fail_on, accept_unknown=accept_unknown))
@@ -169,12 +168,12 @@ def _checks(ids: list[str]) -> tuple[Check, ...]:
 
 
 def _form(path: Path | None) -> ReportFormat:
-    """Return the form that the name of a file says, on standard output what suits whoever reads there."""
+    """Return the format for the file's suffix. On standard output: a table for a terminal, otherwise JSON."""
     if path is None:
         return ReportFormat.TABLE if sys.stdout.isatty() else ReportFormat.JSON
     form = _SUFFIXES.get(path.suffix.lower())
     if form is None:
-        raise CannotRun(f"{path}: the report is written as .json, .html or .txt. Name such a file, or give --format.")
+        raise CannotRun(f"{path}: the suffix must be .json, .html or .txt. Rename the file or pass --format.")
     return form
 
 
@@ -190,7 +189,7 @@ def _report(done: Audit, form: ReportFormat, path: Path | None) -> None:
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise CannotRun(f"{path} cannot be written: {error.strerror}.") from error
+        raise CannotRun(f"cannot write {path}: {error.strerror}.") from error
     errors().print(says(f"pullguard: wrote {path}"))
 
 
@@ -199,7 +198,7 @@ def _written(done: Audit, form: ReportFormat) -> str:
         case ReportFormat.JSON:
             return json.dumps(done.to_dict(), indent=2) + "\n"
         case ReportFormat.HTML:
-            from pullguard_cli.output.html import render  # noqa: PLC0415 (a template engine, for this form only)
+            from pullguard_cli.output.html import render  # noqa: PLC0415 (a template engine, needed for this format only)
 
             return render(done)
         case ReportFormat.TABLE:

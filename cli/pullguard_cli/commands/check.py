@@ -1,4 +1,4 @@
-"""`pullguard check FILE...`: judge task definitions in files, before they are registered."""
+"""``pullguard check FILE...``: check task definitions in files, before they are registered."""
 
 import json
 import os
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class CheckFormat(StrEnum):
-    """How the findings are printed."""
+    """Output formats of the findings."""
 
     TEXT = "text"
     JSON = "json"
@@ -43,7 +43,7 @@ class CheckFormat(StrEnum):
 
 @dataclass(slots=True)
 class _Collected:
-    """What has come of the files so far."""
+    """Results of the files so far."""
 
     placed: list[Placed] = field(default_factory=list)
     unusable: list[Unusable] = field(default_factory=list)
@@ -56,7 +56,7 @@ class _Collected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judge:
-    """Who answers about AWS, and what is known of the place of registration."""
+    """The readers of AWS facts, and the known account and Region of the registration."""
 
     readers: Readers
     now: datetime
@@ -66,7 +66,7 @@ class Judge:
 
 
 def check_files(files: Iterable[str], judge_by: Judge) -> Checked:
-    """Check every file; one that cannot be read or understood keeps no other from being checked."""
+    """Check every file. An unusable file does not prevent the others from being checked."""
     collected = _Collected()
     for file in dict.fromkeys(files):
         try:
@@ -128,17 +128,18 @@ def check_command(
         bool,
         typer.Option(
             "--live",
-            help="Ask AWS too: about the roles, secrets and keys that the files name.",
+            help="Also read the roles, secrets and keys that the files name from AWS.",
             rich_help_panel=LOOK_PANEL,
         ),
     ] = False,
     read_values: ReadValues = None,
     format_: Annotated[
         CheckFormat,
-        typer.Option("--format", help="The form; github is annotations.", rich_help_panel=SAY_PANEL),
+        typer.Option("--format", help="Output format; github prints annotations.", rich_help_panel=SAY_PANEL),
     ] = CheckFormat.TEXT,
     fail_on: Annotated[
-        FailOn, typer.Option("--fail-on", help="Exit with 1 from this severity on.", rich_help_panel=SAY_PANEL)
+        FailOn,
+        typer.Option("--fail-on", help="Minimum severity that makes the exit code 1.", rich_help_panel=SAY_PANEL),
     ] = FailOn.ERROR,
     accept_unknown: AcceptUnknown = False,
     profile: Profile = None,
@@ -147,27 +148,28 @@ def check_command(
         typer.Option(
             "--region",
             metavar="REGION",
-            help="The AWS Region in which the task definitions are to be registered.",
-            show_default="what ARNs in the file tell, else AWS_REGION",
+            help="AWS Region of the registration.",
+            show_default="from ARNs in the file, or AWS_REGION",
             rich_help_panel=AWS_PANEL,
         ),
     ] = None,
 ) -> None:
     """Check task definitions in files, before they are registered.
 
-    Takes what `aws ecs register-task-definition --cli-input-json` takes, what `aws ecs describe-task-definition`
-    prints, and CloudFormation's AWS::ECS::TaskDefinition, alone or in a template. Asks nobody, unless --live is given.
+    Accepts the input of `aws ecs register-task-definition --cli-input-json`, the output of
+    `aws ecs describe-task-definition`, and CloudFormation's AWS::ECS::TaskDefinition, alone or in a template. Works
+    offline unless --live is given.
 
-    In GitHub Actions, findings also stand as annotations beside their lines.
+    In GitHub Actions, findings are also printed as annotations.
 
     **Examples**
 
     - `pullguard check task-definition.json` — offline, before it is registered
-    - `pullguard check template.yaml --region eu-central-1 --live` — with the roles, secrets and keys as they are
+    - `pullguard check template.yaml --region eu-central-1 --live` — with the current roles, secrets and keys
     - `pullguard check deploy/*.json --format sarif > pullguard.sarif` — for code scanning
     """
     if read_values is not None and not live:
-        raise CannotRun("Whose values are read is a question to AWS, which is asked with --live only. Give both.")
+        raise CannotRun("--read-values and --no-values require --live.")
     if live:
         with asking_aws():
             checked = check_files(files, _live_judge(profile, region, values_to_read(read_values)))
@@ -176,13 +178,13 @@ def check_command(
     for unusable in checked.unusable:
         errors().print(says(f"pullguard: {unusable}"))
     for sentence in checked.gaps:
-        errors().print(says(f"pullguard: not finished: {sentence}"))
+        errors().print(says(f"pullguard: incomplete: {sentence}"))
     _print(checked, format_)
     raise typer.Exit(exit_code(checked, fail_on, accept_unknown=accept_unknown))
 
 
 def exit_code(checked: Checked, fail_on: FailOn, *, accept_unknown: bool = False) -> int:
-    """Return 2 where something could not be checked, 1 where findings are as severe as ``fail_on``, else 0."""
+    """Return 2 if something could not be checked, 1 if a finding is at least as severe as ``fail_on``, else 0."""
     if checked.unusable or (checked.gaps and not accept_unknown):
         return EXIT_COULD_NOT_RUN
     if fail_on is FailOn.NEVER:
@@ -194,13 +196,13 @@ def exit_code(checked: Checked, fail_on: FailOn, *, accept_unknown: bool = False
 
 def _offline_judge(region: str | None) -> Judge:
     if region is not None and not is_region(region):
-        raise CannotRun(f"{shown(region)} is no AWS Region. Give --region one such as eu-central-1.")
+        raise CannotRun(f"{shown(region)} is not an AWS Region. Pass --region a Region such as eu-central-1.")
     return Judge(readers=OfflineReaders(), now=datetime.now(UTC), region=region)
 
 
 def _live_judge(profile: str | None, region: str | None, values: "Values") -> Judge:
-    """Ask as the caller, in one Region: the one that the session is for."""
-    # Imported where it is used: whoever stays offline need not wait for boto3.
+    """Return a judge that reads AWS with the caller's credentials, in the session's Region."""
+    # Imported here: boto3 is slow to import, and not needed offline.
     from pullguard.aws.readers import AwsReaders  # noqa: PLC0415
     from pullguard_cli.connection import connect  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""``pullguard diagnose``: what a stopped reason or a service event means. It asks neither AWS nor a registry."""
+"""``pullguard diagnose``: explain a stopped reason or a service event, offline."""
 
 import json
 import sys
@@ -20,25 +20,25 @@ from pullguard_cli.options import TextFormat, TextOrJson
 from pullguard_cli.printing import output, says
 
 STANDARD_INPUT: Final = "-"
-# The answer of DescribeTasks for 100 tasks, the most that it takes, is well below.
+# DescribeTasks returns at most 100 tasks, which is well below this.
 MAX_BYTES: Final = 1024 * 1024
 _LISTS: Final = ("tasks", "services", "taskArns", "serviceArns")
 _NOTHING_STOPPED: Final = Explanation(
     kind="unknown",
-    sentence="This is JSON that holds no stopped task and no event of a service.",
+    sentence="The JSON contains no stopped task and no service event.",
     how_to_fix=(
-        "ECS keeps a stopped task for about an hour. aws ecs list-tasks --cluster CLUSTER --desired-status STOPPED "
-        "lists those that it keeps; give what aws ecs describe-tasks prints of them to pullguard diagnose -."
+        "ECS keeps stopped tasks for about an hour. List them with aws ecs list-tasks --cluster CLUSTER "
+        "--desired-status STOPPED, then pipe the output of aws ecs describe-tasks into pullguard diagnose -."
     ),
     source="https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-errors.html",
     is_registry_related=False,
 )
-_HOW_TO_GIVE_IT: Final = "Give a stopped reason or a service event in quotes, or - to read one from standard input."
+_HOW_TO_GIVE_IT: Final = "Pass a stopped reason or a service event in quotes, or - to read standard input."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stop:
-    """What was said of one task: the reasons, the images of its containers, and the role of its overrides."""
+    """One stopped task: the reasons, its containers' images, and the execution role of its overrides."""
 
     reasons: tuple[Reason, ...]
     images: tuple[ImageReference, ...] = ()
@@ -50,17 +50,17 @@ def diagnose_command(
         list[str],
         typer.Argument(
             metavar="TEXT|-",
-            help="A stopped reason, a service event, or JSON that holds them; - for standard input.",
+            help="A stopped reason, a service event, or JSON that contains them; - for standard input.",
             show_default=False,
         ),
     ],
     *,
     format_: TextOrJson = None,
 ) -> None:
-    """Explain why a task did not start, by the text that Amazon ECS gives. Asks neither AWS nor a registry.
+    """Explain why a task did not start, from the text that Amazon ECS reports. Works offline.
 
-    Takes a task's or container's reason, a service event, what `aws ecs describe-tasks` or `describe-services` prints,
-    and an event of EventBridge. Of several texts the one that says most about a pull is explained.
+    Accepts the reason of a task or container, a service event, the output of `aws ecs describe-tasks` or
+    `describe-services`, and EventBridge events. Among several texts, it explains the most specific one about a pull.
 
     **Examples**
 
@@ -76,7 +76,7 @@ def diagnose_command(
 
 
 def answer_to(text: str) -> dict[str, Any]:
-    """Return the answer in the shape of the contract: kind, summary, checks, how_to_fix and source."""
+    """Return the explanation as JSON: kind, summary, checks, how_to_fix and source."""
     stops = stops_in(text)
     found = [(diagnose(stop.reasons, stop.images), stop) for stop in stops or (Stop(reasons=(Reason(text=text),)),)]
     diagnosis, stop = min(found, key=lambda each: priority(each[0]))
@@ -93,7 +93,7 @@ def answer_to(text: str) -> dict[str, Any]:
 
 
 def stops_in(text: str) -> tuple[Stop, ...] | None:
-    """Return what ``text`` says as JSON that AWS prints; None if it is no JSON."""
+    """Return the stopped tasks and service events in AWS's JSON output. None if ``text`` is not JSON."""
     document = _document(text)
     return None if document is None else tuple(_stops(document))
 
@@ -106,7 +106,7 @@ def _document(text: str) -> object:
 
 
 def _is_list_of_aws(text: str) -> bool:
-    """Whether the text is what AWS prints of tasks or services, whose other words say nothing about a pull."""
+    """Whether the text is AWS's JSON list of tasks or services. Its other text does not explain a pull."""
     document = _document(text)
     return isinstance(document, Mapping) and any(isinstance(document.get(each), list) for each in _LISTS)
 
@@ -118,14 +118,14 @@ def _stops(value: object) -> Iterator[Stop]:
         case list():
             for each in value:
                 yield from _stops(each)
-        case {"detail": Mapping() as detail}:  # an event of EventBridge
+        case {"detail": Mapping() as detail}:  # an EventBridge event
             yield from _stops(detail)
         case {"tasks": list() as tasks}:
             yield from _stops(tasks)
         case {"services": list() as services}:
             for service in services:
                 yield from _stops(service.get("events") if isinstance(service, Mapping) else None)
-        case {"message": str() as message} | {"reason": str() as message}:  # a service's event
+        case {"message": str() as message} | {"reason": str() as message}:  # a service event
             yield from _stops(message)
         case Mapping() if "stoppedReason" in value or "containers" in value:
             yield from _task(value)
@@ -155,20 +155,20 @@ def _text(value: object) -> str | None:
 
 
 def _named(diagnosis: Diagnosis, stop: Stop) -> Iterator[str]:
-    """Say what the text names: hosts and roles of proved form, and nothing else of it."""
+    """Yield sentences that name the host and role in the text, only if they are well-formed."""
     if diagnosis.registry is not None:
         yield f"The image is at {diagnosis.registry}."
     if diagnosis.role is not None:
         yield f"The role is {diagnosis.role.arn or f'{diagnosis.role.name} of account {diagnosis.role.account}'}."
     if stop.role is not None:
         role = shown(without_credentials(stop.role))
-        yield f"The task's overrides name the execution role {role}, in place of the task definition's."
+        yield f"The task's overrides replace the task definition's execution role with {role}."
 
 
 def _argument(text: str) -> str:
     try:
         return _usable(text.encode())
-    except UnicodeEncodeError:  # Python keeps bytes that are not UTF-8 as surrogates
+    except UnicodeEncodeError:  # Python keeps invalid UTF-8 bytes as surrogates
         raise CannotRun(f"The text is not UTF-8. {_HOW_TO_GIVE_IT}") from None
 
 
@@ -178,14 +178,14 @@ def _standard_input() -> str:
     try:
         data = sys.stdin.buffer.read(MAX_BYTES + 1)
     except OSError as error:
-        raise CannotRun(f"Standard input cannot be read: {error.strerror}. {_HOW_TO_GIVE_IT}") from None
+        raise CannotRun(f"Cannot read standard input: {error.strerror}. {_HOW_TO_GIVE_IT}") from None
     return _usable(data)
 
 
 def _usable(data: bytes) -> str:
-    """Return what can be diagnosed; raises ``CannotRun`` for anything else, without repeating it."""
+    """Decode the text. Raises ``CannotRun`` if it is unusable, without quoting it."""
     if len(data) > MAX_BYTES:
-        raise CannotRun(f"The text is larger than 1 MB, which no stopped reason is. {_HOW_TO_GIVE_IT}")
+        raise CannotRun(f"The text is larger than 1 MB. {_HOW_TO_GIVE_IT}")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -1,4 +1,4 @@
-"""``pullguard explain``: one task definition, gate by gate."""
+"""``pullguard explain``: show one task definition, gate by gate."""
 
 import typer
 
@@ -16,7 +16,7 @@ def explain(
     profile: Profile = None,
     region: Region = None,
 ) -> None:
-    """Show every gate between a task definition and its image, each with the statement that decides.
+    """Show every gate between a task definition and its image, with the deciding policy statements.
 
     **Examples**
 
@@ -24,7 +24,7 @@ def explain(
     - `pullguard explain web:7 --format json | jq '.containers[].steps[] | select(.verdict == "fail")'`
     """
     from pullguard_cli.one import connect_for, examine_one  # noqa: PLC0415
-    from pullguard_cli.output.explanation import report  # noqa: PLC0415 (the help text need not wait for boto3)
+    from pullguard_cli.output.explanation import report  # noqa: PLC0415 (slow import, not needed for the help text)
 
     connection = connect_for(task_definition, profile=profile, region=region)
     one = examine_one(

@@ -1,4 +1,4 @@
-"""``pullguard history``: what was written."""
+"""``pullguard history``: list what Pullguard wrote."""
 
 from typing import Annotated
 
@@ -12,14 +12,14 @@ def history(
         str | None,
         typer.Argument(
             metavar="ROLE",
-            help="One role: its name, with its path where it has one, or its ARN.",
+            help="Role name, with its path if it has one, or ARN.",
             show_default="every role and family",
         ),
     ] = None,
     *,
     family: Annotated[
         str | None,
-        typer.Option("--family", metavar="FAMILY", help="What was written to ECS for one family.", show_default=False),
+        typer.Option("--family", metavar="FAMILY", help="Only writes to ECS for this family.", show_default=False),
     ] = None,
     format_: TextOrJson = None,
     stack: StackName = DEFAULT_STACK,
@@ -27,18 +27,18 @@ def history(
     profile: Profile = None,
     region: Region = None,
 ) -> None:
-    """Show each write, of Pullguard's policies and to ECS: when, why, for which task definition, what it changed.
+    """Show each write to a role's policy and to ECS: when, why, for which task definition, and the change.
 
-    A write that AWS refused is said to be refused; one whose run ended before it could tell, not to be known.
+    Writes that AWS refused are marked as refused. If a run ended before it recorded the outcome, it is unknown.
 
     **Examples**
 
-    - `pullguard history` — the newest first, as a table
+    - `pullguard history` — all writes, newest first
     - `pullguard history web-execution` — one role, with the diff of each write
     - `pullguard history --family web` — revisions registered, services moved and redeployed
     - `pullguard history web-execution --format json | jq '.writes[0].after'`
     """
-    from pullguard_cli.deployment import find  # noqa: PLC0415 (the help text need not wait for boto3)
+    from pullguard_cli.deployment import find  # noqa: PLC0415 (slow import, not needed for the help text)
     from pullguard_cli.output.write_history import report  # noqa: PLC0415
 
     deployment = find(stack=stack, table=table, profile=profile, region=region)

@@ -1,4 +1,4 @@
-"""``pullguard plan``: the API calls that remediation would make."""
+"""``pullguard plan``: show the API calls that remediation would make."""
 
 from typing import Annotated
 
@@ -23,7 +23,7 @@ def plan(
         bool,
         typer.Option(
             "--move-services",
-            help="Plan as a deployment does whose parameter MoveServices is true.",
+            help="Plan as with the parameter MoveServices=true.",
             rich_help_panel=LOOK_PANEL,
         ),
     ] = False,
@@ -34,8 +34,8 @@ def plan(
         typer.Option(
             "--infrastructure-tag",
             metavar="KEY",
-            help="A tag key that marks what infrastructure-as-code owns. May be given again.",
-            show_default="CloudFormation's own",
+            help="Tag key of resources that infrastructure as code owns. Repeatable.",
+            show_default="CloudFormation's tags",
             rich_help_panel=LOOK_PANEL,
         ),
     ] = None,
@@ -44,7 +44,7 @@ def plan(
         typer.Option(
             "--registry-secret-pattern",
             metavar="PATTERN",
-            help="The deployment's RegistrySecretPattern: it grants no other secrets.",
+            help="The deployment's RegistrySecretPattern. Other secrets are not granted.",
             rich_help_panel=LOOK_PANEL,
         ),
     ] = "*",  # noqa: S107 (of names)
@@ -53,7 +53,7 @@ def plan(
         typer.Option(
             "--require-role-boundary",
             metavar="ARN",
-            help="The deployment's RequireRoleBoundary: it writes on roles with that boundary only.",
+            help="The deployment's RequireRoleBoundary. Roles without this boundary are not changed.",
             show_default="none",
             rich_help_panel=LOOK_PANEL,
         ),
@@ -62,14 +62,14 @@ def plan(
     profile: Profile = None,
     region: Region = None,
 ) -> None:
-    """Show the exact API calls that remediation would make for a task definition, as diffs. Makes none of them.
+    """Show the API calls that remediation would make for a task definition, as diffs. Read-only.
 
     **Examples**
 
-    - `pullguard plan web` — what would be written, and what would be refused and why
+    - `pullguard plan web` — what Pullguard would write or refuse, and why
     - `pullguard plan web:7 --move-services --format json | jq '.calls[].operation'`
     """
-    from pullguard.planning.planner import Rules  # noqa: PLC0415 (the help text need not wait for boto3)
+    from pullguard.planning.planner import Rules  # noqa: PLC0415 (slow import, not needed for the help text)
     from pullguard_cli.one import connect_for, examine_one  # noqa: PLC0415
     from pullguard_cli.output.plan import report  # noqa: PLC0415
 

@@ -22,7 +22,7 @@ HeldFormat = Annotated[
     TextFormat,
     typer.Option(
         "--format",
-        help="How what is still held is told: json is alone on standard output, with all else on standard error.",
+        help="Format of the remaining holds. With json, all other output goes to standard error.",
         rich_help_panel=SAY_PANEL,
     ),
 ]
@@ -38,17 +38,17 @@ def resume(
     profile: Profile = None,
     region: Region = None,
 ) -> None:
-    """Let Pullguard write again, look at what was wanted meanwhile, and show what is still held.
+    """Resume remediation, revalidate what was refused meanwhile, and show the remaining holds.
 
-    With --family it also does again what somebody undid there: registers a revision that was deregistered, moves a
-    service that was moved back.
+    With --family, Pullguard also repeats actions that were undone in the family: it registers a deregistered revision
+    again, and moves a service again that was moved back.
 
     **Examples**
 
-    - `pullguard resume` — what `pullguard stop` stopped
+    - `pullguard resume` — end the stop of the whole stack
     - `pullguard resume web-execution` — a role that was stopped or rolled back
-    - `pullguard resume --family web` — a family that was stopped, or in which something was undone
-    - `pullguard resume --yes --format json | jq '.holds[].resume'` — what is still held, and how that is let go
+    - `pullguard resume --family web` — a family that was stopped, or in which actions were undone
+    - `pullguard resume --yes --format json | jq '.holds[].resume'` — the remaining holds, and how to end them
     """
     from pullguard_cli.deployment import find  # noqa: PLC0415
     from pullguard_cli.operations.stopping import resume_everything, resume_one, show_what_is_held  # noqa: PLC0415
@@ -57,7 +57,7 @@ def resume(
     not_both(role, family)
     deployment = find(stack=stack, profile=profile, region=region)
     target = chosen(deployment, role, family)
-    with redirect_stdout(sys.stderr if format_ is TextFormat.JSON else sys.stdout):  # where the JSON stands alone
+    with redirect_stdout(sys.stderr if format_ is TextFormat.JSON else sys.stdout):  # keep standard output pure JSON
         code = resume_everything(deployment, yes=yes) if target is None else resume_one(deployment, target, yes=yes)
     show_what_is_held(deployment, format_)
     raise typer.Exit(code)

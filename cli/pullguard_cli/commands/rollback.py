@@ -1,4 +1,4 @@
-"""``pullguard rollback``: put our policy on a role back to what it was."""
+"""``pullguard rollback``: restore an earlier version of Pullguard's policy on a role."""
 
 from typing import Annotated
 
@@ -10,9 +10,7 @@ from pullguard_cli.options import DEFAULT_STACK, LedgerTable, Profile, Reason, R
 def rollback(
     role: Annotated[
         str,
-        typer.Argument(
-            metavar="ROLE", help="The role: its name, with its path where it has one, or its ARN.", show_default=False
-        ),
+        typer.Argument(metavar="ROLE", help="Role name, with its path if it has one, or ARN.", show_default=False),
     ],
     *,
     to: Annotated[
@@ -20,8 +18,8 @@ def rollback(
         typer.Option(
             "--to",
             metavar="VERSION",
-            help="The write whose outcome comes back, by its version in the history; none takes our policy away.",
-            show_default="before the write that made what stands",
+            help="Version in the history to restore, or none to delete the policy.",
+            show_default="the version before the current one",
         ),
     ] = None,
     reason: Reason = "",
@@ -31,18 +29,18 @@ def rollback(
     profile: Profile = None,
     region: Region = None,
 ) -> None:
-    """Put Pullguard's own policy on a role back to what it was, after showing the diff and asking.
+    """Restore an earlier version of Pullguard's policy on a role. Shows the diff and asks first.
 
-    No other policy is touched. The role is held from then on: Pullguard grants nothing on it and takes nothing back
-    until `pullguard resume ROLE`.
+    Other policies are not changed. The role is then held: Pullguard neither grants nor revokes on it until
+    `pullguard resume ROLE`.
 
     **Examples**
 
-    - `pullguard rollback web-execution` — before the write that made what stands
-    - `pullguard rollback web-execution --to 3f9a1c20` — as that write left it
-    - `pullguard rollback web-execution --to none --yes` — without our policy, unasked
+    - `pullguard rollback web-execution` — undo the write that made the current policy
+    - `pullguard rollback web-execution --to 3f9a1c20` — restore the policy that this write made
+    - `pullguard rollback web-execution --to none --yes` — delete the policy without asking
     """
-    from pullguard_cli.deployment import find  # noqa: PLC0415 (the help text need not wait for boto3)
+    from pullguard_cli.deployment import find  # noqa: PLC0415 (slow import, not needed for the help text)
     from pullguard_cli.operations.rollback import roll_back  # noqa: PLC0415
 
     deployment = find(stack=stack, table=table, profile=profile, region=region)

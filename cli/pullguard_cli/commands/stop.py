@@ -15,11 +15,11 @@ def stop(
     profile: Profile = None,
     region: Region = None,
 ) -> None:
-    """Let Pullguard write nothing any more: no grant, no withdrawal, no revision, no move. Findings go on.
+    """Pause all remediation. Detection and alerts continue.
 
-    It takes hold within seconds, and lasts until `pullguard resume`. With ROLE, only that role is left alone, and
-    the revisions that name it. With --family, no revision of that family is registered, and no service of it moved or
-    redeployed.
+    Takes effect within seconds and lasts until `pullguard resume`. With ROLE, pauses changes to that role and to the
+    revisions that use it. With --family, pauses registrations in that family, and moves and redeployments of its
+    services.
 
     **Examples**
 
@@ -27,7 +27,7 @@ def stop(
     - `pullguard stop web-execution` — one role
     - `pullguard stop --family web` — one family
     """
-    from pullguard_cli.deployment import find  # noqa: PLC0415 (the help text need not wait for boto3)
+    from pullguard_cli.deployment import find  # noqa: PLC0415 (slow import, not needed for the help text)
     from pullguard_cli.operations.stopping import stop_everything, stop_one  # noqa: PLC0415
     from pullguard_cli.operations.targets import chosen, not_both  # noqa: PLC0415
 

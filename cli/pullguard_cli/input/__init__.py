@@ -1,1 +1,1 @@
-"""Files read into trees whose members know their line."""
+"""Parse files into trees that keep line numbers."""

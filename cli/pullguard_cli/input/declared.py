@@ -1,7 +1,7 @@
-"""The task definitions that a file declares: as ECS registers and prints them, or as CloudFormation does.
+"""Find the task definitions in a file, in the format of the ECS API or of CloudFormation.
 
-What CloudFormation only puts in when it deploys (``!Ref``, ``!Sub``, ``{{resolve:…}}``) is noted as such: nobody can
-know it from the file.
+Values that CloudFormation sets on deployment (``!Ref``, ``!Sub``, ``{{resolve:…}}``) are marked as such, since the file
+does not contain them.
 Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ecs-taskdefinition.html
 """
 
@@ -25,14 +25,14 @@ _SHOWN_CHARS: Final = 80
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeployTime:
-    """A value that only the deployment knows, as the template writes it (``!Ref RegistrySecret``)."""
+    """A value that is set on deployment, as written in the template (``!Ref RegistrySecret``)."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredContainer:
-    """What a file says of one container. ``reference`` is None where there is none; ``line`` is where to point to."""
+    """A container in a file. ``reference`` is its secret reference, if any; findings point to ``line``."""
 
     name: str
     image: str | DeployTime
@@ -43,7 +43,7 @@ class DeclaredContainer:
 
     @property
     def raw(self) -> dict[str, Any]:
-        """Return the container as DescribeTaskDefinition would, what is not known spelt as in the file."""
+        """Return the container as DescribeTaskDefinition would. Deploy-time values keep the file's spelling."""
         raw: dict[str, Any] = {"name": self.name, "image": _written(self.image)}
         if self.reference is not None:
             written = _written(self.reference)
@@ -53,9 +53,9 @@ class DeclaredContainer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declared:
-    """One task definition of a file. ``arn`` is None before it is registered; lines count from 1.
+    """One task definition in a file. An unregistered one has no ``arn``. Lines count from 1.
 
-    ``resource`` is the logical id in a template, elsewhere the file's own name.
+    ``resource`` is the logical id in a template, otherwise the file's name.
     """
 
     file: str
@@ -71,7 +71,7 @@ class Declared:
 
 
 def _plain(written: str) -> object:
-    """Return the number or truth value that stands in the place of a text."""
+    """Parse the number or boolean that the file has where a string belongs."""
     value = yaml.safe_load(written)
     return value if isinstance(value, bool | int | float) else 0
 
@@ -81,9 +81,9 @@ def _written(value: str | DeployTime) -> str:
 
 
 def declared_in(file: str, root: Located) -> tuple[Declared, ...]:
-    """Find the task definitions in a file that was read; none in a template that has none. Raises ``Unusable``."""
+    """Return the task definitions in a parsed file. A template may have none. Raises ``Unusable``."""
     if not isinstance(root.value, Mapping):
-        raise Unusable(file, "is no task definition: it is not an object", line=root.line)
+        raise Unusable(file, "is not a task definition: expected an object", line=root.line)
     return tuple(_Reader(file).all_in(root))
 
 
@@ -95,7 +95,7 @@ class _Reader:
         self._pascal = False
 
     def all_in(self, root: Located) -> Iterator[Declared]:
-        """Tell the form of the file by its members."""
+        """Detect the format by the top-level members, and yield the task definitions."""
         stem = "stdin" if self._file == STANDARD_INPUT else PurePath(self._file).name.split(".")[0]
         family = "".join(c if c in _NAME_CHARS else "-" for c in stem) or "unnamed"
         if (resources := root.get("Resources")) is not None:
@@ -150,7 +150,7 @@ class _Reader:
         seen: set[str] = set()
         for container in read:
             if container.name in seen:
-                raise Unusable(self._file, f"two containers are called {shown(container.name)}", line=container.line)
+                raise Unusable(self._file, f"two containers have the name {shown(container.name)}", line=container.line)
             seen.add(container.name)
         return read
 
@@ -187,13 +187,13 @@ class _Reader:
             return parameter.value, parameter.line
         return self._text_or_later(credentials, "credentialsParameter"), parameter.line
 
-    # --- members, by their names in either spelling ---
+    # --- members, in either spelling ---
 
     def _spelt(self, name: str) -> str:
         return spelt(name, pascal=self._pascal)
 
     def _known(self, item: Located, level: Level) -> None:
-        """Refuse what AWS refuses: a misspelt member would look like one that is not there."""
+        """Raise ``Unusable`` for unknown members, as AWS does. A misspelt member would otherwise look absent."""
         members = self._members(item, level)
         if (problem := problem_of(members, level, pascal=self._pascal)) is not None:
             name, why = problem
@@ -202,7 +202,7 @@ class _Reader:
             raise Unusable(self._file, why, line=line, column=column)
 
     def _get(self, item: Located, name: str) -> Located | None:
-        """Return a member; None where it is absent, null, or ``!Ref AWS::NoValue``."""
+        """Return a member, or None if it is absent, null, or ``!Ref AWS::NoValue``."""
         found = item.get(self._spelt(name))
         return None if found is None or _is_no_value(found) else found
 
@@ -215,7 +215,7 @@ class _Reader:
     def _hint(self, item: Located, name: str) -> str:
         for other in self._members(item, "the task definition"):
             if meant(other, (self._spelt(name),)) is not None:
-                return f"; {shown(other)} is spelt so"
+                return f"; did you mean {shown(other)}?"
         return ": is this a task definition?" if name == "containerDefinitions" else ""
 
     def _members(self, item: Located, what: str) -> Mapping[str, Located]:
@@ -228,7 +228,7 @@ class _Reader:
         if found is None or (later := self._later(found)) is not None:
             return None if found is None else later
         if not isinstance(found.value, str):
-            raise self._wrong(found, f"{self._spelt(name)} is not a text")
+            raise self._wrong(found, f"{self._spelt(name)} is not a string")
         return found.value
 
     def _texts(self, item: Located | None) -> tuple[str, ...]:
@@ -246,13 +246,13 @@ class _Reader:
 
     def _name(self, name: str, item: Located) -> str:
         if not name or len(name) > _NAME_MAX_CHARS or not _NAME_CHARS.issuperset(name):
-            raise self._wrong(item, f"{shown(name)} is no name that ECS takes (letters, digits, - and _, at most 255)")
+            raise self._wrong(item, f"{shown(name)} is not a valid ECS name (up to 255 letters, digits, - and _)")
         return name
 
     def _later(self, item: Located) -> DeployTime | None:
         later = _later(item)
         if later is not None and item.tag is not None and not self._pascal:
-            raise self._wrong(item, f"{item.tag} is read in CloudFormation's spelling only (ContainerDefinitions)")
+            raise self._wrong(item, f"{item.tag} is supported only in CloudFormation (ContainerDefinitions)")
         return later if self._pascal else None
 
     def _wrong(self, item: Located, why: str) -> Unusable:
@@ -270,7 +270,7 @@ def _is_no_value(item: Located) -> bool:
 
 
 def _later(item: Located) -> DeployTime | None:
-    """Return what only the deployment knows: a function in either spelling, or a dynamic reference."""
+    """Return a deploy-time value: an intrinsic function in either syntax, or a dynamic reference."""
     if item.tag is not None:
         return _deploy_time(item.tag, item)
     if isinstance(item.value, str) and "{{resolve:" in item.value:

@@ -1,4 +1,4 @@
-"""JSON with places: the standard library judges the text, and a walk over what is valid notes lines and columns."""
+"""Parse JSON with line numbers. The standard library validates the text; a second pass records lines and columns."""
 
 import json
 import re
@@ -14,13 +14,13 @@ _PLAIN = re.compile(r"[^ \t\n\r,\]}]+")
 
 
 def json_tree(text: str, problem: Problem) -> Located:
-    """Let the standard library judge the text, then walk over what is valid JSON and note the places."""
+    """Parse JSON into a tree with lines and columns. Raises the error that ``problem`` builds if it is invalid."""
     try:
         json.loads(text, parse_int=str, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
         why = error.msg
         if text.startswith(("//", "/*", "#"), error.pos):
-            why = "it has a comment in it, which JSON does not know"
+            why = "JSON does not allow comments"
         raise problem(f"is not JSON: {why}", error.lineno, error.colno) from None
     except RecursionError:
         raise problem("is nested too deeply", 1, 1) from None
@@ -30,7 +30,7 @@ def json_tree(text: str, problem: Problem) -> Located:
 
 
 class _NoConstant(ValueError):
-    """NaN and Infinity, which Python reads and JSON does not know."""
+    """NaN or Infinity, which Python accepts and JSON does not."""
 
 
 def _no_constant(name: str) -> object:
@@ -38,13 +38,13 @@ def _no_constant(name: str) -> object:
 
 
 def _place_of(word: str, text: str) -> tuple[int, int]:
-    """Return line and column of the first ``word`` that stands outside of a string."""
+    """Return line and column of the first ``word`` outside a string."""
     at = next((each.start() for each in _STRING_OR_CONSTANT.finditer(text) if each[0] == word), 0)
     return text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
 
 
 class _JsonWalk:
-    """A walk over text that is known to be JSON."""
+    """Walks over text that is valid JSON."""
 
     def __init__(self, text: str, problem: Problem) -> None:
         self._text = text
@@ -52,7 +52,7 @@ class _JsonWalk:
         self._line, self._line_start, self._seen = 1, 0, 0
 
     def _place(self, at: int) -> tuple[int, int]:
-        """Return line and column of an offset; offsets only grow during a walk."""
+        """Return line and column of an offset. Offsets must not decrease between calls."""
         breaks = self._text.count("\n", self._seen, at)
         if breaks:
             self._line += breaks
@@ -65,7 +65,7 @@ class _JsonWalk:
         return match.end() if match else at
 
     def value(self, at: int, depth: int) -> tuple[Located, int]:
-        """Read the value that begins at or after ``at``; return it and the offset after it."""
+        """Read the value that begins at or after ``at``. Return it with the offset after it."""
         at = self._skip(at)
         line, column = self._place(at)
         if depth > MAX_DEPTH:
@@ -87,7 +87,7 @@ class _JsonWalk:
     def _string(self, at: int) -> tuple[str, int]:
         text, end = scanstring(self._text, at + 1, True)
         if any("\ud800" <= character <= "\udfff" for character in text):
-            raise self._problem("half a character (a lone surrogate) stands in a text", *self._place(at))
+            raise self._problem("a string contains a lone surrogate", *self._place(at))
         return text, end
 
     def _object(self, at: int, depth: int) -> tuple[dict[str, Located], int]:
@@ -97,7 +97,7 @@ class _JsonWalk:
             key_at = self._skip(at + 1) if self._text[at] == "," else at
             key, colon = self._string(key_at)
             if key in members:
-                raise self._problem(f"the key {shown(key)} stands twice", *self._place(key_at))
+                raise self._problem(f"duplicate key {shown(key)}", *self._place(key_at))
             place = self._place(key_at)
             value, at = self.value(self._skip(colon) + 1, depth)
             members[key] = replace(value, key=place)

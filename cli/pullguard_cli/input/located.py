@@ -1,4 +1,4 @@
-"""Values that know where they stand in a file, and the error of a file that cannot be used."""
+"""Values with their position in a file, and the error for unusable files."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -7,9 +7,9 @@ from typing import Final, TypeAlias
 from pullguard.domain.errors import PullguardError, shown
 
 STANDARD_INPUT: Final = "-"
-"""The file name that stands for what is piped in."""
+"""The file name that means standard input."""
 MAX_DEPTH: Final = 64
-"""How deeply a file may be nested: a task definition needs seven levels, a template a few more."""
+"""Maximum nesting. A task definition needs seven levels, a template a few more."""
 
 
 def _printable(text: str) -> str:
@@ -17,7 +17,7 @@ def _printable(text: str) -> str:
 
 
 class Unusable(PullguardError):
-    """A file that cannot be checked: which one, where in it (lines and columns from 1) and why, in one line."""
+    """A file cannot be checked. The one-line message has file, position (from 1) and reason."""
 
     def __init__(self, file: str, why: str, *, line: int | None = None, column: int | None = None) -> None:
         self.file = file
@@ -31,7 +31,7 @@ class Unusable(PullguardError):
 
 @dataclass(frozen=True, slots=True)
 class Other:
-    """A scalar that is no text (a number, true, a date), as it is written."""
+    """A scalar that is not a string (a number, true, a date), as written in the file."""
 
     text: str
 
@@ -41,9 +41,9 @@ class Other:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Located:
-    """A value and where it begins: ``line`` and ``column`` count from 1; ``tag`` is a YAML tag such as ``!Ref``.
+    """A value with the ``line`` and ``column`` where it begins, from 1. ``tag`` is a YAML tag such as ``!Ref``.
 
-    ``key`` is the line and column of the member's name, None where the value is no member.
+    ``key`` is the line and column of the member's name; None outside a mapping.
     """
 
     value: "Value"
@@ -53,7 +53,7 @@ class Located:
     key: tuple[int, int] | None = None
 
     def get(self, name: str) -> "Located | None":
-        """Return a member of a mapping; None where there is none, or where it is null."""
+        """Return a member of a mapping, or None if it is absent or null."""
         member = self.value.get(name) if isinstance(self.value, Mapping) else None
         return None if member is None or member.value is None else member
 

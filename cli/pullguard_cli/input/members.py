@@ -1,8 +1,8 @@
-"""The members that a task definition may have: what ECS registers and prints, and CloudFormation's spelling of it.
+"""Known members of a task definition, in the spelling of the ECS API or of CloudFormation.
 
-AWS refuses a member that it does not know; one that is misspelt would here look like one that is not there. Looked at
-are the levels on which a pull hangs: the task definition, its containers and their credentials. The names are those of
-the installed SDK's model of ECS.
+AWS refuses unknown members. Without this check, a misspelt member would look absent. It covers the levels that matter
+for a pull: the task definition, its containers and their credentials. The names come from the ECS model of the
+installed SDK.
 Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RegisterTaskDefinition.html
 """
 
@@ -22,16 +22,16 @@ _SHAPES: Final[dict[Level, tuple[str, ...]]] = {
     "container": ("ContainerDefinition",),
     "credentials": ("RepositoryCredentials",),
 }
-_FUNCTIONS: Final = "Fn::"  # CloudFormation's, such as Fn::Transform and Fn::ForEach::Name
+_FUNCTIONS: Final = "Fn::"  # CloudFormation intrinsics, such as Fn::Transform and Fn::ForEach::Name
 
 
 def spelt(name: str, *, pascal: bool) -> str:
-    """Return a member's name in the spelling of the file."""
+    """Return a member's name in the spelling of the file: PascalCase if ``pascal``."""
     return name[0].upper() + name[1:] if pascal else name
 
 
 def problem_of(names: Iterable[str], level: Level, *, pascal: bool) -> tuple[str, str] | None:
-    """Return the first name that is none on this level, and what is wrong with it; None where all are known."""
+    """Return the first unknown name on this level with an error message, or None if all are known."""
     known = {spelt(name, pascal=pascal) for name in _members(level)}
     for name in names:
         if name not in known and not (pascal and name.startswith(_FUNCTIONS)):
@@ -40,7 +40,7 @@ def problem_of(names: Iterable[str], level: Level, *, pascal: bool) -> tuple[str
 
 
 def meant(name: str, known: Iterable[str]) -> str | None:
-    """Return which of the known names is meant: the same but for the case, else the one that is nearest."""
+    """Return the known name that is most similar, ignoring case, or None."""
     by_letters = {each.lower(): each for each in known}
     near = difflib.get_close_matches(name.lower(), by_letters, n=1, cutoff=0.8)
     return by_letters[near[0]] if near else None
@@ -49,10 +49,10 @@ def meant(name: str, known: Iterable[str]) -> str | None:
 def _said(name: str, known: Iterable[str]) -> str:
     right = meant(name, known)
     if right is not None:
-        return f"{shown(name)} is no member that AWS takes; it is spelt {right}"
+        return f"unknown property {shown(name)}; did you mean {right}?"
     return (
-        f"{shown(name)} is no member that AWS takes (as of botocore {botocore.__version__}): remove it, or where AWS "
-        "has added it since, update Pullguard"
+        f"unknown property {shown(name)} (as of botocore {botocore.__version__}); remove it, or update Pullguard if "
+        "AWS has added it since"
     )
 
 

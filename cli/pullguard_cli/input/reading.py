@@ -1,4 +1,4 @@
-"""From the bytes of a file to a tree whose every member knows its line. The file is a stranger's: it is not trusted."""
+"""Read an untrusted file, JSON or YAML, into a tree with line numbers."""
 
 import re
 import sys
@@ -9,13 +9,13 @@ from pullguard_cli.input.json_tree import json_tree
 from pullguard_cli.input.located import STANDARD_INPUT, Located, Unusable
 from pullguard_cli.input.yaml_tree import yaml_tree
 
-# RegisterTaskDefinition takes 64 KB, a CloudFormation template at most 1 MB.
+# RegisterTaskDefinition accepts 64 KB, CloudFormation templates up to 1 MB.
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
 MAX_BYTES: Final = 1024 * 1024
 
 
 def read_file(name: str) -> Located:
-    """Read one file (``-``: standard input); raises ``Unusable``."""
+    """Read one file, or standard input for ``-``. Raises ``Unusable``."""
     text = _text(name, _bytes(name))
     if not text.strip():
         raise Unusable(name, "is empty")
@@ -24,7 +24,7 @@ def read_file(name: str) -> Located:
         return Unusable(name, why, line=line, column=column)
 
     if text.lstrip().startswith(("//", "/*")):
-        raise problem("begins with a comment, which JSON does not know; YAML's begin with #", 1, 1)
+        raise problem("begins with a comment; JSON does not allow comments, and YAML comments begin with #", 1, 1)
     return (
         json_tree(text, problem)
         if text.lstrip()[0] in "{[" and _looks_like_json(name, text)
@@ -44,12 +44,12 @@ def _bytes(name: str) -> bytes:
     except FileNotFoundError:
         raise Unusable(name, "there is no such file") from None
     except IsADirectoryError:
-        raise Unusable(name, "is a directory; name the files in it") from None
+        raise Unusable(name, "is a directory; pass the files in it") from None
     except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or "this cannot be the name of a file"
+        why = getattr(error, "strerror", None) or "invalid file name"
         raise Unusable(name, f"cannot be read: {why}") from None
     if len(data) > MAX_BYTES:
-        raise Unusable(name, "is larger than 1 MB, which no task definition (64 KB) and no template (1 MB) may be")
+        raise Unusable(name, "is larger than 1 MB; the limit is 64 KB for a task definition and 1 MB for a template")
     return data
 
 
@@ -65,5 +65,5 @@ def _text(name: str, data: bytes) -> str:
 
 
 def _looks_like_json(name: str, text: str) -> bool:
-    """Tell JSON from a YAML flow collection: by the name, else by the quote or bracket after the first bracket."""
+    """Distinguish JSON from a YAML flow collection, by the suffix or by what follows the first bracket."""
     return name.endswith(".json") or re.match(r'\s*[{\[]\s*["{}\[\]]', text) is not None

@@ -1,8 +1,8 @@
-"""YAML with places, built from PyYAML's events.
+"""Parse YAML with line numbers, from PyYAML's events.
 
-No tag constructs anything, and nesting is counted, not recursed into. An alias is the very thing that it names, not a
-copy, so that no file grows by them; merge keys are followed, as the AWS CLI follows them. A key that stands twice is
-refused: every parser keeps another one.
+Safe for untrusted files: tags construct no objects, nesting is limited without recursion, and aliases share the
+anchored value, so they cannot expand. Merge keys are applied, as in the AWS CLI. Duplicate keys are an error, since
+parsers disagree on which one to keep.
 """
 
 import io
@@ -21,15 +21,15 @@ _MERGE: Final = Other("<<")
 
 
 def yaml_tree(text: str, problem: Problem) -> Located:
-    """Read the one document in ``text``; raises what ``problem`` makes."""
+    """Parse the single document in ``text``. Raises the error that ``problem`` builds if it is invalid."""
     events = _events(text, problem)
-    next(events)  # the stream's start
+    next(events)  # start of the stream
     if isinstance(next(events), yaml.StreamEndEvent):
-        raise problem("has nothing but comments in it", 1, 1)
+        raise problem("contains only comments", 1, 1)
     root = _tree(events, problem)
-    next(events)  # the document's end
+    next(events)  # end of the document
     if not isinstance(after := next(events), yaml.StreamEndEvent):
-        raise problem("has a second document in it; put each into a file of its own", *_start(after))
+        raise problem("contains more than one document; use one file per document", *_start(after))
     return root
 
 
@@ -42,7 +42,7 @@ def _events(text: str, problem: Problem) -> Iterator[yaml.Event]:
         raise problem(f"is neither JSON nor YAML: {error.problem or error.context}", line, column) from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, max(error.position, 0)) + 1
-        raise problem("has a control character in it", line, 1) from None
+        raise problem("contains a control character", line, 1) from None
 
 
 def _start(event: yaml.Event) -> tuple[int, int]:
@@ -52,7 +52,7 @@ def _start(event: yaml.Event) -> tuple[int, int]:
 
 @dataclass(slots=True)
 class _Open:
-    """A collection whose end has not come yet; ``key`` is the key whose value is awaited."""
+    """A collection that is still open. ``key`` is the key whose value comes next."""
 
     event: yaml.MappingStartEvent | yaml.SequenceStartEvent
     items: list[Located] = field(default_factory=list)
@@ -70,9 +70,9 @@ class _Open:
         elif self.key is None:
             self.key = item
             if isinstance(item.value, Mapping | tuple):
-                raise problem("a key is no text", item.line, item.column)
+                raise problem("a key is not a string", item.line, item.column)
             if item.value != _MERGE and _text(item) in self.members:
-                raise problem(f"the key {shown(_text(item))} stands twice", item.line, item.column)
+                raise problem(f"duplicate key {shown(_text(item))}", item.line, item.column)
         elif self.key.value == _MERGE:
             self._merge(item, problem)
             self.key = None
@@ -81,13 +81,13 @@ class _Open:
             self.key = None
 
     def _merge(self, item: Located, problem: Problem) -> None:
-        """Take what a merge key brings: the mapping's own members count before it, the first of several before others.
+        """Apply a merge key. The mapping's own members take precedence, then the first of several merged mappings.
 
         Source: https://yaml.org/type/merge.html
         """
         for mapping in item.value if isinstance(item.value, tuple) else (item,):
             if not isinstance(mapping.value, Mapping):
-                raise problem("the merge key << has something other than mappings", item.line, item.column)
+                raise problem("the merge key << accepts mappings only", item.line, item.column)
             self.merged = dict(mapping.value) | self.merged
 
 
@@ -125,7 +125,7 @@ def _tree(events: Iterator[yaml.Event], problem: Problem) -> Located:
 def _named(event: yaml.AliasEvent, anchors: Mapping[str, Located], problem: Problem) -> Located:
     name = str(event.anchor)
     if name not in anchors:
-        raise problem(f"the alias *{name} names nothing that ends before it", *_start(event))
+        raise problem(f"the alias *{name} refers to no earlier anchor", *_start(event))
     return anchors[name]
 
 

@@ -1,1 +1,1 @@
-"""What stop, resume and rollback do in the deployed application."""
+"""Operations on the deployed application: stop, resume, rollback."""

@@ -1,4 +1,4 @@
-"""Everything that somebody holds: the stack, roles and families; since when, by whom and why, and how it is let go."""
+"""Read and print the stop and the holds on roles and families, with the commands that end them."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from pullguard_cli.printing import says, time_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """What is held of ``stack``: all of it (``stop``, as far as that could be read), and the roles and families."""
+    """The stop of ``stack``, if it could be read, and its holds on roles and families."""
 
     stack: str
     stop: Lookup[Stop | None]
@@ -28,20 +28,20 @@ class Held:
     families: Mapping[str, Stop]
 
     def resume(self, *what: str) -> str:
-        """Return the command that lets go of all, or of ``what``."""
+        """Return the command that ends the stop, or the hold on ``what``."""
         return resume_command(self.stack, *what)
 
 
 def resume_command(stack: str, *what: str) -> str:
-    """Return the command that lets go of ``stack``, or of ``what`` in it: a role, or ``--family`` and a family."""
+    """Return the command that ends the stop of ``stack``, or the hold on ``what``: a role, or ``--family`` FAMILY."""
     named = () if stack == DEFAULT_STACK else ("--stack", stack)
     return " ".join(map(quote, ("pullguard", "resume", *what, *named)))
 
 
 def look(deployment: Deployment, *, role: Arn | None = None, family: str | None = None) -> Held:
-    """Return what is held: everything, or ``role`` and ``family`` and what holds them with all others.
+    """Return the stop with all holds, or with those on ``role`` and ``family`` only.
 
-    Errors of the ledger propagate; a stop parameter that cannot be read is part of the answer.
+    Ledger errors propagate. A stop parameter that cannot be read is part of the result.
     """
     ledger = deployment.ledger
     if role is None and family is None:
@@ -53,7 +53,7 @@ def look(deployment: Deployment, *, role: Arn | None = None, family: str | None 
 
 
 def described(held: Held) -> dict[str, Any]:
-    """Return what is held for programs; ``stopped`` is null where nobody could tell."""
+    """Return the stop and the holds as JSON. ``stopped`` is null if it could not be read."""
     roles, families = held.roles.items(), held.families.items()
     return {
         "stop": _described(held),
@@ -77,9 +77,9 @@ def _described(held: Held) -> dict[str, Any]:
 
 
 def print_held(held: Held, console: Console, *, nothing: str = "Nothing is held.") -> None:
-    """Print what is held as a table, or ``nothing``; and that the stop could not be read, where it could not."""
+    """Print the stop and the holds as a table, or the sentence ``nothing``. Warn if the stop could not be read."""
     if not isinstance(held.stop, Stop | None):
-        console.print(says(f"Whether everything is stopped is not known: {_unread(held.stop)}.", "yellow"))
+        console.print(says(f"Could not read whether the stack is stopped: {_unread(held.stop)}.", "yellow"))
     rows = tuple(_rows(held))
     if not rows:
         console.print(says(nothing))
@@ -88,7 +88,7 @@ def print_held(held: Held, console: Console, *, nothing: str = "Nothing is held.
     for column in ("Held", "Since", "By", "Why"):
         table.add_column(column, overflow="fold")
     longest = max(len(command) for *_, command in rows)
-    table.add_column("Let go with", overflow="fold", no_wrap=longest <= console.width // 2)  # for copying
+    table.add_column("Resume with", overflow="fold", no_wrap=longest <= console.width // 2)  # for copying
     for what, hold, command in rows:
         table.add_row(
             says(what, "yellow"),
@@ -112,7 +112,7 @@ def _rows(held: Held) -> Iterator[tuple[str, Stop, str]]:
 def _unread(fact: Missing | Unreadable | NotAsked) -> str:
     match fact:
         case Missing():
-            return f"there is no parameter {fact.resource}, so that nothing is written; deploy the stack again"
+            return f"there is no parameter {fact.resource}, so nothing is written; deploy the stack again"
         case Unreadable():
             return str(fact)
         case NotAsked():
@@ -122,7 +122,7 @@ def _unread(fact: Missing | Unreadable | NotAsked) -> str:
 
 
 def _who(by: str) -> str:
-    """Return ``user/ada`` for the ARN of a caller, any other text as it is; programs get all of it."""
+    """Shorten the ARN of a caller to ``user/ada``. Returns other text unchanged. The JSON has the full ARN."""
     try:
         return Arn.parse(by).resource
     except Malformed:

@@ -1,6 +1,6 @@
-"""Put our policy on a role back so that it stays back: the hold, the record, the policy, what counts as granted.
+"""Restore an earlier version of our policy on a role, in this order: hold, history record, policy, grant records.
 
-Afterwards it is looked at what stands.
+Finally, the policy is read again to verify the result.
 """
 
 from collections.abc import Mapping
@@ -24,12 +24,12 @@ from pullguard_cli.operations.stopping import stop_by
 from pullguard_cli.printing import output, says
 
 KIND: Final = "Rollback"
-# As long as a run of the patcher may last, by its time limit in template.yaml.
+# The timeout of the patcher in template.yaml.
 UNDER_WAY_S: Final = 60
 
 
 def roll_back(deployment: Deployment, name: str, *, to: str | None, reason: str, yes: bool) -> int:
-    """Show what would change, ask, and write; return the exit code."""
+    """Show the diff, ask, and write. Return the exit code."""
     console = output()
     arn = deployment.role_arn(name)
     with aws_errors():
@@ -38,10 +38,10 @@ def roll_back(deployment: Deployment, name: str, *, to: str | None, reason: str,
     now = _own(role)
     target = choose(writes, now, to, arn)
     for alien in target.aliens:
-        console.print(says(f"Not restored, since it is not Pullguard's: {alien}", "yellow"))
+        console.print(says(f"Not restored, because Pullguard did not write it: {alien}", "yellow"))
     for why in disagreements(deployment, role, target):
-        console.print(says(f"Pullguard itself would not grant this now: {why}", "yellow"))
-    if target.stands(now):
+        console.print(says(f"Pullguard would not grant this now: {why}", "yellow"))
+    if target.matches(now):
         return _keep(deployment, role, target, writes, reason=reason, yes=yes)
     standing = None if now is None else _readable(now)
     print_difference(difference(standing, target.document, POLICY_NAME), console)
@@ -56,21 +56,21 @@ def roll_back(deployment: Deployment, name: str, *, to: str | None, reason: str,
 
 def _held(deployment: Deployment, arn: Arn) -> str:
     return (
-        "The role is held: nothing is granted on it or taken back until "
-        f"`{resume_command(deployment.stack, arn.resource_name)}`. What a task definition lacks is told."
+        "The role is held: Pullguard neither grants nor revokes on it until "
+        f"`{resume_command(deployment.stack, arn.resource_name)}`. Findings are still reported."
     )
 
 
 def _keep(
     deployment: Deployment, role: Role, target: Target, writes: tuple[Write, ...], *, reason: str, yes: bool
 ) -> int:
-    """Let what stands stay: hold the role, where nobody does, and let the ledger agree."""
+    """Keep the current policy: hold the role unless it is held, and align the grant records."""
     arn = role.arn
     console, name = output(), arn.resource_name
-    console.print(says(f"{POLICY_NAME} on {name} is so already."))
+    console.print(says(f"{POLICY_NAME} on {name} already matches."))
     with aws_errors():
         is_held = deployment.ledger.hold(arn) is not None
-    if not is_held and not confirmed(f"Hold {name}, so that it stays so?", yes=yes):
+    if not is_held and not confirmed(f"Hold {name}, so that it stays unchanged?", yes=yes):
         console.print("Nothing was changed.")
         return EXIT_FINDINGS
     with aws_errors():
@@ -82,12 +82,12 @@ def _keep(
 
 def _own(role: Role) -> NamedPolicy | None:
     if not isinstance(role.inline_policies, tuple):
-        raise CannotRun(f"The policies of {role.arn} cannot be read: {role.inline_policies}.")
+        raise CannotRun(f"Cannot read the policies of {role.arn}: {role.inline_policies}.")
     return next((policy for policy in role.inline_policies if policy.name == POLICY_NAME), None)
 
 
 def _readable(policy: NamedPolicy) -> Mapping[str, Any]:
-    """Return a policy's document for the diff; a text that is no JSON is shown as one."""
+    """Return a policy document for the diff. Text that is not JSON is wrapped."""
     return policy.document if isinstance(policy.document, Mapping) else {"not JSON": policy.document}
 
 
@@ -100,7 +100,7 @@ def _write(
     reason: str,
     writes: tuple[Write, ...],
 ) -> None:
-    """Hold the role first, so that no grant comes in between; then as every write: the record, then the policy."""
+    """Hold the role first, so that no grant interferes. Then record the write, and write the policy."""
     ledger, at = deployment.ledger, datetime.now(UTC)
     id_ = str(uuid4())
     record = {
@@ -127,33 +127,33 @@ def _write(
 
 
 def _hold(deployment: Deployment, arn: Arn, target: Target, *, reason: str) -> None:
-    """Hold the role; somebody else's hold stays as it is."""
+    """Hold the role. An existing hold is kept."""
     if deployment.ledger.hold(arn) is None:
         deployment.ledger.save_hold(arn, stop_by(deployment, reason or f"rolled back to {target.what}"))
 
 
 def _check(deployment: Deployment, arn: Arn, target: Target, id_: str, *, since: datetime) -> None:
-    """Look whether what was written stands, and whether a write of a run that saw no hold yet may still come.
+    """Verify that the policy is as written, and that no run that started before the hold may overwrite it.
 
-    Raises ``CannotRun`` where it does not, or may be written over.
+    Raises ``CannotRun`` otherwise.
     """
     begun = (since - timedelta(seconds=UNDER_WAY_S)).isoformat()
     for write in deployment.ledger.writes(arn):
         if write.event_id != id_ and write.at >= begun and (write.at > since.isoformat() or write.outcome == "unknown"):
             raise CannotRun(
-                f"{write.version} was written to {arn} at the same time, or may still be. The role is held: run this "
-                f"again in {UNDER_WAY_S} seconds."
+                f"Another write ({write.version}) to {arn} ran at the same time, or still runs. The role is held: run "
+                f"this again in {UNDER_WAY_S} seconds."
             )
     standing = _own(deployment.role(arn))
-    if not target.stands(standing):
+    if not target.matches(standing):
         raise CannotRun(
-            f"{POLICY_NAME} on {arn} was written, and IAM shows another one: either it shows the write late, or "
-            "somebody else has written since. The role is held: run this again in a minute."
+            f"{POLICY_NAME} on {arn} was written, but IAM returns another one: either the write is not visible yet, or "
+            "another writer has changed it since. The role is held: run this again in a minute."
         )
 
 
 def _keep_in_step(deployment: Deployment, role: Role, target: Target, writes: tuple[Write, ...]) -> None:
-    """Let the ledger hold as granted what came back, as far as this stack had granted it, and nothing else."""
+    """Align the grant records with the restored policy: only grants that this stack made, and no others."""
     wanted = {grant.secret: grant for grant in target.grants}
     held = {each.granted.secret: each for each in deployment.ledger.grant_records(role.arn)}
     for secret in held.keys() - wanted.keys():

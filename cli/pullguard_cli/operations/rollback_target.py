@@ -1,4 +1,4 @@
-"""What a rollback is to bring back, chosen from the history, and whether the owners of what it grants still agree."""
+"""Choose the policy version that a rollback restores, and check whether the owners still consent to its grants."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,9 +20,12 @@ _NAMED_MAX: Final = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What is to come back: grants (none: no policy), in whose place, and what of the text was not ours.
+    """The version to restore.
 
-    ``role_id`` is the RoleId of the role that the write was made to; "" where that is not known.
+    - ``grants``: its grants. Without grants, the policy is deleted.
+    - ``what``: the version in words.
+    - ``aliens``: statements in the recorded text that are not ours, and are not restored.
+    - ``role_id``: the RoleId of the role at the time of the write; empty if unknown.
     """
 
     grants: tuple[Granted, ...]
@@ -33,22 +36,23 @@ class Target:
 
     @property
     def document(self) -> Mapping[str, Any] | None:
-        """The policy; None where there is to be none."""
+        """The policy document; None to delete the policy."""
         return policy_document(self.grants) if self.grants else None
 
-    def stands(self, now: NamedPolicy | None) -> bool:
-        """Whether the policy as it is ``now`` says the same."""
+    def matches(self, now: NamedPolicy | None) -> bool:
+        """Whether the current policy ``now`` is equivalent."""
         return _says(now, self.document)
 
 
 def choose(writes: tuple[Write, ...], now: NamedPolicy | None, to: str | None, role: Arn) -> Target:
-    """Return what is to come back, rebuilt grant by grant: the ledger's text is never written as it is.
+    """Return the version to restore, rebuilt grant by grant. The recorded text itself is never written.
 
-    Without ``to`` that is what was there before the newest write that made what stands ``now``; a write that AWS
-    refused made nothing. Raises ``CannotRun`` where that cannot be told.
+    ``to`` is a version of the history, or ``none`` for no policy. By default, it is the state before the newest write
+    that made the current policy ``now``. Writes that AWS refused do not count. Raises ``CannotRun`` if there is no
+    such version.
     """
     if to == NO_POLICY:
-        return Target(grants=(), what="no policy at all")
+        return Target(grants=(), what="no policy")
     made = tuple(each for each in writes if each.outcome != "refused")
     if to is None:
         newest = next((each for each in reversed(made) if _says(now, each.to_dict()["after"])), None)
@@ -57,19 +61,19 @@ def choose(writes: tuple[Write, ...], now: NamedPolicy | None, to: str | None, r
         return _restored(newest.before, f"what it was before {newest.version} of {newest.at}", newest)
     chosen = next((each for each in writes if each.version == to), None)
     if chosen is None:
-        raise CannotRun(f"The history of {role} has no version {shown(to)}. Look at `pullguard history ROLE`.")
+        raise CannotRun(f"The history of {role} has no version {shown(to)}. See `pullguard history ROLE`.")
     if chosen.outcome == "refused":
-        raise CannotRun(f"AWS refused {to} of {chosen.at}: it made nothing. Look at `pullguard history ROLE`.")
+        raise CannotRun(f"AWS refused {to} of {chosen.at}, so it changed nothing. See `pullguard history ROLE`.")
     return _restored(chosen.after, f"what {to} of {chosen.at} made it", chosen)
 
 
 def disagreements(deployment: Deployment, role: Role, target: Target) -> Iterator[str]:
-    """Yield what the owners of the role and of the secrets would say against ``target``, a line each.
+    """Yield one line for each objection to ``target``: missing consent, a missing secret, a recreated role.
 
-    A rollback is a person's decision, so that nothing of this forbids it.
+    These are warnings. A rollback is a person's decision and is not refused.
     """
     if target.grants and target.role_id not in ("", role.role_id):
-        yield f"it was granted to an earlier role of the name {role.name}, which was deleted and created again"
+        yield f"it was granted to an earlier role named {role.name}, which has since been deleted and recreated"
     if target.grants and (missing := missing_role_key(role)) is not None:
         yield missing.why
         return
@@ -80,9 +84,9 @@ def disagreements(deployment: Deployment, role: Role, target: Target) -> Iterato
         )
         secret = found[0] if isinstance(found, tuple) else found
         if isinstance(secret, Unreadable | NotAsked):
-            yield f"it could not be read whether the owner of the secret {name} agrees: {secret}"
+            yield f"could not read whether the secret {name} is opted in: {secret}"
         elif not isinstance(secret, Secret) or secret.arn != grant.secret:
-            yield f"the secret {name} is gone"
+            yield f"the secret {name} no longer exists"
         elif (missing := why_not(secret, role)) is not None:
             yield missing.why
 
@@ -100,9 +104,9 @@ def _restored(text: str | None, what: str, write: Write) -> Target:
 
 def _no_write_made_it(made: tuple[Write, ...], role: Arn) -> str:
     if not made:
-        return f"The ledger knows no write to {role}. Look at `pullguard history`."
+        return f"The ledger has no write to {role}. See `pullguard history`."
     known = ", ".join(each.version for each in reversed(made[-_NAMED_MAX:]))
     return (
-        f"None of Pullguard's writes made what stands on {role} now, so that it is not known what was there before. "
-        f"Name what is to come back: --to {NO_POLICY}, or one of --to {known} (`pullguard history ROLE` shows each)."
+        f"The current policy on {role} was not made by any recorded write, so the previous version is unknown. "
+        f"Choose a version: --to {NO_POLICY}, or one of --to {known} (see `pullguard history ROLE`)."
     )

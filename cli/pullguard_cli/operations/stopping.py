@@ -1,4 +1,4 @@
-"""Set and end the stop and the holds, show what is held, and ask for a look at what was wanted meanwhile."""
+"""Set and end the stop and the holds, show what is held, and request a sweep after a resume."""
 
 import json
 import sys
@@ -23,12 +23,12 @@ _LEFT_AS_IT_IS: Final = "Nothing was changed."
 
 
 def stop_everything(deployment: Deployment, reason: str, *, yes: bool) -> int:
-    """Stop every write of the stack; return the exit code."""
+    """Pause all remediation of the stack. Return the exit code."""
     with aws_errors():
         known = deployment.switch.read()
     if isinstance(known, Stop):
-        return say(f"The stack {deployment.stack} is stopped already, {known}.")
-    if not confirmed(f"Stop every write of the stack {deployment.stack}?", yes=yes):
+        return say(f"The stack {deployment.stack} is already stopped, {known}.")
+    if not confirmed(f"Pause all remediation of the stack {deployment.stack}?", yes=yes):
         return say(_LEFT_AS_IT_IS, EXIT_FINDINGS)
     stop = stop_by(deployment, reason)
     with aws_errors():
@@ -39,30 +39,30 @@ def stop_everything(deployment: Deployment, reason: str, *, yes: bool) -> int:
 
 
 def resume_everything(deployment: Deployment, *, yes: bool) -> int:
-    """Let the stack write again, and ask for a sweep; return the exit code."""
+    """End the stop, and request a sweep. Return the exit code."""
     with aws_errors():
         known = deployment.switch.read()
     if isinstance(known, Missing | Unreadable | NotAsked):
-        raise CannotRun(f"The stop parameter cannot be read ({known}); where it is gone, deploy the stack again.")
+        raise CannotRun(f"Cannot read the stop parameter ({known}). If it was deleted, deploy the stack again.")
     if known is None:
         return say(f"The stack {deployment.stack} is not stopped.")
-    if not confirmed(f"The stack {deployment.stack} is stopped {known}. Let it write again?", yes=yes):
+    if not confirmed(f"The stack {deployment.stack} is stopped {known}. Resume it?", yes=yes):
         return say(_LEFT_AS_IT_IS, EXIT_FINDINGS)
     with aws_errors():
         deployment.switch.write(None)
-    say(f"The stack {deployment.stack} may write again.")
+    say(f"The stack {deployment.stack} is resumed.")
     return ask_for_a_sweep(deployment)
 
 
 def stop_one(deployment: Deployment, target: Target, reason: str, *, yes: bool) -> int:
-    """Hold a role or a family; return the exit code."""
+    """Hold a role or a family. Return the exit code."""
     with aws_errors():
         known = target.held()
         if known is None:
-            target.find()  # a name that is misspelt must not look as if it were held
+            target.find()  # fail on a misspelt name
     if known is not None:
-        return say(f"{target.name} is held already, {known}.")
-    if not confirmed(f"Let Pullguard write nothing to {target.name}?", yes=yes):
+        return say(f"{target.name} is already held, {known}.")
+    if not confirmed(f"Pause changes to {target.name}?", yes=yes):
         return say(_LEFT_AS_IT_IS, EXIT_FINDINGS)
     hold = stop_by(deployment, reason)
     with aws_errors():
@@ -72,54 +72,54 @@ def stop_one(deployment: Deployment, target: Target, reason: str, *, yes: bool) 
 
 
 def resume_one(deployment: Deployment, target: Target, *, yes: bool) -> int:
-    """End the hold on a role or a family, let be done again what was undone there, and ask for a sweep.
+    """End the hold on a role or a family, allow undone actions to be repeated, and request a sweep.
 
     Returns the exit code.
     """
     with aws_errors():
         known, done = target.held(), target.done()
     if known is None and not done:
-        return say(f"{target.name} is not held, and nothing that Pullguard did there stays undone.")
+        return say(f"{target.name} is not held, and has no undone actions.")
     held = "is not held" if known is None else f"is held {known}"
-    again = " What was undone in it is done again, where it is still needed." if done else ""
-    if not confirmed(f"{target.name} {held}.{again} Let Pullguard write to it again?", yes=yes):
+    again = " Actions that were undone are repeated if still needed." if done else ""
+    if not confirmed(f"{target.name} {held}.{again} Resume it?", yes=yes):
         return say(_LEFT_AS_IT_IS, EXIT_FINDINGS)
     with aws_errors():
         target.let_go()
-    say(f"Pullguard may write to {target.name} again.{again}")
+    say(f"{target.name} is resumed.{again}")
     return ask_for_a_sweep(deployment)
 
 
 def ask_for_a_sweep(deployment: Deployment) -> int:
-    """Request a sweep, which begins with what was refused; if that fails, the hourly run asks about it."""
+    """Request a sweep, which starts with refused actions. If this fails, the hourly run covers them."""
     try:
         deployment.queues.send(deployment.output("SweepQueueUrl"), {"sweep": f"asked-{uuid4()}", "token": None})
     except (BotoCoreError, ClientError) as error:
-        return say(f"No sweep could be requested: what was refused is revalidated within the hour. ({one_line(error)})")
-    return say("A sweep was asked for: what was refused meanwhile is revalidated now, before everything else.")
+        return say(f"Could not request a sweep: refused actions are revalidated within the hour. ({one_line(error)})")
+    return say("Requested a sweep: refused actions are revalidated first.")
 
 
 def stop_by(deployment: Deployment, reason: str) -> Stop:
-    """Return a stop by whoever runs the command, now."""
+    """Return a stop by the current caller, as of now. ``reason`` is cut to its maximum length."""
     now = datetime.now(UTC).replace(microsecond=0)
     return Stop(by=deployment.connection.caller, at=now.isoformat(), reason=plain(reason)[:REASON_MAX_CHARS])
 
 
 def say(text: str, code: int = EXIT_OK) -> int:
-    """Print a sentence; return the exit code."""
+    """Print a sentence. Return ``code``."""
     output(soft_wrap=True).print(says(text))
     return code
 
 
 def show_what_is_held(deployment: Deployment, form: TextFormat) -> None:
-    """Show what is held all the same: a table for people, JSON for programs.
+    """Show the remaining stop and holds, as a table or as JSON.
 
-    Raises ``CannotRun`` where a program asks and it cannot be read; people are told so in a sentence.
+    If they cannot be read, prints a sentence, or with JSON raises ``CannotRun``.
     """
     try:
         held = look(deployment)
     except (BotoCoreError, ClientError) as error:
-        why = f"What is still held could not be read. ({one_line(error)})"
+        why = f"Could not read the remaining holds. ({one_line(error)})"
         if form is TextFormat.JSON:
             raise CannotRun(why) from error
         say(why)
@@ -127,4 +127,4 @@ def show_what_is_held(deployment: Deployment, form: TextFormat) -> None:
     if form is TextFormat.JSON:
         sys.stdout.write(json.dumps({"schema_version": SCHEMA_VERSION, **described(held)}, indent=2) + "\n")
         return
-    print_held(held, output(), nothing="Nothing is held any more.")
+    print_held(held, output(), nothing="Nothing is held.")

@@ -1,4 +1,4 @@
-"""What can be held by itself, a role or a family, so that stop and resume need not know which of the two it is."""
+"""Targets of a hold: a role or a family, behind one interface for stop and resume."""
 
 import re
 from collections.abc import Callable
@@ -19,10 +19,12 @@ _FAMILY: Final = re.compile(r"[A-Za-z0-9_-]{1,255}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """A role or a family: ``name`` is for sentences, ``option`` for the command line. Errors of AWS propagate.
+    """A role or a family. AWS errors propagate.
 
-    ``find`` raises ``CannotRun`` where there is no such thing. ``done`` is what was done in it and stays undone where
-    somebody undid it. ``let_go`` ends the hold, and lets that be done again.
+    - ``name``: its name for messages. ``option``: its arguments on the command line.
+    - ``find``: raises ``CannotRun`` if it does not exist.
+    - ``done``: actions of Pullguard in it. If undone, they are not repeated.
+    - ``let_go``: ends the hold, and allows those actions to be repeated.
     """
 
     name: str
@@ -35,7 +37,7 @@ class Target:
 
 
 def one_role(deployment: Deployment, name: str) -> Target:
-    """Return the role of an ARN, or of a name with or without its path; raises ``CannotRun`` for what can be none."""
+    """Return the role for an ARN, or for a name with its path. Raises ``CannotRun`` if malformed."""
     arn, ledger = deployment.role_arn(name), deployment.ledger
     return Target(
         name=str(arn),
@@ -48,9 +50,9 @@ def one_role(deployment: Deployment, name: str) -> Target:
 
 
 def one_family(deployment: Deployment, name: str) -> Target:
-    """Return the family of a name; raises ``CannotRun`` for what can be none."""
+    """Return the family with this name. Raises ``CannotRun`` if the name is invalid."""
     if not _FAMILY.fullmatch(name):
-        raise CannotRun("Give the name of a family: letters, digits, hyphens and underscores, without a revision.")
+        raise CannotRun("Invalid family name. Use letters, digits, hyphens and underscores, without a revision.")
     ledger = deployment.ledger
     return Target(
         name=f"family {name}",
@@ -66,7 +68,7 @@ def one_family(deployment: Deployment, name: str) -> Target:
 def _find(deployment: Deployment, family: str) -> None:
     found = Ecs(deployment.connection.clients.get("ecs")).describe(family)
     if not isinstance(found, TaskDefinition):
-        raise CannotRun(f"There is no family {family} with an active revision that could be described ({found}).")
+        raise CannotRun(f"Found no active revision of the family {family} ({found}).")
 
 
 def _let_go(ledger: Ledger, family: str) -> None:
@@ -76,13 +78,13 @@ def _let_go(ledger: Ledger, family: str) -> None:
 
 
 def not_both(role: str | None, family: str | None) -> None:
-    """Raise ``CannotRun`` where a role and a family are given."""
+    """Raise ``CannotRun`` if both a role and a family are given."""
     if role is not None and family is not None:
-        raise CannotRun("Give a role or a family, and not both: each is stopped for itself.")
+        raise CannotRun("Pass a role or a family, not both.")
 
 
 def chosen(deployment: Deployment, role: str | None, family: str | None) -> Target | None:
-    """Return the role or the family that was named; None is everything."""
+    """Return the role or family that was named, or None for the whole stack."""
     if family is not None:
         return one_family(deployment, family)
     return None if role is None else one_role(deployment, role)

@@ -1,1 +1,1 @@
-"""What the commands print: tables, JSON, HTML, SARIF, annotations."""
+"""Output formats: tables, JSON, HTML, SARIF, annotations."""

@@ -1,4 +1,4 @@
-"""The catalogue of findings, for the terminal and for docs/findings.md: made of the checks, so that it cannot lie."""
+"""Print the catalogue of checks, on the terminal and as docs/findings.md. It is generated from the checks."""
 
 import difflib
 from itertools import groupby
@@ -31,7 +31,7 @@ readable or switched on, *remedy* how to fix it: a finding gives it with the rea
 
 
 def check_of(check_id: str) -> Check:
-    """Return the check of that id; raises ``CannotRun`` with the nearest id where there is none."""
+    """Return the check with this id. Raises ``CannotRun`` with the most similar id if it does not exist."""
     known = {check.id: check for check in CHECKS}
     if check_id not in known:
         near = difflib.get_close_matches(check_id, known, n=1)
@@ -41,7 +41,7 @@ def check_of(check_id: str) -> Check:
 
 
 def print_catalogue(console: Console) -> None:
-    """Print every check, a line or two each."""
+    """Print every check in one or two lines."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 2, 0, 0))
     for column in ("Id", "Severity", "Fails when", "Fix"):
         table.add_column(column, no_wrap=column in ("Id", "Severity"), overflow="fold")
@@ -54,7 +54,7 @@ def print_catalogue(console: Console) -> None:
 
 
 def print_check(check: Check, console: Console) -> None:
-    """Print all about one check."""
+    """Print one check in full."""
     console.print(says(check.id, "bold"))
     rows = (
         ("Group", check.group),
@@ -89,7 +89,7 @@ def as_markdown() -> str:
 
 
 def _fix(check: Check) -> str:
-    """Say what Pullguard itself may do."""
+    """Return what Pullguard itself may do."""
     return check.fix_words or _FIXES[check.fix]
 
 

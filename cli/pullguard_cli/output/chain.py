@@ -1,7 +1,7 @@
-"""The chain that an image pull hangs on, as a drawing: task definition → role → secret → key → registry.
+"""Draw the chain behind an image pull: task definition → role → secret → key → registry.
 
-One place in it is broken: a thing (the secret is to be deleted) or the step from one to the next (the role may not
-read it). Positions are in CSS pixels; the style sheet stacks the same parts on narrow screens.
+One place is broken: a resource (the secret is scheduled for deletion) or the step to the next one (the role may not
+read it). Positions are in CSS pixels. On narrow screens, the style sheet stacks the parts.
 """
 
 import re
@@ -19,7 +19,7 @@ from pullguard_cli.audit import Audit
 from pullguard_cli.incidents import Incident
 
 State: TypeAlias = Literal["fine", "broken", "beyond"]
-# Things are at even places, the steps between them at odd ones.
+# Resources have even indexes, the steps between them odd ones.
 PLACES: Final[tuple[Place, ...]] = (
     "definition", "assume", "role", "read", "secret", "decrypt", "key", "sign-in", "registry",
 )  # fmt: skip
@@ -50,7 +50,7 @@ _DRAWN_AT: Final[Mapping[str, Place]] = {check.id: check.drawn_at for check in C
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """A thing of the chain; ``lines`` is its name, broken and shortened to fit."""
+    """A resource in the chain. ``lines`` is its name, wrapped and shortened to fit."""
 
     place: Place
     x: int
@@ -62,7 +62,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edge:
-    """The step from one thing to the next."""
+    """The step from one resource to the next."""
 
     place: Place
     x: int
@@ -71,7 +71,7 @@ class Edge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chain:
-    """The drawing: where it is broken (``mark_x`` is the middle of that place), and what it says in words."""
+    """The drawing. ``mark_x`` is the centre of the broken place; ``words`` is the text alternative."""
 
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
@@ -81,9 +81,9 @@ class Chain:
 
 
 def chain_of(cause: Incident, audit: Audit) -> Chain:
-    """Draw the chain of a cause's first finding, which is one that is in use if any is.
+    """Draw the chain of an incident's first finding, which is in use if any of its findings is.
 
-    What other findings say of the same container is drawn too: nothing is drawn whole that is known to be broken.
+    Places that other findings on the same container report as broken are drawn as broken too.
     """
     first = cause.findings[0]
     broken = place_of(cause.check)
@@ -109,7 +109,7 @@ def chain_of(cause: Incident, audit: Audit) -> Chain:
 
 
 def short_name(text: str) -> str:
-    """Return a name short enough for the drawing: a role's without its path."""
+    """Return a short name for the drawing. Role names lose their path."""
     name = resource_name(text)
     return name.rpartition("/")[2] if ":iam:" in text else name
 
@@ -133,7 +133,7 @@ def _host(image: str | None) -> str | None:
 
 
 def place_of(check: str) -> Place:
-    """Return the place of the chain that a check is about."""
+    """Return the place in the chain that a check is about."""
     return _DRAWN_AT.get(check, "definition")
 
 
@@ -157,7 +157,7 @@ def _middle(place: Place) -> int:
 
 
 def _fitted(name: str) -> tuple[str, ...]:
-    """Break a name into lines, where it has a seam if it can be; the end is cut off with an ellipsis."""
+    """Wrap a name into lines, at separators if possible. Replace the excess with an ellipsis."""
     lines: list[str] = []
     rest = name
     while len(rest) > _LINE_CHARS and len(lines) < _LINES - 1:

@@ -1,4 +1,4 @@
-"""What `pullguard check` found, for people: one block a finding, and the counts."""
+"""Print the result of `pullguard check` as text: one block per finding, then the counts."""
 
 from collections.abc import Iterator
 
@@ -10,14 +10,14 @@ from pullguard_cli.output.unasked import sentences
 from pullguard_cli.printing import STYLES, counted
 from pullguard_cli.unregistered import NOT_ASKED
 
-# Every file leaves these open: the counts say so in a word, and the JSON lists them.
+# These questions are open for every file. The counts mention them, and the JSON lists them.
 _OF_EVERY_FILE = frozenset({NOT_ASKED.switch, USAGE_NOT_ASKED.switch})
 
 
 def as_text(checked: Checked) -> Iterator[Text]:
-    """Yield one block a finding, then the counts, then what only the deployment or a switch can answer."""
+    """Yield one block per finding, then the counts, then the questions that were not checked."""
     for file in checked.empty:
-        yield Text(f"{printable(file)}: a template without a task definition; there is nothing to check")
+        yield Text(f"{printable(file)}: the template contains no task definition")
     for placed in checked.placed:
         yield _block(placed)
     if checked.summary.task_definitions or not checked.unusable:

@@ -1,4 +1,4 @@
-"""``pullguard explain``: one task definition, gate by gate, in words."""
+"""Print the output of ``pullguard explain``: one task definition, gate by gate."""
 
 import json
 import sys
@@ -22,7 +22,7 @@ _INDENT = 6
 
 
 def report(one: One, form: TextFormat | None) -> int:
-    """Print the explanation; return the exit code: 1 where a pull fails or may fail, 2 where AWS would not tell."""
+    """Print the explanation. Return exit code 1 if a pull fails or may fail, 2 if an AWS read failed, else 0."""
     pulls = pulls_of(one.facts)
     if form is TextFormat.JSON or (form is None and not sys.stdout.isatty()):
         sys.stdout.write(json.dumps(_as_json(one, pulls), indent=2) + "\n")
@@ -52,7 +52,7 @@ def _print(one: One, pulls: tuple[Pull, ...], console: Console) -> None:
         console.print()
         console.print(Text.assemble("container ", says(pull.container, "bold"), "  ", says(pull.image, "dim")))
         if pull.reference is None and all(step.gate != "credentials" for step in pull.steps):
-            console.print("  gives no repositoryCredentials, and none are known to be needed")
+            console.print("  no repositoryCredentials, and none are known to be needed")
         for step in pull.steps:
             if step.reason != OTHER_GATE:
                 _print_step(step, console)
@@ -65,7 +65,7 @@ def _print(one: One, pulls: tuple[Pull, ...], console: Console) -> None:
 
 
 def _blind_spots(facts: Facts) -> Iterator[str]:
-    """Name, once, what may still forbid a pull whose every gate passes.
+    """Yield what may still deny a pull although every gate passes.
 
     Source: https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html
     """
@@ -74,11 +74,11 @@ def _blind_spots(facts: Facts) -> Iterator[str]:
         why = next((f" ({each})" for each in asked if isinstance(each, Unreadable)), "")
         yield (
             f"Not checked: service and resource control policies of the organization{why}. "
-            "They may forbid what the role's own policies allow; --cross-check asks AWS's policy simulator."
+            "They may deny what the role's own policies allow; --cross-check asks the IAM policy simulator."
         )
     yield (
         "Not checked: the policies of VPC endpoints. If the tasks reach Secrets Manager or AWS KMS through an "
-        "endpoint, its policy may forbid what the role's own policies allow."
+        "endpoint, its policy may deny what the role's own policies allow."
     )
 
 
@@ -107,7 +107,7 @@ def _print_step(step: Step, console: Console) -> None:
     for remark in step.remarks:
         for line in _remark(step, remark):
             indented(line)
-        if remark.remedy.snippet:  # in one piece, to copy
+        if remark.remedy.snippet:  # unwrapped, for copying
             for typed in remark.remedy.snippet.rstrip().splitlines():
                 console.print(says(" " * _INDENT + typed, "cyan"), soft_wrap=True)
 
@@ -120,7 +120,7 @@ def _compact(statement: str) -> str:
 
 
 def _remark(step: Step, remark: Remark) -> list[Text]:
-    certainty = remark.severity if remark.status == "fail" else f"{remark.severity}, if it is so"
+    certainty = remark.severity if remark.status == "fail" else f"{remark.severity}, if confirmed"
     lines = [Text.assemble(says(remark.check, STYLES[remark.severity]), says(f" ({certainty})", "dim"))]
     if remark.cause not in step.reason and remark.status == "fail":
         lines.append(says(remark.cause))
@@ -132,7 +132,7 @@ def _remark(step: Step, remark: Remark) -> list[Text]:
 
 
 def end_of(pull: Pull) -> Text:
-    """Say how the pull ends."""
+    """Return the outcome of the pull in one sentence."""
     first = next((step for step in pull.steps if step.verdict == "fail"), None)
     if first is not None:
         return Text.assemble("The pull fails at: ", (first.gate, STYLES["fail"]))

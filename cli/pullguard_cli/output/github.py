@@ -1,4 +1,4 @@
-"""Findings as annotations of GitHub Actions: they stand beside the line in the pull request.
+"""Print findings as GitHub Actions annotations, shown at their line in the pull request.
 
 Source: https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
 """
@@ -13,7 +13,7 @@ _COMMANDS: Final = {"error": "error", "warning": "warning", "unknown": "notice"}
 
 
 def annotations(checked: Checked, environment: Mapping[str, str]) -> Iterator[str]:
-    """Yield one workflow command a finding, and one a file that could not be checked; each is one line."""
+    """Yield one workflow command, in one line, per finding and per unusable file."""
     for unusable in checked.unusable:
         place = _place(unusable.file, unusable.line, environment)
         yield _command("error", place | {"title": "pullguard: the file cannot be checked"}, _why(unusable))
@@ -41,7 +41,7 @@ def _place(file: str, line: int | None, environment: Mapping[str, str]) -> dict[
 
 
 def _command(name: str, properties: Mapping[str, str], message: str) -> str:
-    """Spell a workflow command; what is escaped is what actions/toolkit escapes."""
+    """Format a workflow command, with the same escapes as actions/toolkit."""
     spelt = ",".join(f"{key}={_property(value)}" for key, value in properties.items())
     return f"::{name} {spelt}::{_data(message)}"
 

@@ -1,7 +1,7 @@
-"""The audit as one HTML file that needs nothing else: no network, no script, no style from elsewhere.
+"""Render an audit as one self-contained HTML file, without external resources.
 
-Every text of the audit is a stranger's. The template escapes all of it, what is not printable is spelt out, and the
-page forbids itself by its own content security policy to load or run anything but its one style sheet and script.
+All text in an audit is untrusted. The template escapes it, and unprintable characters are replaced. The page's content
+security policy allows only its own style sheet and script.
 """
 
 import base64
@@ -24,14 +24,14 @@ from pullguard_cli.output.unasked import sentences
 from pullguard_cli.printing import counted, plain
 
 DRAWN_INCIDENTS: Final = 200
-"""So many causes are told at length; the others, which matter less, are rows of a table."""
+"""Number of incidents shown in full. The others, which are less important, are rows of a table."""
 _OPEN_INCIDENTS: Final = 30
 _LONGEST_TEXT_CHARS: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Behind:
-    """One task definition behind a cause: its name, its containers, and where it runs."""
+    """One task definition of an incident: its name, its containers, and where it runs."""
 
     name: str
     containers: tuple[str, ...]
@@ -40,7 +40,7 @@ class Behind:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """One cause as the page shows it."""
+    """One incident as shown on the page."""
 
     number: int
     cause: Incident
@@ -51,17 +51,17 @@ class Shown:
 
     @property
     def running(self) -> tuple[Behind, ...]:
-        """The task definitions that something runs."""
+        """The task definitions in use."""
         return tuple(each for each in self.behind if each.places)
 
     @property
     def resting(self) -> tuple[Behind, ...]:
-        """The task definitions that nothing runs."""
+        """The task definitions not in use."""
         return tuple(each for each in self.behind if not each.places)
 
 
 def render(audit: Audit) -> str:
-    """Return the whole page for an audit, with 0 findings as with thousands."""
+    """Return the complete page for an audit."""
     style, script = _asset("report.css"), _asset("report.js")
     incidents = tuple(_shown(audit, number, cause) for number, cause in enumerate(incidents_of(audit), start=1))
     return _template().render(
@@ -102,7 +102,7 @@ def _behind(audit: Audit, cause: Incident) -> Iterable[Behind]:
 
 
 def _policy(style: str, script: str) -> str:
-    """Allow this very style sheet and script, and nothing else at all.
+    """Return a policy that allows this style sheet and this script only, by their hashes.
 
     Source: https://www.w3.org/TR/CSP3/#match-element-to-source-list
     """
@@ -143,7 +143,7 @@ def _template() -> Template:
 
 
 def _finalized(value: object) -> object:
-    """Spell out what is not printable: a right-to-left override reorders a page, a lone surrogate cannot be written."""
+    """Escape unprintable characters: overrides reorder text, and lone surrogates cannot be encoded."""
     if not isinstance(value, str) or isinstance(value, Markup):
         return value
     text = plain(value)
@@ -151,5 +151,5 @@ def _finalized(value: object) -> object:
 
 
 def _link(url: str) -> str | None:
-    """Return ``url`` if it is one to follow, else None: a page on the web, and no script."""
+    """Return ``url`` if it is a printable https URL, else None."""
     return url if url.startswith("https://") and url == shown(url, limit=len(url))[1:-1] else None

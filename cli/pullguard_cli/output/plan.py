@@ -1,4 +1,4 @@
-"""``pullguard plan``: what remediation would call, as diffs, and what it would refuse and why."""
+"""Print the output of ``pullguard plan``: calls as diffs, and refusals with their reason."""
 
 import json
 import sys
@@ -23,12 +23,12 @@ from pullguard_cli.output.unasked import sentences
 from pullguard_cli.printing import STYLES, output, says
 from pullguard_cli.unread import lacks_in
 
-HELD_BACK: Final = "A tag pullguard:mode sets observe here: Pullguard reports this, and makes no call."
+HELD_BACK: Final = "A tag sets pullguard:mode=observe: Pullguard only reports this and makes no calls."
 BY_MODE: Final = "With Mode=remediate, a deployed Pullguard makes these calls; with Mode=observe it only reports them."
 
 
 def report(one: One, rules: Rules, form: TextFormat | None) -> int:
-    """Print the plan; return the exit code: 1 where there is something to mend, 2 where AWS would not tell."""
+    """Print the plan. Return exit code 1 if there is something to fix, 2 if an AWS read failed, else 0."""
     with asking_aws():
         calls = calls_for(one.facts, rules, one.readers.ecs)
     left = _left_to_people(one, calls)
@@ -55,7 +55,7 @@ def report(one: One, rules: Rules, form: TextFormat | None) -> int:
 
 
 def _left_to_people(one: One, calls: Calls) -> Examination:
-    """Return what is wrong, or unknown, that no call would fix: also what a refusal is about, to be fixed by hand."""
+    """Return the findings that no call would fix, including those whose fix was refused."""
     if not in_scope(one.facts):
         return Examination.of()
     fixed = {finding for call in calls.calls for finding in call.findings}
@@ -68,10 +68,10 @@ def _print(one: One, calls: Calls, left: Examination, held_back: bool, console: 
     where = ", ".join(one.in_use) or "not in use"
     console.print(Text.assemble(says(one.facts.task_definition.arn.resource_name, "bold"), says(f"  {where}", "dim")))
     if not in_scope(one.facts):
-        console.print("A newer revision exists, and nothing runs this one: it is left alone.")
+        console.print("A newer revision exists and this one is not in use, so Pullguard does not change it.")
     elif not calls.calls and not calls.refusals:
         console.print(
-            "There is nothing that Pullguard would do: what is wrong is left to people."
+            "Pullguard has nothing to do: the findings must be fixed by hand."
             if left.findings
             else "There is nothing to fix."
         )

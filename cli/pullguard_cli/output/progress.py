@@ -1,4 +1,4 @@
-"""How the audit gets on, told on standard error: a bar on a terminal, a line now and then elsewhere."""
+"""Show the progress of an audit on standard error: a bar on a terminal, otherwise a line every 15 seconds."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -19,12 +19,12 @@ _A_LINE_EVERY_S: Final = 15.0
 
 @contextmanager
 def watching(console: Console) -> Iterator[Watcher]:
-    """Show the progress of an audit on ``console`` for as long as it runs."""
+    """Show the progress of an audit on ``console`` while the context is open."""
     if not console.is_terminal:
         yield _Lines(console)
         return
     with Progress(
-        TextColumn("Looking at families"),
+        TextColumn("Checking families"),
         BarColumn(),
         _Counts(),
         TimeElapsedColumn(),
@@ -36,7 +36,7 @@ def watching(console: Console) -> Iterator[Watcher]:
 
 
 class _Counts(ProgressColumn):
-    """``12/40``, once it is known how many there are."""
+    """``12/40``. Empty until the total is known."""
 
     def render(self, task: Task) -> Text:
         if not task.total:
@@ -45,7 +45,7 @@ class _Counts(ProgressColumn):
 
 
 class _Left(ProgressColumn):
-    """``0:00:05 left``, once it can be told."""
+    """``0:00:05 left``. Empty until it can be estimated."""
 
     def render(self, task: Task) -> Text:
         remaining = task.time_remaining
@@ -69,7 +69,7 @@ class _Bar:
 
 
 class _Lines:
-    """Told by several threads, hence the lock."""
+    """Prints a line at most every 15 seconds. Thread-safe."""
 
     def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
         self._console = console
@@ -88,4 +88,4 @@ class _Lines:
             if self._clock() - self._said_at < _A_LINE_EVERY_S:
                 return
             self._said_at = self._clock()
-            self._console.print(f"pullguard: looked at {self._done:,} of {counted(self._total, 'family', 'families')}")
+            self._console.print(f"pullguard: checked {self._done:,} of {counted(self._total, 'family', 'families')}")

@@ -1,4 +1,4 @@
-"""Findings as SARIF 2.1.0, which code scanning services read.
+"""Convert findings to SARIF 2.1.0, the input format of code scanning services.
 
 Source: https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/sarif-v2.1.0-os.html
 """
@@ -20,7 +20,7 @@ _INDEX: Final = {check.id: index for index, check in enumerate(CHECKS)}
 
 
 def sarif(checked: Checked, environment: Mapping[str, str]) -> dict[str, Any]:
-    """Return one SARIF log with one run."""
+    """Return a SARIF log with one run."""
     return {
         "$schema": SCHEMA,
         "version": "2.1.0",
@@ -64,7 +64,7 @@ def _fails(check: Check) -> str:
 
 
 def _result(placed: Placed, environment: Mapping[str, str]) -> dict[str, Any]:
-    """Return one result; what could not be told is ``open``, and such a result has no level (3.27.9, 3.27.10)."""
+    """Return one result. Unknown findings have kind ``open`` and no level (3.27.9, 3.27.10)."""
     finding = placed.finding
     remedy = "\n".join(filter(None, (finding.remedy.text, finding.remedy.snippet)))
     unknown = finding.status == "unknown"
@@ -101,4 +101,4 @@ def _uri(file: str, environment: Mapping[str, str]) -> str:
     relative = path_in_repository(file, environment)
     if relative is not None:
         return quote(relative)
-    return "file://" + quote(PurePath(os.path.abspath(file)).as_posix())  # noqa: PTH100 (Path leaves ".." in)
+    return "file://" + quote(PurePath(os.path.abspath(file)).as_posix())  # noqa: PTH100 (Path keeps "..")

@@ -1,4 +1,4 @@
-"""The audit for people: one row a cause, what runs first; below it what to paste, and how to see more."""
+"""Print an audit as a table: one row per incident, in use first. Snippets and a summary follow."""
 
 from collections.abc import Iterator
 from itertools import count
@@ -19,7 +19,7 @@ OWN_FIX: Final = "With Mode=remediate Pullguard does this itself, where the secr
 
 
 def print_audit(audit: Audit, console: Console) -> None:
-    """Print the audit as a table of causes, with a summary below it."""
+    """Print the audit as a table of incidents, with snippets and a summary below it."""
     incidents = incidents_of(audit)
     console.print()
     if incidents:
@@ -42,14 +42,14 @@ def _table(audit: Audit, incidents: tuple[Incident, ...]) -> Table:
 
 
 def _numbered(incidents: tuple[Incident, ...]) -> Iterator[tuple[Incident, int | None]]:
-    """Yield the causes, with a number where there is something to paste."""
+    """Yield the incidents. Those with a snippet have a number."""
     numbers = count(1)
     for cause in incidents:
         yield cause, next(numbers) if cause.remedy.snippet else None
 
 
 def _print_snippets(incidents: tuple[Incident, ...], console: Console) -> None:
-    """Print what to paste below the table, where no column breaks its lines."""
+    """Print the snippets below the table, where no column wraps their lines."""
     for cause, number in _numbered(incidents):
         if cause.remedy.snippet:
             console.print(says(f"[{number}] {cause.name}  {cause.what}", "dim"), soft_wrap=True)
@@ -122,7 +122,7 @@ def _footer(audit: Audit, incidents: tuple[Incident, ...]) -> Iterator[Text]:
     yield says(looked, "dim")
     yield _verdict(audit, incidents)
     for sentence in audit.gaps:
-        yield says(f"Not finished: {sentence}.", STYLES["unknown"])
+        yield says(f"Incomplete: {sentence}.", STYLES["unknown"])
     if audit.unlisted:
         yield says(f"{counted(len(audit.unlisted), 'warning')} not listed (--severity error).", STYLES["warning"])
     if audit.not_checked:
@@ -157,9 +157,9 @@ def _verdict(audit: Audit, incidents: tuple[Incident, ...]) -> Text:
 
 def _nothing_found(audit: Audit) -> Text:
     if audit.gaps:
-        return Text("Nothing wrong was seen, and not everything was seen.", style=STYLES["unknown"])
+        return Text("No findings, but the audit is incomplete.", style=STYLES["unknown"])
     if not audit.summary.task_definitions:
-        return Text("There is nothing to look at here. Is it the right account and Region?", style=STYLES["warning"])
+        return Text("There are no task definitions here. Check the account and Region.", style=STYLES["warning"])
     if audit.unlisted:
         return Text("No errors.", style="bold green")
     partly = audit.scope.words or audit.not_checked

@@ -1,4 +1,4 @@
-"""Questions that were not asked, for people: one sentence for each, however many containers it is about."""
+"""Print the questions that were not checked: one sentence per question, for all its containers."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _ORDER: Final = {check.id: place for place, check in enumerate(CHECKS)}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unasked:
-    """One question that was not asked of ``about``, which are containers and task definitions by name."""
+    """One question that was not checked. ``about`` names the containers and task definitions."""
 
     question: str
     why: str
@@ -28,7 +28,7 @@ class Unasked:
 
 
 def unasked(not_checked: Iterable[NotChecked]) -> tuple[Unasked, ...]:
-    """Group questions with the same answer to how and why, in the order of the checks, the commonest first."""
+    """Group equal questions with equal reasons, in the order of the checks, then the most frequent first."""
     groups: dict[tuple[str, str, str, str], list[str]] = {}
     for each in not_checked:
         groups.setdefault((each.check, each.question, each.why, each.how_to), []).append(_name(each))
@@ -40,7 +40,7 @@ def unasked(not_checked: Iterable[NotChecked]) -> tuple[Unasked, ...]:
 
 
 def sentences(not_checked: Iterable[NotChecked]) -> tuple[str, ...]:
-    """Say what was not checked, a sentence for each question; of many, the last one counts the others."""
+    """Return one sentence per question. After ten, a last sentence counts the others."""
     groups = unasked(not_checked)
     shown, more = groups[:_SENTENCES_SHOWN], groups[_SENTENCES_SHOWN:]
     said = tuple(map(str, shown))
@@ -51,6 +51,6 @@ def sentences(not_checked: Iterable[NotChecked]) -> tuple[str, ...]:
 
 
 def _name(each: NotChecked) -> str:
-    """Return the task definition by family and revision, without the revision where it is not registered yet."""
+    """Return family and revision, or only the family if it is not registered, with the container."""
     name = each.task_definition.rpartition("/")[2].removesuffix(":0")
     return name if each.container is None else f"{name} ({each.container})"

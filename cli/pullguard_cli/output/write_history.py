@@ -1,4 +1,4 @@
-"""What was written, policies and ECS, and what is held: tables or diffs for people, JSON for programs."""
+"""Print the history of writes to policies and ECS, and the holds: tables, diffs, or JSON."""
 
 import json
 import sys
@@ -22,17 +22,14 @@ from pullguard_cli.printing import output, says, time_of
 
 _BECAME: Final[dict[Outcome, str]] = {
     "written": "",
-    "refused": "refused, nothing was written",
-    "unknown": "not known whether it came about",
+    "refused": "refused by AWS, nothing was written",
+    "unknown": "outcome unknown",
 }
 W = TypeVar("W", bound=Recorded)
 
 
 def report(deployment: Deployment, name: str | None, family: str | None, form: TextFormat | None) -> int:
-    """Print the writes to the role of ``name``, to ``family``, or all of them, the newest first.
-
-    Returns the exit code.
-    """
+    """Print the writes to the role ``name``, to ``family``, or all of them, newest first. Return the exit code."""
     every = name is None and family is None
     with aws_errors():
         ledger = deployment.ledger
@@ -47,7 +44,7 @@ def report(deployment: Deployment, name: str | None, family: str | None, form: T
         return EXIT_OK
     console, about = output(), " and ".join(each for each in (name, family) if each is not None)
     if not writes and not ecs_writes:
-        console.print(says(f"Nothing was ever written{f' to {about}' if about else ''}."))
+        console.print(says(f"No writes{f' to {about}' if about else ''} are recorded."))
     elif every or ecs_writes:
         console.print(_table(_newest_first((*writes, *ecs_writes))))
     else:
@@ -85,7 +82,7 @@ def _table(writes: Iterable[Write | EcsWrite]) -> Table:
 
 
 def _deed(write: EcsWrite) -> Text:
-    """Return what was done to ECS: the revision that came, or the service that was touched."""
+    """Describe a write to ECS: the revision that was registered, or the service that was changed."""
     before, after = (each.rpartition("/")[2] if each else "" for each in (write.before, write.after))
     target = f"service {write.target.rpartition('/')[2]}"
     words = {
@@ -97,7 +94,7 @@ def _deed(write: EcsWrite) -> Text:
 
 
 def _change(write: Write) -> Text:
-    """Return the secrets that were granted and taken back."""
+    """List the secrets that were granted (+) and revoked (-)."""
     before, after = (
         {str(grant.secret.resource_name) for grant in parse_own(each)[0]} if each else set()
         for each in (write.before, write.after)

@@ -146,7 +146,7 @@ def test_places_that_cannot_be_read_leave_doubt(connection: Connection) -> None:
     refuse(connection, "ecs.ListClusters", "AccessDeniedException")
     done = audit(connection)
     assert done.unfinished == (
-        "where revisions run was not read: ecs:ListClusters on *: access was denied (AccessDeniedException)",
+        "could not read where revisions run: ecs:ListClusters on *: access was denied (AccessDeniedException)",
     )
     assert unknown(done)
 
@@ -158,7 +158,7 @@ def test_a_fault_of_ecs_itself_names_its_call_and_is_asked_again(connection: Con
     refuse(connection, f"ecs.{operation}", "ServerException")
     found = audit(connection)
     (unfinished,) = {each.split(" on ")[0] for each in found.unfinished}
-    assert unfinished == f"where revisions run was not read: ecs:{operation}"
+    assert unfinished == f"could not read where revisions run: ecs:{operation}"
     said = {each.remedy.text for each in found.findings if f"ecs:{operation}" in each.evidence}
     assert said
     for text in said:
@@ -169,7 +169,7 @@ def test_a_fault_of_ecs_itself_names_its_call_and_is_asked_again(connection: Con
 def test_a_refusal_of_ecs_names_its_call(connection: Connection) -> None:
     refuse(connection, "ecs.ListServices", "InvalidParameterException")
     (unfinished,) = audit(connection).unfinished
-    assert unfinished.startswith("where revisions run was not read: ecs:ListServices on *: AWS refused the call")
+    assert unfinished.startswith("could not read where revisions run: ecs:ListServices on *: AWS refused the call")
 
 
 def test_credentials_that_expire_half_way_end_the_audit(connection: Connection) -> None:
@@ -182,7 +182,7 @@ def test_credentials_that_expire_half_way_end_the_audit(connection: Connection) 
 def test_an_odd_answer_spoils_only_its_family(connection: Connection) -> None:
     refuse(connection, "iam.GetRole", "ServiceFailureException", after=6)
     done = audit(connection)
-    assert done.unfinished == ("1 family was not looked at, or not to the end",)
+    assert done.unfinished == ("1 family was not examined, or only in part",)
     assert [each.evidence for each in done.findings if each.remedy.text == "Run the audit again."]
 
 
@@ -215,7 +215,7 @@ def test_an_answer_that_cannot_be_read_is_not_quoted(connection: Connection) -> 
     connection.clients.get("iam").meta.events.register("before-call.iam.GetRole", spoil)
     done = audit(connection)
     (evidence,) = {each.evidence for each in done.findings}
-    assert evidence.startswith("What answered is not AWS")
+    assert evidence.startswith("The endpoint is not AWS")
     assert "html" not in evidence
 
 
@@ -224,8 +224,8 @@ def test_a_value_that_was_denied_is_unknown(connection: Connection, values: Read
     refuse(connection, "secretsmanager.GetSecretValue", "AccessDeniedException")
     done = audit(connection, Scope(read_values=values))
     assert done.gaps == (
-        f"secretsmanager:GetSecretValue was denied on {denied} resources, so {denied} task definitions were judged in "
-        "part",
+        f"secretsmanager:GetSecretValue was denied on {denied} resources, so {denied} task definitions were checked "
+        "only in part",
     )
     (cause,) = (each for each in incidents_of(done) if each.what == "secretsmanager:GetSecretValue")
     assert len(json.loads(cause.remedy.snippet or "")["Resource"]) == denied

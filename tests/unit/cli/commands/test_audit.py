@@ -120,11 +120,11 @@ def test_filters_and_exit_codes(run: Run, broken: World, arguments: list[str], c
     ("arguments", "line"),
     [
         (["--family", "nobody-*"], 'No family matches "nobody-*" in account 123456789012, us-east-1.'),
-        (["-o", "report.csv"], "written as .json, .html or .txt"),
+        (["-o", "report.csv"], "must be .json, .html or .txt"),
         (["--cluster", "nowhere"], 'There is no cluster "nowhere"'),
         (["--check", "reference-stall"], "Did you mean reference-stale?"),
-        (["-o", "/nonexistent/report.json"], "cannot be written"),
-        (["--region", "eu central"], "is no AWS Region"),
+        (["-o", "/nonexistent/report.json"], "cannot write"),
+        (["--region", "eu central"], "is not an AWS Region"),
         (["--profile", "nobody"], "nobody"),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
@@ -146,7 +146,7 @@ def test_an_empty_account_is_fine(run: Run, aws: None) -> None:
     ran = run("audit")
     assert ran.code == 0
     assert report(ran)["summary"]["task_definitions"] == 0
-    assert "There is nothing to look at in account 123456789012, us-east-1. Is it the right one?" in ran.err
+    assert "No task definitions in account 123456789012, us-east-1. Check --region" in ran.err
     assert "Nothing is wrong" not in run("audit", "--format", "table").out
 
 
@@ -217,8 +217,8 @@ def test_an_audit_that_is_denied_something_has_not_finished(
     ran = run("audit", *options, "--format", "json")
     assert ran.code == code
     assert report(ran)["unfinished"]
-    assert "pullguard: not finished: iam:GetRole was denied on arn:aws:iam::1:role/r" in ran.err
-    assert "This audit did not see everything" in run("audit", *options, "--format", "html").out
+    assert "pullguard: incomplete: iam:GetRole was denied on arn:aws:iam::1:role/r" in ran.err
+    assert "This audit is incomplete" in run("audit", *options, "--format", "html").out
     assert "access denied  iam:GetRole" in run("audit", *options, "--format", "table").out
 
 

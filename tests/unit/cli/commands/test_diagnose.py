@@ -117,7 +117,7 @@ def test_json_of_aws_is_read(run: Run, monkeypatch: pytest.MonkeyPatch, document
 def test_the_role_of_the_overrides_is_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     piped(monkeypatch, json.dumps({"tasks": [STOPPED]}).encode())
     summary = answered(run("diagnose", "-"))["summary"]
-    assert 'The task\'s overrides name the execution role "arn:aws:iam::111122223333:role/batch"' in summary
+    assert 'execution role with "arn:aws:iam::111122223333:role/batch"' in summary
 
 
 NOTHING_STOPPED = {
@@ -140,7 +140,7 @@ def test_json_without_a_stopped_task_is_said_to_hold_none(
     piped(monkeypatch, json.dumps(document).encode())
     answer = answered(run("diagnose", "-"))
     assert (answer["kind"], answer["checks"]) == ("unknown", [])
-    assert answer["summary"] == "This is JSON that holds no stopped task and no event of a service."
+    assert answer["summary"] == "The JSON contains no stopped task and no service event."
     assert "--desired-status STOPPED" in answer["how_to_fix"]
 
 
@@ -158,7 +158,7 @@ def test_a_standard_input_that_cannot_be_read_is_reported_in_one_line(
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(unreadable))
         ran = run("diagnose", "-")
     assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1)
-    assert "Standard input cannot be read: " in ran.err
+    assert "Cannot read standard input: " in ran.err
 
 
 @pytest.mark.parametrize("text", ["{", '{"tasks": [', "[" * 100_000, "\ufeffEssential container", "no JSON {}"])

@@ -113,7 +113,7 @@ def test_explain_of_an_image_that_needs_nothing(run: Run, aws: None) -> None:
     )
     ran = run("explain", "plain", "--format", "text")
     assert ran.code == 0
-    assert "gives no repositoryCredentials" in ran.out
+    assert "no repositoryCredentials, and none" in ran.out
 
 
 def test_plan_tells_the_exact_calls_and_makes_none(run: Run, broken: World) -> None:
@@ -192,7 +192,7 @@ def test_plan_tells_of_what_only_people_can_mend(run: Run, broken: World) -> Non
     assert (ran.code, planned["calls"]) == (1, [])
     assert [each["check"] for each in planned["left_to_people"]] == ["secret-value-empty-field"]
     out = run("plan", "cron", "--format", "text").out
-    assert "There is nothing that Pullguard would do: what is wrong is left to people." in out
+    assert "Pullguard has nothing to do: the findings must be fixed by hand." in out
     assert "put-secret-value" in out
 
 
@@ -232,7 +232,7 @@ def test_explain_says_no_more_than_was_read(run: Run, broken: World) -> None:
     assert "is the full ARN of a secret." in out
     assert "it may be used for this image" not in out
     healthy = " ".join(run("explain", "healthy", "--format", "text").out.split())
-    assert "By AWS's rule for aws/secretsmanager" in healthy
+    assert "The AWS managed key aws/secretsmanager lets" in healthy
     assert "Allow access through AWS Secrets Manager" not in healthy
     worker = " ".join(run("explain", "worker:1", "--format", "text").out.split())
     assert "secret, value, secret access, key, decrypt" in worker
@@ -287,7 +287,7 @@ def test_a_full_disk_is_told_in_one_line() -> None:
             [COMMAND, "findings"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False
         )
     assert done.returncode == 2
-    assert done.stderr == "pullguard: the output cannot be written: No space left on device.\n"
+    assert done.stderr == "pullguard: cannot write the output: No space left on device.\n"
 
 
 def test_whoever_interrupts_at_once_reads_one_line(monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
@@ -297,7 +297,7 @@ def test_whoever_interrupts_at_once_reads_one_line(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("pullguard_cli.connection.connect", interrupted)
     ran = run("audit")
     assert (ran.code, ran.out) == (2, "")
-    assert ran.err == "pullguard: interrupted before there was anything to tell.\n"
+    assert ran.err == "pullguard: interrupted before there was anything to report.\n"
 
 
 def test_version(run: Run) -> None:

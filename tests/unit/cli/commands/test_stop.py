@@ -47,7 +47,7 @@ def test_resume_lets_it_write_again_and_asks_for_a_sweep(run: Run, stack: Stack)
     (sweep,) = stack.sweeps()
     assert sweep["sweep"].startswith("asked-")
     assert sweep["token"] is None
-    assert "A sweep was asked for" in ran.out
+    assert "Requested a sweep" in ran.out
 
 
 def test_who_may_not_ask_for_a_sweep_reads_that_the_hourly_run_asks(run: Run, stack: Stack) -> None:
@@ -58,7 +58,7 @@ def test_who_may_not_ask_for_a_sweep_reads_that_the_hourly_run_asks(run: Run, st
     assert "revalidated within the hour" in ran.out
 
 
-@pytest.mark.parametrize(("command", "words"), [("stop", "is stopped already"), ("resume", "is not stopped")])
+@pytest.mark.parametrize(("command", "words"), [("stop", "is already stopped"), ("resume", "is not stopped")])
 def test_what_is_so_already_is_said_and_nothing_is_written(run: Run, stack: Stack, command: str, words: str) -> None:
     if command == "stop":
         run("stop", "--yes", "--reason", "first")
@@ -123,7 +123,7 @@ def test_a_role_is_held_and_let_go(run: Run, stack: Stack, name: str) -> None:
     assert isinstance(hold, Stop)
     assert hold.reason == "mine"
     assert stack.stopped() is None
-    assert "held already" in run("stop", name, "--yes").out
+    assert "already held" in run("stop", name, "--yes").out
     ran = run("resume", name, "--yes")
     assert (ran.code, stack.ledger.hold(ROLE)) == (0, None)
     assert len(stack.sweeps()) == 1
@@ -131,7 +131,7 @@ def test_a_role_is_held_and_let_go(run: Run, stack: Stack, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "words"), [("web-executoin", "There is no role"), ("a b", "Give the name of a role"), ("arn:x", "an ARN")]
+    ("name", "words"), [("web-executoin", "There is no role"), ("a b", "Pass a role name"), ("arn:x", "an ARN")]
 )
 def test_a_role_that_is_misspelt_is_not_held(run: Run, stack: Stack, name: str, words: str) -> None:
     ran = run("stop", name, "--yes")
@@ -157,7 +157,7 @@ def test_a_family_is_held_and_let_go(run: Run, stack: Stack, family: str) -> Non
     hold = stack.ledger.family_hold(family)
     assert isinstance(hold, Stop)
     assert (hold.reason, stack.stopped()) == ("mine", None)
-    assert "held already" in run("stop", "--family", family, "--yes").out
+    assert "already held" in run("stop", "--family", family, "--yes").out
     ran = run("resume", "--family", family, "--yes")
     assert (ran.code, stack.ledger.family_hold(family)) == (0, None)
     assert len(stack.sweeps()) == 1
@@ -171,7 +171,7 @@ def test_resuming_a_family_lets_what_was_undone_be_done_again(run: Run, stack: S
     assert ledger.reregistered(BEFORE) == AFTER
     assert ledger.was_moved(service, BEFORE, AFTER)
     ran = run("resume", "--family", family, "--yes")
-    assert "What was undone in it is done again" in ran.out.replace("\n", " ")
+    assert "Actions that were undone are repeated" in ran.out.replace("\n", " ")
     assert ledger.reregistered(BEFORE) is None
     assert not ledger.was_moved(service, BEFORE, AFTER)
     assert len(stack.sweeps()) == 1
@@ -180,7 +180,7 @@ def test_resuming_a_family_lets_what_was_undone_be_done_again(run: Run, stack: S
 @pytest.mark.parametrize("command", ["stop", "resume"])
 @pytest.mark.parametrize(
     ("words", "said"),
-    [(("--family", "a b"), "Give the name of a family"), (("x", "--family", "web"), "and not both")],
+    [(("--family", "a b"), "Invalid family name"), (("x", "--family", "web"), "not both")],
     ids=["no-name", "role-and-family"],
 )
 def test_what_is_no_family_is_said(run: Run, stack: Stack, command: str, words: tuple[str, ...], said: str) -> None:
@@ -192,7 +192,7 @@ def test_what_is_no_family_is_said(run: Run, stack: Stack, command: str, words: 
 def test_a_family_that_is_misspelt_is_not_held(run: Run, stack: Stack, family: str) -> None:
     ran = run("stop", "--family", "wbe", "--yes")
     assert ran.code == 2
-    assert "There is no family wbe" in ran.err
+    assert "no active revision of the family wbe" in ran.err
     assert stack.ledger.family_hold("wbe") is None
 
 

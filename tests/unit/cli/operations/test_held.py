@@ -59,7 +59,7 @@ def test_the_history_says_that_everything_is_stopped_and_by_whom(run: Run, stack
 
 def test_for_people_it_is_a_table_of_who_holds_what_since_when_and_why(run: Run, stack: Stack) -> None:
     out = run("history", "--format", "text").out
-    assert "Nothing was ever written." in out
+    assert "No writes are recorded." in out
     rows = {words(line) for line in out.splitlines()}
     assert "family web 2026-11-24 08:30:00 bob pullguard resume --family web" in rows
     for text in (
@@ -121,7 +121,7 @@ def test_where_only_the_table_is_known_it_is_said_that_nobody_looked_for_a_stop(
 
 
 UNREAD: dict[str, tuple[Missing | Unreadable | NotAsked, str]] = {
-    "gone": (Missing(resource="/p/stop"), "there is no parameter /p/stop, so that nothing is written"),
+    "gone": (Missing(resource="/p/stop"), "there is no parameter /p/stop, so nothing is written"),
     "denied": (
         Unreadable(permission="ssm:GetParameter", resource="/p/stop", reason="denied"),
         "ssm:GetParameter on /p/stop: access was denied",
@@ -136,7 +136,7 @@ def test_why_it_is_not_known_whether_everything_is_stopped(stop: Any, why: str) 
     console = Console(file=StringIO(), width=200)
     print_held(held, console)
     assert isinstance(console.file, StringIO)
-    assert f"Whether everything is stopped is not known: {why}" in console.file.getvalue()
+    assert f"Could not read whether the stack is stopped: {why}" in console.file.getvalue()
     reported = described(held)["stop"]
     assert (reported["stopped"], reported["why"].startswith(why)) == (None, True)
 
@@ -164,7 +164,7 @@ def test_to_resume_everything_names_the_roles_and_families_that_are_still_held(
     if stopped:
         run("stop", "--yes")
     out = run("resume", "--yes").out
-    assert ("may write again" in out) is stopped
+    assert ("is resumed" in out) is stopped
     assert "pullguard resume team/web-execution" in out
     assert "pullguard resume --family web" in out
     assert "everything in the stack" not in out
@@ -187,19 +187,19 @@ def test_what_is_still_held_is_alone_on_standard_output_for_programs(
     reported = json.loads(ran.out)
     assert (reported["schema_version"], reported["stop"]["stopped"]) == (2, stopped)
     assert (reported["holds"], reported["family_holds"]) == (holds, family_holds)
-    assert (ran.code, "write" in ran.err, "A sweep was asked for" in words(ran.err)) == (0, True, True)
+    assert (ran.code, "is resumed" in ran.err, "Requested a sweep" in words(ran.err)) == (0, True, True)
 
 
 def test_a_role_that_is_let_go_while_everything_is_stopped_is_told_so(run: Run, stack: Stack) -> None:
     run("stop", "--yes")
     out = words(run("resume", "team/web-execution", "--yes").out)
-    assert "may write to arn:aws:iam::123456789012:role/team/web-execution again" in out
+    assert "arn:aws:iam::123456789012:role/team/web-execution is resumed" in out
     assert "everything in the stack" in out
 
 
 def test_where_nothing_is_held_any_more_that_is_said(run: Run, stack: Stack) -> None:
     run("resume", "team/web-execution", "--yes")
-    assert "Nothing is held any more." in run("resume", "--family", "web", "--yes").out
+    assert "Nothing is held." in run("resume", "--family", "web", "--yes").out
 
 
 @pytest.mark.parametrize(("form", "code"), [("text", 0), ("json", 2)])
@@ -213,5 +213,5 @@ def test_where_it_cannot_be_read_what_is_held_that_is_said_and_not_nothing(
     run("stop", "--yes")
     ran = run("resume", "--yes", "--format", form)
     assert (ran.code, stack.stopped()) == (code, None)
-    assert "What is still held could not be read." in words(ran.out + ran.err)
-    assert "is held any more" not in ran.out
+    assert "Could not read the remaining holds." in words(ran.out + ran.err)
+    assert "Nothing is held" not in ran.out

@@ -254,14 +254,14 @@ def test_a_misspelt_member_is_told_where_its_name_stands(check: Check, before: s
     ran = check(files={"a.yaml": ALIASES.replace(before, after)})
     assert (ran.code, ran.out) == (2, "")
     assert said in ran.err
-    assert ran.err.endswith("it is spelt repositoryCredentials\n")
+    assert ran.err.endswith("did you mean repositoryCredentials?\n")
 
 
 def test_a_template_has_its_own_spelling(check: Check) -> None:
     text = cloudformation(SECRET)
     assert check(files={"t.yaml": text}).code == 0
     ran = check(files={"t.yaml": text.replace("RepositoryCredentials", "repositoryCredentials")})
-    assert (ran.code, "it is spelt RepositoryCredentials" in ran.err) == (2, True)
+    assert (ran.code, "did you mean RepositoryCredentials?" in ran.err) == (2, True)
     ran = check(files={"t.yaml": cloudformation("!Ref AWS::NoValue")})
     assert (ran.code, "has no CredentialsParameter" in ran.err) == (2, True)
 
@@ -315,7 +315,7 @@ def test_all_task_definitions_of_a_template(check: Check) -> None:
 def test_a_template_without_task_definitions(check: Check) -> None:
     ran = check(files={"t.yaml": "Resources:\n  Bucket: {Type: AWS::S3::Bucket}\n"})
     assert ran.code == 0
-    assert "t.yaml: a template without a task definition" in ran.out
+    assert "t.yaml: the template contains no task definition" in ran.out
 
 
 def test_lines_of_json(check: Check) -> None:

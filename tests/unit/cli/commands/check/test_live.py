@@ -93,7 +93,9 @@ def test_what_aws_denies_is_not_finished(
     files = {"a.json": definition(container(secret()), executionRoleArn=role)}
     ran = check("--live", "--region", REGION, "--format", "json", *options, files=files)
     assert ran.code == code
-    assert ran.data["unfinished"] == [f"iam:GetRole was denied on {role}, so 1 task definition was judged in part"]
+    assert ran.data["unfinished"] == [
+        f"iam:GetRole was denied on {role}, so 1 task definition was checked only in part"
+    ]
 
 
 def test_no_region(check: Check) -> None:
