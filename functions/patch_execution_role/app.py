@@ -1,4 +1,4 @@
-"""Grant what a role lacks, take back what it needs no more, each proved again. The only function that may write IAM."""
+"""Grant what a role lacks and revoke unused grants, each proved again. The only function that may write IAM."""
 
 import os
 from dataclasses import asdict

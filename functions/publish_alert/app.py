@@ -1,4 +1,4 @@
-"""Tell people, once for each change of state. The only function that may publish to the topic."""
+"""Publish one alert per change of state. The only function that may publish to the topic."""
 
 import os
 from dataclasses import asdict

@@ -1,4 +1,4 @@
-"""Register a corrected revision and let services run it. The only function that may write ECS."""
+"""Register a corrected revision and move services to it. The only function that may write to ECS."""
 
 import os
 from dataclasses import asdict

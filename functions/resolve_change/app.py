@@ -1,4 +1,4 @@
-"""Who is affected by what has changed? One validation message for each task definition."""
+"""Resolve a change to the task definitions that it affects, and request one validation of each."""
 
 import os
 from dataclasses import asdict

@@ -1,4 +1,4 @@
-"""Ask for a look at everything that matters, one page of families at a time."""
+"""Request a validation of everything in scope, one page of families at a time."""
 
 import os
 from dataclasses import asdict

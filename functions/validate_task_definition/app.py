@@ -1,4 +1,4 @@
-"""Does the pull work now, and what would mend it? Findings and facts onto the bus, commands into the queues."""
+"""Validate whether the image pull works and plan the fix: findings go to the bus, commands to the queues."""
 
 import os
 from dataclasses import asdict

@@ -1,1 +1,1 @@
-"""What each function does, from a message to a result: read the present state, decide, write, tell."""
+"""The workflow of each function, from message to result: read the current state, decide, write, report."""

@@ -1,12 +1,12 @@
-"""After a policy is written: do both owners still agree, now that it stands? Then keep it and tell; else take it back.
+"""Confirm a written policy: if both owners still consent, record and report the grants; otherwise revoke them.
 
-Between the proof and the write lie milliseconds, in which a tag may go or a secret be swapped. IAM itself holds the
-role's tag; the rest is asked here once more. A run that ends in between leaves its intents, by which the next run of
-the same message finds what was written and confirms it.
+Milliseconds pass between the proof and the write. In that time an owner may remove a tag or replace a secret. IAM
+enforces the role's tag itself; this module checks everything else again after the write. A run that crashes in between
+leaves its intents in the ledger. The next run of the same message uses them to find and confirm what was written.
 
-What cannot be taken back now, because AWS refuses it or all writes are stopped, is kept in the ledger, and people are
-alerted that the grant remains and how to remove it. The message is tried again; later each sweep, and each hourly run
-if a stop or a hold refused it, asks for a review of the role (``workflows/revoke_without_consent.py``).
+If a grant cannot be revoked now, because AWS refuses or all writes are stopped, the ledger records it, and an alert
+says that the grant remains and how to remove it. The message is retried. After that, each sweep asks for a review of
+the role, and so does each hourly run if a stop or a hold refused it (``workflows/revoke_without_consent.py``).
 """
 
 import shlex
@@ -32,14 +32,14 @@ from pullguard.workflows.write_policy import Change, PolicyWriter
 
 
 def completed(grant: Grant, change: Change, notes: str = "") -> Remediation:
-    """Return the record of ``grant``, made by ``change``; ``notes`` say what else the change did."""
+    """Return the record of ``grant``, made by ``change``; ``notes`` describe the other effects of the change."""
     deed = describe(grant, notes)
     return Remediation(event="Remediation Completed", deed=deed, before=change.before, after=change.after)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Confirmer:
-    """Writes our policy, and asks afterwards whether it was right to."""
+    """Writes our policy, then checks that the owners still consent to it."""
 
     executor: Executor
     iam: Iam
@@ -49,12 +49,11 @@ class Confirmer:
         PolicyWriter(executor=self.executor, iam=self.iam).write(role, change, secrets, write_id=write_id)
 
     def confirm_earlier(self, request: ValidationRequest, *, occasion: str) -> int:
-        """Confirm what an earlier run of the same message wrote: what it intended, where its very policy stands.
+        """Confirm the intended grants of an earlier run of the same message, if the role still has its exact policy.
 
-        Return how many grants were taken back.
-
-        Whatever the message would ask for now: its task definition may be gone, or a tag may have lowered the mode.
-        Raises ``NotNow`` where that cannot be told, or where another run writes to the role.
+        This does not depend on what the message needs now: the task definition may be gone, or a tag may have lowered
+        the mode. Return how many grants were revoked. Raises ``NotNow`` if the state cannot be determined, or if
+        another run is writing to the role.
         """
         intended = self.executor.ledger.intended(occasion)
         if not intended:
@@ -67,7 +66,7 @@ class Confirmer:
     ) -> int:
         role = self.executor.readers().role(arn)
         if isinstance(role, Unreadable) or (isinstance(role, Role) and not isinstance(role.inline_policies, tuple)):
-            raise Unconfirmed(f"it could not be read whether what was written on {arn} stands")
+            raise Unconfirmed(f"could not read whether {arn} still has the policy that was written")
         own = own_policy(role) if isinstance(role, Role) else None
         if not isinstance(role, Role) or own is None:
             return 0
@@ -76,10 +75,10 @@ class Confirmer:
         return self.confirm(role, done, request, occasion=occasion) if done else 0
 
     def confirm(self, role: Role, done: tuple[Remediation, ...], request: ValidationRequest, *, occasion: str) -> int:
-        """Ask once more whether both owners agree to what was ``done``; keep and tell it, or take it back and tell why.
+        """Check again whether both owners consent to what was ``done``; record and report it, or revoke it.
 
-        Return how many grants were taken back. Raises ``Unconfirmed`` where AWS would not tell, or where what has to be
-        taken back stands for now.
+        Return how many grants were revoked. Raises ``Unconfirmed`` if AWS does not answer, or if a grant that must be
+        revoked cannot be revoked now.
         """
         try:
             reasons = self.revoked(str(request.task_definition), tuple(_granted(each).secret for each in done))
@@ -87,8 +86,9 @@ class Confirmer:
                 self._revert(role, done, reasons, request, occasion)
         except NotNow as error:
             raise Unconfirmed(str(error)) from error
-        # Only now: what IAM refused must not enter the next write, when its secret may be opted in no more.
-        # And only what this stack needs: what else the policy grants may be another stack's.
+        # Record grants only after the write: one that IAM refused must not enter the next write, since its secret may
+        # have lost its opt-in by then. Record only what this stack needs: other grants of the policy may be another
+        # stack's.
         kept = (_granted(each) for each in done if str(each.deed.secret) not in reasons)
         self.executor.ledger.keep_grants(
             role.arn, kept, role_id=role.role_id, task_definition=str(request.task_definition)
@@ -102,7 +102,7 @@ class Confirmer:
         """Return those of ``secrets`` whose grant for ``task_definition`` lacks an owner's consent, with the reason."""
         facts = gather(task_definition, self.executor.readers(), now=self.executor.now())
         if isinstance(facts, Unreadable):
-            raise NotNow(f"it could not be read whether the owners still agree: {facts}")
+            raise NotNow(f"could not read whether the owners still consent: {facts}")
         if not isinstance(facts, Facts):
             return {str(secret): "the task definition is gone" for secret in secrets}
         reasons = {str(secret): revoked(facts, secret) for secret in secrets}
@@ -116,7 +116,7 @@ class Confirmer:
         request: ValidationRequest,
         occasion: str,
     ) -> None:
-        """Write the policy without the secrets of ``reasons``, but for what it granted of them before."""
+        """Write the policy without the secrets of ``reasons``; grants of them that it had before the write stay."""
         earlier = {each.secret: each for each in parse_own(done[0].before or "")[0]}
         without_consent = tuple(
             GrantWithoutConsent(
@@ -142,9 +142,9 @@ class Confirmer:
         *,
         occasion: str,
     ) -> None:
-        """Write ``own``, our current policy, without what is ``without_consent``; the ledger keeps its record.
+        """Write ``own``, our current policy, without the grants ``without_consent``; their ledger records stay.
 
-        Raises ``NotNow`` where that may not be written now; people are told first.
+        Raises ``NotNow`` if the write is not possible now, after reporting each grant that remains.
         """
         change = Change(
             before=own,
@@ -159,11 +159,11 @@ class Confirmer:
             if isinstance(error, Held):
                 self.executor.ledger.keep_waiting(role.arn, now=self.executor.now())
             for each in without_consent:
-                self.executor.report(_standing(role, change, each, error), occasion=occasion)
+                self.executor.report(_remains(role, change, each, error), occasion=occasion)
             raise NotNow(f"what an owner does not agree to stands on {role.arn}: {error}") from error
 
     def _lower(self, role: Role, change: Change, secrets: tuple[Arn, ...], *, write_id: str) -> None:
-        """Write what grants less: a stop and a hold keep it from being written, an open circuit breaker does not."""
+        """Write a policy that grants less. A stop or a hold prevents it; an open circuit breaker does not."""
         if self.executor.mode == "observe":
             raise NotNow("Pullguard only observes (parameter Mode)")
         self.executor.guard.admit(role=role.arn)
@@ -171,7 +171,7 @@ class Confirmer:
 
 
 def without(own: str, without_consent: tuple[GrantWithoutConsent, ...]) -> str | None:
-    """Return our policy without what is ``without_consent`` and was not granted before; None for an empty one."""
+    """Return our policy without the grants ``without_consent``, restoring what they replaced; None if it is empty."""
     gone = {each.granted.secret for each in without_consent}
     kept = (
         *(each for each in parse_own(own)[0] if each.secret not in gone),
@@ -181,7 +181,7 @@ def without(own: str, without_consent: tuple[GrantWithoutConsent, ...]) -> str |
 
 
 def own_policy(role: Role) -> NamedPolicy | None:
-    """Return our policy on a role as it was read; None where it has none, or they could not be read."""
+    """Return our policy on a role as read; None if the role has none, or its policies could not be read."""
     inline = role.inline_policies if isinstance(role.inline_policies, tuple) else ()
     return next((each for each in inline if each.name == POLICY_NAME), None)
 
@@ -192,7 +192,7 @@ def _granted(done: Remediation) -> Granted:
 
 
 def grant_of(role: Role, without_consent: GrantWithoutConsent) -> Grant:
-    """Return the action that made a grant."""
+    """Return the action that created a grant."""
     return Grant(
         task_definition=Arn.parse(without_consent.task_definition, service="ecs", resource_type="task-definition"),
         role=role.arn,
@@ -202,14 +202,14 @@ def grant_of(role: Role, without_consent: GrantWithoutConsent) -> Grant:
     )
 
 
-def _standing(role: Role, change: Change, without_consent: GrantWithoutConsent, error: Exception) -> Remediation:
-    """Return that a grant stands against an owner's will, with the command that removes it."""
+def _remains(role: Role, change: Change, without_consent: GrantWithoutConsent, error: Exception) -> Remediation:
+    """Return the report of a grant that remains without an owner's consent, with the command that removes it."""
     delete = f"aws iam delete-role-policy --role-name {shlex.quote(role.name)} --policy-name {POLICY_NAME}"
     deed = replace(
         describe(grant_of(role, without_consent)),
         why=f"the grant STANDS without an owner's consent ({without_consent.why}), "
-        f"since it could not be taken back: {error}",
-        remedy="Remove it by hand. Until it is gone Pullguard tries again, and each sweep has it looked at.",
+        f"since it could not be revoked: {error}",
+        remedy="Remove it by hand. Until it is gone, Pullguard retries, and each sweep asks for a review.",
         snippet=delete if change.after is None else grant_command(role.name, change.after),
     )
     return Remediation(event="Remediation Failed", deed=deed)
@@ -218,7 +218,7 @@ def _standing(role: Role, change: Change, without_consent: GrantWithoutConsent, 
 def _reverted(done: Remediation, why: str) -> Remediation:
     deed = replace(
         done.deed,
-        why=f"an owner's consent ended while it was written, so it was taken back: {why}",
-        remedy="Where both owners agree by their tags again, it is granted again.",
+        why=f"an owner withdrew consent during the write, so the grant was taken back: {why}",
+        remedy="Pullguard grants it again once both owners consent by their tags.",
     )
     return Remediation(event="Remediation Failed", deed=deed)

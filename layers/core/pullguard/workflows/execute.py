@@ -1,4 +1,4 @@
-"""What both executors do: prove the need again from the present state, brake, and tell what came of it."""
+"""Shared steps of both executors: prove the need again from the current state, apply the write checks, report."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -24,21 +24,21 @@ from pullguard.workflows.report import Reporter
 from pullguard.workflows.validate import in_scope, tags_of
 from pullguard.workflows.write_checks import CannotReport, Held, NotWritten, TooManyWrites, WriteGuard
 
-# IAM is eventually consistent: what was written is looked at again after these times, until it shows.
+# IAM is eventually consistent: after a write, the task definition is revalidated after these delays until it shows.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
 WAITS_S: Final = (2, 8, 30, 120)
-# The longest that SQS delays a message, and a quarter of the hour that an open circuit breaker waits for.
+# The longest delay of an SQS message, and a quarter of the hour after which an open circuit breaker closes.
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
 DELAY_MAX_S: Final = 900
 
-TRY_AGAIN: Final = "Mend what the reason says; the next validation or sweep tries again."
+TRY_AGAIN: Final = "Fix the reason above; the next validation or sweep tries again."
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
-    """The present state of a task definition, and the actions that it needs now."""
+    """The current state of a task definition, and the actions that it needs now."""
 
     facts: Facts
     examination: Examination
@@ -47,7 +47,7 @@ class Proof:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Executor:
-    """What an executor works with; one for each message, since what it proves must be fresh."""
+    """The dependencies of an executor. Create one per message, since each proof must be fresh."""
 
     readers: Callable[[], Readers]
     ledger: Ledger
@@ -61,15 +61,15 @@ class Executor:
     now: Callable[[], datetime]
 
     def prove(self, request: ValidationRequest) -> Proof | None:
-        """Make the plan again from the present state; None where nothing is to be written any more.
+        """Plan again from the current state; None if nothing needs to be written any more.
 
-        Raises ``Rejected`` for what is another account's or Region's.
+        Raises ``Rejected`` for a task definition of another account or Region.
         """
         self.home.admit(request.task_definition)
         readers = self.readers()
         facts = gather(str(request.task_definition), readers, now=self.now(), usage=True)
         if isinstance(facts, Facts) and facts.registry_secrets:
-            # Only the validator asks registries: an executor reads no values, and may not reach what is inside a VPC.
+            # Only the validator asks registries: an executor reads no secret values and may not reach into a VPC.
             entry = self.ledger.entry(request.task_definition)
             facts = facts.with_accepted(entry.accepted).with_had_pulled(entry.had_pulled)
         if not isinstance(facts, Facts) or effective_mode(self.mode, *tags_of(facts)) == "observe":
@@ -82,22 +82,22 @@ class Executor:
         )
 
     def revalidate(self, *requests: ValidationRequest, delay_s: int = WAITS_S[0]) -> None:
-        """Ask for a validation of what was just written, whose answer should now be: nothing to do."""
+        """Ask for a validation of what was just written; it should find nothing to do."""
         after = (replace(request, attempt=1) for request in requests)
         self.queues.request(self.validation_queue_url, after, delay_s=delay_s)
 
     def retry_until_visible(self, request: ValidationRequest) -> None:
-        """Ask for another validation where there is nothing to write, but the last one saw something missing.
+        """Ask for another validation if nothing needs to be written, but the last validation found something missing.
 
-        Either somebody else has written it since, or the validator read what is older than the write. Each look
-        waits longer than the one before; after the last, the finding stays open until the next event or sweep.
+        Either another writer has fixed it since, or the validator read a state older than the write. Each retry waits
+        longer than the one before. After the last, the finding stays open until the next event or sweep.
         """
         if request.attempt < ATTEMPTS_MAX:
             once_more = replace(request, attempt=request.attempt + 1)
             self.queues.request(self.validation_queue_url, (once_more,), delay_s=WAITS_S[request.attempt])
 
     def intend(self, *remediations: Remediation, occasion: str) -> None:
-        """Keep what is about to be done, so that it is told even where this run ends before it can tell."""
+        """Record what is about to be done, so that the next run reports it if this one crashes first."""
         for remediation in remediations:
             self.ledger.intend(replace(remediation, occasion=occasion), now=self.now())
 
@@ -111,11 +111,11 @@ class Executor:
         role: Arn | None,
         occasion: str,
     ) -> T:
-        """Make a write to ECS and return what ``call`` returns: intended and recorded before it, counted after it.
+        """Write to ECS and return the result of ``call``: intended and recorded before the write, counted after it.
 
-        Whoever calls has asked the brakes. The stop and the holds on ``role`` and the family are asked once more when
-        the record stands, as ``PolicyWriter`` does. What ``call`` returns other than None is the revision that came of
-        it. Raises ``NotWritten`` where nobody may write now, and what ``call`` raises.
+        The caller has passed the write checks. After recording, this checks the stop and the holds on ``role`` and the
+        family again, as ``PolicyWriter`` does. A result of ``call`` other than None is the revision that it created.
+        Raises ``NotWritten`` if a check refuses the write, and whatever ``call`` raises.
         """
         self.intend(deed, occasion=occasion)
         family, now = family_of(deed.task_definition), self.now()
@@ -150,24 +150,24 @@ class Executor:
         return made
 
     def report(self, remediation: Remediation, *, occasion: str) -> None:
-        """Tell what was done, once for each occasion; and what failed, once a day for as long as it fails."""
+        """Report what was done, once per message; report a failure once a day for as long as it lasts."""
         now = self.now()
         if remediation.event == "Remediation Failed":
             occasion = f"{now:%Y-%m-%d}"
         self.reporter.remediation(replace(remediation, occasion=occasion), now=now)
 
     def report_failed(self, actions: Iterable[Action], why: str, *, occasion: str, remedy: str = TRY_AGAIN) -> None:
-        """Tell that ``actions`` were to be taken and were not, and ``why``."""
+        """Report that ``actions`` were due but were not taken, and ``why``."""
         for action in actions:
             deed = replace(describe(action, why), remedy=remedy)
             self.report(Remediation(event="Remediation Failed", deed=deed), occasion=occasion)
 
     def report_not_written(self, deeds: Iterable[Deed], error: NotWritten, request: ValidationRequest | Review) -> None:
-        """Report why ``deeds`` were not done, and raise ``error`` again if the message is to be tried again.
+        """Report why ``deeds`` were not done, and raise ``error`` again if the message must be retried.
 
-        What is held back would be done, and is reported once for each stop and hold. That the circuit breaker is open
-        is reported once in its hour, however many messages run into it. Either way ``request`` is made once more when
-        that ends.
+        A stop or a hold is reported as planned, once for each stop and hold. An open circuit breaker is reported once
+        per hour, regardless of how many messages it affects. In both cases ``request`` is sent again when the pause
+        ends.
         """
         if isinstance(error, Held):
             self.ledger.keep_waiting(request.subject, now=self.now())
@@ -187,10 +187,10 @@ class Executor:
             raise error
 
     def _ask_when_the_breaker_closes(self, request: ValidationRequest | Review) -> None:
-        """Make ``request`` again at the next quarter of an hour; a breaker closes at the fourth.
+        """Send ``request`` again at the next quarter of an hour; a breaker closes at the fourth.
 
-        Once per subject, event and quarter, however many services ran into an open breaker: otherwise a task definition
-        of five services would ask five times, and each of these five times more.
+        This happens once per subject, event and quarter, regardless of how many services an open breaker affects:
+        otherwise a task definition with five services would ask five times, and each of those five times more.
         """
         now_s = int(self.now().timestamp())
         due_s = (now_s // DELAY_MAX_S + 1) * DELAY_MAX_S
@@ -203,4 +203,4 @@ class Executor:
         self.ledger.once(mark, now=self.now(), seconds=2 * DELAY_MAX_S)
 
 
-assert len(WAITS_S) == ATTEMPTS_MAX  # noqa: S101 (one thing said twice)
+assert len(WAITS_S) == ATTEMPTS_MAX  # noqa: S101 (two constants that must agree)

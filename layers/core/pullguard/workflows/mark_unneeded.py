@@ -1,6 +1,6 @@
-"""After a complete sweep: which grants does nothing need any more? Mark them, and ask for a review of what is due.
+"""After a complete sweep, mark the grants that nothing needs any more, and ask for a review of those that are due.
 
-A mark takes nothing away. Whoever may write IAM proves it again (``workflows/revoke.py``).
+A mark revokes nothing. The function that writes IAM proves the need again (``workflows/revoke.py``).
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from pullguard.store.ledger import Ledger
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnusedGrants:
-    """Marks grants as needed or unused, and asks for reviews where ``revoke`` is on."""
+    """Marks grants as needed or unused, and asks for reviews if ``revoke`` is on."""
 
     ledger: Ledger
     queues: Queues
@@ -27,24 +27,25 @@ class UnusedGrants:
     now: Callable[[], datetime]
 
     def mark(self, sweep: str) -> None:
-        """Mark every grant of ours; to be called when all of ``sweep`` is answered, before it counts as complete."""
+        """Mark every grant of this stack. Call it when all of ``sweep`` is answered, before it counts as complete."""
         for role in self.ledger.roles():
             users = set(self.ledger.dependents(role_name(role.account, _bare_name(role))))
-            for holding in self.ledger.grant_records(role):
-                secret = holding.granted.secret
+            for record in self.ledger.grant_records(role):
+                secret = record.granted.secret
                 if users.isdisjoint(self.ledger.dependents(str(secret))):
                     self.ledger.mark_unused(role, secret, sweep=sweep, now=self.now())
-                elif holding.unused_since is not None:
+                elif record.unused_since is not None:
                     self.ledger.mark_needed(role, secret)
 
     def secrets_per_role_max(self) -> int:
-        """Return how many secrets this stack has granted to the role that it has granted the most."""
+        """Return the number of secrets granted to the role with the most grants of this stack."""
         return max((len(self.ledger.grant_records(role)) for role in self.ledger.roles()), default=0)
 
     def ask(self, sweep: str, *, complete: bool = True) -> int:
-        """Ask for a review of each role with a grant that is past its grace, or without consent; return how many.
+        """Ask for a review of each role with a grant past its grace period or without consent; return how many roles.
 
-        Without consent is what could not be taken back at once. That needs no ``complete`` sweep, and no ``revoke``.
+        A grant is without consent if it could not be revoked at once. Its review needs neither a ``complete`` sweep
+        nor ``revoke``.
         """
         roles = [role for role in self.ledger.roles() if (complete and self._is_due(role, sweep)) or self._owes(role)]
         cause = Provenance(kind=LISTED, event_id=sweep, at=self.now())

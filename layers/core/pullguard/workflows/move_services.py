@@ -1,4 +1,4 @@
-"""Let services run a successor that is proved: each service for itself, and only from the revision that is broken."""
+"""Move services to a proved successor: each service on its own, and only from the broken revision."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -25,29 +25,29 @@ _BETWEEN_MAX: Final = 25
 
 
 class MovedOn(PullguardError):
-    """A service is to run something else than the broken revision by now."""
+    """The service's desired revision is no longer the broken one."""
 
 
 def hidden_by(successor: Arn, source: TaskDefinition, ecs: Ecs) -> Arn | None:
-    """Return the revision that somebody registered between ``source`` and ``successor``; None where nobody did.
+    """Return the foreign revision registered between ``source`` and ``successor``, or None.
 
-    Revision numbers only grow, so between a proof and a registration nothing was registered where they follow each
-    other. A revision in between that is not ACTIVE any more, or is a copy of ours as well, hides nothing; it does not
-    hide one before it either. Of many, the newest are looked at: the others are older than the proof.
-    Raises ``NotNow`` where it cannot be told.
+    Revision numbers only grow, so consecutive numbers mean that nothing was registered between a proof and a
+    registration. A revision in between is skipped if it is no longer ACTIVE or is another of our copies; the search
+    then continues with the one before it. The search covers at most the 25 newest: the others are older than the
+    proof. Raises ``NotNow`` if the revisions cannot be read.
     """
     newest = revision_of(successor) - 1
     for before in range(newest, max(source.revision, newest - _BETWEEN_MAX), -1):
         found = ecs.describe(f"{source.family}:{before}")
         if isinstance(found, Unreadable):
-            raise NotNow(f"it could not be read whether {source.family}:{before} is hidden by a copy: {found}")
+            raise NotNow(f"could not read whether a copy hides {source.family}:{before}: {found}")
         if isinstance(found, TaskDefinition) and found.status == "ACTIVE" and successor_of(found, source) is None:
             return found.arn
     return None
 
 
 def hides(successor: Arn, hidden: Arn, source: Arn) -> str:
-    """Say that ``successor`` became the newest revision, though ``hidden`` was to be it."""
+    """Explain that ``successor`` became the newest revision in place of ``hidden``."""
     return (
         f"{hidden.resource_name} was registered by somebody else at the same moment, and {successor.resource_name}, "
         f"a copy of {source.resource_name}, is newer than it"
@@ -55,7 +55,7 @@ def hides(successor: Arn, hidden: Arn, source: Arn) -> str:
 
 
 def show_again(successor: Arn, hidden: Arn) -> str:
-    """Say what makes ``hidden`` the newest revision again."""
+    """Describe how to make ``hidden`` the newest revision again."""
     return (
         f"Deregister {successor.resource_name}, so that {hidden.resource_name} is the newest revision again: "
         f"aws ecs deregister-task-definition --region {successor.region} --task-definition {successor}"
@@ -64,7 +64,7 @@ def show_again(successor: Arn, hidden: Arn) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moved:
-    """How many services were moved, and why not all of them where that is so."""
+    """How many services were moved, and why the others were not."""
 
     moved: int = 0
     why: str = ""
@@ -72,7 +72,7 @@ class Moved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Outcome:
-    """What came of one service; ``changed``: it runs, or is to run, something else than it did when it was proved."""
+    """The outcome of one service; ``changed`` means that its desired revision differs from the proved one."""
 
     moved: bool = False
     changed: bool = False
@@ -81,15 +81,15 @@ class _Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mover:
-    """Moves services; each has its own outcome, and one that stays does not keep the others."""
+    """Moves services. Each has its own outcome; one that cannot be moved does not block the others."""
 
     executor: Executor
     ecs: Ecs
 
     def move(self, moves: tuple[MoveService, ...], proof: Proof, request: ValidationRequest, occasion: str) -> Moved:
-        """Move the services to the successor, once it is validated, in order, and what Pullguard registers.
+        """Move the services to the successor, once it is validated, healthy, and exactly what Pullguard registers.
 
-        Raises ``Denied`` where that could not be read.
+        Raises ``Denied`` if that could not be read.
         """
         successor, source = moves[0].after, proof.facts.task_definition
         entry = self.executor.ledger.entry(successor)
@@ -107,13 +107,13 @@ class Mover:
             return Moved(why=why_not)
         role = proof.facts.role.arn if isinstance(proof.facts.role, Role) else None
         outcomes = tuple(self._move(move, role, request, occasion) for move in moves)
-        if any(each.changed for each in outcomes):  # else the next look would end here as well, and ask for another
+        if any(each.changed for each in outcomes):  # otherwise the next validation would end here and ask again
             self.executor.revalidate(request)
         whys = dict.fromkeys(each.why for each in outcomes if each.why)
         return Moved(moved=sum(each.moved for each in outcomes), why="; ".join(whys))
 
     def _move(self, move: MoveService, role: Arn | None, request: ValidationRequest, occasion: str) -> _Outcome:
-        """Move one service and tell what came of it."""
+        """Move one service and report the outcome."""
         if self.executor.ledger.was_moved(move.service, move.before, move.after):
             refusal = _moved_back(move)
             self.executor.report(Remediation(event="Remediation Refused", deed=describe(refusal)), occasion="")
@@ -124,7 +124,7 @@ class Mover:
         )
         try:
             self.executor.guard.check(scope, role=role, family=family_of(move.before))
-            self._prove(move)  # what must not be moved is not even recorded
+            self._prove(move)  # do not record a move that must not happen
             self.executor.write(
                 done, request, lambda: self._proved_move(move), scope=scope, role=role, occasion=occasion
             )
@@ -141,22 +141,22 @@ class Mover:
         return _Outcome(moved=True, changed=True)
 
     def _proved_move(self, move: MoveService) -> None:
-        """Move a service that was asked right before what it is to run.
+        """Move a service right after reading its desired revision.
 
-        UpdateService takes no condition, so that milliseconds remain (docs/threat-model.md).
+        UpdateService takes no condition, so a race of milliseconds remains (docs/threat-model.md).
         """
         self._prove(move)
         self.ecs.move_service(move.cluster, move.service, move.after)
 
     def _prove(self, move: MoveService) -> None:
-        """Raise ``MovedOn`` where somebody has deployed something else meanwhile, which a move would undo."""
+        """Raise ``MovedOn`` if another revision was deployed meanwhile; a move would undo that deployment."""
         if self.ecs.own_revision(move.cluster, move.service) != str(move.before):
             raise MovedOn(f"{move.service} is to run something else by now")
 
     def _strayed(self, move: MoveService) -> str | None:
-        """Say in what the successor is another task definition than it has to be; None where it is as we register it.
+        """Describe how the successor differs from what Pullguard registers; None if it does not.
 
-        What came over the wire is compared: the SDK's parser drops what it does not know.
+        The comparison uses the raw responses: the SDK's parser drops members that it does not know.
         """
         (_, source, _), (_, successor, _) = (self.ecs.describe_raw(str(arn)) for arn in (move.before, move.after))
         strayed = differences(source["taskDefinition"], successor["taskDefinition"], move.changes)
@@ -167,9 +167,9 @@ class Mover:
         return f"{after} says by its tag that Pullguard registered it from {before}, but it differs in {named}"
 
     def _still_broken(self, successor: Arn, entry: Entry) -> str | None:
-        """Say why a service should not run ``successor`` yet; None where every check of it passes and no tag objects.
+        """Explain why a service should not run ``successor`` yet; None if all its checks pass and no tag forbids it.
 
-        An executor reads no secret's value, so what is wrong with one is taken from the validator's open findings.
+        An executor reads no secret values, so findings about values come from the validator's open findings.
         """
         facts = gather(str(successor), self.executor.readers(), now=self.executor.now())
         if not isinstance(facts, Facts):

@@ -1,7 +1,8 @@
-"""Tell people: one message a cause, for each change of its state, written from the ledger and never from the event.
+"""Send alerts: one per incident and change of its state, written from the ledger and never from the event.
 
-Anyone who may put events onto the bus could forge one. So an event only says which record to look up; what is not
-in the ledger is not told. The same holds for copies and stragglers: what is told depends on the present state.
+Anyone who may put events onto the bus could forge one. An event therefore only identifies the record to look up;
+without a record in the ledger there is no alert. Duplicate and late events are harmless for the same reason: the
+alert depends on the current state.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,8 +24,8 @@ from pullguard.workflows.recheck_open import Recheck
 from pullguard.workflows.remind import Reminded, Reminder
 
 _DAY_S: Final = 86_400
-# For so long the same deed is not told again: a write that happened is news each time; a plan or a refusal is the same
-# for each task definition that asks for it; what fails today fails tomorrow as well.
+# The time in seconds before the same action is reported again. Each write is news. A plan or a refusal is the same for
+# each task definition that asks for it. A failure is reported once a day.
 QUIET_S: Final[Mapping[RemediationEvent, int]] = {
     "Remediation Completed": 14 * _DAY_S,
     "Remediation Planned": 90 * _DAY_S,
@@ -45,7 +46,7 @@ class Alerter:
     now: Callable[[], datetime]
 
     def handle(self, body: str) -> Alerted | Reminded:
-        """Do what a message asks for: remind where it is the schedule's, else tell people of the event in it."""
+        """Process one message: send reminders if it comes from the schedule, otherwise alert about its event."""
         event = parse_object(body)
         if (event.get("source"), event.get("detail-type")) == ("aws.events", "Scheduled Event"):
             reminded = self.reminder.remind()
@@ -53,7 +54,7 @@ class Alerter:
         return self.alert(body)
 
     def alert(self, body: str) -> Alerted:
-        """Tell people of the event in ``body``; raises ``Rejected`` for one that is none of ours."""
+        """Send an alert about the event in ``body``; raises ``Rejected`` if the event is not Pullguard's."""
         event = parse_object(body)
         if event.get("source") != BUS_SOURCE:
             raise Rejected(f"the event's source is {shown(repr(event.get('source')))}, not {BUS_SOURCE}")
@@ -76,7 +77,7 @@ class Alerter:
             self.reporter.report(cause, arrived=record) for cause in (record.left, incident_of(record.finding)) if cause
         ]
         if not reported:
-            return Alerted(sent=False, why="the finding that explains it has been told", id=id_).about(kind)
+            return Alerted(sent=False, why="the finding that explains it has been reported", id=id_).about(kind)
         return next((each for each in reported if each.sent), reported[-1]).about(kind)
 
     def _of_remediation(self, kind: str, remediation: Mapping[str, Any]) -> Alerted:

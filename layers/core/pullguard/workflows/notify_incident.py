@@ -1,7 +1,7 @@
-"""Tell people of a cause: see how it stands, keep its new state, and tell it; each step may be the last of a run.
+"""Report an incident: compute its state, store the new state, then alert. A run may crash after any step.
 
-State is kept before the alert, with ``reported`` trailing ``sequence``: what a run kept and did not report is
-told by the next one that comes by. Two runs at once cannot both keep a new state, and cannot both claim a message.
+State is stored before the alert, with ``reported`` trailing ``sequence``: the next run reports what an earlier run
+stored but did not report. Two concurrent runs cannot both store a new state, and cannot both claim a message.
 """
 
 from collections.abc import Callable, Iterable
@@ -30,16 +30,16 @@ from pullguard.store.ledger import Ledger
 from pullguard.store.services import ServiceStore, by_task_definition
 from pullguard.workflows.publish_once import Alerted, Publisher
 
-# So many who were named are remembered with a cause: an item of the table holds 400 KB.
+# The maximum number of named dependents stored with an incident: a DynamoDB item holds at most 400 KB.
 _REMEMBERED_MAX: Final = 1_000
-# Whoever joins a cause is told of once in so long, all at once.
+# Task definitions that join an incident are reported together, at most once per this interval.
 _QUIET: Final = timedelta(hours=1)
 _ROUNDS: Final = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentNotifier:
-    """Tells what is due of a cause."""
+    """Reports what is due about an incident."""
 
     ledger: Ledger
     incidents: IncidentStore
@@ -48,10 +48,10 @@ class IncidentNotifier:
     now: Callable[[], datetime]
 
     def report(self, cause: str, *, arrived: FindingRecord | None = None) -> Alerted:
-        """Tell every change of ``cause`` that people do not know of.
+        """Report every change of the incident ``cause`` (its id) that has not been reported.
 
-        ``arrived`` is a finding of it that has just changed: where it is as all the others, there is nothing to tell,
-        and no need to read them.
+        ``arrived`` is one of its findings that has just changed. If it agrees with the reported state, there is nothing
+        to report and no need to read the others.
         """
         sent = Alerted(sent=False, why="nothing of the cause has changed for people", id=cause)
         for _ in range(_ROUNDS):
@@ -61,21 +61,21 @@ class IncidentNotifier:
                 if after is None:
                     return sent
                 if not self.incidents.save(after, over=known, now=self.now()):
-                    continue  # another run was faster: look again
+                    continue  # another run was faster: start over
                 known = after
             published = replace(self._publish(known), id=cause)
             sent = published if published.sent or not sent.sent else sent
         return sent
 
     def _after(self, cause: str, known: Incident | None, arrived: FindingRecord | None) -> Incident | None:
-        """Return the state that the cause is in by now, None where it is the one that is kept."""
+        """Return the incident's current state; None if it equals the stored one."""
         if known is not None and _is_as_reported(known, arrived) and not self._has_joined(known, arrived):
             return None
         any_member = self.incidents.any_member(cause)
         if any_member is None:
             return advance_incident(cause, known, None, now=self.now())
         if known is not None and _is_one_fewer(known, arrived) and any_member.state == Member.of(known.lead).state:
-            return None  # who is worse off tells of it by an event of its own
+            return None  # a finding with a worse state sends its own event
         members = self.incidents.members(cause)
         lead = leading(known, members)
         finding = self._finding(lead, cause) if lead else None
@@ -83,9 +83,9 @@ class IncidentNotifier:
         return advance_incident(cause, known, finding, joined=joined, now=self.now()) if finding else None
 
     def _has_joined(self, known: Incident, *those: FindingRecord | Member | None) -> bool:
-        """Whether one of ``those`` is of a family that was not named, and people have heard nothing for a while.
+        """Whether one of ``those`` belongs to a family not yet named, and the quiet period is over.
 
-        What is open for one long dead family must not mute what hits all others later.
+        An incident left open for one dead family must not hide that it later affects all others.
         """
         if (
             known.reported_at is None
@@ -102,7 +102,7 @@ class IncidentNotifier:
         return any(family_name(each) not in named for each in definitions)
 
     def _finding(self, member: Member, cause: str) -> Finding | None:
-        """Return the finding that a member stands for; None where a wider cause hides it, or it has moved on."""
+        """Return the finding of a member; None if a wider incident covers it, or it has moved on."""
         record = self.ledger.finding(Arn.parse(member.task_definition), member.finding_id)
         return record.finding if record and incident_of(record.finding) == cause else None
 
@@ -124,7 +124,7 @@ class IncidentNotifier:
         )
 
     def notice_of(self, record: Incident, *, reminder: bool = False) -> Notice:
-        """Return what there is to tell of a cause as it is kept, with whom it hits now."""
+        """Return the notice of a stored incident, with its current dependents."""
         home = Arn.parse(record.lead.task_definition)
         return Notice(
             kind=record.event,
@@ -140,17 +140,17 @@ class IncidentNotifier:
         )
 
     def _affected(self, record: Incident, *, all_of_them: bool) -> tuple[Dependent, ...]:
-        """Return whom the cause hits; where it is over, whom people were told of and whoever else it has hit.
+        """Return the dependents of the incident; once it is resolved, those reported and all others that it affected.
 
-        ``all_of_them`` is whether those count who reference what is broken and have not been found failing so far: when
-        it has just opened, most of them have not been looked at.
+        ``all_of_them`` includes task definitions that reference the broken resource but have not been found failing:
+        when an incident has just opened, most of them have not been validated yet.
         """
         kept = self.services.known()
         runners = by_task_definition(kept)
         if not record.is_open:
             failed = {each.task_definition for each in self.incidents.past(record.id, since=record.opened_at)}
             reported = [replace(each, found=each.found or each.task_definition in failed) for each in record.affected]
-            others = failed - {each.task_definition for each in reported}  # what is told ran what it was told to run
+            others = failed - {each.task_definition for each in reported}  # reported ones keep their reported services
             return together(reported, dependents_of(sorted(others), (), runners))
         failing = [each.task_definition for each in self.incidents.members(record.id)]
         referencing = self._referencing(record.lead) if all_of_them else ()
@@ -158,7 +158,7 @@ class IncidentNotifier:
         return dependents_of((record.lead.task_definition, *failing), referencing, runners, next_pulls)
 
     def _referencing(self, lead: Finding) -> Iterable[str]:
-        """Return who references all of what is broken, found failing or not."""
+        """Return the task definitions that reference all broken resources, found failing or not."""
         things = shared_things(lead, broken_by(lead))
         sets = [{str(arn) for key in keys for arn in self.ledger.dependents(key)} for keys in things]
         return sorted(set.intersection(*sets)) if sets else ()
@@ -169,7 +169,7 @@ def _is_one_fewer(known: Incident, arrived: FindingRecord | None) -> bool:
 
 
 def _is_as_reported(known: Incident, arrived: FindingRecord | None) -> bool:
-    """Whether a finding that has arrived is one more of what was told."""
+    """Whether the arrived finding agrees with what was reported."""
     return (
         known.is_open
         and arrived is not None

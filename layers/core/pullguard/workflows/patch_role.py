@@ -1,4 +1,4 @@
-"""Grant what a role lacks: our own inline policy, written whole, after both keys are proved again."""
+"""Grant what a role lacks: rewrite our inline policy as a whole, after both owners' consent is proved again."""
 
 from collections.abc import Container
 from dataclasses import dataclass, replace
@@ -38,7 +38,7 @@ from pullguard.workflows.write_policy import Change, scopes
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patched:
-    """What came of a message, for the log: whether the policy was written, and how many grants were taken back."""
+    """The outcome of a message, logged: whether the policy was written, and how many grants were revoked."""
 
     task_definition: str
     role: str | None = None
@@ -60,7 +60,7 @@ class RolePatcher:
         return Confirmer(executor=self.executor, iam=self.iam)
 
     def run(self, body: str, *, occasion: str) -> Patched | Withdrawn:
-        """Do what the message ``body`` asks for; raises ``Rejected`` where that is neither a look nor a review."""
+        """Process the message ``body``; raises ``Rejected`` if it is neither a validation request nor a review."""
         command = parse_command(body)
         check_time(command.provenance, now=self.executor.now())
         match command:
@@ -69,14 +69,14 @@ class RolePatcher:
             case Review() if self.revoker is not None:
                 return self.revoker.review(command, occasion=occasion)
             case Review():
-                return Withdrawn(role=str(command.role), why="nobody is here to withdraw anything")
+                return Withdrawn(role=str(command.role), why="this function has no revoker")
         assert_never(command)
 
     def patch(self, request: ValidationRequest, *, occasion: str) -> Patched:
         """Grant what the task definition of ``request`` needs now; ``occasion`` is the message's id."""
         if reverted := self._confirmer.confirm_earlier(request, occasion=occasion):
             self.executor.revalidate(request, delay_s=ROLE_LOCK_S)
-            why = "IAM may still show what was just taken back, and what else is needed is looked at after that"
+            why = "IAM may still show the grants just revoked; the task definition is revalidated after that"
             return Patched(task_definition=str(request.task_definition), why=why, taken_back=reverted)
         proof = self.executor.prove(request)
         needed = tuple(action for action in proof.actions if isinstance(action, Grant)) if proof else ()
@@ -96,7 +96,7 @@ class RolePatcher:
 
     def _write(self, proved: Role, needed: tuple[Grant, ...], request: ValidationRequest, occasion: str) -> Patched:
         readers = self.executor.readers()
-        role = readers.role(proved.arn)  # as it is now that no other run writes to it
+        role = readers.role(proved.arn)  # read again: under the lock, no other run writes to it
         if not isinstance(role, Role) or not isinstance(role.inline_policies, tuple):
             raise NotNow(f"{proved.arn} could not be read once more before its policy is written: {role}")
         inline = {policy.name: policy for policy in role.inline_policies}
@@ -149,33 +149,33 @@ class RolePatcher:
                 "pullguard:managed=true and has the boundary of RequireRoleBoundary, if one is set, and that no "
                 "control policy forbids it.",
             )
-        # What was taken back may still show, and would pass as granted.
+        # IAM may still show a revoked grant, which would pass as granted.
         self.executor.revalidate(request, delay_s=ROLE_LOCK_S if reverted else WAITS_S[0])
         return replace(patched, written=True, taken_back=reverted)
 
     def _kept(
         self, role: Role, before: NamedPolicy | None, readers: Readers
     ) -> tuple[tuple[Granted, ...], tuple[str, ...]]:
-        """Return what the policy is to grant beside the new need, and in words what people should know of the rest."""
-        granted, aliens = parse_own(before.document) if before else ((), ())
+        """Return the existing grants that the new policy keeps, and notes for the alert about the rest."""
+        granted, foreign = parse_own(before.document) if before else ((), ())
         present = {each.secret: each for each in granted}
         ours = {each.granted.secret: each.granted for each in self._ours(role, present)}
         found = {secret: readers.secret(str(secret), secret.region) for secret in sorted(present.keys() | ours.keys())}
         kept = (
             kept_grant(each, role, present=present.get(secret), ours=ours.get(secret)) for secret, each in found.items()
         )
-        unread = (each for each, it in found.items() if isinstance(it, Unreadable | NotAsked) and each in present)
+        unreadable = (each for each, it in found.items() if isinstance(it, Unreadable | NotAsked) and each in present)
         notes = (
-            *(f"what was not Pullguard's in its policy is left out: {alien}" for alien in aliens),
-            *(f"{secret} could not be read, and what was granted of it is left as it was" for secret in unread),
+            *(f"what was not Pullguard's in its policy is left out: {each}" for each in foreign),
+            *(f"{secret} could not be read, so its grant is left unchanged" for secret in unreadable),
         )
         return tuple(each for each in kept if each is not None), notes
 
     def _ours(self, role: Role, present: Container[Arn]) -> tuple[GrantRecord, ...]:
-        """Return what this stack granted to this very role.
+        """Return the records of what this stack granted to this very role (same RoleId).
 
-        What it granted to an earlier role of the same name went with that one: the new owner has not asked
-        for it. A record without a RoleId counts only while the policy still has the grant.
+        Grants to an earlier role of the same name ended with that role: the new owner has not asked for them. A record
+        without a RoleId counts only while the policy still has the grant.
         """
         grant_records = self.executor.ledger.grant_records(role.arn)
         for each in (each for each in grant_records if not each.is_of(role)):
@@ -191,15 +191,15 @@ class RolePatcher:
 
 
 def _notes(before: NamedPolicy | None, grants: tuple[Granted, ...], reported: Grant, notes: tuple[str, ...]) -> str:
-    """Return in words what a write adds and takes away beside the ``reported`` grant, and what else is to be known.
+    """Describe what a write adds and removes beside the ``reported`` grant, followed by the other ``notes``.
 
-    Every ARN that the write adds is named, once per reported grant.
+    The text names every ARN that the write adds, once per reported grant.
     """
     was = frozenset(parse_own(before.document)[0]) if before else frozenset[Granted]()
     added = (each for each in grants if each not in was and each.secret != reported.secret)
     gone = {each.secret for each in was} - {each.secret for each in grants}
     changes = (
         *(f"the same write grants {each.secret}{f' and its key {each.key}' if each.key else ''}" for each in added),
-        *(f"it no longer grants {secret}: an owner does not agree to it, or it is gone" for secret in sorted(gone)),
+        *(f"it no longer grants {secret}: an owner does not consent, or it is gone" for secret in sorted(gone)),
     )
     return "; ".join((*changes, *notes))

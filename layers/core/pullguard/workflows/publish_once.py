@@ -1,4 +1,4 @@
-"""Publish a message once: a short claim keeps two runs apart, a lasting mark keeps copies of the event silent."""
+"""Publish an alert once: a short claim separates concurrent runs, a lasting mark silences duplicate events."""
 
 import time
 from collections.abc import Callable
@@ -9,17 +9,17 @@ from pullguard.alerts import Format, Notice, compose
 from pullguard.aws.messaging import Topic
 from pullguard.store.ledger import Ledger
 
-# A claim on a message to people lasts this long: a run that died before it sent leaves the message to the next.
+# How long a claim on an alert lasts: if a run crashes before it publishes, the next run takes over.
 _CLAIM_S = 30
-# Where another run has it, that run is nearly done: the copy waits this often and long for it. Else the copy would lie
-# in the queue for the visibility timeout, minutes of a message in flight that is only to be thrown away.
+# If another run has the claim, it is nearly done. The duplicate waits this often and long for it. Otherwise the
+# duplicate would stay in the queue for the visibility timeout: minutes in flight, only to be discarded.
 _WAITS = 6
 _WAIT_S = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alerted:
-    """What came of an event, for the log: ``id`` is that of the cause, or of the remediation."""
+    """The outcome of an event, logged. ``id`` is that of the incident or of the remediation."""
 
     sent: bool
     why: str = ""
@@ -27,7 +27,7 @@ class Alerted:
     id: str = ""
 
     def about(self, event: str, id_: str = "") -> "Alerted":
-        """Return the same, naming the event that it came of."""
+        """Return the same outcome with the name of its event."""
         return replace(self, event=event, id=id_ or self.id)
 
 
@@ -44,9 +44,9 @@ class Publisher:
     def once(
         self, notice: Notice, claim: str, *, is_reported: Callable[[], bool], reported: Callable[[], object]
     ) -> Alerted:
-        """Publish ``notice`` unless it is told already, and mark it by ``reported``; ``claim`` names what is told.
+        """Publish ``notice`` unless ``is_reported``, then call ``reported`` to mark it; ``claim`` identifies the alert.
 
-        Raises ``BeingReported`` where another run has claimed it and does not come to an end.
+        Raises ``BeingReported`` if another run has claimed it and does not finish in time.
         """
         if is_reported():
             return Alerted(sent=False, why="told before")
@@ -54,7 +54,7 @@ class Publisher:
             if self._reported_meanwhile(is_reported):
                 return Alerted(sent=False, why="told by another run")
             raise BeingReported(f"{claim} is being told by another run")
-        if is_reported():  # by a run that ended between the question and the claim
+        if is_reported():  # by a run that finished between the first check and the claim
             return Alerted(sent=False, why="told before")
         alert = compose(notice, self.form)
         self.topic.publish(alert.subject, alert.text, alert.attributes)
@@ -70,4 +70,4 @@ class Publisher:
 
 
 class BeingReported(Exception):
-    """Another run has claimed the message; this one comes back to see whether it was sent."""
+    """Another run has claimed the alert; the message is retried to see whether it was sent."""

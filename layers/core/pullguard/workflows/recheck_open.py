@@ -1,11 +1,11 @@
 """Once an hour: revalidate what no event reports as fixed.
 
-Correcting a password in the registry, pushing an image or opening a repository changes nothing in AWS. So what is open
-for such a reason is revalidated with each run of the schedule. How often the registry is asked with credentials that it
-refused is decided elsewhere (``store/logins.py``).
+Correcting a password in the registry, pushing an image or opening a repository changes nothing in AWS. Each scheduled
+run therefore revalidates task definitions with such open findings. ``store/logins.py`` limits how often the registry is
+asked with credentials that it refused.
 
-The end of a stop or a hold is no event either. ``pullguard resume`` asks for a sweep; if that request is lost, or the
-stop parameter was set by hand, this run asks about what was refused meanwhile.
+The end of a stop or a hold is not an event either. ``pullguard resume`` asks for a sweep. If that request is lost, or
+the stop parameter was set by hand, this run revalidates what was refused meanwhile.
 """
 
 from collections.abc import Callable, Iterator
@@ -24,13 +24,13 @@ LOOK_AGAIN: Final = "Look again"
 AT_THE_REGISTRY: Final = frozenset(
     {"credentials-rejected", "image-not-found", "registry-rate-limited", "registry-unreachable"}
 )
-# The schedule comes each hour, and now and then twice.
+# The schedule fires each hour, and occasionally twice.
 _AN_HOUR_BARELY_S: Final = 3000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recheck:
-    """Asks about the task definitions that a registry refuses, and about what a stop or a hold refused."""
+    """Revalidates task definitions that a registry refuses, and those that a stop or a hold refused."""
 
     ledger: Ledger
     incidents: IncidentStore
@@ -39,7 +39,7 @@ class Recheck:
     now: Callable[[], datetime]
 
     def ask(self) -> int:
-        """Ask once about each; return how many were asked about."""
+        """Request one validation of each; return how many were requested."""
         now = self.now()
         found = sorted({*self._refused(), *self.ledger.waiting(now=now)})
         if not found or not self.ledger.lock("look again", _AN_HOUR_BARELY_S, now=now):

@@ -1,4 +1,4 @@
-"""Let a service start its tasks anew after a rotation that the registry took: one service, then another look."""
+"""Redeploy services after a rotation whose credentials the registry accepted: one service, then a revalidation."""
 
 from dataclasses import dataclass, replace
 
@@ -17,14 +17,14 @@ from pullguard.workflows.write_checks import Held, NotWritten
 
 NOTHING = "nothing to write now: it is done, or something else has to come first"
 BY_HAND = (
-    "A redeployment is wanted right after its rotation only, and is not made up for: deploy the service by hand, if "
-    "its tasks are to use the new credentials now."
+    "Pullguard redeploys only right after a rotation and does not catch up later: redeploy the service by hand if its "
+    "tasks should use the new credentials now."
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Redeployed:
-    """The service that starts its tasks anew, and why others, or all, do not."""
+    """The redeployed service, and why others, or all, were not redeployed."""
 
     service: str | None = None
     why: str = ""
@@ -38,9 +38,9 @@ class Redeployer:
     ecs: Ecs
 
     def run(self, proof: Proof, request: ValidationRequest, *, occasion: str) -> Redeployed:
-        """Redeploy the next service; one that must not be, or that AWS refuses, does not keep the others.
+        """Redeploy the next service; one that is held or that AWS refuses does not block the others.
 
-        Raises ``CannotReport`` where it cannot be read whether everything is stopped.
+        Raises ``CannotReport`` if the stop parameter cannot be read.
         """
         self._report_what_an_earlier_run_did(proof, request, occasion=occasion)
         actions = self._needed(proof, request)
@@ -58,8 +58,8 @@ class Redeployer:
     def _needed(self, proof: Proof, request: ValidationRequest) -> tuple[Redeploy, ...] | str:
         """Return the services to redeploy, or why there are none.
 
-        The need is proved from the present state: which version is current, how old the deployments are. That the
-        registry took that version is the validator's word, kept in the ledger, since an executor reads no values.
+        The current state proves the need: which version is current, how old the deployments are. That the registry
+        accepted that version comes from the validator through the ledger, since an executor reads no secret values.
         """
         if not self.executor.rules.redeploy_on_rotation or proof.actions:
             return NOTHING
@@ -72,10 +72,10 @@ class Redeployer:
         return tuple(step for step in steps if isinstance(step, Redeploy)) or NOTHING
 
     def _redeploy(self, action: Redeploy, role: Arn | None, request: ValidationRequest, occasion: str) -> str | None:
-        """Redeploy one service, tell it, and ask for another look, which verifies again and asks for the next one.
+        """Redeploy one service, report it, and ask for a validation, which verifies again and asks for the next one.
 
-        Return why it was not redeployed, which is told as well; None where it was. A hold on the family or on the
-        role stops it: the new tasks would start with just what somebody is looking into (docs/adr/0023).
+        Return the reason, also reported, if the service was not redeployed; None if it was. A hold on the family or
+        the role prevents it: new tasks would start with exactly what is under investigation (docs/adr/0023).
         """
         scope = f"service {action.service}"
         done = Remediation(event="Remediation Completed", deed=describe(action))
@@ -103,7 +103,7 @@ class Redeployer:
         return None
 
     def _report_what_an_earlier_run_did(self, proof: Proof, request: ValidationRequest, *, occasion: str) -> None:
-        """Tell what a run of the same message redeployed and did not come to tell, where that shows."""
+        """Report what an earlier run of the same message redeployed but did not report, if the state shows it."""
         intents = [each for each in self.executor.ledger.intended(occasion) if each.deed.kind == "redeploy"]
         if not intents or not isinstance(proof.facts.usage, Usage):
             return
@@ -115,9 +115,9 @@ class Redeployer:
 
 
 def _by_hand(action: Redeploy, why: str = "") -> Deed:
-    """Describe a redeployment that Pullguard will not make any more, with what its owner would do instead.
+    """Describe a redeployment that Pullguard will no longer make, with the command for its owner.
 
-    Only a rotation asks for one, and no sweep does: somebody who ends a hold after days expects no deployments.
+    Only a rotation asks for one, never a sweep: ending a hold after days must not start deployments.
     """
     snippet = redeploying(action.task_definition.region, action.cluster, action.service)
     return replace(describe(action, why), remedy=BY_HAND, snippet=snippet)

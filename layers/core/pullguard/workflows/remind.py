@@ -1,4 +1,4 @@
-"""Once an hour: remind people of causes that are still open and due, and tell what was left untold."""
+"""Once an hour: send reminders of open incidents that are due, and report what an earlier run did not."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -10,15 +10,15 @@ from pullguard.store.incidents import IncidentStore
 from pullguard.workflows.notify_incident import IncidentNotifier
 from pullguard.workflows.publish_once import BeingReported, Publisher
 
-# What works today, or what nobody could tell, is no reason to call people every day.
+# The interval for incidents that do not break pulls today, or whose state is unknown: less often than daily.
 SOFT_EVERY: Final = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reminded:
-    """What came of an hour, for the log: how many causes are open, of how many people were told or reminded.
+    """The outcome of an hourly run, logged: how many incidents are open, were reported, or had a reminder.
 
-    ``asked`` is how many task definitions are looked at again, since a registry may have changed.
+    ``asked`` is how many task definitions are revalidated, since a registry may have changed.
     """
 
     open: int = 0
@@ -29,7 +29,7 @@ class Reminded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reminder:
-    """Reminds of each open cause ``every`` so often; never where that is None."""
+    """Sends a reminder of each open incident at the interval ``every``; None disables reminders."""
 
     incidents: IncidentStore
     reporter: IncidentNotifier
@@ -38,20 +38,20 @@ class Reminder:
     now: Callable[[], datetime]
 
     def remind(self) -> Reminded:
-        """Look at every cause that is open or untold; a second run at the same time finds nothing left to do."""
+        """Process every incident that is open or not yet reported; a concurrent run finds nothing left to do."""
         result = Reminded()
         for each in self.incidents.records():
             if each.is_open or not each.is_reported:
-                result = self._look_at(each.id, result)
+                result = self._process(each.id, result)
         return result
 
-    def _look_at(self, cause: str, result: Reminded) -> Reminded:
+    def _process(self, cause: str, result: Reminded) -> Reminded:
         try:
             reported = self.reporter.report(cause).sent
             known = self.incidents.record(cause)
             reminded = known is not None and not reported and self._is_due(known) and self._remind(known)
         except BeingReported:
-            return result  # by the run that has claimed it
+            return result  # the run that has claimed it reports it
         return Reminded(
             open=result.open + (known is not None and known.is_open),
             told=result.told + reported,

@@ -1,4 +1,4 @@
-"""Facts go onto the Pullguard bus once each: kept in the ledger first, so that a crash between loses nothing."""
+"""Publish each fact on the Pullguard bus once. The ledger stores it first, so that a crash in between loses nothing."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ from pullguard.store.ledger import Ledger
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reporter:
-    """Keeps records in the ledger and publishes them on the bus."""
+    """Stores records in the ledger and publishes them on the bus."""
 
     ledger: Ledger
     bus: Bus
@@ -23,7 +23,7 @@ class Reporter:
     def findings(
         self, task_definition: Arn, known: Iterable[FindingRecord], changed: Iterable[FindingRecord], *, now: datetime
     ) -> tuple[FindingRecord, ...]:
-        """Keep and tell the changed records, and tell those that an earlier run kept but did not come to tell."""
+        """Store and publish the changed records; publish those that an earlier run stored but did not publish."""
         changes = tuple(changed)
         moved_on = {record.finding.id for record in changes}
         unreported = (
@@ -43,7 +43,7 @@ class Reporter:
         return self.ledger.save_finding(task_definition, record, cause=incident_of(record.finding), now=now)
 
     def remediation(self, remediation: Remediation, *, now: datetime) -> bool:
-        """Keep and tell what was or would be done; False where the very same was told before."""
+        """Store and publish what was or would be done; False if the same was published before."""
         if not self.ledger.save_remediation(remediation, announced=False, now=now):
             return False
         self.bus.publish(

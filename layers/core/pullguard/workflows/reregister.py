@@ -1,4 +1,4 @@
-"""Register a revision with the right reference, let services run it once it is proved, and redeploy after rotations."""
+"""Register a corrected revision, move services to it once it is proved, and redeploy services after rotations."""
 
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -25,14 +25,14 @@ from pullguard.workflows.move_services import Mover, hidden_by, hides, show_agai
 from pullguard.workflows.redeploy import NOTHING, Redeployer
 from pullguard.workflows.write_checks import NotWritten
 
-# The new revision carries a tag that names its source, by which everybody sees that the work is done. For as long as
-# that may not be visible yet, or a run that died may still have registered, nobody else registers.
+# The new revision carries a tag that names its source, so every run can see that the work is done. While that tag may
+# not be visible yet, or a crashed run may still have registered a revision, the lock keeps other runs from registering.
 LOCK_S: Final = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reregistered:
-    """What came of a message, for the log."""
+    """The outcome of a message, logged."""
 
     task_definition: str
     registered: str | None = None
@@ -42,17 +42,17 @@ class Reregistered:
 
 
 def request_of(action: Reregister, ecs: Ecs) -> dict[str, Any]:
-    """Describe the family now, and return the RegisterTaskDefinition request that ``action`` asks for.
+    """Describe the family now, and return the RegisterTaskDefinition request of ``action``.
 
-    It is the family that is asked for, and not the revision, so that the same answer says that the revision is still
-    the newest. Raises ``NotTheNewest`` where it is not, ``CannotReregister`` where the request must not be made for
-    another reason; errors of AWS propagate.
+    This describes the family, not the revision, so that the same response proves that the revision is still the newest.
+    Raises ``NotTheNewest`` if it is not, and ``CannotReregister`` if the request must not be made for another reason.
+    AWS errors propagate.
     """
     members, source = ecs.register_members(), str(action.task_definition)
     described, answer, tags = ecs.describe_raw(family_of(action.task_definition))
     if (newest := described.get("taskDefinitionArn")) != source:
         why = f"{shown(str(newest).rpartition('/')[2])} is the newest revision of its family by now"
-        raise NotTheNewest(source, why, "Look at that.")
+        raise NotTheNewest(source, why, "Check that revision.")
     if unknown := (*uncopied_members(answer), *unknown_members(answer["taskDefinition"], members)):
         raise UnknownMembers(source, unknown)
     return build_request(described, tags, action.changes, members, action.task_definition)
@@ -66,7 +66,7 @@ class Reregisterer:
     ecs: Ecs
 
     def receive(self, body: str, *, occasion: str) -> Reregistered:
-        """Do what the message ``body`` asks for; raises ``Rejected`` where that is no look."""
+        """Process the message ``body``; raises ``Rejected`` if it is not a validation request."""
         request = ValidationRequest.parse(body)
         check_time(request.provenance, now=self.executor.now())
         return self.run(request, occasion=occasion)
@@ -97,7 +97,7 @@ class Reregisterer:
         source, family = action.task_definition, proof.facts.task_definition.family
         executor = self.executor
         role = proof.facts.role.arn if isinstance(proof.facts.role, Role) else None
-        executor.guard.admit(role=role, family=family)  # before the lease, which would outlast the stop
+        executor.guard.admit(role=role, family=family)  # before the lock, which would outlast the stop
         if not executor.ledger.lock(f"reregister {source}", LOCK_S, now=executor.now()):
             executor.revalidate(request, delay_s=LOCK_S)
             return Reregistered(task_definition=str(source), why="just registered, or about to be")
@@ -106,7 +106,7 @@ class Reregisterer:
             return Reregistered(task_definition=str(source), why=undone.why)
         scope = f"family {family}"
         executor.guard.check(scope, role=role, family=family)
-        request_of(action, self.ecs)  # what must not be registered is not even recorded
+        request_of(action, self.ecs)  # raises before anything is recorded if it must not be registered
         deed = Remediation(event="Remediation Completed", deed=describe(action), before=str(source))
         new = executor.write(
             deed,
@@ -125,16 +125,16 @@ class Reregisterer:
         return Reregistered(task_definition=str(source), registered=str(new))
 
     def _undone(self, source: Arn) -> Refusal | None:
-        """Refuse to register once more what somebody has deregistered; None where nobody has (docs/adr/0023).
+        """Refuse to register again what was deregistered by hand; None if it was not (docs/adr/0023).
 
-        Raises ``NotNow`` where it cannot be told, or where ECS does not show yet what is registered.
+        Raises ``NotNow`` if that cannot be read, or if ECS does not show the registered revision yet.
         """
         new = self.executor.ledger.reregistered(source)
         if new is None:
             return None
         found = self.ecs.describe(str(new))
         if isinstance(found, Unreadable):
-            raise NotNow(f"it could not be read what became of {new}: {found}")
+            raise NotNow(f"could not read the state of {new}: {found}")
         if isinstance(found, TaskDefinition) and found.status == "ACTIVE":
             raise NotNow(f"{new} is registered, and ECS does not say yet that it is the newest of its family")
         family = family_of(source)
@@ -159,14 +159,14 @@ class Reregisterer:
         return Reregistered(task_definition=str(request.task_definition), redeployed=outcome.service, why=outcome.why)
 
     def _report_what_an_earlier_run_did(self, proof: Proof, occasion: str) -> None:
-        """Tell what a run of the same message wrote and did not come to tell; what is told already stays told.
+        """Report what an earlier run of the same message wrote but did not report; nothing is reported twice.
 
-        What it did not come to remember is remembered as well.
+        This also records in the ledger the registration that the run did not record.
         """
         usage = proof.facts.usage
         successor = usage.successor if isinstance(usage, Usage) else None
         if successor is None:
-            return  # it registered nothing, or nobody can tell
+            return  # it registered nothing, or that is unknown
         to_move = {action.service for action in proof.actions if isinstance(action, MoveService)}
         for intent in self.executor.ledger.intended(occasion):
             if intent.deed.kind != "redeploy" and intent.deed.target not in to_move:

@@ -1,4 +1,4 @@
-"""Something changed: who is affected? Each of them is to be looked at."""
+"""Turn an event into validation requests: one for each task definition that the change may affect."""
 
 import hashlib
 from collections.abc import Callable, Iterable
@@ -35,19 +35,19 @@ from pullguard.store.services import Kept, ServiceStore
 from pullguard.store.starts import StartStore
 from pullguard.store.task_definitions import TaskDefinitionStore
 
-# While the ledger is empty, every event would ask for a first sweep: one asks, and for this long nobody else does.
+# While the ledger is empty, every event would ask for a first sweep: one event asks, and none does for this long after.
 _FIRST_SWEEP_S: Final = 900
-# A run that claimed a change and died asked for no validation: after its time limit, another run may claim it.
+# A run that claimed a change and crashed requested no validation: after its time limit, another run may claim it.
 CLAIM_S: Final = 60
-# CloudTrail's copy of an event comes seconds, now and then minutes, after the native one.
+# CloudTrail's copy of an event arrives seconds, sometimes minutes, after the native one.
 # https://docs.aws.amazon.com/awscloudtrail/latest/userguide/how-cloudtrail-works.html
 COPIES_S: Final = 600
-# A service whose tasks cannot start tries again after seconds; what is wrong with them is looked at once in this time.
+# A service whose tasks cannot start retries after seconds; its task definition is validated once in this time.
 STOPS_S: Final = 60
 
 
 class TaskDefinitions(Protocol):
-    """The one question that resolving a change may have for AWS."""
+    """The only AWS lookup that resolving a change may need."""
 
     def task_definition(self, reference: str) -> Lookup[TaskDefinition]:
         """Describe the newest ACTIVE revision of a family."""
@@ -55,11 +55,11 @@ class TaskDefinitions(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolved:
-    """What came of an event, for the log.
+    """The outcome of an event, logged.
 
-    ``asked`` is how many of the ``affected`` are to be looked at. ``cold`` is whether the ledger was still empty, and a
-    sweep was asked for; ``copy`` is whether another event had told of the very same change, so that nobody was asked
-    again.
+    ``asked`` is how many of the ``affected`` task definitions are to be validated. ``cold`` means that the ledger was
+    still empty, so that a sweep was requested. ``copy`` means that another event reported the same change before, so
+    that no validation was requested again.
     """
 
     kind: str
@@ -86,14 +86,14 @@ class ChangeResolver:
     now: Callable[[], datetime]
 
     def resolve(self, body: str) -> Resolved:
-        """Ask for a look at every task definition that the event in ``body`` may affect.
+        """Request a validation of every task definition that the event in ``body`` may affect.
 
-        Raises ``Rejected``, with the reason, for an event that cannot be used.
+        Raises ``Rejected``, with the reason, if the event cannot be used.
         """
         trigger = parse_event_text(body)
         check_time(trigger.provenance, now=self.now())
         affected = tuple(self._affected(trigger))
-        for arn in affected:  # other accounts' events come too, where somebody has them forwarded to this bus
+        for arn in affected:  # a rule may forward other accounts' events to this bus
             self.home.admit(arn)
         if isinstance(trigger, TaskStarted) or (isinstance(trigger, TaskStopped) and not trigger.of_service):
             self.home.admit(trigger.task_definition)
@@ -102,8 +102,8 @@ class ChangeResolver:
             self.services.keep(str(trigger.service), Kept(task_definition=str(affected[0])))
         if not affected:
             return self._ask(trigger, affected)
-        # A look that was asked for after a change sees it, so copies of its event need no look of their own. But a copy
-        # may find more dependents than the first event did, or report a label that moved back: then it is not a copy.
+        # A validation requested after a change sees it, so copies of its event need no validation of their own. But a
+        # later event may find more dependents, or report a label that moved back: then it is not a copy.
         change = (sequence(trigger), f"{deduplication_key(trigger)} {_digest(affected)}")
         if not self.ledger.take_up(*change, seconds=CLAIM_S, now=self.now()):
             kind, event_id = trigger.provenance.kind, trigger.provenance.event_id
@@ -118,7 +118,7 @@ class ChangeResolver:
         return resolved
 
     def _ask(self, trigger: Trigger, affected: tuple[Arn, ...]) -> Resolved:
-        """Remember how a rotation ended and ask for the looks; for a sweep while no dependents are known."""
+        """Record how a rotation ended and request the validations, or a sweep while no dependents are known."""
         asked = self._to_ask(trigger, affected)
         if affected and isinstance(trigger, RotationChanged) and trigger.outcome != "started":
             end = RotationEnd(outcome=trigger.outcome, at=trigger.provenance.at, step=trigger.step)
@@ -131,21 +131,21 @@ class ChangeResolver:
         return Resolved(kind=kind, event_id=event_id, affected=len(affected), asked=len(asked), cold=cold)
 
     def _to_ask(self, trigger: Trigger, affected: tuple[Arn, ...]) -> tuple[Arn, ...]:
-        """Return who is to be looked at: one for all, where what all of them pull with is what it was.
+        """Return the task definitions to validate: a single one if the credentials of all are unchanged.
 
-        Before a rotation has moved AWSCURRENT, and after it where all were looked at since, one dependent says whether
-        the registry takes the credentials; if it does not, its cause names the others (docs/adr/0015).
+        Before a rotation has moved AWSCURRENT, and after it if all were validated since, one dependent shows whether
+        the registry accepts the credentials. If it does not, the incident names the others (docs/adr/0015).
         """
-        if begins_rotation(trigger) or self._was_looked_at_since(trigger, affected):
+        if begins_rotation(trigger) or self._was_validated_since(trigger, affected):
             return affected[-1:]
         return affected
 
-    def _was_looked_at_since(self, trigger: Trigger, affected: tuple[Arn, ...]) -> bool:
-        """Whether the rotation that has succeeded moved AWSCURRENT, and all of ``affected`` were asked for then.
+    def _was_validated_since(self, trigger: Trigger, affected: tuple[Arn, ...]) -> bool:
+        """Whether the successful rotation moved AWSCURRENT, and that move requested a validation of all ``affected``.
 
-        Each such move counts for one rotation, the first that ends after it: of another, the move's event is still to
-        come or was lost. Where the one before it did not succeed, or that is not known for certain, it is False: then
-        this end is news to everybody.
+        Each such move counts for one rotation, the first that ends after it. For another rotation, the move's event is
+        still to come or was lost. False if the previous rotation did not succeed, or that is uncertain: then this end
+        is news to all dependents.
         """
         if not isinstance(trigger, RotationChanged) or trigger.outcome != "succeeded":
             return False
@@ -166,7 +166,7 @@ class ChangeResolver:
             case TaskStopped(task_definition=arn):
                 return (arn,)
             case TaskStarted():
-                return ()  # nothing is asked of what starts; what is started counts as used
+                return ()  # a start requests no validation; it only marks the task definition as in use
             case SecretChanged(secret=secret, name=name):
                 return self._dependents(*_secret_keys(trigger, secret, name))
             case RotationChanged(secret=secret):
@@ -183,14 +183,14 @@ class ChangeResolver:
         return sorted({arn for thing in things for arn in self.ledger.dependents(thing)})
 
     def _newest(self, family: str) -> Arn:
-        """CloudTrail drops answers above 100 KB; then the event may name the family only."""
+        """Return the newest revision: CloudTrail omits responses above 100 KB, so an event may name only the family."""
         match self.readers.task_definition(family):
             case TaskDefinition(arn=arn):
                 return arn
             case Missing():
                 raise Rejected(f"no ACTIVE revision of the family {family} exists any more")
-            case Unreadable() as unread:
-                raise NotNow(f"the newest revision of {family} could not be read: {unread}")
+            case Unreadable() as unreadable:
+                raise NotNow(f"the newest revision of {family} could not be read: {unreadable}")
             case other:
                 raise NotNow(f"the newest revision of {family} was not looked up: {other}")
 
@@ -200,7 +200,7 @@ def _digest(affected: Iterable[Arn]) -> str:
 
 
 def _requests(trigger: Trigger, affected: tuple[Arn, ...]) -> Iterable[ValidationRequest]:
-    """Return the looks to ask for; what is beside the revision that an event names may matter no more."""
+    """Return the validations to request; siblings of the revision that an event names may no longer be in use."""
     sibling = replace(trigger.provenance, kind=SIBLING)
     named = isinstance(trigger, TaskDefinitionRegistered | ServiceChanged)
     for number, arn in enumerate(affected):
@@ -208,9 +208,9 @@ def _requests(trigger: Trigger, affected: tuple[Arn, ...]) -> Iterable[Validatio
 
 
 def _secret_keys(trigger: Trigger, secret: Arn | None, name: str | None) -> Iterable[str]:
-    """Return the keys under which all dependents of a secret are remembered: its name, which outlives its ARN.
+    """Return the ledger keys of a secret's dependents: by its name, which outlives its ARN.
 
-    Where only a request tells of the secret, its ARN may be complete or not, so either reading of it may be the name.
+    If only a request names the secret, its ARN may be complete or partial, so either reading of it may be the name.
     """
     if secret is None:
         names, region, account = {name}, trigger.region, trigger.account

@@ -1,8 +1,8 @@
-"""Take back what nothing needs any more: our own inline policy without it, after everything is proved again.
+"""Revoke unused grants: rewrite our inline policy without them, after everything is proved again.
 
-A message names a role and nothing else. What may go is decided here: marked by the last complete sweep, past its
-grace, named by no live task definition of the role as they are described now. What cannot be read takes nothing away,
-and raises nothing either: a withdrawal can wait for the next sweep, and must not hold up the grants of its role.
+A message names only a role. This module decides which grants go: those that the last complete sweep marked, that are
+past their grace period, and that no task definition of the role in use names now. If something cannot be read, nothing
+is revoked and nothing is raised: a revocation can wait for the next sweep, and must not block the grants of its role.
 """
 
 from collections.abc import Iterable
@@ -36,15 +36,15 @@ from pullguard.workflows.validate import in_scope, is_certain
 from pullguard.workflows.write_checks import NotWritten
 from pullguard.workflows.write_policy import Change, PolicyWriter, scopes
 
-# Each of them is described again, within one run of the function.
+# Each task definition is described again within one run of the function.
 DEPENDENTS_MAX: Final = 200
-# IAM is eventually consistent; what it does not show after this time is not there.
+# IAM is eventually consistent: a grant that it does not show after this time does not exist.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
 SHOWS_AFTER: Final = timedelta(minutes=5)
 
 
 class NotProved(PullguardError):
-    """It could not be proved that nothing needs the grants: nothing is taken back."""
+    """It could not be proved that nothing needs the grants: nothing is revoked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +62,7 @@ class Withdrawn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revoker:
-    """Rewrites Pullguard's policy on a role without what nothing needs."""
+    """Rewrites Pullguard's policy on a role without unused grants."""
 
     executor: Executor
     definition_store: TaskDefinitionStore
@@ -72,11 +72,11 @@ class Revoker:
     grace_days: int
 
     def review(self, review: Review, *, occasion: str) -> Withdrawn:
-        """Take back what the role of ``review`` needs no more; ``occasion`` is the message's id."""
+        """Revoke what the role of ``review`` no longer needs; ``occasion`` is the message id."""
         self.executor.home.admit(review.role)
         lock = RoleLock(executor=self.executor, role=review.role, occasion=occasion)
         try:
-            # Where something went, IAM may show it for some seconds more, and the next writer would keep it.
+            # IAM may show a revoked grant for some seconds more, and the next writer would keep it.
             return lock.hold(
                 lambda: self._review(review, occasion=occasion),
                 let_end=lambda result: bool(result.withdrawn or result.taken_back),
@@ -90,7 +90,7 @@ class Revoker:
             without_consent = GrantsWithoutConsent(confirmer=Confirmer(executor=self.executor, iam=self.iam))
             result = replace(result, taken_back=without_consent.settle(review, occasion=occasion))
         except NotNow as error:
-            return replace(result, why=str(error))  # it stays known, and the next sweep asks again
+            return replace(result, why=str(error))  # the record stays, and the next sweep asks again
         if result.taken_back:
             return replace(result, why="IAM may still show what was taken back: the rest waits for the next sweep")
         due = self._due(review.role)
@@ -122,7 +122,7 @@ class Revoker:
         )
 
     def _role(self, arn: Arn, due: tuple[GrantRecord, ...], readers: Readers) -> Role:
-        """Read the role; raises ``NotProved`` also where IAM may not show yet what was granted moments ago."""
+        """Read the role; raises ``NotProved`` if it is unreadable or IAM may not show a recent grant yet."""
         found = readers.role(arn)
         if not isinstance(found, Role) or not isinstance(found.inline_policies, tuple):
             raise NotProved(f"the role and its policies could not be read: {found}")
@@ -134,7 +134,7 @@ class Revoker:
         return found
 
     def _of(self, role: Role, due: tuple[GrantRecord, ...]) -> tuple[GrantRecord, ...]:
-        """Return what was granted to this very role; what an earlier one of its name was granted went with it."""
+        """Return the records of this very role (same RoleId), and delete those of earlier roles of the same name."""
         for each in (each for each in due if not each.is_of(role)):
             self.executor.ledger.forget_grant(role.arn, each.granted.secret)
         return tuple(each for each in due if each.is_of(role))
@@ -144,9 +144,9 @@ class Revoker:
         return bool(writes) and self.executor.now() - datetime.fromisoformat(writes[-1].at) < span
 
     def _live(self, role: Role, readers: Readers) -> Iterable[Facts]:
-        """Yield what the role is used for, described now; raises ``NotProved`` if that is unknown for one of them.
+        """Yield the task definitions in use with the role, described now; raises ``NotProved`` if one is unknown.
 
-        A revision that counted as gone has no edge to the role any more; it may have been started since.
+        A revision that counted as gone has lost its reference to the role; it may have been started since.
         """
         started = self._started()
         dependents = {*self.executor.ledger.dependents(role_name(role.arn.account, role.name))}
@@ -167,21 +167,21 @@ class Revoker:
                 yield facts
 
     def _started(self) -> frozenset[Arn]:
-        """Return what rules, schedules and callers start beside services, whatever role it uses."""
+        """Return all task definitions that rules, schedules and callers start outside services, with any role."""
         schedules = self.starts.schedules()
         if not isinstance(schedules, tuple):
             raise NotProved(f"what rules and schedules start is not known: {schedules}")
         return frozenset({*(each.task_definition for each in schedules), *self.starts.alone()})
 
     def _unused(self, role: Role, due: tuple[GrantRecord, ...], live: tuple[Facts, ...]) -> tuple[GrantRecord, ...]:
-        """Return the holdings that nothing alive names; the others are needed again, and said to be."""
+        """Return the grants that no task definition in use names; mark the others as needed again."""
         needed = tuple(each for each in due if any(_names(facts, each.granted.secret) for facts in live))
-        for holding in needed:
-            self.executor.ledger.mark_needed(role.arn, holding.granted.secret)
+        for record in needed:
+            self.executor.ledger.mark_needed(role.arn, record.granted.secret)
         return tuple(each for each in due if each not in needed)
 
     def _allowed(self, role: Role, unused: tuple[GrantRecord, ...], readers: Readers) -> tuple[GrantRecord, ...]:
-        """Return what may be written away; tell of what would be, and of what must not be and why."""
+        """Return the grants that may be revoked; report those that would be, and those that must not be and why."""
         if not unused:
             return ()
         if (missing := missing_role_key(role)) is not None:  # IAM would refuse the write
@@ -194,21 +194,21 @@ class Revoker:
             )
             self._report(role, unused, "Remediation Refused", why=why)
             return ()
-        if aliens := _aliens(_own(role)):
-            why = f"our policy holds what is not Pullguard's, and would lose it: {aliens[0]}"
+        if others := _foreign_statements(_own(role)):
+            why = f"our policy holds what is not Pullguard's, and would lose it: {others[0]}"
             self._report(role, unused, "Remediation Refused", why=why)
             return ()
         allowed = []
-        for holding in unused:
-            if self._mode(role, holding, readers) == "observe":
+        for record in unused:
+            if self._mode(role, record, readers) == "observe":
                 why = "Pullguard only observes here (parameter Mode, or a tag pullguard:mode)"
-                self._report(role, (holding,), "Remediation Planned", why=why)
+                self._report(role, (record,), "Remediation Planned", why=why)
             else:
-                allowed.append(holding)
+                allowed.append(record)
         return tuple(allowed)
 
-    def _mode(self, role: Role, holding: GrantRecord, readers: Readers) -> Mode:
-        arn = holding.granted.secret
+    def _mode(self, role: Role, record: GrantRecord, readers: Readers) -> Mode:
+        arn = record.granted.secret
         secret = readers.secret(str(arn), arn.region)
         if not isinstance(secret, Secret | Missing):
             raise NotProved(f"the tags of {arn} could not be read: {secret}")
@@ -216,10 +216,10 @@ class Revoker:
         return effective_mode(self.executor.mode, *map(dict, tags))
 
     def _foreign(self, role: Role) -> tuple[Granted, ...]:
-        """Return what our policy grants and this stack has not: neither by the ledger nor by the record of a write.
+        """Return the grants of our policy that this stack did not make, by its grant records and write records.
 
-        The record is written before the policy, the ledger's grants after it: a run that died in between leaves the
-        first only. What a write added is ours, and is taken into the ledger's grants here.
+        A write record precedes the policy write, and the grant records follow it: a run that crashed in between leaves
+        only the write record. A grant that such a write added is ours, and this method adds its missing grant record.
         """
         present = _grants(_own(role))
         known = {each.granted.secret for each in self.executor.ledger.grant_records(role.arn) if each.is_of(role)}
@@ -272,7 +272,7 @@ class Revoker:
         PolicyWriter(executor=self.executor, iam=self.iam).write(role, change, secrets, write_id=occasion)
 
     def _wrote(self, role: Role, review: Review) -> bool:
-        """Whether it was us who wrote, now or in a run that died: otherwise somebody else has taken it back before."""
+        """Whether Pullguard wrote for this review, now or in a crashed run; otherwise another writer revoked it."""
         writes = (each for each in self.executor.ledger.writes(role.arn) if each.outcome != "refused")
         return any(write.event_id == review.provenance.event_id for write in writes)
 
@@ -286,24 +286,24 @@ class Revoker:
         change: Change | None = None,
         occasion: str = "",
     ) -> None:
-        for holding in grant_records:
-            deed = describe(self._revoke(role, holding), why)
+        for record in grant_records:
+            deed = describe(self._revoke(role, record), why)
             before, after = (None, None) if change is None else (change.before, change.after)
             remediation = Remediation(event=event, deed=deed, before=before, after=after)
             self.executor.report(remediation, occasion=occasion)
 
-    def _revoke(self, role: Role, holding: GrantRecord) -> Revoke:
+    def _revoke(self, role: Role, record: GrantRecord) -> Revoke:
         return Revoke(
-            task_definition=Arn.parse(holding.task_definition, service="ecs", resource_type="task-definition"),
+            task_definition=Arn.parse(record.task_definition, service="ecs", resource_type="task-definition"),
             role=role.arn,
-            secret=holding.granted.secret,
-            key=holding.granted.key,
-            unused_since=f"{holding.unused_since:%Y-%m-%d}",
+            secret=record.granted.secret,
+            key=record.granted.key,
+            unused_since=f"{record.unused_since:%Y-%m-%d}",
         )
 
 
 def _may_use(role: Role, found: Lookup[TaskDefinition]) -> bool:
-    """Whether this is a task definition with the execution role (see ``shares_its_role``), or could not be read."""
+    """Whether the task definition has this execution role (see ``shares_its_role``), or could not be read."""
     if not isinstance(found, TaskDefinition):
         return not isinstance(found, Missing)
     return (found.execution_role or "").rpartition("/")[2].lower() == role.name.lower()
@@ -318,13 +318,13 @@ def _grants(policy: NamedPolicy | None) -> tuple[Granted, ...]:
     return () if policy is None else parse_own(policy.document)[0]
 
 
-def _aliens(policy: NamedPolicy | None) -> tuple[str, ...]:
-    """Return what in our policy somebody else wrote, in words."""
+def _foreign_statements(policy: NamedPolicy | None) -> tuple[str, ...]:
+    """Return descriptions of the statements in our policy that Pullguard did not write."""
     return () if policy is None else parse_own(policy.document)[1]
 
 
 def _names(facts: Facts, secret: Arn) -> bool:
-    """Whether a task definition names the secret, or would once its reference is mended, in whatever place and form."""
+    """Whether a task definition names the secret in any place and form, or would once its reference is fixed."""
     bare = filter(lacks_credentials, facts.task_definition.containers)
     missing = (each for container in bare for each in candidates_for(facts, container))
     meant = (*facts.described, *missing)

@@ -1,9 +1,8 @@
-"""One writer of a role at a time: what is read for our policy is written before anybody else reads it.
+"""Lock a role for one writer at a time: a writer reads our policy and writes it before another writer reads it.
 
-The queue hands out the messages of one role one after another. But whoever can send a message can send it into another
-group, and IAM's calls take no condition: of two runs that read the same policy, the later one would write away what the
-earlier one granted, or grant once more what it took back. So whoever is about to write takes the role first, and reads
-after that (docs/adr/0024).
+The queue delivers the messages of one role one after another. But any sender can put a message into another group, and
+IAM's calls take no condition. If two runs read the same policy, the later would remove what the earlier granted, or
+grant again what it revoked. A writer therefore locks the role first and reads after that (docs/adr/0024).
 """
 
 from collections.abc import Callable
@@ -14,38 +13,42 @@ from pullguard.domain.arn import Arn
 from pullguard.domain.errors import NotNow
 from pullguard.workflows.execute import Executor
 
-# No run of the function is longer (its Timeout in the template): a lease never ends under its writer.
+# No run of the function is longer (its Timeout in the template), so the lock never expires during a write.
 ROLE_LOCK_S: Final = 60
 
 T = TypeVar("T")
 
 
 class Busy(NotNow):
-    """Another run writes our policy on the role, or one that failed did a moment ago."""
+    """Another run is writing our policy on the role, or one that failed did so a moment ago."""
 
     def __init__(self, role: Arn) -> None:
         super().__init__(f"another run is at Pullguard's policy on {role}, or was within the last {ROLE_LOCK_S} s")
 
 
 class Unconfirmed(NotNow):
-    """What was written to the role could not be confirmed: neither may IAM show it yet, nor does the ledger hold it."""
+    """The write to the role could not be confirmed: IAM may not show it yet, and the ledger has no record of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoleLock:
-    """The right to write our policy on ``role``, for a message: ``occasion`` is its id."""
+    """The exclusive right to write our policy on ``role`` for one message, whose id is ``occasion``."""
 
     executor: Executor
     role: Arn
     occasion: str
 
     def hold(self, write: Callable[[], T], *, let_end: Callable[[T], bool] = lambda _: False) -> T:
-        """Return what ``write`` returns, which nobody else writes to the role beside; raises ``Busy``.
+        """Call ``write`` while no other run writes to the role, and return its result; raises ``Busy`` if locked.
 
-        Whoever comes next must read what is written, in IAM or in the ledger. Where ``let_end`` says of the result that
-        IAM alone would tell, where ``write`` raises ``Unconfirmed``, and where it breaks or dies, so that nobody knows
-        what it wrote, the lease ends by itself, and only the same message may take it before. Any other ``NotNow``
-        says that nothing was written.
+        The next writer must be able to read what was written, in IAM or in the ledger. The lock is therefore not
+        released but left to expire, and only the same message may take it before, in these cases:
+
+        - ``let_end`` of the result is true: only IAM shows the write, and it may not do so yet.
+        - ``write`` raises ``Unconfirmed``.
+        - ``write`` fails unexpectedly or the run crashes: it is unknown what was written.
+
+        Any other ``NotNow`` means that nothing was written, and releases the lock.
         """
         if not self.executor.ledger.lock(self._what, ROLE_LOCK_S, now=self.executor.now(), by=self.occasion):
             raise Busy(self.role)

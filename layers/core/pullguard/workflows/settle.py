@@ -1,8 +1,8 @@
 """Wait until everything that a sweep asked for is answered; only then is the sweep complete.
 
-The checks come by queue, each later than the one before. A sweep whose answers are not all there after the last one,
-or rest on something that could not be read, was incomplete: nothing is concluded from it. After a complete one grants
-that nothing needs are marked, and looked at again where they are past their grace.
+The checks arrive by queue, each with a longer delay than the one before. A sweep is incomplete if answers are missing
+after the last check, or depend on something that could not be read; no conclusion is drawn from it. A complete sweep
+marks unused grants, and asks for a review of those past their grace period.
 """
 
 from collections.abc import Callable
@@ -13,11 +13,11 @@ from typing import Final
 from pullguard.store.task_definitions import Sweep, TaskDefinitionStore
 from pullguard.workflows.mark_unneeded import UnusedGrants
 
-# From 10 seconds to the most that a queue can delay a message, about half an hour together.
+# From 10 seconds to the maximum delay of a queue message; about 36 minutes in total.
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-timers.html
 WAITS_S: Final = (10, 20, 40, 80, 160, 320, 640, 900)
 _NAMED: Final = 5
-# The template's alarm looks at it: a role that collects secrets is how a stranger would harvest them.
+# The template's alarm watches this metric: an attacker would harvest secrets through a role that accumulates them.
 SECRETS_PER_ROLE: Final = "SecretsPerRoleMax"
 
 
@@ -25,9 +25,9 @@ SECRETS_PER_ROLE: Final = "SecretsPerRoleMax"
 class Progress:
     """How many task definitions a sweep asked for, how many are answered, and how many of these are not certain.
 
-    ``waits_s`` is after how long it is to be asked again, None where it is at its end, which ``complete`` judges.
-    ``missing`` names some of those that stand in the way. ``secrets_per_role_max`` is how many secrets the role with
-    the most grants has; None before the end.
+    ``waits_s`` is the delay until the next check, in seconds; None if the sweep has ended, as ``complete`` or not.
+    ``missing`` names some task definitions that are unanswered or uncertain. ``secrets_per_role_max`` is the number of
+    secrets of the role with the most grants; None before the end.
     """
 
     asked: int
@@ -39,12 +39,12 @@ class Progress:
 
     @property
     def complete(self) -> bool:
-        """Whether something may be concluded from what no task definition needs."""
+        """Whether the sweep proves which grants no task definition needs."""
         return self.answered == self.asked and not self.uncertain
 
     @property
     def measures(self) -> dict[str, int]:
-        """The metrics: how many of how many."""
+        """The metrics of the sweep, by name."""
         sweep = {"SweepAsked": self.asked, "SweepAnswered": self.answered, "SweepUncertain": self.uncertain}
         return sweep if self.secrets_per_role_max is None else {**sweep, SECRETS_PER_ROLE: self.secrets_per_role_max}
 
@@ -58,7 +58,7 @@ class Settler:
     now: Callable[[], datetime]
 
     def check(self, sweep: Sweep, number: int) -> Progress:
-        """Look at what is answered for the ``number``-th time, and end the sweep where nothing more is to come."""
+        """Run check ``number`` (from 0) of the answers, and end the sweep if no further check is due."""
         asked = [known for known in self.definition_store.known() if known.asked == sweep.id]
         open_ = [known for known in asked if known.answered != sweep.id]
         uncertain = [known for known in asked if known.answered == sweep.id and not known.certain]
@@ -79,7 +79,7 @@ class Settler:
         return progress
 
     def _ended(self, sweep: Sweep, progress: Progress) -> Sweep:
-        """Mark what is unused, and only then let the sweep count as complete: a run that dies between marks again."""
+        """Mark unused grants before the sweep counts as complete: a run that crashes in between marks again."""
         ended = replace(sweep, end="complete" if progress.complete else "incomplete")
         if progress.complete:
             self.unused.mark(sweep.id)

@@ -1,11 +1,11 @@
-"""Look at everything: the newest revision of each family, every revision that something runs, and all that is known.
+"""Validate everything: the newest revision of each family, every revision in use, and all that the ledger knows.
 
-The sweep only asks; it is cut into queue messages, so that no account is too large for it. One message lists one page
-of families and asks for the next page. After the last page come those that the ledger knows and no page listed; then
-``workflows/settle.py`` waits until all are answered.
+The sweep only requests validations. It is split into queue messages, so that no account is too large for it. One
+message lists one page of families and asks for the next page. After the last page come the task definitions that the
+ledger knows but no page listed. Then ``workflows/settle.py`` waits until all are answered.
 
-The pages have to follow each other: a step is taken only if its page is due. A message that comes again lets only the
-next one be sent again, and a message that is not due is left, so that neither copies nor forgeries skip a page.
+The pages must follow each other: a step runs only if its page is due. A duplicate message only sends the next one
+again, and a message that is not due is dropped, so that neither duplicates nor forgeries skip a page.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -30,14 +30,14 @@ _TOKEN_MAX_CHARS = 8192
 
 
 Schedules: TypeAlias = Callable[[Iterable[str]], Lookup[tuple[ScheduleUse, ...]]]
-"""Finds the rules and schedules that start tasks of one very revision in clusters (ARNs)."""
+"""Finds the rules and schedules that start tasks of a fixed revision in the given clusters (ARNs)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Swept:
-    """What came of one step, for the log; ``why`` where nothing was done.
+    """The outcome of one step, logged; ``why`` is the reason if nothing was done.
 
-    ``done`` is whether all is listed, ``first`` whether the ledger was still cold when the sweep began.
+    ``done`` is whether everything is listed; ``first`` is whether no sweep had completed when this one began.
     """
 
     sweep: str
@@ -55,7 +55,7 @@ class Swept:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """What a message asks for: a page of families by its ``token``, or a ``check`` of what was answered."""
+    """One step of a sweep: a page of families by its ``token``, or a ``check`` of the answers."""
 
     sweep: str
     token: str = FIRST_PAGE
@@ -64,7 +64,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sweeper:
-    """Asks for a look at everything, one page of families at a time."""
+    """Requests a validation of everything, one page of families at a time."""
 
     ecs: Ecs
     schedules: Schedules
@@ -79,7 +79,7 @@ class Sweeper:
     now: Callable[[], datetime]
 
     def step(self, body: str) -> Swept:
-        """Take one step; raises ``Rejected`` for a message that is neither a schedule's event nor our own."""
+        """Run one step; raises ``Rejected`` if the message is neither a schedule's event nor Pullguard's own."""
         step = _parse(body)
         sweep = self._current(step)
         if sweep is None:
@@ -94,7 +94,7 @@ class Sweeper:
         return Swept(sweep=sweep.id, why="this page is not due")
 
     def _current(self, step: Step) -> Sweep | None:
-        """Return the sweep of ``step``, which a first page begins; None where another has taken its place."""
+        """Return the sweep of ``step``; a first page begins a new one. None if another sweep has replaced it."""
         known = self.definition_store.sweep()
         if known is not None and known.id == step.sweep:
             return known
@@ -126,9 +126,9 @@ class Sweeper:
         return Swept(sweep=sweep.id, asked=asked, done=after.listed, first=sweep.first)
 
     def _revalidate_what_waits(self, sweep: Sweep) -> None:
-        """Ask first about what a stop or a hold refused: ``pullguard resume`` may have just ended it.
+        """Revalidate first what a stop or a hold refused: ``pullguard resume`` may have just ended it.
 
-        The pages ask about the same task definitions; in a large account those take minutes.
+        The pages cover the same task definitions, but take minutes in a large account.
         """
         now = self.now()
         cause = Provenance(kind=LISTED, event_id=sweep.id, at=now)
@@ -160,7 +160,7 @@ class Sweeper:
         )
 
     def _unlisted(self, sweep: Sweep) -> Iterator[Arn]:
-        """Yield what the ledger knows and this sweep has not asked for: it may matter no more."""
+        """Yield the task definitions that the ledger knows but this sweep has not covered; they may be out of use."""
         return (known.task_definition for known in self.definition_store.known() if known.asked != sweep.id)
 
     def _newest(self, families: tuple[str, ...]) -> Iterator[Arn]:
@@ -168,7 +168,7 @@ class Sweeper:
             try:
                 found = self.ecs.describe(family)
             except Malformed:
-                continue  # a name that ECS itself would refuse: one such must not keep the sweep from all others
+                continue  # a name that ECS itself would refuse must not block the sweep
             if isinstance(found, Unreadable):
                 raise NotNow(f"the newest revision of {family} could not be read: {found}")
             if isinstance(found, TaskDefinition):
@@ -185,14 +185,14 @@ class Sweeper:
         self._keep_services(known, running)
 
     def _started(self, clusters: Iterable[str]) -> Iterator[Arn]:
-        """Yield what is started beside services: by rules and schedules, which are kept, and one by one of late."""
+        """Yield what starts outside services: by rules and schedules (stored here), and recent standalone starts."""
         found = self.schedules(clusters)
         self.starts.keep_schedules(found)
         yield from (each.task_definition for each in found) if isinstance(found, tuple) else ()
         yield from self.starts.alone()
 
     def _keep_services(self, known: Mapping[str, Kept], running: Mapping[str, Kept]) -> None:
-        """Remember what runs now. What was ``known`` before we looked, and does not run, is gone."""
+        """Store the running services, and delete those ``known`` before the listing that no longer run."""
         for service, runs in running.items():
             if known.get(service) != runs:
                 self.services.keep(service, runs)
@@ -206,7 +206,7 @@ def _parse(body: str) -> Step:
     sweep, token, check = message.get("id" if is_due else "sweep"), message.get("token"), message.get("check")
     if not isinstance(sweep, str) or not (token is None or isinstance(token, str)):
         raise Rejected(f"the message is neither a Scheduled Event nor a step of a sweep: {shown(body)}")
-    if not is_event_id(sweep):  # looks carry it as the id of their cause
+    if not is_event_id(sweep):  # validation requests carry it as the event id of their provenance
         raise Rejected(f"the message's sweep {shown(sweep)} is not the id of one (letters, digits, dashes)")
     if is_due:
         return Step(sweep=sweep)

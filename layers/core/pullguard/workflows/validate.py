@@ -1,4 +1,4 @@
-"""Look at one task definition: gather, check, remember, tell, and ask for what mends it."""
+"""Validate one task definition: gather facts, run the checks, store and report the findings, request the fix."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -33,15 +33,15 @@ from pullguard.workflows.report import Reporter
 
 FAILED_START: Final = "ECS Task State Change"
 OBSERVES: Final = "Pullguard only observes here (parameter Mode, or a tag pullguard:mode)"
-# One group of the queue, so that services are redeployed one after another, whatever they run.
+# A single queue group, so that services are redeployed one after another, regardless of what they run.
 _REDEPLOYMENTS: Final = "redeployments"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Validated:
-    """What came of a validation, for the log; ``certain`` is whether all that bears on its needs could be read.
+    """The outcome of a validation, logged; ``certain`` is whether everything that affects its needs could be read.
 
-    ``cause`` is the kind of what asked for it.
+    ``cause`` is the kind of the request's provenance.
     """
 
     task_definition: str
@@ -54,14 +54,14 @@ class Validated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forwarded:
-    """A review that went on to the grant queue, for the log."""
+    """A review forwarded to the grant queue, logged."""
 
     role: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Validator:
-    """Validates task definitions; one for each batch, since ``readers`` remember their answers."""
+    """Validates task definitions. Create one per batch, since ``readers`` cache their answers."""
 
     readers: Readers
     ledger: Ledger
@@ -79,7 +79,7 @@ class Validator:
     rotation_ends: dict[Arn, RotationEnd | None] = field(default_factory=dict)
 
     def run(self, body: str, *, occasion: str) -> Validated | Forwarded:
-        """Do what the message ``body`` asks for; raises ``Rejected`` if that is neither a look nor a review."""
+        """Process the message ``body``; raises ``Rejected`` if it is neither a validation request nor a review."""
         command = parse_command(body)
         check_time(command.provenance, now=self.now())
         match command:
@@ -90,16 +90,16 @@ class Validator:
         assert_never(command)
 
     def _forward(self, review: Review, occasion: str) -> Forwarded:
-        """Send a review on to the grant queue: a FIFO queue delays no message, and its readers cannot send to it."""
+        """Forward a review to the grant queue: a FIFO queue cannot delay a message, and its consumers cannot send."""
         self.home.admit(review.role)
         self.queues.command(self.grant_queue_url, review, group=str(review.role), occasion=occasion)
         return Forwarded(role=str(review.role))
 
     def validate(self, request: ValidationRequest, *, occasion: str) -> Validated:
-        """Validate the task definition of ``request``; ``occasion`` is the id of the message that asked for it.
+        """Validate the task definition of ``request``; ``occasion`` is the id of its message.
 
-        Several messages about one task definition in a batch ask the same question, and get the same answer. Raises
-        ``Rejected`` for what is another account's or Region's.
+        Messages of one batch about the same task definition share one answer. Raises ``Rejected`` for a task definition
+        of another account or Region.
         """
         self.home.admit(request.task_definition)
         question = (request.task_definition, request.provenance.kind == FAILED_START, self._may_redeploy(request))
@@ -155,20 +155,20 @@ class Validator:
         )
 
     def _remember(self, request: ValidationRequest, entry: Entry, facts: Facts) -> None:
-        """Keep who references what; what is known is asked for by every sweep."""
+        """Store the references of the task definition; every sweep covers what is stored."""
         if not entry.seen:
             self.definition_store.remember(request.task_definition)
         self.ledger.keep_references(request.task_definition, entry, references_of(facts))
 
     def _keep_services(self, facts: Facts) -> None:
-        """Remember which services run it, where that was asked: an alert names them, and cannot ask again."""
+        """Store the services that run it, if they were read: an alert names them, and cannot read them again."""
         if isinstance(facts.usage, Usage):
             for service in facts.usage.services:
                 if not service.beside:
                     self.services.keep(service.service_arn, Kept.of(service))
 
     def _forget(self, request: ValidationRequest, entry: Entry) -> None:
-        """Forget what matters no more, last of all that it is known, so that a sweep asks again after a crash."""
+        """Delete what is out of scope, the entry itself last, so that a sweep asks again after a crash."""
         if entry.seen:
             self.ledger.forget_references(request.task_definition, entry)
         if entry.seen or request.provenance.kind in (LISTED, UNLISTED):
@@ -182,14 +182,14 @@ class Validator:
         return found if isinstance(found, Missing | Unreadable) else Missing(resource=str(request.task_definition))
 
     def _granted_keys(self, facts: Facts) -> dict[Arn, Arn | None]:
-        """Read the grant records of the role where something of it is gone: they say what it takes to replace that."""
+        """Read the role's grant records if the role or a secret is gone: they show how to replace it."""
         role = proved_role_arn(facts.task_definition)
         if role is None or not any(isinstance(each, Missing) for each in (facts.role, *facts.secrets.values())):
             return {}
         return {granted.secret: granted.key for granted in self.ledger.granted(role)}
 
     def _rotation_ends(self, facts: Facts) -> dict[Arn, RotationEnd]:
-        """Remember how the last rotations of the secrets ended, which AWS itself does not say where they failed."""
+        """Read how the last rotations of the secrets ended; AWS does not report failed rotations later."""
         rotated = [each.arn for each in facts.secrets.values() if isinstance(each, Secret) and each.rotation.enabled]
         for arn in rotated:
             if arn not in self.rotation_ends:
@@ -199,7 +199,7 @@ class Validator:
     def _examine(
         self, request: ValidationRequest, facts: Facts | Missing | Unreadable, entry: Entry
     ) -> tuple[Examination, Facts | Missing | Unreadable]:
-        """Ask the checks; where it runs is asked only where that may decide something, since it costs calls."""
+        """Run the checks; read the usage only if it may decide something, since it costs API calls."""
         nothing = Examination.of()
         if isinstance(facts, Missing):
             return nothing, facts
@@ -215,14 +215,14 @@ class Validator:
         return (examine(facts) if in_scope(facts) else nothing), facts
 
     def _as_observed(self, examination: Examination, facts: Facts | Missing | Unreadable) -> Examination:
-        """Mark the findings of what Pullguard only observes: an alert must not announce a fix that does not follow."""
+        """Mark the findings in observe mode: an alert must not announce a fix that does not follow."""
         tags = tags_of(facts) if isinstance(facts, Facts) else ()
         if effective_mode(self.mode, *tags) == "remediate":
             return examination
         return replace(examination, findings=tuple(replace(each, observed=True) for each in examination.findings))
 
     def _keep_accepted(self, request: ValidationRequest, entry: Entry, facts: Facts, plan: Plan) -> None:
-        """Keep for the executors what registries answered; an earlier answer does not outlive the present one."""
+        """Store the registries' answers for the executors; the current answer replaces an earlier one."""
         asks = next_actions(plan) and effective_mode(self.mode, *tags_of(facts)) == "remediate"
         accepted = facts.accepted if asks else {}
         if accepted or entry.accepted:
@@ -231,7 +231,7 @@ class Validator:
     def _act(
         self, plan: Plan, facts: Facts, findings: tuple[Finding, ...], request: ValidationRequest, occasion: str
     ) -> int:
-        """Ask the executors for the next actions, or tell what would be done; tell what is refused."""
+        """Request the next actions from the executors, or report what would be done; report refused actions."""
         now = self.now()
         for refusal in distinct(plan.refusals):
             self.reporter.remediation(Remediation(event="Remediation Refused", deed=describe(refusal)), now=now)
@@ -252,7 +252,7 @@ class Validator:
         return self.rules.redeploy_on_rotation and is_rotation(request.provenance)
 
     def _redeploy(self, facts: Facts, request: ValidationRequest, occasion: str, now: datetime) -> int:
-        """Ask for a redeployment after a rotation whose credentials were taken, or tell what would be done."""
+        """Request a redeployment after a rotation whose credentials were accepted, or report what would be done."""
         proofs = verified(facts) if self._may_redeploy(request) else ()
         steps = redeployments(facts, proofs, request.provenance)
         for refusal in (step for step in steps if isinstance(step, Refusal)):
@@ -283,7 +283,7 @@ class Validator:
 
 
 def is_certain(facts: Facts | Missing | Unreadable) -> bool:
-    """Whether everything could be read that says what the task definition needs, and whether it matters."""
+    """Whether everything could be read that decides what the task definition needs, and whether it is in use."""
     if isinstance(facts, Facts):
         read = (*facts.described, facts.role, facts.registry_secrets, facts.usage)
         return not any(isinstance(each, Unreadable) for each in read)
@@ -291,20 +291,19 @@ def is_certain(facts: Facts | Missing | Unreadable) -> bool:
 
 
 def leaves_open(entry: Entry, examination: Examination) -> bool:
-    """Whether a finding is open that nothing has answered: where the revision runs may tell, or that it does not."""
+    """Whether an open finding is still undecided: the revision's usage may decide it."""
     return any(each.is_open and each.finding.id not in examination.passed for each in entry.findings)
 
 
 def is_gone(facts: Facts | Missing | Unreadable) -> bool:
-    """Whether the task definition itself is gone, or nobody uses it any more."""
+    """Whether the task definition is gone or no longer in use."""
     return isinstance(facts, Missing) or (isinstance(facts, Facts) and not in_scope(facts))
 
 
 def in_scope(facts: Facts) -> bool:
-    """Whether the revision matters: it is the newest of its family, or something runs it, or nobody could tell.
+    """Whether the revision is in scope: the newest of its family, in use, or its usage is unknown.
 
-    A schedule that starts it runs it too, at its time, and so does a standalone start; schedules that could
-    not be read are not an empty list.
+    A schedule or a standalone start that runs it counts as use. Unreadable schedules do not count as none.
     """
     usage = facts.usage
     if not isinstance(usage, Usage) or usage.newest or usage.services or usage.tasks:
@@ -313,7 +312,7 @@ def in_scope(facts: Facts) -> bool:
 
 
 def tags_of(facts: Facts) -> tuple[dict[str, str], ...]:
-    """Return the tags of everything that may lower the mode: task definition, role, secrets named or to be named."""
+    """Return the tags of everything that may lower the mode: task definition, role, referenced or proposed secrets."""
     bare = facts.task_definition.containers if wants_attachment(facts.task_definition) else ()
     attached = (to_attach(facts, container) for container in bare)
     secrets = (*facts.described, *attached)

@@ -1,8 +1,8 @@
-"""What is asked before every write: does anybody want it to stop, and was the same not written too often?
+"""Checks before every write: is a stop or a hold in place, and is the circuit breaker closed?
 
-A write is counted once it was made, under the thing that it writes: a secret of a role, a family, a service. A role
-that eighty families need for eighty secrets is written to eighty times and nothing is amiss; one secret that comes
-and goes is a fight (docs/adr/0020).
+A write is counted after it was made, under its scope: a secret of a role, a family, a service. Eighty writes to a role
+that eighty families use for eighty secrets are normal. Repeated writes of one secret mean that something undoes them
+(docs/adr/0020).
 """
 
 from collections.abc import Callable
@@ -18,31 +18,31 @@ from pullguard.store.ledger import Ledger
 
 
 class NotWritten(PullguardError):
-    """Something that is asked before each write says no; ``remedy`` says what somebody would do about it."""
+    """A check before the write refused it; ``remedy`` says what to do about it."""
 
     remedy = ""
 
 
 class Held(NotWritten):
-    """Somebody has stopped Pullguard, or holds the role: what is wanted waits."""
+    """Pullguard is stopped, or the role or family is held: the write waits."""
 
     def __init__(self, what: str, stop: Stop, command: str) -> None:
-        self.remedy = f"Whoever stopped it ends it with `{command}`; what is wanted then is looked at again."
+        self.remedy = f"`{command}` ends it; what was refused is validated again then."
         super().__init__(f"{what} {stop}")
 
 
 class CannotReport(NotWritten, NotNow):
-    """It could not be read whether Pullguard is stopped: the message is tried again."""
+    """The stop parameter could not be read: the message is retried."""
 
-    remedy = "Let the function read the parameter; where it is gone, deploy the stack again."
+    remedy = "Let the function read the parameter; if it is gone, deploy the stack again."
 
 
 class TooManyWrites(NotWritten):
     """The circuit breaker is open for ``scope``: a grant of a role, a family or a service."""
 
     remedy = (
-        "It is looked at again when the hour is over. If something undoes what Pullguard writes, find out what it is; "
-        "if so many writes are wanted, raise the parameter WritesPerHour."
+        "Pullguard retries when the hour is over. If something undoes Pullguard's writes, find out what it is; if so "
+        "many writes are intended, raise the parameter WritesPerHour."
     )
 
     def __init__(self, scope: str, writes_per_hour: int) -> None:
@@ -63,9 +63,9 @@ class WriteGuard:
     now: Callable[[], datetime]
 
     def check(self, *scopes: str, role: Arn | None = None, family: str | None = None) -> None:
-        """Let the next write to ``scopes`` pass; ``role`` and ``family`` are what it concerns.
+        """Admit the next write to ``scopes``, which concerns ``role`` and ``family``.
 
-        Raises ``NotWritten``, in one of its three forms, where nothing may be written.
+        Raises ``Held``, ``CannotReport`` or ``TooManyWrites`` if nothing may be written.
         """
         self.admit(role=role, family=family)
         for scope in scopes:
@@ -73,7 +73,7 @@ class WriteGuard:
                 raise TooManyWrites(scope, self.writes_per_hour)
 
     def admit(self, *, role: Arn | None = None, family: str | None = None) -> None:
-        """Let a write pass that nobody has stopped; raises ``Held`` or ``CannotReport``."""
+        """Admit a write unless it is stopped or held; raises ``Held`` or ``CannotReport``."""
         if (stop := self._stop()) is not None:
             raise Held("everything is stopped", stop, "pullguard resume")
         if role is not None and (hold := self.ledger.hold(role)) is not None:
@@ -82,7 +82,7 @@ class WriteGuard:
             raise Held("the family is held", hold, f"pullguard resume --family {family}")
 
     def count(self, *scopes: str) -> None:
-        """Count a write to ``scopes``; called once AWS has taken it."""
+        """Count a write to ``scopes``; call it after AWS has accepted the write."""
         for scope in scopes:
             self.ledger.count_write(scope, now=self.now())
 
@@ -95,11 +95,11 @@ class WriteGuard:
                 return found
 
     def first_trip(self, error: TooManyWrites) -> bool:
-        """Whether nobody was told yet that ``error``'s breaker is open in this hour."""
+        """Whether the open breaker of ``error`` has not been reported in this hour."""
         return not self.ledger.happened(self._trip(error), now=self.now())
 
     def tripped(self, error: TooManyWrites) -> None:
-        """Mark that people were told of it; called after they were, so that a crash between tells them twice."""
+        """Mark the open breaker as reported; call it after the report, so that a crash reports twice, not never."""
         self.ledger.once(self._trip(error), now=self.now())
 
     def _trip(self, error: TooManyWrites) -> str:

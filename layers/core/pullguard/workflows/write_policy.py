@@ -1,7 +1,8 @@
-"""The one way in which our policy on a role is written: braked, recorded before and after, and counted.
+"""The only writer of our policy on a role: checked, recorded before and after, and counted.
 
-Whoever calls has asked the brakes. The stop and the hold are asked once more when the record stands: either this run
-sees a hold then, or whoever set it sees the record of a write that may still come about, as `pullguard rollback` does.
+The caller has passed the write checks. After recording the write, this module checks the stop and the hold again.
+Either this run sees a new hold, or the person who set it sees the record of a write that may still happen, as
+`pullguard rollback` does.
 """
 
 from collections.abc import Iterable
@@ -20,7 +21,7 @@ from pullguard.workflows.write_checks import NotWritten
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """Our policy on a role before and after a write, as text; None where there is none. For what, and why."""
+    """A write to our policy on a role: its text before and after (None if there is no policy), for what, and why."""
 
     before: str | None
     after: str | None
@@ -36,9 +37,9 @@ class PolicyWriter:
     iam: Iam
 
     def write(self, role: Role, change: Change, secrets: Iterable[Arn], *, write_id: str) -> None:
-        """Write the policy, or delete it where nothing is left of it; ``secrets`` are those that it is written for.
+        """Write the policy, or delete it if it is empty; ``secrets`` are those that it is written for.
 
-        Raises ``NotWritten`` where nobody may write now, ``Denied`` where AWS refuses it.
+        Raises ``NotWritten`` if a write check refuses, ``Denied`` if AWS does.
         """
         guard, now = self.executor.guard, self.executor.now()
 
@@ -71,5 +72,5 @@ class PolicyWriter:
 
 
 def scopes(role: Role, secrets: Iterable[Arn]) -> tuple[str, ...]:
-    """Return under what a write to ``role`` is counted: each secret that it is written for, by itself."""
+    """Return the scopes under which a write to ``role`` is counted: one per secret that it is written for."""
     return tuple(f"the grant of {secret} on the role {role.arn}" for secret in secrets)
