@@ -1,1 +1,1 @@
-"""The ledger: one class for each partition of the DynamoDB table."""
+"""The ledger: one store class per partition of the DynamoDB table."""

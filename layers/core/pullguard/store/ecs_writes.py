@@ -1,9 +1,9 @@
-"""The part of the ledger about ECS: each write, by family, as ``store/grants.py`` keeps each write to IAM.
+"""Records of each write to ECS, by family; ``store/grants.py`` does the same for IAM.
 
 | pk | sk | data |
 |---|---|---|
-| FAMILIES | FAMILY#name | nothing: a family for which something was written |
-| FAMILY#name | WRITE#time#id#target | a registration, a move or a redeployment, and what became of it |
+| FAMILIES | FAMILY#name | nothing: a family with at least one write |
+| FAMILY#name | WRITE#time#id#target | a registration, a move or a redeployment, and its outcome |
 """
 
 from collections.abc import Mapping
@@ -17,16 +17,16 @@ from pullguard.store.table import Item, Table, data_of
 
 
 class EcsWriteStore(Table):
-    """What is remembered of the writes to ECS, by family. Errors propagate."""
+    """The recorded writes to ECS, by family. Errors propagate."""
 
     @asks("dynamodb:Query")
     def families(self) -> tuple[str, ...]:
-        """Return the families for which something was written."""
+        """Return the families with at least one recorded write."""
         return tuple(self._each("FAMILIES", lambda family, _: family, "FAMILY#"))
 
     @asks("dynamodb:PutItem")
     def record_ecs_write(self, family: str, *, write_id: str, record: Mapping[str, Any], now: datetime) -> None:
-        """Keep a write for ``family``: before it is made, and again with the same ``write_id`` and ``now`` after it."""
+        """Record a write for ``family``: call it before, and after with the same ``write_id`` and ``now``."""
         self._put("FAMILIES", f"FAMILY#{family}", None)
         self._put(
             f"FAMILY#{family}",
@@ -37,7 +37,7 @@ class EcsWriteStore(Table):
 
     @asks("dynamodb:Query")
     def ecs_writes(self, family: str) -> tuple[EcsWrite, ...]:
-        """Return the writes for ``family``, the oldest first."""
+        """Return the writes for ``family``, oldest first."""
 
         def read(sort: str, item: Item) -> EcsWrite:
             return EcsWrite.from_record(family, sort, data_of(item))

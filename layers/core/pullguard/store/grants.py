@@ -1,10 +1,10 @@
-"""The part of the ledger about roles: what our policies grant, and each write of them.
+"""Grant records by role: what our policies grant, and each write of them.
 
 | pk | sk | data |
 |---|---|---|
 | ROLES | ROLE#arn | nothing: a role whose policy we have written |
-| ROLE#arn | GRANTED#secret | a ``GrantRecord``: what our policy on the role grants by this stack's own need |
-| ROLE#arn | WRITE#time#id | the policy before and after a write, and what became of the write |
+| ROLE#arn | GRANTED#secret | a ``GrantRecord``: what our policy on the role grants for this stack's own need |
+| ROLE#arn | WRITE#time#id | the policy before and after a write, and the outcome of the write |
 | ROLE#arn | UNAGREED#secret | a ``GrantWithoutConsent``, until it is revoked |
 """
 
@@ -25,7 +25,7 @@ UNREAD: Final = "its record in the ledger cannot be read"
 
 
 class GrantStore(Table):
-    """What is remembered of execution roles. Errors propagate."""
+    """The grants and policy writes of execution roles. Errors propagate."""
 
     @asks("dynamodb:Query")
     def roles(self) -> tuple[Arn, ...]:
@@ -34,19 +34,19 @@ class GrantStore(Table):
 
     @asks("dynamodb:Query")
     def grant_records(self, role: Arn) -> tuple[GrantRecord, ...]:
-        """Return what our policy on ``role`` is meant to grant by this stack's own need, and what is unused of it."""
+        """Return what our policy on ``role`` should grant for this stack's own need, and which grants are unused."""
         return tuple(self._each(f"ROLE#{role}", _grant_record, "GRANTED#"))
 
     @asks("dynamodb:Query")
     def granted(self, role: Arn) -> tuple[Granted, ...]:
-        """Return what our policy on ``role`` is meant to grant by this stack's own need."""
-        return tuple(holding.granted for holding in self.grant_records(role))
+        """Return what our policy on ``role`` should grant for this stack's own need."""
+        return tuple(record.granted for record in self.grant_records(role))
 
     @asks("dynamodb:PutItem")
     def record_write(self, role: Arn, *, write_id: str, record: Mapping[str, Any], now: datetime) -> None:
-        """Keep our policy on ``role`` before and after a write.
+        """Record our policy on ``role`` before and after a write.
 
-        Called before the policy is written, and again with the same ``write_id`` and ``now`` once the ``outcome`` in
+        Call it before the policy is written, and again with the same ``write_id`` and ``now`` when the ``outcome`` in
         ``record`` is known.
         """
         self._put("ROLES", f"ROLE#{role}", None)
@@ -59,7 +59,7 @@ class GrantStore(Table):
 
     @asks("dynamodb:Query")
     def writes(self, role: Arn) -> tuple[Write, ...]:
-        """Return the writes of our policy on ``role``, the oldest first."""
+        """Return the writes of our policy on ``role``, oldest first."""
 
         def read(sort: str, item: Item) -> Write:
             return Write.from_record(role, sort, data_of(item))
@@ -70,7 +70,7 @@ class GrantStore(Table):
     def keep_grants(
         self, role: Arn, grants: Iterable[Granted], *, role_id: str = "", task_definition: str = ""
     ) -> None:
-        """Keep what ``task_definition`` needs of our policy on ``role``; called once IAM has taken the policy."""
+        """Record ``grants`` to ``role`` for ``task_definition``. Call it after IAM has accepted the policy."""
         about = {"role_id": role_id, "task_definition": task_definition}
         for grant in grants:
             data = {"secret": str(grant.secret), "key": str(grant.key) if grant.key else None}
@@ -78,7 +78,7 @@ class GrantStore(Table):
 
     @asks("dynamodb:UpdateItem")
     def mark_unused(self, role: Arn, secret: Arn, *, sweep: str, now: datetime) -> None:
-        """Note that a complete sweep found a grant unused; since when stays what it was."""
+        """Mark a grant as unused by a complete sweep; the time of the first such mark stays."""
         self._change(
             f"ROLE#{role}",
             f"GRANTED#{secret}",
@@ -89,7 +89,7 @@ class GrantStore(Table):
 
     @asks("dynamodb:UpdateItem")
     def mark_needed(self, role: Arn, secret: Arn) -> None:
-        """Note that a grant is needed."""
+        """Mark a grant as needed."""
         self._change(
             f"ROLE#{role}",
             f"GRANTED#{secret}",
@@ -99,29 +99,29 @@ class GrantStore(Table):
 
     @asks("dynamodb:DeleteItem")
     def forget_grant(self, role: Arn, secret: Arn) -> None:
-        """Let our policy on ``role`` grant ``secret`` no more; called once IAM has taken the policy without it."""
+        """Delete the record of a grant of ``secret`` to ``role``. Call it after IAM has accepted the policy."""
         self._delete(f"ROLE#{role}", f"GRANTED#{secret}")
 
     @asks("dynamodb:Query")
     def without_consent(self, role: Arn) -> tuple[GrantWithoutConsent, ...]:
-        """Return what stands in our policy on ``role``, as far as is known, although an owner does not agree to it."""
+        """Return the recorded grants of our policy on ``role`` that lack an owner's consent."""
         return tuple(self._each(f"ROLE#{role}", _without_consent, "UNAGREED#"))
 
     @asks("dynamodb:PutItem")
     def keep_without_consent(self, role: Arn, without_consent: Iterable[GrantWithoutConsent]) -> None:
-        """Keep what is to be taken back from ``role``; called before that is tried."""
+        """Record the grants to revoke from ``role``. Call it before attempting that."""
         for each in without_consent:
             self._put(f"ROLE#{role}", f"UNAGREED#{each.granted.secret}", each.to_dict())
 
     @asks("dynamodb:DeleteItem")
     def forget_without_consent(self, role: Arn, without_consent: Iterable[GrantWithoutConsent]) -> None:
-        """Forget what was to be taken back from ``role``; called once it is gone, or both owners agree again."""
+        """Delete records of grants to revoke from ``role``: they are gone, or both owners consent again."""
         for each in without_consent:
             self._delete(f"ROLE#{role}", f"UNAGREED#{each.granted.secret}")
 
 
 def _grant_record(secret: str, item: Item) -> GrantRecord:
-    """Return the holding of an item; of one that cannot be read, that there is one: it is neither lost nor unused."""
+    """Return the grant record of an item; a malformed item yields a record that is neither lost nor unused."""
     arn = Arn.parse(secret)
     try:
         return reading(item, lambda it: GrantRecord.from_item(data_of(it), it))
@@ -131,7 +131,7 @@ def _grant_record(secret: str, item: Item) -> GrantRecord:
 
 
 def _without_consent(secret: str, item: Item) -> GrantWithoutConsent:
-    """Return what an item says; of one that cannot be read, that something of its secret is to be taken back."""
+    """Return the record of an item; a malformed item yields a record that its secret's grant is to be revoked."""
     arn = Arn.parse(secret)
     try:
         return reading(item, lambda it: GrantWithoutConsent.from_dict(data_of(it)))

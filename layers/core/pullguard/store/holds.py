@@ -1,17 +1,17 @@
-"""The part of the ledger about holds: which roles and families are left alone, and by whose will.
+"""Holds on roles and families: who set each, when and why.
 
 | pk | sk | data |
 |---|---|---|
 | ROLE#arn | HOLD | who holds the role, when and why: nothing is written to it |
 | FAMILY#family | HOLD | who holds the family, when and why: no revision is registered, no service moved or redeployed |
-| HOLDS | ROLE#arn, FAMILY#family | the same once more, so that all that is held is one query, written to or not |
+| HOLDS | ROLE#arn, FAMILY#family | the same data, so that one query lists all holds |
 | WAITING | arn | nothing: a stop or a hold refused a write for this task definition, or for the grants of this role |
 
-Both items of a hold come and go in one transaction, so that nothing is held that is not listed.
+One transaction writes or deletes both items of a hold, so that every hold is listed.
 
-What waits is one item per task definition or role, however often it is refused. Nothing deletes it: it expires some
-hours after the last refusal. Until then each sweep (``pullguard resume`` asks for one) and each hourly run asks about
-it once more, and a refusal renews it.
+A refused write leaves one WAITING item per task definition or role, regardless of how often it is refused. Nothing
+deletes it: it expires three hours after the last refusal. Until then each sweep (``pullguard resume`` asks for one) and
+each hourly run revalidates it, and another refusal renews it.
 """
 
 from datetime import datetime
@@ -23,63 +23,63 @@ from pullguard.domain.errors import MalformedItem
 from pullguard.domain.stop import Stop
 from pullguard.store.table import Item, Table, data_of, expiry_of, reading
 
-# Three of the hourly runs.
+# Three hourly runs.
 WAITING_KEPT_S: Final = 3 * 3600
 _ALL: Final = "HOLDS"
 _WAITING: Final = "WAITING"
 
 
 class HoldStore(Table):
-    """What somebody holds. Errors propagate."""
+    """The holds on roles and families. Errors propagate."""
 
     @asks("dynamodb:GetItem")
     def hold(self, role: Arn) -> Stop | None:
-        """Return who holds ``role``, so that nothing is written to it; None where nobody does."""
+        """Return the hold on ``role``, or None. A held role is not written to."""
         return self._held(f"ROLE#{role}")
 
     @asks("dynamodb:PutItem")
     def save_hold(self, role: Arn, stop: Stop) -> None:
-        """Hold ``role``: nothing is written to it until the hold is taken away."""
+        """Hold ``role``: nothing is written to it until the hold ends."""
         self._hold(f"ROLE#{role}", stop)
 
     @asks("dynamodb:DeleteItem")
     def end_hold(self, role: Arn) -> None:
-        """Let ``role`` be written to again."""
-        self._let_go(f"ROLE#{role}")
+        """End the hold on ``role``."""
+        self._release_hold(f"ROLE#{role}")
 
     @asks("dynamodb:Query")
     def held_roles(self) -> dict[Arn, Stop]:
-        """Return every role that is held, with who holds it."""
+        """Return the held roles with their holds."""
         return dict(self._each(_ALL, lambda role, item: (Arn.parse(role), _stop(item)), "ROLE#"))
 
     @asks("dynamodb:GetItem")
     def family_hold(self, family: str) -> Stop | None:
-        """Return who holds ``family``, so that nothing of it is written; None where nobody does."""
+        """Return the hold on ``family``, or None. Nothing is written for a held family."""
         return self._held(f"FAMILY#{family}")
 
     @asks("dynamodb:PutItem")
     def save_family_hold(self, family: str, stop: Stop) -> None:
-        """Hold ``family`` until the hold is taken away: no revision is registered, no service moved or redeployed."""
+        """Hold ``family`` until the hold ends: no revision is registered, no service moved or redeployed."""
         self._hold(f"FAMILY#{family}", stop)
 
     @asks("dynamodb:DeleteItem")
     def end_family_hold(self, family: str) -> None:
-        """Let ``family`` be written to again."""
-        self._let_go(f"FAMILY#{family}")
+        """End the hold on ``family``."""
+        self._release_hold(f"FAMILY#{family}")
 
     @asks("dynamodb:Query")
     def held_families(self) -> dict[str, Stop]:
-        """Return every family that is held, with who holds it."""
+        """Return the held families with their holds."""
         return dict(self._each(_ALL, lambda family, item: (family, _stop(item)), "FAMILY#"))
 
     @asks("dynamodb:PutItem")
     def keep_waiting(self, subject: Arn, *, now: datetime) -> None:
-        """Keep that a stop or a hold refused a write for ``subject``, a task definition or a role."""
+        """Record that a stop or a hold refused a write for ``subject``, a task definition or a role."""
         self._put(_WAITING, str(subject), None, expires=now.timestamp() + WAITING_KEPT_S)
 
     @asks("dynamodb:Query")
     def waiting(self, *, now: datetime) -> tuple[Arn, ...]:
-        """Return the task definitions and roles for which a stop or a hold refused a write in the last hours."""
+        """Return the task definitions and roles for which a stop or a hold refused a write in the last three hours."""
         return tuple(
             subject
             for subject, until in self._each(_WAITING, lambda arn, item: (Arn.parse(arn), expiry_of(item)))
@@ -87,7 +87,7 @@ class HoldStore(Table):
         )
 
     def _held(self, what: str) -> Stop | None:
-        """Return who holds ``what``; of a hold that cannot be read, why not: it holds, whatever it was to say."""
+        """Return the hold on ``what``. A malformed hold still holds; its reason is the read error."""
         try:
             return self._get(what, "HOLD", Stop.from_dict)
         except MalformedItem as error:
@@ -97,7 +97,7 @@ class HoldStore(Table):
         data = stop.to_dict()
         self._together(put=(self._writing(what, "HOLD", data), self._writing(_ALL, what, data)))
 
-    def _let_go(self, what: str) -> None:
+    def _release_hold(self, what: str) -> None:
         self._together(delete=(self._deleting(what, "HOLD"), self._deleting(_ALL, what)))
 
 

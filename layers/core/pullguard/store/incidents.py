@@ -1,10 +1,10 @@
-"""What is remembered of causes, in the ledger's table.
+"""Incidents and their members, in the ledger's table.
 
 | pk | sk | data |
 |---|---|---|
-| CAUSES | id | a ``Incident`` |
+| CAUSES | id | an ``Incident`` |
 | CAUSE#id | MEMBER#td#finding | a ``Member``, while its finding is open; written with the finding (store/ledger.py) |
-| CAUSE#id | PAST#td#finding | a ``Member`` whose finding was resolved, or went over to another cause, ``gone_at`` |
+| CAUSE#id | PAST#td#finding | a ``Member`` whose finding was resolved or moved to another incident, ``gone_at`` |
 """
 
 from collections.abc import Iterator
@@ -18,21 +18,21 @@ _ALL = "CAUSES"
 
 
 class IncidentStore(Table):
-    """The causes and their members. Errors propagate."""
+    """The incidents and their members. Errors propagate."""
 
     @asks("dynamodb:GetItem")
     def record(self, incident_id: str) -> Incident | None:
-        """Return a cause as it stands; None where people were never to be told of it."""
+        """Return the stored incident; None if it never had a state to report."""
         return self._get(_ALL, incident_id, Incident.from_dict)
 
     @asks("dynamodb:Query")
     def records(self) -> Iterator[Incident]:
-        """Yield every cause that is open, or that was resolved in the last months."""
+        """Yield every incident that is open, or was resolved in the last 90 days."""
         return self._each(_ALL, lambda _, item: Incident.from_dict(data_of(item)))
 
     @asks("dynamodb:PutItem")
     def save(self, record: Incident, *, over: Incident | None, now: datetime) -> bool:
-        """Keep a cause's new state in the place of ``over``; False where that is no longer what is kept."""
+        """Store an incident's new state in place of ``over``; False if ``over`` is no longer the stored state."""
         known = {":sequence": {"N": str(over.sequence)}, ":told": {"N": str(over.reported)}} if over else None
         return self._put(
             _ALL,
@@ -47,17 +47,17 @@ class IncidentStore(Table):
 
     @asks("dynamodb:Query")
     def any_member(self, incident_id: str) -> Member | None:
-        """Return one open finding of the cause, None where there is none."""
+        """Return one open finding of the incident, or None."""
         return next(self._each(_of(incident_id), _member, "MEMBER#", limit=10), None)
 
     @asks("dynamodb:Query")
     def members(self, incident_id: str) -> tuple[Member, ...]:
-        """Return the open findings of the cause."""
+        """Return the open findings of the incident."""
         return tuple(self._each(_of(incident_id), _member, "MEMBER#"))
 
     @asks("dynamodb:Query")
     def past(self, incident_id: str, *, since: datetime) -> tuple[Member, ...]:
-        """Return the findings that the cause has lost ``since`` a time; some may be open again."""
+        """Return the findings that left the incident ``since`` a time; some may be open again."""
 
         def read(sort: str, item: Item) -> tuple[Member, datetime]:
             return _member(sort, item), datetime.fromisoformat(data_of(item)["gone_at"])

@@ -1,31 +1,31 @@
-"""What Pullguard remembers: who references what, which findings are open, what was changed.
+"""The ledger: references between resources, findings, remediations, locks and counters.
 
 One DynamoDB table, keyed ``pk`` and ``sk``; each item's data is JSON in ``data``, and ``expires_at_epoch_s`` is the
 table's time to live.
 
 | pk | sk | data |
 |---|---|---|
-| TD#arn | REFERENCES | the things that the task definition references |
+| TD#arn | REFERENCES | the resources that the task definition references |
 | TD#arn | FINDING#id | a ``FindingRecord`` |
-| TD#arn | REMEDIATION#id | a ``Remediation``, and whether it was told |
-| TD#arn | VERIFIED | a list of ``Verified``: what the registries took after the last rotation |
-| TD#arn | ACCEPTED | ``Accepted`` by container: images that registries refuse to anybody and serve to a login |
-| TD#arn | PULLED | nothing: a task of the revision had its images, though a registry would refuse one to anybody |
-| INTENT#occasion | id | a ``Remediation`` that was about to happen on that occasion |
-| REF#thing | TD#arn | nothing: an edge of who references what |
-| ONCE#what | ONCE | nothing: a thing that is to happen once |
-| LEASE#what | LEASE | for whom, where that matters: a thing that somebody is at |
-| CHANGE#sequence | CHANGE | the last change of a sequence that was taken up |
+| TD#arn | REMEDIATION#id | a ``Remediation``, and whether it was published |
+| TD#arn | VERIFIED | a list of ``Verified``: what the registries accepted after the last rotation |
+| TD#arn | ACCEPTED | ``Accepted`` by container: images that registries refuse anonymously and serve to a login |
+| TD#arn | PULLED | nothing: a task of the revision had its images, though a registry would refuse one anonymously |
+| INTENT#occasion | id | a ``Remediation`` that the message with that id was about to make |
+| REF#thing | TD#arn | nothing: the task definition references the thing |
+| ONCE#what | ONCE | nothing: a mark that something has happened |
+| LEASE#what | LEASE | a lock, with its owner if it is re-entrant |
+| CHANGE#sequence | CHANGE | the last change of a sequence that was processed |
 | ROTATION#secret | ROTATION | a ``RotationEnd``: how the last rotation ended |
-| WRITES#scope | hour | how often it was written to in that hour |
+| WRITES#scope | hour | the number of writes to the scope in that hour |
 | SWEEP | STATE | when the last sweep had listed everything |
-| CAUSE#id | MEMBER#td#finding | an open finding of the cause |
-| CAUSE#id | PAST#td#finding | a finding of the cause that is resolved, or has gone over to another |
+| CAUSE#id | MEMBER#td#finding | an open finding of the incident |
+| CAUSE#id | PAST#td#finding | a finding that was resolved, or has moved to another incident |
 
-Other partitions of the same table have a module of their own: ``grants.py`` what is granted and written,
-``ecs_writes.py`` what was written to ECS, ``families.py`` what was done in families, ``holds.py`` what is held,
-``task_definitions.py`` what is known to the sweeps, ``incidents.py`` the causes of findings, ``services.py`` what
-services run, ``starts.py`` what else starts tasks, ``logins.py`` what registries refused.
+Other partitions of the same table have a module of their own: ``grants.py`` (grants and IAM writes), ``ecs_writes.py``
+(ECS writes), ``families.py`` (actions per family), ``holds.py`` (holds), ``task_definitions.py`` (task definitions and
+sweeps), ``incidents.py`` (incidents), ``services.py`` (services), ``starts.py`` (schedules and standalone starts),
+``logins.py`` (refused logins).
 """
 
 import json
@@ -53,7 +53,7 @@ ONCE_KEPT_S = 14 * DAY_S  # as long as a message can stay in a queue
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """All that is remembered of one task definition; ``seen`` is whether it was ever validated."""
+    """Everything stored about one task definition; ``seen`` is whether it was ever validated."""
 
     seen: bool = False
     references: frozenset[str] = frozenset()
@@ -65,13 +65,13 @@ class Entry:
 
 
 class Ledger(GrantStore, EcsWriteStore, FamilyStore, HoldStore):
-    """The table, one method for each thing that is remembered. Errors propagate: forgetting is not an option."""
+    """The table, with one method per kind of item. Errors propagate: a failed read never counts as an absent item."""
 
     # --- one task definition ---
 
     @asks("dynamodb:Query")
     def entry(self, task_definition: Arn) -> Entry:
-        """Return all that is remembered of a task definition, by one query."""
+        """Return everything stored about a task definition, by one query."""
         items = dict(self._each(td(task_definition), _part_of_entry))
         return Entry(
             seen="REFERENCES" in items,
@@ -87,9 +87,10 @@ class Ledger(GrantStore, EcsWriteStore, FamilyStore, HoldStore):
 
     @asks("dynamodb:PutItem", "dynamodb:DeleteItem")
     def keep_references(self, task_definition: Arn, known: Entry, after: frozenset[str]) -> None:
-        """Make the edges of a task definition those of ``after``; the same set costs nothing.
+        """Set the references of a task definition to ``after``; an unchanged set costs no write.
 
-        The list is written last: whoever dies before leaves it as it was, and the next look does all of it again.
+        The list is written last: a run that crashes before leaves it unchanged, and the next validation repeats all of
+        it.
         """
         before = known.references
         if known.seen and before == after:
@@ -102,7 +103,7 @@ class Ledger(GrantStore, EcsWriteStore, FamilyStore, HoldStore):
 
     @asks("dynamodb:DeleteItem")
     def forget_references(self, task_definition: Arn, known: Entry) -> None:
-        """Take away the edges of a task definition, and then that it was ever validated."""
+        """Delete the references of a task definition, and last its list, so that it counts as never validated."""
         for thing in sorted(known.references):
             self._delete(_ref(thing), td(task_definition))
         self._delete(td(task_definition), "REFERENCES")
@@ -114,10 +115,10 @@ class Ledger(GrantStore, EcsWriteStore, FamilyStore, HoldStore):
 
     @asks("dynamodb:PutItem", "dynamodb:DeleteItem")
     def save_finding(self, task_definition: Arn, record: FindingRecord, *, cause: str, now: datetime) -> bool:
-        """Keep a finding's new state, a member of ``cause`` (an id, or empty); False where another run moved it on.
+        """Store a finding's new state as a member of the incident ``cause`` (an id, or empty).
 
-        The finding and its place among the members of its cause are written in one transaction, so that a cause never
-        has a member that is no open finding.
+        Return False if another run has stored a newer state. One transaction writes the finding and its membership, so
+        that every member of an incident is an open finding.
         """
         sequence = {"N": str(record.sequence)}
         finding = record.finding
@@ -133,7 +134,7 @@ class Ledger(GrantStore, EcsWriteStore, FamilyStore, HoldStore):
             values={":sequence": sequence, ":announced": {"N": str(record.announced)}},
             names={"#sequence": "sequence"},
         )
-        if record.announced == record.sequence:  # only told since it was saved: its cause has not changed
+        if record.announced == record.sequence:  # only published since: its membership is unchanged
             return self._write(writing)
         about = f"{task_definition}#{finding.id}"
         belongs, left = ([f"CAUSE#{each}"] if each else [] for each in (cause, record.left))
@@ -147,29 +148,29 @@ class Ledger(GrantStore, EcsWriteStore, FamilyStore, HoldStore):
 
     @asks("dynamodb:PutItem")
     def keep_verified(self, task_definition: Arn, proofs: Iterable[Verified], *, now: datetime) -> None:
-        """Keep which versions of its secrets the registries took."""
+        """Store which versions of its secrets the registries accepted."""
         data = [proof.to_dict() for proof in proofs]
         self._put(td(task_definition), "VERIFIED", data, expires=now.timestamp() + RESOLVED_KEPT_S)
 
     @asks("dynamodb:PutItem")
     def keep_accepted(self, task_definition: Arn, accepted: Mapping[str, Accepted], *, now: datetime) -> None:
-        """Keep which images registries refuse to anybody and would serve to which credentials, in place of the last."""
+        """Store which images registries refuse anonymously but serve to which credentials; replaces the last set."""
         data = {name: each.to_dict() for name, each in accepted.items()}
         self._put(td(task_definition), "ACCEPTED", data, expires=now.timestamp() + DAY_S)
 
     @asks("dynamodb:PutItem")
     def keep_pulled(self, task_definition: Arn, *, now: datetime) -> None:
-        """Keep that a task of a revision has its images: when it has stopped, ECS forgets it."""
+        """Record that a task of a revision has its images; ECS forgets a task after it has stopped."""
         self._put(td(task_definition), "PULLED", None, expires=now.timestamp() + RESOLVED_KEPT_S)
 
     @asks("dynamodb:GetItem")
     def finding(self, task_definition: Arn, finding_id: str) -> FindingRecord | None:
-        """Return a finding as it stands now; None where there is none of that id."""
+        """Return the current record of a finding, or None."""
         return self._get(td(task_definition), f"FINDING#{finding_id}", FindingRecord.from_dict)
 
     @asks("dynamodb:PutItem")
     def save_remediation(self, remediation: Remediation, *, announced: bool, now: datetime) -> bool:
-        """Keep what was or would be done; False where the very same thing has been told before."""
+        """Store what was or would be done; False if the same remediation was published before."""
         return self._put(
             td(remediation.task_definition),
             f"REMEDIATION#{remediation.id}",
@@ -182,12 +183,12 @@ class Ledger(GrantStore, EcsWriteStore, FamilyStore, HoldStore):
 
     @asks("dynamodb:GetItem")
     def remediation(self, task_definition: Arn, remediation_id: str) -> Remediation | None:
-        """Return what was or would be done; None where there is none of that id."""
+        """Return the remediation with an id, or None."""
         return self._get(td(task_definition), f"REMEDIATION#{remediation_id}", Remediation.from_dict)
 
     @asks("dynamodb:PutItem")
     def intend(self, remediation: Remediation, *, now: datetime) -> None:
-        """Keep what is about to be done on an occasion; called before it is done."""
+        """Record what the message ``remediation.occasion`` is about to do. Call it before doing that."""
         self._put(
             f"INTENT#{remediation.occasion}",
             remediation.id,
@@ -197,14 +198,14 @@ class Ledger(GrantStore, EcsWriteStore, FamilyStore, HoldStore):
 
     @asks("dynamodb:Query")
     def intended(self, occasion: str) -> tuple[Remediation, ...]:
-        """Return what was about to be done on ``occasion``."""
+        """Return what runs of the message ``occasion`` (its id) were about to do."""
         return tuple(self._each(f"INTENT#{occasion}", lambda _, item: Remediation.from_dict(data_of(item))))
 
     # --- once, counts, sweep ---
 
     @asks("dynamodb:PutItem")
     def once(self, what: str, *, now: datetime, seconds: int = ONCE_KEPT_S) -> bool:
-        """Whether ``what`` is asked for the first time in the last ``seconds`` (two weeks)."""
+        """Mark ``what`` for ``seconds`` (default: two weeks); False if it is already marked."""
         return self._put(
             f"ONCE#{what}",
             "ONCE",
@@ -216,15 +217,15 @@ class Ledger(GrantStore, EcsWriteStore, FamilyStore, HoldStore):
 
     @asks("dynamodb:GetItem")
     def happened(self, what: str, *, now: datetime) -> bool:
-        """Whether ``once`` was asked for ``what`` before, and not too long ago."""
+        """Whether ``once`` has marked ``what``, and the mark has not expired."""
         item = self._item(f"ONCE#{what}", "ONCE")
         return item is not None and reading(item, expiry_of) > now.timestamp()
 
     @asks("dynamodb:PutItem")
     def lock(self, what: str, seconds: int, *, now: datetime, by: str = "") -> bool:
-        """Whether nobody else has taken ``what`` in the last ``seconds``; if so, it is taken.
+        """Lock ``what`` for ``seconds``; False if another owner has locked it.
 
-        ``by`` says for whom: who has it may take it again, so that a request that the SDK sends twice is one.
+        ``by`` is the owner, if any. The lock is re-entrant per owner, so SDK retries are idempotent.
         """
         epoch_s, whose = int(now.timestamp()), "attribute_not_exists(pk) OR expires_at_epoch_s <= :now"
         return self._put(
@@ -239,14 +240,14 @@ class Ledger(GrantStore, EcsWriteStore, FamilyStore, HoldStore):
 
     @asks("dynamodb:DeleteItem")
     def release(self, what: str) -> None:
-        """Let others take ``what``; called by whoever has the lease."""
+        """Release the lock on ``what``. The caller must hold it."""
         self._delete(f"LEASE#{what}", "LEASE")
 
     @asks("dynamodb:PutItem")
     def take_up(self, sequence: str, change: str, *, seconds: int, now: datetime) -> bool:
-        """Take up a change; False where it is the last that was taken up of its ``sequence`` in the last ``seconds``.
+        """Claim a change for ``seconds``; False if it is already the last claimed change of its ``sequence``.
 
-        A claim before the work is done is for no longer than a run lasts; ``keep_taken_up`` records the outcome.
+        Claim it for at most the time that a run lasts; ``keep_taken_up`` extends the claim after the work is done.
         """
         epoch_s = int(now.timestamp())
         return self._put(
@@ -261,13 +262,13 @@ class Ledger(GrantStore, EcsWriteStore, FamilyStore, HoldStore):
 
     @asks("dynamodb:PutItem")
     def keep_taken_up(self, sequence: str, change: str, *, seconds: int, now: datetime) -> None:
-        """Remember for ``seconds`` that a change was taken up and is done; 0 forgets it, so that anybody may."""
+        """Record for ``seconds`` that a claimed change is done; 0 ends the claim, so that any run may claim it."""
         expires = int(now.timestamp()) + seconds
         self._put(f"CHANGE#{sequence}", "CHANGE", None, extra={"change": {"S": change}}, expires=expires)
 
     @asks("dynamodb:GetItem")
     def taken_up(self, sequence: str, *, now: datetime) -> str | None:
-        """Return the last change of its ``sequence`` that was taken up; None where none was, or that is forgotten."""
+        """Return the last claimed change of a ``sequence``; None without a claim, or after it has expired."""
         item = self._item(f"CHANGE#{sequence}", "CHANGE")
         if item is None or reading(item, expiry_of) <= now.timestamp():
             return None
@@ -275,7 +276,7 @@ class Ledger(GrantStore, EcsWriteStore, FamilyStore, HoldStore):
 
     @asks("dynamodb:PutItem")
     def keep_rotation_end(self, secret: Arn, end: RotationEnd) -> None:
-        """Keep how a rotation ended, unless a later end is known."""
+        """Store how a rotation ended, unless a later end is stored."""
         epoch_s = int(end.at.timestamp())
         self._put(
             f"ROTATION#{secret}",
@@ -294,7 +295,7 @@ class Ledger(GrantStore, EcsWriteStore, FamilyStore, HoldStore):
 
     @asks("dynamodb:UpdateItem")
     def count_write(self, scope: str, *, now: datetime) -> None:
-        """Count a write for ``scope`` in this hour; called once it was made."""
+        """Count a write for ``scope`` in this hour. Call it after the write."""
         self._client.update_item(
             TableName=self._table,
             Key=key(f"WRITES#{scope}", f"{now:%Y-%m-%dT%H}"),
@@ -310,12 +311,12 @@ class Ledger(GrantStore, EcsWriteStore, FamilyStore, HoldStore):
 
     @asks("dynamodb:GetItem")
     def sweep_state(self) -> Mapping[str, Any] | None:
-        """Return when the last sweep began and ended; None where there never was one."""
+        """Return the id and end time of the last listing; None if there never was one, or it cannot be read."""
         return self._or_none("SWEEP", "STATE", lambda data: dict(data.items()))
 
     @asks("dynamodb:PutItem")
     def save_sweep_state(self, state: Mapping[str, Any]) -> None:
-        """Keep when the last sweep began and ended."""
+        """Store the id and end time of the last listing."""
         self._put("SWEEP", "STATE", dict(state))
 
 

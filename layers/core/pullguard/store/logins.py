@@ -1,13 +1,13 @@
-"""What registries said to logins, in the ledger's table, so that nobody's account is locked by our asking.
+"""Registry answers to logins, in the ledger's table, so that verification does not lock accounts.
 
-Many registries lock an account after a few wrong passwords. A secret with 300 dependents would be 300 wrong passwords,
-and every later look one more. So the first who asks with a version of a secret at a host claims it, the others wait for
-what comes of it, and a refusal is believed for a time that grows. Another version is another password: it is asked
-with at once. What is believed here is what a registry has said; that nobody asked is never taken for an answer.
+Many registries lock an account after a few wrong passwords. A secret with 300 dependents would cause 300 failed logins,
+and every later validation one more. The first run that verifies a secret version at a host therefore claims it, the
+others wait for the answer, and a refusal is cached for a time that grows with each repetition. Another version is
+another password and is tried at once. Only a registry's own answer is cached; a missing answer never counts as one.
 
 | pk | sk | data |
 |---|---|---|
-| LOGIN#secret | version#host | what the host said to that version, when, and how often in a row it refused |
+| LOGIN#secret | version#host | the host's answer for that version, when, and the number of consecutive refusals |
 """
 
 import time
@@ -22,23 +22,23 @@ from pullguard.domain.facts import Verification
 from pullguard.store.table import DAY_S, Table, log_malformed
 
 Login: TypeAlias = tuple[Arn, str, str]
-"""A secret, the id of its version, and the registry host that it is tried at."""
+"""A secret, the id of its version, and the host of the registry."""
 
-# A refusal is believed for so long, the second and third in a row for longer. The last is less than the hour after
-# which open findings are looked at again, so that what is put right in the registry is seen.
+# How long a refusal is cached, in seconds: the first, second and later ones in a row. The longest is below the hour
+# after which open findings are revalidated, so that a fix in the registry is noticed.
 REFUSED_S: Final = (300, 900, 2700)
-# Common windows of Docker Hub's limits are hours long; asking sooner prolongs what it refuses.
+# Docker Hub's rate limit windows are hours long; asking sooner prolongs the refusal.
 RATE_LIMITED_S: Final = (60, 300, 900)
-TAKEN_S: Final = 60  # logins that work lock nobody out: the others need not wait for one another
-# A verification takes ten seconds at most; whoever has claimed one and died is waited for no longer.
+TAKEN_S: Final = 60  # working logins lock no account, so other runs need not wait for each other
+# A verification takes at most ten seconds; other runs wait no longer for a run that claimed one and crashed.
 CLAIM_S: Final = 15
 _POLL_S: Final = 0.25
 _STATES: Final = ("", "asking", "said", "taken")
-_REFUSALS: Final = ("rejected", "rate-limited")  # what else it may have said is never believed
+_REFUSALS: Final = ("rejected", "rate-limited")  # no other answer is cached
 
 
 class LoginStore(Table):
-    """Remembers logins that registries refused. Errors propagate: to forget would be to try again."""
+    """Caches logins that registries refused. Errors propagate: a lost refusal would be tried again."""
 
     def __init__(
         self,
@@ -54,10 +54,9 @@ class LoginStore(Table):
 
     @asks("dynamodb:GetItem", "dynamodb:PutItem")
     def known(self, login: Login) -> Verification | None:
-        """Return what was said to that login, and is still to be believed; None: ask now, and then ``keep`` it.
+        """Return the cached answer for a login; on None, ask the registry now and ``keep`` its answer.
 
-        Raises ``MalformedItem`` where that cannot be read. Then no login is tried: it might lock the
-        account.
+        Raises ``MalformedItem`` if the item cannot be read. Then no login is tried: it might lock the account.
         """
         for _ in range(int(CLAIM_S / _POLL_S)):
             data = self._of(login)
@@ -75,7 +74,7 @@ class LoginStore(Table):
 
     @asks("dynamodb:GetItem", "dynamodb:PutItem")
     def keep(self, login: Login, said: Verification) -> None:
-        """Keep what a registry has said to a login."""
+        """Store a registry's answer to a login."""
         in_a_row, now = int(self._of(login)["in_a_row"]), self._now()
         match said:
             case Verification(answer="rejected", refuses="credentials"):
@@ -83,7 +82,7 @@ class LoginStore(Table):
             case Verification(answer="rate-limited"):
                 state, in_a_row, seconds = "said", in_a_row + 1, _growing(RATE_LIMITED_S, in_a_row)
             case Verification(answer="unreachable"):
-                state, seconds = "", 0  # nobody knows whether it was heard: whoever waits may try
+                state, seconds = "", 0  # unknown whether it was received: a waiting run may try
             case _:
                 state, in_a_row, seconds = "taken", 0, TAKEN_S
         data = {"state": state, "answer": said.answer, "detail": said.detail, "in_a_row": in_a_row}
@@ -98,7 +97,7 @@ class LoginStore(Table):
         return found if found is not None else {"state": "", "in_a_row": 0, "until_epoch_s": 0}
 
     def _claim(self, login: Login, known: dict[str, Any]) -> bool:
-        """Whether nobody else has claimed or told of it since ``known`` was read; if so, it is claimed."""
+        """Claim the login; False if another run has claimed or answered it since ``known`` was read."""
         data = {"state": "asking", "in_a_row": known["in_a_row"]}
         until = self._now() + timedelta(seconds=CLAIM_S)
         return self._write_login(login, data, until=until, unless_after=known["until_epoch_s"])
@@ -121,12 +120,12 @@ class LoginStore(Table):
 
 
 def _login(data: dict[str, Any]) -> dict[str, Any]:
-    """Return what is kept of a login; raises for what ``keep`` and ``known`` never wrote: it would be believed."""
+    """Return the stored data of a login; raises for data that ``keep`` and ``known`` never write."""
     state, in_a_row, until_epoch_s = str(data["state"]), int(data["in_a_row"]), float(data["until_epoch_s"])
     said = {name: str(data[name]) for name in ("answer", "detail", "at")} if state == "said" else {}
     if state not in _STATES or (said and said["answer"] not in _REFUSALS) or in_a_row < 0:
         raise ValueError(state)
-    datetime.fromtimestamp(until_epoch_s, tz=UTC)  # raises for what is no time
+    datetime.fromtimestamp(until_epoch_s, tz=UTC)  # raises for an invalid time
     return {**said, "state": state, "in_a_row": in_a_row, "until_epoch_s": until_epoch_s}
 
 

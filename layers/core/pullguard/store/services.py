@@ -1,10 +1,10 @@
-"""Which service runs what, in the ledger's table: kept by the sweep, by events, and by every look at what fails.
+"""The task definition that each service runs, in the ledger's table: stored by sweeps, events and validations.
 
-A cause names the services that it hits within seconds. To ask ECS then would be a walk through all clusters.
+An alert names the affected services within seconds. Asking ECS at that time would mean listing all clusters.
 
 | pk | sk | data |
 |---|---|---|
-| SERVICES | ARN of a service | a ``Kept``; of one that was kept long ago the ARN of the task definition alone |
+| SERVICES | ARN of a service | a ``Kept``; in the oldest items only the ARN of the task definition |
 """
 
 from collections.abc import Mapping
@@ -22,19 +22,19 @@ _ALL = "SERVICES"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """What a service runs (an ARN), and when it pulls next; empty where only an event has told of it."""
+    """The task definition of a service (ARN) and its next pull; ``next_pull`` is empty if only an event named it."""
 
     task_definition: str
     next_pull: NextPull | Literal[""] = ""
 
     @classmethod
     def of(cls, use: ServiceUse) -> "Kept":
-        """Return what is kept of a service that was looked at."""
+        """Return the item data of a service as read from ECS."""
         return cls(task_definition=use.task_definition, next_pull=next_pull_of(use))
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any] | str) -> "Kept":
-        """Return what the ledger holds."""
+        """Parse item data of the ledger, in the current or the oldest form."""
         return cls(task_definition=data) if isinstance(data, str) else cls(**members_of(cls, data))
 
 
@@ -43,22 +43,22 @@ class ServiceStore(Table):
 
     @asks("dynamodb:Query")
     def known(self) -> dict[str, Kept]:
-        """Return what each service runs, by ARN."""
+        """Return all stored services, by ARN."""
         return dict(self._each(_ALL, lambda service, item: (service, Kept.from_data(data_of(item)))))
 
     @asks("dynamodb:PutItem")
     def keep(self, service: str, kept: Kept) -> None:
-        """Remember what a service runs now."""
+        """Store what a service runs now."""
         self._put(_ALL, service, asdict(kept))
 
     @asks("dynamodb:DeleteItem")
     def forget(self, service: str) -> None:
-        """Forget a service that there is no more."""
+        """Delete a service that no longer exists."""
         self._delete(_ALL, service)
 
 
 def by_task_definition(services: Mapping[str, Kept]) -> dict[str, list[str]]:
-    """Return the services that run each task definition."""
+    """Return the services of each task definition."""
     found: dict[str, list[str]] = {}
     for service in sorted(services):
         found.setdefault(services[service].task_definition, []).append(service)

@@ -1,12 +1,12 @@
-"""What starts tasks beside services, in the ledger's table: rules, schedules and standalone starts.
+"""Task starts outside services, in the ledger's table: rules, schedules and standalone starts.
 
-Amazon ECS forgets a stopped task after about an hour, and a walk through all rules and schedules is no work for each
-event: so each sweep keeps what it found of those, and events of tasks are remembered for a day.
+Amazon ECS forgets a stopped task after about an hour, and listing all rules and schedules is too much work for each
+event. Each sweep therefore stores the rules and schedules that it found, and task events are stored for a day.
 
 | pk | sk | data |
 |---|---|---|
 | SCHEDULES | LISTED | when they were last listed, or what could not be read |
-| SCHEDULES | TD#arn kind within name | of a ``ScheduleUse``, what its key does not say |
+| SCHEDULES | TD#arn kind within name | the members of a ``ScheduleUse`` that the key does not contain |
 | ALONE | RAN TD#arn, FAILED TD#arn | nothing: a standalone task of the revision ran, or failed to start |
 """
 
@@ -39,14 +39,14 @@ class StartStore(Table):
 
     @asks("dynamodb:Query", "dynamodb:PutItem", "dynamodb:DeleteItem")
     def keep_schedules(self, found: Lookup[tuple[ScheduleUse, ...]]) -> None:
-        """Keep what a sweep ``found`` of rules and schedules; where they could not be read, keep that."""
+        """Store the rules and schedules that a sweep ``found``, or that they could not be read."""
         if not isinstance(found, tuple):
             self._put(_ALL, _LISTED, {"at": self._now().isoformat(), "unread": str(found)})
             return
         known = {item["sk"]["S"]: item.get("data", {}).get("S") for item in self._items(_ALL, "TD#")}
         wanted = {_sort(use): _data(use) for use in found}
         for sort, data in wanted.items():
-            if known.get(sort) != json.dumps(data):  # also where it cannot be read
+            if known.get(sort) != json.dumps(data):  # this replaces malformed items too
                 self._put(_ALL, sort, data)
         for sort in known.keys() - wanted.keys():
             self._delete(_ALL, sort)
@@ -54,7 +54,7 @@ class StartStore(Table):
 
     @asks("dynamodb:Query", "dynamodb:GetItem")
     def schedules(self) -> Lookup[tuple[ScheduleUse, ...]]:
-        """Return every rule and schedule that starts tasks of one very revision, as the last sweep found them."""
+        """Return every rule and schedule that starts tasks of a fixed revision, as of the last sweep."""
         listed = self._or_none(_ALL, _LISTED, lambda data: data["unread"] or "")
         if listed is None:
             return NOT_LISTED
@@ -64,9 +64,9 @@ class StartStore(Table):
 
     @asks("dynamodb:PutItem")
     def keep_alone(self, task_definition: Arn, *, ran: bool) -> None:
-        """Remember for a day that a task was started beside any service and ``ran``, or failed to start.
+        """Record for a day that a standalone task ``ran`` or failed to start.
 
-        One write for each hour, and for each of the two.
+        This writes at most once per hour for each of the two outcomes.
         """
         expires = self._now().timestamp() + DAY_S
         self._put(
@@ -80,7 +80,7 @@ class StartStore(Table):
 
     @asks("dynamodb:Query")
     def alone(self) -> dict[Arn, bool]:
-        """Return the revisions of which a task was started beside any service in the last day, and whether one ran."""
+        """Return the revisions with a standalone start in the last day, each with whether one of its tasks ran."""
         now_s, found = self._now().timestamp(), dict[Arn, bool]()
         for ran, arn, counts in self._each(_ALONE, lambda sort, item: (*_start(sort), _counts(item, now_s))):
             if counts:
@@ -94,7 +94,7 @@ def _start(sort: str) -> tuple[bool, Arn]:
 
 
 def _counts(item: Item, now_s: float) -> bool:
-    """Whether a start still counts; one whose time cannot be read does."""
+    """Whether a start is recent enough to count; one with an unreadable time counts."""
     return _or_else(item, lambda it: expiry_of(it) > now_s, default=True)
 
 
@@ -107,7 +107,7 @@ def _data(use: ScheduleUse) -> dict[str, bool]:
 
 
 def _use(sort: str, item: Item) -> ScheduleUse:
-    """Read a use from its sort key, which says all that counts, whatever the data is: a malformed item is still use."""
+    """Read a use from its sort key, which has all essential members: malformed data does not end a use."""
     revision, kind, within, name = sort.split(" ", 3)
     return ScheduleUse(
         kind="rule" if kind == "rule" else "schedule",
@@ -119,7 +119,7 @@ def _use(sort: str, item: Item) -> ScheduleUse:
 
 
 def _or_else(item: Item, read: Callable[[Item], bool], *, default: bool) -> bool:
-    """Return what ``read`` makes of ``item``; an item of which it can make nothing is named in the log."""
+    """Return the result of ``read`` on ``item``; log a malformed item and return ``default``."""
     try:
         return reading(item, read)
     except MalformedItem as error:

@@ -1,8 +1,8 @@
-"""The ledger's table as DynamoDB has it: keys, JSON in ``data``, conditions, time to live.
+"""The ledger's DynamoDB table: keys, JSON in ``data``, conditions, time to live.
 
-Of a list, an item that cannot be read is named in the log and left out: it must not keep the others from being read.
-An item that is asked for by itself raises ``MalformedItem``, which names it too. What guards a write has to be told
-apart from what is absent, so a store that has a safe answer for a malformed item gives it itself.
+A list logs and skips a malformed item, so that it does not block the others. Reading a single malformed item raises
+``MalformedItem``, which names it. An item that guards a write must not be mistaken for an absent one; a store with a
+safe answer for a malformed item handles the exception itself.
 """
 
 import json
@@ -24,7 +24,7 @@ _LOG: Final = logging.getLogger(__name__)
 
 
 class Table:
-    """Reads and writes of items; what an item means is the business of whoever asks."""
+    """Reads and writes items; the subclasses interpret them."""
 
     def __init__(self, client: "DynamoDBClient", table: str) -> None:
         self._client = client
@@ -33,7 +33,7 @@ class Table:
     def _each(
         self, partition: str, read: Callable[[str, Item], T], prefix: str = "", *, limit: int | None = None
     ) -> Iterator[T]:
-        """Yield what ``read`` makes of each item's sort key, less ``prefix``, and of the item itself."""
+        """Yield the result of ``read`` for each item, given its sort key without ``prefix`` and the item."""
         for item in self._items(partition, prefix, limit=limit):
             try:
                 yield reading(item, lambda it: read(it["sk"]["S"].removeprefix(prefix), it))
@@ -55,9 +55,9 @@ class Table:
             yield from page["Items"]
 
     def _get(self, partition: str, sort: str, read: Callable[[Any], T]) -> T | None:
-        """Return what ``read`` makes of an item's data; None where there is no such item.
+        """Return the result of ``read`` for an item's data; None if there is no such item.
 
-        Raises ``MalformedItem`` where it cannot be read.
+        Raises ``MalformedItem`` if the item cannot be read.
         """
         item = self._item(partition, sort)
         return None if item is None else reading(item, lambda it: read(data_of(it)))
@@ -66,7 +66,7 @@ class Table:
         return self._client.get_item(TableName=self._table, Key=key(partition, sort), ConsistentRead=True).get("Item")
 
     def _or_none(self, partition: str, sort: str, read: Callable[[Any], T]) -> T | None:
-        """Do as ``_get`` does; an item that cannot be read is named in the log, and as good as none."""
+        """Do as ``_get`` does, but log a malformed item and treat it as absent."""
         try:
             return self._get(partition, sort, read)
         except MalformedItem as error:
@@ -85,14 +85,14 @@ class Table:
         values: Mapping[str, Any] | None = None,
         names: Mapping[str, str] | None = None,
     ) -> bool:
-        """Write an item; False where ``condition`` does not hold."""
+        """Write an item; False if ``condition`` does not hold."""
         request = self._writing(
             partition, sort, data, extra=extra, expires=expires, condition=condition, values=values, names=names
         )
         return self._write(request)
 
     def _write(self, request: Mapping[str, Any]) -> bool:
-        """Write an item as ``_writing`` has put it; False where its condition does not hold."""
+        """Send a request built by ``_writing``; False if its condition does not hold."""
         try:
             self._client.put_item(**request)
         except self._client.exceptions.ConditionalCheckFailedException:
@@ -108,7 +108,7 @@ class Table:
         condition: str | None = None,
         values: Mapping[str, Any] | None = None,
     ) -> bool:
-        """Set some attributes and leave the others; False where the condition does not hold."""
+        """Set some attributes and leave the others; False if the condition does not hold."""
         return self._change(
             partition,
             sort,
@@ -128,7 +128,7 @@ class Table:
         values: Mapping[str, Any] | None = None,
         names: Mapping[str, str] | None = None,
     ) -> bool:
-        """Change an item by an update expression; False where the condition does not hold."""
+        """Change an item by an update expression; False if the condition does not hold."""
         request: dict[str, Any] = {
             "TableName": self._table,
             "Key": key(partition, sort),
@@ -150,9 +150,9 @@ class Table:
         self._client.delete_item(**self._deleting(partition, sort))
 
     def _together(self, *, put: Iterable[Mapping[str, Any]] = (), delete: Iterable[Mapping[str, Any]] = ()) -> bool:
-        """Write and delete items in one transaction; False where a condition does not hold.
+        """Write and delete items in one transaction; False if a condition does not hold.
 
-        Another transaction on the same items may be under way: then it is tried again, a few times.
+        A conflict with another transaction on the same items is retried, with at most five attempts.
         https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html
         """
         steps: Any = [*({"Put": each} for each in put), *({"Delete": each} for each in delete)]
@@ -205,17 +205,17 @@ def data_of(item: Item) -> Any:
 
 
 def expiry_of(item: Item) -> int:
-    """Return when an item ends, in seconds since 1970."""
+    """Return when an item expires, in seconds since 1970."""
     return int(item["expires_at_epoch_s"]["N"])
 
 
 def log_malformed(error: MalformedItem) -> None:
-    """Name an item that cannot be read in the log (docs/operations.md)."""
+    """Log a malformed item (docs/operations.md)."""
     _LOG.warning("%s", error)
 
 
 def reading(item: Item, read: Callable[[Item], T]) -> T:
-    """Return what ``read`` makes of an item; raises ``MalformedItem`` where it cannot."""
+    """Return the result of ``read`` for an item; raises ``MalformedItem`` if it fails."""
     try:
         return read(item)
     except (
@@ -237,5 +237,5 @@ def key(partition: str, sort: str) -> dict[str, Any]:
 
 
 def td(arn: object) -> str:
-    """Return the name by which a task definition stands in keys."""
+    """Return the key of a task definition."""
     return f"TD#{arn}"

@@ -66,7 +66,7 @@ class Confirmer:
     ) -> int:
         role = self.executor.readers().role(arn)
         if isinstance(role, Unreadable) or (isinstance(role, Role) and not isinstance(role.inline_policies, tuple)):
-            raise Unconfirmed(f"could not read whether {arn} still has the policy that was written")
+            raise Unconfirmed(f"the policy that was written on {arn} could not be read")
         own = own_policy(role) if isinstance(role, Role) else None
         if not isinstance(role, Role) or own is None:
             return 0
@@ -102,7 +102,7 @@ class Confirmer:
         """Return those of ``secrets`` whose grant for ``task_definition`` lacks an owner's consent, with the reason."""
         facts = gather(task_definition, self.executor.readers(), now=self.executor.now())
         if isinstance(facts, Unreadable):
-            raise NotNow(f"could not read whether the owners still consent: {facts}")
+            raise NotNow(f"the consent of the owners could not be read: {facts}")
         if not isinstance(facts, Facts):
             return {str(secret): "the task definition is gone" for secret in secrets}
         reasons = {str(secret): revoked(facts, secret) for secret in secrets}

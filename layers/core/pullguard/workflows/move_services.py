@@ -40,7 +40,7 @@ def hidden_by(successor: Arn, source: TaskDefinition, ecs: Ecs) -> Arn | None:
     for before in range(newest, max(source.revision, newest - _BETWEEN_MAX), -1):
         found = ecs.describe(f"{source.family}:{before}")
         if isinstance(found, Unreadable):
-            raise NotNow(f"could not read whether a copy hides {source.family}:{before}: {found}")
+            raise NotNow(f"whether a copy hides {source.family}:{before} could not be read: {found}")
         if isinstance(found, TaskDefinition) and found.status == "ACTIVE" and successor_of(found, source) is None:
             return found.arn
     return None

@@ -134,7 +134,7 @@ class Reregisterer:
             return None
         found = self.ecs.describe(str(new))
         if isinstance(found, Unreadable):
-            raise NotNow(f"could not read the state of {new}: {found}")
+            raise NotNow(f"the state of {new} could not be read: {found}")
         if isinstance(found, TaskDefinition) and found.status == "ACTIVE":
             raise NotNow(f"{new} is registered, and ECS does not say yet that it is the newest of its family")
         family = family_of(source)
