@@ -1,4 +1,4 @@
-"""From an AWS error to a fact: named codes become ``Missing`` or ``Unreadable``, everything else propagates."""
+"""Map AWS errors to facts: named codes become ``Missing`` or ``Unreadable``; everything else propagates."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,7 +28,7 @@ THROTTLED: Final = frozenset(
         "SlowDown",
     }
 )
-# Faults of AWS's own, with which no request of ours has to do.
+# AWS faults, independent of the request.
 _FAULTS: Final = frozenset(
     {
         "InternalError",
@@ -42,13 +42,13 @@ _FAULTS: Final = frozenset(
     }
 )
 _SERVER_ERROR: Final = 500
-# Nobody can have heard a request that failed with these.
+# A request that failed with one of these never reached AWS.
 NEVER_SENT: Final = (EndpointConnectionError, ConnectTimeoutError)
 UNREACHABLE: Final = (EndpointConnectionError, ConnectTimeoutError, ReadTimedOut, ConnectionClosedError)
 
 
 def asks(*actions: str) -> Callable[[F], F]:
-    """Mark a gateway's method with the IAM actions that it needs; the template is held against these marks."""
+    """Mark a gateway method with the IAM actions that it needs; tests compare the template with these marks."""
 
     def mark(method: F) -> F:
         method.iam_actions = frozenset(actions)  # type: ignore[attr-defined]
@@ -63,13 +63,13 @@ def error_code(error: ClientError) -> str:
 
 
 def is_fault(error: ClientError) -> bool:
-    """Whether AWS failed by itself: the same call may succeed a moment later."""
+    """Whether AWS itself failed: the same call may succeed a moment later."""
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     return error_code(error) in _FAULTS or status >= _SERVER_ERROR
 
 
 def safe_words(error: Exception) -> str:
-    """Say what went wrong, in words in which no secret's value can be: other errors' texts may quote what they read."""
+    """Describe an error without any secret value: the text of an unlisted error may quote its input."""
     match error:
         case PullguardError():
             return f"{type(error).__name__}: {error}"
@@ -90,10 +90,10 @@ def looked_up(
 ) -> T | Missing | Unreadable:
     """Make ``call`` and turn its named failures into facts about ``resource``.
 
-    ``permission`` is the IAM action of the call (where ``call`` makes several, the one that failed is named).
-    ``missing`` and ``refused`` are the error codes by which this call says that there is no such thing, or that the
-    thing cannot be read in its present state. A fault of AWS's own is no answer, if ``outlasts_faults``; any other
-    error is a fault of ours or of AWS's, and propagates.
+    ``permission`` is the IAM action of the call (if ``call`` makes several, the result names the one that failed).
+    ``missing`` are the error codes of this call for a resource that does not exist, ``refused`` those for one that
+    cannot be read in its current state. With ``outlasts_faults``, an AWS fault becomes ``Unreadable``. Any other error
+    propagates.
     """
     try:
         return call()
@@ -112,7 +112,7 @@ def looked_up(
 
 @contextmanager
 def writing(service: str, resource: str) -> Iterator[None]:
-    """Turn AWS's refusal of a call to ``service`` about ``resource`` into ``Denied``; everything else propagates."""
+    """Turn an access error of a call to ``service`` about ``resource`` into ``Denied``; everything else propagates."""
     try:
         yield
     except ClientError as error:

@@ -1,4 +1,4 @@
-"""The one place where boto3 clients are made: lazily, once for each service and Region."""
+"""Create all boto3 clients: lazily, once per service and Region."""
 
 from threading import Lock
 from typing import Any
@@ -8,7 +8,7 @@ from botocore.config import Config
 
 
 class Clients:
-    """boto3 clients by service and Region, with retries and time limits that suit a Lambda function."""
+    """boto3 clients by service and Region, with retries and timeouts for a Lambda function."""
 
     def __init__(self, session: boto3.Session | None = None, *, region: str | None = None, attempts: int = 5) -> None:
         self._session = session or boto3.Session(region_name=region)
@@ -24,11 +24,11 @@ class Clients:
 
     @property
     def region(self) -> str:
-        """The Region that the session works in."""
+        """The Region of the session."""
         return str(self._session.region_name)
 
     def get(self, service: str, region: str | None = None) -> Any:
-        """Return the client of ``service`` in ``region`` (the session's own where none is given)."""
+        """Return the client of ``service`` in ``region`` (default: the session's Region)."""
         key = (service, region or self.region)
         with self._making:
             if key not in self._made:

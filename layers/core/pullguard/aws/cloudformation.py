@@ -1,4 +1,4 @@
-"""AWS CloudFormation: what the deployed stack is called and where its parts are."""
+"""AWS CloudFormation: the outputs of the deployed stack."""
 
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ class Stacks:
 
     @asks("cloudformation:DescribeStacks")
     def outputs(self, name: str) -> dict[str, str]:
-        """Return the outputs of the stack ``name``; errors propagate, also that there is none of that name.
+        """Return the outputs of the stack ``name``. Errors propagate, including that of an unknown stack.
 
         Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStacks.html
         """

@@ -1,4 +1,4 @@
-"""Amazon ECS: task definitions, where they run, and the two calls that change something."""
+"""Amazon ECS: task definitions, their usage, and the two calls that write."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -28,7 +28,7 @@ from pullguard.planning.successor import latest_of, successor_of
 if TYPE_CHECKING:
     from mypy_boto3_ecs import ECSClient
 
-# DescribeTaskDefinition has no error of its own for "no such": it answers ClientException.
+# DescribeTaskDefinition has no specific error for a missing task definition: it returns ClientException.
 # https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTaskDefinition.html
 _NO_SUCH = frozenset({"ClientException"})
 _NO_CLUSTER = frozenset({"ClusterNotFoundException"})
@@ -38,7 +38,7 @@ _INSTANCES_A_CALL = 100  # DescribeContainerInstances
 
 
 class Asked(Protocol):
-    """What ``Ecs.usage`` asks, as ``Ecs`` itself answers it."""
+    """The lookups of ``Ecs.usage``; ``Ecs`` implements them."""
 
     def describe(self, reference: str) -> Lookup[TaskDefinition]:
         """Describe a revision, or the newest ACTIVE one of a family."""
@@ -57,7 +57,7 @@ class Asked(Protocol):
 
 
 class Ecs:
-    """Reads and writes of one account and Region."""
+    """Reads and writes in one account and Region."""
 
     def __init__(self, client: "ECSClient") -> None:
         self._client = client
@@ -67,7 +67,7 @@ class Ecs:
         client.meta.events.register("needs-retry.ecs.UpdateService", _force_once)
 
     def _keep_raw(self, response_dict: Mapping[str, Any], **_: object) -> None:
-        """Keep the answer as it came over the wire: the SDK's parser drops members that it does not know."""
+        """Keep the raw response: the SDK's parser drops members that it does not know."""
         self._wire.body = response_dict.get("body")
 
     @asks("ecs:DescribeTaskDefinition")
@@ -84,17 +84,17 @@ class Ecs:
     def describe_raw(self, reference: str) -> tuple[Mapping[str, Any], Mapping[str, Any], Tags]:
         """Describe a revision (by ARN), or the newest ACTIVE one of a family (by name), for re-registration.
 
-        Returned are the task definition as parsed, the whole answer as it came over the wire, and the tags.
+        Return the parsed task definition, the whole raw response, and the tags.
 
-        Raises ``Denied``; other errors propagate: this is asked by an executor, which must not guess.
+        Raises ``Denied``; other errors propagate, since an executor must not guess.
         """
-        self._wire.body = None  # where nothing is kept of this answer, what follows fails, and nothing is registered
+        self._wire.body = None  # without a new raw response, the parsing below fails and nothing is registered
         with writing("ecs", reference):
             answer = self._client.describe_task_definition(taskDefinition=reference, include=["TAGS"])
         return answer["taskDefinition"], json.loads(self._wire.body), _tags(answer.get("tags", []))
 
     def register_members(self) -> MemberTree:
-        """Return what RegisterTaskDefinition takes, as the installed SDK knows it."""
+        """Return the input members of RegisterTaskDefinition that the installed SDK knows."""
         shape: Any = self._client.meta.service_model.operation_model("RegisterTaskDefinition").input_shape
         return member_tree(shape)
 
@@ -107,13 +107,13 @@ class Ecs:
 
     @asks("ecs:UpdateService", "iam:PassRole")
     def move_service(self, cluster: str, service: str, task_definition: Arn) -> None:
-        """Let a service run another revision; nothing else of it changes. Raises ``Denied``."""
+        """Move a service to another revision; nothing else changes. Raises ``Denied``."""
         with writing("ecs", service):
             self._client.update_service(cluster=cluster, service=service, taskDefinition=str(task_definition))
 
     @asks("ecs:UpdateService")
     def redeploy(self, cluster: str, service: str) -> None:
-        """Let a service replace its tasks by new ones of the same revision. Raises ``Denied``."""
+        """Make a service replace its tasks with new ones of the same revision. Raises ``Denied``."""
         with writing("ecs", service):
             self._client.update_service(cluster=cluster, service=service, forceNewDeployment=True)
 
@@ -136,7 +136,7 @@ class Ecs:
 
     @asks("ecs:ListServices", "ecs:DescribeServices")
     def services(self, cluster: str) -> Iterator[ServiceUse]:
-        """Yield the ACTIVE services of ``cluster``, one entry for each revision that they run."""
+        """Yield the ACTIVE services of ``cluster``, one entry per revision that each runs."""
         for page in self._client.get_paginator("list_services").paginate(
             cluster=cluster, PaginationConfig={"PageSize": 100}
         ):
@@ -149,9 +149,9 @@ class Ecs:
 
     @asks("ecs:DescribeServices")
     def own_revision(self, cluster: str, service: str) -> str | None:
-        """Return the ARN of the task definition that a service is to run, as of now; None where ECS could not move it.
+        """Return the ARN of a service's desired task definition; None if UpdateService could not change it.
 
-        Raises ``Denied``; other errors propagate: this is asked by an executor, which must not guess.
+        Raises ``Denied``; other errors propagate, since an executor must not guess.
         Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Service.html
         """
         with writing("ecs", service):
@@ -200,7 +200,7 @@ class Ecs:
 
     @asks("ecs:ListContainerInstances", "ecs:DescribeContainerInstances")
     def instances(self, cluster: str) -> Iterator[Instance]:
-        """Yield the container instances of ``cluster`` that tasks may be placed on, with their agents' versions."""
+        """Yield the container instances of ``cluster`` that accept tasks, with their agent versions."""
         pages = self._client.get_paginator("list_container_instances").paginate(cluster=cluster, status="ACTIVE")
         for page in pages:
             arns = iter(page["containerInstanceArns"])
@@ -235,7 +235,7 @@ class Ecs:
     def usage(self, task_definition: TaskDefinition, asked: "Asked | None" = None) -> Lookup[Usage]:
         """Find where a revision runs, and whether it is the newest ACTIVE one of its family.
 
-        ``asked`` answers in the place of ECS, where the caller remembers what it was asked before.
+        ``asked`` replaces ECS with a cache of the caller.
         """
         arn, ecs = str(task_definition.arn), asked or self
 
@@ -279,21 +279,21 @@ def _send_once(
     caught_exception: Exception | None,
     **_: object,
 ) -> None:
-    """Keep the SDK from sending what may have taken effect, and would take effect once more.
+    """Keep the SDK from retrying a request that may have taken effect and would take effect again.
 
-    RegisterTaskDefinition knows no idempotency token: sent twice, it makes two revisions. A message that comes back
-    later sees by the new revision's tag that it is there, or by a service's newest deployment that it was redeployed.
+    RegisterTaskDefinition has no idempotency token: sent twice, it creates two revisions. When the message is retried
+    later, the new revision's tag shows that it exists, or the service's newest deployment shows the redeployment.
     https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RegisterTaskDefinition.html
     """
     if caught_exception is not None and not isinstance(caught_exception, NEVER_SENT):
         raise caught_exception
-    if response is not None and response[0].status_code >= 500:  # noqa: PLR2004 (a fault of AWS's)
+    if response is not None and response[0].status_code >= 500:  # noqa: PLR2004 (an AWS fault)
         code = response[0].status_code
         raise NotNow(f"AWS answered {operation.name} with {code}: it may have taken effect")
 
 
 def _force_once(*, request_dict: Mapping[str, Any], **answered: Any) -> None:
-    """Keep the SDK from sending a forced deployment twice; to move a service twice is to move it once."""
+    """Keep the SDK from retrying a forced deployment; moving a service is idempotent."""
     if json.loads(request_dict["body"]).get("forceNewDeployment"):
         _send_once(**answered)
 

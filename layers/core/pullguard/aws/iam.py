@@ -1,4 +1,4 @@
-"""AWS IAM: everything that decides what an execution role may do, and the one policy that is ours to write."""
+"""AWS IAM: everything that decides what an execution role may do, and the only policy that Pullguard writes."""
 
 import json
 from collections.abc import Mapping
@@ -23,11 +23,11 @@ _NO_SUCH = frozenset({"NoSuchEntity"})
 
 
 class Iam:
-    """Reads of one account, and the writes of one inline policy. Managed policy documents are remembered by version."""
+    """Reads in one account, and writes of one inline policy. Each managed policy is read once."""
 
     def __init__(self, client: "IAMClient") -> None:
         self._client = client
-        # botocore's own decoding keeps the last of two members of one name, and so hides that there are two.
+        # botocore's decoding keeps only the last of two members of the same name, and so hides the duplicate.
         client.meta.events.unregister("after-call.iam", json_decode_policies)
         self._once = Once()
 
@@ -40,22 +40,22 @@ class Iam:
         "iam:GetPolicyVersion",
     )
     def role(self, arn: Arn) -> Lookup[Role]:
-        """Read a role of this account by its ARN, path included: a role of another path is another role."""
+        """Read a role of this account by its ARN, including the path: a role with another path is another role."""
         name = arn.resource_name.rsplit("/", 1)[-1]
         found = looked_up(
             "iam:GetRole", str(arn), lambda: self._client.get_role(RoleName=name)["Role"], missing=_NO_SUCH
         )
         if not isinstance(found, dict):
             return found
-        if found["Arn"] != str(arn):  # IAM names roles without their path, ECS assumes them by their whole ARN
+        if found["Arn"] != str(arn):  # IAM looks roles up without their path, ECS assumes them by full ARN
             return Missing(resource=str(arn), instead=found["Arn"])
         return self._role(found, self._inline(name), self._attached(name))
 
     @asks("iam:GetAccountAuthorizationDetails", "iam:GetPolicy", "iam:GetPolicyVersion")
     def every_role(self) -> Lookup[dict[Arn, Role]]:
-        """Read all roles of the account at once, a page of them a call: less than four calls for each of many roles.
+        """Read all roles of the account in pages; for many roles this takes fewer than four calls per role.
 
-        A role that is not understood is left out; whoever needs it asks for it by itself.
+        A role that cannot be parsed is omitted; a caller that needs it reads it individually.
         Source: https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountAuthorizationDetails.html
         """
 
@@ -73,7 +73,7 @@ class Iam:
         return {role.arn: role for role in roles}
 
     def _remember(self, policy: Mapping[str, Any]) -> None:
-        """Keep a managed policy's default version, where the answer has all of it."""
+        """Cache a managed policy's default version if the response is complete."""
         versions = policy.get("PolicyVersionList", ())
         document = next((each.get("Document") for each in versions if each.get("IsDefaultVersion")), None)
         if document is not None and "Arn" in policy and "PolicyName" in policy:
@@ -134,8 +134,8 @@ class Iam:
 
     def _policies(self, arns: list[str]) -> Lookup[tuple[NamedPolicy, ...]]:
         policies = [self._policy(arn) for arn in arns]
-        unread = next((policy for policy in policies if not isinstance(policy, NamedPolicy)), None)
-        return unread or tuple(policy for policy in policies if isinstance(policy, NamedPolicy))
+        unreadable = next((policy for policy in policies if not isinstance(policy, NamedPolicy)), None)
+        return unreadable or tuple(policy for policy in policies if isinstance(policy, NamedPolicy))
 
     def _policy(self, arn: str) -> Lookup[NamedPolicy]:
         def call() -> NamedPolicy:
@@ -183,13 +183,13 @@ class Iam:
 
     @asks("iam:PutRolePolicy")
     def put_role_policy(self, role_name: str, policy_name: str, document: str) -> None:
-        """Write one inline policy; raises ``Denied`` where AWS refuses it, other errors propagate."""
+        """Write one inline policy; raises ``Denied`` if AWS refuses it, other errors propagate."""
         with writing("iam", f"the role {role_name}"):
             self._client.put_role_policy(RoleName=role_name, PolicyName=policy_name, PolicyDocument=document)
 
     @asks("iam:DeleteRolePolicy")
     def delete_role_policy(self, role_name: str, policy_name: str) -> None:
-        """Delete one inline policy, if it is still there; raises ``Denied`` where AWS refuses it."""
+        """Delete one inline policy if it exists; raises ``Denied`` if AWS refuses."""
         with writing("iam", f"the role {role_name}"), suppress(self._client.exceptions.NoSuchEntityException):
             self._client.delete_role_policy(RoleName=role_name, PolicyName=policy_name)
 
@@ -203,7 +203,7 @@ def _is_understood(found: Mapping[str, Any]) -> bool:
 
 
 def _document(value: Any) -> Document:
-    """Return a policy document as an object; as text where it is no JSON object, or gives a member twice."""
+    """Return a policy document as an object; as text if it is not a JSON object or has duplicate members."""
     if not isinstance(value, str):
         return value if isinstance(value, dict) else json.dumps(value)
     text = unquote(value) if value.startswith("%") else value

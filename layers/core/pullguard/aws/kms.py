@@ -18,9 +18,9 @@ _NOT_TAKEN = frozenset({"InvalidArnException"})
 
 
 class Kms:
-    """Reads of one Region as a caller of ``account``.
+    """Reads in one Region as a caller of ``account``.
 
-    DescribeKey and ListGrants work across accounts, GetKeyPolicy and ListAliases do not: those two are not asked about
+    DescribeKey and ListGrants work across accounts, GetKeyPolicy and ListAliases do not: those two are not called for
     another account's key.
     Source: https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-modifying-external-accounts.html
     """
@@ -33,7 +33,7 @@ class Kms:
     def key(self, arn: Arn) -> Lookup[Key]:
         """Resolve the ARN of a key or an alias, and read what decides who may decrypt with it.
 
-        The policy and the grants of an AWS managed key are not asked for: its use is fixed by AWS.
+        The policy and the grants of an AWS managed key are not read: AWS fixes its use.
         """
 
         def describe() -> Key:
@@ -98,7 +98,7 @@ class Kms:
 
 
 def _answered_at_home(arn: Arn, operation: str, command: str, *more: str) -> NotAsked:
-    """Say that AWS KMS answers ``operation`` only to callers of the key's own account, and what to run there."""
+    """Return that AWS KMS answers ``operation`` only to the key's own account, and the command to run there."""
     return NotAsked(
         why=f"AWS KMS answers {operation} of {arn} in account {arn.account} only",
         switch=f"run {command} in account {arn.account}",
@@ -107,6 +107,6 @@ def _answered_at_home(arn: Arn, operation: str, command: str, *more: str) -> Not
 
 
 def _account_of(issuer: str) -> str | None:
-    """Return the account id: KMS tells it bare or as the ARN of the account's root."""
+    """Return the account id: KMS returns it bare or as the ARN of the account's root."""
     found = _ACCOUNT.fullmatch(issuer)
     return found[1] if found else None

@@ -1,4 +1,4 @@
-"""Queues, the Pullguard bus and the topic: how the functions speak to each other and to people."""
+"""Queues, the Pullguard bus and the topic: messages between the functions, and alerts to people."""
 
 import hashlib
 import json
@@ -24,7 +24,7 @@ BUS_SOURCE = "pullguard"
 
 
 class NotSent(PullguardError):
-    """AWS took a batch of messages or events, and refused some of them: the whole will be sent again."""
+    """AWS accepted a batch of messages or events but refused some entries; the whole batch is sent again."""
 
 
 class Queues:
@@ -54,8 +54,8 @@ class Queues:
     def command(self, queue_url: str, command: ValidationRequest | Review, *, group: str, occasion: str) -> None:
         """Send a message to a FIFO queue; messages of one ``group`` are handled one after another.
 
-        ``occasion`` makes the message unlike any sent on another occasion, so that the queue's deduplication drops
-        only the copies of one and the same message, and never a later need for the same role or family.
+        ``occasion`` is part of the deduplication id, so that the queue drops only copies of the same message, and never
+        a later request for the same role or family.
         """
         self._client.send_message(
             QueueUrl=queue_url,
@@ -66,14 +66,14 @@ class Queues:
 
     @asks("sqs:SendMessage")
     def send(self, queue_url: str, message: Mapping[str, Any], *, delay_s: int = 0) -> None:
-        """Send any JSON object to a standard queue; it can be received after ``delay_s``, 900 at most."""
+        """Send any JSON object to a standard queue, delayed by ``delay_s`` seconds (at most 900)."""
         self._client.send_message(QueueUrl=queue_url, MessageBody=json.dumps(message), DelaySeconds=delay_s)
 
     @asks("sqs:SendMessage")
     def reject(self, queue_url: str, body: str, *, reason: str, function: str, group: str | None = None) -> None:
-        """Put a message that cannot be handled into the dead-letter queue, with the reason beside it.
+        """Send a message that cannot be handled to the dead-letter queue, with the reason as an attribute.
 
-        It keeps its ``group``, so that it is in order with the others of its role or family when it is moved back.
+        It keeps its ``group``, so that it stays in order with the others of its role or family when it is redriven.
         """
         fifo = (
             {"MessageGroupId": group or "rejected", "MessageDeduplicationId": _short(f"{body}\0{reason}")}
@@ -92,7 +92,7 @@ class Queues:
 
 
 class Bus:
-    """Publishes facts onto the Pullguard bus."""
+    """Publishes facts on the Pullguard bus."""
 
     def __init__(self, client: "EventBridgeClient", name: str) -> None:
         self._client = client
@@ -100,7 +100,7 @@ class Bus:
 
     @asks("events:PutEvents")
     def publish(self, detail_type: str, detail: Mapping[str, Any], resources: Iterable[str] = ()) -> None:
-        """Publish one event; raises ``NotSent`` where the bus refuses it."""
+        """Publish one event; raises ``NotSent`` if the bus refuses it."""
         answer = self._client.put_events(
             Entries=[
                 {
@@ -128,8 +128,8 @@ class Topic:
     def publish(self, subject: str, text: str, attributes: Mapping[str, str | tuple[str, ...]]) -> str:
         """Publish one alert; return its message id.
 
-        A known token in the name of a family, a role or a secret, which programs need, is not shown to people.
-        An attribute of several values is a String.Array, any of which a filter policy may match.
+        Tokens that appear in the name of a family, a role or a secret are redacted here; programs get the full name.
+        An attribute with several values is a String.Array; a filter policy may match any of them.
         Source: https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html
         """
         answer = self._client.publish(
@@ -148,7 +148,7 @@ def _attribute(value: str | tuple[str, ...]) -> "MessageAttributeValueTypeDef":
 
 
 def _short(text: str) -> str:
-    """Return a group or deduplication id for any text: these may have 128 characters of a small alphabet."""
+    """Return a group or deduplication id for any text: SQS allows 128 characters of a small alphabet."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 

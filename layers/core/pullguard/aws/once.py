@@ -1,4 +1,4 @@
-"""Answers remembered: each question is asked once, however many threads want to know."""
+"""A cache of answers: each question is asked once, regardless of how many threads ask it."""
 
 from collections.abc import Callable, Hashable
 from threading import Lock
@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 class Once:
-    """Remembers answers by key. A question that raised is asked again by whoever comes next."""
+    """Caches answers by key. If a question raises, the next caller asks it again."""
 
     def __init__(self) -> None:
         self._guard = Lock()
@@ -16,9 +16,9 @@ class Once:
         self._answers: dict[Hashable, Any] = {}
 
     def __call__(self, key: Hashable, ask: Callable[[], T]) -> T:
-        """Return the answer of ``key``; whoever comes while it is asked waits for it.
+        """Return the answer for ``key``; concurrent callers wait for the first one.
 
-        ``ask`` may ask for other keys, as long as no two ask for each other's.
+        ``ask`` may ask for other keys if no two keys depend on each other.
         """
         with self._guard:
             asking = self._asking.setdefault(key, Lock())

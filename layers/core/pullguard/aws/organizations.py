@@ -1,4 +1,4 @@
-"""AWS Organizations: which organization the caller's account belongs to."""
+"""AWS Organizations: the organization of the caller's account."""
 
 from typing import TYPE_CHECKING, Final
 
@@ -12,7 +12,7 @@ _IN_NONE: Final = frozenset({"AWSOrganizationsNotInUseException"})
 
 
 class Organizations:
-    """Reads of one account; every account of an organization may ask.
+    """Reads in one account; every account of an organization may ask.
 
     Source: https://docs.aws.amazon.com/organizations/latest/APIReference/API_DescribeOrganization.html
     """
@@ -22,7 +22,7 @@ class Organizations:
 
     @asks("organizations:DescribeOrganization")
     def organization(self) -> Lookup[str]:
-        """Return the organization's id (``o-…``); Missing where the account is in none."""
+        """Return the organization's id (``o-…``), or Missing if the account is not in an organization."""
         return looked_up(
             "organizations:DescribeOrganization",
             "*",

@@ -1,8 +1,8 @@
-"""How fast to ask: at most so many calls a second, and no faster than AWS has just shown that it takes.
+"""Rate limiting shared by many threads: a fixed maximum, lowered when AWS throttles.
 
-botocore sends a throttled call again, later; but many threads that do so independently waste most of the quota on
-calls that are refused. So one pace for all of them: unlimited until AWS throttles for the first time, then the
-quota that AWS documents, less where that is still too much (others use it too), more again while it is not.
+botocore retries a throttled call later, but many threads that do so independently waste most of the quota on refused
+calls. All threads therefore share one pace: unlimited until AWS throttles for the first time, then the documented
+quota, lower if AWS still throttles (other callers share the quota), and rising again while it does not.
 Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/request-throttling.html
 """
 
@@ -18,12 +18,12 @@ PACED: Final = ("DescribeTaskDefinition", "ListTaskDefinitionFamilies")
 QUOTA_PER_S: Final = 20.0
 _LEAST_PER_S: Final = 1.0
 _LESS: Final = 0.8
-_MORE_PER_S: Final = 0.2  # a second without throttling earns so many calls a second more
-_BETWEEN_CUTS_S: Final = 2.0  # calls that were under way together are throttled together, which is one sign, not many
+_MORE_PER_S: Final = 0.2  # how much the pace rises per second without throttling
+_BETWEEN_CUTS_S: Final = 2.0  # concurrent calls are throttled together, which counts as one signal
 
 
 class Pace:
-    """A pace for many threads; ``per_second`` is the most that is ever asked, None for no limit."""
+    """A pace for many threads; ``per_second`` is the maximum number of calls per second, None for no limit."""
 
     def __init__(
         self,
@@ -43,11 +43,11 @@ class Pace:
 
     @property
     def per_second(self) -> float | None:
-        """The present pace, None where nothing limits it."""
+        """The current pace in calls per second; None if it is unlimited."""
         return self._per_second
 
     def wait(self) -> None:
-        """Wait for one's turn."""
+        """Block until the next call is due."""
         with self._lock:
             now = self._clock()
             self._grow(now)
@@ -58,7 +58,7 @@ class Pace:
         self._sleep(max(0.0, turn - now))
 
     def throttled(self) -> None:
-        """Take note that AWS refused a call because there were too many."""
+        """Lower the pace because AWS throttled a call."""
         with self._lock:
             now = self._clock()
             if now - self._cut_at < _BETWEEN_CUTS_S:
@@ -78,7 +78,7 @@ class Pace:
         self._grown_at = now
 
     def keep(self, client: Any) -> None:
-        """Let the paced calls of a boto3 ECS client wait for their turn, repeated ones too."""
+        """Apply the pace to the paced calls of a boto3 ECS client, including retries."""
         for operation in PACED:
             client.meta.events.register(f"before-send.ecs.{operation}", self._before_send)
             client.meta.events.register(f"needs-retry.ecs.{operation}", self._after_answer)
@@ -87,6 +87,6 @@ class Pace:
         self.wait()
 
     def _after_answer(self, response: Any = None, **_: object) -> None:
-        """Look at one answer; ``response`` is what botocore's retry handlers see: None where nothing came."""
+        """Check one response for throttling; ``response`` is that of botocore's retry handlers, None if none came."""
         if response is not None and response[1].get("Error", {}).get("Code") in THROTTLED:
             self.throttled()

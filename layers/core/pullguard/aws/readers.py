@@ -1,4 +1,4 @@
-"""The core's questions (``gather.Readers``), asked of AWS: each at most once for each thing."""
+"""The AWS implementation of ``gather.Readers``: each resource is read at most once."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -46,7 +46,7 @@ from pullguard.registry.refused_logins import RefusedLogins
 if TYPE_CHECKING:
     from pullguard.registry import Logins, Transport
 
-# How ListSecretVersionIds names aws/secretsmanager.
+# The name of aws/secretsmanager in ListSecretVersionIds.
 # https://docs.aws.amazon.com/cli/latest/reference/secretsmanager/list-secret-version-ids.html
 _DEFAULT_KEY: Final = "DefaultEncryptionKey"
 _DEFAULT_ALIAS: Final = "alias/aws/secretsmanager"
@@ -54,28 +54,31 @@ ReadValues: TypeAlias = Literal["never", "opted-in", "all"]
 
 
 class Starts(Protocol):
-    """What starts tasks beside services, as sweeps and events reported it."""
+    """Task starts outside services, as reported by sweeps and events."""
 
     def schedules(self) -> Lookup[tuple[ScheduleUse, ...]]:
-        """Return every rule and schedule that starts tasks of one very revision."""
+        """Return every rule and schedule that starts tasks of a fixed revision."""
 
     def alone(self) -> Mapping[Arn, bool]:
-        """Return the revisions of which a task was started beside any service in the last day, and whether one ran."""
+        """Return the revisions with a standalone start in the last day, each with whether one of its tasks ran."""
 
 
 class AwsReaders:
-    """Readers for one account, remembering every answer: make one for each batch, and throw it away after it.
+    """Readers for one account that cache every answer: create one per batch, and discard it afterwards.
 
-    ``values`` says whose secrets' values are read: nobody's, those of secrets that are opted in, or all. ``account`` is
-    the caller's. ``verify``
-    says whether registries are asked, with the credentials of opted-in secrets only; ``cross_check`` whether
-    AWS's simulator is. ``starts`` says what starts tasks beside services, as sweeps and events reported it.
-    Where more than ``bulk_above`` roles are asked for, all are read at once (None: never).
-    ``lists_all`` says whether all roles and secrets are listed, in order to offer similar names for one that does not
-    exist: only people's own credentials may. ``logins`` remembers what registries refused; by default as long as these
-    readers live. ``secret_pattern`` is the deployment's RegistrySecretPattern, ``required_boundary`` its
-    RequireRoleBoundary (empty: none). ``ca_file`` are authorities that registries' certificates may come from beside
-    the system's (PEM; empty: none), ``loopback`` says whether registries on this machine itself are asked.
+    - ``values``: which secret values are read: none, those of opted-in secrets, or all.
+    - ``account``: the caller's account id.
+    - ``verify``: ask registries, with the credentials of opted-in secrets only.
+    - ``cross_check``: ask AWS's policy simulator.
+    - ``starts``: task starts outside services, as reported by sweeps and events.
+    - ``bulk_above``: read all roles at once if more than this number are needed (None: never).
+    - ``lists_all``: list all roles and secrets, in order to suggest similar names for one that does not exist. Only a
+      person's own credentials may do so.
+    - ``logins``: a cache of refused logins (default: in memory, for the lifetime of these readers).
+    - ``secret_pattern``, ``required_boundary``: the deployment's RegistrySecretPattern and RequireRoleBoundary (empty:
+      no boundary).
+    - ``ca_file``: a PEM file of certificate authorities for registries, beside the system's (empty: no file).
+    - ``loopback``: also ask registries on this machine.
     """
 
     def __init__(
@@ -119,7 +122,7 @@ class AwsReaders:
 
     @property
     def _walk(self) -> Walk:
-        """What the batch shares of what runs where."""
+        """The usage data that the batch shares."""
         return self._once("walk", lambda: Walk(self.ecs, self._once))
 
     @property
@@ -137,7 +140,7 @@ class AwsReaders:
         return self._once(("task-definition", reference), lambda: self.ecs.describe(reference))
 
     def role(self, arn: Arn) -> Lookup[Role]:
-        """Read a role: tags, trust, boundary, and every policy that is attached to it or embedded in it."""
+        """Read a role: tags, trust policy, boundary, and every attached or inline policy."""
         self._roles.add(arn)
         if self._bulk_above is not None and len(self._roles) > self._bulk_above:
             every = self._once("every-role", self.iam.every_role)
@@ -169,7 +172,7 @@ class AwsReaders:
         return replace(secret, value=self._value(secret))
 
     def _judged(self, secret: Secret) -> Secret:
-        """Return the secret with whether the deployment leaves it out: by the last part of its ARN, as in IAM."""
+        """Return the secret with whether the deployment excludes it, by the last part of its ARN, as in IAM."""
         fits = glob_matches(glob(self._pattern), secret.arn.resource_name)
         return secret if fits else replace(secret, outside=self._pattern)
 
@@ -181,7 +184,7 @@ class AwsReaders:
         return tuple(None if _is_awss_own(each) else self._key(each, secret) for each in ids)
 
     def _key(self, key_id: str, secret: Arn) -> Lookup[Key]:
-        """Read the key that a secret names. One that cannot be placed in an account and a Region is not asked for."""
+        """Read the key that a secret names; not if its id cannot be resolved to an account and a Region."""
         try:
             arn = key_beside(key_id, secret)
         except Malformed as malformed:
@@ -191,11 +194,11 @@ class AwsReaders:
         )
 
     def organization(self) -> Lookup[str]:
-        """Return the id of the organization of the caller's account; Missing where it is in none."""
+        """Return the id of the organization of the caller's account, or Missing if it is not in one."""
         return self._once("organization", lambda: Organizations(self._clients.get("organizations")).organization())
 
     def _value(self, secret: Secret) -> Lookup[ValueShape]:
-        """Read the value's shape where that is allowed: by the owner's tag, or by the caller's own wish."""
+        """Read the value's shape if the owner's tag or the caller's setting allows it."""
         if secret.deleted_at is not None:
             return NotAsked(why="a secret that is to be deleted has no value to read", switch="restore the secret")
         if secret.type is not None:
@@ -226,20 +229,20 @@ class AwsReaders:
         return tuple(map(self._judged, listed)) if isinstance(listed, tuple) else listed
 
     def every_secret(self, region: str) -> Lookup[tuple[Secret, ...]]:
-        """List all secrets of the account and Region, where they may be listed."""
+        """List all secrets of the account and Region, if ``lists_all`` allows it."""
         if not self._lists_all:
             return SECRETS_NOT_LISTED
         return self._once(("every-secret", region), lambda: self._secrets_manager(region).every_secret())
 
     def every_role(self) -> Lookup[tuple[Role, ...]]:
-        """Return the account's roles, where they may be listed."""
+        """Return the account's roles, if ``lists_all`` allows it."""
         if not self._lists_all:
             return ROLES_NOT_LISTED
         every = self._once("every-role", self.iam.every_role)
         return tuple(every.values()) if isinstance(every, dict) else every
 
     def usage(self, task_definition: TaskDefinition) -> Lookup[Usage]:
-        """Find what runs a revision or starts it, and whether it is the newest of its family."""
+        """Find what runs or starts a revision, and whether it is the newest of its family."""
         return self._once(("usage", task_definition.arn), lambda: self._usage(task_definition))
 
     def _usage(self, task_definition: TaskDefinition) -> Lookup[Usage]:
@@ -251,20 +254,20 @@ class AwsReaders:
         return starting(usage, task_definition.arn, schedules, alone)
 
     def simulation(self, role: Role, secret: Secret, reference: str) -> Lookup[tuple[Simulated, ...]]:
-        """Ask AWS's policy simulator for a second opinion, where that is switched on."""
+        """Ask AWS's policy simulator for a second opinion, if enabled."""
         if not self._cross_check:
             return SIMULATION_SWITCHED_OFF
         asked = questions(role, secret, Circumstances(reference=reference))
         return self._once(("simulation", role.arn, asked), lambda: self.iam.simulate(role.arn, asked))
 
     def verification(self, secret: Secret, image: ImageReference) -> Lookup[Verification]:
-        """Ask the registry whether the secret's credentials pull the image, where that is switched on."""
+        """Ask the registry whether the secret's credentials can pull the image, if enabled."""
         if not self._verify:
             return VERIFICATION_SWITCHED_OFF
         return self._once(("verification", secret.arn, image), lambda: self._verified(secret, image))
 
     def _verified(self, secret: Secret, image: ImageReference) -> Lookup[Verification]:
-        # Imported where it is used: the HTTP client costs start-up time that most deployments need not pay.
+        # Lazy import: the HTTP client costs start-up time, and most deployments do not need it.
         from pullguard.registry import verification  # noqa: PLC0415
 
         return self._answered(
@@ -273,7 +276,7 @@ class AwsReaders:
         )
 
     def anonymous_pull(self, image: ImageReference, hosts: frozenset[str]) -> Lookup[Verification]:
-        """Ask the registry, one of ``hosts``, whether it serves the image to anybody, where that is switched on."""
+        """Ask the registry, one of ``hosts``, whether it serves the image anonymously, if enabled."""
         if not self._verify:
             return VERIFICATION_SWITCHED_OFF
         return self._once(("anonymous-pull", image), lambda: self._pulled_as_anybody(image, hosts))
@@ -291,10 +294,10 @@ class AwsReaders:
         return Transport(tls=partial(verified_tls, self._ca_file), loopback=self._loopback)
 
     def _answered(self, host: str, ask: Callable[[], Lookup[Verification]]) -> Lookup[Verification]:
-        """Ask a registry that does not answer once for a batch, and not once for each of its images.
+        """Ask a registry; one that does not answer is asked once per batch, not once per image.
 
-        One whose firewall refuses us may do so for some of its images alone.
-        Where it cannot be read what it has said to a login before, it is not asked with that login.
+        A registry whose firewall refuses our address is asked for each image: it may refuse only some of them. If the
+        cached answer to a login cannot be read, the registry is not asked with that login.
         """
         from pullguard.registry import VerificationBroke  # noqa: PLC0415 (as above)
 
@@ -312,12 +315,12 @@ class AwsReaders:
 def starting(
     usage: Usage, revision: Arn, schedules: Lookup[tuple[ScheduleUse, ...]], alone: Mapping[Arn, bool]
 ) -> Usage:
-    """Return ``usage`` with what starts ``revision`` beside services."""
+    """Return ``usage`` with the starts of ``revision`` outside services."""
     if isinstance(schedules, tuple):
         schedules = tuple(each for each in schedules if each.task_definition == revision)
     return replace(usage, schedules=schedules, started_alone=revision in alone, ran_alone=alone.get(revision, False))
 
 
 def _is_awss_own(key_id: str) -> bool:
-    """Whether this names aws/secretsmanager, of which no account but the secret's own may even ask."""
+    """Whether this names aws/secretsmanager, which only the secret's own account can describe."""
     return key_id in (_DEFAULT_KEY, _DEFAULT_ALIAS) or key_id.endswith(f":{_DEFAULT_ALIAS}")

@@ -1,4 +1,4 @@
-"""Amazon EventBridge: which rules and which schedules start tasks of which revisions."""
+"""Amazon EventBridge: the rules and schedules that start tasks, with their revisions."""
 
 import json
 from collections.abc import Iterable, Iterator, Set
@@ -16,7 +16,7 @@ from pullguard.domain.facts import Lookup, ScheduleUse
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
 
-# What a universal target can call to start tasks.
+# The ECS calls of a universal target that start tasks.
 _STARTING: Final = ("runTask", "startTask")
 _NO_SUCH = frozenset({"ResourceNotFoundException"})
 
@@ -29,7 +29,7 @@ class Rules:
 
     @asks("events:ListRuleNamesByTarget", "events:ListTargetsByRule")
     def starting(self, clusters: Iterable[Arn]) -> Lookup[tuple[ScheduleUse, ...]]:
-        """Find the rules that start tasks of one very revision in one of ``clusters``.
+        """Find the rules that start tasks of a fixed revision in one of ``clusters``.
 
         The target of a rule that starts tasks is their cluster.
         Source: https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_EcsParameters.html
@@ -62,9 +62,9 @@ class Schedules:
 
     @asks("scheduler:ListSchedules", "scheduler:GetSchedule")
     def starting(self, clusters: Iterable[Arn]) -> Lookup[tuple[ScheduleUse, ...]]:
-        """Find the schedules that start tasks of one very revision in one of ``clusters``.
+        """Find the schedules that start tasks of a fixed revision in one of ``clusters``.
 
-        Those with a universal target, which calls ECS as its input says, are found whatever the cluster.
+        Schedules with a universal target, which calls ECS according to its input, are found for any cluster.
         Source: https://docs.aws.amazon.com/scheduler/latest/APIReference/API_EcsParameters.html
         """
         homes = {str(cluster): cluster for cluster in clusters}
@@ -101,19 +101,19 @@ class Schedules:
 
 
 def started_by(rules: Rules, schedules: Schedules, clusters: Iterable[str]) -> Lookup[tuple[ScheduleUse, ...]]:
-    """Return every rule and schedule that starts tasks of one very revision in ``clusters`` (ARNs).
+    """Return every rule and schedule that starts tasks of a fixed revision in ``clusters`` (ARNs).
 
-    If one of the two cannot be read, the result is that Unreadable: then it is unknown for every revision.
+    If rules or schedules cannot be read, the result is that Unreadable: then it is unknown for every revision.
     """
     homes = tuple(Arn.parse(cluster, service="ecs", resource_type="cluster") for cluster in clusters)
     found = (rules.starting(homes), schedules.starting(homes))
-    unread = next((each for each in found if not isinstance(each, tuple)), None)
-    return unread or tuple(chain.from_iterable(each for each in found if isinstance(each, tuple)))
+    unreadable = next((each for each in found if not isinstance(each, tuple)), None)
+    return unreadable or tuple(chain.from_iterable(each for each in found if isinstance(each, tuple)))
 
 
 @contextmanager
 def _gone_is_none() -> Iterator[None]:
-    """Pass over a rule or a schedule that was deleted since it was listed: it starts nothing any more."""
+    """Skip a rule or a schedule that was deleted after it was listed: it no longer starts anything."""
     try:
         yield
     except ClientError as error:
@@ -124,8 +124,7 @@ def _gone_is_none() -> Iterator[None]:
 def _revision(text: object, home: Arn) -> Arn | None:
     """Return the revision that ``text``, an ARN or ``family:revision``, names in the account and Region of ``home``.
 
-    A family alone means its newest revision, which is always in use: None, as for one
-    of another account or Region.
+    Return None for a family alone (its newest revision is always in use), and for another account or Region.
     """
     if not isinstance(text, str):
         return None
@@ -141,7 +140,7 @@ def _revision(text: object, home: Arn) -> Arn | None:
 def _named_in(request: object) -> object:
     """Return the task definition that a universal target's input names: an ARN, ``family:revision``, or a family.
 
-    An input that is no JSON object, or names none, starts nothing.
+    An input that is not a JSON object, or names no task definition, starts nothing.
     Source: https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-universal.html
     """
     try:

@@ -1,4 +1,4 @@
-"""AWS Secrets Manager: what a secret is, who may read it, and the shape of its value."""
+"""AWS Secrets Manager: a secret's metadata, its policies, and the shape of its value."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
 _NO_SUCH = frozenset({"ResourceNotFoundException"})
-# What GetSecretValue answers for a secret in a state in which nobody can read it.
+# The errors of GetSecretValue for a secret in an unreadable state.
 # https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html
 _NOT_NOW = frozenset(
     {"InvalidRequestException", "DecryptionFailure", "InvalidParameterException", "KMSInvalidStateException"}
 )
-# Where the call is not known yet: some partitions get it later than others.
+# The errors of a call that the partition does not support yet.
 _NO_SUCH_CALL = frozenset({"InvalidAction", "UnknownOperationException"})
 _LIST_POLICIES = "secretsmanager:ListResourcePolicies"
 _DEFAULT_POLICY = "default"
 
 
 class SecretsManager:
-    """Reads of one account and Region."""
+    """Reads in one account and Region."""
 
     def __init__(self, client: "SecretsManagerClient") -> None:
         self._client = client
@@ -51,7 +51,7 @@ class SecretsManager:
 
     @asks("secretsmanager:GetResourcePolicy")
     def resource_policy(self, secret: Arn) -> Lookup[Document | None]:
-        """Read the secret's resource policy; None where it has none."""
+        """Read the secret's resource policy; None if it does not have one."""
         return looked_up(
             "secretsmanager:GetResourcePolicy",
             str(secret),
@@ -89,10 +89,10 @@ class SecretsManager:
 
     @asks("secretsmanager:ListSecretVersionIds")
     def current_keys(self, secret: Arn) -> Lookup[tuple[str, ...] | None]:
-        """Read which keys the current version is encrypted under, each of which decrypts it; None where none is named.
+        """Read the keys under which the current version is encrypted; each can decrypt it. None if no key is named.
 
-        After a change of the secret's key these are the former and the new one, or the former alone where the
-        principal that changed it may not use both.
+        After a change of the secret's key these are the former and the new key, or only the former if the principal
+        that changed it may not use both.
         Source: https://docs.aws.amazon.com/secretsmanager/latest/userguide/manage_update-encryption-key.html
         """
 
@@ -111,7 +111,7 @@ class SecretsManager:
 
     @asks("secretsmanager:GetSecretValue")
     def credentials(self, secret: Arn, version_id: str | None = None) -> Lookup[Credentials]:
-        """Read a value, AWSCURRENT unless a version is named: its shape, username and password, both hidden."""
+        """Read a value (default: AWSCURRENT): its shape, username and password, both hidden from representations."""
         version = {"VersionId": version_id} if version_id else {}
         return looked_up(
             "secretsmanager:GetSecretValue",
@@ -123,7 +123,7 @@ class SecretsManager:
 
     @asks("secretsmanager:ListSecrets")
     def opted_in(self) -> Lookup[tuple[Secret, ...]]:
-        """List the secrets that carry the tag by which an owner opts in."""
+        """List the secrets with the opt-in tag."""
         listed = self._listed(Filters=[{"Key": "tag-key", "Values": [REGISTRY_TAG]}])
         return tuple(each for each in listed if REGISTRY_TAG in each.tags) if isinstance(listed, tuple) else listed
 
@@ -141,7 +141,7 @@ class SecretsManager:
 
 
 def _secret(answer: Mapping[str, Any]) -> Secret:
-    """Read an answer of DescribeSecret, or an entry of ListSecrets, which has nearly the same members."""
+    """Parse a response of DescribeSecret, or an entry of ListSecrets, which has nearly the same members."""
     stages = answer.get("VersionIdsToStages") or answer.get("SecretVersionsToStages") or {}
     return Secret(
         arn=Arn.parse(answer["ARN"], service="secretsmanager", resource_type="secret"),

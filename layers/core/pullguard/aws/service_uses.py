@@ -1,4 +1,4 @@
-"""What a described service runs, read into facts."""
+"""Parse a described service into the revisions that it runs."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -8,7 +8,7 @@ from pullguard.domain.facts import ServiceUse
 
 
 def service_uses(cluster: str, service: Mapping[str, Any]) -> Iterator[ServiceUse]:
-    """Yield what a service runs: its own task definition, and what task sets and deployments with tasks run beside it.
+    """Yield what a service runs: its own task definition, and other ones of its task sets and deployments with tasks.
 
     A service with an external controller has no task definition of its own, but that of its primary task set.
     Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Service.html
@@ -51,10 +51,10 @@ def service_uses(cluster: str, service: Mapping[str, Any]) -> Iterator[ServiceUs
 
 
 def own_revision(service: Mapping[str, Any]) -> str | None:
-    """Return the ARN of the task definition that a service is to run.
+    """Return the ARN of the service's desired task definition.
 
-    None where there is no such service any more, where another controller than ECS deploys it, or where the service
-    and its primary deployment say different things: one of them is about to change.
+    Return None if the service no longer exists, if a controller other than ECS deploys it, or if the service and its
+    primary deployment disagree: one of them is about to change.
     """
     controller = service.get("deploymentController", {}).get("type", "ECS")
     if (service.get("status"), controller) != ("ACTIVE", "ECS"):
@@ -65,7 +65,7 @@ def own_revision(service: Mapping[str, Any]) -> str | None:
 
 
 def _wants_tasks(described: Mapping[str, Any]) -> bool:
-    """Whether a task set or deployment has or wants tasks: one that has been replaced may be listed for a while."""
+    """Whether a task set or deployment has or wants tasks: a replaced one may be listed for a while."""
     return any(
         described.get(count) for count in ("computedDesiredCount", "desiredCount", "runningCount", "pendingCount")
     )

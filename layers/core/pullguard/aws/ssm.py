@@ -1,4 +1,4 @@
-"""AWS Systems Manager: the one parameter by which everything is stopped."""
+"""AWS Systems Manager: the stop parameter, which pauses all remediation."""
 
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ _NO_SUCH = frozenset({"ParameterNotFound"})
 
 
 class StopSwitch:
-    """The stack's stop parameter ``name``, read anew each time: a stop and its end count for the very next write."""
+    """The stack's stop parameter ``name``, read every time: a stop or its end applies to the next write."""
 
     def __init__(self, client: "SSMClient", name: str) -> None:
         self._client = client
@@ -33,6 +33,6 @@ class StopSwitch:
 
     @asks("ssm:PutParameter")
     def write(self, stop: Stop | None) -> None:
-        """Stop everything, or (None) let it go on. Errors propagate."""
+        """Stop all writes, or (None) resume them. Errors propagate."""
         text = GO_ON if stop is None else switch_text(stop)
         self._client.put_parameter(Name=self._name, Value=text, Type="String", Overwrite=True)

@@ -1,7 +1,6 @@
-"""What runs in an account and Region now, read cluster by cluster: for many task definitions at once.
+"""A survey of what runs in an account and Region now, cluster by cluster, for many task definitions at once.
 
-Asking for each task definition where it runs would cost a walk through all clusters each time; here one walk
-answers for all of them.
+Asking for the usage of each task definition would list all clusters each time; one survey answers for all of them.
 """
 
 from collections import Counter
@@ -33,7 +32,7 @@ _NO_CLUSTER = frozenset({"ClusterNotFoundException"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterSurvey:
-    """One cluster; ``failed_starts`` are pairs of a task definition's ARN and what happened."""
+    """One cluster; ``failed_starts`` are pairs of a task definition's ARN and a failed start."""
 
     cluster: str
     services: Lookup[tuple[ServiceUse, ...]]
@@ -43,9 +42,9 @@ class ClusterSurvey:
 
     @property
     def unread(self) -> tuple[Unreadable, ...]:
-        """Everything about the cluster that AWS would not tell."""
-        looked = (self.services, self.tasks, self.instances, self.failed_starts)
-        return tuple(lookup for lookup in looked if isinstance(lookup, Unreadable))
+        """The lookups about the cluster that failed."""
+        lookups = (self.services, self.tasks, self.instances, self.failed_starts)
+        return tuple(lookup for lookup in lookups if isinstance(lookup, Unreadable))
 
     @property
     def exists(self) -> bool:
@@ -55,7 +54,7 @@ class ClusterSurvey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Uses:
-    """Who uses one revision; ``failed_in`` are the clusters of ``failed_starts``, one for each."""
+    """The uses of one revision; ``failed_in`` are the clusters of ``failed_starts``, one for each."""
 
     services: list[ServiceUse] = field(default_factory=list)
     tasks: list[TaskUse] = field(default_factory=list)
@@ -69,12 +68,12 @@ class _Uses:
 
     @property
     def matters(self) -> bool:
-        """Whether it runs, or a schedule or a program just failed to start it: what a service starts, it runs."""
+        """Whether it runs, or a schedule or a program just failed to start it; a service's starts count as running."""
         return self.runs or any(not start.of_service for start in self.failed_starts)
 
     @property
     def on_instances_of(self) -> frozenset[str]:
-        """The clusters on whose own instances it runs: Fargate has a platform version, other launch types have none."""
+        """The clusters on whose own instances it runs: only Fargate has a platform version."""
         uses: tuple[ServiceUse | TaskUse, ...] = (*self.services, *self.tasks)
         return frozenset(
             use.cluster_arn for use in uses if use.launch_type != "FARGATE" and use.platform_version is None
@@ -85,7 +84,7 @@ _NOWHERE = _Uses()
 
 
 class Running:
-    """All that was found running, by the ARN of the task definition."""
+    """Everything found running, by the ARN of the task definition."""
 
     def __init__(self, clusters: Iterable[ClusterSurvey] = (), *, unlisted: Unreadable | None = None) -> None:
         self._clusters = tuple(clusters)
@@ -111,20 +110,20 @@ class Running:
 
     @property
     def clusters(self) -> tuple[ClusterSurvey, ...]:
-        """What was looked at."""
+        """The surveyed clusters."""
         return self._clusters
 
     @property
     def unread(self) -> tuple[Unreadable, ...]:
-        """Everything that AWS would not tell."""
+        """All lookups that failed."""
         unlisted = () if self._unlisted is None else (self._unlisted,)
         return (*unlisted, *(unread for cluster in self._clusters for unread in cluster.unread))
 
     @property
     def revisions(self) -> Mapping[str, Mapping[Arn, tuple[str, ...]]]:
-        """The revisions in use, by family, each with its places in words: its services, or else its clusters.
+        """The revisions in use, by family, each with descriptions of its places: its services, or else its clusters.
 
-        In use is what a service or a running task uses, or what a schedule or a program just failed to start.
+        A revision is in use if a service or a running task uses it, or a schedule or a program just failed to start it.
         """
         return self._revisions
 
@@ -134,13 +133,13 @@ class Running:
         return self._revisions.get(family, {}).get(revision, ())
 
     def usage(self, task_definition: TaskDefinition, newest: Lookup[TaskDefinition]) -> Lookup[Usage]:
-        """Say where a revision is used, ``newest`` being what describing its family answered.
+        """Return the usage of a revision; ``newest`` is the result of describing its family.
 
-        Where AWS would not tell something that may bear on this revision, the answer is that, and no guess.
+        If a lookup failed that may affect this revision, the result is that failure, not a guess.
         """
         uses = self._uses.get(str(task_definition.arn), _NOWHERE)
-        if (unread := self._doubt(uses)) is not None:
-            return unread
+        if (unreadable := self._failure(uses)) is not None:
+            return unreadable
         return Usage(
             newest=isinstance(newest, TaskDefinition) and newest.arn == task_definition.arn,
             latest=latest_of(newest, task_definition),
@@ -156,7 +155,7 @@ class Running:
             failed_starts=tuple(uses.failed_starts),
         )
 
-    def _doubt(self, uses: _Uses) -> Unreadable | None:
+    def _failure(self, uses: _Uses) -> Unreadable | None:
         if self._unlisted is not None:
             return self._unlisted
         for cluster in self._clusters:
@@ -169,14 +168,14 @@ class Running:
 
 
 def look_around(ecs: Ecs, threads: Executor, clusters: tuple[str, ...] = ()) -> Running:
-    """Walk through ``clusters`` (ARNs or names; none given: all that there are), several at a time."""
+    """Survey ``clusters`` (ARNs or names; default: all), several at a time."""
     listed = clusters or looked_up("ecs:ListClusters", "*", lambda: tuple(ecs.clusters()), outlasts_faults=True)
     if isinstance(listed, Unreadable):
         return Running(unlisted=listed)
-    return Running(threads.map(lambda cluster: _look_at(ecs, cluster), _found(listed)))
+    return Running(threads.map(lambda cluster: _survey(ecs, cluster), _found(listed)))
 
 
-def _look_at(ecs: Ecs, cluster: str) -> ClusterSurvey:
+def _survey(ecs: Ecs, cluster: str) -> ClusterSurvey:
     def ask(permission: str, question: Callable[[str], Iterator[T]]) -> Lookup[tuple[T, ...]]:
         return looked_up(
             permission, cluster, lambda: tuple(question(cluster)), missing=_NO_CLUSTER, outlasts_faults=True

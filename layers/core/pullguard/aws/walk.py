@@ -1,8 +1,8 @@
-"""A walk through the clusters that a batch of task definitions shares: what runs where is asked of ECS once.
+"""A cached listing of clusters, shared by a batch of task definitions: ECS is asked once for what runs where.
 
-ECS can be asked for the tasks of one family, and not for the services of one revision. So services are listed by
-cluster, and so are tasks as soon as more than ``FAMILIES_MAX`` families want to know: by then one listing costs less
-than one more for each of them, and a broken secret with hundreds of dependents stays within ECS's rate for reads.
+ECS can list the tasks of one family, but not the services of one revision. Services are therefore listed by cluster,
+and so are tasks once the batch has more than ``FAMILIES_MAX`` families. Then one listing costs less than one per
+family, and a broken secret with hundreds of dependents stays within the rate limit of ECS reads.
 Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/request-throttling.html
 """
 
@@ -17,7 +17,7 @@ FAMILIES_MAX: Final = 2
 
 
 class Walk:
-    """The questions of ``Ecs.usage``, each asked once; make one for each batch, as for what remembers the answers."""
+    """The lookups of ``Ecs.usage``, each made once. Create one per batch, together with its cache."""
 
     def __init__(self, ecs: Ecs, once: Once) -> None:
         self._ecs = ecs
@@ -50,6 +50,6 @@ class Walk:
         return tuple(start for arn, start in starts if arn == str(task_definition.arn))
 
     def _alone(self, family: str) -> bool:
-        """Whether so few families are asked for that each is asked for by itself."""
+        """Whether the batch has few enough families to list each on its own."""
         self._families.add(family)
         return len(self._families) <= FAMILIES_MAX

@@ -1,7 +1,7 @@
-"""Task definitions that belong to infrastructure-as-code: recognised by their tags, mended by their owner.
+"""Task definitions managed by infrastructure-as-code: recognised by their tags, fixed by their owner.
 
-A revision that Pullguard registered behind the back of CloudFormation, CDK or Terraform would be undone by the next
-deployment, or would make it fail. So such a task definition is not touched; its owner gets what to paste.
+If Pullguard registered a revision outside CloudFormation, CDK or Terraform, the next deployment would undo it or fail.
+Pullguard therefore leaves such a task definition unchanged, and gives its owner snippets to paste.
 """
 
 import json
@@ -26,7 +26,7 @@ _NAMES: tuple[tuple[str, Tool], ...] = (
     ("cloudformation", "CloudFormation"),
     ("pulumi", "infrastructure-as-code"),
 )
-# What people call the tag that says which tool owns a thing; letters only, in lower case.
+# Common keys of tags that name the owning tool; letters only, in lower case.
 _OWNER_KEYS: Final = frozenset(
     {"managedby", "createdby", "provisionedby", "deployedby", "provisioner", "iac", "iactool"}
 )
@@ -34,7 +34,7 @@ _OWNER_KEYS: Final = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IacOwner:
-    """Who owns a task definition: the ``tool``, and the tag that says so (``value`` is somebody else's text)."""
+    """The ``tool`` that owns a task definition, and the tag that names it (``value`` is untrusted text)."""
 
     tool: Tool
     tag: str
@@ -42,11 +42,11 @@ class IacOwner:
 
 
 def owner(tags: Tags, extra_keys: Iterable[str] = ()) -> IacOwner | None:
-    """Return the owner that ``tags`` tell of, None where they tell of none.
+    """Return the owner according to ``tags``, or None.
 
-    A stack's tag tells of one; so does any tag whose key is among ``extra_keys`` (exactly), whatever its value,
-    and a tag that names a tool, such as ``managed-by`` = ``terraform`` or any ``aws:cdk:…``. A wrong guess only
-    keeps Pullguard's hands off.
+    An owner is recognised by a stack's tag, by any tag whose key is exactly one of ``extra_keys`` (with any value), and
+    by a tag that names a tool, such as ``managed-by`` = ``terraform`` or any ``aws:cdk:…``. A false positive only
+    prevents a change.
     """
     extra = frozenset(extra_keys)
     cdk = next((key for key in sorted(tags) if key.startswith("aws:cdk:")), None)
@@ -68,10 +68,10 @@ def _tool_named(key: str, value: str) -> Tool | None:
 
 
 def snippets(changes: tuple[ReferenceChange, ...]) -> str:
-    """Return what to paste into CloudFormation (YAML), CDK (TypeScript) and Terraform (HCL), one after the other.
+    """Return snippets to paste into CloudFormation (YAML), CDK (TypeScript) and Terraform (HCL), one after the other.
 
-    The values are real; container names are somebody else's text and stand quoted and escaped as each language
-    asks, also in comments.
+    The values are real. Container names are untrusted text, quoted and escaped as each language requires, also in
+    comments.
     """
     return "\n".join(
         (
@@ -90,7 +90,7 @@ def snippets(changes: tuple[ReferenceChange, ...]) -> str:
 
 
 def _cloudformation(change: ReferenceChange) -> tuple[str, ...]:
-    """Source: the page of AWS::ECS::TaskDefinition RepositoryCredentials in the CloudFormation template reference."""
+    """Source: AWS::ECS::TaskDefinition RepositoryCredentials in the CloudFormation template reference."""
     name = f"  - Name: {_quoted(change.container)}"
     if change.after is None:
         return name, "    # take RepositoryCredentials away"
@@ -125,7 +125,7 @@ def _terraform(change: ReferenceChange) -> tuple[str, ...]:
 
 
 def _quoted(text: str) -> str:
-    r"""Quote a text for YAML or HCL: both know ``\"``, ``\\``, ``\uXXXX`` and ``\UXXXXXXXX``."""
+    r"""Quote a string for YAML or HCL: both support ``\"``, ``\\``, ``\uXXXX`` and ``\UXXXXXXXX``."""
 
     def escaped(character: str) -> str:
         if character in '"\\':
@@ -139,7 +139,7 @@ def _quoted(text: str) -> str:
 
 
 def _hcl(text: str) -> str:
-    """Quote a text for HCL, where ``${`` and ``%{`` would begin a template and are written ``$${`` and ``%%{``.
+    """Quote a string for HCL, where ``${`` and ``%{`` would begin a template and are written ``$${`` and ``%%{``.
 
     Source: https://developer.hashicorp.com/terraform/language/expressions/strings
     """
@@ -152,7 +152,7 @@ def _hcl(text: str) -> str:
 
 
 def service_snippets(after: Arn) -> str:
-    """Return how the templates of a service name the revision ``after``.
+    """Return snippets with which a service's template names the revision ``after``.
 
     Sources: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ecs-service.html
     https://registry.terraform.io/providers/hashicorp/aws/latest/docs/resources/ecs_service

@@ -1,7 +1,7 @@
-"""From findings to a plan: which grant, which new revision, which service to move, and what must not be done.
+"""Plan the remediation of findings: grants, new revisions and service moves, and the actions refused.
 
-Pure. Only errors are acted on: what works today is never touched. Everything that an action names comes from what
-AWS described; the task definition only says where to look (docs/adr/0002).
+Pure. Only errors lead to actions: nothing that works today is changed. Everything that an action names comes from AWS
+descriptions; the task definition only says where to look (docs/adr/0002).
 """
 
 from collections.abc import Iterable, Iterator
@@ -38,7 +38,7 @@ _GRANTS = frozenset({"secret-access-missing", "decrypt-access-missing"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """The deployment's choices that bear on a plan."""
+    """The deployment's settings that affect a plan."""
 
     infrastructure_tags: tuple[str, ...] = ()
     move_services: bool = False
@@ -46,7 +46,7 @@ class Rules:
 
 
 def make_plan(facts: Facts, findings: Iterable[Finding], rules: Rules) -> Plan:
-    """Return what would be done about ``findings``, grants first, and what would not be done and why."""
+    """Return the actions for ``findings``, grants first, and the refused actions with their reasons."""
     errors = tuple(each for each in findings if each.status == "fail" and each.severity == "error")
     steps = (*_grants(facts, errors), *_reregistration(facts, errors, rules))
     return Plan(
@@ -56,10 +56,10 @@ def make_plan(facts: Facts, findings: Iterable[Finding], rules: Rules) -> Plan:
 
 
 def next_actions(plan: Plan) -> tuple[Fix, ...]:
-    """Return the actions that come first: no revision is registered while its role still lacks a grant.
+    """Return the actions to take first: no revision is registered while its role still lacks a grant.
 
-    Every action ends in a new validation, which asks for the rest. Where a grant is refused, the rest waits as well:
-    a revision that could not start either would help nobody.
+    Every action ends with a new validation, which requests the rest. If a grant is refused, the rest waits too: a new
+    revision could not start either.
     """
     grants = tuple(action for action in plan.actions if isinstance(action, Grant))
     refused = any(refusal.kind == "grant" for refusal in plan.refusals)
@@ -67,10 +67,10 @@ def next_actions(plan: Plan) -> tuple[Fix, ...]:
 
 
 def distinct(refusals: tuple[Refusal, ...]) -> tuple[Refusal, ...]:
-    """Return what people are told: of a grant and a registration that one owner's command ends, the grant alone.
+    """Return the refusals to report. If one owner's command resolves a grant and a registration, report only the grant.
 
-    That is one alert for all families that wait. Where there is no command, each family has a mistake of its own to
-    fix, and hears of it. What no owner asked for is said with its finding.
+    This yields one alert for all waiting families. Without a command, each family has its own mistake to fix and gets
+    its own alert. Refusals of actions that no owner asked for are reported with their finding.
     """
     ended = {(each.why, each.snippet) for each in refusals if each.kind == "grant" and each.snippet is not None}
     return tuple(
@@ -116,7 +116,7 @@ def _grants(facts: Facts, errors: tuple[Finding, ...]) -> Iterator[Fix | Refusal
 
 
 def _denied(facts: Facts, errors: tuple[Finding, ...]) -> Iterator[tuple[Container, Secret]]:
-    """Yield the secrets to which the role lacks access, and a grant is all that it lacks."""
+    """Yield the secrets to which the role lacks access, if a grant is all that it lacks."""
     lacking = {each.container for each in errors if each.check in _GRANTS}
     for container in facts.task_definition.containers:
         if container.name in lacking and isinstance(container.reference, SecretReference):
@@ -128,7 +128,7 @@ def _denied(facts: Facts, errors: tuple[Finding, ...]) -> Iterator[tuple[Contain
 
 
 def _grant_helps(facts: Facts, secret: Secret, reference: str) -> bool:
-    """Whether a grant opens every gate that fails: one that leaves another shut would widen a role for nothing."""
+    """Whether a grant would open every failing gate; otherwise it would widen the role without effect."""
     return isinstance(facts.role, Role) and grant_would_help(access_of(facts, facts.role, secret, reference))
 
 
@@ -166,7 +166,7 @@ def _reregistration(facts: Facts, errors: tuple[Finding, ...], rules: Rules) -> 
 
 
 def _changes(facts: Facts, errors: tuple[Finding, ...]) -> Iterator[tuple[Container, Secret | None, str]]:
-    """Yield the containers whose reference is to change, the secret that they are to name, and the finding's id."""
+    """Yield the containers whose reference must change, each with its new secret and the finding's id."""
     for container, finding in _to_register(facts, errors):
         if finding.check == "credentials-on-ecr-image":
             yield container, None, finding.id
@@ -179,7 +179,7 @@ def _changes(facts: Facts, errors: tuple[Finding, ...]) -> Iterator[tuple[Contai
 
 
 def _not_attached(facts: Facts, errors: tuple[Finding, ...]) -> Iterator[Refusal]:
-    """Refuse to name secrets that not every owner wants named, each for itself: it keeps nothing else from its fix."""
+    """Refuse to attach secrets without every owner's consent, one by one, so that other fixes proceed."""
     for container, finding in _to_register(facts, errors):
         secret = to_attach(facts, container) if finding.check == "credentials-missing" else None
         missing = missing_of(facts, container, secret) if secret is not None else None
@@ -207,7 +207,7 @@ def _to_register(facts: Facts, errors: tuple[Finding, ...]) -> Iterator[tuple[Co
 
 
 def _meant(facts: Facts, container: Container, check: str) -> Secret | None:
-    """Return the one secret that the container must have meant."""
+    """Return the only secret that the container can have meant, or None."""
     reference = container.reference
     if isinstance(reference, MalformedReference):
         reference = reference.meant
@@ -254,7 +254,7 @@ def _refuse_reregistration(
         if after is not None and (why := _out_of_reach(facts, after)) is not None:
             return refuse(
                 f"a new revision could not pull either: {why}",
-                "Mend the access first; pullguard explain says how each gate stands.",
+                "Fix the access first; pullguard explain shows each gate.",
             )
         if (missing := missing_of(facts, container, after)) is not None:
             return refuse(missing.why, missing.remedy, missing.snippet)
@@ -279,7 +279,7 @@ def _belongs(change: ReferenceChange) -> str:
 
 
 def _out_of_reach(facts: Facts, secret: Secret) -> str | None:
-    """Return why the role cannot read ``secret``, nor could with a grant; None where it can, or will be able to."""
+    """Return why the role cannot read ``secret`` even with a grant; None if it can, or could with a grant."""
     if not isinstance(facts.role, Role):
         return "its execution role cannot be read"
     access = access_of(facts, facts.role, secret, str(secret.arn))

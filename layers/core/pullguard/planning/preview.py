@@ -1,4 +1,4 @@
-"""What would follow a re-registration: which services would be moved, and what would be left to its owners. Pure."""
+"""Preview the steps after a re-registration: services that would be moved, and changes left to owners. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -15,7 +15,7 @@ _NAMED: Final = 10
 
 
 def after_registering(facts: Facts, findings: Iterable[Finding], plan: Plan, rules: Rules) -> Plan:
-    """Plan once more, as if the corrected revision were there; empty where ``plan`` registers none."""
+    """Plan again as if the corrected revision existed; empty if ``plan`` registers none."""
     usage, arn = facts.usage, facts.task_definition.arn
     if not isinstance(usage, Usage) or not any(isinstance(action, Reregister) for action in plan.actions):
         return Plan()
@@ -28,7 +28,7 @@ def after_registering(facts: Facts, findings: Iterable[Finding], plan: Plan, rul
 
 
 def in_words(after: Plan) -> str:
-    """Say what would follow, in sentences that may stand in an alert; the empty text where nothing would."""
+    """Describe the next steps in sentences for an alert; empty if there are no steps."""
     moved = [_service(each.service) for each in after.actions if isinstance(each, MoveService)]
     left = [_target(each) for each in after.refusals]
     sentences = (

@@ -1,10 +1,10 @@
-"""Which services start their tasks anew after a rotation that was verified: those whose tasks were started before it.
+"""Plan redeployments after a verified rotation: of the services whose tasks started before it.
 
-No task needs it in order to run on: a task that runs has its image. It shows at once, and under the owners' eyes, that
-the new credentials pull, and not on the night of the next scale-out.
+No running task needs it, since it already has its image. The redeployment shows at once, while the owners watch, that
+the new credentials can pull, rather than on the night of the next scale-out.
 
-The need is judged by the present state alone: a service whose newest deployment is younger than the secret's current
-version needs nothing. So copies and repetitions of a message redeploy nothing twice.
+Only the current state decides: a service whose newest deployment is younger than the secret's current version needs no
+redeployment. Duplicate messages therefore redeploy nothing twice.
 Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateService.html (forceNewDeployment)
 """
 
@@ -22,19 +22,19 @@ from pullguard.domain.provenance import Provenance
 from pullguard.domain.records import members_of
 from pullguard.events import is_rotation
 
-# An event tells of a version that was written just before it: within this time, a rotation has gone all its steps. A
-# label that moves back to an old version is no reason to redeploy what has long been deployed with it.
+# An event reports a version written just before it: a rotation completes all its steps within this time. A label that
+# moves back to an old version is not a reason to redeploy services that were deployed with it long ago.
 ROTATION_TAKES: Final = timedelta(minutes=15)
-# Services are redeployed one after another, each after another look; after this time a rotation no longer
-# causes one. A message that comes back from the dead letters after days redeploys nothing.
+# Services are redeployed one after another, each after another validation; after this time a rotation no longer
+# causes a redeployment. A message redriven from the dead-letter queue after days redeploys nothing.
 REDEPLOYED_WITHIN: Final = timedelta(hours=6)
-_LETS_NOBODY: Final = "does not let anything else start a deployment"
+_EXCLUSIVE: Final = "does not let anything else start a deployment"
 _ELSEWHERE: Final = "Deploy it the way it is deployed, if its tasks are to use the new credentials now."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verified:
-    """The version of a secret, written at ``created_at``, with which the registry would serve a container's image."""
+    """The secret version, created at ``created_at``, with which the registry would serve a container's image."""
 
     container: str
     image: str
@@ -43,7 +43,7 @@ class Verified:
     created_at: datetime
 
     def to_dict(self) -> dict[str, str]:
-        """Return it as it is kept in the ledger."""
+        """Return the form stored in the ledger."""
         return {
             "container": self.container,
             "image": self.image,
@@ -54,13 +54,13 @@ class Verified:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "Verified":
-        """Return what ``to_dict`` described."""
+        """Parse the form that ``to_dict`` returns."""
         at = datetime.fromisoformat(data["created_at"])
         return cls(**{**members_of(cls, data), "secret": Arn.parse(data["secret"]), "created_at": at})
 
 
 def verified(facts: Facts) -> tuple[Verified, ...]:
-    """Return what the registries took just now, for every container with credentials; nothing if one is lacking."""
+    """Return what the registries accepted just now, for every container with credentials; empty if one is missing."""
     found = tuple(_verified(facts))
     needed = [container for container in facts.task_definition.containers if container.reference is not None]
     return found if len(found) == len(needed) else ()
@@ -85,11 +85,11 @@ def _verified(facts: Facts) -> Iterator[Verified]:
 
 
 def redeployments(facts: Facts, proofs: Iterable[Verified], cause: Provenance) -> tuple[Redeploy | Refusal, ...]:
-    """Return the services to redeploy because of the rotation that ``cause`` tells of, in the order of their ARNs.
+    """Return the services to redeploy because of the rotation that ``cause`` reports, in the order of their ARNs.
 
-    ``proofs`` is what ``verified`` said of the task definition: each of its secrets has to be there, with the version
-    that is its current one now and the image that stands there now. Otherwise nothing is redeployed. Where an owner of
-    the role or of one of the secrets does not agree, each service is refused.
+    ``proofs`` is the result of ``verified`` for the task definition. It must cover each of its secrets with the current
+    version and the current image; otherwise nothing is redeployed. If an owner of the role or of one of the secrets
+    does not consent, each service is refused.
     """
     proved = {proof.container: proof for proof in proofs}
     usage, needed = facts.usage, [each for each in facts.task_definition.containers if each.reference is not None]
@@ -109,7 +109,7 @@ def redeployments(facts: Facts, proofs: Iterable[Verified], cause: Provenance) -
 
 
 def deployed_since(usage: Usage, proofs: Iterable[Verified]) -> frozenset[str]:
-    """Return the ARNs of the services whose newest deployment is younger than all that was verified."""
+    """Return the ARNs of the services whose newest deployment is younger than all verified versions."""
     newest = max((proof.created_at for proof in proofs), default=None)
     return frozenset(
         use.service_arn
@@ -128,7 +128,7 @@ def _still_holds(facts: Facts, proof: Verified | None, container: Container) -> 
 
 
 def _missing(facts: Facts, container: Container) -> MissingKey | None:
-    """Return whose consent the container lacks to start anew with its credentials; None where both owners agree."""
+    """Return the consent that a redeployment of the container lacks; None if both owners consent."""
     secret = facts.secrets.get(container.reference.text) if isinstance(container.reference, SecretReference) else None
     return missing_of(facts, container, secret if isinstance(secret, Secret) else None)
 
@@ -146,7 +146,7 @@ def _step(facts: Facts, use: ServiceUse, newest: Verified, missing: MissingKey |
         kind="redeploy",
         task_definition=facts.task_definition.arn,
         target=use.service_arn,
-        why=missing.why if missing else f"its deployment controller, {shown(use.controller)}, {_LETS_NOBODY}",
+        why=missing.why if missing else f"its deployment controller, {shown(use.controller)}, {_EXCLUSIVE}",
         remedy=missing.remedy if missing else _ELSEWHERE,
         snippet=missing.snippet if missing else None,
         findings=(),

@@ -1,11 +1,11 @@
-"""A task definition registered once more with other references, and nothing else changed.
+"""Register a task definition again with corrected references and no other change.
 
-The rules of this file:
+Rules of this module:
 
-- What is registered is what was described, less the members that ECS itself adds. Nothing else is left out: a member
+- The registration copies the description, without the members that ECS itself adds. Nothing else is omitted: a member
   that the installed SDK does not know stops the re-registration.
-- Only ``repositoryCredentials`` of the named containers changes, and only where the old reference still stands.
-- ``compatibilities`` is never copied into ``requiresCompatibilities``: that would widen what the owner asked for.
+- Only ``repositoryCredentials`` of the named containers changes, and only if the old reference is unchanged.
+- ``compatibilities`` is never copied into ``requiresCompatibilities``: that would widen the owner's request.
 
 Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RegisterTaskDefinition.html
 """
@@ -46,7 +46,7 @@ ShapeKind: TypeAlias = Literal["structure", "list", "map", "scalar"]
 
 
 class CannotReregister(PullguardError):
-    """A task definition that must not be registered again: ``why``, and ``remedy``, what its owner would do."""
+    """A task definition that must not be registered again: ``why``, and the owner's ``remedy``."""
 
     def __init__(self, what: str, why: str, remedy: str) -> None:
         self.what = what
@@ -56,7 +56,7 @@ class CannotReregister(PullguardError):
 
 
 class UnknownMembers(CannotReregister):
-    """AWS described members that the installed SDK cannot register; ``members`` are their paths."""
+    """AWS returned members that the installed SDK cannot register; ``members`` are their paths."""
 
     def __init__(self, what: str, members: tuple[str, ...]) -> None:
         self.members = members
@@ -68,7 +68,7 @@ class UnknownMembers(CannotReregister):
 
 
 class ReferenceMoved(CannotReregister):
-    """What is to be changed does not stand where it was seen, or the change is none."""
+    """The reference to change is not where it was seen, or the change has no effect."""
 
 
 class NotTheNewest(CannotReregister):
@@ -80,7 +80,7 @@ class OwnedByBatch(CannotReregister):
 
 
 class TagDoesNotFit(CannotReregister):
-    """The tag that says where the revision came from finds no room."""
+    """The tag that names the source revision does not fit."""
 
 
 # --- What the API takes ----------------------------------------------------------------------------------------
@@ -88,7 +88,7 @@ class TagDoesNotFit(CannotReregister):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemberTree:
-    """What an API takes, as plain data: a structure's ``members``, the ``element`` of a list or a map's values."""
+    """An API's input as plain data: a structure's ``members``, the ``element`` of a list or of a map's values."""
 
     kind: ShapeKind
     members: Mapping[str, "MemberTree"] = field(default_factory=dict)
@@ -97,12 +97,12 @@ class MemberTree:
 
 _SCALAR: Final = MemberTree(kind="scalar")
 _TAG: Final = MemberTree(kind="structure", members={"key": _SCALAR, "value": _SCALAR})
-# What is copied of DescribeTaskDefinition's answer beside the task definition itself.
+# The members of DescribeTaskDefinition's response that are copied beside the task definition itself.
 _COPIED_BESIDE: Final = MemberTree(kind="structure", members={"tags": MemberTree(kind="list", element=_TAG)})
 
 
 class Shape(Protocol):
-    """As much of a botocore shape as is looked at; lists have ``member``, maps ``value``, structures ``members``."""
+    """The part of a botocore shape used here; lists have ``member``, maps ``value``, structures ``members``."""
 
     @property
     def name(self) -> str:
@@ -114,10 +114,10 @@ class Shape(Protocol):
 
 
 def member_tree(shape: Shape | None) -> MemberTree:
-    """Describe what an API takes from the SDK's own model of it, such as RegisterTaskDefinition's input shape.
+    """Describe an API's input from the SDK's model, such as RegisterTaskDefinition's input shape.
 
-    None is the input shape of an API that takes nothing. Raises ``CannotReregister`` for a shape that contains
-    itself: no finite tree describes it.
+    None is the input shape of an API without input. Raises ``CannotReregister`` for a recursive shape, which no finite
+    tree can describe.
     """
     return MemberTree(kind="structure") if shape is None else _tree(shape, ())
 
@@ -143,21 +143,21 @@ def _tree(shape: Any, above: tuple[str, ...]) -> MemberTree:
 
 
 def unknown_members(raw_json: Mapping[str, Any], known: MemberTree) -> tuple[str, ...]:
-    """Return the paths of what ``known`` does not take, such as ``containerDefinitions[0].newThing``, sorted.
+    """Return the sorted paths of members that ``known`` lacks, such as ``containerDefinitions[0].newThing``.
 
-    ``raw_json`` is the ``taskDefinition`` member of DescribeTaskDefinition's answer as it came over the wire: the
-    SDK's parser drops what it does not know. Members that ECS adds are expected, at the top level only. A member
-    of the wrong kind (an object where a text was) is unknown too, and so is one whose value is null.
+    ``raw_json`` is the ``taskDefinition`` member of DescribeTaskDefinition's raw response: the SDK's parser drops
+    members that it does not know. Members that ECS adds are expected, at the top level only. A member of the wrong kind
+    (an object in place of a string) is unknown too, and so is an unknown member whose value is null.
     """
     registered = {name: value for name, value in raw_json.items() if name not in DESCRIBE_ONLY}
     return tuple(sorted(_unknown(registered, known, "")))
 
 
 def uncopied_members(answer: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the paths of what stands beside the task definition in an answer and is not copied, sorted.
+    """Return the sorted paths of members beside the task definition in a response that are not copied.
 
-    ``answer`` is DescribeTaskDefinition's, as it came over the wire. Of it the task definition is copied, and key and
-    value of each tag; what AWS adds beside them some day may be as much the owner's.
+    ``answer`` is DescribeTaskDefinition's raw response. The task definition is copied, and the key and value of each
+    tag. A member that AWS adds in the future may be the owner's as well.
     Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTaskDefinition.html
     """
     beside = {name: value for name, value in answer.items() if name != "taskDefinition"}
@@ -193,19 +193,19 @@ def _unknown(value: object, known: MemberTree, path: str) -> Iterator[str]:
 def build_request(
     described: Mapping[str, Any], tags: Tags, changes: tuple[ReferenceChange, ...], known: MemberTree, source: Arn
 ) -> dict[str, Any]:
-    """Build the RegisterTaskDefinition request that differs from a described revision in ``changes`` only.
+    """Build the RegisterTaskDefinition request that differs from a described revision only in ``changes``.
 
-    ``described`` is the ``taskDefinition`` member as the SDK parsed it, ``tags`` what stands beside it, ``known``
-    the tree of RegisterTaskDefinition's input, ``source`` the ARN of the described revision. The arguments are left
-    as they are; the request shares nothing with them.
+    ``described`` is the ``taskDefinition`` member as parsed by the SDK, ``tags`` its tags, ``known`` the tree of
+    RegisterTaskDefinition's input, ``source`` the ARN of the described revision. The arguments are not modified, and
+    the request shares no objects with them.
 
-    Raises ``OwnedByBatch`` where AWS Batch registered the revision, ``UnknownMembers`` where something would be lost,
-    ``ReferenceMoved`` where a change does not fit what stands there, ``TagDoesNotFit`` where the tag that names
-    ``source`` finds no room.
+    Raises ``OwnedByBatch`` if AWS Batch registered the revision, ``UnknownMembers`` if a member would be lost,
+    ``ReferenceMoved`` if a change does not match the current reference, and ``TagDoesNotFit`` if the tag that names
+    ``source`` does not fit.
     """
     what = str(source)
     if described.get("taskDefinitionArn") != what:
-        raise ReferenceMoved(what, f"{shown(str(described.get('taskDefinitionArn')))} was described", _LOOK_AGAIN)
+        raise ReferenceMoved(what, f"{shown(str(described.get('taskDefinitionArn')))} was described", _REVALIDATE)
     if owned_by_batch(tags, described.get("registeredBy")):
         raise OwnedByBatch(what, OWNED, registering_job_definition(None))
     if unknown := unknown_members(described, known):
@@ -220,11 +220,11 @@ def build_request(
     return request
 
 
-_LOOK_AGAIN: Final = "Validate the task definition again; Pullguard does so by itself at the next sweep."
+_REVALIDATE: Final = "Validate the task definition again; Pullguard does so by itself at the next sweep."
 
 
 def _without_nulls(value: Any) -> Any:
-    """Copy a value deeply; a member that is null is absent, and the SDK takes it in no other form."""
+    """Deep-copy a value without null members: the SDK accepts an absent member only by omission."""
     if isinstance(value, Mapping):
         return {name: _without_nulls(each) for name, each in value.items() if each is not None}
     if isinstance(value, list | tuple):
@@ -234,10 +234,10 @@ def _without_nulls(value: Any) -> Any:
 
 def _change_references(what: str, containers: list[dict[str, Any]], changes: tuple[ReferenceChange, ...]) -> None:
     if not changes:
-        raise ReferenceMoved(what, "no reference is to be changed", _LOOK_AGAIN)
+        raise ReferenceMoved(what, "no reference is to be changed", _REVALIDATE)
     counted = Counter(change.container for change in changes)
     if twice := sorted(name for name, times in counted.items() if times > 1):
-        raise ReferenceMoved(what, f"two changes are asked for container {shown(twice[0])}", _LOOK_AGAIN)
+        raise ReferenceMoved(what, f"two changes are asked for container {shown(twice[0])}", _REVALIDATE)
     for change in changes:
         _change_reference(what, containers, change)
 
@@ -246,20 +246,20 @@ def _change_reference(what: str, containers: list[dict[str, Any]], change: Refer
     named = [container for container in containers if container.get("name") == change.container]
     if len(named) != 1:
         why = f"it has {len(named)} containers of the name {shown(change.container)}, not one"
-        raise ReferenceMoved(what, why, _LOOK_AGAIN)
+        raise ReferenceMoved(what, why, _REVALIDATE)
     container = named[0]
     credentials = container.get("repositoryCredentials", {})
     stands = credentials.get("credentialsParameter")
     if stands != change.before:
         why = f"container {shown(change.container)} names {_named(stands)}, not {_named(change.before)} any more"
-        raise ReferenceMoved(what, why, _LOOK_AGAIN)
+        raise ReferenceMoved(what, why, _REVALIDATE)
     if change.after is None and "repositoryCredentials" in container:
         del container["repositoryCredentials"]
     elif change.after is not None and str(change.after) != stands and _is_secret(change.after):
         container["repositoryCredentials"] = {**credentials, "credentialsParameter": str(change.after)}
     else:
         why = f"the new reference of container {shown(change.container)}, {_named(change.after)}, is none"
-        raise ReferenceMoved(what, why, _LOOK_AGAIN)
+        raise ReferenceMoved(what, why, _REVALIDATE)
 
 
 def _is_secret(arn: Arn) -> bool:
@@ -271,7 +271,7 @@ def _named(reference: object) -> str:
 
 
 def _new_tags(what: str, tags: Tags) -> list[dict[str, str]]:
-    """Return the tags of the new revision: those of the old one that can be copied, and where it came from.
+    """Return the tags of the new revision: the copyable ones of the old revision, and the tag that names it.
 
     Tags whose key begins with ``aws:``, in any case, are AWS's own: they cannot be copied, and do not count.
     Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Tag.html

@@ -1,7 +1,7 @@
-"""Rules and schedules that start tasks of the broken revision: their owners are told how to move them.
+"""Report rules and schedules that start tasks of the broken revision, with commands for their owners.
 
-They are not touched. To change one, EventBridge wants the whole target back, what its tasks are started with included,
-and that is other people's. For the same reason nothing of a target but its name is told: its input may hold anything.
+Pullguard does not change them. An EventBridge update must send back the whole target, including the input of its tasks,
+which belongs to its owner. Reports name only the target, since its input may contain anything.
 """
 
 import shlex
@@ -16,9 +16,9 @@ from pullguard.domain.facts import Lookup, NotAsked, ScheduleUse
 def pins(
     schedules: Lookup[tuple[ScheduleUse, ...]], before: Arn, after: Arn, findings: tuple[str, ...] = ()
 ) -> tuple[Refusal, ...]:
-    """Return what to tell of the ``schedules`` that start tasks of ``before`` and should start those of ``after``.
+    """Return refusals for the ``schedules`` that start tasks of ``before`` and should start those of ``after``.
 
-    Where they could not be read, that is told: nobody would know of a task that goes on failing every night.
+    Unreadable schedules yield a refusal too: otherwise a task could fail every night unnoticed.
     """
 
     def refuse(target: str, why: str, remedy: str, snippet: str | None) -> Refusal:
@@ -33,7 +33,7 @@ def pins(
         )
 
     if isinstance(schedules, NotAsked):
-        return ()  # the first sweep looks, and this is asked again
+        return ()  # the first sweep reads them, and the plan is made again
     if not isinstance(schedules, tuple):
         return (
             refuse(
@@ -61,7 +61,7 @@ def _kind(use: ScheduleUse) -> str:
 def _command(use: ScheduleUse, before: Arn, after: Arn) -> str:
     """Return the commands that read the target, change the revision in it, and write it back.
 
-    Sources: the pages of PutTargets and UpdateSchedule, which both take everything that is to stay.
+    Sources: PutTargets and UpdateSchedule; both replace the whole target.
     https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutTargets.html
     https://docs.aws.amazon.com/scheduler/latest/APIReference/API_UpdateSchedule.html
     """
@@ -84,10 +84,10 @@ def _command(use: ScheduleUse, before: Arn, after: Arn) -> str:
 
 
 def _in(before: Arn, after: Arn) -> str:
-    """Return the sed script that changes the revision where its ARN is a whole text of a JSON document."""
+    """Return the sed script that changes the revision if its ARN is a whole string of a JSON document."""
     return f's|{before}"|{after}"|'
 
 
 def _in_input(before: Arn, after: Arn) -> str:
-    """Return the sed script that changes it in a JSON text inside of a JSON document, as an ARN or a short name."""
+    """Return the sed script that changes an ARN or short name in JSON text embedded in a JSON document."""
     return rf's#(/|\\"){before.resource_name}\\"#\1{after.resource_name}\\"#g'

@@ -1,7 +1,7 @@
-"""Which services are moved to the new revision, and what the owners of the others would do.
+"""Plan which services move to the new revision, and what the owners of the others should do.
 
 Only the ECS deployment controller lets UpdateService change the task definition. A service under CODE_DEPLOY or
-EXTERNAL is told about, with what to paste, and not touched.
+EXTERNAL is reported with commands to paste, and not changed.
 Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateService.html
 """
 
@@ -23,12 +23,12 @@ def moves(
     *,
     infrastructure_tags: tuple[str, ...] = (),
 ) -> tuple[tuple[MoveService, ...], tuple[Refusal, ...]]:
-    """Sort the services that run ``before`` into those to move to ``after`` and those to tell about.
+    """Split the services that run ``before`` into those to move to ``after`` and those to report.
 
-    Services that run another revision are left out, and those whose own revision is another one already. Both answers
-    are in the order of the services' ARNs, one entry a service. ``findings`` are the ids that a refusal carries,
-    ``changes`` what ``after`` changes. A service whose own tags say that infrastructure-as-code owns it is told about,
-    ``infrastructure_tags`` being tag keys that say so besides the well-known ones: its template would move it back.
+    Services that run another revision are omitted, and those whose desired revision is already another one. Both
+    results are ordered by service ARN, with one entry per service. ``findings`` are the ids that a refusal carries,
+    ``changes`` the references that ``after`` changes. A service is reported if its own tags name infrastructure-as-code
+    as its owner, since its template would move it back; ``infrastructure_tags`` are further tag keys that do so.
     """
     running = {use.service_arn: use for use in uses if use.task_definition == str(before) and not _moved_on(use)}
     affected = [running[arn] for arn in sorted(running)]
@@ -48,7 +48,7 @@ def moves(
 
 
 def _moved_on(use: ServiceUse) -> bool:
-    """Whether ECS is replacing the revision in this service: only a deployment that is on its way out runs it."""
+    """Whether ECS is replacing the revision in this service: only an outgoing deployment still runs it."""
     return use.beside and use.controller == "ECS"
 
 

@@ -1,7 +1,7 @@
-"""Whether a newer revision is a copy of an older one that differs in its references only.
+"""Decide whether a newer revision is a copy of an older one with different references.
 
-A tag says which revision it was registered from, and whoever may register task definitions may write that tag. So no
-service is moved to a revision for its tag alone: what it says has to be so (docs/threat-model.md).
+A tag names the revision that it was registered from, but any principal that may register task definitions can write
+that tag. The tag alone therefore never moves a service: the revision must match it (docs/threat-model.md).
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,11 +18,11 @@ _CREDENTIALS: Final = "repositoryCredentials"
 def differences(
     source: Mapping[str, Any], copy: Mapping[str, Any], changes: tuple[ReferenceChange, ...] | None = None
 ) -> tuple[str, ...]:
-    """Return the paths in which ``copy`` is another task definition than ``source`` with ``changes``, sorted.
+    """Return the sorted paths in which ``copy`` differs from ``source`` with ``changes`` applied.
 
-    Both are ``taskDefinition`` members of DescribeTaskDefinition's answer. Without ``changes`` the references do not
-    count. Empty texts, lists and objects, zeros, false and null count as absent: ECS fills some in at registration,
-    others than it did for older revisions.
+    Both are ``taskDefinition`` members of DescribeTaskDefinition's response. Without ``changes``, references are not
+    compared. Empty strings, lists and objects, zeros, false and null count as absent: ECS fills in some of them at
+    registration, and not the same ones as for older revisions.
     """
     ours, theirs = _comparable(source), _comparable(copy)
     for definition in (ours, theirs) if changes is None else ():
@@ -34,16 +34,16 @@ def differences(
 
 
 def latest_of(newest: Lookup[TaskDefinition], source: TaskDefinition) -> Arn | None:
-    """Return the newest ACTIVE revision of the family, None where there is none that is newer."""
+    """Return the newest ACTIVE revision of the family if it is newer than ``source``, or None."""
     if not isinstance(newest, TaskDefinition) or newest.status != "ACTIVE" or newest.revision <= source.revision:
         return None
     return newest.arn
 
 
 def successor_of(newest: Lookup[TaskDefinition], source: TaskDefinition) -> Arn | None:
-    """Return the newest revision if its tag says that we registered it in the place of ``source``, and it may be so.
+    """Return the newest revision if its tag says that Pullguard registered it in place of ``source``, or None.
 
-    Anybody may write the tag, so the revision also has to be the same but for its references.
+    Anyone can write the tag, so the revision must also equal ``source`` except for its references.
     """
     if not isinstance(newest, TaskDefinition) or newest.revision <= source.revision:
         return None

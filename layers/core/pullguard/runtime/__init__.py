@@ -1,1 +1,1 @@
-"""What runs in Lambda around the workflows: the composition root, the settings, the receiver of messages."""
+"""The Lambda runtime around the workflows: the composition root, the settings and the message receiver."""

@@ -1,10 +1,10 @@
-"""The composition root of the deployed functions: settings in, the thing that a function runs out.
+"""The composition root of the deployed functions: build the workflow of a function from its settings.
 
-Each method imports what it puts together, so that a function starts with what it runs and nothing else: of the six,
-no two need the same, and a record's class alone costs half a millisecond of a cold start.
+Each method imports only what it assembles, so that a function loads nothing else at a cold start. No two of the six
+functions need the same modules, and a single dataclass costs half a millisecond.
 
-Clients are made lazily and kept between invocations; readers are made anew for each batch or message, since they
-remember what they read.
+Clients are created lazily and kept between invocations. Readers are created for each batch or message, since they cache
+what they read.
 """
 
 from collections.abc import Mapping
@@ -36,13 +36,13 @@ if TYPE_CHECKING:
     from pullguard.workflows.validate import Validator
 
 
-# Where the layer of RegistryCaBundle has its certificates: Lambda unpacks layers to /opt.
+# The certificates in the layer of RegistryCaBundle: Lambda unpacks layers to /opt.
 # https://docs.aws.amazon.com/lambda/latest/dg/chapter-layers.html
 CA_FILE = "/opt/pullguard/ca.pem"
 
 
 class Deployment:
-    """What the functions share: AWS, the ledger, the queues, the bus, under one function's settings."""
+    """The shared parts of the functions (AWS, ledger, queues, bus) under one function's settings."""
 
     RESOLVER_NEEDS: ClassVar = ("account", "region", "ledger_table", "validation_queue_url", "sweep_queue_url")
     _PLANNER_NEEDS: ClassVar = (
@@ -81,37 +81,37 @@ class Deployment:
         try:
             self.settings = Settings.read(environment, "rejects_queue_url", *needed)
         except Misconfigured as error:
-            # Of an exception the runtime would log a page of frames; this is one line, and no message is taken.
+            # For an exception the runtime would log a page of frames. This logs one line, and consumes no message.
             raise SystemExit(f"This function cannot start: {error}") from None
         self.clients = Clients()
 
     @property
     def home(self) -> Home:
-        """Where all that is looked at lies."""
+        """The account and Region that the stack serves."""
         return Home(account=self.settings.account, region=self.settings.region)
 
     @cached_property
     def ledger(self) -> Ledger:
-        """The table."""
+        """The ledger."""
         return Ledger(self.clients.get("dynamodb"), self.settings.ledger_table)
 
     @cached_property
     def definition_store(self) -> "TaskDefinitionStore":
-        """The part of the table that the sweeps keep."""
+        """The store of known task definitions and sweeps."""
         from pullguard.store.task_definitions import TaskDefinitionStore
 
         return TaskDefinitionStore(self.clients.get("dynamodb"), self.settings.ledger_table)
 
     @cached_property
     def services(self) -> "ServiceStore":
-        """The table, as it remembers services."""
+        """The store of services."""
         from pullguard.store.services import ServiceStore
 
         return ServiceStore(self.clients.get("dynamodb"), self.settings.ledger_table)
 
     @cached_property
     def starts(self) -> "StartStore":
-        """The table, as it remembers what starts tasks beside services."""
+        """The store of task starts outside services."""
         from pullguard.store.starts import StartStore
 
         return StartStore(self.clients.get("dynamodb"), self.settings.ledger_table, now=self.now)
@@ -123,7 +123,7 @@ class Deployment:
 
     @cached_property
     def reporter(self) -> "Reporter":
-        """The ledger and the bus, as what is told goes through both."""
+        """The reporter, which stores records in the ledger and publishes them on the bus."""
         from pullguard.aws.messaging import Bus
         from pullguard.workflows.report import Reporter
 
@@ -138,7 +138,7 @@ class Deployment:
 
     @property
     def rules(self) -> "Rules":
-        """The deployment's choices that bear on a plan."""
+        """The deployment's settings that affect a plan."""
         from pullguard.planning.planner import Rules
 
         return Rules(
@@ -148,7 +148,7 @@ class Deployment:
         )
 
     def readers(self) -> "AwsReaders":
-        """Return readers that never read a secret's value, and ask no registry."""
+        """Return readers that never read a secret's value and ask no registry."""
         from pullguard.aws.readers import AwsReaders
 
         return AwsReaders(
@@ -165,11 +165,11 @@ class Deployment:
         return datetime.now(UTC)
 
     def receiver(self, function: str) -> Receiver:
-        """Return what takes the messages of a function, which is named with each that it puts away."""
+        """Return the message receiver of a function; ``function`` is named in each rejected message."""
         return Receiver(function, queues=self.queues, rejects_queue_url=self.settings.rejects_queue_url)
 
     def validator(self) -> "Validator":
-        """Return what validates a batch: its readers remember, and read the values of opted-in secrets."""
+        """Return the validator of one batch: its readers cache, and read the values of opted-in secrets."""
         from pullguard.aws.readers import AwsReaders
         from pullguard.store.logins import LoginStore
         from pullguard.workflows.validate import Validator
@@ -203,7 +203,7 @@ class Deployment:
         )
 
     def resolver(self) -> "ChangeResolver":
-        """Return what finds out who is affected by a change."""
+        """Return the workflow that resolves a change to the affected task definitions."""
         from pullguard.workflows.resolve_change import ChangeResolver
 
         return ChangeResolver(
@@ -220,7 +220,7 @@ class Deployment:
         )
 
     def executor(self) -> "Executor":
-        """Return what both executors work with."""
+        """Return the shared part of both executors."""
         from pullguard.workflows.execute import Executor
         from pullguard.workflows.write_checks import WriteGuard
 
@@ -243,7 +243,7 @@ class Deployment:
         )
 
     def patcher(self) -> "RolePatcher":
-        """Return what writes our policy on roles."""
+        """Return the workflow that writes our policy on roles."""
         from pullguard.aws.iam import Iam
         from pullguard.workflows.patch_role import RolePatcher
         from pullguard.workflows.revoke import Revoker
@@ -260,7 +260,7 @@ class Deployment:
         return RolePatcher(executor=executor, iam=iam, revoker=revoker)
 
     def sweeper(self) -> "Sweeper":
-        """Return what takes the steps of a sweep."""
+        """Return the workflow that runs the steps of a sweep."""
         from pullguard.aws.ecs import Ecs
         from pullguard.aws.schedules import Rules, Schedules, started_by
         from pullguard.workflows.mark_unneeded import UnusedGrants
@@ -295,7 +295,7 @@ class Deployment:
         )
 
     def alerter(self) -> "Alerter":
-        """Return what tells people."""
+        """Return the workflow that sends alerts."""
         from pullguard.aws.messaging import Topic
         from pullguard.store.incidents import IncidentStore
         from pullguard.workflows.notify import Alerter

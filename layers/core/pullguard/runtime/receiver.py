@@ -1,4 +1,4 @@
-"""What becomes of a message from a queue: it is handled, sent back to be tried again, or put away with its reason."""
+"""Process a queue message: handle it, return it for a retry, or reject it with a reason."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class Received(Protocol):
-    """As much of a message from SQS as is looked at: Powertools' ``SQSRecord``."""
+    """The part of an SQS message used here; Powertools' ``SQSRecord`` implements it."""
 
     @property
     def body(self) -> str:
@@ -23,18 +23,18 @@ class Received(Protocol):
 
     @property
     def attributes(self) -> Any:
-        """What SQS says of it: ``approximate_receive_count`` (deliveries, as text) and ``message_group_id``."""
+        """The SQS attributes: ``approximate_receive_count`` (deliveries, as text) and ``message_group_id``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """A message that went to the dead-letter queue, and why."""
+    """The outcome of a message sent to the dead-letter queue, with the reason."""
 
     reason: str
 
 
 class Receiver:
-    """Takes the messages of one function, and puts what it can never handle into the dead-letter queue."""
+    """Receives the messages of one function, and sends those that it can never handle to the dead-letter queue."""
 
     def __init__(self, function: str, *, queues: "Queues", rejects_queue_url: str) -> None:
         self._function = function
@@ -44,8 +44,8 @@ class Receiver:
     def receive(self, record: Received, handle: Callable[[], T]) -> T | Refused:
         """Handle a message; one that can never be handled goes to the dead-letter queue with its reason.
 
-        The message is done with either way, so that it is not tried again and does not hold up its batch mates. One
-        that has failed as often as its queue delivers it goes the same way; SQS would move it without a word.
+        The message counts as processed either way, so that it is not retried and does not block its batch. A message
+        that fails on its last delivery is rejected too; SQS would move it without a reason.
         """
         try:
             return handle()
@@ -73,5 +73,5 @@ def outcome(result: object) -> str:
 
 
 def measures(result: object) -> dict[str, int]:
-    """Return the metrics of a result: one by its name, and those that it has itself."""
+    """Return the metrics of a result: one with the name of its class, and its own ``measures``."""
     return {outcome(result): 1, **getattr(result, "measures", {})}

@@ -1,4 +1,4 @@
-"""The deployment's settings, as the template hands them to a function through environment variables."""
+"""The deployment's settings, which the template passes to a function as environment variables."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -9,26 +9,26 @@ from pullguard.domain.actions import MODES, Mode
 from pullguard.domain.errors import Misconfigured, shown
 
 PREFIX = "PULLGUARD_"
-# Without the namespace, Powertools raises after each call's work is done; without the service, metrics have no name.
+# Without a namespace, Powertools raises after each invocation has done its work; without a service, metrics lack it.
 # https://docs.aws.amazon.com/powertools/python/latest/core/metrics/#getting-started
 POWERTOOLS = ("POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_SERVICE_NAME")
-# Of a level that is none, Powertools' logger raises; where none is given it takes INFO, and any case will do.
+# Powertools raises on an unknown level. Defaults to INFO; case-insensitive.
 # https://docs.aws.amazon.com/powertools/python/latest/#environment-variables
 LOG_LEVEL = "POWERTOOLS_LOG_LEVEL"
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 SANDBOX_ONLY = ("loopback_registries",)
-OTHER_LOG_LEVELS = ("WARN", "FATAL", "NOTSET")  # other names that Python's logging takes
+OTHER_LOG_LEVELS = ("WARN", "FATAL", "NOTSET")  # other names that Python's logging accepts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Every setting of the application; a function is given only those that it needs, the rest stay empty.
+    """Every setting of the application. A function receives only those that it needs; the rest stay empty.
 
-    ``account`` and ``region`` are those of the stack. Texts ending in ``_url``, ``_arn``, ``_table`` or ``_parameter``
-    name resources of it. ``infrastructure_tags`` are the tag keys by which a task definition is known to belong to
-    infrastructure-as-code. ``require_role_boundary`` and ``registry_ca_bundle`` are empty where there is none.
-    ``loopback_registries`` lets registries on this machine be asked, over plain HTTP: the template never sets it, only
-    the sandbox does.
+    ``account`` and ``region`` are those of the stack. Settings ending in ``_url``, ``_arn``, ``_table`` or
+    ``_parameter`` name its resources. ``infrastructure_tags`` are the tag keys that mark a task definition as managed
+    by infrastructure-as-code. ``require_role_boundary`` and ``registry_ca_bundle`` are empty if unused.
+    ``loopback_registries`` allows registries on this machine over plain HTTP: only the sandbox sets it, never the
+    template.
     """
 
     account: str = ""
@@ -62,8 +62,8 @@ class Settings:
     def read(cls, environment: Mapping[str, str], *needed: str) -> "Settings":
         """Read the ``needed`` settings from ``PULLGUARD_*`` variables.
 
-        Raises ``Misconfigured``, with one line that names the variable, where one is absent or makes no sense, be it
-        one of ours or one that Powertools reads.
+        Raises ``Misconfigured``, with one line that names the variable, if one is absent or invalid, including those
+        that Powertools reads.
         """
         for variable in POWERTOOLS:
             _set(environment, variable)
@@ -98,7 +98,7 @@ def _read(environment: Mapping[str, str], name: str, kind: object, least: int, *
 
 
 def _set(environment: Mapping[str, str], variable: str, *, empty: bool = False) -> str:
-    """Return what a variable holds; raises ``Misconfigured`` where it is absent, or empty and must not be."""
+    """Return the value of a variable; raises ``Misconfigured`` if it is absent, or empty but required."""
     text = environment.get(variable)
     if text is None or not (text.strip() or empty):
         raise Misconfigured(f"{variable} is not set: deploy the function with the stack's own template.yaml")
@@ -115,4 +115,4 @@ def _none_of(variable: str, text: str, allowed: tuple[str, ...]) -> Misconfigure
     return Misconfigured(f"{variable} is {shown(text)}: give one of {', '.join(allowed)}")
 
 
-assert get_args(Mode) == MODES  # noqa: S101 (the type and the values are one thing said twice)
+assert get_args(Mode) == MODES  # noqa: S101 (the type and the values must agree)
