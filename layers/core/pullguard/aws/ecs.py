@@ -160,7 +160,7 @@ class Ecs:
 
     @asks("ecs:ListTasks", "ecs:DescribeTasks")
     def tasks(self, cluster: str, family: str | None = None) -> Iterator[TaskUse]:
-        """Yield the running tasks of ``cluster`` (of one ``family``, where that is given)."""
+        """Yield the running tasks of ``cluster``, or only those of ``family``."""
         for task in self._tasks(cluster, family, "RUNNING"):
             yield TaskUse(
                 cluster_arn=cluster,

@@ -77,7 +77,7 @@ class AwsReaders:
     - ``logins``: a cache of refused logins (default: in memory, for the lifetime of these readers).
     - ``secret_pattern``, ``required_boundary``: the deployment's RegistrySecretPattern and RequireRoleBoundary (empty:
       no boundary).
-    - ``ca_file``: a PEM file of certificate authorities for registries, beside the system's (empty: no file).
+    - ``ca_file``: a PEM file of certificate authorities for registries, in addition to the system's (empty: no file).
     - ``loopback``: also ask registries on this machine.
     """
 
