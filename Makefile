@@ -5,7 +5,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 UV := .venv/bin/uv
 RUN := PATH="$(CURDIR)/.venv/bin:$(CURDIR)/.tools/sam/bin:$$PATH"
-SAM := $(RUN) SAM_CLI_TELEMETRY=0 sam
+SAM_CLI := sam
+SAM := $(RUN) SAM_CLI_TELEMETRY=0 $(SAM_CLI)
 COMPILE := $(UV) pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links \
 	--no-annotate --custom-compile-command "make lock"
 
@@ -76,7 +77,7 @@ lock: .venv/.ready ## Renew the lock files (hashes, no addresses)
 TOOLS := .venv/.ready .tools/sam/.ready .tools/ministack/.ready
 PYTEST := .venv/bin/python -m pytest
 TOGETHER := -n 3 --dist loadfile --no-loadscope-reorder # end-to-end tests mostly wait: the others run beside them
-CODE := layers cli functions sandbox tests benchmarks
+CODE := layers cli functions sandbox scripts tests benchmarks
 
 .PHONY: demo
 demo: $(TOOLS) ## Break a world on an embedded AWS, let Pullguard heal it, and prove it; KEEP=1 leaves it running
@@ -127,95 +128,32 @@ build: $(TOOLS) ## Build the application with SAM
 invoke: $(TOOLS) ## Run one function with one event in the Lambda runtime: FUNCTION=resolve_change EVENT=events/…
 	@.venv/bin/python -m sandbox.runtime.invoke $(FUNCTION) $(EVENT)
 
-# Where AWS_ENDPOINT_URL is not this machine, or something else decides where a call goes, it is an account: refused.
-# The embedded AWS's own key is the second lock, since no account knows it.
-LOOPBACK := ^http://(127\.0\.0\.1|localhost|\[::1\]):[0-9]+/?$$
-EMBEDDED := env -u AWS_PROFILE -u AWS_SESSION_TOKEN AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test \
-	AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=false
-DEMO := --stack-name pullguard --no-confirm-changeset
-DEMO_PARAMETERS := Mode=remediate MoveServices=true
-
-# What a first deployment was answered, for this directory alone: git ignores it. Its parameters are forgotten once they are
-# the stack's, since the next deployment would set them again, whatever the stack has been given in the meantime.
+# Which stack, with which settings: scripts/deploy.py. The answers to a first deployment are this directory's alone: git ignores them.
 ANSWERS := $(CURDIR)/samconfig.guided.toml
-ANSWERED = "$$(sed -n 's/^stack_name = "\(.*\)"/\1/p' "$(ANSWERS)")"
-STANDS = $(SAM) list stack-outputs --output json $(SETTINGS) --stack-name $(ANSWERED) 2>/dev/null | grep LedgerTable >/dev/null
-FORGET_PARAMETERS = test ! -e "$(ANSWERS)" || ! $(STANDS) \
-	|| { sed -i.old '/^parameter_overrides/d' "$(ANSWERS)" && rm -f "$(ANSWERS).old"; }
-FORGET = $(STANDS) || rm -f "$(ANSWERS)"
-# Where the stack remediates and patterns of it are still *, its output OpenPatterns names them.
-OUTPUTS = $(if $(filter local,$(ENV)),$(EMBEDDED) )$(SAM) list stack-outputs --output json $(SETTINGS)$(if $(filter local,$(ENV)), \
-	--stack-name pullguard,$(if $(ENV),, --stack-name $(ANSWERED)))
-WARN = open="$$({ $(OUTPUTS) 2>/dev/null || true; } | tr -d '\n' \
-	| sed -n 's/.*"OutputKey": "OpenPatterns", *"OutputValue": "\([^"]*[^" ]\) *".*/\1/p')"; [ -z "$$open" ] \
-	|| echo "Warning: Mode=remediate with patterns of * (any): $$open. Narrow them" \
-	"(make deploy PARAMETERS='ManagedRolePattern=*-execution'; README.md)." >&2
-FIRST = $(if $(ENV),,$(shell test -e "$(ANSWERS)" || echo first))
-SETTINGS = $(if $(ENV),--config-env $(ENV),--config-file "$(ANSWERS)")
+DEPLOY = @$(RUN) SAM_CLI_TELEMETRY=0 .venv/bin/python -m scripts.deploy
+TO = --env "$(ENV)" --answers "$(ANSWERS)" --sam "$(SAM_CLI)"
 # The shell hands the text on as it is, so that a wildcard in it stays one.
-CHANGES = $(if $(PARAMETERS), --parameter-overrides "$$PARAMETERS")
 export PARAMETERS
 
 .PHONY: deploy
-deploy: $(if $(FIRST),deploy-first,deploy-again) ## Deploy, or upgrade; asks for all the first time; PARAMETERS="Mode=…" changes these alone; ENV=dev, prod, or local: the demo
-
-.PHONY: deploy-first
-deploy-first: deploy-where build
-	@echo "A first deployment: sam asks for everything, and what it offers are the template's defaults. A stack that runs already" \
-		"keeps its parameters with make deploy ENV=prod (the stack pullguard)." >&2
-	@echo 'version = 0.1' > "$(ANSWERS)"
-	@trap 'grep -qs "^stack_name" "$(ANSWERS)" || rm -f "$(ANSWERS)"' EXIT; \
-		$(SAM) deploy --guided $(SETTINGS) --stack-name pullguard --capabilities CAPABILITY_IAM --confirm-changeset$(CHANGES)
-	@$(WARN)
-	@$(FORGET_PARAMETERS)
-
-.PHONY: deploy-again
-deploy-again: deploy-where build
-	$(if $(filter local,$(ENV)),$(EMBEDDED) )$(SAM) deploy --no-fail-on-empty-changeset $(SETTINGS)$(if $(filter local,$(ENV)), \
-		$(DEMO) --parameter-overrides "$${PARAMETERS:-$(DEMO_PARAMETERS)}",$(CHANGES))
-	@$(WARN)
-	@$(if $(ENV),,$(FORGET_PARAMETERS))
-
-.PHONY: deploy-where
-deploy-where:
-	@case "$(ENV)" in \
-		""|dev|prod) ;; \
-		local) endpoint='$(LOOPBACK)'; \
-			[[ "$${AWS_ENDPOINT_URL:-}" =~ $$endpoint ]] && ! env | grep -q '^AWS_ENDPOINT_URL_' || { \
-			echo "ENV=local is the embedded AWS alone, and AWS_ENDPOINT_URL is not (or not only) an address of this machine:" >&2; \
-			echo "run make demo KEEP=1, export here what it prints, and unset AWS_ENDPOINT_URL_…; an account takes ENV=dev." >&2; exit 1; };; \
-		*) echo "samconfig.toml has no environment '$(ENV)': ENV is local, dev or prod." >&2; exit 1;; \
-	esac
+deploy: deploy-where build ## Deploy, or upgrade; asks for all the first time; PARAMETERS="Mode=…" changes these alone; ENV=dev, prod, or local: the demo
+	$(DEPLOY) deploy $(TO) --parameters "$$PARAMETERS"
 
 .PHONY: remove
 remove: remove-where $(TOOLS) ## Remove what make deploy with the same ENV deployed; asks first (ENV=local does not)
-	$(if $(filter local,$(ENV)),$(EMBEDDED) )$(SAM) delete $(SETTINGS)$(if $(filter local,$(ENV)), \
-		--stack-name pullguard --no-prompts,$(if $(ENV),, --stack-name $(ANSWERED)))
-	@$(if $(ENV),,$(FORGET))
-
-.PHONY: remove-where
-remove-where: deploy-where
-	@[ -z "$(FIRST)" ] || { \
-		echo "Nothing was deployed from this directory without ENV: say which stack, make remove ENV=prod (pullguard) or ENV=dev (pullguard-dev)." >&2; \
-		exit 1; }
+	$(DEPLOY) remove $(TO)
 
 .PHONY: sync
 sync: sync-where $(TOOLS) ## Carry each change over to your own stack in an account as you save it (ENV=dev)
-	$(SAM) sync --watch --config-env dev
-
-.PHONY: sync-where
-sync-where:
-	@[ "$(or $(ENV),dev)" = dev ] || { \
-		echo "make sync is for ENV=dev alone: it passes by change sets, which every other environment asks for (make deploy)." >&2; exit 1; }
+	$(DEPLOY) sync $(TO)
 
 .PHONY: logs
 logs: logs-where $(TOOLS) ## Follow the logs of a deployed stack (ENV=dev); of one function: NAME=ResolveChangeFunction
-	$(SAM) logs --tail --config-env $(or $(ENV),dev) $(if $(NAME),--name $(NAME))
+	$(DEPLOY) logs $(TO) --function "$(NAME)"
 
-.PHONY: logs-where
-logs-where:
-	@case "$(or $(ENV),dev)" in dev|prod) ;; \
-		*) echo "make logs follows a stack in an account: ENV is dev or prod. What a function logs here, make invoke shows." >&2; exit 1;; esac
+.PHONY: deploy-where remove-where sync-where logs-where
+deploy-where remove-where sync-where logs-where: .venv/.ready
+	$(DEPLOY) $(subst -where,,$@) --check $(TO)
 
 .PHONY: clean
 clean: ## Remove everything that was built or installed here

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -110,40 +111,51 @@ def test_local_is_let_through_on_this_machine(endpoint: str, target: str) -> Non
     assert (ran.returncode, ran.stderr) == (0, "")
 
 
-def printed(*arguments: str, command: str) -> str:
-    """The one line with a sam command that make would run, asked where it goes before anything is done."""
-    text = make("-n", *arguments, AWS_ENDPOINT_URL=EMBEDDED).stdout.replace("\\\n", " ")
-    assert text.index("AWS_ENDPOINT_URL:-") < text.index(f"sam {command}")
-    (line,) = (line for line in text.splitlines() if f"sam {command}" in line)
-    return " ".join(line.split())
+@pytest.fixture
+def asked(tmp_path: Path) -> Callable[..., list[str]]:
+    """Run a target with a SAM CLI that prints the keys that it is given and its arguments; return the last line."""
+    sam = tmp_path / "prints"
+    sam.write_text(
+        '#!/bin/bash\necho "${AWS_ACCESS_KEY_ID:-} ${AWS_PROFILE:-} ${AWS_IGNORE_CONFIGURED_ENDPOINT_URLS:-}"\n'
+        "printf '<%s>' \"$@\"\necho\n",
+        encoding="utf-8",
+    )
+    sam.chmod(0o755)
+
+    def ask(*arguments: str, **variables: str) -> list[str]:
+        where = {"AWS_ENDPOINT_URL": EMBEDDED, "AWS_PROFILE": "mine", **variables}
+        ran = make("-o", "build", *arguments, f"SAM_CLI={sam}", **where)
+        assert ran.returncode == 0, ran.stderr
+        keys, command = [line for line in ran.stdout.splitlines() if "<list>" not in line][:2]
+        return [" ".join(keys.split()), *command[1:-1].split("><")]
+
+    return ask
 
 
-EMBEDDED_KEY = "-u AWS_PROFILE -u AWS_SESSION_TOKEN AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test"
+def test_local_goes_out_with_the_embedded_aws_key_and_into_the_demos_stack(asked: Callable[..., list[str]]) -> None:
+    demo = ["--stack-name", "pullguard", "--no-confirm-changeset", "--parameter-overrides"]
+    assert asked("deploy", "ENV=local") == [
+        "test false",
+        *("deploy", "--no-fail-on-empty-changeset", "--config-env", "local"),
+        *demo,
+        "Mode=remediate MoveServices=true",
+    ]
+    assert asked("deploy", "ENV=local", "PARAMETERS=Mode=observe")[-2:] == ["--parameter-overrides", "Mode=observe"]
 
 
-def test_local_goes_out_with_the_embedded_aws_key_and_into_the_demos_stack() -> None:
-    line = printed("deploy", "ENV=local", command="deploy")
-    assert EMBEDDED_KEY in line
-    assert "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=false" in line
-    assert "--stack-name pullguard --no-confirm-changeset --parameter-overrides" in line
-    assert '"${PARAMETERS:-Mode=remediate MoveServices=true}"' in line
-
-
-def test_local_is_removed_with_the_embedded_aws_key() -> None:
-    line = printed("remove", "ENV=local", command="delete")
-    assert EMBEDDED_KEY in line
-    assert "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=false" in line
-    assert line.endswith(" sam delete --config-env local --stack-name pullguard --no-prompts")
+def test_local_is_removed_with_the_embedded_aws_key(asked: Callable[..., list[str]]) -> None:
+    command = ["delete", "--config-env", "local", "--stack-name", "pullguard", "--no-prompts"]
+    assert asked("remove", "ENV=local") == ["test false", *command]
 
 
 @pytest.mark.parametrize("environment", ["dev", "prod"])
 @pytest.mark.parametrize(
-    ("target", "command"), [("deploy", "deploy --no-fail-on-empty-changeset"), ("remove", "delete")]
+    ("target", "command"), [("deploy", ["deploy", "--no-fail-on-empty-changeset"]), ("remove", ["delete"])]
 )
-def test_an_account_is_given_the_environments_own_settings_alone(environment: str, target: str, command: str) -> None:
-    line = printed(target, f"ENV={environment}", command=command)
-    assert line.endswith(f" sam {command} --config-env {environment}")
-    assert "AWS_ACCESS_KEY_ID" not in line
+def test_an_account_is_given_the_environments_own_settings_alone(
+    asked: Callable[..., list[str]], environment: str, target: str, command: list[str]
+) -> None:
+    assert asked(target, f"ENV={environment}") == ["mine", *command, "--config-env", environment]
 
 
 @pytest.mark.parametrize("target", ["deploy-where", "remove-where"])
@@ -153,14 +165,10 @@ def test_an_environment_that_there_is_not_is_refused(target: str) -> None:
     assert "ENV is local, dev or prod" in ran.stderr
 
 
-def test_parameters_reach_sam_as_they_were_given() -> None:
+def test_parameters_reach_sam_as_they_were_given(asked: Callable[..., list[str]]) -> None:
     given = 'Mode=remediate ManagedRolePattern=*-execution SweepSchedule="rate(1 hour)" LogLevel=`false`; false'
-    ran = make("-o", "build", "deploy", "ENV=prod", f"PARAMETERS={given}", "SAM=printf '<%s>'")
-    assert ran.returncode == 0, ran.stderr
-    assert (
-        ran.stdout.splitlines()[-1]
-        == f"<deploy><--no-fail-on-empty-changeset><--config-env><prod><--parameter-overrides><{given}>"
-    )
+    command = ["deploy", "--no-fail-on-empty-changeset", "--config-env", "prod", "--parameter-overrides"]
+    assert asked("deploy", "ENV=prod", f"PARAMETERS={given}")[1:] == [*command, given]
 
 
 # --- without ENV: a first deployment asks, and what it was answered is remembered beside samconfig.toml ---
@@ -191,7 +199,7 @@ class Directory:
 
     def make(self, target: str, *, says: str = "yes", outputs: str = "") -> "subprocess.CompletedProcess[str]":
         variables = {"LOG": str(self._log), "STACK": str(self._stack), "SAYS": says, "MORE": outputs}
-        return make("-o", "build", target, f"ANSWERS={self.answers}", f"SAM={self._sam}", **variables)
+        return make("-o", "build", target, f"ANSWERS={self.answers}", f"SAM_CLI={self._sam}", **variables)
 
     @property
     def kept(self) -> list[str]:
@@ -274,16 +282,23 @@ def test_only_the_logs_of_an_account_are_followed(environment: str) -> None:
 
 
 @pytest.mark.parametrize("environment", ["", "dev", "prod"])
-def test_logs_are_those_of_the_environment(environment: str) -> None:
-    assert make("logs-where", f"ENV={environment}").returncode == 0
-    assert f"--config-env {environment or 'dev'}" in make("-n", "logs", f"ENV={environment}").stdout
+def test_logs_are_those_of_the_environment(asked: Callable[..., list[str]], environment: str) -> None:
+    command = ["logs", "--tail", "--config-env", environment or "dev"]
+    assert asked("logs", f"ENV={environment}")[1:] == command
+    assert asked("logs", f"ENV={environment}", "NAME=ResolveChangeFunction")[1:] == [
+        *command,
+        "--name",
+        "ResolveChangeFunction",
+    ]
 
 
 @pytest.mark.parametrize("environment", ["local", "prod", "production"])
-def test_only_your_own_stack_is_synced(environment: str) -> None:
-    ran = make("sync-where", f"ENV={environment}")
+@pytest.mark.parametrize("target", ["sync", "sync-where"])
+def test_only_your_own_stack_is_synced(environment: str, target: str) -> None:
+    ran = make(target, f"ENV={environment}")
     assert ran.returncode != 0
     assert "ENV=dev alone" in ran.stderr
-    text = make("-n", "sync", f"ENV={environment}").stdout
-    assert text.index("make sync is for ENV=dev alone") < text.index("sam sync")
-    assert text.rstrip().endswith("--config-env dev")
+
+
+def test_your_own_stack_is_synced_as_you_save(asked: Callable[..., list[str]]) -> None:
+    assert asked("sync")[1:] == asked("sync", "ENV=dev")[1:] == ["sync", "--watch", "--config-env", "dev"]
