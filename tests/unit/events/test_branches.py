@@ -1,9 +1,7 @@
 """Events that are nearly right, and the key that tells two tellings of one change from two changes."""
 
 import copy
-import json
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,43 +19,16 @@ from pullguard.events import (
     ServiceChanged,
     TaskDefinitionRegistered,
     TaskStopped,
-    Trigger,
-    begins_rotation,
     deduplication_key,
     parse_event,
     parse_event_text,
-    sequence,
 )
+from tests.unit.events.samples import KEY, REVISION, SAMPLES, SECRET, read, sample, words_of
 
-SAMPLES = Path(__file__).parents[3] / "events" / "eventbridge"
-SECRET = "arn:aws:secretsmanager:us-east-1:111122223333:secret:registry/ghcr-AbCdEf"
-KEY = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
-REVISION = "arn:aws:ecs:us-east-1:111122223333:task-definition/web:7"
-VERSION = "4d383ea9-084a-49c9-8722-cbfb0f25c456"
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
 )
-
-
-def sample(name: str, changes: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Return a sample event, with members replaced: ``{"detail.requestParameters.secretId": "x"}``."""
-    event: dict[str, Any] = json.loads((SAMPLES / f"{name}.json").read_text(encoding="utf-8"))
-    for path, value in (changes or {}).items():
-        *way, last = path.split(".")
-        here = event
-        for step in way:
-            here = here[step]
-        here[last] = value
-    return event
-
-
-def read(name: str, changes: dict[str, Any] | None = None) -> Trigger:
-    return parse_event(sample(name, changes))
-
-
-def _words(value: object) -> str:
-    return ", ".join(value) or "as it is" if isinstance(value, dict) else str(value)
 
 
 def refusal(name: str, changes: dict[str, Any]) -> str:
@@ -272,7 +243,7 @@ def test_a_stopped_task_gives_all_reasons_and_shows_no_control_character() -> No
         ("put-role-policy", {"detail.requestParameters.roleName": "rôle"}, "is not a role name"),
         ("put-role-policy", {"detail.requestParameters.roleName": "*"}, "is not a role name"),
     ],
-    ids=_words,
+    ids=words_of,
 )
 def test_what_cannot_be_used_is_rejected_with_its_reason(name: str, changes: dict[str, Any], reason: str) -> None:
     message = refusal(name, changes)
@@ -324,76 +295,6 @@ def test_a_sample_with_any_member_replaced_is_a_trigger_or_rejected(data: st.Dat
     assert repr(event) == repr(before)
 
 
-SAME_CHANGE = ("secret-label-updated", "put-secret-value", "update-secret", "update-secret-version-stage")
-
-
-@pytest.mark.parametrize("name", SAME_CHANGE)
-def test_a_label_that_moves_is_the_same_change_however_it_is_told(name: str) -> None:
-    assert deduplication_key(read(name)) == f"label {SECRET} {VERSION} AWSCURRENT"
-
-
-@pytest.mark.parametrize(
-    ("name", "changes"),
-    [
-        ("put-secret-value-pending", {}),
-        ("put-secret-value", {"detail.requestParameters.clientRequestToken": VERSION.replace("4", "5")}),
-        ("put-secret-value", {"detail.requestParameters.versionStages": ["AWSCURRENT", "blue"]}),
-        ("put-secret-value", {"detail.requestParameters.versionStages": [["AWSCURRENT"]]}),
-        ("put-secret-value", {"detail.requestParameters.clientRequestToken": "short"}),
-        ("update-secret-version-stage", {"detail.requestParameters.moveToVersionId": None}),
-        ("update-secret-description", {}),
-        ("create-secret-response-dropped", {}),
-        ("rotation-succeeded", {}),
-        ("delete-secret", {}),
-    ],
-    ids=_words,
-)
-def test_what_is_not_proved_to_be_the_same_change_is_another(name: str, changes: dict[str, Any]) -> None:
-    assert deduplication_key(read(name, changes)) != deduplication_key(read("secret-label-updated"))
-
-
-def test_an_event_delivered_twice_is_one_change_and_two_events_are_two() -> None:
-    for path in SAMPLES.glob("*.json"):
-        assert deduplication_key(read(path.stem)) == deduplication_key(
-            read(path.stem, {"time": "2026-11-23T00:00:09Z"})
-        )
-    first = deduplication_key(read("put-role-policy"))
-    assert first != deduplication_key(read("put-role-policy", {"id": "another"}))
-
-
-def test_a_task_that_goes_on_stopping_is_one_failure_for_each_kind_of_reason() -> None:
-    first, again = read("task-stopped-fargate"), read("task-stopped-fargate", {"id": "again", "detail.version": 4})
-    assert deduplication_key(first) == deduplication_key(again)
-    other = {"detail.stoppedReason": "CannotPullContainerError: toomanyrequests", "detail.containers": []}
-    assert deduplication_key(first) != deduplication_key(read("task-stopped-fargate", other))
-
-
-@pytest.mark.parametrize(
-    ("name", "same"),
-    [
-        *((name, True) for name in (*SAME_CHANGE, "update-secret-description", "create-secret")),
-        *((name, False) for name in ("tag-secret", "delete-secret", "put-resource-policy", "rotation-succeeded")),
-        ("put-secret-value-pending", False),
-    ],
-)
-def test_all_that_can_move_the_current_value_is_one_sequence(name: str, same: bool) -> None:
-    assert (sequence(read(name)) == f"labels of {SECRET}") is same
-
-
-BEGINS = ("rotate-secret", "rotation-started", "put-secret-value-pending")
-
-
-@pytest.mark.parametrize("name", BEGINS)
-def test_all_that_tells_of_a_rotation_before_its_value_is_current_is_one_change(name: str) -> None:
-    assert begins_rotation(read(name))
-    assert deduplication_key(read(name)) == sequence(read(name)) == f"begin of a rotation of {SECRET}"
-
-
-def test_nothing_else_begins_a_rotation() -> None:
-    begins = {path.stem for path in SAMPLES.glob("*.json") if begins_rotation(read(path.stem))}
-    assert begins == set(BEGINS)
-
-
 def test_a_cause_comes_back_from_a_message() -> None:
     cause = read("secret-label-updated").provenance
     assert cause.to_dict() == {"kind": "Secret Label Updated", "event_id": cause.event_id, "at": "2026-11-23T00:00:00Z"}
@@ -414,3 +315,12 @@ def test_a_cause_that_is_none_is_rejected(data: object, reason: str) -> None:
     with pytest.raises(Rejected) as rejected:
         Provenance.from_dict(data)
     assert reason in str(rejected.value)
+
+
+def test_an_event_delivered_twice_is_one_change_and_two_events_are_two() -> None:
+    for path in SAMPLES.glob("*.json"):
+        assert deduplication_key(read(path.stem)) == deduplication_key(
+            read(path.stem, {"time": "2026-11-23T00:00:09Z"})
+        )
+    first = deduplication_key(read("put-role-policy"))
+    assert first != deduplication_key(read("put-role-policy", {"id": "another"}))

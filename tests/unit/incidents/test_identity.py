@@ -1,4 +1,4 @@
-"""Which findings have one cause, what is broken, and whom it hits."""
+"""Which findings have one cause, and what is broken."""
 
 from dataclasses import replace
 from typing import Any
@@ -7,8 +7,8 @@ import pytest
 
 from pullguard.checks.catalogue import CHECKS, broken_by, incident_of
 from pullguard.domain.findings import Finding, Remedy
-from pullguard.incidents import Dependent, broken_thing, common_sentence, dependents_of, shared_things, together
-from tests.fakes import ACCOUNT, REGION, key, revision_arn, role_arn, secret_arn, service
+from pullguard.incidents import broken_thing, common_sentence, shared_things
+from tests.fakes import ACCOUNT, REGION, key, revision_arn, role_arn, secret_arn
 
 FINDING = Finding(
     id="0" * 16,
@@ -119,35 +119,3 @@ def test_who_else_is_hit_is_known_by_what_they_share(
 def test_the_common_sentence_names_no_container() -> None:
     assert common_sentence(FINDING) == "The secret registry/ghcr holds no JSON."
     assert common_sentence(replace(FINDING, container=None)) == FINDING.cause
-
-
-def test_together_are_each_once_and_found_where_either_says_so() -> None:
-    def runs(family: str, number: int, *, found: bool, name: str = "a") -> Dependent:
-        arn = str(revision_arn(family, number))
-        return Dependent(arn=service(name).service_arn if name else arn, task_definition=arn, found=found)
-
-    reported = (runs("web", 7, found=False), runs("api", 1, found=True, name=""))
-    others = (
-        runs("web", 8, found=True),  # the same service, which has moved on since
-        runs("job", 1, found=True),  # of another family by now
-        runs("api", 1, found=False, name=""),
-        runs("api", 2, found=True, name=""),
-    )
-    assert together(reported, others) == (runs("web", 7, found=True), reported[1], others[1], others[3])
-    assert together((), reported) == reported
-
-
-def test_dependents_are_services_then_task_definitions_and_no_old_revision_that_nothing_runs() -> None:
-    web6, web7, api, old, run = (
-        str(revision_arn(family, number))
-        for family, number in (("web", 6), ("web", 7), ("api", 10), ("api", 9), ("job", 1))
-    )
-    services = {web7: [service("b").service_arn, service("a").service_arn], old: [service("c").service_arn]}
-    hit = dependents_of([web7], [web6, web7, api, old, run], services)
-    assert [(each.arn.rpartition("/")[2], each.task_definition.rpartition("/")[2], each.found) for each in hit] == [
-        ("a", "web:7", True),
-        ("b", "web:7", True),
-        ("api:10", "api:10", False),
-        ("c", "api:9", False),
-        ("job:1", "job:1", False),
-    ]
