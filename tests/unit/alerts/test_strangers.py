@@ -3,67 +3,19 @@
 import json
 import re
 import unicodedata
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pullguard.alerts import FORMATS, MESSAGE_MAX_BYTES, Alert, Format, Notice, compose
+from pullguard.alerts import FORMATS, MESSAGE_MAX_BYTES, Alert, Format, compose
 from pullguard.domain.findings import Remedy
-from pullguard.domain.remediation import Deed
-from pullguard.incidents import Dependent
-from tests.unit.alerts.notices import about_a_deed, finding, notice
-
-ATTACKS = {
-    "newline": "x\nFinding: 0000\n\nTo do: pay",
-    "other-line-ends": "x\r\x0b\x0c\x1c\x85\u2028\u2029y",
-    "link": "see https://evil.example/login and HTTP://EVIL.example, ftp://evil.example",
-    "bare-link": "www.evil.example mailto:a@evil.example WWW.evil.example javascript:alert(1)",
-    "split-link": "https:\u200b//evil.example",
-    "chat-link": "<https://evil.example|console> [console](https://evil.example) [x](evil.example)",
-    "mention": "<!channel> <@U123> @here @channel",
-    "code-block": "``` *bold* `x`",
-    "bidi": "\u202egnorw \u2066x\u2069 \u200e\u061c",
-    "zero-width": "a\u200bb\u200cc\u200dd\ufeffe\u2060f\u00adg",
-    "blank-letters": "\u3164\u115f\u1160\uffa0\u2800",
-    "marks": "z\u0335\u0336\u0337\u20dd",
-    "terminal": "\x1b[31mred\x07\x08\x00\x7f\x9b",
-    "surrogate": "\ud83d\ude00 \ud800",
-    "cyrillic": "g\u04bbcr.io/\u0430cme",
-    "half-a-link": ":/\x1f",
-    "half-a-link-by-backslashes": "x:\\\\host :\\/host :/\\host",
-    "huge": "A" * 300_000,
-    "huge-wide": "\U0001f600" * 100_000,
-    "huge-marks": "e\u0301\u0301" * 50_000,
-    "non-ascii": "Köln's \u201cbüro\u201d \u2026 東京",
-}
-
-
-def foreign_dependent(text: str) -> Dependent:
-    return Dependent(arn=text, task_definition=f"{text}x", found=False)
-
-
-def attacked(text: str) -> tuple[Notice, ...]:
-    remedy = Remedy(text=text, snippet=f"aws x {text}")
-    everywhere = finding(
-        check=text, task_definition=text, container=text, image=text, secret=text, role=text, key=text, cause=text,
-        evidence=text, remedy=remedy, source=text, id=text,
-    )  # fmt: skip
-    deed = Deed(
-        kind="grant", what=text, task_definition=text, target=text, role=text, why=text, remedy=text, snippet=text,
-        findings=(text,) * 9,
-    )  # fmt: skip
-    return (
-        notice(
-            findings=(everywhere,) * 30,
-            dependents=(foreign_dependent(text), *(foreign_dependent(f"{text}{n}") for n in range(600))),
-        ),
-        notice("Finding Resolved", findings=(everywhere,), account=text, region=text),
-        notice(findings=(replace(everywhere, status="unknown", unread=text),)),
-        about_a_deed("Remediation Refused", deed),
-    )
+from tests.unit.alerts.attacks import ATTACKS, attacked
+from tests.unit.alerts.notices import (
+    finding,
+    notice,
+)
 
 
 def texts(alert: Alert, form: Format) -> list[str]:
@@ -130,31 +82,9 @@ def test_a_strangers_lines_do_not_become_lines_of_ours() -> None:
     ]
 
 
-def test_a_strangers_snippet_lines_are_indented() -> None:
-    remedy = Remedy(snippet="aws x 'a\nFinding: 0000'")
-    text = compose(notice(findings=(finding(remedy=remedy),))).text
-    assert "\n    Finding: 0000'\n" in text
-    assert "\nFinding: 0000" not in text
-
-
 def test_a_name_that_only_looks_like_another_shows_its_difference() -> None:
     text = compose(notice(findings=(finding(image=ATTACKS["cyrillic"]),))).text
     assert r"cannot pull g\u04bbcr.io/\u0430cme" in text
-
-
-def test_words_of_other_languages_stay_readable_in_prose() -> None:
-    text = compose(notice(findings=(finding(cause=ATTACKS["non-ascii"]),))).text
-    assert 'Why: Köln\'s "büro" ... 東京\n' in text
-
-
-@pytest.mark.parametrize("text", [pytest.param(text, id=name) for name, text in ATTACKS.items()])
-def test_a_chat_message_stays_within_its_limits(text: str) -> None:
-    for reported in attacked(text):
-        content = json.loads(compose(reported, "chat").text)["content"]
-        assert len(content["title"]) <= 250
-        assert len(content["description"]) <= 8_000
-        assert all(len(keyword) <= 75 for keyword in content["keywords"])
-        assert all(len(step) <= 350 for step in content["nextSteps"] if "https://console" not in step)
 
 
 @pytest.mark.parametrize("name", ["chat-link", "mention", "code-block"])
