@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from pullguard.domain.image import parse_image
 from pullguard.registry import verify
 from pullguard.registry.challenges import Challenge, parse_challenges
-from pullguard.registry.origins import Origin, Url, onward, parse_url, registry_url
 from tests.registry.recording import PASSWORD, Reply, credentials, recording
 
 
@@ -84,87 +83,3 @@ def test_no_challenge_breaks_a_verification(header: str) -> None:
         verified = verify(image, *credentials(), allowed_hosts=frozenset({record.host}), timeout_s=5)
         assert verified.answer in {"unreachable", "rejected"}
         assert PASSWORD not in verified.detail
-
-
-@given(st.text(max_size=100) | st.text("htps:/@127.0.0.1:[]#?\\%x ", max_size=60).map("https://".__add__))
-@example("https://[::1")
-@example("https://[::ffff:1.2.3.4]/")
-@example("https://a:99999/")
-@example("https://a:/")
-def test_no_url_breaks_the_parser_and_none_hides_another_host(text: str) -> None:
-    url = parse_url(text)
-    if url is not None:
-        assert url.origin.scheme == "https" or url.origin.is_loopback
-        assert text.lower().removeprefix(f"{url.origin.scheme}://").startswith(url.origin.name.lower()[:1] or "[")
-        assert "@" not in url.host
-        assert url.target.startswith("/") or url.target.startswith("?")
-
-
-@pytest.mark.parametrize(
-    ("text", "host", "origin"),
-    [
-        ("https://ghcr.io/token", "ghcr.io", ("https", "ghcr.io", 443)),
-        ("HTTPS://GHCR.IO:443/token", "ghcr.io", ("https", "ghcr.io", 443)),
-        (
-            "https://registry.example.com:5000/t?a=b",
-            "registry.example.com:5000",
-            ("https", "registry.example.com", 5000),
-        ),
-        ("http://127.0.0.1/t", "127.0.0.1:80", ("http", "127.0.0.1", 80)),
-        ("http://[::1]:7/t", "[::1]:7", ("http", "::1", 7)),
-        ("http://127.0.0.1:443/t", "127.0.0.1:443", ("http", "127.0.0.1", 443)),
-    ],
-)
-def test_urls(text: str, host: str, origin: tuple[str, str, int]) -> None:
-    url = parse_url(text)
-    assert url is not None
-    assert url.host == host
-    assert (url.origin.scheme, url.origin.name, url.origin.port) == origin
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "http://ghcr.io/",
-        "https://user@ghcr.io/",
-        "https://ghcr.io./",
-        "https://ghcr.io /",
-        "ghcr.io",
-        "https://ghcr.io/a b",
-        "https://ghcr.io/a\r\nX-Injected: 1",
-        "https://ghcr.io/é",
-        "https://ghcr.io/\x7f",
-    ],
-)
-def test_texts_that_are_no_urls_to_ask(text: str) -> None:
-    assert parse_url(text) is None
-
-
-def test_the_query_of_a_url_without_a_path_is_kept() -> None:
-    url = parse_url("https://ghcr.io?service=x")
-    assert url is not None
-    assert url.target == "/?service=x"
-
-
-def test_authorities() -> None:
-    def authority(host: str) -> str:
-        url = registry_url(host, "/v2/")
-        assert url is not None
-        return url.origin.authority
-
-    assert authority("docker.io") == "registry-1.docker.io"
-    assert authority("registry.example.com:5000") == "registry.example.com:5000"
-    assert authority("[2606:2800:21f::1]:5000") == "[2606:2800:21f::1]:5000"
-    assert authority("localhost") == "localhost"
-
-
-def test_a_redirect_keeps_to_the_same_origin() -> None:
-    url = Url(origin=Origin(scheme="https", name="ghcr.io", port=443), host="ghcr.io", target="/v2/")
-    moved = onward(url, "https://ghcr.io/v2/x?y#z")
-    assert moved is None  # a fragment is nothing that a server is asked for
-    moved = onward(url, "https://ghcr.io/v2/x?y")
-    assert moved is not None
-    assert (moved.origin, moved.target, moved.path) == (url.origin, "/v2/x?y", "/v2/x")
-    assert onward(url, "/\\evil.example/x") == Url(origin=url.origin, host=url.host, target="/\\evil.example/x")
-    assert onward(url, "http://ghcr.io/v2/") is None
-    assert onward(url, "//evil.example/") is None

@@ -13,7 +13,6 @@ import pytest
 from pullguard.domain.facts import Verification
 from pullguard.domain.image import parse_image
 from pullguard.registry import Transport, verify
-from pullguard.registry.exchange import REQUESTS_MAX, Exchange, NoAnswer
 from pullguard.registry.origins import Origin, registry_url
 from pullguard.registry.transport import ADDRESSES_MAX, Unreachable, addresses_of, verified_tls
 from tests.registry.recording import (
@@ -158,29 +157,6 @@ def test_the_next_address_is_tried_where_one_does_not_answer() -> None:
         # Nobody listens on the first: the server is bound to 127.0.0.1 alone.
         transport = Transport(resolve=lambda _: ("::1", "127.0.0.1"))
         assert ask(record.host, transport=transport).answer == "anonymous-ok"
-
-
-def test_the_number_of_questions_is_bounded() -> None:
-    with recording(lambda _: Reply()) as record:
-        url = registry_url(record.host, "/v2/")
-        assert url is not None
-        exchange = Exchange(Transport(), 5)
-        for _ in range(REQUESTS_MAX):
-            exchange.ask("GET", url)
-        with pytest.raises(NoAnswer):
-            exchange.ask("GET", url)
-        assert len(record.requests) == REQUESTS_MAX
-
-
-def test_nothing_is_asked_after_the_time_is_over() -> None:
-    with recording(lambda _: Reply()) as record:
-        url = registry_url(record.host, "/v2/")
-        assert url is not None
-        exchange = Exchange(Transport(), 5)
-        exchange.abort()
-        with pytest.raises(NoAnswer):
-            exchange.ask("GET", url)
-        assert record.connections == 0
 
 
 # --- addresses ---------------------------------------------------------------------------------------------------
