@@ -1,0 +1,75 @@
+"""CONTRIBUTING.md's example of a check, followed step by step on a copy of the code."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.contract.cloudformation import ROOT
+
+PAGE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+FILES = {path: text for block in BLOCKS for path, text in re.findall(r"\A# (\S+)\n(.*)", block, re.DOTALL)}
+DIFF = re.search(r"^```diff\n (.*\n)\+(.*\n)```$", PAGE, re.MULTILINE)
+CATALOGUE = "layers/core/pullguard/checks/catalogue.py"
+
+
+def run(copy: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    """Run Python with the copy's core and command line before all others."""
+    path = os.pathsep.join(str(each) for each in (copy / "layers/core", copy / "cli", ROOT))
+    environment = os.environ | {"PYTHONPATH": path, "NO_COLOR": "1", "COLUMNS": "200"}
+    return subprocess.run(
+        [sys.executable, *command], cwd=copy, env=environment, capture_output=True, text=True, check=False, timeout=120
+    )
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the code to which the example is added."""
+    copy = tmp_path_factory.mktemp("pullguard")
+    for folder in ("layers/core", "cli"):
+        shutil.copytree(ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    (copy / "tests").mkdir()
+    for name in ("__init__.py", "fakes.py"):
+        shutil.copy(ROOT / "tests" / name, copy / "tests" / name)
+    for path, text in FILES.items():
+        (copy / path).parent.mkdir(parents=True, exist_ok=True)
+        (copy / path).write_text(text, encoding="utf-8")
+    catalogue = (copy / CATALOGUE).read_text(encoding="utf-8")
+    assert DIFF
+    before, line = DIFF.groups()
+    changed = catalogue.replace(before, f"{before}{line}")
+    assert changed != catalogue
+    changed = changed.replace("import access,", "import access, image_tag,")
+    (copy / CATALOGUE).write_text(changed, encoding="utf-8")
+    return copy
+
+
+def test_the_example_is_a_file_a_line_and_a_table() -> None:
+    assert [Path(path).name for path in FILES] == ["image_tag.py", "test_image_tag.py"]
+    assert DIFF
+
+
+def test_the_table_of_the_example_passes(copy: Path) -> None:
+    ran = run(copy, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--import-mode=importlib", "tests/unit/checks")
+    assert ran.returncode == 0, ran.stdout
+    assert "4 passed" in ran.stdout
+
+
+def test_the_check_of_the_example_is_in_the_catalogue(copy: Path) -> None:
+    program = "from pullguard_cli.entry import main; main()"
+    listed = run(copy, "-c", program, "findings", "image-tag-moves")
+    assert listed.returncode == 0, listed.stderr
+    assert "the image has the tag latest, or neither a tag nor a digest" in listed.stdout
+    assert "| `image-tag-moves` | warning |" in run(copy, "-c", program, "findings", "--markdown").stdout
+
+
+def test_the_example_is_in_the_style_of_the_project(copy: Path) -> None:
+    for path in FILES:
+        for command in (("check",), ("format", "--check")):
+            ran = run(copy, "-m", "ruff", *command, "--no-cache", "--config", str(ROOT / "pyproject.toml"), path)
+            assert ran.returncode == 0, ran.stdout
