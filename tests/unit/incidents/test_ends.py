@@ -10,7 +10,7 @@ from pullguard.domain.facts import FailedStart, Lookup, NotAsked, Reason, TaskUs
 from pullguard.store.ledger import Ledger
 from tests.fakes import CLUSTER, World, container, revision_arn, role, secret, service, task_definition
 from tests.flows import Harness, request
-from tests.unit.workflows.test_notify_incident import deliver, subjects
+from tests.unit.workflows.incident_scene import deliver, subjects
 
 SECRET = secret()
 IMAGE = "ghcr.io/acme/web:1"

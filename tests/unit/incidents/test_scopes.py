@@ -11,7 +11,7 @@ from pullguard.store.ledger import Ledger
 from pullguard.store.services import Kept
 from tests.fakes import CLUSTER, World, container, revision_arn, role, secret, service, task_definition
 from tests.flows import Harness, request
-from tests.unit.workflows.test_notify_incident import deliver
+from tests.unit.workflows.incident_scene import deliver
 
 SECRET = secret(tags={REGISTRY_TAG: "ghcr.io docker.io"})
 FAMILIES = tuple(f"f{number}" for number in range(7))

@@ -8,59 +8,30 @@ from typing import Any
 import pytest
 
 from pullguard.checks.catalogue import incident_of
-from pullguard.domain.facts import Usage, ValueShape
+from pullguard.domain.facts import Usage
 from pullguard.domain.remediation import Deed, Remediation, RemediationEvent
 from pullguard.store.ledger import Ledger
 from pullguard.store.services import Kept
-from pullguard.workflows.publish_once import Alerted, BeingReported
-from pullguard.workflows.remind import Reminded
+from pullguard.workflows.publish_once import BeingReported
 from tests.fakes import Crash, World, container, key, revision_arn, role, secret, service, task_definition
 from tests.flows import Harness, request
-
-SECRET = secret()
-NO_USERNAME = ValueShape(form="json-object", username="missing", password="ok", version_id="v3")
-NO_PASSWORD = replace(SECRET, value=ValueShape(form="json-object", username="ok", password="missing", version_id="v2"))
-FAMILIES = tuple(f"f{number}" for number in range(12))
-OPENED, RESOLVED = "[Pullguard] error: ", "[Pullguard] resolved: "
-
-
-def world(*, broken: bool, families: tuple[str, ...] = FAMILIES) -> World:
-    """Families that share one secret, each run by a service of its name."""
-    return World(
-        tuple(task_definition(container(SECRET), family=each) for each in families),
-        (role(reads=[SECRET]),),
-        (NO_PASSWORD if broken else SECRET,),
-    )
+from tests.unit.workflows.incident_scene import (
+    FAMILIES,
+    NO_PASSWORD,
+    NO_USERNAME,
+    OPENED,
+    SECRET,
+    all_working,
+    deliver,
+    subjects,
+    validate,
+    world,
+)
 
 
 @pytest.fixture
 def harness(ledger: Ledger) -> Harness:
-    """Everything has been looked at and works; the sweep has seen the services."""
-    here = Harness(ledger, world(broken=False))
-    validate(here, *FAMILIES)
-    for each in FAMILIES:
-        here.services.keep(service(each).service_arn, Kept(task_definition=str(revision_arn(each))))
-    assert here.sent.events == []
-    return here
-
-
-def validate(here: Harness, *families: str) -> None:
-    for each in families:
-        here.validate(request(revision_arn(each)))
-
-
-def deliver(here: Harness, form: str = "text") -> list[Alerted]:
-    """Hand every event on the bus to the alerter, once, in order."""
-    events, here.sent.events = here.sent.events, []
-    bodies = [
-        json.dumps({"source": each["Source"], "detail-type": each["DetailType"], "detail": json.loads(each["Detail"])})
-        for each in events
-    ]
-    return [here.alerter(form).alert(body) for body in bodies]
-
-
-def subjects(here: Harness) -> list[str]:
-    return [each["Subject"] for each in here.sent.alerts]
+    return all_working(ledger)
 
 
 # --- One message -------------------------------------------------------------------------------------------------
@@ -312,92 +283,6 @@ def test_a_thousand_further_dependents_cost_two_reads_each(harness: Harness) -> 
     harness.ledger._client.meta.events.register("before-call.dynamodb", lambda model, **_: asked.append(model.name))
     deliver(harness)
     assert asked == ["GetItem", "GetItem"]
-
-
-# --- Reminders ---------------------------------------------------------------------------------------------------
-
-HOURLY = json.dumps({"source": "aws.events", "detail-type": "Scheduled Event", "id": "e-1", "detail": {}})
-
-
-def remind(here: Harness) -> Reminded:
-    result = here.alerter().handle(HOURLY)
-    assert isinstance(result, Reminded)
-    return result
-
-
-def broken(here: Harness, *families: str) -> None:
-    here.world = world(broken=True)
-    validate(here, *families)
-    deliver(here)
-
-
-def test_people_are_reminded_of_what_is_still_broken_each_time_that_it_is_due(harness: Harness) -> None:
-    broken(harness, "f0", "f1")
-    reminded = []
-    for _ in range(50):
-        harness.later(hours=1)
-        reminded.append(remind(harness).reminded)
-    assert [hour for hour, count in enumerate(reminded, start=1) if count] == [24, 48]
-    assert subjects(harness)[1].startswith("[Pullguard] reminder, error: 2 services cannot pull: secret ")
-    assert "(for 1 d by now)" in harness.sent.alerts[1]["Message"]
-    assert "reference it" not in harness.sent.alerts[1]["Message"]
-
-
-def test_nobody_is_reminded_of_what_is_over(harness: Harness) -> None:
-    broken(harness, "f0")
-    harness.world = world(broken=False)
-    validate(harness, "f0")
-    deliver(harness)
-    harness.later(days=2)
-    assert remind(harness) == Reminded()
-    assert len(harness.sent.alerts) == 2
-
-
-def test_a_warning_is_reminded_of_once_a_week(ledger: Ledger) -> None:
-    by_name = task_definition(container("registry/ghcr"))
-    here = Harness(ledger, World((by_name,), (role(reads=[SECRET]),), (SECRET,)))
-    here.validate()
-    deliver(here)
-    assert "warning" in subjects(here)[0]
-    reminded = []
-    for _ in range(15):
-        here.later(days=1)
-        reminded.append(remind(here).reminded)
-    assert [day for day, count in enumerate(reminded, start=1) if count] == [7, 14]
-
-
-def test_reminders_can_be_switched_off(harness: Harness) -> None:
-    harness.reminder_every = None
-    broken(harness, "f0")
-    harness.later(days=30)
-    assert remind(harness) == Reminded(open=1)
-
-
-def test_two_copies_of_the_hour_are_one_reminder(harness: Harness) -> None:
-    broken(harness, "f0")
-    harness.later(hours=24)
-    assert [remind(harness).reminded for _ in range(3)] == [1, 0, 0]
-
-
-def test_a_reminder_that_could_not_be_sent_is_sent_the_next_time(harness: Harness) -> None:
-    broken(harness, "f0")
-    harness.later(hours=24)
-    harness.sent.failing = ["publish"]
-    with pytest.raises(Crash):
-        remind(harness)
-    harness.later(minutes=3)
-    assert remind(harness).reminded == 1
-
-
-def test_the_hour_tells_what_was_left_untold(harness: Harness) -> None:
-    harness.world = world(broken=True)
-    validate(harness, "f0")
-    harness.sent.failing = ["publish"]
-    with pytest.raises(Crash):
-        deliver(harness)
-    harness.later(hours=1)
-    assert remind(harness) == Reminded(open=1, told=1)
-    assert len(harness.sent.alerts) == 1
 
 
 # --- Deeds -------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from pullguard.workflows.recheck_open import LOOK_AGAIN
 from pullguard.workflows.remind import Reminded
 from tests.fakes import Crash, World, container, revision_arn, role, secret, task_definition
 from tests.flows import Harness, request
-from tests.unit.workflows.test_notify_incident import HOURLY, NO_PASSWORD, deliver, subjects
+from tests.unit.workflows.incident_scene import HOURLY, NO_PASSWORD, deliver, subjects
 
 SECRET = secret()
 FAMILIES = ("api", "web", "worker")

@@ -28,10 +28,10 @@ from pullguard.workflows.sweep import Sweeper
 from pullguard.workflows.validate import Forwarded
 from tests.fakes import NOW, REGION, Crash, World, granted, revision_arn, role_arn
 from tests.flows import ASKED_FOR, Harness
+from tests.unit.workflows.incident_scene import HOURLY
 from tests.unit.workflows.patch_role import scene as granting
 from tests.unit.workflows.reregister.scene import STALE
 from tests.unit.workflows.revoke import scene as revocations
-from tests.unit.workflows.test_notify_incident import HOURLY
 
 STOP = Stop(by="ada", at="2026-11-23T11:59:00+00:00", reason="a bad deploy")
 WEB, ROLE = revision_arn(), role_arn()

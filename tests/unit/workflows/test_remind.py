@@ -1,0 +1,95 @@
+"""Each hour people are reminded of incidents that are still open and due."""
+
+import pytest
+
+from pullguard.store.ledger import Ledger
+from pullguard.workflows.remind import Reminded
+from tests.fakes import Crash, World, container, role, task_definition
+from tests.flows import Harness
+from tests.unit.workflows.incident_scene import HOURLY, SECRET, all_working, deliver, subjects, validate, world
+
+
+@pytest.fixture
+def harness(ledger: Ledger) -> Harness:
+    return all_working(ledger)
+
+
+def remind(here: Harness) -> Reminded:
+    result = here.alerter().handle(HOURLY)
+    assert isinstance(result, Reminded)
+    return result
+
+
+def broken(here: Harness, *families: str) -> None:
+    here.world = world(broken=True)
+    validate(here, *families)
+    deliver(here)
+
+
+def test_people_are_reminded_of_what_is_still_broken_each_time_that_it_is_due(harness: Harness) -> None:
+    broken(harness, "f0", "f1")
+    reminded = []
+    for _ in range(50):
+        harness.later(hours=1)
+        reminded.append(remind(harness).reminded)
+    assert [hour for hour, count in enumerate(reminded, start=1) if count] == [24, 48]
+    assert subjects(harness)[1].startswith("[Pullguard] reminder, error: 2 services cannot pull: secret ")
+    assert "(for 1 d by now)" in harness.sent.alerts[1]["Message"]
+    assert "reference it" not in harness.sent.alerts[1]["Message"]
+
+
+def test_nobody_is_reminded_of_what_is_over(harness: Harness) -> None:
+    broken(harness, "f0")
+    harness.world = world(broken=False)
+    validate(harness, "f0")
+    deliver(harness)
+    harness.later(days=2)
+    assert remind(harness) == Reminded()
+    assert len(harness.sent.alerts) == 2
+
+
+def test_a_warning_is_reminded_of_once_a_week(ledger: Ledger) -> None:
+    by_name = task_definition(container("registry/ghcr"))
+    here = Harness(ledger, World((by_name,), (role(reads=[SECRET]),), (SECRET,)))
+    here.validate()
+    deliver(here)
+    assert "warning" in subjects(here)[0]
+    reminded = []
+    for _ in range(15):
+        here.later(days=1)
+        reminded.append(remind(here).reminded)
+    assert [day for day, count in enumerate(reminded, start=1) if count] == [7, 14]
+
+
+def test_reminders_can_be_switched_off(harness: Harness) -> None:
+    harness.reminder_every = None
+    broken(harness, "f0")
+    harness.later(days=30)
+    assert remind(harness) == Reminded(open=1)
+
+
+def test_two_copies_of_the_hour_are_one_reminder(harness: Harness) -> None:
+    broken(harness, "f0")
+    harness.later(hours=24)
+    assert [remind(harness).reminded for _ in range(3)] == [1, 0, 0]
+
+
+def test_a_reminder_that_could_not_be_sent_is_sent_the_next_time(harness: Harness) -> None:
+    broken(harness, "f0")
+    harness.later(hours=24)
+    harness.sent.failing = ["publish"]
+    with pytest.raises(Crash):
+        remind(harness)
+    harness.later(minutes=3)
+    assert remind(harness).reminded == 1
+
+
+def test_the_hour_tells_what_was_left_untold(harness: Harness) -> None:
+    harness.world = world(broken=True)
+    validate(harness, "f0")
+    harness.sent.failing = ["publish"]
+    with pytest.raises(Crash):
+        deliver(harness)
+    harness.later(hours=1)
+    assert remind(harness) == Reminded(open=1, told=1)
+    assert len(harness.sent.alerts) == 1

@@ -1,0 +1,56 @@
+"""What a validation reads: each fact once, and where a revision runs only where it matters."""
+
+from collections import Counter
+
+import pytest
+
+from pullguard.domain.arn import Arn
+from pullguard.domain.errors import Rejected
+from pullguard.store.ledger import Ledger
+from tests.fakes import World, revision_arn, role
+from tests.flows import ASKED_FOR, Harness, request
+from tests.unit.workflows.validate.scene import BROKEN, GHCR, HEALTHY, Staged
+
+
+def test_a_valid_definition_costs_one_description_and_one_read_of_each_fact(harness: Staged) -> None:
+    here = harness(HEALTHY)
+    assert here.validate().findings == 0
+    assert here.world.asked == [
+        ("task-definition", str(revision_arn())),
+        ("role", str(role().arn)),
+        ("secret", str(GHCR.arn)),
+    ]
+    assert (here.sent.messages, here.sent.events) == ([], [])
+
+
+def test_where_it_runs_is_asked_only_where_something_is_wrong(harness: Staged) -> None:
+    here = harness(BROKEN)
+    here.validate()
+    assert Counter(kind for kind, _ in here.world.asked) == {"task-definition": 1, "role": 1, "secret": 1, "usage": 1}
+
+
+def test_where_it_runs_is_asked_too_where_a_task_failed_to_start(harness: Staged) -> None:
+    here = harness(HEALTHY)
+    here.validate(request(kind="ECS Task State Change"))
+    assert ("usage", str(revision_arn())) in here.world.asked
+
+
+def test_the_same_question_twice_in_a_batch_is_answered_once(harness: Staged) -> None:
+    here = harness(BROKEN)
+    validator = here.validator()
+    first = validator.validate(ASKED_FOR, occasion="m-1")
+    asked = len(here.world.asked)
+    assert validator.validate(ASKED_FOR, occasion="m-2") == first
+    assert len(here.world.asked) == asked
+    assert len(here.sent.messages) == 1
+
+
+@pytest.mark.parametrize("there", ["arn:aws:ecs:us-east-1:444455556666", "arn:aws:ecs:eu-west-1:111122223333"])
+def test_what_is_another_accounts_or_regions_is_rejected_and_asked_for_nowhere(ledger: Ledger, there: str) -> None:
+    here = Harness(ledger, World())
+    stranger = request(Arn.parse(f"{there}:task-definition/web:7"))
+    with pytest.raises(Rejected, match="is not of this account and Region"):
+        here.validate(stranger)
+    with pytest.raises(Rejected, match="is not of this account and Region"):
+        here.executor().prove(stranger)
+    assert here.world.asked == []

@@ -1,0 +1,177 @@
+"""What a validation asks the executors for, and what it only reports: planned or refused."""
+
+from dataclasses import replace
+
+import pytest
+
+from pullguard.domain.actions import Mode
+from pullguard.domain.facts import Usage, Verification
+from pullguard.planning.planner import Rules
+from tests.fakes import World, container, granted, key, revision_arn, role, secret, service, task_definition
+from tests.flows import request
+from tests.unit.workflows.validate.scene import BROKEN, GHCR, HEALTHY, KEYED, STALE, Staged
+
+
+def test_a_grant_is_asked_for_in_the_group_of_its_role(harness: Staged) -> None:
+    here = harness(BROKEN)
+    assert here.validate().asked == 1
+    (message,) = here.sent.messages
+    assert message["QueueUrl"] == "grants.fifo"
+    assert here.sent.bodies("grants.fifo")[0]["task_definition"] == str(revision_arn())
+    # Nothing of what is to be granted stands in the message: the executor finds out by itself.
+    assert set(here.sent.bodies("grants.fifo")[0]) == {"task_definition", "cause"}
+
+
+def test_what_one_role_is_to_be_granted_is_done_one_after_the_other_and_another_roles_beside_it(
+    harness: Staged,
+) -> None:
+    definitions = (
+        task_definition(container(GHCR)),
+        task_definition(container(GHCR), family="api"),
+        task_definition(container(GHCR), family="batch", role_name="batch-execution"),
+    )
+    here = harness(replace(BROKEN, task_definitions=definitions, roles=(role(), role("batch-execution"))))
+    for each in definitions:
+        here.validate(request(each.arn), occasion=f"m-{each.family}")
+    web, api, batch = (message["MessageGroupId"] for message in here.sent.messages)
+    assert web == api != batch
+
+
+def test_a_new_revision_is_asked_for_in_the_group_of_its_family(harness: Staged) -> None:
+    here = harness(STALE)
+    here.validate()
+    (message,) = here.sent.messages
+    assert message["QueueUrl"] == "reregistrations.fifo"
+
+
+def test_no_later_need_is_swallowed_as_a_copy(harness: Staged) -> None:
+    here = harness(BROKEN)
+    for occasion in ("m-1", "m-1", "m-2"):
+        here.validate(occasion=occasion)
+    one, copy, later = (message["MessageDeduplicationId"] for message in here.sent.messages)
+    assert one == copy != later
+    assert len({message["MessageGroupId"] for message in here.sent.messages}) == 1
+
+
+def test_observing_asks_for_nothing_and_tells_once_what_would_be_done(harness: Staged) -> None:
+    here = harness(BROKEN, mode="observe")
+    assert [here.validate().asked, here.validate(occasion="m-2").asked] == [0, 0]
+    assert here.sent.messages == []
+    assert here.sent.reported() == ["Finding Opened", "Remediation Planned"]
+
+
+def test_observing_tells_of_every_step_ahead(harness: Staged) -> None:
+    here = harness(replace(STALE, roles=(role(),)), mode="observe")
+    here.validate()
+    kinds = [each["remediation"]["kind"] for each in here.sent.details("Remediation Planned")]
+    assert kinds == ["grant", "reregister"]
+
+
+OBSERVE = {"pullguard:mode": "observe"}
+IMAGE = "ghcr.io/acme/web:1"
+LOWERED: dict[str, World] = {
+    "role": replace(BROKEN, roles=(role(tags=OBSERVE),)),
+    "secret": replace(BROKEN, secrets=(secret(tags=OBSERVE),)),
+    "task-definition": replace(BROKEN, task_definitions=(task_definition(container(GHCR), tags=OBSERVE),)),
+    "replacement": replace(STALE, secrets=(secret(tags=OBSERVE),)),
+    "secret-that-would-be-named": World(
+        (task_definition(container(), tags={"pullguard:attach": "true"}),),
+        (role(reads=[GHCR]),),
+        (secret(tags={**OBSERVE, "pullguard:roles": "web-execution"}),),
+        verifications={IMAGE: Verification(answer="ok")},
+        as_anybody={IMAGE: Verification(answer="rejected")},
+    ),
+}
+
+
+@pytest.mark.parametrize("lowered", LOWERED.values(), ids=LOWERED)
+def test_a_tag_lowers_the_mode(harness: Staged, lowered: World) -> None:
+    here = harness(lowered)
+    assert here.validate().asked == 0
+    assert here.sent.messages == []
+    assert "Remediation Planned" in here.sent.reported()
+
+
+@pytest.mark.parametrize(
+    ("world", "mode", "observed"),
+    [
+        (BROKEN, "remediate", False),
+        (BROKEN, "observe", True),
+        *((lowered, "remediate", True) for lowered in LOWERED.values()),
+    ],
+    ids=["remediates", "observes", *LOWERED],
+)
+def test_a_finding_is_kept_with_whether_its_fix_follows(
+    harness: Staged, world: World, mode: Mode, observed: bool
+) -> None:
+    here = harness(world, mode=mode)
+    here.validate()
+    assert {each.finding.observed for each in here.ledger.entry(revision_arn()).findings} == {observed}
+
+
+def test_the_grant_record_says_under_which_key_a_secret_that_is_gone_comes_back(harness: Staged) -> None:
+    here = harness(replace(HEALTHY, secrets=(), task_definitions=(task_definition(container(KEYED)),)))
+    here.ledger.keep_grants(role().arn, granted(KEYED))
+    here.validate()
+    (kept,) = here.ledger.entry(revision_arn()).findings
+    assert f"--kms-key-id {key().arn}" in str(kept.finding.remedy.snippet)
+    assert "pullguard:registry,Value=ghcr.io" in str(kept.finding.remedy.snippet)
+
+
+def test_a_tag_never_raises_the_mode(harness: Staged) -> None:
+    here = harness(replace(BROKEN, roles=(role(tags={"pullguard:mode": "remediate"}),)), mode="observe")
+    assert here.validate().asked == 0
+
+
+@pytest.mark.parametrize("mode", ["observe", "remediate"])
+def test_a_refusal_is_told_once(harness: Staged, mode: str) -> None:
+    here = harness(replace(BROKEN, secrets=(secret(registry=None),)), mode=mode)
+    for occasion in ("m-1", "m-2"):
+        here.validate(occasion=occasion)
+    (detail,) = here.sent.details("Remediation Refused")
+    assert "not opted in" in detail["remediation"]["why"]
+    assert here.sent.messages == []
+
+
+UNREAD = replace(STALE, roles=(role(),))  # its role cannot read the secret that a new revision would name
+CLOSED = secret(registry=None)
+REFUSALS: dict[str, tuple[World, list[str]]] = {
+    "the-secrets-owner-has-not-agreed": (replace(UNREAD, secrets=(CLOSED,)), ["grant"]),
+    "the-roles-owner-has-not-agreed": (replace(UNREAD, roles=(role(managed=False),)), ["grant"]),
+    "no-grant-is-missing": (replace(STALE, roles=(role(reads=[CLOSED], managed=False),)), ["reregister"]),
+    "the-registration-is-refused-for-a-reason-of-its-own": (
+        replace(
+            UNREAD,
+            secrets=(CLOSED,),
+            task_definitions=tuple(
+                replace(each, tags={"aws:cloudformation:stack-name": "prod"}) for each in STALE.task_definitions
+            ),
+        ),
+        ["grant", "reregister"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("world", "kinds"), REFUSALS.values(), ids=REFUSALS)
+def test_a_family_is_refused_once_for_each_reason(harness: Staged, world: World, kinds: list[str]) -> None:
+    here = harness(world)
+    assert here.validate().asked == 0
+    assert [each["remediation"]["kind"] for each in here.sent.details("Remediation Refused")] == kinds
+
+
+def test_each_family_hears_of_a_wrong_host_which_no_command_of_the_owner_ends(harness: Staged) -> None:
+    (web,) = STALE.task_definitions
+    families = (web, replace(web, arn=revision_arn("api"), family="api"))
+    here = harness(replace(UNREAD, task_definitions=families, secrets=(secret(registry="docker.io"),)))
+    for each in families:
+        here.validate(request(each.arn), occasion=each.family)
+    refused = [each["remediation"] for each in here.sent.details("Remediation Refused")]
+    assert {each["snippet"] for each in refused} == {None}
+    assert [each["target"] for each in refused if each["kind"] == "reregister"] == ["web", "api"]
+
+
+def test_services_are_asked_for_where_they_may_be_moved(harness: Staged) -> None:
+    running = Usage(newest=False, successor=revision_arn(revision=8), services=(service(),))
+    here = harness(replace(STALE, running=running), rules=Rules(move_services=True))
+    assert here.validate().asked == 1
+    assert [each["QueueUrl"] for each in here.sent.messages] == ["reregistrations.fifo"]

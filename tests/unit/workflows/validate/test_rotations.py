@@ -1,0 +1,69 @@
+"""How a rotation ended, reported until the next one succeeds."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from pullguard.domain.facts import Rotation, RotationEnd, Usage
+from tests.fakes import NOW, World, container, revision_arn, role, secret, service, task_definition
+from tests.flows import Harness, request
+from tests.unit.workflows.validate.scene import KEYED, Staged
+
+ROTATED = secret(rotation=Rotation(enabled=True, interval_days=30, last_rotated_at=NOW - timedelta(days=2)))
+ROTATING = World((task_definition(container(ROTATED)),), (role(reads=[ROTATED]),), (ROTATED,))
+FAILED = RotationEnd(outcome="failed", at=NOW - timedelta(minutes=1), step="setSecret")
+
+
+def evidence_of(here: Harness) -> str:
+    (detail,) = here.sent.details("Finding Opened")
+    assert detail["finding"]["check"] == "secret-rotation-failed"
+    return str(detail["finding"]["evidence"])
+
+
+@pytest.mark.parametrize("outcome", ["failed", "abandoned", "test-failed"])
+def test_a_rotation_that_failed_is_told_with_what_is_at_risk(harness: Staged, outcome: Any) -> None:
+    running = replace(service(), desired_count=2, running_count=2)
+    here = harness(replace(ROTATING, running=Usage(newest=True, services=(running, service("other")))))
+    here.ledger.keep_rotation_end(ROTATED.arn, replace(FAILED, outcome=outcome))
+    here.validate(request(kind="RotationFailed"))
+    evidence = evidence_of(here)
+    assert "in the setSecret step of its function" in evidence
+    assert "service web (2 running) pulls when it is next deployed or scaled out, or a task is replaced" in evidence
+    assert "service other pulls when it is scaled out from 0" in evidence
+
+
+ENDED_WELL = {
+    "the next one succeeded": RotationEnd(outcome="succeeded", at=NOW),
+    "it failed before the last that succeeded": replace(FAILED, at=NOW - timedelta(days=3)),
+}
+
+
+@pytest.mark.parametrize("end", ENDED_WELL.values(), ids=ENDED_WELL)
+def test_a_rotation_that_ended_well_is_not_told(harness: Staged, end: RotationEnd) -> None:
+    here = harness(ROTATING)
+    here.ledger.keep_rotation_end(ROTATED.arn, end)
+    assert here.validate(request(kind="RotationSucceeded")).findings == 0
+
+
+def test_a_rotation_that_failed_is_resolved_by_the_next_one_and_by_nothing_before_it(harness: Staged) -> None:
+    here = harness(ROTATING)
+    here.ledger.keep_rotation_end(ROTATED.arn, FAILED)
+    here.validate(request(kind="RotationFailed"))
+    here.validate(request(kind="Sweep"))
+    assert here.sent.reported() == ["Finding Opened"]
+    here.ledger.keep_rotation_end(ROTATED.arn, RotationEnd(outcome="succeeded", at=NOW))
+    here.validate(request(kind="RotationSucceeded"))
+    assert here.sent.reported() == ["Finding Opened", "Finding Resolved"]
+
+
+def test_how_a_rotation_ended_is_asked_once_in_a_batch_and_only_of_secrets_that_rotate(harness: Staged) -> None:
+    here = harness(ROTATING)
+    twin = task_definition(container(ROTATED), family="twin")
+    still = task_definition(container(KEYED), family="still")
+    here.world = replace(ROTATING, task_definitions=(*ROTATING.task_definitions, twin, still), secrets=(ROTATED, KEYED))
+    validator = here.validator()
+    for arn in (revision_arn(), twin.arn, still.arn):
+        validator.validate(request(arn), occasion=str(arn))
+    assert set(validator.rotation_ends) == {ROTATED.arn}
