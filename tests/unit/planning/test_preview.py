@@ -1,4 +1,4 @@
-"""What would follow a registration: the services that would move, and those left to their owners."""
+"""The preview of a registration names the services that would move and those left to their owners."""
 
 from dataclasses import replace
 from typing import Any

@@ -1,4 +1,4 @@
-"""What was done in a family stays undone once somebody undid it, until it is let again."""
+"""An action that was undone in a family is not repeated until an operator allows it."""
 
 import pytest
 

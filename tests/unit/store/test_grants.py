@@ -1,4 +1,4 @@
-"""What the ledger remembers of roles: grants, each write, what is unused, and what lacks an owner's consent."""
+"""Grant records, policy writes, unused marks, and grants without an owner's consent."""
 
 from datetime import timedelta
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""Holds on roles and families, and what waits while one of them refuses a write."""
+"""Holds on roles and families, and the subjects that wait while a hold refuses a write."""
 
 from datetime import timedelta
 from typing import TYPE_CHECKING

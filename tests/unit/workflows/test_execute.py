@@ -1,4 +1,4 @@
-"""What both executors do: prove the need again, ask for validations, record writes, and report the outcome."""
+"""Both executors prove the need again, ask for validations, record writes, and report the outcome."""
 
 from dataclasses import replace
 from datetime import timedelta

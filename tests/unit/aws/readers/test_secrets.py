@@ -1,4 +1,4 @@
-"""What is read of a secret: its value only with consent, its key, its policies."""
+"""A secret is read with its key and policies, and with its value only with consent."""
 
 from typing import Any
 

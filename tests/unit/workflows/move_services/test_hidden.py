@@ -1,4 +1,4 @@
-"""A revision that somebody registered between the broken one and its copy: found, named, and shown again."""
+"""A revision that another party registered between the broken one and its copy is found and named."""
 
 from typing import Any
 

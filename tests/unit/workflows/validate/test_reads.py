@@ -1,4 +1,4 @@
-"""What a validation reads: each fact once, and where a revision runs only where it matters."""
+"""A validation reads each fact once, and the use of a revision only where that can decide something."""
 
 from collections import Counter
 

@@ -1,4 +1,4 @@
-"""What a validation asks the executors for, and what it only reports: planned or refused."""
+"""A validation asks the executors for actions, or only reports them as planned or refused."""
 
 from dataclasses import replace
 
@@ -18,7 +18,7 @@ def test_a_grant_is_asked_for_in_the_group_of_its_role(harness: Staged) -> None:
     (message,) = here.sent.messages
     assert message["QueueUrl"] == "grants.fifo"
     assert here.sent.bodies("grants.fifo")[0]["task_definition"] == str(revision_arn())
-    # Nothing of what is to be granted stands in the message: the executor finds out by itself.
+    # The message names no grant: the executor determines it by itself.
     assert set(here.sent.bodies("grants.fifo")[0]) == {"task_definition", "cause"}
 
 

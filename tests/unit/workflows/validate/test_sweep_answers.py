@@ -1,4 +1,4 @@
-"""What a validation answers to the sweep that asked for it, and what it forgets."""
+"""A validation answers the sweep that asked for it, and forgets task definitions that are gone."""
 
 from typing import Any
 
