@@ -7,7 +7,7 @@ import pytest
 
 from pullguard.checks.examine import examine
 from pullguard.domain.actions import MoveService, Plan, Refusal
-from pullguard.domain.facts import Usage
+from pullguard.domain.facts import Usage, Verification
 from pullguard.planning.planner import Rules, make_plan
 from pullguard.planning.preview import after_registering, in_words
 from tests.fakes import (
@@ -121,3 +121,19 @@ def test_what_follows_is_said_in_sentences(after: Plan, words: tuple[str, ...]) 
 
 def test_nothing_is_said_where_nothing_follows() -> None:
     assert in_words(Plan()) == ""
+
+
+def test_a_refused_registration_beside_it_is_no_consequence() -> None:
+    """The second container names no secret, which is refused; its refusal is in the plan already."""
+    image = "ghcr.io/acme/side:1"
+    both = task_definition(container(OLD), container(name="side", image=image))
+    bare = replace(
+        STALE,
+        task_definitions=(both,),
+        running=Usage(newest=True, services=(service("a"),)),
+        verifications={image: Verification(answer="ok")},
+        as_anybody={image: Verification(answer="rejected")},
+    )
+    after = preview(bare, move_services=True)
+    assert [type(each) for each in after.actions] == [MoveService]
+    assert after.refusals == ()
