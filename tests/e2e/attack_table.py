@@ -1,4 +1,4 @@
-"""The table of attacks as people read it: docs/attacks.md is this text (tests/contract/test_attacks_doc.py)."""
+"""Generate docs/attacks.md from the table of attacks (tests/contract/test_attacks_doc.py compares them)."""
 
 import sys
 
@@ -7,13 +7,13 @@ from tests.e2e.attacks import ATTACKS
 
 HEAD = """# The attacks
 
-Each is mounted by `tests/e2e/attacks.py` against a deployed stack that remediates, all at once, and judged by what is
-there afterwards and by CloudTrail's record of who wrote what. Everything that is not in a row must not happen. Those
-that need the very moment of a write, or an hour of writes, are in `tests/e2e/test_attacks.py` itself.
+`tests/e2e/attacks.py` runs all attacks at once against a deployed stack that remediates. Each is judged by the
+resulting state and by CloudTrail's record of who wrote what; nothing beyond its row may happen. Attacks that depend on
+the exact moment of a write, or on an hour of writes, are in `tests/e2e/test_attacks.py` itself.
 
-This page is made from the table: `python -m tests.e2e.attack_table > docs/attacks.md`.
+This page is generated: `python -m tests.e2e.attack_table > docs/attacks.md`.
 
-| attack | written | told | in these words | dead letters |
+| attack | written | events | words of the alerts | dead letters |
 |---|---|---|---|---|
 """
 

@@ -39,14 +39,14 @@ REFERENCES = {
 }
 IMAGES = {
     "star": ("*", "a repository name that no registry takes"),
-    "question-mark": ("GOOD/x:?", "a tag that is none"),
-    "variable": ("GOOD/${aws:username}", "a tag that is none"),
+    "question-mark": ("GOOD/x:?", "an invalid tag"),
+    "variable": ("GOOD/${aws:username}", "an invalid tag"),
     "quote": ('GOOD/x"]}', "a repository name that no registry takes"),
-    "newline": ("GOOD/x:1\nSubject: [Pullguard] all is well", "a tag that is none"),
-    "homoglyph": ("ghcr.\u0456o/acme/x:1", "a registry host that is none"),
+    "newline": ("GOOD/x:1\nSubject: [Pullguard] all is well", "an invalid tag"),
+    "homoglyph": ("ghcr.\u0456o/acme/x:1", "an invalid registry host"),
     "10-kb": ("GOOD/" + "a" * 10_240, "a repository name that no registry takes"),
-    "control": ("GOOD/x:1\x1b[2J\x07", "a tag that is none"),
-    "link": ("GOOD/x:1](https://evil.example/click)", "a tag that is none"),
+    "control": ("GOOD/x:1\x1b[2J\x07", "an invalid tag"),
+    "link": ("GOOD/x:1](https://evil.example/click)", "an invalid tag"),
 }
 HOSTILE_TEXT = (
     *(
@@ -54,7 +54,7 @@ HOSTILE_TEXT = (
         for name, (text, why) in REFERENCES.items()
     ),
     *(
-        attack(f"image-{name}", _image(text), why, "nobody can tell from which registry it comes")
+        attack(f"image-{name}", _image(text), why, "the image name is invalid, so its registry is unknown")
         for name, (text, why) in IMAGES.items()
     ),
 )

@@ -111,12 +111,12 @@ BESIDE = (
         writes=1,
     ),
     attack(
-        "grant-comes-back-and-is-told",
+        "grant-comes-back-and-is-reported",
         _beside(stands=False),
         "the same write grants",
-        "registry/grant-comes-back-and-is-told-beside",
+        "registry/grant-comes-back-and-is-reported-beside",
         reported=GRANTED,
-        granted=_with("grant-comes-back-and-is-told"),
+        granted=_with("grant-comes-back-and-is-reported"),
         writes=1,
     ),
     attack(

@@ -221,7 +221,7 @@ def _missing_secret_key(container: Container | None, secret: Secret, role: Role)
     image = None if container is None else container.image
     if isinstance(image, Malformed):
         return MissingKey(
-            why="the image's name is none, so that nobody can tell from which registry it comes",
+            why="the image name is invalid, so its registry is unknown",
             remedy="Correct the image's name.",
         )
     if secret.outside:

@@ -97,17 +97,17 @@ def parse_image(text: str) -> ImageReference:
 
     rest, at, digest = text.partition("@")
     if at and not _DIGEST.fullmatch(digest):
-        raise refuse("has a digest that is none (sha256:…)")
+        raise refuse("has an invalid digest (sha256:…)")
     first, slash, remainder = rest.partition("/")
     if slash and ("." in first or ":" in first or first == "localhost" or first != first.lower()):
         host, path = normal_host(first), remainder
         if host is None:
-            raise refuse("has a registry host that is none")
+            raise refuse("has an invalid registry host")
     else:
         host, path = DOCKER_HUB, rest
     repository, colon, tag = path.partition(":")
     if colon and not _TAG.fullmatch(tag):
-        raise refuse("has a tag that is none")
+        raise refuse("has an invalid tag")
     if _IDENTIFIER.fullmatch(text):
         raise refuse("is an image id, which no registry is asked for")
     if "/" not in repository and (path == rest or first in _DOCKER_HUB_DOMAINS):
