@@ -124,7 +124,7 @@ def test_principals_that_were_deleted_are_named() -> None:
     assert left_out({"Statement": []}) == ""
 
 
-def test_a_snippet_may_be_told_in_words() -> None:
+def test_a_snippet_is_quoted_after_the_text() -> None:
     assert in_words(Remedy(text="Do it.", snippet="{\n}")) == "Do it. `{ }`"
     assert in_words(Remedy(text="Do it.")) == "Do it."
 

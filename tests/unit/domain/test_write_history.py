@@ -65,9 +65,9 @@ def test_an_outcome_that_is_not_known_is_unknown(said: str | None, outcome: Outc
 
 
 def test_programs_get_policies_as_objects_and_other_texts_as_they_are() -> None:
-    told = write('{"Version": "2012-10-17"}', "no JSON").to_dict()
-    assert (told["before"], told["after"]) == ({"Version": "2012-10-17"}, "no JSON")
-    assert "role_id" not in told
+    given = write('{"Version": "2012-10-17"}', "no JSON").to_dict()
+    assert (given["before"], given["after"]) == ({"Version": "2012-10-17"}, "no JSON")
+    assert "role_id" not in given
 
 
 def test_a_write_to_ecs_names_what_was_written_to() -> None:

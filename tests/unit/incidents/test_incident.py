@@ -90,7 +90,7 @@ def member(id_: str = "f1", **changes: Any) -> Member:
 
 
 LEADING: dict[str, tuple[Incident | None, list[Member], str | None]] = {
-    "nobody": (None, [], None),
+    "no-member": (None, [], None),
     "the-worse-severity": (None, [member("a", severity="warning"), member("b")], "b"),
     "a-failure-before-an-unknown": (None, [member("a", status="unknown"), member("b")], "b"),
     "a-severity-before-a-status": (None, [member("a", severity="warning"), member("b", status="unknown")], "b"),

@@ -1,4 +1,4 @@
-"""A wrong password is tried once in a run, whatever the images; the ledger is asked and told once."""
+"""A wrong password is tried once in a run, whatever the images; the ledger is asked once."""
 
 from dataclasses import dataclass, field
 
@@ -20,7 +20,7 @@ SILENT = Verification(answer="unreachable", detail="no answer")
 
 @dataclass
 class Elsewhere:
-    """What other runs were told, and what this one tells them."""
+    """What other runs heard from registries, and what this one reports."""
 
     said: dict[tuple[Arn, str, str], Verification] = field(default_factory=dict)
     asked: list[tuple[Arn, str, str]] = field(default_factory=list)
@@ -47,14 +47,14 @@ def test_only_a_refused_login_is_remembered(said: Verification, known: Verificat
     assert logins.known(OTHER) is None
 
 
-def test_what_another_run_was_told_is_asked_for_once() -> None:
+def test_what_another_run_heard_is_asked_for_once() -> None:
     ledger = Elsewhere(said={LOGIN: WRONG})
     logins = RefusedLogins(ledger)
     assert [logins.known(LOGIN), logins.known(LOGIN)] == [WRONG, WRONG]
     assert ledger.asked == [LOGIN]
 
 
-def test_what_nobody_knows_is_asked_for_again() -> None:
+def test_what_is_unknown_is_asked_for_again() -> None:
     ledger = Elsewhere()
     logins = RefusedLogins(ledger)
     assert [logins.known(LOGIN), logins.known(LOGIN)] == [None, None]
