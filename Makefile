@@ -1,4 +1,4 @@
-# Everything that people type. `make help` lists it.
+# Commands for people. `make help` lists them.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -45,7 +45,7 @@ help: ## Show this list
 	@touch $@
 
 .tools/custodian/.ready: .venv/.ready requirements/bench.txt
-	@echo "Setting up Cloud Custodian, to measure beside …" >&2
+	@echo "Setting up Cloud Custodian, for comparison …" >&2
 	@$(UV) venv --quiet --allow-existing --python .venv/bin/python .tools/custodian
 	@$(UV) pip sync --quiet --compile-bytecode --python .tools/custodian/bin/python --require-hashes requirements/bench.txt
 	@touch $@
@@ -57,7 +57,7 @@ help: ## Show this list
 	@touch $@
 
 .PHONY: setup
-setup: .venv/.ready .tools/sam/.ready .tools/ministack/.ready .tools/aws/.ready .tools/checkov/.ready ## Set up all environments, and nothing else
+setup: .venv/.ready .tools/sam/.ready .tools/ministack/.ready .tools/aws/.ready .tools/checkov/.ready ## Set up all environments
 
 .PHONY: lock
 lock: .venv/.ready ## Renew the lock files (hashes, no addresses)
@@ -76,11 +76,11 @@ lock: .venv/.ready ## Renew the lock files (hashes, no addresses)
 
 TOOLS := .venv/.ready .tools/sam/.ready .tools/ministack/.ready
 PYTEST := .venv/bin/python -m pytest
-TOGETHER := -n 3 --dist loadfile --no-loadscope-reorder # end-to-end tests mostly wait: the others run beside them
+TOGETHER := -n 3 --dist loadfile --no-loadscope-reorder # end-to-end tests mostly wait, so others run beside them
 CODE := layers cli functions sandbox scripts tests benchmarks
 
 .PHONY: demo
-demo: $(TOOLS) ## Break a world on an embedded AWS, let Pullguard heal it, and prove it; KEEP=1 leaves it running
+demo: $(TOOLS) ## Break an example on an embedded AWS, let Pullguard fix it, and check the result; KEEP=1 leaves it running
 	@KEEP="$(KEEP)" .venv/bin/python -m sandbox.demo
 
 .PHONY: test
@@ -109,7 +109,7 @@ lint: $(TOOLS) .tools/checkov/.ready ## Format (checked), lint, types, layers, c
 	.tools/checkov/bin/checkov --config-file .checkov.yaml --file template.yaml
 
 .PHONY: format
-format: .venv/.ready ## Format the code, and mend what the linter can mend
+format: .venv/.ready ## Format the code and apply the linter's automatic fixes
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
 
@@ -128,23 +128,23 @@ build: $(TOOLS) ## Build the application with SAM
 invoke: $(TOOLS) ## Run one function with one event in the Lambda runtime: FUNCTION=resolve_change EVENT=events/…
 	@.venv/bin/python -m sandbox.runtime.invoke $(FUNCTION) $(EVENT)
 
-# Which stack, with which settings: scripts/deploy.py. The answers to a first deployment are this directory's alone: git ignores them.
+# scripts/deploy.py chooses stack and settings. The answers to a first deployment belong to this directory; git ignores them.
 ANSWERS := $(CURDIR)/samconfig.guided.toml
 DEPLOY = @$(RUN) SAM_CLI_TELEMETRY=0 .venv/bin/python -m scripts.deploy
 TO = --env "$(ENV)" --answers "$(ANSWERS)" --sam "$(SAM_CLI)"
-# The shell hands the text on as it is, so that a wildcard in it stays one.
+# The shell passes the text unchanged, so wildcards in it stay intact.
 export PARAMETERS
 
 .PHONY: deploy
-deploy: deploy-where build ## Deploy, or upgrade; asks for all the first time; PARAMETERS="Mode=…" changes these alone; ENV=dev, prod, or local: the demo
+deploy: deploy-where build ## Deploy or upgrade; asks for all parameters the first time; PARAMETERS="Mode=…" changes only these; ENV=dev, prod, or local (the demo)
 	$(DEPLOY) deploy $(TO) --parameters "$$PARAMETERS"
 
 .PHONY: remove
-remove: remove-where $(TOOLS) ## Remove what make deploy with the same ENV deployed; asks first (ENV=local does not)
+remove: remove-where $(TOOLS) ## Remove the stack that make deploy with the same ENV deployed; asks first, except with ENV=local
 	$(DEPLOY) remove $(TO)
 
 .PHONY: sync
-sync: sync-where $(TOOLS) ## Carry each change over to your own stack in an account as you save it (ENV=dev)
+sync: sync-where $(TOOLS) ## Deploy each saved change to your own stack in an account (ENV=dev)
 	$(DEPLOY) sync $(TO)
 
 .PHONY: logs
@@ -156,10 +156,10 @@ deploy-where remove-where sync-where logs-where: .venv/.ready
 	$(DEPLOY) $(subst -where,,$@) --check $(TO)
 
 .PHONY: clean
-clean: ## Remove everything that was built or installed here
+clean: ## Remove all build output and installed environments
 	rm -rf .venv .tools .aws-sam build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .PHONY: docs
-docs: .venv/.ready ## Write docs/findings.md anew from the checks, and the alerts in docs/alerts.md from the composer
+docs: .venv/.ready ## Regenerate docs/findings.md from the checks, and the alerts in docs/alerts.md from the composer
 	.venv/bin/pullguard findings --markdown > docs/findings.md
 	.venv/bin/python -m sandbox.showcase

@@ -1,4 +1,4 @@
-"""What ``make deploy``, ``remove``, ``sync`` and ``logs`` ask the SAM CLI for, and what they refuse to.
+"""The SAM commands of ``make deploy``, ``remove``, ``sync`` and ``logs``, and the cases in which they are refused.
 
 ``--env`` is an environment of samconfig.toml: ``local`` (the embedded AWS of ``make demo KEEP=1``), ``dev``, ``prod``.
 Without one, the answers to a first, guided deployment are kept in ``--answers`` for this directory alone.

@@ -1,4 +1,4 @@
-"""What holds for every test: no way to AWS or to the net, and a clock that stands still."""
+"""Fixtures of every test: no access to AWS or the network, and a fixed clock."""
 
 import gc
 from datetime import datetime

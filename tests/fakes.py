@@ -82,7 +82,7 @@ def key(number: int = 1, **changes: Any) -> Key:
 def secret(
     name: str = "registry/ghcr", suffix: str = "AbCdEf", *, registry: str | None = "ghcr.io", **changes: Any
 ) -> Secret:
-    """A live secret with a good value, opted in for ``registry`` unless that is None; ``tags`` are added."""
+    """A live secret with a valid value, opted in for ``registry`` if given; ``tags`` are added."""
     tags = {**({} if registry is None else {"pullguard:registry": registry}), **changes.pop("tags", {})}
     whole = Secret(arn=secret_arn(name, suffix), name=name, tags=tags, stages={"v1": ("AWSCURRENT",)}, value=GOOD_VALUE)
     return replace(whole, **changes)
@@ -161,12 +161,12 @@ def denied(permission: str = "iam:GetRole", resource: str = "it") -> Unreadable:
 
 @dataclass
 class World:
-    """What there is, and readers of it; ``asked`` counts what was asked for.
+    """Facts in memory, and readers of them; ``asked`` counts the reads.
 
-    ``usage`` is where any revision runs. ``unreadable`` are the things that AWS will not tell: a role's or secret's
-    ARN or name, a task definition's ARN, or ``usage`` and ``registry-secrets``. ``verifications`` is what the registry
-    says of an image to whoever asks, ``as_anybody`` what it says instead to those who give no credentials.
-    ``lists_all`` is what only people's own credentials may.
+    ``usage`` maps revisions to their uses. ``unreadable`` are the reads that AWS refuses: a role's or secret's ARN or
+    name, a task definition's ARN, or ``usage`` and ``registry-secrets``. ``verifications`` are the registry's answers
+    about an image, ``as_anybody`` those to requests without credentials. ``lists_all`` allows reads that only a
+    person's own credentials may make.
     """
 
     task_definitions: tuple[TaskDefinition, ...] = ()
@@ -250,9 +250,9 @@ class World:
 
 
 class Sent:
-    """In the place of the clients of SQS, EventBridge and SNS: keeps what is sent, in order.
+    """A fake of the clients of SQS, EventBridge and SNS: keeps everything that is sent, in order.
 
-    ``failing`` names the operations that raise instead, once for each time that it stands there.
+    ``failing`` names the operations that raise instead; each entry fails one call.
     """
 
     def __init__(self) -> None:

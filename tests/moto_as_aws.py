@@ -1,4 +1,4 @@
-"""Where moto is looser than AWS and a test would prove nothing by it: answered as AWS does."""
+"""Patches of moto where it is laxer than AWS and a test would prove nothing."""
 
 from typing import Any
 

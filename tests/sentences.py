@@ -1,4 +1,4 @@
-"""What a sentence for people must not have: a name that is not there, and what is left around it."""
+"""Checks of sentences for people: no name of an absent resource, and no gap around it."""
 
 import re
 from collections.abc import Iterator

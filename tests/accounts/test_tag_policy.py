@@ -1,7 +1,7 @@
-"""The control policy of docs/threat-model.md: whom it keeps from Pullguard's tags, as the embedded AWS decides.
+"""The service control policy of docs/threat-model.md protects Pullguard's tags; the embedded AWS evaluates it.
 
-No emulator enforces service control policies. A Deny decides alike wherever it stands, so it is a policy of the
-principals themselves here.
+No emulator enforces service control policies. A Deny has the same effect in an identity policy, so the tests attach
+it to the principals.
 """
 
 import json

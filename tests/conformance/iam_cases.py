@@ -80,7 +80,7 @@ def _text(value: object) -> str:
 
 
 def answer(case: Case) -> str:
-    """Decide one case. Raises ``KeyError``, ``TypeError``, ``AttributeError`` or ``Malformed`` if it is none."""
+    """Decide one case. A malformed case raises ``KeyError``, ``TypeError``, ``AttributeError`` or ``Malformed``."""
     return decide(read_request(case), read_policies(case)).verdict
 
 

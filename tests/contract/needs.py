@@ -1,6 +1,6 @@
-"""What each function asks of AWS, and on what: the table against which the template and the code are held.
+"""The AWS actions that each function needs, and their resources; tests compare the template and the code with it.
 
-What code asks is marked at the gateways (``@asks``).
+The gateways' methods declare their actions with ``@asks``.
 """
 
 from collections.abc import Callable
@@ -54,19 +54,19 @@ READS: tuple[Method, ...] = (
 
 @dataclass(frozen=True)
 class Function:
-    """What a function uses: gateway methods on anything, and on resources of the stack."""
+    """A function's gateway methods: those on any resource, and those on resources of the stack."""
 
     queue: str
     flows: tuple[str, ...]
     reads: tuple[Method, ...] = ()
     stack: dict[Method, tuple[str, ...]] = field(default_factory=dict)
-    # What a service asks for on the caller's behalf: no call of ours, and the call fails without it.
+    # Actions that a service performs on the caller's behalf. Without them the call fails.
     behind: tuple[tuple[str, str], ...] = ()
 
 
-# What starts tasks beside services, by the readers.
+# Readers of rules, schedules and tasks: everything outside a service that starts tasks.
 STARTS: tuple[Method, ...] = (StartStore.schedules, StartStore.alone)
-# What is asked before each write.
+# Reads that precede each write.
 GUARD: tuple[Method, ...] = (
     Ledger.hold,
     Ledger.family_hold,
@@ -76,7 +76,7 @@ GUARD: tuple[Method, ...] = (
     Ledger.once,
     Ledger.keep_waiting,
 )
-# How what was done is told even where the run that did it ends at once.
+# Publication of an outcome, also after the run that caused it has ended.
 REPORTING: tuple[Method, ...] = (Ledger.intend, Ledger.intended, Ledger.save_remediation)
 
 FUNCTIONS = {
@@ -243,7 +243,7 @@ FUNCTIONS = {
     ),
 }
 
-# What only the command line asks for, with its own caller's rights.
+# Actions that only the command line uses, with its caller's permissions.
 COMMAND_LINE_ONLY: frozenset[Method] = frozenset(
     {
         Ecs.all_failed_starts,

@@ -1,9 +1,9 @@
-"""What an action of AWS may be on, and under which condition, whoever asks for it."""
+"""The resources and conditions that each AWS action may have in any statement."""
 
 from typing import Any
 
 _ACCOUNT = "${AWS::Region}:${AWS::AccountId}"
-# Where an action that is not on a resource of the stack applies. Security lives here: change it with care.
+# Resources of actions outside the stack. This table is security-critical: change it with care.
 RESOURCES = {
     "ecs:DescribeTaskDefinition": ["*"],
     "ecs:ListClusters": ["*"],
@@ -55,7 +55,7 @@ CONDITIONS: dict[str, dict[str, Any]] = {
     "iam:DeleteRolePolicy": MANAGED_ROLES,
     "iam:PutRolePolicy": MANAGED_ROLES,
     "iam:PassRole": {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
-    # Whoever can tag what stands can raise what a tag lowers, or claim that Pullguard registered it.
+    # A principal that can tag existing resources could raise a lowered mode or mark a revision as Pullguard's.
     "ecs:TagResource": {"StringEquals": {"ecs:CreateAction": "RegisterTaskDefinition"}},
     "secretsmanager:GetSecretValue": {"StringLike": {"aws:ResourceTag/pullguard:registry": "?*"}},
 }

@@ -1,4 +1,4 @@
-"""What the template's roles allow."""
+"""The permissions of the template's roles."""
 
 import json
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.contract.cloudformation import Template, said, several
 
-# What Lambda does in a role's name to connect its function to a VPC: no call of ours.
+# Lambda uses the function's role for these actions when it connects the function to a VPC.
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
 LAMBDAS_OWN = frozenset(
     {
@@ -23,13 +23,13 @@ Need = tuple[str, str, str]  # an action, a resource, and the condition as JSON
 
 
 def condition_text(condition: Any) -> str:
-    """A condition as one text; ``null`` where there is none."""
+    """A condition as text; ``null`` if the statement has no condition."""
     return json.dumps(condition, sort_keys=True)
 
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement, and where it stands (``policy`` and ``index`` find it again in a copy)."""
+    """One statement and its location; ``policy`` and ``index`` locate it in a copy of the template."""
 
     path: tuple[Any, ...]
     body: dict[str, Any]

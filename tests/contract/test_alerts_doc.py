@@ -16,7 +16,7 @@ def test_the_alerts_on_the_page_are_what_the_composer_writes() -> None:
     assert page == renewed(page), "run: make docs"
 
 
-def test_every_sample_stands_on_the_page_once() -> None:
+def test_every_sample_is_on_the_page_once() -> None:
     parts = re.findall(r"<!-- ([a-z-]+) -->", PAGE.read_text(encoding="utf-8"))
     assert sorted(part for part in parts if part != "end") == sorted(PARTS)
 

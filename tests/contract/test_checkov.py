@@ -1,4 +1,4 @@
-"""What checkov is told to leave out, and why: each explained once, and none that the template no longer needs."""
+"""Each check that checkov skips has one explanation, and the template still needs it."""
 
 import re
 

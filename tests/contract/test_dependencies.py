@@ -1,4 +1,4 @@
-"""Who may import what: the core's pure modules know no AWS, and nobody knows those who stand above them."""
+"""Import rules: the core's pure modules do not import AWS, and no layer imports a layer above it."""
 
 import ast
 import os
@@ -108,7 +108,7 @@ def test_only_the_composition_root_and_readers_make_gateways_of_clients() -> Non
 
 
 @pytest.mark.parametrize("module", PULLGUARD)
-def test_the_core_knows_nothing_of_what_stands_above_it(module: str) -> None:
+def test_the_core_imports_nothing_above_it(module: str) -> None:
     assert _top(imports(PULLGUARD[module], typing_too=True)) & set(ABOVE_THE_CORE) == set()
 
 
@@ -140,7 +140,7 @@ class TestAHandler:
         allowed = {"os", "dataclasses", "typing", "aws_lambda_powertools", "pullguard"}
         assert _top(imports(path)) <= allowed
 
-    def test_stands_alone(self, path: Path) -> None:
+    def test_is_a_single_file(self, path: Path) -> None:
         assert [each.name for each in path.parent.iterdir() if each.name != "__pycache__"] == ["app.py"]
 
 

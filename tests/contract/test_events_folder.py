@@ -1,4 +1,4 @@
-"""events/ against pullguard.events: a file for each branch, and for each file the trigger that it stands for."""
+"""events/ against pullguard.events: each branch has a sample, and each sample has its trigger."""
 
 import json
 import re
@@ -24,7 +24,7 @@ from pullguard.events import (
 )
 
 MESSAGES = ("finding-opened", "look-at-web", "look-at-worker", "sweep-first-page", "sweep-is-due")
-"""What the functions after the first are given; tests/runtime gives it to them."""
+"""Input of the functions behind the first queue; tests/runtime sends it to them."""
 
 FOLDER = Path(__file__).parents[2] / "events"
 CATALOGUE = (FOLDER / "README.md").read_text(encoding="utf-8")
@@ -107,7 +107,7 @@ REASONS = {
     "wildcard-arn": "has a character in its resource that no resource name may have",
     "both-parts-dropped": "CloudTrail drops parts above 100 KB; the sweep will look at it",
     "failed-call": 'the call failed, so nothing changed: "ClientException"',
-    # What stands before and after a colon may be a name and a password, so it is not repeated.
+    # The text around a colon may be a name and a password, so the error does not repeat it.
     "bad-secret-name": "a text of 15 characters, which is not shown, since it may hold a secret, has a wildcard in it",
     "contradicts-itself": 'detail.awsRegion "eu-west-1" is not the event\'s, us-east-1',
     "no-resources": "names no secret in resources",

@@ -12,6 +12,6 @@ def test_docs_findings_md_is_fresh() -> None:
     assert DOC.read_text(encoding="utf-8") == as_markdown(), "run: make docs"
 
 
-def test_every_check_stands_there_once() -> None:
+def test_every_check_is_listed_once() -> None:
     rows = [line for line in as_markdown().splitlines() if line.startswith("| `")]
     assert [row.split("`")[1] for row in rows] == [check.id for check in CHECKS]

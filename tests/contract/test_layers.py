@@ -12,7 +12,7 @@ CORE = ROOT / "layers/core"
 
 
 def unnamed(source: str) -> list[str]:
-    """Calls for a client whose service is no literal, so that nobody could tell which services there are."""
+    """Return the client calls whose service is not a literal, so that the service is unknown."""
     return [ast.unparse(call) for call in clients_asked_for(source) if not isinstance(call.args[0], ast.Constant)]
 
 

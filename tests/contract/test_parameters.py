@@ -65,7 +65,7 @@ def test_four_patterns_become_a_part_of_a_policy() -> None:
 def test_a_parameter_of_a_policy_is_names_and_wildcards_and_no_policy_variable(
     name: str, text: str, is_taken: bool
 ) -> None:
-    """IAM would put the caller's own name, or a tag, where ``${...}`` stands.
+    """IAM replaces ``${...}`` by a value of the request, such as the caller's name or a tag.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
     """
@@ -97,7 +97,7 @@ def test_an_operator_is_one_role(text: str, is_taken: bool) -> None:
     assert bool(re.fullmatch(PARAMETERS["OperatorRoleArns"]["AllowedPattern"], text)) is is_taken
 
 
-def test_the_patterns_that_become_a_part_of_a_policy_are_told_while_they_are_open() -> None:
+def test_open_patterns_of_policies_are_an_output() -> None:
     output = TEMPLATE.data["Outputs"]["OpenPatterns"]
     parts = [each["Fn::If"] for each in output["Value"]["Fn::Join"][1]]
     assert {name.strip() for _, name, _ in parts} == parameters_in_policies()

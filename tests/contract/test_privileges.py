@@ -141,7 +141,7 @@ def test_the_table_names_the_gateway_methods_that_the_flows_call(name: str) -> N
     function = FUNCTIONS[name]
     calls = set().union(*(called(flow) for flow in function.flows)) - set(STARTS)
     if "report" in function.flows and "validate" not in function.flows:
-        calls -= {Ledger.save_finding}  # executors tell remediations, never findings
+        calls -= {Ledger.save_finding}  # executors report remediations, not findings
     direct = _used(function) - {Queues.reject} - set(READS) - BY_READERS
     assert calls - set(READS) == direct - set(READS)
 

@@ -49,7 +49,7 @@ def test_it_sets_parameters_that_exist_to_values_that_are_allowed(environment: s
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_no_environment_writes_before_somebody_says_so(environment: str) -> None:
+def test_no_environment_remediates_by_default(environment: str) -> None:
     """Not even ``local``: sam takes it to an account where nothing says that it is the embedded AWS."""
     assert {"Mode": PARAMETERS["Mode"]["Default"], **overrides(environment, "deploy")}["Mode"] == "observe"
     assert overrides(environment, "deploy").keys() <= {"Mode", "LogLevel"}
@@ -57,7 +57,7 @@ def test_no_environment_writes_before_somebody_says_so(environment: str) -> None
 
 @pytest.mark.parametrize("environment", ["default", "prod"])
 def test_an_upgrade_resets_no_parameter(environment: str) -> None:
-    """What is named here is set at each deployment, whatever the stack was told since; dev may be reset."""
+    """samconfig.toml sets its values at each deployment and overrides earlier ones; only dev may be reset."""
     assert overrides(environment, "deploy") == {}
 
 
@@ -189,7 +189,7 @@ esac
 
 
 class Directory:
-    """Where somebody deploys without ENV, with a SAM CLI that answers as it is told."""
+    """A directory for deployments without ENV, with a fake SAM CLI that returns prepared answers."""
 
     def __init__(self, path: Path) -> None:
         self.answers, self._stack, self._log, self._sam = (path / each for each in ("a.toml", "stack", "log", "sam"))

@@ -1,4 +1,4 @@
-"""What no statement of the template may do, whatever a function needs."""
+"""Rules that every statement of the template obeys, whatever the function needs."""
 
 import json
 from importlib.resources import files
@@ -13,7 +13,7 @@ from tests.contract.roles import LAMBDAS_OWN, Statement, all_statements_of, give
 SPECIFICATION: dict[str, dict[str, Any]] = json.loads(
     (files("cfnlint") / "data/AdditionalSpecs/Policies.json").read_text(encoding="utf-8")
 )
-# ListTasks supports a container instance, by which nobody here asks; without one there is no resource to name.
+# ListTasks supports a container instance as resource. Our code never filters by one, so no resource applies.
 # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerservice.html
 ON_EVERYTHING_ALTHOUGH_IT_HAS_RESOURCES = {"ecs:ListTasks"}
 # Newer than the specification; it is on the secret that its call names.
@@ -59,7 +59,7 @@ def test_the_line_above_each_statement_says_why_it_is_there() -> None:
 
 def _comment_above(lines: list[str], number: int) -> bool:
     above = [line.strip() for line in reversed(lines[:number])]
-    # A statement that a condition switches on stands below that condition.
+    # A conditional statement is nested below its condition.
     first = next(line for line in above if line != "- !If" and not line.removeprefix("- ").isalnum())
     return first.startswith("#")
 
@@ -128,7 +128,7 @@ def test_only_one_function_may(action: str, function: str) -> None:
     assert able == {function}
 
 
-# What changes something outside the stack itself; everything else that is allowed reads, or feeds the stack.
+# Actions that change resources outside the stack. All other allowed actions read, or write to the stack itself.
 WRITES = {
     "iam:DeleteRolePolicy",
     "iam:PutRolePolicy",

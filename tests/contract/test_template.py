@@ -168,7 +168,7 @@ def test_a_queue_admits_the_rules_that_target_it_and_nobody_else(name: str) -> N
 
 @pytest.mark.parametrize("name", QUEUES)
 def test_a_queue_is_denied_to_everybody_but_its_own_rules_and_roles(name: str) -> None:
-    """All keys are ANDed, and each is negated: it is denied to whoever is none of them.
+    """All keys of a condition are ANDed, and each is negated: the Deny applies to principals that match no key.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-logic-multiple-context-keys-or-values.html
     """
@@ -178,7 +178,7 @@ def test_a_queue_is_denied_to_everybody_but_its_own_rules_and_roles(name: str) -
     spared = {key: _said_all(values) for key, values in condition.pop("ArnNotEquals").items()}
     expected = {"aws:SourceArn": _rules_of(name), "aws:PrincipalArn": _roles_of(name)}
     assert spared == {key: values for key, values in expected.items() if values}
-    # Whoever moves dead letters back sends to the queue where they came from, and to no other.
+    # A principal that redrives dead letters sends only to the queue they came from.
     operators = {"aws:PrincipalArn": {"Ref": "OperatorRoleArns"}}
     either = {"Fn::If": ["HasOperators", operators, {"Ref": "AWS::NoValue"}]}
     assert condition == ({"ArnNotLike": either} if name in WORK_QUEUES else {})
@@ -191,7 +191,7 @@ def test_no_policy_names_a_session_of_a_role() -> None:
 
 @pytest.mark.parametrize("name", QUEUES)
 def test_sqs_itself_moves_dead_letters_to_where_they_belong_only(name: str) -> None:
-    """It asks no policy then: whoever has a queue of their own could name ours as its dead letters."""
+    """SQS evaluates no policy here: any account's queue could otherwise name ours as its dead-letter queue."""
     allowed = QUEUES[name]["RedriveAllowPolicy"]
     if name in WORK_QUEUES:
         assert allowed == {"redrivePermission": "denyAll"}
@@ -306,7 +306,7 @@ def test_a_functions_settings_name_the_resources_that_they_say(function: str) ->
     }
     named = {name: said(value) for name, value in variables.items() if name in expected}
     assert named == {name: expected[name] for name in named}
-    # Everything else is a parameter, never a constant that nobody finds.
+    # Every other value is a parameter, so that operators can find it.
     others = {name: said(value) for name, value in variables.items() if name.startswith(PREFIX) and name not in named}
     assert set(others.values()) <= set(PARAMETERS)
 
@@ -342,7 +342,7 @@ def test_the_topics_key_opens_to_the_accounts_alarms_only() -> None:
     }
     assert alarms["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
     assert alarms["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
-    # What CloudWatch needs to publish to an encrypted topic, and no administration of the key.
+    # The permissions that CloudWatch needs to publish to an encrypted topic, without key administration.
     # https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
     assert alarms["Action"] == ["kms:Decrypt", "kms:GenerateDataKey*"]
 
@@ -391,12 +391,12 @@ def test_a_rule_keeps_what_it_cannot_deliver(name: str) -> None:
     assert _targets(RULES[name]) == {queue, queue.removesuffix("Queue") + "DeadLetters"}
 
 
-# What an event must say beside its name. Everything else that tells of such a change has to come in.
+# Conditions on an event beside its name. Every other event that reports such a change must match.
 FILTERED: dict[str, dict[str, Any]] = {
     # Most updates of a service (its desired count, above all) change nothing that a pull hangs on.
     "ServiceChangedRule": {"requestParameters": {"taskDefinition": [{"exists": True}]}},
     "TaskFailedToStartRule": {"lastStatus": ["STOPPED"], "stopCode": ["TaskFailedToStart"]},
-    # What a service starts is known from the service.
+    # Tasks that a service starts are known from the service.
     "TaskStartedRule": {"lastStatus": ["RUNNING", "STOPPED"], "group": [{"anything-but": {"prefix": "service:"}}]},
 }
 

@@ -10,7 +10,7 @@ import pytest
 
 TESTS = Path(__file__).parents[1]
 DOC = TESTS.parent / "docs" / "threat-model.md"
-# Where the rows of a test in another file stand.
+# Table rows about tests in another file.
 _ATTACKS = ("attacks", "hostile", "kept", "strangers", "test_attacks", "times")
 TABLES = {"e2e/test_attacks.py": tuple(f"e2e/{each}.py" for each in _ATTACKS)}
 # An answer that no test can give says so, and why.

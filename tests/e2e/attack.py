@@ -1,4 +1,4 @@
-"""What an attack is: how it is mounted, and what may come of it."""
+"""An attack: how it is mounted, and its permitted effects."""
 
 import json
 from collections.abc import Callable
@@ -16,11 +16,11 @@ FAILED, RESOLVED = "Remediation Failed", "Finding Resolved"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attack:
-    """What may come of it.
+    """The permitted effects.
 
-    ``granted`` are the secrets (names) that the role may read in the end, and no more; ``writes`` how often its policy
-    was written, ``registered`` and ``moved`` how many revisions and services. ``reported`` the kinds of letters about
-    the family, ``words`` what stands in them; ``dead`` is the queue in which something of it ends.
+    ``granted`` are the only secrets (names) that the role may read in the end; ``writes`` counts the writes of its
+    policy, ``registered`` and ``moved`` the revisions and services. ``reported`` are the kinds of letters about the
+    family, ``words`` are parts of their text; ``dead`` is the queue whose dead letters get a message of the attack.
     """
 
     name: str

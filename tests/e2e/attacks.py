@@ -1,7 +1,7 @@
-"""The attacks: how each is mounted, and what may come of it. Everything that is not said here must not happen.
+"""The attacks: how each is mounted, and its permitted effects. No other effect may occur.
 
 ``mount`` gets the ground and the attack's name, which its family, role (``NAME-execution``) and secret
-(``registry/NAME``) have too. Where nothing else is said, nothing is written: no policy, no revision.
+(``registry/NAME``) share. By default nothing is written: no policy, no revision.
 """
 
 import json
@@ -83,8 +83,8 @@ TWO_KEYS = (
     ),
 )
 
-# A tag lowers the mode of a stack that remediates, on whatever of the three it stands; that it never raises the mode of
-# one that observes is shown in test_observe.py, by the last of these.
+# A tag on any of the three resources lowers the mode of a stack that remediates. A tag never raises the mode of one
+# that observes: test_observe.py shows that with the last of these.
 _LOWERED = "only observes here"
 MODES = (
     attack("mode-tag-on-the-role", _keys(mode={"role": "observe"}), _LOWERED, reported=(OPENED, PLANNED)),
@@ -110,7 +110,7 @@ MODES = (
 
 
 def _forged(*queues: str) -> Mount:
-    """Whoever may send to a queue asks for a write that nobody agreed to."""
+    """A sender to a queue requests a write without the owners' consent."""
 
     def mount(ground: Ground, name: str) -> None:
         arn = ground.define(name, ground.secret(name, registry=None), role=ground.role(name))
@@ -136,7 +136,7 @@ def _forged_event(ground: Ground, name: str) -> None:
 
 
 def _forged_alert(ground: Ground, name: str) -> None:
-    """Whoever may send to the alert queue itself tells of a write that never was."""
+    """A sender to the alert queue reports a write that never happened."""
     arn = ground.define(name, ground.secret(name, registry=None), role=ground.role(name))
     said = {"id": "fedcba9876543210", "task_definition": arn, "what": "Click https://evil.example", "why": name}
     detail = {"schema_version": 1, "sequence": 1, "remediation": said, "finding": said}
@@ -145,7 +145,7 @@ def _forged_alert(ground: Ground, name: str) -> None:
 
 
 def _forged_review(ground: Ground, name: str) -> None:
-    """Whoever may send to the grant queue has a role looked over whose grant stands and is needed by nothing."""
+    """A sender to the grant queue requests a review of a role whose grant exists and is unused."""
     role, own = ground.role(name), only(reading(ground.secret(name)))
     ground.client("iam").put_role_policy(
         RoleName=f"{name}-execution", PolicyName=OWN_POLICY, PolicyDocument=json.dumps(own)
@@ -155,7 +155,7 @@ def _forged_review(ground: Ground, name: str) -> None:
 
 
 def _forged_steps(ground: Ground, name: str) -> None:
-    """Whoever may send to the sweep queue skips pages, and has a sweep checked that nobody began."""
+    """A sender to the sweep queue skips pages, and requests the check of a sweep that never started."""
     ground.define(name, ground.secret(name, registry=None), role=ground.role(name))
     steps = ({"sweep": name, "token": "skipped"}, {"sweep": name, "check": 7}, {"sweep": f"{name}!", "check": 99})
     ground.send("SweepQueue", *map(json.dumps, steps))
@@ -189,7 +189,7 @@ FORGED = (
 
 @contextmanager
 def _refused(by: str = "AccessDenied") -> Iterator[None]:
-    """What is tried in here fails with an error of this code or reason."""
+    """The calls in this context fail with an error of this code or reason."""
     try:
         yield
     except ClientError as error:
@@ -199,7 +199,7 @@ def _refused(by: str = "AccessDenied") -> Iterator[None]:
 
 
 def _sent_by_a_stranger(*queues: str) -> Mount:
-    """Whoever may send to any queue of the account, by their own policies, cannot send to Pullguard's."""
+    """A principal whose own policies allow any queue of the account cannot send to Pullguard's."""
 
     def mount(ground: Ground, name: str) -> None:
         arn = f"arn:aws:ecs:{ground.scene.aws.region}:{ground.scene.aws.account_id}:task-definition/{name}:1"
@@ -227,7 +227,7 @@ def _sweep_without_end(ground: Ground, name: str) -> None:
 
 
 def _rule_of_a_stranger(ground: Ground, name: str) -> None:
-    """A rule of somebody's own delivers their events to Pullguard's queues."""
+    """A foreign rule delivers its events to Pullguard's queues."""
     ground.role(name)
     events = ground.client("events")
     events.put_rule(Name=name, EventPattern=json.dumps({"source": [name]}))

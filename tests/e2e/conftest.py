@@ -32,10 +32,10 @@ _USED = pytest.StashKey[Used]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test of this folder. What waits longest begins first; what needs all records of the stacks is last.
+    """Mark every test of this folder, start the longest first, and run the tests of all stacks' records last.
 
-    The time limit is for the test alone. What many share, as the demo's whole play, is bounded by its own waits: on a
-    busy machine it took the first test of the play eight of its ten minutes.
+    The time limit applies to the test alone. Shared work, such as the complete demo, has limits of its own: on a busy
+    machine it took the first test of the demo eight of its ten minutes.
     """
     stacks: dict[str | None, list[pytest.Item]] = {stack: [] for stack in (*ORDER[:-1], None, ENDED)}
     for item in items:
@@ -81,7 +81,7 @@ class Observed:
 
 @pytest.fixture(scope="session")
 def used(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Used:
-    """What was called in all stacks of the run."""
+    """The calls in all stacks of the run."""
     base = tmp_path_factory.getbasetemp()
     used = pytestconfig.stash[_USED] = Used(base if worker_id == "master" else base.parent)
     return used
@@ -136,7 +136,7 @@ def observed(built: Path, ran: DemoRun) -> Observed:
 
 @pytest.fixture(scope="session")
 def left_alone(ran: DemoRun, observed: Observed) -> tuple[Call, ...]:
-    """What the functions called in the minute after the play."""
+    """The functions' calls in the minute after the demo."""
     time.sleep(max(0.0, ran.settled_epoch_s + LEFT_ALONE_S - time.time()))
     return ran.scene.calls(since_epoch_s=ran.settled_epoch_s)
 

@@ -8,7 +8,7 @@ from sandbox.worlds.demo import CLUSTER, MANAGED, credentials
 
 
 def fresh(prefix: str) -> str:
-    """Return the name of a family that nobody has used."""
+    """Return the name of an unused family."""
     return f"{prefix}-{uuid.uuid4().hex[:8]}"
 
 

@@ -18,9 +18,9 @@ WRITES = ("PutRolePolicy", "DeleteRolePolicy", "RegisterTaskDefinition", "Update
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ground:
-    """``good`` is the registry that secrets are for, ``evil`` somebody else's. ``arns`` are the secrets' by name.
+    """``good`` is the registry of the secrets, ``evil`` a foreign one. ``arns`` maps the secrets' names to ARNs.
 
-    ``registries`` are those of attacks that have one of their own, by the attack's name.
+    ``registries`` maps attacks, by name, to registries of their own.
     """
 
     scene: Scene
@@ -35,7 +35,7 @@ class Ground:
         return self.scene.aws.client(service)
 
     def registry(self, name: str) -> str:
-        """Return the host of an attack's own registry; where nobody asks registries, that of one that is not there."""
+        """Return the host of an attack's own registry; without registry checks, one that does not exist."""
         return self.registries.get(name, f"{name}.registry.example.com")
 
     def role(self, name: str, tags: Mapping[str, str] = MANAGED) -> str:
@@ -136,7 +136,7 @@ class Ground:
         return str(attributes["QueueArn"])
 
     def send(self, queue: str, *bodies: str) -> None:
-        """Put messages into a queue of the stack (its logical id), as somebody who may."""
+        """Put messages into a queue of the stack (its logical id), as a principal with permission."""
         self.scene.send(queue, *bodies, group="forged")
 
     def policies(self, name: str) -> dict[str, Any]:

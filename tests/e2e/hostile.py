@@ -1,4 +1,4 @@
-"""Hostile texts: what somebody writes into a reference, an image, a family, a tag or a value that others read."""
+"""Hostile texts in a reference, an image, a family, a tag or a value that other people read."""
 
 from tests.e2e.attack import DONE, OPENED, RESOLVED, Mount, attack
 from tests.e2e.ground import Ground
@@ -16,7 +16,7 @@ def _reference(text: str) -> Mount:
 
 
 def _image(text: str) -> Mount:
-    """An honest reference, and an image whose text is meant for somebody else."""
+    """A valid reference, and an image whose text targets another reader."""
 
     def mount(ground: Ground, name: str) -> None:
         ground.define(name, ground.secret(name), role=ground.role(name), image=text.replace("GOOD", ground.good))
@@ -24,7 +24,7 @@ def _image(text: str) -> Mount:
     return mount
 
 
-# Each with what people are told to be wrong with it.
+# Hostile texts, each with the problem that the alert reports.
 REFERENCES = {
     "star": ("*", "it has a wildcard in it"),
     "arn-with-star": ("PREFIX:*", "it has a wildcard in it"),

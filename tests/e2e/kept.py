@@ -1,4 +1,4 @@
-"""What is kept, repeated or read on the way: grants beside a need, records that somebody planted, texts without end."""
+"""Attacks on kept data: grants beside a need, planted records, and oversized texts."""
 
 import base64
 import json
@@ -29,9 +29,9 @@ def _beside(
 ) -> Mount:
     """A role that needs one secret, and another (``NAME-beside``) beside it.
 
-    The other ``stands`` in our policy or not, and the ledger says that it was granted to this role, to an earlier one
-    of the name, or not at all (None). ``rekeyed``: it has moved to a key of the account's own, which our policy does
-    not grant. ``also`` are statements that somebody else wrote into our policy.
+    ``stands`` is whether our policy grants the other secret. The ledger records that grant for this role, for an
+    earlier role of the name, or not at all (None). ``rekeyed``: the secret has moved to a key of the account's own,
+    which our policy does not grant. ``also`` are foreign statements in our policy.
     """
 
     def mount(ground: Ground, name: str) -> None:
@@ -231,7 +231,7 @@ _NONSENSE: Final = ('{"stopped": 7}', "[]", "7", "{", "null")
 
 
 def _planted(*places: tuple[str, str], hold: bool = False) -> Mount:
-    """Items that nobody can read (``NAME`` is the attack's) among those that every sweep and alert reads."""
+    """Unreadable items among those that every sweep and alert reads; ``NAME`` is the attack's."""
 
     def mount(ground: Ground, name: str) -> None:
         role = ground.role(name)
@@ -247,7 +247,7 @@ def _planted(*places: tuple[str, str], hold: bool = False) -> Mount:
 
 
 def _login_of_nonsense(ground: Ground, name: str) -> None:
-    """What the registry said to the secret's login cannot be read: its family's need is met all the same."""
+    """The registry's kept answer to the secret's login is unreadable; the family's need is met all the same."""
     secret = ground.secret(name)
     stages = ground.client("secretsmanager").describe_secret(SecretId=secret)["VersionIdsToStages"]
     for version in stages:

@@ -21,7 +21,7 @@ from sandbox.worlds.demo import CLUSTER, MANAGED
 
 IMAGE, OTHER_IMAGE = "acme/app", "other/app"
 PROMPT_S = 10.0
-"""Within so many seconds of a bad rotation people are told."""
+"""Seconds from a bad rotation to its alert, at most."""
 RESOLVE, VALIDATE = "ResolveChangeFunction", "ValidateTaskDefinitionFunction"
 REREGISTER = "ReregisterTaskDefinitionFunction"
 

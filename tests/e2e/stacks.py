@@ -1,6 +1,6 @@
-"""What the functions called in all stacks of the run, which are played in several processes.
+"""The functions' calls in all stacks of the run, which several processes deploy.
 
-Each process puts down what was called in its stacks; the last file of the run reads the records of all.
+Each process records the calls in its stacks; the last file of the run reads all records.
 """
 
 import json
@@ -16,7 +16,7 @@ WITHIN_S = 540
 
 
 class Used:
-    """What the functions asked of AWS and got in the whole run; ``directory`` is common to all processes."""
+    """The functions' successful AWS calls in the whole run; all processes share ``directory``."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory

@@ -1,4 +1,4 @@
-"""What a schedule or a caller starts: an older revision is no less broken for a newer one beside it."""
+"""Revisions that a schedule or a caller starts: a newer revision does not fix an older one."""
 
 import json
 from collections.abc import Callable
@@ -15,7 +15,7 @@ Start = Callable[[Ground, str, str], None]
 
 
 def _older(start: Start) -> Mount:
-    """A revision whose secret nobody opted in, a newer one that pulls from anywhere, and something for the older."""
+    """A revision with a secret without opt-in, a newer one with a public image, and a start of the older."""
 
     def mount(ground: Ground, name: str) -> None:
         role = ground.role(name)
@@ -27,11 +27,11 @@ def _older(start: Start) -> Mount:
 
 
 def _nothing(ground: Ground, name: str, revision: str) -> None:
-    """Nobody starts it."""
+    """Start nothing."""
 
 
 def target(ground: Ground, revision: str) -> dict[str, Any]:
-    """What a rule or a schedule starts."""
+    """Return a rule's or a schedule's target."""
     aws = ground.scene.aws
     cluster = f"arn:aws:ecs:{aws.region}:{aws.account_id}:cluster/{CLUSTER}"
     role = f"arn:aws:iam::{aws.account_id}:role/starts-tasks"
@@ -53,7 +53,7 @@ def _schedule(ground: Ground, name: str, revision: str) -> None:
 
 
 def _event(sample: str) -> Start:
-    """Amazon ECS tells of a task that no service started."""
+    """An Amazon ECS event reports a task outside any service."""
 
     def start(ground: Ground, name: str, revision: str) -> None:
         event = json.loads((SAMPLES / f"{sample}.json").read_text(encoding="utf-8"))

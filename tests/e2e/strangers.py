@@ -47,10 +47,10 @@ def _tagged(
     serves: bool = False,
     kept: Mapping[str, Any] | None = None,
 ) -> Mount:
-    """A family that pulls without credentials, and secrets that somebody tags for its registry.
+    """A family that pulls without credentials, and secrets that a stranger tags for its registry.
 
-    Both executors are asked to look, as if by the validator. ``kept`` is planted in the ledger as what the validator
-    is to have heard from the registry.
+    Both executors get a request, as if from the validator. ``kept`` is planted in the ledger as the registry's answer
+    to the validator.
     """
 
     def mount(ground: Ground, name: str) -> None:

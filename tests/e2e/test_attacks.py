@@ -129,10 +129,10 @@ def test_only_what_both_owners_agreed_to_is_written(siege: Siege, attack: Attack
 
 
 @ALL
-def test_people_are_told_and_nothing_in_it_is_the_attackers(siege: Siege, attack: Attack) -> None:
+def test_alerts_contain_no_text_of_the_attacker(siege: Siege, attack: Attack) -> None:
     letters = _letters(siege, attack)
     kinds = {letter.attributes["kind"] for letter in letters}
-    # What is mended before anybody could be told of it is told as the deed alone.
+    # A fault that is fixed before its alert appears only in the report of the fix.
     silent = {OPENED, RESOLVED} if DONE in attack.reported else set()
     assert attack.reported - silent <= kinds <= attack.reported
     text = "\n".join(f"{letter.subject}\n{letter.text}" for letter in letters)
@@ -140,7 +140,7 @@ def test_people_are_told_and_nothing_in_it_is_the_attackers(siege: Siege, attack
 
 
 def _letters(siege: Siege, attack: Attack) -> tuple[Letter, ...]:
-    """Return the letters about an attack's families; a cause that hits several is told in one, a deed under any."""
+    """Return the letters about an attack's families; one letter may cover several families."""
     several = (letter for letter in siege.letters if "several" in letter.families)
     own = re.compile(rf"{re.escape(attack.name)}(-[0-9]+)?")
     mine = (letter for letter in siege.letters if own.fullmatch(letter.attributes.get("family", "")))
@@ -302,7 +302,7 @@ def test_a_rotation_of_another_time_silences_no_later_one_and_no_text_of_an_even
     ground.scene.settle()
 
 
-def test_somebody_who_registers_the_old_revision_again_and_again_is_left_to_people(siege: Siege) -> None:
+def test_repeated_registrations_of_the_old_revision_are_left_to_people(siege: Siege) -> None:
     ground, name = siege.ground, "registered-in-a-loop"
     old = ground.secret(name)
     ground.client("secretsmanager").delete_secret(SecretId=old, ForceDeleteWithoutRecovery=True)
@@ -314,13 +314,13 @@ def test_somebody_who_registers_the_old_revision_again_and_again_is_left_to_peop
 
     for turn in range(1, WRITES_PER_HOUR + 2):
         ground.define(name, old, role=role)
-        assert wait_until(lambda turn=turn: ours() >= turn or _told_to_stop(ground, name), timeout_s=WITHIN_S)  # type: ignore[misc]
+        assert wait_until(lambda turn=turn: ours() >= turn or _limit_hit(ground, name), timeout_s=WITHIN_S)  # type: ignore[misc]
     ground.scene.settle()
     assert ours() == WRITES_PER_HOUR
-    assert _told_to_stop(ground, name)
+    assert _limit_hit(ground, name)
 
 
-def _told_to_stop(ground: Ground, name: str) -> bool:
+def _limit_hit(ground: Ground, name: str) -> bool:
     said = f"was written to {WRITES_PER_HOUR} times in this hour"
     return any(said in letter.text for letter in about(ground.scene.letters(), name))
 

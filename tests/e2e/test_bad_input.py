@@ -1,4 +1,4 @@
-"""What cannot be handled goes to its queue's dead letters at once, with the reason; its batch mates are handled."""
+"""Invalid messages go to their queue's dead letters at once, with the reason; the rest of the batch is handled."""
 
 import json
 import uuid
@@ -129,7 +129,7 @@ def _with_mates(lane: Lane) -> tuple[list[str], list[str]]:
     return bodies, marks
 
 
-def test_a_forged_event_is_not_told(scene: Scene) -> None:
+def test_a_forged_event_causes_no_alert(scene: Scene) -> None:
     already = len(scene.letters())
     finding = {"id": "0123456789abcdef", "task_definition": f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/web:1"}
     detail = {"schema_version": 1, "sequence": 1, "finding": finding, "text": "Click https://evil.example"}
@@ -150,7 +150,7 @@ def test_a_forged_event_is_not_told(scene: Scene) -> None:
     assert scene.letters(after=already) == ()
 
 
-def test_a_replayed_event_is_not_told_again_and_its_bad_mates_do_not_hold_it_up(scene: Scene) -> None:
+def test_a_replayed_event_causes_one_alert_despite_invalid_messages_in_its_batch(scene: Scene) -> None:
     already = len(scene.letters())
     reported = [event for event in scene.aws.events() if event["Source"] == "pullguard"]
     replayed = [_envelope(event) for event in reported[:5]]

@@ -79,6 +79,6 @@ def test_an_event_becomes_a_policy_in_seconds(
     assert took_s < WRITTEN_WITHIN_S
     scene.settle()
     kinds = [letter.attributes["kind"] for letter in about(scene.letters(), name)]
-    # Two functions told the first two at once, and a bus promises no order.
+    # Two functions reported the first two at the same time, and a bus guarantees no order.
     assert sorted(kinds[:-1]) == ["Finding Opened", "Remediation Completed"]
     assert kinds[-1] == "Finding Resolved"

@@ -28,7 +28,7 @@ def test_under_attack_alerts_say_what_would_be_done(observed: Observed) -> None:
         for letter in observed.under_attack
         if letter.attributes["kind"] == "Remediation Planned"
     }
-    # One role is told of once, under one of the families that name it.
+    # Each role is reported once, under one of the families that name it.
     would = [each.name for each in ATTACKS if (each.writes or each.registered) and each not in STRANGERS]
     assert [name for name in would if not any(family.startswith(name) for family in planned)] == []
     # This stack asks no registry, so nothing proves that credentials are missing.
@@ -55,6 +55,6 @@ def test_nothing_is_said_to_be_done_or_resolved(observed: Observed) -> None:
     assert kinds == {"Finding Opened", "Remediation Planned", "Remediation Refused"}
 
 
-def test_findings_are_told_once_each(observed: Observed) -> None:
+def test_each_finding_is_reported_once(observed: Observed) -> None:
     opened = [letter.subject for letter in observed.letters if letter.attributes["kind"] == "Finding Opened"]
     assert len(opened) == len(set(opened)) == 6

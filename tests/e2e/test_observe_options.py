@@ -1,4 +1,4 @@
-"""Mode=observe with every option on: what a rotation, an unused grant or a stale reference would bring is told only."""
+"""Mode=observe with every option on: rotations, unused grants and stale references are only reported."""
 
 import json
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ WITHIN_S = 150
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
-    """What the functions called, and what people were told of a family by each play, under a stack that observes."""
+    """The functions' calls, and the letters about each scenario's family, under a stack that observes."""
 
     calls: tuple[Call, ...]
     stale: tuple[Letter, ...]
@@ -95,7 +95,7 @@ def watched(watching: Scene) -> Iterator[Watched]:
 
 
 def planned(here: Dependents) -> tuple[Letter, ...]:
-    """Return what is told of a rotation that the registry took."""
+    """Return the letters about a rotation that the registry accepted."""
     insist(here.letters, "what would be redeployed", timeout_s=WITHIN_S)
     here.scene.settle()
     return here.letters()
@@ -141,13 +141,13 @@ def test_no_service_is_redeployed_and_no_policy_changed(watched: Watched) -> Non
         ("unused", "would take back"),
     ],
 )
-def test_people_are_told_what_would_be_done(watched: Watched, scenario: str, would: str) -> None:
+def test_planned_remediation_is_reported(watched: Watched, scenario: str, would: str) -> None:
     letters: tuple[Letter, ...] = getattr(watched, scenario)
     subjects = [letter.subject for letter in letters if letter.attributes["kind"] == "Remediation Planned"]
     assert any(would in subject for subject in subjects), subjects
 
 
-def test_a_bad_rotation_is_told_as_ever(watched: Watched) -> None:
+def test_a_bad_rotation_is_reported_as_usual(watched: Watched) -> None:
     assert [letter.attributes["kind"] for letter in watched.refused] == ["Finding Opened"]
 
 

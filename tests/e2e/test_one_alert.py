@@ -1,4 +1,4 @@
-"""One broken secret and everybody who uses it: one message that names all of them, and one when it is mended."""
+"""One broken secret and its dependents: one alert that names all of them, and one resolution."""
 
 import json
 import time
@@ -49,7 +49,7 @@ def _task_definition(family: str, name: str) -> TaskDefinition:
     return TaskDefinition(family=family, request=request, tags={})
 
 
-def test_a_broken_secret_with_many_dependents_is_one_message_and_its_mending_one_resolution(scene: Scene) -> None:
+def test_a_broken_secret_with_many_dependents_is_one_alert_and_its_fix_one_resolution(scene: Scene) -> None:
     name = fresh("shared")
     families = tuple(f"{name}-{number:02}" for number in range(DEPENDENTS))
     scene.load(sharing(name, families))

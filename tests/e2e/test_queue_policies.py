@@ -1,4 +1,4 @@
-"""The embedded AWS asks of queues what AWS asks: without that, a policy that lets in everybody or nobody would pass."""
+"""The embedded AWS enforces queue policies as AWS does; otherwise tests of a wrong policy would pass."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -32,7 +32,7 @@ class Bench:
         self.aws.client("sqs").set_queue_attributes(QueueUrl=self.url, Attributes={"Policy": json.dumps(document)})
 
     def takes(self, who: Credentials | None = None) -> bool:
-        """Whether a message of somebody's, by default the root's, gets in."""
+        """Whether a message of this principal, by default the root, is accepted."""
         try:
             self.aws.client("sqs", who).send_message(QueueUrl=self.url, MessageBody="x")
         except ClientError as error:
@@ -80,7 +80,7 @@ def test_a_policy_that_spares_sessions_only_denies_everybody(bench: Bench) -> No
 
 
 @pytest.mark.parametrize("operators", [["ArnNotEquals", "ArnNotEquals"], ["ArnNotEquals", "ArnNotLike"]])
-def test_whoever_is_one_of_those_that_are_spared_is_let_in(bench: Bench, operators: list[str]) -> None:
+def test_spared_principals_may_send(bench: Bench, operators: list[str]) -> None:
     condition: dict[str, Any] = {}
     for operator, key, value in zip(operators, ("SourceArn", "PrincipalArn"), ("arn:x", ROLE), strict=True):
         condition.setdefault(operator, {})[f"aws:{key}"] = value
@@ -130,4 +130,4 @@ def test_who_may_not_send_to_a_queue_moves_nothing_there(bench: Bench) -> None:
     sqs.start_message_move_task(SourceArn=arn, DestinationArn=bench.arn)
     (moved,) = sqs.receive_message(QueueUrl=bench.url)["Messages"]
     assert moved["Body"] == "x"
-    assert moved["MessageId"] != sent  # it is a new message to whoever receives it
+    assert moved["MessageId"] != sent  # a moved message gets a new id

@@ -1,4 +1,4 @@
-"""What was done can be stopped, taken back and withdrawn: on a stack of its own, by the command as a person runs it."""
+"""Remediation can be stopped, reversed and revoked: by the operator's commands, on a stack of its own."""
 
 import json
 import os
@@ -32,7 +32,7 @@ def revoking(built: Path, used: Used) -> Iterator[Scene]:
 
 
 def pullguard(scene: Scene, *arguments: str, as_: Credentials | None = None) -> str:
-    """Run the command against the stack, as its operator if nobody else is said, and return what it says."""
+    """Run the command against the stack, by default as its operator, and return its output."""
     signer = as_ or scene.operator
     environment = {**os.environ, **scene.aws.environment, "AWS_REGION": scene.aws.region} | {
         "AWS_ACCESS_KEY_ID": signer.access_key_id,
@@ -97,7 +97,7 @@ def test_a_stop_holds_every_write_and_what_was_wanted_happens_after_it(revoking:
     insist(lambda: reported(revoking, name, "Remediation Completed"), "an alert of it", timeout_s=WITHIN_S)
 
 
-def test_a_stop_that_was_ended_by_somebody_else_than_the_operator_is_followed_by_the_hourly_run(
+def test_the_hourly_run_follows_a_stop_that_was_not_ended_by_the_operator(
     revoking: Scene,
 ) -> None:
     name = fresh("by-hand")

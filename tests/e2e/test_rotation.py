@@ -1,4 +1,4 @@
-"""Rotations, end to end: a real registry, the deployed stack, and what people are told of good ones and bad ones."""
+"""Rotations, end to end: a real registry, the deployed stack, and the alerts about good and bad rotations."""
 
 import json
 import logging
@@ -108,7 +108,7 @@ def values_read(scene: Scene) -> int:
     return counted(scene, scene.calls())[VALIDATE]["secretsmanager:GetSecretValue"]
 
 
-def test_a_bad_rotation_is_one_alert_that_names_every_service_and_mending_it_is_one_resolution(
+def test_a_bad_rotation_is_one_alert_that_names_every_service_and_its_fix_one_resolution(
     four: Dependents,
 ) -> None:
     already = len(four.scene.letters())
@@ -143,7 +143,7 @@ def test_one_change_told_natively_through_cloudtrail_and_twice_is_one_round_and_
     stack.settle()
 
 
-def test_one_repository_that_may_not_be_read_is_told_alone_and_mutes_no_outage(stack: Scene) -> None:
+def test_an_unreadable_repository_is_reported_alone_and_mutes_no_outage(stack: Scene) -> None:
     with PrivateRegistry({}, bearer=True) as registry:
         registry.push(IMAGE, "1.0")
         registry.push(OTHER_IMAGE, "1.0")

@@ -1,7 +1,7 @@
-"""Each statement matters: without it, what it is for fails, is refused by IAM, and works again once it is back.
+"""Each statement matters: without it, IAM refuses the function's action, which works again once it is back.
 
-Some cannot be missed here, and are held by contract tests alone: OwnLogs, Traces, OwnQueue and TopicKey, for which the
-embedded AWS asks nobody; Publish, since the topic's own policy names the role as well, as it would in AWS.
+Contract tests alone cover some that cannot be missed here: the embedded AWS enforces no OwnLogs, Traces, OwnQueue and
+TopicKey; and the topic's own policy names the role that Publish is for, as it would in AWS.
 """
 
 import json
@@ -24,10 +24,10 @@ POLICY = "least-privilege"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
-    """A statement of a function's role, an action that is refused without it, and what makes the function try.
+    """A statement of a function's role, an action that is refused without it, and the start of the function's attempt.
 
-    ``then`` is what subscribers read afterwards about the family: that it healed, for the message was tried again; or
-    that a write was refused, which is told and left to the next look. None where no family is stirred.
+    ``then`` is the letter about the family afterwards: healed, since the message was retried; or a refused write, which
+    is reported and retried by the next validation. No family involved: None.
     """
 
     function: str
@@ -82,7 +82,7 @@ STATEMENTS = (
     _on_the_path(REREGISTER, "MoveServices", "ecs:UpdateService", REPORTED),
     _on_the_path(RESOLVE, "AskForValidation", "sqs:SendMessage"),
     _on_the_path(VALIDATE, "Remember", "dynamodb:Query"),
-    _on_the_path(VALIDATE, "Tell", "events:PutEvents"),
+    _on_the_path(VALIDATE, "Report", "events:PutEvents"),
     _on_the_path(VALIDATE, "AskForGrant", "sqs:SendMessage"),
     _on_the_path(VALIDATE, "AskForReregistration", "sqs:SendMessage"),
     _on_the_path(PATCH, "Remember", "dynamodb:Query"),
@@ -134,7 +134,7 @@ def test_with_every_statement_back_the_path_ends_as_it_should(scene: Scene, lack
 
 
 def _ended(then: str, reported: set[str]) -> bool:
-    """Whether it ended so; what was mended before anybody could be told that it is broken is told as the deed alone."""
+    """Whether the scenario ended as expected; a fault that is fixed before its alert appears as the fix alone."""
     return then in reported or (then == HEALED and DONE in reported and OPENED not in reported)
 
 

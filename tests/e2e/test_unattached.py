@@ -1,4 +1,4 @@
-"""Where no registry is asked, a tag attaches nothing: not even with every owner's consent."""
+"""Without registry checks, a tag attaches nothing, even with every owner's consent."""
 
 from sandbox.demo.scene import Scene, about
 from sandbox.world import Role, Secret, TaskDefinition, World
@@ -26,7 +26,7 @@ def unattached(name: str) -> World:
     )
 
 
-def test_without_an_answer_of_the_registry_nothing_is_written_and_nobody_is_alerted(scene: Scene) -> None:
+def test_without_an_answer_of_the_registry_nothing_is_written_or_alerted(scene: Scene) -> None:
     name = fresh("unattached")
     scene.load(unattached(name))
     scene.settle()

@@ -20,7 +20,7 @@ BY_LAMBDA = {
     "sqs:DeleteMessage": "the same",
     "sqs:GetQueueAttributes": "the same",
 }
-"""What every role allows, and Lambda itself uses."""
+"""Permissions in every role that only Lambda itself uses."""
 
 _READERS = ("validate_task_definition", "patch_execution_role", "reregister_task_definition")
 UNSEEN = {
@@ -40,7 +40,7 @@ UNSEEN = {
         "dynamodb:DeleteItem",
     ): "no service goes between two sweeps (tests/unit/workflows/test_sweep.py)",
 }
-"""What a function's role allows and no call of its own shows, and why."""
+"""Permissions that no call of the function's own shows, each with its reason."""
 
 BY_ITS_PARTS = {"dynamodb:TransactWriteItems"}
 """Calls that AWS allows by the permissions for what they do, and knows no permission of their own for.
@@ -51,7 +51,7 @@ Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transac
 
 @pytest.fixture(scope="module")
 def granted(request: pytest.FixtureRequest, used: Used) -> dict[str, set[str]]:
-    """What was called in all other tests of the run, by function (its logical id)."""
+    """The calls in all other tests of the run, by function (its logical id)."""
     asked_for = {stack_of(item.path) for item in request.session.items if item.get_closest_marker("e2e")}
     return used.granted([stack for stack in ORDER if stack in asked_for and stack != ENDED])
 

@@ -1,4 +1,4 @@
-"""Events and messages of another time, sent by somebody who may: each ends in the dead letters with that reason."""
+"""Expired events and messages of authorized senders: each becomes a dead letter with that reason."""
 
 import json
 from datetime import UTC, datetime

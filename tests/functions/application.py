@@ -1,7 +1,7 @@
 """The deployed application in one process: the real handlers around queues that behave as SQS does.
 
-A message that fails comes back after its visibility timeout, at most ``RECEIVES_MAX`` times, and is then dead. Time
-passes only here: nobody waits.
+A failed message returns after its visibility timeout, at most ``RECEIVES_MAX`` times, and is then a dead letter. Time
+is simulated; tests do not wait.
 """
 
 import json
@@ -27,7 +27,7 @@ LANES = {
     "ReregisterQueue": "reregister_task_definition",
 }
 MESSAGES_MAX = 2000
-# What there has to be for them: their queues, where what they give up ends, and where what they tell is collected.
+# The functions' queues, their dead-letter queues, and the queue that collects reported events.
 QUEUES = frozenset({*LANES, *(each.replace("Queue", "DeadLetters") for each in LANES), "AlertQueue"})
 
 
@@ -143,5 +143,5 @@ class Application:
         return self._modules[function]
 
     def reported(self) -> list[dict[str, Any]]:
-        """Take the events that are to be told."""
+        """Take the reported events from their queue."""
         return [json.loads(each["Body"]) for each in self.stack.messages("AlertQueue")]

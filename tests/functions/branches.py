@@ -44,7 +44,7 @@ class Branches(Generic[Result]):
             return
         reading, writing = os.pipe()
         with warnings.catch_warnings():
-            # The threads of whoever runs the tests are not copied, and what the copy does needs none of them.
+            # A fork copies no threads of the test runner, and the child process needs none of them.
             warnings.simplefilter("ignore", DeprecationWarning)
             process = os.fork()
         if process == 0:

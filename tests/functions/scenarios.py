@@ -1,4 +1,4 @@
-"""What the fault suite plays: a world for each executor, the message that sets it going, and how it must end."""
+"""The scenarios of the fault suite: a world for each executor, its first message, and the expected final state."""
 
 import json
 from collections.abc import Callable
@@ -29,9 +29,9 @@ def _look_at_everything(app: Application) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """A world for one executor: ``begin`` makes it and sends the message, ``fixed`` is how it must end.
+    """A world for one executor: ``begin`` creates it and sends the message, ``fixed`` is the expected final state.
 
-    ``again`` sends what a later sweep asks for. ``reported`` are the kinds of what is told where nothing goes wrong.
+    ``again`` sends the validation request of a later sweep. ``reported`` are the kinds of events without faults.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Scenario:
 
 
 def _broken(broken: Callable[[Stack], str]) -> Callable[[Application], None]:
-    """Let somebody ask for a look at what ``broken`` makes, after a sweep that found no schedule to start anything."""
+    """Request the validation of the revision that ``broken`` creates, after a sweep that found no schedules."""
 
     def begin(app: Application) -> None:
         StartStore(app.stack.client("dynamodb"), "ledger", now=lambda: app.time).keep_schedules(())
@@ -124,7 +124,7 @@ def _review(app: Application, sweep: str) -> None:
 def _untagged_while_it_is_granted(app: Application) -> None:
     """The secret's owner takes the tag away in the moment of the write, which has to be taken back."""
     stack = app.stack
-    app.wires["patch_execution_role"].ambush = ("iam:PutRolePolicy", lambda: _untag(stack))
+    app.wires["patch_execution_role"].interleave = ("iam:PutRolePolicy", lambda: _untag(stack))
     app.send("ValidationQueue", request_body(register(stack, create_secret(stack), role=create_role(stack))))
 
 
@@ -148,25 +148,25 @@ def _rotated(app: Application) -> None:
     _run_in_services(stack, revision, desired=1)
     for service in ecs_backends[ACCOUNT][REGION].services.values():
         service.deployments[0]["createdAt"] = datetime.now(UTC) - timedelta(days=1)
-    app.monkeypatch.setattr(EC2ContainerServiceBackend, "update_service", _telling_of_its_deployments)
+    app.monkeypatch.setattr(EC2ContainerServiceBackend, "update_service", _with_deployment_events)
     app.monkeypatch.setattr(pullguard.registry, "verification", lambda *_, **__: Verification(answer="ok"))
     value = json.dumps({"username": "bot", "password": PASSWORD[::-1]})
     stack.client("secretsmanager").put_secret_value(SecretId=secret, SecretString=value)
-    _tell_of_the_rotation(app, "Secret Label Updated")
+    _send_rotation_event(app, "Secret Label Updated")
 
 
 _UPDATE_SERVICE = EC2ContainerServiceBackend.update_service
 
 
-def _telling_of_its_deployments(self: EC2ContainerServiceBackend, properties: dict[str, Any]) -> Any:
-    """Let a service tell of each new deployment among its events, as ECS does; of moto's only the last one shows."""
+def _with_deployment_events(self: EC2ContainerServiceBackend, properties: dict[str, Any]) -> Any:
+    """Make a service list each new deployment among its events, as ECS does; moto lists only the last one."""
     is_new = bool(properties.get("force_new_deployment"))
     service = _UPDATE_SERVICE(self, properties)
     service.events += [{"id": f"e-{len(service.events)}", "message": "has a new deployment"}] * is_new
     return service
 
 
-def _tell_of_the_rotation(app: Application, kind: str = "RotationSucceeded") -> None:
+def _send_rotation_event(app: Application, kind: str = "RotationSucceeded") -> None:
     """Let an event of the rotation ask for a look. No sweep asks for a redeployment, so the next event has to."""
     cause = Provenance(kind=kind, event_id=kind.replace(" ", "-"), at=min(app.time, datetime.now(UTC)))
     for revision in app.stack.client("ecs").list_task_definitions()["taskDefinitionArns"]:
@@ -258,7 +258,7 @@ SCENARIOS = (
         function="reregister_task_definition",
         begin=_rotated,
         fixed=_deployments,
-        again=_tell_of_the_rotation,
+        again=_send_rotation_event,
         reported=frozenset({"Remediation Completed"}),
         parameters=ROTATING,
     ),

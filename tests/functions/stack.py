@@ -36,7 +36,7 @@ def _client(service: str) -> Any:
 
 @dataclass
 class Context:
-    """What Lambda tells a handler of its invocation."""
+    """The context that Lambda passes to a handler."""
 
     function_name: str
     memory_limit_in_mb: int = 512
@@ -56,7 +56,7 @@ class Stack:
         return _client(service)
 
     def create(self, queues: frozenset[str] | None = None) -> None:
-        """Create everything; or only these ``queues``, by their logical ids, and nobody who hears of alerts."""
+        """Create everything, or only ``queues`` (logical ids); a partial stack has no subscriber to its alerts."""
         sqs, events = self.client("sqs"), self.client("events")
         for name, properties in TEMPLATE.of_type("AWS::SQS::Queue").items():
             if queues is not None and name not in queues:
@@ -99,7 +99,7 @@ class Stack:
     # --- functions ---
 
     def environment(self, function: str, **parameters: str) -> dict[str, str]:
-        """What the template puts into a function's environment, with the parameters' defaults or those given."""
+        """Return a function's environment from the template, with the parameters' defaults or those given."""
         shared = TEMPLATE.data["Globals"]["Function"]["Environment"]["Variables"]
         own = TEMPLATE.functions()[function]["Environment"]["Variables"]
         defaults = {name: str(each["Default"]) for name, each in TEMPLATE.data["Parameters"].items()}
@@ -137,7 +137,7 @@ class Stack:
             raise self.breaking[model.name]
 
     def forbidden(self) -> dict[str, set[str]]:
-        """What functions called although their roles in the template do not allow it."""
+        """Return the actions that functions called although their roles in the template do not allow them."""
         allowed = {name: {action for action, _, _ in given(TEMPLATE, name)} for name in self.called}
         return {name: more for name, actions in self.called.items() if (more := actions - allowed[name])}
 

@@ -1,4 +1,4 @@
-"""A run that branches tells how each branch ended, and no branch outlives it."""
+"""A run that forks reports how each branch ended, and no branch outlives it."""
 
 import os
 import time

@@ -30,7 +30,7 @@ PATCH, REREGISTER = WIRES["patch_execution_role"], WIRES["reregister_task_defini
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attack:
-    """``mount`` returns the revision that somebody asks to look at; ``off`` switches the defence off."""
+    """``mount`` returns the revision to validate; ``off`` switches the defence off."""
 
     mount: Callable[[Stack], str]
     off: tuple[Any, str, Any]
@@ -51,7 +51,7 @@ def _untagged_in_between(stack: Stack) -> str:
     def untag() -> None:
         stack.client("secretsmanager").untag_resource(SecretId=secret, TagKeys=["pullguard:registry"])
 
-    PATCH.ambush = ("iam:PutRolePolicy", untag)
+    PATCH.interleave = ("iam:PutRolePolicy", untag)
     return register(stack, secret, role=create_role(stack))
 
 
@@ -75,21 +75,21 @@ def _service_on_a_stale_reference(stack: Stack) -> str:
     return arn
 
 
-def _registered_by_somebody(when: str) -> Callable[[Stack], str]:
-    """Somebody registers a revision of his own right before the first ``when`` of the executor."""
+def _concurrent_registration(when: str) -> Callable[[Stack], str]:
+    """Register another revision right before the executor's first call of ``when``."""
 
     def mount(stack: Stack) -> str:
         arn = _service_on_a_stale_reference(stack)
         ecs = stack.client("ecs")
         own = [{"name": "app", "image": "ghcr.io/acme/web:2", "memory": 64}]
-        REREGISTER.ambush = (when, lambda: ecs.register_task_definition(family="web", containerDefinitions=own))
+        REREGISTER.interleave = (when, lambda: ecs.register_task_definition(family="web", containerDefinitions=own))
         return arn
 
     return mount
 
 
-def _deployed_by_somebody(stack: Stack) -> str:
-    """Somebody deploys something else after the executor, which has registered, has proved that it has to move."""
+def _concurrent_deployment(stack: Stack) -> str:
+    """Deploy another revision after the executor has registered its own and before it moves the service."""
     arn = _service_on_a_stale_reference(stack)
     ecs = stack.client("ecs")
     own = [{"name": "app", "image": "ghcr.io/acme/web:2", "memory": 64}]
@@ -100,9 +100,9 @@ def _deployed_by_somebody(stack: Stack) -> str:
         ecs.update_service(cluster="main", service="web", taskDefinition=theirs)
 
     def wait_for_the_move() -> None:
-        REREGISTER.ambush = ("dynamodb:Query", deploy)
+        REREGISTER.interleave = ("dynamodb:Query", deploy)
 
-    REREGISTER.ambush = ("ecs:RegisterTaskDefinition", wait_for_the_move)
+    REREGISTER.interleave = ("ecs:RegisterTaskDefinition", wait_for_the_move)
     return arn
 
 
@@ -148,17 +148,17 @@ ATTACKS = {
         mount=_an_answer_that_never_came, off=(Ecs, "__init__", _retried), succeeded=_registered_twice
     ),
     "a-revision-registered-between-proof-and-registration": Attack(
-        mount=_registered_by_somebody("dynamodb:PutItem"),
+        mount=_concurrent_registration("dynamodb:PutItem"),
         off=(pullguard.workflows.reregister, "family_of", lambda arn: arn.resource_name),
         succeeded=_hidden,
     ),
     "a-revision-registered-in-the-moment-of-ours": Attack(
-        mount=_registered_by_somebody("ecs:RegisterTaskDefinition"),
+        mount=_concurrent_registration("ecs:RegisterTaskDefinition"),
         off=(pullguard.workflows.move_services, "hidden_by", lambda *_: None),
         succeeded=lambda stack: _runs("web:3", stack),
     ),
     "a-service-deployed-between-proof-and-move": Attack(
-        mount=_deployed_by_somebody,
+        mount=_concurrent_deployment,
         off=(Ecs, "own_revision", lambda *_: ANY),
         succeeded=lambda stack: not _runs("theirs:1", stack),
     ),

@@ -1,8 +1,8 @@
-"""Every AWS call of both executors goes wrong in every way: in the end all is as it would have been anyway.
+"""Every AWS call of both executors fails in every way, and the final state is the same as without a fault.
 
-The calls are not written down here: they are those of a run in which nothing goes wrong, so that a new call is tried
-from the day it is made. One message of a play (tests/functions/plays.py) enters the real handlers (tests/functions/
-application.py); afterwards, as every sweep does, somebody asks for another look at what is in use.
+The calls are recorded from a run without faults, so a new call is covered from the day it is added. One message of a
+scenario (tests/functions/scenarios.py) enters the real handlers (tests/functions/application.py); afterwards the test
+requests another validation of everything in use, as each sweep does.
 """
 
 from collections.abc import Callable, Iterator
@@ -34,9 +34,9 @@ Point = tuple[int | str, Fault]  # the place of a call, or the operation of many
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How it ended: the state, what was told (each thing once), the messages that died, and the executor's calls.
+    """The result of a run: final state, reported events without duplicates, dead letters, and the executor's calls.
 
-    ``spoilt`` is whether one of these calls went wrong.
+    ``spoilt`` is whether one of these calls failed.
     """
 
     state: Any
@@ -48,7 +48,7 @@ class Outcome:
 
     @property
     def failed(self) -> bool:
-        """Whether people were told that something failed."""
+        """Whether an event reported a failure."""
         return any(kind == "Remediation Failed" for kind, _ in self.reported)
 
 
@@ -80,7 +80,7 @@ def perform(scenario: Scenario, watch: Callable[[int, str], None] | None = None)
 
 
 def _reported(events: list[dict[str, Any]]) -> tuple[tuple[str, str], ...]:
-    """Return what is told: a copy of an event is told to nobody twice."""
+    """Return the reported events; copies of an event count once."""
     things = {
         (kind := each["detail-type"], *_identity(each["detail"])): (kind, _what(each["detail"])) for each in events
     }
@@ -172,17 +172,17 @@ def test_one_call_goes_wrong_once(scenario: Scenario, outcome: Outcome, fault: F
 
 
 def test_one_operation_is_denied_throughout(scenario: Scenario, outcome: Outcome) -> None:
-    # While it lasts, the message is handled, or told of as failed, or lies in the dead letters and says why.
+    # While the fault lasts, the message is handled, reported as failed, or a dead letter with its reason.
     assert outcome.died == ()
     assert all("AccessDenied" in reason for reason in outcome.reasons)
-    # Once it is over, the next look mends everything.
+    # After the fault, the next validation fixes everything.
     assert outcome.state == undisturbed(scenario).state
     reported = [each for each in outcome.reported if each[0] != "Remediation Failed"]
     assert len(reported) == len(set(reported))
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
-def test_undisturbed_it_is_mended_and_told_once(scenario: Scenario) -> None:
+def test_without_faults_it_is_fixed_and_reported_once(scenario: Scenario) -> None:
     outcome = undisturbed(scenario)
     assert outcome.calls
     assert len(outcome.reported) == len(set(outcome.reported))
@@ -191,7 +191,7 @@ def test_undisturbed_it_is_mended_and_told_once(scenario: Scenario) -> None:
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
-def test_while_observing_nothing_is_written_and_what_would_be_is_told(scenario: Scenario) -> None:
+def test_while_observing_nothing_is_written_and_plans_are_reported(scenario: Scenario) -> None:
     outcome = perform(replace(scenario, parameters=(*scenario.parameters, ("Mode", "observe"))))
     called = {*outcome.calls, *(call for wire in WIRES.values() for call in wire.calls)}
     changes = {call for call in called if call.startswith(("iam:", "ecs:")) and not call.split(":")[1].startswith(ASKS)}

@@ -52,7 +52,7 @@ def broken(stack: Stack) -> str:
     return register(stack, create_secret(stack), role=create_role(stack))
 
 
-# --- Messages that nobody can handle -----------------------------------------------------------------------------
+# --- Messages that no handler accepts ----------------------------------------------------------------------------
 
 POISON = {
     "resolve_change": ("ChangeDeadLetters", sample("malformed/unknown-event"), "no trigger is known"),
@@ -125,7 +125,7 @@ def test_resolve_change_asks_for_a_look(stack: Stack, start: Start) -> None:
     assert message["cause"]["kind"] == "RegisterTaskDefinition"
 
 
-def test_validate_tells_and_remembers_and_changes_nothing_by_default(stack: Stack, start: Start, broken: str) -> None:
+def test_validate_reports_and_records_and_changes_nothing_by_default(stack: Stack, start: Start, broken: str) -> None:
     start("validate_task_definition")(sqs_event(request_body(broken)))
     finding, planned = bodies(stack, "AlertQueue")
     assert finding["detail"]["finding"]["check"] == "secret-access-missing"
@@ -284,7 +284,7 @@ def test_alerts_reach_the_topic_once(stack: Stack, start: Start, broken: str) ->
     assert {alert["MessageAttributes"]["family"]["Value"] for alert in alerts} == {"web"}
 
 
-def test_a_forged_event_reaches_nobody(stack: Stack, start: Start, broken: str) -> None:
+def test_a_forged_event_causes_no_alert(stack: Stack, start: Start, broken: str) -> None:
     start("validate_task_definition")(sqs_event(request_body(broken)))
     event = bodies(stack, "AlertQueue")[0]
     event["detail"]["finding"]["id"] = "0" * 16

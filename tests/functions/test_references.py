@@ -31,7 +31,7 @@ def audited() -> list[dict[str, Any]]:
 
 
 def validated(stack: Stack, start: Start, task_definition: str) -> list[dict[str, Any]]:
-    """What the validator finds."""
+    """Run the validator and return its findings."""
     start("validate_task_definition", Mode="remediate")(sqs_event(request_body(task_definition)))
     opened = [json.loads(each["Body"])["detail"] for each in stack.messages("AlertQueue")]
     return [each["finding"] for each in opened if "finding" in each]

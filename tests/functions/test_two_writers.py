@@ -1,8 +1,8 @@
-"""Two writers of one execution role: the second comes in before any call of the first, and neither undoes the other.
+"""Two writers of one execution role: the second starts before any call of the first, and neither undoes the other.
 
-The queue hands out the messages of one role one after another. What is shown here does not rest on that: whoever may
-send a message may send it into another group. Both writers are the real handler, each with clients and a process of its
-own, around one IAM and one ledger (tests/functions/application.py).
+The queue delivers the messages of one role one after another. These tests do not rely on that, since a sender may
+choose another message group. Both writers are the real handler, each with its own clients and process, around one IAM
+and one ledger (tests/functions/application.py).
 """
 
 from collections.abc import Callable, Iterator
@@ -50,7 +50,7 @@ def _ask_for_a_grant(family: str) -> Callable[[Application], None]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """What the two are asked for, each by one message; ``granted`` is what the role may read in the end."""
+    """The requests to both writers, one message each; ``granted`` is the role's expected access in the end."""
 
     name: str
     prepare: Callable[[Application], None]
@@ -121,7 +121,7 @@ def perform(pair: Pair, place: int | None = None) -> Outcome:
                 other.step()
 
         if place is not None:
-            FIRST.ambush = (place, come_in)
+            FIRST.interleave = (place, come_in)
         one.step()
         calls = tuple(FIRST.calls)
         if place is None:
@@ -159,7 +159,7 @@ def _held(stack: Stack) -> frozenset[str]:
 
 
 def _reported(app: Application) -> tuple[str, ...]:
-    """What was told as done: each thing once, however often its event came."""
+    """Return the reported outcomes; copies of an event count once."""
     done = {
         (remediation := each["detail"]["remediation"])["id"]: remediation
         for each in app.reported()
@@ -190,13 +190,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def test_whatever_the_second_comes_in_before_neither_undoes_the_other(pair: Pair, place: int) -> None:
     outcome = perform(pair, place)
-    # What was granted stands, and what was taken back does not: not only in the end.
+    # Grants stay and revocations stay revoked: during the run, and not only in the end.
     assert outcome.stood == outcome.held
     assert (outcome.granted, outcome.reported) == (pair.granted, pair.reported)
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair.name)
-def test_one_after_the_other_both_are_done_and_told_once(pair: Pair) -> None:
+def test_in_sequence_both_are_done_and_reported_once(pair: Pair) -> None:
     outcome = one_after_the_other(pair)
     assert any(call.startswith("iam:Put") for call in outcome.calls)
     assert (outcome.stood, outcome.granted, outcome.reported) == (outcome.held, pair.granted, pair.reported)

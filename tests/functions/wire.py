@@ -31,7 +31,7 @@ class Died(BaseException):
 
 
 class Fault(Enum):
-    """What goes wrong with one call."""
+    """The failures of one call."""
 
     THROTTLED = "throttled once"
     THROTTLED_THROUGHOUT = "throttled at every retry"
@@ -52,20 +52,21 @@ _CODES: dict[Fault | None, str] = {
 
 @dataclass
 class Wire:
-    """``calls`` are the operations in their order (``iam:PutRolePolicy``); the one at ``place`` has the ``fault``.
+    """Clients that record their calls and fail one of them.
 
-    ``ambush`` names a place or an operation, and what somebody does in the moment before that call, or the first one
-    of the operation, reaches AWS. ``watch`` is told the place and the operation of every call before that.
-    Where ``place`` is the name of an operation, each of its calls has it. A wire can be laid anew for another run: its
-    clients stay, which are costly to make. ``spoilt`` is whether anything went wrong; ``sent`` counts the calls that
-    send messages, over all runs.
+    ``calls`` are the operations in order (``iam:PutRolePolicy``). The call at ``place`` gets the ``fault``; a ``place``
+    that names an operation applies to each of its calls. ``interleave`` is a place, or an
+    operation (its first call), and a function that runs right before that call reaches AWS. ``watch`` gets the place
+    and the operation of each earlier call.
+    A wire can be reset for another run, which reuses its costly clients. ``spoilt`` is whether a call failed; ``sent``
+    counts the calls that send messages, over all runs.
     """
 
     fault: Fault | None = None
     place: int | str = -1
     calls: list[str] = field(default_factory=list)
     delays_s: dict[str, int] = field(default_factory=dict)
-    ambush: tuple[int | str, Callable[[], object]] | None = None
+    interleave: tuple[int | str, Callable[[], object]] | None = None
     watch: Callable[[int, str], None] | None = None
     spoilt: bool = False
     sent: int = 0
@@ -73,7 +74,7 @@ class Wire:
     def lay(self, fault: Fault | None = None, place: int | str = -1) -> None:
         """Forget what was called, and let another call go wrong."""
         self.fault, self.place, self.calls, self.delays_s = fault, place, [], {}
-        self.ambush = self.watch = None
+        self.interleave = self.watch = None
         self.spoilt = False
 
     def spoil(self, place: int | str, fault: Fault) -> None:
@@ -105,8 +106,8 @@ class Wire:
             self.sent += operation.startswith("SendMessage")
             if self.watch is not None:
                 self.watch(len(self.calls) - 1, self.calls[-1])
-        if self.ambush is not None and self.ambush[0] in (len(self.calls) - 1, self.calls[-1]):
-            step_in, self.ambush = self.ambush[1], None
+        if self.interleave is not None and self.interleave[0] in (len(self.calls) - 1, self.calls[-1]):
+            step_in, self.interleave = self.interleave[1], None
             step_in()
         fault = self.fault if self.place in (len(self.calls) - 1, self.calls[-1]) else None
         if fault in _CODES and (not retried or fault in _AGAIN):

@@ -1,4 +1,4 @@
-"""A registry that records every request that it is sent, and answers as a test tells it, over HTTP or TLS."""
+"""A registry that records every request and returns prepared answers, over HTTP or TLS."""
 
 import base64
 import ssl
@@ -27,7 +27,7 @@ USERNAME = "robot$ci"
 PASSWORD = "correct horse: battery-staple"
 BASIC = f"Basic {base64.b64encode(f'{USERNAME}:{PASSWORD}'.encode()).decode()}"
 TRACES = (USERNAME, PASSWORD, BASIC.removeprefix("Basic "))
-"""What must be found nowhere but in an Authorization header."""
+"""A value that may appear only in an Authorization header."""
 
 
 def credentials() -> tuple[HiddenText, HiddenText]:

@@ -143,7 +143,7 @@ def test_a_port_that_is_taken_is_said_to_be_so() -> None:
             PrivateRegistry({}, port=taken.getsockname()[1]).start()
 
 
-def test_a_registry_ends_with_whoever_started_it() -> None:
+def test_a_registry_ends_with_its_parent_process() -> None:
     program = (
         "import time\nfrom sandbox.registry import PrivateRegistry\n"
         "with PrivateRegistry({}) as registry:\n"

@@ -25,7 +25,7 @@ from tests.worlds.looking import gathered
 AWS_CLI = ROOT / ".tools" / "aws" / "bin"
 CREDENTIALS_FILE = "credentials.json"
 GOOD = {"username": "acme-web", "password": "the-registry-accepts-this-one"}
-"""What a person puts into the file that a remedy names."""
+"""The content of the file that a remedy names."""
 
 _SHELL_TIMEOUT_S = 120
 _INDENT = "    "  # of a snippet in an alert

@@ -33,14 +33,14 @@ from sandbox.worlds.catalogue.scene import Answers, Call, Scene
 from tests.remedies.pasting import GOOD, Place
 
 Person: TypeAlias = Callable[[Place, str], None]
-"""What the remedy's text leaves to a person; the text is what the shell printed."""
+"""The manual steps of the remedy's text; the text is the shell's output."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One broken world. ``leaves`` are the checks that still find what the text says is left as it is.
+    """One broken world. ``leaves`` are the checks that still find the faults that the text leaves.
 
-    ``way`` says how it is broken: where ``scene`` is None it is the catalogue's world of that way.
+    ``way`` is the kind of fault; without a ``scene``, the catalogue's world of that kind is used.
     """
 
     check: str

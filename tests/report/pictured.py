@@ -129,10 +129,10 @@ def world() -> World:
 
 class _Nobody:
     def found(self, families: int) -> None:
-        """Nobody looks on."""
+        """Ignore the progress."""
 
     def looked(self, family: str) -> None:
-        """Nobody looks on."""
+        """Ignore the progress."""
 
 
 def pictured_audit() -> Audit:

@@ -141,7 +141,7 @@ def test_a_hostile_account_can_do_nothing(chromium: Chromium) -> None:
 
 
 def test_prints_what_is_folded(chromium: Chromium) -> None:
-    """Where everything is unfolded for print, 300 folded task definitions fill pages."""
+    """In print everything is unfolded, so 300 folded task definitions fill pages."""
     audit = sample_audit()
     deleted = audit.findings[0]
     many = (*audit.findings, *(replace(deleted, task_definition=f"{deleted.task_definition}{n}") for n in range(300)))

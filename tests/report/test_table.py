@@ -1,4 +1,4 @@
-"""What the audit prints for people: each cause with what to paste, in one piece."""
+"""The audit's output for people: each cause, complete, with its commands."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""What `sam build` left, to look into."""
+"""The output of `sam build`, for inspection."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,11 +18,11 @@ class Artefact:
 
     @property
     def python(self) -> Path:
-        """What is on the import path."""
+        """The import path."""
         return self.layers / "python"
 
     def limits(self, logical_id: str) -> Limits:
-        """What the template gives a function."""
+        """A function's limits in the template."""
         template = yaml.safe_load(self.template.read_text(encoding="utf-8"))
         given = template["Globals"]["Function"] | template["Resources"][logical_id]["Properties"]
         return Limits(memory_mb=given["MemorySize"], timeout_s=given["Timeout"])

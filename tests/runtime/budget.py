@@ -1,9 +1,9 @@
-"""What a cold start may cost, beside a bare boto3 function that does as little as can be with the same services.
+"""Budgets of a cold start, relative to a minimal boto3 function with the same clients.
 
-Time is asked for twice. The processor's: at 512 MB a start is nothing but imports. And the time on the wall, but for
-the time in which the process could run and others did (the kernel counts it), so that a start that waits for something
-shows, and a machine with other work to do does not. The least of some rounds is taken, since noise only ever adds;
-more rounds bring both functions nearer to what they cost.
+Two times are measured. Processor time: at 512 MB a start consists of imports. And wall time, without the time in which
+the process was runnable while others ran (the kernel counts it), so that waiting of the start shows and load of the
+machine does not. The minimum of several rounds counts, since noise only adds; more rounds bring both functions closer
+to their true cost.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
-"""What was built, in the Lambda runtime; and one embedded AWS that containers can reach, with the stack deployed.
+"""The build in the Lambda runtime, and one embedded AWS with the deployed stack that containers can reach.
 
-The functions there are kept from their queues until `released`, so that a message lies where it was written.
+The functions there do not poll their queues until `released`, so that a message stays in its queue.
 """
 
 import shutil
@@ -63,7 +63,7 @@ def image(engine: None, say: Callable[[str], None]) -> RuntimeImage:
 
 @pytest.fixture(scope="session")
 def artefact(tmp_path_factory: pytest.TempPathFactory) -> Artefact:
-    """What `sam build` makes, as it would be deployed."""
+    """The output of `sam build`, as it would be deployed."""
     directory = tmp_path_factory.mktemp("artefact")
     built = stacks.build(into=directory, for_emulator=False)
     layers = directory / "opt"  # as Lambda lays one layer over the other

@@ -1,6 +1,6 @@
-"""What each function is for: what it is given, which services it talks to for that, and what is written in the end.
+"""Each function's work: its input, the services that it calls, and its writes.
 
-Each deed starts from the same state (`rewind`), so that it is the same work whenever, and however often, it is done.
+Each deed starts from the same state (`rewind`), so that repetitions do the same work.
 """
 
 import contextlib
@@ -93,7 +93,7 @@ def rewind(scene: Scene) -> None:
     for family in GRANTED:
         with contextlib.suppress(iam.exceptions.NoSuchEntityException):
             iam.delete_role_policy(RoleName=demo.role_name(family), PolicyName=POLICY)
-    if reference(newest := worker(scene)) == secret(scene, "worker"):  # mended: broken again, by another revision
+    if reference(newest := worker(scene)) == secret(scene, "worker"):  # fixed: broken again, by another revision
         first = ecs.describe_task_definition(taskDefinition=WORKER)["taskDefinition"]
         registered = ecs.register_task_definition(**{key: first[key] for key in REGISTERED if first.get(key)})
         newest = registered["taskDefinition"]
@@ -109,7 +109,7 @@ def worker(scene: Scene) -> Any:
 
 
 def reference(task_definition: Any) -> str:
-    """What the one container of a task definition names as its credentials."""
+    """Return the credentials reference of a task definition's only container."""
     (container,) = task_definition["containerDefinitions"]
     return str(container["repositoryCredentials"]["credentialsParameter"])
 
@@ -171,11 +171,11 @@ def _roles_may_read(scene: Scene) -> None:
         assert readable(scene, family)
 
 
-def _worker_is_registered_anew(scene: Scene) -> None:
+def _worker_is_re_registered(scene: Scene) -> None:
     assert reference(worker(scene)) == secret(scene, "worker")
 
 
-def _somebody_is_told(scene: Scene) -> None:
+def _an_alert_is_published(scene: Scene) -> None:
     (letter,) = scene.inbox.wait_for(1)
     assert (letter.attributes["check"], letter.attributes["family"]) == ("secret-access-missing", "web")
     assert not [password for password in scene.passwords if password in letter.text]
@@ -204,7 +204,7 @@ DEEDS = (
         samples=("messages/finding-opened",),
         services=("dynamodb", "sns"),
         given=_found_broken,
-        done=_somebody_is_told,
+        done=_an_alert_is_published,
     ),
     Deed(
         function="patch_execution_role",
@@ -217,7 +217,7 @@ DEEDS = (
         samples=("messages/look-at-worker",),
         services=("dynamodb", "ecs", "events", "iam", "secretsmanager", "sqs", "ssm"),
         given=_granted,
-        done=_worker_is_registered_anew,
+        done=_worker_is_re_registered,
     ),
     Deed(
         function="sweep_account",

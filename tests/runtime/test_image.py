@@ -46,7 +46,7 @@ def test_a_function_that_takes_longer_than_it_may_is_ended(image: RuntimeImage, 
         measure(image.name, code=tmp_path, layers=None, environment=NO_AWS, event={}, limits=LIMITS)
 
 
-def test_a_function_is_told_how_long_it_has(image: RuntimeImage, tmp_path: Path) -> None:
+def test_a_function_gets_its_remaining_time(image: RuntimeImage, tmp_path: Path) -> None:
     source = (
         "def handler(_, context):\n    return [context.get_remaining_time_in_millis(), context.memory_limit_in_mb]\n"
     )

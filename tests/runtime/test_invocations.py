@@ -42,7 +42,7 @@ NAMED = {
 
 
 REMEMBERED = {"task-ran", "task-started"}
-"""Events that tell what is in use, and ask for nothing."""
+"""Events that report uses and request no validation."""
 
 
 def body(folder: str, name: str) -> str:
@@ -53,7 +53,7 @@ def body(folder: str, name: str) -> str:
 
 
 def lines(log: str, function: str) -> list[dict[str, Any]]:
-    """What a function itself logged, which is JSON; `sam local` says much besides."""
+    """A function's own log lines, which are JSON; `sam local` prints much besides."""
     own = (json.loads(line) for line in log.splitlines() if line.startswith('{"level"'))
     return [line for line in own if line["service"] == function]
 
@@ -97,7 +97,7 @@ def test_a_function_does_its_work_cold_and_again_warm_within_the_templates_limit
 
 
 def test_a_function_whose_aws_does_not_answer_is_ended_in_its_time(held: Scene, local: LocalRuntime) -> None:
-    """By `sam local invoke`, with less time than the template gives, so that nobody waits for it."""
+    """`sam local invoke` runs with a shorter timeout than the template's."""
     deed = next(each for each in DEEDS if each.function == "publish_alert")
     with socket.create_server((gateway(), 0)) as silent:  # takes calls, and says nothing
         endpoint = f"http://{gateway()}:{silent.getsockname()[1]}"
@@ -130,7 +130,7 @@ def test_every_message_of_the_folder_is_given_to_the_functions_that_it_is_for() 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolved:
-    """What resolve_change made of one event."""
+    """The result of resolve_change for one event."""
 
     answer: Any
     requests: tuple[ValidationRequest, ...]
@@ -164,7 +164,7 @@ def resolved(held: Scene, served: Served) -> dict[str, Resolved]:
 
 
 def rounds() -> Iterable[dict[str, str]]:
-    """Name and text of all samples, so that no two of a round tell of the same thing."""
+    """Yield names and texts of all samples in rounds; no two of a round report the same change."""
     waiting = {name: body("eventbridge", name) for name in TRIGGERS}
     while waiting:
         one_each = {sequence(parse_event_text(text)): name for name, text in waiting.items()}

@@ -29,7 +29,7 @@ ACT_TIMEOUT_S = 180
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shop:
-    """A service that cannot start; ``image`` is in a registry that lets nobody pull without credentials."""
+    """A service that cannot start; ``image`` is in a registry that requires credentials to pull."""
 
     scene: Scene
     image: str
@@ -44,7 +44,7 @@ class Shop:
         return self.image.rpartition(":")[0]
 
     def containers(self) -> list[str]:
-        """What `docker ps` shows of the image, which runs by its digest."""
+        """The output of `docker ps` for the image, which runs by its digest."""
         rows = docker("ps", "--no-trunc", "--format", "{{.ID}} {{.Image}}").splitlines()
         return [row.split()[0] for row in rows if row.split()[1].startswith(self.repository)]
 
@@ -141,7 +141,7 @@ def test_a_service_that_could_not_pull_runs_again(shop: Shop) -> None:
     assert all("ResourceInitializationError" in reason for reason in reasons), reasons
     assert shop.containers() == []
 
-    # The deployed application mends it.
+    # The deployed application fixes it.
     shop.scene.release()
     assert wait_until(shop.containers, timeout_s=ACT_TIMEOUT_S), shop.scene.unsettled()
     (container,) = shop.containers()

@@ -1,4 +1,4 @@
-"""What a cold start of each function costs, in time and memory, against its budget; and that the budget is one."""
+"""The time and memory of each function's cold start against its budget, and tests of the budget itself."""
 
 import json
 import time
@@ -136,7 +136,7 @@ def test_what_is_over_budget_is_named(ours: Cost, over: list[str]) -> None:
 
 
 def test_a_start_that_waits_is_over_budget(start: Callable[..., Cost], tmp_path: Path) -> None:
-    """As the kernel tells it: no processor's time is spent in a sleep."""
+    """According to the kernel: a sleep uses no processor time."""
     for name, wait in (("prompt", ""), ("late", "import time\ntime.sleep(0.5)\n")):
         (tmp_path / name).mkdir()
         (tmp_path / name / "app.py").write_text(f"{wait}{bare(('sqs',))}")

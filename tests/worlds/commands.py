@@ -1,4 +1,4 @@
-"""What a remedy's commands are made of: read as the shell and the AWS CLI read them."""
+"""Parse a remedy's commands as the shell and the AWS CLI do."""
 
 import json
 import shlex

@@ -78,7 +78,7 @@ def _registry(answers: Answers | None) -> Iterator[str]:
         if answers.manifest is not None:
             yield host
             return
-    yield host  # where nobody listens any more
+    yield host  # a host without a listener
 
 
 def _reply(request: Request, answers: Answers) -> Reply:

@@ -17,7 +17,7 @@ from tests.worlds.commands import commands_of, piped
 from tests.worlds.looking import facts_of, findings_of
 
 pytestmark = pytest.mark.allow_hosts(["127.0.0.1"])
-# Near misses that are another task definition, or in which nobody looks any more or nobody can tell yet.
+# Near misses that are another task definition, or that are out of use or undecided.
 PROVES_NOTHING = {
     "reference-malformed: another partition",
     "credentials-missing: and not to those with credentials",

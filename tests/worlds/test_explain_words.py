@@ -1,4 +1,4 @@
-"""What ``explain`` says of each world of the catalogue names only what is there, and is whole sentences."""
+"""The output of ``explain`` for each world of the catalogue: existing names only, in complete sentences."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What decides beside the role and the secret: the Region, the reference, the time, the organization."""
+"""Inputs of a decision beside the role and the secret: the Region, the reference, the time, the organization."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -82,7 +82,7 @@ NOW = datetime(2026, 5, 1, tzinfo=UTC)
 
 
 def revoking(operator: str = "DateLessThan", at: str = REVOKED) -> dict[str, Any]:
-    """What the console's "Revoke active sessions" puts into the role's policy AWSRevokeOlderSessions."""
+    """The statement that the console's "Revoke active sessions" adds to the role's policy AWSRevokeOlderSessions."""
     return deny(Condition={operator: {"aws:TokenIssueTime": at}})
 
 

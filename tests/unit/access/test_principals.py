@@ -1,4 +1,4 @@
-"""How a policy names a role: the account, the role, a session, everybody, or somebody else."""
+"""Principals in a policy: the account, the role, a session, all principals, or another one."""
 
 import re
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What must hold of every decision, whatever the policies."""
+"""Properties of every decision, for any policies."""
 
 from collections.abc import Mapping
 from dataclasses import replace

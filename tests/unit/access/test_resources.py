@@ -43,7 +43,7 @@ def test_a_deny_of_what_is_no_arn_is_unknown(broken: dict[str, str]) -> None:
         ({"Action": "*", "Resource": "arn:aws:*:*:*:secret:${aws:PrincipalTag/t, 'registry'}-??????"}, Verdict.ALLOWED),
         ({"Action": "*", "Resource": "arn:aws:*:*:*:secret:${aws:PrincipalTag/t}-??????"}, Verdict.IMPLICITLY_DENIED),
         ({"Action": "*", "Resource": "arn:aws:secretsmanager:${aws:RequestedRegion}:*:secret:*"}, Verdict.UNKNOWN),
-        # an ARN of fewer than six parts is completed; where a wildcard may stand for several parts, nobody can tell
+        # IAM completes an ARN of fewer than six parts; a wildcard may cover several parts, so the result is unknown
         ({"Action": "*", "Resource": "arn:aws:secretsmanager"}, Verdict.ALLOWED),
         ({"Action": "*", "Resource": "arn:aws:secretsmanager:us-east-1"}, Verdict.ALLOWED),
         ({"Action": "*", "Resource": "arn:aws:secretsmanager:us-east-1:111122223333"}, Verdict.ALLOWED),

@@ -1,4 +1,4 @@
-"""What there is to tell, where docs/alerts.md plays: notices about another finding, its dependents and a deed."""
+"""Notices with the names of docs/alerts.md: about another finding, its dependents and an action."""
 
 from dataclasses import replace
 from datetime import UTC, datetime

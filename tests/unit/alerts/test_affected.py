@@ -1,4 +1,4 @@
-"""What a notice names, and whom its cause hits."""
+"""The names in a notice, and the dependents of its cause."""
 
 import pytest
 

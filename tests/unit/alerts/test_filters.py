@@ -1,4 +1,4 @@
-"""What subscriptions get that filter on a family: the alerts of shared causes too, each with its end."""
+"""Subscriptions that filter on a family also get the alerts of shared causes, each with its resolution."""
 
 import json
 from collections.abc import Iterator

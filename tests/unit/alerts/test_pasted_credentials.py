@@ -1,4 +1,4 @@
-"""Credentials that somebody pasted where a secret is named: nothing that people or programs read repeats them."""
+"""Credentials pasted in place of a secret's name: no output for people or programs repeats them."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""What a service runs: its own revision, and what task sets and deployments run beside it."""
+"""The revisions that a service runs: its own, and those of its task sets and deployments."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ OWN = {"serviceArn": service().service_arn, "serviceName": "web", "status": "ACT
 
 
 def described(**members: Any) -> list[tuple[str, bool]]:
-    """The revisions of one service, and whether each stands beside the service's own."""
+    """The revisions of one service, and whether each is beside the service's own."""
     return [(use.task_definition, use.beside) for use in uses(**members)]
 
 

@@ -1,4 +1,4 @@
-"""What an access finding names: the policy that decides, where to change it, and nothing that nobody has read."""
+"""The text of access findings: the policy that decides, where to change it, and only names that were read."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What is unknown or not checked for a reason that another finding reports is not reported beside it."""
+"""A finding that is unknown or not checked for the reason of another finding is not reported beside it."""
 
 from dataclasses import replace
 from typing import Any

@@ -1,4 +1,4 @@
-"""What stands before a member that names a secret or a role: whatever the role lacks, and no more than owners allow."""
+"""The steps before a member that names a secret or a role: everything the role lacks, within the owners' consent."""
 
 import json
 import shlex

@@ -1,4 +1,4 @@
-"""What a finding says to do about what AWS did not answer."""
+"""Remedies of findings that are unknown because AWS did not answer."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What is said of a secret's kind, tags and credentials: never a part of the value, and never against the registry."""
+"""Findings about a secret's kind, tags and credentials never quote the value nor contradict the registry."""
 
 import json
 import shlex

@@ -83,7 +83,7 @@ def test_a_secret_that_the_deployment_leaves_out_gets_no_grant_and_no_command() 
 
 
 def pasted(missing: MissingKey | None, tags: dict[str, str]) -> dict[str, str]:
-    """Return a secret's ``tags`` after the commands: what is piped into the last, or stands in it."""
+    """Return a secret's ``tags`` after the commands: the input of the last one, or its argument."""
     assert missing is not None
     there = {"Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
     written = piped(Remedy(snippet=missing.snippet), there)
@@ -228,7 +228,7 @@ def test_what_this_stack_granted_and_stands_is_kept_for_the_very_secret_only() -
     assert kept_grant(RECREATED, role(), present=GRANT, ours=GRANT) is None
 
 
-# What stands by this stack's need, and whether it gets the key that the secret has now.
+# Grants that this stack's need keeps, and whether they get the secret's present key.
 NEW_KEY: dict[str, tuple[Secret, Role, bool]] = {
     "both-agree": (GHCR, role(), True),
     "its-tag-is-gone": (replace(GHCR, tags={}), role(), False),

@@ -1,4 +1,4 @@
-"""What is quoted of other people's texts holds no credentials, and still says what happened."""
+"""Quotes of foreign texts hide credentials and still describe the event."""
 
 import base64
 

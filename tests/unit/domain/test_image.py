@@ -180,7 +180,7 @@ TAG = st.none() | st.from_regex(r"\A[A-Za-z0-9_][A-Za-z0-9._-]{0,10}\Z")
 DIGEST = st.none() | st.from_regex(r"\Asha256:[0-9a-f]{64}\Z")
 
 
-# What Docker asks over plain HTTP is another server at port 443 than at none, which means port 80 there.
+# Over plain HTTP, port 443 is another server than the default port 80.
 LOOPBACK = ("localhost:443", "127.0.0.1:443", "127.8.9.10:443", "[::1]:443", "localhost", "127.0.0.1", "[::1]")
 
 

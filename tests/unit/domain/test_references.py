@@ -13,7 +13,7 @@ ROLE = {f"arn:aws:iam::{ACCOUNT}:role/web-execution", f"role {ACCOUNT} web-execu
 
 
 def references(*containers: dict[str, Any], **changes: Any) -> set[str]:
-    """What a task definition references, less its role, in a world of these two secrets."""
+    """The references of a task definition without its role, in a world of these two secrets."""
     here = World(task_definitions=(task_definition(*containers),), roles=(role(),), secrets=(GHCR, KEYED), **changes)
     return set(references_of(here.facts())) - ROLE
 

@@ -1,4 +1,4 @@
-"""What was done about a task definition: stable ids, and a record that survives the ledger."""
+"""Remediations of a task definition: stable ids, and a record that survives the ledger."""
 
 from dataclasses import replace
 from typing import Any

@@ -124,7 +124,7 @@ def secret_arn(**changes: str) -> Arn:
         pytest.param(secret_arn(region=""), id="no-region"),
         pytest.param(secret_arn(account="aws"), id="no-account"),
         pytest.param(secret_arn(region="cn-north-1"), id="region-of-another-partition"),
-        # Each part is as it should be, and the text is another ARN, or none: only reading it again tells.
+        # Each part is valid, and the text is another ARN or no ARN: only reading it again reveals that.
         pytest.param(secret_arn(region="*"), id="wildcard-region"),
         pytest.param(secret_arn(region="eu-west-?"), id="question-mark-region"),
         pytest.param(secret_arn(region="${aws:RequestedRegion}"), id="variable-region"),
@@ -343,7 +343,7 @@ def test_the_command_survives_a_shell() -> None:
 
 
 def test_a_policy_that_gives_a_member_twice_is_neither_ours_nor_extended() -> None:
-    """Of two members of one name AWS does not say which counts: what is read of it may not be what it says."""
+    """AWS does not document which of two equal members counts, so our reading may differ from the policy's effect."""
     ours = json.dumps(policy_document((Granted(secret=SECRET, key=None),)))
     twice = ours.replace('"Version":', '"Version": "2008-10-17", "Version":')
     assert parse_own(ours)[0] != ()

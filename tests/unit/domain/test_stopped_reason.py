@@ -1,4 +1,4 @@
-"""What ECS says about tasks that did not start, against what explains it."""
+"""ECS's reasons for tasks that did not start, and the findings that explain them."""
 
 from typing import get_args
 

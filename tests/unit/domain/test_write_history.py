@@ -1,4 +1,4 @@
-"""What was written, as the ledger remembers it, and what our writes added."""
+"""The ledger's history of our writes, and the statements that they added."""
 
 from dataclasses import replace
 from typing import Any

@@ -1,4 +1,4 @@
-"""Events that are nearly right, and the key that tells two tellings of one change from two changes."""
+"""Events that are almost valid, and the key that distinguishes copies of one change from two changes."""
 
 import copy
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""What ends a finding: a pass of its own check, or that nobody uses the revision any more. Nothing else does."""
+"""A finding ends only when its own check passes or when its revision is out of use."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -28,7 +28,7 @@ def harness(ledger: Ledger) -> Harness:
 
 
 def act(here: Harness, kind: str = "Secret Label Updated", **seconds: float) -> list[str]:
-    """Look, deliver what came of it, and let time pass; return the kinds of what people were told."""
+    """Validate, deliver the resulting events, and advance the clock; return the kinds of the alerts."""
     known = len(here.sent.alerts)
     here.validate(request(kind=kind))
     deliver(here)

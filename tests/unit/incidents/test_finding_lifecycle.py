@@ -44,7 +44,7 @@ def record(
 
 OPEN, CHANGED, RESOLVED = record(), record("Finding Changed"), record("Finding Resolved")
 FAILS, FAILS_OTHERWISE, UNSURE = finding(), finding(cause="worse"), finding(status="unknown", cause="denied")
-ELSEWHERE = finding("b", status="unknown")  # something else of the task definition that could not be told
+ELSEWHERE = finding("b", status="unknown")  # something unknown elsewhere in the task definition
 BECOMES_OPEN, BECOMES_CHANGED, BECOMES_RESOLVED = "Finding Opened", "Finding Changed", "Finding Resolved"
 
 # was, is now, ids that passed, becomes (None: stays as it was)

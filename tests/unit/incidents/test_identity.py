@@ -34,7 +34,7 @@ OTHERS: dict[str, dict[str, Any]] = {
     "image": {"image": "ghcr.io/acme/api:1"},
     "host": {"image": "docker.io/acme/web:1"},
 }
-# What makes a finding of the check one of another cause.
+# Changes that give a finding of the check another cause.
 APART = {
     "secret-value-malformed": {"secret"},
     "secret-scheduled-for-deletion": {"secret"},

@@ -83,7 +83,7 @@ def owned(*, tags: dict[str, str] | None = None, registry: str | None = "ghcr.io
 BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/required"
 AS_TASK_ROLE = task_definition(container(GHCR), task_role=str(role_arn()))
 OTHER = replace(secret("other", registry=None), value=GHCR.value, stages=GHCR.stages)
-# Who agrees to it, and what the refusal says; None where there is none.
+# The owners who consent, and the reason of the refusal; None without a refusal.
 CONSENT: dict[str, tuple[World, str | None]] = {
     "both": (owned(), None),
     "the secret's owner, who names the role": (owned(tags={"pullguard:roles": "api-* web-*"}), None),

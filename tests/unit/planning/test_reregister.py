@@ -106,7 +106,7 @@ def definitions(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, str]]:
 
 
 def describe(request: Mapping[str, Any], revision: int) -> tuple[dict[str, Any], dict[str, str]]:
-    """What ECS answers to DescribeTaskDefinition after ``request``: the definition, and the tags beside it."""
+    """The answer of DescribeTaskDefinition after ``request``: the definition, and the tags beside it."""
     definition = {name: value for name, value in request.items() if name != "tags"}
     arn = f"{str(SOURCE).rpartition(':')[0]}:{revision}"
     tags = {tag["key"]: tag["value"] for tag in request.get("tags", [])}

@@ -1,4 +1,4 @@
-"""Rules and schedules that pin a revision: found exactly, told with the commands, never touched."""
+"""Rules and schedules that pin a revision: found exactly, reported with commands, never changed."""
 
 import json
 import shlex

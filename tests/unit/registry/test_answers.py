@@ -1,4 +1,4 @@
-"""What a registry answers, and what that is taken to mean."""
+"""A registry's answers and their meaning."""
 
 import json
 from urllib.parse import urlsplit
@@ -176,8 +176,8 @@ def test_any_other_403_refuses_the_credentials(body: bytes) -> None:
         assert (verified.answer, verified.refuses, verified.address_refused) == ("rejected", "repository", False)
 
 
-# What is refused: the credentials as such, or to let them read the one repository. Answers to: the manifest, the token
-# request, and the token request of no scope.
+# The registry refuses the credentials themselves or their access to one repository. Answers to: the manifest request,
+# the token request, and the token request without scope.
 DENIED = Reply(status=403, body=error("DENIED"))
 UNAUTHORIZED = Reply(status=401, body=error("UNAUTHORIZED"))
 REFUSES = {

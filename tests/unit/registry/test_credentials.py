@@ -1,4 +1,4 @@
-"""Where credentials go: to the hosts of the secret's tag, and nowhere else. Proved by what servers were sent."""
+"""Credentials go only to the hosts of the secret's tag. The requests that the servers received prove it."""
 
 import json
 import logging
@@ -177,8 +177,8 @@ def test_a_token_service_that_stands_in_the_tag_gets_the_credentials_and_the_reg
     registry.script = script
     both = frozenset({registry.host, collector.host})
     assert verify(image_at(registry.host), *credentials(), allowed_hosts=both, timeout_s=5).answer == "ok"
-    assert collector.sent == [("GET", "/token", BASIC), ("GET", "/token", None)]  # then, as anybody would
-    assert [each.authorization for each in registry.requests] == [None, "Bearer t"]  # nobody else gets a token
+    assert collector.sent == [("GET", "/token", BASIC), ("GET", "/token", None)]  # then without credentials
+    assert [each.authorization for each in registry.requests] == [None, "Bearer t"]  # only the registry gets the token
 
 
 @pytest.mark.parametrize(
@@ -286,7 +286,7 @@ LOOK_ALIKES = (
 def test_an_image_that_only_looks_like_one_of_the_tags_registry_collects_nothing(
     registry: Recording, collector: Recording, text: str
 ) -> None:
-    """The whole way of an image: it is none, or its secret's value is not even read; nobody is asked anything."""
+    """The complete check of an image: invalid, or the secret's value stays unread; no registry gets a request."""
 
     def read(*_: object) -> NoReturn:
         raise AssertionError("the value was read")

@@ -1,4 +1,4 @@
-"""Where requests go, and which hosts may be sent credentials."""
+"""The hosts of requests, and the hosts that may receive credentials."""
 
 import pytest
 from hypothesis import example, given

@@ -154,7 +154,7 @@ def test_a_name_that_does_not_resolve_is_unreachable() -> None:
 
 def test_the_next_address_is_tried_where_one_does_not_answer() -> None:
     with recording(lambda _: Reply()) as record:
-        # Nobody listens on the first: the server is bound to 127.0.0.1 alone.
+        # The first address has no listener: the server is bound to 127.0.0.1 only.
         transport = Transport(resolve=lambda _: ("::1", "127.0.0.1"))
         assert ask(record.host, transport=transport).answer == "anonymous-ok"
 

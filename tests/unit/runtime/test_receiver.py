@@ -1,4 +1,4 @@
-"""Messages that are handled, that come back, and that nobody can handle."""
+"""Messages that are handled, that return to the queue, and that no handler accepts."""
 
 from typing import Any
 

@@ -13,7 +13,7 @@ _LATE_S = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """What is asked of the embedded AWS's worker."""
+    """A fake of the embedded AWS's worker."""
 
     _stderr_queue: queue.Queue[str]
     _stderr_thread: threading.Thread

@@ -26,7 +26,7 @@ esac
 
 
 class Docker:
-    """What the script plays: names of images with their digests, and how a pull ends."""
+    """Answers of a fake Docker: names of images with their digests, and the result of a pull."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -1,4 +1,4 @@
-"""What a call is about."""
+"""The target of a call."""
 
 import json
 from typing import Any

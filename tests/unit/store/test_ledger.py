@@ -159,7 +159,7 @@ def test_a_resolved_finding_is_forgotten_some_day_and_an_open_one_is_not(
 
 def test_a_remediation_is_kept_until_it_is_told_and_then_not_again(ledger: Ledger) -> None:
     assert ledger.save_remediation(remediation(), announced=False, now=NOW)
-    assert ledger.save_remediation(remediation(), announced=False, now=NOW)  # the first run died before it told
+    assert ledger.save_remediation(remediation(), announced=False, now=NOW)  # the first run died before it reported
     assert ledger.save_remediation(remediation(), announced=True, now=NOW)
     assert not ledger.save_remediation(remediation(), announced=False, now=NOW)
     assert ledger.save_remediation(remediation(occasion="another"), announced=False, now=NOW)

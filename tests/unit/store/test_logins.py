@@ -1,4 +1,4 @@
-"""A wrong password is tried once, whoever asks, and then more and more seldom; what was not asked is no answer."""
+"""A wrong password is tried once for all callers, then at growing intervals; without a request there is no answer."""
 
 import json
 from dataclasses import dataclass, field, replace
@@ -80,7 +80,7 @@ def batch(logins: LoginStore, registry: Registry, *, its: Secret = GHCR, version
     return [each.answer for each in looked if isinstance(each, Verification)]
 
 
-# What a registry says, and how often three batches of ten images ask it.
+# A registry's answer, and the number of requests that three batches of ten images make.
 BATCHES = {
     "wrong credentials": (REFUSED, 1),
     "too many requests": (LIMITED, 1),
@@ -251,7 +251,7 @@ def test_a_host_is_given_up_for_a_batch_unless_its_firewall_answers(
     assert len(ghcr.asked) == times
 
 
-# --- An item that nobody can read ---------------------------------------------------------------------------------
+# --- An unreadable item -------------------------------------------------------------------------------------------
 
 GOOD: dict[str, Any] = {
     "state": "said",

@@ -61,7 +61,7 @@ def starts(client: "DynamoDBClient") -> StartStore:
     return StartStore(client, "ledger", now=lambda: NOW)
 
 
-# Where the item stands, how a good one gets there, and how all are read.
+# The item's place, a function that writes a valid one, and a function that reads all.
 LISTS: dict[str, tuple[str, str, Callable[["DynamoDBClient"], object], Read]] = {
     "known": ("KNOWN", "TD#", lambda it: definition_store(it).ask(WEB, "s-1"), lambda it: definition_store(it).known()),
     "siblings": (

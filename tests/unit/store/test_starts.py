@@ -1,4 +1,4 @@
-"""What starts tasks beside services counts as use: rules, schedules, and whoever starts tasks one by one."""
+"""Tasks that start outside services count as use: by rules, by schedules, and by callers of RunTask."""
 
 from dataclasses import replace
 from typing import Any
@@ -126,7 +126,7 @@ def test_what_is_not_known_of_schedules_is_no_schedule_of_anybodys() -> None:
     assert isinstance(starting(ELSEWHERE, OLD, NOT_LISTED, {}).schedules, NotAsked)
 
 
-# --- What events tell --------------------------------------------------------------------------------------------
+# --- Events of starts --------------------------------------------------------------------------------------------
 
 
 def test_a_task_that_somebody_started_alone_is_remembered_and_nothing_is_asked(here: Harness) -> None:

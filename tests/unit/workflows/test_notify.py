@@ -20,7 +20,7 @@ CLAIM_S = 30
 
 
 def as_delivered(event: dict[str, Any]) -> str:
-    """What the queue holds of an event that was put onto the bus."""
+    """The queue's message for an event that was put onto the bus."""
     return json.dumps(
         {
             "version": "0",
@@ -207,7 +207,7 @@ def test_the_wait_for_another_run_ends(harness: Harness, ledger: Ledger) -> None
     assert 0 < sum(waits) < 10
 
 
-# --- What is none of ours ----------------------------------------------------------------------------------------
+# --- Foreign events ----------------------------------------------------------------------------------------------
 
 
 def _forged(**members: Any) -> Callable[[Harness], str]:

@@ -260,7 +260,7 @@ def test_two_runs_that_see_the_same_keep_it_once(harness: Harness) -> None:
     save = type(reporter.incidents).save
 
     class Raced(type(reporter.incidents)):  # type: ignore[misc]
-        """Another run tells the cause just before this one keeps it."""
+        """Another run reports the cause right before this one records it."""
 
         def save(self, *args: Any, **kwargs: Any) -> bool:
             if not races:

@@ -1,4 +1,4 @@
-"""What is put right in a registry makes no event: the hourly run has it looked at."""
+"""A fix in a registry causes no event, so the hourly run revalidates."""
 
 import json
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""What an owner stops agreeing to while it is written: taken back, and where that fails known, told and tried again."""
+"""An owner ends consent during a write: the grant is revoked; a failure is recorded, reported and retried."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -270,11 +270,11 @@ def test_a_mode_tag_that_is_set_while_it_is_written_is_honoured(act: Acted, ledg
     assert "observe only" in here.failures()[0]["why"]
 
 
-# --- A record that nobody can read -----------------------------------------------------------------------------------
+# --- An unreadable record --------------------------------------------------------------------------------------------
 
 
 def spoil(ledger: Ledger, malformed: dict[str, Any]) -> None:
-    """Let the record of what is to be taken back be one that nobody can read."""
+    """Make the record of the pending revocation unreadable."""
     names = {"pk": {"S": f"ROLE#{ROLE}"}, "sk": {"S": f"UNAGREED#{GHCR.arn}"}}
     ledger._client.put_item(TableName="ledger", Item={**names, **malformed})
 
@@ -327,7 +327,7 @@ def test_what_neither_a_record_nor_a_write_says_stays_owed_while_it_stands(act: 
     assert ledger.without_consent(ROLE) == ()
 
 
-# --- While nobody may write --------------------------------------------------------------------------------------
+# --- While writes are stopped ------------------------------------------------------------------------------------
 
 STOP = Stop(by="ada", at="2026-11-23T11:59:00+00:00", reason="a bad deploy")
 
@@ -342,7 +342,7 @@ def test_while_it_is_stopped_or_held_not_even_a_grant_is_taken_back_and_people_h
         here.harness.stop = switch_text(STOP)
     else:
         ledger.save_hold(ROLE, STOP)
-    here.harness.later(days=1)  # what fails is told once a day
+    here.harness.later(days=1)  # failures are reported once a day
     with pytest.raises(NotNow, match="stands on"):
         here.patch(UNTAGGED)
     assert "STANDS" in here.failures()[-1]["why"]

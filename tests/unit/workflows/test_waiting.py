@@ -1,4 +1,4 @@
-"""What a stop or a hold refused is kept and asked about again: by each sweep first of all, and each hour."""
+"""Refusals by a stop or a hold are kept and revalidated: first in each sweep, and each hour."""
 
 import json
 from collections.abc import Callable, Iterator

@@ -14,7 +14,7 @@ from pullguard.domain.opt_in import UNREADABLE_TAG
 from tests.fakes import REGION, secret
 from tests.unit.aws.readers.scene import MOTO, PASSWORD, Session, build, secret_as_read
 
-# What moto's DescribeSecret would say more, were the secret a replica of another account's, or not one of ours to read.
+# Members that DescribeSecret returns for a replica, for another account's secret, or for one without read access.
 MORE: dict[str, tuple[dict[str, Any], int, int]] = {
     "an-ordinary-secret": ({}, 0, 1),
     "a-cross-account-replica": ({"CrossAccountPrimary": {"ReplicationStatus": "InSync"}}, 1, 1),

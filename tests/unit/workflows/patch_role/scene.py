@@ -20,7 +20,7 @@ BROKEN = World((task_definition(container(GHCR)),), (role(),), (GHCR,))
 
 
 def own(*secrets: Any, extra: tuple[dict[str, Any], ...] = ()) -> NamedPolicy:
-    """Our own policy as it stands, with statements of somebody else's."""
+    """Our own policy as it is, with foreign statements."""
     document = policy_document(granted(*secrets))
     return NamedPolicy(name=POLICY_NAME, document={**document, "Statement": [*document["Statement"], *extra]})
 

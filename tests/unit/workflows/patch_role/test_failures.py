@@ -1,4 +1,4 @@
-"""What goes wrong: IAM's refusals, its quota, the breaker, and two runs at one role."""
+"""Failures: IAM's refusals, its quota, the circuit breaker, and two runs on one role."""
 
 from dataclasses import replace
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""What is written on a role: the very request, what stays beside the new need, and when nothing is to be written."""
+"""Writes to a role: the exact request, the statements that stay beside the new need, and when nothing is written."""
 
 import json
 from dataclasses import replace
@@ -156,7 +156,7 @@ def test_a_forged_message_can_do_no_more_than_make_somebody_look(act: Acted) -> 
 UNTAGGED = secret("registry/hub", "HubHub", registry=None)
 FOR_OTHERS = secret("registry/hub", "HubHub", registry="docker.io", tags={"pullguard:roles": "api-*"})
 WATCHED = secret("registry/hub", "HubHub", registry="docker.io", tags={"pullguard:mode": "observe"})
-# What our policy grants already, what the ledger says that this stack granted, how the secret is now, whether it stays.
+# The policy's present grant, the ledger's record of it, the secret's present state, whether the grant stays.
 BESIDE: dict[str, tuple[tuple[Any, ...], tuple[Any, ...], Any, bool]] = {
     "ours-stays": ((HUB,), (HUB,), HUB, True),
     "ours-stays-without-its-tag-for-tasks-run-on-it": ((HUB,), (HUB,), UNTAGGED, True),
@@ -201,7 +201,7 @@ def test_what_containers_could_read_comes_back_by_the_roles_name_only(
     assert here.patch().written
 
 
-# How a secret is by now that stands in our policy and has moved to another key: the old key stays.
+# States of a secret that is in our policy and has moved to another key: the old key stays.
 NO_NEW_KEY: dict[str, Any] = {
     "observed": secret("keyed", "KeyKey", tags={"pullguard:mode": "observe"}),
     "its-registry-tag-is-gone": secret("keyed", "KeyKey", registry=None),
@@ -221,8 +221,8 @@ def test_what_stands_gets_no_new_key_without_consent(act: Acted, ledger: Ledger,
     assert here.patch().written
 
 
-# Whose the grant was that the ledger knows ("" where an earlier version of Pullguard recorded it), whether it stands,
-# whether both owners agree to it, and whether it stays or comes back.
+# The owner of the recorded grant ("" if an earlier version of Pullguard recorded it), whether the policy has it,
+# whether both owners consent, and whether it stays or returns.
 EARLIER: dict[str, tuple[str, bool, bool, bool]] = {
     "this-roles": (ROLE_ID, False, True, True),
     "an-earlier-roles": ("AROAEARLIER", False, True, False),

@@ -1,4 +1,4 @@
-"""Nothing is written while everything is stopped, a role is held, or nobody can say whether."""
+"""No writes while everything is stopped, while a role is held, or while either is unknown."""
 
 from dataclasses import replace
 from typing import Any

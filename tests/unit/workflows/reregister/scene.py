@@ -102,12 +102,12 @@ class Act:
         self.client = client
 
     def expect_description(self, *, beside: dict[str, Any] | None = None, **more: Any) -> None:
-        """Expect that the newest revision of the family is described; ``beside`` stands beside its definition."""
+        """Expect one read of the family's newest revision; ``beside`` is returned beside its definition."""
         request = {"taskDefinition": "web", "include": ["TAGS"]}
         self.wire.expected.append(("DescribeTaskDefinition", request, {**described(**more), **(beside or {})}))
 
     def expect_validation_of(self, reference: str, **members: Any) -> None:
-        """Expect that one revision is described; without ``members`` there is none."""
+        """Expect one read of a revision; without ``members`` it does not exist."""
         request = {"taskDefinition": reference, "include": ["TAGS"]}
         answer: Any = described(**members) if members else "ClientException"
         self.wire.expected.append(("DescribeTaskDefinition", request, answer))
@@ -147,14 +147,14 @@ class Act:
         return self.harness.sent.reported()
 
     def requests(self) -> list[tuple[str, int]]:
-        """What is to be looked at again, and after how many seconds."""
+        """The validation requests, each with its delay in seconds."""
         return [
             (json.loads(each["MessageBody"])["task_definition"], each["DelaySeconds"])
             for each in self.harness.sent.messages
         ]
 
     def deeds(self, event: str) -> list[tuple[str, str]]:
-        """The targets and reasons of what was told as ``event``, a target by its last part."""
+        """The targets and reasons of the reports of ``event``; a target by its last part."""
         details = (detail["remediation"] for detail in self.harness.sent.details(event))
         return [(each["target"].rpartition("/")[2], each["why"]) for each in details]
 

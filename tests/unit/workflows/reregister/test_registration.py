@@ -1,4 +1,4 @@
-"""A corrected revision is registered: by which request, what stops it, and what is told and kept of it."""
+"""Registration of a corrected revision: the request, what stops it, and the report and record of it."""
 
 from contextlib import suppress
 from dataclasses import replace
@@ -52,7 +52,7 @@ def test_after_a_run_that_died_the_next_registers_when_the_lease_has_ended(act: 
 
 
 def test_a_successor_is_adopted_and_nothing_is_registered_twice(act: Acted) -> None:
-    # The run that registered died before it could tell; the tag on the new revision says that it did.
+    # The run that registered died before it reported; the tag on the new revision proves the registration.
     here = act(replace(MOVING, running=Usage(newest=False, successor=SUCCESSOR)))
     assert here.run().why == NOTHING
     assert here.reported() == []
@@ -196,7 +196,7 @@ def test_the_circuit_breaker_stops_and_tells(act: Acted) -> None:
     here.expect_description()
     here.expect_registration()
     here.run()
-    for done in here.harness.ledger.done_in("web"):  # somebody undid it, and lets it be done again
+    for done in here.harness.ledger.done_in("web"):  # a person undid it, and allows it again
         here.harness.ledger.let_again("web", done)
     here.harness.later(seconds=LOCK_S)
     here.run(occasion="m-2")

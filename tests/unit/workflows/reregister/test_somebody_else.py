@@ -1,4 +1,4 @@
-"""What somebody else registers, deploys or undoes is neither hidden, nor reverted, nor done again."""
+"""Other people's registrations, deployments and rollbacks are not hidden, reverted or repeated."""
 
 from dataclasses import replace
 from typing import Any

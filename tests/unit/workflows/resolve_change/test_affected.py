@@ -139,7 +139,7 @@ def test_who_is_affected_is_one_query_and_no_question_to_aws(harness: Harness, n
     assert harness.world.asked == []
 
 
-# --- Nobody, and whoever cannot be known yet ---
+# --- No dependents, and dependents that are unknown yet ---
 
 
 def test_what_nobody_uses_concerns_nobody(harness: Harness) -> None:

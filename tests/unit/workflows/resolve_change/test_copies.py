@@ -1,4 +1,4 @@
-"""The same change is looked at once, however often and by whichever ways it is told."""
+"""One change leads to one validation, however many events report it."""
 
 import pytest
 
@@ -72,7 +72,7 @@ def test_what_a_run_that_died_at_once_took_up_is_taken_up_again(
         harness.sent.failing.append("send_message_batch")
         with pytest.raises(Crash):
             resolver(harness).resolve(NATIVE)
-    assert resolver(harness).resolve(CLOUDTRAIL).copy  # nobody knows yet that it died
+    assert resolver(harness).resolve(CLOUDTRAIL).copy  # its death is unknown yet
     harness.later(seconds=CLAIM_S)
     assert not resolver(harness).resolve(NATIVE).copy
     assert asked(harness) == [str(API), str(WEB)]

@@ -1,4 +1,4 @@
-"""What a rotation costs, and how it ended."""
+"""The cost and the end of a rotation."""
 
 import json
 from typing import Any

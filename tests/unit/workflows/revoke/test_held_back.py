@@ -1,4 +1,4 @@
-"""What holds a withdrawal back: observing, a stop or a hold, the breaker, IAM's refusal, and another run."""
+"""Reasons to delay a revocation: observing, a stop or a hold, the circuit breaker, IAM's refusal, and another run."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -85,7 +85,7 @@ def test_a_run_that_dies_after_the_write_is_made_good_by_the_next_exactly_once(a
     with pytest.raises(Crash):
         here.review()
     here.harness.world.roles = (holder(HUB),)
-    assert "another run is at" in here.review(occasion="m-2").why  # nobody knows yet what the dead run wrote
+    assert "another run is at" in here.review(occasion="m-2").why  # the dead run's writes are unknown yet
     assert here.review().withdrawn == 1
     here.harness.later(seconds=ROLE_LOCK_S)
     assert here.review(occasion="m-2").withdrawn == 0

@@ -1,4 +1,4 @@
-"""What nothing needs any more is taken back: from the mark of a complete sweep to the very request to IAM."""
+"""Unused grants are revoked: from the mark of a complete sweep to the exact request to IAM."""
 
 from dataclasses import replace
 

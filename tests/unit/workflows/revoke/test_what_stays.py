@@ -1,4 +1,4 @@
-"""What is not taken back: what is not due, what a live task definition names, and what cannot be told for certain."""
+"""Grants that stay: those not due, those that a task definition in use names, and those with unknown use."""
 
 from collections.abc import Callable
 from dataclasses import replace
