@@ -1,4 +1,4 @@
-"""The command, run as a person runs it, against moto."""
+"""Run the command in-process against moto."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,11 +11,12 @@ from pullguard_cli.main import main
 from sandbox.emulator import REGION, client
 from sandbox.world import World, load
 from sandbox.worlds import demo
+from tests.unit.cli.deployed import Stack, create
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ran:
-    """What a command left behind."""
+    """Exit code and output of a command."""
 
     code: int
     out: str
@@ -58,7 +59,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def broken(aws: None) -> World:
-    """The demo's account, as it is before Pullguard has done anything."""
+    """The account of the demo before any remediation."""
     world = demo.world()
     load(world, client)
     return world
@@ -69,7 +70,7 @@ def in_account(service: str) -> Any:
 
 
 def answering(code: str) -> Callable[..., tuple[Any, Mapping[str, Any]]]:
-    """A botocore hook (before-call) that answers in the place of AWS."""
+    """Return a botocore hook (before-call) that answers in place of AWS."""
 
     class Response:
         status_code = 400
@@ -78,3 +79,17 @@ def answering(code: str) -> Callable[..., tuple[Any, Mapping[str, Any]]]:
         return Response(), {"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": 400}}
 
     return answer
+
+
+@pytest.fixture
+def stack(aws: None) -> Stack:
+    in_account("iam").create_role(RoleName="web-execution", AssumeRolePolicyDocument="{}")
+    return create()
+
+
+@pytest.fixture
+def family(stack: Stack) -> str:
+    in_account("ecs").register_task_definition(
+        family="web", containerDefinitions=[{"name": "app", "image": "x", "memory": 64}]
+    )
+    return "web"

@@ -21,7 +21,7 @@ from tests.unit.cli.conftest import answering, in_account
 
 
 class Watcher:
-    """Counts, and does what a test wants at a family."""
+    """Counts families, and calls a hook of the test for each."""
 
     def __init__(self, at: Callable[[int], None] = lambda _: None) -> None:
         self.total = 0
@@ -46,7 +46,7 @@ def audit(connection: Connection, scope: Scope | None = None, watcher: Watcher |
 
 
 def refuse(connection: Connection, operation: str, code: str, *, after: int = 0) -> None:
-    """Let AWS answer ``code`` to an operation, once ``after`` calls have gone through."""
+    """Make an operation fail with ``code`` after ``after`` successful calls."""
     service = operation.partition(".")[0]
     seen = Counter[str]()
     answer = answering(code)
@@ -59,7 +59,7 @@ def refuse(connection: Connection, operation: str, code: str, *, after: int = 0)
 
 
 def empty(connection: Connection, operation: str) -> None:
-    """Let an operation answer with nothing."""
+    """Make an operation return an empty response."""
 
     class Response:
         status_code = 200
@@ -73,7 +73,7 @@ def unknown(done: Audit) -> list[str]:
     return [each.check for each in done.findings if each.status == "unknown"]
 
 
-def test_a_whole_audit_tells_its_progress(connection: Connection) -> None:
+def test_a_complete_audit_reports_its_progress(connection: Connection) -> None:
     watcher = Watcher()
     done = audit(connection, watcher=watcher)
     assert done.unfinished == ()
@@ -132,7 +132,7 @@ def test_what_could_not_be_described_is_unknown_and_unfinished(connection: Conne
     ],
 )
 @pytest.mark.parametrize("code", ["ThrottlingException", "AccessDeniedException"])
-def test_a_fact_that_is_not_told_is_unknown_and_never_fine(
+def test_a_failed_read_is_unknown_and_never_a_pass(
     connection: Connection, operation: str, code: str, checks: set[str]
 ) -> None:
     refuse(connection, operation, code)
@@ -198,7 +198,7 @@ def test_an_odd_answer_spoils_only_its_family(connection: Connection) -> None:
 def test_what_answers_in_the_place_of_aws_loses_nothing_else(
     connection: Connection, operation: str, spoilt: int
 ) -> None:
-    """An empty object, which a proxy gave: what AWS always tells is not in it."""
+    """A proxy returns an empty object, which lacks the members that AWS always returns."""
     empty(connection, operation)
     done = audit(connection)
     assert len([each for each in done.findings if each.check == NOT_EXAMINED]) == spoilt
@@ -305,7 +305,7 @@ def test_it_calls_no_more_than_it_must(connection: Connection) -> None:
 
 @pytest.mark.parametrize("group", ["family:web", "service:web"])
 def test_a_task_that_failed_to_start_without_a_service_is_audited(connection: Connection, group: str) -> None:
-    """RunTask and schedules start tasks too, and for an hour ECS remembers those that failed."""
+    """RunTask and schedules start tasks too, and ECS keeps failed ones for an hour."""
     web = in_account("ecs").describe_task_definition(taskDefinition="web")["taskDefinition"]["taskDefinitionArn"]
     stopped(connection, web, group)
     done = audit(connection)
@@ -316,7 +316,7 @@ def test_a_task_that_failed_to_start_without_a_service_is_audited(connection: Co
 
 
 def listing(connection: Connection) -> None:
-    """Let ECS list a task to describe."""
+    """Make ECS list one task."""
 
     def listed(**_: object) -> Any:
         return SimpleNamespace(status_code=200), {"taskArns": ["task/1"], "ResponseMetadata": {"HTTPStatusCode": 200}}
@@ -325,7 +325,7 @@ def listing(connection: Connection) -> None:
 
 
 def stopped(connection: Connection, task_definition: str, group: str) -> None:
-    """Let ECS remember one task that could not pull, beside what runs."""
+    """Make ECS return one stopped task that could not pull, in addition to the running ones."""
     task = {
         "taskArn": "arn:aws:ecs:us-east-1:123456789012:task/demo/1",
         "taskDefinitionArn": task_definition,

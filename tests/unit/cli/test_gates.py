@@ -1,4 +1,4 @@
-"""Gate by gate in words: only what was found is named, and what was not checked is a step of its own."""
+"""Gates in words: sentences name only what was found, and a skipped check is a step of its own."""
 
 from dataclasses import replace
 from itertools import product
@@ -138,7 +138,7 @@ CREDENTIALS: dict[str, tuple[Facts, dict[str, str], str]] = {
 
 
 @pytest.mark.parametrize(("facts", "verdicts", "end"), CREDENTIALS.values(), ids=CREDENTIALS)
-def test_the_step_without_a_reference(facts: Facts, verdicts: dict[str, str], end: str) -> None:
+def test_the_credentials_step_without_a_reference(facts: Facts, verdicts: dict[str, str], end: str) -> None:
     pull = pull_of(facts)
     assert steps(pull) == verdicts
     assert not end or end_of(pull).plain == end
@@ -151,7 +151,7 @@ def test_what_is_wrong_with_a_neighbour_is_not_said_of_a_container_that_gives_no
     assert pulls["app"]["role"] == "fail"
 
 
-def test_what_was_not_checked_is_no_pass() -> None:
+def test_a_skipped_check_is_not_a_pass() -> None:
     pull = pull_of(facts_of(GHCR, "web-execution", IMAGE))
     assert steps(pull)["registry"] == "not checked"
     assert end_of(pull).plain == "The pull gets its credentials. Not checked: registry."

@@ -55,7 +55,7 @@ def test_one_broken_secret_that_breaks_forty_families_is_one_cause() -> None:
     assert cause.sentence == "The secret registry/ghcr has no password."
 
 
-def test_other_secrets_roles_checks_and_doubts_are_other_causes() -> None:
+def test_incidents_differ_by_secret_role_check_and_status() -> None:
     role = "arn:aws:iam::111122223333:role/team/r"
     incidents = incidents_of(
         audit(
@@ -70,7 +70,7 @@ def test_other_secrets_roles_checks_and_doubts_are_other_causes() -> None:
     assert "role team/r, secret registry/ghcr" in {cause.what for cause in incidents}
 
 
-def test_things_of_one_name_are_told_apart_by_their_places() -> None:
+def test_equal_names_are_distinguished_by_account_and_region() -> None:
     abroad = SECRET.replace("eu-central-1", "us-east-1")
     incidents = incidents_of(audit(finding("a"), finding("b", secret=abroad)))
     assert {cause.what for cause in incidents} == {
@@ -79,7 +79,7 @@ def test_things_of_one_name_are_told_apart_by_their_places() -> None:
     }
 
 
-def test_what_runs_outranks_what_is_forgotten() -> None:
+def test_revisions_in_use_come_first() -> None:
     incidents = incidents_of(
         audit(
             *(finding(f"old{n}") for n in range(9)),
@@ -95,7 +95,7 @@ def test_what_runs_outranks_what_is_forgotten() -> None:
     ]
 
 
-def test_findings_are_read_errors_first_then_what_runs_then_what_is_certain() -> None:
+def test_the_order_is_errors_then_in_use_then_failed() -> None:
     findings = (
         finding("w", severity="warning"),
         finding("doubt", status="unknown"),

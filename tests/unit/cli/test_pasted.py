@@ -1,4 +1,4 @@
-"""No form in which a command speaks repeats a token that was pasted where a name belongs."""
+"""No output of a command repeats a token that was pasted where a name belongs."""
 
 from typing import Any
 

@@ -25,7 +25,7 @@ BROKEN = {
 
 
 def report(ran: Ran) -> dict[str, Any]:
-    """Read the report, which stands alone on standard output, and prove its shape."""
+    """Parse the report on standard output and validate it against the schema."""
     parsed: dict[str, Any] = json.loads(ran.out)
     jsonschema.validate(parsed, SCHEMA, cls=jsonschema.Draft202012Validator)
     return parsed
@@ -39,7 +39,7 @@ def found(audit: Mapping[str, Any]) -> set[tuple[str, str, str]]:
 
 
 def fix(run: Run, family: str) -> None:
-    """Make the calls that the plan names, until it names none."""
+    """Make the planned calls until the plan is empty."""
     for _ in range(3):
         planned = json.loads(run("plan", family, "--move-services", "--format", "json").out)
         if not planned["calls"]:
@@ -58,7 +58,7 @@ def test_the_schema_is_one() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
 
 
-def test_a_broken_world_is_told_of(run: Run, broken: World) -> None:
+def test_a_broken_account_is_reported(run: Run, broken: World) -> None:
     ran = run("audit", "--format", "json")
     audit = report(ran)
     assert found(audit) == BROKEN
@@ -75,7 +75,7 @@ def test_a_broken_world_is_told_of(run: Run, broken: World) -> None:
     assert audit["account"] == "123456789012"
 
 
-def test_the_planned_calls_heal_it(run: Run, broken: World) -> None:
+def test_the_planned_calls_fix_it(run: Run, broken: World) -> None:
     for family in ("web", "api", "worker"):
         fix(run, family)
     assert found(report(run("audit", "--format", "json"))) == {
@@ -200,7 +200,7 @@ def test_a_report_names_its_scope_and_what_it_leaves_out(run: Run, broken: World
 
 
 def refused(monkeypatch: pytest.MonkeyPatch, permission: str) -> None:
-    """Let IAM say that nobody may be told of a role."""
+    """Make IAM deny every read of a role."""
     unread = Unreadable(permission=permission, resource="arn:aws:iam::1:role/r", reason="denied")
     monkeypatch.setattr(Iam, "role", lambda *_: unread)
 
@@ -222,7 +222,7 @@ def test_an_audit_that_is_denied_something_has_not_finished(
     assert "access denied  iam:GetRole" in run("audit", *options, "--format", "table").out
 
 
-def test_no_value_is_ever_told(run: Run, broken: World) -> None:
+def test_no_secret_value_is_printed(run: Run, broken: World) -> None:
     for form in ("json", "table", "html"):
         ran = run("audit", "--read-values", "--format", form)
         assert not any(password in ran.out + ran.err for password in broken.passwords())
@@ -239,10 +239,8 @@ PASTED = '{"username":"u","password":"Sup3rS3cret"}'
     ],
     ids=" ".join,
 )
-def test_credentials_pasted_in_the_place_of_a_reference_are_never_told(
-    run: Run, broken: World, command: list[str]
-) -> None:
-    """Beside a reference that would be corrected, so that the plan has something to register."""
+def test_credentials_pasted_as_a_reference_are_never_printed(run: Run, broken: World, command: list[str]) -> None:
+    """Includes a reference that would be corrected, so that the plan registers a revision."""
     web = in_account("ecs").describe_task_definition(taskDefinition="web")["taskDefinition"]
     (container,) = web["containerDefinitions"]
     secret = container["repositoryCredentials"]["credentialsParameter"]
@@ -260,7 +258,7 @@ def test_credentials_pasted_in_the_place_of_a_reference_are_never_told(
     assert "Sup3rS3cret" not in ran.out + ran.err
 
 
-def test_strangers_text_commands_no_terminal(run: Run, aws: None) -> None:
+def test_untrusted_text_is_escaped(run: Run, aws: None) -> None:
     in_account("ecs").register_task_definition(
         family="odd",
         executionRoleArn="arn:aws:iam::123456789012:role/x",

@@ -1,4 +1,4 @@
-"""``history`` and ``resume`` show everything that is held, whether it was ever written to or not."""
+"""``history`` and ``resume`` show every hold, even without any write."""
 
 import json
 from io import StringIO
@@ -23,7 +23,7 @@ BOB = Stop(by="bob", at="2026-11-24T08:30:00+00:00")
 
 @pytest.fixture
 def stack(aws: None) -> Stack:
-    """A stack that has never written anything, in which a role and a family are held."""
+    """A stack without writes, in which a role and a family are held."""
     in_account("iam").create_role(RoleName="web-execution", Path="/team/", AssumeRolePolicyDocument="{}")
     stack = create()
     stack.ledger.save_hold(ROLE, ADA)
@@ -42,14 +42,14 @@ OF_THE_FAMILY = {"family": "web", **BOB.to_dict(), "resume": "pullguard resume -
 # --- The history -------------------------------------------------------------------------------------------------
 
 
-def test_the_history_holds_what_is_held_although_nothing_was_ever_written(run: Run, stack: Stack) -> None:
+def test_the_history_lists_holds_without_any_write(run: Run, stack: Stack) -> None:
     reported = json.loads(run("history").out)
     assert (reported["writes"], reported["ecs_writes"]) == ([], [])
     assert (reported["holds"], reported["family_holds"]) == ([OF_THE_ROLE], [OF_THE_FAMILY])
     assert reported["stop"] == {"stopped": False}
 
 
-def test_the_history_says_that_everything_is_stopped_and_by_whom(run: Run, stack: Stack) -> None:
+def test_the_history_shows_the_stop_and_its_caller(run: Run, stack: Stack) -> None:
     run("stop", "--yes", "--reason", "incident 4711")
     stop = stack.stopped()
     assert stop is not None
@@ -57,7 +57,7 @@ def test_the_history_says_that_everything_is_stopped_and_by_whom(run: Run, stack
     assert reported == {"stopped": True, **stop.to_dict(), "resume": "pullguard resume"}
 
 
-def test_for_people_it_is_a_table_of_who_holds_what_since_when_and_why(run: Run, stack: Stack) -> None:
+def test_the_text_is_a_table_of_holds(run: Run, stack: Stack) -> None:
     out = run("history", "--format", "text").out
     assert "No writes are recorded." in out
     rows = {words(line) for line in out.splitlines()}
@@ -82,7 +82,7 @@ ONE: dict[str, tuple[tuple[str, ...], list[Any], list[Any]]] = {
 
 
 @pytest.mark.parametrize(("asked", "holds", "family_holds"), ONE.values(), ids=ONE)
-def test_the_history_of_one_has_the_holds_of_one(
+def test_a_filtered_history_has_only_its_holds(
     run: Run, stack: Stack, asked: tuple[str, ...], holds: list[Any], family_holds: list[Any]
 ) -> None:
     reported = json.loads(run("history", *asked).out)
@@ -91,7 +91,7 @@ def test_the_history_of_one_has_the_holds_of_one(
     assert ("is held." in said) is not bool(holds or family_holds)
 
 
-def test_what_is_let_go_is_held_no_more(run: Run, stack: Stack) -> None:
+def test_an_ended_hold_is_not_listed(run: Run, stack: Stack) -> None:
     stack.ledger.end_hold(ROLE)
     stack.ledger.end_family_hold("web")
     reported = json.loads(run("history").out)
@@ -99,7 +99,7 @@ def test_what_is_let_go_is_held_no_more(run: Run, stack: Stack) -> None:
     assert "Nothing is held." in run("history", "--format", "text").out
 
 
-def test_the_command_that_lets_go_names_a_stack_that_is_not_the_usual_one(run: Run, aws: None) -> None:
+def test_the_resume_command_names_a_stack_with_another_name(run: Run, aws: None) -> None:
     create("prod").ledger.save_family_hold("web", BOB)
     (reported,) = json.loads(run("history", "--stack", "prod").out)["family_holds"]
     assert reported["resume"] == "pullguard resume --family web --stack prod"
@@ -108,13 +108,13 @@ def test_the_command_that_lets_go_names_a_stack_that_is_not_the_usual_one(run: R
 # --- A stop that cannot be read is not taken for none ---------------------------------------------------------------
 
 
-def test_a_stop_that_is_gone_is_not_taken_for_none(run: Run, stack: Stack) -> None:
+def test_a_missing_stop_parameter_is_not_reported_as_running(run: Run, stack: Stack) -> None:
     in_account("ssm").delete_parameter(Name=PARAMETER)
     reported = json.loads(run("history").out)["stop"]
     assert (reported["stopped"], PARAMETER in reported["why"]) == (None, True)
 
 
-def test_where_only_the_table_is_known_it_is_said_that_nobody_looked_for_a_stop(run: Run, stack: Stack) -> None:
+def test_with_only_the_table_the_stop_is_unknown(run: Run, stack: Stack) -> None:
     reported = json.loads(run("history", "--table", "ledger").out)
     assert reported["holds"] == [OF_THE_ROLE]
     assert (reported["stop"]["stopped"], "--stack" in reported["stop"]["why"]) == (None, True)
@@ -131,7 +131,7 @@ UNREAD: dict[str, tuple[Missing | Unreadable | NotAsked, str]] = {
 
 
 @pytest.mark.parametrize(("stop", "why"), UNREAD.values(), ids=UNREAD)
-def test_why_it_is_not_known_whether_everything_is_stopped(stop: Any, why: str) -> None:
+def test_an_unknown_stop_has_a_reason(stop: Any, why: str) -> None:
     held = Held(stack="pullguard", stop=stop, roles={}, families={})
     console = Console(file=StringIO(), width=200)
     print_held(held, console)
@@ -142,7 +142,7 @@ def test_why_it_is_not_known_whether_everything_is_stopped(stop: Any, why: str) 
 
 
 @pytest.mark.parametrize("width", [40, 80, 200])
-def test_a_command_is_whole_however_narrow_the_terminal_and_nobodys_text_is_obeyed(width: int) -> None:
+def test_a_command_is_never_wrapped_and_untrusted_text_is_escaped(width: int) -> None:
     name = "x" * 60
     evil = Stop(by="\x1b[2Jada", at="an unknown time", reason="[red]r[/red]")
     held = Held(stack="pullguard", stop=evil, roles={}, families={name: evil, "a'; rm -rf ~": evil})
@@ -158,9 +158,7 @@ def test_a_command_is_whole_however_narrow_the_terminal_and_nobodys_text_is_obey
 
 
 @pytest.mark.parametrize("stopped", [True, False], ids=["stopped", "not-stopped"])
-def test_to_resume_everything_names_the_roles_and_families_that_are_still_held(
-    run: Run, stack: Stack, *, stopped: bool
-) -> None:
+def test_resuming_the_stack_lists_the_remaining_holds(run: Run, stack: Stack, *, stopped: bool) -> None:
     if stopped:
         run("stop", "--yes")
     out = run("resume", "--yes").out
@@ -179,7 +177,7 @@ RESUMED: dict[str, tuple[tuple[str, ...], bool, list[Any], list[Any]]] = {
 
 
 @pytest.mark.parametrize(("asked", "stopped", "holds", "family_holds"), RESUMED.values(), ids=RESUMED)
-def test_what_is_still_held_is_alone_on_standard_output_for_programs(
+def test_json_of_the_remaining_holds_is_alone_on_standard_output(
     run: Run, stack: Stack, asked: tuple[str, ...], holds: list[Any], family_holds: list[Any], *, stopped: bool
 ) -> None:
     run("stop", "--yes")
@@ -190,20 +188,20 @@ def test_what_is_still_held_is_alone_on_standard_output_for_programs(
     assert (ran.code, "is resumed" in ran.err, "Requested a sweep" in words(ran.err)) == (0, True, True)
 
 
-def test_a_role_that_is_let_go_while_everything_is_stopped_is_told_so(run: Run, stack: Stack) -> None:
+def test_resuming_a_role_of_a_stopped_stack_shows_the_stop(run: Run, stack: Stack) -> None:
     run("stop", "--yes")
     out = words(run("resume", "team/web-execution", "--yes").out)
     assert "arn:aws:iam::123456789012:role/team/web-execution is resumed" in out
     assert "everything in the stack" in out
 
 
-def test_where_nothing_is_held_any_more_that_is_said(run: Run, stack: Stack) -> None:
+def test_without_holds_resume_says_so(run: Run, stack: Stack) -> None:
     run("resume", "team/web-execution", "--yes")
     assert "Nothing is held." in run("resume", "--family", "web", "--yes").out
 
 
 @pytest.mark.parametrize(("form", "code"), [("text", 0), ("json", 2)])
-def test_where_it_cannot_be_read_what_is_held_that_is_said_and_not_nothing(
+def test_holds_that_cannot_be_read_are_not_reported_as_none(
     run: Run, stack: Stack, monkeypatch: pytest.MonkeyPatch, form: str, code: int
 ) -> None:
     def denied(_: Ledger) -> dict[Arn, Stop]:

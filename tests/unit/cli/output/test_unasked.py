@@ -1,4 +1,4 @@
-"""What was not checked: listed for programs, a sentence a question for people, and never called fine."""
+"""Questions that were not checked: listed in JSON, one sentence each in text, and never reported as passed."""
 
 import json
 import re
@@ -68,7 +68,7 @@ def test_the_checks_order_is_that_of_the_sentences() -> None:
 
 @pytest.fixture
 def unreferenced(aws: None) -> str:
-    """Return the ARN of a task definition that pulls from a registry for which a secret is kept, without naming it."""
+    """Register a task definition without credentials whose registry has a secret. Return its ARN."""
     in_account("secretsmanager").create_secret(
         Name="registry/hub",
         SecretString='{"username": "u", "password": "p"}',

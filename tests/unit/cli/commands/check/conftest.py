@@ -1,4 +1,4 @@
-"""`pullguard check`, run as people run it, in a folder of its own."""
+"""Run ``pullguard check`` in a folder of its own."""
 
 import json
 from collections.abc import Callable
@@ -26,7 +26,7 @@ class Ran:
 
     @property
     def data(self) -> Any:
-        """Read the JSON, which stands alone on standard output, and prove its shape."""
+        """Parse the JSON on standard output and validate it against the schema."""
         data = json.loads(self.out)
         if "findings" in data:
             jsonschema.validate(data, SCHEMA, cls=jsonschema.Draft202012Validator)
@@ -36,7 +36,7 @@ class Ran:
 
     @property
     def found(self) -> list[tuple[str, str]]:
-        """The findings, as (check, severity), of a run with --format json."""
+        """The findings of a run with --format json, as (check, severity)."""
         return [(each["check"], each["severity"]) for each in self.data["findings"]]
 
 
@@ -45,7 +45,7 @@ Check: TypeAlias = Callable[..., Ran]
 
 @pytest.fixture
 def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Check:
-    """Run the command on files given by name and content; their names are the positional arguments, in order."""
+    """Run the command on ``files``, given by name and content. Their names are the positional arguments."""
     monkeypatch.chdir(tmp_path)
     for name in ("GITHUB_ACTIONS", "GITHUB_WORKSPACE", "AWS_DEFAULT_REGION", "AWS_REGION"):
         monkeypatch.delenv(name, raising=False)
@@ -68,7 +68,7 @@ def _text(content: Any) -> str:
 
 
 def definition(*containers: dict[str, Any], **members: Any) -> dict[str, Any]:
-    """Return a task definition that is right, but for what is given."""
+    """Return a valid task definition with the given changes."""
     return {
         "family": "web",
         "executionRoleArn": ROLE,
@@ -78,6 +78,6 @@ def definition(*containers: dict[str, Any], **members: Any) -> dict[str, Any]:
 
 
 def container(reference: object = SECRET, *, name: str = "app", image: object = "ghcr.io/acme/app:1") -> dict[str, Any]:
-    """Return a container definition; without credentials where ``reference`` is None."""
+    """Return a container definition, without credentials if ``reference`` is absent."""
     credentials = {} if reference is None else {"repositoryCredentials": {"credentialsParameter": reference}}
     return {"name": name, "image": image, **credentials}

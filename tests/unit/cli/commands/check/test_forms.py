@@ -1,4 +1,4 @@
-"""Every form that a task definition comes in says the same, and what only the deployment knows is not guessed."""
+"""Every format of a task definition gives the same result, and deploy-time values are not guessed."""
 
 import json
 from typing import Any
@@ -81,7 +81,7 @@ _ABOUT = {
 def test_what_is_decided_offline(
     check: Check, given: dict[str, Any], expected: list[str], not_checked: set[str]
 ) -> None:
-    """What is not decided is listed, and nothing passes that was not asked."""
+    """Undecided questions are listed, and nothing passes unchecked."""
     ran = check("--format", "json", files={"a.json": definition(given)})
     assert [name for name, _ in ran.found] == expected
     asked = [_ABOUT[each["check"]] for each in ran.data["not_checked"]]
@@ -122,7 +122,7 @@ def test_a_partial_arn_abroad_is_an_error(check: Check, reference: str, severity
 def test_an_arn_that_ends_in_a_word_may_lack_its_suffix(
     check: Check, end: str, found: list[tuple[str, str]], region: str
 ) -> None:
-    """AWS chooses such a suffix once in 75 times: it is a warning, and only where it reads as part of a name."""
+    """AWS generates such a suffix once in 75 times, so this is only a warning, for suffixes that look like words."""
     reference = f"arn:aws:secretsmanager:{region}:123456789012:secret:{end}"
     ran = check("--format", "json", "--region", "eu-west-1", files={"a.json": definition(container(reference))})
     assert ran.found == found
@@ -138,7 +138,7 @@ def test_an_arn_that_ends_in_a_word_may_lack_its_suffix(
     ids=["nothing", "an-account", "an-account-of-china"],
 )
 def test_no_region_is_made_up(check: Check, role: str, account: str | None) -> None:
-    """A name says neither account nor Region: the AWS CLI's own Region applies, and no ARN is composed."""
+    """A name has neither account nor Region: the AWS CLI uses its default Region, and no ARN is composed."""
     containers = [container("registry/web"), container("registry web", name="b"), container("x", image=ECR, name="c")]
     ran = check("--format", "json", files={"a.json": definition(*containers, executionRoleArn=role)})
     assert (ran.data["account"], ran.data["region"]) == (account, None)
@@ -180,7 +180,7 @@ def test_no_execution_role(check: Check) -> None:
 def test_no_false_alarm_in_any_partition(
     check: Check, monkeypatch: pytest.MonkeyPatch, region: str, partition: str
 ) -> None:
-    """The file's own ARNs tell the partition, whatever the environment is set to."""
+    """The partition comes from the file's own ARNs, not from the environment."""
     monkeypatch.setenv("AWS_REGION", "eu-central-1")
     secret = SECRET.replace("arn:aws:", f"arn:{partition}:").replace("eu-west-1", region)
     role = ROLE.replace("arn:aws:", f"arn:{partition}:")
@@ -237,7 +237,7 @@ containerDefinitions:
 
 
 def test_yaml_aliases_and_merge_keys_are_followed(check: Check) -> None:
-    """`aws ecs register-task-definition --cli-input-yaml` takes them."""
+    """`aws ecs register-task-definition --cli-input-yaml` accepts them."""
     ran = check("--format", "json", files={"a.yaml": ALIASES})
     assert [each["container"] for each in ran.data["findings"]] == ["app", "beside", "other"]
     assert [each["line"] for each in ran.data["locations"]] == [8, 8, 8]
@@ -250,7 +250,7 @@ def test_yaml_aliases_and_merge_keys_are_followed(check: Check) -> None:
         ("repositoryCredentials: *", "repositoryCredential: *", "a.yaml:13:5: "),
     ],
 )
-def test_a_misspelt_member_is_told_where_its_name_stands(check: Check, before: str, after: str, said: str) -> None:
+def test_a_misspelt_member_is_reported_at_its_name(check: Check, before: str, after: str, said: str) -> None:
     ran = check(files={"a.yaml": ALIASES.replace(before, after)})
     assert (ran.code, ran.out) == (2, "")
     assert said in ran.err

@@ -1,4 +1,4 @@
-"""With --live, AWS is asked about what the file names; without it, nobody is."""
+"""With --live, the resources that a file names are read from AWS."""
 
 import json
 from collections.abc import Iterator

@@ -1,165 +1,17 @@
-"""Text, JSON, SARIF and annotations; exit codes; and that no name in a file becomes a command of a log or a link."""
+"""Text, JSON, SARIF, annotations and exit codes of ``pullguard check``; names in files never become commands."""
 
 import json
-import re
 from typing import Any
 
 import jsonschema
 import pytest
 
-from pullguard.checks.catalogue import CHECKS
-from pullguard.domain.findings import Finding, Remedy, Summary
-from pullguard_cli.checked import Checked, Placed, path_in_repository
-from pullguard_cli.input.located import Unusable
-from pullguard_cli.output.check_text import as_text
-from pullguard_cli.output.github import annotations
-from pullguard_cli.output.sarif import sarif
+from pullguard.domain.findings import Finding
 from tests.unit.alerts.test_pasted_credentials import BASE64, PASTED
 from tests.unit.cli.commands.check.conftest import Check, container, definition
+from tests.unit.cli.placed import SARIF
 
-# The members that SARIF 2.1.0 requires, and the kinds of value that it allows, of all objects that are written.
-TEXT = {"type": "object", "required": ["text"], "properties": {"text": {"type": "string", "minLength": 1}}}
-LOCATIONS = {
-    "type": "array",
-    "items": {
-        "type": "object",
-        "required": ["physicalLocation"],
-        "additionalProperties": False,
-        "properties": {
-            "physicalLocation": {
-                "type": "object",
-                "required": ["artifactLocation"],
-                "additionalProperties": False,
-                "properties": {
-                    "artifactLocation": {
-                        "type": "object",
-                        "required": ["uri"],
-                        "additionalProperties": False,
-                        "properties": {"uri": {"type": "string", "pattern": r"^[A-Za-z0-9._~/%:@!$&'()*+,;=-]+$"}},
-                    },
-                    "region": {
-                        "type": "object",
-                        "required": ["startLine"],
-                        "properties": {"startLine": {"type": "integer", "minimum": 1}},
-                    },
-                },
-            }
-        },
-    },
-}
-SARIF = {
-    "type": "object",
-    "required": ["$schema", "version", "runs"],
-    "additionalProperties": False,
-    "properties": {
-        "$schema": {"type": "string"},
-        "version": {"const": "2.1.0"},
-        "runs": {
-            "type": "array",
-            "minItems": 1,
-            "maxItems": 1,
-            "items": {
-                "type": "object",
-                "required": ["tool", "results"],
-                "additionalProperties": False,
-                "properties": {
-                    "columnKind": {"enum": ["utf16CodeUnits", "unicodeCodePoints"]},
-                    "tool": {
-                        "type": "object",
-                        "required": ["driver"],
-                        "properties": {
-                            "driver": {
-                                "type": "object",
-                                "required": ["name", "rules", "version"],
-                                "properties": {
-                                    "rules": {
-                                        "type": "array",
-                                        "uniqueItems": True,
-                                        "items": {
-                                            "type": "object",
-                                            "required": ["id", "shortDescription", "helpUri", "defaultConfiguration"],
-                                            "properties": {
-                                                "id": {"type": "string"},
-                                                "shortDescription": TEXT,
-                                                "fullDescription": TEXT,
-                                                "help": TEXT,
-                                                "helpUri": {"type": "string", "pattern": "^https://"},
-                                                "defaultConfiguration": {
-                                                    "properties": {"level": {"enum": ["error", "warning", "note"]}}
-                                                },
-                                            },
-                                        },
-                                    }
-                                },
-                            }
-                        },
-                    },
-                    "invocations": {
-                        "type": "array",
-                        "items": {
-                            "type": "object",
-                            "required": ["executionSuccessful"],
-                            "properties": {
-                                "executionSuccessful": {"type": "boolean"},
-                                "toolExecutionNotifications": {
-                                    "type": "array",
-                                    "items": {
-                                        "type": "object",
-                                        "required": ["message"],
-                                        "properties": {"message": TEXT, "locations": LOCATIONS},
-                                    },
-                                },
-                            },
-                        },
-                    },
-                    "results": {
-                        "type": "array",
-                        "items": {
-                            "type": "object",
-                            "required": ["message", "ruleId", "locations", "partialFingerprints"],
-                            "properties": {
-                                "ruleId": {"type": "string"},
-                                "ruleIndex": {"type": "integer", "minimum": 0},
-                                "kind": {"enum": ["fail", "open"]},
-                                "level": {"enum": ["none", "warning", "error"]},
-                                "message": TEXT,
-                                "locations": LOCATIONS | {"minItems": 1},
-                                "partialFingerprints": {
-                                    "type": "object",
-                                    "additionalProperties": {"type": "string"},
-                                },
-                            },
-                            "if": {"properties": {"kind": {"const": "open"}}},
-                            "then": {"properties": {"level": {"const": "none"}}},
-                        },
-                    },
-                },
-            },
-        },
-    },
-}  # fmt: skip
-HOSTILE = "a%b:c,d\n::error::owned\r\x1b[2J ##[add-mask]x"
-
-
-def placed(status: str = "fail", *, file: str = "deploy/web.json", text: str = "It is broken.") -> Placed:
-    finding = Finding(
-        id="0123456789abcdef", check="secret-not-found", status="unknown" if status == "unknown" else "fail",
-        severity="warning" if status == "warning" else "error", task_definition="web:0", container="app", image=None,
-        secret=None, role=None, key=None, cause=text, evidence=text,
-        remedy=Remedy(text=text, snippet=text), source="https://docs.aws.amazon.com/",
-    )  # fmt: skip
-    return Placed(finding=finding, file=file, line=7)
-
-
-def checked(*found: Placed, unusable: tuple[Unusable, ...] = (), live: bool = False) -> Checked:
-    return Checked(
-        placed=found, unusable=unusable, empty=(), account=None, region=None, live=live,
-        summary=Summary(task_definitions=1, references=2, failed=len(found), not_checked=3),
-    )  # fmt: skip
-
-
-def text_of(outcome: Checked) -> str:
-    return "\n".join(each.plain for each in as_text(outcome))
+# Required members and allowed values of SARIF 2.1.0, for all objects that are written.
 
 
 # --- SARIF ---------------------------------------------------------------------------------------------------------
@@ -180,40 +32,7 @@ def test_sarif_of_the_command(check: Check, files: dict[str, Any]) -> None:
         assert run["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == result["ruleId"]
 
 
-def test_sarif_has_every_check_as_a_rule() -> None:
-    rules = sarif(checked(), {})["runs"][0]["tool"]["driver"]["rules"]
-    assert [rule["id"] for rule in rules] == [each.id for each in CHECKS]
-
-
-def test_sarif_of_the_unknown_is_open() -> None:
-    log = sarif(checked(placed("unknown"), placed(file="-"), placed(file="/elsewhere/a/../x.json")), {})
-    jsonschema.validate(log, SARIF)
-    results = log["runs"][0]["results"]
-    assert (results[0]["kind"], results[0]["level"]) == ("open", "none")
-    uris = [each["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for each in results]
-    assert uris == ["deploy/web.json", "stdin", "file:///elsewhere/x.json"]
-
-
 # --- Annotations ---------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("status", "command"), [("fail", "error"), ("warning", "warning"), ("unknown", "notice")])
-def test_an_annotation(status: str, command: str) -> None:
-    (line,) = annotations(checked(placed(status)), {})
-    assert line == (
-        f"::{command} file=deploy/web.json,line=7,title=pullguard%3A secret-not-found::"
-        "It is broken.%0AIt is broken.%0Ahttps://docs.aws.amazon.com/"
-    )
-
-
-def test_annotations_of_hostile_texts_are_one_command_each() -> None:
-    bad = Unusable(HOSTILE, HOSTILE, line=3)
-    for line in annotations(checked(placed(file=HOSTILE, text=HOSTILE), unusable=(bad,)), {}):
-        assert line.isprintable()
-        assert "##[" not in line
-        properties, _, message = line.removeprefix("::error ").partition("::")
-        assert set(re.findall(r"(?:^|,)([a-z]+)=", properties)) == {"file", "line", "title"}
-        assert "%0A" in message or "\\n" in message
 
 
 def test_annotations_stand_beside_the_text_in_github_actions(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -225,22 +44,6 @@ def test_annotations_stand_beside_the_text_in_github_actions(check: Check, monke
     assert "a.json:9: warning reference-not-full-arn" in ran.out
     assert json.loads(check("--format", "json", files=files).out)
     assert check("--format", "github", files=files).out.count("\n") == 1
-
-
-@pytest.mark.parametrize(
-    ("file", "workspace", "expected"),
-    [
-        ("a/b.json", None, "a/b.json"),
-        ("./a/../b.json", None, "b.json"),
-        ("../b.json", None, None),
-        ("/elsewhere/b.json", None, None),
-        ("/elsewhere/x/b.json", "/elsewhere", "x/b.json"),
-        ("-", None, None),
-        ("a\0b", None, "a\0b"),
-    ],
-)
-def test_path_in_the_repository(file: str, workspace: str | None, expected: str | None) -> None:
-    assert path_in_repository(file, {"GITHUB_WORKSPACE": workspace} if workspace else {}) == expected
 
 
 # --- Text, JSON, exit codes ----------------------------------------------------------------------------------------
@@ -259,13 +62,6 @@ def test_text(check: Check) -> None:
 def test_text_of_a_file_with_nothing_wrong(check: Check) -> None:
     ran = check(files={"a.json": definition()})
     assert ran.out == "1 task definition, 1 reference: no findings, 3 not checked (--live asks AWS)\n"
-
-
-def test_text_obeys_nobody() -> None:
-    said = text_of(checked(placed(file=HOSTILE, text=HOSTILE)))
-    assert not {"\r", "\x1b"} & set(said)
-    assert "##[" not in said
-    assert not [line for line in said.splitlines() if line.strip().startswith("::")]
 
 
 def test_json_is_the_contract_and_where_things_stand(check: Check) -> None:
@@ -305,7 +101,7 @@ def test_account_and_region_are_null_where_nothing_names_them(
 
 
 @pytest.mark.parametrize("form", ["text", "json", "sarif", "github"])
-def test_credentials_pasted_in_the_place_of_a_reference_are_never_told(check: Check, form: str) -> None:
+def test_credentials_pasted_as_a_reference_are_never_printed(check: Check, form: str) -> None:
     pasted = json.dumps({"username": "u", "password": "Sup3rS3cret"})
     content = definition(container(pasted), container("https://u:Sup3rS3cret@ghcr.io", name="url"))
     for options in ([], ["--region", "eu-west-1"]):

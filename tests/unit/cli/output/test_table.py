@@ -1,4 +1,4 @@
-"""The audit's output for people: each cause, complete, with its commands."""
+"""The audit as a table: every snippet is printed unwrapped."""
 
 import io
 

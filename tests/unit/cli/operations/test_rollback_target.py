@@ -1,0 +1,86 @@
+"""The version that a rollback restores, and objections to it."""
+
+import json
+
+import pytest
+
+from pullguard.domain.provenance import Provenance
+from pullguard.domain.role_policy import policy_document
+from tests.fakes import NOW
+from tests.unit.cli.conftest import Run, in_account
+from tests.unit.cli.deployed import Stack
+from tests.unit.cli.writes import (
+    ONE,
+    ROLE,
+    TASK_DEFINITION,
+    THREE,
+    TWO,
+    policy,
+    put,
+    record_only,
+    standing,
+    versions,
+    write,
+    written,
+)
+
+
+@pytest.fixture
+def stack(aws: None) -> Stack:
+    return written()
+
+
+@pytest.mark.parametrize("outcome", ["refused", "unknown"])
+def test_writes_without_effect_are_skipped(run: Run, stack: Stack, outcome: str) -> None:
+    record_only(stack, policy(ONE, TWO), policy(ONE, TWO, THREE), outcome)
+    ran = run("rollback", "web-execution", "--yes")
+    assert (ran.code, standing()) == (0, policy(ONE))
+    assert stack.ledger.hold(ROLE) is not None
+
+
+def test_a_refused_version_cannot_be_restored(run: Run, stack: Stack) -> None:
+    record_only(stack, policy(ONE, TWO), policy(ONE, TWO, THREE), "refused")
+    ran = run("rollback", "web-execution", "--yes", "--to", versions(run)[0])
+    assert (ran.code, standing()) == (2, policy(ONE, TWO))
+    assert "it changed nothing" in ran.err
+
+
+def test_an_unrecorded_policy_needs_a_named_version(run: Run, stack: Stack) -> None:
+    put(policy(THREE))
+    ran = run("rollback", "web-execution", "--yes")
+    assert (ran.code, standing(), stack.ledger.hold(ROLE)) == (2, policy(THREE), None)
+    for choice in ("--to none", *versions(run)):
+        assert choice in " ".join(ran.err.split())
+    assert run("rollback", "web-execution", "--yes", "--to", versions(run)[1]).code == 0
+    assert standing() == policy(ONE)
+
+
+def test_missing_consent_is_shown_before_a_grant_is_restored(run: Run, stack: Stack) -> None:
+    out = " ".join(run("rollback", "web-execution", "--yes").out.split())
+    assert "would not grant this now: the role web-execution is not opted in" in out
+    in_account("iam").tag_role(RoleName="web-execution", Tags=[{"Key": "pullguard:managed", "Value": "true"}])
+    in_account("secretsmanager").create_secret(Name="one", SecretString="{}")
+    out = " ".join(run("rollback", "web-execution", "--yes", "--to", versions(run)[1]).out.split())
+    assert "the secret one-AbCdEf no longer exists" in out
+    assert "the secret two-AbCdEf no longer exists" in out
+
+
+def test_grants_of_a_deleted_role_of_the_same_name_are_shown(run: Run, stack: Stack) -> None:
+    cause = Provenance(kind="RegisterTaskDefinition", event_id="e-0", at=NOW).to_dict()
+    record = {"before": None, "after": policy(ONE), "task_definition": TASK_DEFINITION, "cause": cause}
+    stack.ledger.record_write(
+        ROLE, write_id="m-0", record={**record, "role_id": "AROAEARLIER", "outcome": "written"}, now=NOW
+    )
+    oldest = versions(run)[-1]
+    out = " ".join(run("rollback", "web-execution", "--yes", "--to", oldest).out.split())
+    assert "to an earlier role named web-execution" in out
+
+
+def test_foreign_statements_in_a_record_are_never_written(run: Run, stack: Stack) -> None:
+    admin = {"Sid": "X", "Effect": "Allow", "Action": "*", "Resource": "*"}
+    document = policy_document([ONE])
+    planted = json.dumps({**document, "Statement": [*document["Statement"], admin]})
+    write(stack, 3, planted, policy(TWO))
+    ran = run("rollback", "web-execution", "--yes")
+    assert standing() == policy(ONE)
+    assert "Not restored" in ran.out

@@ -1,0 +1,47 @@
+"""The history as text."""
+
+import json
+
+import pytest
+
+from pullguard.domain.role_policy import POLICY_NAME
+from tests.unit.cli.conftest import Run
+from tests.unit.cli.deployed import Stack
+from tests.unit.cli.writes import (
+    ONE,
+    THREE,
+    TWO,
+    policy,
+    record_only,
+    versions,
+    write,
+    written,
+)
+
+
+@pytest.fixture
+def stack(aws: None) -> Stack:
+    return written()
+
+
+def test_a_table_names_granted_and_revoked_secrets(run: Run, stack: Stack) -> None:
+    write(stack, 3, policy(ONE, TWO), policy(TWO))
+    out = run("history", "--format", "text").out
+    for text in ("+ one-AbCdEf", "- one-AbCdEf", "+ two-AbCdEf", "web-execution", "for web:7", *versions(run)):
+        assert text in out
+
+
+def test_a_role_is_shown_with_the_diff_of_each_write(run: Run, stack: Stack) -> None:
+    out = run("history", "web-execution", "--format", "text").out
+    assert '+        "arn:aws:secretsmanager:us-east-1:123456789012:secret:two-AbCdEf"' in out
+    assert f"--- {POLICY_NAME} (before)" in out
+
+
+@pytest.mark.parametrize(
+    ("outcome", "said"), [("refused", "refused by AWS, nothing was"), ("unknown", "outcome unknown")]
+)
+def test_the_history_shows_the_outcome_of_a_write(run: Run, stack: Stack, outcome: str, said: str) -> None:
+    record_only(stack, policy(ONE, TWO), policy(ONE, TWO, THREE), outcome)
+    assert [each["outcome"] for each in json.loads(run("history").out)["writes"]] == [outcome, "written", "written"]
+    for options in ((), ("web-execution",)):
+        assert said in " ".join(run("history", *options, "--format", "text").out.split())
