@@ -94,7 +94,7 @@ REFUSED = notice(
     "Remediation Refused",
     deed=Deed(
         kind="grant",
-        what="grant intruder-execution what intruder:1 needs",
+        what="grant role intruder-execution the access that intruder:1 needs",
         task_definition=task_definition("intruder", 1),
         target=f"arn:aws:iam::{ACCOUNT}:role/intruder-execution",
         why="the secret prod/db-password is not opted in: no tag pullguard:registry says which registry it is for",
@@ -109,7 +109,7 @@ DONE = notice(
     "Remediation Completed",
     deed=Deed(
         kind="grant",
-        what="let role shop-execution read secret registry/ghcr-Ab3dEf",
+        what="grant role shop-execution access to secret registry/ghcr-Ab3dEf",
         task_definition=task_definition("checkout", 41),
         target=ROLE,
         role=ROLE,

@@ -7,9 +7,9 @@ from tests.e2e.conftest import Observed
 from tests.e2e.strangers import STRANGERS
 
 WOULD = {
-    "web": ["let role web-execution"],
-    "api": ["let role api-execution"],
-    "worker": ["let role worker-execution", "register worker:1"],
+    "web": ["grant role web-execution"],
+    "api": ["grant role api-execution"],
+    "worker": ["grant role worker-execution", "register a new revision of worker:1"],
 }
 
 
@@ -46,7 +46,7 @@ def test_alerts_say_what_would_be_done(observed: Observed) -> None:
     planned = [letter for letter in observed.letters if letter.attributes["kind"] == "Remediation Planned"]
     for name, deeds in WOULD.items():
         subjects = " ".join(letter.subject for letter in about(planned, name))
-        assert all(f"would {deed}" in subjects for deed in deeds), subjects
+        assert all(f"planned: {deed}" in subjects for deed in deeds), subjects
     assert {letter.attributes["family"] for letter in planned} == set(WOULD)
 
 

@@ -78,7 +78,7 @@ def watched(watching: Scene) -> Iterator[Watched]:
         sweep = json.dumps({"sweep": fresh("sweep"), "token": None})
         watching.send("SweepQueue", sweep)
         insist(
-            lambda: any("take back" in letter.subject for letter in about(watching.letters(), gone)),
+            lambda: any("revoke" in letter.subject for letter in about(watching.letters(), gone)),
             "what would be taken back",
             timeout_s=WITHIN_S,
         )
@@ -135,10 +135,10 @@ def test_no_service_is_redeployed_and_no_policy_changed(watched: Watched) -> Non
 @pytest.mark.parametrize(
     ("scenario", "would"),
     [
-        ("stale", "would register"),
-        ("stale", "would let role"),
-        ("rotated", "would start the tasks of service"),
-        ("unused", "would take back"),
+        ("stale", "planned: register"),
+        ("stale", "planned: grant role"),
+        ("rotated", "planned: redeploy service"),
+        ("unused", "planned: revoke"),
     ],
 )
 def test_planned_remediation_is_reported(watched: Watched, scenario: str, would: str) -> None:

@@ -153,7 +153,7 @@ def test_a_grant_that_nothing_needs_is_withdrawn_after_a_complete_sweep_and_no_o
 
     insist(lambda: policy(revoking, gone) is None, "the withdrawal", timeout_s=WITHIN_S)
     (done,) = insist(
-        lambda: [text for text in reported(revoking, gone, "Remediation Completed") if "take back" in text],
+        lambda: [text for text in reported(revoking, gone, "Remediation Completed") if "revoked the access" in text],
         "an alert of it",
         timeout_s=WITHIN_S,
     )

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from pullguard.alerts import NoticeKind, compose, describe
+from pullguard.alerts.deed import completed
 from pullguard.domain.actions import Action, MoveService, Redeploy, ReferenceChange, Refusal, Reregister, Revoke
 from pullguard.domain.arn import Arn
 from pullguard.domain.remediation import Deed
@@ -25,24 +26,24 @@ from tests.unit.alerts.notices import (
         (
             "Remediation Planned",
             describe(GRANT),
-            ("would let role apps/web-execution read", "Pullguard: would let role", "Key: https://console"),
+            ("planned: grant role apps/web-execution access", "Pullguard: would grant role", "Key: https://console"),
         ),
         (
             "Remediation Completed",
             describe(GRANT),
-            ("done: let role", "Pullguard: did this: let role apps/web-execution read secret", "0123456789abcdef"),
+            ("granted role", "Pullguard: granted role apps/web-execution access to secret", "0123456789abcdef"),
         ),
         (
             "Remediation Failed",
             describe(GRANT, "AWS throttled the call"),
-            ("failed to let role", "and failed: AWS throttled the call"),
+            ("failed to grant role", "Pullguard: failed to grant role", ": AWS throttled the call"),
         ),
         (
             "Remediation Refused",
             describe(REFUSAL),
             (
-                "refused to grant web-execution what web:7 needs",
-                "Pullguard: will not grant web-execution what web:7 needs: the secret is not opted in",
+                "refused to grant role web-execution the access that web:7 needs",
+                "Pullguard: will not grant role web-execution the access that web:7 needs: the secret is not opted in",
                 "To do: Tag the secret pullguard:registry=ghcr.io.\n    aws secretsmanager tag-resource\n",
                 "Finding: f1\n",
             ),
@@ -67,7 +68,7 @@ def test_a_deed_is_told_as_what_it_is(kind: NoticeKind, deed: Deed, lines: tuple
                 ),
                 findings=(),
             ),
-            "register web:7 once more with secret registry/ghcr-Ab3dEf for container app, "
+            "register a new revision of web:7 with secret registry/ghcr-Ab3dEf for container app, "
             "no credentials for container side",
         ),
         (
@@ -79,7 +80,7 @@ def test_a_deed_is_told_as_what_it_is(kind: NoticeKind, deed: Deed, lines: tuple
             ),
             "move service web from web:7 to web:8",
         ),
-        (replace(REFUSAL, kind="reregister"), "register web:7 once more"),
+        (replace(REFUSAL, kind="reregister"), "register a new revision of web:7"),
         (replace(REFUSAL, kind="move-service", target="a/b/shop"), "move service shop away from web:7"),
     ],
 )
@@ -145,18 +146,20 @@ def test_a_deed_names_what_the_action_is_about(action: Action | Revoke | Refusal
     [
         pytest.param(
             replace(GRANT, key=None),
-            "let role apps/web-execution read secret registry/ghcr-Ab3dEf",
+            "grant role apps/web-execution access to secret registry/ghcr-Ab3dEf",
             id="grant-without-a-key",
         ),
         pytest.param(
             REDEPLOY,
-            "start the tasks of service web anew, with version v2 of the rotated secret registry/ghcr-Ab3dEf",
+            "redeploy service web with version v2 of the rotated secret registry/ghcr-Ab3dEf",
             id="redeploy",
         ),
-        pytest.param(replace(REFUSAL, kind="withdraw"), "take back what web-execution was granted", id="no-revoke"),
+        pytest.param(
+            replace(REFUSAL, kind="withdraw"), "revoke the access granted to role web-execution", id="no-revoke"
+        ),
         pytest.param(
             replace(REFUSAL, kind="redeploy", target="a/b/shop"),
-            "start the tasks of service shop (web:7) anew",
+            "redeploy service shop (web:7)",
             id="no-redeploy",
         ),
         pytest.param(
@@ -174,3 +177,8 @@ def test_an_action_says_why_it_failed() -> None:
     for action in (GRANT, REVOKE, REDEPLOY, MOVE):
         assert describe(action, "AWS throttled the call").why == "AWS throttled the call"
         assert describe(action).why == ""
+
+
+def test_a_completed_deed_is_in_the_past_tense_or_in_an_earlier_versions_words() -> None:
+    assert completed("revoke the access of role web") == "revoked the access of role web"
+    assert completed("let role web read secret registry/ghcr") == "done: let role web read secret registry/ghcr"

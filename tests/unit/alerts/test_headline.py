@@ -74,18 +74,18 @@ UNREAD = unread_task_definition(
         ),
         (
             notice(findings=(finding(status="unknown", image=None),)),
-            "[Pullguard] unknown: whether web can pull its image",
+            "[Pullguard] could not verify web",
         ),
         (
             notice(findings=(UNREAD,)),
-            "[Pullguard] unknown: whether web can pull its image - ecs:DescribeTaskDefinition denied",
+            "[Pullguard] could not verify web - ecs:DescribeTaskDefinition denied",
         ),
         (
             notice(
                 findings=(finding(status="unknown", unread="secretsmanager:GetResourcePolicy unanswered"),),
                 reminder=True,
             ),
-            "[Pullguard] reminder, unknown: whether web can pul... - secretsmanager:GetResourcePolicy unanswered",
+            "[Pullguard] reminder, could not verify web, ghcr.i... - secretsmanager:GetResourcePolicy unanswered",
         ),
         (
             notice("Finding Resolved", findings=(UNREAD,)),
@@ -120,7 +120,7 @@ UNREAD = unread_task_definition(
         ),
         (
             about_a_deed("Remediation Planned", describe(GRANT)),
-            "[Pullguard] would let role apps/web-execution read secret registry/ghcr-Ab3dEf and decrypt with ...",
+            "[Pullguard] planned: grant role apps/web-execution access to secret registry/ghcr-Ab3dEf and key...",
         ),
     ],
 )
@@ -143,11 +143,11 @@ HEADLINES: dict[str, tuple[Notice, str]] = {
     "no-task-definition": (notice(findings=(finding(task_definition="?"),)), "error: ? cannot pull ghcr.io/acme/web"),
     "refused": (
         about_a_deed("Remediation Refused", describe(REFUSAL)),
-        "refused to grant web-execution what web:7 needs",
+        "refused to grant role web-execution the access that web:7 needs",
     ),
     "failed": (
         about_a_deed("Remediation Failed", describe(REFUSAL)),
-        "failed to grant web-execution what web:7 needs",
+        "failed to grant role web-execution the access that web:7 needs",
     ),
 }
 

@@ -24,17 +24,17 @@ from tests.unit.alerts.notices import (
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"remedy": Remedy(action="grant")}, "will try to grant the access; the result follows in a separate alert"),
+        ({"remedy": Remedy(action="grant")}, "will try to grant access; the result follows in a separate alert"),
         (
             {"remedy": Remedy(action="reregister")},
             "will try to register a corrected revision; the result follows in a separate alert",
         ),
         (
             {"remedy": Remedy(action="grant"), "observed": True},
-            "only observes here: it would grant the access, and changes nothing. The plan follows in a separate alert",
+            "only observes here: it would grant access but changes nothing. The plan follows in a separate alert",
         ),
         ({"remedy": Remedy(action="none"), "observed": True}, "cannot fix this by itself."),
-        ({"remedy": Remedy(action="reregister"), "severity": "warning"}, "leaves this as it is, since it works today."),
+        ({"remedy": Remedy(action="reregister"), "severity": "warning"}, "makes no change, since this works today."),
     ],
     ids=["grants", "registers", "observes", "leaves to people", "leaves a warning"],
 )
@@ -65,7 +65,7 @@ def test_who_only_references_it_is_marked() -> None:
     reported = notice(dependents=(service("web"), service("api", definition("api").arn, found=False)))
     text = compose(reported).text
     assert (
-        "Affected: 2 services; 1 of them (marked *) reference it and have not been looked at since\n"
+        "Affected: 2 services; 1 of them (marked *) reference it and have not been validated since\n"
         "- service/prod/web (web:7)\n"
         "- service/prod/api (api:1) *\n"
     ) in text
@@ -126,7 +126,7 @@ def test_which_command_is_shown(reported: Notice, snippet: str | None) -> None:
         pytest.param({"opened_at": None}, [], id="unknown"),
         pytest.param({}, ["Since: 2026-05-01T08:00:00Z"], id="since"),
         pytest.param(
-            {"now": OPENED + timedelta(hours=2)}, ["Since: 2026-05-01T08:00:00Z (for 2 h by now)"], id="a-reminder"
+            {"now": OPENED + timedelta(hours=2)}, ["Since: 2026-05-01T08:00:00Z (open for 2 h)"], id="a-reminder"
         ),
         pytest.param(
             {"resolved_at": OPENED + timedelta(days=1)},
@@ -167,7 +167,7 @@ def test_a_failed_rotation_says_when_each_service_pulls_next() -> None:
 def test_what_was_never_examined_is_marked_in_the_end_too() -> None:
     over = notice("Finding Resolved", dependents=(service("web"), service("shop", found=False)))
     assert list(dependent_lines(over))[1:] == [
-        "Was affected: 2 services; 1 of them (marked *) reference it and were not seen failing",
+        "Was affected: 2 services; 1 of them (marked *) reference it and were not found failing",
         "- service/prod/web (web:7)",
         "- service/prod/shop (web:7) *",
     ]

@@ -21,7 +21,7 @@ Why: The role web-execution may not read the secret registry/ghcr.
 
 Evidence: No policy of the role allows secretsmanager:GetSecretValue.
 
-Pullguard: will try to grant the access; the result follows in a separate alert, one for all that it concerns.
+Pullguard: will try to grant access; the result follows in a separate alert.
 
 To do: Let the role read the secret.
     aws iam put-role-policy

@@ -74,12 +74,12 @@ UNKNOWN_TO_AWS = {
     "the-task-definition": (
         World(unreadable={"task-definition": denied("ecs:DescribeTaskDefinition", str(revision_arn()))}),
         "reference-malformed",
-        "whether web can pull its image - ecs:DescribeTaskDefinition denied",
+        "web - ecs:DescribeTaskDefinition denied",
     ),
     "the-secret": (
         replace(BROKEN, unreadable={str(GHCR.arn): denied("secretsmanager:DescribeSecret", str(GHCR.arn))}),
         "secret-not-found",
-        "whether web can pull ghcr.io/acme/web:1 - secretsmanager:DescribeSecret denied",
+        "web, ghcr.io/acme/web:1 - secretsmanager:DescribeSecret denied",
     ),
     "the-registry": (
         replace(
@@ -90,7 +90,7 @@ UNKNOWN_TO_AWS = {
             },
         ),
         "credentials-rejected",
-        "whether web can pull ghcr.io/acme/web:1",
+        "web, ghcr.io/acme/web:1",
     ),
 }
 
@@ -103,7 +103,7 @@ def test_what_nobody_could_tell_is_told_without_a_diagnosis(
     here.validate()
     here.alerter().alert(event(here))
     (alert,) = here.sent.alerts
-    assert alert["Subject"] == f"[Pullguard] unknown: {reported}"
+    assert alert["Subject"] == f"[Pullguard] could not verify {reported}"
     assert alert["MessageAttributes"]["check"]["StringValue"] == check
     assert alert["MessageAttributes"]["status"]["StringValue"] == "unknown"
 

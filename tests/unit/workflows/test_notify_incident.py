@@ -122,7 +122,7 @@ def test_whoever_heard_the_opening_hears_the_end(harness: Harness, changes: bool
     assert opening == end
     assert sorted(end) == sorted(("several", *FAMILIES))
     text = harness.sent.alerts[-1]["Message"]
-    assert "Was affected: 12 services; 10 of them (marked *) reference it and were not seen failing\n" in text
+    assert "Was affected: 12 services; 10 of them (marked *) reference it and were not found failing\n" in text
     first, last = (
         [line for line in harness.sent.alerts[number]["Message"].splitlines() if line.startswith("- ")]
         for number in (0, -1)

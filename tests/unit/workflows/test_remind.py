@@ -34,7 +34,7 @@ def test_people_are_reminded_of_what_is_still_broken_each_time_that_it_is_due(ha
         reminded.append(remind(harness).reminded)
     assert [hour for hour, count in enumerate(reminded, start=1) if count] == [24, 48]
     assert subjects(harness)[1].startswith("[Pullguard] reminder, error: 2 services cannot pull: secret ")
-    assert "(for 1 d by now)" in harness.sent.alerts[1]["Message"]
+    assert "(open for 1 d)" in harness.sent.alerts[1]["Message"]
     assert "reference it" not in harness.sent.alerts[1]["Message"]
 
 

@@ -1,6 +1,7 @@
 """Words for the actions that Pullguard took, would take or must not take."""
 
-from typing import assert_never
+from collections.abc import Mapping
+from typing import Final, assert_never
 
 from pullguard.domain.actions import (
     Action,
@@ -14,15 +15,29 @@ from pullguard.domain.actions import (
 )
 from pullguard.domain.remediation import Deed
 
+_PAST: Final[Mapping[str, str]] = {
+    "grant": "granted",
+    "move": "moved",
+    "redeploy": "redeployed",
+    "register": "registered",
+    "revoke": "revoked",
+}
+
+
+def completed(what: str) -> str:
+    """Return ``what`` of a completed deed in the past tense; the words of an earlier version follow ``done:``."""
+    verb, space, rest = what.partition(" ")
+    return f"{_PAST[verb]}{space}{rest}" if verb in _PAST else f"done: {what}"
+
 
 def describe(deed: Action | Revoke | Refusal, why: str = "") -> Deed:
     """Put an action or a refusal into words; ``why`` is the reason why an action failed."""
     match deed:
         case Grant():
-            key = f" and decrypt with key {deed.key.resource_name}" if deed.key else ""
+            key = f" and key {deed.key.resource_name}" if deed.key else ""
             return Deed(
                 kind="grant",
-                what=f"let role {deed.role.resource_name} read secret {deed.secret.resource_name}{key}",
+                what=f"grant role {deed.role.resource_name} access to secret {deed.secret.resource_name}{key}",
                 task_definition=str(deed.task_definition),
                 target=str(deed.role),
                 role=str(deed.role),
@@ -35,7 +50,7 @@ def describe(deed: Action | Revoke | Refusal, why: str = "") -> Deed:
             changes = ", ".join(_change(change) for change in deed.changes)
             return Deed(
                 kind="reregister",
-                what=f"register {deed.task_definition.resource_name} once more with {changes}",
+                what=f"register a new revision of {deed.task_definition.resource_name} with {changes}",
                 task_definition=str(deed.task_definition),
                 target=str(deed.task_definition),
                 secret=next((str(change.after) for change in deed.changes if change.after), None),
@@ -53,10 +68,12 @@ def describe(deed: Action | Revoke | Refusal, why: str = "") -> Deed:
             )
         case Redeploy():
             service = deed.service.rsplit("/", 1)[-1]
-            what = f"start the tasks of service {service} anew, with version {deed.version} of the rotated secret"
             return Deed(
                 kind="redeploy",
-                what=f"{what} {deed.secret.resource_name}",
+                what=(
+                    f"redeploy service {service} with version {deed.version} "
+                    f"of the rotated secret {deed.secret.resource_name}"
+                ),
                 task_definition=str(deed.task_definition),
                 target=deed.service,
                 secret=str(deed.secret),
@@ -66,8 +83,8 @@ def describe(deed: Action | Revoke | Refusal, why: str = "") -> Deed:
             return Deed(
                 kind="withdraw",
                 what=(
-                    f"take back that role {deed.role.resource_name} may read secret {deed.secret.resource_name}, "
-                    f"which nothing has needed since {deed.unused_since}"
+                    f"revoke the access of role {deed.role.resource_name} to secret {deed.secret.resource_name}, "
+                    f"unused since {deed.unused_since}"
                 ),
                 task_definition=str(deed.task_definition),
                 target=str(deed.role),
@@ -101,16 +118,16 @@ def _refused(refusal: Refusal) -> str:
     revision, target = refusal.task_definition.resource_name, refusal.target.rsplit("/", 1)[-1]
     match refusal.kind:
         case "grant":
-            return f"grant {target} what {revision} needs"
+            return f"grant role {target} the access that {revision} needs"
         case "reregister":
-            return f"register {revision} once more"
+            return f"register a new revision of {revision}"
         case "move-service":
             # The target of a rule or a schedule includes that word; a service's name has no space.
             moved = refusal.target if " " in refusal.target else f"service {target}"
             return f"move {moved} away from {revision}"
         case "redeploy":
-            return f"start the tasks of service {target} ({revision}) anew"
+            return f"redeploy service {target} ({revision})"
         case "withdraw":
-            return f"take back what {target} was granted"
+            return f"revoke the access granted to role {target}"
         case _:
             assert_never(refusal.kind)

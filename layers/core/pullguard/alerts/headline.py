@@ -6,6 +6,7 @@ from itertools import accumulate
 from typing import Final
 
 from pullguard.alerts.affected import concerns_several, counted, dependents_of, families_of, family_of
+from pullguard.alerts.deed import completed
 from pullguard.alerts.foreign import NAME_MAX_CHARS, plain_name, plain_word
 from pullguard.alerts.notice import Notice
 from pullguard.checks.catalogue import broken_by
@@ -47,13 +48,14 @@ def headline(notice: Notice, *, short: bool = False) -> str:
     """Return what is broken, or what was done about it; ``short``: within a subject's length."""
     if notice.kind.startswith("Finding") and notice.findings:
         return _finding_headline(notice, notice.findings[0], 32 if short else NAME_MAX_CHARS)
+    what = notice.deed.what if notice.deed else f"fix {family_of(notice)}"
+    if notice.kind == "Remediation Completed":
+        return plain_name(completed(what))
     word = {
-        "Remediation Planned": "would",
-        "Remediation Completed": "done:",
+        "Remediation Planned": "planned:",
         "Remediation Failed": "failed to",
         "Remediation Refused": "refused to",
     }.get(notice.kind, "about:")
-    what = notice.deed.what if notice.deed else f"mend {family_of(notice)}"
     return f"{word} {plain_name(what)}"
 
 
@@ -66,12 +68,13 @@ def _finding_headline(notice: Notice, finding: Finding, limit: int) -> str:
         many = len(everything) > 1 or any(each.is_service for each in everything)
         who = _cut(family_of(notice), limit) + (f" ({counted(everything)})" if many else "")
         image, because = f" {_image(finding.image)}" if finding.image else " its image", ""
+    named = f",{image}" if image and finding.image else ""
     if notice.kind == "Finding Resolved":
         # It does not claim that the pull works again: another fault, with its own alert, may prevent it.
-        return f"resolved: {who}{f',{image}' if image and finding.image else ''}{because}"
+        return f"resolved: {who}{named}{because}"
     again = "reminder, " if notice.reminder else ""
     if finding.status == "unknown":
-        return f"{again}unknown: whether {who} can pull{image}{because}"
+        return f"{again}could not verify {who}{named}{because}"
     if finding.check in _AT_RISK:
         return f"{again}{plain_word(finding.severity)}: {who} at risk: {thing} did not rotate"
     risk = "cannot pull" if finding.severity == "error" else "may fail to pull"

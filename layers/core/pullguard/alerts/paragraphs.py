@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from pullguard.alerts.affected import DEPENDENTS_SHOWN, concerns_several, counted, dependents_of, family_of, named
+from pullguard.alerts.deed import completed
 from pullguard.alerts.foreign import SNIPPET_MAX_CHARS, plain_name, prose
 from pullguard.alerts.notice import Notice
 from pullguard.checks.next_pull import IN_WORDS
@@ -14,8 +15,7 @@ from pullguard.domain.findings import Finding
 from pullguard.incidents import Dependent, common_sentence
 
 _ROTATION: Final = "secret-rotation-failed"
-_FIXES: Final = {"grant": "grant the access", "reregister": "register a corrected revision"}
-_ONCE: Final = "follows in a separate alert, one for all that it concerns."
+_FIXES: Final = {"grant": "grant access", "reregister": "register a corrected revision"}
 
 
 def paragraphs(notice: Notice) -> Iterator[tuple[str, str]]:
@@ -47,9 +47,9 @@ def _own_part(notice: Notice) -> str:
     reason = f": {why}" if why else ""
     match notice.kind:
         case "Remediation Completed":
-            return f"did this: {what}{reason}" if why else f"did this: {what}."
+            return f"{completed(what)}{reason or '.'}"
         case "Remediation Failed":
-            return f"tried to {what}, and failed{reason}"
+            return f"failed to {what}{reason}"
         case "Remediation Refused":
             return f"will not {what}{reason}"
         case _:
@@ -61,11 +61,11 @@ def _own_fix(finding: Finding) -> str:
     if finding.remedy.action == "none":
         return "cannot fix this by itself."
     if finding.severity == "warning":
-        return "leaves this as it is, since it works today."
+        return "makes no change, since this works today."
     fix = _FIXES[finding.remedy.action]
     if finding.observed:
-        return f"only observes here: it would {fix}, and changes nothing. The plan {_ONCE}"
-    return f"will try to {fix}; the result {_ONCE}"
+        return f"only observes here: it would {fix} but changes nothing. The plan follows in a separate alert."
+    return f"will try to {fix}; the result follows in a separate alert."
 
 
 def _wants_somebody(notice: Notice) -> bool:
@@ -103,7 +103,7 @@ def _not_found(everything: tuple[Dependent, ...], *, over: bool) -> str:
     count = sum(not each.found for each in everything)
     if not count:
         return ""
-    seen = "were not seen failing" if over else "have not been looked at since"
+    seen = "were not found failing" if over else "have not been validated since"
     return f"; {count} of them (marked *) reference it and {seen}"
 
 
@@ -131,7 +131,7 @@ def _resource(text: str) -> str:
 def time_lines(notice: Notice) -> Iterator[str]:
     """Yield when the fault began, how long it lasted, and when it was resolved, as far as known."""
     if notice.opened_at:
-        so_far = f" (for {_duration(notice.lasted)} by now)" if notice.lasted is not None and notice.now else ""
+        so_far = f" (open for {_duration(notice.lasted)})" if notice.lasted is not None and notice.now else ""
         yield f"Since: {instant(notice.opened_at)}{so_far}"
     if notice.resolved_at:
         lasted = f" (lasted {_duration(notice.lasted)})" if notice.lasted is not None else ""
