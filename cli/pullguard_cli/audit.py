@@ -8,8 +8,8 @@ from typing import Any, Final
 from pullguard.domain.facts import Unreadable
 from pullguard.domain.findings import Finding, NotChecked, Severity, Summary
 from pullguard_cli.contract import SCHEMA_VERSION, finding_json
+from pullguard_cli.failed_reads import gaps_of
 from pullguard_cli.scope import Scope
-from pullguard_cli.unread import gaps_of
 
 SEVERITIES: tuple[Severity, ...] = ("error", "warning")
 """Most severe first."""

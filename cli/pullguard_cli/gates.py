@@ -13,7 +13,7 @@ from pullguard.checks.examine import answers_of
 from pullguard.domain.facts import Container, Facts, Key, Lookup, NamedPolicy, Role, Secret, Unreadable, Verification
 from pullguard.domain.findings import Answer, Failed, Passed, Remedy, Severity, Skipped, Unsure
 from pullguard.domain.references import reference_text
-from pullguard_cli.unread import lacks_in
+from pullguard_cli.failed_reads import lacks_in
 
 OTHER_GATE: Final = "There is nothing to check, because of another gate."
 Verdict: TypeAlias = Literal["pass", "fail", "unknown", "not checked", "not looked at"]

@@ -18,8 +18,8 @@ from pullguard.domain.facts import Unreadable
 from pullguard.domain.findings import Finding, Remedy, Severity, Status
 from pullguard.incidents import about, broken_thing, common_sentence
 from pullguard_cli.audit import NOT_EXAMINED, SEVERITIES, Audit
+from pullguard_cli.failed_reads import Lack, lacks_in
 from pullguard_cli.printing import counted
-from pullguard_cli.unread import Lack, lacks_in
 
 _RESOURCES_NAMED: Final = 20
 # Conditions that narrow a statement on all resources if it would otherwise give access to secret values.

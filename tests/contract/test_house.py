@@ -67,3 +67,12 @@ def test_the_core_has_at_most_eight_floors_and_no_cycle() -> None:
 
 def test_every_module_of_the_core_is_in_a_package() -> None:
     assert house.modules_at_the_root() == ()
+
+
+def test_every_module_has_tests_that_its_name_leads_to() -> None:
+    assert house.modules_without_tests_of_their_name() == ()
+
+
+def test_the_language_has_few_markers_of_stilted_english() -> None:
+    _, found = house.markers()
+    assert {marker: each for marker, each in found.items() if each > house.MARKERS_MAX} == {}

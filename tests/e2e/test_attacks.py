@@ -93,7 +93,7 @@ def siege(ground: Ground, registries: tuple[Recording, Recording]) -> Siege:
     for attack in ATTACKS:
         attack.mount(ground, attack.name)
     scene.release()
-    scene.settle(timeout_s=300)
+    scene.settle(timeout_s=900)  # 300 s were too few on a busy machine of two cores
     good, evil = registries
     return Siege(
         ground=ground,

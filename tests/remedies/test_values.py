@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from pullguard.checks.manual_policies import Future
 from pullguard.checks.new_secret import create_command
-from pullguard.checks.policies_by_hand import Future
 from pullguard.domain.arn import Arn
 from pullguard.domain.aws_cli import command, tags_option
 from pullguard.domain.consent import tagging

@@ -23,7 +23,7 @@ def explain(
     - `pullguard explain web` — the newest revision of a family
     - `pullguard explain web:7 --format json | jq '.containers[].steps[] | select(.verdict == "fail")'`
     """
-    from pullguard_cli.one import connect_for, examine_one  # noqa: PLC0415
+    from pullguard_cli.examined import connect_for, examine_one  # noqa: PLC0415
     from pullguard_cli.output.explanation import report  # noqa: PLC0415 (slow import, not needed for the help text)
 
     connection = connect_for(task_definition, profile=profile, region=region)

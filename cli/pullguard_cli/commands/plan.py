@@ -70,7 +70,7 @@ def plan(
     - `pullguard plan web:7 --move-services --format json | jq '.calls[].operation'`
     """
     from pullguard.planning.planner import Rules  # noqa: PLC0415 (slow import, not needed for the help text)
-    from pullguard_cli.one import connect_for, examine_one  # noqa: PLC0415
+    from pullguard_cli.examined import connect_for, examine_one  # noqa: PLC0415
     from pullguard_cli.output.plan import report  # noqa: PLC0415
 
     connection = connect_for(task_definition, profile=profile, region=region)

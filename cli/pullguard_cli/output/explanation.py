@@ -10,9 +10,9 @@ from rich.text import Text
 
 from pullguard.domain.facts import Facts, Unreadable
 from pullguard_cli.contract import SCHEMA_VERSION
+from pullguard_cli.examined import One
 from pullguard_cli.failures import EXIT_COULD_NOT_RUN, EXIT_FINDINGS, EXIT_OK
 from pullguard_cli.gates import OTHER_GATE, Pull, Remark, Step, pulls_of
-from pullguard_cli.one import One
 from pullguard_cli.options import TextFormat
 from pullguard_cli.printing import STYLES, output, says
 

@@ -6,7 +6,7 @@ Source: https://docs.github.com/en/actions/reference/workflows-and-actions/workf
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from pullguard_cli.checked import Checked, Placed, path_in_repository, printable
+from pullguard_cli.check_result import Checked, Placed, path_in_repository, printable
 from pullguard_cli.input.located import Unusable
 
 _COMMANDS: Final = {"error": "error", "warning": "warning", "unknown": "notice"}

@@ -16,12 +16,12 @@ from pullguard.workflows.validate import in_scope, tags_of
 from pullguard_cli.calls import Call, Calls, calls_for
 from pullguard_cli.contract import SCHEMA_VERSION, finding_json
 from pullguard_cli.difference import print_difference
+from pullguard_cli.examined import One
+from pullguard_cli.failed_reads import lacks_in
 from pullguard_cli.failures import EXIT_COULD_NOT_RUN, EXIT_FINDINGS, EXIT_OK, asking_aws
-from pullguard_cli.one import One
 from pullguard_cli.options import TextFormat
 from pullguard_cli.output.unasked import sentences
 from pullguard_cli.printing import STYLES, output, says
-from pullguard_cli.unread import lacks_in
 
 HELD_BACK: Final = "A tag sets pullguard:mode=observe: Pullguard only reports this and makes no calls."
 BY_MODE: Final = "With Mode=remediate, a deployed Pullguard makes these calls; with Mode=observe it only reports them."

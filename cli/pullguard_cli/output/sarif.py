@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from pullguard.checks.catalogue import CHECKS
 from pullguard.checks.check import Check
-from pullguard_cli.checked import Checked, Placed, path_in_repository
+from pullguard_cli.check_result import Checked, Placed, path_in_repository
 from pullguard_cli.input.located import STANDARD_INPUT, Unusable
 
 SCHEMA: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"

@@ -6,8 +6,8 @@ import pytest
 
 from pullguard.checks.catalogue import CHECKS
 from pullguard.checks.check import GATES, Check
+from pullguard.domain.diagnosis import EXPLANATIONS
 from pullguard.domain.findings import RemedyAction, Severity
-from pullguard.domain.stopped_reason import EXPLANATIONS
 
 CATALOGUE: dict[str, tuple[Severity, RemedyAction]] = {
     "reference-malformed": ("error", "reregister"),

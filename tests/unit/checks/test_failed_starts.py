@@ -10,10 +10,10 @@ from botocore.stub import Stubber
 
 from pullguard.aws.ecs import Ecs
 from pullguard.checks.examine import examine
+from pullguard.domain.diagnosis import diagnose, explain
 from pullguard.domain.facts import FailedStart, Reason, Usage, Verification
 from pullguard.domain.findings import Finding
 from pullguard.domain.image import parse_images
-from pullguard.domain.stopped_reason import diagnose, explain
 from pullguard.domain.task_definition import read_task_definition
 from tests.fakes import CLUSTER, NOW, REGION, World, container, revision_arn, role, role_arn, secret, task_definition
 from tests.unit.domain.stopped_texts import TEXTS

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from pullguard.checks.manual_policies import Future
 from pullguard.checks.new_secret import beside, create_command, future_of
-from pullguard.checks.policies_by_hand import Future
 from pullguard.domain.arn import SecretReference
 from pullguard.domain.facts import Facts, Secret
 from pullguard.domain.opt_in import REGISTRY_TAG, ROLES_TAG

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pullguard.checks.examine import examine
-from pullguard.checks.policies_by_hand import BOTH, DECRYPT
+from pullguard.checks.manual_policies import BOTH, DECRYPT
 from pullguard.checks.role_steps import attached_instead, grant_by_hand
 from pullguard.domain.facts import Missing, NamedPolicy, NotAsked, Role, Secret, Verification
 from pullguard.domain.findings import Finding, Remedy

@@ -1,7 +1,7 @@
 """Results of ``pullguard check`` for the tests of its outputs, and the schema of SARIF."""
 
 from pullguard.domain.findings import Finding, Remedy, Summary
-from pullguard_cli.checked import Checked, Placed
+from pullguard_cli.check_result import Checked, Placed
 from pullguard_cli.input.located import Unusable
 
 TEXT = {"type": "object", "required": ["text"], "properties": {"text": {"type": "string", "minLength": 1}}}

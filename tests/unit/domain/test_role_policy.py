@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pullguard.checks.policies_by_hand import extended
+from pullguard.checks.manual_policies import extended
 from pullguard.domain.arn import Arn
 from pullguard.domain.role_policy import (
     INLINE_POLICIES_MAX_CHARS,

@@ -8,7 +8,7 @@ from pullguard.access.decision import Citation
 from pullguard.access.gates import KEY_GATES, FindingId, Gate, PullAccess
 from pullguard.access.policy import Layer, Policy
 from pullguard.checks.check import CREDENTIALS_FILE, put_value
-from pullguard.checks.policies_by_hand import BOTH, DECRYPT, READ, adding
+from pullguard.checks.manual_policies import BOTH, DECRYPT, READ, adding
 from pullguard.checks.role_steps import grant_by_hand, lacking
 from pullguard.checks.shared_policies import (
     ADDS,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
 from pullguard.checks.unread import how_to_read, how_to_read_value
-from pullguard.domain import meaning
+from pullguard.domain import secret_resolution
 from pullguard.domain.arn import Arn, MalformedReference, SecretReference
 from pullguard.domain.aws_cli import on_secret
 from pullguard.domain.errors import Malformed, shown
@@ -146,7 +146,7 @@ def _secret_of(facts: Facts, container: Container) -> Secret | None:
     """Return the secret that the container names, even by an ARN that AWS reads as another's; never a replacement."""
     reference = container.reference
     reference = reference.meant if isinstance(reference, MalformedReference) else reference
-    return meaning.named(facts, reference) if reference is not None else None
+    return secret_resolution.named(facts, reference) if reference is not None else None
 
 
 def shown_reference(container: Container) -> str | None:

@@ -7,7 +7,7 @@ from typing import Final
 
 from pullguard.checks.catalogue import CHECKS, incident_of
 from pullguard.checks.check import Check
-from pullguard.checks.explained import explained
+from pullguard.checks.failure_attribution import explained
 from pullguard.checks.older_revision import instead_of_a_copy
 from pullguard.checks.unread import how_to_read
 from pullguard.domain.arn import Arn

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
-from pullguard.checks import near
+from pullguard.checks import misspellings
 from pullguard.checks.check import (
     NEEDS_DEFINITION,
     NEEDS_ROLE,
@@ -144,7 +144,7 @@ def _is_gone(facts: Facts, missing: Missing) -> Failed:
         subject=subject_of(facts),
         cause=f"The execution role of {definition} does not exist.",
         evidence=f"GetRole of {missing.resource}: NoSuchEntity",
-        remedy=near.of_role(facts, _create(facts)),
+        remedy=misspellings.of_role(facts, _create(facts)),
     )
 
 

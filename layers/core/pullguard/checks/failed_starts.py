@@ -5,12 +5,12 @@ from datetime import timedelta
 from typing import Final
 
 from pullguard.checks.check import PullGate
+from pullguard.domain.diagnosis import Diagnosis, diagnose, diagnose_one
 from pullguard.domain.errors import Malformed, shown
 from pullguard.domain.facts import Facts, FailedStart, Reason, TaskDefinition, Usage
 from pullguard.domain.hidden_text import without_credentials
 from pullguard.domain.image import ImageReference, parse_images
-from pullguard.domain.stopped_reason import Diagnosis, diagnose, diagnose_one
-from pullguard.domain.stopped_text import NamedRole
+from pullguard.domain.stopped_reason import NamedRole
 from pullguard.domain.task_definition import role_arn
 
 # The time that a service needs for a few more attempts.

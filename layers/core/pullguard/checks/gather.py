@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from pullguard.access.gathered import concerns_organization
-from pullguard.domain import meaning
+from pullguard.domain import secret_resolution
 from pullguard.domain.arn import SECRET_NAME_MAX_CHARS, Arn, SecretReference
 from pullguard.domain.errors import Malformed
 from pullguard.domain.facts import (
@@ -213,9 +213,9 @@ def _near_secrets(facts: Facts, readers: Readers) -> Iterator[tuple[str, Lookup[
         place = reference.arn or home
         if place.account != home.account:
             continue
-        if meaning.replacement(facts, reference) is not None:
+        if secret_resolution.replacement(facts, reference) is not None:
             yield container.name, _near_beside(reference, image, place.region, readers)
-        elif meaning.is_lost(facts, reference):
+        elif secret_resolution.is_lost(facts, reference):
             beside = _of_another_region(facts, reference, image, place.region)
             near = _near(reference, image, place.region, readers)
             yield container.name, (*beside, *(near if isinstance(near, tuple) else ())) if beside else near

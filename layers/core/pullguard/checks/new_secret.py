@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from pullguard.checks.check import image_of, is_ecr
-from pullguard.checks.policies_by_hand import Future
+from pullguard.checks.manual_policies import Future
 from pullguard.domain.arn import Arn, SecretReference
 from pullguard.domain.aws_cli import command, tags_option
 from pullguard.domain.facts import Facts, Role, Secret

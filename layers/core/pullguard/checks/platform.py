@@ -17,6 +17,7 @@ from pullguard.checks.check import (
 from pullguard.checks.failed_starts import ROLE_GATES, OtherRole, diagnosed, other_role, quoted, recent_starts
 from pullguard.domain.arn import Arn
 from pullguard.domain.aws_cli import command, in_order
+from pullguard.domain.diagnosis import Diagnosis, Explanation, Kind
 from pullguard.domain.errors import shown
 from pullguard.domain.facts import (
     Facts,
@@ -30,7 +31,6 @@ from pullguard.domain.facts import (
     Usage,
 )
 from pullguard.domain.findings import Answer, Failed, Passed, Remedy, Unsure
-from pullguard.domain.stopped_reason import Diagnosis, Explanation, Kind
 
 _STOPPED_TASKS = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html"
 # Both from the page above: "platform version 1.2.0 or later", "version 1.19.0 or later of the container agent".

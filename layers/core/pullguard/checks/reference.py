@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from pullguard.checks import credentials_missing, near
+from pullguard.checks import credentials_missing, misspellings
 from pullguard.checks.check import (
     NAME_FULL_ARN,
     NEEDS_DEFINITION,
@@ -21,7 +21,7 @@ from pullguard.checks.check import (
 )
 from pullguard.checks.new_secret import future_of
 from pullguard.checks.role_steps import creating, naming, steps_for
-from pullguard.domain import meaning
+from pullguard.domain import secret_resolution
 from pullguard.domain.arn import Arn, MalformedReference, SecretReference
 from pullguard.domain.aws_cli import command, on_secret
 from pullguard.domain.errors import shown
@@ -70,7 +70,7 @@ def _behind_a_suffix(facts: Facts, reference: MalformedReference) -> Secret | No
     if reference.meant is None:
         return None
     found = facts.secrets.get(reference.meant.text)
-    return found if isinstance(found, Secret) else meaning.namesake(facts, reference.meant)
+    return found if isinstance(found, Secret) else secret_resolution.namesake(facts, reference.meant)
 
 
 def _list_secrets(facts: Facts) -> str:
@@ -89,7 +89,7 @@ def _not_full_arn(facts: Facts) -> Iterable[Answer]:
                 yield Passed(subject=subject)
             case Secret() as secret:
                 yield _resolves(facts, container, reference, secret)
-            case Missing() if (namesake := meaning.namesake(facts, reference)) is not None:
+            case Missing() if (namesake := secret_resolution.namesake(facts, reference)) is not None:
                 yield _is_taken_for_complete(facts, container, reference, namesake)
             case Missing() if isinstance(facts.namesakes.get(reference.text), Missing):
                 yield Inapplicable(subject=subject)  # no secret has that name: the checks below report the fault
@@ -192,10 +192,10 @@ def _stale(facts: Facts) -> Iterable[Answer]:
             yield Passed(subject=subject)
         if not isinstance(found, Missing):
             continue
-        if (unread := meaning.unread(facts, reference)) is not None:
+        if (unread := secret_resolution.unread(facts, reference)) is not None:
             yield unreadable(subject, f"Which secret {shown(reference.text)} means", unread)
             continue
-        secret = meaning.replacement(facts, reference)
+        secret = secret_resolution.replacement(facts, reference)
         if secret is None:
             yield Inapplicable(subject=subject)  # reference-not-full-arn or secret-not-found reports it
             continue
@@ -225,9 +225,9 @@ def _not_found(facts: Facts) -> Iterable[Answer]:
                 yield unreadable(subject, f"The secret of container {container.name}", unread)
             case NotAsked() as not_asked:
                 yield skipped(subject, "Does the secret exist?", not_asked)
-            case Missing() if meaning.meant(facts, reference) is not None:
+            case Missing() if secret_resolution.meant(facts, reference) is not None:
                 yield Inapplicable(subject=subject)  # reference-not-full-arn or reference-stale reports it
-            case Missing() if meaning.unread(facts, reference) is None:
+            case Missing() if secret_resolution.unread(facts, reference) is None:
                 yield Failed(
                     subject=subject,
                     cause=f"The secret {shown(reference.text)} that container {container.name} names does not exist.",
@@ -239,7 +239,7 @@ def _not_found(facts: Facts) -> Iterable[Answer]:
 
 
 def _create_or_restore(facts: Facts, container: Container, reference: SecretReference) -> Remedy:
-    if (deleted := meaning.deleted(facts, reference)) is not None:
+    if (deleted := secret_resolution.deleted(facts, reference)) is not None:
         steps = steps_for(facts, container, deleted)
         restored = replace(steps, commands=(on_secret(deleted, "restore-secret"), *steps.commands))
         text = (
@@ -271,8 +271,8 @@ def _create_or_restore(facts: Facts, container: Container, reference: SecretRefe
     future = future_of(facts, reference)
     create = "Create the secret." if at_home else _of_home(facts, reference, future.name)
     otherwise = creating(facts, container, future, create, printed=printed)
-    remedy = near.of_secret(facts, container, future.name, otherwise)
-    other = meaning.other_reading(facts, reference)
+    remedy = misspellings.of_secret(facts, container, future.name, otherwise)
+    other = secret_resolution.other_reading(facts, reference)
     if other is None:
         return remedy
     complete = (
@@ -334,7 +334,7 @@ def _registry_mismatch(facts: Facts) -> Iterable[Answer]:
                 f"{' and '.join(sorted(hosts))}."
             ),
             evidence=f"tag {REGISTRY_TAG} of the secret is {shown(secret.tags[REGISTRY_TAG])}",
-            remedy=near.of_registry_host(image, secret),
+            remedy=misspellings.of_registry_host(image, secret),
         )
 
 

@@ -17,10 +17,10 @@ from pullguard.access.gates import KEY_GATES, Gate, PullAccess
 from pullguard.access.verdict import Circumstances, pull_access
 from pullguard.checks.check import CREDENTIALS_FILE, gives_credentials, reference_snippet
 from pullguard.checks.gather import lacks_credentials
+from pullguard.checks.manual_policies import BOTH, DECRYPT, READ, Future, adding, extended, reading_policy
 from pullguard.checks.new_secret import create_command, future_of
-from pullguard.checks.policies_by_hand import BOTH, DECRYPT, READ, Future, adding, extended, reading_policy
 from pullguard.checks.shared_policies import in_words, is_elsewhere, is_statement, lacks_own, needs_own, widened
-from pullguard.domain import meaning
+from pullguard.domain import secret_resolution
 from pullguard.domain.arn import Arn, MalformedReference, SecretReference
 from pullguard.domain.aws_cli import STDIN, command, in_order, tags_option, unless_there
 from pullguard.domain.consent import missing_key
@@ -333,12 +333,14 @@ def _wanted_by(facts: Facts, container: Container) -> Wanted | None:
     if isinstance(reference, MalformedReference):
         reference = reference.meant
     if isinstance(reference, SecretReference):
-        found = meaning.named(facts, reference) or meaning.replacement(facts, reference)
+        found = secret_resolution.named(facts, reference) or secret_resolution.replacement(facts, reference)
         looked_up = facts.secrets.get(reference.text)
-        is_gone = isinstance(looked_up, Missing) and meaning.unread(facts, reference) is None
+        is_gone = isinstance(looked_up, Missing) and secret_resolution.unread(facts, reference) is None
         # If a reference was not looked up, its text itself says what the role is to read.
         is_named = is_gone or isinstance(looked_up, NotAsked)
-        return found or meaning.deleted(facts, reference) or (future_of(facts, reference) if is_named else None)
+        return (
+            found or secret_resolution.deleted(facts, reference) or (future_of(facts, reference) if is_named else None)
+        )
     if lacks_credentials(container) and isinstance(container.image, ImageReference):
         listed = facts.registry_secrets if isinstance(facts.registry_secrets, tuple) else ()
         candidates = secrets_for(container.image, listed)

@@ -7,7 +7,7 @@ from typing import Any, Final
 from pullguard.access.decision import Verdict
 from pullguard.access.gates import Gate
 from pullguard.access.policy import Layer
-from pullguard.checks.policies_by_hand import adding, deleted_principals, extended
+from pullguard.checks.manual_policies import adding, deleted_principals, extended
 from pullguard.domain.arn import dns_suffix_of
 from pullguard.domain.aws_cli import STDIN, arguments, command, in_order
 from pullguard.domain.facts import Key, NamedPolicy, Role, Secret

@@ -195,7 +195,8 @@ class SecretReference:
         """The secret's name *if* this is a complete ARN; None if it cannot be one (it does not end in a suffix).
 
         It is a candidate, never a proof: a secret may be called ``app-abc123``, and its ARN without the suffix looks
-        like the complete ARN of ``app``. Only DescribeSecret decides which of the two is meant (``domain/meaning.py``).
+        like the complete ARN of ``app``. Only DescribeSecret decides which of the two is meant
+        (``secret_resolution.py``).
         """
         name, suffix = self.name[:-_SECRET_SUFFIX_CHARS], self.name[-_SECRET_SUFFIX_CHARS:]
         return name if self.arn is not None and name and _SECRET_SUFFIX.fullmatch(suffix) else None

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from pullguard.domain import meaning
+from pullguard.domain import secret_resolution
 from pullguard.domain.arn import Arn, MalformedReference
 from pullguard.domain.aws_cli import STDIN, command, on_secret, tags_option
 from pullguard.domain.errors import Malformed, NotNow
@@ -76,7 +76,9 @@ def _containers_for(facts: Facts, secret: Secret) -> Iterator[Container]:
         reference = container.reference
         if isinstance(reference, MalformedReference):
             reference = reference.meant
-        if reference is None or ((named := meaning.meant(facts, reference)) is not None and named.arn == secret.arn):
+        if reference is None or (
+            (named := secret_resolution.meant(facts, reference)) is not None and named.arn == secret.arn
+        ):
             yield container
 
 

@@ -568,10 +568,10 @@ class Facts:
 
     ``organization`` is the id of the account's organization (Missing: the account is in none), None if no policy needs
     it. ``secrets`` is keyed by the reference's text. So are the two queries that decide the meaning of an ARN that AWS
-    does not find (``domain/meaning.py``): ``namesakes`` has DescribeSecret's answers for the whole last part as a name;
-    where that is ``Missing``, ``replacements`` has the answers for that name without the suffix. ``near_secrets`` (by
+    does not find (``secret_resolution.py``): ``namesakes`` has DescribeSecret's answers for the whole last part as a
+    name; if that is ``Missing``, ``replacements`` has those for that name without the suffix. ``near_secrets`` (by
     the container's name) and ``near_roles`` are candidates for a secret or role that does not exist, the likeliest
-    first: offered to people, never acted on (NotLooked: no opted-in name is near, and others were not listed).
+    first: offered to people, never acted on (NotAsked: no opted-in name is near, and others were not listed).
     ``registry_secrets`` are the opted-in secrets of the account and Region for the registries from which containers
     pull without credentials. ``verifications`` and ``simulations`` are keyed by container name. The verification of a
     container without credentials says whether the registry serves its image anonymously. ``accepted``, also by

@@ -5,7 +5,7 @@ keeps only its name. A role also has two, since IAM's events contain its name wi
 ARN.
 """
 
-from pullguard.domain import meaning
+from pullguard.domain import secret_resolution
 from pullguard.domain.arn import Arn, MalformedReference, SecretReference
 from pullguard.domain.errors import Malformed
 from pullguard.domain.facts import Container, Facts, Key, NamedPolicy, Role, Secret, TaskDefinition
@@ -58,7 +58,7 @@ def references_of(facts: Facts) -> frozenset[str]:
                 things.add(pulls_with(str(secret.arn), container.image.host))
         elif (reference := _usable(container)) is not None:
             things |= _of_reference(reference, home)
-            if (other := meaning.meant(facts, reference)) is not None:
+            if (other := secret_resolution.meant(facts, reference)) is not None:
                 things |= _of_secret(other)
     return frozenset(things)
 

@@ -1,6 +1,6 @@
 """The causes in texts of stopped tasks, and the meaning of each: the table behind ``stopped_reason``.
 
-Patterns are matched on words without names (``stopped_text``), in lower case; ``<>`` is a name, ``status503`` an HTTP
+Patterns are matched on words without names (``stopped_reason``), in lower case; ``<>`` is a name, ``status503`` an HTTP
 status. A more specific explanation precedes a general one: of several texts, the first one in order counts.
 """
 

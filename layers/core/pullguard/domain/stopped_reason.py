@@ -1,199 +1,196 @@
-"""The texts in which ECS says why a task did not start, and their explanations.
+"""A stopped reason with its names separated from its words, and what the names say.
 
-The words change with the platform and the agent, and Fargate cuts long ones: the absence of ``AccessDenied`` proves
-nothing. So a text only leads to a validation and phrases the message; a finding's status comes from the facts.
-
-A text is a chain from the step that failed to its cause: "failed to fetch anonymous token: … i/o timeout" is about the
-network. The step decides only the subject of a text (a secret, a pull, something else); the cause that ends last
-decides the rest.
+Names of images, hosts, secrets and files are chosen by others: an image may be called ``denied`` or ``ecr``, its tag
+``401``. So every possible name becomes ``<>`` before the words are matched, and an HTTP status ``status401``. The
+registry of a text is read from the image reference or URL in it, as a container runtime reads it.
 """
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
-from pullguard.domain.facts import Reason
-from pullguard.domain.image import ImageReference, parse_images
-from pullguard.domain.stopped_causes import (
-    ADDRESS_REFUSED,
-    ECR,
-    HOST_ROWS,
-    LOCKED_OUT,
-    NO_CREDENTIALS,
-    PULL_FAILED,
-    PULL_ROWS,
-    ROLE_ROWS,
-    SECRET_FAILED,
-    SECRET_INJECTION,
-    SECRET_ROWS,
-    SERVICE_ROWS,
-    UNCLEAR,
-    UNKNOWN,
-    Explanation,
-    Kind,
-    Row,
-)
-from pullguard.domain.stopped_text import NamedRole, StoppedText, compiled, read_stopped_text
+from pullguard.domain.image import ImageReference, is_ecr_host, normal_host, parse_images
 
-__all__ = ["EXPLANATIONS", "UNKNOWN", "Diagnosis", "Explanation", "Kind", "diagnose", "explain", "priority"]
+READ_CHARS_MAX: Final = 4096  # ECS's own texts have at most about 1,000
+_GAP = " … "
+_PLAIN = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "`": "'"})
+_SPELLINGS: Final = (
+    (r'\\+"', '"'),  # a text that was copied out of JSON
+    (r"\\+[nrt]", " "),
+    (r"username/password", "username or password"),
+    (r"client\.timeout", "client timeout"),
+    (r"\b(status|statuscode|code|http)([:=])(?=\d)", r"\1\2 "),
+    (r"(?<![\w/.:-])(\w+(?:Error|Exception)):(?=\S)", r"\1: "),
+)
 
-# The subject of a text.
-_CREDENTIALS: Final = (
-    r"registry auth from asm|\basm fetching"
-    r"|authorizationdata is malformed|empty secrets value|unable to unmarshal secret value"
-    r"|private registry credentials: not found|cannotpullcontainerautherror|container's registry auth data"
-)
-_ECR_LOGIN: Final = (
-    r"unable to retrieve ecr registry auth|registry auth from amazon ecr|cannotpullecrcontainererror"
-    r"|engine ecr credentials|ecr auth(?: data|:)"
-)
-_INJECTION: Final = (
-    r"unable to retrieve secrets? from (?:asm|ssm)|failed to fetch secret <> from secrets manager"
-    r"|can(?:'t|not) retrieve the secret with arn|fetching secret data from|did not contain json key"
-    r"|unable to create ssm client|trying to retrieve secret with value"
-    r"|could not find a secretsmanager secretid|invalid ssm parameters"
-)
-_GENERIC: Final = "unable to pull secrets or registry auth"
-_PULL: Final = (
-    r"cannotpull|failed to resolve ref|resolve image|pull access denied|requested access to the resource is denied"
-    r"|insufficient_scope|(?:\bunauthorized: |<>: \")authentication required"
-    r"|failed to fetch (?:anonymous|oauth) token|failed to authorize"
-    r"|pull image manifest|inspect image has been|ref pull has been|failed to pull|transition to pulled"
-    r"|httpread\w*|can't pull the image"
-    r"|toomanyrequests|pull rate limit|too many failed login|manifest unknown|manifest for <>|basic auth credentials"
-    r"|registry endpoint|invalid reference format|matching manifest for|image manifest does not|error from registry"
-    r"|failed to (?:register|extract) layer|unexpected status from (?:get|head) request"
-    r"|error response from daemon: (?:get|head) <>"
-    r"|(?:^|daemon: |registry: |<>: |task: |\(error )(?:denied|unauthorized|name unknown): "
-)
-_OTHER: Final = (
-    r"cannot(?:start|create|stop|inspect|describe)|logging driver|log stream|env files"
-    # Things that a service does besides starting tasks: targets, service discovery, scaling, volumes.
-    r"|^<> (?:(?:is|was|has) )?(?:failed to|unable to) (?!(?:consistently )?(?:launch|start|place|run|pull)\b)"
-    r"|target-group|\belb\b|load balancer|health checks?\b|service discovery"
-)
-_OF_ECR: Final = r"perform: <ecr(?:-public)?>|does not exist in the registry with id|redacted ecr url|amazon ecr\b"
-_TOKEN_STEP: Final = r"failed to fetch (?:anonymous|oauth) token"  # noqa: S105 (a step of a pull)
+# --- What the names say ----------------------------------------------------------------------------------------
 
-# At the end of a chain containerd names the class of an error, which is less specific than the preceding text.
-_CLASS: Final = r"(?:[^:]{0,120}: (?:not found|unknown|failed precondition|unavailable|invalid argument))?"
-# Explanations that take precedence wherever they appear, each over the given kinds.
-_SPECIAL: Final[tuple[tuple[Explanation, frozenset[Kind]], ...]] = (
-    (LOCKED_OUT, frozenset({"rate-limited", "pull-denied", "no-credentials-used"})),
-    (ADDRESS_REFUSED, frozenset({"pull-denied", "no-credentials-used"})),
-    (NO_CREDENTIALS, frozenset({"pull-denied"})),
+_END = r"(?=[:,.;)\]]*(?:[\s\"'<>]|$))"
+_URL = rf"\b[a-z][a-z0-9+.-]{{0,20}}://([^\s\"'<>/?#]+?)((?:[/?#][^\s\"'<>]*?)?){_END}"
+_ARN = rf"\barn:aws[a-z-]*:[^\s\"'<>]*?{_END}"
+_IMAGE = (
+    r"(?:(?P<always>resolve ref(?:erence)?|pull access denied for|(?<!matching )manifest for|no such image:)"
+    r"|resolve image|access denied for|related to"
+    r"|(?:pull(?:ing)?|pull and unpack|inspect) image(?! manifest| has)"
+    r"|(?:image|repository)(?= \S+ (?:not found|does not exist)))"
+    r"\s+(?P<quote>[\"']?)(?P<reference>[^\s\"',]+)"
 )
-EXPLANATIONS: Final[tuple[Explanation, ...]] = tuple(
-    dict.fromkeys(
-        (
-            *(explanation for _, explanation in (*SECRET_ROWS, *ROLE_ROWS)),
-            SECRET_FAILED,
-            *(explanation for _, explanation in PULL_ROWS),
-            PULL_FAILED,
-            UNCLEAR,
-            ECR,
-            SECRET_INJECTION,
-            *(explanation for _, explanation in SERVICE_ROWS),
-            UNKNOWN,
-        )
-    )
+_REPOSITORY = r"/v2/([^?#]+)/(?:manifests|blobs|tags)(?:[/?].*)?"
+_PATH = rf"(?<![^\s\"'(])[^\s/\"'()\[\]<>,;]+/[^\s\"'()\[\]<>,;]+?{_END}"
+_LOOKED_UP = r"\blookup (\S+?)(?=:? )"
+# A name that is cut off ends the text, and does not count as a name.
+_ROLE = (
+    r"arn:aws[a-z-]*:(?:sts|iam)::(?P<account>\d{12})"
+    r":(?:assumed-role/(?P<session>[\w+=,.@-]+)/|role/(?:[\w+=,.@/-]+/)?(?P<name>[\w+=,.@-]+)(?=['\"\s]))"
 )
-"""The order in which one of several texts is chosen."""
+# Amazon ECR's own endpoints besides those of its registries, and the buckets that its layers come from.
+# https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html
+_ECR_ENDPOINT = (
+    r"(?:api\.)?ecr(?:-public)?(?:-fips)?\.[a-z0-9-]+\.(?:amazonaws\.com(?:\.cn)?|api\.aws)"
+    r"|prod-[a-z0-9-]+-starport-layer-bucket\.s3\.[a-z0-9.-]+"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Diagnosis:
-    """An explanation, and what the text names: ``images``, the ``registry`` of the one that failed, and the ``role``.
+class NamedRole:
+    """A role as texts name it. ``arn``: None if the text names a session, which omits the path."""
 
-    The last two are None if neither the text nor the task's containers name them.
+    account: str
+    name: str
+    arn: str | None = None
+
+    def may_be(self, other: "NamedRole") -> bool:
+        """Whether both name one role: by their ARNs or, if a path is unknown, by name and account."""
+        if self.arn is not None and other.arn is not None:
+            return self.arn == other.arn
+        return (self.account, self.name) == (other.account, other.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoppedText:
+    """The ``words`` of a text in lower case, without its names.
+
+    ``images`` are those that the text names, as references or in the URLs of requests to a registry. ``registry`` is
+    the host of the image that the text is about, if it says so. ``names_ecr`` is whether that host, or otherwise
+    anything in the text that has the form of a host, belongs to Amazon ECR. ``role`` is the first role named.
     """
 
-    explanation: Explanation
-    images: tuple[ImageReference, ...] = ()
-    registry: str | None = None
-    role: NamedRole | None = None
+    words: str
+    images: tuple[ImageReference, ...]
+    registry: str | None
+    names_ecr: bool
+    role: NamedRole | None
 
 
-def explain(reasons: str | Iterable[str | Reason], images: Iterable[ImageReference] = ()) -> Explanation:
-    """Return the explanation of ``reasons``; see ``diagnose``."""
-    return diagnose(reasons, images).explanation
+@cache
+def compiled(pattern: str) -> re.Pattern[str]:
+    """Return a case-insensitive pattern; compiled on first use, since few invocations read such texts."""
+    return re.compile(pattern, re.IGNORECASE)
 
 
-def diagnose(reasons: str | Iterable[str | Reason], images: Iterable[ImageReference] = ()) -> Diagnosis:
-    """Return the diagnosis of ``reasons``: a task's stoppedReason, its containers' reasons, or all of them.
-
-    ``images`` are those of the task's containers, if known. They decide whether a pull was from Amazon ECR; the text
-    decides it only if the images disagree or none is known. If there are several texts, one about registry credentials
-    comes first.
-    """
-    known = tuple(images)
-    texts = (reasons,) if isinstance(reasons, str) else tuple(reasons)
-    found = [diagnose_one(Reason(text=text) if isinstance(text, str) else text, known) for text in texts]
-    return min(found, key=priority, default=Diagnosis(explanation=UNKNOWN))
-
-
-def priority(diagnosis: Diagnosis) -> tuple[bool, int]:
-    """Return the sort key that puts the most informative diagnosis about registry credentials or a pull first."""
-    explanation = diagnosis.explanation
-    return not explanation.is_registry_related, EXPLANATIONS.index(explanation)
-
-
-def diagnose_one(reason: Reason, images: tuple[ImageReference, ...]) -> Diagnosis:
-    """Return the diagnosis of one reason; see ``diagnose``."""
-    text = read_stopped_text(reason.text)
-    known = parse_images((reason.image,) if reason.image else ()) or images
-    explanation = _explain_one(text, known)
-    hosts = {image.host for image in known}
-    registry = (known[0].host if len(hosts) == 1 else text.registry) if explanation.is_registry_related else None
-    return Diagnosis(explanation=explanation, images=text.images, registry=registry, role=text.role)
+def read_stopped_text(text: str) -> StoppedText:
+    """Read a text of any length; of a long one only the beginning and the end."""
+    half = READ_CHARS_MAX // 2
+    clipped = text if len(text) <= READ_CHARS_MAX else f"{text[:half]}{_GAP}{text[-half:]}"
+    plain = clipped.translate(_PLAIN)
+    for pattern, spelling in _SPELLINGS:
+        plain = compiled(pattern).sub(spelling, plain)
+    plain = " ".join(plain.split())
+    images = tuple(_images(plain))
+    registry = images[0].host if images else _asked_host(plain)
+    return StoppedText(
+        words=_words(plain),
+        images=images,
+        registry=registry,
+        names_ecr=is_ecr_host(registry) if registry else any(map(_is_of_ecr, _hosts(plain))),
+        role=_role(plain),
+    )
 
 
-def _explain_one(text: StoppedText, images: tuple[ImageReference, ...]) -> Explanation:
-    words = text.words
-    if (role := _cause(ROLE_ROWS, words)) is not None:
-        return role
-    if _has(_CREDENTIALS, words):
-        return _cause(SECRET_ROWS, words) or SECRET_FAILED
-    if _has(_ECR_LOGIN, words):
-        return ECR
-    if _has(_INJECTION, words):
-        return SECRET_INJECTION
-    if _has(_PULL, words) and (not _has(_OTHER, words) or "cannotpull" in words):
-        return ECR if _is_of_ecr(text, images) else _pull_cause(words)
-    if _GENERIC in words:
-        return UNCLEAR
-    return _cause(SERVICE_ROWS, words) or UNKNOWN
+def _images(plain: str) -> Iterator[ImageReference]:
+    """Yield the images that references name, then those in URLs, which have no tags."""
+    for found in compiled(_IMAGE).finditer(plain):
+        reference = found["reference"].rstrip(":.")
+        is_bare = not found["quote"] and not any(mark in reference for mark in "/:@")
+        if is_bare and (not found["always"] or found.end() == len(plain)):
+            continue  # a word ("pulling image configuration: …"), or the beginning of a host that was cut off
+        yield from parse_images((reference,))
+    for found in compiled(_URL).finditer(plain):
+        repository, host = compiled(_REPOSITORY).fullmatch(found[2]), _host_of_url(found[1])
+        if repository is not None and host is not None:
+            yield from parse_images((f"{host}/{repository[1]}",))
 
 
-def _cause(rows: tuple[Row, ...], words: str) -> Explanation | None:
-    """Return the explanation of the cause that ends last; if two end together, that of the longer."""
-    found = [
-        (match.end(), -match.start(), explanation)
-        for pattern, explanation in rows
-        for match in compiled(f"(?:{pattern}){_CLASS}").finditer(words)
-    ]
-    return max(found, key=lambda each: each[:2])[2] if found else None
+def _asked_host(plain: str) -> str | None:
+    asked = (found for found in compiled(_URL).finditer(plain) if found[2].startswith("/v2"))
+    return next((host for found in asked if (host := _host_of_url(found[1]))), None)
 
 
-def _has(pattern: str, words: str) -> bool:
-    return compiled(pattern).search(words) is not None
+def _hosts(plain: str) -> Iterator[str]:
+    """Yield everything in the text that has the form of a host."""
+    yield from (host for found in compiled(_URL).finditer(plain) if (host := _host_of_url(found[1])))
+    yield from (found[1].lower() for found in compiled(_LOOKED_UP).finditer(plain))
+    yield from (image.host for image in parse_images(compiled(_PATH).findall(plain)))
 
 
-def _pull_cause(words: str) -> Explanation:
-    cause = _cause((*PULL_ROWS, *HOST_ROWS), words) or PULL_FAILED
-    matching = [explanation for pattern, explanation in PULL_ROWS if _has(pattern, words)]
-    for special, kinds in _SPECIAL:
-        if cause.kind in kinds and special in matching:
-            return special
-    if cause.kind == "image-not-found" and _has(_TOKEN_STEP, words):
-        return PULL_FAILED  # the token service has no such page, which says nothing about the image
-    return cause
+def _role(plain: str) -> NamedRole | None:
+    found = compiled(_ROLE).search(plain)
+    if found is None:
+        return None
+    name = found["name"]
+    return NamedRole(account=found["account"], name=name or found["session"], arn=found[0] if name else None)
 
 
-def _is_of_ecr(text: StoppedText, images: tuple[ImageReference, ...]) -> bool:
-    """Whether the image that could not be pulled is in Amazon ECR; an unclear case counts as not in ECR."""
-    if images and len({image.is_ecr for image in images}) == 1:
-        return images[0].is_ecr
-    if text.registry is not None:
-        return text.names_ecr
-    return text.names_ecr or _has(_OF_ECR, text.words)
+def _host_of_url(authority: str) -> str | None:
+    return normal_host(authority.rpartition("@")[2])
+
+
+def _is_of_ecr(host: str) -> bool:
+    return is_ecr_host(host) or compiled(_ECR_ENDPOINT).fullmatch(host) is not None
+
+
+# --- The words without them ------------------------------------------------------------------------------------
+
+_TOKEN_END = r"(?=[:,.;]*(?:\s|$))"  # noqa: S105 (a part of a text)
+_NAMES: Final = (
+    (_URL, "<>"),
+    (_ARN, "<>"),
+    (r'"code"\s*:\s*"([a-z_]+)"', r"\1:"),  # of a registry's JSON
+    (r"(?<!\w)([\"'])[^\"'\s]*\1(?!\w)", "<>"),
+    (r"\[(?:manifests?|blobs?) [^\]]*\]", "<>"),
+    (r"\((?:service|task|task-set|taskset|deployment|instance|container-instance|port) [^()]*\)", "<>"),
+    (r"^service (?!<>)\S+ (?=is |was |has |failed )", "<> "),
+    (
+        r"\b(resolve ref(?:erence)?|access denied for|manifest for|from the service for|on resource:?|lookup"
+        r"|from host|fetch secret|no such image:|with arn|(?:pull(?:ing)?|pull and unpack|inspect) image"
+        rf"(?! manifest| has)) (?!<>)\S+?{_TOKEN_END}",
+        r"\1 <>",
+    ),
+    (r"(resolve ref(?:erence)? <>:) (?!<>)\S+(?=: not found)", r"\1 <>"),
+    (
+        r"\b(repository|image|tag|repo|manifest) (?!<>|not |does |name )\S*[^\s:] (?=not found|does not exist)",
+        r"\1 <> ",
+    ),
+    (r"\bperform: ([a-z0-9-]+):\w+", r"perform: <\1>"),
+    (rf"(?<![^\s(=>])(?!i/o\b|net/http\b)[^\s/\"'()\[\]<>,;]*/[^\s\"'()\[\]<>,;]*?{_TOKEN_END}", "<>"),
+    (r"\[[0-9a-f:]*:[0-9a-f:]*\](?::\d+)?", "<>"),
+    (r"(?<![\w<>-])[a-z0-9_-]+(?:\.[a-z0-9_-]+)+(?::\d+)?(?![\w-])", "<>"),
+    (r"(?<![\w<>-])[\w.-]+(?::[\w.-]+)+", "<>"),
+    (r"\bapi error \(5\d\d\)", ""),  # the daemon's own
+    (r"\bapi error \((4\d\d)\)", r"status\1"),
+    (r"\b(status(?: ?code)?|code|http)\b([^.\d]{0,60}?) ([45]\d\d)\b", r"\1\2 status\3"),
+    (
+        r"(?<![\w-])([45]\d\d) (?=unauthorized|forbidden|not found|too many|proxy auth|bad |internal server"
+        r"|service |gateway time|method not)",
+        r"status\1 ",
+    ),
+)
+
+
+def _words(plain: str) -> str:
+    words = plain
+    for pattern, replacement in _NAMES:
+        words = compiled(pattern).sub(replacement, words)
+    return words.lower()

@@ -14,8 +14,8 @@ https://docs.aws.amazon.com/secretsmanager/latest/userguide/monitoring-eventbrid
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_task_events.html
 """
 
-from pullguard.events.branches import BRANCHES, parse_event, parse_event_text
 from pullguard.events.envelope import EVENT_MAX_BYTES
+from pullguard.events.parser import BRANCHES, parse_event, parse_event_text
 from pullguard.events.triggers import (
     KeyChange,
     KeyChanged,

@@ -11,7 +11,7 @@ from pullguard.access.verdict import grant_would_help
 from pullguard.checks.access import access_of
 from pullguard.checks.credentials_missing import to_attach
 from pullguard.checks.unread import how_to_read
-from pullguard.domain import meaning
+from pullguard.domain import secret_resolution
 from pullguard.domain.actions import Fix, Grant, Plan, ReferenceChange, Refusal, Reregister
 from pullguard.domain.arn import Arn, MalformedReference, SecretReference
 from pullguard.domain.aws_batch import OWNED, is_owned_by_batch, register_job_definition, registering_job_definition
@@ -214,10 +214,10 @@ def _meant(facts: Facts, container: Container, check: str) -> Secret | None:
     if reference is None:
         return None
     if check == "reference-stale":
-        secret = meaning.replacement(facts, reference)
+        secret = secret_resolution.replacement(facts, reference)
     else:
         found = facts.secrets.get(reference.text)
-        secret = found if isinstance(found, Secret) else meaning.namesake(facts, reference)
+        secret = found if isinstance(found, Secret) else secret_resolution.namesake(facts, reference)
     return secret if secret is not None and secret.type is None else None
 
 

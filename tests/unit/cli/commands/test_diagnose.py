@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pullguard.domain.stopped_reason import Kind
+from pullguard.domain.diagnosis import Kind
 from pullguard_cli.commands.diagnose import MAX_BYTES, answer_to
 from tests.unit.cli.conftest import Ran, Run
 from tests.unit.domain.stopped_texts import TEXTS

@@ -1,6 +1,6 @@
 """Findings of ``pullguard check`` as text."""
 
-from pullguard_cli.checked import Checked
+from pullguard_cli.check_result import Checked
 from pullguard_cli.output.check_text import as_text
 from tests.unit.cli.placed import HOSTILE, checked, placed
 

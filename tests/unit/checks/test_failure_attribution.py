@@ -6,10 +6,10 @@ from datetime import timedelta
 import pytest
 
 from pullguard.checks.examine import examine
+from pullguard.domain.diagnosis import diagnose, explain
 from pullguard.domain.facts import Facts, FailedStart, Reason, RegistryAnswer, Usage, Verification
 from pullguard.domain.findings import Finding
 from pullguard.domain.image import parse_image
-from pullguard.domain.stopped_reason import diagnose, explain
 from tests.fakes import CLUSTER, NOW, World, container, denied, key, role, secret, task_definition
 from tests.unit.domain.stopped_texts import TEXTS
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pullguard.checks.policies_by_hand import adding, deleted_principals, extended
+from pullguard.checks.manual_policies import adding, deleted_principals, extended
 from pullguard.domain.findings import Remedy
 from tests.worlds.commands import piped
 

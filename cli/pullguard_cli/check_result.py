@@ -13,9 +13,9 @@ from pullguard.domain.facts import Unreadable
 from pullguard.domain.findings import Finding, NotChecked, Severity, Summary
 from pullguard_cli.audit import SEVERITIES
 from pullguard_cli.contract import SCHEMA_VERSION, finding_json
+from pullguard_cli.failed_reads import gaps_of
 from pullguard_cli.input.declared import Declared
 from pullguard_cli.input.located import STANDARD_INPUT, Unusable
-from pullguard_cli.unread import gaps_of
 
 _SHOWN_CHARS: Final = 10_000
 _COMMAND: Final = re.compile(r"^(\s*)::")

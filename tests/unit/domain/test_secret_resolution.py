@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pullguard.domain import meaning
+from pullguard.domain import secret_resolution
 from pullguard.domain.arn import SecretReference
 from pullguard.domain.facts import Facts, Lookup, Missing, Secret
 from tests.fakes import NOW, container, denied, secret, secret_arn, task_definition
@@ -68,27 +68,27 @@ CASES: dict[str, tuple[Facts, Secret | None, bool]] = {
 
 @pytest.mark.parametrize(("given", "secret_meant", "is_lost"), CASES.values(), ids=CASES)
 def test_which_secret_is_meant(given: Facts, secret_meant: Secret | None, is_lost: bool) -> None:
-    assert meaning.meant(given, reference(TEXT)) is secret_meant
-    assert meaning.is_lost(given, reference(TEXT)) is is_lost
+    assert secret_resolution.meant(given, reference(TEXT)) is secret_meant
+    assert secret_resolution.is_lost(given, reference(TEXT)) is is_lost
 
 
 def test_a_suffix_that_reads_as_a_word_proves_no_replacement_and_offers_the_other_reading() -> None:
     text = str(secret_arn("app", "docker"))
     given = facts(Missing(resource=text), Missing(resource="app-docker"), SHORT, text=text)
-    assert meaning.replacement(given, reference(text)) is None
-    assert meaning.other_reading(given, reference(text)) is SHORT
-    assert meaning.other_reading(facts(GONE, GONE, SHORT), reference(TEXT)) is None
+    assert secret_resolution.replacement(given, reference(text)) is None
+    assert secret_resolution.other_reading(given, reference(text)) is SHORT
+    assert secret_resolution.other_reading(facts(GONE, GONE, SHORT), reference(TEXT)) is None
 
 
 def test_a_secret_that_is_to_be_deleted_is_named_and_not_meant() -> None:
     gone = deleted(WHOLE)
     given = facts(GONE, gone)
-    assert meaning.named(given, reference(TEXT)) is gone
-    assert meaning.deleted(given, reference(TEXT)) is gone
-    assert meaning.namesake(given, reference(TEXT)) is None
-    assert meaning.deleted(facts(GONE, WHOLE), reference(TEXT)) is None
+    assert secret_resolution.named(given, reference(TEXT)) is gone
+    assert secret_resolution.deleted(given, reference(TEXT)) is gone
+    assert secret_resolution.namesake(given, reference(TEXT)) is None
+    assert secret_resolution.deleted(facts(GONE, WHOLE), reference(TEXT)) is None
 
 
 def test_the_query_that_was_not_answered_is_named() -> None:
-    assert meaning.unread(facts(GONE, GONE, UNREAD), reference(TEXT)) is UNREAD
-    assert meaning.unread(facts(GONE, GONE, GONE), reference(TEXT)) is None
+    assert secret_resolution.unread(facts(GONE, GONE, UNREAD), reference(TEXT)) is UNREAD
+    assert secret_resolution.unread(facts(GONE, GONE, GONE), reference(TEXT)) is None

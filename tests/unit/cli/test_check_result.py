@@ -2,7 +2,7 @@
 
 import pytest
 
-from pullguard_cli.checked import path_in_repository, printable
+from pullguard_cli.check_result import path_in_repository, printable
 
 
 @pytest.mark.parametrize(
