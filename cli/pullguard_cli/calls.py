@@ -23,8 +23,8 @@ from pullguard.domain.role_policy import (
 from pullguard.planning.planner import Rules, make_plan
 from pullguard.planning.preview import after_registering
 from pullguard.planning.reregister import DESCRIBE_ONLY, CannotReregister
+from pullguard.planning.scope import in_scope
 from pullguard.workflows.reregister import request_of
-from pullguard.workflows.validate import in_scope
 from pullguard_cli.difference import difference
 
 _AFTER_GRANT: Final = "once the role can read the secret"

@@ -18,8 +18,8 @@ from pullguard.checks.examine import examine
 from pullguard.domain.findings import Finding
 from sandbox.agent import Fetch, fetch
 from sandbox.emulator import ROOT, Emulator, client
-from sandbox.worlds.catalogue.scene import Scene, prepare
 from tests.registry.recording import Reply, Request, recording
+from tests.worlds.catalogue.scene import Scene, prepare
 from tests.worlds.looking import gathered
 
 AWS_CLI = ROOT / ".tools" / "aws" / "bin"

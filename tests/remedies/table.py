@@ -11,8 +11,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeAlias
 
 from sandbox.world import ManagedPolicy, Role, Secret, World
-from sandbox.worlds.catalogue import CASES
-from sandbox.worlds.catalogue.parts import (
+from tests.remedies.pasting import GOOD, Place
+from tests.worlds.catalogue import CASES
+from tests.worlds.catalogue.parts import (
     CREDENTIALS,
     DECRYPT,
     FAMILY,
@@ -29,8 +30,7 @@ from sandbox.worlds.catalogue.parts import (
     naming,
     task_definition,
 )
-from sandbox.worlds.catalogue.scene import Answers, Call, Scene
-from tests.remedies.pasting import GOOD, Place
+from tests.worlds.catalogue.scene import Answers, Call, Scene
 
 Person: TypeAlias = Callable[[Place, str], None]
 """The manual steps of the remedy's text; the text is the shell's output."""

@@ -18,8 +18,8 @@ from pullguard.checks.examine import examine
 from pullguard.checks.gather import gather
 from pullguard.domain.facts import Facts, TaskDefinition
 from pullguard.domain.findings import Finding
-from sandbox.worlds.catalogue.scene import Answers, Scene, prepare
 from tests.registry.recording import Reply, Request, recording
+from tests.worlds.catalogue.scene import Answers, Scene, prepare
 
 
 @cache

@@ -9,10 +9,10 @@ import pytest
 from pullguard.checks.examine import examine
 from pullguard.domain.facts import Usage
 from pullguard_cli.gates import pulls_of
-from sandbox.worlds.catalogue import CASES
-from sandbox.worlds.catalogue.by_hand import the_secret, with_secret
-from sandbox.worlds.catalogue.parts import CREDENTIALS
-from sandbox.worlds.catalogue.scene import Case
+from tests.worlds.catalogue import CASES
+from tests.worlds.catalogue.by_hand import the_secret, with_secret
+from tests.worlds.catalogue.parts import CREDENTIALS
+from tests.worlds.catalogue.scene import Case
 from tests.worlds.commands import commands_of, piped
 from tests.worlds.looking import facts_of, findings_of
 

@@ -4,7 +4,7 @@ import pytest
 
 from pullguard.aws.readers import ReadValues
 from pullguard.checks.examine import examine
-from sandbox.worlds.catalogue import clean
+from tests.worlds.catalogue import clean
 from tests.worlds.looking import facts_of
 
 FAMILIES = [definition.family for definition in clean.TASK_DEFINITIONS]

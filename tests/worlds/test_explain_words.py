@@ -4,9 +4,9 @@ import pytest
 
 from pullguard_cli.gates import pulls_of
 from pullguard_cli.output.explanation import end_of
-from sandbox.worlds.catalogue import CASES, clean
-from sandbox.worlds.catalogue.scene import Scene
 from tests.sentences import faults, said_of
+from tests.worlds.catalogue import CASES, clean
+from tests.worlds.catalogue.scene import Scene
 from tests.worlds.looking import facts_of
 
 pytestmark = pytest.mark.allow_hosts(["127.0.0.1"])

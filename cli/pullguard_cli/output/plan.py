@@ -12,7 +12,7 @@ from pullguard.checks.examine import Examination, examine
 from pullguard.domain.findings import Finding
 from pullguard.domain.opt_in import effective_mode
 from pullguard.planning.planner import Rules
-from pullguard.workflows.validate import in_scope, tags_of
+from pullguard.planning.scope import in_scope, tags_of
 from pullguard_cli.calls import Call, Calls, calls_for
 from pullguard_cli.contract import SCHEMA_VERSION, finding_json
 from pullguard_cli.difference import print_difference

@@ -15,7 +15,7 @@ from pullguard.domain.consent import revoked
 from pullguard.domain.facts import Unreadable
 from pullguard.domain.references import references_of, secret_name
 from pullguard.planning.planner import Rules, make_plan
-from pullguard.workflows.validate import is_certain, tags_of
+from pullguard.planning.scope import is_certain, tags_of
 from tests.fakes import ACCOUNT, NOW, REGION, World, container, denied, key, role, secret, task_definition
 
 APP, APP_DOCKER = secret("app", "AppApp"), secret("app-docker", "DocDoc")

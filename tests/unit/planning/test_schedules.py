@@ -12,7 +12,7 @@ from pullguard.domain.facts import ScheduleUse, Usage
 from pullguard.planning.planner import Rules as PlannerRules
 from pullguard.planning.planner import make_plan
 from pullguard.planning.schedules import pins
-from pullguard.workflows.validate import in_scope
+from pullguard.planning.scope import in_scope
 from tests.fakes import REGION, World, container, denied, revision_arn, role, secret, task_definition
 
 BEFORE, AFTER = revision_arn("web", 7), revision_arn("web", 8)

@@ -8,9 +8,9 @@ import pytest
 from pullguard.aws.readers import starting
 from pullguard.domain.errors import Rejected
 from pullguard.domain.facts import FailedStart, NotAsked, ScheduleUse, Unreadable, Usage
+from pullguard.planning.scope import in_scope
 from pullguard.store.ledger import Ledger
 from pullguard.store.starts import NOT_LISTED, StartStore
-from pullguard.workflows.validate import in_scope
 from tests.fakes import NOW, World, container, denied, revision_arn, secret, task_definition
 from tests.flows import Harness
 from tests.unit.workflows.resolve_change.scene import asked, resolver, sample

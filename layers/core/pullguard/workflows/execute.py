@@ -19,9 +19,9 @@ from pullguard.domain.opt_in import effective_mode
 from pullguard.domain.remediation import Deed, Remediation, RemediationEvent
 from pullguard.domain.write_history import Outcome
 from pullguard.planning.planner import Rules, make_plan, next_actions
+from pullguard.planning.scope import in_scope, tags_of
 from pullguard.store.ledger import Ledger
 from pullguard.workflows.report import Reporter
-from pullguard.workflows.validate import in_scope, tags_of
 from pullguard.workflows.write_checks import CannotReport, Held, NotWritten, TooManyWrites, WriteGuard
 
 # IAM is eventually consistent: after a write, the task definition is revalidated after these delays until it shows.

@@ -14,10 +14,10 @@ from pullguard.domain.facts import Facts, Role, TaskDefinition, Unreadable
 from pullguard.domain.messages import ValidationRequest
 from pullguard.domain.opt_in import MODE_TAG, effective_mode
 from pullguard.domain.remediation import Remediation
+from pullguard.planning.scope import tags_of
 from pullguard.planning.successor import differences, successor_of
 from pullguard.store.ledger import Entry
 from pullguard.workflows.execute import Executor, Proof
-from pullguard.workflows.validate import tags_of
 from pullguard.workflows.write_checks import NotWritten
 
 _NAMED: Final = 5

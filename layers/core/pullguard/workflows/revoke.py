@@ -26,13 +26,13 @@ from pullguard.domain.references import role_name
 from pullguard.domain.remediation import Remediation, RemediationEvent
 from pullguard.domain.role_policy import POLICY_NAME, Granted, parse_own, policy_document, render, same
 from pullguard.domain.write_history import additions
+from pullguard.planning.scope import in_scope, is_certain
 from pullguard.store.starts import StartStore
 from pullguard.store.task_definitions import TaskDefinitionStore
 from pullguard.workflows.confirm_grant import Confirmer
 from pullguard.workflows.execute import Executor
 from pullguard.workflows.revoke_without_consent import GrantsWithoutConsent
 from pullguard.workflows.role_lock import Busy, RoleLock
-from pullguard.workflows.validate import in_scope, is_certain
 from pullguard.workflows.write_checks import NotWritten
 from pullguard.workflows.write_policy import Change, PolicyWriter, scopes
 

@@ -8,15 +8,14 @@ from typing import Final, assert_never
 from pullguard.alerts import describe
 from pullguard.aws.messaging import Queues
 from pullguard.checks.catalogue import incident_of
-from pullguard.checks.credentials_missing import to_attach
 from pullguard.checks.examine import Examination, examine, unread_task_definition
 from pullguard.checks.gather import Readers, gather_about
 from pullguard.domain.actions import Action, Grant, Mode, MoveService, Plan, Redeploy, Refusal, Reregister
 from pullguard.domain.arn import Arn
-from pullguard.domain.facts import Facts, Missing, Role, RotationEnd, Secret, TaskDefinition, Unreadable, Usage
+from pullguard.domain.facts import Facts, Missing, RotationEnd, Secret, TaskDefinition, Unreadable, Usage
 from pullguard.domain.findings import Finding
 from pullguard.domain.messages import LISTED, MAYBE_UNUSED, UNLISTED, Home, Review, ValidationRequest, parse_command
-from pullguard.domain.opt_in import effective_mode, wants_attachment
+from pullguard.domain.opt_in import effective_mode
 from pullguard.domain.provenance import check_time
 from pullguard.domain.references import references_of
 from pullguard.domain.remediation import Remediation
@@ -26,6 +25,7 @@ from pullguard.incidents.finding_lifecycle import advance
 from pullguard.planning.planner import Rules, distinct, make_plan, next_actions
 from pullguard.planning.preview import after_registering, in_words
 from pullguard.planning.redeployment import redeployments, verified
+from pullguard.planning.scope import in_scope, is_certain, is_gone, tags_of
 from pullguard.store.ledger import Entry, Ledger
 from pullguard.store.services import Kept, ServiceStore
 from pullguard.store.task_definitions import TaskDefinitionStore
@@ -282,42 +282,6 @@ class Validator:
                 assert_never(action)
 
 
-def is_certain(facts: Facts | Missing | Unreadable) -> bool:
-    """Whether everything could be read that decides what the task definition needs, and whether it is in use."""
-    if isinstance(facts, Facts):
-        read = (*facts.described, facts.role, facts.registry_secrets, facts.usage)
-        return not any(isinstance(each, Unreadable) for each in read)
-    return isinstance(facts, Missing)
-
-
 def leaves_open(entry: Entry, examination: Examination) -> bool:
     """Whether an open finding is still undecided: the revision's usage may decide it."""
     return any(each.is_open and each.finding.id not in examination.passed for each in entry.findings)
-
-
-def is_gone(facts: Facts | Missing | Unreadable) -> bool:
-    """Whether the task definition is gone or no longer in use."""
-    return isinstance(facts, Missing) or (isinstance(facts, Facts) and not in_scope(facts))
-
-
-def in_scope(facts: Facts) -> bool:
-    """Whether the revision is in scope: the newest of its family, in use, or its usage is unknown.
-
-    A schedule or a standalone start that runs it counts as use. Unreadable schedules do not count as none.
-    """
-    usage = facts.usage
-    if not isinstance(usage, Usage) or usage.newest or usage.services or usage.tasks:
-        return True
-    return usage.started_alone or usage.schedules != () or any(not each.of_service for each in usage.failed_starts)
-
-
-def tags_of(facts: Facts) -> tuple[dict[str, str], ...]:
-    """Return the tags of everything that may lower the mode: task definition, role, referenced or proposed secrets."""
-    bare = facts.task_definition.containers if wants_attachment(facts.task_definition) else ()
-    attached = (to_attach(facts, container) for container in bare)
-    secrets = (*facts.described, *attached)
-    return (
-        dict(facts.task_definition.tags),
-        *(dict(facts.role.tags) for _ in "x" if isinstance(facts.role, Role)),
-        *(dict(secret.tags) for secret in secrets if isinstance(secret, Secret)),
-    )

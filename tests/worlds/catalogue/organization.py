@@ -4,9 +4,9 @@ from dataclasses import replace
 from typing import Any
 
 from pullguard.domain.facts import NamedPolicy
-from sandbox.worlds.catalogue import by_hand
-from sandbox.worlds.catalogue.parts import DECRYPT, READ, SECRET, allow, deny, document, healthy, to
-from sandbox.worlds.catalogue.scene import Case, Scene
+from tests.worlds.catalogue import by_hand
+from tests.worlds.catalogue.parts import DECRYPT, READ, SECRET, allow, deny, document, healthy, to
+from tests.worlds.catalogue.scene import Case, Scene
 
 OTHER_ACCOUNT = "444455556666"
 OUR_ROLE = "arn:aws:iam::123456789012:role/web-execution"

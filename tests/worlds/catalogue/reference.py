@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 from sandbox.world import Role, Secret, World
-from sandbox.worlds.catalogue.by_hand import accepted_and_refused_to_anybody, running_task
-from sandbox.worlds.catalogue.parts import (
+from tests.worlds.catalogue.by_hand import accepted_and_refused_to_anybody, running_task
+from tests.worlds.catalogue.parts import (
     CREDENTIALS,
     IMAGE,
     OPTED_IN,
@@ -21,7 +21,7 @@ from sandbox.worlds.catalogue.parts import (
     naming,
     task_definition,
 )
-from sandbox.worlds.catalogue.scene import Answers, Call, Case, Scene
+from tests.worlds.catalogue.scene import Answers, Call, Case, Scene
 
 HEALTHY = Scene(world=healthy())
 PARTIAL, STALE = f"${{partial:{SECRET}}}", f"${{stale:{SECRET}}}"

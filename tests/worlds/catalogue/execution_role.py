@@ -5,8 +5,8 @@ from typing import Any
 
 from pullguard.domain.facts import NamedPolicy
 from sandbox.world import Document, ManagedPolicy, World
-from sandbox.worlds.catalogue import by_hand
-from sandbox.worlds.catalogue.parts import (
+from tests.worlds.catalogue import by_hand
+from tests.worlds.catalogue.parts import (
     DECRYPT,
     DECRYPTS,
     ECS_TASKS,
@@ -23,7 +23,7 @@ from sandbox.worlds.catalogue.parts import (
     healthy,
     to,
 )
-from sandbox.worlds.catalogue.scene import Call, Case, Scene
+from tests.worlds.catalogue.scene import Call, Case, Scene
 
 HEALTHY = Scene(world=healthy())
 PARTIAL = f"${{partial:{SECRET}}}"

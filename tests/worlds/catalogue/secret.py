@@ -6,8 +6,8 @@ from datetime import timedelta
 from typing import Any, Literal
 
 from sandbox.world import Role, Secret, World
-from sandbox.worlds.catalogue import by_hand
-from sandbox.worlds.catalogue.parts import (
+from tests.worlds.catalogue import by_hand
+from tests.worlds.catalogue.parts import (
     CREDENTIALS,
     OPTED_IN,
     READ,
@@ -20,7 +20,7 @@ from sandbox.worlds.catalogue.parts import (
     naming,
     task_definition,
 )
-from sandbox.worlds.catalogue.scene import Call, Case, Scene
+from tests.worlds.catalogue.scene import Call, Case, Scene
 
 HEALTHY = Scene(world=healthy())
 DELETED = Scene(world=healthy(secret={"deleted": True}))

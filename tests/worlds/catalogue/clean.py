@@ -10,8 +10,8 @@ from typing import Any
 
 from sandbox.world import ACCOUNT_KEY_POLICY, LAB_TRUST, Document, Grant, Key, ManagedPolicy, Role, Secret, World
 from sandbox.world import TaskDefinition as Registered
-from sandbox.worlds.catalogue.parts import CREDENTIALS, DECRYPT, ECS_TASKS, READ, allow, deny, document, to
-from sandbox.worlds.catalogue.scene import Call, Scene
+from tests.worlds.catalogue.parts import CREDENTIALS, DECRYPT, ECS_TASKS, READ, allow, deny, document, to
+from tests.worlds.catalogue.scene import Call, Scene
 
 Members = Mapping[str, Any]
 _SHA = "0123456789abcdef" * 4

@@ -6,9 +6,9 @@ from datetime import timedelta
 from typing import Any, Literal
 
 from pullguard.domain.facts import CrossAccountPrimary, Facts, Rotation, ValueShape
-from sandbox.worlds.catalogue import by_hand
-from sandbox.worlds.catalogue.parts import CREDENTIALS, OPTED_IN, healthy
-from sandbox.worlds.catalogue.scene import Case, Scene
+from tests.worlds.catalogue import by_hand
+from tests.worlds.catalogue.parts import CREDENTIALS, OPTED_IN, healthy
+from tests.worlds.catalogue.scene import Case, Scene
 
 HEALTHY = Scene(world=healthy())
 Severity = Literal["error", "warning"]

@@ -1,7 +1,7 @@
 """Worlds in which the registry itself refuses: a registry on loopback answers in its place."""
 
-from sandbox.worlds.catalogue.parts import healthy
-from sandbox.worlds.catalogue.scene import Answers, Case, Scene
+from tests.worlds.catalogue.parts import healthy
+from tests.worlds.catalogue.scene import Answers, Case, Scene
 
 IMAGE = {"image": "${registry}/acme/web:1.0"}
 WORLD = healthy(container=IMAGE, secret={"tags": {"pullguard:registry": "${registry}"}})

@@ -4,8 +4,8 @@
 every legal way, and nothing is wrong.
 """
 
-from sandbox.worlds.catalogue import execution_role, key, organization, platform, reference, registry, secret, value
-from sandbox.worlds.catalogue.scene import Case
+from tests.worlds.catalogue import execution_role, key, organization, platform, reference, registry, secret, value
+from tests.worlds.catalogue.scene import Case
 
 CASES: tuple[Case, ...] = (
     *reference.CASES,

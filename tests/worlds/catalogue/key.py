@@ -5,8 +5,8 @@ from typing import Any
 
 from pullguard.domain.facts import Missing
 from sandbox.world import ACCOUNT_KEY_POLICY, Grant
-from sandbox.worlds.catalogue import by_hand
-from sandbox.worlds.catalogue.parts import (
+from tests.worlds.catalogue import by_hand
+from tests.worlds.catalogue.parts import (
     CREDENTIALS,
     DECRYPT,
     DECRYPTS,
@@ -20,7 +20,7 @@ from sandbox.worlds.catalogue.parts import (
     healthy,
     to,
 )
-from sandbox.worlds.catalogue.scene import Case, Scene
+from tests.worlds.catalogue.scene import Case, Scene
 
 BOTH = (READS, DECRYPTS)
 VIA = {"StringEquals": {"kms:ViaService": "secretsmanager.us-east-1.amazonaws.com"}}

@@ -6,10 +6,10 @@ from itertools import zip_longest
 from typing import Any
 
 from pullguard.domain.facts import Instance, ServiceUse, TaskUse
-from sandbox.worlds.catalogue import by_hand
-from sandbox.worlds.catalogue.by_hand import CLUSTER
-from sandbox.worlds.catalogue.parts import FAMILY, WITHOUT_CREDENTIALS, healthy
-from sandbox.worlds.catalogue.scene import Call, Case, Scene
+from tests.worlds.catalogue import by_hand
+from tests.worlds.catalogue.by_hand import CLUSTER
+from tests.worlds.catalogue.parts import FAMILY, WITHOUT_CREDENTIALS, healthy
+from tests.worlds.catalogue.scene import Call, Case, Scene
 
 HEALTHY = Scene(world=healthy())
 _CLUSTER = Call(service="ecs", operation="create_cluster", arguments={"clusterName": "main"})

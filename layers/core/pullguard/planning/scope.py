@@ -1,0 +1,41 @@
+"""Which revisions Pullguard acts on, and which owners' tags bear on it. Pure."""
+
+from pullguard.checks.credentials_missing import to_attach
+from pullguard.domain.facts import Facts, Missing, Role, Secret, Unreadable, Usage
+from pullguard.domain.opt_in import wants_attachment
+
+
+def is_certain(facts: Facts | Missing | Unreadable) -> bool:
+    """Whether everything could be read that decides what the task definition needs, and whether it is in use."""
+    if isinstance(facts, Facts):
+        read = (*facts.described, facts.role, facts.registry_secrets, facts.usage)
+        return not any(isinstance(each, Unreadable) for each in read)
+    return isinstance(facts, Missing)
+
+
+def is_gone(facts: Facts | Missing | Unreadable) -> bool:
+    """Whether the task definition is gone or no longer in use."""
+    return isinstance(facts, Missing) or (isinstance(facts, Facts) and not in_scope(facts))
+
+
+def in_scope(facts: Facts) -> bool:
+    """Whether the revision is in scope: the newest of its family, in use, or its usage is unknown.
+
+    A schedule or a standalone start that runs it counts as use. Unreadable schedules do not count as none.
+    """
+    usage = facts.usage
+    if not isinstance(usage, Usage) or usage.newest or usage.services or usage.tasks:
+        return True
+    return usage.started_alone or usage.schedules != () or any(not each.of_service for each in usage.failed_starts)
+
+
+def tags_of(facts: Facts) -> tuple[dict[str, str], ...]:
+    """Return the tags of everything that may lower the mode: task definition, role, referenced or proposed secrets."""
+    bare = facts.task_definition.containers if wants_attachment(facts.task_definition) else ()
+    attached = (to_attach(facts, container) for container in bare)
+    secrets = (*facts.described, *attached)
+    return (
+        dict(facts.task_definition.tags),
+        *(dict(facts.role.tags) for _ in "x" if isinstance(facts.role, Role)),
+        *(dict(secret.tags) for secret in secrets if isinstance(secret, Secret)),
+    )
