@@ -8,28 +8,22 @@ from typing import Any
 
 from pullguard.checks.gather import gather_about
 from pullguard.domain.arn import Arn
-from pullguard.domain.facts import (
+from pullguard.domain.facts import Facts
+from pullguard.domain.image import ImageReference
+from pullguard.domain.lookup import (
     SECRETS_NOT_LISTED,
     SIMULATION_SWITCHED_OFF,
     VERIFICATION_SWITCHED_OFF,
-    Facts,
-    Key,
     Lookup,
     Missing,
-    NamedPolicy,
-    Role,
-    Secret,
-    ServiceUse,
-    Simulated,
-    TaskDefinition,
     Unreadable,
-    Usage,
-    ValueShape,
-    Verification,
 )
-from pullguard.domain.image import ImageReference
+from pullguard.domain.role import NamedPolicy, Role, Simulated
 from pullguard.domain.role_policy import Granted, policy_document
-from pullguard.domain.task_definition import read_task_definition
+from pullguard.domain.secret import Key, Secret, ValueShape
+from pullguard.domain.task_definition import TaskDefinition, read_task_definition
+from pullguard.domain.usage import ServiceUse, Usage
+from pullguard.domain.verification import Verification
 from sandbox.secret_ids import ends_as_a_complete_arn
 
 ROLE_ID = "AROAEXAMPLE"

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from pullguard.domain.facts import Unreadable
 from pullguard.domain.findings import Finding, NotChecked, Severity, Summary
+from pullguard.domain.lookup import Unreadable
 from pullguard_cli.contract import SCHEMA_VERSION, finding_json
 from pullguard_cli.failed_reads import gaps_of
 from pullguard_cli.scope import Scope

@@ -14,8 +14,9 @@ from pullguard.checks.examine import Examination, examine, unread_task_definitio
 from pullguard.checks.gather import gather_about
 from pullguard.domain.arn import Arn, partition_of
 from pullguard.domain.errors import shown
-from pullguard.domain.facts import Lookup, Missing, TaskDefinition, Unreadable
 from pullguard.domain.findings import Finding, NotChecked, Remedy, Subject, Summary, finding_id
+from pullguard.domain.lookup import Lookup, Missing, Unreadable
+from pullguard.domain.task_definition import TaskDefinition
 from pullguard_cli.audit import NOT_EXAMINED, SEVERITIES, Audit
 from pullguard_cli.connection import Connection
 from pullguard_cli.failures import CannotRun, is_about_credentials, one_line

@@ -9,7 +9,8 @@ from pullguard.aws.ecs import Ecs
 from pullguard.checks.examine import examine
 from pullguard.domain.actions import Grant, MoveService, Refusal, Reregister
 from pullguard.domain.arn import Arn, MalformedReference, parse_reference
-from pullguard.domain.facts import Facts, Role, Usage
+from pullguard.domain.facts import Facts
+from pullguard.domain.role import Role
 from pullguard.domain.role_policy import (
     INLINE_POLICIES_MAX_CHARS,
     POLICY_NAME,
@@ -20,6 +21,7 @@ from pullguard.domain.role_policy import (
     render,
     united,
 )
+from pullguard.domain.usage import Usage
 from pullguard.planning.planner import Rules, make_plan
 from pullguard.planning.preview import after_registering
 from pullguard.planning.reregister import DESCRIBE_ONLY, CannotReregister

@@ -9,8 +9,8 @@ from pathlib import PurePath
 from typing import Any, Final
 
 from pullguard.domain.errors import shown
-from pullguard.domain.facts import Unreadable
 from pullguard.domain.findings import Finding, NotChecked, Severity, Summary
+from pullguard.domain.lookup import Unreadable
 from pullguard_cli.audit import SEVERITIES
 from pullguard_cli.contract import SCHEMA_VERSION, finding_json
 from pullguard_cli.failed_reads import gaps_of

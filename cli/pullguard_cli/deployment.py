@@ -15,7 +15,8 @@ from pullguard.aws.messaging import Queues
 from pullguard.aws.ssm import StopSwitch
 from pullguard.domain.arn import Arn, partition_of
 from pullguard.domain.errors import Denied, Malformed, shown
-from pullguard.domain.facts import Lookup, Missing, NotAsked, Role, Unreadable
+from pullguard.domain.lookup import Lookup, Missing, NotAsked, Unreadable
+from pullguard.domain.role import Role
 from pullguard.domain.stop import Stop
 from pullguard.store.ledger import Ledger
 from pullguard_cli.connection import Connection, connect

@@ -9,7 +9,9 @@ from pullguard.aws.survey import look_around
 from pullguard.checks.gather import gather_about
 from pullguard.domain.arn import Arn
 from pullguard.domain.errors import Malformed, shown
-from pullguard.domain.facts import Facts, Lookup, TaskDefinition, Unreadable
+from pullguard.domain.facts import Facts
+from pullguard.domain.lookup import Lookup, Unreadable
+from pullguard.domain.task_definition import TaskDefinition
 from pullguard_cli.connection import Connection, connect
 from pullguard_cli.failures import CannotRun, asking_aws
 

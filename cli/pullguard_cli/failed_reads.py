@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from pullguard.domain.facts import Unreadable
 from pullguard.domain.findings import Finding
+from pullguard.domain.lookup import Unreadable
 
 # A retry, later or with more permissions, can succeed. Refusals because of a resource's state are permanent.
 _NOT_SEEN: Final = {"denied": "was denied", "throttled": "was throttled", "unreachable": "got no answer"}

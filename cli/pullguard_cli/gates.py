@@ -10,9 +10,14 @@ from pullguard.access.verdict import trust_gate
 from pullguard.checks.access import access_of
 from pullguard.checks.check import GATES, Check, PullGate, image_text, is_ecr, shown_reference
 from pullguard.checks.examine import answers_of
-from pullguard.domain.facts import Container, Facts, Key, Lookup, NamedPolicy, Role, Secret, Unreadable, Verification
+from pullguard.domain.facts import Facts
 from pullguard.domain.findings import Answer, Failed, Passed, Remedy, Severity, Skipped, Unsure
+from pullguard.domain.lookup import Lookup, Unreadable
 from pullguard.domain.references import reference_text
+from pullguard.domain.role import NamedPolicy, Role
+from pullguard.domain.secret import Key, Secret
+from pullguard.domain.task_definition import Container
+from pullguard.domain.verification import Verification
 from pullguard_cli.failed_reads import lacks_in
 
 OTHER_GATE: Final = "There is nothing to check, because of another gate."

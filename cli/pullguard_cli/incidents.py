@@ -14,8 +14,8 @@ from typing import Any, Final
 from pullguard.checks.catalogue import CHECKS, broken_by
 from pullguard.domain.arn import Arn
 from pullguard.domain.errors import Malformed
-from pullguard.domain.facts import Unreadable
 from pullguard.domain.findings import Finding, Remedy, Severity, Status
+from pullguard.domain.lookup import Unreadable
 from pullguard.incidents import about, broken_thing, common_sentence
 from pullguard_cli.audit import NOT_EXAMINED, SEVERITIES, Audit
 from pullguard_cli.failed_reads import Lack, lacks_in

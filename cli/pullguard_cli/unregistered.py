@@ -11,21 +11,15 @@ from pullguard.checks.examine import Examination, examine
 from pullguard.checks.gather import Readers, gather_about
 from pullguard.domain.arn import Arn, SecretReference, is_account, is_region, parse_task_definition, partition_of
 from pullguard.domain.errors import Malformed
-from pullguard.domain.facts import (
-    Container,
-    Facts,
-    Lookup,
-    NotAsked,
-    Role,
-    Secret,
-    Simulated,
-    TaskDefinition,
-    Usage,
-    Verification,
-)
+from pullguard.domain.facts import Facts
 from pullguard.domain.findings import Finding, NotChecked, Skipped, Subject, Summary
 from pullguard.domain.image import ImageReference
-from pullguard.domain.task_definition import read_task_definition
+from pullguard.domain.lookup import Lookup, NotAsked
+from pullguard.domain.role import Role, Simulated
+from pullguard.domain.secret import Secret
+from pullguard.domain.task_definition import Container, TaskDefinition, read_task_definition
+from pullguard.domain.usage import Usage
+from pullguard.domain.verification import Verification
 from pullguard_cli.input.declared import Declared, DeployTime
 from pullguard_cli.input.located import Unusable
 

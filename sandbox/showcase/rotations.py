@@ -8,9 +8,12 @@ from pullguard.checks.catalogue import incident_of
 from pullguard.checks.examine import examine
 from pullguard.checks.next_pull import next_pull_of
 from pullguard.domain.arn import Arn
-from pullguard.domain.facts import Facts, Rotation, RotationEnd, Secret, ServiceUse, Usage, Verification
+from pullguard.domain.facts import Facts
 from pullguard.domain.findings import Finding
+from pullguard.domain.secret import Rotation, RotationEnd, Secret
 from pullguard.domain.task_definition import read_task_definition
+from pullguard.domain.usage import ServiceUse, Usage
+from pullguard.domain.verification import Verification
 from pullguard.incidents import dependents_of
 from pullguard.registry.answers import said
 from pullguard.registry.origins import registry_url

@@ -8,8 +8,8 @@ from pullguard.alerts import Notice, NoticeKind
 from pullguard.checks.catalogue import incident_of
 from pullguard.checks.examine import unread_task_definition
 from pullguard.domain.arn import Arn
-from pullguard.domain.facts import Unreadable
 from pullguard.domain.findings import Finding, Remedy
+from pullguard.domain.lookup import Unreadable
 from pullguard.domain.remediation import Deed
 from pullguard.incidents import Dependent
 

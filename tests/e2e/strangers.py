@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pullguard.domain.arn import Arn
-from pullguard.domain.facts import Accepted
+from pullguard.domain.verification import Accepted
 from pullguard.store.ledger import Ledger
 from sandbox.worlds.demo import CLUSTER
 from tests.e2e.attack import DONE, OPENED, RESOLVED, Attack, Mount, attack, request

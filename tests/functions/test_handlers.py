@@ -10,10 +10,10 @@ import pytest
 
 import pullguard.registry
 from pullguard.domain.arn import Arn
-from pullguard.domain.facts import Verification
 from pullguard.domain.messages import LISTED, Review
 from pullguard.domain.provenance import Provenance
 from pullguard.domain.role_policy import POLICY_NAME
+from pullguard.domain.verification import Verification
 from pullguard.store.starts import StartStore
 from sandbox.runtime.samples import fresh
 from tests.functions.stack import ACCOUNT, Stack, failed, sqs_event

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from pullguard.domain.facts import RegistryAnswer, Verification
 from pullguard.domain.image import parse_image
 from pullguard.domain.secret_value import HiddenText
+from pullguard.domain.verification import RegistryAnswer, Verification
 from pullguard.registry import anonymous_pull, verify
 from sandbox.registry import PrivateRegistry
 from sandbox.server import SandboxError

@@ -10,7 +10,7 @@ from pullguard.checks.new_secret import create_command
 from pullguard.domain.arn import Arn
 from pullguard.domain.aws_cli import command, tags_option
 from pullguard.domain.consent import tagging
-from pullguard.domain.facts import Secret
+from pullguard.domain.secret import Secret
 from sandbox.emulator import ACCOUNT, REGION, Emulator
 from tests.remedies.pasting import CREDENTIALS_FILE, shell
 

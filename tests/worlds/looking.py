@@ -16,8 +16,9 @@ from pullguard.aws.readers import AwsReaders, ReadValues
 from pullguard.aws.survey import look_around
 from pullguard.checks.examine import examine
 from pullguard.checks.gather import gather
-from pullguard.domain.facts import Facts, TaskDefinition
+from pullguard.domain.facts import Facts
 from pullguard.domain.findings import Finding
+from pullguard.domain.task_definition import TaskDefinition
 from tests.registry.recording import Reply, Request, recording
 from tests.worlds.catalogue.scene import Answers, Scene, prepare
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pullguard.checks.examine import examine
-from pullguard.domain.facts import Usage
+from pullguard.domain.usage import Usage
 from pullguard_cli.gates import pulls_of
 from tests.worlds.catalogue import CASES
 from tests.worlds.catalogue.by_hand import the_secret, with_secret

@@ -13,8 +13,8 @@ import typer
 from pullguard.checks.gather import Readers
 from pullguard.domain.arn import is_region
 from pullguard.domain.errors import shown
-from pullguard.domain.facts import Unreadable
 from pullguard.domain.findings import NotChecked, Summary
+from pullguard.domain.lookup import Unreadable
 from pullguard_cli.check_result import Checked, Placed, in_file
 from pullguard_cli.failures import EXIT_COULD_NOT_RUN, EXIT_FINDINGS, EXIT_OK, CannotRun, asking_aws
 from pullguard_cli.input.declared import Declared, declared_in

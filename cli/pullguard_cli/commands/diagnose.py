@@ -12,9 +12,9 @@ from rich.table import Table
 
 from pullguard.domain.diagnosis import UNKNOWN, Diagnosis, Explanation, diagnose, priority
 from pullguard.domain.errors import shown
-from pullguard.domain.facts import Reason
 from pullguard.domain.hidden_text import without_credentials
 from pullguard.domain.image import ImageReference, parse_images
+from pullguard.domain.usage import Reason
 from pullguard_cli.failures import CannotRun
 from pullguard_cli.options import TextFormat, TextOrJson
 from pullguard_cli.printing import output, says

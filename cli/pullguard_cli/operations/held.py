@@ -11,7 +11,7 @@ from rich.table import Table
 
 from pullguard.domain.arn import Arn
 from pullguard.domain.errors import Malformed
-from pullguard.domain.facts import Lookup, Missing, NotAsked, Unreadable
+from pullguard.domain.lookup import Lookup, Missing, NotAsked, Unreadable
 from pullguard.domain.stop import Stop
 from pullguard_cli.deployment import Deployment
 from pullguard_cli.options import DEFAULT_STACK

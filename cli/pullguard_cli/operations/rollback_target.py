@@ -8,8 +8,10 @@ from pullguard.aws.secrets_manager import SecretsManager
 from pullguard.domain.arn import Arn
 from pullguard.domain.consent import missing_role_key, why_not
 from pullguard.domain.errors import shown
-from pullguard.domain.facts import NamedPolicy, NotAsked, Role, Secret, Unreadable
+from pullguard.domain.lookup import NotAsked, Unreadable
+from pullguard.domain.role import NamedPolicy, Role
 from pullguard.domain.role_policy import Granted, parse_own, policy_document, same
+from pullguard.domain.secret import Secret
 from pullguard.domain.write_history import Write
 from pullguard_cli.deployment import Deployment
 from pullguard_cli.failures import CannotRun

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pullguard.domain.facts import Missing, NotAsked, Unreadable
+from pullguard.domain.lookup import Missing, NotAsked, Unreadable
 from pullguard.domain.stop import REASON_MAX_CHARS, Stop
 from pullguard_cli.asking import confirmed
 from pullguard_cli.contract import SCHEMA_VERSION

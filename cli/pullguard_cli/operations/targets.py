@@ -7,8 +7,8 @@ from functools import partial
 from typing import Final
 
 from pullguard.aws.ecs import Ecs
-from pullguard.domain.facts import TaskDefinition
 from pullguard.domain.stop import Stop
+from pullguard.domain.task_definition import TaskDefinition
 from pullguard.store.ledger import Ledger
 from pullguard_cli.deployment import Deployment
 from pullguard_cli.failures import CannotRun

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from rich.text import Text
 
-from pullguard.domain.facts import USAGE_NOT_ASKED
+from pullguard.domain.lookup import USAGE_NOT_ASKED
 from pullguard_cli.check_result import Checked, Placed, printable
 from pullguard_cli.output.unasked import sentences
 from pullguard_cli.printing import STYLES, counted

@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from pullguard.domain.facts import Facts, Unreadable
+from pullguard.domain.facts import Facts
+from pullguard.domain.lookup import Unreadable
 from pullguard_cli.contract import SCHEMA_VERSION
 from pullguard_cli.examined import One
 from pullguard_cli.failures import EXIT_COULD_NOT_RUN, EXIT_FINDINGS, EXIT_OK

@@ -10,7 +10,7 @@ from pullguard.access.contexts import Circumstances, assume_request, decrypt_req
 from pullguard.access.request import Partial, Service
 from pullguard.access.verdict import grant_would_help, pull_access
 from pullguard.domain.arn import Arn
-from pullguard.domain.facts import Lookup, Missing
+from pullguard.domain.lookup import Lookup, Missing
 from tests.unit.access.worlds import (
     DECRYPT,
     KEY,

@@ -14,8 +14,11 @@ from pullguard.access.cross_check import questions
 from pullguard.aws.iam import Iam
 from pullguard.checks.examine import examine
 from pullguard.domain.arn import Arn
-from pullguard.domain.facts import Facts, Lookup, Missing, NamedPolicy, Role, Secret, Simulated, Unreadable
+from pullguard.domain.facts import Facts
 from pullguard.domain.findings import Finding
+from pullguard.domain.lookup import Lookup, Missing, Unreadable
+from pullguard.domain.role import NamedPolicy, Role, Simulated
+from pullguard.domain.secret import Secret
 from pullguard.domain.task_definition import read_task_definition
 
 SECRET = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:registry/ghcr-AbCdEf"

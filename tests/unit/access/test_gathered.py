@@ -13,7 +13,9 @@ from pullguard.access.gathered import (
     secret_policy,
 )
 from pullguard.access.policy import Layer, Policy
-from pullguard.domain.facts import KeyGrant, Lookup, Missing, NamedPolicy, NotAsked, Role, Secret, Unreadable
+from pullguard.domain.lookup import Lookup, Missing, NotAsked, Unreadable
+from pullguard.domain.role import NamedPolicy, Role
+from pullguard.domain.secret import KeyGrant, Secret
 from tests.unit.access.worlds import ROLE, SECRET, allow, denied, document, key, named, role, secret, to
 
 MANAGED = NamedPolicy(name="read", document=document(allow()), arn="arn:aws:iam::aws:policy/Read")

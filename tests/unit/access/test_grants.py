@@ -12,7 +12,7 @@ from pullguard.access.grants import grant_allows
 from pullguard.access.policy import Layer
 from pullguard.access.request import Request, Service, Unknowable
 from pullguard.access.ternary import Match, Unknown
-from pullguard.domain.facts import KeyGrant
+from pullguard.domain.secret import KeyGrant
 from tests.unit.access.worlds import (
     DECRYPT,
     KEY,

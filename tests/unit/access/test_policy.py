@@ -9,7 +9,7 @@ from pullguard.access.decision import Verdict
 from pullguard.access.evaluate import Policies, decide
 from pullguard.access.policy import Layer, parse_policy
 from pullguard.domain.documents import object_of
-from pullguard.domain.facts import Document
+from pullguard.domain.lookup import Document
 from tests.unit.access.worlds import (
     DECRYPT,
     KEY,

@@ -6,7 +6,8 @@ import pytest
 
 from pullguard.access.gates import FINDINGS_BY_GATE, FindingId, GateName
 from pullguard.access.verdict import grant_would_help, pull_access
-from pullguard.domain.facts import Role, Secret
+from pullguard.domain.role import Role
+from pullguard.domain.secret import Secret
 from tests.unit.access.by_gate import key_access, key_usable, secret_access, secret_resource_policy, trust_policy
 from tests.unit.access.by_gate.rows import Failures, Passes, Unknowns
 from tests.unit.access.worlds import (

@@ -9,7 +9,9 @@ from pullguard.access.gates import FindingId, PullAccess
 from pullguard.access.policy import Layer, Policy, parse_policy
 from pullguard.access.request import NOTHING, Request, RoleSession, Unknowable
 from pullguard.domain.arn import Arn
-from pullguard.domain.facts import Key, KeyGrant, NamedPolicy, Role, Secret, Unreadable
+from pullguard.domain.lookup import Unreadable
+from pullguard.domain.role import NamedPolicy, Role
+from pullguard.domain.secret import Key, KeyGrant, Secret
 
 OURS, THEIRS = "111122223333", "444455556666"
 ROLE = f"arn:aws:iam::{OURS}:role/svc/exec"

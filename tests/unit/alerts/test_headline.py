@@ -8,7 +8,7 @@ from pullguard.alerts import Notice, compose, describe
 from pullguard.alerts.headline import SUBJECT_MAX_CHARS, attributes_of, headline, subject_of, words_of
 from pullguard.checks.examine import unread_task_definition
 from pullguard.domain.arn import Arn
-from pullguard.domain.facts import Unreadable
+from pullguard.domain.lookup import Unreadable
 from tests.unit.alerts.notices import (
     GRANT,
     KEY,

@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
-from pullguard.domain.facts import Missing, Unreadable
+from pullguard.domain.lookup import Missing, Unreadable
 from tests.fakes import REGION
 
 

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from pullguard.aws.answers import DENIED, THROTTLED, asks, error_code, is_fault, looked_up, safe_words, writing
 from pullguard.domain.errors import Denied, Rejected
-from pullguard.domain.facts import Missing, Unreadable
+from pullguard.domain.lookup import Missing, Unreadable
 
 
 def error(code: str, operation: str = "DescribeThing") -> ClientError:

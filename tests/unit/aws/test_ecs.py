@@ -15,7 +15,8 @@ from botocore.stub import Stubber
 
 from pullguard.aws.ecs import Ecs
 from pullguard.domain.errors import Denied, NotNow
-from pullguard.domain.facts import FailedStart, Instance, Missing, Reason, TaskUse, Usage
+from pullguard.domain.lookup import Missing
+from pullguard.domain.usage import FailedStart, Instance, Reason, TaskUse, Usage
 from tests.fakes import CLUSTER, NOW, REGION, container, revision_arn, service, task_definition
 from tests.unit.aws.asking import ask, check_errors
 

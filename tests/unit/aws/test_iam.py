@@ -11,7 +11,8 @@ from botocore.stub import Stubber
 from pullguard.access.cross_check import Question
 from pullguard.aws.iam import Iam
 from pullguard.domain.errors import Denied
-from pullguard.domain.facts import Missing, NamedPolicy, Role, Simulated, Unreadable
+from pullguard.domain.lookup import Missing, Unreadable
+from pullguard.domain.role import NamedPolicy, Role, Simulated
 from tests.fakes import NOW, REGION, TRUST, role_arn
 from tests.unit.aws.asking import ask, check_errors
 

@@ -8,7 +8,8 @@ from botocore.stub import Stubber
 
 from pullguard.aws.kms import Kms
 from pullguard.domain.arn import Arn
-from pullguard.domain.facts import Key, KeyGrant, NotAsked, Unreadable
+from pullguard.domain.lookup import NotAsked, Unreadable
+from pullguard.domain.secret import Key, KeyGrant
 from tests.fakes import ACCOUNT, NOW, REGION, role_arn
 from tests.unit.aws.asking import ask, check_errors
 

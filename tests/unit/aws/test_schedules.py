@@ -12,7 +12,8 @@ from moto import mock_aws
 
 from pullguard.aws.schedules import Rules, Schedules, started_by
 from pullguard.domain.arn import Arn
-from pullguard.domain.facts import ScheduleUse, Unreadable
+from pullguard.domain.lookup import Unreadable
+from pullguard.domain.usage import ScheduleUse
 from tests.fakes import CLUSTER, REGION, revision_arn
 
 BEFORE, AFTER = revision_arn("web", 7), revision_arn("web", 8)

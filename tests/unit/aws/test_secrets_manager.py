@@ -8,7 +8,9 @@ import pytest
 from botocore.stub import Stubber
 
 from pullguard.aws.secrets_manager import SecretsManager
-from pullguard.domain.facts import CrossAccountPrimary, NamedPolicy, Rotation, Unreadable, ValueShape
+from pullguard.domain.lookup import Unreadable
+from pullguard.domain.role import NamedPolicy
+from pullguard.domain.secret import CrossAccountPrimary, Rotation, ValueShape
 from tests.fakes import REGION, secret_arn
 from tests.unit.aws.asking import ask, check_errors
 

@@ -8,7 +8,8 @@ from botocore.stub import Stubber
 
 from pullguard.aws.ecs import Ecs
 from pullguard.aws.survey import ClusterSurvey, Running
-from pullguard.domain.facts import FailedStart, Missing, Reason, Usage
+from pullguard.domain.lookup import Missing
+from pullguard.domain.usage import FailedStart, Reason, Usage
 from pullguard.planning.service_moves import moves
 from tests.fakes import CLUSTER, NOW, REGION, revision_arn, service, task_definition
 

@@ -1,6 +1,8 @@
 from pullguard.aws.survey import ClusterSurvey, Running
 from pullguard.domain.arn import Arn
-from pullguard.domain.facts import Instance, Lookup, Missing, ServiceUse, TaskDefinition, TaskUse, Unreadable, Usage
+from pullguard.domain.lookup import Lookup, Missing, Unreadable
+from pullguard.domain.task_definition import TaskDefinition
+from pullguard.domain.usage import Instance, ServiceUse, TaskUse, Usage
 
 ARN = "arn:aws:ecs:eu-central-1:111122223333:task-definition/web:2"
 CLUSTER = "arn:aws:ecs:eu-central-1:111122223333:cluster/prod"

@@ -13,7 +13,8 @@ from pullguard.aws.ecs import Ecs
 from pullguard.aws.once import Once
 from pullguard.aws.readers import AwsReaders
 from pullguard.aws.walk import Walk
-from pullguard.domain.facts import TaskDefinition, Usage
+from pullguard.domain.task_definition import TaskDefinition
+from pullguard.domain.usage import Usage
 from tests.fakes import NOW, task_definition
 
 MOTO = "123456789012"  # the account of moto

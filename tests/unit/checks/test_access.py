@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from pullguard.checks.access import access_of
-from pullguard.domain.facts import Facts, NamedPolicy, Role, Secret, Simulated
+from pullguard.domain.facts import Facts
+from pullguard.domain.role import NamedPolicy, Role, Simulated
+from pullguard.domain.secret import Secret
 from tests.fakes import NOW, World, container, denied, key, role, secret, task_definition
 from tests.unit.checks.answers import failed, said
 

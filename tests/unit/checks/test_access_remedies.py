@@ -6,9 +6,12 @@ import pytest
 
 from pullguard.checks.examine import examine
 from pullguard.checks.gather import gather
-from pullguard.domain.facts import Facts, Missing, NamedPolicy, Secret
+from pullguard.domain.facts import Facts
 from pullguard.domain.findings import Remedy
+from pullguard.domain.lookup import Missing
+from pullguard.domain.role import NamedPolicy
 from pullguard.domain.role_policy import policy_document
+from pullguard.domain.secret import Secret
 from tests.fakes import (
     NOW,
     World,

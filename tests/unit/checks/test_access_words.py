@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from pullguard.checks.examine import examine
-from pullguard.domain.facts import NamedPolicy
 from pullguard.domain.findings import Finding
+from pullguard.domain.role import NamedPolicy
 from tests.fakes import TRUST, World, container, key, role, secret, task_definition
 
 GHCR = secret()

@@ -12,7 +12,7 @@ from pullguard.checks.examine import examine
 from pullguard.domain.actions import Grant, Reregister
 from pullguard.domain.arn import Arn
 from pullguard.domain.consent import revoked
-from pullguard.domain.facts import Unreadable
+from pullguard.domain.lookup import Unreadable
 from pullguard.domain.references import references_of, secret_name
 from pullguard.planning.planner import Rules, make_plan
 from pullguard.planning.scope import is_certain, tags_of

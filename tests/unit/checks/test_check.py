@@ -22,8 +22,9 @@ from pullguard.checks.check import (
     subject_of,
     unreadable,
 )
-from pullguard.domain.facts import CrossAccountPrimary, NotAsked, Secret
 from pullguard.domain.findings import Skipped, Subject
+from pullguard.domain.lookup import NotAsked
+from pullguard.domain.secret import CrossAccountPrimary, Secret
 from pullguard.incidents.identity import Breaks
 from tests.fakes import World, container, denied, key, role, secret, secret_arn, task_definition
 

@@ -9,20 +9,13 @@ import pytest
 from pullguard.checks.credentials_missing import ACCEPTED_FOR, CHECK, proof_of
 from pullguard.checks.examine import examine
 from pullguard.checks.gather import SECRETS_ASKED_MAX
-from pullguard.domain.facts import (
-    Accepted,
-    Facts,
-    FailedStart,
-    Lookup,
-    Reason,
-    RegistryAnswer,
-    Secret,
-    TaskUse,
-    Usage,
-    Verification,
-)
+from pullguard.domain.facts import Facts
 from pullguard.domain.findings import Answer, Failed, Passed, Skipped, Subject, Unsure, finding_id
 from pullguard.domain.image import ImageReference, parse_image, serves_the_public
+from pullguard.domain.lookup import Lookup
+from pullguard.domain.secret import Secret
+from pullguard.domain.usage import FailedStart, Reason, TaskUse, Usage
+from pullguard.domain.verification import Accepted, RegistryAnswer, Verification
 from tests.fakes import CLUSTER, NOW, World, container, denied, revision_arn, role, secret, task_definition
 
 HUB = secret("registry/hub", registry="docker.io")

@@ -11,10 +11,11 @@ from botocore.stub import Stubber
 from pullguard.aws.ecs import Ecs
 from pullguard.checks.examine import examine
 from pullguard.domain.diagnosis import diagnose, explain
-from pullguard.domain.facts import FailedStart, Reason, Usage, Verification
 from pullguard.domain.findings import Finding
 from pullguard.domain.image import parse_images
 from pullguard.domain.task_definition import read_task_definition
+from pullguard.domain.usage import FailedStart, Reason, Usage
+from pullguard.domain.verification import Verification
 from tests.fakes import CLUSTER, NOW, REGION, World, container, revision_arn, role, role_arn, secret, task_definition
 from tests.unit.domain.stopped_texts import TEXTS
 

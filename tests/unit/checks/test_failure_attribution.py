@@ -2,16 +2,21 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 
 from pullguard.checks.examine import examine
 from pullguard.domain.diagnosis import diagnose, explain
-from pullguard.domain.facts import Facts, FailedStart, Reason, RegistryAnswer, Usage, Verification
 from pullguard.domain.findings import Finding
 from pullguard.domain.image import parse_image
+from pullguard.domain.usage import FailedStart, Reason, Usage
+from pullguard.domain.verification import RegistryAnswer, Verification
 from tests.fakes import CLUSTER, NOW, World, container, denied, key, role, secret, task_definition
 from tests.unit.domain.stopped_texts import TEXTS
+
+if TYPE_CHECKING:
+    from pullguard.domain.facts import Facts
 
 GHCR = secret()
 IMAGE = "ghcr.io/acme/web:1"

@@ -6,7 +6,8 @@ from typing import get_args
 import pytest
 
 from pullguard.checks.forms import FORMS, form_of, rewriting
-from pullguard.domain.facts import Facts, Lookalike, Secret
+from pullguard.domain.facts import Facts
+from pullguard.domain.secret import Lookalike, Secret
 from tests.fakes import GOOD_VALUE, World, container, role, secret, task_definition
 
 ECS = '{"username": "...", "password": "..."}'

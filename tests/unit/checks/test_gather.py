@@ -5,7 +5,10 @@ from typing import Any
 import pytest
 
 from pullguard.checks.gather import gather
-from pullguard.domain.facts import Facts, Missing, Secret, Unreadable, Usage
+from pullguard.domain.facts import Facts
+from pullguard.domain.lookup import Missing, Unreadable
+from pullguard.domain.secret import Secret
+from pullguard.domain.usage import Usage
 from tests.fakes import NOW, World, container, denied, key, revision_arn, role, secret, secret_arn, task_definition
 
 GHCR, HUB = secret(), secret("registry/hub", "HubHub", registry="docker.io")

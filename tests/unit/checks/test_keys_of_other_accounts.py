@@ -15,8 +15,10 @@ from pullguard.aws.readers import AwsReaders
 from pullguard.checks.examine import examine
 from pullguard.domain.arn import Arn, key_beside
 from pullguard.domain.errors import Malformed
-from pullguard.domain.facts import Key, KeyGrant, Lookup, Missing, NamedPolicy, NotAsked, Role, Secret, Unreadable
 from pullguard.domain.findings import Finding
+from pullguard.domain.lookup import Lookup, Missing, NotAsked, Unreadable
+from pullguard.domain.role import NamedPolicy, Role
+from pullguard.domain.secret import Key, KeyGrant, Secret
 from pullguard.planning.planner import Rules, make_plan
 from tests.fakes import ACCOUNT, REGION, World, container, denied, key, role, secret, secret_arn, task_definition
 

@@ -14,9 +14,11 @@ from pullguard.aws.secrets_manager import SecretsManager
 from pullguard.checks.examine import examine
 from pullguard.domain.actions import Grant
 from pullguard.domain.arn import Arn
-from pullguard.domain.facts import Key, Missing, NamedPolicy, Role, Secret, Simulated, Unreadable
 from pullguard.domain.findings import Finding
+from pullguard.domain.lookup import Missing, Unreadable
 from pullguard.domain.references import references_of
+from pullguard.domain.role import NamedPolicy, Role, Simulated
+from pullguard.domain.secret import Key, Secret
 from pullguard.planning.planner import Rules, make_plan
 from pullguard_cli.gates import pulls_of
 from tests.fakes import ACCOUNT, REGION, World, container, denied, key, role, secret, secret_arn, task_definition

@@ -9,8 +9,10 @@ import pytest
 from pullguard.checks.examine import examine
 from pullguard.domain.actions import Plan
 from pullguard.domain.arn import Arn
-from pullguard.domain.facts import ROLES_NOT_LISTED, Lookup, Role, Secret
 from pullguard.domain.findings import Finding
+from pullguard.domain.lookup import ROLES_NOT_LISTED, Lookup
+from pullguard.domain.role import Role
+from pullguard.domain.secret import Secret
 from pullguard.planning.planner import Rules, make_plan
 from tests.fakes import ACCOUNT, NOW, REGION, World, container, denied, role, secret, secret_arn, task_definition
 

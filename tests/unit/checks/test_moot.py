@@ -7,7 +7,8 @@ import pytest
 
 from pullguard.checks.catalogue import CHECKS
 from pullguard.checks.examine import examine
-from pullguard.domain.facts import Missing, NotAsked, Secret, Unreadable
+from pullguard.domain.lookup import Missing, NotAsked, Unreadable
+from pullguard.domain.secret import Secret
 from pullguard.planning.planner import Rules, make_plan
 from tests.fakes import GOOD_VALUE, NOW, World, container, key, role, secret, task_definition
 

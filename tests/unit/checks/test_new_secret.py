@@ -8,8 +8,9 @@ import pytest
 from pullguard.checks.manual_policies import Future
 from pullguard.checks.new_secret import beside, create_command, future_of
 from pullguard.domain.arn import SecretReference
-from pullguard.domain.facts import Facts, Secret
+from pullguard.domain.facts import Facts
 from pullguard.domain.opt_in import REGISTRY_TAG, ROLES_TAG
+from pullguard.domain.secret import Secret
 from tests.fakes import World, container, key, revision_arn, role, secret, secret_arn, task_definition
 
 GONE = str(secret_arn("registry/gone", "Xy12Zq"))

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from pullguard.checks.next_pull import next_pulls
-from pullguard.domain.facts import Lookup, TaskUse, Usage
+from pullguard.domain.lookup import Lookup
+from pullguard.domain.usage import TaskUse, Usage
 from tests.fakes import CLUSTER, denied, service
 
 RUNNING = replace(service(), desired_count=2, running_count=2)

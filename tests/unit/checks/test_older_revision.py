@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from pullguard.checks.examine import examine
 from pullguard.domain.actions import Plan
-from pullguard.domain.facts import Usage
 from pullguard.domain.findings import Finding
+from pullguard.domain.usage import Usage
 from pullguard.planning.planner import Rules, make_plan
 from tests.fakes import CLUSTER, World, container, revision_arn, role, secret, secret_arn, service, task_definition
 

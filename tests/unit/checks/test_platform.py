@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from pullguard.domain.facts import Facts, FailedStart, Instance, NotAsked, Reason, ServiceUse, TaskUse, Usage
+from pullguard.domain.facts import Facts
+from pullguard.domain.lookup import NotAsked
+from pullguard.domain.usage import FailedStart, Instance, Reason, ServiceUse, TaskUse, Usage
 from tests.fakes import CLUSTER, NOW, World, container, denied, revision_arn, role, secret, service, task_definition
 from tests.unit.checks.answers import failed, said
 

@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
-from pullguard.domain.facts import Facts, NotAsked, Secret
+from pullguard.domain.facts import Facts
+from pullguard.domain.lookup import NotAsked
+from pullguard.domain.secret import Secret
 from tests.fakes import World, container, denied, role, secret, secret_arn, task_definition
 from tests.unit.checks.answers import answers, failed, said
 

@@ -11,24 +11,14 @@ import pytest
 from pullguard.checks.check import Check
 from pullguard.checks.registry import CHECKS
 from pullguard.domain.arn import Arn, parse_reference
-from pullguard.domain.facts import (
-    Container,
-    Facts,
-    Lookup,
-    Missing,
-    NotAsked,
-    RegistryAnswer,
-    Rotation,
-    RotationEnd,
-    Secret,
-    TaskDefinition,
-    Unreadable,
-    ValueShape,
-    Verification,
-)
+from pullguard.domain.facts import Facts
 from pullguard.domain.findings import Answer, Failed, Passed, Skipped, Unsure
 from pullguard.domain.image import ImageReference, parse_image
+from pullguard.domain.lookup import Lookup, Missing, NotAsked, Unreadable
+from pullguard.domain.secret import Rotation, RotationEnd, Secret, ValueShape
 from pullguard.domain.secret_value import Credentials, HiddenText, read_value
+from pullguard.domain.task_definition import Container, TaskDefinition
+from pullguard.domain.verification import RegistryAnswer, Verification
 from pullguard.registry import verification
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

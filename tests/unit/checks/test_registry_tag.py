@@ -2,7 +2,7 @@
 
 import pytest
 
-from pullguard.domain.facts import Missing
+from pullguard.domain.lookup import Missing
 from pullguard.domain.opt_in import REGISTRY_TAG
 from tests.fakes import World, container, role, secret, secret_arn, task_definition
 from tests.unit.checks.answers import failed, said

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from pullguard.checks.examine import examine
-from pullguard.domain.facts import Facts, Missing, NotAsked
+from pullguard.domain.facts import Facts
 from pullguard.domain.findings import Finding
+from pullguard.domain.lookup import Missing, NotAsked
 from tests.fakes import ACCOUNT, World, container, role, role_arn, secret, task_definition
 
 GHCR = secret()

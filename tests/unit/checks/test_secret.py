@@ -7,16 +7,9 @@ from typing import Any
 import pytest
 
 from pullguard.checks.secret import live_secrets, shapes
-from pullguard.domain.facts import (
-    CrossAccountPrimary,
-    Facts,
-    Missing,
-    NotAsked,
-    Replica,
-    Rotation,
-    RotationEnd,
-    ValueShape,
-)
+from pullguard.domain.facts import Facts
+from pullguard.domain.lookup import Missing, NotAsked
+from pullguard.domain.secret import CrossAccountPrimary, Replica, Rotation, RotationEnd, ValueShape
 from tests.fakes import GOOD_VALUE, NOW, REGION, World, container, denied, role, secret, secret_arn, task_definition
 from tests.unit.checks.answers import failed, said
 

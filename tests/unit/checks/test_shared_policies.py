@@ -21,8 +21,8 @@ from pullguard.checks.shared_policies import (
     wider_key_policy,
 )
 from pullguard.domain.arn import Arn
-from pullguard.domain.facts import NamedPolicy, Role
 from pullguard.domain.findings import Remedy
+from pullguard.domain.role import NamedPolicy, Role
 from tests.fakes import ACCOUNT, denied, key, role, secret
 
 OWN = secret(key=key())

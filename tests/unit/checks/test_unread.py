@@ -1,6 +1,7 @@
 """Remedies of findings that are unknown because AWS did not answer."""
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -8,9 +9,13 @@ from pullguard.checks.examine import examine, unread_task_definition
 from pullguard.checks.gather import gather
 from pullguard.checks.unread import how_to_read
 from pullguard.domain.arn import Arn
-from pullguard.domain.facts import NO_PERMISSION, Facts, Missing, Simulated, Unreadable
+from pullguard.domain.facts import Facts
 from pullguard.domain.findings import Finding
+from pullguard.domain.lookup import NO_PERMISSION, Missing, Unreadable
 from tests.fakes import NOW, World, container, key, revision_arn, role, secret, task_definition
+
+if TYPE_CHECKING:
+    from pullguard.domain.role import Simulated
 
 GHCR = secret()
 READ, KEY = "secretsmanager:GetSecretValue", "kms:DescribeKey"

@@ -9,16 +9,11 @@ from typing import Any
 import pytest
 
 from pullguard.checks.examine import examine
-from pullguard.domain.facts import (
-    CrossAccountPrimary,
-    NotAsked,
-    Rotation,
-    Secret,
-    ValueShape,
-    Verification,
-)
 from pullguard.domain.findings import Finding
+from pullguard.domain.lookup import NotAsked
+from pullguard.domain.secret import CrossAccountPrimary, Rotation, Secret, ValueShape
 from pullguard.domain.secret_value import read_value
+from pullguard.domain.verification import Verification
 from pullguard.planning.planner import Rules, make_plan
 from tests.fakes import NOW, World, container, key, role, secret, secret_arn, task_definition
 from tests.worlds.commands import commands_of

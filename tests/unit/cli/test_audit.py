@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from pullguard.domain.facts import Unreadable
 from pullguard.domain.findings import Severity
+from pullguard.domain.lookup import Unreadable
 from pullguard_cli.audit import NOT_EXAMINED
 from tests.unit.cli.test_incidents import audit, finding
 

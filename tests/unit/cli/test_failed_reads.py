@@ -4,7 +4,7 @@ from typing import Literal
 
 import pytest
 
-from pullguard.domain.facts import Unreadable
+from pullguard.domain.lookup import Unreadable
 from pullguard_cli.failed_reads import gaps_of, lacks_in
 from tests.unit.cli.test_incidents import finding
 

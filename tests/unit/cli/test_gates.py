@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
-from pullguard.domain.facts import Facts, FailedStart, Missing, Reason, Usage, Verification
+from pullguard.domain.facts import Facts
+from pullguard.domain.lookup import Missing
+from pullguard.domain.usage import FailedStart, Reason, Usage
+from pullguard.domain.verification import Verification
 from pullguard_cli.gates import Pull, pulls_of
 from pullguard_cli.output.explanation import end_of
 from tests.fakes import NOW, World, container, denied, key, role, secret, secret_arn, task_definition

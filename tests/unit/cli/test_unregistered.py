@@ -2,7 +2,7 @@
 
 import pytest
 
-from pullguard.domain.facts import NotAsked
+from pullguard.domain.lookup import NotAsked
 from pullguard_cli.input.declared import Declared, DeclaredContainer, DeployTime
 from pullguard_cli.unregistered import NOT_ASKED, UNKNOWN_ACCOUNT, Home, OfflineReaders, home_of, judge
 from tests.fakes import NOW

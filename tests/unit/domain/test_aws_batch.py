@@ -11,8 +11,9 @@ import pytest
 
 from pullguard.checks.examine import examine
 from pullguard.domain.aws_batch import OUTPUT_ONLY, is_owned_by_batch
-from pullguard.domain.facts import FailedStart, Reason, Usage, Verification
 from pullguard.domain.findings import Finding
+from pullguard.domain.usage import FailedStart, Reason, Usage
+from pullguard.domain.verification import Verification
 from pullguard.planning.planner import Rules, make_plan
 from pullguard_cli.gates import pulls_of
 from tests.fakes import ACCOUNT, NOW, World, container, revision_arn, role, secret, secret_arn, task_definition

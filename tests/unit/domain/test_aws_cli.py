@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from pullguard.checks.examine import examine
 from pullguard.checks.older_revision import instead_of_a_copy
 from pullguard.domain.aws_cli import command, in_order, on_secret, redeploying, tags_option
-from pullguard.domain.facts import NotAsked, ScheduleUse, Usage
 from pullguard.domain.findings import Remedy
+from pullguard.domain.lookup import NotAsked
+from pullguard.domain.usage import ScheduleUse, Usage
 from pullguard.planning.schedules import pins
 from tests.fakes import World, container, revision_arn, role, secret, service, task_definition
 

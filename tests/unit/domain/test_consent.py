@@ -10,9 +10,11 @@ import pytest
 from pullguard.domain.aws_cli import tags_option
 from pullguard.domain.consent import MissingKey, kept_grant, missing_key, revoked, why_not
 from pullguard.domain.errors import NotNow
-from pullguard.domain.facts import Lookup, Missing, NamedPolicy, Role, Secret
 from pullguard.domain.findings import Remedy
+from pullguard.domain.lookup import Lookup, Missing
+from pullguard.domain.role import NamedPolicy, Role
 from pullguard.domain.role_policy import Granted
+from pullguard.domain.secret import Secret
 from tests.fakes import World, container, denied, key, role, secret, task_definition
 from tests.worlds.commands import piped
 

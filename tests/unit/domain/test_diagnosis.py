@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from pullguard.checks.catalogue import CHECKS
 from pullguard.domain.diagnosis import EXPLANATIONS, UNKNOWN, Diagnosis, Explanation, Kind, diagnose, explain
-from pullguard.domain.facts import Reason
 from pullguard.domain.image import ImageReference, parse_images
 from pullguard.domain.stopped_reason import NamedRole
+from pullguard.domain.usage import Reason
 from tests.unit.domain.stopped_texts import TEXTS
 
 NOT_OURS = frozenset({"ecr-authorization", "secret-injection", "unknown"})

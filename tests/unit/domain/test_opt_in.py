@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from pullguard.domain.facts import Lookup, Missing, NamedPolicy, Secret
 from pullguard.domain.image import parse_image
+from pullguard.domain.lookup import Lookup, Missing
 from pullguard.domain.opt_in import (
     effective_mode,
     has_required_boundary,
@@ -18,6 +18,8 @@ from pullguard.domain.opt_in import (
     role_may_use,
     secrets_for,
 )
+from pullguard.domain.role import NamedPolicy
+from pullguard.domain.secret import Secret
 from tests.fakes import NOW, denied, role, secret
 
 HOSTS: dict[str, tuple[str | None, set[str]]] = {

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pullguard.domain.facts import NamedPolicy, Secret
 from pullguard.domain.references import references_of, role_name, secret_name
+from pullguard.domain.role import NamedPolicy
+from pullguard.domain.secret import Secret
 from tests.fakes import ACCOUNT, REGION, World, container, denied, key, role, secret, secret_arn, task_definition
 
 GHCR, KEYED = secret(), secret("keyed", "KeyKey", key=key())

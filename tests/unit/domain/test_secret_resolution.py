@@ -8,7 +8,9 @@ import pytest
 
 from pullguard.domain import secret_resolution
 from pullguard.domain.arn import SecretReference
-from pullguard.domain.facts import Facts, Lookup, Missing, Secret
+from pullguard.domain.facts import Facts
+from pullguard.domain.lookup import Lookup, Missing
+from pullguard.domain.secret import Secret
 from tests.fakes import NOW, container, denied, secret, secret_arn, task_definition
 
 TEXT = str(secret_arn("app", "Xy12Zq"))

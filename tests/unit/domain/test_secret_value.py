@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pullguard.domain.facts import ValueShape
+from pullguard.domain.secret import ValueShape
 from pullguard.domain.secret_value import HiddenText, read_value
 
 PASSWORD = "hunter2-correct-horse"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from moto import mock_aws
 
 from pullguard.aws.ssm import StopSwitch
-from pullguard.domain.facts import Missing, Unreadable
+from pullguard.domain.lookup import Missing, Unreadable
 from pullguard.domain.stop import GO_ON, REASON_MAX_CHARS, Stop, read_switch, switch_text
 from tests.fakes import REGION
 from tests.flows import Parameter

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from pullguard.domain.arn import Arn
-from pullguard.domain.facts import Reason
 from pullguard.domain.provenance import Provenance
+from pullguard.domain.usage import Reason
 from pullguard.events.triggers import (
     KeyChanged,
     RoleChanged,

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from pullguard.domain.facts import FailedStart, Lookup, NotAsked, Reason, TaskUse, Usage, Verification
+from pullguard.domain.lookup import Lookup, NotAsked
+from pullguard.domain.usage import FailedStart, Reason, TaskUse, Usage
+from pullguard.domain.verification import Verification
 from pullguard.store.ledger import Ledger
 from tests.fakes import CLUSTER, World, container, revision_arn, role, secret, service, task_definition
 from tests.flows import Harness, request

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
-from pullguard.domain.facts import FailedStart, Reason, Rotation, RotationEnd, Usage, Verification
 from pullguard.domain.opt_in import REGISTRY_TAG
+from pullguard.domain.secret import Rotation, RotationEnd
+from pullguard.domain.usage import FailedStart, Reason, Usage
+from pullguard.domain.verification import Verification
 from pullguard.store.ledger import Ledger
 from pullguard.store.services import Kept
 from tests.fakes import CLUSTER, World, container, revision_arn, role, secret, service, task_definition

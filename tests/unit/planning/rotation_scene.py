@@ -4,8 +4,10 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from pullguard.domain.facts import Secret, ServiceUse, Usage, Verification
 from pullguard.domain.provenance import Provenance
+from pullguard.domain.secret import Secret
+from pullguard.domain.usage import ServiceUse, Usage
+from pullguard.domain.verification import Verification
 from tests.fakes import GOOD_VALUE, NOW, World, container, role, secret, service, task_definition
 
 IMAGE = "ghcr.io/acme/web:1"

@@ -7,7 +7,8 @@ import pytest
 
 from pullguard.checks.examine import examine
 from pullguard.domain.actions import MoveService, Plan, Refusal
-from pullguard.domain.facts import Usage, Verification
+from pullguard.domain.usage import Usage
+from pullguard.domain.verification import Verification
 from pullguard.planning.planner import Rules, make_plan
 from pullguard.planning.preview import after_registering, in_words
 from tests.fakes import (

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from pullguard.domain.actions import Redeploy, Refusal
-from pullguard.domain.facts import Facts, Usage, Verification
+from pullguard.domain.facts import Facts
 from pullguard.domain.provenance import Provenance
+from pullguard.domain.usage import Usage
+from pullguard.domain.verification import Verification
 from pullguard.planning.redeployment import REDEPLOYED_WITHIN, Verified, redeployments, verified
 from pullguard.store.ledger import Ledger
 from tests.fakes import (

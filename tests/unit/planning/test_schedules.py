@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pullguard.checks.examine import examine
-from pullguard.domain.facts import ScheduleUse, Usage
+from pullguard.domain.usage import ScheduleUse, Usage
 from pullguard.planning.planner import Rules as PlannerRules
 from pullguard.planning.planner import make_plan
 from pullguard.planning.schedules import pins

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
-from pullguard.domain.facts import Facts, Missing, NotAsked, Usage
+from pullguard.domain.facts import Facts
+from pullguard.domain.lookup import Missing, NotAsked
+from pullguard.domain.usage import Usage
 from pullguard.planning.scope import in_scope, is_certain, is_gone, tags_of
 from tests.fakes import World, container, denied, role, secret, service, task_definition
 

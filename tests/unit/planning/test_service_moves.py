@@ -5,7 +5,7 @@ import yaml
 
 from pullguard.domain.actions import MoveService
 from pullguard.domain.arn import Arn
-from pullguard.domain.facts import ServiceUse
+from pullguard.domain.usage import ServiceUse
 from pullguard.planning.service_moves import moves
 
 BEFORE = Arn.parse("arn:aws:ecs:eu-west-1:123456789012:task-definition/web:7")

@@ -2,8 +2,8 @@
 
 import json
 
-from pullguard.domain.facts import Verification
 from pullguard.domain.image import ImageReference, parse_image
+from pullguard.domain.verification import Verification
 from pullguard.registry import verify
 from tests.registry.recording import BASIC, Recording, Reply, Request, Script, credentials
 

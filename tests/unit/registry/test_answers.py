@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from pullguard.domain.facts import RegistryAnswer
+from pullguard.domain.verification import RegistryAnswer
 from pullguard.registry import anonymous_pull
 from tests.registry.recording import BASIC, Reply, Request, recording
 from tests.unit.registry.scripts import TOKEN, ask, basic, bearer, error, image_at

@@ -11,8 +11,10 @@ import pytest
 
 from pullguard.domain.arn import Arn
 from pullguard.domain.errors import Malformed
-from pullguard.domain.facts import NotAsked, RegistryAnswer, Secret
 from pullguard.domain.image import ImageReference, parse_image
+from pullguard.domain.lookup import NotAsked
+from pullguard.domain.secret import Secret
+from pullguard.domain.verification import RegistryAnswer
 from pullguard.registry import (
     HostNotAllowed,
     Transport,

@@ -5,8 +5,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from pullguard.domain.facts import RegistryAnswer, Verification
 from pullguard.domain.secret_value import HiddenText
+from pullguard.domain.verification import RegistryAnswer, Verification
 from pullguard.registry import Exchange, Transport
 from pullguard.registry.inquiry import Inquiry
 from pullguard.registry.origins import registry_url

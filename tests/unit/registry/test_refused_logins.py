@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from pullguard.domain.arn import Arn
-from pullguard.domain.facts import Verification
+from pullguard.domain.verification import Verification
 from pullguard.registry.refused_logins import RefusedLogins
 from tests.fakes import secret_arn
 

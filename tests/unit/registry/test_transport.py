@@ -10,8 +10,8 @@ from typing import Any, BinaryIO, NoReturn
 
 import pytest
 
-from pullguard.domain.facts import Verification
 from pullguard.domain.image import parse_image
+from pullguard.domain.verification import Verification
 from pullguard.registry import Transport, verify
 from pullguard.registry.origins import Origin, registry_url
 from pullguard.registry.transport import ADDRESSES_MAX, Unreachable, addresses_of, verified_tls

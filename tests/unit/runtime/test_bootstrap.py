@@ -4,8 +4,9 @@ import pytest
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from pullguard.domain.errors import Rejected
-from pullguard.domain.facts import VERIFICATION_SWITCHED_OFF, Verification
 from pullguard.domain.image import parse_image
+from pullguard.domain.lookup import VERIFICATION_SWITCHED_OFF
+from pullguard.domain.verification import Verification
 from pullguard.runtime.bootstrap import Deployment
 from pullguard.runtime.receiver import Refused
 from pullguard.runtime.settings import POWERTOOLS

@@ -9,9 +9,11 @@ import pytest
 
 import pullguard.registry
 from pullguard.aws.readers import AwsReaders
-from pullguard.domain.facts import Secret, Unreadable, Verification
 from pullguard.domain.image import ImageReference, parse_image
+from pullguard.domain.lookup import Unreadable
+from pullguard.domain.secret import Secret
 from pullguard.domain.secret_value import Credentials, read_value
+from pullguard.domain.verification import Verification
 from pullguard.registry import verification
 from pullguard.registry.refused_logins import RefusedLogins
 from pullguard.store.logins import CLAIM_S, RATE_LIMITED_S, REFUSED_S, TAKEN_S, LoginStore

@@ -11,10 +11,12 @@ import pytest
 from pullguard.aws.answers import safe_words
 from pullguard.checks.catalogue import incident_of
 from pullguard.domain.errors import MalformedItem
-from pullguard.domain.facts import NotAsked, RotationEnd, ScheduleUse, Unreadable
 from pullguard.domain.grant_record import GrantWithoutConsent
+from pullguard.domain.lookup import NotAsked, Unreadable
 from pullguard.domain.role_policy import Granted
+from pullguard.domain.secret import RotationEnd
 from pullguard.domain.stop import Stop
+from pullguard.domain.usage import ScheduleUse
 from pullguard.incidents import Incident, Member
 from pullguard.store.incidents import IncidentStore
 from pullguard.store.ledger import Ledger

@@ -7,7 +7,8 @@ import pytest
 
 from pullguard.aws.readers import starting
 from pullguard.domain.errors import Rejected
-from pullguard.domain.facts import FailedStart, NotAsked, ScheduleUse, Unreadable, Usage
+from pullguard.domain.lookup import NotAsked, Unreadable
+from pullguard.domain.usage import FailedStart, ScheduleUse, Usage
 from pullguard.planning.scope import in_scope
 from pullguard.store.ledger import Ledger
 from pullguard.store.starts import NOT_LISTED, StartStore

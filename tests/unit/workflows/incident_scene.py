@@ -3,7 +3,7 @@
 import json
 from dataclasses import replace
 
-from pullguard.domain.facts import ValueShape
+from pullguard.domain.secret import ValueShape
 from pullguard.store.ledger import Ledger
 from pullguard.store.services import Kept
 from pullguard.workflows.publish_once import Alerted

@@ -11,8 +11,11 @@ import pytest
 from pullguard.checks.credentials_missing import ACCEPTED_FOR
 from pullguard.domain.actions import Grant, Reregister
 from pullguard.domain.consent import missing_consent, revoked
-from pullguard.domain.facts import Accepted, RegistryAnswer, Role, Secret, TaskUse, Usage, Verification
 from pullguard.domain.opt_in import is_meant_for
+from pullguard.domain.role import Role
+from pullguard.domain.secret import Secret
+from pullguard.domain.usage import TaskUse, Usage
+from pullguard.domain.verification import Accepted, RegistryAnswer, Verification
 from pullguard.store.ledger import Ledger
 from tests.fakes import CLUSTER, NOW, World, container, revision_arn, role, secret, task_definition
 from tests.flows import ASKED_FOR, Harness

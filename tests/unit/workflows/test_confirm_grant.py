@@ -11,9 +11,9 @@ from botocore.stub import Stubber
 from pullguard.alerts import describe
 from pullguard.aws.iam import Iam
 from pullguard.domain.actions import Grant
-from pullguard.domain.facts import NamedPolicy
 from pullguard.domain.grant_record import GrantWithoutConsent
 from pullguard.domain.remediation import Remediation
+from pullguard.domain.role import NamedPolicy
 from pullguard.domain.role_policy import POLICY_NAME, Granted, policy_document, render
 from pullguard.domain.stop import Stop, switch_text
 from pullguard.store.ledger import Ledger

@@ -7,8 +7,8 @@ import pytest
 
 from pullguard.checks.catalogue import incident_of
 from pullguard.domain.errors import Rejected
-from pullguard.domain.facts import NO_PERMISSION, Unreadable
 from pullguard.domain.findings import Finding
+from pullguard.domain.lookup import NO_PERMISSION, Unreadable
 from pullguard.store.ledger import Ledger
 from pullguard.workflows.publish_once import BeingReported
 from tests.fakes import Crash, World, container, denied, revision_arn, role, secret, task_definition

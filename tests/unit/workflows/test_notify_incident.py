@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from pullguard.checks.catalogue import incident_of
-from pullguard.domain.facts import Usage
 from pullguard.domain.remediation import Deed, Remediation, RemediationEvent
+from pullguard.domain.usage import Usage
 from pullguard.store.ledger import Ledger
 from pullguard.store.services import Kept
 from pullguard.workflows.publish_once import BeingReported

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from pullguard.domain.facts import RegistryAnswer, Verification
 from pullguard.domain.messages import ValidationRequest
+from pullguard.domain.verification import RegistryAnswer, Verification
 from pullguard.store.ledger import Ledger
 from pullguard.workflows.recheck_open import LOOK_AGAIN
 from pullguard.workflows.remind import Reminded

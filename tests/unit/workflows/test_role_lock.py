@@ -16,10 +16,10 @@ from botocore.stub import Stubber
 
 from pullguard.aws.iam import Iam
 from pullguard.domain.errors import NotNow, PullguardError
-from pullguard.domain.facts import NamedPolicy
 from pullguard.domain.grant_record import GrantWithoutConsent
 from pullguard.domain.messages import LISTED, Review, ValidationRequest
 from pullguard.domain.provenance import Provenance
+from pullguard.domain.role import NamedPolicy
 from pullguard.domain.role_policy import POLICY_NAME, policy_document, render
 from pullguard.domain.stop import GO_ON
 from pullguard.store.ledger import Ledger

@@ -9,8 +9,9 @@ from botocore.stub import Stubber
 
 from pullguard.aws.ecs import Ecs
 from pullguard.domain.errors import NotNow, Rejected
-from pullguard.domain.facts import ScheduleUse, Unreadable
+from pullguard.domain.lookup import Unreadable
 from pullguard.domain.messages import LISTED, UNLISTED
+from pullguard.domain.usage import ScheduleUse
 from pullguard.store.ledger import Ledger
 from pullguard.workflows.settle import WAITS_S, Settler
 from pullguard.workflows.sweep import Sweeper, Swept

@@ -7,24 +7,12 @@ from typing import Any, TypeAlias
 
 from pullguard.checks.gather import lacks_credentials
 from pullguard.domain.arn import Arn, parse_reference
-from pullguard.domain.facts import (
-    Accepted,
-    Container,
-    Facts,
-    FailedStart,
-    Instance,
-    Key,
-    NamedPolicy,
-    Reason,
-    Replica,
-    Role,
-    Secret,
-    ServiceUse,
-    Simulated,
-    TaskUse,
-    Usage,
-    Verification,
-)
+from pullguard.domain.facts import Facts
+from pullguard.domain.role import NamedPolicy, Role, Simulated
+from pullguard.domain.secret import Key, Replica, Secret
+from pullguard.domain.task_definition import Container
+from pullguard.domain.usage import FailedStart, Instance, Reason, ServiceUse, TaskUse, Usage
+from pullguard.domain.verification import Accepted, Verification
 
 Change: TypeAlias = Callable[[Facts], Facts]
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from pullguard.domain.facts import NamedPolicy
+from pullguard.domain.role import NamedPolicy
 from sandbox.world import Document, ManagedPolicy, World
 from tests.worlds.catalogue import by_hand
 from tests.worlds.catalogue.parts import (

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from pullguard.domain.facts import Missing
+from pullguard.domain.lookup import Missing
 from sandbox.world import ACCOUNT_KEY_POLICY, Grant
 from tests.worlds.catalogue import by_hand
 from tests.worlds.catalogue.parts import (

@@ -5,7 +5,7 @@ from datetime import timedelta
 from itertools import zip_longest
 from typing import Any
 
-from pullguard.domain.facts import Instance, ServiceUse, TaskUse
+from pullguard.domain.usage import Instance, ServiceUse, TaskUse
 from tests.worlds.catalogue import by_hand
 from tests.worlds.catalogue.by_hand import CLUSTER
 from tests.worlds.catalogue.parts import FAMILY, WITHOUT_CREDENTIALS, healthy

@@ -5,7 +5,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Literal
 
-from pullguard.domain.facts import CrossAccountPrimary, Facts, Rotation, ValueShape
+from pullguard.domain.facts import Facts
+from pullguard.domain.secret import CrossAccountPrimary, Rotation, ValueShape
 from tests.worlds.catalogue import by_hand
 from tests.worlds.catalogue.parts import CREDENTIALS, OPTED_IN, healthy
 from tests.worlds.catalogue.scene import Case, Scene

@@ -14,7 +14,9 @@ from decimal import Decimal
 from pullguard.access.request import ContextValue, NotBefore, Partial, Request, RoleSession, Service, Unknowable
 from pullguard.domain.arn import Arn, dns_suffix_of
 from pullguard.domain.aws_cli import command
-from pullguard.domain.facts import Lookup, Missing, NotAsked, Role, Secret, explained, vanished
+from pullguard.domain.lookup import Lookup, Missing, NotAsked, explained, vanished
+from pullguard.domain.role import Role
+from pullguard.domain.secret import Secret
 
 READ_VALUE = "secretsmanager:GetSecretValue"
 DECRYPT = "kms:Decrypt"

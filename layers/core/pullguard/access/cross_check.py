@@ -12,7 +12,8 @@ from pullguard.access.contexts import Circumstances, decrypt_request, secret_req
 from pullguard.access.gates import Gate, PullAccess
 from pullguard.access.policy import Layer
 from pullguard.access.request import Request
-from pullguard.domain.facts import Key, Role, Secret, Simulated
+from pullguard.domain.role import Role, Simulated
+from pullguard.domain.secret import Key, Secret
 
 _SET_BY_AWS = ("aws:principal", "aws:userid", "aws:viaawsservice", "aws:calledvia")
 

@@ -15,7 +15,7 @@ from pullguard.access.principals import Naming
 from pullguard.access.request import Request, RoleSession, Service
 from pullguard.access.ternary import Match, Unknown, every, some
 from pullguard.access.work import Work
-from pullguard.domain.facts import KeyGrant
+from pullguard.domain.secret import KeyGrant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pullguard.access.decision import Citation, Decision
-from pullguard.domain.facts import Key, Lookup, Missing, NotAsked, Unreadable
+from pullguard.domain.lookup import Lookup, Missing, NotAsked, Unreadable
+from pullguard.domain.secret import Key
 
 GateName = Literal[
     "trust-policy", "secret-access", "secret-resource-policy", "key-usable", "key-access", "access-scope"

@@ -9,20 +9,9 @@ from collections.abc import Iterable, Mapping
 
 from pullguard.access.evaluate import Policies
 from pullguard.access.policy import Layer, Policy, parse_policy, unreadable
-from pullguard.domain.facts import (
-    Document,
-    Key,
-    KeyGrant,
-    Lookup,
-    Missing,
-    NamedPolicy,
-    NotAsked,
-    Role,
-    Secret,
-    Unreadable,
-    explained,
-    vanished,
-)
+from pullguard.domain.lookup import Document, Lookup, Missing, NotAsked, Unreadable, explained, vanished
+from pullguard.domain.role import NamedPolicy, Role
+from pullguard.domain.secret import Key, KeyGrant, Secret
 
 _ORGANIZATION = "orgid"  # aws:PrincipalOrgID, aws:ResourceOrgID, in any case
 PolicyLevels = tuple[tuple[NamedPolicy, ...], ...]

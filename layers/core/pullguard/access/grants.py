@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from pullguard.access.request import Request, RoleSession
 from pullguard.access.ternary import Match, Unknown, every
-from pullguard.domain.facts import KeyGrant
+from pullguard.domain.secret import KeyGrant
 
 _CONTEXT = "kms:EncryptionContext:"
 _CONTEXT_KEYS = "kms:EncryptionContextKeys"

@@ -19,7 +19,7 @@ from pullguard.access.ternary import Match, Unknown
 from pullguard.access.work import TOO_MUCH
 from pullguard.domain.documents import Repeating, read_json, why_no_object
 from pullguard.domain.errors import shown
-from pullguard.domain.facts import Document
+from pullguard.domain.lookup import Document
 
 _LONG_ACTION = "secretsmanager:GetSecretValue"  # no evaluated action is longer
 VERSIONS = {"2012-10-17": True, "2008-10-17": False}  # whether policies of that Version have variables

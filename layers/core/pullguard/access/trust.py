@@ -7,7 +7,7 @@ from pullguard.access.contexts import Circumstances, assume_request
 from pullguard.access.decision import Decision
 from pullguard.access.evaluate import Policies, decide
 from pullguard.access.policy import Layer, parse_policy
-from pullguard.domain.facts import Role
+from pullguard.domain.role import Role
 
 
 def trust_allows_ecs_tasks(

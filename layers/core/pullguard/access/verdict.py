@@ -33,7 +33,9 @@ from pullguard.access.policy import Layer, Policy, parse_policy
 from pullguard.access.request import Request
 from pullguard.access.trust import trust_allows_ecs_tasks
 from pullguard.domain.arn import Arn
-from pullguard.domain.facts import Key, Lookup, Missing, NotAsked, Role, Secret, Unreadable, explained, vanished
+from pullguard.domain.lookup import Lookup, Missing, NotAsked, Unreadable, explained, vanished
+from pullguard.domain.role import Role
+from pullguard.domain.secret import Key, Secret
 
 __all__ = [
     "Circumstances",

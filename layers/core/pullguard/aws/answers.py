@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError, ConnectionClosedError, ConnectTimeo
 from botocore.exceptions import ReadTimeoutError as ReadTimedOut
 
 from pullguard.domain.errors import Denied, PullguardError
-from pullguard.domain.facts import Missing, Unreadable
+from pullguard.domain.lookup import Missing, Unreadable
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])

@@ -10,18 +10,9 @@ from pullguard.aws.answers import NEVER_SENT, asks, looked_up, writing
 from pullguard.aws.service_uses import own_revision, service_uses
 from pullguard.domain.arn import Arn
 from pullguard.domain.errors import NotNow
-from pullguard.domain.facts import (
-    FailedStart,
-    Instance,
-    Lookup,
-    Reason,
-    ServiceUse,
-    Tags,
-    TaskDefinition,
-    TaskUse,
-    Usage,
-)
-from pullguard.domain.task_definition import read_task_definition
+from pullguard.domain.lookup import Lookup, Tags
+from pullguard.domain.task_definition import TaskDefinition, read_task_definition
+from pullguard.domain.usage import FailedStart, Instance, Reason, ServiceUse, TaskUse, Usage
 from pullguard.planning.reregister import MemberTree, member_tree
 from pullguard.planning.successor import latest_of, successor_of
 

@@ -14,7 +14,8 @@ from pullguard.aws.once import Once
 from pullguard.domain.arn import Arn
 from pullguard.domain.documents import object_of
 from pullguard.domain.errors import Malformed
-from pullguard.domain.facts import Document, Lookup, Missing, NamedPolicy, Role, Simulated
+from pullguard.domain.lookup import Document, Lookup, Missing
+from pullguard.domain.role import NamedPolicy, Role, Simulated
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient

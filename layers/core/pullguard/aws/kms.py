@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from pullguard.aws.answers import asks, looked_up
 from pullguard.domain.arn import Arn
-from pullguard.domain.facts import Document, Key, KeyGrant, Lookup, NotAsked
+from pullguard.domain.lookup import Document, Lookup, NotAsked
+from pullguard.domain.secret import Key, KeyGrant
 
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient

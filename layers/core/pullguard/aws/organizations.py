@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Final
 
 from pullguard.aws.answers import asks, looked_up
-from pullguard.domain.facts import Lookup
+from pullguard.domain.lookup import Lookup
 
 if TYPE_CHECKING:
     from mypy_boto3_organizations import OrganizationsClient

@@ -18,29 +18,24 @@ from pullguard.aws.secrets_manager import SecretsManager
 from pullguard.aws.walk import Walk
 from pullguard.domain.arn import Arn, key_beside
 from pullguard.domain.errors import Malformed, MalformedItem
-from pullguard.domain.facts import (
+from pullguard.domain.image import ImageReference
+from pullguard.domain.lookup import (
     NO_PERMISSION,
     ROLES_NOT_LISTED,
     SECRETS_NOT_LISTED,
     SIMULATION_SWITCHED_OFF,
     VERIFICATION_SWITCHED_OFF,
-    Key,
     Lookup,
-    NamedPolicy,
     NotAsked,
-    Role,
-    ScheduleUse,
-    Secret,
-    Simulated,
-    TaskDefinition,
     Unreadable,
-    Usage,
-    ValueShape,
-    Verification,
 )
-from pullguard.domain.image import ImageReference
 from pullguard.domain.opt_in import UNREADABLE_TAG, has_unreadable_registry_tag, left_out, registry_hosts
+from pullguard.domain.role import NamedPolicy, Role, Simulated
+from pullguard.domain.secret import Key, Secret, ValueShape
 from pullguard.domain.secret_value import Credentials
+from pullguard.domain.task_definition import TaskDefinition
+from pullguard.domain.usage import ScheduleUse, Usage
+from pullguard.domain.verification import Verification
 from pullguard.registry.refused_logins import RefusedLogins
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from botocore.exceptions import ClientError
 from pullguard.aws.answers import asks, error_code, looked_up
 from pullguard.domain.arn import Arn, parse_task_definition
 from pullguard.domain.errors import Malformed
-from pullguard.domain.facts import Lookup, ScheduleUse
+from pullguard.domain.lookup import Lookup
+from pullguard.domain.usage import ScheduleUse
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient

@@ -5,17 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 from pullguard.aws.answers import asks, looked_up
 from pullguard.domain.arn import Arn
-from pullguard.domain.facts import (
-    CrossAccountPrimary,
-    Document,
-    Lookup,
-    NamedPolicy,
-    Replica,
-    Rotation,
-    Secret,
-    Unreadable,
-)
+from pullguard.domain.lookup import Document, Lookup, Unreadable
 from pullguard.domain.opt_in import REGISTRY_TAG
+from pullguard.domain.role import NamedPolicy
+from pullguard.domain.secret import CrossAccountPrimary, Replica, Rotation, Secret
 from pullguard.domain.secret_value import Credentials, read_value
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from pullguard.domain.facts import ServiceUse
+from pullguard.domain.usage import ServiceUse
 
 
 def service_uses(cluster: str, service: Mapping[str, Any]) -> Iterator[ServiceUse]:

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from pullguard.aws.answers import asks, looked_up
-from pullguard.domain.facts import Lookup
+from pullguard.domain.lookup import Lookup
 from pullguard.domain.stop import GO_ON, Stop, read_switch, switch_text
 
 if TYPE_CHECKING:

@@ -12,18 +12,9 @@ from typing import TypeVar
 from pullguard.aws.answers import looked_up
 from pullguard.aws.ecs import Ecs
 from pullguard.domain.arn import Arn
-from pullguard.domain.facts import (
-    FailedStart,
-    Instance,
-    Lookup,
-    Missing,
-    NotAsked,
-    ServiceUse,
-    TaskDefinition,
-    TaskUse,
-    Unreadable,
-    Usage,
-)
+from pullguard.domain.lookup import Lookup, Missing, NotAsked, Unreadable
+from pullguard.domain.task_definition import TaskDefinition
+from pullguard.domain.usage import FailedStart, Instance, ServiceUse, TaskUse, Usage
 from pullguard.planning.successor import latest_of, successor_of
 
 T = TypeVar("T")

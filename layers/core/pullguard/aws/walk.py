@@ -11,7 +11,9 @@ from typing import Final
 
 from pullguard.aws.ecs import Ecs
 from pullguard.aws.once import Once
-from pullguard.domain.facts import FailedStart, Lookup, ServiceUse, TaskDefinition, TaskUse
+from pullguard.domain.lookup import Lookup
+from pullguard.domain.task_definition import TaskDefinition
+from pullguard.domain.usage import FailedStart, ServiceUse, TaskUse
 
 FAMILIES_MAX: Final = 2
 

@@ -34,20 +34,13 @@ from pullguard.checks.check import (
 )
 from pullguard.checks.role_steps import attached_instead, lacking, no_room, trust_command, trust_statement
 from pullguard.checks.shared_policies import left_out
-from pullguard.domain.facts import (
-    Container,
-    Facts,
-    Key,
-    Lookup,
-    NamedPolicy,
-    Role,
-    Secret,
-    Simulated,
-    Unreadable,
-    explained,
-)
+from pullguard.domain.facts import Facts
 from pullguard.domain.findings import Answer, Failed, Inapplicable, Passed, Remedy, Skipped, Subject, Unsure
+from pullguard.domain.lookup import Lookup, Unreadable, explained
+from pullguard.domain.role import NamedPolicy, Role, Simulated
 from pullguard.domain.role_policy import INLINE_POLICIES_MAX_CHARS
+from pullguard.domain.secret import Key, Secret
+from pullguard.domain.task_definition import Container
 
 _EXECUTION_ROLE = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html"
 _EVALUATION = "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html"

@@ -27,9 +27,13 @@ from pullguard.checks.unread import how_to_read
 from pullguard.domain.arn import account_of
 from pullguard.domain.aws_cli import STDIN, command, in_order, on_secret
 from pullguard.domain.consent import missing_key
-from pullguard.domain.facts import Container, Facts, Key, Lookup, Role, Secret
+from pullguard.domain.facts import Facts
 from pullguard.domain.findings import Remedy
+from pullguard.domain.lookup import Lookup
+from pullguard.domain.role import Role
 from pullguard.domain.role_policy import granted_for, policy_document, render
+from pullguard.domain.secret import Key, Secret
+from pullguard.domain.task_definition import Container
 
 _NOT_GRANTED: Final = "Pullguard does not grant this by itself"
 _NARROWED: Final = (

@@ -10,11 +10,15 @@ from pullguard.domain import secret_resolution
 from pullguard.domain.arn import Arn, MalformedReference, SecretReference
 from pullguard.domain.aws_cli import on_secret
 from pullguard.domain.errors import Malformed, shown
-from pullguard.domain.facts import Container, Facts, Key, NotAsked, Role, Secret, Unreadable
+from pullguard.domain.facts import Facts
 from pullguard.domain.findings import Answer, Remedy, RemedyAction, Severity, Skipped, Subject, Unsure
 from pullguard.domain.image import ImageReference
+from pullguard.domain.lookup import NotAsked, Unreadable
 from pullguard.domain.pasted_credentials import hidden
 from pullguard.domain.references import reference_text
+from pullguard.domain.role import Role
+from pullguard.domain.secret import Key, Secret
+from pullguard.domain.task_definition import Container
 from pullguard.incidents.identity import Breaks
 
 Group: TypeAlias = Literal["reference", "secret", "execution role", "key", "registry", "platform and run time"]

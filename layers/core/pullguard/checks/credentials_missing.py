@@ -24,22 +24,15 @@ from pullguard.checks.check import (
 from pullguard.checks.failed_starts import diagnosed_each, quoted, recent_starts
 from pullguard.checks.gather import is_refusal, lacks_credentials
 from pullguard.checks.role_steps import naming
-from pullguard.domain.facts import (
-    VERIFICATION_SWITCHED_OFF,
-    Accepted,
-    Container,
-    Facts,
-    FailedStart,
-    NotAsked,
-    Reason,
-    Secret,
-    Unreadable,
-    Usage,
-    Verification,
-)
+from pullguard.domain.facts import Facts
 from pullguard.domain.findings import Answer, Failed, Passed, Remedy
 from pullguard.domain.image import ImageReference, parse_images
+from pullguard.domain.lookup import VERIFICATION_SWITCHED_OFF, NotAsked, Unreadable
 from pullguard.domain.opt_in import ATTACH_TAG, REGISTRY_TAG, ROLES_TAG, secrets_for, wants_attachment
+from pullguard.domain.secret import Secret
+from pullguard.domain.task_definition import Container
+from pullguard.domain.usage import FailedStart, Reason, Usage
+from pullguard.domain.verification import Accepted, Verification
 
 ACCEPTED_FOR: Final = timedelta(minutes=15)
 """The time for which a registry's answers are believed; a command that finds older ones requests another validation."""

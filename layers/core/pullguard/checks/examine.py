@@ -12,7 +12,7 @@ from pullguard.checks.older_revision import instead_of_a_copy
 from pullguard.checks.unread import how_to_read
 from pullguard.domain.arn import Arn
 from pullguard.domain.aws_batch import instead_of_a_revision
-from pullguard.domain.facts import Facts, Unreadable
+from pullguard.domain.facts import Facts
 from pullguard.domain.findings import (
     Answer,
     Failed,
@@ -28,6 +28,7 @@ from pullguard.domain.findings import (
     count,
     finding_id,
 )
+from pullguard.domain.lookup import Unreadable
 
 _FIRST_CHECK: Final = "reference-malformed"
 

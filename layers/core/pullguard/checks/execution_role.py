@@ -18,8 +18,10 @@ from pullguard.checks.check import (
 from pullguard.checks.role_steps import new_role
 from pullguard.domain.arn import Arn
 from pullguard.domain.errors import Malformed
-from pullguard.domain.facts import Facts, Missing, NotAsked, Role, Unreadable
+from pullguard.domain.facts import Facts
 from pullguard.domain.findings import Answer, Failed, Passed, Remedy
+from pullguard.domain.lookup import Missing, NotAsked, Unreadable
+from pullguard.domain.role import Role
 from pullguard.domain.task_definition import proved_role_arn, role_arn_of
 
 _EXECUTION_ROLE = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html"

@@ -7,11 +7,12 @@ from typing import Final
 from pullguard.checks.check import PullGate
 from pullguard.domain.diagnosis import Diagnosis, diagnose, diagnose_one
 from pullguard.domain.errors import Malformed, shown
-from pullguard.domain.facts import Facts, FailedStart, Reason, TaskDefinition, Usage
+from pullguard.domain.facts import Facts
 from pullguard.domain.hidden_text import without_credentials
 from pullguard.domain.image import ImageReference, parse_images
 from pullguard.domain.stopped_reason import NamedRole
-from pullguard.domain.task_definition import role_arn
+from pullguard.domain.task_definition import TaskDefinition, role_arn
+from pullguard.domain.usage import FailedStart, Reason, Usage
 
 # The time that a service needs for a few more attempts.
 _RECENT: Final = timedelta(minutes=15)

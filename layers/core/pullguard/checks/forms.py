@@ -7,8 +7,10 @@ from typing import Final
 from pullguard.checks.check import put_value
 from pullguard.checks.new_secret import beside
 from pullguard.checks.role_steps import creating
-from pullguard.domain.facts import Container, Facts, Lookalike, Secret, ValueShape
+from pullguard.domain.facts import Facts
 from pullguard.domain.findings import Remedy
+from pullguard.domain.secret import Lookalike, Secret, ValueShape
+from pullguard.domain.task_definition import Container
 
 # Amazon ECR requires this form: https://docs.aws.amazon.com/AmazonECR/latest/userguide/pull-through-cache.html
 _PULL_THROUGH_CACHE: Final = "ecr-pullthroughcache/"

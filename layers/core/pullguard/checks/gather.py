@@ -1,7 +1,7 @@
 """Gather all the facts that the checks decide on, given the name of a task definition.
 
 ``Readers`` is the core's interface to AWS: each question is asked at most once for each resource (the readers cache the
-answers). An unanswered question is a fact of its own; see ``domain/facts.py``.
+answers). An unanswered question is a fact of its own; see ``domain/lookup.py``.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -13,27 +13,16 @@ from pullguard.access.gathered import concerns_organization
 from pullguard.domain import secret_resolution
 from pullguard.domain.arn import SECRET_NAME_MAX_CHARS, Arn, SecretReference
 from pullguard.domain.errors import Malformed
-from pullguard.domain.facts import (
-    USAGE_NOT_ASKED,
-    Accepted,
-    Container,
-    Facts,
-    Lookup,
-    Missing,
-    NotAsked,
-    Role,
-    Secret,
-    Simulated,
-    TaskDefinition,
-    Unreadable,
-    Usage,
-    ValueShape,
-    Verification,
-)
+from pullguard.domain.facts import Facts
 from pullguard.domain.image import ImageReference
+from pullguard.domain.lookup import USAGE_NOT_ASKED, Lookup, Missing, NotAsked, Unreadable
 from pullguard.domain.near_names import nearest
 from pullguard.domain.opt_in import registry_hosts, secrets_for
-from pullguard.domain.task_definition import role_arn_of, shares_its_role
+from pullguard.domain.role import Role, Simulated
+from pullguard.domain.secret import Secret, ValueShape
+from pullguard.domain.task_definition import Container, TaskDefinition, role_arn_of, shares_its_role
+from pullguard.domain.usage import Usage
+from pullguard.domain.verification import Accepted, Verification
 
 # The limit exists because each one costs a login with a value that others chose: a tag opts any secret in, for any
 # host.

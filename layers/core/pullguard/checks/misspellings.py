@@ -11,12 +11,15 @@ from pullguard.checks.check import reference_snippet
 from pullguard.checks.role_steps import steps_for, steps_of_role
 from pullguard.domain.arn import SecretReference
 from pullguard.domain.consent import tagging
-from pullguard.domain.facts import Container, Facts, NotAsked, Secret
+from pullguard.domain.facts import Facts
 from pullguard.domain.findings import Remedy
 from pullguard.domain.image import ImageReference, serves_the_public
+from pullguard.domain.lookup import NotAsked
 from pullguard.domain.near_names import differs_in_ending, is_near
 from pullguard.domain.opt_in import REGISTRY_TAG, registry_hosts
 from pullguard.domain.pasted_credentials import hidden
+from pullguard.domain.secret import Secret
+from pullguard.domain.task_definition import Container
 
 
 def of_secret(facts: Facts, container: Container, name: str, otherwise: Remedy) -> Remedy:

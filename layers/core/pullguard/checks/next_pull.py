@@ -7,7 +7,8 @@ Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_services
 
 from typing import Final, Literal, TypeAlias, assert_never
 
-from pullguard.domain.facts import Lookup, ServiceUse, Usage
+from pullguard.domain.lookup import Lookup
+from pullguard.domain.usage import ServiceUse, Usage
 
 _NAMED_MAX: Final = 20
 NextPull: TypeAlias = Literal["now", "scaled-out", "deployed"]

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 from pullguard.domain.arn import Arn
 from pullguard.domain.aws_cli import command
-from pullguard.domain.facts import Facts, Usage
+from pullguard.domain.facts import Facts
 from pullguard.domain.findings import Remedy
+from pullguard.domain.usage import Usage
 
 
 def instead_of_a_copy(remedy: Remedy, facts: Facts) -> Remedy:

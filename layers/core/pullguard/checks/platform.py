@@ -19,18 +19,10 @@ from pullguard.domain.arn import Arn
 from pullguard.domain.aws_cli import command, in_order
 from pullguard.domain.diagnosis import Diagnosis, Explanation, Kind
 from pullguard.domain.errors import shown
-from pullguard.domain.facts import (
-    Facts,
-    FailedStart,
-    Instance,
-    Missing,
-    NotAsked,
-    ServiceUse,
-    TaskUse,
-    Unreadable,
-    Usage,
-)
+from pullguard.domain.facts import Facts
 from pullguard.domain.findings import Answer, Failed, Passed, Remedy, Unsure
+from pullguard.domain.lookup import Missing, NotAsked, Unreadable
+from pullguard.domain.usage import FailedStart, Instance, ServiceUse, TaskUse, Usage
 
 _STOPPED_TASKS = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html"
 # Both from the page above: "platform version 1.2.0 or later", "version 1.19.0 or later of the container agent".

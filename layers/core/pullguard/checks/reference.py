@@ -25,9 +25,12 @@ from pullguard.domain import secret_resolution
 from pullguard.domain.arn import Arn, MalformedReference, SecretReference
 from pullguard.domain.aws_cli import command, on_secret
 from pullguard.domain.errors import shown
-from pullguard.domain.facts import Container, Facts, Missing, NotAsked, Secret, Unreadable
+from pullguard.domain.facts import Facts
 from pullguard.domain.findings import Answer, Failed, Inapplicable, Passed, Remedy, Severity
+from pullguard.domain.lookup import Missing, NotAsked, Unreadable
 from pullguard.domain.opt_in import REGISTRY_TAG, has_unreadable_registry_tag, registry_hosts
+from pullguard.domain.secret import Secret
+from pullguard.domain.task_definition import Container
 from pullguard.incidents.identity import Breaks
 
 _REPOSITORY_CREDENTIALS = "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RepositoryCredentials.html"

@@ -21,19 +21,13 @@ from pullguard.checks.check import (
 )
 from pullguard.domain.aws_cli import on_secret
 from pullguard.domain.errors import Malformed
-from pullguard.domain.facts import (
-    VERIFICATION_SWITCHED_OFF,
-    Container,
-    Facts,
-    Lookup,
-    Missing,
-    NotAsked,
-    Secret,
-    Unreadable,
-    Verification,
-)
+from pullguard.domain.facts import Facts
 from pullguard.domain.findings import Answer, Failed, Passed, Remedy, Subject, Unsure
 from pullguard.domain.image import ImageReference
+from pullguard.domain.lookup import VERIFICATION_SWITCHED_OFF, Lookup, Missing, NotAsked, Unreadable
+from pullguard.domain.secret import Secret
+from pullguard.domain.task_definition import Container
+from pullguard.domain.verification import Verification
 from pullguard.incidents.identity import Breaks
 
 # The maximum duration of a rotation function.

@@ -24,10 +24,12 @@ from pullguard.domain import secret_resolution
 from pullguard.domain.arn import Arn, MalformedReference, SecretReference
 from pullguard.domain.aws_cli import STDIN, command, in_order, tags_option, unless_there
 from pullguard.domain.consent import missing_key
-from pullguard.domain.facts import Container, Document, Facts, Lookup, Missing, NamedPolicy, NotAsked, Role, Secret
+from pullguard.domain.facts import Facts
 from pullguard.domain.findings import Remedy
 from pullguard.domain.image import ImageReference
+from pullguard.domain.lookup import Document, Lookup, Missing, NotAsked
 from pullguard.domain.opt_in import MANAGED_TAG, secrets_for
+from pullguard.domain.role import NamedPolicy, Role
 from pullguard.domain.role_policy import (
     POLICY_NAME,
     fits,
@@ -38,6 +40,8 @@ from pullguard.domain.role_policy import (
     render,
     total_size_chars,
 )
+from pullguard.domain.secret import Secret
+from pullguard.domain.task_definition import Container
 
 Wanted: TypeAlias = Secret | Future
 

@@ -24,19 +24,11 @@ from pullguard.checks.next_pull import next_pulls
 from pullguard.checks.role_steps import creating
 from pullguard.domain.aws_cli import on_secret
 from pullguard.domain.errors import shown
-from pullguard.domain.facts import (
-    Container,
-    CrossAccountPrimary,
-    Facts,
-    Missing,
-    NotAsked,
-    Replica,
-    RotationEnd,
-    Secret,
-    Unreadable,
-    ValueShape,
-)
+from pullguard.domain.facts import Facts
 from pullguard.domain.findings import Answer, Failed, Inapplicable, Passed, Remedy, Subject, Unsure
+from pullguard.domain.lookup import Missing, NotAsked, Unreadable
+from pullguard.domain.secret import CrossAccountPrimary, Replica, RotationEnd, Secret, ValueShape
+from pullguard.domain.task_definition import Container
 
 _RESTORE = "https://docs.aws.amazon.com/secretsmanager/latest/userguide/manage_restore-secret.html"
 _VERSIONS = "https://docs.aws.amazon.com/secretsmanager/latest/userguide/whats-in-a-secret.html"

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from pullguard.domain.facts import NO_PERMISSION, Key, Secret, Unreadable
+from pullguard.domain.lookup import NO_PERMISSION, Unreadable
+from pullguard.domain.secret import Key, Secret
 
 _SEE_SECRET: Final = "aws secretsmanager describe-secret shows"  # noqa: S105 (a command)
 _SEE_KEY: Final = "aws kms describe-key shows its state"

@@ -19,9 +19,12 @@ from pullguard.checks.check import (
 from pullguard.checks.secret import live_secrets, shapes, unless_external
 from pullguard.domain.aws_cli import in_order, on_secret
 from pullguard.domain.errors import shown
-from pullguard.domain.facts import Container, Facts, Oddity, Rotation, Secret, ShortLived, ValueShape, Verification
+from pullguard.domain.facts import Facts
 from pullguard.domain.findings import Answer, Failed, Inapplicable, Passed, Remedy, Severity, Subject, Unsure
 from pullguard.domain.opt_in import EXPIRES_TAG
+from pullguard.domain.secret import Oddity, Rotation, Secret, ShortLived, ValueShape
+from pullguard.domain.task_definition import Container
+from pullguard.domain.verification import Verification
 
 _ROTATION: Final = "https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_schedule.html"
 _TAGS: Final = "https://docs.aws.amazon.com/secretsmanager/latest/userguide/managing-secrets_tagging.html"

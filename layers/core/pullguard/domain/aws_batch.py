@@ -12,8 +12,9 @@ from typing import Final
 
 from pullguard.domain.arn import Arn
 from pullguard.domain.aws_cli import in_order
-from pullguard.domain.facts import Tags, TaskDefinition
 from pullguard.domain.findings import Remedy
+from pullguard.domain.lookup import Tags
+from pullguard.domain.task_definition import TaskDefinition
 
 BATCH_TAG: Final = "AWSBatchServiceTag"
 _SERVICE_ROLE: Final = ":assumed-role/AWSServiceRoleForBatch/"

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Final
 
-from pullguard.domain.facts import Secret
+from pullguard.domain.secret import Secret
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9._:/ -]+")
 """Characters that the shorthand syntax of the AWS CLI takes literally; a comma or an equals sign has a meaning in it.

@@ -12,19 +12,9 @@ from pullguard.domain import secret_resolution
 from pullguard.domain.arn import Arn, MalformedReference
 from pullguard.domain.aws_cli import STDIN, command, on_secret, tags_option
 from pullguard.domain.errors import Malformed, NotNow
-from pullguard.domain.facts import (
-    Container,
-    Facts,
-    Key,
-    Lookup,
-    NotAsked,
-    Role,
-    Secret,
-    Tags,
-    TaskDefinition,
-    Unreadable,
-)
+from pullguard.domain.facts import Facts
 from pullguard.domain.image import ImageReference
+from pullguard.domain.lookup import Lookup, NotAsked, Tags, Unreadable
 from pullguard.domain.opt_in import (
     ATTACH_TAG,
     MANAGED_TAG,
@@ -43,7 +33,10 @@ from pullguard.domain.opt_in import (
     role_may_use,
     wants_attachment,
 )
+from pullguard.domain.role import Role
 from pullguard.domain.role_policy import Granted, granted_for
+from pullguard.domain.secret import Key, Secret
+from pullguard.domain.task_definition import Container, TaskDefinition
 
 
 def revoked(facts: Facts, secret: Arn) -> str | None:

@@ -12,7 +12,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from pullguard.domain.facts import Reason
 from pullguard.domain.image import ImageReference, parse_images
 from pullguard.domain.stopped_causes import (
     ADDRESS_REFUSED,
@@ -34,6 +33,7 @@ from pullguard.domain.stopped_causes import (
     Row,
 )
 from pullguard.domain.stopped_reason import NamedRole, StoppedText, compiled, read_stopped_text
+from pullguard.domain.usage import Reason
 
 __all__ = ["EXPLANATIONS", "UNKNOWN", "Diagnosis", "Explanation", "Kind", "diagnose", "explain", "priority"]
 

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Final, Literal, TypeAlias
 
-from pullguard.domain.facts import Unreadable
+from pullguard.domain.lookup import Unreadable
 from pullguard.domain.records import members_of
 
 Severity: TypeAlias = Literal["error", "warning"]

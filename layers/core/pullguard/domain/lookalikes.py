@@ -7,7 +7,7 @@ for ECS by mistake, and so how to rewrite the same credentials for ECS.
 import re
 from typing import Any, Final
 
-from pullguard.domain.facts import Lookalike
+from pullguard.domain.secret import Lookalike
 
 _TOKENS: Final = frozenset({"accesstoken", "token", "apikey", "pat", "personalaccesstoken", "secret", "key"})
 _USERS: Final = frozenset({"user", "login", "name", "account", "email", "userid", "clientid"})

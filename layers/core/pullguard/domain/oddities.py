@@ -9,7 +9,7 @@ import re
 from functools import cache
 from typing import Final
 
-from pullguard.domain.facts import Oddity
+from pullguard.domain.secret import Oddity
 
 # Longer texts are not placeholders of that kind, and cost no time.
 _WHOLE_MAX_CHARS: Final = 500

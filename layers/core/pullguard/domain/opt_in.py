@@ -9,8 +9,11 @@ from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 
 from pullguard.domain.actions import Mode
-from pullguard.domain.facts import Missing, NamedPolicy, NotAsked, Role, Secret, Tags, TaskDefinition, Unreadable
 from pullguard.domain.image import DOCKER_HUB, ImageReference, normal_host
+from pullguard.domain.lookup import Missing, NotAsked, Tags, Unreadable
+from pullguard.domain.role import NamedPolicy, Role
+from pullguard.domain.secret import Secret
+from pullguard.domain.task_definition import TaskDefinition
 
 REGISTRY_TAG = "pullguard:registry"
 ROLES_TAG = "pullguard:roles"

@@ -8,9 +8,11 @@ ARN.
 from pullguard.domain import secret_resolution
 from pullguard.domain.arn import Arn, MalformedReference, SecretReference
 from pullguard.domain.errors import Malformed
-from pullguard.domain.facts import Container, Facts, Key, NamedPolicy, Role, Secret, TaskDefinition
+from pullguard.domain.facts import Facts
 from pullguard.domain.image import ImageReference
-from pullguard.domain.task_definition import role_arn_of
+from pullguard.domain.role import NamedPolicy, Role
+from pullguard.domain.secret import Key, Secret
+from pullguard.domain.task_definition import Container, TaskDefinition, role_arn_of
 
 
 def reference_text(container: Container | None) -> str:

@@ -20,7 +20,8 @@ from pullguard.domain.arn import Arn, dns_suffix_of, partition_of
 from pullguard.domain.aws_cli import command
 from pullguard.domain.documents import object_of
 from pullguard.domain.errors import Malformed, PullguardError, shown
-from pullguard.domain.facts import Document, Key, Secret
+from pullguard.domain.lookup import Document
+from pullguard.domain.secret import Key, Secret
 
 POLICY_NAME: Final = "pullguard-registry-credentials"
 # The limit for all inline policies of one role together, without white space; it cannot be raised.

@@ -13,7 +13,9 @@ Source: https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot
 """
 
 from pullguard.domain.arn import SecretReference
-from pullguard.domain.facts import Facts, Lookup, Missing, Secret, Unreadable
+from pullguard.domain.facts import Facts
+from pullguard.domain.lookup import Lookup, Missing, Unreadable
+from pullguard.domain.secret import Secret
 
 
 def named(facts: Facts, reference: SecretReference) -> Secret | None:

@@ -10,9 +10,9 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final, NoReturn, TypeAlias
 
-from pullguard.domain.facts import FieldState, ShortLived, ValueShape
 from pullguard.domain.lookalikes import Members, lookalike_of, lookalike_of_text
 from pullguard.domain.oddities import oddity_of
+from pullguard.domain.secret import FieldState, ShortLived, ValueShape
 
 _HIDDEN: Final = "<hidden>"
 # Usernames that accompany a self-expiring password. _json_key accompanies a key that does not expire.

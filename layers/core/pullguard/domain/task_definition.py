@@ -4,13 +4,43 @@ Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTa
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from pullguard.domain.arn import Arn, parse_reference
+from pullguard.domain.arn import Arn, MalformedReference, SecretReference, parse_reference
 from pullguard.domain.errors import Malformed
-from pullguard.domain.facts import Container, Tags, TaskDefinition
 from pullguard.domain.image import ImageReference, parse_image
+from pullguard.domain.lookup import Tags
 from pullguard.domain.pasted_credentials import hidden
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Container:
+    """The parts of a container definition that matter for the pull of its image.
+
+    ``reference``: None if the container gives no repositoryCredentials. ``index`` is its position in
+    containerDefinitions.
+    """
+
+    index: int
+    name: str
+    image: ImageReference | Malformed
+    reference: SecretReference | MalformedReference | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskDefinition:
+    """One revision. ``raw`` is the whole described task definition, ``tags`` the tags beside it in the answer."""
+
+    arn: Arn
+    family: str
+    revision: int
+    status: str
+    execution_role: str | None
+    containers: tuple[Container, ...]
+    requires_compatibilities: tuple[str, ...] = ()
+    tags: Tags = field(default_factory=dict)
+    raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
 def read_task_definition(raw: Mapping[str, Any], tags: Tags) -> TaskDefinition:

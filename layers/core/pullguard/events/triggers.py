@@ -5,9 +5,9 @@ from typing import Final, Literal, TypeAlias, assert_never
 
 from pullguard.domain.arn import Arn
 from pullguard.domain.diagnosis import Explanation, explain
-from pullguard.domain.facts import Reason
 from pullguard.domain.image import parse_images
 from pullguard.domain.provenance import Provenance
+from pullguard.domain.usage import Reason
 
 CURRENT: Final = "AWSCURRENT"
 _NEW_VALUES = frozenset(

@@ -12,7 +12,7 @@ from typing import Final, Literal, TypeAlias
 
 from pullguard.domain.actions import ReferenceChange
 from pullguard.domain.arn import Arn
-from pullguard.domain.facts import Tags
+from pullguard.domain.lookup import Tags
 
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-resource-tags.html
 STACK_TAG: Final = "aws:cloudformation:stack-name"

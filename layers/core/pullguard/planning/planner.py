@@ -18,8 +18,13 @@ from pullguard.domain.aws_batch import OWNED, is_owned_by_batch, register_job_de
 from pullguard.domain.aws_cli import command
 from pullguard.domain.consent import missing_key, missing_of
 from pullguard.domain.errors import shown
-from pullguard.domain.facts import Container, Facts, Key, Role, Secret, Unreadable, Usage
+from pullguard.domain.facts import Facts
 from pullguard.domain.findings import Finding
+from pullguard.domain.lookup import Unreadable
+from pullguard.domain.role import Role
+from pullguard.domain.secret import Key, Secret
+from pullguard.domain.task_definition import Container
+from pullguard.domain.usage import Usage
 from pullguard.planning.infrastructure_as_code import owner, snippets
 from pullguard.planning.schedules import pins
 from pullguard.planning.service_moves import moves

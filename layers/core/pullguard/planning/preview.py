@@ -7,8 +7,9 @@ from typing import Final
 from pullguard.domain.actions import MoveService, Plan, Refusal, Reregister
 from pullguard.domain.arn import family_of, revision_of
 from pullguard.domain.errors import shown
-from pullguard.domain.facts import Facts, Usage
+from pullguard.domain.facts import Facts
 from pullguard.domain.findings import Finding
+from pullguard.domain.usage import Usage
 from pullguard.planning.planner import Rules, make_plan
 
 _NAMED: Final = 10

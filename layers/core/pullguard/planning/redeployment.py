@@ -17,9 +17,13 @@ from pullguard.domain.actions import Redeploy, Refusal
 from pullguard.domain.arn import Arn, SecretReference
 from pullguard.domain.consent import MissingKey, missing_of
 from pullguard.domain.errors import shown
-from pullguard.domain.facts import Container, Facts, Secret, ServiceUse, Usage, ValueShape, Verification
+from pullguard.domain.facts import Facts
 from pullguard.domain.provenance import Provenance
 from pullguard.domain.records import members_of
+from pullguard.domain.secret import Secret, ValueShape
+from pullguard.domain.task_definition import Container
+from pullguard.domain.usage import ServiceUse, Usage
+from pullguard.domain.verification import Verification
 from pullguard.events import is_rotation
 
 # An event reports a version written just before it: a rotation completes all its steps within this time. A label that

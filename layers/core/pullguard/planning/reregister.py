@@ -20,7 +20,7 @@ from pullguard.domain.actions import ReferenceChange
 from pullguard.domain.arn import Arn, reported
 from pullguard.domain.aws_batch import OWNED, owned_by_batch, registering_job_definition
 from pullguard.domain.errors import PullguardError, shown
-from pullguard.domain.facts import Tags
+from pullguard.domain.lookup import Tags
 
 REREGISTERED_TAG: Final = "pullguard:reregistered-from"
 # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-using-tags.html

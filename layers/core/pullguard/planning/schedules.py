@@ -10,7 +10,8 @@ from pullguard.domain.actions import Refusal
 from pullguard.domain.arn import Arn
 from pullguard.domain.aws_cli import arguments
 from pullguard.domain.errors import shown
-from pullguard.domain.facts import Lookup, NotAsked, ScheduleUse
+from pullguard.domain.lookup import Lookup, NotAsked
+from pullguard.domain.usage import ScheduleUse
 
 
 def pins(

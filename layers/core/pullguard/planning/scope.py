@@ -1,8 +1,12 @@
 """Which revisions Pullguard acts on, and which owners' tags bear on it. Pure."""
 
 from pullguard.checks.credentials_missing import to_attach
-from pullguard.domain.facts import Facts, Missing, Role, Secret, Unreadable, Usage
+from pullguard.domain.facts import Facts
+from pullguard.domain.lookup import Missing, Unreadable
 from pullguard.domain.opt_in import wants_attachment
+from pullguard.domain.role import Role
+from pullguard.domain.secret import Secret
+from pullguard.domain.usage import Usage
 
 
 def is_certain(facts: Facts | Missing | Unreadable) -> bool:

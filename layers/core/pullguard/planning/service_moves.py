@@ -10,7 +10,7 @@ import shlex
 from pullguard.domain.actions import MoveService, ReferenceChange, Refusal
 from pullguard.domain.arn import Arn
 from pullguard.domain.errors import shown
-from pullguard.domain.facts import ServiceUse
+from pullguard.domain.usage import ServiceUse
 from pullguard.planning.infrastructure_as_code import IacOwner, owner, service_snippets
 
 

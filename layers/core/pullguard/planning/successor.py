@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from pullguard.domain.actions import ReferenceChange
 from pullguard.domain.arn import Arn
-from pullguard.domain.facts import Lookup, TaskDefinition
+from pullguard.domain.lookup import Lookup
+from pullguard.domain.task_definition import TaskDefinition
 from pullguard.planning.reregister import DESCRIBE_ONLY, REREGISTERED_TAG
 
 _CREDENTIALS: Final = "repositoryCredentials"

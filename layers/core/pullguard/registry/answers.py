@@ -5,10 +5,10 @@ import re
 from typing import Any, Final
 
 from pullguard.domain.errors import shown
-from pullguard.domain.facts import RegistryAnswer
 from pullguard.domain.secret_value import HiddenText
 from pullguard.domain.stopped_causes import ADDRESS_REFUSALS, TOO_MANY_LOGINS
 from pullguard.domain.stopped_reason import compiled, read_stopped_text
+from pullguard.domain.verification import RegistryAnswer
 from pullguard.registry.challenges import Challenge, parse_challenges
 from pullguard.registry.origins import Url
 from pullguard.registry.transport import Response

@@ -8,10 +8,12 @@ from typing import Final, Protocol
 
 from pullguard.domain.arn import Arn
 from pullguard.domain.errors import PullguardError, shown
-from pullguard.domain.facts import Lookup, NotAsked, Secret, ValueShape, Verification
 from pullguard.domain.image import ImageReference
+from pullguard.domain.lookup import Lookup, NotAsked
 from pullguard.domain.opt_in import REGISTRY_TAG, UNREADABLE_TAG, has_unreadable_registry_tag, left_out, registry_hosts
+from pullguard.domain.secret import Secret, ValueShape
 from pullguard.domain.secret_value import Credentials, HiddenText
+from pullguard.domain.verification import Verification
 from pullguard.registry.exchange import Exchange, within
 from pullguard.registry.inquiry import Inquiry
 from pullguard.registry.origins import registry_url

@@ -6,10 +6,10 @@ from typing import Final
 from urllib.parse import urlencode
 
 from pullguard.domain.errors import shown
-from pullguard.domain.facts import Refused, RegistryAnswer, Verification
 from pullguard.domain.image import ImageReference
 from pullguard.domain.opt_in import REGISTRY_TAG
 from pullguard.domain.secret_value import HiddenText
+from pullguard.domain.verification import Refused, RegistryAnswer, Verification
 from pullguard.registry.answers import (
     codes_of,
     is_address_refused,

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from pullguard.domain.arn import Arn
-from pullguard.domain.facts import Verification
+from pullguard.domain.verification import Verification
 
 if TYPE_CHECKING:
     from pullguard.registry import Logins

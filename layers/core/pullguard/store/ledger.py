@@ -36,9 +36,10 @@ from typing import Any
 
 from pullguard.aws.answers import asks
 from pullguard.domain.arn import Arn
-from pullguard.domain.facts import Accepted, RotationEnd
 from pullguard.domain.records import members_of
 from pullguard.domain.remediation import Remediation
+from pullguard.domain.secret import RotationEnd
+from pullguard.domain.verification import Accepted
 from pullguard.incidents import Member
 from pullguard.incidents.finding_lifecycle import FindingRecord
 from pullguard.planning.redeployment import Verified

@@ -18,7 +18,7 @@ from typing import Any, Final, TypeAlias
 from pullguard.aws.answers import asks
 from pullguard.domain.arn import Arn
 from pullguard.domain.errors import MalformedItem
-from pullguard.domain.facts import Verification
+from pullguard.domain.verification import Verification
 from pullguard.store.table import DAY_S, Table, log_malformed
 
 Login: TypeAlias = tuple[Arn, str, str]

@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 from pullguard.aws.answers import asks
 from pullguard.checks.next_pull import NextPull, next_pull_of
-from pullguard.domain.facts import ServiceUse
 from pullguard.domain.records import members_of
+from pullguard.domain.usage import ServiceUse
 from pullguard.store.table import Table, data_of
 
 _ALL = "SERVICES"

@@ -18,7 +18,8 @@ from typing import Any, Final
 from pullguard.aws.answers import asks
 from pullguard.domain.arn import Arn, parse_task_definition
 from pullguard.domain.errors import MalformedItem
-from pullguard.domain.facts import Lookup, NotAsked, ScheduleUse, Unreadable
+from pullguard.domain.lookup import Lookup, NotAsked, Unreadable
+from pullguard.domain.usage import ScheduleUse
 from pullguard.store.table import DAY_S, Item, Table, data_of, expiry_of, log_malformed, reading, td
 
 NOT_LISTED: Final = NotAsked(

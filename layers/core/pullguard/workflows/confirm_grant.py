@@ -20,10 +20,12 @@ from pullguard.domain.actions import Grant
 from pullguard.domain.arn import Arn
 from pullguard.domain.consent import revoked
 from pullguard.domain.errors import Denied, NotNow
-from pullguard.domain.facts import Facts, NamedPolicy, Role, Unreadable
+from pullguard.domain.facts import Facts
 from pullguard.domain.grant_record import GrantWithoutConsent
+from pullguard.domain.lookup import Unreadable
 from pullguard.domain.messages import ValidationRequest
 from pullguard.domain.remediation import Remediation
+from pullguard.domain.role import NamedPolicy, Role
 from pullguard.domain.role_policy import POLICY_NAME, Granted, grant_command, parse_own, policy_document, render
 from pullguard.workflows.execute import Executor
 from pullguard.workflows.role_lock import RoleLock, Unconfirmed

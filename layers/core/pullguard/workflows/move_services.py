@@ -10,10 +10,13 @@ from pullguard.checks.gather import gather
 from pullguard.domain.actions import MoveService, Refusal
 from pullguard.domain.arn import Arn, family_of, revision_of
 from pullguard.domain.errors import Denied, NotNow, PullguardError, shown
-from pullguard.domain.facts import Facts, Role, TaskDefinition, Unreadable
+from pullguard.domain.facts import Facts
+from pullguard.domain.lookup import Unreadable
 from pullguard.domain.messages import ValidationRequest
 from pullguard.domain.opt_in import MODE_TAG, effective_mode
 from pullguard.domain.remediation import Remediation
+from pullguard.domain.role import Role
+from pullguard.domain.task_definition import TaskDefinition
 from pullguard.planning.scope import tags_of
 from pullguard.planning.successor import differences, successor_of
 from pullguard.store.ledger import Entry

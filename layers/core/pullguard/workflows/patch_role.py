@@ -11,11 +11,12 @@ from pullguard.domain.actions import Grant
 from pullguard.domain.arn import Arn
 from pullguard.domain.consent import kept_grant
 from pullguard.domain.errors import Denied, NotNow
-from pullguard.domain.facts import NamedPolicy, NotAsked, Role, Unreadable
 from pullguard.domain.grant_record import GrantRecord
+from pullguard.domain.lookup import NotAsked, Unreadable
 from pullguard.domain.messages import Review, ValidationRequest, parse_command
 from pullguard.domain.provenance import check_time
 from pullguard.domain.remediation import Remediation
+from pullguard.domain.role import NamedPolicy, Role
 from pullguard.domain.role_policy import (
     INLINE_POLICIES_MAX_CHARS,
     POLICY_NAME,

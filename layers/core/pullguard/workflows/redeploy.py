@@ -8,9 +8,10 @@ from pullguard.domain.actions import Redeploy
 from pullguard.domain.arn import Arn, family_of
 from pullguard.domain.aws_cli import redeploying
 from pullguard.domain.errors import Denied
-from pullguard.domain.facts import Role, Usage
 from pullguard.domain.messages import ValidationRequest
 from pullguard.domain.remediation import Deed, Remediation
+from pullguard.domain.role import Role
+from pullguard.domain.usage import Usage
 from pullguard.planning.redeployment import deployed_since, redeployments
 from pullguard.workflows.execute import Executor, Proof
 from pullguard.workflows.write_checks import Held, NotWritten

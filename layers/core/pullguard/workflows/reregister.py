@@ -8,10 +8,13 @@ from pullguard.aws.ecs import Ecs
 from pullguard.domain.actions import Action, MoveService, Refusal, Reregister
 from pullguard.domain.arn import Arn, family_of
 from pullguard.domain.errors import Denied, NotNow, shown
-from pullguard.domain.facts import Role, TaskDefinition, Unreadable, Usage
+from pullguard.domain.lookup import Unreadable
 from pullguard.domain.messages import ValidationRequest
 from pullguard.domain.provenance import check_time
 from pullguard.domain.remediation import Remediation
+from pullguard.domain.role import Role
+from pullguard.domain.task_definition import TaskDefinition
+from pullguard.domain.usage import Usage
 from pullguard.planning.reregister import (
     CannotReregister,
     NotTheNewest,

@@ -9,10 +9,12 @@ from typing import Final, Protocol, assert_never
 from pullguard.aws.messaging import Queues
 from pullguard.domain.arn import Arn, SecretReference
 from pullguard.domain.errors import NotNow, Rejected
-from pullguard.domain.facts import Lookup, Missing, RotationEnd, TaskDefinition, Unreadable
+from pullguard.domain.lookup import Lookup, Missing, Unreadable
 from pullguard.domain.messages import SIBLING, Home, ValidationRequest
 from pullguard.domain.provenance import check_time
 from pullguard.domain.references import role_name, secret_name
+from pullguard.domain.secret import RotationEnd
+from pullguard.domain.task_definition import TaskDefinition
 from pullguard.events import (
     KeyChanged,
     PolicyChanged,

@@ -18,13 +18,17 @@ from pullguard.domain.actions import Mode, Revoke
 from pullguard.domain.arn import Arn
 from pullguard.domain.consent import missing_role_key
 from pullguard.domain.errors import Denied, NotNow, PullguardError
-from pullguard.domain.facts import Facts, Lookup, Missing, NamedPolicy, Role, Secret, Tags, TaskDefinition
+from pullguard.domain.facts import Facts
 from pullguard.domain.grant_record import GrantRecord
+from pullguard.domain.lookup import Lookup, Missing, Tags
 from pullguard.domain.messages import Review, ValidationRequest
 from pullguard.domain.opt_in import effective_mode
 from pullguard.domain.references import role_name
 from pullguard.domain.remediation import Remediation, RemediationEvent
+from pullguard.domain.role import NamedPolicy, Role
 from pullguard.domain.role_policy import POLICY_NAME, Granted, parse_own, policy_document, render, same
+from pullguard.domain.secret import Secret
+from pullguard.domain.task_definition import TaskDefinition
 from pullguard.domain.write_history import additions
 from pullguard.planning.scope import in_scope, is_certain
 from pullguard.store.starts import StartStore

@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 from pullguard.alerts import describe
 from pullguard.domain.arn import Arn
 from pullguard.domain.errors import NotNow
-from pullguard.domain.facts import Missing, Role
 from pullguard.domain.grant_record import GrantWithoutConsent
+from pullguard.domain.lookup import Missing
 from pullguard.domain.messages import Review, ValidationRequest
 from pullguard.domain.remediation import Remediation
+from pullguard.domain.role import Role
 from pullguard.domain.role_policy import parse_own, render
 from pullguard.workflows.confirm_grant import Confirmer, grant_of, own_policy
 

@@ -17,9 +17,11 @@ from pullguard.aws.ecs import Ecs
 from pullguard.aws.messaging import Queues
 from pullguard.domain.arn import Arn
 from pullguard.domain.errors import Malformed, NotNow, Rejected, shown
-from pullguard.domain.facts import Lookup, ScheduleUse, TaskDefinition, Unreadable
+from pullguard.domain.lookup import Lookup, Unreadable
 from pullguard.domain.messages import LISTED, UNLISTED, ValidationRequest, parse_object, request_about
 from pullguard.domain.provenance import Provenance, is_event_id
+from pullguard.domain.task_definition import TaskDefinition
+from pullguard.domain.usage import ScheduleUse
 from pullguard.store.ledger import Ledger
 from pullguard.store.services import Kept, ServiceStore
 from pullguard.store.starts import StartStore

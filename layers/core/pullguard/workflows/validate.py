@@ -12,14 +12,17 @@ from pullguard.checks.examine import Examination, examine, unread_task_definitio
 from pullguard.checks.gather import Readers, gather_about
 from pullguard.domain.actions import Action, Grant, Mode, MoveService, Plan, Redeploy, Refusal, Reregister
 from pullguard.domain.arn import Arn
-from pullguard.domain.facts import Facts, Missing, RotationEnd, Secret, TaskDefinition, Unreadable, Usage
+from pullguard.domain.facts import Facts
 from pullguard.domain.findings import Finding
+from pullguard.domain.lookup import Missing, Unreadable
 from pullguard.domain.messages import LISTED, MAYBE_UNUSED, UNLISTED, Home, Review, ValidationRequest, parse_command
 from pullguard.domain.opt_in import effective_mode
 from pullguard.domain.provenance import check_time
 from pullguard.domain.references import references_of
 from pullguard.domain.remediation import Remediation
-from pullguard.domain.task_definition import proved_role_arn
+from pullguard.domain.secret import RotationEnd, Secret
+from pullguard.domain.task_definition import TaskDefinition, proved_role_arn
+from pullguard.domain.usage import Usage
 from pullguard.events import is_rotation
 from pullguard.incidents.finding_lifecycle import advance
 from pullguard.planning.planner import Rules, distinct, make_plan, next_actions

@@ -12,7 +12,7 @@ from datetime import datetime
 from pullguard.aws.ssm import StopSwitch
 from pullguard.domain.arn import Arn
 from pullguard.domain.errors import NotNow, PullguardError
-from pullguard.domain.facts import Missing, NotAsked, Unreadable
+from pullguard.domain.lookup import Missing, NotAsked, Unreadable
 from pullguard.domain.stop import Stop
 from pullguard.store.ledger import Ledger
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pullguard.aws.iam import Iam
 from pullguard.domain.arn import Arn
 from pullguard.domain.errors import Denied
-from pullguard.domain.facts import Role
 from pullguard.domain.provenance import Provenance
+from pullguard.domain.role import Role
 from pullguard.domain.role_policy import POLICY_NAME
 from pullguard.domain.write_history import Outcome
 from pullguard.workflows.execute import Executor

@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from pullguard.domain.facts import KeyGrant, Missing, NotAsked
+from pullguard.domain.lookup import Missing, NotAsked
+from pullguard.domain.secret import KeyGrant
 from tests.unit.access.by_gate.rows import Failures, Passes, Unknowns
 from tests.unit.access.worlds import (
     BOTH,

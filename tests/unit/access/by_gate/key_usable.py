@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from pullguard.domain.facts import Missing
+from pullguard.domain.lookup import Missing
 from tests.unit.access.by_gate.rows import Failures, Passes, Unknowns
 from tests.unit.access.worlds import BOTH, DECRYPTS, KEY, READS, THEIR_KEY, denied, key, role, secret, theirs
 

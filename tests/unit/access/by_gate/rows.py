@@ -3,7 +3,8 @@
 from typing import TypeAlias
 
 from pullguard.access.gates import FindingId
-from pullguard.domain.facts import Role, Secret
+from pullguard.domain.role import Role
+from pullguard.domain.secret import Secret
 
 # The finding of the gate, the first that fails, and whether a grant helps.
 Failures: TypeAlias = dict[str, tuple[Role, Secret, FindingId, bool]]

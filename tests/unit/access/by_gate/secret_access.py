@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from pullguard.domain.facts import Missing, NamedPolicy, NotAsked
+from pullguard.domain.lookup import Missing, NotAsked
+from pullguard.domain.role import NamedPolicy
 from tests.unit.access.by_gate.rows import Failures, Passes, Unknowns
 from tests.unit.access.worlds import (
     DECRYPT,

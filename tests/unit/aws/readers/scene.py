@@ -7,7 +7,7 @@ import boto3
 
 from pullguard.aws.clients import Clients
 from pullguard.aws.readers import AwsReaders
-from pullguard.domain.facts import Secret
+from pullguard.domain.secret import Secret
 from tests.fakes import REGION, TRUST
 
 MOTO = "123456789012"  # the account of moto

@@ -3,7 +3,8 @@
 from pullguard.aws.clients import Clients
 from pullguard.aws.readers import AwsReaders
 from pullguard.checks.gather import gather
-from pullguard.domain.facts import Facts, Role
+from pullguard.domain.facts import Facts
+from pullguard.domain.role import Role
 from tests.fakes import NOW
 from tests.unit.aws.readers.scene import MOTO, Session, build
 

@@ -11,7 +11,8 @@ from moto import mock_aws
 from pullguard.aws.clients import Clients
 from pullguard.aws.readers import AwsReaders
 from pullguard.domain.arn import Arn
-from pullguard.domain.facts import Missing, NamedPolicy, NotAsked, Role
+from pullguard.domain.lookup import Missing, NotAsked
+from pullguard.domain.role import NamedPolicy, Role
 from tests.fakes import ACCOUNT
 from tests.unit.aws.readers.scene import MOTO, Session, build
 

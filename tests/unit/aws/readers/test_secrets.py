@@ -8,9 +8,10 @@ from botocore.compat import HTTPHeaders
 
 from pullguard.aws.clients import Clients
 from pullguard.aws.readers import AwsReaders
-from pullguard.domain.facts import Key, NotAsked, Secret, ValueShape
 from pullguard.domain.image import parse_image
+from pullguard.domain.lookup import NotAsked
 from pullguard.domain.opt_in import UNREADABLE_TAG
+from pullguard.domain.secret import Key, Secret, ValueShape
 from tests.fakes import REGION, secret
 from tests.unit.aws.readers.scene import MOTO, PASSWORD, Session, build, secret_as_read
 

@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 
 from pullguard.aws.iam import Iam
-from pullguard.domain.facts import Unreadable
+from pullguard.domain.lookup import Unreadable
 from sandbox.world import World
 from tests.schemas import schema_of
 from tests.unit.cli.conftest import Ran, Run, in_account

@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from pullguard.aws.iam import Iam
-from pullguard.domain.facts import Lookup, Simulated, Unreadable
+from pullguard.domain.lookup import Lookup, Unreadable
+from pullguard.domain.role import Simulated
 from sandbox.world import World
 from tests.unit.cli.conftest import Run, in_account
 

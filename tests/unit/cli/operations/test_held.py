@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from rich.console import Console
 
 from pullguard.domain.arn import Arn
-from pullguard.domain.facts import Missing, NotAsked, Unreadable
+from pullguard.domain.lookup import Missing, NotAsked, Unreadable
 from pullguard.domain.stop import Stop
 from pullguard.store.ledger import Ledger
 from pullguard_cli.operations.held import Held, described, print_held

@@ -3,7 +3,7 @@
 import pytest
 
 from pullguard.aws.ssm import StopSwitch
-from pullguard.domain.facts import Unreadable
+from pullguard.domain.lookup import Unreadable
 from tests.unit.cli.conftest import Run, in_account
 from tests.unit.cli.deployed import PARAMETER, Stack
 

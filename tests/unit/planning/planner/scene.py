@@ -5,7 +5,9 @@ from typing import Any
 
 from pullguard.checks.examine import examine
 from pullguard.domain.actions import Fix, Grant, MoveService, Plan, ReferenceChange, Reregister
-from pullguard.domain.facts import FailedStart, Key, Reason, Secret, Verification
+from pullguard.domain.secret import Key, Secret
+from pullguard.domain.usage import FailedStart, Reason
+from pullguard.domain.verification import Verification
 from pullguard.planning.planner import Rules, make_plan
 from tests.fakes import CLUSTER, NOW, World, key, revision_arn, role, secret, secret_arn, service, task_definition
 

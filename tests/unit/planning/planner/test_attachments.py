@@ -2,8 +2,8 @@
 
 import pytest
 
-from pullguard.domain.facts import Usage
 from pullguard.domain.findings import Remedy
+from pullguard.domain.usage import Usage
 from pullguard.planning.planner import distinct
 from tests.fakes import container, denied, revision_arn, role, secret
 from tests.unit.planning.planner.scene import (

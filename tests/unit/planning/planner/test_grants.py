@@ -8,7 +8,8 @@ import pytest
 
 from pullguard.checks.examine import examine
 from pullguard.domain.actions import Grant, Plan, Refusal
-from pullguard.domain.facts import NamedPolicy, Role, Secret
+from pullguard.domain.role import NamedPolicy, Role
+from pullguard.domain.secret import Secret
 from pullguard.planning.planner import Rules, make_plan
 from tests.fakes import World, container, denied, key, role, secret, task_definition
 from tests.unit.planning.planner.scene import (

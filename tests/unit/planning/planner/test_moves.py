@@ -2,7 +2,7 @@
 
 import pytest
 
-from pullguard.domain.facts import Usage
+from pullguard.domain.usage import Usage
 from tests.fakes import container, role, service
 from tests.unit.planning.planner.scene import NEW, OLD, SUCCESSOR, Case, check_plan, check_refusals, move, world
 

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 
 from pullguard.domain.actions import Fix, Grant, MoveService, Reregister
 from pullguard.domain.arn import Arn
-from pullguard.domain.facts import Key, Usage
+from pullguard.domain.secret import Key
+from pullguard.domain.usage import Usage
 from tests.fakes import container, key, revision_arn, role, secret, service
 from tests.unit.planning.planner.scene import GHCR, NEW, SUCCESSOR, plan, world
 

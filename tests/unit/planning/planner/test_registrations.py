@@ -4,7 +4,8 @@ import pytest
 
 from pullguard.checks.examine import examine
 from pullguard.domain.actions import Grant, Plan, Reregister
-from pullguard.domain.facts import NamedPolicy, Usage
+from pullguard.domain.role import NamedPolicy
+from pullguard.domain.usage import Usage
 from pullguard.planning.planner import Rules, make_plan, next_actions
 from tests.fakes import container, denied, role, secret, service
 from tests.unit.planning.planner.scene import (

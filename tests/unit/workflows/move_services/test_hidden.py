@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from pullguard.domain.errors import NotNow
-from pullguard.domain.facts import Lookup, Missing, TaskDefinition
+from pullguard.domain.lookup import Lookup, Missing
+from pullguard.domain.task_definition import TaskDefinition
 from pullguard.planning.reregister import REREGISTERED_TAG
 from pullguard.workflows.move_services import hidden_by, hides, show_again
 from tests.fakes import container, denied, revision_arn, secret, secret_arn, task_definition

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pullguard.domain.facts import Usage
+from pullguard.domain.usage import Usage
 from pullguard.planning.planner import Rules
 from tests.fakes import GOOD_VALUE, container, denied, role, role_arn, secret, service, task_definition
 from tests.flows import request

@@ -7,7 +7,7 @@ from typing import Any
 from botocore.stub import Stubber
 
 from pullguard.aws.iam import Iam
-from pullguard.domain.facts import NamedPolicy
+from pullguard.domain.role import NamedPolicy
 from pullguard.domain.role_policy import POLICY_NAME, policy_document
 from pullguard.workflows.patch_role import RolePatcher
 from tests.fakes import World, container, granted, key, role, secret, task_definition

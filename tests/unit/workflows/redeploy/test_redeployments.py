@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from pullguard.domain.facts import Usage, Verification
+from pullguard.domain.usage import Usage
+from pullguard.domain.verification import Verification
 from pullguard.planning.planner import Rules
 from pullguard.store.ledger import Ledger
 from pullguard.workflows.redeploy import BY_HAND, NOTHING

@@ -11,7 +11,7 @@ from botocore.compat import HTTPHeaders
 
 from pullguard.aws.ecs import Ecs
 from pullguard.domain.arn import Arn
-from pullguard.domain.facts import Usage
+from pullguard.domain.usage import Usage
 from pullguard.planning.reregister import REREGISTERED_TAG
 from pullguard.workflows.reregister import Reregisterer
 from tests.fakes import (

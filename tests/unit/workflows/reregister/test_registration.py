@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from pullguard.aws.ecs import Ecs
 from pullguard.domain.errors import NotNow
-from pullguard.domain.facts import ScheduleUse, Usage
+from pullguard.domain.usage import ScheduleUse, Usage
 from pullguard.planning.planner import Rules
 from pullguard.workflows.redeploy import NOTHING
 from pullguard.workflows.reregister import LOCK_S, Reregisterer

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from pullguard.domain.facts import Usage
+from pullguard.domain.usage import Usage
 from pullguard.planning.planner import Rules
 from pullguard.workflows.execute import WAITS_S
 from tests.fakes import REGION, container, revision_arn, service, task_definition

@@ -10,7 +10,7 @@ import pytest
 
 from pullguard.domain.arn import Arn
 from pullguard.domain.errors import Rejected
-from pullguard.domain.facts import NamedPolicy
+from pullguard.domain.role import NamedPolicy
 from pullguard.store.ledger import Ledger
 from pullguard.workflows.resolve_change import COPIES_S
 from tests.fakes import Crash, World, container, key, role, task_definition

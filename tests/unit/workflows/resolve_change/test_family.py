@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from pullguard.domain.errors import NotNow, Rejected
-from pullguard.domain.facts import Usage
 from pullguard.domain.messages import SIBLING, ValidationRequest
+from pullguard.domain.usage import Usage
 from pullguard.store.ledger import Ledger
 from tests.fakes import World, container, denied, revision_arn, role, task_definition
 from tests.flows import Harness, request

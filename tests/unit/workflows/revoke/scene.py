@@ -7,10 +7,10 @@ from typing import Any
 from botocore.stub import Stubber
 
 from pullguard.aws.iam import Iam
-from pullguard.domain.facts import NamedPolicy
 from pullguard.domain.messages import LISTED, Review
 from pullguard.domain.provenance import Provenance
 from pullguard.domain.references import role_name
+from pullguard.domain.role import NamedPolicy
 from pullguard.domain.role_policy import POLICY_NAME, Granted, policy_document, render
 from pullguard.store.ledger import Entry
 from pullguard.store.task_definitions import Sweep

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from pullguard.domain.facts import Usage
 from pullguard.domain.messages import LISTED
 from pullguard.domain.role_policy import policy_document, render
+from pullguard.domain.usage import Usage
 from tests.fakes import NOW, World, container, granted, revision_arn, role, secret, task_definition
 from tests.unit.workflows.revoke.scene import (
     GHCR,

@@ -8,11 +8,13 @@ import pytest
 
 from pullguard.domain.arn import Arn
 from pullguard.domain.errors import Rejected
-from pullguard.domain.facts import NamedPolicy, ScheduleUse, TaskDefinition, Usage
 from pullguard.domain.messages import LISTED, Review
 from pullguard.domain.provenance import Provenance
 from pullguard.domain.references import role_name
+from pullguard.domain.role import NamedPolicy
 from pullguard.domain.role_policy import POLICY_NAME, policy_document
+from pullguard.domain.task_definition import TaskDefinition
+from pullguard.domain.usage import ScheduleUse, Usage
 from pullguard.store.ledger import Entry
 from pullguard.workflows.revoke import DEPENDENTS_MAX, Revoker
 from tests.fakes import ACCOUNT, NOW, ROLE_ID, container, denied, granted, revision_arn, role, task_definition

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pullguard.domain.facts import Usage
+from pullguard.domain.usage import Usage
 from tests.fakes import Crash, World, container, denied, revision_arn, role, service, task_definition
 from tests.unit.workflows.validate.scene import BROKEN, GHCR, HEALTHY, Staged, world
 

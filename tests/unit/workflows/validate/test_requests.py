@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from pullguard.domain.actions import Mode
-from pullguard.domain.facts import Usage, Verification
+from pullguard.domain.usage import Usage
+from pullguard.domain.verification import Verification
 from pullguard.planning.planner import Rules
 from tests.fakes import World, container, granted, key, revision_arn, role, secret, service, task_definition
 from tests.flows import request

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from pullguard.domain.facts import Rotation, RotationEnd, Usage
+from pullguard.domain.secret import Rotation, RotationEnd
+from pullguard.domain.usage import Usage
 from tests.fakes import NOW, World, container, revision_arn, role, secret, service, task_definition
 from tests.flows import Harness, request
 from tests.unit.workflows.validate.scene import KEYED, Staged

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from pullguard.domain.facts import Usage
 from pullguard.domain.messages import LISTED, UNLISTED
+from pullguard.domain.usage import Usage
 from pullguard.store.task_definitions import TaskDefinitionStore
 from tests.fakes import Crash, World, denied, revision_arn, role, service
 from tests.flows import ASKED_FOR, request

@@ -8,7 +8,7 @@ import pytest
 from moto import mock_aws
 
 from pullguard.aws.iam import Iam
-from pullguard.domain.facts import Unreadable
+from pullguard.domain.lookup import Unreadable
 from pullguard_cli.failures import CannotRun
 from tests.unit.cli.commands.check.conftest import Check, container, definition
 
