@@ -106,7 +106,7 @@ def test_the_hourly_run_follows_a_stop_that_was_not_ended_by_the_operator(
     insist(lambda: reported(revoking, name, "Remediation Planned"), "a plan", timeout_s=WITHIN_S)
     revoking.settle()
     root = revoking.aws.credentials
-    assert "No sweep could be requested: what was refused" in pullguard(revoking, "resume", "--yes", as_=root)
+    assert "Could not request a sweep: refused actions" in pullguard(revoking, "resume", "--yes", as_=root)
     assert policy(revoking, name) is None
 
     hourly = {"source": "aws.events", "detail-type": "Scheduled Event", "id": fresh("hour"), "detail": {}}
