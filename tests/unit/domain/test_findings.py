@@ -20,6 +20,7 @@ from pullguard.domain.findings import (
     count,
     finding_id,
 )
+from pullguard.domain.records import from_record, to_record
 
 SUBJECT = Subject(task_definition="web:7", container="app", image="ghcr.io/acme/web", secret="registry/ghcr")
 FINDING = Finding(
@@ -45,16 +46,16 @@ FINDING = Finding(
 
 
 def test_a_finding_survives_the_ledger_and_loses_only_its_own_members_in_the_contract() -> None:
-    assert Finding.from_dict(FINDING.to_kept()) == FINDING
-    assert set(FINDING.to_kept()) - set(FINDING.to_dict()) == {"scope", "part_of", "unread", "observed"}
-    assert Finding.from_dict(FINDING.to_dict()) == replace(FINDING, scope="", part_of="", unread="", observed=False)
+    assert from_record(Finding, to_record(FINDING)) == FINDING
+    assert set(to_record(FINDING)) - set(FINDING.to_dict()) == {"scope", "part_of", "unread", "observed"}
+    assert from_record(Finding, FINDING.to_dict()) == replace(FINDING, scope="", part_of="", unread="", observed=False)
     assert FINDING.to_dict()["remedy"] == {"action": "grant", "text": "Do it.", "snippet": "aws x"}
     assert FINDING.to_dict()["secret"] is None
 
 
 def test_a_finding_of_a_later_version_is_read() -> None:
-    later = {**FINDING.to_kept(), "more": 1, "remedy": {"text": "Do it.", "urgency": 3}}
-    assert Finding.from_dict(later).remedy == Remedy(text="Do it.")
+    later = {**to_record(FINDING), "more": 1, "remedy": {"text": "Do it.", "urgency": 3}}
+    assert from_record(Finding, later).remedy == Remedy(text="Do it.")
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from pullguard.domain.grant_record import GrantRecord, GrantWithoutConsent
+from pullguard.domain.records import from_record, to_record
 from pullguard.domain.role_policy import Granted, policy_document, render
 from pullguard.domain.write_history import Write
 from tests.fakes import NOW, ROLE_ID, key, role, role_arn, secret_arn
@@ -57,7 +58,7 @@ KEPT = GrantWithoutConsent(granted=WITH_KEY, before=GRANTED, task_definition="we
 
 @pytest.mark.parametrize("record", [KEPT, replace(KEPT, before=None)], ids=["more-than-before", "new"])
 def test_a_grant_without_consent_survives_the_ledger(record: GrantWithoutConsent) -> None:
-    assert GrantWithoutConsent.from_dict(record.to_dict()) == record
+    assert from_record(GrantWithoutConsent, to_record(record)) == record
 
 
 def write(*after: Granted, before: tuple[Granted, ...] = (), **changes: Any) -> Write:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from pullguard.checks.catalogue import incident_of
 from pullguard.domain.findings import Finding, Remedy
+from pullguard.domain.records import from_record, to_record
 from pullguard.incidents.finding_lifecycle import FindingRecord, advance
 
 THEN = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -126,7 +127,7 @@ def test_a_proof_ends_no_finding_that_is_younger(since: timedelta, becomes: list
 
 @pytest.mark.parametrize("each", [OPEN, CHANGED, RESOLVED], ids=lambda each: each.event)
 def test_a_record_survives_the_ledger(each: FindingRecord) -> None:
-    assert FindingRecord.from_dict(each.to_dict()) == each
+    assert from_record(FindingRecord, to_record(each)) == each
 
 
 some = st.lists(st.builds(finding, st.sampled_from("abc"), st.sampled_from(["fail", "unknown"]), st.sampled_from("xy")))

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from pullguard.domain.findings import Finding, Remedy
+from pullguard.domain.records import from_record, to_record
 from pullguard.incidents.dependents import Dependent
 from pullguard.incidents.incident import Incident, Member, advance_incident, leading
 from tests.fakes import revision_arn, secret_arn
@@ -117,9 +118,9 @@ def test_who_speaks_for_all(was: Incident | None, members: list[Member], expecte
 def test_a_member_has_the_common_sentence_and_survives_the_ledger() -> None:
     each = Member.of(FINDING)
     assert (each.state, each.rank) == (("fail", "error", "The secret registry/ghcr holds no JSON."), (0, 0))
-    assert Member.from_dict({**each.to_dict(), "kept_by_a_later_version": 1}) == each
-    with pytest.raises(ValueError, match="it lacks sentence"):
-        Member.from_dict({name: value for name, value in each.to_dict().items() if name != "sentence"})
+    assert from_record(Member, {**to_record(each), "kept_by_a_later_version": 1}) == each
+    with pytest.raises(ValueError, match='"sentence"'):
+        from_record(Member, {name: value for name, value in to_record(each).items() if name != "sentence"})
 
 
 @pytest.mark.parametrize(
@@ -131,7 +132,7 @@ def test_a_member_has_the_common_sentence_and_survives_the_ledger() -> None:
     ids=["never-reported", "reminded"],
 )
 def test_an_incident_survives_the_ledger(incident: Incident) -> None:
-    assert Incident.from_dict(incident.to_dict()) == incident
+    assert from_record(Incident, to_record(incident)) == incident
 
 
 @pytest.mark.parametrize(

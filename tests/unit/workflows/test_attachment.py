@@ -12,6 +12,7 @@ from pullguard.checks.credentials_missing import ACCEPTED_FOR
 from pullguard.domain.actions import Grant, Reregister
 from pullguard.domain.consent import missing_consent, revoked
 from pullguard.domain.opt_in import is_meant_for
+from pullguard.domain.records import from_record, to_record
 from pullguard.domain.role import Role
 from pullguard.domain.secret import Secret
 from pullguard.domain.usage import TaskUse, Usage
@@ -180,7 +181,7 @@ def test_an_answer_about_something_else_is_not_believed(harness: Staged, mutatio
     here = harness()
     here.validate()
     kept = here.ledger.entry(revision_arn()).accepted["app"]
-    other = Accepted.from_dict(json.loads(json.dumps({**kept.to_dict(), **mutation})))
+    other = from_record(Accepted, json.loads(json.dumps({**to_record(kept), **mutation})))
     here.ledger.keep_accepted(revision_arn(), {"app": other}, now=NOW)
     assert proved(here) == []
 

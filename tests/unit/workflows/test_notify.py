@@ -9,6 +9,7 @@ from pullguard.checks.catalogue import incident_of
 from pullguard.domain.errors import Rejected
 from pullguard.domain.findings import Finding
 from pullguard.domain.lookup import NO_PERMISSION, Unreadable
+from pullguard.domain.records import from_record
 from pullguard.store.ledger import Ledger
 from pullguard.workflows.publish_once import BeingReported
 from tests.fakes import Crash, World, container, denied, revision_arn, role, secret, task_definition
@@ -41,7 +42,7 @@ def harness(ledger: Ledger) -> Harness:
 
 
 def incident_in(here: Harness) -> str:
-    return incident_of(Finding.from_dict(here.sent.details("Finding Opened")[0]["finding"]))
+    return incident_of(from_record(Finding, here.sent.details("Finding Opened")[0]["finding"]))
 
 
 def heal(here: Harness) -> None:

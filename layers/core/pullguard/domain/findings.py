@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any, Final, Literal, TypeAlias
 
 from pullguard.domain.lookup import Unreadable
-from pullguard.domain.records import members_of
+from pullguard.domain.records import to_record
 
 Severity: TypeAlias = Literal["error", "warning"]
 Status: TypeAlias = Literal["fail", "unknown"]
@@ -167,17 +167,7 @@ class Finding:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the finding in the shape of the contract: snake_case members, absent values null."""
-        kept = self.to_kept()
-        return {name: kept[name] for name in kept if name not in _OWN}
-
-    def to_kept(self) -> dict[str, Any]:
-        """Return the ledger's form of the finding, which has members beyond the contract."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> "Finding":
-        """Return the finding that ``to_kept`` or ``to_dict`` described."""
-        return cls(**{**members_of(cls, data), "remedy": Remedy(**members_of(Remedy, data["remedy"]))})
+        return {name: value for name, value in to_record(self).items() if name not in _OWN}
 
 
 def finding_id(check: str, subject: Subject) -> str:

@@ -81,26 +81,6 @@ class GrantWithoutConsent:
                 found = replace(self, granted=made, before=before.get(secret), task_definition=write.task_definition)
         return found
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the ledger's form of it."""
-        pairs = {"granted": self.granted, "before": self.before}
-        kept = {name: None if each is None else _pair(each) for name, each in pairs.items()}
-        return {**kept, "task_definition": self.task_definition, "why": self.why}
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> "GrantWithoutConsent":
-        """Return the grant that ``to_dict`` described."""
-        return cls(
-            granted=_granted(data["granted"]),
-            before=None if data["before"] is None else _granted(data["before"]),
-            task_definition=data["task_definition"],
-            why=data["why"],
-        )
-
-
-def _pair(granted: Granted) -> dict[str, str | None]:
-    return {"secret": str(granted.secret), "key": None if granted.key is None else str(granted.key)}
-
 
 def _granted(data: Mapping[str, Any]) -> Granted:
     return Granted(secret=Arn.parse(data["secret"]), key=Arn.parse(data["key"]) if data["key"] else None)

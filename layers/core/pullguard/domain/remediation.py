@@ -2,12 +2,12 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from pullguard.domain.actions import ActionKind
 from pullguard.domain.arn import Arn
-from pullguard.domain.records import members_of
+from pullguard.domain.records import from_record, to_record
 
 RemediationEvent: TypeAlias = Literal[
     "Remediation Planned", "Remediation Completed", "Remediation Failed", "Remediation Refused"
@@ -85,11 +85,10 @@ class Remediation:
             "before": self.before,
             "after": self.after,
             "occasion": self.occasion,
-            **asdict(self.deed),
+            **to_record(self.deed),
         }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Remediation":
         """Return the record that ``to_dict`` described."""
-        own = {name: data[name] for name in ("event", "before", "after", "occasion")}
-        return cls(deed=Deed(**{**members_of(Deed, data), "findings": tuple(data["findings"])}), **own)
+        return from_record(cls, {**data, "deed": data})

@@ -1,9 +1,8 @@
 """What a registry answered about an image and credentials."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from pullguard.domain.arn import Arn
 
@@ -38,18 +37,3 @@ class Accepted:
     secret: Arn
     version: str
     at: datetime
-
-    def to_dict(self) -> dict[str, str]:
-        """Return the ledger's form of it."""
-        return {
-            "image": self.image,
-            "secret": str(self.secret),
-            "version": self.version,
-            "at": self.at.isoformat(),
-        }
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> "Accepted":
-        """Return what ``to_dict`` described."""
-        at = datetime.fromisoformat(data["at"])
-        return cls(image=data["image"], secret=Arn.parse(data["secret"]), version=data["version"], at=at)

@@ -18,7 +18,6 @@ the registry may have answered that there are too many requests.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 from pullguard.domain.findings import Event, Finding
 
@@ -45,33 +44,6 @@ class FindingRecord:
     def is_open(self) -> bool:
         """Whether the finding is still open."""
         return self.event != "Finding Resolved"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the ledger's form of the record."""
-        return {
-            "finding": self.finding.to_kept(),
-            "event": self.event,
-            "sequence": self.sequence,
-            "announced": self.announced,
-            "opened_at": self.opened_at.isoformat(),
-            "changed_at": self.changed_at.isoformat(),
-            "left": self.left,
-            "behind": self.behind,
-        }
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> "FindingRecord":
-        """Return the record that ``to_dict`` described."""
-        return cls(
-            finding=Finding.from_dict(data["finding"]),
-            event=data["event"],
-            sequence=data["sequence"],
-            announced=data["announced"],
-            opened_at=datetime.fromisoformat(data["opened_at"]),
-            changed_at=datetime.fromisoformat(data["changed_at"]),
-            left=data["left"],
-            behind=data.get("behind", ""),
-        )
 
 
 def advance(

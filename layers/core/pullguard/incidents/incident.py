@@ -12,13 +12,12 @@ Members come and go one after another, over seconds, and some lag behind. So an 
 in the reported state any more, or when one is worse: otherwise the alert would flap.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from pullguard.domain.findings import Event, Finding, Severity, Status
-from pullguard.domain.records import members_of
 from pullguard.incidents.dependents import Dependent
 from pullguard.incidents.identity import state_sentence
 
@@ -46,15 +45,6 @@ class Member:
             severity=finding.severity,
             sentence=state_sentence(finding),
         )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the ledger's form of the member."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> "Member":
-        """Return the member that ``to_dict`` described; additional stored values are ignored."""
-        return cls(**members_of(cls, data))
 
     @property
     def state(self) -> tuple[Status, Severity, str]:
@@ -97,37 +87,6 @@ class Incident:
         """Whether the last change was reported."""
         return self.reported >= self.sequence
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the ledger's form of the record."""
-        return {
-            "id": self.id,
-            "event": self.event,
-            "sequence": self.sequence,
-            "told": self.reported,
-            "opened_at": self.opened_at.isoformat(),
-            "changed_at": self.changed_at.isoformat(),
-            "lead": self.lead.to_kept(),
-            "affected": [each.to_list() for each in self.affected],
-            "told_at": self.reported_at.isoformat() if self.reported_at else None,
-            "reminded_at": self.reminded_at.isoformat() if self.reminded_at else None,
-        }
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> "Incident":
-        """Return the record that ``to_dict`` described."""
-        return cls(
-            id=data["id"],
-            event=data["event"],
-            sequence=data["sequence"],
-            reported=data["told"],
-            opened_at=datetime.fromisoformat(data["opened_at"]),
-            changed_at=datetime.fromisoformat(data["changed_at"]),
-            lead=Finding.from_dict(data["lead"]),
-            affected=tuple(Dependent.from_list(each) for each in data["affected"]),
-            reported_at=_time(data["told_at"]),
-            reminded_at=_time(data["reminded_at"]),
-        )
-
 
 def leading(known: Incident | None, members: Iterable[Member]) -> Member | None:
     """Return the member that represents all: one of the worst, if possible in the reported state.
@@ -168,7 +127,3 @@ def advance_incident(
     if Member.of(known.lead).state == Member.of(lead).state and not joined:
         return None
     return replace(known, event="Finding Changed", sequence=known.sequence + 1, changed_at=now, lead=lead)
-
-
-def _time(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None

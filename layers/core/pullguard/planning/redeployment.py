@@ -11,7 +11,7 @@ Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateServ
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from pullguard.domain.actions import Redeploy, Refusal
 from pullguard.domain.arn import Arn, SecretReference
@@ -19,7 +19,6 @@ from pullguard.domain.consent import MissingKey, missing_of
 from pullguard.domain.errors import shown
 from pullguard.domain.facts import Facts
 from pullguard.domain.provenance import Provenance
-from pullguard.domain.records import members_of
 from pullguard.domain.secret import Secret, ValueShape
 from pullguard.domain.task_definition import Container
 from pullguard.domain.usage import ServiceUse, Usage
@@ -45,22 +44,6 @@ class Verified:
     secret: Arn
     version: str
     created_at: datetime
-
-    def to_dict(self) -> dict[str, str]:
-        """Return the form stored in the ledger."""
-        return {
-            "container": self.container,
-            "image": self.image,
-            "secret": str(self.secret),
-            "version": self.version,
-            "created_at": self.created_at.isoformat(),
-        }
-
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> "Verified":
-        """Parse the form that ``to_dict`` returns."""
-        at = datetime.fromisoformat(data["created_at"])
-        return cls(**{**members_of(cls, data), "secret": Arn.parse(data["secret"]), "created_at": at})
 
 
 def verified(facts: Facts) -> tuple[Verified, ...]:

@@ -16,6 +16,7 @@ from pullguard.aws.answers import asks
 from pullguard.domain.arn import Arn
 from pullguard.domain.errors import MalformedItem
 from pullguard.domain.grant_record import GrantRecord, GrantWithoutConsent
+from pullguard.domain.records import from_record, to_record
 from pullguard.domain.role_policy import Granted
 from pullguard.domain.write_history import Write
 from pullguard.store.table import DAY_S, Item, Table, data_of, log_malformed, reading
@@ -111,7 +112,7 @@ class GrantStore(Table):
     def keep_without_consent(self, role: Arn, without_consent: Iterable[GrantWithoutConsent]) -> None:
         """Record the grants to revoke from ``role``. Call it before attempting that."""
         for each in without_consent:
-            self._put(f"ROLE#{role}", f"UNAGREED#{each.granted.secret}", each.to_dict())
+            self._put(f"ROLE#{role}", f"UNAGREED#{each.granted.secret}", to_record(each))
 
     @asks("dynamodb:DeleteItem")
     def forget_without_consent(self, role: Arn, without_consent: Iterable[GrantWithoutConsent]) -> None:
@@ -134,7 +135,7 @@ def _without_consent(secret: str, item: Item) -> GrantWithoutConsent:
     """Return the record of an item; a malformed item yields a record that its secret's grant is to be revoked."""
     arn = Arn.parse(secret)
     try:
-        return reading(item, lambda it: GrantWithoutConsent.from_dict(data_of(it)))
+        return reading(item, lambda it: from_record(GrantWithoutConsent, data_of(it)))
     except MalformedItem as error:
         log_malformed(error)
         return GrantWithoutConsent(granted=Granted(secret=arn, key=None), before=None, task_definition="", why=UNREAD)

@@ -9,9 +9,11 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
 from pullguard.aws.answers import asks
-from pullguard.incidents import Incident, Member
+from pullguard.domain.records import from_record, to_record
+from pullguard.incidents import Dependent, Incident, Member
 from pullguard.store.table import RESOLVED_KEPT_S, Item, Table, data_of
 
 _ALL = "CAUSES"
@@ -23,12 +25,12 @@ class IncidentStore(Table):
     @asks("dynamodb:GetItem")
     def record(self, incident_id: str) -> Incident | None:
         """Return the stored incident; None if it never had a state to report."""
-        return self._get(_ALL, incident_id, Incident.from_dict)
+        return self._get(_ALL, incident_id, _incident)
 
     @asks("dynamodb:Query")
     def records(self) -> Iterator[Incident]:
         """Yield every incident that is open, or was resolved in the last 90 days."""
-        return self._each(_ALL, lambda _, item: Incident.from_dict(data_of(item)))
+        return self._each(_ALL, lambda _, item: _incident(data_of(item)))
 
     @asks("dynamodb:PutItem")
     def save(self, record: Incident, *, over: Incident | None, now: datetime) -> bool:
@@ -37,7 +39,7 @@ class IncidentStore(Table):
         return self._put(
             _ALL,
             record.id,
-            record.to_dict(),
+            {**to_record(record), "affected": [each.to_list() for each in record.affected]},
             extra={"sequence": {"N": str(record.sequence)}, "told": {"N": str(record.reported)}},
             expires=None if record.is_open else now.timestamp() + RESOLVED_KEPT_S,
             condition="#sequence = :sequence AND told = :told" if over else "attribute_not_exists(pk)",
@@ -65,8 +67,12 @@ class IncidentStore(Table):
         return tuple(member for member, gone_at in self._each(_of(incident_id), read, "PAST#") if gone_at >= since)
 
 
+def _incident(data: Any) -> Incident:
+    return from_record(Incident, data, {Dependent: Dependent.from_list})
+
+
 def _member(_: str, item: Item) -> Member:
-    return Member.from_dict(data_of(item))
+    return from_record(Member, data_of(item))
 
 
 def _of(incident_id: str) -> str:

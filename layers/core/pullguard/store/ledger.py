@@ -30,13 +30,13 @@ sweeps), ``incidents.py`` (incidents), ``services.py`` (services), ``starts.py``
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from pullguard.aws.answers import asks
 from pullguard.domain.arn import Arn
-from pullguard.domain.records import members_of
+from pullguard.domain.records import from_record, to_record
 from pullguard.domain.remediation import Remediation
 from pullguard.domain.secret import RotationEnd
 from pullguard.domain.verification import Accepted
@@ -123,11 +123,11 @@ class Ledger(GrantStore, EcsWriteStore, FamilyStore, HoldStore):
         """
         sequence = {"N": str(record.sequence)}
         finding = record.finding
-        member, expires = Member.of(finding).to_dict(), now.timestamp() + RESOLVED_KEPT_S
+        member, expires = to_record(Member.of(finding)), now.timestamp() + RESOLVED_KEPT_S
         writing = self._writing(
             td(task_definition),
             f"FINDING#{finding.id}",
-            record.to_dict(),
+            to_record(record),
             extra={"sequence": sequence, "announced": {"N": str(record.announced)}},
             expires=None if record.is_open else expires,
             condition="attribute_not_exists(pk) OR #sequence < :sequence OR "
@@ -150,14 +150,13 @@ class Ledger(GrantStore, EcsWriteStore, FamilyStore, HoldStore):
     @asks("dynamodb:PutItem")
     def keep_verified(self, task_definition: Arn, proofs: Iterable[Verified], *, now: datetime) -> None:
         """Store which versions of its secrets the registries accepted."""
-        data = [proof.to_dict() for proof in proofs]
+        data = to_record(tuple(proofs))
         self._put(td(task_definition), "VERIFIED", data, expires=now.timestamp() + RESOLVED_KEPT_S)
 
     @asks("dynamodb:PutItem")
     def keep_accepted(self, task_definition: Arn, accepted: Mapping[str, Accepted], *, now: datetime) -> None:
         """Store which images registries refuse anonymously but serve to which credentials; replaces the last set."""
-        data = {name: each.to_dict() for name, each in accepted.items()}
-        self._put(td(task_definition), "ACCEPTED", data, expires=now.timestamp() + DAY_S)
+        self._put(td(task_definition), "ACCEPTED", to_record(accepted), expires=now.timestamp() + DAY_S)
 
     @asks("dynamodb:PutItem")
     def keep_pulled(self, task_definition: Arn, *, now: datetime) -> None:
@@ -167,7 +166,7 @@ class Ledger(GrantStore, EcsWriteStore, FamilyStore, HoldStore):
     @asks("dynamodb:GetItem")
     def finding(self, task_definition: Arn, finding_id: str) -> FindingRecord | None:
         """Return the current record of a finding, or None."""
-        return self._get(td(task_definition), f"FINDING#{finding_id}", FindingRecord.from_dict)
+        return self._get(td(task_definition), f"FINDING#{finding_id}", _finding)
 
     @asks("dynamodb:PutItem")
     def save_remediation(self, remediation: Remediation, *, announced: bool, now: datetime) -> bool:
@@ -282,7 +281,7 @@ class Ledger(GrantStore, EcsWriteStore, FamilyStore, HoldStore):
         self._put(
             f"ROTATION#{secret}",
             "ROTATION",
-            {**asdict(end), "at": end.at.isoformat()},
+            to_record(end),
             extra={"at_epoch_s": {"N": str(epoch_s)}},
             expires=epoch_s + HISTORY_KEPT_S,
             condition="attribute_not_exists(pk) OR at_epoch_s <= :at",
@@ -325,15 +324,15 @@ def _part_of_entry(sort: str, item: Item) -> tuple[str, Any]:
     kind, data = sort.partition("#")[0], data_of(item)
     match kind:
         case "FINDING":
-            return sort, FindingRecord.from_dict(data)
+            return sort, _finding(data)
         case "REMEDIATION":
             return sort, Remediation.from_dict(data)
         case "REFERENCES":
             return sort, frozenset(map(_text, data))
         case "VERIFIED":
-            return sort, tuple(map(Verified.from_dict, data))
+            return sort, tuple(from_record(Verified, each) for each in data)
         case "ACCEPTED":
-            return sort, {name: Accepted.from_dict(each) for name, each in data.items()}
+            return sort, {name: from_record(Accepted, each) for name, each in data.items()}
         case _:
             return sort, None
 
@@ -344,8 +343,12 @@ def _text(value: object) -> str:
     return value
 
 
-def _rotation_end(data: Mapping[str, Any]) -> RotationEnd:
-    return RotationEnd(**{**members_of(RotationEnd, data), "at": datetime.fromisoformat(data["at"])})
+def _rotation_end(data: Any) -> RotationEnd:
+    return from_record(RotationEnd, data)
+
+
+def _finding(data: Any) -> FindingRecord:
+    return from_record(FindingRecord, data)
 
 
 def _ref(thing: str) -> str:

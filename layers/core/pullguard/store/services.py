@@ -8,12 +8,12 @@ An alert names the affected services within seconds. Asking ECS at that time wou
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from pullguard.aws.answers import asks
 from pullguard.checks.next_pull import NextPull, next_pull_of
-from pullguard.domain.records import members_of
+from pullguard.domain.records import from_record, to_record
 from pullguard.domain.usage import ServiceUse
 from pullguard.store.table import Table, data_of
 
@@ -35,7 +35,7 @@ class Kept:
     @classmethod
     def from_data(cls, data: Mapping[str, Any] | str) -> "Kept":
         """Parse item data of the ledger, in the current or the oldest form."""
-        return cls(task_definition=data) if isinstance(data, str) else cls(**members_of(cls, data))
+        return cls(task_definition=data) if isinstance(data, str) else from_record(cls, data)
 
 
 class ServiceStore(Table):
@@ -49,7 +49,7 @@ class ServiceStore(Table):
     @asks("dynamodb:PutItem")
     def keep(self, service: str, kept: Kept) -> None:
         """Store what a service runs now."""
-        self._put(_ALL, service, asdict(kept))
+        self._put(_ALL, service, to_record(kept))
 
     @asks("dynamodb:DeleteItem")
     def forget(self, service: str) -> None:

@@ -12,13 +12,13 @@ A sweep is complete when it has listed every page of families in order, all its 
 for known but unlisted task definitions), and no answer depends on something that could not be read.
 """
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, Literal, TypeAlias
 
 from pullguard.aws.answers import asks
 from pullguard.domain.arn import Arn
-from pullguard.domain.records import members_of
+from pullguard.domain.records import from_record, to_record
 from pullguard.store.table import Item, Table, td
 
 FIRST_PAGE: Final = ""
@@ -107,12 +107,12 @@ class TaskDefinitionStore(Table):
     @asks("dynamodb:GetItem")
     def sweep(self) -> Sweep | None:
         """Return the sweep in progress or the last one; None if there never was one, or it cannot be read."""
-        return self._or_none("SWEEP", "CURRENT", lambda data: Sweep(**members_of(Sweep, data)))
+        return self._or_none("SWEEP", "CURRENT", lambda data: from_record(Sweep, data))
 
     @asks("dynamodb:PutItem")
     def begin(self, sweep: Sweep) -> None:
         """Begin a sweep; it replaces any other."""
-        self._put("SWEEP", "CURRENT", asdict(sweep), extra={"sweep": {"S": sweep.id}})
+        self._put("SWEEP", "CURRENT", to_record(sweep), extra={"sweep": {"S": sweep.id}})
 
     @asks("dynamodb:PutItem")
     def save(self, sweep: Sweep) -> bool:
@@ -120,7 +120,7 @@ class TaskDefinitionStore(Table):
         return self._put(
             "SWEEP",
             "CURRENT",
-            asdict(sweep),
+            to_record(sweep),
             extra={"sweep": {"S": sweep.id}},
             condition="sweep = :sweep",
             values={":sweep": {"S": sweep.id}},

@@ -7,6 +7,7 @@ import jsonschema
 import pytest
 
 from pullguard.domain.findings import Finding
+from pullguard.domain.records import from_record
 from tests.unit.alerts.test_pasted_credentials import BASE64, PASTED
 from tests.unit.cli.commands.check.conftest import Check, container, definition
 from tests.unit.cli.placed import SARIF
@@ -74,7 +75,7 @@ def test_json_is_the_contract_and_where_things_stand(check: Check) -> None:
     assert ran.data["locations"] == [{"finding": finding["id"], "file": "a.json", "line": 9}]
     assert finding["task_definition"] == "web", "nothing names the Region, so there is no ARN"
     place = {"account": finding.pop("account"), "region": finding.pop("region")}
-    assert Finding.from_dict(finding).to_dict() == finding
+    assert from_record(Finding, finding).to_dict() == finding
     assert place == {"account": "123456789012", "region": None}, "nothing names the Region"
 
 
