@@ -81,7 +81,7 @@ class Harness:
 
     @property
     def definition_store(self) -> TaskDefinitionStore:
-        return TaskDefinitionStore(self.ledger._client, "ledger")
+        return TaskDefinitionStore(self.ledger.entries._client, "ledger")
 
     @property
     def switch(self) -> StopSwitch:
@@ -91,15 +91,15 @@ class Harness:
 
     @property
     def incidents(self) -> IncidentStore:
-        return IncidentStore(self.ledger._client, "ledger")
+        return IncidentStore(self.ledger.entries._client, "ledger")
 
     @property
     def starts(self) -> StartStore:
-        return StartStore(self.ledger._client, "ledger", now=self.now)
+        return StartStore(self.ledger.entries._client, "ledger", now=self.now)
 
     @property
     def services(self) -> ServiceStore:
-        return ServiceStore(self.ledger._client, "ledger")
+        return ServiceStore(self.ledger.entries._client, "ledger")
 
     @property
     def queues(self) -> Queues:

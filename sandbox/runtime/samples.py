@@ -6,7 +6,8 @@ from typing import Final
 
 from pullguard.domain.arn import Arn
 from pullguard.domain.references import role_name, secret_name
-from pullguard.store.ledger import Entry, Ledger
+from pullguard.store.entries import Entry
+from pullguard.store.ledger import Ledger
 from sandbox.demo.scene import Scene
 from sandbox.emulator import ACCOUNT, REGION, ROOT
 
@@ -47,4 +48,4 @@ def _is_time(value: object) -> bool:
 def remember(scene: Scene) -> None:
     """Let the stack's ledger record that the demo's web references all of them, as after a validation of web."""
     ledger = Ledger(scene.aws.client("dynamodb"), scene.stack.resources["Ledger"])
-    ledger.keep_references(Arn.parse(WEB), Entry(), REFERENCES)
+    ledger.entries.keep_references(Arn.parse(WEB), Entry(), REFERENCES)

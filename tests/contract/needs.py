@@ -16,12 +16,19 @@ from pullguard.aws.organizations import Organizations
 from pullguard.aws.schedules import Rules, Schedules
 from pullguard.aws.secrets_manager import SecretsManager
 from pullguard.aws.ssm import StopSwitch
+from pullguard.store.claims import ClaimStore
+from pullguard.store.entries import EntryStore
+from pullguard.store.families import FamilyStore
+from pullguard.store.holds import HoldStore
 from pullguard.store.incidents import IncidentStore
-from pullguard.store.ledger import Ledger
+from pullguard.store.intents import IntentStore
 from pullguard.store.logins import LoginStore
+from pullguard.store.roles import RoleStore
+from pullguard.store.rotations import RotationStore
 from pullguard.store.services import ServiceStore
 from pullguard.store.starts import StartStore
 from pullguard.store.task_definitions import TaskDefinitionStore
+from pullguard.store.write_counts import WriteCountStore
 from tests.contract.cloudformation import load, said
 from tests.contract.resources import CONDITIONS, RESOURCES, VIA_SECRETS_MANAGER
 from tests.contract.roles import Need, condition_text, statements_of
@@ -68,16 +75,16 @@ class Function:
 STARTS: tuple[Method, ...] = (StartStore.schedules, StartStore.alone)
 # Reads that precede each write.
 GUARD: tuple[Method, ...] = (
-    Ledger.hold,
-    Ledger.family_hold,
-    Ledger.written_in_hour,
-    Ledger.count_write,
-    Ledger.happened,
-    Ledger.once,
-    Ledger.keep_waiting,
+    RoleStore.hold,
+    FamilyStore.hold,
+    WriteCountStore.in_hour,
+    WriteCountStore.add,
+    ClaimStore.happened,
+    ClaimStore.once,
+    HoldStore.keep_waiting,
 )
 # Publication of an outcome, also after the run that caused it has ended.
-REPORTING: tuple[Method, ...] = (Ledger.intend, Ledger.intended, Ledger.save_remediation)
+REPORTING: tuple[Method, ...] = (IntentStore.keep, IntentStore.of, EntryStore.save_remediation)
 
 FUNCTIONS = {
     "resolve_change": Function(
@@ -87,14 +94,14 @@ FUNCTIONS = {
         stack={
             **on(
                 "Ledger.Arn",
-                Ledger.dependents,
-                Ledger.sweep_state,
-                Ledger.lock,
-                Ledger.keep_taken_up,
-                Ledger.take_up,
-                Ledger.taken_up,
-                Ledger.keep_rotation_end,
-                Ledger.rotation_end,
+                EntryStore.dependents,
+                TaskDefinitionStore.sweep_state,
+                ClaimStore.lock,
+                ClaimStore.keep_taken_up,
+                ClaimStore.take_up,
+                ClaimStore.taken_up,
+                RotationStore.keep,
+                RotationStore.end,
                 TaskDefinitionStore.siblings,
                 ServiceStore.keep,
                 StartStore.keep_alone,
@@ -110,19 +117,19 @@ FUNCTIONS = {
         stack={
             **on(
                 "Ledger.Arn",
-                Ledger.entry,
-                Ledger.forget_references,
+                EntryStore.get,
+                EntryStore.forget_references,
                 TaskDefinitionStore.answer,
                 TaskDefinitionStore.forget,
                 TaskDefinitionStore.remember,
-                Ledger.keep_references,
-                Ledger.save_finding,
-                Ledger.save_remediation,
-                Ledger.rotation_end,
-                Ledger.granted,
-                Ledger.keep_verified,
-                Ledger.keep_accepted,
-                Ledger.keep_pulled,
+                EntryStore.keep_references,
+                EntryStore.save_finding,
+                EntryStore.save_remediation,
+                RotationStore.end,
+                RoleStore.granted,
+                EntryStore.keep_verified,
+                EntryStore.keep_accepted,
+                EntryStore.keep_pulled,
                 ServiceStore.keep,
                 *STARTS,
                 LoginStore.known,
@@ -151,24 +158,24 @@ FUNCTIONS = {
         stack={
             **on(
                 "Ledger.Arn",
-                Ledger.entry,
-                Ledger.lock,
-                Ledger.release,
-                Ledger.record_write,
-                Ledger.keep_grants,
-                Ledger.dependents,
-                Ledger.forget_grant,
-                Ledger.without_consent,
-                Ledger.keep_without_consent,
-                Ledger.forget_without_consent,
-                Ledger.grant_records,
-                Ledger.mark_needed,
-                Ledger.writes,
+                EntryStore.get,
+                ClaimStore.lock,
+                ClaimStore.release,
+                RoleStore.record_write,
+                RoleStore.keep_grants,
+                EntryStore.dependents,
+                RoleStore.forget_grant,
+                RoleStore.without_consent,
+                RoleStore.keep_without_consent,
+                RoleStore.forget_without_consent,
+                RoleStore.grant_records,
+                RoleStore.mark_needed,
+                RoleStore.writes,
                 TaskDefinitionStore.complete,
                 *STARTS,
                 *GUARD,
                 *REPORTING,
-                Ledger.record_ecs_write,  # by what both executors share
+                FamilyStore.record_write,  # by what both executors share
             ),
             **on("Bus.Arn", Bus.publish),
             **on("ValidationQueue.Arn", Queues.request),
@@ -187,8 +194,14 @@ FUNCTIONS = {
             StopSwitch.read,
         ),
         stack={
-            **on("Ledger.Arn", Ledger.entry, Ledger.lock, *STARTS, *GUARD, *REPORTING, Ledger.record_ecs_write),
-            **on("Ledger.Arn", Ledger.reregistered, Ledger.keep_reregistered, Ledger.was_moved, Ledger.keep_move),
+            **on("Ledger.Arn", EntryStore.get, ClaimStore.lock, *STARTS, *GUARD, *REPORTING, FamilyStore.record_write),
+            **on(
+                "Ledger.Arn",
+                FamilyStore.reregistered,
+                FamilyStore.keep_reregistered,
+                FamilyStore.was_moved,
+                FamilyStore.keep_move,
+            ),
             **on("Bus.Arn", Bus.publish),
             **on("ValidationQueue.Arn", Queues.request),
         },
@@ -197,8 +210,15 @@ FUNCTIONS = {
         queue="Alert",
         flows=("notify", "notify_incident", "recheck_open", "publish_once", "remind"),
         stack={
-            **on("Ledger.Arn", Ledger.finding, Ledger.remediation, Ledger.happened, Ledger.lock, Ledger.once),
-            **on("Ledger.Arn", Ledger.dependents, Ledger.waiting, ServiceStore.known),
+            **on(
+                "Ledger.Arn",
+                EntryStore.finding,
+                EntryStore.remediation,
+                ClaimStore.happened,
+                ClaimStore.lock,
+                ClaimStore.once,
+            ),
+            **on("Ledger.Arn", EntryStore.dependents, HoldStore.waiting, ServiceStore.known),
             **on(
                 "Ledger.Arn", IncidentStore.record, IncidentStore.records, IncidentStore.save, IncidentStore.any_member
             ),
@@ -216,16 +236,16 @@ FUNCTIONS = {
         stack={
             **on(
                 "Ledger.Arn",
-                Ledger.happened,
-                Ledger.once,
-                Ledger.save_sweep_state,
-                Ledger.roles,
-                Ledger.grant_records,
-                Ledger.dependents,
-                Ledger.mark_unused,
-                Ledger.without_consent,
-                Ledger.mark_needed,
-                Ledger.waiting,
+                ClaimStore.happened,
+                ClaimStore.once,
+                TaskDefinitionStore.save_sweep_state,
+                RoleStore.known,
+                RoleStore.grant_records,
+                EntryStore.dependents,
+                RoleStore.mark_unused,
+                RoleStore.without_consent,
+                RoleStore.mark_needed,
+                HoldStore.waiting,
                 TaskDefinitionStore.ask,
                 TaskDefinitionStore.begin,
                 TaskDefinitionStore.complete,
@@ -250,16 +270,16 @@ COMMAND_LINE_ONLY: frozenset[Method] = frozenset(
         Ecs.instances,
         Iam.every_role,
         SecretsManager.every_secret,
-        Ledger.save_hold,
-        Ledger.end_hold,
-        Ledger.families,
-        Ledger.ecs_writes,
-        Ledger.save_family_hold,
-        Ledger.end_family_hold,
-        Ledger.held_roles,
-        Ledger.held_families,
-        Ledger.done_in,
-        Ledger.let_again,
+        RoleStore.save_hold,
+        RoleStore.end_hold,
+        FamilyStore.known,
+        FamilyStore.writes,
+        FamilyStore.save_hold,
+        FamilyStore.end_hold,
+        HoldStore.roles,
+        HoldStore.families,
+        FamilyStore.done_in,
+        FamilyStore.let_again,
         Stacks.outputs,
         StopSwitch.write,
     }

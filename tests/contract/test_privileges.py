@@ -12,18 +12,26 @@ from inspect import getmembers, isclass, isfunction
 import pytest
 
 import pullguard.aws
+import pullguard.store
 from pullguard.aws.ecs import Ecs
 from pullguard.aws.iam import Iam
 from pullguard.aws.messaging import Bus, Queues, Topic
 from pullguard.aws.schedules import Rules, Schedules
 from pullguard.aws.secrets_manager import SecretsManager
 from pullguard.aws.ssm import StopSwitch
+from pullguard.store.claims import ClaimStore
+from pullguard.store.entries import EntryStore
+from pullguard.store.families import FamilyStore
+from pullguard.store.holds import HoldStore
 from pullguard.store.incidents import IncidentStore
-from pullguard.store.ledger import Ledger
+from pullguard.store.intents import IntentStore
 from pullguard.store.logins import LoginStore
+from pullguard.store.roles import RoleStore
+from pullguard.store.rotations import RotationStore
 from pullguard.store.services import ServiceStore
 from pullguard.store.starts import StartStore
 from pullguard.store.task_definitions import TaskDefinitionStore
+from pullguard.store.write_counts import WriteCountStore
 from tests.contract.cloudformation import ROOT, Template
 from tests.contract.needs import (
     ALL,
@@ -71,22 +79,12 @@ def test_every_function_is_in_the_table() -> None:
 # --- The table against the code ----------------------------------------------------------------------------------
 
 
-LEDGERS = (
-    "pullguard.store.ledger",
-    "pullguard.store.task_definitions",
-    "pullguard.store.incidents",
-    "pullguard.store.services",
-)
-
-
 def gateway_methods() -> dict[str, Method]:
     """Every method that is marked with the actions it needs, by ``Class.method``."""
-    modules = [
-        importlib.import_module(f"pullguard.aws.{each.name}") for each in pkgutil.iter_modules(pullguard.aws.__path__)
-    ]
     found: dict[str, Method] = {}
-    ledgers = map(importlib.import_module, LEDGERS)
-    for module in (*modules, *ledgers):
+    packages = (pullguard.aws, pullguard.store)
+    names = (f"{each.__name__}.{one.name}" for each in packages for one in pkgutil.iter_modules(each.__path__))
+    for module in map(importlib.import_module, names):
         for _, cls in getmembers(module, isclass):
             for name, method in getmembers(cls, isfunction):
                 if hasattr(method, "iam_actions"):
@@ -111,7 +109,14 @@ def test_every_gateway_method_is_used_by_a_function_or_only_by_the_command_line(
 
 GATEWAYS = {
     "switch": StopSwitch,
-    "ledger": Ledger,
+    "entries": EntryStore,
+    "roles": RoleStore,
+    "families": FamilyStore,
+    "holds": HoldStore,
+    "claims": ClaimStore,
+    "rotations": RotationStore,
+    "intents": IntentStore,
+    "write_counts": WriteCountStore,
     "definition_store": TaskDefinitionStore,
     "incidents": IncidentStore,
     "services": ServiceStore,
@@ -141,7 +146,7 @@ def test_the_table_names_the_gateway_methods_that_the_flows_call(name: str) -> N
     function = FUNCTIONS[name]
     calls = set().union(*(called(flow) for flow in function.flows)) - set(STARTS)
     if "report" in function.flows and "validate" not in function.flows:
-        calls -= {Ledger.save_finding}  # executors report remediations, not findings
+        calls -= {EntryStore.save_finding}  # executors report remediations, not findings
     direct = _used(function) - {Queues.reject} - set(READS) - BY_READERS
     assert calls - set(READS) == direct - set(READS)
 

@@ -47,7 +47,7 @@ def _beside(
         if ours is not None:
             role_id = iam.get_role(RoleName=f"{name}-execution")["Role"]["RoleId"] if ours == "this role" else ours
             grant = Granted(secret=Arn.parse(other), key=None)
-            ledger(ground).keep_grants(role, (grant,), role_id=role_id)
+            ledger(ground).roles.keep_grants(role, (grant,), role_id=role_id)
         ground.define(name, ground.secret(name), role=str(role))
 
     return mount

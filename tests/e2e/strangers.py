@@ -79,7 +79,7 @@ def _plant(ground: Ground, name: str, revision: str, kept: Mapping[str, Any]) ->
     (version,) = secret["VersionIdsToStages"]
     ledger = Ledger(ground.client("dynamodb"), ground.scene.stack.resources["Ledger"])
     answer = Accepted(**{"secret": Arn.parse(secret["ARN"]), "version": version, **kept})
-    ledger.keep_accepted(Arn.parse(revision), {"app": answer}, now=datetime.now(UTC))
+    ledger.entries.keep_accepted(Arn.parse(revision), {"app": answer}, now=datetime.now(UTC))
 
 
 def _observed_sidecar(ground: Ground, name: str) -> None:

@@ -112,8 +112,8 @@ def _granted_before_and_unused(scene: Scene, name: str) -> str:
     )
     ledger = Ledger(scene.aws.client("dynamodb"), scene.stack.resources["Ledger"])
     revision = scene.names[f"task-definition:{name}"]
-    ledger.record_write(role, write_id="m-0", record={}, now=datetime.now(UTC))
-    ledger.keep_grants(role, grants, task_definition=revision)
+    ledger.roles.record_write(role, write_id="m-0", record={}, now=datetime.now(UTC))
+    ledger.roles.keep_grants(role, grants, task_definition=revision)
     scene.aws.client("ecs").deregister_task_definition(taskDefinition=f"{name}:1")
     return _policy(scene, name)
 

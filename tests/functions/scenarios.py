@@ -95,8 +95,8 @@ def hold_unused(app: Application) -> None:
     stack.client("iam").put_role_policy(
         RoleName="web-execution", PolicyName=POLICY_NAME, PolicyDocument=render(policy_document(grants))
     )
-    ledger.record_write(ROLE, write_id="m-0", record={}, now=app.time)
-    ledger.keep_grants(ROLE, grants, task_definition=revision)
+    ledger.roles.record_write(ROLE, write_id="m-0", record={}, now=app.time)
+    ledger.roles.keep_grants(ROLE, grants, task_definition=revision)
 
 
 def _unused(app: Application) -> None:
@@ -107,9 +107,9 @@ def _unused(app: Application) -> None:
 def sweep_finds_it_unused(app: Application) -> None:
     """Let a complete sweep mark what nothing needs, as it did for longer than the grace, and ask for a review."""
     ledger, sweep = ledger_of(app.stack), f"s-{app.time:%H%M%S}"
-    for each in ledger.grant_records(ROLE):
+    for each in ledger.roles.grant_records(ROLE):
         if each.granted.key is not None:
-            ledger.mark_unused(ROLE, each.granted.secret, sweep=sweep, now=app.time - timedelta(days=20))
+            ledger.roles.mark_unused(ROLE, each.granted.secret, sweep=sweep, now=app.time - timedelta(days=20))
     StartStore(app.stack.client("dynamodb"), "ledger", now=lambda: app.time).keep_schedules(())
     definition_store = TaskDefinitionStore(app.stack.client("dynamodb"), "ledger")
     definition_store.save_complete(Sweep(id=sweep, began_at=app.time.isoformat(), due=None), now=app.time)
@@ -135,7 +135,7 @@ def _untag(stack: Stack) -> None:
 def _look_and_review(app: Application) -> None:
     _untag(app.stack)  # where no write was tried, its owner has not done so yet
     _look_at_everything(app)
-    if ledger_of(app.stack).without_consent(ROLE):
+    if ledger_of(app.stack).roles.without_consent(ROLE):
         _review(app, "s-1")
 
 
@@ -180,8 +180,8 @@ def _held(stack: Stack) -> Any:
     """The role's policies, and what the ledger holds of them."""
     ledger = ledger_of(stack)
     names = {each["ARN"]: each["Name"] for each in stack.client("secretsmanager").list_secrets()["SecretList"]}
-    grant_records = sorted(names[str(each.secret)] for each in ledger.granted(ROLE))
-    return _policies(stack), grant_records, len(ledger.without_consent(ROLE))
+    grant_records = sorted(names[str(each.secret)] for each in ledger.roles.granted(ROLE))
+    return _policies(stack), grant_records, len(ledger.roles.without_consent(ROLE))
 
 
 def _policies(stack: Stack) -> Any:

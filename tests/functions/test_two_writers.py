@@ -155,7 +155,7 @@ def _standing(stack: Stack) -> frozenset[str]:
 
 def _held(stack: Stack) -> frozenset[str]:
     """The secrets that the ledger says this stack has granted."""
-    return _named(stack, (each.secret for each in ledger_of(stack).granted(ROLE)))
+    return _named(stack, (each.secret for each in ledger_of(stack).roles.granted(ROLE)))
 
 
 def _reported(app: Application) -> tuple[str, ...]:

@@ -45,10 +45,10 @@ def look(deployment: Deployment, *, role: Arn | None = None, family: str | None 
     """
     ledger = deployment.ledger
     if role is None and family is None:
-        roles, families = ledger.held_roles(), ledger.held_families()
+        roles, families = ledger.holds.roles(), ledger.holds.families()
     else:
-        roles = {} if role is None or (hold := ledger.hold(role)) is None else {role: hold}
-        families = {} if family is None or (hold := ledger.family_hold(family)) is None else {family: hold}
+        roles = {} if role is None or (hold := ledger.roles.hold(role)) is None else {role: hold}
+        families = {} if family is None or (hold := ledger.families.hold(family)) is None else {family: hold}
     return Held(stack=deployment.stack, stop=deployment.stop(), roles=roles, families=families)
 
 

@@ -33,7 +33,7 @@ def roll_back(deployment: Deployment, name: str, *, to: str | None, reason: str,
     console = output()
     arn = deployment.role_arn(name)
     with aws_errors():
-        writes = deployment.ledger.writes(arn)
+        writes = deployment.ledger.roles.writes(arn)
         role = deployment.role(arn)
     now = _own(role)
     target = choose(writes, now, to, arn)
@@ -69,7 +69,7 @@ def _keep(
     console, name = output(), arn.resource_name
     console.print(says(f"{POLICY_NAME} on {name} already matches."))
     with aws_errors():
-        is_held = deployment.ledger.hold(arn) is not None
+        is_held = deployment.ledger.roles.hold(arn) is not None
     if not is_held and not confirmed(f"Hold {name}, so that it stays unchanged?", yes=yes):
         console.print("Nothing was changed.")
         return EXIT_FINDINGS
@@ -112,24 +112,24 @@ def _write(
     }
     with aws_errors():
         _hold(deployment, role.arn, target, reason=reason)
-        ledger.record_write(role.arn, write_id=id_, record={**record, "outcome": "unknown"}, now=at)
+        ledger.roles.record_write(role.arn, write_id=id_, record={**record, "outcome": "unknown"}, now=at)
         try:
             if target.document is None:
                 deployment.iam.delete_role_policy(role.name, POLICY_NAME)
             else:
                 deployment.iam.put_role_policy(role.name, POLICY_NAME, render(target.document))
         except Denied:
-            ledger.record_write(role.arn, write_id=id_, record={**record, "outcome": "refused"}, now=at)
+            ledger.roles.record_write(role.arn, write_id=id_, record={**record, "outcome": "refused"}, now=at)
             raise
-        ledger.record_write(role.arn, write_id=id_, record={**record, "outcome": "written"}, now=at)
+        ledger.roles.record_write(role.arn, write_id=id_, record={**record, "outcome": "written"}, now=at)
         _keep_in_step(deployment, role, target, writes)
         _check(deployment, role.arn, target, id_, since=at)
 
 
 def _hold(deployment: Deployment, arn: Arn, target: Target, *, reason: str) -> None:
     """Hold the role. An existing hold is kept."""
-    if deployment.ledger.hold(arn) is None:
-        deployment.ledger.save_hold(arn, stop_by(deployment, reason or f"rolled back to {target.what}"))
+    if deployment.ledger.roles.hold(arn) is None:
+        deployment.ledger.roles.save_hold(arn, stop_by(deployment, reason or f"rolled back to {target.what}"))
 
 
 def _check(deployment: Deployment, arn: Arn, target: Target, id_: str, *, since: datetime) -> None:
@@ -138,7 +138,7 @@ def _check(deployment: Deployment, arn: Arn, target: Target, id_: str, *, since:
     Raises ``CannotRun`` otherwise.
     """
     begun = (since - timedelta(seconds=UNDER_WAY_S)).isoformat()
-    for write in deployment.ledger.writes(arn):
+    for write in deployment.ledger.roles.writes(arn):
         if write.event_id != id_ and write.at >= begun and (write.at > since.isoformat() or write.outcome == "unknown"):
             raise CannotRun(
                 f"Another write ({write.version}) to {arn} ran at the same time, or still runs. The role is held: run "
@@ -155,10 +155,12 @@ def _check(deployment: Deployment, arn: Arn, target: Target, id_: str, *, since:
 def _keep_in_step(deployment: Deployment, role: Role, target: Target, writes: tuple[Write, ...]) -> None:
     """Align the grant records with the restored policy: only grants that this stack made, and no others."""
     wanted = {grant.secret: grant for grant in target.grants}
-    held = {each.granted.secret: each for each in deployment.ledger.grant_records(role.arn)}
+    held = {each.granted.secret: each for each in deployment.ledger.roles.grant_records(role.arn)}
     for secret in held.keys() - wanted.keys():
-        deployment.ledger.forget_grant(role.arn, secret)
+        deployment.ledger.roles.forget_grant(role.arn, secret)
     kept = {secret for secret, each in held.items() if each.is_of(role)}
     for grant, task_definition in additions(writes).items():
         if wanted.get(grant.secret) == grant and grant.secret not in kept:
-            deployment.ledger.keep_grants(role.arn, (grant,), role_id=role.role_id, task_definition=task_definition)
+            deployment.ledger.roles.keep_grants(
+                role.arn, (grant,), role_id=role.role_id, task_definition=task_definition
+            )

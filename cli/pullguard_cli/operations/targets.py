@@ -43,9 +43,9 @@ def one_role(deployment: Deployment, name: str) -> Target:
         name=str(arn),
         option=(arn.resource_name,),
         find=partial(deployment.role, arn),
-        held=partial(ledger.hold, arn),
-        hold=partial(ledger.save_hold, arn),
-        let_go=partial(ledger.end_hold, arn),
+        held=partial(ledger.roles.hold, arn),
+        hold=partial(ledger.roles.save_hold, arn),
+        let_go=partial(ledger.roles.end_hold, arn),
     )
 
 
@@ -58,10 +58,10 @@ def one_family(deployment: Deployment, name: str) -> Target:
         name=f"family {name}",
         option=("--family", name),
         find=partial(_find, deployment, name),
-        held=partial(ledger.family_hold, name),
-        hold=partial(ledger.save_family_hold, name),
+        held=partial(ledger.families.hold, name),
+        hold=partial(ledger.families.save_hold, name),
         let_go=partial(_let_go, ledger, name),
-        done=partial(ledger.done_in, name),
+        done=partial(ledger.families.done_in, name),
     )
 
 
@@ -72,9 +72,9 @@ def _find(deployment: Deployment, family: str) -> None:
 
 
 def _let_go(ledger: Ledger, family: str) -> None:
-    for each in ledger.done_in(family):
-        ledger.let_again(family, each)
-    ledger.end_family_hold(family)
+    for each in ledger.families.done_in(family):
+        ledger.families.let_again(family, each)
+    ledger.families.end_hold(family)
 
 
 def not_both(role: str | None, family: str | None) -> None:

@@ -34,10 +34,10 @@ def report(deployment: Deployment, name: str | None, family: str | None, form: T
     with aws_errors():
         ledger = deployment.ledger
         role = None if name is None else deployment.role_arn(name)
-        roles = ledger.roles() if every else () if role is None else (role,)
-        families = ledger.families() if every else () if family is None else (family,)
-        writes = _newest_first(write for each in roles for write in ledger.writes(each))
-        ecs_writes = _newest_first(write for each in families for write in ledger.ecs_writes(each))
+        roles = ledger.roles.known() if every else () if role is None else (role,)
+        families = ledger.families.known() if every else () if family is None else (family,)
+        writes = _newest_first(write for each in roles for write in ledger.roles.writes(each))
+        ecs_writes = _newest_first(write for each in families for write in ledger.families.writes(each))
         held = look(deployment, role=role, family=family)
     if form is TextFormat.JSON or (form is None and not sys.stdout.isatty()):
         sys.stdout.write(json.dumps(_described(writes, ecs_writes, held), indent=2) + "\n")

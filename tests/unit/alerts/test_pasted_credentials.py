@@ -50,7 +50,7 @@ def test_nothing_that_is_kept_or_told_repeats_them(ledger: Ledger, pasted: str) 
     harness.validate()
     assert harness.sent.events
     said = json.dumps([harness.sent.events, harness.sent.messages], default=str)
-    said += repr(ledger._client.scan(TableName="ledger"))
+    said += repr(ledger.entries._client.scan(TableName="ledger"))
     assert PASSWORD not in said
     assert LOGIN not in said
 
@@ -104,7 +104,7 @@ def test_wherever_else_they_were_pasted_nothing_that_is_kept_or_told_repeats_the
     harness.validate()
     facts = harness.world.facts()
     examination = examine(facts)
-    kept = ledger._client.scan(TableName="ledger")
+    kept = ledger.entries._client.scan(TableName="ledger")
     said = json.dumps([harness.sent.events, harness.sent.messages], default=str)
     everything = f"{kept} {said} {examination} {make_plan(facts, examination.findings, Rules())}"
     assert harness.sent.events
@@ -116,7 +116,7 @@ def test_two_containers_with_tokens_for_names_are_two(ledger: Ledger) -> None:
     names = (PASTED["a token"], PASTED["a token"][::-1][:-4] + "x")
     both = (container("registry/ghcr", name=f"gh{'p_'}{name}") for name in names)
     Harness(ledger, World((task_definition(*both),), (role(),))).validate()
-    assert len(ledger.entry(revision_arn()).findings) == 2
+    assert len(ledger.entries.get(revision_arn()).findings) == 2
 
 
 def test_people_do_not_read_a_token_that_is_the_name_of_something() -> None:

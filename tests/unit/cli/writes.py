@@ -31,11 +31,11 @@ def write(stack: Stack, minute: int, before: str | None, after: str | None, *gra
     at = NOW.replace(minute=minute)
     cause = Provenance(kind="RegisterTaskDefinition", event_id=f"e-{minute}", at=at).to_dict()
     record = {"before": before, "after": after, "task_definition": TASK_DEFINITION, "cause": cause}
-    stack.ledger.record_write(ROLE, write_id=f"m-{minute}", record={**record, "outcome": "written"}, now=at)
+    stack.ledger.roles.record_write(ROLE, write_id=f"m-{minute}", record={**record, "outcome": "written"}, now=at)
     if after is not None:
         put(after)
     grants = granted or tuple(each for each in (ONE, TWO) if str(each.secret) in (after or ""))
-    stack.ledger.keep_grants(ROLE, grants, task_definition=TASK_DEFINITION)
+    stack.ledger.roles.keep_grants(ROLE, grants, task_definition=TASK_DEFINITION)
 
 
 def put(document: str | None) -> None:
@@ -49,7 +49,7 @@ def record_only(stack: Stack, before: str | None, after: str | None, outcome: st
     """Record a write without making it, as after a refusal by IAM or a crash."""
     cause = Provenance(kind="RegisterTaskDefinition", event_id="e-3", at=at).to_dict()
     record = {"before": before, "after": after, "task_definition": TASK_DEFINITION, "cause": cause}
-    stack.ledger.record_write(ROLE, write_id="m-3", record={**record, "outcome": outcome}, now=at)
+    stack.ledger.roles.record_write(ROLE, write_id="m-3", record={**record, "outcome": outcome}, now=at)
 
 
 def standing() -> str | None:

@@ -84,10 +84,10 @@ def test_a_message_of_another_time_is_rejected_with_its_reason(
 def test_a_rotation_that_failed_in_2099_silences_no_later_one(harness: Harness) -> None:
     with pytest.raises(Rejected, match="yet to come"):
         _resolve(harness, datetime(2099, 1, 1, tzinfo=UTC))
-    assert harness.ledger.rotation_end(GHCR.arn) is None
+    assert harness.ledger.rotations.end(GHCR.arn) is None
     harness.later(hours=1)
     _resolve(harness, harness.time)
-    end = harness.ledger.rotation_end(GHCR.arn)
+    end = harness.ledger.rotations.end(GHCR.arn)
     assert end is not None
     assert end.at == harness.time
 

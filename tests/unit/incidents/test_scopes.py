@@ -127,7 +127,7 @@ def test_a_failed_rotation_says_who_is_at_risk_and_when_each_pulls_next(ledger: 
     for each, (desired, running) in zip(FAMILIES, ((2, 2), (2, 1), (0, 0)), strict=False):
         use = replace(service(each, runs=revision_arn(each)), desired_count=desired, running_count=running)
         here.services.keep(use.service_arn, Kept.of(use))
-    here.ledger.keep_rotation_end(rotating.arn, RotationEnd(outcome="failed", at=here.time))
+    here.ledger.rotations.keep(rotating.arn, RotationEnd(outcome="failed", at=here.time))
     here.validate(request(revision_arn("f0"), kind="RotationFailed"))
     deliver(here)
     (alert,) = here.sent.alerts

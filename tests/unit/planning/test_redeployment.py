@@ -166,6 +166,6 @@ def test_a_proof_of_something_else_is_none(change: dict[str, Any]) -> None:
 
 def test_a_proof_comes_back_from_the_ledger(ledger: Ledger) -> None:
     proofs = verified(world().facts())
-    ledger.keep_verified(revision_arn(), proofs, now=NOW)
-    assert ledger.entry(revision_arn()).verified == proofs
+    ledger.entries.keep_verified(revision_arn(), proofs, now=NOW)
+    assert ledger.entries.get(revision_arn()).verified == proofs
     assert [type(proof) for proof in proofs] == [Verified]

@@ -1,221 +1,39 @@
-"""The ledger: one task definition's entry, findings and remediations, and what is to happen once."""
+"""The stores of the ledger: each partition has one owner."""
 
-from dataclasses import replace
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any
-from unittest.mock import Mock
+import importlib
+import pkgutil
+from collections import Counter
+from collections.abc import Iterator
 
 import pytest
 
-from pullguard.domain.findings import Finding, Remedy
-from pullguard.domain.remediation import Deed, Remediation
-from pullguard.incidents.finding_lifecycle import FindingRecord
-from pullguard.store.ledger import ONCE_KEPT_S, Entry, Ledger
-from pullguard.store.table import RESOLVED_KEPT_S
-from tests.fakes import NOW, Crash, revision_arn, role_arn
-from tests.unit.store.items import expires
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-
-WEB, API = revision_arn("web"), revision_arn("api")
-ROLE = role_arn()
+import pullguard.store
+from pullguard.store.ledger import Ledger
+from pullguard.store.table import Table
 
 
-def record(sequence: int = 1, announced: int = 0, event: Any = "Finding Opened", id_: str = "f" * 16) -> FindingRecord:
-    finding = Finding(
-        id=id_,
-        check="secret-not-found",
-        status="fail",
-        severity="error",
-        task_definition=str(WEB),
-        container="app",
-        image=None,
-        secret="ghcr-geheim",
-        role=None,
-        key=None,
-        cause="gone",
-        evidence="",
-        remedy=Remedy(),
-        source="",
-    )
-    return FindingRecord(
-        finding=finding, event=event, sequence=sequence, announced=announced, opened_at=NOW, changed_at=NOW
-    )
+def stores() -> Iterator[type[Table]]:
+    for module in pkgutil.iter_modules(pullguard.store.__path__):
+        found = vars(importlib.import_module(f"pullguard.store.{module.name}")).values()
+        yield from (
+            each
+            for each in found
+            if isinstance(each, type) and issubclass(each, Table) and each.__module__.endswith(f".{module.name}")
+        )
 
 
-def remediation(**changes: Any) -> Remediation:
-    deed = Deed(kind="grant", what="grant", task_definition=str(WEB), target=str(ROLE), findings=("a", "b"))
-    return replace(Remediation(event="Remediation Planned", deed=deed), **changes)
+def test_every_partition_has_one_owner() -> None:
+    owners = {each: each.PARTITIONS for each in stores() if each.__name__.endswith("Store")}
+    assert len(owners) == 13
+    assert all(owners.values())
+    assert [
+        name for name, times in Counter(name for each in owners.values() for name in each).items() if times > 1
+    ] == []
 
 
-def known(references: frozenset[str]) -> Entry:
-    return Entry(seen=True, references=references)
-
-
-# --- One task definition -----------------------------------------------------------------------------------------
-
-
-def test_nothing_is_known_of_a_stranger(ledger: Ledger) -> None:
-    assert ledger.entry(WEB) == Entry()
-    assert ledger.finding(WEB, "f" * 16) is None
-    assert ledger.remediation(WEB, "f" * 16) is None
-    assert ledger.sweep_state() is None
-    assert ledger.granted(ROLE) == ()
-    assert ledger.dependents("x") == ()
-
-
-def test_an_entry_holds_all_that_is_remembered_and_nothing_of_others(ledger: Ledger) -> None:
-    ledger.keep_references(WEB, Entry(), frozenset({"a", "b"}))
-    ledger.keep_references(API, Entry(), frozenset({"a"}))
-    ledger.save_finding(WEB, record(), cause="a cause", now=NOW)
-    ledger.save_remediation(remediation(), announced=True, now=NOW)
-    assert ledger.entry(WEB) == Entry(
-        seen=True,
-        references=frozenset({"a", "b"}),
-        findings=(record(),),
-        remediations={remediation().id: remediation()},
-    )
-    assert ledger.entry(API) == Entry(seen=True, references=frozenset({"a"}))
-
-
-def test_edges_come_and_go_with_the_references(ledger: Ledger) -> None:
-    ledger.keep_references(WEB, Entry(), frozenset({"a", "b"}))
-    ledger.keep_references(API, Entry(), frozenset({"b"}))
-    assert [ledger.dependents(thing) for thing in "abc"] == [(WEB,), (API, WEB), ()]
-    ledger.keep_references(WEB, known(frozenset({"a", "b"})), frozenset({"b", "c"}))
-    assert [ledger.dependents(thing) for thing in "abc"] == [(), (API, WEB), (WEB,)]
-    ledger.keep_references(WEB, known(frozenset({"b", "c"})), frozenset())
-    assert [ledger.dependents(thing) for thing in "abc"] == [(), (API,), ()]
-
-
-@pytest.mark.parametrize("dies_at", ["_put", "_delete"])
-def test_a_look_after_a_crash_leaves_no_edge_behind(
-    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, dies_at: str
-) -> None:
-    ledger.keep_references(WEB, Entry(), frozenset({"a"}))
-    with monkeypatch.context() as patch:
-        patch.setattr(ledger, dies_at, Mock(side_effect=Crash))
-        with pytest.raises(Crash):
-            ledger.keep_references(WEB, known(frozenset({"a"})), frozenset({"b"}))
-    ledger.keep_references(WEB, ledger.entry(WEB), frozenset({"b"}))
-    assert [ledger.dependents(thing) for thing in "ab"] == [(), (WEB,)]
-
-
-def test_the_same_references_cost_no_write(ledger: Ledger, dynamodb: "DynamoDBClient") -> None:
-    asked: list[str] = []
-    dynamodb.meta.events.register("before-call.dynamodb", lambda model, **_: asked.append(model.name))
-    ledger.keep_references(WEB, known(frozenset({"a"})), frozenset({"a"}))
-    assert asked == []
-
-
-def test_a_task_definition_without_references_is_seen(ledger: Ledger) -> None:
-    ledger.keep_references(WEB, Entry(), frozenset())
-    assert ledger.entry(WEB) == known(frozenset())
-
-
-def test_more_dependents_than_a_page_are_all_found(ledger: Ledger) -> None:
-    # A page of a query is 1 MB: names as long as this make several of them.
-    families = [f"{number:04}{'x' * 200}" for number in range(30)]
-    padding = frozenset({"b" * 1000})
-    for family in families:
-        ledger.keep_references(revision_arn(family), Entry(), padding | {"a"})
-    assert len(ledger.dependents("a")) == 30
-
-
-# --- Findings ----------------------------------------------------------------------------------------------------
-
-STALE = {
-    "an-earlier-state": (record(2), record(1), False),
-    "the-same-state": (record(2), record(2), False),
-    "the-same-state-now-told": (record(2, 1), record(2, 2), True),
-    "the-same-state-told-before": (record(2, 2), record(2, 1), False),
-    "a-later-state": (record(2, 2), record(3, 2), True),
-    "a-first-state": (None, record(1), True),
-}
-
-
-@pytest.mark.parametrize(("kept", "saved", "taken"), STALE.values(), ids=STALE)
-def test_a_finding_only_ever_moves_on(
-    ledger: Ledger, kept: FindingRecord | None, saved: FindingRecord, taken: bool
-) -> None:
-    if kept:
-        assert ledger.save_finding(WEB, kept, cause="a cause", now=NOW)
-    assert ledger.save_finding(WEB, saved, cause="a cause", now=NOW) is taken
-    assert ledger.finding(WEB, "f" * 16) == (saved if taken else kept)
-
-
-def test_a_resolved_finding_is_forgotten_some_day_and_an_open_one_is_not(
-    ledger: Ledger, dynamodb: "DynamoDBClient"
-) -> None:
-    where = f"TD#{WEB}", f"FINDING#{'f' * 16}"
-    ledger.save_finding(WEB, record(1), cause="a cause", now=NOW)
-    assert expires(dynamodb, *where) is None
-    ledger.save_finding(WEB, record(2, event="Finding Resolved"), cause="a cause", now=NOW)
-    assert expires(dynamodb, *where) == NOW.timestamp() + RESOLVED_KEPT_S
-    ledger.save_finding(WEB, record(3), cause="a cause", now=NOW)
-    assert expires(dynamodb, *where) is None
-
-
-def test_a_remediation_is_kept_until_it_is_told_and_then_not_again(ledger: Ledger) -> None:
-    assert ledger.save_remediation(remediation(), announced=False, now=NOW)
-    assert ledger.save_remediation(remediation(), announced=False, now=NOW)  # the first run died before it reported
-    assert ledger.save_remediation(remediation(), announced=True, now=NOW)
-    assert not ledger.save_remediation(remediation(), announced=False, now=NOW)
-    assert ledger.save_remediation(remediation(occasion="another"), announced=False, now=NOW)
-    assert ledger.remediation(WEB, remediation().id) == remediation()
-
-
-def test_what_was_intended_is_known_by_its_occasion(ledger: Ledger) -> None:
-    first, second = remediation(occasion="m-1"), remediation(occasion="m-2")
-    for each in (first, first, second):
-        ledger.intend(each, now=NOW)
-    assert ledger.intended("m-1") == (first,)
-    assert ledger.intended("m-3") == ()
-
-
-# --- Once, leases, counts ----------------------------------------------------------------------------------------
-
-
-def test_a_thing_happens_once(ledger: Ledger, dynamodb: "DynamoDBClient") -> None:
-    assert not ledger.happened("x", now=NOW)
-    assert [ledger.once("x", now=NOW), ledger.once("x", now=NOW), ledger.once("y", now=NOW)] == [True, False, True]
-    assert ledger.happened("x", now=NOW)
-    assert expires(dynamodb, "ONCE#x", "ONCE") == NOW.timestamp() + ONCE_KEPT_S
-
-
-def test_once_is_once_in_a_time(ledger: Ledger) -> None:
-    """DynamoDB takes days to delete what has expired: it counts no more all the same."""
-    assert ledger.once("x", now=NOW, seconds=60)
-    later = [NOW + timedelta(seconds=seconds) for seconds in (59, 60)]
-    assert [ledger.happened("x", now=at) for at in later] == [True, False]
-    assert [ledger.once("x", now=at, seconds=60) for at in later] == [False, True]
-
-
-def test_a_lease_keeps_others_out_until_it_ends(ledger: Ledger) -> None:
-    later = [0, 1, 59, 60, 61, 119, 120]
-    taken = [ledger.lock("x", 60, now=NOW + timedelta(seconds=after)) for after in later]
-    assert taken == [True, False, False, True, False, False, True]
-    assert ledger.lock("y", 60, now=NOW)
-
-
-def test_who_has_a_lease_may_take_it_again_and_gives_it_back(ledger: Ledger) -> None:
-    takers = ["m-1", "m-1", "m-2", ""]
-    assert [ledger.lock("x", 60, now=NOW, by=each) for each in takers] == [True, True, False, False]
-    ledger.release("x")
-    assert [ledger.lock("x", 60, now=NOW, by=each) for each in ("m-2", "m-1")] == [True, False]
-
-
-def test_writes_are_counted_by_scope_and_hour(ledger: Ledger) -> None:
-    hour = timedelta(hours=1)
-    times = [("a", NOW), ("a", NOW), ("b", NOW), ("a", NOW + hour), ("a", NOW + timedelta(minutes=59))]
-    for scope, at in times:
-        ledger.count_write(scope, now=at)
-    assert [ledger.written_in_hour(scope, now=NOW) for scope in ("a", "b", "c")] == [3, 1, 0]
-    assert ledger.written_in_hour("a", now=NOW + hour) == 1
-
-
-def test_the_state_of_the_sweep_is_the_last_one(ledger: Ledger) -> None:
-    ledger.save_sweep_state({"sweep": "1"})
-    ledger.save_sweep_state({"sweep": "2"})
-    assert ledger.sweep_state() == {"sweep": "2"}
+@pytest.mark.parametrize("partition", ["ROLE#x", "ROLES", "TDs", "TD", "REF", "#"])
+def test_a_store_uses_no_partition_of_another(ledger: Ledger, partition: str) -> None:
+    with pytest.raises(AssertionError, match=f"EntryStore does not own the partition {partition}"):
+        ledger.entries._delete(partition, "x")
+    with pytest.raises(AssertionError, match="does not own"):
+        list(ledger.entries._items(partition))

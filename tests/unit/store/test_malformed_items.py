@@ -27,7 +27,7 @@ from pullguard.store.task_definitions import Sweep, TaskDefinitionStore
 from pullguard.workflows.write_checks import Held
 from tests.fakes import NOW, World, revision_arn, role_arn, secret_arn
 from tests.flows import Harness
-from tests.unit.store.test_ledger import record, remediation
+from tests.unit.store.test_entries import record, remediation
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -76,62 +76,62 @@ LISTS: dict[str, tuple[str, str, Callable[["DynamoDBClient"], object], Read]] = 
     "dependents": (
         "REF#x",
         "TD#",
-        lambda it: ledger(it).keep_references(WEB, ledger(it).entry(WEB), frozenset({"x"})),
-        lambda it: ledger(it).dependents("x"),
+        lambda it: ledger(it).entries.keep_references(WEB, ledger(it).entries.get(WEB), frozenset({"x"})),
+        lambda it: ledger(it).entries.dependents("x"),
     ),
     "findings": (
         f"TD#{WEB}",
         "FINDING#",
-        lambda it: ledger(it).save_finding(WEB, record(), cause=incident_of(record().finding), now=NOW),
-        lambda it: ledger(it).entry(WEB).findings,
+        lambda it: ledger(it).entries.save_finding(WEB, record(), cause=incident_of(record().finding), now=NOW),
+        lambda it: ledger(it).entries.get(WEB).findings,
     ),
     "remediations": (
         f"TD#{WEB}",
         "REMEDIATION#",
-        lambda it: ledger(it).save_remediation(remediation(), announced=True, now=NOW),
-        lambda it: tuple(ledger(it).entry(WEB).remediations),
+        lambda it: ledger(it).entries.save_remediation(remediation(), announced=True, now=NOW),
+        lambda it: tuple(ledger(it).entries.get(WEB).remediations),
     ),
     "intended": (
         "INTENT#m-1",
         "",
-        lambda it: ledger(it).intend(replace(remediation(), occasion="m-1"), now=NOW),
-        lambda it: ledger(it).intended("m-1"),
+        lambda it: ledger(it).intents.keep(replace(remediation(), occasion="m-1"), now=NOW),
+        lambda it: ledger(it).intents.of("m-1"),
     ),
     "roles": (
         "ROLES",
         "ROLE#",
-        lambda it: ledger(it).record_write(ROLE, write_id="w", record={}, now=NOW),
-        lambda it: ledger(it).roles(),
+        lambda it: ledger(it).roles.record_write(ROLE, write_id="w", record={}, now=NOW),
+        lambda it: ledger(it).roles.known(),
     ),
     "writes": (
         f"ROLE#{ROLE}",
         "WRITE#",
-        lambda it: ledger(it).record_write(ROLE, write_id="w", record={}, now=NOW),
-        lambda it: ledger(it).writes(ROLE),
+        lambda it: ledger(it).roles.record_write(ROLE, write_id="w", record={}, now=NOW),
+        lambda it: ledger(it).roles.writes(ROLE),
     ),
     "ecs-writes": (
         "FAMILY#web",
         "WRITE#",
-        lambda it: ledger(it).record_ecs_write("web", write_id="w", record={}, now=NOW),
-        lambda it: ledger(it).ecs_writes("web"),
+        lambda it: ledger(it).families.record_write("web", write_id="w", record={}, now=NOW),
+        lambda it: ledger(it).families.writes("web"),
     ),
     "granted": (
         f"ROLE#{ROLE}",
         "GRANTED#",
-        lambda it: ledger(it).keep_grants(ROLE, (Granted(secret=SECRET, key=None),)),
-        lambda it: ledger(it).granted(ROLE),
+        lambda it: ledger(it).roles.keep_grants(ROLE, (Granted(secret=SECRET, key=None),)),
+        lambda it: ledger(it).roles.granted(ROLE),
     ),
     "unagreed": (
         f"ROLE#{ROLE}",
         "UNAGREED#",
-        lambda it: ledger(it).keep_without_consent(ROLE, (WITHOUT_CONSENT,)),
-        lambda it: ledger(it).without_consent(ROLE),
+        lambda it: ledger(it).roles.keep_without_consent(ROLE, (WITHOUT_CONSENT,)),
+        lambda it: ledger(it).roles.without_consent(ROLE),
     ),
     "waiting": (
         "WAITING",
         "",
-        lambda it: ledger(it).keep_waiting(WEB, now=NOW),
-        lambda it: ledger(it).waiting(now=NOW),
+        lambda it: ledger(it).holds.keep_waiting(WEB, now=NOW),
+        lambda it: ledger(it).holds.waiting(now=NOW),
     ),
     "causes": (
         "CAUSES",
@@ -142,13 +142,13 @@ LISTS: dict[str, tuple[str, str, Callable[["DynamoDBClient"], object], Read]] = 
     "members": (
         f"CAUSE#{incident_of(record().finding)}",
         "MEMBER#",
-        lambda it: ledger(it).save_finding(WEB, record(), cause=incident_of(record().finding), now=NOW),
+        lambda it: ledger(it).entries.save_finding(WEB, record(), cause=incident_of(record().finding), now=NOW),
         lambda it: incidents(it).members(incident_of(record().finding)),
     ),
     "any-member": (
         f"CAUSE#{incident_of(record().finding)}",
         "MEMBER#",
-        lambda it: ledger(it).save_finding(WEB, record(), cause=incident_of(record().finding), now=NOW),
+        lambda it: ledger(it).entries.save_finding(WEB, record(), cause=incident_of(record().finding), now=NOW),
         lambda it: [incidents(it).any_member(incident_of(record().finding))],
     ),
     "services": (
@@ -209,14 +209,14 @@ def test_what_a_later_version_kept_beside_it_is_left_out(dynamodb: "DynamoDBClie
 @pytest.mark.parametrize("malformed", MALFORMED.values(), ids=MALFORMED)
 def test_a_hold_that_cannot_be_read_holds(dynamodb: "DynamoDBClient", malformed: dict[str, Any]) -> None:
     harness, stop = Harness(ledger(dynamodb), World()), Stop(by="ada", at="noon")
-    harness.ledger.save_hold(ROLE, stop)
+    harness.ledger.roles.save_hold(ROLE, stop)
     for what in (f"ROLE#{ROLE}", "FAMILY#web"):
         put(dynamodb, what, "HOLD", malformed)
         put(dynamodb, "HOLDS", what, malformed)
     for held in ({"role": ROLE}, {"family": "web"}):
         with pytest.raises(Held):
             harness.executor().guard.admit(**held)
-    assert (set(harness.ledger.held_roles()), set(harness.ledger.held_families())) == ({ROLE}, {"web"})
+    assert (set(harness.ledger.holds.roles()), set(harness.ledger.holds.families())) == ({ROLE}, {"web"})
 
 
 @pytest.mark.parametrize("malformed", MALFORMED.values(), ids=MALFORMED)
@@ -224,7 +224,7 @@ def test_a_grant_whose_record_cannot_be_read_is_still_ours_and_never_unused(
     dynamodb: "DynamoDBClient", malformed: dict[str, Any]
 ) -> None:
     put(dynamodb, f"ROLE#{ROLE}", f"GRANTED#{SECRET}", {**malformed, "unused_since": {"S": "x"}})
-    [holding] = ledger(dynamodb).grant_records(ROLE)
+    [holding] = ledger(dynamodb).roles.grant_records(ROLE)
     assert (holding.granted, holding.task_definition) == (Granted(secret=SECRET, key=None), "")
     assert not holding.is_due("s-1", grace_days=0, now=NOW + timedelta(days=999))
 
@@ -290,18 +290,18 @@ def test_what_is_undone_stays_undone_where_its_record_cannot_be_read(dynamodb: "
     put(dynamodb, "FAMILY#web", f"REREGISTERED#{WEB}", {"data": {"S": "7"}})
     put(dynamodb, "FAMILY#web", "MOVED#web", {"data": {"S": "7"}})
     with pytest.raises(MalformedItem, match="REREGISTERED#"):
-        ledger(dynamodb).reregistered(WEB)
+        ledger(dynamodb).families.reregistered(WEB)
     with pytest.raises(MalformedItem, match="MOVED#"):
-        ledger(dynamodb).was_moved("web", WEB, API)
+        ledger(dynamodb).families.was_moved("web", WEB, API)
 
 
 def test_one_that_is_asked_for_by_itself_is_named_and_how_it_ended_is_unknown(dynamodb: "DynamoDBClient") -> None:
     put(dynamodb, f"TD#{WEB}", "FINDING#f", {"data": {"S": '{"finding": 7}'}})
     with pytest.raises(MalformedItem) as caught:
-        ledger(dynamodb).finding(WEB, "f")
+        ledger(dynamodb).entries.finding(WEB, "f")
     assert f'pk "TD#{WEB}", sk "FINDING#f"' in safe_words(caught.value)
     put(dynamodb, f"ROTATION#{SECRET}", "ROTATION", {"data": {"S": '{"outcome": "failed"}'}})
-    assert ledger(dynamodb).rotation_end(SECRET) is None
+    assert ledger(dynamodb).rotations.end(SECRET) is None
     end = RotationEnd(outcome="failed", at=NOW)
     put(
         dynamodb,
@@ -309,7 +309,7 @@ def test_one_that_is_asked_for_by_itself_is_named_and_how_it_ended_is_unknown(dy
         "ROTATION",
         {"data": {"S": json.dumps({"outcome": "failed", "at": NOW.isoformat(), "later": 1})}},
     )
-    assert ledger(dynamodb).rotation_end(SECRET) == end
+    assert ledger(dynamodb).rotations.end(SECRET) == end
 
 
 def test_a_member_has_every_member_that_it_needs() -> None:
@@ -318,9 +318,9 @@ def test_a_member_has_every_member_that_it_needs() -> None:
 
 
 COUNTS: dict[str, tuple[str, str, Callable[[Ledger], object]]] = {
-    "what-happened": ("ONCE#x", "ONCE", lambda it: it.happened("x", now=NOW)),
-    "what-was-taken-up": ("CHANGE#x", "CHANGE", lambda it: it.taken_up("x", now=NOW)),
-    "how-often-it-was-written": ("WRITES#x", f"{NOW:%Y-%m-%dT%H}", lambda it: it.written_in_hour("x", now=NOW)),
+    "what-happened": ("ONCE#x", "ONCE", lambda it: it.claims.happened("x", now=NOW)),
+    "what-was-taken-up": ("CHANGE#x", "CHANGE", lambda it: it.claims.taken_up("x", now=NOW)),
+    "how-often-it-was-written": ("WRITES#x", f"{NOW:%Y-%m-%dT%H}", lambda it: it.write_counts.in_hour("x", now=NOW)),
 }
 
 

@@ -19,7 +19,7 @@ PULLS: dict[str, tuple[dict[str, int], str]] = {
 
 @pytest.fixture
 def services(ledger: Ledger) -> ServiceStore:
-    return ServiceStore(ledger._client, "ledger")
+    return ServiceStore(ledger.entries._client, "ledger")
 
 
 @pytest.mark.parametrize(("counts", "next_pull"), PULLS.values(), ids=PULLS)

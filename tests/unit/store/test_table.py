@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import boto3
 import pytest
@@ -11,14 +11,15 @@ from botocore.stub import Stubber
 
 from pullguard.domain.errors import MalformedItem, Rejected
 from pullguard.store.ledger import Ledger
-from pullguard.store.table import Table, data_of, expiry_of, key, log_malformed, reading, td
-from tests.fakes import NOW, REGION, revision_arn, role_arn
+from pullguard.store.table import Table, data_of, expiry_of, log_malformed, reading, td
+from tests.fakes import NOW, REGION, revision_arn, role_arn, secret_arn
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 WEB, API = revision_arn("web"), revision_arn("api")
 ROLE = role_arn()
+ITEM = {"pk": {"S": "P"}, "sk": {"S": "S"}}
 
 
 def test_every_read_is_consistent(ledger: Ledger, dynamodb: "DynamoDBClient") -> None:
@@ -28,13 +29,13 @@ def test_every_read_is_consistent(ledger: Ledger, dynamodb: "DynamoDBClient") ->
         asked.append((model.name, b'"ConsistentRead":true' in params["body"].replace(b" ", b"")))
 
     dynamodb.meta.events.register("before-call.dynamodb", note)
-    ledger.entry(WEB)
-    ledger.dependents("x")
-    ledger.finding(WEB, "x")
-    ledger.remediation(WEB, "x")
-    ledger.granted(ROLE)
-    ledger.happened("x", now=NOW)
-    ledger.sweep_state()
+    ledger.entries.get(WEB)
+    ledger.entries.dependents("x")
+    ledger.entries.finding(WEB, "x")
+    ledger.entries.remediation(WEB, "x")
+    ledger.roles.granted(ROLE)
+    ledger.claims.happened("x", now=NOW)
+    ledger.rotations.end(secret_arn())
     reads = ["Query", "Query", "GetItem", "GetItem", "Query", "GetItem", "GetItem"]
     assert asked == [(name, True) for name in reads]
 
@@ -42,13 +43,15 @@ def test_every_read_is_consistent(ledger: Ledger, dynamodb: "DynamoDBClient") ->
 def test_a_ledger_that_fails_is_heard_of(dynamodb: "DynamoDBClient") -> None:
     nowhere = Ledger(boto3.client("dynamodb", region_name=REGION), "another-table")
     with pytest.raises(ClientError):
-        nowhere.entry(WEB)
+        nowhere.entries.get(WEB)
     with pytest.raises(ClientError):
-        nowhere.once("x", now=NOW)
+        nowhere.claims.once("x", now=NOW)
 
 
 class Notes(Table):
     """A store of texts, by name."""
+
+    PARTITIONS: ClassVar = ("NOTES", "NOTE#")
 
     def keep(self, name: str, text: object, *, over: str | None = None) -> bool:
         values = {":over": {"S": f'"{over}"'}}
@@ -146,7 +149,7 @@ def test_the_reason_of_a_malformed_item_quotes_our_own_errors_only(caplog: pytes
             raise problem
 
         with pytest.raises(MalformedItem) as caught:
-            reading(key("P", "S"), failing)
+            reading(ITEM, failing)
         return str(caught.value)
 
     assert "cannot be read: Rejected: no role." in read(Rejected("no role"))
@@ -161,10 +164,10 @@ def test_an_error_of_aws_is_no_malformed_item() -> None:
         raise ClientError({"Error": {"Code": "ThrottlingException"}}, "Query")
 
     with pytest.raises(ClientError):
-        reading(key("P", "S"), failing)
+        reading(ITEM, failing)
 
 
 def test_the_parts_of_an_item() -> None:
-    item = {**key("P", "S"), "data": {"S": '{"a": [1]}'}, "expires_at_epoch_s": {"N": "17"}}
+    item = {**ITEM, "data": {"S": '{"a": [1]}'}, "expires_at_epoch_s": {"N": "17"}}
     assert (data_of(item), expiry_of(item)) == ({"a": [1]}, 17)
-    assert (key("P", "S"), td(WEB)) == ({"pk": {"S": "P"}, "sk": {"S": "S"}}, f"TD#{WEB}")
+    assert td(WEB) == f"TD#{WEB}"

@@ -14,7 +14,7 @@ SWEEP = Sweep(id="s-1", began_at=NOW.isoformat())
 
 @pytest.fixture
 def store(ledger: Ledger) -> TaskDefinitionStore:
-    return TaskDefinitionStore(ledger._client, "ledger")
+    return TaskDefinitionStore(ledger.entries._client, "ledger")
 
 
 def test_a_task_definition_is_known_until_it_is_forgotten(store: TaskDefinitionStore) -> None:
@@ -76,3 +76,9 @@ def test_the_last_complete_sweep_is_kept(store: TaskDefinitionStore) -> None:
     for each in (SWEEP, replace(SWEEP, id="s-2")):
         store.save_complete(each, now=NOW)
     assert store.complete() == {"sweep": "s-2", "ended_at": NOW.isoformat()}
+
+
+def test_the_state_of_the_sweep_is_the_last_one(store: TaskDefinitionStore) -> None:
+    store.save_sweep_state({"sweep": "1"})
+    store.save_sweep_state({"sweep": "2"})
+    assert store.sweep_state() == {"sweep": "2"}

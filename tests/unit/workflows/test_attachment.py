@@ -59,7 +59,7 @@ def proved(harness: Harness, world: World | None = None) -> list[type]:
 def test_the_validator_asks_twice_and_its_answer_reaches_the_executor(harness: Staged) -> None:
     here = harness()
     assert here.validate().asked == 1
-    kept = here.ledger.entry(revision_arn()).accepted
+    kept = here.ledger.entries.get(revision_arn()).accepted
     assert kept == {"app": Accepted(image=IMAGE, secret=MEANT.arn, version="v1", at=NOW)}
     assert proved(here) == [Grant]
     assert proved(here, seen_by_an_executor(roles=(role(reads=[MEANT]),))) == [Reregister]
@@ -90,7 +90,7 @@ def test_a_revision_that_has_pulled_once_is_not_broken_when_its_tasks_have_stopp
     here.later(days=1)
     assert here.validate(occasion="m-2").findings == 0
     assert proved(here) == []
-    here.ledger.keep_accepted(revision_arn(), here.world.facts().accepted, now=here.now())
+    here.ledger.entries.keep_accepted(revision_arn(), here.world.facts().accepted, now=here.now())
     assert proved(here) == []
     assert here.sent.reported() == []
 
@@ -100,7 +100,7 @@ def test_what_nobody_asked_for_is_one_finding_and_no_other_message(harness: Stag
     assert here.validate().asked == 0
     assert here.sent.reported() == ["Finding Opened"]
     assert here.sent.details("Finding Opened")[0]["finding"]["remedy"]["action"] == "none"
-    assert here.ledger.entry(revision_arn()).accepted == {}
+    assert here.ledger.entries.get(revision_arn()).accepted == {}
 
 
 SINCE: dict[str, Callable[[World], World]] = {
@@ -147,7 +147,7 @@ def test_what_the_registry_says_now_takes_the_place_of_what_it_said(harness: Sta
         setattr(here.world, name, value)
     here.later(seconds=60)
     here.validate(occasion="m-2")
-    assert here.ledger.entry(revision_arn()).accepted == {}
+    assert here.ledger.entries.get(revision_arn()).accepted == {}
     assert proved(here) == []
 
 
@@ -180,9 +180,9 @@ MUTATIONS: dict[str, dict[str, str]] = {
 def test_an_answer_about_something_else_is_not_believed(harness: Staged, mutation: dict[str, str]) -> None:
     here = harness()
     here.validate()
-    kept = here.ledger.entry(revision_arn()).accepted["app"]
+    kept = here.ledger.entries.get(revision_arn()).accepted["app"]
     other = from_record(Accepted, json.loads(json.dumps({**to_record(kept), **mutation})))
-    here.ledger.keep_accepted(revision_arn(), {"app": other}, now=NOW)
+    here.ledger.entries.keep_accepted(revision_arn(), {"app": other}, now=NOW)
     assert proved(here) == []
 
 

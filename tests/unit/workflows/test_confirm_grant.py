@@ -118,7 +118,7 @@ def test_the_grant_of_a_record() -> None:
 def test_a_grant_with_consent_is_kept_and_reported(writes: Writes) -> None:
     assert confirm(writes) == 0
     ledger = writes.harness.ledger
-    (record,) = ledger.grant_records(ROLE.arn)
+    (record,) = ledger.roles.grant_records(ROLE.arn)
     assert (record.granted.secret, record.role_id, record.task_definition) == (GHCR.arn, ROLE_ID, str(revision_arn()))
     (detail,) = writes.harness.sent.details("Remediation Completed")
     assert (detail["remediation"]["before"], detail["remediation"]["after"]) == (None, AFTER)
@@ -129,8 +129,10 @@ def test_a_grant_without_consent_is_taken_back_by_the_exact_request(writes: Writ
     writes.expect()
     assert confirm(writes) == 1
     ledger = writes.harness.ledger
-    assert [(each.before, each.after, each.outcome) for each in ledger.writes(ROLE.arn)] == [(AFTER, None, "written")]
-    assert (ledger.granted(ROLE.arn), ledger.without_consent(ROLE.arn)) == ((), ())
+    assert [(each.before, each.after, each.outcome) for each in ledger.roles.writes(ROLE.arn)] == [
+        (AFTER, None, "written")
+    ]
+    assert (ledger.roles.granted(ROLE.arn), ledger.roles.without_consent(ROLE.arn)) == ((), ())
     (detail,) = writes.harness.sent.details("Remediation Failed")
     assert "was taken back" in detail["remediation"]["why"]
 
@@ -138,7 +140,7 @@ def test_a_grant_without_consent_is_taken_back_by_the_exact_request(writes: Writ
 STAYS: dict[str, Any] = {
     "aws-refuses": lambda here: here.expect(error="AccessDenied"),
     "everything-is-stopped": lambda here: setattr(here.harness, "stop", switch_text(Stop(by="ada", at="noon"))),
-    "the-role-is-held": lambda here: here.harness.ledger.save_hold(ROLE.arn, Stop(by="ada", at="noon")),
+    "the-role-is-held": lambda here: here.harness.ledger.roles.save_hold(ROLE.arn, Stop(by="ada", at="noon")),
     "the-stack-observes": lambda here: setattr(here.harness, "mode", "observe"),
 }
 
@@ -150,9 +152,9 @@ def test_a_grant_that_cannot_be_taken_back_is_owed_and_reported_with_the_command
     with pytest.raises(Unconfirmed):
         confirm(writes)
     ledger = writes.harness.ledger
-    (owed,) = ledger.without_consent(ROLE.arn)
+    (owed,) = ledger.roles.without_consent(ROLE.arn)
     assert (owed.granted, owed.before) == (OWED.granted, None)
-    assert ledger.granted(ROLE.arn) == ()
+    assert ledger.roles.granted(ROLE.arn) == ()
     (detail,) = writes.harness.sent.details("Remediation Failed")
     assert detail["remediation"]["snippet"] == (
         f"aws iam delete-role-policy --role-name web-execution --policy-name {POLICY_NAME}"
@@ -190,7 +192,7 @@ def test_where_consent_cannot_be_read_nothing_is_kept_and_the_message_comes_back
     writes.harness.world = replace(CONSENT, unreadable=unreadable)
     with pytest.raises(Unconfirmed, match="could not be read"):
         confirm(writes)
-    assert writes.harness.ledger.granted(ROLE.arn) == ()
+    assert writes.harness.ledger.roles.granted(ROLE.arn) == ()
     assert writes.harness.sent.reported() == []
 
 
@@ -204,7 +206,7 @@ def intend(here: Writes) -> None:
 def test_what_an_earlier_run_wrote_is_confirmed(writes: Writes) -> None:
     intend(writes)
     assert confirmer(writes).confirm_earlier(ASKED_FOR, occasion="m-1") == 0
-    assert writes.harness.ledger.granted(ROLE.arn) == granted(GHCR)
+    assert writes.harness.ledger.roles.granted(ROLE.arn) == granted(GHCR)
     assert writes.harness.sent.reported() == ["Remediation Completed"]
 
 
@@ -222,7 +224,7 @@ def test_what_an_earlier_run_did_not_write_is_not_confirmed(writes: Writes, worl
     intend(writes)
     writes.harness.world = world
     assert confirmer(writes).confirm_earlier(ASKED_FOR, occasion="m-1") == 0
-    assert (writes.harness.ledger.granted(ROLE.arn), writes.harness.sent.reported()) == ((), [])
+    assert (writes.harness.ledger.roles.granted(ROLE.arn), writes.harness.sent.reported()) == ((), [])
 
 
 def test_where_the_role_cannot_be_read_the_earlier_run_stays_unconfirmed(writes: Writes) -> None:

@@ -101,15 +101,15 @@ def write(here: Harness, call: Any = lambda: None) -> Any:
 @pytest.mark.parametrize(("made", "after"), [(None, SUCCESSOR), (revision_arn(revision=9), revision_arn(revision=9))])
 def test_a_write_is_intended_recorded_and_counted(harness: Harness, made: Arn | None, after: Arn) -> None:
     def call() -> Arn | None:
-        assert [each.outcome for each in harness.ledger.ecs_writes("web")] == ["unknown"]
-        assert harness.ledger.intended("m-1") == (replace(DONE, occasion="m-1"),)
+        assert [each.outcome for each in harness.ledger.families.writes("web")] == ["unknown"]
+        assert harness.ledger.intents.of("m-1") == (replace(DONE, occasion="m-1"),)
         return made
 
     assert write(harness, call) == made
-    (kept,) = harness.ledger.ecs_writes("web")
+    (kept,) = harness.ledger.families.writes("web")
     assert (kept.kind, kept.target, kept.outcome) == ("move-service", MOVE.service, "written")
     assert (kept.before, kept.after) == (str(SOURCE), str(after))
-    assert harness.ledger.written_in_hour("service web", now=NOW) == 1
+    assert harness.ledger.write_counts.in_hour("service web", now=NOW) == 1
 
 
 PROBLEMS: dict[str, tuple[Exception, str]] = {
@@ -128,19 +128,19 @@ def test_a_failed_write_is_recorded_with_what_is_known_of_it(
 
     with pytest.raises(type(problem)):
         write(harness, call)
-    assert [each.outcome for each in harness.ledger.ecs_writes("web")] == [outcome]
-    assert harness.ledger.written_in_hour("service web", now=NOW) == 0
+    assert [each.outcome for each in harness.ledger.families.writes("web")] == [outcome]
+    assert harness.ledger.write_counts.in_hour("service web", now=NOW) == 0
 
 
 @pytest.mark.parametrize("held", ["role", "family"])
 def test_a_hold_that_comes_after_the_record_keeps_the_call_from_being_made(harness: Harness, held: str) -> None:
     if held == "role":
-        harness.ledger.save_hold(ROLE.arn, STOP)
+        harness.ledger.roles.save_hold(ROLE.arn, STOP)
     else:
-        harness.ledger.save_family_hold("web", STOP)
+        harness.ledger.families.save_hold("web", STOP)
     with pytest.raises(Held):
         write(harness, lambda: pytest.fail("called"))
-    assert [each.outcome for each in harness.ledger.ecs_writes("web")] == ["refused"]
+    assert [each.outcome for each in harness.ledger.families.writes("web")] == ["refused"]
 
 
 # --- Reports ---
@@ -181,7 +181,7 @@ def test_what_was_not_written_is_reported_once_and_asked_for_again(
     for _ in range(2):
         harness.executor().report_not_written((describe(MOVE), describe(GRANT)), error, ASKED_FOR)
     assert harness.sent.reported() == events
-    assert harness.ledger.waiting(now=NOW) == ((SOURCE,) if waits else ())
+    assert harness.ledger.holds.waiting(now=NOW) == ((SOURCE,) if waits else ())
     assert asked(harness) == [(1, DELAY_MAX_S)] * requests
     detail = harness.sent.details(events[0])[0]["remediation"]
     assert detail["why"] == str(error)

@@ -9,7 +9,8 @@ from pullguard.domain.messages import LISTED, Review
 from pullguard.domain.provenance import Provenance
 from pullguard.domain.references import role_name
 from pullguard.domain.role_policy import Granted
-from pullguard.store.ledger import Entry, Ledger
+from pullguard.store.entries import Entry
+from pullguard.store.ledger import Ledger
 from tests.fakes import ACCOUNT, NOW, World, revision_arn, role_arn, secret
 from tests.flows import Harness
 
@@ -23,17 +24,17 @@ def harness(ledger: Ledger) -> Harness:
 
 
 def grant(here: Harness, role: Any = ROLE, *secrets: Any) -> None:
-    here.ledger.record_write(role, write_id="m-1", record={"before": None, "after": "x"}, now=NOW)
-    here.ledger.keep_grants(role, tuple(Granted(secret=each.arn, key=None) for each in secrets))
+    here.ledger.roles.record_write(role, write_id="m-1", record={"before": None, "after": "x"}, now=NOW)
+    here.ledger.roles.keep_grants(role, tuple(Granted(secret=each.arn, key=None) for each in secrets))
 
 
 def use(here: Harness, family: str, *things: str) -> None:
     """Let a task definition reference these things."""
-    here.ledger.keep_references(revision_arn(family), Entry(), frozenset(things))
+    here.ledger.entries.keep_references(revision_arn(family), Entry(), frozenset(things))
 
 
 def unused(here: Harness, role: Any = ROLE) -> set[str]:
-    return {each.granted.secret.resource_name for each in here.ledger.grant_records(role) if each.unused_since}
+    return {each.granted.secret.resource_name for each in here.ledger.roles.grant_records(role) if each.unused_since}
 
 
 NAME = role_name(ACCOUNT, "web-execution")
@@ -104,7 +105,7 @@ def test_an_incomplete_sweep_asks_only_for_grants_without_consent(harness: Harne
         owed = GrantWithoutConsent(
             granted=Granted(secret=GHCR.arn, key=None), before=None, task_definition=str(revision_arn()), why="no tag"
         )
-        harness.ledger.keep_without_consent(ROLE, (owed,))
+        harness.ledger.roles.keep_without_consent(ROLE, (owed,))
     assert harness.unused(revoke=False).ask("s-1", complete=False) == owes
 
 

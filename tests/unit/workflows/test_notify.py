@@ -184,7 +184,7 @@ def test_a_run_that_died_before_it_sent_leaves_the_message_to_the_next(harness: 
 
 
 def test_a_copy_waits_for_the_run_that_has_claimed_it(harness: Harness, ledger: Ledger) -> None:
-    ledger.lock(f"alert cause {incident_in(harness)} 1", CLAIM_S, now=harness.now())
+    ledger.claims.lock(f"alert cause {incident_in(harness)} 1", CLAIM_S, now=harness.now())
     waits: list[float] = []
 
     def other_run_ends(seconds: float) -> None:
@@ -201,7 +201,7 @@ def test_a_copy_waits_for_the_run_that_has_claimed_it(harness: Harness, ledger: 
 
 
 def test_the_wait_for_another_run_ends(harness: Harness, ledger: Ledger) -> None:
-    ledger.lock(f"alert cause {incident_in(harness)} 1", CLAIM_S, now=harness.now())
+    ledger.claims.lock(f"alert cause {incident_in(harness)} 1", CLAIM_S, now=harness.now())
     waits: list[float] = []
     with pytest.raises(BeingReported):
         harness.alerter(pause=waits.append).alert(event(harness))

@@ -255,7 +255,7 @@ def test_two_runs_that_see_the_same_keep_it_once(harness: Harness) -> None:
     harness.world = world(broken=True)
     validate(harness, "f0", "f1")
     reporter = harness.alerter().reporter
-    record = harness.ledger.entry(revision_arn("f0")).findings[0]
+    record = harness.ledger.entries.get(revision_arn("f0")).findings[0]
     races: list[Any] = []
     save = type(reporter.incidents).save
 
@@ -267,7 +267,7 @@ def test_two_runs_that_see_the_same_keep_it_once(harness: Harness) -> None:
                 races.append(harness.alerter().reporter.report(incident_of(record.finding)))
             return save(self, *args, **kwargs)
 
-    raced = replace(reporter, incidents=Raced(harness.ledger._client, "ledger"))
+    raced = replace(reporter, incidents=Raced(harness.ledger.entries._client, "ledger"))
     assert races == []
     assert not raced.report(incident_of(record.finding)).sent
     assert [each.sent for each in races] == [True]
@@ -280,7 +280,9 @@ def test_a_thousand_further_dependents_cost_two_reads_each(harness: Harness) -> 
     deliver(harness)
     validate(harness, "f1")
     asked: list[str] = []
-    harness.ledger._client.meta.events.register("before-call.dynamodb", lambda model, **_: asked.append(model.name))
+    harness.ledger.entries._client.meta.events.register(
+        "before-call.dynamodb", lambda model, **_: asked.append(model.name)
+    )
     deliver(harness)
     assert asked == ["GetItem", "GetItem"]
 

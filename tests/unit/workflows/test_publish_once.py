@@ -11,7 +11,7 @@ from pullguard.store.ledger import Ledger
 from pullguard.workflows.publish_once import Alerted, BeingReported, Publisher
 from tests.fakes import ACCOUNT, NOW, REGION, Crash, World
 from tests.flows import Harness
-from tests.unit.store.test_ledger import record
+from tests.unit.store.test_entries import record
 
 NOTICE = Notice(
     kind="Finding Opened",
@@ -62,7 +62,7 @@ def test_an_alert_is_published_and_then_marked(harness: Harness) -> None:
 def test_an_alert_that_is_marked_is_not_published_and_not_even_claimed(harness: Harness) -> None:
     assert publish(harness, Mark(set=True)) == Alerted(sent=False, why="told before")
     assert harness.sent.alerts == []
-    assert harness.ledger.lock(CLAIM, CLAIM_S, now=harness.now())
+    assert harness.ledger.claims.lock(CLAIM, CLAIM_S, now=harness.now())
 
 
 def test_a_mark_that_comes_with_the_claim_keeps_the_alert_silent(harness: Harness) -> None:
@@ -72,14 +72,14 @@ def test_a_mark_that_comes_with_the_claim_keeps_the_alert_silent(harness: Harnes
 
 @pytest.mark.parametrize("waits", [1, WAITS])
 def test_a_run_waits_for_another_one_that_has_claimed_the_alert(harness: Harness, waits: int) -> None:
-    harness.ledger.lock(CLAIM, CLAIM_S, now=harness.now())
+    harness.ledger.claims.lock(CLAIM, CLAIM_S, now=harness.now())
     mark = Mark(after=waits)
     assert publish(harness, mark) == Alerted(sent=False, why="told by another run")
     assert (mark.waits, harness.sent.alerts) == ([0.5] * waits, [])
 
 
 def test_a_claim_that_comes_to_no_end_sends_the_message_back(harness: Harness) -> None:
-    harness.ledger.lock(CLAIM, CLAIM_S, now=harness.now())
+    harness.ledger.claims.lock(CLAIM, CLAIM_S, now=harness.now())
     mark = Mark()
     with pytest.raises(BeingReported):
         publish(harness, mark)

@@ -13,7 +13,7 @@ from pullguard.store.ledger import Ledger
 from pullguard.workflows.report import finding_detail
 from tests.fakes import NOW, Crash, World, revision_arn
 from tests.flows import Harness
-from tests.unit.store.test_ledger import record, remediation
+from tests.unit.store.test_entries import record, remediation
 
 WEB = revision_arn()
 
@@ -33,11 +33,11 @@ def test_a_changed_finding_is_published_and_recorded_as_announced(harness: Harne
     (event,) = harness.sent.events
     assert (event["DetailType"], event["Resources"]) == ("Finding Opened", [str(WEB)])
     assert harness.sent.details("Finding Opened") == [finding_detail(record())]
-    assert harness.ledger.finding(WEB, "f" * 16) == record(announced=1)
+    assert harness.ledger.entries.finding(WEB, "f" * 16) == record(announced=1)
 
 
 def test_a_state_that_another_run_has_passed_is_not_published(harness: Harness) -> None:
-    harness.ledger.save_finding(WEB, record(2, 2), cause="", now=NOW)
+    harness.ledger.entries.save_finding(WEB, record(2, 2), cause="", now=NOW)
     assert report(harness, record(1)) == []
     assert harness.sent.events == []
 
@@ -53,7 +53,7 @@ KNOWN: dict[str, tuple[FindingRecord, tuple[FindingRecord, ...], list[int]]] = {
 def test_what_an_earlier_run_did_not_announce_is_published_unless_it_changed_since(
     harness: Harness, known: FindingRecord, changed: tuple[FindingRecord, ...], reported: list[int]
 ) -> None:
-    harness.ledger.save_finding(WEB, known, cause="", now=NOW)
+    harness.ledger.entries.save_finding(WEB, known, cause="", now=NOW)
     assert report(harness, *changed, known=(known,)) == reported
 
 
@@ -61,7 +61,7 @@ def test_a_crash_at_the_bus_leaves_the_finding_to_the_next_run(harness: Harness)
     harness.sent.failing = ["put_events"]
     with pytest.raises(Crash):
         report(harness, record())
-    kept = harness.ledger.entry(WEB).findings
+    kept = harness.ledger.entries.get(WEB).findings
     assert [each.announced for each in kept] == [0]
     assert report(harness, known=kept) == [1]
     assert harness.sent.reported() == ["Finding Opened"]

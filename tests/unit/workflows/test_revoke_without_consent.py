@@ -99,7 +99,7 @@ Acted = Callable[..., Act]
 def test_what_can_be_taken_back_at_once_leaves_nothing_to_do(act: Acted, ledger: Ledger) -> None:
     here = act()
     here.untagged_in_between(error=None)
-    assert (ledger.without_consent(ROLE), ledger.granted(ROLE)) == ((), ())
+    assert (ledger.roles.without_consent(ROLE), ledger.roles.granted(ROLE)) == ((), ())
     (failure,) = here.failures()
     assert "taken back" in failure["why"]
 
@@ -112,19 +112,19 @@ def test_what_was_granted_before_of_the_same_secret_is_left(act: Acted, ledger: 
     document = render(policy_document(wanted))
     here.stubber.add_response("put_role_policy", {}, {**names, "PolicyDocument": document})
     here.expect(GHCR)
-    ledger.keep_grants(ROLE, granted(GHCR))
+    ledger.roles.keep_grants(ROLE, granted(GHCR))
     world = replace(CONSENTED, roles=(holding(GHCR),), secrets=(keyed,))
     # Three looks: the proof, what else the policy grants, and whether the owners still agree.
     here.patch(world, world, replace(world, secrets=(replace(secret(registry=None), key=key()),)))
-    assert ledger.without_consent(ROLE) == ()
+    assert ledger.roles.without_consent(ROLE) == ()
 
 
 def test_what_aws_does_not_let_be_taken_back_is_known_and_told_as_standing(act: Acted, ledger: Ledger) -> None:
     here = act()
     here.untagged_in_between()
-    (known,) = ledger.without_consent(ROLE)
+    (known,) = ledger.roles.without_consent(ROLE)
     assert (known.granted, known.before) == (granted(GHCR)[0], None)
-    assert ledger.granted(ROLE) == ()
+    assert ledger.roles.granted(ROLE) == ()
     (failure,) = here.failures()
     assert "the grant STANDS" in failure["why"]
     assert "iam:DeleteRolePolicy" in failure["why"]
@@ -136,7 +136,7 @@ def test_the_same_message_takes_it_back_when_it_comes_again(act: Acted, ledger: 
     here.untagged_in_between()
     here.expect()
     assert not here.patch(UNTAGGED).written
-    assert ledger.without_consent(ROLE) == ()
+    assert ledger.roles.without_consent(ROLE) == ()
     assert [("STANDS" in each["why"], "was taken back:" in each["why"]) for each in here.failures()] == [
         (True, False),
         (False, True),
@@ -155,7 +155,7 @@ def test_it_does_so_although_the_message_would_ask_for_nothing_now(act: Acted, l
     here.untagged_in_between()
     here.expect()
     here.patch(world)
-    assert ledger.without_consent(ROLE) == ()
+    assert ledger.roles.without_consent(ROLE) == ()
 
 
 def test_after_the_dead_letters_every_sweep_asks_for_it_and_a_review_takes_it_back(act: Acted, ledger: Ledger) -> None:
@@ -165,7 +165,7 @@ def test_after_the_dead_letters_every_sweep_asks_for_it_and_a_review_takes_it_ba
     assert here.asked() == [str(ROLE)]
     here.expect()
     assert here.review(UNTAGGED).taken_back == 1
-    assert (ledger.without_consent(ROLE), ledger.granted(ROLE)) == ((), ())
+    assert (ledger.roles.without_consent(ROLE), ledger.roles.granted(ROLE)) == ((), ())
     assert "it stood until now" in here.failures()[-1]["why"]
 
 
@@ -176,10 +176,10 @@ def test_that_it_is_gone_is_told_although_the_bus_refuses_once(act: Acted, ledge
     here.harness.sent.failing = ["put_events"]
     with pytest.raises(Crash):
         here.review(UNTAGGED)
-    assert len(ledger.without_consent(ROLE)) == 1
+    assert len(ledger.roles.without_consent(ROLE)) == 1
     here.harness.sent.failing = []
     here.review(replace(UNTAGGED, roles=(role(),)))
-    assert ledger.without_consent(ROLE) == ()
+    assert ledger.roles.without_consent(ROLE) == ()
     assert "it stood until now" in here.failures()[-1]["why"]
 
 
@@ -189,7 +189,7 @@ def test_a_review_that_is_refused_too_keeps_it(act: Acted, ledger: Ledger) -> No
     here.expect(error="AccessDenied")
     result = here.review(UNTAGGED)
     assert (result.taken_back, "stands on" in result.why) == (0, True)
-    assert len(ledger.without_consent(ROLE)) == 1
+    assert len(ledger.roles.without_consent(ROLE)) == 1
 
 
 def test_what_was_granted_before_is_left(act: Acted, ledger: Ledger) -> None:
@@ -197,7 +197,7 @@ def test_what_was_granted_before_is_left(act: Acted, ledger: Ledger) -> None:
     known = GrantWithoutConsent(
         granted=granted(GHCR)[0], before=granted(GHCR)[0], task_definition=str(revision_arn()), why="no tag"
     )
-    ledger.keep_without_consent(ROLE, (known,))
+    ledger.roles.keep_without_consent(ROLE, (known,))
     here.expect(GHCR, HUB)
     assert here.review(replace(UNTAGGED, roles=(holding(GHCR, HUB),))).taken_back == 1
 
@@ -217,15 +217,15 @@ def test_what_needs_no_taking_back_any_more_is_forgotten(
     here = act()
     here.untagged_in_between()
     assert here.review(world).taken_back == 0
-    assert (ledger.without_consent(ROLE), ledger.granted(ROLE)) == ((), kept)
+    assert (ledger.roles.without_consent(ROLE), ledger.roles.granted(ROLE)) == ((), kept)
 
 
 def test_what_a_later_need_has_made_this_stacks_own_stays(act: Acted, ledger: Ledger) -> None:
     here = act()
     here.untagged_in_between()
-    ledger.keep_grants(ROLE, granted(GHCR), task_definition=str(revision_arn("api")))
+    ledger.roles.keep_grants(ROLE, granted(GHCR), task_definition=str(revision_arn("api")))
     assert here.review(replace(UNTAGGED, task_definitions=())).taken_back == 0
-    assert (ledger.without_consent(ROLE), ledger.granted(ROLE)) == ((), granted(GHCR))
+    assert (ledger.roles.without_consent(ROLE), ledger.roles.granted(ROLE)) == ((), granted(GHCR))
 
 
 UNREADABLE = {
@@ -240,7 +240,7 @@ def test_what_cannot_be_read_stays_known(act: Acted, ledger: Ledger, unreadable:
     here = act()
     here.untagged_in_between()
     assert "could not be read" in here.review(replace(UNTAGGED, unreadable=unreadable)).why
-    assert len(ledger.without_consent(ROLE)) == 1
+    assert len(ledger.roles.without_consent(ROLE)) == 1
 
 
 def test_a_stack_that_only_observes_by_now_writes_nothing_and_tells(act: Acted, ledger: Ledger) -> None:
@@ -248,7 +248,7 @@ def test_a_stack_that_only_observes_by_now_writes_nothing_and_tells(act: Acted, 
     here.untagged_in_between()
     here.harness.mode = "observe"
     assert "only observes" in here.review(UNTAGGED).why
-    assert len(ledger.without_consent(ROLE)) == 1
+    assert len(ledger.roles.without_consent(ROLE)) == 1
 
 
 def test_a_run_that_dies_before_it_takes_back_has_left_it_known(act: Acted, ledger: Ledger) -> None:
@@ -258,7 +258,7 @@ def test_a_run_that_dies_before_it_takes_back_has_left_it_known(act: Acted, ledg
     here.harness.sent.failing = ["put_events"]
     with pytest.raises(Crash):
         here.patch(CONSENTED, CONSENTED, UNTAGGED)
-    assert len(ledger.without_consent(ROLE)) == 1
+    assert len(ledger.roles.without_consent(ROLE)) == 1
 
 
 def test_a_mode_tag_that_is_set_while_it_is_written_is_honoured(act: Acted, ledger: Ledger) -> None:
@@ -266,7 +266,7 @@ def test_a_mode_tag_that_is_set_while_it_is_written_is_honoured(act: Acted, ledg
     here.expect(GHCR)
     here.expect()
     here.patch(CONSENTED, CONSENTED, replace(WRITTEN, roles=(holding(GHCR, tags={"pullguard:mode": "observe"}),)))
-    assert ledger.granted(ROLE) == ()
+    assert ledger.roles.granted(ROLE) == ()
     assert "observe only" in here.failures()[0]["why"]
 
 
@@ -276,7 +276,7 @@ def test_a_mode_tag_that_is_set_while_it_is_written_is_honoured(act: Acted, ledg
 def spoil(ledger: Ledger, malformed: dict[str, Any]) -> None:
     """Make the record of the pending revocation unreadable."""
     names = {"pk": {"S": f"ROLE#{ROLE}"}, "sk": {"S": f"UNAGREED#{GHCR.arn}"}}
-    ledger._client.put_item(TableName="ledger", Item={**names, **malformed})
+    ledger.entries._client.put_item(TableName="ledger", Item={**names, **malformed})
 
 
 @pytest.mark.parametrize("malformed", MALFORMED.values(), ids=MALFORMED)
@@ -289,7 +289,7 @@ def test_what_its_record_does_not_say_is_owed_and_taken_back_by_what_the_write_s
     assert here.asked() == [str(ROLE)]
     here.expect()
     assert here.review(UNTAGGED).taken_back == 1
-    assert ledger.without_consent(ROLE) == ()
+    assert ledger.roles.without_consent(ROLE) == ()
     assert "it stood until now" in here.failures()[-1]["why"]
 
 
@@ -302,7 +302,7 @@ def test_what_needs_no_taking_back_is_forgotten_with_its_record(
     here.untagged_in_between()
     spoil(ledger, {})
     assert here.review(world).taken_back == 0
-    assert (ledger.without_consent(ROLE), ledger.granted(ROLE)) == ((), kept)
+    assert (ledger.roles.without_consent(ROLE), ledger.roles.granted(ROLE)) == ((), kept)
 
 
 def test_what_the_write_found_there_is_left_although_the_record_does_not_say_it(act: Acted, ledger: Ledger) -> None:
@@ -310,7 +310,7 @@ def test_what_the_write_found_there_is_left_although_the_record_does_not_say_it(
     less, more = (render(policy_document(granted(each))) for each in (GHCR, keyed))
     for number, (before, after) in enumerate(((None, less), (less, more), (more, less))):  # the last did not come about
         record = {"before": before, "after": after, "task_definition": str(revision_arn())}
-        ledger.record_write(ROLE, write_id=str(number), record=record, now=NOW)
+        ledger.roles.record_write(ROLE, write_id=str(number), record=record, now=NOW)
     spoil(ledger, {})
     here.expect(GHCR)
     untagged = replace(UNTAGGED, roles=(holding(keyed),), secrets=(replace(secret(registry=None), key=key()),))
@@ -319,12 +319,12 @@ def test_what_the_write_found_there_is_left_although_the_record_does_not_say_it(
 
 def test_what_neither_a_record_nor_a_write_says_stays_owed_while_it_stands(act: Acted, ledger: Ledger) -> None:
     here = act()
-    ledger.record_write(ROLE, write_id="w", record={}, now=NOW)
+    ledger.roles.record_write(ROLE, write_id="w", record={}, now=NOW)
     spoil(ledger, {})
     assert "is unknown" in here.review(UNTAGGED).why
     assert here.asked() == [str(ROLE)]
     assert here.review(replace(UNTAGGED, roles=(role(),))).why
-    assert ledger.without_consent(ROLE) == ()
+    assert ledger.roles.without_consent(ROLE) == ()
 
 
 # --- While writes are stopped ------------------------------------------------------------------------------------
@@ -341,16 +341,16 @@ def test_while_it_is_stopped_or_held_not_even_a_grant_is_taken_back_and_people_h
     if how == "stopped":
         here.harness.stop = switch_text(STOP)
     else:
-        ledger.save_hold(ROLE, STOP)
+        ledger.roles.save_hold(ROLE, STOP)
     here.harness.later(days=1)  # failures are reported once a day
     with pytest.raises(NotNow, match="stands on"):
         here.patch(UNTAGGED)
     assert "STANDS" in here.failures()[-1]["why"]
     assert str(STOP) in here.failures()[-1]["why"]
-    assert ledger.waiting(now=here.harness.time) == (ROLE,)
+    assert ledger.holds.waiting(now=here.harness.time) == (ROLE,)
     assert here.review(UNTAGGED).taken_back == 0
     here.harness.stop = GO_ON
-    ledger.end_hold(ROLE)
+    ledger.roles.end_hold(ROLE)
     here.expect()
     assert here.review(UNTAGGED).taken_back == 1
 
@@ -358,4 +358,4 @@ def test_while_it_is_stopped_or_held_not_even_a_grant_is_taken_back_and_people_h
 def test_an_open_circuit_breaker_does_not_hold_up_the_taking_back_which_is_counted(act: Acted, ledger: Ledger) -> None:
     here = act(writes_per_hour=1)
     here.untagged_in_between(error=None)
-    assert ledger.written_in_hour(f"the grant of {GHCR.arn} on the role {ROLE}", now=NOW) == 2
+    assert ledger.write_counts.in_hour(f"the grant of {GHCR.arn} on the role {ROLE}", now=NOW) == 2

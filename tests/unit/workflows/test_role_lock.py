@@ -95,20 +95,20 @@ class Act(Writes):
         """Let the last complete sweep have found that nothing needs the grants of these secrets."""
         ledger = self.harness.ledger
         self.harness.starts.keep_schedules(())
-        ledger.keep_grants(ROLE, granted(*secrets), role_id=ROLE_ID, task_definition=str(revision_arn("web", 6)))
+        ledger.roles.keep_grants(ROLE, granted(*secrets), role_id=ROLE_ID, task_definition=str(revision_arn("web", 6)))
         for each in secrets:
-            ledger.mark_unused(ROLE, each.arn, sweep="s-1", now=NOW - timedelta(days=20))
+            ledger.roles.mark_unused(ROLE, each.arn, sweep="s-1", now=NOW - timedelta(days=20))
         self.harness.definition_store.save_complete(Sweep(id="s-1", began_at=NOW.isoformat(), due=None), now=NOW)
 
     def owe(self, *secrets: Any) -> None:
         """Let the ledger know of grants that were written, and stand without an owner's consent."""
         record = {"before": None, "after": render(policy_document(granted(*secrets))), "outcome": "written"}
-        self.harness.ledger.record_write(ROLE, write_id="m-0", record=record, now=NOW - timedelta(days=1))
+        self.harness.ledger.roles.record_write(ROLE, write_id="m-0", record=record, now=NOW - timedelta(days=1))
         for each in granted(*secrets):
             without_consent = GrantWithoutConsent(
                 granted=each, before=None, task_definition=str(revision_arn()), why="no tag"
             )
-            self.harness.ledger.keep_without_consent(ROLE, (without_consent,))
+            self.harness.ledger.roles.keep_without_consent(ROLE, (without_consent,))
 
 
 @pytest.fixture
@@ -245,7 +245,7 @@ def test_the_message_that_left_its_lease_gets_through_when_it_comes_again(act: A
     with pytest.raises(NotNow, match="could not be read"):
         cannot_ask_an_owner(act)
     act.patch(GRANTED)
-    assert ledger.granted(ROLE) == granted(GHCR)
+    assert ledger.roles.granted(ROLE) == granted(GHCR)
     assert act.harness.sent.reported() == ["Remediation Completed"]
     act.expect(GHCR, HUB)
     assert act.other().written  # with what is confirmed the lease goes as well
@@ -269,7 +269,7 @@ def test_what_is_taken_back_may_show_for_a_while_and_no_withdrawal_of_the_same_r
     act.unused(HUB)
     shown = replace(UNTAGGED, task_definitions=(), roles=(holding(GHCR, HUB),))
     act.expect(HUB)
-    assert (act.review(shown).taken_back, ledger.granted(ROLE)) == (1, granted(HUB))
+    assert (act.review(shown).taken_back, ledger.roles.granted(ROLE)) == (1, granted(HUB))
 
 
 def test_nor_does_a_grant_of_the_same_message_which_is_looked_at_again(act: Act, ledger: Ledger) -> None:
@@ -281,5 +281,5 @@ def test_nor_does_a_grant_of_the_same_message_which_is_looked_at_again(act: Act,
     lowered = replace(UNTAGGED, task_definitions=both.task_definitions, roles=(holding(GHCR, HUB),))
     act.expect(HUB)
     patched = act.patch(lowered)
-    assert (patched.written, patched.taken_back, ledger.granted(ROLE)) == (False, 1, granted(HUB))
+    assert (patched.written, patched.taken_back, ledger.roles.granted(ROLE)) == (False, 1, granted(HUB))
     assert act.harness.sent.messages[-1]["DelaySeconds"] == ROLE_LOCK_S

@@ -24,8 +24,8 @@ def harness(ledger: Ledger) -> Harness:
     here.definition_store.begin(SWEEP)
     for each in (WEB, API, JOB):
         here.definition_store.ask(each, SWEEP.id)
-    ledger.record_write(role_arn(), write_id="m-1", record={}, now=NOW)
-    ledger.keep_grants(role_arn(), (Granted(secret=secret_arn(), key=None),))
+    ledger.roles.record_write(role_arn(), write_id="m-1", record={}, now=NOW)
+    ledger.roles.keep_grants(role_arn(), (Granted(secret=secret_arn(), key=None),))
     return here
 
 
@@ -40,7 +40,7 @@ def check(here: Harness, number: int = 0, sweep: Sweep = SWEEP) -> Progress:
 
 
 def is_marked(here: Harness) -> bool:
-    (record,) = here.ledger.grant_records(role_arn())
+    (record,) = here.ledger.roles.grant_records(role_arn())
     return record.unused_since is not None
 
 

@@ -151,7 +151,7 @@ def test_a_sweep_asks_for_the_newest_of_each_family_and_for_all_that_runs(act: A
         str(revision_arn("web", 9)),
     ]
     assert (result.asked, result.done, result.sweep) == (4, True, "e-1")
-    assert act.harness.ledger.sweep_state() == {"sweep": "e-1", "ended_at": NOW.isoformat()}
+    assert act.harness.definition_store.sweep_state() == {"sweep": "e-1", "ended_at": NOW.isoformat()}
     assert act.harness.sent.bodies("sweeps") == [{"sweep": "e-1", "check": 0}]
 
 
@@ -161,7 +161,7 @@ def test_a_page_asks_for_the_next_one(act: Act) -> None:
     act.expect_use()
     assert not act.step(SCHEDULED).done
     assert act.harness.sent.bodies("sweeps") == [{"sweep": "e-1", "token": "more"}]
-    assert act.harness.ledger.sweep_state() is None
+    assert act.harness.definition_store.sweep_state() is None
 
     act.expect_families("web", token="more")
     act.expect_newest("web")
@@ -189,7 +189,7 @@ def test_a_family_that_cannot_be_read_is_not_passed_over_in_silence(act: Act) ->
     act.stubber.add_client_error("describe_task_definition", "AccessDeniedException")
     with pytest.raises(NotNow, match="ecs:DescribeTaskDefinition"):
         act.step(SCHEDULED)
-    assert act.harness.ledger.sweep_state() is None
+    assert act.harness.definition_store.sweep_state() is None
 
 
 def test_a_service_of_another_controller_may_name_no_revision(act: Act) -> None:
@@ -255,8 +255,8 @@ def test_each_sweep_ends_in_how_many_secrets_the_role_with_the_most_has(act: Act
     ledger = act.harness.ledger
     for name, many in (("collector", 3), ("web-execution", 1), ("rolled-back", 0)):
         grants = granted(*(secret(f"registry/{name}-{number}") for number in range(many)))
-        ledger.record_write(role_arn(name), write_id="m-0", record={}, now=NOW)
-        ledger.keep_grants(role_arn(name), grants, task_definition=str(revision_arn()))
+        ledger.roles.record_write(role_arn(name), write_id="m-0", record={}, now=NOW)
+        ledger.roles.keep_grants(role_arn(name), grants, task_definition=str(revision_arn()))
     act.sweep("web")
     assert "SecretsPerRoleMax" not in act.check().measures
     act.answer("web", certain=certain)

@@ -55,7 +55,7 @@ class Act:
             Reregisterer(executor=executor, ecs=Ecs(self.ecs.client)).run(request, occasion=occasion)
 
     def waiting(self) -> tuple[Arn, ...]:
-        return self.harness.ledger.waiting(now=self.harness.time)
+        return self.harness.ledger.holds.waiting(now=self.harness.time)
 
     def asked(self) -> list[tuple[str, str]]:
         """Which subjects are to be validated or reviewed, and for what cause."""
@@ -112,8 +112,8 @@ def act(ledger: Ledger) -> Iterator[Callable[..., Act]]:
 Acted = Callable[..., Act]
 HELD: dict[str, Callable[[Harness], None]] = {
     "stop": lambda harness: setattr(harness, "stop", switch_text(STOP)),
-    "role": lambda harness: harness.ledger.save_hold(ROLE, STOP),
-    "family": lambda harness: harness.ledger.save_family_hold("web", STOP),
+    "role": lambda harness: harness.ledger.roles.save_hold(ROLE, STOP),
+    "family": lambda harness: harness.ledger.families.save_hold("web", STOP),
 }
 REFUSED: dict[str, tuple[World, str]] = {
     "a-grant-by-the-stop": (granting.BROKEN, "stop"),
@@ -152,7 +152,7 @@ def test_what_nothing_refused_does_not_wait(act: Acted) -> None:
 
 def test_what_an_open_breaker_refused_does_not_wait_since_it_asks_by_itself(act: Acted) -> None:
     here = act(granting.BROKEN, writes_per_hour=1)
-    here.harness.ledger.count_write(f"the grant of {granting.GHCR.arn} on the role {ROLE}", now=NOW)
+    here.harness.ledger.write_counts.add(f"the grant of {granting.GHCR.arn} on the role {ROLE}", now=NOW)
     here.execute()
     assert here.waiting() == ()
     assert (str(WEB), "RegisterTaskDefinition") in here.asked()
@@ -176,7 +176,7 @@ def test_it_waits_for_hours_after_the_last_refusal_and_no_longer(act: Acted) -> 
 def test_a_sweep_asks_about_it_before_it_lists_anything(act: Acted) -> None:
     here = act(granting.BROKEN, stop=switch_text(STOP))
     here.execute()
-    here.harness.ledger.keep_waiting(ROLE, now=NOW)
+    here.harness.ledger.holds.keep_waiting(ROLE, now=NOW)
     here.ecs.add_client_error("list_task_definition_families", "ThrottlingException")
     with pytest.raises(ClientError, match="Throttling"):
         here.sweep()
@@ -222,7 +222,7 @@ def test_a_review_that_was_refused_waits_under_its_role(revoking: Callable[..., 
     here.unused_for(revocations.GRACE_DAYS)
     HELD[held](here.harness)
     assert here.review().withdrawn == 0
-    assert here.harness.ledger.waiting(now=here.harness.time) == (ROLE,)
+    assert here.harness.ledger.holds.waiting(now=here.harness.time) == (ROLE,)
 
 
 def test_a_review_that_an_open_breaker_refused_comes_back_at_the_next_quarter(
@@ -230,7 +230,9 @@ def test_a_review_that_an_open_breaker_refused_comes_back_at_the_next_quarter(
 ) -> None:
     here = revoking(revocations.UNUSED, writes_per_hour=1)
     here.unused_for(revocations.GRACE_DAYS)
-    here.harness.ledger.count_write(f"the grant of {revocations.GHCR.arn} on the role {ROLE}", now=here.harness.time)
+    here.harness.ledger.write_counts.add(
+        f"the grant of {revocations.GHCR.arn} on the role {ROLE}", now=here.harness.time
+    )
     for occasion in ("m-1", "m-2"):
         assert here.review(occasion=occasion).withdrawn == 0
     (message,) = (each for each in here.harness.sent.messages if each["QueueUrl"] == "validations")

@@ -18,12 +18,12 @@ STOP, ROLE = Stop(by="ada", at="2026-11-23T12:00:00+00:00", reason="a bad deploy
 HELD: dict[str, tuple[Callable[[Harness], object], str, str]] = {
     "stop": (lambda here: setattr(here, "stop", switch_text(STOP)), "everything is stopped", "pullguard resume"),
     "role": (
-        lambda here: here.ledger.save_hold(ROLE, STOP),
+        lambda here: here.ledger.roles.save_hold(ROLE, STOP),
         "the role is held",
         "pullguard resume web-execution",
     ),
     "family": (
-        lambda here: here.ledger.save_family_hold("web", STOP),
+        lambda here: here.ledger.families.save_hold("web", STOP),
         "the family is held",
         "pullguard resume --family web",
     ),
@@ -54,8 +54,8 @@ def test_a_stop_or_a_hold_lets_no_write_pass_and_names_the_command_that_ends_it(
     "about", [{}, {"role": role_arn("other")}, {"family": "web-2"}], ids=["none", "role", "family"]
 )
 def test_a_hold_concerns_its_own_role_and_family_only(harness: Harness, about: dict[str, Any]) -> None:
-    harness.ledger.save_hold(ROLE, STOP)
-    harness.ledger.save_family_hold("web", STOP)
+    harness.ledger.roles.save_hold(ROLE, STOP)
+    harness.ledger.families.save_hold("web", STOP)
     guard(harness).admit(**about)
     with pytest.raises(Held):
         guard(harness).admit(**(about | {"role": ROLE}))

@@ -42,14 +42,14 @@ def write(here: Writes, change: Change = FIRST) -> None:
 
 
 def counted(here: Writes) -> list[int]:
-    return [here.harness.ledger.written_in_hour(each, now=NOW) for each in SCOPES]
+    return [here.harness.ledger.write_counts.in_hour(each, now=NOW) for each in SCOPES]
 
 
 @pytest.mark.parametrize(("change", "left"), [(FIRST, (GHCR, HUB)), (LAST, ())], ids=["put", "delete"])
 def test_a_write_is_recorded_and_counted_for_each_secret(writes: Writes, change: Change, left: tuple[Any, ...]) -> None:
     writes.expect(*left)
     write(writes, change)
-    (kept,) = writes.harness.ledger.writes(ROLE.arn)
+    (kept,) = writes.harness.ledger.roles.writes(ROLE.arn)
     assert (kept.before, kept.after, kept.outcome) == (change.before, change.after, "written")
     assert (kept.task_definition, kept.role_id, kept.event_id) == (str(revision_arn()), ROLE_ID, CAUSE.event_id)
     assert counted(writes) == [1, 1]
@@ -59,22 +59,22 @@ def test_a_refused_write_is_recorded_as_refused_and_not_counted(writes: Writes) 
     writes.expect(GHCR, HUB, error="AccessDenied")
     with pytest.raises(Denied):
         write(writes)
-    assert [each.outcome for each in writes.harness.ledger.writes(ROLE.arn)] == ["refused"]
+    assert [each.outcome for each in writes.harness.ledger.roles.writes(ROLE.arn)] == ["refused"]
     assert counted(writes) == [0, 0]
 
 
 def test_a_hold_that_comes_after_the_record_keeps_the_policy_from_being_written(writes: Writes) -> None:
-    writes.harness.ledger.save_hold(ROLE.arn, Stop(by="ada", at="noon"))
+    writes.harness.ledger.roles.save_hold(ROLE.arn, Stop(by="ada", at="noon"))
     with pytest.raises(Held):
         write(writes)
-    assert [each.outcome for each in writes.harness.ledger.writes(ROLE.arn)] == ["refused"]
+    assert [each.outcome for each in writes.harness.ledger.roles.writes(ROLE.arn)] == ["refused"]
 
 
 def test_a_write_whose_outcome_is_unknown_stays_recorded_as_unknown(writes: Writes) -> None:
     writes.expect(GHCR, HUB, error="ServiceFailure")
     with pytest.raises(ClientError):
         write(writes)
-    assert [each.outcome for each in writes.harness.ledger.writes(ROLE.arn)] == ["unknown"]
+    assert [each.outcome for each in writes.harness.ledger.roles.writes(ROLE.arn)] == ["unknown"]
     assert counted(writes) == [0, 0]
 
 

@@ -1,13 +1,12 @@
-"""Holds on roles and families: who set each, when and why.
+"""The list of all holds, and the writes that wait for the end of a stop or hold.
 
 | pk | sk | data |
 |---|---|---|
-| ROLE#arn | HOLD | who holds the role, when and why: nothing is written to it |
-| FAMILY#family | HOLD | who holds the family, when and why: no revision is registered, no service moved or redeployed |
-| HOLDS | ROLE#arn, FAMILY#family | the same data, so that one query lists all holds |
+| HOLDS | ROLE#arn, FAMILY#family | who holds the role or the family, when and why: nothing is written to it |
 | WAITING | arn | nothing: a stop or a hold refused a write for this task definition, or for the grants of this role |
 
-One transaction writes or deletes both items of a hold, so that every hold is listed.
+A hold stands with its role or family, too (``roles.py``, ``families.py``), for the run that is about to write. One
+transaction writes or deletes both items, so that every hold is listed.
 
 A refused write leaves one WAITING item per task definition or role, regardless of how often it is refused. Nothing
 deletes it: it expires three hours after the last refusal. Until then each sweep (``pullguard resume`` asks for one) and
@@ -15,7 +14,7 @@ each hourly run revalidates it, and another refusal renews it.
 """
 
 from datetime import datetime
-from typing import Final
+from typing import Any, ClassVar, Final
 
 from pullguard.aws.answers import asks
 from pullguard.domain.arn import Arn
@@ -30,47 +29,27 @@ _WAITING: Final = "WAITING"
 
 
 class HoldStore(Table):
-    """The holds on roles and families. Errors propagate."""
+    """The list of holds, and what waits for the end of one. Errors propagate."""
 
-    @asks("dynamodb:GetItem")
-    def hold(self, role: Arn) -> Stop | None:
-        """Return the hold on ``role``, or None. A held role is not written to."""
-        return self._held(f"ROLE#{role}")
-
-    @asks("dynamodb:PutItem")
-    def save_hold(self, role: Arn, stop: Stop) -> None:
-        """Hold ``role``: nothing is written to it until the hold ends."""
-        self._hold(f"ROLE#{role}", stop)
-
-    @asks("dynamodb:DeleteItem")
-    def end_hold(self, role: Arn) -> None:
-        """End the hold on ``role``."""
-        self._release_hold(f"ROLE#{role}")
+    PARTITIONS: ClassVar = (_ALL, _WAITING)
 
     @asks("dynamodb:Query")
-    def held_roles(self) -> dict[Arn, Stop]:
+    def roles(self) -> dict[Arn, Stop]:
         """Return the held roles with their holds."""
         return dict(self._each(_ALL, lambda role, item: (Arn.parse(role), _stop(item)), "ROLE#"))
 
-    @asks("dynamodb:GetItem")
-    def family_hold(self, family: str) -> Stop | None:
-        """Return the hold on ``family``, or None. Nothing is written for a held family."""
-        return self._held(f"FAMILY#{family}")
-
-    @asks("dynamodb:PutItem")
-    def save_family_hold(self, family: str, stop: Stop) -> None:
-        """Hold ``family`` until the hold ends: no revision is registered, no service moved or redeployed."""
-        self._hold(f"FAMILY#{family}", stop)
-
-    @asks("dynamodb:DeleteItem")
-    def end_family_hold(self, family: str) -> None:
-        """End the hold on ``family``."""
-        self._release_hold(f"FAMILY#{family}")
-
     @asks("dynamodb:Query")
-    def held_families(self) -> dict[str, Stop]:
+    def families(self) -> dict[str, Stop]:
         """Return the held families with their holds."""
         return dict(self._each(_ALL, lambda family, item: (family, _stop(item)), "FAMILY#"))
+
+    def listing(self, what: str, stop: Stop) -> dict[str, Any]:
+        """Return the request that lists the hold on ``what``, for the transaction that sets it."""
+        return self._writing(_ALL, what, stop.to_dict())
+
+    def unlisting(self, what: str) -> dict[str, Any]:
+        """Return the request that takes ``what`` from the list, for the transaction that ends its hold."""
+        return self._deleting(_ALL, what)
 
     @asks("dynamodb:PutItem")
     def keep_waiting(self, subject: Arn, *, now: datetime) -> None:
@@ -86,6 +65,14 @@ class HoldStore(Table):
             if until > now.timestamp()
         )
 
+
+class Holdable(Table):
+    """A store whose partitions can be held, one by one."""
+
+    def __init__(self, client: Any, table: str) -> None:
+        super().__init__(client, table)
+        self._holds = HoldStore(client, table)
+
     def _held(self, what: str) -> Stop | None:
         """Return the hold on ``what``. A malformed hold still holds; its reason is the read error."""
         try:
@@ -94,11 +81,10 @@ class HoldStore(Table):
             return Stop.from_dict({"reason": str(error)})
 
     def _hold(self, what: str, stop: Stop) -> None:
-        data = stop.to_dict()
-        self._together(put=(self._writing(what, "HOLD", data), self._writing(_ALL, what, data)))
+        self._together(put=(self._writing(what, "HOLD", stop.to_dict()), self._holds.listing(what, stop)))
 
     def _release_hold(self, what: str) -> None:
-        self._together(delete=(self._deleting(what, "HOLD"), self._deleting(_ALL, what)))
+        self._together(delete=(self._deleting(what, "HOLD"), self._holds.unlisting(what)))
 
 
 def _stop(item: Item) -> Stop:

@@ -3,15 +3,16 @@
 | pk | sk | data |
 |---|---|---|
 | CAUSES | id | an ``Incident`` |
-| CAUSE#id | MEMBER#td#finding | a ``Member``, while its finding is open; written with the finding (store/ledger.py) |
+| CAUSE#id | MEMBER#td#finding | a ``Member``, while its finding is open; written with the finding (entries.py) |
 | CAUSE#id | PAST#td#finding | a ``Member`` whose finding was resolved or moved to another incident, ``gone_at`` |
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from pullguard.aws.answers import asks
+from pullguard.domain.findings import Finding
 from pullguard.domain.records import from_record, to_record
 from pullguard.incidents import Dependent, Incident, Member
 from pullguard.store.table import RESOLVED_KEPT_S, Item, Table, data_of
@@ -21,6 +22,8 @@ _ALL = "CAUSES"
 
 class IncidentStore(Table):
     """The incidents and their members. Errors propagate."""
+
+    PARTITIONS: ClassVar = (_ALL, "CAUSE#")
 
     @asks("dynamodb:GetItem")
     def record(self, incident_id: str) -> Incident | None:
@@ -65,6 +68,19 @@ class IncidentStore(Table):
             return _member(sort, item), datetime.fromisoformat(data_of(item)["gone_at"])
 
         return tuple(member for member, gone_at in self._each(_of(incident_id), read, "PAST#") if gone_at >= since)
+
+    def membership(
+        self, about: str, finding: Finding, *, stays: Iterable[str], leaves: Iterable[str], now: datetime
+    ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """Return the requests that write and delete memberships, for the transaction that stores the finding.
+
+        ``about`` names the finding, ``stays`` the incidents (ids) of which it is a member, ``leaves`` its former ones.
+        """
+        member = to_record(Member.of(finding))
+        gone, expires = {**member, "gone_at": now.isoformat()}, now.timestamp() + RESOLVED_KEPT_S
+        puts = [self._writing(_of(each), f"MEMBER#{about}", member) for each in stays]
+        puts += [self._writing(_of(each), f"PAST#{about}", gone, expires=expires) for each in leaves]
+        return puts, [self._deleting(_of(each), f"MEMBER#{about}") for each in leaves]
 
 
 def _incident(data: Any) -> Incident:

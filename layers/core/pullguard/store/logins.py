@@ -13,7 +13,7 @@ another password and is tried at once. Only a registry's own answer is cached; a
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, TypeAlias
+from typing import Any, ClassVar, Final, TypeAlias
 
 from pullguard.aws.answers import asks
 from pullguard.domain.arn import Arn
@@ -39,6 +39,8 @@ _REFUSALS: Final = ("rejected", "rate-limited")  # no other answer is cached
 
 class LoginStore(Table):
     """Caches logins that registries refused. Errors propagate: a lost refusal would be tried again."""
+
+    PARTITIONS: ClassVar = ("LOGIN#",)
 
     def __init__(
         self,

@@ -9,7 +9,7 @@ An alert names the affected services within seconds. Asking ECS at that time wou
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pullguard.aws.answers import asks
 from pullguard.checks.next_pull import NextPull, next_pull_of
@@ -40,6 +40,8 @@ class Kept:
 
 class ServiceStore(Table):
     """The services in use. Errors propagate."""
+
+    PARTITIONS: ClassVar = (_ALL,)
 
     @asks("dynamodb:Query")
     def known(self) -> dict[str, Kept]:

@@ -13,7 +13,7 @@ event. Each sweep therefore stores the rules and schedules that it found, and ta
 import json
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from pullguard.aws.answers import asks
 from pullguard.domain.arn import Arn, parse_task_definition
@@ -33,6 +33,8 @@ _ALONE, _RAN, _FAILED = "ALONE", "RAN", "FAILED"
 
 class StartStore(Table):
     """The rules, schedules and callers that start tasks; ``now`` returns the time, UTC. Errors propagate."""
+
+    PARTITIONS: ClassVar = (_ALL, _ALONE)
 
     def __init__(self, client: Any, table: str, *, now: Callable[[], datetime]) -> None:
         super().__init__(client, table)

@@ -8,7 +8,7 @@ safe answer for a malformed item handles the exception itself.
 import json
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias, TypeVar
 
 from pullguard.domain.errors import MalformedItem, PullguardError
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 DAY_S: Final = 86_400
 RESOLVED_KEPT_S: Final = 90 * DAY_S
+HISTORY_KEPT_S: Final = 400 * DAY_S
+QUEUED_MAX_S: Final = 14 * DAY_S  # the longest time that a message can stay in a queue
 _CONFLICTS_MAX: Final = 5
 T = TypeVar("T")
 Item: TypeAlias = Mapping[str, Any]
@@ -24,7 +26,12 @@ _LOG: Final = logging.getLogger(__name__)
 
 
 class Table:
-    """Reads and writes items; the subclasses interpret them."""
+    """Reads and writes items; the subclasses, one per partition, interpret them.
+
+    ``PARTITIONS`` are the partition keys that a store owns; ``#`` at the end of one stands before a name.
+    """
+
+    PARTITIONS: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, client: "DynamoDBClient", table: str) -> None:
         self._client = client
@@ -41,7 +48,7 @@ class Table:
                 log_malformed(error)
 
     def _items(self, partition: str, prefix: str | None = None, *, limit: int | None = None) -> Iterator[Item]:
-        condition, values = "pk = :pk", {":pk": {"S": partition}}
+        condition, values = "pk = :pk", {":pk": self._key(partition)["pk"]}
         if prefix:
             condition, values = f"{condition} AND begins_with(sk, :sk)", {**values, ":sk": {"S": prefix}}
         pages = self._client.get_paginator("query").paginate(
@@ -63,7 +70,9 @@ class Table:
         return None if item is None else reading(item, lambda it: read(data_of(it)))
 
     def _item(self, partition: str, sort: str) -> Item | None:
-        return self._client.get_item(TableName=self._table, Key=key(partition, sort), ConsistentRead=True).get("Item")
+        return self._client.get_item(TableName=self._table, Key=self._key(partition, sort), ConsistentRead=True).get(
+            "Item"
+        )
 
     def _or_none(self, partition: str, sort: str, read: Callable[[Any], T]) -> T | None:
         """Do as ``_get`` does, but log a malformed item and treat it as absent."""
@@ -131,7 +140,7 @@ class Table:
         """Change an item by an update expression; False if the condition does not hold."""
         request: dict[str, Any] = {
             "TableName": self._table,
-            "Key": key(partition, sort),
+            "Key": self._key(partition, sort),
             "UpdateExpression": expression,
         }
         if condition:
@@ -182,7 +191,7 @@ class Table:
         names: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
         """Return the request that writes an item."""
-        item = {**key(partition, sort), "data": {"S": json.dumps(data)}, **(extra or {})}
+        item = {**self._key(partition, sort), "data": {"S": json.dumps(data)}, **(extra or {})}
         if expires is not None:
             item["expires_at_epoch_s"] = {"N": str(int(expires))}
         request: dict[str, Any] = {"TableName": self._table, "Item": item}
@@ -196,7 +205,13 @@ class Table:
 
     def _deleting(self, partition: str, sort: str) -> dict[str, Any]:
         """Return the request that deletes an item."""
-        return {"TableName": self._table, "Key": key(partition, sort)}
+        return {"TableName": self._table, "Key": self._key(partition, sort)}
+
+    def _key(self, partition: str, sort: str = "") -> dict[str, Any]:
+        """Return the key of an item; raises ``AssertionError`` if the partition belongs to another store."""
+        if partition.partition("#")[0] + ("#" if "#" in partition else "") not in self.PARTITIONS:
+            raise AssertionError(f"{type(self).__name__} does not own the partition {partition}")
+        return {"pk": {"S": partition}, "sk": {"S": sort}}
 
 
 def data_of(item: Item) -> Any:
@@ -229,11 +244,6 @@ def reading(item: Item, read: Callable[[Item], T]) -> T:
     ) as error:
         why = f"{type(error).__name__}: {error}" if isinstance(error, PullguardError) else type(error).__name__
         raise MalformedItem(item["pk"]["S"], item["sk"]["S"], why) from error
-
-
-def key(partition: str, sort: str) -> dict[str, Any]:
-    """Return the key of an item."""
-    return {"pk": {"S": partition}, "sk": {"S": sort}}
 
 
 def td(arn: object) -> str:

@@ -6,15 +6,17 @@ The items are in the ledger's table:
 |---|---|---|
 | KNOWN | TD#arn | the last sweep that ``asked`` for it, the last that was ``answered``, and whether ``certain`` |
 | SWEEP | CURRENT | the ``Sweep`` in progress, or the last one |
+| SWEEP | STATE | when the last sweep had listed everything |
 | SWEEP | COMPLETE | the last complete sweep, and when it ended |
 
 A sweep is complete when it has listed every page of families in order, all its requests are answered (including those
 for known but unlisted task definitions), and no answer depends on something that could not be read.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, ClassVar, Final, Literal, TypeAlias
 
 from pullguard.aws.answers import asks
 from pullguard.domain.arn import Arn
@@ -62,6 +64,8 @@ class Sweep:
 
 class TaskDefinitionStore(Table):
     """The known task definitions and the sweep. Errors propagate."""
+
+    PARTITIONS: ClassVar = ("KNOWN", "SWEEP")
 
     @asks("dynamodb:UpdateItem")
     def ask(self, task_definition: Arn, sweep: str) -> None:
@@ -138,6 +142,16 @@ class TaskDefinitionStore(Table):
     def save_complete(self, sweep: Sweep, *, now: datetime) -> None:
         """Record that ``sweep`` was complete."""
         self._put("SWEEP", "COMPLETE", {"sweep": sweep.id, "ended_at": now.isoformat()})
+
+    @asks("dynamodb:GetItem")
+    def sweep_state(self) -> Mapping[str, Any] | None:
+        """Return the id and end time of the last listing; None if there never was one, or it cannot be read."""
+        return self._or_none("SWEEP", "STATE", lambda data: dict(data.items()))
+
+    @asks("dynamodb:PutItem")
+    def save_sweep_state(self, state: Mapping[str, Any]) -> None:
+        """Store the id and end time of the last listing."""
+        self._put("SWEEP", "STATE", dict(state))
 
 
 def _known(arn: str, item: Item) -> Known:

@@ -57,7 +57,7 @@ class Confirmer:
         the mode. Return how many grants were revoked. Raises ``NotNow`` if the state cannot be determined, or if
         another run is writing to the role.
         """
-        intended = self.executor.ledger.intended(occasion)
+        intended = self.executor.ledger.intents.of(occasion)
         if not intended:
             return 0
         lock = RoleLock(executor=self.executor, role=Arn.parse(intended[0].deed.target), occasion=occasion)
@@ -92,7 +92,7 @@ class Confirmer:
         # have lost its opt-in by then. Record only what this stack needs: other grants of the policy may be another
         # stack's.
         kept = (_granted(each) for each in done if str(each.deed.secret) not in reasons)
-        self.executor.ledger.keep_grants(
+        self.executor.ledger.roles.keep_grants(
             role.arn, kept, role_id=role.role_id, task_definition=str(request.task_definition)
         )
         for each in done:
@@ -130,10 +130,10 @@ class Confirmer:
             for each in done
             if str(each.deed.secret) in reasons
         )
-        self.executor.ledger.keep_without_consent(role.arn, without_consent)
+        self.executor.ledger.roles.keep_without_consent(role.arn, without_consent)
         own = str(done[0].after)
         self.revert(role, own, without_consent, request, occasion=occasion)
-        self.executor.ledger.forget_without_consent(role.arn, without_consent)
+        self.executor.ledger.roles.forget_without_consent(role.arn, without_consent)
 
     def revert(
         self,
@@ -159,7 +159,7 @@ class Confirmer:
             self._lower(role, change, secrets, write_id=f"{occasion}-taken-back")
         except (Denied, NotNow, NotWritten) as error:
             if isinstance(error, Held):
-                self.executor.ledger.keep_waiting(role.arn, now=self.executor.now())
+                self.executor.ledger.holds.keep_waiting(role.arn, now=self.executor.now())
             for each in without_consent:
                 self.executor.report(_remains(role, change, each, error), occasion=occasion)
             raise NotNow(f"what an owner does not agree to stands on {role.arn}: {error}") from error

@@ -70,7 +70,7 @@ class Executor:
         facts = gather(str(request.task_definition), readers, now=self.now(), usage=True)
         if isinstance(facts, Facts) and facts.registry_secrets:
             # Only the validator asks registries: an executor reads no secret values and may not reach into a VPC.
-            entry = self.ledger.entry(request.task_definition)
+            entry = self.ledger.entries.get(request.task_definition)
             facts = facts.with_accepted(entry.accepted).with_had_pulled(entry.had_pulled)
         if not isinstance(facts, Facts) or effective_mode(self.mode, *tags_of(facts)) == "observe":
             return None
@@ -99,7 +99,7 @@ class Executor:
     def intend(self, *remediations: Remediation, occasion: str) -> None:
         """Record what is about to be done, so that the next run reports it if this one crashes first."""
         for remediation in remediations:
-            self.ledger.intend(replace(remediation, occasion=occasion), now=self.now())
+            self.ledger.intents.keep(replace(remediation, occasion=occasion), now=self.now())
 
     def write(
         self,
@@ -131,7 +131,7 @@ class Executor:
                 "outcome": outcome,
             }
             write_id = f"{occasion}#{deed.deed.target}"
-            self.ledger.record_ecs_write(family, write_id=write_id, record=record, now=now)
+            self.ledger.families.record_write(family, write_id=write_id, record=record, now=now)
 
         keep("unknown", deed.after)
         try:
@@ -170,7 +170,7 @@ class Executor:
         ends.
         """
         if isinstance(error, Held):
-            self.ledger.keep_waiting(request.subject, now=self.now())
+            self.ledger.holds.keep_waiting(request.subject, now=self.now())
         if isinstance(error, TooManyWrites):
             self._ask_when_the_breaker_closes(request)
         if isinstance(error, TooManyWrites) and not self.guard.first_trip(error):
@@ -195,12 +195,12 @@ class Executor:
         now_s = int(self.now().timestamp())
         due_s = (now_s // DELAY_MAX_S + 1) * DELAY_MAX_S
         mark = f"revalidation of {request.subject} for {request.provenance.event_id} at {due_s}"
-        if self.ledger.happened(mark, now=self.now()):
+        if self.ledger.claims.happened(mark, now=self.now()):
             return
         again = replace(request, attempt=1) if isinstance(request, ValidationRequest) else request
         delay_s = min(due_s - now_s + 1, DELAY_MAX_S)
         self.queues.request(self.validation_queue_url, (again,), delay_s=delay_s)
-        self.ledger.once(mark, now=self.now(), seconds=2 * DELAY_MAX_S)
+        self.ledger.claims.once(mark, now=self.now(), seconds=2 * DELAY_MAX_S)
 
 
 assert len(WAITS_S) == ATTEMPTS_MAX  # noqa: S101 (two constants that must agree)

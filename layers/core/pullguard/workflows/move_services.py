@@ -19,7 +19,7 @@ from pullguard.domain.role import Role
 from pullguard.domain.task_definition import TaskDefinition
 from pullguard.planning.scope import tags_of
 from pullguard.planning.successor import differences, successor_of
-from pullguard.store.ledger import Entry
+from pullguard.store.entries import Entry
 from pullguard.workflows.execute import Executor, Proof
 from pullguard.workflows.write_checks import NotWritten
 
@@ -95,7 +95,7 @@ class Mover:
         Raises ``Denied`` if that could not be read.
         """
         successor, source = moves[0].after, proof.facts.task_definition
-        entry = self.executor.ledger.entry(successor)
+        entry = self.executor.ledger.entries.get(successor)
         if not entry.seen:
             self.executor.revalidate(
                 ValidationRequest(task_definition=successor, provenance=request.provenance), request
@@ -117,7 +117,7 @@ class Mover:
 
     def _move(self, move: MoveService, role: Arn | None, request: ValidationRequest, occasion: str) -> _Outcome:
         """Move one service and report the outcome."""
-        if self.executor.ledger.was_moved(move.service, move.before, move.after):
+        if self.executor.ledger.families.was_moved(move.service, move.before, move.after):
             refusal = _moved_back(move)
             self.executor.report(Remediation(event="Remediation Refused", deed=describe(refusal)), occasion="")
             return _Outcome(why=refusal.why)
@@ -139,7 +139,7 @@ class Mover:
         except NotWritten as error:
             self.executor.report_not_written((describe(move),), error, request)
             return _Outcome(why=str(error))
-        self.executor.ledger.keep_move(move.service, move.before, move.after)
+        self.executor.ledger.families.keep_move(move.service, move.before, move.after)
         self.executor.report(done, occasion=occasion)
         return _Outcome(moved=True, changed=True)
 

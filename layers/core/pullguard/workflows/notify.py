@@ -69,7 +69,7 @@ class Alerter:
 
     def _of_finding(self, kind: str, finding: Mapping[str, Any], detail: Mapping[str, Any]) -> Alerted:
         arn, id_ = _identity(finding)
-        record = self.ledger.finding(arn, id_)
+        record = self.ledger.entries.finding(arn, id_)
         sequence = detail.get("sequence")
         if record is None or type(sequence) is not int or sequence > record.sequence:
             raise Rejected(f"the ledger knows no finding {shown(id_)} of {arn} in that state")
@@ -82,7 +82,7 @@ class Alerter:
 
     def _of_remediation(self, kind: str, remediation: Mapping[str, Any]) -> Alerted:
         arn, id_ = _identity(remediation)
-        record = self.ledger.remediation(arn, id_)
+        record = self.ledger.entries.remediation(arn, id_)
         if record is None or record.event != kind:
             raise Rejected(f"the ledger knows no remediation {shown(id_)} of {arn} of that kind")
         notice = Notice(kind=record.event, account=arn.account, region=arn.region, deed=record.deed)
@@ -90,8 +90,8 @@ class Alerter:
         return self.publisher.once(
             notice,
             claim,
-            is_reported=lambda: self.ledger.happened(claim, now=self.now()),
-            reported=lambda: self.ledger.once(claim, now=self.now(), seconds=seconds),
+            is_reported=lambda: self.ledger.claims.happened(claim, now=self.now()),
+            reported=lambda: self.ledger.claims.once(claim, now=self.now(), seconds=seconds),
         ).about(kind, id_)
 
 

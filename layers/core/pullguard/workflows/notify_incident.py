@@ -103,7 +103,7 @@ class IncidentNotifier:
 
     def _finding(self, member: Member, cause: str) -> Finding | None:
         """Return the finding of a member; None if a wider incident covers it, or it has moved on."""
-        record = self.ledger.finding(Arn.parse(member.task_definition), member.finding_id)
+        record = self.ledger.entries.finding(Arn.parse(member.task_definition), member.finding_id)
         return record.finding if record and incident_of(record.finding) == cause else None
 
     def _publish(self, record: Incident) -> Alerted:
@@ -160,7 +160,7 @@ class IncidentNotifier:
     def _referencing(self, lead: Finding) -> Iterable[str]:
         """Return the task definitions that reference all broken resources, found failing or not."""
         things = shared_things(lead, broken_by(lead))
-        sets = [{str(arn) for key in keys for arn in self.ledger.dependents(key)} for keys in things]
+        sets = [{str(arn) for key in keys for arn in self.ledger.entries.dependents(key)} for keys in things]
         return sorted(set.intersection(*sets)) if sets else ()
 
 

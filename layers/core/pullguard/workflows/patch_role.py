@@ -178,9 +178,9 @@ class RolePatcher:
         Grants to an earlier role of the same name ended with that role: the new owner has not asked for them. A record
         without a RoleId counts only while the policy still has the grant.
         """
-        grant_records = self.executor.ledger.grant_records(role.arn)
+        grant_records = self.executor.ledger.roles.grant_records(role.arn)
         for each in (each for each in grant_records if not each.is_of(role)):
-            self.executor.ledger.forget_grant(role.arn, each.granted.secret)
+            self.executor.ledger.roles.forget_grant(role.arn, each.granted.secret)
         ours = (each for each in grant_records if each.is_of(role))
         return tuple(each for each in ours if each.role_id or each.granted.secret in present)
 

@@ -50,7 +50,7 @@ class Publisher:
         """
         if is_reported():
             return Alerted(sent=False, why="told before")
-        if not self.ledger.lock(claim, _CLAIM_S, now=self.now()):
+        if not self.ledger.claims.lock(claim, _CLAIM_S, now=self.now()):
             if self._reported_meanwhile(is_reported):
                 return Alerted(sent=False, why="told by another run")
             raise BeingReported(f"{claim} is being told by another run")

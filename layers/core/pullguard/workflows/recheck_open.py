@@ -41,8 +41,8 @@ class Recheck:
     def ask(self) -> int:
         """Request one validation of each; return how many were requested."""
         now = self.now()
-        found = sorted({*self._refused(), *self.ledger.waiting(now=now)})
-        if not found or not self.ledger.lock("look again", _AN_HOUR_BARELY_S, now=now):
+        found = sorted({*self._refused(), *self.ledger.holds.waiting(now=now)})
+        if not found or not self.ledger.claims.lock("look again", _AN_HOUR_BARELY_S, now=now):
             return 0
         cause = Provenance(kind=LOOK_AGAIN, event_id=f"look-again-{int(now.timestamp())}", at=now)
         return self.queues.request(self.validation_queue_url, (request_about(each, cause) for each in found))

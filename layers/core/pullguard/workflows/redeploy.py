@@ -64,7 +64,7 @@ class Redeployer:
         """
         if not self.executor.rules.redeploy_on_rotation or proof.actions:
             return NOTHING
-        entry = self.executor.ledger.entry(request.task_definition)
+        entry = self.executor.ledger.entries.get(request.task_definition)
         known = (record.finding for record in entry.findings if record.is_open)
         broken = {each.check for each in (*proof.examination.findings, *known) if each.severity == "error"}
         if broken:
@@ -105,10 +105,10 @@ class Redeployer:
 
     def _report_what_an_earlier_run_did(self, proof: Proof, request: ValidationRequest, *, occasion: str) -> None:
         """Report what an earlier run of the same message redeployed but did not report, if the state shows it."""
-        intents = [each for each in self.executor.ledger.intended(occasion) if each.deed.kind == "redeploy"]
+        intents = [each for each in self.executor.ledger.intents.of(occasion) if each.deed.kind == "redeploy"]
         if not intents or not isinstance(proof.facts.usage, Usage):
             return
-        verified = self.executor.ledger.entry(request.task_definition).verified
+        verified = self.executor.ledger.entries.get(request.task_definition).verified
         fresh = deployed_since(proof.facts.usage, verified)
         for intent in intents:
             if intent.deed.target in fresh:

@@ -40,18 +40,18 @@ class Reporter:
         return tuple(reported)
 
     def _save(self, task_definition: Arn, record: FindingRecord, now: datetime) -> bool:
-        return self.ledger.save_finding(task_definition, record, cause=incident_of(record.finding), now=now)
+        return self.ledger.entries.save_finding(task_definition, record, cause=incident_of(record.finding), now=now)
 
     def remediation(self, remediation: Remediation, *, now: datetime) -> bool:
         """Store and publish what was or would be done; False if the same was published before."""
-        if not self.ledger.save_remediation(remediation, announced=False, now=now):
+        if not self.ledger.entries.save_remediation(remediation, announced=False, now=now):
             return False
         self.bus.publish(
             remediation.event,
             {"schema_version": EVENT_SCHEMA_VERSION, "remediation": remediation.to_dict()},
             [str(remediation.task_definition)],
         )
-        self.ledger.save_remediation(remediation, announced=True, now=now)
+        self.ledger.entries.save_remediation(remediation, announced=True, now=now)
         return True
 
 

@@ -101,7 +101,7 @@ class Reregisterer:
         executor = self.executor
         role = proof.facts.role.arn if isinstance(proof.facts.role, Role) else None
         executor.guard.admit(role=role, family=family)  # before the lock, which would outlast the stop
-        if not executor.ledger.lock(f"reregister {source}", LOCK_S, now=executor.now()):
+        if not executor.ledger.claims.lock(f"reregister {source}", LOCK_S, now=executor.now()):
             executor.revalidate(request, delay_s=LOCK_S)
             return Reregistered(task_definition=str(source), why="just registered, or about to be")
         if (undone := self._undone(source)) is not None:
@@ -119,7 +119,7 @@ class Reregisterer:
             role=role,
             occasion=occasion,
         )
-        executor.ledger.keep_reregistered(source, new)
+        executor.ledger.families.keep_reregistered(source, new)
         executor.report(replace(deed, after=str(new)), occasion=occasion)
         executor.revalidate(ValidationRequest(task_definition=new, provenance=request.provenance), request)
         if (hidden := hidden_by(new, proof.facts.task_definition, self.ecs)) is not None:
@@ -132,7 +132,7 @@ class Reregisterer:
 
         Raises ``NotNow`` if that cannot be read, or if ECS does not show the registered revision yet.
         """
-        new = self.executor.ledger.reregistered(source)
+        new = self.executor.ledger.families.reregistered(source)
         if new is None:
             return None
         found = self.ecs.describe(str(new))
@@ -171,10 +171,10 @@ class Reregisterer:
         if successor is None:
             return  # it registered nothing, or that is unknown
         to_move = {action.service for action in proof.actions if isinstance(action, MoveService)}
-        for intent in self.executor.ledger.intended(occasion):
+        for intent in self.executor.ledger.intents.of(occasion):
             if intent.deed.kind != "redeploy" and intent.deed.target not in to_move:
                 if intent.deed.kind == "reregister":
-                    self.executor.ledger.keep_reregistered(intent.task_definition, successor)
+                    self.executor.ledger.families.keep_reregistered(intent.task_definition, successor)
                 self.executor.report(replace(intent, after=str(successor)), occasion=occasion)
 
     def _fail(self, actions: tuple[Action, ...], request: ValidationRequest, why: str, occasion: str) -> Reregistered:

@@ -107,16 +107,16 @@ class ChangeResolver:
         # A validation requested after a change sees it, so copies of its event need no validation of their own. But a
         # later event may find more dependents, or report a label that moved back: then it is not a copy.
         change = (sequence(trigger), f"{deduplication_key(trigger)} {_digest(affected)}")
-        if not self.ledger.take_up(*change, seconds=CLAIM_S, now=self.now()):
+        if not self.ledger.claims.take_up(*change, seconds=CLAIM_S, now=self.now()):
             kind, event_id = trigger.provenance.kind, trigger.provenance.event_id
             return Resolved(kind=kind, event_id=event_id, affected=len(affected), copy=True)
         try:
             resolved = self._ask(trigger, affected)
         except BaseException:
-            self.ledger.keep_taken_up(*change, seconds=0, now=self.now())
+            self.ledger.claims.keep_taken_up(*change, seconds=0, now=self.now())
             raise
         copies_s = STOPS_S if isinstance(trigger, TaskStopped) else COPIES_S
-        self.ledger.keep_taken_up(*change, seconds=copies_s, now=self.now())
+        self.ledger.claims.keep_taken_up(*change, seconds=copies_s, now=self.now())
         return resolved
 
     def _ask(self, trigger: Trigger, affected: tuple[Arn, ...]) -> Resolved:
@@ -124,11 +124,11 @@ class ChangeResolver:
         asked = self._to_ask(trigger, affected)
         if affected and isinstance(trigger, RotationChanged) and trigger.outcome != "started":
             end = RotationEnd(outcome=trigger.outcome, at=trigger.provenance.at, step=trigger.step)
-            self.ledger.keep_rotation_end(trigger.secret, end)
+            self.ledger.rotations.keep(trigger.secret, end)
         self.queues.request(self.validation_queue_url, _requests(trigger, asked))
         kind, event_id = trigger.provenance.kind, trigger.provenance.event_id
-        cold = not affected and self.ledger.sweep_state() is None
-        if cold and self.ledger.lock("first sweep", _FIRST_SWEEP_S, now=self.now(), by=event_id):
+        cold = not affected and self.definition_store.sweep_state() is None
+        if cold and self.ledger.claims.lock("first sweep", _FIRST_SWEEP_S, now=self.now(), by=event_id):
             self.queues.send(self.sweep_queue_url, {"sweep": _sweep_id(trigger), "token": None})
         return Resolved(kind=kind, event_id=event_id, affected=len(affected), asked=len(asked), cold=cold)
 
@@ -151,14 +151,14 @@ class ChangeResolver:
         """
         if not isinstance(trigger, RotationChanged) or trigger.outcome != "succeeded":
             return False
-        secret, before = trigger.secret, self.ledger.rotation_end(trigger.secret)
+        secret, before = trigger.secret, self.ledger.rotations.end(trigger.secret)
         if before is not None and not (before.outcome == "succeeded" and before.at < trigger.provenance.at):
             return False
-        moved = self.ledger.taken_up(current_value_of(secret), now=self.now())
+        moved = self.ledger.claims.taken_up(current_value_of(secret), now=self.now())
         if moved is None or not (moved.startswith(f"label {secret} ") and moved.endswith(f" {_digest(affected)}")):
             return False
         end = f"end of a rotation of {secret}"
-        return self.ledger.take_up(end, moved, seconds=COPIES_S, now=self.now())
+        return self.ledger.claims.take_up(end, moved, seconds=COPIES_S, now=self.now())
 
     def _affected(self, trigger: Trigger) -> Iterable[Arn]:
         match trigger:
@@ -182,7 +182,7 @@ class ChangeResolver:
         assert_never(trigger)
 
     def _dependents(self, *things: str) -> Iterable[Arn]:
-        return sorted({arn for thing in things for arn in self.ledger.dependents(thing)})
+        return sorted({arn for thing in things for arn in self.ledger.entries.dependents(thing)})
 
     def _newest(self, family: str) -> Arn:
         """Return the newest revision: CloudTrail omits responses above 100 KB, so an event may name only the family."""

@@ -120,7 +120,7 @@ class Revoker:
         if not self.revoke or complete is None:
             return ()
         now = self.executor.now()
-        grant_records = (each for each in self.executor.ledger.grant_records(role) if each.task_definition)
+        grant_records = (each for each in self.executor.ledger.roles.grant_records(role) if each.task_definition)
         return tuple(
             each for each in grant_records if each.is_due(complete["sweep"], grace_days=self.grace_days, now=now)
         )
@@ -131,7 +131,7 @@ class Revoker:
         if not isinstance(found, Role) or not isinstance(found.inline_policies, tuple):
             raise NotProved(f"the role and its policies could not be read: {found}")
         shown = {each.secret for each in (*_grants(_own(found)), *(each.granted for each in due))}
-        ours = (each.granted.secret for each in self.executor.ledger.grant_records(arn) if each.is_of(found))
+        ours = (each.granted.secret for each in self.executor.ledger.roles.grant_records(arn) if each.is_of(found))
         missing = [secret for secret in ours if secret not in shown]
         if missing and self._written_within(arn, SHOWS_AFTER):
             raise NotProved(f"IAM does not show yet that {missing[0]} is granted; a rewrite would take it away")
@@ -140,11 +140,11 @@ class Revoker:
     def _of(self, role: Role, due: tuple[GrantRecord, ...]) -> tuple[GrantRecord, ...]:
         """Return the records of this very role (same RoleId), and delete those of earlier roles of the same name."""
         for each in (each for each in due if not each.is_of(role)):
-            self.executor.ledger.forget_grant(role.arn, each.granted.secret)
+            self.executor.ledger.roles.forget_grant(role.arn, each.granted.secret)
         return tuple(each for each in due if each.is_of(role))
 
     def _written_within(self, role: Arn, span: timedelta) -> bool:
-        writes = self.executor.ledger.writes(role)
+        writes = self.executor.ledger.roles.writes(role)
         return bool(writes) and self.executor.now() - datetime.fromisoformat(writes[-1].at) < span
 
     def _live(self, role: Role, readers: Readers) -> Iterable[Facts]:
@@ -153,7 +153,7 @@ class Revoker:
         A revision that counted as gone has lost its reference to the role; it may have been started since.
         """
         started = self._started()
-        dependents = {*self.executor.ledger.dependents(role_name(role.arn.account, role.name))}
+        dependents = {*self.executor.ledger.entries.dependents(role_name(role.arn.account, role.name))}
         if len(dependents | started) > DEPENDENTS_MAX:
             count = (
                 f"{len(dependents)} task definitions use the role, and {len(started - dependents)} others are started"
@@ -181,7 +181,7 @@ class Revoker:
         """Return the grants that no task definition in use names; mark the others as needed again."""
         needed = tuple(each for each in due if any(_names(facts, each.granted.secret) for facts in live))
         for record in needed:
-            self.executor.ledger.mark_needed(role.arn, record.granted.secret)
+            self.executor.ledger.roles.mark_needed(role.arn, record.granted.secret)
         return tuple(each for each in due if each not in needed)
 
     def _allowed(self, role: Role, unused: tuple[GrantRecord, ...], readers: Readers) -> tuple[GrantRecord, ...]:
@@ -226,12 +226,12 @@ class Revoker:
         only the write record. A grant that such a write added is ours, and this method adds its missing grant record.
         """
         present = _grants(_own(role))
-        known = {each.granted.secret for each in self.executor.ledger.grant_records(role.arn) if each.is_of(role)}
+        known = {each.granted.secret for each in self.executor.ledger.roles.grant_records(role.arn) if each.is_of(role)}
         unknown = tuple(each for each in present if each.secret not in known)
-        writes = self.executor.ledger.writes(role.arn) if unknown else ()
+        writes = self.executor.ledger.roles.writes(role.arn) if unknown else ()
         ours = additions(each for each in writes if each.role_id in ("", role.role_id))
         for each in (each for each in unknown if each in ours):
-            self.executor.ledger.keep_grants(role.arn, (each,), role_id=role.role_id, task_definition=ours[each])
+            self.executor.ledger.roles.keep_grants(role.arn, (each,), role_id=role.role_id, task_definition=ours[each])
         return tuple(each for each in unknown if each not in ours)
 
     # --- write
@@ -261,7 +261,7 @@ class Revoker:
         if self._wrote(role, review):
             self._report(role, unused, "Remediation Completed", change=change, occasion=review.provenance.event_id)
         for secret in gone:
-            self.executor.ledger.forget_grant(role.arn, secret)
+            self.executor.ledger.roles.forget_grant(role.arn, secret)
         self.executor.revalidate(
             *(
                 ValidationRequest(task_definition=each.task_definition.arn, provenance=review.provenance)
@@ -277,7 +277,7 @@ class Revoker:
 
     def _wrote(self, role: Role, review: Review) -> bool:
         """Whether Pullguard wrote for this review, now or in a crashed run; otherwise another writer revoked it."""
-        writes = (each for each in self.executor.ledger.writes(role.arn) if each.outcome != "refused")
+        writes = (each for each in self.executor.ledger.roles.writes(role.arn) if each.outcome != "refused")
         return any(write.event_id == review.provenance.event_id for write in writes)
 
     def _report(

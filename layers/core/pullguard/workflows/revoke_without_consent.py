@@ -32,12 +32,12 @@ class GrantsWithoutConsent:
         Raises ``NotNow`` if the role cannot be read or written now; the records stay.
         """
         executor = self.confirmer.executor
-        known = executor.ledger.without_consent(review.role)
+        known = executor.ledger.roles.without_consent(review.role)
         if not known:
             return 0
         role = executor.readers().role(review.role)
         if isinstance(role, Missing):
-            executor.ledger.forget_without_consent(review.role, known)
+            executor.ledger.roles.forget_without_consent(review.role, known)
             return 0
         if not isinstance(role, Role) or not isinstance(role.inline_policies, tuple):
             raise NotNow(f"the policies of {review.role} could not be read: {role}")
@@ -51,7 +51,7 @@ class GrantsWithoutConsent:
             self.confirmer.revert(role, text, remaining, request, occasion=occasion)
             # Delete the records only after reporting: if that fails, the next run finds the grants gone and reports.
             self._report_gone(role, remaining, occasion)
-            executor.ledger.forget_without_consent(role.arn, remaining)
+            executor.ledger.roles.forget_without_consent(role.arn, remaining)
         elif unknown:
             first_unknown = unknown[0]
             raise NotNow(
@@ -70,10 +70,12 @@ class GrantsWithoutConsent:
         ledger = self.confirmer.executor.ledger
         if all(each.task_definition for each in known):
             return known, ()
-        writes, present = ledger.writes(holder.arn), {each.secret: each for each in parse_own(own)[0]}
+        writes, present = ledger.roles.writes(holder.arn), {each.secret: each for each in parse_own(own)[0]}
         recalled = {each: each.recalled(writes, present.get(each.granted.secret)) for each in known}
         unrecorded = tuple(each for each, restored in recalled.items() if restored is None)
-        ledger.forget_without_consent(holder.arn, (each for each in unrecorded if each.granted.secret not in present))
+        ledger.roles.forget_without_consent(
+            holder.arn, (each for each in unrecorded if each.granted.secret not in present)
+        )
         unknown = tuple(each for each in unrecorded if each.granted.secret in present)
         return tuple(each for each in recalled.values() if each is not None), unknown
 
@@ -90,14 +92,16 @@ class GrantsWithoutConsent:
         """
         ledger, role = self.confirmer.executor.ledger, holder.arn
         present = set(parse_own(own)[0])
-        ours = {each.granted for each in ledger.grant_records(role) if each.is_of(holder)}
+        ours = {each.granted for each in ledger.roles.grant_records(role) if each.is_of(holder)}
         self._report_gone(holder, (each for each in known if each.granted not in present | ours), occasion)
         there = tuple(each for each in known if each.granted in present - ours)
         consented = tuple(each for each in there if not self._lacks_consent(each))
         for each in consented:
-            ledger.keep_grants(role, (each.granted,), role_id=holder.role_id, task_definition=each.task_definition)
+            ledger.roles.keep_grants(
+                role, (each.granted,), role_id=holder.role_id, task_definition=each.task_definition
+            )
         remaining = tuple(each for each in there if each not in consented)
-        ledger.forget_without_consent(role, (each for each in known if each not in remaining))
+        ledger.roles.forget_without_consent(role, (each for each in known if each not in remaining))
         return remaining
 
     def _lacks_consent(self, without_consent: GrantWithoutConsent) -> bool:

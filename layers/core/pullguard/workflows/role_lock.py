@@ -50,17 +50,17 @@ class RoleLock:
 
         Any other ``NotNow`` means that nothing was written, and releases the lock.
         """
-        if not self.executor.ledger.lock(self._what, ROLE_LOCK_S, now=self.executor.now(), by=self.occasion):
+        if not self.executor.ledger.claims.lock(self._what, ROLE_LOCK_S, now=self.executor.now(), by=self.occasion):
             raise Busy(self.role)
         try:
             result = write()
         except Unconfirmed:
             raise
         except NotNow:
-            self.executor.ledger.release(self._what)
+            self.executor.ledger.claims.release(self._what)
             raise
         if not let_end(result):
-            self.executor.ledger.release(self._what)
+            self.executor.ledger.claims.release(self._what)
         return result
 
     @property

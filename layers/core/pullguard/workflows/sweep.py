@@ -101,12 +101,12 @@ class Sweeper:
         if known is not None and known.id == step.sweep:
             return known
         begun = f"sweep {step.sweep}"
-        if step.check is not None or step.token != FIRST_PAGE or self.ledger.happened(begun, now=self.now()):
+        if step.check is not None or step.token != FIRST_PAGE or self.ledger.claims.happened(begun, now=self.now()):
             return None
         now = self.now()
         sweep = Sweep(id=step.sweep, began_at=now.isoformat(), first=self.definition_store.complete() is None)
         self.definition_store.begin(sweep)
-        self.ledger.once(begun, now=now)
+        self.ledger.claims.once(begun, now=now)
         return sweep
 
     def _list(self, sweep: Sweep) -> Swept:
@@ -121,7 +121,7 @@ class Sweeper:
         after = sweep.turned(following)
         if after.listed:
             asked += self._ask(sweep, UNLISTED, self._unlisted(sweep))
-            self.ledger.save_sweep_state({"sweep": sweep.id, "ended_at": self.now().isoformat()})
+            self.definition_store.save_sweep_state({"sweep": sweep.id, "ended_at": self.now().isoformat()})
         if not self.definition_store.save(after):
             return Swept(sweep=sweep.id, asked=asked, why="another sweep has taken its place")
         self._send_next(after)
@@ -134,7 +134,7 @@ class Sweeper:
         """
         now = self.now()
         cause = Provenance(kind=LISTED, event_id=sweep.id, at=now)
-        waiting = self.ledger.waiting(now=now)
+        waiting = self.ledger.holds.waiting(now=now)
         self.queues.request(self.validation_queue_url, (request_about(each, cause) for each in waiting))
 
     def _check(self, sweep: Sweep, number: int) -> Swept:

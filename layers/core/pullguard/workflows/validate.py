@@ -29,7 +29,8 @@ from pullguard.planning.planner import Rules, distinct, make_plan, next_actions
 from pullguard.planning.preview import after_registering, in_words
 from pullguard.planning.redeployment import redeployments, verified
 from pullguard.planning.scope import in_scope, is_certain, is_gone, tags_of
-from pullguard.store.ledger import Entry, Ledger
+from pullguard.store.entries import Entry
+from pullguard.store.ledger import Ledger
 from pullguard.store.services import Kept, ServiceStore
 from pullguard.store.task_definitions import TaskDefinitionStore
 from pullguard.workflows.report import Reporter
@@ -120,7 +121,7 @@ class Validator:
 
         # gather
         facts = self._gather(request, now)
-        entry = self.ledger.entry(request.task_definition)
+        entry = self.ledger.entries.get(request.task_definition)
 
         # decide
         examination, facts = self._examine(request, facts, entry)
@@ -161,7 +162,7 @@ class Validator:
         """Store the references of the task definition; every sweep covers what is stored."""
         if not entry.seen:
             self.definition_store.remember(request.task_definition)
-        self.ledger.keep_references(request.task_definition, entry, references_of(facts))
+        self.ledger.entries.keep_references(request.task_definition, entry, references_of(facts))
 
     def _keep_services(self, facts: Facts) -> None:
         """Store the services that run it, if they were read: an alert names them, and cannot read them again."""
@@ -173,7 +174,7 @@ class Validator:
     def _forget(self, request: ValidationRequest, entry: Entry) -> None:
         """Delete what is out of scope, the entry itself last, so that a sweep asks again after a crash."""
         if entry.seen:
-            self.ledger.forget_references(request.task_definition, entry)
+            self.ledger.entries.forget_references(request.task_definition, entry)
         if entry.seen or request.provenance.kind in (LISTED, UNLISTED):
             self.definition_store.forget(request.task_definition)
 
@@ -189,14 +190,14 @@ class Validator:
         role = proved_role_arn(facts.task_definition)
         if role is None or not any(isinstance(each, Missing) for each in (facts.role, *facts.secrets.values())):
             return {}
-        return {granted.secret: granted.key for granted in self.ledger.granted(role)}
+        return {granted.secret: granted.key for granted in self.ledger.roles.granted(role)}
 
     def _rotation_ends(self, facts: Facts) -> dict[Arn, RotationEnd]:
         """Read how the last rotations of the secrets ended; AWS does not report failed rotations later."""
         rotated = [each.arn for each in facts.secrets.values() if isinstance(each, Secret) and each.rotation.enabled]
         for arn in rotated:
             if arn not in self.rotation_ends:
-                self.rotation_ends[arn] = self.ledger.rotation_end(arn)
+                self.rotation_ends[arn] = self.ledger.rotations.end(arn)
         return {arn: end for arn in rotated if (end := self.rotation_ends[arn]) is not None}
 
     def _examine(
@@ -214,7 +215,7 @@ class Validator:
             return first, facts
         facts = facts.with_usage(self.readers.usage(facts.task_definition)).with_had_pulled(entry.had_pulled)
         if facts.accepted and isinstance(facts.usage, Usage) and facts.usage.has_pulled:
-            self.ledger.keep_pulled(request.task_definition, now=facts.now)
+            self.ledger.entries.keep_pulled(request.task_definition, now=facts.now)
         return (examine(facts) if in_scope(facts) else nothing), facts
 
     def _as_observed(self, examination: Examination, facts: Facts | Missing | Unreadable) -> Examination:
@@ -229,7 +230,7 @@ class Validator:
         asks = next_actions(plan) and effective_mode(self.mode, *tags_of(facts)) == "remediate"
         accepted = facts.accepted if asks else {}
         if accepted or entry.accepted:
-            self.ledger.keep_accepted(request.task_definition, accepted, now=facts.now)
+            self.ledger.entries.keep_accepted(request.task_definition, accepted, now=facts.now)
 
     def _act(
         self, plan: Plan, facts: Facts, findings: tuple[Finding, ...], request: ValidationRequest, occasion: str
@@ -268,7 +269,7 @@ class Validator:
                 deed = describe(action, OBSERVES)
                 self.reporter.remediation(Remediation(event="Remediation Planned", deed=deed), now=now)
             return 0
-        self.ledger.keep_verified(request.task_definition, proofs, now=now)
+        self.ledger.entries.keep_verified(request.task_definition, proofs, now=now)
         self._ask(actions[0], request, occasion)
         return 1
 

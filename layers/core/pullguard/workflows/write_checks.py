@@ -69,22 +69,22 @@ class WriteGuard:
         """
         self.admit(role=role, family=family)
         for scope in scopes:
-            if self.ledger.written_in_hour(scope, now=self.now()) >= self.writes_per_hour:
+            if self.ledger.write_counts.in_hour(scope, now=self.now()) >= self.writes_per_hour:
                 raise TooManyWrites(scope, self.writes_per_hour)
 
     def admit(self, *, role: Arn | None = None, family: str | None = None) -> None:
         """Admit a write unless it is stopped or held; raises ``Held`` or ``CannotReport``."""
         if (stop := self._stop()) is not None:
             raise Held("everything is stopped", stop, "pullguard resume")
-        if role is not None and (hold := self.ledger.hold(role)) is not None:
+        if role is not None and (hold := self.ledger.roles.hold(role)) is not None:
             raise Held("the role is held", hold, f"pullguard resume {role.resource_name}")
-        if family is not None and (hold := self.ledger.family_hold(family)) is not None:
+        if family is not None and (hold := self.ledger.families.hold(family)) is not None:
             raise Held("the family is held", hold, f"pullguard resume --family {family}")
 
     def count(self, *scopes: str) -> None:
         """Count a write to ``scopes``; call it after AWS has accepted the write."""
         for scope in scopes:
-            self.ledger.count_write(scope, now=self.now())
+            self.ledger.write_counts.add(scope, now=self.now())
 
     def _stop(self) -> Stop | None:
         found = self.switch.read()
@@ -96,11 +96,11 @@ class WriteGuard:
 
     def first_trip(self, error: TooManyWrites) -> bool:
         """Whether the open breaker of ``error`` has not been reported in this hour."""
-        return not self.ledger.happened(self._trip(error), now=self.now())
+        return not self.ledger.claims.happened(self._trip(error), now=self.now())
 
     def tripped(self, error: TooManyWrites) -> None:
         """Mark the open breaker as reported; call it after the report, so that a crash reports twice, not never."""
-        self.ledger.once(self._trip(error), now=self.now())
+        self.ledger.claims.once(self._trip(error), now=self.now())
 
     def _trip(self, error: TooManyWrites) -> str:
         return f"tripped {error.scope} {self.now():%Y-%m-%dT%H}"

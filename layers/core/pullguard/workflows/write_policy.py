@@ -52,7 +52,7 @@ class PolicyWriter:
                 "cause": change.cause.to_dict(),
                 "outcome": outcome,
             }
-            self.executor.ledger.record_write(role.arn, write_id=write_id, record=record, now=now)
+            self.executor.ledger.roles.record_write(role.arn, write_id=write_id, record=record, now=now)
 
         keep("unknown")
         try:

@@ -58,7 +58,7 @@ def test_the_history_lists_writes_to_ecs(run: Run, stack: Stack) -> None:
         "cause": cause,
         "outcome": "written",
     }
-    stack.ledger.record_ecs_write("web", write_id="m-9", record=record, now=NOW.replace(minute=9))
+    stack.ledger.families.record_write("web", write_id="m-9", record=record, now=NOW.replace(minute=9))
     reported = json.loads(run("history", "--family", "web").out)
     (write,) = reported["ecs_writes"]
     assert reported["writes"] == []

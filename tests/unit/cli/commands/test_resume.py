@@ -29,12 +29,12 @@ BEFORE, AFTER = (Arn.parse(f"arn:aws:ecs:us-east-1:123456789012:task-definition/
 
 def test_resuming_a_family_allows_undone_actions_again(run: Run, stack: Stack, family: str) -> None:
     ledger, service = stack.ledger, "arn:aws:ecs:us-east-1:123456789012:service/main/web"
-    ledger.keep_reregistered(BEFORE, AFTER)
-    ledger.keep_move(service, BEFORE, AFTER)
-    assert ledger.reregistered(BEFORE) == AFTER
-    assert ledger.was_moved(service, BEFORE, AFTER)
+    ledger.families.keep_reregistered(BEFORE, AFTER)
+    ledger.families.keep_move(service, BEFORE, AFTER)
+    assert ledger.families.reregistered(BEFORE) == AFTER
+    assert ledger.families.was_moved(service, BEFORE, AFTER)
     ran = run("resume", "--family", family, "--yes")
     assert "Actions that were undone are repeated" in ran.out.replace("\n", " ")
-    assert ledger.reregistered(BEFORE) is None
-    assert not ledger.was_moved(service, BEFORE, AFTER)
+    assert ledger.families.reregistered(BEFORE) is None
+    assert not ledger.families.was_moved(service, BEFORE, AFTER)
     assert len(stack.sweeps()) == 1

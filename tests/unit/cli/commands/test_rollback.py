@@ -23,14 +23,14 @@ def test_the_diff_is_shown_before_the_confirmation(run: Run, stack: Stack, monke
     assert ran.code == 1
     assert '-        "arn:aws:secretsmanager:us-east-1:123456789012:secret:two-AbCdEf"' in ran.out
     assert standing() == policy(ONE, TWO)
-    assert (stack.ledger.hold(ROLE), len(stack.ledger.writes(ROLE))) == (None, 2)
+    assert (stack.ledger.roles.hold(ROLE), len(stack.ledger.roles.writes(ROLE))) == (None, 2)
 
 
 def test_without_a_terminal_or_yes_nothing_is_written(run: Run, stack: Stack) -> None:
     ran = run("rollback", "web-execution")
     assert (ran.code, standing()) == (2, policy(ONE, TWO))
     assert "--yes" in ran.err
-    assert stack.ledger.hold(ROLE) is None
+    assert stack.ledger.roles.hold(ROLE) is None
 
 
 CANNOT: dict[str, tuple[tuple[str, ...], str]] = {

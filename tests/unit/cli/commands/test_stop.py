@@ -24,13 +24,13 @@ def test_stop_records_caller_time_and_reason(run: Run, stack: Stack) -> None:
 @pytest.mark.parametrize("name", ["web-execution", str(ROLE)])
 def test_a_role_is_held_and_resumed(run: Run, stack: Stack, name: str) -> None:
     assert run("stop", name, "--yes", "--reason", "mine").code == 0
-    hold = stack.ledger.hold(ROLE)
+    hold = stack.ledger.roles.hold(ROLE)
     assert isinstance(hold, Stop)
     assert hold.reason == "mine"
     assert stack.stopped() is None
     assert "already held" in run("stop", name, "--yes").out
     ran = run("resume", name, "--yes")
-    assert (ran.code, stack.ledger.hold(ROLE)) == (0, None)
+    assert (ran.code, stack.ledger.roles.hold(ROLE)) == (0, None)
     assert len(stack.sweeps()) == 1
     assert "is not held" in run("resume", name, "--yes").out
 
@@ -40,12 +40,12 @@ def test_a_role_is_held_and_resumed(run: Run, stack: Stack, name: str) -> None:
 
 def test_a_family_is_held_and_resumed(run: Run, stack: Stack, family: str) -> None:
     assert run("stop", "--family", family, "--yes", "--reason", "mine").code == 0
-    hold = stack.ledger.family_hold(family)
+    hold = stack.ledger.families.hold(family)
     assert isinstance(hold, Stop)
     assert (hold.reason, stack.stopped()) == ("mine", None)
     assert "already held" in run("stop", "--family", family, "--yes").out
     ran = run("resume", "--family", family, "--yes")
-    assert (ran.code, stack.ledger.family_hold(family)) == (0, None)
+    assert (ran.code, stack.ledger.families.hold(family)) == (0, None)
     assert len(stack.sweeps()) == 1
     assert "is not held" in run("resume", "--family", family, "--yes").out
 

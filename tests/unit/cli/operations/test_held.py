@@ -11,6 +11,7 @@ from rich.console import Console
 from pullguard.domain.arn import Arn
 from pullguard.domain.lookup import Missing, NotAsked, Unreadable
 from pullguard.domain.stop import Stop
+from pullguard.store.holds import HoldStore
 from pullguard.store.ledger import Ledger
 from pullguard_cli.operations.held import Held, described, print_held
 from tests.unit.cli.conftest import Run, in_account
@@ -26,8 +27,8 @@ def stack(aws: None) -> Stack:
     """A stack without writes, in which a role and a family are held."""
     in_account("iam").create_role(RoleName="web-execution", Path="/team/", AssumeRolePolicyDocument="{}")
     stack = create()
-    stack.ledger.save_hold(ROLE, ADA)
-    stack.ledger.save_family_hold("web", BOB)
+    stack.ledger.roles.save_hold(ROLE, ADA)
+    stack.ledger.families.save_hold("web", BOB)
     return stack
 
 
@@ -92,15 +93,15 @@ def test_a_filtered_history_has_only_its_holds(
 
 
 def test_an_ended_hold_is_not_listed(run: Run, stack: Stack) -> None:
-    stack.ledger.end_hold(ROLE)
-    stack.ledger.end_family_hold("web")
+    stack.ledger.roles.end_hold(ROLE)
+    stack.ledger.families.end_hold("web")
     reported = json.loads(run("history").out)
     assert (reported["holds"], reported["family_holds"]) == ([], [])
     assert "Nothing is held." in run("history", "--format", "text").out
 
 
 def test_the_resume_command_names_a_stack_with_another_name(run: Run, aws: None) -> None:
-    create("prod").ledger.save_family_hold("web", BOB)
+    create("prod").ledger.families.save_hold("web", BOB)
     (reported,) = json.loads(run("history", "--stack", "prod").out)["family_holds"]
     assert reported["resume"] == "pullguard resume --family web --stack prod"
 
@@ -166,7 +167,7 @@ def test_resuming_the_stack_lists_the_remaining_holds(run: Run, stack: Stack, *,
     assert "pullguard resume team/web-execution" in out
     assert "pullguard resume --family web" in out
     assert "everything in the stack" not in out
-    assert stack.ledger.hold(ROLE) == ADA
+    assert stack.ledger.roles.hold(ROLE) == ADA
 
 
 RESUMED: dict[str, tuple[tuple[str, ...], bool, list[Any], list[Any]]] = {
@@ -207,7 +208,7 @@ def test_holds_that_cannot_be_read_are_not_reported_as_none(
     def denied(_: Ledger) -> dict[Arn, Stop]:
         raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "Query")
 
-    monkeypatch.setattr(Ledger, "held_roles", denied)
+    monkeypatch.setattr(HoldStore, "roles", denied)
     run("stop", "--yes")
     ran = run("resume", "--yes", "--format", form)
     assert (ran.code, stack.stopped()) == (code, None)

@@ -45,8 +45,8 @@ def test_the_policy_and_the_grant_records_are_restored(
 ) -> None:
     ran = run("rollback", "web-execution", "--yes", *options(versions(run)))
     assert (ran.code, ran.err, standing()) == (0, "", after)
-    assert stack.ledger.granted(ROLE) == granted
-    written = stack.ledger.writes(ROLE)[-1]
+    assert stack.ledger.roles.granted(ROLE) == granted
+    written = stack.ledger.roles.writes(ROLE)[-1]
     assert (written.cause, written.before, written.after) == ("Rollback", policy(ONE, TWO), after)
     assert written.by.startswith("arn:aws:")
 
@@ -55,36 +55,36 @@ def test_a_rollback_can_be_rolled_back(run: Run, stack: Stack) -> None:
     run("rollback", "web-execution", "--yes", "--to", "none")
     run("rollback", "web-execution", "--yes")
     assert standing() == policy(ONE, TWO)
-    grant_records = stack.ledger.grant_records(ROLE)
+    grant_records = stack.ledger.roles.grant_records(ROLE)
     assert {each.granted for each in grant_records} == {ONE, TWO}
     assert {each.task_definition for each in grant_records} == {TASK_DEFINITION}
 
 
 def test_a_rollback_holds_the_role(run: Run, stack: Stack) -> None:
     ran = run("rollback", "web-execution", "--yes", "--reason", "too wide")
-    hold = stack.ledger.hold(ROLE)
+    hold = stack.ledger.roles.hold(ROLE)
     assert isinstance(hold, Stop)
     assert hold.reason == "too wide"
     assert "pullguard resume web-execution" in ran.out
     (reported,) = json.loads(run("history").out)["holds"]
     assert (reported["role"], reported["reason"]) == (str(ROLE), "too wide")
     assert run("resume", "web-execution", "--yes").code == 0
-    assert stack.ledger.hold(ROLE) is None
+    assert stack.ledger.roles.hold(ROLE) is None
 
 
 def test_an_existing_hold_is_kept(run: Run, stack: Stack) -> None:
     before = Stop(by="ada", at="yesterday", reason="hers")
-    stack.ledger.save_hold(ROLE, before)
+    stack.ledger.roles.save_hold(ROLE, before)
     run("rollback", "web-execution", "--yes")
-    assert stack.ledger.hold(ROLE) == before
+    assert stack.ledger.roles.hold(ROLE) == before
 
 
 def test_an_unchanged_policy_is_not_written_but_held(run: Run, stack: Stack) -> None:
     ran = run("rollback", "web-execution", "--yes", "--to", versions(run)[0])
     assert ran.code == 0
     assert "already matches" in ran.out
-    assert len(stack.ledger.writes(ROLE)) == 2
-    assert stack.ledger.hold(ROLE) is not None
+    assert len(stack.ledger.roles.writes(ROLE)) == 2
+    assert stack.ledger.roles.hold(ROLE) is not None
 
 
 def test_a_concurrent_write_is_reported(run: Run, stack: Stack) -> None:
@@ -92,7 +92,7 @@ def test_a_concurrent_write_is_reported(run: Run, stack: Stack) -> None:
     ran = run("rollback", "web-execution", "--yes")
     assert ran.code == 2
     assert "or still runs" in ran.err
-    assert stack.ledger.hold(ROLE) is not None
+    assert stack.ledger.roles.hold(ROLE) is not None
 
 
 def test_a_policy_that_differs_after_the_write_is_reported(
@@ -107,13 +107,13 @@ def test_a_policy_that_differs_after_the_write_is_reported(
 def test_the_next_rollback_completes_an_interrupted_one(run: Run, stack: Stack) -> None:
     first = versions(run)[1]
     run("rollback", "web-execution", "--yes", "--to", first)
-    stack.ledger.keep_grants(ROLE, (TWO,), task_definition=TASK_DEFINITION)  # as if it had died just before
+    stack.ledger.roles.keep_grants(ROLE, (TWO,), task_definition=TASK_DEFINITION)  # as if it had died just before
     assert run("rollback", "web-execution", "--yes", "--to", first).code == 0
-    assert stack.ledger.granted(ROLE) == (ONE,)
+    assert stack.ledger.roles.granted(ROLE) == (ONE,)
 
 
 def test_a_grant_of_another_stack_is_restored_without_a_record(run: Run, stack: Stack) -> None:
     write(stack, 3, policy(ONE, TWO, THEIRS), policy(ONE), ONE)
     run("rollback", "web-execution", "--yes")
     assert standing() == policy(ONE, TWO, THEIRS)
-    assert set(stack.ledger.granted(ROLE)) == {ONE, TWO}
+    assert set(stack.ledger.roles.granted(ROLE)) == {ONE, TWO}

@@ -35,7 +35,7 @@ def test_writes_without_effect_are_skipped(run: Run, stack: Stack, outcome: str)
     record_only(stack, policy(ONE, TWO), policy(ONE, TWO, THREE), outcome)
     ran = run("rollback", "web-execution", "--yes")
     assert (ran.code, standing()) == (0, policy(ONE))
-    assert stack.ledger.hold(ROLE) is not None
+    assert stack.ledger.roles.hold(ROLE) is not None
 
 
 def test_a_refused_version_cannot_be_restored(run: Run, stack: Stack) -> None:
@@ -48,7 +48,7 @@ def test_a_refused_version_cannot_be_restored(run: Run, stack: Stack) -> None:
 def test_an_unrecorded_policy_needs_a_named_version(run: Run, stack: Stack) -> None:
     put(policy(THREE))
     ran = run("rollback", "web-execution", "--yes")
-    assert (ran.code, standing(), stack.ledger.hold(ROLE)) == (2, policy(THREE), None)
+    assert (ran.code, standing(), stack.ledger.roles.hold(ROLE)) == (2, policy(THREE), None)
     for choice in ("--to none", *versions(run)):
         assert choice in " ".join(ran.err.split())
     assert run("rollback", "web-execution", "--yes", "--to", versions(run)[1]).code == 0
@@ -68,7 +68,7 @@ def test_missing_consent_is_shown_before_a_grant_is_restored(run: Run, stack: St
 def test_grants_of_a_deleted_role_of_the_same_name_are_shown(run: Run, stack: Stack) -> None:
     cause = Provenance(kind="RegisterTaskDefinition", event_id="e-0", at=NOW).to_dict()
     record = {"before": None, "after": policy(ONE), "task_definition": TASK_DEFINITION, "cause": cause}
-    stack.ledger.record_write(
+    stack.ledger.roles.record_write(
         ROLE, write_id="m-0", record={**record, "role_id": "AROAEARLIER", "outcome": "written"}, now=NOW
     )
     oldest = versions(run)[-1]

@@ -31,4 +31,4 @@ def test_a_misspelt_family_is_not_held(run: Run, stack: Stack, family: str) -> N
     ran = run("stop", "--family", "wbe", "--yes")
     assert ran.code == 2
     assert "no active revision of the family wbe" in ran.err
-    assert stack.ledger.family_hold("wbe") is None
+    assert stack.ledger.families.hold("wbe") is None

@@ -16,7 +16,7 @@ def test_a_service_is_moved_to_a_successor_that_is_in_order(moving: Act) -> None
     moving.expect_comparison()
     moving.expect_move()
     assert moving.run().moved == 1
-    (move,) = moving.harness.ledger.ecs_writes("web")
+    (move,) = moving.harness.ledger.families.writes("web")
     assert (move.kind, move.outcome) == ("move-service", "written")
     assert (move.before, move.after) == (str(SOURCE), str(SUCCESSOR))
     (detail,) = moving.harness.sent.details("Remediation Completed")
@@ -100,7 +100,7 @@ def test_a_service_is_not_moved_to_a_successor_that_is_to_be_observed(moving: Ac
     moving.harness.world = replace(moving.harness.world, **{**changes, "task_definitions": both})
     assert moving.run().moved == 0
     assert "a tag pullguard:mode says that Pullguard is to observe only" in moving.failure()["why"]
-    assert (moving.requests(), moving.harness.ledger.ecs_writes("web")) == ([], ())
+    assert (moving.requests(), moving.harness.ledger.families.writes("web")) == ([], ())
 
 
 def test_a_tag_of_the_successor_that_lowers_nothing_keeps_no_service(moving: Act) -> None:
@@ -130,7 +130,7 @@ def test_a_refused_move_is_told(moving: Act) -> None:
 
 def test_a_service_that_was_written_to_too_often_is_left(moving: Act) -> None:
     moving.harness.writes_per_hour = 1
-    moving.harness.ledger.count_write(f"service {service().service_arn}", now=moving.harness.now())
+    moving.harness.ledger.write_counts.add(f"service {service().service_arn}", now=moving.harness.now())
     moving.expect_comparison()
     moving.run()
     assert "was written to 1 times in this hour" in moving.failure()["why"]
@@ -145,9 +145,9 @@ def test_a_service_that_stays_does_not_keep_the_others(moving: Act, which: str, 
     )
     moving.harness.writes_per_hour = 1
     if why == "the breaker is open":
-        moving.harness.ledger.count_write(f"service {service(which).service_arn}", now=moving.harness.now())
+        moving.harness.ledger.write_counts.add(f"service {service(which).service_arn}", now=moving.harness.now())
     if why == "it was moved back":
-        moving.harness.ledger.keep_move(service(which).service_arn, SOURCE, SUCCESSOR)
+        moving.harness.ledger.families.keep_move(service(which).service_arn, SOURCE, SUCCESSOR)
     moving.expect_comparison()
     for name in "abc":
         if name != which:

@@ -62,10 +62,10 @@ def test_what_iam_refuses_is_not_counted_and_kept_as_refused(act: Acted, ledger:
     assert {each["remediation"]["why"] for each in here.harness.sent.details("Remediation Failed")} == {
         "AWS refused iam:PutRolePolicy on the role web-execution (AccessDenied)"
     }
-    assert [each.outcome for each in ledger.writes(role_arn())] == ["refused"] * 3
+    assert [each.outcome for each in ledger.roles.writes(role_arn())] == ["refused"] * 3
     here.expect(render(policy_document(granted(GHCR))))
     assert here.patch(occasion="m-9").written
-    assert ledger.writes(role_arn())[-1].outcome == "written"
+    assert ledger.roles.writes(role_arn())[-1].outcome == "written"
 
 
 def test_any_other_error_of_iam_sends_the_message_back(act: Acted) -> None:
@@ -80,12 +80,12 @@ def test_a_policy_that_finds_no_room_is_told_and_not_tried(act: Acted, ledger: L
     # The grant alone would fit; with all that was granted before and is gone from the role, it does not.
     many = tuple(secret(f"{number:03}-{'x' * 100}") for number in range(70))
     before = granted(*many)
-    ledger.keep_grants(role_arn(), before, role_id=ROLE_ID)
+    ledger.roles.keep_grants(role_arn(), before, role_id=ROLE_ID)
     here = act(replace(BROKEN, secrets=(GHCR, *many)))
     assert not here.patch().written
     assert "more than the 10240 that IAM takes" in here.failure()["why"]
     assert "managed policy" in here.failure()["remedy"]
-    assert set(ledger.granted(role_arn())) == set(before)
+    assert set(ledger.roles.granted(role_arn())) == set(before)
 
 
 def test_a_role_with_eighty_secrets_fits_and_one_write_is_made_for_each(act: Acted) -> None:
@@ -97,7 +97,7 @@ def test_a_role_with_eighty_secrets_fits_and_one_write_is_made_for_each(act: Act
         patcher = RolePatcher(executor=here.harness.executor(), iam=here.iam)
         assert patcher.patch(request(family.arn), occasion=f"m-{number}").written
         here.harness.world.roles = (role(inline_policies=(own(*many[: number + 1]),)),)
-    assert set(here.harness.ledger.granted(role_arn())) == set(granted(*many))
+    assert set(here.harness.ledger.roles.granted(role_arn())) == set(granted(*many))
 
 
 def test_a_role_with_eighty_secrets_under_keys_of_their_own_is_told_where_it_ends(act: Acted) -> None:
@@ -151,7 +151,7 @@ def test_a_crash_before_it_is_told_leaves_the_open_breaker_to_the_next(act: Acte
     with pytest.raises(Crash):
         here.patch(occasion="m-2")
     scope = f"the grant of {GHCR.arn} on the role {role_arn()}"
-    assert not here.harness.ledger.happened(f"tripped {scope} {NOW:%Y-%m-%dT%H}", now=NOW)
+    assert not here.harness.ledger.claims.happened(f"tripped {scope} {NOW:%Y-%m-%dT%H}", now=NOW)
 
 
 def test_an_open_breaker_asks_for_another_look_until_the_hour_is_over(act: Acted) -> None:
@@ -194,10 +194,10 @@ def test_it_asks_once_in_a_quarter_for_the_same_event_and_again_after_a_crash(ac
 
 def test_what_another_run_is_at_is_looked_at_again_when_its_lease_has_ended(act: Acted, ledger: Ledger) -> None:
     here = act(BROKEN)
-    assert ledger.lock(f"write {role_arn()}", ROLE_LOCK_S, now=NOW)
+    assert ledger.claims.lock(f"write {role_arn()}", ROLE_LOCK_S, now=NOW)
     patched = here.patch()
     assert (patched.written, "another run is at" in patched.why) == (False, True)
-    assert (ledger.writes(role_arn()), last_delay_s(here)) == ((), ROLE_LOCK_S)
+    assert (ledger.roles.writes(role_arn()), last_delay_s(here)) == ((), ROLE_LOCK_S)
     here.harness.later(seconds=ROLE_LOCK_S)
     here.expect(render(policy_document(granted(GHCR))))
     assert here.patch(occasion="m-2").written

@@ -75,7 +75,7 @@ def test_the_write_is_remembered_before_it_is_made_and_its_grants_after(act: Act
     here.expect(render(policy_document(granted(GHCR))), error="ServiceFailure")
     with pytest.raises(ClientError):
         here.patch()
-    assert [item["sk"]["S"].split("#")[0] for item in ledger._items(f"ROLE#{role_arn()}")] == ["WRITE"]
+    assert [item["sk"]["S"].split("#")[0] for item in ledger.roles._items(f"ROLE#{role_arn()}")] == ["WRITE"]
     assert here.reported() == []
 
 
@@ -83,7 +83,7 @@ def test_what_iam_refused_does_not_enter_the_next_write(act: Acted, ledger: Ledg
     refused = act(BROKEN)
     refused.expect(render(policy_document(granted(GHCR))), error="AccessDenied")
     refused.patch()
-    assert ledger.granted(role_arn()) == ()
+    assert ledger.roles.granted(role_arn()) == ()
     other = act(World((task_definition(container(HUB, image="docker.io/acme/web:1")),), (role(),), (HUB,)))
     other.expect(render(policy_document(granted(HUB))))
     assert other.patch().written
@@ -136,7 +136,7 @@ NOTHING_TO_DO: dict[str, dict[str, Any]] = {
 def test_a_late_message_writes_nothing(act: Acted, changes: dict[str, Any], ledger: Ledger) -> None:
     here = act(**changes)
     assert here.patch().why == "nothing to grant any more"
-    assert (here.reported(), ledger.granted(role_arn())) == ([], ())
+    assert (here.reported(), ledger.roles.granted(role_arn())) == ([], ())
     (asked,) = here.harness.sent.messages  # whether the need is gone for good, the validator sees
     assert (asked["QueueUrl"], json.loads(asked["MessageBody"])["attempt"]) == ("validations", 1)
 
@@ -179,7 +179,7 @@ def test_what_the_policy_grants_beside_the_new_need(
     act: Acted, ledger: Ledger, case: tuple[tuple[Any, ...], tuple[Any, ...], Any, bool]
 ) -> None:
     present, known, now, stays = case
-    ledger.keep_grants(role_arn(), granted(*known), role_id=ROLE_ID)
+    ledger.roles.keep_grants(role_arn(), granted(*known), role_id=ROLE_ID)
     inline = (own(*present),) if present else ()
     here = act(replace(BROKEN, roles=(role(inline_policies=inline),), secrets=(GHCR, *([now] if now else ()))))
     here.expect(render(policy_document(granted(GHCR, *([HUB] if stays else [])))))
@@ -195,7 +195,7 @@ def test_what_containers_could_read_comes_back_by_the_roles_name_only(
     hub = replace(hub, tags={**hub.tags, "pullguard:registry": "docker.io"})
     definition = task_definition(container(ghcr))
     shared = replace(definition, raw={**definition.raw, "taskRoleArn": str(role_arn())})
-    ledger.keep_grants(role_arn(), granted(hub), role_id=ROLE_ID)
+    ledger.roles.keep_grants(role_arn(), granted(hub), role_id=ROLE_ID)
     here = act(World((shared,), (role(),), (ghcr, hub)))
     here.expect(render(policy_document(granted(ghcr, *([hub] if named else [])))))
     assert here.patch().written
@@ -215,7 +215,7 @@ NO_NEW_KEY: dict[str, Any] = {
 @pytest.mark.parametrize("now", NO_NEW_KEY.values(), ids=NO_NEW_KEY)
 def test_what_stands_gets_no_new_key_without_consent(act: Acted, ledger: Ledger, now: Any, to: Any) -> None:
     moved = replace(now, key=to)
-    ledger.keep_grants(role_arn(), granted(KEYED), role_id=ROLE_ID)
+    ledger.roles.keep_grants(role_arn(), granted(KEYED), role_id=ROLE_ID)
     here = act(replace(BROKEN, roles=(role(inline_policies=(own(KEYED),)),), secrets=(GHCR, moved)))
     here.expect(render(policy_document(granted(GHCR, KEYED))))
     assert here.patch().written
@@ -236,13 +236,13 @@ EARLIER: dict[str, tuple[str, bool, bool, bool]] = {
 @pytest.mark.parametrize("case", EARLIER.values(), ids=EARLIER)
 def test_what_a_role_was_granted_goes_with_it(act: Acted, ledger: Ledger, case: tuple[str, bool, bool, bool]) -> None:
     whose, present, consented, stays = case
-    ledger.keep_grants(role_arn(), granted(HUB), role_id=whose)
+    ledger.roles.keep_grants(role_arn(), granted(HUB), role_id=whose)
     inline = (own(HUB),) if present else ()
     now = HUB if consented else UNTAGGED
     here = act(replace(BROKEN, roles=(role(inline_policies=inline),), secrets=(GHCR, now)))
     here.expect(render(policy_document(granted(GHCR, *([HUB] if stays else [])))))
     assert here.patch().written
-    known = {each.granted for each in ledger.grant_records(role_arn())}
+    known = {each.granted for each in ledger.roles.grant_records(role_arn())}
     assert known == set(granted(GHCR, *([HUB] if whose != "AROAEARLIER" else [])))
 
 
@@ -259,7 +259,7 @@ def test_every_arn_that_a_write_adds_or_takes_away_is_told(
     act: Acted, ledger: Ledger, case: tuple[tuple[Any, ...], tuple[Any, ...], Any, str]
 ) -> None:
     present, known, now, words = case
-    ledger.keep_grants(role_arn(), granted(*known), role_id=ROLE_ID)
+    ledger.roles.keep_grants(role_arn(), granted(*known), role_id=ROLE_ID)
     here = act(replace(BROKEN, roles=(role(inline_policies=(own(*present),) if present else ()),), secrets=(GHCR, now)))
     here.expect(render(policy_document(granted(GHCR, *([now] if known else [])))))
     assert here.patch().written
@@ -271,7 +271,7 @@ def test_every_arn_that_a_write_adds_or_takes_away_is_told(
 def test_what_cannot_be_read_stays_as_it_stands_and_holds_up_nothing(
     act: Acted, ledger: Ledger, known: tuple[Any, ...]
 ) -> None:
-    ledger.keep_grants(role_arn(), granted(*known))
+    ledger.roles.keep_grants(role_arn(), granted(*known))
     unread = {str(HUB.arn): denied()}
     here = act(replace(BROKEN, roles=(role(inline_policies=(own(HUB),)),), unreadable=unread))
     here.expect(render(policy_document(granted(GHCR, HUB))))
@@ -281,7 +281,7 @@ def test_what_cannot_be_read_stays_as_it_stands_and_holds_up_nothing(
 
 
 def test_what_cannot_be_read_is_not_added(act: Acted, ledger: Ledger) -> None:
-    ledger.keep_grants(role_arn(), granted(HUB))
+    ledger.roles.keep_grants(role_arn(), granted(HUB))
     here = act(replace(BROKEN, unreadable={str(HUB.arn): denied()}))
     here.expect(render(policy_document(granted(GHCR))))
     assert here.patch().written
@@ -299,7 +299,7 @@ def test_a_secret_that_has_moved_to_another_key_takes_the_right_to_the_old_one_a
     act: Acted, ledger: Ledger, case: tuple[Any, Any, Any]
 ) -> None:
     before, now, after = case
-    ledger.keep_grants(role_arn(), granted(before))
+    ledger.roles.keep_grants(role_arn(), granted(before))
     here = act(replace(BROKEN, roles=(role(inline_policies=(own(before),)),), secrets=(GHCR, now)))
     here.expect(render(policy_document(granted(GHCR, after))))
     assert here.patch().written
@@ -309,7 +309,7 @@ def test_what_this_stack_did_not_grant_is_none_of_its_ledgers(act: Acted, ledger
     here = act(replace(BROKEN, roles=(role(inline_policies=(own(HUB),)),), secrets=(GHCR, HUB)))
     here.expect(render(policy_document(granted(GHCR, HUB))))
     assert here.patch().written
-    assert set(ledger.granted(role_arn())) == set(granted(GHCR))
+    assert set(ledger.roles.granted(role_arn())) == set(granted(GHCR))
 
 
 ALIEN = {

@@ -10,6 +10,7 @@ from pullguard.domain.errors import NotNow
 from pullguard.domain.role_policy import policy_document, render
 from pullguard.domain.stop import GO_ON, Stop, switch_text
 from pullguard.store.ledger import Ledger
+from pullguard.store.roles import RoleStore
 from tests.fakes import granted, role_arn
 from tests.unit.workflows.patch_role.scene import BROKEN, GHCR, Acted
 
@@ -23,7 +24,7 @@ def test_while_everything_is_stopped_nothing_is_written_and_what_would_be_is_tol
     (detail,) = here.harness.sent.details("Remediation Planned")
     assert f"everything is stopped {STOP}" in detail["remediation"]["why"]
     assert "pullguard resume" in detail["remediation"]["remedy"]
-    assert here.harness.ledger.granted(role_arn()) == ()
+    assert here.harness.ledger.roles.granted(role_arn()) == ()
     assert here.reported() == ["Remediation Planned"]
 
 
@@ -53,29 +54,29 @@ def test_a_stop_uses_up_nothing_of_the_hours_writes(act: Acted) -> None:
 
 
 def test_a_held_role_is_left_alone_and_no_other(act: Acted, ledger: Ledger) -> None:
-    ledger.save_hold(role_arn(), STOP)
+    ledger.roles.save_hold(role_arn(), STOP)
     here = act(BROKEN)
     assert not here.patch().written
     (detail,) = here.harness.sent.details("Remediation Planned")
     assert f"the role is held {STOP}" in detail["remediation"]["why"]
     assert "pullguard resume web-execution" in detail["remediation"]["remedy"]
-    ledger.end_hold(role_arn())
+    ledger.roles.end_hold(role_arn())
     here.expect(render(policy_document(granted(GHCR))))
     assert here.patch(occasion="m-2").written
 
 
 def test_a_hold_that_comes_between_the_proof_and_the_write_stops_the_write(act: Acted, ledger: Ledger) -> None:
     here = act(BROKEN)
-    kept = Ledger.record_write
+    kept = RoleStore.record_write
 
-    def hold_then_keep(self: Ledger, *args: Any, **kwargs: Any) -> None:
-        ledger.save_hold(role_arn(), STOP)
+    def hold_then_keep(self: RoleStore, *args: Any, **kwargs: Any) -> None:
+        ledger.roles.save_hold(role_arn(), STOP)
         kept(self, *args, **kwargs)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(Ledger, "record_write", hold_then_keep)
+        patched.setattr(RoleStore, "record_write", hold_then_keep)
         assert not here.patch().written
-    assert [each.outcome for each in ledger.writes(role_arn())] == ["refused"]
+    assert [each.outcome for each in ledger.roles.writes(role_arn())] == ["refused"]
 
 
 @pytest.mark.parametrize("code", ["ParameterNotFound", "AccessDeniedException", "ThrottlingException"])
@@ -86,4 +87,4 @@ def test_without_an_answer_nothing_is_written_and_the_message_comes_back(act: Ac
             here.patch(occasion=occasion)
     assert here.reported() == ["Remediation Failed"]
     assert "ssm:GetParameter" in here.failure()["why"] or code == "ParameterNotFound"
-    assert here.harness.ledger.granted(role_arn()) == ()
+    assert here.harness.ledger.roles.granted(role_arn()) == ()

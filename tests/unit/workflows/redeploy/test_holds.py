@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from pullguard.domain.errors import NotNow
 from pullguard.domain.stop import Stop, switch_text
-from pullguard.store.ledger import Ledger
+from pullguard.store.intents import IntentStore
 from pullguard.workflows.redeploy import BY_HAND
 from tests.fakes import role
 from tests.flows import Harness
@@ -18,8 +18,8 @@ from tests.unit.workflows.redeploy.scene import ASKED_FOR, Services, run
 HOLD = Stop(by="ada", at="2026-11-23T11:59:00+00:00")
 HELD: dict[str, Callable[[Harness], None]] = {
     "everything is stopped": lambda here: setattr(here, "stop", switch_text(HOLD)),
-    "the family is held": lambda here: here.ledger.save_family_hold("web", HOLD),
-    "the role is held": lambda here: here.ledger.save_hold(role().arn, HOLD),
+    "the family is held": lambda here: here.ledger.families.save_hold("web", HOLD),
+    "the role is held": lambda here: here.ledger.roles.save_hold(role().arn, HOLD),
 }
 
 
@@ -30,7 +30,7 @@ def test_what_is_held_is_not_redeployed_and_told_once_for_each_service(harness: 
     services = Services(harness)
     for occasion in ("m-1", "m-2"):
         assert f"{held} since" in run(harness, services, occasion=occasion).why
-    assert (services.redeployed, harness.ledger.ecs_writes("web")) == ([], ())
+    assert (services.redeployed, harness.ledger.families.writes("web")) == ([], ())
     reported = [each["remediation"] for each in harness.sent.details("Remediation Planned")]
     assert [each["target"] for each in reported] == [arn_of("a"), arn_of("b")]
     assert all(held in each["why"] and "pullguard resume" in each["remedy"] for each in reported)
@@ -39,8 +39,8 @@ def test_what_is_held_is_not_redeployed_and_told_once_for_each_service(harness: 
 
 def test_another_familys_and_another_roles_hold_hold_nothing(harness: Harness) -> None:
     harness.validate(ASKED_FOR)
-    harness.ledger.save_family_hold("web-2", HOLD)
-    harness.ledger.save_hold(role(name="other").arn, HOLD)
+    harness.ledger.families.save_hold("web-2", HOLD)
+    harness.ledger.roles.save_hold(role(name="other").arn, HOLD)
     services = Services(harness)
     run(harness, services)
     assert services.redeployed == [arn_of("a")]
@@ -51,17 +51,17 @@ def test_a_hold_that_comes_between_the_proof_and_the_write_stops_the_redeploymen
     harness: Harness, monkeypatch: pytest.MonkeyPatch, held: str
 ) -> None:
     harness.validate(ASKED_FOR)
-    intend = Ledger.intend
+    intend = IntentStore.keep
 
-    def intend_and_hold(ledger: Ledger, *args: Any, **named: Any) -> None:
-        intend(ledger, *args, **named)
+    def intend_and_hold(store: IntentStore, *args: Any, **named: Any) -> None:
+        intend(store, *args, **named)
         HELD[held](harness)
 
-    monkeypatch.setattr(Ledger, "intend", intend_and_hold)
+    monkeypatch.setattr(IntentStore, "keep", intend_and_hold)
     services = Services(harness)
     assert held in run(harness, services).why
     assert services.redeployed == []
-    assert [write.outcome for write in harness.ledger.ecs_writes("web")] == ["refused"]
+    assert [write.outcome for write in harness.ledger.families.writes("web")] == ["refused"]
     assert harness.sent.reported() == ["Remediation Planned", "Remediation Planned"]
 
 

@@ -145,7 +145,7 @@ def test_an_open_breaker_asks_once_for_all_services_that_ran_into_it(ledger: Led
     here = Harness(ledger, world(*services_of), rules=ON, writes_per_hour=1)
     here.validate(ASKED_FOR)
     for each in services_of:
-        ledger.count_write(f"service {each.service_arn}", now=here.time)
+        ledger.write_counts.add(f"service {each.service_arn}", now=here.time)
     assert run(here, Services(here)).redeployed is None
     (asked,) = here.sent.bodies("validations")
     assert asked["cause"] == ASKED_FOR.provenance.to_dict()

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from pullguard.domain.stop import GO_ON, Stop, switch_text
-from pullguard.store.ledger import Ledger
+from pullguard.store.families import FamilyStore
 from pullguard.workflows.reregister import LOCK_S
 from tests.fakes import role_arn
 from tests.unit.workflows.reregister.scene import STALE, SUCCESSOR, Act, Acted
@@ -28,8 +28,8 @@ def test_right_after_it_ends_the_next_message_registers(act: Acted, held: str) -
         hold(here, held)
     assert here.run().registered is None
     here.harness.stop = GO_ON
-    here.harness.ledger.end_family_hold("web")
-    here.harness.ledger.end_hold(role_arn())
+    here.harness.ledger.families.end_hold("web")
+    here.harness.ledger.roles.end_hold(role_arn())
     here.expect_description()
     here.expect_registration()
     assert here.run(occasion="m-2").registered == str(SUCCESSOR)
@@ -45,9 +45,9 @@ def test_while_everything_is_stopped_no_service_is_moved(moving: Act) -> None:
 def hold(here: Act, held: str) -> None:
     stop = Stop(by="ada", at="2026-11-23T11:59:00+00:00")
     if held == "family":
-        here.harness.ledger.save_family_hold("web", stop)
+        here.harness.ledger.families.save_hold("web", stop)
     else:
-        here.harness.ledger.save_hold(role_arn(), stop)
+        here.harness.ledger.roles.save_hold(role_arn(), stop)
 
 
 @pytest.mark.parametrize("held", ["family", "role"])
@@ -68,13 +68,13 @@ def test_where_the_family_or_the_role_is_held_no_service_is_moved(moving: Act, h
 
 
 def hold_before_the_record(here: Act, monkeypatch: pytest.MonkeyPatch, held: str) -> None:
-    kept = Ledger.record_ecs_write
+    kept = FamilyStore.record_write
 
-    def hold_then_keep(ledger: Ledger, *args: Any, **kwargs: Any) -> None:
+    def hold_then_keep(store: FamilyStore, *args: Any, **kwargs: Any) -> None:
         hold(here, held)
-        kept(ledger, *args, **kwargs)
+        kept(store, *args, **kwargs)
 
-    monkeypatch.setattr(Ledger, "record_ecs_write", hold_then_keep)
+    monkeypatch.setattr(FamilyStore, "record_write", hold_then_keep)
 
 
 @pytest.mark.parametrize("held", ["family", "role"])
@@ -85,7 +85,7 @@ def test_a_hold_that_comes_between_the_proof_and_the_write_stops_the_registratio
     here.expect_description()
     hold_before_the_record(here, monkeypatch, held)
     assert here.run().registered is None
-    assert [write.outcome for write in here.harness.ledger.ecs_writes("web")] == ["refused"]
+    assert [write.outcome for write in here.harness.ledger.families.writes("web")] == ["refused"]
     assert here.reported() == ["Remediation Planned"]
 
 
@@ -97,5 +97,5 @@ def test_a_hold_that_comes_between_the_proof_and_the_write_stops_the_move(
     moving.expect_service()
     hold_before_the_record(moving, monkeypatch, held)
     assert moving.run().moved == 0
-    assert [write.outcome for write in moving.harness.ledger.ecs_writes("web")] == ["refused"]
+    assert [write.outcome for write in moving.harness.ledger.families.writes("web")] == ["refused"]
     assert moving.reported() == ["Remediation Planned"]

@@ -174,12 +174,12 @@ def test_what_was_written_to_ecs_is_in_the_history(act: Acted, error: str | None
     here.expect_registration(error=error)
     with suppress(ClientError):
         here.run()
-    (write,) = here.harness.ledger.ecs_writes("web")
-    assert here.harness.ledger.families() == ("web",)
+    (write,) = here.harness.ledger.families.writes("web")
+    assert here.harness.ledger.families.known() == ("web",)
     assert (write.kind, write.outcome, write.before) == ("reregister", outcome, str(SOURCE))
     assert write.after == (None if error else str(SUCCESSOR))
     assert (write.cause, write.event_id) == (CAUSE.kind, CAUSE.event_id)
-    assert here.harness.ledger.written_in_hour("family web", now=NOW) == (0 if error else 1)
+    assert here.harness.ledger.write_counts.in_hour("family web", now=NOW) == (0 if error else 1)
 
 
 def test_any_other_error_of_ecs_sends_the_message_back(act: Acted) -> None:
@@ -196,8 +196,8 @@ def test_the_circuit_breaker_stops_and_tells(act: Acted) -> None:
     here.expect_description()
     here.expect_registration()
     here.run()
-    for done in here.harness.ledger.done_in("web"):  # a person undid it, and allows it again
-        here.harness.ledger.let_again("web", done)
+    for done in here.harness.ledger.families.done_in("web"):  # a person undid it, and allows it again
+        here.harness.ledger.families.let_again("web", done)
     here.harness.later(seconds=LOCK_S)
     here.run(occasion="m-2")
     assert "family web was written to 1 times in this hour" in here.failure()["why"]

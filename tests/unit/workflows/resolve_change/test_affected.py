@@ -19,8 +19,8 @@ from tests.unit.workflows.resolve_change.scene import API, EVENTS, GHCR, OTHER, 
 
 
 def test_the_world_of_these_tests_is_known_to_the_ledger(harness: Harness) -> None:
-    assert harness.ledger.dependents(str(GHCR.arn)) == (API, WEB)
-    assert harness.ledger.dependents(str(key().arn)) == (API,)
+    assert harness.ledger.entries.dependents(str(GHCR.arn)) == (API, WEB)
+    assert harness.ledger.entries.dependents(str(key().arn)) == (API,)
 
 
 AFFECTED: dict[str, list[Any]] = {
@@ -126,7 +126,7 @@ ONE_QUERY = (
 @pytest.mark.parametrize("name", ONE_QUERY)
 def test_who_is_affected_is_one_query_and_no_question_to_aws(harness: Harness, name: str) -> None:
     calls: Counter[str] = Counter()
-    client = harness.ledger._client
+    client = harness.ledger.entries._client
     client.meta.events.register(
         "before-call.dynamodb", lambda model, **_: calls.update([model.name]), unique_id="count"
     )
@@ -143,7 +143,7 @@ def test_who_is_affected_is_one_query_and_no_question_to_aws(harness: Harness, n
 
 
 def test_what_nobody_uses_concerns_nobody(harness: Harness) -> None:
-    harness.ledger.save_sweep_state({"sweep": "1"})
+    harness.definition_store.save_sweep_state({"sweep": "1"})
     text = (
         sample("put-secret-value").replace("registry/ghcr-AbCdEf", "nobodys-Nobody").replace("registry/ghcr", "nobodys")
     )
@@ -179,8 +179,8 @@ def test_a_first_sweep_that_came_to_nothing_is_asked_for_again(ledger: Ledger) -
 
 
 def test_after_a_sweep_an_event_that_concerns_nobody_asks_for_none(ledger: Ledger) -> None:
-    ledger.save_sweep_state({"sweep": "1"})
     here = Harness(ledger, World())
+    here.definition_store.save_sweep_state({"sweep": "1"})
     assert not resolver(here).resolve(sample("put-secret-value")).cold
     assert here.sent.messages == []
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pullguard.store.ledger import Ledger
+from pullguard.store.claims import ClaimStore
 from pullguard.workflows.resolve_change import CLAIM_S, COPIES_S, STOPS_S
 from tests.fakes import Crash, World, container, role, task_definition
 from tests.flows import Harness, request
@@ -68,7 +68,7 @@ def test_what_a_run_that_died_at_once_took_up_is_taken_up_again(
     harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:  # nothing is said of a run that ends at its time limit
-        patched.setattr(Ledger, "keep_taken_up", lambda *_, **__: None)
+        patched.setattr(ClaimStore, "keep_taken_up", lambda *_, **__: None)
         harness.sent.failing.append("send_message_batch")
         with pytest.raises(Crash):
             resolver(harness).resolve(NATIVE)

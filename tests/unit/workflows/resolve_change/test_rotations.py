@@ -108,11 +108,11 @@ def test_long_after_the_move_the_end_of_a_rotation_asks_everybody(harness: Harne
 
 
 def test_how_a_rotation_ended_is_remembered(harness: Harness) -> None:
-    assert harness.ledger.rotation_end(GHCR.arn) is None
+    assert harness.ledger.rotations.end(GHCR.arn) is None
     resolver(harness).resolve(sample("rotation-started"))
-    assert harness.ledger.rotation_end(GHCR.arn) is None
+    assert harness.ledger.rotations.end(GHCR.arn) is None
     resolver(harness).resolve(sample("rotation-failed"))
-    end = harness.ledger.rotation_end(GHCR.arn)
+    end = harness.ledger.rotations.end(GHCR.arn)
     assert end is not None
     assert (end.outcome, end.step) == ("failed", "testSecret")
 
@@ -122,11 +122,11 @@ def test_an_earlier_end_that_comes_later_changes_nothing(harness: Harness) -> No
     failed["time"] = "2026-11-23T00:00:10Z"
     resolver(harness).resolve(json.dumps(failed))
     resolver(harness).resolve(sample("rotation-succeeded"))
-    end = harness.ledger.rotation_end(GHCR.arn)
+    end = harness.ledger.rotations.end(GHCR.arn)
     assert end is not None
     assert end.outcome == "failed"
 
 
 def test_the_rotation_of_a_secret_that_nobody_uses_is_not_remembered(ledger: Ledger) -> None:
     resolver(Harness(ledger, World())).resolve(sample("rotation-failed"))
-    assert ledger.rotation_end(GHCR.arn) is None
+    assert ledger.rotations.end(GHCR.arn) is None

@@ -12,7 +12,7 @@ from pullguard.domain.provenance import Provenance
 from pullguard.domain.references import role_name
 from pullguard.domain.role import NamedPolicy
 from pullguard.domain.role_policy import POLICY_NAME, Granted, policy_document, render
-from pullguard.store.ledger import Entry
+from pullguard.store.entries import Entry
 from pullguard.store.task_definitions import Sweep
 from pullguard.workflows.patch_role import RolePatcher
 from pullguard.workflows.revoke import Revoker, Withdrawn
@@ -58,15 +58,15 @@ class Act:
         self.revoke, self.grace_days = True, GRACE_DAYS
         self.sweeps = 0
         harness.starts.keep_schedules(())
-        harness.ledger.record_write(
+        harness.ledger.roles.record_write(
             ROLE, write_id="m-0", record=record(None, render(policy_document(granted(*held)))), now=NOW
         )
-        harness.ledger.keep_grants(ROLE, granted(*held), task_definition=str(revision_arn("web", 6)))
+        harness.ledger.roles.keep_grants(ROLE, granted(*held), task_definition=str(revision_arn("web", 6)))
 
     def know(self) -> None:
         """Let the ledger know what the world's task definitions reference, as their validations do."""
         for each in self.harness.world.task_definitions:
-            self.harness.ledger.keep_references(each.arn, Entry(), references(self.harness.world, each))
+            self.harness.ledger.entries.keep_references(each.arn, Entry(), references(self.harness.world, each))
 
     def sweep(self, *, complete: bool = True) -> str:
         """Let a sweep go over everything; return its id."""
@@ -121,7 +121,7 @@ class Act:
         return [each["role"] for each in self.harness.sent.bodies("grants.fifo")]
 
     def kept(self) -> set[Granted]:
-        return set(self.harness.ledger.granted(ROLE))
+        return set(self.harness.ledger.roles.granted(ROLE))
 
     def reported(self) -> list[str]:
         return self.harness.sent.reported()

@@ -53,7 +53,7 @@ STOP = Stop(by="ada", at="2026-11-23T11:59:00+00:00")
 def test_while_it_is_stopped_or_held_nothing_is_taken_back(act: Acted, how: str) -> None:
     here = act(UNUSED, stop=switch_text(STOP)) if how == "stopped" else act(UNUSED)
     if how == "held":
-        here.harness.ledger.save_hold(ROLE, STOP)
+        here.harness.ledger.roles.save_hold(ROLE, STOP)
     here.unused_for(GRACE_DAYS)
     assert here.review().withdrawn == 0
     assert str(STOP) in here.why("Remediation Planned")
@@ -63,7 +63,7 @@ def test_while_it_is_stopped_or_held_nothing_is_taken_back(act: Acted, how: str)
 def test_the_circuit_breaker_counts_withdrawals_too(act: Acted) -> None:
     here = act(UNUSED, writes_per_hour=1)
     here.unused_for(GRACE_DAYS)
-    here.harness.ledger.count_write(f"the grant of {GHCR.arn} on the role {ROLE}", now=here.harness.time)
+    here.harness.ledger.write_counts.add(f"the grant of {GHCR.arn} on the role {ROLE}", now=here.harness.time)
     assert here.review().withdrawn == 0
     assert "was written to 1 times in this hour" in here.why("Remediation Failed")
 
@@ -90,7 +90,7 @@ def test_a_run_that_dies_after_the_write_is_made_good_by_the_next_exactly_once(a
     here.harness.later(seconds=ROLE_LOCK_S)
     assert here.review(occasion="m-2").withdrawn == 0
     assert here.kept() == set(granted(HUB))
-    assert len(here.harness.ledger.writes(ROLE)) == 2
+    assert len(here.harness.ledger.roles.writes(ROLE)) == 2
 
 
 @pytest.mark.parametrize(("minutes", "revoked"), [(1, 0), (6, 1)], ids=["a-moment-ago", "long-ago"])
@@ -99,10 +99,10 @@ def test_what_was_granted_a_moment_ago_and_iam_does_not_show_yet_is_not_written_
 ) -> None:
     here, quay = act(UNUSED), secret("registry/quay", "QuayQu", registry="quay.io")
     here.unused_for(GRACE_DAYS)
-    here.harness.ledger.record_write(
+    here.harness.ledger.roles.record_write(
         ROLE, write_id="m-0", record={}, now=here.harness.time - timedelta(minutes=minutes)
     )
-    here.harness.ledger.keep_grants(ROLE, granted(quay))
+    here.harness.ledger.roles.keep_grants(ROLE, granted(quay))
     if revoked:
         here.expect_put(HUB)
     reviewed = here.review()

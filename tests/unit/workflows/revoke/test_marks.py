@@ -16,7 +16,7 @@ def test_marks_are_set_although_nothing_is_to_be_revoked(act: Acted) -> None:
     here = act(UNUSED)
     here.revoke = False
     here.unused_for(GRACE_DAYS)
-    marks = {each.granted.secret: each.unused_since for each in here.harness.ledger.grant_records(ROLE)}
+    marks = {each.granted.secret: each.unused_since for each in here.harness.ledger.roles.grant_records(ROLE)}
     assert marks == {GHCR.arn: NOW, HUB.arn: None}
     assert here.asked() == []
 
@@ -24,7 +24,7 @@ def test_marks_are_set_although_nothing_is_to_be_revoked(act: Acted) -> None:
 def test_a_mark_of_an_earlier_sweep_is_none_of_the_last_ones(act: Acted) -> None:
     here = act(UNUSED)
     here.unused_for(GRACE_DAYS)
-    (due,) = (each for each in here.harness.ledger.grant_records(ROLE) if each.unused_since)
+    (due,) = (each for each in here.harness.ledger.roles.grant_records(ROLE) if each.unused_since)
     assert due.is_due("s-2", grace_days=GRACE_DAYS, now=here.harness.time)
     assert not due.is_due("s-3", grace_days=GRACE_DAYS, now=here.harness.time)
 

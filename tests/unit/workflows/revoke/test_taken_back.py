@@ -39,7 +39,7 @@ def test_every_withdrawal_is_recorded_as_the_other_writes_are(act: Acted) -> Non
     here.unused_for(GRACE_DAYS)
     here.expect_put(HUB)
     here.review()
-    written = here.harness.ledger.writes(ROLE)[-1]
+    written = here.harness.ledger.roles.writes(ROLE)[-1]
     assert written.at == here.harness.time.isoformat()
     assert (written.cause, written.event_id, written.by) == (LISTED, "s-2", "pullguard")
     assert written.task_definition == str(revision_arn("web", 6))
@@ -60,7 +60,7 @@ def test_a_policy_that_would_be_empty_is_deleted(act: Acted) -> None:
     here.unused_for(GRACE_DAYS)
     here.expect_delete()
     assert here.review().withdrawn == 1
-    assert here.harness.ledger.writes(ROLE)[-1].after is None
+    assert here.harness.ledger.roles.writes(ROLE)[-1].after is None
     assert here.kept() == set()
 
 
@@ -106,7 +106,7 @@ def test_what_only_a_dead_revision_names_goes(act: Acted) -> None:
 def test_what_a_run_that_died_had_granted_is_known_by_the_record_of_its_write(act: Acted) -> None:
     here = act(replace(UNUSED, roles=(holder(GHCR, HUB, KEYED),), secrets=(GHCR, HUB, KEYED)))
     before, after = (render(policy_document(granted(*held))) for held in ((GHCR, HUB), (GHCR, HUB, KEYED)))
-    here.harness.ledger.record_write(ROLE, write_id="m-9", record=record(before, after), now=NOW)
+    here.harness.ledger.roles.record_write(ROLE, write_id="m-9", record=record(before, after), now=NOW)
     here.unused_for(GRACE_DAYS)
     here.expect_put(HUB, KEYED)
     assert here.review().withdrawn == 1

@@ -15,7 +15,7 @@ from pullguard.domain.role import NamedPolicy
 from pullguard.domain.role_policy import POLICY_NAME, policy_document
 from pullguard.domain.task_definition import TaskDefinition
 from pullguard.domain.usage import ScheduleUse, Usage
-from pullguard.store.ledger import Entry
+from pullguard.store.entries import Entry
 from pullguard.workflows.revoke import DEPENDENTS_MAX, Revoker
 from tests.fakes import ACCOUNT, NOW, ROLE_ID, container, denied, granted, revision_arn, role, task_definition
 from tests.unit.workflows.revoke.scene import GHCR, GRACE_DAYS, HUB, KEYED, ROLE, UNUSED, Act, Acted, holder
@@ -69,7 +69,7 @@ def test_an_incomplete_sweep_takes_back_nothing_and_asks_for_nothing(act: Acted)
 def test_whoever_needs_it_again_for_a_day_begins_a_new_grace(act: Acted) -> None:
     here = act(UNUSED)
     here.unused_for(GRACE_DAYS - 1)
-    here.harness.ledger.keep_grants(ROLE, granted(GHCR), task_definition=str(revision_arn()))
+    here.harness.ledger.roles.keep_grants(ROLE, granted(GHCR), task_definition=str(revision_arn()))
     here.harness.later(days=1)
     here.sweep()
     assert here.asked() == []
@@ -142,7 +142,7 @@ def test_what_is_started_with_another_role_keeps_nothing(
 
 NOT_KNOWN: dict[str, Callable[[Act], None]] = {
     "schedules-denied": lambda here: here.harness.starts.keep_schedules(denied("scheduler:ListSchedules")),
-    "schedules-never-listed": lambda here: here.harness.ledger._delete("SCHEDULES", "LISTED"),
+    "schedules-never-listed": lambda here: here.harness.starts._delete("SCHEDULES", "LISTED"),
     "what-is-started": lambda here: (
         here.harness.starts.keep_alone(FORGOTTEN.arn, ran=True),
         here.harness.world.unreadable.update({str(FORGOTTEN.arn): denied("ecs:DescribeTaskDefinition")}),
@@ -188,7 +188,7 @@ def test_more_dependents_than_can_be_described_take_back_nothing(act: Acted) -> 
     here.unused_for(GRACE_DAYS)
     for number in range(DEPENDENTS_MAX):
         arn = revision_arn(f"f{number}")
-        here.harness.ledger.keep_references(arn, Entry(), frozenset({role_name(ACCOUNT, "web-execution")}))
+        here.harness.ledger.entries.keep_references(arn, Entry(), frozenset({role_name(ACCOUNT, "web-execution")}))
     assert "too many" in here.review().why
 
 
@@ -236,7 +236,9 @@ def test_a_review_of_another_accounts_role_is_rejected(act: Acted) -> None:
 def test_what_an_earlier_role_of_the_name_was_granted_is_nothing_to_take_back(act: Acted) -> None:
     # The role's new owner wrote the very grants that the earlier role had.
     here = act(UNUSED)
-    here.harness.ledger.keep_grants(ROLE, granted(GHCR), role_id=ROLE_ID, task_definition=str(revision_arn("web", 6)))
+    here.harness.ledger.roles.keep_grants(
+        ROLE, granted(GHCR), role_id=ROLE_ID, task_definition=str(revision_arn("web", 6))
+    )
     here.unused_for(GRACE_DAYS)
     again = tuple(replace(each, role_id="AROAAGAIN") for each in here.harness.world.roles)
     here.harness.world = replace(here.harness.world, roles=again)

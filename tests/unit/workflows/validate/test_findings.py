@@ -81,7 +81,7 @@ def test_a_task_definition_that_is_gone_resolves_its_findings_and_is_forgotten(h
     here.world = World()
     here.validate()
     assert here.sent.reported() == ["Finding Opened", "Finding Resolved"]
-    assert here.ledger.dependents(str(GHCR.arn)) == ()
+    assert here.ledger.entries.dependents(str(GHCR.arn)) == ()
 
 
 def test_an_old_revision_that_nothing_runs_has_no_findings(harness: Staged) -> None:

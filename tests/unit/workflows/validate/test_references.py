@@ -7,11 +7,11 @@ from tests.unit.workflows.validate.scene import GHCR, HEALTHY, KEYED, Staged, wo
 def test_the_edges_are_those_of_the_present_references(harness: Staged) -> None:
     here = harness(HEALTHY)
     here.validate()
-    assert here.ledger.dependents(str(GHCR.arn)) == (revision_arn(),)
+    assert here.ledger.entries.dependents(str(GHCR.arn)) == (revision_arn(),)
     here.world = World((task_definition(container(KEYED)),), (role(reads=[KEYED]),), (KEYED,))
     here.validate()
-    assert here.ledger.dependents(str(GHCR.arn)) == ()
-    assert here.ledger.dependents(str(key().arn)) == (revision_arn(),)
+    assert here.ledger.entries.dependents(str(GHCR.arn)) == ()
+    assert here.ledger.entries.dependents(str(key().arn)) == (revision_arn(),)
 
 
 def test_edges_stay_where_the_task_definition_could_not_be_read(harness: Staged) -> None:
@@ -19,7 +19,7 @@ def test_edges_stay_where_the_task_definition_could_not_be_read(harness: Staged)
     here.validate()
     here.world = world(HEALTHY, unreadable={"task-definition": denied()})
     here.validate()
-    assert here.ledger.dependents(str(GHCR.arn)) == (revision_arn(),)
+    assert here.ledger.entries.dependents(str(GHCR.arn)) == (revision_arn(),)
 
 
 def test_a_malformed_reference_is_a_finding_and_no_crash(harness: Staged) -> None:

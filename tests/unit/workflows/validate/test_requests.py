@@ -107,14 +107,14 @@ def test_a_finding_is_kept_with_whether_its_fix_follows(
 ) -> None:
     here = harness(world, mode=mode)
     here.validate()
-    assert {each.finding.observed for each in here.ledger.entry(revision_arn()).findings} == {observed}
+    assert {each.finding.observed for each in here.ledger.entries.get(revision_arn()).findings} == {observed}
 
 
 def test_the_grant_record_says_under_which_key_a_secret_that_is_gone_comes_back(harness: Staged) -> None:
     here = harness(replace(HEALTHY, secrets=(), task_definitions=(task_definition(container(KEYED)),)))
-    here.ledger.keep_grants(role().arn, granted(KEYED))
+    here.ledger.roles.keep_grants(role().arn, granted(KEYED))
     here.validate()
-    (kept,) = here.ledger.entry(revision_arn()).findings
+    (kept,) = here.ledger.entries.get(revision_arn()).findings
     assert f"--kms-key-id {key().arn}" in str(kept.finding.remedy.snippet)
     assert "pullguard:registry,Value=ghcr.io" in str(kept.finding.remedy.snippet)
 

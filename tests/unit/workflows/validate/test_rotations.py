@@ -27,7 +27,7 @@ def evidence_of(here: Harness) -> str:
 def test_a_rotation_that_failed_is_told_with_what_is_at_risk(harness: Staged, outcome: Any) -> None:
     running = replace(service(), desired_count=2, running_count=2)
     here = harness(replace(ROTATING, running=Usage(newest=True, services=(running, service("other")))))
-    here.ledger.keep_rotation_end(ROTATED.arn, replace(FAILED, outcome=outcome))
+    here.ledger.rotations.keep(ROTATED.arn, replace(FAILED, outcome=outcome))
     here.validate(request(kind="RotationFailed"))
     evidence = evidence_of(here)
     assert "in the setSecret step of its function" in evidence
@@ -44,17 +44,17 @@ ENDED_WELL = {
 @pytest.mark.parametrize("end", ENDED_WELL.values(), ids=ENDED_WELL)
 def test_a_rotation_that_ended_well_is_not_told(harness: Staged, end: RotationEnd) -> None:
     here = harness(ROTATING)
-    here.ledger.keep_rotation_end(ROTATED.arn, end)
+    here.ledger.rotations.keep(ROTATED.arn, end)
     assert here.validate(request(kind="RotationSucceeded")).findings == 0
 
 
 def test_a_rotation_that_failed_is_resolved_by_the_next_one_and_by_nothing_before_it(harness: Staged) -> None:
     here = harness(ROTATING)
-    here.ledger.keep_rotation_end(ROTATED.arn, FAILED)
+    here.ledger.rotations.keep(ROTATED.arn, FAILED)
     here.validate(request(kind="RotationFailed"))
     here.validate(request(kind="Sweep"))
     assert here.sent.reported() == ["Finding Opened"]
-    here.ledger.keep_rotation_end(ROTATED.arn, RotationEnd(outcome="succeeded", at=NOW))
+    here.ledger.rotations.keep(ROTATED.arn, RotationEnd(outcome="succeeded", at=NOW))
     here.validate(request(kind="RotationSucceeded"))
     assert here.sent.reported() == ["Finding Opened", "Finding Resolved"]
 

@@ -65,9 +65,9 @@ def test_what_is_listed_no_more_and_runs_nowhere_is_forgotten(harness: Staged, w
     here.definition_store.ask(revision_arn(), "e-1")
     here.validate(request(kind=UNLISTED))
     assert here.sent.reported() == ["Finding Opened", "Finding Resolved"]
-    assert here.ledger.dependents(str(GHCR.arn)) == ()
+    assert here.ledger.entries.dependents(str(GHCR.arn)) == ()
     assert known(here) == {}
-    assert not here.ledger.entry(revision_arn()).seen
+    assert not here.ledger.entries.get(revision_arn()).seen
 
 
 def test_what_runs_although_no_page_listed_it_is_kept(harness: Staged) -> None:
@@ -75,7 +75,7 @@ def test_what_runs_although_no_page_listed_it_is_kept(harness: Staged) -> None:
     here.validate()
     here.world.running = Usage(newest=False, services=(service(),))
     here.validate(request(kind=UNLISTED))
-    assert here.ledger.dependents(str(GHCR.arn)) == (revision_arn(),)
+    assert here.ledger.entries.dependents(str(GHCR.arn)) == (revision_arn(),)
     assert list(known(here)) == ["web:7"]
 
 
@@ -84,7 +84,7 @@ def test_whoever_could_not_tell_where_it_runs_forgets_nothing(harness: Staged) -
     here.validate()
     here.world.unreadable = {"usage": denied("ecs:ListServices")}
     here.validate(request(kind=UNLISTED))
-    assert here.ledger.dependents(str(GHCR.arn)) == (revision_arn(),)
+    assert here.ledger.entries.dependents(str(GHCR.arn)) == (revision_arn(),)
 
 
 def test_forgetting_that_dies_half_way_is_asked_for_again(harness: Staged, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Grant records by role: what our policies grant, and each write of them.
+"""What is known of each role: what our policy on it grants, each write of the policy, and a hold.
 
 | pk | sk | data |
 |---|---|---|
@@ -6,11 +6,12 @@
 | ROLE#arn | GRANTED#secret | a ``GrantRecord``: what our policy on the role grants for this stack's own need |
 | ROLE#arn | WRITE#time#id | the policy before and after a write, and the outcome of the write |
 | ROLE#arn | UNAGREED#secret | a ``GrantWithoutConsent``, until it is revoked |
+| ROLE#arn | HOLD | who holds the role, when and why: nothing is written to it (listed by ``holds.py``) |
 """
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from pullguard.aws.answers import asks
 from pullguard.domain.arn import Arn
@@ -18,18 +19,21 @@ from pullguard.domain.errors import MalformedItem
 from pullguard.domain.grant_record import GrantRecord, GrantWithoutConsent
 from pullguard.domain.records import from_record, to_record
 from pullguard.domain.role_policy import Granted
+from pullguard.domain.stop import Stop
 from pullguard.domain.write_history import Write
-from pullguard.store.table import DAY_S, Item, Table, data_of, log_malformed, reading
+from pullguard.store.holds import Holdable
+from pullguard.store.table import HISTORY_KEPT_S, Item, data_of, log_malformed, reading
 
-HISTORY_KEPT_S: Final = 400 * DAY_S
 UNREAD: Final = "its record in the ledger cannot be read"
 
 
-class GrantStore(Table):
-    """The grants and policy writes of execution roles. Errors propagate."""
+class RoleStore(Holdable):
+    """The grants, policy writes and holds of execution roles. Errors propagate."""
+
+    PARTITIONS: ClassVar = ("ROLES", "ROLE#")
 
     @asks("dynamodb:Query")
-    def roles(self) -> tuple[Arn, ...]:
+    def known(self) -> tuple[Arn, ...]:
         """Return the roles whose policies we have written."""
         return tuple(self._each("ROLES", lambda arn, _: Arn.parse(arn), "ROLE#"))
 
@@ -119,6 +123,21 @@ class GrantStore(Table):
         """Delete records of grants to revoke from ``role``: they are gone, or both owners consent again."""
         for each in without_consent:
             self._delete(f"ROLE#{role}", f"UNAGREED#{each.granted.secret}")
+
+    @asks("dynamodb:GetItem")
+    def hold(self, role: Arn) -> Stop | None:
+        """Return the hold on ``role``, or None. A held role is not written to."""
+        return self._held(f"ROLE#{role}")
+
+    @asks("dynamodb:PutItem")
+    def save_hold(self, role: Arn, stop: Stop) -> None:
+        """Hold ``role``: nothing is written to it until the hold ends."""
+        self._hold(f"ROLE#{role}", stop)
+
+    @asks("dynamodb:DeleteItem")
+    def end_hold(self, role: Arn) -> None:
+        """End the hold on ``role``."""
+        self._release_hold(f"ROLE#{role}")
 
 
 def _grant_record(secret: str, item: Item) -> GrantRecord:

@@ -1,0 +1,92 @@
+"""Marks, locks and claims: what has happened, who is at work, which change was processed.
+
+| pk | sk | data |
+|---|---|---|
+| ONCE#what | ONCE | nothing: a mark that something has happened |
+| LEASE#what | LEASE | a lock, with its owner if it is re-entrant |
+| CHANGE#sequence | CHANGE | the last change of a sequence that was processed |
+"""
+
+import json
+from datetime import datetime
+from typing import ClassVar
+
+from pullguard.aws.answers import asks
+from pullguard.store.table import QUEUED_MAX_S, Table, expiry_of, reading
+
+
+class ClaimStore(Table):
+    """The marks, locks and claims. Errors propagate."""
+
+    PARTITIONS: ClassVar = ("ONCE#", "LEASE#", "CHANGE#")
+
+    @asks("dynamodb:PutItem")
+    def once(self, what: str, *, now: datetime, seconds: int = QUEUED_MAX_S) -> bool:
+        """Mark ``what`` for ``seconds`` (default: two weeks); False if it is already marked."""
+        return self._put(
+            f"ONCE#{what}",
+            "ONCE",
+            None,
+            expires=now.timestamp() + seconds,
+            condition="attribute_not_exists(pk) OR expires_at_epoch_s <= :now",
+            values={":now": {"N": str(int(now.timestamp()))}},
+        )
+
+    @asks("dynamodb:GetItem")
+    def happened(self, what: str, *, now: datetime) -> bool:
+        """Whether ``once`` has marked ``what``, and the mark has not expired."""
+        item = self._item(f"ONCE#{what}", "ONCE")
+        return item is not None and reading(item, expiry_of) > now.timestamp()
+
+    @asks("dynamodb:PutItem")
+    def lock(self, what: str, seconds: int, *, now: datetime, by: str = "") -> bool:
+        """Lock ``what`` for ``seconds``; False if another owner has locked it.
+
+        ``by`` is the owner, if any. The lock is re-entrant per owner, so SDK retries are idempotent.
+        """
+        epoch_s, whose = int(now.timestamp()), "attribute_not_exists(pk) OR expires_at_epoch_s <= :now"
+        return self._put(
+            f"LEASE#{what}",
+            "LEASE",
+            by or None,
+            expires=epoch_s + seconds,
+            condition=f"{whose} OR #data = :by" if by else whose,
+            values={":now": {"N": str(epoch_s)}, **({":by": {"S": json.dumps(by)}} if by else {})},
+            names={"#data": "data"} if by else None,
+        )
+
+    @asks("dynamodb:DeleteItem")
+    def release(self, what: str) -> None:
+        """Release the lock on ``what``. The caller must hold it."""
+        self._delete(f"LEASE#{what}", "LEASE")
+
+    @asks("dynamodb:PutItem")
+    def take_up(self, sequence: str, change: str, *, seconds: int, now: datetime) -> bool:
+        """Claim a change for ``seconds``; False if it is already the last claimed change of its ``sequence``.
+
+        Claim it for at most the time that a run lasts; ``keep_taken_up`` extends the claim after the work is done.
+        """
+        epoch_s = int(now.timestamp())
+        return self._put(
+            f"CHANGE#{sequence}",
+            "CHANGE",
+            None,
+            extra={"change": {"S": change}},
+            expires=epoch_s + seconds,
+            condition="attribute_not_exists(pk) OR change <> :change OR expires_at_epoch_s <= :now",
+            values={":change": {"S": change}, ":now": {"N": str(epoch_s)}},
+        )
+
+    @asks("dynamodb:PutItem")
+    def keep_taken_up(self, sequence: str, change: str, *, seconds: int, now: datetime) -> None:
+        """Record for ``seconds`` that a claimed change is done; 0 ends the claim, so that any run may claim it."""
+        expires = int(now.timestamp()) + seconds
+        self._put(f"CHANGE#{sequence}", "CHANGE", None, extra={"change": {"S": change}}, expires=expires)
+
+    @asks("dynamodb:GetItem")
+    def taken_up(self, sequence: str, *, now: datetime) -> str | None:
+        """Return the last claimed change of a ``sequence``; None without a claim, or after it has expired."""
+        item = self._item(f"CHANGE#{sequence}", "CHANGE")
+        if item is None or reading(item, expiry_of) <= now.timestamp():
+            return None
+        return reading(item, lambda it: str(it["change"]["S"]))

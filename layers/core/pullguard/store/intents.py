@@ -1,0 +1,34 @@
+"""What a message was about to do, recorded before it is done, so that a later run can report it.
+
+| pk | sk | data |
+|---|---|---|
+| INTENT#occasion | id | a ``Remediation`` that the message with that id was about to make |
+"""
+
+from datetime import datetime
+from typing import ClassVar
+
+from pullguard.aws.answers import asks
+from pullguard.domain.remediation import Remediation
+from pullguard.store.table import QUEUED_MAX_S, Table, data_of
+
+
+class IntentStore(Table):
+    """The intended remediations. Errors propagate."""
+
+    PARTITIONS: ClassVar = ("INTENT#",)
+
+    @asks("dynamodb:PutItem")
+    def keep(self, remediation: Remediation, *, now: datetime) -> None:
+        """Record what the message ``remediation.occasion`` is about to do. Call it before doing that."""
+        self._put(
+            f"INTENT#{remediation.occasion}",
+            remediation.id,
+            remediation.to_dict(),
+            expires=now.timestamp() + QUEUED_MAX_S,
+        )
+
+    @asks("dynamodb:Query")
+    def of(self, occasion: str) -> tuple[Remediation, ...]:
+        """Return what runs of the message ``occasion`` (its id) were about to do."""
+        return tuple(self._each(f"INTENT#{occasion}", lambda _, item: Remediation.from_dict(data_of(item))))

@@ -1,0 +1,59 @@
+"""What happens once, locks, and claims."""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from pullguard.store.ledger import Ledger
+from pullguard.store.table import QUEUED_MAX_S
+from tests.fakes import NOW
+from tests.unit.store.items import expires
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+def test_a_thing_happens_once(ledger: Ledger, dynamodb: "DynamoDBClient") -> None:
+    assert not ledger.claims.happened("x", now=NOW)
+    assert [ledger.claims.once("x", now=NOW), ledger.claims.once("x", now=NOW), ledger.claims.once("y", now=NOW)] == [
+        True,
+        False,
+        True,
+    ]
+    assert ledger.claims.happened("x", now=NOW)
+    assert expires(dynamodb, "ONCE#x", "ONCE") == NOW.timestamp() + QUEUED_MAX_S
+
+
+def test_once_is_once_in_a_time(ledger: Ledger) -> None:
+    """DynamoDB takes days to delete what has expired: it counts no more all the same."""
+    assert ledger.claims.once("x", now=NOW, seconds=60)
+    later = [NOW + timedelta(seconds=seconds) for seconds in (59, 60)]
+    assert [ledger.claims.happened("x", now=at) for at in later] == [True, False]
+    assert [ledger.claims.once("x", now=at, seconds=60) for at in later] == [False, True]
+
+
+def test_a_lease_keeps_others_out_until_it_ends(ledger: Ledger) -> None:
+    later = [0, 1, 59, 60, 61, 119, 120]
+    taken = [ledger.claims.lock("x", 60, now=NOW + timedelta(seconds=after)) for after in later]
+    assert taken == [True, False, False, True, False, False, True]
+    assert ledger.claims.lock("y", 60, now=NOW)
+
+
+def test_who_has_a_lease_may_take_it_again_and_gives_it_back(ledger: Ledger) -> None:
+    takers = ["m-1", "m-1", "m-2", ""]
+    assert [ledger.claims.lock("x", 60, now=NOW, by=each) for each in takers] == [True, True, False, False]
+    ledger.claims.release("x")
+    assert [ledger.claims.lock("x", 60, now=NOW, by=each) for each in ("m-2", "m-1")] == [True, False]
+
+
+def test_a_change_is_claimed_until_the_claim_ends_or_another_follows(ledger: Ledger) -> None:
+    later = NOW + timedelta(seconds=60)
+    assert ledger.claims.take_up("x", "a", seconds=60, now=NOW)
+    assert not ledger.claims.take_up("x", "a", seconds=60, now=NOW)
+    assert ledger.claims.take_up("x", "a", seconds=60, now=later), "the run that claimed it died"
+    ledger.claims.keep_taken_up("x", "a", seconds=600, now=later)
+    assert not ledger.claims.take_up("x", "a", seconds=60, now=later + timedelta(seconds=599))
+    assert ledger.claims.taken_up("x", now=later) == "a"
+    assert ledger.claims.take_up("x", "b", seconds=60, now=later)
+    assert (ledger.claims.taken_up("x", now=later), ledger.claims.taken_up("y", now=later)) == ("b", None)
+    ledger.claims.keep_taken_up("x", "b", seconds=0, now=later)
+    assert ledger.claims.taken_up("x", now=later) is None

@@ -1,0 +1,13 @@
+"""What a message was about to do."""
+
+from pullguard.store.ledger import Ledger
+from tests.fakes import NOW
+from tests.unit.store.test_entries import remediation
+
+
+def test_what_was_intended_is_known_by_its_occasion(ledger: Ledger) -> None:
+    first, second = remediation(occasion="m-1"), remediation(occasion="m-2")
+    for each in (first, first, second):
+        ledger.intents.keep(each, now=NOW)
+    assert ledger.intents.of("m-1") == (first,)
+    assert ledger.intents.of("m-3") == ()
