@@ -18,8 +18,8 @@ from pullguard.domain.lookup import (
     Missing,
     Unreadable,
 )
+from pullguard.domain.policy_document import Granted, policy_document
 from pullguard.domain.role import NamedPolicy, Role, Simulated
-from pullguard.domain.role_policy import Granted, policy_document
 from pullguard.domain.secret import Key, Secret, ValueShape
 from pullguard.domain.task_definition import TaskDefinition, read_task_definition
 from pullguard.domain.usage import ServiceUse, Usage

@@ -14,8 +14,8 @@ from pullguard.aws.ssm import StopSwitch
 from pullguard.domain.actions import Mode
 from pullguard.domain.arn import Arn
 from pullguard.domain.messages import Home, ValidationRequest
+from pullguard.domain.policy_document import POLICY_NAME, policy_document, render
 from pullguard.domain.provenance import Provenance
-from pullguard.domain.role_policy import POLICY_NAME, policy_document, render
 from pullguard.domain.stop import GO_ON
 from pullguard.planning.planner import Rules
 from pullguard.store.incidents import IncidentStore

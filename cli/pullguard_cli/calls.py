@@ -10,8 +10,7 @@ from pullguard.checks.examine import examine
 from pullguard.domain.actions import Grant, MoveService, Refusal, Reregister
 from pullguard.domain.arn import Arn, MalformedReference, parse_reference
 from pullguard.domain.facts import Facts
-from pullguard.domain.role import Role
-from pullguard.domain.role_policy import (
+from pullguard.domain.policy_document import (
     INLINE_POLICIES_MAX_CHARS,
     POLICY_NAME,
     Granted,
@@ -21,6 +20,7 @@ from pullguard.domain.role_policy import (
     render,
     united,
 )
+from pullguard.domain.role import Role
 from pullguard.domain.usage import Usage
 from pullguard.planning.planner import Rules, make_plan
 from pullguard.planning.preview import after_registering

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from pullguard.domain.arn import Arn
-from pullguard.domain.role_policy import Granted
+from pullguard.domain.policy_document import Granted
 from pullguard.store.ledger import Ledger
 from sandbox.demo.evidence import OWN_POLICY, only, reading
 from tests.e2e.attack import DONE, OPENED, PLANNED, RESOLVED, Mount, attack

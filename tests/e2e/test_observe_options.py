@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pullguard.domain.arn import Arn
-from pullguard.domain.role_policy import POLICY_NAME, Granted, policy_document, render
+from pullguard.domain.policy_document import POLICY_NAME, Granted, policy_document, render
 from pullguard.store.ledger import Ledger
 from sandbox.demo.progress import Progress, insist
 from sandbox.demo.scene import Scene, about, deploy

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pullguard.domain.role_policy import POLICY_NAME
+from pullguard.domain.policy_document import POLICY_NAME
 from sandbox.demo.progress import insist
 from sandbox.demo.scene import Scene, about
 from sandbox.world import Role, Secret, TaskDefinition, World

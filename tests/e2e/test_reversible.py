@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pullguard.domain.role_policy import POLICY_NAME
+from pullguard.domain.policy_document import POLICY_NAME
 from sandbox.demo.progress import Progress, insist
 from sandbox.demo.scene import Scene, about, deploy
 from sandbox.emulator import Credentials, Emulator

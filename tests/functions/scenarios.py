@@ -11,8 +11,8 @@ from moto.ecs.models import EC2ContainerServiceBackend, ecs_backends
 import pullguard.registry
 from pullguard.domain.arn import Arn
 from pullguard.domain.messages import LISTED, Review, ValidationRequest
+from pullguard.domain.policy_document import POLICY_NAME, Granted, policy_document, render
 from pullguard.domain.provenance import Provenance
-from pullguard.domain.role_policy import POLICY_NAME, Granted, policy_document, render
 from pullguard.domain.verification import Verification
 from pullguard.store.ledger import Ledger
 from pullguard.store.starts import StartStore

@@ -18,7 +18,7 @@ import pullguard.workflows.confirm_grant
 import pullguard.workflows.move_services
 import pullguard.workflows.reregister
 from pullguard.aws.ecs import Ecs
-from pullguard.domain.role_policy import POLICY_NAME
+from pullguard.domain.policy_document import POLICY_NAME
 from tests.functions.application import LANES, Application
 from tests.functions.stack import Stack
 from tests.functions.wire import Fault, Wire

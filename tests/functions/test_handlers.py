@@ -11,8 +11,8 @@ import pytest
 import pullguard.registry
 from pullguard.domain.arn import Arn
 from pullguard.domain.messages import LISTED, Review
+from pullguard.domain.policy_document import POLICY_NAME
 from pullguard.domain.provenance import Provenance
-from pullguard.domain.role_policy import POLICY_NAME
 from pullguard.domain.verification import Verification
 from pullguard.store.starts import StartStore
 from sandbox.runtime.samples import fresh

@@ -16,8 +16,8 @@ from moto import mock_aws
 
 from pullguard.domain.arn import Arn
 from pullguard.domain.messages import ValidationRequest
+from pullguard.domain.policy_document import POLICY_NAME, parse_own
 from pullguard.domain.provenance import Provenance
-from pullguard.domain.role_policy import POLICY_NAME, parse_own
 from tests.functions.application import LANES, QUEUES, Application
 from tests.functions.scenarios import REVOKING, ROLE, hold_unused, ledger_of, sweep_finds_it_unused
 from tests.functions.stack import Stack

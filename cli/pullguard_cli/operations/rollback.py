@@ -10,9 +10,9 @@ from uuid import uuid4
 
 from pullguard.domain.arn import Arn
 from pullguard.domain.errors import Denied
+from pullguard.domain.policy_document import POLICY_NAME, render
 from pullguard.domain.provenance import Provenance
 from pullguard.domain.role import NamedPolicy, Role
-from pullguard.domain.role_policy import POLICY_NAME, render
 from pullguard.domain.write_history import Write, additions
 from pullguard_cli.asking import confirmed
 from pullguard_cli.deployment import Deployment, aws_errors

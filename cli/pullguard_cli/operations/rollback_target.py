@@ -9,8 +9,8 @@ from pullguard.domain.arn import Arn
 from pullguard.domain.consent import missing_role_key, why_not
 from pullguard.domain.errors import shown
 from pullguard.domain.lookup import NotAsked, Unreadable
+from pullguard.domain.policy_document import Granted, parse_own, policy_document, same
 from pullguard.domain.role import NamedPolicy, Role
-from pullguard.domain.role_policy import Granted, parse_own, policy_document, same
 from pullguard.domain.secret import Secret
 from pullguard.domain.write_history import Write
 from pullguard_cli.deployment import Deployment

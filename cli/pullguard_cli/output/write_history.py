@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pullguard.domain.role_policy import POLICY_NAME, parse_own
+from pullguard.domain.policy_document import POLICY_NAME, parse_own
 from pullguard.domain.write_history import EcsWrite, Outcome, Recorded, Write
 from pullguard_cli.contract import SCHEMA_VERSION
 from pullguard_cli.deployment import Deployment, aws_errors

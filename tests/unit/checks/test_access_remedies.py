@@ -9,8 +9,8 @@ from pullguard.checks.gather import gather
 from pullguard.domain.facts import Facts
 from pullguard.domain.findings import Remedy
 from pullguard.domain.lookup import Missing
+from pullguard.domain.policy_document import policy_document
 from pullguard.domain.role import NamedPolicy
-from pullguard.domain.role_policy import policy_document
 from pullguard.domain.secret import Secret
 from tests.fakes import (
     NOW,

@@ -12,8 +12,8 @@ from pullguard.checks.manual_policies import BOTH, DECRYPT
 from pullguard.checks.role_steps import attached_instead, grant_by_hand
 from pullguard.domain.findings import Finding, Remedy
 from pullguard.domain.lookup import Missing, NotAsked
+from pullguard.domain.policy_document import policy_document
 from pullguard.domain.role import NamedPolicy, Role
-from pullguard.domain.role_policy import policy_document
 from pullguard.domain.secret import Secret
 from pullguard.domain.verification import Verification
 from tests.fakes import (

@@ -4,8 +4,8 @@ import json
 from datetime import datetime
 
 from pullguard.domain.arn import Arn
+from pullguard.domain.policy_document import POLICY_NAME, Granted, policy_document, render
 from pullguard.domain.provenance import Provenance
-from pullguard.domain.role_policy import POLICY_NAME, Granted, policy_document, render
 from tests.fakes import NOW
 from tests.unit.cli.conftest import Run, in_account
 from tests.unit.cli.deployed import Stack, create

@@ -12,8 +12,8 @@ from pullguard.domain.consent import MissingKey, kept_grant, missing_key, revoke
 from pullguard.domain.errors import NotNow
 from pullguard.domain.findings import Remedy
 from pullguard.domain.lookup import Lookup, Missing
+from pullguard.domain.policy_document import Granted
 from pullguard.domain.role import NamedPolicy, Role
-from pullguard.domain.role_policy import Granted
 from pullguard.domain.secret import Secret
 from tests.fakes import World, container, denied, key, role, secret, task_definition
 from tests.worlds.commands import piped

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from pullguard.domain.grant_record import GrantRecord, GrantWithoutConsent
+from pullguard.domain.policy_document import Granted, policy_document, render
 from pullguard.domain.records import from_record, to_record
-from pullguard.domain.role_policy import Granted, policy_document, render
 from pullguard.domain.write_history import Write
 from tests.fakes import NOW, ROLE_ID, key, role, role_arn, secret_arn
 

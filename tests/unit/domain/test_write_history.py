@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pullguard.domain.role_policy import Granted, policy_document, render
+from pullguard.domain.policy_document import Granted, policy_document, render
 from pullguard.domain.write_history import EcsWrite, Outcome, Write, additions
 from tests.fakes import key, role_arn, secret_arn
 

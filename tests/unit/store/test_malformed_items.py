@@ -13,8 +13,8 @@ from pullguard.checks.catalogue import incident_of
 from pullguard.domain.errors import MalformedItem
 from pullguard.domain.grant_record import GrantWithoutConsent
 from pullguard.domain.lookup import NotAsked, Unreadable
+from pullguard.domain.policy_document import Granted
 from pullguard.domain.records import from_record
-from pullguard.domain.role_policy import Granted
 from pullguard.domain.secret import RotationEnd
 from pullguard.domain.stop import Stop
 from pullguard.domain.usage import ScheduleUse

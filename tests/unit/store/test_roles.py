@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pullguard.domain.grant_record import GrantRecord, GrantWithoutConsent
-from pullguard.domain.role_policy import Granted
+from pullguard.domain.policy_document import Granted
 from pullguard.store.ledger import Ledger
 from pullguard.store.table import HISTORY_KEPT_S
 from tests.fakes import NOW, ROLE_ID, key, revision_arn, role_arn, secret_arn

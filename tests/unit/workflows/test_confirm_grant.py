@@ -12,9 +12,9 @@ from pullguard.alerts import describe
 from pullguard.aws.iam import Iam
 from pullguard.domain.actions import Grant
 from pullguard.domain.grant_record import GrantWithoutConsent
+from pullguard.domain.policy_document import POLICY_NAME, Granted, policy_document, render
 from pullguard.domain.remediation import Remediation
 from pullguard.domain.role import NamedPolicy
-from pullguard.domain.role_policy import POLICY_NAME, Granted, policy_document, render
 from pullguard.domain.stop import Stop, switch_text
 from pullguard.store.ledger import Ledger
 from pullguard.workflows.confirm_grant import Confirmer, completed, grant_of, own_policy, without

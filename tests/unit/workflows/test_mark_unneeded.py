@@ -6,9 +6,9 @@ import pytest
 
 from pullguard.domain.grant_record import GrantWithoutConsent
 from pullguard.domain.messages import LISTED, Review
+from pullguard.domain.policy_document import Granted
 from pullguard.domain.provenance import Provenance
 from pullguard.domain.references import role_name
-from pullguard.domain.role_policy import Granted
 from pullguard.store.entries import Entry
 from pullguard.store.ledger import Ledger
 from tests.fakes import ACCOUNT, NOW, World, revision_arn, role_arn, secret

@@ -12,9 +12,9 @@ from pullguard.aws.iam import Iam
 from pullguard.domain.errors import NotNow
 from pullguard.domain.grant_record import GrantWithoutConsent
 from pullguard.domain.messages import LISTED, Review, ValidationRequest
+from pullguard.domain.policy_document import POLICY_NAME, Granted, policy_document, render
 from pullguard.domain.provenance import Provenance
 from pullguard.domain.role import NamedPolicy
-from pullguard.domain.role_policy import POLICY_NAME, Granted, policy_document, render
 from pullguard.domain.stop import GO_ON, Stop, switch_text
 from pullguard.store.ledger import Ledger
 from pullguard.workflows.patch_role import RolePatcher

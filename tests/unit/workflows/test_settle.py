@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from pullguard.domain.arn import Arn
-from pullguard.domain.role_policy import Granted
+from pullguard.domain.policy_document import Granted
 from pullguard.store.ledger import Ledger
 from pullguard.store.task_definitions import Sweep
 from pullguard.workflows.settle import SECRETS_PER_ROLE, WAITS_S, Progress, Settler

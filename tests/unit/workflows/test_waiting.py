@@ -15,8 +15,8 @@ from pullguard.aws.iam import Iam
 from pullguard.domain.arn import Arn
 from pullguard.domain.errors import Rejected
 from pullguard.domain.messages import LISTED, Review, ValidationRequest, parse_command, request_about
+from pullguard.domain.policy_document import POLICY_NAME, policy_document, render
 from pullguard.domain.provenance import Provenance
-from pullguard.domain.role_policy import POLICY_NAME, policy_document, render
 from pullguard.domain.stop import GO_ON, Stop, switch_text
 from pullguard.store.holds import WAITING_KEPT_S
 from pullguard.store.ledger import Ledger

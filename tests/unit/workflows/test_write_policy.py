@@ -10,7 +10,7 @@ from botocore.stub import Stubber
 
 from pullguard.aws.iam import Iam
 from pullguard.domain.errors import Denied
-from pullguard.domain.role_policy import policy_document, render
+from pullguard.domain.policy_document import policy_document, render
 from pullguard.domain.stop import Stop
 from pullguard.store.ledger import Ledger
 from pullguard.workflows.write_checks import Held

@@ -37,8 +37,8 @@ from pullguard.checks.shared_policies import left_out
 from pullguard.domain.facts import Facts
 from pullguard.domain.findings import Answer, Failed, Inapplicable, Passed, Remedy, Skipped, Subject, Unsure
 from pullguard.domain.lookup import Lookup, Unreadable, explained
+from pullguard.domain.policy_document import INLINE_POLICIES_MAX_CHARS
 from pullguard.domain.role import NamedPolicy, Role, Simulated
-from pullguard.domain.role_policy import INLINE_POLICIES_MAX_CHARS
 from pullguard.domain.secret import Key, Secret
 from pullguard.domain.task_definition import Container
 

@@ -30,8 +30,8 @@ from pullguard.domain.consent import missing_key
 from pullguard.domain.facts import Facts
 from pullguard.domain.findings import Remedy
 from pullguard.domain.lookup import Lookup
+from pullguard.domain.policy_document import granted_for, policy_document, render
 from pullguard.domain.role import Role
-from pullguard.domain.role_policy import granted_for, policy_document, render
 from pullguard.domain.secret import Key, Secret
 from pullguard.domain.task_definition import Container
 

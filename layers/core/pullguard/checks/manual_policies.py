@@ -17,7 +17,7 @@ from typing import Any, Final
 from pullguard.domain.arn import Arn, dns_suffix_of
 from pullguard.domain.documents import object_of
 from pullguard.domain.lookup import Document, NotAsked, Tags
-from pullguard.domain.role_policy import Granted, policy_document
+from pullguard.domain.policy_document import Granted, policy_document
 from pullguard.domain.secret import Secret
 
 _VERSION: Final = "2012-10-17"

@@ -14,9 +14,9 @@ from pullguard.domain.arn import Arn, SecretReference
 from pullguard.domain.aws_cli import command, tags_option
 from pullguard.domain.facts import Facts
 from pullguard.domain.opt_in import REGISTRY_TAG, ROLES_TAG
+from pullguard.domain.policy_document import granted_for, parse_own
 from pullguard.domain.references import reference_text
 from pullguard.domain.role import Role
-from pullguard.domain.role_policy import granted_for, parse_own
 from pullguard.domain.secret import Secret
 from pullguard.domain.task_definition import shares_its_role
 

@@ -29,8 +29,7 @@ from pullguard.domain.findings import Remedy
 from pullguard.domain.image import ImageReference
 from pullguard.domain.lookup import Document, Lookup, Missing, NotAsked
 from pullguard.domain.opt_in import MANAGED_TAG, secrets_for
-from pullguard.domain.role import NamedPolicy, Role
-from pullguard.domain.role_policy import (
+from pullguard.domain.policy_document import (
     POLICY_NAME,
     fits,
     grant_command,
@@ -40,6 +39,7 @@ from pullguard.domain.role_policy import (
     render,
     total_size_chars,
 )
+from pullguard.domain.role import NamedPolicy, Role
 from pullguard.domain.secret import Secret
 from pullguard.domain.task_definition import Container
 

@@ -11,8 +11,8 @@ from pullguard.checks.manual_policies import adding, deleted_principals, extende
 from pullguard.domain.arn import dns_suffix_of
 from pullguard.domain.aws_cli import STDIN, arguments, command, in_order
 from pullguard.domain.findings import Remedy
+from pullguard.domain.policy_document import granted_for, policy_document, render, size_chars
 from pullguard.domain.role import NamedPolicy, Role
-from pullguard.domain.role_policy import granted_for, policy_document, render, size_chars
 from pullguard.domain.secret import Key, Secret
 
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html

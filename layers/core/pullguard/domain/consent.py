@@ -33,8 +33,8 @@ from pullguard.domain.opt_in import (
     role_may_use,
     wants_attachment,
 )
+from pullguard.domain.policy_document import Granted, granted_for
 from pullguard.domain.role import Role
-from pullguard.domain.role_policy import Granted, granted_for
 from pullguard.domain.secret import Key, Secret
 from pullguard.domain.task_definition import Container, TaskDefinition
 

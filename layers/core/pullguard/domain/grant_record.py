@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from pullguard.domain.arn import Arn
+from pullguard.domain.policy_document import Granted, parse_own
 from pullguard.domain.role import Role
-from pullguard.domain.role_policy import Granted, parse_own
 from pullguard.domain.write_history import Write
 
 

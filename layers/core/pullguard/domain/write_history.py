@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self, TypeAlias, get_args
 
-from pullguard.domain.role_policy import Granted, parse_own
+from pullguard.domain.policy_document import Granted, parse_own
 
 # The record is made before the write and marked after it. If a run died between the two, or AWS answered that it was
 # busy, the outcome is unknown.

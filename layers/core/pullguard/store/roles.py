@@ -17,8 +17,8 @@ from pullguard.aws.answers import asks
 from pullguard.domain.arn import Arn
 from pullguard.domain.errors import MalformedItem
 from pullguard.domain.grant_record import GrantRecord, GrantWithoutConsent
+from pullguard.domain.policy_document import Granted
 from pullguard.domain.records import from_record, to_record
-from pullguard.domain.role_policy import Granted
 from pullguard.domain.stop import Stop
 from pullguard.domain.write_history import Write
 from pullguard.store.holds import Holdable

@@ -24,9 +24,9 @@ from pullguard.domain.facts import Facts
 from pullguard.domain.grant_record import GrantWithoutConsent
 from pullguard.domain.lookup import Unreadable
 from pullguard.domain.messages import ValidationRequest
+from pullguard.domain.policy_document import POLICY_NAME, Granted, grant_command, parse_own, policy_document, render
 from pullguard.domain.remediation import Remediation
 from pullguard.domain.role import NamedPolicy, Role
-from pullguard.domain.role_policy import POLICY_NAME, Granted, grant_command, parse_own, policy_document, render
 from pullguard.workflows.execute import Executor
 from pullguard.workflows.role_lock import RoleLock, Unconfirmed
 from pullguard.workflows.write_checks import Held, NotWritten

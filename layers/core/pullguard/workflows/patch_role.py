@@ -14,10 +14,7 @@ from pullguard.domain.errors import Denied, NotNow
 from pullguard.domain.grant_record import GrantRecord
 from pullguard.domain.lookup import NotAsked, Unreadable
 from pullguard.domain.messages import Review, ValidationRequest, parse_command
-from pullguard.domain.provenance import check_time
-from pullguard.domain.remediation import Remediation
-from pullguard.domain.role import NamedPolicy, Role
-from pullguard.domain.role_policy import (
+from pullguard.domain.policy_document import (
     INLINE_POLICIES_MAX_CHARS,
     POLICY_NAME,
     Granted,
@@ -29,6 +26,9 @@ from pullguard.domain.role_policy import (
     total_size_chars,
     united,
 )
+from pullguard.domain.provenance import check_time
+from pullguard.domain.remediation import Remediation
+from pullguard.domain.role import NamedPolicy, Role
 from pullguard.workflows.confirm_grant import Confirmer, completed
 from pullguard.workflows.execute import WAITS_S, Executor
 from pullguard.workflows.revoke import Revoker, Withdrawn

@@ -23,10 +23,10 @@ from pullguard.domain.grant_record import GrantRecord
 from pullguard.domain.lookup import Lookup, Missing, Tags
 from pullguard.domain.messages import Review, ValidationRequest
 from pullguard.domain.opt_in import effective_mode
+from pullguard.domain.policy_document import POLICY_NAME, Granted, parse_own, policy_document, render, same
 from pullguard.domain.references import role_name
 from pullguard.domain.remediation import Remediation, RemediationEvent
 from pullguard.domain.role import NamedPolicy, Role
-from pullguard.domain.role_policy import POLICY_NAME, Granted, parse_own, policy_document, render, same
 from pullguard.domain.secret import Secret
 from pullguard.domain.task_definition import TaskDefinition
 from pullguard.domain.write_history import additions

@@ -14,9 +14,9 @@ from pullguard.domain.errors import NotNow
 from pullguard.domain.grant_record import GrantWithoutConsent
 from pullguard.domain.lookup import Missing
 from pullguard.domain.messages import Review, ValidationRequest
+from pullguard.domain.policy_document import parse_own, render
 from pullguard.domain.remediation import Remediation
 from pullguard.domain.role import Role
-from pullguard.domain.role_policy import parse_own, render
 from pullguard.workflows.confirm_grant import Confirmer, grant_of, own_policy
 
 

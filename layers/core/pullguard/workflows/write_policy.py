@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pullguard.aws.iam import Iam
 from pullguard.domain.arn import Arn
 from pullguard.domain.errors import Denied
+from pullguard.domain.policy_document import POLICY_NAME
 from pullguard.domain.provenance import Provenance
 from pullguard.domain.role import Role
-from pullguard.domain.role_policy import POLICY_NAME
 from pullguard.domain.write_history import Outcome
 from pullguard.workflows.execute import Executor
 from pullguard.workflows.write_checks import NotWritten

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pullguard.aws.iam import Iam
-from pullguard.domain.role_policy import Granted
+from pullguard.domain.policy_document import Granted
 from pullguard.domain.stop import Stop
 from tests.unit.cli.conftest import Run
 from tests.unit.cli.deployed import Stack

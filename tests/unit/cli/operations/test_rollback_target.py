@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from pullguard.domain.policy_document import policy_document
 from pullguard.domain.provenance import Provenance
-from pullguard.domain.role_policy import policy_document
 from tests.fakes import NOW
 from tests.unit.cli.conftest import Run, in_account
 from tests.unit.cli.deployed import Stack

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from pullguard.domain.role_policy import POLICY_NAME
+from pullguard.domain.policy_document import POLICY_NAME
 from tests.unit.cli.conftest import Run
 from tests.unit.cli.deployed import Stack
 from tests.unit.cli.writes import (

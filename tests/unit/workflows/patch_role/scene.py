@@ -7,8 +7,8 @@ from typing import Any
 from botocore.stub import Stubber
 
 from pullguard.aws.iam import Iam
+from pullguard.domain.policy_document import POLICY_NAME, policy_document
 from pullguard.domain.role import NamedPolicy
-from pullguard.domain.role_policy import POLICY_NAME, policy_document
 from pullguard.workflows.patch_role import RolePatcher
 from tests.fakes import World, container, granted, key, role, secret, task_definition
 from tests.flows import ASKED_FOR, Harness

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from pullguard.checks.examine import examine
 from pullguard.domain.errors import NotNow
-from pullguard.domain.role_policy import fits, policy_document, render
+from pullguard.domain.policy_document import fits, policy_document, render
 from pullguard.store.ledger import Ledger
 from pullguard.workflows.patch_role import RolePatcher
 from pullguard.workflows.role_lock import ROLE_LOCK_S

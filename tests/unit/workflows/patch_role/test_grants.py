@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from pullguard.domain.policy_document import parse_own, policy_document, render
 from pullguard.domain.role import NamedPolicy
-from pullguard.domain.role_policy import parse_own, policy_document, render
 from pullguard.store.ledger import Ledger
 from pullguard.workflows.patch_role import RolePatcher
 from tests.fakes import (

@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from pullguard.domain.errors import NotNow
-from pullguard.domain.role_policy import policy_document, render
+from pullguard.domain.policy_document import policy_document, render
 from pullguard.domain.stop import GO_ON, Stop, switch_text
 from pullguard.store.ledger import Ledger
 from pullguard.store.roles import RoleStore

@@ -8,10 +8,10 @@ from botocore.stub import Stubber
 
 from pullguard.aws.iam import Iam
 from pullguard.domain.messages import LISTED, Review
+from pullguard.domain.policy_document import POLICY_NAME, Granted, policy_document, render
 from pullguard.domain.provenance import Provenance
 from pullguard.domain.references import role_name
 from pullguard.domain.role import NamedPolicy
-from pullguard.domain.role_policy import POLICY_NAME, Granted, policy_document, render
 from pullguard.store.entries import Entry
 from pullguard.store.task_definitions import Sweep
 from pullguard.workflows.patch_role import RolePatcher

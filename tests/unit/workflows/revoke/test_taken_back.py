@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from pullguard.domain.messages import LISTED
-from pullguard.domain.role_policy import policy_document, render
+from pullguard.domain.policy_document import policy_document, render
 from pullguard.domain.usage import Usage
 from tests.fakes import NOW, World, container, granted, revision_arn, role, secret, task_definition
 from tests.unit.workflows.revoke.scene import (

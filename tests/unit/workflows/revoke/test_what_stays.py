@@ -9,10 +9,10 @@ import pytest
 from pullguard.domain.arn import Arn
 from pullguard.domain.errors import Rejected
 from pullguard.domain.messages import LISTED, Review
+from pullguard.domain.policy_document import POLICY_NAME, policy_document
 from pullguard.domain.provenance import Provenance
 from pullguard.domain.references import role_name
 from pullguard.domain.role import NamedPolicy
-from pullguard.domain.role_policy import POLICY_NAME, policy_document
 from pullguard.domain.task_definition import TaskDefinition
 from pullguard.domain.usage import ScheduleUse, Usage
 from pullguard.store.entries import Entry

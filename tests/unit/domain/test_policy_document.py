@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pullguard.checks.manual_policies import extended
 from pullguard.domain.arn import Arn
-from pullguard.domain.role_policy import (
+from pullguard.domain.policy_document import (
     INLINE_POLICIES_MAX_CHARS,
     POLICY_NAME,
     Granted,
