@@ -1,7 +1,7 @@
 """The flows wired to a world in memory, a ledger on moto, and clients that keep what is sent."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,8 +14,9 @@ from pullguard.aws.ssm import StopSwitch
 from pullguard.domain.actions import Mode
 from pullguard.domain.arn import Arn
 from pullguard.domain.messages import Home, ValidationRequest
-from pullguard.domain.policy_document import POLICY_NAME, policy_document, render
+from pullguard.domain.policy_document import own_policy_name, policy_document, render
 from pullguard.domain.provenance import Provenance
+from pullguard.domain.role_policy import RevocationRules
 from pullguard.domain.stop import GO_ON
 from pullguard.planning.planner import Rules
 from pullguard.store.incidents import IncidentStore
@@ -24,18 +25,21 @@ from pullguard.store.services import ServiceStore
 from pullguard.store.starts import StartStore
 from pullguard.store.task_definitions import TaskDefinitionStore
 from pullguard.workflows.execute import Executor
-from pullguard.workflows.mark_unneeded import UnusedGrants
 from pullguard.workflows.notify import Alerter
 from pullguard.workflows.notify_incident import IncidentNotifier
+from pullguard.workflows.patch_role import RolePatcher
 from pullguard.workflows.publish_once import Publisher
 from pullguard.workflows.recheck_open import Recheck
 from pullguard.workflows.remind import Reminder
 from pullguard.workflows.report import Reporter
+from pullguard.workflows.review_roles import GrantedRoles
 from pullguard.workflows.validate import Validated, Validator
 from pullguard.workflows.write_checks import WriteGuard
 from tests.fakes import ACCOUNT, NOW, REGION, Sent, World, granted, revision_arn
 
 HOME = Home(account=ACCOUNT, region=REGION)
+OWN_POLICY = own_policy_name(REGION, "pullguard")
+NEVER = RevocationRules()
 CAUSE = Provenance(kind="RegisterTaskDefinition", event_id="e-1", at=NOW)
 ASKED_FOR = ValidationRequest(task_definition=revision_arn(), provenance=CAUSE)
 
@@ -147,15 +151,19 @@ class Harness:
             now=self.now,
         )
 
-    def unused(self, *, revoke: bool = True, grace_days: int = 14) -> UnusedGrants:
-        return UnusedGrants(
-            ledger=self.ledger,
-            queues=self.queues,
-            grant_queue_url="grants.fifo",
-            revoke=revoke,
-            grace_days=grace_days,
-            now=self.now,
+    def patcher(self, iam: Iam, rules: RevocationRules = NEVER, **changes: Any) -> RolePatcher:
+        """Return the writer of our policy on roles; ``changes`` are of its executor."""
+        return RolePatcher(
+            executor=replace(self.executor(), **changes),
+            iam=iam,
+            definition_store=self.definition_store,
+            starts=self.starts,
+            policy=OWN_POLICY,
+            rules=rules,
         )
+
+    def granted_roles(self) -> GrantedRoles:
+        return GrantedRoles(ledger=self.ledger, queues=self.queues, grant_queue_url="grants.fifo", now=self.now)
 
     def alerter(self, form: Any = "text", *, pause: Callable[[float], None] = lambda _: None) -> Alerter:
         client: Any = self.sent
@@ -190,7 +198,7 @@ class Writes:
 
     def expect(self, *secrets: Any, error: str | None = None) -> None:
         """Expect a write that leaves these secrets: of none, the policy's deletion."""
-        names = {"RoleName": "web-execution", "PolicyName": POLICY_NAME}
+        names = {"RoleName": "web-execution", "PolicyName": OWN_POLICY}
         document = {"PolicyDocument": render(policy_document(granted(*secrets)))} if secrets else {}
         operation = "put_role_policy" if secrets else "delete_role_policy"
         if error:

@@ -1,7 +1,6 @@
 """The API calls that a plan would make, built by the executors' own code but never sent."""
 
-import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final, assert_never
 
@@ -10,27 +9,27 @@ from pullguard.checks.examine import examine
 from pullguard.domain.actions import Grant, MoveService, Refusal, Reregister
 from pullguard.domain.arn import Arn, MalformedReference, parse_reference
 from pullguard.domain.facts import Facts
-from pullguard.domain.policy_document import (
-    INLINE_POLICIES_MAX_CHARS,
-    POLICY_NAME,
-    Granted,
-    fits,
-    parse_own,
-    policy_document,
-    render,
-    united,
-)
+from pullguard.domain.lookup import Lookup
+from pullguard.domain.policy_document import INLINE_POLICIES_MAX_CHARS, render
 from pullguard.domain.role import Role
+from pullguard.domain.role_policy import RevocationRules, RoleItem, RolePolicyChange, RoleState, role_policy_change
+from pullguard.domain.secret import Secret
 from pullguard.domain.usage import Usage
 from pullguard.planning.planner import Rules, make_plan
 from pullguard.planning.preview import after_registering
 from pullguard.planning.reregister import DESCRIBE_ONLY, CannotReregister
+from pullguard.planning.role_needs import concerned, role_needs, role_state, wanted_by
 from pullguard.planning.scope import in_scope
 from pullguard.workflows.reregister import request_of
 from pullguard_cli.difference import difference
 
 _AFTER_GRANT: Final = "once the role can read the secret"
 _AFTER_REGISTER: Final = "once the new revision passes every check (AWS assigns its number)"
+_WAIT: Final = "Run this again in five minutes."
+_NO_ROOM: Final = (
+    f"the role's inline policies would exceed the {INLINE_POLICIES_MAX_CHARS} characters that IAM allows",
+    "Move another inline policy of the role into a managed policy, or split the role.",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +43,19 @@ class Call:
     diff: str
     findings: tuple[str, ...]
     when: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoleLedger:
+    """The part of the deployment that a plan needs to know: the name of its policy, and the role's item in its ledger.
+
+    Without a ledger the item is empty: a plan then shows additions, and nothing is known of what may be revoked.
+    ``secret`` describes a secret that the policy grants.
+    """
+
+    policy: str
+    item: RoleItem
+    secret: Callable[[Arn], Lookup[Secret]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +83,7 @@ class Calls:
         }
 
 
-def calls_for(facts: Facts, rules: Rules, ecs: Ecs) -> Calls:
+def calls_for(facts: Facts, rules: Rules, ecs: Ecs, ledger: RoleLedger) -> Calls:
     """Return every call needed to fix one task definition, from the first write to the last."""
     if not in_scope(facts):
         return Calls()
@@ -81,7 +93,7 @@ def calls_for(facts: Facts, rules: Rules, ecs: Ecs) -> Calls:
     grants = tuple(action for action in plan.actions if isinstance(action, Grant))
     others = (action for action in (*plan.actions, *preview.actions) if not isinstance(action, Grant))
     steps = (
-        *((_put_role_policy(facts, facts.role, grants),) if isinstance(facts.role, Role) and grants else ()),
+        *(_role_steps(facts, facts.role, grants, rules, ledger) if isinstance(facts.role, Role) else ()),
         *(_other(action, facts, ecs, after_grant=bool(grants)) for action in others),
     )
     return Calls(
@@ -100,30 +112,59 @@ def _other(action: Reregister | MoveService, facts: Facts, ecs: Ecs, *, after_gr
             assert_never(action)
 
 
-def _put_role_policy(facts: Facts, role: Role, grants: tuple[Grant, ...]) -> Call | Refusal:
-    policies = role.inline_policies if isinstance(role.inline_policies, tuple) else ()
-    inline = {policy.name: policy.document for policy in policies}
-    own = inline.get(POLICY_NAME)
-    present = parse_own(own)[0] if own else ()
-    document = policy_document(united(present, (Granted(secret=grant.secret, key=grant.key) for grant in grants)))
-    findings = tuple(dict.fromkeys(each for grant in grants for each in grant.findings))
-    if not fits(inline, document):
-        return Refusal(
-            kind="grant",
-            task_definition=facts.task_definition.arn,
-            target=str(role.arn),
-            why=f"the role's inline policies would exceed the {INLINE_POLICIES_MAX_CHARS} characters that IAM allows",
-            remedy="Move another inline policy of the role into a managed policy, or split the role.",
-            snippet=None,
-            findings=findings,
-        )
-    after = render(document)
+def _role_steps(
+    facts: Facts, role: Role, grants: tuple[Grant, ...], rules: Rules, ledger: RoleLedger
+) -> Iterator[Call | Refusal]:
+    """Yield the write of our policy, as the executor would make it, and the grants that it could not make."""
+    state = role_state(role, ledger.item, ledger.policy)
+    wanted = wanted_by((facts,), rules, "remediate")
+    secrets = {secret: ledger.secret(secret) for secret in concerned(state, wanted)}
+    needs = role_needs(
+        role,
+        (facts,),
+        secrets,
+        wanted,
+        for_containers={each.granted.secret for each in state.grants if each.is_for_containers},
+    )
+    change = role_policy_change(state, needs, RevocationRules(), facts.now)
+    if change.is_write:
+        made = (each for each in grants if each.secret not in change.refused)
+        yield _put_role_policy(role, state, change, _findings(made))
+    elif grants and change.why:
+        remedy = _WAIT if change.kind == "wait" else f"Remove the policy {state.policy} from the role."
+        yield _refusal(facts, role, change.why, remedy, _findings(grants))
+    if change.refused:
+        left = _findings(each for each in grants if each.secret in change.refused)
+        yield _refusal(facts, role, *_NO_ROOM, left)
+
+
+def _findings(grants: Iterable[Grant]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(each for grant in grants for each in grant.findings))
+
+
+def _refusal(facts: Facts, role: Role, why: str, remedy: str, findings: tuple[str, ...]) -> Refusal:
+    return Refusal(
+        kind="grant",
+        task_definition=facts.task_definition.arn,
+        target=str(role.arn),
+        why=why,
+        remedy=remedy,
+        snippet=None,
+        findings=findings,
+    )
+
+
+def _put_role_policy(role: Role, state: RoleState, change: RolePolicyChange, findings: tuple[str, ...]) -> Call:
+    own = state.own if change.policy == state.policy else state.former
+    before = own.document(change.before) if change.before or own.statements else None
+    after = own.document(change.after) if change.kind == "put" else None
+    written = {} if after is None else {"PolicyDocument": render(after)}
     return Call(
         service="iam",
-        operation="PutRolePolicy",
+        operation="DeleteRolePolicy" if after is None else "PutRolePolicy",
         target=str(role.arn),
-        parameters={"RoleName": role.name, "PolicyName": POLICY_NAME, "PolicyDocument": after},
-        diff=difference(None if own is None else json.loads(render(own)), document, POLICY_NAME),
+        parameters={"RoleName": role.name, "PolicyName": change.policy, **written},
+        diff=difference(before, after, change.policy),
         findings=findings,
     )
 

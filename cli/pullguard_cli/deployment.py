@@ -14,8 +14,9 @@ from pullguard.aws.iam import Iam
 from pullguard.aws.messaging import Queues
 from pullguard.aws.ssm import StopSwitch
 from pullguard.domain.arn import Arn, partition_of
-from pullguard.domain.errors import Denied, Malformed, shown
+from pullguard.domain.errors import Denied, Malformed, MalformedItem, NotNow, shown
 from pullguard.domain.lookup import Lookup, Missing, NotAsked, Unreadable
+from pullguard.domain.policy_document import own_policy_name
 from pullguard.domain.role import Role
 from pullguard.domain.stop import Stop
 from pullguard.store.ledger import Ledger
@@ -46,6 +47,11 @@ class Deployment:
     def ledger(self) -> Ledger:
         """The ledger, a DynamoDB table."""
         return Ledger(self.connection.clients.get("dynamodb"), self.output("LedgerTable"))
+
+    @property
+    def policy_name(self) -> str:
+        """The name of the stack's policy on roles."""
+        return own_policy_name(self.connection.region, self.stack)
 
     @cached_property
     def switch(self) -> StopSwitch:
@@ -96,7 +102,7 @@ class Deployment:
 
 @contextmanager
 def aws_errors() -> Iterator[None]:
-    """Turn AWS errors into ``CannotRun``, with a one-line message and remedy."""
+    """Turn errors of AWS and of the ledger into ``CannotRun``, with a one-line message and remedy."""
     try:
         yield
     except Denied as error:
@@ -107,6 +113,8 @@ def aws_errors() -> Iterator[None]:
         raise CannotRun(one_line(error)) from error
     except BotoCoreError as error:
         raise CannotRun(one_line(error)) from error
+    except (MalformedItem, NotNow) as error:
+        raise CannotRun(str(error)) from error
 
 
 def find(*, stack: str, table: str | None = None, profile: str | None, region: str | None) -> Deployment:

@@ -5,6 +5,7 @@ import signal
 import sys
 import threading
 
+from sandbox.demo.evidence import OWN_POLICY
 from sandbox.demo.play import faults_of, perform, prepare
 from sandbox.demo.progress import Progress
 from sandbox.demo.report import console, show
@@ -57,7 +58,7 @@ It runs on until Ctrl-C. In another terminal, in this directory:
 .venv/bin/pullguard audit
 .venv/bin/pullguard explain {family}
 aws --endpoint-url $AWS_ENDPOINT_URL iam get-role-policy --role-name {role_name(family)} \\
-    --policy-name pullguard-registry-credentials
+    --policy-name {OWN_POLICY}
 aws --endpoint-url $AWS_ENDPOINT_URL ecs list-task-definitions
 # break something, and see what happens: the topic is {scene.stack.outputs["AlertTopicArn"]}
 .venv/bin/python -c 'import boto3; boto3.client("secretsmanager").put_secret_value(

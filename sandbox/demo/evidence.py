@@ -8,10 +8,12 @@ from sandbox.demo.audits import Audit
 from sandbox.demo.observation import Observation
 from sandbox.demo.scene import Scene, about
 from sandbox.demo.secrecy import Place
+from sandbox.emulator import REGION
 from sandbox.inbox import Letter
 from sandbox.worlds.demo import SECRETS
 
-OWN_POLICY = "pullguard-registry-credentials"
+FORMER_POLICY = "pullguard-registry-credentials"
+OWN_POLICY = f"{FORMER_POLICY}-{REGION}"
 OPENED, RESOLVED = "Finding Opened", "Finding Resolved"
 DONE, REFUSED = "Remediation Completed", "Remediation Refused"
 NO_CHECK = "none"

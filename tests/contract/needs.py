@@ -83,8 +83,8 @@ GUARD: tuple[Method, ...] = (
     ClaimStore.once,
     HoldStore.keep_waiting,
 )
-# Publication of an outcome, also after the run that caused it has ended.
-REPORTING: tuple[Method, ...] = (IntentStore.keep, IntentStore.of, EntryStore.save_remediation)
+# Publication of an outcome.
+REPORTING: tuple[Method, ...] = (IntentStore.keep, EntryStore.save_remediation)
 
 FUNCTIONS = {
     "resolve_change": Function(
@@ -145,11 +145,9 @@ FUNCTIONS = {
         queue="Grant",
         flows=(
             "patch_role",
-            "role_lock",
-            "confirm_grant",
-            "revoke_without_consent",
-            "write_policy",
-            "revoke",
+            "reconcile_role",
+            "role_reader",
+            "role_reports",
             "execute",
             "write_checks",
             "report",
@@ -159,18 +157,9 @@ FUNCTIONS = {
             **on(
                 "Ledger.Arn",
                 EntryStore.get,
-                ClaimStore.lock,
-                ClaimStore.release,
-                RoleStore.record_write,
-                RoleStore.keep_grants,
                 EntryStore.dependents,
-                RoleStore.forget_grant,
-                RoleStore.without_consent,
-                RoleStore.keep_without_consent,
-                RoleStore.forget_without_consent,
-                RoleStore.grant_records,
-                RoleStore.mark_needed,
-                RoleStore.writes,
+                RoleStore.item,
+                RoleStore.replace,
                 TaskDefinitionStore.complete,
                 *STARTS,
                 *GUARD,
@@ -201,6 +190,7 @@ FUNCTIONS = {
                 FamilyStore.keep_reregistered,
                 FamilyStore.was_moved,
                 FamilyStore.keep_move,
+                IntentStore.of,  # after the run that caused it has ended
             ),
             **on("Bus.Arn", Bus.publish),
             **on("ValidationQueue.Arn", Queues.request),
@@ -231,7 +221,7 @@ FUNCTIONS = {
     ),
     "sweep_account": Function(
         queue="Sweep",
-        flows=("sweep", "settle", "mark_unneeded"),
+        flows=("sweep", "settle", "review_roles"),
         reads=(Ecs.families, Ecs.describe, Ecs.clusters, Ecs.services, Ecs.tasks, Rules.starting, Schedules.starting),
         stack={
             **on(
@@ -240,11 +230,7 @@ FUNCTIONS = {
                 ClaimStore.once,
                 TaskDefinitionStore.save_sweep_state,
                 RoleStore.known,
-                RoleStore.grant_records,
-                EntryStore.dependents,
-                RoleStore.mark_unused,
-                RoleStore.without_consent,
-                RoleStore.mark_needed,
+                RoleStore.item,
                 HoldStore.waiting,
                 TaskDefinitionStore.ask,
                 TaskDefinitionStore.begin,
@@ -270,6 +256,7 @@ COMMAND_LINE_ONLY: frozenset[Method] = frozenset(
         Ecs.instances,
         Iam.every_role,
         SecretsManager.every_secret,
+        RoleStore.writes,
         RoleStore.save_hold,
         RoleStore.end_hold,
         FamilyStore.known,
@@ -286,9 +273,41 @@ COMMAND_LINE_ONLY: frozenset[Method] = frozenset(
 )
 
 
+# Methods whose transactions also write a partition of another store.
+WRITES_BESIDE: dict[Method, tuple[str, ...]] = {EntryStore.save_finding: ("CAUSE#",)}
+STORES = (
+    ClaimStore,
+    EntryStore,
+    FamilyStore,
+    HoldStore,
+    IncidentStore,
+    IntentStore,
+    LoginStore,
+    RoleStore,
+    RotationStore,
+    ServiceStore,
+    StartStore,
+    TaskDefinitionStore,
+    WriteCountStore,
+)
+
+
+def leading_keys(function: Function) -> list[str]:
+    """Return the patterns of the ledger's partition keys that a function uses, sorted."""
+    partitions = {store.__name__: store.PARTITIONS for store in STORES}
+    used = (method for method, resources in function.stack.items() if resources == ("Ledger.Arn",))
+    names = {
+        name
+        for method in used
+        for name in (*partitions[method.__qualname__.partition(".")[0]], *WRITES_BESIDE.get(method, ()))
+    }
+    return sorted(f"{name}*" if name.endswith("#") else name for name in names)
+
+
 def expected(name: str) -> set[Need]:
     """All that a function needs."""
     function = FUNCTIONS[name]
+    partitions = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": leading_keys(function)}}
     needs = {
         (action, resource, condition_text(CONDITIONS.get(action)))
         for method in function.reads
@@ -296,7 +315,7 @@ def expected(name: str) -> set[Need]:
         for resource in RESOURCES[action]
     }
     needs |= {
-        (action, resource, condition_text(None))
+        (action, resource, condition_text(partitions if resource == "Ledger.Arn" else None))
         for method, resources in function.stack.items()
         for action in actions_of(method)
         for resource in resources

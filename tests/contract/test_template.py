@@ -7,10 +7,10 @@ import pytest
 
 from pullguard.domain.messages import RECEIVES_MAX
 from pullguard.domain.provenance import KEPT
+from pullguard.domain.role_policy import RUN_MAX, SHOWS_AFTER
 from pullguard.events import BRANCHES
 from pullguard.runtime.bootstrap import Deployment
 from pullguard.runtime.settings import PREFIX, SANDBOX_ONLY
-from pullguard.workflows.role_lock import ROLE_LOCK_S
 from pullguard.workflows.settle import Progress
 from tests.contract.cloudformation import ROOT, TEXT, load, said, several
 from tests.contract.roles import given, role_of
@@ -70,8 +70,9 @@ def test_a_message_stays_hidden_for_six_times_the_functions_time(function: str) 
     assert hidden_s == 6 * FUNCTIONS[function]["Timeout"]
 
 
-def test_a_lease_of_a_role_outlives_every_run_that_may_take_it() -> None:
-    assert FUNCTIONS["patch_execution_role"]["Timeout"] <= ROLE_LOCK_S
+def test_no_run_writes_a_role_later_than_the_others_wait_for_it() -> None:
+    assert FUNCTIONS["patch_execution_role"]["Timeout"] <= RUN_MAX.total_seconds()
+    assert RUN_MAX < SHOWS_AFTER
 
 
 @pytest.mark.parametrize("name", WORK_QUEUES)
@@ -294,6 +295,7 @@ def test_a_functions_settings_name_the_resources_that_they_say(function: str) ->
     expected = {
         "PULLGUARD_ACCOUNT": "AWS::AccountId",
         "PULLGUARD_REGION": "AWS::Region",
+        "PULLGUARD_STACK_NAME": "AWS::StackName",
         "PULLGUARD_REJECTS_QUEUE_URL": dead_letters_of(own_queue),
         "PULLGUARD_LEDGER_TABLE": "Ledger",
         "PULLGUARD_BUS_NAME": "Bus",

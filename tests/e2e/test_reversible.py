@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pullguard.domain.policy_document import POLICY_NAME
+from sandbox.demo.evidence import OWN_POLICY
 from sandbox.demo.progress import Progress, insist
 from sandbox.demo.scene import Scene, about, deploy
 from sandbox.emulator import Credentials, Emulator
@@ -49,7 +49,7 @@ def pullguard(scene: Scene, *arguments: str, as_: Credentials | None = None) -> 
 def policy(scene: Scene, name: str) -> str | None:
     client = scene.aws.client("iam")
     try:
-        found = client.get_role_policy(RoleName=f"{name}-execution", PolicyName=POLICY_NAME)
+        found = client.get_role_policy(RoleName=f"{name}-execution", PolicyName=OWN_POLICY)
     except client.exceptions.NoSuchEntityException:
         return None
     return json.dumps(found["PolicyDocument"], sort_keys=True)

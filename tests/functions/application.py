@@ -1,11 +1,10 @@
 """The deployed application in one process: the real handlers around queues that behave as SQS does.
 
-A failed message returns after its visibility timeout, at most ``RECEIVES_MAX`` times, and is then a dead letter. Time
-is simulated; tests do not wait.
+A message is delivered when its delay is over. A failed message returns after its visibility timeout, at most
+``RECEIVES_MAX`` times, and is then a dead letter. Time is simulated; tests do not wait.
 """
 
 import json
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -33,29 +32,31 @@ QUEUES = frozenset({*LANES, *(each.replace("Queue", "DeadLetters") for each in L
 
 @dataclass
 class Message:
-    """A message in a queue, and how often it was received."""
+    """A message in a queue, when it is due, and how often it was received."""
 
     queue: str
     id: str
     body: str
+    due: datetime
     receives: int = 0
     errors: list[str] = field(default_factory=list)
 
 
 @dataclass
 class Application:
-    """``wires`` are what the functions speak to AWS over, by function."""
+    """``wires`` are what the functions speak to AWS over, by function; ``others`` send to the same queues."""
 
     stack: Stack
     monkeypatch: pytest.MonkeyPatch
     wires: Mapping[str, Wire]
+    others: tuple[Wire, ...] = ()
     parameters: Mapping[str, str] = field(default_factory=lambda: {"Mode": "remediate", "MoveServices": "true"})
     time: datetime = field(default_factory=lambda: datetime.now(UTC).replace(minute=0, second=0))
     died: list[Message] = field(default_factory=list)
     handled: list[Message] = field(default_factory=list)
     _sent: int = 0
     _collected: int = -1
-    _waiting: deque[Message] = field(default_factory=deque)
+    _waiting: list[Message] = field(default_factory=list)  # the next one first
     _modules: dict[str, ModuleType] = field(default_factory=dict)
 
     def send(self, queue: str, body: str, *, group: str = "g") -> None:
@@ -77,21 +78,33 @@ class Application:
         self._collect()
         if not self._waiting:
             return False
-        self._handle(self._waiting.popleft())
+        self._handle(self._waiting.pop(0))
         return True
+
+    @property
+    def _senders(self) -> tuple[Wire, ...]:
+        return (*self.wires.values(), *self.others)
 
     def _collect(self) -> None:
         """Take what was sent since the last time."""
-        sent = self._sent + sum(wire.sent for wire in self.wires.values())
+        sent = self._sent + sum(wire.sent for wire in self._senders)
         if sent == self._collected:
             return
         self._collected = sent
         for queue in LANES:
             while messages := self.stack.messages(queue):
-                self._waiting.extend(Message(queue=queue, id=each["MessageId"], body=each["Body"]) for each in messages)
+                self._waiting.extend(
+                    Message(queue=queue, id=each["MessageId"], body=each["Body"], due=self._due(each["Body"]))
+                    for each in messages
+                )
                 if not self.stack.ids[queue].endswith(".fifo"):
                     break
                 self._delete(queue, messages)  # or else the next message of a group would not come
+        self._waiting.sort(key=lambda each: each.due)
+
+    def _due(self, body: str) -> datetime:
+        delays_s = (wire.delays_s.pop(body, 0) for wire in self._senders)
+        return self.time + timedelta(seconds=max(delays_s))
 
     def _delete(self, queue: str, messages: list[dict[str, Any]]) -> None:
         for each in messages:
@@ -99,8 +112,7 @@ class Application:
             client.delete_message(QueueUrl=self.stack.ids[queue], ReceiptHandle=each["ReceiptHandle"])
 
     def _handle(self, message: Message) -> None:
-        delays_s = (wire.delays_s.pop(message.body, 0) for wire in self.wires.values())
-        self.time += PASSES + timedelta(seconds=max(delays_s))
+        self.time = max(self.time + PASSES, message.due)
         message.receives += 1
         error = self._invoke(LANES[message.queue], message)
         if error is None:
@@ -109,7 +121,7 @@ class Application:
         message.errors.append(error)
         self.time += VISIBILITY_TIMEOUT
         if message.receives < RECEIVES_MAX:
-            self._waiting.appendleft(message)
+            self._waiting.insert(0, message)
         else:
             self.died.append(message)
 

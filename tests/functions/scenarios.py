@@ -1,8 +1,8 @@
 """The scenarios of the fault suite: a world for each executor, its first message, and the expected final state."""
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,14 +11,17 @@ from moto.ecs.models import EC2ContainerServiceBackend, ecs_backends
 import pullguard.registry
 from pullguard.domain.arn import Arn
 from pullguard.domain.messages import LISTED, Review, ValidationRequest
-from pullguard.domain.policy_document import POLICY_NAME, Granted, policy_document, render
+from pullguard.domain.policy_document import POLICY_NAME, Granted, parse_own, policy_document, render
 from pullguard.domain.provenance import Provenance
+from pullguard.domain.references import role_name, secret_name
+from pullguard.domain.role_policy import GrantRecord
 from pullguard.domain.verification import Verification
+from pullguard.store.entries import Entry
 from pullguard.store.ledger import Ledger
 from pullguard.store.starts import StartStore
 from pullguard.store.task_definitions import Sweep, TaskDefinitionStore
 from tests.functions.application import Application
-from tests.functions.stack import ACCOUNT, REGION, Stack
+from tests.functions.stack import ACCOUNT, OWN_POLICY, REGION, Stack
 from tests.functions.world import PASSWORD, allow, create_role, create_secret, register, request_body
 
 
@@ -32,6 +35,10 @@ class Scenario:
     """A world for one executor: ``begin`` creates it and sends the message, ``fixed`` is the expected final state.
 
     ``again`` sends the validation request of a later sweep. ``reported`` are the kinds of events without faults.
+    ``plans``: a deployment that observes reports what it would do; it draws no conclusion about a grant that stands.
+    ``promised`` must hold within an hour, without a sweep. ``follows`` are the kinds of events
+    that follow only if a grant was made. ``reopens``: its finding is resolved by the write, and opened again when the
+    grant is revoked.
     """
 
     name: str
@@ -41,6 +48,10 @@ class Scenario:
     again: Callable[[Application], None] = _look_at_everything
     reported: frozenset[str] = frozenset({"Finding Opened", "Remediation Completed", "Finding Resolved"})
     parameters: tuple[tuple[str, str], ...] = (("Mode", "remediate"), ("MoveServices", "true"))
+    plans: bool = True
+    promised: Callable[[Stack], bool] = lambda _: True
+    follows: frozenset[str] = frozenset()
+    reopens: bool = False
 
 
 def _broken(broken: Callable[[Stack], str]) -> Callable[[Application], None]:
@@ -83,7 +94,7 @@ ROLE = Arn.parse(f"arn:aws:iam::{ACCOUNT}:role/web-execution")
 
 
 def hold_unused(app: Application) -> None:
-    """A grant of ours that nothing needs, beside one that is needed."""
+    """A confirmed grant of ours that nothing has needed for longer than the grace, beside one that is needed."""
     stack, ledger = app.stack, ledger_of(app.stack)
     key = stack.client("kms").create_key()["KeyMetadata"]["Arn"]
     role, needed, unused = create_role(stack), create_secret(stack, "registry/two"), create_secret(stack, key=key)
@@ -93,10 +104,22 @@ def hold_unused(app: Application) -> None:
         Granted(secret=Arn.parse(unused), key=Arn.parse(key)),
     )
     stack.client("iam").put_role_policy(
-        RoleName="web-execution", PolicyName=POLICY_NAME, PolicyDocument=render(policy_document(grants))
+        RoleName="web-execution", PolicyName=OWN_POLICY, PolicyDocument=render(policy_document(grants))
     )
-    ledger.roles.record_write(ROLE, write_id="m-0", record={}, now=app.time)
-    ledger.roles.keep_grants(ROLE, grants, task_definition=revision)
+    references = frozenset({needed, secret_name(REGION, ACCOUNT, "registry/two"), role_name(ACCOUNT, "web-execution")})
+    ledger.entries.keep_references(Arn.parse(revision), Entry(), references)
+    records = (
+        GrantRecord(
+            granted=each,
+            task_definition=revision,
+            granted_at=app.time - timedelta(days=30),
+            is_confirmed=True,
+            unneeded_since=None if each.key is None else app.time - timedelta(days=20),
+        )
+        for each in grants
+    )
+    item = ledger.roles.item(ROLE)
+    assert ledger.roles.replace(ROLE, item, replace(item, grants=tuple(records)))
 
 
 def _unused(app: Application) -> None:
@@ -104,12 +127,31 @@ def _unused(app: Application) -> None:
     sweep_finds_it_unused(app)
 
 
+def _granted_by_an_earlier_version(app: Application) -> None:
+    """The policy of the former name grants a needed secret, as an earlier version recorded it, and another stack's."""
+    stack = app.stack
+    role, needed, theirs = create_role(stack), create_secret(stack), create_secret(stack, "registry/two")
+    revision = register(stack, needed, role=role)
+    grants = (Granted(secret=Arn.parse(each), key=None) for each in (needed, theirs))
+    stack.client("iam").put_role_policy(
+        RoleName="web-execution", PolicyName=POLICY_NAME, PolicyDocument=render(policy_document(grants))
+    )
+    made_at = app.time - timedelta(days=30)
+    record = {"key": None, "task_definition": revision}
+    items: dict[tuple[str, str], object] = {
+        ("ROLES", f"ROLE#{ROLE}"): None,
+        (f"ROLE#{ROLE}", f"GRANTED#{needed}"): record,
+        (f"ROLE#{ROLE}", f"WRITE#{made_at.isoformat()}#m-0"): {},
+    }
+    for (partition, sort), data in items.items():
+        item = {"pk": {"S": partition}, "sk": {"S": sort}, "data": {"S": json.dumps(data)}}
+        stack.client("dynamodb").put_item(TableName="ledger", Item=item)
+    _review(app, "s-1")
+
+
 def sweep_finds_it_unused(app: Application) -> None:
-    """Let a complete sweep mark what nothing needs, as it did for longer than the grace, and ask for a review."""
-    ledger, sweep = ledger_of(app.stack), f"s-{app.time:%H%M%S}"
-    for each in ledger.roles.grant_records(ROLE):
-        if each.granted.key is not None:
-            ledger.roles.mark_unused(ROLE, each.granted.secret, sweep=sweep, now=app.time - timedelta(days=20))
+    """Let another sweep be complete, and ask for a review."""
+    sweep = f"s-{app.time:%H%M%S}"
     StartStore(app.stack.client("dynamodb"), "ledger", now=lambda: app.time).keep_schedules(())
     definition_store = TaskDefinitionStore(app.stack.client("dynamodb"), "ledger")
     definition_store.save_complete(Sweep(id=sweep, began_at=app.time.isoformat(), due=None), now=app.time)
@@ -121,8 +163,30 @@ def _review(app: Application, sweep: str) -> None:
     app.send("GrantQueue", review.to_json(), group=sweep)
 
 
+def _swept(app: Application) -> None:
+    """Validate everything, and review the role if it has grants of ours or an open write, as each sweep does."""
+    _look_at_everything(app)
+    item = ledger_of(app.stack).roles.item(ROLE)
+    if item.grants or open_writes(app.stack):
+        _review(app, f"s-{app.time:%H%M%S}")
+
+
+def open_writes(stack: Stack) -> int:
+    """Return how many writes to the role have no known outcome."""
+    return sum(each.outcome == "planned" for each in ledger_of(stack).roles.item(ROLE).writes)
+
+
+def written(stack: Stack) -> Iterator[str]:
+    """Yield the grants and revocations that the ledger says were made on the role, in the words of the fault suite."""
+    for write in ledger_of(stack).roles.writes(ROLE):
+        before, after = (set(parse_own(text)[0]) if text else set() for text in (write.before, write.after))
+        for kind, grants in (("grant", after - before), ("withdraw", before - after)):
+            if write.outcome == "written":
+                yield from (f"{kind} web-execution{' with a key' if each.key else ''}" for each in grants)
+
+
 def _untagged_while_it_is_granted(app: Application) -> None:
-    """The secret's owner takes the tag away in the moment of the write, which has to be taken back."""
+    """The secret's owner takes the tag away in the moment of the write: the look that follows it revokes the grant."""
     stack = app.stack
     app.wires["patch_execution_role"].interleave = ("iam:PutRolePolicy", lambda: _untag(stack))
     app.send("ValidationQueue", request_body(register(stack, create_secret(stack), role=create_role(stack))))
@@ -132,11 +196,9 @@ def _untag(stack: Stack) -> None:
     stack.client("secretsmanager").untag_resource(SecretId="registry/ghcr", TagKeys=["pullguard:registry"])
 
 
-def _look_and_review(app: Application) -> None:
-    _untag(app.stack)  # where no write was tried, its owner has not done so yet
-    _look_at_everything(app)
-    if ledger_of(app.stack).roles.without_consent(ROLE):
-        _review(app, "s-1")
+def _untag_and_sweep(app: Application) -> None:
+    _untag(app.stack)  # if no write was tried, its owner has not done so yet
+    _swept(app)
 
 
 def _rotated(app: Application) -> None:
@@ -178,10 +240,10 @@ def _send_rotation_event(app: Application, kind: str = "RotationSucceeded") -> N
 
 def _held(stack: Stack) -> Any:
     """The role's policies, and what the ledger holds of them."""
-    ledger = ledger_of(stack)
     names = {each["ARN"]: each["Name"] for each in stack.client("secretsmanager").list_secrets()["SecretList"]}
-    grant_records = sorted(names[str(each.secret)] for each in ledger.roles.granted(ROLE))
-    return _policies(stack), grant_records, len(ledger.roles.without_consent(ROLE))
+    item = ledger_of(stack).roles.item(ROLE)
+    grant_records = sorted((names[str(each.granted.secret)], each.is_confirmed) for each in item.grants)
+    return _policies(stack), grant_records, open_writes(stack)
 
 
 def _policies(stack: Stack) -> Any:
@@ -229,7 +291,7 @@ def short(arn: str) -> str:
 ROTATING = (("Mode", "remediate"), ("VerifyCredentials", "true"), ("RedeployOnRotation", "true"))
 REVOKING = (("Mode", "remediate"), ("RevokeUnusedGrants", "true"))
 SCENARIOS = (
-    Scenario(name="grant", function="patch_execution_role", begin=_broken(_lacking_grant), fixed=_held),
+    Scenario(name="grant", function="patch_execution_role", begin=_broken(_lacking_grant), fixed=_held, again=_swept),
     Scenario(
         name="withdraw",
         function="patch_execution_role",
@@ -238,14 +300,27 @@ SCENARIOS = (
         again=sweep_finds_it_unused,
         reported=frozenset({"Remediation Completed"}),
         parameters=REVOKING,
+        plans=False,
     ),
     Scenario(
-        name="take-back",
+        name="consent-withdrawn",
         function="patch_execution_role",
         begin=_untagged_while_it_is_granted,
         fixed=_held,
-        again=_look_and_review,
-        reported=frozenset({"Finding Opened", "Remediation Failed", "Remediation Refused"}),
+        again=_untag_and_sweep,
+        reported=frozenset({"Finding Opened", "Finding Resolved", "Remediation Completed", "Remediation Refused"}),
+        promised=lambda stack: _policies(stack) == {},
+        follows=frozenset({"Finding Resolved", "Remediation Completed"}),
+        reopens=True,
+    ),
+    Scenario(
+        name="move",
+        function="patch_execution_role",
+        begin=_granted_by_an_earlier_version,
+        fixed=_held,
+        again=_swept,
+        reported=frozenset(),
+        plans=False,
     ),
     Scenario(
         name="reregister",

@@ -12,18 +12,19 @@ from typing import Any
 import boto3
 
 from pullguard.aws.clients import Clients
+from pullguard.domain.policy_document import own_policy_name
 from tests.contract.cloudformation import ROOT, load, said
 from tests.contract.roles import given
 
 TEMPLATE = load()
 REGION, ACCOUNT = "us-east-1", "123456789012"
+STACK_NAME = "pullguard"
+OWN_POLICY = own_policy_name(REGION, STACK_NAME)
 BATCH_MAX = 10
 _numbers = count()
-# A batch call needs the action of the single one; everything else is called what it is allowed by.
-_ACTIONS = {
-    "sqs:SendMessageBatch": {"sqs:SendMessage"},
-    "dynamodb:TransactWriteItems": {"dynamodb:PutItem", "dynamodb:DeleteItem"},
-}
+# A batch call needs the action of the single one, and a transaction those of its parts; everything else is called what
+# it is allowed by.
+_ACTIONS = {"sqs:SendMessageBatch": {"sqs:SendMessage"}}
 
 
 @cache
@@ -103,7 +104,7 @@ class Stack:
         shared = TEMPLATE.data["Globals"]["Function"]["Environment"]["Variables"]
         own = TEMPLATE.functions()[function]["Environment"]["Variables"]
         defaults = {name: str(each["Default"]) for name, each in TEMPLATE.data["Parameters"].items()}
-        home = {"AWS::AccountId": ACCOUNT, "AWS::Region": REGION}
+        home = {"AWS::AccountId": ACCOUNT, "AWS::Region": REGION, "AWS::StackName": STACK_NAME}
         known = {**home, **self.ids, **defaults, **parameters}
         return {
             name: known[value["Ref"]] if isinstance(value, dict) else said(value)
@@ -126,13 +127,16 @@ class Stack:
         """Load a function, and note what it calls."""
         module = self.load(function)
         session = boto3.Session(region_name=REGION)
-        session.events.register("before-call", lambda model, **_: self._note(function, model))
+        session.events.register("before-call", lambda model, params, **_: self._note(function, model, params))
         module.deployment.clients = Clients(session)
         return module
 
-    def _note(self, function: str, model: Any) -> None:
+    def _note(self, function: str, model: Any, params: Any) -> None:
         name = f"{model.service_model.signing_name}:{model.name}"
-        self.called.setdefault(function, set()).update(_ACTIONS.get(name, {name}))
+        actions = _ACTIONS.get(name, {name})
+        if model.name == "TransactWriteItems":
+            actions = {f"dynamodb:{kind}Item" for part in json.loads(params["body"])["TransactItems"] for kind in part}
+        self.called.setdefault(function, set()).update(actions)
         if model.name in self.breaking:
             raise self.breaking[model.name]
 

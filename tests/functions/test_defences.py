@@ -14,13 +14,12 @@ from moto import mock_aws
 
 import pullguard.aws.ecs
 import pullguard.domain.consent
-import pullguard.workflows.confirm_grant
 import pullguard.workflows.move_services
 import pullguard.workflows.reregister
 from pullguard.aws.ecs import Ecs
-from pullguard.domain.policy_document import POLICY_NAME
+from pullguard.workflows.role_reports import RoleFollowUps
 from tests.functions.application import LANES, Application
-from tests.functions.stack import Stack
+from tests.functions.stack import OWN_POLICY, Stack
 from tests.functions.wire import Fault, Wire
 from tests.functions.world import allow, create_role, create_secret, register, request_body
 
@@ -117,7 +116,7 @@ def _runs(revision: str, stack: Stack) -> bool:
 
 
 def _granted(stack: Stack) -> bool:
-    return POLICY_NAME in stack.client("iam").list_role_policies(RoleName="web-execution")["PolicyNames"]
+    return OWN_POLICY in stack.client("iam").list_role_policies(RoleName="web-execution")["PolicyNames"]
 
 
 def _registered_twice(stack: Stack) -> bool:
@@ -141,7 +140,7 @@ ATTACKS = {
     ),
     "a-tag-removed-between-proof-and-write": Attack(
         mount=_untagged_in_between,
-        off=(pullguard.workflows.confirm_grant, "revoked", lambda *_: None),
+        off=(RoleFollowUps, "_ask", lambda *_, **__: None),
         succeeded=_granted,
     ),
     "a-registration-whose-answer-is-lost": Attack(

@@ -11,12 +11,11 @@ import pytest
 import pullguard.registry
 from pullguard.domain.arn import Arn
 from pullguard.domain.messages import LISTED, Review
-from pullguard.domain.policy_document import POLICY_NAME
 from pullguard.domain.provenance import Provenance
 from pullguard.domain.verification import Verification
 from pullguard.store.starts import StartStore
 from sandbox.runtime.samples import fresh
-from tests.functions.stack import ACCOUNT, Stack, failed, sqs_event
+from tests.functions.stack import ACCOUNT, OWN_POLICY, Stack, failed, sqs_event
 from tests.functions.world import PASSWORD, allow, create_role, create_secret, register, request_body
 
 EVENTS = Path(__file__).parents[2] / "events"
@@ -173,12 +172,12 @@ def test_validate_reads_no_value_of_a_secret_that_is_not_opted_in(stack: Stack, 
 
 def test_patch_writes_the_policy_and_asks_whether_it_worked(stack: Stack, start: Start, broken: str) -> None:
     start("patch_execution_role", Mode="remediate")(sqs_event(request_body(broken), groups=("web",)))
-    policy = stack.client("iam").get_role_policy(RoleName="web-execution", PolicyName=POLICY_NAME)
+    policy = stack.client("iam").get_role_policy(RoleName="web-execution", PolicyName=OWN_POLICY)
     (statement,) = policy["PolicyDocument"]["Statement"]
     (secret,) = stack.client("secretsmanager").list_secrets()["SecretList"]
     assert statement["Resource"] == [secret["ARN"]]
     assert [each["detail-type"] for each in bodies(stack, "AlertQueue")] == ["Remediation Completed"]
-    assert stack.waiting("ValidationQueue") == 1
+    assert stack.waiting("ValidationQueue") == 2  # soon the task definition, and once more the role
 
 
 def test_200_definitions_that_name_one_role_at_once_are_one_write_a_secret(stack: Stack, start: Start) -> None:
@@ -189,7 +188,7 @@ def test_200_definitions_that_name_one_role_at_once_are_one_write_a_secret(stack
     for first in range(0, 200, 10):
         batch = sqs_event(*map(request_body, arns[first : first + 10]), groups=("web-execution",) * 10)
         assert failed(handler(batch)) == []
-    document = stack.client("iam").get_role_policy(RoleName="web-execution", PolicyName=POLICY_NAME)["PolicyDocument"]
+    document = stack.client("iam").get_role_policy(RoleName="web-execution", PolicyName=OWN_POLICY)["PolicyDocument"]
     assert [each["Resource"] for each in document["Statement"]] == [sorted(secrets)]
     writes = stack.client("dynamodb").query(
         TableName="ledger",

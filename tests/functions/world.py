@@ -2,21 +2,26 @@
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from moto.iam.models import iam_backends
 
 from pullguard.domain.messages import ValidationRequest
 from pullguard.domain.provenance import Provenance
 from tests.fakes import TRUST
-from tests.functions.stack import Stack
+from tests.functions.stack import ACCOUNT, Stack
 
 PASSWORD = "correct-horse-battery-staple"
 TEAM: Mapping[str, str] = {"team": "shop"}
+ROLE_AGE = timedelta(days=90)
 
 
 def create_role(stack: Stack, name: str = "web-execution", *, managed: bool = True) -> str:
+    """Create a role that has existed for a long time: what the ledger says of it is about this very role."""
     tags = [{"Key": "pullguard:managed", "Value": "true"}] if managed else []
     answer = stack.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST), Tags=tags)
+    iam_backends[ACCOUNT]["aws"].get_role(name).create_date -= ROLE_AGE
     return str(answer["Role"]["Arn"])
 
 

@@ -11,12 +11,12 @@ from typing import Any
 
 from pullguard.domain.messages import ValidationRequest
 from sandbox.agent import fetch
+from sandbox.demo.evidence import OWN_POLICY
 from sandbox.demo.scene import Scene
 from sandbox.runtime.local import sqs_event
 from sandbox.runtime.samples import EVENTS, WEB, fresh, remember
 from sandbox.worlds import demo
 
-POLICY = "pullguard-registry-credentials"
 WORKER = WEB.replace("/web:", "/worker:")
 REGISTERED = ("family", "executionRoleArn", "requiresCompatibilities", "containerDefinitions", "cpu", "memory")
 GRANTED = ("web", "worker")
@@ -92,7 +92,7 @@ def rewind(scene: Scene) -> None:
         dynamodb.delete_item(TableName=scene.stack.resources["Ledger"], Key={"pk": {"S": pk}, "sk": {"S": sk}})
     for family in GRANTED:
         with contextlib.suppress(iam.exceptions.NoSuchEntityException):
-            iam.delete_role_policy(RoleName=demo.role_name(family), PolicyName=POLICY)
+            iam.delete_role_policy(RoleName=demo.role_name(family), PolicyName=OWN_POLICY)
     if reference(newest := worker(scene)) == secret(scene, "worker"):  # fixed: broken again, by another revision
         first = ecs.describe_task_definition(taskDefinition=WORKER)["taskDefinition"]
         registered = ecs.register_task_definition(**{key: first[key] for key in REGISTERED if first.get(key)})
@@ -132,7 +132,7 @@ def _granted(scene: Scene, _opened: Opened) -> None:
     statement = {"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": secret(scene, "worker")}
     document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     scene.aws.client("iam").put_role_policy(
-        RoleName=demo.role_name("worker"), PolicyName=POLICY, PolicyDocument=document
+        RoleName=demo.role_name("worker"), PolicyName=OWN_POLICY, PolicyDocument=document
     )
 
 
@@ -167,7 +167,7 @@ def _findings_are_open(scene: Scene) -> None:
 
 def _roles_may_read(scene: Scene) -> None:
     for family in GRANTED:
-        assert POLICY in scene.aws.client("iam").list_role_policies(RoleName=demo.role_name(family))["PolicyNames"]
+        assert OWN_POLICY in scene.aws.client("iam").list_role_policies(RoleName=demo.role_name(family))["PolicyNames"]
         assert readable(scene, family)
 
 

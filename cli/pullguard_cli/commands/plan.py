@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from pullguard_cli.options import (
+    DEFAULT_STACK,
     LOOK_PANEL,
     LiveRegistry,
     Profile,
@@ -58,6 +59,16 @@ def plan(
             rich_help_panel=LOOK_PANEL,
         ),
     ] = "",
+    stack: Annotated[
+        str | None,
+        typer.Option(
+            "--stack",
+            metavar="STACK",
+            help="The deployed stack: its grant records show what would be revoked or moved, too.",
+            show_default="none: additions only",
+            rich_help_panel=LOOK_PANEL,
+        ),
+    ] = None,
     format_: TextOrJson = None,
     profile: Profile = None,
     region: Region = None,
@@ -69,7 +80,9 @@ def plan(
     - `pullguard plan web` — what Pullguard would write or refuse, and why
     - `pullguard plan web:7 --move-services --format json | jq '.calls[].operation'`
     """
+    from pullguard.domain.policy_document import own_policy_name  # noqa: PLC0415
     from pullguard.planning.planner import Rules  # noqa: PLC0415 (slow import, not needed for the help text)
+    from pullguard_cli.deployment import find  # noqa: PLC0415
     from pullguard_cli.examined import connect_for, examine_one  # noqa: PLC0415
     from pullguard_cli.output.plan import report  # noqa: PLC0415
 
@@ -83,4 +96,6 @@ def plan(
         required_boundary=require_role_boundary,
     )
     rules = Rules(move_services=move_services, infrastructure_tags=tuple(infrastructure_tag or ()))
-    raise typer.Exit(report(one, rules, format_))
+    deployment = None if stack is None else find(stack=stack, profile=profile, region=connection.region)
+    policy = own_policy_name(connection.region, stack or DEFAULT_STACK)
+    raise typer.Exit(report(one, rules, format_, deployment, policy))

@@ -3,16 +3,20 @@
 Finally, the policy is read again to verify the result.
 """
 
+import time
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import uuid4
 
 from pullguard.domain.arn import Arn
 from pullguard.domain.errors import Denied
-from pullguard.domain.policy_document import POLICY_NAME, render
+from pullguard.domain.lookup import Document
+from pullguard.domain.policy_document import POLICY_NAME, Granted, OwnPolicy, read_own, render
 from pullguard.domain.provenance import Provenance
-from pullguard.domain.role import NamedPolicy, Role
+from pullguard.domain.role import Role
+from pullguard.domain.role_policy import RUN_MAX, GrantRecord, PolicyWrite, RoleItem
 from pullguard.domain.write_history import Write, additions
 from pullguard_cli.asking import confirmed
 from pullguard_cli.deployment import Deployment, aws_errors
@@ -24,8 +28,8 @@ from pullguard_cli.operations.stopping import stop_by
 from pullguard_cli.printing import output, says
 
 KIND: Final = "Rollback"
-# The timeout of the patcher in template.yaml.
-UNDER_WAY_S: Final = 60
+WAIT_S: Final = 5.0
+_ATTEMPTS_MAX: Final = 5
 
 
 def roll_back(deployment: Deployment, name: str, *, to: str | None, reason: str, yes: bool) -> int:
@@ -35,23 +39,46 @@ def roll_back(deployment: Deployment, name: str, *, to: str | None, reason: str,
     with aws_errors():
         writes = deployment.ledger.roles.writes(arn)
         role = deployment.role(arn)
-    now = _own(role)
-    target = choose(writes, now, to, arn)
+    policy = deployment.policy_name
+    own = read_own(policy, _document(role, policy))
+    if not own.is_readable:
+        raise CannotRun(f"{policy} on {arn} is not a policy that Pullguard writes. Remove it, or correct it by hand.")
+    _refuse_unmoved(deployment, role)
+    target = choose(writes, own, to, arn)
+    for alien in own.foreign:
+        console.print(says(f"Stays, because Pullguard did not write it: {alien}", "yellow"))
     for alien in target.aliens:
         console.print(says(f"Not restored, because Pullguard did not write it: {alien}", "yellow"))
     for why in disagreements(deployment, role, target):
         console.print(says(f"Pullguard would not grant this now: {why}", "yellow"))
-    if target.matches(now):
+    if target.matches(own):
         return _keep(deployment, role, target, writes, reason=reason, yes=yes)
-    standing = None if now is None else _readable(now)
-    print_difference(difference(standing, target.document, POLICY_NAME), console)
-    if not confirmed(f"Put {POLICY_NAME} on {arn.resource_name} back to {target.what}?", yes=yes):
+    print_difference(difference(_shown(own, own.grants), _shown(own, target.grants), policy), console)
+    if not confirmed(f"Put {policy} on {arn.resource_name} back to {target.what}?", yes=yes):
         console.print("Nothing was changed.")
         return EXIT_FINDINGS
-    _write(deployment, role, now, target, reason=reason, writes=writes)
-    console.print(says(f"{POLICY_NAME} on {arn.resource_name} is back to {target.what}."))
+    _write(deployment, role, target, reason=reason, writes=writes)
+    console.print(says(f"{policy} on {arn.resource_name} is back to {target.what}."))
     console.print(says(_held(deployment, arn)))
     return EXIT_OK
+
+
+def _refuse_unmoved(deployment: Deployment, role: Role) -> None:
+    """Raise ``CannotRun`` while the policy of the former name has grants of this stack: a rollback would miss them."""
+    former = {each.secret for each in read_own(POLICY_NAME, _document(role, POLICY_NAME)).grants}
+    with aws_errors():
+        granted = {each.secret for each in deployment.ledger.roles.granted(role.arn)}
+    if former & granted:
+        raise CannotRun(
+            f"{POLICY_NAME} on {role.arn} still has grants of this stack. Each sweep moves them to "
+            f"{deployment.policy_name}, unless everything is stopped or the role is held. Run this again afterwards, "
+            "or correct the policy by hand."
+        )
+
+
+def _shown(own: OwnPolicy, grants: tuple[Granted, ...]) -> Mapping[str, Any] | None:
+    """Return the policy with ``grants`` for the diff; None if there would be none."""
+    return own.document(grants) if grants or own.statements else None
 
 
 def _held(deployment: Deployment, arn: Arn) -> str:
@@ -67,7 +94,7 @@ def _keep(
     """Keep the current policy: hold the role unless it is held, and align the grant records."""
     arn = role.arn
     console, name = output(), arn.resource_name
-    console.print(says(f"{POLICY_NAME} on {name} already matches."))
+    console.print(says(f"{deployment.policy_name} on {name} already matches."))
     with aws_errors():
         is_held = deployment.ledger.roles.hold(arn) is not None
     if not is_held and not confirmed(f"Hold {name}, so that it stays unchanged?", yes=yes):
@@ -75,55 +102,81 @@ def _keep(
         return EXIT_FINDINGS
     with aws_errors():
         _hold(deployment, arn, target, reason=reason)
-        _keep_in_step(deployment, role, target, writes)
+        item, at = _settled(deployment, arn), datetime.now(UTC)
+        same = PolicyWrite(id="", policy=deployment.policy_name, at=at, before=target.grants, after=target.grants)
+        aligned = replace(item, grants=_aligned(item, same, target, writes))
+        if aligned != item and not deployment.ledger.roles.replace(arn, item, aligned):
+            raise CannotRun(f"Another run changed what the ledger keeps of {arn}. The role is held: run this again.")
     console.print(says(_held(deployment, arn)))
     return EXIT_OK
 
 
-def _own(role: Role) -> NamedPolicy | None:
-    if not isinstance(role.inline_policies, tuple):
-        raise CannotRun(f"Cannot read the policies of {role.arn}: {role.inline_policies}.")
-    return next((policy for policy in role.inline_policies if policy.name == POLICY_NAME), None)
-
-
-def _readable(policy: NamedPolicy) -> Mapping[str, Any]:
-    """Return a policy document for the diff. Text that is not JSON is wrapped."""
-    return policy.document if isinstance(policy.document, Mapping) else {"not JSON": policy.document}
-
-
-def _write(
-    deployment: Deployment,
-    role: Role,
-    now: NamedPolicy | None,
-    target: Target,
-    *,
-    reason: str,
-    writes: tuple[Write, ...],
-) -> None:
-    """Hold the role first, so that no grant interferes. Then record the write, and write the policy."""
-    ledger, at = deployment.ledger, datetime.now(UTC)
-    id_ = str(uuid4())
-    record = {
-        "before": None if now is None else render(now.document),
-        "after": None if target.document is None else render(target.document),
-        "task_definition": target.task_definition,
-        "cause": Provenance(kind=KIND, event_id=id_, at=at).to_dict(),
-        "by": deployment.connection.caller,
-    }
+def _write(deployment: Deployment, role: Role, target: Target, *, reason: str, writes: tuple[Write, ...]) -> None:
+    """Hold the role first, so that no grant interferes, let a write that is under way end, then write and record."""
+    arn, policy, at = role.arn, deployment.policy_name, datetime.now(UTC)
     with aws_errors():
-        _hold(deployment, role.arn, target, reason=reason)
-        ledger.roles.record_write(role.arn, write_id=id_, record={**record, "outcome": "unknown"}, now=at)
+        _hold(deployment, arn, target, reason=reason)
+        item = _settled(deployment, arn)
+        own = read_own(policy, _document(deployment.role(arn), policy))
+        write = PolicyWrite(
+            id=str(uuid4()),
+            policy=policy,
+            at=at,
+            before=own.grants,
+            after=target.grants,
+            users={str(each.secret): target.task_definition for each in target.grants if target.task_definition},
+            provenance=Provenance(kind=KIND, event_id=str(uuid4()), at=at),
+            by=deployment.connection.caller,
+        )
+        if not deployment.ledger.roles.replace(arn, item, replace(item, writes=(*item.writes, write))):
+            raise CannotRun(f"Another run changed what the ledger keeps of {arn}. The role is held: run this again.")
         try:
-            if target.document is None:
-                deployment.iam.delete_role_policy(role.name, POLICY_NAME)
+            if target.grants or own.statements:
+                deployment.iam.put_role_policy(role.name, policy, render(own.document(target.grants)))
             else:
-                deployment.iam.put_role_policy(role.name, POLICY_NAME, render(target.document))
+                deployment.iam.delete_role_policy(role.name, policy)
         except Denied:
-            ledger.roles.record_write(role.arn, write_id=id_, record={**record, "outcome": "refused"}, now=at)
+            _close(deployment, arn, replace(write, outcome="refused"), target, writes)
             raise
-        ledger.roles.record_write(role.arn, write_id=id_, record={**record, "outcome": "written"}, now=at)
-        _keep_in_step(deployment, role, target, writes)
-        _check(deployment, role.arn, target, id_, since=at)
+        _close(deployment, arn, replace(write, outcome="done"), target, writes)
+        _check(deployment, arn, target)
+
+
+def _settled(deployment: Deployment, arn: Arn) -> RoleItem:
+    """Return the role's item when no run can still make a write that it planned before the hold."""
+    console = output()
+    while True:
+        item = deployment.ledger.roles.item(arn)
+        now = datetime.now(UTC)
+        open_ = [each.at for each in item.writes if each.outcome == "planned" and now - each.at < RUN_MAX]
+        if not open_:
+            return item
+        seconds = (max(open_) + RUN_MAX - now).total_seconds()
+        console.print(says(f"A run may still write to the role: waiting for it, {seconds:.0f} s at most.", "dim"))
+        time.sleep(min(seconds, WAIT_S))
+
+
+def _close(deployment: Deployment, arn: Arn, write: PolicyWrite, target: Target, writes: tuple[Write, ...]) -> None:
+    """Record the outcome, and align the grant records with the policy: only grants of this stack, and no others."""
+    for _ in range(_ATTEMPTS_MAX):
+        item = deployment.ledger.roles.item(arn)
+        known = tuple(write if each.id == write.id else each for each in item.writes)
+        grants = item.grants if write.outcome == "refused" else _aligned(item, write, target, writes)
+        if deployment.ledger.roles.replace(arn, item, replace(item, grants=grants, writes=known)):
+            return
+    raise CannotRun(f"The outcome of the write to {arn} could not be recorded. The role is held: run this again.")
+
+
+def _aligned(item: RoleItem, write: PolicyWrite, target: Target, writes: tuple[Write, ...]) -> tuple[GrantRecord, ...]:
+    wanted = {grant.secret: grant for grant in target.grants}
+    kept = tuple(each for each in item.grants if each.granted.secret in wanted)
+    known = {each.granted.secret for each in kept}
+    again = (
+        GrantRecord(granted=grant, task_definition=task_definition, granted_at=write.at)
+        for grant, task_definition in additions(writes).items()
+        if wanted.get(grant.secret) == grant and grant.secret not in known
+    )
+    return (*kept, *again)
 
 
 def _hold(deployment: Deployment, arn: Arn, target: Target, *, reason: str) -> None:
@@ -132,35 +185,17 @@ def _hold(deployment: Deployment, arn: Arn, target: Target, *, reason: str) -> N
         deployment.ledger.roles.save_hold(arn, stop_by(deployment, reason or f"rolled back to {target.what}"))
 
 
-def _check(deployment: Deployment, arn: Arn, target: Target, id_: str, *, since: datetime) -> None:
-    """Verify that the policy is as written, and that no run that started before the hold may overwrite it.
-
-    Raises ``CannotRun`` otherwise.
-    """
-    begun = (since - timedelta(seconds=UNDER_WAY_S)).isoformat()
-    for write in deployment.ledger.roles.writes(arn):
-        if write.event_id != id_ and write.at >= begun and (write.at > since.isoformat() or write.outcome == "unknown"):
-            raise CannotRun(
-                f"Another write ({write.version}) to {arn} ran at the same time, or still runs. The role is held: run "
-                f"this again in {UNDER_WAY_S} seconds."
-            )
-    standing = _own(deployment.role(arn))
-    if not target.matches(standing):
+def _check(deployment: Deployment, arn: Arn, target: Target) -> None:
+    """Verify that the policy is as written; raises ``CannotRun`` otherwise."""
+    role, policy = deployment.role(arn), deployment.policy_name
+    if set(read_own(policy, _document(role, policy)).grants) != set(target.grants):
         raise CannotRun(
-            f"{POLICY_NAME} on {arn} was written, but IAM returns another one: either the write is not visible yet, or "
+            f"{policy} on {arn} was written, but IAM returns another one: either the write is not visible yet, or "
             "another writer has changed it since. The role is held: run this again in a minute."
         )
 
 
-def _keep_in_step(deployment: Deployment, role: Role, target: Target, writes: tuple[Write, ...]) -> None:
-    """Align the grant records with the restored policy: only grants that this stack made, and no others."""
-    wanted = {grant.secret: grant for grant in target.grants}
-    held = {each.granted.secret: each for each in deployment.ledger.roles.grant_records(role.arn)}
-    for secret in held.keys() - wanted.keys():
-        deployment.ledger.roles.forget_grant(role.arn, secret)
-    kept = {secret for secret, each in held.items() if each.is_of(role)}
-    for grant, task_definition in additions(writes).items():
-        if wanted.get(grant.secret) == grant and grant.secret not in kept:
-            deployment.ledger.roles.keep_grants(
-                role.arn, (grant,), role_id=role.role_id, task_definition=task_definition
-            )
+def _document(role: Role, policy: str) -> Document | None:
+    if not isinstance(role.inline_policies, tuple):
+        raise CannotRun(f"Cannot read the policies of {role.arn}: {role.inline_policies}.")
+    return next((each.document for each in role.inline_policies if each.name == policy), None)

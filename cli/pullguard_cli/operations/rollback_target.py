@@ -1,16 +1,18 @@
 """Choose the policy version that a rollback restores, and check whether the owners still consent to its grants."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from datetime import datetime
+from typing import Final
 
 from pullguard.aws.secrets_manager import SecretsManager
 from pullguard.domain.arn import Arn
 from pullguard.domain.consent import missing_role_key, why_not
 from pullguard.domain.errors import shown
 from pullguard.domain.lookup import NotAsked, Unreadable
-from pullguard.domain.policy_document import Granted, parse_own, policy_document, same
-from pullguard.domain.role import NamedPolicy, Role
+from pullguard.domain.policy_document import Granted, OwnPolicy, parse_own
+from pullguard.domain.role import Role
+from pullguard.domain.role_policy import RUN_MAX
 from pullguard.domain.secret import Secret
 from pullguard.domain.write_history import Write
 from pullguard_cli.deployment import Deployment
@@ -27,37 +29,32 @@ class Target:
     - ``grants``: its grants. Without grants, the policy is deleted.
     - ``what``: the version in words.
     - ``aliens``: statements in the recorded text that are not ours, and are not restored.
-    - ``role_id``: the RoleId of the role at the time of the write; empty if unknown.
+    - ``at``: when it was written (ISO 8601); empty if that does not matter.
     """
 
     grants: tuple[Granted, ...]
     what: str
     task_definition: str = ""
     aliens: tuple[str, ...] = ()
-    role_id: str = ""
+    at: str = ""
 
-    @property
-    def document(self) -> Mapping[str, Any] | None:
-        """The policy document; None to delete the policy."""
-        return policy_document(self.grants) if self.grants else None
-
-    def matches(self, now: NamedPolicy | None) -> bool:
-        """Whether the current policy ``now`` is equivalent."""
-        return _says(now, self.document)
+    def matches(self, own: OwnPolicy) -> bool:
+        """Whether the current policy has the same grants."""
+        return set(own.grants) == set(self.grants)
 
 
-def choose(writes: tuple[Write, ...], now: NamedPolicy | None, to: str | None, role: Arn) -> Target:
+def choose(writes: tuple[Write, ...], own: OwnPolicy, to: str | None, role: Arn) -> Target:
     """Return the version to restore, rebuilt grant by grant. The recorded text itself is never written.
 
     ``to`` is a version of the history, or ``none`` for no policy. By default, it is the state before the newest write
-    that made the current policy ``now``. Writes that AWS refused do not count. Raises ``CannotRun`` if there is no
-    such version.
+    that made the grants of our current policy. Writes that AWS refused do not count, nor do those that took from the
+    policy of the former name what had moved to ours. Raises ``CannotRun`` if there is no such version.
     """
     if to == NO_POLICY:
         return Target(grants=(), what="no policy")
-    made = tuple(each for each in writes if each.outcome != "refused")
+    made = tuple(each for each in _of_policy(writes, own.name) if each.outcome != "refused")
     if to is None:
-        newest = next((each for each in reversed(made) if _says(now, each.to_dict()["after"])), None)
+        newest = next((each for each in reversed(made) if _says(own, each.after)), None)
         if newest is None:
             raise CannotRun(_no_write_made_it(made, role))
         return _restored(newest.before, f"what it was before {newest.version} of {newest.at}", newest)
@@ -66,6 +63,8 @@ def choose(writes: tuple[Write, ...], now: NamedPolicy | None, to: str | None, r
         raise CannotRun(f"The history of {role} has no version {shown(to)}. See `pullguard history ROLE`.")
     if chosen.outcome == "refused":
         raise CannotRun(f"AWS refused {to} of {chosen.at}, so it changed nothing. See `pullguard history ROLE`.")
+    if chosen not in made:
+        raise CannotRun(f"{to} of {chosen.at} is a write to {chosen.policy}, not to {own.name}. Choose another.")
     return _restored(chosen.after, f"what {to} of {chosen.at} made it", chosen)
 
 
@@ -74,7 +73,7 @@ def disagreements(deployment: Deployment, role: Role, target: Target) -> Iterato
 
     These are warnings. A rollback is a person's decision and is not refused.
     """
-    if target.grants and target.role_id not in ("", role.role_id):
+    if target.at and role.created_at is not None and datetime.fromisoformat(target.at) < role.created_at - RUN_MAX:
         yield f"it was granted to an earlier role named {role.name}, which has since been deleted and recreated"
     if target.grants and (missing := missing_role_key(role)) is not None:
         yield missing.why
@@ -93,15 +92,23 @@ def disagreements(deployment: Deployment, role: Role, target: Target) -> Iterato
             yield missing.why
 
 
-def _says(now: NamedPolicy | None, document: Any) -> bool:
-    if now is None or document is None:
-        return now is None and document is None
-    return same(now.document, document)
+def _of_policy(writes: tuple[Write, ...], policy: str) -> Iterator[Write]:
+    """Yield the writes that led to ``policy``: those to it, and before the first of them those to the former one."""
+    is_moved = False
+    for write in writes:
+        is_moved = is_moved or write.policy == policy
+        if write.policy == policy or not is_moved:
+            yield write
+
+
+def _says(own: OwnPolicy, text: str | None) -> bool:
+    return set(own.grants) == set(parse_own(text)[0] if text else ())
 
 
 def _restored(text: str | None, what: str, write: Write) -> Target:
     grants, aliens = parse_own(text) if text else ((), ())
-    return Target(grants=grants, what=what, task_definition=write.task_definition, aliens=aliens, role_id=write.role_id)
+    at = write.at if grants else ""
+    return Target(grants=grants, what=what, task_definition=write.task_definition, aliens=aliens, at=at)
 
 
 def _no_write_made_it(made: tuple[Write, ...], role: Arn) -> str:

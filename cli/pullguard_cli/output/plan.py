@@ -3,18 +3,25 @@
 import json
 import sys
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from rich.console import Console
 from rich.text import Text
 
 from pullguard.checks.examine import Examination, examine
+from pullguard.domain.arn import Arn
 from pullguard.domain.findings import Finding
+from pullguard.domain.lookup import Lookup
 from pullguard.domain.opt_in import effective_mode
+from pullguard.domain.role import Role
+from pullguard.domain.role_policy import RoleItem
+from pullguard.domain.secret import Secret
 from pullguard.planning.planner import Rules
 from pullguard.planning.scope import in_scope, tags_of
-from pullguard_cli.calls import Call, Calls, calls_for
+from pullguard_cli.calls import Call, Calls, RoleLedger, calls_for
 from pullguard_cli.contract import SCHEMA_VERSION, finding_json
+from pullguard_cli.deployment import Deployment, aws_errors
 from pullguard_cli.difference import print_difference
 from pullguard_cli.examined import One
 from pullguard_cli.failed_reads import lacks_in
@@ -25,12 +32,17 @@ from pullguard_cli.printing import STYLES, output, says
 
 HELD_BACK: Final = "A tag sets pullguard:mode=observe: Pullguard only reports this and makes no calls."
 BY_MODE: Final = "With Mode=remediate, a deployed Pullguard makes these calls; with Mode=observe it only reports them."
+REVOCATIONS_NOT_CHECKED: Final = "Revocations were not checked: --stack names the stack that has the grant records."
 
 
-def report(one: One, rules: Rules, form: TextFormat | None) -> int:
-    """Print the plan. Return exit code 1 if there is something to fix, 2 if an AWS read failed, else 0."""
+def report(one: One, rules: Rules, form: TextFormat | None, deployment: Deployment | None, policy: str) -> int:
+    """Print the plan. Return exit code 1 if there is something to fix, 2 if an AWS read failed, else 0.
+
+    ``deployment`` has the grant records, if it is given; ``policy`` is the name of its policy.
+    """
     with asking_aws():
-        calls = calls_for(one.facts, rules, one.readers.ecs)
+        ledger = RoleLedger(policy=policy, item=_item(one, deployment), secret=partial(_secret, one))
+        calls = calls_for(one.facts, rules, one.readers.ecs, ledger)
     left = _left_to_people(one, calls)
     held_back = effective_mode("remediate", *tags_of(one.facts)) == "observe"
     if form is TextFormat.JSON or (form is None and not sys.stdout.isatty()):
@@ -39,6 +51,7 @@ def report(one: One, rules: Rules, form: TextFormat | None) -> int:
             "schema_version": SCHEMA_VERSION,
             "task_definition": str(one.facts.task_definition.arn),
             "held_back_by_tag": held_back,
+            "revocations_checked": deployment is not None,
             **calls.to_dict(),
             "left_to_people": [
                 finding_json(finding, account=home.account, region=home.region) for finding in left.findings
@@ -48,10 +61,24 @@ def report(one: One, rules: Rules, form: TextFormat | None) -> int:
         sys.stdout.write(json.dumps(described, indent=2, default=str) + "\n")
     else:
         _print(one, calls, left, held_back, output())
+        if deployment is None:
+            output().print(REVOCATIONS_NOT_CHECKED, style="dim")
     if lacks_in(each for unread in left.unread.values() for each in unread):
         return EXIT_COULD_NOT_RUN
     errors = any(finding.severity == "error" for finding in left.findings)
     return EXIT_FINDINGS if calls.calls or calls.refusals or errors else EXIT_OK
+
+
+def _item(one: One, deployment: Deployment | None) -> RoleItem:
+    """Return the role's item in the ledger; an empty one without a deployment."""
+    if deployment is None or not isinstance(one.facts.role, Role):
+        return RoleItem()
+    with aws_errors():
+        return deployment.ledger.roles.item(one.facts.role.arn)
+
+
+def _secret(one: One, secret: Arn) -> Lookup[Secret]:
+    return one.readers.secret(str(secret), secret.region)
 
 
 def _left_to_people(one: One, calls: Calls) -> Examination:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pullguard.domain.policy_document import POLICY_NAME, parse_own
+from pullguard.domain.policy_document import parse_own
 from pullguard.domain.write_history import EcsWrite, Outcome, Recorded, Write
 from pullguard_cli.contract import SCHEMA_VERSION
 from pullguard_cli.deployment import Deployment, aws_errors
@@ -109,7 +109,7 @@ def _print(write: Write, console: Console) -> None:
     became = f"  ({_BECAME[write.outcome]})" if _BECAME[write.outcome] else ""
     head = (says(write.version, "bold"), says(f"  {time_of(write.at)}  {_why(write)}", "dim"), says(became, "yellow"))
     console.print(Text.assemble(*head))
-    diff = difference(_object(write, "before"), _object(write, "after"), POLICY_NAME)
+    diff = difference(_object(write, "before"), _object(write, "after"), write.policy)
     print_difference(diff.replace(" (now)", " (before)", 1).replace(" (then)", " (after)", 1), console)
 
 

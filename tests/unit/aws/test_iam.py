@@ -56,6 +56,7 @@ def test_a_role_is_read_with_all_its_policies() -> None:
     document = json.loads(DOCUMENT)
     assert isinstance(found, Role)
     assert (found.arn, found.name, found.role_id) == (role_arn(), NAME, "AROAEXAMPLEEXAMPLE")
+    assert found.created_at == NOW
     assert (found.tags, found.trust_policy, found.boundary) == ({"pullguard:managed": "true"}, TRUST, None)
     assert found.inline_policies == (NamedPolicy(name="own", document=document),)
     assert found.attached_policies == (NamedPolicy(name="managed", document=document, arn=MANAGED),)

@@ -11,10 +11,12 @@ import pytest
 from pullguard.checks.examine import examine
 from pullguard.domain.actions import Grant, Reregister
 from pullguard.domain.arn import Arn
-from pullguard.domain.consent import revoked
+from pullguard.domain.consent import why_not
 from pullguard.domain.lookup import Unreadable
 from pullguard.domain.references import references_of, secret_name
+from pullguard.domain.role import Role
 from pullguard.planning.planner import Rules, make_plan
+from pullguard.planning.role_needs import names
 from pullguard.planning.scope import is_certain, tags_of
 from tests.fakes import ACCOUNT, NOW, REGION, World, container, denied, key, role, secret, task_definition
 
@@ -153,11 +155,15 @@ def test_what_is_proved_is_agreed_to_and_reached_by_its_events(name: str) -> Non
     watched = replace(case, secrets=tuple(keyed if each is meant else each for each in case.secrets))
     facts = world(watched).facts()
     assert case.after is not None
-    assert "observe only" in (revoked(facts, case.after) or "")
+    assert isinstance(facts.role, Role)
+    refused = why_not(keyed, facts.role)
+    assert refused is not None
+    assert "observe only" in refused.why
     assert {"pullguard:mode": "observe"}.items() <= {k: v for tags in tags_of(facts) for k, v in tags.items()}.items()
-    assert revoked(world(case).facts(), case.after) is None
-    names = {str(case.after), secret_name(case.after.region, ACCOUNT, meant.name), str(key().arn)}
-    assert names <= references_of(facts)
+    assert why_not(meant, facts.role) is None
+    assert names(world(case).facts(), case.after), "it is named, or will be once the reference is corrected"
+    known = {str(case.after), secret_name(case.after.region, ACCOUNT, meant.name), str(key().arn)}
+    assert known <= references_of(facts)
 
 
 def test_what_cannot_be_read_is_not_certain() -> None:

@@ -42,10 +42,15 @@ def create(name: str = "pullguard") -> Stack:
     )
     client("ssm").put_parameter(Name=PARAMETER, Value=GO_ON, Type="String")
     url = client("sqs").create_queue(QueueName="sweeps")["QueueUrl"]
+    create_stack(name, url)
+    return Stack(ledger=Ledger(client("dynamodb"), "ledger"), sweep_queue_url=url)
+
+
+def create_stack(name: str, url: str = "") -> None:
+    """Create a CloudFormation stack with those outputs; a second one shares the ledger's table."""
     outputs = {"LedgerTable": "ledger", "StopParameter": PARAMETER, "SweepQueueUrl": url}
     template = {
         "Resources": {"Nothing": {"Type": "AWS::SQS::Queue"}},
         "Outputs": {output: {"Value": value} for output, value in outputs.items()},
     }
     client("cloudformation").create_stack(StackName=name, TemplateBody=json.dumps(template))
-    return Stack(ledger=Ledger(client("dynamodb"), "ledger"), sweep_queue_url=url)

@@ -20,7 +20,7 @@ def test_plan_keeps_the_grants_of_our_policy(run: Run, broken: World) -> None:
         ],
     }
     in_account("iam").put_role_policy(
-        RoleName="web-execution", PolicyName="pullguard-registry-credentials", PolicyDocument=json.dumps(own)
+        RoleName="web-execution", PolicyName="pullguard-registry-credentials-us-east-1", PolicyDocument=json.dumps(own)
     )
     (call,) = json.loads(run("plan", "web").out)["calls"]
     (statement,) = json.loads(call["parameters"]["PolicyDocument"])["Statement"]

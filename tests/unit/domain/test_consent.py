@@ -1,4 +1,4 @@
-"""Do both owners agree: after a write, to what comes back, to what a rewrite keeps? No answer is not a yes."""
+"""Do the owners of a secret, a role and a task definition agree to a grant, and what can they do if not?"""
 
 import shlex
 from collections.abc import Callable
@@ -8,30 +8,44 @@ from typing import Any
 import pytest
 
 from pullguard.domain.aws_cli import tags_option
-from pullguard.domain.consent import MissingKey, kept_grant, missing_key, revoked, why_not
-from pullguard.domain.errors import NotNow
+from pullguard.domain.consent import MissingKey, is_observed, missing_key, missing_of, missing_role_key, why_not
 from pullguard.domain.findings import Remedy
-from pullguard.domain.lookup import Lookup, Missing
-from pullguard.domain.policy_document import Granted
 from pullguard.domain.role import NamedPolicy, Role
 from pullguard.domain.secret import Secret
-from tests.fakes import World, container, denied, key, role, secret, task_definition
+from tests.fakes import World, container, denied, role, secret, task_definition
 from tests.worlds.commands import piped
 
 GHCR, OTHER = secret(), secret("registry/other", "OtherO")
 CONSENTED = World((task_definition(container(GHCR)),), (role(),), (GHCR,))
 EVIL = container(GHCR, image="evil.example/x:1")
 
+
+def refused(world: World, wanted: Secret | None = None) -> str | None:
+    """Why the first container may not use ``wanted`` (by default the first secret); None if all owners agree."""
+    facts, one = world.facts(), wanted or world.secrets[0]
+    assert isinstance(facts.role, Role)
+    definition = facts.task_definition
+    missing = why_not(one, facts.role, container=definition.containers[0], definition=definition)
+    return None if missing is None else missing.why
+
+
 ENDED: dict[str, tuple[dict[str, Any], str]] = {
     "the-secrets-tag-is-gone": ({"secrets": (replace(GHCR, tags={}),)}, "is not opted in"),
     "the-roles-tag-is-gone": ({"roles": (role(managed=False),)}, "has no tag pullguard:managed"),
-    "the-role-is-gone": ({"roles": ()}, "the role is gone"),
     "the-secret-is-for-other-roles": (
         {"secrets": (replace(GHCR, tags={**GHCR.tags, "pullguard:roles": "x-*"}),)},
         "does not name the role",
     ),
-    "the-secret-is-gone": ({"secrets": ()}, "is gone"),
-    "the-secret-is-swapped": ({"secrets": (secret(suffix="NewNew"),)}, "is gone"),
+    "the-secrets-tag-does-not-parse": ({"secrets": (secret(registry="ghcr.io evil_host!"),)}, "does not parse"),
+    "the-secret-is-for-another-registry": ({"secrets": (secret(registry="docker.io"),)}, "is for docker.io"),
+    "the-secret-is-outside-of-the-deployments-pattern": (
+        {"secrets": (replace(GHCR, outside="prod/*"),)},
+        "does not match the deployment's pattern",
+    ),
+    "the-images-name-is-invalid": (
+        {"task_definitions": (task_definition(container(GHCR, image="http://x")),)},
+        "the image name is invalid",
+    ),
     "another-container-with-an-honest-image-does-not-help": (
         {
             "task_definitions": (task_definition(EVIL, container(OTHER, name="side")),),
@@ -53,10 +67,9 @@ def test_what_containers_could_read_is_granted_to_a_role_that_is_named_and_to_no
     assert isinstance(facts.role, Role)
     missing = missing_key(facts.task_definition.containers[0], tagged, facts.role)
     assert missing is not None
-    assert revoked(facts, GHCR.arn) == missing.why
+    assert missing_of(facts, facts.task_definition.containers[0], tagged) == missing
     assert "web-execution" in str(missing.snippet)
     assert why_not(tagged, facts.role) is not None
-    assert kept_grant(tagged, facts.role, present=None, ours=GRANT) is None
     if tag != "api-*":
         assert "is also the task role, so the containers could read the secret" in missing.why
         assert why_not(tagged, role()) is None
@@ -66,13 +79,13 @@ def test_what_containers_could_read_is_granted_to_a_role_that_is_named_and_to_no
 def test_a_named_role_may_be_the_containers_too(task_role: str) -> None:
     shared = task_definition(container(GHCR), task_role=task_role)
     named = secret(tags={"pullguard:roles": "web-execution"})
-    assert revoked(replace(CONSENTED, task_definitions=(shared,), secrets=(named,)).facts(), GHCR.arn) is None
-    assert revoked(replace(CONSENTED, task_definitions=(shared,)).facts(), GHCR.arn) is not None
+    assert refused(replace(CONSENTED, task_definitions=(shared,), secrets=(named,))) is None
+    assert refused(replace(CONSENTED, task_definitions=(shared,))) is not None
 
 
 def test_another_task_role_asks_for_no_name() -> None:
     apart = task_definition(container(GHCR), task_role=str(role("web-task").arn))
-    assert revoked(replace(CONSENTED, task_definitions=(apart,)).facts(), GHCR.arn) is None
+    assert refused(replace(CONSENTED, task_definitions=(apart,))) is None
 
 
 def test_a_secret_that_the_deployment_leaves_out_gets_no_grant_and_no_command() -> None:
@@ -132,12 +145,12 @@ def test_a_role_without_the_required_boundary_gets_no_grant_and_its_owner_the_co
 
 
 def test_both_agree() -> None:
-    assert revoked(CONSENTED.facts(), GHCR.arn) is None
+    assert refused(CONSENTED) is None
 
 
 @pytest.mark.parametrize(("changes", "why"), ENDED.values(), ids=ENDED)
 def test_consent_has_ended(changes: dict[str, Any], why: str) -> None:
-    assert why in str(revoked(replace(CONSENTED, **changes).facts(), GHCR.arn))
+    assert why in str(refused(replace(CONSENTED, **changes)))
 
 
 ANEW, FOR_WEB = secret(suffix="NewNew"), secret(tags={"pullguard:roles": "web-execution"})
@@ -156,15 +169,26 @@ ALSO_CONSENTED: dict[str, tuple[World, Secret]] = {
 
 @pytest.mark.parametrize(("world", "meant"), ALSO_CONSENTED.values(), ids=ALSO_CONSENTED)
 def test_both_agree_too(world: World, meant: Secret) -> None:
-    assert revoked(world.facts(), meant.arn) is None
+    assert refused(world, meant) is None
     untagged = replace(world, secrets=(replace(meant, tags={}),))
-    assert revoked(untagged.facts(), meant.arn) is not None
+    assert refused(untagged) is not None
 
 
-@pytest.mark.parametrize("what", ["role", "secret"])
-def test_what_cannot_be_read_is_asked_again(what: str) -> None:
-    with pytest.raises(NotNow):
-        revoked(replace(CONSENTED, unreadable={what: denied()}).facts(), GHCR.arn)
+@pytest.mark.parametrize("world", [replace(CONSENTED, roles=()), replace(CONSENTED, unreadable={"role": denied()})])
+def test_the_owner_of_a_role_that_is_gone_or_cannot_be_read_has_not_agreed(world: World) -> None:
+    facts = world.facts()
+    missing = missing_of(facts, facts.task_definition.containers[0], GHCR)
+    assert missing is not None
+    assert "no execution role that could be read" in missing.why
+
+
+@pytest.mark.parametrize("managed", [True, False])
+def test_where_no_secret_is_concerned_the_roles_owner_is_asked(*, managed: bool) -> None:
+    facts = replace(CONSENTED, roles=(role(managed=managed),)).facts()
+    assert isinstance(facts.role, Role)
+    missing = missing_of(facts, facts.task_definition.containers[0], None)
+    assert missing == missing_role_key(facts.role)
+    assert (missing is None) is managed
 
 
 UNREADABLE = {
@@ -193,58 +217,8 @@ def test_patterns_that_are_separated_by_commas_grant_nothing_and_the_text_says_w
     assert "does not name the role web-execution" in missing.why
     assert "separated by spaces" in missing.why
     assert '"Value": "api-* web-*"' in str(missing.snippet)
-    assert revoked(replace(CONSENTED, secrets=(tagged,)).facts(), GHCR.arn) == missing.why
+    assert refused(replace(CONSENTED, secrets=(tagged,))) == missing.why
     assert str(why_not(tagged, role())).startswith("MissingKey(why='the tag pullguard:roles")
-
-
-# --- One secret by itself ----------------------------------------------------------------------------------------
-
-GRANT = Granted(secret=GHCR.arn, key=None)
-# Deleted and created again: another secret, though it has the name, and both owners would agree to it.
-RECREATED = secret(suffix="NewNew")
-JUDGED: dict[str, tuple[Lookup[Secret], Role, Granted | None]] = {
-    "both-agree": (GHCR, role(), GRANT),
-    "with-the-key-that-it-has-now": (replace(GHCR, key=key()), role(), Granted(secret=GHCR.arn, key=key().arn)),
-    "another-secret-is-found-by-its-name": (RECREATED, role(), None),
-    "it-is-gone": (Missing(resource=str(GHCR.arn)), role(), None),
-    "its-tag-is-gone": (replace(GHCR, tags={}), role(), None),
-    "its-tag-half-parses": (secret(registry="ghcr.io evil_host!"), role(), None),
-    "its-tag-is-a-wildcard": (secret(registry="*"), role(), None),
-    "its-tag-is-empty": (secret(registry=""), role(), None),
-    "it-is-for-other-roles": (replace(GHCR, tags={**GHCR.tags, "pullguard:roles": "x-*"}), role(), None),
-    "the-roles-tag-is-gone": (GHCR, role(managed=False), None),
-}
-
-
-@pytest.mark.parametrize(("found", "to", "expected"), JUDGED.values(), ids=JUDGED)
-@pytest.mark.parametrize("known", ["present", "ours"])
-def test_what_a_rewrite_keeps_of_only_the_policy_or_only_the_ledger_needs_the_same(
-    found: Lookup[Secret], to: Role, expected: Granted | None, known: str
-) -> None:
-    grants: dict[str, Granted | None] = {"present": None, "ours": None, known: GRANT}
-    assert kept_grant(found, to, **grants) == expected
-
-
-def test_what_this_stack_granted_and_stands_is_kept_for_the_very_secret_only() -> None:
-    assert kept_grant(replace(GHCR, tags={}), role(), present=GRANT, ours=GRANT) == GRANT
-    assert kept_grant(RECREATED, role(), present=GRANT, ours=GRANT) is None
-
-
-# Grants that this stack's need keeps, and whether they get the secret's present key.
-NEW_KEY: dict[str, tuple[Secret, Role, bool]] = {
-    "both-agree": (GHCR, role(), True),
-    "its-tag-is-gone": (replace(GHCR, tags={}), role(), False),
-    "it-is-for-other-roles": (replace(GHCR, tags={**GHCR.tags, "pullguard:roles": "x-*"}), role(), False),
-    "outside-of-the-deployments-pattern": (replace(GHCR, outside="prod/*"), role(), False),
-    "the-roles-tag-is-gone": (GHCR, role(managed=False), False),
-    "the-role-lacks-the-boundary": (GHCR, role(required_boundary="arn:aws:iam::111122223333:policy/x"), False),
-}
-
-
-@pytest.mark.parametrize(("found", "to", "gets_it"), NEW_KEY.values(), ids=NEW_KEY)
-def test_a_new_key_needs_the_consent_of_an_addition(found: Secret, to: Role, *, gets_it: bool) -> None:
-    old, new = (Granted(secret=GHCR.arn, key=key(number).arn) for number in (1, 2))
-    assert kept_grant(replace(found, key=key(2)), to, present=old, ours=old) == (new if gets_it else old)
 
 
 # --- Who says what, and on what --------------------------------------------------------------------------------------
@@ -263,30 +237,14 @@ WHERE: dict[str, Callable[[dict[str, str]], World]] = {
 @pytest.mark.parametrize("where", WHERE)
 def test_a_mode_tag_ends_consent_on_whatever_it_stands(where: str, value: str, *, observed: bool) -> None:
     world = WHERE[where]({"pullguard:mode": value})
-    assert ("to observe only" in str(revoked(world.facts(), GHCR.arn))) is observed
+    assert ("to observe only" in str(refused(world))) is observed
     if where != "definition":
         assert (why_not(world.secrets[0], world.roles[0]) is not None) is observed
 
 
-WATCHED = {
-    "secret": (secret(tags=OBSERVED), role()),
-    "role": (GHCR, role(tags=OBSERVED)),
-    "secret-with-a-new-key": (secret(tags=OBSERVED, key=key()), role()),
-}
-KNOWN: dict[str, tuple[Granted | None, Granted | None, Granted | None]] = {
-    "what-is-not-there-is-not-added": (None, GRANT, None),
-    "what-this-stack-granted-stays-as-it-is": (GRANT, GRANT, GRANT),
-    "what-another-stack-granted-stays-as-it-is": (GRANT, None, GRANT),
-}
-
-
-@pytest.mark.parametrize(("present", "ours", "kept"), KNOWN.values(), ids=KNOWN)
-@pytest.mark.parametrize(("found", "to"), WATCHED.values(), ids=WATCHED)
-def test_what_is_observed_is_neither_added_nor_taken_away_nor_given_a_new_key(
-    found: Secret, to: Role, present: Granted | None, ours: Granted | None, *, kept: Granted | None
-) -> None:
-    assert kept_grant(found, to, present=present, ours=ours) == kept
-
-
-def test_what_somebody_wrote_of_an_observed_secret_without_its_owners_key_is_not_kept() -> None:
-    assert kept_grant(secret(registry=None, tags=OBSERVED), role(), present=GRANT, ours=None) is None
+@pytest.mark.parametrize("name", ["secret", "role"])
+def test_a_grant_by_itself_is_observed_by_the_tags_of_its_secret_and_its_role(name: str) -> None:
+    tags = OBSERVED if name == "secret" else {}
+    assert is_observed(secret(tags=tags), role(tags={} if tags else OBSERVED))
+    assert not is_observed(GHCR, role())
+    assert is_observed(GHCR, role(), OBSERVED)

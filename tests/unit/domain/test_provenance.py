@@ -12,7 +12,6 @@ from pullguard.domain.errors import Rejected
 from pullguard.domain.messages import Review
 from pullguard.domain.provenance import AHEAD_MAX, KEPT, Provenance, check_time
 from pullguard.store.ledger import Ledger
-from pullguard.workflows.patch_role import RolePatcher
 from pullguard.workflows.reregister import Reregisterer
 from tests.fakes import NOW, World, container, role, role_arn, task_definition
 from tests.flows import ASKED_FOR, Harness
@@ -54,13 +53,13 @@ def _validate(here: Harness, at: datetime) -> object:
 
 def _patch(here: Harness, at: datetime) -> object:
     nothing: Any = None
-    return RolePatcher(executor=here.executor(), iam=nothing).run(_body(at), occasion="m-1")
+    return here.patcher(nothing).run(_body(at), occasion="m-1")
 
 
 def _review(here: Harness, at: datetime) -> object:
     nothing: Any = None
     review = Review(role=role_arn(), provenance=replace(ASKED_FOR.provenance, at=at))
-    return RolePatcher(executor=here.executor(), iam=nothing).run(review.to_json(), occasion="m-1")
+    return here.patcher(nothing).run(review.to_json(), occasion="m-1")
 
 
 def _reregister(here: Harness, at: datetime) -> object:

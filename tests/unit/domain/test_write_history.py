@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pullguard.domain.policy_document import Granted, policy_document, render
+from pullguard.domain.policy_document import POLICY_NAME, Granted, policy_document, render
 from pullguard.domain.write_history import EcsWrite, Outcome, Write, additions
 from tests.fakes import key, role_arn, secret_arn
 
@@ -44,7 +44,6 @@ def test_a_write_is_read_from_its_record() -> None:
         by="pullguard",
         outcome="written",
         role=str(ROLE),
-        role_id="AROAEXAMPLE",
     )
     assert len(read.version) == 8
     assert read.version != Write.from_record(ROLE, f"{AT}#m2", RECORD).version
@@ -53,7 +52,7 @@ def test_a_write_is_read_from_its_record() -> None:
 def test_a_record_of_an_earlier_version_lacks_members() -> None:
     read = Write.from_record(ROLE, AT, {})
     assert (read.at, read.before, read.after, read.cause, read.event_id) == (AT, None, None, "", "")
-    assert (read.by, read.outcome, read.role_id, read.task_definition) == ("pullguard", "unknown", "", "")
+    assert (read.by, read.outcome, read.policy, read.task_definition) == ("pullguard", "unknown", POLICY_NAME, "")
 
 
 @pytest.mark.parametrize(
@@ -67,7 +66,7 @@ def test_an_outcome_that_is_not_known_is_unknown(said: str | None, outcome: Outc
 def test_programs_get_policies_as_objects_and_other_texts_as_they_are() -> None:
     given = write('{"Version": "2012-10-17"}', "no JSON").to_dict()
     assert (given["before"], given["after"]) == ({"Version": "2012-10-17"}, "no JSON")
-    assert "role_id" not in given
+    assert given["policy"] == POLICY_NAME
 
 
 def test_a_write_to_ecs_names_what_was_written_to() -> None:

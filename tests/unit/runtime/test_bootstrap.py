@@ -1,4 +1,6 @@
+from datetime import timedelta
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
@@ -6,10 +8,13 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from pullguard.domain.errors import Rejected
 from pullguard.domain.image import parse_image
 from pullguard.domain.lookup import VERIFICATION_SWITCHED_OFF
+from pullguard.domain.policy_document import POLICY_NAME
+from pullguard.domain.role_policy import RevocationRules
 from pullguard.domain.verification import Verification
 from pullguard.runtime.bootstrap import Deployment
 from pullguard.runtime.receiver import Refused
 from pullguard.runtime.settings import POWERTOOLS
+from pullguard.workflows.patch_role import RolePatcher
 from tests.contract.cloudformation import load
 
 ENVIRONMENT = {
@@ -17,6 +22,7 @@ ENVIRONMENT = {
     "POWERTOOLS_SERVICE_NAME": "a_function",
     "PULLGUARD_ACCOUNT": "123456789012",
     "PULLGUARD_REGION": "us-east-1",
+    "PULLGUARD_STACK_NAME": "prod",
     "PULLGUARD_REJECTS_QUEUE_URL": "https://sqs/rejects",
     "PULLGUARD_LEDGER_TABLE": "ledger",
     "PULLGUARD_BUS_NAME": "bus",
@@ -39,6 +45,7 @@ ENVIRONMENT = {
     "PULLGUARD_WRITES_PER_HOUR": "3",
     "PULLGUARD_STOP_PARAMETER": "/pullguard/stop",
     "PULLGUARD_REVOKE_UNUSED_GRANTS": "true",
+    "PULLGUARD_REVOKE_WITHOUT_CONSENT": "false",
     "PULLGUARD_REVOKE_GRACE_DAYS": "3",
 }
 
@@ -108,6 +115,32 @@ def test_an_executor_gets_the_deployments_choices(deployment: Deployment) -> Non
     executor = deployment.executor()
     assert (executor.mode, executor.guard.writes_per_hour) == ("remediate", 3)
     assert executor.validation_queue_url == "https://sqs/validations"
+
+
+@pytest.mark.parametrize("without_consent", [True, False])
+@pytest.mark.parametrize("unneeded", [True, False])
+def test_a_patcher_gets_the_deployments_rules(*, unneeded: bool, without_consent: bool) -> None:
+    chosen = {
+        "PULLGUARD_REVOKE_UNUSED_GRANTS": str(unneeded).lower(),
+        "PULLGUARD_REVOKE_WITHOUT_CONSENT": str(without_consent).lower(),
+    }
+    rules = patcher(**chosen).rules
+    assert rules == RevocationRules(unneeded=unneeded, without_consent=without_consent, grace=timedelta(days=3))
+
+
+def test_no_two_stacks_share_a_policy_on_a_role() -> None:
+    stacks = [(region, name) for region in ("us-east-1", "eu-west-1") for name in ("pullguard", "prod", "x" * 128)]
+    names = [patcher(PULLGUARD_REGION=region, PULLGUARD_STACK_NAME=name).policy for region, name in stacks]
+    assert len({*names, POLICY_NAME}) == len(stacks) + 1
+    assert names[:2] == [f"{POLICY_NAME}-us-east-1", f"{POLICY_NAME}-us-east-1-prod"]
+    assert max(map(len, names)) <= 128
+
+
+def patcher(**changes: str) -> RolePatcher:
+    made: Any = Made(MagicMock())
+    here = Deployment({**ENVIRONMENT, **changes}, *Deployment.PATCHER_NEEDS)
+    here.clients = made
+    return here.patcher()
 
 
 def test_an_executor_remembers_nothing_from_one_message_to_the_next(deployment: Deployment) -> None:

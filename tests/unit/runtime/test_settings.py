@@ -15,6 +15,8 @@ GOOD = POWERTOOLS_VARIABLES | {
     "PULLGUARD_MOVE_SERVICES": "true",
     "PULLGUARD_REDEPLOY_ON_ROTATION": "true",
     "PULLGUARD_WRITES_PER_HOUR": "7",
+    "PULLGUARD_STACK_NAME": "prod",
+    "PULLGUARD_REVOKE_WITHOUT_CONSENT": "true",
 }
 
 
@@ -28,6 +30,8 @@ def test_settings_are_read_in_their_kinds() -> None:
         move_services=True,
         redeploy_on_rotation=True,
         writes_per_hour=7,
+        stack_name="prod",
+        revoke_without_consent=True,
     )
 
 

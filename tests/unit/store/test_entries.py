@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-from unittest.mock import Mock
 
 import pytest
 
@@ -11,7 +10,7 @@ from pullguard.domain.remediation import Deed, Remediation
 from pullguard.incidents.finding_lifecycle import FindingRecord
 from pullguard.store.entries import Entry
 from pullguard.store.ledger import Ledger
-from pullguard.store.table import RESOLVED_KEPT_S
+from pullguard.store.table import RESOLVED_KEPT_S, TRANSACTION_MAX
 from tests.fakes import NOW, Crash, revision_arn, role_arn
 from tests.unit.store.items import expires
 
@@ -88,17 +87,27 @@ def test_edges_come_and_go_with_the_references(ledger: Ledger) -> None:
     assert [ledger.entries.dependents(thing) for thing in "abc"] == [(), (API,), ()]
 
 
-@pytest.mark.parametrize("dies_at", ["_put", "_delete"])
-def test_a_look_after_a_crash_leaves_no_edge_behind(
-    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, dies_at: str
+@pytest.mark.parametrize("completed", [0, 1], ids=["at-once", "after-the-first-hundred"])
+def test_a_validation_after_a_crash_leaves_no_edge_behind(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, completed: int
 ) -> None:
+    many = frozenset(f"b{number}" for number in range(TRANSACTION_MAX * completed + 1))
     ledger.entries.keep_references(WEB, Entry(), frozenset({"a"}))
+    transact, calls = ledger.entries._transact, iter([True] * completed)
+
+    def dying(steps: list[Any]) -> bool:
+        if next(calls, False):
+            return transact(steps)
+        raise Crash
+
     with monkeypatch.context() as patch:
-        patch.setattr(ledger.entries, dies_at, Mock(side_effect=Crash))
+        patch.setattr(ledger.entries, "_transact", dying)
         with pytest.raises(Crash):
-            ledger.entries.keep_references(WEB, known(frozenset({"a"})), frozenset({"b"}))
-    ledger.entries.keep_references(WEB, ledger.entries.get(WEB), frozenset({"b"}))
-    assert [ledger.entries.dependents(thing) for thing in "ab"] == [(), (WEB,)]
+            ledger.entries.keep_references(WEB, known(frozenset({"a"})), many)
+    assert ledger.entries.dependents("a") == (WEB,)
+    ledger.entries.keep_references(WEB, ledger.entries.get(WEB), many)
+    assert ledger.entries.dependents("a") == ()
+    assert {ledger.entries.dependents(thing) for thing in many} == {(WEB,)}
 
 
 def test_the_same_references_cost_no_write(ledger: Ledger, dynamodb: "DynamoDBClient") -> None:

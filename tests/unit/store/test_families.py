@@ -1,4 +1,4 @@
-"""What was done in a family: not repeated after people undo it, and each write recorded before and after."""
+"""The deeds in a family: not repeated after people undo it, and each write recorded before and after."""
 
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any

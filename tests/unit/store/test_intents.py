@@ -1,4 +1,4 @@
-"""What a message was about to do."""
+"""The intents of messages."""
 
 from pullguard.store.ledger import Ledger
 from tests.fakes import NOW

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
@@ -11,10 +10,10 @@ import pytest
 from pullguard.aws.answers import safe_words
 from pullguard.checks.catalogue import incident_of
 from pullguard.domain.errors import MalformedItem
-from pullguard.domain.grant_record import GrantWithoutConsent
 from pullguard.domain.lookup import NotAsked, Unreadable
 from pullguard.domain.policy_document import Granted
-from pullguard.domain.records import from_record
+from pullguard.domain.records import from_record, to_record
+from pullguard.domain.role_policy import GrantRecord, PolicyWrite, RoleItem
 from pullguard.domain.secret import RotationEnd
 from pullguard.domain.stop import Stop
 from pullguard.domain.usage import ScheduleUse
@@ -38,9 +37,9 @@ CAUSE = Incident(
     id="c" * 16, event="Finding Opened", sequence=1, reported=0, opened_at=NOW, changed_at=NOW, lead=FINDING
 )
 NIGHTLY = ScheduleUse(kind="schedule", name="nightly", within="default", in_input=True, task_definition=WEB)
-WITHOUT_CONSENT = GrantWithoutConsent(
-    granted=Granted(secret=SECRET, key=None), before=None, task_definition=str(WEB), why="no tag"
-)
+GHCR = Granted(secret=SECRET, key=None)
+GRANT = GrantRecord(granted=GHCR, task_definition=str(WEB), granted_at=NOW, is_confirmed=True)
+WRITTEN = RoleItem(writes=(PolicyWrite(id="w", policy="ours", at=NOW, before=(), after=(GHCR,)),))
 Read: TypeAlias = Callable[["DynamoDBClient"], Any]
 
 
@@ -62,6 +61,16 @@ def services(client: "DynamoDBClient") -> ServiceStore:
 
 def starts(client: "DynamoDBClient") -> StartStore:
     return StartStore(client, "ledger", now=lambda: NOW)
+
+
+def put(client: "DynamoDBClient", partition: str, sort: str, rest: dict[str, Any]) -> None:
+    client.put_item(TableName="ledger", Item={"pk": {"S": partition}, "sk": {"S": sort}, **rest})
+
+
+def earlier_grant(client: "DynamoDBClient", data: object) -> None:
+    """Store a grant and its write as earlier versions did."""
+    put(client, f"ROLE#{ROLE}", f"WRITE#{NOW.isoformat()}#w", {"data": {"S": "{}"}})
+    put(client, f"ROLE#{ROLE}", f"GRANTED#{SECRET}", {"data": {"S": json.dumps(data)}})
 
 
 # The item's place, a function that writes a valid one, and a function that reads all.
@@ -100,13 +109,13 @@ LISTS: dict[str, tuple[str, str, Callable[["DynamoDBClient"], object], Read]] = 
     "roles": (
         "ROLES",
         "ROLE#",
-        lambda it: ledger(it).roles.record_write(ROLE, write_id="w", record={}, now=NOW),
+        lambda it: ledger(it).roles.replace(ROLE, RoleItem(), WRITTEN),
         lambda it: ledger(it).roles.known(),
     ),
     "writes": (
         f"ROLE#{ROLE}",
         "WRITE#",
-        lambda it: ledger(it).roles.record_write(ROLE, write_id="w", record={}, now=NOW),
+        lambda it: ledger(it).roles.replace(ROLE, RoleItem(), WRITTEN),
         lambda it: ledger(it).roles.writes(ROLE),
     ),
     "ecs-writes": (
@@ -115,17 +124,11 @@ LISTS: dict[str, tuple[str, str, Callable[["DynamoDBClient"], object], Read]] = 
         lambda it: ledger(it).families.record_write("web", write_id="w", record={}, now=NOW),
         lambda it: ledger(it).families.writes("web"),
     ),
-    "granted": (
+    "granted": (  # as earlier versions kept them
         f"ROLE#{ROLE}",
         "GRANTED#",
-        lambda it: ledger(it).roles.keep_grants(ROLE, (Granted(secret=SECRET, key=None),)),
+        lambda it: earlier_grant(it, {"secret": str(SECRET), "key": None}),
         lambda it: ledger(it).roles.granted(ROLE),
-    ),
-    "unagreed": (
-        f"ROLE#{ROLE}",
-        "UNAGREED#",
-        lambda it: ledger(it).roles.keep_without_consent(ROLE, (WITHOUT_CONSENT,)),
-        lambda it: ledger(it).roles.without_consent(ROLE),
     ),
     "waiting": (
         "WAITING",
@@ -176,10 +179,6 @@ MALFORMED: dict[str, dict[str, Any]] = {
 }
 
 
-def put(client: "DynamoDBClient", partition: str, sort: str, rest: dict[str, Any]) -> None:
-    client.put_item(TableName="ledger", Item={"pk": {"S": partition}, "sk": {"S": sort}, **rest})
-
-
 @pytest.mark.parametrize("malformed", MALFORMED.values(), ids=MALFORMED)
 @pytest.mark.parametrize("name", LISTS)
 def test_of_a_list_the_others_are_read(
@@ -206,13 +205,17 @@ def test_what_a_later_version_kept_beside_it_is_left_out(dynamodb: "DynamoDBClie
     assert list(read(dynamodb)) == before
 
 
+HELD = {"a-role-as-earlier-versions-did": (f"ROLE#{ROLE}", "HOLD"), "a-role": (f"ROLE#{ROLE}", "STATE")}
+
+
 @pytest.mark.parametrize("malformed", MALFORMED.values(), ids=MALFORMED)
-def test_a_hold_that_cannot_be_read_holds(dynamodb: "DynamoDBClient", malformed: dict[str, Any]) -> None:
-    harness, stop = Harness(ledger(dynamodb), World()), Stop(by="ada", at="noon")
-    harness.ledger.roles.save_hold(ROLE, stop)
-    for what in (f"ROLE#{ROLE}", "FAMILY#web"):
-        put(dynamodb, what, "HOLD", malformed)
-        put(dynamodb, "HOLDS", what, malformed)
+@pytest.mark.parametrize(("partition", "sort"), HELD.values(), ids=HELD)
+def test_a_hold_that_cannot_be_read_holds(
+    dynamodb: "DynamoDBClient", partition: str, sort: str, malformed: dict[str, Any]
+) -> None:
+    harness = Harness(ledger(dynamodb), World())
+    for what, item in ((partition, sort), ("FAMILY#web", "HOLD"), ("HOLDS", f"ROLE#{ROLE}"), ("HOLDS", "FAMILY#web")):
+        put(dynamodb, what, item, malformed)
     for held in ({"role": ROLE}, {"family": "web"}):
         with pytest.raises(Held):
             harness.executor().guard.admit(**held)
@@ -220,13 +223,65 @@ def test_a_hold_that_cannot_be_read_holds(dynamodb: "DynamoDBClient", malformed:
 
 
 @pytest.mark.parametrize("malformed", MALFORMED.values(), ids=MALFORMED)
-def test_a_grant_whose_record_cannot_be_read_is_still_ours_and_never_unused(
+def test_a_hold_of_an_earlier_version_that_cannot_be_read_can_be_ended(
     dynamodb: "DynamoDBClient", malformed: dict[str, Any]
 ) -> None:
+    for what, item in ((f"ROLE#{ROLE}", "HOLD"), ("HOLDS", f"ROLE#{ROLE}")):
+        put(dynamodb, what, item, malformed)
+    ledger(dynamodb).roles.end_hold(ROLE)
+    assert (ledger(dynamodb).roles.hold(ROLE), ledger(dynamodb).holds.roles()) == (None, {})
+
+
+@pytest.mark.parametrize("malformed", MALFORMED.values(), ids=MALFORMED)
+def test_a_grant_of_an_earlier_version_whose_record_cannot_be_read_is_still_ours(
+    dynamodb: "DynamoDBClient", malformed: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    earlier_grant(dynamodb, None)
     put(dynamodb, f"ROLE#{ROLE}", f"GRANTED#{SECRET}", {**malformed, "unused_since": {"S": "x"}})
-    [holding] = ledger(dynamodb).roles.grant_records(ROLE)
-    assert (holding.granted, holding.task_definition) == (Granted(secret=SECRET, key=None), "")
-    assert not holding.is_due("s-1", grace_days=0, now=NOW + timedelta(days=999))
+    assert ledger(dynamodb).roles.item(ROLE).grants == (replace(GRANT, task_definition=""),)
+    assert [line for line in caplog.messages if f'sk "GRANTED#{SECRET}"' in line]
+    put(dynamodb, f"ROLE#{ROLE}", f"UNAGREED#{SECRET}", malformed)
+    assert [each.is_confirmed for each in ledger(dynamodb).roles.item(ROLE).grants] == [False]
+
+
+STATES: dict[str, dict[str, Any]] = {
+    **MALFORMED,
+    "a-grant-without-a-time": {
+        "sequence": 1,
+        "grants": [{"granted": {"secret": str(SECRET), "key": None}, "task_definition": ""}],
+    },
+    "a-grant-of-no-arn": {"sequence": 1, "grants": [{**to_record(GRANT), "granted": {"secret": "x", "key": None}}]},
+    "an-unknown-outcome": {"sequence": 1, "writes": [{**to_record(WRITTEN.writes[0]), "outcome": "maybe"}]},
+    "a-hold-that-is-no-object": {"sequence": 1, "hold": "yes"},
+    "a-sequence-that-is-no-number": {"sequence": "1"},
+}
+
+
+@pytest.mark.parametrize("state", STATES.values(), ids=STATES)
+def test_a_role_whose_item_cannot_be_read_is_held_and_named_and_keeps_its_item(
+    dynamodb: "DynamoDBClient", state: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    malformed = state if "data" in state or not state else {"data": {"S": json.dumps(state)}}
+    put(dynamodb, f"ROLE#{ROLE}", "STATE", malformed)
+    roles = ledger(dynamodb).roles
+    with pytest.raises(MalformedItem, match=f'pk "ROLE#{ROLE}", sk "STATE"'):
+        roles.item(ROLE)
+    hold = roles.hold(ROLE)
+    assert hold is not None
+    assert "cannot be read" in hold.reason
+    with pytest.raises(MalformedItem):
+        roles.save_hold(ROLE, Stop(by="ada", at="noon"))
+    with pytest.raises(MalformedItem):
+        roles.end_hold(ROLE)
+    assert not roles.replace(ROLE, RoleItem(), RoleItem(grants=(GRANT,)))
+    assert roles.granted(ROLE) == ()
+    assert [line for line in caplog.messages if 'sk "STATE"' in line]
+
+
+def test_a_role_item_of_a_later_version_is_read(dynamodb: "DynamoDBClient") -> None:
+    data = {**to_record(RoleItem(sequence=3, grants=(GRANT,))), "later": [1]}
+    put(dynamodb, f"ROLE#{ROLE}", "STATE", {"data": {"S": json.dumps(data)}})
+    assert ledger(dynamodb).roles.item(ROLE) == RoleItem(sequence=3, grants=(GRANT,))
 
 
 @pytest.mark.parametrize("malformed", MALFORMED.values(), ids=MALFORMED)

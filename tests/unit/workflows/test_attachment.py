@@ -10,13 +10,15 @@ import pytest
 
 from pullguard.checks.credentials_missing import ACCEPTED_FOR
 from pullguard.domain.actions import Grant, Reregister
-from pullguard.domain.consent import missing_consent, revoked
+from pullguard.domain.consent import missing_consent
 from pullguard.domain.opt_in import is_meant_for
 from pullguard.domain.records import from_record, to_record
 from pullguard.domain.role import Role
 from pullguard.domain.secret import Secret
 from pullguard.domain.usage import TaskUse, Usage
 from pullguard.domain.verification import Accepted, RegistryAnswer, Verification
+from pullguard.planning.planner import Rules
+from pullguard.planning.role_needs import wanted_by
 from pullguard.store.ledger import Ledger
 from tests.fakes import CLUSTER, NOW, World, container, revision_arn, role, secret, task_definition
 from tests.flows import ASKED_FOR, Harness
@@ -258,8 +260,8 @@ def test_a_container_that_names_its_secret_needs_no_third_consent() -> None:
     assert missing_consent(definition, definition.containers[0], ghcr, role()) is None
 
 
-def test_a_grant_is_taken_back_where_the_third_consent_ended_while_it_was_written() -> None:
-    facts = NEEDY.facts()
-    assert revoked(facts, MEANT.arn) is None
+def test_a_grant_is_wanted_only_with_the_third_consent() -> None:
+    facts = replace(NEEDY.facts(), accepted={"app": Accepted(image=IMAGE, secret=MEANT.arn, version="v1", at=NOW)})
+    assert list(wanted_by([facts], Rules(), "remediate")) == [MEANT.arn]
     after = replace(facts, task_definition=task_definition(container()))
-    assert "pullguard:attach" in str(revoked(after, MEANT.arn))
+    assert wanted_by([after], Rules(), "remediate") == {}

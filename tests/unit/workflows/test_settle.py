@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 
 from pullguard.domain.arn import Arn
-from pullguard.domain.policy_document import Granted
 from pullguard.store.ledger import Ledger
 from pullguard.store.task_definitions import Sweep
 from pullguard.workflows.settle import SECRETS_PER_ROLE, WAITS_S, Progress, Settler
-from tests.fakes import NOW, World, revision_arn, role_arn, secret_arn
+from tests.fakes import NOW, World, revision_arn, role_arn, secret
 from tests.flows import Harness
+from tests.unit.workflows.granted_role import keep, recorded
 
 SWEEP = Sweep(id="s-1", began_at=NOW.isoformat(), due=None)
 WEB, API, JOB = (revision_arn(family) for family in ("web", "api", "job"))
@@ -24,8 +24,7 @@ def harness(ledger: Ledger) -> Harness:
     here.definition_store.begin(SWEEP)
     for each in (WEB, API, JOB):
         here.definition_store.ask(each, SWEEP.id)
-    ledger.roles.record_write(role_arn(), write_id="m-1", record={}, now=NOW)
-    ledger.roles.keep_grants(role_arn(), (Granted(secret=secret_arn(), key=None),))
+    keep(ledger, *recorded(secret()))
     return here
 
 
@@ -35,20 +34,16 @@ def answer(here: Harness, *arns: Arn, certain: bool = True) -> None:
 
 
 def check(here: Harness, number: int = 0, sweep: Sweep = SWEEP) -> Progress:
-    settler = Settler(definition_store=here.definition_store, unused=here.unused(grace_days=0), now=here.now)
+    settler = Settler(definition_store=here.definition_store, granted=here.granted_roles(), now=here.now)
     return settler.check(sweep, number)
 
 
-def is_marked(here: Harness) -> bool:
-    (record,) = here.ledger.roles.grant_records(role_arn())
-    return record.unused_since is not None
-
-
 def state(here: Harness) -> tuple[str | None, bool, bool]:
-    """The end of the sweep, whether it counts as complete, and whether the unused grant is marked."""
+    """The end of the sweep, whether it counts as complete, and whether a review of the role is asked for."""
     sweep = here.definition_store.sweep()
     assert sweep is not None
-    return sweep.end, here.definition_store.complete() is not None, is_marked(here)
+    reviews = [each["role"] for each in here.sent.bodies("grants.fifo")]
+    return sweep.end, here.definition_store.complete() is not None, str(role_arn()) in reviews
 
 
 @pytest.mark.parametrize("number", range(LAST))
@@ -75,14 +70,13 @@ def test_an_uncertain_answer_ends_the_sweep_as_incomplete(harness: Harness) -> N
     progress = check(harness)
     assert (progress.uncertain, progress.missing, progress.waits_s) == (1, (str(JOB),), None)
     assert not progress.complete
-    assert state(harness) == ("incomplete", False, False)
-    assert harness.sent.messages == []
+    assert state(harness) == ("incomplete", False, True)
 
 
 def test_after_the_last_check_an_open_answer_ends_the_sweep_as_incomplete(harness: Harness) -> None:
     answer(harness, WEB, API)
     assert check(harness, LAST).waits_s is None
-    assert state(harness) == ("incomplete", False, False)
+    assert state(harness) == ("incomplete", False, True)
 
 
 def test_a_sweep_that_has_ended_is_judged_no_more_and_its_reviews_are_asked_for_again(harness: Harness) -> None:

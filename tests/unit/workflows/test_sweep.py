@@ -15,8 +15,9 @@ from pullguard.domain.usage import ScheduleUse
 from pullguard.store.ledger import Ledger
 from pullguard.workflows.settle import WAITS_S, Settler
 from pullguard.workflows.sweep import Sweeper, Swept
-from tests.fakes import CLUSTER, NOW, REGION, Crash, World, granted, revision_arn, role_arn, secret, service
+from tests.fakes import CLUSTER, NOW, REGION, Crash, World, revision_arn, role_arn, secret, service
 from tests.flows import Harness
+from tests.unit.workflows.granted_role import keep, recorded
 
 SCHEDULED = json.dumps({"detail-type": "Scheduled Event", "source": "aws.events", "id": "e-1", "detail": {}})
 
@@ -80,7 +81,9 @@ class Act:
             services=harness.services,
             schedules=lambda _: self.schedules,
             starts=harness.starts,
-            settler=Settler(definition_store=harness.definition_store, unused=harness.unused(), now=harness.now),
+            settler=Settler(
+                definition_store=harness.definition_store, granted=harness.granted_roles(), now=harness.now
+            ),
             queues=harness.queues,
             validation_queue_url="validations",
             sweep_queue_url="sweeps",
@@ -254,9 +257,7 @@ def test_a_sweep_is_complete_once_everything_is_answered(act: Act) -> None:
 def test_each_sweep_ends_in_how_many_secrets_the_role_with_the_most_has(act: Act, certain: bool) -> None:
     ledger = act.harness.ledger
     for name, many in (("collector", 3), ("web-execution", 1), ("rolled-back", 0)):
-        grants = granted(*(secret(f"registry/{name}-{number}") for number in range(many)))
-        ledger.roles.record_write(role_arn(name), write_id="m-0", record={}, now=NOW)
-        ledger.roles.keep_grants(role_arn(name), grants, task_definition=str(revision_arn()))
+        keep(ledger, *recorded(*(secret(f"registry/{name}-{number}") for number in range(many))), to=role_arn(name))
     act.sweep("web")
     assert "SecretsPerRoleMax" not in act.check().measures
     act.answer("web", certain=certain)

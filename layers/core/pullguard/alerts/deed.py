@@ -83,8 +83,8 @@ def describe(deed: Action | Revoke | Refusal, why: str = "") -> Deed:
             return Deed(
                 kind="withdraw",
                 what=(
-                    f"revoke the access of role {deed.role.resource_name} to secret {deed.secret.resource_name}, "
-                    f"unused since {deed.unused_since}"
+                    f"revoke the access of role {deed.role.resource_name} to secret {deed.secret.resource_name}"
+                    f"{f', unused since {deed.unused_since}' if deed.unused_since else ''}"
                 ),
                 task_definition=str(deed.task_definition),
                 target=str(deed.role),

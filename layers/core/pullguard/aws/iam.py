@@ -100,6 +100,7 @@ class Iam:
             arn=Arn.parse(found["Arn"], service="iam", resource_type="role"),
             name=found["RoleName"],
             role_id=found.get("RoleId", ""),
+            created_at=found.get("CreateDate"),
             tags={tag["Key"]: tag["Value"] for tag in found.get("Tags", ())},
             trust_policy=_document(found.get("AssumeRolePolicyDocument", {})),
             inline_policies=inline,

@@ -30,16 +30,17 @@ from pullguard.domain.image import ImageReference
 from pullguard.domain.lookup import Document, Lookup, Missing, NotAsked
 from pullguard.domain.opt_in import MANAGED_TAG, secrets_for
 from pullguard.domain.policy_document import (
-    POLICY_NAME,
-    fits,
+    INLINE_POLICIES_MAX_CHARS,
     grant_command,
     granted_for,
+    is_pullguards,
     parse_own,
     policy_document,
     render,
+    size_chars,
     total_size_chars,
 )
-from pullguard.domain.role import NamedPolicy, Role
+from pullguard.domain.role import Role
 from pullguard.domain.secret import Secret
 from pullguard.domain.task_definition import Container
 
@@ -206,18 +207,13 @@ def no_room(role: Lookup[Role] | None, secret: Secret) -> int | None:
     """Return the length in characters of the inline policies with a grant, if it is too much; else None."""
     if not isinstance(role, Role) or not isinstance(role.inline_policies, tuple):
         return None
-    others: dict[str, Document] = {
-        policy.name: policy.document for policy in role.inline_policies if policy.name != POLICY_NAME
-    }
-    document = _own_policy(role.inline_policies, secret)
-    return None if fits(others, document) else total_size_chars({**others, POLICY_NAME: document})
-
-
-def _own_policy(policies: tuple[NamedPolicy, ...], secret: Secret) -> dict[str, object]:
-    """Return Pullguard's policy on a role as it would be with a grant of ``secret``."""
-    own = next((policy for policy in policies if policy.name == POLICY_NAME), None)
+    ours = [policy for policy in role.inline_policies if is_pullguards(policy.name)]
+    own = max(ours, key=lambda policy: size_chars(policy.document), default=None)
+    others = {policy.name: policy.document for policy in role.inline_policies if policy is not own}
     present = {granted.secret: granted for granted in (parse_own(own.document)[0] if own else ())}
-    return policy_document((present | {secret.arn: granted_for(secret)}).values())
+    document = policy_document((present | {secret.arn: granted_for(secret)}).values())
+    size = total_size_chars(others) + size_chars(document)
+    return size if size > INLINE_POLICIES_MAX_CHARS else None
 
 
 def attached_instead(role: Role, secret: Secret, actions: Set[str] = BOTH) -> str:

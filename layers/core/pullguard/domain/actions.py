@@ -66,13 +66,16 @@ class Redeploy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revoke:
-    """Remove ``secret`` from our policy on ``role``; ``task_definition`` is the last one that needed it."""
+    """Remove ``secret`` from our policy on ``role``; ``task_definition`` is the last one that needed it.
+
+    ``unused_since``: the day on which a sweep first found so; empty if it is revoked for another reason.
+    """
 
     task_definition: Arn
     role: Arn
     secret: Arn
     key: Arn | None
-    unused_since: str
+    unused_since: str = ""
 
 
 Fix: TypeAlias = Grant | Reregister | MoveService

@@ -4,17 +4,14 @@ Pure. The two opt-ins are those of docs/adr/0002.
 """
 
 import shlex
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from pullguard.domain import secret_resolution
-from pullguard.domain.arn import Arn, MalformedReference
 from pullguard.domain.aws_cli import STDIN, command, on_secret, tags_option
-from pullguard.domain.errors import Malformed, NotNow
+from pullguard.domain.errors import Malformed
 from pullguard.domain.facts import Facts
 from pullguard.domain.image import ImageReference
-from pullguard.domain.lookup import Lookup, NotAsked, Tags, Unreadable
+from pullguard.domain.lookup import Tags
 from pullguard.domain.opt_in import (
     ATTACH_TAG,
     MANAGED_TAG,
@@ -33,46 +30,9 @@ from pullguard.domain.opt_in import (
     role_may_use,
     wants_attachment,
 )
-from pullguard.domain.policy_document import Granted, granted_for
 from pullguard.domain.role import Role
-from pullguard.domain.secret import Key, Secret
+from pullguard.domain.secret import Secret
 from pullguard.domain.task_definition import Container, TaskDefinition
-
-
-def revoked(facts: Facts, secret: Arn) -> str | None:
-    """Return why ``secret`` may no longer be granted to the role of ``facts``; None if both owners still consent.
-
-    Raises ``NotNow`` if AWS did not answer.
-    """
-    if isinstance(facts.role, Unreadable):
-        raise NotNow(f"it could not be read whether the owners of {secret} and the role still agree: {facts.role}")
-    if not isinstance(facts.role, Role):
-        return "the role is gone"
-    offered = facts.registry_secrets if isinstance(facts.registry_secrets, tuple) else (facts.registry_secrets,)
-    looked = (*facts.described, *offered)
-    found = next((each for each in looked if isinstance(each, Secret) and each.arn == secret), None)
-    if found is None:
-        unread = next((each for each in looked if isinstance(each, Unreadable)), None)
-        if unread is not None:
-            raise NotNow(f"it could not be read whether the owner of {secret} still agrees: {unread}")
-        return f"the secret {secret.resource_name} is gone, or {facts.task_definition.arn.resource_name} needs another"
-    definition = facts.task_definition
-    against = [
-        why_not(found, facts.role, container=each, definition=definition) for each in _containers_for(facts, found)
-    ]
-    return None if None in against else next((each.why for each in against if each), "no container needs it")
-
-
-def _containers_for(facts: Facts, secret: Secret) -> Iterator[Container]:
-    """Yield the containers that name the secret, would name it, or name no secret and may be about to."""
-    for container in facts.task_definition.containers:
-        reference = container.reference
-        if isinstance(reference, MalformedReference):
-            reference = reference.meant
-        if reference is None or (
-            (named := secret_resolution.meant(facts, reference)) is not None and named.arn == secret.arn
-        ):
-            yield container
 
 
 def why_not(
@@ -93,28 +53,6 @@ def why_not(
 def is_observed(secret: Secret, role: Role, *more: Tags) -> bool:
     """Whether a tag forbids writes for the secret or the role."""
     return effective_mode("remediate", role.tags, secret.tags, *more) == "observe"
-
-
-def kept_grant(found: Lookup[Secret], role: Role, *, present: Granted | None, ours: Granted | None) -> Granted | None:
-    """Return the grant of one secret that a rewrite of our policy keeps beside the new need; None to drop it.
-
-    ``found`` is the secret's current state, ``present`` what the policy grants of it, ``ours`` what the ledger says
-    that this stack granted; at least one of the last two is given. A grant that is ours and in the policy stays until
-    the secret no longer exists. The secret's current key needs both owners' consent, as an addition does; without it
-    the old key stays. Any other grant needs their consent to stay. A secret that cannot be read or is only observed
-    keeps its grant unchanged.
-    """
-    standing = ours or present
-    if isinstance(found, Unreadable | NotAsked) or standing is None:
-        return present
-    if not isinstance(found, Secret) or found.arn != standing.secret:
-        return None
-    if not (present and ours) and missing_key(None, found, role) is not None:
-        return None
-    if why_not(found, role) is not None:
-        return present
-    # If the key could not be described, it is unknown whether another one is needed.
-    return granted_for(found) if isinstance(found.key, Key | None) else (present or granted_for(found))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""What a lookup in AWS may give: the resource, or why there is none.
+"""The results of a lookup in AWS: the resource, or why there is none.
 
 A failed lookup is a fact too. A ``Lookup`` is the resource itself, ``Missing`` (AWS says that it does not exist),
 ``Unreadable`` (AWS did not or could not answer) or ``NotAsked`` (switched off). The four types cannot be confused, and

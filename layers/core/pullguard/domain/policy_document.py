@@ -28,6 +28,8 @@ POLICY_NAME: Final = "pullguard-registry-credentials"
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 INLINE_POLICIES_MAX_CHARS: Final = 10_240
 
+# https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutRolePolicy.html
+_NAME_MAX_CHARS: Final = 128
 _VERSION: Final = "2012-10-17"
 _SECRETS_SID: Final = "PullguardSecrets"
 _KEY_SID: Final = "PullguardKey"  # followed by 12 hexadecimal digits of the key and the Region
@@ -63,6 +65,19 @@ class Granted:
 
     secret: Arn
     key: Arn | None
+
+
+def own_policy_name(region: str, stack: str) -> str:
+    """Return the name of a stack's policy: no two stacks share one, in whatever Regions they are."""
+    name = f"{POLICY_NAME}-{region}" if stack == "pullguard" else f"{POLICY_NAME}-{region}-{stack}"
+    if len(name) <= _NAME_MAX_CHARS:
+        return name
+    return f"{name[: _NAME_MAX_CHARS - 9]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+def is_pullguards(name: str) -> bool:
+    """Whether an inline policy is a stack's of Pullguard, by its name."""
+    return name == POLICY_NAME or name.startswith(f"{POLICY_NAME}-")
 
 
 def granted_for(secret: Secret) -> Granted:
@@ -138,12 +153,6 @@ def _prove(arn: Arn, service: str, resource: re.Pattern[str], why: str) -> None:
         raise UnprovedGrant(arn, f"names Region {arn.region}, which is not in partition {arn.partition}")
 
 
-def united(*grants: Iterable[Granted]) -> tuple[Granted, ...]:
-    """Return all ``grants``, one per secret: a later grant of a secret replaces an earlier one."""
-    newest = {granted.secret: granted for each in grants for granted in each}
-    return tuple(newest[secret] for secret in sorted(newest))
-
-
 # --- Text and size ---------------------------------------------------------------------------------------------
 
 
@@ -170,12 +179,6 @@ def total_size_chars(policies: Mapping[str, Document]) -> int:
     return sum(map(size_chars, policies.values()))
 
 
-def fits(existing: Mapping[str, Document], ours: Document) -> bool:
-    """Whether a role with the inline policies ``existing`` (by name) has room for ``ours`` in place of its own."""
-    others = {name: document for name, document in existing.items() if name != POLICY_NAME}
-    return total_size_chars({**others, POLICY_NAME: ours}) <= INLINE_POLICIES_MAX_CHARS
-
-
 def grant_command(role_name: str, document: Document, policy_name: str = POLICY_NAME) -> str:
     """Return the AWS CLI command that writes ``document`` as an inline policy of a role, quoted for a shell."""
     named = (("--role-name", role_name), ("--policy-name", policy_name))
@@ -183,52 +186,6 @@ def grant_command(role_name: str, document: Document, policy_name: str = POLICY_
 
 
 # --- Reading back ----------------------------------------------------------------------------------------------
-
-
-def same(one: Document, other: Document) -> bool:
-    """Whether two policies are equivalent: Sids, order, and scalar versus one-element list do not matter.
-
-    A text that is not a policy equals nothing, not even itself.
-    """
-    meanings = [_meaning(document) for document in (one, other)]
-    return meanings[0] is not None and meanings[0] == meanings[1]
-
-
-def _meaning(document: Document) -> tuple[object, frozenset[str]] | None:
-    parsed = _parsed(document)
-    if parsed is None:
-        return None
-    statements = [_canonical(statement) for statement in _listed(parsed.get("Statement", []))]
-    return parsed.get("Version"), frozenset(json.dumps(statement, sort_keys=True) for statement in statements)
-
-
-def _canonical(statement: object) -> object:
-    """Return a statement without its Sid, with sorted lists; names of actions and condition keys in lower case."""
-    if not isinstance(statement, Mapping):
-        return statement
-    canonical: dict[str, object] = {}
-    for name, value in statement.items():
-        if name == "Sid":
-            continue
-        if name == "Condition" and isinstance(value, Mapping):
-            canonical[name] = {operator: _canonical_keys(keys) for operator, keys in value.items()}
-        elif name in ("Action", "NotAction"):
-            canonical[name] = sorted({str(action).lower() for action in _listed(value)})
-        else:
-            canonical[name] = _sorted(value)
-    return canonical
-
-
-def _canonical_keys(keys: object) -> object:
-    if not isinstance(keys, Mapping):
-        return keys
-    return sorted((key.lower(), _sorted(values)) for key, values in keys.items())
-
-
-def _sorted(value: object) -> object:
-    if isinstance(value, Mapping):
-        return {name: _sorted(each) for name, each in value.items()}
-    return sorted({json.dumps(each, sort_keys=True) for each in _listed(value)})
 
 
 def parse_own(document: Document) -> tuple[tuple[Granted, ...], tuple[str, ...]]:
@@ -260,6 +217,82 @@ def parse_own(document: Document) -> tuple[tuple[Granted, ...], tuple[str, ...]]
     keyed = {Granted(secret=secret, key=key) for secret, key in pairs if secret in secrets}
     plain = {Granted(secret=secret, key=None) for secret in secrets - {grant.secret for grant in keyed}}
     return tuple(sorted(keyed | plain, key=_order)), tuple(sorted(aliens))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnPolicy:
+    """Our policy on a role as IAM shows it: its ``grants``, and the statements in it that others wrote.
+
+    Those ``statements`` stay as they are; ``foreign`` describes them. If not ``is_readable``, the policy of our name is
+    none that Pullguard writes, and is left alone. The shape of a statement proves nothing: anyone who may edit the
+    policy can imitate it.
+    """
+
+    name: str = POLICY_NAME
+    grants: tuple[Granted, ...] = ()
+    statements: tuple[Any, ...] = ()
+    foreign: tuple[str, ...] = ()
+    is_readable: bool = True
+
+    def document(self, grants: Iterable[Granted]) -> dict[str, Any]:
+        """Return the policy with ``grants`` in place of its own, and with the statements of others."""
+        document = policy_document(grants)
+        theirs = {str(each["Sid"]) for each in self.statements if isinstance(each, Mapping) and "Sid" in each}
+        ours = [_without_sid(each) if each["Sid"] in theirs else each for each in document["Statement"]]
+        return {**document, "Statement": [*ours, *self.statements]}
+
+    def fits(self, grants: Iterable[Granted], *, others_chars: int) -> bool:
+        """Whether the policy with ``grants`` fits beside the role's other inline policies (``others_chars``)."""
+        return others_chars + size_chars(self.document(grants)) <= INLINE_POLICIES_MAX_CHARS
+
+
+def read_own(name: str, document: Document | None) -> OwnPolicy:
+    """Read the policy ``name`` back; None if the role has none.
+
+    A statement is ours only as a whole: in exactly the shape of ``policy_document``, with ARNs that could be ours, and
+    for a key only with the right to read its secrets. Any other statement is somebody else's.
+    """
+    if document is None:
+        return OwnPolicy(name=name)
+    parsed = _parsed(document)
+    if parsed is None or parsed.get("Version") != _VERSION or set(parsed) - _TOP_LEVEL:
+        return OwnPolicy(name=name, is_readable=False)
+    statements = _listed(parsed.get("Statement", []))
+    secrets = {secret for each in statements for secret in _read_by(each) or ()}
+    pairs = {number: _decrypted_by(each) for number, each in enumerate(statements)}
+    ours = {number for number, found in pairs.items() if found and all(secret in secrets for secret, _ in found)}
+    theirs = [each for number, each in enumerate(statements) if number not in ours and _read_by(each) is None]
+    keyed = {Granted(secret=secret, key=key) for number in ours for secret, key in pairs[number] or ()}
+    plain = {Granted(secret=secret, key=None) for secret in secrets - {grant.secret for grant in keyed}}
+    return OwnPolicy(
+        name=name,
+        grants=tuple(sorted(keyed | plain, key=_order)),
+        statements=tuple(theirs),
+        foreign=tuple(shown(json.dumps(each, sort_keys=True)) for each in theirs),
+    )
+
+
+def _read_by(statement: object) -> tuple[Arn, ...] | None:
+    """Return the secrets that our statement reads; None if it is not ours."""
+    aliens: list[str] = []
+    if not isinstance(statement, Mapping) or _shape(statement) != "read":
+        return None
+    secrets = tuple(_arns(statement["Resource"], _secret_arn, aliens))
+    return None if aliens else secrets
+
+
+def _decrypted_by(statement: object) -> tuple[_Pair, ...] | None:
+    """Return the secrets and keys that our statement decrypts with; None if it is not ours."""
+    aliens: list[str] = []
+    if not isinstance(statement, Mapping) or _shape(statement) != "decrypt":
+        return None
+    pairs = tuple(_pairs(statement, aliens))
+    return None if aliens else pairs
+
+
+def _without_sid(statement: _Statement) -> _Statement:
+    """Return a statement without its Sid: IAM refuses a policy with two of the same."""
+    return {name: value for name, value in statement.items() if name != "Sid"}
 
 
 _TOP_LEVEL: Final = frozenset({"Version", "Statement"})

@@ -1,6 +1,6 @@
 """The one form in which dataclasses are stored: JSON objects with a member for each field.
 
-A time is its ISO 8601 text, an ARN its text. What another version of Pullguard stored is read too: unknown members are
+A time is its ISO 8601 text, an ARN its text. Records of other versions of Pullguard are read too: unknown members are
 ignored, and a field with a default may be absent.
 """
 

@@ -1,6 +1,7 @@
 """An execution role with its policies."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Literal
 
 from pullguard.domain.arn import Arn
@@ -28,12 +29,13 @@ class Role:
     ``control_policies`` are the levels of service control policies above the account; empty if they are not readable,
     which is the rule outside the management account. ``required_boundary`` is the ARN of the boundary that the
     deployment requires (RequireRoleBoundary); empty if it requires none. ``is_task_role``: the examined task definition
-    also uses it as its task role. Compared by identity, as ``Secret`` is.
+    also uses it as its task role. ``created_at`` is its CreateDate. Compared by identity, as ``Secret`` is.
     """
 
     arn: Arn
     name: str
     role_id: str = ""
+    created_at: datetime | None = None
     tags: Tags = field(default_factory=dict)
     trust_policy: Document = field(default_factory=dict)
     inline_policies: "Lookup[tuple[NamedPolicy, ...]]" = ()

@@ -1,4 +1,4 @@
-"""What runs or starts a revision."""
+"""The services, schedules and callers that run or start a revision."""
 
 from dataclasses import dataclass, field
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""What a registry answered about an image and credentials."""
+"""A registry's answer about an image and credentials."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self, TypeAlias, get_args
 
-from pullguard.domain.policy_document import Granted, parse_own
+from pullguard.domain.policy_document import POLICY_NAME, Granted, parse_own
 
 # The record is made before the write and marked after it. If a run died between the two, or AWS answered that it was
 # busy, the outcome is unknown.
@@ -54,23 +54,19 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Write(Recorded):
-    """One write of our policy on ``role``; ``before`` and ``after`` are its text, None if there was no policy.
-
-    ``role_id`` is the role's RoleId at that time; "" if an earlier version of Pullguard, or a person, wrote it.
-    """
+    """One write of ``policy`` on ``role``; ``before`` and ``after`` are its grants as a policy, None without any."""
 
     role: str
-    role_id: str = ""
+    policy: str = POLICY_NAME
 
     @classmethod
     def from_record(cls, role: object, sort: str, record: Mapping[str, Any]) -> Self:
         """Return the write that the ledger keeps for ``role`` under ``sort`` (time and message)."""
-        return cls._read(role, sort, record, role=str(role), role_id=str(record.get("role_id") or ""))
+        return cls._read(role, sort, record, role=str(role), policy=str(record.get("policy") or POLICY_NAME))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the write in machine-readable form, with its policies as JSON objects."""
-        members = {name: value for name, value in asdict(self).items() if name != "role_id"}
-        return {**members, "before": _parsed(self.before), "after": _parsed(self.after)}
+        return {**asdict(self), "before": _parsed(self.before), "after": _parsed(self.after)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

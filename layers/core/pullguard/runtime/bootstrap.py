@@ -66,14 +66,18 @@ class Deployment:
         "registry_ca_bundle",
     )
     EXECUTOR_NEEDS: ClassVar = (*_PLANNER_NEEDS, "validation_queue_url", "writes_per_hour", "stop_parameter")
-    PATCHER_NEEDS: ClassVar = (*EXECUTOR_NEEDS, "revoke_unused_grants", "revoke_grace_days")
+    PATCHER_NEEDS: ClassVar = (
+        *EXECUTOR_NEEDS,
+        "stack_name",
+        "revoke_unused_grants",
+        "revoke_without_consent",
+        "revoke_grace_days",
+    )
     SWEEPER_NEEDS: ClassVar = (
         "ledger_table",
         "validation_queue_url",
         "sweep_queue_url",
         "grant_queue_url",
-        "revoke_unused_grants",
-        "revoke_grace_days",
     )
     ALERTER_NEEDS: ClassVar = ("ledger_table", "validation_queue_url", "topic_arn", "alert_format", "reminder_hours")
 
@@ -245,25 +249,29 @@ class Deployment:
     def patcher(self) -> "RolePatcher":
         """Return the workflow that writes our policy on roles."""
         from pullguard.aws.iam import Iam
+        from pullguard.domain.policy_document import own_policy_name
+        from pullguard.domain.role_policy import RevocationRules
         from pullguard.workflows.patch_role import RolePatcher
-        from pullguard.workflows.revoke import Revoker
 
-        executor, iam = self.executor(), Iam(self.clients.get("iam"))
-        revoker = Revoker(
-            executor=executor,
+        settings = self.settings
+        return RolePatcher(
+            executor=self.executor(),
+            iam=Iam(self.clients.get("iam")),
             definition_store=self.definition_store,
             starts=self.starts,
-            iam=iam,
-            revoke=self.settings.revoke_unused_grants,
-            grace_days=self.settings.revoke_grace_days,
+            policy=own_policy_name(settings.region, settings.stack_name),
+            rules=RevocationRules(
+                unneeded=settings.revoke_unused_grants,
+                without_consent=settings.revoke_without_consent,
+                grace=timedelta(days=settings.revoke_grace_days),
+            ),
         )
-        return RolePatcher(executor=executor, iam=iam, revoker=revoker)
 
     def sweeper(self) -> "Sweeper":
         """Return the workflow that runs the steps of a sweep."""
         from pullguard.aws.ecs import Ecs
         from pullguard.aws.schedules import Rules, Schedules, started_by
-        from pullguard.workflows.mark_unneeded import UnusedGrants
+        from pullguard.workflows.review_roles import GrantedRoles
         from pullguard.workflows.settle import Settler
         from pullguard.workflows.sweep import Sweeper
 
@@ -278,12 +286,10 @@ class Deployment:
             starts=self.starts,
             settler=Settler(
                 definition_store=self.definition_store,
-                unused=UnusedGrants(
+                granted=GrantedRoles(
                     ledger=self.ledger,
                     queues=self.queues,
                     grant_queue_url=self.settings.grant_queue_url,
-                    revoke=self.settings.revoke_unused_grants,
-                    grace_days=self.settings.revoke_grace_days,
                     now=self.now,
                 ),
                 now=self.now,

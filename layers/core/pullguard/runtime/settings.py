@@ -24,7 +24,7 @@ OTHER_LOG_LEVELS = ("WARN", "FATAL", "NOTSET")  # other names that Python's logg
 class Settings:
     """Every setting of the application. A function receives only those that it needs; the rest stay empty.
 
-    ``account`` and ``region`` are those of the stack. Settings ending in ``_url``, ``_arn``, ``_table`` or
+    ``account``, ``region`` and ``stack_name`` are the stack's. Settings ending in ``_url``, ``_arn``, ``_table`` or
     ``_parameter`` name its resources. ``infrastructure_tags`` are the tag keys that mark a task definition as managed
     by infrastructure-as-code. ``require_role_boundary`` and ``registry_ca_bundle`` are empty if unused.
     ``loopback_registries`` allows registries on this machine over plain HTTP: only the sandbox sets it, never the
@@ -33,6 +33,7 @@ class Settings:
 
     account: str = ""
     region: str = ""
+    stack_name: str = ""
     mode: Mode = "observe"
     ledger_table: str = ""
     bus_name: str = ""
@@ -55,6 +56,7 @@ class Settings:
     registry_ca_bundle: str = field(default="", metadata={"empty": True})
     loopback_registries: bool = False
     revoke_unused_grants: bool = False
+    revoke_without_consent: bool = False
     revoke_grace_days: int = field(default=14, metadata={"least": 0})
     reminder_hours: int = field(default=24, metadata={"least": 0})
 

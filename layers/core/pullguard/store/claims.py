@@ -55,11 +55,6 @@ class ClaimStore(Table):
             names={"#data": "data"} if by else None,
         )
 
-    @asks("dynamodb:DeleteItem")
-    def release(self, what: str) -> None:
-        """Release the lock on ``what``. The caller must hold it."""
-        self._delete(f"LEASE#{what}", "LEASE")
-
     @asks("dynamodb:PutItem")
     def take_up(self, sequence: str, change: str, *, seconds: int, now: datetime) -> bool:
         """Claim a change for ``seconds``; False if it is already the last claimed change of its ``sequence``.

@@ -24,7 +24,7 @@ from pullguard.domain.verification import Accepted
 from pullguard.incidents.finding_lifecycle import FindingRecord
 from pullguard.planning.redeployment import Verified
 from pullguard.store.incidents import IncidentStore
-from pullguard.store.table import DAY_S, RESOLVED_KEPT_S, Item, Table, data_of, td
+from pullguard.store.table import DAY_S, RESOLVED_KEPT_S, TRANSACTION_MAX, Client, Item, Table, data_of, td
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +45,7 @@ class EntryStore(Table):
 
     PARTITIONS: ClassVar = ("TD#", "REF#")
 
-    def __init__(self, client: Any, table: str) -> None:
+    def __init__(self, client: Client, table: str) -> None:
         super().__init__(client, table)
         self._incidents = IncidentStore(client, table)
 
@@ -75,11 +75,14 @@ class EntryStore(Table):
         before = known.references
         if known.seen and before == after:
             return
-        for thing in sorted(after - before):
-            self._put(_ref(thing), td(task_definition), None)
-        for thing in sorted(before - after):
-            self._delete(_ref(thing), td(task_definition))
-        self._put(td(task_definition), "REFERENCES", sorted(after))
+        mine = td(task_definition)
+        steps = [
+            *({"Put": self._writing(_ref(thing), mine, None)} for thing in sorted(after - before)),
+            *({"Delete": self._deleting(_ref(thing), mine)} for thing in sorted(before - after)),
+            {"Put": self._writing(mine, "REFERENCES", sorted(after))},
+        ]
+        for start in range(0, len(steps), TRANSACTION_MAX):
+            self._transact(steps[start : start + TRANSACTION_MAX])
 
     @asks("dynamodb:DeleteItem")
     def forget_references(self, task_definition: Arn, known: Entry) -> None:

@@ -1,4 +1,4 @@
-"""What was done in each family of task definitions: every write to ECS, what is not to be repeated, and a hold.
+"""The deeds in each family of task definitions: every write to ECS, what is not to be repeated, and a hold.
 
 | pk | sk | data |
 |---|---|---|

@@ -20,7 +20,7 @@ from pullguard.aws.answers import asks
 from pullguard.domain.arn import Arn
 from pullguard.domain.errors import MalformedItem
 from pullguard.domain.stop import Stop
-from pullguard.store.table import Item, Table, data_of, expiry_of, reading
+from pullguard.store.table import Client, Item, Table, data_of, expiry_of, reading
 
 # Three hourly runs.
 WAITING_KEPT_S: Final = 3 * 3600
@@ -36,12 +36,12 @@ class HoldStore(Table):
     @asks("dynamodb:Query")
     def roles(self) -> dict[Arn, Stop]:
         """Return the held roles with their holds."""
-        return dict(self._each(_ALL, lambda role, item: (Arn.parse(role), _stop(item)), "ROLE#"))
+        return dict(self._each(_ALL, lambda role, item: (Arn.parse(role), stop_of(item)), "ROLE#"))
 
     @asks("dynamodb:Query")
     def families(self) -> dict[str, Stop]:
         """Return the held families with their holds."""
-        return dict(self._each(_ALL, lambda family, item: (family, _stop(item)), "FAMILY#"))
+        return dict(self._each(_ALL, lambda family, item: (family, stop_of(item)), "FAMILY#"))
 
     def listing(self, what: str, stop: Stop) -> dict[str, Any]:
         """Return the request that lists the hold on ``what``, for the transaction that sets it."""
@@ -69,7 +69,7 @@ class HoldStore(Table):
 class Holdable(Table):
     """A store whose partitions can be held, one by one."""
 
-    def __init__(self, client: Any, table: str) -> None:
+    def __init__(self, client: Client, table: str) -> None:
         super().__init__(client, table)
         self._holds = HoldStore(client, table)
 
@@ -87,7 +87,8 @@ class Holdable(Table):
         self._together(delete=(self._deleting(what, "HOLD"), self._holds.unlisting(what)))
 
 
-def _stop(item: Item) -> Stop:
+def stop_of(item: Item) -> Stop:
+    """Return the hold of an item. A malformed one still holds; its reason is the read error."""
     try:
         return reading(item, lambda it: Stop.from_dict(data_of(it)))
     except MalformedItem as error:

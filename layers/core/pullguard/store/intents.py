@@ -1,4 +1,4 @@
-"""What a message was about to do, recorded before it is done, so that a later run can report it.
+"""The intents of messages, recorded before the deeds, so that a later run can report them.
 
 | pk | sk | data |
 |---|---|---|

@@ -1,66 +1,101 @@
-"""What is known of each role: what our policy on it grants, each write of the policy, and a hold.
+"""One item for each role: a hold, our grants, and the writes of the last minutes; and the history.
 
 | pk | sk | data |
 |---|---|---|
-| ROLES | ROLE#arn | nothing: a role whose policy we have written |
-| ROLE#arn | GRANTED#secret | a ``GrantRecord``: what our policy on the role grants for this stack's own need |
-| ROLE#arn | WRITE#time#id | the policy before and after a write, and the outcome of the write |
-| ROLE#arn | UNAGREED#secret | a ``GrantWithoutConsent``, until it is revoked |
-| ROLE#arn | HOLD | who holds the role, when and why: nothing is written to it (listed by ``holds.py``) |
+| ROLES | ROLE#arn | nothing: a role whose policy we have written, or that was held |
+| ROLE#arn | STATE | a ``RoleItem``; its ``sequence`` is an attribute too, on which every write of it is conditional |
+| ROLE#arn | WRITE#time#id | a write of our policy for the history: before, after, and its outcome |
+
+Earlier versions kept each grant in an item of its own (GRANTED), those without consent in another (UNAGREED), and the
+hold in a third (HOLD). They are read until the role has its first STATE.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar, Final
 
 from pullguard.aws.answers import asks
 from pullguard.domain.arn import Arn
-from pullguard.domain.errors import MalformedItem
-from pullguard.domain.grant_record import GrantRecord, GrantWithoutConsent
-from pullguard.domain.policy_document import Granted
+from pullguard.domain.errors import MalformedItem, NotNow
+from pullguard.domain.policy_document import Granted, policy_document, render
 from pullguard.domain.records import from_record, to_record
+from pullguard.domain.role_policy import GrantRecord, PolicyWrite, RoleItem, WriteOutcome
 from pullguard.domain.stop import Stop
-from pullguard.domain.write_history import Write
-from pullguard.store.holds import Holdable
-from pullguard.store.table import HISTORY_KEPT_S, Item, data_of, log_malformed, reading
+from pullguard.domain.write_history import Outcome, Write
+from pullguard.store.holds import HoldStore, stop_of
+from pullguard.store.table import HISTORY_KEPT_S, Client, Item, T, Table, data_of, log_malformed, reading
 
-UNREAD: Final = "its record in the ledger cannot be read"
+_ATTEMPTS_MAX: Final = 5
+_OUTCOMES: Final[dict[WriteOutcome, Outcome]] = {
+    "planned": "unknown",
+    "done": "written",
+    "refused": "refused",
+    "lost": "unknown",
+}
 
 
-class RoleStore(Holdable):
-    """The grants, policy writes and holds of execution roles. Errors propagate."""
+class RoleStore(Table):
+    """The roles' items, and the history of our policy on each. Errors propagate."""
 
     PARTITIONS: ClassVar = ("ROLES", "ROLE#")
+
+    def __init__(self, client: Client, table: str) -> None:
+        super().__init__(client, table)
+        self._holds = HoldStore(client, table)
 
     @asks("dynamodb:Query")
     def known(self) -> tuple[Arn, ...]:
         """Return the roles whose policies we have written."""
         return tuple(self._each("ROLES", lambda arn, _: Arn.parse(arn), "ROLE#"))
 
-    @asks("dynamodb:Query")
-    def grant_records(self, role: Arn) -> tuple[GrantRecord, ...]:
-        """Return what our policy on ``role`` should grant for this stack's own need, and which grants are unused."""
-        return tuple(self._each(f"ROLE#{role}", _grant_record, "GRANTED#"))
+    @asks("dynamodb:GetItem", "dynamodb:Query")
+    def item(self, role: Arn) -> RoleItem:
+        """Return the role's item, by a consistent read; an empty one if there is none.
 
-    @asks("dynamodb:Query")
-    def granted(self, role: Arn) -> tuple[Granted, ...]:
-        """Return what our policy on ``role`` should grant for this stack's own need."""
-        return tuple(record.granted for record in self.grant_records(role))
+        Raises ``MalformedItem`` if it cannot be read: then nothing is written to the role.
+        """
+        found = self._get(_of(role), "STATE", _item)
+        return self._of_earlier_versions(role) if found is None else found
 
     @asks("dynamodb:PutItem")
-    def record_write(self, role: Arn, *, write_id: str, record: Mapping[str, Any], now: datetime) -> None:
-        """Record our policy on ``role`` before and after a write.
+    def replace(self, role: Arn, known: RoleItem, new: RoleItem) -> bool:
+        """Store ``new`` in place of ``known``; False if the item has changed since it was read.
 
-        Call it before the policy is written, and again with the same ``write_id`` and ``now`` when the ``outcome`` in
-        ``record`` is known.
+        One transaction also writes the history of every write that is new or has another outcome, and lists a hold that
+        was set, or takes one that has ended (``end_hold``) from the list.
         """
-        self._put("ROLES", f"ROLE#{role}", None)
-        self._put(
-            f"ROLE#{role}",
-            f"WRITE#{now.isoformat()}#{write_id}",
-            dict(record),
-            expires=now.timestamp() + HISTORY_KEPT_S,
-        )
+        sequence, after = known.sequence, replace(new, sequence=known.sequence + 1)
+        is_first = sequence == 0
+        puts = [
+            self._writing(
+                _of(role),
+                "STATE",
+                to_record(after),
+                extra={"sequence": {"N": str(after.sequence)}},
+                condition="attribute_not_exists(pk)" if is_first else "#sequence = :known",
+                values=None if is_first else {":known": {"N": str(sequence)}},
+                names=None if is_first else {"#sequence": "sequence"},
+            )
+        ]
+        if is_first:
+            puts.append(self._writing("ROLES", _of(role), None))
+        puts += [self._history(role, each) for each in new.writes if each not in known.writes]
+        deletes = []
+        if new.hold is None and known.hold is not None:
+            deletes.append(self._holds.unlisting(_of(role)))
+        elif new.hold is not None and new.hold != known.hold:
+            puts.append(self._holds.listing(_of(role), new.hold))
+        return self._together(put=puts, delete=deletes)
+
+    @asks("dynamodb:GetItem", "dynamodb:Query")
+    def granted(self, role: Arn) -> tuple[Granted, ...]:
+        """Return what this stack has granted to ``role``, by its records; nothing if they cannot be read."""
+        try:
+            return tuple(record.granted for record in self.item(role).grants)
+        except MalformedItem as error:
+            log_malformed(error)
+            return ()
 
     @asks("dynamodb:Query")
     def writes(self, role: Arn) -> tuple[Write, ...]:
@@ -69,92 +104,111 @@ class RoleStore(Holdable):
         def read(sort: str, item: Item) -> Write:
             return Write.from_record(role, sort, data_of(item))
 
-        return tuple(self._each(f"ROLE#{role}", read, "WRITE#"))
-
-    @asks("dynamodb:PutItem")
-    def keep_grants(
-        self, role: Arn, grants: Iterable[Granted], *, role_id: str = "", task_definition: str = ""
-    ) -> None:
-        """Record ``grants`` to ``role`` for ``task_definition``. Call it after IAM has accepted the policy."""
-        about = {"role_id": role_id, "task_definition": task_definition}
-        for grant in grants:
-            data = {"secret": str(grant.secret), "key": str(grant.key) if grant.key else None}
-            self._put(f"ROLE#{role}", f"GRANTED#{grant.secret}", {**data, **about})
-
-    @asks("dynamodb:UpdateItem")
-    def mark_unused(self, role: Arn, secret: Arn, *, sweep: str, now: datetime) -> None:
-        """Mark a grant as unused by a complete sweep; the time of the first such mark stays."""
-        self._change(
-            f"ROLE#{role}",
-            f"GRANTED#{secret}",
-            "SET unused_sweep = :sweep, unused_since = if_not_exists(unused_since, :now)",
-            condition="attribute_exists(pk)",
-            values={":sweep": {"S": sweep}, ":now": {"S": now.isoformat()}},
-        )
-
-    @asks("dynamodb:UpdateItem")
-    def mark_needed(self, role: Arn, secret: Arn) -> None:
-        """Mark a grant as needed."""
-        self._change(
-            f"ROLE#{role}",
-            f"GRANTED#{secret}",
-            "REMOVE unused_sweep, unused_since",
-            condition="attribute_exists(pk)",
-        )
-
-    @asks("dynamodb:DeleteItem")
-    def forget_grant(self, role: Arn, secret: Arn) -> None:
-        """Delete the record of a grant of ``secret`` to ``role``. Call it after IAM has accepted the policy."""
-        self._delete(f"ROLE#{role}", f"GRANTED#{secret}")
-
-    @asks("dynamodb:Query")
-    def without_consent(self, role: Arn) -> tuple[GrantWithoutConsent, ...]:
-        """Return the recorded grants of our policy on ``role`` that lack an owner's consent."""
-        return tuple(self._each(f"ROLE#{role}", _without_consent, "UNAGREED#"))
-
-    @asks("dynamodb:PutItem")
-    def keep_without_consent(self, role: Arn, without_consent: Iterable[GrantWithoutConsent]) -> None:
-        """Record the grants to revoke from ``role``. Call it before attempting that."""
-        for each in without_consent:
-            self._put(f"ROLE#{role}", f"UNAGREED#{each.granted.secret}", to_record(each))
-
-    @asks("dynamodb:DeleteItem")
-    def forget_without_consent(self, role: Arn, without_consent: Iterable[GrantWithoutConsent]) -> None:
-        """Delete records of grants to revoke from ``role``: they are gone, or both owners consent again."""
-        for each in without_consent:
-            self._delete(f"ROLE#{role}", f"UNAGREED#{each.granted.secret}")
+        return tuple(self._each(_of(role), read, "WRITE#"))
 
     @asks("dynamodb:GetItem")
     def hold(self, role: Arn) -> Stop | None:
-        """Return the hold on ``role``, or None. A held role is not written to."""
-        return self._held(f"ROLE#{role}")
+        """Return the hold on ``role``, or None. A role whose item cannot be read is held."""
+        try:
+            return self.item(role).hold
+        except MalformedItem as error:
+            return Stop.from_dict({"reason": str(error)})
 
     @asks("dynamodb:PutItem")
     def save_hold(self, role: Arn, stop: Stop) -> None:
         """Hold ``role``: nothing is written to it until the hold ends."""
-        self._hold(f"ROLE#{role}", stop)
+        self._set_hold(role, stop)
 
-    @asks("dynamodb:DeleteItem")
+    @asks("dynamodb:PutItem", "dynamodb:DeleteItem")
     def end_hold(self, role: Arn) -> None:
         """End the hold on ``role``."""
-        self._release_hold(f"ROLE#{role}")
+        self._set_hold(role, None)
+
+    def _set_hold(self, role: Arn, stop: Stop | None) -> None:
+        for _ in range(_ATTEMPTS_MAX):
+            item = self.item(role)
+            if item.hold == stop or self.replace(role, item, replace(item, hold=stop)):
+                return
+        raise NotNow(f"the hold on {role} could not be stored: other runs keep changing the role's item; try again")
+
+    def _history(self, role: Arn, write: PolicyWrite) -> dict[str, Any]:
+        """Return the request that writes one write of the history."""
+        cause = None if write.provenance is None else write.provenance.to_dict()
+        record = {
+            "before": _text(write.before),
+            "after": _text(write.after),
+            "policy": write.policy,
+            "task_definition": next(iter(write.users.values()), ""),
+            "cause": cause,
+            "by": write.by,
+            "outcome": _OUTCOMES[write.outcome],
+        }
+        sort = f"WRITE#{write.at.isoformat()}#{write.id}"
+        return self._writing(_of(role), sort, record, expires=write.at.timestamp() + HISTORY_KEPT_S)
+
+    def _of_earlier_versions(self, role: Arn) -> RoleItem:
+        """Return the item of a role that only earlier versions of Pullguard have written to.
+
+        They kept no times of grants: the newest write stands for them. If a role of that name was created since, the
+        grants are not ours.
+        """
+        items = {item["sk"]["S"]: item for item in self._items(_of(role))}
+        times = tuple(_parsed((item for sort, item in items.items() if sort.startswith("WRITE#")), _time_of))
+        if not times and "HOLD" not in items:
+            return RoleItem()
+        without_consent = {sort.partition("#")[2] for sort in items if sort.startswith("UNAGREED#")}
+
+        def record(item: Item) -> GrantRecord:
+            text = item["sk"]["S"].removeprefix("GRANTED#")
+            granted, task_definition = _granted(Arn.parse(text), item)
+            return GrantRecord(
+                granted=granted,
+                task_definition=task_definition,
+                granted_at=max(times),
+                is_confirmed=text not in without_consent,
+            )
+
+        granted = (item for sort, item in sorted(items.items()) if sort.startswith("GRANTED#") and times)
+        return RoleItem(
+            hold=stop_of(items["HOLD"]) if "HOLD" in items else None, grants=tuple(_parsed(granted, record))
+        )
 
 
-def _grant_record(secret: str, item: Item) -> GrantRecord:
-    """Return the grant record of an item; a malformed item yields a record that is neither lost nor unused."""
-    arn = Arn.parse(secret)
-    try:
-        return reading(item, lambda it: GrantRecord.from_item(data_of(it), it))
-    except MalformedItem as error:
-        log_malformed(error)
-        return GrantRecord(granted=Granted(secret=arn, key=None), task_definition="")
+def _item(data: Any) -> RoleItem:
+    found = from_record(RoleItem, data)
+    if found.sequence < 1:
+        raise ValueError("it has no sequence number")
+    return found
 
 
-def _without_consent(secret: str, item: Item) -> GrantWithoutConsent:
-    """Return the record of an item; a malformed item yields a record that its secret's grant is to be revoked."""
-    arn = Arn.parse(secret)
-    try:
-        return reading(item, lambda it: from_record(GrantWithoutConsent, data_of(it)))
-    except MalformedItem as error:
-        log_malformed(error)
-        return GrantWithoutConsent(granted=Granted(secret=arn, key=None), before=None, task_definition="", why=UNREAD)
+def _parsed(items: Iterable[Item], read: Callable[[Item], T]) -> Iterator[T]:
+    """Yield the result of ``read`` for each item; a malformed one is logged, and skipped."""
+    for item in items:
+        try:
+            yield reading(item, read)
+        except MalformedItem as error:
+            log_malformed(error)
+
+
+def _time_of(item: Item) -> datetime:
+    return datetime.fromisoformat(item["sk"]["S"].split("#")[1])
+
+
+def _granted(secret: Arn, item: Item) -> tuple[Granted, str]:
+    """Return the grant of an earlier version's item, and its task definition; a malformed item still vouches for it."""
+
+    def read(item: Item) -> tuple[Granted, str]:
+        data = data_of(item)
+        key = Arn.parse(data["key"]) if data["key"] else None
+        return Granted(secret=secret, key=key), str(data.get("task_definition") or "")
+
+    return next(_parsed((item,), read), (Granted(secret=secret, key=None), ""))
+
+
+def _text(grants: Iterable[Granted]) -> str | None:
+    document = policy_document(grants)
+    return render(document) if document["Statement"] else None
+
+
+def _of(role: Arn) -> str:
+    return f"ROLE#{role}"

@@ -19,8 +19,11 @@ DAY_S: Final = 86_400
 RESOLVED_KEPT_S: Final = 90 * DAY_S
 HISTORY_KEPT_S: Final = 400 * DAY_S
 QUEUED_MAX_S: Final = 14 * DAY_S  # the longest time that a message can stay in a queue
+# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
+TRANSACTION_MAX: Final = 100
 _CONFLICTS_MAX: Final = 5
 T = TypeVar("T")
+Client: TypeAlias = "DynamoDBClient"
 Item: TypeAlias = Mapping[str, Any]
 _LOG: Final = logging.getLogger(__name__)
 
@@ -159,12 +162,15 @@ class Table:
         self._client.delete_item(**self._deleting(partition, sort))
 
     def _together(self, *, put: Iterable[Mapping[str, Any]] = (), delete: Iterable[Mapping[str, Any]] = ()) -> bool:
-        """Write and delete items in one transaction; False if a condition does not hold.
+        """Write and delete items in one transaction; False if a condition does not hold."""
+        return self._transact([*({"Put": each} for each in put), *({"Delete": each} for each in delete)])
+
+    def _transact(self, steps: list[Any]) -> bool:
+        """Make ``steps``, requests by their kind, in one transaction; False if a condition does not hold.
 
         A conflict with another transaction on the same items is retried, with at most five attempts.
         https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html
         """
-        steps: Any = [*({"Put": each} for each in put), *({"Delete": each} for each in delete)]
         for attempt in range(1, _CONFLICTS_MAX + 1):
             try:
                 self._client.transact_write_items(TransactItems=steps)

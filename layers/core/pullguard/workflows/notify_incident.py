@@ -71,12 +71,15 @@ class IncidentNotifier:
         """Return the incident's current state; None if it equals the stored one."""
         if known is not None and _is_as_reported(known, arrived) and not self._has_joined(known, arrived):
             return None
-        any_member = self.incidents.any_member(cause)
-        if any_member is None:
-            return advance_incident(cause, known, None, now=self.now())
-        if known is not None and _is_one_fewer(known, arrived) and any_member.state == Member.of(known.lead).state:
-            return None  # a finding with a worse state sends its own event
+        if known is not None and _is_one_fewer(known, arrived):
+            any_member = self.incidents.any_member(cause)
+            if any_member is None:
+                return advance_incident(cause, known, None, now=self.now())
+            if any_member.state == Member.of(known.lead).state:
+                return None  # a finding with a worse state sends its own event
         members = self.incidents.members(cause)
+        if not members:
+            return advance_incident(cause, known, None, now=self.now())
         lead = leading(known, members)
         finding = self._finding(lead, cause) if lead else None
         joined = known is not None and self._has_joined(known, *members)

@@ -1,8 +1,8 @@
 """Wait until everything that a sweep asked for is answered; only then is the sweep complete.
 
 The checks arrive by queue, each with a longer delay than the one before. A sweep is incomplete if answers are missing
-after the last check, or depend on something that could not be read; no conclusion is drawn from it. A complete sweep
-marks unused grants, and asks for a review of those past their grace period.
+after the last check, or depend on something that could not be read; no conclusion is drawn from it. When a sweep has
+ended, complete or not, every role with grants of this stack is reconciled.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Final
 
 from pullguard.store.task_definitions import Sweep, TaskDefinitionStore
-from pullguard.workflows.mark_unneeded import UnusedGrants
+from pullguard.workflows.review_roles import GrantedRoles
 
 # From 10 seconds to the maximum delay of a queue message; about 36 minutes in total.
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-timers.html
@@ -54,7 +54,7 @@ class Settler:
     """Judges whether a sweep is complete."""
 
     definition_store: TaskDefinitionStore
-    unused: UnusedGrants
+    granted: GrantedRoles
     now: Callable[[], datetime]
 
     def check(self, sweep: Sweep, number: int) -> Progress:
@@ -71,18 +71,15 @@ class Settler:
             waits_s=WAITS_S[number + 1] if open_ and not last and sweep.end is None else None,
         )
         if progress.waits_s is None:
-            progress = replace(progress, secrets_per_role_max=self.unused.secrets_per_role_max())
+            progress = replace(progress, secrets_per_role_max=self.granted.secrets_per_role_max())
         if progress.waits_s is None and sweep.end is None:
             sweep = self._ended(sweep, progress)
         if sweep.end is not None:
-            self.unused.ask(sweep.id, complete=sweep.end == "complete")
+            self.granted.ask(sweep.id)
         return progress
 
     def _ended(self, sweep: Sweep, progress: Progress) -> Sweep:
-        """Mark unused grants before the sweep counts as complete: a run that crashes in between marks again."""
         ended = replace(sweep, end="complete" if progress.complete else "incomplete")
-        if progress.complete:
-            self.unused.mark(sweep.id)
         if self.definition_store.save(ended) and progress.complete:
             self.definition_store.save_complete(ended, now=self.now())
         return ended

@@ -68,9 +68,12 @@ class WriteGuard:
         Raises ``Held``, ``CannotReport`` or ``TooManyWrites`` if nothing may be written.
         """
         self.admit(role=role, family=family)
-        for scope in scopes:
-            if self.ledger.write_counts.in_hour(scope, now=self.now()) >= self.writes_per_hour:
-                raise TooManyWrites(scope, self.writes_per_hour)
+        for scope in filter(self.is_open, scopes):
+            raise TooManyWrites(scope, self.writes_per_hour)
+
+    def is_open(self, scope: str) -> bool:
+        """Whether the circuit breaker is open for ``scope``: it was written to as often as an hour allows."""
+        return self.ledger.write_counts.in_hour(scope, now=self.now()) >= self.writes_per_hour
 
     def admit(self, *, role: Arn | None = None, family: str | None = None) -> None:
         """Admit a write unless it is stopped or held; raises ``Held`` or ``CannotReport``."""

@@ -1,26 +1,29 @@
 """The version that a rollback restores, and objections to it."""
 
 import json
+from datetime import timedelta
 
 import pytest
 
-from pullguard.domain.policy_document import policy_document
-from pullguard.domain.provenance import Provenance
+from pullguard.domain.policy_document import POLICY_NAME, policy_document
+from pullguard.domain.role_policy import WriteOutcome
 from tests.fakes import NOW
 from tests.unit.cli.conftest import Run, in_account
 from tests.unit.cli.deployed import Stack
 from tests.unit.cli.writes import (
     ONE,
+    OWN_POLICY,
     ROLE,
-    TASK_DEFINITION,
+    THEIRS,
     THREE,
     TWO,
+    created,
     policy,
     put,
+    record_as_before,
     record_only,
     standing,
     versions,
-    write,
     written,
 )
 
@@ -30,8 +33,8 @@ def stack(aws: None) -> Stack:
     return written()
 
 
-@pytest.mark.parametrize("outcome", ["refused", "unknown"])
-def test_writes_without_effect_are_skipped(run: Run, stack: Stack, outcome: str) -> None:
+@pytest.mark.parametrize("outcome", ["refused", "lost", "planned"])
+def test_writes_without_effect_are_skipped(run: Run, stack: Stack, outcome: WriteOutcome) -> None:
     record_only(stack, policy(ONE, TWO), policy(ONE, TWO, THREE), outcome)
     ran = run("rollback", "web-execution", "--yes")
     assert (ran.code, standing()) == (0, policy(ONE))
@@ -66,21 +69,40 @@ def test_missing_consent_is_shown_before_a_grant_is_restored(run: Run, stack: St
 
 
 def test_grants_of_a_deleted_role_of_the_same_name_are_shown(run: Run, stack: Stack) -> None:
-    cause = Provenance(kind="RegisterTaskDefinition", event_id="e-0", at=NOW).to_dict()
-    record = {"before": None, "after": policy(ONE), "task_definition": TASK_DEFINITION, "cause": cause}
-    stack.ledger.roles.record_write(
-        ROLE, write_id="m-0", record={**record, "role_id": "AROAEARLIER", "outcome": "written"}, now=NOW
-    )
+    created(NOW.replace(minute=2) + timedelta(days=1))
     oldest = versions(run)[-1]
     out = " ".join(run("rollback", "web-execution", "--yes", "--to", oldest).out.split())
     assert "to an earlier role named web-execution" in out
+
+
+def test_grants_of_this_role_are_not_taken_for_those_of_an_earlier_one(run: Run, stack: Stack) -> None:
+    created(NOW.replace(minute=1))
+    out = " ".join(run("rollback", "web-execution", "--yes", "--to", versions(run)[-1]).out.split())
+    assert "to an earlier role" not in out
 
 
 def test_foreign_statements_in_a_record_are_never_written(run: Run, stack: Stack) -> None:
     admin = {"Sid": "X", "Effect": "Allow", "Action": "*", "Resource": "*"}
     document = policy_document([ONE])
     planted = json.dumps({**document, "Statement": [*document["Statement"], admin]})
-    write(stack, 3, planted, policy(TWO))
-    ran = run("rollback", "web-execution", "--yes")
+    record_as_before(None, planted, at=NOW)
+    ran = run("rollback", "web-execution", "--yes", "--to", versions(run)[-1])
     assert standing() == policy(ONE)
     assert "Not restored" in ran.out
+
+
+def test_what_left_the_policy_of_the_former_name_is_no_version_of_ours(run: Run, stack: Stack) -> None:
+    record_only(stack, policy(ONE, THEIRS), policy(THEIRS), "done", policy_name=POLICY_NAME)
+    in_account("iam").delete_role_policy(RoleName="web-execution", PolicyName=OWN_POLICY)
+    ran = run("rollback", "web-execution", "--yes", "--to", versions(run)[0])
+    assert (ran.code, standing()) == (2, None)
+    assert f"is a write to {POLICY_NAME}" in " ".join(ran.err.split())
+    ran = run("rollback", "web-execution", "--yes")
+    assert (ran.code, standing()) == (2, None)
+    assert "was not made by any recorded write" in " ".join(ran.err.split())
+
+
+def test_a_version_from_before_the_policy_had_this_name_can_be_restored(run: Run, stack: Stack) -> None:
+    record_as_before(None, policy(THREE), at=NOW)
+    assert run("rollback", "web-execution", "--yes", "--to", versions(run)[-1]).code == 0
+    assert standing() == policy(THREE)

@@ -1,6 +1,7 @@
 """The acts, each with writes to IAM that are exactly those that it expects."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import boto3
 import pytest
@@ -17,5 +18,7 @@ from tests.unit.workflows.patch_role.scene import Act, Acted
 def act(ledger: Ledger) -> Iterator[Acted]:
     client = boto3.client("iam", region_name=REGION)
     with Stubber(client) as stubber:
-        yield lambda world, **changes: Act(Harness(ledger, world, **changes), stubber, Iam(client))
+        yield lambda world, **changes: Act(
+            Harness(ledger, replace(world, asked=[], unreadable={**world.unreadable}), **changes), stubber, Iam(client)
+        )
         stubber.assert_no_pending_responses()

@@ -1,17 +1,17 @@
 """A role that lacks the grant that its task definition needs, and a patcher."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from botocore.stub import Stubber
 
 from pullguard.aws.iam import Iam
-from pullguard.domain.policy_document import POLICY_NAME, policy_document
+from pullguard.domain.messages import Review, ValidationRequest
+from pullguard.domain.policy_document import policy_document
 from pullguard.domain.role import NamedPolicy
-from pullguard.workflows.patch_role import RolePatcher
+from pullguard.domain.role_policy import RevocationRules
 from tests.fakes import World, container, granted, key, role, secret, task_definition
-from tests.flows import ASKED_FOR, Harness
+from tests.flows import ASKED_FOR, NEVER, OWN_POLICY, Harness
 
 GHCR, KEYED = secret(), secret("keyed", "KeyKey", key=key())
 HUB = secret("registry/hub", "HubHub", registry="docker.io")
@@ -19,10 +19,10 @@ DATABASE = secret("prod/db-password", "DbDbDb", registry=None)
 BROKEN = World((task_definition(container(GHCR)),), (role(),), (GHCR,))
 
 
-def own(*secrets: Any, extra: tuple[dict[str, Any], ...] = ()) -> NamedPolicy:
+def own(*secrets: Any, extra: tuple[dict[str, Any], ...] = (), name: str = OWN_POLICY) -> NamedPolicy:
     """Our own policy as it is, with foreign statements."""
     document = policy_document(granted(*secrets))
-    return NamedPolicy(name=POLICY_NAME, document={**document, "Statement": [*document["Statement"], *extra]})
+    return NamedPolicy(name=name, document={**document, "Statement": [*document["Statement"], *extra]})
 
 
 class Act:
@@ -33,16 +33,33 @@ class Act:
         self.stubber = stubber
         self.iam = iam
 
-    def expect(self, document: str, *, role_name: str = "web-execution", error: str | None = None) -> None:
-        parameters = {"RoleName": role_name, "PolicyName": POLICY_NAME, "PolicyDocument": document}
+    def expect(
+        self,
+        document: str | None,
+        *,
+        role_name: str = "web-execution",
+        error: str | None = None,
+        policy: str = OWN_POLICY,
+    ) -> None:
+        """Expect a write of our policy; None: its deletion."""
+        operation = "delete_role_policy" if document is None else "put_role_policy"
+        names = {"RoleName": role_name, "PolicyName": policy}
+        parameters = names if document is None else {**names, "PolicyDocument": document}
         if error is None:
-            self.stubber.add_response("put_role_policy", {}, parameters)
+            self.stubber.add_response(operation, {}, parameters)
         else:
-            self.stubber.add_client_error("put_role_policy", error, expected_params=parameters)
+            self.stubber.add_client_error(operation, error, expected_params=parameters)
 
-    def patch(self, *, occasion: str = "m-1", **changes: Any) -> Any:
-        executor = replace(self.harness.executor(), **changes)
-        return RolePatcher(executor=executor, iam=self.iam).patch(ASKED_FOR, occasion=occasion)
+    def patch(
+        self,
+        request: ValidationRequest | Review = ASKED_FOR,
+        *,
+        occasion: str = "m-1",
+        rules: RevocationRules = NEVER,
+        **changes: Any,
+    ) -> Any:
+        """Receive one message; ``changes`` are of the executor."""
+        return self.harness.patcher(self.iam, rules, **changes).run(request.to_json(), occasion=occasion)
 
     def reported(self) -> list[str]:
         return self.harness.sent.reported()
@@ -54,3 +71,4 @@ class Act:
 
 
 Acted = Callable[..., Act]
+"""The acts, each with writes to IAM that are exactly those that it expects."""

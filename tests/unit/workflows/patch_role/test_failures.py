@@ -8,13 +8,12 @@ from botocore.exceptions import ClientError
 
 from pullguard.checks.examine import examine
 from pullguard.domain.errors import NotNow
-from pullguard.domain.policy_document import fits, policy_document, render
+from pullguard.domain.policy_document import OwnPolicy, policy_document, render
+from pullguard.domain.role_policy import SHOWS_AFTER
 from pullguard.store.ledger import Ledger
-from pullguard.workflows.patch_role import RolePatcher
-from pullguard.workflows.role_lock import ROLE_LOCK_S
+from pullguard.workflows.reconcile_role import LOOK_AGAIN
 from tests.fakes import (
     NOW,
-    ROLE_ID,
     Crash,
     World,
     container,
@@ -27,7 +26,8 @@ from tests.fakes import (
     task_definition,
 )
 from tests.flows import request
-from tests.unit.workflows.patch_role.scene import BROKEN, GHCR, Act, Acted, own
+from tests.unit.workflows.granted_role import ROLE, a_write, holder, keep, recorded
+from tests.unit.workflows.patch_role.scene import BROKEN, GHCR, HUB, Act, Acted, own
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "AccessDeniedException"])
@@ -77,13 +77,15 @@ def test_any_other_error_of_iam_sends_the_message_back(act: Acted) -> None:
 
 
 def test_a_policy_that_finds_no_room_is_told_and_not_tried(act: Acted, ledger: Ledger) -> None:
-    # The grant alone would fit; with all that was granted before and is gone from the role, it does not.
-    many = tuple(secret(f"{number:03}-{'x' * 100}") for number in range(70))
+    # The grant alone would fit; with all that was granted a moment ago and IAM does not show yet, it does not.
+    many = tuple(secret(f"{number:03}-{'x' * 57}") for number in range(81))
     before = granted(*many)
-    ledger.roles.keep_grants(role_arn(), before, role_id=ROLE_ID)
+    assert OwnPolicy().fits(before, others_chars=0)
+    keep(ledger, *recorded(*many, granted_at=NOW), writes=(a_write((), before),))
     here = act(replace(BROKEN, secrets=(GHCR, *many)))
     assert not here.patch().written
-    assert "more than the 10240 that IAM takes" in here.failure()["why"]
+    assert here.harness.sent.messages == []
+    assert "more than the 10240 characters that IAM takes" in here.failure()["why"]
     assert "managed policy" in here.failure()["remedy"]
     assert set(ledger.roles.granted(role_arn())) == set(before)
 
@@ -94,15 +96,14 @@ def test_a_role_with_eighty_secrets_fits_and_one_write_is_made_for_each(act: Act
     here = act(World(families, (role(),), many))  # with the default of WritesPerHour
     for number, family in enumerate(families):
         here.expect(render(policy_document(granted(*many[: number + 1]))))
-        patcher = RolePatcher(executor=here.harness.executor(), iam=here.iam)
-        assert patcher.patch(request(family.arn), occasion=f"m-{number}").written
+        assert here.patch(request(family.arn), occasion=f"m-{number}").written
         here.harness.world.roles = (role(inline_policies=(own(*many[: number + 1]),)),)
     assert set(here.harness.ledger.roles.granted(role_arn())) == set(granted(*many))
 
 
 def test_a_role_with_eighty_secrets_under_keys_of_their_own_is_told_where_it_ends(act: Acted) -> None:
     many = tuple(secret(f"registry/team-{number:03}", key=key(number)) for number in range(80))
-    full = next(n for n in range(80) if not fits({}, policy_document(granted(*many[:n]))))
+    full = next(n for n in range(80) if not OwnPolicy().fits(granted(*many[:n]), others_chars=0))
     one_more = task_definition(container(many[full - 1]))
     here = act(World((one_more,), (role(inline_policies=(own(*many[: full - 1]),)),), many))
     assert not here.patch().written
@@ -119,10 +120,12 @@ def last_delay_s(here: Act) -> int:
 
 
 def test_the_circuit_breaker_stops_and_tells(act: Acted) -> None:
-    here = act(BROKEN, writes_per_hour=2)
+    here = act(BROKEN, writes_per_hour=2)  # somebody undoes each write
+    here.harness.time = NOW.replace(minute=0)
     for number in range(2):
         here.expect(render(policy_document(granted(GHCR))))
         assert here.patch(occasion=f"m-{number}").written
+        here.harness.later(seconds=SHOWS_AFTER.total_seconds())
     assert not here.patch(occasion="m-2").written
     assert "was written to 2 times in this hour" in here.failure()["why"]
     here.harness.later(hours=1)
@@ -130,23 +133,26 @@ def test_the_circuit_breaker_stops_and_tells(act: Acted) -> None:
     assert here.patch(occasion="m-3").written
 
 
+def opened(act: Acted, world: World = BROKEN) -> Act:
+    """The breaker of the grant is open: somebody has undone the only write of the hour."""
+    here = act(world, writes_per_hour=1)
+    here.harness.ledger.write_counts.add(f"the grant of {GHCR.arn} on the role {ROLE}", now=NOW)
+    return here
+
+
 def test_an_open_breaker_is_told_once_in_its_hour_whoever_runs_into_it(act: Acted) -> None:
     others = tuple(task_definition(container(GHCR), family=f"f{number}") for number in range(20))
-    here = act(replace(BROKEN, task_definitions=others), writes_per_hour=1)
-    here.expect(render(policy_document(granted(GHCR))))
-    patcher = RolePatcher(executor=here.harness.executor(), iam=here.iam)
-    written = [patcher.patch(request(each.arn), occasion=f"m-{each.family}").written for each in others]
-    assert written == [True] + [False] * 19
-    assert here.reported() == ["Remediation Completed", "Remediation Failed"]
+    here = opened(act, replace(BROKEN, task_definitions=others))
+    written = [here.patch(request(each.arn), occasion=f"m-{each.family}").written for each in others]
+    assert written == [False] * 20
+    assert here.reported() == ["Remediation Failed"]
     here.harness.later(hours=1)
     here.expect(render(policy_document(granted(GHCR))))
-    assert patcher.patch(request(others[0].arn), occasion="m-later").written
+    assert here.patch(request(others[0].arn), occasion="m-later").written
 
 
 def test_a_crash_before_it_is_told_leaves_the_open_breaker_to_the_next(act: Acted) -> None:
-    here = act(BROKEN, writes_per_hour=1)
-    here.expect(render(policy_document(granted(GHCR))))
-    here.patch()
+    here = opened(act)
     here.harness.sent.failing = ["put_events"]
     with pytest.raises(Crash):
         here.patch(occasion="m-2")
@@ -155,9 +161,7 @@ def test_a_crash_before_it_is_told_leaves_the_open_breaker_to_the_next(act: Acte
 
 
 def test_an_open_breaker_asks_for_another_look_until_the_hour_is_over(act: Acted) -> None:
-    here = act(BROKEN, writes_per_hour=1)
-    here.expect(render(policy_document(granted(GHCR))))
-    here.patch()
+    here = opened(act)
     delays_s = []
     here.harness.time = NOW.replace(minute=0, second=1)
     while here.harness.time < NOW.replace(minute=0) + timedelta(hours=1):
@@ -171,19 +175,14 @@ def test_an_open_breaker_asks_for_another_look_until_the_hour_is_over(act: Acted
 
 @pytest.mark.parametrize(("minute", "second", "delay_s"), [(50, 0, 601), (1, 0, 841), (14, 59, 2), (45, 0, 900)])
 def test_it_asks_at_the_next_quarter_of_the_hour(act: Acted, minute: int, second: int, delay_s: int) -> None:
-    here = act(BROKEN, writes_per_hour=1)
+    here = opened(act)
     here.harness.time = NOW.replace(minute=minute, second=second)
-    here.expect(render(policy_document(granted(GHCR))))
-    here.patch()
     here.patch(occasion="m-2")
     assert last_delay_s(here) == delay_s
 
 
 def test_it_asks_once_in_a_quarter_for_the_same_event_and_again_after_a_crash(act: Acted) -> None:
-    here = act(BROKEN, writes_per_hour=1)
-    here.expect(render(policy_document(granted(GHCR))))
-    here.patch()
-    here.harness.sent.messages.clear()
+    here = opened(act)
     here.harness.sent.failing = ["send_message_batch"]
     with pytest.raises(Crash):
         here.patch(occasion="m-2")
@@ -192,21 +191,50 @@ def test_it_asks_once_in_a_quarter_for_the_same_event_and_again_after_a_crash(ac
     assert len(here.harness.sent.bodies("validations")) == 1
 
 
-def test_what_another_run_is_at_is_looked_at_again_when_its_lease_has_ended(act: Acted, ledger: Ledger) -> None:
+def test_an_open_breaker_holds_back_additions_and_no_revocation(act: Acted, ledger: Ledger) -> None:
+    here = opened(act, replace(BROKEN, roles=(holder(HUB),), secrets=(GHCR, replace(HUB, tags={}))))
+    keep(ledger, *recorded(HUB, is_confirmed=False))
+    here.expect(None)
+    assert here.patch().taken_back == 1
+    assert here.reported() == ["Remediation Failed", "Remediation Completed"]
+
+
+def test_what_another_run_is_at_is_looked_at_again_until_it_is_known(act: Acted, ledger: Ledger) -> None:
     here = act(BROKEN)
-    assert ledger.claims.lock(f"write {role_arn()}", ROLE_LOCK_S, now=NOW)
+    keep(ledger, writes=(a_write((), granted(GHCR), outcome="planned"),))
     patched = here.patch()
-    assert (patched.written, "another run is at" in patched.why) == (False, True)
-    assert (ledger.roles.writes(role_arn()), last_delay_s(here)) == ((), ROLE_LOCK_S)
-    here.harness.later(seconds=ROLE_LOCK_S)
+    assert (patched.written, "not known yet" in patched.why) == (False, True)
+    assert [each["DelaySeconds"] for each in here.harness.sent.messages] == [LOOK_AGAIN.total_seconds()]
+    assert [each.outcome for each in ledger.roles.writes(role_arn())] == ["unknown"]
+    here.harness.later(seconds=SHOWS_AFTER.total_seconds())
     here.expect(render(policy_document(granted(GHCR))))
     assert here.patch(occasion="m-2").written
 
 
-def test_a_role_that_cannot_be_read_again_is_not_written_and_its_message_comes_back(act: Acted) -> None:
+def test_a_role_that_cannot_be_read_is_not_written_and_its_message_comes_back(act: Acted) -> None:
     here = act(BROKEN)
-    worlds = iter((BROKEN, replace(BROKEN, unreadable={str(role_arn()): denied()})))
-    with pytest.raises(NotNow, match="could not be read once more"):
-        here.patch(readers=lambda: next(worlds))
+    unread = replace(BROKEN, unreadable={str(role_arn()): denied()})
+    with pytest.raises(NotNow, match="could not be read"):
+        here.patch(readers=lambda: unread)
     here.expect(render(policy_document(granted(GHCR))))
-    assert here.patch(occasion="m-2").written  # the lease went with it, since nothing was written
+    assert here.patch(occasion="m-2").written
+
+
+def test_a_role_whose_policies_cannot_be_read_is_not_written_and_its_message_comes_back(act: Acted) -> None:
+    here = act(replace(BROKEN, roles=(role(inline_policies=denied("iam:ListRolePolicies")),)))
+    with pytest.raises(NotNow, match="its policies could not be read"):
+        here.patch()
+
+
+def test_a_message_whose_run_died_after_the_write_is_told_once_and_written_once(act: Acted, ledger: Ledger) -> None:
+    here = act(BROKEN)
+    here.expect(render(policy_document(granted(GHCR))))
+    here.harness.sent.failing = ["put_events"]
+    with pytest.raises(Crash):
+        here.patch()
+    here.harness.world.roles = (holder(GHCR),)
+    assert "not known yet" in here.patch().why
+    here.harness.later(seconds=SHOWS_AFTER.total_seconds())
+    assert not here.patch().written
+    assert (here.reported(), len(ledger.roles.writes(ROLE))) == (["Remediation Completed"], 1)
+    assert ledger.roles.granted(ROLE) == granted(GHCR)

@@ -1,18 +1,24 @@
 """Writes to a role: the exact request, the statements that stay beside the new need, and when nothing is written."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from pullguard.domain.policy_document import parse_own, policy_document, render
+from pullguard.domain.messages import Review
+from pullguard.domain.policy_document import POLICY_NAME, parse_own, policy_document, render
 from pullguard.domain.role import NamedPolicy
+from pullguard.domain.role_policy import SHOWS_AFTER, GrantRecord, PolicyWrite
+from pullguard.domain.usage import Usage
 from pullguard.store.ledger import Ledger
-from pullguard.workflows.patch_role import RolePatcher
+from pullguard.workflows.execute import WAITS_S
+from pullguard.workflows.reconcile_role import LAST_LOOK, NOTHING
 from tests.fakes import (
-    ROLE_ID,
+    NOW,
     World,
     container,
     denied,
@@ -24,7 +30,8 @@ from tests.fakes import (
     secret,
     task_definition,
 )
-from tests.flows import ASKED_FOR, request
+from tests.flows import ASKED_FOR, CAUSE, OWN_POLICY, request
+from tests.unit.workflows.granted_role import ROLE, YESTERDAY, a_write, holder, keep, recorded
 from tests.unit.workflows.patch_role.scene import BROKEN, DATABASE, GHCR, HUB, KEYED, Acted, own
 
 
@@ -66,8 +73,10 @@ def test_the_very_request_and_what_is_told_of_it(act: Acted) -> None:
     assert detail["remediation"]["target"] == str(role_arn())
     assert detail["remediation"]["before"] is None
     assert parse_own(detail["remediation"]["after"])[0] == granted(KEYED)
-    (again,) = here.harness.sent.bodies("validations")
-    assert again["task_definition"] == str(revision_arn())
+    again, last = here.harness.sent.bodies("validations")
+    assert (again["task_definition"], again["attempt"]) == (str(revision_arn()), 1)
+    assert last == json.loads(Review(role=ROLE, provenance=CAUSE).to_json())
+    assert [each["DelaySeconds"] for each in here.harness.sent.messages] == [WAITS_S[0], LAST_LOOK.total_seconds()]
 
 
 def test_the_write_is_remembered_before_it_is_made_and_its_grants_after(act: Acted, ledger: Ledger) -> None:
@@ -75,8 +84,16 @@ def test_the_write_is_remembered_before_it_is_made_and_its_grants_after(act: Act
     here.expect(render(policy_document(granted(GHCR))), error="ServiceFailure")
     with pytest.raises(ClientError):
         here.patch()
-    assert [item["sk"]["S"].split("#")[0] for item in ledger.roles._items(f"ROLE#{role_arn()}")] == ["WRITE"]
+    item = ledger.roles.item(ROLE)
+    assert ([each.outcome for each in item.writes], item.grants) == (["planned"], ())
+    assert [each.outcome for each in ledger.roles.writes(ROLE)] == ["unknown"]
     assert here.reported() == []
+    here.harness.later(minutes=5)
+    here.expect(render(policy_document(granted(GHCR))))
+    here.patch(occasion="m-2")
+    assert recorded(GHCR, task_definition=str(revision_arn()), granted_at=here.harness.time, is_confirmed=False) == (
+        ledger.roles.item(ROLE).grants
+    )
 
 
 def test_what_iam_refused_does_not_enter_the_next_write(act: Acted, ledger: Ledger) -> None:
@@ -94,8 +111,7 @@ def test_what_is_granted_already_is_looked_at_again_ever_later_until_it_shows(
     act: Acted, attempt: int, delay_s: int | None
 ) -> None:
     here = act(replace(BROKEN, roles=(role(inline_policies=(own(GHCR),)),)))
-    patcher = RolePatcher(executor=here.harness.executor(), iam=here.iam)
-    assert not patcher.patch(replace(ASKED_FOR, attempt=attempt), occasion="m-1").written
+    assert not here.patch(replace(ASKED_FOR, attempt=attempt)).written
     asked = [(json.loads(each["MessageBody"])["attempt"], each["DelaySeconds"]) for each in here.harness.sent.messages]
     assert asked == ([] if delay_s is None else [(attempt + 1, delay_s)])
 
@@ -107,22 +123,38 @@ def test_other_policies_are_left_alone(act: Acted) -> None:
     assert here.patch().written
 
 
-def test_the_same_document_is_not_written_again(act: Acted) -> None:
+def test_the_same_document_is_not_written_again(act: Acted, ledger: Ledger) -> None:
+    keep(ledger, *recorded(GHCR))
     here = act(replace(BROKEN, roles=(role(inline_policies=(own(GHCR),)),)))
-    assert here.patch().why == "nothing to grant any more"
+    assert here.patch().why == NOTHING
     assert here.reported() == []
 
 
-def test_one_message_twice_is_told_once(act: Acted) -> None:
+def test_one_message_twice_is_written_and_told_once(act: Acted) -> None:
     here = act(BROKEN)
-    for _ in range(2):
-        here.expect(render(policy_document(granted(GHCR))))
-        here.patch(occasion="m-1")
+    here.expect(render(policy_document(granted(GHCR))))
+    assert [here.patch(occasion="m-1").written for _ in range(2)] == [True, False]  # IAM shows it to neither
     assert here.reported() == ["Remediation Completed"]
+
+
+def test_several_secrets_of_one_task_definition_are_one_write(act: Acted, ledger: Ledger) -> None:
+    both = task_definition(container(GHCR), container(HUB, image="docker.io/acme/side:1", name="side"))
+    here = act(World((both,), (role(),), (GHCR, HUB)))
+    here.expect(render(policy_document(granted(GHCR, HUB))))
+    assert here.patch().written
+    assert (len(here.reported()), len(ledger.roles.writes(ROLE))) == (2, 1)
 
 
 NOTHING_TO_DO: dict[str, dict[str, Any]] = {
     "the-need-has-gone": {"world": replace(BROKEN, roles=(role(reads=[GHCR]),))},
+    "the-task-definition-has-no-role": {
+        "world": replace(BROKEN, task_definitions=(task_definition(container(GHCR), role_name=None),))
+    },
+    "the-task-definition-cannot-be-read": {
+        "world": replace(BROKEN, unreadable={str(revision_arn()): denied("ecs:DescribeTaskDefinition")})
+    },
+    "the-revision-is-not-in-use": {"world": replace(BROKEN, running=Usage(newest=False))},
+    "the-secret-cannot-be-read": {"world": replace(BROKEN, unreadable={str(GHCR.arn): denied()})},
     "the-role-is-not-opted-in-any-more": {"world": replace(BROKEN, roles=(role(managed=False),))},
     "the-secret-is-not-opted-in-any-more": {"world": replace(BROKEN, secrets=(secret(registry=None),))},
     "the-role-is-gone": {"world": replace(BROKEN, roles=())},
@@ -131,11 +163,19 @@ NOTHING_TO_DO: dict[str, dict[str, Any]] = {
     "a-tag-lowers-the-mode": {"world": replace(BROKEN, roles=(role(tags={"pullguard:mode": "observe"}),))},
 }
 
+WHYS = {
+    NOTHING,
+    "there is no such role",
+    "it is gone, or names no role",
+    "Pullguard only observes (parameter Mode)",
+}
+
 
 @pytest.mark.parametrize("changes", NOTHING_TO_DO.values(), ids=NOTHING_TO_DO)
 def test_a_late_message_writes_nothing(act: Acted, changes: dict[str, Any], ledger: Ledger) -> None:
     here = act(**changes)
-    assert here.patch().why == "nothing to grant any more"
+    patched = here.patch()
+    assert (patched.written, patched.why in WHYS) == (False, True)
     assert (here.reported(), ledger.roles.granted(role_arn())) == ([], ())
     (asked,) = here.harness.sent.messages  # whether the need is gone for good, the validator sees
     assert (asked["QueueUrl"], json.loads(asked["MessageBody"])["attempt"]) == ("validations", 1)
@@ -147,8 +187,7 @@ def test_a_forged_message_can_do_no_more_than_make_somebody_look(act: Acted) -> 
     here = act(intruder)
     message = json.loads(ASKED_FOR.to_json()) | {"role": str(role_arn("admin")), "secret": str(DATABASE.arn)}
     forged = request().parse(json.dumps(message))
-    patcher = RolePatcher(executor=here.harness.executor(), iam=here.iam)
-    assert patcher.patch(forged, occasion="m-1").why == "nothing to grant any more"
+    assert here.patch(forged).why == NOTHING
 
 
 # --- Beside the new need ---
@@ -156,49 +195,66 @@ def test_a_forged_message_can_do_no_more_than_make_somebody_look(act: Acted) -> 
 UNTAGGED = secret("registry/hub", "HubHub", registry=None)
 FOR_OTHERS = secret("registry/hub", "HubHub", registry="docker.io", tags={"pullguard:roles": "api-*"})
 WATCHED = secret("registry/hub", "HubHub", registry="docker.io", tags={"pullguard:mode": "observe"})
-# The policy's present grant, the ledger's record of it, the secret's present state, whether the grant stays.
-BESIDE: dict[str, tuple[tuple[Any, ...], tuple[Any, ...], Any, bool]] = {
-    "ours-stays": ((HUB,), (HUB,), HUB, True),
-    "ours-stays-without-its-tag-for-tasks-run-on-it": ((HUB,), (HUB,), UNTAGGED, True),
-    "another-stacks-stays-by-both-keys": ((HUB,), (), HUB, True),
-    "what-somebody-wrote-without-the-secrets-key": ((HUB,), (), UNTAGGED, False),
-    "what-somebody-wrote-for-a-role-that-its-owner-excludes": ((HUB,), (), FOR_OTHERS, False),
-    "what-somebody-wrote-of-a-secret-that-is-gone": ((HUB,), (), None, False),
-    "ours-that-iam-does-not-show-yet": ((), (HUB,), HUB, True),
-    "ours-that-was-taken-away-with-its-tag": ((), (HUB,), UNTAGGED, False),
-    "ours-that-is-gone": ((), (HUB,), None, False),
-    "ours-that-still-stands-of-a-secret-that-is-gone": ((HUB,), (HUB,), None, False),
-    "ours-stays-while-it-is-observed": ((HUB,), (HUB,), WATCHED, True),
-    "ours-does-not-come-back-while-it-is-observed": ((), (HUB,), WATCHED, False),
-    "another-stacks-stays-while-it-is-observed": ((HUB,), (), WATCHED, True),
+CONFIRMED, UNCONFIRMED = recorded(HUB), recorded(HUB, is_confirmed=False)
+# IAM does not show yet what another run has granted a moment ago.
+FRESH = recorded(HUB, granted_at=NOW, is_confirmed=False)
+HUB_ADDED = (a_write((), granted(HUB)),)
+# The policy's present grant, the records of it and the last writes, the secret's present state, whether it stays.
+BESIDE: dict[str, tuple[tuple[Any, ...], tuple[GrantRecord, ...], tuple[PolicyWrite, ...], Any, bool]] = {
+    "ours-stays": ((HUB,), CONFIRMED, (), HUB, True),
+    "ours-stays-without-its-tag-for-tasks-run-on-it": ((HUB,), CONFIRMED, (), UNTAGGED, True),
+    "ours-that-was-never-confirmed-goes-without-its-tag": ((HUB,), UNCONFIRMED, (), UNTAGGED, False),
+    "ours-that-was-never-confirmed-goes-for-other-roles": ((HUB,), UNCONFIRMED, (), FOR_OTHERS, False),
+    "another-stacks-stays-by-both-keys": ((HUB,), (), (), HUB, True),
+    "what-somebody-wrote-without-the-secrets-key": ((HUB,), (), (), UNTAGGED, True),
+    "what-somebody-wrote-for-a-role-that-its-owner-excludes": ((HUB,), (), (), FOR_OTHERS, True),
+    "what-somebody-wrote-of-a-secret-that-is-gone": ((HUB,), (), (), None, True),
+    "ours-that-iam-does-not-show-yet": ((), FRESH, HUB_ADDED, HUB, True),
+    "ours-that-iam-does-not-show-any-more": ((), CONFIRMED, (), HUB, False),
+    "ours-that-was-taken-away-with-its-tag": ((), FRESH, HUB_ADDED, UNTAGGED, False),
+    "ours-that-is-gone": ((), FRESH, HUB_ADDED, None, False),
+    "ours-that-still-stands-of-a-secret-that-is-gone": ((HUB,), CONFIRMED, (), None, False),
+    "ours-stays-while-it-is-observed": ((HUB,), CONFIRMED, (), WATCHED, True),
+    "ours-that-was-never-confirmed-goes-when-it-is-observed": ((HUB,), UNCONFIRMED, (), WATCHED, False),
+    "ours-does-not-come-back-while-it-is-observed": ((), FRESH, HUB_ADDED, WATCHED, False),
+    "another-stacks-stays-while-it-is-observed": ((HUB,), (), (), WATCHED, True),
 }
 
 
 @pytest.mark.parametrize("case", BESIDE.values(), ids=BESIDE)
 def test_what_the_policy_grants_beside_the_new_need(
-    act: Acted, ledger: Ledger, case: tuple[tuple[Any, ...], tuple[Any, ...], Any, bool]
+    act: Acted,
+    ledger: Ledger,
+    case: tuple[tuple[Any, ...], tuple[GrantRecord, ...], tuple[PolicyWrite, ...], Any, bool],
 ) -> None:
-    present, known, now, stays = case
-    ledger.roles.keep_grants(role_arn(), granted(*known), role_id=ROLE_ID)
+    present, records, writes, now, stays = case
+    keep(ledger, *records, writes=writes)
     inline = (own(*present),) if present else ()
     here = act(replace(BROKEN, roles=(role(inline_policies=inline),), secrets=(GHCR, *([now] if now else ()))))
     here.expect(render(policy_document(granted(GHCR, *([HUB] if stays else [])))))
     assert here.patch().written
 
 
+@pytest.mark.parametrize("shown", [False, True], ids=["not-shown-yet", "shown"])
 @pytest.mark.parametrize("named", [False, True])
-def test_what_containers_could_read_comes_back_by_the_roles_name_only(
-    act: Acted, ledger: Ledger, *, named: bool
+def test_a_task_definition_that_shares_its_role_changes_nothing_for_what_others_were_granted(
+    act: Acted, ledger: Ledger, *, named: bool, shown: bool
 ) -> None:
+    """Its own need takes the role's name in the secret's tag; or else one registration would break other pulls."""
     ghcr = secret(tags={"pullguard:roles": "web-execution"})
     hub = secret("registry/hub", "HubHub", registry="docker.io", tags=ghcr.tags if named else {})
     hub = replace(hub, tags={**hub.tags, "pullguard:registry": "docker.io"})
-    definition = task_definition(container(ghcr))
-    shared = replace(definition, raw={**definition.raw, "taskRoleArn": str(role_arn())})
-    ledger.roles.keep_grants(role_arn(), granted(hub), role_id=ROLE_ID)
-    here = act(World((shared,), (role(),), (ghcr, hub)))
-    here.expect(render(policy_document(granted(ghcr, *([hub] if named else [])))))
+    shared = task_definition(container(ghcr), task_role=str(ROLE))
+    keep(ledger, *FRESH, writes=HUB_ADDED)
+    here = act(World((shared,), (holder(HUB) if shown else role(),), (ghcr, hub)))
+    here.expect(render(policy_document(granted(ghcr, hub))))
     assert here.patch().written
+
+
+def named_too(definition: Any) -> World:
+    """The world, in which the task definition names the secret with the key, too."""
+    both = task_definition(container(GHCR), container(definition, name="side"))
+    return replace(BROKEN, task_definitions=(both,))
 
 
 # States of a secret that is in our policy and has moved to another key: the old key stays.
@@ -215,73 +271,100 @@ NO_NEW_KEY: dict[str, Any] = {
 @pytest.mark.parametrize("now", NO_NEW_KEY.values(), ids=NO_NEW_KEY)
 def test_what_stands_gets_no_new_key_without_consent(act: Acted, ledger: Ledger, now: Any, to: Any) -> None:
     moved = replace(now, key=to)
-    ledger.roles.keep_grants(role_arn(), granted(KEYED), role_id=ROLE_ID)
-    here = act(replace(BROKEN, roles=(role(inline_policies=(own(KEYED),)),), secrets=(GHCR, moved)))
+    keep(ledger, *recorded(KEYED))
+    other = task_definition(container(KEYED), family="api")  # its tags are its own, and lower no other one's mode
+    world = replace(BROKEN, task_definitions=(*BROKEN.task_definitions, other))
+    here = act(replace(world, roles=(role(inline_policies=(own(KEYED),)),), secrets=(GHCR, moved)))
+    assert not here.patch(request(other.arn)).written
     here.expect(render(policy_document(granted(GHCR, KEYED))))
     assert here.patch().written
 
 
-# The owner of the recorded grant ("" if an earlier version of Pullguard recorded it), whether the policy has it,
-# whether both owners consent, and whether it stays or returns.
-EARLIER: dict[str, tuple[str, bool, bool, bool]] = {
-    "this-roles": (ROLE_ID, False, True, True),
-    "an-earlier-roles": ("AROAEARLIER", False, True, False),
-    "an-earlier-roles-that-somebody-wrote-again-and-both-agree-to": ("AROAEARLIER", True, True, True),
-    "an-earlier-roles-that-somebody-wrote-again": ("AROAEARLIER", True, False, False),
-    "nobody-knows-whose": ("", False, True, False),
-    "nobody-knows-whose-that-stands": ("", True, False, True),
+# When the role was created, the records of an earlier grant, whether the policy has it, whether both owners consent,
+# and whether it stays.
+BORN = NOW - timedelta(hours=1)
+EARLIER: dict[str, tuple[Any, tuple[GrantRecord, ...], bool, bool, bool]] = {
+    "this-roles": (YESTERDAY - timedelta(days=1), FRESH, False, True, True),
+    "an-earlier-roles": (NOW + timedelta(minutes=2), FRESH, False, True, False),
+    "an-earlier-roles-that-somebody-wrote-again-and-both-agree-to": (BORN, CONFIRMED, True, True, True),
+    "an-earlier-roles-that-somebody-wrote-again": (BORN, UNCONFIRMED, True, False, True),
+    "nobody-knows-whose": (None, FRESH, False, True, True),
+    "nobody-knows-whose-that-stands": (None, CONFIRMED, True, False, True),
 }
 
 
 @pytest.mark.parametrize("case", EARLIER.values(), ids=EARLIER)
-def test_what_a_role_was_granted_goes_with_it(act: Acted, ledger: Ledger, case: tuple[str, bool, bool, bool]) -> None:
-    whose, present, consented, stays = case
-    ledger.roles.keep_grants(role_arn(), granted(HUB), role_id=whose)
+def test_what_a_role_was_granted_goes_with_it(
+    act: Acted, ledger: Ledger, case: tuple[Any, tuple[GrantRecord, ...], bool, bool, bool]
+) -> None:
+    born, records, present, consented, stays = case
+    keep(ledger, *records, writes=HUB_ADDED if records == FRESH else ())
     inline = (own(HUB),) if present else ()
     now = HUB if consented else UNTAGGED
-    here = act(replace(BROKEN, roles=(role(inline_policies=inline),), secrets=(GHCR, now)))
+    here = act(replace(BROKEN, roles=(role(inline_policies=inline, created_at=born),), secrets=(GHCR, now)))
+    if born is not None and born > NOW:
+        here.harness.time = born
     here.expect(render(policy_document(granted(GHCR, *([HUB] if stays else [])))))
     assert here.patch().written
-    known = {each.granted for each in ledger.roles.grant_records(role_arn())}
-    assert known == set(granted(GHCR, *([HUB] if whose != "AROAEARLIER" else [])))
+    is_ours = born is None or born < records[0].granted_at
+    assert set(ledger.roles.granted(ROLE)) == set(granted(GHCR, *([HUB] if is_ours else [])))
 
 
-ALSO_TOLD: dict[str, tuple[tuple[Any, ...], tuple[Any, ...], Any, str]] = {
-    "what-comes-back": ((), (HUB,), HUB, f"the same write grants {HUB.arn}"),
-    "what-comes-back-with-its-key": ((), (KEYED,), KEYED, f"grants {KEYED.arn} and its key {key().arn}"),
-    "a-new-key": ((secret("keyed", "KeyKey", key=key(2)),), (KEYED,), KEYED, f"and its key {key().arn}"),
-    "what-goes": ((HUB,), (), UNTAGGED, f"it no longer grants {HUB.arn}"),
+def told(here: Any) -> Mapping[str, Any]:
+    """The report of each secret: whether it is granted or revoked, its key, and why."""
+    deeds = [each["remediation"] for each in here.harness.sent.details("Remediation Completed")]
+    return {each["secret"]: (each["kind"], each["key"], each["why"]) for each in deeds}
+
+
+ANOTHER_KEY = secret("keyed", "KeyKey", key=key(2))
+NAMES_KEYED = named_too(KEYED)
+# Whether it is named, what IAM shows, the records, the writes of late, the secret now, and what is told of it.
+ALSO_TOLD: dict[str, tuple[World, tuple[Any, ...], tuple[GrantRecord, ...], tuple[PolicyWrite, ...], Any, Any]] = {
+    "what-comes-back": (BROKEN, (), FRESH, HUB_ADDED, HUB, ("grant", None)),
+    "what-comes-back-with-its-key": (
+        BROKEN,
+        (),
+        recorded(KEYED, granted_at=NOW),
+        (a_write((), granted(KEYED)),),
+        KEYED,
+        ("grant", str(key().arn)),
+    ),
+    "a-new-key": (NAMES_KEYED, (ANOTHER_KEY,), recorded(ANOTHER_KEY), (), KEYED, ("grant", str(key().arn))),
+    "what-goes": (BROKEN, (HUB,), UNCONFIRMED, (), UNTAGGED, ("withdraw", None)),
 }
 
 
 @pytest.mark.parametrize("case", ALSO_TOLD.values(), ids=ALSO_TOLD)
 def test_every_arn_that_a_write_adds_or_takes_away_is_told(
-    act: Acted, ledger: Ledger, case: tuple[tuple[Any, ...], tuple[Any, ...], Any, str]
+    act: Acted,
+    ledger: Ledger,
+    case: tuple[World, tuple[Any, ...], tuple[GrantRecord, ...], tuple[PolicyWrite, ...], Any, Any],
 ) -> None:
-    present, known, now, words = case
-    ledger.roles.keep_grants(role_arn(), granted(*known), role_id=ROLE_ID)
-    here = act(replace(BROKEN, roles=(role(inline_policies=(own(*present),) if present else ()),), secrets=(GHCR, now)))
-    here.expect(render(policy_document(granted(GHCR, *([now] if known else [])))))
+    world, present, records, writes, now, expected = case
+    keep(ledger, *records, writes=writes)
+    here = act(replace(world, roles=(role(inline_policies=(own(*present),) if present else ()),), secrets=(GHCR, now)))
+    here.expect(render(policy_document(granted(GHCR, *([] if now is UNTAGGED else [now])))))
     assert here.patch().written
-    (detail,) = here.harness.sent.details("Remediation Completed")
-    assert words in detail["remediation"]["why"]
+    assert told(here)[str(now.arn)][:2] == expected
+    assert told(here)[str(GHCR.arn)][0] == "grant"
 
 
-@pytest.mark.parametrize("known", [(), (HUB,)], ids=["another-stacks", "ours"])
+@pytest.mark.parametrize("known", [(), CONFIRMED, UNCONFIRMED], ids=["another-stacks", "ours", "not-confirmed"])
 def test_what_cannot_be_read_stays_as_it_stands_and_holds_up_nothing(
-    act: Acted, ledger: Ledger, known: tuple[Any, ...]
+    act: Acted, ledger: Ledger, known: tuple[GrantRecord, ...]
 ) -> None:
-    ledger.roles.keep_grants(role_arn(), granted(*known))
+    keep(ledger, *known)
     unread = {str(HUB.arn): denied()}
     here = act(replace(BROKEN, roles=(role(inline_policies=(own(HUB),)),), unreadable=unread))
     here.expect(render(policy_document(granted(GHCR, HUB))))
     assert here.patch().written
-    (detail,) = here.harness.sent.details("Remediation Completed")
-    assert f"{HUB.arn} could not be read" in detail["remediation"]["why"]
+    assert list(told(here)) == [str(GHCR.arn)]
+    assert set(ledger.roles.granted(ROLE)) == set(granted(GHCR, *([HUB] if known else [])))
 
 
-def test_what_cannot_be_read_is_not_added(act: Acted, ledger: Ledger) -> None:
-    ledger.roles.keep_grants(role_arn(), granted(HUB))
+@pytest.mark.parametrize("records", [CONFIRMED, UNCONFIRMED], ids=["confirmed", "not-confirmed"])
+def test_what_cannot_be_read_is_not_added(act: Acted, ledger: Ledger, records: tuple[GrantRecord, ...]) -> None:
+    keep(ledger, *records)
     here = act(replace(BROKEN, unreadable={str(HUB.arn): denied()}))
     here.expect(render(policy_document(granted(GHCR))))
     assert here.patch().written
@@ -299,17 +382,36 @@ def test_a_secret_that_has_moved_to_another_key_takes_the_right_to_the_old_one_a
     act: Acted, ledger: Ledger, case: tuple[Any, Any, Any]
 ) -> None:
     before, now, after = case
-    ledger.roles.keep_grants(role_arn(), granted(before))
-    here = act(replace(BROKEN, roles=(role(inline_policies=(own(before),)),), secrets=(GHCR, now)))
+    keep(ledger, *recorded(before))
+    here = act(replace(NAMES_KEYED, roles=(role(inline_policies=(own(before),)),), secrets=(GHCR, now)))
     here.expect(render(policy_document(granted(GHCR, after))))
     assert here.patch().written
+    (record,) = (each for each in ledger.roles.item(ROLE).grants if each.granted.secret == now.arn)
+    assert (record.granted, record.granted_at, record.is_confirmed) == (granted(after)[0], YESTERDAY, True)
 
 
-def test_what_this_stack_did_not_grant_is_none_of_its_ledgers(act: Acted, ledger: Ledger) -> None:
+def test_a_new_key_alone_is_written_told_and_counted(act: Acted, ledger: Ledger) -> None:
+    keep(ledger, *recorded(ANOTHER_KEY))
+    world = World((task_definition(container(KEYED)),), (role(inline_policies=(own(ANOTHER_KEY),)),), (KEYED,))
+    here = act(world, writes_per_hour=1)
+    here.expect(render(policy_document(granted(KEYED))))
+    assert here.patch().written
+    assert told(here) == {str(KEYED.arn): ("grant", str(key().arn), "")}
+    here.harness.later(minutes=6)  # somebody has given it the other key again
+    assert not here.patch(occasion="m-2").written
+    assert here.reported() == ["Remediation Completed", "Remediation Failed"]
+
+
+def test_what_this_stack_did_not_grant_is_none_of_its_ledgers_and_named(act: Acted, ledger: Ledger) -> None:
     here = act(replace(BROKEN, roles=(role(inline_policies=(own(HUB),)),), secrets=(GHCR, HUB)))
     here.expect(render(policy_document(granted(GHCR, HUB))))
     assert here.patch().written
-    assert set(ledger.roles.granted(role_arn())) == set(granted(GHCR))
+    assert set(ledger.roles.granted(ROLE)) == set(granted(GHCR))
+    here.harness.world.roles = (holder(GHCR, HUB),)
+    here.harness.later(seconds=SHOWS_AFTER.total_seconds())
+    here.patch(occasion="m-2")
+    assert set(ledger.roles.granted(ROLE)) == set(granted(GHCR))
+    assert told(here)[str(GHCR.arn)][2] == f"it also grants {HUB.arn}, which this stack has not granted"
 
 
 ALIEN = {
@@ -325,12 +427,33 @@ ALIEN = {
 
 
 @pytest.mark.parametrize("statement", ALIEN.values(), ids=ALIEN)
-def test_what_somebody_else_wrote_into_our_policy_is_dropped(act: Acted, statement: dict[str, Any]) -> None:
+def test_what_somebody_else_wrote_into_our_policy_stays(act: Acted, statement: dict[str, Any]) -> None:
     here = act(replace(BROKEN, roles=(role(inline_policies=(own(HUB, extra=(statement,)),)),), secrets=(GHCR, HUB)))
+    document = policy_document(granted(GHCR, HUB))
+    here.expect(render({**document, "Statement": [*document["Statement"], statement]}))
+    assert here.patch().written
+
+
+@pytest.mark.parametrize("document", [{"Version": "2008-10-17", "Statement": []}, "not JSON"])
+def test_a_policy_of_our_name_that_is_not_ours_to_read_is_left_alone(act: Acted, document: Any) -> None:
+    here = act(replace(BROKEN, roles=(role(inline_policies=(replace(own(), document=document),)),)))
+    patched = here.patch()
+    assert (patched.written, patched.why) == (False, f"{OWN_POLICY} is none that Pullguard writes")
+    assert "is left alone" in here.failure()["why"]
+
+
+def test_grants_of_ours_move_from_the_policy_of_the_former_name(act: Acted, ledger: Ledger) -> None:
+    """They are written under the new name first, and taken from the old policy when IAM shows them there."""
+    keep(ledger, *CONFIRMED)
+    former = own(HUB, KEYED, name=POLICY_NAME)  # another stack has granted the other one
+    here = act(replace(BROKEN, roles=(role(inline_policies=(former,)),), secrets=(GHCR, HUB, KEYED)))
     here.expect(render(policy_document(granted(GHCR, HUB))))
     assert here.patch().written
-    (detail,) = here.harness.sent.details("Remediation Completed")
-    assert "what was not Pullguard's in its policy is left out" in detail["remediation"]["why"]
+    here.harness.world.roles = (role(inline_policies=(former, own(GHCR, HUB))),)
+    here.harness.later(minutes=15)
+    here.expect(render(policy_document(granted(KEYED))), policy=POLICY_NAME)
+    assert here.patch(occasion="m-2").written
+    assert set(ledger.roles.granted(ROLE)) == set(granted(GHCR, HUB))
 
 
 @pytest.mark.parametrize(
@@ -347,5 +470,5 @@ def test_what_an_owner_may_have_narrowed_is_not_written(act: Acted, condition: d
     narrow = {"Version": "2012-10-17", "Statement": {**reads, "Condition": condition}}
     who = role(inline_policies=(NamedPolicy(name="own", document=narrow),))
     here = act(World((task_definition(container(KEYED)),), (who,), (KEYED,)))
-    assert (here.patch().written, here.patch().why) == (False, "nothing to grant any more")
+    assert (here.patch().written, here.patch().why) == (False, NOTHING)
     assert here.reported() == []

@@ -1,13 +1,14 @@
 """No writes while everything is stopped, while a role is held, or while either is unknown."""
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from pullguard.domain.arn import Arn
 from pullguard.domain.errors import NotNow
 from pullguard.domain.policy_document import policy_document, render
+from pullguard.domain.role_policy import RoleItem
 from pullguard.domain.stop import GO_ON, Stop, switch_text
 from pullguard.store.ledger import Ledger
 from pullguard.store.roles import RoleStore
@@ -26,6 +27,7 @@ def test_while_everything_is_stopped_nothing_is_written_and_what_would_be_is_tol
     assert "pullguard resume" in detail["remediation"]["remedy"]
     assert here.harness.ledger.roles.granted(role_arn()) == ()
     assert here.reported() == ["Remediation Planned"]
+    assert here.harness.sent.messages == []
 
 
 def test_another_stop_is_told_again(act: Acted) -> None:
@@ -67,16 +69,45 @@ def test_a_held_role_is_left_alone_and_no_other(act: Acted, ledger: Ledger) -> N
 
 def test_a_hold_that_comes_between_the_proof_and_the_write_stops_the_write(act: Acted, ledger: Ledger) -> None:
     here = act(BROKEN)
-    kept = RoleStore.record_write
+    replaced = RoleStore.replace
 
-    def hold_then_keep(self: RoleStore, *args: Any, **kwargs: Any) -> None:
-        ledger.roles.save_hold(role_arn(), STOP)
-        kept(self, *args, **kwargs)
+    def plan_then_hold(self: RoleStore, role: Arn, known: RoleItem, new: RoleItem) -> bool:
+        is_planned = replaced(self, role, known, new)
+        if known.hold is None and new.hold is None:
+            ledger.roles.save_hold(role, STOP)
+        return is_planned
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(RoleStore, "record_write", hold_then_keep)
+        patched.setattr(RoleStore, "replace", plan_then_hold)
         assert not here.patch().written
+    item = ledger.roles.item(role_arn())
+    assert (item.hold, item.grants, [each.outcome for each in item.writes]) == (STOP, (), ["refused"])
     assert [each.outcome for each in ledger.roles.writes(role_arn())] == ["refused"]
+    assert here.reported() == ["Remediation Planned"]
+
+
+@pytest.mark.parametrize("hold", [True, False], ids=["set", "ended"])
+def test_a_hold_that_changes_between_the_facts_and_the_plan_has_them_read_again(
+    act: Acted, ledger: Ledger, *, hold: bool
+) -> None:
+    here = act(BROKEN)
+    if not hold:
+        ledger.roles.save_hold(role_arn(), STOP)
+    replaced = RoleStore.replace
+
+    def hold_then_plan(self: RoleStore, role: Arn, known: RoleItem, new: RoleItem) -> bool:
+        if len(new.writes) > len(known.writes):
+            ledger.roles.save_hold(role, STOP)
+        return replaced(self, role, known, new)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(RoleStore, "replace", hold_then_plan)
+        assert not here.patch().written
+    assert ledger.roles.writes(role_arn()) == ()
+    assert len(here.harness.sent.messages) == (1 if hold else 0)
+    ledger.roles.end_hold(role_arn())
+    here.expect(render(policy_document(granted(GHCR))))
+    assert here.patch(occasion="m-2").written
 
 
 @pytest.mark.parametrize("code", ["ParameterNotFound", "AccessDeniedException", "ThrottlingException"])

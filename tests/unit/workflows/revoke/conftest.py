@@ -19,6 +19,9 @@ def act(ledger: Ledger) -> Iterator[Acted]:
     client = boto3.client("iam", region_name=REGION)
     with Stubber(client) as stubber:
         yield lambda world, *held, **changes: Act(
-            Harness(ledger, replace(world, asked=[]), **changes), stubber, Iam(client), *(held or (GHCR, HUB))
+            Harness(ledger, replace(world, asked=[], unreadable={**world.unreadable}), **changes),
+            stubber,
+            Iam(client),
+            *(held or (GHCR, HUB)),
         )
         stubber.assert_no_pending_responses()

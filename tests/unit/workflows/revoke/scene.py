@@ -2,66 +2,48 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from botocore.stub import Stubber
 
 from pullguard.aws.iam import Iam
 from pullguard.domain.messages import LISTED, Review
-from pullguard.domain.policy_document import POLICY_NAME, Granted, policy_document, render
+from pullguard.domain.policy_document import Granted, policy_document, render
 from pullguard.domain.provenance import Provenance
 from pullguard.domain.references import role_name
-from pullguard.domain.role import NamedPolicy
+from pullguard.domain.role_policy import GrantRecord, RevocationRules
 from pullguard.store.entries import Entry
 from pullguard.store.task_definitions import Sweep
-from pullguard.workflows.patch_role import RolePatcher
-from pullguard.workflows.revoke import Revoker, Withdrawn
+from pullguard.workflows.patch_role import Withdrawn
 from pullguard.workflows.settle import Settler
-from tests.fakes import (
-    ACCOUNT,
-    NOW,
-    World,
-    container,
-    granted,
-    key,
-    revision_arn,
-    role,
-    role_arn,
-    secret,
-    task_definition,
-)
-from tests.flows import Harness
+from tests.fakes import ACCOUNT, NOW, World, container, granted, key, secret, task_definition
+from tests.flows import OWN_POLICY, Harness
+from tests.unit.workflows.granted_role import ROLE, holder, keep, recorded
 
 GRACE_DAYS = 14
 GHCR = secret()
 HUB = secret("registry/hub", "HubHub", registry="docker.io")
 KEYED = secret("keyed", "KeyKey", key=key())
-ROLE = role_arn()
 USES_HUB = task_definition(container(HUB, image="docker.io/acme/web:1"))
-
-
-def holder(*secrets: Any, **changes: Any) -> Any:
-    """The role with our policy, which grants these secrets."""
-    policy = NamedPolicy(name=POLICY_NAME, document=policy_document(granted(*secrets)))
-    return role(inline_policies=(policy,), **changes)
-
-
 # web:7 needs the hub's secret; the other one was granted for a revision that is gone.
 UNUSED = World((USES_HUB,), (holder(GHCR, HUB),), (GHCR, HUB))
 
 
 class Act:
-    """A stage where sweeps come and go, and a withdrawer whose writes to IAM are exactly those that are expected."""
+    """A stage where sweeps come and go, and a writer whose writes to IAM are exactly those that are expected."""
 
     def __init__(self, harness: Harness, stubber: Stubber, iam: Iam, *held: Any) -> None:
         self.harness, self.stubber, self.iam = harness, stubber, iam
-        self.revoke, self.grace_days = True, GRACE_DAYS
+        self.rules = RevocationRules(unneeded=True, grace=timedelta(days=GRACE_DAYS))
         self.sweeps = 0
         harness.starts.keep_schedules(())
-        harness.ledger.roles.record_write(
-            ROLE, write_id="m-0", record=record(None, render(policy_document(granted(*held)))), now=NOW
-        )
-        harness.ledger.roles.keep_grants(ROLE, granted(*held), task_definition=str(revision_arn("web", 6)))
+        keep(harness.ledger, *recorded(*held))
+
+    def allow(self, **changes: Any) -> None:
+        """Change the deployment's rules of revocation."""
+        self.rules = replace(self.rules, **changes)
 
     def know(self) -> None:
         """Let the ledger know what the world's task definitions reference, as their validations do."""
@@ -77,43 +59,43 @@ class Act:
         for each in self.harness.world.task_definitions:
             definition_store.ask(each.arn, id_)
             definition_store.answer(each.arn, id_, certain=complete)
-        unused = self.harness.unused(revoke=self.revoke, grace_days=self.grace_days)
-        Settler(definition_store=definition_store, unused=unused, now=self.harness.now).check(sweep, 0)
+        self.settle(sweep)
         return id_
 
+    def settle(self, sweep: Sweep) -> None:
+        harness = self.harness
+        settler = Settler(definition_store=harness.definition_store, granted=harness.granted_roles(), now=harness.now)
+        settler.check(sweep, 0)
+
     def unused_for(self, days: float) -> None:
-        """Let two complete sweeps, so many days apart, find what is unused."""
+        """Let two complete sweeps, so many days apart, find what is unused; the second one's review is to come."""
         self.know()
         self.sweep()
+        self.review(occasion="m-0")
         self.harness.later(days=days)
         self.sweep()
 
     def expect_put(self, *secrets: Any, error: str | None = None) -> None:
-        request = {"RoleName": "web-execution", "PolicyName": POLICY_NAME}
+        request = {"RoleName": "web-execution", "PolicyName": OWN_POLICY}
         request["PolicyDocument"] = render(policy_document(granted(*secrets)))
         if error is None:
             self.stubber.add_response("put_role_policy", {}, request)
         else:
             self.stubber.add_client_error("put_role_policy", error, expected_params=request)
 
-    def expect_delete(self) -> None:
-        request = {"RoleName": "web-execution", "PolicyName": POLICY_NAME}
-        self.stubber.add_response("delete_role_policy", {}, request)
+    def expect_delete(self, *, error: str | None = None) -> None:
+        request = {"RoleName": "web-execution", "PolicyName": OWN_POLICY}
+        if error is None:
+            self.stubber.add_response("delete_role_policy", {}, request)
+        else:
+            self.stubber.add_client_error("delete_role_policy", error, expected_params=request)
 
-    def review(self, *, occasion: str = "m-1") -> Withdrawn:
-        executor = self.harness.executor()
-        revoker = Revoker(
-            executor=executor,
-            definition_store=self.harness.definition_store,
-            starts=self.harness.starts,
-            iam=self.iam,
-            revoke=self.revoke,
-            grace_days=self.grace_days,
-        )
-        review = Review(
-            role=ROLE, provenance=Provenance(kind=LISTED, event_id=f"s-{self.sweeps}", at=self.harness.time)
-        )
-        result = RolePatcher(executor=executor, iam=self.iam, revoker=revoker).run(review.to_json(), occasion=occasion)
+    def review(self, *, occasion: str = "m-1", sweep: str | None = None, world: World | None = None) -> Withdrawn:
+        """Review the role, as the last sweep asks, or ``sweep``; ``world`` is what this run finds."""
+        event_id = f"s-{self.sweeps}" if sweep is None else sweep
+        review = Review(role=ROLE, provenance=Provenance(kind=LISTED, event_id=event_id, at=self.harness.time))
+        changes: dict[str, Any] = {} if world is None else {"readers": lambda: world}
+        result = self.harness.patcher(self.iam, self.rules, **changes).run(review.to_json(), occasion=occasion)
         assert isinstance(result, Withdrawn)
         return result
 
@@ -123,6 +105,10 @@ class Act:
     def kept(self) -> set[Granted]:
         return set(self.harness.ledger.roles.granted(ROLE))
 
+    def record(self, secret: Any) -> GrantRecord:
+        (found,) = (each for each in self.harness.ledger.roles.item(ROLE).grants if each.granted.secret == secret.arn)
+        return found
+
     def reported(self) -> list[str]:
         return self.harness.sent.reported()
 
@@ -130,11 +116,6 @@ class Act:
         (detail,) = self.harness.sent.details(kind)
         why: str = detail["remediation"]["why"]
         return why
-
-
-def record(before: str | None, after: str | None, event_id: str = "e-0") -> dict[str, Any]:
-    cause = Provenance(kind="RegisterTaskDefinition", event_id=event_id, at=NOW).to_dict()
-    return {"before": before, "after": after, "task_definition": str(revision_arn("web", 6)), "cause": cause}
 
 
 def references(world: World, definition: Any) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""Reasons to delay a revocation: observing, a stop or a hold, the circuit breaker, IAM's refusal, and another run."""
+"""Reasons to delay a revocation: observing, a stop or a hold, IAM's refusal, and another run; not the breaker."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from pullguard.domain.role_policy import SHOWS_AFTER
 from pullguard.domain.stop import Stop, switch_text
-from pullguard.workflows.role_lock import ROLE_LOCK_S
+from pullguard.workflows.role_reports import scope
 from tests.fakes import Crash, granted, secret
-from tests.unit.workflows.revoke.scene import GHCR, GRACE_DAYS, HUB, ROLE, UNUSED, Acted, holder
+from tests.unit.workflows.granted_role import ROLE, a_write, holder, keep, recorded
+from tests.unit.workflows.revoke.scene import GHCR, GRACE_DAYS, HUB, UNUSED, Acted
 
 OBSERVE = {"pullguard:mode": "observe"}
 OBSERVED: dict[str, dict[str, Any]] = {
@@ -20,14 +22,15 @@ OBSERVED: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("changes", OBSERVED.values(), ids=OBSERVED)
-def test_observing_tells_once_what_would_be_taken_back(act: Acted, changes: dict[str, Any]) -> None:
+def test_observing_takes_nothing_back_and_says_nothing(act: Acted, changes: dict[str, Any]) -> None:
     mode = changes.get("mode", "remediate")
     here = act(replace(UNUSED, **{name: each for name, each in changes.items() if name != "mode"}), mode=mode)
     here.unused_for(GRACE_DAYS)
     for occasion in ("m-1", "m-2"):
         assert here.review(occasion=occasion).withdrawn == 0
-    assert here.reported() == ["Remediation Planned"]
+    assert here.reported() == []
     assert here.kept() == set(granted(GHCR, HUB))
+    assert here.record(GHCR).unneeded_since is None
 
 
 LIMITS = "arn:aws:iam::111122223333:policy/limits"
@@ -37,13 +40,32 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
-@pytest.mark.parametrize(("changes", "why"), REFUSED.values(), ids=REFUSED)
-def test_a_role_on_which_iam_would_refuse_the_write_is_refused(act: Acted, changes: dict[str, Any], why: str) -> None:
+@pytest.mark.parametrize("changes", [each for each, _ in REFUSED.values()], ids=REFUSED)
+def test_a_role_on_which_iam_would_refuse_the_write_is_told_and_not_tried(act: Acted, changes: dict[str, Any]) -> None:
     here = act(replace(UNUSED, roles=(holder(GHCR, HUB, **changes),)))
     here.unused_for(GRACE_DAYS)
     assert here.review().withdrawn == 0
-    assert why in here.why("Remediation Refused")
+    planned = [each["remediation"] for each in here.harness.sent.details("Remediation Planned")]
+    assert {(each["secret"], "does not consent" in each["why"]) for each in planned} == {
+        (str(each.arn), True) for each in (GHCR, HUB)
+    }
     assert here.kept() == set(granted(GHCR, HUB))
+
+
+@pytest.mark.parametrize(("changes", "why"), REFUSED.values(), ids=REFUSED)
+def test_a_role_on_which_iam_refuses_the_write_keeps_its_grants_which_are_said_to_stand(
+    act: Acted, changes: dict[str, Any], why: str
+) -> None:
+    here = act(replace(UNUSED, roles=(holder(GHCR, **changes),)))
+    here.allow(without_consent=True)
+    keep(here.harness.ledger, *recorded(GHCR, is_confirmed=False))
+    here.expect_delete(error="AccessDenied")
+    here.sweep()
+    assert here.review().withdrawn == 0
+    (detail,) = here.harness.sent.details("Remediation Failed")
+    assert "the grant STANDS" in detail["remediation"]["why"]
+    assert why in detail["remediation"]["why"]
+    assert set(granted(GHCR)) <= here.kept()
 
 
 STOP = Stop(by="ada", at="2026-11-23T11:59:00+00:00")
@@ -60,12 +82,13 @@ def test_while_it_is_stopped_or_held_nothing_is_taken_back(act: Acted, how: str)
     assert here.kept() == set(granted(GHCR, HUB))
 
 
-def test_the_circuit_breaker_counts_withdrawals_too(act: Acted) -> None:
+def test_an_open_circuit_breaker_holds_back_no_revocation_and_counts_it(act: Acted) -> None:
     here = act(UNUSED, writes_per_hour=1)
     here.unused_for(GRACE_DAYS)
-    here.harness.ledger.write_counts.add(f"the grant of {GHCR.arn} on the role {ROLE}", now=here.harness.time)
-    assert here.review().withdrawn == 0
-    assert "was written to 1 times in this hour" in here.why("Remediation Failed")
+    here.harness.ledger.write_counts.add(scope(ROLE, GHCR.arn), now=here.harness.time)
+    here.expect_put(HUB)
+    assert here.review().withdrawn == 1
+    assert here.harness.ledger.write_counts.in_hour(scope(ROLE, GHCR.arn), now=here.harness.time) == 2
 
 
 def test_a_refusal_of_iam_is_told_and_forgets_nothing(act: Acted) -> None:
@@ -73,8 +96,11 @@ def test_a_refusal_of_iam_is_told_and_forgets_nothing(act: Acted) -> None:
     here.unused_for(GRACE_DAYS)
     here.expect_put(HUB, error="AccessDenied")
     assert here.review().withdrawn == 0
+    assert "the grant STANDS" in here.why("Remediation Failed")
     assert "iam:PutRolePolicy" in here.why("Remediation Failed")
     assert here.kept() == set(granted(GHCR, HUB))
+    here.expect_put(HUB)
+    assert here.review(occasion="m-2").withdrawn == 1
 
 
 def test_a_run_that_dies_after_the_write_is_made_good_by_the_next_exactly_once(act: Acted) -> None:
@@ -85,26 +111,24 @@ def test_a_run_that_dies_after_the_write_is_made_good_by_the_next_exactly_once(a
     with pytest.raises(Crash):
         here.review()
     here.harness.world.roles = (holder(HUB),)
-    assert "another run is at" in here.review(occasion="m-2").why  # the dead run's writes are unknown yet
-    assert here.review().withdrawn == 1
-    here.harness.later(seconds=ROLE_LOCK_S)
+    for occasion in ("m-2", "m-1"):
+        assert "not known yet" in here.review(occasion=occasion).why
+    here.harness.later(seconds=SHOWS_AFTER.total_seconds())
     assert here.review(occasion="m-2").withdrawn == 0
     assert here.kept() == set(granted(HUB))
-    assert len(here.harness.ledger.roles.writes(ROLE)) == 2
+    assert [each.outcome for each in here.harness.ledger.roles.writes(ROLE)] == ["written"]
 
 
-@pytest.mark.parametrize(("minutes", "revoked"), [(1, 0), (6, 1)], ids=["a-moment-ago", "long-ago"])
+@pytest.mark.parametrize(("minutes", "stays"), [(1, True), (6, False)], ids=["a-moment-ago", "long-ago"])
 def test_what_was_granted_a_moment_ago_and_iam_does_not_show_yet_is_not_written_away(
-    act: Acted, minutes: int, revoked: int
+    act: Acted, minutes: int, *, stays: bool
 ) -> None:
-    here, quay = act(UNUSED), secret("registry/quay", "QuayQu", registry="quay.io")
+    quay = secret("registry/quay", "QuayQu", registry="quay.io")
+    here = act(replace(UNUSED, secrets=(GHCR, HUB, quay)))
     here.unused_for(GRACE_DAYS)
-    here.harness.ledger.roles.record_write(
-        ROLE, write_id="m-0", record={}, now=here.harness.time - timedelta(minutes=minutes)
-    )
-    here.harness.ledger.roles.keep_grants(ROLE, granted(quay))
-    if revoked:
-        here.expect_put(HUB)
-    reviewed = here.review()
-    assert reviewed.withdrawn == revoked
-    assert revoked or "IAM does not show yet" in reviewed.why
+    at = here.harness.time - timedelta(minutes=minutes)
+    write = a_write(granted(GHCR, HUB), granted(GHCR, HUB, quay), at=at)
+    keep(here.harness.ledger, *recorded(quay, granted_at=at, is_confirmed=False), writes=(write,))
+    here.expect_put(*((HUB, quay) if stays else (HUB,)))
+    assert here.review().withdrawn == 1
+    assert here.kept() == set(granted(*((HUB, quay) if stays else (HUB,))))

@@ -1,39 +1,85 @@
-"""The marks that sweeps leave on what is unused, and the messages that ask for a review."""
+"""Since when a grant is unneeded, as complete sweeps find it, and the messages that ask for a review."""
 
 import json
+from datetime import timedelta
 
 import pytest
 
 from pullguard.domain.errors import Rejected
 from pullguard.domain.messages import LISTED, Review, parse_command
 from pullguard.domain.provenance import Provenance
-from pullguard.workflows.settle import Settler
-from tests.fakes import ACCOUNT, NOW, Crash, revision_arn
-from tests.unit.workflows.revoke.scene import GHCR, GRACE_DAYS, HUB, ROLE, UNUSED, Acted
+from pullguard.domain.references import role_name
+from pullguard.domain.role_policy import RevocationRules
+from pullguard.store.entries import Entry
+from tests.fakes import ACCOUNT, NOW, Crash, granted, revision_arn
+from tests.unit.workflows.granted_role import ROLE
+from tests.unit.workflows.revoke.scene import GHCR, GRACE_DAYS, HUB, UNUSED, Acted
 
 
 def test_marks_are_set_although_nothing_is_to_be_revoked(act: Acted) -> None:
     here = act(UNUSED)
-    here.revoke = False
+    here.rules = RevocationRules()
     here.unused_for(GRACE_DAYS)
-    marks = {each.granted.secret: each.unused_since for each in here.harness.ledger.roles.grant_records(ROLE)}
+    assert here.review().withdrawn == 0
+    marks = {each.granted.secret: each.unneeded_since for each in here.harness.ledger.roles.item(ROLE).grants}
     assert marks == {GHCR.arn: NOW, HUB.arn: None}
-    assert here.asked() == []
 
 
-def test_a_mark_of_an_earlier_sweep_is_none_of_the_last_ones(act: Acted) -> None:
-    here = act(UNUSED)
-    here.unused_for(GRACE_DAYS)
-    (due,) = (each for each in here.harness.ledger.roles.grant_records(ROLE) if each.unused_since)
-    assert due.is_due("s-2", grace_days=GRACE_DAYS, now=here.harness.time)
-    assert not due.is_due("s-3", grace_days=GRACE_DAYS, now=here.harness.time)
+NAME = role_name(ACCOUNT, "web-execution")
+USES: dict[str, tuple[list[tuple[str, ...]], bool]] = {
+    "one-task-definition-names-both": ([(NAME, str(GHCR.arn))], False),
+    "nothing-names-the-secret": ([(NAME,)], True),
+    "nothing-names-the-role": ([(str(GHCR.arn),)], True),
+    "two-name-one-of-them-each": ([(NAME,), (str(GHCR.arn),)], True),
+    "nothing-at-all": ([], True),
+}
 
 
-def test_a_sweep_that_dies_before_it_counts_as_complete_marks_again_and_one_that_dies_after_asks_again(
-    act: Acted,
+@pytest.mark.parametrize(("uses", "marked"), USES.values(), ids=USES)
+def test_a_grant_is_unneeded_unless_one_task_definition_names_its_role_and_its_secret(
+    act: Acted, uses: list[tuple[str, ...]], *, marked: bool
 ) -> None:
     here = act(UNUSED)
-    here.grace_days = 0
+    for number, things in enumerate(uses):
+        here.harness.ledger.entries.keep_references(revision_arn(f"f{number}"), Entry(), frozenset(things))
+    here.sweep()
+    here.review()
+    assert here.record(GHCR).unneeded_since == (NOW if marked else None)
+
+
+@pytest.mark.parametrize("sweep", ["s-1", "s-3", "e-1"], ids=["an-earlier-ones", "a-later-ones", "nobodys"])
+def test_the_review_of_another_sweep_than_the_last_complete_one_takes_nothing_back(act: Acted, sweep: str) -> None:
+    here = act(UNUSED)
+    here.unused_for(GRACE_DAYS)
+    assert here.review(sweep=sweep).withdrawn == 0
+    assert here.record(GHCR).unneeded_since == NOW  # and proves nothing either way
+    here.expect_put(HUB)
+    assert here.review(occasion="m-2").withdrawn == 1
+
+
+@pytest.mark.parametrize("sweep", ["s-0", "s-2"], ids=["an-earlier-ones", "a-later-ones"])
+def test_the_review_of_another_sweep_marks_nothing(act: Acted, sweep: str) -> None:
+    here = act(UNUSED)
+    here.know()
+    here.sweep()
+    here.review(sweep=sweep)
+    assert here.record(GHCR).unneeded_since is None
+
+
+def test_a_mark_keeps_its_day_and_no_later_sweep_renews_it(act: Acted) -> None:
+    here = act(UNUSED)
+    here.know()
+    for _ in range(3):
+        here.sweep()
+        here.review()
+        here.harness.later(days=1)
+    assert here.record(GHCR).unneeded_since == NOW
+    assert here.harness.time - NOW < timedelta(days=GRACE_DAYS)
+    assert here.kept() == set(granted(GHCR, HUB))
+
+
+def test_a_sweep_that_dies_before_it_has_asked_asks_again(act: Acted) -> None:
+    here = act(UNUSED)
     here.know()
     here.harness.sent.failing = ["send_message"]
     with pytest.raises(Crash):
@@ -41,9 +87,7 @@ def test_a_sweep_that_dies_before_it_counts_as_complete_marks_again_and_one_that
     sweep = here.harness.definition_store.sweep()
     assert sweep is not None
     assert sweep.end == "complete"
-    Settler(
-        definition_store=here.harness.definition_store, unused=here.harness.unused(grace_days=0), now=here.harness.now
-    ).check(sweep, 0)
+    here.settle(sweep)
     assert here.asked() == [str(ROLE)]
 
 

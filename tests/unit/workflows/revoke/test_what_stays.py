@@ -7,18 +7,21 @@ from typing import Any
 import pytest
 
 from pullguard.domain.arn import Arn
-from pullguard.domain.errors import Rejected
+from pullguard.domain.errors import NotNow, Rejected
 from pullguard.domain.messages import LISTED, Review
-from pullguard.domain.policy_document import POLICY_NAME, policy_document
+from pullguard.domain.policy_document import policy_document, render
 from pullguard.domain.provenance import Provenance
 from pullguard.domain.references import role_name
 from pullguard.domain.role import NamedPolicy
 from pullguard.domain.task_definition import TaskDefinition
 from pullguard.domain.usage import ScheduleUse, Usage
 from pullguard.store.entries import Entry
-from pullguard.workflows.revoke import DEPENDENTS_MAX, Revoker
-from tests.fakes import ACCOUNT, NOW, ROLE_ID, container, denied, granted, revision_arn, role, task_definition
-from tests.unit.workflows.revoke.scene import GHCR, GRACE_DAYS, HUB, KEYED, ROLE, UNUSED, Act, Acted, holder
+from pullguard.workflows.reconcile_role import NOTHING
+from pullguard.workflows.role_reader import DEPENDENTS_MAX
+from tests.fakes import ACCOUNT, NOW, container, denied, granted, revision_arn, role, task_definition
+from tests.flows import OWN_POLICY
+from tests.unit.workflows.granted_role import ROLE, holder
+from tests.unit.workflows.revoke.scene import GHCR, GRACE_DAYS, HUB, KEYED, UNUSED, Act, Acted
 
 
 def needed_again(here: Act) -> None:
@@ -30,7 +33,7 @@ def needed_again(here: Act) -> None:
 
 def switched_off(here: Act) -> None:
     here.unused_for(GRACE_DAYS)
-    here.revoke = False
+    here.allow(unneeded=False)
 
 
 def only_incomplete(here: Act) -> None:
@@ -52,28 +55,47 @@ def test_a_forged_message_takes_back_nothing_that_is_not_due(act: Acted, arrange
     arrange(here)
     result = here.review()
     assert (result.withdrawn, here.reported()) == (0, [])
-    assert "unused for long enough" in result.why
+    assert result.why == NOTHING
     assert here.kept() == set(granted(GHCR, HUB))
 
 
-def test_an_incomplete_sweep_takes_back_nothing_and_asks_for_nothing(act: Acted) -> None:
+def test_an_incomplete_sweep_takes_back_nothing_and_marks_nothing(act: Acted) -> None:
     here = act(UNUSED)
     here.know()
     for _ in range(3):
         here.sweep(complete=False)
+        assert here.review().withdrawn == 0
         here.harness.later(days=30)
-    assert here.asked() == []
+    assert here.record(GHCR).unneeded_since is None
+
+
+def test_an_incomplete_sweep_after_a_complete_one_takes_back_nothing(act: Acted) -> None:
+    here = act(UNUSED)
+    here.unused_for(GRACE_DAYS)
+    here.sweep(complete=False)
     assert here.review().withdrawn == 0
+    assert here.kept() == set(granted(GHCR, HUB))
 
 
 def test_whoever_needs_it_again_for_a_day_begins_a_new_grace(act: Acted) -> None:
     here = act(UNUSED)
     here.unused_for(GRACE_DAYS - 1)
-    here.harness.ledger.roles.keep_grants(ROLE, granted(GHCR), task_definition=str(revision_arn()))
+    api = task_definition(container(GHCR), family="api")
+    here.harness.world.task_definitions += (api,)
+    here.know()
+    here.sweep()
+    assert here.review().withdrawn == 0
+    here.harness.world.task_definitions = UNUSED.task_definitions
+    entries = here.harness.ledger.entries
+    entries.forget_references(api.arn, entries.get(api.arn))
+    for days in (1, GRACE_DAYS - 1):
+        here.harness.later(days=days)
+        here.sweep()
+        assert here.review(occasion=f"after-{days}").withdrawn == 0
     here.harness.later(days=1)
     here.sweep()
-    assert here.asked() == []
-    assert here.review().withdrawn == 0
+    here.expect_put(HUB)
+    assert here.review(occasion="m-9").withdrawn == 1
 
 
 NAMED_AGAIN: dict[str, Any] = {
@@ -93,7 +115,7 @@ def test_what_a_live_task_definition_names_stays_whatever_the_ledger_says(act: A
     here.harness.world.task_definitions = (task_definition(named),)
     assert here.review().withdrawn == 0
     assert here.kept() == set(granted(GHCR, HUB))
-    assert here.review().why.startswith("nothing is unused for long enough")  # and the mark is gone
+    assert here.record(GHCR).unneeded_since is None
 
 
 FORGOTTEN = task_definition(container(GHCR), family="batch", revision=6)
@@ -152,18 +174,18 @@ NOT_KNOWN: dict[str, Callable[[Act], None]] = {
 
 @pytest.mark.parametrize("arrange", NOT_KNOWN.values(), ids=NOT_KNOWN)
 def test_where_it_is_not_known_what_is_started_nothing_is_taken_back(
-    act: Acted, arrange: Callable[[Act], None]
+    act: Acted, arrange: Callable[[Act], None], caplog: pytest.LogCaptureFixture
 ) -> None:
     here = act(UNUSED)
     here.unused_for(GRACE_DAYS)
     arrange(here)
     result = here.review()
     assert (result.withdrawn, here.kept()) == (0, set(granted(GHCR, HUB)))
-    assert "what rules and schedules start is not known" in result.why or "could not be read" in result.why
+    assert "what rules and schedules start is not known" in caplog.text or "could not be read" in caplog.text
+    assert here.record(GHCR).unneeded_since == NOW  # the grace period goes on
 
 
-UNREADABLE = {
-    "the-role": {str(ROLE): denied()},
+UNREADABLE: dict[str, dict[str, Any]] = {
     "a-task-definition": {str(revision_arn()): denied("ecs:DescribeTaskDefinition")},
     "where-it-runs": {"usage": denied("ecs:ListServices")},
     "a-secret-that-it-names": {str(HUB.arn): denied("secretsmanager:DescribeSecret")},
@@ -180,67 +202,83 @@ def test_what_cannot_be_read_takes_back_nothing_and_does_not_hold_up_the_role(
     here.harness.world.unreadable = unreadable
     result = here.review()
     assert (result.withdrawn, here.kept()) == (0, set(granted(GHCR, HUB)))
-    assert "could not be read" in result.why
+    here.harness.world.unreadable = {}
+    here.expect_put(HUB)
+    assert here.review(occasion="m-2").withdrawn == 1
 
 
-def test_more_dependents_than_can_be_described_take_back_nothing(act: Acted) -> None:
+def test_a_role_that_cannot_be_read_takes_back_nothing_and_its_message_comes_back(act: Acted) -> None:
+    here = act(UNUSED)
+    here.unused_for(GRACE_DAYS)
+    here.harness.world.unreadable = {str(ROLE): denied()}
+    with pytest.raises(NotNow, match="could not be read"):
+        here.review()
+    assert here.kept() == set(granted(GHCR, HUB))
+
+
+def test_a_role_that_is_gone_has_nothing_to_take_back(act: Acted) -> None:
+    here = act(UNUSED)
+    here.unused_for(GRACE_DAYS)
+    here.harness.world.roles = ()
+    assert (here.review().withdrawn, here.review().why) == (0, "there is no such role")
+
+
+def test_more_dependents_than_can_be_described_take_back_nothing(act: Acted, caplog: pytest.LogCaptureFixture) -> None:
     here = act(UNUSED)
     here.unused_for(GRACE_DAYS)
     for number in range(DEPENDENTS_MAX):
         arn = revision_arn(f"f{number}")
         here.harness.ledger.entries.keep_references(arn, Entry(), frozenset({role_name(ACCOUNT, "web-execution")}))
-    assert "too many" in here.review().why
+    assert here.review().withdrawn == 0
+    assert "too many" in caplog.text
 
 
-def test_more_started_than_can_be_described_take_back_nothing(act: Acted) -> None:
+def test_more_started_than_can_be_described_take_back_nothing(act: Acted, caplog: pytest.LogCaptureFixture) -> None:
     here = act(UNUSED)
     here.unused_for(GRACE_DAYS)
     uses = (replace(RULE, task_definition=revision_arn(f"f{number}")) for number in range(DEPENDENTS_MAX))
     here.harness.starts.keep_schedules(tuple(uses))
-    assert "too many" in here.review().why
+    assert here.review().withdrawn == 0
+    assert "too many" in caplog.text
 
 
-def test_a_role_that_another_stack_writes_to_is_left_and_told(act: Acted) -> None:
+def test_what_this_stack_has_not_granted_stays_beside_what_is_taken_back(act: Acted) -> None:
     here = act(replace(UNUSED, roles=(holder(GHCR, HUB, KEYED),), secrets=(GHCR, HUB, KEYED)))
     here.unused_for(GRACE_DAYS)
-    assert here.review().withdrawn == 0
-    assert "another stack may share the role" in here.why("Remediation Refused")
+    here.expect_put(HUB, KEYED)
+    assert here.review().withdrawn == 1
+    assert here.kept() == set(granted(HUB))
+    here.harness.world.roles = (holder(HUB, KEYED),)
+    here.harness.later(minutes=15)
+    here.review(occasion="m-2")
+    assert here.kept() == set(granted(HUB))
 
 
-def test_a_policy_into_which_somebody_else_wrote_is_left_and_told(act: Acted) -> None:
+def test_what_somebody_else_wrote_into_the_policy_stays_beside_what_is_taken_back(act: Acted) -> None:
     document = policy_document(granted(GHCR, HUB))
     alien = {"Effect": "Deny", "Action": "s3:*", "Resource": "*"}
-    policy = NamedPolicy(name=POLICY_NAME, document={**document, "Statement": [*document["Statement"], alien]})
+    policy = NamedPolicy(name=OWN_POLICY, document={**document, "Statement": [*document["Statement"], alien]})
     here = act(replace(UNUSED, roles=(role(inline_policies=(policy,)),)))
     here.unused_for(GRACE_DAYS)
-    assert here.review().withdrawn == 0
-    assert "holds what is not Pullguard's" in here.why("Remediation Refused")
+    left = policy_document(granted(HUB))
+    text = render({**left, "Statement": [*left["Statement"], alien]})
+    names = {"RoleName": "web-execution", "PolicyName": OWN_POLICY}
+    here.stubber.add_response("put_role_policy", {}, {**names, "PolicyDocument": text})
+    assert here.review().withdrawn == 1
 
 
 def test_a_review_of_another_accounts_role_is_rejected(act: Acted) -> None:
     here = act(UNUSED)
-    revoker = Revoker(
-        executor=here.harness.executor(),
-        definition_store=here.harness.definition_store,
-        starts=here.harness.starts,
-        iam=here.iam,
-        revoke=True,
-        grace_days=0,
-    )
     foreign = Arn.parse(str(ROLE).replace(ACCOUNT, "999999999999"))
-    cause = Provenance(kind=LISTED, event_id="s-1", at=NOW)
+    review = Review(role=foreign, provenance=Provenance(kind=LISTED, event_id="s-1", at=NOW))
     with pytest.raises(Rejected, match="not of this account"):
-        revoker.review(Review(role=foreign, provenance=cause), occasion="m-1")
+        here.harness.patcher(here.iam, here.rules).run(review.to_json(), occasion="m-1")
 
 
 def test_what_an_earlier_role_of_the_name_was_granted_is_nothing_to_take_back(act: Acted) -> None:
     # The role's new owner wrote the very grants that the earlier role had.
     here = act(UNUSED)
-    here.harness.ledger.roles.keep_grants(
-        ROLE, granted(GHCR), role_id=ROLE_ID, task_definition=str(revision_arn("web", 6))
-    )
     here.unused_for(GRACE_DAYS)
-    again = tuple(replace(each, role_id="AROAAGAIN") for each in here.harness.world.roles)
-    here.harness.world = replace(here.harness.world, roles=again)
+    here.harness.world.roles = (holder(GHCR, HUB, created_at=NOW),)
     assert here.review().withdrawn == 0
-    assert here.kept() == set(granted(HUB))
+    assert here.kept() == set()

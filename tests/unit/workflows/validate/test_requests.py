@@ -8,8 +8,9 @@ from pullguard.domain.actions import Mode
 from pullguard.domain.usage import Usage
 from pullguard.domain.verification import Verification
 from pullguard.planning.planner import Rules
-from tests.fakes import World, container, granted, key, revision_arn, role, secret, service, task_definition
+from tests.fakes import World, container, key, revision_arn, role, secret, service, task_definition
 from tests.flows import request
+from tests.unit.workflows.granted_role import keep, recorded
 from tests.unit.workflows.validate.scene import BROKEN, GHCR, HEALTHY, KEYED, STALE, Staged
 
 
@@ -112,7 +113,7 @@ def test_a_finding_is_kept_with_whether_its_fix_follows(
 
 def test_the_grant_record_says_under_which_key_a_secret_that_is_gone_comes_back(harness: Staged) -> None:
     here = harness(replace(HEALTHY, secrets=(), task_definitions=(task_definition(container(KEYED)),)))
-    here.ledger.roles.keep_grants(role().arn, granted(KEYED))
+    keep(here.ledger, *recorded(KEYED))
     here.validate()
     (kept,) = here.ledger.entries.get(revision_arn()).findings
     assert f"--kms-key-id {key().arn}" in str(kept.finding.remedy.snippet)

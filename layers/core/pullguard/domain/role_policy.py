@@ -1,0 +1,574 @@
+"""Decide what to write to our policy on one role: a pure function of the role, the ledger and the needs.
+
+The executor, ``pullguard plan``, the preview of a rollback and the alerts all ask ``role_policy_change``. It is level-
+triggered: the same state gives the same answer, whichever message asks. docs/adr/0027 says why each rule is there;
+tests/simulation shows what goes wrong without it.
+
+- **Add** what is wanted, exists, has consent and is not observed.
+- **Keep** what is named, what is unknown, what this stack has not granted, and a confirmed grant under ``observe``.
+- **Revoke** only what a grant record vouches for: at once if it was never confirmed and consent is missing; after the
+  grace period, and only if the deployment says so, if it is confirmed and no longer named or without consent. A grant
+  of a secret that no longer exists goes with the next write.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Final, Literal, TypeAlias
+
+from pullguard.domain.arn import Arn
+from pullguard.domain.policy_document import Granted, OwnPolicy
+from pullguard.domain.provenance import Provenance
+from pullguard.domain.stop import Stop
+
+# IAM is eventually consistent: what it does not show after this time does not exist.
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
+SHOWS_AFTER: Final = timedelta(minutes=5)
+# The time limit of the function that writes (template.yaml): no run writes later than this after its plan.
+RUN_MAX: Final = timedelta(seconds=60)
+
+# ``planned`` until it is known what became of the write. A run that dies leaves it so, and a later one finds out:
+# ``done`` if IAM shows it, otherwise ``lost``.
+WriteOutcome: TypeAlias = Literal["planned", "done", "refused", "lost"]
+Unneeded: TypeAlias = Literal["grant-unneeded", "grant-without-consent"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantRecord:
+    """A grant that this stack made: when, for which task definition, and whether it is confirmed.
+
+    The first run that finds it in IAM with both owners' consent, at least ``SHOWS_AFTER`` later, confirms it.
+    ``unneeded_since`` is when a complete sweep first found what ``unneeded`` says: that nothing names it, or that an
+    owner does not consent. Another finding begins another grace period. ``is_for_containers``: it was made for a task
+    definition whose task role is this role, too, which takes more consent for as long as the grant lasts.
+    """
+
+    granted: Granted
+    task_definition: str
+    granted_at: datetime
+    is_confirmed: bool = False
+    unneeded: Unneeded | None = None
+    unneeded_since: datetime | None = None
+    is_for_containers: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyWrite:
+    """One write of our policy: the grants before and after it; the latter are those that IAM will show.
+
+    It left the grants of ``strangers`` (secrets) in the policy although this stack has not made them, and statements
+    that are not Pullguard's, which ``foreign`` describes. ``users`` are the task definitions that it was made for, and
+    ``reasons`` why it revoked, by secret.
+    """
+
+    id: str
+    policy: str
+    at: datetime
+    before: tuple[Granted, ...]
+    after: tuple[Granted, ...]
+    users: Mapping[str, str] = field(default_factory=dict)
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    for_containers: tuple[Arn, ...] = ()
+    provenance: Provenance | None = None
+    by: str = "pullguard"
+    strangers: tuple[Arn, ...] = ()
+    foreign: tuple[str, ...] = ()
+    outcome: WriteOutcome = "planned"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyVersion:
+    """A version of our policy that a write left or replaced, by the ``digest`` of its grants."""
+
+    policy: str
+    digest: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoleItem:
+    """The ledger's knowledge of a role; every change, a hold included, increments ``sequence``.
+
+    ``writes`` are the open writes and the newest ones; of others of the last minutes only the ``versions`` are kept.
+    ``role_id`` is the RoleId of the role that all this is about: a role that is created again has another one.
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids
+    """
+
+    sequence: int = 0
+    role_id: str = ""
+    hold: Stop | None = None
+    grants: tuple[GrantRecord, ...] = ()
+    writes: tuple[PolicyWrite, ...] = ()
+    versions: tuple[PolicyVersion, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoleState:
+    """A role as IAM shows it, perhaps late, and what the ledger knows of it.
+
+    ``created_at`` is the role's CreateDate. ``policy`` is the name of our policy and ``own`` what it says; ``former``
+    is what the policy of the former name says, which several stacks shared. ``writes`` and ``versions`` are those of
+    the role's item, oldest first. ``others_chars`` is the size of the role's other inline policies.
+    """
+
+    created_at: datetime
+    policy: str
+    role_id: str = ""
+    own: OwnPolicy = field(default_factory=OwnPolicy)
+    former: OwnPolicy = field(default_factory=OwnPolicy)
+    grants: tuple[GrantRecord, ...] = ()
+    writes: tuple[PolicyWrite, ...] = ()
+    versions: tuple[PolicyVersion, ...] = ()
+    others_chars: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Need:
+    """The facts about one secret that the role needs or may read. None: it could not be read.
+
+    ``is_named``: a task definition in use names it in any place or form, or will once its reference is corrected.
+    ``is_wanted``: it is named as repository credentials, host and mode allow it, the role certainly lacks access
+    without any stack's policy, and a grant certainly helps. ``has_consent``: both owners agree, for this role;
+    ``why_not`` says what is missing. ``is_observed``: a tag of the secret or the role says hands off. ``grant`` is the
+    minimal grant as of now; None if its key could not be read. ``is_for_containers``: the task definition that wants it
+    uses the role as its task role, too.
+    """
+
+    exists: bool | None = True
+    has_consent: bool | None = True
+    is_observed: bool = False
+    is_named: bool | None = None
+    is_wanted: bool = False
+    grant: Granted | None = None
+    is_for_containers: bool = False
+    task_definition: str = ""
+    why_not: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Needs:
+    """The needs of a role's dependents, by secret.
+
+    ``is_complete``: all dependents were described by this run, so that a revocation may follow. ``is_swept``: the last
+    complete sweep says the same, which is enough to start the grace period. ``is_writable``: the role's owner consents,
+    without which IAM refuses every write.
+    """
+
+    secrets: Mapping[Arn, Need]
+    is_complete: bool = False
+    is_swept: bool = False
+    is_writable: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevocationRules:
+    """Which confirmed grants may be revoked, and for how long they must have been unneeded."""
+
+    unneeded: bool = False
+    without_consent: bool = False
+    grace: timedelta = timedelta(days=14)
+
+    def allow(self, finding: Unneeded) -> bool:
+        """Whether a confirmed grant with this finding is revoked after the grace period."""
+        return self.unneeded if finding == "grant-unneeded" else self.without_consent
+
+
+GONE: Final = "the secret no longer exists"
+NO_ROOM: Final = "the role's inline policies have no room for it"
+STRANGER: Final = "this stack has not granted it"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolePolicyChange:
+    """The decision, and its reasons.
+
+    ``wait``: what became of the last write is not known yet. ``before`` and ``after`` are the grants of the policy
+    named ``policy``, which is the former one when only that is left to tidy. ``added``, ``revoked``, ``refused`` and
+    ``reported`` are keyed by secret, the last three with the reason. ``restored`` are grants of the last minutes that
+    IAM does not show and that this write puts (back) there: reported as added. ``rekeyed`` get another key. ``users``
+    are the task definitions concerned, by secret. ``foreign`` describes statements in the policy that are not
+    Pullguard's and stay. ``unneeded``: the findings on confirmed grants. ``due``: unneeded for the whole grace period,
+    and revoked as soon as all dependents are read.
+    """
+
+    kind: Literal["nothing", "put", "delete", "wait"]
+    policy: str
+    before: tuple[Granted, ...] = ()
+    after: tuple[Granted, ...] = ()
+    added: Mapping[Arn, Granted] = field(default_factory=dict)
+    restored: frozenset[Arn] = frozenset()
+    rekeyed: frozenset[Arn] = frozenset()
+    revoked: Mapping[Arn, str] = field(default_factory=dict)
+    refused: Mapping[Arn, str] = field(default_factory=dict)
+    reported: Mapping[Arn, str] = field(default_factory=dict)
+    confirmed: frozenset[Arn] = frozenset()
+    unneeded: Mapping[Arn, Unneeded] = field(default_factory=dict)
+    users: Mapping[str, str] = field(default_factory=dict)
+    foreign: tuple[str, ...] = ()
+    due: frozenset[Arn] = frozenset()
+    why: str = ""
+
+    @property
+    def is_write(self) -> bool:
+        """Whether IAM is to be written to."""
+        return self.kind in ("put", "delete")
+
+    @property
+    def strangers(self) -> tuple[Arn, ...]:
+        """The secrets whose grants stay although this stack has not made them."""
+        return tuple(sorted(self.reported.keys() - self.added.keys()))
+
+
+def role_policy_change(state: RoleState, needs: Needs, rules: RevocationRules, now: datetime) -> RolePolicyChange:
+    """Return the change that brings our policy on a role from ``state`` to what ``needs`` and ``rules`` ask for."""
+    if not state.own.is_readable:
+        return RolePolicyChange(kind="nothing", policy=state.policy, why="the policy of our name is not ours to read")
+    recent = _recent(state, now)
+    if any(each.outcome == "planned" for each in recent):
+        return RolePolicyChange(
+            kind="wait", policy=state.policy, why="it is not known yet whether the last write reached IAM"
+        )
+    return _Draft(
+        state=state,
+        needs=needs,
+        rules=rules,
+        now=now,
+        present=_present(state.own, state, recent, now),
+        former=_present(state.former, state, recent, now) if state.former.is_readable else (),
+        records=own_grants(state, now),
+        tidied=frozenset(
+            each.secret
+            for write in recent
+            if write.policy != state.policy
+            for each in set(write.before) - set(write.after)
+        ),
+    ).change()
+
+
+def own_grants(state: RoleState, now: datetime) -> dict[Arn, GrantRecord]:
+    """Return the grants that are ours on this very role: recorded since it was created, or left by a write since then.
+
+    A write that its run did not close leaves no records. Five minutes later, what it left in our own policy is ours,
+    and not confirmed; what it found there as a stranger's stays a stranger's. A write of the former policy vouches for
+    what it took from there: another stack that tidies it at the same time may put that back.
+    """
+    born = state.created_at - RUN_MAX  # a plan is older than its write
+    grants = {each.granted.secret: each for each in state.grants if each.granted_at >= born}
+    shown = _by_secret(state.own.grants)
+    adopted: dict[Arn, GrantRecord] = {}
+    for write in state.writes:
+        is_settled = write.outcome == "done" or (write.outcome == "planned" and landed(write, state))
+        if not is_settled or write.policy != state.policy or write.at < born:
+            continue
+        left = _by_secret(write.after)
+        adopted = {secret: each for secret, each in adopted.items() if secret in left}
+        if now - write.at < SHOWS_AFTER:
+            continue
+        for secret in left.keys() & shown.keys() - set(write.strangers):
+            before = adopted[secret].task_definition if secret in adopted else ""
+            user = write.users.get(str(secret), before)
+            adopted[secret] = GrantRecord(
+                granted=shown[secret],
+                task_definition=user,
+                granted_at=write.at,
+                is_for_containers=secret in write.for_containers,
+            )
+    grants = {**adopted, **grants}
+    back = _by_secret(state.former.grants)
+    for write in state.writes:
+        if write.policy == state.policy or write.outcome not in ("planned", "done") or write.at < born:
+            continue
+        for secret in _by_secret(set(write.before) - set(write.after)).keys() & back.keys() - grants.keys():
+            user = write.users.get(str(secret), "")
+            grants[secret] = GrantRecord(granted=back[secret], task_definition=user, granted_at=write.at)
+    return grants
+
+
+def landed(write: PolicyWrite, state: RoleState) -> bool:
+    """Whether IAM shows all that a write added and nothing that it removed; to be asked ``SHOWS_AFTER`` after it."""
+    own = state.own if write.policy == state.policy else state.former
+    shown, before, after = set(own.grants), set(write.before), set(write.after)
+    gone = before - after
+    return after - before <= shown and not shown & gone
+
+
+def closed(state: RoleState, now: datetime) -> tuple[PolicyWrite, ...]:
+    """Return the open writes whose outcome can be told by now, with it."""
+    return tuple(
+        replace(each, outcome="done" if landed(each, state) else "lost")
+        for each in state.writes
+        if each.outcome == "planned" and not is_recent(each.at, now)
+    )
+
+
+def _recent(state: RoleState, now: datetime) -> tuple[PolicyWrite, ...]:
+    """Return the writes to this very role that IAM may not show yet."""
+    born = state.created_at - RUN_MAX
+    return tuple(
+        each
+        for each in state.writes
+        if each.outcome in ("planned", "done") and each.at >= born and is_recent(each.at, now)
+    )
+
+
+def is_recent(at: datetime, now: datetime) -> bool:
+    """Whether IAM may not show yet what was written ``at`` that time; a time that is far ahead is no such time."""
+    return abs(now - at) < SHOWS_AFTER
+
+
+def digest(grants: Iterable[Granted]) -> str:
+    """Return a short name of a version of our policy."""
+    text = "\n".join(sorted(f"{each.secret} {each.key}" for each in grants))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _present(shown: OwnPolicy, state: RoleState, recent: Iterable[PolicyWrite], now: datetime) -> tuple[Granted, ...]:
+    """Return the grants of a policy: what IAM shows, or what our last write left if IAM shows an older one of ours.
+
+    Anything else that IAM shows is somebody's edit, and is taken as it is.
+    """
+    ours = [each for each in recent if each.policy == shown.name]
+    known = {digest(each) for write in ours for each in (write.before, write.after)}
+    known |= {each.digest for each in state.versions if each.policy == shown.name and is_recent(each.at, now)}
+    return ours[-1].after if ours and digest(shown.grants) in known else shown.grants
+
+
+def _by_secret(grants: Iterable[Granted]) -> dict[Arn, Granted]:
+    """Return ``grants`` by secret; of two with one secret, the one with the greater key."""
+    return {each.secret: each for each in sorted(grants, key=lambda each: (str(each.secret), str(each.key or "")))}
+
+
+@dataclass(slots=True, kw_only=True)
+class _Draft:
+    """One run of the function. ``present`` and ``former`` are the grants of our two policies.
+
+    ``tidied`` were taken from the former policy of late. Another stack that tidies it at the same time may put them
+    back; so they are not revoked from our own, and keep their records, until IAM has shown the former policy.
+    """
+
+    state: RoleState
+    needs: Needs
+    rules: RevocationRules
+    now: datetime
+    present: tuple[Granted, ...]
+    former: tuple[Granted, ...]
+    records: dict[Arn, GrantRecord]
+    tidied: frozenset[Arn]
+    keep: set[Arn] = field(default_factory=set)
+    gone: set[Arn] = field(default_factory=set)
+    revoked: dict[Arn, str] = field(default_factory=dict)
+    reported: dict[Arn, str] = field(default_factory=dict)
+    confirmed: set[Arn] = field(default_factory=set)
+    unneeded: dict[Arn, Unneeded] = field(default_factory=dict)
+    due: set[Arn] = field(default_factory=set)
+
+    def change(self) -> RolePolicyChange:
+        own, theirs = self._divided()
+        ours = [each for each in self.former if each.secret in self.records]
+        standing = {**_grouped(ours), **own}
+        shown = {each.secret for each in (*self.state.own.grants, *self.state.former.grants)}
+        for secret in sorted(standing):
+            self._judge(secret, is_shown=secret in shown)
+        later = self.tidied & self.revoked.keys() & shown
+        self.keep |= later
+        self.revoked = {secret: why for secret, why in self.revoked.items() if secret not in later}
+        tidied = self._tidied(ours, own)
+        if tidied is not None and any(each.secret in self.revoked for each in ours):
+            return tidied
+        kept = {secret: own[secret] for secret in sorted(own) if secret in self.keep}
+        moved = self._moved(kept, [each for each in ours if each.secret in self.keep and each.secret not in own])
+        rekeyed = self._rekeyed(kept)
+        added, refused = self._added(kept, standing)
+        revoked = {secret: why for secret, why in self.revoked.items() if secret in own}
+        left = self.gone & own.keys()
+        if added or revoked or moved or rekeyed:
+            revoked |= dict.fromkeys(sorted(left), GONE)
+        else:
+            kept |= {secret: own[secret] for secret in left}
+        self.reported |= dict.fromkeys((each.secret for each in theirs), STRANGER)
+        after = _sorted((*(each for grants in kept.values() for each in grants), *added.values(), *theirs))
+        change = replace(
+            self._decided(self.state.policy, self.present, after),
+            added=added,
+            restored=frozenset(kept.keys() - shown),
+            rekeyed=rekeyed,
+            revoked=revoked,
+            refused=refused,
+        )
+        return change if change.is_write or tidied is None else replace(tidied, refused=refused)
+
+    def _divided(self) -> tuple[dict[Arn, tuple[Granted, ...]], list[Granted]]:
+        """Return the grants of our own policy by secret, without those that stand beside ours of the same secret."""
+        own, theirs = _grouped(self.present), list[Granted]()
+        for secret, grants in own.items():
+            record = self.records.get(secret)
+            if record is not None and record.granted in grants:
+                own[secret] = (record.granted,)
+                theirs += (each for each in grants if each != record.granted)
+        return own, theirs
+
+    def _decided(self, policy: str, before: tuple[Granted, ...], after: tuple[Granted, ...]) -> RolePolicyChange:
+        """Return the change of one policy, with what was decided about every grant."""
+        theirs = self.state.own if policy == self.state.policy else self.state.former
+        kind: Literal["nothing", "put", "delete"] = "put" if after or theirs.statements else "delete"
+        return RolePolicyChange(
+            kind="nothing" if set(before) == set(after) else kind,
+            policy=policy,
+            before=before,
+            after=after,
+            reported=self.reported,
+            confirmed=frozenset(self.confirmed),
+            unneeded=self.unneeded,
+            users=self._users(),
+            foreign=theirs.foreign,
+            due=frozenset(self.due),
+        )
+
+    def _users(self) -> dict[str, str]:
+        """Return the task definition that each grant is for now, or was last made for."""
+        found = {str(secret): each.task_definition for secret, each in self.records.items() if each.task_definition}
+        needed = self.needs.secrets.items()
+        return {**found, **{str(secret): each.task_definition for secret, each in needed if each.task_definition}}
+
+    def _judge(self, secret: Arn, *, is_shown: bool) -> None:
+        """Decide whether a standing grant stays."""
+        record, need = self.records.get(secret), self.needs.secrets.get(secret, Need(exists=None, has_consent=None))
+        agreed = None if need.has_consent is None else need.has_consent and not need.is_observed
+        if not is_shown and (need.exists is False or agreed is False):
+            self.revoked[secret] = need.why_not or GONE
+        elif record is None:
+            self.keep.add(secret)
+            self.reported[secret] = STRANGER
+        elif need.exists is None or need.has_consent is None:
+            self.keep.add(secret)
+        elif need.exists is False:
+            self.gone.add(secret)
+        elif agreed is False and not record.is_confirmed:
+            self.revoked[secret] = need.why_not
+        elif need.is_observed:
+            self.keep.add(secret)
+        elif (finding := self._finding(need)) is not None:
+            self._past_grace(secret, record, finding)
+        else:
+            self.keep.add(secret)
+            if need.has_consent and is_shown and self.now - record.granted_at >= SHOWS_AFTER:
+                self.confirmed.add(secret)
+
+    def _finding(self, need: Need) -> Unneeded | None:
+        """Return what is wrong with a confirmed grant; of two findings, one that the deployment revokes for."""
+        found: list[Unneeded] = []
+        if need.is_named is False and (self.needs.is_complete or self.needs.is_swept):
+            found.append("grant-unneeded")
+        if need.has_consent is False:
+            found.append("grant-without-consent")
+        return next(filter(self._revokes, found), found[-1] if found else None)
+
+    def _revokes(self, finding: Unneeded) -> bool:
+        return self.needs.is_writable and self.rules.allow(finding)
+
+    def _past_grace(self, secret: Arn, record: GrantRecord, finding: Unneeded) -> None:
+        self.unneeded[secret] = finding
+        is_told = self.needs.is_complete or self.needs.is_swept
+        since = record.unneeded_since if record.unneeded in (None, finding) else None
+        since = since or (self.now if is_told else None)  # a grace period of 0 is over at once
+        if self._revokes(finding) and since is not None and self.now - since >= self.rules.grace:
+            self.due.add(secret)
+            if self.needs.is_complete:
+                self.revoked[secret] = _REASONS[finding]
+                return
+        self.keep.add(secret)
+
+    def _tidied(self, ours: Iterable[Granted], own: Mapping[Arn, object]) -> RolePolicyChange | None:
+        """Return the write that takes from the former policy what is revoked, and what IAM shows in our own.
+
+        A revocation begins there: a grant that is in both goes from our own policy, with its record, in the next run.
+        Otherwise our own policy comes first.
+        """
+        shown = {each.secret for each in self.state.own.grants}
+        if not any(each.secret in shown or each.secret in self.revoked for each in ours):
+            return None
+        drop = {each for each in ours if each.secret in shown | self.revoked.keys() | self.gone}
+        after = tuple(each for each in self.former if each not in drop)
+        reasons = {**dict.fromkeys(self.gone, GONE), **self.revoked}
+        only = sorted(each.secret for each in drop if each.secret not in own)
+        return replace(
+            self._decided(self.state.former.name, self.former, after),
+            revoked={secret: reasons[secret] for secret in only if secret in reasons},
+            why="the grants moved to the policy of this stack",
+        )
+
+    def _moved(self, kept: dict[Arn, tuple[Granted, ...]], ours: Iterable[Granted]) -> bool:
+        """Keep in our own policy what stands in the former one; return whether any moved.
+
+        Only what both owners consent to moves, as far as there is room. The rest stays where it is.
+        """
+        before = len(kept)
+        for secret, grants in sorted(_grouped(ours).items()):
+            need = self.needs.secrets.get(secret)
+            if need and need.exists and need.has_consent and not need.is_observed and self._fits(kept, *grants):
+                kept[secret] = grants
+        return len(kept) > before
+
+    def _rekeyed(self, kept: dict[Arn, tuple[Granted, ...]]) -> frozenset[Arn]:
+        """Give kept grants their secrets' current keys, each of which takes what an addition takes."""
+        rekeyed = set()
+        for secret, grants in kept.items():
+            need = self.needs.secrets.get(secret)
+            if need is None or need.grant is None or need.grant in grants or secret in self.reported:
+                continue
+            others = {other: each for other, each in kept.items() if other != secret}
+            if _may_add(need) and self._fits(others, need.grant):
+                rekeyed.add(secret)
+                kept[secret] = (need.grant,)
+        return frozenset(rekeyed)
+
+    def _added(
+        self, kept: Mapping[Arn, tuple[Granted, ...]], standing: Mapping[Arn, tuple[Granted, ...]]
+    ) -> tuple[dict[Arn, Granted], dict[Arn, str]]:
+        """Return what is added, as far as there is room in the order of the ARNs, and what is refused."""
+        added: dict[Arn, Granted] = {}
+        refused: dict[Arn, str] = {}
+        for secret in sorted(self.needs.secrets):
+            need = self.needs.secrets[secret]
+            if need.grant is None or not _may_add(need):
+                continue
+            # A grant that is not ours stays as it is, beside ours with the secret's current key.
+            if secret in standing and (secret not in self.reported or need.grant.key is None):
+                continue
+            if need.grant in standing.get(secret, ()):
+                continue
+            if self._fits(kept, *added.values(), need.grant):
+                added[secret] = need.grant
+            else:
+                refused[secret] = NO_ROOM
+        return added, refused
+
+    def _fits(self, kept: Mapping[Arn, tuple[Granted, ...]], *more: Granted) -> bool:
+        grants = (*(each for grants in kept.values() for each in grants), *more)
+        return self.state.own.fits(grants, others_chars=self.state.others_chars)
+
+
+def _may_add(need: Need) -> bool:
+    return bool(need.exists and need.has_consent and not need.is_observed and need.is_named and need.is_wanted)
+
+
+_REASONS: Final[Mapping[Unneeded, str]] = {
+    "grant-unneeded": "no task definition in use names it",
+    "grant-without-consent": "an owner does not consent",
+}
+
+
+def _grouped(grants: Iterable[Granted]) -> dict[Arn, tuple[Granted, ...]]:
+    found: dict[Arn, tuple[Granted, ...]] = {}
+    for each in grants:
+        found[each.secret] = (*found.get(each.secret, ()), each)
+    return found
+
+
+def _sorted(grants: Iterable[Granted]) -> tuple[Granted, ...]:
+    """Return ``grants`` as IAM will show them: a secret that is granted with a key is not granted without one, too."""
+    found = set(grants)
+    keyed = {each.secret for each in found if each.key is not None}
+    kept = (each for each in found if each.key is not None or each.secret not in keyed)
+    return tuple(sorted(kept, key=lambda each: (str(each.secret), str(each.key or ""))))

@@ -1,0 +1,377 @@
+"""Bring our policy on one role to what its dependents need: read, decide, plan, write, report, close.
+
+Whatever message leads here, the run asks the same question (``domain/role_policy.py``) and does the same:
+
+1. Read the role's item, then the facts. While it is unknown what became of the last write, wait.
+2. Close the writes of runs that died: report them under the id that they had, then record what became of them.
+3. Ask for the stop, the hold and, for additions, the circuit breaker.
+4. Plan: record the write on condition that the item is still the one that was read. If not, look again in a minute.
+5. Write the policy. Report. Close: outcome, grant records and history in one transaction.
+
+The queue gives order, the plan's condition exclusion: no lock, and no list of what is owed. A run may die after any
+call; what it leaves is an open write, which the next run closes.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+
+from pullguard.domain.arn import Arn
+from pullguard.domain.errors import Denied, NotNow
+from pullguard.domain.policy_document import Granted
+from pullguard.domain.provenance import Provenance
+from pullguard.domain.role_policy import (
+    RUN_MAX,
+    SHOWS_AFTER,
+    GrantRecord,
+    Needs,
+    PolicyVersion,
+    PolicyWrite,
+    RevocationRules,
+    RoleItem,
+    RolePolicyChange,
+    RoleState,
+    WriteOutcome,
+    closed,
+    digest,
+    is_recent,
+    own_grants,
+    role_policy_change,
+)
+from pullguard.workflows.write_checks import NotWritten
+
+LOOK_AGAIN: Final = timedelta(minutes=1)
+LAST_LOOK: Final = timedelta(minutes=15)  # after every write, whatever IAM has shown by then
+NOTHING: Final = "nothing to write"
+_WRITES_KEPT: Final = 4  # with all their grants: a DynamoDB item holds at most 400 KB
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """The facts of one run: the state of the role, and what its dependents need."""
+
+    state: RoleState
+    needs: Needs
+
+
+class RoleItems(Protocol):
+    """The roles' items in the ledger."""
+
+    def item(self, role: Arn) -> RoleItem:
+        """Return the role's item, by a consistent read; an empty one if there is none."""
+
+    def replace(self, role: Arn, known: RoleItem, new: RoleItem) -> bool:
+        """Store ``new`` in place of ``known``; False if the item has changed since it was read."""
+
+
+class RoleReader(Protocol):
+    """The questions about a role and its dependents."""
+
+    def read(self, role: Arn, item: RoleItem, *, every_dependent: bool = False) -> Seen | None:
+        """Return the facts now; None if there is no such role. Raises ``NotNow`` if the role cannot be read."""
+
+
+class PolicyApi(Protocol):
+    """IAM's calls on an inline policy. Raise ``Denied`` if IAM refuses, ``NotNow`` if it does not answer."""
+
+    def put(self, role: Arn, policy: str, state: RoleState, grants: tuple[Granted, ...]) -> None:
+        """Write the policy: ``grants``, and what others wrote in it."""
+
+    def delete(self, role: Arn, policy: str) -> None:
+        """Delete the policy."""
+
+
+class Gate(Protocol):
+    """The checks that may keep a write from being made."""
+
+    def admit(self, role: Arn, item: RoleItem) -> None:
+        """Admit a write; raises ``NotWritten`` if everything is stopped or the role is held."""
+
+    def is_open(self, role: Arn, secret: Arn) -> bool:
+        """Whether the circuit breaker is open for the grant of ``secret``."""
+
+    def count(self, role: Arn, secrets: Iterable[Arn]) -> None:
+        """Count a write for each of ``secrets``."""
+
+
+class Reports(Protocol):
+    """The reports of a run; each is reported once, under an id that derives from the write's."""
+
+    def written(self, role: Arn, write: PolicyWrite, change: RolePolicyChange) -> None:
+        """Report what a write added and revoked."""
+
+    def left_open(self, role: Arn, write: PolicyWrite) -> None:
+        """Report a write whose run died."""
+
+    def adopted(self, role: Arn, records: Iterable[GrantRecord]) -> None:
+        """Report grants that a write left in our policy without a record of them."""
+
+    def unreadable(self, role: Arn, item: RoleItem, state: RoleState) -> None:
+        """Report that the policy of our name is none that Pullguard writes."""
+
+    def decided(self, role: Arn, change: RolePolicyChange) -> None:
+        """Report what is refused, what is not ours, and confirmed grants that nothing needs or nobody agreed to."""
+
+    def breaker_open(self, role: Arn, change: RolePolicyChange, secrets: Iterable[Arn]) -> None:
+        """Report additions that the circuit breaker holds back."""
+
+    def not_written(self, role: Arn, change: RolePolicyChange, error: Exception) -> None:
+        """Report a write that was refused or held back; a revocation that failed is said to stand."""
+
+
+class FollowUps(Protocol):
+    """The looks that follow."""
+
+    def again(self, role: Arn, after: timedelta) -> None:
+        """Have the role reconciled once more."""
+
+    def written(self, role: Arn, change: RolePolicyChange) -> None:
+        """Have the task definitions of a write revalidated until IAM shows it, and the role reconciled once more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconciled:
+    """The outcome of a run. ``is_settled``: the policy is as it should be, as far as IAM shows it."""
+
+    role: str
+    written: bool = False
+    is_settled: bool = False
+    added: int = 0
+    revoked: int = 0
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Run:
+    """The facts and the decision of one run; ``noted`` is the item with what it has learned."""
+
+    role: Arn
+    item: RoleItem
+    noted: RoleItem
+    seen: Seen
+    change: RolePolicyChange
+    write: PolicyWrite
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoleReconciler:
+    """Reconciles one role at a time."""
+
+    roles: RoleItems
+    reader: RoleReader
+    iam: PolicyApi
+    gate: Gate
+    reports: Reports
+    follow_ups: FollowUps
+    rules: RevocationRules
+    now: Callable[[], datetime]
+
+    def reconcile(self, role: Arn, *, write_id: str, provenance: Provenance | None = None) -> Reconciled:
+        """Reconcile ``role``: ``write_id`` names the write, ``provenance`` the event that led here.
+
+        Raises ``NotNow`` if something needed could not be read or recorded.
+        """
+        item = self.roles.item(role)
+        seen = self.reader.read(role, item)
+        result = Reconciled(role=str(role))
+        if seen is None:
+            return self._forget(role, item, replace(result, is_settled=True, why="there is no such role"))
+        if not seen.state.own.is_readable:
+            self.reports.unreadable(role, item, seen.state)
+            return replace(result, why=f"{seen.state.policy} is none that Pullguard writes")
+        now = self.now()
+        change = role_policy_change(seen.state, seen.needs, self.rules, now)
+        if change.kind == "wait":
+            self.follow_ups.again(role, LOOK_AGAIN)
+            return replace(result, why=change.why)
+        if change.due and not seen.needs.is_complete:
+            complete = self.reader.read(role, item, every_dependent=True)
+            seen = seen if complete is None else complete
+            change = role_policy_change(seen.state, seen.needs, self.rules, now)
+        over = closed(seen.state, now)
+        for write in over:
+            self.reports.left_open(role, write)
+        noted = _noted(item, seen, change, over, now)
+        self.reports.adopted(role, _adopted(item, noted, seen, over))
+        asked, change = change, self._within_breaker(role, seen, change, now)
+        self.reports.decided(role, change)
+        if not change.is_write:
+            settled = not asked.is_write and not change.refused
+            return self._keep(role, item, noted, replace(result, is_settled=settled, why=change.why or NOTHING))
+        write = _planned(change, seen.needs, f"{write_id}.{item.sequence}", provenance, self.now())
+        return self._write(_Run(role=role, item=item, noted=noted, seen=seen, change=change, write=write), result)
+
+    def _within_breaker(self, role: Arn, seen: Seen, change: RolePolicyChange, now: datetime) -> RolePolicyChange:
+        """Return the change without what the circuit breaker holds back: additions and new keys, never a revocation."""
+        held = [secret for secret in (*change.added, *sorted(change.rekeyed)) if self.gate.is_open(role, secret)]
+        if not held:
+            return change
+        self.reports.breaker_open(role, change, held)
+        secrets = {
+            secret: replace(need, is_wanted=need.is_wanted and secret not in held)
+            for secret, need in seen.needs.secrets.items()
+        }
+        return role_policy_change(seen.state, replace(seen.needs, secrets=secrets), self.rules, now)
+
+    def _forget(self, role: Arn, item: RoleItem, result: Reconciled) -> Reconciled:
+        """Drop what is known of grants on a role that is gone; its history and a hold stay."""
+        now = self.now()
+        times = (*(each.granted_at for each in item.grants), *(each.at for each in item.writes))
+        if any(is_recent(at, now) for at in times):
+            return result  # IAM may not show yet that it is there
+        return self._keep(role, item, replace(item, grants=(), writes=(), versions=()), result)
+
+    def _keep(self, role: Arn, item: RoleItem, noted: RoleItem, result: Reconciled) -> Reconciled:
+        if noted != item and not self.roles.replace(role, item, noted):
+            self.follow_ups.again(role, LOOK_AGAIN)
+        return result
+
+    def _write(self, run: "_Run", result: Reconciled) -> Reconciled:
+        role, item, change, write = run.role, run.item, run.change, run.write
+        try:
+            self.gate.admit(role, item)
+        except NotWritten as error:
+            self.reports.not_written(role, change, error)
+            return self._keep(role, item, run.noted, replace(result, why=str(error)))
+        if not self.roles.replace(role, item, replace(run.noted, writes=(*run.noted.writes, write))):
+            self.follow_ups.again(role, LOOK_AGAIN)
+            return replace(result, why="another run has planned a write since")
+        try:
+            self.gate.admit(role, self.roles.item(role))
+            if self.now() - write.at > RUN_MAX:
+                self._close(role, write, "lost", change)
+                raise NotNow("this run took too long to write what it planned")
+            if change.kind == "put":
+                self.iam.put(role, change.policy, run.seen.state, change.after)
+            else:
+                self.iam.delete(role, change.policy)
+        except (Denied, NotWritten) as error:
+            self._close(role, write, "refused", change)  # first: an open write counts as one that may have been made
+            self.reports.not_written(role, change, error)
+            return replace(result, why=str(error))
+        self.gate.count(role, (*change.added, *sorted(change.rekeyed), *change.revoked))
+        self.reports.written(role, write, change)
+        self._close(role, write, "done", change)
+        self.follow_ups.written(role, change)
+        return replace(result, written=True, added=len(change.added), revoked=len(change.revoked))
+
+    def _close(self, role: Arn, write: PolicyWrite, outcome: WriteOutcome, change: RolePolicyChange) -> None:
+        """Record the outcome of a write and its grants; a hold that was set since stays."""
+        for _ in range(5):
+            item = self.roles.item(role)
+            if self.roles.replace(role, item, _closed(item, write, outcome, change)):
+                return
+        raise NotNow(f"the outcome of the write to {role} could not be recorded")
+
+
+def _planned(
+    change: RolePolicyChange, needs: Needs, write_id: str, provenance: Provenance | None, now: datetime
+) -> PolicyWrite:
+    changed = set(change.before) ^ set(change.after)
+    touched = {str(secret) for secret in (*(each.secret for each in changed), *change.restored)}
+    return PolicyWrite(
+        id=write_id,
+        policy=change.policy,
+        at=now,
+        before=change.before,
+        after=change.after,
+        users={secret: user for secret, user in change.users.items() if secret in touched},
+        reasons={str(secret): why for secret, why in change.revoked.items()},
+        provenance=provenance,
+        for_containers=tuple(sorted(each for each in change.added if needs.secrets[each].is_for_containers)),
+        strangers=change.strangers,
+        foreign=change.foreign,
+    )
+
+
+def _noted(
+    item: RoleItem, seen: Seen, change: RolePolicyChange, over: tuple[PolicyWrite, ...], now: datetime
+) -> RoleItem:
+    """Return the item with what this run has learned: writes that are over, and what became of each grant."""
+    outcomes = {each.id: each for each in over}
+    writes = tuple(outcomes.get(each.id, each) for each in seen.state.writes)
+    born = seen.state.created_at - RUN_MAX
+    grants = (
+        _judged(record, change, seen, now)
+        for record in own_grants(seen.state, now).values()
+        if _stands(record, seen.state, now)
+    )
+    settled = [
+        each
+        for each in writes
+        if each.outcome != "planned" and ((each.at >= born and is_recent(each.at, now)) or each in over)
+    ]
+    dropped, newest = settled[:-_WRITES_KEPT], settled[-_WRITES_KEPT:]
+    kept = tuple(each for each in writes if each.outcome == "planned" or each in newest)
+    return replace(
+        item,
+        grants=tuple(sorted(grants, key=lambda each: str(each.granted.secret))),
+        role_id=seen.state.role_id,
+        writes=kept,
+        versions=(*(each for each in seen.state.versions if is_recent(each.at, now)), *_versions(dropped)),
+    )
+
+
+def _versions(writes: Iterable[PolicyWrite]) -> Iterator[PolicyVersion]:
+    for write in writes:
+        for grants in (write.before, write.after):
+            yield PolicyVersion(policy=write.policy, digest=digest(grants), at=write.at)
+
+
+def _adopted(item: RoleItem, noted: RoleItem, seen: Seen, over: Iterable[PolicyWrite]) -> tuple[GrantRecord, ...]:
+    """Return the records of grants that an earlier write left in our policy, and that were not known as ours.
+
+    What the writes that are ``over`` added is reported with them.
+    """
+    reported = {each for write in over for each in set(write.after) - set(write.before)}
+    known = {(each.granted.secret, each.granted_at) for each in item.grants}
+    shown = {each.secret for each in seen.state.own.grants}
+    return tuple(
+        each
+        for each in noted.grants
+        if (each.granted.secret, each.granted_at) not in known
+        and each.granted.secret in shown
+        and each.granted not in reported
+    )
+
+
+def _stands(record: GrantRecord, state: RoleState, now: datetime) -> bool:
+    shown = {each.secret for each in (*state.own.grants, *state.former.grants)}
+    return record.granted.secret in shown or now - record.granted_at <= SHOWS_AFTER
+
+
+def _judged(record: GrantRecord, change: RolePolicyChange, seen: Seen, now: datetime) -> GrantRecord:
+    """Return a grant record with what this run has found of its grant."""
+    secret, needs = record.granted.secret, seen.needs
+    if secret in change.confirmed and not record.is_confirmed:
+        record = replace(record, is_confirmed=True)
+    need = needs.secrets.get(secret)
+    if secret in change.unneeded:
+        is_told = needs.is_complete or needs.is_swept
+        finding = change.unneeded[secret]
+        if record.unneeded_since is not None and record.unneeded in (None, finding):
+            return replace(record, unneeded=finding)
+        return replace(record, unneeded=finding, unneeded_since=now) if is_told else record
+    if need is not None and need.is_named and need.has_consent:
+        return replace(record, unneeded=None, unneeded_since=None)
+    return record
+
+
+def _closed(item: RoleItem, write: PolicyWrite, outcome: WriteOutcome, change: RolePolicyChange) -> RoleItem:
+    """Return the item with the outcome of ``write``, and with its grants if it was done."""
+    writes = tuple(replace(each, outcome=outcome) if each.id == write.id else each for each in item.writes)
+    if outcome != "done":
+        return replace(item, writes=writes)
+    grants = {each.granted.secret: each for each in item.grants if each.granted.secret not in change.revoked}
+    after: Mapping[Arn, Granted] = {each.secret: each for each in change.after}
+    for secret in change.rekeyed & grants.keys() & after.keys():
+        grants[secret] = replace(grants[secret], granted=after[secret])
+    for secret, granted in change.added.items():
+        grants[secret] = GrantRecord(
+            granted=granted,
+            task_definition=write.users.get(str(secret), ""),
+            granted_at=write.at,
+            is_for_containers=secret in write.for_containers,
+        )
+    return replace(item, grants=tuple(grants[secret] for secret in sorted(grants)), writes=writes)

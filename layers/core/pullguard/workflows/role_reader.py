@@ -1,0 +1,138 @@
+"""Read a role and what its task definitions need, for the reconciliation of its policy.
+
+One task definition, described now, proves an addition. Only a revocation needs all dependents of the role; they are
+read when a grant is due, at most ``DEPENDENTS_MAX`` of them.
+"""
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from pullguard.checks.gather import Readers, gather, gather_about
+from pullguard.domain.arn import Arn
+from pullguard.domain.errors import NotNow, PullguardError
+from pullguard.domain.facts import Facts
+from pullguard.domain.lookup import Lookup, Missing
+from pullguard.domain.references import role_name
+from pullguard.domain.role import Role
+from pullguard.domain.role_policy import RoleItem, RoleState
+from pullguard.domain.task_definition import TaskDefinition
+from pullguard.planning.role_needs import concerned, role_needs, role_state, wanted_by
+from pullguard.planning.scope import in_scope, is_certain
+from pullguard.store.starts import StartStore
+from pullguard.store.task_definitions import TaskDefinitionStore
+from pullguard.workflows.execute import Executor
+from pullguard.workflows.reconcile_role import Seen
+
+# Each task definition is described again within one run of the function.
+DEPENDENTS_MAX: Final = 200
+_LOG: Final = logging.getLogger(__name__)
+
+
+class NotProved(PullguardError):
+    """It could not be proved that nothing needs the grants: nothing is revoked for want of a need."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DependentsReader:
+    """Reads a role for one run, whose ``readers`` ask AWS each question once.
+
+    ``witnesses`` are the task definitions that the message is about. ``sweep`` is the id of the event that a message
+    about the role names: of the sweep, if one asks. It is empty for a message about a task definition.
+    """
+
+    executor: Executor
+    readers: Readers
+    definition_store: TaskDefinitionStore
+    starts: StartStore
+    policy: str
+    witnesses: tuple[TaskDefinition, ...] = ()
+    sweep: str = ""
+
+    def read(self, role: Arn, item: RoleItem, *, every_dependent: bool = False) -> Seen | None:
+        """Return the role's state and needs; None if there is no such role. Raises ``NotNow`` if it is unreadable."""
+        found = self.readers.role(role)
+        if isinstance(found, Missing):
+            return None
+        if not isinstance(found, Role) or not isinstance(found.inline_policies, tuple):
+            raise NotNow(f"{role} and its policies could not be read: {found}")
+        state = role_state(found, item, self.policy)
+        facts, is_complete = tuple(map(self._facts, self.witnesses)), False
+        if every_dependent and self.sweep:  # a message about one task definition revokes nothing for want of a need
+            try:
+                facts, is_complete = (*facts, *self._live(found)), True
+            except NotProved as error:
+                _LOG.warning("%s", error)
+        wanted = wanted_by(facts, self.executor.rules, self.executor.mode)
+        secrets = {secret: self.readers.secret(str(secret), secret.region) for secret in concerned(state, wanted)}
+        needs = role_needs(
+            found,
+            facts,
+            secrets,
+            wanted,
+            for_containers={each.granted.secret for each in state.grants if each.is_for_containers},
+            named_elsewhere=self._named(found, state),
+            is_complete=is_complete,
+            observes=self.executor.mode == "observe",
+        )
+        return Seen(state=state, needs=needs)
+
+    def _facts(self, definition: TaskDefinition) -> Facts:
+        facts = gather_about(definition, self.readers, now=self.executor.now(), usage=True)
+        if not facts.registry_secrets:
+            return facts
+        # Only the validator asks registries: an executor reads no secret values and may not reach into a VPC.
+        entry = self.executor.ledger.entries.get(definition.arn)
+        return facts.with_accepted(entry.accepted).with_had_pulled(entry.had_pulled)
+
+    def _named(self, role: Role, state: RoleState) -> dict[Arn, bool] | None:
+        """Return which granted secrets the references in the ledger name, if the last sweep was complete."""
+        complete = self.definition_store.complete() if self.sweep else None
+        if complete is None or complete["sweep"] != self.sweep:
+            return None
+        users = set(self._users(role))
+        granted = (each.granted.secret for each in state.grants)
+        return {secret: not users.isdisjoint(self._dependents(secret)) for secret in granted}
+
+    def _users(self, role: Role) -> Iterable[Arn]:
+        return self.executor.ledger.entries.dependents(role_name(role.arn.account, role.name))
+
+    def _dependents(self, secret: Arn) -> Iterable[Arn]:
+        return self.executor.ledger.entries.dependents(str(secret))
+
+    def _live(self, role: Role) -> Iterable[Facts]:
+        """Yield the task definitions in use with the role, described now; raises ``NotProved`` if one is unknown.
+
+        A revision that counted as gone has lost its reference to the role; it may have been started since.
+        """
+        started, dependents = self._started(), {*self._users(role)}
+        if len(dependents | started) > DEPENDENTS_MAX:
+            raise NotProved(
+                f"{len(dependents)} task definitions use {role.arn}, and {len(started - dependents)} others are "
+                "started beside services: too many to describe at once, so nothing is revoked as unneeded"
+            )
+        for arn in sorted(dependents | started):
+            if arn not in dependents and not _may_use(role, self.readers.task_definition(str(arn))):
+                continue
+            facts = gather(str(arn), self.readers, now=self.executor.now(), usage=True)
+            if isinstance(facts, Missing):
+                continue
+            if not isinstance(facts, Facts) or not is_certain(facts):
+                raise NotProved(f"{arn} uses {role.arn}, or may, and what it needs could not be read")
+            if arn in started or in_scope(facts):
+                yield facts
+
+    def _started(self) -> frozenset[Arn]:
+        """Return all task definitions that rules, schedules and callers start outside services, with any role."""
+        schedules = self.starts.schedules()
+        if not isinstance(schedules, tuple):
+            raise NotProved(f"what rules and schedules start is not known: {schedules}")
+        return frozenset({*(each.task_definition for each in schedules), *self.starts.alone()})
+
+
+def _may_use(role: Role, found: Lookup[TaskDefinition]) -> bool:
+    """Whether the task definition has this execution role (see ``shares_its_role``), or could not be read."""
+    if not isinstance(found, TaskDefinition):
+        return not isinstance(found, Missing)
+    return (found.execution_role or "").rpartition("/")[2].lower() == role.name.lower()

@@ -1,0 +1,329 @@
+"""An owner ends consent while a run writes: the next looks at the role find out, and revoke what is not confirmed."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from pullguard.domain.errors import NotNow
+from pullguard.domain.messages import Review
+from pullguard.domain.policy_document import policy_document, render
+from pullguard.domain.role_policy import SHOWS_AFTER, RevocationRules
+from pullguard.domain.stop import GO_ON, Stop, switch_text
+from pullguard.store.ledger import Ledger
+from pullguard.workflows.reconcile_role import LAST_LOOK
+from pullguard.workflows.role_reports import scope
+from tests.fakes import NOW, Crash, World, container, denied, granted, key, revision_arn, role, secret, task_definition
+from tests.flows import CAUSE, OWN_POLICY
+from tests.unit.workflows.granted_role import ROLE, a_write, holder, keep, recorded
+from tests.unit.workflows.patch_role.scene import BROKEN, GHCR, HUB, Act, Acted
+
+REVIEW = Review(role=ROLE, provenance=CAUSE)
+WRITTEN = replace(BROKEN, roles=(holder(GHCR),))
+UNTAGGED = replace(WRITTEN, secrets=(secret(registry=None),))
+OBSERVED = replace(WRITTEN, roles=(holder(GHCR, tags={"pullguard:mode": "observe"}),))
+
+
+def grant(here: Act) -> None:
+    """Let the grant be written; what the world becomes meanwhile, the next look sees."""
+    here.expect(render(policy_document(granted(GHCR))))
+    assert here.patch().written
+
+
+def look(here: Act, world: World, *, after: timedelta = LAST_LOOK, occasion: str = "m-2", **changes: Any) -> Any:
+    """Let the role be looked at, as every write asks for, or a sweep."""
+    here.harness.later(seconds=after.total_seconds())
+    here.harness.world = replace(world, asked=[])
+    return here.patch(REVIEW, occasion=occasion, **changes)
+
+
+def asked(here: Act) -> list[str]:
+    """The roles of which the next sweep asks for a review."""
+    here.harness.granted_roles().ask("s-1")
+    return [each["role"] for each in here.harness.sent.bodies("grants.fifo")]
+
+
+def failures(here: Act) -> list[Any]:
+    return [each["remediation"] for each in here.harness.sent.details("Remediation Failed")]
+
+
+# --- Confirmed ---
+
+
+@pytest.mark.parametrize(
+    ("world", "seconds", "confirmed"),
+    [
+        (WRITTEN, SHOWS_AFTER.total_seconds(), True),
+        (WRITTEN, SHOWS_AFTER.total_seconds() - 1, False),
+        (BROKEN, SHOWS_AFTER.total_seconds() - 1, False),
+        (replace(WRITTEN, unreadable={str(GHCR.arn): denied()}), LAST_LOOK.total_seconds(), False),
+    ],
+    ids=["iam-shows-it-and-both-owners-consent", "it-may-be-an-older-version", "not-shown", "consent-is-unknown"],
+)
+def test_a_grant_is_confirmed_by_the_first_look_five_minutes_after_it(
+    act: Acted, ledger: Ledger, world: World, seconds: int, *, confirmed: bool
+) -> None:
+    here = act(BROKEN)
+    grant(here)
+    look(here, world, after=timedelta(seconds=seconds))
+    (record,) = ledger.roles.item(ROLE).grants
+    assert (record.granted, record.granted_at, record.is_confirmed) == (granted(GHCR)[0], NOW, confirmed)
+    assert record.task_definition == str(revision_arn())
+
+
+def test_what_is_confirmed_stays_when_consent_ends_and_people_hear_of_it_once(act: Acted, ledger: Ledger) -> None:
+    here = act(BROKEN)
+    grant(here)
+    look(here, WRITTEN)
+    for number in range(2):
+        assert look(here, UNTAGGED, occasion=f"m-{number}").withdrawn == 0
+    (detail,) = here.harness.sent.details("Remediation Planned")
+    assert "does not consent to this grant any more" in detail["remediation"]["why"]
+    assert ledger.roles.granted(ROLE) == granted(GHCR)
+
+
+# --- Not confirmed ---
+
+
+ENDED: dict[str, tuple[World, str]] = {
+    "the-secrets-tag-is-gone": (UNTAGGED, "is not opted in"),
+    "the-roles-tag-is-gone": (replace(WRITTEN, roles=(holder(GHCR, managed=False),)), "is not opted in"),
+    "a-mode-tag-was-set": (OBSERVED, "to observe only"),
+    "the-tag-names-other-roles": (
+        replace(WRITTEN, secrets=(secret(tags={"pullguard:roles": "api-*"}),)),
+        "does not name the role",
+    ),
+    "although-its-task-definition-is-gone": (replace(UNTAGGED, task_definitions=()), "is not opted in"),
+}
+
+
+@pytest.mark.parametrize(("world", "why"), ENDED.values(), ids=ENDED)
+def test_what_is_not_confirmed_is_revoked_by_the_exact_request(
+    act: Acted, ledger: Ledger, world: World, why: str
+) -> None:
+    here = act(BROKEN)
+    grant(here)
+    here.expect(None)
+    assert look(here, world).withdrawn == 1
+    assert (ledger.roles.granted(ROLE), [each.outcome for each in ledger.roles.writes(ROLE)]) == (
+        (),
+        ["written", "written"],
+    )
+    revoked = here.harness.sent.details("Remediation Completed")[-1]["remediation"]
+    assert (revoked["kind"], revoked["secret"], revoked["after"]) == ("withdraw", str(GHCR.arn), None)
+    assert why in revoked["why"]
+
+
+def test_the_next_message_about_the_task_definition_revokes_it_too(act: Acted, ledger: Ledger) -> None:
+    here = act(BROKEN)
+    grant(here)
+    here.harness.world = replace(UNTAGGED, asked=[])
+    here.expect(None)
+    assert here.patch(occasion="m-2").taken_back == 1  # a minute after it, say
+    assert ledger.roles.granted(ROLE) == ()
+
+
+def test_a_new_key_renews_nothing_so_that_the_grant_stays(act: Acted, ledger: Ledger) -> None:
+    """The secret got a key of its own, and lost its tag while that was granted: the grant was confirmed before."""
+    keyed = replace(GHCR, key=key())
+    keep(ledger, *recorded(GHCR))
+    here = act(replace(WRITTEN, secrets=(keyed,)))
+    here.expect(render(policy_document(granted(keyed))))
+    assert here.patch().written
+    lapsed = replace(WRITTEN, roles=(holder(keyed),), secrets=(replace(keyed, tags={}),))
+    assert look(here, lapsed).withdrawn == 0
+    assert ledger.roles.granted(ROLE) == granted(keyed)
+
+
+def test_what_was_granted_before_is_left(act: Acted, ledger: Ledger) -> None:
+    keep(ledger, *recorded(HUB))
+    here = act(replace(BROKEN, roles=(holder(HUB),), secrets=(GHCR, HUB)))
+    here.expect(render(policy_document(granted(GHCR, HUB))))
+    assert here.patch().written
+    here.expect(render(policy_document(granted(HUB))))
+    world = replace(UNTAGGED, roles=(holder(GHCR, HUB),), secrets=(secret(registry=None), HUB))
+    assert look(here, world).withdrawn == 1
+    assert ledger.roles.granted(ROLE) == granted(HUB)
+
+
+def test_what_aws_does_not_let_be_revoked_is_known_and_told_as_standing(act: Acted, ledger: Ledger) -> None:
+    here = act(BROKEN)
+    grant(here)
+    here.expect(None, error="AccessDenied")
+    assert look(here, UNTAGGED).withdrawn == 0
+    (record,) = ledger.roles.item(ROLE).grants
+    assert not record.is_confirmed
+    (failure,) = failures(here)
+    assert "the grant STANDS" in failure["why"]
+    assert "iam:DeleteRolePolicy" in failure["why"]
+    assert failure["snippet"] == f"aws iam delete-role-policy --role-name web-execution --policy-name {OWN_POLICY}"
+
+
+def test_every_sweep_asks_for_it_and_a_review_revokes_it(act: Acted, ledger: Ledger) -> None:
+    here = act(BROKEN)
+    assert asked(here) == []
+    grant(here)
+    here.expect(None, error="AccessDenied")
+    look(here, UNTAGGED)
+    assert asked(here) == [str(ROLE)]
+    here.expect(None)
+    assert look(here, UNTAGGED, occasion="m-3").withdrawn == 1
+    assert ledger.roles.granted(ROLE) == ()
+
+
+def test_that_it_is_gone_is_told_although_the_bus_refuses_once(act: Acted, ledger: Ledger) -> None:
+    here = act(BROKEN)
+    grant(here)
+    here.expect(None)
+    here.harness.sent.failing = ["put_events"]
+    with pytest.raises(Crash):
+        look(here, UNTAGGED)
+    assert ledger.roles.granted(ROLE) == granted(GHCR)
+    look(here, replace(UNTAGGED, roles=(role(),)), occasion="m-3")
+    assert ledger.roles.granted(ROLE) == ()
+    revoked = here.harness.sent.details("Remediation Completed")[-1]["remediation"]
+    assert (revoked["kind"], "is not opted in" in revoked["why"]) == ("withdraw", True)
+
+
+SETTLED: dict[str, tuple[World, bool]] = {
+    "somebody-has-removed-it": (replace(UNTAGGED, roles=(role(),)), False),
+    "the-role-is-gone": (replace(UNTAGGED, roles=()), False),
+    "both-owners-agree-again": (WRITTEN, True),
+}
+
+
+@pytest.mark.parametrize(("world", "kept"), SETTLED.values(), ids=SETTLED)
+def test_what_needs_no_revocation_any_more_costs_no_write(
+    act: Acted, ledger: Ledger, world: World, *, kept: bool
+) -> None:
+    here = act(BROKEN)
+    grant(here)
+    here.expect(None, error="AccessDenied")
+    look(here, UNTAGGED)
+    assert look(here, world, occasion="m-3").withdrawn == 0
+    assert ledger.roles.granted(ROLE) == (granted(GHCR) if kept else ())
+
+
+def test_of_a_role_that_was_created_again_nothing_is_revoked(act: Acted, ledger: Ledger) -> None:
+    here = act(BROKEN)
+    grant(here)
+    again = holder(GHCR, created_at=NOW + timedelta(minutes=10))
+    assert look(here, replace(UNTAGGED, roles=(again,))).withdrawn == 0
+    assert ledger.roles.granted(ROLE) == ()
+
+
+UNREADABLE: dict[str, dict[str, Any]] = {
+    "the-role": {str(ROLE): denied()},
+    "the-secret": {str(GHCR.arn): denied("secretsmanager:DescribeSecret")},
+}
+
+
+@pytest.mark.parametrize("unreadable", UNREADABLE.values(), ids=UNREADABLE)
+def test_what_cannot_be_read_stays_known(act: Acted, ledger: Ledger, unreadable: dict[str, Any]) -> None:
+    here = act(BROKEN)
+    grant(here)
+    with suppress(NotNow):
+        assert look(here, replace(UNTAGGED, unreadable=unreadable)).withdrawn == 0
+    (record,) = ledger.roles.item(ROLE).grants
+    assert not record.is_confirmed
+    here.expect(None)
+    assert look(here, UNTAGGED, occasion="m-3").withdrawn == 1
+
+
+def test_a_stack_that_only_observes_by_now_writes_nothing(act: Acted, ledger: Ledger) -> None:
+    here = act(BROKEN)
+    grant(here)
+    here.harness.mode = "observe"
+    assert "only observes" in look(here, UNTAGGED).why
+    assert ledger.roles.granted(ROLE) == granted(GHCR)
+
+
+DIED: dict[str, Callable[[Act], None]] = {
+    "before-it-was-told": lambda here: here.harness.sent.failing.append("put_events"),
+    "before-the-last-look-was-asked-for": lambda here: here.harness.sent.failing.append("send_message_batch"),
+}
+
+
+@pytest.mark.parametrize("die", DIED.values(), ids=DIED)
+def test_what_a_run_that_died_has_left_is_found_and_revoked(
+    act: Acted, ledger: Ledger, die: Callable[[Act], None]
+) -> None:
+    here = act(BROKEN)
+    here.expect(render(policy_document(granted(GHCR))))
+    die(here)
+    with pytest.raises(Crash):
+        here.patch()
+    assert asked(here) == [str(ROLE)]
+    here.expect(None)
+    assert look(here, UNTAGGED).withdrawn == 1
+    assert ledger.roles.granted(ROLE) == ()
+    assert [each["remediation"]["kind"] for each in here.harness.sent.details("Remediation Completed")] == [
+        "grant",
+        "withdraw",
+    ]
+
+
+def test_what_another_grant_of_the_same_message_has_is_judged_by_itself(act: Acted, ledger: Ledger) -> None:
+    both = task_definition(container(GHCR), container(HUB, image="docker.io/acme/proxy:1", name="proxy"))
+    here = act(replace(BROKEN, task_definitions=(both,), secrets=(GHCR, HUB)))
+    here.expect(render(policy_document(granted(GHCR, HUB))))
+    assert here.patch().written
+    here.expect(render(policy_document(granted(HUB))))
+    world = replace(here.harness.world, roles=(holder(GHCR, HUB),), secrets=(secret(registry=None), HUB))
+    assert look(here, world).withdrawn == 1
+    (record,) = ledger.roles.item(ROLE).grants
+    assert (record.granted, record.is_confirmed) == (granted(HUB)[0], True)
+
+
+# --- While writes are stopped ---
+
+STOP = Stop(by="ada", at="2026-11-23T11:59:00+00:00", reason="a bad deploy")
+
+
+@pytest.mark.parametrize("how", ["stopped", "held"])
+def test_while_it_is_stopped_or_held_not_even_a_grant_without_consent_is_revoked(
+    act: Acted, ledger: Ledger, how: str
+) -> None:
+    here = act(BROKEN)
+    grant(here)
+    if how == "stopped":
+        here.harness.stop = switch_text(STOP)
+    else:
+        ledger.roles.save_hold(ROLE, STOP)
+    assert look(here, UNTAGGED).withdrawn == 0
+    (planned,) = here.harness.sent.details("Remediation Planned")
+    assert planned["remediation"]["kind"] == "withdraw"
+    assert str(STOP) in planned["remediation"]["why"]
+    assert ledger.holds.waiting(now=here.harness.time) == (ROLE,)
+    here.harness.stop = GO_ON
+    ledger.roles.end_hold(ROLE)
+    here.expect(None)
+    assert look(here, UNTAGGED, occasion="m-3").withdrawn == 1
+
+
+def test_an_open_circuit_breaker_does_not_hold_up_the_revocation_which_is_counted(act: Acted, ledger: Ledger) -> None:
+    here = act(BROKEN, writes_per_hour=1)
+    here.harness.time = NOW.replace(minute=0)
+    grant(here)
+    here.expect(None)
+    assert look(here, UNTAGGED).withdrawn == 1
+    assert ledger.write_counts.in_hour(scope(ROLE, GHCR.arn), now=NOW) == 2
+
+
+def test_rules_and_grace_are_for_confirmed_grants_only(act: Acted) -> None:
+    here = act(BROKEN)
+    grant(here)
+    here.expect(None)
+    never = RevocationRules(unneeded=False, without_consent=False, grace=timedelta(days=365))
+    assert look(here, UNTAGGED, rules=never).withdrawn == 1
+
+
+def test_a_write_of_which_nothing_is_known_is_waited_for_before_anything_is_revoked(act: Acted, ledger: Ledger) -> None:
+    keep(ledger, writes=(a_write((), granted(GHCR), outcome="planned"),))
+    here = act(UNTAGGED)
+    assert "not known yet" in look(here, UNTAGGED, after=SHOWS_AFTER - timedelta(seconds=1)).why
+    here.expect(None)
+    assert look(here, UNTAGGED, after=timedelta(seconds=1)).withdrawn == 1

@@ -1,0 +1,647 @@
+"""One reconciliation: the order of its calls, what conflicts and deaths leave, and what keeps it from writing."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from pullguard.domain.arn import Arn
+from pullguard.domain.errors import Denied, NotNow
+from pullguard.domain.policy_document import Granted, OwnPolicy
+from pullguard.domain.role_policy import (
+    RUN_MAX,
+    SHOWS_AFTER,
+    GrantRecord,
+    Need,
+    Needs,
+    PolicyWrite,
+    RevocationRules,
+    RoleItem,
+    RolePolicyChange,
+    RoleState,
+    Unneeded,
+)
+from pullguard.domain.stop import Stop
+from pullguard.workflows.reconcile_role import LOOK_AGAIN, NOTHING, Reconciled, RoleReconciler, Seen
+from pullguard.workflows.write_checks import CannotReport, Held, NotWritten
+from tests.fakes import NOW, Crash, granted, key, revision_arn, role_arn, secret
+from tests.flows import CAUSE, OWN_POLICY
+from tests.unit.workflows.granted_role import a_write, recorded
+
+ROLE, WEB = role_arn(), str(revision_arn())
+GHCR, HUB = secret(), secret("registry/hub", "HubHub", registry="docker.io")
+KEYED = secret(key=key())
+STOP = Stop(by="ada", at="noon")
+HELD = Held("the role is held", STOP, "pullguard resume web-execution")
+DENIED = Denied("iam:PutRolePolicy", "the role web-execution", "AccessDenied")
+
+
+def wanted(one: Any) -> Need:
+    return Need(is_named=True, is_wanted=True, grant=granted(one)[0], task_definition=WEB)
+
+
+WANTED = {GHCR.arn: wanted(GHCR)}
+NOT_AGREED = {GHCR.arn: Need(has_consent=False, why_not="no tag", grant=granted(GHCR)[0])}
+
+
+@dataclass
+class Stage:
+    """The ports of a reconciliation, in memory: ``calls`` are those that were made, in order.
+
+    ``shown`` is what IAM shows of our policy, ``before`` a function to run before a call, by the call's name.
+    """
+
+    needs: dict[Arn, Need] = field(default_factory=lambda: dict(WANTED))
+    shown: tuple[Granted, ...] = ()
+    stored: RoleItem = field(default_factory=RoleItem)
+    exists: bool = True
+    complete: bool = False
+    open_breakers: set[Arn] = field(default_factory=set)
+    time: datetime = NOW
+    before: dict[str, Callable[[], Any]] = field(default_factory=dict)
+    calls: list[str] = field(default_factory=list)
+    told: list[tuple[str, Any]] = field(default_factory=list)
+
+    def _call(self, name: str) -> None:
+        self.calls.append(name)
+        if name in self.before:
+            self.before.pop(name)()
+
+    # The roles' items.
+
+    def item(self, role: Arn) -> RoleItem:
+        self._call("item")
+        return self.stored
+
+    def replace(self, role: Arn, known: RoleItem, new: RoleItem) -> bool:
+        open_ = len([each for each in new.writes if each.outcome == "planned"])
+        was_open = len([each for each in known.writes if each.outcome == "planned"])
+        self._call("plan" if open_ > was_open else "close" if open_ < was_open else "note")
+        if known.sequence != self.stored.sequence:
+            return False
+        self.stored = replace(new, sequence=known.sequence + 1)
+        return True
+
+    def touch(self, **changes: Any) -> None:
+        """Let another run, or a person, change the item."""
+        self.stored = replace(self.stored, sequence=self.stored.sequence + 1, **changes)
+
+    # The reader.
+
+    def read(self, role: Arn, item: RoleItem, *, every_dependent: bool = False) -> Seen | None:
+        self._call("read all" if every_dependent else "read")
+        own = OwnPolicy(name=OWN_POLICY, grants=self.shown)
+        state = RoleState(
+            created_at=NOW - timedelta(days=99),
+            policy=OWN_POLICY,
+            own=own,
+            grants=item.grants,
+            writes=item.writes,
+            versions=item.versions,
+        )
+        needs = Needs(secrets=self.needs, is_complete=every_dependent and self.complete, is_swept=True)
+        return Seen(state=state, needs=needs) if self.exists else None
+
+    # IAM.
+
+    def put(self, role: Arn, policy: str, state: RoleState, grants: tuple[Granted, ...]) -> None:
+        self._call("put")
+        self.shown = grants
+
+    def delete(self, role: Arn, policy: str) -> None:
+        self._call("delete")
+        self.shown = ()
+
+    # The gate.
+
+    def admit(self, role: Arn, item: RoleItem) -> None:
+        self._call("admit")
+        if item.hold is not None:
+            raise HELD
+
+    def is_open(self, role: Arn, secret: Arn) -> bool:
+        return secret in self.open_breakers
+
+    def count(self, role: Arn, secrets: Iterable[Arn]) -> None:
+        self._call("count")
+        self.told.append(("count", tuple(secrets)))
+
+    # The reports.
+
+    def left_open(self, role: Arn, write: PolicyWrite) -> None:
+        self._call("left open")
+        self.told.append(("left open", (write.id, write.outcome)))
+
+    def adopted(self, role: Arn, records: Iterable[GrantRecord]) -> None:
+        if found := tuple(records):
+            self.told.append(("adopted", found))
+
+    def decided(self, role: Arn, change: RolePolicyChange) -> None:
+        self._call("decided")
+
+    def breaker_open(self, role: Arn, change: RolePolicyChange, secrets: Iterable[Arn]) -> None:
+        self.told.append(("breaker open", tuple(secrets)))
+
+    def not_written(self, role: Arn, change: RolePolicyChange, error: Exception) -> None:
+        self._call("not written")
+        self.told.append(("not written", error))
+        if isinstance(error, CannotReport):
+            raise error
+
+    def reported(self, role: Arn, write: PolicyWrite, change: RolePolicyChange) -> None:
+        self._call("report")
+        self.told.append(("report", write.id))
+
+
+@dataclass
+class Reports:
+    """The reports, and the looks that follow: both have a method ``written``."""
+
+    stage: Stage
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stage, name)
+
+    def written(self, role: Arn, write: PolicyWrite, change: RolePolicyChange) -> None:
+        self.stage.reported(role, write, change)
+
+
+@dataclass
+class FollowUps:
+    stage: Stage
+
+    def again(self, role: Arn, after: timedelta) -> None:
+        self.stage._call("again")
+        self.stage.told.append(("again", after))
+
+    def written(self, role: Arn, change: RolePolicyChange) -> None:
+        self.stage._call("look")
+
+
+def run(stage: Stage, *, write_id: str = "m-1", rules: RevocationRules | None = None) -> Reconciled:
+    """Reconcile once; the calls of earlier runs are forgotten."""
+    stage.calls.clear()
+    stage.told.clear()
+    ports: Any = stage
+    reports: Any = Reports(stage)
+    reconciler = RoleReconciler(
+        roles=ports,
+        reader=ports,
+        iam=ports,
+        gate=ports,
+        reports=reports,
+        follow_ups=FollowUps(stage),
+        rules=rules or RevocationRules(),
+        now=lambda: stage.time,
+    )
+    return reconciler.reconcile(ROLE, write_id=write_id, provenance=CAUSE)
+
+
+def raising(error: Exception) -> Callable[[], None]:
+    def fail() -> None:
+        raise error
+
+    return fail
+
+
+def outcomes(stage: Stage) -> list[str]:
+    return [each.outcome for each in stage.stored.writes]
+
+
+# --- A write ---
+
+WRITES: dict[str, tuple[Stage, str, tuple[Granted, ...]]] = {
+    "an-addition": (Stage(), "put", granted(GHCR)),
+    "a-revocation": (
+        Stage(needs=dict(NOT_AGREED), shown=granted(GHCR), stored=RoleItem(grants=recorded(GHCR, is_confirmed=False))),
+        "delete",
+        (),
+    ),
+}
+
+
+@pytest.mark.parametrize(("stage", "call", "after"), WRITES.values(), ids=WRITES)
+def test_a_write_is_planned_made_counted_reported_and_closed_in_this_order(
+    stage: Stage, call: str, after: tuple[Granted, ...]
+) -> None:
+    result = run(replace(stage, calls=[], told=[]))
+    assert (result.written, result.is_settled) == (True, False)
+    stage = replace(stage, calls=[], told=[])
+    run(stage)
+    assert stage.calls == [
+        *("item", "read", "decided", "admit", "plan", "item", "admit", call),
+        *("count", "report", "item", "close", "look"),
+    ]
+    (write,) = stage.stored.writes
+    assert (write.id, write.at, write.after, write.outcome) == ("m-1.0", NOW, after, "done")
+    assert (write.provenance, write.policy) == (CAUSE, OWN_POLICY)
+    assert ("count", (GHCR.arn,)) in stage.told
+
+
+def test_the_plan_says_what_the_write_is_for_and_why_it_revokes() -> None:
+    records = recorded(HUB, is_confirmed=False)
+    gone = Need(has_consent=False, why_not="no tag", grant=granted(HUB)[0])
+    stage = Stage(needs={**WANTED, HUB.arn: gone}, shown=granted(HUB), stored=RoleItem(grants=records))
+    run(stage)
+    (write,) = stage.stored.writes
+    assert (write.before, write.after) == (granted(HUB), granted(GHCR))
+    assert write.users == {str(GHCR.arn): WEB, str(HUB.arn): records[0].task_definition}
+    assert write.reasons == {str(HUB.arn): "no tag"}
+
+
+def test_a_write_leaves_records_of_what_it_granted_and_none_of_what_it_revoked() -> None:
+    gone = Need(has_consent=False, why_not="no tag", grant=granted(HUB)[0])
+    records = recorded(HUB, is_confirmed=False)
+    stage = Stage(needs={**WANTED, HUB.arn: gone}, shown=granted(HUB), stored=RoleItem(grants=records))
+    assert (run(stage).added, run(stage).is_settled) == (1, True)
+    assert stage.stored.grants == (GrantRecord(granted=granted(GHCR)[0], task_definition=WEB, granted_at=NOW),)
+
+
+def test_a_new_key_renews_no_record() -> None:
+    (record,) = recorded(GHCR)
+    stage = Stage(needs={GHCR.arn: wanted(KEYED)}, shown=granted(GHCR), stored=RoleItem(grants=(record,)))
+    assert run(stage).written
+    assert stage.stored.grants == (replace(record, granted=granted(KEYED)[0]),)
+    assert ("count", (GHCR.arn,)) in stage.told
+
+
+def test_two_writes_of_one_message_have_ids_of_their_own() -> None:
+    stage = Stage()
+    run(stage)
+    stage.needs[HUB.arn] = wanted(HUB)
+    run(stage)
+    first, second = (each.id for each in stage.stored.writes)
+    assert first != second
+    assert second.startswith("m-1.")
+
+
+# --- No write ---
+
+NO_WRITE: dict[str, tuple[Stage, list[str], str]] = {
+    "nothing-is-wanted": (Stage(needs={}), ["item", "read", "decided"], NOTHING),
+    "it-is-granted": (Stage(shown=granted(GHCR)), ["item", "read", "decided"], NOTHING),
+    "there-is-no-such-role": (Stage(exists=False), ["item", "read"], "there is no such role"),
+}
+
+
+@pytest.mark.parametrize(("stage", "calls", "why"), NO_WRITE.values(), ids=NO_WRITE)
+def test_where_nothing_is_to_be_written_nothing_is_planned(stage: Stage, calls: list[str], why: str) -> None:
+    result = run(stage)
+    assert (result.written, result.is_settled, result.why) == (False, True, why)
+    assert (stage.calls, stage.stored) == (calls, RoleItem())
+
+
+def test_what_a_run_has_learned_is_noted_without_a_write() -> None:
+    (record,) = recorded(GHCR, is_confirmed=False)
+    stage = Stage(shown=granted(GHCR), stored=RoleItem(grants=(record,)))
+    run(stage)
+    assert stage.calls[-1] == "note"
+    assert stage.stored == RoleItem(sequence=1, grants=(replace(record, is_confirmed=True),))
+    run(stage)
+    assert "note" not in stage.calls
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_since_when_a_grant_is_unneeded_is_noted_and_forgotten(*, named: bool) -> None:
+    (record,) = recorded(GHCR, unneeded_since=NOW - timedelta(days=1) if named else None)
+    needs = {GHCR.arn: Need(is_named=named, grant=granted(GHCR)[0])}
+    stage = Stage(needs=needs, shown=granted(GHCR), stored=RoleItem(grants=(record,)))
+    assert not run(stage).written
+    finding: Unneeded | None = None if named else "grant-unneeded"
+    since = None if named else NOW
+    assert stage.stored.grants == (replace(record, unneeded_since=since, unneeded=finding),)
+
+
+def test_a_grant_for_containers_is_recorded_as_such() -> None:
+    stage = Stage(needs={GHCR.arn: replace(wanted(GHCR), is_for_containers=True), HUB.arn: wanted(HUB)})
+    assert run(stage).written
+    assert {each.granted.secret: each.is_for_containers for each in stage.stored.grants} == {
+        GHCR.arn: True,
+        HUB.arn: False,
+    }
+
+
+def test_another_finding_begins_another_grace_period() -> None:
+    since = NOW - timedelta(days=20)
+    (record,) = recorded(GHCR, unneeded_since=since, unneeded="grant-without-consent")
+    needs = {GHCR.arn: Need(is_named=False, grant=granted(GHCR)[0])}
+    stage = Stage(needs=needs, shown=granted(GHCR), stored=RoleItem(grants=(record,)))
+    assert not run(stage, rules=RevocationRules(unneeded=True)).written
+    assert stage.stored.grants == (replace(record, unneeded_since=NOW, unneeded="grant-unneeded"),)
+
+
+def test_of_many_writes_in_a_row_the_last_counts_whichever_of_them_iam_shows() -> None:
+    """Eighty families of one role are eighty writes in a minute: IAM may show any of their versions."""
+    many = [secret(f"registry/{number:02}") for number in range(12)]
+    stage = Stage()
+    for number in range(1, 13):
+        stage.needs = {each.arn: wanted(each) for each in many[:number]}
+        stage.shown = ()
+        assert run(stage, write_id=f"m-{number}").written
+        assert set(stage.shown) == set(granted(*many[:number]))
+        stage.time += timedelta(seconds=5)
+
+
+def test_what_is_known_of_a_role_that_is_gone_is_dropped() -> None:
+    stage = Stage(exists=False, stored=RoleItem(grants=recorded(GHCR, granted_at=NOW - SHOWS_AFTER)))
+    assert not run(stage).written
+    assert stage.stored.grants == ()
+
+
+def test_a_write_of_another_clock_keeps_nothing_from_being_written() -> None:
+    ahead = a_write((), (), id="m-0", at=NOW + timedelta(days=400), outcome="planned")
+    stage = Stage(stored=RoleItem(writes=(ahead,)))
+    assert run(stage).written
+
+
+def test_a_record_of_what_iam_has_not_shown_for_five_minutes_is_dropped() -> None:
+    stage = Stage(needs={}, stored=RoleItem(grants=recorded(GHCR, granted_at=NOW - SHOWS_AFTER)))
+    kept = []
+    for _ in range(2):
+        run(stage)
+        kept.append(len(stage.stored.grants))
+        stage.time += timedelta(seconds=1)
+    assert kept == [1, 0]
+
+
+# --- The last write's outcome ---
+
+
+@pytest.mark.parametrize("minutes", [0, 4.99])
+def test_while_the_last_write_is_open_a_run_waits_and_asks_again(minutes: float) -> None:
+    stage = Stage(stored=RoleItem(writes=(a_write((), granted(HUB), outcome="planned"),)))
+    stage.time += timedelta(minutes=minutes)
+    result = run(stage)
+    assert (result.written, result.is_settled, "not known yet" in result.why) == (False, False, True)
+    assert (stage.calls, stage.told) == (["item", "read", "again"], [("again", LOOK_AGAIN)])
+
+
+@pytest.mark.parametrize(
+    ("shown", "outcome"), [(granted(HUB), "done"), ((), "lost")], ids=["iam-shows-it", "iam-does-not-show-it"]
+)
+def test_five_minutes_later_it_is_reported_under_its_id_and_closed(shown: tuple[Granted, ...], outcome: str) -> None:
+    dead = a_write((), granted(HUB), outcome="planned", users={str(HUB.arn): WEB})
+    stage = Stage(needs={HUB.arn: Need()}, shown=shown, stored=RoleItem(writes=(dead,)))
+    stage.time += SHOWS_AFTER
+    assert not run(stage).written
+    assert stage.told == [("left open", ("m-0.0", outcome))]
+    assert stage.calls == ["item", "read", "left open", "decided", "close"]
+    assert outcomes(stage) == [outcome]
+    kept = [(each.granted, each.task_definition, each.granted_at) for each in stage.stored.grants]
+    assert kept == [(granted(HUB)[0], WEB, NOW)] * (outcome == "done")
+
+
+def test_the_next_run_closes_the_dead_one_and_writes() -> None:
+    dead = a_write((), granted(HUB), outcome="planned")
+    stage = Stage(stored=RoleItem(writes=(dead,)))
+    stage.time += SHOWS_AFTER
+    assert run(stage).written
+    assert outcomes(stage) == ["lost", "done"]
+
+
+def test_what_an_earlier_write_left_without_a_record_is_adopted_and_reported() -> None:
+    """Two runs died: the second one's plan shows the first one's grant as standing."""
+    dead = a_write(granted(HUB), granted(GHCR, HUB), outcome="planned", users={str(HUB.arn): WEB})
+    stage = Stage(shown=granted(GHCR, HUB), stored=RoleItem(writes=(dead,)))
+    stage.time += SHOWS_AFTER
+    run(stage)
+    (kind, records), *_ = [each for each in stage.told if each[0] == "adopted"]
+    assert (kind, [each.granted for each in records]) == ("adopted", list(granted(HUB)))
+    assert {each.granted for each in stage.stored.grants} == set(granted(GHCR, HUB))
+
+
+def died(stage: Stage, call: str) -> None:
+    stage.before[call] = raising(Crash(call))
+    with pytest.raises(Crash):
+        run(stage)
+
+
+DEATHS: dict[str, tuple[list[str], int, bool]] = {
+    # What is left of the writes, how many reports the next runs make, and whether they write.
+    "plan": ([], 0, True),
+    "put": (["planned"], 1, True),
+    "count": (["planned"], 1, False),
+    "report": (["planned"], 1, False),
+    "close": (["planned"], 1, False),
+    "look": (["done"], 0, False),
+}
+
+
+@pytest.mark.parametrize(("call", "expected"), DEATHS.items(), ids=DEATHS)
+def test_a_run_may_die_before_any_call_and_the_next_ones_make_it_good(
+    call: str, expected: tuple[list[str], int, bool]
+) -> None:
+    left, reports, writes = expected
+    stage = Stage()
+    died(stage, call)
+    assert outcomes(stage) == left
+    if left == ["planned"]:
+        assert "not known yet" in run(stage).why
+        stage.time += SHOWS_AFTER
+    assert run(stage, write_id="m-2").written is writes
+    assert [name for name, _ in stage.told].count("left open") == reports
+    assert "planned" not in outcomes(stage)
+    assert [each.granted for each in stage.stored.grants] == list(granted(GHCR))
+    assert stage.shown == granted(GHCR)
+
+
+# --- Conflicts ---
+
+
+def test_a_plan_that_another_run_has_overtaken_is_not_made_and_is_looked_at_again() -> None:
+    stage = Stage()
+    stage.before["plan"] = stage.touch
+    result = run(stage)
+    assert (result.written, result.is_settled, "another run" in result.why) == (False, False, True)
+    assert (stage.shown, outcomes(stage), stage.told) == ((), [], [("again", LOOK_AGAIN)])
+    assert run(stage).written
+
+
+def test_a_note_that_another_run_has_overtaken_is_looked_at_again() -> None:
+    stage = Stage(shown=granted(GHCR), stored=RoleItem(grants=recorded(GHCR, is_confirmed=False)))
+    stage.before["note"] = stage.touch
+    run(stage)
+    assert ("again", LOOK_AGAIN) in stage.told
+    assert not stage.stored.grants[0].is_confirmed
+
+
+def test_a_hold_that_is_set_while_a_write_is_made_stays_when_it_is_closed() -> None:
+    stage = Stage()
+    stage.before["close"] = lambda: stage.touch(hold=STOP)
+    assert run(stage).written
+    assert (stage.stored.hold, outcomes(stage)) == (STOP, ["done"])
+    assert stage.calls.count("close") == 2
+
+
+def test_an_outcome_that_cannot_be_recorded_sends_the_message_back() -> None:
+    stage = Stage()
+
+    def again() -> None:
+        stage.touch()
+        stage.before["close"] = again
+
+    stage.before["close"] = again
+    with pytest.raises(NotNow, match="could not be recorded"):
+        run(stage)
+    assert outcomes(stage) == ["planned"]
+    assert "look" not in stage.calls
+
+
+# --- What keeps it from writing ---
+
+
+def test_a_hold_keeps_it_from_planning() -> None:
+    stage = Stage(stored=RoleItem(hold=STOP))
+    result = run(stage)
+    assert (result.written, result.is_settled, result.why) == (False, False, str(HELD))
+    assert (stage.told, outcomes(stage), stage.shown) == ([("not written", HELD)], [], ())
+
+
+def test_a_hold_does_not_keep_it_from_noting_what_it_has_learned() -> None:
+    stage = Stage(
+        needs={**WANTED, HUB.arn: Need(is_named=True, grant=granted(HUB)[0])},
+        shown=granted(HUB),
+        stored=RoleItem(hold=STOP, grants=recorded(HUB, is_confirmed=False)),
+    )
+    run(stage)
+    assert [each.is_confirmed for each in stage.stored.grants] == [True]
+
+
+BETWEEN: dict[str, tuple[Exception, type[Exception] | None]] = {
+    "a-stop": (Held("everything is stopped", STOP, "pullguard resume"), None),
+    "no-answer": (CannotReport("the stop parameter cannot be read"), CannotReport),
+}
+
+
+@pytest.mark.parametrize(("error", "raised"), BETWEEN.values(), ids=BETWEEN)
+def test_a_stop_between_the_plan_and_the_write_closes_the_plan_as_refused(
+    error: NotWritten, raised: type[Exception] | None
+) -> None:
+    stage = Stage()
+
+    def plan() -> None:
+        stage.before["admit"] = raising(error)
+
+    stage.before["plan"] = plan
+    if raised is None:
+        assert run(stage).why == str(error)
+    else:
+        with pytest.raises(raised):
+            run(stage)
+    assert (outcomes(stage), stage.shown, stage.stored.grants) == (["refused"], (), ())
+    assert stage.told == [("not written", error)]
+    assert run(stage).written  # at once: it is known that nothing was written
+
+
+def test_a_hold_between_the_plan_and_the_write_closes_the_plan_as_refused() -> None:
+    stage = Stage()
+    stage.before["item"] = lambda: stage.before.update(item=lambda: stage.touch(hold=STOP))
+    assert run(stage).why == str(HELD)
+    assert (outcomes(stage), stage.stored.hold, stage.shown) == (["refused"], STOP, ())
+
+
+def test_what_iam_refuses_is_closed_before_it_is_reported() -> None:
+    stage = Stage()
+    stage.before["put"] = raising(DENIED)
+    result = run(stage)
+    assert (result.written, result.is_settled, result.why) == (False, False, str(DENIED))
+    assert stage.calls[-3:] == ["item", "close", "not written"]
+    assert (outcomes(stage), stage.stored.grants, stage.told) == (["refused"], (), [("not written", DENIED)])
+
+
+def test_the_record_of_a_grant_whose_revocation_iam_refuses_stays() -> None:
+    records = recorded(GHCR, is_confirmed=False)
+    stage = Stage(needs=dict(NOT_AGREED), shown=granted(GHCR), stored=RoleItem(grants=records))
+    stage.before["delete"] = raising(DENIED)
+    run(stage)
+    assert (outcomes(stage), stage.stored.grants) == (["refused"], records)
+
+
+def test_a_write_without_an_answer_stays_open_and_the_message_comes_back() -> None:
+    stage = Stage()
+    stage.before["put"] = raising(NotNow("IAM answered with 500"))
+    with pytest.raises(NotNow):
+        run(stage)
+    assert (outcomes(stage), stage.told) == (["planned"], [])
+
+
+def test_a_run_that_took_too_long_writes_nothing_and_says_so() -> None:
+    stage = Stage()
+
+    def dawdle() -> None:
+        stage.time += RUN_MAX + timedelta(seconds=1)
+
+    stage.before["plan"] = dawdle
+    with pytest.raises(NotNow, match="took too long"):
+        run(stage)
+    assert (outcomes(stage), stage.shown) == (["lost"], ())
+    assert run(stage).written
+
+
+# --- The breaker ---
+
+
+def test_an_open_breaker_holds_back_the_addition_that_it_is_for() -> None:
+    stage = Stage(needs={**WANTED, HUB.arn: wanted(HUB)}, open_breakers={HUB.arn})
+    assert run(stage).added == 1
+    assert stage.shown == granted(GHCR)
+    assert ("breaker open", (HUB.arn,)) in stage.told
+
+
+def test_an_open_breaker_for_all_leaves_nothing_to_write_and_nothing_settled() -> None:
+    stage = Stage(open_breakers={GHCR.arn})
+    result = run(stage)
+    assert (result.written, result.is_settled) == (False, False)
+    assert stage.told == [("breaker open", (GHCR.arn,))]
+    assert "plan" not in stage.calls
+
+
+def test_an_open_breaker_holds_back_a_new_key() -> None:
+    stage = Stage(
+        needs={GHCR.arn: wanted(KEYED)},
+        shown=granted(GHCR),
+        stored=RoleItem(grants=recorded(GHCR)),
+        open_breakers={GHCR.arn},
+    )
+    assert not run(stage).written
+    assert stage.shown == granted(GHCR)
+
+
+def test_an_open_breaker_holds_back_no_revocation() -> None:
+    stage = Stage(
+        needs=dict(NOT_AGREED),
+        shown=granted(GHCR),
+        stored=RoleItem(grants=recorded(GHCR, is_confirmed=False)),
+        open_breakers={GHCR.arn},
+    )
+    assert run(stage).revoked == 1
+    assert stage.told[0] == ("count", (GHCR.arn,))
+
+
+# --- All dependents ---
+
+AGED = timedelta(days=20)
+UNNEEDED = {GHCR.arn: Need(is_named=False, grant=granted(GHCR)[0])}
+
+
+@pytest.mark.parametrize("complete", [True, False], ids=["all-were-read", "not-all-could-be-read"])
+def test_a_grant_that_is_due_is_revoked_if_all_dependents_were_read(*, complete: bool) -> None:
+    records = recorded(GHCR, unneeded_since=NOW - AGED)
+    stage = Stage(needs=dict(UNNEEDED), shown=granted(GHCR), stored=RoleItem(grants=records), complete=complete)
+    assert run(stage, rules=RevocationRules(unneeded=True)).revoked == complete
+    assert stage.calls[:3] == ["item", "read", "read all"]
+    assert stage.shown == (() if complete else granted(GHCR))
+
+
+@pytest.mark.parametrize(
+    ("rules", "since"),
+    [(RevocationRules(), NOW - AGED), (RevocationRules(unneeded=True), NOW - timedelta(days=1))],
+    ids=["not-to-be-revoked", "within-the-grace"],
+)
+def test_dependents_are_read_only_for_what_is_due(rules: RevocationRules, since: datetime) -> None:
+    records = recorded(GHCR, unneeded_since=since)
+    stage = Stage(needs=dict(UNNEEDED), shown=granted(GHCR), stored=RoleItem(grants=records), complete=True)
+    assert not run(stage, rules=rules).written
+    assert "read all" not in stage.calls
