@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pullguard.alerts import FORMATS, MESSAGE_MAX_BYTES, Alert, Format, compose
+from pullguard.alerts import MESSAGE_MAX_BYTES, Alert, compose
+from pullguard.domain.alert_format import FORMATS, Format
 from pullguard.domain.findings import Remedy
 from tests.unit.alerts.attacks import ATTACKS, attacked
 from tests.unit.alerts.notices import (

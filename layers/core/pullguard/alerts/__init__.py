@@ -13,16 +13,14 @@ are its three forms, made of ``headline``, ``paragraphs`` and ``links``. ``affec
 its dependents; all external text goes through ``foreign``.
 """
 
-from pullguard.alerts.alert import FORMATS, Alert, Format, compose
+from pullguard.alerts.alert import Alert, compose
 from pullguard.alerts.deed import describe
 from pullguard.alerts.notice import Notice, NoticeKind
 from pullguard.alerts.structured import MESSAGE_MAX_BYTES
 
 __all__ = [
-    "FORMATS",
     "MESSAGE_MAX_BYTES",
     "Alert",
-    "Format",
     "Notice",
     "NoticeKind",
     "compose",

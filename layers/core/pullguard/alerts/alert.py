@@ -3,16 +3,14 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias, assert_never
+from typing import assert_never
 
 from pullguard.alerts.chat import as_chat
 from pullguard.alerts.headline import attributes_of, subject_of
 from pullguard.alerts.notice import Notice
 from pullguard.alerts.structured import as_json
 from pullguard.alerts.text import as_text
-
-Format: TypeAlias = Literal["text", "json", "chat"]
-FORMATS: tuple[Format, ...] = ("text", "json", "chat")
+from pullguard.domain.alert_format import Format
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, get_args
 
-from pullguard.alerts import FORMATS, Format
 from pullguard.domain.actions import MODES, Mode
+from pullguard.domain.alert_format import FORMATS, Format
 from pullguard.domain.errors import Misconfigured, shown
 
 PREFIX = "PULLGUARD_"

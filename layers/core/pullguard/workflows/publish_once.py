@@ -5,8 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from pullguard.alerts import Format, Notice, compose
+from pullguard.alerts import Notice, compose
 from pullguard.aws.messaging import Topic
+from pullguard.domain.alert_format import Format
 from pullguard.store.ledger import Ledger
 
 # How long a claim on an alert lasts: if a run crashes before it publishes, the next run takes over.
