@@ -12,7 +12,9 @@ from pullguard.domain.facts import Facts
 from pullguard.domain.lookup import Lookup
 from pullguard.domain.policy_document import INLINE_POLICIES_MAX_CHARS, render
 from pullguard.domain.role import Role
-from pullguard.domain.role_policy import RevocationRules, RoleItem, RolePolicyChange, RoleState, role_policy_change
+from pullguard.domain.role_item import RoleItem
+from pullguard.domain.role_policy import RevocationRules, RolePolicyChange, role_policy_change
+from pullguard.domain.role_state import RoleState
 from pullguard.domain.secret import Secret
 from pullguard.domain.usage import Usage
 from pullguard.planning.planner import Rules, make_plan

@@ -7,7 +7,7 @@ import pytest
 
 from pullguard.domain.messages import RECEIVES_MAX
 from pullguard.domain.provenance import KEPT
-from pullguard.domain.role_policy import RUN_MAX, SHOWS_AFTER
+from pullguard.domain.role_item import RUN_MAX, SHOWS_AFTER
 from pullguard.events import BRANCHES
 from pullguard.runtime.bootstrap import Deployment
 from pullguard.runtime.settings import PREFIX, SANDBOX_ONLY

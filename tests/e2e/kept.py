@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from pullguard.domain.arn import Arn
 from pullguard.domain.policy_document import Granted
-from pullguard.domain.role_policy import SHOWS_AFTER, GrantRecord, PolicyWrite
+from pullguard.domain.role_item import SHOWS_AFTER, GrantRecord, PolicyWrite
 from pullguard.store.ledger import Ledger
 from sandbox.demo.evidence import OWN_POLICY, only, reading
 from tests.e2e.attack import DONE, OPENED, PLANNED, REFUSED, RESOLVED, Mount, Statements, attack

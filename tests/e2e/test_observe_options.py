@@ -10,7 +10,7 @@ import pytest
 
 from pullguard.domain.arn import Arn
 from pullguard.domain.policy_document import Granted, policy_document, render
-from pullguard.domain.role_policy import GrantRecord
+from pullguard.domain.role_item import GrantRecord
 from pullguard.store.ledger import Ledger
 from sandbox.demo.evidence import OWN_POLICY
 from sandbox.demo.progress import Progress, insist

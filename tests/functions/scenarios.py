@@ -14,7 +14,7 @@ from pullguard.domain.messages import LISTED, Review, ValidationRequest
 from pullguard.domain.policy_document import POLICY_NAME, Granted, parse_own, policy_document, render
 from pullguard.domain.provenance import Provenance
 from pullguard.domain.references import role_name, secret_name
-from pullguard.domain.role_policy import GrantRecord
+from pullguard.domain.role_item import GrantRecord
 from pullguard.domain.verification import Verification
 from pullguard.store.entries import Entry
 from pullguard.store.ledger import Ledger

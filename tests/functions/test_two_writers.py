@@ -19,7 +19,7 @@ from pullguard.domain.arn import Arn
 from pullguard.domain.messages import ValidationRequest
 from pullguard.domain.policy_document import parse_own
 from pullguard.domain.provenance import Provenance
-from pullguard.domain.role_policy import SHOWS_AFTER
+from pullguard.domain.role_item import SHOWS_AFTER
 from tests.functions.application import LANES, QUEUES, VISIBILITY_TIMEOUT, Application
 from tests.functions.scenarios import REVOKING, ROLE, hold_unused, ledger_of, open_writes, sweep_finds_it_unused
 from tests.functions.stack import OWN_POLICY, Stack

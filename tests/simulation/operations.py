@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from pullguard.domain.policy_document import Granted
-from pullguard.domain.role_policy import GrantRecord
+from pullguard.domain.role_item import GrantRecord
 from tests.simulation.truth import (
     FOREIGN,
     FORMER,

@@ -11,17 +11,9 @@ from typing import TYPE_CHECKING, Any
 from pullguard.domain.arn import Arn
 from pullguard.domain.errors import Denied, NotNow
 from pullguard.domain.policy_document import Granted
-from pullguard.domain.role_policy import (
-    RUN_MAX,
-    GrantRecord,
-    Need,
-    Needs,
-    PolicyWrite,
-    RoleItem,
-    RolePolicyChange,
-    RoleState,
-    WriteOutcome,
-)
+from pullguard.domain.role_item import RUN_MAX, GrantRecord, PolicyWrite, RoleItem, WriteOutcome
+from pullguard.domain.role_policy import Need, Needs, RolePolicyChange
+from pullguard.domain.role_state import RoleState
 from pullguard.domain.stop import Stop
 from pullguard.workflows.reconcile_role import LAST_LOOK, Seen
 from pullguard.workflows.write_checks import Held

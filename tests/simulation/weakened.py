@@ -7,18 +7,12 @@ from datetime import datetime, timedelta
 from typing import Any
 from unittest.mock import patch
 
-from pullguard.domain import role_policy
+from pullguard.domain import role_policy, role_state
 from pullguard.domain.arn import Arn
 from pullguard.domain.policy_document import Granted
-from pullguard.domain.role_policy import (
-    GrantRecord,
-    Needs,
-    RevocationRules,
-    RolePolicyChange,
-    RoleState,
-    own_grants,
-    role_policy_change,
-)
+from pullguard.domain.role_item import GrantRecord
+from pullguard.domain.role_policy import Needs, RevocationRules, RolePolicyChange, role_policy_change
+from pullguard.domain.role_state import RoleState, own_grants
 from pullguard.workflows import reconcile_role
 
 # What World(without=…) knows: the condition on the sequence number, the complete reading before a revocation, other
@@ -80,13 +74,13 @@ def _tidied_at_once(draft: Any, ours: Iterable[Granted], own: Mapping[Arn, objec
     return change if drop else None
 
 
-_recent = role_policy._recent
+_recent = role_state.recent_writes
 _PATCHES: dict[str, tuple[tuple[object, str, object], ...]] = {
-    "base": ((role_policy, "_present", lambda shown, *_: shown.grants),),
+    "base": ((role_policy, "present", lambda shown, *_: shown.grants),),
     "wait for the outcome": (
         (
             role_policy,
-            "_recent",
+            "recent_writes",
             lambda state, now: tuple(each for each in _recent(state, now) if each.outcome == "done"),
         ),
     ),

@@ -18,7 +18,8 @@ from greenlet import getcurrent, greenlet  # type: ignore[import-untyped]
 from pullguard.domain.arn import Arn
 from pullguard.domain.errors import NotNow
 from pullguard.domain.policy_document import Granted
-from pullguard.domain.role_policy import RevocationRules, RoleItem, RolePolicyChange
+from pullguard.domain.role_item import RoleItem
+from pullguard.domain.role_policy import RevocationRules, RolePolicyChange
 from pullguard.workflows.reconcile_role import RoleReconciler
 from tests.simulation.histories import CHAOS_S, Operation
 from tests.simulation.judges import Judges, Violation

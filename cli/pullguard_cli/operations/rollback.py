@@ -16,7 +16,7 @@ from pullguard.domain.lookup import Document
 from pullguard.domain.policy_document import POLICY_NAME, Granted, OwnPolicy, read_own, render
 from pullguard.domain.provenance import Provenance
 from pullguard.domain.role import Role
-from pullguard.domain.role_policy import RUN_MAX, GrantRecord, PolicyWrite, RoleItem
+from pullguard.domain.role_item import RUN_MAX, GrantRecord, PolicyWrite, RoleItem
 from pullguard.domain.write_history import Write, additions
 from pullguard_cli.asking import confirmed
 from pullguard_cli.deployment import Deployment, aws_errors

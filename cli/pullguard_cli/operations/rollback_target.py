@@ -12,7 +12,7 @@ from pullguard.domain.errors import shown
 from pullguard.domain.lookup import NotAsked, Unreadable
 from pullguard.domain.policy_document import Granted, OwnPolicy, parse_own
 from pullguard.domain.role import Role
-from pullguard.domain.role_policy import RUN_MAX
+from pullguard.domain.role_item import RUN_MAX
 from pullguard.domain.secret import Secret
 from pullguard.domain.write_history import Write
 from pullguard_cli.deployment import Deployment

@@ -15,7 +15,7 @@ from pullguard.domain.findings import Finding
 from pullguard.domain.lookup import Lookup
 from pullguard.domain.opt_in import effective_mode
 from pullguard.domain.role import Role
-from pullguard.domain.role_policy import RoleItem
+from pullguard.domain.role_item import RoleItem
 from pullguard.domain.secret import Secret
 from pullguard.planning.planner import Rules
 from pullguard.planning.scope import in_scope, tags_of

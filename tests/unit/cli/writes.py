@@ -9,7 +9,7 @@ from moto.iam.models import iam_backends
 from pullguard.domain.arn import Arn
 from pullguard.domain.policy_document import Granted, own_policy_name, parse_own, policy_document, render
 from pullguard.domain.provenance import Provenance
-from pullguard.domain.role_policy import GrantRecord, PolicyWrite, WriteOutcome
+from pullguard.domain.role_item import GrantRecord, PolicyWrite, WriteOutcome
 from tests.fakes import NOW
 from tests.unit.cli.conftest import Run, in_account
 from tests.unit.cli.deployed import Stack, create

@@ -11,21 +11,11 @@ from hypothesis import strategies as st
 
 from pullguard.domain.arn import Arn
 from pullguard.domain.policy_document import INLINE_POLICIES_MAX_CHARS, POLICY_NAME, Granted, OwnPolicy, read_own
-from pullguard.domain.role_policy import (
-    SHOWS_AFTER,
-    GrantRecord,
-    Need,
-    Needs,
-    PolicyWrite,
-    RevocationRules,
-    RolePolicyChange,
-    RoleState,
-    WriteOutcome,
-    closed,
-    own_grants,
-    role_policy_change,
-)
+from pullguard.domain.role_item import SHOWS_AFTER, GrantRecord, PolicyWrite, WriteOutcome
+from pullguard.domain.role_policy import Need, Needs, RevocationRules, RolePolicyChange, role_policy_change
+from pullguard.domain.role_state import RoleState, closed, own_grants
 from tests.fakes import NOW, key, secret_arn
+from tests.unit.domain.role_states import done
 
 OURS, FORMER = f"{POLICY_NAME}-us-east-1", POLICY_NAME
 SECRETS = tuple(secret_arn(f"registry/{name}") for name in "abcde")
@@ -286,16 +276,7 @@ def recorded(case: Case) -> RoleState:
     grants = {secret: each for secret, each in case.ours.items() if secret not in change.revoked}
     for secret, each in change.added.items():
         grants[secret] = GrantRecord(granted=each, task_definition="web:7", granted_at=NOW)
-    done = PolicyWrite(
-        id="this",
-        policy=change.policy,
-        at=NOW,
-        before=change.before,
-        after=change.after,
-        strangers=change.strangers,
-        outcome="done",
-    )
-    writes = (*(over.get(each.id, each) for each in case.state.writes), done)
+    writes = (*(over.get(each.id, each) for each in case.state.writes), done(change, NOW))
     return replace(case.state, grants=tuple(grants.values()), writes=writes)
 
 

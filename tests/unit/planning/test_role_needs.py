@@ -12,7 +12,8 @@ from pullguard.domain.facts import Facts
 from pullguard.domain.lookup import Lookup, Missing
 from pullguard.domain.policy_document import POLICY_NAME, Granted, own_policy_name, policy_document, total_size_chars
 from pullguard.domain.role import NamedPolicy, Role
-from pullguard.domain.role_policy import GrantRecord, Need, PolicyWrite, RoleItem
+from pullguard.domain.role_item import GrantRecord, PolicyWrite, RoleItem
+from pullguard.domain.role_policy import Need
 from pullguard.domain.secret import Secret
 from pullguard.domain.usage import Usage
 from pullguard.planning.planner import Rules

@@ -13,7 +13,7 @@ from pullguard.domain.errors import MalformedItem
 from pullguard.domain.lookup import NotAsked, Unreadable
 from pullguard.domain.policy_document import Granted
 from pullguard.domain.records import from_record, to_record
-from pullguard.domain.role_policy import GrantRecord, PolicyWrite, RoleItem
+from pullguard.domain.role_item import GrantRecord, PolicyWrite, RoleItem
 from pullguard.domain.secret import RotationEnd
 from pullguard.domain.stop import Stop
 from pullguard.domain.usage import ScheduleUse

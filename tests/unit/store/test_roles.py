@@ -9,7 +9,7 @@ import pytest
 from pullguard.domain.errors import MalformedItem, NotNow
 from pullguard.domain.policy_document import Granted, policy_document, render
 from pullguard.domain.provenance import Provenance
-from pullguard.domain.role_policy import GrantRecord, PolicyWrite, RoleItem, WriteOutcome
+from pullguard.domain.role_item import GrantRecord, PolicyWrite, RoleItem, WriteOutcome
 from pullguard.domain.stop import Stop
 from pullguard.store.ledger import Ledger
 from pullguard.store.table import HISTORY_KEPT_S

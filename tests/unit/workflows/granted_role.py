@@ -7,7 +7,7 @@ from typing import Any
 from pullguard.domain.arn import Arn
 from pullguard.domain.policy_document import Granted, policy_document
 from pullguard.domain.role import NamedPolicy, Role
-from pullguard.domain.role_policy import GrantRecord, PolicyWrite, WriteOutcome
+from pullguard.domain.role_item import GrantRecord, PolicyWrite, WriteOutcome
 from pullguard.domain.secret import Secret
 from pullguard.store.ledger import Ledger
 from tests.fakes import NOW, granted, revision_arn, role, role_arn

@@ -10,19 +10,9 @@ import pytest
 from pullguard.domain.arn import Arn
 from pullguard.domain.errors import Denied, NotNow
 from pullguard.domain.policy_document import Granted, OwnPolicy
-from pullguard.domain.role_policy import (
-    RUN_MAX,
-    SHOWS_AFTER,
-    GrantRecord,
-    Need,
-    Needs,
-    PolicyWrite,
-    RevocationRules,
-    RoleItem,
-    RolePolicyChange,
-    RoleState,
-    Unneeded,
-)
+from pullguard.domain.role_item import RUN_MAX, SHOWS_AFTER, GrantRecord, PolicyWrite, RoleItem, Unneeded
+from pullguard.domain.role_policy import Need, Needs, RevocationRules, RolePolicyChange
+from pullguard.domain.role_state import RoleState
 from pullguard.domain.stop import Stop
 from pullguard.workflows.reconcile_role import LOOK_AGAIN, NOTHING, Reconciled, RoleReconciler, Seen
 from pullguard.workflows.write_checks import CannotReport, Held, NotWritten

@@ -8,7 +8,7 @@ import pytest
 from pullguard.domain.messages import LISTED, Review
 from pullguard.domain.policy_document import Granted
 from pullguard.domain.provenance import Provenance
-from pullguard.domain.role_policy import WriteOutcome
+from pullguard.domain.role_item import WriteOutcome
 from pullguard.domain.stop import Stop
 from pullguard.store.ledger import Ledger
 from tests.fakes import World, granted, role_arn, secret

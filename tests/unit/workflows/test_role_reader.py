@@ -10,7 +10,7 @@ import pytest
 from pullguard.domain.errors import NotNow
 from pullguard.domain.policy_document import Granted
 from pullguard.domain.references import role_name
-from pullguard.domain.role_policy import RoleItem
+from pullguard.domain.role_item import RoleItem
 from pullguard.domain.task_definition import TaskDefinition
 from pullguard.domain.usage import ScheduleUse, TaskUse, Usage
 from pullguard.domain.verification import Accepted

@@ -16,15 +16,9 @@ from pullguard.domain.errors import Denied
 from pullguard.domain.messages import LISTED, Review, ValidationRequest
 from pullguard.domain.policy_document import POLICY_NAME, Granted, OwnPolicy, policy_document, render
 from pullguard.domain.provenance import Provenance
-from pullguard.domain.role_policy import (
-    NO_ROOM,
-    STRANGER,
-    GrantRecord,
-    PolicyWrite,
-    RoleItem,
-    RolePolicyChange,
-    RoleState,
-)
+from pullguard.domain.role_item import GrantRecord, PolicyWrite, RoleItem
+from pullguard.domain.role_policy import NO_ROOM, STRANGER, RolePolicyChange
+from pullguard.domain.role_state import RoleState
 from pullguard.domain.stop import Stop, switch_text
 from pullguard.store.ledger import Ledger
 from pullguard.workflows.execute import WAITS_S

@@ -11,116 +11,15 @@ tests/simulation shows what goes wrong without it.
   of a secret that no longer exists goes with the next write.
 """
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal
 
 from pullguard.domain.arn import Arn
-from pullguard.domain.policy_document import Granted, OwnPolicy
-from pullguard.domain.provenance import Provenance
-from pullguard.domain.stop import Stop
-
-# IAM is eventually consistent: what it does not show after this time does not exist.
-# https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
-SHOWS_AFTER: Final = timedelta(minutes=5)
-# The time limit of the function that writes (template.yaml): no run writes later than this after its plan.
-RUN_MAX: Final = timedelta(seconds=60)
-
-# ``planned`` until it is known what became of the write. A run that dies leaves it so, and a later one finds out:
-# ``done`` if IAM shows it, otherwise ``lost``.
-WriteOutcome: TypeAlias = Literal["planned", "done", "refused", "lost"]
-Unneeded: TypeAlias = Literal["grant-unneeded", "grant-without-consent"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GrantRecord:
-    """A grant that this stack made: when, for which task definition, and whether it is confirmed.
-
-    The first run that finds it in IAM with both owners' consent, at least ``SHOWS_AFTER`` later, confirms it.
-    ``unneeded_since`` is when a complete sweep first found what ``unneeded`` says: that nothing names it, or that an
-    owner does not consent. Another finding begins another grace period. ``is_for_containers``: it was made for a task
-    definition whose task role is this role, too, which takes more consent for as long as the grant lasts.
-    """
-
-    granted: Granted
-    task_definition: str
-    granted_at: datetime
-    is_confirmed: bool = False
-    unneeded: Unneeded | None = None
-    unneeded_since: datetime | None = None
-    is_for_containers: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PolicyWrite:
-    """One write of our policy: the grants before and after it; the latter are those that IAM will show.
-
-    It left the grants of ``strangers`` (secrets) in the policy although this stack has not made them, and statements
-    that are not Pullguard's, which ``foreign`` describes. ``users`` are the task definitions that it was made for, and
-    ``reasons`` why it revoked, by secret.
-    """
-
-    id: str
-    policy: str
-    at: datetime
-    before: tuple[Granted, ...]
-    after: tuple[Granted, ...]
-    users: Mapping[str, str] = field(default_factory=dict)
-    reasons: Mapping[str, str] = field(default_factory=dict)
-    for_containers: tuple[Arn, ...] = ()
-    provenance: Provenance | None = None
-    by: str = "pullguard"
-    strangers: tuple[Arn, ...] = ()
-    foreign: tuple[str, ...] = ()
-    outcome: WriteOutcome = "planned"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PolicyVersion:
-    """A version of our policy that a write left or replaced, by the ``digest`` of its grants."""
-
-    policy: str
-    digest: str
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RoleItem:
-    """The ledger's knowledge of a role; every change, a hold included, increments ``sequence``.
-
-    ``writes`` are the open writes and the newest ones; of others of the last minutes only the ``versions`` are kept.
-    ``role_id`` is the RoleId of the role that all this is about: a role that is created again has another one.
-    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids
-    """
-
-    sequence: int = 0
-    role_id: str = ""
-    hold: Stop | None = None
-    grants: tuple[GrantRecord, ...] = ()
-    writes: tuple[PolicyWrite, ...] = ()
-    versions: tuple[PolicyVersion, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RoleState:
-    """A role as IAM shows it, perhaps late, and what the ledger knows of it.
-
-    ``created_at`` is the role's CreateDate. ``policy`` is the name of our policy and ``own`` what it says; ``former``
-    is what the policy of the former name says, which several stacks shared. ``writes`` and ``versions`` are those of
-    the role's item, oldest first. ``others_chars`` is the size of the role's other inline policies.
-    """
-
-    created_at: datetime
-    policy: str
-    role_id: str = ""
-    own: OwnPolicy = field(default_factory=OwnPolicy)
-    former: OwnPolicy = field(default_factory=OwnPolicy)
-    grants: tuple[GrantRecord, ...] = ()
-    writes: tuple[PolicyWrite, ...] = ()
-    versions: tuple[PolicyVersion, ...] = ()
-    others_chars: int = 0
+from pullguard.domain.policy_document import Granted
+from pullguard.domain.role_item import SHOWS_AFTER, GrantRecord, Unneeded
+from pullguard.domain.role_state import RoleState, own_grants, present, recent_writes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,7 +123,7 @@ def role_policy_change(state: RoleState, needs: Needs, rules: RevocationRules, n
     """Return the change that brings our policy on a role from ``state`` to what ``needs`` and ``rules`` ask for."""
     if not state.own.is_readable:
         return RolePolicyChange(kind="nothing", policy=state.policy, why="the policy of our name is not ours to read")
-    recent = _recent(state, now)
+    recent = recent_writes(state, now)
     if any(each.outcome == "planned" for each in recent):
         return RolePolicyChange(
             kind="wait", policy=state.policy, why="it is not known yet whether the last write reached IAM"
@@ -234,8 +133,8 @@ def role_policy_change(state: RoleState, needs: Needs, rules: RevocationRules, n
         needs=needs,
         rules=rules,
         now=now,
-        present=_present(state.own, state, recent, now),
-        former=_present(state.former, state, recent, now) if state.former.is_readable else (),
+        present=present(state.own, state, recent, now),
+        former=present(state.former, state, recent, now) if state.former.is_readable else (),
         records=own_grants(state, now),
         tidied=frozenset(
             each.secret
@@ -244,99 +143,6 @@ def role_policy_change(state: RoleState, needs: Needs, rules: RevocationRules, n
             for each in set(write.before) - set(write.after)
         ),
     ).change()
-
-
-def own_grants(state: RoleState, now: datetime) -> dict[Arn, GrantRecord]:
-    """Return the grants that are ours on this very role: recorded since it was created, or left by a write since then.
-
-    A write that its run did not close leaves no records. Five minutes later, what it left in our own policy is ours,
-    and not confirmed; what it found there as a stranger's stays a stranger's. A write of the former policy vouches for
-    what it took from there: another stack that tidies it at the same time may put that back.
-    """
-    born = state.created_at - RUN_MAX  # a plan is older than its write
-    grants = {each.granted.secret: each for each in state.grants if each.granted_at >= born}
-    shown = _by_secret(state.own.grants)
-    adopted: dict[Arn, GrantRecord] = {}
-    for write in state.writes:
-        is_settled = write.outcome == "done" or (write.outcome == "planned" and landed(write, state))
-        if not is_settled or write.policy != state.policy or write.at < born:
-            continue
-        left = _by_secret(write.after)
-        adopted = {secret: each for secret, each in adopted.items() if secret in left}
-        if now - write.at < SHOWS_AFTER:
-            continue
-        for secret in left.keys() & shown.keys() - set(write.strangers):
-            before = adopted[secret].task_definition if secret in adopted else ""
-            user = write.users.get(str(secret), before)
-            adopted[secret] = GrantRecord(
-                granted=shown[secret],
-                task_definition=user,
-                granted_at=write.at,
-                is_for_containers=secret in write.for_containers,
-            )
-    grants = {**adopted, **grants}
-    back = _by_secret(state.former.grants)
-    for write in state.writes:
-        if write.policy == state.policy or write.outcome not in ("planned", "done") or write.at < born:
-            continue
-        for secret in _by_secret(set(write.before) - set(write.after)).keys() & back.keys() - grants.keys():
-            user = write.users.get(str(secret), "")
-            grants[secret] = GrantRecord(granted=back[secret], task_definition=user, granted_at=write.at)
-    return grants
-
-
-def landed(write: PolicyWrite, state: RoleState) -> bool:
-    """Whether IAM shows all that a write added and nothing that it removed; to be asked ``SHOWS_AFTER`` after it."""
-    own = state.own if write.policy == state.policy else state.former
-    shown, before, after = set(own.grants), set(write.before), set(write.after)
-    gone = before - after
-    return after - before <= shown and not shown & gone
-
-
-def closed(state: RoleState, now: datetime) -> tuple[PolicyWrite, ...]:
-    """Return the open writes whose outcome can be told by now, with it."""
-    return tuple(
-        replace(each, outcome="done" if landed(each, state) else "lost")
-        for each in state.writes
-        if each.outcome == "planned" and not is_recent(each.at, now)
-    )
-
-
-def _recent(state: RoleState, now: datetime) -> tuple[PolicyWrite, ...]:
-    """Return the writes to this very role that IAM may not show yet."""
-    born = state.created_at - RUN_MAX
-    return tuple(
-        each
-        for each in state.writes
-        if each.outcome in ("planned", "done") and each.at >= born and is_recent(each.at, now)
-    )
-
-
-def is_recent(at: datetime, now: datetime) -> bool:
-    """Whether IAM may not show yet what was written ``at`` that time; a time that is far ahead is no such time."""
-    return abs(now - at) < SHOWS_AFTER
-
-
-def digest(grants: Iterable[Granted]) -> str:
-    """Return a short name of a version of our policy."""
-    text = "\n".join(sorted(f"{each.secret} {each.key}" for each in grants))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _present(shown: OwnPolicy, state: RoleState, recent: Iterable[PolicyWrite], now: datetime) -> tuple[Granted, ...]:
-    """Return the grants of a policy: what IAM shows, or what our last write left if IAM shows an older one of ours.
-
-    Anything else that IAM shows is somebody's edit, and is taken as it is.
-    """
-    ours = [each for each in recent if each.policy == shown.name]
-    known = {digest(each) for write in ours for each in (write.before, write.after)}
-    known |= {each.digest for each in state.versions if each.policy == shown.name and is_recent(each.at, now)}
-    return ours[-1].after if ours and digest(shown.grants) in known else shown.grants
-
-
-def _by_secret(grants: Iterable[Granted]) -> dict[Arn, Granted]:
-    """Return ``grants`` by secret; of two with one secret, the one with the greater key."""
-    return {each.secret: each for each in sorted(grants, key=lambda each: (str(each.secret), str(each.key or "")))}
 
 
 @dataclass(slots=True, kw_only=True)

@@ -27,7 +27,9 @@ from pullguard.domain.policy_document import (
     total_size_chars,
 )
 from pullguard.domain.role import Role
-from pullguard.domain.role_policy import Need, Needs, RoleItem, RoleState
+from pullguard.domain.role_item import RoleItem
+from pullguard.domain.role_policy import Need, Needs
+from pullguard.domain.role_state import RoleState
 from pullguard.domain.secret import Key, Secret
 from pullguard.planning.planner import Rules, make_plan
 from pullguard.planning.scope import in_scope, tags_of

@@ -20,7 +20,7 @@ from pullguard.domain.arn import Arn
 from pullguard.domain.errors import MalformedItem, NotNow
 from pullguard.domain.policy_document import Granted, policy_document, render
 from pullguard.domain.records import from_record, to_record
-from pullguard.domain.role_policy import GrantRecord, PolicyWrite, RoleItem, WriteOutcome
+from pullguard.domain.role_item import GrantRecord, PolicyWrite, RoleItem, WriteOutcome
 from pullguard.domain.stop import Stop
 from pullguard.domain.write_history import Outcome, Write
 from pullguard.store.holds import HoldStore, stop_of

@@ -21,24 +21,19 @@ from pullguard.domain.arn import Arn
 from pullguard.domain.errors import Denied, NotNow
 from pullguard.domain.policy_document import Granted
 from pullguard.domain.provenance import Provenance
-from pullguard.domain.role_policy import (
+from pullguard.domain.role_item import (
     RUN_MAX,
     SHOWS_AFTER,
     GrantRecord,
-    Needs,
     PolicyVersion,
     PolicyWrite,
-    RevocationRules,
     RoleItem,
-    RolePolicyChange,
-    RoleState,
     WriteOutcome,
-    closed,
     digest,
     is_recent,
-    own_grants,
-    role_policy_change,
 )
+from pullguard.domain.role_policy import Needs, RevocationRules, RolePolicyChange, role_policy_change
+from pullguard.domain.role_state import RoleState, closed, own_grants
 from pullguard.workflows.write_checks import NotWritten
 
 LOOK_AGAIN: Final = timedelta(minutes=1)

@@ -12,7 +12,7 @@ from pullguard.domain.arn import Arn
 from pullguard.domain.errors import MalformedItem
 from pullguard.domain.messages import LISTED, Review
 from pullguard.domain.provenance import Provenance
-from pullguard.domain.role_policy import RoleItem
+from pullguard.domain.role_item import RoleItem
 from pullguard.store.ledger import Ledger
 from pullguard.store.table import log_malformed
 

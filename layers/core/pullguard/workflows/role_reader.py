@@ -16,7 +16,8 @@ from pullguard.domain.facts import Facts
 from pullguard.domain.lookup import Lookup, Missing
 from pullguard.domain.references import role_name
 from pullguard.domain.role import Role
-from pullguard.domain.role_policy import RoleItem, RoleState
+from pullguard.domain.role_item import RoleItem
+from pullguard.domain.role_state import RoleState
 from pullguard.domain.task_definition import TaskDefinition
 from pullguard.planning.role_needs import concerned, role_needs, role_state, wanted_by
 from pullguard.planning.scope import in_scope, is_certain

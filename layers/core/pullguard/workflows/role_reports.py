@@ -13,7 +13,9 @@ from pullguard.domain.arn import Arn
 from pullguard.domain.messages import Review, ValidationRequest
 from pullguard.domain.policy_document import INLINE_POLICIES_MAX_CHARS, Granted, policy_document, render
 from pullguard.domain.remediation import Deed, Remediation
-from pullguard.domain.role_policy import GrantRecord, PolicyWrite, RoleItem, RolePolicyChange, RoleState
+from pullguard.domain.role_item import GrantRecord, PolicyWrite, RoleItem
+from pullguard.domain.role_policy import RolePolicyChange
+from pullguard.domain.role_state import RoleState
 from pullguard.workflows.execute import WAITS_S, Executor
 from pullguard.workflows.reconcile_role import LAST_LOOK
 from pullguard.workflows.write_checks import Held, NotWritten, TooManyWrites, WriteGuard

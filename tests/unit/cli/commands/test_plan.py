@@ -9,7 +9,7 @@ import pytest
 
 from pullguard.domain.arn import Arn
 from pullguard.domain.policy_document import POLICY_NAME, Granted, policy_document
-from pullguard.domain.role_policy import GrantRecord, PolicyWrite, RoleItem
+from pullguard.domain.role_item import GrantRecord, PolicyWrite, RoleItem
 from sandbox.world import World
 from tests.unit.cli.conftest import Run, in_account
 from tests.unit.cli.deployed import Stack, create

@@ -11,7 +11,7 @@ import pytest
 from pullguard.aws.iam import Iam
 from pullguard.domain.errors import Denied, NotNow
 from pullguard.domain.policy_document import POLICY_NAME, Granted, policy_document
-from pullguard.domain.role_policy import RUN_MAX
+from pullguard.domain.role_item import RUN_MAX
 from pullguard.domain.stop import Stop
 from pullguard.store.roles import RoleStore
 from tests.unit.cli.conftest import Run

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from pullguard.domain.policy_document import POLICY_NAME, policy_document
-from pullguard.domain.role_policy import WriteOutcome
+from pullguard.domain.role_item import WriteOutcome
 from tests.fakes import NOW
 from tests.unit.cli.conftest import Run, in_account
 from tests.unit.cli.deployed import Stack

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from pullguard.domain.policy_document import POLICY_NAME
-from pullguard.domain.role_policy import WriteOutcome
+from pullguard.domain.role_item import WriteOutcome
 from tests.unit.cli.conftest import Run
 from tests.unit.cli.deployed import Stack
 from tests.unit.cli.writes import (

@@ -11,7 +11,8 @@ import pytest
 from pullguard.domain.errors import NotNow
 from pullguard.domain.messages import Review
 from pullguard.domain.policy_document import policy_document, render
-from pullguard.domain.role_policy import SHOWS_AFTER, RevocationRules
+from pullguard.domain.role_item import SHOWS_AFTER
+from pullguard.domain.role_policy import RevocationRules
 from pullguard.domain.stop import GO_ON, Stop, switch_text
 from pullguard.store.ledger import Ledger
 from pullguard.workflows.reconcile_role import LAST_LOOK

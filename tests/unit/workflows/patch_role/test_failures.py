@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from pullguard.checks.examine import examine
 from pullguard.domain.errors import NotNow
 from pullguard.domain.policy_document import OwnPolicy, policy_document, render
-from pullguard.domain.role_policy import SHOWS_AFTER
+from pullguard.domain.role_item import SHOWS_AFTER
 from pullguard.store.ledger import Ledger
 from pullguard.workflows.reconcile_role import LOOK_AGAIN
 from tests.fakes import (

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from pullguard.domain.messages import Review
 from pullguard.domain.policy_document import POLICY_NAME, parse_own, policy_document, render
 from pullguard.domain.role import NamedPolicy
-from pullguard.domain.role_policy import SHOWS_AFTER, GrantRecord, PolicyWrite
+from pullguard.domain.role_item import SHOWS_AFTER, GrantRecord, PolicyWrite
 from pullguard.domain.usage import Usage
 from pullguard.store.ledger import Ledger
 from pullguard.workflows.execute import WAITS_S

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 from pullguard.domain.arn import Arn
 from pullguard.domain.errors import NotNow
 from pullguard.domain.policy_document import policy_document, render
-from pullguard.domain.role_policy import RoleItem
+from pullguard.domain.role_item import RoleItem
 from pullguard.domain.stop import GO_ON, Stop, switch_text
 from pullguard.store.ledger import Ledger
 from pullguard.store.roles import RoleStore

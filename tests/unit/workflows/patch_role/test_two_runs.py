@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from pullguard.domain.errors import PullguardError
 from pullguard.domain.messages import Review
 from pullguard.domain.policy_document import policy_document, render
-from pullguard.domain.role_policy import SHOWS_AFTER
+from pullguard.domain.role_item import SHOWS_AFTER
 from pullguard.domain.stop import GO_ON
 from pullguard.store.ledger import Ledger
 from pullguard.store.roles import RoleStore

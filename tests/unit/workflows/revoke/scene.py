@@ -13,7 +13,8 @@ from pullguard.domain.messages import LISTED, Review
 from pullguard.domain.policy_document import Granted, policy_document, render
 from pullguard.domain.provenance import Provenance
 from pullguard.domain.references import role_name
-from pullguard.domain.role_policy import GrantRecord, RevocationRules
+from pullguard.domain.role_item import GrantRecord
+from pullguard.domain.role_policy import RevocationRules
 from pullguard.store.entries import Entry
 from pullguard.store.task_definitions import Sweep
 from pullguard.workflows.patch_role import Withdrawn

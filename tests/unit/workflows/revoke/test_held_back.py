@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pullguard.domain.role_policy import SHOWS_AFTER
+from pullguard.domain.role_item import SHOWS_AFTER
 from pullguard.domain.stop import Stop, switch_text
 from pullguard.workflows.role_reports import scope
 from tests.fakes import Crash, granted, secret
