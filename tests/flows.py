@@ -131,9 +131,9 @@ class Harness:
             now=self.now,
         )
 
-    def validate(self, request: ValidationRequest = ASKED_FOR, *, occasion: str = "m-1") -> Validated:
+    def validate(self, request: ValidationRequest = ASKED_FOR, *, message_id: str = "m-1") -> Validated:
         """Validate as a batch of its own."""
-        return self.validator().validate(request, occasion=occasion)
+        return self.validator().validate(request, message_id=message_id)
 
     def executor(self, *, readers: Callable[[], World] | None = None) -> Executor:
         return Executor(

@@ -24,7 +24,7 @@ def handler(event: dict[str, Any], context: Any) -> Any:
     patcher, receiver = deployment.patcher(), deployment.receiver("patch_execution_role")
 
     def handle(record: SQSRecord) -> None:
-        result = receiver.receive(record, lambda: patcher.run(record.body, occasion=record.message_id))
+        result = receiver.receive(record, lambda: patcher.run(record.body, message_id=record.message_id))
         logger.info(outcome(result), extra=asdict(result))
         metrics.add_metric(outcome(result), MetricUnit.Count, 1)
 

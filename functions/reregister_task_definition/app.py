@@ -27,7 +27,7 @@ def handler(event: dict[str, Any], context: Any) -> Any:
     reregisterer = Reregisterer(executor=deployment.executor(), ecs=Ecs(deployment.clients.get("ecs")))
 
     def handle(record: SQSRecord) -> None:
-        result = receiver.receive(record, lambda: reregisterer.receive(record.body, occasion=record.message_id))
+        result = receiver.receive(record, lambda: reregisterer.receive(record.body, message_id=record.message_id))
         logger.info(outcome(result), extra=asdict(result))
         metrics.add_metric(outcome(result), MetricUnit.Count, 1)
 

@@ -75,8 +75,8 @@ def test_a_command_goes_into_its_group_once_for_each_occasion() -> None:
     sent = Sent()
     client: Any = sent
     review = Review(role=role_arn(), provenance=CAUSE)
-    for occasion in ("m-1", "m-1", "m-2"):
-        Queues(client).command("grants.fifo", review, group="g", occasion=occasion)
+    for message_id in ("m-1", "m-1", "m-2"):
+        Queues(client).command("grants.fifo", review, group="g", message_id=message_id)
     one, copy, other = sent.messages
     assert one == {
         "QueueUrl": "grants.fifo",

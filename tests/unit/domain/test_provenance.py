@@ -48,23 +48,23 @@ def _body(at: datetime) -> str:
 
 
 def _validate(here: Harness, at: datetime) -> object:
-    return here.validator().run(_body(at), occasion="m-1")
+    return here.validator().run(_body(at), message_id="m-1")
 
 
 def _patch(here: Harness, at: datetime) -> object:
     nothing: Any = None
-    return here.patcher(nothing).run(_body(at), occasion="m-1")
+    return here.patcher(nothing).run(_body(at), message_id="m-1")
 
 
 def _review(here: Harness, at: datetime) -> object:
     nothing: Any = None
     review = Review(role=role_arn(), provenance=replace(ASKED_FOR.provenance, at=at))
-    return here.patcher(nothing).run(review.to_json(), occasion="m-1")
+    return here.patcher(nothing).run(review.to_json(), message_id="m-1")
 
 
 def _reregister(here: Harness, at: datetime) -> object:
     nothing: Any = None
-    return Reregisterer(executor=here.executor(), ecs=nothing).receive(_body(at), occasion="m-1")
+    return Reregisterer(executor=here.executor(), ecs=nothing).receive(_body(at), message_id="m-1")
 
 
 @ALL

@@ -17,7 +17,7 @@ DEED = Deed(
     why="",
     findings=("f1", "f2"),
 )
-DONE = Remediation(event="Remediation Completed", deed=DEED, before=None, after="{}", occasion="m1")
+DONE = Remediation(event="Remediation Completed", deed=DEED, before=None, after="{}", message_id="m1")
 
 
 def changed(remediation: Remediation, **deed: Any) -> Remediation:
@@ -37,7 +37,7 @@ def test_a_record_survives_the_ledger() -> None:
         pytest.param(replace(DONE), True, id="the-same"),
         pytest.param(replace(DONE, after="[]"), True, id="another-text-after-it"),
         pytest.param(changed(DONE, remedy="x", findings=()), True, id="another-remedy"),
-        pytest.param(replace(DONE, occasion="m2"), False, id="another-message"),
+        pytest.param(replace(DONE, message_id="m2"), False, id="another-message"),
         pytest.param(replace(DONE, event="Remediation Failed"), False, id="another-outcome"),
         pytest.param(changed(DONE, why="throttled"), False, id="another-reason"),
         pytest.param(changed(DONE, task_definition=str(revision_arn("api"))), False, id="another-task-definition"),

@@ -172,5 +172,5 @@ def test_a_remediation_is_kept_until_it_is_told_and_then_not_again(ledger: Ledge
     )  # the first run died before it reported
     assert ledger.entries.save_remediation(remediation(), announced=True, now=NOW)
     assert not ledger.entries.save_remediation(remediation(), announced=False, now=NOW)
-    assert ledger.entries.save_remediation(remediation(occasion="another"), announced=False, now=NOW)
+    assert ledger.entries.save_remediation(remediation(message_id="another"), announced=False, now=NOW)
     assert ledger.entries.remediation(WEB, remediation().id) == remediation()

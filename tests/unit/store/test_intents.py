@@ -6,7 +6,7 @@ from tests.unit.store.test_entries import remediation
 
 
 def test_what_was_intended_is_known_by_its_occasion(ledger: Ledger) -> None:
-    first, second = remediation(occasion="m-1"), remediation(occasion="m-2")
+    first, second = remediation(message_id="m-1"), remediation(message_id="m-2")
     for each in (first, first, second):
         ledger.intents.keep(each, now=NOW)
     assert ledger.intents.of("m-1") == (first,)

@@ -103,7 +103,7 @@ LISTS: dict[str, tuple[str, str, Callable[["DynamoDBClient"], object], Read]] = 
     "intended": (
         "INTENT#m-1",
         "",
-        lambda it: ledger(it).intents.keep(replace(remediation(), occasion="m-1"), now=NOW),
+        lambda it: ledger(it).intents.keep(replace(remediation(), message_id="m-1"), now=NOW),
         lambda it: ledger(it).intents.of("m-1"),
     ),
     "roles": (

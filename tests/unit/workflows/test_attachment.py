@@ -90,7 +90,7 @@ def test_a_revision_that_has_pulled_once_is_not_broken_when_its_tasks_have_stopp
     here.validate()
     here.world.running = Usage(newest=True)
     here.later(days=1)
-    assert here.validate(occasion="m-2").findings == 0
+    assert here.validate(message_id="m-2").findings == 0
     assert proved(here) == []
     here.ledger.entries.keep_accepted(revision_arn(), here.world.facts().accepted, now=here.now())
     assert proved(here) == []
@@ -148,7 +148,7 @@ def test_what_the_registry_says_now_takes_the_place_of_what_it_said(harness: Sta
     for name, value in answers.items():
         setattr(here.world, name, value)
     here.later(seconds=60)
-    here.validate(occasion="m-2")
+    here.validate(message_id="m-2")
     assert here.ledger.entries.get(revision_arn()).accepted == {}
     assert proved(here) == []
 

@@ -95,14 +95,14 @@ def test_a_write_that_does_not_show_is_looked_for_at_growing_intervals(harness: 
 
 
 def write(here: Harness, call: Any = lambda: None) -> Any:
-    return here.executor().write(DONE, ASKED_FOR, call, scope="service web", role=ROLE.arn, occasion="m-1")
+    return here.executor().write(DONE, ASKED_FOR, call, scope="service web", role=ROLE.arn, message_id="m-1")
 
 
 @pytest.mark.parametrize(("made", "after"), [(None, SUCCESSOR), (revision_arn(revision=9), revision_arn(revision=9))])
 def test_a_write_is_intended_recorded_and_counted(harness: Harness, made: Arn | None, after: Arn) -> None:
     def call() -> Arn | None:
         assert [each.outcome for each in harness.ledger.families.writes("web")] == ["unknown"]
-        assert harness.ledger.intents.of("m-1") == (replace(DONE, occasion="m-1"),)
+        assert harness.ledger.intents.of("m-1") == (replace(DONE, message_id="m-1"),)
         return made
 
     assert write(harness, call) == made
@@ -155,12 +155,12 @@ def test_a_failure_is_reported_once_a_day_and_a_deed_once_for_its_message(
 ) -> None:
     for each in hours:
         harness.time = NOW + timedelta(hours=each)
-        harness.executor().report(Remediation(event=event, deed=describe(MOVE)), occasion="m-1")
+        harness.executor().report(Remediation(event=event, deed=describe(MOVE)), message_id="m-1")
     assert harness.sent.reported() == [event] * reported
 
 
 def test_each_failed_action_is_reported_with_its_reason_and_a_remedy(harness: Harness) -> None:
-    harness.executor().report_failed((MOVE, GRANT), "it is broken", occasion="m-1")
+    harness.executor().report_failed((MOVE, GRANT), "it is broken", message_id="m-1")
     failed = [each["remediation"] for each in harness.sent.details("Remediation Failed")]
     assert [(each["kind"], each["why"], each["remedy"]) for each in failed] == [
         ("move-service", "it is broken", TRY_AGAIN),

@@ -317,7 +317,7 @@ def test_the_same_deed_is_told_again_after_its_time(ledger: Ledger, event: Remed
 
     def report(family: str, why: str = "IAM refused") -> bool:
         deed = Deed(kind="grant", what="grant", task_definition=str(revision_arn(family)), target="role", why=why)
-        here.reporter.remediation(Remediation(event=event, deed=deed, occasion=here.time.isoformat()), now=here.time)
+        here.reporter.remediation(Remediation(event=event, deed=deed, message_id=here.time.isoformat()), now=here.time)
         (result,) = deliver(here)
         return result.sent
 
@@ -331,8 +331,8 @@ def test_the_same_deed_is_told_again_after_its_time(ledger: Ledger, event: Remed
 def test_each_write_is_told(ledger: Ledger) -> None:
     here = Harness(ledger, World())
     deed = Deed(kind="grant", what="grant", task_definition=str(revision_arn()), target="role")
-    for occasion in ("m-1", "m-2"):
-        done = Remediation(event="Remediation Completed", deed=deed, occasion=occasion)
+    for message_id in ("m-1", "m-2"):
+        done = Remediation(event="Remediation Completed", deed=deed, message_id=message_id)
         here.reporter.remediation(done, now=here.time)
     deliver(here)
     assert len(here.sent.alerts) == 2

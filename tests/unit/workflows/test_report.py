@@ -73,7 +73,7 @@ def test_a_remediation_is_published_once(harness: Harness) -> None:
     assert harness.sent.details("Remediation Planned") == [
         {"schema_version": EVENT_SCHEMA_VERSION, "remediation": json.loads(json.dumps(remediation().to_dict()))}
     ]
-    other = replace(remediation(), occasion="m-2")
+    other = replace(remediation(), message_id="m-2")
     assert harness.reporter.remediation(other, now=NOW)
     assert len(harness.sent.events) == 2
 

@@ -45,11 +45,11 @@ class Act:
     iam: Any
     ecs: Any
 
-    def execute(self, request: ValidationRequest | Review = ASKED_FOR, *, occasion: str = "m-1") -> None:
+    def execute(self, request: ValidationRequest | Review = ASKED_FOR, *, message_id: str = "m-1") -> None:
         """Let both executors handle a request."""
-        self.harness.patcher(Iam(self.iam.client)).run(request.to_json(), occasion=occasion)
+        self.harness.patcher(Iam(self.iam.client)).run(request.to_json(), message_id=message_id)
         if isinstance(request, ValidationRequest):
-            Reregisterer(executor=self.harness.executor(), ecs=Ecs(self.ecs.client)).run(request, occasion=occasion)
+            Reregisterer(executor=self.harness.executor(), ecs=Ecs(self.ecs.client)).run(request, message_id=message_id)
 
     def waiting(self) -> tuple[Arn, ...]:
         return self.harness.ledger.holds.waiting(now=self.harness.time)
@@ -127,8 +127,8 @@ REFUSED: dict[str, tuple[World, str]] = {
 def test_what_was_refused_waits_once_however_often_it_is_refused(act: Acted, world: World, held: str) -> None:
     here = act(world)
     HELD[held](here.harness)
-    for occasion in ("m-1", "m-1", "m-2"):
-        here.execute(occasion=occasion)
+    for message_id in ("m-1", "m-1", "m-2"):
+        here.execute(message_id=message_id)
     assert here.waiting() == (WEB,)
 
 
@@ -162,7 +162,7 @@ def test_it_waits_for_hours_after_the_last_refusal_and_no_longer(act: Acted) -> 
     here.execute()
     here.harness.later(seconds=WAITING_KEPT_S - 1)
     assert here.waiting() == (WEB,)
-    here.execute(occasion="m-2")
+    here.execute(message_id="m-2")
     here.harness.later(seconds=WAITING_KEPT_S - 1)
     assert here.waiting() == (WEB,)
     here.harness.later(seconds=1)
@@ -200,11 +200,11 @@ def test_each_hour_it_is_asked_about_for_as_long_as_it_is_refused(act: Acted) ->
     for number in range(10):
         here.hour()
         assert here.asked() == [(str(WEB), LOOK_AGAIN)]
-        here.execute(ValidationRequest.parse(here.harness.sent.messages[0]["MessageBody"]), occasion=f"hour-{number}")
+        here.execute(ValidationRequest.parse(here.harness.sent.messages[0]["MessageBody"]), message_id=f"hour-{number}")
     here.harness.stop = GO_ON
     here.expect_grant()
     here.hour()
-    here.execute(ValidationRequest.parse(here.harness.sent.messages[0]["MessageBody"]), occasion="the last")
+    here.execute(ValidationRequest.parse(here.harness.sent.messages[0]["MessageBody"]), message_id="the last")
     here.harness.later(seconds=WAITING_KEPT_S)
     here.hour()
     assert here.asked() == []
@@ -236,8 +236,8 @@ def test_a_review_is_not_refused_by_an_open_breaker(revoking: Callable[..., revo
 
 def test_the_validator_sends_a_review_on_in_its_roles_group(ledger: Ledger) -> None:
     here = Harness(ledger, granting.BROKEN)
-    assert here.validator().run(REVIEW.to_json(), occasion="m-1") == Forwarded(role=str(ROLE))
-    here.queues.command("direct", REVIEW, group=str(ROLE), occasion="m-1")
+    assert here.validator().run(REVIEW.to_json(), message_id="m-1") == Forwarded(role=str(ROLE))
+    here.queues.command("direct", REVIEW, group=str(ROLE), message_id="m-1")
     sent, direct = here.sent.messages
     assert sent == {**direct, "QueueUrl": "grants.fifo"}
 
@@ -246,5 +246,5 @@ def test_another_accounts_role_is_rejected(ledger: Ledger) -> None:
     other = Arn.parse("arn:aws:iam::999999999999:role/web-execution")
     here = Harness(ledger, granting.BROKEN)
     with pytest.raises(Rejected, match="not of this account"):
-        here.validator().run(request_about(other, REVIEW.provenance).to_json(), occasion="m-1")
+        here.validator().run(request_about(other, REVIEW.provenance).to_json(), message_id="m-1")
     assert here.sent.messages == []

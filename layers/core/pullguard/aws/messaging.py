@@ -51,17 +51,17 @@ class Queues:
         return sent
 
     @asks("sqs:SendMessage")
-    def command(self, queue_url: str, command: ValidationRequest | Review, *, group: str, occasion: str) -> None:
+    def command(self, queue_url: str, command: ValidationRequest | Review, *, group: str, message_id: str) -> None:
         """Send a message to a FIFO queue; messages of one ``group`` are handled one after another.
 
-        ``occasion`` is part of the deduplication id, so that the queue drops only copies of the same message, and never
-        a later request for the same role or family.
+        ``message_id`` is the message that led to this one. It is part of the deduplication id, so the queue drops only
+        copies of the same message, and never a later request for the same role or family.
         """
         self._client.send_message(
             QueueUrl=queue_url,
             MessageBody=command.to_json(),
             MessageGroupId=_short(group),
-            MessageDeduplicationId=_short(f"{group}\0{occasion}"),
+            MessageDeduplicationId=_short(f"{group}\0{message_id}"),
         )
 
     @asks("sqs:SendMessage")

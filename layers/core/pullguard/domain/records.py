@@ -17,7 +17,7 @@ from pullguard.domain.errors import Malformed
 T = TypeVar("T")
 Leaves: TypeAlias = Mapping[Any, Callable[[Any], Any]]
 # The names that earlier versions gave to members, still written so that they can read them.
-_STORED_AS: Final = {"reported": "told", "reported_at": "told_at"}
+_STORED_AS: Final = {"reported": "told", "reported_at": "told_at", "message_id": "occasion"}
 _LEAVES: Final[Leaves] = {Arn: Arn.parse, datetime: datetime.fromisoformat}
 _hints: Final = lru_cache(maxsize=None)(get_type_hints)
 

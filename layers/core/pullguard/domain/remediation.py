@@ -38,7 +38,7 @@ class Deed:
 class Remediation:
     """One deed and its outcome.
 
-    ``before`` and ``after`` are texts to compare: policy documents, or ARNs. ``occasion`` is the id of the message that
+    ``before`` and ``after`` are texts to compare: policy documents, or ARNs. ``message_id`` is the SQS message that
     led to it. A planned or refused action has no such id, so that it is reported once and not at every validation.
     """
 
@@ -46,7 +46,7 @@ class Remediation:
     deed: Deed
     before: str | None = None
     after: str | None = None
-    occasion: str = ""
+    message_id: str = ""
 
     @property
     def task_definition(self) -> Arn:
@@ -57,7 +57,7 @@ class Remediation:
     def id(self) -> str:
         """A stable id: the same statement for the same message has the same id."""
         deed = self.deed
-        about = (self.event, deed.kind, deed.task_definition, deed.target, deed.what, deed.why, self.occasion)
+        about = (self.event, deed.kind, deed.task_definition, deed.target, deed.what, deed.why, self.message_id)
         return hashlib.sha256("\0".join(about).encode()).hexdigest()[:16]
 
     @property
@@ -84,7 +84,7 @@ class Remediation:
             "event": self.event,
             "before": self.before,
             "after": self.after,
-            "occasion": self.occasion,
+            "occasion": self.message_id,
             **to_record(self.deed),
         }
 

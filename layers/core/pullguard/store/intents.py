@@ -2,7 +2,7 @@
 
 | pk | sk | data |
 |---|---|---|
-| INTENT#occasion | id | a ``Remediation`` that the message with that id was about to make |
+| INTENT#message id | id | a ``Remediation`` that the message with that id was about to make |
 """
 
 from datetime import datetime
@@ -20,15 +20,15 @@ class IntentStore(Table):
 
     @asks("dynamodb:PutItem")
     def keep(self, remediation: Remediation, *, now: datetime) -> None:
-        """Record what the message ``remediation.occasion`` is about to do. Call it before doing that."""
+        """Record what the message ``remediation.message_id`` is about to do. Call it before doing that."""
         self._put(
-            f"INTENT#{remediation.occasion}",
+            f"INTENT#{remediation.message_id}",
             remediation.id,
             remediation.to_dict(),
             expires=now.timestamp() + QUEUED_MAX_S,
         )
 
     @asks("dynamodb:Query")
-    def of(self, occasion: str) -> tuple[Remediation, ...]:
-        """Return what runs of the message ``occasion`` (its id) were about to do."""
-        return tuple(self._each(f"INTENT#{occasion}", lambda _, item: Remediation.from_dict(data_of(item))))
+    def of(self, message_id: str) -> tuple[Remediation, ...]:
+        """Return what runs of the message with this id were about to do."""
+        return tuple(self._each(f"INTENT#{message_id}", lambda _, item: Remediation.from_dict(data_of(item))))

@@ -96,10 +96,10 @@ class Executor:
             once_more = replace(request, attempt=request.attempt + 1)
             self.queues.request(self.validation_queue_url, (once_more,), delay_s=WAITS_S[request.attempt])
 
-    def intend(self, *remediations: Remediation, occasion: str) -> None:
+    def intend(self, *remediations: Remediation, message_id: str) -> None:
         """Record what is about to be done, so that the next run reports it if this one crashes first."""
         for remediation in remediations:
-            self.ledger.intents.keep(replace(remediation, occasion=occasion), now=self.now())
+            self.ledger.intents.keep(replace(remediation, message_id=message_id), now=self.now())
 
     def write(
         self,
@@ -109,7 +109,7 @@ class Executor:
         *,
         scope: str,
         role: Arn | None,
-        occasion: str,
+        message_id: str,
     ) -> T:
         """Write to ECS and return the result of ``call``: intended and recorded before the write, counted after it.
 
@@ -117,7 +117,7 @@ class Executor:
         family again, as ``PolicyWriter`` does. A result of ``call`` other than None is the revision that it created.
         Raises ``NotWritten`` if a check refuses the write, and whatever ``call`` raises.
         """
-        self.intend(deed, occasion=occasion)
+        self.intend(deed, message_id=message_id)
         family, now = family_of(deed.task_definition), self.now()
 
         def keep(outcome: Outcome, after: str | None) -> None:
@@ -130,7 +130,7 @@ class Executor:
                 "cause": request.provenance.to_dict(),
                 "outcome": outcome,
             }
-            write_id = f"{occasion}#{deed.deed.target}"
+            write_id = f"{message_id}#{deed.deed.target}"
             self.ledger.families.record_write(family, write_id=write_id, record=record, now=now)
 
         keep("unknown", deed.after)
@@ -149,18 +149,17 @@ class Executor:
         self.guard.count(scope)
         return made
 
-    def report(self, remediation: Remediation, *, occasion: str) -> None:
+    def report(self, remediation: Remediation, *, message_id: str) -> None:
         """Report what was done, once per message; report a failure once a day for as long as it lasts."""
         now = self.now()
-        if remediation.event == "Remediation Failed":
-            occasion = f"{now:%Y-%m-%d}"
-        self.reporter.remediation(replace(remediation, occasion=occasion), now=now)
+        once_per = f"{now:%Y-%m-%d}" if remediation.event == "Remediation Failed" else message_id
+        self.reporter.remediation(replace(remediation, message_id=once_per), now=now)
 
-    def report_failed(self, actions: Iterable[Action], why: str, *, occasion: str, remedy: str = TRY_AGAIN) -> None:
+    def report_failed(self, actions: Iterable[Action], why: str, *, message_id: str, remedy: str = TRY_AGAIN) -> None:
         """Report that ``actions`` were due but were not taken, and ``why``."""
         for action in actions:
             deed = replace(describe(action, why), remedy=remedy)
-            self.report(Remediation(event="Remediation Failed", deed=deed), occasion=occasion)
+            self.report(Remediation(event="Remediation Failed", deed=deed), message_id=message_id)
 
     def report_not_written(self, deeds: Iterable[Deed], error: NotWritten, request: ValidationRequest | Review) -> None:
         """Report why ``deeds`` were not done, and raise ``error`` again if the message must be retried.
@@ -180,7 +179,7 @@ class Executor:
             replace(deed, why=str(error), remedy=" ".join(filter(None, (error.remedy, deed.remedy)))) for deed in deeds
         )
         for deed in islice(reported, 1) if isinstance(error, TooManyWrites) else reported:
-            self.report(Remediation(event=event, deed=deed), occasion="")
+            self.report(Remediation(event=event, deed=deed), message_id="")
         if isinstance(error, TooManyWrites):
             self.guard.tripped(error)
         if isinstance(error, CannotReport):

@@ -89,7 +89,7 @@ class Mover:
     executor: Executor
     ecs: Ecs
 
-    def move(self, moves: tuple[MoveService, ...], proof: Proof, request: ValidationRequest, occasion: str) -> Moved:
+    def move(self, moves: tuple[MoveService, ...], proof: Proof, request: ValidationRequest, message_id: str) -> Moved:
         """Move the services to the successor, once it is validated, healthy, and exactly what Pullguard registers.
 
         Raises ``Denied`` if that could not be read.
@@ -103,23 +103,23 @@ class Mover:
             return Moved(why="its successor is yet to be validated")
         if (hidden := hidden_by(successor, source, self.ecs)) is not None:
             why = hides(successor, hidden, source.arn)
-            self.executor.report_failed(moves, why, occasion=occasion, remedy=show_again(successor, hidden))
+            self.executor.report_failed(moves, why, message_id=message_id, remedy=show_again(successor, hidden))
             return Moved(why=why)
         if (why_not := self._still_broken(successor, entry) or self._strayed(moves[0])) is not None:
-            self.executor.report_failed(moves, why_not, occasion=occasion)
+            self.executor.report_failed(moves, why_not, message_id=message_id)
             return Moved(why=why_not)
         role = proof.facts.role.arn if isinstance(proof.facts.role, Role) else None
-        outcomes = tuple(self._move(move, role, request, occasion) for move in moves)
+        outcomes = tuple(self._move(move, role, request, message_id) for move in moves)
         if any(each.changed for each in outcomes):  # otherwise the next validation would end here and ask again
             self.executor.revalidate(request)
         whys = dict.fromkeys(each.why for each in outcomes if each.why)
         return Moved(moved=sum(each.moved for each in outcomes), why="; ".join(whys))
 
-    def _move(self, move: MoveService, role: Arn | None, request: ValidationRequest, occasion: str) -> _Outcome:
+    def _move(self, move: MoveService, role: Arn | None, request: ValidationRequest, message_id: str) -> _Outcome:
         """Move one service and report the outcome."""
         if self.executor.ledger.families.was_moved(move.service, move.before, move.after):
             refusal = _moved_back(move)
-            self.executor.report(Remediation(event="Remediation Refused", deed=describe(refusal)), occasion="")
+            self.executor.report(Remediation(event="Remediation Refused", deed=describe(refusal)), message_id="")
             return _Outcome(why=refusal.why)
         scope = f"service {move.service}"
         done = Remediation(
@@ -129,18 +129,18 @@ class Mover:
             self.executor.guard.check(scope, role=role, family=family_of(move.before))
             self._prove(move)  # do not record a move that must not happen
             self.executor.write(
-                done, request, lambda: self._proved_move(move), scope=scope, role=role, occasion=occasion
+                done, request, lambda: self._proved_move(move), scope=scope, role=role, message_id=message_id
             )
         except MovedOn as error:
             return _Outcome(changed=True, why=str(error))
         except Denied as error:
-            self.executor.report_failed((move,), str(error), occasion=occasion)
+            self.executor.report_failed((move,), str(error), message_id=message_id)
             return _Outcome(why=str(error))
         except NotWritten as error:
             self.executor.report_not_written((describe(move),), error, request)
             return _Outcome(why=str(error))
         self.executor.ledger.families.keep_move(move.service, move.before, move.after)
-        self.executor.report(done, occasion=occasion)
+        self.executor.report(done, message_id=message_id)
         return _Outcome(moved=True, changed=True)
 
     def _proved_move(self, move: MoveService) -> None:

@@ -52,27 +52,27 @@ class RolePatcher:
     policy: str
     rules: RevocationRules
 
-    def run(self, body: str, *, occasion: str) -> Patched | Withdrawn:
+    def run(self, body: str, *, message_id: str) -> Patched | Withdrawn:
         """Process the message ``body``; raises ``Rejected`` if it is neither a validation request nor a review."""
         command = parse_command(body)
         check_time(command.provenance, now=self.executor.now())
         self.executor.home.admit(command.subject)
         match command:
             case ValidationRequest():
-                return self._patch(command, occasion)
+                return self._patch(command, message_id)
             case Review():
-                done = self._reconcile(command.role, command, occasion)
+                done = self._reconcile(command.role, command, message_id)
                 return Withdrawn(role=str(command.role), withdrawn=done.revoked, why=done.why)
         assert_never(command)
 
-    def _patch(self, request: ValidationRequest, occasion: str) -> Patched:
+    def _patch(self, request: ValidationRequest, message_id: str) -> Patched:
         readers = self.executor.readers()
         found = readers.task_definition(str(request.task_definition))
         role = proved_role_arn(found) if isinstance(found, TaskDefinition) else None
         if role is None or not isinstance(found, TaskDefinition):
             self.executor.retry_until_visible(request)
             return Patched(task_definition=str(request.task_definition), why="it is gone, or names no role")
-        done = self._reconcile(role, request, occasion, readers, found)
+        done = self._reconcile(role, request, message_id, readers, found)
         if done.is_settled:
             self.executor.retry_until_visible(request)
         return Patched(
@@ -87,7 +87,7 @@ class RolePatcher:
         self,
         role: Arn,
         request: ValidationRequest | Review,
-        occasion: str,
+        message_id: str,
         readers: Readers | None = None,
         *witnesses: TaskDefinition,
     ) -> Reconciled:
@@ -112,4 +112,4 @@ class RolePatcher:
             rules=self.rules,
             now=executor.now,
         )
-        return reconciler.reconcile(role, write_id=occasion, provenance=request.provenance)
+        return reconciler.reconcile(role, write_id=message_id, provenance=request.provenance)

@@ -38,19 +38,19 @@ class Redeployer:
     executor: Executor
     ecs: Ecs
 
-    def run(self, proof: Proof, request: ValidationRequest, *, occasion: str) -> Redeployed:
+    def run(self, proof: Proof, request: ValidationRequest, *, message_id: str) -> Redeployed:
         """Redeploy the next service; one that is held or that AWS refuses does not block the others.
 
         Raises ``CannotReport`` if the stop parameter cannot be read.
         """
-        self._report_what_an_earlier_run_did(proof, request, occasion=occasion)
+        self._report_what_an_earlier_run_did(proof, request, message_id=message_id)
         actions = self._needed(proof, request)
         if isinstance(actions, str):
             return Redeployed(why=actions)
         role = proof.facts.role.arn if isinstance(proof.facts.role, Role) else None
         whys: dict[str, None] = {}
         for action in actions:
-            why = self._redeploy(action, role, request, occasion)
+            why = self._redeploy(action, role, request, message_id)
             if why is None:
                 return Redeployed(service=action.service, why="; ".join(whys))
             whys[why] = None
@@ -72,7 +72,7 @@ class Redeployer:
         steps = redeployments(proof.facts, entry.verified, request.provenance)
         return tuple(step for step in steps if isinstance(step, Redeploy)) or NOTHING
 
-    def _redeploy(self, action: Redeploy, role: Arn | None, request: ValidationRequest, occasion: str) -> str | None:
+    def _redeploy(self, action: Redeploy, role: Arn | None, request: ValidationRequest, message_id: str) -> str | None:
         """Redeploy one service, report it, and ask for a validation, which verifies again and asks for the next one.
 
         Return the reason, also reported, if the service was not redeployed; None if it was. A hold on the family or
@@ -88,31 +88,31 @@ class Redeployer:
                 lambda: self.ecs.redeploy(action.cluster, action.service),
                 scope=scope,
                 role=role,
-                occasion=occasion,
+                message_id=message_id,
             )
         except Denied as error:
             self.executor.report(
-                Remediation(event="Remediation Failed", deed=_by_hand(action, str(error))), occasion=occasion
+                Remediation(event="Remediation Failed", deed=_by_hand(action, str(error))), message_id=message_id
             )
             return str(error)
         except NotWritten as error:
             deed = _by_hand(action) if isinstance(error, Held) else describe(action)
             self.executor.report_not_written((deed,), error, request)
             return str(error)
-        self.executor.report(done, occasion=occasion)
+        self.executor.report(done, message_id=message_id)
         self.executor.revalidate(request)
         return None
 
-    def _report_what_an_earlier_run_did(self, proof: Proof, request: ValidationRequest, *, occasion: str) -> None:
+    def _report_what_an_earlier_run_did(self, proof: Proof, request: ValidationRequest, *, message_id: str) -> None:
         """Report what an earlier run of the same message redeployed but did not report, if the state shows it."""
-        intents = [each for each in self.executor.ledger.intents.of(occasion) if each.deed.kind == "redeploy"]
+        intents = [each for each in self.executor.ledger.intents.of(message_id) if each.deed.kind == "redeploy"]
         if not intents or not isinstance(proof.facts.usage, Usage):
             return
         verified = self.executor.ledger.entries.get(request.task_definition).verified
         fresh = deployed_since(proof.facts.usage, verified)
         for intent in intents:
             if intent.deed.target in fresh:
-                self.executor.report(intent, occasion=occasion)
+                self.executor.report(intent, message_id=message_id)
 
 
 def _by_hand(action: Redeploy, why: str = "") -> Deed:

@@ -68,35 +68,35 @@ class Reregisterer:
     executor: Executor
     ecs: Ecs
 
-    def receive(self, body: str, *, occasion: str) -> Reregistered:
+    def receive(self, body: str, *, message_id: str) -> Reregistered:
         """Process the message ``body``; raises ``Rejected`` if it is not a validation request."""
         request = ValidationRequest.parse(body)
         check_time(request.provenance, now=self.executor.now())
-        return self.run(request, occasion=occasion)
+        return self.run(request, message_id=message_id)
 
-    def run(self, request: ValidationRequest, *, occasion: str) -> Reregistered:
-        """Take the next step for the task definition of ``request``; ``occasion`` is the message's id."""
+    def run(self, request: ValidationRequest, *, message_id: str) -> Reregistered:
+        """Take the next step for the task definition of ``request``; ``message_id`` is the SQS message."""
         proof = self.executor.prove(request)
         if proof is None:
             return Reregistered(task_definition=str(request.task_definition), why=NOTHING)
-        self._report_what_an_earlier_run_did(proof, occasion)
+        self._report_what_an_earlier_run_did(proof, message_id)
         try:
             for action in proof.actions:
                 if isinstance(action, Reregister):
-                    return self._register(action, proof, request, occasion)
+                    return self._register(action, proof, request, message_id)
             if moves := tuple(action for action in proof.actions if isinstance(action, MoveService)):
-                return self._move(moves, proof, request, occasion)
+                return self._move(moves, proof, request, message_id)
         except NotTheNewest as error:
             self.executor.revalidate(request)
             return Reregistered(task_definition=str(request.task_definition), why=str(error))
         except (CannotReregister, Denied) as error:
-            return self._fail(proof.actions, request, str(error), occasion)
+            return self._fail(proof.actions, request, str(error), message_id)
         except NotWritten as error:
             self.executor.report_not_written(map(describe, proof.actions), error, request)
             return Reregistered(task_definition=str(request.task_definition), why=str(error))
-        return self._redeploy(proof, request, occasion)
+        return self._redeploy(proof, request, message_id)
 
-    def _register(self, action: Reregister, proof: Proof, request: ValidationRequest, occasion: str) -> Reregistered:
+    def _register(self, action: Reregister, proof: Proof, request: ValidationRequest, message_id: str) -> Reregistered:
         source, family = action.task_definition, proof.facts.task_definition.family
         executor = self.executor
         role = proof.facts.role.arn if isinstance(proof.facts.role, Role) else None
@@ -105,7 +105,7 @@ class Reregisterer:
             executor.revalidate(request, delay_s=LOCK_S)
             return Reregistered(task_definition=str(source), why="just registered, or about to be")
         if (undone := self._undone(source)) is not None:
-            executor.report(Remediation(event="Remediation Refused", deed=describe(undone)), occasion="")
+            executor.report(Remediation(event="Remediation Refused", deed=describe(undone)), message_id="")
             return Reregistered(task_definition=str(source), why=undone.why)
         scope = f"family {family}"
         executor.guard.check(scope, role=role, family=family)
@@ -117,14 +117,14 @@ class Reregisterer:
             lambda: self.ecs.register(request_of(action, self.ecs)),
             scope=scope,
             role=role,
-            occasion=occasion,
+            message_id=message_id,
         )
         executor.ledger.families.keep_reregistered(source, new)
-        executor.report(replace(deed, after=str(new)), occasion=occasion)
+        executor.report(replace(deed, after=str(new)), message_id=message_id)
         executor.revalidate(ValidationRequest(task_definition=new, provenance=request.provenance), request)
         if (hidden := hidden_by(new, proof.facts.task_definition, self.ecs)) is not None:
             why = hides(new, hidden, source)
-            executor.report_failed((action,), why, occasion=occasion, remedy=show_again(new, hidden))
+            executor.report_failed((action,), why, message_id=message_id, remedy=show_again(new, hidden))
         return Reregistered(task_definition=str(source), registered=str(new))
 
     def _undone(self, source: Arn) -> Refusal | None:
@@ -152,16 +152,16 @@ class Reregisterer:
         )
 
     def _move(
-        self, moves: tuple[MoveService, ...], proof: Proof, request: ValidationRequest, occasion: str
+        self, moves: tuple[MoveService, ...], proof: Proof, request: ValidationRequest, message_id: str
     ) -> Reregistered:
-        outcome = Mover(executor=self.executor, ecs=self.ecs).move(moves, proof, request, occasion)
+        outcome = Mover(executor=self.executor, ecs=self.ecs).move(moves, proof, request, message_id)
         return Reregistered(task_definition=str(request.task_definition), moved=outcome.moved, why=outcome.why)
 
-    def _redeploy(self, proof: Proof, request: ValidationRequest, occasion: str) -> Reregistered:
-        outcome = Redeployer(executor=self.executor, ecs=self.ecs).run(proof, request, occasion=occasion)
+    def _redeploy(self, proof: Proof, request: ValidationRequest, message_id: str) -> Reregistered:
+        outcome = Redeployer(executor=self.executor, ecs=self.ecs).run(proof, request, message_id=message_id)
         return Reregistered(task_definition=str(request.task_definition), redeployed=outcome.service, why=outcome.why)
 
-    def _report_what_an_earlier_run_did(self, proof: Proof, occasion: str) -> None:
+    def _report_what_an_earlier_run_did(self, proof: Proof, message_id: str) -> None:
         """Report what an earlier run of the same message wrote but did not report; nothing is reported twice.
 
         This also records in the ledger the registration that the run did not record.
@@ -171,12 +171,12 @@ class Reregisterer:
         if successor is None:
             return  # it registered nothing, or that is unknown
         to_move = {action.service for action in proof.actions if isinstance(action, MoveService)}
-        for intent in self.executor.ledger.intents.of(occasion):
+        for intent in self.executor.ledger.intents.of(message_id):
             if intent.deed.kind != "redeploy" and intent.deed.target not in to_move:
                 if intent.deed.kind == "reregister":
                     self.executor.ledger.families.keep_reregistered(intent.task_definition, successor)
-                self.executor.report(replace(intent, after=str(successor)), occasion=occasion)
+                self.executor.report(replace(intent, after=str(successor)), message_id=message_id)
 
-    def _fail(self, actions: tuple[Action, ...], request: ValidationRequest, why: str, occasion: str) -> Reregistered:
-        self.executor.report_failed(actions, why, occasion=occasion)
+    def _fail(self, actions: tuple[Action, ...], request: ValidationRequest, why: str, message_id: str) -> Reregistered:
+        self.executor.report_failed(actions, why, message_id=message_id)
         return Reregistered(task_definition=str(request.task_definition), why=why)

@@ -40,7 +40,7 @@ class GrantedRoles:
         ]
         for role in roles:
             review = Review(role=role, provenance=cause)
-            self.queues.command(self.grant_queue_url, review, group=str(role), occasion=f"review {sweep}")
+            self.queues.command(self.grant_queue_url, review, group=str(role), message_id=f"review {sweep}")
         return len(roles)
 
     def _items(self) -> list[tuple[Arn, RoleItem]]:

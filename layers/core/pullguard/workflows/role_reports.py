@@ -105,7 +105,7 @@ class RoleReports:
             deed = _deed_of(role, each.granted, {str(each.granted.secret): each.task_definition})
             if deed is not None:
                 remediation = Remediation(event="Remediation Completed", deed=deed)
-                self.executor.report(remediation, occasion=f"adopted {each.granted_at.isoformat()}")
+                self.executor.report(remediation, message_id=f"adopted {each.granted_at.isoformat()}")
 
     def decided(self, role: Arn, change: RolePolicyChange) -> None:
         """Report what is refused for want of room, what is not ours, and grants that stand without consent."""
@@ -114,14 +114,14 @@ class RoleReports:
             deed = _deed_of(role, Granted(secret=secret, key=None), change.users)
             if deed is not None:
                 failed = replace(deed, why=_NO_ROOM[0], remedy=_NO_ROOM[1])
-                self.executor.report(Remediation(event="Remediation Failed", deed=failed), occasion="")
+                self.executor.report(Remediation(event="Remediation Failed", deed=failed), message_id="")
         standing = {each.secret: each for each in change.after}
         for secret, finding in change.unneeded.items():
             if finding == "grant-without-consent" and secret in standing:
                 for deed in _revocations(role, (standing[secret],), (secret,), change.users):
                     why = "an owner does not consent to this grant any more, and a task definition may need it"
                     said = replace(deed, why=why, remedy="Set the owner's tag again, or remove the reference.")
-                    self.executor.report(Remediation(event="Remediation Planned", deed=said), occasion="")
+                    self.executor.report(Remediation(event="Remediation Planned", deed=said), message_id="")
 
     def unreadable(self, role: Arn, item: RoleItem, state: RoleState) -> None:
         """Report that the policy of our name is none that Pullguard writes: nothing is written to the role."""
@@ -132,7 +132,7 @@ class RoleReports:
                 f"Remove {state.policy} from the role, or what somebody added to it; then Pullguard writes it again."
             )
             deed = replace(_leaving(role, user), why=why, remedy=remedy)
-            self.executor.report(Remediation(event="Remediation Failed", deed=deed), occasion="")
+            self.executor.report(Remediation(event="Remediation Failed", deed=deed), message_id="")
 
     def _not_ours(self, role: Arn, change: RolePolicyChange) -> None:
         """Report once what stands in our policy although this stack has not put it there."""
@@ -147,7 +147,7 @@ class RoleReports:
             why=f"{change.policy} holds what this stack has not granted: {'; '.join(held[:_NAMED_MAX])}{more}",
             remedy="It stays. If nobody needs it, remove it from the policy by hand.",
         )
-        self.executor.report(Remediation(event="Remediation Refused", deed=deed), occasion="")
+        self.executor.report(Remediation(event="Remediation Refused", deed=deed), message_id="")
 
     def _users(self, known: Mapping[str, str], grants: Iterable[Granted]) -> dict[str, str]:
         """Return the task definition that a report about each grant names: its own, or else any that is known."""
@@ -178,7 +178,7 @@ class RoleReports:
                     remedy="Remove it by hand. Until it is gone, each sweep tries again.",
                     snippet=_by_hand(role, change),
                 )
-            self.executor.report(Remediation(event="Remediation Failed", deed=failed), occasion="")
+            self.executor.report(Remediation(event="Remediation Failed", deed=failed), message_id="")
 
     def breaker_open(self, role: Arn, change: RolePolicyChange, secrets: Iterable[Arn]) -> None:
         """Report once an hour that the circuit breaker holds additions back, and ask again when it closes."""
@@ -201,7 +201,7 @@ class RoleReports:
             before=_text(write.before),
             after=_text(write.after),
         )
-        self.executor.report(remediation, occasion=write.id)
+        self.executor.report(remediation, message_id=write.id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

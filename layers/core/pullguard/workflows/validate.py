@@ -82,25 +82,25 @@ class Validator:
     done: dict[tuple[Arn, bool, bool], Validated] = field(default_factory=dict)
     rotation_ends: dict[Arn, RotationEnd | None] = field(default_factory=dict)
 
-    def run(self, body: str, *, occasion: str) -> Validated | Forwarded:
+    def run(self, body: str, *, message_id: str) -> Validated | Forwarded:
         """Process the message ``body``; raises ``Rejected`` if it is neither a validation request nor a review."""
         command = parse_command(body)
         check_time(command.provenance, now=self.now())
         match command:
             case ValidationRequest():
-                return self.validate(command, occasion=occasion)
+                return self.validate(command, message_id=message_id)
             case Review():
-                return self._forward(command, occasion)
+                return self._forward(command, message_id)
         assert_never(command)
 
-    def _forward(self, review: Review, occasion: str) -> Forwarded:
+    def _forward(self, review: Review, message_id: str) -> Forwarded:
         """Forward a review to the grant queue: a FIFO queue cannot delay a message, and its consumers cannot send."""
         self.home.admit(review.role)
-        self.queues.command(self.grant_queue_url, review, group=str(review.role), occasion=occasion)
+        self.queues.command(self.grant_queue_url, review, group=str(review.role), message_id=message_id)
         return Forwarded(role=str(review.role))
 
-    def validate(self, request: ValidationRequest, *, occasion: str) -> Validated:
-        """Validate the task definition of ``request``; ``occasion`` is the id of its message.
+    def validate(self, request: ValidationRequest, *, message_id: str) -> Validated:
+        """Validate the task definition of ``request``; ``message_id`` is the id of its message.
 
         Messages of one batch about the same task definition share one answer. Raises ``Rejected`` for a task definition
         of another account or Region.
@@ -108,7 +108,7 @@ class Validator:
         self.home.admit(request.task_definition)
         question = (request.task_definition, request.provenance.kind == FAILED_START, self._may_redeploy(request))
         if question not in self.done or request.provenance.kind in MAYBE_UNUSED:
-            self.done[question] = self._validate(request, occasion)
+            self.done[question] = self._validate(request, message_id)
         validated = self.done[question]
         if request.provenance.kind in (LISTED, UNLISTED):
             self.definition_store.answer(
@@ -116,7 +116,7 @@ class Validator:
             )
         return replace(validated, cause=request.provenance.kind)
 
-    def _validate(self, request: ValidationRequest, occasion: str) -> Validated:
+    def _validate(self, request: ValidationRequest, message_id: str) -> Validated:
         now = self.now()
 
         # gather
@@ -147,9 +147,9 @@ class Validator:
             self._forget(request, entry)
         if isinstance(facts, Facts):
             self._keep_accepted(request, entry, facts, plan)
-        asked = self._act(plan, facts, examination.findings, request, occasion) if isinstance(facts, Facts) else 0
+        asked = self._act(plan, facts, examination.findings, request, message_id) if isinstance(facts, Facts) else 0
         if isinstance(facts, Facts) and not any(each.severity == "error" for each in examination.findings):
-            asked += self._redeploy(facts, request, occasion, now)
+            asked += self._redeploy(facts, request, message_id, now)
         return Validated(
             task_definition=str(request.task_definition),
             findings=len(examination.findings),
@@ -233,7 +233,7 @@ class Validator:
             self.ledger.entries.keep_accepted(request.task_definition, accepted, now=facts.now)
 
     def _act(
-        self, plan: Plan, facts: Facts, findings: tuple[Finding, ...], request: ValidationRequest, occasion: str
+        self, plan: Plan, facts: Facts, findings: tuple[Finding, ...], request: ValidationRequest, message_id: str
     ) -> int:
         """Request the next actions from the executors, or report what would be done; report refused actions."""
         now = self.now()
@@ -249,13 +249,13 @@ class Validator:
                 self.reporter.remediation(Remediation(event="Remediation Planned", deed=deed), now=now)
             return 0
         for action in actions:
-            self._ask(action, request, occasion)
+            self._ask(action, request, message_id)
         return len(actions)
 
     def _may_redeploy(self, request: ValidationRequest) -> bool:
         return self.rules.redeploy_on_rotation and is_rotation(request.provenance)
 
-    def _redeploy(self, facts: Facts, request: ValidationRequest, occasion: str, now: datetime) -> int:
+    def _redeploy(self, facts: Facts, request: ValidationRequest, message_id: str, now: datetime) -> int:
         """Request a redeployment after a rotation whose credentials were accepted, or report what would be done."""
         proofs = verified(facts) if self._may_redeploy(request) else ()
         steps = redeployments(facts, proofs, request.provenance)
@@ -270,18 +270,18 @@ class Validator:
                 self.reporter.remediation(Remediation(event="Remediation Planned", deed=deed), now=now)
             return 0
         self.ledger.entries.keep_verified(request.task_definition, proofs, now=now)
-        self._ask(actions[0], request, occasion)
+        self._ask(actions[0], request, message_id)
         return 1
 
-    def _ask(self, action: Action, request: ValidationRequest, occasion: str) -> None:
+    def _ask(self, action: Action, request: ValidationRequest, message_id: str) -> None:
         family = request.task_definition.resource_name.rpartition(":")[0]
         match action:
             case Grant():
-                self.queues.command(self.grant_queue_url, request, group=str(action.role), occasion=occasion)
+                self.queues.command(self.grant_queue_url, request, group=str(action.role), message_id=message_id)
             case Reregister() | MoveService():
-                self.queues.command(self.reregister_queue_url, request, group=family, occasion=occasion)
+                self.queues.command(self.reregister_queue_url, request, group=family, message_id=message_id)
             case Redeploy():
-                self.queues.command(self.reregister_queue_url, request, group=_REDEPLOYMENTS, occasion=occasion)
+                self.queues.command(self.reregister_queue_url, request, group=_REDEPLOYMENTS, message_id=message_id)
             case _:
                 assert_never(action)
 

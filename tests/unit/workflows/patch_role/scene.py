@@ -54,12 +54,12 @@ class Act:
         self,
         request: ValidationRequest | Review = ASKED_FOR,
         *,
-        occasion: str = "m-1",
+        message_id: str = "m-1",
         rules: RevocationRules = NEVER,
         **changes: Any,
     ) -> Any:
         """Receive one message; ``changes`` are of the executor."""
-        return self.harness.patcher(self.iam, rules, **changes).run(request.to_json(), occasion=occasion)
+        return self.harness.patcher(self.iam, rules, **changes).run(request.to_json(), message_id=message_id)
 
     def reported(self) -> list[str]:
         return self.harness.sent.reported()

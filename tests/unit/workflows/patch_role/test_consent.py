@@ -34,11 +34,11 @@ def grant(here: Act) -> None:
     assert here.patch().written
 
 
-def look(here: Act, world: World, *, after: timedelta = LAST_LOOK, occasion: str = "m-2", **changes: Any) -> Any:
+def look(here: Act, world: World, *, after: timedelta = LAST_LOOK, message_id: str = "m-2", **changes: Any) -> Any:
     """Let the role be looked at, as every write asks for, or a sweep."""
     here.harness.later(seconds=after.total_seconds())
     here.harness.world = replace(world, asked=[])
-    return here.patch(REVIEW, occasion=occasion, **changes)
+    return here.patch(REVIEW, message_id=message_id, **changes)
 
 
 def asked(here: Act) -> list[str]:
@@ -80,7 +80,7 @@ def test_what_is_confirmed_stays_when_consent_ends_and_people_hear_of_it_once(ac
     grant(here)
     look(here, WRITTEN)
     for number in range(2):
-        assert look(here, UNTAGGED, occasion=f"m-{number}").withdrawn == 0
+        assert look(here, UNTAGGED, message_id=f"m-{number}").withdrawn == 0
     (detail,) = here.harness.sent.details("Remediation Planned")
     assert "does not consent to this grant any more" in detail["remediation"]["why"]
     assert ledger.roles.granted(ROLE) == granted(GHCR)
@@ -123,7 +123,7 @@ def test_the_next_message_about_the_task_definition_revokes_it_too(act: Acted, l
     grant(here)
     here.harness.world = replace(UNTAGGED, asked=[])
     here.expect(None)
-    assert here.patch(occasion="m-2").taken_back == 1  # a minute after it, say
+    assert here.patch(message_id="m-2").taken_back == 1  # a minute after it, say
     assert ledger.roles.granted(ROLE) == ()
 
 
@@ -171,7 +171,7 @@ def test_every_sweep_asks_for_it_and_a_review_revokes_it(act: Acted, ledger: Led
     look(here, UNTAGGED)
     assert asked(here) == [str(ROLE)]
     here.expect(None)
-    assert look(here, UNTAGGED, occasion="m-3").withdrawn == 1
+    assert look(here, UNTAGGED, message_id="m-3").withdrawn == 1
     assert ledger.roles.granted(ROLE) == ()
 
 
@@ -183,7 +183,7 @@ def test_that_it_is_gone_is_told_although_the_bus_refuses_once(act: Acted, ledge
     with pytest.raises(Crash):
         look(here, UNTAGGED)
     assert ledger.roles.granted(ROLE) == granted(GHCR)
-    look(here, replace(UNTAGGED, roles=(role(),)), occasion="m-3")
+    look(here, replace(UNTAGGED, roles=(role(),)), message_id="m-3")
     assert ledger.roles.granted(ROLE) == ()
     revoked = here.harness.sent.details("Remediation Completed")[-1]["remediation"]
     assert (revoked["kind"], "is not opted in" in revoked["why"]) == ("withdraw", True)
@@ -204,7 +204,7 @@ def test_what_needs_no_revocation_any_more_costs_no_write(
     grant(here)
     here.expect(None, error="AccessDenied")
     look(here, UNTAGGED)
-    assert look(here, world, occasion="m-3").withdrawn == 0
+    assert look(here, world, message_id="m-3").withdrawn == 0
     assert ledger.roles.granted(ROLE) == (granted(GHCR) if kept else ())
 
 
@@ -231,7 +231,7 @@ def test_what_cannot_be_read_stays_known(act: Acted, ledger: Ledger, unreadable:
     (record,) = ledger.roles.item(ROLE).grants
     assert not record.is_confirmed
     here.expect(None)
-    assert look(here, UNTAGGED, occasion="m-3").withdrawn == 1
+    assert look(here, UNTAGGED, message_id="m-3").withdrawn == 1
 
 
 def test_a_stack_that_only_observes_by_now_writes_nothing(act: Acted, ledger: Ledger) -> None:
@@ -302,7 +302,7 @@ def test_while_it_is_stopped_or_held_not_even_a_grant_without_consent_is_revoked
     here.harness.stop = GO_ON
     ledger.roles.end_hold(ROLE)
     here.expect(None)
-    assert look(here, UNTAGGED, occasion="m-3").withdrawn == 1
+    assert look(here, UNTAGGED, message_id="m-3").withdrawn == 1
 
 
 def test_an_open_circuit_breaker_does_not_hold_up_the_revocation_which_is_counted(act: Acted, ledger: Ledger) -> None:

@@ -50,7 +50,7 @@ def test_a_standing_refusal_is_told_once_a_day(act: Acted) -> None:
         here.harness.time = NOW
         here.harness.later(hours=hours)
         here.expect(render(policy_document(granted(GHCR))), error="AccessDenied")
-        here.patch(occasion=f"m-{hours}")
+        here.patch(message_id=f"m-{hours}")
     assert here.reported() == ["Remediation Failed"] * 2
 
 
@@ -58,13 +58,13 @@ def test_what_iam_refuses_is_not_counted_and_kept_as_refused(act: Acted, ledger:
     here = act(BROKEN, writes_per_hour=2)
     for number in range(3):
         here.expect(render(policy_document(granted(GHCR))), error="AccessDenied")
-        here.patch(occasion=f"m-{number}")
+        here.patch(message_id=f"m-{number}")
     assert {each["remediation"]["why"] for each in here.harness.sent.details("Remediation Failed")} == {
         "AWS refused iam:PutRolePolicy on the role web-execution (AccessDenied)"
     }
     assert [each.outcome for each in ledger.roles.writes(role_arn())] == ["refused"] * 3
     here.expect(render(policy_document(granted(GHCR))))
-    assert here.patch(occasion="m-9").written
+    assert here.patch(message_id="m-9").written
     assert ledger.roles.writes(role_arn())[-1].outcome == "written"
 
 
@@ -96,7 +96,7 @@ def test_a_role_with_eighty_secrets_fits_and_one_write_is_made_for_each(act: Act
     here = act(World(families, (role(),), many))  # with the default of WritesPerHour
     for number, family in enumerate(families):
         here.expect(render(policy_document(granted(*many[: number + 1]))))
-        assert here.patch(request(family.arn), occasion=f"m-{number}").written
+        assert here.patch(request(family.arn), message_id=f"m-{number}").written
         here.harness.world.roles = (role(inline_policies=(own(*many[: number + 1]),)),)
     assert set(here.harness.ledger.roles.granted(role_arn())) == set(granted(*many))
 
@@ -124,13 +124,13 @@ def test_the_circuit_breaker_stops_and_tells(act: Acted) -> None:
     here.harness.time = NOW.replace(minute=0)
     for number in range(2):
         here.expect(render(policy_document(granted(GHCR))))
-        assert here.patch(occasion=f"m-{number}").written
+        assert here.patch(message_id=f"m-{number}").written
         here.harness.later(seconds=SHOWS_AFTER.total_seconds())
-    assert not here.patch(occasion="m-2").written
+    assert not here.patch(message_id="m-2").written
     assert "was written to 2 times in this hour" in here.failure()["why"]
     here.harness.later(hours=1)
     here.expect(render(policy_document(granted(GHCR))))
-    assert here.patch(occasion="m-3").written
+    assert here.patch(message_id="m-3").written
 
 
 def opened(act: Acted, world: World = BROKEN) -> Act:
@@ -143,19 +143,19 @@ def opened(act: Acted, world: World = BROKEN) -> Act:
 def test_an_open_breaker_is_told_once_in_its_hour_whoever_runs_into_it(act: Acted) -> None:
     others = tuple(task_definition(container(GHCR), family=f"f{number}") for number in range(20))
     here = opened(act, replace(BROKEN, task_definitions=others))
-    written = [here.patch(request(each.arn), occasion=f"m-{each.family}").written for each in others]
+    written = [here.patch(request(each.arn), message_id=f"m-{each.family}").written for each in others]
     assert written == [False] * 20
     assert here.reported() == ["Remediation Failed"]
     here.harness.later(hours=1)
     here.expect(render(policy_document(granted(GHCR))))
-    assert here.patch(request(others[0].arn), occasion="m-later").written
+    assert here.patch(request(others[0].arn), message_id="m-later").written
 
 
 def test_a_crash_before_it_is_told_leaves_the_open_breaker_to_the_next(act: Acted) -> None:
     here = opened(act)
     here.harness.sent.failing = ["put_events"]
     with pytest.raises(Crash):
-        here.patch(occasion="m-2")
+        here.patch(message_id="m-2")
     scope = f"the grant of {GHCR.arn} on the role {role_arn()}"
     assert not here.harness.ledger.claims.happened(f"tripped {scope} {NOW:%Y-%m-%dT%H}", now=NOW)
 
@@ -165,19 +165,19 @@ def test_an_open_breaker_asks_for_another_look_until_the_hour_is_over(act: Acted
     delays_s = []
     here.harness.time = NOW.replace(minute=0, second=1)
     while here.harness.time < NOW.replace(minute=0) + timedelta(hours=1):
-        here.patch(occasion=f"m-{here.harness.time}")
+        here.patch(message_id=f"m-{here.harness.time}")
         delays_s.append(last_delay_s(here))
         here.harness.later(seconds=delays_s[-1])
     assert delays_s == [900] * 4
     here.expect(render(policy_document(granted(GHCR))))
-    assert here.patch(occasion="m-last").written
+    assert here.patch(message_id="m-last").written
 
 
 @pytest.mark.parametrize(("minute", "second", "delay_s"), [(50, 0, 601), (1, 0, 841), (14, 59, 2), (45, 0, 900)])
 def test_it_asks_at_the_next_quarter_of_the_hour(act: Acted, minute: int, second: int, delay_s: int) -> None:
     here = opened(act)
     here.harness.time = NOW.replace(minute=minute, second=second)
-    here.patch(occasion="m-2")
+    here.patch(message_id="m-2")
     assert last_delay_s(here) == delay_s
 
 
@@ -185,9 +185,9 @@ def test_it_asks_once_in_a_quarter_for_the_same_event_and_again_after_a_crash(ac
     here = opened(act)
     here.harness.sent.failing = ["send_message_batch"]
     with pytest.raises(Crash):
-        here.patch(occasion="m-2")
-    for occasion in ("m-2", "m-2", "m-3"):
-        here.patch(occasion=occasion)
+        here.patch(message_id="m-2")
+    for message_id in ("m-2", "m-2", "m-3"):
+        here.patch(message_id=message_id)
     assert len(here.harness.sent.bodies("validations")) == 1
 
 
@@ -208,7 +208,7 @@ def test_what_another_run_is_at_is_looked_at_again_until_it_is_known(act: Acted,
     assert [each.outcome for each in ledger.roles.writes(role_arn())] == ["unknown"]
     here.harness.later(seconds=SHOWS_AFTER.total_seconds())
     here.expect(render(policy_document(granted(GHCR))))
-    assert here.patch(occasion="m-2").written
+    assert here.patch(message_id="m-2").written
 
 
 def test_a_role_that_cannot_be_read_is_not_written_and_its_message_comes_back(act: Acted) -> None:
@@ -217,7 +217,7 @@ def test_a_role_that_cannot_be_read_is_not_written_and_its_message_comes_back(ac
     with pytest.raises(NotNow, match="could not be read"):
         here.patch(readers=lambda: unread)
     here.expect(render(policy_document(granted(GHCR))))
-    assert here.patch(occasion="m-2").written
+    assert here.patch(message_id="m-2").written
 
 
 def test_a_role_whose_policies_cannot_be_read_is_not_written_and_its_message_comes_back(act: Acted) -> None:

@@ -90,7 +90,7 @@ def test_the_write_is_remembered_before_it_is_made_and_its_grants_after(act: Act
     assert here.reported() == []
     here.harness.later(minutes=5)
     here.expect(render(policy_document(granted(GHCR))))
-    here.patch(occasion="m-2")
+    here.patch(message_id="m-2")
     assert recorded(GHCR, task_definition=str(revision_arn()), granted_at=here.harness.time, is_confirmed=False) == (
         ledger.roles.item(ROLE).grants
     )
@@ -133,7 +133,7 @@ def test_the_same_document_is_not_written_again(act: Acted, ledger: Ledger) -> N
 def test_one_message_twice_is_written_and_told_once(act: Acted) -> None:
     here = act(BROKEN)
     here.expect(render(policy_document(granted(GHCR))))
-    assert [here.patch(occasion="m-1").written for _ in range(2)] == [True, False]  # IAM shows it to neither
+    assert [here.patch(message_id="m-1").written for _ in range(2)] == [True, False]  # IAM shows it to neither
     assert here.reported() == ["Remediation Completed"]
 
 
@@ -398,7 +398,7 @@ def test_a_new_key_alone_is_written_told_and_counted(act: Acted, ledger: Ledger)
     assert here.patch().written
     assert told(here) == {str(KEYED.arn): ("grant", str(key().arn), "")}
     here.harness.later(minutes=6)  # somebody has given it the other key again
-    assert not here.patch(occasion="m-2").written
+    assert not here.patch(message_id="m-2").written
     assert here.reported() == ["Remediation Completed", "Remediation Failed"]
 
 
@@ -409,7 +409,7 @@ def test_what_this_stack_did_not_grant_is_none_of_its_ledgers_and_named(act: Act
     assert set(ledger.roles.granted(ROLE)) == set(granted(GHCR))
     here.harness.world.roles = (holder(GHCR, HUB),)
     here.harness.later(seconds=SHOWS_AFTER.total_seconds())
-    here.patch(occasion="m-2")
+    here.patch(message_id="m-2")
     assert set(ledger.roles.granted(ROLE)) == set(granted(GHCR))
     assert told(here)[str(GHCR.arn)][2] == f"it also grants {HUB.arn}, which this stack has not granted"
 
@@ -452,7 +452,7 @@ def test_grants_of_ours_move_from_the_policy_of_the_former_name(act: Acted, ledg
     here.harness.world.roles = (role(inline_policies=(former, own(GHCR, HUB))),)
     here.harness.later(minutes=15)
     here.expect(render(policy_document(granted(KEYED))), policy=POLICY_NAME)
-    assert here.patch(occasion="m-2").written
+    assert here.patch(message_id="m-2").written
     assert set(ledger.roles.granted(ROLE)) == set(granted(GHCR, HUB))
 
 

@@ -20,8 +20,8 @@ STOP = Stop(by="ada", at="2026-11-23T11:59:00+00:00", reason="a bad deploy")
 
 def test_while_everything_is_stopped_nothing_is_written_and_what_would_be_is_told_once(act: Acted) -> None:
     here = act(BROKEN, stop=switch_text(STOP))
-    for occasion in ("m-1", "m-2"):
-        assert not here.patch(occasion=occasion).written
+    for message_id in ("m-1", "m-2"):
+        assert not here.patch(message_id=message_id).written
     (detail,) = here.harness.sent.details("Remediation Planned")
     assert f"everything is stopped {STOP}" in detail["remediation"]["why"]
     assert "pullguard resume" in detail["remediation"]["remedy"]
@@ -34,7 +34,7 @@ def test_another_stop_is_told_again(act: Acted) -> None:
     here = act(BROKEN, stop=switch_text(STOP))
     here.patch()
     here.harness.stop = switch_text(replace(STOP, at="2026-11-24T08:00:00+00:00"))
-    here.patch(occasion="m-2")
+    here.patch(message_id="m-2")
     assert here.reported() == ["Remediation Planned"] * 2
 
 
@@ -49,10 +49,10 @@ def test_after_the_stop_the_same_message_writes(act: Acted) -> None:
 def test_a_stop_uses_up_nothing_of_the_hours_writes(act: Acted) -> None:
     here = act(BROKEN, stop=switch_text(STOP), writes_per_hour=1)
     for number in range(3):
-        here.patch(occasion=f"m-{number}")
+        here.patch(message_id=f"m-{number}")
     here.harness.stop = GO_ON
     here.expect(render(policy_document(granted(GHCR))))
-    assert here.patch(occasion="m-9").written
+    assert here.patch(message_id="m-9").written
 
 
 def test_a_held_role_is_left_alone_and_no_other(act: Acted, ledger: Ledger) -> None:
@@ -64,7 +64,7 @@ def test_a_held_role_is_left_alone_and_no_other(act: Acted, ledger: Ledger) -> N
     assert "pullguard resume web-execution" in detail["remediation"]["remedy"]
     ledger.roles.end_hold(role_arn())
     here.expect(render(policy_document(granted(GHCR))))
-    assert here.patch(occasion="m-2").written
+    assert here.patch(message_id="m-2").written
 
 
 def test_a_hold_that_comes_between_the_proof_and_the_write_stops_the_write(act: Acted, ledger: Ledger) -> None:
@@ -107,15 +107,15 @@ def test_a_hold_that_changes_between_the_facts_and_the_plan_has_them_read_again(
     assert len(here.harness.sent.messages) == (1 if hold else 0)
     ledger.roles.end_hold(role_arn())
     here.expect(render(policy_document(granted(GHCR))))
-    assert here.patch(occasion="m-2").written
+    assert here.patch(message_id="m-2").written
 
 
 @pytest.mark.parametrize("code", ["ParameterNotFound", "AccessDeniedException", "ThrottlingException"])
 def test_without_an_answer_nothing_is_written_and_the_message_comes_back(act: Acted, code: str) -> None:
     here = act(BROKEN, stop=ClientError({"Error": {"Code": code, "Message": ""}}, "GetParameter"))
-    for occasion in ("m-1", "m-1", "m-2"):
+    for message_id in ("m-1", "m-1", "m-2"):
         with pytest.raises(NotNow, match="the stop parameter cannot be read"):
-            here.patch(occasion=occasion)
+            here.patch(message_id=message_id)
     assert here.reported() == ["Remediation Failed"]
     assert "ssm:GetParameter" in here.failure()["why"] or code == "ParameterNotFound"
     assert here.harness.ledger.roles.granted(role_arn()) == ()

@@ -42,7 +42,7 @@ def set_world(here: Act, world: World) -> None:
 def other(here: Act, world: World) -> Any:
     """Let another message ask for its grant; ``world`` is what it finds."""
     set_world(here, world)
-    return here.patch(request(API.arn), occasion="m-2")
+    return here.patch(request(API.arn), message_id="m-2")
 
 
 # --- What the first run comes to, and what the second one writes ---

@@ -42,10 +42,10 @@ class Services:
 
 
 def run(
-    here: Harness, services: Services, request: ValidationRequest = ASKED_FOR, occasion: str = "m-1"
+    here: Harness, services: Services, request: ValidationRequest = ASKED_FOR, message_id: str = "m-1"
 ) -> Reregistered:
     ecs: Any = services
-    return Reregisterer(executor=here.executor(), ecs=ecs).run(request, occasion=occasion)
+    return Reregisterer(executor=here.executor(), ecs=ecs).run(request, message_id=message_id)
 
 
 def commands(here: Harness) -> list[dict[str, Any]]:

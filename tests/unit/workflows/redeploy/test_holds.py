@@ -28,8 +28,8 @@ def test_what_is_held_is_not_redeployed_and_told_once_for_each_service(harness: 
     harness.validate(ASKED_FOR)
     HELD[held](harness)
     services = Services(harness)
-    for occasion in ("m-1", "m-2"):
-        assert f"{held} since" in run(harness, services, occasion=occasion).why
+    for message_id in ("m-1", "m-2"):
+        assert f"{held} since" in run(harness, services, message_id=message_id).why
     assert (services.redeployed, harness.ledger.families.writes("web")) == ([], ())
     reported = [each["remediation"] for each in harness.sent.details("Remediation Planned")]
     assert [each["target"] for each in reported] == [arn_of("a"), arn_of("b")]
@@ -72,5 +72,5 @@ def test_where_the_stop_cannot_be_read_nothing_is_redeployed_and_the_message_com
     assert "the stop parameter says" in run(harness, services).why
     harness.stop = ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "GetParameter")
     with pytest.raises(NotNow):
-        run(harness, services, occasion="m-2")
+        run(harness, services, message_id="m-2")
     assert services.redeployed == []

@@ -28,9 +28,9 @@ def test_a_rotation_that_comes_back_after_days_redeploys_nothing(harness: Harnes
 def test_services_are_redeployed_one_at_a_time_each_after_a_new_verification(harness: Harness) -> None:
     services = Services(harness)
     for number in range(4):
-        harness.validate(ASKED_FOR, occasion=f"v-{number}")
+        harness.validate(ASKED_FOR, message_id=f"v-{number}")
         if len(commands(harness)) > number:
-            run(harness, services, occasion=f"m-{number}")
+            run(harness, services, message_id=f"m-{number}")
     assert services.redeployed == [arn_of("a"), arn_of("b")]
     assert len(commands(harness)) == 2
     assert [each["attempt"] for each in harness.sent.bodies("validations")] == [1, 1]
@@ -44,7 +44,7 @@ def test_a_copy_of_a_command_redeploys_nothing_again(ledger: Ledger) -> None:
     services = Services(here)
     here.validate(ASKED_FOR)
     assert run(here, services).redeployed == arn_of()
-    assert run(here, services, occasion="m-2").why == NOTHING
+    assert run(here, services, message_id="m-2").why == NOTHING
     assert services.redeployed == [arn_of()]
 
 
@@ -135,7 +135,7 @@ def test_the_circuit_breaker_holds(ledger: Ledger) -> None:
     run(here, services)
     here.world.running = Usage(newest=True, services=(running(),))
     here.validate(ASKED_FOR)
-    assert run(here, services, occasion="m-2").redeployed is None
+    assert run(here, services, message_id="m-2").redeployed is None
     assert services.redeployed == [arn_of()]
     assert len(here.sent.details("Remediation Failed")) == 1
 
@@ -164,5 +164,5 @@ def test_a_refused_call_is_told_and_does_not_keep_the_other_services(harness: Ha
         f"aws ecs update-service --region us-east-1 --cluster {CLUSTER} --service {arn_of('a')} --force-new-deployment"
     )
     requests = len(harness.sent.bodies("validations"))
-    run(harness, services, occasion="m-2")
+    run(harness, services, message_id="m-2")
     assert len(harness.sent.bodies("validations")) == requests  # what AWS refuses is not asked for without end

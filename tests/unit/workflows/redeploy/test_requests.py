@@ -22,7 +22,7 @@ def test_all_redeployments_are_one_group_of_the_queue(ledger: Ledger) -> None:
 def test_observing_tells_what_would_be_done_and_asks_nobody(harness: Harness) -> None:
     harness.mode = "observe"
     harness.validate(ASKED_FOR)
-    harness.validate(ASKED_FOR, occasion="again")
+    harness.validate(ASKED_FOR, message_id="again")
     assert commands(harness) == []
     reported = harness.sent.details("Remediation Planned")
     assert [each["remediation"]["target"] for each in reported] == [arn_of("a"), arn_of("b")]
@@ -37,8 +37,8 @@ def test_it_is_off_unless_it_is_switched_on(harness: Harness) -> None:
 
 def test_a_rotation_in_a_batch_with_another_look_is_not_swallowed(harness: Harness) -> None:
     validator = harness.validator()
-    validator.validate(replace(ASKED_FOR, provenance=replace(ROTATION, kind="TagResource")), occasion="v-1")
-    validator.validate(ASKED_FOR, occasion="v-2")
+    validator.validate(replace(ASKED_FOR, provenance=replace(ROTATION, kind="TagResource")), message_id="v-1")
+    validator.validate(ASKED_FOR, message_id="v-2")
     assert len(commands(harness)) == 1
 
 

@@ -139,9 +139,9 @@ class Act:
         request = {"cluster": CLUSTER, "service": service(name).service_arn, "taskDefinition": str(SUCCESSOR)}
         self.wire.expected.append(("UpdateService", request, error or {}))
 
-    def run(self, *, occasion: str = "m-1") -> Any:
+    def run(self, *, message_id: str = "m-1") -> Any:
         flow = Reregisterer(executor=self.harness.executor(), ecs=Ecs(self.client))
-        return flow.run(ASKED_FOR, occasion=occasion)
+        return flow.run(ASKED_FOR, message_id=message_id)
 
     def reported(self) -> list[str]:
         return self.harness.sent.reported()

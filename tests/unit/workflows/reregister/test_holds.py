@@ -15,8 +15,8 @@ STOPPED = switch_text(Stop(by="ada", at="2026-11-23T11:59:00+00:00"))
 
 def test_while_everything_is_stopped_nothing_is_registered(act: Acted) -> None:
     here = act(STALE, stop=STOPPED)
-    for occasion in ("m-1", "m-2"):
-        assert here.run(occasion=occasion).registered is None
+    for message_id in ("m-1", "m-2"):
+        assert here.run(message_id=message_id).registered is None
         here.harness.later(seconds=LOCK_S)
     assert here.reported() == ["Remediation Planned"]
 
@@ -32,7 +32,7 @@ def test_right_after_it_ends_the_next_message_registers(act: Acted, held: str) -
     here.harness.ledger.roles.end_hold(role_arn())
     here.expect_description()
     here.expect_registration()
-    assert here.run(occasion="m-2").registered == str(SUCCESSOR)
+    assert here.run(message_id="m-2").registered == str(SUCCESSOR)
 
 
 def test_while_everything_is_stopped_no_service_is_moved(moving: Act) -> None:

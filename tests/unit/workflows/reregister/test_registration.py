@@ -33,9 +33,9 @@ def test_a_second_run_finds_the_lease_taken_and_looks_again_after_it(act: Acted)
     here = act(STALE)
     here.expect_description()
     here.expect_registration()
-    here.run(occasion="m-1")
+    here.run(message_id="m-1")
     here.harness.sent.messages.clear()
-    assert here.run(occasion="m-2").why == "just registered, or about to be"
+    assert here.run(message_id="m-2").why == "just registered, or about to be"
     assert here.requests() == [(str(SOURCE), LOCK_S)]
 
 
@@ -48,7 +48,7 @@ def test_after_a_run_that_died_the_next_registers_when_the_lease_has_ended(act: 
     here.harness.later(seconds=LOCK_S)
     here.expect_description()
     here.expect_registration()
-    assert here.run(occasion="m-1").registered == str(SUCCESSOR)
+    assert here.run(message_id="m-1").registered == str(SUCCESSOR)
 
 
 def test_a_successor_is_adopted_and_nothing_is_registered_twice(act: Acted) -> None:
@@ -62,11 +62,11 @@ def test_what_ecs_does_not_show_yet_is_not_registered_again(act: Acted) -> None:
     here = act(STALE)
     here.expect_description()
     here.expect_registration()
-    here.run(occasion="m-0")
+    here.run(message_id="m-0")
     here.harness.later(seconds=LOCK_S)
     here.expect_validation_of(str(SUCCESSOR), taskDefinitionArn=str(SUCCESSOR), revision=8)
     with pytest.raises(NotNow, match="does not say yet"):
-        here.run(occasion="m-1")
+        here.run(message_id="m-1")
 
 
 NOTHING_TO_DO: dict[str, dict[str, Any]] = {
@@ -110,7 +110,7 @@ def test_nothing_is_registered_where_it_is_not_seen_what_came_over_the_wire(act:
     ecs = Ecs(here.client)
     here.client.meta.events.unregister("before-parse.ecs.DescribeTaskDefinition", ecs._keep_raw)
     with pytest.raises(TypeError):
-        Reregisterer(executor=here.harness.executor(), ecs=ecs).run(ASKED_FOR, occasion="m-1")
+        Reregisterer(executor=here.harness.executor(), ecs=ecs).run(ASKED_FOR, message_id="m-1")
     assert here.reported() == []
 
 
@@ -199,7 +199,7 @@ def test_the_circuit_breaker_stops_and_tells(act: Acted) -> None:
     for done in here.harness.ledger.families.done_in("web"):  # a person undid it, and allows it again
         here.harness.ledger.families.let_again("web", done)
     here.harness.later(seconds=LOCK_S)
-    here.run(occasion="m-2")
+    here.run(message_id="m-2")
     assert "family web was written to 1 times in this hour" in here.failure()["why"]
 
 
@@ -208,7 +208,7 @@ def test_copies_of_a_message_are_not_counted_by_the_circuit_breaker(act: Acted) 
     here.expect_description()
     here.expect_registration()
     for number in range(5):
-        here.run(occasion=f"m-{number}")
+        here.run(message_id=f"m-{number}")
     assert here.reported() == ["Remediation Completed"]
 
 

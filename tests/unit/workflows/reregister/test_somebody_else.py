@@ -126,11 +126,11 @@ def test_what_somebody_deregistered_is_not_registered_again(act: Acted, members:
     here = act(STALE)
     here.expect_description()
     here.expect_registration()
-    here.run(occasion="m-0")
+    here.run(message_id="m-0")
     for number in range(1, 4):
         here.harness.later(hours=6)
         here.expect_validation_of(str(SUCCESSOR), **members)
-        assert here.run(occasion=f"m-{number}").registered is None
+        assert here.run(message_id=f"m-{number}").registered is None
     assert here.reported() == ["Remediation Completed", "Remediation Refused"]
     ((_, why),) = here.deeds("Remediation Refused")
     assert "web:8, which Pullguard registered in its place, is not active any more" in why
@@ -147,7 +147,7 @@ def test_what_a_run_registered_that_died_at_once_stays_undone_too(act: Acted) ->
     here.harness.world = STALE
     here.harness.later(hours=6)
     here.expect_validation_of(str(SUCCESSOR))
-    assert here.run(occasion="m-2").registered is None
+    assert here.run(message_id="m-2").registered is None
 
 
 def test_a_service_that_somebody_moved_back_stays_there(moving: Act) -> None:
@@ -157,7 +157,7 @@ def test_a_service_that_somebody_moved_back_stays_there(moving: Act) -> None:
     for number in range(2, 4):
         moving.harness.later(hours=6)
         moving.expect_comparison()
-        assert moving.run(occasion=f"m-{number}").moved == 0
+        assert moving.run(message_id=f"m-{number}").moved == 0
     assert moving.reported() == ["Remediation Completed", "Remediation Refused"]
     ((target, why),) = moving.deeds("Remediation Refused")
     assert (target, "moved it back" in why) == ("web", True)

@@ -72,7 +72,7 @@ class Act:
         """Let two complete sweeps, so many days apart, find what is unused; the second one's review is to come."""
         self.know()
         self.sweep()
-        self.review(occasion="m-0")
+        self.review(message_id="m-0")
         self.harness.later(days=days)
         self.sweep()
 
@@ -91,12 +91,12 @@ class Act:
         else:
             self.stubber.add_client_error("delete_role_policy", error, expected_params=request)
 
-    def review(self, *, occasion: str = "m-1", sweep: str | None = None, world: World | None = None) -> Withdrawn:
+    def review(self, *, message_id: str = "m-1", sweep: str | None = None, world: World | None = None) -> Withdrawn:
         """Review the role, as the last sweep asks, or ``sweep``; ``world`` is what this run finds."""
         event_id = f"s-{self.sweeps}" if sweep is None else sweep
         review = Review(role=ROLE, provenance=Provenance(kind=LISTED, event_id=event_id, at=self.harness.time))
         changes: dict[str, Any] = {} if world is None else {"readers": lambda: world}
-        result = self.harness.patcher(self.iam, self.rules, **changes).run(review.to_json(), occasion=occasion)
+        result = self.harness.patcher(self.iam, self.rules, **changes).run(review.to_json(), message_id=message_id)
         assert isinstance(result, Withdrawn)
         return result
 

@@ -26,8 +26,8 @@ def test_observing_takes_nothing_back_and_says_nothing(act: Acted, changes: dict
     mode = changes.get("mode", "remediate")
     here = act(replace(UNUSED, **{name: each for name, each in changes.items() if name != "mode"}), mode=mode)
     here.unused_for(GRACE_DAYS)
-    for occasion in ("m-1", "m-2"):
-        assert here.review(occasion=occasion).withdrawn == 0
+    for message_id in ("m-1", "m-2"):
+        assert here.review(message_id=message_id).withdrawn == 0
     assert here.reported() == []
     assert here.kept() == set(granted(GHCR, HUB))
     assert here.record(GHCR).unneeded_since is None
@@ -100,7 +100,7 @@ def test_a_refusal_of_iam_is_told_and_forgets_nothing(act: Acted) -> None:
     assert "iam:PutRolePolicy" in here.why("Remediation Failed")
     assert here.kept() == set(granted(GHCR, HUB))
     here.expect_put(HUB)
-    assert here.review(occasion="m-2").withdrawn == 1
+    assert here.review(message_id="m-2").withdrawn == 1
 
 
 def test_a_run_that_dies_after_the_write_is_made_good_by_the_next_exactly_once(act: Acted) -> None:
@@ -111,10 +111,10 @@ def test_a_run_that_dies_after_the_write_is_made_good_by_the_next_exactly_once(a
     with pytest.raises(Crash):
         here.review()
     here.harness.world.roles = (holder(HUB),)
-    for occasion in ("m-2", "m-1"):
-        assert "not known yet" in here.review(occasion=occasion).why
+    for message_id in ("m-2", "m-1"):
+        assert "not known yet" in here.review(message_id=message_id).why
     here.harness.later(seconds=SHOWS_AFTER.total_seconds())
-    assert here.review(occasion="m-2").withdrawn == 0
+    assert here.review(message_id="m-2").withdrawn == 0
     assert here.kept() == set(granted(HUB))
     assert [each.outcome for each in here.harness.ledger.roles.writes(ROLE)] == ["written"]
 

@@ -54,7 +54,7 @@ def test_the_review_of_another_sweep_than_the_last_complete_one_takes_nothing_ba
     assert here.review(sweep=sweep).withdrawn == 0
     assert here.record(GHCR).unneeded_since == NOW  # and proves nothing either way
     here.expect_put(HUB)
-    assert here.review(occasion="m-2").withdrawn == 1
+    assert here.review(message_id="m-2").withdrawn == 1
 
 
 @pytest.mark.parametrize("sweep", ["s-0", "s-2"], ids=["an-earlier-ones", "a-later-ones"])

@@ -90,7 +90,7 @@ def test_a_deleted_secret_costs_no_write_and_goes_with_the_next_one(act: Acted) 
     assert here.kept() == set(granted(GHCR, HUB, KEYED))
     here.allow(unneeded=True)
     here.expect_put(HUB)
-    assert here.review(occasion="m-2").withdrawn == 2
+    assert here.review(message_id="m-2").withdrawn == 2
     why = {each["remediation"]["why"] for each in here.harness.sent.details("Remediation Completed")}
     assert why == {"the secret no longer exists", "no task definition in use names it"}
 
@@ -112,7 +112,7 @@ def test_a_needed_grant_whose_secret_lost_its_opt_in_stays_until_the_deployment_
     assert "does not consent to this grant any more" in here.why("Remediation Planned")
     here.allow(without_consent=True)
     here.expect_delete()
-    assert here.review(occasion="m-2").withdrawn == 1
+    assert here.review(message_id="m-2").withdrawn == 1
     assert here.why("Remediation Completed") == "an owner does not consent"
 
 
@@ -124,7 +124,7 @@ def test_a_needed_grant_without_consent_is_taken_back_after_the_grace_if_the_dep
     assert here.review().withdrawn == 0
     here.harness.later(days=1)
     here.expect_delete()
-    assert here.review(occasion="m-2").withdrawn == 1
+    assert here.review(message_id="m-2").withdrawn == 1
 
 
 def test_what_only_a_dead_revision_names_goes(act: Acted) -> None:
@@ -149,7 +149,7 @@ def test_what_a_run_that_died_had_granted_is_known_by_the_record_of_its_write(ac
     here.harness.later(days=GRACE_DAYS)
     here.sweep()
     here.expect_put(HUB)  # its own grace period began with the first sweep that knew of it
-    assert here.review(occasion="m-2").withdrawn == 1
+    assert here.review(message_id="m-2").withdrawn == 1
 
 
 def test_a_grant_in_the_policy_of_the_former_name_is_revoked_there(act: Acted) -> None:

@@ -91,11 +91,11 @@ def test_whoever_needs_it_again_for_a_day_begins_a_new_grace(act: Acted) -> None
     for days in (1, GRACE_DAYS - 1):
         here.harness.later(days=days)
         here.sweep()
-        assert here.review(occasion=f"after-{days}").withdrawn == 0
+        assert here.review(message_id=f"after-{days}").withdrawn == 0
     here.harness.later(days=1)
     here.sweep()
     here.expect_put(HUB)
-    assert here.review(occasion="m-9").withdrawn == 1
+    assert here.review(message_id="m-9").withdrawn == 1
 
 
 NAMED_AGAIN: dict[str, Any] = {
@@ -204,7 +204,7 @@ def test_what_cannot_be_read_takes_back_nothing_and_does_not_hold_up_the_role(
     assert (result.withdrawn, here.kept()) == (0, set(granted(GHCR, HUB)))
     here.harness.world.unreadable = {}
     here.expect_put(HUB)
-    assert here.review(occasion="m-2").withdrawn == 1
+    assert here.review(message_id="m-2").withdrawn == 1
 
 
 def test_a_role_that_cannot_be_read_takes_back_nothing_and_its_message_comes_back(act: Acted) -> None:
@@ -250,7 +250,7 @@ def test_what_this_stack_has_not_granted_stays_beside_what_is_taken_back(act: Ac
     assert here.kept() == set(granted(HUB))
     here.harness.world.roles = (holder(HUB, KEYED),)
     here.harness.later(minutes=15)
-    here.review(occasion="m-2")
+    here.review(message_id="m-2")
     assert here.kept() == set(granted(HUB))
 
 
@@ -272,7 +272,7 @@ def test_a_review_of_another_accounts_role_is_rejected(act: Acted) -> None:
     foreign = Arn.parse(str(ROLE).replace(ACCOUNT, "999999999999"))
     review = Review(role=foreign, provenance=Provenance(kind=LISTED, event_id="s-1", at=NOW))
     with pytest.raises(Rejected, match="not of this account"):
-        here.harness.patcher(here.iam, here.rules).run(review.to_json(), occasion="m-1")
+        here.harness.patcher(here.iam, here.rules).run(review.to_json(), message_id="m-1")
 
 
 def test_what_an_earlier_role_of_the_name_was_granted_is_nothing_to_take_back(act: Acted) -> None:

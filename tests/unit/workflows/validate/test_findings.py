@@ -39,7 +39,7 @@ def test_a_run_that_dies_on_the_way_is_made_good_by_the_next_exactly_once(harnes
     with pytest.raises(Crash):
         here.validate()
     here.validate()
-    here.validate(occasion="m-2")
+    here.validate(message_id="m-2")
     assert here.sent.reported() == ["Finding Opened"]
     assert len(here.sent.messages) == 2
 

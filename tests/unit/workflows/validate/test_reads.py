@@ -38,9 +38,9 @@ def test_where_it_runs_is_asked_too_where_a_task_failed_to_start(harness: Staged
 def test_the_same_question_twice_in_a_batch_is_answered_once(harness: Staged) -> None:
     here = harness(BROKEN)
     validator = here.validator()
-    first = validator.validate(ASKED_FOR, occasion="m-1")
+    first = validator.validate(ASKED_FOR, message_id="m-1")
     asked = len(here.world.asked)
-    assert validator.validate(ASKED_FOR, occasion="m-2") == first
+    assert validator.validate(ASKED_FOR, message_id="m-2") == first
     assert len(here.world.asked) == asked
     assert len(here.sent.messages) == 1
 

@@ -34,7 +34,7 @@ def test_what_one_role_is_to_be_granted_is_done_one_after_the_other_and_another_
     )
     here = harness(replace(BROKEN, task_definitions=definitions, roles=(role(), role("batch-execution"))))
     for each in definitions:
-        here.validate(request(each.arn), occasion=f"m-{each.family}")
+        here.validate(request(each.arn), message_id=f"m-{each.family}")
     web, api, batch = (message["MessageGroupId"] for message in here.sent.messages)
     assert web == api != batch
 
@@ -48,8 +48,8 @@ def test_a_new_revision_is_asked_for_in_the_group_of_its_family(harness: Staged)
 
 def test_no_later_need_is_swallowed_as_a_copy(harness: Staged) -> None:
     here = harness(BROKEN)
-    for occasion in ("m-1", "m-1", "m-2"):
-        here.validate(occasion=occasion)
+    for message_id in ("m-1", "m-1", "m-2"):
+        here.validate(message_id=message_id)
     one, copy, later = (message["MessageDeduplicationId"] for message in here.sent.messages)
     assert one == copy != later
     assert len({message["MessageGroupId"] for message in here.sent.messages}) == 1
@@ -57,7 +57,7 @@ def test_no_later_need_is_swallowed_as_a_copy(harness: Staged) -> None:
 
 def test_observing_asks_for_nothing_and_tells_once_what_would_be_done(harness: Staged) -> None:
     here = harness(BROKEN, mode="observe")
-    assert [here.validate().asked, here.validate(occasion="m-2").asked] == [0, 0]
+    assert [here.validate().asked, here.validate(message_id="m-2").asked] == [0, 0]
     assert here.sent.messages == []
     assert here.sent.reported() == ["Finding Opened", "Remediation Planned"]
 
@@ -128,8 +128,8 @@ def test_a_tag_never_raises_the_mode(harness: Staged) -> None:
 @pytest.mark.parametrize("mode", ["observe", "remediate"])
 def test_a_refusal_is_told_once(harness: Staged, mode: str) -> None:
     here = harness(replace(BROKEN, secrets=(secret(registry=None),)), mode=mode)
-    for occasion in ("m-1", "m-2"):
-        here.validate(occasion=occasion)
+    for message_id in ("m-1", "m-2"):
+        here.validate(message_id=message_id)
     (detail,) = here.sent.details("Remediation Refused")
     assert "not opted in" in detail["remediation"]["why"]
     assert here.sent.messages == []
@@ -166,7 +166,7 @@ def test_each_family_hears_of_a_wrong_host_which_no_command_of_the_owner_ends(ha
     families = (web, replace(web, arn=revision_arn("api"), family="api"))
     here = harness(replace(UNREAD, task_definitions=families, secrets=(secret(registry="docker.io"),)))
     for each in families:
-        here.validate(request(each.arn), occasion=each.family)
+        here.validate(request(each.arn), message_id=each.family)
     refused = [each["remediation"] for each in here.sent.details("Remediation Refused")]
     assert {each["snippet"] for each in refused} == {None}
     assert [each["target"] for each in refused if each["kind"] == "reregister"] == ["web", "api"]

@@ -66,5 +66,5 @@ def test_how_a_rotation_ended_is_asked_once_in_a_batch_and_only_of_secrets_that_
     here.world = replace(ROTATING, task_definitions=(*ROTATING.task_definitions, twin, still), secrets=(ROTATED, KEYED))
     validator = here.validator()
     for arn in (revision_arn(), twin.arn, still.arn):
-        validator.validate(request(arn), occasion=str(arn))
+        validator.validate(request(arn), message_id=str(arn))
     assert set(validator.rotation_ends) == {ROTATED.arn}

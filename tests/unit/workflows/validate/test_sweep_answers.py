@@ -35,8 +35,8 @@ def test_each_look_of_a_batch_answers_its_own_sweep(harness: Staged) -> None:
     here = harness(HEALTHY)
     here.definition_store.ask(revision_arn(), "e-1")
     validator = here.validator()
-    validator.validate(ASKED_FOR, occasion="m-1")
-    validator.validate(request(kind=LISTED), occasion="m-2")
+    validator.validate(ASKED_FOR, message_id="m-1")
+    validator.validate(request(kind=LISTED), message_id="m-2")
     assert known(here) == {"web:7": ("e-1", True)}
 
 
