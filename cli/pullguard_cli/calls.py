@@ -20,7 +20,7 @@ from pullguard.domain.usage import Usage
 from pullguard.planning.planner import Rules, make_plan
 from pullguard.planning.preview import after_registering
 from pullguard.planning.reregister import DESCRIBE_ONLY, CannotReregister
-from pullguard.planning.role_needs import concerned, role_needs, role_state, wanted_by
+from pullguard.planning.role_needs import relevant_secrets, role_needs, role_state, wanted_by
 from pullguard.planning.scope import in_scope
 from pullguard.workflows.reregister import request_of
 from pullguard_cli.difference import difference
@@ -120,7 +120,7 @@ def _role_steps(
     """Yield the write of our policy, as the executor would make it, and the grants that it could not make."""
     state = role_state(role, ledger.item, ledger.policy)
     wanted = wanted_by((facts,), rules, "remediate")
-    secrets = {secret: ledger.secret(secret) for secret in concerned(state, wanted)}
+    secrets = {secret: ledger.secret(secret) for secret in relevant_secrets(state, wanted)}
     needs = role_needs(
         role,
         (facts,),

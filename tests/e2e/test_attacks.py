@@ -257,14 +257,14 @@ def _half_untag_secret(ground: Ground, name: str) -> None:
     ground.client("secretsmanager").tag_resource(SecretId=ground.arns[name], Tags=tags)
 
 
-REVOKED, IS_REFUSED, STANDS = "revoked", "refused by IAM", "stands"
+REVOKED, IS_REFUSED, REMAINS = "revoked", "refused by IAM", "remains"
 # A task definition's tags affect only its own need, and a secret that is gone can be read by nobody.
 MOMENTS: dict[str, tuple[Callable[[Ground, str], None], str]] = {
     "secret-untagged-before-the-write": (_untag_secret, REVOKED),
     "role-untagged-before-the-write": (_untag_role, IS_REFUSED),
-    "secret-swapped-before-the-write": (_swap_secret, STANDS),
+    "secret-swapped-before-the-write": (_swap_secret, REMAINS),
     "secret-observed-before-the-write": (_observe_secret, REVOKED),
-    "definition-observed-before-the-write": (_observe_definition, STANDS),
+    "definition-observed-before-the-write": (_observe_definition, REMAINS),
     "secrets-tag-garbled-before-the-write": (_half_untag_secret, REVOKED),
 }
 
@@ -281,7 +281,7 @@ def test_what_changes_between_the_proof_and_the_write_leaves_no_grant_without_co
     ground.scene.settle()
     _look_once_more(ground, role)
     policies = ground.policies(name)
-    assert policies == ({OWN_POLICY: only(reading(secret))} if ends == STANDS else {})
+    assert policies == ({OWN_POLICY: only(reading(secret))} if ends == REMAINS else {})
     letters = about(ground.scene.letters(), name)
     done = [each.subject for each in letters if each.attributes["kind"] == DONE]
     assert [("revoked" in each, "granted" in each) for each in done] == DEEDS[ends]
@@ -289,7 +289,7 @@ def test_what_changes_between_the_proof_and_the_write_leaves_no_grant_without_co
     assert ["AWS refused iam:PutRolePolicy" in each for each in failed] == [True] * (ends == IS_REFUSED)
 
 
-DEEDS = {REVOKED: [(False, True), (True, False)], STANDS: [(False, True)], IS_REFUSED: []}
+DEEDS = {REVOKED: [(False, True), (True, False)], REMAINS: [(False, True)], IS_REFUSED: []}
 
 
 def _look_once_more(ground: Ground, role: str) -> None:

@@ -141,7 +141,7 @@ def expected(kind: Kind, *after: Granted, **rest: Any) -> RolePolicyChange:
 
 
 def changed(state: RoleState, needs: Needs, rules: RevocationRules = NEVER, now: datetime = NOW) -> RolePolicyChange:
-    """The change without its explanation, the task definitions concerned, and the statements of others."""
+    """The change without its explanation, its dependents, and the statements of others."""
     return replace(role_policy_change(state, needs, rules, now), why="", users={}, foreign=())
 
 

@@ -17,7 +17,7 @@ from pullguard.domain.role_policy import Need
 from pullguard.domain.secret import Secret
 from pullguard.domain.usage import Usage
 from pullguard.planning.planner import Rules
-from pullguard.planning.role_needs import Wanted, concerned, names, role_needs, role_state, wanted_by
+from pullguard.planning.role_needs import Wanted, names, relevant_secrets, role_needs, role_state, wanted_by
 from tests.fakes import NOW, REGION, World, container, denied, granted, key, revision_arn, role, secret, task_definition
 
 GHCR, KEYED = secret(), secret("keyed", "KeyKey", key=key())
@@ -99,8 +99,8 @@ CONCERNED: dict[str, tuple[Role, RoleItem, tuple[Arn, ...]]] = {
 @pytest.mark.parametrize(("its_role", "item", "expected"), CONCERNED.values(), ids=CONCERNED)
 def test_the_secrets_whose_consent_matters(its_role: Role, item: RoleItem, expected: tuple[Arn, ...]) -> None:
     state = role_state(its_role, item, OURS)
-    assert concerned(state) == expected
-    assert concerned(state, [GHCR.arn]) == tuple(sorted({GHCR.arn, *expected}))
+    assert relevant_secrets(state) == expected
+    assert relevant_secrets(state, [GHCR.arn]) == tuple(sorted({GHCR.arn, *expected}))
 
 
 # --- Wanted ---

@@ -52,7 +52,7 @@ class Stage:
     time: datetime = NOW
     before: dict[str, Callable[[], Any]] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
-    told: list[tuple[str, Any]] = field(default_factory=list)
+    outbox: list[tuple[str, Any]] = field(default_factory=list)
 
     def _call(self, name: str) -> None:
         self.calls.append(name)
@@ -116,33 +116,33 @@ class Stage:
 
     def count(self, role: Arn, secrets: Iterable[Arn]) -> None:
         self._call("count")
-        self.told.append(("count", tuple(secrets)))
+        self.outbox.append(("count", tuple(secrets)))
 
     # The reports.
 
     def left_open(self, role: Arn, write: PolicyWrite) -> None:
         self._call("left open")
-        self.told.append(("left open", (write.id, write.outcome)))
+        self.outbox.append(("left open", (write.id, write.outcome)))
 
     def adopted(self, role: Arn, records: Iterable[GrantRecord]) -> None:
         if found := tuple(records):
-            self.told.append(("adopted", found))
+            self.outbox.append(("adopted", found))
 
     def decided(self, role: Arn, change: RolePolicyChange) -> None:
         self._call("decided")
 
     def breaker_open(self, role: Arn, change: RolePolicyChange, secrets: Iterable[Arn]) -> None:
-        self.told.append(("breaker open", tuple(secrets)))
+        self.outbox.append(("breaker open", tuple(secrets)))
 
     def not_written(self, role: Arn, change: RolePolicyChange, error: Exception) -> None:
         self._call("not written")
-        self.told.append(("not written", error))
+        self.outbox.append(("not written", error))
         if isinstance(error, CannotReport):
             raise error
 
     def reported(self, role: Arn, write: PolicyWrite, change: RolePolicyChange) -> None:
         self._call("report")
-        self.told.append(("report", write.id))
+        self.outbox.append(("report", write.id))
 
 
 @dataclass
@@ -164,7 +164,7 @@ class FollowUps:
 
     def again(self, role: Arn, after: timedelta) -> None:
         self.stage._call("again")
-        self.stage.told.append(("again", after))
+        self.stage.outbox.append(("again", after))
 
     def written(self, role: Arn, change: RolePolicyChange) -> None:
         self.stage._call("look")
@@ -173,7 +173,7 @@ class FollowUps:
 def run(stage: Stage, *, write_id: str = "m-1", rules: RevocationRules | None = None) -> Reconciled:
     """Reconcile once; the calls of earlier runs are forgotten."""
     stage.calls.clear()
-    stage.told.clear()
+    stage.outbox.clear()
     ports: Any = stage
     reports: Any = Reports(stage)
     reconciler = RoleReconciler(
@@ -216,9 +216,9 @@ WRITES: dict[str, tuple[Stage, str, tuple[Granted, ...]]] = {
 def test_a_write_is_planned_made_counted_reported_and_closed_in_this_order(
     stage: Stage, call: str, after: tuple[Granted, ...]
 ) -> None:
-    result = run(replace(stage, calls=[], told=[]))
+    result = run(replace(stage, calls=[], outbox=[]))
     assert (result.written, result.is_settled) == (True, False)
-    stage = replace(stage, calls=[], told=[])
+    stage = replace(stage, calls=[], outbox=[])
     run(stage)
     assert stage.calls == [
         *("item", "read", "decided", "admit", "plan", "item", "admit", call),
@@ -227,7 +227,7 @@ def test_a_write_is_planned_made_counted_reported_and_closed_in_this_order(
     (write,) = stage.stored.writes
     assert (write.id, write.at, write.after, write.outcome) == ("m-1.0", NOW, after, "done")
     assert (write.provenance, write.policy) == (CAUSE, OWN_POLICY)
-    assert ("count", (GHCR.arn,)) in stage.told
+    assert ("count", (GHCR.arn,)) in stage.outbox
 
 
 def test_the_plan_says_what_the_write_is_for_and_why_it_revokes() -> None:
@@ -254,7 +254,7 @@ def test_a_new_key_renews_no_record() -> None:
     stage = Stage(needs={GHCR.arn: wanted(KEYED)}, shown=granted(GHCR), stored=RoleItem(grants=(record,)))
     assert run(stage).written
     assert stage.stored.grants == (replace(record, granted=granted(KEYED)[0]),)
-    assert ("count", (GHCR.arn,)) in stage.told
+    assert ("count", (GHCR.arn,)) in stage.outbox
 
 
 def test_two_writes_of_one_message_have_ids_of_their_own() -> None:
@@ -365,7 +365,7 @@ def test_while_the_last_write_is_open_a_run_waits_and_asks_again(minutes: float)
     stage.time += timedelta(minutes=minutes)
     result = run(stage)
     assert (result.written, result.is_settled, "not known yet" in result.why) == (False, False, True)
-    assert (stage.calls, stage.told) == (["item", "read", "again"], [("again", LOOK_AGAIN)])
+    assert (stage.calls, stage.outbox) == (["item", "read", "again"], [("again", LOOK_AGAIN)])
 
 
 @pytest.mark.parametrize(
@@ -376,7 +376,7 @@ def test_five_minutes_later_it_is_reported_under_its_id_and_closed(shown: tuple[
     stage = Stage(needs={HUB.arn: Need()}, shown=shown, stored=RoleItem(writes=(dead,)))
     stage.time += SHOWS_AFTER
     assert not run(stage).written
-    assert stage.told == [("left open", ("m-0.0", outcome))]
+    assert stage.outbox == [("left open", ("m-0.0", outcome))]
     assert stage.calls == ["item", "read", "left open", "decided", "close"]
     assert outcomes(stage) == [outcome]
     kept = [(each.granted, each.task_definition, each.granted_at) for each in stage.stored.grants]
@@ -392,12 +392,12 @@ def test_the_next_run_closes_the_dead_one_and_writes() -> None:
 
 
 def test_what_an_earlier_write_left_without_a_record_is_adopted_and_reported() -> None:
-    """Two runs died: the second one's plan shows the first one's grant as standing."""
+    """Two runs died: the second one's plan shows the first one's grant as present."""
     dead = a_write(granted(HUB), granted(GHCR, HUB), outcome="planned", users={str(HUB.arn): WEB})
     stage = Stage(shown=granted(GHCR, HUB), stored=RoleItem(writes=(dead,)))
     stage.time += SHOWS_AFTER
     run(stage)
-    (kind, records), *_ = [each for each in stage.told if each[0] == "adopted"]
+    (kind, records), *_ = [each for each in stage.outbox if each[0] == "adopted"]
     assert (kind, [each.granted for each in records]) == ("adopted", list(granted(HUB)))
     assert {each.granted for each in stage.stored.grants} == set(granted(GHCR, HUB))
 
@@ -431,7 +431,7 @@ def test_a_run_may_die_before_any_call_and_the_next_ones_make_it_good(
         assert "not known yet" in run(stage).why
         stage.time += SHOWS_AFTER
     assert run(stage, write_id="m-2").written is writes
-    assert [name for name, _ in stage.told].count("left open") == reports
+    assert [name for name, _ in stage.outbox].count("left open") == reports
     assert "planned" not in outcomes(stage)
     assert [each.granted for each in stage.stored.grants] == list(granted(GHCR))
     assert stage.shown == granted(GHCR)
@@ -445,7 +445,7 @@ def test_a_plan_that_another_run_has_overtaken_is_not_made_and_is_looked_at_agai
     stage.before["plan"] = stage.touch
     result = run(stage)
     assert (result.written, result.is_settled, "another run" in result.why) == (False, False, True)
-    assert (stage.shown, outcomes(stage), stage.told) == ((), [], [("again", LOOK_AGAIN)])
+    assert (stage.shown, outcomes(stage), stage.outbox) == ((), [], [("again", LOOK_AGAIN)])
     assert run(stage).written
 
 
@@ -453,7 +453,7 @@ def test_a_note_that_another_run_has_overtaken_is_looked_at_again() -> None:
     stage = Stage(shown=granted(GHCR), stored=RoleItem(grants=recorded(GHCR, is_confirmed=False)))
     stage.before["note"] = stage.touch
     run(stage)
-    assert ("again", LOOK_AGAIN) in stage.told
+    assert ("again", LOOK_AGAIN) in stage.outbox
     assert not stage.stored.grants[0].is_confirmed
 
 
@@ -486,7 +486,7 @@ def test_a_hold_keeps_it_from_planning() -> None:
     stage = Stage(stored=RoleItem(hold=STOP))
     result = run(stage)
     assert (result.written, result.is_settled, result.why) == (False, False, str(HELD))
-    assert (stage.told, outcomes(stage), stage.shown) == ([("not written", HELD)], [], ())
+    assert (stage.outbox, outcomes(stage), stage.shown) == ([("not written", HELD)], [], ())
 
 
 def test_a_hold_does_not_keep_it_from_noting_what_it_has_learned() -> None:
@@ -521,7 +521,7 @@ def test_a_stop_between_the_plan_and_the_write_closes_the_plan_as_refused(
         with pytest.raises(raised):
             run(stage)
     assert (outcomes(stage), stage.shown, stage.stored.grants) == (["refused"], (), ())
-    assert stage.told == [("not written", error)]
+    assert stage.outbox == [("not written", error)]
     assert run(stage).written  # at once: it is known that nothing was written
 
 
@@ -538,7 +538,7 @@ def test_what_iam_refuses_is_closed_before_it_is_reported() -> None:
     result = run(stage)
     assert (result.written, result.is_settled, result.why) == (False, False, str(DENIED))
     assert stage.calls[-3:] == ["item", "close", "not written"]
-    assert (outcomes(stage), stage.stored.grants, stage.told) == (["refused"], (), [("not written", DENIED)])
+    assert (outcomes(stage), stage.stored.grants, stage.outbox) == (["refused"], (), [("not written", DENIED)])
 
 
 def test_the_record_of_a_grant_whose_revocation_iam_refuses_stays() -> None:
@@ -554,7 +554,7 @@ def test_a_write_without_an_answer_stays_open_and_the_message_comes_back() -> No
     stage.before["put"] = raising(NotNow("IAM answered with 500"))
     with pytest.raises(NotNow):
         run(stage)
-    assert (outcomes(stage), stage.told) == (["planned"], [])
+    assert (outcomes(stage), stage.outbox) == (["planned"], [])
 
 
 def test_a_run_that_took_too_long_writes_nothing_and_says_so() -> None:
@@ -577,14 +577,14 @@ def test_an_open_breaker_holds_back_the_addition_that_it_is_for() -> None:
     stage = Stage(needs={**WANTED, HUB.arn: wanted(HUB)}, open_breakers={HUB.arn})
     assert run(stage).added == 1
     assert stage.shown == granted(GHCR)
-    assert ("breaker open", (HUB.arn,)) in stage.told
+    assert ("breaker open", (HUB.arn,)) in stage.outbox
 
 
 def test_an_open_breaker_for_all_leaves_nothing_to_write_and_nothing_settled() -> None:
     stage = Stage(open_breakers={GHCR.arn})
     result = run(stage)
     assert (result.written, result.is_settled) == (False, False)
-    assert stage.told == [("breaker open", (GHCR.arn,))]
+    assert stage.outbox == [("breaker open", (GHCR.arn,))]
     assert "plan" not in stage.calls
 
 
@@ -607,7 +607,7 @@ def test_an_open_breaker_holds_back_no_revocation() -> None:
         open_breakers={GHCR.arn},
     )
     assert run(stage).revoked == 1
-    assert stage.told[0] == ("count", (GHCR.arn,))
+    assert stage.outbox[0] == ("count", (GHCR.arn,))
 
 
 # --- All dependents ---

@@ -59,7 +59,7 @@ def a_change(**changes: Any) -> RolePolicyChange:
     return replace(RolePolicyChange(kind="put", policy=OWN_POLICY, users=USERS), **changes)
 
 
-def told(here: Harness, event: str = "Remediation Completed") -> list[Any]:
+def reported(here: Harness, event: str = "Remediation Completed") -> list[Any]:
     return [each["remediation"] for each in here.sent.details(event)]
 
 
@@ -76,7 +76,7 @@ def test_each_grant_and_each_revocation_of_a_write_is_reported_with_the_policy_b
     write = a_write(granted(HUB), granted(GHCR), users=USERS, reasons={str(HUB.arn): "no tag"})
     change = a_change(added={GHCR.arn: granted(GHCR)[0]}, revoked={HUB.arn: "no tag"})
     reports(harness).written(ROLE, write, change)
-    revoked, added = told(harness)
+    revoked, added = reported(harness)
     assert (revoked["kind"], revoked["secret"], revoked["why"], revoked["task_definition"]) == (
         *("withdraw", str(HUB.arn), "no tag"),
         API,
@@ -117,13 +117,13 @@ def test_every_arn_that_a_write_adds_is_reported(
     harness: Harness, write: PolicyWrite, change: RolePolicyChange, expected: list[tuple[str, str | None]]
 ) -> None:
     reports(harness).written(ROLE, write, change)
-    assert [(each["secret"], each["key"]) for each in told(harness)] == expected
+    assert [(each["secret"], each["key"]) for each in reported(harness)] == expected
 
 
 def test_what_stays_beside_the_grants_of_this_stack_is_named(harness: Harness) -> None:
     write = a_write(granted(HUB), granted(GHCR, HUB), users=USERS, strangers=(HUB.arn,))
     reports(harness).written(ROLE, write, a_change(added={GHCR.arn: granted(GHCR)[0]}))
-    (added,) = told(harness)
+    (added,) = reported(harness)
     assert added["why"] == f"it also grants {HUB.arn}, which this stack has not granted"
 
 
@@ -132,7 +132,7 @@ def test_a_write_is_reported_once_however_often_its_run_is_repeated(harness: Har
     for _ in range(2):
         reports(harness).written(ROLE, write, a_change(added={GHCR.arn: granted(GHCR)[0]}))
     reports(harness, REVIEW).left_open(ROLE, replace(write, outcome="done"))
-    assert len(told(harness)) == 1
+    assert len(reported(harness)) == 1
 
 
 # --- A write whose run died ---
@@ -155,7 +155,7 @@ def test_what_a_run_that_died_has_written_is_reported(
     harness: Harness, write: PolicyWrite, expected: list[tuple[str, str]]
 ) -> None:
     reports(harness, REVIEW).left_open(ROLE, replace(write, users=USERS))
-    assert [(each["kind"], each["secret"]) for each in told(harness)] == expected
+    assert [(each["kind"], each["secret"]) for each in reported(harness)] == expected
 
 
 @pytest.mark.parametrize(("user", "count"), [(WEB, 1), ("", 0)], ids=["known", "unknown"])
@@ -163,7 +163,7 @@ def test_an_adopted_grant_is_reported_once_for_its_task_definition(harness: Harn
     records: tuple[GrantRecord, ...] = recorded(GHCR, task_definition=user)
     for _ in range(2):
         reports(harness).adopted(ROLE, records)
-    assert [each["secret"] for each in told(harness)] == [str(GHCR.arn)] * count
+    assert [each["secret"] for each in reported(harness)] == [str(GHCR.arn)] * count
 
 
 # --- What is not written ---
@@ -171,7 +171,7 @@ def test_an_adopted_grant_is_reported_once_for_its_task_definition(harness: Harn
 
 def test_what_finds_no_room_is_a_failure_with_a_remedy(harness: Harness) -> None:
     reports(harness).decided(ROLE, a_change(refused={GHCR.arn: NO_ROOM}))
-    (failed,) = told(harness, "Remediation Failed")
+    (failed,) = reported(harness, "Remediation Failed")
     assert "more than the 10240 characters that IAM takes" in failed["why"]
     assert "managed policy" in failed["remedy"]
 
@@ -180,7 +180,7 @@ def test_a_standing_grant_without_consent_is_told_once_and_an_unneeded_one_is_no
     unneeded: Mapping[Arn, Any] = {GHCR.arn: "grant-without-consent", HUB.arn: "grant-unneeded"}
     for _ in range(2):
         reports(harness).decided(ROLE, a_change(after=granted(GHCR, HUB), unneeded=unneeded))
-    (planned,) = told(harness, "Remediation Planned")
+    (planned,) = reported(harness, "Remediation Planned")
     assert (planned["kind"], planned["secret"]) == ("withdraw", str(GHCR.arn))
     assert "does not consent to this grant any more" in planned["why"]
     assert "Set the owner's tag again" in planned["remedy"]
@@ -207,7 +207,7 @@ def test_what_this_stack_has_not_granted_is_told_once_and_stays(
 ) -> None:
     for _ in range(2):
         reports(harness, request_).decided(ROLE, change)
-    (refused,) = told(harness, "Remediation Refused")
+    (refused,) = reported(harness, "Remediation Refused")
     assert refused["why"].startswith(f"{OWN_POLICY} holds what this stack has not granted: ")
     assert held in refused["why"]
     assert (refused["target"], refused["task_definition"]) == (str(ROLE), WEB)
@@ -218,7 +218,7 @@ def test_a_policy_of_our_name_that_is_not_ours_to_read_is_told_once_a_day(harnes
     item = RoleItem(grants=(GrantRecord(granted=granted(GHCR)[0], task_definition=WEB, granted_at=NOW),))
     for _ in range(2):
         reports(harness, request_).unreadable(ROLE, item, STATE)
-    (failed,) = told(harness, "Remediation Failed")
+    (failed,) = reported(harness, "Remediation Failed")
     assert OWN_POLICY in failed["why"]
     assert "left alone" in failed["why"]
 
@@ -226,7 +226,7 @@ def test_a_policy_of_our_name_that_is_not_ours_to_read_is_told_once_a_day(harnes
 def test_a_refusal_of_iam_is_a_failure_for_each_grant(harness: Harness) -> None:
     change = a_change(after=granted(GHCR, KEYED), added={GHCR.arn: granted(GHCR)[0]}, rekeyed=frozenset({KEYED.arn}))
     reports(harness).not_written(ROLE, change, DENIED)
-    failed = told(harness, "Remediation Failed")
+    failed = reported(harness, "Remediation Failed")
     assert {each["secret"] for each in failed} == {str(GHCR.arn), str(KEYED.arn)}
     assert all("ManagedRolePattern" in each["remedy"] for each in failed)
 
@@ -240,8 +240,8 @@ def test_a_revocation_that_iam_refuses_is_said_to_stand_with_the_command(
 ) -> None:
     change = a_change(kind=kind, before=granted(GHCR), revoked={GHCR.arn: "no tag"})
     reports(harness, REVIEW).not_written(ROLE, change, DENIED)
-    (failed,) = told(harness, "Remediation Failed")
-    assert failed["why"] == f"the grant STANDS (no tag): {DENIED}"
+    (failed,) = reported(harness, "Remediation Failed")
+    assert failed["why"] == f"the grant REMAINS (no tag): {DENIED}"
     assert (failed["snippet"], "by hand" in failed["remedy"]) == (snippet, True)
 
 
@@ -251,7 +251,7 @@ def test_what_a_hold_refuses_is_planned_and_waits(harness: Harness, request_: An
         before=granted(HUB), after=granted(GHCR), added={GHCR.arn: granted(GHCR)[0]}, revoked={HUB.arn: "no tag"}
     )
     reports(harness, request_).not_written(ROLE, change, HELD)
-    assert {each["kind"] for each in told(harness, "Remediation Planned")} == {"grant", "withdraw"}
+    assert {each["kind"] for each in reported(harness, "Remediation Planned")} == {"grant", "withdraw"}
     assert harness.ledger.holds.waiting(now=NOW) == (request_.subject,)
 
 
@@ -270,7 +270,7 @@ def test_an_open_breaker_is_told_once_an_hour_for_each_grant_and_asks_again(harn
     assert [each["task_definition"] for each in harness.sent.bodies("validations")] == [WEB]
     harness.later(hours=1)
     reports(harness).breaker_open(ROLE, change, (GHCR.arn,))
-    assert scope(ROLE, GHCR.arn) in told(harness, "Remediation Failed")[0]["why"]
+    assert scope(ROLE, GHCR.arn) in reported(harness, "Remediation Failed")[0]["why"]
 
 
 # --- The gate ---

@@ -200,7 +200,7 @@ def parse_own(document: Document) -> tuple[tuple[Granted, ...], tuple[str, ...]]
     if parsed is None:
         return (), ("the policy is not a JSON object",)
     statements = _listed(parsed.get("Statement", []))
-    aliens: list[str] = [f"{shown(name)} stands beside the statements" for name in parsed if name not in _TOP_LEVEL]
+    aliens: list[str] = [f"the unknown property {shown(name)}" for name in parsed if name not in _TOP_LEVEL]
     if parsed.get("Version") != _VERSION:
         aliens.append(f"the version is {shown(str(parsed.get('Version')))}, not {_VERSION}")
     secrets: set[Arn] = set()
@@ -250,7 +250,7 @@ def read_own(name: str, document: Document | None) -> OwnPolicy:
     """Read the policy ``name`` back; None if the role has none.
 
     A statement is ours only as a whole: in exactly the shape of ``policy_document``, with ARNs that could be ours, and
-    for a key only with the right to read its secrets. Any other statement is somebody else's.
+    for a key only with the right to read its secrets. Any other statement is foreign.
     """
     if document is None:
         return OwnPolicy(name=name)

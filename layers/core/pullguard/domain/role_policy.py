@@ -86,7 +86,7 @@ class RolePolicyChange:
     named ``policy``, which is the former one when only that is left to tidy. ``added``, ``revoked``, ``refused`` and
     ``reported`` are keyed by secret, the last three with the reason. ``restored`` are grants of the last minutes that
     IAM does not show and that this write puts (back) there: reported as added. ``rekeyed`` get another key. ``users``
-    are the task definitions concerned, by secret. ``foreign`` describes statements in the policy that are not
+    are the dependent task definitions, by secret. ``foreign`` describes statements in the policy that are not
     Pullguard's and stay. ``unneeded``: the findings on confirmed grants. ``due``: unneeded for the whole grace period,
     and revoked as soon as all dependents are read.
     """
@@ -172,9 +172,9 @@ class _Draft:
     def change(self) -> RolePolicyChange:
         own, theirs = self._divided()
         ours = [each for each in self.former if each.secret in self.records]
-        standing = {**_grouped(ours), **own}
+        granted = {**_grouped(ours), **own}
         shown = {each.secret for each in (*self.state.own.grants, *self.state.former.grants)}
-        for secret in sorted(standing):
+        for secret in sorted(granted):
             self._judge(secret, is_shown=secret in shown)
         later = self.tidied & self.revoked.keys() & shown
         self.keep |= later
@@ -185,7 +185,7 @@ class _Draft:
         kept = {secret: own[secret] for secret in sorted(own) if secret in self.keep}
         moved = self._moved(kept, [each for each in ours if each.secret in self.keep and each.secret not in own])
         rekeyed = self._rekeyed(kept)
-        added, refused = self._added(kept, standing)
+        added, refused = self._added(kept, granted)
         revoked = {secret: why for secret, why in self.revoked.items() if secret in own}
         left = self.gone & own.keys()
         if added or revoked or moved or rekeyed:
@@ -205,7 +205,7 @@ class _Draft:
         return change if change.is_write or tidied is None else replace(tidied, refused=refused)
 
     def _divided(self) -> tuple[dict[Arn, tuple[Granted, ...]], list[Granted]]:
-        """Return the grants of our own policy by secret, without those that stand beside ours of the same secret."""
+        """Return the grants of our own policy by secret, without foreign grants of a secret that we granted, too."""
         own, theirs = _grouped(self.present), list[Granted]()
         for secret, grants in own.items():
             record = self.records.get(secret)
@@ -238,10 +238,10 @@ class _Draft:
         return {**found, **{str(secret): each.task_definition for secret, each in needed if each.task_definition}}
 
     def _judge(self, secret: Arn, *, is_shown: bool) -> None:
-        """Decide whether a standing grant stays."""
+        """Decide whether a present grant stays."""
         record, need = self.records.get(secret), self.needs.secrets.get(secret, Need(exists=None, has_consent=None))
-        agreed = None if need.has_consent is None else need.has_consent and not need.is_observed
-        if not is_shown and (need.exists is False or agreed is False):
+        consents = None if need.has_consent is None else need.has_consent and not need.is_observed
+        if not is_shown and (need.exists is False or consents is False):
             self.revoked[secret] = need.why_not or GONE
         elif record is None:
             self.keep.add(secret)
@@ -250,7 +250,7 @@ class _Draft:
             self.keep.add(secret)
         elif need.exists is False:
             self.gone.add(secret)
-        elif agreed is False and not record.is_confirmed:
+        elif consents is False and not record.is_confirmed:
             self.revoked[secret] = need.why_not
         elif need.is_observed:
             self.keep.add(secret)
@@ -275,9 +275,9 @@ class _Draft:
 
     def _past_grace(self, secret: Arn, record: GrantRecord, finding: Unneeded) -> None:
         self.unneeded[secret] = finding
-        is_told = self.needs.is_complete or self.needs.is_swept
+        is_known = self.needs.is_complete or self.needs.is_swept
         since = record.unneeded_since if record.unneeded in (None, finding) else None
-        since = since or (self.now if is_told else None)  # a grace period of 0 is over at once
+        since = since or (self.now if is_known else None)  # a grace period of 0 is over at once
         if self._revokes(finding) and since is not None and self.now - since >= self.rules.grace:
             self.due.add(secret)
             if self.needs.is_complete:
@@ -305,7 +305,7 @@ class _Draft:
         )
 
     def _moved(self, kept: dict[Arn, tuple[Granted, ...]], ours: Iterable[Granted]) -> bool:
-        """Keep in our own policy what stands in the former one; return whether any moved.
+        """Copy grants of the former policy into our own; return whether any moved.
 
         Only what both owners consent to moves, as far as there is room. The rest stays where it is.
         """
@@ -330,7 +330,7 @@ class _Draft:
         return frozenset(rekeyed)
 
     def _added(
-        self, kept: Mapping[Arn, tuple[Granted, ...]], standing: Mapping[Arn, tuple[Granted, ...]]
+        self, kept: Mapping[Arn, tuple[Granted, ...]], granted: Mapping[Arn, tuple[Granted, ...]]
     ) -> tuple[dict[Arn, Granted], dict[Arn, str]]:
         """Return what is added, as far as there is room in the order of the ARNs, and what is refused."""
         added: dict[Arn, Granted] = {}
@@ -340,9 +340,9 @@ class _Draft:
             if need.grant is None or not _may_add(need):
                 continue
             # A grant that is not ours stays as it is, beside ours with the secret's current key.
-            if secret in standing and (secret not in self.reported or need.grant.key is None):
+            if secret in granted and (secret not in self.reported or need.grant.key is None):
                 continue
-            if need.grant in standing.get(secret, ()):
+            if need.grant in granted.get(secret, ()):
                 continue
             if self._fits(kept, *added.values(), need.grant):
                 added[secret] = need.grant

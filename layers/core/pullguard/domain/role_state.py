@@ -89,7 +89,7 @@ def landed(write: PolicyWrite, state: RoleState) -> bool:
 
 
 def closed(state: RoleState, now: datetime) -> tuple[PolicyWrite, ...]:
-    """Return the open writes whose outcome can be told by now, with it."""
+    """Return the open writes whose outcome IAM shows by now, with it."""
     return tuple(
         replace(each, outcome="done" if landed(each, state) else "lost")
         for each in state.writes
@@ -110,7 +110,7 @@ def recent_writes(state: RoleState, now: datetime) -> tuple[PolicyWrite, ...]:
 def present(shown: OwnPolicy, state: RoleState, recent: Iterable[PolicyWrite], now: datetime) -> tuple[Granted, ...]:
     """Return the grants of a policy: what IAM shows, or what our last write left if IAM shows an older one of ours.
 
-    Anything else that IAM shows is somebody's edit, and is taken as it is.
+    Anything else that IAM shows was edited by others, and counts as it is.
     """
     ours = [each for each in recent if each.policy == shown.name]
     known = {digest(each) for write in ours for each in (write.before, write.after)}

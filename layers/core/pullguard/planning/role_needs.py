@@ -56,7 +56,7 @@ def role_state(role: Role, item: RoleItem, policy: str) -> RoleState:
     )
 
 
-def concerned(state: RoleState, wanted: Iterable[Arn] = ()) -> tuple[Arn, ...]:
+def relevant_secrets(state: RoleState, wanted: Iterable[Arn] = ()) -> tuple[Arn, ...]:
     """Return the secrets whose consent a change depends on: granted, recorded, written of late, or ``wanted``."""
     granted = (*state.own.grants, *state.former.grants, *(each.granted for each in state.grants))
     written = (each for write in state.writes for each in (*write.before, *write.after))
@@ -121,13 +121,13 @@ def role_needs(
     def need(secret: Arn, found: Lookup[Secret]) -> Need:
         user = next((each for each in users if names(each, secret)), None)
         is_named = secret in wanted or user is not None
-        told = None if named_elsewhere is None else named_elsewhere.get(secret)
+        elsewhere = None if named_elsewhere is None else named_elsewhere.get(secret)
         holder = replace(role, is_task_role=secret in for_containers)
         known, want = _judged(found, secret, holder, observes=observes), wanted.get(secret)
         definition = want.task_definition if want else None if user is None else user.task_definition.arn
         return replace(
             known,
-            is_named=True if is_named else False if is_complete else told,
+            is_named=True if is_named else False if is_complete else elsewhere,
             is_wanted=want is not None,
             is_for_containers=want is not None and want.is_for_containers,
             grant=want.granted if want else known.grant,

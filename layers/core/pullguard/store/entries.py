@@ -155,8 +155,8 @@ class EntryStore(Table):
             remediation.to_dict(),
             extra={"announced": {"N": str(int(announced))}},
             expires=now.timestamp() + RESOLVED_KEPT_S,
-            condition="attribute_not_exists(pk) OR announced = :untold",
-            values={":untold": {"N": "0"}},
+            condition="attribute_not_exists(pk) OR announced = :unreported",
+            values={":unreported": {"N": "0"}},
         )
 
     @asks("dynamodb:GetItem")

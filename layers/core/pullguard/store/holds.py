@@ -5,7 +5,7 @@
 | HOLDS | ROLE#arn, FAMILY#family | who holds the role or the family, when and why: nothing is written to it |
 | WAITING | arn | nothing: a stop or a hold refused a write for this task definition, or for the grants of this role |
 
-A hold stands with its role or family, too (``roles.py``, ``families.py``), for the run that is about to write. One
+A hold is stored with its role or family, too (``roles.py``, ``families.py``), for the run that is about to write. One
 transaction writes or deletes both items, so that every hold is listed.
 
 A refused write leaves one WAITING item per task definition or role, regardless of how often it is refused. Nothing

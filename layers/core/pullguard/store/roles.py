@@ -149,7 +149,7 @@ class RoleStore(Table):
     def _of_earlier_versions(self, role: Arn) -> RoleItem:
         """Return the item of a role that only earlier versions of Pullguard have written to.
 
-        They kept no times of grants: the newest write stands for them. If a role of that name was created since, the
+        They kept no times of grants: the newest write gives one. If a role of that name was created since, the
         grants are not ours.
         """
         items = {item["sk"]["S"]: item for item in self._items(_of(role))}

@@ -31,7 +31,7 @@ _LOG: Final = logging.getLogger(__name__)
 class Table:
     """Reads and writes items; the subclasses, one per partition, interpret them.
 
-    ``PARTITIONS`` are the partition keys that a store owns; ``#`` at the end of one stands before a name.
+    ``PARTITIONS`` are the partition keys that a store owns; ``#`` at the end of one precedes a name.
     """
 
     PARTITIONS: ClassVar[tuple[str, ...]] = ()

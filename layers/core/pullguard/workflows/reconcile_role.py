@@ -103,16 +103,16 @@ class Reports(Protocol):
         """Report grants that a write left in our policy without a record of them."""
 
     def unreadable(self, role: Arn, item: RoleItem, state: RoleState) -> None:
-        """Report that the policy of our name is none that Pullguard writes."""
+        """Report that the policy of our name is not a policy that Pullguard writes."""
 
     def decided(self, role: Arn, change: RolePolicyChange) -> None:
-        """Report what is refused, what is not ours, and confirmed grants that nothing needs or nobody agreed to."""
+        """Report what is refused, what is not ours, and confirmed grants that are unneeded or lack consent."""
 
     def breaker_open(self, role: Arn, change: RolePolicyChange, secrets: Iterable[Arn]) -> None:
         """Report additions that the circuit breaker holds back."""
 
     def not_written(self, role: Arn, change: RolePolicyChange, error: Exception) -> None:
-        """Report a write that was refused or held back; a revocation that failed is said to stand."""
+        """Report a write that was refused or held back; a failed revocation says that the grant remains."""
 
 
 class FollowUps(Protocol):
@@ -174,7 +174,7 @@ class RoleReconciler:
             return self._forget(role, item, replace(result, is_settled=True, why="there is no such role"))
         if not seen.state.own.is_readable:
             self.reports.unreadable(role, item, seen.state)
-            return replace(result, why=f"{seen.state.policy} is none that Pullguard writes")
+            return replace(result, why=f"{seen.state.policy} is not a policy that Pullguard writes")
         now = self.now()
         change = role_policy_change(seen.state, seen.needs, self.rules, now)
         if change.kind == "wait":
@@ -290,7 +290,7 @@ def _noted(
     grants = (
         _judged(record, change, seen, now)
         for record in own_grants(seen.state, now).values()
-        if _stands(record, seen.state, now)
+        if _remains(record, seen.state, now)
     )
     settled = [
         each
@@ -331,7 +331,7 @@ def _adopted(item: RoleItem, noted: RoleItem, seen: Seen, over: Iterable[PolicyW
     )
 
 
-def _stands(record: GrantRecord, state: RoleState, now: datetime) -> bool:
+def _remains(record: GrantRecord, state: RoleState, now: datetime) -> bool:
     shown = {each.secret for each in (*state.own.grants, *state.former.grants)}
     return record.granted.secret in shown or now - record.granted_at <= SHOWS_AFTER
 
@@ -343,11 +343,11 @@ def _judged(record: GrantRecord, change: RolePolicyChange, seen: Seen, now: date
         record = replace(record, is_confirmed=True)
     need = needs.secrets.get(secret)
     if secret in change.unneeded:
-        is_told = needs.is_complete or needs.is_swept
+        is_known = needs.is_complete or needs.is_swept
         finding = change.unneeded[secret]
         if record.unneeded_since is not None and record.unneeded in (None, finding):
             return replace(record, unneeded=finding)
-        return replace(record, unneeded=finding, unneeded_since=now) if is_told else record
+        return replace(record, unneeded=finding, unneeded_since=now) if is_known else record
     if need is not None and need.is_named and need.has_consent:
         return replace(record, unneeded=None, unneeded_since=None)
     return record

@@ -19,7 +19,7 @@ from pullguard.domain.role import Role
 from pullguard.domain.role_item import RoleItem
 from pullguard.domain.role_state import RoleState
 from pullguard.domain.task_definition import TaskDefinition
-from pullguard.planning.role_needs import concerned, role_needs, role_state, wanted_by
+from pullguard.planning.role_needs import relevant_secrets, role_needs, role_state, wanted_by
 from pullguard.planning.scope import in_scope, is_certain
 from pullguard.store.starts import StartStore
 from pullguard.store.task_definitions import TaskDefinitionStore
@@ -66,7 +66,9 @@ class DependentsReader:
             except NotProved as error:
                 _LOG.warning("%s", error)
         wanted = wanted_by(facts, self.executor.rules, self.executor.mode)
-        secrets = {secret: self.readers.secret(str(secret), secret.region) for secret in concerned(state, wanted)}
+        secrets = {
+            secret: self.readers.secret(str(secret), secret.region) for secret in relevant_secrets(state, wanted)
+        }
         needs = role_needs(
             found,
             facts,

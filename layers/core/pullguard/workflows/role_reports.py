@@ -108,34 +108,32 @@ class RoleReports:
                 self.executor.report(remediation, message_id=f"adopted {each.granted_at.isoformat()}")
 
     def decided(self, role: Arn, change: RolePolicyChange) -> None:
-        """Report what is refused for want of room, what is not ours, and grants that stand without consent."""
+        """Report what is refused for want of room, what is not ours, and grants without consent."""
         self._not_ours(role, change)
         for secret in change.refused:
             deed = _deed_of(role, Granted(secret=secret, key=None), change.users)
             if deed is not None:
                 failed = replace(deed, why=_NO_ROOM[0], remedy=_NO_ROOM[1])
                 self.executor.report(Remediation(event="Remediation Failed", deed=failed), message_id="")
-        standing = {each.secret: each for each in change.after}
+        present = {each.secret: each for each in change.after}
         for secret, finding in change.unneeded.items():
-            if finding == "grant-without-consent" and secret in standing:
-                for deed in _revocations(role, (standing[secret],), (secret,), change.users):
+            if finding == "grant-without-consent" and secret in present:
+                for deed in _revocations(role, (present[secret],), (secret,), change.users):
                     why = "an owner does not consent to this grant any more, and a task definition may need it"
                     said = replace(deed, why=why, remedy="Set the owner's tag again, or remove the reference.")
                     self.executor.report(Remediation(event="Remediation Planned", deed=said), message_id="")
 
     def unreadable(self, role: Arn, item: RoleItem, state: RoleState) -> None:
-        """Report that the policy of our name is none that Pullguard writes: nothing is written to the role."""
+        """Report that the policy of our name is not a policy that Pullguard writes: nothing is written to the role."""
         user = self._user(each.task_definition for each in item.grants)
         if user:
             why = f"{state.policy} has members or a version that Pullguard does not write, so it is left alone"
-            remedy = (
-                f"Remove {state.policy} from the role, or what somebody added to it; then Pullguard writes it again."
-            )
+            remedy = f"Remove {state.policy} from the role, or what others added to it; Pullguard then writes it again."
             deed = replace(_leaving(role, user), why=why, remedy=remedy)
             self.executor.report(Remediation(event="Remediation Failed", deed=deed), message_id="")
 
     def _not_ours(self, role: Arn, change: RolePolicyChange) -> None:
-        """Report once what stands in our policy although this stack has not put it there."""
+        """Report once what our policy holds although this stack did not grant it."""
         user = self._user(change.users.values())
         if not user or not (change.reported or change.foreign):
             return
@@ -145,7 +143,7 @@ class RoleReports:
         deed = replace(
             _leaving(role, user),
             why=f"{change.policy} holds what this stack has not granted: {'; '.join(held[:_NAMED_MAX])}{more}",
-            remedy="It stays. If nobody needs it, remove it from the policy by hand.",
+            remedy="It stays. If it is not needed, remove it from the policy by hand.",
         )
         self.executor.report(Remediation(event="Remediation Refused", deed=deed), message_id="")
 
@@ -161,7 +159,7 @@ class RoleReports:
         return next((each for each in known if each), "")
 
     def not_written(self, role: Arn, change: RolePolicyChange, error: Exception) -> None:
-        """Report a write that was refused or held back; a revocation that failed is said to stand."""
+        """Report a write that was refused or held back; a failed revocation says that the grant remains."""
         deeds = (
             *_additions(role, change.after, (*change.added, *change.rekeyed), self._users(change.users, change.after)),
             *_revocations(role, change.before, change.revoked, self._users(change.users, change.before)),
@@ -174,7 +172,7 @@ class RoleReports:
             if deed.kind == "withdraw":
                 failed = replace(
                     failed,
-                    why=f"the grant STANDS ({change.revoked[Arn.parse(str(deed.secret))]}): {error}",
+                    why=f"the grant REMAINS ({change.revoked[Arn.parse(str(deed.secret))]}): {error}",
                     remedy="Remove it by hand. Until it is gone, each sweep tries again.",
                     snippet=_by_hand(role, change),
                 )

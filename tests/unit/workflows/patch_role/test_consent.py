@@ -158,7 +158,7 @@ def test_what_aws_does_not_let_be_revoked_is_known_and_told_as_standing(act: Act
     (record,) = ledger.roles.item(ROLE).grants
     assert not record.is_confirmed
     (failure,) = failures(here)
-    assert "the grant STANDS" in failure["why"]
+    assert "the grant REMAINS" in failure["why"]
     assert "iam:DeleteRolePolicy" in failure["why"]
     assert failure["snippet"] == f"aws iam delete-role-policy --role-name web-execution --policy-name {OWN_POLICY}"
 

@@ -120,7 +120,7 @@ def last_delay_s(here: Act) -> int:
 
 
 def test_the_circuit_breaker_stops_and_tells(act: Acted) -> None:
-    here = act(BROKEN, writes_per_hour=2)  # somebody undoes each write
+    here = act(BROKEN, writes_per_hour=2)  # each write is undone by others
     here.harness.time = NOW.replace(minute=0)
     for number in range(2):
         here.expect(render(policy_document(granted(GHCR))))
@@ -134,7 +134,7 @@ def test_the_circuit_breaker_stops_and_tells(act: Acted) -> None:
 
 
 def opened(act: Acted, world: World = BROKEN) -> Act:
-    """The breaker of the grant is open: somebody has undone the only write of the hour."""
+    """The breaker of the grant is open: others have undone the only write of the hour."""
     here = act(world, writes_per_hour=1)
     here.harness.ledger.write_counts.add(f"the grant of {GHCR.arn} on the role {ROLE}", now=NOW)
     return here

@@ -206,14 +206,14 @@ BESIDE: dict[str, tuple[tuple[Any, ...], tuple[GrantRecord, ...], tuple[PolicyWr
     "ours-that-was-never-confirmed-goes-without-its-tag": ((HUB,), UNCONFIRMED, (), UNTAGGED, False),
     "ours-that-was-never-confirmed-goes-for-other-roles": ((HUB,), UNCONFIRMED, (), FOR_OTHERS, False),
     "another-stacks-stays-by-both-keys": ((HUB,), (), (), HUB, True),
-    "what-somebody-wrote-without-the-secrets-key": ((HUB,), (), (), UNTAGGED, True),
-    "what-somebody-wrote-for-a-role-that-its-owner-excludes": ((HUB,), (), (), FOR_OTHERS, True),
-    "what-somebody-wrote-of-a-secret-that-is-gone": ((HUB,), (), (), None, True),
+    "what-others-wrote-without-the-secrets-key": ((HUB,), (), (), UNTAGGED, True),
+    "what-others-wrote-for-a-role-that-its-owner-excludes": ((HUB,), (), (), FOR_OTHERS, True),
+    "what-others-wrote-of-a-secret-that-is-gone": ((HUB,), (), (), None, True),
     "ours-that-iam-does-not-show-yet": ((), FRESH, HUB_ADDED, HUB, True),
     "ours-that-iam-does-not-show-any-more": ((), CONFIRMED, (), HUB, False),
     "ours-that-was-taken-away-with-its-tag": ((), FRESH, HUB_ADDED, UNTAGGED, False),
     "ours-that-is-gone": ((), FRESH, HUB_ADDED, None, False),
-    "ours-that-still-stands-of-a-secret-that-is-gone": ((HUB,), CONFIRMED, (), None, False),
+    "ours-that-remains-of-a-secret-that-is-gone": ((HUB,), CONFIRMED, (), None, False),
     "ours-stays-while-it-is-observed": ((HUB,), CONFIRMED, (), WATCHED, True),
     "ours-that-was-never-confirmed-goes-when-it-is-observed": ((HUB,), UNCONFIRMED, (), WATCHED, False),
     "ours-does-not-come-back-while-it-is-observed": ((), FRESH, HUB_ADDED, WATCHED, False),
@@ -286,10 +286,10 @@ BORN = NOW - timedelta(hours=1)
 EARLIER: dict[str, tuple[Any, tuple[GrantRecord, ...], bool, bool, bool]] = {
     "this-roles": (YESTERDAY - timedelta(days=1), FRESH, False, True, True),
     "an-earlier-roles": (NOW + timedelta(minutes=2), FRESH, False, True, False),
-    "an-earlier-roles-that-somebody-wrote-again-and-both-agree-to": (BORN, CONFIRMED, True, True, True),
-    "an-earlier-roles-that-somebody-wrote-again": (BORN, UNCONFIRMED, True, False, True),
-    "nobody-knows-whose": (None, FRESH, False, True, True),
-    "nobody-knows-whose-that-stands": (None, CONFIRMED, True, False, True),
+    "an-earlier-roles-that-others-wrote-again-with-both-owners-consent": (BORN, CONFIRMED, True, True, True),
+    "an-earlier-roles-that-others-wrote-again": (BORN, UNCONFIRMED, True, False, True),
+    "of-unknown-origin": (None, FRESH, False, True, True),
+    "of-unknown-origin-and-confirmed": (None, CONFIRMED, True, False, True),
 }
 
 
@@ -310,7 +310,7 @@ def test_what_a_role_was_granted_goes_with_it(
     assert set(ledger.roles.granted(ROLE)) == set(granted(GHCR, *([HUB] if is_ours else [])))
 
 
-def told(here: Any) -> Mapping[str, Any]:
+def reported(here: Any) -> Mapping[str, Any]:
     """The report of each secret: whether it is granted or revoked, its key, and why."""
     deeds = [each["remediation"] for each in here.harness.sent.details("Remediation Completed")]
     return {each["secret"]: (each["kind"], each["key"], each["why"]) for each in deeds}
@@ -318,7 +318,7 @@ def told(here: Any) -> Mapping[str, Any]:
 
 ANOTHER_KEY = secret("keyed", "KeyKey", key=key(2))
 NAMES_KEYED = named_too(KEYED)
-# Whether it is named, what IAM shows, the records, the writes of late, the secret now, and what is told of it.
+# Whether it is named, what IAM shows, the records, the writes of late, the secret now, and what is reported.
 ALSO_TOLD: dict[str, tuple[World, tuple[Any, ...], tuple[GrantRecord, ...], tuple[PolicyWrite, ...], Any, Any]] = {
     "what-comes-back": (BROKEN, (), FRESH, HUB_ADDED, HUB, ("grant", None)),
     "what-comes-back-with-its-key": (
@@ -345,8 +345,8 @@ def test_every_arn_that_a_write_adds_or_takes_away_is_told(
     here = act(replace(world, roles=(role(inline_policies=(own(*present),) if present else ()),), secrets=(GHCR, now)))
     here.expect(render(policy_document(granted(GHCR, *([] if now is UNTAGGED else [now])))))
     assert here.patch().written
-    assert told(here)[str(now.arn)][:2] == expected
-    assert told(here)[str(GHCR.arn)][0] == "grant"
+    assert reported(here)[str(now.arn)][:2] == expected
+    assert reported(here)[str(GHCR.arn)][0] == "grant"
 
 
 @pytest.mark.parametrize("known", [(), CONFIRMED, UNCONFIRMED], ids=["another-stacks", "ours", "not-confirmed"])
@@ -358,7 +358,7 @@ def test_what_cannot_be_read_stays_as_it_stands_and_holds_up_nothing(
     here = act(replace(BROKEN, roles=(role(inline_policies=(own(HUB),)),), unreadable=unread))
     here.expect(render(policy_document(granted(GHCR, HUB))))
     assert here.patch().written
-    assert list(told(here)) == [str(GHCR.arn)]
+    assert list(reported(here)) == [str(GHCR.arn)]
     assert set(ledger.roles.granted(ROLE)) == set(granted(GHCR, *([HUB] if known else [])))
 
 
@@ -396,8 +396,8 @@ def test_a_new_key_alone_is_written_told_and_counted(act: Acted, ledger: Ledger)
     here = act(world, writes_per_hour=1)
     here.expect(render(policy_document(granted(KEYED))))
     assert here.patch().written
-    assert told(here) == {str(KEYED.arn): ("grant", str(key().arn), "")}
-    here.harness.later(minutes=6)  # somebody has given it the other key again
+    assert reported(here) == {str(KEYED.arn): ("grant", str(key().arn), "")}
+    here.harness.later(minutes=6)  # the other key was written by hand again
     assert not here.patch(message_id="m-2").written
     assert here.reported() == ["Remediation Completed", "Remediation Failed"]
 
@@ -411,7 +411,7 @@ def test_what_this_stack_did_not_grant_is_none_of_its_ledgers_and_named(act: Act
     here.harness.later(seconds=SHOWS_AFTER.total_seconds())
     here.patch(message_id="m-2")
     assert set(ledger.roles.granted(ROLE)) == set(granted(GHCR))
-    assert told(here)[str(GHCR.arn)][2] == f"it also grants {HUB.arn}, which this stack has not granted"
+    assert reported(here)[str(GHCR.arn)][2] == f"it also grants {HUB.arn}, which this stack has not granted"
 
 
 ALIEN = {
@@ -438,7 +438,7 @@ def test_what_somebody_else_wrote_into_our_policy_stays(act: Acted, statement: d
 def test_a_policy_of_our_name_that_is_not_ours_to_read_is_left_alone(act: Acted, document: Any) -> None:
     here = act(replace(BROKEN, roles=(role(inline_policies=(replace(own(), document=document),)),)))
     patched = here.patch()
-    assert (patched.written, patched.why) == (False, f"{OWN_POLICY} is none that Pullguard writes")
+    assert (patched.written, patched.why) == (False, f"{OWN_POLICY} is not a policy that Pullguard writes")
     assert "is left alone" in here.failure()["why"]
 
 

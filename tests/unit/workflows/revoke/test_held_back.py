@@ -63,7 +63,7 @@ def test_a_role_on_which_iam_refuses_the_write_keeps_its_grants_which_are_said_t
     here.sweep()
     assert here.review().withdrawn == 0
     (detail,) = here.harness.sent.details("Remediation Failed")
-    assert "the grant STANDS" in detail["remediation"]["why"]
+    assert "the grant REMAINS" in detail["remediation"]["why"]
     assert why in detail["remediation"]["why"]
     assert set(granted(GHCR)) <= here.kept()
 
@@ -96,7 +96,7 @@ def test_a_refusal_of_iam_is_told_and_forgets_nothing(act: Acted) -> None:
     here.unused_for(GRACE_DAYS)
     here.expect_put(HUB, error="AccessDenied")
     assert here.review().withdrawn == 0
-    assert "the grant STANDS" in here.why("Remediation Failed")
+    assert "the grant REMAINS" in here.why("Remediation Failed")
     assert "iam:PutRolePolicy" in here.why("Remediation Failed")
     assert here.kept() == set(granted(GHCR, HUB))
     here.expect_put(HUB)

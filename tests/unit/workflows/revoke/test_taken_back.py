@@ -104,7 +104,7 @@ def test_an_unneeded_grant_goes_although_its_secret_lost_its_opt_in(act: Acted) 
 
 
 def test_a_needed_grant_whose_secret_lost_its_opt_in_stays_until_the_deployment_says_so(act: Acted) -> None:
-    """People who agreed to the revocation of unneeded grants have not agreed to this."""
+    """Allowing the revocation of unneeded grants does not allow this."""
     untagged = secret("registry/hub", "HubHub", registry=None)
     here = act(replace(UNUSED, roles=(holder(HUB),), secrets=(untagged,)), HUB)
     here.unused_for(GRACE_DAYS)
