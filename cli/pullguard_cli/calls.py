@@ -10,10 +10,10 @@ from pullguard.domain.actions import Grant, MoveService, Refusal, Reregister
 from pullguard.domain.arn import Arn, MalformedReference, parse_reference
 from pullguard.domain.facts import Facts
 from pullguard.domain.lookup import Lookup
-from pullguard.domain.policy_document import INLINE_POLICIES_MAX_CHARS, render
+from pullguard.domain.policy_document import render
 from pullguard.domain.role import Role
 from pullguard.domain.role_item import RoleItem
-from pullguard.domain.role_policy import RevocationRules, RolePolicyChange, role_policy_change
+from pullguard.domain.role_policy import MAKE_ROOM, NO_ROOM, RevocationRules, RolePolicyChange, role_policy_change
 from pullguard.domain.role_state import RoleState
 from pullguard.domain.secret import Secret
 from pullguard.domain.usage import Usage
@@ -28,10 +28,6 @@ from pullguard_cli.difference import difference
 _AFTER_GRANT: Final = "once the role can read the secret"
 _AFTER_REGISTER: Final = "once the new revision passes every check (AWS assigns its number)"
 _WAIT: Final = "Run this again in five minutes."
-_NO_ROOM: Final = (
-    f"the role's inline policies would exceed the {INLINE_POLICIES_MAX_CHARS} characters that IAM allows",
-    "Move another inline policy of the role into a managed policy, or split the role.",
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +133,7 @@ def _role_steps(
         yield _refusal(facts, role, change.why, remedy, _findings(grants))
     if change.refused:
         left = _findings(each for each in grants if each.secret in change.refused)
-        yield _refusal(facts, role, *_NO_ROOM, left)
+        yield _refusal(facts, role, NO_ROOM, MAKE_ROOM, left)
 
 
 def _findings(grants: Iterable[Grant]) -> tuple[str, ...]:

@@ -53,8 +53,7 @@ def test_each_cause_has_its_own_finding(
 ) -> None:
     access = pull_access(who, what)
     assert access.state == "fail"
-    first = access.first_failure
-    assert first is not None
+    first = access.failures[0]
     assert (first.name, first.finding) == (gate, finding)
     assert finding in FINDINGS_BY_GATE[gate]
     assert first.reason

@@ -146,5 +146,4 @@ UNREAD = denied("iam:ListRolePolicies", ROLE)
 
 
 def first_finding(access: PullAccess) -> FindingId | None:
-    assert access.first_failure is not None
-    return access.first_failure.finding
+    return access.failures[0].finding

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pullguard.domain.aws_cli import tags_option
-from pullguard.domain.consent import MissingKey, is_observed, missing_key, missing_of, missing_role_key, why_not
+from pullguard.domain.consent import MissingConsent, is_observed, missing_key, missing_of, missing_role_key, why_not
 from pullguard.domain.findings import Remedy
 from pullguard.domain.role import NamedPolicy, Role
 from pullguard.domain.secret import Secret
@@ -97,7 +97,7 @@ def test_a_secret_that_the_deployment_leaves_out_gets_no_grant_and_no_command() 
     assert why_not(outside, role()) is not None
 
 
-def pasted(missing: MissingKey | None, tags: dict[str, str]) -> dict[str, str]:
+def pasted(missing: MissingConsent | None, tags: dict[str, str]) -> dict[str, str]:
     """Return a secret's ``tags`` after the commands: the input of the last one, or its argument."""
     assert missing is not None
     there = {"Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
@@ -218,7 +218,7 @@ def test_patterns_that_are_separated_by_commas_grant_nothing_and_the_text_says_w
     assert "separated by spaces" in missing.why
     assert '"Value": "api-* web-*"' in str(missing.snippet)
     assert refused(replace(CONSENTED, secrets=(tagged,))) == missing.why
-    assert str(why_not(tagged, role())).startswith("MissingKey(why='the tag pullguard:roles")
+    assert str(why_not(tagged, role())).startswith("MissingConsent(why='the tag pullguard:roles")
 
 
 # --- Who says what, and on what --------------------------------------------------------------------------------------

@@ -172,7 +172,7 @@ def test_an_adopted_grant_is_reported_once_for_its_task_definition(harness: Harn
 def test_what_finds_no_room_is_a_failure_with_a_remedy(harness: Harness) -> None:
     reports(harness).decided(ROLE, a_change(refused={GHCR.arn: NO_ROOM}))
     (failed,) = reported(harness, "Remediation Failed")
-    assert "more than the 10240 characters that IAM takes" in failed["why"]
+    assert "exceed the 10240 characters that IAM allows" in failed["why"]
     assert "managed policy" in failed["remedy"]
 
 

@@ -106,11 +106,6 @@ class PullAccess:
         return tuple(gate for gate in self.gates if gate.state == "fail" and gate.severity == "error")
 
     @property
-    def first_failure(self) -> Gate | None:
-        """The gate that a pull fails at, None if none is certain to fail."""
-        return next(iter(self.failures), None)
-
-    @property
     def may_be_narrowed(self) -> Gate | None:
         """The first gate that a grant would also open and that is unknown, or passes under conditions; else None."""
         granted = (gate for gate in self.gates if gate.name in _GRANTED and gate.severity == "error")

@@ -37,14 +37,14 @@ from pullguard.domain.task_definition import Container, TaskDefinition
 
 def why_not(
     secret: Secret, role: Role, *, container: Container | None = None, definition: TaskDefinition | None = None
-) -> "MissingKey | None":
+) -> "MissingConsent | None":
     """Return why nothing of ``secret`` may be granted to ``role``: a mode tag, or an owner's missing consent.
 
     Every path that adds a grant, restores one, or keeps one without a grant record asks this. ``container`` and its
     task ``definition`` are the ones that need the grant; without them the secret may be for any registry.
     """
     if is_observed(secret, role, definition.tags if definition else {}):
-        return MissingKey(why=f"a tag {MODE_TAG} says that Pullguard is to observe only", remedy="Remove that tag.")
+        return MissingConsent(why=f"a tag {MODE_TAG} says that Pullguard is to observe only", remedy="Remove that tag.")
     if container is None or definition is None:
         return missing_key(container, secret, role)
     return missing_consent(definition, container, secret, role)
@@ -56,7 +56,7 @@ def is_observed(secret: Secret, role: Role, *more: Tags) -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MissingKey:
+class MissingConsent:
     """The consent that is missing: ``why``, what the owner can do, and the command for it, if there is one.
 
     ``said_no``: the secret's owner named other roles or registries, or the deployment excludes the secret. ``unasked``:
@@ -70,14 +70,14 @@ class MissingKey:
     unasked: bool = False
 
 
-def missing_of(facts: Facts, container: Container, secret: Secret | None) -> MissingKey | None:
+def missing_of(facts: Facts, container: Container, secret: Secret | None) -> MissingConsent | None:
     """Return the consent missing for ``container`` to use ``secret``, or to name none; None if all owners agree.
 
     The role's owner is always asked, the secret's owner if there is a secret. Modes are not considered: ``tags_of`` the
     facts contains them.
     """
     if not isinstance(facts.role, Role):
-        return MissingKey(
+        return MissingConsent(
             why="it has no execution role that could be read, so that no owner of one has agreed",
             remedy="Give it an execution role, or change the task definition by hand.",
         )
@@ -86,7 +86,9 @@ def missing_of(facts: Facts, container: Container, secret: Secret | None) -> Mis
     return missing_consent(facts.task_definition, container, secret, facts.role)
 
 
-def missing_consent(definition: TaskDefinition, container: Container, secret: Secret, role: Role) -> MissingKey | None:
+def missing_consent(
+    definition: TaskDefinition, container: Container, secret: Secret, role: Role
+) -> MissingConsent | None:
     """Return why ``container`` may not get ``secret`` through ``role``; None if every owner agrees.
 
     Adding a secret to a container that does not name one takes a third consent, and a secret that is meant for the
@@ -96,17 +98,17 @@ def missing_consent(definition: TaskDefinition, container: Container, secret: Se
     return attachment or missing_key(container, secret, role)
 
 
-def _missing_attachment(definition: TaskDefinition, secret: Secret, role: Role) -> MissingKey | None:
+def _missing_attachment(definition: TaskDefinition, secret: Secret, role: Role) -> MissingConsent | None:
     if not wants_attachment(definition):
         at = (("--region", definition.arn.region), ("--resource-arn", str(definition.arn)))
-        return MissingKey(
+        return MissingConsent(
             why=f"the task definition names no secret, and has no tag {ATTACH_TAG}=true",
             remedy=f"If Pullguard is to attach the secret {secret.name}, the task definition's owner tags it.",
             snippet=command("ecs", "tag-resource", *at, ("--tags", f"key={ATTACH_TAG},value=true")),
             unasked=True,
         )
     if role_may_use(secret, role.name) and not is_meant_for(secret, role.name):
-        return MissingKey(
+        return MissingConsent(
             why=(
                 f"no tag {ROLES_TAG} of the secret {secret.name} names the role {role.name}, "
                 "and a pattern of wildcards only names no role"
@@ -120,21 +122,21 @@ def _missing_attachment(definition: TaskDefinition, secret: Secret, role: Role) 
     return None
 
 
-def missing_key(container: Container | None, secret: Secret, role: Role) -> MissingKey | None:
+def missing_key(container: Container | None, secret: Secret, role: Role) -> MissingConsent | None:
     """Return the opt-in missing for ``role`` to read ``secret`` for ``container`` (None: any); None if both exist."""
     return _missing_secret_key(container, secret, role) or missing_role_key(role)
 
 
-def missing_role_key(role: Role) -> MissingKey | None:
+def missing_role_key(role: Role) -> MissingConsent | None:
     """Return why the role's owner has not consented; None if it is opted in and has the required boundary."""
     if not is_managed(role):
-        return MissingKey(
+        return MissingConsent(
             why=f"the role {role.name} is not opted in: it has no tag {MANAGED_TAG}=true",
             remedy="If Pullguard is to keep this role's pulls in order, the role's owner tags it.",
             snippet=command("iam", "tag-role", ("--role-name", role.name), tags_option({MANAGED_TAG: "true"})),
         )
     if not has_required_boundary(role):
-        return MissingKey(
+        return MissingConsent(
             why=(
                 f"the role {role.name} lacks the permissions boundary {role.required_boundary}, which the deployment "
                 "requires (parameter RequireRoleBoundary)"
@@ -150,15 +152,15 @@ def missing_role_key(role: Role) -> MissingKey | None:
     return None
 
 
-def _missing_secret_key(container: Container | None, secret: Secret, role: Role) -> MissingKey | None:
+def _missing_secret_key(container: Container | None, secret: Secret, role: Role) -> MissingConsent | None:
     image = None if container is None else container.image
     if isinstance(image, Malformed):
-        return MissingKey(
+        return MissingConsent(
             why="the image name is invalid, so its registry is unknown",
             remedy="Correct the image's name.",
         )
     if secret.outside:
-        return MissingKey(
+        return MissingConsent(
             why=(
                 f"the secret {secret.name} does not match the deployment's pattern {secret.outside} "
                 "(parameter RegistrySecretPattern)"
@@ -168,7 +170,7 @@ def _missing_secret_key(container: Container | None, secret: Secret, role: Role)
         )
     hosts = registry_hosts(secret)
     if has_unreadable_registry_tag(secret):
-        return MissingKey(
+        return MissingConsent(
             why=f"the secret {secret.name} is not opted in: its tag {REGISTRY_TAG} does not parse",
             remedy=(
                 "If this secret holds registry credentials, its owner corrects the tag: registry hosts, separated by "
@@ -177,7 +179,7 @@ def _missing_secret_key(container: Container | None, secret: Secret, role: Role)
             snippet=intended_tag(secret),
         )
     if not hosts:
-        return MissingKey(
+        return MissingConsent(
             why=f"the secret {secret.name} is not opted in: no tag {REGISTRY_TAG} says which registry it is for",
             remedy=(
                 "If this secret holds registry credentials, its owner tags it with the host and the role. "
@@ -187,7 +189,7 @@ def _missing_secret_key(container: Container | None, secret: Secret, role: Role)
         )
     if image is not None and image.host not in hosts:
         # No command: adding the image's host would expose the credentials to the operator of that host.
-        return MissingKey(
+        return MissingConsent(
             why=f"the secret {secret.name} is for {' and '.join(sorted(hosts))}, the image is on {image.host}",
             remedy=(
                 "Name the secret that is for this registry. Only if the same credentials are meant for both, the "
@@ -200,8 +202,8 @@ def _missing_secret_key(container: Container | None, secret: Secret, role: Role)
     return None if may_be_granted(secret, role) else _for_containers_too(secret, role)
 
 
-def _for_containers_too(secret: Secret, role: Role) -> MissingKey:
-    return MissingKey(
+def _for_containers_too(secret: Secret, role: Role) -> MissingConsent:
+    return MissingConsent(
         why=(
             f"the role {role.name} is also the task role, so the containers could read the secret "
             f"{secret.name}, and the secret's tag {ROLES_TAG} does not name the role (wildcards alone name none)"
@@ -214,16 +216,16 @@ def _for_containers_too(secret: Secret, role: Role) -> MissingKey:
     )
 
 
-def _for_other_roles(secret: Secret, role: Role) -> MissingKey:
+def _for_other_roles(secret: Secret, role: Role) -> MissingConsent:
     why = f"the tag {ROLES_TAG} of the secret {secret.name} does not name the role {role.name}"
     if patterns := intended_roles(secret, role.name):
-        return MissingKey(
+        return MissingConsent(
             why=f"{why}: its patterns have to be separated by spaces, and a comma is part of a name",
             remedy="If the tag is meant for this role, the secret's owner separates its patterns by spaces.",
             snippet=tagging(secret, ROLES_TAG, " ".join(patterns)),
             said_no=True,
         )
-    return MissingKey(
+    return MissingConsent(
         why=why,
         remedy=f"If this role is to read the secret, the secret's owner adds it to the tag. {_NEEDS_JQ}",
         snippet=_naming(secret, role),

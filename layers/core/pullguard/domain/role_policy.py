@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from pullguard.domain.arn import Arn
-from pullguard.domain.policy_document import Granted
+from pullguard.domain.policy_document import INLINE_POLICIES_MAX_CHARS, Granted
 from pullguard.domain.role_item import SHOWS_AFTER, GrantRecord, Unneeded
 from pullguard.domain.role_state import RoleState, own_grants, present, recent_writes
 
@@ -74,7 +74,8 @@ class RevocationRules:
 
 
 GONE: Final = "the secret no longer exists"
-NO_ROOM: Final = "the role's inline policies have no room for it"
+NO_ROOM: Final = f"the role's inline policies would exceed the {INLINE_POLICIES_MAX_CHARS} characters that IAM allows"
+MAKE_ROOM: Final = "Move another inline policy of the role into a managed policy, or split the role."
 STRANGER: Final = "this stack has not granted it"
 
 

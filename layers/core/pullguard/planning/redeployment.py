@@ -15,7 +15,7 @@ from typing import Final
 
 from pullguard.domain.actions import Redeploy, Refusal
 from pullguard.domain.arn import Arn, SecretReference
-from pullguard.domain.consent import MissingKey, missing_of
+from pullguard.domain.consent import MissingConsent, missing_of
 from pullguard.domain.errors import shown
 from pullguard.domain.facts import Facts
 from pullguard.domain.provenance import Provenance
@@ -114,13 +114,13 @@ def _still_holds(facts: Facts, proof: Verified | None, container: Container) -> 
     )
 
 
-def _missing(facts: Facts, container: Container) -> MissingKey | None:
+def _missing(facts: Facts, container: Container) -> MissingConsent | None:
     """Return the consent that a redeployment of the container lacks; None if both owners consent."""
     secret = facts.secrets.get(container.reference.text) if isinstance(container.reference, SecretReference) else None
     return missing_of(facts, container, secret if isinstance(secret, Secret) else None)
 
 
-def _step(facts: Facts, use: ServiceUse, newest: Verified, missing: MissingKey | None) -> Redeploy | Refusal:
+def _step(facts: Facts, use: ServiceUse, newest: Verified, missing: MissingConsent | None) -> Redeploy | Refusal:
     if missing is None and use.controller == "ECS":
         return Redeploy(
             task_definition=facts.task_definition.arn,

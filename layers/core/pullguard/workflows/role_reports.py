@@ -11,10 +11,10 @@ from pullguard.aws.iam import Iam
 from pullguard.domain.actions import Grant, Revoke
 from pullguard.domain.arn import Arn
 from pullguard.domain.messages import Review, ValidationRequest
-from pullguard.domain.policy_document import INLINE_POLICIES_MAX_CHARS, Granted, policy_document, render
+from pullguard.domain.policy_document import Granted, policy_document, render
 from pullguard.domain.remediation import Deed, Remediation
 from pullguard.domain.role_item import GrantRecord, PolicyWrite, RoleItem
-from pullguard.domain.role_policy import RolePolicyChange
+from pullguard.domain.role_policy import MAKE_ROOM, RolePolicyChange
 from pullguard.domain.role_state import RoleState
 from pullguard.workflows.execute import WAITS_S, Executor
 from pullguard.workflows.reconcile_role import LAST_LOOK
@@ -23,10 +23,6 @@ from pullguard.workflows.write_checks import Held, NotWritten, TooManyWrites, Wr
 # IAM may still show what was revoked: a validation before this would find the access that is going.
 REVOKED_SHOWS_S: Final = 60
 _NAMED_MAX: Final = 5
-_NO_ROOM: Final = (
-    f"the role's inline policies would have more than the {INLINE_POLICIES_MAX_CHARS} characters that IAM takes",
-    "Move another inline policy of the role into a managed policy, or split the role.",
-)
 _LOST: Final = "IAM does not show it five minutes later: it was not made, or was undone since"
 _DENIED: Final = (
     "Check that the role matches the parameter ManagedRolePattern, carries the tag pullguard:managed=true and has the "
@@ -110,10 +106,10 @@ class RoleReports:
     def decided(self, role: Arn, change: RolePolicyChange) -> None:
         """Report what is refused for want of room, what is not ours, and grants without consent."""
         self._not_ours(role, change)
-        for secret in change.refused:
+        for secret, why in change.refused.items():
             deed = _deed_of(role, Granted(secret=secret, key=None), change.users)
             if deed is not None:
-                failed = replace(deed, why=_NO_ROOM[0], remedy=_NO_ROOM[1])
+                failed = replace(deed, why=why, remedy=MAKE_ROOM)
                 self.executor.report(Remediation(event="Remediation Failed", deed=failed), message_id="")
         present = {each.secret: each for each in change.after}
         for secret, finding in change.unneeded.items():

@@ -85,7 +85,7 @@ def test_a_policy_that_finds_no_room_is_told_and_not_tried(act: Acted, ledger: L
     here = act(replace(BROKEN, secrets=(GHCR, *many)))
     assert not here.patch().written
     assert here.harness.sent.messages == []
-    assert "more than the 10240 characters that IAM takes" in here.failure()["why"]
+    assert "exceed the 10240 characters that IAM allows" in here.failure()["why"]
     assert "managed policy" in here.failure()["remedy"]
     assert set(ledger.roles.granted(role_arn())) == set(before)
 
