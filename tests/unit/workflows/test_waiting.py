@@ -29,8 +29,8 @@ from tests.fakes import NOW, REGION, Crash, World, granted, revision_arn, role_a
 from tests.flows import ASKED_FOR, OWN_POLICY, Harness
 from tests.unit.workflows.incident_scene import HOURLY
 from tests.unit.workflows.patch_role import scene as granting
+from tests.unit.workflows.patch_role.revocation import scene as revocations
 from tests.unit.workflows.reregister.scene import STALE
-from tests.unit.workflows.revoke import scene as revocations
 
 STOP = Stop(by="ada", at="2026-11-23T11:59:00+00:00", reason="a bad deploy")
 WEB, ROLE = revision_arn(), role_arn()

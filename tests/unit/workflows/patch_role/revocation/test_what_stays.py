@@ -21,7 +21,7 @@ from pullguard.workflows.role_reader import DEPENDENTS_MAX
 from tests.fakes import ACCOUNT, NOW, container, denied, granted, revision_arn, role, task_definition
 from tests.flows import OWN_POLICY
 from tests.unit.workflows.granted_role import ROLE, holder
-from tests.unit.workflows.revoke.scene import GHCR, GRACE_DAYS, HUB, KEYED, UNUSED, Act, Acted
+from tests.unit.workflows.patch_role.revocation.scene import GHCR, GRACE_DAYS, HUB, KEYED, UNUSED, Act, Acted
 
 
 def needed_again(here: Act) -> None:

@@ -12,7 +12,7 @@ from pullguard.workflows.reconcile_role import LAST_LOOK
 from pullguard.workflows.role_reports import REVOKED_SHOWS_S
 from tests.fakes import NOW, World, container, granted, revision_arn, role, secret, task_definition
 from tests.unit.workflows.granted_role import ROLE, a_write, holder, keep
-from tests.unit.workflows.revoke.scene import GHCR, GRACE_DAYS, HUB, KEYED, UNUSED, USES_HUB, Acted
+from tests.unit.workflows.patch_role.revocation.scene import GHCR, GRACE_DAYS, HUB, KEYED, UNUSED, USES_HUB, Acted
 
 
 def test_what_nothing_needs_is_taken_back_after_the_grace_and_told(act: Acted) -> None:

@@ -11,7 +11,7 @@ from pullguard.domain.stop import Stop, switch_text
 from pullguard.workflows.role_reports import scope
 from tests.fakes import Crash, granted, secret
 from tests.unit.workflows.granted_role import ROLE, a_write, holder, keep, recorded
-from tests.unit.workflows.revoke.scene import GHCR, GRACE_DAYS, HUB, UNUSED, Acted
+from tests.unit.workflows.patch_role.revocation.scene import GHCR, GRACE_DAYS, HUB, UNUSED, Acted
 
 OBSERVE = {"pullguard:mode": "observe"}
 OBSERVED: dict[str, dict[str, Any]] = {

@@ -11,7 +11,7 @@ from pullguard.aws.iam import Iam
 from pullguard.store.ledger import Ledger
 from tests.fakes import REGION
 from tests.flows import Harness
-from tests.unit.workflows.revoke.scene import GHCR, HUB, Act, Acted
+from tests.unit.workflows.patch_role.revocation.scene import GHCR, HUB, Act, Acted
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from pullguard.domain.role_policy import RevocationRules
 from pullguard.store.entries import Entry
 from tests.fakes import ACCOUNT, NOW, Crash, granted, revision_arn
 from tests.unit.workflows.granted_role import ROLE
-from tests.unit.workflows.revoke.scene import GHCR, GRACE_DAYS, HUB, UNUSED, Acted
+from tests.unit.workflows.patch_role.revocation.scene import GHCR, GRACE_DAYS, HUB, UNUSED, Acted
 
 
 def test_marks_are_set_although_nothing_is_to_be_revoked(act: Acted) -> None:
