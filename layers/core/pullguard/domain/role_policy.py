@@ -1,8 +1,8 @@
 """Decide what to write to our policy on one role: a pure function of the role, the ledger and the needs.
 
-The executor, ``pullguard plan``, the preview of a rollback and the alerts all ask ``role_policy_change``. It is level-
-triggered: the same state gives the same answer, whichever message asks. docs/adr/0027 says why each rule is there;
-tests/simulation shows what goes wrong without it.
+The executor and ``pullguard plan`` ask ``role_policy_change``, and alerts report its answer. It is level-triggered: the
+same state gives the same answer, whichever message asks. docs/adr/0027 says why each rule is there; tests/simulation
+shows what goes wrong without it.
 
 - **Add** what is wanted, exists, has consent and is not observed.
 - **Keep** what is named, what is unknown, what this stack has not granted, and a confirmed grant under ``observe``.
