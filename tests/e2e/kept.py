@@ -151,7 +151,7 @@ BESIDE = (
         "somebodys-key-through-any-service",
         _beside(stands=True, also=_any_service),
         "it also holds what is not Pullguard's",
-        "It stays. If nobody needs it, remove it from the policy by hand.",
+        "It stays. If it is not needed, remove it from the policy by hand.",
         reported=(*GRANTED, REFUSED),
         granted=_with("somebodys-key-through-any-service"),
         stays=_any_service,
