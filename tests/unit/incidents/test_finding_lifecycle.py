@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pullguard.checks.catalogue import incident_of
+from pullguard.checks.catalogue import broken_by
 from pullguard.domain.findings import Finding, Remedy
 from pullguard.domain.records import from_record, to_record
 from pullguard.incidents.finding_lifecycle import FindingRecord, advance
@@ -80,7 +80,7 @@ def test_a_transition(
     was: FindingRecord | None, findings: tuple[Finding, ...], passed: set[str], becomes: str | None
 ) -> None:
     records = () if was is None else (was,)
-    changes = advance(records, findings, incident_of=incident_of, passed=frozenset(passed), now=NOW)
+    changes = advance(records, findings, broken_by=broken_by, passed=frozenset(passed), now=NOW)
     mine = [each for each in changes if each.finding.id == "a"]
     assert [each.event for each in mine] == ([] if becomes is None else [becomes])
     for change in mine:
@@ -90,23 +90,23 @@ def test_a_transition(
 
 
 def test_a_finding_that_opens_again_begins_a_new_life_but_counts_on() -> None:
-    (again,) = advance((RESOLVED,), (FAILS,), incident_of=incident_of, passed=frozenset(), now=NOW)
+    (again,) = advance((RESOLVED,), (FAILS,), broken_by=broken_by, passed=frozenset(), now=NOW)
     assert (again.opened_at, again.sequence, again.announced) == (NOW, 4, 3)
 
 
 def test_a_finding_that_changes_keeps_the_time_it_was_opened() -> None:
-    (changed,) = advance((OPEN,), (FAILS_OTHERWISE,), incident_of=incident_of, passed=frozenset(), now=NOW)
+    (changed,) = advance((OPEN,), (FAILS_OTHERWISE,), broken_by=broken_by, passed=frozenset(), now=NOW)
     assert (changed.opened_at, changed.finding.cause) == (THEN, "worse")
 
 
 def test_a_resolved_finding_still_says_what_it_was() -> None:
-    (resolved,) = advance((OPEN,), (), incident_of=incident_of, passed=frozenset({"a"}), now=NOW)
+    (resolved,) = advance((OPEN,), (), broken_by=broken_by, passed=frozenset({"a"}), now=NOW)
     assert (resolved.finding, resolved.is_open, resolved.opened_at) == (FAILS, False, THEN)
 
 
 @pytest.mark.parametrize("findings", [(), (ELSEWHERE,)], ids=["nothing-else", "something-else-is-untold"])
 def test_everything_ends_with_the_task_definition(findings: tuple[Finding, ...]) -> None:
-    changes = advance((OPEN,), findings, incident_of=incident_of, passed=frozenset(), gone=True, now=NOW)
+    changes = advance((OPEN,), findings, broken_by=broken_by, passed=frozenset(), gone=True, now=NOW)
     assert [each.event for each in changes if each.finding.id == "a"] == [BECOMES_RESOLVED]
 
 
@@ -119,9 +119,7 @@ PROOFS = {
 
 @pytest.mark.parametrize(("since", "becomes"), PROOFS.values(), ids=PROOFS)
 def test_a_proof_ends_no_finding_that_is_younger(since: timedelta, becomes: list[str]) -> None:
-    changes = advance(
-        (OPEN,), (), incident_of=incident_of, passed=frozenset({"a"}), proved_at={"a": THEN + since}, now=NOW
-    )
+    changes = advance((OPEN,), (), broken_by=broken_by, passed=frozenset({"a"}), proved_at={"a": THEN + since}, now=NOW)
     assert [each.event for each in changes] == becomes
 
 
@@ -138,6 +136,6 @@ def test_looking_twice_at_the_same_tells_nothing_new(history: list[list[Finding]
     records: dict[str, FindingRecord] = {}
     for findings in history:
         for _ in range(2):
-            changes = advance(records.values(), findings, incident_of=incident_of, passed=frozenset(), now=NOW)
+            changes = advance(records.values(), findings, broken_by=broken_by, passed=frozenset(), now=NOW)
             records |= {each.finding.id: each for each in changes}
-        assert advance(records.values(), findings, incident_of=incident_of, passed=frozenset(), now=NOW) == ()
+        assert advance(records.values(), findings, broken_by=broken_by, passed=frozenset(), now=NOW) == ()

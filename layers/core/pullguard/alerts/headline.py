@@ -9,12 +9,10 @@ from pullguard.alerts.affected import concerns_several, counted, dependents_of, 
 from pullguard.alerts.deed import completed
 from pullguard.alerts.foreign import NAME_MAX_CHARS, plain_name, plain_word
 from pullguard.alerts.notice import Notice
-from pullguard.checks.catalogue import broken_by
+from pullguard.checks.catalogue import broken_by, check_of
 from pullguard.domain.findings import Finding
 from pullguard.incidents import broken_thing
 
-# Checks of things that work until the next pull, and then may fail: an error by the catalogue, but no outage yet.
-_AT_RISK: Final = frozenset({"secret-rotation-failed"})
 # "less than 100 characters", no line breaks, no control characters; ASCII is safe for every mail program.
 # https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 SUBJECT_MAX_CHARS: Final = 99
@@ -75,8 +73,9 @@ def _finding_headline(notice: Notice, finding: Finding, limit: int) -> str:
     again = "reminder, " if notice.reminder else ""
     if finding.status == "unknown":
         return f"{again}could not verify {who}{named}{because}"
-    if finding.check in _AT_RISK:
-        return f"{again}{plain_word(finding.severity)}: {who} at risk: {thing} did not rotate"
+    check = check_of(finding)
+    if check is not None and check.at_risk is not None:
+        return f"{again}{plain_word(finding.severity)}: {who} at risk: {thing} {check.at_risk}"
     risk = "cannot pull" if finding.severity == "error" else "may fail to pull"
     return f"{again}{plain_word(finding.severity)}: {who} {risk}{image}{because}"
 

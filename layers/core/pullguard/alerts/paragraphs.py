@@ -8,13 +8,13 @@ from pullguard.alerts.affected import DEPENDENTS_SHOWN, concerns_several, counte
 from pullguard.alerts.deed import completed
 from pullguard.alerts.foreign import SNIPPET_MAX_CHARS, plain_name, prose
 from pullguard.alerts.notice import Notice
+from pullguard.checks.catalogue import check_of
 from pullguard.checks.next_pull import IN_WORDS
 from pullguard.domain.arn import Arn
 from pullguard.domain.errors import Malformed
 from pullguard.domain.findings import Finding
 from pullguard.incidents import Dependent, common_sentence
 
-_ROTATION: Final = "secret-rotation-failed"
 _FIXES: Final = {"grant": "grant access", "reregister": "register a corrected revision"}
 
 
@@ -90,10 +90,9 @@ def dependent_lines(notice: Notice) -> Iterator[str]:
     over = notice.kind == "Finding Resolved"
     title = "Was affected" if over else "Affected"
     yield f"{title}: {counted(everything)}{_not_found(everything, over=over)}"
-    tells_pulls = not over and any(each.check == _ROTATION for each in notice.findings[:1])
-    yield from (
-        f"- {_briefly(each)}{_next_pull(each) if tells_pulls else ''}" for each in everything[:DEPENDENTS_SHOWN]
-    )
+    check = check_of(notice.findings[0]) if notice.findings else None
+    at_risk = not over and check is not None and check.at_risk is not None
+    yield from (f"- {_briefly(each)}{_next_pull(each) if at_risk else ''}" for each in everything[:DEPENDENTS_SHOWN])
     if len(everything) > DEPENDENTS_SHOWN:
         yield f"- and {len(everything) - DEPENDENTS_SHOWN} more"
 

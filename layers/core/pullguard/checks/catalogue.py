@@ -4,7 +4,7 @@ from typing import Final
 
 from pullguard.checks import access, execution_role, platform, reference, registry, registry_tag, secret, value
 from pullguard.checks.check import Check
-from pullguard.domain.findings import Finding
+from pullguard.domain.findings import Finding, RemedyAction
 from pullguard.incidents.identity import Breaks, incident_id
 
 CHECKS: tuple[Check, ...] = (
@@ -19,12 +19,24 @@ CHECKS: tuple[Check, ...] = (
     *platform.CHECKS,
 )
 
-_BROKEN: Final = {check.id: check.broken for check in CHECKS}
+_BY_ID: Final = {check.id: check for check in CHECKS}
+
+
+def check_of(finding: Finding) -> Check | None:
+    """Return the check that the finding is an answer of; None for a removed check."""
+    return _BY_ID.get(finding.check)
 
 
 def broken_by(finding: Finding) -> Breaks:
     """Return what the finding says is broken; for a removed check, its task definition."""
-    return _BROKEN.get(finding.check, Breaks.DEFINITION)
+    check = check_of(finding)
+    return check.broken if check else Breaks.DEFINITION
+
+
+def fix_of(finding: Finding) -> RemedyAction:
+    """Return what Pullguard itself may do about the finding's check; for a removed check, nothing."""
+    check = check_of(finding)
+    return check.fix if check else "none"
 
 
 def incident_of(finding: Finding) -> str:

@@ -80,7 +80,8 @@ class Check:
     thing that the check examined, and none for things whose earlier gate has failed. ``moot_after`` are the ids of
     checks whose error explains why this one has no answer: whatever is unknown or not checked here is then left to that
     finding. ``breaks`` is what is broken when it fails, if not what its gate says: findings that share it have one
-    cause.
+    cause. ``at_risk`` is what happened to the broken thing if tasks keep running until their next pull: it completes
+    the alert's "… at risk: secret registry/ghcr …".
     """
 
     id: str
@@ -95,6 +96,7 @@ class Check:
     fix_words: str | None = None
     place: Place | None = None
     breaks: Breaks | None = None
+    at_risk: str | None = None
     moot_after: tuple[str, ...] = ()
 
     @property

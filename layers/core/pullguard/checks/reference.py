@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Final
 
 from pullguard.checks import credentials_missing, misspellings
 from pullguard.checks.check import (
@@ -341,6 +342,36 @@ def _registry_mismatch(facts: Facts) -> Iterable[Answer]:
         )
 
 
+STALE: Final = Check(
+    id="reference-stale",
+    gate="reference",
+    breaks=Breaks.MISSING_SECRET,
+    severity="error",
+    fails_when=(
+        "the ARN's secret is gone, no secret has the ARN's full last part as its name, and exactly one live secret "
+        "has the name without the suffix, in the same account and Region; the suffix reads as no word, and no "
+        "opted-in secret has nearly the whole name"
+    ),
+    fix="reregister",
+    needs=NEEDS_SECRET,
+    remedy="register a revision with the new ARN, and let the services run it",
+    source=_WHATS_IN_A_SECRET,
+    ask=_stale,
+)
+
+ON_ECR: Final = Check(
+    id="credentials-on-ecr-image",
+    gate="reference",
+    place="registry",
+    severity="error",
+    fails_when="repositoryCredentials stand on an image in Amazon ECR (private, public, FIPS, dual-stack, China)",
+    fix="reregister",
+    needs=NEEDS_DEFINITION,
+    remedy="register a revision without repositoryCredentials",
+    source=PRIVATE_REGISTRY,
+    ask=_on_ecr_image,
+)
+
 CHECKS = (
     Check(
         id="reference-malformed",
@@ -373,22 +404,7 @@ CHECKS = (
         source=_REPOSITORY_CREDENTIALS,
         ask=_not_full_arn,
     ),
-    Check(
-        id="reference-stale",
-        gate="reference",
-        breaks=Breaks.MISSING_SECRET,
-        severity="error",
-        fails_when=(
-            "the ARN's secret is gone, no secret has the ARN's full last part as its name, and exactly one live secret "
-            "has the name without the suffix, in the same account and Region; the suffix reads as no word, and no "
-            "opted-in secret has nearly the whole name"
-        ),
-        fix="reregister",
-        needs=NEEDS_SECRET,
-        remedy="register a revision with the new ARN, and let the services run it",
-        source=_WHATS_IN_A_SECRET,
-        ask=_stale,
-    ),
+    STALE,
     Check(
         id="secret-not-found",
         gate="reference",
@@ -404,18 +420,7 @@ CHECKS = (
         ask=_not_found,
     ),
     credentials_missing.CHECK,
-    Check(
-        id="credentials-on-ecr-image",
-        gate="reference",
-        place="registry",
-        severity="error",
-        fails_when="repositoryCredentials stand on an image in Amazon ECR (private, public, FIPS, dual-stack, China)",
-        fix="reregister",
-        needs=NEEDS_DEFINITION,
-        remedy="register a revision without repositoryCredentials",
-        source=PRIVATE_REGISTRY,
-        ask=_on_ecr_image,
-    ),
+    ON_ECR,
     Check(
         id="registry-mismatch",
         gate="reference",

@@ -468,6 +468,7 @@ CHECKS = (
     Check(
         id="secret-rotation-failed",
         gate="secret",
+        at_risk="did not rotate",
         severity="error",
         fails_when="the last rotation failed, was abandoned or is overdue, or AWSPENDING is stuck",
         needs=f"{NEEDS_SECRET}; only an event says that a rotation failed",

@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from pullguard.domain.findings import Event, Finding
+from pullguard.incidents.identity import Breaks, incident_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +51,7 @@ def advance(
     records: Iterable[FindingRecord],
     findings: Iterable[Finding],
     *,
-    incident_of: Callable[[Finding], str],
+    broken_by: Callable[[Finding], Breaks],
     passed: frozenset[str],
     proved_at: Mapping[str, datetime] | None = None,
     gone: bool = False,
@@ -58,8 +59,8 @@ def advance(
 ) -> tuple[FindingRecord, ...]:
     """Return the records that change, in their new state.
 
-    ``incident_of`` returns the cause that a finding belongs to. ``passed`` are the ids that a check has answered with a
-    pass, ``proved_at`` the times of proof for some of them. ``gone``: the task definition itself is gone or no longer
+    ``broken_by`` returns what a finding says is broken. ``passed`` are the ids that a check has answered with a pass,
+    ``proved_at`` the times of proof for some of them. ``gone``: the task definition itself is gone or no longer
     used. A finding that is merely absent stays open: without a check, nothing is proved.
     """
     known = {record.finding.id: record for record in records}
@@ -70,7 +71,7 @@ def advance(
         id_ = record.finding.id
         return gone or (id_ in passed and (id_ not in proofs or proofs[id_] > record.changed_at))
 
-    changes = [_arrive(known.get(id_), finding, incident_of, now) for id_, finding in present.items()]
+    changes = [_arrive(known.get(id_), finding, broken_by, now) for id_, finding in present.items()]
     changes += [
         replace(
             record,
@@ -87,7 +88,7 @@ def advance(
 
 
 def _arrive(
-    record: FindingRecord | None, finding: Finding, incident_of: Callable[[Finding], str], now: datetime
+    record: FindingRecord | None, finding: Finding, broken_by: Callable[[Finding], Breaks], now: datetime
 ) -> FindingRecord | None:
     if record is None or not record.is_open:
         return FindingRecord(
@@ -98,10 +99,10 @@ def _arrive(
             opened_at=now,
             changed_at=now,
         )
-    finding = _in_its_place(record, finding)
+    finding = _in_its_place(record, finding, broken_by(finding))
     if _state(record.finding) == _state(finding) or (finding.status == "unknown" and record.finding.status == "fail"):
         return None
-    left, behind = _moved(record, finding, incident_of)
+    left, behind = _moved(record, finding, broken_by)
     return replace(
         record,
         finding=finding,
@@ -113,19 +114,20 @@ def _arrive(
     )
 
 
-def _in_its_place(record: FindingRecord, finding: Finding) -> Finding:
+def _in_its_place(record: FindingRecord, finding: Finding, breaks: Breaks) -> Finding:
     """Keep a failed start with the cause that was reported, even if the next failed start has another one."""
-    if finding.check != "task-start-failed" or record.finding.part_of:
+    if breaks is not Breaks.START or record.finding.part_of:
         return finding
     return replace(finding, scope=record.finding.scope, part_of="")
 
 
-def _moved(record: FindingRecord, finding: Finding, incident_of: Callable[[Finding], str]) -> tuple[str, str]:
+def _moved(record: FindingRecord, finding: Finding, broken_by: Callable[[Finding], Breaks]) -> tuple[str, str]:
     """Return the cause that the finding leaves, and the one that it stays with behind its new one."""
-    before, after = incident_of(record.finding), incident_of(finding)
+    breaks = broken_by(finding)
+    before, after = incident_id(record.finding, broken_by(record.finding)), incident_id(finding, breaks)
     if after == before:
         return "", record.behind
-    if finding.check == "credentials-rejected" and record.finding.scope and not finding.scope:
+    if breaks is Breaks.CREDENTIALS and record.finding.scope and not finding.scope:
         return "", before
     return before, "" if after == record.behind else record.behind
 

@@ -9,7 +9,10 @@ from dataclasses import dataclass
 
 from pullguard.access.verdict import grant_would_help
 from pullguard.checks.access import access_of
+from pullguard.checks.catalogue import fix_of
+from pullguard.checks.credentials_missing import CHECK as CREDENTIALS_MISSING
 from pullguard.checks.credentials_missing import to_attach
+from pullguard.checks.reference import ON_ECR, STALE
 from pullguard.checks.unread import how_to_read
 from pullguard.domain import secret_resolution
 from pullguard.domain.actions import Fix, Grant, Plan, ReferenceChange, Refusal, Reregister
@@ -28,17 +31,6 @@ from pullguard.domain.usage import Usage
 from pullguard.planning.infrastructure_as_code import owner, snippets
 from pullguard.planning.schedules import pins
 from pullguard.planning.service_moves import moves
-
-_REREGISTRATIONS = frozenset(
-    {
-        "reference-malformed",
-        "reference-not-full-arn",
-        "reference-stale",
-        "credentials-missing",
-        "credentials-on-ecr-image",
-    }
-)
-_GRANTS = frozenset({"secret-access-missing", "decrypt-access-missing"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +114,7 @@ def _grants(facts: Facts, errors: tuple[Finding, ...]) -> Iterator[Fix | Refusal
 
 def _denied(facts: Facts, errors: tuple[Finding, ...]) -> Iterator[tuple[Container, Secret]]:
     """Yield the secrets to which the role lacks access, if a grant is all that it lacks."""
-    lacking = {each.container for each in errors if each.check in _GRANTS}
+    lacking = {each.container for each in errors if fix_of(each) == "grant"}
     for container in facts.task_definition.containers:
         if container.name in lacking and isinstance(container.reference, SecretReference):
             secret = facts.secrets.get(container.reference.text)
@@ -173,9 +165,9 @@ def _reregistration(facts: Facts, errors: tuple[Finding, ...], rules: Rules) -> 
 def _changes(facts: Facts, errors: tuple[Finding, ...]) -> Iterator[tuple[Container, Secret | None, str]]:
     """Yield the containers whose reference must change, each with its new secret and the finding's id."""
     for container, finding in _to_register(facts, errors):
-        if finding.check == "credentials-on-ecr-image":
+        if finding.check == ON_ECR.id:
             yield container, None, finding.id
-        elif finding.check == "credentials-missing":
+        elif finding.check == CREDENTIALS_MISSING.id:
             secret = to_attach(facts, container)
             if secret is not None and missing_of(facts, container, secret) is None:
                 yield container, secret, finding.id
@@ -186,7 +178,7 @@ def _changes(facts: Facts, errors: tuple[Finding, ...]) -> Iterator[tuple[Contai
 def _not_attached(facts: Facts, errors: tuple[Finding, ...]) -> Iterator[Refusal]:
     """Refuse to attach secrets without every owner's consent, one by one, so that other fixes proceed."""
     for container, finding in _to_register(facts, errors):
-        secret = to_attach(facts, container) if finding.check == "credentials-missing" else None
+        secret = to_attach(facts, container) if finding.check == CREDENTIALS_MISSING.id else None
         missing = missing_of(facts, container, secret) if secret is not None else None
         if missing is not None:
             yield Refusal(
@@ -204,7 +196,7 @@ def _not_attached(facts: Facts, errors: tuple[Finding, ...]) -> Iterator[Refusal
 def _to_register(facts: Facts, errors: tuple[Finding, ...]) -> Iterator[tuple[Container, Finding]]:
     """Yield the containers that a new revision would fix, each with its finding."""
     by_container = {
-        each.container: each for each in errors if each.check in _REREGISTRATIONS and each.container is not None
+        each.container: each for each in errors if fix_of(each) == "reregister" and each.container is not None
     }
     for container in facts.task_definition.containers:
         if container.name in by_container:
@@ -218,7 +210,7 @@ def _meant(facts: Facts, container: Container, check: str) -> Secret | None:
         reference = reference.meant
     if reference is None:
         return None
-    if check == "reference-stale":
+    if check == STALE.id:
         secret = secret_resolution.replacement(facts, reference)
     else:
         found = facts.secrets.get(reference.text)

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Final
 
 from pullguard.aws.messaging import Queues
+from pullguard.checks.catalogue import check_of
 from pullguard.domain.arn import Arn
 from pullguard.domain.messages import request_about
 from pullguard.domain.provenance import Provenance
@@ -21,9 +22,6 @@ from pullguard.store.incidents import IncidentStore
 from pullguard.store.ledger import Ledger
 
 LOOK_AGAIN: Final = "Look again"
-AT_THE_REGISTRY: Final = frozenset(
-    {"credentials-rejected", "image-not-found", "registry-rate-limited", "registry-unreachable"}
-)
 # The schedule fires each hour, and occasionally twice.
 _AN_HOUR_BARELY_S: Final = 3000
 
@@ -49,6 +47,7 @@ class Recheck:
 
     def _refused(self) -> Iterator[Arn]:
         for record in self.incidents.records():
-            if record.is_open and record.lead.check in AT_THE_REGISTRY:
+            check = check_of(record.lead)
+            if record.is_open and check is not None and check.gate == "registry":
                 for member in self.incidents.members(record.id):
                     yield Arn.parse(str(member.task_definition))

@@ -7,7 +7,7 @@ from typing import Final, assert_never
 
 from pullguard.alerts import describe
 from pullguard.aws.messaging import Queues
-from pullguard.checks.catalogue import incident_of
+from pullguard.checks.catalogue import broken_by
 from pullguard.checks.examine import Examination, examine, unread_task_definition
 from pullguard.checks.gather import Readers, gather_about
 from pullguard.domain.actions import Action, Grant, Mode, MoveService, Plan, Redeploy, Refusal, Reregister
@@ -130,7 +130,7 @@ class Validator:
         changed = advance(
             entry.findings,
             examination.findings,
-            incident_of=incident_of,
+            broken_by=broken_by,
             passed=examination.passed,
             proved_at=examination.proved_at,
             gone=gone,
