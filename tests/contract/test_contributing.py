@@ -14,8 +14,8 @@ from tests.contract.cloudformation import ROOT
 PAGE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 FILES = {path: text for block in BLOCKS for path, text in re.findall(r"\A# (\S+)\n(.*)", block, re.DOTALL)}
-DIFF = re.search(r"^```diff\n (.*\n)\+(.*\n)```$", PAGE, re.MULTILINE)
-CATALOGUE = "layers/core/pullguard/checks/catalogue.py"
+DIFFS = re.findall(r"^```diff\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+CHANGED = [path for diff in DIFFS for path in re.findall(r"^\+\+\+ b/(\S+)$", diff, re.MULTILINE)]
 
 
 def run(copy: Path, *command: str) -> subprocess.CompletedProcess[str]:
@@ -39,19 +39,14 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for path, text in FILES.items():
         (copy / path).parent.mkdir(parents=True, exist_ok=True)
         (copy / path).write_text(text, encoding="utf-8")
-    catalogue = (copy / CATALOGUE).read_text(encoding="utf-8")
-    assert DIFF
-    before, line = DIFF.groups()
-    changed = catalogue.replace(before, f"{before}{line}")
-    assert changed != catalogue
-    changed = changed.replace("import access,", "import access, image_tag,")
-    (copy / CATALOGUE).write_text(changed, encoding="utf-8")
+    for diff in DIFFS:
+        subprocess.run(["git", "apply", "-"], cwd=copy, input=diff, text=True, check=True, timeout=120)
     return copy
 
 
-def test_the_example_is_a_file_a_line_and_a_table() -> None:
-    assert [Path(path).name for path in FILES] == ["image_tag.py", "test_image_tag.py"]
-    assert DIFF
+def test_the_example_is_a_file_and_a_table() -> None:
+    assert CHANGED == ["layers/core/pullguard/checks/reference.py"]
+    assert list(FILES) == ["tests/unit/checks/test_image_tag_moves.py"]
 
 
 def test_the_table_of_the_example_passes(copy: Path) -> None:
@@ -69,7 +64,7 @@ def test_the_check_of_the_example_is_in_the_catalogue(copy: Path) -> None:
 
 
 def test_the_example_is_in_the_style_of_the_project(copy: Path) -> None:
-    for path in FILES:
+    for path in (*CHANGED, *FILES):
         for command in (("check",), ("format", "--check")):
             ran = run(copy, "-m", "ruff", *command, "--no-cache", "--config", str(ROOT / "pyproject.toml"), path)
             assert ran.returncode == 0, ran.stdout

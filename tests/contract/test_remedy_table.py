@@ -1,4 +1,4 @@
-"""Every check's remedy is pasted by a test (tests/remedies), or is listed with the reason why it is not."""
+"""Every remedy with a command is pasted by a test (tests/remedies), or is listed with the reason why it is not."""
 
 from collections import Counter
 
@@ -8,10 +8,12 @@ from tests.remedies.table import NOT_PASTED, PASTED
 PASTED_CHECKS = {row.check for row in PASTED}
 
 
-def test_every_check_is_in_exactly_one_of_the_two() -> None:
+def test_every_check_with_a_command_is_in_exactly_one_of_the_two() -> None:
+    """A finding's command that the check does not announce is seen in its world (tests/worlds/test_catalogue.py)."""
     known = {check.id for check in CHECKS}
+    with_command = {check.id for check in CHECKS if "aws " in check.remedy}
     assert PASTED_CHECKS & NOT_PASTED.keys() == set()
-    assert PASTED_CHECKS | NOT_PASTED.keys() == known
+    assert with_command <= PASTED_CHECKS | NOT_PASTED.keys() <= known
 
 
 def test_every_row_has_a_name_of_its_own_and_a_world() -> None:

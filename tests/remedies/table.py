@@ -1,4 +1,4 @@
-"""For each check: a broken world and what the remedy's snippet has to do for it, or why no paste finishes the job.
+"""Each remedy with a command: a broken world in which it is pasted, or why no paste finishes the job.
 
 Most worlds are the catalogue's; some are one's own, since the catalogue breaks one thing at a time and people find
 more than that.
@@ -545,7 +545,6 @@ LATER: Final[Mapping[str, tuple[Scene, Callable[[Place], None]]]] = {
 """Worlds that are repaired by pasting, and what breaks them again afterwards."""
 
 NOT_PASTED: Final[Mapping[str, str]] = {
-    "credentials-on-ecr-image": "a member is removed, and none is pasted; AWS registers no such revision today",
     "secret-replica-failed": "the embedded AWS refuses what AWS replicates late and reports as failed",
     "secret-type-unusable": "the embedded AWS has no managed external secrets; the commands are tried for another kind",
     "secret-access-denied": "a Deny is there on purpose: its owner decides, and the command shows the policy",
@@ -553,9 +552,6 @@ NOT_PASTED: Final[Mapping[str, str]] = {
     "secret-resource-policy-missing": "the embedded AWS finds no secret of another account; test_on_paper pastes it",
     "default-key-cross-account": "the embedded AWS finds no secret of another account, and two accounts have to act",
     "image-not-found": "the image has to be built and pushed; nothing in AWS is wrong",
-    "registry-rate-limited": "nothing to paste: the registry's limit ends by itself, or by another contract",
-    "registry-unreachable": "nothing to paste: never a failure, and the way to the registry is not AWS's",
     "container-agent-too-old": "the embedded AWS has no container instances; test_on_paper reads the command",
-    "task-start-failed": "its remedy is that of the finding that explains it",
 }
-"""The checks whose remedy no test pastes, each with the reason."""
+"""The checks whose remedy has a command that no test pastes, each with the reason."""

@@ -9,6 +9,7 @@ import pytest
 from pullguard.checks.examine import examine
 from pullguard.domain.usage import Usage
 from pullguard_cli.gates import pulls_of
+from tests.remedies.table import NOT_PASTED, PASTED
 from tests.worlds.catalogue import CASES
 from tests.worlds.catalogue.by_hand import the_secret, with_secret
 from tests.worlds.catalogue.parts import CREDENTIALS
@@ -43,6 +44,7 @@ PROVES_NOTHING = {
     "task-start-failed: credentials not read",
     "task-start-failed: not Amazon ECR's",
 }
+PASTED_CHECKS = {row.check for row in PASTED}
 BY_NAME = [pytest.param(case, id=f"{case.check}: {case.way}") for case in CASES]
 
 
@@ -72,7 +74,11 @@ def test_the_near_miss_ends_the_finding(case: Case) -> None:
 @pytest.mark.parametrize("case", BY_NAME)
 def test_what_is_to_paste_is_what_the_aws_cli_and_ecs_accept(case: Case) -> None:
     for facts in facts_of(case.broken):
-        for remedy in (finding.remedy for finding in examine(facts).findings):
+        for finding in examine(facts).findings:
+            remedy = finding.remedy
+            assert not remedy.commands or finding.check in PASTED_CHECKS | NOT_PASTED.keys(), (
+                "see tests/remedies/table.py"
+            )
             if remedy.commands.startswith('{"'):  # a statement to put somewhere by hand
                 assert json.loads(remedy.commands)
                 continue
