@@ -11,7 +11,7 @@ from typing import Any, Final
 from pullguard.domain.errors import shown
 from pullguard.domain.findings import Finding, NotChecked, Severity, Summary
 from pullguard.domain.lookup import Unreadable
-from pullguard_cli.audit import SEVERITIES
+from pullguard_cli.audit_result import SEVERITIES
 from pullguard_cli.contract import SCHEMA_VERSION, finding_json
 from pullguard_cli.failed_reads import gaps_of
 from pullguard_cli.input.declared import Declared

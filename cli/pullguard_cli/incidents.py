@@ -17,7 +17,7 @@ from pullguard.domain.errors import Malformed
 from pullguard.domain.findings import Finding, Remedy, Severity, Status
 from pullguard.domain.lookup import Unreadable
 from pullguard.incidents import about, broken_thing, common_sentence
-from pullguard_cli.audit import NOT_EXAMINED, SEVERITIES, Audit
+from pullguard_cli.audit_result import NOT_EXAMINED, SEVERITIES, Audit
 from pullguard_cli.failed_reads import Lack, lacks_in
 from pullguard_cli.printing import counted
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from pullguard_cli.auditing import Auditor
 from pullguard_cli.connection import connect
+from pullguard_cli.run_audit import Auditor
 from pullguard_cli.scope import Scope
 from tests.functions.stack import REGION, Stack, sqs_event
 from tests.functions.world import allow, create_role, create_secret, register, request_body

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from pullguard.domain.findings import Remedy
-from pullguard_cli.audit import Audit
+from pullguard_cli.audit_result import Audit
 from tests.report.sample import sample_audit
 
 ATTACKS = (

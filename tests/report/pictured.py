@@ -7,9 +7,9 @@ from unittest.mock import patch
 
 from moto import mock_aws
 
-from pullguard_cli.audit import Audit
-from pullguard_cli.auditing import Auditor
+from pullguard_cli.audit_result import Audit
 from pullguard_cli.connection import connect
+from pullguard_cli.run_audit import Auditor
 from pullguard_cli.scope import Scope
 from sandbox.emulator import REGION, client
 from sandbox.world import ACCOUNT_KEY_POLICY, Document, Key, Role, Secret, Service, TaskDefinition, World, load

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from pullguard.checks.catalogue import CHECKS
 from pullguard.domain.findings import Finding, NotChecked, Remedy, Severity, Status, Subject, Summary, finding_id
-from pullguard_cli.audit import Audit
+from pullguard_cli.audit_result import Audit
 
 ACCOUNT = "210987654321"
 REGION = "eu-central-1"

@@ -13,7 +13,7 @@ import pytest
 from pullguard.checks.catalogue import CHECKS
 from pullguard.checks.check import Check
 from pullguard.domain.findings import Finding, Summary
-from pullguard_cli.audit import Audit
+from pullguard_cli.audit_result import Audit
 from pullguard_cli.incidents import incidents_of
 from pullguard_cli.output.chain import PLACES, Edge, Node, chain_of
 from pullguard_cli.output.html import DRAWN_INCIDENTS, render

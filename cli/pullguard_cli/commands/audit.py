@@ -10,7 +10,7 @@ import typer
 
 from pullguard.checks.catalogue import CHECKS
 from pullguard.checks.check import Check
-from pullguard_cli.audit import Audit
+from pullguard_cli.audit_result import Audit
 from pullguard_cli.failures import EXIT_COULD_NOT_RUN, EXIT_FINDINGS, EXIT_OK, CannotRun
 from pullguard_cli.options import (
     AWS_PANEL,
@@ -138,9 +138,9 @@ def audit(
         raise CannotRun(f"cannot write {output_}: pass a file in an existing folder.")
 
     # Imported here: slow, and not needed for the help text and shell completion.
-    from pullguard_cli.auditing import Auditor  # noqa: PLC0415
     from pullguard_cli.connection import connect  # noqa: PLC0415
     from pullguard_cli.output.progress import watching  # noqa: PLC0415
+    from pullguard_cli.run_audit import Auditor  # noqa: PLC0415
 
     connection = connect(profile=profile, region=region, max_rate=max_rate)
     scope = Scope(

@@ -15,7 +15,7 @@ from pullguard.domain.errors import Malformed
 from pullguard.domain.findings import Finding
 from pullguard.domain.image import parse_image
 from pullguard.incidents import resource_name
-from pullguard_cli.audit import Audit
+from pullguard_cli.audit_result import Audit
 from pullguard_cli.incidents import Incident
 
 State: TypeAlias = Literal["fine", "broken", "beyond"]

@@ -17,7 +17,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from pullguard.domain.errors import shown
-from pullguard_cli.audit import Audit
+from pullguard_cli.audit_result import Audit
 from pullguard_cli.incidents import Incident, incidents_of
 from pullguard_cli.output.chain import GAP, NODE_HEIGHT, NODE_WIDTH, Chain, chain_of, short_name
 from pullguard_cli.output.unasked import sentences

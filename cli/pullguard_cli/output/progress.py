@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from pullguard_cli.auditing import Watcher
 from pullguard_cli.printing import counted
+from pullguard_cli.run_audit import Watcher
 
 _A_LINE_EVERY_S: Final = 15.0
 

@@ -9,7 +9,7 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from pullguard_cli.audit import Audit
+from pullguard_cli.audit_result import Audit
 from pullguard_cli.incidents import Incident, incidents_of
 from pullguard_cli.output.unasked import sentences
 from pullguard_cli.printing import STYLES, counted, says

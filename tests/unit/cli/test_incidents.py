@@ -1,7 +1,7 @@
 from datetime import UTC, datetime
 
 from pullguard.domain.findings import Finding, Remedy, Severity, Status, Summary
-from pullguard_cli.audit import Audit
+from pullguard_cli.audit_result import Audit
 from pullguard_cli.incidents import in_reading_order, incidents_of
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

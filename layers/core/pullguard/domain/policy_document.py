@@ -2,10 +2,10 @@
 
 The rules of this file:
 
-- One inline policy per role, ``pullguard-registry-credentials``, always rewritten whole. No other policy is touched.
+- One inline policy per role and stack (``own_policy_name``), always rewritten whole. No other policy is touched.
 - Every resource is one complete ARN that AWS itself returned: no wildcard, no variable, no alias.
 - The same set of grants gives the same bytes, whatever its order, and one more grant changes no other statement's Sid.
-- Statements that others added to the policy are reported and never kept.
+- Statements that others added to the policy are kept as they are and reported.
 """
 
 import hashlib

@@ -17,7 +17,7 @@ from pullguard.domain.errors import shown
 from pullguard.domain.findings import Finding, NotChecked, Remedy, Subject, Summary, finding_id
 from pullguard.domain.lookup import Lookup, Missing, Unreadable
 from pullguard.domain.task_definition import TaskDefinition
-from pullguard_cli.audit import NOT_EXAMINED, SEVERITIES, Audit
+from pullguard_cli.audit_result import NOT_EXAMINED, SEVERITIES, Audit
 from pullguard_cli.connection import Connection
 from pullguard_cli.failures import CannotRun, is_about_credentials, one_line
 from pullguard_cli.incidents import in_reading_order

@@ -6,7 +6,7 @@ import pytest
 
 from pullguard.domain.findings import Severity
 from pullguard.domain.lookup import Unreadable
-from pullguard_cli.audit import NOT_EXAMINED
+from pullguard_cli.audit_result import NOT_EXAMINED
 from tests.unit.cli.test_incidents import audit, finding
 
 ERROR, WARNING = finding("web"), finding("api", severity="warning")

@@ -10,11 +10,11 @@ import pytest
 from botocore.parsers import ResponseParserError
 
 from pullguard.aws.readers import ReadValues
-from pullguard_cli.audit import NOT_EXAMINED, Audit
-from pullguard_cli.auditing import Auditor
+from pullguard_cli.audit_result import NOT_EXAMINED, Audit
 from pullguard_cli.connection import Connection, connect
 from pullguard_cli.failures import CannotRun
 from pullguard_cli.incidents import incidents_of
+from pullguard_cli.run_audit import Auditor
 from pullguard_cli.scope import Scope
 from sandbox.world import World
 from tests.unit.cli.conftest import answering, in_account
