@@ -167,9 +167,7 @@ class Harness:
 
     def alerter(self, form: Any = "text", *, pause: Callable[[float], None] = lambda _: None) -> Alerter:
         client: Any = self.sent
-        publisher = Publisher(
-            ledger=self.ledger, topic=Topic(client, "arn:topic"), form=form, now=self.now, pause=pause
-        )
+        publisher = Publisher(topic=Topic(client, "arn:topic"), form=form, pause=pause)
         reporter = IncidentNotifier(
             ledger=self.ledger, incidents=self.incidents, services=self.services, publisher=publisher, now=self.now
         )

@@ -80,7 +80,7 @@ GUARD: tuple[Method, ...] = (
     WriteCountStore.in_hour,
     WriteCountStore.add,
     ClaimStore.happened,
-    ClaimStore.once,
+    ClaimStore.mark,
     HoldStore.keep_waiting,
 )
 # Publication of an outcome.
@@ -204,13 +204,19 @@ FUNCTIONS = {
                 "Ledger.Arn",
                 EntryStore.finding,
                 EntryStore.remediation,
+                ClaimStore.begin,
                 ClaimStore.happened,
                 ClaimStore.lock,
-                ClaimStore.once,
+                ClaimStore.mark,
             ),
             **on("Ledger.Arn", EntryStore.dependents, HoldStore.waiting, ServiceStore.known),
             **on(
-                "Ledger.Arn", IncidentStore.record, IncidentStore.records, IncidentStore.save, IncidentStore.any_member
+                "Ledger.Arn",
+                IncidentStore.any_member,
+                IncidentStore.claim,
+                IncidentStore.record,
+                IncidentStore.records,
+                IncidentStore.save,
             ),
             **on("Ledger.Arn", IncidentStore.members, IncidentStore.past),
             **on("ValidationQueue.Arn", Queues.request),
@@ -227,7 +233,7 @@ FUNCTIONS = {
             **on(
                 "Ledger.Arn",
                 ClaimStore.happened,
-                ClaimStore.once,
+                ClaimStore.mark,
                 TaskDefinitionStore.save_sweep_state,
                 RoleStore.known,
                 RoleStore.item,

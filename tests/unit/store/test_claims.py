@@ -3,6 +3,8 @@
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import pytest
+
 from pullguard.store.ledger import Ledger
 from pullguard.store.table import QUEUED_MAX_S
 from tests.fakes import NOW
@@ -14,21 +16,23 @@ if TYPE_CHECKING:
 
 def test_a_thing_happens_once(ledger: Ledger, dynamodb: "DynamoDBClient") -> None:
     assert not ledger.claims.happened("x", now=NOW)
-    assert [ledger.claims.once("x", now=NOW), ledger.claims.once("x", now=NOW), ledger.claims.once("y", now=NOW)] == [
-        True,
-        False,
-        True,
-    ]
+    assert [ledger.claims.begin(each, 30, now=NOW) for each in ("x", "x", "y")] == [True, False, True]
+    assert not ledger.claims.happened("x", now=NOW), "it has only begun"
+    ledger.claims.mark("x", now=NOW)
     assert ledger.claims.happened("x", now=NOW)
+    assert not ledger.claims.begin("x", 30, now=NOW + timedelta(seconds=30))
     assert expires(dynamodb, "ONCE#x", "ONCE") == NOW.timestamp() + QUEUED_MAX_S
 
 
-def test_once_is_once_in_a_time(ledger: Ledger) -> None:
-    """DynamoDB takes days to delete what has expired: it counts no more all the same."""
-    assert ledger.claims.once("x", now=NOW, seconds=60)
+@pytest.mark.parametrize("is_marked", [False, True], ids=["begun", "marked"])
+def test_an_expired_claim_or_mark_does_not_count(ledger: Ledger, is_marked: bool) -> None:
+    """DynamoDB takes days to delete an expired item."""
+    assert ledger.claims.begin("x", 60, now=NOW)
+    if is_marked:
+        ledger.claims.mark("x", now=NOW, seconds=60)
     later = [NOW + timedelta(seconds=seconds) for seconds in (59, 60)]
-    assert [ledger.claims.happened("x", now=at) for at in later] == [True, False]
-    assert [ledger.claims.once("x", now=at, seconds=60) for at in later] == [False, True]
+    assert [ledger.claims.happened("x", now=at) for at in later] == [is_marked, False]
+    assert [ledger.claims.begin("x", 60, now=at) for at in later] == [False, True]
 
 
 def test_a_lease_keeps_others_out_until_it_ends(ledger: Ledger) -> None:

@@ -50,6 +50,37 @@ def test_a_state_is_saved_only_over_the_one_that_it_follows(
     assert incidents.record(ID) == (later if saved else kept)
 
 
+CLAIMS: dict[str, tuple[dict[str, Any], int, bool]] = {
+    "claimed-with-the-state": ({}, 29, False),
+    "the-claim-has-ended": ({}, 30, True),
+    "another-state": ({"sequence": 2}, 30, False),
+    "reported-meanwhile": ({"reported": 1}, 30, False),
+    "a-reminder-was-sent-meanwhile": ({"reminded_at": NOW}, 30, False),
+}
+
+
+@pytest.mark.parametrize(("changes", "after_s", "claimed"), CLAIMS.values(), ids=CLAIMS)
+def test_an_alert_is_claimed_about_the_stored_state_and_by_one_run(
+    incidents: IncidentStore, changes: dict[str, Any], after_s: int, claimed: bool
+) -> None:
+    now = NOW + timedelta(seconds=after_s)
+    incidents.save(replace(OPEN, **changes), over=None, now=NOW, claim_s=30)
+    assert [incidents.claim(OPEN, 30, now=now) for _ in range(2)] == [claimed, False]
+    assert incidents.record(ID) == replace(OPEN, **changes)
+
+
+def test_a_state_that_an_earlier_version_stored_can_be_claimed(
+    incidents: IncidentStore, dynamodb: "DynamoDBClient"
+) -> None:
+    incidents.save(OPEN, over=None, now=NOW, claim_s=30)
+    dynamodb.update_item(
+        TableName="ledger",
+        Key={"pk": {"S": "CAUSES"}, "sk": {"S": ID}},
+        UpdateExpression="REMOVE claimed_until, reminded",
+    )
+    assert incidents.claim(OPEN, 30, now=NOW)
+
+
 def test_every_incident_is_listed(incidents: IncidentStore) -> None:
     other = replace(RESOLVED, id="d" * 16)
     for each in (OPEN, other):

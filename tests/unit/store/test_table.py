@@ -45,7 +45,7 @@ def test_a_ledger_that_fails_is_heard_of(dynamodb: "DynamoDBClient") -> None:
     with pytest.raises(ClientError):
         nowhere.entries.get(WEB)
     with pytest.raises(ClientError):
-        nowhere.claims.once("x", now=NOW)
+        nowhere.claims.begin("x", 30, now=NOW)
 
 
 class Notes(Table):

@@ -183,8 +183,14 @@ def test_a_run_that_died_before_it_sent_leaves_the_message_to_the_next(harness: 
     assert len(harness.sent.alerts) == 1
 
 
-def test_a_copy_waits_for_the_run_that_has_claimed_it(harness: Harness, ledger: Ledger) -> None:
-    ledger.claims.lock(f"alert cause {incident_in(harness)} 1", CLAIM_S, now=harness.now())
+def a_run_dies_that_has_claimed_it(here: Harness) -> None:
+    here.sent.failing = ["publish"]
+    with pytest.raises(Crash):
+        here.alerter().alert(event(here))
+
+
+def test_a_copy_waits_for_the_run_that_has_claimed_it(harness: Harness) -> None:
+    a_run_dies_that_has_claimed_it(harness)
     waits: list[float] = []
 
     def other_run_ends(seconds: float) -> None:
@@ -200,8 +206,8 @@ def test_a_copy_waits_for_the_run_that_has_claimed_it(harness: Harness, ledger: 
     assert harness.sent.alerts == []
 
 
-def test_the_wait_for_another_run_ends(harness: Harness, ledger: Ledger) -> None:
-    ledger.claims.lock(f"alert cause {incident_in(harness)} 1", CLAIM_S, now=harness.now())
+def test_the_wait_for_another_run_ends(harness: Harness) -> None:
+    a_run_dies_that_has_claimed_it(harness)
     waits: list[float] = []
     with pytest.raises(BeingReported):
         harness.alerter(pause=waits.append).alert(event(harness))

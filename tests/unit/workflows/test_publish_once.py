@@ -7,10 +7,8 @@ import pytest
 
 from pullguard.alerts import Notice
 from pullguard.aws.messaging import Topic
-from pullguard.store.ledger import Ledger
 from pullguard.workflows.publish_once import Alerted, BeingReported, Publisher
-from tests.fakes import ACCOUNT, NOW, REGION, Crash, World
-from tests.flows import Harness
+from tests.fakes import ACCOUNT, NOW, REGION, Crash, Sent
 from tests.unit.store.test_entries import record
 
 NOTICE = Notice(
@@ -20,17 +18,24 @@ NOTICE = Notice(
     findings=(record().finding,),
     opened_at=NOW,
 )
-CLAIM, CLAIM_S, WAITS = "alert x", 30, 6
+WAITS = 6
 
 
 @dataclass
 class Mark:
-    """Whether the alert is reported; ``after`` is how many questions it takes until another run has reported it."""
+    """Whether the alert is claimed or reported; another run reports it after it was asked ``after`` times."""
 
     after: int | None = None
     asked: int = 0
+    claimed: bool = False
     set: bool = False
     waits: list[float] = field(default_factory=list)
+
+    def claim(self) -> bool:
+        if self.claimed or self.set:
+            return False
+        self.claimed = True
+        return True
 
     def is_reported(self) -> bool:
         self.asked += 1
@@ -40,60 +45,44 @@ class Mark:
         self.set = True
 
 
-@pytest.fixture
-def harness(ledger: Ledger) -> Harness:
-    return Harness(ledger, World())
+def publish(sent: Sent, mark: Mark) -> Alerted:
+    client: Any = sent
+    publisher = Publisher(topic=Topic(client, "arn:topic"), form="text", pause=mark.waits.append)
+    return publisher.once(NOTICE, "alert x", claim=mark.claim, is_reported=mark.is_reported, reported=mark.reported)
 
 
-def publish(here: Harness, mark: Mark) -> Alerted:
-    client: Any = here.sent
-    publisher = Publisher(
-        ledger=here.ledger, topic=Topic(client, "arn:topic"), form="text", now=here.now, pause=mark.waits.append
-    )
-    return publisher.once(NOTICE, CLAIM, is_reported=mark.is_reported, reported=mark.reported)
+def test_an_alert_is_published_and_then_marked() -> None:
+    sent, mark = Sent(), Mark()
+    assert publish(sent, mark) == Alerted(sent=True)
+    assert (len(sent.alerts), mark.set, mark.waits, mark.asked) == (1, True, [], 0)
 
 
-def test_an_alert_is_published_and_then_marked(harness: Harness) -> None:
-    mark = Mark()
-    assert publish(harness, mark) == Alerted(sent=True)
-    assert (len(harness.sent.alerts), mark.set, mark.waits) == (1, True, [])
-
-
-def test_an_alert_that_is_marked_is_not_published_and_not_even_claimed(harness: Harness) -> None:
-    assert publish(harness, Mark(set=True)) == Alerted(sent=False, why="told before")
-    assert harness.sent.alerts == []
-    assert harness.ledger.claims.lock(CLAIM, CLAIM_S, now=harness.now())
-
-
-def test_a_mark_that_comes_with_the_claim_keeps_the_alert_silent(harness: Harness) -> None:
-    assert publish(harness, Mark(after=1)) == Alerted(sent=False, why="told before")
-    assert harness.sent.alerts == []
+def test_an_alert_that_is_marked_is_not_published() -> None:
+    sent, mark = Sent(), Mark(set=True)
+    assert publish(sent, mark) == Alerted(sent=False, why="told before")
+    assert (sent.alerts, mark.waits) == ([], [])
 
 
 @pytest.mark.parametrize("waits", [1, WAITS])
-def test_a_run_waits_for_another_one_that_has_claimed_the_alert(harness: Harness, waits: int) -> None:
-    harness.ledger.claims.lock(CLAIM, CLAIM_S, now=harness.now())
-    mark = Mark(after=waits)
-    assert publish(harness, mark) == Alerted(sent=False, why="told by another run")
-    assert (mark.waits, harness.sent.alerts) == ([0.5] * waits, [])
+def test_a_run_waits_for_another_one_that_has_claimed_the_alert(waits: int) -> None:
+    sent, mark = Sent(), Mark(claimed=True, after=waits)
+    assert publish(sent, mark) == Alerted(sent=False, why="told by another run")
+    assert (mark.waits, sent.alerts) == ([0.5] * waits, [])
 
 
-def test_a_claim_that_comes_to_no_end_sends_the_message_back(harness: Harness) -> None:
-    harness.ledger.claims.lock(CLAIM, CLAIM_S, now=harness.now())
-    mark = Mark()
+def test_a_claim_that_comes_to_no_end_sends_the_message_back() -> None:
+    sent, mark = Sent(), Mark(claimed=True)
     with pytest.raises(BeingReported):
-        publish(harness, mark)
-    assert (mark.waits, harness.sent.alerts) == ([0.5] * WAITS, [])
+        publish(sent, mark)
+    assert (mark.waits, sent.alerts) == ([0.5] * WAITS, [])
 
 
-def test_a_run_that_died_leaves_the_alert_to_the_next_once_its_claim_expires(harness: Harness) -> None:
-    harness.sent.failing = ["publish"]
-    mark = Mark()
+def test_a_run_that_fails_to_publish_leaves_the_alert_claimed_and_unmarked() -> None:
+    sent, mark = Sent(), Mark()
+    sent.failing = ["publish"]
     with pytest.raises(Crash):
-        publish(harness, mark)
-    assert not mark.set
-    harness.later(seconds=CLAIM_S)
-    assert publish(harness, mark).sent
+        publish(sent, mark)
+    assert (mark.claimed, mark.set) == (True, False)
 
 
 def test_the_outcome_names_the_event_and_keeps_its_id() -> None:

@@ -107,7 +107,7 @@ def _parts(*parts: tuple[str | None, ...]) -> tuple[tuple[str, ...], ...]:
 
 
 def _secret_keys(finding: Finding, breaks: Breaks) -> tuple[str, ...]:
-    """Return the keys of a secret: for a bare name the one at home, for an ARN itself and its name."""
+    """Return the keys of a secret's names, which each reference to it has: of a bare name, the one at home."""
     if not finding.secret:
         return ()
     home = Arn.parse(finding.task_definition)
@@ -118,7 +118,7 @@ def _secret_keys(finding: Finding, breaks: Breaks) -> tuple[str, ...]:
     names = {resource_name(finding.secret)}
     if breaks is Breaks.MISSING_SECRET:
         names.add(arn.resource_name)  # AWS did not find it: the ARN's end may be part of the name
-    return finding.secret, *(secret_name(arn.region, arn.account, name) for name in sorted(names))
+    return tuple(secret_name(arn.region, arn.account, name) for name in sorted(names))
 
 
 def _pulling(finding: Finding) -> str | None:
@@ -133,7 +133,7 @@ def _role_keys(finding: Finding) -> tuple[str, ...]:
         arn = Arn.parse(finding.role, service="iam", resource_type="role")
     except Malformed:
         return ()
-    return finding.role, role_name(arn.account, arn.resource_name.rsplit("/", 1)[-1])
+    return (role_name(arn.account, arn.resource_name.rsplit("/", 1)[-1]),)
 
 
 # --- In words ----------------------------------------------------------------------------------------------------

@@ -311,7 +311,7 @@ class Deployment:
         from pullguard.workflows.remind import Reminder
 
         topic = Topic(self.clients.get("sns"), self.settings.topic_arn)
-        publisher = Publisher(ledger=self.ledger, topic=topic, form=self.settings.alert_format, now=self.now)
+        publisher = Publisher(topic=topic, form=self.settings.alert_format)
         reporter = IncidentNotifier(
             ledger=self.ledger,
             incidents=IncidentStore(self.clients.get("dynamodb"), self.settings.ledger_table),

@@ -2,17 +2,19 @@
 
 | pk | sk | data |
 |---|---|---|
-| ONCE#what | ONCE | nothing: a mark that something has happened |
+| ONCE#what | ONCE | nothing: a mark that something has happened; ``"begun"``: a run is doing it |
 | LEASE#what | LEASE | a lock, with its owner if it is re-entrant |
 | CHANGE#sequence | CHANGE | the last change of a sequence that was processed |
 """
 
 import json
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from pullguard.aws.answers import asks
-from pullguard.store.table import QUEUED_MAX_S, Table, expiry_of, reading
+from pullguard.store.table import QUEUED_MAX_S, Table, data_of, expiry_of, reading
+
+_BEGUN: Final = "begun"
 
 
 class ClaimStore(Table):
@@ -21,22 +23,29 @@ class ClaimStore(Table):
     PARTITIONS: ClassVar = ("ONCE#", "LEASE#", "CHANGE#")
 
     @asks("dynamodb:PutItem")
-    def once(self, what: str, *, now: datetime, seconds: int = QUEUED_MAX_S) -> bool:
-        """Mark ``what`` for ``seconds`` (default: two weeks); False if it is already marked."""
+    def begin(self, what: str, seconds: int, *, now: datetime) -> bool:
+        """Claim ``what`` for ``seconds``, until it is marked; False if another run has claimed it, or it is marked."""
         return self._put(
             f"ONCE#{what}",
             "ONCE",
-            None,
+            _BEGUN,
             expires=now.timestamp() + seconds,
             condition="attribute_not_exists(pk) OR expires_at_epoch_s <= :now",
             values={":now": {"N": str(int(now.timestamp()))}},
         )
 
+    @asks("dynamodb:PutItem")
+    def mark(self, what: str, *, now: datetime, seconds: int = QUEUED_MAX_S) -> None:
+        """Mark ``what`` as having happened, for ``seconds`` (default: two weeks)."""
+        self._put(f"ONCE#{what}", "ONCE", None, expires=now.timestamp() + seconds)
+
     @asks("dynamodb:GetItem")
     def happened(self, what: str, *, now: datetime) -> bool:
-        """Whether ``once`` has marked ``what``, and the mark has not expired."""
+        """Whether ``what`` is marked, and the mark has not expired."""
         item = self._item(f"ONCE#{what}", "ONCE")
-        return item is not None and reading(item, expiry_of) > now.timestamp()
+        if item is None or reading(item, expiry_of) <= now.timestamp():
+            return False
+        return bool(reading(item, data_of) != _BEGUN)
 
     @asks("dynamodb:PutItem")
     def lock(self, what: str, seconds: int, *, now: datetime, by: str = "") -> bool:

@@ -7,9 +7,9 @@
 | CAUSE#id | PAST#td#finding | a ``Member`` whose finding was resolved or moved to another incident, ``gone_at`` |
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from pullguard.aws.answers import asks
 from pullguard.domain.findings import Finding
@@ -18,6 +18,11 @@ from pullguard.incidents import Dependent, Incident, Member
 from pullguard.store.table import RESOLVED_KEPT_S, Item, Table, data_of
 
 _ALL = "CAUSES"
+_SAME: Final = "#sequence = :sequence AND told = :told"
+_UNCLAIMED: Final = (
+    "(attribute_not_exists(reminded) OR reminded = :reminded) AND "
+    "(attribute_not_exists(claimed_until) OR claimed_until <= :now)"
+)
 
 
 class IncidentStore(Table):
@@ -36,18 +41,41 @@ class IncidentStore(Table):
         return self._each(_ALL, lambda _, item: _incident(data_of(item)))
 
     @asks("dynamodb:PutItem")
-    def save(self, record: Incident, *, over: Incident | None, now: datetime) -> bool:
-        """Store an incident's new state in place of ``over``; False if ``over`` is no longer the stored state."""
-        known = {":sequence": {"N": str(over.sequence)}, ":told": {"N": str(over.reported)}} if over else None
+    def save(self, record: Incident, *, over: Incident | None, now: datetime, claim_s: int = 0) -> bool:
+        """Store an incident's new state in place of ``over``; False if ``over`` is no longer the stored state.
+
+        ``claim_s`` claims the alert about it for that many seconds, as ``claim`` does.
+        """
+        condition = _SAME if over else "attribute_not_exists(pk)"
+        return self._store(record, condition, _version(over) if over else {}, now=now, claim_s=claim_s)
+
+    @asks("dynamodb:PutItem")
+    def claim(self, record: Incident, seconds: int, *, now: datetime) -> bool:
+        """Claim the alert about a stored state; False if another run has claimed it, or the state has changed.
+
+        The claim ends after ``seconds``, or when the incident is saved.
+        """
+        reminded = record.reminded_at.isoformat() if record.reminded_at else ""
+        values = {**_version(record), ":reminded": {"S": reminded}, ":now": {"N": str(int(now.timestamp()))}}
+        return self._store(record, f"{_SAME} AND {_UNCLAIMED}", values, now=now, claim_s=seconds)
+
+    def _store(
+        self, record: Incident, condition: str, values: Mapping[str, Any], *, now: datetime, claim_s: int
+    ) -> bool:
         return self._put(
             _ALL,
             record.id,
             {**to_record(record), "affected": [each.to_list() for each in record.affected]},
-            extra={"sequence": {"N": str(record.sequence)}, "told": {"N": str(record.reported)}},
+            extra={
+                "sequence": {"N": str(record.sequence)},
+                "told": {"N": str(record.reported)},
+                "reminded": {"S": record.reminded_at.isoformat() if record.reminded_at else ""},
+                "claimed_until": {"N": str(int(now.timestamp()) + claim_s)},
+            },
             expires=None if record.is_open else now.timestamp() + RESOLVED_KEPT_S,
-            condition="#sequence = :sequence AND told = :told" if over else "attribute_not_exists(pk)",
-            values=known,
-            names={"#sequence": "sequence"} if over else None,
+            condition=condition,
+            values=values,
+            names={"#sequence": "sequence"} if values else None,
         )
 
     @asks("dynamodb:Query")
@@ -81,6 +109,11 @@ class IncidentStore(Table):
         puts = [self._writing(_of(each), f"MEMBER#{about}", member) for each in stays]
         puts += [self._writing(_of(each), f"PAST#{about}", gone, expires=expires) for each in leaves]
         return puts, [self._deleting(_of(each), f"MEMBER#{about}") for each in leaves]
+
+
+def _version(record: Incident) -> dict[str, Any]:
+    """Return the values of ``_SAME``."""
+    return {":sequence": {"N": str(record.sequence)}, ":told": {"N": str(record.reported)}}
 
 
 def _incident(data: Any) -> Incident:

@@ -199,7 +199,7 @@ class Executor:
         again = replace(request, attempt=1) if isinstance(request, ValidationRequest) else request
         delay_s = min(due_s - now_s + 1, DELAY_MAX_S)
         self.queues.request(self.validation_queue_url, (again,), delay_s=delay_s)
-        self.ledger.claims.once(mark, now=self.now(), seconds=2 * DELAY_MAX_S)
+        self.ledger.claims.mark(mark, now=self.now(), seconds=2 * DELAY_MAX_S)
 
 
 assert len(WAITS_S) == ATTEMPTS_MAX  # noqa: S101 (two constants that must agree)

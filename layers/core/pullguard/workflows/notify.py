@@ -19,7 +19,7 @@ from pullguard.domain.messages import parse_object
 from pullguard.domain.remediation import RemediationEvent
 from pullguard.store.ledger import Ledger
 from pullguard.workflows.notify_incident import IncidentNotifier
-from pullguard.workflows.publish_once import Alerted, Publisher
+from pullguard.workflows.publish_once import CLAIM_S, Alerted, Publisher
 from pullguard.workflows.recheck_open import Recheck
 from pullguard.workflows.remind import Reminded, Reminder
 
@@ -86,12 +86,13 @@ class Alerter:
         if record is None or record.event != kind:
             raise Rejected(f"the ledger knows no remediation {shown(id_)} of {arn} of that kind")
         notice = Notice(kind=record.event, account=arn.account, region=arn.region, deed=record.deed)
-        claim, seconds = f"alert {record.deed_id}", QUIET_S[record.event]
+        what, claims = f"alert {record.deed_id}", self.ledger.claims
         return self.publisher.once(
             notice,
-            claim,
-            is_reported=lambda: self.ledger.claims.happened(claim, now=self.now()),
-            reported=lambda: self.ledger.claims.once(claim, now=self.now(), seconds=seconds),
+            what,
+            claim=lambda: claims.begin(what, CLAIM_S, now=self.now()),
+            is_reported=lambda: claims.happened(what, now=self.now()),
+            reported=lambda: claims.mark(what, now=self.now(), seconds=QUIET_S[record.event]),
         ).about(kind, id_)
 
 

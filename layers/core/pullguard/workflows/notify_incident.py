@@ -1,7 +1,8 @@
 """Report an incident: compute its state, store the new state, then alert. A run may crash after any step.
 
 State is stored before the alert, with ``reported`` trailing ``sequence``: the next run reports what an earlier run
-stored but did not report. Two concurrent runs cannot both store a new state, and cannot both claim a message.
+stored but did not report. Two concurrent runs cannot both store a new state, which claims its alert, and cannot both
+claim a stored one.
 """
 
 from collections.abc import Callable, Iterable
@@ -28,7 +29,7 @@ from pullguard.incidents.identity import family_name
 from pullguard.store.incidents import IncidentStore
 from pullguard.store.ledger import Ledger
 from pullguard.store.services import ServiceStore, by_task_definition
-from pullguard.workflows.publish_once import Alerted, Publisher
+from pullguard.workflows.publish_once import CLAIM_S, Alerted, Publisher
 
 # The maximum number of named dependents stored with an incident: a DynamoDB item holds at most 400 KB.
 _REMEMBERED_MAX: Final = 1_000
@@ -56,34 +57,37 @@ class IncidentNotifier:
         sent = Alerted(sent=False, why="nothing of the cause has changed for people", id=cause)
         for _ in range(_ROUNDS):
             known = self.incidents.record(cause)
-            if known is None or known.is_reported:
-                after = self._after(cause, known, arrived)
-                if after is None:
-                    return sent
-                if not self.incidents.save(after, over=known, now=self.now()):
-                    continue  # another run was faster: start over
-                known = after
-            published = replace(self._publish(known), id=cause)
-            sent = published if published.sent or not sent.sent else sent
-        return sent
+            if known is not None and not known.is_reported:
+                published = replace(self._publish(known), id=cause)
+                sent = published if published.sent or not sent.sent else sent
+                continue  # its present state is next
+            after, members = self._after(cause, known, arrived)
+            if after is None:
+                return sent
+            if self.incidents.save(after, over=known, now=self.now(), claim_s=CLAIM_S):
+                return replace(self._publish(after, members, is_claimed=True), id=cause)
+        return sent  # other runs were faster each time, and report
 
-    def _after(self, cause: str, known: Incident | None, arrived: FindingRecord | None) -> Incident | None:
-        """Return the incident's current state; None if it equals the stored one."""
+    def _after(
+        self, cause: str, known: Incident | None, arrived: FindingRecord | None
+    ) -> tuple[Incident | None, tuple[Member, ...]]:
+        """Return the incident's current state, None if it equals the stored one, and its members, if they were read."""
         if known is not None and _is_as_reported(known, arrived) and not self._has_joined(known, arrived):
-            return None
+            return None, ()
         if known is not None and _is_one_fewer(known, arrived):
             any_member = self.incidents.any_member(cause)
             if any_member is None:
-                return advance_incident(cause, known, None, now=self.now())
+                return advance_incident(cause, known, None, now=self.now()), ()
             if any_member.state == Member.of(known.lead).state:
-                return None  # a finding with a worse state sends its own event
+                return None, ()  # a finding with a worse state sends its own event
         members = self.incidents.members(cause)
-        if not members:
-            return advance_incident(cause, known, None, now=self.now())
         lead = leading(known, members)
-        finding = self._finding(lead, cause) if lead else None
+        if lead is None:
+            return advance_incident(cause, known, None, now=self.now()), ()
+        finding = self._finding(lead, cause, arrived)
         joined = known is not None and self._has_joined(known, *members)
-        return advance_incident(cause, known, finding, joined=joined, now=self.now()) if finding else None
+        after = advance_incident(cause, known, finding, joined=joined, now=self.now()) if finding else None
+        return after, members
 
     def _has_joined(self, known: Incident, *those: FindingRecord | Member | None) -> bool:
         """Whether one of ``those`` belongs to a family not yet named, and the quiet period is over.
@@ -104,13 +108,17 @@ class IncidentNotifier:
         )
         return any(family_name(each) not in named for each in definitions)
 
-    def _finding(self, member: Member, cause: str) -> Finding | None:
+    def _finding(self, member: Member, cause: str, arrived: FindingRecord | None) -> Finding | None:
         """Return the finding of a member; None if a wider incident covers it, or it has moved on."""
-        record = self.ledger.entries.finding(Arn.parse(member.task_definition), member.finding_id)
+        record = arrived
+        if record is None or Member.of(record.finding) != member:
+            record = self.ledger.entries.finding(Arn.parse(member.task_definition), member.finding_id)
         return record.finding if record and incident_of(record.finding) == cause else None
 
-    def _publish(self, record: Incident) -> Alerted:
-        notice = self.notice_of(record)
+    def _publish(
+        self, record: Incident, members: tuple[Member, ...] | None = None, *, is_claimed: bool = False
+    ) -> Alerted:
+        notice = self.notice_of(record, members)
 
         def is_reported() -> bool:
             kept = self.incidents.record(record.id)
@@ -123,11 +131,17 @@ class IncidentNotifier:
             self.incidents.save(after, over=record, now=now)
 
         return self.publisher.once(
-            notice, f"alert cause {record.id} {record.sequence}", is_reported=is_reported, reported=reported
+            notice,
+            f"alert cause {record.id} {record.sequence}",
+            claim=lambda: is_claimed or self.incidents.claim(record, CLAIM_S, now=self.now()),
+            is_reported=is_reported,
+            reported=reported,
         )
 
-    def notice_of(self, record: Incident, *, reminder: bool = False) -> Notice:
-        """Return the notice of a stored incident, with its current dependents."""
+    def notice_of(
+        self, record: Incident, members: tuple[Member, ...] | None = None, *, reminder: bool = False
+    ) -> Notice:
+        """Return the notice of a stored incident, with its current dependents; None: its ``members`` are read."""
         home = Arn.parse(record.lead.task_definition)
         return Notice(
             kind=record.event,
@@ -135,14 +149,16 @@ class IncidentNotifier:
             region=home.region,
             findings=(record.lead,),
             cause=record.id,
-            dependents=self._affected(record, all_of_them=record.event == "Finding Opened" and not reminder),
+            dependents=self._affected(record, members, all_of_them=record.event == "Finding Opened" and not reminder),
             opened_at=record.opened_at,
             resolved_at=None if record.is_open else record.changed_at,
             now=self.now() if reminder else None,
             reminder=reminder,
         )
 
-    def _affected(self, record: Incident, *, all_of_them: bool) -> tuple[Dependent, ...]:
+    def _affected(
+        self, record: Incident, members: tuple[Member, ...] | None, *, all_of_them: bool
+    ) -> tuple[Dependent, ...]:
         """Return the dependents of the incident; once it is resolved, those reported and all others that it affected.
 
         ``all_of_them`` includes task definitions that reference the broken resource but have not been found failing:
@@ -155,7 +171,8 @@ class IncidentNotifier:
             reported = [replace(each, found=each.found or each.task_definition in failed) for each in record.affected]
             others = failed - {each.task_definition for each in reported}  # reported ones keep their reported services
             return together(reported, dependents_of(sorted(others), (), runners))
-        failing = [each.task_definition for each in self.incidents.members(record.id)]
+        known = self.incidents.members(record.id) if members is None else members
+        failing = [each.task_definition for each in known]
         referencing = self._referencing(record.lead) if all_of_them else ()
         next_pulls = {arn: each.next_pull for arn, each in kept.items()}
         return dependents_of((record.lead.task_definition, *failing), referencing, runners, next_pulls)

@@ -1,17 +1,19 @@
-"""Publish an alert once: a short claim separates concurrent runs, a lasting mark silences duplicate events."""
+"""Publish an alert once: a short claim separates concurrent runs, a lasting mark silences duplicate events.
+
+The item that marks an alert as sent also holds the claim, so that a claim needs no look at the mark.
+"""
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from typing import Final
 
 from pullguard.alerts import Notice, compose
 from pullguard.aws.messaging import Topic
 from pullguard.domain.alert_format import Format
-from pullguard.store.ledger import Ledger
 
 # How long a claim on an alert lasts: if a run crashes before it publishes, the next run takes over.
-_CLAIM_S = 30
+CLAIM_S: Final = 30
 # If another run has the claim, it is nearly done. The duplicate waits this often and long for it. Otherwise the
 # duplicate would stay in the queue for the visibility timeout: minutes in flight, only to be discarded.
 _WAITS = 6
@@ -36,27 +38,30 @@ class Alerted:
 class Publisher:
     """Publishes alerts to the topic."""
 
-    ledger: Ledger
     topic: Topic
     form: Format
-    now: Callable[[], datetime]
     pause: Callable[[float], None] = time.sleep
 
     def once(
-        self, notice: Notice, claim: str, *, is_reported: Callable[[], bool], reported: Callable[[], object]
+        self,
+        notice: Notice,
+        what: str,
+        *,
+        claim: Callable[[], bool],
+        is_reported: Callable[[], bool],
+        reported: Callable[[], object],
     ) -> Alerted:
-        """Publish ``notice`` unless ``is_reported``, then call ``reported`` to mark it; ``claim`` identifies the alert.
+        """Publish ``notice`` if this run can ``claim`` it for ``CLAIM_S`` seconds, then call ``reported`` to mark it.
 
-        Raises ``BeingReported`` if another run has claimed it and does not finish in time.
+        ``claim`` fails if another run has claimed the alert, or has marked it; ``is_reported`` decides which. ``what``
+        names the alert. Raises ``BeingReported`` if another run has claimed it and does not finish in time.
         """
-        if is_reported():
-            return Alerted(sent=False, why="told before")
-        if not self.ledger.claims.lock(claim, _CLAIM_S, now=self.now()):
+        if not claim():
+            if is_reported():
+                return Alerted(sent=False, why="told before")
             if self._reported_meanwhile(is_reported):
                 return Alerted(sent=False, why="told by another run")
-            raise BeingReported(f"{claim} is being told by another run")
-        if is_reported():  # by a run that finished between the first check and the claim
-            return Alerted(sent=False, why="told before")
+            raise BeingReported(f"{what} is being told by another run")
         alert = compose(notice, self.form)
         self.topic.publish(alert.subject, alert.text, alert.attributes)
         reported()

@@ -8,7 +8,7 @@ from typing import Final
 from pullguard.incidents import Incident
 from pullguard.store.incidents import IncidentStore
 from pullguard.workflows.notify_incident import IncidentNotifier
-from pullguard.workflows.publish_once import BeingReported, Publisher
+from pullguard.workflows.publish_once import CLAIM_S, BeingReported, Publisher
 
 # The interval for incidents that do not break pulls today, or whose state is unknown: less often than daily.
 SOFT_EVERY: Final = timedelta(days=7)
@@ -72,9 +72,10 @@ class Reminder:
             kept = self.incidents.record(record.id)
             return kept is None or (kept.sequence, kept.reminded_at) != (record.sequence, record.reminded_at)
 
-        def reported() -> None:
-            self.incidents.save(replace(record, reminded_at=self.now()), over=record, now=self.now())
-
-        last = record.reminded_at or record.reported_at
-        claim = f"alert cause {record.id} {record.sequence} reminder after {last}"
-        return self.publisher.once(notice, claim, is_reported=is_reported, reported=reported).sent
+        return self.publisher.once(
+            notice,
+            f"reminder of cause {record.id}",
+            claim=lambda: self.incidents.claim(record, CLAIM_S, now=self.now()),
+            is_reported=is_reported,
+            reported=lambda: self.incidents.save(replace(record, reminded_at=self.now()), over=record, now=self.now()),
+        ).sent

@@ -106,7 +106,7 @@ class Sweeper:
         now = self.now()
         sweep = Sweep(id=step.sweep, began_at=now.isoformat(), first=self.definition_store.complete() is None)
         self.definition_store.begin(sweep)
-        self.ledger.claims.once(begun, now=now)
+        self.ledger.claims.mark(begun, now=now)
         return sweep
 
     def _list(self, sweep: Sweep) -> Swept:

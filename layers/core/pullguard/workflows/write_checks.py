@@ -103,7 +103,7 @@ class WriteGuard:
 
     def tripped(self, error: TooManyWrites) -> None:
         """Mark the open breaker as reported; call it after the report, so that a crash reports twice, not never."""
-        self.ledger.claims.once(self._trip(error), now=self.now())
+        self.ledger.claims.mark(self._trip(error), now=self.now())
 
     def _trip(self, error: TooManyWrites) -> str:
         return f"tripped {error.scope} {self.now():%Y-%m-%dT%H}"
