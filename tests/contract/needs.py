@@ -167,7 +167,7 @@ FUNCTIONS = {
                 FamilyStore.record_write,  # by what both executors share
             ),
             **on("Bus.Arn", Bus.publish),
-            **on("ValidationQueue.Arn", Queues.request),
+            **on("ValidationQueue.Arn", Queues.delayed, Queues.request),
         },
     ),
     "reregister_task_definition": Function(

@@ -18,7 +18,7 @@ from tests.runtime.artefact import Artefact
 from tests.runtime.budget import MEMORY, PROCESSOR, WALL, excess, figures
 from tests.runtime.deeds import DEEDS, Deed, Opened, rewind
 
-ROUNDS_MIN, ROUNDS_MAX = 2, 6
+ROUNDS_MIN, ROUNDS_MAX = 2, 12
 A_CALL = {
     "dynamodb": "list_tables",
     "ecs": "list_clusters",

@@ -149,13 +149,6 @@ class Ports:
         if item.hold is not None:
             raise Held("the role is held", item.hold, "pullguard resume")
 
-    def is_open(self, role: Arn, secret: Arn) -> bool:
-        return self.stack.counts[secret, int(self.world.now // 3600)] >= WRITES_PER_HOUR
-
-    def count(self, role: Arn, secrets: Iterable[Arn]) -> None:
-        self.world.pause()
-        self.stack.counts.update((each, int(self.world.now // 3600)) for each in secrets)
-
     # --- Reports
 
     def written(self, role: Arn, write: PolicyWrite, change: RolePolicyChange) -> None:

@@ -7,7 +7,6 @@ minute late, queues deliver late and again, and a run may die or be slow between
 import heapq
 import itertools
 import random
-from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -24,7 +23,7 @@ from pullguard.workflows.reconcile_role import RoleReconciler
 from tests.simulation.histories import CHAOS_S, Operation
 from tests.simulation.judges import Judges, Violation
 from tests.simulation.operations import Operations
-from tests.simulation.ports import FollowUpMessages, Ports, roll_back
+from tests.simulation.ports import WRITES_PER_HOUR, FollowUpMessages, Ports, roll_back
 from tests.simulation.truth import (
     DAY_S,
     FORMER,
@@ -83,7 +82,6 @@ class Stack:
     groups: dict[str, list[Message]] = field(default_factory=dict)
     in_flight: set[str] = field(default_factory=set)
     dead: list[Message] = field(default_factory=list)
-    counts: Counter[tuple[Arn, int]] = field(default_factory=Counter)
     reports: list[tuple[float, Arn]] = field(default_factory=list)
 
     @property
@@ -225,7 +223,7 @@ class World:
             follow_ups = FollowUpMessages(self, stack, message.task_definition)
             reconciler = RoleReconciler(
                 roles=ports, reader=ports, iam=ports, gate=ports, reports=ports, follow_ups=follow_ups,
-                rules=self.rules, now=lambda: clock(self.now),
+                rules=self.rules, writes_per_hour=WRITES_PER_HOUR, now=lambda: clock(self.now),
             )  # fmt: skip
             reconciler.reconcile(ROLE, write_id=f"{message.id}.{receive}")
 

@@ -1,7 +1,7 @@
 """A role that this stack has granted something, as IAM shows it and as the ledger remembers it."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from pullguard.domain.arn import Arn
@@ -28,6 +28,12 @@ def keep(ledger: Ledger, *records: GrantRecord, writes: tuple[PolicyWrite, ...] 
     item = ledger.roles.item(to)
     known = {each.granted.secret: each for each in (*item.grants, *records)}
     assert ledger.roles.replace(to, item, replace(item, grants=tuple(known.values()), writes=(*item.writes, *writes)))
+
+
+def count_write(ledger: Ledger, secret: Arn, at: datetime, to: Arn = ROLE) -> None:
+    """Let the ledger know that the grant of ``secret`` was written, which others have undone since."""
+    item = ledger.roles.item(to)
+    assert ledger.roles.replace(to, item, item.with_writes((secret,), at))
 
 
 def a_write(

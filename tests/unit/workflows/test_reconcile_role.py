@@ -36,6 +36,9 @@ WANTED = {GHCR.arn: wanted(GHCR)}
 NOT_AGREED = {GHCR.arn: Need(has_consent=False, why_not="no tag", grant=granted(GHCR)[0])}
 
 
+WRITES_PER_HOUR = 3
+
+
 @dataclass
 class Stage:
     """The ports of a reconciliation, in memory: ``calls`` are those that were made, in order.
@@ -48,7 +51,6 @@ class Stage:
     stored: RoleItem = field(default_factory=RoleItem)
     exists: bool = True
     complete: bool = False
-    open_breakers: set[Arn] = field(default_factory=set)
     time: datetime = NOW
     before: dict[str, Callable[[], Any]] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
@@ -110,13 +112,6 @@ class Stage:
         self._call("admit")
         if item.hold is not None:
             raise HELD
-
-    def is_open(self, role: Arn, secret: Arn) -> bool:
-        return secret in self.open_breakers
-
-    def count(self, role: Arn, secrets: Iterable[Arn]) -> None:
-        self._call("count")
-        self.outbox.append(("count", tuple(secrets)))
 
     # The reports.
 
@@ -184,6 +179,7 @@ def run(stage: Stage, *, write_id: str = "m-1", rules: RevocationRules | None = 
         reports=reports,
         follow_ups=FollowUps(stage),
         rules=rules or RevocationRules(),
+        writes_per_hour=WRITES_PER_HOUR,
         now=lambda: stage.time,
     )
     return reconciler.reconcile(ROLE, write_id=write_id, provenance=CAUSE)
@@ -213,21 +209,18 @@ WRITES: dict[str, tuple[Stage, str, tuple[Granted, ...]]] = {
 
 
 @pytest.mark.parametrize(("stage", "call", "after"), WRITES.values(), ids=WRITES)
-def test_a_write_is_planned_made_counted_reported_and_closed_in_this_order(
+def test_a_write_is_planned_made_reported_and_closed_in_this_order(
     stage: Stage, call: str, after: tuple[Granted, ...]
 ) -> None:
     result = run(replace(stage, calls=[], outbox=[]))
     assert (result.written, result.is_settled) == (True, False)
     stage = replace(stage, calls=[], outbox=[])
     run(stage)
-    assert stage.calls == [
-        *("item", "read", "decided", "admit", "plan", "item", "admit", call),
-        *("count", "report", "item", "close", "look"),
-    ]
+    assert stage.calls == ["item", "read", "decided", "admit", "plan", "item", "admit", call, "report", "close", "look"]
     (write,) = stage.stored.writes
     assert (write.id, write.at, write.after, write.outcome) == ("m-1.0", NOW, after, "done")
     assert (write.provenance, write.policy) == (CAUSE, OWN_POLICY)
-    assert ("count", (GHCR.arn,)) in stage.outbox
+    assert stage.stored.writes_this_hour(GHCR.arn, NOW) == 1
 
 
 def test_the_plan_says_what_the_write_is_for_and_why_it_revokes() -> None:
@@ -254,7 +247,7 @@ def test_a_new_key_renews_no_record() -> None:
     stage = Stage(needs={GHCR.arn: wanted(KEYED)}, shown=granted(GHCR), stored=RoleItem(grants=(record,)))
     assert run(stage).written
     assert stage.stored.grants == (replace(record, granted=granted(KEYED)[0]),)
-    assert ("count", (GHCR.arn,)) in stage.outbox
+    assert stage.stored.writes_this_hour(GHCR.arn, NOW) == 1
 
 
 def test_two_writes_of_one_message_have_ids_of_their_own() -> None:
@@ -409,10 +402,9 @@ def died(stage: Stage, call: str) -> None:
 
 
 DEATHS: dict[str, tuple[list[str], int, bool]] = {
-    # What is left of the writes, how many reports the next runs make, and whether they write.
+    # What is left of the writes, how many reports the next runs make, and whether they write. The breaker counts all.
     "plan": ([], 0, True),
     "put": (["planned"], 1, True),
-    "count": (["planned"], 1, False),
     "report": (["planned"], 1, False),
     "close": (["planned"], 1, False),
     "look": (["done"], 0, False),
@@ -435,6 +427,7 @@ def test_a_run_may_die_before_any_call_and_the_next_ones_make_it_good(
     assert "planned" not in outcomes(stage)
     assert [each.granted for each in stage.stored.grants] == list(granted(GHCR))
     assert stage.shown == granted(GHCR)
+    assert stage.stored.writes_this_hour(GHCR.arn, stage.time) == reports + writes + (call == "look")
 
 
 # --- Conflicts ---
@@ -537,7 +530,7 @@ def test_what_iam_refuses_is_closed_before_it_is_reported() -> None:
     stage.before["put"] = raising(DENIED)
     result = run(stage)
     assert (result.written, result.is_settled, result.why) == (False, False, str(DENIED))
-    assert stage.calls[-3:] == ["item", "close", "not written"]
+    assert stage.calls[-3:] == ["put", "close", "not written"]
     assert (outcomes(stage), stage.stored.grants, stage.outbox) == (["refused"], (), [("not written", DENIED)])
 
 
@@ -573,15 +566,23 @@ def test_a_run_that_took_too_long_writes_nothing_and_says_so() -> None:
 # --- The breaker ---
 
 
+def counted(one: Arn) -> RoleItem:
+    """The item of a role whose grant of ``one`` was written as often as an hour allows."""
+    item = RoleItem()
+    for _ in range(WRITES_PER_HOUR):
+        item = item.with_writes((one,), NOW)
+    return item
+
+
 def test_an_open_breaker_holds_back_the_addition_that_it_is_for() -> None:
-    stage = Stage(needs={**WANTED, HUB.arn: wanted(HUB)}, open_breakers={HUB.arn})
+    stage = Stage(needs={**WANTED, HUB.arn: wanted(HUB)}, stored=counted(HUB.arn))
     assert run(stage).added == 1
     assert stage.shown == granted(GHCR)
     assert ("breaker open", (HUB.arn,)) in stage.outbox
 
 
 def test_an_open_breaker_for_all_leaves_nothing_to_write_and_nothing_settled() -> None:
-    stage = Stage(open_breakers={GHCR.arn})
+    stage = Stage(stored=counted(GHCR.arn))
     result = run(stage)
     assert (result.written, result.is_settled) == (False, False)
     assert stage.outbox == [("breaker open", (GHCR.arn,))]
@@ -592,8 +593,7 @@ def test_an_open_breaker_holds_back_a_new_key() -> None:
     stage = Stage(
         needs={GHCR.arn: wanted(KEYED)},
         shown=granted(GHCR),
-        stored=RoleItem(grants=recorded(GHCR)),
-        open_breakers={GHCR.arn},
+        stored=replace(counted(GHCR.arn), grants=recorded(GHCR)),
     )
     assert not run(stage).written
     assert stage.shown == granted(GHCR)
@@ -603,11 +603,16 @@ def test_an_open_breaker_holds_back_no_revocation() -> None:
     stage = Stage(
         needs=dict(NOT_AGREED),
         shown=granted(GHCR),
-        stored=RoleItem(grants=recorded(GHCR, is_confirmed=False)),
-        open_breakers={GHCR.arn},
+        stored=replace(counted(GHCR.arn), grants=recorded(GHCR, is_confirmed=False)),
     )
     assert run(stage).revoked == 1
-    assert stage.outbox[0] == ("count", (GHCR.arn,))
+    assert stage.stored.writes_this_hour(GHCR.arn, NOW) == WRITES_PER_HOUR + 1
+
+
+def test_a_breaker_closes_with_the_hour() -> None:
+    stage = Stage(stored=counted(GHCR.arn), time=NOW + timedelta(hours=1))
+    assert run(stage).added == 1
+    assert stage.stored.counts == {str(GHCR.arn): 1}
 
 
 # --- All dependents ---

@@ -29,7 +29,6 @@ from pullguard.workflows.role_reports import (
     RoleGate,
     RolePolicies,
     RoleReports,
-    scope,
 )
 from pullguard.workflows.write_checks import CannotReport, Held
 from tests.fakes import NOW, REGION, World, granted, key, revision_arn, role_arn, secret
@@ -270,7 +269,7 @@ def test_an_open_breaker_is_told_once_an_hour_for_each_grant_and_asks_again(harn
     assert [each["task_definition"] for each in harness.sent.bodies("validations")] == [WEB]
     harness.later(hours=1)
     reports(harness).breaker_open(ROLE, change, (GHCR.arn,))
-    assert scope(ROLE, GHCR.arn) in reported(harness, "Remediation Failed")[0]["why"]
+    assert f"the grant of {GHCR.arn} on the role {ROLE}" in reported(harness, "Remediation Failed")[0]["why"]
 
 
 # --- The gate ---
@@ -290,17 +289,6 @@ def test_without_an_answer_about_the_stop_nothing_is_admitted(harness: Harness) 
     harness.stop = ClientError({"Error": {"Code": "ThrottlingException", "Message": ""}}, "GetParameter")
     with pytest.raises(CannotReport):
         RoleGate(guard=harness.executor().guard).admit(ROLE, RoleItem())
-
-
-def test_each_secret_of_a_role_has_a_breaker_of_its_own(harness: Harness) -> None:
-    harness.writes_per_hour = 1
-    gate = RoleGate(guard=harness.executor().guard)
-    gate.count(ROLE, (GHCR.arn,))
-    assert [gate.is_open(ROLE, each.arn) for each in (GHCR, HUB)] == [True, False]
-    assert not gate.is_open(role_arn("other"), GHCR.arn)
-    assert scope(ROLE, GHCR.arn) == f"the grant of {GHCR.arn} on the role {ROLE}"
-    harness.later(hours=1)
-    assert not gate.is_open(ROLE, GHCR.arn)
 
 
 # --- IAM ---

@@ -27,6 +27,7 @@ from pullguard.workflows.sweep import Sweeper
 from pullguard.workflows.validate import Forwarded
 from tests.fakes import NOW, REGION, Crash, World, granted, revision_arn, role_arn
 from tests.flows import ASKED_FOR, OWN_POLICY, Harness
+from tests.unit.workflows.granted_role import count_write
 from tests.unit.workflows.incident_scene import HOURLY
 from tests.unit.workflows.patch_role import scene as granting
 from tests.unit.workflows.patch_role.revocation import scene as revocations
@@ -151,7 +152,7 @@ def test_what_nothing_refused_does_not_wait(act: Acted) -> None:
 
 def test_what_an_open_breaker_refused_does_not_wait_since_it_asks_by_itself(act: Acted) -> None:
     here = act(granting.BROKEN, writes_per_hour=1)
-    here.harness.ledger.write_counts.add(f"the grant of {granting.GHCR.arn} on the role {ROLE}", now=NOW)
+    count_write(here.harness.ledger, granting.GHCR.arn, NOW)
     here.execute()
     assert here.waiting() == ()
     assert (str(WEB), "RegisterTaskDefinition") in here.asked()
@@ -227,9 +228,7 @@ def test_a_review_that_was_refused_waits_under_its_role(revoking: Callable[..., 
 def test_a_review_is_not_refused_by_an_open_breaker(revoking: Callable[..., revocations.Act]) -> None:
     here = revoking(revocations.UNUSED, writes_per_hour=1)
     here.unused_for(revocations.GRACE_DAYS)
-    here.harness.ledger.write_counts.add(
-        f"the grant of {revocations.GHCR.arn} on the role {ROLE}", now=here.harness.time
-    )
+    count_write(here.harness.ledger, revocations.GHCR.arn, here.harness.time)
     here.expect_put(revocations.HUB)
     assert here.review().withdrawn == 1
 

@@ -36,13 +36,21 @@ class Queues:
     @asks("sqs:SendMessage")
     def request(self, queue_url: str, requests: Iterable[ValidationRequest | Review], *, delay_s: int = 0) -> int:
         """Send messages to a standard queue; return how many."""
+        return self._send(queue_url, ((each, delay_s) for each in requests))
+
+    @asks("sqs:SendMessage")
+    def delayed(self, queue_url: str, requests: Mapping[ValidationRequest | Review, int]) -> int:
+        """Send messages to a standard queue, each after its delay in seconds (at most 900); return how many."""
+        return self._send(queue_url, requests.items())
+
+    def _send(self, queue_url: str, requests: Iterable[tuple[ValidationRequest | Review, int]]) -> int:
         remaining, sent = iter(requests), 0
         while some := list(islice(remaining, _A_BATCH)):
             answer = self._client.send_message_batch(
                 QueueUrl=queue_url,
                 Entries=[
                     {"Id": str(number), "MessageBody": request.to_json(), "DelaySeconds": delay_s}
-                    for number, request in enumerate(some)
+                    for number, (request, delay_s) in enumerate(some)
                 ],
             )
             if answer.get("Failed"):

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final, Literal, TypeAlias
 
@@ -80,6 +80,7 @@ class RoleItem:
     """The ledger's knowledge of a role; every change, a hold included, increments ``sequence``.
 
     ``writes`` are the open writes and the newest ones; of others of the last minutes only the ``versions`` are kept.
+    ``counts`` are the writes of each grant (a secret's ARN) in ``hour``, for the circuit breaker.
     ``role_id`` is the RoleId of the role that all this is about: a role that is created again has another one.
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids
     """
@@ -90,6 +91,22 @@ class RoleItem:
     grants: tuple[GrantRecord, ...] = ()
     writes: tuple[PolicyWrite, ...] = ()
     versions: tuple[PolicyVersion, ...] = ()
+    hour: str = ""
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+    def writes_this_hour(self, secret: Arn, now: datetime) -> int:
+        """Return how often the grant of ``secret`` was written in this hour."""
+        return self.counts.get(str(secret), 0) if self.hour == _hour(now) else 0
+
+    def with_writes(self, secrets: Iterable[Arn], now: datetime) -> "RoleItem":
+        """Return the item with a write counted for the grant of each of ``secrets``."""
+        counts = {str(each): self.writes_this_hour(each, now) + 1 for each in secrets}
+        before = self.counts if self.hour == _hour(now) else {}
+        return replace(self, hour=_hour(now), counts={**before, **counts})
+
+
+def _hour(now: datetime) -> str:
+    return f"{now:%Y-%m-%dT%H}"
 
 
 def is_recent(at: datetime, now: datetime) -> bool:

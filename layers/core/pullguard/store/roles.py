@@ -10,7 +10,7 @@ Earlier versions kept each grant in an item of its own (GRANTED), those without 
 hold in a third (HOLD). They are read until the role has its first STATE.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar, Final
@@ -49,14 +49,16 @@ class RoleStore(Table):
         """Return the roles whose policies we have written."""
         return tuple(self._each("ROLES", lambda arn, _: Arn.parse(arn), "ROLE#"))
 
-    @asks("dynamodb:GetItem", "dynamodb:Query")
+    @asks("dynamodb:Query")
     def item(self, role: Arn) -> RoleItem:
         """Return the role's item, by a consistent read; an empty one if there is none.
 
         Raises ``MalformedItem`` if it cannot be read: then nothing is written to the role.
         """
-        found = self._get(_of(role), "STATE", _item)
-        return self._of_earlier_versions(role) if found is None else found
+        items = {item["sk"]["S"]: item for item in self._items(_of(role), before="WRITE#")}
+        if "STATE" in items:
+            return reading(items["STATE"], lambda it: _item(data_of(it)))
+        return self._of_earlier_versions(role, items)
 
     @asks("dynamodb:PutItem")
     def replace(self, role: Arn, known: RoleItem, new: RoleItem) -> bool:
@@ -88,7 +90,7 @@ class RoleStore(Table):
             puts.append(self._holds.listing(_of(role), new.hold))
         return self._together(put=puts, delete=deletes)
 
-    @asks("dynamodb:GetItem", "dynamodb:Query")
+    @asks("dynamodb:Query")
     def granted(self, role: Arn) -> tuple[Granted, ...]:
         """Return what this stack has granted to ``role``, by its records; nothing if they cannot be read."""
         try:
@@ -106,7 +108,7 @@ class RoleStore(Table):
 
         return tuple(self._each(_of(role), read, "WRITE#"))
 
-    @asks("dynamodb:GetItem")
+    @asks("dynamodb:Query")
     def hold(self, role: Arn) -> Stop | None:
         """Return the hold on ``role``, or None. A role whose item cannot be read is held."""
         try:
@@ -146,14 +148,15 @@ class RoleStore(Table):
         sort = f"WRITE#{write.at.isoformat()}#{write.id}"
         return self._writing(_of(role), sort, record, expires=write.at.timestamp() + HISTORY_KEPT_S)
 
-    def _of_earlier_versions(self, role: Arn) -> RoleItem:
-        """Return the item of a role that only earlier versions of Pullguard have written to.
+    def _of_earlier_versions(self, role: Arn, items: Mapping[str, Item]) -> RoleItem:
+        """Return the item of a role that only earlier versions of Pullguard have written to, from their ``items``.
 
         They kept no times of grants: the newest write gives one. If a role of that name was created since, the
         grants are not ours.
         """
-        items = {item["sk"]["S"]: item for item in self._items(_of(role))}
-        times = tuple(_parsed((item for sort, item in items.items() if sort.startswith("WRITE#")), _time_of))
+        if not items:
+            return RoleItem()
+        times = tuple(_parsed(self._items(_of(role), "WRITE#"), _time_of))
         if not times and "HOLD" not in items:
             return RoleItem()
         without_consent = {sort.partition("#")[2] for sort in items if sort.startswith("UNAGREED#")}

@@ -55,15 +55,16 @@ class StartStore(Table):
             self._delete(_ALL, sort)
         self._put(_ALL, _LISTED, {"at": self._now().isoformat(), "unread": None})
 
-    @asks("dynamodb:Query", "dynamodb:GetItem")
+    @asks("dynamodb:Query")
     def schedules(self) -> Lookup[tuple[ScheduleUse, ...]]:
         """Return every rule and schedule that starts tasks of a fixed revision, as of the last sweep."""
-        listed = self._or_none(_ALL, _LISTED, lambda data: data["unread"] or "")
+        found = tuple(self._each(_ALL, _listed_or_use))
+        listed = next((each for each in found if isinstance(each, str)), None)
         if listed is None:
             return NOT_LISTED
         if listed:
             return Unreadable(permission="scheduler:ListSchedules", resource="*", reason="refused", detail=listed)
-        return tuple(self._each(_ALL, _use, "TD#"))
+        return tuple(each for each in found if isinstance(each, ScheduleUse))
 
     @asks("dynamodb:PutItem")
     def keep_alone(self, task_definition: Arn, *, ran: bool) -> None:
@@ -107,6 +108,11 @@ def _sort(use: ScheduleUse) -> str:
 
 def _data(use: ScheduleUse) -> dict[str, bool]:
     return {"in_input": use.in_input}
+
+
+def _listed_or_use(sort: str, item: Item) -> str | ScheduleUse:
+    """Read what could not be listed (empty: everything was), or a use."""
+    return str(data_of(item)["unread"] or "") if sort == _LISTED else _use(sort.removeprefix("TD#"), item)
 
 
 def _use(sort: str, item: Item) -> ScheduleUse:

@@ -50,10 +50,15 @@ class Table:
             except MalformedItem as error:
                 log_malformed(error)
 
-    def _items(self, partition: str, prefix: str | None = None, *, limit: int | None = None) -> Iterator[Item]:
+    def _items(
+        self, partition: str, prefix: str | None = None, *, before: str | None = None, limit: int | None = None
+    ) -> Iterator[Item]:
+        """Yield the items of a partition whose sort keys begin with ``prefix``, or come ``before`` a text."""
         condition, values = "pk = :pk", {":pk": self._key(partition)["pk"]}
         if prefix:
             condition, values = f"{condition} AND begins_with(sk, :sk)", {**values, ":sk": {"S": prefix}}
+        elif before:
+            condition, values = f"{condition} AND sk < :sk", {**values, ":sk": {"S": before}}
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
             KeyConditionExpression=condition,

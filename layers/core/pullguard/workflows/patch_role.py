@@ -110,6 +110,7 @@ class RolePatcher:
             reports=RoleReports(executor=executor, request=request),
             follow_ups=RoleFollowUps(executor=executor, request=request),
             rules=self.rules,
+            writes_per_hour=executor.guard.writes_per_hour,
             now=executor.now,
         )
         return reconciler.reconcile(role, write_id=message_id, provenance=request.provenance)

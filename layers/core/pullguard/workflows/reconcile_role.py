@@ -4,7 +4,7 @@ Whatever message leads here, the run asks the same question (``domain/role_polic
 
 1. Read the role's item, then the facts. While it is unknown what became of the last write, wait.
 2. Close the writes of runs that died: report them under the id that they had, then record what became of them.
-3. Ask for the stop, the hold and, for additions, the circuit breaker.
+3. Check the circuit breaker, for additions, then the stop and the hold.
 4. Plan: record the write on condition that the item is still the one that was read. If not, look again in a minute.
 5. Write the policy. Report. Close: outcome, grant records and history in one transaction.
 
@@ -78,16 +78,10 @@ class PolicyApi(Protocol):
 
 
 class Gate(Protocol):
-    """The checks that may keep a write from being made."""
+    """The stop and the holds, which keep a write from being made."""
 
     def admit(self, role: Arn, item: RoleItem) -> None:
         """Admit a write; raises ``NotWritten`` if everything is stopped or the role is held."""
-
-    def is_open(self, role: Arn, secret: Arn) -> bool:
-        """Whether the circuit breaker is open for the grant of ``secret``."""
-
-    def count(self, role: Arn, secrets: Iterable[Arn]) -> None:
-        """Count a write for each of ``secrets``."""
 
 
 class Reports(Protocol):
@@ -148,10 +142,15 @@ class _Run:
     change: RolePolicyChange
     write: PolicyWrite
 
+    @property
+    def planned(self) -> RoleItem:
+        """The item with the planned write."""
+        return replace(self.noted, writes=(*self.noted.writes, self.write))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoleReconciler:
-    """Reconciles one role at a time."""
+    """Reconciles one role at a time; a grant is written at most ``writes_per_hour`` times in an hour."""
 
     roles: RoleItems
     reader: RoleReader
@@ -160,6 +159,7 @@ class RoleReconciler:
     reports: Reports
     follow_ups: FollowUps
     rules: RevocationRules
+    writes_per_hour: int
     now: Callable[[], datetime]
 
     def reconcile(self, role: Arn, *, write_id: str, provenance: Provenance | None = None) -> Reconciled:
@@ -189,7 +189,7 @@ class RoleReconciler:
             self.reports.left_open(role, write)
         noted = _noted(item, seen, change, over, now)
         self.reports.adopted(role, _adopted(item, noted, seen, over))
-        asked, change = change, self._within_breaker(role, seen, change, now)
+        asked, change = change, self._within_breaker(role, item, seen, change, now)
         self.reports.decided(role, change)
         if not change.is_write:
             settled = not asked.is_write and not change.refused
@@ -197,9 +197,12 @@ class RoleReconciler:
         write = _planned(change, seen.needs, f"{write_id}.{item.sequence}", provenance, self.now())
         return self._write(_Run(role=role, item=item, noted=noted, seen=seen, change=change, write=write), result)
 
-    def _within_breaker(self, role: Arn, seen: Seen, change: RolePolicyChange, now: datetime) -> RolePolicyChange:
+    def _within_breaker(
+        self, role: Arn, item: RoleItem, seen: Seen, change: RolePolicyChange, now: datetime
+    ) -> RolePolicyChange:
         """Return the change without what the circuit breaker holds back: additions and new keys, never a revocation."""
-        held = [secret for secret in (*change.added, *sorted(change.rekeyed)) if self.gate.is_open(role, secret)]
+        additions = (*change.added, *sorted(change.rekeyed))
+        held = [each for each in additions if item.writes_this_hour(each, now) >= self.writes_per_hour]
         if not held:
             return change
         self.reports.breaker_open(role, change, held)
@@ -229,35 +232,35 @@ class RoleReconciler:
         except NotWritten as error:
             self.reports.not_written(role, change, error)
             return self._keep(role, item, run.noted, replace(result, why=str(error)))
-        if not self.roles.replace(role, item, replace(run.noted, writes=(*run.noted.writes, write))):
+        if not self.roles.replace(role, item, run.planned):
             self.follow_ups.again(role, LOOK_AGAIN)
             return replace(result, why="another run has planned a write since")
         try:
-            self.gate.admit(role, self.roles.item(role))
+            self.gate.admit(role, self.roles.item(role))  # whatever was set while this run was planning
             if self.now() - write.at > RUN_MAX:
-                self._close(role, write, "lost", change)
+                self._close(run, "lost")
                 raise NotNow("this run took too long to write what it planned")
             if change.kind == "put":
                 self.iam.put(role, change.policy, run.seen.state, change.after)
             else:
                 self.iam.delete(role, change.policy)
         except (Denied, NotWritten) as error:
-            self._close(role, write, "refused", change)  # first: an open write counts as one that may have been made
+            self._close(run, "refused")  # first: an open write counts as one that may have been made
             self.reports.not_written(role, change, error)
             return replace(result, why=str(error))
-        self.gate.count(role, (*change.added, *sorted(change.rekeyed), *change.revoked))
         self.reports.written(role, write, change)
-        self._close(role, write, "done", change)
+        self._close(run, "done")
         self.follow_ups.written(role, change)
         return replace(result, written=True, added=len(change.added), revoked=len(change.revoked))
 
-    def _close(self, role: Arn, write: PolicyWrite, outcome: WriteOutcome, change: RolePolicyChange) -> None:
+    def _close(self, run: "_Run", outcome: WriteOutcome) -> None:
         """Record the outcome of a write and its grants; a hold that was set since stays."""
+        item = replace(run.planned, sequence=run.item.sequence + 1)
         for _ in range(5):
-            item = self.roles.item(role)
-            if self.roles.replace(role, item, _closed(item, write, outcome, change)):
+            if self.roles.replace(run.role, item, _closed(item, run.write, outcome, run.change, self.now())):
                 return
-        raise NotNow(f"the outcome of the write to {role} could not be recorded")
+            item = self.roles.item(run.role)
+        raise NotNow(f"the outcome of the write to {run.role} could not be recorded")
 
 
 def _planned(
@@ -299,8 +302,9 @@ def _noted(
     ]
     dropped, newest = settled[:-_WRITES_KEPT], settled[-_WRITES_KEPT:]
     kept = tuple(each for each in writes if each.outcome == "planned" or each in newest)
+    touched = {each.secret for write in over for each in set(write.before) ^ set(write.after)}
     return replace(
-        item,
+        item.with_writes(touched, now) if touched else item,
         grants=tuple(sorted(grants, key=lambda each: str(each.granted.secret))),
         role_id=seen.state.role_id,
         writes=kept,
@@ -353,8 +357,10 @@ def _judged(record: GrantRecord, change: RolePolicyChange, seen: Seen, now: date
     return record
 
 
-def _closed(item: RoleItem, write: PolicyWrite, outcome: WriteOutcome, change: RolePolicyChange) -> RoleItem:
-    """Return the item with the outcome of ``write``, and with its grants if it was done."""
+def _closed(
+    item: RoleItem, write: PolicyWrite, outcome: WriteOutcome, change: RolePolicyChange, now: datetime
+) -> RoleItem:
+    """Return the item with the outcome of ``write``, and with its grants and their counts if it was done."""
     writes = tuple(replace(each, outcome=outcome) if each.id == write.id else each for each in item.writes)
     if outcome != "done":
         return replace(item, writes=writes)
@@ -369,4 +375,6 @@ def _closed(item: RoleItem, write: PolicyWrite, outcome: WriteOutcome, change: R
             granted_at=write.at,
             is_for_containers=secret in write.for_containers,
         )
-    return replace(item, grants=tuple(grants[secret] for secret in sorted(grants)), writes=writes)
+    touched = (*change.added, *change.rekeyed, *change.revoked)
+    after_it = replace(item, grants=tuple(grants[secret] for secret in sorted(grants)), writes=writes)
+    return after_it.with_writes(touched, now)

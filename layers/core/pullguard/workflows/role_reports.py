@@ -48,7 +48,7 @@ class RolePolicies:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoleGate:
-    """The stop, the hold in the role's item, and the circuit breaker of each grant."""
+    """The stop, and the hold in the role's item."""
 
     guard: WriteGuard
 
@@ -57,19 +57,6 @@ class RoleGate:
         self.guard.admit()
         if item.hold is not None:
             raise Held("the role is held", item.hold, f"pullguard resume {role.resource_name}")
-
-    def is_open(self, role: Arn, secret: Arn) -> bool:
-        """Whether the circuit breaker is open for the grant of ``secret``."""
-        return self.guard.is_open(scope(role, secret))
-
-    def count(self, role: Arn, secrets: Iterable[Arn]) -> None:
-        """Count a write for each of ``secrets``."""
-        self.guard.count(*(scope(role, secret) for secret in secrets))
-
-
-def scope(role: Arn, secret: Arn) -> str:
-    """Return the scope under which writes of one grant are counted."""
-    return f"the grant of {secret} on the role {role}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,7 +165,7 @@ class RoleReports:
         """Report once an hour that the circuit breaker holds additions back, and ask again when it closes."""
         guard = self.executor.guard
         for secret in secrets:
-            error = TooManyWrites(scope(role, secret), guard.writes_per_hour)
+            error = TooManyWrites(f"the grant of {secret} on the role {role}", guard.writes_per_hour)
             deeds = _additions(role, change.after, (secret,), change.users)
             self.executor.report_not_written(deeds, error, self.request)
 
@@ -207,7 +194,7 @@ class RoleFollowUps:
 
     def again(self, role: Arn, after: timedelta) -> None:  # noqa: ARG002 (the request names it)
         """Have the same asked once more."""
-        self._ask(self.request, delay_s=int(after.total_seconds()))
+        self._ask({self.request: int(after.total_seconds())})
 
     def written(self, role: Arn, change: RolePolicyChange) -> None:
         """Have the task definitions of a write revalidated until IAM shows it, and the role reconciled once more."""
@@ -217,12 +204,13 @@ class RoleFollowUps:
             users.add(self.request.task_definition)
         delay_s = REVOKED_SHOWS_S if change.revoked else WAITS_S[0]
         cause = self.request.provenance
-        requests = (ValidationRequest(task_definition=each, provenance=cause) for each in sorted(users))
-        self.executor.revalidate(*requests, delay_s=delay_s)
-        self._ask(Review(role=role, provenance=cause), delay_s=int(LAST_LOOK.total_seconds()))
+        requests = (ValidationRequest(task_definition=each, provenance=cause, attempt=1) for each in sorted(users))
+        review = Review(role=role, provenance=cause)
+        self._ask({**dict.fromkeys(requests, delay_s), review: int(LAST_LOOK.total_seconds())})
 
-    def _ask(self, request: ValidationRequest | Review, *, delay_s: int) -> None:
-        self.executor.queues.request(self.executor.validation_queue_url, (request,), delay_s=delay_s)
+    def _ask(self, requests: Mapping[ValidationRequest | Review, int]) -> None:
+        """Request each after its delay, in seconds."""
+        self.executor.queues.delayed(self.executor.validation_queue_url, requests)
 
 
 def _leaving(role: Arn, user: str) -> Deed:

@@ -16,7 +16,6 @@ from pullguard.domain.role_policy import RevocationRules
 from pullguard.domain.stop import GO_ON, Stop, switch_text
 from pullguard.store.ledger import Ledger
 from pullguard.workflows.reconcile_role import LAST_LOOK
-from pullguard.workflows.role_reports import scope
 from tests.fakes import NOW, Crash, World, container, denied, granted, key, revision_arn, role, secret, task_definition
 from tests.flows import CAUSE, OWN_POLICY
 from tests.unit.workflows.granted_role import ROLE, a_write, holder, keep, recorded
@@ -311,7 +310,7 @@ def test_an_open_circuit_breaker_does_not_hold_up_the_revocation_which_is_counte
     grant(here)
     here.expect(None)
     assert look(here, UNTAGGED).withdrawn == 1
-    assert ledger.write_counts.in_hour(scope(ROLE, GHCR.arn), now=NOW) == 2
+    assert ledger.roles.item(ROLE).writes_this_hour(GHCR.arn, here.harness.time) == 2
 
 
 def test_rules_and_grace_are_for_confirmed_grants_only(act: Acted) -> None:

@@ -26,7 +26,7 @@ from tests.fakes import (
     task_definition,
 )
 from tests.flows import request
-from tests.unit.workflows.granted_role import ROLE, a_write, holder, keep, recorded
+from tests.unit.workflows.granted_role import ROLE, a_write, count_write, holder, keep, recorded
 from tests.unit.workflows.patch_role.scene import BROKEN, GHCR, HUB, Act, Acted, own
 
 
@@ -136,7 +136,7 @@ def test_the_circuit_breaker_stops_and_tells(act: Acted) -> None:
 def opened(act: Acted, world: World = BROKEN) -> Act:
     """The breaker of the grant is open: others have undone the only write of the hour."""
     here = act(world, writes_per_hour=1)
-    here.harness.ledger.write_counts.add(f"the grant of {GHCR.arn} on the role {ROLE}", now=NOW)
+    count_write(here.harness.ledger, GHCR.arn, NOW)
     return here
 
 

@@ -8,9 +8,8 @@ import pytest
 
 from pullguard.domain.role_item import SHOWS_AFTER
 from pullguard.domain.stop import Stop, switch_text
-from pullguard.workflows.role_reports import scope
 from tests.fakes import Crash, granted, secret
-from tests.unit.workflows.granted_role import ROLE, a_write, holder, keep, recorded
+from tests.unit.workflows.granted_role import ROLE, a_write, count_write, holder, keep, recorded
 from tests.unit.workflows.patch_role.revocation.scene import GHCR, GRACE_DAYS, HUB, UNUSED, Acted
 
 OBSERVE = {"pullguard:mode": "observe"}
@@ -85,10 +84,10 @@ def test_while_it_is_stopped_or_held_nothing_is_taken_back(act: Acted, how: str)
 def test_an_open_circuit_breaker_holds_back_no_revocation_and_counts_it(act: Acted) -> None:
     here = act(UNUSED, writes_per_hour=1)
     here.unused_for(GRACE_DAYS)
-    here.harness.ledger.write_counts.add(scope(ROLE, GHCR.arn), now=here.harness.time)
+    count_write(here.harness.ledger, GHCR.arn, here.harness.time)
     here.expect_put(HUB)
     assert here.review().withdrawn == 1
-    assert here.harness.ledger.write_counts.in_hour(scope(ROLE, GHCR.arn), now=here.harness.time) == 2
+    assert here.harness.ledger.roles.item(ROLE).writes_this_hour(GHCR.arn, here.harness.time) == 2
 
 
 def test_a_refusal_of_iam_is_told_and_forgets_nothing(act: Acted) -> None:
