@@ -121,7 +121,6 @@ FUNCTIONS = {
                 EntryStore.forget_references,
                 TaskDefinitionStore.answer,
                 TaskDefinitionStore.forget,
-                TaskDefinitionStore.remember,
                 EntryStore.keep_references,
                 EntryStore.save_finding,
                 EntryStore.save_remediation,

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from pullguard.domain.arn import Arn
 from pullguard.store.ledger import Ledger
 from pullguard.store.task_definitions import FIRST_PAGE, Known, Sweep, TaskDefinitionStore
 from tests.fakes import NOW, revision_arn
@@ -17,8 +18,13 @@ def store(ledger: Ledger) -> TaskDefinitionStore:
     return TaskDefinitionStore(ledger.entries._client, "ledger")
 
 
+def remember(store: TaskDefinitionStore, each: Arn) -> None:
+    """Do what the transaction does that stores its references."""
+    store._client.update_item(**store.remembering(each))
+
+
 def test_a_task_definition_is_known_until_it_is_forgotten(store: TaskDefinitionStore) -> None:
-    store.remember(WEB)
+    remember(store, WEB)
     store.ask(API, "s-1")
     assert store.known() == (Known(task_definition=API, asked="s-1"), Known(task_definition=WEB))
     store.forget(API)
@@ -45,7 +51,7 @@ def test_an_answer_to_an_earlier_sweep_or_about_a_forgotten_task_definition_is_d
 
 def test_the_siblings_of_a_revision_are_the_known_others_of_its_family(store: TaskDefinitionStore) -> None:
     for each in (WEB, revision_arn("web", 8), revision_arn("web-2", 7), API):
-        store.remember(each)
+        remember(store, each)
     assert store.siblings(WEB) == (revision_arn("web", 8),)
     assert store.siblings(revision_arn("web", 9)) == (WEB, revision_arn("web", 8))
 

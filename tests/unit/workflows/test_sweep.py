@@ -12,6 +12,7 @@ from pullguard.domain.errors import NotNow, Rejected
 from pullguard.domain.lookup import Unreadable
 from pullguard.domain.messages import LISTED, UNLISTED
 from pullguard.domain.usage import ScheduleUse
+from pullguard.store.entries import Entry
 from pullguard.store.ledger import Ledger
 from pullguard.workflows.settle import WAITS_S, Settler
 from pullguard.workflows.sweep import Sweeper, Swept
@@ -205,15 +206,15 @@ def test_a_service_of_another_controller_may_name_no_revision(act: Act) -> None:
 
 
 def test_what_is_known_and_not_listed_is_asked_for_as_such(act: Act) -> None:
-    act.harness.definition_store.remember(revision_arn("gone"))
-    act.harness.definition_store.remember(revision_arn("web"))
+    act.harness.ledger.entries.keep_references(revision_arn("gone"), Entry(), frozenset())
+    act.harness.ledger.entries.keep_references(revision_arn("web"), Entry(), frozenset())
     assert act.sweep("web").asked == 2
     asked = {each["task_definition"]: each["cause"]["kind"] for each in act.harness.sent.bodies("validations")}
     assert asked == {str(revision_arn("web")): LISTED, str(revision_arn("gone")): UNLISTED}
 
 
 def test_it_is_asked_for_after_the_last_page_only(act: Act) -> None:
-    act.harness.definition_store.remember(revision_arn("web"))
+    act.harness.ledger.entries.keep_references(revision_arn("web"), Entry(), frozenset())
     act.expect_families("api", following="more")
     act.expect_newest("api")
     act.expect_use()
@@ -228,7 +229,7 @@ def test_it_is_asked_for_after_the_last_page_only(act: Act) -> None:
 def test_what_came_to_be_known_since_is_asked_for_by_the_next_check(act: Act) -> None:
     act.sweep("web")
     act.answer("web")
-    act.harness.definition_store.remember(revision_arn("late"))
+    act.harness.ledger.entries.keep_references(revision_arn("late"), Entry(), frozenset())
     swept = act.check()
     assert (swept.asked, act.complete()) == (1, None)
     act.answer("late")
@@ -304,7 +305,7 @@ def test_the_first_sweep_says_that_it_is(act: Act) -> None:
 
 
 def test_what_was_forgotten_need_not_answer(act: Act) -> None:
-    act.harness.definition_store.remember(revision_arn("gone"))
+    act.harness.ledger.entries.keep_references(revision_arn("gone"), Entry(), frozenset())
     act.sweep("web")
     act.answer("web")
     act.harness.definition_store.forget(revision_arn("gone"))

@@ -25,6 +25,7 @@ from pullguard.incidents.finding_lifecycle import FindingRecord
 from pullguard.planning.redeployment import Verified
 from pullguard.store.incidents import IncidentStore
 from pullguard.store.table import DAY_S, RESOLVED_KEPT_S, TRANSACTION_MAX, Client, Item, Table, data_of, td
+from pullguard.store.task_definitions import TaskDefinitionStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +49,7 @@ class EntryStore(Table):
     def __init__(self, client: Client, table: str) -> None:
         super().__init__(client, table)
         self._incidents = IncidentStore(client, table)
+        self._definitions = TaskDefinitionStore(client, table)
 
     @asks("dynamodb:Query")
     def get(self, task_definition: Arn) -> Entry:
@@ -65,18 +67,19 @@ class EntryStore(Table):
             had_pulled="PULLED" in items,
         )
 
-    @asks("dynamodb:PutItem", "dynamodb:DeleteItem")
+    @asks("dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:UpdateItem")
     def keep_references(self, task_definition: Arn, known: Entry, after: frozenset[str]) -> None:
         """Set the references of a task definition to ``after``; an unchanged set costs no write.
 
-        The list is written last: a run that crashes before leaves it unchanged, and the next validation repeats all of
-        it.
+        The first time, the task definition is added to those that each sweep asks for. The list is written last: a run
+        that crashes before leaves it unchanged, and the next validation repeats all of it.
         """
         before = known.references
         if known.seen and before == after:
             return
         mine = td(task_definition)
-        steps = [
+        steps: list[dict[str, Any]] = [
+            *({"Update": self._definitions.remembering(task_definition)} for _ in "x" if not known.seen),
             *({"Put": self._writing(_ref(thing), mine, None)} for thing in sorted(after - before)),
             *({"Delete": self._deleting(_ref(thing), mine)} for thing in sorted(before - after)),
             {"Put": self._writing(mine, "REFERENCES", sorted(after))},

@@ -86,10 +86,17 @@ class TaskDefinitionStore(Table):
             values={":sweep": {"S": sweep}},
         )
 
-    @asks("dynamodb:UpdateItem")
-    def remember(self, task_definition: Arn) -> None:
-        """Add a known task definition: each sweep asks for it until it is forgotten."""
-        self._update("KNOWN", td(task_definition), {"known": {"BOOL": True}})
+    def remembering(self, task_definition: Arn) -> dict[str, Any]:
+        """Return the request that adds a known task definition, for the transaction that stores its references.
+
+        Each sweep asks for it until it is forgotten.
+        """
+        return {
+            "TableName": self._table,
+            "Key": self._key("KNOWN", td(task_definition)),
+            "UpdateExpression": "SET known = :known",
+            "ExpressionAttributeValues": {":known": {"BOOL": True}},
+        }
 
     @asks("dynamodb:DeleteItem")
     def forget(self, task_definition: Arn) -> None:

@@ -82,7 +82,11 @@ class DependentsReader:
         return Seen(state=state, needs=needs)
 
     def _facts(self, definition: TaskDefinition) -> Facts:
-        facts = gather_about(definition, self.readers, now=self.executor.now(), usage=True)
+        facts = gather_about(definition, self.readers, now=self.executor.now())
+        newest = self.readers.task_definition(definition.family)
+        is_newest = isinstance(newest, TaskDefinition) and newest.arn == definition.arn
+        if facts.registry_secrets or not is_newest:  # the newest revision is in scope, whatever runs it
+            facts = facts.with_usage(self.readers.usage(definition))
         if not facts.registry_secrets:
             return facts
         # Only the validator asks registries: an executor reads no secret values and may not reach into a VPC.

@@ -140,7 +140,7 @@ class Validator:
 
         # apply
         if isinstance(facts, Facts) and not gone:
-            self._remember(request, entry, facts)
+            self.ledger.entries.keep_references(request.task_definition, entry, references_of(facts))
             self._keep_services(facts)
         reported = self.reporter.findings(request.task_definition, entry.findings, changed, now=now)
         if gone:
@@ -157,12 +157,6 @@ class Validator:
             asked=asked,
             certain=is_certain(facts),
         )
-
-    def _remember(self, request: ValidationRequest, entry: Entry, facts: Facts) -> None:
-        """Store the references of the task definition; every sweep covers what is stored."""
-        if not entry.seen:
-            self.definition_store.remember(request.task_definition)
-        self.ledger.entries.keep_references(request.task_definition, entry, references_of(facts))
 
     def _keep_services(self, facts: Facts) -> None:
         """Store the services that run it, if they were read: an alert names them, and cannot read them again."""

@@ -145,6 +145,7 @@ def test_several_secrets_of_one_task_definition_are_one_write(act: Acted, ledger
     assert (len(here.reported()), len(ledger.roles.writes(ROLE))) == (2, 1)
 
 
+SUPERSEDED = tuple(task_definition(container(GHCR), revision=number) for number in (7, 8))
 NOTHING_TO_DO: dict[str, dict[str, Any]] = {
     "the-need-has-gone": {"world": replace(BROKEN, roles=(role(reads=[GHCR]),))},
     "the-task-definition-has-no-role": {
@@ -153,7 +154,7 @@ NOTHING_TO_DO: dict[str, dict[str, Any]] = {
     "the-task-definition-cannot-be-read": {
         "world": replace(BROKEN, unreadable={str(revision_arn()): denied("ecs:DescribeTaskDefinition")})
     },
-    "the-revision-is-not-in-use": {"world": replace(BROKEN, running=Usage(newest=False))},
+    "the-revision-is-not-in-use": {"world": replace(BROKEN, task_definitions=SUPERSEDED, running=Usage(newest=False))},
     "the-secret-cannot-be-read": {"world": replace(BROKEN, unreadable={str(GHCR.arn): denied()})},
     "the-role-is-not-opted-in-any-more": {"world": replace(BROKEN, roles=(role(managed=False),))},
     "the-secret-is-not-opted-in-any-more": {"world": replace(BROKEN, secrets=(secret(registry=None),))},

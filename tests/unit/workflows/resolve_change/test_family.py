@@ -8,6 +8,7 @@ import pytest
 from pullguard.domain.errors import NotNow, Rejected
 from pullguard.domain.messages import SIBLING, ValidationRequest
 from pullguard.domain.usage import Usage
+from pullguard.store.entries import Entry
 from pullguard.store.ledger import Ledger
 from tests.fakes import World, container, denied, revision_arn, role, task_definition
 from tests.flows import Harness, request
@@ -46,7 +47,7 @@ def test_what_the_ledger_knows_of_the_family_is_looked_at_as_well(harness: Harne
     """web:7 is the one that the event names."""
     sibling, namesake = revision_arn("web", 6), revision_arn("web-2", 6)
     for known in (sibling, namesake):
-        harness.definition_store.remember(known)
+        harness.ledger.entries.keep_references(known, Entry(), frozenset())
     resolver(harness).resolve(sample(name))
     requests = [(each["task_definition"], each["cause"]["kind"]) for each in harness.sent.bodies("validations")]
     kind = json.loads(sample(name))["detail"]["eventName"]
