@@ -1,8 +1,8 @@
 """Figures of the code's structure and language: ``python -m benchmarks.house`` prints docs/house.md.
 
 The structure: floors of the import graph, modules outside a package, modules without tests of their name. The
-language: markers of stilted English per 10,000 words of docstrings, comments and Markdown. tests/contract/test_house.py
-holds the goals.
+language: markers of stilted English per 10,000 words of each kind of text. The goals are in
+tests/contract/test_house.py.
 """
 
 import ast
@@ -11,9 +11,11 @@ import re
 import subprocess
 import tokenize
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
+
+import yaml
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 CORE: Final = ROOT / "layers/core/pullguard"
@@ -30,6 +32,7 @@ MARKERS: Final[Mapping[str, re.Pattern[str]]] = {
     "whoever": re.compile(r"\bwhoever\b", re.IGNORECASE),
     "mend": re.compile(r"\bmend(?:s|ed|ing)?\b", re.IGNORECASE),
 }
+PRODUCT: Final = ("layers/*.py", "cli/*.py", "functions/*.py", "sandbox/*.py", "scripts/*.py")
 _SENTENCE: Final = re.compile(r"(?:(?<=[.!?])\s+|\n\s*\n\s*|\n\s*(?=[-*|#>]))(?:[-*|>]+\s+)?")
 _CODE: Final = re.compile(r"```.*?```|``[^`]*``|`[^`]*`|https?://\S+", re.DOTALL)
 
@@ -89,13 +92,33 @@ def modules_without_tests_of_their_name() -> tuple[str, ...]:
     return tuple(missing)
 
 
-def texts() -> Iterator[str]:
-    """Yield every docstring, every block of comments and every Markdown file that git tracks."""
-    listed = subprocess.run(["git", "ls-files", "*.py", "*.md"], cwd=ROOT, capture_output=True, text=True, check=True)
+def tracked(*patterns: str) -> Iterator[Path]:
+    """Yield the files that git tracks and whose paths match any of the patterns."""
+    listed = subprocess.run(["git", "ls-files", *patterns], cwd=ROOT, capture_output=True, text=True, check=True)
     for path in (ROOT / name for name in listed.stdout.splitlines()):
         if path.is_file():
-            source = path.read_text(encoding="utf-8")
-            yield from texts_of_code(source) if path.suffix == ".py" else (source,)
+            yield path
+
+
+def prose() -> Iterator[str]:
+    """Yield every docstring, every block of comments and every Markdown file."""
+    for path in tracked("*.py", "*.md"):
+        source = path.read_text(encoding="utf-8")
+        yield from texts_of_code(source) if path.suffix == ".py" else (source,)
+
+
+def product_texts() -> Iterator[str]:
+    """Yield what the product says: its strings, the descriptions of template.yaml and the help of the Makefile."""
+    for path in tracked(*PRODUCT):
+        yield from strings_of_code(path.read_text(encoding="utf-8"))
+    yield from descriptions((ROOT / "template.yaml").read_text(encoding="utf-8"))
+    yield from re.findall(r"^[\w-]+:.*## (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def test_names() -> Iterator[str]:
+    """Yield the names of all tests and of their cases, as sentences."""
+    for path in tracked("tests/*.py"):
+        yield from names_of_tests(path.read_text(encoding="utf-8"))
 
 
 def texts_of_code(source: str) -> Iterator[str]:
@@ -117,6 +140,55 @@ def texts_of_code(source: str) -> Iterator[str]:
         yield " ".join(block)
 
 
+def strings_of_code(source: str) -> Iterator[str]:
+    """Yield the strings of a Python module that contain a space, except docstrings."""
+    for text in _literals(ast.parse(source)):
+        if " " in text.strip():
+            yield text
+
+
+def _literals(tree: ast.AST) -> Iterator[str]:
+    """Yield the strings below a node, except docstrings. An f-string is one text, with an X for each value."""
+    nodes = list(ast.walk(tree))
+    inside = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    inside |= {id(part) for node in nodes if isinstance(node, ast.JoinedStr) for part in node.values}
+    for node in nodes:
+        if id(node) in inside:
+            continue
+        if isinstance(node, ast.JoinedStr):
+            yield "".join(str(part.value) if isinstance(part, ast.Constant) else "X" for part in node.values)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+def descriptions(template: str) -> Iterator[str]:
+    """Yield every description of a CloudFormation template, including those of constraints and alarms."""
+    nodes = [yaml.compose(template)]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, yaml.SequenceNode):
+            nodes.extend(node.value)
+        elif isinstance(node, yaml.MappingNode):
+            nodes.extend(value for _, value in node.value)
+            for key, value in node.value:
+                if key.value.endswith("Description") and isinstance(value, yaml.ScalarNode):
+                    yield value.value
+
+
+def names_of_tests(source: str) -> Iterator[str]:
+    """Yield the names of a module's tests and the ids of their cases, each as a sentence."""
+    for node in ast.walk(ast.parse(source)):
+        names: list[str] = []
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
+            names = [node.name.removeprefix("test_")]
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) in {"pytest.param", "pytest.mark.parametrize"}:
+            ids = [each.value for each in node.keywords if each.arg in {"id", "ids"}]
+            names = [text for each in ids for text in _literals(each)]
+        for name in names:
+            words = re.sub(r"[_-]", " ", name)
+            yield words[:1].upper() + words[1:]
+
+
 def count(text: str) -> tuple[int, Counter[str]]:
     """Return the number of words of a text and of each marker in it, without its code and URLs."""
     words, found = 0, Counter[str]()
@@ -127,10 +199,17 @@ def count(text: str) -> tuple[int, Counter[str]]:
     return words, found
 
 
-def markers() -> tuple[int, dict[str, float]]:
-    """Return the number of words of the repository, and each marker's occurrences per 10,000 of them."""
+KINDS: Final[Mapping[str, Callable[[], Iterable[str]]]] = {
+    "docstrings, comments and Markdown": prose,
+    "strings, descriptions and help": product_texts,
+    "names of tests": test_names,
+}
+
+
+def markers(texts: Iterable[str]) -> tuple[int, dict[str, float]]:
+    """Return the number of words of texts, and each marker's occurrences per 10,000 of them."""
     words, found = 0, Counter[str]()
-    for text in texts():
+    for text in texts:
         more, here = count(text)
         words += more
         found.update(here)
@@ -139,23 +218,18 @@ def markers() -> tuple[int, dict[str, float]]:
 
 def main() -> None:
     """Print docs/house.md."""
-    words, shares = markers()
-    rows = [
-        (
-            "Floors of the import graph of the core's packages",
-            floors(imports_of_packages()),
-            f"≤ {FLOORS_MAX}, no cycle",
-        ),
-        ("Modules of the core outside a package", len(modules_at_the_root()), 0),
-        ("Modules without tests of their name", len(modules_without_tests_of_their_name()), 0),
-        *((f"`{marker}`", f"{share:.1f}", f"≤ {MARKERS_MAX:.0f}") for marker, share in shares.items()),
-    ]
     print("# The house in figures\n")
-    print("`make bench` writes this page (alone: `python -m benchmarks.house > docs/house.md`). The last rows count")
-    print(f"markers of stilted English per 10,000 words, over {words:,} words of docstrings, comments and Markdown.\n")
+    print("`make bench` writes this page (alone: `python -m benchmarks.house > docs/house.md`).\n")
     print("| figure | now | goal |\n|---|---|---|")
-    for name, now, goal in rows:
-        print(f"| {name} | {now} | {goal} |")
+    print(f"| Floors of the core's import graph | {floors(imports_of_packages())} | ≤ {FLOORS_MAX}, no cycle |")
+    print(f"| Modules of the core outside a package | {len(modules_at_the_root())} | 0 |")
+    print(f"| Modules without tests of their name | {len(modules_without_tests_of_their_name())} | 0 |")
+    measured = {kind: markers(texts()) for kind, texts in KINDS.items()}
+    print(f"\nMarkers of stilted English per 10,000 words, each at most {MARKERS_MAX:.0f}:\n")
+    print(f"| marker | {' | '.join(KINDS)} |\n|---|{'---|' * len(KINDS)}")
+    for marker in MARKERS:
+        print(f"| `{marker}` | {' | '.join(f'{shares[marker]:.1f}' for _, shares in measured.values())} |")
+    print(f"| words measured | {' | '.join(f'{words:,}' for words, _ in measured.values())} |")
 
 
 if __name__ == "__main__":

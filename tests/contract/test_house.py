@@ -52,6 +52,56 @@ def tell(text: str = "nobody") -> None:
     }
 
 
+def test_strings_are_the_literals_of_prose_without_docstrings() -> None:
+    source = '''"""The module."""
+NAME = "told"
+TEXT = (
+    "Nobody knows "
+    "why."
+)
+MORE = f"What {f(NAME, 'of a role')} says"
+PART = f"{NAME} of a key"
+'''
+    assert sorted(house.strings_of_code(source)) == ["Nobody knows why.", "What X says", "X of a key", "of a role"]
+
+
+def test_descriptions_are_those_of_parameters_resources_and_alarms() -> None:
+    template = """
+Description: The application
+Parameters:
+  Mode: {ConstraintDescription: a mode, Description: What may be written}
+Rules:
+  Rule: {Assertions: [{AssertDescription: An assertion}]}
+Resources:
+  Alarm:
+    Properties: {AlarmDescription: !Sub "${Queue} is full", Tags: [!Ref Tag]}
+"""
+    assert sorted(house.descriptions(template)) == [
+        "${Queue} is full",
+        "An assertion",
+        "The application",
+        "What may be written",
+        "a mode",
+    ]
+
+
+def test_names_of_tests_are_sentences_and_so_are_the_ids_of_cases() -> None:
+    source = """
+@pytest.mark.parametrize("case", [pytest.param(1, id="of-one-role"), "what"], ids=["whoever asks", f"{ROLE}_told"])
+def test_what_is_known(case): ...
+async def test_a_role(): ...
+def tell_nobody(): ...
+ROW = Row(id="nobody")
+"""
+    assert sorted(set(house.names_of_tests(source))) == [
+        "A role",
+        "Of one role",
+        "What is known",
+        "Whoever asks",
+        "X told",
+    ]
+
+
 def test_floors_are_the_longest_chain() -> None:
     assert house.floors({"domain": (), "access": ("domain",), "aws": ("domain",), "checks": ("access", "domain")}) == 3
 
@@ -73,6 +123,7 @@ def test_every_module_has_tests_that_its_name_leads_to() -> None:
     assert house.modules_without_tests_of_their_name() == ()
 
 
-def test_the_language_has_few_markers_of_stilted_english() -> None:
-    _, found = house.markers()
+@pytest.mark.parametrize("kind", ["docstrings, comments and Markdown"])
+def test_the_language_has_few_markers_of_stilted_english(kind: str) -> None:
+    _, found = house.markers(house.KINDS[kind]())
     assert {marker: each for marker, each in found.items() if each > house.MARKERS_MAX} == {}
