@@ -105,7 +105,7 @@ REASONS = {
     "other-accounts-policy": "is not of the event's account, 111122223333",
     "other-region": "is not of the event's Region, us-east-1",
     "wildcard-arn": "has a character in its resource that no resource name may have",
-    "both-parts-dropped": "CloudTrail drops parts above 100 KB; the sweep will look at it",
+    "both-parts-dropped": "CloudTrail drops parts above 100 KB; the sweep validates it",
     "failed-call": 'the call failed, so nothing changed: "ClientException"',
     # The text around a colon may be a name and a password, so the error does not repeat it.
     "bad-secret-name": "a text of 15 characters, which is not shown, since it may hold a secret, has a wildcard in it",

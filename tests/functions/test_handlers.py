@@ -56,7 +56,7 @@ def broken(stack: Stack) -> str:
 POISON = {
     "resolve_change": ("ChangeDeadLetters", sample("malformed/unknown-event"), "no trigger is known"),
     "validate_task_definition": ("ValidationDeadLetters", '{"task_definition": "web"}', "is not an ARN"),
-    "patch_execution_role": ("GrantDeadLetters", "[]", "no object"),
+    "patch_execution_role": ("GrantDeadLetters", "[]", "not an object"),
     "reregister_task_definition": ("ReregisterDeadLetters", "", "is not JSON"),
     "publish_alert": ("AlertDeadLetters", '{"source": "aws.ecs"}', "the event's source is"),
     "sweep_account": ("SweepDeadLetters", "{}", "neither a Scheduled Event"),

@@ -199,11 +199,11 @@ def _doubtful() -> list[Finding]:
             secret=QUAY,
             role=role("edge-execution"),
             status="unknown",
-            cause="Whether container app gets its credentials cannot be told.",
+            cause="Could not determine whether container app gets its credentials.",
             evidence="The secret's resource policy denies unless aws:SourceVpce is vpce-0a1b2c3d, known at the start.",
             remedy=Remedy(
                 text=(
-                    "Only the task's start can tell aws:SourceVpce. Check that the task's "
+                    "Only the task's start can show aws:SourceVpce. Check that the task's "
                     "network or session satisfies the statement's condition, or state it on a key that is known "
                     "beforehand."
                 )

@@ -33,7 +33,7 @@ def print_audit(audit: Audit, console: Console) -> None:
 def _table(audit: Audit, incidents: tuple[Incident, ...]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, expand=True, show_edge=False, pad_edge=False, padding=(0, 2, 0, 0), leading=1)
     table.add_column("Severity", no_wrap=True)
-    table.add_column("What is wrong, and how to fix it", ratio=1, overflow="fold")
+    table.add_column("Findings, and how to fix them", ratio=1, overflow="fold")
     table.add_column("Task definitions, in use?", overflow="fold", max_width=28)
     for cause, number in _numbered(incidents):
         what = _what(cause, number)

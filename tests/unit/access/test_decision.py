@@ -110,12 +110,12 @@ ALL_REASONS: dict[str, tuple[Decision, str]] = {
         decided(
             Verdict.UNKNOWN, statements=(cited(),), missing_keys=("aws:a", "aws:b"), problems=("x is gone", "y too")
         ),
-        'Whether kms:Decrypt on key/1 is allowed cannot be told: statement 0 of the inline policy "the-identity" '
+        'Could not determine whether kms:Decrypt on key/1 is allowed: statement 0 of the inline policy "the-identity" '
         "hangs on aws:a and aws:b; x is gone; y too.",
     ),
     "unknown-problems-alone": (
         decided(Verdict.UNKNOWN, problems=("x is gone",)),
-        "Whether kms:Decrypt on key/1 is allowed cannot be told: x is gone.",
+        "Could not determine whether kms:Decrypt on key/1 is allowed: x is gone.",
     ),
 }
 

@@ -183,9 +183,9 @@ MALFORMED: dict[str, tuple[object, str]] = {
     "text": (ROLE, "Principal is neither * nor an object"),
     "empty": ({}, "Principal is neither * nor an object"),
     "null": (None, "Principal is neither * nor an object"),
-    "unknown-kinds": ({"AWSS": "*", "Aws": "*"}, "Principal has a kind that is none: AWSS, Aws"),
-    "number": ({"AWS": 111122223333}, "Principal has a name that is no text"),
-    "null-in-a-list": ({"AWS": [ROLE, None]}, "Principal has a name that is no text"),
+    "unknown-kinds": ({"AWSS": "*", "Aws": "*"}, "Principal has an unknown type: AWSS, Aws"),
+    "number": ({"AWS": 111122223333}, "Principal has a name that is not a string"),
+    "null-in-a-list": ({"AWS": [ROLE, None]}, "Principal has a name that is not a string"),
 }
 
 

@@ -19,7 +19,7 @@ VALUES: dict[str, tuple[str, Stop | None]] = {
     "stopped": (STOPPED, STOP),
     "not-understood": (
         "false",
-        Stop(by="somebody unknown", at="an unknown time", reason='the stop parameter says "false"'),
+        Stop(by="an unknown principal", at="an unknown time", reason='the stop parameter says "false"'),
     ),
 }
 

@@ -13,7 +13,7 @@ SECRET = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:registry/hub-A
     ("role", "reason"),
     [
         ("arn:aws:iam::111122223333:user/web", "is not a role"),
-        ("arn:aws:iam::1:role/web", "has a service, Region or account that is none"),
+        ("arn:aws:iam::1:role/web", "has an invalid service, Region or account"),
         ("not a role", "has a character in its resource that no resource name may have"),
     ],
 )

@@ -163,7 +163,7 @@ def test_what_was_asked_from_another_network_is_not_ruled_out(reason: str) -> No
 
 def test_what_was_not_looked_at_is_not_ruled_out() -> None:
     finding, _ = start_failed(WORLD, REFUSED)
-    ruled_out, _, not_asked = finding.remedy.text.partition("Not looked at: ")
+    ruled_out, _, not_asked = finding.remedy.text.partition("Not checked: ")
     assert "credentials-rejected" not in ruled_out
     assert not_asked.startswith("credentials-rejected (live verification is switched off")
     assert "VerifyCredentials=true" in not_asked
@@ -171,7 +171,7 @@ def test_what_was_not_looked_at_is_not_ruled_out() -> None:
 
 def test_what_could_not_be_told_is_not_ruled_out() -> None:
     finding, _ = start_failed(UNREAD, NO_RIGHT, "ok")
-    ruled_out, _, not_reported = finding.remedy.text.partition("It could not be told: ")
+    ruled_out, _, not_reported = finding.remedy.text.partition("Could not be determined: ")
     assert "secret-access-missing" not in ruled_out
     assert "execution-role-not-found" in not_reported or "secret-access-missing" in not_reported
 

@@ -14,8 +14,11 @@ TASK = TaskUse(cluster_arn=CLUSTER, task_arn=f"{CLUSTER}/1", task_definition="we
 
 STARTED = " Tasks that a schedule or a program starts pull at each start."
 SAID: dict[str, tuple[Lookup[Usage], str]] = {
-    "not read": (denied("ecs:ListServices"), "Where it runs was not read; whatever starts a task of it pulls."),
-    "nothing": (Usage(newest=True), "Nothing runs it now; whatever starts a task of it pulls."),
+    "not read": (
+        denied("ecs:ListServices"),
+        "Its services and tasks were not read; every task that starts pulls the image.",
+    ),
+    "nothing": (Usage(newest=True), "Nothing runs it now; every task that starts pulls the image."),
     "a service": (
         Usage(newest=True, services=(RUNNING,), tasks=(TASK, TASK)),
         "At risk: service web (2 running) pulls when it is next deployed or scaled out, or a task is replaced."

@@ -87,7 +87,7 @@ MALFORMED = {
     "port of other digits": f"ghcr.io:44{FULLWIDTH_1}/acme/web",
     "signed port": "ghcr.io:+443/acme/web",
     "IPv6 without brackets": "2001:db8::1/web",
-    "IPv6 that is none": "[1:2]/web",
+    "invalid IPv6": "[1:2]/web",
     "IPv6 with a zone": "[fe80::1%25eth0]/web",
     "IPv6 with IPv4": "[::ffff:192.0.2.1]/web",
     "homoglyph in the host": f"gh{CYRILLIC_C}r.io/acme/web",

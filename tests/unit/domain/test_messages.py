@@ -42,7 +42,7 @@ BAD: dict[str, tuple[str, str]] = {
     "empty": ("", "is not JSON"),
     "no-json": ("{", "is not JSON"),
     "nested-too-deep": ("[" * 100_000, "is not JSON"),
-    "an-array": ("[]", "is JSON but no object"),
+    "an-array": ("[]", "is JSON but not an object"),
     "too-large": (" " * (BODY_MAX_CHARS + 1), "more than the 262144"),
     "no-task-definition": (json.dumps(without("task_definition")), 'has no "task_definition"'),
     "a-number-for-it": (json.dumps({**GOOD, "task_definition": 7}), 'has no "task_definition"'),

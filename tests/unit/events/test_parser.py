@@ -62,7 +62,7 @@ def test_a_registration_without_its_answer_names_the_family_only() -> None:
     "part", [{"omitted": True, "originalSize": 120_000}, {}, None], ids=["omitted", "empty", "null"]
 )
 def test_an_answer_is_dropped_in_any_form(part: object) -> None:
-    assert "the sweep will look" in refusal(
+    assert "the sweep validates" in refusal(
         "register-task-definition", {"detail.responseElements": part, "detail.requestParameters": part}
     )
 
@@ -211,7 +211,7 @@ def test_a_stopped_task_gives_all_reasons_and_shows_no_control_character() -> No
         (
             "update-service-response-dropped",
             {"detail.requestParameters.taskDefinition": "web:0"},
-            "the sweep will look at it",
+            "the sweep validates it",
         ),
         ("task-stopped-fargate", {"detail.taskDefinitionArn": None}, "taskDefinitionArn (absent) is not an ARN"),
         (

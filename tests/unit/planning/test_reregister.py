@@ -292,7 +292,7 @@ GONE = ReferenceChange(container="app", before="stale", after=None)
 @pytest.mark.parametrize(
     ("definition", "changes", "why"),
     [
-        pytest.param(described(), (), "no reference is to be changed", id="no-change"),
+        pytest.param(described(), (), "there is no reference to change", id="no-change"),
         pytest.param(described(), (CHANGE, GONE), "two changes", id="twice"),
         pytest.param(described({"name": "other"}), (CHANGE,), "0 containers", id="container-gone"),
         pytest.param(described(app(), app()), (CHANGE,), "2 containers", id="name-not-unique"),
@@ -303,17 +303,17 @@ GONE = ReferenceChange(container="app", before="stale", after=None)
         pytest.param(
             described({"name": "app"}),
             (ReferenceChange(container="app", before=None, after=None),),
-            "is none",
+            "is invalid",
             id="nothing-to-take-away",
         ),
         pytest.param(
             described(app(repositoryCredentials={"credentialsParameter": str(SECRET)})),
             (ReferenceChange(container="app", before=str(SECRET), after=SECRET),),
-            "is none",
+            "is invalid",
             id="no-difference",
         ),
         pytest.param(
-            described(), (ReferenceChange(container="app", before="stale", after=SOURCE),), "is none", id="no-secret"
+            described(), (ReferenceChange(container="app", before="stale", after=SOURCE),), "is invalid", id="no-secret"
         ),
         pytest.param(
             {**described(), "taskDefinitionArn": f"{SOURCE}1"}, (CHANGE,), "was described", id="another-revision"

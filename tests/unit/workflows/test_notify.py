@@ -128,7 +128,7 @@ def test_what_was_over_before_anybody_was_told_is_not_told(harness: Harness) -> 
 def test_a_copy_of_an_event_is_silent(harness: Harness) -> None:
     results = [harness.alerter().alert(event(harness)) for _ in range(3)]
     assert [each.sent for each in results] == [True, False, False]
-    assert results[1].why == "nothing of the cause has changed for people"
+    assert results[1].why == "nothing about the incident has changed for people"
     assert len(harness.sent.alerts) == 1
 
 
@@ -201,7 +201,7 @@ def test_a_copy_waits_for_the_run_that_has_claimed_it(harness: Harness) -> None:
             harness.incidents.save(replace(kept, reported=1), over=kept, now=harness.now())
 
     result = harness.alerter(pause=other_run_ends).alert(event(harness))
-    assert (result.sent, result.why) == (False, "told by another run")
+    assert (result.sent, result.why) == (False, "published by another run")
     assert len(waits) == 2
     assert harness.sent.alerts == []
 
@@ -229,7 +229,7 @@ def _forged(**members: Any) -> Callable[[Harness], str]:
 
 REJECTED: dict[str, tuple[Callable[[Harness], str], str]] = {
     "no-json": (lambda _: "{", "is not JSON"),
-    "an-array": (lambda _: "[]", "no object"),
+    "an-array": (lambda _: "[]", "not an object"),
     "another-source": (lambda here: event(here, source="aws.ecs"), "the event's source is"),
     "no-detail": (lambda here: event(here, detail=None), "no detail-type or no detail"),
     "another-kind": (lambda here: event(here, detail_type="Something Else"), "none of Pullguard's"),

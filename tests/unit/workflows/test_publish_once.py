@@ -59,14 +59,14 @@ def test_an_alert_is_published_and_then_marked() -> None:
 
 def test_an_alert_that_is_marked_is_not_published() -> None:
     sent, mark = Sent(), Mark(set=True)
-    assert publish(sent, mark) == Alerted(sent=False, why="told before")
+    assert publish(sent, mark) == Alerted(sent=False, why="published before")
     assert (sent.alerts, mark.waits) == ([], [])
 
 
 @pytest.mark.parametrize("waits", [1, WAITS])
 def test_a_run_waits_for_another_one_that_has_claimed_the_alert(waits: int) -> None:
     sent, mark = Sent(), Mark(claimed=True, after=waits)
-    assert publish(sent, mark) == Alerted(sent=False, why="told by another run")
+    assert publish(sent, mark) == Alerted(sent=False, why="published by another run")
     assert (mark.waits, sent.alerts) == ([0.5] * waits, [])
 
 

@@ -389,7 +389,7 @@ def test_a_step_that_lost_its_place_while_it_listed_ends_there(act: Act) -> None
 
 REJECTED: dict[str, tuple[Callable[[], str], str]] = {
     "no-json": (lambda: "x", "is not JSON"),
-    "an-array": (lambda: "[]", "no object"),
+    "an-array": (lambda: "[]", "not an object"),
     "nothing": (lambda: "{}", "neither a Scheduled Event nor a step"),
     "an-event-without-its-id": (lambda: json.dumps({"detail-type": "Scheduled Event"}), "neither a Scheduled Event"),
     "another-event": (lambda: json.dumps({"detail-type": "x", "id": "y"}), "neither a Scheduled Event"),

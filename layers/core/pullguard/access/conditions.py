@@ -36,7 +36,7 @@ class NullTest:
         """Evaluate the test for ``request``."""
         values = request.context.get(self.key)
         if values and not any(values):
-            return Unknown(problems=(f"AWS does not say whether Null takes {self.spelled} without a text for absent",))
+            return Unknown(problems=(f"AWS does not say whether Null treats {self.spelled} without a value as absent",))
         present = bool(values)
         if not present and request.unknowable.covers(self.key):
             if self.key not in request.unknowable.present:
@@ -209,7 +209,7 @@ def compile_conditions(block: object, *, variables: bool) -> tuple[Condition, ..
         for key, values in lines.items():
             texts = _texts(values)
             if texts is None:
-                problem = f"the values of {name} {key} are not texts, numbers or booleans"
+                problem = f"the values of {name} {key} are not strings, numbers or booleans"
                 compiled.append(Malformed(problem=problem))
             else:
                 compiled.append(_compile_line(str(name), str(key), texts, variables))
@@ -227,7 +227,7 @@ def _compile_line(name: str, key: str, texts: tuple[str, ...], variables: bool) 
         return NullTest(key=key.lower(), spelled=key, lacking=tuple(text.lower() == "true" for text in texts))
     operator = OPERATORS.get(base)
     if operator is None or prefix not in _QUANTIFIERS:
-        return Malformed(problem=f"{name} is not a condition operator that is known")
+        return Malformed(problem=f"{name} is not a known condition operator")
     if not texts:
         return Malformed(problem=f"{name} {key} has no values")
     try:

@@ -77,7 +77,7 @@ class Decision:
             case Verdict.UNKNOWN:
                 hangs = f"{titles} {'hangs' if one else 'hang'} on {_listed(self.missing_keys)}"
                 doubts = [*([hangs] if self.missing_keys else []), *self.problems]
-                return _sentence(f"whether {asked} is allowed cannot be told: {'; '.join(doubts)}")
+                return _sentence(f"could not determine whether {asked} is allowed: {'; '.join(doubts)}")
 
 
 def _lack(layer: Layer, level: int | None) -> str:

@@ -197,11 +197,11 @@ def _read_document(document: object, layer: Layer) -> Statements:
         return (), (), f"it {why_no_object(document)}"
     version = document.get("Version", "2008-10-17")
     if not isinstance(version, str) or version not in VERSIONS:
-        return (), (), f"its Version {version!r} is none"
+        return (), (), f"its Version {version!r} is invalid"
     if "Statement" not in document:
         return (), (), "it has no Statement"
     if unknown := sorted(str(each) for each in document if each not in _TOP_ELEMENTS):
-        return (), (), f"{unknown[0]} is no element of a policy"
+        return (), (), f"{unknown[0]} is not an element of a policy"
     listed = document["Statement"]
     allows: list[Statement] = []
     denies: list[Statement] = []
@@ -248,7 +248,7 @@ def _compile_statement(
         raise ValueError("Effect is neither Allow nor Deny")
     if unknown := sorted(str(each) for each in source if each not in ELEMENTS):
         # A misspelt Condition must not lift the restriction that its author intended.
-        raise ValueError(f"{unknown[0]} is no element of a statement")
+        raise ValueError(f"{unknown[0]} is not an element of a statement")
     if "Sid" in source and sid is None:
         raise ValueError("its Sid is no text")
     if "Condition" in source and source["Condition"] is None:
@@ -286,7 +286,9 @@ def _either(source: Mapping[str, Any], positive: str, negative: str) -> tuple[li
     value = source.get(positive, source.get(negative))
     texts = [text for text in (value if isinstance(value, list) else (value,)) if isinstance(text, str)]
     if not texts or (isinstance(value, list) and len(texts) < len(value)):
-        raise ValueError(f"its {positive if positive in source else negative} is neither a text nor a list of texts")
+        raise ValueError(
+            f"its {positive if positive in source else negative} is neither a string nor a list of strings"
+        )
     return texts, negative in source
 
 

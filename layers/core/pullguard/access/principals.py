@@ -122,7 +122,7 @@ def compile_principals(element: object) -> Principals:
     if not isinstance(element, Mapping) or not element:
         raise ValueError("Principal is neither * nor an object")
     if unknown := element.keys() - _KINDS:
-        raise ValueError(f"Principal has a kind that is none: {', '.join(sorted(map(str, unknown)))}")
+        raise ValueError(f"Principal has an unknown type: {', '.join(sorted(map(str, unknown)))}")
     named = {kind: frozenset(_names(names)) for kind, names in element.items()}
     aws, services = named.get("AWS", _NOBODY), named.get("Service", _NOBODY)
     return Principals(everybody="*" in aws, aws=aws, services=services)
@@ -132,5 +132,5 @@ def _names(value: object) -> list[str]:
     listed = value if isinstance(value, list) else [value]
     names = [name for name in listed if isinstance(name, str)]
     if len(names) != len(listed):
-        raise ValueError("Principal has a name that is no text")
+        raise ValueError("Principal has a name that is not a string")
     return names

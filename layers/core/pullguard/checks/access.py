@@ -180,7 +180,7 @@ def _second_opinion(
 ) -> Answer:
     finding: FindingId = "secret-access-blocked-by-organization"
     if isinstance(simulated, Unreadable):
-        return unreadable(passed.subject, f"What the organization lets container {container.name} do", simulated)
+        return unreadable(passed.subject, f"The simulator's decision on container {container.name}", simulated)
     said = contradiction(access, simulated) if isinstance(simulated, tuple) else None
     if said is None:
         return passed
@@ -209,7 +209,7 @@ def _not_assumable(facts: Facts) -> Iterable[Answer]:
     if gate.state == "pass":
         yield Passed(subject=subject)
     elif gate.state == "unknown":
-        cause = f"Whether ECS may assume the execution role {role.name} cannot be told."
+        cause = f"Could not determine whether ECS may assume the execution role {role.name}."
         yield Unsure(subject=subject, cause=cause, evidence=_evidence(gate), remedy=to_find_out(gate, role))
     else:
         yield Failed(

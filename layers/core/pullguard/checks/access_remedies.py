@@ -147,7 +147,7 @@ def to_find_out(gate: Gate, role: Role) -> Remedy:
         )
     if gate.missing_keys:
         sentences.append(
-            f"Only the task's start can tell {' and '.join(gate.missing_keys)}. Check that the task's network or "
+            f"Only the task's start can show {' and '.join(gate.missing_keys)}. Check that the task's network or "
             "session satisfies the statement's condition, or state it on a key that is known beforehand."
         )
     commands = [each.command for each in gate.not_asked if each.command]

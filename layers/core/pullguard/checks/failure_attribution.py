@@ -63,9 +63,9 @@ def _sentences(verdicts: _Verdicts, explaining: tuple[str, ...], how_to_fix: str
     if any(each in _OF_THE_NETWORK for each in verdicts.passed):
         yield "From Pullguard's network the registry answers; the task's own may not reach it."
     if verdicts.unsure:
-        yield f"It could not be told: {', '.join(verdicts.unsure)}."
+        yield f"Could not be determined: {', '.join(verdicts.unsure)}."
     for why, ids in _by_reason(verdicts.skipped).items():
-        yield f"Not looked at: {', '.join(ids)} ({why})."
+        yield f"Not checked: {', '.join(ids)} ({why})."
 
 
 def _and_more(count: int) -> str:

@@ -22,7 +22,7 @@ IN_WORDS: Final[dict[str, str]] = {
 def next_pulls(usage: Lookup[Usage]) -> str:
     """Return one or more sentences: what runs the revision, and what makes it pull."""
     if not isinstance(usage, Usage):
-        return "Where it runs was not read; whatever starts a task of it pulls."
+        return "Its services and tasks were not read; every task that starts pulls the image."
     reported = [_service(use) for use in usage.services[:_NAMED_MAX]]
     if more := len(usage.services) - len(reported):
         reported.append(f"so do {more} more services")
@@ -30,7 +30,7 @@ def next_pulls(usage: Lookup[Usage]) -> str:
     if alone > 0:
         reported.append(f"{alone} running task(s) of no service, which pull when they are started again")
     if not reported:
-        return "Nothing runs it now; whatever starts a task of it pulls."
+        return "Nothing runs it now; every task that starts pulls the image."
     return f"At risk: {'; '.join(reported)}. Tasks that a schedule or a program starts pull at each start."
 
 

@@ -109,7 +109,7 @@ def _not_asked(facts: Facts) -> Iterable[Answer]:
             question = "Can the platform versions and container agents that run it pull with credentials?"
             yield skipped(subject_of(facts), question, not_asked)
         case Unreadable() as unread:
-            yield unreadable(subject_of(facts), "Where the revision runs", unread)
+            yield unreadable(subject_of(facts), "The services and tasks of the revision", unread)
         case Missing() | Usage():
             return
 

@@ -177,8 +177,8 @@ def _rate_limited(facts: Facts) -> Iterable[Answer]:
 
 
 _LOOK_AT_THE_WAY: Final = (
-    "Look at the registry, and at the way from Pullguard to it. The task's own network may reach what Pullguard's does "
-    "not."
+    "Check the registry, and the network path from Pullguard to it. The task's own network may reach what "
+    "Pullguard's does not."
 )
 _ALLOW_ADDRESS: Final = (
     "Allow Pullguard's address in the registry's firewall, or verify the credentials from an address that it allows. "
@@ -194,7 +194,10 @@ def _unreachable(facts: Facts) -> Iterable[Answer]:
             continue
         yield Unsure(
             subject=subject,
-            cause=f"Whether the registry {image.host} takes the credentials of container {container.name} is not told.",
+            cause=(
+                f"Could not determine whether the registry {image.host} accepts the credentials of container "
+                f"{container.name}."
+            ),
             evidence=verification.detail,
             remedy=Remedy(text=_ALLOW_ADDRESS if verification.address_refused else _LOOK_AT_THE_WAY),
         )
@@ -226,10 +229,10 @@ CHECKS = (
         place="registry",
         severity="error",
         fails_when=(
-            "the registry takes the credentials, and has no such repository, tag or digest; or the image's text is "
-            "none that any runtime pulls by"
+            "the registry accepts the credentials, but has no such repository, tag or digest; or the image name is "
+            "one that no runtime can pull"
         ),
-        needs=f"{NEEDS_REGISTRY}; for a text that is no image, the task definition alone",
+        needs=f"{NEEDS_REGISTRY}; for an invalid image name, the task definition alone",
         remedy="push the image, or register a revision that names one that exists",
         source=_PULL_ERRORS,
         ask=_not_found,
@@ -250,7 +253,7 @@ CHECKS = (
         severity="warning",
         fails_when="never: it is unknown where the registry gives no answer, or its firewall refuses our address",
         needs=NEEDS_REGISTRY,
-        remedy="look at the registry, and at the way to it",
+        remedy="check the registry, and the network path to it",
         source=_PULL_ERRORS,
         ask=_unreachable,
     ),

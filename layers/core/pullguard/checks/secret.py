@@ -374,8 +374,8 @@ def _regional_replica_failed(facts: Facts) -> Iterable[Answer]:
                 evidence=f"ReplicationStatus: {replica.status} {replica.status_message or ''}".strip(),
                 remedy=Remedy(
                     text=(
-                        "Mend what its status says (a secret of the same name that is in the way has to go or to get "
-                        "another name first), and replicate again."
+                        "Fix what its status says (for example, first delete or rename a secret of the same name in "
+                        "that Region), and replicate again."
                     ),
                     snippet=_replicate_again(secret, replica),
                 ),

@@ -123,7 +123,7 @@ def _parse_arn(text: str, service: str | None, resource_type: str | None) -> Arn
         raise refuse(f"names no AWS partition ({', '.join(_DNS_SUFFIXES)})")
     has_account = account in ("", "aws") or _ACCOUNT.fullmatch(account)
     if not (_PART.fullmatch(its_service) and _PART.fullmatch(region) and has_account):
-        raise refuse("has a service, Region or account that is none")
+        raise refuse("has an invalid service, Region or account")
     if not (_RESOURCE.fullmatch(resource) or (its_service == "iam" and _IAM_RESOURCE.fullmatch(resource))):
         raise refuse("has a character in its resource that no resource name may have")
     if service is not None and its_service != service:

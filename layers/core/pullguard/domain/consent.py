@@ -78,7 +78,7 @@ def missing_of(facts: Facts, container: Container, secret: Secret | None) -> Mis
     """
     if not isinstance(facts.role, Role):
         return MissingConsent(
-            why="it has no execution role that could be read, so that no owner of one has agreed",
+            why="it has no execution role that could be read, so no owner of it has consented",
             remedy="Give it an execution role, or change the task definition by hand.",
         )
     if secret is None:

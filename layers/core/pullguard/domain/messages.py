@@ -118,7 +118,7 @@ def parse_object(body: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise Rejected(f"the message is not JSON: {type(error).__name__} in {shown(body)}") from error
     if not isinstance(message, dict):
-        raise Rejected(f"the message is JSON but no object: {shown(body)}")
+        raise Rejected(f"the message is JSON but not an object: {shown(body)}")
     return message
 
 

@@ -15,7 +15,7 @@ from pullguard.domain.errors import shown
 
 GO_ON: Final = '{"stopped": false}'
 REASON_MAX_CHARS: Final = 200
-_SOMEBODY: Final = "somebody unknown"
+_SOME_PRINCIPAL: Final = "an unknown principal"
 _SOME_TIME: Final = "an unknown time"
 
 
@@ -39,7 +39,7 @@ class Stop:
     def from_dict(cls, data: Mapping[str, Any]) -> "Stop":
         """Return the stop that ``to_dict`` described; missing members read as not known."""
         return cls(
-            by=str(data.get("by") or _SOMEBODY),
+            by=str(data.get("by") or _SOME_PRINCIPAL),
             at=str(data.get("at") or _SOME_TIME),
             reason=str(data.get("reason") or "")[:REASON_MAX_CHARS],
         )
@@ -52,7 +52,7 @@ def read_switch(text: str) -> Stop | None:
         return None
     if said is not None and said.get("stopped") is True:
         return Stop.from_dict(said)
-    return Stop(by=_SOMEBODY, at=_SOME_TIME, reason=f"the stop parameter says {shown(text)}")
+    return Stop(by=_SOME_PRINCIPAL, at=_SOME_TIME, reason=f"the stop parameter says {shown(text)}")
 
 
 def switch_text(stop: Stop) -> str:

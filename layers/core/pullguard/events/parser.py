@@ -53,7 +53,7 @@ _STEPS: Mapping[str, RotationStep] = {
 }
 _FAILED_STEP = re.compile(r"Error when executing lambda .* during (\w+) step")
 _CLOUDTRAIL = frozenset({"AWS API Call via CloudTrail", "AWS Service Event via CloudTrail"})
-_DROPPED = "CloudTrail drops parts above 100 KB; the sweep will look at it"
+_DROPPED = "CloudTrail drops parts above 100 KB; the sweep validates it"
 
 
 def parse_event_text(body: str) -> Trigger:

@@ -34,7 +34,7 @@ def in_words(after: Plan) -> str:
     left = [_target(each) for each in after.refusals]
     sentences = (
         f"Then it would move {_list(moved)} to the new revision." if moved else "",
-        f"It would leave to their owners, and tell them: {_list(left)}." if left else "",
+        f"It would leave to their owners, with an alert: {_list(left)}." if left else "",
     )
     return " ".join(filter(None, sentences))
 

@@ -234,10 +234,10 @@ def _without_nulls(value: Any) -> Any:
 
 def _change_references(what: str, containers: list[dict[str, Any]], changes: tuple[ReferenceChange, ...]) -> None:
     if not changes:
-        raise ReferenceMoved(what, "no reference is to be changed", _REVALIDATE)
+        raise ReferenceMoved(what, "there is no reference to change", _REVALIDATE)
     counted = Counter(change.container for change in changes)
     if twice := sorted(name for name, times in counted.items() if times > 1):
-        raise ReferenceMoved(what, f"two changes are asked for container {shown(twice[0])}", _REVALIDATE)
+        raise ReferenceMoved(what, f"two changes are requested for container {shown(twice[0])}", _REVALIDATE)
     for change in changes:
         _change_reference(what, containers, change)
 
@@ -258,7 +258,7 @@ def _change_reference(what: str, containers: list[dict[str, Any]], change: Refer
     elif change.after is not None and str(change.after) != stands and _is_secret(change.after):
         container["repositoryCredentials"] = {**credentials, "credentialsParameter": str(change.after)}
     else:
-        why = f"the new reference of container {shown(change.container)}, {_named(change.after)}, is none"
+        why = f"the new reference of container {shown(change.container)}, {_named(change.after)}, is invalid"
         raise ReferenceMoved(what, why, _REVALIDATE)
 
 

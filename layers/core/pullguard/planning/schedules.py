@@ -40,7 +40,7 @@ def pins(
             refuse(
                 "unknown schedules",
                 f"it could not be read which rules and schedules start {before.resource_name} ({schedules})",
-                "Look for them by hand, or let Pullguard read them.",
+                "Find them by hand, or let Pullguard read them.",
                 None,
             ),
         )

@@ -55,8 +55,8 @@ def _moved_on(use: ServiceUse) -> bool:
 def _refusal(use: ServiceUse, before: Arn, after: Arn, findings: tuple[str, ...]) -> Refusal:
     match use.controller:
         case "CODE_DEPLOY":
-            why = "AWS CodeDeploy deploys this service, and ECS lets nobody else change its task definition"
-            remedy = "Create a CodeDeploy deployment with this AppSpec file (your own names stand where <...> does)."
+            why = "AWS CodeDeploy deploys this service, and ECS lets nothing else change its task definition"
+            remedy = "Create a CodeDeploy deployment with this AppSpec file (replace each <...> by your own name)."
             snippet = _app_spec(after)
         case "EXTERNAL":
             why = "an external controller deploys this service, and ECS takes new revisions as task sets only"

@@ -114,9 +114,11 @@ class Inquiry:
         if answer != "rejected" or is_locked_out(manifest):
             return Verification(answer=answer, detail=detail)
         if challenge.scheme == "bearer":
-            detail += " The token service took the credentials, so they may not read this repository, or there is none."
+            detail += (
+                " The token service took the credentials, so they may not read this repository, or it does not exist."
+            )
             return Verification(answer=answer, detail=detail, refuses="repository")
-        detail += " The credentials are wrong, or they may not read this repository, or there is none."
+        detail += " The credentials are wrong, or they may not read this repository, or it does not exist."
         # A 401 asks for other credentials; a known user without permission gets another answer.
         # https://www.rfc-editor.org/rfc/rfc9110#section-15.5.4
         refuses: Refused = "credentials" if manifest.status == HTTPStatus.UNAUTHORIZED else "repository"

@@ -52,7 +52,7 @@ def hidden_by(successor: Arn, source: TaskDefinition, ecs: Ecs) -> Arn | None:
 def hides(successor: Arn, hidden: Arn, source: Arn) -> str:
     """Explain that ``successor`` became the newest revision in place of ``hidden``."""
     return (
-        f"{hidden.resource_name} was registered by somebody else at the same moment, and {successor.resource_name}, "
+        f"another caller registered {hidden.resource_name} at the same moment, and {successor.resource_name}, "
         f"a copy of {source.resource_name}, is newer than it"
     )
 
@@ -154,7 +154,7 @@ class Mover:
     def _prove(self, move: MoveService) -> None:
         """Raise ``MovedOn`` if another revision was deployed meanwhile; a move would undo that deployment."""
         if self.ecs.own_revision(move.cluster, move.service) != str(move.before):
-            raise MovedOn(f"{move.service} is to run something else by now")
+            raise MovedOn(f"{move.service} runs, or will run, another revision now")
 
     def _strayed(self, move: MoveService) -> str | None:
         """Describe how the successor differs from what Pullguard registers; None if it does not.
@@ -193,7 +193,7 @@ def _moved_back(move: MoveService) -> Refusal:
         kind="move-service",
         task_definition=move.before,
         target=move.service,
-        why=f"Pullguard moved it from {before} to {after} before, and somebody or something moved it back",
+        why=f"Pullguard moved it from {before} to {after} before, and it has been moved back since",
         remedy=f"Find out who, and why. `pullguard resume --family {family}` lets Pullguard move it once more.",
         snippet=f"pullguard resume --family {family}",
         findings=(),

@@ -54,7 +54,7 @@ class IncidentNotifier:
         ``arrived`` is one of its findings that has just changed. If it agrees with the reported state, there is nothing
         to report and no need to read the others.
         """
-        sent = Alerted(sent=False, why="nothing of the cause has changed for people", id=cause)
+        sent = Alerted(sent=False, why="nothing about the incident has changed for people", id=cause)
         for _ in range(_ROUNDS):
             known = self.incidents.record(cause)
             if known is not None and not known.is_reported:

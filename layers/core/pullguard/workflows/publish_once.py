@@ -58,10 +58,10 @@ class Publisher:
         """
         if not claim():
             if is_reported():
-                return Alerted(sent=False, why="told before")
+                return Alerted(sent=False, why="published before")
             if self._reported_meanwhile(is_reported):
-                return Alerted(sent=False, why="told by another run")
-            raise BeingReported(f"{what} is being told by another run")
+                return Alerted(sent=False, why="published by another run")
+            raise BeingReported(f"{what} is being published by another run")
         alert = compose(notice, self.form)
         self.topic.publish(alert.subject, alert.text, alert.attributes)
         reported()

@@ -79,7 +79,7 @@ def test_explain_names_unknown_conditions(run: Run, broken: World) -> None:
     assert gates(run, "web")["secret access"] == "unknown"
     out = run("explain", "web", "--format", "text").out
     assert out.count("aws:SourceVpce") == 3, "the reason, the statement, the remedy"
-    assert "Only the task's start can tell aws:SourceVpce." in out
+    assert "Only the task's start can show aws:SourceVpce." in out
     assert "The pull may work; not certain: secret access" in out
 
 

@@ -217,9 +217,12 @@ def test_copies_of_a_message_are_not_counted_by_the_circuit_breaker(act: Acted) 
 OBSERVED: dict[str, tuple[Rules, list[str]]] = {
     "moves-are-on": (
         Rules(move_services=True),
-        ['Then it would move service "a" to the new revision.', 'tell them: "rule nightly", service "b", service "c".'],
+        [
+            'Then it would move service "a" to the new revision.',
+            'with an alert: "rule nightly", service "b", service "c".',
+        ],
     ),
-    "moves-are-off": (Rules(), ['tell them: "rule nightly", service "a", service "b", service "c".']),
+    "moves-are-off": (Rules(), ['with an alert: "rule nightly", service "a", service "b", service "c".']),
 }
 
 
