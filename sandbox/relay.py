@@ -176,7 +176,7 @@ class Relay:
                 try:
                     emitted = emit(json.loads(body))
                 except (ValueError, TypeError, KeyError) as error:
-                    await answer(send, 400, {"error": f"a JSON list of EventBridge events is wanted: {error!r}"})
+                    await answer(send, 400, {"error": f"expected a JSON list of EventBridge events: {error!r}"})
                 else:
                     await answer(send, 200, emitted)
             case _:

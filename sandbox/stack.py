@@ -201,7 +201,7 @@ def _sam(command: str, *options: str | Path, directory: Path, environment: Mappi
         if process.stdout is not None:
             process.stdout.close()
     if status == -signal.SIGKILL:
-        tail.append(f"(ended after {_TIMEOUT_S} s, if nobody else ended it)")
+        tail.append(f"(stopped after {_TIMEOUT_S} s, unless another process stopped it)")
     if status:
         raise SandboxError(f"sam {command} failed ({status}). Its last lines:\n" + "\n".join(tail))
 

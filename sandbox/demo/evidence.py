@@ -85,10 +85,10 @@ def reported_and_fixed(evidence: Evidence, family: str, check: str, *, deeds: in
 
 
 def letters_are(letters: tuple[Letter, ...], what: str, *wanted: tuple[str, str]) -> Faults:
-    """Check that the letters are exactly the wanted ones."""
+    """Check that the messages are exactly the wanted ones."""
     came = sorted((letter.attributes.get("kind", ""), letter.attributes.get("check", "")) for letter in letters)
     if came != sorted(wanted):
-        yield f"{what}: the letters are {came}, not {sorted(wanted)}"
+        yield f"{what}: the messages are {came}, not {sorted(wanted)}"
 
 
 def reading(*secrets: str) -> dict[str, Any]:

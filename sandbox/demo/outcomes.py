@@ -106,7 +106,7 @@ def batch(evidence: Evidence) -> Faults:
     yield from _untouched(evidence, "batch", (OPENED, "reference-not-full-arn"))
     for letter in about(evidence.letters, "batch"):
         if letter.attributes.get("severity") != "warning":
-            yield f"batch: the letter is no warning: {letter.subject}"
+            yield f"batch: the message is not a warning: {letter.subject}"
     yield from fetched(evidence.after["batch"], ok=True)
 
 
@@ -154,7 +154,7 @@ def good_rotation(evidence: Evidence) -> Faults:
 def _name_healthy(letters: tuple[Letter, ...]) -> Faults:
     for letter in letters:
         if letter.attributes.get("family") != "healthy" or "healthy" not in letter.subject:
-            yield f"the letter does not name healthy: {letter.subject}"
+            yield f"the message does not name healthy: {letter.subject}"
 
 
 def dead_letters(evidence: Evidence) -> Faults:
