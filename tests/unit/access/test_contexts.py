@@ -61,14 +61,14 @@ def test_a_replica_is_decided_with_its_own_region_and_key() -> None:
     assert first_finding(pull_access(who, secret(replica, key=key(KEY)))) == "decrypt-access-missing"
 
 
-def test_the_secret_id_is_the_reference_as_it_stands() -> None:
+def test_the_secret_id_is_the_reference_as_written() -> None:
     who = role(allow(READ, SECRET, Condition={"ArnLike": {"secretsmanager:SecretId": SECRET}}))
     assert pull_access(who, ours, around=Circumstances(reference=SECRET)).state == "pass"
     by_name = pull_access(who, ours, around=Circumstances(reference="registry"))
     assert first_finding(by_name) == "secret-access-missing"
 
 
-def test_now_and_the_organization_can_be_told() -> None:
+def test_the_time_and_the_organization_are_known() -> None:
     until = {"DateLessThan": {"aws:CurrentTime": "2026-06-01T00:00:00Z"}, "StringEquals": {"aws:PrincipalOrgID": "o-1"}}
     who = role(allow(READ, SECRET, Condition=until))
     may = Circumstances(now=datetime(2026, 5, 1, tzinfo=UTC), organization_id="o-1")
@@ -153,7 +153,7 @@ STAGE = "secretsmanager:VersionStage"
     ids=str,
 )
 @pytest.mark.parametrize("effect", ["Allow", "Deny"])
-def test_what_both_readings_of_a_request_without_a_stage_decide_is_known(
+def test_a_request_without_a_stage_is_decided_if_both_readings_agree(
     condition: dict[str, Any], holds: bool, effect: str
 ) -> None:
     narrow = {**READS, "Effect": effect, "Condition": condition}
@@ -236,7 +236,7 @@ def test_a_stage_that_is_known_leaves_other_doubts() -> None:
     assert (gate.state, gate.missing_keys) == ("unknown", ("aws:SourceVpce",))
 
 
-def test_two_tags_of_a_secret_that_differ_in_case_are_not_told_apart() -> None:
+def test_two_tags_of_a_secret_that_differ_in_case_are_ambiguous() -> None:
     two = secret(tags={"Team": "web", "team": "api"})
     who = role(allow(READ, SECRET, Condition={"StringEquals": {"aws:ResourceTag/team": "web"}}))
     gate = pull_access(who, two).gate("secret-access")
@@ -245,7 +245,7 @@ def test_two_tags_of_a_secret_that_differ_in_case_are_not_told_apart() -> None:
     assert "aws:ResourceTag/team" in gate.reason
 
 
-def test_a_tag_without_a_value_does_not_decide_what_a_variable_stands_for() -> None:
+def test_a_tag_without_a_value_does_not_decide_the_value_of_a_variable() -> None:
     who = role(allow(READ, SECRET.replace("registry", "${aws:PrincipalTag/team}registry")), tags={"team": ""})
     gate = pull_access(who, ours).gate("secret-access")
     assert gate is not None

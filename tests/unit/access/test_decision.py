@@ -24,7 +24,7 @@ VPCE = {"StringEquals": {"aws:SourceVpce": "vpce-1"}}
 OTHER = allow("s3:*")
 
 
-def test_the_level_of_the_control_policy_is_told() -> None:
+def test_the_level_of_the_control_policy_is_named() -> None:
     decision = decide(request(), policies(allow(), service_control=((allow(),), (OTHER,))))
     assert decision.level == 1
     assert decision.reason == f"No service control policy at level 1 allows {READ} on {SECRET}."

@@ -165,7 +165,7 @@ UNKNOWNS = [
 
 
 @pytest.mark.parametrize(("given", "verdict"), [row[1:] for row in UNKNOWNS], ids=[row[0] for row in UNKNOWNS])
-def test_a_key_that_nobody_can_know_yet_leaves_the_answer_open(given: Policies, verdict: Verdict) -> None:
+def test_a_key_that_is_not_yet_known_leaves_the_answer_open(given: Policies, verdict: Verdict) -> None:
     decision = decide(request(unknowable=LATER), given)
     assert decision.verdict is verdict
     assert decision.missing_keys == (("aws:SourceVpce",) if verdict is UNKNOWN else ())

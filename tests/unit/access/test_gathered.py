@@ -61,7 +61,7 @@ NOT_READ: dict[str, tuple[Missing | Unreadable | NotAsked, str]] = {
 
 @pytest.mark.parametrize(("lookup", "problem"), NOT_READ.values(), ids=NOT_READ)
 @pytest.mark.parametrize("member", ["inline_policies", "attached_policies", "boundary"])
-def test_what_was_not_read_of_a_role_is_unknown(
+def test_an_unread_part_of_a_role_is_unknown(
     lookup: Missing | Unreadable | NotAsked, problem: str, member: str
 ) -> None:
     who: Role = replace(role(), **{member: lookup})  # type: ignore[arg-type]

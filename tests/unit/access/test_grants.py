@@ -73,7 +73,7 @@ def grant(**changes: Any) -> KeyGrant:
 
 
 @pytest.mark.parametrize(("changes", "verdict"), [row[1:] for row in GRANTS], ids=[row[0] for row in GRANTS])
-def test_what_a_grant_allows(changes: Mapping[str, Any], verdict: Verdict) -> None:
+def test_a_grant_allows_its_operations_under_its_constraints(changes: Mapping[str, Any], verdict: Verdict) -> None:
     decision = decide(request(DECRYPT, KEY, **SENT), policies(grants=(grant(**changes),)))
     assert decision.verdict is verdict
     assert verdict is NO or decision.layer is Layer.GRANT
@@ -113,7 +113,7 @@ def test_a_grant_to_a_session_is_unknown_while_the_session_has_no_name() -> None
     assert (decision.verdict, decision.missing_keys) == (UNKNOWN, ("aws:userid",))
 
 
-def test_a_grant_on_a_version_that_nobody_knows_is_unknown() -> None:
+def test_a_grant_on_an_unknown_version_is_unknown() -> None:
     context = {key: value for key, value in SENT.items() if not key.endswith("VersionId")}
     later = Unknowable(present=frozenset(("kms:encryptioncontext:secretversionid",)))
     decision = decide(request(DECRYPT, KEY, unknowable=later, **context), policies(grants=(grant(**EQUALS),)))

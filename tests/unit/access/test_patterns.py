@@ -57,12 +57,12 @@ def test_matching_agrees_with_its_definition(pattern: str, text: str) -> None:
 
 
 @given(PATTERNS, LETTERS, LETTERS)
-def test_what_matches_could_start_with_each_of_its_prefixes(pattern: str, prefix: str, rest: str) -> None:
+def test_a_match_could_start_with_each_of_its_prefixes(pattern: str, prefix: str, rest: str) -> None:
     if glob_matches(glob(pattern), prefix + rest):
         assert could_start(glob(pattern), prefix)
 
 
-def test_what_cannot_start_so_is_seen() -> None:
+def test_an_impossible_prefix_is_recognized() -> None:
     assert not could_start(glob("arn:aws:ecs:eu-*:1:*"), "arn:aws:ecs:us-east-1:1:")
     assert could_start(glob("arn:aws:ecs:us-*:1:*"), "arn:aws:ecs:us-east-1:2:")  # ":1:" may follow still
     assert not could_start(glob("ab"), "abc")

@@ -77,7 +77,7 @@ def test_a_document_that_cannot_be_read_is_unknown_and_says_why(broken: Any, lay
 
 
 @pytest.mark.parametrize("layer", Layer)
-def test_a_sid_that_stands_twice_takes_nothing_away(layer: Layer) -> None:
+def test_a_duplicate_sid_removes_nothing(layer: Layer) -> None:
     """AWS takes no such identity policy, so none is met; what the statements say is certain all the same."""
     twice = {"Version": "2012-10-17", "Statement": [allow(Sid="A"), allow(Sid="A")]}
     assert parse_policy(twice, layer=layer).problem is None
@@ -194,6 +194,6 @@ def test_a_member_that_is_given_twice_leaves_it_open_what_is_allowed(text: str) 
     assert "twice" in decision.problems[0]
 
 
-def test_an_object_that_gives_a_member_twice_is_none() -> None:
+def test_an_object_with_a_duplicate_member_is_invalid() -> None:
     assert object_of('{"a": {"b": 1}}') == {"a": {"b": 1}}
     assert [object_of(text) for text in ('{"a": 1, "a": 1}', '[{"b": 1, "b": 2}]', "[]", "{", "null")] == [None] * 5

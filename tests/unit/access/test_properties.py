@@ -146,7 +146,7 @@ def test_the_order_of_statements_never_matters(world: World, asked: Request, ran
 
 
 @given(worlds(), requests(), st.sets(st.sampled_from(KEYS), min_size=1))
-def test_what_is_not_known_never_changes_a_certain_answer(world: World, asked: Request, hidden: set[str]) -> None:
+def test_an_unknown_input_never_changes_a_certain_answer(world: World, asked: Request, hidden: set[str]) -> None:
     """Whatever the keys turn out to be, or whether they are sent at all, a certain answer stays."""
     known = {key: values for key, values in asked.context.items() if key not in hidden}
     veiled = replace(asked, context=known, unknowable=Unknowable(prefixes=tuple(hidden)))

@@ -40,7 +40,7 @@ TWO_TAGS: dict[str, Any] = {"tag/Team": "a", "tag/team": "b", "tag/App": "x", "t
         ("StringEquals", "tag/app", "x", TRUE),
     ],
 )
-def test_of_two_keys_that_differ_in_case_nothing_but_the_presence_is_known(
+def test_only_the_presence_is_known_of_two_keys_that_differ_in_case(
     operator: str, key: str, values: str, expected: bool | None
 ) -> None:
     (condition,) = compile_conditions({operator: {key: values}}, variables=True)

@@ -56,7 +56,7 @@ def test_a_deny_of_what_is_no_arn_is_unknown(broken: dict[str, str]) -> None:
         ({"Action": "*", "Resource": "arn:*:s3"}, Verdict.IMPLICITLY_DENIED),
     ],
 )
-def test_what_a_statement_covers(statement: Source, expected: Verdict) -> None:
+def test_a_statement_covers_the_resources_that_it_names(statement: Source, expected: Verdict) -> None:
     assert decide(request(), policies({"Effect": "Allow"} | statement)).verdict is expected
 
 
@@ -111,7 +111,7 @@ REFUSED: dict[str, tuple[str, dict[str, bool], str]] = {
 
 
 @pytest.mark.parametrize(("text", "how", "problem"), REFUSED.values(), ids=REFUSED)
-def test_what_aws_refuses_is_refused_with_the_rule(text: str, how: dict[str, bool], problem: str) -> None:
+def test_each_resource_that_aws_refuses_is_refused_with_the_rule(text: str, how: dict[str, bool], problem: str) -> None:
     options = {"negated": False, "variables": True, "completes": False, "denies": False, **how}
     with pytest.raises(ValueError, match=re.escape(problem)):
         compile_resources([text], **options)

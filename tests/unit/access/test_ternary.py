@@ -11,7 +11,7 @@ BOTH = Unknown(keys=frozenset(("aws:a",)), problems=("b is gone",))
 MATCHES = st.lists(st.sampled_from([True, False, A, B]), max_size=6)
 
 
-def test_an_unknown_is_never_taken_for_true_or_false() -> None:
+def test_an_unknown_is_never_treated_as_true_or_false() -> None:
     with pytest.raises(TypeError, match="neither true nor false"):
         bool(Unknown())
 

@@ -54,7 +54,7 @@ def test_a_deny_of_services_by_a_wildcard_is_unknown() -> None:
     assert trust_allows_ecs_tasks(who, region="us-east-1").verdict is Verdict.UNKNOWN
 
 
-def test_a_deny_of_services_is_none_of_a_role() -> None:
+def test_a_deny_of_services_does_not_deny_a_role() -> None:
     theirs = secret(resource_policy=document(to({"Service": "*"}, "Deny")))
     assert pull_access(role(READS), theirs).state == "pass"
 

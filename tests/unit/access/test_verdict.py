@@ -48,7 +48,7 @@ UNKNOWNS: dict[GateName, Unknowns] = {
     ("gate", "who", "what", "finding", "helps"),
     [pytest.param(gate, *row, id=name) for gate, rows in FAILURES.items() for name, row in rows.items()],
 )
-def test_each_cause_has_its_own_finding(
+def test_each_denial_has_its_own_finding(
     gate: GateName, who: Role, what: Secret, finding: FindingId, helps: bool
 ) -> None:
     access = pull_access(who, what)
@@ -61,7 +61,7 @@ def test_each_cause_has_its_own_finding(
 
 
 @pytest.mark.parametrize(("who", "what"), PASSES.values(), ids=PASSES)
-def test_what_works_passes_every_gate(who: Role, what: Secret) -> None:
+def test_a_working_pull_passes_every_gate(who: Role, what: Secret) -> None:
     access = pull_access(who, what)
     assert [(gate.name, gate.reason) for gate in access.gates if gate.state != "pass"] == []
     assert access.state == "pass"
@@ -72,7 +72,7 @@ def test_what_works_passes_every_gate(who: Role, what: Secret) -> None:
     ("gate", "who", "what", "finding", "names"),
     [pytest.param(gate, *row, id=name) for gate, rows in UNKNOWNS.items() for name, row in rows.items()],
 )
-def test_what_could_not_be_told_is_unknown_and_named(
+def test_an_undetermined_gate_is_unknown_and_named(
     gate: GateName, who: Role, what: Secret, finding: FindingId, names: str
 ) -> None:
     access = pull_access(who, what)
@@ -102,7 +102,7 @@ def test_an_unreadable_policy_is_given_with_the_permission_that_lacks() -> None:
     assert gate.unreadable == (UNREAD,)
 
 
-def test_both_sides_of_two_accounts_are_told_apart() -> None:
+def test_the_two_sides_of_two_accounts_are_distinct() -> None:
     access = pull_access(role(allow(DECRYPT, THEIR_KEY)), replace(theirs, resource_policy=None))
     assert [gate.finding for gate in access.failures] == ["secret-access-missing", "secret-resource-policy-missing"]
     assert [gate.grant_helps for gate in access.failures] == [True, False]

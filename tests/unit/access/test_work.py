@@ -109,7 +109,7 @@ HEAVY: Final = HOSTILE["many statements of them"]
 
 
 @pytest.mark.parametrize("statements", [(allow(READ), *HEAVY), (*HEAVY, allow(READ))], ids=["after", "before"])
-def test_what_was_not_compared_is_unknown_whatever_else_allows(statements: tuple[Source, ...]) -> None:
+def test_statements_that_were_not_compared_are_unknown_whatever_else_allows(statements: tuple[Source, ...]) -> None:
     denials = tuple({**each, "Effect": "Deny"} if "Condition" in each else each for each in statements)
     assert decided(*denials).verdict is Verdict.UNKNOWN
     assert decided(*HEAVY).verdict is Verdict.UNKNOWN
