@@ -58,7 +58,7 @@ def test_a_command_that_grants_is_offered_only_where_no_owner_said_no(
     assert says in remedy.text
 
 
-def test_nobody_is_told_how_to_add_a_strangers_host_to_a_tag() -> None:
+def test_no_remedy_adds_a_strangers_host_to_a_tag() -> None:
     remedy = remedy_of("registry-mismatch", image="evil.example/x:1")
     assert remedy.snippet is None
     assert "evil.example" not in (remedy_of("secret-access-missing", image="evil.example/x:1").snippet or "")
@@ -79,7 +79,7 @@ VANISHED: dict[str, tuple[str, Secret, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize(("check", "its", "its_role"), VANISHED.values(), ids=VANISHED)
-def test_what_aws_did_not_find_is_asked_again_and_not_corrected(
+def test_a_resource_that_aws_did_not_find_is_read_again_and_not_corrected(
     check: str, its: Secret, its_role: dict[str, Any]
 ) -> None:
     world = World((task_definition(container(its)),), (role(**its_role),), (its,))
@@ -148,7 +148,7 @@ def test_after_a_statement_for_people_the_command_is_in_the_text() -> None:
     assert "`aws iam put-role-policy --role-name web-execution" in remedy.text
 
 
-def test_what_is_for_another_account_stands_by_itself() -> None:
+def test_the_part_for_another_account_is_complete_by_itself() -> None:
     own = secret(key=OTHERS_KEY)
     remedy = blocked("decrypt-access-denied", own, inline_policies=(reading(own),))
     assert [each.operation for each in commands_of(remedy)] == KEY_POLICY
@@ -163,7 +163,7 @@ def test_no_command_grants_beside_a_boundary_what_an_owner_said_no_to() -> None:
     assert "own policies do not allow it either, and the tag pullguard:roles" in remedy.text
 
 
-def test_what_is_left_out_of_a_key_policy_is_said() -> None:
+def test_the_remedy_names_what_it_leaves_out_of_a_key_policy() -> None:
     gone = {"Effect": "Allow", "Principal": {"AWS": "AROAQ3EGSOMEDELETEDID"}, "Action": "kms:*", "Resource": "*"}
     own = secret(key=key(policy={**CLOSED, "Statement": [gone]}))
     remedy = blocked("decrypt-access-denied", own, reads=[own])

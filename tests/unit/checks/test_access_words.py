@@ -58,7 +58,7 @@ DENIED: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize(("changes", "command"), DENIED.values(), ids=DENIED)
-def test_what_denies_is_named_and_shown(changes: dict[str, Any], command: str) -> None:
+def test_the_denying_statement_is_named_and_shown(changes: dict[str, Any], command: str) -> None:
     finding = found(**changes)
     assert finding.check == "secret-access-denied"
     assert 'statement "No" of' in finding.remedy.text

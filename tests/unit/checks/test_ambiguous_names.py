@@ -124,13 +124,13 @@ def world(case: Case, *, reads: bool = True) -> World:
 
 
 @EVERY
-def test_what_is_found(case: Case) -> None:
+def test_each_ambiguous_name_has_its_finding(case: Case) -> None:
     found = examine(world(case).facts()).findings
     assert [(each.check, each.status, each.severity) for each in found] == case.found
 
 
 @EVERY
-def test_what_is_planned(case: Case) -> None:
+def test_only_a_proved_secret_is_planned(case: Case) -> None:
     facts = world(case).facts()
     made = make_plan(facts, examine(facts).findings, Rules())
     after = [change.after for each in made.actions if isinstance(each, Reregister) for change in each.changes]
@@ -148,7 +148,7 @@ def test_no_secret_but_that_one_is_ever_granted(case: Case) -> None:
 
 
 @pytest.mark.parametrize("name", PROVED)
-def test_what_is_proved_is_agreed_to_and_reached_by_its_events(name: str) -> None:
+def test_a_proved_secret_needs_consent_and_is_reached_by_its_events(name: str) -> None:
     case = CASES[name]
     (meant,) = (each for each in case.secrets if isinstance(each, type(APP)) and each.arn == case.after)
     keyed = replace(meant, key=key(), tags={**meant.tags, "pullguard:mode": "observe"})
@@ -166,7 +166,7 @@ def test_what_is_proved_is_agreed_to_and_reached_by_its_events(name: str) -> Non
     assert known <= references_of(facts)
 
 
-def test_what_cannot_be_read_is_not_certain() -> None:
+def test_an_unreadable_candidate_is_not_certain() -> None:
     assert not is_certain(world(CASES["the-whole-name-is-denied"]).facts())
     assert is_certain(world(CASES["the-whole-name-lives"]).facts())
 
@@ -206,11 +206,11 @@ WORDS: dict[str, tuple[str, Callable[[str], bool]]] = {
 
 
 @pytest.mark.parametrize("name", WORDS)
-def test_what_people_read(name: str) -> None:
+def test_people_read_the_right_words(name: str) -> None:
     assert WORDS[name][1](_reported(CASES[name])), WORDS[name][0]
 
 
-def test_of_another_accounts_secret_both_readings_are_named() -> None:
+def test_both_readings_of_another_accounts_secret_are_named() -> None:
     (found,) = examine(world(CASES["another-accounts"]).facts()).findings
     assert "444455556666" in found.remedy.text
     assert "If the secret is called app-docker, the ARN lacks its suffix" in found.remedy.text

@@ -48,7 +48,7 @@ def test_an_answer_is_about_everything_that_the_pull_touches() -> None:
     )
 
 
-def test_what_is_not_found_is_named_as_the_task_definition_names_it() -> None:
+def test_a_missing_secret_is_named_as_in_the_task_definition() -> None:
     facts = replace(world(container("registry/gone")).facts(), role=denied())
     subject = subject_of(facts, facts.task_definition.containers[0])
     assert (subject.secret, subject.role, subject.key) == (
@@ -82,7 +82,7 @@ def test_a_reference_is_shown_as_it_is(reference: str | None, shown: str | None)
     assert shown_reference(task_definition(container(reference)).containers[0]) == shown
 
 
-def test_a_malformed_reference_that_looks_like_a_token_is_not_shown() -> None:
+def test_a_malformed_reference_that_resembles_a_token_is_not_shown() -> None:
     token = "ghp_" + "a1B2" * 9
     assert token not in (shown_reference(task_definition(container(token)).containers[0]) or "")
 
@@ -137,7 +137,7 @@ def test_a_value_is_stored_in_the_primary(own: Secret, primary: str, where: str)
     assert primary in (remedy.snippet or "")
 
 
-def test_what_was_not_read_or_not_asked_keeps_its_reason() -> None:
+def test_an_unread_or_unasked_fact_keeps_its_reason() -> None:
     subject = Subject(task_definition="web:7")
     unread = denied("secretsmanager:DescribeSecret")
     unsure = unreadable(subject, "The secret", unread)

@@ -161,7 +161,7 @@ def test_a_task_that_is_about_to_pull_proves_nothing() -> None:
     assert isinstance(asked(world(anonymous=REFUSED, login=TAKEN, running=waiting)), Failed)
 
 
-def test_where_it_cannot_be_read_what_runs_it_is_unknown() -> None:
+def test_the_answer_is_unknown_if_its_services_and_tasks_cannot_be_read() -> None:
     unread = {"usage": denied("ecs:ListTasks")}
     assert isinstance(asked(world(anonymous=REFUSED, login=TAKEN, unreadable=unread)), Unsure)
     assert isinstance(asked(world(anonymous=REFUSED, login=REFUSED, unreadable=unread)), Skipped)

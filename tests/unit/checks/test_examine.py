@@ -67,7 +67,7 @@ def test_an_answer_decides_severity_and_status() -> None:
     assert [(each.severity, each.status) for each in found] == [("error", "fail"), ("warning", "unknown")]
 
 
-def test_what_passed_and_what_is_inapplicable_would_end_findings() -> None:
+def test_passed_and_inapplicable_checks_would_end_findings() -> None:
     checks = (check(MALFORMED, Passed(subject=APP), Inapplicable(subject=SIDE)),)
     examined = examine(FACTS, checks)
     described = finding_id(MALFORMED, Subject(task_definition=APP.task_definition))
@@ -80,7 +80,7 @@ def test_a_proof_keeps_its_time() -> None:
     assert examine(FACTS, checks).proved_at == {finding_id(MALFORMED, APP): NOW}
 
 
-def test_what_was_not_read_is_kept_with_the_call_that_was_denied_first() -> None:
+def test_an_unread_fact_is_kept_with_the_call_that_was_denied_first() -> None:
     examined = examine(FACTS, (check(MALFORMED, unsure(unread=(THROTTLED, DENIED))),))
     assert examined.unread == {finding_id(MALFORMED, APP): (THROTTLED, DENIED)}
     assert examined.findings[0].unread == "secretsmanager:DescribeSecret denied"
@@ -104,7 +104,7 @@ MOOT: dict[str, tuple[Answer, Answer, bool]] = {
 
 
 @pytest.mark.parametrize(("earlier", "later", "left_out"), MOOT.values(), ids=MOOT)
-def test_what_another_finding_explains_is_left_to_it(earlier: Answer, later: Answer, left_out: bool) -> None:
+def test_a_question_that_another_finding_explains_is_left_to_it(earlier: Answer, later: Answer, left_out: bool) -> None:
     checks = (
         check("secret-no-current-version", earlier),
         check(VALUE, later, moot_after=("secret-no-current-version",)),

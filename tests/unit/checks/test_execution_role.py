@@ -17,7 +17,7 @@ SECRET = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:registry/hub-A
         ("not a role", "has a character in its resource that no resource name may have"),
     ],
 )
-def test_a_text_that_names_no_role_is_said_to_be_so_and_not_looked_up(tmp_path: Path, role: str, reason: str) -> None:
+def test_a_text_that_names_no_role_is_reported_and_not_looked_up(tmp_path: Path, role: str, reason: str) -> None:
     definition = tmp_path / "web.json"
     container = {
         "name": "web",

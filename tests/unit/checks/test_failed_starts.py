@@ -123,7 +123,7 @@ OF_THE_ROLE = {"role-credentials", "credentials-denied", "decrypt-denied", "cred
 @pytest.mark.parametrize(
     "kind", [kind for kind in TEXTS if kind not in {"ecr-authorization", "secret-injection", "unknown"}]
 )
-def test_the_fix_is_that_of_another_role_only_where_the_cause_lies_in_the_role(kind: str) -> None:
+def test_the_fix_is_that_of_another_role_only_if_the_fault_is_in_the_role(kind: str) -> None:
     for text in (each for each in TEXTS[kind] if diagnose(each).role is None):
         (finding,) = findings(reason=text, execution_role=str(OTHER))
         used = re.search("The task used the role that .*, (.*): it is not", finding.cause)
@@ -232,7 +232,7 @@ def test_a_fault_of_the_host_is_one_for_all_families(reason: str, scope: str) ->
     assert finding.scope == scope
 
 
-def test_a_cause_without_a_check_brings_its_own_fix() -> None:
+def test_a_reason_without_a_check_brings_its_own_fix() -> None:
     (finding,) = findings(reason="CannotPullContainerError: no space left on device")
     assert finding.remedy.text.startswith("On Fargate set ephemeralStorage")
 

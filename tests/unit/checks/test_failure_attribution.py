@@ -105,7 +105,7 @@ def test_a_warning_explains_no_start_that_failed(world: World, reason: str, warn
 
 
 @pytest.mark.parametrize("reason", [NO_RIGHT, REFUSED, UNSAID])
-def test_where_all_is_fine_it_is_said_what_is_ruled_out(reason: str) -> None:
+def test_the_checks_that_are_ruled_out_are_named_if_all_is_fine(reason: str) -> None:
     finding, others = start_failed(WORLD, reason, "ok")
     assert others == []
     ruled_out = finding.remedy.text.partition("Ruled out, since it is in order now: ")[2].partition(".")[0]
@@ -136,13 +136,13 @@ NO_CHECK_BEARS_ON_IT = (
 
 @pytest.mark.parametrize("world", [WORLD, BROKEN, UNREAD], ids=["fine", "broken", "unread"])
 @pytest.mark.parametrize("reason", NO_CHECK_BEARS_ON_IT)
-def test_what_no_check_bears_on_has_its_own_fix_alone(reason: str, world: World) -> None:
+def test_a_reason_without_a_check_has_only_its_own_fix(reason: str, world: World) -> None:
     finding, _ = start_failed(world, reason)
     assert finding.remedy.text == explain(reason).how_to_fix
     assert finding.part_of == ""
 
 
-def test_what_the_registry_answers_says_nothing_about_a_secret_that_was_not_read() -> None:
+def test_the_registrys_answer_does_not_cover_a_secret_that_was_not_read() -> None:
     finding, _ = start_failed(WORLD, NO_RIGHT, "ok")
     assert "From Pullguard's network" not in finding.remedy.text
 
@@ -154,14 +154,14 @@ def test_checks_that_do_not_bear_on_it_rule_nothing_out(reason: str) -> None:
 
 
 @pytest.mark.parametrize("reason", [REFUSED, TOO_MANY, TIMED_OUT])
-def test_what_was_asked_from_another_network_is_not_ruled_out(reason: str) -> None:
+def test_a_check_made_from_another_network_is_not_ruled_out(reason: str) -> None:
     finding, _ = start_failed(WORLD, reason, "ok")
     assert "registry-unreachable" not in finding.remedy.text
     assert "registry-rate-limited" not in finding.remedy.text
     assert "From Pullguard's network the registry answers" in finding.remedy.text
 
 
-def test_what_was_not_looked_at_is_not_ruled_out() -> None:
+def test_an_unchecked_question_is_not_ruled_out() -> None:
     finding, _ = start_failed(WORLD, REFUSED)
     ruled_out, _, not_asked = finding.remedy.text.partition("Not checked: ")
     assert "credentials-rejected" not in ruled_out
@@ -169,7 +169,7 @@ def test_what_was_not_looked_at_is_not_ruled_out() -> None:
     assert "VerifyCredentials=true" in not_asked
 
 
-def test_what_could_not_be_told_is_not_ruled_out() -> None:
+def test_an_undetermined_question_is_not_ruled_out() -> None:
     finding, _ = start_failed(UNREAD, NO_RIGHT, "ok")
     ruled_out, _, not_reported = finding.remedy.text.partition("Could not be determined: ")
     assert "secret-access-missing" not in ruled_out

@@ -37,7 +37,7 @@ def test_each_thing_is_asked_for_and_nothing_else() -> None:
     assert Counter(kind for kind, _ in set(here.asked)) == {"task-definition": 1, "role": 1, "secret": 2}
 
 
-def test_where_it_runs_is_asked_on_demand() -> None:
+def test_its_services_and_tasks_are_read_on_demand() -> None:
     assert not isinstance(facts(world(container(GHCR))).usage, Usage)
     assert isinstance(facts(world(container(GHCR)), usage=True).usage, Usage)
 
@@ -107,7 +107,7 @@ def test_a_secret_that_cannot_be_read_has_none() -> None:
     assert (found.namesakes, found.replacements) == ({}, {})
 
 
-def test_where_a_secret_has_the_whole_name_no_replacement_is_asked_for() -> None:
+def test_no_replacement_is_searched_for_if_a_secret_has_the_whole_name() -> None:
     found = facts(world(container(str(ENDS_SO.arn)[:-7])))
     assert (found.namesakes, found.replacements) == ({str(ENDS_SO.arn)[:-7]: ENDS_SO}, {})
 
@@ -136,16 +136,16 @@ class Listing(World):
         return tuple(replace(each, key=None) for each in self.secrets)
 
 
-def test_what_may_be_missing_is_described_with_its_key() -> None:
+def test_a_secret_that_may_be_missing_is_described_with_its_key() -> None:
     here = Listing((task_definition(container()),), (role(),), (KEYED,))
     assert facts(here).registry_secrets == (KEYED,)
 
 
-def test_where_the_list_cannot_be_read_it_is_said_so() -> None:
+def test_an_unreadable_list_is_reported_as_such() -> None:
     assert isinstance(facts(world(container(), unreadable={"registry-secrets": denied()})).registry_secrets, Unreadable)
 
 
-def test_where_one_of_the_list_cannot_be_read_it_is_said_so() -> None:
+def test_an_unreadable_member_of_the_list_is_reported_as_such() -> None:
     here = Listing((task_definition(container()),), (role(),), (GHCR, HUB), unreadable={str(GHCR.arn): denied()})
     assert isinstance(facts(here).registry_secrets, Unreadable)
     here.unreadable = {str(HUB.arn): denied()}  # of another registry

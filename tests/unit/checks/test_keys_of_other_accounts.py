@@ -56,7 +56,7 @@ def test_a_key_lies_in_the_partition_and_region_of_its_secret() -> None:
     ["", "alias/", "a b", "*", f"arn:aws:kms:{REGION}::alias/x", f"arn:aws:kms::{THEIRS}:key/{KEY_ID}",
      f"arn:aws:iam::{THEIRS}:role/x", f"arn:aws:kms:{REGION}:{THEIRS}:replicate-key/x"],
 )  # fmt: skip
-def test_what_cannot_be_placed_is_no_key(text: str) -> None:
+def test_a_text_without_a_region_or_account_is_no_key(text: str) -> None:
     with pytest.raises(Malformed):
         key_beside(text, THEIR_SECRET)
 
@@ -186,9 +186,7 @@ def test_a_key_that_is_not_answered_is_a_fact(aws: Answering, code: str, kind: t
         ("AccessDeniedException", "organizations:DescribeOrganization"),
     ],
 )
-def test_the_organization_is_read_or_there_is_none_or_that_is_not_known(
-    aws: Answering, code: str | None, expected: object
-) -> None:
+def test_the_organization_is_read_or_absent_or_unknown(aws: Answering, code: str | None, expected: object) -> None:
     if code is None:
         aws.on("organizations").add_response("describe_organization", {"Organization": {"Id": "o-example123"}})
     else:
@@ -238,7 +236,7 @@ def findings(here: World) -> dict[str, Finding]:
     return {each.check: each for each in examine(here.facts()).findings}
 
 
-def test_where_all_but_the_key_policy_allows_the_question_goes_to_the_keys_account() -> None:
+def test_a_pull_that_only_the_key_policy_does_not_allow_is_a_question_for_the_keys_account() -> None:
     done = examine(world(their_secret(), READS, DECRYPTS).facts())
     assert done.findings == ()
     (question,) = (each for each in done.not_checked if each.check == "decrypt-access-denied")
@@ -259,13 +257,13 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("its_key", REFUSED.values(), ids=REFUSED)
-def test_what_aws_refused_to_tell_of_another_accounts_key_is_unknown(its_key: Lookup[Key]) -> None:
+def test_a_denied_read_of_another_accounts_key_is_unknown(its_key: Lookup[Key]) -> None:
     done = examine(world(their_secret(its_key), READS, DECRYPTS).facts())
     assert {each.status for each in done.findings} == {"unknown"}
     assert not [each for each in done.not_checked if each.check.startswith("decrypt")]
 
 
-def test_what_was_not_asked_about_a_key_of_ones_own_is_unknown() -> None:
+def test_an_unread_fact_about_a_key_of_ones_own_account_is_unknown() -> None:
     own = secret(key=key(policy=NOT_ASKED))
     assert findings(world(own, {**READS, "Resource": "*"}, {**DECRYPTS, "Resource": "*"}))
 
@@ -277,7 +275,7 @@ def test_nothing_is_asked_of_a_key_that_cannot_be_used_anyway(state: str) -> Non
     assert not [each for each in done.not_checked if each.check.startswith("decrypt")]
 
 
-def test_what_the_role_itself_lacks_is_wrong_whatever_the_key_policy_says() -> None:
+def test_a_right_that_the_role_itself_lacks_fails_whatever_the_key_policy_says() -> None:
     here = world(their_secret(), READS)
     found = findings(here)["decrypt-access-missing"]
     assert (found.status, found.remedy.action) == ("fail", "none")
@@ -308,7 +306,7 @@ def test_a_grant_made_by_our_account_is_enough() -> None:
     assert "decrypt-access-missing" not in found
 
 
-def test_of_a_denied_read_of_another_accounts_key_both_accounts_are_named() -> None:
+def test_a_denied_read_of_another_accounts_key_names_both_accounts() -> None:
     unread = denied("kms:DescribeKey", THEIR_KEY)
     remedy = findings(world(their_secret(unread), READS, DECRYPTS))["key-unusable"].remedy
     assert "kms:DescribeKey" in remedy.text

@@ -145,7 +145,7 @@ def test_any_key_of_the_current_version_opens_it(its: Secret, keys: tuple[Key, .
     assert sorted(found(its, *keys)) == expected
 
 
-def test_what_the_next_version_lacks_leaves_the_pull_passing() -> None:
+def test_a_right_that_only_the_next_version_needs_leaves_the_pull_passing() -> None:
     facts = world(under(NEW, OLD, NEW), OLD).facts()
     (pull,) = pulls_of(facts)
     verdicts = {step.gate: step.verdict for step in pull.steps}
@@ -172,7 +172,7 @@ def test_a_grant_is_for_the_key_that_opens_this_version_and_the_next() -> None:
 @pytest.mark.parametrize(
     ("its", "keys"),
     [(under(NEW, OLD), (NEW,)), (under(None, OLD), ()), (under(THEIR_KEY, None, **SHARED), (THEIR_KEY,))],
-    ids=["to-another-key", "to-the-default", "of-another-account"],
+    ids=["to-another-key", "to-the-default", "another-account"],
 )
 def test_a_version_that_was_not_encrypted_anew_is_stored_again(its: Secret, keys: tuple[Key, ...]) -> None:
     finding = only(its, *keys)
@@ -193,20 +193,20 @@ def test_no_command_is_offered_where_the_owner_said_no() -> None:
     assert "kms:Decrypt" not in (only(its).remedy.snippet or "")
 
 
-def test_what_makes_the_keys_of_a_version_known_is_said() -> None:
+def test_the_remedy_names_the_call_that_makes_the_keys_of_a_version_known() -> None:
     its = secret(current_keys=denied("secretsmanager:ListSecretVersionIds", str(secret_arn())))
     findings = examine(world(its).facts()).findings
     assert all(f"secretsmanager:ListSecretVersionIds on {secret_arn()}" in each.remedy.text for each in findings)
 
 
-def test_what_could_not_be_verified_of_the_next_version_is_no_doubt_about_this_one() -> None:
+def test_an_unverified_next_version_is_no_doubt_about_this_one() -> None:
     its = under(denied("kms:DescribeKey", NEW_ARN), OLD)
     assert all("next version" in each.cause for each in examine(world(its, OLD).facts()).findings)
     (pull,) = pulls_of(world(its, OLD).facts())
     assert {step.verdict for step in pull.steps if step.gate in ("key", "decrypt")} == {"pass"}
 
 
-def test_a_change_of_either_key_concerns_the_task_definition() -> None:
+def test_a_change_of_either_key_affects_the_task_definition() -> None:
     assert {OLD_ARN, NEW_ARN} <= references_of(world(under(NEW, OLD, NEW), NEW).facts())
 
 

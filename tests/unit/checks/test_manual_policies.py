@@ -45,7 +45,7 @@ def test_everything_that_a_policy_says_is_kept(present: Any) -> None:
     assert pasted(present, reads("web")) == policy(ADMIN, reads("web"), Id="key")
 
 
-def test_where_there_is_no_policy_there_is_one() -> None:
+def test_a_missing_policy_is_created() -> None:
     assert pasted(None, reads("web")) == policy(reads("web"))
 
 
@@ -57,7 +57,7 @@ def test_two_pastes_hold_and_a_third_adds_nothing() -> None:
     assert again == policy(ADMIN, reads("api"), reads("web"))
 
 
-def test_what_is_added_bears_no_sid_that_another_statement_may_have() -> None:
+def test_an_added_statement_has_no_sid_that_another_one_may_have() -> None:
     assert pasted(policy(ADMIN), {**reads("web"), "Sid": "Admin"}) == policy(ADMIN, reads("web"))
 
 
@@ -93,7 +93,7 @@ def test_no_other_principal_counts_as_deleted(text: Any) -> None:
 
 
 @pytest.mark.parametrize("document", [None, "no JSON", {}, policy("no statement"), policy(to(None))])
-def test_what_is_no_policy_names_nobody(document: Any) -> None:
+def test_a_value_that_is_no_policy_names_no_principal(document: Any) -> None:
     assert deleted_principals(document) == ()
 
 

@@ -93,7 +93,7 @@ NOT_OFFERED: dict[str, tuple[object, tuple[Secret, ...]]] = {
 
 
 @pytest.mark.parametrize(("reference", "secrets"), NOT_OFFERED.values(), ids=NOT_OFFERED)
-def test_what_would_not_do_is_not_offered(reference: object, secrets: tuple[Secret, ...]) -> None:
+def test_an_unsuitable_secret_is_not_offered(reference: object, secrets: tuple[Secret, ...]) -> None:
     finding = not_found(reference, *secrets)
     assert "Did you mean" not in finding.remedy.text
     assert "repositoryCredentials" not in (finding.remedy.snippet or "")
@@ -165,7 +165,7 @@ def test_the_deployed_stack_names_no_secret_that_is_not_opted_in_and_says_who_do
     )
 
 
-def test_where_people_may_not_list_secrets_nothing_is_said() -> None:
+def test_no_names_are_suggested_if_people_may_not_list_secrets() -> None:
     remedy = not_found(
         MISSPELT, WEB, lists_all=True, unreadable={"every-secret": denied(), "registry-secrets": denied()}
     )
@@ -207,7 +207,7 @@ def test_one_that_was_opted_in_when_it_was_listed_only_is_not_offered() -> None:
     assert "Did you mean" not in only_finding(world).remedy.text
 
 
-def test_where_secrets_may_not_be_listed_nothing_is_offered_and_nothing_is_unknown() -> None:
+def test_nothing_is_offered_and_nothing_unknown_if_secrets_may_not_be_listed() -> None:
     unreadable = {"registry-secrets": denied()}
     assert "Did you mean" not in not_found(MISSPELT, WEB, unreadable=unreadable).remedy.text
 
@@ -264,7 +264,7 @@ def test_who_may_not_list_roles_says_who_may() -> None:
     assert "aws iam create-role" in (remedy.snippet or "")
 
 
-def test_where_the_list_is_denied_nothing_is_said() -> None:
+def test_no_names_are_suggested_if_the_list_is_denied() -> None:
     assert "similar" not in gone("web-exectuion", listed=denied("iam:GetAccountAuthorizationDetails")).remedy.text
 
 
@@ -292,7 +292,7 @@ def test_a_misspelt_image_is_corrected_in_the_next_revision() -> None:
     assert remedy.snippet == f'"image": "ghcr.io/acme/web:1@sha256:{"0" * 64}"'
 
 
-def test_of_two_private_hosts_neither_is_written_for_people() -> None:
+def test_neither_of_two_private_hosts_is_written_for_people() -> None:
     remedy = mismatch("registry.exmaple.com/web", "registry.example.com").remedy
     assert "Did you mean registry.example.com in the image, or registry.exmaple.com in the tag" in remedy.text
     assert remedy.snippet is None
@@ -307,7 +307,7 @@ def test_of_two_private_hosts_neither_is_written_for_people() -> None:
         ("artifactory.acme.com/web", "artifactory.acme.io", "Did you mean artifactory.acme.io in the image, or", None),
         ("quay.io/acme/web:1", "quay.acme", "Did you mean quay.acme in the image, or quay.io in the tag", None),
     ],
-    ids=["cut-off", "another-ending", "docker-hub", "of-a-private-host", "of-a-private-host-in-the-tag"],
+    ids=["cut-off", "another-ending", "docker-hub", "a-private-host", "a-private-host-in-the-tag"],
 )
 def test_another_ending_of_a_host_is_named_and_gets_no_credentials(
     image: str, tag: str, said: str, snippet: str | None

@@ -70,7 +70,7 @@ EXPLAINED: dict[str, tuple[tuple[Secret, Any], str]] = {
 
 
 @pytest.mark.parametrize(("its", "check"), EXPLAINED.values(), ids=EXPLAINED)
-def test_what_another_finding_explains_is_left_to_it(its: tuple[Secret, Any], check: str) -> None:
+def test_a_question_that_another_finding_explains_is_left_to_it(its: tuple[Secret, Any], check: str) -> None:
     findings, not_checked = reported(*its)
     assert findings == {(check, "fail")}
     assert not not_checked & {"credentials-rejected", "secret-value-malformed"}
@@ -102,7 +102,7 @@ STANDS_BY_ITSELF: dict[str, tuple[tuple[Secret, Any], set[tuple[str, str]]]] = {
 
 
 @pytest.mark.parametrize(("its", "expected"), STANDS_BY_ITSELF.values(), ids=STANDS_BY_ITSELF)
-def test_what_nothing_explains_stays_unknown(its: tuple[Secret, Any], expected: set[tuple[str, str]]) -> None:
+def test_an_unexplained_question_stays_unknown(its: tuple[Secret, Any], expected: set[tuple[str, str]]) -> None:
     findings, _ = reported(*its)
     assert findings == expected
 
@@ -158,7 +158,7 @@ def test_another_containers_finding_explains_nothing() -> None:
     assert found == {("key-unusable", "a", "fail"), ("secret-value-malformed", "b", "unknown")}
 
 
-def test_what_is_left_to_a_finding_is_neither_passed_nor_counted() -> None:
+def test_a_question_that_is_left_to_a_finding_is_neither_passed_nor_counted() -> None:
     its, _ = of(key=DISABLED, value=unread())
     facts = World((task_definition(container(its)),), (role(reads=[its]),), (its,)).facts()
     examined = examine(facts)

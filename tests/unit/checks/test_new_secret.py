@@ -50,13 +50,13 @@ def test_it_is_opted_in_for_the_hosts_of_all_images_that_name_it() -> None:
     assert future_of(given, reference(given)).tags == {REGISTRY_TAG: "ghcr.io quay.io"}
 
 
-def test_where_containers_run_under_the_role_it_is_named() -> None:
+def test_a_role_under_which_containers_run_is_named() -> None:
     shared = str(role().arn)
     given = facts(container(GONE), task_role=shared)
     assert future_of(given, reference(given)).tags == {REGISTRY_TAG: "ghcr.io", ROLES_TAG: "web-execution"}
 
 
-def test_an_image_that_is_none_opts_nothing_in() -> None:
+def test_an_invalid_image_opts_nothing_in() -> None:
     given = facts(container(GONE, image="not an image"))
     assert future_of(given, reference(given)).tags == {}
 

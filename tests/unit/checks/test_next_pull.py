@@ -40,7 +40,7 @@ SAID: dict[str, tuple[Lookup[Usage], str]] = {
 
 
 @pytest.mark.parametrize(("usage", "said"), SAID.values(), ids=SAID)
-def test_what_is_said(usage: Lookup[Usage], said: str) -> None:
+def test_each_usage_has_its_sentence(usage: Lookup[Usage], said: str) -> None:
     assert next_pulls(usage) == said
 
 

@@ -33,12 +33,12 @@ def test_an_older_one_makes_way_for_the_newest() -> None:
     )
 
 
-def test_where_our_own_revision_has_taken_its_place_the_plan_stands() -> None:
+def test_the_plan_is_kept_if_our_own_revision_has_taken_its_place() -> None:
     newest = revision_arn(revision=8)
     assert stale(Usage(newest=False, latest=newest, successor=newest)).remedy.action == "reregister"
 
 
-def test_what_works_is_left_alone_and_said_to_be() -> None:
+def test_a_working_reference_is_left_alone_with_a_remark() -> None:
     world = World((task_definition(container(NEW.name)),), (role(reads=(NEW,)),), (NEW,))
     (finding,) = examine(replace(world.facts(), usage=Usage(newest=True))).findings
     assert (finding.check, finding.severity, finding.remedy.action) == (

@@ -153,7 +153,7 @@ SCOPES: dict[str, tuple[str, str]] = {
 
 
 @pytest.mark.parametrize(("text", "scope"), SCOPES.values(), ids=SCOPES)
-def test_what_several_families_share_is_the_scope(text: str, scope: str) -> None:
+def test_the_thing_that_several_families_share_is_the_scope(text: str, scope: str) -> None:
     assert failed(START, facts(using(failed_starts=(start(text, minutes=1),)))).scope == scope
 
 

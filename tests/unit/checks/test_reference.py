@@ -107,7 +107,7 @@ def test_a_stale_reference_is_registered_again_with_the_new_arn() -> None:
     assert FULL in (answer.remedy.snippet or "")
 
 
-def test_credentials_of_an_ecr_image_are_taken_away() -> None:
+def test_credentials_of_an_ecr_image_are_removed() -> None:
     (answer,) = answers("credentials-on-ecr-image", facts(container(OWN, image=ECR)))
     assert answer == failed("credentials-on-ecr-image", facts(container(OWN, image=ECR)))
     assert failed("credentials-on-ecr-image", facts(container(OWN, image=ECR))).remedy.action == "reregister"

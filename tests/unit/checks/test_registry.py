@@ -172,7 +172,7 @@ def test_nothing_is_said_in_the_seconds_between_the_registry_and_the_secret(
     ],
     ids=["a quarter of an hour ago", "it failed", "not by rotation"],
 )
-def test_a_rotation_that_stopped_halfway_is_told_with_the_command_that_ends_it(
+def test_a_rotation_that_stopped_halfway_is_reported_with_the_command_that_ends_it(
     secret: Secret, ends: dict[Arn, RotationEnd]
 ) -> None:
     about = replace(facts(HALFWAY, secret=secret), rotation_ends=ends)
@@ -183,7 +183,7 @@ def test_a_rotation_that_stopped_halfway_is_told_with_the_command_that_ends_it(
     assert "--move-to-version-id v2 --remove-from-version-id v1" in failed.remedy.snippet
 
 
-def test_both_refused_is_told_as_any_refusal() -> None:
+def test_refusal_of_both_versions_is_reported_as_any_refusal() -> None:
     found = Verification(answer="rejected", pending="rejected")
     (failed,) = CHECKS[0].ask(facts(found, secret=BEGUN))
     assert isinstance(failed, Failed)
@@ -257,8 +257,8 @@ def test_the_checks_are_those_of_the_catalogue() -> None:
     ]
 
 
-@pytest.mark.parametrize("found", [None, NotAsked(why="w", switch="s")], ids=["absent", "not-looked"])
-def test_what_was_not_verified_is_counted_once_with_how_to_switch_it_on(found: NotAsked | None) -> None:
+@pytest.mark.parametrize("found", [None, NotAsked(why="w", switch="s")], ids=["absent", "not-verified"])
+def test_an_unverified_question_is_counted_once_with_how_to_switch_it_on(found: NotAsked | None) -> None:
     given = [answer for check in CHECKS for answer in check.ask(facts(found))]
     (skipped,) = given
     assert isinstance(skipped, Skipped)
@@ -278,7 +278,7 @@ def test_what_was_not_verified_is_counted_once_with_how_to_switch_it_on(found: N
     ],
     ids=["ecr", "no-credentials", "secret-gone", "secret-denied", "secret-deleted", "value-gone", "value-denied"],
 )
-def test_nothing_is_said_where_an_earlier_gate_tells_of_it(about: Facts) -> None:
+def test_a_question_that_an_earlier_gate_answers_is_not_repeated(about: Facts) -> None:
     assert answers(about) == {}
 
 

@@ -105,7 +105,7 @@ def test_no_command_grants_what_an_owner_said_no_to(image: str, tags: dict[str, 
     assert why in finding.remedy.text
 
 
-def test_what_no_command_opens_is_said() -> None:
+def test_a_denial_that_no_command_removes_is_named() -> None:
     denied = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]}
     policies = (NamedPolicy(name="no", document=denied),)
     finding = found("reference-stale", roles=(role(inline_policies=policies),))
@@ -135,7 +135,7 @@ def test_a_closed_key_is_opened_by_its_policy_alone() -> None:
     assert operations_of(finding) == ["get-key-policy", "put-key-policy"]
 
 
-def test_what_no_shell_takes_is_in_the_text() -> None:
+def test_a_policy_that_no_shell_accepts_is_in_the_text() -> None:
     finding = found("reference-stale", roles=(role(boundary=OF_AWS),))
     assert operations_of(finding) == ["put-role-policy"]
     assert '`{"Statement":[{"Action":"secretsmanager:GetSecretValue"' in finding.remedy.text
@@ -220,7 +220,7 @@ def test_a_role_that_exists_meanwhile_is_kept() -> None:
     assert finding.remedy.commands.startswith("{ aws iam get-role --role-name web-execution 2>/dev/null || aws iam cre")
 
 
-def test_what_a_role_reads_does_not_bear_on_the_names_of_its_policies() -> None:
+def test_the_secrets_that_a_role_reads_do_not_affect_the_names_of_its_policies() -> None:
     """Several families share a role that is gone: the policy of one is not written over another's."""
     other = secret("registry/other")
     one = found("execution-role-not-found", reference=NEW)
@@ -338,7 +338,7 @@ def test_a_secret_comes_back_for_the_registries_of_its_images() -> None:
     assert "prints" not in three.remedy.text, "a name goes on naming it"
 
 
-def test_where_containers_run_under_the_role_the_tag_names_it() -> None:
+def test_the_tag_names_a_role_under_which_containers_run() -> None:
     definition = task_definition(container(OLD))
     raw = {**definition.raw, "taskRoleArn": definition.execution_role}
     facts = World((replace(definition, raw=raw),), (role(),), ()).facts()
@@ -371,9 +371,9 @@ def test_a_secret_comes_back_under_the_key_that_it_was_granted_with(roles: tuple
 @pytest.mark.parametrize(
     "records",
     [{}, {secret_arn("registry/other", "OldOld"): key().arn}, {OLD: None}],
-    ids=["no record", "of another secret", "without a key"],
+    ids=["no record", "a record of another secret", "without a key"],
 )
-def test_a_key_that_nobody_knows_is_not_named(records: Any) -> None:
+def test_an_unknown_key_is_not_named(records: Any) -> None:
     finding = found("secret-not-found", secrets=(), roles=(role(),), granted_keys=records)
     assert "--kms-key-id" not in finding.remedy.commands
 
@@ -420,7 +420,7 @@ def test_a_trust_that_has_no_room_gives_the_statement_alone() -> None:
         ("arn:aws:iam::aws:policy/ReadOnlyAccess", CLOSED, False),
         (f"arn:aws:iam::{ACCOUNT}:policy/limit", {**CLOSED, "Statement": [LONG]}, False),
     ],
-    ids=["of the account", "of AWS", "too long"],
+    ids=["own policy", "AWS policy", "too long"],
 )
 def test_a_boundary_is_widened_where_that_is_possible(arn: str, document: Any, is_command: bool) -> None:
     bounds = NamedPolicy(name="limit", document=document, arn=arn)

@@ -88,7 +88,7 @@ def test_a_boundary_is_widened_by_a_new_version() -> None:
     [
         pytest.param(role(boundary=denied("iam:GetPolicyVersion")), id="not-read"),
         pytest.param(bounded(arn=None), id="without-an-arn"),
-        pytest.param(bounded(arn="arn:aws:iam::aws:policy/PowerUserAccess"), id="of-aws"),
+        pytest.param(bounded(arn="arn:aws:iam::aws:policy/PowerUserAccess"), id="an-aws-policy"),
         pytest.param(bounded("{"), id="malformed"),
         pytest.param(
             bounded({"Version": "2012-10-17", "Statement": [{"Sid": "x" * 6_100, "Effect": "Allow"}]}), id="full"

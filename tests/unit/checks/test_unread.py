@@ -96,7 +96,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("world", REFUSED.values(), ids=REFUSED)
-def test_what_aws_refused_is_never_a_matter_of_permissions(world: World) -> None:
+def test_a_call_that_aws_refused_is_never_a_matter_of_permissions(world: World) -> None:
     found = [each for each in findings(world) if each.status == "unknown"]
     assert found
     for each in found:

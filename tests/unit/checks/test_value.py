@@ -86,7 +86,7 @@ def test_a_known_form_gets_its_exact_rewrite(value: Any, check: str, rewrite: st
     assert PASSWORD not in repr(finding)
 
 
-def test_what_amazon_ecr_reads_in_its_form_is_left_alone() -> None:
+def test_a_secret_that_amazon_ecr_reads_in_its_form_is_left_alone() -> None:
     value = {"username": "u", "accessToken": PASSWORD}
     (finding,) = found(holding(value, name="ecr-pullthroughcache/hub", key=key(), tags={"pullguard:roles": "web-*"}))
     requests, creates, grants = commands_of(finding.remedy)
@@ -117,11 +117,11 @@ def test_white_space_is_named_and_not_shown() -> None:
     assert PASSWORD not in repr(finding)
 
 
-def test_what_the_registry_accepts_is_not_suspicious() -> None:
+def test_credentials_that_the_registry_accepts_are_not_suspicious() -> None:
     assert found(holding(ODD), ACCEPTED) == ()
 
 
-def test_what_the_registry_refuses_is() -> None:
+def test_credentials_that_the_registry_refuses_are_suspicious() -> None:
     assert {each.check for each in found(holding(ODD), REFUSED)} == {"credentials-rejected", "secret-value-suspicious"}
 
 
@@ -161,7 +161,7 @@ ROTATIONS: dict[str, tuple[Rotation, bool]] = {
 
 
 @pytest.mark.parametrize(("rotation", "fast"), ROTATIONS.values(), ids=ROTATIONS)
-def test_rotation_has_to_be_faster_than_the_password_lives(rotation: Rotation, fast: bool) -> None:
+def test_rotation_has_to_be_faster_than_the_password_expires(rotation: Rotation, fast: bool) -> None:
     checks = [each.check for each in found(holding(TOKEN, rotation=rotation))]
     assert ("credentials-short-lived" in checks) is not fast
 
@@ -258,7 +258,7 @@ def test_the_remedy_of_an_expired_password_ends_the_finding() -> None:
 @pytest.mark.parametrize(
     ("created_at", "verification"), [(NOW, None), (None, ACCEPTED)], ids=["stored after it", "still accepted"]
 )
-def test_where_only_the_tag_is_out_of_date_no_credentials_are_renewed(
+def test_no_credentials_are_renewed_if_only_the_tag_is_out_of_date(
     created_at: datetime | None, verification: Verification | None
 ) -> None:
     own = holding({"username": "u", "password": PASSWORD}, created_at, tags=GONE_BY)
@@ -404,7 +404,7 @@ PASTED = {
 
 
 @pytest.mark.parametrize(("tag", "said"), PASTED.values(), ids=PASTED)
-def test_of_an_unreadable_tag_only_its_hosts_are_repeated(tag: str, said: str) -> None:
+def test_only_the_hosts_of_an_unreadable_tag_are_repeated(tag: str, said: str) -> None:
     (finding,) = found(secret(registry=tag))
     assert finding.check == "registry-tag-unreadable"
     assert finding.evidence == f"tag pullguard:registry is {said}"
