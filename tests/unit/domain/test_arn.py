@@ -74,7 +74,7 @@ def test_an_arn_gives_its_text_back(text: str) -> None:
 
 
 @pytest.mark.parametrize(("text", "why"), BAD_ARNS.values(), ids=BAD_ARNS)
-def test_what_is_no_arn_is_refused_with_the_rule(text: str, why: str) -> None:
+def test_an_invalid_arn_is_refused_with_the_rule(text: str, why: str) -> None:
     with pytest.raises(Malformed, match=re.escape(why)) as malformed:
         Arn.parse(text)
     assert str(malformed.value).isprintable()
@@ -256,14 +256,14 @@ def test_a_suffix_that_reads_as_a_word_may_be_part_of_the_name(text: str, ends_s
 
 
 @pytest.mark.parametrize(("text", "problem"), BAD_REFERENCES.values(), ids=BAD_REFERENCES)
-def test_a_malformed_reference_is_told_with_its_problem(text: str, problem: str) -> None:
+def test_a_malformed_reference_is_described_with_its_problem(text: str, problem: str) -> None:
     reference = parse_reference(text, region=REGION)
     assert isinstance(reference, MalformedReference)
     assert (reference.text, reference.problem, reference.meant) == (text, problem, None)
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES.values(), ids=SUFFIXES)
-def test_a_suffix_is_malformed_and_the_secret_meant_is_told(suffix: str) -> None:
+def test_a_reference_with_a_suffix_is_malformed_and_names_the_secret_meant(suffix: str) -> None:
     reference = parse_reference(f"{SECRET}{suffix}", region=REGION)
     assert isinstance(reference, MalformedReference)
     assert reference.problem == "suffix"
@@ -277,7 +277,7 @@ def test_more_parts_than_a_suffix_has_mean_nothing() -> None:
 
 
 @pytest.mark.parametrize("value", [None, 7, ["registry"], {"a": "b"}], ids=repr)
-def test_what_is_no_text_is_malformed(value: object) -> None:
+def test_a_reference_that_is_not_a_string_is_malformed(value: object) -> None:
     reference = parse_reference(value, region=REGION)
     assert isinstance(reference, MalformedReference)
     assert reference.problem == "not-text"
@@ -317,12 +317,12 @@ def test_credentials_pasted_where_a_secret_is_named_are_not_shown(text: object) 
         ("a b", "a text of 3 characters, which is not shown, since it may hold a secret"),
     ],
 )
-def test_what_is_surely_a_name_is_shown(text: str, shown: str | None) -> None:
+def test_a_certain_name_is_shown(text: str, shown: str | None) -> None:
     assert reported(text) == (shown or f'"{text}"')
 
 
 @given(st.text())
-def test_what_is_told_can_be_printed(text: str) -> None:
+def test_a_reported_reference_is_printable(text: str) -> None:
     assert reported(text).isprintable()
 
 

@@ -70,7 +70,7 @@ REMARKS: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize(("its", "remark"), REMARKS.values(), ids=REMARKS)
-def test_what_to_make_sure_of_before_is_kept(its: dict[str, Any], remark: str) -> None:
+def test_the_remark_that_precedes_the_remedy_is_kept(its: dict[str, Any], remark: str) -> None:
     named = secret(suffix="NewNew", **its)
     world = World((task_definition(container(OLD), tags=BATCH),), (role(),), (named,))
     (found,) = examine(world.facts()).findings
@@ -87,7 +87,7 @@ def test_a_reference_that_is_to_go_is_named() -> None:
     assert "aws batch register-job-definition" in str(found.remedy.snippet)
 
 
-def test_what_only_describing_shows_is_left_out_of_the_file() -> None:
+def test_members_that_only_describing_shows_are_left_out_of_the_file() -> None:
     """The AWS CLI refuses a request with a member that register-job-definition does not know."""
     batch: Any = botocore.session.get_session().get_service_model("batch")
     shown = batch.operation_model("DescribeJobDefinitions").output_shape.members["jobDefinitions"].member
@@ -120,7 +120,7 @@ def test_an_older_revision_is_not_moved_to_a_newer_one() -> None:
     assert "update-service" not in str(found.remedy.snippet)
 
 
-def test_what_only_people_correct_leads_there_too() -> None:
+def test_a_finding_that_only_people_correct_leads_there_too() -> None:
     (found,) = findings(container(NEW), role_name=None)
     assert found.check == "execution-role-missing"
     assert found.remedy.text.startswith("Create an execution role that may read the secret, and register a new job def")

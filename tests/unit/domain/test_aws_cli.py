@@ -38,12 +38,12 @@ JSON = {
 
 
 @pytest.mark.parametrize("value", SHORTHAND.values(), ids=SHORTHAND)
-def test_what_the_shorthand_takes_is_written_in_it(value: str) -> None:
+def test_values_that_the_shorthand_accepts_are_written_in_it(value: str) -> None:
     assert tags_option({"pullguard:roles": value}) == ("--tags", f"Key=pullguard:roles,Value={value}")
 
 
 @pytest.mark.parametrize("value", JSON.values(), ids=JSON)
-def test_what_means_something_in_the_shorthand_is_written_as_json(value: str) -> None:
+def test_values_that_have_a_meaning_in_the_shorthand_are_written_as_json(value: str) -> None:
     option, *texts = tags_option({"pullguard:registry": "ghcr.io", "pullguard:roles": value})
     assert option == "--tags"
     assert [json.loads(text) for text in texts] == [

@@ -61,7 +61,7 @@ SHARED = task_definition(container(GHCR), task_role=str(role().arn))
 
 
 @pytest.mark.parametrize("tag", [None, "*", "api-*"])
-def test_what_containers_could_read_is_granted_to_a_role_that_is_named_and_to_no_other(tag: str | None) -> None:
+def test_a_secret_that_containers_could_read_is_granted_only_to_a_role_that_is_named(tag: str | None) -> None:
     tagged = secret(tags={} if tag is None else {"pullguard:roles": tag})
     facts = replace(CONSENTED, task_definitions=(SHARED,), secrets=(tagged,)).facts()
     assert isinstance(facts.role, Role)
@@ -113,7 +113,7 @@ def test_the_commands_that_opt_a_secret_in_name_each_role_and_undo_no_other() ->
     assert tags == {"pullguard:registry": "ghcr.io", "pullguard:roles": "api-execution web-execution"}
 
 
-def test_where_the_owner_has_named_roles_the_command_opts_in_for_the_registry_alone() -> None:
+def test_the_command_opts_in_for_the_registry_alone_if_the_owner_has_named_roles() -> None:
     tagged = secret(registry=None, tags={"pullguard:roles": "web-*"})
     missing = missing_key(CONSENTED.facts().task_definition.containers[0], tagged, role())
     assert missing is not None
@@ -144,7 +144,7 @@ def test_a_role_without_the_required_boundary_gets_no_grant_and_its_owner_the_co
     assert missing_key(CONSENTED.facts().task_definition.containers[0], GHCR, bounded) is None
 
 
-def test_both_agree() -> None:
+def test_both_owners_consent() -> None:
     assert refused(CONSENTED) is None
 
 
@@ -168,7 +168,7 @@ ALSO_CONSENTED: dict[str, tuple[World, Secret]] = {
 
 
 @pytest.mark.parametrize(("world", "meant"), ALSO_CONSENTED.values(), ids=ALSO_CONSENTED)
-def test_both_agree_too(world: World, meant: Secret) -> None:
+def test_both_owners_consent_to_a_replacement_or_attachment(world: World, meant: Secret) -> None:
     assert refused(world, meant) is None
     untagged = replace(world, secrets=(replace(meant, tags={}),))
     assert refused(untagged) is not None
@@ -183,7 +183,7 @@ def test_the_owner_of_a_role_that_is_gone_or_cannot_be_read_has_not_agreed(world
 
 
 @pytest.mark.parametrize("managed", [True, False])
-def test_where_no_secret_is_concerned_the_roles_owner_is_asked(*, managed: bool) -> None:
+def test_the_roles_owner_is_asked_if_there_is_no_secret(*, managed: bool) -> None:
     facts = replace(CONSENTED, roles=(role(managed=managed),)).facts()
     assert isinstance(facts.role, Role)
     missing = missing_of(facts, facts.task_definition.containers[0], None)
@@ -235,7 +235,7 @@ WHERE: dict[str, Callable[[dict[str, str]], World]] = {
 
 @pytest.mark.parametrize(("value", "observed"), MODES.items())
 @pytest.mark.parametrize("where", WHERE)
-def test_a_mode_tag_ends_consent_on_whatever_it_stands(where: str, value: str, *, observed: bool) -> None:
+def test_a_mode_tag_ends_consent_on_any_of_its_resources(where: str, value: str, *, observed: bool) -> None:
     world = WHERE[where]({"pullguard:mode": value})
     assert ("to observe only" in str(refused(world))) is observed
     if where != "definition":

@@ -25,7 +25,7 @@ ECR_IMAGE, OTHER_IMAGE = parse_images(
 
 
 @pytest.mark.parametrize(("text", "kind"), CASES)
-def test_a_text_is_explained_by_its_cause(text: str, kind: str) -> None:
+def test_a_text_is_explained_by_its_reason(text: str, kind: str) -> None:
     for spelled in (text, text.lower()):
         found = explain(spelled)
         assert (found.kind, found.is_registry_related) == (kind, kind not in NOT_OURS)
@@ -279,12 +279,12 @@ def test_a_registry_text_comes_before_any_other() -> None:
     assert explain(texts).kind == explain(reversed(texts)).kind == "rate-limited"
 
 
-def test_the_cause_comes_before_the_containers_that_were_canceled_for_it() -> None:
+def test_the_reason_comes_before_the_containers_that_were_canceled_for_it() -> None:
     texts = (NAMELESS, TEXTS["pull-denied"][1])
     assert explain(texts).kind == explain(reversed(texts)).kind == "pull-denied"
 
 
-def test_of_a_long_text_the_end_is_read_as_well() -> None:
+def test_the_end_of_a_long_text_is_read_as_well() -> None:
     text = f"{_CANNOT}{'ref pull has been retried; ' * 1000}no space left on device"
     assert explain(text).kind == "disk-full"
 

@@ -66,7 +66,7 @@ def test_a_finding_of_a_later_version_is_read() -> None:
         ({"container": None}, False),
         ({"task_definition": "web:8"}, False),
     ],
-    ids=["what-it-touches", "container", "whole-task-definition", "task-definition"],
+    ids=["the-subject", "container", "whole-task-definition", "task-definition"],
 )
 def test_an_id_depends_on_the_check_the_task_definition_and_the_container(change: dict[str, Any], same: bool) -> None:
     assert (finding_id("a", replace(SUBJECT, **change)) == finding_id("a", SUBJECT)) is same

@@ -91,11 +91,11 @@ def test_credentials_are_hidden(text: str, expected: str) -> None:
         "User: arn:aws:sts::111122223333:assumed-role/web/0a is not authorized to perform: kms:Decrypt",
     ],
 )
-def test_what_happened_is_kept(text: str) -> None:
+def test_the_description_of_the_failure_is_kept(text: str) -> None:
     assert without_credentials(text) == text
 
 
-def test_of_the_known_texts_only_those_with_a_query_change() -> None:
+def test_only_those_of_the_known_texts_that_have_a_query_change() -> None:
     changed = [each for texts in TEXTS.values() for each in texts if without_credentials(each) != each]
     assert changed
     assert all("https://" in each and "?" in each for each in changed)

@@ -121,7 +121,7 @@ def test_an_image_is_read(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", MALFORMED.values(), ids=MALFORMED)
-def test_what_no_runtime_pulls_is_refused(text: str) -> None:
+def test_an_image_that_no_runtime_pulls_is_refused(text: str) -> None:
     with pytest.raises(Malformed) as malformed:
         parse_image(text)
     assert str(malformed.value).startswith("image ")
@@ -165,7 +165,7 @@ def test_a_normal_host_is_its_own_spelling(host: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", " ", "ghcr.io/", "*", "*.ghcr.io", "ghcr.io ghcr.io", "@", "[::1", "a@b.example"])
-def test_what_is_no_host(text: str) -> None:
+def test_an_invalid_host_is_recognized(text: str) -> None:
     assert normal_host(text) is None
 
 

@@ -32,7 +32,7 @@ UNREAD: dict[str, tuple[Unreadable, str, str]] = {
 
 
 @pytest.mark.parametrize(("unread", "words", "brief"), UNREAD.values(), ids=UNREAD)
-def test_what_aws_did_not_answer_names_the_call(unread: Unreadable, words: str, brief: str) -> None:
+def test_an_unanswered_call_is_named(unread: Unreadable, words: str, brief: str) -> None:
     assert (str(unread), unread.brief, explained(unread)) == (words, brief, words)
 
 

@@ -58,7 +58,7 @@ def test_the_likeliest_comes_first_and_equals_in_alphabetical_order() -> None:
     assert nearest(["webx"], ["weba", "webc", "webb", "webd"]) == ("weba", "webb", "webc")
 
 
-def test_of_several_readings_the_nearest_counts() -> None:
+def test_the_nearest_of_several_readings_counts() -> None:
     assert nearest(["app-dockre", "app"], ["app-docker", "apq"]) == ("app-docker",)
     assert nearest(["registry/web-AbCdEf", "registry/web"], ["registry/wbe"]) == ("registry/wbe",)
 

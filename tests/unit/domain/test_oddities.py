@@ -189,7 +189,7 @@ def test_a_placeholder_that_nothing_replaced(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", UNUSUAL)
-def test_what_only_looks_unusual(text: str) -> None:
+def test_a_value_that_is_merely_unusual_is_accepted(text: str) -> None:
     assert oddity_of(text) is None
 
 

@@ -142,7 +142,7 @@ def test_a_role_that_is_the_containers_too_has_to_be_named(tag: str | None, mean
     assert may_be_granted(tagged, role()) is role_may_use(tagged, "web-execution")
 
 
-def test_a_secret_that_the_deployment_leaves_out_is_offered_and_granted_to_nobody() -> None:
+def test_a_secret_that_the_deployment_excludes_is_offered_and_never_granted() -> None:
     outside = secret(outside="registry/*", tags={"pullguard:roles": "web-execution"})
     assert not may_be_granted(outside, role())
     assert secrets_for(parse_image("ghcr.io/acme/web:1"), (outside,)) == ()

@@ -134,7 +134,7 @@ def secret_arn(**changes: str) -> Arn:
         pytest.param(secret_arn(resource="secret:а-AbCdEf"), id="cyrillic"),  # noqa: RUF001
     ],
 )
-def test_what_is_not_the_arn_of_one_secret_is_refused(secret: Arn) -> None:
+def test_only_the_arn_of_one_secret_is_accepted(secret: Arn) -> None:
     with pytest.raises(UnprovedGrant, match="cannot be granted"):
         policy_document([Granted(secret=secret, key=None)])
 
@@ -148,7 +148,7 @@ def test_what_is_not_the_arn_of_one_secret_is_refused(secret: Arn) -> None:
         "arn:aws-cn:kms:cn-north-1:123456789012:key/1",
     ],
 )
-def test_what_is_not_the_arn_of_one_key_is_refused(key: str) -> None:
+def test_only_the_arn_of_one_key_is_accepted(key: str) -> None:
     with pytest.raises(UnprovedGrant):
         policy_document([Granted(secret=SECRET, key=Arn.parse(key))])
 
@@ -171,7 +171,7 @@ def test_another_grant_takes_nothing_away(these: set[Granted], one: Granted) -> 
 
 @settings(deadline=None)
 @given(st.sets(grants(), max_size=12))
-def test_what_is_written_is_read_back(these: set[Granted]) -> None:
+def test_a_written_document_is_read_back(these: set[Granted]) -> None:
     document = policy_document(these)
     assert parse_own(document) == (least(these), ())
     assert parse_own(render(document)) == (least(these), ())
@@ -253,14 +253,14 @@ def condition(**changes: Any) -> dict[str, Any]:
         pytest.param("[]", 0, "not a JSON object", id="list"),
     ],
 )
-def test_what_somebody_else_wrote_is_told_and_not_kept(document: Any, kept: int, reported: str) -> None:
+def test_a_foreign_statement_is_reported_and_not_kept(document: Any, kept: int, reported: str) -> None:
     granted, aliens = parse_own(document)
     assert len(granted) == kept
     assert all(grant.secret == SECRET for grant in granted)
     assert reported in "\n".join(aliens)
 
 
-def test_of_a_key_statement_that_is_not_ours_the_key_is_not_kept() -> None:
+def test_the_key_of_a_foreign_key_statement_is_not_kept() -> None:
     for changed in (condition(kms__ViaService="*"), condition(kms__ViaService=VIA_TWO), {**condition(), "Bool": {}}):
         assert parse_own(edited(1, Condition=changed))[0] == (Granted(secret=SECRET, key=None),)
 
@@ -310,7 +310,7 @@ def test_the_command_survives_a_shell() -> None:
     assert json.loads(words[8]) == ours()
 
 
-def test_a_policy_that_gives_a_member_twice_is_neither_ours_nor_extended() -> None:
+def test_a_policy_with_a_duplicate_member_is_neither_ours_nor_extended() -> None:
     """AWS does not document which of two equal members counts, so our reading may differ from the policy's effect."""
     ours = json.dumps(policy_document((Granted(secret=SECRET, key=None),)))
     twice = ours.replace('"Version":', '"Version": "2008-10-17", "Version":')
@@ -374,7 +374,7 @@ def test_the_statements_of_others_survive_every_rewrite(old: set[Granted], new: 
 
 
 @pytest.mark.parametrize("index", [0, 1])
-def test_of_two_statements_with_one_sid_ours_goes_without(index: int) -> None:
+def test_ours_of_two_statements_with_one_sid_goes_without(index: int) -> None:
     sid = ours()["Statement"][index]["Sid"]
     theirs = {**NOT_OURS, "Sid": sid}
     document = read_own(NAME, statements(theirs)).document([Granted(secret=SECRET, key=KEY)])

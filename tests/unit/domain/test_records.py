@@ -72,7 +72,7 @@ def test_times_and_arns_are_stored_as_text_and_former_names_stay() -> None:
 @pytest.mark.parametrize(
     "more", [{}, {"of_a_later_version": 1}, {"parts": []}], ids=["defaults", "unknown-member", "default-given"]
 )
-def test_what_another_version_wrote_is_read(more: dict[str, Any]) -> None:
+def test_a_record_of_another_version_is_read(more: dict[str, Any]) -> None:
     assert from_record(Kept, {**STORED, **more}) == LEAST
 
 
@@ -102,13 +102,13 @@ def test_a_record_with_a_member_missing_or_of_another_type_is_refused(data: dict
         ({"parts": [{"name": "a", "secret": "?"}]}, "parts.secret"),
     ],
 )
-def test_what_is_no_time_and_no_arn_is_refused(change: dict[str, Any], member: str) -> None:
+def test_invalid_times_and_arns_are_refused(change: dict[str, Any], member: str) -> None:
     with pytest.raises(ValueError, match=f'field "{member}"'):
         from_record(Kept, {**STORED, **change})
 
 
 @pytest.mark.parametrize("data", [None, [], "text", 7])
-def test_what_is_no_object_is_refused(data: Any) -> None:
+def test_a_record_that_is_no_object_is_refused(data: Any) -> None:
     with pytest.raises(ValueError, match="no JSON object"):
         from_record(Kept, data)
 

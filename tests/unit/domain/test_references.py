@@ -75,7 +75,7 @@ def test_a_secret_that_cannot_be_read_is_known_by_what_the_reference_says() -> N
     ],
     ids=["found", "gone", "gone-with-a-path", "none"],
 )
-def test_a_role_is_known_by_its_arn_and_by_the_name_that_iams_events_tell(
+def test_a_role_is_known_by_its_arn_and_by_the_name_in_iams_events(
     named: str | None, roles: Any, expected: set[str]
 ) -> None:
     here = World(task_definitions=(task_definition(role_name=named),), roles=roles)

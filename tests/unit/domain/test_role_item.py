@@ -24,7 +24,7 @@ def test_a_version_is_named_by_its_grants_in_any_order() -> None:
         (SECOND - SHOWS_AFTER, True),
         (-SHOWS_AFTER, False),
     ],
-    ids=["now", "almost-old", "old", "of-a-clock-that-is-ahead", "of-no-real-clock"],
+    ids=["now", "almost-old", "old", "a-clock-that-is-ahead", "an-impossible-clock"],
 )
 def test_a_write_of_the_last_five_minutes_is_recent(age: timedelta, *, recent: bool) -> None:
     assert is_recent(NOW - age, NOW) is recent

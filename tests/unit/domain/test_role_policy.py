@@ -56,7 +56,7 @@ from tests.unit.domain.role_states import (
 @pytest.mark.parametrize(
     ("state", "needs", "change"),
     [
-        pytest.param(shows(), asks({A: WANTED}), expected("put", A, before=(), added=[A]), id="what-is-wanted"),
+        pytest.param(shows(), asks({A: WANTED}), expected("put", A, before=(), added=[A]), id="a-wanted-secret"),
         pytest.param(
             shows(B, records=(record(B),)),
             asks({A: WANTED, B: UNREAD}),
@@ -76,7 +76,7 @@ from tests.unit.domain.role_states import (
             shows(records=(record(A),)),
             asks({A: WANTED}),
             expected("put", A, before=(), added=[A]),
-            id="again-after-somebody-removed-it",
+            id="again-after-a-person-removed-it",
         ),
         pytest.param(
             shows(),
@@ -86,7 +86,7 @@ from tests.unit.domain.role_states import (
         ),
     ],
 )
-def test_what_is_wanted_exists_has_consent_and_is_not_observed_is_added(
+def test_a_wanted_secret_that_exists_has_consent_and_is_not_observed_is_added(
     state: RoleState, needs: Needs, change: RolePolicyChange
 ) -> None:
     assert changed(state, needs) == change
@@ -170,7 +170,7 @@ def test_without_the_secrets_key_nothing_is_added() -> None:
         ),
     ],
 )
-def test_what_is_named_or_unknown_is_kept(state: RoleState, needs: Needs, change: RolePolicyChange) -> None:
+def test_a_named_or_unknown_secret_is_kept(state: RoleState, needs: Needs, change: RolePolicyChange) -> None:
     assert changed(state, needs, ALWAYS) == change
 
 
@@ -202,7 +202,7 @@ def test_the_statements_of_others_stay_in_the_policy_and_are_named() -> None:
         pytest.param(replace(OBSERVED, is_wanted=True, grant=A1), id="another-key"),
     ],
 )
-def test_a_confirmed_grant_under_observe_causes_no_finding_and_no_write(need: Need) -> None:
+def test_a_confirmed_grant_under_observe_leads_to_no_finding_and_no_write(need: Need) -> None:
     state = shows(A, records=(record(A, unneeded=20 * DAY),))
     assert changed(state, asks({A: need}, complete=True), ALWAYS) == expected("nothing", A)
 
@@ -279,7 +279,7 @@ def test_a_grant_that_was_never_confirmed_goes_at_once_without_consent(
             shows(B, records=(record(B),), former=(C,)),
             {B: MISSING, C: NAMED},
             expected("nothing", B),
-            id="what-is-not-ours-does-not-move-and-makes-no-write",
+            id="a-foreign-grant-does-not-move-and-makes-no-write",
         ),
     ],
 )
@@ -375,7 +375,7 @@ def test_a_grant_without_consent_is_not_moved_from_the_former_policy(need: Need)
     ],
     ids=["never", "unneeded", "without-consent", "always"],
 )
-def test_of_two_findings_one_counts_that_the_deployment_revokes_for(
+def test_the_finding_that_the_deployment_revokes_for_counts(
     rules: RevocationRules, finding: Unneeded, reason: str | None
 ) -> None:
     state = shows(A, records=(record(A, age=99 * DAY, unneeded=20 * DAY),))
@@ -383,7 +383,7 @@ def test_of_two_findings_one_counts_that_the_deployment_revokes_for(
     assert (change.unneeded, change.revoked) == ({A.secret: finding}, {A.secret: reason} if reason else {})
 
 
-def test_where_iam_would_refuse_every_write_no_confirmed_grant_is_revoked() -> None:
+def test_no_confirmed_grant_is_revoked_if_iam_would_refuse_every_write() -> None:
     state = shows(A, records=(record(A, age=99 * DAY, unneeded=20 * DAY),))
     needs = replace(asks({A: replace(REFUSED, is_named=False)}, complete=True), is_writable=False)
     change = changed(state, needs, ALWAYS)
@@ -440,7 +440,7 @@ def test_a_grant_is_confirmed_by_a_run_that_finds_it_in_iam_with_consent(
 # --- Explained ---
 
 
-def test_what_a_run_that_died_left_is_not_confirmed_and_goes_without_consent() -> None:
+def test_a_grant_that_a_dead_run_left_is_not_confirmed_and_goes_without_consent() -> None:
     state = shows(A, writes=(write((), (A,), age=6 * MINUTE, outcome="planned"),))
     assert changed(state, asks({A: REFUSED})) == expected("delete", before=(A,), revoked={A: "no consent"})
     assert changed(state, asks({A: NAMED})) == expected("nothing", A, confirmed=[A])

@@ -84,7 +84,7 @@ def tidied(kind: Kind, *after: Granted, before: tuple[Granted, ...], **rest: Any
             shows(A, former=(A, B), records=(record(A),)),
             {A: NAMED},
             tidied("put", B, before=(A, B), confirmed=[A]),
-            id="what-another-stack-granted-stays",
+            id="a-grant-of-another-stack-stays",
         ),
         pytest.param(
             shows(A, former=(A,), records=(record(A),)),
@@ -181,7 +181,7 @@ def test_grants_of_ours_leave_the_former_policy(
         ),
     ],
 )
-def test_what_others_wrote_in_the_former_policy_stays(former: OwnPolicy, change: RolePolicyChange) -> None:
+def test_a_foreign_statement_in_the_former_policy_stays(former: OwnPolicy, change: RolePolicyChange) -> None:
     assert changed(shows(A, records=(record(A),), former=former), asks({A: NAMED})) == change
 
 

@@ -76,7 +76,7 @@ FRESH_A, FRESH_B = young(A, age=MINUTE), young(B, age=MINUTE)
             shows(C, records=(FRESH_A,), writes=(write((), (A,)),)),
             {A: WANTED},
             expected("put", A, C, before=(C,), added=[A], reported={C: STRANGER}),
-            id="somebodys-edit-is-taken-as-it-is",
+            id="an-edit-of-a-person-is-accepted-as-it-is",
         ),
         pytest.param(
             shows(records=(young(A, age=SHOWS_AFTER),), writes=(write((), (A,), age=SHOWS_AFTER),)),
@@ -106,41 +106,41 @@ FRESH_A, FRESH_B = young(A, age=MINUTE), young(B, age=MINUTE)
             shows(records=(FRESH_A,), writes=(write((), (A,)),)),
             {A: NAMED, B: WANTED},
             expected("put", A, B, before=(A,), added=[B], restored=[A]),
-            id="what-iam-did-not-show-is-written-again-and-reported",
+            id="a-grant-that-iam-did-not-show-is-written-again-and-reported",
         ),
         pytest.param(
             shows(records=(FRESH_A,), writes=(write((), (A,)),)),
             {A: REFUSED},
             expected("delete", before=(A,), revoked={A: "no consent"}),
-            id="what-iam-does-not-show-goes-without-consent",
+            id="a-grant-that-iam-does-not-show-goes-without-consent",
         ),
         pytest.param(
             shows(records=(record(A, age=MINUTE),), writes=(write((), (A,)),)),
             {A: REFUSED},
             expected("delete", before=(A,), revoked={A: "no consent"}),
-            id="what-iam-does-not-show-goes-even-if-confirmed",
+            id="a-grant-that-iam-does-not-show-goes-even-if-confirmed",
         ),
         pytest.param(
             shows(records=(FRESH_A,), writes=(write((), (A,), age=2 * MINUTE), write((A,), (), policy=FORMER))),
             {A: REFUSED, B: WANTED},
             expected("put", B, before=(A,), added=[B], revoked={A: "no consent"}),
-            id="what-iam-does-not-show-goes-even-if-it-left-the-former-policy-just-now",
+            id="a-grant-that-iam-does-not-show-goes-even-if-it-left-the-former-policy-just-now",
         ),
         pytest.param(
             shows(records=(FRESH_A,), writes=(write((), (A,)),)),
             {A: MISSING},
             expected("delete", before=(A,), revoked={A: GONE}),
-            id="what-iam-does-not-show-goes-if-the-secret-is-gone",
+            id="a-grant-that-iam-does-not-show-goes-if-the-secret-is-gone",
         ),
         pytest.param(
             shows(records=(FRESH_A,), writes=(write((), (A,)),)),
             {A: UNREAD, B: WANTED},
             expected("put", A, B, before=(A,), added=[B], restored=[A]),
-            id="what-is-unknown-is-written-again",
+            id="an-unknown-state-is-written-again",
         ),
     ],
 )
-def test_for_five_minutes_our_last_write_counts_if_iam_shows_a_version_of_ours(
+def test_our_last_write_counts_for_five_minutes_if_iam_shows_a_version_of_ours(
     state: RoleState, needs: dict[Granted, Need], change: RolePolicyChange
 ) -> None:
     assert changed(state, asks(needs)) == change

@@ -159,7 +159,7 @@ anywhere = settings(max_examples=400, phases=[Phase.explicit, Phase.reuse, Phase
 
 @anywhere
 @given(either)
-def test_what_is_written_anew_is_agreed_to_and_what_is_added_is_wanted_and_fits(case: Case) -> None:
+def test_every_new_grant_has_consent_and_every_addition_is_wanted_and_fits(case: Case) -> None:
     for secret, grant in case.change.added.items():
         need = case.need(secret)
         assert need.exists
@@ -189,7 +189,7 @@ def test_what_is_written_anew_is_agreed_to_and_what_is_added_is_wanted_and_fits(
 
 @anywhere
 @given(either)
-def test_only_what_is_ours_and_may_go_is_removed(case: Case) -> None:
+def test_only_removable_grants_of_ours_are_removed(case: Case) -> None:
     change = case.change
     for secret in change.revoked:
         need, record = case.need(secret), case.ours.get(secret)
@@ -282,7 +282,7 @@ def recorded(case: Case) -> RoleState:
 
 @anywhere
 @given(alone)
-def test_what_was_written_is_left_alone_once_iam_shows_it(case: Case) -> None:
+def test_a_written_policy_is_left_alone_once_iam_shows_it(case: Case) -> None:
     change = case.change
     # Near the quota, a grant that gets a smaller key makes room for another key or an addition, by the next write.
     if change.kind == "wait" or (change.rekeyed and case.state.others_chars):

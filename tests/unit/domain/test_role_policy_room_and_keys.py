@@ -64,7 +64,7 @@ from tests.unit.domain.role_states import (
             shows(C, room_for=(C,)),
             {A: WANTED},
             expected("nothing", C, refused={A: NO_ROOM}, reported={C: STRANGER}),
-            id="not-even-what-is-not-ours",
+            id="not-even-a-foreign-grant",
         ),
         pytest.param(
             shows(A, B, records=(record(A), record(B)), room_for=(A,)),
@@ -225,7 +225,7 @@ def test_without_the_consent_of_an_addition_the_old_key_stays(
         ),
     ],
 )
-def test_beside_a_grant_that_is_not_ours_the_secrets_key_of_now_is_added(
+def test_the_present_key_of_the_secret_is_added_beside_a_foreign_grant(
     shown: Granted, need: Need, change: RolePolicyChange
 ) -> None:
     assert changed(shows(shown), asks({A: need})) == change

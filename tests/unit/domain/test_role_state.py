@@ -40,7 +40,7 @@ LONG_AGO = 6 * MINUTE
         pytest.param(
             shows(A, B, writes=(write((A, C), (A, B), age=LONG_AGO, outcome="planned"),)),
             (left(A, LONG_AGO), left(B, LONG_AGO)),
-            id="what-it-found-there-as-well",
+            id="the-grants-that-it-found-there-as-well",
         ),
         pytest.param(
             shows(A, B, writes=(write((A,), (A, B), age=LONG_AGO, strangers=(A,)),)),
@@ -72,7 +72,7 @@ LONG_AGO = 6 * MINUTE
         ),
     ],
 )
-def test_ours_is_what_is_recorded_or_left_by_a_write_since_the_role_was_created(
+def test_our_grants_are_those_recorded_or_left_by_a_write_since_the_role_was_created(
     state: RoleState, records: tuple[GrantRecord, ...]
 ) -> None:
     assert own_grants(state, NOW) == {each.granted.secret: each for each in records}
@@ -88,7 +88,7 @@ def test_ours_is_what_is_recorded_or_left_by_a_write_since_the_role_was_created(
         pytest.param((A,), (), (A,), False, id="not-removed"),
         pytest.param((A,), (B,), (A, B), False, id="added-and-not-removed"),
         pytest.param((A,), (B,), (B, C), True, id="beside-somebodys-grant"),
-        pytest.param((A, C), (B, C), (B,), True, id="somebody-removed-what-it-left"),
+        pytest.param((A, C), (B, C), (B,), True, id="a-person-removed-the-grant-that-it-left"),
         pytest.param((A,), (A1,), (A1,), True, id="another-key"),
         pytest.param((A,), (A1,), (A,), False, id="the-old-key"),
         pytest.param((A,), (A,), (A,), True, id="no-change"),

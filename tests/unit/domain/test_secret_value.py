@@ -79,7 +79,7 @@ def test_a_hidden_text_does_not_show_itself_in_a_traceback() -> None:
     assert PASSWORD not in reported
 
 
-def test_a_hidden_text_is_equal_to_itself_only_and_tells_no_length() -> None:
+def test_a_hidden_text_is_equal_to_itself_only_and_reveals_no_length() -> None:
     assert HiddenText(PASSWORD) != HIDDEN
     with pytest.raises(TypeError):
         len(HIDDEN)  # type: ignore[arg-type]
@@ -179,7 +179,7 @@ def test_an_answer_is_judged(answer: dict[str, Any], expected: ValueShape) -> No
     assert read_value(answer)[0] == expected
 
 
-def test_what_the_agent_would_use_can_be_revealed() -> None:
+def test_the_members_that_the_agent_would_use_can_be_revealed() -> None:
     _, username, password = read_value({"SecretString": '{"Username": "a", "username": "b", "password": "p"}'})
     assert username is not None
     assert password is not None
@@ -187,7 +187,7 @@ def test_what_the_agent_would_use_can_be_revealed() -> None:
 
 
 @pytest.mark.parametrize("field", ['"password": ""', '"password": null', '"password": 5', '"x": "y"'])
-def test_what_the_agent_would_not_use_is_none(field: str) -> None:
+def test_a_member_that_the_agent_would_not_use_is_absent(field: str) -> None:
     _, username, password = read_value({"SecretString": f'{{"username": "u", {field}}}'})
     assert isinstance(username, HiddenText)
     assert password is None

@@ -20,7 +20,7 @@ STOP = Stop(by="arn:aws:iam::111122223333:user/ada", at="2026-11-23T12:00:00+00:
 # --- What the parameter says -------------------------------------------------------------------------------------
 
 
-def test_what_is_written_is_read_back() -> None:
+def test_a_written_stop_is_read_back() -> None:
     assert read_switch(switch_text(STOP)) == STOP
     assert read_switch(GO_ON) is None
     assert str(STOP) == "since 2026-11-23T12:00:00+00:00 by arn:aws:iam::111122223333:user/ada: a bad deploy"
@@ -88,7 +88,7 @@ def refused(code: str) -> ClientError:
 
 
 @pytest.mark.parametrize(("code", "fact"), UNREAD.values(), ids=UNREAD)
-def test_what_could_not_be_read_is_no_answer(code: str, fact: type) -> None:
+def test_an_unreadable_parameter_is_no_answer(code: str, fact: type) -> None:
     client: Any = Parameter(lambda: refused(code))
     assert isinstance(StopSwitch(client, "/p/stop").read(), fact)
 

@@ -81,7 +81,7 @@ def test_two_names_may_be_of_one_role(other: NamedRole, same: bool) -> None:
     assert other.may_be(role) is same
 
 
-def test_of_a_long_text_the_beginning_and_the_end_are_read() -> None:
+def test_the_beginning_and_the_end_of_a_long_text_are_read() -> None:
     text = f"unauthorized {'x ' * READ_CHARS_MAX}no space left"
     words = read_stopped_text(text).words
     assert words.startswith("unauthorized ")

@@ -43,7 +43,7 @@ def test_other_texts_do_not(text: str) -> None:
 
 
 @pytest.mark.parametrize(("draw", "most"), DRAWS.values(), ids=DRAWS)
-def test_what_is_drawn_seldom_does(draw: Callable[[random.Random], str], most: float) -> None:
+def test_a_drawn_suffix_rarely_reads_as_a_word(draw: Callable[[random.Random], str], most: float) -> None:
     chosen = random.Random(7)
     rate = sum(reads_as_a_word(draw(chosen)) for _ in range(DRAWN)) / DRAWN
     assert rate < most
@@ -65,7 +65,7 @@ def test_words_and_numbers_may_be_part_of_a_name(six: str) -> None:
 
 
 @pytest.mark.parametrize("text", NO_NAMES.split())
-def test_what_is_drawn_or_a_sample_is_not_taken_for_one(text: str) -> None:
+def test_a_drawn_suffix_or_a_sample_is_not_mistaken_for_a_word(text: str) -> None:
     assert not may_be_part_of_a_name(text)
 
 

@@ -15,7 +15,7 @@ def read(**members: Any) -> Any:
     return read_task_definition({**RAW, **members}, {"team": "shop"})
 
 
-def test_what_is_read() -> None:
+def test_a_described_task_definition_is_read() -> None:
     definition = read(
         status="INACTIVE",
         executionRoleArn="arn:aws:iam::111122223333:role/web",
@@ -38,7 +38,7 @@ ABSENT: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("members", ABSENT.values(), ids=ABSENT)
-def test_what_is_absent_is_none(members: dict[str, Any]) -> None:
+def test_absent_members_are_empty(members: dict[str, Any]) -> None:
     definition = read(**members)
     assert definition.containers == ()
     assert definition.execution_role is None
@@ -63,7 +63,7 @@ def test_a_reference(members: dict[str, Any], kind: type) -> None:
 
 
 @pytest.mark.parametrize("image", [None, 7, "", "ghcr.io/UPPER", "a b"], ids=repr)
-def test_an_image_that_is_none_is_kept_as_what_it_is(image: object) -> None:
+def test_an_invalid_image_is_kept_as_it_is(image: object) -> None:
     (container,) = read(containerDefinitions=[{"name": "app", "image": image}]).containers
     assert isinstance(container.image, Malformed)
 

@@ -93,5 +93,5 @@ ADDED: dict[str, tuple[list[Write], dict[Granted, str]]] = {
 
 
 @pytest.mark.parametrize(("writes", "added"), ADDED.values(), ids=ADDED)
-def test_what_our_writes_added(writes: list[Write], added: dict[Granted, str]) -> None:
+def test_additions_are_the_grants_that_our_writes_added(writes: list[Write], added: dict[Granted, str]) -> None:
     assert additions(writes) == added

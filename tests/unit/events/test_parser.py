@@ -105,7 +105,7 @@ def test_a_rotation_is_read_in_each_of_its_shapes(member: str, inner: str, detai
         {"during": "testSecret step"},
     ],
 )
-def test_of_why_a_rotation_failed_only_the_step_is_read(said: Any) -> None:
+def test_only_the_step_of_a_failed_rotation_is_read(said: Any) -> None:
     trigger = parse_event(sample("rotation-failed", {"detail.errorMessage": said}))
     assert isinstance(trigger, RotationChanged)
     assert trigger.step is None
@@ -122,7 +122,7 @@ def test_of_why_a_rotation_failed_only_the_step_is_read(said: Any) -> None:
     ],
     ids=["resources", "request id", "answer", "an alias first"],
 )
-def test_the_key_is_found_wherever_it_stands(changes: dict[str, Any]) -> None:
+def test_the_key_is_found_in_each_member(changes: dict[str, Any]) -> None:
     trigger = read("disable-key", changes)
     assert isinstance(trigger, KeyChanged)
     assert str(trigger.key) == KEY
@@ -245,7 +245,7 @@ def test_a_stopped_task_gives_all_reasons_and_shows_no_control_character() -> No
     ],
     ids=words_of,
 )
-def test_what_cannot_be_used_is_rejected_with_its_reason(name: str, changes: dict[str, Any], reason: str) -> None:
+def test_an_unusable_event_is_rejected_with_its_reason(name: str, changes: dict[str, Any], reason: str) -> None:
     message = refusal(name, changes)
     assert reason in message
     assert message.isprintable()
@@ -295,7 +295,7 @@ def test_a_sample_with_any_member_replaced_is_a_trigger_or_rejected(data: st.Dat
     assert repr(event) == repr(before)
 
 
-def test_a_cause_comes_back_from_a_message() -> None:
+def test_a_provenance_is_read_back_from_a_message() -> None:
     cause = read("secret-label-updated").provenance
     assert cause.to_dict() == {"kind": "Secret Label Updated", "event_id": cause.event_id, "at": "2026-11-23T00:00:00Z"}
     assert Provenance.from_dict(cause.to_dict()) == cause
@@ -311,7 +311,7 @@ def test_a_cause_comes_back_from_a_message() -> None:
         ({"kind": "Sweep", "event_id": "1", "at": "yesterday"}, 'cause.at "yesterday"'),
     ],
 )
-def test_a_cause_that_is_none_is_rejected(data: object, reason: str) -> None:
+def test_an_invalid_provenance_is_rejected(data: object, reason: str) -> None:
     with pytest.raises(Rejected) as rejected:
         Provenance.from_dict(data)
     assert reason in str(rejected.value)

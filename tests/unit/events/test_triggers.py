@@ -34,7 +34,7 @@ SAME_CHANGE = ("secret-label-updated", "put-secret-value", "update-secret", "upd
 
 
 @pytest.mark.parametrize("name", SAME_CHANGE)
-def test_a_label_that_moves_is_the_same_change_however_it_is_told(name: str) -> None:
+def test_a_label_that_moves_is_the_same_change_however_it_is_reported(name: str) -> None:
     assert deduplication_key(read(name)) == f"label {SECRET} {VERSION} AWSCURRENT"
 
 
@@ -54,7 +54,7 @@ def test_a_label_that_moves_is_the_same_change_however_it_is_told(name: str) -> 
     ],
     ids=words_of,
 )
-def test_what_is_not_proved_to_be_the_same_change_is_another(name: str, changes: dict[str, Any]) -> None:
+def test_a_change_that_is_not_proved_to_be_the_same_is_another(name: str, changes: dict[str, Any]) -> None:
     assert deduplication_key(read(name, changes)) != deduplication_key(read("secret-label-updated"))
 
 
@@ -81,7 +81,7 @@ BEGINS = ("rotate-secret", "rotation-started", "put-secret-value-pending")
 
 
 @pytest.mark.parametrize("name", BEGINS)
-def test_all_that_tells_of_a_rotation_before_its_value_is_current_is_one_change(name: str) -> None:
+def test_all_events_of_a_rotation_before_its_value_is_current_are_one_change(name: str) -> None:
     assert begins_rotation(read(name))
     assert deduplication_key(read(name)) == sequence(read(name)) == f"begin of a rotation of {SECRET}"
 
@@ -194,7 +194,7 @@ def test_only_a_new_value_is_a_rotation(kind: str, expected: bool) -> None:
     assert is_rotation(replace(ROTATED, kind=kind)) is expected
 
 
-def test_what_moves_the_current_value_is_a_sequence_and_the_rest_is_alone() -> None:
+def test_changes_of_the_current_value_are_a_sequence_and_others_are_alone() -> None:
     assert sequence(changed(version_id="v1", label="AWSCURRENT")) == current_value_of(Arn.parse(SECRET))
     assert sequence(changed("created")) == current_value_of(Arn.parse(SECRET))
     assert sequence(changed("tags")) == "event event-1"

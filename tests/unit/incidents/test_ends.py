@@ -77,7 +77,7 @@ def task(here: Harness, **since: float) -> TaskUse:
     )
 
 
-def test_a_failed_start_is_told_once_whoever_looks_next(harness: Harness) -> None:
+def test_a_failed_start_is_reported_once_whichever_validation_follows(harness: Harness) -> None:
     failing(harness)
     reported = [act(harness, kind, seconds=10) for _ in range(3) for kind in ("ECS Task State Change", "PutRolePolicy")]
     assert [each for some in reported for each in some] == ["Finding Opened"]

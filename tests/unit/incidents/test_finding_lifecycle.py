@@ -104,7 +104,7 @@ def test_a_resolved_finding_still_says_what_it_was() -> None:
     assert (resolved.finding, resolved.is_open, resolved.opened_at) == (FAILS, False, THEN)
 
 
-@pytest.mark.parametrize("findings", [(), (ELSEWHERE,)], ids=["nothing-else", "something-else-is-untold"])
+@pytest.mark.parametrize("findings", [(), (ELSEWHERE,)], ids=["nothing-else", "another-one-is-unreported"])
 def test_everything_ends_with_the_task_definition(findings: tuple[Finding, ...]) -> None:
     changes = advance((OPEN,), findings, broken_by=broken_by, passed=frozenset(), gone=True, now=NOW)
     assert [each.event for each in changes if each.finding.id == "a"] == [BECOMES_RESOLVED]
@@ -132,7 +132,7 @@ some = st.lists(st.builds(finding, st.sampled_from("abc"), st.sampled_from(["fai
 
 
 @given(st.lists(some, max_size=5))
-def test_looking_twice_at_the_same_tells_nothing_new(history: list[list[Finding]]) -> None:
+def test_two_validations_of_the_same_state_report_nothing_new(history: list[list[Finding]]) -> None:
     records: dict[str, FindingRecord] = {}
     for findings in history:
         for _ in range(2):

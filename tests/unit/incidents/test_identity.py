@@ -57,7 +57,7 @@ APART = {
 
 
 @pytest.mark.parametrize("check", APART)
-def test_a_cause_is_the_check_and_the_thing_that_is_broken(check: str) -> None:
+def test_an_incident_is_the_check_and_the_broken_resource(check: str) -> None:
     finding = replace(FINDING, check=check)
     other = {name for name, change in OTHERS.items() if incident_of(replace(finding, **change)) != incident_of(finding)}
     assert other == APART[check]
@@ -75,12 +75,12 @@ def test_a_cause_is_the_check_and_the_thing_that_is_broken(check: str) -> None:
     ],
     ids=["status", "severity", "words", "container", "revision"],
 )
-def test_neither_state_nor_revision_make_another_cause(check: str, change: dict[str, Any]) -> None:
+def test_neither_state_nor_revision_makes_another_incident(check: str, change: dict[str, Any]) -> None:
     finding = replace(FINDING, check=check)
     assert incident_of(replace(finding, **change)) == incident_of(finding)
 
 
-def test_no_two_checks_share_a_cause() -> None:
+def test_no_two_checks_share_an_incident() -> None:
     assert len({incident_of(replace(FINDING, check=each.id)) for each in CHECKS}) == len(CHECKS)
 
 

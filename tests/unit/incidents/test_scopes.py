@@ -90,7 +90,7 @@ def test_one_closed_repository_mutes_no_outage(harness: Harness, first: str) -> 
     assert ODD in harness.sent.alerts[-1]["Message"]
 
 
-def test_what_ends_behind_an_outage_ends_with_it(harness: Harness) -> None:
+def test_findings_that_end_behind_an_outage_end_with_it(harness: Harness) -> None:
     for answers, version in (({ODD: CLOSED}, "v1"), (dict.fromkeys(FAMILIES, WRONG), "v2")):
         harness.world = world(answers, version=version)
         round_of(harness)
@@ -98,7 +98,7 @@ def test_what_ends_behind_an_outage_ends_with_it(harness: Harness) -> None:
     assert sorted(round_of(harness)) == [("Finding Resolved", 1), ("Finding Resolved", len(FAMILIES))]
 
 
-def test_an_outage_behind_one_refusal_of_another_version_is_told(harness: Harness) -> None:
+def test_an_outage_behind_one_refusal_of_another_version_is_reported(harness: Harness) -> None:
     """A registry with Basic says 401 to both; then a new version that all are refused with is news."""
     harness.world = world({ODD: WRONG})
     round_of(harness)
@@ -171,7 +171,7 @@ def test_starts_that_fail_for_one_reason_are_one_message(
     assert checks(harness) == reported
 
 
-def test_what_was_explained_is_no_news_when_the_cause_is_mended(harness: Harness) -> None:
+def test_an_explained_finding_is_no_news_when_its_incident_is_resolved(harness: Harness) -> None:
     harness.world = world(dict.fromkeys(FAMILIES, WRONG))
     fail(harness, "CannotPullContainerError: pull access denied for acme/web")
     running = harness.world.running

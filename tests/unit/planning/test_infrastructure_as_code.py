@@ -76,7 +76,7 @@ def test_terraform_templates_are_escaped() -> None:
     assert f'repositoryCredentials = {{ credentialsParameter = "{SECRET}" }}' in terraform
 
 
-def test_a_reference_that_is_taken_away_is_said_so_in_each_language() -> None:
+def test_a_reference_that_is_removed_is_described_in_each_language() -> None:
     cloudformation, cdk, terraform = parts(ReferenceChange(container="web", before="x", after=None))
     assert yaml.safe_load(cloudformation) == {"ContainerDefinitions": [{"Name": "web"}]}
     assert "take RepositoryCredentials away" in cloudformation

@@ -42,7 +42,7 @@ def test_services_would_move_to_the_next_revision_and_others_are_left_to_their_o
     assert [(each.kind, each.target) for each in after.refusals] == [("move-service", service("c").service_arn)]
 
 
-def test_where_services_may_not_be_moved_all_are_left_to_their_owners() -> None:
+def test_services_that_may_not_be_moved_are_left_to_their_owners() -> None:
     after = preview(replace(STALE, running=RUN_BY_THREE))
     assert after.actions == ()
     assert {each.target for each in after.refusals} == {service(name).service_arn for name in "abc"}
@@ -114,7 +114,7 @@ WORDS: dict[str, tuple[Plan, tuple[str, ...]]] = {
 
 
 @pytest.mark.parametrize(("after", "words"), WORDS.values(), ids=WORDS)
-def test_what_follows_is_said_in_sentences(after: Plan, words: tuple[str, ...]) -> None:
+def test_the_next_steps_are_described_in_sentences(after: Plan, words: tuple[str, ...]) -> None:
     said = in_words(after)
     assert [each for each in words if each not in said] == []
     assert said.endswith(".")

@@ -118,7 +118,7 @@ def test_a_redeployment_needs_every_owners_consent(here: World, why: str | None)
     assert why is None or (isinstance(step, Refusal) and why in step.why and step.target == arn_of())
 
 
-def test_of_a_role_that_cannot_be_read_nobody_agreed() -> None:
+def test_an_unreadable_role_has_no_consent() -> None:
     facts = replace(world().facts(), role=denied())
     (step,) = redeployments(facts, verified(facts), ROTATION)
     assert isinstance(step, Refusal)
@@ -152,13 +152,13 @@ def test_only_a_rotation_is_a_reason(kind: str, is_one: bool) -> None:
 @pytest.mark.parametrize(
     ("ago", "is_one"), [(REDEPLOYED_WITHIN, True), (REDEPLOYED_WITHIN + timedelta(seconds=1), False)]
 )
-def test_a_rotation_of_long_ago_is_none(ago: timedelta, is_one: bool) -> None:
+def test_only_a_recent_rotation_leads_to_a_redeployment(ago: timedelta, is_one: bool) -> None:
     old = replace(GHCR, value=replace(GOOD_VALUE, version_id="v2", created_at=NOW - ago))
     assert bool(steps(world(its=old).facts(), replace(ROTATION, at=NOW - ago))) is is_one
 
 
 @pytest.mark.parametrize("change", [{"image": "ghcr.io/acme/web:2"}, {"version": "v1"}, {"secret": secret("x").arn}])
-def test_a_proof_of_something_else_is_none(change: dict[str, Any]) -> None:
+def test_a_proof_of_something_else_redeploys_nothing(change: dict[str, Any]) -> None:
     facts = world().facts()
     proofs = tuple(replace(proof, **change) for proof in verified(facts))
     assert redeployments(facts, proofs, ROTATION) == ()

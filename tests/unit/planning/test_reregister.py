@@ -270,7 +270,7 @@ def test_nulls_are_left_out_and_empty_values_kept() -> None:
     }
 
 
-def test_a_reference_is_taken_away_whole_and_others_stay() -> None:
+def test_a_reference_is_removed_whole_and_others_stay() -> None:
     other = {**app(), "name": "other"}
     change = ReferenceChange(container="app", before="stale", after=None)
     request = build_request(described(app(), other), {}, (change,), KNOWN, SOURCE)
@@ -362,13 +362,13 @@ def test_members_that_the_sdk_does_not_know_are_named(raw: dict[str, Any], paths
     assert unknown_members(wire, KNOWN) == paths
 
 
-def test_an_unknown_member_stops_the_request_even_when_nobody_looked_at_the_wire() -> None:
+def test_an_unknown_member_stops_the_request_without_a_look_at_the_wire() -> None:
     with pytest.raises(UnknownMembers, match="newThing") as caught:
         build_request(described(app(newThing=1)), {}, (CHANGE,), KNOWN, SOURCE)
     assert caught.value.members == ("containerDefinitions[0].newThing",)
 
 
-def test_what_an_older_sdk_does_not_know_is_unknown() -> None:
+def test_a_member_that_an_older_sdk_does_not_know_is_unknown() -> None:
     older = MemberTree(kind="structure", members={k: v for k, v in KNOWN.members.items() if k != "runtimePlatform"})
     assert unknown_members({"runtimePlatform": {}}, older) == ("runtimePlatform",)
 
@@ -411,7 +411,7 @@ BATCH: dict[str, tuple[dict[str, str], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize(("tags", "more"), BATCH.values(), ids=BATCH)
-def test_what_aws_batch_registered_is_refused(tags: dict[str, str], more: dict[str, Any]) -> None:
+def test_a_revision_that_aws_batch_registered_is_refused(tags: dict[str, str], more: dict[str, Any]) -> None:
     with pytest.raises(OwnedByBatch) as refused:
         build_request(described(**more), tags, (CHANGE,), KNOWN, SOURCE)
     assert "Register the job definition again" in refused.value.remedy

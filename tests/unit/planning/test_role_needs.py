@@ -177,7 +177,7 @@ def test_a_grant_is_wanted_with_the_key_that_the_secret_has_now() -> None:
     }
 
 
-def test_the_first_of_several_task_definitions_stands_for_a_grant_and_each_has_its_own() -> None:
+def test_a_grant_names_the_first_of_several_task_definitions_and_each_has_its_own() -> None:
     both = task_definition(container(GHCR), container(HUB, image="docker.io/acme/side:1", name="side"), family="api")
     world = World((task_definition(container(GHCR)), both), (ROLE,), (GHCR, HUB))
     found = wanted_by([world.facts(each.arn) for each in world.task_definitions], Rules(), "remediate")
@@ -232,7 +232,9 @@ AGREED: dict[str, tuple[Lookup[Secret], Role, bool, bool]] = {
 
 
 @pytest.mark.parametrize(("found", "to", "exists", "agreed"), AGREED.values(), ids=AGREED)
-def test_whether_both_owners_agree(found: Lookup[Secret], to: Role, *, exists: bool, agreed: bool) -> None:
+def test_a_need_has_consent_only_from_both_owners(
+    found: Lookup[Secret], to: Role, *, exists: bool, agreed: bool
+) -> None:
     known = need(found, to)
     assert (known.exists, known.has_consent, known.is_observed) == (exists, agreed, False)
     assert known.why_not or agreed
@@ -253,7 +255,7 @@ def test_why_a_grant_has_no_consent(found: Lookup[Secret], to: Role, why: str) -
     assert why in need(found, to).why_not
 
 
-def test_what_could_not_be_read_is_unknown() -> None:
+def test_an_unreadable_secret_is_unknown() -> None:
     known = need(denied("secretsmanager:DescribeSecret"))
     assert (known.exists, known.has_consent, known.grant) == (None, None, None)
 
@@ -270,7 +272,7 @@ WATCHED: dict[str, tuple[Secret, Role, bool, bool]] = {
 
 
 @pytest.mark.parametrize(("found", "to", "observes", "observed"), WATCHED.values(), ids=WATCHED)
-def test_what_is_observed_has_its_consent_and_stays_as_it_is(
+def test_an_observed_secret_has_its_consent_and_stays_as_it_is(
     found: Secret, to: Role, *, observes: bool, observed: bool
 ) -> None:
     known = need(found, to, observes=observes)
@@ -289,7 +291,7 @@ SHARING: dict[str, tuple[Secret, Any, bool]] = {
 
 
 @pytest.mark.parametrize(("found", "user", "added"), SHARING.values(), ids=SHARING)
-def test_what_containers_could_read_takes_the_roles_name(found: Secret, user: Any, *, added: bool) -> None:
+def test_a_secret_that_containers_could_read_needs_the_roles_name(found: Secret, user: Any, *, added: bool) -> None:
     facts = World((user,), (ROLE,), (found,)).facts()
     assert (found.arn in wanted_by((facts,), Rules(), "remediate")) is added
     assert need(found, ROLE, facts).has_consent, "one task definition changes nothing for what others were granted"
@@ -323,7 +325,7 @@ def test_the_minimal_grant_as_of_now(found: Secret, grant: Granted | None) -> No
     assert need(found).grant == grant
 
 
-def test_what_is_wanted_brings_its_grant_and_its_task_definition() -> None:
+def test_a_wanted_secret_brings_its_grant_and_its_task_definition() -> None:
     grant = Granted(secret=GHCR.arn, key=key(3).arn)
     wanted = {GHCR.arn: Wanted(granted=grant, task_definition=revision_arn("api"), is_for_containers=True)}
     known = role_needs(ROLE, (), {GHCR.arn: GHCR, HUB.arn: HUB}, wanted).secrets

@@ -35,7 +35,7 @@ def test_the_command_changes_the_revision_in_the_input_and_no_other(named: str, 
     assert json.loads(json.loads(changed)["Target"]["Input"])["TaskDefinition"] == wanted
 
 
-def test_a_rule_is_told_with_the_commands_that_move_it() -> None:
+def test_a_rule_is_reported_with_the_commands_that_move_it() -> None:
     (refusal,) = pins((RULE,), BEFORE, AFTER, ("f1",))
     assert (refusal.kind, refusal.target, refusal.findings) == ("move-service", "rule nightly", ("f1",))
     assert refusal.snippet is not None
@@ -46,14 +46,14 @@ def test_a_rule_is_told_with_the_commands_that_move_it() -> None:
     assert shlex.split(write)[:3] == ["aws", "events", "put-targets"]
 
 
-def test_a_schedule_is_told_with_the_commands_that_move_it() -> None:
+def test_a_schedule_is_reported_with_the_commands_that_move_it() -> None:
     (refusal,) = pins((SCHEDULE,), BEFORE, AFTER)
     assert refusal.snippet is not None
     assert "--group-name default --name 'weekly report'" in refusal.snippet
     assert "aws scheduler update-schedule" in refusal.snippet
 
 
-def test_that_they_could_not_be_read_is_told() -> None:
+def test_unreadable_rules_and_schedules_are_reported() -> None:
     (refusal,) = pins(denied("scheduler:ListSchedules"), BEFORE, AFTER)
     assert "could not be read" in refusal.why
     assert "scheduler:ListSchedules" in refusal.why
@@ -73,7 +73,9 @@ BROKEN = World((task_definition(container(OLD)),), (role(reads=(OLD, NEW)),), (N
         pytest.param(denied(), ["unknown schedules"], id="unreadable"),
     ],
 )
-def test_once_there_is_a_successor_they_are_told_and_not_touched(schedules: Any, reported: list[str]) -> None:
+def test_rules_and_schedules_are_reported_and_not_changed_once_there_is_a_successor(
+    schedules: Any, reported: list[str]
+) -> None:
     BROKEN.running = Usage(newest=False, successor=revision_arn("web", 8), schedules=schedules)
     facts = BROKEN.facts()
     assert in_scope(facts) == bool(reported)

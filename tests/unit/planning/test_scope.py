@@ -43,7 +43,7 @@ def test_an_older_revision_that_nothing_runs_is_gone() -> None:
     assert is_gone(facts(usage=OLD))
 
 
-def test_what_does_not_exist_is_gone_and_certain_and_what_cannot_be_read_is_neither() -> None:
+def test_an_absent_resource_is_gone_for_certain_and_an_unreadable_one_is_not() -> None:
     missing = Missing(resource="web:1")
     assert (is_gone(missing), is_certain(missing)) == (True, True)
     unread = denied("ecs:DescribeTaskDefinition")

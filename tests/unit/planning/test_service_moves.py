@@ -38,7 +38,7 @@ def test_services_under_ecs_are_moved_in_the_order_of_their_arns() -> None:
     assert refused == ()
 
 
-def test_a_codedeploy_service_is_told_about_with_an_app_spec_of_the_new_revision() -> None:
+def test_a_codedeploy_service_is_reported_with_an_app_spec_of_the_new_revision() -> None:
     moved, (refusal,) = moves((use("web", "CODE_DEPLOY"),), BEFORE, AFTER, ("f1",))
     assert moved == ()
     assert (refusal.kind, refusal.task_definition, refusal.findings) == ("move-service", BEFORE, ("f1",))
@@ -47,7 +47,7 @@ def test_a_codedeploy_service_is_told_about_with_an_app_spec_of_the_new_revision
     assert app_spec["Resources"][0]["TargetService"]["Properties"]["TaskDefinition"] == str(AFTER)
 
 
-def test_an_external_service_is_told_about_with_the_commands() -> None:
+def test_an_external_service_is_reported_with_the_commands() -> None:
     moved, (refusal,) = moves((use("web", "EXTERNAL"),), BEFORE, AFTER)
     assert moved == ()
     assert refusal.snippet
@@ -63,7 +63,7 @@ def test_an_external_service_is_told_about_with_the_commands() -> None:
         ({"stack": "x"}, "infrastructure-as-code"),
     ],
 )
-def test_a_service_that_infrastructure_as_code_owns_is_told_and_not_moved(tags: dict[str, str], tool: str) -> None:
+def test_a_service_that_infrastructure_as_code_owns_is_reported_and_not_moved(tags: dict[str, str], tool: str) -> None:
     owned = replace(use("web"), tags=tags)
     moved, (refusal,) = moves((owned, use("other")), BEFORE, AFTER, infrastructure_tags=("stack",))
     assert [each.service.rpartition("/")[2] for each in moved] == ["other"]

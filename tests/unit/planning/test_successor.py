@@ -52,7 +52,7 @@ def test_in_what_a_revision_differs(
 @pytest.mark.parametrize(
     ("image", "source_of_the_tag", "is_successor"),
     [("ghcr.io/acme/web:1", 7, True), ("evil.example/miner:1", 7, False), ("ghcr.io/acme/web:1", 6, False)],
-    ids=["ours", "a-forged-tag", "of-another-revision"],
+    ids=["ours", "a-forged-tag", "another-revision"],
 )
 def test_a_tag_alone_makes_no_successor(image: str, source_of_the_tag: int, is_successor: bool) -> None:
     source = task_definition(container(OLD, image="ghcr.io/acme/web:1"), revision=7)

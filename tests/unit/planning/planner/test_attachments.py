@@ -105,7 +105,7 @@ def test_a_refusal_says_what_its_owner_would_do(name: str) -> None:
     check_refusals(CASES[name])
 
 
-def test_what_nobody_asked_for_is_in_the_plan_and_in_no_alert() -> None:
+def test_an_unrequested_change_is_in_the_plan_and_in_no_alert() -> None:
     refusals = plan(CASES["missing-credentials-that-the-task-definitions-owner-did-not-ask-for"].world).refusals
     assert [each.snippet for each in refusals] == [
         f"aws ecs tag-resource --region us-east-1 --resource-arn {revision_arn()} "

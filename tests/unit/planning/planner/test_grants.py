@@ -180,7 +180,7 @@ GRANTED: dict[str, tuple[list[dict[str, Any]], tuple[str, ...]]] = {
 
 
 @pytest.mark.parametrize(("statements", "lacks"), GRANTED.values(), ids=GRANTED)
-def test_what_a_role_lacks_is_granted_and_a_command_grants_no_more(
+def test_the_access_that_a_role_lacks_is_granted_and_a_command_grants_no_more(
     statements: list[dict[str, Any]], lacks: tuple[str, ...]
 ) -> None:
     policies = (NamedPolicy(name="own", document={"Version": "2012-10-17", "Statement": statements}),)

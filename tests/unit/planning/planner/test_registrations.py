@@ -125,7 +125,7 @@ def test_a_refusal_says_what_its_owner_would_do(name: str) -> None:
     check_refusals(CASES[name])
 
 
-def test_an_action_names_the_findings_that_it_mends() -> None:
+def test_an_action_names_the_findings_that_it_fixes() -> None:
     facts = CASES["a-stale-arn-whose-replacement-the-role-cannot-read"].world.facts()
     findings = examine(facts).findings
     (stale,) = (each for each in findings if each.check == "reference-stale")
