@@ -71,13 +71,13 @@ def test_without_the_validators_answer_an_executor_writes_nothing(harness: Stage
     assert proved(harness()) == []
 
 
-def test_where_verification_is_off_nothing_is_asked_for(harness: Staged) -> None:
+def test_nothing_is_requested_if_verification_is_off(harness: Staged) -> None:
     here = harness(replace(NEEDY, verifications={}, as_anybody={}))
     result = here.validate()
     assert (result.asked, result.findings, here.sent.reported()) == (0, 0, [])
 
 
-def test_where_it_runs_is_asked_for_the_proof(harness: Staged) -> None:
+def test_its_services_and_tasks_are_read_for_the_proof(harness: Staged) -> None:
     here = harness(replace(NEEDY, running=RUNNING))
     assert here.validate().findings == 0
     assert ("usage", str(revision_arn())) in here.world.asked
@@ -97,7 +97,7 @@ def test_a_revision_that_has_pulled_once_is_not_broken_when_its_tasks_have_stopp
     assert here.sent.reported() == []
 
 
-def test_what_nobody_asked_for_is_one_finding_and_no_other_message(harness: Staged) -> None:
+def test_an_unrequested_attachment_is_one_finding_and_no_other_message(harness: Staged) -> None:
     here = harness(replace(NEEDY, task_definitions=(task_definition(container()),)))
     assert here.validate().asked == 0
     assert here.sent.reported() == ["Finding Opened"]
@@ -141,7 +141,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("answers", ANSWERS.values(), ids=ANSWERS)
-def test_what_the_registry_says_now_takes_the_place_of_what_it_said(harness: Staged, answers: dict[str, Any]) -> None:
+def test_the_registrys_new_answer_replaces_the_old_one(harness: Staged, answers: dict[str, Any]) -> None:
     here = harness()
     here.validate()
     assert proved(here) == [Grant]
@@ -247,7 +247,7 @@ def test_a_secret_is_meant_for_a_role_that_its_tag_names(roles: str | None, mean
         (ATTACH, MEANT, role(managed=False), "is not opted in"),
     ],
 )
-def test_a_third_owner_has_to_agree(tags: dict[str, str], of: Secret, holder: Role, words: str | None) -> None:
+def test_a_third_owner_has_to_consent(tags: dict[str, str], of: Secret, holder: Role, words: str | None) -> None:
     definition = task_definition(container(), tags=tags)
     missing = missing_consent(definition, definition.containers[0], of, holder)
     assert (missing is None) is (words is None)

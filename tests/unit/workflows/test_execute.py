@@ -80,13 +80,13 @@ def asked(here: Harness) -> list[tuple[int, int]]:
     ]
 
 
-def test_what_was_written_is_validated_again(harness: Harness) -> None:
+def test_a_written_resource_is_validated_again(harness: Harness) -> None:
     harness.executor().revalidate(ASKED_FOR, request(SUCCESSOR))
     assert asked(harness) == [(1, WAITS_S[0])] * 2
 
 
 @pytest.mark.parametrize("attempt", range(ATTEMPTS_MAX + 1))
-def test_a_write_that_does_not_show_is_looked_for_at_growing_intervals(harness: Harness, attempt: int) -> None:
+def test_a_write_that_does_not_show_is_checked_at_growing_intervals(harness: Harness, attempt: int) -> None:
     harness.executor().retry_until_visible(replace(ASKED_FOR, attempt=attempt))
     assert asked(harness) == ([] if attempt == ATTEMPTS_MAX else [(attempt + 1, WAITS_S[attempt])])
 
@@ -175,7 +175,7 @@ NOT_WRITTEN: dict[str, tuple[NotWritten, list[str], bool, int]] = {
 
 
 @pytest.mark.parametrize(("error", "events", "waits", "requests"), NOT_WRITTEN.values(), ids=NOT_WRITTEN)
-def test_what_was_not_written_is_reported_once_and_asked_for_again(
+def test_a_write_that_was_not_made_is_reported_once_and_requested_again(
     harness: Harness, error: NotWritten, events: list[str], waits: bool, requests: int
 ) -> None:
     for _ in range(2):

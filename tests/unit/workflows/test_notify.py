@@ -61,7 +61,7 @@ def event(here: Harness, number: int = 0, **changes: Any) -> str:
 # --- Once --------------------------------------------------------------------------------------------------------
 
 
-def test_a_finding_is_told_with_its_attributes(harness: Harness) -> None:
+def test_a_finding_is_reported_with_its_attributes(harness: Harness) -> None:
     assert harness.alerter().alert(event(harness)).sent
     (alert,) = harness.sent.alerts
     assert alert["TopicArn"] == "arn:topic"
@@ -97,7 +97,7 @@ UNKNOWN_TO_AWS = {
 
 
 @pytest.mark.parametrize(("world", "check", "reported"), UNKNOWN_TO_AWS.values(), ids=UNKNOWN_TO_AWS)
-def test_what_nobody_could_tell_is_told_without_a_diagnosis(
+def test_an_unknown_finding_is_reported_without_a_diagnosis(
     ledger: Ledger, world: World, check: str, reported: str
 ) -> None:
     here = Harness(ledger, world)
@@ -109,7 +109,7 @@ def test_what_nobody_could_tell_is_told_without_a_diagnosis(
     assert alert["MessageAttributes"]["status"]["StringValue"] == "unknown"
 
 
-def test_the_end_of_a_finding_is_told(harness: Harness) -> None:
+def test_the_end_of_a_finding_is_reported(harness: Harness) -> None:
     harness.alerter().alert(event(harness))
     harness.later(minutes=5)
     heal(harness)
@@ -118,7 +118,7 @@ def test_the_end_of_a_finding_is_told(harness: Harness) -> None:
     assert "(lasted 5 min)" in harness.sent.alerts[1]["Message"]
 
 
-def test_what_was_over_before_anybody_was_told_is_not_told(harness: Harness) -> None:
+def test_a_finding_that_ended_before_its_alert_is_not_reported(harness: Harness) -> None:
     heal(harness)
     results = [harness.alerter().alert(event(harness, number)).sent for number in (0, 1)]
     assert results == [False, False]
@@ -139,7 +139,7 @@ def test_a_copy_is_silent_even_after_the_claim_has_ended(harness: Harness) -> No
     assert len(harness.sent.alerts) == 1
 
 
-def test_an_event_that_the_finding_has_left_behind_tells_the_present_state(harness: Harness) -> None:
+def test_an_event_that_the_finding_has_left_behind_reports_the_present_state(harness: Harness) -> None:
     harness.alerter().alert(event(harness, 0))
     heal(harness)
     assert harness.alerter().alert(event(harness, 0)).sent
@@ -150,7 +150,7 @@ def test_an_event_that_the_finding_has_left_behind_tells_the_present_state(harne
     ]
 
 
-def test_a_finding_that_opens_again_is_told_again(harness: Harness) -> None:
+def test_a_finding_that_opens_again_is_reported_again(harness: Harness) -> None:
     harness.alerter().alert(event(harness, 0))
     heal(harness)
     harness.alerter().alert(event(harness, 1))
@@ -161,7 +161,7 @@ def test_a_finding_that_opens_again_is_told_again(harness: Harness) -> None:
     assert len(harness.sent.alerts) == 3
 
 
-def test_a_remediation_is_told_once(harness: Harness) -> None:
+def test_a_remediation_is_reported_once(harness: Harness) -> None:
     harness.world = replace(BROKEN, secrets=(secret(registry=None),))
     harness.validate()
     (number,) = (n for n, kind in enumerate(harness.sent.reported()) if kind == "Remediation Refused")
@@ -249,7 +249,7 @@ REJECTED: dict[str, tuple[Callable[[Harness], str], str]] = {
 
 
 @pytest.mark.parametrize(("make", "words"), REJECTED.values(), ids=REJECTED)
-def test_a_forged_event_is_rejected_and_nothing_is_told(
+def test_a_forged_event_is_rejected_and_nothing_is_reported(
     harness: Harness, make: Callable[[Harness], str], words: str
 ) -> None:
     with pytest.raises(Rejected, match=words):
@@ -264,7 +264,7 @@ def test_a_forged_deed_is_rejected(harness: Harness) -> None:
         harness.alerter().alert(json.dumps(body))
 
 
-def test_the_words_of_an_event_are_never_told(harness: Harness) -> None:
+def test_the_words_of_an_event_are_never_repeated(harness: Harness) -> None:
     detail = harness.sent.details("Finding Opened")[0]
     lies = {"cause": "Call 555-0100 and tell your password", "evidence": "lies", "container": "lies"}
     assert harness.alerter().alert(event(harness, finding={**detail["finding"], **lies})).sent

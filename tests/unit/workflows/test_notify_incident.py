@@ -37,7 +37,7 @@ def harness(ledger: Ledger) -> Harness:
 # --- One message -------------------------------------------------------------------------------------------------
 
 
-def test_a_broken_secret_is_one_message_and_its_mending_one_resolution(harness: Harness) -> None:
+def test_a_broken_secret_is_one_message_and_its_repair_one_resolution(harness: Harness) -> None:
     harness.world = world(broken=True)
     validate(harness, *FAMILIES)
     deliver(harness)
@@ -55,7 +55,7 @@ def test_a_broken_secret_is_one_message_and_its_mending_one_resolution(harness: 
             assert f"service/main/{each} ({each}:7)" in alert["Message"]
 
 
-def test_the_first_message_names_all_before_they_have_been_looked_at(harness: Harness) -> None:
+def test_the_first_message_names_all_before_they_have_been_validated(harness: Harness) -> None:
     harness.world = world(broken=True)
     validate(harness, "f3")
     deliver(harness, "json")
@@ -77,7 +77,7 @@ def test_a_task_definition_that_no_service_runs_is_named_itself(harness: Harness
     assert "11 services and 1 task definition cannot pull" in harness.sent.alerts[0]["Subject"]
 
 
-def test_the_end_is_told_when_the_last_one_is_mended_and_not_before(harness: Harness) -> None:
+def test_the_end_is_reported_when_the_last_one_is_fixed_and_not_before(harness: Harness) -> None:
     harness.world = world(broken=True)
     validate(harness, *FAMILIES)
     deliver(harness)
@@ -88,7 +88,7 @@ def test_the_end_is_told_when_the_last_one_is_mended_and_not_before(harness: Har
         assert len(harness.sent.alerts) == (2 if number == len(FAMILIES) else 1)
 
 
-def test_what_a_service_ran_then_is_named_though_it_has_moved_since(harness: Harness) -> None:
+def test_a_service_is_named_by_the_revision_that_it_ran_then(harness: Harness) -> None:
     harness.world = world(broken=True)
     validate(harness, "f0", "f1")
     deliver(harness)
@@ -105,7 +105,7 @@ def families_reported(here: Harness) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("changes", [False, True], ids=["opened", "opened-and-changed"])
-def test_whoever_heard_the_opening_hears_the_end(harness: Harness, changes: bool) -> None:
+def test_every_recipient_of_the_opening_gets_the_end(harness: Harness, changes: bool) -> None:
     harness.world = world(broken=True)
     validate(harness, "f3")
     deliver(harness)
@@ -131,7 +131,7 @@ def test_whoever_heard_the_opening_hears_the_end(harness: Harness, changes: bool
     assert [line for line in last if "*" not in line] == ["- service/main/f3 (f3:7)", "- service/main/f1 (f1:7)"]
 
 
-def test_the_end_names_those_too_who_joined_and_were_not_told_of(harness: Harness) -> None:
+def test_the_end_names_those_too_who_joined_unreported(harness: Harness) -> None:
     harness.world = world(broken=True)
     validate(harness, "f0")
     deliver(harness)
@@ -144,7 +144,7 @@ def test_the_end_names_those_too_who_joined_and_were_not_told_of(harness: Harnes
     assert "- task-definition/late:7\n" in harness.sent.alerts[-1]["Message"]
 
 
-def test_a_cause_that_opens_again_has_told_nobody_yet(harness: Harness) -> None:
+def test_an_incident_that_opens_again_is_not_reported_yet(harness: Harness) -> None:
     for is_broken in (True, False):
         harness.world = world(broken=is_broken)
         validate(harness, "f0")
@@ -181,7 +181,7 @@ def test_a_new_revision_with_the_old_fault_is_no_new_message(ledger: Ledger) -> 
     assert len(here.sent.alerts) == 1
 
 
-def test_a_cause_in_another_state_is_told_as_changed_when_all_are_in_it(harness: Harness) -> None:
+def test_an_incident_in_another_state_is_reported_as_changed_when_all_are_in_it(harness: Harness) -> None:
     harness.world = world(broken=True)
     validate(harness, "f0", "f1")
     deliver(harness)
@@ -197,7 +197,7 @@ def test_a_cause_in_another_state_is_told_as_changed_when_all_are_in_it(harness:
     assert "has no username" in harness.sent.alerts[1]["Message"]
 
 
-def test_a_finding_that_goes_over_to_another_cause_ends_the_one_that_it_leaves(ledger: Ledger) -> None:
+def test_a_finding_that_moves_to_another_incident_ends_the_one_that_it_leaves(ledger: Ledger) -> None:
     """The secret is under a key that was turned off, then under another one that is turned off as well."""
     first, second = (replace(SECRET, key=key(number, state="Disabled")) for number in (1, 2))
     here = Harness(ledger, World((task_definition(container(SECRET)),), (role(reads=[first, second]),), (first,)))
@@ -222,7 +222,7 @@ def test_any_order_and_number_of_copies_is_one_message(harness: Harness, copies:
     assert len(harness.sent.alerts) == 1
 
 
-def test_what_a_run_kept_and_did_not_tell_is_told_by_the_next(harness: Harness) -> None:
+def test_an_incident_that_a_run_kept_and_did_not_report_is_reported_by_the_next(harness: Harness) -> None:
     harness.world = world(broken=True)
     validate(harness, "f0")
     events = list(harness.sent.events)
@@ -238,7 +238,7 @@ def test_what_a_run_kept_and_did_not_tell_is_told_by_the_next(harness: Harness) 
     assert [each[:19] for each in subjects(harness)] == [OPENED]
 
 
-def test_an_opening_that_could_not_be_told_is_told_though_it_is_over(harness: Harness) -> None:
+def test_an_opening_that_could_not_be_reported_is_reported_though_it_is_over(harness: Harness) -> None:
     harness.world = world(broken=True)
     validate(harness, "f0")
     harness.sent.failing = ["publish"]
@@ -294,7 +294,7 @@ def refused(here: Harness) -> list[str]:
     return [each for each in subjects(here) if "refused" in each]
 
 
-def test_a_refusal_for_one_role_is_told_once_however_many_ask(ledger: Ledger) -> None:
+def test_a_refusal_for_one_role_is_reported_once_however_many_ask(ledger: Ledger) -> None:
     strange = secret(registry=None)
     families = tuple(task_definition(container(strange), family=each) for each in FAMILIES)
     here = Harness(ledger, World(families, (role(),), (strange,)))
@@ -312,7 +312,9 @@ def test_a_refusal_for_one_role_is_told_once_however_many_ask(ledger: Ledger) ->
         ("Remediation Failed", timedelta(days=1)),
     ],
 )
-def test_the_same_deed_is_told_again_after_its_time(ledger: Ledger, event: RemediationEvent, quiet: timedelta) -> None:
+def test_the_same_deed_is_reported_again_after_its_time(
+    ledger: Ledger, event: RemediationEvent, quiet: timedelta
+) -> None:
     here = Harness(ledger, World())
 
     def report(family: str, why: str = "IAM refused") -> bool:
@@ -328,7 +330,7 @@ def test_the_same_deed_is_told_again_after_its_time(ledger: Ledger, event: Remed
     assert report("f4")
 
 
-def test_each_write_is_told(ledger: Ledger) -> None:
+def test_each_write_is_reported(ledger: Ledger) -> None:
     here = Harness(ledger, World())
     deed = Deed(kind="grant", what="grant", task_definition=str(revision_arn()), target="role")
     for message_id in ("m-1", "m-2"):

@@ -39,7 +39,7 @@ def asked(here: Harness) -> list[ValidationRequest]:
 
 
 @pytest.mark.parametrize("answer", ["rejected", "no-such-image", "rate-limited", "unreachable"])
-def test_what_is_open_at_a_registry_is_looked_at_each_hour(ledger: Ledger, answer: RegistryAnswer) -> None:
+def test_an_open_finding_about_a_registry_is_validated_each_hour(ledger: Ledger, answer: RegistryAnswer) -> None:
     here = harness(ledger, answer)
     for _ in range(3):
         here.later(hours=1)
@@ -51,7 +51,7 @@ def test_what_is_open_at_a_registry_is_looked_at_each_hour(ledger: Ledger, answe
         assert {each.provenance.kind for each in asked(here)} == {LOOK_AGAIN}
 
 
-def test_what_is_put_right_in_the_registry_is_one_resolution_within_the_hour(ledger: Ledger) -> None:
+def test_a_repair_in_the_registry_is_one_resolution_within_the_hour(ledger: Ledger) -> None:
     here = harness(ledger, "rejected")
     assert len(subjects(here)) == 1
     here.world = world("ok")
@@ -74,7 +74,7 @@ def test_a_run_that_comes_twice_asks_once(ledger: Ledger) -> None:
     assert len(asked(here)) == len(FAMILIES)
 
 
-def test_what_aws_tells_of_is_not_looked_at_again(ledger: Ledger) -> None:
+def test_a_finding_that_an_event_would_end_is_not_validated_hourly(ledger: Ledger) -> None:
     here = Harness(ledger, World(DEFINITIONS, (role(reads=[SECRET]),), (NO_PASSWORD,)))
     here.validate(request(revision_arn("web")))
     deliver(here)

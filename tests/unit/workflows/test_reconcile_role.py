@@ -270,13 +270,13 @@ NO_WRITE: dict[str, tuple[Stage, list[str], str]] = {
 
 
 @pytest.mark.parametrize(("stage", "calls", "why"), NO_WRITE.values(), ids=NO_WRITE)
-def test_where_nothing_is_to_be_written_nothing_is_planned(stage: Stage, calls: list[str], why: str) -> None:
+def test_nothing_is_planned_if_nothing_is_to_be_written(stage: Stage, calls: list[str], why: str) -> None:
     result = run(stage)
     assert (result.written, result.is_settled, result.why) == (False, True, why)
     assert (stage.calls, stage.stored) == (calls, RoleItem())
 
 
-def test_what_a_run_has_learned_is_noted_without_a_write() -> None:
+def test_a_runs_new_knowledge_is_noted_without_a_write() -> None:
     (record,) = recorded(GHCR, is_confirmed=False)
     stage = Stage(shown=granted(GHCR), stored=RoleItem(grants=(record,)))
     run(stage)
@@ -315,7 +315,7 @@ def test_another_finding_begins_another_grace_period() -> None:
     assert stage.stored.grants == (replace(record, unneeded_since=NOW, unneeded="grant-unneeded"),)
 
 
-def test_of_many_writes_in_a_row_the_last_counts_whichever_of_them_iam_shows() -> None:
+def test_the_last_of_many_writes_in_a_row_counts_whichever_of_them_iam_shows() -> None:
     """Eighty families of one role are eighty writes in a minute: IAM may show any of their versions."""
     many = [secret(f"registry/{number:02}") for number in range(12)]
     stage = Stage()
@@ -327,7 +327,7 @@ def test_of_many_writes_in_a_row_the_last_counts_whichever_of_them_iam_shows() -
         stage.time += timedelta(seconds=5)
 
 
-def test_what_is_known_of_a_role_that_is_gone_is_dropped() -> None:
+def test_the_knowledge_about_a_role_that_is_gone_is_dropped() -> None:
     stage = Stage(exists=False, stored=RoleItem(grants=recorded(GHCR, granted_at=NOW - SHOWS_AFTER)))
     assert not run(stage).written
     assert stage.stored.grants == ()
@@ -384,7 +384,7 @@ def test_the_next_run_closes_the_dead_one_and_writes() -> None:
     assert outcomes(stage) == ["lost", "done"]
 
 
-def test_what_an_earlier_write_left_without_a_record_is_adopted_and_reported() -> None:
+def test_a_grant_that_an_earlier_write_left_without_a_record_is_adopted_and_reported() -> None:
     """Two runs died: the second one's plan shows the first one's grant as present."""
     dead = a_write(granted(HUB), granted(GHCR, HUB), outcome="planned", users={str(HUB.arn): WEB})
     stage = Stage(shown=granted(GHCR, HUB), stored=RoleItem(writes=(dead,)))
@@ -433,7 +433,7 @@ def test_a_run_may_die_before_any_call_and_the_next_ones_make_it_good(
 # --- Conflicts ---
 
 
-def test_a_plan_that_another_run_has_overtaken_is_not_made_and_is_looked_at_again() -> None:
+def test_a_plan_that_another_run_has_overtaken_is_not_made_and_is_tried_again() -> None:
     stage = Stage()
     stage.before["plan"] = stage.touch
     result = run(stage)
@@ -442,7 +442,7 @@ def test_a_plan_that_another_run_has_overtaken_is_not_made_and_is_looked_at_agai
     assert run(stage).written
 
 
-def test_a_note_that_another_run_has_overtaken_is_looked_at_again() -> None:
+def test_a_note_that_another_run_has_overtaken_is_tried_again() -> None:
     stage = Stage(shown=granted(GHCR), stored=RoleItem(grants=recorded(GHCR, is_confirmed=False)))
     stage.before["note"] = stage.touch
     run(stage)
@@ -525,7 +525,7 @@ def test_a_hold_between_the_plan_and_the_write_closes_the_plan_as_refused() -> N
     assert (outcomes(stage), stage.stored.hold, stage.shown) == (["refused"], STOP, ())
 
 
-def test_what_iam_refuses_is_closed_before_it_is_reported() -> None:
+def test_a_write_that_iam_refuses_is_closed_before_it_is_reported() -> None:
     stage = Stage()
     stage.before["put"] = raising(DENIED)
     result = run(stage)

@@ -38,7 +38,7 @@ def test_people_are_reminded_of_what_is_still_broken_each_time_that_it_is_due(ha
     assert "reference it" not in harness.sent.alerts[1]["Message"]
 
 
-def test_nobody_is_reminded_of_what_is_over(harness: Harness) -> None:
+def test_no_reminder_is_sent_of_a_resolved_incident(harness: Harness) -> None:
     broken(harness, "f0")
     harness.world = world(broken=False)
     validate(harness, "f0")
@@ -84,7 +84,7 @@ def test_a_reminder_that_could_not_be_sent_is_sent_the_next_time(harness: Harnes
     assert remind(harness).reminded == 1
 
 
-def test_the_hour_tells_what_was_left_untold(harness: Harness) -> None:
+def test_the_hourly_run_reports_the_unreported_incidents(harness: Harness) -> None:
     harness.world = world(broken=True)
     validate(harness, "f0")
     harness.sent.failing = ["publish"]

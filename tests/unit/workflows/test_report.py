@@ -50,7 +50,7 @@ KNOWN: dict[str, tuple[FindingRecord, tuple[FindingRecord, ...], list[int]]] = {
 
 
 @pytest.mark.parametrize(("known", "changed", "reported"), KNOWN.values(), ids=KNOWN)
-def test_what_an_earlier_run_did_not_announce_is_published_unless_it_changed_since(
+def test_a_finding_that_an_earlier_run_did_not_announce_is_published_unless_it_changed_since(
     harness: Harness, known: FindingRecord, changed: tuple[FindingRecord, ...], reported: list[int]
 ) -> None:
     harness.ledger.entries.save_finding(WEB, known, cause="", now=NOW)

@@ -97,7 +97,7 @@ def test_a_role_whose_item_cannot_be_read_is_logged_and_keeps_no_other_from_bein
     assert f"ROLE#{ROLE}" in caplog.text
 
 
-def test_what_is_reviewed_is_what_this_stack_has_granted(harness: Harness) -> None:
+def test_only_roles_with_grants_of_this_stack_are_reviewed(harness: Harness) -> None:
     keep(harness.ledger, *recorded(GHCR))
     assert harness.ledger.roles.granted(ROLE) == (Granted(secret=GHCR.arn, key=None),)
     item = harness.ledger.roles.item(ROLE)

@@ -113,7 +113,7 @@ def test_one_task_definition_proves_what_it_names_and_nothing_of_the_others(harn
     assert named(seen(harness)) == {IS_GHCR: None, IS_HUB: None}
 
 
-def test_what_it_needs_is_wanted_and_asked_about_although_nothing_is_granted_yet(harness: Harness) -> None:
+def test_a_needed_secret_is_wanted_and_read_although_nothing_is_granted_yet(harness: Harness) -> None:
     harness.world.roles = (role(),)
     found = seen(harness, WEB, item=RoleItem())
     assert set(found.needs.secrets) == {GHCR.arn}
@@ -210,7 +210,7 @@ STARTS: dict[str, Callable[[Harness], None]] = {
 
 
 @pytest.mark.parametrize("start", STARTS.values(), ids=STARTS)
-def test_what_is_started_outside_services_counts_although_no_reference_leads_to_it(
+def test_a_revision_started_outside_services_counts_although_no_reference_leads_to_it(
     harness: Harness, start: Callable[[Harness], None]
 ) -> None:
     start(harness)
@@ -218,7 +218,7 @@ def test_what_is_started_outside_services_counts_although_no_reference_leads_to_
     assert named(seen(harness, everything=True)) == {IS_GHCR: True, IS_HUB: False}
 
 
-def test_what_is_started_with_another_role_does_not_count(harness: Harness) -> None:
+def test_a_start_with_another_role_does_not_count(harness: Harness) -> None:
     harness.starts.keep_alone(WEB.arn, ran=True)
     harness.world.task_definitions = (replace(WEB, execution_role=str(ROLE).replace("web-execution", "other")),)
     assert named(seen(harness, everything=True)) == {IS_GHCR: False, IS_HUB: False}
@@ -240,7 +240,7 @@ NOT_PROVED: dict[str, Callable[[Harness], Any]] = {
 
 
 @pytest.mark.parametrize("arrange", NOT_PROVED.values(), ids=NOT_PROVED)
-def test_where_one_dependent_is_unknown_nothing_is_complete_and_the_log_says_why(
+def test_nothing_is_complete_if_one_dependent_is_unknown_and_the_log_says_why(
     harness: Harness, arrange: Callable[[Harness], Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     know(harness, WEB, API)

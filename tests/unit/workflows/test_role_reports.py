@@ -119,7 +119,7 @@ def test_every_arn_that_a_write_adds_is_reported(
     assert [(each["secret"], each["key"]) for each in reported(harness)] == expected
 
 
-def test_what_stays_beside_the_grants_of_this_stack_is_named(harness: Harness) -> None:
+def test_a_grant_that_stays_beside_those_of_this_stack_is_named(harness: Harness) -> None:
     write = a_write(granted(HUB), granted(GHCR, HUB), users=USERS, strangers=(HUB.arn,))
     reports(harness).written(ROLE, write, a_change(added={GHCR.arn: granted(GHCR)[0]}))
     (added,) = reported(harness)
@@ -150,7 +150,7 @@ DEAD: dict[str, tuple[PolicyWrite, list[tuple[str, str]]]] = {
 
 
 @pytest.mark.parametrize(("write", "expected"), DEAD.values(), ids=DEAD)
-def test_what_a_run_that_died_has_written_is_reported(
+def test_a_write_of_a_run_that_died_is_reported(
     harness: Harness, write: PolicyWrite, expected: list[tuple[str, str]]
 ) -> None:
     reports(harness, REVIEW).left_open(ROLE, replace(write, users=USERS))
@@ -168,14 +168,14 @@ def test_an_adopted_grant_is_reported_once_for_its_task_definition(harness: Harn
 # --- What is not written ---
 
 
-def test_what_finds_no_room_is_a_failure_with_a_remedy(harness: Harness) -> None:
+def test_a_grant_that_finds_no_room_is_a_failure_with_a_remedy(harness: Harness) -> None:
     reports(harness).decided(ROLE, a_change(refused={GHCR.arn: NO_ROOM}))
     (failed,) = reported(harness, "Remediation Failed")
     assert "exceed the 10240 characters that IAM allows" in failed["why"]
     assert "managed policy" in failed["remedy"]
 
 
-def test_a_standing_grant_without_consent_is_told_once_and_an_unneeded_one_is_not(harness: Harness) -> None:
+def test_a_remaining_grant_without_consent_is_reported_once_and_an_unneeded_one_is_not(harness: Harness) -> None:
     unneeded: Mapping[Arn, Any] = {GHCR.arn: "grant-without-consent", HUB.arn: "grant-unneeded"}
     for _ in range(2):
         reports(harness).decided(ROLE, a_change(after=granted(GHCR, HUB), unneeded=unneeded))
@@ -201,7 +201,7 @@ def test_a_grant_without_consent_that_this_very_write_revokes_is_not_said_to_sta
     ids=["a-grant", "a-statement", "many"],
 )
 @pytest.mark.parametrize("request_", [ASKED_FOR, REVIEW], ids=["a-task-definition", "a-role"])
-def test_what_this_stack_has_not_granted_is_told_once_and_stays(
+def test_a_grant_that_this_stack_did_not_make_is_reported_once_and_stays(
     harness: Harness, request_: Any, change: RolePolicyChange, held: str
 ) -> None:
     for _ in range(2):
@@ -213,7 +213,7 @@ def test_what_this_stack_has_not_granted_is_told_once_and_stays(
 
 
 @pytest.mark.parametrize("request_", [ASKED_FOR, REVIEW], ids=["a-task-definition", "a-role"])
-def test_a_policy_of_our_name_that_is_not_ours_to_read_is_told_once_a_day(harness: Harness, request_: Any) -> None:
+def test_a_policy_of_our_name_that_is_not_ours_to_read_is_reported_once_a_day(harness: Harness, request_: Any) -> None:
     item = RoleItem(grants=(GrantRecord(granted=granted(GHCR)[0], task_definition=WEB, granted_at=NOW),))
     for _ in range(2):
         reports(harness, request_).unreadable(ROLE, item, STATE)
@@ -245,7 +245,7 @@ def test_a_revocation_that_iam_refuses_is_said_to_stand_with_the_command(
 
 
 @pytest.mark.parametrize("request_", [ASKED_FOR, REVIEW], ids=["a-validation", "a-review"])
-def test_what_a_hold_refuses_is_planned_and_waits(harness: Harness, request_: Any) -> None:
+def test_a_write_that_a_hold_refuses_is_planned_and_waits(harness: Harness, request_: Any) -> None:
     change = a_change(
         before=granted(HUB), after=granted(GHCR), added={GHCR.arn: granted(GHCR)[0]}, revoked={HUB.arn: "no tag"}
     )
@@ -261,7 +261,7 @@ def test_without_an_answer_about_the_stop_the_message_comes_back(harness: Harnes
     assert harness.sent.reported() == ["Remediation Failed"]
 
 
-def test_an_open_breaker_is_told_once_an_hour_for_each_grant_and_asks_again(harness: Harness) -> None:
+def test_an_open_breaker_is_reported_once_an_hour_for_each_grant_and_requests_again(harness: Harness) -> None:
     change = a_change(after=granted(GHCR, HUB), added={each.secret: each for each in granted(GHCR, HUB)})
     for _ in range(2):
         reports(harness).breaker_open(ROLE, change, (GHCR.arn, HUB.arn))
@@ -332,7 +332,7 @@ def test_the_statements_of_others_stay_in_the_policy_that_they_are_in(writes: Wr
 @pytest.mark.parametrize(
     ("code", "raised"), [("AccessDenied", Denied), ("ServiceFailure", ClientError)], ids=["refused", "no-answer"]
 )
-def test_what_iam_answers_propagates(writes: Writes, code: str, raised: type[Exception]) -> None:
+def test_an_error_of_iam_propagates(writes: Writes, code: str, raised: type[Exception]) -> None:
     writes.expect(GHCR, error=code)
     with pytest.raises(raised):
         RolePolicies(iam=writes.iam).put(ROLE, OWN_POLICY, STATE, granted(GHCR))

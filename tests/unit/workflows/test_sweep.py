@@ -122,7 +122,7 @@ def act(ledger: Ledger) -> Iterator[Act]:
         stubber.assert_no_pending_responses()
 
 
-def test_what_schedules_and_callers_start_is_asked_for_as_what_services_run(act: Act) -> None:
+def test_revisions_started_by_schedules_and_callers_are_requested_like_those_of_services(act: Act) -> None:
     act.schedules = tuple(
         ScheduleUse(kind="rule", name=f"nightly-{number}", within="1", task_definition=revision_arn("web", number))
         for number in (3, 4)
@@ -205,7 +205,7 @@ def test_a_service_of_another_controller_may_name_no_revision(act: Act) -> None:
 # --- What no page lists any more ---------------------------------------------------------------------------------
 
 
-def test_what_is_known_and_not_listed_is_asked_for_as_such(act: Act) -> None:
+def test_a_known_revision_that_is_not_listed_is_requested_as_such(act: Act) -> None:
     act.harness.ledger.entries.keep_references(revision_arn("gone"), Entry(), frozenset())
     act.harness.ledger.entries.keep_references(revision_arn("web"), Entry(), frozenset())
     assert act.sweep("web").asked == 2
@@ -226,7 +226,7 @@ def test_it_is_asked_for_after_the_last_page_only(act: Act) -> None:
     assert {each["cause"]["kind"] for each in act.harness.sent.bodies("validations")} == {LISTED}
 
 
-def test_what_came_to_be_known_since_is_asked_for_by_the_next_check(act: Act) -> None:
+def test_a_revision_that_became_known_since_is_requested_by_the_next_check(act: Act) -> None:
     act.sweep("web")
     act.answer("web")
     act.harness.ledger.entries.keep_references(revision_arn("late"), Entry(), frozenset())
@@ -304,7 +304,7 @@ def test_the_first_sweep_says_that_it_is(act: Act) -> None:
     assert not act.step(json.dumps({"sweep": "e-2", "token": None})).first
 
 
-def test_what_was_forgotten_need_not_answer(act: Act) -> None:
+def test_a_forgotten_revision_need_not_answer(act: Act) -> None:
     act.harness.ledger.entries.keep_references(revision_arn("gone"), Entry(), frozenset())
     act.sweep("web")
     act.answer("web")
@@ -318,7 +318,7 @@ def test_what_was_forgotten_need_not_answer(act: Act) -> None:
 # --- Sweeps that overlap, die, or are forged ---------------------------------------------------------------------
 
 
-def test_of_two_sweeps_the_later_takes_over_and_the_earlier_never_completes(act: Act) -> None:
+def test_the_later_of_two_sweeps_takes_over_and_the_earlier_never_completes(act: Act) -> None:
     act.sweep("web")
     act.expect_families("web")
     act.expect_newest("web")
@@ -345,7 +345,7 @@ def test_a_late_copy_of_an_earlier_sweeps_first_page_begins_nothing(act: Act) ->
 
 
 @pytest.mark.parametrize("operation", ["send_message_batch", "send_message"])
-def test_a_step_that_dies_is_taken_again(act: Act, operation: str) -> None:
+def test_a_step_that_dies_is_repeated(act: Act, operation: str) -> None:
     act.harness.sent.failing = [operation]
     with pytest.raises(Crash):
         act.sweep("web")
@@ -407,7 +407,7 @@ REJECTED: dict[str, tuple[Callable[[], str], str]] = {
 
 
 @pytest.mark.parametrize(("body", "words"), REJECTED.values(), ids=REJECTED)
-def test_what_is_no_step_is_rejected(act: Act, body: Callable[[], str], words: str) -> None:
+def test_an_invalid_step_is_rejected(act: Act, body: Callable[[], str], words: str) -> None:
     with pytest.raises(Rejected, match=words):
         act.step(body())
     assert act.harness.sent.messages == []

@@ -125,7 +125,7 @@ REFUSED: dict[str, tuple[World, str]] = {
 
 
 @pytest.mark.parametrize(("world", "held"), REFUSED.values(), ids=REFUSED)
-def test_what_was_refused_waits_once_however_often_it_is_refused(act: Acted, world: World, held: str) -> None:
+def test_a_refused_write_waits_once_however_often_it_is_refused(act: Acted, world: World, held: str) -> None:
     here = act(world)
     HELD[held](here.harness)
     for message_id in ("m-1", "m-1", "m-2"):
@@ -143,14 +143,14 @@ def test_a_crash_before_it_is_reported_has_kept_it(act: Acted, world: World, hel
     assert here.waiting() == (WEB,)
 
 
-def test_what_nothing_refused_does_not_wait(act: Acted) -> None:
+def test_a_write_that_nothing_refused_does_not_wait(act: Acted) -> None:
     here = act(granting.BROKEN)
     here.expect_grant()
     here.execute()
     assert here.waiting() == ()
 
 
-def test_what_an_open_breaker_refused_does_not_wait_since_it_asks_by_itself(act: Acted) -> None:
+def test_a_write_that_an_open_breaker_refused_does_not_wait_since_it_is_retried_by_itself(act: Acted) -> None:
     here = act(granting.BROKEN, writes_per_hour=1)
     count_write(here.harness.ledger, granting.GHCR.arn, NOW)
     here.execute()

@@ -53,7 +53,7 @@ def test_a_stop_or_a_hold_lets_no_write_pass_and_names_the_command_that_ends_it(
 @pytest.mark.parametrize(
     "about", [{}, {"role": role_arn("other")}, {"family": "web-2"}], ids=["none", "role", "family"]
 )
-def test_a_hold_concerns_its_own_role_and_family_only(harness: Harness, about: dict[str, Any]) -> None:
+def test_a_hold_affects_its_own_role_and_family_only(harness: Harness, about: dict[str, Any]) -> None:
     harness.ledger.roles.save_hold(ROLE, STOP)
     harness.ledger.families.save_hold("web", STOP)
     guard(harness).admit(**about)

@@ -46,7 +46,7 @@ BETWEEN: dict[str, tuple[dict[int, Lookup[TaskDefinition]], int, int | None]] = 
 
 
 @pytest.mark.parametrize(("revisions", "successor", "hidden"), BETWEEN.values(), ids=BETWEEN)
-def test_only_an_active_revision_of_somebody_else_is_hidden(
+def test_only_an_active_revision_of_another_caller_is_hidden(
     revisions: dict[int, Lookup[TaskDefinition]], successor: int, hidden: int | None
 ) -> None:
     found, _ = find(revisions, successor)

@@ -41,13 +41,13 @@ def test_a_service_is_not_moved_to_what_only_says_that_we_registered_it(moving: 
     assert "web:8 says by its tag that Pullguard registered it from web:7, but it differs" in moving.failure()["why"]
 
 
-def test_what_ecs_fills_in_at_registration_is_no_difference(moving: Act) -> None:
+def test_a_value_that_ecs_fills_in_at_registration_is_no_difference(moving: Act) -> None:
     moving.expect_comparison({"volumes": [], "enableFaultInjection": False})
     moving.expect_move()
     assert moving.run().moved == 1
 
 
-def test_a_service_is_not_moved_to_a_successor_that_nobody_has_validated(act: Acted) -> None:
+def test_a_service_is_not_moved_to_an_unvalidated_successor(act: Acted) -> None:
     here = act(MOVING, rules=Rules(move_services=True))
     assert here.run().why == "its successor is yet to be validated"
     assert [arn for arn, _ in here.requests()] == [str(SUCCESSOR), str(SOURCE)]
@@ -111,7 +111,7 @@ def test_a_tag_of_the_successor_that_lowers_nothing_keeps_no_service(moving: Act
     assert moving.run().moved == 1
 
 
-def test_what_the_validator_knows_of_a_successors_value_counts(act: Acted) -> None:
+def test_the_validators_knowledge_of_a_successors_value_counts(act: Acted) -> None:
     here = act(MOVING, rules=Rules(move_services=True))
     empty = replace(NEW, value=replace(GOOD_VALUE, password="empty"))
     here.harness.world = replace(MOVING, secrets=(empty,))
@@ -121,7 +121,7 @@ def test_what_the_validator_knows_of_a_successors_value_counts(act: Acted) -> No
     assert "secret-value-empty-field" in here.failure()["why"]
 
 
-def test_a_refused_move_is_told(moving: Act) -> None:
+def test_a_refused_move_is_reported(moving: Act) -> None:
     moving.expect_comparison()
     moving.expect_move(error="AccessDeniedException")
     moving.run()

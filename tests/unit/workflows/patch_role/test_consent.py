@@ -63,7 +63,7 @@ def failures(here: Act) -> list[Any]:
     ],
     ids=["iam-shows-it-and-both-owners-consent", "it-may-be-an-older-version", "not-shown", "consent-is-unknown"],
 )
-def test_a_grant_is_confirmed_by_the_first_look_five_minutes_after_it(
+def test_a_grant_is_confirmed_by_the_first_validation_five_minutes_after_it(
     act: Acted, ledger: Ledger, world: World, seconds: int, *, confirmed: bool
 ) -> None:
     here = act(BROKEN)
@@ -74,7 +74,7 @@ def test_a_grant_is_confirmed_by_the_first_look_five_minutes_after_it(
     assert record.task_definition == str(revision_arn())
 
 
-def test_what_is_confirmed_stays_when_consent_ends_and_people_hear_of_it_once(act: Acted, ledger: Ledger) -> None:
+def test_a_confirmed_grant_stays_when_consent_ends_and_is_reported_once(act: Acted, ledger: Ledger) -> None:
     here = act(BROKEN)
     grant(here)
     look(here, WRITTEN)
@@ -101,7 +101,7 @@ ENDED: dict[str, tuple[World, str]] = {
 
 
 @pytest.mark.parametrize(("world", "why"), ENDED.values(), ids=ENDED)
-def test_what_is_not_confirmed_is_revoked_by_the_exact_request(
+def test_an_unconfirmed_grant_is_revoked_by_the_exact_request(
     act: Acted, ledger: Ledger, world: World, why: str
 ) -> None:
     here = act(BROKEN)
@@ -138,7 +138,7 @@ def test_a_new_key_renews_nothing_so_that_the_grant_stays(act: Acted, ledger: Le
     assert ledger.roles.granted(ROLE) == granted(keyed)
 
 
-def test_what_was_granted_before_is_left(act: Acted, ledger: Ledger) -> None:
+def test_a_grant_of_an_earlier_message_is_left(act: Acted, ledger: Ledger) -> None:
     keep(ledger, *recorded(HUB))
     here = act(replace(BROKEN, roles=(holder(HUB),), secrets=(GHCR, HUB)))
     here.expect(render(policy_document(granted(GHCR, HUB))))
@@ -149,7 +149,9 @@ def test_what_was_granted_before_is_left(act: Acted, ledger: Ledger) -> None:
     assert ledger.roles.granted(ROLE) == granted(HUB)
 
 
-def test_what_aws_does_not_let_be_revoked_is_known_and_told_as_standing(act: Acted, ledger: Ledger) -> None:
+def test_a_grant_that_aws_does_not_let_be_revoked_is_known_and_reported_as_remaining(
+    act: Acted, ledger: Ledger
+) -> None:
     here = act(BROKEN)
     grant(here)
     here.expect(None, error="AccessDenied")
@@ -174,7 +176,7 @@ def test_every_sweep_asks_for_it_and_a_review_revokes_it(act: Acted, ledger: Led
     assert ledger.roles.granted(ROLE) == ()
 
 
-def test_that_it_is_gone_is_told_although_the_bus_refuses_once(act: Acted, ledger: Ledger) -> None:
+def test_a_revocation_is_reported_although_the_bus_refuses_once(act: Acted, ledger: Ledger) -> None:
     here = act(BROKEN)
     grant(here)
     here.expect(None)
@@ -196,9 +198,7 @@ SETTLED: dict[str, tuple[World, bool]] = {
 
 
 @pytest.mark.parametrize(("world", "kept"), SETTLED.values(), ids=SETTLED)
-def test_what_needs_no_revocation_any_more_costs_no_write(
-    act: Acted, ledger: Ledger, world: World, *, kept: bool
-) -> None:
+def test_an_unneeded_revocation_costs_no_write(act: Acted, ledger: Ledger, world: World, *, kept: bool) -> None:
     here = act(BROKEN)
     grant(here)
     here.expect(None, error="AccessDenied")
@@ -207,7 +207,7 @@ def test_what_needs_no_revocation_any_more_costs_no_write(
     assert ledger.roles.granted(ROLE) == (granted(GHCR) if kept else ())
 
 
-def test_of_a_role_that_was_created_again_nothing_is_revoked(act: Acted, ledger: Ledger) -> None:
+def test_nothing_is_revoked_from_a_role_that_was_created_again(act: Acted, ledger: Ledger) -> None:
     here = act(BROKEN)
     grant(here)
     again = holder(GHCR, created_at=NOW + timedelta(minutes=10))
@@ -222,7 +222,7 @@ UNREADABLE: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("unreadable", UNREADABLE.values(), ids=UNREADABLE)
-def test_what_cannot_be_read_stays_known(act: Acted, ledger: Ledger, unreadable: dict[str, Any]) -> None:
+def test_an_unreadable_grant_stays_known(act: Acted, ledger: Ledger, unreadable: dict[str, Any]) -> None:
     here = act(BROKEN)
     grant(here)
     with suppress(NotNow):
@@ -248,7 +248,7 @@ DIED: dict[str, Callable[[Act], None]] = {
 
 
 @pytest.mark.parametrize("die", DIED.values(), ids=DIED)
-def test_what_a_run_that_died_has_left_is_found_and_revoked(
+def test_a_grant_that_a_dead_run_left_is_found_and_revoked(
     act: Acted, ledger: Ledger, die: Callable[[Act], None]
 ) -> None:
     here = act(BROKEN)
@@ -266,7 +266,7 @@ def test_what_a_run_that_died_has_left_is_found_and_revoked(
     ]
 
 
-def test_what_another_grant_of_the_same_message_has_is_judged_by_itself(act: Acted, ledger: Ledger) -> None:
+def test_another_grant_of_the_same_message_is_judged_by_itself(act: Acted, ledger: Ledger) -> None:
     both = task_definition(container(GHCR), container(HUB, image="docker.io/acme/proxy:1", name="proxy"))
     here = act(replace(BROKEN, task_definitions=(both,), secrets=(GHCR, HUB)))
     here.expect(render(policy_document(granted(GHCR, HUB))))

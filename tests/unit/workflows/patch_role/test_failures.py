@@ -31,7 +31,7 @@ from tests.unit.workflows.patch_role.scene import BROKEN, GHCR, HUB, Act, Acted,
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "AccessDeniedException"])
-def test_a_refusal_of_iam_is_told_with_its_remedy(act: Acted, code: str) -> None:
+def test_a_refusal_of_iam_is_reported_with_its_remedy(act: Acted, code: str) -> None:
     here = act(BROKEN)
     here.expect(render(policy_document(granted(GHCR))), error=code)
     assert not here.patch().written
@@ -44,7 +44,7 @@ def test_a_refusal_of_iam_is_told_with_its_remedy(act: Acted, code: str) -> None
     assert here.harness.sent.messages == []
 
 
-def test_a_standing_refusal_is_told_once_a_day(act: Acted) -> None:
+def test_a_lasting_refusal_is_reported_once_a_day(act: Acted) -> None:
     here = act(BROKEN)
     for hours in (0, 1, 24):
         here.harness.time = NOW
@@ -54,7 +54,7 @@ def test_a_standing_refusal_is_told_once_a_day(act: Acted) -> None:
     assert here.reported() == ["Remediation Failed"] * 2
 
 
-def test_what_iam_refuses_is_not_counted_and_kept_as_refused(act: Acted, ledger: Ledger) -> None:
+def test_a_write_that_iam_refuses_is_not_counted_and_kept_as_refused(act: Acted, ledger: Ledger) -> None:
     here = act(BROKEN, writes_per_hour=2)
     for number in range(3):
         here.expect(render(policy_document(granted(GHCR))), error="AccessDenied")
@@ -76,7 +76,7 @@ def test_any_other_error_of_iam_sends_the_message_back(act: Acted) -> None:
     assert here.reported() == []
 
 
-def test_a_policy_that_finds_no_room_is_told_and_not_tried(act: Acted, ledger: Ledger) -> None:
+def test_a_policy_that_finds_no_room_is_reported_and_not_tried(act: Acted, ledger: Ledger) -> None:
     # The grant alone would fit; with all that was granted a moment ago and IAM does not show yet, it does not.
     many = tuple(secret(f"{number:03}-{'x' * 57}") for number in range(81))
     before = granted(*many)
@@ -101,7 +101,7 @@ def test_a_role_with_eighty_secrets_fits_and_one_write_is_made_for_each(act: Act
     assert set(here.harness.ledger.roles.granted(role_arn())) == set(granted(*many))
 
 
-def test_a_role_with_eighty_secrets_under_keys_of_their_own_is_told_where_it_ends(act: Acted) -> None:
+def test_a_role_with_eighty_secrets_under_keys_of_their_own_is_reported_at_its_limit(act: Acted) -> None:
     many = tuple(secret(f"registry/team-{number:03}", key=key(number)) for number in range(80))
     full = next(n for n in range(80) if not OwnPolicy().fits(granted(*many[:n]), others_chars=0))
     one_more = task_definition(container(many[full - 1]))
@@ -119,7 +119,7 @@ def last_delay_s(here: Act) -> int:
     return int(messages[-1]["DelaySeconds"])
 
 
-def test_the_circuit_breaker_stops_and_tells(act: Acted) -> None:
+def test_the_circuit_breaker_stops_and_reports(act: Acted) -> None:
     here = act(BROKEN, writes_per_hour=2)  # each write is undone by others
     here.harness.time = NOW.replace(minute=0)
     for number in range(2):
@@ -140,7 +140,7 @@ def opened(act: Acted, world: World = BROKEN) -> Act:
     return here
 
 
-def test_an_open_breaker_is_told_once_in_its_hour_whoever_runs_into_it(act: Acted) -> None:
+def test_an_open_breaker_is_reported_once_in_its_hour_by_the_first_run(act: Acted) -> None:
     others = tuple(task_definition(container(GHCR), family=f"f{number}") for number in range(20))
     here = opened(act, replace(BROKEN, task_definitions=others))
     written = [here.patch(request(each.arn), message_id=f"m-{each.family}").written for each in others]
@@ -151,7 +151,7 @@ def test_an_open_breaker_is_told_once_in_its_hour_whoever_runs_into_it(act: Acte
     assert here.patch(request(others[0].arn), message_id="m-later").written
 
 
-def test_a_crash_before_it_is_told_leaves_the_open_breaker_to_the_next(act: Acted) -> None:
+def test_a_crash_before_the_report_leaves_the_open_breaker_to_the_next(act: Acted) -> None:
     here = opened(act)
     here.harness.sent.failing = ["put_events"]
     with pytest.raises(Crash):
@@ -160,7 +160,7 @@ def test_a_crash_before_it_is_told_leaves_the_open_breaker_to_the_next(act: Acte
     assert not here.harness.ledger.claims.happened(f"tripped {scope} {NOW:%Y-%m-%dT%H}", now=NOW)
 
 
-def test_an_open_breaker_asks_for_another_look_until_the_hour_is_over(act: Acted) -> None:
+def test_an_open_breaker_requests_another_validation_until_the_hour_is_over(act: Acted) -> None:
     here = opened(act)
     delays_s = []
     here.harness.time = NOW.replace(minute=0, second=1)
@@ -199,7 +199,7 @@ def test_an_open_breaker_holds_back_additions_and_no_revocation(act: Acted, ledg
     assert here.reported() == ["Remediation Failed", "Remediation Completed"]
 
 
-def test_what_another_run_is_at_is_looked_at_again_until_it_is_known(act: Acted, ledger: Ledger) -> None:
+def test_a_write_of_another_run_is_checked_again_until_it_is_known(act: Acted, ledger: Ledger) -> None:
     here = act(BROKEN)
     keep(ledger, writes=(a_write((), granted(GHCR), outcome="planned"),))
     patched = here.patch()
@@ -226,7 +226,7 @@ def test_a_role_whose_policies_cannot_be_read_is_not_written_and_its_message_com
         here.patch()
 
 
-def test_a_message_whose_run_died_after_the_write_is_told_once_and_written_once(act: Acted, ledger: Ledger) -> None:
+def test_a_message_whose_run_died_after_the_write_is_reported_once_and_written_once(act: Acted, ledger: Ledger) -> None:
     here = act(BROKEN)
     here.expect(render(policy_document(granted(GHCR))))
     here.harness.sent.failing = ["put_events"]

@@ -35,7 +35,7 @@ from tests.unit.workflows.granted_role import ROLE, YESTERDAY, a_write, holder, 
 from tests.unit.workflows.patch_role.scene import BROKEN, DATABASE, GHCR, HUB, KEYED, Acted, own
 
 
-def test_the_very_request_and_what_is_told_of_it(act: Acted) -> None:
+def test_the_exact_request_is_made_and_reported(act: Acted) -> None:
     here = act(World((task_definition(container(KEYED)),), (role(),), (KEYED,)))
     here.expect(
         json.dumps(
@@ -96,7 +96,7 @@ def test_the_write_is_remembered_before_it_is_made_and_its_grants_after(act: Act
     )
 
 
-def test_what_iam_refused_does_not_enter_the_next_write(act: Acted, ledger: Ledger) -> None:
+def test_a_grant_that_iam_refused_does_not_enter_the_next_write(act: Acted, ledger: Ledger) -> None:
     refused = act(BROKEN)
     refused.expect(render(policy_document(granted(GHCR))), error="AccessDenied")
     refused.patch()
@@ -107,7 +107,7 @@ def test_what_iam_refused_does_not_enter_the_next_write(act: Acted, ledger: Ledg
 
 
 @pytest.mark.parametrize(("attempt", "delay_s"), [(0, 2), (1, 8), (2, 30), (3, 120), (4, None)])
-def test_what_is_granted_already_is_looked_at_again_ever_later_until_it_shows(
+def test_a_grant_that_exists_is_checked_again_at_growing_intervals_until_it_shows(
     act: Acted, attempt: int, delay_s: int | None
 ) -> None:
     here = act(replace(BROKEN, roles=(role(inline_policies=(own(GHCR),)),)))
@@ -130,7 +130,7 @@ def test_the_same_document_is_not_written_again(act: Acted, ledger: Ledger) -> N
     assert here.reported() == []
 
 
-def test_one_message_twice_is_written_and_told_once(act: Acted) -> None:
+def test_one_message_twice_is_written_and_reported_once(act: Acted) -> None:
     here = act(BROKEN)
     here.expect(render(policy_document(granted(GHCR))))
     assert [here.patch(message_id="m-1").written for _ in range(2)] == [True, False]  # IAM shows it to neither
@@ -182,7 +182,7 @@ def test_a_late_message_writes_nothing(act: Acted, changes: dict[str, Any], ledg
     assert (asked["QueueUrl"], json.loads(asked["MessageBody"])["attempt"]) == ("validations", 1)
 
 
-def test_a_forged_message_can_do_no_more_than_make_somebody_look(act: Acted) -> None:
+def test_a_forged_message_leads_to_a_validation_and_no_more(act: Acted) -> None:
     # The attacker's task definition names the database's password and a role of the attacker's own.
     intruder = World((task_definition(container(DATABASE), role_name="intruder"),), (role("intruder"),), (DATABASE,))
     here = act(intruder)
@@ -223,7 +223,7 @@ BESIDE: dict[str, tuple[tuple[Any, ...], tuple[GrantRecord, ...], tuple[PolicyWr
 
 
 @pytest.mark.parametrize("case", BESIDE.values(), ids=BESIDE)
-def test_what_the_policy_grants_beside_the_new_need(
+def test_the_policy_keeps_its_grants_beside_the_new_need(
     act: Acted,
     ledger: Ledger,
     case: tuple[tuple[Any, ...], tuple[GrantRecord, ...], tuple[PolicyWrite, ...], Any, bool],
@@ -270,7 +270,7 @@ NO_NEW_KEY: dict[str, Any] = {
 
 @pytest.mark.parametrize("to", [key(2), None], ids=["another-key", "awss-key"])
 @pytest.mark.parametrize("now", NO_NEW_KEY.values(), ids=NO_NEW_KEY)
-def test_what_stands_gets_no_new_key_without_consent(act: Acted, ledger: Ledger, now: Any, to: Any) -> None:
+def test_an_existing_grant_gets_no_new_key_without_consent(act: Acted, ledger: Ledger, now: Any, to: Any) -> None:
     moved = replace(now, key=to)
     keep(ledger, *recorded(KEYED))
     other = task_definition(container(KEYED), family="api")  # its tags are its own, and lower no other one's mode
@@ -295,7 +295,7 @@ EARLIER: dict[str, tuple[Any, tuple[GrantRecord, ...], bool, bool, bool]] = {
 
 
 @pytest.mark.parametrize("case", EARLIER.values(), ids=EARLIER)
-def test_what_a_role_was_granted_goes_with_it(
+def test_the_grants_of_a_role_go_with_it(
     act: Acted, ledger: Ledger, case: tuple[Any, tuple[GrantRecord, ...], bool, bool, bool]
 ) -> None:
     born, records, present, consented, stays = case
@@ -336,7 +336,7 @@ ALSO_TOLD: dict[str, tuple[World, tuple[Any, ...], tuple[GrantRecord, ...], tupl
 
 
 @pytest.mark.parametrize("case", ALSO_TOLD.values(), ids=ALSO_TOLD)
-def test_every_arn_that_a_write_adds_or_takes_away_is_told(
+def test_every_arn_that_a_write_adds_or_removes_is_reported(
     act: Acted,
     ledger: Ledger,
     case: tuple[World, tuple[Any, ...], tuple[GrantRecord, ...], tuple[PolicyWrite, ...], Any, Any],
@@ -351,7 +351,7 @@ def test_every_arn_that_a_write_adds_or_takes_away_is_told(
 
 
 @pytest.mark.parametrize("known", [(), CONFIRMED, UNCONFIRMED], ids=["another-stacks", "ours", "not-confirmed"])
-def test_what_cannot_be_read_stays_as_it_stands_and_holds_up_nothing(
+def test_an_unreadable_grant_stays_as_it_is_and_delays_nothing(
     act: Acted, ledger: Ledger, known: tuple[GrantRecord, ...]
 ) -> None:
     keep(ledger, *known)
@@ -364,7 +364,7 @@ def test_what_cannot_be_read_stays_as_it_stands_and_holds_up_nothing(
 
 
 @pytest.mark.parametrize("records", [CONFIRMED, UNCONFIRMED], ids=["confirmed", "not-confirmed"])
-def test_what_cannot_be_read_is_not_added(act: Acted, ledger: Ledger, records: tuple[GrantRecord, ...]) -> None:
+def test_an_unreadable_secret_is_not_added(act: Acted, ledger: Ledger, records: tuple[GrantRecord, ...]) -> None:
     keep(ledger, *records)
     here = act(replace(BROKEN, unreadable={str(HUB.arn): denied()}))
     here.expect(render(policy_document(granted(GHCR))))
@@ -391,7 +391,7 @@ def test_a_secret_that_has_moved_to_another_key_takes_the_right_to_the_old_one_a
     assert (record.granted, record.granted_at, record.is_confirmed) == (granted(after)[0], YESTERDAY, True)
 
 
-def test_a_new_key_alone_is_written_told_and_counted(act: Acted, ledger: Ledger) -> None:
+def test_a_new_key_alone_is_written_reported_and_counted(act: Acted, ledger: Ledger) -> None:
     keep(ledger, *recorded(ANOTHER_KEY))
     world = World((task_definition(container(KEYED)),), (role(inline_policies=(own(ANOTHER_KEY),)),), (KEYED,))
     here = act(world, writes_per_hour=1)
@@ -403,7 +403,7 @@ def test_a_new_key_alone_is_written_told_and_counted(act: Acted, ledger: Ledger)
     assert here.reported() == ["Remediation Completed", "Remediation Failed"]
 
 
-def test_what_this_stack_did_not_grant_is_none_of_its_ledgers_and_named(act: Acted, ledger: Ledger) -> None:
+def test_a_grant_that_this_stack_did_not_make_is_named_and_not_recorded(act: Acted, ledger: Ledger) -> None:
     here = act(replace(BROKEN, roles=(role(inline_policies=(own(HUB),)),), secrets=(GHCR, HUB)))
     here.expect(render(policy_document(granted(GHCR, HUB))))
     assert here.patch().written
@@ -428,7 +428,7 @@ ALIEN = {
 
 
 @pytest.mark.parametrize("statement", ALIEN.values(), ids=ALIEN)
-def test_what_somebody_else_wrote_into_our_policy_stays(act: Acted, statement: dict[str, Any]) -> None:
+def test_a_foreign_statement_in_our_policy_stays(act: Acted, statement: dict[str, Any]) -> None:
     here = act(replace(BROKEN, roles=(role(inline_policies=(own(HUB, extra=(statement,)),)),), secrets=(GHCR, HUB)))
     document = policy_document(granted(GHCR, HUB))
     here.expect(render({**document, "Statement": [*document["Statement"], statement]}))
@@ -466,7 +466,7 @@ def test_grants_of_ours_move_from_the_policy_of_the_former_name(act: Acted, ledg
     ],
     ids=["a-stage", "an-endpoint", "a-stage-that-holds"],
 )
-def test_what_an_owner_may_have_narrowed_is_not_written(act: Acted, condition: dict[str, Any]) -> None:
+def test_access_that_an_owner_may_have_narrowed_is_not_granted(act: Acted, condition: dict[str, Any]) -> None:
     reads = {"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": str(KEYED.arn)}
     narrow = {"Version": "2012-10-17", "Statement": {**reads, "Condition": condition}}
     who = role(inline_policies=(NamedPolicy(name="own", document=narrow),))

@@ -18,7 +18,7 @@ from tests.unit.workflows.patch_role.scene import BROKEN, GHCR, Acted
 STOP = Stop(by="ada", at="2026-11-23T11:59:00+00:00", reason="a bad deploy")
 
 
-def test_while_everything_is_stopped_nothing_is_written_and_what_would_be_is_told_once(act: Acted) -> None:
+def test_nothing_is_written_while_everything_is_stopped_and_the_plan_is_reported_once(act: Acted) -> None:
     here = act(BROKEN, stop=switch_text(STOP))
     for message_id in ("m-1", "m-2"):
         assert not here.patch(message_id=message_id).written
@@ -30,7 +30,7 @@ def test_while_everything_is_stopped_nothing_is_written_and_what_would_be_is_tol
     assert here.harness.sent.messages == []
 
 
-def test_another_stop_is_told_again(act: Acted) -> None:
+def test_another_stop_is_reported_again(act: Acted) -> None:
     here = act(BROKEN, stop=switch_text(STOP))
     here.patch()
     here.harness.stop = switch_text(replace(STOP, at="2026-11-24T08:00:00+00:00"))

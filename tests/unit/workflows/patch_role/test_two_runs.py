@@ -196,7 +196,7 @@ def test_the_message_of_a_run_that_died_gets_through_when_it_comes_again(act: Ac
 
 
 @pytest.mark.parametrize(("first", "delay_s"), [(grants, WAITS_S[0]), (revokes, REVOKED_SHOWS_S)])
-def test_what_is_revoked_may_show_for_a_while_and_is_looked_at_after_that(
+def test_a_revoked_grant_may_show_for_a_while_and_is_checked_after_that(
     act: Acted, first: Callable[[Act], None], delay_s: int
 ) -> None:
     here = act(LACKING)

@@ -24,7 +24,7 @@ HELD: dict[str, Callable[[Harness], None]] = {
 
 
 @pytest.mark.parametrize("held", HELD)
-def test_what_is_held_is_not_redeployed_and_told_once_for_each_service(harness: Harness, held: str) -> None:
+def test_a_held_service_is_not_redeployed_and_reported_once_for_each_service(harness: Harness, held: str) -> None:
     harness.validate(ASKED_FOR)
     HELD[held](harness)
     services = Services(harness)
@@ -65,7 +65,7 @@ def test_a_hold_that_comes_between_the_proof_and_the_write_stops_the_redeploymen
     assert harness.sent.reported() == ["Remediation Planned", "Remediation Planned"]
 
 
-def test_where_the_stop_cannot_be_read_nothing_is_redeployed_and_the_message_comes_back(harness: Harness) -> None:
+def test_nothing_is_redeployed_if_the_stop_cannot_be_read_and_the_message_comes_back(harness: Harness) -> None:
     harness.validate(ASKED_FOR)
     harness.stop = "no such text"
     services = Services(harness)

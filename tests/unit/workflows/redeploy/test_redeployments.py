@@ -49,7 +49,7 @@ def test_a_copy_of_a_command_redeploys_nothing_again(ledger: Ledger) -> None:
 
 
 @pytest.mark.parametrize("names", [("a",), ("a", "b")], ids=["the last", "one of two"])
-def test_what_a_run_redeployed_and_did_not_come_to_tell_is_told_by_the_next(
+def test_a_redeployment_that_a_run_did_not_report_is_reported_by_the_next(
     ledger: Ledger, names: tuple[str, ...]
 ) -> None:
     here = Harness(ledger, world(*map(running, names)), rules=ON)
@@ -63,7 +63,7 @@ def test_what_a_run_redeployed_and_did_not_come_to_tell_is_told_by_the_next(
     assert reported == services.redeployed == [arn_of(name) for name in names]
 
 
-def test_what_a_run_only_meant_to_do_is_not_told(ledger: Ledger) -> None:
+def test_an_intended_redeployment_is_not_reported(ledger: Ledger) -> None:
     here = Harness(ledger, world(), rules=ON)
     services = Services(here)
     here.validate(ASKED_FOR)
@@ -151,7 +151,7 @@ def test_an_open_breaker_asks_once_for_all_services_that_ran_into_it(ledger: Led
     assert asked["cause"] == ASKED_FOR.provenance.to_dict()
 
 
-def test_a_refused_call_is_told_and_does_not_keep_the_other_services(harness: Harness) -> None:
+def test_a_refused_call_is_reported_and_does_not_keep_the_other_services(harness: Harness) -> None:
     harness.validate(ASKED_FOR)
     services = Services(harness)
     services.denied = frozenset({arn_of("a")})

@@ -19,7 +19,7 @@ def test_all_redeployments_are_one_group_of_the_queue(ledger: Ledger) -> None:
     assert [each["MessageGroupId"] for each in commands(here)] == [commands(here)[0]["MessageGroupId"]] * 2
 
 
-def test_observing_tells_what_would_be_done_and_asks_nobody(harness: Harness) -> None:
+def test_observing_reports_the_plan_and_requests_nothing(harness: Harness) -> None:
     harness.mode = "observe"
     harness.validate(ASKED_FOR)
     harness.validate(ASKED_FOR, message_id="again")
@@ -35,14 +35,14 @@ def test_it_is_off_unless_it_is_switched_on(harness: Harness) -> None:
     assert ("usage", str(revision_arn())) not in harness.world.asked
 
 
-def test_a_rotation_in_a_batch_with_another_look_is_not_swallowed(harness: Harness) -> None:
+def test_a_rotation_in_a_batch_with_another_validation_is_not_swallowed(harness: Harness) -> None:
     validator = harness.validator()
     validator.validate(replace(ASKED_FOR, provenance=replace(ROTATION, kind="TagResource")), message_id="v-1")
     validator.validate(ASKED_FOR, message_id="v-2")
     assert len(commands(harness)) == 1
 
 
-def test_what_an_owner_does_not_agree_to_is_told_for_each_service_and_asks_nobody(harness: Harness) -> None:
+def test_a_missing_consent_is_reported_for_each_service_and_requests_nothing(harness: Harness) -> None:
     harness.world = replace(harness.world, roles=(role(reads=[GHCR], managed=False),))
     harness.validate(ASKED_FOR)
     assert commands(harness) == []
@@ -54,7 +54,7 @@ def test_what_an_owner_does_not_agree_to_is_told_for_each_service_and_asks_nobod
     assert all("tag-role" in each["snippet"] for each in reported)
 
 
-def test_what_pullguard_may_not_redeploy_is_told(ledger: Ledger) -> None:
+def test_a_redeployment_that_pullguard_may_not_make_is_reported(ledger: Ledger) -> None:
     here = Harness(ledger, world(running(controller="EXTERNAL")), rules=ON)
     here.validate(ASKED_FOR)
     assert commands(here) == []

@@ -51,7 +51,7 @@ def hold(here: Act, held: str) -> None:
 
 
 @pytest.mark.parametrize("held", ["family", "role"])
-def test_where_the_family_or_the_role_is_held_nothing_is_registered(act: Acted, held: str) -> None:
+def test_nothing_is_registered_if_the_family_or_the_role_is_held(act: Acted, held: str) -> None:
     here = act(STALE)
     hold(here, held)
     assert here.run().registered is None
@@ -60,7 +60,7 @@ def test_where_the_family_or_the_role_is_held_nothing_is_registered(act: Acted, 
 
 
 @pytest.mark.parametrize("held", ["family", "role"])
-def test_where_the_family_or_the_role_is_held_no_service_is_moved(moving: Act, held: str) -> None:
+def test_no_service_is_moved_if_the_family_or_the_role_is_held(moving: Act, held: str) -> None:
     hold(moving, held)
     moving.expect_comparison()
     assert moving.run().moved == 0

@@ -18,7 +18,7 @@ from tests.flows import ASKED_FOR, CAUSE
 from tests.unit.workflows.reregister.scene import MOVING, NEW, OLD, SOURCE, STALE, SUCCESSOR, Acted
 
 
-def test_the_very_request_and_what_is_told_of_it(act: Acted) -> None:
+def test_the_exact_request_is_made_and_reported(act: Acted) -> None:
     here = act(STALE)
     here.expect_description()
     here.expect_registration()
@@ -29,7 +29,7 @@ def test_the_very_request_and_what_is_told_of_it(act: Acted) -> None:
     assert [arn for arn, _ in here.requests()] == [str(SUCCESSOR), str(SOURCE)]
 
 
-def test_a_second_run_finds_the_lease_taken_and_looks_again_after_it(act: Acted) -> None:
+def test_a_second_run_finds_the_lock_taken_and_tries_again_after_it(act: Acted) -> None:
     here = act(STALE)
     here.expect_description()
     here.expect_registration()
@@ -58,7 +58,7 @@ def test_a_successor_is_adopted_and_nothing_is_registered_twice(act: Acted) -> N
     assert here.reported() == []
 
 
-def test_what_ecs_does_not_show_yet_is_not_registered_again(act: Acted) -> None:
+def test_a_revision_that_ecs_does_not_show_yet_is_not_registered_again(act: Acted) -> None:
     here = act(STALE)
     here.expect_description()
     here.expect_registration()
@@ -93,7 +93,7 @@ def test_a_late_message_writes_nothing(act: Acted, changes: dict[str, Any]) -> N
     assert (here.reported(), here.requests()) == ([], [])
 
 
-def test_what_changed_since_it_was_planned_is_not_registered(act: Acted) -> None:
+def test_a_definition_that_changed_since_it_was_planned_is_not_registered(act: Acted) -> None:
     here = act(STALE)
     here.expect_description(containerDefinitions=[container(NEW)])
     here.run()
@@ -126,7 +126,7 @@ def test_a_member_that_the_sdk_does_not_know_stops_the_registration(act: Acted, 
     assert "Update Pullguard" in here.failure()["why"]
 
 
-def test_what_aws_batch_registered_meanwhile_is_not_registered(act: Acted) -> None:
+def test_a_revision_that_aws_batch_registered_meanwhile_is_not_registered(act: Acted) -> None:
     here = act(STALE)
     by_batch = f"arn:aws:sts::{ACCOUNT}:assumed-role/AWSServiceRoleForBatch/aws-batch"
     here.expect_description(registeredBy=by_batch)
@@ -142,9 +142,7 @@ BESIDE: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize(("beside", "named"), BESIDE.values(), ids=BESIDE)
-def test_what_would_be_lost_beside_the_definition_stops_the_registration(
-    act: Acted, beside: dict[str, Any], named: str
-) -> None:
+def test_a_loss_beside_the_definition_stops_the_registration(act: Acted, beside: dict[str, Any], named: str) -> None:
     here = act(STALE)
     here.expect_description(beside=beside)
     assert here.run().registered is None
@@ -155,7 +153,7 @@ def test_what_would_be_lost_beside_the_definition_stops_the_registration(
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "AccessDenied"])
-def test_a_refusal_of_ecs_is_told(act: Acted, code: str) -> None:
+def test_a_refusal_of_ecs_is_reported(act: Acted, code: str) -> None:
     here = act(STALE)
     here.expect_description()
     here.expect_registration(error=code)
@@ -168,7 +166,7 @@ def test_a_refusal_of_ecs_is_told(act: Acted, code: str) -> None:
 @pytest.mark.parametrize(
     ("error", "outcome"), [(None, "written"), ("AccessDenied", "refused"), ("Throttling", "unknown")]
 )
-def test_what_was_written_to_ecs_is_in_the_history(act: Acted, error: str | None, outcome: str) -> None:
+def test_a_write_to_ecs_is_in_the_history(act: Acted, error: str | None, outcome: str) -> None:
     here = act(STALE)
     here.expect_description()
     here.expect_registration(error=error)
@@ -191,7 +189,7 @@ def test_any_other_error_of_ecs_sends_the_message_back(act: Acted) -> None:
     assert here.reported() == []
 
 
-def test_the_circuit_breaker_stops_and_tells(act: Acted) -> None:
+def test_the_circuit_breaker_stops_and_reports(act: Acted) -> None:
     here = act(STALE, writes_per_hour=1)
     here.expect_description()
     here.expect_registration()

@@ -24,7 +24,9 @@ LATE = revision_arn(revision=9)
 
 
 @pytest.mark.parametrize("earlier_looks", [0, 1])
-def test_a_revision_that_somebody_registered_after_the_proof_is_not_hidden(act: Acted, earlier_looks: int) -> None:
+def test_a_revision_that_another_caller_registered_after_the_proof_is_not_hidden(
+    act: Acted, earlier_looks: int
+) -> None:
     here = act(STALE)
     for _ in range(earlier_looks):
         here.expect_description()
@@ -49,7 +51,7 @@ EARLIER: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("newer", EARLIER.values(), ids=EARLIER)
-def test_a_revision_that_was_hidden_with_another_after_it_is_told(act: Acted, newer: dict[str, Any]) -> None:
+def test_a_revision_that_was_hidden_with_another_after_it_is_reported(act: Acted, newer: dict[str, Any]) -> None:
     here = act(STALE)
     here.expect_description()
     here.expect_registration(new=revision_arn(revision=10))
@@ -63,7 +65,7 @@ def test_a_revision_that_was_hidden_with_another_after_it_is_told(act: Acted, ne
 
 
 @pytest.mark.parametrize(("members", "hidden"), BETWEEN.values(), ids=BETWEEN)
-def test_a_revision_that_was_hidden_in_the_last_moment_is_told(
+def test_a_revision_that_was_hidden_in_the_last_moment_is_reported(
     act: Acted, members: dict[str, Any], *, hidden: bool
 ) -> None:
     here = act(STALE)
@@ -122,7 +124,7 @@ UNDONE: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("members", UNDONE.values(), ids=UNDONE)
-def test_what_somebody_deregistered_is_not_registered_again(act: Acted, members: dict[str, Any]) -> None:
+def test_a_revision_that_was_deregistered_is_not_registered_again(act: Acted, members: dict[str, Any]) -> None:
     here = act(STALE)
     here.expect_description()
     here.expect_registration()
@@ -136,7 +138,7 @@ def test_what_somebody_deregistered_is_not_registered_again(act: Acted, members:
     assert "web:8, which Pullguard registered in its place, is not active any more" in why
 
 
-def test_what_a_run_registered_that_died_at_once_stays_undone_too(act: Acted) -> None:
+def test_a_registration_of_a_run_that_died_at_once_stays_undone_too(act: Acted) -> None:
     here = act(STALE)
     here.expect_description()
     here.expect_registration(error="ServerException")  # and yet it took effect
@@ -150,7 +152,7 @@ def test_what_a_run_registered_that_died_at_once_stays_undone_too(act: Acted) ->
     assert here.run(message_id="m-2").registered is None
 
 
-def test_a_service_that_somebody_moved_back_stays_there(moving: Act) -> None:
+def test_a_service_that_was_moved_back_stays_there(moving: Act) -> None:
     moving.expect_comparison()
     moving.expect_move()
     moving.run()

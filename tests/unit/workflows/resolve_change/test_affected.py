@@ -42,13 +42,13 @@ AFFECTED: dict[str, list[Any]] = {
 
 
 @pytest.mark.parametrize(("name", "expected"), AFFECTED.items(), ids=AFFECTED)
-def test_those_that_are_affected_are_looked_at(harness: Harness, name: str, expected: list[Any]) -> None:
+def test_affected_task_definitions_are_validated(harness: Harness, name: str, expected: list[Any]) -> None:
     result = resolver(harness).resolve(sample(name))
     assert asked(harness) == [str(each) for each in expected]
     assert (result.affected, result.cold) == (len(expected), result.cold)
 
 
-def test_a_key_concerns_the_secrets_under_it(harness: Harness) -> None:
+def test_a_key_affects_the_secrets_under_it(harness: Harness) -> None:
     its = json.loads(sample("disable-key"))
     text = json.dumps(its)
     (arn,) = {part for part in text.replace('"', " ").split() if ":key/" in part}
@@ -58,7 +58,7 @@ def test_a_key_concerns_the_secrets_under_it(harness: Harness) -> None:
 
 @pytest.mark.parametrize("name", ["create-policy-version", "set-default-policy-version"])
 @pytest.mark.parametrize("place", ["attached_policies", "boundary"])
-def test_a_managed_policy_concerns_the_roles_that_have_it(ledger: Ledger, name: str, place: str) -> None:
+def test_a_managed_policy_affects_the_roles_that_have_it(ledger: Ledger, name: str, place: str) -> None:
     policy = NamedPolicy(name="its", document={}, arn="arn:aws:iam::111122223333:policy/registry-secrets")
     its_role = role(reads=[GHCR])
     changes: Any = {place: (policy,) if place == "attached_policies" else policy}
@@ -104,7 +104,7 @@ def test_a_secret_of_another_region_is_found_where_its_events_are_forwarded(ledg
     assert asked(here) == [str(WEB)]
 
 
-def test_a_message_carries_the_cause(harness: Harness) -> None:
+def test_a_message_carries_the_provenance(harness: Harness) -> None:
     resolver(harness).resolve(sample("put-secret-value"))
     incidents = [each["cause"]["kind"] for each in harness.sent.bodies("validations")]
     assert incidents == ["PutSecretValue"] * 2
@@ -142,7 +142,7 @@ def test_who_is_affected_is_one_query_and_no_question_to_aws(harness: Harness, n
 # --- No dependents, and dependents that are unknown yet ---
 
 
-def test_what_nobody_uses_concerns_nobody(harness: Harness) -> None:
+def test_an_unused_resource_affects_no_task_definition(harness: Harness) -> None:
     harness.definition_store.save_sweep_state({"sweep": "1"})
     text = (
         sample("put-secret-value").replace("registry/ghcr-AbCdEf", "nobodys-Nobody").replace("registry/ghcr", "nobodys")
@@ -178,7 +178,7 @@ def test_a_first_sweep_that_came_to_nothing_is_asked_for_again(ledger: Ledger) -
     assert len(here.sent.bodies("sweeps")) == 2
 
 
-def test_after_a_sweep_an_event_that_concerns_nobody_asks_for_none(ledger: Ledger) -> None:
+def test_an_event_that_affects_no_task_definition_requests_nothing_after_a_sweep(ledger: Ledger) -> None:
     here = Harness(ledger, World())
     here.definition_store.save_sweep_state({"sweep": "1"})
     assert not resolver(here).resolve(sample("put-secret-value")).cold
@@ -188,7 +188,7 @@ def test_after_a_sweep_an_event_that_concerns_nobody_asks_for_none(ledger: Ledge
 # --- What is not ours, or cannot be used ---
 
 
-def test_another_accounts_event_that_somebody_forwards_is_rejected(ledger: Ledger) -> None:
+def test_a_forwarded_event_of_another_account_is_rejected(ledger: Ledger) -> None:
     here = Harness(ledger, World())
     with pytest.raises(Rejected, match="web:7 is not of this account and Region"):
         resolver(here).resolve(sample("register-task-definition").replace("111122223333", "444455556666"))

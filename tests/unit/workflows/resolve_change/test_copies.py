@@ -41,7 +41,7 @@ COMINGS: dict[str, tuple[list[str], list[bool]]] = {
 
 
 @pytest.mark.parametrize(("events", "news"), COMINGS.values(), ids=COMINGS)
-def test_the_same_change_is_looked_at_once(harness: Harness, events: list[str], news: list[bool]) -> None:
+def test_the_same_change_is_validated_once(harness: Harness, events: list[str], news: list[bool]) -> None:
     results = [resolver(harness).resolve(event) for number, event in enumerate(events)]
     assert [not each.copy for each in results] == news
     assert len(asked(harness)) == sum(each.affected for each in results if not each.copy)
@@ -56,7 +56,7 @@ def test_a_message_that_comes_back_after_a_crash_is_no_copy(harness: Harness) ->
     assert asked(harness) == [str(API), str(WEB)]
 
 
-def test_a_copy_that_comes_after_a_crash_is_none(harness: Harness) -> None:
+def test_a_copy_that_comes_after_a_crash_is_handled(harness: Harness) -> None:
     harness.sent.failing.append("send_message_batch")
     with pytest.raises(Crash):
         resolver(harness).resolve(NATIVE)
@@ -64,7 +64,7 @@ def test_a_copy_that_comes_after_a_crash_is_none(harness: Harness) -> None:
     assert asked(harness) == [str(API), str(WEB)]
 
 
-def test_what_a_run_that_died_at_once_took_up_is_taken_up_again(
+def test_a_change_that_a_dead_run_had_taken_up_is_taken_up_again(
     harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:  # nothing is said of a run that ends at its time limit
@@ -78,7 +78,7 @@ def test_what_a_run_that_died_at_once_took_up_is_taken_up_again(
     assert asked(harness) == [str(API), str(WEB)]
 
 
-def test_a_copy_that_finds_more_dependents_is_none(harness: Harness) -> None:
+def test_a_copy_that_finds_more_dependents_is_handled(harness: Harness) -> None:
     resolver(harness).resolve(NATIVE)
     late = task_definition(container(GHCR), family="late")
     harness.world = World((late,), (role(),), (GHCR,))
@@ -92,7 +92,7 @@ def test_after_ten_minutes_nothing_is_a_copy(harness: Harness) -> None:
     assert not resolver(harness).resolve(NATIVE).copy
 
 
-def test_a_storm_of_stops_is_one_look_a_minute(harness: Harness) -> None:
+def test_a_storm_of_stops_is_one_validation_a_minute(harness: Harness) -> None:
     for number in range(120):  # a stop each second
         stop = sample("task-stopped-fargate", version=number).replace('"id": "', f'"id": "{number}')
         resolver(harness).resolve(stop)

@@ -19,7 +19,7 @@ BY_FAMILY = "update-service-by-family-response-dropped"
 
 
 @pytest.mark.parametrize("name", [DROPPED, BY_FAMILY])
-def test_where_the_answer_was_dropped_the_newest_of_the_family_is_asked_for(ledger: Ledger, name: str) -> None:
+def test_the_newest_of_the_family_is_validated_if_the_answer_was_dropped(ledger: Ledger, name: str) -> None:
     revisions = tuple(task_definition(container(GHCR), revision=number) for number in (6, 9))
     here = Harness(ledger, World(revisions))
     resolver(here).resolve(sample(name))
@@ -43,7 +43,7 @@ def test_a_family_that_cannot_be_asked_for_now_is_asked_for_again(harness: Harne
 
 
 @pytest.mark.parametrize("name", ["register-task-definition", "update-service"])
-def test_what_the_ledger_knows_of_the_family_is_looked_at_as_well(harness: Harness, name: str) -> None:
+def test_the_familys_revisions_in_the_ledger_are_validated_as_well(harness: Harness, name: str) -> None:
     """web:7 is the one that the event names."""
     sibling, namesake = revision_arn("web", 6), revision_arn("web-2", 6)
     for known in (sibling, namesake):

@@ -68,7 +68,7 @@ ROTATIONS: dict[str, tuple[list[str], list[int]]] = {
 
 
 @pytest.mark.parametrize(("events", "requests"), ROTATIONS.values(), ids=ROTATIONS)
-def test_a_rotation_costs_one_round_of_looks_and_one_before_and_after_it(
+def test_a_rotation_costs_one_round_of_validations_and_one_before_and_after_it(
     harness: Harness, events: list[str], requests: list[int]
 ) -> None:
     asked_for = []
@@ -127,6 +127,6 @@ def test_an_earlier_end_that_comes_later_changes_nothing(harness: Harness) -> No
     assert end.outcome == "failed"
 
 
-def test_the_rotation_of_a_secret_that_nobody_uses_is_not_remembered(ledger: Ledger) -> None:
+def test_the_rotation_of_an_unused_secret_is_not_remembered(ledger: Ledger) -> None:
     resolver(Harness(ledger, World())).resolve(sample("rotation-failed"))
     assert ledger.rotations.end(GHCR.arn) is None

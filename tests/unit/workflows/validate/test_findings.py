@@ -7,7 +7,7 @@ from tests.fakes import Crash, World, container, denied, revision_arn, role, ser
 from tests.unit.workflows.validate.scene import BROKEN, GHCR, HEALTHY, Staged, world
 
 
-def test_a_finding_is_told_once_and_its_end_once(harness: Staged) -> None:
+def test_a_finding_is_reported_once_and_its_end_once(harness: Staged) -> None:
     here = harness(BROKEN)
     reported = [here.validate().told, here.validate().told]
     here.world = world(HEALTHY)
@@ -44,7 +44,7 @@ def test_a_run_that_dies_on_the_way_is_made_good_by_the_next_exactly_once(harnes
     assert len(here.sent.messages) == 2
 
 
-def test_a_change_after_an_untold_opening_is_told_as_it_is_now(harness: Staged) -> None:
+def test_a_change_after_an_unreported_opening_is_reported_as_it_is_now(harness: Staged) -> None:
     here = harness(BROKEN)
     here.sent.failing = ["put_events"]
     with pytest.raises(Crash):
@@ -55,7 +55,7 @@ def test_a_change_after_an_untold_opening_is_told_as_it_is_now(harness: Staged) 
     assert here.sent.reported() == ["Finding Resolved"]
 
 
-def test_what_cannot_be_read_is_told_as_unknown_and_resolves_nothing(harness: Staged) -> None:
+def test_an_unreadable_secret_is_reported_as_unknown_and_resolves_nothing(harness: Staged) -> None:
     here = harness(BROKEN)
     here.validate()
     here.world = world(BROKEN, unreadable={str(role().arn): denied("iam:GetRole", str(role().arn))})
@@ -66,7 +66,7 @@ def test_what_cannot_be_read_is_told_as_unknown_and_resolves_nothing(harness: St
     assert "Finding Resolved" not in here.sent.reported()
 
 
-def test_a_task_definition_that_cannot_be_described_is_told_as_unknown(harness: Staged) -> None:
+def test_a_task_definition_that_cannot_be_described_is_reported_as_unknown(harness: Staged) -> None:
     here = harness(HEALTHY)
     here.world.unreadable = {"task-definition": denied("ecs:DescribeTaskDefinition", str(revision_arn()))}
     assert here.validate().findings == 1
@@ -97,7 +97,7 @@ def test_an_old_revision_that_something_runs_matters(harness: Staged) -> None:
     assert here.validate().findings == 1
 
 
-def test_a_warning_is_told_and_nothing_is_done(harness: Staged) -> None:
+def test_a_warning_is_reported_and_nothing_is_done(harness: Staged) -> None:
     here = harness(World((task_definition(container("registry/ghcr")),), (role(reads=[GHCR]),), (GHCR,)))
     assert here.validate().asked == 0
     assert here.sent.reported() == ["Finding Opened"]

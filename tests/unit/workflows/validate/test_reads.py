@@ -23,13 +23,13 @@ def test_a_valid_definition_costs_one_description_and_one_read_of_each_fact(harn
     assert (here.sent.messages, here.sent.events) == ([], [])
 
 
-def test_where_it_runs_is_asked_only_where_something_is_wrong(harness: Staged) -> None:
+def test_its_services_and_tasks_are_read_only_if_something_is_wrong(harness: Staged) -> None:
     here = harness(BROKEN)
     here.validate()
     assert Counter(kind for kind, _ in here.world.asked) == {"task-definition": 1, "role": 1, "secret": 1, "usage": 1}
 
 
-def test_where_it_runs_is_asked_too_where_a_task_failed_to_start(harness: Staged) -> None:
+def test_its_services_and_tasks_are_read_if_a_task_failed_to_start(harness: Staged) -> None:
     here = harness(HEALTHY)
     here.validate(request(kind="ECS Task State Change"))
     assert ("usage", str(revision_arn())) in here.world.asked
@@ -46,7 +46,7 @@ def test_the_same_question_twice_in_a_batch_is_answered_once(harness: Staged) ->
 
 
 @pytest.mark.parametrize("there", ["arn:aws:ecs:us-east-1:444455556666", "arn:aws:ecs:eu-west-1:111122223333"])
-def test_what_is_another_accounts_or_regions_is_rejected_and_asked_for_nowhere(ledger: Ledger, there: str) -> None:
+def test_a_message_of_another_account_or_region_is_rejected_and_requested_nowhere(ledger: Ledger, there: str) -> None:
     here = Harness(ledger, World())
     stranger = request(Arn.parse(f"{there}:task-definition/web:7"))
     with pytest.raises(Rejected, match="is not of this account and Region"):

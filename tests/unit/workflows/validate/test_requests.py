@@ -24,7 +24,7 @@ def test_a_grant_is_asked_for_in_the_group_of_its_role(harness: Staged) -> None:
     assert set(here.sent.bodies("grants.fifo")[0]) == {"task_definition", "cause"}
 
 
-def test_what_one_role_is_to_be_granted_is_done_one_after_the_other_and_another_roles_beside_it(
+def test_grants_to_one_role_are_made_one_after_the_other_and_another_roles_beside_them(
     harness: Staged,
 ) -> None:
     definitions = (
@@ -55,14 +55,14 @@ def test_no_later_need_is_swallowed_as_a_copy(harness: Staged) -> None:
     assert len({message["MessageGroupId"] for message in here.sent.messages}) == 1
 
 
-def test_observing_asks_for_nothing_and_tells_once_what_would_be_done(harness: Staged) -> None:
+def test_observing_requests_nothing_and_reports_the_plan_once(harness: Staged) -> None:
     here = harness(BROKEN, mode="observe")
     assert [here.validate().asked, here.validate(message_id="m-2").asked] == [0, 0]
     assert here.sent.messages == []
     assert here.sent.reported() == ["Finding Opened", "Remediation Planned"]
 
 
-def test_observing_tells_of_every_step_ahead(harness: Staged) -> None:
+def test_observing_reports_every_step_ahead(harness: Staged) -> None:
     here = harness(replace(STALE, roles=(role(),)), mode="observe")
     here.validate()
     kinds = [each["remediation"]["kind"] for each in here.sent.details("Remediation Planned")]
@@ -126,7 +126,7 @@ def test_a_tag_never_raises_the_mode(harness: Staged) -> None:
 
 
 @pytest.mark.parametrize("mode", ["observe", "remediate"])
-def test_a_refusal_is_told_once(harness: Staged, mode: str) -> None:
+def test_a_refusal_is_reported_once(harness: Staged, mode: str) -> None:
     here = harness(replace(BROKEN, secrets=(secret(registry=None),)), mode=mode)
     for message_id in ("m-1", "m-2"):
         here.validate(message_id=message_id)

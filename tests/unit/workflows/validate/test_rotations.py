@@ -24,7 +24,7 @@ def evidence_of(here: Harness) -> str:
 
 
 @pytest.mark.parametrize("outcome", ["failed", "abandoned", "test-failed"])
-def test_a_rotation_that_failed_is_told_with_what_is_at_risk(harness: Staged, outcome: Any) -> None:
+def test_a_rotation_that_failed_is_reported_with_the_services_at_risk(harness: Staged, outcome: Any) -> None:
     running = replace(service(), desired_count=2, running_count=2)
     here = harness(replace(ROTATING, running=Usage(newest=True, services=(running, service("other")))))
     here.ledger.rotations.keep(ROTATED.arn, replace(FAILED, outcome=outcome))
@@ -42,7 +42,7 @@ ENDED_WELL = {
 
 
 @pytest.mark.parametrize("end", ENDED_WELL.values(), ids=ENDED_WELL)
-def test_a_rotation_that_ended_well_is_not_told(harness: Staged, end: RotationEnd) -> None:
+def test_a_rotation_that_ended_well_is_not_reported(harness: Staged, end: RotationEnd) -> None:
     here = harness(ROTATING)
     here.ledger.rotations.keep(ROTATED.arn, end)
     assert here.validate(request(kind="RotationSucceeded")).findings == 0

@@ -12,7 +12,7 @@ from tests.flows import ASKED_FOR, request
 from tests.unit.workflows.validate.scene import BROKEN, GHCR, HEALTHY, Staged, known, world
 
 
-def test_a_sweep_is_answered_and_no_other_look_is(harness: Staged) -> None:
+def test_only_the_validation_for_a_sweep_answers_it(harness: Staged) -> None:
     here = harness(HEALTHY)
     here.validate()
     here.definition_store.ask(revision_arn(), "e-1")
@@ -31,7 +31,7 @@ def test_a_crash_answers_nothing(harness: Staged) -> None:
     assert known(here) == {"web:7": (None, False)}
 
 
-def test_each_look_of_a_batch_answers_its_own_sweep(harness: Staged) -> None:
+def test_each_validation_of_a_batch_answers_its_own_sweep(harness: Staged) -> None:
     here = harness(HEALTHY)
     here.definition_store.ask(revision_arn(), "e-1")
     validator = here.validator()
@@ -58,7 +58,7 @@ def test_an_answer_that_could_not_read_everything_is_not_certain(harness: Staged
 
 
 @pytest.mark.parametrize("world_after", [HEALTHY, World()], ids=["an-old-revision", "deregistered-and-deleted"])
-def test_what_is_listed_no_more_and_runs_nowhere_is_forgotten(harness: Staged, world_after: World) -> None:
+def test_a_revision_that_is_not_listed_and_runs_nowhere_is_forgotten(harness: Staged, world_after: World) -> None:
     here = harness(BROKEN)
     here.validate()
     here.world = world(world_after, running=Usage(newest=False))
@@ -70,7 +70,7 @@ def test_what_is_listed_no_more_and_runs_nowhere_is_forgotten(harness: Staged, w
     assert not here.ledger.entries.get(revision_arn()).seen
 
 
-def test_what_runs_although_no_page_listed_it_is_kept(harness: Staged) -> None:
+def test_a_running_revision_that_no_page_listed_is_kept(harness: Staged) -> None:
     here = harness(HEALTHY)
     here.validate()
     here.world.running = Usage(newest=False, services=(service(),))
@@ -79,7 +79,7 @@ def test_what_runs_although_no_page_listed_it_is_kept(harness: Staged) -> None:
     assert list(known(here)) == ["web:7"]
 
 
-def test_whoever_could_not_tell_where_it_runs_forgets_nothing(harness: Staged) -> None:
+def test_a_run_that_could_not_read_its_services_forgets_nothing(harness: Staged) -> None:
     here = harness(HEALTHY)
     here.validate()
     here.world.unreadable = {"usage": denied("ecs:ListServices")}

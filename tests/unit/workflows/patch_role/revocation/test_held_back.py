@@ -21,7 +21,7 @@ OBSERVED: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("changes", OBSERVED.values(), ids=OBSERVED)
-def test_observing_takes_nothing_back_and_says_nothing(act: Acted, changes: dict[str, Any]) -> None:
+def test_observing_revokes_nothing_and_reports_nothing(act: Acted, changes: dict[str, Any]) -> None:
     mode = changes.get("mode", "remediate")
     here = act(replace(UNUSED, **{name: each for name, each in changes.items() if name != "mode"}), mode=mode)
     here.unused_for(GRACE_DAYS)
@@ -40,7 +40,9 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("changes", [each for each, _ in REFUSED.values()], ids=REFUSED)
-def test_a_role_on_which_iam_would_refuse_the_write_is_told_and_not_tried(act: Acted, changes: dict[str, Any]) -> None:
+def test_a_role_on_which_iam_would_refuse_the_write_is_reported_and_not_tried(
+    act: Acted, changes: dict[str, Any]
+) -> None:
     here = act(replace(UNUSED, roles=(holder(GHCR, HUB, **changes),)))
     here.unused_for(GRACE_DAYS)
     assert here.review().withdrawn == 0
@@ -71,7 +73,7 @@ STOP = Stop(by="ada", at="2026-11-23T11:59:00+00:00")
 
 
 @pytest.mark.parametrize("how", ["stopped", "held"])
-def test_while_it_is_stopped_or_held_nothing_is_taken_back(act: Acted, how: str) -> None:
+def test_nothing_is_revoked_while_it_is_stopped_or_held(act: Acted, how: str) -> None:
     here = act(UNUSED, stop=switch_text(STOP)) if how == "stopped" else act(UNUSED)
     if how == "held":
         here.harness.ledger.roles.save_hold(ROLE, STOP)
@@ -90,7 +92,7 @@ def test_an_open_circuit_breaker_holds_back_no_revocation_and_counts_it(act: Act
     assert here.harness.ledger.roles.item(ROLE).writes_this_hour(GHCR.arn, here.harness.time) == 2
 
 
-def test_a_refusal_of_iam_is_told_and_forgets_nothing(act: Acted) -> None:
+def test_a_refusal_of_iam_is_reported_and_forgets_nothing(act: Acted) -> None:
     here = act(UNUSED)
     here.unused_for(GRACE_DAYS)
     here.expect_put(HUB, error="AccessDenied")
@@ -119,9 +121,7 @@ def test_a_run_that_dies_after_the_write_is_made_good_by_the_next_exactly_once(a
 
 
 @pytest.mark.parametrize(("minutes", "stays"), [(1, True), (6, False)], ids=["a-moment-ago", "long-ago"])
-def test_what_was_granted_a_moment_ago_and_iam_does_not_show_yet_is_not_written_away(
-    act: Acted, minutes: int, *, stays: bool
-) -> None:
+def test_a_recent_grant_that_iam_does_not_show_yet_is_not_overwritten(act: Acted, minutes: int, *, stays: bool) -> None:
     quay = secret("registry/quay", "QuayQu", registry="quay.io")
     here = act(replace(UNUSED, secrets=(GHCR, HUB, quay)))
     here.unused_for(GRACE_DAYS)

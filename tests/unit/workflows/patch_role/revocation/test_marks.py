@@ -48,7 +48,7 @@ def test_a_grant_is_unneeded_unless_one_task_definition_names_its_role_and_its_s
 
 
 @pytest.mark.parametrize("sweep", ["s-1", "s-3", "e-1"], ids=["an-earlier-ones", "a-later-ones", "nobodys"])
-def test_the_review_of_another_sweep_than_the_last_complete_one_takes_nothing_back(act: Acted, sweep: str) -> None:
+def test_the_review_of_another_sweep_than_the_last_complete_one_revokes_nothing(act: Acted, sweep: str) -> None:
     here = act(UNUSED)
     here.unused_for(GRACE_DAYS)
     assert here.review(sweep=sweep).withdrawn == 0
@@ -107,7 +107,7 @@ def test_a_review_of_what_is_no_role_is_rejected(text: object) -> None:
         parse_command(json.dumps({"role": text, "cause": cause}))
 
 
-def test_a_message_about_both_is_a_look_which_writes_only_what_is_needed() -> None:
+def test_a_message_about_both_is_a_validation_that_writes_only_what_is_needed() -> None:
     cause = Provenance(kind=LISTED, event_id="s-1", at=NOW).to_dict()
     both = {"role": str(ROLE), "task_definition": str(revision_arn()), "cause": cause}
     assert not isinstance(parse_command(json.dumps(both)), Review)

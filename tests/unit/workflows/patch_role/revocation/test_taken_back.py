@@ -15,7 +15,7 @@ from tests.unit.workflows.granted_role import ROLE, a_write, holder, keep
 from tests.unit.workflows.patch_role.revocation.scene import GHCR, GRACE_DAYS, HUB, KEYED, UNUSED, USES_HUB, Acted
 
 
-def test_what_nothing_needs_is_taken_back_after_the_grace_and_told(act: Acted) -> None:
+def test_an_unneeded_grant_is_revoked_after_the_grace_and_reported(act: Acted) -> None:
     here = act(UNUSED)
     here.unused_for(GRACE_DAYS)
     assert here.asked() == [str(ROLE)] * 2
@@ -30,7 +30,7 @@ def test_what_nothing_needs_is_taken_back_after_the_grace_and_told(act: Acted) -
     assert here.kept() == set(granted(HUB))
 
 
-def test_every_withdrawal_is_recorded_as_the_other_writes_are(act: Acted) -> None:
+def test_every_revocation_is_recorded_as_the_other_writes_are(act: Acted) -> None:
     here = act(UNUSED)
     here.unused_for(GRACE_DAYS)
     here.expect_put(HUB)
@@ -44,7 +44,7 @@ def test_every_withdrawal_is_recorded_as_the_other_writes_are(act: Acted) -> Non
     assert write.users[str(GHCR.arn)] == str(revision_arn("web", 6))
 
 
-def test_after_it_the_one_that_last_needed_it_and_the_role_are_looked_at_again(act: Acted) -> None:
+def test_its_last_user_and_the_role_are_validated_again_after_it(act: Acted) -> None:
     here = act(UNUSED)
     here.unused_for(GRACE_DAYS)
     here.expect_put(HUB)
@@ -116,7 +116,7 @@ def test_a_needed_grant_whose_secret_lost_its_opt_in_stays_until_the_deployment_
     assert here.why("Remediation Completed") == "an owner does not consent"
 
 
-def test_a_needed_grant_without_consent_is_taken_back_after_the_grace_if_the_deployment_says_so(act: Acted) -> None:
+def test_a_needed_grant_without_consent_is_revoked_after_the_grace_if_the_deployment_says_so(act: Acted) -> None:
     untagged = secret("registry/hub", "HubHub", registry=None)
     here = act(replace(UNUSED, roles=(holder(HUB),), secrets=(untagged,)), HUB)
     here.allow(without_consent=True, unneeded=False)
@@ -127,7 +127,7 @@ def test_a_needed_grant_without_consent_is_taken_back_after_the_grace_if_the_dep
     assert here.review(message_id="m-2").withdrawn == 1
 
 
-def test_what_only_a_dead_revision_names_goes(act: Acted) -> None:
+def test_a_grant_that_only_a_dead_revision_names_is_revoked(act: Acted) -> None:
     here = act(replace(UNUSED, running=Usage(newest=False)), GHCR)
     here.harness.world = replace(here.harness.world, roles=(holder(GHCR),), task_definitions=(USES_HUB,))
     here.unused_for(GRACE_DAYS)
@@ -136,7 +136,7 @@ def test_what_only_a_dead_revision_names_goes(act: Acted) -> None:
     assert here.review().withdrawn == 1
 
 
-def test_what_a_run_that_died_had_granted_is_known_by_the_record_of_its_write(act: Acted) -> None:
+def test_a_grant_of_a_run_that_died_is_known_by_the_record_of_its_write(act: Acted) -> None:
     here = act(replace(UNUSED, roles=(holder(GHCR, HUB, KEYED),), secrets=(GHCR, HUB, KEYED)))
     dead = a_write(granted(GHCR, HUB), granted(GHCR, HUB, KEYED), outcome="planned", at=NOW - timedelta(minutes=5))
     keep(here.harness.ledger, writes=(dead,))

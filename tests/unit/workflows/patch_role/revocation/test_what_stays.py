@@ -50,7 +50,7 @@ NOTHING_DUE: dict[str, Callable[[Act], None]] = {
 
 
 @pytest.mark.parametrize("arrange", NOTHING_DUE.values(), ids=NOTHING_DUE)
-def test_a_forged_message_takes_back_nothing_that_is_not_due(act: Acted, arrange: Callable[[Act], None]) -> None:
+def test_a_forged_message_revokes_nothing_that_is_not_due(act: Acted, arrange: Callable[[Act], None]) -> None:
     here = act(UNUSED)
     arrange(here)
     result = here.review()
@@ -59,7 +59,7 @@ def test_a_forged_message_takes_back_nothing_that_is_not_due(act: Acted, arrange
     assert here.kept() == set(granted(GHCR, HUB))
 
 
-def test_an_incomplete_sweep_takes_back_nothing_and_marks_nothing(act: Acted) -> None:
+def test_an_incomplete_sweep_revokes_nothing_and_marks_nothing(act: Acted) -> None:
     here = act(UNUSED)
     here.know()
     for _ in range(3):
@@ -69,7 +69,7 @@ def test_an_incomplete_sweep_takes_back_nothing_and_marks_nothing(act: Acted) ->
     assert here.record(GHCR).unneeded_since is None
 
 
-def test_an_incomplete_sweep_after_a_complete_one_takes_back_nothing(act: Acted) -> None:
+def test_an_incomplete_sweep_after_a_complete_one_revokes_nothing(act: Acted) -> None:
     here = act(UNUSED)
     here.unused_for(GRACE_DAYS)
     here.sweep(complete=False)
@@ -77,7 +77,7 @@ def test_an_incomplete_sweep_after_a_complete_one_takes_back_nothing(act: Acted)
     assert here.kept() == set(granted(GHCR, HUB))
 
 
-def test_whoever_needs_it_again_for_a_day_begins_a_new_grace(act: Acted) -> None:
+def test_a_task_definition_that_needs_it_again_for_a_day_begins_a_new_grace(act: Acted) -> None:
     here = act(UNUSED)
     here.unused_for(GRACE_DAYS - 1)
     api = task_definition(container(GHCR), family="api")
@@ -109,7 +109,7 @@ NAMED_AGAIN: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("named", NAMED_AGAIN.values(), ids=NAMED_AGAIN)
-def test_what_a_live_task_definition_names_stays_whatever_the_ledger_says(act: Acted, named: Any) -> None:
+def test_a_grant_that_a_task_definition_in_use_names_stays_whatever_the_ledger_says(act: Acted, named: Any) -> None:
     here = act(UNUSED)
     here.unused_for(GRACE_DAYS)
     here.harness.world.task_definitions = (task_definition(named),)
@@ -129,7 +129,7 @@ STARTED: dict[str, Callable[[Act], None]] = {
 
 @pytest.mark.parametrize("newest", [True, False])
 @pytest.mark.parametrize("start", STARTED.values(), ids=STARTED)
-def test_what_was_forgotten_and_is_started_since_keeps_what_it_names(
+def test_a_forgotten_revision_that_is_started_again_keeps_the_grants_that_it_names(
     act: Acted, start: Callable[[Act], None], *, newest: bool
 ) -> None:
     here = act(UNUSED)
@@ -151,7 +151,7 @@ OTHERS: dict[str, TaskDefinition | None] = {
 
 @pytest.mark.parametrize("started", OTHERS.values(), ids=OTHERS)
 @pytest.mark.parametrize("start", STARTED.values(), ids=STARTED)
-def test_what_is_started_with_another_role_keeps_nothing(
+def test_a_start_with_another_role_keeps_nothing(
     act: Acted, start: Callable[[Act], None], started: TaskDefinition | None
 ) -> None:
     here = act(UNUSED)
@@ -173,7 +173,7 @@ NOT_KNOWN: dict[str, Callable[[Act], None]] = {
 
 
 @pytest.mark.parametrize("arrange", NOT_KNOWN.values(), ids=NOT_KNOWN)
-def test_where_it_is_not_known_what_is_started_nothing_is_taken_back(
+def test_nothing_is_revoked_if_the_starts_are_unknown(
     act: Acted, arrange: Callable[[Act], None], caplog: pytest.LogCaptureFixture
 ) -> None:
     here = act(UNUSED)
@@ -194,7 +194,7 @@ UNREADABLE: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("unreadable", UNREADABLE.values(), ids=UNREADABLE)
-def test_what_cannot_be_read_takes_back_nothing_and_does_not_hold_up_the_role(
+def test_an_unreadable_secret_revokes_nothing_and_does_not_delay_the_role(
     act: Acted, unreadable: dict[str, Any]
 ) -> None:
     here = act(UNUSED)
@@ -207,7 +207,7 @@ def test_what_cannot_be_read_takes_back_nothing_and_does_not_hold_up_the_role(
     assert here.review(message_id="m-2").withdrawn == 1
 
 
-def test_a_role_that_cannot_be_read_takes_back_nothing_and_its_message_comes_back(act: Acted) -> None:
+def test_a_role_that_cannot_be_read_revokes_nothing_and_its_message_comes_back(act: Acted) -> None:
     here = act(UNUSED)
     here.unused_for(GRACE_DAYS)
     here.harness.world.unreadable = {str(ROLE): denied()}
@@ -216,14 +216,14 @@ def test_a_role_that_cannot_be_read_takes_back_nothing_and_its_message_comes_bac
     assert here.kept() == set(granted(GHCR, HUB))
 
 
-def test_a_role_that_is_gone_has_nothing_to_take_back(act: Acted) -> None:
+def test_a_role_that_is_gone_has_nothing_to_revoke(act: Acted) -> None:
     here = act(UNUSED)
     here.unused_for(GRACE_DAYS)
     here.harness.world.roles = ()
     assert (here.review().withdrawn, here.review().why) == (0, "there is no such role")
 
 
-def test_more_dependents_than_can_be_described_take_back_nothing(act: Acted, caplog: pytest.LogCaptureFixture) -> None:
+def test_more_dependents_than_can_be_described_revoke_nothing(act: Acted, caplog: pytest.LogCaptureFixture) -> None:
     here = act(UNUSED)
     here.unused_for(GRACE_DAYS)
     for number in range(DEPENDENTS_MAX):
@@ -233,7 +233,7 @@ def test_more_dependents_than_can_be_described_take_back_nothing(act: Acted, cap
     assert "too many" in caplog.text
 
 
-def test_more_started_than_can_be_described_take_back_nothing(act: Acted, caplog: pytest.LogCaptureFixture) -> None:
+def test_more_started_than_can_be_described_revoke_nothing(act: Acted, caplog: pytest.LogCaptureFixture) -> None:
     here = act(UNUSED)
     here.unused_for(GRACE_DAYS)
     uses = (replace(RULE, task_definition=revision_arn(f"f{number}")) for number in range(DEPENDENTS_MAX))
@@ -242,7 +242,7 @@ def test_more_started_than_can_be_described_take_back_nothing(act: Acted, caplog
     assert "too many" in caplog.text
 
 
-def test_what_this_stack_has_not_granted_stays_beside_what_is_taken_back(act: Acted) -> None:
+def test_grants_of_another_stack_stay_beside_a_revocation(act: Acted) -> None:
     here = act(replace(UNUSED, roles=(holder(GHCR, HUB, KEYED),), secrets=(GHCR, HUB, KEYED)))
     here.unused_for(GRACE_DAYS)
     here.expect_put(HUB, KEYED)
@@ -254,7 +254,7 @@ def test_what_this_stack_has_not_granted_stays_beside_what_is_taken_back(act: Ac
     assert here.kept() == set(granted(HUB))
 
 
-def test_what_somebody_else_wrote_into_the_policy_stays_beside_what_is_taken_back(act: Acted) -> None:
+def test_a_foreign_statement_stays_beside_a_revocation(act: Acted) -> None:
     document = policy_document(granted(GHCR, HUB))
     alien = {"Effect": "Deny", "Action": "s3:*", "Resource": "*"}
     policy = NamedPolicy(name=OWN_POLICY, document={**document, "Statement": [*document["Statement"], alien]})
@@ -275,7 +275,7 @@ def test_a_review_of_another_accounts_role_is_rejected(act: Acted) -> None:
         here.harness.patcher(here.iam, here.rules).run(review.to_json(), message_id="m-1")
 
 
-def test_what_an_earlier_role_of_the_name_was_granted_is_nothing_to_take_back(act: Acted) -> None:
+def test_a_grant_to_an_earlier_role_of_the_name_is_nothing_to_revoke(act: Acted) -> None:
     # The role's new owner wrote the very grants that the earlier role had.
     here = act(UNUSED)
     here.unused_for(GRACE_DAYS)
