@@ -26,7 +26,7 @@ def test_two_hundred_dependents_are_one_message_with_twenty_names() -> None:
     assert "s20" not in text
 
 
-def test_findings_of_one_cause_are_dependents_without_being_told_so() -> None:
+def test_findings_of_one_incident_are_dependents_without_being_declared() -> None:
     api = finding(id="f2", task_definition=f"arn:aws:ecs:{HOME}:task-definition/api:1")
     text = compose(notice(findings=(finding(), api))).text
     assert "Affected: 2 task definitions\n- task-definition/web:7\n- task-definition/api:1\n" in text

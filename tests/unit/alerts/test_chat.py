@@ -51,7 +51,7 @@ SIGNS: dict[str, tuple[Notice, str]] = {
 
 
 @pytest.mark.parametrize(("reported", "sign"), SIGNS.values(), ids=SIGNS)
-def test_what_could_not_be_looked_at_is_a_question_and_no_error(reported: Notice, sign: str) -> None:
+def test_a_question_that_could_not_be_answered_is_no_error(reported: Notice, sign: str) -> None:
     title = json.loads(compose(reported, "chat").text)["content"]["title"]
     assert title.partition(" ")[0] == sign
 
@@ -66,7 +66,7 @@ def test_what_could_not_be_looked_at_is_a_question_and_no_error(reported: Notice
     ],
     ids=["short", "long", "longest", "none"],
 )
-def test_a_long_command_stands_in_the_description(snippet: str | None, steps: list[str], in_description: bool) -> None:
+def test_a_long_command_is_in_the_description(snippet: str | None, steps: list[str], in_description: bool) -> None:
     reported = notice(findings=(finding(remedy=Remedy(text="Do it.", snippet=snippet)),))
     content = json.loads(compose(reported, "chat").text)["content"]
     assert [step for step in content["nextSteps"] if "https://" not in step] == steps
@@ -101,7 +101,7 @@ def test_the_description_names_place_reason_dependents_and_ids() -> None:
     assert not any(line.startswith("*To do*") for line in lines)
 
 
-def test_a_notice_without_a_cause_has_the_thread_of_its_finding_or_family() -> None:
+def test_a_notice_without_an_incident_has_the_thread_of_its_finding_or_family() -> None:
     assert as_chat(notice())["metadata"]["threadId"] == "0123456789abcdef"
     deed = replace(describe(REFUSAL), findings=())
     assert as_chat(about_a_deed("Remediation Refused", deed))["metadata"]["threadId"] == "web"

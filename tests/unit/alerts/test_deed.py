@@ -50,7 +50,7 @@ from tests.unit.alerts.notices import (
         ),
     ],
 )
-def test_a_deed_is_told_as_what_it_is(kind: NoticeKind, deed: Deed, lines: tuple[str, ...]) -> None:
+def test_a_deed_is_described_as_what_it_is(kind: NoticeKind, deed: Deed, lines: tuple[str, ...]) -> None:
     text = compose(about_a_deed(kind, deed)).text
     for line in lines:
         assert line in text
@@ -169,7 +169,7 @@ def test_a_deed_names_what_the_action_is_about(action: Action | Revoke | Refusal
         ),
     ],
 )
-def test_what_was_done_or_refused_in_words(action: Action | Refusal, what: str) -> None:
+def test_actions_and_refusals_have_descriptions(action: Action | Refusal, what: str) -> None:
     assert describe(action).what == what
 
 

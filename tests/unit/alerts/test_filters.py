@@ -28,8 +28,8 @@ def sns() -> Iterator["SNSClient"]:
 @pytest.mark.parametrize(
     ("reported", "families"),
     [
-        pytest.param(notice(), {"web"}, id="of-one-family"),
-        pytest.param(notice(dependents=SHARED), {"web", "api", "shop", "several"}, id="of-three"),
+        pytest.param(notice(), {"web"}, id="one-family"),
+        pytest.param(notice(dependents=SHARED), {"web", "api", "shop", "several"}, id="three-families"),
         pytest.param(
             notice("Finding Resolved", dependents=SHARED), {"web", "api", "shop", "several"}, id="the-end-of-three"
         ),

@@ -16,6 +16,6 @@ from tests.unit.alerts.notices import (
     "secret",
     ["registry/ghcr", "arn:aws:s3:::bucket", f"{SECRET}\nhttps://evil.example/", "arn:aws:secretsmanager:x", None],
 )
-def test_what_is_not_proved_gets_no_link(secret: str | None) -> None:
+def test_a_host_that_is_not_proved_gets_no_link(secret: str | None) -> None:
     links = json.loads(compose(notice(findings=(finding(secret=secret),)), "json").text)["links"]
     assert "Secret" not in links

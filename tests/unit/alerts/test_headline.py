@@ -47,7 +47,7 @@ def test_attributes_for_subscription_filters(reported: Notice, attributes: tuple
 
 
 @pytest.mark.parametrize("length", [1, 20, 255])
-def test_of_hundreds_of_families_as_many_as_fit_can_be_filtered_on_and_several_always(length: int) -> None:
+def test_as_many_of_hundreds_of_families_as_fit_can_be_filtered_on_and_several_always(length: int) -> None:
     families = [f"{number:03}".ljust(length, "x") for number in range(600)]
     reported = compose(notice(dependents=(definition("web", 7), *map(definition, families)))).attributes["family"]
     assert reported[: len(reported)] == ("several", "web", *families)[: len(reported)]

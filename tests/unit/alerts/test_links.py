@@ -19,7 +19,7 @@ from tests.unit.alerts.notices import (
 )
 
 
-def test_of_several_families_only_what_they_share_is_linked() -> None:
+def test_only_shared_resources_of_several_families_are_linked() -> None:
     broken = finding(check="secret-value-malformed")
     reported = notice(findings=(broken,), dependents=(definition("web", 7), definition("api")))
     assert set(json.loads(compose(reported, "json").text)["links"]) == {"Secret"}
@@ -94,6 +94,6 @@ def test_an_arn_of_another_service_is_not_linked(member: str) -> None:
     assert titles == {"Task definition", "Secret", "Role"} - {member.replace("_", " ").capitalize()}
 
 
-def test_of_several_families_a_shared_role_and_secret_are_linked() -> None:
+def test_a_role_and_a_secret_that_several_families_share_are_linked() -> None:
     reported = notice(dependents=(definition("web", 7), definition("api")))
     assert [title for title, _ in links_of(reported)] == ["Secret", "Role"]

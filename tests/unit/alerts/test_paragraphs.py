@@ -38,7 +38,7 @@ from tests.unit.alerts.notices import (
     ],
     ids=["grants", "registers", "observes", "leaves to people", "leaves a warning"],
 )
-def test_what_pullguard_does_depends_on_its_mode(changes: dict[str, Any], words: str) -> None:
+def test_the_text_about_pullguards_action_depends_on_its_mode(changes: dict[str, Any], words: str) -> None:
     assert f"\nPullguard: {words}" in compose(notice(findings=(finding(**changes),))).text
 
 
@@ -164,7 +164,7 @@ def test_a_failed_rotation_says_when_each_service_pulls_next() -> None:
     ]
 
 
-def test_what_was_never_examined_is_marked_in_the_end_too() -> None:
+def test_a_dependent_that_was_never_examined_is_marked_in_the_end_too() -> None:
     over = notice("Finding Resolved", dependents=(service("web"), service("shop", found=False)))
     assert list(dependent_lines(over))[1:] == [
         "Was affected: 2 services; 1 of them (marked *) reference it and were not found failing",

@@ -45,7 +45,7 @@ def test_no_finding_and_no_plan_repeats_them(pasted: str, image: str) -> None:
 
 
 @pytest.mark.parametrize("pasted", PASTED.values(), ids=PASTED)
-def test_nothing_that_is_kept_or_told_repeats_them(ledger: Ledger, pasted: str) -> None:
+def test_no_stored_or_published_text_repeats_them(ledger: Ledger, pasted: str) -> None:
     harness = Harness(ledger, World((task_definition(container(pasted)),), (role(),)))
     harness.validate()
     assert harness.sent.events
@@ -97,7 +97,7 @@ PLACES: dict[str, Callable[[str], World]] = {
 
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("token", OTHERS.values(), ids=OTHERS)
-def test_wherever_else_they_were_pasted_nothing_that_is_kept_or_told_repeats_them(
+def test_no_stored_or_published_text_repeats_them_wherever_else_they_were_pasted(
     ledger: Ledger, token: str, place: str
 ) -> None:
     harness = Harness(ledger, PLACES[place](token))

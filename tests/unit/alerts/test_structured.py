@@ -66,7 +66,7 @@ def test_a_snippet_is_null_where_it_is_too_long() -> None:
     assert json.loads(as_json(reported))["findings"][0]["remedy"]["snippet"] is None
 
 
-def test_what_does_not_fit_is_counted_and_left_out() -> None:
+def test_entries_that_do_not_fit_are_counted_and_left_out() -> None:
     services = tuple(service(f"{number:04}{'s' * 200}") for number in range(2_000))
     text = as_json(notice(findings=(finding(),) * 30, dependents=services))
     message = json.loads(text)

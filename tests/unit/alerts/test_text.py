@@ -37,7 +37,7 @@ Finding: 0123456789abcdef
     )
 
 
-def test_of_several_families_no_container_is_named() -> None:
+def test_a_text_about_several_families_names_no_container() -> None:
     broken = finding(cause="The secret registry/ghcr of container app has no password.")
     text = compose(notice(findings=(broken,), dependents=(definition("web", 7), definition("api")))).text
     assert "Why: The secret registry/ghcr has no password.\n" in text

@@ -36,7 +36,7 @@ def test_a_named_error_is_a_fact(codes: frozenset[str], reason: str) -> None:
         assert (found.permission, found.resource, found.reason) == ("iam:DescribeThing", "it", reason)
 
 
-def test_what_is_not_there_is_missing_only_by_the_calls_own_code() -> None:
+def test_a_resource_is_missing_only_by_the_calls_own_error_code() -> None:
     missing = frozenset({"NoSuchEntity"})
     assert looked_up("iam:GetRole", "it", raising(error("NoSuchEntity")), missing=missing) == Missing(resource="it")
     with pytest.raises(ClientError):

@@ -21,7 +21,7 @@ from tests.fakes import CLUSTER, NOW, REGION, container, revision_arn, service, 
 from tests.unit.aws.asking import ask, check_errors
 
 
-def test_a_cluster_that_goes_away_while_it_is_looked_at_leaves_no_false_certainty() -> None:
+def test_a_cluster_that_is_deleted_during_the_survey_leaves_no_false_certainty() -> None:
     client = boto3.client("ecs", region_name=REGION)
     with Stubber(client) as stubber:
         stubber.add_response("list_clusters", {"clusterArns": [CLUSTER]})

@@ -108,7 +108,7 @@ def test_the_issuing_account_of_a_grant_comes_bare_or_as_an_arn(issuer: str, acc
 
 
 @pytest.mark.parametrize("operation", ["get_key_policy", "list_grants", "list_aliases"])
-def test_what_may_not_be_read_of_a_key_is_named_and_keeps_the_rest(operation: str) -> None:
+def test_a_denied_read_about_a_key_is_named_and_keeps_the_rest(operation: str) -> None:
     client = boto3.client("kms", region_name=REGION)
     answers: dict[str, Any] = {
         "get_key_policy": {"Policy": "{}"},

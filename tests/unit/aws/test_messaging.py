@@ -22,20 +22,20 @@ def sqs(**answers: Any) -> Any:
     return Client()
 
 
-def test_looks_go_out_in_batches_of_ten() -> None:
+def test_validation_requests_are_sent_in_batches_of_ten() -> None:
     client = sqs()
     assert Queues(client).request("q", (request(revision_arn("web", n)) for n in range(1, 24)), delay_s=2) == 23
     assert [len(each["Entries"]) for each in client.sent] == [10, 10, 3]
     assert {entry["DelaySeconds"] for each in client.sent for entry in each["Entries"]} == {2}
 
 
-def test_no_looks_cost_no_call() -> None:
+def test_no_validation_requests_cost_no_call() -> None:
     client = sqs()
     assert Queues(client).request("q", ()) == 0
     assert client.sent == []
 
 
-def test_a_batch_that_was_taken_in_part_is_sent_again_whole() -> None:
+def test_a_batch_that_was_accepted_in_part_is_sent_again_whole() -> None:
     with pytest.raises(NotSent, match="1 of 2 messages"):
         Queues(sqs(Failed=[{"Id": "1"}])).request("q", (request(), request()))
 
@@ -71,7 +71,7 @@ def test_an_attribute_of_several_values_is_an_array_of_strings() -> None:
     assert Topic(client, "arn").publish("s", "t", {"family": ("several", "web")}) == "m-1"
 
 
-def test_a_command_goes_into_its_group_once_for_each_occasion() -> None:
+def test_a_command_enters_its_group_once_for_each_message_id() -> None:
     sent = Sent()
     client: Any = sent
     review = Review(role=role_arn(), provenance=CAUSE)

@@ -86,7 +86,7 @@ def test_a_schedule_that_calls_ecs_by_itself_is_found_by_its_input(operation: st
 
 
 @pytest.mark.usefixtures("aws")
-def test_what_may_not_be_read_is_unreadable() -> None:
+def test_a_denied_read_is_unreadable() -> None:
     events = boto3.client("events", region_name=REGION)
     with Stubber(events) as stubber:
         stubber.add_client_error("list_rule_names_by_target", "AccessDeniedException")
@@ -111,7 +111,7 @@ def named(name: str) -> dict[str, Any]:
     return {"Name": name, "GroupName": "default", "Target": {"Arn": CLUSTER}}
 
 
-def test_what_is_deleted_while_it_is_listed_hides_nothing_else() -> None:
+def test_a_schedule_that_is_deleted_during_the_listing_hides_nothing_else() -> None:
     events = boto3.client("events", region_name=REGION)
     scheduler: Any = boto3.client("scheduler", region_name=REGION)
     rules = listed_by(

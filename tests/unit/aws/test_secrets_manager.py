@@ -34,7 +34,7 @@ def test_the_resource_policies_beside_the_default_one_are_read_by_name() -> None
 
 
 @pytest.mark.parametrize("code", ["InvalidAction", "UnknownOperationException"])
-def test_where_the_policies_cannot_be_listed_nothing_is_certain(code: str) -> None:
+def test_nothing_is_certain_if_the_policies_cannot_be_listed(code: str) -> None:
     found = ask(
         "secretsmanager", "list_resource_policies", lambda c: SecretsManager(c).other_policies(secret_arn()), code
     )
@@ -76,7 +76,7 @@ DESCRIBED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize(("answer", "expected"), DESCRIBED.values(), ids=DESCRIBED)
-def test_what_a_secret_is(answer: dict[str, Any], expected: dict[str, Any]) -> None:
+def test_the_answer_of_describe_secret_becomes_a_secret(answer: dict[str, Any], expected: dict[str, Any]) -> None:
     client = boto3.client("secretsmanager", region_name=REGION)
     with Stubber(client) as stubber:
         described: Any = {"ARN": str(secret_arn()), "Name": "registry/ghcr", **answer}
@@ -140,7 +140,7 @@ def test_a_value_is_read_by_the_exact_request_and_stays_hidden(version: str | No
 
 
 @pytest.mark.parametrize("code", ["DecryptionFailure", "InvalidRequestException", "KMSInvalidStateException"])
-def test_a_value_that_nobody_can_read_in_its_state_is_refused(code: str) -> None:
+def test_an_unreadable_state_of_a_secret_refuses_its_value(code: str) -> None:
     found = ask("secretsmanager", "get_secret_value", lambda c: SecretsManager(c).credentials(secret_arn()), code)
     assert isinstance(found, Unreadable)
     assert (found.reason, found.detail) == ("refused", code)

@@ -151,7 +151,7 @@ def start(*, of_service: bool) -> FailedStart:
     return FailedStart(task_arn="task/1", stopped_at=NOW, reasons=(Reason(text="CannotPull"),), of_service=of_service)
 
 
-def test_an_old_revision_of_a_task_set_is_looked_at_and_in_use() -> None:
+def test_an_old_revision_of_a_task_set_is_in_use() -> None:
     running = survey(services=uses(**SERVICES["an external controller, before any is primary"][0]))
     assert [str(arn) for arn in running.revisions["web"]] == [ONE, TWO, THREE]
     assert running.places(revision_arn(revision=1)) == ("service web in cluster main",)
@@ -165,5 +165,5 @@ def test_a_pinned_revision_that_just_failed_to_start_is_in_use() -> None:
     assert len(usage.failed_starts) == 2
 
 
-def test_what_a_service_no_longer_runs_is_left_alone() -> None:
+def test_a_revision_that_a_service_no_longer_runs_is_left_alone() -> None:
     assert survey(start(of_service=True)).revisions == {}

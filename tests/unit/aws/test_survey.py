@@ -35,14 +35,14 @@ def test_fargate_by_a_capacity_provider_needs_no_instances() -> None:
     assert isinstance(usage, Usage)
 
 
-def test_what_was_not_told_is_a_doubt_where_it_matters() -> None:
+def test_an_unread_fact_is_a_doubt_where_it_matters() -> None:
     assert Running([cluster(service(launch_type="EC2"), instances=DENIED)]).usage(WEB, WEB) == DENIED
     assert isinstance(Running([cluster(instances=DENIED)]).usage(WEB, WEB), Usage), "it runs nowhere"
     assert Running(unlisted=DENIED).usage(WEB, WEB) == DENIED
     assert Running(unlisted=DENIED).unread == (DENIED,)
 
 
-def test_places_are_told_in_words() -> None:
+def test_places_are_described_in_words() -> None:
     task = TaskUse(cluster_arn=CLUSTER, task_arn="t", task_definition=ARN)
     assert Running([cluster(service(), tasks=(task,))]).places(WEB.arn) == ("service web in cluster prod",)
     assert Running([cluster(tasks=(task, task))]).places(WEB.arn) == ("2 tasks in cluster prod",)

@@ -22,7 +22,7 @@ MOTO = "123456789012"  # the account of moto
 
 @mock_aws
 @pytest.mark.parametrize(("families", "tasks_listed"), [(1, 2), (2, 4), (3, 6), (7, 6)])
-def test_what_runs_where_is_asked_once_for_all_task_definitions_of_a_batch(families: int, tasks_listed: int) -> None:
+def test_the_survey_runs_once_for_all_task_definitions_of_a_batch(families: int, tasks_listed: int) -> None:
     """Two families are asked for by themselves (running and stopped tasks), and then all tasks of the cluster."""
     ecs = boto3.client("ecs", region_name="us-east-1")
     ecs.create_cluster(clusterName="main")

@@ -147,7 +147,7 @@ def test_the_credentials_step_without_a_reference(facts: Facts, verdicts: dict[s
     assert not end or end_of(pull).plain == end
 
 
-def test_what_is_wrong_with_a_neighbour_is_not_said_of_a_container_that_gives_no_credentials() -> None:
+def test_a_fault_of_a_neighbour_does_not_affect_a_container_without_credentials() -> None:
     definition = task_definition(container(GHCR), container(name="sidecar", image="nginx"), role_name="gone")
     pulls = {pull.container: steps(pull) for pull in pulls_of(World((definition,), (), (GHCR, HUB)).facts())}
     assert pulls["sidecar"] == {"credentials": "not checked"}

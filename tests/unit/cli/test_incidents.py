@@ -47,7 +47,7 @@ def audit(*findings: Finding, in_use: tuple[str, ...] = ()) -> Audit:
     )
 
 
-def test_one_broken_secret_that_breaks_forty_families_is_one_cause() -> None:
+def test_one_broken_secret_that_breaks_forty_families_is_one_incident() -> None:
     (cause,) = incidents_of(audit(*(finding(f"f{n}") for n in range(40)), in_use=("f7",)))
     assert len(cause.task_definitions) == 40
     assert [arn.rpartition("/")[2] for arn in cause.in_use] == ["f7:1"]

@@ -83,7 +83,7 @@ def test_a_complete_audit_reports_its_progress(connection: Connection) -> None:
     }
 
 
-def test_old_revisions_are_looked_at_only_where_they_run(connection: Connection) -> None:
+def test_old_revisions_are_examined_only_if_they_run(connection: Connection) -> None:
     ecs = in_account("ecs")
     for family in ("worker", "web"):
         described = ecs.describe_task_definition(taskDefinition=family)["taskDefinition"]
@@ -116,7 +116,9 @@ def test_families_that_cannot_be_listed_are_no_clean_account(connection: Connect
 
 
 @pytest.mark.parametrize("code", ["ThrottlingException", "AccessDeniedException"])
-def test_what_could_not_be_described_is_unknown_and_unfinished(connection: Connection, code: str) -> None:
+def test_a_task_definition_that_could_not_be_described_is_unknown_and_unfinished(
+    connection: Connection, code: str
+) -> None:
     refuse(connection, "ecs.DescribeTaskDefinition", code, after=3)
     done = audit(connection)
     assert len([each for each in done.findings if "could not be described" in each.cause]) == 4
@@ -195,9 +197,7 @@ def test_an_odd_answer_spoils_only_its_family(connection: Connection) -> None:
         ("ecs.ListClusters", 0),
     ],
 )
-def test_what_answers_in_the_place_of_aws_loses_nothing_else(
-    connection: Connection, operation: str, spoilt: int
-) -> None:
+def test_an_endpoint_that_is_not_aws_loses_nothing_else(connection: Connection, operation: str, spoilt: int) -> None:
     """A proxy returns an empty object, which lacks the members that AWS always returns."""
     empty(connection, operation)
     done = audit(connection)
@@ -250,7 +250,7 @@ def test_values_that_are_not_to_be_read_are_not_asked_for(connection: Connection
     assert "secret-value-empty-field" not in {each.check for each in unjudged.findings}
 
 
-def test_one_missing_right_is_one_cause(connection: Connection) -> None:
+def test_one_missing_right_is_one_incident(connection: Connection) -> None:
     refuse(connection, "secretsmanager.DescribeSecret", "AccessDeniedException")
     (cause,) = [each for each in incidents_of(audit(connection)) if each.status == "unknown"]
     assert (cause.name, cause.what, len(cause.task_definitions)) == (
@@ -261,7 +261,7 @@ def test_one_missing_right_is_one_cause(connection: Connection) -> None:
     assert json.loads(cause.remedy.snippet or "")["Action"] == ["secretsmanager:DescribeSecret"]
 
 
-def test_what_is_in_use_is_counted_in_the_scope(connection: Connection) -> None:
+def test_task_definitions_in_use_are_counted_in_the_scope(connection: Connection) -> None:
     assert not audit(connection, Scope(families=("web",))).in_use
     assert len(audit(connection, Scope(families=("work*",))).in_use) == 1
 

@@ -191,7 +191,9 @@ REFUSES = {
 
 
 @pytest.mark.parametrize(("manifest", "token", "login", "refuses"), REFUSES.values(), ids=REFUSES)
-def test_what_is_refused_is_told_apart(manifest: Reply, token: Reply | None, login: Reply | None, refuses: str) -> None:
+def test_refusals_of_login_and_of_the_repository_are_distinct(
+    manifest: Reply, token: Reply | None, login: Reply | None, refuses: str
+) -> None:
     with recording() as record:
         scripted = basic(manifest) if token is None else bearer(record, manifest, token)
 

@@ -168,7 +168,7 @@ def test_the_refused_token_service_is_named(registry: Recording, collector: Reco
     assert "pullguard:registry" in verified.detail
 
 
-def test_a_token_service_that_stands_in_the_tag_gets_the_credentials_and_the_registry_the_token(
+def test_a_token_service_named_in_the_tag_gets_the_credentials_and_the_registry_the_token(
     registry: Recording, collector: Recording
 ) -> None:
     challenge = f'Bearer realm="http://{collector.host}/token"'
@@ -285,7 +285,7 @@ LOOK_ALIKES = (
 
 
 @pytest.mark.parametrize("text", LOOK_ALIKES)
-def test_an_image_that_only_looks_like_one_of_the_tags_registry_collects_nothing(
+def test_an_image_that_only_resembles_one_of_the_tags_registry_collects_nothing(
     registry: Recording, collector: Recording, text: str
 ) -> None:
     """The complete check of an image: invalid, or the secret's value stays unread; no registry gets a request."""

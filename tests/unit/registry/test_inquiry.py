@@ -86,7 +86,7 @@ def test_refused_credentials_for_a_public_image_say_that_it_is_public() -> None:
         assert "public" not in ask(record).detail
 
 
-def test_credentials_that_are_taken_for_a_public_image_say_that_it_is_public() -> None:
+def test_credentials_that_are_accepted_for_a_public_image_say_that_it_is_public() -> None:
     with recording() as record:
         record.script = bearer(record, Reply(), TOKEN, anonymous=Reply())
         verified = ask(record)

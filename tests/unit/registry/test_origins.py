@@ -106,7 +106,7 @@ REGISTRIES: dict[str, tuple[str, tuple[str, str, int] | None]] = {
 
 
 @pytest.mark.parametrize(("host", "origin"), REGISTRIES.values(), ids=REGISTRIES)
-def test_where_a_registry_answers(host: str, origin: tuple[str, str, int] | None) -> None:
+def test_a_host_has_the_origin_at_which_its_registry_answers(host: str, origin: tuple[str, str, int] | None) -> None:
     url = registry_url(host, "/v2/")
     found = None if url is None else (url.origin.scheme, url.origin.name, url.origin.port)
     assert found == origin

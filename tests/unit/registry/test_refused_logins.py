@@ -47,14 +47,14 @@ def test_only_a_refused_login_is_remembered(said: Verification, known: Verificat
     assert logins.known(OTHER) is None
 
 
-def test_what_another_run_heard_is_asked_for_once() -> None:
+def test_an_answer_that_another_run_got_is_asked_for_once() -> None:
     ledger = Elsewhere(said={LOGIN: WRONG})
     logins = RefusedLogins(ledger)
     assert [logins.known(LOGIN), logins.known(LOGIN)] == [WRONG, WRONG]
     assert ledger.asked == [LOGIN]
 
 
-def test_what_is_unknown_is_asked_for_again() -> None:
+def test_an_unknown_answer_is_asked_for_again() -> None:
     ledger = Elsewhere()
     logins = RefusedLogins(ledger)
     assert [logins.known(LOGIN), logins.known(LOGIN)] == [None, None]
@@ -71,7 +71,7 @@ KEPT: dict[str, tuple[list[Verification], list[Verification]]] = {
 
 
 @pytest.mark.parametrize(("said", "kept"), KEPT.values(), ids=KEPT)
-def test_what_the_ledger_keeps(said: list[Verification], kept: list[Verification]) -> None:
+def test_the_ledger_keeps_only_answers_about_the_login(said: list[Verification], kept: list[Verification]) -> None:
     ledger = Elsewhere()
     logins = RefusedLogins(ledger)
     for each in said:

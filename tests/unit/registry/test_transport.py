@@ -84,7 +84,7 @@ TALKERS = {
 
 
 @pytest.mark.parametrize("talk", TALKERS.values(), ids=TALKERS)
-def test_an_answer_that_is_none_is_unreachable_within_the_time(talk: Callable[[BinaryIO], None]) -> None:
+def test_an_invalid_answer_is_unreachable_within_the_time(talk: Callable[[BinaryIO], None]) -> None:
     with recording(lambda _: Reply(raw=talk)) as record:
         assert ask(record.host).answer == "unreachable"
 
@@ -250,7 +250,7 @@ def test_authorities_of_a_bundle_are_trusted_beside_the_systems(tmp_path: Path) 
 @pytest.mark.parametrize(
     "host", ["127.1", "0177.0.0.1", "2130706433", "0x7f.1", "localhost.example.com", "127.0.0.1.nip.io"]
 )
-def test_a_host_that_only_looks_like_loopback_is_asked_over_tls(host: str) -> None:
+def test_a_host_that_only_resembles_loopback_is_asked_over_tls(host: str) -> None:
     url = registry_url(host, "/v2/")
     assert url is not None
     assert url.origin.scheme == "https"
@@ -264,7 +264,7 @@ def test_a_metadata_address_in_an_image_is_never_connected_to() -> None:
     assert "where no registry may be" in verified.detail
 
 
-def test_the_connection_goes_to_the_address_that_was_looked_at_under_the_name_that_was_asked_for() -> None:
+def test_the_connection_goes_to_the_checked_address_under_the_requested_name() -> None:
     lookups: list[str] = []
 
     def once(origin: Origin) -> tuple[str, ...]:
@@ -282,7 +282,7 @@ def test_the_connection_goes_to_the_address_that_was_looked_at_under_the_name_th
         assert lookups == ["registry.example.com"] * len(record.requests)
 
 
-def test_of_many_addresses_few_are_tried() -> None:
+def test_few_of_many_addresses_are_tried() -> None:
     many = [f"203.0.113.{n}" for n in range(1, 200)]
     assert resolved(many[0], *many) == tuple(many[:ADDRESSES_MAX])
     assert ADDRESSES_MAX < 10  # each of them may take as long as a connection may

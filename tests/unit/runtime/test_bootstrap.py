@@ -162,7 +162,7 @@ def test_no_client_is_made_before_it_is_needed() -> None:
     assert made.asked == []
 
 
-def test_what_is_not_needed_may_be_absent() -> None:
+def test_an_unneeded_setting_may_be_absent() -> None:
     names = (*POWERTOOLS, "PULLGUARD_REJECTS_QUEUE_URL", "PULLGUARD_LEDGER_TABLE")
     only = {name: ENVIRONMENT[name] for name in names}
     assert Deployment(only, "ledger_table").settings.ledger_table == "ledger"

@@ -42,12 +42,12 @@ def received(body: str, times: int = 1, group: str | None = None) -> SQSRecord:
     return SQSRecord({"body": body, "attributes": {"ApproximateReceiveCount": str(times), **of_group}})
 
 
-def test_what_is_handled_is_returned(rejects: Rejects) -> None:
+def test_a_handled_record_returns_its_result(rejects: Rejects) -> None:
     assert rejects.receiver().receive(received("body"), lambda: 7) == 7
     assert rejects.sent == []
 
 
-def test_what_is_rejected_is_put_away_with_its_reason(rejects: Rejects) -> None:
+def test_a_rejected_message_is_put_away_with_its_reason(rejects: Rejects) -> None:
     assert rejects.receiver().receive(received("body"), lambda: reject("why")) == Refused(reason="why")
     (message,) = rejects.sent
     assert (message["QueueUrl"], message["MessageBody"]) == ("https://sqs/rejects", "body")
@@ -97,10 +97,10 @@ DENIED = ClientError({"Error": {"Code": "AccessDenied", "Message": "hunter2"}}, 
     [
         pytest.param(NotNow("the ledger is away"), "NotNow: the ledger is away", id="our-own-words"),
         pytest.param(DENIED, "AccessDenied from PutItem", id="the-code-of-aws-and-not-its-words"),
-        pytest.param(ValueError("hunter2"), "ValueError", id="of-any-other-the-name-alone"),
+        pytest.param(ValueError("hunter2"), "ValueError", id="only-the-name-of-any-other"),
     ],
 )
-def test_what_fails_at_its_last_delivery_is_put_away_with_its_reason(
+def test_a_message_that_fails_at_its_last_delivery_is_put_away_with_its_reason(
     rejects: Rejects, error: Exception, said: str
 ) -> None:
     def fail() -> None:

@@ -44,7 +44,7 @@ def test_only_the_sandbox_lets_a_registry_on_its_own_machine_be_asked() -> None:
 
 
 @pytest.mark.parametrize("setting", ["require_role_boundary", "registry_ca_bundle"])
-def test_what_may_be_none_is_none_where_it_is_empty(setting: str) -> None:
+def test_an_optional_setting_may_be_empty(setting: str) -> None:
     assert getattr(Settings.read(GOOD | {f"PULLGUARD_{setting.upper()}": ""}, setting), setting) == ""
 
 
@@ -63,7 +63,7 @@ def test_a_variable_that_is_absent_is_named_in_one_line(setting: str) -> None:
 
 @pytest.mark.parametrize("value", [None, "", " "], ids=["absent", "empty", "blank"])
 @pytest.mark.parametrize("variable", POWERTOOLS)
-def test_what_powertools_reads_has_to_be_there_too(variable: str, value: str | None) -> None:
+def test_the_settings_of_powertools_are_required_too(variable: str, value: str | None) -> None:
     rest = {name: text for name, text in GOOD.items() if name != variable}
     with pytest.raises(Misconfigured, match=f"{variable} is not set"):
         Settings.read(rest if value is None else {**rest, variable: value}, "ledger_table")
@@ -95,7 +95,7 @@ def test_nonsense_is_refused_in_one_line(setting: str, value: str, words: str) -
 @pytest.mark.parametrize(
     "level", [None, "", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL", "debug", "WARN", "FATAL", "NOTSET"]
 )
-def test_a_level_that_powertools_takes_is_taken(level: str | None) -> None:
+def test_a_level_that_powertools_accepts_is_accepted(level: str | None) -> None:
     assert Settings.read(POWERTOOLS_VARIABLES | ({} if level is None else {LOG_LEVEL: level})) == Settings()
 
 

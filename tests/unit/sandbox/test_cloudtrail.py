@@ -29,7 +29,7 @@ def call(service: str, action: str, request: Any, response: Any = b"") -> ApiCal
     )
 
 
-def test_a_registration_looks_as_cloudtrail_shows_it() -> None:
+def test_a_registration_has_the_form_that_cloudtrail_shows() -> None:
     request = {"family": "web", "containerDefinitions": [{"name": "web", "dockerLabels": {"Upper": "x"}}]}
     definition = {"taskDefinitionArn": "arn:aws:ecs:us-east-1:1:task-definition/web:7", "registeredAt": 1795457102.5}
     event = api_event(call("ecs", "RegisterTaskDefinition", request, {"taskDefinition": definition}))

@@ -38,7 +38,7 @@ def test_late_lines_belong_to_the_invocation_that_printed_them() -> None:
     assert lines_of_invocation(busy) == "first\nsecond"
 
 
-def test_what_a_worker_printed_before_it_died_is_read_and_no_more_is_waited_for() -> None:
+def test_lines_that_a_worker_printed_before_it_died_are_read_without_waiting_for_more() -> None:
     dying = worker("Traceback", "MemoryError", between_s=0)
     started = time.monotonic()
     assert lines_of_invocation(dying) == "Traceback\nMemoryError"

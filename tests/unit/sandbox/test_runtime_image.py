@@ -79,7 +79,7 @@ def test_a_kept_stand_in_says_why_it_is_used(docker: Docker, kept: str) -> None:
     assert REFUSED in found.origin
 
 
-def test_a_registry_that_says_nothing_holds_nobody_up(docker: Docker, kept: str) -> None:
+def test_a_registry_that_does_not_answer_delays_nothing(docker: Docker, kept: str) -> None:
     docker.is_("silent")
     found = image.ensure()
     assert found.name == kept
@@ -112,7 +112,7 @@ def test_an_image_is_called_aws_own_only_if_it_was_pulled_from_aws(
     assert found.origin.startswith("AWS's image") is (origin == "AWS's image")
 
 
-def test_an_engine_that_does_not_answer_is_told_in_its_own_words(docker: Docker) -> None:
+def test_an_engine_that_does_not_answer_is_reported_in_its_own_words(docker: Docker) -> None:
     docker.is_("absent", "Cannot connect to the Docker daemon at unix:///var/run/docker.sock.\n")
     with pytest.raises(SandboxError, match=r"No Lambda runtime: no Docker engine answers .Cannot connect"):
         image.ensure()

@@ -42,7 +42,7 @@ from sandbox.target import target
         pytest.param(["a", "list"], "", id="no object"),
     ],
 )
-def test_a_call_is_told_by_its_names_alone(request_: Any, said: str) -> None:
+def test_a_call_is_described_by_its_names_alone(request_: Any, said: str) -> None:
     assert target(json.dumps(request_).encode()) == said
 
 

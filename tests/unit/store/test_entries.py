@@ -165,7 +165,7 @@ def test_a_resolved_finding_is_forgotten_some_day_and_an_open_one_is_not(
     assert expires(dynamodb, *where) is None
 
 
-def test_a_remediation_is_kept_until_it_is_told_and_then_not_again(ledger: Ledger) -> None:
+def test_a_remediation_is_kept_until_it_is_reported_and_then_not_again(ledger: Ledger) -> None:
     assert ledger.entries.save_remediation(remediation(), announced=False, now=NOW)
     assert ledger.entries.save_remediation(
         remediation(), announced=False, now=NOW

@@ -52,7 +52,7 @@ def test_ending_a_hold_that_does_not_exist_changes_nothing(ledger: Ledger) -> No
     assert (ledger.holds.roles(), ledger.holds.families()) == ({}, {})
 
 
-def test_what_waits_is_listed_once_and_until_its_last_refusal_expires(ledger: Ledger) -> None:
+def test_a_waiting_item_is_listed_once_and_until_its_last_refusal_expires(ledger: Ledger) -> None:
     kept = timedelta(seconds=WAITING_KEPT_S)
     ledger.holds.keep_waiting(revision_arn(), now=NOW)
     ledger.holds.keep_waiting(ROLE, now=NOW)

@@ -5,7 +5,7 @@ from tests.fakes import NOW
 from tests.unit.store.test_entries import remediation
 
 
-def test_what_was_intended_is_known_by_its_occasion(ledger: Ledger) -> None:
+def test_an_intent_is_known_by_its_message_id(ledger: Ledger) -> None:
     first, second = remediation(message_id="m-1"), remediation(message_id="m-2")
     for each in (first, first, second):
         ledger.intents.keep(each, now=NOW)

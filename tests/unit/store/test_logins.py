@@ -93,7 +93,7 @@ BATCHES = {
 
 
 @pytest.mark.parametrize(("says", "questions"), BATCHES.values(), ids=BATCHES)
-def test_what_is_refused_is_asked_once_and_answered_as_the_registry_did(
+def test_a_refused_login_is_tried_once_and_answered_as_the_registry_did(
     logins: LoginStore, says: Verification, questions: int
 ) -> None:
     registry = Registry(says)
@@ -106,7 +106,7 @@ SPANS = [(REFUSED, REFUSED_S), (LIMITED, RATE_LIMITED_S)]
 
 
 @pytest.mark.parametrize(("says", "spans_s"), SPANS, ids=["wrong credentials", "too many requests"])
-def test_what_is_refused_again_is_asked_more_and_more_seldom(
+def test_a_login_that_is_refused_again_is_tried_less_and_less_often(
     logins: LoginStore, clock: Clock, says: Verification, spans_s: tuple[int, ...]
 ) -> None:
     registry = Registry(says)
@@ -132,7 +132,7 @@ def test_wrong_credentials_are_tried_twice_in_a_quarter_of_an_hour_and_in_each_h
     assert REFUSED_S[-1] < 3600  # an hourly look asks
 
 
-def test_once_it_is_taken_the_next_refusal_is_the_first(logins: LoginStore, clock: Clock) -> None:
+def test_once_it_is_accepted_the_next_refusal_is_the_first(logins: LoginStore, clock: Clock) -> None:
     for says in (REFUSED, REFUSED, OK, REFUSED):
         batch(logins, registry := Registry(says))
         assert registry.asked
@@ -159,7 +159,7 @@ def test_another_host_is_asked_at_once(logins: LoginStore) -> None:
     assert looked == OK
 
 
-def test_what_is_remembered_says_so_and_when_it_was(logins: LoginStore) -> None:
+def test_a_remembered_answer_says_so_and_when_it_was(logins: LoginStore) -> None:
     logins.keep(LOGIN, REFUSED)
     known = logins.known(LOGIN)
     assert known is not None
@@ -172,7 +172,7 @@ def test_what_is_remembered_says_so_and_when_it_was(logins: LoginStore) -> None:
 # --- At the same time ---------------------------------------------------------------------------------------------
 
 
-def test_whoever_comes_while_it_is_asked_waits_for_the_answer(
+def test_a_run_that_comes_during_a_query_waits_for_the_answer(
     dynamodb: "DynamoDBClient", logins: LoginStore, clock: Clock
 ) -> None:
     assert logins.known(LOGIN) is None  # the first run asks the registry now
@@ -187,8 +187,8 @@ def test_whoever_comes_while_it_is_asked_waits_for_the_answer(
     assert known.answer == "rejected"
 
 
-@pytest.mark.parametrize("says", [OK, SILENT], ids=["taken", "unreachable"])
-def test_whoever_waited_asks_where_nothing_was_refused(
+@pytest.mark.parametrize("says", [OK, SILENT], ids=["accepted", "unreachable"])
+def test_a_run_that_waited_asks_if_nothing_was_refused(
     dynamodb: "DynamoDBClient", logins: LoginStore, clock: Clock, says: Verification
 ) -> None:
     assert logins.known(LOGIN) is None
@@ -196,7 +196,7 @@ def test_whoever_waited_asks_where_nothing_was_refused(
     assert logins.known(LOGIN) is None
 
 
-def test_whoever_has_claimed_it_and_died_holds_it_for_seconds(logins: LoginStore, clock: Clock) -> None:
+def test_a_run_that_claimed_it_and_died_holds_it_for_seconds(logins: LoginStore, clock: Clock) -> None:
     assert logins.known(LOGIN) is None
     since = clock.now()
     assert logins.known(LOGIN) in (
@@ -209,7 +209,7 @@ def test_whoever_has_claimed_it_and_died_holds_it_for_seconds(logins: LoginStore
     assert logins.known(LOGIN) is None
 
 
-def test_a_login_that_works_holds_up_nobody_for_a_minute(logins: LoginStore, clock: Clock) -> None:
+def test_a_login_that_works_delays_no_other_for_a_minute(logins: LoginStore, clock: Clock) -> None:
     logins.keep(LOGIN, OK)
     clock.later(TAKEN_S - 1)
     assert [logins.known(LOGIN) for _ in range(5)] == [None] * 5
@@ -281,7 +281,7 @@ UNREAD = {**MALFORMED, **{name: {"data": {"S": json.dumps(data)}} for name, data
 
 
 @pytest.mark.parametrize("malformed", UNREAD.values(), ids=UNREAD)
-def test_what_cannot_be_read_is_named_and_no_login_is_tried(
+def test_an_unreadable_item_is_named_and_no_login_is_tried(
     dynamodb: "DynamoDBClient",
     logins: LoginStore,
     ghcr: Registry,
@@ -300,7 +300,7 @@ def test_what_cannot_be_read_is_named_and_no_login_is_tried(
     assert readers.verification(replace(GHCR, arn=secret("other", "Others").arn), IMAGES[0]) == OK
 
 
-def test_what_was_kept_can_be_read(dynamodb: "DynamoDBClient", logins: LoginStore) -> None:
+def test_a_kept_answer_can_be_read(dynamodb: "DynamoDBClient", logins: LoginStore) -> None:
     names = {"pk": {"S": f"LOGIN#{GHCR.arn}"}, "sk": {"S": f"{VERSION}#ghcr.io"}}
     dynamodb.put_item(TableName="ledger", Item={**names, "data": {"S": json.dumps(GOOD)}})
     known = logins.known(LOGIN)

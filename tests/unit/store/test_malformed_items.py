@@ -181,7 +181,7 @@ MALFORMED: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("malformed", MALFORMED.values(), ids=MALFORMED)
 @pytest.mark.parametrize("name", LISTS)
-def test_of_a_list_the_others_are_read(
+def test_the_other_items_of_a_list_are_read(
     dynamodb: "DynamoDBClient", name: str, malformed: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     partition, prefix, keep, read = LISTS[name]
@@ -194,7 +194,7 @@ def test_of_a_list_the_others_are_read(
 
 
 @pytest.mark.parametrize("name", ["findings", "remediations", "intended", "causes", "members", "services"])
-def test_what_a_later_version_kept_beside_it_is_left_out(dynamodb: "DynamoDBClient", name: str) -> None:
+def test_an_item_of_a_later_version_beside_it_is_left_out(dynamodb: "DynamoDBClient", name: str) -> None:
     partition, prefix, keep, read = LISTS[name]
     keep(dynamodb)
     before = list(read(dynamodb))
@@ -285,7 +285,7 @@ def test_a_role_item_of_a_later_version_is_read(dynamodb: "DynamoDBClient") -> N
 
 
 @pytest.mark.parametrize("malformed", MALFORMED.values(), ids=MALFORMED)
-def test_a_sweep_that_cannot_be_read_is_none_and_the_next_begins(
+def test_an_unreadable_sweep_counts_as_absent_and_the_next_begins(
     dynamodb: "DynamoDBClient", malformed: dict[str, Any]
 ) -> None:
     for sort in ("CURRENT", "COMPLETE"):
@@ -296,7 +296,7 @@ def test_a_sweep_that_cannot_be_read_is_none_and_the_next_begins(
 
 
 @pytest.mark.parametrize("malformed", MALFORMED.values(), ids=MALFORMED)
-def test_a_schedule_whose_item_cannot_be_read_still_starts_its_revision_and_the_next_sweep_mends_it(
+def test_a_schedule_whose_item_cannot_be_read_still_starts_its_revision_and_the_next_sweep_repairs_it(
     dynamodb: "DynamoDBClient", malformed: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     starts(dynamodb).keep_schedules((NIGHTLY,))
@@ -309,7 +309,7 @@ def test_a_schedule_whose_item_cannot_be_read_still_starts_its_revision_and_the_
 
 
 @pytest.mark.parametrize("malformed", MALFORMED.values(), ids=MALFORMED)
-def test_where_it_cannot_be_read_when_schedules_were_listed_they_are_not_known(
+def test_schedules_are_unknown_if_the_time_of_their_listing_cannot_be_read(
     dynamodb: "DynamoDBClient", malformed: dict[str, Any]
 ) -> None:
     starts(dynamodb).keep_schedules(())
@@ -329,7 +329,7 @@ EXPIRIES: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("expiry", EXPIRIES.values(), ids=EXPIRIES)
 @pytest.mark.parametrize("ran", [True, False])
-def test_a_start_of_which_nobody_can_tell_when_it_was_counts_and_the_next_is_kept(
+def test_a_start_without_a_readable_time_counts_and_the_next_is_kept(
     dynamodb: "DynamoDBClient", expiry: dict[str, Any], caplog: pytest.LogCaptureFixture, *, ran: bool
 ) -> None:
     put(dynamodb, "ALONE", f"{'RAN' if ran else 'FAILED'} TD#{WEB}", expiry)
@@ -341,7 +341,7 @@ def test_a_start_of_which_nobody_can_tell_when_it_was_counts_and_the_next_is_kep
     assert not caplog.messages
 
 
-def test_what_is_undone_stays_undone_where_its_record_cannot_be_read(dynamodb: "DynamoDBClient") -> None:
+def test_an_undone_write_stays_undone_if_its_record_cannot_be_read(dynamodb: "DynamoDBClient") -> None:
     put(dynamodb, "FAMILY#web", f"REREGISTERED#{WEB}", {"data": {"S": "7"}})
     put(dynamodb, "FAMILY#web", "MOVED#web", {"data": {"S": "7"}})
     with pytest.raises(MalformedItem, match="REREGISTERED#"):

@@ -97,7 +97,7 @@ def test_an_item_that_another_run_has_changed_is_not_replaced(
         assert ledger.roles.item(ROLE) == kept
 
 
-def test_of_two_runs_that_read_the_same_item_one_may_go_on(ledger: Ledger) -> None:
+def test_one_of_two_runs_that_read_the_same_item_may_go_on(ledger: Ledger) -> None:
     stored(ledger, grants=(RECORD,))
     known = ledger.roles.item(ROLE)
     both = [ledger.roles.replace(ROLE, known, replace(known, writes=(replace(WRITE, id=each),))) for each in "ab"]
@@ -274,7 +274,7 @@ def test_a_hold_of_an_earlier_version_holds_and_can_be_ended(ledger: Ledger, dyn
     assert (ledger.roles.hold(ROLE), ledger.holds.roles()) == (None, {})
 
 
-def test_a_grant_of_which_no_write_is_known_is_not_taken_for_ours(ledger: Ledger, dynamodb: "DynamoDBClient") -> None:
+def test_a_grant_without_a_known_write_is_not_considered_ours(ledger: Ledger, dynamodb: "DynamoDBClient") -> None:
     put_data(dynamodb, PARTITION, f"GRANTED#{GHCR.secret}", {"secret": str(GHCR.secret), "key": None})
     assert ledger.roles.item(ROLE) == RoleItem()
     put_data(dynamodb, PARTITION, "HOLD", HOLD.to_dict())

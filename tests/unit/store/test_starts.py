@@ -29,11 +29,11 @@ def here(ledger: Ledger) -> Harness:
 # --- What the ledger keeps ---------------------------------------------------------------------------------------
 
 
-def test_before_the_first_sweep_nobody_knows_what_schedules_start(here: Harness) -> None:
+def test_the_starts_of_schedules_are_unknown_before_the_first_sweep(here: Harness) -> None:
     assert here.starts.schedules() == NOT_LISTED
 
 
-def test_what_a_sweep_found_replaces_what_the_one_before_it_found(here: Harness) -> None:
+def test_the_result_of_a_sweep_replaces_that_of_the_one_before_it(here: Harness) -> None:
     for found in ((RULE, SCHEDULE), (SCHEDULE,), (), (RULE,)):
         here.starts.keep_schedules(found)
         assert set(as_tuple(here.starts)) == set(found)
@@ -45,7 +45,7 @@ def test_a_schedule_that_names_its_revision_elsewhere_now_is_kept_so(here: Harne
         assert as_tuple(here.starts) == (use,)
 
 
-def test_schedules_that_could_not_be_read_are_not_taken_for_none_until_a_sweep_reads_them(here: Harness) -> None:
+def test_unreadable_schedules_are_not_considered_absent_until_a_sweep_reads_them(here: Harness) -> None:
     here.starts.keep_schedules((RULE,))
     here.starts.keep_schedules(denied("scheduler:ListSchedules"))
     found = here.starts.schedules()
@@ -65,7 +65,7 @@ def test_a_start_counts_for_a_day_and_each_renews_it(here: Harness) -> None:
     assert here.starts.alone() == {}
 
 
-def test_of_many_starts_in_an_hour_one_is_written(here: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_of_many_starts_in_an_hour_is_written(here: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[bool] = []
     put = StartStore._put
 
@@ -123,14 +123,14 @@ def test_a_revision_is_gone_only_when_nothing_runs_or_starts_it(usage: Usage, *,
     assert in_scope(facts.with_usage(usage)) is used
 
 
-def test_what_is_not_known_of_schedules_is_no_schedule_of_anybodys() -> None:
+def test_unknown_schedules_do_not_count_as_schedules_of_any_revision() -> None:
     assert isinstance(starting(ELSEWHERE, OLD, NOT_LISTED, {}).schedules, NotAsked)
 
 
 # --- Events of starts --------------------------------------------------------------------------------------------
 
 
-def test_a_task_that_somebody_started_alone_is_remembered_and_nothing_is_asked(here: Harness) -> None:
+def test_a_task_that_was_started_alone_is_remembered_and_nothing_is_asked(here: Harness) -> None:
     resolver(here).resolve(sample("task-started"))
     assert here.starts.alone() == {OLD: True}
     assert asked(here) == []
@@ -146,7 +146,7 @@ ENDS: dict[str, tuple[dict[str, Any], bool]] = {
 
 
 @pytest.mark.parametrize(("changes", "ran"), ENDS.values(), ids=ENDS)
-def test_a_task_that_somebody_started_alone_and_that_has_stopped_was_started(
+def test_a_task_that_was_started_alone_and_has_stopped_was_started(
     here: Harness, changes: dict[str, Any], *, ran: bool
 ) -> None:
     resolver(here).resolve(sample("task-ran", **changes))

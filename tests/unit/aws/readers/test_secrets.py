@@ -24,7 +24,7 @@ MORE: dict[str, tuple[dict[str, Any], int, int]] = {
 
 
 @pytest.mark.parametrize(("more", "lists", "reads"), MORE.values(), ids=MORE)
-def test_what_else_is_read_of_a_secret_depends_on_what_it_is(
+def test_the_kind_of_a_secret_decides_which_reads_follow(
     session: Session, more: dict[str, Any], lists: int, reads: int
 ) -> None:
     build(session[0])

@@ -85,7 +85,7 @@ def test_the_planned_calls_fix_it(run: Run, broken: World) -> None:
     assert service["taskDefinition"].endswith("worker:2")
 
 
-def test_what_runs_comes_first(run: Run, broken: World) -> None:
+def test_task_definitions_in_use_come_first(run: Run, broken: World) -> None:
     audit = report(run("audit", "--format", "json"))
     assert audit["findings"][0]["check"] == "reference-stale"
     assert [each["severity"] for each in audit["findings"]] == ["error"] * 5 + ["warning"]
@@ -129,7 +129,7 @@ def test_filters_and_exit_codes(run: Run, broken: World, arguments: list[str], c
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )
-def test_what_cannot_run_says_so_in_one_line(run: Run, broken: World, arguments: list[str], line: str) -> None:
+def test_an_audit_that_cannot_run_says_so_in_one_line(run: Run, broken: World, arguments: list[str], line: str) -> None:
     ran = run("audit", *arguments)
     assert (ran.code, ran.out) == (2, "")
     assert line in ran.err

@@ -162,7 +162,7 @@ def test_a_standard_input_that_cannot_be_read_is_reported_in_one_line(
 
 
 @pytest.mark.parametrize("text", ["{", '{"tasks": [', "[" * 100_000, "\ufeffEssential container", "no JSON {}"])
-def test_what_is_no_json_is_a_text(run: Run, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+def test_invalid_json_is_a_text(run: Run, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     piped(monkeypatch, text.encode())
     answer = answered(run("diagnose", "-"))
     assert (answer["kind"], answer["summary"]) == ("unknown", "This is not a text that Pullguard knows.")
@@ -179,7 +179,7 @@ UNUSABLE = {
 
 
 @pytest.mark.parametrize(("data", "why"), UNUSABLE.values(), ids=UNUSABLE)
-def test_what_cannot_be_read_is_reported_in_one_line(
+def test_unreadable_input_is_reported_in_one_line(
     run: Run, monkeypatch: pytest.MonkeyPatch, data: bytes, why: str
 ) -> None:
     piped(monkeypatch, data)

@@ -165,7 +165,7 @@ def test_a_policy_of_our_name_that_pullguard_cannot_read_is_refused(run: Run, br
     assert OURS in refusal["remedy"]
 
 
-def test_a_plan_without_the_records_of_its_stack_is_none(run: Run, broken: World) -> None:
+def test_a_plan_fails_if_the_records_of_its_stack_cannot_be_read(run: Run, broken: World) -> None:
     create()
     item = {"pk": {"S": f"ROLE#{HEALTHY}"}, "sk": {"S": "STATE"}, "data": {"S": "[]"}}
     in_account("dynamodb").put_item(TableName="ledger", Item=item)

@@ -75,7 +75,7 @@ def test_grants_of_a_deleted_role_of_the_same_name_are_shown(run: Run, stack: St
     assert "to an earlier role named web-execution" in out
 
 
-def test_grants_of_this_role_are_not_taken_for_those_of_an_earlier_one(run: Run, stack: Stack) -> None:
+def test_grants_of_this_role_are_distinct_from_those_of_an_earlier_one(run: Run, stack: Stack) -> None:
     created(NOW.replace(minute=1))
     out = " ".join(run("rollback", "web-execution", "--yes", "--to", versions(run)[-1]).out.split())
     assert "to an earlier role" not in out
@@ -91,7 +91,7 @@ def test_foreign_statements_in_a_record_are_never_written(run: Run, stack: Stack
     assert "Not restored" in ran.out
 
 
-def test_what_left_the_policy_of_the_former_name_is_no_version_of_ours(run: Run, stack: Stack) -> None:
+def test_a_write_to_the_policy_of_the_former_name_is_not_a_version_of_ours(run: Run, stack: Stack) -> None:
     record_only(stack, policy(ONE, THEIRS), policy(THEIRS), "done", policy_name=POLICY_NAME)
     in_account("iam").delete_role_policy(RoleName="web-execution", PolicyName=OWN_POLICY)
     ran = run("rollback", "web-execution", "--yes", "--to", versions(run)[0])

@@ -41,7 +41,7 @@ def test_names_are_short(text: str, name: str) -> None:
     assert short_name(text) == name
 
 
-def test_what_comes_before_the_broken_place_is_fine_and_the_rest_is_beyond() -> None:
+def test_places_before_the_broken_one_are_fine_and_the_rest_is_beyond() -> None:
     done = audit(finding("web", "secret-access-missing", role=ROLE))
     chain = chain_of(incidents_of(done)[0], done)
     states = {each.place: each.state for each in chain.nodes} | {each.place: each.state for each in chain.edges}

@@ -78,7 +78,7 @@ _ABOUT = {
     ],
     ids=["right", "name", "partial", "suffix", "empty", "number", "wildcard", "ssm", "china", "ecr", "none"],
 )
-def test_what_is_decided_offline(
+def test_offline_checks_answer_what_the_file_decides(
     check: Check, given: dict[str, Any], expected: list[str], not_checked: set[str]
 ) -> None:
     """Undecided questions are listed, and nothing passes unchecked."""
@@ -162,7 +162,7 @@ def test_a_region_without_an_account_is_used_in_commands(check: Check) -> None:
     assert "--region eu-west-1 " in finding["remedy"]["snippet"]
 
 
-def test_where_account_and_region_are_known_there_is_an_arn(check: Check) -> None:
+def test_a_known_account_and_region_give_an_arn(check: Check) -> None:
     ran = check("--format", "json", "--region", "eu-west-1", files={"a.json": definition(container("registry"))})
     (finding,) = ran.data["findings"]
     assert finding["task_definition"] == "arn:aws:ecs:eu-west-1:123456789012:task-definition/web:0"
@@ -267,7 +267,7 @@ def test_a_template_has_its_own_spelling(check: Check) -> None:
 
 
 @pytest.mark.parametrize("reference", LATER.values(), ids=LATER.keys())
-def test_what_the_deployment_puts_in_is_not_guessed(check: Check, reference: str) -> None:
+def test_a_value_that_the_deployment_sets_is_not_guessed(check: Check, reference: str) -> None:
     ran = check("--format", "json", files={"t.yaml": cloudformation(reference)})
     assert ran.found == []
     assert ran.data["summary"] | {"pass": 0} == {
@@ -297,7 +297,7 @@ def test_what_the_deployment_puts_in_is_not_guessed(check: Check, reference: str
     ],
     ids=["no-role", "ecr", "image", "no-value", "no-role-in-full", "container", "beside"],
 )
-def test_what_is_known_in_spite_of_it(check: Check, made: str, expected: list[str]) -> None:
+def test_the_rest_is_checked_in_spite_of_it(check: Check, made: str, expected: list[str]) -> None:
     ran = check("--format", "json", files={"t.yaml": made})
     assert [name for name, _ in ran.found] == expected
 

@@ -85,7 +85,7 @@ def test_a_name_is_answered_with_the_full_arn(check: Check, role: str) -> None:
 
 
 @pytest.mark.parametrize(("options", "code"), [([], 2), (["--accept-unknown"], 0)], ids=["", "accepted"])
-def test_what_aws_denies_is_not_finished(
+def test_a_denied_read_leaves_the_check_incomplete(
     check: Check, role: str, monkeypatch: pytest.MonkeyPatch, options: list[str], code: int
 ) -> None:
     unread = Unreadable(permission="iam:GetRole", resource=role, reason="denied")

@@ -88,7 +88,7 @@ def test_json_is_the_contract_and_where_things_stand(check: Check) -> None:
         ({"a.json": {}, "b.json": {"executionRoleArn": "arn:aws:iam::999999999999:role/r"}}, [], None, None),
         ({"a.json": {"executionRoleArn": "arn:aws-cn:iam::123456789012:role/r"}}, [], "123456789012", None),
     ],
-    ids=["none", "given", "of the role", "several", "of its partition"],
+    ids=["none", "given", "role ARN", "several", "role ARN of another partition"],
 )
 def test_account_and_region_are_null_where_nothing_names_them(
     check: Check, files: dict[str, Any], options: list[str], account: str | None, region: str | None
@@ -111,7 +111,7 @@ def test_credentials_pasted_as_a_reference_are_never_printed(check: Check, form:
         assert "Sup3rS3cret" not in ran.out + ran.err
 
 
-def test_what_is_not_registered_has_no_revision_in_words(check: Check) -> None:
+def test_an_unregistered_definition_has_no_revision_in_words(check: Check) -> None:
     ran = check(files={"a.json": definition(container(5), executionRoleArn=None)})
     assert "web:0" not in ran.out
     assert "a number" in ran.out
