@@ -129,7 +129,7 @@ def test_the_embedded_aws_answers_across_accounts_as_aws_does(two: Two) -> None:
         kms.get_key_policy(KeyId=two.key, PolicyName="default")
 
 
-def test_a_key_of_the_same_alias_in_our_account_is_never_taken_for_theirs(two: Two) -> None:
+def test_a_key_of_the_same_alias_in_our_account_is_never_mistaken_for_theirs(two: Two) -> None:
     family(two, "decoyed", allow("secretsmanager:GetSecretValue", two.secret), allow("kms:Decrypt", two.decoy))
     found = run(two, "audit", "--family", "decoyed")["findings"]
     assert [(each["check"], each["status"], each["key"]) for each in found] == [
@@ -142,7 +142,7 @@ def test_a_key_of_the_same_alias_in_our_account_is_never_taken_for_theirs(two: T
     assert [each["check"] for each in planned["left_to_people"]] == ["decrypt-access-missing"]
 
 
-def test_where_only_the_key_policy_is_open_it_is_a_question_for_the_keys_account(two: Two) -> None:
+def test_a_pull_that_only_the_key_policy_allows_is_a_question_for_the_keys_account(two: Two) -> None:
     role = family(two, "able", allow("secretsmanager:GetSecretValue", two.secret), allow("kms:Decrypt", two.key))
     shows = f"aws kms get-key-policy --region us-east-1 --key-id {two.key}"
     answered = run(two, "audit", "--family", "able")

@@ -43,7 +43,7 @@ def modules_of_the_layer() -> list[Path]:
     return [*sorted(core), *(ROOT / "functions").glob("*/app.py")]
 
 
-def test_what_the_layer_leaves_out_is_there() -> None:
+def test_every_package_that_the_layer_leaves_out_is_installed() -> None:
     """Its build removes these files, and fails on a name that is gone."""
     assert [path for path in left_out() if not path.is_file()] == []
 

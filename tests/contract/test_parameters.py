@@ -164,7 +164,7 @@ WITHOUT_EFFECT = {
 }
 
 
-def test_what_a_security_team_may_demand_is_not_demanded_by_default() -> None:
+def test_settings_that_a_security_team_may_require_are_optional() -> None:
     assert {name: PARAMETERS[name]["Default"] for name in WITHOUT_EFFECT} == WITHOUT_EFFECT
 
 

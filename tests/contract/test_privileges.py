@@ -50,7 +50,7 @@ def test_a_role_allows_what_its_function_needs_and_nothing_more(name: str) -> No
 
 
 @pytest.mark.parametrize(("name", "statement"), ALL, ids=IDS)
-def test_no_statement_can_be_taken_away_unnoticed(name: str, statement: Statement) -> None:
+def test_no_statement_can_be_removed_unnoticed(name: str, statement: Statement) -> None:
     template = template_without(statement)
     assert expected(name) - given(template, name) == statement.needs()
 

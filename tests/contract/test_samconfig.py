@@ -254,7 +254,7 @@ def test_parameters_are_kept_until_the_stack_has_them(directory: Directory) -> N
     assert "parameter_overrides" not in directory.kept
 
 
-def test_what_was_deployed_without_env_is_removed_without_env(directory: Directory) -> None:
+def test_a_stack_deployed_without_env_is_removed_without_env(directory: Directory) -> None:
     directory.make("deploy")
     directory.make("remove", says="no")
     assert directory.answers.exists()
@@ -263,7 +263,7 @@ def test_what_was_deployed_without_env_is_removed_without_env(directory: Directo
     assert not directory.answers.exists()
 
 
-def test_where_nothing_was_deployed_without_env_nothing_is_removed(directory: Directory) -> None:
+def test_without_a_deployment_without_env_nothing_is_removed(directory: Directory) -> None:
     ran = directory.make("remove")
     assert ran.returncode != 0
     assert "make remove ENV=prod" in ran.stderr

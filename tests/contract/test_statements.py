@@ -97,7 +97,7 @@ WITHHELD_WHERE_IT_OBSERVES = {
 
 
 @pytest.mark.parametrize(("action", "condition"), WITHHELD_WHERE_IT_OBSERVES.items())
-def test_where_pullguard_only_observes_iam_lets_no_function_write(action: str, condition: str) -> None:
+def test_iam_lets_no_function_write_if_pullguard_only_observes(action: str, condition: str) -> None:
     bodies = [
         (body["Fn::If"][0] if "Fn::If" in body else None, body["Fn::If"][1] if "Fn::If" in body else body)
         for role in TEMPLATE.resources.values()

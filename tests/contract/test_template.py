@@ -155,7 +155,7 @@ def _said_all(values: Any) -> set[str]:
 
 
 @pytest.mark.parametrize("name", QUEUES)
-def test_a_queue_admits_the_rules_that_target_it_and_nobody_else(name: str) -> None:
+def test_a_queue_admits_only_the_rules_that_target_it(name: str) -> None:
     allowed = [each for each in _policy(name) if each["Effect"] == "Allow"]
     if not _rules_of(name):
         assert allowed == []

@@ -55,7 +55,7 @@ def faults_of(cell: str) -> list[str]:
 
 
 @pytest.mark.parametrize(("threat", "cell"), threats(), ids=[threat[:60] for threat, _ in threats()])
-def test_what_proves_an_answer_is_there(threat: str, cell: str) -> None:
+def test_the_proof_of_each_answer_exists(threat: str, cell: str) -> None:
     assert faults_of(cell) == []
 
 

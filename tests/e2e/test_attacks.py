@@ -160,7 +160,7 @@ def test_nothing_else_is_written(siege: Siege) -> None:
     assert siege.written == +allowed
 
 
-def test_no_letter_has_a_strangers_link_or_line(siege: Siege) -> None:
+def test_no_alert_has_a_strangers_link_or_line(siege: Siege) -> None:
     for letter in siege.letters:
         whole = f"{letter.subject}\n{letter.text}"
         assert "://evil" not in whole
@@ -202,7 +202,7 @@ def test_no_log_line_is_forged(siege: Siege) -> None:
 
 
 @pytest.mark.parametrize("attack", [each for each in ATTACKS if each.dead], ids=lambda attack: attack.name)
-def test_what_cannot_be_handled_lies_in_the_dead_letters_with_its_reason(siege: Siege, attack: Attack) -> None:
+def test_an_unhandled_message_is_in_the_dead_letters_with_its_reason(siege: Siege, attack: Attack) -> None:
     assert attack.dead is not None
     letters = siege.dead[attack.dead]
     assert any(attack.name in letter["Body"] for letter in letters)
@@ -270,7 +270,7 @@ MOMENTS: dict[str, tuple[Callable[[Ground, str], None], str]] = {
 
 
 @pytest.mark.parametrize("name", MOMENTS)
-def test_what_changes_between_the_proof_and_the_write_leaves_no_grant_without_consent(siege: Siege, name: str) -> None:
+def test_a_change_between_proof_and_write_leaves_no_grant_without_consent(siege: Siege, name: str) -> None:
     ground = siege.ground
     step_in, ends = MOMENTS[name]
     with ground.scene.aws.holding("PutRolePolicy", f"{name}-execution") as held:

@@ -188,7 +188,7 @@ def test_copies_of_an_event_make_one_alert_and_one_write(scene: Scene) -> None:
     assert len(writes) == 1
 
 
-def test_what_may_not_be_read_is_unknown_and_names_the_permission(scene: Scene) -> None:
+def test_a_denied_read_is_unknown_and_names_the_permission(scene: Scene) -> None:
     name = fresh("unseen")
     world = family(name, readable=True)
     scene.hold()

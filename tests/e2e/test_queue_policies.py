@@ -101,7 +101,7 @@ def test_a_rule_delivers_where_the_queue_lets_it(bench: Bench, is_named: bool) -
     assert bench.depth() == int(is_named)
 
 
-def test_a_queue_takes_the_dead_letters_that_it_allows_only(bench: Bench) -> None:
+def test_a_queue_accepts_only_the_dead_letters_that_it_allows(bench: Bench) -> None:
     sqs = bench.aws.client("sqs", bench.sender)
     redrive = {"RedrivePolicy": json.dumps({"deadLetterTargetArn": bench.arn, "maxReceiveCount": 1})}
     for number, allowed in enumerate(({"redrivePermission": "denyAll"}, _by_queue("theirs"), _by_queue("mine-2"))):

@@ -114,7 +114,7 @@ def test_the_hourly_run_follows_a_stop_that_was_not_ended_by_the_operator(
     insist(lambda: policy(revoking, name), "the grant after the stop", timeout_s=WITHIN_S)
 
 
-def test_a_rollback_takes_a_grant_back_and_it_stays_back_until_somebody_resumes(revoking: Scene) -> None:
+def test_a_rollback_revokes_a_grant_until_the_role_is_resumed(revoking: Scene) -> None:
     name = fresh("rolled")
     before = granted(revoking, name)
     revoking.settle()
@@ -136,7 +136,7 @@ def test_a_rollback_takes_a_grant_back_and_it_stays_back_until_somebody_resumes(
     assert (len(incidents), incidents[1]) == (3, "Rollback")
 
 
-def test_a_grant_that_nothing_needs_is_withdrawn_after_a_complete_sweep_and_no_other(revoking: Scene) -> None:
+def test_only_an_unneeded_grant_is_revoked_after_a_complete_sweep(revoking: Scene) -> None:
     kept, gone = fresh("kept"), fresh("gone")
     before = granted(revoking, kept)
     granted(revoking, gone)
@@ -165,7 +165,7 @@ def test_a_grant_that_nothing_needs_is_withdrawn_after_a_complete_sweep_and_no_o
     assert (newest["cause"], newest["after"]) == ("Sweep", None)
 
 
-def test_a_running_task_is_looked_at_by_all_who_ask_what_is_in_use(revoking: Scene) -> None:
+def test_a_running_task_counts_for_every_check_of_what_is_in_use(revoking: Scene) -> None:
     name = fresh("running")
     revoking.load(family(name, stale=True, readable=True))
     revoking.aws.client("ecs").run_task(cluster=CLUSTER, taskDefinition=f"{name}:1", count=1)

@@ -124,7 +124,7 @@ def test_a_bad_rotation_is_one_alert_that_names_every_service_and_its_fix_one_re
     assert reported(four, after=already).attributes["kind"] == "Finding Resolved"
 
 
-def test_one_change_told_natively_through_cloudtrail_and_twice_is_one_round_and_one_alert(
+def test_one_change_reported_natively_by_cloudtrail_and_twice_is_one_round_and_one_alert(
     stack: Scene, plain: PrivateRegistry
 ) -> None:
     here = dependents(stack, plain, 2)

@@ -61,7 +61,7 @@ def test_a_branch_that_goes_wrong_says_so_and_ends(
         branches.result("wrong")
 
 
-def test_what_the_run_does_not_come_to_has_no_result() -> None:
+def test_a_branch_that_the_run_does_not_reach_has_no_result() -> None:
     branches = Branches[str]()
     branches.run(lambda: "well")
     with pytest.raises(LookupError, match="did not come to nowhere"):

@@ -117,7 +117,7 @@ def test_a_message_that_fails_goes_back_alone(
 # --- Each function -----------------------------------------------------------------------------------------------
 
 
-def test_resolve_change_asks_for_a_look(stack: Stack, start: Start) -> None:
+def test_resolve_change_requests_a_validation(stack: Stack, start: Start) -> None:
     start("resolve_change")(sqs_event(sample("eventbridge/register-task-definition")))
     (message,) = bodies(stack, "ValidationQueue")
     assert message["task_definition"] == "arn:aws:ecs:us-east-1:123456789012:task-definition/web:7"
@@ -293,7 +293,7 @@ def test_a_forged_event_causes_no_alert(stack: Stack, start: Start, broken: str)
     assert "the ledger knows no finding" in reason
 
 
-def test_a_sweep_asks_for_a_look_at_everything(stack: Stack, start: Start, broken: str) -> None:
+def test_a_sweep_requests_the_validation_of_everything(stack: Stack, start: Start, broken: str) -> None:
     other = register(stack, "registry/ghcr", role="arn:aws:iam::123456789012:role/x", family="api")
     scheduled = json.dumps({"detail-type": "Scheduled Event", "id": "e-1"})
     assert failed(start("sweep_account")(sqs_event(scheduled))) == []

@@ -116,7 +116,7 @@ def test_a_token_service_that_is_not_in_the_tag_gets_nothing(registry: PrivateRe
     assert registry.tokens.host in verified.detail
 
 
-def test_a_rotated_password_is_taken_at_once_and_the_old_one_refused(registry: PrivateRegistry) -> None:
+def test_a_rotated_password_is_accepted_at_once_and_the_old_one_refused(registry: PrivateRegistry) -> None:
     registry.set_password("ci", "rotated")
     try:
         assert ask(registry, "team/app:1.0").answer == "rejected"
@@ -135,7 +135,7 @@ def test_a_stopped_registry_is_unreachable_and_leaves_nothing_behind() -> None:
     assert not scratch.exists()
 
 
-def test_a_port_that_is_taken_is_said_to_be_so() -> None:
+def test_a_port_in_use_is_reported_as_such() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -23,7 +23,7 @@ def aws() -> Iterator[Emulator]:
 
 
 @pytest.mark.parametrize("row", [pytest.param(row, id=f"{row.check}: {row.way}") for row in PASTED])
-def test_what_is_pasted_leaves_the_pull_working(aws: Emulator, row: Row, tmp_path: Path) -> None:
+def test_a_pasted_remedy_leaves_the_pull_working(aws: Emulator, row: Row, tmp_path: Path) -> None:
     with placed(aws, row.broken, tmp_path) as place:
         wrong = [each for each in place.findings() if each.check == row.check]
         assert wrong

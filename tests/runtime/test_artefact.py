@@ -122,7 +122,7 @@ def test_every_module_is_imported(artefact: Artefact, imported: dict[str, str]) 
     assert modules(artefact.python).keys() - reached(start, artefact.python) == set()
 
 
-def test_what_is_imported_late_is_known(artefact: Artefact, imported: dict[str, str]) -> None:
+def test_late_imports_are_listed(artefact: Artefact, imported: dict[str, str]) -> None:
     """An import within a function may be one that is never made; these are kept, for the reason given."""
     start = imported.keys() | {name for app in FUNCTIONS for name in imports(app)}
     late = reached(start, artefact.python) - imported.keys()

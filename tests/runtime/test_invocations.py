@@ -179,7 +179,9 @@ def forget(scene: Scene, keys: Iterable[tuple[str, str]]) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(TRIGGERS.keys() - REMEMBERED))
-def test_an_event_makes_the_affected_task_definition_be_looked_at(name: str, resolved: dict[str, Resolved]) -> None:
+def test_an_event_leads_to_the_validation_of_the_affected_task_definition(
+    name: str, resolved: dict[str, Resolved]
+) -> None:
     came = resolved[name]
     assert came.answer == {"batchItemFailures": []}
     assert [request.task_definition.resource_name for request in came.requests] == [NAMED.get(name, "web:1")]
@@ -187,7 +189,9 @@ def test_an_event_makes_the_affected_task_definition_be_looked_at(name: str, res
 
 
 @pytest.mark.parametrize("name", REMEMBERED)
-def test_an_event_of_what_runs_is_remembered_and_nothing_is_looked_at(name: str, resolved: dict[str, Resolved]) -> None:
+def test_an_event_about_a_running_task_is_remembered_and_validates_nothing(
+    name: str, resolved: dict[str, Resolved]
+) -> None:
     came = resolved[name]
     assert came.answer == {"batchItemFailures": []}
     assert (came.requests, came.reasons) == ((), ())

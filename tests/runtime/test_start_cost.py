@@ -129,7 +129,7 @@ def cost(*, cpu_s: float = 0.2, waiting_s: float = 0.1, queued_s: float = 0.0, m
         pytest.param(cost(cpu_s=9, memory_mb=900), [PROCESSOR, WALL, MEMORY], id="all of it"),
     ],
 )
-def test_what_is_over_budget_is_named(ours: Cost, over: list[str]) -> None:
+def test_a_function_over_budget_is_named(ours: Cost, over: list[str]) -> None:
     assert [
         each for each in (PROCESSOR, WALL, MEMORY) if any(said.startswith(each) for said in excess([ours], [cost()]))
     ] == over

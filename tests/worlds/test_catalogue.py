@@ -72,7 +72,7 @@ def test_the_near_miss_ends_the_finding(case: Case) -> None:
 
 
 @pytest.mark.parametrize("case", BY_NAME)
-def test_what_is_to_paste_is_what_the_aws_cli_and_ecs_accept(case: Case) -> None:
+def test_the_aws_cli_and_ecs_accept_every_command_to_paste(case: Case) -> None:
     for facts in facts_of(case.broken):
         for finding in examine(facts).findings:
             remedy = finding.remedy
