@@ -122,7 +122,7 @@ ALL = pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
 
 
 @ALL
-def test_only_what_both_owners_agreed_to_is_written(siege: Siege, attack: Attack) -> None:
+def test_only_changes_that_both_owners_consented_to_are_written(siege: Siege, attack: Attack) -> None:
     secrets = [siege.ground.arns[name] for name in attack.granted]
     theirs = attack.stays(siege.ground.arns[f"{attack.name}-beside"]) if attack.stays else ()
     own = {OWN_POLICY: only(reading(*sorted(secrets)), *theirs)} if secrets else {}

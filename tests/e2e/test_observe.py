@@ -50,7 +50,7 @@ def test_alerts_say_what_would_be_done(observed: Observed) -> None:
     assert {letter.attributes["family"] for letter in planned} == set(WOULD)
 
 
-def test_nothing_is_said_to_be_done_or_resolved(observed: Observed) -> None:
+def test_nothing_is_reported_as_done_or_resolved(observed: Observed) -> None:
     kinds = {letter.attributes["kind"] for letter in observed.letters}
     assert kinds == {"Finding Opened", "Remediation Planned", "Remediation Refused"}
 

@@ -152,7 +152,7 @@ def test_planned_remediation_is_reported(watched: Watched, scenario: str, would:
     assert any(would in subject for subject in subjects), subjects
 
 
-def test_a_grant_that_nothing_names_is_not_said_to_be_revoked(watched: Watched) -> None:
+def test_a_grant_that_nothing_names_is_not_reported_as_revoked(watched: Watched) -> None:
     assert [letter.subject for letter in watched.unused if "revoke" in letter.subject] == []
 
 
@@ -160,6 +160,6 @@ def test_a_bad_rotation_is_reported_as_usual(watched: Watched) -> None:
     assert [letter.attributes["kind"] for letter in watched.refused] == ["Finding Opened"]
 
 
-def test_nothing_is_said_to_be_done(watched: Watched) -> None:
+def test_nothing_is_reported_as_done(watched: Watched) -> None:
     letters = (*watched.stale, *watched.rotated, *watched.refused, *watched.unused)
     assert {each.attributes["kind"] for each in letters}.isdisjoint({"Remediation Completed", "Remediation Failed"})

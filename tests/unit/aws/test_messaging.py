@@ -40,7 +40,7 @@ def test_a_batch_that_was_accepted_in_part_is_sent_again_whole() -> None:
         Queues(sqs(Failed=[{"Id": "1"}])).request("q", (request(), request()))
 
 
-def test_an_event_that_the_bus_refuses_is_heard_of() -> None:
+def test_an_event_that_the_bus_refuses_raises() -> None:
     class Client:
         def put_events(self, **_: Any) -> dict[str, Any]:
             return {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "ThrottlingException"}]}

@@ -47,7 +47,7 @@ def remedy_of(check: str, *, image: str = "ghcr.io/acme/web:1", managed: bool = 
         ({"image": "evil.example/x:1"}, "none", False, "is for ghcr.io, the image is on evil.example"),
         ({"tags": {"pullguard:roles": "api-*"}}, "none", False, "does not name the role web-execution"),
     ],
-    ids=["both-agree", "not-opted-in", "role-not-managed", "for-another-registry", "for-other-roles"],
+    ids=["both-consent", "not-opted-in", "role-not-managed", "for-another-registry", "for-other-roles"],
 )
 def test_a_command_that_grants_is_offered_only_where_no_owner_said_no(
     world: dict[str, Any], action: str, hands_out: bool, says: str

@@ -82,7 +82,7 @@ WILDCARDS: dict[str, tuple[Any, str]] = {
 
 
 @pytest.mark.parametrize(("services", "says"), WILDCARDS.values(), ids=WILDCARDS)
-def test_a_wildcard_in_the_place_of_a_service_is_said_to_be_none(services: Any, says: str) -> None:
+def test_a_wildcard_in_the_place_of_a_service_is_reported_as_unsupported(services: Any, says: str) -> None:
     (statement,) = TRUST["Statement"]
     finding = found(trust_policy=document({**statement, "Principal": {"Service": services}}))  # type: ignore[dict-item]
     assert (finding.check, finding.status) == ("execution-role-not-assumable", "fail")
@@ -100,7 +100,7 @@ ALIASES = {
 
 @pytest.mark.parametrize("resource", ALIASES.values(), ids=ALIASES)
 @pytest.mark.parametrize("layer", ["identity", "boundary"])
-def test_an_alias_as_a_resource_is_said_to_be_no_key(resource: Any, layer: str) -> None:
+def test_an_alias_as_a_resource_is_reported_as_no_key(resource: Any, layer: str) -> None:
     its = secret(key=key(aliases=("alias/registry",)))
     reads = {"Effect": "Allow", "Action": READ, "Resource": str(its.arn)}
     by_alias = {"Sid": "ByAlias", "Effect": "Allow", "Action": ["kms:Decrypt"], "Resource": resource}
@@ -128,7 +128,7 @@ def test_an_alias_that_another_action_names_is_not_mentioned() -> None:
     assert "alias" not in finding.evidence
 
 
-def test_the_policy_of_the_default_key_is_not_said_to_be_read() -> None:
+def test_the_policy_of_the_default_key_is_not_reported_as_read() -> None:
     policies = (
         NamedPolicy(name="read", document=document({"Effect": "Allow", "Action": READ, "Resource": "*"})),
         NamedPolicy(name="no", document=document({**NO, "Action": "kms:Decrypt"})),

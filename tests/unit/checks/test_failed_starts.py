@@ -138,7 +138,7 @@ def test_the_fix_is_that_of_another_role_only_if_the_fault_is_in_the_role(kind: 
             assert used[1] in finding.remedy.text
 
 
-def test_access_that_no_text_names_is_not_said_to_be_named() -> None:
+def test_access_that_no_text_names_is_not_reported_as_named() -> None:
     (finding,) = findings(reason="unable to get registry auth from asm", execution_role=str(OTHER))
     assert "that the text says" not in finding.remedy.text
     assert "secretsmanager:GetSecretValue" in finding.remedy.text

@@ -47,7 +47,7 @@ def test_its_services_and_tasks_are_read_on_demand() -> None:
     [(World(), Missing), (world(unreadable={"task-definition": denied()}), Unreadable)],
     ids=["gone", "denied"],
 )
-def test_a_task_definition_that_is_not_there_is_said_so(here: World, kind: type) -> None:
+def test_a_missing_task_definition_is_reported_as_such(here: World, kind: type) -> None:
     assert isinstance(gather(str(revision_arn()), here, now=NOW), kind)
 
 

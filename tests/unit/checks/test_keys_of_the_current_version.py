@@ -210,7 +210,7 @@ def test_a_change_of_either_key_affects_the_task_definition() -> None:
     assert {OLD_ARN, NEW_ARN} <= references_of(world(under(NEW, OLD, NEW), NEW).facts())
 
 
-def test_the_simulator_is_heard_only_about_keys_that_the_pull_needs() -> None:
+def test_the_simulator_counts_only_for_keys_that_the_pull_needs() -> None:
     its = under(NEW, OLD, NEW)
     who = decrypting(OLD, of=its)
     asked = questions(who, its, Circumstances())

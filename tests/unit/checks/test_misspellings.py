@@ -258,7 +258,7 @@ def test_a_role_that_would_not_do_is_not_offered(other: Role) -> None:
     assert "aws iam create-role" in (remedy.snippet or "")
 
 
-def test_who_may_not_list_roles_says_who_may() -> None:
+def test_the_remedy_points_to_explain_if_roles_may_not_be_listed() -> None:
     remedy = gone("web-exectuion", listed=ROLES_NOT_LISTED).remedy
     assert "pullguard explain" in remedy.text
     assert "aws iam create-role" in (remedy.snippet or "")

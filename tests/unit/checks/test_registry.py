@@ -79,7 +79,7 @@ def test_a_secret_that_is_to_be_deleted_is_not_read() -> None:
 
 
 @pytest.mark.parametrize("unread", [DENIED, Missing(resource=str(SECRET.arn))])
-def test_a_value_that_cannot_be_read_is_said_to_be_so(unread: Missing | Unreadable) -> None:
+def test_an_unreadable_value_is_reported_as_such(unread: Missing | Unreadable) -> None:
     assert verification(SECRET, IMAGE, lambda *_: unread, ask=never_ask) == unread
 
 

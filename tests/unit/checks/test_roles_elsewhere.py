@@ -27,7 +27,7 @@ def finding(text: str, looked: Any) -> Finding:
     return found
 
 
-def test_a_role_of_another_path_is_said_to_be_and_named() -> None:
+def test_a_role_of_another_path_is_reported_and_named() -> None:
     text = f"arn:aws:iam::{ACCOUNT}:role/zz/web-execution"
     found = finding(text, Missing(resource=text, instead=str(role_arn())))
     assert str(role_arn()) in found.evidence

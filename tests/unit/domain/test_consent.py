@@ -175,7 +175,7 @@ def test_both_owners_consent_to_a_replacement_or_attachment(world: World, meant:
 
 
 @pytest.mark.parametrize("world", [replace(CONSENTED, roles=()), replace(CONSENTED, unreadable={"role": denied()})])
-def test_the_owner_of_a_role_that_is_gone_or_cannot_be_read_has_not_agreed(world: World) -> None:
+def test_the_owner_of_a_role_that_is_gone_or_cannot_be_read_has_not_consented(world: World) -> None:
     facts = world.facts()
     missing = missing_of(facts, facts.task_definition.containers[0], GHCR)
     assert missing is not None

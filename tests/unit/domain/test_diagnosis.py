@@ -265,7 +265,7 @@ def test_an_explanation_is_a_sentence_with_a_fix_and_a_source(explanation: Expla
     assert explanation.is_registry_related or explanation.kind in NOT_OURS
 
 
-def test_an_unknown_text_is_said_to_be_unknown() -> None:
+def test_an_unknown_text_is_reported_as_unknown() -> None:
     assert UNKNOWN.sentence == "This is not a text that Pullguard knows."
     assert not any("not say why" in each.sentence for each in EXPLANATIONS if each.kind != "unknown")
 

@@ -74,7 +74,7 @@ ONE_DEED: dict[str, tuple[Remediation, dict[str, Any], bool]] = {
 
 
 @pytest.mark.parametrize(("first", "differs", "same"), ONE_DEED.values(), ids=ONE_DEED)
-def test_people_hear_of_a_deed_once(first: Remediation, differs: dict[str, Any], same: bool) -> None:
+def test_a_deed_is_reported_once(first: Remediation, differs: dict[str, Any], same: bool) -> None:
     assert (changed(first, **differs).deed_id == first.deed_id) is same
 
 

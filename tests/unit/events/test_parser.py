@@ -143,7 +143,7 @@ def test_a_key_id_is_completed_in_the_events_own_partition() -> None:
     ],
     ids=["secret", "key"],
 )
-def test_the_caller_hears_of_a_change_in_another_account(name: str, changes: dict[str, Any]) -> None:
+def test_the_callers_account_receives_a_change_in_another_account(name: str, changes: dict[str, Any]) -> None:
     trigger = read(name, changes)
     owner = (
         trigger.secret

@@ -80,7 +80,7 @@ HIT: dict[str, tuple[list[str], list[str], dict[str, list[str]], list[tuple[str,
 
 
 @pytest.mark.parametrize(("failing", "referencing", "services", "expected"), HIT.values(), ids=HIT)
-def test_who_is_hit(
+def test_dependents_are_the_affected_services_and_task_definitions(
     failing: list[str], referencing: list[str], services: dict[str, list[str]], expected: list[tuple[str, bool]]
 ) -> None:
     assert [(each.arn, each.found) for each in dependents_of(failing, referencing, services)] == expected

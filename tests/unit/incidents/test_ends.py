@@ -92,7 +92,7 @@ def test_a_day_of_hourly_failures_is_one_message(harness: Harness) -> None:
     assert reported == ["Finding Opened"]
 
 
-def test_that_nothing_tries_any_more_is_no_cure(harness: Harness) -> None:
+def test_the_end_of_all_attempts_resolves_nothing(harness: Harness) -> None:
     failing(harness)
     act(harness, "ECS Task State Change", hours=6)
     harness.world.running = Usage(newest=True, services=(service(),))

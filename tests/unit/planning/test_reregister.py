@@ -362,7 +362,7 @@ def test_members_that_the_sdk_does_not_know_are_named(raw: dict[str, Any], paths
     assert unknown_members(wire, KNOWN) == paths
 
 
-def test_an_unknown_member_stops_the_request_without_a_look_at_the_wire() -> None:
+def test_an_unknown_member_stops_the_request_even_without_a_check_of_the_wire() -> None:
     with pytest.raises(UnknownMembers, match="newThing") as caught:
         build_request(described(app(newThing=1)), {}, (CHANGE,), KNOWN, SOURCE)
     assert caught.value.members == ("containerDefinitions[0].newThing",)

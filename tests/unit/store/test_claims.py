@@ -35,14 +35,14 @@ def test_an_expired_claim_or_mark_does_not_count(ledger: Ledger, is_marked: bool
     assert [ledger.claims.begin("x", 60, now=at) for at in later] == [False, True]
 
 
-def test_a_lease_keeps_others_out_until_it_ends(ledger: Ledger) -> None:
+def test_a_lock_keeps_others_out_until_it_ends(ledger: Ledger) -> None:
     later = [0, 1, 59, 60, 61, 119, 120]
     taken = [ledger.claims.lock("x", 60, now=NOW + timedelta(seconds=after)) for after in later]
     assert taken == [True, False, False, True, False, False, True]
     assert ledger.claims.lock("y", 60, now=NOW)
 
 
-def test_who_has_a_lease_may_take_it_again_until_it_ends(ledger: Ledger) -> None:
+def test_the_owner_of_a_lock_may_take_it_again_until_it_ends(ledger: Ledger) -> None:
     takers = ["m-1", "m-1", "m-2", ""]
     assert [ledger.claims.lock("x", 60, now=NOW, by=each) for each in takers] == [True, True, False, False]
     later = NOW + timedelta(seconds=60)

@@ -211,7 +211,7 @@ def test_a_hold_that_meets_another_change_is_set_all_the_same(ledger: Ledger, mo
 
 
 @pytest.mark.parametrize("ends", [False, True])
-def test_a_hold_that_could_not_be_changed_is_heard_of(
+def test_a_hold_that_could_not_be_changed_raises(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch, *, ends: bool
 ) -> None:
     if ends:

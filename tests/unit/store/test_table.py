@@ -40,7 +40,7 @@ def test_every_read_is_consistent(ledger: Ledger, dynamodb: "DynamoDBClient") ->
     assert asked == [(name, True) for name in reads]
 
 
-def test_a_ledger_that_fails_is_heard_of(dynamodb: "DynamoDBClient") -> None:
+def test_a_ledger_that_fails_raises(dynamodb: "DynamoDBClient") -> None:
     nowhere = Ledger(boto3.client("dynamodb", region_name=REGION), "another-table")
     with pytest.raises(ClientError):
         nowhere.entries.get(WEB)

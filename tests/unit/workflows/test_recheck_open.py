@@ -84,7 +84,7 @@ def test_a_finding_that_an_event_would_end_is_not_validated_hourly(ledger: Ledge
     assert asked(here) == []
 
 
-def test_a_queue_that_refuses_is_heard_of(ledger: Ledger) -> None:
+def test_a_queue_that_refuses_raises(ledger: Ledger) -> None:
     here = harness(ledger, "rejected")
     here.sent.failing.append("send_message_batch")
     with pytest.raises(Crash):

@@ -185,7 +185,7 @@ def test_a_remaining_grant_without_consent_is_reported_once_and_an_unneeded_one_
     assert "Set the owner's tag again" in planned["remedy"]
 
 
-def test_a_grant_without_consent_that_this_very_write_revokes_is_not_said_to_stand(harness: Harness) -> None:
+def test_a_grant_without_consent_that_this_very_write_revokes_is_not_reported_as_remaining(harness: Harness) -> None:
     change = a_change(after=(), unneeded={GHCR.arn: "grant-without-consent"}, revoked={GHCR.arn: "no tag"})
     reports(harness).decided(ROLE, change)
     assert harness.sent.reported() == []
@@ -234,7 +234,7 @@ def test_a_refusal_of_iam_is_a_failure_for_each_grant(harness: Harness) -> None:
     ("kind", "snippet"),
     [("delete", f"aws iam delete-role-policy --role-name web-execution --policy-name {OWN_POLICY}"), ("put", None)],
 )
-def test_a_revocation_that_iam_refuses_is_said_to_stand_with_the_command(
+def test_a_revocation_that_iam_refuses_is_reported_with_the_command(
     harness: Harness, kind: Any, snippet: str | None
 ) -> None:
     change = a_change(kind=kind, before=granted(GHCR), revoked={GHCR.arn: "no tag"})

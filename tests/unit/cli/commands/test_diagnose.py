@@ -134,7 +134,7 @@ NOTHING_STOPPED = {
 
 
 @pytest.mark.parametrize("document", NOTHING_STOPPED.values(), ids=NOTHING_STOPPED)
-def test_json_without_a_stopped_task_is_said_to_hold_none(
+def test_json_without_a_stopped_task_is_reported_as_such(
     run: Run, monkeypatch: pytest.MonkeyPatch, document: object
 ) -> None:
     piped(monkeypatch, json.dumps(document).encode())

@@ -39,7 +39,7 @@ def test_a_second_run_finds_the_lock_taken_and_tries_again_after_it(act: Acted) 
     assert here.requests() == [(str(SOURCE), LOCK_S)]
 
 
-def test_after_a_run_that_died_the_next_registers_when_the_lease_has_ended(act: Acted) -> None:
+def test_after_a_run_that_died_the_next_registers_when_the_lock_has_ended(act: Acted) -> None:
     here = act(STALE)
     here.expect_description()
     here.expect_registration(error="ServerException")

@@ -88,7 +88,7 @@ def test_the_end_of_a_rotation_finds_a_dependent_that_its_move_did_not(harness: 
     assert resolver(harness).resolve(event("rotation-succeeded")).asked == 3
 
 
-def test_the_end_of_a_rotation_that_crashed_asks_everybody(harness: Harness) -> None:
+def test_the_end_of_a_rotation_that_crashed_validates_every_dependent(harness: Harness) -> None:
     resolver(harness).resolve(NATIVELY)
     harness.sent.messages.clear()
     end = event("rotation-succeeded")
@@ -98,7 +98,7 @@ def test_the_end_of_a_rotation_that_crashed_asks_everybody(harness: Harness) -> 
     assert resolver(harness).resolve(end).asked == 2
 
 
-def test_long_after_the_move_the_end_of_a_rotation_asks_everybody(harness: Harness) -> None:
+def test_the_end_of_a_rotation_long_after_the_move_validates_every_dependent(harness: Harness) -> None:
     resolver(harness).resolve(NATIVELY)
     harness.later(seconds=COPIES_S)
     assert resolver(harness).resolve(event("rotation-succeeded")).asked == 2

@@ -161,7 +161,7 @@ def test_a_family_is_refused_once_for_each_reason(harness: Staged, world: World,
     assert [each["remediation"]["kind"] for each in here.sent.details("Remediation Refused")] == kinds
 
 
-def test_each_family_hears_of_a_wrong_host_which_no_command_of_the_owner_ends(harness: Staged) -> None:
+def test_each_family_gets_an_alert_of_a_wrong_host_which_no_command_of_the_owner_ends(harness: Staged) -> None:
     (web,) = STALE.task_definitions
     families = (web, replace(web, arn=revision_arn("api"), family="api"))
     here = harness(replace(UNREAD, task_definitions=families, secrets=(secret(registry="docker.io"),)))

@@ -36,7 +36,7 @@ def test_sarif_of_the_command(check: Check, files: dict[str, Any]) -> None:
 # --- Annotations ---------------------------------------------------------------------------------------------------
 
 
-def test_annotations_stand_beside_the_text_in_github_actions(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_annotations_are_beside_the_text_in_github_actions(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
     files = {"a.json": definition(container("registry"))}
     assert "::warning" not in check(files=files).out
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
@@ -65,7 +65,7 @@ def test_text_of_a_file_with_nothing_wrong(check: Check) -> None:
     assert ran.out == "1 task definition, 1 reference: no findings, 3 not checked (--live asks AWS)\n"
 
 
-def test_json_is_the_contract_and_where_things_stand(check: Check) -> None:
+def test_json_is_the_contract_and_names_the_places(check: Check) -> None:
     ran = check("--format", "json", files={"a.json": definition(container("registry"))})
     assert list(ran.data) == [
         "schema_version", "account", "region", "findings", "summary", "not_checked", "locations",

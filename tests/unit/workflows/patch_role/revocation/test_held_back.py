@@ -54,7 +54,7 @@ def test_a_role_on_which_iam_would_refuse_the_write_is_reported_and_not_tried(
 
 
 @pytest.mark.parametrize(("changes", "why"), REFUSED.values(), ids=REFUSED)
-def test_a_role_on_which_iam_refuses_the_write_keeps_its_grants_which_are_said_to_stand(
+def test_a_role_on_which_iam_refuses_the_write_keeps_its_grants_and_reports_them(
     act: Acted, changes: dict[str, Any], why: str
 ) -> None:
     here = act(replace(UNUSED, roles=(holder(GHCR, **changes),)))
