@@ -123,7 +123,7 @@ def test_every_module_has_tests_that_its_name_leads_to() -> None:
     assert house.modules_without_tests_of_their_name() == ()
 
 
-@pytest.mark.parametrize("kind", ["docstrings, comments and Markdown"])
+@pytest.mark.parametrize("kind", house.KINDS)
 def test_the_language_has_few_markers_of_stilted_english(kind: str) -> None:
     _, found = house.markers(house.KINDS[kind]())
     assert {marker: each for marker, each in found.items() if each > house.MARKERS_MAX} == {}
