@@ -199,7 +199,10 @@ class Judges:
         if not is_said and any(region != stack.region and now - at < LATE_S for region, at in self._former_writes):
             self._granted(stack, secret)  # another stack has tidied the former policy at the same time
             return
-        is_excused = self._is_edited or any(now - when < LATE_S for when in self.deleted)
+        # Without the ledger's records, what a late answer of IAM shows is kept and reported as a stranger's.
+        was_lost = stack.lost_at is not None and now - stack.lost_at < LOST_S
+        is_strange = was_lost and secret in change.strangers
+        is_excused = self._is_edited or is_strange or any(now - when < LATE_S for when in self.deleted)
         if is_said or not is_excused:
             self._to_report.append((now, stack.region, secret))
         if not is_said and not is_excused:

@@ -157,8 +157,8 @@ class Ports:
 
     def left_open(self, role: Arn, write: PolicyWrite) -> None:
         self.world.pause()
-        before = {each.secret for each in write.before}
-        self._told(write, (each.secret for each in write.after if each.secret not in before))
+        known = {each.secret for each in write.before} - set(write.restored)
+        self._told(write, (each.secret for each in write.after if each.secret not in known))
 
     def _told(self, write: PolicyWrite, secrets: Iterable[Arn]) -> None:
         """Report additions: a report names the task definition that a grant is for."""

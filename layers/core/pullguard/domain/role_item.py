@@ -47,7 +47,8 @@ class PolicyWrite:
     """One write of our policy: the grants before and after it; the latter are those that IAM will show.
 
     It left the grants of ``strangers`` (secrets) in the policy although this stack has not made them, and statements
-    that are not Pullguard's, which ``foreign`` describes. ``users`` are the task definitions that it was made for, and
+    that are not Pullguard's, which ``foreign`` describes. ``restored`` are secrets whose grants IAM did not show any
+    more: late, or because they were removed by hand. ``users`` are the task definitions that it was made for, and
     ``reasons`` why it revoked, by secret.
     """
 
@@ -61,6 +62,7 @@ class PolicyWrite:
     for_containers: tuple[Arn, ...] = ()
     provenance: Provenance | None = None
     by: str = "pullguard"
+    restored: tuple[Arn, ...] = ()
     strangers: tuple[Arn, ...] = ()
     foreign: tuple[str, ...] = ()
     outcome: WriteOutcome = "planned"

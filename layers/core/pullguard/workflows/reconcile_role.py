@@ -278,6 +278,7 @@ def _planned(
         reasons={str(secret): why for secret, why in change.revoked.items()},
         provenance=provenance,
         for_containers=tuple(sorted(each for each in change.added if needs.secrets[each].is_for_containers)),
+        restored=tuple(sorted(change.restored)),
         strangers=change.strangers,
         foreign=change.foreign,
     )

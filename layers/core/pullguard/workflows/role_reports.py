@@ -77,8 +77,8 @@ class RoleReports:
         """Report a write whose run died: its additions in any case, its revocations only if IAM shows them."""
         if write.outcome == "done":
             self._revoked(role, write)
-        before = set(write.before)
-        added = (each.secret for each in write.after if each not in before)
+        known = {each for each in write.before if each.secret not in write.restored}
+        added = (each.secret for each in write.after if each not in known)
         for deed in _additions(role, write.after, added, self._users(write.users, write.after)):
             self._completed(deed, write, why=_beside(write) if write.outcome == "done" else _LOST)
 
