@@ -50,6 +50,12 @@ help: ## Show this list
 	@$(UV) pip sync --quiet --compile-bytecode --python .tools/custodian/bin/python --require-hashes requirements/bench.txt
 	@touch $@
 
+.tools/mutants/.ready: .venv/.ready requirements/mutants.txt
+	@echo "Setting up cosmic-ray …" >&2
+	@$(UV) venv --quiet --allow-existing --python .venv/bin/python .tools/mutants
+	@$(UV) pip sync --quiet --compile-bytecode --python .tools/mutants/bin/python --require-hashes requirements/mutants.txt
+	@touch $@
+
 .tools/checkov/.ready: .venv/.ready requirements/checkov.txt
 	@echo "Setting up checkov …" >&2
 	@$(UV) venv --quiet --allow-existing --python .venv/bin/python .tools/checkov
@@ -67,6 +73,7 @@ lock: .venv/.ready ## Renew the lock files (hashes, no addresses)
 	$(COMPILE) --universal --python-version 3.11 requirements/sandbox.in -o requirements/sandbox.txt
 	$(COMPILE) --universal --python-version 3.11 requirements/aws-cli.in -o requirements/aws-cli.txt
 	$(COMPILE) --universal --python-version 3.11 requirements/bench.in -o requirements/bench.txt
+	$(COMPILE) --universal --python-version 3.11 requirements/mutants.in -o requirements/mutants.txt
 	$(COMPILE) --universal --python-version 3.11 requirements/checkov.in -o requirements/checkov.txt
 	$(COMPILE) --python-version 3.13 --python-platform linux requirements/runtime.in -o requirements/runtime.txt
 	$(COMPILE) --python-version 3.13 --python-platform linux layers/dependencies/requirements.in \
@@ -119,6 +126,10 @@ bench: .venv/.ready .tools/custodian/.ready ## Measure structure and language (d
 	.venv/bin/python -m benchmarks.access --rounds 20
 	.venv/bin/python -m benchmarks.grant_path
 	.venv/bin/python -m benchmarks.audit
+
+.PHONY: mutants
+mutants: .venv/.ready .tools/mutants/.ready ## Change the code in many small ways and list what no test notices (docs/mutants.md); ARGS="--jobs 1"; an hour or more
+	@.venv/bin/python -m benchmarks.mutants $(ARGS)
 
 .PHONY: build
 build: $(TOOLS) ## Build the application with SAM
