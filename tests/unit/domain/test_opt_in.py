@@ -13,14 +13,17 @@ from pullguard.domain.opt_in import (
     intended_roles,
     is_managed,
     is_meant_for,
+    left_out,
     may_be_granted,
+    readable_tag,
     registry_hosts,
     role_may_use,
     secrets_for,
+    wants_attachment,
 )
 from pullguard.domain.role import NamedPolicy
 from pullguard.domain.secret import Secret
-from tests.fakes import NOW, denied, role, secret
+from tests.fakes import NOW, denied, role, secret, task_definition
 
 HOSTS: dict[str, tuple[str | None, set[str]]] = {
     "no-tag": (None, set()),
@@ -65,6 +68,7 @@ HOSTS: dict[str, tuple[str | None, set[str]]] = {
     "a-user": ("https://ci@ghcr.io/", set()),
     "a-trailing-dot": ("ghcr.io.", set()),
     "a-product": ("dockerhub", set()),
+    "a-name-alone": ("registry", set()),
     "one-bad-item-after-a-good-one": ("https://ghcr.io/ quay.io/acme", set()),
     "one-bad-item-before-a-good-one": ("quay.io/acme https://ghcr.io/", set()),
     "a-comma-is-no-separator": ("ghcr.io,docker.io", set()),
@@ -100,6 +104,27 @@ INTENDED: dict[str, tuple[str, tuple[str, ...]]] = {
 def test_the_hosts_that_an_unreadable_tag_seems_to_mean(tag: str, hosts: tuple[str, ...]) -> None:
     assert intended_hosts(secret(registry=tag)) == hosts
     assert registry_hosts(secret(registry=tag)) == set()
+
+
+SHOWN = {
+    "hosts": ("GHCR.io quay.io", "GHCR.io and quay.io"),
+    "one-item-that-is-no-host": ("ghcr.io hunter2", "ghcr.io and 1 other item (not shown)"),
+    "two-that-are-none": ("ghcr.io hunter2 hunter3", "ghcr.io and 2 other items (not shown)"),
+    "nothing-but-such": ("hunter2", "1 other item (not shown)"),
+    "what-may-be-a-user-and-a-password": ("bob:1234 5@ghcr.io", "2 other items (not shown)"),
+    "separators-alone": (" ,; ", "empty"),
+    "empty": ("", "empty"),
+}
+
+
+@pytest.mark.parametrize(("tag", "shown"), SHOWN.values(), ids=SHOWN)
+def test_of_a_tag_only_its_hosts_are_shown(tag: str, shown: str) -> None:
+    assert readable_tag(secret(registry=tag)) == shown
+
+
+def test_only_a_secret_that_the_deployment_leaves_out_is_not_read() -> None:
+    assert left_out(secret()) is None
+    assert "does not match registry/*" in str(left_out(secret(outside="registry/*")))
 
 
 ROLES: dict[str, tuple[dict[str, str], bool]] = {
@@ -207,6 +232,20 @@ def test_a_role_without_the_tag_is_not_managed() -> None:
     assert not is_managed(role(managed=False))
 
 
+@pytest.mark.parametrize(
+    ("tags", "wants"),
+    [
+        ({"pullguard:attach": "true"}, True),
+        ({"pullguard:attach": "True"}, False),
+        ({"pullguard:attach": "yes"}, False),
+        ({"pullguard:attach": ""}, False),
+        ({}, False),
+    ],
+)
+def test_a_secret_is_attached_by_the_very_word_only(tags: dict[str, str], *, wants: bool) -> None:
+    assert wants_attachment(task_definition(tags=tags)) is wants
+
+
 MODES: dict[str, tuple[Any, tuple[dict[str, str], ...], str]] = {
     "no-tags": ("remediate", ({}, {}), "remediate"),
     "a-tag-lowers": ("remediate", ({}, {"pullguard:mode": "observe"}), "observe"),
@@ -214,6 +253,7 @@ MODES: dict[str, tuple[Any, tuple[dict[str, str], ...], str]] = {
     "a-tag-never-raises": ("observe", ({"pullguard:mode": "remediate"},), "observe"),
     "one-of-two-lowers": ("remediate", ({"pullguard:mode": "remediate"}, {"pullguard:mode": "observe"}), "observe"),
     "a-word-that-is-none-lowers": ("remediate", ({"pullguard:mode": "Remediate"},), "observe"),
+    "another-word-lowers": ("remediate", ({"pullguard:mode": "write"},), "observe"),
     "an-empty-word-lowers": ("remediate", ({"pullguard:mode": ""},), "observe"),
     "nothing-at-all": ("observe", (), "observe"),
 }
