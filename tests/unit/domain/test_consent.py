@@ -20,13 +20,18 @@ CONSENTED = World((task_definition(container(GHCR)),), (role(),), (GHCR,))
 EVIL = container(GHCR, image="evil.example/x:1")
 
 
-def refused(world: World, wanted: Secret | None = None) -> str | None:
-    """Why the first container may not use ``wanted`` (by default the first secret); None if all owners agree."""
+def consent_missing(world: World, wanted: Secret | None = None) -> MissingConsent | None:
+    """The consent without which the first container may not use ``wanted`` (by default the first secret)."""
     facts, one = world.facts(), wanted or world.secrets[0]
     assert isinstance(facts.role, Role)
     definition = facts.task_definition
-    missing = why_not(one, facts.role, container=definition.containers[0], definition=definition)
-    return None if missing is None else missing.why
+    return why_not(one, facts.role, container=definition.containers[0], definition=definition)
+
+
+def refused(world: World, wanted: Secret | None = None) -> str | None:
+    """Why the first container may not use ``wanted`` (by default the first secret); None if all owners agree."""
+    found = consent_missing(world, wanted)
+    return None if found is None else found.why
 
 
 ENDED: dict[str, tuple[dict[str, Any], str]] = {
@@ -172,6 +177,59 @@ def test_both_owners_consent_to_a_replacement_or_attachment(world: World, meant:
     assert refused(world, meant) is None
     untagged = replace(world, secrets=(replace(meant, tags={}),))
     assert refused(untagged) is not None
+
+
+ATTACH, NAMES_WEB = {"pullguard:attach": "true"}, {"pullguard:roles": "web-execution"}
+ATTACHED: dict[str, tuple[dict[str, str], dict[str, str], str | None]] = {
+    "every-owner-agrees": (ATTACH, NAMES_WEB, None),
+    "the-task-definition-has-no-tag": ({}, NAMES_WEB, "has no tag pullguard:attach=true"),
+    "the-secret-names-no-role": (ATTACH, {}, "names the role web-execution, and a pattern of wildcards only"),
+    "the-secret-names-every-role": (ATTACH, {"pullguard:roles": "*"}, "and a pattern of wildcards only"),
+    "the-secret-names-another-role": (ATTACH, {"pullguard:roles": "api-*"}, "does not name the role web-execution"),
+}
+
+
+@pytest.mark.parametrize(("definitions", "secrets", "why"), ATTACHED.values(), ids=ATTACHED)
+def test_a_container_that_names_no_secret_gets_one_by_every_owners_consent(
+    definitions: dict[str, str], secrets: dict[str, str], why: str | None
+) -> None:
+    bare, kept = task_definition(container(), tags=definitions), secret(tags=secrets)
+    found = refused(replace(CONSENTED, task_definitions=(bare,), secrets=(kept,)))
+    assert found is None if why is None else why in str(found)
+    assert why_not(kept, role(), definition=bare) == missing_key(None, kept, role())  # for any container
+
+
+NO_CONSENT: dict[str, tuple[dict[str, Any], bool, bool]] = {
+    "observed": ({"roles": (role(tags={"pullguard:mode": "observe"}),)}, False, False),
+    "the-secret-has-no-tag": ({"secrets": (secret(registry=None),)}, False, False),
+    "the-role-has-no-tag": ({"roles": (role(managed=False),)}, False, False),
+    "the-secret-is-for-another-registry": ({"secrets": (secret(registry="docker.io"),)}, True, False),
+    "the-secret-is-for-other-roles": ({"secrets": (secret(tags={"pullguard:roles": "x-*"}),)}, True, False),
+    "the-deployment-excludes-the-secret": ({"secrets": (secret(outside="prod/*"),)}, True, False),
+    "the-role-is-the-task-role": ({"task_definitions": (SHARED,)}, False, False),
+    "no-owner-asked-to-attach-a-secret": ({"task_definitions": (task_definition(container()),)}, False, True),
+}
+
+
+@pytest.mark.parametrize(("changes", "said_no", "unasked"), NO_CONSENT.values(), ids=NO_CONSENT)
+def test_an_owner_who_said_no_differs_from_one_who_was_not_asked(
+    changes: dict[str, Any], *, said_no: bool, unasked: bool
+) -> None:
+    found = consent_missing(replace(CONSENTED, **changes))
+    assert found is not None
+    assert (found.said_no, found.unasked) == (said_no, unasked)
+
+
+def test_the_remedy_explains_jq_only_for_a_command_that_needs_it() -> None:
+    named = secret(registry=None, tags={"pullguard:roles": "web-*"})
+    for secrets, image, needs in ((secret(registry=None), True, True), (named, True, False), (named, False, False)):
+        here = CONSENTED.facts().task_definition.containers[0] if image else None
+        found = missing_key(here, secrets, role())
+        assert found is not None
+        assert ("jq" in found.remedy) is ("jq" in str(found.snippet)) is needs
+    found = missing_key(None, secret(registry=None), role())
+    assert found is not None
+    assert (found.snippet, "jq" in found.remedy) == (None, False)
 
 
 @pytest.mark.parametrize("world", [replace(CONSENTED, roles=()), replace(CONSENTED, unreadable={"role": denied()})])
