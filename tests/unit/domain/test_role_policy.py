@@ -318,6 +318,7 @@ class Grace:
         pytest.param(Grace(since=14 * DAY - SECOND), id="within-the-grace-period"),
         pytest.param(Grace(since=14 * DAY, is_due=True, is_revoked=True), id="after-the-grace-period"),
         pytest.param(Grace(since=DAY, grace=DAY, is_due=True, is_revoked=True), id="after-a-shorter-grace-period"),
+        pytest.param(Grace(since=None, grace=timedelta(), is_due=True, is_revoked=True), id="without-any-grace-period"),
         pytest.param(Grace(complete=False, is_due=True), id="not-all-dependents-were-read"),
         pytest.param(Grace(revokes=False), id="not-revoked-by-this-deployment"),
     ],
@@ -356,6 +357,17 @@ def test_a_confirmed_grant_goes_after_the_grace_period_if_the_deployment_says_so
         unneeded={A: finding.name},
         due=[A] if grace.is_due else [],
     )
+
+
+@pytest.mark.parametrize(("since", "is_due"), [(14 * DAY - SECOND, False), (14 * DAY, True)])
+def test_by_default_nothing_is_complete_and_the_grace_period_is_two_weeks(since: timedelta, is_due: bool) -> None:
+    state = shows(A, records=(record(A, age=99 * DAY, unneeded=since),))
+    needs = Needs(secrets={A.secret: replace(UNNAMED, grant=A)})
+    assert changed(state, needs, ALWAYS) == expected("nothing", A, confirmed=[A])
+    assert changed(state, replace(needs, is_swept=True), ALWAYS) == expected(
+        "nothing", A, unneeded={A: "grant-unneeded"}, due=[A] if is_due else []
+    )
+    assert not Need().is_for_containers
 
 
 @pytest.mark.parametrize("need", [OBSERVED, REFUSED, UNREAD, MISSING], ids=["observed", "refused", "unread", "gone"])

@@ -19,6 +19,7 @@ from pullguard.domain.role_state import RoleState, own_grants
 from tests.fakes import NOW
 from tests.unit.domain.role_states import (
     A1,
+    A2,
     ALWAYS,
     DAY,
     FORMER,
@@ -128,6 +129,24 @@ def tidied(kind: Kind, *after: Granted, before: tuple[Granted, ...], **rest: Any
             {A: REFUSED},
             tidied("put", B, before=(A, B), revoked={A: "no consent"}),
             id="revoked-there-beside-another-stacks",
+        ),
+        pytest.param(
+            shows(former=(B,), records=(young(B),), writes=(write((A, B), (B,), policy=FORMER),)),
+            {B: REFUSED},
+            tidied("delete", before=(B,), revoked={B: "no consent"}),
+            id="revoked-there-although-another-grant-left-just-now",
+        ),
+        pytest.param(
+            shows(A1, former=(A2,), records=(record(A1),)),
+            {A: replace(NAMED, grant=A1)},
+            tidied("delete", before=(A2,), confirmed=[A]),
+            id="the-key-of-now-is-not-replaced-by-a-former-one",
+        ),
+        pytest.param(
+            shows(B, former=(A,), records=(record(A), record(B))),
+            {A: NAMED, B: MISSING},
+            expected("put", A, before=(B,), revoked={B: GONE}, confirmed=[A]),
+            id="a-move-is-a-write-that-drops-what-is-gone",
         ),
         pytest.param(
             shows(former=(A,), records=(record(A),)), {A: MISSING}, expected("nothing"), id="gone-and-no-write-of-it"

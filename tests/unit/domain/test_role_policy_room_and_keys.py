@@ -149,6 +149,18 @@ NEW_KEY = replace(WANTED, grant=A1)
             id="as-far-as-there-is-room",
         ),
         pytest.param(
+            shows(A, B, records=(record(A), record(B)), room_for=(A, B)),
+            {A: NEW_KEY, B: NAMED},
+            expected("nothing", A, B, confirmed=[A, B]),
+            id="not-if-there-is-no-room-beside-the-others",
+        ),
+        pytest.param(
+            shows(A, B, records=(record(A), record(B))),
+            {A: NAMED, B: replace(WANTED, grant=B2)},
+            expected("put", A, B2, before=(A, B), rekeyed=[B], confirmed=[A, B]),
+            id="beside-one-that-has-it",
+        ),
+        pytest.param(
             shows(A, records=(record(A),), room_for=(A1,)),
             {A: NEW_KEY, B: WANTED},
             expected("put", A1, before=(A,), rekeyed=[A], refused={B: NO_ROOM}, confirmed=[A]),
@@ -229,6 +241,11 @@ def test_the_present_key_of_the_secret_is_added_beside_a_foreign_grant(
     shown: Granted, need: Need, change: RolePolicyChange
 ) -> None:
     assert changed(shows(shown), asks({A: need})) == change
+
+
+def test_a_grant_that_is_not_ours_with_the_key_of_now_prevents_no_other() -> None:
+    change = expected("put", A1, B, before=(A1,), added=[B], reported={A: STRANGER})
+    assert changed(shows(A1), asks({A: NEW_KEY, B: WANTED})) == change
 
 
 def test_a_grant_that_is_not_ours_stays_when_ours_of_the_same_secret_is_revoked() -> None:
