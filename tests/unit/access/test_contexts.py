@@ -290,6 +290,17 @@ def test_the_secret_is_read_with_the_reference_and_the_time_of_now() -> None:
     assert {key: asked.context.get(key) for key in known} == known
 
 
+def test_a_replica_names_its_primary_region_and_a_session_its_role() -> None:
+    primary = "secretsmanager:secretprimaryregion"
+    replica = secret_request(role(), secret(primary_region="eu-west-1"), AROUND)
+    assert replica.context[primary] == ("eu-west-1",)
+    assert replica.context["aws:userid"] == (Partial(parts=("AROAEXAMPLE", None)),)
+    asked = secret_request(role(role_id=""), secret(), AROUND)
+    assert {primary, "aws:userid"} & asked.context.keys() == set()
+    assert asked.unknowable.covers(primary)
+    assert asked.unknowable.covers("aws:userid")
+
+
 def test_without_circumstances_the_reference_is_the_arn_and_the_time_is_unknown() -> None:
     asked = secret_request(role(), secret(), Circumstances())
     assert asked.context["secretsmanager:secretid"] == (SECRET,)
@@ -298,6 +309,13 @@ def test_without_circumstances_the_reference_is_the_arn_and_the_time_is_unknown(
         assert asked.unknowable.covers(name)
     for name in ("aws:sourceaccount", "aws:principaltag/team", "aws:resourcetag/team", "aws:calledvia"):
         assert not asked.unknowable.covers(name)
+    alone = Circumstances(organization_id=Missing(resource="*"))
+    for asked in (
+        secret_request(role(), secret(), alone),
+        decrypt_request(role(), secret(), Arn.parse(KEY), (), alone),
+    ):
+        for name in ("aws:sourceaccount", "aws:principalorgid"):
+            assert not asked.unknowable.covers(name)
 
 
 @pytest.mark.parametrize(

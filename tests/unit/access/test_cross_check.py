@@ -10,7 +10,8 @@ import pytest
 from botocore.stub import ANY, Stubber
 
 from pullguard.access.contexts import Circumstances
-from pullguard.access.cross_check import questions
+from pullguard.access.cross_check import Contradiction, contradiction, questions
+from pullguard.access.verdict import pull_access
 from pullguard.aws.iam import Iam
 from pullguard.checks.examine import examine
 from pullguard.domain.arn import Arn
@@ -20,6 +21,7 @@ from pullguard.domain.lookup import Lookup, Missing, Unreadable
 from pullguard.domain.role import NamedPolicy, Role, Simulated
 from pullguard.domain.secret import Secret
 from pullguard.domain.task_definition import read_task_definition
+from tests.unit.access import worlds
 
 SECRET = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:registry/ghcr-AbCdEf"
 ROLE = "arn:aws:iam::111122223333:role/web-execution"
@@ -101,6 +103,35 @@ def test_the_simulator_never_turns_a_deny_into_an_allow() -> None:
     facts = replace(facts, role=replace(facts.role, inline_policies=()))
 
     assert ("secret-access-missing", "fail") in _statuses(examine(facts).findings)
+
+
+def _organization_denies(resource: str) -> Simulated:
+    return Simulated(action=READ, resource=resource, decision="implicitDeny", organization_allows=False)
+
+
+def test_every_answer_is_compared_and_only_with_what_passes() -> None:
+    elsewhere, here = _organization_denies(worlds.THEIR_SECRET), _organization_denies(worlds.SECRET)
+    passes = pull_access(worlds.role(worlds.READS), worlds.ours)
+    assert contradiction(passes, (elsewhere,)) is None
+    assert contradiction(passes, (elsewhere, here)) == Contradiction(
+        by_organization=True,
+        evidence=(
+            f"SimulatePrincipalPolicy: {READ} on {worlds.SECRET} is implicitDeny; AllowedByOrganizations is false"
+        ),
+    )
+    unknown = pull_access(worlds.role({**worlds.READS, "Condition": worlds.LATER}), worlds.ours)
+    for access in (unknown, pull_access(worlds.role(), worlds.ours)):
+        assert access.state != "pass"
+        assert contradiction(access, (here,)) is None
+
+
+@pytest.mark.parametrize(
+    ("manager", "actions"), [("CUSTOMER", [READ, "kms:Decrypt"]), ("AWS", [READ])], ids=["own-key", "key-of-aws"]
+)
+def test_decrypt_is_asked_for_with_a_key_that_policies_allow(manager: Any, actions: list[str]) -> None:
+    secret = worlds.secret(key=worlds.key(manager=manager))
+    asked = questions(worlds.role(), secret, Circumstances())
+    assert [each.action for each in asked] == actions
 
 
 def test_the_request_is_that_of_the_pull() -> None:
