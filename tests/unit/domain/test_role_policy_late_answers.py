@@ -5,7 +5,7 @@ import pytest
 from pullguard.domain.policy_document import (
     Granted,
 )
-from pullguard.domain.role_item import RUN_MAX, SHOWS_AFTER
+from pullguard.domain.role_item import RUN_MAX, SHOWS_AFTER, PolicyVersion, digest
 from pullguard.domain.role_policy import (
     GONE,
     STRANGER,
@@ -77,6 +77,17 @@ FRESH_A, FRESH_B = young(A, age=MINUTE), young(B, age=MINUTE)
             {A: WANTED},
             expected("put", A, C, before=(C,), added=[A], reported={C: STRANGER}),
             id="an-edit-of-a-person-is-accepted-as-it-is",
+        ),
+        pytest.param(
+            shows(
+                C,
+                records=(FRESH_A,),
+                writes=(write((), (A,)),),
+                versions=(PolicyVersion(policy=FORMER, digest=digest((C,)), at=NOW - MINUTE),),
+            ),
+            {A: WANTED},
+            expected("put", A, C, before=(C,), added=[A], reported={C: STRANGER}),
+            id="a-version-of-the-former-policy-is-no-version-of-ours",
         ),
         pytest.param(
             shows(records=(young(A, age=SHOWS_AFTER),), writes=(write((), (A,), age=SHOWS_AFTER),)),

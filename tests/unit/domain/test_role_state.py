@@ -2,21 +2,22 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from pullguard.domain.policy_document import (
     Granted,
 )
-from pullguard.domain.role_item import RUN_MAX, SHOWS_AFTER, GrantRecord, PolicyWrite
+from pullguard.domain.role_item import RUN_MAX, SHOWS_AFTER, GrantRecord, PolicyWrite, WriteOutcome
 from pullguard.domain.role_state import RoleState, closed, landed, own_grants
 from tests.fakes import NOW
 from tests.unit.domain.role_states import A1, DAY, FORMER, MINUTE, OURS, SECOND, A, B, C, record, shows, write
 
 
-def left(granted: Granted, age: timedelta) -> GrantRecord:
+def left(granted: Granted, age: timedelta, task_definition: str = "web:6") -> GrantRecord:
     """The record of what a write of this ``age`` left."""
-    return GrantRecord(granted=granted, task_definition="web:6", granted_at=NOW - age)
+    return GrantRecord(granted=granted, task_definition=task_definition, granted_at=NOW - age)
 
 
 LONG_AGO = 6 * MINUTE
@@ -73,6 +74,53 @@ LONG_AGO = 6 * MINUTE
     ],
 )
 def test_our_grants_are_those_recorded_or_left_by_a_write_since_the_role_was_created(
+    state: RoleState, records: tuple[GrantRecord, ...]
+) -> None:
+    assert own_grants(state, NOW) == {each.granted.secret: each for each in records}
+
+
+def took(*taken: Granted, age: timedelta = LONG_AGO, outcome: WriteOutcome = "done", **more: Any) -> PolicyWrite:
+    """A write that took grants from the former policy, and left C there."""
+    return replace(write((*taken, C), (C,), age=age, policy=FORMER, outcome=outcome), **more)
+
+
+@pytest.mark.parametrize(
+    ("state", "records"),
+    [
+        pytest.param(shows(former=(A, C), writes=(took(A),)), (left(A, LONG_AGO, ""),), id="put-back"),
+        pytest.param(shows(former=(A1, C), writes=(took(A),)), (left(A1, LONG_AGO, ""),), id="with-another-key"),
+        pytest.param(
+            shows(former=(A,), writes=(took(A, users={str(A.secret): "web:5"}),)),
+            (left(A, LONG_AGO, "web:5"),),
+            id="for-its-task-definition",
+        ),
+        pytest.param(
+            shows(former=(A,), writes=(took(A, outcome="planned"),)), (left(A, LONG_AGO, ""),), id="by-a-run-that-died"
+        ),
+        pytest.param(
+            shows(former=(A, B), writes=(write((), (), age=LONG_AGO), took(A, outcome="lost"), took(B))),
+            (left(B, LONG_AGO, ""),),
+            id="by-one-of-several-writes",
+        ),
+        pytest.param(
+            shows(former=(A,), writes=(took(A),), age=LONG_AGO - RUN_MAX),
+            (left(A, LONG_AGO, ""),),
+            id="within-a-run-of-the-role",
+        ),
+        pytest.param(
+            shows(former=(A,), writes=(took(A),), age=LONG_AGO - RUN_MAX - SECOND), (), id="older-than-the-role"
+        ),
+        pytest.param(shows(former=(C,), writes=(took(A),)), (), id="not-put-back"),
+        pytest.param(shows(former=(A,), writes=(took(A, outcome="refused"),)), (), id="refused"),
+        pytest.param(
+            shows(former=(A,), records=(record(A),), writes=(took(A),)), (record(A),), id="it-renews-no-record"
+        ),
+        pytest.param(
+            shows(former=(A,), writes=(write((A,), (), age=LONG_AGO),)), (), id="taken-from-the-policy-of-now"
+        ),
+    ],
+)
+def test_what_was_taken_from_the_former_policy_is_ours_if_another_stack_puts_it_back(
     state: RoleState, records: tuple[GrantRecord, ...]
 ) -> None:
     assert own_grants(state, NOW) == {each.granted.secret: each for each in records}
