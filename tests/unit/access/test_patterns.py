@@ -24,6 +24,7 @@ PATTERNS = st.text(alphabet="ab:/*?", max_size=8)
         ("a*c", "a:b/c", True),
         ("a*c", "acb", False),
         ("*b*", "abc", True),
+        ("*b*", "bc", True),
         ("*bb*", "abc", False),
         ("a*b*c", "aXbYbc", True),
         ("a**c", "abc", True),
