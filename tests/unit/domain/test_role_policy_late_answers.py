@@ -1,5 +1,7 @@
 """The change of our policy on a role that IAM shows late, or that was created again."""
 
+from datetime import timedelta
+
 import pytest
 
 from pullguard.domain.policy_document import (
@@ -22,6 +24,7 @@ from tests.unit.domain.role_states import (
     MISSING,
     NAMED,
     NEVER,
+    OURS,
     REFUSED,
     SECOND,
     UNREAD,
@@ -40,6 +43,11 @@ from tests.unit.domain.role_states import (
 )
 
 # --- Late answers ---
+
+
+def version(*grants: Granted, policy: str = OURS, age: timedelta = MINUTE) -> PolicyVersion:
+    """A version of our policy with these grants, written or replaced at this ``age``."""
+    return PolicyVersion(policy=policy, digest=digest(grants), at=NOW - age)
 
 
 FRESH_A, FRESH_B = young(A, age=MINUTE), young(B, age=MINUTE)
@@ -83,11 +91,34 @@ FRESH_A, FRESH_B = young(A, age=MINUTE), young(B, age=MINUTE)
                 C,
                 records=(FRESH_A,),
                 writes=(write((), (A,)),),
-                versions=(PolicyVersion(policy=FORMER, digest=digest((C,)), at=NOW - MINUTE),),
+                versions=(version(C, policy=FORMER),),
             ),
             {A: WANTED},
             expected("put", A, C, before=(C,), added=[A], reported={C: STRANGER}),
             id="a-version-of-the-former-policy-is-no-version-of-ours",
+        ),
+        pytest.param(
+            shows(C, records=(FRESH_A,), writes=(write((), (A,)),), versions=(version(C),)),
+            {A: WANTED},
+            expected("nothing", A, restored=[A]),
+            id="a-version-whose-write-is-not-kept-is-one-of-ours",
+        ),
+        pytest.param(
+            shows(C, records=(FRESH_A,), writes=(write((), (A,)),), versions=(version(C, age=SHOWS_AFTER),)),
+            {A: WANTED},
+            expected("put", A, C, before=(C,), added=[A], reported={C: STRANGER}),
+            id="a-version-of-five-minutes-ago-is-not-shown-any-more",
+        ),
+        pytest.param(
+            shows(
+                former=(C,),
+                records=(record(C),),
+                writes=(write((A,), (), policy=FORMER),),
+                versions=(version(C),),
+            ),
+            {C: NAMED},
+            expected("put", C, before=(), confirmed=[C]),
+            id="a-version-of-ours-is-none-of-the-former-policy",
         ),
         pytest.param(
             shows(records=(young(A, age=SHOWS_AFTER),), writes=(write((), (A,), age=SHOWS_AFTER),)),

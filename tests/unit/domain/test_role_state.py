@@ -8,6 +8,7 @@ import pytest
 
 from pullguard.domain.policy_document import (
     Granted,
+    OwnPolicy,
 )
 from pullguard.domain.role_item import RUN_MAX, SHOWS_AFTER, GrantRecord, PolicyWrite, WriteOutcome
 from pullguard.domain.role_state import RoleState, closed, landed, own_grants
@@ -60,6 +61,16 @@ LONG_AGO = 6 * MINUTE
         ),
         pytest.param(shows(A, writes=(write((), (A,), age=LONG_AGO, outcome="refused"),)), (), id="refused"),
         pytest.param(shows(A, writes=(write((), (A,), age=LONG_AGO, outcome="lost"),)), (), id="lost"),
+        pytest.param(
+            shows(A, writes=(write((), (B,), age=DAY, outcome="refused"), write((), (A,), age=LONG_AGO))),
+            (left(A, LONG_AGO),),
+            id="written-after-a-refusal",
+        ),
+        pytest.param(
+            shows(A, writes=(write((), (A,), age=DAY), write((A,), (A, B)), write((A, B), (B,), age=SECOND))),
+            (),
+            id="removed-by-the-last-of-several-writes",
+        ),
         pytest.param(shows(A, writes=(write((), (A,), age=LONG_AGO),), age=LONG_AGO - RUN_MAX - SECOND), (), id="void"),
         pytest.param(
             shows(A, records=(record(A),), writes=(write((), (A,), age=LONG_AGO),)),
@@ -77,6 +88,11 @@ def test_our_grants_are_those_recorded_or_left_by_a_write_since_the_role_was_cre
     state: RoleState, records: tuple[GrantRecord, ...]
 ) -> None:
     assert own_grants(state, NOW) == {each.granted.secret: each for each in records}
+
+
+def test_by_default_a_role_has_nothing() -> None:
+    nothing = replace(shows(), own=OwnPolicy(), former=OwnPolicy())
+    assert RoleState(created_at=nothing.created_at, policy=OURS) == nothing
 
 
 def took(*taken: Granted, age: timedelta = LONG_AGO, outcome: WriteOutcome = "done", **more: Any) -> PolicyWrite:
