@@ -13,7 +13,7 @@ from pullguard.domain.policy_document import (
 from pullguard.domain.role_item import RUN_MAX, SHOWS_AFTER, GrantRecord, PolicyWrite, WriteOutcome
 from pullguard.domain.role_state import RoleState, closed, landed, own_grants
 from tests.fakes import NOW
-from tests.unit.domain.role_states import A1, DAY, FORMER, MINUTE, OURS, SECOND, A, B, C, record, shows, write
+from tests.unit.domain.role_states import A1, A2, DAY, FORMER, MINUTE, OURS, SECOND, A, B, C, record, shows, write
 
 
 def left(granted: Granted, age: timedelta, task_definition: str = "web:6") -> GrantRecord:
@@ -61,6 +61,14 @@ LONG_AGO = 6 * MINUTE
         ),
         pytest.param(shows(A, writes=(write((), (A,), age=LONG_AGO, outcome="refused"),)), (), id="refused"),
         pytest.param(shows(A, writes=(write((), (A,), age=LONG_AGO, outcome="lost"),)), (), id="lost"),
+        pytest.param(
+            shows(A, writes=(write((), (A,), age=LONG_AGO),), age=LONG_AGO - RUN_MAX),
+            (left(A, LONG_AGO),),
+            id="written-within-a-run-of-the-role",
+        ),
+        pytest.param(
+            shows(A2, A1, writes=(write((), (A1, A2), age=LONG_AGO),)), (left(A2, LONG_AGO),), id="with-the-greater-key"
+        ),
         pytest.param(
             shows(A, writes=(write((), (B,), age=DAY, outcome="refused"), write((), (A,), age=LONG_AGO))),
             (left(A, LONG_AGO),),
