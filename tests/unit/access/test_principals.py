@@ -96,6 +96,7 @@ NOT_PRINCIPALS = [
     ("session-role-and-root", [SESSION, ROLE, ROOT], None, YES),
     ("somebody-else", ["arn:aws:iam::999988887777:root"], None, DENIED),
     ("role-only", [ROLE], None, UNKNOWN),
+    ("session-only", [SESSION], None, UNKNOWN),
     ("root-only", [ROOT], None, UNKNOWN),
     ("role-and-root-with-a-boundary", [ROLE, ROOT], allow(), DENIED),
 ]

@@ -12,14 +12,18 @@ from tests.unit.access.by_gate import key_access, key_usable, secret_access, sec
 from tests.unit.access.by_gate.rows import Failures, Passes, Unknowns
 from tests.unit.access.worlds import (
     DECRYPT,
+    DECRYPTS,
+    KEY,
     LATER,
     READ,
+    READS,
     THEIR_KEY,
     UNREAD,
     allow,
     deny,
     document,
     first_finding,
+    key,
     ours,
     role,
     secret,
@@ -111,3 +115,14 @@ def test_the_two_sides_of_two_accounts_are_distinct() -> None:
 def test_a_grant_is_needed_even_if_the_rest_hangs_on_the_endpoint() -> None:
     access = pull_access(role(), secret(resource_policy=document(to("*", "Deny", Condition=LATER))))
     assert (first_finding(access), grant_would_help(access)) == ("secret-access-missing", True)
+
+
+@pytest.mark.parametrize("old", [KEY.replace("1234abcd", each) for each in ("00000000", "ffffffff")])
+def test_a_key_of_the_next_version_does_not_open_the_current_one(old: str) -> None:
+    kept = secret(key=key(), current_keys=(key(old),))
+    shut = pull_access(role(READS, DECRYPTS), kept)
+    assert shut.state == "fail"
+    assert [(each.finding, each.new_version_helps) for each in shut.failures] == [("decrypt-access-missing", True)]
+    opened = pull_access(role(READS, allow(DECRYPT, old)), kept)
+    assert opened.state == "pass"
+    assert [each.finding for each in opened.warnings] == ["decrypt-access-missing"]

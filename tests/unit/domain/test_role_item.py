@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from pullguard.domain.role_item import SHOWS_AFTER, digest, is_recent
+from pullguard.domain.role_item import SHOWS_AFTER, RoleItem, digest, is_recent
 from tests.fakes import NOW
 from tests.unit.domain.role_states import A1, A2, SECOND, A, B
 
@@ -13,6 +13,10 @@ def test_a_version_is_named_by_its_grants_in_any_order() -> None:
     assert digest((A, B)) == digest((B, A))
     versions = [(), (A,), (A1,), (A2,), (B,), (A, B)]
     assert len({digest(each) for each in versions}) == len(versions)
+
+
+def test_an_unknown_role_begins_at_the_first_sequence_number() -> None:
+    assert RoleItem() == RoleItem(sequence=0, role_id="", hold=None, grants=(), writes=(), versions=())
 
 
 @pytest.mark.parametrize(
