@@ -69,7 +69,11 @@ TARGETS: Final = (
         tests=("unit/domain/test_role_[ips]*.py", "simulation"),
     ),
     Target(modules=("domain/policy_document.py",)),
-    Target(modules=("access/[a-z]*.py",), tests=("unit/access", "conformance"), sampled=True),
+    Target(
+        modules=("access/[a-z]*.py",),
+        tests=("unit/access", "unit/checks/test_*key*.py", "unit/checks/test_access.py", "conformance"),
+        sampled=True,
+    ),
     Target(modules=("registry/[a-z]*.py",), tests=("unit/registry",), sampled=True),
 )
 
@@ -276,9 +280,9 @@ def results(module: Module) -> list[Mutant]:
 def execute(module: Module) -> None:
     """Run the mutants of a module's session that have no result, in a copy of the repository."""
     pytest = (str(PYTHON), "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider")
-    # Most mutants die by the tests of the module's name, so that the others need not even be collected.
-    stages = [shlex.join((*pytest, *tests)) for tests in (module.tests, module.more) if tests]
-    test = ("sh", "-c", " && ".join(stages))
+    # Most mutants die by the examples in the tests of the module's name; the rest need not even be collected then.
+    examples, every = (*pytest, "-m", "not hypothesis", *module.tests), (*pytest, *module.tests, *module.more)
+    test = ("sh", "-c", f"{shlex.join(examples)} && {shlex.join(every)}")
     with tempfile.TemporaryDirectory(prefix="mutants-") as name:
         copy = Path(name)
         _copy_to(copy)
