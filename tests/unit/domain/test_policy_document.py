@@ -1,4 +1,5 @@
 import json
+import re
 import shlex
 from collections.abc import Mapping
 from typing import Any
@@ -16,6 +17,9 @@ from pullguard.domain.policy_document import (
     OwnPolicy,
     UnprovedGrant,
     grant_command,
+    granted_for,
+    is_pullguards,
+    own_policy_name,
     parse_own,
     policy_document,
     read_own,
@@ -23,6 +27,7 @@ from pullguard.domain.policy_document import (
     size_chars,
     total_size_chars,
 )
+from tests import fakes
 
 SECRET = Arn.parse("arn:aws:secretsmanager:eu-west-1:123456789012:secret:registry/ghcr-AbCdEf")
 OTHER = Arn.parse("arn:aws:secretsmanager:eu-west-1:123456789012:secret:registry/hub-ZyXwVu")
@@ -65,7 +70,7 @@ def allowances(document: Mapping[str, Any]) -> set[tuple[str, str, str, str]]:
 def test_the_policy_of_a_secret_with_a_customer_managed_key() -> None:
     document = policy_document([Granted(secret=SECRET, key=KEY), Granted(secret=OTHER, key=None)])
     sid = document["Statement"][1]["Sid"]
-    assert sid.isalnum()
+    assert re.fullmatch("PullguardKey[0-9a-f]{12}", sid)
     assert document == {
         "Version": "2012-10-17",
         "Statement": [
@@ -89,6 +94,57 @@ def test_the_policy_of_a_secret_with_a_customer_managed_key() -> None:
             },
         ],
     }
+
+
+@pytest.mark.parametrize(
+    ("stack", "name"),
+    [
+        ("pullguard", f"{POLICY_NAME}-us-east-1"),
+        ("another", f"{POLICY_NAME}-us-east-1-another"),
+        ("x" * 87, f"{POLICY_NAME}-us-east-1-{'x' * 87}"),
+    ],
+    ids=["of-the-usual-name", "of-another", "of-the-longest-that-fits"],
+)
+def test_the_name_of_a_stacks_policy(stack: str, name: str) -> None:
+    assert own_policy_name("us-east-1", stack) == name
+    assert len(name) <= 128
+
+
+def test_a_name_that_is_too_long_for_iam_is_shortened_and_still_of_one_stack() -> None:
+    names = {own_policy_name("us-east-1", "x" * 87 + each) for each in "ab"}
+    assert {len(name) for name in names} == {128}
+    assert len(names) == 2
+    assert all(is_pullguards(name) for name in names)
+
+
+@pytest.mark.parametrize(
+    ("name", "ours"),
+    [
+        (POLICY_NAME, True),
+        (f"{POLICY_NAME}-us-east-1", True),
+        (f"{POLICY_NAME}2", False),
+        ("pullguard", False),
+        ("zz", False),
+        ("", False),
+    ],
+)
+def test_a_policy_is_pullguards_by_its_name(name: str, *, ours: bool) -> None:
+    assert is_pullguards(name) is ours
+
+
+@pytest.mark.parametrize(
+    ("key", "granted"),
+    [
+        (fakes.key(1), fakes.key(1).arn),
+        (fakes.key(1, manager="AWS"), None),
+        (fakes.denied("kms:DescribeKey", "key"), None),
+        (None, None),
+    ],
+    ids=["own-key", "key-of-aws", "unread", "none"],
+)
+def test_the_least_grant_of_a_secret_has_its_key_if_a_customer_manages_it(key: Any, granted: Arn | None) -> None:
+    kept = fakes.secret(key=key)
+    assert granted_for(kept) == Granted(secret=kept.arn, key=granted)
 
 
 def test_in_china_the_service_name_has_the_partitions_suffix() -> None:
