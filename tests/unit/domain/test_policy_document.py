@@ -383,8 +383,11 @@ NOT_OURS: dict[str, Any] = {"Effect": "Allow", "Action": ["s3:Get*", "s3:List*"]
 DENIED: dict[str, Any] = {"Sid": "", "Effect": "Deny", "NotAction": "kms:*", "Resource": ["*"]}
 
 
+READ = "secretsmanager:GetSecretValue"
+
+
 def reads(*secrets: object, **more: Any) -> dict[str, Any]:
-    return {"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": list(map(str, secrets)), **more}
+    return {"Effect": "Allow", "Action": READ, "Resource": list(map(str, secrets)), **more}
 
 
 def statements(*these: Any) -> dict[str, Any]:
@@ -470,6 +473,26 @@ def test_a_policy_of_our_name_that_is_not_ours_is_not_readable(document: Any) ->
         pytest.param(reads(SECRET, Condition={}), (), (), id="a-read-with-a-condition"),
         pytest.param(reads(SECRET, Effect="Deny"), (), (), id="a-denial"),
         pytest.param(reads(SECRET, NotResource="*"), (), (), id="one-more-element"),
+        pytest.param(reads(SECRET, Action=[READ, "secretsmanager:PutSecretValue"]), (), (), id="one-more-action"),
+        pytest.param(reads(SECRET, Action="sts:AssumeRole"), (), (), id="another-action"),
+        pytest.param(
+            {**decrypts(SECRET), "Principal": "*"},
+            (reads(SECRET),),
+            (Granted(secret=SECRET, key=None),),
+            id="decrypt-with-one-more-element",
+        ),
+        pytest.param(
+            {**decrypts(SECRET), "Action": ["kms:Decrypt", "kms:Encrypt"]},
+            (reads(SECRET),),
+            (Granted(secret=SECRET, key=None),),
+            id="decrypt-with-one-more-action",
+        ),
+        pytest.param(
+            {**decrypts(SECRET), "Action": "kms:ReEncryptFrom"},
+            (reads(SECRET),),
+            (Granted(secret=SECRET, key=None),),
+            id="another-action-with-a-key",
+        ),
         pytest.param(decrypts(SECRET), (), (), id="decrypt-without-read"),
         pytest.param(
             decrypts(SECRET), (reads(OTHER),), (Granted(secret=OTHER, key=None),), id="decrypt-and-another-read"
@@ -517,6 +540,13 @@ def test_single_values_and_other_sids_are_still_ours() -> None:
 def test_the_reads_of_several_statements_count_together() -> None:
     document = statements(reads(SECRET), decrypts(SECRET, OTHER), reads(OTHER))
     assert read_own(NAME, document).grants == (Granted(secret=SECRET, key=KEY), Granted(secret=OTHER, key=KEY))
+
+
+def test_the_grants_of_one_secret_are_read_in_the_order_of_their_keys() -> None:
+    keys = [Arn.parse(f"{str(KEY)[:-1]}{digit}") for digit in "0123456789"]
+    these = tuple(Granted(secret=SECRET, key=each) for each in keys)
+    assert read_own(NAME, policy_document(reversed(these))).grants == these
+    assert parse_own(policy_document(reversed(these))) == (these, ())
 
 
 def test_foreign_statements_and_the_other_policies_take_room() -> None:
