@@ -32,6 +32,8 @@ from tests import fakes
 SECRET = Arn.parse("arn:aws:secretsmanager:eu-west-1:123456789012:secret:registry/ghcr-AbCdEf")
 OTHER = Arn.parse("arn:aws:secretsmanager:eu-west-1:123456789012:secret:registry/hub-ZyXwVu")
 KEY = Arn.parse("arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab")
+CHINA = Arn.parse("arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:a-AbCdEf")
+CHINAS_KEY = Arn.parse("arn:aws-cn:kms:cn-north-1:123456789012:key/1")
 
 regions = st.sampled_from([("aws", "eu-west-1"), ("aws", "us-east-1"), ("aws-cn", "cn-north-1")])
 names = st.from_regex(r"[A-Za-z0-9/_+=.@!-]{1,30}-[A-Za-z0-9]{6}", fullmatch=True)
@@ -148,9 +150,8 @@ def test_the_least_grant_of_a_secret_has_its_key_if_a_customer_manages_it(key: A
 
 
 def test_in_china_the_service_name_has_the_partitions_suffix() -> None:
-    secret = Arn.parse("arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:a-AbCdEf")
-    key = Arn.parse("arn:aws-cn:kms:cn-north-1:123456789012:key/1")
-    assert "secretsmanager.cn-north-1.amazonaws.com.cn" in render(policy_document([Granted(secret=secret, key=key)]))
+    document = policy_document([Granted(secret=CHINA, key=CHINAS_KEY)])
+    assert "secretsmanager.cn-north-1.amazonaws.com.cn" in render(document)
 
 
 def test_one_key_and_two_regions_are_two_statements() -> None:
@@ -175,6 +176,8 @@ def secret_arn(**changes: str) -> Arn:
         pytest.param(secret_arn(resource="secret:a"), id="partial"),
         pytest.param(secret_arn(resource="secret:a-AbCdEf:username::"), id="json-key"),
         pytest.param(secret_arn(service="ssm"), id="other-service"),
+        pytest.param(secret_arn(service="kms"), id="another-service"),
+        pytest.param(secret_arn(partition="aws-cn"), id="partition-of-another-region"),
         pytest.param(secret_arn(service="ssm:eu-west-1:1:secret"), id="colons-in-a-part"),
         pytest.param(secret_arn(region=""), id="no-region"),
         pytest.param(secret_arn(account="aws"), id="no-account"),
@@ -200,6 +203,7 @@ def test_only_the_arn_of_one_secret_is_accepted(secret: Arn) -> None:
     [
         "arn:aws:kms:eu-west-1:123456789012:alias/registry",
         "arn:aws:s3:eu-west-1:123456789012:key/1",
+        "arn:aws:iam:eu-west-1:123456789012:key/1",
         "arn:aws:kms::123456789012:key/1",
         "arn:aws-cn:kms:cn-north-1:123456789012:key/1",
     ],
@@ -207,6 +211,13 @@ def test_only_the_arn_of_one_secret_is_accepted(secret: Arn) -> None:
 def test_only_the_arn_of_one_key_is_accepted(key: str) -> None:
     with pytest.raises(UnprovedGrant):
         policy_document([Granted(secret=SECRET, key=Arn.parse(key))])
+
+
+def test_a_key_of_another_partition_is_refused_whichever_it_is() -> None:
+    for secret, key in ((CHINA, KEY), (SECRET, CHINAS_KEY)):
+        with pytest.raises(UnprovedGrant, match="another partition"):
+            policy_document([Granted(secret=secret, key=key)])
+    assert policy_document([Granted(secret=CHINA, key=CHINAS_KEY)])["Statement"] != []
 
 
 @settings(deadline=None)
@@ -492,6 +503,24 @@ def test_a_policy_of_our_name_that_is_not_ours_is_not_readable(document: Any) ->
             (reads(SECRET),),
             (Granted(secret=SECRET, key=None),),
             id="another-action-with-a-key",
+        ),
+        pytest.param(
+            {**decrypts(SECRET), "Resource": str(CHINAS_KEY)},
+            (reads(SECRET),),
+            (Granted(secret=SECRET, key=None),),
+            id="a-key-of-another-partition",
+        ),
+        pytest.param(
+            {
+                **decrypts(SECRET),
+                "Condition": condition(
+                    kms__ViaService="secretsmanager.cn-north-1.amazonaws.com.cn",
+                    **{"kms:EncryptionContext:SecretARN": str(CHINA)},
+                ),
+            },
+            (reads(CHINA),),
+            (Granted(secret=CHINA, key=None),),
+            id="a-secret-of-another-partition",
         ),
         pytest.param(decrypts(SECRET), (), (), id="decrypt-without-read"),
         pytest.param(
