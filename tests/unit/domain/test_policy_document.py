@@ -355,7 +355,7 @@ def test_white_space_is_counted_inside_strings_only(document: Any, size: int) ->
 def test_all_inline_policies_count_and_our_old_one_does_not() -> None:
     room = INLINE_POLICIES_MAX_CHARS - size_chars(ours())
     exact = {"a": "x" * (room - len('{"a":""}'))}
-    assert total_size_chars({"theirs": exact, POLICY_NAME: ours()}) == INLINE_POLICIES_MAX_CHARS
+    assert total_size_chars({"theirs": exact, POLICY_NAME: ours()}) == INLINE_POLICIES_MAX_CHARS == 10_240
     own = read_own(POLICY_NAME, policy_document([Granted(secret=OTHER, key=None)]))
     grants = read_own(POLICY_NAME, ours()).grants
     assert own.fits(grants, others_chars=size_chars(exact))
@@ -486,6 +486,15 @@ def test_a_policy_of_our_name_that_is_not_ours_is_not_readable(document: Any) ->
         pytest.param(reads(SECRET, NotResource="*"), (), (), id="one-more-element"),
         pytest.param(reads(SECRET, Action=[READ, "secretsmanager:PutSecretValue"]), (), (), id="one-more-action"),
         pytest.param(reads(SECRET, Action="sts:AssumeRole"), (), (), id="another-action"),
+        pytest.param({"Action": READ, "Resource": str(SECRET)}, (), (), id="without-an-effect"),
+        pytest.param(reads(SECRET, Effect="ALLOW"), (), (), id="an-effect-in-another-case"),
+        pytest.param({"Effect": "Allow", "Action": READ}, (), (), id="without-a-resource"),
+        pytest.param(
+            {**decrypts(SECRET), "Action": "kms:CreateGrant"},
+            (reads(SECRET),),
+            (Granted(secret=SECRET, key=None),),
+            id="an-action-before-decrypt-with-a-key",
+        ),
         pytest.param(
             {**decrypts(SECRET), "Principal": "*"},
             (reads(SECRET),),
@@ -564,6 +573,10 @@ def test_a_statement_is_ours_as_a_whole_or_not_at_all(theirs: Any, beside: Any, 
 def test_single_values_and_other_sids_are_still_ours() -> None:
     document = {"Version": "2012-10-17", "Statement": {**reads(), "Sid": "Renamed", "Resource": str(SECRET)}}
     assert read_own(NAME, document) == OwnPolicy(name=NAME, grants=(Granted(secret=SECRET, key=None),))
+
+
+def test_a_policy_without_statements_is_ours_and_empty() -> None:
+    assert read_own(NAME, {"Version": "2012-10-17"}) == OwnPolicy(name=NAME)
 
 
 def test_the_reads_of_several_statements_count_together() -> None:

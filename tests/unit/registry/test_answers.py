@@ -7,6 +7,8 @@ import pytest
 
 from pullguard.domain.verification import RegistryAnswer
 from pullguard.registry import anonymous_pull
+from pullguard.registry.answers import usable_challenge
+from pullguard.registry.transport import Response
 from tests.registry.recording import BASIC, Reply, Request, recording
 from tests.unit.registry.scripts import TOKEN, ask, basic, bearer, error, image_at
 
@@ -65,6 +67,29 @@ def test_the_answer_of_the_token_service(token: Reply, answer: RegistryAnswer) -
         record.script = bearer(record, Reply(), token)
         assert ask(record).answer == answer
         assert "x-injected" not in record.everything.lower()
+
+
+BASIC_AND_BEARER = ('Basic realm="r"', 'Bearer realm="https://auth.example/token"')
+
+
+@pytest.mark.parametrize(
+    ("status", "challenges", "scheme"),
+    [
+        (401, BASIC_AND_BEARER, "bearer"),
+        (401, BASIC_AND_BEARER[:1], "basic"),
+        (401, ("Bearer",), None),
+        (401, ('Digest realm="https://auth.example/token"',), None),
+        (401, (), None),
+        (200, BASIC_AND_BEARER, None),
+        (400, BASIC_AND_BEARER, None),
+        (403, BASIC_AND_BEARER, None),
+    ],
+)
+def test_a_login_follows_a_401_with_a_challenge_that_docker_would_use(
+    status: int, challenges: tuple[str, ...], scheme: str | None
+) -> None:
+    found = usable_challenge(Response(status=status, challenges=challenges))
+    assert (None if found is None else found.scheme) == scheme
 
 
 LOCKED = json.dumps({"details": "too many failed login attempts for username or IP address"}).encode()
