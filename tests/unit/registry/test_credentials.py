@@ -12,9 +12,10 @@ import pytest
 from pullguard.domain.arn import Arn
 from pullguard.domain.errors import Malformed
 from pullguard.domain.image import ImageReference, parse_image
-from pullguard.domain.lookup import NotAsked
-from pullguard.domain.secret import Secret
-from pullguard.domain.verification import RegistryAnswer
+from pullguard.domain.lookup import Lookup, NotAsked, Unreadable
+from pullguard.domain.secret import Secret, ValueShape
+from pullguard.domain.secret_value import HiddenText
+from pullguard.domain.verification import RegistryAnswer, Verification
 from pullguard.registry import (
     HostNotAllowed,
     Transport,
@@ -24,6 +25,7 @@ from pullguard.registry import (
     verify,
 )
 from pullguard.registry.origins import Origin
+from tests import fakes
 from tests.registry.recording import (
     BASIC,
     PASSWORD,
@@ -462,3 +464,68 @@ def test_as_anybody_no_host_is_asked_that_no_tag_names(registry: Recording) -> N
     with pytest.raises(HostNotAllowed):
         anonymous_pull(image_at(registry.host), allowed_hosts=frozenset({"ghcr.io"}))
     assert registry.connections == 0
+
+
+# --- the value of a secret ---------------------------------------------------------------------------------------
+
+GHCR = image_at("ghcr.io")
+ROTATING = fakes.secret(stages={"v1": ("AWSCURRENT",), "v2": ("AWSPENDING",)})
+Value = Lookup[tuple[ValueShape, HiddenText | None, HiddenText | None]]
+
+
+def value(version: str, *, has_both: bool = True) -> Value:
+    shape = ValueShape(form="json-object", version_id=version)
+    return shape, HiddenText(f"user of {version}"), HiddenText(f"password of {version}") if has_both else None
+
+
+@pytest.mark.parametrize(
+    ("secret", "current", "pending", "answers", "expected"),
+    [
+        pytest.param(fakes.secret(), value("v1"), None, ("ok",), ("ok", None), id="taken"),
+        pytest.param(fakes.secret(), value("v1"), None, ("rejected",), ("rejected", None), id="refused"),
+        pytest.param(ROTATING, value("v1"), None, ("ok",), ("ok", None), id="taken-during-a-rotation"),
+        pytest.param(
+            ROTATING, value("v1"), value("v2"), ("rejected", "ok"), ("rejected", "ok"), id="the-next-value-is-taken"
+        ),
+        pytest.param(
+            ROTATING, value("v1"), fakes.denied(), ("rejected",), ("rejected", None), id="the-next-value-is-unread"
+        ),
+        pytest.param(
+            ROTATING,
+            value("v1"),
+            value("v2", has_both=False),
+            ("rejected",),
+            ("rejected", None),
+            id="the-next-value-is-incomplete",
+        ),
+    ],
+)
+def test_the_registry_gets_the_current_value_and_the_next_one_if_it_refuses_that(
+    secret: Secret,
+    current: Value,
+    pending: Value,
+    answers: tuple[RegistryAnswer, ...],
+    expected: tuple[str, str | None],
+) -> None:
+    values, sent = {None: current, "v2": pending}, list[tuple[str, str]]()
+
+    def ask(image: ImageReference, user: HiddenText, password: HiddenText, **allowed: object) -> Verification:
+        assert (image, allowed) == (GHCR, {"allowed_hosts": frozenset({"ghcr.io"})})
+        sent.append((user.reveal(), password.reveal()))
+        return Verification(answer=answers[len(sent) - 1])
+
+    found = verification(secret, GHCR, lambda _, version: values[version], ask=ask)
+    assert isinstance(found, Verification)
+    assert (found.answer, found.pending) == expected
+    both = [("user of v1", "password of v1"), ("user of v2", "password of v2")]
+    assert sent == both[: len(answers)]
+
+
+@pytest.mark.parametrize("current", [fakes.denied(), value("v1", has_both=False)], ids=["unread", "incomplete"])
+def test_a_value_that_is_unread_or_incomplete_is_not_sent(current: Value) -> None:
+    found = verification(fakes.secret(), GHCR, lambda _, __: current, ask=never)
+    assert found == current if isinstance(current, Unreadable) else isinstance(found, NotAsked)
+
+
+def never(*_: object, **__: object) -> NoReturn:
+    raise AssertionError

@@ -132,6 +132,7 @@ def test_a_registry_that_asks_for_no_usable_credentials_gets_none(
     with recording(lambda request: ping if request.path == "/v2/" else manifest) as record:
         verified = ask(record)
         assert verified.answer == answer
+        assert verified.is_public is (answer == "anonymous-ok")
         assert words in verified.detail
         assert {each.authorization for each in record.requests} == {None}
 
