@@ -218,6 +218,31 @@ def test_a_401_refuses_the_credentials_and_a_403_the_repository(status: int, ref
 
 
 @pytest.mark.parametrize(
+    ("unscoped", "refuses"),
+    [
+        pytest.param(TOKEN, "repository", id="taken-as-such"),
+        pytest.param(Reply(status=403), "credentials", id="refused-as-such"),
+        pytest.param(Reply(body=b"{}"), "credentials", id="without-a-token"),
+        pytest.param(Reply(status=404, body=TOKEN.body), "credentials", id="a-token-of-no-success"),
+    ],
+)
+def test_a_403_of_a_token_service_is_about_the_repository_if_it_takes_the_credentials(
+    unscoped: Reply, refuses: str
+) -> None:
+    with recording() as record:
+        regular = bearer(record, Reply(), TOKEN)
+
+        def script(request: Request) -> Reply:
+            if request.path == "/token" and request.authorization:
+                return Reply(status=403) if "scope=" in request.target else unscoped
+            return regular(request)
+
+        record.script = script
+        verified = asked(record)
+        assert (verified.answer, verified.refuses) == ("rejected", refuses)
+
+
+@pytest.mark.parametrize(
     ("realm", "words"),
     [
         ("not a url", 'names the token service "not a url", which is no https address: no credentials were sent.'),
