@@ -527,5 +527,42 @@ def test_a_value_that_is_unread_or_incomplete_is_not_sent(current: Value) -> Non
     assert found == current if isinstance(current, Unreadable) else isinstance(found, NotAsked)
 
 
+@pytest.mark.parametrize(
+    "secret",
+    [
+        fakes.secret(registry=None),
+        fakes.secret(registry="quay.io"),
+        fakes.secret(registry="ghcr.io evil_host!"),
+        fakes.secret(outside="prod/*"),
+        fakes.secret(deleted_at=fakes.NOW),
+        fakes.secret(type="SalesforceClientSecret"),
+    ],
+    ids=["no-tag", "another-registry", "unreadable-tag", "excluded", "to-be-deleted", "external"],
+)
+def test_a_value_that_is_not_to_be_verified_is_not_even_read(secret: Secret) -> None:
+    assert isinstance(verification(secret, GHCR, never, ask=never), NotAsked)
+
+
+class Remembered:
+    """Answers to logins, as the ledger keeps them."""
+
+    def __init__(self) -> None:
+        self.answers: dict[tuple[Arn, str, str], Verification] = {}
+
+    def known(self, login: tuple[Arn, str, str]) -> Verification | None:
+        return self.answers.get(login)
+
+    def keep(self, login: tuple[Arn, str, str], said: Verification) -> None:
+        self.answers[login] = said
+
+
+def test_a_version_whose_answer_is_known_is_not_sent_again() -> None:
+    logins, secret, refused = Remembered(), fakes.secret(), Verification(answer="rejected")
+    asked = verification(secret, GHCR, lambda _, __: value("v1"), ask=lambda *_, **__: refused, logins=logins)
+    assert asked == refused
+    assert logins.answers == {(secret.arn, "v1", "ghcr.io"): refused}
+    assert verification(secret, GHCR, lambda _, __: value("v1"), ask=never, logins=logins) == refused
+
+
 def never(*_: object, **__: object) -> NoReturn:
     raise AssertionError

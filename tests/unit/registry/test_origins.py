@@ -44,6 +44,19 @@ def test_urls(text: str, host: str, origin: tuple[str, str, int]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("origin", "authority"),
+    [
+        (Origin(scheme="https", name="a.example", port=443), "a.example"),
+        (Origin(scheme="https", name="a.example", port=80), "a.example:80"),
+        (Origin(scheme="https", name="a.example", port=8443), "a.example:8443"),
+        (Origin(scheme="http", name="::1", port=80), "[::1]"),
+    ],
+)
+def test_the_authority_has_the_port_unless_it_is_the_schemes(origin: Origin, authority: str) -> None:
+    assert origin.authority == authority
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "http://ghcr.io/",
