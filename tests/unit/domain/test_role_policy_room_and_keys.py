@@ -149,7 +149,7 @@ NEW_KEY = replace(WANTED, grant=A1)
             id="as-far-as-there-is-room",
         ),
         pytest.param(
-            shows(A, B, records=(record(A), record(B)), room_for=(A, B)),
+            shows(A, B, records=(record(A), record(B)), room_for=(A1,)),
             {A: NEW_KEY, B: NAMED},
             expected("nothing", A, B, confirmed=[A, B]),
             id="not-if-there-is-no-room-beside-the-others",
