@@ -119,8 +119,8 @@ def test_every_answer_is_compared_and_only_with_what_passes() -> None:
             f"SimulatePrincipalPolicy: {READ} on {worlds.SECRET} is implicitDeny; AllowedByOrganizations is false"
         ),
     )
-    unknown = pull_access(worlds.role({**worlds.READS, "Condition": worlds.LATER}), worlds.ours)
-    for access in (unknown, pull_access(worlds.role(), worlds.ours)):
+    unread = worlds.secret(key=worlds.denied("kms:DescribeKey", worlds.KEY))
+    for access in (pull_access(worlds.role(worlds.READS), unread), pull_access(worlds.role(), worlds.ours)):
         assert access.state != "pass"
         assert contradiction(access, (here,)) is None
 
