@@ -314,6 +314,7 @@ def condition(**changes: Any) -> dict[str, Any]:
         pytest.param(edited(0, NotResource="x"), 0, "not Pullguard's", id="one-more-element"),
         pytest.param({**ours(), "Id": "mine"}, 1, '"Id"', id="another-member"),
         pytest.param({**ours(), "Version": "2008-10-17"}, 1, "2008-10-17", id="old-version"),
+        pytest.param({**ours(), "Version": "2032-10-17"}, 1, "2032-10-17", id="later-version"),
         pytest.param({"Version": "2012-10-17", "Statement": "x"}, 0, "not Pullguard's", id="no-statements"),
         pytest.param({**ours(), "Statement": ours()["Statement"][1:]}, 0, "without the right to read", id="key-alone"),
         pytest.param("{", 0, "not a JSON object", id="broken-text"),
@@ -368,6 +369,18 @@ def test_eighty_secrets_under_the_managed_key_fit() -> None:
         for n in range(80)
     )
     assert OwnPolicy().fits((Granted(secret=secret, key=None) for secret in many), others_chars=0)
+
+
+def test_a_policy_is_written_in_one_way() -> None:
+    assert render({"b": 1, "a": {"d": [1, 2], "c": "x y"}}) == '{"a":{"c":"x y","d":[1,2]},"b":1}'
+    assert render(' {"b": 1, "a": 2}') == '{"a":2,"b":1}'
+    assert render("{") == "{"
+
+
+def test_a_foreign_statement_is_described_in_one_way() -> None:
+    there, back = statements(NOT_OURS), statements(dict(reversed(NOT_OURS.items())))
+    assert read_own(NAME, there).foreign == read_own(NAME, back).foreign
+    assert parse_own(there) == parse_own(back)
 
 
 def test_the_command_survives_a_shell() -> None:
@@ -555,6 +568,12 @@ def test_a_policy_of_our_name_that_is_not_ours_is_not_readable(document: Any) ->
         ),
         pytest.param(
             {**decrypts(SECRET), "Condition": {}}, (reads(SECRET),), (Granted(secret=SECRET, key=None),), id="any-use"
+        ),
+        pytest.param(
+            {name: value for name, value in decrypts(SECRET).items() if name != "Condition"},
+            (reads(SECRET),),
+            (Granted(secret=SECRET, key=None),),
+            id="decrypt-without-a-condition",
         ),
         pytest.param(
             {**decrypts(SECRET), "Resource": []}, (reads(SECRET),), (Granted(secret=SECRET, key=None),), id="no-key"
