@@ -496,7 +496,15 @@ def value(version: str, *, has_both: bool = True) -> Value:
             value("v2", has_both=False),
             ("rejected",),
             ("rejected", None),
-            id="the-next-value-is-incomplete",
+            id="the-next-value-has-no-password",
+        ),
+        pytest.param(
+            ROTATING,
+            value("v1"),
+            (ValueShape(form="json-object"), None, HiddenText("password")),
+            ("rejected",),
+            ("rejected", None),
+            id="the-next-value-has-no-username",
         ),
     ],
 )
