@@ -39,7 +39,7 @@ def mutant(text: str, operator: str, occurrence: int = 0) -> Mutant:
         ("@dataclass", "RemoveDecorator", False),
     ],
 )
-def test_what_no_test_can_judge_is_left_out(text: str, operator: str, *, meaningless: bool) -> None:
+def test_a_mutant_that_no_test_can_judge_is_left_out(text: str, operator: str, *, meaningless: bool) -> None:
     assert (mutant(text, operator) in Meaningless(SOURCE)) is meaningless
 
 
@@ -80,7 +80,7 @@ def test_survivors_are_reported_after_the_table() -> None:
     ]
 
 
-def test_what_has_not_run_has_no_outcome() -> None:
+def test_a_mutant_that_has_not_run_has_no_outcome() -> None:
     assert [each.outcome for each in read([dumped(None, worker="")])] == [""]
 
 

@@ -118,7 +118,7 @@ SHOWN = {
 
 
 @pytest.mark.parametrize(("tag", "shown"), SHOWN.values(), ids=SHOWN)
-def test_of_a_tag_only_its_hosts_are_shown(tag: str, shown: str) -> None:
+def test_only_the_hosts_of_a_tag_are_shown(tag: str, shown: str) -> None:
     assert readable_tag(secret(registry=tag)) == shown
 
 

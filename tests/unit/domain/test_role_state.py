@@ -144,7 +144,7 @@ def took(*taken: Granted, age: timedelta = LONG_AGO, outcome: WriteOutcome = "do
         ),
     ],
 )
-def test_what_was_taken_from_the_former_policy_is_ours_if_another_stack_puts_it_back(
+def test_a_grant_from_the_former_policy_is_ours_if_another_stack_puts_it_back(
     state: RoleState, records: tuple[GrantRecord, ...]
 ) -> None:
     assert own_grants(state, NOW) == {each.granted.secret: each for each in records}
