@@ -36,7 +36,7 @@ def test_a_warning_with_a_fix_says_that_only_errors_are_fixed(check: Check) -> N
     assert check.fix == "none" if said is None else ("where it is an error" in said and "reported" in said)
 
 
-def test_what_explains_a_stopped_task_names_checks_that_there_are() -> None:
+def test_stopped_task_explanations_name_existing_checks() -> None:
     named = {check for explanation in EXPLANATIONS for check in explanation.checks}
     assert named
     assert named <= {check.id for check in CHECKS}

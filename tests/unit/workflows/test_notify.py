@@ -232,7 +232,7 @@ REJECTED: dict[str, tuple[Callable[[Harness], str], str]] = {
     "an-array": (lambda _: "[]", "not an object"),
     "another-source": (lambda here: event(here, source="aws.ecs"), "the event's source is"),
     "no-detail": (lambda here: event(here, detail=None), "no detail-type or no detail"),
-    "another-kind": (lambda here: event(here, detail_type="Something Else"), "none of Pullguard's"),
+    "another-kind": (lambda here: event(here, detail_type="Something Else"), "not one of Pullguard's"),
     "no-finding": (lambda here: event(here, finding=None), 'has no "finding"'),
     "an-unknown-id": (_forged(id="0" * 16), "the ledger knows no finding"),
     "an-id-that-is-none": (_forged(id="../../etc"), "is not 16 hexadecimal digits"),

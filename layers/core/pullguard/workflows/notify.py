@@ -65,7 +65,7 @@ class Alerter:
             return self._of_finding(kind, _member(detail, "finding"), detail)
         if kind.startswith("Remediation "):
             return self._of_remediation(kind, _member(detail, "remediation"))
-        raise Rejected(f"the detail-type {shown(kind)} is none of Pullguard's")
+        raise Rejected(f"the detail-type {shown(kind)} is not one of Pullguard's")
 
     def _of_finding(self, kind: str, finding: Mapping[str, Any], detail: Mapping[str, Any]) -> Alerted:
         arn, id_ = _identity(finding)
