@@ -76,7 +76,7 @@ def walk() -> dict[str, Tally]:
         broken = register(stack, secret, role=role)
         inputs: dict[str, Callable[[], list[dict[str, Any]]]] = {
             "resolve_change": lambda: [sqs_event(json.dumps(_event(broken)))],
-            "validate_task_definition": lambda: [sqs_event(request_body(broken))],
+            "validate_task_definition": lambda: [sqs_event(request_body(broken, kind="RegisterTaskDefinition"))],
             "patch_execution_role": lambda: [_batch(stack, "GrantQueue", groups=("web",))],
             ALERT: lambda: [_batch(stack, "AlertQueue")],
         }

@@ -77,14 +77,12 @@ STARTS: tuple[Method, ...] = (StartStore.schedules, StartStore.alone)
 GUARD: tuple[Method, ...] = (
     RoleStore.hold,
     FamilyStore.hold,
-    WriteCountStore.in_hour,
-    WriteCountStore.add,
     ClaimStore.happened,
     ClaimStore.mark,
     HoldStore.keep_waiting,
 )
 # Publication of an outcome.
-REPORTING: tuple[Method, ...] = (IntentStore.keep, EntryStore.save_remediation)
+REPORTING: tuple[Method, ...] = (EntryStore.save_remediation,)
 
 FUNCTIONS = {
     "resolve_change": Function(
@@ -163,7 +161,6 @@ FUNCTIONS = {
                 *STARTS,
                 *GUARD,
                 *REPORTING,
-                FamilyStore.record_write,  # by what both executors share
             ),
             **on("Bus.Arn", Bus.publish),
             **on("ValidationQueue.Arn", Queues.delayed, Queues.request),
@@ -171,7 +168,7 @@ FUNCTIONS = {
     ),
     "reregister_task_definition": Function(
         queue="Reregister",
-        flows=("reregister", "move_services", "redeploy", "execute", "write_checks", "report"),
+        flows=("reregister", "move_services", "redeploy", "ecs_writes", "execute", "write_checks", "report"),
         reads=(
             *READS,
             Ecs.describe_raw,
@@ -189,6 +186,9 @@ FUNCTIONS = {
                 FamilyStore.keep_reregistered,
                 FamilyStore.was_moved,
                 FamilyStore.keep_move,
+                IntentStore.keep,
+                WriteCountStore.add,
+                WriteCountStore.in_hour,
                 IntentStore.of,  # after the run that caused it has ended
             ),
             **on("Bus.Arn", Bus.publish),

@@ -85,7 +85,7 @@ STATEMENTS = (
     _on_the_path(VALIDATE, "Report", "events:PutEvents"),
     _on_the_path(VALIDATE, "AskForGrant", "sqs:SendMessage"),
     _on_the_path(VALIDATE, "AskForReregistration", "sqs:SendMessage"),
-    _on_the_path(PATCH, "Remember", "dynamodb:GetItem"),
+    _on_the_path(PATCH, "Remember", "dynamodb:Query"),
     _on_the_path(ALERT, "ReadAndMark", "dynamodb:GetItem"),
     Statement(
         function=SWEEP,

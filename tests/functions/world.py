@@ -69,9 +69,9 @@ def this_hour() -> datetime:
     return datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
 
 
-def request_body(arn: str) -> str:
+def request_body(arn: str, kind: str = "Test") -> str:
     """A validation message about a task definition."""
     text: Any = ValidationRequest.parse(
-        json.dumps({"task_definition": arn, "cause": Provenance(kind="Test", event_id="e-1", at=this_hour()).to_dict()})
+        json.dumps({"task_definition": arn, "cause": Provenance(kind=kind, event_id="e-1", at=this_hour()).to_dict()})
     )
     return str(text.to_json())

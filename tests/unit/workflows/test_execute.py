@@ -5,12 +5,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from pullguard.alerts import describe
 from pullguard.domain.actions import Grant, MoveService
 from pullguard.domain.arn import Arn
-from pullguard.domain.errors import Denied, NotNow, Rejected
+from pullguard.domain.errors import Rejected
 from pullguard.domain.messages import ATTEMPTS_MAX
 from pullguard.domain.remediation import Remediation
 from pullguard.domain.stop import Stop
@@ -89,58 +88,6 @@ def test_a_written_resource_is_validated_again(harness: Harness) -> None:
 def test_a_write_that_does_not_show_is_checked_at_growing_intervals(harness: Harness, attempt: int) -> None:
     harness.executor().retry_until_visible(replace(ASKED_FOR, attempt=attempt))
     assert asked(harness) == ([] if attempt == ATTEMPTS_MAX else [(attempt + 1, WAITS_S[attempt])])
-
-
-# --- Writes ---
-
-
-def write(here: Harness, call: Any = lambda: None) -> Any:
-    return here.executor().write(DONE, ASKED_FOR, call, scope="service web", role=ROLE.arn, message_id="m-1")
-
-
-@pytest.mark.parametrize(("made", "after"), [(None, SUCCESSOR), (revision_arn(revision=9), revision_arn(revision=9))])
-def test_a_write_is_intended_recorded_and_counted(harness: Harness, made: Arn | None, after: Arn) -> None:
-    def call() -> Arn | None:
-        assert [each.outcome for each in harness.ledger.families.writes("web")] == ["unknown"]
-        assert harness.ledger.intents.of("m-1") == (replace(DONE, message_id="m-1"),)
-        return made
-
-    assert write(harness, call) == made
-    (kept,) = harness.ledger.families.writes("web")
-    assert (kept.kind, kept.target, kept.outcome) == ("move-service", MOVE.service, "written")
-    assert (kept.before, kept.after) == (str(SOURCE), str(after))
-    assert harness.ledger.write_counts.in_hour("service web", now=NOW) == 1
-
-
-PROBLEMS: dict[str, tuple[Exception, str]] = {
-    "denied": (Denied("ecs:UpdateService", "web", "AccessDeniedException"), "refused"),
-    "not-now": (NotNow("AWS answered with 500"), "unknown"),
-    "another-error-of-aws": (ClientError({"Error": {"Code": "ServerException"}}, "UpdateService"), "unknown"),
-}
-
-
-@pytest.mark.parametrize(("problem", "outcome"), PROBLEMS.values(), ids=PROBLEMS)
-def test_a_failed_write_is_recorded_with_what_is_known_of_it(
-    harness: Harness, problem: Exception, outcome: str
-) -> None:
-    def call() -> None:
-        raise problem
-
-    with pytest.raises(type(problem)):
-        write(harness, call)
-    assert [each.outcome for each in harness.ledger.families.writes("web")] == [outcome]
-    assert harness.ledger.write_counts.in_hour("service web", now=NOW) == 0
-
-
-@pytest.mark.parametrize("held", ["role", "family"])
-def test_a_hold_that_comes_after_the_record_keeps_the_call_from_being_made(harness: Harness, held: str) -> None:
-    if held == "role":
-        harness.ledger.roles.save_hold(ROLE.arn, STOP)
-    else:
-        harness.ledger.families.save_hold("web", STOP)
-    with pytest.raises(Held):
-        write(harness, lambda: pytest.fail("called"))
-    assert [each.outcome for each in harness.ledger.families.writes("web")] == ["refused"]
 
 
 # --- Reports ---

@@ -43,10 +43,10 @@ def guard(here: Harness) -> WriteGuard:
 def test_a_stop_or_a_hold_lets_no_write_pass_and_names_the_command_that_ends_it(
     harness: Harness, hold: Callable[[Harness], object], words: str, command: str
 ) -> None:
-    guard(harness).check("a scope", role=ROLE, family="web")
+    guard(harness).admit(role=ROLE, family="web")
     hold(harness)
     with pytest.raises(Held, match=f"{words} since 2026-11-23T12:00:00\\+00:00 by ada: a bad deploy") as caught:
-        guard(harness).check("a scope", role=ROLE, family="web")
+        guard(harness).admit(role=ROLE, family="web")
     assert f"`{command}`" in caught.value.remedy
 
 
@@ -68,26 +68,6 @@ def test_a_stop_that_cannot_be_read_lets_no_write_pass_and_is_retried(harness: H
         guard(harness).admit()
     assert isinstance(caught.value, NotNow)
     assert isinstance(caught.value, NotWritten)
-
-
-def test_the_circuit_breaker_opens_for_its_scope_and_closes_with_the_hour(harness: Harness) -> None:
-    for _ in range(2):
-        guard(harness).check("a", "b")
-        guard(harness).count("a")
-    with pytest.raises(TooManyWrites, match="a was written to 2 times in this hour") as caught:
-        guard(harness).check("b", "a")
-    assert caught.value.scope == "a"
-    guard(harness).check("b")
-    guard(harness).admit()
-    harness.later(hours=1)
-    guard(harness).check("a", "b")
-
-
-def test_a_stop_comes_before_an_open_circuit_breaker(harness: Harness) -> None:
-    guard(harness).count("a", "a")
-    harness.stop = switch_text(STOP)
-    with pytest.raises(Held):
-        guard(harness).check("a")
 
 
 def test_an_open_circuit_breaker_is_reported_once_an_hour(harness: Harness) -> None:

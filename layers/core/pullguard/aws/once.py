@@ -27,3 +27,8 @@ class Once:
                 self._answers[key] = ask()
             answer: T = self._answers[key]
             return answer
+
+    def known(self, key: Hashable) -> object:
+        """Return the answer for ``key`` if it was asked already, else None."""
+        with self._guard:
+            return self._answers.get(key)

@@ -16,6 +16,7 @@ from pullguard.aws.once import Once
 from pullguard.aws.organizations import Organizations
 from pullguard.aws.secrets_manager import SecretsManager
 from pullguard.aws.walk import Walk
+from pullguard.checks.gather import lacks_credentials
 from pullguard.domain.arn import Arn, key_beside
 from pullguard.domain.errors import Malformed, MalformedItem
 from pullguard.domain.image import ImageReference
@@ -131,7 +132,13 @@ class AwsReaders:
         )
 
     def task_definition(self, reference: str) -> Lookup[TaskDefinition]:
-        """Describe a revision (by ARN) or the newest ACTIVE revision of a family (by name)."""
+        """Describe a revision (by ARN) or the newest ACTIVE revision of a family (by name).
+
+        A revision that was described as the newest of its family is not described again.
+        """
+        newest = self._once.known(("task-definition", reference.rpartition("/")[2].rpartition(":")[0]))
+        if isinstance(newest, TaskDefinition) and str(newest.arn) == reference:
+            return newest
         return self._once(("task-definition", reference), lambda: self.ecs.describe(reference))
 
     def role(self, arn: Arn) -> Lookup[Role]:
@@ -242,8 +249,9 @@ class AwsReaders:
 
     def _usage(self, task_definition: TaskDefinition) -> Lookup[Usage]:
         usage = self.ecs.usage(task_definition, self._walk)
-        if self._starts is None or not isinstance(usage, Usage):
-            return usage
+        is_bare = any(map(lacks_credentials, task_definition.containers))
+        if self._starts is None or not isinstance(usage, Usage) or (usage.newest and not is_bare):
+            return usage  # the newest revision is in scope, whatever starts it
         schedules = self._once("schedules", self._starts.schedules)
         alone = self._once("starts", self._starts.alone)
         return starting(usage, task_definition.arn, schedules, alone)

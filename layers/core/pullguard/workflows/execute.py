@@ -4,20 +4,17 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from pullguard.alerts import describe
 from pullguard.aws.messaging import Queues
 from pullguard.checks.examine import Examination, examine
 from pullguard.checks.gather import Readers, gather
 from pullguard.domain.actions import Action, Fix, Mode
-from pullguard.domain.arn import Arn, family_of
-from pullguard.domain.errors import NotNow, PullguardError
 from pullguard.domain.facts import Facts
 from pullguard.domain.messages import ATTEMPTS_MAX, Home, Review, ValidationRequest
 from pullguard.domain.opt_in import effective_mode
 from pullguard.domain.remediation import Deed, Remediation, RemediationEvent
-from pullguard.domain.write_history import Outcome
 from pullguard.planning.planner import Rules, make_plan, next_actions
 from pullguard.planning.scope import in_scope, tags_of
 from pullguard.store.ledger import Ledger
@@ -95,59 +92,6 @@ class Executor:
         if request.attempt < ATTEMPTS_MAX:
             once_more = replace(request, attempt=request.attempt + 1)
             self.queues.request(self.validation_queue_url, (once_more,), delay_s=WAITS_S[request.attempt])
-
-    def intend(self, *remediations: Remediation, message_id: str) -> None:
-        """Record what is about to be done, so that the next run reports it if this one crashes first."""
-        for remediation in remediations:
-            self.ledger.intents.keep(replace(remediation, message_id=message_id), now=self.now())
-
-    def write(
-        self,
-        deed: Remediation,
-        request: ValidationRequest,
-        call: Callable[[], T],
-        *,
-        scope: str,
-        role: Arn | None,
-        message_id: str,
-    ) -> T:
-        """Write to ECS and return the result of ``call``: intended and recorded before the write, counted after it.
-
-        The caller has passed the write checks. After recording, this checks the stop and the holds on ``role`` and the
-        family again, as ``PolicyWriter`` does. A result of ``call`` other than None is the revision that it created.
-        Raises ``NotWritten`` if a check refuses the write, and whatever ``call`` raises.
-        """
-        self.intend(deed, message_id=message_id)
-        family, now = family_of(deed.task_definition), self.now()
-
-        def keep(outcome: Outcome, after: str | None) -> None:
-            record: dict[str, Any] = {
-                "kind": deed.deed.kind,
-                "target": deed.deed.target,
-                "before": deed.before,
-                "after": after,
-                "task_definition": str(request.task_definition),
-                "cause": request.provenance.to_dict(),
-                "outcome": outcome,
-            }
-            write_id = f"{message_id}#{deed.deed.target}"
-            self.ledger.families.record_write(family, write_id=write_id, record=record, now=now)
-
-        keep("unknown", deed.after)
-        try:
-            self.guard.admit(role=role, family=family)
-            made = call()
-        except NotWritten:
-            keep("refused", deed.after)
-            raise
-        except NotNow:
-            raise
-        except PullguardError:
-            keep("refused", deed.after)
-            raise
-        keep("written", deed.after if made is None else str(made))
-        self.guard.count(scope)
-        return made
 
     def report(self, remediation: Remediation, *, message_id: str) -> None:
         """Report what was done, once per message; report a failure once a day for as long as it lasts."""

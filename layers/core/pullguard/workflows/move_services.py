@@ -20,6 +20,7 @@ from pullguard.domain.task_definition import TaskDefinition
 from pullguard.planning.scope import tags_of
 from pullguard.planning.successor import differences, successor_of
 from pullguard.store.entries import Entry
+from pullguard.workflows.ecs_writes import EcsWriter
 from pullguard.workflows.execute import Executor, Proof
 from pullguard.workflows.write_checks import NotWritten
 
@@ -121,16 +122,14 @@ class Mover:
             refusal = _moved_back(move)
             self.executor.report(Remediation(event="Remediation Refused", deed=describe(refusal)), message_id="")
             return _Outcome(why=refusal.why)
-        scope = f"service {move.service}"
+        writer, scope = EcsWriter(executor=self.executor), f"service {move.service}"
         done = Remediation(
             event="Remediation Completed", deed=describe(move), before=str(move.before), after=str(move.after)
         )
         try:
-            self.executor.guard.check(scope, role=role, family=family_of(move.before))
+            writer.check(scope, role=role, family=family_of(move.before))
             self._prove(move)  # do not record a move that must not happen
-            self.executor.write(
-                done, request, lambda: self._proved_move(move), scope=scope, role=role, message_id=message_id
-            )
+            writer.write(done, request, lambda: self._proved_move(move), scope=scope, role=role, message_id=message_id)
         except MovedOn as error:
             return _Outcome(changed=True, why=str(error))
         except Denied as error:

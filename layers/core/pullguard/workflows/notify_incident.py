@@ -164,18 +164,19 @@ class IncidentNotifier:
         ``all_of_them`` includes task definitions that reference the broken resource but have not been found failing:
         when an incident has just opened, most of them have not been validated yet.
         """
-        kept = self.services.known()
-        runners = by_task_definition(kept)
         if not record.is_open:
             failed = {each.task_definition for each in self.incidents.past(record.id, since=record.opened_at)}
             reported = [replace(each, found=each.found or each.task_definition in failed) for each in record.affected]
             others = failed - {each.task_definition for each in reported}  # reported ones keep their reported services
+            runners = by_task_definition(self.services.known()) if others else {}
             return together(reported, dependents_of(sorted(others), (), runners))
+        kept = self.services.known()
         known = self.incidents.members(record.id) if members is None else members
         failing = [each.task_definition for each in known]
         referencing = self._referencing(record.lead) if all_of_them else ()
         next_pulls = {arn: each.next_pull for arn, each in kept.items()}
-        return dependents_of((record.lead.task_definition, *failing), referencing, runners, next_pulls)
+        definitions = (record.lead.task_definition, *failing)
+        return dependents_of(definitions, referencing, by_task_definition(kept), next_pulls)
 
     def _referencing(self, lead: Finding) -> Iterable[str]:
         """Return the task definitions that reference all broken resources, found failing or not."""

@@ -5,7 +5,7 @@ from typing import assert_never
 
 from pullguard.aws.iam import Iam
 from pullguard.checks.gather import Readers
-from pullguard.domain.arn import Arn
+from pullguard.domain.arn import Arn, family_of
 from pullguard.domain.messages import Review, ValidationRequest, parse_command
 from pullguard.domain.provenance import check_time
 from pullguard.domain.role_policy import RevocationRules
@@ -67,6 +67,7 @@ class RolePatcher:
 
     def _patch(self, request: ValidationRequest, message_id: str) -> Patched:
         readers = self.executor.readers()
+        readers.task_definition(family_of(request.task_definition))  # usually this revision: described once
         found = readers.task_definition(str(request.task_definition))
         role = proved_role_arn(found) if isinstance(found, TaskDefinition) else None
         if role is None or not isinstance(found, TaskDefinition):

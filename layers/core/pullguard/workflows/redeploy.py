@@ -13,6 +13,7 @@ from pullguard.domain.remediation import Deed, Remediation
 from pullguard.domain.role import Role
 from pullguard.domain.usage import Usage
 from pullguard.planning.redeployment import deployed_since, redeployments
+from pullguard.workflows.ecs_writes import EcsWriter
 from pullguard.workflows.execute import Executor, Proof
 from pullguard.workflows.write_checks import Held, NotWritten
 
@@ -78,11 +79,11 @@ class Redeployer:
         Return the reason, also reported, if the service was not redeployed; None if it was. A hold on the family or
         the role prevents it: new tasks would start with exactly what is under investigation (docs/adr/0023).
         """
-        scope = f"service {action.service}"
+        writer, scope = EcsWriter(executor=self.executor), f"service {action.service}"
         done = Remediation(event="Remediation Completed", deed=describe(action))
         try:
-            self.executor.guard.check(scope, role=role, family=family_of(action.task_definition))
-            self.executor.write(
+            writer.check(scope, role=role, family=family_of(action.task_definition))
+            writer.write(
                 done,
                 request,
                 lambda: self.ecs.redeploy(action.cluster, action.service),

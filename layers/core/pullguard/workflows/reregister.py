@@ -23,6 +23,7 @@ from pullguard.planning.reregister import (
     uncopied_members,
     unknown_members,
 )
+from pullguard.workflows.ecs_writes import EcsWriter
 from pullguard.workflows.execute import Executor, Proof
 from pullguard.workflows.move_services import Mover, hidden_by, hides, show_again
 from pullguard.workflows.redeploy import NOTHING, Redeployer
@@ -107,11 +108,11 @@ class Reregisterer:
         if (undone := self._undone(source)) is not None:
             executor.report(Remediation(event="Remediation Refused", deed=describe(undone)), message_id="")
             return Reregistered(task_definition=str(source), why=undone.why)
-        scope = f"family {family}"
-        executor.guard.check(scope, role=role, family=family)
+        writer, scope = EcsWriter(executor=executor), f"family {family}"
+        writer.check(scope, role=role, family=family)
         request_of(action, self.ecs)  # raises before anything is recorded if it must not be registered
         deed = Remediation(event="Remediation Completed", deed=describe(action), before=str(source))
-        new = executor.write(
+        new = writer.write(
             deed,
             request,
             lambda: self.ecs.register(request_of(action, self.ecs)),

@@ -11,7 +11,7 @@ from pullguard.checks.catalogue import broken_by
 from pullguard.checks.examine import Examination, examine, unread_task_definition
 from pullguard.checks.gather import Readers, gather_about
 from pullguard.domain.actions import Action, Grant, Mode, MoveService, Plan, Redeploy, Refusal, Reregister
-from pullguard.domain.arn import Arn
+from pullguard.domain.arn import Arn, family_of
 from pullguard.domain.facts import Facts
 from pullguard.domain.findings import Finding
 from pullguard.domain.lookup import Missing, Unreadable
@@ -36,6 +36,7 @@ from pullguard.store.task_definitions import TaskDefinitionStore
 from pullguard.workflows.report import Reporter
 
 FAILED_START: Final = "ECS Task State Change"
+REGISTERED: Final = "RegisterTaskDefinition"
 OBSERVES: Final = "Pullguard only observes here (parameter Mode, or a tag pullguard:mode)"
 # A single queue group, so that services are redeployed one after another, regardless of what they run.
 _REDEPLOYMENTS: Final = "redeployments"
@@ -173,6 +174,8 @@ class Validator:
             self.definition_store.forget(request.task_definition)
 
     def _gather(self, request: ValidationRequest, now: datetime) -> Facts | Missing | Unreadable:
+        if request.provenance.kind == REGISTERED:  # usually the newest revision: described once
+            self.readers.task_definition(family_of(request.task_definition))
         found = self.readers.task_definition(str(request.task_definition))
         if isinstance(found, TaskDefinition):
             facts = gather_about(found, self.readers, now=now)
@@ -268,7 +271,7 @@ class Validator:
         return 1
 
     def _ask(self, action: Action, request: ValidationRequest, message_id: str) -> None:
-        family = request.task_definition.resource_name.rpartition(":")[0]
+        family = family_of(request.task_definition)
         match action:
             case Grant():
                 self.queues.command(self.grant_queue_url, request, group=str(action.role), message_id=message_id)

@@ -55,25 +55,12 @@ class TooManyWrites(NotWritten):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteGuard:
-    """The stack-wide stop, the holds on roles and families, and the circuit breaker."""
+    """The stack-wide stop, the holds on roles and families, and the reports of open circuit breakers."""
 
     switch: StopSwitch
     ledger: Ledger
     writes_per_hour: int
     now: Callable[[], datetime]
-
-    def check(self, *scopes: str, role: Arn | None = None, family: str | None = None) -> None:
-        """Admit the next write to ``scopes``, which concerns ``role`` and ``family``.
-
-        Raises ``Held``, ``CannotReport`` or ``TooManyWrites`` if nothing may be written.
-        """
-        self.admit(role=role, family=family)
-        for scope in filter(self.is_open, scopes):
-            raise TooManyWrites(scope, self.writes_per_hour)
-
-    def is_open(self, scope: str) -> bool:
-        """Whether the circuit breaker is open for ``scope``: it was written to as often as an hour allows."""
-        return self.ledger.write_counts.in_hour(scope, now=self.now()) >= self.writes_per_hour
 
     def admit(self, *, role: Arn | None = None, family: str | None = None) -> None:
         """Admit a write unless it is stopped or held; raises ``Held`` or ``CannotReport``."""
@@ -83,11 +70,6 @@ class WriteGuard:
             raise Held("the role is held", hold, f"pullguard resume {role.resource_name}")
         if family is not None and (hold := self.ledger.families.hold(family)) is not None:
             raise Held("the family is held", hold, f"pullguard resume --family {family}")
-
-    def count(self, *scopes: str) -> None:
-        """Count a write to ``scopes``; call it after AWS has accepted the write."""
-        for scope in scopes:
-            self.ledger.write_counts.add(scope, now=self.now())
 
     def _stop(self) -> Stop | None:
         found = self.switch.read()

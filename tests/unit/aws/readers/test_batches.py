@@ -5,6 +5,7 @@ from pullguard.aws.readers import AwsReaders
 from pullguard.checks.gather import gather
 from pullguard.domain.facts import Facts
 from pullguard.domain.role import Role
+from pullguard.domain.task_definition import TaskDefinition
 from tests.fakes import NOW
 from tests.unit.aws.readers.scene import MOTO, Session, build
 
@@ -36,6 +37,20 @@ def test_a_batch_reads_each_fact_once(session: Session) -> None:
         assert isinstance(found, Facts)
         assert isinstance(found.role, Role)
     assert {name: session[1].count(name) for name in session[1]} == ONE_READ_OF_EACH_FACT
+
+
+def test_the_newest_revision_of_a_family_is_described_once_by_either_name(session: Session) -> None:
+    one, other = build(session[0])
+    readers = AwsReaders(Clients(session[0]), account=MOTO, values="never")
+    newest = readers.task_definition("web")
+    assert isinstance(newest, TaskDefinition)
+    session[1].clear()
+    assert readers.task_definition(str(newest.arn)) is newest
+    assert session[1] == []
+    (older,) = {one, other} - {str(newest.arn)}
+    found = readers.task_definition(older)
+    assert isinstance(found, TaskDefinition)
+    assert str(found.arn) == older
 
 
 def test_the_next_batch_reads_anew(session: Session) -> None:

@@ -14,7 +14,7 @@ from tests.unit.workflows.validate.scene import BROKEN, GHCR, HEALTHY, Staged
 
 def test_a_valid_definition_costs_one_description_and_one_read_of_each_fact(harness: Staged) -> None:
     here = harness(HEALTHY)
-    assert here.validate().findings == 0
+    assert here.validate(request(kind="PutSecretValue")).findings == 0
     assert here.world.asked == [
         ("task-definition", str(revision_arn())),
         ("role", str(role().arn)),
@@ -25,8 +25,16 @@ def test_a_valid_definition_costs_one_description_and_one_read_of_each_fact(harn
 
 def test_its_services_and_tasks_are_read_only_if_something_is_wrong(harness: Staged) -> None:
     here = harness(BROKEN)
-    here.validate()
+    here.validate(request(kind="PutSecretValue"))
     assert Counter(kind for kind, _ in here.world.asked) == {"task-definition": 1, "role": 1, "secret": 1, "usage": 1}
+
+
+def test_a_registered_revision_is_described_as_the_newest_of_its_family(harness: Staged) -> None:
+    """``AwsReaders`` describes it once for both questions (tests/unit/aws/readers/test_batches.py)."""
+    here = harness(HEALTHY)
+    here.validate()
+    described = [reference for kind, reference in here.world.asked if kind == "task-definition"]
+    assert described == ["web", str(revision_arn())]
 
 
 def test_its_services_and_tasks_are_read_if_a_task_failed_to_start(harness: Staged) -> None:
