@@ -15,7 +15,7 @@ from botocore.stub import Stubber
 
 from pullguard.aws.ecs import Ecs
 from pullguard.domain.errors import Denied, NotNow
-from pullguard.domain.lookup import Missing
+from pullguard.domain.lookup import Missing, Unreadable
 from pullguard.domain.usage import FailedStart, Instance, Reason, TaskUse, Usage
 from tests.fakes import CLUSTER, NOW, REGION, container, revision_arn, service, task_definition
 from tests.unit.aws.asking import ask, check_errors
@@ -24,8 +24,8 @@ from tests.unit.aws.asking import ask, check_errors
 def test_a_cluster_that_is_deleted_during_the_survey_leaves_no_false_certainty() -> None:
     client = boto3.client("ecs", region_name=REGION)
     with Stubber(client) as stubber:
-        stubber.add_response("list_clusters", {"clusterArns": [CLUSTER]})
         stubber.add_client_error("describe_task_definition", "ClientException")
+        stubber.add_response("list_clusters", {"clusterArns": [CLUSTER]})
         stubber.add_client_error("list_services", "ClusterNotFoundException")
         found = Ecs(client).usage(task_definition())
     assert isinstance(found, Missing)
@@ -35,11 +35,21 @@ def test_a_deregistered_revision_is_not_the_newest_although_no_other_is_there() 
     client = boto3.client("ecs", region_name=REGION)
     gone = {"taskDefinitionArn": str(task_definition().arn), "family": "web", "revision": 7, "status": "INACTIVE"}
     with Stubber(client) as stubber:
-        stubber.add_response("list_clusters", {"clusterArns": []})
         stubber.add_response("describe_task_definition", {"taskDefinition": gone})
+        stubber.add_response("list_clusters", {"clusterArns": []})
         found = Ecs(client).usage(task_definition(status="INACTIVE"))
     assert isinstance(found, Usage)
     assert not found.newest
+
+
+def test_a_family_that_cannot_be_described_leaves_the_usage_unknown() -> None:
+    """Its revision may be the newest: without services it would otherwise count as out of use."""
+    client = boto3.client("ecs", region_name=REGION)
+    with Stubber(client) as stubber:
+        stubber.add_client_error("describe_task_definition", "AccessDeniedException")
+        found = Ecs(client).usage(task_definition())
+    assert isinstance(found, Unreadable)
+    assert found.permission == "ecs:DescribeTaskDefinition"
 
 
 def test_missing_denied_and_broken_differ() -> None:

@@ -10,7 +10,7 @@ from pullguard.aws.answers import NEVER_SENT, asks, looked_up, writing
 from pullguard.aws.service_uses import own_revision, service_uses
 from pullguard.domain.arn import Arn
 from pullguard.domain.errors import NotNow
-from pullguard.domain.lookup import Lookup, Tags
+from pullguard.domain.lookup import Lookup, Tags, Unreadable
 from pullguard.domain.task_definition import TaskDefinition, read_task_definition
 from pullguard.domain.usage import FailedStart, Instance, Reason, ServiceUse, TaskUse, Usage
 from pullguard.planning.reregister import MemberTree, member_tree
@@ -229,10 +229,12 @@ class Ecs:
         ``asked`` replaces ECS with a cache of the caller.
         """
         arn, ecs = str(task_definition.arn), asked or self
+        newest = ecs.describe(task_definition.family)
+        if isinstance(newest, Unreadable):  # it may be the newest, and then it is in scope
+            return newest
 
         def call() -> Usage:
             clusters = tuple(ecs.clusters())
-            newest = ecs.describe(task_definition.family)
             return Usage(
                 newest=isinstance(newest, TaskDefinition)
                 and (newest.arn, newest.status) == (task_definition.arn, "ACTIVE"),
