@@ -5,12 +5,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
-from pullguard.checks.gather import lacks_credentials
 from pullguard.domain.arn import Arn, parse_reference
 from pullguard.domain.facts import Facts
 from pullguard.domain.role import NamedPolicy, Role, Simulated
 from pullguard.domain.secret import Key, Replica, Secret
-from pullguard.domain.task_definition import Container
+from pullguard.domain.task_definition import Container, lacks_credentials
 from pullguard.domain.usage import FailedStart, Instance, Reason, ServiceUse, TaskUse, Usage
 from pullguard.domain.verification import Accepted, Verification
 

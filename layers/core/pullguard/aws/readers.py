@@ -16,7 +16,6 @@ from pullguard.aws.once import Once
 from pullguard.aws.organizations import Organizations
 from pullguard.aws.secrets_manager import SecretsManager
 from pullguard.aws.walk import Walk
-from pullguard.checks.gather import lacks_credentials
 from pullguard.domain.arn import Arn, key_beside
 from pullguard.domain.errors import Malformed, MalformedItem
 from pullguard.domain.image import ImageReference
@@ -34,7 +33,7 @@ from pullguard.domain.opt_in import UNREADABLE_TAG, has_unreadable_registry_tag,
 from pullguard.domain.role import NamedPolicy, Role, Simulated
 from pullguard.domain.secret import Key, Secret, ValueShape
 from pullguard.domain.secret_value import Credentials
-from pullguard.domain.task_definition import TaskDefinition
+from pullguard.domain.task_definition import TaskDefinition, lacks_credentials
 from pullguard.domain.usage import ScheduleUse, Usage
 from pullguard.domain.verification import Verification
 from pullguard.registry.refused_logins import RefusedLogins

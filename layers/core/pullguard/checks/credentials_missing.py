@@ -22,7 +22,7 @@ from pullguard.checks.check import (
     unreadable,
 )
 from pullguard.checks.failed_starts import diagnosed_each, quoted, recent_starts
-from pullguard.checks.gather import is_refusal, lacks_credentials
+from pullguard.checks.gather import is_refusal
 from pullguard.checks.role_steps import naming
 from pullguard.domain.facts import Facts
 from pullguard.domain.findings import Answer, Failed, Passed, Remedy
@@ -30,7 +30,7 @@ from pullguard.domain.image import ImageReference, parse_images
 from pullguard.domain.lookup import VERIFICATION_SWITCHED_OFF, NotAsked, Unreadable
 from pullguard.domain.opt_in import ATTACH_TAG, REGISTRY_TAG, ROLES_TAG, secrets_for, wants_attachment
 from pullguard.domain.secret import Secret
-from pullguard.domain.task_definition import Container
+from pullguard.domain.task_definition import Container, lacks_credentials
 from pullguard.domain.usage import FailedStart, Reason, Usage
 from pullguard.domain.verification import Accepted, Verification
 

@@ -20,7 +20,7 @@ from pullguard.domain.near_names import nearest
 from pullguard.domain.opt_in import registry_hosts, secrets_for
 from pullguard.domain.role import Role, Simulated
 from pullguard.domain.secret import Secret, ValueShape
-from pullguard.domain.task_definition import Container, TaskDefinition, role_arn_of, shares_its_role
+from pullguard.domain.task_definition import Container, TaskDefinition, lacks_credentials, role_arn_of, shares_its_role
 from pullguard.domain.usage import Usage
 from pullguard.domain.verification import Accepted, Verification
 
@@ -105,11 +105,6 @@ def gather_about(task_definition: TaskDefinition, readers: Readers, *, now: date
         simulations=_simulations(task_definition, role, secrets, readers),
     )
     return _with_near_names(facts, readers)
-
-
-def lacks_credentials(container: Container) -> bool:
-    """Whether the container pulls from a registry other than ECR and gives no credentials for it."""
-    return container.reference is None and isinstance(container.image, ImageReference) and not container.image.is_ecr
 
 
 def _usable_reference(container: Container) -> SecretReference | None:

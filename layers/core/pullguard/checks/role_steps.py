@@ -16,7 +16,6 @@ from pullguard.access.decision import Verdict
 from pullguard.access.gates import KEY_GATES, Gate, PullAccess
 from pullguard.access.verdict import Circumstances, pull_access
 from pullguard.checks.check import CREDENTIALS_FILE, gives_credentials, reference_snippet
-from pullguard.checks.gather import lacks_credentials
 from pullguard.checks.manual_policies import BOTH, DECRYPT, READ, Future, adding, extended, reading_policy
 from pullguard.checks.new_secret import create_command, future_of
 from pullguard.checks.shared_policies import in_words, is_elsewhere, is_statement, lacks_own, needs_own, widened
@@ -42,7 +41,7 @@ from pullguard.domain.policy_document import (
 )
 from pullguard.domain.role import Role
 from pullguard.domain.secret import Secret
-from pullguard.domain.task_definition import Container
+from pullguard.domain.task_definition import Container, lacks_credentials
 
 Wanted: TypeAlias = Secret | Future
 

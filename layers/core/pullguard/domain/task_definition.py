@@ -28,6 +28,11 @@ class Container:
     reference: SecretReference | MalformedReference | None
 
 
+def lacks_credentials(container: Container) -> bool:
+    """Whether the container pulls from a registry other than ECR and gives no credentials for it."""
+    return container.reference is None and isinstance(container.image, ImageReference) and not container.image.is_ecr
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskDefinition:
     """One revision. ``raw`` is the whole described task definition, ``tags`` the tags beside it in the answer."""

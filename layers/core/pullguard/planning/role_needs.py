@@ -11,7 +11,6 @@ from typing import Final
 
 from pullguard.checks.credentials_missing import candidates_for
 from pullguard.checks.examine import examine
-from pullguard.checks.gather import lacks_credentials
 from pullguard.domain.actions import Grant, Mode
 from pullguard.domain.arn import Arn
 from pullguard.domain.consent import is_observed, missing_key, missing_role_key
@@ -31,6 +30,7 @@ from pullguard.domain.role_item import RoleItem
 from pullguard.domain.role_policy import Need, Needs
 from pullguard.domain.role_state import RoleState
 from pullguard.domain.secret import Key, Secret
+from pullguard.domain.task_definition import lacks_credentials
 from pullguard.planning.planner import Rules, make_plan
 from pullguard.planning.scope import in_scope, tags_of
 
