@@ -287,6 +287,27 @@ def test_a_thousand_further_dependents_cost_two_reads_each(harness: Harness) -> 
     assert asked == ["GetItem", "GetItem"]
 
 
+def test_three_thousand_dependents_with_long_names_are_one_message_and_never_another(harness: Harness) -> None:
+    """DynamoDB refuses an item above 400 KB: the alert would be sent, not marked, and sent again."""
+    harness.world = world(broken=True)
+    names = {str(service(f"{number:04}-{'x' * 250}").service_arn) for number in range(3_000)}
+    everything = harness.services.known() | {each: Kept(task_definition=str(revision_arn("f0"))) for each in names}
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(type(harness.services), "known", lambda _: everything)
+        validate(harness, "f0")
+        copies = list(harness.sent.events)
+        deliver(harness)
+        harness.later(hours=2)
+        harness.sent.events = [*copies, *copies]
+        deliver(harness)
+        validate(harness, "f1")
+        deliver(harness)
+    assert [each[:19] for each in subjects(harness)] == [OPENED]
+    (kept,) = harness.incidents.records()
+    assert (kept.is_reported, kept.is_full) == (True, True)
+    assert 0 < len(kept.affected) < len(names)
+
+
 # --- Deeds -------------------------------------------------------------------------------------------------------
 
 

@@ -63,7 +63,8 @@ class Incident:
 
     ``lead`` is the finding that represents all. ``sequence`` counts the changes, ``reported`` the alerts sent for them.
     ``affected`` are the dependents that were reported since it opened. ``reminded_at`` is the time of the last
-    reminder, ``reported_at`` the time at which its last change was reported.
+    reminder, ``reported_at`` the time at which its last change was reported. ``is_full``: more dependents were reported
+    than ``affected`` has room for.
     """
 
     id: str
@@ -74,6 +75,7 @@ class Incident:
     changed_at: datetime
     lead: Finding
     affected: tuple[Dependent, ...] = field(default=())
+    is_full: bool = False
     reported_at: datetime | None = None
     reminded_at: datetime | None = None
 

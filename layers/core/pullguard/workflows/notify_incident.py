@@ -5,9 +5,11 @@ stored but did not report. Two concurrent runs cannot both store a new state, wh
 claim a stored one.
 """
 
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import accumulate
 from typing import Final
 
 from pullguard.alerts import Notice
@@ -31,8 +33,9 @@ from pullguard.store.ledger import Ledger
 from pullguard.store.services import ServiceStore, by_task_definition
 from pullguard.workflows.publish_once import CLAIM_S, Alerted, Publisher
 
-# The maximum number of named dependents stored with an incident: a DynamoDB item holds at most 400 KB.
-_REMEMBERED_MAX: Final = 1_000
+# The dependents stored with an incident may take this much: a DynamoDB item holds at most 400 KB, the finding included.
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
+_REMEMBERED_MAX_BYTES: Final = 200_000
 # Task definitions that join an incident are reported together, at most once per this interval.
 _QUIET: Final = timedelta(hours=1)
 _ROUNDS: Final = 10
@@ -94,11 +97,7 @@ class IncidentNotifier:
 
         An incident left open for one dead family must not hide that it later affects all others.
         """
-        if (
-            known.reported_at is None
-            or self.now() - known.reported_at < _QUIET
-            or len(known.affected) >= _REMEMBERED_MAX
-        ):
+        if known.reported_at is None or self.now() - known.reported_at < _QUIET or known.is_full:
             return False
         named = {family_name(each.task_definition) for each in known.affected}
         definitions = (
@@ -126,8 +125,16 @@ class IncidentNotifier:
 
         def reported() -> None:
             now = self.now()
-            affected = together(record.affected, notice.dependents)[:_REMEMBERED_MAX]
-            after = replace(record, reported=record.sequence, reported_at=now, reminded_at=None, affected=affected)
+            affected = together(record.affected, notice.dependents)
+            kept = _remembered(affected)
+            after = replace(
+                record,
+                reported=record.sequence,
+                reported_at=now,
+                reminded_at=None,
+                affected=kept,
+                is_full=len(kept) < len(affected),
+            )
             self.incidents.save(after, over=record, now=now)
 
         return self.publisher.once(
@@ -183,6 +190,12 @@ class IncidentNotifier:
         things = shared_things(lead, broken_by(lead))
         sets = [{str(arn) for key in keys for arn in self.ledger.entries.dependents(key)} for keys in things]
         return sorted(set.intersection(*sets)) if sets else ()
+
+
+def _remembered(affected: tuple[Dependent, ...]) -> tuple[Dependent, ...]:
+    """Return as many dependents as an item has room for, those found failing first as they come."""
+    sizes = accumulate(len(json.dumps(each.to_list())) + len(", ") for each in affected)
+    return tuple(each for each, size in zip(affected, sizes, strict=True) if size <= _REMEMBERED_MAX_BYTES)
 
 
 def _is_one_fewer(known: Incident, arrived: FindingRecord | None) -> bool:
