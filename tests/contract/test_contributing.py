@@ -18,12 +18,18 @@ DIFFS = re.findall(r"^```diff\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 CHANGED = [path for diff in DIFFS for path in re.findall(r"^\+\+\+ b/(\S+)$", diff, re.MULTILINE)]
 
 
-def run(copy: Path, *command: str) -> subprocess.CompletedProcess[str]:
+def run(copy: Path, *command: str, timeout_s: int = 120) -> subprocess.CompletedProcess[str]:
     """Run Python with the copy's core and command line before all others."""
     path = os.pathsep.join(str(each) for each in (copy / "layers/core", copy / "cli", ROOT))
     environment = os.environ | {"PYTHONPATH": path, "NO_COLOR": "1", "COLUMNS": "200"}
     return subprocess.run(
-        [sys.executable, *command], cwd=copy, env=environment, capture_output=True, text=True, check=False, timeout=120
+        [sys.executable, *command],
+        cwd=copy,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=timeout_s,
     )
 
 
@@ -31,13 +37,10 @@ def run(copy: Path, *command: str) -> subprocess.CompletedProcess[str]:
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the code to which the example is added."""
     copy = tmp_path_factory.mktemp("pullguard")
-    for folder in ("layers/core", "cli"):
+    for folder in ("layers/core", "cli", "tests"):
         shutil.copytree(ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    (copy / "tests").mkdir()
-    for name in ("__init__.py", "fakes.py"):
-        shutil.copy(ROOT / "tests" / name, copy / "tests" / name)
+    shutil.copy(ROOT / "pyproject.toml", copy)
     for path, text in FILES.items():
-        (copy / path).parent.mkdir(parents=True, exist_ok=True)
         (copy / path).write_text(text, encoding="utf-8")
     for diff in DIFFS:
         subprocess.run(["git", "apply", "-"], cwd=copy, input=diff, text=True, check=True, timeout=120)
@@ -46,21 +49,22 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_example_is_a_file_and_a_table() -> None:
     assert CHANGED == ["layers/core/pullguard/checks/reference.py"]
-    assert list(FILES) == ["tests/unit/checks/test_image_tag_moves.py"]
+    assert list(FILES) == ["tests/unit/checks/test_image_tag_latest.py"]
 
 
-def test_the_table_of_the_example_passes(copy: Path) -> None:
-    ran = run(copy, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--import-mode=importlib", "tests/unit/checks")
+def test_the_tests_of_all_checks_pass_with_the_example(copy: Path) -> None:
+    ran = run(copy, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/unit/checks", timeout_s=540)
     assert ran.returncode == 0, ran.stdout
-    assert "4 passed" in ran.stdout
+    table = run(copy, "-m", "pytest", "-q", "-p", "no:cacheprovider", *FILES)
+    assert "4 passed" in table.stdout
 
 
 def test_the_check_of_the_example_is_in_the_catalogue(copy: Path) -> None:
     program = "from pullguard_cli.entry import main; main()"
-    listed = run(copy, "-c", program, "findings", "image-tag-moves")
+    listed = run(copy, "-c", program, "findings", "image-tag-latest")
     assert listed.returncode == 0, listed.stderr
-    assert "the image has the tag latest, or neither a tag nor a digest" in listed.stdout
-    assert "| `image-tag-moves` | warning |" in run(copy, "-c", program, "findings", "--markdown").stdout
+    assert "the image is named by the tag latest and no digest" in listed.stdout
+    assert "| `image-tag-latest` | warning |" in run(copy, "-c", program, "findings", "--markdown").stdout
 
 
 def test_the_example_is_in_the_style_of_the_project(copy: Path) -> None:

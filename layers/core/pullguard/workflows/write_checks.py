@@ -1,8 +1,8 @@
-"""Checks before every write: is a stop or a hold in place, and is the circuit breaker closed?
+"""The checks before every write: is a stop or a hold in place? And what an open circuit breaker is reported with.
 
-A write is counted after it was made, under its scope: a secret of a role, a family, a service. Eighty writes to a role
-that eighty families use for eighty secrets are normal. Repeated writes of one secret mean that something undoes them
-(docs/adr/0020).
+Writes are counted per thing written: a grant in the role's item (reconcile_role.py), a registration for its family, a
+move for its service (ecs_writes.py). Eighty writes to a role that eighty families use for eighty secrets are normal.
+Repeated writes of one secret mean that something undoes them (docs/adr/0020).
 """
 
 from collections.abc import Callable
