@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 import pytest
 
 from pullguard.domain.arn import Arn
-from pullguard.domain.records import from_record, to_record
+from pullguard.domain.records import from_record, stored_as, to_record
 from tests.fakes import role_arn, secret_arn
 
 AT = datetime(2026, 11, 23, 12, 30, 15, 250_000, tzinfo=UTC)
@@ -29,7 +29,7 @@ class Kept:
     count: int
     parts: tuple[Part, ...] = ()
     by_name: Mapping[str, Part] | None = None
-    reported_at: datetime | None = None
+    reported_at: datetime | None = field(default=None, metadata=stored_as("told_at"))
     is_first: bool = False
 
 

@@ -5,7 +5,7 @@ ignored, and a field with a default may be absent.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass
 from datetime import datetime
 from functools import lru_cache
 from types import NoneType, UnionType
@@ -16,8 +16,7 @@ from pullguard.domain.errors import Malformed
 
 T = TypeVar("T")
 Leaves: TypeAlias = Mapping[Any, Callable[[Any], Any]]
-# The names that earlier versions gave to members, still written so that they can read them.
-_STORED_AS: Final = {"reported": "told", "reported_at": "told_at", "message_id": "occasion"}
+_NAME: Final = "stored as"
 _LEAVES: Final[Leaves] = {Arn: Arn.parse, datetime: datetime.fromisoformat}
 _hints: Final = lru_cache(maxsize=None)(get_type_hints)
 
@@ -34,7 +33,7 @@ def to_record(value: Any) -> Any:
         case list() | tuple():
             return [to_record(each) for each in value]
         case _ if is_dataclass(value):
-            return {_stored_as(each.name): to_record(getattr(value, each.name)) for each in fields(value)}
+            return {_stored_as(each): to_record(getattr(value, each.name)) for each in fields(value)}
         case _:
             return value
 
@@ -97,12 +96,17 @@ def _members(kind: Any, data: Mapping[str, Any], leaves: Leaves, where: str) -> 
     """Yield the members of a dataclass that ``data`` has, by name."""
     hints = _hints(kind)
     for each in fields(kind):
-        name, path = _stored_as(each.name), f"{where}.{each.name}".lstrip(".")
+        name, path = _stored_as(each), f"{where}.{each.name}".lstrip(".")
         if name in data:
             yield each.name, _read(hints[each.name], data[name], leaves, path)
         elif each.default is MISSING and each.default_factory is MISSING:
             raise ValueError(f'field "{path}" is missing')
 
 
-def _stored_as(name: str) -> str:
-    return _STORED_AS.get(name, name)
+def stored_as(name: str) -> dict[str, str]:
+    """Return the ``metadata`` of a field that earlier versions stored under another name, so that they can read it."""
+    return {_NAME: name}
+
+
+def _stored_as(field: Field[Any]) -> str:
+    return str(field.metadata.get(_NAME, field.name))

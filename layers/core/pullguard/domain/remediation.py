@@ -2,12 +2,12 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from pullguard.domain.actions import ActionKind
 from pullguard.domain.arn import Arn
-from pullguard.domain.records import from_record, to_record
+from pullguard.domain.records import from_record, stored_as, to_record
 
 RemediationEvent: TypeAlias = Literal[
     "Remediation Planned", "Remediation Completed", "Remediation Failed", "Remediation Refused"
@@ -46,7 +46,7 @@ class Remediation:
     deed: Deed
     before: str | None = None
     after: str | None = None
-    message_id: str = ""
+    message_id: str = field(default="", metadata=stored_as("occasion"))
 
     @property
     def task_definition(self) -> Arn:

@@ -18,6 +18,7 @@ from datetime import datetime
 from typing import Final
 
 from pullguard.domain.findings import Event, Finding, Severity, Status
+from pullguard.domain.records import stored_as
 from pullguard.incidents.dependents import Dependent
 from pullguard.incidents.identity import state_sentence
 
@@ -70,13 +71,13 @@ class Incident:
     id: str
     event: Event
     sequence: int
-    reported: int
+    reported: int = field(metadata=stored_as("told"))
     opened_at: datetime
     changed_at: datetime
     lead: Finding
     affected: tuple[Dependent, ...] = field(default=())
     is_full: bool = False
-    reported_at: datetime | None = None
+    reported_at: datetime | None = field(default=None, metadata=stored_as("told_at"))
     reminded_at: datetime | None = None
 
     @property
