@@ -10,9 +10,10 @@ import pytest
 from pullguard.checks.catalogue import incident_of
 from pullguard.domain.remediation import Deed, Remediation, RemediationEvent
 from pullguard.domain.usage import Usage
+from pullguard.store.incidents import IncidentStore
 from pullguard.store.ledger import Ledger
 from pullguard.store.services import Kept
-from pullguard.workflows.publish_once import BeingReported
+from pullguard.workflows.publish_once import CLAIM_S, Alerted, BeingReported
 from tests.fakes import Crash, World, container, key, revision_arn, role, secret, service, task_definition
 from tests.flows import Harness, request
 from tests.unit.workflows.incident_scene import (
@@ -287,6 +288,34 @@ def test_a_thousand_further_dependents_cost_two_reads_each(harness: Harness) -> 
     assert asked == ["GetItem", "GetItem"]
 
 
+def test_a_finding_that_comes_before_the_resolution_is_stored_opens_the_incident_again(harness: Harness) -> None:
+    """Its own run still saw the open incident: nothing to report. So the run that resolves has to read once more."""
+    harness.world = world(broken=True)
+    validate(harness, "f0")
+    deliver(harness)
+    harness.world = world(broken=False)
+    validate(harness, "f0")
+    over, harness.sent.events = harness.sent.events, []
+    save, others = IncidentStore.save, list[Alerted]()
+
+    def breaks_again_then_save(self: IncidentStore, *args: Any, **kwargs: Any) -> bool:
+        if not others:
+            harness.world = world(broken=True)
+            validate(harness, "f1")
+            others.extend(deliver(harness))
+        return save(self, *args, **kwargs)
+
+    harness.sent.events = over
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(IncidentStore, "save", breaks_again_then_save)
+        deliver(harness)
+    assert [each.sent for each in others] == [False]
+    kinds = [each["MessageAttributes"]["kind"]["StringValue"] for each in harness.sent.alerts]
+    assert kinds == ["Finding Opened", "Finding Resolved", "Finding Opened"]
+    (incident,) = harness.incidents.records()
+    assert (incident.is_open, incident.is_reported) == (True, True)
+
+
 def test_three_thousand_dependents_with_long_names_are_one_message_and_never_another(harness: Harness) -> None:
     """DynamoDB refuses an item above 400 KB: the alert would be sent, not marked, and sent again."""
     harness.world = world(broken=True)
@@ -349,6 +378,26 @@ def test_the_same_deed_is_reported_again_after_its_time(
     assert not report("f3")
     here.later(seconds=1)
     assert report("f4")
+
+
+def test_a_remediation_whose_run_died_is_reported_by_the_next_once_the_claim_ends(ledger: Ledger) -> None:
+    here = Harness(ledger, World())
+    deed = Deed(kind="grant", what="grant", task_definition=str(revision_arn()), target="role", why="IAM refused")
+    here.reporter.remediation(Remediation(event="Remediation Refused", deed=deed), now=here.time)
+    events = list(here.sent.events)
+    here.sent.failing = ["publish"]
+    with pytest.raises(Crash):
+        deliver(here)
+    here.sent.events = list(events)
+    with pytest.raises(BeingReported):  # another run may be at it
+        deliver(here)
+    here.later(seconds=CLAIM_S)
+    results = []
+    for _ in range(2):
+        here.sent.events = list(events)
+        results += deliver(here)
+    assert [each.sent for each in results] == [True, False]
+    assert len(here.sent.alerts) == 1
 
 
 def test_each_write_is_reported(ledger: Ledger) -> None:

@@ -1,8 +1,12 @@
 """Each hour people are reminded of incidents that are still open and due."""
 
+from typing import Any
+
 import pytest
 
+from pullguard.store.incidents import IncidentStore
 from pullguard.store.ledger import Ledger
+from pullguard.workflows.publish_once import CLAIM_S
 from pullguard.workflows.remind import Reminded
 from tests.fakes import Crash, World, container, role, task_definition
 from tests.flows import Harness
@@ -81,6 +85,35 @@ def test_a_reminder_that_could_not_be_sent_is_sent_the_next_time(harness: Harnes
     with pytest.raises(Crash):
         remind(harness)
     harness.later(minutes=3)
+    assert remind(harness).reminded == 1
+
+
+def test_two_runs_at_once_send_one_reminder(harness: Harness) -> None:
+    broken(harness, "f0")
+    harness.later(days=1)
+    claim, others = IncidentStore.claim, list[Reminded]()
+
+    def other_run_then_claim(self: IncidentStore, *args: Any, **kwargs: Any) -> bool:
+        if not others:
+            others.append(Reminded())
+            others.append(remind(harness))
+        return claim(self, *args, **kwargs)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(IncidentStore, "claim", other_run_then_claim)
+        own = remind(harness)
+    assert (others[1].reminded, own.reminded) == (1, 0)
+    assert len(harness.sent.alerts) == 2
+
+
+def test_a_reminder_that_another_run_has_claimed_is_not_sent_beside_it(harness: Harness) -> None:
+    broken(harness, "f0")
+    harness.later(days=1)
+    harness.sent.failing = ["publish"]
+    with pytest.raises(Crash):
+        remind(harness)
+    assert remind(harness).reminded == 0
+    harness.later(seconds=CLAIM_S)
     assert remind(harness).reminded == 1
 
 

@@ -68,8 +68,10 @@ class IncidentNotifier:
             if after is None:
                 return sent
             if self.incidents.save(after, over=known, now=self.now(), claim_s=CLAIM_S):
-                return replace(self._publish(after, members, is_claimed=True), id=cause)
-        return sent  # other runs were faster each time, and report
+                sent = replace(self._publish(after, members, is_claimed=True), id=cause)
+            # Once more in either case: a finding that came after the members were read, and before the state was saved,
+            # may have seen the former state and left.
+        return sent
 
     def _after(
         self, cause: str, known: Incident | None, arrived: FindingRecord | None
