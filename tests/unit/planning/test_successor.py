@@ -3,9 +3,11 @@ from typing import Any
 import pytest
 
 from pullguard.domain.actions import ReferenceChange
+from pullguard.domain.lookup import Lookup, Missing
+from pullguard.domain.task_definition import TaskDefinition
 from pullguard.planning.reregister import REREGISTERED_TAG
-from pullguard.planning.successor import differences, successor_of
-from tests.fakes import container, revision_arn, secret, task_definition
+from pullguard.planning.successor import differences, is_newest, successor_of
+from tests.fakes import container, denied, revision_arn, secret, task_definition
 
 OLD, NEW = secret(suffix="OldOld"), secret(suffix="NewNew")
 CHANGE = (ReferenceChange(container="app", before=str(OLD.arn), after=NEW.arn),)
@@ -19,6 +21,24 @@ def described(*containers: dict[str, Any], **members: Any) -> dict[str, Any]:
         "cpu": "256",
     }
     return {"family": "web", "containerDefinitions": list(containers or (container(OLD),)), **own, **members}
+
+
+NEWEST: dict[str, tuple[Lookup[TaskDefinition], str, bool]] = {
+    "itself": (task_definition(revision=7), "ACTIVE", True),
+    "a-later-one": (task_definition(revision=8), "ACTIVE", False),
+    "an-earlier-one-right-after-the-registration": (task_definition(revision=6), "ACTIVE", True),
+    "none-right-after-the-registration": (Missing(resource="web"), "ACTIVE", True),
+    "deregistered": (task_definition(revision=6), "INACTIVE", False),
+    "deregistered-and-no-other": (Missing(resource="web"), "INACTIVE", False),
+    "not-known": (denied("ecs:DescribeTaskDefinition", "web"), "ACTIVE", False),
+}
+
+
+@pytest.mark.parametrize(("newest", "status", "expected"), NEWEST.values(), ids=NEWEST)
+def test_an_active_revision_is_the_newest_unless_a_later_one_is_known(
+    newest: Lookup[TaskDefinition], status: str, *, expected: bool
+) -> None:
+    assert is_newest(newest, task_definition(revision=7, status=status)) is expected
 
 
 ROWS: dict[str, tuple[dict[str, Any], tuple[ReferenceChange, ...] | None, tuple[str, ...]]] = {

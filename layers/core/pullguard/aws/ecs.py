@@ -14,7 +14,7 @@ from pullguard.domain.lookup import Lookup, Tags, Unreadable
 from pullguard.domain.task_definition import TaskDefinition, read_task_definition
 from pullguard.domain.usage import FailedStart, Instance, Reason, ServiceUse, TaskUse, Usage
 from pullguard.planning.reregister import MemberTree, member_tree
-from pullguard.planning.successor import latest_of, successor_of
+from pullguard.planning.successor import is_newest, latest_of, successor_of
 
 if TYPE_CHECKING:
     from mypy_boto3_ecs import ECSClient
@@ -236,8 +236,7 @@ class Ecs:
         def call() -> Usage:
             clusters = tuple(ecs.clusters())
             return Usage(
-                newest=isinstance(newest, TaskDefinition)
-                and (newest.arn, newest.status) == (task_definition.arn, "ACTIVE"),
+                newest=is_newest(newest, task_definition),
                 latest=latest_of(newest, task_definition),
                 successor=successor_of(newest, task_definition),
                 services=tuple(

@@ -248,11 +248,13 @@ class AwsReaders:
 
     def _usage(self, task_definition: TaskDefinition) -> Lookup[Usage]:
         usage = self.ecs.usage(task_definition, self._walk)
-        is_bare = any(map(lacks_credentials, task_definition.containers))
-        if self._starts is None or not isinstance(usage, Usage) or (usage.newest and not is_bare):
-            return usage  # the newest revision is in scope, whatever starts it
+        if self._starts is None or not isinstance(usage, Usage):
+            return usage
         schedules = self._once("schedules", self._starts.schedules)
-        alone = self._once("starts", self._starts.alone)
+        is_bare = any(map(lacks_credentials, task_definition.containers))
+        # The newest revision is in scope, whatever started it; its pulls count only if it may lack credentials.
+        asks = is_bare or not usage.newest
+        alone = self._once("starts", self._starts.alone) if asks else {}
         return starting(usage, task_definition.arn, schedules, alone)
 
     def simulation(self, role: Role, secret: Secret, reference: str) -> Lookup[tuple[Simulated, ...]]:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from pullguard.domain.actions import ReferenceChange
 from pullguard.domain.arn import Arn
-from pullguard.domain.lookup import Lookup
+from pullguard.domain.lookup import Lookup, Missing, NotAsked, Unreadable
 from pullguard.domain.task_definition import TaskDefinition
 from pullguard.planning.reregister import DESCRIBE_ONLY, REREGISTERED_TAG
 
@@ -32,6 +32,17 @@ def differences(
     for change in changes or ():
         _apply(change, ours)
     return tuple(sorted(_different(ours, theirs, "")))
+
+
+def is_newest(newest: Lookup[TaskDefinition], source: TaskDefinition) -> bool:
+    """Whether ``source`` is the newest ACTIVE revision of its family; ``newest`` is the answer about the family.
+
+    ECS may still answer with an earlier revision, or none, right after ``source`` was registered: a revision that was
+    described as ACTIVE is the newest unless a later one is known.
+    """
+    if source.status != "ACTIVE" or isinstance(newest, Unreadable | NotAsked):
+        return False
+    return isinstance(newest, Missing) or newest.revision <= source.revision
 
 
 def latest_of(newest: Lookup[TaskDefinition], source: TaskDefinition) -> Arn | None:

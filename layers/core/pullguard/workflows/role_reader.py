@@ -21,6 +21,7 @@ from pullguard.domain.role_state import RoleState
 from pullguard.domain.task_definition import TaskDefinition
 from pullguard.planning.role_needs import relevant_secrets, role_needs, role_state, wanted_by
 from pullguard.planning.scope import in_scope, is_certain
+from pullguard.planning.successor import is_newest
 from pullguard.store.starts import StartStore
 from pullguard.store.task_definitions import TaskDefinitionStore
 from pullguard.workflows.execute import Executor
@@ -84,8 +85,7 @@ class DependentsReader:
     def _facts(self, definition: TaskDefinition) -> Facts:
         facts = gather_about(definition, self.readers, now=self.executor.now())
         newest = self.readers.task_definition(definition.family)
-        is_newest = isinstance(newest, TaskDefinition) and newest.arn == definition.arn
-        if facts.registry_secrets or not is_newest:  # the newest revision is in scope, whatever runs it
+        if facts.registry_secrets or not is_newest(newest, definition):  # the newest is in scope, whatever runs it
             facts = facts.with_usage(self.readers.usage(definition))
         if not facts.registry_secrets:
             return facts

@@ -1,11 +1,15 @@
 """A batch reads each fact once, and the next batch reads it again."""
 
+from typing import Any
+
 from pullguard.aws.clients import Clients
 from pullguard.aws.readers import AwsReaders
 from pullguard.checks.gather import gather
+from pullguard.domain.arn import Arn
 from pullguard.domain.facts import Facts
 from pullguard.domain.role import Role
 from pullguard.domain.task_definition import TaskDefinition
+from pullguard.domain.usage import ScheduleUse, Usage
 from tests.fakes import NOW
 from tests.unit.aws.readers.scene import MOTO, Session, build
 
@@ -51,6 +55,36 @@ def test_the_newest_revision_of_a_family_is_described_once_by_either_name(sessio
     found = readers.task_definition(older)
     assert isinstance(found, TaskDefinition)
     assert str(found.arn) == older
+
+
+class Starts:
+    """What starts tasks outside services; ``asked`` are the questions."""
+
+    def __init__(self, use: ScheduleUse) -> None:
+        self.use, self.asked = use, list[str]()
+
+    def schedules(self) -> tuple[ScheduleUse, ...]:
+        self.asked.append("schedules")
+        return (self.use,)
+
+    def alone(self) -> dict[Arn, bool]:
+        self.asked.append("alone")
+        return {self.use.task_definition: True}
+
+
+def test_schedules_are_read_and_starts_only_where_they_may_decide(session: Session) -> None:
+    """A preview names the schedules of any revision; starts decide only whether an older one is in use."""
+    older, newest = build(session[0])
+    for arn, asked in ((newest, ["schedules"]), (older, ["schedules", "alone"])):
+        use = ScheduleUse(kind="rule", name="nightly", within="default", task_definition=Arn.parse(arn))
+        starts: Any = Starts(use)
+        readers = AwsReaders(Clients(session[0]), account=MOTO, values="never", starts=starts)
+        described = readers.task_definition(arn)
+        assert isinstance(described, TaskDefinition)
+        usage = readers.usage(described)
+        assert isinstance(usage, Usage)
+        assert (usage.newest, usage.schedules, starts.asked) == (arn == newest, (use,), asked)
+        assert usage.started_alone is (arn == older)
 
 
 def test_the_next_batch_reads_anew(session: Session) -> None:
