@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import boto3
@@ -46,6 +47,19 @@ def test_a_ledger_that_fails_raises(dynamodb: "DynamoDBClient") -> None:
         nowhere.entries.get(WEB)
     with pytest.raises(ClientError):
         nowhere.claims.begin("x", 30, now=NOW)
+
+
+@pytest.mark.parametrize(("conflicts", "raises"), [(4, False), (5, True)])
+def test_a_write_that_conflicts_with_a_transaction_is_retried(*, conflicts: int, raises: bool) -> None:
+    client = boto3.client("dynamodb", region_name=REGION)
+    with Stubber(client) as stubber:
+        for _ in range(conflicts):
+            stubber.add_client_error("update_item", "TransactionConflictException")
+        if not raises:
+            stubber.add_response("update_item", {})
+        with pytest.raises(ClientError) if raises else nullcontext():
+            assert Notes(client, "ledger").colour("one", "red")
+        stubber.assert_no_pending_responses()
 
 
 class Notes(Table):

@@ -110,11 +110,7 @@ class Table:
 
     def _write(self, request: Mapping[str, Any]) -> bool:
         """Send a request built by ``_writing``; False if its condition does not hold."""
-        try:
-            self._client.put_item(**request)
-        except self._client.exceptions.ConditionalCheckFailedException:
-            return False
-        return True
+        return self._made(lambda: self._client.put_item(**request))
 
     def _update(
         self,
@@ -157,14 +153,24 @@ class Table:
             request["ExpressionAttributeValues"] = values
         if names:
             request["ExpressionAttributeNames"] = names
-        try:
-            self._client.update_item(**request)
-        except self._client.exceptions.ConditionalCheckFailedException:
-            return False
-        return True
+        return self._made(lambda: self._client.update_item(**request))
 
     def _delete(self, partition: str, sort: str) -> None:
-        self._client.delete_item(**self._deleting(partition, sort))
+        self._made(lambda: self._client.delete_item(**self._deleting(partition, sort)))
+
+    def _made(self, call: Callable[[], object]) -> bool:
+        """Make a write; False if its condition does not hold. A conflict with a transaction is retried, as there."""
+        for attempt in range(1, _CONFLICTS_MAX + 1):
+            try:
+                call()
+            except self._client.exceptions.ConditionalCheckFailedException:
+                return False
+            except self._client.exceptions.TransactionConflictException:
+                if attempt == _CONFLICTS_MAX:
+                    raise
+            else:
+                return True
+        raise AssertionError("unreachable: the last attempt returns or raises")
 
     def _together(self, *, put: Iterable[Mapping[str, Any]] = (), delete: Iterable[Mapping[str, Any]] = ()) -> bool:
         """Write and delete items in one transaction; False if a condition does not hold."""
