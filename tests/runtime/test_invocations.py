@@ -29,14 +29,15 @@ from tests.runtime.deeds import DEEDS, Deed, Opened, items, messages, requests, 
 
 LOG_TIMEOUT_S = 10
 README = (EVENTS / "README.md").read_text(encoding="utf-8")
+WITH_SIBLING = ["web:7", "web:1"]
 NAMED = {
-    "register-task-definition": "web:7",
-    "create-service": "web:7",
-    "update-service": "web:7",
-    "update-service-response-dropped": "web:7",
-    "task-stopped-fargate": "web:7",
-    "task-stopped-ec2": "web:7",
-    "task-stopped-without-stop-code": "web:7",
+    "register-task-definition": WITH_SIBLING,
+    "create-service": WITH_SIBLING,
+    "update-service": WITH_SIBLING,
+    "update-service-response-dropped": WITH_SIBLING,
+    "task-stopped-fargate": ["web:7"],
+    "task-stopped-ec2": ["web:7"],
+    "task-stopped-without-stop-code": ["web:7"],
 }
 """The revision that an event names itself; any other is looked up: by the ledger, or as the newest of its family."""
 
@@ -184,7 +185,7 @@ def test_an_event_leads_to_the_validation_of_the_affected_task_definition(
 ) -> None:
     came = resolved[name]
     assert came.answer == {"batchItemFailures": []}
-    assert [request.task_definition.resource_name for request in came.requests] == [NAMED.get(name, "web:1")]
+    assert [request.task_definition.resource_name for request in came.requests] == NAMED.get(name, ["web:1"])
     assert came.reasons == ()
 
 

@@ -609,6 +609,17 @@ def test_an_open_breaker_holds_back_no_revocation() -> None:
     assert stage.stored.writes_this_hour(GHCR.arn, NOW) == WRITES_PER_HOUR + 1
 
 
+def test_the_breaker_counts_the_write_of_a_run_that_died_at_once() -> None:
+    at = NOW - timedelta(minutes=6)
+    died = PolicyWrite(id="dead", policy=OWN_POLICY, at=at, before=(), after=granted(GHCR), users={str(GHCR.arn): WEB})
+    almost = RoleItem(sequence=5, writes=(died,))
+    for _ in range(WRITES_PER_HOUR - 1):
+        almost = almost.with_writes((GHCR.arn,), NOW)
+    stage = Stage(stored=almost)  # IAM does not show the write: it was lost, or undone
+    assert not run(stage).written
+    assert stage.stored.writes_this_hour(GHCR.arn, NOW) == WRITES_PER_HOUR
+
+
 def test_a_breaker_closes_with_the_hour() -> None:
     stage = Stage(stored=counted(GHCR.arn), time=NOW + timedelta(hours=1))
     assert run(stage).added == 1

@@ -115,7 +115,10 @@ def _arrive(
 
 
 def _in_its_place(record: FindingRecord, finding: Finding, breaks: Breaks) -> Finding:
-    """Keep a failed start with the cause that was reported, even if the next failed start has another one."""
+    """Keep a failed start with the cause that was reported, even if the next failed start has another one.
+
+    Other checks of what keeps a task from starting give neither a ``scope`` nor ``part_of``, so nothing changes there.
+    """
     if breaks is not Breaks.START or record.finding.part_of:
         return finding
     return replace(finding, scope=record.finding.scope, part_of="")

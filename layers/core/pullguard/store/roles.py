@@ -116,12 +116,12 @@ class RoleStore(Table):
         except MalformedItem as error:
             return Stop.from_dict({"reason": str(error)})
 
-    @asks("dynamodb:PutItem")
+    @asks("dynamodb:Query", "dynamodb:PutItem")
     def save_hold(self, role: Arn, stop: Stop) -> None:
         """Hold ``role``: nothing is written to it until the hold ends."""
         self._set_hold(role, stop)
 
-    @asks("dynamodb:PutItem", "dynamodb:DeleteItem")
+    @asks("dynamodb:Query", "dynamodb:PutItem", "dynamodb:DeleteItem")
     def end_hold(self, role: Arn) -> None:
         """End the hold on ``role``."""
         self._set_hold(role, None)

@@ -189,7 +189,7 @@ class RoleReconciler:
             self.reports.left_open(role, write)
         noted = _noted(item, seen, change, over, now)
         self.reports.adopted(role, _adopted(item, noted, seen, over))
-        asked, change = change, self._within_breaker(role, item, seen, change, now)
+        asked, change = change, self._within_breaker(role, noted, seen, change, now)
         self.reports.decided(role, change)
         if not change.is_write:
             settled = not asked.is_write and not change.refused
